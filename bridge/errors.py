@@ -1,0 +1,169 @@
+"""Every error that Runbridge raises.
+
+BridgeError
+├── InvalidValue (ValueError)           400
+├── NotAuthenticated (PermissionError)  401
+├── NotAllowed (PermissionError)        403
+├── NotFound (LookupError)              404
+├── AlreadyExists (FileExistsError)     409
+├── InvalidState (RuntimeError)         409
+│   └── ParamChanged                    409
+├── SchemaMismatch (RuntimeError)       500
+├── SubmitFailed (RuntimeError)         500
+└── StoreUnavailable (ConnectionError)  503
+
+An error takes values, not a message, and writes one sentence from them: what happened, with which value, what to do.
+Each is also the builtin that a caller would already catch.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, NamedTuple
+
+
+class BridgeError(Exception):
+    """The base of every error of Runbridge."""
+
+    status: ClassVar[int] = 500
+    """The HTTP status that a server answers with."""
+
+    def __init__(self, sentence: str, **fields: Any) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.fields = fields
+
+    def __str__(self) -> str:
+        return self.sentence
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.fields)
+
+
+def _rebuild(kind: type[BridgeError], fields: dict[str, Any]) -> BridgeError:
+    return kind(**fields)
+
+
+class Problem(NamedTuple):
+    """One mistake of an input: which key, which value, which rule it breaks."""
+
+    key: str
+    value: Any
+    rule: str
+
+
+class InvalidValue(BridgeError, ValueError):
+    """A value breaks a rule; `problems` holds every mistake of the input, the first of them also as attributes."""
+
+    status = 400
+
+    def __init__(self, key: str, value: Any, rule: str, others: tuple[Problem, ...] = ()) -> None:
+        self.key, self.value, self.rule = key, value, rule
+        self.problems = (Problem(key, value, rule), *(Problem(*other) for other in others))
+        sentence = "; ".join(f"{p.key} {shortened(p.value)}: {p.rule}" for p in self.problems) + "."
+        super().__init__(sentence, key=key, value=value, rule=rule, others=self.problems[1:])
+
+
+class NotAuthenticated(BridgeError, PermissionError):
+    """A server asks who is calling."""
+
+    status = 401
+
+    def __init__(self, address: str) -> None:
+        super().__init__(f"{address} asks for a token: set BRIDGE_TOKEN to one that it knows.", address=address)
+
+
+class NotAllowed(BridgeError, PermissionError):
+    """The caller is known, or the place is reachable, but this may not be done there."""
+
+    status = 403
+
+    def __init__(self, action: str, name: str, reason: str) -> None:
+        super().__init__(f"Cannot {action} {name}: {reason}.", action=action, name=name, reason=reason)
+
+
+class NotFound(BridgeError, LookupError):
+    """Something that was named does not exist."""
+
+    status = 404
+
+    def __init__(self, kind: str, name: str, hint: str = "") -> None:
+        self.kind, self.name = kind, name
+        super().__init__(f"There is no {kind} {name!r}{': ' + hint if hint else ''}.", kind=kind, name=name, hint=hint)
+
+
+class AlreadyExists(BridgeError, FileExistsError):
+    """Something of that name is there already."""
+
+    status = 409
+
+    def __init__(self, kind: str, name: str, hint: str = "") -> None:
+        self.kind, self.name = kind, name
+        super().__init__(
+            f"The {kind} {name!r} exists already{': ' + hint if hint else ''}.", kind=kind, name=name, hint=hint
+        )
+
+
+class InvalidState(BridgeError, RuntimeError):
+    """Something is in a state that does not allow the call."""
+
+    status = 409
+
+    def __init__(self, kind: str, name: str, state: str, wanted: str) -> None:
+        self.kind, self.name, self.state, self.wanted = kind, name, state, wanted
+        super().__init__(
+            f"The {kind} {name!r} is {state}, and this needs it to be {wanted}.",
+            kind=kind,
+            name=name,
+            state=state,
+            wanted=wanted,
+        )
+
+
+class ParamChanged(InvalidState):
+    """A param is set once; `changes` holds (key, old value, new value) of every param that would change."""
+
+    def __init__(self, run_id: str, changes: tuple[tuple[str, str, str], ...]) -> None:
+        self.run_id = run_id
+        self.changes = tuple((key, old, new) for key, old, new in changes)
+        said = "; ".join(f"{k} is {shortened(old)}, not {shortened(new)}" for k, old, new in self.changes)
+        sentence = f"A param is set once, and run {run_id!r} has it already: {said}; log it under another key."
+        self.kind, self.name, self.state, self.wanted = "param", self.changes[0][0], "set", "unset"
+        BridgeError.__init__(self, sentence, run_id=run_id, changes=self.changes)
+
+
+class SchemaMismatch(BridgeError, RuntimeError):
+    """A file or database was written by a version of Runbridge that this one does not know."""
+
+    def __init__(self, name: str, found: int, expected: int) -> None:
+        self.name, self.found, self.expected = name, found, expected
+        super().__init__(
+            f"{name} has format {found}, and this version of Runbridge knows {expected}: upgrade runbridge.",
+            name=name,
+            found=found,
+            expected=expected,
+        )
+
+
+class SubmitFailed(BridgeError, RuntimeError):
+    """A command could not be started, or a submitted run failed."""
+
+    def __init__(self, command: str, exit_code: int | None, reason: str) -> None:
+        self.command, self.exit_code, self.reason = command, exit_code, reason
+        code = "" if exit_code is None else f" with exit code {exit_code}"
+        super().__init__(f"{command} failed{code}: {reason}.", command=command, exit_code=exit_code, reason=reason)
+
+
+class StoreUnavailable(BridgeError, ConnectionError):
+    """A place cannot be read or written at the moment; trying again may help."""
+
+    status = 503
+
+    def __init__(self, place: str, reason: str) -> None:
+        self.place, self.reason = place, reason
+        super().__init__(f"{place} is not available: {reason}.", place=place, reason=reason)
+
+
+def shortened(value: Any, most: int = 80) -> str:
+    """The repr of a value, cut in the middle of a sentence that should stay readable."""
+    text = repr(value)
+    return text if len(text) <= most else text[: most - 1] + "…"

@@ -1,0 +1,149 @@
+"""What is known about a run, and what may be changed of it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from bridge.errors import InvalidValue
+from bridge.records.experiment import LifecycleStage
+from bridge.records.series import Latest
+
+Status = Literal[
+    "NotStarted",
+    "Queued",
+    "Preparing",
+    "Provisioning",
+    "Starting",
+    "Unapproved",
+    "Running",
+    "NotResponding",
+    "Pausing",
+    "Paused",
+    "CancelRequested",
+    "Finalizing",
+    "Completed",
+    "Failed",
+    "Canceled",
+]
+"""Source: Azure ML SDK v1, `azureml.core.run.RunStatus`."""
+
+TERMINAL_STATUSES: frozenset[str] = frozenset({"Completed", "Failed", "Canceled"})
+RUN_ID = re.compile(r"[a-zA-Z0-9][\w\-]{0,255}")
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A data set that runs of one experiment use; (name, digest) names it there, and the first logged stays."""
+
+    name: str
+    digest: str
+    source_type: str
+    source: str
+    schema: str | None = None
+    profile: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetInput:
+    """A data set that a run used, with the tags of that use."""
+
+    dataset: Dataset
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelOutput:
+    """A link from a run to a model it made, with the step at which it did."""
+
+    model_id: str
+    step: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One execution, and the short part of what it logged; long series are read with `get_series`.
+
+    `number` counts the runs of one experiment from 1, and is 0 in a record that is to be created.
+    Times are milliseconds since 1970 UTC.
+    `params`, `tags` and `properties` keep the order in which keys were first set.
+    `latest` has the latest point of each number series and `latest_texts` the latest value of each text series,
+    both in the order in which keys were first logged.
+    `deletion_time` is None while the run is active.
+    """
+
+    id: str
+    experiment_id: str
+    display_name: str = ""
+    number: int = 0
+    status: Status = "NotStarted"
+    lifecycle_stage: LifecycleStage = "active"
+    start_time: int | None = None
+    end_time: int | None = None
+    deletion_time: int | None = None
+    description: str | None = None
+    user: str = ""
+    parent_id: str | None = None
+    error: str | None = None
+    params: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str | None] = field(default_factory=dict)
+    properties: Mapping[str, str] = field(default_factory=dict)
+    latest: Mapping[str, Latest] = field(default_factory=dict)
+    latest_texts: Mapping[str, str | bool | None] = field(default_factory=dict)
+    dataset_inputs: tuple[DatasetInput, ...] = ()
+    model_inputs: tuple[str, ...] = ()
+    model_outputs: tuple[ModelOutput, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def artifact_root(self) -> str:
+        """Where the run's artifacts lie, relative to the workspace's `artifacts` folder."""
+        return f"{self.experiment_id}/{self.id}/artifacts"
+
+
+@dataclass(frozen=True, slots=True)
+class RunChanges:
+    """What one transaction changes of a run; what is None or empty stays as it is.
+
+    A param that is set already may come again with the same value only; a property likewise.
+    `removed_tags` must be there.
+    `dataset_inputs` and `model_inputs` that are there already stay as they are.
+    """
+
+    status: Status | None = None
+    start_time: int | None = None
+    end_time: int | None = None
+    display_name: str | None = None
+    description: str | None = None
+    parent_id: str | None = None
+    error: str | None = None
+    params: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str | None] = field(default_factory=dict)
+    removed_tags: tuple[str, ...] = ()
+    properties: Mapping[str, str] = field(default_factory=dict)
+    dataset_inputs: tuple[DatasetInput, ...] = ()
+    model_inputs: tuple[str, ...] = ()
+    model_outputs: tuple[ModelOutput, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def new_run_id() -> str:
+    """A fresh run id: 32 hex digits."""
+    return os.urandom(16).hex()
+
+
+def check_run_id(run_id: object) -> str:
+    """The id, if a run may have it.
+
+    Source: MLflow 3.17.2, `_RUN_ID_REGEX`.
+
+    Raises:
+        InvalidValue: it may not.
+    """
+    if not isinstance(run_id, str) or not RUN_ID.fullmatch(run_id):
+        rule = "must begin with a letter or digit and have at most 256 letters, digits, underscores and dashes"
+        raise InvalidValue("run id", run_id, rule)
+    return run_id

@@ -1,0 +1,70 @@
+"""The port of artifacts: bytes and their index, changed together."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from bridge.records.artifact import ArtifactRecord
+
+
+class ArtifactStore(ABC):
+    """A place for files, below roots.
+
+    `root` is a path below the workspace's artifacts folder: a run's is `<experiment id>/<run id>/artifacts`.
+    `path` is relative to the root, `/`-separated, and checked by `bridge.records.artifact.check_artifact_path`
+    in every verb (`InvalidValue`).
+    A file is visible whole or not at all: it is streamed beside its place, then renamed into it, then indexed.
+    Putting replaces; repeating it is harmless.
+    """
+
+    @abstractmethod
+    def put(self, root: str, path: str, source: Path | bytes | BinaryIO) -> ArtifactRecord:
+        """Keep the bytes of a file, of a value or of a binary stream under a path.
+
+        Raises:
+            InvalidValue: the path may not be used, or runs through a file.
+            NotFound: the source file is not there.
+        """
+
+    @abstractmethod
+    def get(self, root: str, path: str) -> Iterator[bytes]:
+        """The bytes of a file, in pieces.
+
+        Raises:
+            NotFound: there is no such file.
+        """
+
+    @abstractmethod
+    def list(self, root: str, folder: str = "", recursive: bool = False) -> list[ArtifactRecord]:
+        """What lies directly in a folder, files and folders by path; with `recursive` all files below it.
+
+        A folder that is not there, and a file, give an empty list.
+        """
+
+    @abstractmethod
+    def stat(self, root: str, path: str) -> ArtifactRecord | None:
+        """The file or folder at a path, or None."""
+
+    @abstractmethod
+    def delete(self, root: str, path: str = "") -> None:
+        """Remove a file, or everything below a folder (`""`: the root); what is not there is no error."""
+
+    def download(self, root: str, path: str, target: Path) -> None:
+        """Write a file's bytes to `target`, whole or not at all; folders above it are made.
+
+        Raises:
+            NotFound: there is no such file.
+        """
+        pieces = self.get(root, path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(f".{target.name[:200]}.part")
+        try:
+            with part.open("wb") as file:
+                for piece in pieces:
+                    file.write(piece)
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)

@@ -1,0 +1,255 @@
+"""The port of everything known about experiments, runs and series: what each verb of a tracking store promises."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from bridge.records.artifact import ArtifactRecord
+from bridge.records.experiment import ExperimentRecord
+from bridge.records.page import Page
+from bridge.records.run import RunChanges, RunRecord
+from bridge.records.search import ExperimentQuery, RunQuery
+from bridge.records.series import NATIVE, Definition, Point, SeriesRecord, Value
+
+if TYPE_CHECKING:
+    import numpy
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A stretch of a journal: the points that lie between two of its byte offsets, as columns in the order logged.
+
+    All arrays have one entry a point.
+    `series` (uint32) indexes `definitions`.
+    `times` (int64) are nanoseconds that may be compared between the slices of one `append`: the log order.
+    `steps` (int64) holds 0 where `has_step` (bool) is false.
+    `values` (float64) holds the value, or for a text series the index of its value in `texts`.
+    `ints` (bool) says that the value was logged as an int; `doors` (uint8) through which door it came.
+    `warnings` are (run id, sentence): damage in this stretch, to be kept on the run.
+    """
+
+    journal_id: str
+    start: int
+    end: int
+    definitions: Mapping[int, Definition]
+    series: numpy.ndarray[Any, Any]
+    times: numpy.ndarray[Any, Any]
+    timestamps: numpy.ndarray[Any, Any]
+    steps: numpy.ndarray[Any, Any]
+    has_step: numpy.ndarray[Any, Any]
+    values: numpy.ndarray[Any, Any]
+    ints: numpy.ndarray[Any, Any]
+    doors: numpy.ndarray[Any, Any]
+    texts: Sequence[str | bool | None] = ()
+    warnings: tuple[tuple[str, str], ...] = field(default=())
+
+
+class TrackingStore(ABC):
+    """A place where experiments, runs, series and the index of artifacts live.
+
+    Every verb may be called from any thread.
+    What a verb has done when it returns is seen by every later read, of this store object and, for a place that
+    processes share, of any other process.
+    A verb that raises has changed nothing.
+    A record that is returned is a value: it does not change later, and changing its mappings changes nothing here.
+    Times are milliseconds since 1970 UTC and are given by the caller.
+    An unknown experiment or run is `NotFound`; a deleted run or experiment can be read, and every verb that would
+    write to it raises `InvalidState`, except that points folded from a journal still land in a deleted run.
+    """
+
+    # Experiments
+
+    @abstractmethod
+    def create_experiment(
+        self,
+        name: str,
+        creation_time: int,
+        artifact_location: str | None = None,
+        tags: Mapping[str, str | None] | None = None,
+    ) -> ExperimentRecord:
+        """Make an experiment; names are unique among active and deleted ones and compared exactly.
+
+        Raises:
+            InvalidValue: the name is empty or longer than 500 characters.
+            AlreadyExists: the name is taken.
+        """
+
+    @abstractmethod
+    def get_experiment(self, experiment_id: str) -> ExperimentRecord:
+        """The experiment of that id, active or deleted."""
+
+    @abstractmethod
+    def find_experiment(self, name: str) -> ExperimentRecord | None:
+        """The experiment of that name, active or deleted, or None."""
+
+    @abstractmethod
+    def search_experiments(self, query: ExperimentQuery) -> Page[ExperimentRecord]:
+        """The experiments that a query asks for, in its order."""
+
+    @abstractmethod
+    def rename_experiment(self, experiment_id: str, name: str, time: int) -> None:
+        """Give an active experiment another name, or the same again.
+
+        Raises:
+            InvalidValue, AlreadyExists: as for `create_experiment`; the name is checked first.
+        """
+
+    @abstractmethod
+    def set_experiment_tags(
+        self, experiment_id: str, tags: Mapping[str, str | None], removed: Sequence[str] = ()
+    ) -> None:
+        """Set and remove tags of an active experiment; others stay, and its `last_update_time` too.
+
+        Raises:
+            NotFound: a removed tag is not there.
+        """
+
+    @abstractmethod
+    def delete_experiment(self, experiment_id: str, time: int) -> None:
+        """Mark an active experiment and all its runs as deleted; a deleted one is `NotFound`."""
+
+    @abstractmethod
+    def restore_experiment(self, experiment_id: str, time: int) -> None:
+        """Mark a deleted experiment and *all* its runs as active; an active one is `NotFound`."""
+
+    # Runs
+
+    @abstractmethod
+    def create_run(self, record: RunRecord) -> RunRecord:
+        """Make a run in an active experiment and return it with its number.
+
+        The params, tags, properties, inputs and outputs of the record are stored; its number, latest points and
+        warnings are not looked at.
+        The same id again in the same experiment with the same start time is answered with the run that is there.
+
+        Raises:
+            InvalidValue: the id may not be one.
+            AlreadyExists: another run has the id.
+        """
+
+    @abstractmethod
+    def get_run(self, run_id: str) -> RunRecord:
+        """All that is known of a run but its points."""
+
+    @abstractmethod
+    def update_run(self, run_id: str, changes: RunChanges) -> None:
+        """Change an active run in one transaction: all of the changes, or, when this raises, none.
+
+        Repeating a call changes nothing more, except that model outputs are added each time.
+
+        Raises:
+            ParamChanged: params are there with other values (all of them are named).
+            InvalidState: a property is there with another value.
+            NotFound: a removed tag is not there.
+        """
+
+    @abstractmethod
+    def delete_run(self, run_id: str, time: int) -> None:
+        """Mark a run as deleted; repeating it changes nothing. Its status and times stay."""
+
+    @abstractmethod
+    def restore_run(self, run_id: str) -> None:
+        """Mark a run as active; repeating it changes nothing. It works in a deleted experiment too."""
+
+    @abstractmethod
+    def search_runs(self, query: RunQuery) -> Page[RunRecord]:
+        """The runs that a query asks for, in its order; unknown experiments are passed over."""
+
+    @abstractmethod
+    def search_datasets(self, experiment_ids: Sequence[str]) -> list[tuple[str, str, str, str | None]]:
+        """The distinct (experiment id, name, digest, context) of data sets that runs used, sorted.
+
+        `context` is the input's tag `mlflow.data.context`, None if it has none.
+        """
+
+    # Points
+
+    def log(
+        self,
+        run_id: str,
+        key: str,
+        value: Value,
+        timestamp: int,
+        step: int | None = None,
+        door: int = NATIVE,
+    ) -> None:
+        """Append one point to an active run; `log_points` of one."""
+        self.log_points(run_id, (Point(key, value, timestamp, step),), door)
+
+    @abstractmethod
+    def log_points(self, run_id: str, points: Sequence[Point], door: int = NATIVE) -> None:
+        """Append points to an active run in the order given; when this returns they survive the process.
+
+        Values are floats (NaN with any payload, ±inf and -0.0 are kept bit by bit), ints, text, bools and None.
+        An int beyond ±2**53 is kept as the nearest float64 and named once in a warning of the run.
+        The same points again are appended again: the log of a run is what was logged.
+
+        Raises:
+            InvalidValue: a key, value, step or timestamp may not be stored; none of the points is.
+        """
+
+    @abstractmethod
+    def get_series(self, run_id: str, keys: Sequence[str] | None = None) -> list[SeriesRecord]:
+        """The series of a run, or those under some keys, in the order in which they were first logged.
+
+        A key that was not logged is absent from the answer.
+        """
+
+    @abstractmethod
+    def append(self, slices: Sequence[Slice]) -> dict[str, int]:
+        """Store points of journals and how far each journal is stored, in one transaction; return the new ends.
+
+        A slice that ends where the store already is, or before, is passed over.
+        Positions, the steps of step-less points and the latest values are given here: in the order of each slice,
+        and between slices by their times.
+        Points of a run that the store does not know are dropped and said in the log.
+
+        Raises:
+            InvalidState: a slice does not begin where the store is; nothing is stored, cut anew.
+        """
+
+    @abstractmethod
+    def get_receipts(self, journal_ids: Sequence[str]) -> dict[str, int]:
+        """How far the store has each of these journals, in bytes; one it does not know is absent."""
+
+    def flush(self) -> None:
+        """Return when everything logged through this object is where a reader sees it.
+
+        Raises:
+            StoreUnavailable: points are unwritten or were dropped.
+        """
+        return None
+
+    # The index of artifacts; `root` is a path below the workspace's artifacts folder
+
+    @abstractmethod
+    def set_artifacts(self, root: str, records: Sequence[ArtifactRecord]) -> None:
+        """Note files below a root, replacing what is noted under the same paths.
+
+        Raises:
+            InvalidState: a path runs through another file, or is a folder of other files.
+        """
+
+    @abstractmethod
+    def list_artifacts(self, root: str, folder: str = "", recursive: bool = False) -> list[ArtifactRecord]:
+        """What lies directly in a folder, files and folders by path; with `recursive` all files below it.
+
+        A folder that is not there, and a file, give an empty list.
+        """
+
+    @abstractmethod
+    def find_artifact(self, root: str, path: str) -> ArtifactRecord | None:
+        """The file at a path, or None."""
+
+    @abstractmethod
+    def delete_artifacts(self, root: str, path: str = "") -> list[str]:
+        """Forget a file or everything below a folder (`""`: the root); returns the paths forgotten, sorted."""
+
+    def close(self) -> None:
+        """Let go of files and connections; a later call opens them again. Repeating it changes nothing."""
+        return None
+
+
