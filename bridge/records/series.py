@@ -111,6 +111,11 @@ def check_key(key: object, what: str = "metric name") -> str:
     return key
 
 
+def imprecise_warning(key: str) -> str:
+    """The sentence that a run keeps when an int beyond ±2**53 was logged."""
+    return f"Metric {key!r} has integers beyond ±2**53: they are kept as the nearest float64."
+
+
 def check_text(value: str) -> str:
     """The text, if it may be a logged value.
 

@@ -1,0 +1,303 @@
+"""Writing a journal: what a log call returns from."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import threading
+import time
+from collections import deque
+from pathlib import Path
+from typing import NamedTuple
+from zlib import crc32
+
+from bridge.errors import StoreUnavailable
+from bridge.journal.format import (
+    CLOCK,
+    DOOR_SHIFT,
+    HAS_STEP,
+    IMPRECISE,
+    IS_INT,
+    NUMBER,
+    NUMBER_SIZE,
+    SUFFIX,
+    TYPE_NUMBER,
+    encode_definition,
+    encode_end,
+    encode_header,
+    encode_number,
+    encode_text,
+    new_journal_id,
+)
+from bridge.records.limits import EXACT_INTEGER, UNWRITTEN_BYTES
+from bridge.records.series import SCALAR, Definition, Point
+
+logger = logging.getLogger("bridge")
+
+JOURNAL_BYTES = 64 << 20
+"""A journal that is larger is closed, and another begun, so that what is stored can be removed."""
+
+RETRY_SECONDS = 1.0
+"""How long a place that cannot be written is left alone."""
+
+_boot_time = time.clock_gettime_ns
+
+
+class _Waiting(NamedTuple):
+    """A point that could not be written yet."""
+
+    definition: Definition
+    time_ns: int
+    point: Point
+    door: int
+
+    @property
+    def size_bytes(self) -> int:
+        return NUMBER_SIZE + len(self.point.value.encode() if isinstance(self.point.value, str) else b"")
+
+
+class JournalWriter:
+    """The journal of this process, begun when the first point is written.
+
+    Points are checked by the caller.
+    Any thread may call; a `fork` must be followed by `forget` in the child.
+
+    Args:
+        folder: where journals lie; it is made if absent.
+        fsync: wait for the disk before a call returns.
+        shared: the journal may be read and removed by the folder's group.
+    """
+
+    def __init__(self, folder: Path, fsync: bool = False, shared: bool = False) -> None:
+        self.folder, self.fsync, self.shared = folder, fsync, shared
+        self._lock = threading.Lock()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._fd = -1
+        self._size = 0
+        self._journal_id = ""
+        self._numbers: dict[Definition, int] = {}
+        self._fast: dict[tuple[str, str], int] = {}
+        self._waiting: deque[_Waiting] = deque()
+        self._waiting_bytes = 0
+        self._dropped = 0
+        self._retry_at = 0.0
+        self._reason = ""
+
+    @property
+    def journal_id(self) -> str:
+        """The id of the open journal; empty if none is."""
+        return self._journal_id
+
+    @property
+    def size_bytes(self) -> int:
+        """The size of the open journal."""
+        return self._size
+
+    def log_number(self, run_id: str, key: str, value: float, flags: int, timestamp: int, step: int) -> bool:
+        """Append a number point of a series that was written before; False if it was not, or cannot be."""
+        with self._lock:
+            number = self._fast.get((run_id, key))
+            if number is None:
+                return False
+            body = NUMBER.pack(
+                NUMBER_SIZE, TYPE_NUMBER, flags, 0, number, _boot_time(CLOCK), timestamp, step, value
+            )
+            try:
+                written = os.write(self._fd, crc32(body).to_bytes(4, "little") + body)
+                if self.fsync:
+                    os.fsync(self._fd)
+            except OSError as error:
+                self._abandon(error)
+                return False
+            if written != NUMBER_SIZE:
+                self._abandon(OSError(28, "No space left on device"))
+                return False
+            self._size += NUMBER_SIZE
+            return True
+
+    def log(self, run_id: str, points: list[Point], door: int) -> None:
+        """Append points in the order given with one write.
+
+        What cannot be written waits in memory, and is written first when writing works again.
+        """
+        with self._lock:
+            items = []
+            for point in points:
+                value_type = "number" if type(point.value) in (int, float) else "text"
+                definition = Definition(run_id, point.key, "", SCALAR, value_type)  # type: ignore[arg-type]
+                items.append(_Waiting(definition, _boot_time(CLOCK), point, door))
+            if self._waiting:
+                self._keep(items)
+                self._retry(force=False)
+            elif not self._write(items):
+                self._keep(items)
+                self._retry(force=True)
+
+    def stop_fast(self, run_id: str) -> None:
+        """Make `log_number` answer False for a run, so that its next point is checked anew."""
+        with self._lock:
+            for pair in [pair for pair in self._fast if pair[0] == run_id]:
+                del self._fast[pair]
+
+    def flush(self) -> None:
+        """Write what waits.
+
+        Raises:
+            StoreUnavailable: points are unwritten, or were dropped.
+        """
+        with self._lock:
+            if self._waiting:
+                self._retry(force=True)
+            if self._waiting or self._dropped:
+                said = f"{len(self._waiting)} points are not written and {self._dropped} were dropped"
+                raise StoreUnavailable(str(self.folder), f"{self._reason}; {said}")
+
+    def close(self) -> None:
+        """End the journal with a closing record; a later point begins another."""
+        with self._lock:
+            if self._waiting:
+                self._retry(force=True)
+            if self._waiting:
+                logger.error("%d points could not be written to %s.", len(self._waiting), self.folder)
+            self._end()
+
+    def forget(self) -> None:
+        """In a child after a fork: let go of the parent's journal without touching it."""
+        if self._fd >= 0:
+            os.close(self._fd)
+        self._lock = threading.Lock()
+        self._begin()
+
+    # Below, the lock is held.
+
+    def _write(self, items: list[_Waiting]) -> bool:
+        """Append points with one write; False if that failed, and then no journal is open."""
+        try:
+            if self._size > JOURNAL_BYTES:
+                self._end()
+            if self._fd < 0:
+                self._open()
+            pieces = [piece for item in items for piece in self._encoded(item)]
+            data = b"".join(pieces)
+            if os.write(self._fd, data) != len(data):
+                raise OSError(28, "No space left on device")
+            if self.fsync:
+                os.fsync(self._fd)
+        except OSError as error:
+            self._abandon(error)
+            return False
+        self._size += len(data)
+        for item in items:
+            if item.definition.value_type == "number":
+                self._fast[item.definition.run_id, item.definition.key] = self._numbers[item.definition]
+        return True
+
+    def _encoded(self, item: _Waiting) -> list[bytes]:
+        definition, time_ns, (_, value, timestamp, step), door = item
+        pieces = []
+        number = self._numbers.get(definition)
+        if number is None:
+            number = self._numbers[definition] = len(self._numbers)
+            pieces += [encode_definition(number, definition)] * 2  # one damaged byte never costs a series
+        flags = door << DOOR_SHIFT | (HAS_STEP if step is not None else 0)
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            if isinstance(value, int):
+                flags |= IS_INT | (0 if -EXACT_INTEGER <= value <= EXACT_INTEGER else IMPRECISE)
+            pieces.append(encode_number(number, flags, time_ns, timestamp, step or 0, value))
+        else:
+            pieces.append(encode_text(number, flags, time_ns, timestamp, step or 0, value))
+        return pieces
+
+    def _open(self) -> None:
+        """Begin a journal: it appears in the folder with its header, and locked for the life of this process."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        journal_id = new_journal_id()
+        part = self.folder / f".{journal_id}.part"
+        mode = 0o664 if self.shared else 0o644
+        fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, mode)
+        try:
+            if self.shared:
+                os.fchmod(fd, mode)
+            header = encode_header(journal_id)
+            if os.write(fd, header) != len(header):
+                raise OSError(28, "No space left on device")
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                logger.info("%s has no file locks: a journal is removed only after its closing record.", self.folder)
+            if self.fsync:
+                os.fsync(fd)
+            os.rename(part, self.folder / (journal_id + SUFFIX))
+            if self.fsync:
+                _fsync_folder(self.folder)
+        except OSError:
+            os.close(fd)
+            part.unlink(missing_ok=True)
+            raise
+        self._fd, self._size, self._journal_id = fd, len(header), journal_id
+        self._numbers, self._fast = {}, {}
+
+    def _abandon(self, error: OSError) -> None:
+        """After a failed or short write the file is never appended to again."""
+        self._reason = error.strerror or str(error)
+        if self._fd >= 0:
+            try:
+                os.ftruncate(self._fd, self._size)
+            except OSError:
+                logger.debug("A torn record stays at the end of journal %s.", self._journal_id)
+            os.close(self._fd)
+        self._fd, self._size, self._journal_id = -1, 0, ""
+        self._numbers, self._fast = {}, {}
+
+    def _end(self) -> None:
+        if self._fd < 0:
+            return
+        try:
+            os.write(self._fd, encode_end())
+            if self.fsync:
+                os.fsync(self._fd)
+        except OSError as error:
+            logger.debug("Journal %s has no closing record: %s", self._journal_id, error)
+        os.close(self._fd)
+        self._fd, self._size, self._journal_id = -1, 0, ""
+        self._numbers, self._fast = {}, {}
+
+    def _keep(self, items: list[_Waiting]) -> None:
+        for item in items:
+            if self._waiting_bytes + item.size_bytes > UNWRITTEN_BYTES:
+                self._dropped += 1
+            else:
+                self._waiting.append(item)
+                self._waiting_bytes += item.size_bytes
+
+    def _retry(self, force: bool) -> None:
+        """Write what waits, at most once in `RETRY_SECONDS` unless forced."""
+        now = time.monotonic()
+        if not force and now < self._retry_at:
+            return
+        while self._waiting:
+            items = [self._waiting[i] for i in range(min(len(self._waiting), 10_000))]
+            if not self._write(items):
+                if self._retry_at == 0.0:
+                    logger.error(
+                        "Cannot write to %s: %s. Logging goes on in memory and is written when that works again.",
+                        self.folder,
+                        self._reason,
+                    )
+                self._retry_at = now + RETRY_SECONDS
+                return
+            for item in items:
+                self._waiting.popleft()
+                self._waiting_bytes -= item.size_bytes
+        self._retry_at = 0.0
+
+
+def _fsync_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
