@@ -1,0 +1,65 @@
+# Everything runs in .venv, which the first target that needs it makes; PYTHON chooses the Python it is made with.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+FAST := not (browser or postgres or processes or slow)
+export MLFLOW_DISABLE_TELEMETRY ?= true
+
+help:  ## List the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "make %-7s %s\n", $$1, $$2 }'
+
+demo: .venv/.demo  ## Train a small network with PyTorch Lightning into a native run, and say how to look at it
+	@$(BIN)/python examples/01_lightning_into_an_existing_run.py --path demo
+
+ui: .venv/.demo  ## Open MLflow's UI on the workspace that `make demo` made
+	@PATH="$(CURDIR)/$(BIN):$$PATH" mlflow ui --backend-store-uri \
+		"$$($(BIN)/python -c 'import bridge; print(bridge.Workspace.open("demo").get_mlflow_tracking_uri())')"
+
+check: lint types layers .venv/.dev  ## Lint, types, layers, fast tests and docs: about a minute
+	@$(BIN)/python -m pytest -q -m "$(FAST)"
+
+test: .venv/.dev chromium lint types layers  ## Everything that CI runs
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q
+
+bench: .venv/.dev  ## Run every benchmark beside its yardstick
+	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit 1; done
+
+lint: .venv/.dev
+	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check .
+
+types: .venv/.dev
+	@$(BIN)/mypy --no-error-summary
+
+layers: .venv/.dev
+	@$(BIN)/lint-imports --no-logo > .venv/layers.log 2>&1 || { cat .venv/layers.log; exit 1; }
+
+# The browser tests drive Debian's Chromium: Playwright's own is a download of its own.
+chromium:
+	@command -v chromium > /dev/null || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+		echo "Installing Chromium for the browser tests ..."; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium > /dev/null; \
+	else \
+		echo "The browser tests need Chromium: run \`sudo apt-get install chromium\`, or \`make check\` to do without."; \
+		exit 1; \
+	fi
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Runbridge needs Python 3.10 or newer: make PYTHON=python3.12 ...")'
+	@echo "Making .venv ..."
+	@$(PYTHON) -m venv .venv
+
+.venv/.demo: pyproject.toml constraints.txt | .venv/bin/python
+	@echo "Installing into .venv (a few minutes, once):"
+	@echo "  runbridge with MLflow ..."
+	@$(PIP) --editable '.[mlflow]'
+	@echo "  PyTorch and PyTorch Lightning ..."
+	@$(PIP) --editable '.[lightning]' scikit-learn
+	@touch $@
+
+.venv/.dev: .venv/.demo
+	@echo "  what the tests need ..."
+	@$(PIP) --editable '.[dev]'
+	@touch $@
+
+.PHONY: help demo ui check test bench lint types layers chromium
