@@ -1,17 +1,19 @@
-"""Questions about runs and experiments: one grammar (MLflow's), parsed into a tree of comparisons.
+"""Questions about runs and experiments: the values that a store is asked with.
 
-`parse_filter` and `parse_order` turn text into the tuples below; a store compiles them, `matches` evaluates them.
+`bridge.records.search_grammar` makes them from text (MLflow's grammar), `bridge.records.search_match` answers them
+from records, and a database compiles them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
+
+from bridge.errors import InvalidValue
 
 Entity = Literal["attribute", "metric", "param", "tag", "dataset"]
-Comparator = Literal[
-    "=", "!=", "<", "<=", ">", ">=", "LIKE", "ILIKE", "IN", "NOT IN", "IS NULL", "IS NOT NULL"
-]
+Comparator = Literal["=", "!=", "<", "<=", ">", ">=", "LIKE", "ILIKE", "IN", "NOT IN", "IS NULL", "IS NOT NULL"]
 Operand: TypeAlias = "str | float | int | tuple[str, ...] | None"
 View = Literal["active", "deleted", "all"]
 
@@ -20,6 +22,15 @@ RUN_ATTRIBUTES = (
 )  # fmt: skip
 EXPERIMENT_ATTRIBUTES = ("experiment_id", "name", "creation_time", "last_update_time")
 DATASET_ATTRIBUTES = ("name", "digest", "context")
+TIMES = ("start_time", "end_time", "creation_time", "last_update_time")
+
+NUMBER_COMPARATORS = ("=", "!=", "<", "<=", ">", ">=")
+TEXT_COMPARATORS = ("=", "!=", "LIKE", "ILIKE")
+LIST_COMPARATORS = ("IN", "NOT IN")
+NULL_COMPARATORS = ("IS NULL", "IS NOT NULL")
+
+PATTERN_LENGTH = 12_000
+"""Of a LIKE or ILIKE pattern, in characters: SQLite refuses patterns of more than 50,000 bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +39,48 @@ class Comparison:
 
     A clause on a metric, param, tag or attribute that a run does not have never matches, `!=` neither;
     IS NULL does.
+    `tag` means the run's tags, else its properties, else its latest texts (True, False and None by these words).
+    LIKE compares the whole value by case, `%` and `_` match newlines too, nothing escapes them; ILIKE folds ASCII only.
+    NaN matches `!=` alone, and ±inf compares as ±1.797e308.
+    A clause on a data set is met by some data set of the run, `!=` too.
+
+    Source: MLflow 3.17.2, `SqlAlchemyStore._search_runs`.
+
+    Raises:
+        InvalidValue: entity, comparator and operand do not go together.
     """
 
     entity: Entity
     key: str
     comparator: Comparator
-    operand: Operand
+    operand: Operand = None
+
+    def __post_init__(self) -> None:
+        numeric = self.entity == "metric" or (self.entity == "attribute" and self.key in TIMES)
+        operand = self.operand
+        if self.entity not in get_args(Entity) or (self.entity == "dataset" and self.key not in DATASET_ATTRIBUTES):
+            rule = f"must be about one of {', '.join(get_args(Entity))} (data sets: {', '.join(DATASET_ATTRIBUTES)})"
+        elif self.comparator in NULL_COMPARATORS:
+            rule = "" if operand is None else f"{self.comparator} takes no value"
+        elif numeric:
+            number = isinstance(operand, (int, float)) and not isinstance(operand, bool)
+            rule = "" if number and self.comparator in NUMBER_COMPARATORS else "must compare a number with a number"
+        elif self.comparator in LIST_COMPARATORS:
+            texts = isinstance(operand, tuple) and all(isinstance(text, str) for text in operand)
+            rule = "" if texts else f"{self.comparator} takes a tuple of texts"
+        elif not isinstance(operand, str) or self.comparator not in TEXT_COMPARATORS:
+            rule = f"must compare a text with a text, by one of {', '.join(TEXT_COMPARATORS + LIST_COMPARATORS)}"
+        elif self.comparator in ("LIKE", "ILIKE") and len(operand) > PATTERN_LENGTH:
+            rule = f"a pattern must have at most {PATTERN_LENGTH} characters"
+        else:
+            rule = ""
+        if rule:
+            raise InvalidValue("clause", (self.entity, self.key, self.comparator, operand), rule)
 
 
 @dataclass(frozen=True, slots=True)
 class Ordering:
-    """One key of an order."""
+    """One key of an order; `tag` means what it means in a `Comparison`, and texts are ordered by code point."""
 
     entity: Entity
     key: str
@@ -52,6 +94,9 @@ class RunQuery:
     Given keys come first, then start time descending unless it was given, then run id ascending.
     Metrics order as values, NaN, missing in both directions; everything else has missing last in both.
     `max_results` None means all.
+
+    Raises:
+        InvalidValue: a clause or key is not about runs, or `max_results` is not positive.
     """
 
     experiment_ids: tuple[str, ...]
@@ -61,12 +106,21 @@ class RunQuery:
     max_results: int | None = None
     page_token: str | None = None
 
+    def __post_init__(self) -> None:
+        _check_attributes((*self.filter, *self.order), RUN_ATTRIBUTES)
+        if any(ordering.entity == "dataset" for ordering in self.order):
+            raise InvalidValue("order", "dataset", "runs cannot be ordered by a data set, for they may have several")
+        _check_max_results(self.max_results)
+
 
 @dataclass(frozen=True, slots=True)
 class ExperimentQuery:
     """Which experiments, in which order.
 
     Given keys come first (default: creation time descending), then id: descending after given keys, else ascending.
+
+    Raises:
+        InvalidValue: a clause or key is not about experiments, or `max_results` is not positive.
     """
 
     filter: tuple[Comparison, ...] = ()
@@ -74,3 +128,26 @@ class ExperimentQuery:
     view: View = "active"
     max_results: int | None = None
     page_token: str | None = None
+
+    def __post_init__(self) -> None:
+        _check_attributes((*self.filter, *self.order), EXPERIMENT_ATTRIBUTES)
+        for clause in self.filter:
+            if clause.entity not in ("attribute", "tag"):
+                raise InvalidValue("clause", clause.entity, "experiments have attributes and tags")
+            if clause.key == "experiment_id" and clause.entity == "attribute" and "LIKE" in clause.comparator:
+                raise InvalidValue("clause", clause.comparator, "experiment ids are compared by =, !=, IN and NOT IN")
+        for ordering in self.order:
+            if ordering.entity != "attribute":
+                raise InvalidValue("order", ordering.entity, "experiments are ordered by attributes")
+        _check_max_results(self.max_results)
+
+
+def _check_attributes(parts: Sequence[Comparison | Ordering], known: tuple[str, ...]) -> None:
+    for part in parts:
+        if part.entity == "attribute" and part.key not in known:
+            raise InvalidValue("attribute", part.key, f"must be one of {', '.join(known)}")
+
+
+def _check_max_results(max_results: int | None) -> None:
+    if max_results is not None and max_results < 1:
+        raise InvalidValue("max_results", max_results, "must be positive")

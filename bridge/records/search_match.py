@@ -1,0 +1,161 @@
+"""Answers to questions about runs and experiments, found in records: what every other place must agree with."""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from string import ascii_lowercase, ascii_uppercase
+from typing import Any, TypeVar
+
+from bridge.records.experiment import ExperimentRecord
+from bridge.records.page import Page, decode_token, encode_token
+from bridge.records.run import RunRecord
+from bridge.records.search import Comparison, ExperimentQuery, Ordering, RunQuery
+from bridge.records.series import BIG
+
+DATASET_CONTEXT = "mlflow.data.context"
+"""The tag of a data set's input that a clause on its context means."""
+
+FOLDED = str.maketrans(ascii_uppercase, ascii_lowercase)
+COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    "=": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "IN": lambda value, operand: value in operand,
+    "NOT IN": lambda value, operand: value not in operand,
+    "LIKE": lambda value, operand: _pattern(operand).fullmatch(value) is not None,
+    "ILIKE": lambda value, operand: _pattern(operand.translate(FOLDED)).fullmatch(value.translate(FOLDED)) is not None,
+}
+
+Record = TypeVar("Record")
+Values = Callable[[Record, str, str], Sequence[Any]]
+"""(record, entity, key) → what the record has under that key: nothing, one value, or for data sets some."""
+
+
+def select_runs(query: RunQuery, records: Iterable[RunRecord]) -> Page[RunRecord]:
+    """The page of runs that a query asks for.
+
+    Raises:
+        InvalidValue: the page token is none.
+    """
+    experiments = set(query.experiment_ids)
+    found = [
+        record
+        for record in records
+        if record.experiment_id in experiments
+        and query.view in ("all", record.lifecycle_stage)
+        and _matches(record, query.filter, _run_values)
+    ]
+    found.sort(key=lambda record: record.id)
+    order = list(query.order)
+    if not any(given.entity == "attribute" and given.key == "start_time" for given in order):
+        order.append(Ordering("attribute", "start_time", ascending=False))
+    _sort(found, order, _run_values)
+    return _page(found, query.max_results, query.page_token)
+
+
+def select_experiments(query: ExperimentQuery, records: Iterable[ExperimentRecord]) -> Page[ExperimentRecord]:
+    """The page of experiments that a query asks for.
+
+    Raises:
+        InvalidValue: the page token is none.
+    """
+    found = [
+        record
+        for record in records
+        if query.view in ("all", record.lifecycle_stage) and _matches(record, query.filter, _experiment_values)
+    ]
+    found.sort(key=lambda record: int(record.id), reverse=bool(query.order))
+    _sort(found, query.order or (Ordering("attribute", "creation_time", ascending=False),), _experiment_order_values)
+    return _page(found, query.max_results, query.page_token)
+
+
+def tag_text(value: str | bool | None) -> str:
+    """A logged text value as a tag shows it: True, False and None by these words."""
+    return str(value)
+
+
+def _run_values(record: RunRecord, entity: str, key: str) -> Sequence[Any]:
+    if entity == "metric":
+        return (_compared(record.latest[key].value),) if key in record.latest else ()
+    if entity == "param":
+        return (record.params[key],) if key in record.params else ()
+    if entity == "tag":
+        return _run_tag(record, key)
+    if entity == "dataset":
+        return _dataset_values(record, key)
+    value = getattr(record, {"run_id": "id"}.get(key, key))
+    return () if value is None else (value,)
+
+
+def _run_tag(record: RunRecord, key: str) -> Sequence[str | None]:
+    if key in record.tags:
+        return (record.tags[key],)
+    if key in record.properties:
+        return (record.properties[key],)
+    return (tag_text(record.latest_texts[key]),) if key in record.latest_texts else ()
+
+
+def _dataset_values(record: RunRecord, key: str) -> Sequence[str]:
+    if key == "context":
+        return [used.tags[DATASET_CONTEXT] for used in record.dataset_inputs if DATASET_CONTEXT in used.tags]
+    return [getattr(used.dataset, key) for used in record.dataset_inputs]
+
+
+def _experiment_values(record: ExperimentRecord, entity: str, key: str) -> Sequence[Any]:
+    if entity == "tag":
+        return (record.tags[key],) if key in record.tags else ()
+    return (getattr(record, {"experiment_id": "id"}.get(key, key)),)
+
+
+def _experiment_order_values(record: ExperimentRecord, entity: str, key: str) -> Sequence[Any]:
+    return (int(record.id),) if key == "experiment_id" else _experiment_values(record, entity, key)
+
+
+def _compared(value: float) -> float:
+    return value if math.isnan(value) else max(-BIG, min(BIG, value))
+
+
+def _matches(record: Record, clauses: Sequence[Comparison], values: Values[Record]) -> bool:
+    return all(_meets(values(record, clause.entity, clause.key), clause) for clause in clauses)
+
+
+def _meets(values: Sequence[Any], clause: Comparison) -> bool:
+    if clause.comparator == "IS NULL":
+        return not values
+    if clause.comparator == "IS NOT NULL":
+        return bool(values)
+    compare = COMPARE[clause.comparator]
+    return any(compare(value, clause.operand) for value in values if value is not None)
+
+
+@lru_cache(maxsize=64)
+def _pattern(text: str) -> re.Pattern[str]:
+    wild = {"%": ".*", "_": "."}
+    return re.compile("".join(wild.get(character) or re.escape(character) for character in text), re.DOTALL)
+
+
+def _sort(records: list[Record], order: Sequence[Ordering], values: Values[Record]) -> None:
+    # The sort is stable, so the last key goes first; reverse=True keeps the order of equals too.
+    for ordering in reversed(order):
+        records.sort(key=lambda record: _rank(record, ordering, values), reverse=not ordering.ascending)
+
+
+def _rank(record: Record, ordering: Ordering, values: Values[Record]) -> tuple[int, Any]:
+    """Where a record stands for one key: with a value, then NaN, then missing, whichever the direction."""
+    value = next(iter(values(record, ordering.entity, ordering.key)), None)
+    behind = 2 if value is None else int(value != value)
+    return (behind if ordering.ascending else -behind, 0 if behind else value)
+
+
+def _page(records: list[Record], max_results: int | None, page_token: str | None) -> Page[Record]:
+    start = decode_token(page_token)
+    end = start + (sys.maxsize if max_results is None else max_results)
+    return Page(tuple(records[start:end]), encode_token(end) if end < len(records) else None)
