@@ -1,0 +1,209 @@
+"""What the README and the documents say is true: their code runs, and they name everything that is public."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import pytest
+import tomllib
+
+import bridge
+from bridge import errors
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+REFERENCE = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+class Block(NamedTuple):
+    """A fenced block of a document; `line` is that of its first line of code."""
+
+    document: Path
+    line: int
+    language: str
+    code: str
+
+
+def blocks(language: str) -> list[Block]:
+    """All fenced blocks in a language, in the order of documents and lines."""
+    return [block for document in DOCUMENTS for block in _blocks(document) if block.language == language]
+
+
+def _blocks(document: Path) -> Iterator[Block]:
+    text = document.read_text(encoding="utf-8")
+    for found in FENCE.finditer(text):
+        yield Block(document, text.count("\n", 0, found.start(2)) + 1, found[1], found[2])
+
+
+def test_every_block_says_its_language() -> None:
+    assert [block for block in blocks("")] == []
+    known = {"python", "bash", "text"}
+    assert {block.language for document in DOCUMENTS for block in _blocks(document)} <= known
+
+
+# One process for all documents, since MLflow and torch take seconds to load; a document's blocks share their names.
+RUNNER = """
+import contextlib, io, json, os, re, sys, tempfile
+
+shown = re.compile(r"^ *print\\(.*\\)  # (.+)$", re.MULTILINE)
+names, folders = {}, {}
+for path, line, code in json.load(sys.stdin):
+    if path not in names:
+        names[path] = {"__name__": "__main__"}
+        folders[path] = tempfile.mkdtemp(dir=os.environ["BRIDGE_HOME"])
+    os.chdir(folders[path])
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile("\\n" * (line - 1) + code, path, "exec"), names[path])
+    wanted = shown.findall(code)
+    got = [text for text in printed.getvalue().splitlines() if text]
+    if wanted and got != wanted:
+        sys.exit(f"{path}:{line} prints {got}, and says that it prints {wanted}")
+    print(f"{path}:{line}")
+"""
+
+
+def test_every_python_block_runs_and_prints_what_it_says(tmp_path: Path) -> None:
+    given = [(str(block.document), block.line, block.code) for block in blocks("python")]
+    done = subprocess.run(
+        [sys.executable, "-c", RUNNER],
+        input=json.dumps(given),
+        env={**os.environ, "BRIDGE_HOME": str(tmp_path), "MLFLOW_DISABLE_TELEMETRY": "true"},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [f"{path}:{line}" for path, line, _ in given]
+
+
+def commands() -> list[list[str]]:
+    """Every command of the bash blocks, as words, without variables set before it and what follows a comment sign."""
+    found = []
+    for block in blocks("bash"):
+        for line in block.code.replace("\\\n", " ").splitlines():
+            words = shlex.split(line, comments=True)
+            while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):
+                del words[0]
+            if words:
+                found.append(words)
+    return found
+
+
+def make_targets() -> set[str]:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    return set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
+
+
+@pytest.mark.parametrize("words", commands(), ids=" ".join)
+def test_every_command_exists(words: list[str]) -> None:
+    program, *arguments = words
+    if program == "make":
+        targets = [argument for argument in arguments if "=" not in argument]
+        assert set(targets) <= make_targets()
+    elif program == "pip":
+        assert arguments[0] == "install"
+        for extra in re.findall(r"runbridge\[(\w+)\]", " ".join(arguments)):
+            assert extra in project()["optional-dependencies"]
+    elif program == "python":
+        assert (ROOT / arguments[0]).is_file()
+        shown = subprocess.run([sys.executable, ROOT / arguments[0], "--help"], capture_output=True, text=True)
+        assert all(option in shown.stdout for option in arguments if option.startswith("--"))
+    elif program == "mlflow":
+        assert_mlflow_takes(arguments)
+    else:
+        assert program in {"git", "cd", "sudo", "strace"}, f"nothing here knows whether {program} exists"
+
+
+def assert_mlflow_takes(arguments: list[str]) -> None:
+    """MLflow's command line has the command and the options."""
+    from mlflow.cli import cli
+
+    command = cli.commands[arguments[0]]
+    known = {option for parameter in command.params for option in parameter.opts}
+    assert {word for word in arguments if word.startswith("--")} <= known
+
+
+def project() -> dict[str, Any]:
+    found: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return found
+
+
+def test_public_names_are_listed_sorted_and_documented() -> None:
+    listed = list(bridge.__all__)
+    assert listed == sorted(listed)
+    public = {
+        name
+        for name, value in vars(bridge).items()
+        if not name.startswith("_") and not isinstance(value, ModuleType) and name != "annotations"
+    }
+    # Names that are loaded when first asked for are in the list, and not yet in the module.
+    assert public <= set(listed)
+    assert all(hasattr(bridge, name) for name in listed)
+    assert [name for name in listed if f"`{name}" not in REFERENCE] == []
+
+
+def public_members() -> list[str]:
+    """`Class.member` of what the public handles offer."""
+    handles = [getattr(bridge, name) for name in bridge.__all__ if name in ("Workspace", "Experiment", "Run")]
+    return [f"{handle.__name__}.{name}" for handle in handles for name in vars(handle) if not name.startswith("_")]
+
+
+@pytest.mark.parametrize("member", public_members())
+def test_every_member_of_a_handle_is_documented(member: str) -> None:
+    assert f"`{member}" in REFERENCE
+    handle, name = member.split(".")
+    assert inspect.getdoc(getattr(getattr(bridge, handle), name))
+
+
+def test_the_reference_names_nothing_that_is_not_there() -> None:
+    for handle, name in re.findall(r"`(Workspace|Experiment|Run)\.(\w+)", REFERENCE):
+        assert hasattr(getattr(bridge, handle), name), f"{handle}.{name}"
+
+
+def test_every_error_is_documented_with_its_builtin() -> None:
+    kinds = [kind for kind in vars(errors).values() if inspect.isclass(kind) and issubclass(kind, errors.BridgeError)]
+    assert len(kinds) > 5
+    for kind in kinds:
+        assert f"`{kind.__name__}`" in REFERENCE
+        assert kind.__doc__
+
+
+def test_every_environment_variable_is_documented() -> None:
+    sources = [*ROOT.glob("bridge/**/*.py"), *ROOT.glob("plugins/**/*.py")]
+    named = {name for file in sources for name in re.findall(r"\"(BRIDGE_[A-Z_]+)\"", file.read_text(encoding="utf-8"))}
+    assert [name for name in sorted(named) if f"`{name}`" not in REFERENCE] == []
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    for document in DOCUMENTS:
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text(encoding="utf-8")):
+            assert (document.parent / target).exists(), f"{document.name} links to {target}"
+
+
+def test_the_readme_is_short_and_begins_with_code() -> None:
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    assert len(lines) < 120
+    first = next(block for block in blocks("python") if block.document.name == "README.md")
+    assert first.line + 10 <= 30
+
+
+def test_the_changelog_names_the_version() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"## [{project()['version']}]" in changelog
+        rf"^## \[{re.escape(version)}\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE
+    )

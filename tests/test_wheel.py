@@ -1,0 +1,153 @@
+"""The wheel, installed elsewhere, works as the checkout does."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import venv
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+EXAMPLE = "01_lightning_into_an_existing_run.py"
+
+ENTRY_POINTS = {
+    ("mlflow.tracking_store", "bridge", "bridge_mlflow:tracking_store"),
+    ("mlflow.artifact_repository", "bridge", "bridge_mlflow:artifact_repository"),
+    ("mlflow.model_registry_store", "bridge", "bridge_mlflow:model_registry_store"),
+    ("mlflow.run_context_provider", "bridge", "bridge_mlflow.run_context:BridgeRunContext"),
+    ("mlflow.request_header_provider", "bridge", "bridge_mlflow.request_headers:BridgeRequestHeaders"),
+}
+
+
+def run(command: Iterable[str | Path], folder: Path, timeout: float = 240) -> str:
+    """What a command prints, without the environment variables that would let it see the checkout."""
+    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    done = subprocess.run(
+        [str(word) for word in command],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=timeout,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from the checkout."""
+    folder = tmp_path_factory.mktemp("dist")
+    run([sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT], folder)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+def install(wheel: Path, python: Path, *options: str) -> None:
+    """Install a wheel with this environment's pip into another environment."""
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", str(python)]
+    run([*pip, "install", "--quiet", *options, str(wheel)], wheel.parent, timeout=1200)
+
+
+def make_environment(folder: Path) -> Path:
+    """An empty virtual environment; returns its python."""
+    venv.create(folder, with_pip=False)
+    return folder / "bin" / "python"
+
+
+@pytest.fixture(scope="module")
+def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A python that has the wheel, and the packages of this environment but not the checkout."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    python = make_environment(folder / "venv")
+    install(wheel, python, "--no-deps", "--no-index")
+    packages = run([python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], folder).strip()
+    # A folder named in a .pth file is searched last, and its own .pth files, the editable install's, are not read.
+    Path(packages, "development.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
+    where = run([python, "-c", "import bridge, bridge_mlflow; print(bridge.__file__, bridge_mlflow.__file__)"], folder)
+    assert all(path.startswith(packages) for path in where.split())
+    return python
+
+
+def test_the_wheel_holds_both_packages_their_data_and_nothing_else(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {name.partition("/")[0] for name in names} == {"bridge", "bridge_mlflow", "runbridge-0.1.0.dist-info"}
+    wanted = {"bridge/py.typed", "bridge_mlflow/py.typed", "runbridge-0.1.0.dist-info/licenses/LICENSE"}
+    wanted |= {f"bridge/store/sql/migrations/{file.name}" for file in ROOT.glob("bridge/store/sql/migrations/*.sql")}
+    for package in ("bridge", "plugins/bridge_mlflow"):
+        base = (ROOT / package).parent
+        wanted |= {file.relative_to(base).as_posix() for file in (ROOT / package).rglob("*.py")}
+    assert wanted <= set(names)
+
+
+def test_the_installed_entry_points_load(python: Path, tmp_path: Path) -> None:
+    code = """
+from importlib.metadata import distribution
+
+for point in distribution("runbridge").entry_points:
+    point.load()
+    print(point.group, point.name, point.value)
+"""
+    printed = run([python, "-W", "error", "-c", code], tmp_path)
+    assert {tuple(line.split()) for line in printed.splitlines()} == ENTRY_POINTS
+
+
+def check_example(python: Path, folder: Path) -> None:
+    """Run the first example with a python, and read what it left through that python's MLflow."""
+    shutil.copy(ROOT / "examples" / EXAMPLE, folder)
+    printed = run([python, EXAMPLE, "--path", "./there", "--epochs", "1"], folder)
+    uri = f"bridge://{(folder / 'there').resolve()}"
+    assert f"mlflow ui --backend-store-uri {uri}" in printed
+    code = f"""
+from mlflow import MlflowClient
+
+client = MlflowClient({uri!r})
+(run,) = client.search_runs([client.get_experiment_by_name("digits").experiment_id])
+print(run.info.status, run.data.params["channels"], sorted(run.data.metrics))
+"""
+    read = run([python, "-c", code], folder)
+    assert "FINISHED 16" in read
+    assert "'test_accuracy'" in read
+    assert "'verdict_accuracy'" in read
+
+
+def test_an_example_runs_on_the_installed_wheel(python: Path, tmp_path: Path) -> None:
+    check_example(python, tmp_path)
+
+
+def test_the_source_distribution_builds_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(tmp_path)]
+    run([*build, "--sdist", str(ROOT)], tmp_path)
+    (source,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(source) as archive:
+        archive.extractall(tmp_path, filter="data")
+    run([*build, "--wheel", str(tmp_path / "runbridge-0.1.0")], tmp_path)
+    (again,) = tmp_path.glob("*.whl")
+    assert sorted(zipfile.ZipFile(again).namelist()) == sorted(zipfile.ZipFile(wheel).namelist())
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1500)
+def test_an_empty_environment_needs_only_the_wheel_and_its_extras(wheel: Path, tmp_path: Path) -> None:
+    python = make_environment(tmp_path / "venv")
+    install(wheel, python)
+    code = """
+from bridge import Experiment, Workspace
+
+run = Experiment(Workspace.create("bare", path="./bare"), "native").start_logging()
+run.log("loss", 0.5)
+run.complete()
+print(run.get_metrics(), run.get_status())
+"""
+    assert run([python, "-W", "error", "-c", code], tmp_path) == "{'loss': 0.5} Completed\n"
+    install(Path(f"{wheel}[lightning]"), python, "--constraint", str(ROOT / "constraints.txt"))
+    check_example(python, tmp_path)
