@@ -165,5 +165,6 @@ class StoreUnavailable(BridgeError, ConnectionError):
 
 def shortened(value: Any, most: int = 80) -> str:
     """The repr of a value, cut in the middle of a sentence that should stay readable."""
-    text = repr(value)
+    # Python refuses to spell huge integers in decimal digits.
+    text = hex(value) if isinstance(value, int) and value.bit_length() > 1024 else repr(value)
     return text if len(text) <= most else text[: most - 1] + "…"

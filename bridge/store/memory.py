@@ -1,0 +1,405 @@
+"""A tracking store in the memory of one process: point by point and plain, for faster stores to be held against."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from bridge.errors import AlreadyExists, InvalidState, NotFound, ParamChanged
+from bridge.records.artifact import ArtifactRecord
+from bridge.records.experiment import ExperimentRecord, LifecycleStage, check_experiment_name
+from bridge.records.page import Page
+from bridge.records.run import Dataset, DatasetInput, RunChanges, RunRecord, check_run_id
+from bridge.records.search import ExperimentQuery, RunQuery
+from bridge.records.search_match import select_experiments, select_runs
+from bridge.records.series import NATIVE, SCALAR, Definition, Point, SeriesRecord, imprecise_warning
+from bridge.store.memory_series import MemoryMetric, MemoryPoint, MemorySeries, in_log_order, stored_point
+from bridge.store.points import check_points, imprecise
+from bridge.store.tracking import Slice, TrackingStore
+
+logger = logging.getLogger("bridge")
+
+CONTEXT_TAG = "mlflow.data.context"
+
+
+@dataclass(slots=True)
+class _Experiment:
+    record: ExperimentRecord
+    runs: int = 0
+    datasets: dict[tuple[str, str], Dataset] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Run:
+    """A run: its record without latest values, and its points."""
+
+    record: RunRecord
+    metrics: dict[str, MemoryMetric] = field(default_factory=dict)
+    series: dict[Definition, MemorySeries] = field(default_factory=dict)
+
+
+class MemoryStore(TrackingStore):
+    """Experiments, runs, series and the index of artifacts, as long as the process lives."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._experiments: dict[str, _Experiment] = {}
+        self._runs: dict[str, _Run] = {}
+        self._receipts: dict[str, int] = {}
+        self._artifacts: dict[str, dict[str, ArtifactRecord]] = {}
+        now = time.time_ns() // 1_000_000
+        self._add_experiment(ExperimentRecord("0", "Default", "active", now, now))
+
+    # Experiments
+
+    def create_experiment(
+        self,
+        name: str,
+        creation_time: int,
+        artifact_location: str | None = None,
+        tags: Mapping[str, str | None] | None = None,
+    ) -> ExperimentRecord:
+        check_experiment_name(name)
+        with self._lock:
+            if self.find_experiment(name) is not None:
+                raise AlreadyExists("experiment", name)
+            experiment_id = str(max(map(int, self._experiments)) + 1)
+            record = ExperimentRecord(
+                experiment_id, name, "active", creation_time, creation_time, artifact_location, dict(tags or {})
+            )
+            return _copy_of_experiment(self._add_experiment(record).record)
+
+    def get_experiment(self, experiment_id: str) -> ExperimentRecord:
+        with self._lock:
+            return _copy_of_experiment(self._experiment(experiment_id).record)
+
+    def find_experiment(self, name: str) -> ExperimentRecord | None:
+        with self._lock:
+            for experiment in self._experiments.values():
+                if experiment.record.name == name:
+                    return _copy_of_experiment(experiment.record)
+            return None
+
+    def search_experiments(self, query: ExperimentQuery) -> Page[ExperimentRecord]:
+        with self._lock:
+            records = [_copy_of_experiment(experiment.record) for experiment in self._experiments.values()]
+        return select_experiments(query, records)
+
+    def rename_experiment(self, experiment_id: str, name: str, time: int) -> None:
+        check_experiment_name(name)
+        with self._lock:
+            experiment = self._active_experiment(experiment_id)
+            found = self.find_experiment(name)
+            if found is not None and found.id != experiment_id:
+                raise AlreadyExists("experiment", name)
+            experiment.record = replace(experiment.record, name=name, last_update_time=time)
+
+    def set_experiment_tags(
+        self, experiment_id: str, tags: Mapping[str, str | None], removed: Sequence[str] = ()
+    ) -> None:
+        with self._lock:
+            experiment = self._active_experiment(experiment_id)
+            changed = _with_tags(experiment.record.tags, tags, removed, f"experiment {experiment_id}")
+            experiment.record = replace(experiment.record, tags=changed)
+
+    def delete_experiment(self, experiment_id: str, time: int) -> None:
+        self._move_experiment(experiment_id, "deleted", time)
+
+    def restore_experiment(self, experiment_id: str, time: int) -> None:
+        self._move_experiment(experiment_id, "active", time)
+
+    # Runs
+
+    def create_run(self, record: RunRecord) -> RunRecord:
+        check_run_id(record.id)
+        with self._lock:
+            experiment = self._active_experiment(record.experiment_id)
+            there = self._runs.get(record.id)
+            if there is not None:
+                old = there.record
+                if (old.experiment_id, old.start_time) != (record.experiment_id, record.start_time):
+                    raise AlreadyExists("run", record.id)
+                return _copy_of_run(there)
+            experiment.runs += 1
+            run = _Run(
+                replace(
+                    record,
+                    number=experiment.runs,
+                    lifecycle_stage="active",
+                    deletion_time=None,
+                    params=dict(record.params),
+                    tags=dict(record.tags),
+                    properties=dict(record.properties),
+                    latest={},
+                    latest_texts={},
+                    dataset_inputs=_with_inputs((), record.dataset_inputs, experiment),
+                    model_inputs=tuple(dict.fromkeys(record.model_inputs)),
+                    warnings=(),
+                )
+            )
+            self._runs[record.id] = run
+            return _copy_of_run(run)
+
+    def get_run(self, run_id: str) -> RunRecord:
+        with self._lock:
+            return _copy_of_run(self._run(run_id))
+
+    def update_run(self, run_id: str, changes: RunChanges) -> None:
+        with self._lock:
+            run = self._active_run(run_id)
+            old = run.record
+            plain = {
+                name: value
+                for name in ("status", "start_time", "end_time", "display_name", "description", "parent_id", "error")
+                if (value := getattr(changes, name)) is not None
+            }
+            params = _with_params(old, changes.params)
+            properties = _with_properties(old, changes.properties)
+            tags = _with_tags(old.tags, changes.tags, changes.removed_tags, f"run {run_id}")
+            # Nothing below this line fails.
+            run.record = replace(
+                old,
+                **plain,
+                params=params,
+                properties=properties,
+                tags=tags,
+                dataset_inputs=_with_inputs(
+                    old.dataset_inputs, changes.dataset_inputs, self._experiments[old.experiment_id]
+                ),
+                model_inputs=tuple(dict.fromkeys((*old.model_inputs, *changes.model_inputs))),
+                model_outputs=(*old.model_outputs, *changes.model_outputs),
+                warnings=tuple(dict.fromkeys((*old.warnings, *changes.warnings))),
+            )
+
+    def delete_run(self, run_id: str, time: int) -> None:
+        with self._lock:
+            _move_run(self._run(run_id), "deleted", time)
+
+    def restore_run(self, run_id: str) -> None:
+        with self._lock:
+            _move_run(self._run(run_id), "active", None)
+
+    def search_runs(self, query: RunQuery) -> Page[RunRecord]:
+        with self._lock:
+            records = [_copy_of_run(run) for run in self._runs.values()]
+        return select_runs(query, records)
+
+    def search_datasets(self, experiment_ids: Sequence[str]) -> list[tuple[str, str, str, str | None]]:
+        with self._lock:
+            found = {
+                (run.record.experiment_id, used.dataset.name, used.dataset.digest, used.tags.get(CONTEXT_TAG))
+                for run in self._runs.values()
+                if run.record.experiment_id in experiment_ids
+                for used in run.record.dataset_inputs
+            }
+        return sorted(found, key=lambda row: (int(row[0]), row[1], row[2], row[3] is not None, row[3] or ""))
+
+    # Points
+
+    def log_points(self, run_id: str, points: Sequence[Point], door: int = NATIVE) -> None:
+        checked = check_points(points)
+        with self._lock:
+            run = self._active_run(run_id)
+            for point in checked:
+                is_number = type(point.value) in (int, float)
+                definition = Definition(run_id, point.key, "", SCALAR, "number" if is_number else "text")
+                _add_point(run, definition, stored_point(point, door))
+                if imprecise(point.value):
+                    _warn(run, imprecise_warning(point.key))
+
+    def get_series(self, run_id: str, keys: Sequence[str] | None = None) -> list[SeriesRecord]:
+        with self._lock:
+            series = self._run(run_id).series
+            return [one.record(of) for of, one in series.items() if keys is None or of.key in keys]
+
+    def append(self, slices: Sequence[Slice]) -> dict[str, int]:
+        with self._lock:
+            fresh, ends = self._fresh(slices)
+            lost = 0
+            for definition, point in in_log_order(fresh):
+                run = self._runs.get(definition.run_id)
+                if run is None:
+                    lost += 1
+                else:
+                    _add_point(run, definition, point)
+            for run_id, sentence in (warning for piece in fresh for warning in piece.warnings):
+                if run_id in self._runs:
+                    _warn(self._runs[run_id], sentence)
+            self._receipts.update(ends)
+        if lost:
+            logger.warning("%d points were dropped: their runs are not in this workspace (any more).", lost)
+        return ends
+
+    def get_receipts(self, journal_ids: Sequence[str]) -> dict[str, int]:
+        with self._lock:
+            return {name: self._receipts[name] for name in journal_ids if name in self._receipts}
+
+    # The index of artifacts
+
+    def set_artifacts(self, root: str, records: Sequence[ArtifactRecord]) -> None:
+        with self._lock:
+            files = dict(self._artifacts.get(root, {}))
+            for record in records:
+                for folder in _folders_above(record.path):
+                    if folder in files:
+                        raise InvalidState("artifact", folder, "a file", "a folder")
+                if any(path.startswith(record.path + "/") for path in files):
+                    raise InvalidState("artifact", record.path, "a folder", "a file")
+                files[record.path] = record
+            self._artifacts[root] = files
+
+    def list_artifacts(self, root: str, folder: str = "", recursive: bool = False) -> list[ArtifactRecord]:
+        start = folder + "/" if folder else ""
+        with self._lock:
+            below = [r for path, r in self._artifacts.get(root, {}).items() if path.startswith(start)]
+        found = {}
+        for record in below:
+            name, slash, _ = record.path[len(start) :].partition("/")
+            if slash and not recursive:
+                record = ArtifactRecord(start + name)
+            found[record.path] = record
+        return [found[path] for path in sorted(found)]
+
+    def find_artifact(self, root: str, path: str) -> ArtifactRecord | None:
+        with self._lock:
+            return self._artifacts.get(root, {}).get(path)
+
+    def delete_artifacts(self, root: str, path: str = "") -> list[str]:
+        with self._lock:
+            files = self._artifacts.get(root, {})
+            gone = sorted(p for p in files if not path or p == path or p.startswith(path + "/"))
+            for p in gone:
+                del files[p]
+            return gone
+
+    # Below, the lock is held.
+
+    def _add_experiment(self, record: ExperimentRecord) -> _Experiment:
+        self._experiments[record.id] = experiment = _Experiment(record)
+        return experiment
+
+    def _experiment(self, experiment_id: str) -> _Experiment:
+        if experiment_id not in self._experiments:
+            raise NotFound("experiment", experiment_id)
+        return self._experiments[experiment_id]
+
+    def _active_experiment(self, experiment_id: str) -> _Experiment:
+        experiment = self._experiment(experiment_id)
+        if experiment.record.lifecycle_stage != "active":
+            raise InvalidState("experiment", experiment_id, "deleted", "active")
+        return experiment
+
+    def _move_experiment(self, experiment_id: str, stage: LifecycleStage, time: int) -> None:
+        with self._lock:
+            experiment = self._experiment(experiment_id)
+            if experiment.record.lifecycle_stage == stage:
+                raise NotFound("experiment", experiment_id, f"it is {stage} already")
+            experiment.record = replace(experiment.record, lifecycle_stage=stage, last_update_time=time)
+            for run in self._runs.values():
+                if run.record.experiment_id == experiment_id:
+                    _move_run(run, stage, time if stage == "deleted" else None)
+
+    def _run(self, run_id: str) -> _Run:
+        if run_id not in self._runs:
+            raise NotFound("run", run_id)
+        return self._runs[run_id]
+
+    def _active_run(self, run_id: str) -> _Run:
+        run = self._run(run_id)
+        if run.record.lifecycle_stage != "active":
+            raise InvalidState("run", run_id, "deleted", "active")
+        return run
+
+    def _fresh(self, slices: Iterable[Slice]) -> tuple[list[Slice], dict[str, int]]:
+        """The slices that are not stored yet, and how far each journal is stored after them."""
+        ends = self.get_receipts([piece.journal_id for piece in slices])
+        fresh = []
+        for piece in slices:
+            end = ends.get(piece.journal_id, 0)
+            if piece.end <= end:
+                continue
+            if piece.start != end:
+                raise InvalidState("journal", piece.journal_id, f"stored up to {end}", f"stored up to {piece.start}")
+            fresh.append(piece)
+            ends[piece.journal_id] = piece.end
+        return fresh, ends
+
+
+def _add_point(run: _Run, definition: Definition, point: MemoryPoint) -> None:
+    metric = run.metrics.setdefault(definition.key, MemoryMetric())
+    series = run.series.setdefault(definition, MemorySeries())
+    series.add(metric.place(point))
+
+
+def _warn(run: _Run, sentence: str) -> None:
+    run.record = replace(run.record, warnings=tuple(dict.fromkeys((*run.record.warnings, sentence))))
+
+
+def _move_run(run: _Run, stage: LifecycleStage, deletion_time: int | None) -> None:
+    if run.record.lifecycle_stage != stage:
+        run.record = replace(run.record, lifecycle_stage=stage, deletion_time=deletion_time)
+
+
+def _with_tags(
+    old: Mapping[str, str | None], new: Mapping[str, str | None], removed: Iterable[str], owner: str
+) -> dict[str, str | None]:
+    tags = dict(old)
+    for key in removed:
+        if key not in tags:
+            raise NotFound("tag", key, f"{owner} does not have it")
+        del tags[key]
+    return {**tags, **new}
+
+
+def _with_params(record: RunRecord, new: Mapping[str, str]) -> dict[str, str]:
+    old = record.params
+    changed = tuple((key, old[key], value) for key, value in new.items() if old.get(key, value) != value)
+    if changed:
+        raise ParamChanged(record.id, changed)
+    return {**old, **new}
+
+
+def _with_properties(record: RunRecord, new: Mapping[str, str]) -> dict[str, str]:
+    old = record.properties
+    for key, value in new.items():
+        if old.get(key, value) != value:
+            raise InvalidState("property", key, f"{old[key]!r} for run {record.id}", f"{value!r} or not set")
+    return {**old, **new}
+
+
+def _with_inputs(
+    old: Sequence[DatasetInput], new: Iterable[DatasetInput], experiment: _Experiment
+) -> tuple[DatasetInput, ...]:
+    """The inputs of a run with new ones; a data set that the experiment has already stays as it was first logged."""
+    inputs = {(used.dataset.name, used.dataset.digest): used for used in old}
+    for used in new:
+        name = used.dataset.name, used.dataset.digest
+        dataset = experiment.datasets.setdefault(name, used.dataset)
+        inputs.setdefault(name, DatasetInput(dataset, dict(used.tags)))
+    return tuple(inputs.values())
+
+
+def _copy_of_experiment(record: ExperimentRecord) -> ExperimentRecord:
+    return replace(record, tags=dict(record.tags))
+
+
+def _copy_of_run(run: _Run) -> RunRecord:
+    record = run.record
+    scalars = [(of, series) for of, series in run.series.items() if of.kind == SCALAR]
+    return replace(
+        record,
+        params=dict(record.params),
+        tags=dict(record.tags),
+        properties=dict(record.properties),
+        latest={of.key: series.latest() for of, series in scalars if of.value_type == "number"},
+        latest_texts={of.key: series.latest_text() for of, series in scalars if of.value_type == "text"},
+        dataset_inputs=tuple(DatasetInput(used.dataset, dict(used.tags)) for used in record.dataset_inputs),
+    )
+
+
+def _folders_above(path: str) -> list[str]:
+    names = path.split("/")
+    return ["/".join(names[:count]) for count in range(1, len(names))]

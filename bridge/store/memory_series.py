@@ -1,0 +1,120 @@
+"""The points of a memory store: one Python object each, placed and compared one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, cast
+
+from bridge.records.series import Definition, Latest, Point, SeriesRecord, comparable
+from bridge.store.tracking import Slice
+
+
+class MemoryPoint(NamedTuple):
+    """A point as it arrives; `step` None is filled in when it is placed."""
+
+    value: float | str | bool | None
+    timestamp: int
+    step: int | None
+    is_int: bool
+    door: int
+
+
+class PlacedPoint(NamedTuple):
+    """A point with its place in the log order of its key, and its step."""
+
+    position: int
+    step: int
+    point: MemoryPoint
+
+
+@dataclass(slots=True)
+class MemoryMetric:
+    """What the series of one key share: how many points there are, and how many came without a step."""
+
+    points: int = 0
+    stepless: int = 0
+
+    def place(self, point: MemoryPoint) -> PlacedPoint:
+        """Give a point the next position, and a step if it has none."""
+        step = self.stepless if point.step is None else point.step
+        placed = PlacedPoint(self.points, step, point)
+        self.points += 1
+        self.stepless += point.step is None
+        return placed
+
+
+@dataclass(slots=True)
+class MemorySeries:
+    """The points of one series in log order."""
+
+    points: list[PlacedPoint] = field(default_factory=list)
+
+    def add(self, placed: PlacedPoint) -> None:
+        self.points.append(placed)
+
+    def latest(self) -> Latest:
+        """The greatest point by (step, timestamp, value) as MLflow compares, of equals the first."""
+        best = self.points[0]
+        for placed in self.points[1:]:
+            if _rank(placed) > _rank(best):
+                best = placed
+        return Latest(cast(float, best.point.value), best.point.timestamp, best.step)
+
+    def latest_text(self) -> str | bool | None:
+        """The value of the greatest point by (step, timestamp), of equals the last."""
+        best = max(self.points, key=lambda placed: (placed.step, placed.point.timestamp, placed.position))
+        return cast("str | bool | None", best.point.value)
+
+    def record(self, definition: Definition) -> SeriesRecord:
+        """The series as a reader gets it."""
+        import numpy
+
+        is_text = definition.value_type == "text"
+        values = [placed.point.value for placed in self.points]
+        return SeriesRecord(
+            key=definition.key,
+            column=definition.column,
+            kind=definition.kind,
+            value_type=definition.value_type,
+            all_ints=not is_text and all(placed.point.is_int for placed in self.points),
+            positions=numpy.array([placed.position for placed in self.points], dtype=numpy.int64),
+            steps=numpy.array([placed.step for placed in self.points], dtype=numpy.int64),
+            timestamps=numpy.array([placed.point.timestamp for placed in self.points], dtype=numpy.int64),
+            doors=numpy.array([placed.point.door for placed in self.points], dtype=numpy.uint8),
+            numbers=None if is_text else numpy.array(values, dtype=numpy.float64),
+            texts=cast("list[str | bool | None]", values) if is_text else None,
+        )
+
+
+def in_log_order(slices: Sequence[Slice]) -> Iterator[tuple[Definition, MemoryPoint]]:
+    """The points of all slices by time; within a slice the order of the calls holds, whatever the clock said."""
+    points = []
+    for piece in slices:
+        latest = 0
+        for at in range(len(piece.series)):
+            latest = max(latest, int(piece.times[at]))
+            definition = piece.definitions[int(piece.series[at])]
+            number = piece.values[at].item()
+            point = MemoryPoint(
+                number if definition.value_type == "number" else piece.texts[int(number)],
+                int(piece.timestamps[at]),
+                int(piece.steps[at]) if piece.has_step[at] else None,
+                bool(piece.ints[at]),
+                int(piece.doors[at]),
+            )
+            points.append((latest, definition, point))
+    points.sort(key=lambda entry: entry[0])
+    return ((definition, point) for _, definition, point in points)
+
+
+def stored_point(point: Point, door: int) -> MemoryPoint:
+    """A checked point of a caller as it is stored."""
+    value = point.value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return MemoryPoint(float(value), point.timestamp, point.step, True, door)
+    return MemoryPoint(value, point.timestamp, point.step, False, door)
+
+
+def _rank(placed: PlacedPoint) -> tuple[int, int, float]:
+    return placed.step, placed.point.timestamp, comparable(cast(float, placed.point.value))

@@ -1,0 +1,235 @@
+"""Points as they come from a caller, checked, and as they go to a reader, natively or in MLflow's way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from bridge.errors import InvalidValue, Problem
+from bridge.records.limits import EXACT_INTEGER
+from bridge.records.series import (
+    BIG,
+    MLFLOW,
+    SCALAR,
+    Point,
+    Series,
+    SeriesRecord,
+    Value,
+    check_int64,
+    check_key,
+    check_text,
+)
+
+if TYPE_CHECKING:
+    import numpy
+
+    Array = numpy.ndarray[Any, Any]
+
+PLAIN = frozenset((float, int, str, bool, type(None)))
+VALUE_RULE = "must be a number, text, a bool or None"
+RANGE_RULE = "must be a number that a float64 can come near to, so within ±1.797e308"
+
+
+def check_points(points: Iterable[Point]) -> list[Point]:
+    """The points with plain values, if all of them may be stored.
+
+    Numbers of numpy, torch and the like, and arrays of one element, become Python's.
+
+    Raises:
+        InvalidValue: some may not; every mistake is named.
+    """
+    checked: list[Point] = []
+    problems: list[Problem] = []
+    for point in points:
+        checked.append(_check_point(point, problems))
+    if problems:
+        raise InvalidValue(*problems[0], others=tuple(problems[1:]))
+    return checked
+
+
+def check_value(value: object) -> Value:
+    """The value as a plain float, int, text, bool or None, if it may be logged.
+
+    Raises:
+        InvalidValue: it may not.
+    """
+    plain = value if type(value) in PLAIN else _plain(value)
+    if isinstance(plain, str):
+        return check_text(plain)
+    if isinstance(plain, int):
+        try:
+            float(plain)
+        except OverflowError:
+            raise InvalidValue("value", plain, RANGE_RULE) from None
+    return plain  # type: ignore[return-value]  # `_plain` gives nothing but what PLAIN has
+
+
+def imprecise(value: Value) -> bool:
+    """Whether a plain value is an int that a float64 may only come near to."""
+    return type(value) is int and not -EXACT_INTEGER <= value <= EXACT_INTEGER
+
+
+def native_series(records: Sequence[SeriesRecord]) -> Series:
+    """What a native reader gets of one key: its scalar points, numbers and texts, in log order.
+
+    A point that came through MLflow's door is left out if an earlier one equals it in step, timestamp and value, as
+    MLflow sees values (±inf as ±1.797e308, -0.0 as 0.0; NaN equals NaN and nothing else).
+    Values keep their bits; see `Series` for their type.
+    """
+    import numpy
+
+    scalars = [record for record in records if record.kind == SCALAR]
+    positions, steps, timestamps = (
+        numpy.concatenate([numpy.empty(0, numpy.int64), *(getattr(record, name) for record in scalars)])
+        for name in ("positions", "steps", "timestamps")
+    )
+    values = _native_values(scalars)
+    kept = numpy.concatenate([numpy.empty(0, bool), *(_is_text(record) for record in scalars)])
+    kept[~kept] = ~_repeated([record for record in scalars if record.numbers is not None])
+    order = numpy.argsort(positions, kind="stable")
+    order = order[kept[order]]
+    return Series(steps[order], timestamps[order], values[order])
+
+
+def mlflow_history(records: Sequence[SeriesRecord]) -> Series:
+    """What an MLflow reader gets of one metric, given the series that are it: number points, equal ones once.
+
+    Their order is timestamp, step, value, with NaN where 0 is, after it.
+    `values` is float64 with ±inf as ±1.797e308, -0.0 as 0.0 and NaN as the one NaN.
+
+    Source: MLflow 3.17.2, `SqlAlchemyStore.get_metric_history`.
+    """
+    import numpy
+
+    columns = _mlflow_columns([record for record in records if record.numbers is not None])
+    steps, timestamps, values, nan = columns
+    order = numpy.lexsort((nan, values, steps, timestamps))
+    order = order[~_like_previous(columns, order)]
+    return Series(steps[order], timestamps[order], numpy.where(nan[order], numpy.nan, values[order]))
+
+
+def _check_point(point: Point, problems: list[Problem]) -> Point:
+    key, value, timestamp, step = point
+    try:
+        check_key(key)
+    except InvalidValue as error:
+        problems += error.problems
+    try:
+        value = check_value(value)
+    except InvalidValue as error:
+        problems += (Problem(f"value of {key!r}", p.value, p.rule) for p in error.problems)
+    try:
+        if type(timestamp) is not int or not 0 <= timestamp < 1 << 62:
+            timestamp = check_int64(f"timestamp of {key!r}", timestamp)
+        if step is not None:
+            step = check_int64(f"step of {key!r}", step)
+    except InvalidValue as error:
+        problems += error.problems
+    return Point(key, value, timestamp, step)
+
+
+def _plain(value: object) -> object:
+    """Python's own number, text or bool in place of a subclass, a number of a library, or an array of one element."""
+    item = getattr(value, "item", None)
+    if callable(item):
+        try:
+            value = item()
+        except (TypeError, ValueError, RuntimeError) as error:  # of numpy, and of torch: more than one element
+            raise InvalidValue("value", value, f"{VALUE_RULE}, and an array must have one element") from error
+        if type(value) in PLAIN:
+            return value
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int):
+        return int(value)
+    if not hasattr(value, "__float__"):
+        raise InvalidValue("value", value, VALUE_RULE)
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise InvalidValue("value", value, RANGE_RULE) from error
+    except (TypeError, ValueError) as error:
+        raise InvalidValue("value", value, VALUE_RULE) from error
+
+
+def _is_text(record: SeriesRecord) -> Array:
+    import numpy
+
+    return numpy.full(len(record.positions), record.numbers is None)
+
+
+def _native_values(records: Sequence[SeriesRecord]) -> Array:
+    """The values of series one after the other, in an array of the type that holds them all."""
+    import numpy
+
+    if all(record.numbers is not None for record in records):
+        numbers = numpy.concatenate([numpy.empty(0), *_numbers(records)])
+        return _as_ints(numbers) if records and all(record.all_ints for record in records) else numbers
+    values = numpy.empty(sum(len(record.positions) for record in records), dtype=object)
+    at = 0
+    for record in records:
+        if record.numbers is None:
+            assert record.texts is not None
+            own = record.texts
+        else:
+            own = (_as_ints(record.numbers) if record.all_ints else record.numbers).tolist()
+        values[at : at + len(own)] = own
+        at += len(own)
+    return values
+
+
+def _as_ints(numbers: Array) -> Array:
+    """Floats that were logged as ints, as int64, or as Python's ints where one does not fit."""
+    import numpy
+
+    if ((numbers >= -(2.0**63)) & (numbers < 2.0**63)).all():
+        return numbers.astype(numpy.int64)
+    values = numpy.empty(len(numbers), dtype=object)
+    values[:] = [int(number) for number in numbers.tolist()]
+    return values
+
+
+def _numbers(records: Sequence[SeriesRecord]) -> list[Array]:
+    return [record.numbers for record in records if record.numbers is not None]
+
+
+def _mlflow_columns(records: Sequence[SeriesRecord]) -> tuple[Array, Array, Array, Array]:
+    """The steps, timestamps and values of number series as MLflow stores them: NaN is 0 there, and a column says so."""
+    import numpy
+
+    numbers = numpy.concatenate([numpy.empty(0), *_numbers(records)])
+    nan = numpy.isnan(numbers)
+    # Adding 0.0 turns -0.0 into 0.0.
+    values = numpy.where(nan, 0.0, numpy.clip(numbers, -BIG, BIG)) + 0.0
+    steps, timestamps = (
+        numpy.concatenate([numpy.empty(0, numpy.int64), *(getattr(record, name) for record in records)])
+        for name in ("steps", "timestamps")
+    )
+    return steps, timestamps, values, nan
+
+
+def _repeated(records: Sequence[SeriesRecord]) -> Array:
+    """Which points of number series came through MLflow's door and equal an earlier point."""
+    import numpy
+
+    doors = numpy.concatenate([numpy.empty(0, numpy.uint8), *(record.doors for record in records)])
+    repeated: Array = doors == MLFLOW
+    if not repeated.any():
+        return repeated
+    columns = _mlflow_columns(records)
+    steps, timestamps, values, nan = columns
+    positions = numpy.concatenate([record.positions for record in records])
+    order = numpy.lexsort((positions, nan, values, steps, timestamps))
+    repeated[order] &= _like_previous(columns, order)
+    return repeated
+
+
+def _like_previous(columns: Sequence[Array], order: Array) -> Array:
+    """For each entry of an order, whether all columns have the same there as one entry before."""
+    import numpy
+
+    same = numpy.zeros(len(order), dtype=bool)
+    if len(order) > 1:
+        sorted_columns = [column[order] for column in columns]
+        same[1:] = numpy.logical_and.reduce([column[1:] == column[:-1] for column in sorted_columns])
+    return same
