@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bridge.errors import InvalidValue
@@ -38,28 +39,58 @@ def check_artifact_path(path: object) -> str:
     Raises:
         InvalidValue: it may not be used.
     """
+    return _checked("artifact path", path)
+
+
+def check_artifact_root(root: object) -> str:
+    """The root, `<experiment id>/…`, if it is a path below the workspace's artifacts folder.
+
+    The rules are those of `check_artifact_path`, and it may not begin with a dot: such names are the store's own.
+
+    Raises:
+        InvalidValue: it may not be used.
+    """
+    checked = _checked("artifact root", root)
+    if checked.startswith("."):
+        raise InvalidValue("artifact root", root, "must not begin with a dot")
+    return checked
+
+
+def folders_above(path: str) -> Iterator[str]:
+    """The folders that a path runs through, the outermost first: `a` and `a/b` for `a/b/c`."""
+    end = path.find("/")
+    while end >= 0:
+        yield path[:end]
+        end = path.find("/", end + 1)
+
+
+def _checked(key: str, path: object) -> str:
     if not isinstance(path, str):
-        raise InvalidValue("artifact path", path, "must be text")
+        raise InvalidValue(key, path, "must be text")
+    if len(path) > PATH_LENGTH:
+        raise InvalidValue(key, path, f"must have at most {PATH_LENGTH} characters")
     while path.startswith("./"):
         path = path[2:]
-    rule = ""
+    rule = _broken_rule(path)
+    if rule:
+        raise InvalidValue(key, path, rule)
+    return path
+
+
+def _broken_rule(path: str) -> str:
+    """The first rule that a path breaks, or nothing."""
     segments = path.split("/")
     if not path:
-        rule = "must not be empty"
-    elif path.startswith("/"):
-        rule = "must be relative to the run's artifacts, so it must not begin with /"
-    elif any(segment in ("", ".", "..") for segment in segments):
-        rule = "must not leave the run's artifacts, so it may not have empty segments, '.' or '..'"
-    elif any(ord(character) < 32 or ord(character) == 127 for character in path):
-        rule = "must not contain control characters"
-    elif len(path) > PATH_LENGTH:
-        rule = f"must have at most {PATH_LENGTH} characters"
-    else:
-        try:
-            if any(len(segment.encode()) > NAME_BYTES for segment in segments):
-                rule = f"must have names of at most {NAME_BYTES} bytes"
-        except UnicodeEncodeError:
-            rule = "must be text that UTF-8 can spell"
-    if rule:
-        raise InvalidValue("artifact path", path, rule)
-    return path
+        return "must not be empty"
+    if path.startswith("/"):
+        return "must be relative, so it must not begin with /"
+    if any(segment in ("", ".", "..") for segment in segments):
+        return "must stay below its root, so it may not have empty segments, '.' or '..'"
+    if any(ord(character) < 32 or ord(character) == 127 for character in path):
+        return "must not contain control characters"
+    try:
+        if any(len(segment.encode()) > NAME_BYTES for segment in segments):
+            return f"must have names of at most {NAME_BYTES} bytes"
+    except UnicodeEncodeError:
+        return "must be text that UTF-8 can spell"
+    return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +26,7 @@ class ArtifactStore(ABC):
         """Keep the bytes of a file, of a value or of a binary stream under a path.
 
         Raises:
-            InvalidValue: the path may not be used, or runs through a file.
+            InvalidValue: the path may not be used, runs through a file, or names a folder.
             NotFound: the source file is not there.
         """
 
@@ -60,7 +61,7 @@ class ArtifactStore(ABC):
         """
         pieces = self.get(root, path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_name(f".{target.name[:200]}.part")
+        part = target.with_name(f".{os.urandom(8).hex()}.part")
         try:
             with part.open("wb") as file:
                 for piece in pieces:

@@ -1,0 +1,331 @@
+"""Files below one folder, written whole or not at all and never through a symbolic link."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from bridge.errors import BridgeError, InvalidValue, NotAllowed, StoreUnavailable
+
+PENDING = ".pending"
+"""The folder inside, of what is being written and of what is being removed; no artifact root begins with a dot."""
+
+LOCK, REPLACED = "lock", "replaced"
+"""Names inside it: the lock of changes, and the file that a change in progress replaces."""
+
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+NOT_ALLOWED = frozenset((errno.EACCES, errno.EPERM, errno.EROFS))
+
+
+class Part:
+    """A file in the making: a name in the pending folder, locked as long as its writer lives."""
+
+    def __init__(self, files: Files, path: str, name: str, fd: int) -> None:
+        self._files, self._path = files, path
+        self.name, self.fd = name, fd
+
+    def write(self, piece: bytes) -> None:
+        with self._files.border("write", self._path):
+            view = memoryview(piece)
+            while view:
+                view = view[os.write(self.fd, view) :]
+
+    def check(self) -> None:
+        """Raise now what a network file system or a quota says only when a file is closed."""
+        with self._files.border("write", self._path):
+            os.close(os.dup(self.fd))
+
+
+class Files:
+    """The files below one folder; any thread and any process may use it at once.
+
+    Every folder on the way is opened below the one before it and not followed if it is a link, so that nobody who
+    may write here leads a reader or writer out of the folder.
+    Names change under one lock, `changing`; bytes are written before, without it.
+    Each verb raises `NotAllowed` where the file system forbids, `InvalidValue` for a path that runs through a link,
+    and `StoreUnavailable` for a full disk and whatever else the file system says.
+
+    Args:
+        folder: made by the first write if it is not there, in a folder that is; it may itself be a link.
+        shared: what is made here may be changed by the folder's group.
+    """
+
+    def __init__(self, folder: Path, shared: bool = False) -> None:
+        self.folder, self.shared = folder, shared
+
+    def find(self, path: str) -> BinaryIO | None:
+        """A file to be read, or None."""
+        names = path.split("/")
+        with self.border("read", path):
+            try:
+                with self._below(names[:-1]) as folder:
+                    # A planted pipe must not make a reader wait.
+                    fd = os.open(names[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+            if stat.S_ISREG(os.fstat(fd).st_mode):
+                return os.fdopen(fd, "rb", buffering=0)
+            os.close(fd)
+            return None
+
+    def exists(self, path: str) -> bool:
+        """Whether anything lies at a path."""
+        names = path.split("/")
+        with self.border("read", path):
+            try:
+                with self._below(names[:-1]) as folder:
+                    return _exists(folder, names[-1])
+            except (FileNotFoundError, NotADirectoryError):
+                return False
+
+    @contextmanager
+    def part(self, path: str) -> Iterator[Part]:
+        """A new file to be written and placed at a path; what was not placed when the block ends is gone."""
+        with self.border("write", path):
+            pending = self._open_pending()
+        try:
+            with self.border("write", path):
+                part = self._begin(path, pending)
+            try:
+                yield part
+            finally:
+                with suppress(OSError):
+                    os.unlink(part.name, dir_fd=pending)
+                os.close(part.fd)
+        finally:
+            os.close(pending)
+
+    @contextmanager
+    def changing(self, action: str, path: str) -> Iterator[None]:
+        """Nobody else changes names here meanwhile (on a file system without locks: perhaps)."""
+        with self.border(action, path):
+            lock = self._open_lock()
+            with suppress(OSError):
+                fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            # Not left to `close`: a child that was forked meanwhile holds the same lock.
+            with suppress(OSError):
+                fcntl.flock(lock, fcntl.LOCK_UN)
+            os.close(lock)
+
+    @contextmanager
+    def placed(self, part: Part, path: str) -> Iterator[None]:
+        """A part is at its path from here on, unless the block raises: then all is as it was before."""
+        *above, name = path.split("/")
+        try:
+            with self.border("write", path), self._pending() as pending, self._below(above, make=True) as folder:
+                existed, kept = _exists(folder, name), _keep(folder, name, pending)
+                os.replace(part.name, name, src_dir_fd=pending, dst_dir_fd=folder)
+                try:
+                    yield
+                except BaseException:
+                    if kept:
+                        os.replace(REPLACED, name, src_dir_fd=pending, dst_dir_fd=folder)
+                    elif not existed:
+                        os.unlink(name, dir_fd=folder)
+                    raise
+                if kept:
+                    os.unlink(REPLACED, dir_fd=pending)
+        except BaseException:
+            self._prune(above)
+            raise
+
+    def remove(self, path: str) -> None:
+        """Take a file or a folder away in one step, and the folders above it that are empty then."""
+        *above, name = path.split("/")
+        with self.border("delete", path), self._pending() as pending:
+            with suppress(FileNotFoundError, NotADirectoryError), self._below(above) as folder:
+                os.rename(name, _new_name(), src_dir_fd=folder, dst_dir_fd=pending)
+        self._prune(above)
+
+    def sweep(self) -> None:
+        """Free the space of what was removed, and of what writers that died left behind.
+
+        What this process may not remove is left to one that may.
+        """
+        with suppress(OSError), self._pending() as pending:
+            names = [name for name in os.listdir(pending) if name not in (LOCK, REPLACED)]
+            while names:
+                with suppress(OSError):
+                    names += _clear(pending, names.pop())
+
+    @contextmanager
+    def border(self, action: str, path: str) -> Iterator[None]:
+        """The errors of the file system become ours here."""
+        try:
+            yield
+        except BridgeError:  # some of them are OSErrors too
+            raise
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            if error.errno in (errno.ENOTDIR, errno.ELOOP):
+                raise InvalidValue("artifact path", path, "must not run through a file or a symbolic link") from error
+            if error.errno in (errno.EISDIR, errno.ENOTEMPTY):
+                raise InvalidValue("artifact path", path, "must not name a folder") from error
+            if error.errno in NOT_ALLOWED:
+                raise NotAllowed(action, f"artifact {path!r} in {self.folder}", reason) from error
+            raise StoreUnavailable(str(self.folder), reason) from error
+
+    @contextmanager
+    def _pending(self) -> Iterator[int]:
+        fd = self._open_pending()
+        try:
+            yield fd
+        finally:
+            os.close(fd)
+
+    @contextmanager
+    def _below(self, names: Sequence[str], make: bool = False) -> Iterator[int]:
+        fd = self._descend(names, make)
+        try:
+            yield fd
+        finally:
+            os.close(fd)
+
+    def _open_pending(self) -> int:
+        return self._descend((PENDING,), make=True)
+
+    def _open_lock(self) -> int:
+        with self._pending() as pending:
+            lock = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666, dir_fd=pending)
+        self._share(lock)
+        return lock
+
+    def _descend(self, names: Sequence[str], make: bool) -> int:
+        """A file descriptor of a folder below; `make` makes the folders that are not there."""
+        fd = self._open_top(make)
+        for name in names:
+            try:
+                child = self._open_folder(name, fd, make)
+            finally:
+                os.close(fd)
+            fd = child
+        return fd
+
+    def _open_top(self, make: bool) -> int:
+        try:
+            return os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:
+            if not make:
+                raise
+        above = os.open(self.folder.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            return self._open_folder(self.folder.name, above, make)
+        finally:
+            os.close(above)
+
+    def _open_folder(self, name: str, above: int, make: bool) -> int:
+        try:
+            return os.open(name, FOLDER, dir_fd=above)
+        except FileNotFoundError:
+            if not make:
+                raise
+        except NotADirectoryError as error:
+            if stat.S_ISLNK(os.stat(name, dir_fd=above, follow_symlinks=False).st_mode):
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), name) from error
+            raise
+        with suppress(FileExistsError):
+            os.mkdir(name, dir_fd=above)
+        fd = os.open(name, FOLDER, dir_fd=above)
+        if self.shared:
+            _share_folder(fd, os.fstat(above).st_gid)
+        return fd
+
+    def _begin(self, path: str, pending: int) -> Part:
+        while True:
+            name = _new_name()
+            fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666, dir_fd=pending)
+            with suppress(OSError):
+                fcntl.flock(fd, fcntl.LOCK_EX)
+            self._share(fd)
+            if os.fstat(fd).st_nlink:
+                return Part(self, path, name, fd)
+            os.close(fd)  # swept between its birth and its lock
+
+    def _share(self, fd: int) -> None:
+        if self.shared:
+            with suppress(PermissionError):  # another member of the group made it
+                os.fchmod(fd, stat.S_IMODE(os.fstat(fd).st_mode) | 0o660)
+
+    def _prune(self, names: Sequence[str]) -> None:
+        """Remove a folder, and those above it, while they are empty."""
+        for depth in range(len(names) - 1, -1, -1):
+            try:
+                with self._below(names[:depth]) as folder:
+                    os.rmdir(names[depth], dir_fd=folder)
+            except FileNotFoundError:
+                continue
+            except OSError:
+                return
+
+
+def _new_name() -> str:
+    return os.urandom(16).hex()
+
+
+def _exists(folder: int, name: str) -> bool:
+    try:
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _keep(folder: int, name: str, pending: int) -> bool:
+    """Give a file that is about to be replaced a second name, if there is one and the file system can."""
+    with suppress(FileNotFoundError):  # left by a writer that died here
+        os.unlink(REPLACED, dir_fd=pending)
+    try:
+        os.link(name, REPLACED, src_dir_fd=folder, dst_dir_fd=pending, follow_symlinks=False)
+    except OSError:
+        return False
+    return True
+
+
+def _share_folder(fd: int, group: int) -> None:
+    with suppress(PermissionError):  # not a member of it
+        os.fchown(fd, -1, group)
+    with suppress(PermissionError):  # another member of the group made it meanwhile
+        os.fchmod(fd, stat.S_IMODE(os.fstat(fd).st_mode) | stat.S_ISGID | 0o770)
+
+
+def _clear(pending: int, name: str) -> list[str]:
+    """Remove a file that nobody is writing, or a folder; its own folders are moved up and named, to be next."""
+    mode = os.stat(name, dir_fd=pending, follow_symlinks=False).st_mode
+    if stat.S_ISDIR(mode):
+        return _clear_folder(pending, name)
+    if not stat.S_ISREG(mode):
+        os.unlink(name, dir_fd=pending)
+        return []
+    fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=pending)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.unlink(name, dir_fd=pending)
+    finally:
+        os.close(fd)
+    return []
+
+
+def _clear_folder(pending: int, name: str) -> list[str]:
+    moved = []
+    folder = os.open(name, FOLDER, dir_fd=pending)
+    try:
+        with os.scandir(folder) as entries:
+            for entry in list(entries):
+                if entry.is_dir(follow_symlinks=False):
+                    moved.append(_new_name())
+                    os.rename(entry.name, moved[-1], src_dir_fd=folder, dst_dir_fd=pending)
+                else:
+                    os.unlink(entry.name, dir_fd=folder)
+    finally:
+        os.close(folder)
+    os.rmdir(name, dir_fd=pending)
+    return moved

@@ -1,0 +1,148 @@
+"""Artifacts in a workspace's folder: bytes in files, their index in the tracking store."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from bridge.errors import InvalidValue, NotAllowed, NotFound, StoreUnavailable
+from bridge.records.artifact import ArtifactRecord, check_artifact_path, check_artifact_root, folders_above
+from bridge.store.artifacts import ArtifactStore
+from bridge.store.files import Files, Part
+from bridge.store.tracking import TrackingStore
+
+PIECE_BYTES = 1 << 20
+
+
+class ObjectArtifacts(ArtifactStore):
+    """Artifacts as files of a folder; the index is the truth of what there is.
+
+    A file that lies in the folder without being indexed is not listed and not read.
+    A process killed between the two halves of `put` leaves such a file, or new bytes under the size and hash of those
+    they replace, until the next `put`; one killed between the halves of `delete` leaves files that nothing lists.
+
+    Args:
+        tracking: where the index is kept.
+        folder: where the roots lie, `<workspace>/artifacts`; made by the first `put`.
+        shared: files and folders may be changed by the folder's group.
+    """
+
+    def __init__(self, tracking: TrackingStore, folder: Path, shared: bool = False) -> None:
+        self._tracking = tracking
+        self._files = Files(folder, shared)
+
+    def put(self, root: str, path: str, source: Path | bytes | BinaryIO) -> ArtifactRecord:
+        root, path = check_artifact_root(root), check_artifact_path(path)
+        self._check_place(root, path)
+        place = f"{root}/{path}"
+        with self._files.part(place) as part:
+            size_bytes, sha256 = _write(part, source)
+            record = ArtifactRecord(path, size_bytes, sha256, time.time_ns() // 1_000_000)
+            with self._files.changing("write", place), self._files.placed(part, place):
+                self._tracking.set_artifacts(root, (record,))
+        self._files.sweep()
+        return record
+
+    def get(self, root: str, path: str) -> Iterator[bytes]:
+        root, path = check_artifact_root(root), check_artifact_path(path)
+        if self._tracking.find_artifact(root, path) is None:
+            raise NotFound("artifact", path)
+        file = self._files.find(f"{root}/{path}")
+        if file is None:
+            raise NotFound("artifact", path, "its file was removed from the workspace's folder")
+        pieces = _pieces_of(file)
+        next(pieces)  # from here on the file is closed when the pieces are let go of, also if none is taken
+        return pieces
+
+    def list(self, root: str, folder: str = "", recursive: bool = False) -> list[ArtifactRecord]:
+        folder = check_artifact_path(folder) if folder else ""
+        return self._tracking.list_artifacts(check_artifact_root(root), folder, recursive)
+
+    def stat(self, root: str, path: str) -> ArtifactRecord | None:
+        root, path = check_artifact_root(root), check_artifact_path(path)
+        file = self._tracking.find_artifact(root, path)
+        if file is None and self._tracking.list_artifacts(root, path):
+            return ArtifactRecord(path)
+        return file
+
+    def delete(self, root: str, path: str = "") -> None:
+        root, path = check_artifact_root(root), check_artifact_path(path) if path else ""
+        place = f"{root}/{path}" if path else root
+        if not self._records(root, path) and not self._files.exists(place):
+            return
+        with self._files.changing("delete", place):
+            self._files.exists(place)  # a path through a link is refused before anything is forgotten
+            records = self._records(root, path)
+            # The index first: what is listed can be read at any moment, and a repeat finds what was left.
+            self._tracking.delete_artifacts(root, path)
+            try:
+                self._files.remove(place)
+            except (NotAllowed, StoreUnavailable):
+                self._tracking.set_artifacts(root, records)
+                raise
+        self._files.sweep()
+
+    def _records(self, root: str, path: str) -> Sequence[ArtifactRecord]:
+        """The file at a path, or those below it."""
+        file = self._tracking.find_artifact(root, path) if path else None
+        return [file] if file else self._tracking.list_artifacts(root, path, recursive=True)
+
+    def _check_place(self, root: str, path: str) -> None:
+        for folder in folders_above(path):
+            if self._tracking.find_artifact(root, folder):
+                raise InvalidValue("artifact path", path, f"must not run through {folder!r}, which is a file")
+        if self._tracking.list_artifacts(root, path):
+            raise InvalidValue("artifact path", path, "must not name a folder")
+
+
+def _write(part: Part, source: Path | bytes | BinaryIO) -> tuple[int, str]:
+    """Write all of a source; returns how many bytes there were, and their SHA-256."""
+    import hashlib  # loads OpenSSL, which a process that only logs metrics does not need
+
+    size_bytes, digest = 0, hashlib.sha256()
+    for piece in _pieces_from(source):
+        digest.update(piece)
+        part.write(piece)
+        size_bytes += len(piece)
+    part.check()
+    return size_bytes, digest.hexdigest()
+
+
+def _pieces_from(source: Path | bytes | BinaryIO) -> Iterator[bytes]:
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        yield bytes(source)
+    elif isinstance(source, Path):
+        with _open_source(source) as file:
+            yield from _read(file)
+    else:
+        yield from _read(source)
+
+
+def _open_source(source: Path) -> BinaryIO:
+    try:
+        return source.open("rb")
+    except FileNotFoundError as error:
+        raise NotFound("file", str(source)) from error
+    except IsADirectoryError as error:
+        raise InvalidValue("source", str(source), "must be a file, and this is a folder") from error
+    except PermissionError as error:
+        raise NotAllowed("read", str(source), "permission denied") from error
+
+
+def _read(stream: BinaryIO) -> Iterator[bytes]:
+    while True:
+        piece = stream.read(PIECE_BYTES)
+        if not isinstance(piece, (bytes, bytearray)):
+            raise InvalidValue("source", type(piece).__name__, "must be read as bytes, so open it in binary mode")
+        if not piece:
+            return
+        yield piece
+
+
+def _pieces_of(file: BinaryIO) -> Iterator[bytes]:
+    with file:
+        yield b""
+        while piece := file.read(PIECE_BYTES):
+            yield piece

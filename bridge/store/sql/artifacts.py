@@ -1,0 +1,95 @@
+"""The index of artifacts: which files lie below which root, in the table `artifact`."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+
+from bridge.errors import InvalidState
+from bridge.records.artifact import ArtifactRecord, folders_above
+
+AFTER_SLASH = "0"
+"""The character that follows "/": `model/` ≤ path < `model0` is everything below the folder `model`."""
+
+AFTER_ALL = "\U0010ffff" * 64
+"""Greater than every path: a name of at most 255 bytes cannot hold 64 of the last character."""
+
+COLUMNS = "path, size_bytes, sha256, time"
+
+
+def set_artifacts(connection: sqlite3.Connection, root: str, records: Sequence[ArtifactRecord]) -> None:
+    """Note files below a root, inside the caller's transaction, which it rolls back when this raises.
+
+    Raises:
+        InvalidState: a path runs through another file, or is a folder of other files.
+    """
+    for record in records:
+        for folder in folders_above(record.path):
+            if find_artifact(connection, root, folder) is not None:
+                raise InvalidState("artifact", folder, "a file", "a folder")
+        if _first_between(connection, root, record.path + "/", record.path + AFTER_SLASH) is not None:
+            raise InvalidState("artifact", record.path, "a folder", "a file")
+        connection.execute(
+            f"INSERT OR REPLACE INTO artifact (root, {COLUMNS}) VALUES (?, ?, ?, ?, ?)",
+            (root, record.path, record.size_bytes, record.sha256, record.time),
+        )
+
+
+def find_artifact(connection: sqlite3.Connection, root: str, path: str) -> ArtifactRecord | None:
+    """The file at a path, or None."""
+    row = connection.execute(f"SELECT {COLUMNS} FROM artifact WHERE root = ? AND path = ?", (root, path)).fetchone()
+    return None if row is None else ArtifactRecord(*row)
+
+
+def list_artifacts(
+    connection: sqlite3.Connection, root: str, folder: str = "", recursive: bool = False
+) -> list[ArtifactRecord]:
+    """What lies directly in a folder, files and folders by path; with `recursive` all files below it."""
+    start, end = _bounds(folder)
+    records = _files(connection, root, start, end) if recursive else _directly(connection, root, start, end)
+    return sorted(records, key=lambda record: record.path)
+
+
+def delete_artifacts(connection: sqlite3.Connection, root: str, path: str = "") -> list[str]:
+    """Forget a file or everything below a folder, inside the caller's transaction; returns the paths, sorted."""
+    start, end = _bounds(path)
+    where = "root = ? AND (path = ? OR (path >= ? AND path < ?))"
+    values = (root, path, start, end)
+    forgotten = [row[0] for row in connection.execute(f"SELECT path FROM artifact WHERE {where}", values)]
+    connection.execute(f"DELETE FROM artifact WHERE {where}", values)
+    return sorted(forgotten)
+
+
+def _bounds(folder: str) -> tuple[str, str]:
+    """Between which texts the paths below a folder lie; the second is not one of them."""
+    return (folder + "/", folder + AFTER_SLASH) if folder else ("", AFTER_ALL)
+
+
+def _directly(connection: sqlite3.Connection, root: str, start: str, end: str) -> Iterator[ArtifactRecord]:
+    """Files of one folder, and its subfolders, of which only the first row is read."""
+    depth = len(start)
+    while start < end:
+        for record in _files(connection, root, start, end):
+            name, slash, _ = record.path[depth:].partition("/")
+            if slash:
+                subfolder = record.path[:depth] + name
+                yield ArtifactRecord(subfolder)
+                start = subfolder + AFTER_SLASH
+                break
+            yield record
+        else:
+            return
+
+
+def _files(connection: sqlite3.Connection, root: str, start: str, end: str) -> Iterator[ArtifactRecord]:
+    rows = connection.execute(
+        f"SELECT {COLUMNS} FROM artifact WHERE root = ? AND path >= ? AND path < ? ORDER BY path", (root, start, end)
+    )
+    return (ArtifactRecord(*row) for row in rows)
+
+
+def _first_between(connection: sqlite3.Connection, root: str, start: str, end: str) -> str | None:
+    row = connection.execute(
+        "SELECT path FROM artifact WHERE root = ? AND path >= ? AND path < ? ORDER BY path LIMIT 1", (root, start, end)
+    ).fetchone()
+    return None if row is None else str(row[0])

@@ -1,0 +1,348 @@
+"""What every artifact store must do: subclass `ArtifactStoreTests` and give it a fixture."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bridge.errors import InvalidValue, NotFound
+from bridge.records.artifact import ArtifactRecord
+from bridge.store.artifacts import ArtifactStore
+
+ROOT = "1/0123456789abcdef0123456789abcdef/artifacts"
+OTHER_ROOT = "1/models/m-0123456789abcdef0123456789abcdef/artifacts"
+
+ODD_PATHS = (
+    "epoch=3-val=0.5.ckpt/epoch=3-val=0.5.ckpt",
+    "a b/ c ",
+    "a%20b",
+    "%2e%2e/%2e%2e/x",
+    "%252e",
+    "a#b",
+    "a#1",
+    "a#1/b#2",
+    "a?b=c&d",
+    "a;b",
+    "C:/x",
+    "C:\\x",
+    "..\\..\\x",
+    "...",
+    "..a/b..",
+    "~",
+    ".hidden/.x",
+    "-rf",
+    "*",
+    "'\"`$(x)",
+    "ä/ö/日本語/😀",
+    "e\u0301",
+    "\u2024\u2024/x",
+    "\uff0e\uff0e/x",
+    "\U0010ffff",
+    "x" * 255,
+    "ö" * 127,
+)
+"""Paths that are unusual and must work exactly as they are."""
+
+BAD_PATHS = (
+    "..",
+    "../x",
+    "a/../b",
+    "a/../../b",
+    "a/..",
+    ".",
+    "./",
+    "././",
+    "a/./b",
+    "/",
+    "/x",
+    "//x",
+    ".//x",
+    "a//b",
+    "a/",
+    "a\0b",
+    "a\nb",
+    "a\x7fb",
+    "x" * 256,
+    "ö" * 128,
+    "a/" * 2_500 + "bc",
+    "\ud800",
+)
+"""Paths that every verb refuses."""
+
+SEGMENTS = (
+    "..",
+    ".",
+    "",
+    "a",
+    "b",
+    "ab",
+    "a.b",
+    "%2e%2e",
+    "\\",
+    "..\\",
+    "C:",
+    "#",
+    "?",
+    "a b",
+    "\uff0e\uff0e",
+    "\0",
+    "~",
+)
+
+
+class ArtifactStoreTests:
+    """The contract of `ArtifactStore`, for any place; a subclass has the fixture `artifacts`, an empty store."""
+
+    def test_what_was_put_is_read_back(self, artifacts: ArtifactStore) -> None:
+        record = artifacts.put(ROOT, "a/b.txt", b"content")
+        assert record.path == "a/b.txt"
+        assert record.size_bytes == 7
+        assert record.sha256 == hashlib.sha256(b"content").hexdigest()
+        assert record.time is not None and record.time > 1_600_000_000_000
+        assert _content(artifacts, "a/b.txt") == b"content"
+        assert artifacts.stat(ROOT, "a/b.txt") == record
+
+    def test_bytes_files_and_streams_are_sources(self, artifacts: ArtifactStore, tmp_path: Path) -> None:
+        content = bytes(range(256)) * 10_000
+        file = tmp_path / "source"
+        file.write_bytes(content)
+        sources: tuple[Path | bytes | BinaryIO, ...] = (content, file, io.BytesIO(content))
+        records = [artifacts.put(ROOT, f"{number}", source) for number, source in enumerate(sources)]
+        assert {record.sha256 for record in records} == {hashlib.sha256(content).hexdigest()}
+        assert [_content(artifacts, record.path) for record in records] == [content] * 3
+        assert file.read_bytes() == content
+
+    def test_an_empty_file_is_a_file(self, artifacts: ArtifactStore) -> None:
+        assert artifacts.put(ROOT, "empty", b"").size_bytes == 0
+        assert _content(artifacts, "empty") == b""
+        assert [record.is_folder for record in artifacts.list(ROOT)] == [False]
+
+    def test_putting_replaces(self, artifacts: ArtifactStore) -> None:
+        artifacts.put(ROOT, "x", b"the first, which is longer")
+        second = artifacts.put(ROOT, "x", b"second")
+        assert artifacts.put(ROOT, "x", b"second").sha256 == second.sha256
+        assert _content(artifacts, "x") == b"second"
+        assert [record.size_bytes for record in artifacts.list(ROOT)] == [6]
+
+    def test_a_reader_of_a_replaced_file_reads_one_of_both(self, artifacts: ArtifactStore) -> None:
+        first, second = b"a" * 3_000_000, b"b" * 3_000_000
+        artifacts.put(ROOT, "x", first)
+        pieces = artifacts.get(ROOT, "x")
+        artifacts.put(ROOT, "x", second)
+        assert b"".join(pieces) in (first, second)
+
+    def test_a_leading_dot_is_the_same_path(self, artifacts: ArtifactStore) -> None:
+        assert artifacts.put(ROOT, "./a/b", b"1").path == "a/b"
+        assert _content(artifacts, "././a/b") == b"1"
+        assert artifacts.list(ROOT, "./a") == artifacts.list(ROOT, "a")
+
+    def test_roots_are_apart(self, artifacts: ArtifactStore) -> None:
+        artifacts.put(ROOT, "x", b"1")
+        artifacts.put(OTHER_ROOT, "x", b"22")
+        artifacts.delete(ROOT)
+        assert artifacts.list(ROOT, recursive=True) == []
+        assert _content(artifacts, "x", OTHER_ROOT) == b"22"
+
+    # What is missing
+
+    def test_a_missing_file_is_said_by_its_path(self, artifacts: ArtifactStore) -> None:
+        artifacts.put(ROOT, "folder/x", b"1")
+        for path in ("y", "folder", "folder/y", "folder/x/y"):
+            with pytest.raises(NotFound, match=path):
+                artifacts.get(ROOT, path)
+        assert artifacts.stat(ROOT, "y") is None
+        assert artifacts.stat(ROOT, "folder/x/y") is None
+
+    def test_a_missing_source_leaves_nothing(self, artifacts: ArtifactStore, tmp_path: Path) -> None:
+        with pytest.raises(NotFound, match="nothing-here"):
+            artifacts.put(ROOT, "a/x", tmp_path / "nothing-here")
+        with pytest.raises(InvalidValue, match="folder"):
+            artifacts.put(ROOT, "a/x", tmp_path)
+        assert artifacts.list(ROOT) == []
+
+    def test_a_source_that_fails_leaves_what_was_there(self, artifacts: ArtifactStore) -> None:
+        artifacts.put(ROOT, "x", b"before")
+        for path in ("x", "new/y"):
+            with pytest.raises(ZeroDivisionError):
+                artifacts.put(ROOT, path, cast(BinaryIO, _Failing()))
+            with pytest.raises(InvalidValue, match="binary"):
+                artifacts.put(ROOT, path, cast(BinaryIO, io.StringIO("text")))
+        assert [record.path for record in artifacts.list(ROOT, recursive=True)] == ["x"]
+        assert _content(artifacts, "x") == b"before"
+
+    # Listing
+
+    def test_a_listing_is_one_folder_deep_and_by_path(self, artifacts: ArtifactStore) -> None:
+        for path in ("b", "a/y/deep", "a/x", "a.txt", "a!", "Z", "ä"):
+            artifacts.put(ROOT, path, b"123")
+        found = [(record.path, record.size_bytes) for record in artifacts.list(ROOT)]
+        assert found == [("Z", 3), ("a", None), ("a!", 3), ("a.txt", 3), ("b", 3), ("ä", 3)]
+        assert artifacts.list(ROOT)[1] == ArtifactRecord("a")
+        assert [record.path for record in artifacts.list(ROOT, "a")] == ["a/x", "a/y"]
+
+    def test_a_recursive_listing_has_files_only(self, artifacts: ArtifactStore) -> None:
+        for path in ("b", "a/y/deep", "a/x", "a.txt"):
+            artifacts.put(ROOT, path, b"1")
+        assert [r.path for r in artifacts.list(ROOT, recursive=True)] == ["a.txt", "a/x", "a/y/deep", "b"]
+        assert [r.path for r in artifacts.list(ROOT, "a", recursive=True)] == ["a/x", "a/y/deep"]
+
+    def test_a_folder_is_not_a_prefix(self, artifacts: ArtifactStore) -> None:
+        for path in ("model/x", "model2/x", "model.txt", "modem/x"):
+            artifacts.put(ROOT, path, b"1")
+        assert [record.path for record in artifacts.list(ROOT, "model")] == ["model/x"]
+        assert [record.path for record in artifacts.list(ROOT, "model", recursive=True)] == ["model/x"]
+        assert artifacts.list(ROOT, "mode") == []
+        artifacts.delete(ROOT, "model")
+        assert [r.path for r in artifacts.list(ROOT, recursive=True)] == ["model.txt", "model2/x", "modem/x"]
+
+    def test_wildcards_are_plain_names(self, artifacts: ArtifactStore) -> None:
+        for path in ("a%/x", "ab/x", "a_/x", "a*/x", "[ab]/x"):
+            artifacts.put(ROOT, path, b"1")
+        for folder in ("a%", "a_", "a*", "[ab]"):
+            assert [record.path for record in artifacts.list(ROOT, folder)] == [f"{folder}/x"]
+
+    def test_a_file_and_a_missing_folder_list_as_nothing(self, artifacts: ArtifactStore) -> None:
+        artifacts.put(ROOT, "x", b"1")
+        assert artifacts.list(ROOT, "x") == []
+        assert artifacts.list(ROOT, "y") == []
+        assert artifacts.list(OTHER_ROOT) == []
+
+    def test_a_folder_is_known_by_its_files(self, artifacts: ArtifactStore) -> None:
+        artifacts.put(ROOT, "a/b/c", b"1")
+        assert artifacts.stat(ROOT, "a/b") == ArtifactRecord("a/b")
+        artifacts.delete(ROOT, "a/b/c")
+        assert artifacts.stat(ROOT, "a/b") is None
+        assert artifacts.list(ROOT) == []
+
+    # Files against folders
+
+    def test_a_file_is_not_a_folder(self, artifacts: ArtifactStore) -> None:
+        artifacts.put(ROOT, "a/b", b"1")
+        for path in ("a/b/c", "a/b/c/d"):
+            with pytest.raises(InvalidValue, match="a/b"):
+                artifacts.put(ROOT, path, b"2")
+        with pytest.raises(InvalidValue, match="folder"):
+            artifacts.put(ROOT, "a", b"2")
+        assert [record.path for record in artifacts.list(ROOT, recursive=True)] == ["a/b"]
+        assert _content(artifacts, "a/b") == b"1"
+
+    def test_a_deleted_file_makes_room_for_a_folder(self, artifacts: ArtifactStore) -> None:
+        artifacts.put(ROOT, "a", b"1")
+        artifacts.delete(ROOT, "a")
+        artifacts.put(ROOT, "a/b/c", b"2")
+        artifacts.delete(ROOT, "a")
+        artifacts.put(ROOT, "a", b"3")
+        assert _content(artifacts, "a") == b"3"
+
+    # Deleting
+
+    def test_a_file_a_folder_and_a_root_are_deleted(self, artifacts: ArtifactStore) -> None:
+        for path in ("a/x", "a/y/z", "b/x", "b/y", "c"):
+            artifacts.put(ROOT, path, b"1")
+        artifacts.delete(ROOT, "b/x")
+        artifacts.delete(ROOT, "a")
+        assert [record.path for record in artifacts.list(ROOT, recursive=True)] == ["b/y", "c"]
+        with pytest.raises(NotFound):
+            artifacts.get(ROOT, "a/x")
+        artifacts.delete(ROOT)
+        assert artifacts.list(ROOT, recursive=True) == []
+
+    def test_deleting_what_is_not_there_is_no_error(self, artifacts: ArtifactStore) -> None:
+        artifacts.delete(ROOT)
+        artifacts.delete(ROOT, "a/b")
+        artifacts.put(ROOT, "x", b"1")
+        artifacts.delete(ROOT, "x/y")
+        artifacts.delete(ROOT, "y")
+        assert _content(artifacts, "x") == b"1"
+
+    # Downloads
+
+    def test_a_download_is_whole_or_not_at_all(self, artifacts: ArtifactStore, tmp_path: Path) -> None:
+        artifacts.put(ROOT, "x", b"content")
+        target = tmp_path / "made" / ("😀" * 60)
+        artifacts.download(ROOT, "x", target)
+        assert target.read_bytes() == b"content"
+        with pytest.raises(NotFound):
+            artifacts.download(ROOT, "y", target)
+        assert target.read_bytes() == b"content"
+        with pytest.raises(NotFound):
+            artifacts.download(ROOT, "y", tmp_path / "other" / "y")
+        assert [path.name for path in tmp_path.iterdir()] == ["made"]
+        assert list((tmp_path / "made").iterdir()) == [target]
+
+    # Paths
+
+    @pytest.mark.parametrize("path", ODD_PATHS, ids=lambda path: ascii(path)[:40])
+    def test_an_odd_path_works_exactly(self, artifacts: ArtifactStore, path: str) -> None:
+        assert artifacts.put(ROOT, path, b"content").path == path
+        assert [record.path for record in artifacts.list(ROOT, recursive=True)] == [path]
+        assert _content(artifacts, path) == b"content"
+        folder, slash, _ = path.rpartition("/")
+        assert [record.path for record in artifacts.list(ROOT, folder if slash else "")] == [path]
+        artifacts.delete(ROOT, path)
+        assert artifacts.list(ROOT, recursive=True) == []
+
+    @pytest.mark.parametrize("path", BAD_PATHS, ids=lambda path: ascii(path)[:40])
+    def test_a_bad_path_is_refused_by_every_verb(self, artifacts: ArtifactStore, path: str) -> None:
+        artifacts.put(ROOT, "a/b", b"1")
+        for refused in _verbs(artifacts, ROOT, path):
+            with pytest.raises(InvalidValue, match="artifact path"):
+                refused()
+        assert [record.path for record in artifacts.list(ROOT, recursive=True)] == ["a/b"]
+
+    @pytest.mark.parametrize("root", (*BAD_PATHS, "", ".x", "1/../2"), ids=lambda root: ascii(root)[:40])
+    def test_a_bad_root_is_refused_by_every_verb(self, artifacts: ArtifactStore, root: str) -> None:
+        for refused in _verbs(artifacts, root, "x"):
+            with pytest.raises(InvalidValue, match="artifact root"):
+                refused()
+
+    @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(st.lists(st.sampled_from(SEGMENTS), min_size=1, max_size=4).map("/".join).filter(bool))
+    def test_a_path_is_refused_or_is_the_only_one_touched(self, artifacts: ArtifactStore, path: str) -> None:
+        artifacts.put(ROOT, "kept/file", b"kept")
+        try:
+            kept = artifacts.put(ROOT, path, b"1")
+        except InvalidValue:
+            for refused in _verbs(artifacts, ROOT, path):
+                with pytest.raises(InvalidValue):
+                    refused()
+        else:
+            assert ".." not in kept.path.split("/")
+            assert [record.path for record in artifacts.list(ROOT, recursive=True)] == sorted((kept.path, "kept/file"))
+            assert _content(artifacts, path) == b"1"
+            artifacts.delete(ROOT, path)
+        assert [record.path for record in artifacts.list(ROOT, recursive=True)] == ["kept/file"]
+
+
+class _Failing:
+    """A stream that gives some bytes and then raises."""
+
+    def __init__(self) -> None:
+        self._reads = 0
+
+    def read(self, size: int) -> bytes:
+        self._reads += 1
+        if self._reads > 3:
+            raise ZeroDivisionError
+        return b"x" * size
+
+
+def _content(artifacts: ArtifactStore, path: str, root: str = ROOT) -> bytes:
+    return b"".join(artifacts.get(root, path))
+
+
+def _verbs(artifacts: ArtifactStore, root: str, path: str) -> tuple[Callable[[], object], ...]:
+    return (
+        lambda: artifacts.put(root, path, b"1"),
+        lambda: artifacts.get(root, path),
+        lambda: artifacts.list(root, path),
+        lambda: artifacts.stat(root, path),
+        lambda: artifacts.delete(root, path),
+    )
