@@ -79,7 +79,7 @@ def row_type() -> numpy.dtype[Any]:
 class JournalReader:
     """One journal, read from where its reader is asked to begin.
 
-    `definitions` maps each series number seen so far to its series.
+    `definitions` maps each series number seen so far to its series; `damages` is for who reads to note what it found.
     Not for several threads at once.
 
     Raises:
@@ -90,6 +90,7 @@ class JournalReader:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.definitions: dict[int, Definition] = {}
+        self.damages: list[str] = []
         self._defined_to = HEADER_SIZE
         with path.open("rb") as file:
             found = decode_header(file.read(HEADER_SIZE))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import logging
 import os
@@ -113,7 +114,7 @@ class JournalWriter:
                 self._abandon(error)
                 return False
             if written != NUMBER_SIZE:
-                self._abandon(OSError(28, "No space left on device"))
+                self._abandon(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
                 return False
             self._size += NUMBER_SIZE
             return True
@@ -183,7 +184,7 @@ class JournalWriter:
             pieces = [piece for item in items for piece in self._encoded(item)]
             data = b"".join(pieces)
             if os.write(self._fd, data) != len(data):
-                raise OSError(28, "No space left on device")
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             if self.fsync:
                 os.fsync(self._fd)
         except OSError as error:
@@ -223,7 +224,7 @@ class JournalWriter:
                 os.fchmod(fd, mode)
             header = encode_header(journal_id)
             if os.write(fd, header) != len(header):
-                raise OSError(28, "No space left on device")
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:

@@ -135,6 +135,17 @@ def new_run_id() -> str:
     return os.urandom(16).hex()
 
 
+ADJECTIVES = "able bold brave bright calm clever eager fair fleet gentle glad keen kind lively merry noble quick steady".split()
+NOUNS = "arch bay beam bow cable crane deck ferry gate harbor keel lock mast pier quay rail river span tower truss".split()
+
+
+def new_display_name() -> str:
+    """A name for a run that was given none: `<adjective>-<noun>-<number>`."""
+    first, second, *rest = os.urandom(4)
+    adjective, noun = ADJECTIVES[first % len(ADJECTIVES)], NOUNS[second % len(NOUNS)]
+    return f"{adjective}-{noun}-{int.from_bytes(bytes(rest), 'little') % 1000}"
+
+
 def check_run_id(run_id: object) -> str:
     """The id, if a run may have it.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bridge.errors import AlreadyExists, InvalidState, NotFound, ParamChanged
@@ -143,9 +143,10 @@ class MemoryStore(TrackingStore):
             self._runs[record.id] = run
             return _copy_of_run(run)
 
-    def get_run(self, run_id: str) -> RunRecord:
+    def get_run(self, run_id: str, latest: bool = True) -> RunRecord:
         with self._lock:
-            return _copy_of_run(self._run(run_id))
+            record = _copy_of_run(self._run(run_id))
+        return record if latest else replace(record, latest={}, latest_texts={})
 
     def update_run(self, run_id: str, changes: RunChanges) -> None:
         with self._lock:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, cast
 
+from bridge.records.limits import INT64_MIN
 from bridge.records.series import Definition, Latest, Point, SeriesRecord, comparable
 from bridge.store.tracking import Slice
 
@@ -91,7 +92,7 @@ def in_log_order(slices: Sequence[Slice]) -> Iterator[tuple[Definition, MemoryPo
     """The points of all slices by time; within a slice the order of the calls holds, whatever the clock said."""
     points = []
     for piece in slices:
-        latest = 0
+        latest = INT64_MIN
         for at in range(len(piece.series)):
             latest = max(latest, int(piece.times[at]))
             definition = piece.definitions[int(piece.series[at])]

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import os
+import threading
+import time
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
 
+from bridge.errors import AlreadyExists, InvalidValue, NotAllowed, NotFound, StoreUnavailable
+from bridge.records.run import new_run_id
 from bridge.store.artifacts import ArtifactStore
+from bridge.store.journaled import JournaledStore
+from bridge.store.objects import ObjectArtifacts
+from bridge.store.sql.sqlite import create_sqlite, open_sqlite, read_facts
 from bridge.store.tracking import TrackingStore
+
+Durability = Literal["process", "power"]
+"""What a log call survives when it has returned: the death of the process, or of the machine."""
+
+DATABASE, JOURNAL, ARTIFACTS = "workspace.db", "journal", "artifacts"
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
     """An open workspace: what it is called, and the two stores that everything goes through.
 
-    `address` is the absolute path of the folder.
-    `root` is where artifacts lie, `<folder>/artifacts`.
+    `address` is the absolute path of the folder; artifacts lie in its folder `artifacts`.
     """
 
     address: str
@@ -21,3 +35,106 @@ class Opened:
     name: str
     tracking: TrackingStore
     artifacts: ArtifactStore
+
+
+_opened: dict[tuple[str, Durability], tuple[tuple[int, int], Opened]] = {}
+_lock = threading.Lock()
+
+
+def create_store(
+    folder: str | Path,
+    name: str,
+    exist_ok: bool = False,
+    shared: bool = False,
+    durability: Durability | None = None,
+) -> Opened:
+    """Make a workspace in a folder and open it.
+
+    Args:
+        folder: it is made if absent; what is in it stays.
+        name: what the workspace is called.
+        exist_ok: open a workspace that is there already.
+        shared: files belong to the folder's group too.
+        durability: what a log call survives; None is `BRIDGE_DURABILITY`, else "process".
+
+    Raises:
+        AlreadyExists: a workspace is there, and `exist_ok` is not set.
+        NotAllowed: the folder cannot be written.
+    """
+    path = Path(folder).absolute()
+    chosen = _durability(durability)
+    if (path / DATABASE).exists():
+        if not exist_ok:
+            raise AlreadyExists("workspace", str(path), "open it with Workspace.open, or pass exist_ok=True")
+        return open_store(path, durability)
+    facts = {"id": new_run_id(), "name": name, "durability": chosen, "created": str(time.time_ns() // 1_000_000)}
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        shared = shared or bool(path.stat().st_mode & 0o2000)
+        if shared:
+            path.chmod(path.stat().st_mode | 0o2070)
+        for part in (JOURNAL, ARTIFACTS):
+            (path / part).mkdir(exist_ok=True)
+            if shared:
+                (path / part).chmod(0o2775)
+        create_sqlite(path / DATABASE, facts, mode=0o664 if shared else 0o644)
+    except NotADirectoryError:
+        raise InvalidValue("workspace folder", str(path), "must be a folder, and part of this path is a file") from None
+    except FileExistsError:
+        raise InvalidValue("workspace folder", str(path), "must be a folder, and this is a file") from None
+    except PermissionError as error:
+        raise NotAllowed("make a workspace in", str(path), error.strerror or "permission denied") from error
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise StoreUnavailable(str(path), error.strerror or str(error)) from error
+    return open_store(path, durability)
+
+
+def open_store(address: str | Path, durability: Durability | None = None) -> Opened:
+    """Open the workspace at an address; one process opens a folder once, however often it is asked.
+
+    Args:
+        address: a folder.
+        durability: what a log call survives; None is `BRIDGE_DURABILITY`, else what the workspace was made with.
+
+    Raises:
+        NotFound: there is no workspace.
+        SchemaMismatch: a newer version of Runbridge made it.
+    """
+    path = Path(address).absolute()
+    try:
+        state = (path / DATABASE).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        hint = f"the folder has no {DATABASE}; make a workspace there with Workspace.create(name, path=…)"
+        raise NotFound("workspace", str(path), hint if path.is_dir() else "there is no such folder") from None
+    except PermissionError as error:
+        raise NotAllowed("read", str(path), error.strerror or "permission denied") from error
+    identity = state.st_dev, state.st_ino
+    wanted = _durability(durability) if durability or os.environ.get("BRIDGE_DURABILITY") else None
+    key = str(path), wanted or "process"
+    with _lock:
+        known = _opened.get(key)
+        if known is None or known[0] != identity:
+            known = _opened[key] = identity, _open_folder(path, wanted, state.st_mode)
+        return known[1]
+
+
+def _open_folder(path: Path, durability: Durability | None, mode: int) -> Opened:
+    read_only = not (os.access(path, os.W_OK) and os.access(path / DATABASE, os.W_OK))
+    shared = bool(mode & 0o020)
+    inner = open_sqlite(path / DATABASE, read_only=read_only)
+    facts = read_facts(inner)
+    fsync = (durability or facts.get("durability")) == "power"
+    inner.database.fsync = fsync
+    inner.close()  # its connections were made before this was known
+    tracking = JournaledStore(inner, path / JOURNAL, fsync=fsync, shared=shared, read_only=read_only)
+    artifacts = ObjectArtifacts(tracking, path / ARTIFACTS, shared=shared)
+    return Opened(str(path), facts["id"], facts["name"], tracking, artifacts)
+
+
+def _durability(chosen: str | None) -> Durability:
+    value = chosen or os.environ.get("BRIDGE_DURABILITY") or "process"
+    if value not in get_args(Durability):
+        raise InvalidValue("durability", value, f"must be one of {', '.join(get_args(Durability))}")
+    return "power" if value == "power" else "process"

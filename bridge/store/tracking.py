@@ -131,8 +131,8 @@ class TrackingStore(ABC):
         """
 
     @abstractmethod
-    def get_run(self, run_id: str) -> RunRecord:
-        """All that is known of a run but its points."""
+    def get_run(self, run_id: str, latest: bool = True) -> RunRecord:
+        """All that is known of a run but its points; without the latest ones too if `latest` is False."""
 
     @abstractmethod
     def update_run(self, run_id: str, changes: RunChanges) -> None:
@@ -186,6 +186,7 @@ class TrackingStore(ABC):
         Values are floats (NaN with any payload, ±inf and -0.0 are kept bit by bit), ints, text, bools and None.
         An int beyond ±2**53 is kept as the nearest float64 and named once in a warning of the run.
         The same points again are appended again: the log of a run is what was logged.
+        With no points this only asks whether the run may be written to.
 
         Raises:
             InvalidValue: a key, value, step or timestamp may not be stored; none of the points is.

@@ -1,0 +1,191 @@
+"""An experiment: a named set of runs."""
+
+from __future__ import annotations
+
+import getpass
+import time
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from bridge.errors import AlreadyExists, InvalidState
+from bridge.records.experiment import ExperimentRecord, check_native_experiment_name
+from bridge.records.run import RunRecord, check_run_id, new_display_name, new_run_id
+from bridge.records.search import RunQuery
+from bridge.records.series import check_key
+from bridge.workspace import Workspace, html_table
+
+if TYPE_CHECKING:
+    from bridge.run import Run
+
+PAGE = 500
+
+
+class Experiment:
+    """A named set of runs, made if the workspace has none of that name.
+
+    Args:
+        workspace: where.
+        name: what it is called. One that is made here has 1 to 255 letters, digits, underscores and dashes, beginning
+            with a letter or digit; one that MLflow made may have any name.
+
+    Raises:
+        InvalidValue: no experiment has the name, and none may be made with it.
+        InvalidState: the experiment is deleted.
+    """
+
+    def __init__(self, workspace: Workspace, name: str) -> None:
+        tracking = workspace._opened.tracking
+        record = tracking.find_experiment(name) if isinstance(name, str) else None
+        if record is None:
+            check_native_experiment_name(name)
+            try:
+                record = tracking.create_experiment(name, now_ms())
+            except AlreadyExists:  # made by somebody else meanwhile
+                record = tracking.find_experiment(name)
+        assert record is not None
+        if record.lifecycle_stage == "deleted":
+            raise InvalidState("experiment", name, "deleted", "active: restore it, or use another name")
+        self._set(workspace, record)
+
+    def _set(self, workspace: Workspace, record: ExperimentRecord) -> None:
+        self.workspace = workspace
+        self.name = record.name
+        self.id = record.id
+
+    @classmethod
+    def _of(cls, workspace: Workspace, record: ExperimentRecord) -> Experiment:
+        """The handle of an experiment that is there, active or deleted."""
+        experiment = cls.__new__(cls)
+        experiment._set(workspace, record)
+        return experiment
+
+    def start_logging(
+        self,
+        name: str | None = None,
+        run_id: str | None = None,
+        display_name: str | None = None,
+        description: str | None = None,
+        tags: Mapping[str, object] | None = None,
+    ) -> Run:
+        """Begin an interactive run: it is Running until `complete`, `fail` or `cancel`.
+
+        A run that is still open when the process ends is ended then: Completed, or Failed after an uncaught exception.
+
+        Args:
+            name: the same as `display_name`.
+            run_id: an id of your own, of letters, digits, underscores and dashes; 32 hex digits by default.
+            display_name: what it is called; a name is made up by default.
+            description: free text.
+            tags: labels that can be changed; values become text.
+
+        Raises:
+            AlreadyExists: another run has the id.
+            InvalidValue: the id or a tag's key may not be used.
+        """
+        from bridge.run import Run
+
+        now = now_ms()
+        record = RunRecord(
+            id=new_run_id() if run_id is None else check_run_id(run_id),
+            experiment_id=self.id,
+            display_name=display_name or name or new_display_name(),
+            status="Running",
+            start_time=now,
+            description=description,
+            user=user_name(),
+            tags=tag_values(tags or {}),
+        )
+        self.workspace._opened.tracking.create_run(record)
+        run = Run._of(self, record.id)
+        run._leave_open()
+        return run
+
+    def get_runs(
+        self,
+        tags: str | Mapping[str, str | None] | None = None,
+        properties: str | Mapping[str, str | None] | None = None,
+        include_children: bool = False,
+    ) -> Iterator[Run]:
+        """The active runs, newest start time first.
+
+        Args:
+            tags: a key that runs must have, or pairs that must all be equal.
+            properties: the same for properties.
+            include_children: runs that have a parent too.
+        """
+        from bridge.run import Run
+
+        token = None
+        while True:
+            query = RunQuery((self.id,), max_results=PAGE, page_token=token)
+            page = self.workspace._opened.tracking.search_runs(query)
+            for record in page.items:
+                wanted = include_children or record.parent_id is None
+                if wanted and _has(record.tags, tags) and _has(record.properties, properties):
+                    yield Run._of(self, record.id)
+            token = page.next_token
+            if token is None:
+                return
+
+    @property
+    def tags(self) -> dict[str, str | None]:
+        """The experiment's tags, without MLflow's own (`mlflow.…`)."""
+        record = self.workspace._opened.tracking.get_experiment(self.id)
+        return native_tags(record.tags)
+
+    def tag(self, key: str, value: object = None) -> None:
+        """Set a tag; the value becomes text, and None means a tag without one."""
+        self.set_tags({key: value})
+
+    def set_tags(self, tags: Mapping[str, object]) -> None:
+        """Set tags; others stay."""
+        self.workspace._opened.tracking.set_experiment_tags(self.id, tag_values(tags))
+
+    def remove_tags(self, keys: list[str]) -> None:
+        """Remove tags.
+
+        Raises:
+            NotFound: one of them is not there; none is removed.
+        """
+        self.workspace._opened.tracking.set_experiment_tags(self.id, {}, removed=keys)
+
+    def __repr__(self) -> str:
+        return f"Experiment(Name: {self.name},\nWorkspace: {self.workspace.name})"
+
+    def _repr_html_(self) -> str:
+        return html_table({"Name": self.name, "Workspace": self.workspace.name, "Id": self.id})
+
+
+def now_ms() -> int:
+    """Milliseconds since 1970 UTC."""
+    return time.time_ns() // 1_000_000
+
+
+def user_name() -> str:
+    """Who runs this process."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user id without a name, as in many containers
+        return "unknown"
+
+
+def tag_values(tags: Mapping[str, object], what: str = "tag") -> dict[str, str | None]:
+    """Tags as they are stored: keys checked, values as text, None kept.
+
+    Raises:
+        InvalidValue: a key may not be used.
+    """
+    return {check_key(key, f"{what} key"): None if value is None else str(value) for key, value in tags.items()}
+
+
+def native_tags(tags: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Tags without those that MLflow keeps for itself."""
+    return {key: value for key, value in tags.items() if not key.startswith("mlflow.")}
+
+
+def _has(labels: Mapping[str, str | None], wanted: str | Mapping[str, str | None] | None) -> bool:
+    if wanted is None:
+        return True
+    if isinstance(wanted, str):
+        return wanted in labels
+    return all(key in labels and labels[key] == value for key, value in wanted.items())

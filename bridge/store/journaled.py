@@ -1,0 +1,282 @@
+"""A store whose points go to a journal first: a log call waits for no lock, no disk and no network."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import sys
+import threading
+import weakref
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from bridge.errors import BridgeError, InvalidState, NotAllowed, NotFound
+from bridge.journal.format import DOOR_SHIFT, HAS_STEP, IS_INT
+from bridge.journal.writer import JournalWriter
+from bridge.records.artifact import ArtifactRecord
+from bridge.records.experiment import ExperimentRecord
+from bridge.records.limits import EXACT_INTEGER, INT64_MAX, INT64_MIN
+from bridge.records.page import Page
+from bridge.records.run import RunChanges, RunRecord
+from bridge.records.search import ExperimentQuery, RunQuery
+from bridge.records.series import NATIVE, Point, SeriesRecord, Value
+from bridge.store.drain import Drain
+from bridge.store.points import check_points
+from bridge.store.tracking import Slice, TrackingStore
+
+logger = logging.getLogger("bridge")
+
+FOLD_SECONDS = 1.0
+"""How old a backlog gets before this process folds it, and how often active runs are asked after."""
+
+
+class JournaledStore(TrackingStore):
+    """A tracking store that logs points to a journal and folds journals into an inner store before it reads.
+
+    Args:
+        inner: where everything lives.
+        folder: where journals lie; all processes that share the inner store share it.
+        fsync: a log call waits for the disk.
+        shared: journals belong to the folder's group too.
+        read_only: nothing may be written; points that are not folded are not seen, and that is said.
+    """
+
+    def __init__(
+        self,
+        inner: TrackingStore,
+        folder: Path,
+        fsync: bool = False,
+        shared: bool = False,
+        read_only: bool = False,
+    ) -> None:
+        self.inner = inner
+        self._writer = JournalWriter(folder, fsync, shared)
+        self._drain = Drain(inner, folder, shared, read_only)
+        self._read_only = read_only
+        self._begin()
+        _stores.add(self)
+
+    def _begin(self) -> None:
+        self._active: set[str] = set()
+        self._refused: dict[str, BridgeError] = {}
+        self._background: threading.Thread | None = None
+        self._stop = threading.Event()
+        self._start_lock = threading.Lock()
+
+    # Points
+
+    def log(
+        self,
+        run_id: str,
+        key: str,
+        value: Value,
+        timestamp: int,
+        step: int | None = None,
+        door: int = NATIVE,
+    ) -> None:
+        kind = type(value)
+        if kind is float:
+            flags = door << DOOR_SHIFT
+        elif kind is int and -EXACT_INTEGER <= value <= EXACT_INTEGER:  # type: ignore[operator]
+            flags = door << DOOR_SHIFT | IS_INT
+        else:
+            self.log_points(run_id, (Point(key, value, timestamp, step),), door)
+            return
+        if step is None:
+            given = 0
+        elif type(step) is int and INT64_MIN <= step <= INT64_MAX:
+            given = step
+            flags |= HAS_STEP
+        else:
+            self.log_points(run_id, (Point(key, value, timestamp, step),), door)
+            return
+        try:
+            if self._writer.log_number(run_id, key, value, flags, timestamp, given):  # type: ignore[arg-type]
+                return
+        except TypeError:
+            pass  # an unhashable or otherwise impossible key: said below
+        self.log_points(run_id, (Point(key, value, timestamp, step),), door)
+
+    def log_points(self, run_id: str, points: Sequence[Point], door: int = NATIVE) -> None:
+        checked = check_points(points)
+        if run_id not in self._active:
+            self._activate(run_id)
+        if checked:
+            self._writer.log(run_id, checked, door)
+
+    def _activate(self, run_id: str) -> None:
+        """Ask the store whether a run may be written to."""
+        if self._read_only:
+            raise NotAllowed("log to run", run_id, "the workspace can only be read here")
+        self.inner.log_points(run_id, ())
+        self._active.add(run_id)
+        if self._background is None:
+            with self._start_lock:
+                if self._background is None:
+                    self._background = threading.Thread(
+                        target=_tend, args=(weakref.ref(self), self._stop), name="bridge-fold", daemon=True
+                    )
+                    self._background.start()
+
+    def _deactivate(self, run_id: str) -> None:
+        """The next point of a run asks the store anew."""
+        self._active.discard(run_id)
+        self._writer.stop_fast(run_id)
+
+    def tend(self) -> None:
+        """What the background does each second: ask after active runs, and fold the backlog if nobody else does."""
+        for run_id in list(self._active):
+            try:
+                self.inner.log_points(run_id, ())
+            except (NotFound, InvalidState):
+                self._deactivate(run_id)
+        self._drain.fold(wait=False)
+
+    def get_series(self, run_id: str, keys: Sequence[str] | None = None) -> list[SeriesRecord]:
+        self._drain.fold()
+        return self.inner.get_series(run_id, keys)
+
+    def append(self, slices: Sequence[Slice]) -> dict[str, int]:
+        return self.inner.append(slices)
+
+    def get_receipts(self, journal_ids: Sequence[str]) -> dict[str, int]:
+        return self.inner.get_receipts(journal_ids)
+
+    def flush(self) -> None:
+        self._writer.flush()  # every reader folds what it finds there
+        self.inner.flush()
+
+    @property
+    def unfolded_bytes(self) -> int:
+        """How many bytes of journals a read does not see, because nothing may be written here."""
+        return self._drain.unfolded_bytes
+
+    def close(self) -> None:
+        self._stop.set()
+        self._writer.close()
+        self._drain.close()
+        self.inner.close()
+        self._begin()
+
+    def at_exit(self) -> None:
+        """The end of the process: end the journal, and fold it where that costs no import and no waiting."""
+        self._stop.set()
+        self._writer.close()
+        if "numpy" in sys.modules and not self._read_only:
+            try:
+                self._drain.fold(wait=False)
+            except BridgeError as error:
+                logger.debug("Not folded at exit, the next reader does: %s", error)
+
+    def after_fork(self) -> None:
+        """In a child: let go of everything that belongs to the parent."""
+        self._writer.forget()
+        self._drain.forget()
+        forget = getattr(self.inner, "after_fork", None)
+        if forget is not None:
+            forget()
+        self._begin()
+
+    # Everything else is the inner store's; a read folds first, since a run shows its latest points.
+
+    def create_experiment(
+        self,
+        name: str,
+        creation_time: int,
+        artifact_location: str | None = None,
+        tags: Mapping[str, str | None] | None = None,
+    ) -> ExperimentRecord:
+        return self.inner.create_experiment(name, creation_time, artifact_location, tags)
+
+    def get_experiment(self, experiment_id: str) -> ExperimentRecord:
+        return self.inner.get_experiment(experiment_id)
+
+    def find_experiment(self, name: str) -> ExperimentRecord | None:
+        return self.inner.find_experiment(name)
+
+    def search_experiments(self, query: ExperimentQuery) -> Page[ExperimentRecord]:
+        return self.inner.search_experiments(query)
+
+    def rename_experiment(self, experiment_id: str, name: str, time: int) -> None:
+        self.inner.rename_experiment(experiment_id, name, time)
+
+    def set_experiment_tags(
+        self, experiment_id: str, tags: Mapping[str, str | None], removed: Sequence[str] = ()
+    ) -> None:
+        self.inner.set_experiment_tags(experiment_id, tags, removed)
+
+    def delete_experiment(self, experiment_id: str, time: int) -> None:
+        self.inner.delete_experiment(experiment_id, time)
+        for run_id in list(self._active):
+            self._deactivate(run_id)
+
+    def restore_experiment(self, experiment_id: str, time: int) -> None:
+        self.inner.restore_experiment(experiment_id, time)
+
+    def create_run(self, record: RunRecord) -> RunRecord:
+        return self.inner.create_run(record)
+
+    def get_run(self, run_id: str, latest: bool = True) -> RunRecord:
+        if latest:
+            self._drain.fold()
+        return self.inner.get_run(run_id, latest)
+
+    def update_run(self, run_id: str, changes: RunChanges) -> None:
+        self.inner.update_run(run_id, changes)
+
+    def delete_run(self, run_id: str, time: int) -> None:
+        self.inner.delete_run(run_id, time)
+        self._deactivate(run_id)
+
+    def restore_run(self, run_id: str) -> None:
+        self.inner.restore_run(run_id)
+
+    def search_runs(self, query: RunQuery) -> Page[RunRecord]:
+        self._drain.fold()
+        return self.inner.search_runs(query)
+
+    def search_datasets(self, experiment_ids: Sequence[str]) -> list[tuple[str, str, str, str | None]]:
+        return self.inner.search_datasets(experiment_ids)
+
+    def set_artifacts(self, root: str, records: Sequence[ArtifactRecord]) -> None:
+        self.inner.set_artifacts(root, records)
+
+    def list_artifacts(self, root: str, folder: str = "", recursive: bool = False) -> list[ArtifactRecord]:
+        return self.inner.list_artifacts(root, folder, recursive)
+
+    def find_artifact(self, root: str, path: str) -> ArtifactRecord | None:
+        return self.inner.find_artifact(root, path)
+
+    def delete_artifacts(self, root: str, path: str = "") -> list[str]:
+        return self.inner.delete_artifacts(root, path)
+
+
+def _tend(store_of: weakref.ref[JournaledStore], stop: threading.Event) -> None:
+    """The background of a store, for as long as the store is held by somebody."""
+    while not stop.wait(FOLD_SECONDS):
+        store = store_of()
+        if store is None:
+            return
+        try:
+            store.tend()
+        except BridgeError as error:
+            logger.debug("Not folded this time, the next reader or second does: %s", error)
+        del store
+
+
+_stores: weakref.WeakSet[JournaledStore] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for store in list(_stores):
+        store.after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
+@atexit.register
+def _at_exit() -> None:
+    for store in list(_stores):
+        store.at_exit()

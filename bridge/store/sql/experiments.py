@@ -1,0 +1,114 @@
+"""Experiments in SQL: functions over a connection within a transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+
+from bridge.errors import AlreadyExists, InvalidState, NotFound
+from bridge.records.experiment import ExperimentRecord, check_experiment_name
+
+COLUMNS = "id, name, stage, creation_time, last_update_time, artifact_location"
+
+
+def create(
+    c: sqlite3.Connection,
+    name: str,
+    creation_time: int,
+    artifact_location: str | None,
+    tags: Mapping[str, str | None],
+    experiment_id: int | None = None,
+) -> int:
+    """Make an experiment; its id is the next free one unless it is given."""
+    check_experiment_name(name)
+    if find_id(c, name) is not None:
+        raise AlreadyExists("experiment", name)
+    if experiment_id is None:
+        experiment_id = c.execute("SELECT coalesce(max(id), 0) + 1 FROM experiment").fetchone()[0]
+    c.execute(
+        f"INSERT INTO experiment ({COLUMNS}) VALUES (?, ?, 'active', ?, ?, ?)",
+        (experiment_id, name, creation_time, creation_time, artifact_location),
+    )
+    set_tags(c, experiment_id, tags)
+    return int(experiment_id)
+
+
+def find_id(c: sqlite3.Connection, name: str) -> int | None:
+    """The id of the experiment of a name, or None."""
+    row = c.execute("SELECT id FROM experiment WHERE name = ?", (name,)).fetchone()
+    return None if row is None else int(row[0])
+
+
+def existing_id(c: sqlite3.Connection, experiment_id: str) -> int:
+    """The id as a number; `NotFound` if there is no such experiment."""
+    if experiment_id.isascii() and experiment_id.isdigit() and len(experiment_id) < 19:
+        row = c.execute("SELECT id FROM experiment WHERE id = ?", (int(experiment_id),)).fetchone()
+        if row is not None:
+            return int(row[0])
+    raise NotFound("experiment", experiment_id)
+
+
+def active_id(c: sqlite3.Connection, experiment_id: str) -> int:
+    """The id as a number, if the experiment may be written to."""
+    number = existing_id(c, experiment_id)
+    if stage_of(c, number) != "active":
+        raise InvalidState("experiment", experiment_id, "deleted", "active")
+    return number
+
+
+def stage_of(c: sqlite3.Connection, experiment: int) -> str:
+    """The lifecycle stage of an experiment that exists."""
+    return str(c.execute("SELECT stage FROM experiment WHERE id = ?", (experiment,)).fetchone()[0])
+
+
+def read(c: sqlite3.Connection, experiments: Sequence[int]) -> list[ExperimentRecord]:
+    """The records of experiments that exist, in the order asked for."""
+    marks = ",".join("?" * len(experiments))
+    tags: dict[int, dict[str, str | None]] = {experiment: {} for experiment in experiments}
+    rows = c.execute(
+        f"SELECT experiment, key, value FROM experiment_tag WHERE experiment IN ({marks}) ORDER BY id", experiments
+    )
+    for experiment, key, value in rows:
+        tags[experiment][key] = value
+    found = {
+        row[0]: ExperimentRecord(str(row[0]), *row[1:], tags=tags[row[0]])
+        for row in c.execute(f"SELECT {COLUMNS} FROM experiment WHERE id IN ({marks})", experiments)
+    }
+    return [found[experiment] for experiment in experiments]
+
+
+def rename(c: sqlite3.Connection, experiment_id: str, name: str, time: int) -> None:
+    """Give an active experiment another name."""
+    check_experiment_name(name)
+    number = active_id(c, experiment_id)
+    if find_id(c, name) not in (None, number):
+        raise AlreadyExists("experiment", name)
+    c.execute("UPDATE experiment SET name = ?, last_update_time = ? WHERE id = ?", (name, time, number))
+
+
+def set_tags(c: sqlite3.Connection, experiment: int, tags: Mapping[str, str | None]) -> None:
+    """Set tags; others stay."""
+    c.executemany(
+        "INSERT INTO experiment_tag (experiment, key, value) VALUES (?, ?, ?)"
+        " ON CONFLICT (experiment, key) DO UPDATE SET value = excluded.value",
+        [(experiment, key, value) for key, value in tags.items()],
+    )
+
+
+def remove_tags(c: sqlite3.Connection, experiment: int, keys: Iterable[str]) -> None:
+    """Remove tags that are there."""
+    for key in keys:
+        if not c.execute("DELETE FROM experiment_tag WHERE experiment = ? AND key = ?", (experiment, key)).rowcount:
+            raise NotFound("tag", key, f"experiment {experiment} does not have it")
+
+
+def set_stage(c: sqlite3.Connection, experiment_id: str, stage: str, time: int) -> None:
+    """Move an experiment and all its runs to the other stage."""
+    number = existing_id(c, experiment_id)
+    if stage_of(c, number) == stage:
+        raise NotFound("experiment", experiment_id, f"it is {stage} already")
+    c.execute("UPDATE experiment SET stage = ?, last_update_time = ? WHERE id = ?", (stage, time, number))
+    c.execute(
+        "UPDATE run SET stage = ?, deletion_time = ? WHERE experiment = ? AND stage != ?",
+        (stage, time if stage == "deleted" else None, number, stage),
+    )

@@ -1,0 +1,234 @@
+"""Runs in SQL: functions over a connection within a transaction."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from bridge.errors import AlreadyExists, InvalidState, NotFound, ParamChanged
+from bridge.records.run import Dataset, DatasetInput, ModelOutput, RunChanges, RunRecord, check_run_id
+from bridge.store.sql import experiments
+from bridge.store.sql.series import read_latest
+
+COLUMNS = (
+    "id", "experiment", "display_name", "number", "status", "stage", "start_time", "end_time", "deletion_time",
+    "description", '"user"', "parent_id", "error",
+)  # fmt: skip
+READ_AT_ONCE = 500
+CONTEXT_TAG = "mlflow.data.context"
+
+
+def create(c: sqlite3.Connection, record: RunRecord) -> int:
+    """Make a run; the same record again is answered with the run that is there."""
+    check_run_id(record.id)
+    experiment = experiments.active_id(c, record.experiment_id)
+    row = c.execute("SELECT key, experiment, start_time FROM run WHERE id = ?", (record.id,)).fetchone()
+    if row is not None:
+        if row[1:] == (experiment, record.start_time):
+            return int(row[0])
+        raise AlreadyExists("run", record.id)
+    c.execute("UPDATE experiment SET runs = runs + 1 WHERE id = ?", (experiment,))
+    number = c.execute("SELECT runs FROM experiment WHERE id = ?", (experiment,)).fetchone()[0]
+    values = (
+        record.id, experiment, record.display_name, number, record.status, "active", record.start_time,
+        record.end_time, None, record.description, record.user, record.parent_id, record.error,
+    )  # fmt: skip
+    marks = ", ".join("?" * len(COLUMNS))
+    key = c.execute(f"INSERT INTO run ({', '.join(COLUMNS)}) VALUES ({marks})", values).lastrowid
+    assert key is not None
+    changes = RunChanges(
+        params=record.params,
+        tags=record.tags,
+        properties=record.properties,
+        dataset_inputs=record.dataset_inputs,
+        model_inputs=record.model_inputs,
+        model_outputs=record.model_outputs,
+    )
+    _change_details(c, key, record.id, experiment, changes)
+    return key
+
+
+def existing_key(c: sqlite3.Connection, run_id: str) -> int:
+    """The integer key of a run; `NotFound` if there is no such run."""
+    row = c.execute("SELECT key FROM run WHERE id = ?", (run_id,)).fetchone()
+    if row is None:
+        raise NotFound("run", run_id)
+    return int(row[0])
+
+
+def active_key(c: sqlite3.Connection, run_id: str) -> int:
+    """The integer key of a run that may be written to."""
+    row = c.execute("SELECT key, stage FROM run WHERE id = ?", (run_id,)).fetchone()
+    if row is None:
+        raise NotFound("run", run_id)
+    if row[1] != "active":
+        raise InvalidState("run", run_id, "deleted", "active")
+    return int(row[0])
+
+
+def update(c: sqlite3.Connection, run_id: str, changes: RunChanges) -> None:
+    """Change an active run; when this raises, the transaction must be undone."""
+    key = active_key(c, run_id)
+    columns = {
+        name: value
+        for name in ("status", "start_time", "end_time", "display_name", "description", "parent_id", "error")
+        if (value := getattr(changes, name)) is not None
+    }
+    if columns:
+        settings = ", ".join(f"{name} = ?" for name in columns)
+        c.execute(f"UPDATE run SET {settings} WHERE key = ?", (*columns.values(), key))
+    experiment = c.execute("SELECT experiment FROM run WHERE key = ?", (key,)).fetchone()[0]
+    _change_details(c, key, run_id, experiment, changes)
+    add_warnings(c, key, changes.warnings)
+
+
+def _change_details(c: sqlite3.Connection, key: int, run_id: str, experiment: int, changes: RunChanges) -> None:
+    if changes.params:
+        _set_params(c, key, run_id, changes.params)
+    if changes.properties:
+        _add_properties(c, key, run_id, changes.properties)
+    for tag in changes.removed_tags:
+        if not c.execute("DELETE FROM tag WHERE run = ? AND key = ?", (key, tag)).rowcount:
+            raise NotFound("tag", tag, f"run {run_id} does not have it")
+    if changes.tags:
+        c.executemany(
+            "INSERT INTO tag (run, key, value) VALUES (?, ?, ?)"
+            " ON CONFLICT (run, key) DO UPDATE SET value = excluded.value",
+            [(key, *item) for item in changes.tags.items()],
+        )
+    for dataset_input in changes.dataset_inputs:
+        _add_dataset(c, key, experiment, dataset_input)
+    c.executemany(
+        "INSERT INTO model_input (run, model_id) VALUES (?, ?) ON CONFLICT DO NOTHING",
+        [(key, model_id) for model_id in changes.model_inputs],
+    )
+    c.executemany(
+        "INSERT INTO model_output (run, model_id, step) VALUES (?, ?, ?)",
+        [(key, output.model_id, output.step) for output in changes.model_outputs],
+    )
+
+
+def _set_params(c: sqlite3.Connection, key: int, run_id: str, params: Mapping[str, str]) -> None:
+    there = _values(c, "param", key, params)
+    changed = tuple((k, there[k], v) for k, v in params.items() if there.get(k, v) != v)
+    if changed:
+        raise ParamChanged(run_id, changed)
+    new = [(key, k, v) for k, v in params.items() if k not in there]
+    c.executemany("INSERT INTO param (run, key, value) VALUES (?, ?, ?)", new)
+
+
+def _add_properties(c: sqlite3.Connection, key: int, run_id: str, properties: Mapping[str, str]) -> None:
+    there = _values(c, "property", key, properties)
+    for name, value in properties.items():
+        if there.get(name, value) != value:
+            raise InvalidState("property", name, f"{there[name]!r} for run {run_id}", f"{value!r} or not set")
+    new = [(key, k, v) for k, v in properties.items() if k not in there]
+    c.executemany("INSERT INTO property (run, key, value) VALUES (?, ?, ?)", new)
+
+
+def _values(c: sqlite3.Connection, table: str, run: int, keys: Iterable[str]) -> dict[str, str]:
+    values = {}
+    for key in keys:
+        row = c.execute(f"SELECT value FROM {table} WHERE run = ? AND key = ?", (run, key)).fetchone()
+        if row is not None:
+            values[key] = row[0]
+    return values
+
+
+def _add_dataset(c: sqlite3.Connection, key: int, experiment: int, dataset_input: DatasetInput) -> None:
+    d, tags = dataset_input.dataset, dict(dataset_input.tags)
+    c.execute(
+        "INSERT INTO dataset (experiment, name, digest, source_type, source, schema, profile)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        (experiment, d.name, d.digest, d.source_type, d.source, d.schema, d.profile),
+    )
+    row = c.execute(
+        "SELECT id FROM dataset WHERE experiment = ? AND name = ? AND digest = ?", (experiment, d.name, d.digest)
+    ).fetchone()
+    c.execute(
+        "INSERT INTO dataset_input (run, dataset, tags, context) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        (key, row[0], json.dumps(tags), tags.get(CONTEXT_TAG)),
+    )
+
+
+def add_warnings(c: sqlite3.Connection, key: int, sentences: Iterable[str]) -> None:
+    """Keep warnings of a run, each once."""
+    c.executemany(
+        "INSERT INTO warning (run, sentence) VALUES (?, ?) ON CONFLICT DO NOTHING",
+        [(key, sentence) for sentence in sentences],
+    )
+
+
+def set_stage(c: sqlite3.Connection, run_id: str, stage: str, time: int | None) -> None:
+    """Move a run to a stage; if it is there, nothing changes."""
+    key = existing_key(c, run_id)
+    c.execute(
+        "UPDATE run SET stage = ?, deletion_time = ? WHERE key = ? AND stage != ?", (stage, time, key, stage)
+    )
+
+
+def read(c: sqlite3.Connection, keys: Sequence[int], with_latest: bool = True) -> list[RunRecord]:
+    """The records of runs that exist, in the order asked for."""
+    records: list[RunRecord] = []
+    for start in range(0, len(keys), READ_AT_ONCE):
+        records += _read_some(c, keys[start : start + READ_AT_ONCE], with_latest)
+    return records
+
+
+def _read_some(c: sqlite3.Connection, keys: Sequence[int], with_latest: bool) -> list[RunRecord]:
+    marks = ",".join("?" * len(keys))
+
+    def grouped(sql: str) -> dict[int, list[Any]]:
+        rows: dict[int, list[Any]] = defaultdict(list)
+        for run, *rest in c.execute(sql.format(marks), keys):
+            rows[run].append(rest)
+        return rows
+
+    params = grouped("SELECT run, key, value FROM param WHERE run IN ({}) ORDER BY id")
+    tags = grouped("SELECT run, key, value FROM tag WHERE run IN ({}) ORDER BY id")
+    properties = grouped("SELECT run, key, value FROM property WHERE run IN ({}) ORDER BY id")
+    warnings = grouped("SELECT run, sentence FROM warning WHERE run IN ({}) ORDER BY id")
+    model_inputs = grouped("SELECT run, model_id FROM model_input WHERE run IN ({}) ORDER BY id")
+    model_outputs = grouped("SELECT run, model_id, step FROM model_output WHERE run IN ({}) ORDER BY id")
+    datasets = grouped(
+        "SELECT i.run, d.name, d.digest, d.source_type, d.source, d.schema, d.profile, i.tags"
+        " FROM dataset_input i JOIN dataset d ON d.id = i.dataset WHERE i.run IN ({}) ORDER BY i.id"
+    )
+    latest, latest_texts = read_latest(c, keys if with_latest else [])
+    rows = {
+        row[0]: row[1:]
+        for row in c.execute(f"SELECT key, {', '.join(COLUMNS)} FROM run WHERE key IN ({marks})", keys)
+    }
+    return [
+        RunRecord(
+            rows[key][0],
+            str(rows[key][1]),
+            *rows[key][2:],
+            params=dict(params[key]),
+            tags=dict(tags[key]),
+            properties=dict(properties[key]),
+            latest=latest.get(key, {}),
+            latest_texts=latest_texts.get(key, {}),
+            dataset_inputs=tuple(DatasetInput(Dataset(*d[:-1]), json.loads(d[-1])) for d in datasets[key]),
+            model_inputs=tuple(row[0] for row in model_inputs[key]),
+            model_outputs=tuple(ModelOutput(*row) for row in model_outputs[key]),
+            warnings=tuple(row[0] for row in warnings[key]),
+        )
+        for key in keys
+    ]
+
+
+def search_datasets(c: sqlite3.Connection, experiment_ids: Sequence[str]) -> list[tuple[str, str, str, str | None]]:
+    """The distinct data sets that runs of experiments used, with the context of the use."""
+    marks = ",".join("?" * len(experiment_ids))
+    rows = c.execute(
+        "SELECT DISTINCT d.experiment, d.name, d.digest, i.context"
+        " FROM dataset d JOIN dataset_input i ON i.dataset = d.id"
+        f" WHERE d.experiment IN ({marks}) ORDER BY 1, 2, 3, 4",
+        [int(experiment_id) for experiment_id in experiment_ids if experiment_id.isdigit()]
+        + [-1] * sum(not experiment_id.isdigit() for experiment_id in experiment_ids),
+    )
+    return [(str(row[0]), *row[1:]) for row in rows]

@@ -1,0 +1,77 @@
+"""A tracking store in one SQLite file."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from pathlib import Path
+
+from bridge.errors import NotFound, SchemaMismatch, StoreUnavailable
+from bridge.store.sql import experiments
+from bridge.store.sql.database import Database
+from bridge.store.sql.migrate import SCHEMA, migrate, read_schema
+from bridge.store.sql.tracking import SqlTrackingStore
+
+
+def open_sqlite(path: Path, fsync: bool = False, read_only: bool = False) -> SqlTrackingStore:
+    """The store in a file, which is made if it is not there and may be.
+
+    Args:
+        path: the file.
+        fsync: a write is on disk before it returns.
+        read_only: open without the wish to write; a write raises `NotAllowed`.
+
+    Raises:
+        NotFound: the file is not there, and `read_only` is set.
+        SchemaMismatch: a newer version of Runbridge wrote the file.
+    """
+    if not path.exists():
+        if read_only:
+            raise NotFound("database", str(path))
+        create_sqlite(path, {})
+    database = Database(path, read_only, fsync)
+    with database.read() as connection:
+        found = read_schema(connection)
+    if found > SCHEMA:
+        raise SchemaMismatch(str(path), found, SCHEMA)
+    if found < SCHEMA and not read_only:
+        with database.read() as connection:
+            connection.rollback()
+            migrate(connection)
+    return SqlTrackingStore(database)
+
+
+def create_sqlite(path: Path, facts: dict[str, str], mode: int = 0o644) -> None:
+    """Make a database with the newest schema, the experiment "Default" and some facts; it appears whole.
+
+    A file that is there already stays.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        connection = sqlite3.connect(part, isolation_level=None)
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            migrate(connection)
+            connection.execute("BEGIN")
+            experiments.create(connection, "Default", time.time_ns() // 1_000_000, None, {}, experiment_id=0)
+            connection.executemany("INSERT INTO workspace (name, value) VALUES (?, ?)", list(facts.items()))
+            connection.execute("COMMIT")
+        finally:
+            connection.close()
+        part.chmod(mode)
+        try:
+            os.link(part, path)
+        except FileExistsError:
+            return
+    except sqlite3.OperationalError as error:
+        raise StoreUnavailable(str(path), str(error)) from error
+    finally:
+        for leftover in (part, Path(f"{part}-wal"), Path(f"{part}-shm")):
+            leftover.unlink(missing_ok=True)
+
+
+def read_facts(store: SqlTrackingStore) -> dict[str, str]:
+    """What a database says of its workspace: id, name, durability."""
+    with store.database.read() as connection:
+        return dict(connection.execute("SELECT name, value FROM workspace"))

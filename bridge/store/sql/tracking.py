@@ -1,0 +1,179 @@
+"""The tracking store on a SQL database: each verb is a transaction round functions over a connection."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+
+from bridge.records.artifact import ArtifactRecord
+from bridge.records.experiment import ExperimentRecord
+from bridge.records.page import Page
+from bridge.records.run import RunChanges, RunRecord
+from bridge.records.search import ExperimentQuery, RunQuery
+from bridge.records.series import NATIVE, Point, SeriesRecord
+from bridge.store.points import check_points
+from bridge.store.sql import artifacts, experiments, runs
+from bridge.store.sql.database import Database
+from bridge.store.tracking import Slice, TrackingStore
+
+
+class SqlTrackingStore(TrackingStore):
+    """Experiments, runs, series and the index of artifacts in a SQL database."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    # Experiments
+
+    def create_experiment(
+        self,
+        name: str,
+        creation_time: int,
+        artifact_location: str | None = None,
+        tags: Mapping[str, str | None] | None = None,
+    ) -> ExperimentRecord:
+        with self.database.write() as c:
+            number = experiments.create(c, name, creation_time, artifact_location, tags or {})
+            return experiments.read(c, [number])[0]
+
+    def get_experiment(self, experiment_id: str) -> ExperimentRecord:
+        with self.database.read() as c:
+            return experiments.read(c, [experiments.existing_id(c, experiment_id)])[0]
+
+    def find_experiment(self, name: str) -> ExperimentRecord | None:
+        with self.database.read() as c:
+            number = experiments.find_id(c, name)
+            return None if number is None else experiments.read(c, [number])[0]
+
+    def search_experiments(self, query: ExperimentQuery) -> Page[ExperimentRecord]:
+        from bridge.store.sql import search
+
+        with self.database.read() as c:
+            numbers, token = search.search_experiment_ids(c, query)
+            return Page(tuple(experiments.read(c, numbers)), token)
+
+    def rename_experiment(self, experiment_id: str, name: str, time: int) -> None:
+        with self.database.write() as c:
+            experiments.rename(c, experiment_id, name, time)
+
+    def set_experiment_tags(
+        self, experiment_id: str, tags: Mapping[str, str | None], removed: Sequence[str] = ()
+    ) -> None:
+        with self.database.write() as c:
+            number = experiments.active_id(c, experiment_id)
+            experiments.remove_tags(c, number, removed)
+            experiments.set_tags(c, number, tags)
+
+    def delete_experiment(self, experiment_id: str, time: int) -> None:
+        with self.database.write() as c:
+            experiments.set_stage(c, experiment_id, "deleted", time)
+
+    def restore_experiment(self, experiment_id: str, time: int) -> None:
+        with self.database.write() as c:
+            experiments.set_stage(c, experiment_id, "active", time)
+
+    # Runs
+
+    def create_run(self, record: RunRecord) -> RunRecord:
+        with self.database.write() as c:
+            return runs.read(c, [runs.create(c, record)])[0]
+
+    def get_run(self, run_id: str, latest: bool = True) -> RunRecord:
+        with self.database.read() as c:
+            return runs.read(c, [runs.existing_key(c, run_id)], latest)[0]
+
+    def update_run(self, run_id: str, changes: RunChanges) -> None:
+        with self.database.write() as c:
+            runs.update(c, run_id, changes)
+
+    def delete_run(self, run_id: str, time: int) -> None:
+        with self.database.write() as c:
+            runs.set_stage(c, run_id, "deleted", time)
+
+    def restore_run(self, run_id: str) -> None:
+        with self.database.write() as c:
+            runs.set_stage(c, run_id, "active", None)
+
+    def search_runs(self, query: RunQuery) -> Page[RunRecord]:
+        from bridge.store.sql import search
+
+        with self.database.read() as c:
+            keys, token = search.search_run_keys(c, query)
+            return Page(tuple(runs.read(c, keys)), token)
+
+    def search_datasets(self, experiment_ids: Sequence[str]) -> list[tuple[str, str, str, str | None]]:
+        with self.database.read() as c:
+            return runs.search_datasets(c, experiment_ids)
+
+    # Points
+
+    def log_points(self, run_id: str, points: Sequence[Point], door: int = NATIVE) -> None:
+        from bridge.store.fold import slice_of
+        from bridge.store.sql import series
+
+        checked = check_points(points)
+        with self.database.read() as c:
+            runs.active_key(c, run_id)
+        if checked:
+            with self.database.write() as c:
+                runs.active_key(c, run_id)
+                series.store(c, [slice_of(run_id, checked, door)])
+
+    def get_series(self, run_id: str, keys: Sequence[str] | None = None) -> list[SeriesRecord]:
+        from bridge.store.sql import series
+
+        with self.database.read() as c:
+            return series.read(c, runs.existing_key(c, run_id), keys)
+
+    def append(self, slices: Sequence[Slice]) -> dict[str, int]:
+        from bridge.store.fold import fresh_slices
+        from bridge.store.sql import series
+
+        with self.database.write() as c:
+            fresh, ends = fresh_slices(slices, _receipts(c, [piece.journal_id for piece in slices]))
+            if fresh:
+                series.store(c, fresh)
+                c.executemany(
+                    "INSERT INTO receipt (journal_id, stored) VALUES (?, ?)"
+                    " ON CONFLICT (journal_id) DO UPDATE SET stored = excluded.stored",
+                    list(ends.items()),
+                )
+            return ends
+
+    def get_receipts(self, journal_ids: Sequence[str]) -> dict[str, int]:
+        with self.database.read() as c:
+            return _receipts(c, journal_ids)
+
+    # The index of artifacts
+
+    def set_artifacts(self, root: str, records: Sequence[ArtifactRecord]) -> None:
+        with self.database.write() as c:
+            artifacts.set_artifacts(c, root, records)
+
+    def list_artifacts(self, root: str, folder: str = "", recursive: bool = False) -> list[ArtifactRecord]:
+        with self.database.read() as c:
+            return artifacts.list_artifacts(c, root, folder, recursive)
+
+    def find_artifact(self, root: str, path: str) -> ArtifactRecord | None:
+        with self.database.read() as c:
+            return artifacts.find_artifact(c, root, path)
+
+    def delete_artifacts(self, root: str, path: str = "") -> list[str]:
+        with self.database.write() as c:
+            return artifacts.delete_artifacts(c, root, path)
+
+    def close(self) -> None:
+        self.database.close()
+
+    def after_fork(self) -> None:
+        """In a child after a fork: let go of what belongs to the parent."""
+        self.database.forget()
+
+
+def _receipts(c: sqlite3.Connection, journal_ids: Iterable[str]) -> dict[str, int]:
+    ends = {}
+    for journal_id in journal_ids:
+        row = c.execute("SELECT stored FROM receipt WHERE journal_id = ?", (journal_id,)).fetchone()
+        if row is not None:
+            ends[journal_id] = int(row[0])
+    return ends
