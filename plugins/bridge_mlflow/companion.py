@@ -1,0 +1,246 @@
+"""What is not a run is MLflow's own: its SQL stores, on a file beside the workspace's database."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import tempfile
+import threading
+import time
+import weakref
+from collections.abc import Callable, Sequence
+from multiprocessing.util import Finalize
+from pathlib import Path
+from typing import Any
+
+from mlflow.entities import LoggedModel, Metric, Trace, TraceInfo
+
+from bridge.errors import NotAllowed
+from bridge.records.run import RunRecord
+from bridge.records.search import ExperimentQuery, Ordering
+from bridge.store.open import Opened
+from bridge_mlflow import mirror
+from bridge_mlflow.addresses import FOLDER_OF_ARTIFACTS, PROXY_ROOT, artifacts_uri, uri_of
+from bridge_mlflow.database import MlflowDatabase, copy_database, identity_of, locked
+from bridge_mlflow.forwarded import FORWARDED_READS as FORWARDED_READS
+from bridge_mlflow.forwarded import FORWARDED_WRITES as FORWARDED_WRITES
+from bridge_mlflow.translate import translated
+
+logger = logging.getLogger(__name__)
+
+FILE = "mlflow.db"
+PART, LOCK = ".mlflow.db.part", ".mlflow.db.lock"
+ARTIFACT_LOCATION_TAG = "mlflow.artifactLocation"
+FULL_COMPARISON_SECONDS = 5.0
+"""How long a change may stay unseen that the cheap comparison misses: one by a host whose clock is behind."""
+
+
+class Companion:
+    """MLflow's own stores for one workspace, answering whatever is not the run model.
+
+    They lie in `mlflow.db` beside the workspace's database, which is made by the first forwarded write.
+    Reads before that are answered by an empty store in a temporary file, so looking at a workspace changes nothing in
+    its folder; reads of a folder that may not be written are answered from a copy.
+    Every method may be called from any thread; a forked child opens everything anew.
+    """
+
+    def __init__(self, opened: Opened) -> None:
+        self._opened = opened
+        self._folder = Path(opened.address)
+        self._file = self._folder / FILE
+        self._real_artifacts = uri_of(os.path.join(opened.address, FOLDER_OF_ARTIFACTS))
+        self._begin()
+        _companions.add(self)
+
+    @classmethod
+    def of(cls, opened: Opened) -> Companion:
+        """The companion of a workspace, one per folder and process."""
+        with _shared_lock:
+            companion = _shared.get((opened.address, opened.id))
+            if companion is None:
+                companion = _shared[(opened.address, opened.id)] = cls(opened)
+            return companion
+
+    @property
+    def exists(self) -> bool:
+        """Whether anything was forwarded that writes, ever."""
+        return self._file.exists()
+
+    def call(self, name: str, /, *args: Any, **kwargs: Any) -> Any:
+        """Answer a method of a tracking store by MLflow's own SQL store."""
+        database = self._database(writes=name not in FORWARDED_READS)
+        self._mirror(database)
+        if run_id := kwargs.get("source_run_id") if name == "create_issue" else None:
+            self._mirror_run(database, self._opened.tracking.get_run(run_id))
+        return self._told(getattr(database.tracking, name)(*args, **kwargs))
+
+    def call_registry(self, name: str, writes: bool, /, *args: Any, **kwargs: Any) -> Any:
+        """Answer a method of a model registry by MLflow's own SQL registry."""
+        answer = getattr(self._database(writes).registry, name)(*args, **kwargs)
+        return self._told_place(answer) if isinstance(answer, str) else answer
+
+    def log_model_metrics(self, run: RunRecord, metrics: Sequence[Metric]) -> None:
+        """Keep metrics of a run with the logged models that they name; those that name none are passed over."""
+        metrics = [metric for metric in metrics if metric.model_id is not None]
+        if not metrics:
+            return
+        database = self._database(writes=True)
+        self._mirror(database)
+        self._mirror_run(database, run)
+        database.tracking._log_model_metrics(run.id, metrics, experiment_id=run.experiment_id)
+
+    def experiment_changed(self, experiment_id: str) -> None:
+        """Let MLflow's tables know that an experiment was renamed, deleted or restored."""
+        if self.exists and self._is_writable():
+            self._mirror(self._database(writes=True), whole=True)
+
+    def run_changed(self, run_id: str) -> None:
+        """Let MLflow's tables know that a run was renamed, deleted or restored, if they know the run."""
+        if self.exists and self._is_writable():
+            database = self._database(writes=True)
+            with database.session() as session:
+                known = mirror.has_run(session, run_id)
+            if known:
+                self._mirror_run(database, self._opened.tracking.get_run(run_id))
+
+    def abandon(self) -> None:
+        """Let go of everything that the process from which this one was forked has open."""
+        for database in (self._durable, self._temporary, self._copy):
+            if database is not None:
+                database.abandon()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._lock = threading.RLock()
+        self._durable: MlflowDatabase | None = None
+        self._temporary: MlflowDatabase | None = None
+        self._copy: MlflowDatabase | None = None
+
+    # Which database answers
+
+    def _database(self, writes: bool) -> MlflowDatabase:
+        with self._lock:
+            if writes and not self._is_writable():
+                raise NotAllowed("write to", str(self._folder), "its folder or database may only be read")
+            if writes and not self.exists:
+                self._create()
+            if not self.exists:
+                return self._empty()
+            return self._opened_file() if self._is_writable() else self._copied_file()
+
+    def _is_writable(self) -> bool:
+        return os.access(self._folder, os.W_OK) and (not self.exists or os.access(self._file, os.W_OK))
+
+    def _empty(self) -> MlflowDatabase:
+        if self._temporary is None:
+            self._temporary = MlflowDatabase(self._temporary_folder() / FILE, self._real_artifacts)
+        return self._temporary
+
+    def _opened_file(self) -> MlflowDatabase:
+        identity = identity_of(self._file)
+        if self._durable is None or self._durable.identity[:2] != identity[:2]:
+            self._durable = MlflowDatabase(self._file, self._real_artifacts)
+        return self._durable
+
+    def _copied_file(self) -> MlflowDatabase:
+        """A copy of a file that may not be written, for MLflow and the mirroring write to theirs."""
+        identity = identity_of(self._file)
+        if self._copy is None or self._copy.identity != identity:
+            target = self._copy.file if self._copy else self._temporary_folder() / FILE
+            copy_database(self._file, target)
+            self._copy = self._copy or MlflowDatabase(target, self._real_artifacts)
+            self._copy.identity, self._copy.head = identity, None
+        return self._copy
+
+    def _temporary_folder(self) -> Path:
+        folder = tempfile.mkdtemp(prefix="runbridge-mlflow-")
+        Finalize(self, shutil.rmtree, args=(folder,), kwargs={"ignore_errors": True}, exitpriority=0)
+        return Path(folder)
+
+    def _create(self) -> None:
+        """Make the file: whole or not at all, once, whoever else wants it now."""
+        logger.info("Making %s, where MLflow keeps traces, models and its registry (once per workspace).", self._file)
+        empty = self._empty()
+        self._mirror(empty, whole=True)
+        with locked(self._folder / LOCK):
+            if self.exists:
+                return
+            part = self._folder / PART
+            part.unlink(missing_ok=True)
+            copy_database(empty.file, part)
+            if (workspace := self._folder / "workspace.db").exists():
+                shutil.copymode(workspace, part)
+            part.replace(self._file)
+
+    # Keeping our experiments and runs there
+
+    def _mirror(self, database: MlflowDatabase, whole: bool = False) -> None:
+        with self._lock:
+            now = time.monotonic()
+            head = self._newest()
+            if not whole and head == database.head and now - database.compared < FULL_COMPARISON_SECONDS:
+                return
+            records = self._opened.tracking.search_experiments(ExperimentQuery(view="all")).items
+            with database.session() as session:
+                mirror.mirror_experiments(session, records, self._real_artifacts)
+            database.head, database.compared = head, now
+
+    def _newest(self) -> tuple[Any, ...]:
+        """What changes with nearly every change of experiments: the last changed one, and the last made one."""
+        found: list[Any] = []
+        for key in ("last_update_time", "experiment_id"):
+            order = (Ordering("attribute", key, ascending=False),)
+            page = self._opened.tracking.search_experiments(ExperimentQuery(order=order, view="all", max_results=1))
+            found += [(record.id, record.name, record.last_update_time) for record in page.items]
+        return tuple(found)
+
+    def _mirror_run(self, database: MlflowDatabase, run: RunRecord) -> None:
+        with database.session() as session:
+            mirror.mirror_run(session, run, self._real_artifacts)
+
+    # Places of artifacts, as clients are told them at this moment
+
+    def _told(self, answer: Any) -> Any:
+        if isinstance(answer, LoggedModel):
+            answer.artifact_location = self._told_place(answer.artifact_location)
+        elif isinstance(answer, TraceInfo):
+            if ARTIFACT_LOCATION_TAG in answer.tags:
+                answer.tags[ARTIFACT_LOCATION_TAG] = self._told_place(answer.tags[ARTIFACT_LOCATION_TAG])
+        elif isinstance(answer, Trace):
+            self._told(answer.info)
+        elif isinstance(answer, (list, tuple)):
+            for one in answer:
+                self._told(one)
+        return answer
+
+    def _told_place(self, place: str) -> str:
+        """The place below the workspace's artifacts, under the URI that this process tells its clients."""
+        for root in (self._real_artifacts, self._real_artifacts.replace(":///", ":/", 1), PROXY_ROOT.rstrip("/")):
+            if place.startswith(f"{root}/") and not place.startswith(f"{root}//"):
+                return artifacts_uri(self._opened.address) + place[len(root) :]
+        return place
+
+
+def forwarding(name: str) -> Callable[..., Any]:
+    """A method of that name, for a class with a `companion`, that MLflow's own tracking store answers."""
+
+    @translated
+    def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+        return self.companion.call(name, *args, **kwargs)
+
+    method.__name__ = name
+    return method
+
+
+def _forget_in_child() -> None:
+    global _shared_lock
+    _shared_lock = threading.Lock()
+    for companion in list(_companions):
+        companion.abandon()
+
+
+_companions: weakref.WeakSet[Companion] = weakref.WeakSet()
+_shared: weakref.WeakValueDictionary[tuple[str, str], Companion] = weakref.WeakValueDictionary()
+_shared_lock = threading.Lock()
+os.register_at_fork(after_in_child=_forget_in_child)

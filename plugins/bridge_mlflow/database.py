@@ -1,0 +1,118 @@
+"""MLflow's SQL stores over one SQLite file, and the making and copying of such files."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as SqlRegistry
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+    from sqlalchemy.orm import Session
+
+BUSY_SECONDS = 20.0
+"""How long a copy waits for a writer; source: MLflow 3.17.2, `mlflow.store.db.utils`, its busy timeout."""
+
+
+class MlflowDatabase:
+    """One SQLite file with MLflow's stores over it, made if it is not there.
+
+    `head` and `compared` belong to the companion: which of our experiments were mirrored here, and when.
+    """
+
+    def __init__(self, file: Path, artifacts: str) -> None:
+        from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+        self.file = file
+        self.uri = f"sqlite:///file:{quote(str(file))}?uri=true"
+        with _quiet():
+            self.tracking: SqlAlchemyStore = SqlAlchemyStore(self.uri, artifacts)
+        # MLflow keeps one engine per URI and process; its connections may be to a file that lay here before.
+        self.tracking.engine.dispose()
+        self.identity = identity_of(file)
+        self.head: tuple[Any, ...] | None = None
+        self.compared = 0.0
+        self._registry: SqlRegistry | None = None
+
+    @property
+    def registry(self) -> SqlRegistry:
+        """MLflow's model registry in the same file."""
+        if self._registry is None:
+            from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as SqlRegistry
+
+            self._registry = SqlRegistry(self.uri)
+            self._registry.engine.dispose()
+        return self._registry
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """A transaction of MLflow's own making, with its settings and errors."""
+        with self.tracking.ManagedSessionMaker(read_only=False) as session:
+            yield session
+
+    def abandon(self) -> None:
+        """Forget connections that belong to the process that this one was forked from, without closing them."""
+        self.tracking.engine.dispose(close=False)
+        if self._registry is not None:
+            self._registry.engine.dispose(close=False)
+
+
+def identity_of(file: Path) -> tuple[int, int, int, int]:
+    """What tells one state of a file from another; its first two parts tell one file from another."""
+    seen = file.stat()
+    return seen.st_dev, seen.st_ino, seen.st_mtime_ns, seen.st_size
+
+
+def copy_database(source: Path, target: Path) -> None:
+    """Make `target` hold what one transaction left in `source`, also while others write to one and read the other."""
+    with _connected(source, "?mode=ro") as read, _connected(target) as written:
+        read.backup(written)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Keep other processes out for a while by a lock on a file that is there just as long."""
+    fd = _open_locked(path)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(fd)
+
+
+def _open_locked(path: Path) -> int:
+    while True:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        # Whoever had the lock before has removed the file that this one waited on.
+        if path.exists() and os.path.samestat(os.fstat(fd), path.stat()):
+            return fd
+        os.close(fd)
+
+
+@contextmanager
+def _connected(file: Path, options: str = "") -> Iterator[sqlite3.Connection]:
+    connection = sqlite3.connect(f"file:{quote(str(file))}{options}", uri=True, timeout=BUSY_SECONDS)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep MLflow from announcing the tables that it makes: most often they are in a temporary file."""
+    announcer = logging.getLogger("mlflow.store.db.utils")
+    level = announcer.level
+    announcer.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        announcer.setLevel(level)

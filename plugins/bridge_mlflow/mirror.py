@@ -1,0 +1,140 @@
+"""Our experiments, and single runs, as rows of MLflow's own tables, so that what refers to them there finds them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from bridge.errors import InvalidValue
+from bridge.records.experiment import ExperimentRecord
+from bridge.records.run import RunRecord
+from bridge_mlflow.translate import MLFLOW_STATUS, experiment_location
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+RUN_ID_LENGTH = 32
+"""Source: MLflow 3.17.2, `SqlRun.run_uuid`."""
+
+UPSERT_EXPERIMENT = """
+    INSERT INTO experiments
+        (experiment_id, name, artifact_location, lifecycle_stage, creation_time, last_update_time)
+    VALUES (:id, :name, :location, :stage, :created, :updated)
+    ON CONFLICT (experiment_id) DO UPDATE SET
+        name = excluded.name, artifact_location = excluded.artifact_location,
+        lifecycle_stage = excluded.lifecycle_stage, creation_time = excluded.creation_time,
+        last_update_time = excluded.last_update_time
+"""
+RENAME_EXPERIMENT = "UPDATE experiments SET name = :name WHERE experiment_id = :id"
+UPSERT_RUN = """
+    INSERT INTO runs
+        (run_uuid, name, source_type, source_name, entry_point_name, user_id, status, start_time, end_time,
+         deleted_time, source_version, lifecycle_stage, artifact_uri, experiment_id)
+    VALUES (:id, :name, 'LOCAL', '', '', :user, :status, :started, :ended, :deleted, '', :stage, :location, :experiment)
+    ON CONFLICT (run_uuid) DO UPDATE SET
+        name = excluded.name, status = excluded.status, start_time = excluded.start_time,
+        end_time = excluded.end_time, deleted_time = excluded.deleted_time,
+        lifecycle_stage = excluded.lifecycle_stage, artifact_uri = excluded.artifact_uri
+"""
+ARTIFACT_PLACES = (
+    ("logged_models", "artifact_location", "1 = 1"),
+    ("trace_tags", "value", "key = 'mlflow.artifactLocation'"),
+    ("model_versions", "storage_location", "1 = 1"),
+    ("model_versions", "source", "1 = 1"),
+)
+"""Where MLflow notes places of artifacts below an experiment's: table, column, which rows."""
+
+
+class _Row(NamedTuple):
+    """What MLflow's table holds of an experiment."""
+
+    id: int
+    name: str
+    location: str
+    stage: str
+    created: int
+    updated: int
+
+
+def mirror_experiments(session: Session, records: Iterable[ExperimentRecord], artifacts: str) -> None:
+    """Make MLflow's rows of the experiments equal to ours, touching only those that differ.
+
+    `artifacts` is the URI below which the workspace's artifacts lie; where it has changed since rows were written,
+    for the folder was moved, what MLflow noted below the old one moves along.
+    A row that somebody else wrote from a later state stays.
+    """
+    there = {row.id: row for row in _rows(session)}
+    wanted = [_wanted(record, artifacts) for record in records]
+    changed = [row for row in wanted if there.get(row.id) != row and not _is_older(row, there.get(row.id))]
+    # Names are unique in MLflow's table, and two experiments may have exchanged theirs.
+    for row in changed:
+        if row.id in there and there[row.id].name != row.name:
+            _execute(session, RENAME_EXPERIMENT, id=row.id, name=f"\nexperiment {row.id}")
+    for row in changed:
+        _execute(session, UPSERT_EXPERIMENT, **row._asdict())
+        if row.id in there and there[row.id].location != row.location:
+            _move(session, there[row.id].location, row.location)
+
+
+def mirror_run(session: Session, record: RunRecord, artifacts: str) -> None:
+    """Make MLflow's row of one run equal to ours.
+
+    Raises:
+        InvalidValue: the run's id does not fit into MLflow's table.
+    """
+    if len(record.id) > RUN_ID_LENGTH:
+        raise InvalidValue("run id", record.id, f"must have at most {RUN_ID_LENGTH} characters to be linked to")
+    _execute(
+        session,
+        UPSERT_RUN,
+        id=record.id,
+        name=record.display_name,
+        user=record.user,
+        status=MLFLOW_STATUS[record.status],
+        started=record.start_time,
+        ended=record.end_time,
+        deleted=record.deletion_time,
+        stage=record.lifecycle_stage,
+        location=f"{artifacts}/{record.artifact_root}",
+        experiment=int(record.experiment_id),
+    )
+
+
+def has_run(session: Session, run_id: str) -> bool:
+    """Whether MLflow's table has a row of the run."""
+    return _execute(session, "SELECT 1 FROM runs WHERE run_uuid = :id", id=run_id).first() is not None
+
+
+def _wanted(record: ExperimentRecord, artifacts: str) -> _Row:
+    location = experiment_location(record, artifacts)
+    return _Row(
+        int(record.id), record.name, location, record.lifecycle_stage, record.creation_time, record.last_update_time
+    )
+
+
+def _rows(session: Session) -> list[_Row]:
+    columns = "experiment_id, name, artifact_location, lifecycle_stage, creation_time, last_update_time"
+    return [_Row(*row) for row in _execute(session, f"SELECT {columns} FROM experiments")]
+
+
+def _is_older(row: _Row, there: _Row | None) -> bool:
+    """Whether MLflow's row is from a later state of the experiment; its own "Default" is from none of ours."""
+    return there is not None and row.updated < there.updated and row.id != 0
+
+
+def _move(session: Session, old: str, new: str) -> None:
+    """Let what MLflow noted below an experiment's old place lie below the new one.
+
+    MLflow's join of paths to our URIs drops their empty host, so both spellings are looked for.
+    """
+    for prefix in {f"{old}/", f"{old.replace(':///', ':/', 1)}/"}:
+        for table, column, rows in ARTIFACT_PLACES:
+            moved, lies = f":new || substr({column}, :size + 1)", f"substr({column}, 1, :size) = :prefix"
+            statement = f"UPDATE {table} SET {column} = {moved} WHERE {rows} AND {lies}"
+            _execute(session, statement, prefix=prefix, size=len(prefix), new=f"{new}/")
+
+
+def _execute(session: Session, statement: str, **values: Any) -> Any:
+    from sqlalchemy import text
+
+    return session.execute(text(statement), values)

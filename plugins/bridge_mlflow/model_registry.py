@@ -1,0 +1,40 @@
+"""MLflow's model registry for a workspace: registered models, prompts and webhooks, in MLflow's own tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from mlflow.store.model_registry.abstract_store import AbstractStore
+
+from bridge.store.open import open_store
+from bridge_mlflow.addresses import folder_of
+from bridge_mlflow.companion import Companion
+from bridge_mlflow.forwarded import REGISTRY_READS, REGISTRY_WRITES
+from bridge_mlflow.translate import translated
+
+
+class _Registry(AbstractStore):
+    def __init__(self, store_uri: str, tracking_uri: str | None = None) -> None:
+        super().__init__(store_uri, tracking_uri)
+        self.companion = Companion.of(open_store(folder_of(store_uri)))
+
+
+def _forwarding(name: str, writes: bool) -> Callable[..., Any]:
+    @translated
+    def method(self: _Registry, /, *args: Any, **kwargs: Any) -> Any:
+        return self.companion.call_registry(name, writes, *args, **kwargs)
+
+    method.__name__ = name
+    return method
+
+
+_methods = {name: _forwarding(name, name in REGISTRY_WRITES) for name in REGISTRY_READS | REGISTRY_WRITES}
+BridgeRegistryStore: type[AbstractStore] = type("BridgeRegistryStore", (_Registry,), _methods)
+"""The model registry of one workspace; every method is answered by MLflow's own SQL registry."""
+
+
+@translated
+def build(store_uri: str, tracking_uri: str | None = None) -> AbstractStore:
+    """The registry of the workspace that a `bridge:` URI names."""
+    return BridgeRegistryStore(store_uri, tracking_uri)
