@@ -1,0 +1,36 @@
+"""MLflow's way into Runbridge: what the entry points of the package name.
+
+MLflow loads these while its own package is half imported, so nothing here imports MLflow before a function is called.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mlflow.store.artifact.artifact_repo import ArtifactRepository
+    from mlflow.store.model_registry.abstract_store import AbstractStore as AbstractRegistry
+    from mlflow.store.tracking.abstract_store import AbstractStore
+
+
+def tracking_store(store_uri: str, artifact_uri: str | None = None, **kwargs: Any) -> AbstractStore:
+    """The tracking store of the workspace that a `bridge:` URI names; `artifact_uri` is not looked at."""
+    from bridge_mlflow.tracking_store import BridgeTrackingStore
+
+    return BridgeTrackingStore(store_uri)
+
+
+def artifact_repository(
+    artifact_uri: str, tracking_uri: str | None = None, registry_uri: str | None = None, **kwargs: Any
+) -> ArtifactRepository:
+    """The artifacts below a `bridge:` URI; it says by itself where they lie."""
+    from bridge_mlflow.artifact_repository import BridgeArtifactRepository
+
+    return BridgeArtifactRepository(artifact_uri, tracking_uri, registry_uri)
+
+
+def model_registry_store(store_uri: str, tracking_uri: str | None = None, **kwargs: Any) -> AbstractRegistry:
+    """The model registry of the workspace that a `bridge:` URI names."""
+    from bridge_mlflow import model_registry
+
+    return model_registry.build(store_uri, tracking_uri)

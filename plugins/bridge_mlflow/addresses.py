@@ -1,0 +1,94 @@
+"""The `bridge:` URIs by which MLflow names a workspace and the places of its artifacts."""
+
+from __future__ import annotations
+
+import os
+from urllib.parse import quote, unquote, urlsplit
+
+from bridge.errors import InvalidValue, NotFound
+
+SCHEME = "bridge"
+FOLDER_OF_ARTIFACTS = "artifacts"
+PROXY_ROOT = "mlflow-artifacts:/"
+DESTINATION_VARIABLE = "_MLFLOW_SERVER_ARTIFACT_DESTINATION"
+"""Source: MLflow 3.17.2, `mlflow.server.constants.ARTIFACTS_DESTINATION_ENV_VAR`."""
+
+
+def folder_of(uri: str) -> str:
+    """The absolute path in a `bridge:///abs/path` or `bridge:/abs/path` URI, without a slash at its end.
+
+    MLflow joins paths to URIs of schemes that it does not know in a way that drops the empty host.
+
+    Raises:
+        InvalidValue: it is no such URI.
+    """
+    parts = urlsplit(uri)
+    rule = ""
+    if parts.scheme != SCHEME:
+        rule = "must begin with bridge:"
+    elif parts.netloc or not parts.path.startswith("/"):
+        rule = "must have three slashes and an absolute path, bridge:///abs/path"
+    elif parts.query or parts.fragment:
+        rule = "must have ? and # percent-encoded"
+    if rule:
+        raise InvalidValue("URI", uri, rule)
+    return os.path.normpath("/" + unquote(parts.path).strip("/"))
+
+
+def uri_of(folder: str) -> str:
+    """The URI of an absolute path, percent-encoded."""
+    return f"{SCHEME}://{quote(folder)}"
+
+
+def is_workspace(folder: str) -> bool:
+    """Whether a folder holds a workspace."""
+    return os.path.isfile(os.path.join(folder, "workspace.db"))
+
+
+def split_artifact_uri(uri: str) -> tuple[str, str]:
+    """The folder of the workspace in which a URI lies, and the path below its artifacts folder.
+
+    The outermost workspace counts: what users upload cannot pose as one.
+
+    Raises:
+        InvalidValue: it is no `bridge:` URI.
+        NotFound: it lies in no workspace's artifacts folder.
+    """
+    folder = folder_of(uri)
+    segments = folder.split("/")
+    for index, segment in enumerate(segments):
+        if segment == FOLDER_OF_ARTIFACTS and is_workspace(workspace := "/".join(segments[:index]) or "/"):
+            return workspace, "/".join(segments[index + 1 :])
+    if is_workspace(folder):
+        return folder, ""
+    raise NotFound("workspace", uri, "artifacts lie in the artifacts folder of a workspace")
+
+
+def split_root(path: str) -> tuple[str, str]:
+    """The artifact root and the path below it that a path below the artifacts folder names.
+
+    A root ends in a segment `artifacts`, the third or a later one:
+    `<experiment>/<run>/artifacts`, `<experiment>/models/<model>/artifacts`.
+    A path through no root belongs to the artifacts folder itself.
+    """
+    segments = path.split("/")
+    for index, segment in enumerate(segments):
+        if index >= 2 and segment == FOLDER_OF_ARTIFACTS:
+            return "/".join(segments[: index + 1]), "/".join(segments[index + 1 :])
+    return "", path
+
+
+def artifacts_uri(address: str) -> str:
+    """The URI below which the artifacts of a workspace lie, as MLflow clients are told it at this moment.
+
+    Where MLflow's server passes artifacts on into the same workspace, clients are told to ask it: they need no plugin.
+    That is read from the environment at each answer, for a server makes its first store before it sets the variable.
+    """
+    destination = os.environ.get(DESTINATION_VARIABLE, "")
+    if destination.startswith(f"{SCHEME}:"):
+        try:
+            if split_artifact_uri(destination) == (address, ""):
+                return PROXY_ROOT.rstrip("/")
+        except (InvalidValue, NotFound):
+            pass
+    return uri_of(os.path.join(address, FOLDER_OF_ARTIFACTS))

@@ -1,0 +1,86 @@
+"""MLflow's artifact repository on a workspace: bytes and index go through its artifact store."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from collections.abc import Iterator
+from pathlib import Path
+
+from bridge_mlflow.addresses import split_artifact_uri, split_root
+from bridge_mlflow.translate import invalid_path_error, missing_artifact_error, translated
+from mlflow.entities import FileInfo
+from mlflow.store.artifact.artifact_repo import ArtifactRepository, verify_artifact_path
+
+from bridge.errors import InvalidValue, NotFound
+from bridge.records.artifact import check_artifact_path
+from bridge.store.artifacts import ArtifactStore
+from bridge.store.open import open_store
+
+
+class BridgeArtifactRepository(ArtifactRepository):
+    """What lies below one place of a workspace's artifacts folder: a run's root, or any above or below it."""
+
+    @translated
+    def __init__(self, artifact_uri: str, tracking_uri: str | None = None, registry_uri: str | None = None) -> None:
+        super().__init__(artifact_uri, tracking_uri, registry_uri)
+        address, self._place = split_artifact_uri(artifact_uri)
+        self._artifacts: ArtifactStore = open_store(address).artifacts
+
+    @translated
+    def log_artifact(self, local_file: str | os.PathLike[str], artifact_path: str | None = None) -> None:
+        source = Path(local_file)
+        verify_artifact_path(artifact_path)
+        self._put(source, posixpath.join(artifact_path or "", source.name))
+
+    @translated
+    def log_artifacts(self, local_dir: str | os.PathLike[str], artifact_path: str | None = None) -> None:
+        verify_artifact_path(artifact_path)
+        for source in _files_below(Path(local_dir)):
+            path = source.relative_to(local_dir).as_posix()
+            self._put(source, posixpath.join(artifact_path or "", path))
+
+    @translated
+    def list_artifacts(self, path: str | None = None) -> list[FileInfo]:
+        root, folder = self._locate(path or "")
+        # MLflow wants paths as they are asked for: relative to this repository, wherever the root begins.
+        above = (path or "").strip("/")
+        found = self._artifacts.list(root, folder)
+        return [
+            FileInfo(posixpath.join(above, posixpath.basename(one.path)), one.is_folder, one.size_bytes)
+            for one in found
+        ]
+
+    @translated
+    def _download_file(self, remote_file_path: str, local_path: str) -> None:
+        root, path = self._locate(remote_file_path)
+        try:
+            self._artifacts.download(root, path, Path(local_path))
+        except NotFound as error:
+            raise missing_artifact_error(remote_file_path) from error
+
+    @translated
+    def delete_artifacts(self, artifact_path: str | None = None) -> None:
+        root, path = self._locate(artifact_path or "")
+        self._artifacts.delete(root, path)
+
+    def _put(self, source: Path, path: str) -> None:
+        root, path = self._locate(path)
+        self._artifacts.put(root, path, source)
+
+    def _locate(self, path: str) -> tuple[str, str]:
+        """The root and the path below it of a path that is relative to this repository."""
+        if path := path.rstrip("/"):
+            try:
+                path = check_artifact_path(path)
+            except InvalidValue as error:
+                raise invalid_path_error(path) from error
+        return split_root(posixpath.join(self._place, path) if path else self._place)
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    """All files below a folder, as MLflow's own repositories find them: through links to folders too, sorted."""
+    for parent, folders, files in os.walk(folder, followlinks=True):
+        folders.sort()
+        for name in sorted(files):
+            yield Path(parent, name)

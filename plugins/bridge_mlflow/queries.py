@@ -1,0 +1,133 @@
+"""MLflow's searches as ours: its words for attributes and statuses, its checks and its sentences when one is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from bridge_mlflow.translate import ATTRIBUTE_OF_TAG, MLFLOW_STATUS, VIEWS, experiment_id_of, invalid
+from mlflow.store.tracking import SEARCH_MAX_RESULTS_THRESHOLD
+from mlflow.utils.search_utils import SearchExperimentsUtils, SearchUtils
+
+from bridge.errors import InvalidValue
+from bridge.records.page import decode_token
+from bridge.records.search import Comparison, ExperimentQuery, Ordering, RunQuery
+from bridge.records.search_match import COMPARE
+
+
+def run_query(
+    experiment_ids: Iterable[str | int],
+    filter_string: str | None,
+    view: int,
+    max_results: int | None,
+    order_by: Sequence[str] | None,
+    page_token: str | bytes | None,
+) -> RunQuery:
+    """What `search_runs` asks for.
+
+    Raises:
+        MlflowException: the filter, order, token or number of results cannot be read, or is not understood here.
+    """
+    from bridge.records.search_grammar import parse_filter, parse_order
+
+    if max_results is not None:
+        _check_max_results(max_results)
+    clauses = _parsed(parse_filter, filter_string, SearchUtils.parse_search_filter)
+    order = _parsed(parse_order, order_by or (), _parse_run_order)
+    return RunQuery(
+        experiment_ids=tuple(dict.fromkeys(experiment_id_of(given) for given in experiment_ids)),
+        filter=tuple(_with_our_words(clause) for clause in clauses),
+        order=tuple(_ordering(key) for key in order),
+        view=VIEWS[view],
+        max_results=max_results,
+        page_token=_token_text(page_token),
+    )
+
+
+def experiment_query(
+    view: int,
+    max_results: int | None,
+    filter_string: str | None,
+    order_by: Sequence[str] | None,
+    page_token: str | bytes | None,
+) -> ExperimentQuery:
+    """What `search_experiments` asks for.
+
+    Raises:
+        MlflowException: as for `run_query`.
+    """
+    from bridge.records.search_grammar import parse_experiment_filter, parse_experiment_order
+
+    _check_max_results(max_results)
+    return ExperimentQuery(
+        filter=_parsed(parse_experiment_filter, filter_string, SearchExperimentsUtils.parse_search_filter),
+        order=_parsed(parse_experiment_order, order_by or (), _parse_experiment_order),
+        view=VIEWS[view],
+        max_results=max_results,
+        page_token=_token_text(page_token),
+    )
+
+
+def token(next_token: str | None) -> bytes | None:
+    """A page token as MLflow's own store gives it: as bytes."""
+    return None if next_token is None else next_token.encode()
+
+
+def _with_our_words(clause: Comparison) -> Comparison:
+    """A clause whose key or value MLflow spells in its way."""
+    if clause.entity == "tag" and clause.key in ATTRIBUTE_OF_TAG:
+        return replace(clause, entity="attribute", key=ATTRIBUTE_OF_TAG[clause.key])
+    if clause.entity == "attribute" and clause.key == "status":
+        native = tuple(status for status, word in MLFLOW_STATUS.items() if COMPARE[clause.comparator](word, clause.operand))
+        return Comparison("attribute", "status", "IN", native)
+    return clause
+
+
+def _ordering(key: Ordering) -> Ordering:
+    if key.entity == "tag" and key.key in ATTRIBUTE_OF_TAG:
+        return replace(key, entity="attribute", key=ATTRIBUTE_OF_TAG[key.key])
+    return key
+
+
+def _parsed(ours: Callable[[Any], Any], given: Any, theirs: Callable[[Any], Any]) -> Any:
+    """What our parser makes of a text; when it refuses, MLflow's own parser says why in MLflow's words."""
+    try:
+        return ours(given)
+    except InvalidValue as error:
+        theirs(given)
+        raise invalid(f"This search is not understood here: {error.sentence}") from error
+
+
+def _parse_run_order(order_by: Sequence[str]) -> None:
+    for given in order_by:
+        SearchUtils.parse_order_by_for_search_runs(given)
+
+
+def _parse_experiment_order(order_by: Sequence[str]) -> None:
+    for given in order_by:
+        SearchExperimentsUtils.parse_order_by_for_search_experiments(given)
+
+
+def _check_max_results(max_results: int | None) -> None:
+    """Source: MLflow 3.17.2, `SqlAlchemyStore._validate_max_results_param`."""
+    rule = ""
+    if max_results is None or max_results < 1:
+        rule = "It must be a positive integer"
+    elif max_results > SEARCH_MAX_RESULTS_THRESHOLD:
+        rule = f"It must be at most {SEARCH_MAX_RESULTS_THRESHOLD}"
+    if rule:
+        raise invalid(f"Invalid value {max_results} for parameter 'max_results' supplied. {rule}")
+
+
+def _token_text(page_token: str | bytes | None) -> str | None:
+    """A page token as our stores want it, refused in MLflow's words."""
+    if not page_token:
+        return None
+    text = page_token.decode() if isinstance(page_token, bytes) else page_token
+    try:
+        decode_token(text)
+    except InvalidValue as error:
+        SearchUtils.parse_start_offset_from_page_token(text)
+        raise invalid(f"Invalid page token, {error.rule}") from error
+    return text

@@ -1,0 +1,52 @@
+"""A workspace in a folder, and MLflow pointed at it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from bridge.store.open import Opened, create_store
+
+sys.path.insert(0, str(Path(__file__).parent))  # the parity scripts are modules beside the tests
+
+
+@pytest.fixture(scope="session")
+def make_workspace() -> Callable[[Path], str]:
+    """Make a workspace in a folder; returns its URI."""
+
+    def make(folder: Path) -> str:
+        create_store(folder, "tests")
+        return f"bridge://{folder}"
+
+    return make
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Opened:
+    """A fresh workspace's stores."""
+    return create_store(tmp_path / "workspace", "tests")
+
+
+@pytest.fixture
+def uri(opened: Opened) -> str:
+    """Its URI."""
+    return f"bridge://{opened.address}"
+
+
+@pytest.fixture
+def fluent(uri: str) -> Iterator[str]:
+    """MLflow's fluent interface on a fresh workspace."""
+    import mlflow
+
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(uri)
+    try:
+        yield uri
+    finally:
+        while mlflow.active_run():
+            mlflow.end_run()
+        mlflow.set_tracking_uri(before)
+        mlflow.tracking.fluent._active_experiment_id = None

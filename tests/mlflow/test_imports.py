@@ -1,0 +1,52 @@
+"""MLflow loads the plugin while its own package is half imported: every module can come first."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import bridge_mlflow
+import pytest
+
+MODULES = sorted(path.stem for path in Path(bridge_mlflow.__file__).parent.glob("*.py") if path.stem != "__init__")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_can_be_imported_first(module: str) -> None:
+    _python(f"import bridge_mlflow.{module}, mlflow; mlflow.MlflowClient")
+
+
+@pytest.mark.parametrize("module", ["bridge_mlflow", "bridge_mlflow.run_context", "bridge_mlflow.request_headers"])
+def test_what_mlflow_loads_during_its_import_imports_no_mlflow(module: str) -> None:
+    _python(f"import sys, {module}; assert not any(name.split('.')[0] == 'mlflow' for name in sys.modules)")
+
+
+def test_importing_mlflow_registers_every_entry_point_without_a_warning() -> None:
+    _python(
+        """
+        import mlflow
+        from mlflow.store.artifact.artifact_repository_registry import _artifact_repository_registry as artifacts
+        from mlflow.tracking._tracking_service.utils import _tracking_store_registry as tracking
+        from mlflow.tracking._model_registry.utils import _get_store_registry
+        from mlflow.tracking.context.registry import _run_context_provider_registry as contexts
+        from mlflow.tracking.request_header.registry import _request_header_provider_registry as headers
+        import bridge_mlflow
+        from bridge_mlflow.run_context import BridgeRunContext
+        from bridge_mlflow.request_headers import BridgeRequestHeaders
+        assert tracking._registry["bridge"].load() is bridge_mlflow.tracking_store
+        assert artifacts._registry["bridge"] is bridge_mlflow.artifact_repository
+        assert "bridge" in _get_store_registry()._registry
+        assert any(isinstance(one, BridgeRunContext) for one in contexts)
+        assert any(isinstance(one, BridgeRequestHeaders) for one in headers)
+        """
+    )
+
+
+def _python(code: str) -> None:
+    import textwrap
+
+    done = subprocess.run(
+        [sys.executable, "-W", "error::UserWarning", "-c", textwrap.dedent(code)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
