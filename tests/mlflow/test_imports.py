@@ -34,7 +34,7 @@ def test_importing_mlflow_registers_every_entry_point_without_a_warning() -> Non
         import bridge_mlflow
         from bridge_mlflow.run_context import BridgeRunContext
         from bridge_mlflow.request_headers import BridgeRequestHeaders
-        assert tracking._registry["bridge"].load() is bridge_mlflow.tracking_store
+        assert tracking._registry["bridge"] is bridge_mlflow.tracking_store
         assert artifacts._registry["bridge"] is bridge_mlflow.artifact_repository
         assert "bridge" in _get_store_registry()._registry
         assert any(isinstance(one, BridgeRunContext) for one in contexts)

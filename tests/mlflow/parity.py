@@ -1,0 +1,456 @@
+"""Scripts that are run on two tracking stores, MLflow's own and ours, and what each answered."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+
+from mlflow.entities import (
+    Dataset,
+    DatasetInput,
+    ExperimentTag,
+    InputTag,
+    LoggedModelInput,
+    LoggedModelOutput,
+    Metric,
+    Param,
+    RunTag,
+    ViewType,
+)
+from mlflow.exceptions import MlflowException
+from mlflow.store.tracking.abstract_store import AbstractStore
+
+START = 1_700_000_000_000
+NOW = re.compile(r"^\d{13}$")
+SCENARIOS: dict[str, Callable[[Trial], None]] = {}
+
+
+class Trial:
+    """One scenario on one store: it makes calls and notes under a name what each answered."""
+
+    def __init__(self, store: AbstractStore, name: str, root: str) -> None:
+        self.store = store
+        self.seen: dict[str, Any] = {}
+        self.names: dict[str, str] = {root: "<root>"}
+        self.experiment = store.create_experiment(f"parity {name}", "", [])
+        self.runs = 0
+
+    def run(self, **changes: Any) -> str:
+        """A new run in the scenario's experiment."""
+        given = {
+            "experiment_id": self.experiment,
+            "user_id": "ada",
+            "start_time": START + self.runs,
+            "tags": [],
+            "run_name": f"run {self.runs}",
+        } | changes
+        made = self.store.create_run(**given)
+        self.note(made.info.run_id)
+        return made.info.run_id
+
+    def note(self, run_id: str) -> str:
+        """Give a run the same name in the answers of both stores."""
+        self.names[run_id] = f"<run {self.runs}>"
+        self.runs += 1
+        return run_id
+
+    def see(self, name: str, call: Callable[[], Any]) -> None:
+        """Note what a call answers or raises."""
+        assert name not in self.seen, name
+        try:
+            answer = self.plain(call())
+        except (MlflowException, TypeError, OverflowError) as error:
+            code = getattr(error, "error_code", None)
+            message = str(getattr(error, "message", error)).split(" Error: ")[0]
+            answer = {"error": type(error).__name__, "code": code, "message": self.plain(message)}
+        self.seen[name] = answer
+
+    def plain(self, value: Any) -> Any:
+        """An answer as plain values, with ids, places and the current time replaced."""
+        if isinstance(value, bytes):
+            return {"bytes": value.decode()}
+        if isinstance(value, str):
+            for name, placeholder in self.names.items():
+                value = value.replace(name, placeholder)
+            return value
+        if isinstance(value, float):
+            return repr(value)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return "<now>" if NOW.match(str(value)) and abs(value - START) > 10_000_000 else value
+        if isinstance(value, (list, tuple)):
+            token = {"token": self.plain(value.token)} if getattr(value, "token", None) else {}
+            items = [self.plain(item) for item in value]
+            return {"items": items} | token if token else items
+        if isinstance(value, dict):
+            return {self.plain(key): self.plain(item) for key, item in value.items()}
+        if hasattr(value, "__dict__") or hasattr(value, "__slots__"):
+            fields = {key: item for key, item in dict(value).items()} if hasattr(value, "__iter__") else vars(value)
+            return {"is": type(value).__name__} | {key: self.plain(item) for key, item in sorted(fields.items())}
+        return value
+
+
+def scenario(script: Callable[[Trial], None]) -> Callable[[Trial], None]:
+    """Register a script under its name."""
+    SCENARIOS[script.__name__] = script
+    return script
+
+
+def metric(key: str, value: Any, timestamp: Any = START, step: Any = 0) -> Metric:
+    return Metric(key, value, timestamp, step)
+
+
+@scenario
+def experiments(t: Trial) -> None:
+    store, mine = t.store, t.experiment
+    t.see("get", lambda: store.get_experiment(mine))
+    t.see("get default by nothing", lambda: store.get_experiment("").experiment_id)
+    t.see("get by int", lambda: store.get_experiment(int(mine)).name)
+    t.see("get with blanks", lambda: store.get_experiment(f" {mine} ").name)
+    for bad in ("abc", "1.0", "99999"):
+        t.see(f"get {bad}", lambda bad=bad: store.get_experiment(bad))
+    t.see("by unknown name", lambda: store.get_experiment_by_name("never"))
+    for bad in ("", None, 5, "x" * 501):
+        t.see(f"create {str(bad)[:9]!r}", lambda bad=bad: store.create_experiment(bad))
+    t.see("create again", lambda: store.create_experiment("parity experiments"))
+    other = store.create_experiment("other", "s3://bucket/place", [ExperimentTag("a", "1")])
+    t.see("own place", lambda: store.get_experiment(other))
+    t.see("long place", lambda: store.create_experiment("long", "s3://" + "x" * 2050))
+    t.see("set tag", lambda: store.set_experiment_tag(other, ExperimentTag("k", "v")))
+    t.see("set bad tag", lambda: store.set_experiment_tag(other, ExperimentTag("a@b", "v")))
+    t.see("set long tag", lambda: store.set_experiment_tag(other, ExperimentTag("k", "v" * 20_001)))
+    t.see("delete tag", lambda: store.delete_experiment_tag(other, "k"))
+    t.see("delete tag again", lambda: store.delete_experiment_tag(other, "k"))
+    t.see("tags", lambda: store.get_experiment(other).tags)
+    t.see("rename", lambda: store.rename_experiment(other, "another"))
+    t.see("rename to itself", lambda: store.rename_experiment(other, "another"))
+    t.see("rename to taken", lambda: store.rename_experiment(other, "parity experiments"))
+    t.see("rename unknown", lambda: store.rename_experiment("99999", "free"))
+    run = t.run(experiment_id=other)
+    t.see("delete", lambda: store.delete_experiment(other))
+    t.see("delete again", lambda: store.delete_experiment(other))
+    t.see("deleted", lambda: store.get_experiment(other).lifecycle_stage)
+    t.see("its run", lambda: store.get_run(run).info.lifecycle_stage)
+    t.see("rename deleted", lambda: store.rename_experiment(other, "free"))
+    t.see("tag deleted", lambda: store.set_experiment_tag(other, ExperimentTag("k", "v")))
+    t.see("run in deleted", lambda: t.run(experiment_id=other))
+    t.see("name of deleted", lambda: store.create_experiment("another"))
+    t.see("by name deleted", lambda: store.get_experiment_by_name("another").lifecycle_stage)
+    t.see("restore", lambda: store.restore_experiment(other))
+    t.see("restore again", lambda: store.restore_experiment(other))
+    t.see("its run again", lambda: store.get_run(run).info.lifecycle_stage)
+    t.see("two equal tags", lambda: store.create_experiment("twice", "", [ExperimentTag("a", "1")] * 2))
+
+
+@scenario
+def search_experiments(t: Trial) -> None:
+    store = t.store
+    made = [store.create_experiment(f"find {name}", "", [ExperimentTag("team", name)]) for name in ("abc", "aBD", "b")]
+    store.delete_experiment(made[2])
+
+    def names(**given: Any) -> Any:
+        return [one.name for one in store.search_experiments(**given)]
+
+    for filter_string in (
+        "name LIKE 'find a%'",
+        "name ILIKE 'FIND AB%'",
+        "attribute.name = 'find abc'",
+        "name != 'find abc' AND name LIKE 'find %'",
+        "tags.team = 'abc'",
+        "tag.team LIKE 'a%'",
+        "tags.team IS NOT NULL",
+        "tags.team IS NULL AND name LIKE 'find%'",
+        f"experiment_id IN ('{made[0]}', '{made[1]}')",
+        f"experiment_id = '{made[0]}'",
+        "creation_time > 0 AND name LIKE 'find a%'",
+        "attributes.name = 'x'",
+        "name IN ('x')",
+        "name > 'x'",
+        f"experiment_id = {made[0]}",
+        "lifecycle_stage = 'active'",
+        "name like 'find%'",
+        "params.x = '1'",
+        " ",
+    ):
+        t.see(f"filter {filter_string!r}", lambda f=filter_string: names(filter_string=f, order_by=["name ASC"]))
+    for order_by in (["name DESC"], ["experiment_id ASC"], ["tags.team"], ["nothing"], ["name", "name"]):
+        t.see(f"order {order_by}", lambda o=order_by: names(filter_string="name LIKE 'find%'", order_by=o))
+    t.see("deleted", lambda: names(view_type=ViewType.DELETED_ONLY, filter_string="name LIKE 'find%'"))
+    t.see("all", lambda: names(view_type=ViewType.ALL, filter_string="name LIKE 'find%'", order_by=["name"]))
+    for count in (0, 50_001, None, 1):
+        find = "name LIKE 'find a%'"
+        t.see(f"at most {count}", lambda n=count: t.store.search_experiments(max_results=n, filter_string=find).token)
+
+
+@scenario
+def runs(t: Trial) -> None:
+    store = t.store
+    run = t.run(tags=[RunTag("mlflow.user", "eve"), RunTag("odd", None)])
+    t.see("get", lambda: store.get_run(run))
+    t.see("get unknown", lambda: store.get_run("nothing"))
+    t.see("names differ", lambda: t.run(run_name="a", tags=[RunTag("mlflow.runName", "b")]))
+    named = t.run(run_name=None, tags=[RunTag("mlflow.runName", "tagged")])
+    t.see("name from tag", lambda: store.get_run(named).info.run_name)
+    t.see("no start time", lambda: t.run(start_time=None))
+    t.see("no user", lambda: t.run(user_id=None))
+    t.see("unknown experiment", lambda: t.run(experiment_id="99999"))
+    t.see("experiment abc", lambda: t.run(experiment_id="abc"))
+    t.see("negative start", lambda: store.get_run(t.run(start_time=-5)).info.start_time)
+    for status in (1, 2, 3, 4, 5, 7):
+        t.see(f"status {status}", lambda s=status: store.update_run_info(run, s, START + 5, None))
+    t.see("running keeps its end", lambda: store.update_run_info(run, 1, None, None))
+    t.see("end 0", lambda: store.update_run_info(run, None, 0, None))
+    t.see("rename", lambda: store.update_run_info(run, None, None, "renamed"))
+    t.see("rename to nothing", lambda: store.update_run_info(run, None, None, ""))
+    t.see("rename to blanks", lambda: store.update_run_info(run, None, None, "  "))
+    t.see("name tag follows", lambda: store.get_run(run).data.tags)
+    t.see("set name tag", lambda: store.set_tag(run, RunTag("mlflow.runName", "by tag")))
+    t.see("name follows", lambda: store.get_run(run).info.run_name)
+    t.see("set empty name tag", lambda: store.set_tag(run, RunTag("mlflow.runName", "")))
+    t.see("name stays", lambda: (store.get_run(run).info.run_name, store.get_run(run).data.tags))
+    t.see("two names", lambda: store.log_batch(run, [], [], [RunTag("mlflow.runName", n) for n in ("one", "two")]))
+    t.see("last name", lambda: store.get_run(run).info.run_name)
+    t.see("delete name tag", lambda: store.delete_tag(run, "mlflow.runName"))
+    t.see("set note", lambda: store.set_tag(run, RunTag("mlflow.note.content", "a note")))
+    t.see("note", lambda: store.get_run(run).data.tags.get("mlflow.note.content"))
+    t.see("delete note", lambda: store.delete_tag(run, "mlflow.note.content"))
+    t.see("note is gone", lambda: store.get_run(run).data.tags.get("mlflow.note.content"))
+    t.see("delete note again", lambda: store.delete_tag(run, "mlflow.note.content"))
+    child = t.run(tags=[RunTag("mlflow.parentRunId", run)])
+    t.see("parent", lambda: store.get_run(child).data.tags)
+
+
+@scenario
+def deleted_runs(t: Trial) -> None:
+    store = t.store
+    run = t.run()
+    store.log_metric(run, metric("m", 1.0))
+    store.log_param(run, Param("p", "1"))
+    store.set_tag(run, RunTag("t", "1"))
+    t.see("delete", lambda: store.delete_run(run))
+    t.see("delete again", lambda: store.delete_run(run))
+    t.see("get", lambda: store.get_run(run))
+    t.see("history", lambda: store.get_metric_history(run, "m"))
+    t.see("log_metric", lambda: store.log_metric(run, metric("m", 1.0)))
+    t.see("log_metric of another key", lambda: store.log_metric(run, metric("m2", 1.0)))
+    t.see("log_param", lambda: store.log_param(run, Param("p", "1")))
+    t.see("set_tag", lambda: store.set_tag(run, RunTag("t", "1")))
+    t.see("delete_tag", lambda: store.delete_tag(run, "t"))
+    t.see("update", lambda: store.update_run_info(run, None, None, None))
+    t.see("empty batch", lambda: store.log_batch(run, [], [], []))
+    t.see("batch", lambda: store.log_batch(run, [metric("m", 2.0)], [], []))
+    t.see("inputs", lambda: store.log_inputs(run))
+    t.see("outputs", lambda: store.log_outputs(run, []))
+    t.see("restore", lambda: store.restore_run(run))
+    t.see("restore again", lambda: store.restore_run(run))
+    t.see("log again", lambda: store.log_metric(run, metric("m", 3.0)))
+    for name, call in {
+        "log_metric": lambda: store.log_metric("no", metric("m", 1.0)),
+        "log_param": lambda: store.log_param("no", Param("p", "1")),
+        "set_tag": lambda: store.set_tag("no", RunTag("t", "1")),
+        "delete_tag": lambda: store.delete_tag("no", "t"),
+        "update": lambda: store.update_run_info("no", 3, 1, None),
+        "batch": lambda: store.log_batch("no", [], [], []),
+        "bad id in batch": lambda: store.log_batch("a b", [], [], []),
+        "bad id in log_metric": lambda: store.log_metric("a b", metric("m", 1.0)),
+        "delete": lambda: store.delete_run("no"),
+        "restore": lambda: store.restore_run("no"),
+        "inputs": lambda: store.log_inputs("no"),
+    }.items():
+        t.see(f"unknown {name}", call)
+
+
+@scenario
+def params(t: Trial) -> None:
+    store = t.store
+    run = t.run()
+    t.see("log", lambda: store.log_param(run, Param("p", "1")))
+    t.see("same again", lambda: store.log_param(run, Param("p", "1")))
+    t.see("changed", lambda: store.log_param(run, Param("p", "2")))
+    batch = [Param("p", "3"), Param("new", "1"), Param("q", "x'\"")]
+    t.see("changed in a batch", lambda: store.log_batch(run, [metric("m", 1.0)], batch, [RunTag("t", "1")]))
+    t.see("nothing is written", lambda: store.get_run(run).data)
+    t.see("twice in a batch", lambda: store.log_batch(run, [], [Param("a", "1"), Param("a", "1")], []))
+    t.see("long", lambda: store.log_param(run, Param("long", "x" * 6_001)))
+    t.see("cut", lambda: len(store.get_run(run).data.params["long"]))
+    for value in ("", " ", "a\nb", "ü"):
+        t.see(f"value {value!r}", lambda v=value: store.log_param(run, Param(f"v{ord((v or '0')[0])}", v)))
+    t.see("not a text", lambda: store.log_param(run, Param("n", 5)))
+    t.see("all", lambda: {k: v[:9] for k, v in store.get_run(run).data.params.items()})
+
+
+GOOD_KEYS = ("a b", " a", "a ", "a:b", "a..b", "-", "ünï", "漢字", "a" * 250, "x\n")
+BAD_KEYS = (
+    "", ".", "...", "..", "/a", "a/", "a//b", "./a", "a/../b", "\t", "'", "😀",
+    "?", "*", "=", ",", "@", "|", "\\", "%", "#", "$", "(", "[", "a" * 251, None,
+)  # fmt: skip
+
+
+@scenario
+def keys(t: Trial) -> None:
+    store = t.store
+    run = t.run()
+    for key in GOOD_KEYS + BAD_KEYS:
+        shown = repr(key)[:20]
+        t.see(f"metric {shown}", lambda k=key: store.log_metric(run, metric(k, 1.0)))
+        t.see(f"param {shown}", lambda k=key: store.log_param(run, Param(k, "1")))
+        t.see(f"tag {shown}", lambda k=key: store.set_tag(run, RunTag(k, "1")))
+        t.see(f"batch metric {shown}", lambda k=key: store.log_batch(run, [metric("a", 1.0), metric(k, 1.0)], [], []))
+        t.see(f"batch param {shown}", lambda k=key: store.log_batch(run, [], [Param(k, "1")], []))
+        t.see(f"batch tag {shown}", lambda k=key: store.log_batch(run, [], [], [RunTag("a", "1"), RunTag(k, "1")]))
+    t.see("all", lambda: store.get_run(run).data)
+
+
+@scenario
+def tags(t: Trial) -> None:
+    store = t.store
+    run = t.run()
+    for value in ("1", "2", "", None, "x" * 8_001):
+        t.see(f"set {str(value)[:5]!r}", lambda v=value: store.set_tag(run, RunTag("t", v)))
+        t.see(f"get {str(value)[:5]!r}", lambda: (store.get_run(run).data.tags["t"] or "nothing")[:9])
+    t.see("length", lambda: len(store.get_run(run).data.tags["t"]))
+    t.see("last of a batch", lambda: store.log_batch(run, [], [], [RunTag("u", "1"), RunTag("u", "2")]))
+    t.see("delete", lambda: store.delete_tag(run, "t"))
+    t.see("delete again", lambda: store.delete_tag(run, "t"))
+    t.see("delete impossible", lambda: store.delete_tag(run, "a@b"))
+    t.see("all", lambda: store.get_run(run).data.tags)
+
+
+NAN, INF = math.nan, math.inf
+
+
+@scenario
+def metrics(t: Trial) -> None:
+    store = t.store
+    run = t.run()
+    for value in (1, 1.5, NAN, INF, -INF, -0.0, 5e-324, 1.7976931348623157e308, 2**53 + 1):
+        t.see(f"log {value}", lambda v=value: store.log_metric(run, metric(f"v{str(v)[:5]}", v)))
+    for value in (True, "1", None, [1.0], 10**400):
+        t.see(f"bad {str(value)[:9]}", lambda v=value: store.log_metric(run, metric("bad", v)))
+        t.see(f"bad {str(value)[:9]} in a batch", lambda v=value: store.log_batch(run, [metric("bad", v)], [], []))
+    for timestamp in (-1, "1", None, 0):
+        t.see(f"time {timestamp}", lambda at=timestamp: store.log_metric(run, metric("time", 1.0, at)))
+    for step in ("1", None, 2**63, -(2**63), 2**63 - 1):
+        t.see(f"step {step}", lambda at=step: store.log_metric(run, metric("step", 1.0, START, at)))
+    t.see("all", lambda: store.get_run(run).data.metrics)
+
+
+@scenario
+def latest(t: Trial) -> None:
+    store = t.store
+    run = t.run()
+    points = {
+        "greatest step": [(1.0, 1, 2), (2.0, 2, 1), (3.0, 3, -5)],
+        "greatest time": [(1.0, 5, 0), (2.0, 4, 0)],
+        "greatest value": [(1.0, 1, 0), (3.0, 1, 0), (2.0, 1, 0)],
+        "nan beats below 0": [(-1.0, 1, 0), (NAN, 1, 0)],
+        "nan loses above 0": [(NAN, 1, 0), (1.0, 1, 0)],
+        "nan first stays": [(NAN, 1, 0), (0.0, 1, 0)],
+        "0 first stays": [(0.0, 1, 0), (NAN, 1, 0)],
+        "inf": [(1e308, 1, 0), (INF, 1, 0)],
+        "minus inf": [(-INF, 1, 0), (-1e308, 1, 0)],
+    }
+    for key, given in points.items():
+        for value, timestamp, step in given:
+            store.log_metric(run, metric(key, value, timestamp, step))
+    t.see("metrics", lambda: store.get_run(run).data)
+
+
+@scenario
+def history(t: Trial) -> None:
+    store = t.store
+    run, other = t.run(), t.run()
+    values = (1.0, 0.0, NAN, -1.0, INF, -0.0, 1.7976931348623157e308)
+    points = [metric("m", v, START + (i * 7) % 3, (i * 5) % 4 - 1) for i, v in enumerate(values * 6)]
+    store.log_batch(run, points, [], [])
+    store.log_batch(run, points[:5], [], [])
+    store.log_batch(other, points[10:20], [], [])
+    t.see("all", lambda: store.get_metric_history(run, "m"))
+    t.see("page", lambda: store.get_metric_history(run, "m", max_results=5))
+    token = store.get_metric_history(run, "m", max_results=5).token
+    t.see("second page", lambda: store.get_metric_history(run, "m", max_results=5, page_token=token))
+    t.see("token alone", lambda: store.get_metric_history(run, "m", page_token=token))
+    t.see("bad token", lambda: store.get_metric_history(run, "m", page_token="abc"))
+    t.see("unknown key", lambda: store.get_metric_history(run, "never"))
+    t.see("unknown run", lambda: store.get_metric_history("never", "m"))
+    both = sorted([run, other])
+    t.names |= {both[0]: "<first>", both[1]: "<second>"}
+    for most in (1, 3, 1000):
+        t.see(f"bulk {most}", lambda n=most: len(store.get_metric_history_bulk([run, other, run], "m", n)))
+        for bounds in ((None, None), (0, 1), (1, 0), (0, None), (-1, -1)):
+            t.see(
+                f"interval {most} {bounds}",
+                lambda n=most, b=bounds: [
+                    one.to_dict() for one in store.get_metric_history_bulk_interval([run, other, run], "m", n, *b)
+                ],
+            )
+    t.see(
+        "from steps",
+        lambda: [
+            one.to_dict() for one in store.get_metric_history_bulk_interval_from_steps(run, "m", [0, 2], 8)
+        ],
+    )
+
+
+@scenario
+def sampling(t: Trial) -> None:
+    store = t.store
+    run = t.run()
+    store.log_batch(run, [metric("m", float(i), START, i) for i in range(100)], [], [])
+    store.log_batch(run, [metric("ten", float(i), START, i) for i in range(10)], [], [])
+    for key, most in (("ten", 9), ("ten", 5), ("ten", 3), ("ten", 1), ("ten", 10), ("m", 7), ("m", 33), ("m", 0)):
+        t.see(
+            f"{key} {most}",
+            lambda k=key, n=most: [
+                one.step for one in store.get_metric_history_bulk_interval([run], k, n, None, None)
+            ],
+        )
+
+
+@scenario
+def batches(t: Trial) -> None:
+    store = t.store
+    run = t.run()
+    for count, what in ((1001, "metrics"), (101, "params"), (101, "tags")):
+        given: dict[str, list[Any]] = {"metrics": [], "params": [], "tags": []}
+        make = {"metrics": lambda i: metric(f"k{i}", 1.0), "params": lambda i: Param(f"k{i}", "1")}
+        given[what] = [make.get(what, lambda i: RunTag(f"k{i}", "1"))(i) for i in range(count)]
+        t.see(f"{count} {what}", lambda g=given: store.log_batch(run, **g))
+    many = [metric(f"k{i}", 1.0) for i in range(1000)]
+    t.see("1001 together", lambda: store.log_batch(run, many, [Param("p", "1")], []))
+    t.see("first error wins", lambda: store.log_batch(run, [metric("a@", 1.0)], [Param("b@", "1")], [RunTag("c@", "")]))
+    t.see("nothing is written", lambda: store.get_run(run).data)
+    t.see("all kinds", lambda: store.log_batch(run, [metric("m", 1.0)], [Param("p", "1")], [RunTag("t", "1")]))
+    t.see("data", lambda: store.get_run(run).data)
+
+
+@scenario
+def inputs(t: Trial) -> None:
+    store = t.store
+    run, other = t.run(), t.run()
+
+    def data(name: str, digest: str = "d", context: str | None = "train", **changes: Any) -> DatasetInput:
+        given = {"source_type": "local", "source": "here", "schema": "s", "profile": None} | changes
+        found = [InputTag("mlflow.data.context", context)] if context else []
+        return DatasetInput(Dataset(name, digest, **given), found)
+
+    t.see("nothing", lambda: store.log_inputs(run))
+    t.see("not a list", lambda: store.log_inputs(run, (data("a"),)))
+    t.see("log", lambda: store.log_inputs(run, [data("a"), data("b", context=None)], [LoggedModelInput("m-1")]))
+    t.see("again", lambda: store.log_inputs(run, [data("a", context="test")], [LoggedModelInput("m-1")]))
+    t.see("in another run", lambda: store.log_inputs(other, [data("a", source="elsewhere", context="test")]))
+    t.see("first of equal ones", lambda: store.log_inputs(other, [data("c"), data("c", source="there")]))
+    for field, length in (("name", 501), ("digest", 37), ("source", 65_536), ("schema", 1_048_576)):
+        given = {"name": "x", "digest": "d"} | {field: "x" * length}
+        t.see(f"long {field}", lambda g=given: store.log_inputs(run, [data(**g)]))
+    for field in ("name", "digest", "source", "source_type"):
+        given = {"name": "x", "digest": "d"} | {field: None}
+        t.see(f"no {field}", lambda g=given: store.log_inputs(run, [data(**g)]))
+    t.see("run", lambda: store.get_run(run).inputs)
+    t.see("other run", lambda: store.get_run(other).inputs)
+    t.see("outputs", lambda: store.log_outputs(run, [LoggedModelOutput("m-1", 3)]))
+    t.see("outputs of the run", lambda: store.get_run(run).outputs)
+    t.see("outputs again", lambda: store.log_outputs(run, [LoggedModelOutput("m-1", 3)]))
+    t.see("search leaves models out", lambda: [run.inputs for run in store.search_runs([t.experiment], "", 3)])
+    t.see("summaries", lambda: sorted(map(vars, store._search_datasets([t.experiment])), key=str))

@@ -1,0 +1,40 @@
+"""One script on two stores: MLflow's own and ours answer the same, but for the differences that are listed."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+from mlflow.store.tracking.abstract_store import AbstractStore
+
+from . import parity_search  # noqa: F401
+from .parity import SCENARIOS, Trial
+
+DEVIATIONS = tomllib.loads((Path(__file__).parent / "deviations.toml").read_text())
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory: pytest.TempPathFactory, make_workspace) -> tuple[AbstractStore, AbstractStore]:
+    from bridge_mlflow.tracking_store import BridgeTrackingStore
+
+    folder = tmp_path_factory.mktemp("parity")
+    theirs = SqlAlchemyStore(f"sqlite:///{folder}/mlflow.db", f"{folder}/artifacts")
+    return theirs, BridgeTrackingStore(make_workspace(folder / "workspace"))
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_both_stores_answer_the_same(name: str, stores: tuple[AbstractStore, AbstractStore]) -> None:
+    theirs, ours = (_seen(name, store) for store in stores)
+    differing = {step for step in theirs if theirs[step] != ours[step]}
+    allowed = set(DEVIATIONS.get(name, {}))
+    unexpected = {step: (theirs[step], ours[step]) for step in differing - allowed}
+    assert not unexpected, "\n".join(f"{step}:\n  {a}\n  {b}" for step, (a, b) in unexpected.items())
+    assert not allowed - differing, f"these no longer differ, take them out of deviations.toml: {allowed - differing}"
+
+
+def _seen(name: str, store: AbstractStore) -> dict[str, object]:
+    trial = Trial(store, name, store.artifact_root_uri)
+    SCENARIOS[name](trial)
+    return trial.seen
