@@ -13,6 +13,12 @@ from mlflow.utils.search_utils import SearchExperimentsUtils, SearchUtils
 from bridge.errors import InvalidValue
 from bridge.records.page import decode_token
 from bridge.records.search import Comparison, ExperimentQuery, Ordering, RunQuery
+from bridge.records.search_grammar import (
+    parse_experiment_filter,
+    parse_experiment_order,
+    parse_run_filter,
+    parse_run_order,
+)
 from bridge.records.search_match import COMPARE
 
 
@@ -29,12 +35,10 @@ def run_query(
     Raises:
         MlflowException: the filter, order, token or number of results cannot be read, or is not understood here.
     """
-    from bridge.records.search_grammar import parse_filter, parse_order
-
     if max_results is not None:
         _check_max_results(max_results)
-    clauses = _parsed(parse_filter, filter_string, SearchUtils.parse_search_filter)
-    order = _parsed(parse_order, order_by or (), _parse_run_order)
+    clauses = _parsed(parse_run_filter, filter_string, SearchUtils.parse_search_filter)
+    order = _parsed(parse_run_order, order_by or (), _parse_run_order)
     return RunQuery(
         experiment_ids=tuple(dict.fromkeys(experiment_id_of(given) for given in experiment_ids)),
         filter=tuple(_with_our_words(clause) for clause in clauses),
@@ -57,8 +61,6 @@ def experiment_query(
     Raises:
         MlflowException: as for `run_query`.
     """
-    from bridge.records.search_grammar import parse_experiment_filter, parse_experiment_order
-
     _check_max_results(max_results)
     return ExperimentQuery(
         filter=_parsed(parse_experiment_filter, filter_string, SearchExperimentsUtils.parse_search_filter),
@@ -96,7 +98,7 @@ def _parsed(ours: Callable[[Any], Any], given: Any, theirs: Callable[[Any], Any]
         return ours(given)
     except InvalidValue as error:
         theirs(given)
-        raise invalid(f"This search is not understood here: {error.sentence}") from error
+        raise invalid(error.rule) from error
 
 
 def _parse_run_order(order_by: Sequence[str]) -> None:

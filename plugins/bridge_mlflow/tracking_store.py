@@ -113,6 +113,8 @@ class BridgeTrackingStore(AbstractStore):
         for tag in tags or ():
             validation._validate_experiment_tag(tag.key, tag.value)
         values = {tag.key: tag.value for tag in tags or ()}
+        if len(values) < len(tags or ()):
+            raise invalid(f"The tags of experiment {name!r} have a key twice; give each key once.")
         record = self.tracking.create_experiment(name, _now(), artifact_location or None, values)
         self.companion.experiment_changed(record.id)
         return record.id
@@ -331,7 +333,10 @@ class BridgeTrackingStore(AbstractStore):
         metrics, params, tags = validation._validate_batch_log_data(metrics, params, tags)
         validation._validate_batch_log_limits(metrics, params, tags)
         validation._validate_param_keys_unique(params)
-        points = [_point(metric, f"metrics[{index}]") for index, metric in enumerate(metrics)]
+        try:
+            points = [_point(metric, f"metrics[{index}]") for index, metric in enumerate(metrics)]
+        except OverflowError as error:
+            raise MlflowException(str(error), INTERNAL_ERROR) from error
         of_models = [metric for metric in metrics if metric.model_id is not None]
         if params or tags or not metrics:
             values = {param.key: param.value for param in params}

@@ -179,7 +179,8 @@ def native_status(number: int, now: Status) -> Status | None:
     """The status that a number of MLflow asks for, or None when the run has one already that MLflow shows as that."""
     status = NATIVE_STATUS.get(number)
     if status is None:
-        raise MlflowException(f"Could not get string corresponding to run status {number}.", INTERNAL_ERROR)
+        sentence = f"Could not get string corresponding to run status {number}. Valid run statuses: {[*NATIVE_STATUS]}"
+        raise MlflowException(sentence, INTERNAL_ERROR)
     return None if MLFLOW_STATUS[now] == MLFLOW_STATUS[status] else status
 
 

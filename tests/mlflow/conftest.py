@@ -13,6 +13,11 @@ from bridge.store.open import Opened, create_store
 sys.path.insert(0, str(Path(__file__).parent))  # the parity scripts are modules beside the tests
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Pass over what MLflow's own SQL models make SQLAlchemy say."""
+    config.addinivalue_line("filterwarnings", "ignore:The ``noload`` loader strategy:DeprecationWarning")
+
+
 @pytest.fixture(scope="session")
 def make_workspace() -> Callable[[Path], str]:
     """Make a workspace in a folder; returns its URI."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from mlflow.entities import Dataset, DatasetInput, InputTag, Param, RunTag, ViewType
 
-from .parity import START, Trial, metric, scenario
+from parity import START, Trial, metric, scenario
 
 FILTERS = (
     None, "", " ",
@@ -52,7 +52,7 @@ def _make_runs(t: Trial) -> list[str]:
     store = t.store
     made = []
     for i in range(6):
-        run = t.run(start_time=START + min(i, 4), user_id="ada" if i % 2 else "eve")
+        run = t.run(start_time=START + min(i, 4), user_id="ada" if i % 2 else "unknown")
         made.append(run)
         store.log_metric(run, metric("loss", (0.5, 0.25, 0.1, 0.25, 0.7, 0.3)[i]))
         store.log_param(run, Param("model", ("cnn", "rnn", "cnn", "tree", "Cnn", "c-n")[i]))

@@ -6,11 +6,10 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.store.tracking.abstract_store import AbstractStore
 
-from . import parity_search  # noqa: F401
-from .parity import SCENARIOS, Trial
+import parity_search  # noqa: F401
+from parity import SCENARIOS, Trial
 
 DEVIATIONS = tomllib.loads((Path(__file__).parent / "deviations.toml").read_text())
 
@@ -18,6 +17,7 @@ DEVIATIONS = tomllib.loads((Path(__file__).parent / "deviations.toml").read_text
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory: pytest.TempPathFactory, make_workspace) -> tuple[AbstractStore, AbstractStore]:
     from bridge_mlflow.tracking_store import BridgeTrackingStore
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     folder = tmp_path_factory.mktemp("parity")
     theirs = SqlAlchemyStore(f"sqlite:///{folder}/mlflow.db", f"{folder}/artifacts")

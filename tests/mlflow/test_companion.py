@@ -1,0 +1,373 @@
+"""What is not a run is kept and answered by MLflow's own stores, beside the workspace, and only once it is written."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import mlflow
+import pytest
+from bridge_mlflow.companion import Companion
+from bridge_mlflow.database import copy_database
+from bridge_mlflow.forwarded import FORWARDED_READS, FORWARDED_WRITES
+from mlflow import MlflowClient
+from mlflow.entities import LoggedModel
+from mlflow.exceptions import MlflowException
+from mlflow.store.tracking.abstract_store import AbstractStore
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+from sqlalchemy import text
+
+from bridge.store.open import Opened, create_store
+
+ASIDE = frozenset(
+    """
+    _evenly_spaced_indices _search_runs end_async_logging flush_async_logging shut_down_async_logging
+    supports_trace_archival supports_workspaces
+    """.split()
+)
+"""What a store inherits: helpers, the queue of asynchronous logging, and what it says about itself."""
+
+RUN_MODEL = frozenset(
+    """
+    create_experiment create_run delete_experiment delete_experiment_tag delete_run get_experiment
+    get_experiment_by_name get_metric_history get_metric_history_bulk_interval
+    get_metric_history_bulk_interval_from_steps get_run log_batch log_batch_async log_inputs log_metric
+    log_metric_async log_outputs log_param log_param_async record_logged_model rename_experiment restore_experiment
+    restore_run search_experiments search_runs set_experiment_tag set_tag set_tag_async update_run_info
+    """.split()
+)
+
+
+LATER = 4_000_000_000_000
+"""Milliseconds after the beginning of any workspace made here: what changed last is seen at once."""
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Opened:
+    return create_store(tmp_path / "work space", "demo")
+
+
+@pytest.fixture
+def companion(opened: Opened) -> Companion:
+    return Companion.of(opened)
+
+
+@pytest.fixture
+def client(opened: Opened) -> MlflowClient:
+    return MlflowClient(uri_of(opened))
+
+
+def uri_of(opened: Opened) -> str:
+    return "bridge://" + opened.address.replace(" ", "%20")
+
+
+def files(opened: Opened) -> set[str]:
+    return {name for name in os.listdir(opened.address) if "mlflow" in name}
+
+
+def create_model(companion: Companion, experiment_id: str = "0", **more: str) -> LoggedModel:
+    model = companion.call("create_logged_model", experiment_id=experiment_id, **more)
+    assert isinstance(model, LoggedModel)
+    return model
+
+
+def models(companion: Companion, experiment_id: str = "0") -> list[str]:
+    return sorted(model.name for model in companion.call("search_logged_models", experiment_ids=[experiment_id]))
+
+
+# Which methods
+
+
+def test_every_method_of_a_tracking_store_is_ours_or_forwarded() -> None:
+    known = FORWARDED_READS | FORWARDED_WRITES | RUN_MODEL | ASIDE
+    offered = {name for name in dir(AbstractStore) if not name.startswith("__") and name != "_abc_impl"}
+    assert offered - known == set()
+
+
+def test_what_is_forwarded_is_there_and_in_one_table_only() -> None:
+    assert not FORWARDED_READS & FORWARDED_WRITES
+    assert not (FORWARDED_READS | FORWARDED_WRITES) & RUN_MODEL
+    assert {name for name in FORWARDED_READS | FORWARDED_WRITES if not hasattr(SqlAlchemyStore, name)} == set()
+
+
+# When the file comes to be
+
+
+def test_reading_makes_no_file(opened: Opened, companion: Companion) -> None:
+    assert models(companion) == []
+    assert companion.call("search_traces", ["0"]) == ([], None)
+    assert companion.call("list_label_schemas", "0")
+    companion.experiment_changed("0")
+    assert files(opened) == set()
+
+
+def test_the_first_write_makes_the_file_and_leaves_nothing_beside_it(opened: Opened, companion: Companion) -> None:
+    create_model(companion, name="m")
+    assert files(opened) == {"mlflow.db"}
+    assert models(companion) == ["m"]
+    mode = (Path(opened.address) / "workspace.db").stat().st_mode
+    assert (Path(opened.address) / "mlflow.db").stat().st_mode == mode
+
+
+WRITER = """
+import sys
+from bridge.store.open import open_store
+from bridge_mlflow.companion import Companion
+companion = Companion.of(open_store(sys.argv[1]))
+companion.call("search_traces", ["0"])
+print("ready", flush=True)
+sys.stdin.readline()
+companion.call("create_logged_model", experiment_id="0", name=sys.argv[2])
+"""
+
+
+def start_writer(opened: Opened, name: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", WRITER, opened.address, name]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def test_processes_that_make_it_at_once_lose_nothing(opened: Opened, companion: Companion) -> None:
+    writers = [start_writer(opened, f"m{index}") for index in range(3)]
+    for writer in writers:
+        assert writer.stdout and writer.stdout.readline() == "ready\n"
+    for writer in writers:
+        assert writer.stdin
+        writer.stdin.write("go\n")
+        writer.stdin.flush()
+    for writer in writers:
+        with writer:
+            assert writer.wait(60) == 0
+    assert models(companion) == ["m0", "m1", "m2"]
+    assert files(opened) == {"mlflow.db"}
+
+
+def test_a_making_that_was_killed_leaves_no_file_and_is_begun_anew(opened: Opened, companion: Companion) -> None:
+    folder = Path(opened.address)
+    with start_writer(opened, "killed") as writer:
+        assert writer.stdout and writer.stdout.readline() == "ready\n"
+        writer.send_signal(signal.SIGKILL)
+    # What a process leaves that dies in the middle of the copy.
+    (folder / ".mlflow.db.part").write_bytes(b"SQLite format 3\x00")
+    (folder / ".mlflow.db.lock").touch()
+    assert not companion.exists
+    create_model(companion, name="m")
+    assert files(opened) == {"mlflow.db"}
+    assert models(companion) == ["m"]
+
+
+# What it knows of experiments and runs
+
+
+def rows(companion: Companion, statement: str) -> list[tuple[object, ...]]:
+    with companion._database(writes=False).session() as session:
+        return [tuple(row) for row in session.execute(text(statement))]
+
+
+def test_experiments_are_mirrored_with_their_ids(opened: Opened, companion: Companion) -> None:
+    tracking = opened.tracking
+    first = tracking.create_experiment("first", LATER)
+    own = tracking.create_experiment("own place", LATER + 1, artifact_location="s3://bucket/x")
+    create_model(companion)
+    tracking.delete_experiment(first.id, LATER + 2)
+    models(companion)
+    place = f"{uri_of(opened)}/artifacts"
+    names = "experiment_id, name, artifact_location, lifecycle_stage, workspace"
+    assert rows(companion, f"SELECT {names} FROM experiments ORDER BY 1") == [
+        (0, "Default", f"{place}/0", "active", "default"),
+        (int(first.id), "first", f"{place}/{first.id}", "deleted", "default"),
+        (int(own.id), "own place", "s3://bucket/x", "active", "default"),
+    ]
+
+
+def test_experiments_that_exchange_their_names_are_mirrored(opened: Opened, companion: Companion) -> None:
+    one, two = (opened.tracking.create_experiment(name, LATER).id for name in ("one", "two"))
+    create_model(companion)
+    for time, (experiment_id, name) in enumerate([(one, "three"), (two, "one"), (one, "two")], LATER + 1):
+        opened.tracking.rename_experiment(experiment_id, name, time)
+    models(companion)
+    found = dict(rows(companion, "SELECT CAST(experiment_id AS TEXT), name FROM experiments"))  # type: ignore[arg-type]
+    assert (found[one], found[two]) == ("two", "one")
+
+
+def test_nothing_is_written_when_nothing_changed(opened: Opened, companion: Companion) -> None:
+    create_model(companion)
+    models(companion)
+    before = (Path(opened.address) / "mlflow.db").read_bytes()
+    models(companion)
+    companion.experiment_changed("0")
+    assert (Path(opened.address) / "mlflow.db").read_bytes() == before
+
+
+def test_a_deleted_experiment_takes_no_models_until_it_is_restored(client: MlflowClient, companion: Companion) -> None:
+    experiment_id = client.create_experiment("e")
+    create_model(companion, experiment_id)
+    client.delete_experiment(experiment_id)
+    with pytest.raises(MlflowException, match="must be in the 'active' state"):
+        create_model(companion, experiment_id)
+    client.restore_experiment(experiment_id)
+    assert create_model(companion, experiment_id).experiment_id == experiment_id
+
+
+def test_a_metric_with_a_model_is_kept_with_both(client: MlflowClient, companion: Companion) -> None:
+    run_id = client.create_run("0").info.run_id
+    model = create_model(companion, source_run_id=run_id)
+    for _ in range(2):
+        client.log_metric(run_id, "accuracy", 0.5, timestamp=7, step=3, model_id=model.model_id)
+    (metric,) = client.get_logged_model(model.model_id).metrics
+    assert (metric.key, metric.value, metric.timestamp, metric.step, metric.run_id) == ("accuracy", 0.5, 7, 3, run_id)
+    assert client.get_run(run_id).data.metrics == {"accuracy": 0.5}
+
+
+def test_a_metric_of_a_model_that_is_not_there_is_kept_nowhere(client: MlflowClient) -> None:
+    run_id = client.create_run("0").info.run_id
+    with pytest.raises(MlflowException):
+        client.log_metric(run_id, "accuracy", 0.5, model_id="m-none")
+    assert client.get_run(run_id).data.metrics == {}
+
+
+def test_a_run_is_mirrored_when_it_is_linked_to_and_followed_then(client: MlflowClient, companion: Companion) -> None:
+    run_id = client.create_run("0", run_name="a").info.run_id
+    other = client.create_run("0").info.run_id
+    model = create_model(companion)
+    client.log_metric(run_id, "accuracy", 0.5, model_id=model.model_id)
+    client.delete_run(run_id)
+    client.delete_run(other)
+    assert rows(companion, "SELECT run_uuid, name, lifecycle_stage FROM runs") == [(run_id, "a", "deleted")]
+    client.restore_run(run_id)
+    assert rows(companion, "SELECT lifecycle_stage FROM runs") == [("active",)]
+
+
+def test_an_issue_names_the_run_that_found_it(client: MlflowClient, companion: Companion) -> None:
+    run_id = client.create_run("0").info.run_id
+    issue = companion.call("create_issue", experiment_id="0", name="n", description="d", source_run_id=run_id)
+    assert companion.call("get_issue", issue.issue_id).source_run_id == run_id
+
+
+# Where artifacts lie
+
+
+def test_models_follow_a_workspace_that_was_moved(opened: Opened, companion: Companion, tmp_path: Path) -> None:
+    model = create_model(companion)
+    assert model.artifact_location == f"{uri_of(opened)}/artifacts/0/models/{model.model_id}/artifacts"
+    opened.tracking.close()
+    shutil.move(opened.address, tmp_path / "moved")
+    found = MlflowClient(f"bridge://{tmp_path}/moved").get_logged_model(model.model_id)
+    assert found.artifact_location == f"bridge://{tmp_path}/moved/artifacts/0/models/{model.model_id}/artifacts"
+
+
+def test_a_server_that_passes_artifacts_on_tells_its_own_uri(
+    opened: Opened, companion: Companion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = create_model(companion)
+    monkeypatch.setenv("_MLFLOW_SERVER_ARTIFACT_DESTINATION", uri_of(opened))
+    found = companion.call("get_logged_model", model.model_id)
+    assert found.artifact_location == f"mlflow-artifacts:/0/models/{model.model_id}/artifacts"
+
+
+# Other processes, other users
+
+
+def test_a_forked_child_reads_and_writes(companion: Companion) -> None:
+    create_model(companion, name="parent")
+    child = os.fork()
+    if child == 0:
+        try:
+            create_model(companion, name="child")
+            os._exit(0 if models(companion) == ["child", "parent"] else 1)
+        finally:
+            os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert models(companion) == ["child", "parent"]
+
+
+@pytest.fixture
+def read_only(client: MlflowClient, companion: Companion, opened: Opened) -> Iterator[Path]:
+    """A workspace with a model, in a folder that others may read and search but not write."""
+    client.create_experiment("e")
+    create_model(companion, name="m")
+    opened.tracking.flush()
+    with tempfile.TemporaryDirectory() as outside:
+        folder = Path(outside) / "workspace"
+        shutil.copytree(opened.address, folder)
+        for path in (folder.parent, folder, *folder.rglob("*")):
+            path.chmod(0o555 if path.is_dir() else 0o444)
+        yield folder
+        for path in (folder.parent, folder, *folder.rglob("*")):
+            path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+READER = """
+import os, sys
+if os.getuid() == 0:
+    os.setuid(65534)
+from bridge.errors import NotAllowed
+from bridge.store.open import open_store
+from bridge_mlflow.companion import Companion
+companion = Companion.of(open_store(sys.argv[1]))
+print([model.name for model in companion.call("search_logged_models", experiment_ids=["0"])])
+print(companion.call("search_traces", ["1"]))
+try:
+    companion.call("create_logged_model", experiment_id="0")
+except NotAllowed as error:
+    print(error)
+"""
+
+
+def test_a_folder_that_may_not_be_written_is_read(read_only: Path) -> None:
+    command = [sys.executable, "-c", READER, str(read_only)]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd="/", check=False)
+    assert said.returncode == 0, said.stderr
+    lines = said.stdout.splitlines()
+    assert lines[:2] == ["['m']", "([], None)"]
+    assert lines[2] == f"Cannot write to {read_only}: its folder or database may only be read."
+
+
+def test_temporary_files_go_with_the_process(opened: Opened, tmp_path: Path) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    command = [sys.executable, "-c", WRITER, opened.address, "m"]
+    environment = {**os.environ, "TMPDIR": str(temporary)}
+    subprocess.run(command, env=environment, input="go\n", text=True, check=True, timeout=120, stdout=subprocess.DEVNULL)
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_copy_holds_what_the_last_transaction_left(companion: Companion, tmp_path: Path) -> None:
+    create_model(companion, name="m")
+    for _ in range(2):
+        copy_database(companion._file, tmp_path / "copy.db")
+    assert SqlAlchemyStore(f"sqlite:///{tmp_path}/copy.db", "x").search_logged_models(["0"])[0].name == "m"
+
+
+# What people do with it
+
+
+def test_traces_are_kept_and_found(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mlflow.tracking._tracking_service.utils, "_tracking_uri", None)
+    mlflow.set_tracking_uri(uri_of(opened))
+    mlflow.set_experiment("traced")
+
+    @mlflow.trace
+    def double(x: int) -> int:
+        return 2 * x
+
+    double(21)
+    mlflow.flush_trace_async_logging()
+    (trace,) = mlflow.search_traces(return_type="list")
+    assert trace.data.spans[0].outputs == 42
+    assert trace.info.tags["mlflow.artifactLocation"].startswith(f"{uri_of(opened)}/artifacts/1/traces/")
+    (entry,) = MlflowClient(uri_of(opened)).search_traces(locations=["1"])
+    assert entry.info.trace_id == trace.info.trace_id
+
+
+def test_evaluation_datasets_are_kept_and_read(opened: Opened) -> None:
+    mlflow.set_tracking_uri(uri_of(opened))
+    dataset = mlflow.genai.create_dataset("questions", experiment_id="0")
+    dataset.merge_records([{"inputs": {"q": "1 + 1"}, "expectations": {"a": "2"}}])
+    found = mlflow.genai.get_dataset(dataset_id=dataset.dataset_id).to_df()
+    assert found["inputs"].tolist() == [{"q": "1 + 1"}]

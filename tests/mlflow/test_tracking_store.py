@@ -1,0 +1,193 @@
+"""What MLflow's clients rely on beyond single answers: every method is there, both doors agree, asynchrony loses nothing."""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, RunStatus, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.store.tracking.abstract_store import AbstractStore
+
+from bridge import Experiment, Workspace
+from bridge_mlflow.companion import FORWARDED_READS, FORWARDED_WRITES
+from bridge_mlflow.tracking_store import BridgeTrackingStore
+from bridge_mlflow.translate import MLFLOW_STATUS, NATIVE_STATUS, VIEWS
+
+RIGHT_AS_INHERITED = {
+    "end_async_logging",
+    "flush_async_logging",
+    "log_metric_async",
+    "log_param_async",
+    "search_runs",
+    "set_tag_async",
+    "shut_down_async_logging",
+    "supports_trace_archival",
+    "supports_workspaces",
+}
+
+
+def test_every_public_method_of_a_tracking_store_is_ours_forwarded_or_right_as_inherited() -> None:
+    public = {name for name in dir(AbstractStore) if not name.startswith("_")}
+    ours = {name for name in public if name in vars(BridgeTrackingStore)}
+    assert public == ours | RIGHT_AS_INHERITED
+    assert not ours & RIGHT_AS_INHERITED
+
+
+def test_every_forwarded_method_is_there_and_forwarded_once() -> None:
+    assert not FORWARDED_READS & FORWARDED_WRITES
+    assert all(hasattr(BridgeTrackingStore, name) for name in FORWARDED_READS | FORWARDED_WRITES)
+
+
+@pytest.mark.parametrize("name", ["delete_tag", "get_metric_history_bulk", "_search_datasets", "record_logged_model"])
+def test_methods_that_mlflow_calls_beside_the_abstract_ones_are_there(name: str) -> None:
+    assert name in vars(BridgeTrackingStore)
+
+
+def test_every_status_goes_to_mlflow_and_every_status_of_mlflow_comes_back() -> None:
+    assert set(MLFLOW_STATUS.values()) == set(RunStatus._STATUS_TO_STRING.values())
+    for number, native in NATIVE_STATUS.items():
+        assert MLFLOW_STATUS[native] == RunStatus.to_string(number)
+
+
+def test_mlflow_view_types_are_known() -> None:
+    assert VIEWS == {1: "active", 2: "deleted", 3: "all"}
+
+
+def test_what_one_door_writes_the_other_reads(tmp_path: Path) -> None:
+    ws = Workspace.create("demo", path=tmp_path / "ws")
+    run = Experiment(ws, "both").start_logging(display_name="native")
+    client = MlflowClient(ws.get_mlflow_tracking_uri())
+    run.log("loss", 0.5)
+    client.log_metric(run.id, "loss", 0.25, step=7)
+    run.log("Category", "Red")
+    run.tag("team", "vision")
+    run.add_properties({"origin": "here"})
+    client.log_param(run.id, "lr", 0.1)
+    client.set_tag(run.id, "owner", "eve")
+    client.set_tag(run.id, "mlflow.runName", "renamed")
+    client.set_tag(run.id, "mlflow.note.content", "a note")
+
+    assert run.get_metrics() == {"loss": [0.5, 0.25], "Category": "Red"}
+    assert run.params == {"lr": "0.1"}
+    assert run.get_tags() == {"team": "vision", "owner": "eve"}
+    assert run.display_name == "renamed"
+    assert run.description == "a note"
+    seen = client.get_run(run.id)
+    assert seen.data.metrics == {"loss": 0.25}
+    assert [(one.step, one.value) for one in client.get_metric_history(run.id, "loss")] == [(0, 0.5), (7, 0.25)]
+    tags = {key: value for key, value in seen.data.tags.items() if key != "mlflow.user"}
+    assert tags == {
+        "mlflow.runName": "renamed",
+        "mlflow.note.content": "a note",
+        "team": "vision",
+        "owner": "eve",
+        "origin": "here",
+        "Category": "Red",
+    }
+
+
+def test_a_property_cannot_be_set_as_a_tag(tmp_path: Path) -> None:
+    ws = Workspace.create("demo", path=tmp_path / "ws")
+    run = Experiment(ws, "both").start_logging()
+    run.add_properties({"origin": "here"})
+    client = MlflowClient(ws.get_mlflow_tracking_uri())
+    for write in (
+        lambda: client.set_tag(run.id, "origin", "there"),
+        lambda: client.log_batch(run.id, params=[Param("p", "1")], tags=[RunTag("origin", "there")]),
+    ):
+        with pytest.raises(MlflowException, match="is a property") as raised:
+            write()
+        assert raised.value.error_code == "INVALID_PARAMETER_VALUE"
+    assert client.get_run(run.id).data.params == {}
+
+
+def test_a_finer_native_status_survives_a_client_that_says_the_same_again(tmp_path: Path) -> None:
+    ws = Workspace.create("demo", path=tmp_path / "ws")
+    run = Experiment(ws, "both").start_logging()
+    store = BridgeTrackingStore(ws.get_mlflow_tracking_uri())
+    from bridge.records.run import RunChanges
+
+    store.tracking.update_run(run.id, RunChanges(status="Finalizing"))
+    MlflowClient(ws.get_mlflow_tracking_uri()).update_run(run.id, name="renamed")
+    assert run.get_status() == "Finalizing"
+    assert run.display_name == "renamed"
+
+
+def test_values_keep_their_bits_natively_and_have_mlflow_spelling_at_its_door(tmp_path: Path) -> None:
+    ws = Workspace.create("demo", path=tmp_path / "ws")
+    run = Experiment(ws, "both").start_logging()
+    client = MlflowClient(ws.get_mlflow_tracking_uri())
+    for step, value in enumerate((math.inf, -math.inf, -0.0, math.nan)):
+        client.log_metric(run.id, "m", value, step=step)
+    native = run.get_series("m").values.tolist()
+    assert native[:2] == [math.inf, -math.inf]
+    assert math.copysign(1, native[2]) == -1
+    assert math.isnan(native[3])
+    shown = [one.value for one in client.get_metric_history(run.id, "m")]
+    assert shown[:2] == [1.7976931348623157e308, -1.7976931348623157e308]
+    assert math.copysign(1, shown[2]) == 1
+    assert math.isnan(shown[3])
+
+
+def test_a_failure_of_an_asynchronous_call_waits_in_its_answer(tmp_path: Path) -> None:
+    ws = Workspace.create("demo", path=tmp_path / "ws")
+    run = Experiment(ws, "both").start_logging()
+    client = MlflowClient(ws.get_mlflow_tracking_uri())
+    client.log_metric(run.id, "m", 1.0, synchronous=False).wait()
+    answer = client.log_metric("unknown", "m", 1.0, synchronous=False)
+    with pytest.raises(MlflowException, match="Run with id=unknown not found"):
+        answer.wait()
+
+
+def test_many_metrics_in_one_batch_arrive_in_order(tmp_path: Path) -> None:
+    ws = Workspace.create("demo", path=tmp_path / "ws")
+    run = Experiment(ws, "both").start_logging()
+    client = MlflowClient(ws.get_mlflow_tracking_uri())
+    client.log_batch(run.id, [Metric(f"k{index % 3}", index / 1, 1, index) for index in range(2500)])
+    assert {key: len(values) for key, values in run.get_metrics().items()} == {"k0": 834, "k1": 833, "k2": 833}
+
+
+@pytest.mark.parametrize("uri", ["bridge:demo", "bridge://host/demo", "bridge:///nowhere/at/all", "bridge:///a?b=c"])
+def test_an_address_that_is_no_workspace_is_refused_in_one_sentence(uri: str) -> None:
+    with pytest.raises(MlflowException) as raised:
+        MlflowClient(uri)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_folder_with_any_name_has_a_uri(tmp_path: Path) -> None:
+    ws = Workspace.create("demo", path=tmp_path / "a b#c?d%20ü")
+    client = MlflowClient(ws.get_mlflow_tracking_uri())
+    run = client.create_run("0")
+    client.log_text(run.info.run_id, "hello", "note.txt")
+    assert ws.get_run(run.info.run_id).get_file_names() == ["note.txt"]
+    assert BridgeTrackingStore(ws.get_mlflow_tracking_uri() + "/").opened.address == str(ws.path)
+
+
+def test_a_run_started_inside_a_native_one_is_its_child(tmp_path: Path) -> None:
+    ws = Workspace.create("demo", path=tmp_path / "ws")
+    run = Experiment(ws, "both").start_logging()
+    code = (
+        "import mlflow, os\n"
+        f"mlflow.set_tracking_uri({ws.get_mlflow_tracking_uri()!r})\n"
+        "with mlflow.start_run() as child: print(child.data.tags['mlflow.parentRunId'])\n"
+        f"with mlflow.start_run(run_id={run.id!r}) as same: print(same.data.tags.get('mlflow.parentRunId'))\n"
+        f"os.environ['MLFLOW_RUN_ID'] = {run.id!r}\n"
+        "with mlflow.start_run() as same: print(same.data.tags.get('mlflow.parentRunId'))\n"
+    )
+    environment = os.environ | {"BRIDGE_RUN_ID": run.id, "BRIDGE_WORKSPACE": str(ws.path)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert done.stdout.split() == [run.id, "None", "None"], done.stderr
+
+
+def test_the_client_says_who_it_is() -> None:
+    from mlflow.tracking.request_header.registry import resolve_request_headers
+
+    agent = resolve_request_headers()["User-Agent"]
+    assert agent.startswith("mlflow-python-client/")
+    assert " runbridge/" in agent
