@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING
 from bridge.errors import AlreadyExists, InvalidState
 from bridge.records.experiment import ExperimentRecord, check_native_experiment_name
 from bridge.records.run import RunRecord, check_run_id, new_display_name, new_run_id
-from bridge.records.search import RunQuery
 from bridge.records.series import check_key
 from bridge.workspace import Workspace, html_table
 
@@ -113,6 +111,7 @@ class Experiment:
             properties: the same for properties.
             include_children: runs that have a parent too.
         """
+        from bridge.records.search import RunQuery
         from bridge.run import Run
 
         token = None
@@ -163,6 +162,8 @@ def now_ms() -> int:
 
 def user_name() -> str:
     """Who runs this process."""
+    import getpass
+
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a user id without a name, as in many containers

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import atexit
-import json
 import logging
 import os
 import sys
 import time
-import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -18,7 +16,6 @@ from bridge.errors import AlreadyExists, BridgeError, InvalidState, InvalidValue
 from bridge.experiment import Experiment, native_tags, now_ms, tag_values
 from bridge.records.run import TERMINAL_STATUSES, RunChanges, RunRecord, Status
 from bridge.records.series import SCALAR, Series, Value, check_key
-from bridge.store.points import native_series
 from bridge.workspace import Workspace, home_folder, html_table
 
 if TYPE_CHECKING:
@@ -88,9 +85,10 @@ class Run:
         """
         environment = os.environ
         names = tuple(environment.get(name, "") for name in CONTEXT_VARIABLES)
-        run = _contexts.get((os.getpid(), *names))
+        process = (os.getpid(), *names)
+        run = _contexts.get(process)
         if run is None:
-            run = _contexts[os.getpid(), *names] = _find_context(*names)
+            run = _contexts[process] = _find_context(*names)
         return run
 
     # What it is
@@ -147,6 +145,8 @@ class Run:
     @property
     def error(self) -> dict[str, str] | None:
         """What the run failed with: `code` and `message`; None if it did not."""
+        import json
+
         text = self._record().error
         return None if text is None else dict(json.loads(text))
 
@@ -197,6 +197,8 @@ class Run:
         return found[key]
 
     def _series(self, keys: list[str] | None) -> dict[str, Series]:
+        from bridge.store.points import native_series
+
         by_key: dict[str, list[Any]] = {}
         for record in self._opened.tracking.get_series(self.id, keys):
             if record.kind == SCALAR:
@@ -344,7 +346,11 @@ class Run:
         Raises:
             StoreUnavailable, InvalidState: as for `complete`.
         """
+        import json
+
         if isinstance(error_details, BaseException):
+            import traceback
+
             lines = traceback.format_exception(type(error_details), error_details, error_details.__traceback__)
             message = f"User program failed with {type(error_details).__name__}: {error_details}"
             error = {"code": error_code or "UserError", "message": message, "debug_stack_trace": "".join(lines)}

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import html
 import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from bridge.errors import InvalidValue
-from bridge.records.search import ExperimentQuery
-from bridge.store.open import Durability, Opened, create_store, open_store
 
 if TYPE_CHECKING:
     from bridge.experiment import Experiment
     from bridge.run import Run
+    from bridge.store.open import Durability, Opened
 
 NAME = re.compile(r"[a-zA-Z0-9][\w-]{1,32}")
 OTHER_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://")
@@ -62,6 +59,8 @@ class Workspace:
             AlreadyExists: a workspace is there, and `exist_ok` is not set.
             NotAllowed: the folder cannot be written.
         """
+        from bridge.store.open import create_store
+
         if not isinstance(name, str) or not NAME.fullmatch(name):
             rule = "must have 2 to 33 letters, digits, underscores and dashes, beginning with a letter or digit"
             raise InvalidValue("workspace name", name, rule)
@@ -80,13 +79,15 @@ class Workspace:
             NotFound: there is no workspace.
             InvalidValue: the address is no folder's.
         """
+        from bridge.store.open import open_store
+
         text = os.fspath(address)
         if text.startswith("bridge:/"):
             from urllib.parse import unquote, urlsplit
 
             text = unquote(urlsplit(text).path)
         elif OTHER_ADDRESS.match(text):
-            raise InvalidValue("workspace address", text, "must be a folder: this version opens no servers or databases")
+            raise InvalidValue("workspace address", text, "must be a folder: servers and databases are not opened yet")
         return Workspace(open_store(Path(text).expanduser(), durability))
 
     @property
@@ -108,6 +109,7 @@ class Workspace:
     def experiments(self) -> dict[str, Experiment]:
         """The active experiments by name."""
         from bridge.experiment import Experiment
+        from bridge.records.search import ExperimentQuery
 
         page = self._opened.tracking.search_experiments(ExperimentQuery())
         return {record.name: Experiment._of(self, record) for record in page.items}
@@ -124,6 +126,8 @@ class Workspace:
 
     def get_mlflow_tracking_uri(self) -> str:
         """The URI by which MLflow reaches this workspace, `bridge:///abs/path`, percent-encoded."""
+        from urllib.parse import quote
+
         return "bridge://" + quote(self._opened.address)
 
     def __repr__(self) -> str:
@@ -135,6 +139,8 @@ class Workspace:
 
 def html_table(cells: dict[str, str]) -> str:
     """A table of one row, for notebooks."""
+    import html
+
     style = 'style="text-align:left"'
     head = "".join(f"<th {style}>{html.escape(name)}</th>" for name in cells)
     row = "".join(f"<td {style}>{html.escape(value)}</td>" for value in cells.values())

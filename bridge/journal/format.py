@@ -26,7 +26,6 @@ A reader passes over a type that it does not know.
 from __future__ import annotations
 
 import os
-import socket
 import struct
 import time
 from typing import NamedTuple
@@ -86,7 +85,7 @@ def read_boot_time() -> int:
 
 def host_digest() -> bytes:
     """Four bytes that name this host."""
-    return crc32(socket.gethostname().encode()).to_bytes(4, "little")
+    return crc32(os.uname().nodename.encode()).to_bytes(4, "little")
 
 
 def read_boot_id() -> bytes:
@@ -143,9 +142,7 @@ def encode_number(series: int, flags: int, time_ns: int, timestamp: int, step: i
     return seal(NUMBER.pack(NUMBER_SIZE, TYPE_NUMBER, flags, 0, series, time_ns, timestamp, step, value))
 
 
-def encode_text(
-    series: int, flags: int, time_ns: int, timestamp: int, step: int, value: str | bool | None
-) -> bytes:
+def encode_text(series: int, flags: int, time_ns: int, timestamp: int, step: int, value: str | bool | None) -> bytes:
     """The record of a text point."""
     text = b""
     if isinstance(value, str):
@@ -177,11 +174,12 @@ def encode_definition(series: int, definition: Definition) -> bytes:
 def decode_definition(rest: bytes) -> Definition:
     """The definition whose record's bytes after the head these are."""
     kind, is_text, *lengths = DEFINITION.unpack_from(rest)
-    texts, at = [], DEFINITION.size
+    at, texts = DEFINITION.size, []
     for length in lengths:
         texts.append(rest[at : at + length].decode())
         at += length
-    return Definition(*texts, kind, "text" if is_text else "number")
+    run_id, key, column = texts
+    return Definition(run_id, key, column, kind, "text" if is_text else "number")
 
 
 def encode_end() -> bytes:

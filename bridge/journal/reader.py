@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
+from bridge.errors import SchemaMismatch
 from bridge.journal.format import (
     DEFINITION,
     HEAD,
@@ -29,7 +30,6 @@ from bridge.journal.format import (
     decode_text,
     read_boot_time,
 )
-from bridge.errors import SchemaMismatch
 from bridge.records.series import Definition
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def row_type() -> numpy.dtype[Any]:
 
     names = ["crc", "size", "type", "flags", "reserved", "series", "time", "timestamp", "step", "value"]
     formats = ["<u4", "<u4", "u1", "u1", "<u2", "<u4", "<i8", "<i8", "<i8", "<f8"]
-    return numpy.dtype({"names": names, "formats": formats})  # type: ignore[call-overload,no-any-return]
+    return numpy.dtype({"names": names, "formats": formats})
 
 
 class JournalReader:
@@ -232,5 +232,3 @@ def _next_record(view: memoryview, at: int) -> int | None:
         if _record_size(view, offset):
             return offset
     return None
-
-

@@ -103,9 +103,7 @@ class JournalWriter:
             number = self._fast.get((run_id, key))
             if number is None:
                 return False
-            body = NUMBER.pack(
-                NUMBER_SIZE, TYPE_NUMBER, flags, 0, number, _boot_time(CLOCK), timestamp, step, value
-            )
+            body = NUMBER.pack(NUMBER_SIZE, TYPE_NUMBER, flags, 0, number, _boot_time(CLOCK), timestamp, step, value)
             try:
                 written = os.write(self._fd, crc32(body).to_bytes(4, "little") + body)
                 if self.fsync:

@@ -135,8 +135,12 @@ def new_run_id() -> str:
     return os.urandom(16).hex()
 
 
-ADJECTIVES = "able bold brave bright calm clever eager fair fleet gentle glad keen kind lively merry noble quick steady".split()
-NOUNS = "arch bay beam bow cable crane deck ferry gate harbor keel lock mast pier quay rail river span tower truss".split()
+ADJECTIVES = (
+    "able bold brave bright calm clever eager fair fleet gentle glad keen kind lively merry noble quick steady".split()
+)
+NOUNS = (
+    "arch bay beam bow cable crane deck ferry gate harbor keel lock mast pier quay rail river span tower truss".split()
+)
 
 
 def new_display_name() -> str:

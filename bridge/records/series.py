@@ -106,7 +106,7 @@ def check_key(key: object, what: str = "metric name") -> str:
     Raises:
         InvalidValue: it may not.
     """
-    if not isinstance(key, str) or not 0 < len(key) <= KEY_LENGTH or (not key.isprintable() and UNPRINTABLE.search(key)):
+    if not isinstance(key, str) or not 0 < len(key) <= KEY_LENGTH or UNPRINTABLE.search(key):
         raise InvalidValue(what, key, f"must be text of 1 to {KEY_LENGTH} characters without control characters")
     return key
 

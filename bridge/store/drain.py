@@ -6,13 +6,16 @@ import logging
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bridge.errors import InvalidState, NotAllowed, SchemaMismatch, StoreUnavailable
 from bridge.journal.folder import JournalFolder
 from bridge.journal.format import DOOR_SHIFT, HAS_STEP, HEADER_SIZE, IMPRECISE, IS_INT, read_boot_id, read_boot_time
-from bridge.journal.reader import JournalReader, Stretch
 from bridge.records.series import imprecise_warning
 from bridge.store.tracking import Slice, TrackingStore
+
+if TYPE_CHECKING:
+    from bridge.journal.reader import JournalReader, Stretch
 
 logger = logging.getLogger("bridge")
 
@@ -152,6 +155,8 @@ class Drain:
         return _slice(reader, start, stretch, self._clocks.setdefault(reader.header.boot_id, distance))
 
     def _reader(self, journal_id: str) -> JournalReader | None:
+        from bridge.journal.reader import JournalReader
+
         if journal_id in self._passed_over:
             return None
         reader = self._readers.get(journal_id)

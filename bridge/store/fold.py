@@ -238,13 +238,18 @@ def slice_of(run_id: str, points: Sequence[Point], door: int) -> Slice:
     import numpy
 
     definitions: dict[Definition, int] = {}
-    series, values, texts = [], [], []
+    series: list[int] = []
+    values: list[float] = []
+    texts: list[str | bool | None] = []
     for key, value, _, _ in points:
-        value_type: ValueType = "text" if value is None or isinstance(value, (str, bool)) else "number"
-        series.append(definitions.setdefault(Definition(run_id, key, "", SCALAR, value_type), len(definitions)))
-        values.append(len(texts) if value_type == "text" else value)
+        value_type: ValueType = "number"
         if value is None or isinstance(value, (str, bool)):
+            value_type = "text"
+            values.append(len(texts))
             texts.append(value)
+        else:
+            values.append(value)
+        series.append(definitions.setdefault(Definition(run_id, key, "", SCALAR, value_type), len(definitions)))
     imprecise = {p.key for p in points if type(p.value) is int and abs(p.value) > EXACT_INTEGER}
     return Slice(
         journal_id="",

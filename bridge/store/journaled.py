@@ -10,20 +10,24 @@ import threading
 import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bridge.errors import BridgeError, InvalidState, NotAllowed, NotFound
 from bridge.journal.format import DOOR_SHIFT, HAS_STEP, IS_INT
 from bridge.journal.writer import JournalWriter
-from bridge.records.artifact import ArtifactRecord
-from bridge.records.experiment import ExperimentRecord
 from bridge.records.limits import EXACT_INTEGER, INT64_MAX, INT64_MIN
-from bridge.records.page import Page
-from bridge.records.run import RunChanges, RunRecord
-from bridge.records.search import ExperimentQuery, RunQuery
-from bridge.records.series import NATIVE, Point, SeriesRecord, Value
+from bridge.records.series import NATIVE, Point
 from bridge.store.drain import Drain
 from bridge.store.points import check_points
 from bridge.store.tracking import Slice, TrackingStore
+
+if TYPE_CHECKING:
+    from bridge.records.artifact import ArtifactRecord
+    from bridge.records.experiment import ExperimentRecord
+    from bridge.records.page import Page
+    from bridge.records.run import RunChanges, RunRecord
+    from bridge.records.search import ExperimentQuery, RunQuery
+    from bridge.records.series import SeriesRecord, Value
 
 logger = logging.getLogger("bridge")
 

@@ -7,15 +7,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from bridge.records.artifact import ArtifactRecord
-from bridge.records.experiment import ExperimentRecord
-from bridge.records.page import Page
-from bridge.records.run import RunChanges, RunRecord
-from bridge.records.search import ExperimentQuery, RunQuery
-from bridge.records.series import NATIVE, Definition, Point, SeriesRecord, Value
+from bridge.records.series import NATIVE, Point
 
 if TYPE_CHECKING:
     import numpy
+
+    from bridge.records.artifact import ArtifactRecord
+    from bridge.records.experiment import ExperimentRecord
+    from bridge.records.page import Page
+    from bridge.records.run import RunChanges, RunRecord
+    from bridge.records.search import ExperimentQuery, RunQuery
+    from bridge.records.series import Definition, SeriesRecord, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,5 +254,3 @@ class TrackingStore(ABC):
     def close(self) -> None:
         """Let go of files and connections; a later call opens them again. Repeating it changes nothing."""
         return None
-
-

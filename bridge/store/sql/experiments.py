@@ -70,10 +70,10 @@ def read(c: sqlite3.Connection, experiments: Sequence[int]) -> list[ExperimentRe
     )
     for experiment, key, value in rows:
         tags[experiment][key] = value
-    found = {
-        row[0]: ExperimentRecord(str(row[0]), *row[1:], tags=tags[row[0]])
-        for row in c.execute(f"SELECT {COLUMNS} FROM experiment WHERE id IN ({marks})", experiments)
-    }
+    found = {}
+    for row in c.execute(f"SELECT {COLUMNS} FROM experiment WHERE id IN ({marks})", experiments):
+        number, name, stage, created, updated, location = row
+        found[number] = ExperimentRecord(str(number), name, stage, created, updated, location, tags[number])
     return [found[experiment] for experiment in experiments]
 
 

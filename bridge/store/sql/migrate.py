@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from importlib.resources import files
+from pathlib import Path
 
+FOLDER = Path(__file__).with_name("migrations")
 SCHEMA = 1
 """The newest schema that this version of Runbridge knows; `migrations/<number>.sql` leads to each."""
 
@@ -18,5 +19,5 @@ def read_schema(connection: sqlite3.Connection) -> int:
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring a database to the newest schema, each step in a transaction of its own."""
     for number in range(read_schema(connection) + 1, SCHEMA + 1):
-        script = files("bridge.store.sql.migrations").joinpath(f"{number:04}.sql").read_text(encoding="utf-8")
+        script = (FOLDER / f"{number:04}.sql").read_text(encoding="utf-8")
         connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version={number};\nCOMMIT;")

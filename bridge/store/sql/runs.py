@@ -17,6 +17,10 @@ COLUMNS = (
     "id", "experiment", "display_name", "number", "status", "stage", "start_time", "end_time", "deletion_time",
     "description", '"user"', "parent_id", "error",
 )  # fmt: skip
+FIELDS = (
+    "id", "experiment_id", "display_name", "number", "status", "lifecycle_stage", "start_time", "end_time",
+    "deletion_time", "description", "user", "parent_id", "error",
+)  # fmt: skip
 READ_AT_ONCE = 500
 CONTEXT_TAG = "mlflow.data.context"
 
@@ -165,9 +169,7 @@ def add_warnings(c: sqlite3.Connection, key: int, sentences: Iterable[str]) -> N
 def set_stage(c: sqlite3.Connection, run_id: str, stage: str, time: int | None) -> None:
     """Move a run to a stage; if it is there, nothing changes."""
     key = existing_key(c, run_id)
-    c.execute(
-        "UPDATE run SET stage = ?, deletion_time = ? WHERE key = ? AND stage != ?", (stage, time, key, stage)
-    )
+    c.execute("UPDATE run SET stage = ?, deletion_time = ? WHERE key = ? AND stage != ?", (stage, time, key, stage))
 
 
 def read(c: sqlite3.Connection, keys: Sequence[int], with_latest: bool = True) -> list[RunRecord]:
@@ -198,15 +200,13 @@ def _read_some(c: sqlite3.Connection, keys: Sequence[int], with_latest: bool) ->
         " FROM dataset_input i JOIN dataset d ON d.id = i.dataset WHERE i.run IN ({}) ORDER BY i.id"
     )
     latest, latest_texts = read_latest(c, keys if with_latest else [])
-    rows = {
-        row[0]: row[1:]
+    rows: dict[int, dict[str, Any]] = {
+        row[0]: dict(zip(FIELDS, (row[1], str(row[2]), *row[3:]), strict=True))
         for row in c.execute(f"SELECT key, {', '.join(COLUMNS)} FROM run WHERE key IN ({marks})", keys)
     }
     return [
         RunRecord(
-            rows[key][0],
-            str(rows[key][1]),
-            *rows[key][2:],
+            **rows[key],
             params=dict(params[key]),
             tags=dict(tags[key]),
             properties=dict(properties[key]),

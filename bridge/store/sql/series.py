@@ -9,10 +9,13 @@ import sqlite3
 import struct
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from bridge.records.series import SCALAR, Latest, SeriesRecord, comparable
-from bridge.store.fold import Counters, PlacedSeries, later, place
-from bridge.store.tracking import Slice
+
+if TYPE_CHECKING:
+    from bridge.store.fold import Counters, PlacedSeries
+    from bridge.store.tracking import Slice
 
 logger = logging.getLogger("bridge")
 _BITS = struct.Struct("<q")
@@ -23,6 +26,8 @@ Texts = Mapping[str, "str | bool | None"]
 
 def store(c: sqlite3.Connection, slices: Sequence[Slice]) -> None:
     """Store the points of slices, and the warnings that came with them."""
+    from bridge.store.fold import Counters, place
+
     runs: dict[str, int | None] = {}
     metrics: dict[tuple[str, str], int] = {}
 
@@ -99,6 +104,8 @@ def _store_series(c: sqlite3.Connection, metric: int, placed: PlacedSeries) -> N
 def _update_number(
     c: sqlite3.Connection, series: int, all_ints: bool, old: Sequence[int | None], placed: PlacedSeries
 ) -> None:
+    from bridge.store.fold import later
+
     assert placed.numbers is not None
     at = placed.latest
     new = Latest(float(placed.numbers[at]), int(placed.timestamps[at]), int(placed.steps[at]))

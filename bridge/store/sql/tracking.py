@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from bridge.records.artifact import ArtifactRecord
-from bridge.records.experiment import ExperimentRecord
-from bridge.records.page import Page
-from bridge.records.run import RunChanges, RunRecord
-from bridge.records.search import ExperimentQuery, RunQuery
-from bridge.records.series import NATIVE, Point, SeriesRecord
+from bridge.records.series import NATIVE
 from bridge.store.points import check_points
 from bridge.store.sql import artifacts, experiments, runs
 from bridge.store.sql.database import Database
-from bridge.store.tracking import Slice, TrackingStore
+from bridge.store.tracking import TrackingStore
+
+if TYPE_CHECKING:
+    from bridge.records.artifact import ArtifactRecord
+    from bridge.records.experiment import ExperimentRecord
+    from bridge.records.page import Page
+    from bridge.records.run import RunChanges, RunRecord
+    from bridge.records.search import ExperimentQuery, RunQuery
+    from bridge.records.series import Point, SeriesRecord
+    from bridge.store.tracking import Slice
 
 
 class SqlTrackingStore(TrackingStore):
@@ -46,6 +51,7 @@ class SqlTrackingStore(TrackingStore):
             return None if number is None else experiments.read(c, [number])[0]
 
     def search_experiments(self, query: ExperimentQuery) -> Page[ExperimentRecord]:
+        from bridge.records.page import Page
         from bridge.store.sql import search
 
         with self.database.read() as c:
@@ -95,6 +101,7 @@ class SqlTrackingStore(TrackingStore):
             runs.set_stage(c, run_id, "active", None)
 
     def search_runs(self, query: RunQuery) -> Page[RunRecord]:
+        from bridge.records.page import Page
         from bridge.store.sql import search
 
         with self.database.read() as c:
