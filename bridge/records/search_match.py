@@ -30,8 +30,8 @@ COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     ">=": operator.ge,
     "IN": lambda value, operand: value in operand,
     "NOT IN": lambda value, operand: value not in operand,
-    "LIKE": lambda value, operand: _pattern(operand).fullmatch(value) is not None,
-    "ILIKE": lambda value, operand: _pattern(operand.translate(FOLDED)).fullmatch(value.translate(FOLDED)) is not None,
+    "LIKE": lambda value, operand: _is_like(value, operand),
+    "ILIKE": lambda value, operand: _is_like(value.translate(FOLDED), operand.translate(FOLDED)),
 }
 
 Record = TypeVar("Record")
@@ -134,6 +134,10 @@ def _meets(values: Sequence[Any], clause: Comparison) -> bool:
         return bool(values)
     compare = COMPARE[clause.comparator]
     return any(compare(value, clause.operand) for value in values if value is not None)
+
+
+def _is_like(value: str, pattern: str) -> bool:
+    return _pattern(pattern).fullmatch(value) is not None
 
 
 @lru_cache(maxsize=64)
