@@ -64,16 +64,17 @@ def folders_above(path: str) -> Iterator[str]:
         end = path.find("/", end + 1)
 
 
-def _checked(key: str, path: object) -> str:
-    if not isinstance(path, str):
-        raise InvalidValue(key, path, "must be text")
-    if len(path) > PATH_LENGTH:
-        raise InvalidValue(key, path, f"must have at most {PATH_LENGTH} characters")
+def _checked(key: str, given: object) -> str:
+    if not isinstance(given, str):
+        raise InvalidValue(key, given, "must be text")
+    if len(given) > PATH_LENGTH:
+        raise InvalidValue(key, given, f"must have at most {PATH_LENGTH} characters")
+    path = given
     while path.startswith("./"):
         path = path[2:]
     rule = _broken_rule(path)
     if rule:
-        raise InvalidValue(key, path, rule)
+        raise InvalidValue(key, given, rule)
     return path
 
 

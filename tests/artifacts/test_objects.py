@@ -1,0 +1,28 @@
+"""Artifacts in a workspace's folder keep the contract of every artifact store, over each index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from bridge.store.artifacts import ArtifactStore
+from bridge.store.memory import MemoryStore
+from bridge.store.objects import ObjectArtifacts
+from bridge.store.sql.sqlite import open_sqlite
+from bridge.testing.artifacts import ArtifactStoreTests
+
+
+class TestIndexInMemory(ArtifactStoreTests):
+    @pytest.fixture
+    def artifacts(self, tmp_path_factory: pytest.TempPathFactory) -> ArtifactStore:
+        return ObjectArtifacts(MemoryStore(), tmp_path_factory.mktemp("workspace") / "artifacts")
+
+
+class TestIndexInSqlite(ArtifactStoreTests):
+    @pytest.fixture
+    def artifacts(self, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ArtifactStore]:
+        folder = tmp_path_factory.mktemp("workspace")
+        tracking = open_sqlite(folder / "workspace.db")
+        yield ObjectArtifacts(tracking, folder / "artifacts")
+        tracking.close()
