@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
+import shutil
+import sys
 import tempfile
 import time
 import warnings
@@ -109,6 +112,11 @@ def show(run: Run) -> None:
         print(f"  artifact {name}")
 
 
+def mlflow_command() -> str:
+    """How a shell here calls MLflow: by name, or, where its environment is not active, by path."""
+    return "mlflow" if shutil.which("mlflow") else os.path.relpath(Path(sys.executable).with_name("mlflow"))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--path", default="./demo", help="folder of the workspace, made if absent (default: ./demo)")
@@ -134,7 +142,7 @@ def main() -> None:
     show(run)
     print(f"\nTrained in {time.monotonic() - began:.0f} s; everything is in {Path(arguments.path).resolve()}.")
     print("Look at it in MLflow's UI, at http://127.0.0.1:5000:\n")
-    print(f"  mlflow ui --backend-store-uri {ws.get_mlflow_tracking_uri()}\n")
+    print(f"  {mlflow_command()} ui --backend-store-uri {ws.get_mlflow_tracking_uri()}\n")
 
 
 if __name__ == "__main__":

@@ -9,11 +9,13 @@ import re
 import shlex
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
+import click
 import pytest
 
 import bridge
@@ -132,9 +134,12 @@ def test_every_command_exists(words: list[str]) -> None:
 
 def assert_mlflow_takes(arguments: list[str]) -> None:
     """MLflow's command line has the command and the options."""
-    from mlflow.cli import cli
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MLflow's own, while it loads
+        from mlflow.cli import cli
 
-    command = cli.commands[arguments[0]]
+    command = cli.get_command(click.Context(cli), arguments[0])
+    assert command is not None
     known = {option for parameter in command.params for option in parameter.opts}
     assert {word for word in arguments if word.startswith("--")} <= known
 
@@ -174,6 +179,19 @@ def test_every_member_of_a_handle_is_documented(member: str) -> None:
 def test_the_reference_names_nothing_that_is_not_there() -> None:
     for handle, name in re.findall(r"`(Workspace|Experiment|Run)\.(\w+)", REFERENCE):
         assert hasattr(getattr(bridge, handle), name), f"{handle}.{name}"
+
+
+def test_documented_parameters_are_the_real_ones() -> None:
+    documented = re.findall(r"`(Workspace|Experiment|Run)\.(\w+)\(([^)]*)\)`", REFERENCE)
+    assert len(documented) > 20
+    for handle, name, shown in documented:
+        real = inspect.signature(getattr(getattr(bridge, handle), name)).parameters.values()
+        wanted = [
+            parameter.name if parameter.default is parameter.empty else f"{parameter.name}={parameter.default!r}"
+            for parameter in real
+            if parameter.name != "self"
+        ]
+        assert shown == ", ".join(wanted), f"{handle}.{name}"
 
 
 def test_every_error_is_documented_with_its_builtin() -> None:
