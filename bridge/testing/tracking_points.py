@@ -1,0 +1,321 @@
+"""What a tracking store promises of points and series."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from bridge.errors import InvalidValue, shortened
+from bridge.records.run import RunRecord
+from bridge.records.series import BIG, MLFLOW, NATIVE, SCALAR, Latest, Point, SeriesRecord, Value, imprecise_warning
+from bridge.store.points import mlflow_history, native_series
+from bridge.store.tracking import TrackingStore
+from bridge.testing.strategies import FLOATS, INTS, NAN_WITH_PAYLOAD, QUIET_NAN, TEXTS, bits_of
+
+
+def only(store: TrackingStore, key: str, value_type: str = "number", run_id: str = "r1") -> SeriesRecord:
+    """The one series of a key and type."""
+    (record,) = [one for one in store.get_series(run_id, [key]) if one.value_type == value_type]
+    return record
+
+
+def numbers_of(record: SeriesRecord) -> list[float]:
+    assert record.numbers is not None
+    return [float(number) for number in record.numbers]
+
+
+def native(store: TrackingStore, key: str, run_id: str = "r1") -> list[Any]:
+    """What a native reader gets of a key."""
+    return list(native_series(store.get_series(run_id, [key])).values.tolist())
+
+
+class PointPromises:
+    """One promise a test; `TrackingStoreTests` has them all."""
+
+    def test_a_run_without_points_has_no_series(self, store: TrackingStore, run: str) -> None:
+        assert store.get_series(run) == []
+        assert store.get_series(run, ["loss"]) == []
+        assert store.get_series(run, []) == []
+
+    def test_a_series_is_whole_and_of_the_types_it_promises(self, store: TrackingStore, run: str) -> None:
+        store.log_points(run, [Point("loss", 0.5, 7, 3), Point("loss", 0.25, 8, None)], MLFLOW)
+        record = only(store, "loss")
+        assert (record.key, record.column, record.kind, record.value_type) == ("loss", "", SCALAR, "number")
+        assert (record.all_ints, record.texts) == (False, None)
+        arrays = (record.positions, record.steps, record.timestamps, record.doors, record.numbers)
+        assert [str(array.dtype) for array in arrays if array is not None] == ["int64"] * 3 + ["uint8", "float64"]
+        assert record.steps.tolist() == [3, 0]
+        assert record.timestamps.tolist() == [7, 8]
+        assert record.doors.tolist() == [MLFLOW, MLFLOW]
+        assert numbers_of(record) == [0.5, 0.25]
+
+    def test_the_last_call_is_read_by_the_next_whoever_reads(
+        self, store: TrackingStore, other: TrackingStore, run: str
+    ) -> None:
+        for step in range(5):
+            store.log(run, "loss", float(step), 10, step)
+            assert other.get_run(run).latest["loss"] == Latest(float(step), 10, step)
+            assert numbers_of(only(other, "loss")) == [float(s) for s in range(step + 1)]
+
+    def test_points_of_two_objects_of_one_place_form_one_series(
+        self, store: TrackingStore, other: TrackingStore, run: str
+    ) -> None:
+        for step in range(3):
+            store.log(run, "loss", float(step), 10)
+            other.log(run, "loss", -float(step), 10)
+            assert store.get_run(run) == other.get_run(run)
+        assert sorted(numbers_of(only(store, "loss"))) == [-2.0, -1.0, 0.0, 0.0, 1.0, 2.0]
+        assert sorted(only(store, "loss").steps.tolist()) == [0, 1, 2, 3, 4, 5]
+
+    @pytest.mark.parametrize("value", FLOATS, ids=lambda value: f"{bits_of(value):016x}")
+    def test_floats_keep_their_bits(self, store: TrackingStore, run: str, value: float) -> None:
+        store.log(run, "one", value, 1, 1)
+        store.log_points(run, [Point("more", 1.5, 1, 0), Point("more", value, 1, 1)])
+        assert bits_of(numbers_of(only(store, "one"))[0]) == bits_of(value)
+        assert bits_of(numbers_of(only(store, "more"))[1]) == bits_of(value)
+        assert bits_of(store.get_run(run).latest["one"].value) == bits_of(value)
+        assert bits_of(store.get_run(run).latest["more"].value) == bits_of(value)
+
+    @pytest.mark.parametrize("value", INTS)
+    def test_ints_come_back_as_the_nearest_float64_as_int(self, store: TrackingStore, run: str, value: int) -> None:
+        store.log(run, "one", value, 1)
+        assert only(store, "one").all_ints
+        assert numbers_of(only(store, "one")) == [float(value)]
+        (got,) = native(store, "one")
+        assert (type(got), got) == (int, int(float(value)))
+
+    @pytest.mark.parametrize("value", TEXTS)
+    def test_texts_bools_and_none_come_back_equal_and_of_equal_type(
+        self, store: TrackingStore, run: str, value: str | bool | None
+    ) -> None:
+        store.log(run, "one", value, 1)
+        record = only(store, "one", "text")
+        assert (record.texts, record.numbers, record.all_ints) == ([value], None, False)
+        (got,) = native(store, "one")
+        assert (type(got), got) == (type(value), value)
+        assert store.get_run(run).latest == {}
+        assert store.get_run(run).latest_texts == {"one": value}
+
+    def test_ints_are_floats_once_a_float_joined(self, store: TrackingStore, run: str) -> None:
+        store.log(run, "one", 1, 1)
+        assert only(store, "one").all_ints
+        store.log(run, "one", 2.0, 1)
+        assert not only(store, "one").all_ints
+        store.log(run, "one", 3, 1)
+        assert not only(store, "one").all_ints
+        assert [(type(value), value) for value in native(store, "one")] == [(float, 1.0), (float, 2.0), (float, 3.0)]
+
+    def test_numbers_of_libraries_come_back_as_pythons(self, store: TrackingStore, run: str) -> None:
+        import numpy
+
+        given: list[Any] = [numpy.float32(0.5), numpy.float64(2), numpy.array(3.0), numpy.array([4.0])]
+        for value in given:
+            store.log(run, "floats", value, 1)
+        for value in (numpy.int8(3), numpy.uint64(4), numpy.array(5)):
+            store.log(run, "ints", value, numpy.int64(1), numpy.int32(2))  # type: ignore[arg-type]  # as users do
+        store.log(run, "bools", numpy.bool_(True), 1)
+        store.log(run, "texts", numpy.str_("a"), 1)
+        assert native(store, "floats") == [0.5, 2.0, 3.0, 4.0]
+        assert [(type(value), value) for value in native(store, "ints")] == [(int, 3), (int, 4), (int, 5)]
+        assert native(store, "bools") == [True]
+        assert [(type(value), value) for value in native(store, "texts")] == [(str, "a")]
+
+    def test_mixed_values_of_a_key_are_one_series_in_log_order(self, store: TrackingStore, run: str) -> None:
+        logged: list[Value] = [1, "Red", 2, None, True, 3]
+        for value in logged:
+            store.log(run, "mixed", value, 1)
+        got = native(store, "mixed")
+        assert [(type(value), value) for value in got] == [(type(value), value) for value in logged]
+        store.log(run, "mixed", 0.5, 1)
+        assert [type(value) for value in native(store, "mixed")] == [float, str, float, type(None), bool, float, float]
+        assert native_series(store.get_series(run, ["mixed"])).steps.tolist() == list(range(7))
+
+    def test_positions_follow_the_log_order_over_all_value_types(self, store: TrackingStore, run: str) -> None:
+        for value in (1.0, "a", 2.0, "b"):
+            store.log(run, "key", value, 1)
+        number, text = only(store, "key"), only(store, "key", "text")
+        order = sorted([*number.positions.tolist(), *text.positions.tolist()])
+        assert [order.index(position) for position in number.positions.tolist()] == [0, 2]
+        assert [order.index(position) for position in text.positions.tolist()] == [1, 3]
+
+    def test_a_point_without_a_step_counts_such_points_before_it(self, store: TrackingStore, run: str) -> None:
+        for step in (None, 7, None, -1, None):
+            store.log(run, "loss", 1.0, 1, step)
+        store.log(run, "other", 1.0, 1)
+        store.log_points(run, [Point("loss", 2, 1), Point("other", 2, 1), Point("loss", "x", 1), Point("loss", 3, 1)])
+        assert only(store, "loss").steps.tolist() == [0, 7, 1, -1, 2, 3, 5]
+        assert only(store, "loss", "text").steps.tolist() == [4]
+        assert only(store, "other").steps.tolist() == [0, 1]
+
+    @pytest.mark.parametrize("number", [-(2**63), -1, 0, 1, 2**63 - 1])
+    def test_steps_and_timestamps_of_64_bits_are_kept(self, store: TrackingStore, run: str, number: int) -> None:
+        store.log(run, "loss", 1.0, number, number)
+        assert only(store, "loss").steps.tolist() == only(store, "loss").timestamps.tolist() == [number]
+        assert store.get_run(run).latest["loss"] == Latest(1.0, number, number)
+
+    @pytest.mark.parametrize(
+        "point",
+        [
+            Point("", 1.0, 1), Point("a\nb", 1.0, 1), Point("x" * 256, 1.0, 1), Point("\ud800", 1.0, 1),
+            Point(None, 1.0, 1), Point([], 1.0, 1),
+            Point("k", [1.0], 1), Point("k", {}, 1), Point("k", b"x", 1), Point("k", 1j, 1), Point("k", object(), 1),
+            Point("k", 10**400, 1), Point("k", -(10**400), 1), Point("k", 10**5000, 1),
+            Point("k", "x" * 65_536, 1), Point("k", "\ud800", 1),
+            Point("k", 1.0, 1.5), Point("k", 1.0, None), Point("k", 1.0, "1"), Point("k", 1.0, 2**63),
+            Point("k", 1.0, -(2**63) - 1), Point("k", 1.0, True),
+            Point("k", 1.0, 1, 1.5), Point("k", 1.0, 1, "1"), Point("k", 1.0, 1, 2**63), Point("k", 1.0, 1, True),
+        ],
+        ids=lambda point: ", ".join(shortened(field, 20) for field in point).encode("ascii", "replace").decode(),
+    )  # fmt: skip
+    def test_a_point_that_may_not_be_stored_is_refused_with_all_that_came_with_it(
+        self, store: TrackingStore, run: str, point: Point
+    ) -> None:
+        for _ in range(2):
+            with pytest.raises(InvalidValue):
+                store.log_points(run, [Point("good", 1.0, 1), point, Point("good", 2.0, 1)])
+            with pytest.raises(InvalidValue):
+                store.log(run, point.key, point.value, point.timestamp, point.step)
+            store.log(run, "k", 1.0, 1)  # a store may know the key now, and must look all the same
+        assert [record.key for record in store.get_series(run)] == ["k"]
+
+    def test_every_mistake_of_a_batch_is_named(self, store: TrackingStore, run: str) -> None:
+        bad: Any = [Point("a", [], 1), Point("b\n", 1.0, 1, 0.5), Point("c", 1.0, 1)]
+        with pytest.raises(InvalidValue) as caught:
+            store.log_points(run, bad)
+        assert len(caught.value.problems) == 3
+
+    @pytest.mark.parametrize("key", ["a", "x" * 255, "a b/c.d:e", "Größe 🎈", "'; --", "%_", " "])
+    def test_an_unusual_key_is_kept(self, store: TrackingStore, run: str, key: str) -> None:
+        store.log(run, key, 1.0, 1)
+        assert [record.key for record in store.get_series(run)] == [key]
+        assert list(store.get_run(run).latest) == [key]
+
+    def test_a_long_text_is_kept(self, store: TrackingStore, run: str) -> None:
+        store.log(run, "text", "ü" * 65_535, 1)
+        assert native(store, "text") == ["ü" * 65_535]
+
+    def test_series_come_in_the_order_in_which_they_were_first_logged(self, store: TrackingStore, run: str) -> None:
+        store.log_points(run, [Point("b", 1.0, 1), Point("a", "x", 1), Point("b", "y", 1)])
+        store.log_points(run, [Point("c", 1.0, 1), Point("a", 1.0, 1), Point("b", 2.0, 1)])
+        names = [(record.key, record.value_type) for record in store.get_series(run)]
+        assert names == [("b", "number"), ("a", "text"), ("b", "text"), ("c", "number"), ("a", "number")]
+        assert list(store.get_run(run).latest) == ["b", "c", "a"]
+        assert list(store.get_run(run).latest_texts) == ["a", "b"]
+
+    def test_only_the_keys_asked_for_are_read(self, store: TrackingStore, run: str) -> None:
+        store.log_points(run, [Point(key, 1.0, 1) for key in "abc"])
+        assert [record.key for record in store.get_series(run, ["c", "no", "a"])] == ["a", "c"]
+
+    def test_runs_do_not_share_series(self, store: TrackingStore, run: str) -> None:
+        store.create_run(RunRecord("r2", "0"))
+        store.log(run, "loss", 1.0, 1)
+        store.log("r2", "loss", 2.0, 1)
+        assert numbers_of(only(store, "loss")) == [1.0]
+        assert numbers_of(only(store, "loss", run_id="r2")) == [2.0]
+        assert only(store, "loss", run_id="r2").steps.tolist() == [0]
+
+    def test_the_same_native_points_again_are_there_again(self, store: TrackingStore, run: str) -> None:
+        for _ in range(3):
+            store.log_points(run, [Point("loss", 1.0, 1, 1), Point("loss", 1.0, 1, 1)])
+        assert native(store, "loss") == [1.0] * 6
+
+    def test_a_point_that_mlflow_repeats_counts_once(self, store: TrackingStore, run: str) -> None:
+        for value in (0.0, -0.0, QUIET_NAN, NAN_WITH_PAYLOAD, float("inf"), BIG, 1.0, 0.0, 1.0):
+            store.log(run, "loss", value, 1, 1, MLFLOW)
+        got = native_series(store.get_series(run, ["loss"])).values
+        assert [bits_of(value) for value in got.tolist()] == [
+            bits_of(value) for value in (0.0, QUIET_NAN, float("inf"), 1.0)
+        ]
+        assert mlflow_history(store.get_series(run, ["loss"])).values.tolist()[::2] == [0.0, 1.0]
+
+    def test_a_native_point_is_kept_beside_an_equal_one_of_mlflow(self, store: TrackingStore, run: str) -> None:
+        store.log(run, "loss", 1.0, 1, 1, MLFLOW)
+        store.log(run, "loss", 1.0, 1, 1, NATIVE)
+        store.log(run, "loss", 1.0, 1, 1, MLFLOW)
+        assert native(store, "loss") == [1.0, 1.0]
+        assert mlflow_history(store.get_series(run, ["loss"])).values.tolist() == [1.0]
+
+    @pytest.mark.parametrize(
+        "points, latest",
+        [
+            ([(1.0, 1, 1), (2.0, 1, 1), (1.5, 1, 1)], 1),
+            ([(9.0, 9, 1), (2.0, 1, 2), (5.0, 8, 1)], 1),
+            ([(9.0, 1, 1), (2.0, 2, 1), (5.0, 1, 1)], 1),
+            ([(-1.0, 1, 1), (QUIET_NAN, 1, 1), (-2.0, 1, 1)], 1),
+            ([(QUIET_NAN, 1, 1), (0.0, 1, 1)], 0),
+            ([(0.0, 1, 1), (QUIET_NAN, 1, 1)], 0),
+            ([(-0.0, 1, 1), (0.0, 1, 1)], 0),
+            ([(QUIET_NAN, 1, 1), (1.0, 1, 1)], 1),
+            ([(float("inf"), 1, 1), (BIG, 1, 1)], 0),
+            ([(BIG, 1, 1), (float("inf"), 1, 1)], 0),
+            ([(float("-inf"), 1, 1), (-BIG, 1, 1)], 0),
+            ([(float("-inf"), 1, 1), (QUIET_NAN, 1, 1), (float("inf"), 1, 1)], 2),
+            ([(1.0, 0, -(2**63)), (0.0, 0, 2**63 - 1), (2.0, 0, 0)], 1),
+        ],
+    )
+    def test_the_latest_point_is_the_greatest_by_step_timestamp_and_value(
+        self, store: TrackingStore, run: str, points: list[tuple[float, int, int]], latest: int
+    ) -> None:
+        for value, timestamp, step in points:
+            store.log(run, "singly", value, timestamp, step)
+            assert "singly" in store.get_run(run).latest
+        store.log_points(run, [Point("at once", *point) for point in points])
+        for key in ("singly", "at once"):
+            got = store.get_run(run).latest[key]
+            assert (bits_of(got.value), *got[1:]) == (bits_of(points[latest][0]), *points[latest][1:])
+
+    def test_the_latest_text_is_the_last_of_the_greatest_step_and_timestamp(
+        self, store: TrackingStore, run: str
+    ) -> None:
+        for value, timestamp, step in (("z", 1, 1), ("a", 1, 1), ("old", 0, 1), ("older", 9, 0)):
+            store.log(run, "singly", value, timestamp, step)
+        store.log_points(run, [Point("at once", v, t, s) for v, t, s in (("z", 1, 1), ("a", 1, 1), ("old", 0, 1))])
+        assert store.get_run(run).latest_texts == {"singly": "a", "at once": "a"}
+
+    def test_an_imprecise_int_is_said_once_for_each_key(self, store: TrackingStore, run: str) -> None:
+        store.log_points(run, [Point("exact", 2**53, 1), Point("exact", -(2**53), 1), Point("float", 1e300, 1)])
+        assert store.get_run(run).warnings == ()
+        for _ in range(2):
+            store.log_points(run, [Point("big", 2**53 + 1, 1), Point("big", 2**60, 1)])
+        assert store.get_run(run).warnings == (imprecise_warning("big"),)
+        store.log(run, "low", -(2**53) - 1, 1)
+        assert store.get_run(run).warnings == (imprecise_warning("big"), imprecise_warning("low"))
+
+    def test_no_points_are_no_change(self, store: TrackingStore, run: str) -> None:
+        before = store.get_run(run)
+        store.log_points(run, [])
+        assert store.get_run(run) == before
+
+    def test_many_points_of_one_call_are_all_there(self, store: TrackingStore, run: str) -> None:
+        points = [Point("abc"[at % 3], float(at), at, None if at % 2 else at) for at in range(3_000)]
+        store.log_points(run, points)
+        for place, key in enumerate("abc"):
+            assert numbers_of(only(store, key)) == [float(at) for at in range(place, 3_000, 3)]
+
+    def test_threads_log_at_once_and_each_keeps_its_order(self, store: TrackingStore, run: str) -> None:
+        def log(thread: int) -> None:
+            for at in range(50):
+                store.log(run, "loss", float(thread * 1_000 + at), 1)
+
+        threads = [threading.Thread(target=log, args=(number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        record = only(store, "loss")
+        assert record.steps.tolist() == list(range(200))
+        values = native(store, "loss")
+        for number in range(4):
+            own = [value for value in values if value // 1_000 == number]
+            assert own == [float(number * 1_000 + at) for at in range(50)]
+
+    def test_flush_and_close_lose_nothing_and_may_be_repeated(self, store: TrackingStore, run: str) -> None:
+        store.log(run, "loss", 1.0, 1)
+        for _ in range(2):
+            store.flush()
+            store.close()
+        store.log(run, "loss", 2.0, 1)
+        store.close()
+        assert native(store, "loss") == [1.0, 2.0]

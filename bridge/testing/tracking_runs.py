@@ -1,0 +1,263 @@
+"""What a tracking store promises of runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from bridge.errors import AlreadyExists, InvalidState, InvalidValue, NotFound, ParamChanged
+from bridge.records.run import Dataset, DatasetInput, ModelOutput, RunChanges, RunRecord
+from bridge.store.tracking import TrackingStore
+
+DIGITS = Dataset("digits", "abc", "local", "{}", schema="{}", profile=None)
+TEXTS = ("", "a", "Größe 🎈", "a\nb", "'; --", "x" * 5_000)
+
+
+class RunPromises:
+    """One promise a test; `TrackingStoreTests` has them all."""
+
+    def test_a_created_run_is_returned_as_it_is_read(self, store: TrackingStore) -> None:
+        record = RunRecord(
+            "r1", "0", display_name="cnn", status="Running", start_time=5, end_time=6, description="d", user="u",
+            parent_id="p", error="e", params={"b": "1", "a": ""}, tags={"t": None, "s": "x"}, properties={"p": "q"},
+            dataset_inputs=(DatasetInput(DIGITS, {"k": "v"}),), model_inputs=("m1",),
+            model_outputs=(ModelOutput("m2", 3),),
+        )  # fmt: skip
+        created = store.create_run(record)
+        assert created == replace(record, number=1)
+        assert store.get_run("r1") == created
+        assert list(created.params) == ["b", "a"]
+        assert list(created.tags) == ["t", "s"]
+
+    def test_a_bare_run_has_nothing_but_its_defaults(self, store: TrackingStore) -> None:
+        assert store.create_run(RunRecord("r1", "0")) == RunRecord("r1", "0", number=1)
+
+    def test_what_a_store_gives_to_a_run_cannot_be_brought(self, store: TrackingStore) -> None:
+        brought = RunRecord(
+            "r1", "0", number=9, lifecycle_stage="deleted", deletion_time=3, latest_texts={"a": "b"}, warnings=("w",)
+        )
+        assert store.create_run(brought) == RunRecord("r1", "0", number=1)
+
+    def test_run_numbers_count_per_experiment_from_one(self, store: TrackingStore) -> None:
+        other = store.create_experiment("a", 1).id
+        runs = [RunRecord("r1", "0"), RunRecord("r2", other), RunRecord("r3", "0"), RunRecord("r4", other)]
+        assert [store.create_run(record).number for record in runs] == [1, 1, 2, 2]
+        store.delete_run("r3", 1)
+        assert store.create_run(RunRecord("r5", "0")).number == 3
+
+    @pytest.mark.parametrize("run_id", ["", "-a", "a b", "a/b", "../a", "x" * 257, None, "a\n"])
+    def test_a_bad_run_id_is_refused(self, store: TrackingStore, run_id: str) -> None:
+        with pytest.raises(InvalidValue):
+            store.create_run(RunRecord(run_id, "0"))
+
+    @pytest.mark.parametrize("run_id", ["a", "A-b_9", "x" * 256, "0" * 32])
+    def test_a_run_id_of_mlflows_form_is_taken(self, store: TrackingStore, run_id: str) -> None:
+        assert store.create_run(RunRecord(run_id, "0")).id == run_id
+        assert store.get_run(run_id).id == run_id
+
+    def test_the_same_run_again_is_answered_with_the_run_that_is_there(self, store: TrackingStore) -> None:
+        record = RunRecord("r1", "0", start_time=5, params={"a": "1"})
+        store.create_run(record)
+        store.update_run("r1", RunChanges(status="Completed", params={"b": "2"}))
+        again = store.create_run(record)
+        assert again == store.get_run("r1")
+        assert (again.number, again.status, dict(again.params)) == (1, "Completed", {"a": "1", "b": "2"})
+        assert store.create_run(RunRecord("r2", "0")).number == 2
+
+    def test_another_run_of_a_taken_id_is_refused(self, store: TrackingStore) -> None:
+        other = store.create_experiment("a", 1).id
+        store.create_run(RunRecord("r1", "0", start_time=5))
+        for record in (RunRecord("r1", "0", start_time=6), RunRecord("r1", other, start_time=5), RunRecord("r1", "0")):
+            with pytest.raises(AlreadyExists):
+                store.create_run(record)
+        assert store.create_run(RunRecord("r2", other)).number == 1
+
+    def test_an_unknown_run_is_not_found_by_any_verb(self, store: TrackingStore) -> None:
+        for call in (
+            lambda: store.get_run("no"),
+            lambda: store.update_run("no", RunChanges()),
+            lambda: store.delete_run("no", 1),
+            lambda: store.restore_run("no"),
+            lambda: store.log("no", "loss", 1.0, 1),
+            lambda: store.log_points("no", ()),
+            lambda: store.get_series("no"),
+        ):
+            with pytest.raises(NotFound):
+                call()
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            RunChanges(status="Completed"),
+            RunChanges(start_time=1),
+            RunChanges(end_time=2**62),
+            RunChanges(display_name=""),
+            RunChanges(description="d"),
+            RunChanges(parent_id="p"),
+            RunChanges(error="e"),
+        ],
+        ids=lambda change: next(name for name in change.__slots__ if getattr(change, name) is not None),
+    )
+    def test_one_fact_of_a_run_is_changed_and_the_others_stay(self, store: TrackingStore, change: RunChanges) -> None:
+        before = store.create_run(RunRecord("r1", "0", "n", start_time=9, tags={"a": "b"}, params={"p": "1"}))
+        store.update_run("r1", change)
+        facts = ("status", "start_time", "end_time", "display_name", "description", "parent_id", "error")
+        named = {name: getattr(change, name) for name in facts if getattr(change, name) is not None}
+        assert store.get_run("r1") == replace(before, **named)
+
+    def test_params_are_added_and_the_same_again_changes_nothing(self, store: TrackingStore) -> None:
+        store.create_run(RunRecord("r1", "0", params={"b": "1"}))
+        store.update_run("r1", RunChanges(params={"a": "", "b": "1"}))
+        store.update_run("r1", RunChanges(params={"a": "", "b": "1"}))
+        assert list(store.get_run("r1").params.items()) == [("b", "1"), ("a", "")]
+
+    def test_a_changed_param_is_refused_and_nothing_is_changed(self, store: TrackingStore) -> None:
+        before = store.create_run(RunRecord("r1", "0", params={"a": "1", "b": "2", "c": "3"}, tags={"t": "1"}))
+        changes = RunChanges(
+            status="Completed", end_time=5, display_name="x", tags={"t": "2"}, removed_tags=("t",),
+            params={"new": "1", "a": "9", "b": "2", "c": "8"}, properties={"p": "1"}, warnings=("w",),
+            dataset_inputs=(DatasetInput(DIGITS),), model_inputs=("m",), model_outputs=(ModelOutput("m"),),
+        )  # fmt: skip
+        with pytest.raises(ParamChanged) as caught:
+            store.update_run("r1", changes)
+        assert set(caught.value.changes) == {("a", "1", "9"), ("c", "3", "8")}
+        assert store.get_run("r1") == before
+        assert store.search_datasets(["0"]) == []
+
+    @pytest.mark.parametrize("text", TEXTS)
+    def test_texts_are_kept_as_they_are(self, store: TrackingStore, text: str) -> None:
+        key = text[:250] or "empty"
+        store.create_run(RunRecord("r1", "0", description=text, user=text, display_name=text))
+        store.update_run("r1", RunChanges(params={key: text}, tags={key: text}, properties={key: text}, error=text))
+        record = store.get_run("r1")
+        assert record.params == record.tags == record.properties == {key: text}
+        assert record.description == record.user == record.display_name == record.error == text
+
+    def test_tags_are_set_replaced_and_removed(self, store: TrackingStore) -> None:
+        store.create_run(RunRecord("r1", "0", tags={"a": "1", "b": "2", "c": None}))
+        store.update_run("r1", RunChanges(tags={"a": "3", "d": None}, removed_tags=("b",)))
+        assert list(store.get_run("r1").tags.items()) == [("a", "3"), ("c", None), ("d", None)]
+
+    def test_removing_a_tag_that_is_not_there_changes_nothing(self, store: TrackingStore) -> None:
+        before = store.create_run(RunRecord("r1", "0", tags={"a": "1"}))
+        with pytest.raises(NotFound):
+            store.update_run("r1", RunChanges(tags={"b": "2"}, params={"p": "1"}, removed_tags=("a", "no")))
+        assert store.get_run("r1") == before
+
+    def test_properties_are_set_once(self, store: TrackingStore) -> None:
+        store.create_run(RunRecord("r1", "0", properties={"a": "1"}))
+        store.update_run("r1", RunChanges(properties={"a": "1", "b": "2"}))
+        before = store.get_run("r1")
+        assert list(before.properties.items()) == [("a", "1"), ("b", "2")]
+        with pytest.raises(InvalidState):
+            store.update_run("r1", RunChanges(properties={"c": "3", "a": "9"}, params={"p": "1"}, status="Failed"))
+        assert store.get_run("r1") == before
+
+    def test_params_tags_and_properties_of_one_key_do_not_meet(self, store: TrackingStore) -> None:
+        store.create_run(RunRecord("r1", "0", params={"a": "1"}, tags={"a": "2"}, properties={"a": "3"}))
+        record = store.get_run("r1")
+        assert (dict(record.params), dict(record.tags), dict(record.properties)) == ({"a": "1"}, {"a": "2"}, {"a": "3"})
+
+    def test_a_dataset_used_again_stays_as_it_was_first_used(self, store: TrackingStore) -> None:
+        store.create_run(RunRecord("r1", "0"))
+        first = DatasetInput(DIGITS, {"mlflow.data.context": "training"})
+        store.update_run("r1", RunChanges(dataset_inputs=(first, DatasetInput(DIGITS, {"k": "other"}))))
+        store.update_run("r1", RunChanges(dataset_inputs=(DatasetInput(replace(DIGITS, source="x"), {"k": "v"}),)))
+        assert store.get_run("r1").dataset_inputs == (first,)
+
+    def test_a_dataset_is_the_experiments_and_its_tags_are_the_runs(self, store: TrackingStore) -> None:
+        other = store.create_experiment("a", 1).id
+        store.create_run(RunRecord("r1", "0", dataset_inputs=(DatasetInput(DIGITS, {"a": "1"}),)))
+        changed = replace(DIGITS, source="elsewhere")
+        store.create_run(RunRecord("r2", "0", dataset_inputs=(DatasetInput(changed, {"b": "2"}),)))
+        store.create_run(RunRecord("r3", other, dataset_inputs=(DatasetInput(changed),)))
+        assert store.get_run("r2").dataset_inputs == (DatasetInput(DIGITS, {"b": "2"}),)
+        assert store.get_run("r3").dataset_inputs == (DatasetInput(changed),)
+
+    def test_dataset_inputs_keep_their_order(self, store: TrackingStore) -> None:
+        uses = tuple(DatasetInput(replace(DIGITS, digest=digest)) for digest in ("c", "a", "b"))
+        store.create_run(RunRecord("r1", "0", dataset_inputs=uses))
+        assert store.get_run("r1").dataset_inputs == uses
+
+    def test_datasets_that_runs_used_are_listed_once_each_and_sorted(self, store: TrackingStore) -> None:
+        other = store.create_experiment("a", 1).id
+        train = DatasetInput(DIGITS, {"mlflow.data.context": "train"})
+        plain = DatasetInput(DIGITS)
+        early = DatasetInput(replace(DIGITS, name="a"), {"mlflow.data.context": "eval"})
+        store.create_run(RunRecord("r1", "0", dataset_inputs=(train, early)))
+        store.create_run(RunRecord("r2", "0", dataset_inputs=(train,)))
+        store.create_run(RunRecord("r3", "0", dataset_inputs=(plain,)))
+        store.create_run(RunRecord("r4", other, dataset_inputs=(plain,)))
+        store.delete_run("r2", 1)
+        here = [("0", "a", "abc", "eval"), ("0", "digits", "abc", None), ("0", "digits", "abc", "train")]
+        assert store.search_datasets(["0", "99", "no", "0"]) == here
+        assert store.search_datasets([other, "0"]) == [*here, (other, "digits", "abc", None)]
+        assert store.search_datasets([]) == []
+
+    def test_model_inputs_are_kept_once_and_outputs_each_time(self, store: TrackingStore) -> None:
+        store.create_run(RunRecord("r1", "0"))
+        changes = RunChanges(
+            model_inputs=("m1", "m0", "m1"), model_outputs=(ModelOutput("m2", 1), ModelOutput("m2", 2))
+        )
+        store.update_run("r1", changes)
+        store.update_run("r1", changes)
+        record = store.get_run("r1")
+        assert record.model_inputs == ("m1", "m0")
+        assert record.model_outputs == (ModelOutput("m2", 1), ModelOutput("m2", 2)) * 2
+
+    def test_a_warning_is_kept_once(self, store: TrackingStore) -> None:
+        store.create_run(RunRecord("r1", "0"))
+        store.update_run("r1", RunChanges(warnings=("w2", "w1", "w2")))
+        store.update_run("r1", RunChanges(warnings=("w1", "w3")))
+        assert store.get_run("r1").warnings == ("w2", "w1", "w3")
+
+    def test_a_deleted_run_is_read_and_not_written(self, store: TrackingStore) -> None:
+        store.create_run(RunRecord("r1", "0", status="Running", start_time=1, tags={"a": "1"}))
+        store.log("r1", "loss", 1.0, 1)
+        store.delete_run("r1", 7)
+        before = store.get_run("r1")
+        assert (before.lifecycle_stage, before.deletion_time, before.status, before.end_time) == (
+            "deleted", 7, "Running", None,
+        )  # fmt: skip
+        for call in (
+            lambda: store.update_run("r1", RunChanges()),
+            lambda: store.update_run("r1", RunChanges(tags={"a": "2"})),
+            lambda: store.log("r1", "loss", 2.0, 2),
+            lambda: store.log("r1", "text", "a", 2),
+            lambda: store.log_points("r1", ()),
+        ):
+            with pytest.raises(InvalidState):
+                call()
+        assert store.get_run("r1") == before
+        assert len(store.get_series("r1")[0].positions) == 1
+
+    def test_deleting_and_restoring_a_run_twice_changes_nothing_more(self, store: TrackingStore) -> None:
+        created = store.create_run(RunRecord("r1", "0"))
+        store.delete_run("r1", 7)
+        store.delete_run("r1", 8)
+        assert store.get_run("r1").deletion_time == 7
+        store.restore_run("r1")
+        store.restore_run("r1")
+        assert store.get_run("r1") == created
+        store.log("r1", "loss", 2.0, 2)
+        assert store.get_run("r1").latest["loss"].value == 2.0
+
+    def test_a_record_does_not_change_later(self, store: TrackingStore) -> None:
+        before = store.create_run(RunRecord("r1", "0", params={"a": "1"}, tags={"a": "1"}))
+        experiment = store.get_experiment("0")
+        store.update_run("r1", RunChanges(params={"b": "2"}, tags={"a": "2"}, status="Failed", warnings=("w",)))
+        store.set_experiment_tags("0", {"x": "y"})
+        store.log("r1", "loss", 1.0, 1)
+        assert before == RunRecord("r1", "0", number=1, params={"a": "1"}, tags={"a": "1"})
+        assert dict(experiment.tags) == {}
+
+    def test_changing_a_records_mappings_changes_nothing_in_the_store(self, store: TrackingStore) -> None:
+        params, tags = {"a": "1"}, {"k": "v"}
+        record = store.create_run(RunRecord("r1", "0", params=params, dataset_inputs=(DatasetInput(DIGITS, tags),)))
+        params["b"], tags["l"] = "2", "w"
+        record.params["c"] = "3"  # type: ignore[index]  # a mapping's owner may do more with it than its type says
+        record.dataset_inputs[0].tags["m"] = "x"  # type: ignore[index]  # as above
+        again = store.get_run("r1")
+        assert dict(again.params) == {"a": "1"}
+        assert again.dataset_inputs == (DatasetInput(DIGITS, {"k": "v"}),)

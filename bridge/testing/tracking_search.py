@@ -1,0 +1,138 @@
+"""What a tracking store promises of searches, beside what `bridge.records.search_match` says of every clause."""
+
+from __future__ import annotations
+
+import pytest
+
+from bridge.errors import InvalidValue
+from bridge.records.run import RunChanges, RunRecord
+from bridge.records.search import Comparison, ExperimentQuery, Ordering, RunQuery
+from bridge.store.tracking import TrackingStore
+
+
+def run_ids(store: TrackingStore, *clauses: Comparison, order: tuple[Ordering, ...] = ()) -> list[str]:
+    """The runs of experiment 0 that clauses find."""
+    return [record.id for record in store.search_runs(RunQuery(("0",), clauses, order)).items]
+
+
+class SearchPromises:
+    """One promise a test; `TrackingStoreTests` has them all."""
+
+    def test_runs_are_found_whole(self, store: TrackingStore) -> None:
+        store.create_run(RunRecord("r1", "0", params={"a": "1"}, tags={"b": None}, properties={"c": "2"}))
+        store.log("r1", "loss", 0.5, 1)
+        store.log("r1", "text", "x", 1)
+        (found,) = store.search_runs(RunQuery(("0",))).items
+        assert found == store.get_run("r1")
+        assert found.latest["loss"].value == 0.5
+
+    def test_runs_come_by_start_time_descending_then_id(self, store: TrackingStore) -> None:
+        for run_id, start_time in (("b", 5), ("d", None), ("a", 5), ("c", 9), ("e", None)):
+            store.create_run(RunRecord(run_id, "0", start_time=start_time))
+        assert run_ids(store) == ["c", "a", "b", "d", "e"]
+
+    def test_a_stage_is_asked_for(self, store: TrackingStore) -> None:
+        for run_id in ("a", "b", "c"):
+            store.create_run(RunRecord(run_id, "0"))
+        store.delete_run("b", 1)
+        found = {
+            view: [record.id for record in store.search_runs(RunQuery(("0",), view=view)).items]
+            for view in ("active", "deleted", "all")
+        }
+        assert found == {"active": ["a", "c"], "deleted": ["b"], "all": ["a", "b", "c"]}
+
+    def test_runs_of_some_experiments_are_found_and_unknown_ones_passed_over(self, store: TrackingStore) -> None:
+        one, two = store.create_experiment("one", 1).id, store.create_experiment("two", 1).id
+        for run_id, experiment_id in (("a", "0"), ("b", one), ("c", two)):
+            store.create_run(RunRecord(run_id, experiment_id))
+        ids = (two, "99", one, "no", one)
+        assert [record.id for record in store.search_runs(RunQuery(ids)).items] == ["b", "c"]
+        assert store.search_runs(RunQuery(())).items == ()
+        assert store.search_runs(RunQuery(("99",))).items == ()
+
+    def test_pages_together_are_the_whole(self, store: TrackingStore) -> None:
+        for number in range(7):
+            store.create_run(RunRecord(f"r{number}", "0", start_time=number % 2))
+        whole = run_ids(store)
+        for size in (1, 3, 7, 8):
+            pages, token = [], None
+            while True:
+                page = store.search_runs(RunQuery(("0",), max_results=size, page_token=token))
+                pages += [record.id for record in page.items]
+                assert len(page.items) <= size
+                if page.next_token is None:
+                    break
+                token = page.next_token
+            assert pages == whole
+
+    def test_a_token_that_no_page_gave_is_refused(self, store: TrackingStore) -> None:
+        with pytest.raises(InvalidValue):
+            store.search_runs(RunQuery(("0",), page_token="no token"))
+        with pytest.raises(InvalidValue):
+            store.search_experiments(ExperimentQuery(page_token="no token"))
+
+    def test_metrics_are_compared_by_their_latest_value(self, store: TrackingStore) -> None:
+        logged = {"low": 0.1, "high": 0.9, "nan": float("nan"), "inf": float("inf"), "int": 1}
+        for run_id, value in logged.items():
+            store.create_run(RunRecord(run_id, "0"))
+            store.log(run_id, "loss", 0.5, 1, 0)
+            store.log(run_id, "loss", value, 1, 1)
+        store.create_run(RunRecord("without", "0"))
+        store.create_run(RunRecord("text", "0"))
+        store.log("text", "loss", "0.1", 1)
+        assert set(run_ids(store, Comparison("metric", "loss", "<", 0.5))) == {"low"}
+        assert set(run_ids(store, Comparison("metric", "loss", ">=", 0.9))) == {"high", "inf", "int"}
+        assert set(run_ids(store, Comparison("metric", "loss", "!=", 0.1))) == {"high", "nan", "inf", "int"}
+        assert set(run_ids(store, Comparison("metric", "loss", "=", 1))) == {"int"}
+        assert set(run_ids(store, Comparison("metric", "loss", ">", 1e308))) == {"inf"}
+        ordered = run_ids(store, order=(Ordering("metric", "loss"),))
+        assert ordered == ["low", "high", "int", "inf", "nan", "text", "without"]
+        ordered = run_ids(store, order=(Ordering("metric", "loss", ascending=False),))
+        assert ordered == ["inf", "int", "high", "low", "nan", "text", "without"]
+
+    def test_params_tags_and_attributes_are_compared_as_text(self, store: TrackingStore) -> None:
+        store.create_run(RunRecord("a", "0", "First", params={"m": "cnn"}, tags={"team": "vision"}, status="Running"))
+        store.create_run(RunRecord("b", "0", "second", params={"m": "CNN"}, tags={"team": "audio"}))
+        store.create_run(RunRecord("c", "0", "third", status="Failed"))
+        assert run_ids(store, Comparison("param", "m", "=", "cnn")) == ["a"]
+        assert run_ids(store, Comparison("param", "m", "!=", "cnn")) == ["b"]
+        assert run_ids(store, Comparison("param", "m", "ILIKE", "c%")) == ["a", "b"]
+        assert run_ids(store, Comparison("tag", "team", "LIKE", "vis%")) == ["a"]
+        assert run_ids(store, Comparison("tag", "team", "IS NULL")) == ["c"]
+        assert run_ids(store, Comparison("attribute", "run_id", "IN", ("a", "c", "x"))) == ["a", "c"]
+        assert run_ids(store, Comparison("attribute", "status", "=", "Failed")) == ["c"]
+        both = Comparison("param", "m", "ILIKE", "cnn"), Comparison("tag", "team", "=", "audio")
+        assert run_ids(store, *both) == ["b"]
+        assert run_ids(store, order=(Ordering("attribute", "display_name", ascending=False),)) == ["c", "b", "a"]
+
+    def test_a_change_is_found_by_the_next_search(self, store: TrackingStore, other: TrackingStore) -> None:
+        store.create_run(RunRecord("a", "0"))
+        store.update_run("a", RunChanges(tags={"x": "1"}, status="Completed"))
+        assert run_ids(other, Comparison("tag", "x", "=", "1"), Comparison("attribute", "status", "=", "Completed"))
+        store.update_run("a", RunChanges(removed_tags=("x",)))
+        assert not run_ids(other, Comparison("tag", "x", "=", "1"))
+
+    def test_experiments_come_by_creation_time_descending_then_id(self, store: TrackingStore) -> None:
+        far = 2**50
+        for name, creation_time in (("a", far), ("b", far + 1), ("c", far)):
+            store.create_experiment(name, creation_time)
+        names = [record.name for record in store.search_experiments(ExperimentQuery()).items]
+        assert names == ["b", "a", "c", "Default"]
+
+    def test_experiments_are_found_by_stage_name_and_tag(self, store: TrackingStore) -> None:
+        one = store.create_experiment("one", 1, tags={"x": "1"})
+        store.create_experiment("two", 2, tags={"x": "2"})
+        store.delete_experiment(one.id, 3)
+
+        def names(*clauses: Comparison, **rest: object) -> list[str]:
+            query = ExperimentQuery(clauses, **rest)  # type: ignore[arg-type]  # the test's own calls
+            return [record.name for record in store.search_experiments(query).items]
+
+        assert names() == ["Default", "two"]
+        assert names(view="deleted") == ["one"]
+        assert names(Comparison("attribute", "name", "LIKE", "t%"), view="all") == ["two"]
+        assert names(Comparison("tag", "x", "!=", "2"), view="all") == ["one"]
+        assert names(view="all", order=(Ordering("attribute", "name"),)) == ["Default", "one", "two"]
+        first = store.search_experiments(ExperimentQuery(max_results=1, view="all"))
+        rest = store.search_experiments(ExperimentQuery(view="all", page_token=first.next_token))
+        assert [record.name for record in (*first.items, *rest.items)] == ["Default", "two", "one"]

@@ -1,0 +1,31 @@
+"""A journal in front of the store in an SQLite file keeps every promise of a tracking store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bridge.store.journaled import JournaledStore
+from bridge.store.sql.sqlite import open_sqlite
+from bridge.store.tracking import TrackingStore
+from bridge.testing.tracking import TrackingStoreTests
+
+
+def open_journaled(folder: Path) -> JournaledStore:
+    return JournaledStore(open_sqlite(folder / "workspace.db"), folder / "journal")
+
+
+class TestJournaledSqliteStore(TrackingStoreTests):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Iterator[TrackingStore]:
+        store = open_journaled(tmp_path)
+        yield store
+        store.close()
+
+    @pytest.fixture
+    def other(self, store: TrackingStore, tmp_path: Path) -> Iterator[TrackingStore]:
+        other = open_journaled(tmp_path)
+        yield other
+        other.close()

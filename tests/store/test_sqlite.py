@@ -1,0 +1,62 @@
+"""The store in an SQLite file keeps every promise of a tracking store."""
+
+from __future__ import annotations
+
+import sqlite3
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bridge.records.run import RunRecord
+from bridge.store.sql.sqlite import open_sqlite
+from bridge.store.tracking import TrackingStore
+from bridge.testing.strategies import FLOATS
+from bridge.testing.tracking import TrackingStoreTests
+
+
+class TestSqliteStore(TrackingStoreTests):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Iterator[TrackingStore]:
+        store = open_sqlite(tmp_path / "workspace.db")
+        yield store
+        store.close()
+
+    @pytest.fixture
+    def other(self, store: TrackingStore, tmp_path: Path) -> Iterator[TrackingStore]:
+        other = open_sqlite(tmp_path / "workspace.db")
+        yield other
+        other.close()
+
+
+def test_a_point_is_stored_as_its_64_bits(tmp_path: Path) -> None:
+    store = open_sqlite(tmp_path / "workspace.db")
+    store.create_run(RunRecord("r1", "0"))
+    for step, value in enumerate(FLOATS):
+        store.log("r1", "loss", value, 10 + step, step)
+    store.close()
+    raw = sqlite3.connect(tmp_path / "workspace.db")
+    blocks = raw.execute('SELECT steps, timestamps, "values" FROM point_block ORDER BY id').fetchall()
+    latest = raw.execute("SELECT latest_step, latest_bits FROM series").fetchone()
+    raw.close()
+    steps, timestamps, values = (b"".join(column) for column in zip(*blocks, strict=True))
+    count = len(FLOATS)
+    assert values == struct.pack(f"<{count}d", *FLOATS)
+    assert steps == struct.pack(f"<{count}q", *range(count))
+    assert timestamps == struct.pack(f"<{count}q", *range(10, 10 + count))
+    assert latest[0] == count - 1
+    assert struct.pack("<q", latest[1]) == struct.pack("<d", FLOATS[-1])
+
+
+def test_what_was_written_is_there_when_the_file_is_opened_again(tmp_path: Path) -> None:
+    path = tmp_path / "workspace.db"
+    store = open_sqlite(path)
+    experiment_id = store.create_experiment("a", 1, tags={"x": None}).id
+    store.create_run(RunRecord("r1", experiment_id, params={"p": "1"}))
+    store.log("r1", "loss", 0.5, 1)
+    experiment, run = store.get_experiment(experiment_id), store.get_run("r1")
+    store.close()
+    again = open_sqlite(path)
+    assert (again.get_experiment(experiment_id), again.get_run("r1")) == (experiment, run)
+    again.close()
