@@ -201,9 +201,10 @@ def _by_series(
     ends = numpy.append(begins[1:], len(order))
     place_of = numpy.empty(len(order), dtype=numpy.int64)
     place_of[order] = arrival
-    for number, begin, end in zip(present.tolist(), begins.tolist(), ends.tolist(), strict=True):
+    for at in numpy.argsort(order[begins]).tolist():  # in the order in which series were first logged
+        begin, end = int(begins[at]), int(ends[at])
         own = order[begin:end]
-        definition = definitions[number]
+        definition = definitions[int(present[at])]
         values = columns["values"][own]
         text = definition.value_type == "text"
         yield PlacedSeries(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import struct
 import sys
 import threading
 import weakref
@@ -96,10 +97,10 @@ class JournaledStore(TrackingStore):
             self.log_points(run_id, (Point(key, value, timestamp, step),), door)
             return
         try:
-            if self._writer.log_number(run_id, key, value, flags, timestamp, given):  # type: ignore[arg-type]
+            if type(timestamp) is int and self._writer.log_number(run_id, key, value, flags, timestamp, given):  # type: ignore[arg-type]
                 return
-        except TypeError:
-            pass  # an unhashable or otherwise impossible key: said below
+        except (TypeError, struct.error):
+            pass  # an impossible key or timestamp: said below
         self.log_points(run_id, (Point(key, value, timestamp, step),), door)
 
     def log_points(self, run_id: str, points: Sequence[Point], door: int = NATIVE) -> None:

@@ -20,6 +20,7 @@ def bits_of(value: float) -> int:
 
 
 QUIET_NAN, NAN_WITH_PAYLOAD, NEGATIVE_NAN = map(float_of, (0x7FF8 << 48, 0x7FF8 << 48 | 0xBEEF, 0xFFF8 << 48 | 7))
+SIGNALLING_NAN = float_of(0x7FF0 << 48 | 1)
 LEAST_DENORMAL = 5e-324
 
 KEYS = ("loss", "val/acc", "Größe 🎈")
@@ -28,6 +29,7 @@ TIMESTAMPS = (0, 1, 2, 2**63 - 1)
 FLOATS = (
     0.0, -0.0, 1.0, -1.0, 0.1, LEAST_DENORMAL, -LEAST_DENORMAL, BIG, -BIG, float("inf"), float("-inf"),
     QUIET_NAN, NAN_WITH_PAYLOAD, NEGATIVE_NAN,
+    SIGNALLING_NAN,
 )  # fmt: skip
 INTS = (0, 1, -1, 2**53, -(2**53), 2**53 + 1, -(2**53) - 1, 2**63 - 1, 2**63, -(2**63), 10**300)
 TEXTS = ("", "Red", "1.0", "a\nb", "Größe 🎈", True, False, None)
