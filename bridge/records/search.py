@@ -32,6 +32,9 @@ NULL_COMPARATORS = ("IS NULL", "IS NOT NULL")
 PATTERN_LENGTH = 12_000
 """Of a LIKE or ILIKE pattern, in characters: SQLite refuses patterns of more than 50,000 bytes."""
 
+CLAUSES, LISTED = 500, 10_000
+"""Of one filter, and texts in all its lists: SQLite nests 1,000 expressions and takes 32,766 values."""
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
@@ -74,6 +77,8 @@ class Comparison:
             rule = f"a pattern must have at most {PATTERN_LENGTH} characters"
         else:
             rule = ""
+        if not rule and not _can_be_spelled(self.key, *(operand if isinstance(operand, tuple) else (str(operand),))):
+            rule = "must be text that UTF-8 can spell"
         if rule:
             raise InvalidValue("clause", (self.entity, self.key, self.comparator, operand), rule)
 
@@ -85,6 +90,10 @@ class Ordering:
     entity: Entity
     key: str
     ascending: bool = True
+
+    def __post_init__(self) -> None:
+        if self.entity not in get_args(Entity) or not _can_be_spelled(self.key):
+            raise InvalidValue("order", (self.entity, self.key), "must be about something that a run can have")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +119,7 @@ class RunQuery:
         _check_attributes((*self.filter, *self.order), RUN_ATTRIBUTES)
         if any(ordering.entity == "dataset" for ordering in self.order):
             raise InvalidValue("order", "dataset", "runs cannot be ordered by a data set, for they may have several")
-        _check_max_results(self.max_results)
+        _check_size(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +148,7 @@ class ExperimentQuery:
         for ordering in self.order:
             if ordering.entity != "attribute":
                 raise InvalidValue("order", ordering.entity, "experiments are ordered by attributes")
-        _check_max_results(self.max_results)
+        _check_size(self)
 
 
 def _check_attributes(parts: Sequence[Comparison | Ordering], known: tuple[str, ...]) -> None:
@@ -148,6 +157,19 @@ def _check_attributes(parts: Sequence[Comparison | Ordering], known: tuple[str, 
             raise InvalidValue("attribute", part.key, f"must be one of {', '.join(known)}")
 
 
-def _check_max_results(max_results: int | None) -> None:
-    if max_results is not None and max_results < 1:
-        raise InvalidValue("max_results", max_results, "must be positive")
+def _check_size(query: RunQuery | ExperimentQuery) -> None:
+    if query.max_results is not None and query.max_results < 1:
+        raise InvalidValue("max_results", query.max_results, "must be positive")
+    if len(query.filter) > CLAUSES or len(query.order) > CLAUSES:
+        raise InvalidValue("filter", len(query.filter), f"must have at most {CLAUSES} clauses, an order too")
+    listed = sum(len(clause.operand) for clause in query.filter if isinstance(clause.operand, tuple))
+    if listed > LISTED:
+        raise InvalidValue("filter", listed, f"must have at most {LISTED} values in its lists")
+
+
+def _can_be_spelled(*texts: str) -> bool:
+    try:
+        "".join(texts).encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,248 @@
+"""Questions about runs and experiments, each compiled to one statement that answers with keys; no point is read."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from collections.abc import Sequence
+from string import ascii_lowercase, ascii_uppercase
+from typing import Any, NamedTuple
+
+from bridge.records.limits import INT64_MAX, INT64_MIN
+from bridge.records.page import decode_token, encode_token
+from bridge.records.search import Comparison, ExperimentQuery, Ordering, RunQuery
+from bridge.records.series import SCALAR
+
+RUN_COLUMNS = {
+    "run_id": "r.id",
+    "display_name": "r.display_name",
+    "status": "r.status",
+    "user": 'r."user"',
+    "start_time": "r.start_time",
+    "end_time": "r.end_time",
+    "parent_id": "r.parent_id",
+    "description": "r.description",
+}
+EXPERIMENT_COLUMNS = {
+    "experiment_id": "e.id",
+    "name": "e.name",
+    "creation_time": "e.creation_time",
+    "last_update_time": "e.last_update_time",
+}
+DATASET_COLUMNS = {"name": "d.name", "digest": "d.digest", "context": "i.context"}
+
+METRIC = (
+    "FROM metric m JOIN series s ON s.metric = m.id"
+    f""" AND s.kind = {SCALAR} AND s."column" = '' AND s.value_type = 'number' AND s.latest_bits IS NOT NULL"""
+    " WHERE m.run = r.key AND m.key = ?"
+)
+LOGGED_TEXT = (
+    f"""FROM metric m JOIN series s ON s.metric = m.id AND s.kind = {SCALAR} AND s."column" = ''"""
+    " AND s.value_type = 'text' AND s.latest_text IS NOT NULL WHERE m.run = r.key AND m.key = ?"
+)
+TAG = "FROM tag t WHERE t.run = r.key AND t.key = ?"
+PROPERTY = "FROM property p WHERE p.run = r.key AND p.key = ?"
+PARAM = "FROM param p WHERE p.run = r.key AND p.key = ?"
+EXPERIMENT_TAG = "FROM experiment_tag t WHERE t.experiment = e.id AND t.key = ?"
+DATASET = "FROM dataset_input i JOIN dataset d ON d.id = i.dataset WHERE i.run = r.key"
+
+SHOWN_TEXT = (
+    "CASE s.latest_text WHEN 'true' THEN 'True' WHEN 'false' THEN 'False' WHEN 'null' THEN 'None'"
+    " ELSE json_extract(s.latest_text, '$') END"
+)
+SHOWN_TAG = (
+    f"CASE WHEN EXISTS (SELECT 1 {TAG}) THEN (SELECT t.value {TAG})"
+    f" ELSE COALESCE((SELECT p.value {PROPERTY}), (SELECT {SHOWN_TEXT} {LOGGED_TEXT})) END"
+)
+FOLDED = str.maketrans(ascii_uppercase, ascii_lowercase)
+GLOB = str.maketrans({"%": "*", "_": "?", "*": "[*]", "?": "[?]", "[": "[[]"})
+
+
+class Sql(NamedTuple):
+    """A piece of SQL and what its question marks stand for."""
+
+    text: str
+    values: tuple[Any, ...] = ()
+
+
+NEVER = Sql("1 = 0")
+
+
+def search_run_keys(connection: sqlite3.Connection, query: RunQuery) -> tuple[list[int], str | None]:
+    """The keys of the runs that a query asks for, in its order, and the token of the next page."""
+    where = [_in_experiments(query.experiment_ids), *(_run_clause(clause) for clause in query.filter)]
+    if query.view != "all":
+        where.append(Sql("r.stage = ?", (query.view,)))
+    order = list(query.order)
+    if not any(given.entity == "attribute" and given.key == "start_time" for given in order):
+        order.append(Ordering("attribute", "start_time", ascending=False))
+    keys = [key for ordering in order for key in _run_order(ordering)]
+    return _page(connection, "SELECT r.key FROM run r", where, [*keys, Sql("r.id")], query)
+
+
+def search_experiment_ids(connection: sqlite3.Connection, query: ExperimentQuery) -> tuple[list[int], str | None]:
+    """The ids of the experiments that a query asks for, in its order, and the token of the next page."""
+    where = [_experiment_clause(clause) for clause in query.filter]
+    if query.view != "all":
+        where.append(Sql("e.stage = ?", (query.view,)))
+    order = query.order or (Ordering("attribute", "creation_time", ascending=False),)
+    keys = [Sql(f"{EXPERIMENT_COLUMNS[key.key]} {_direction(key)}") for key in order]
+    last = Sql("e.id DESC" if query.order else "e.id")
+    return _page(connection, "SELECT e.id FROM experiment e", where, [*keys, last], query)
+
+
+def _page(
+    connection: sqlite3.Connection,
+    select: str,
+    where: Sequence[Sql],
+    order: Sequence[Sql],
+    query: RunQuery | ExperimentQuery,
+) -> tuple[list[int], str | None]:
+    start = decode_token(query.page_token)
+    if start > INT64_MAX:
+        return [], None
+    wanted = INT64_MAX if query.max_results is None else min(query.max_results, INT64_MAX - 1)
+    found = _joined(" AND ", where) if where else Sql("1 = 1")
+    sorting = _joined(", ", order)
+    rows = connection.execute(
+        f"{select} WHERE {found.text} ORDER BY {sorting.text} LIMIT ? OFFSET ?",
+        (*found.values, *sorting.values, wanted if query.max_results is None else wanted + 1, start),
+    )
+    keys = [row[0] for row in rows]
+    return keys[:wanted], encode_token(start + wanted) if len(keys) > wanted else None
+
+
+def _joined(separator: str, parts: Sequence[Sql]) -> Sql:
+    return Sql(separator.join(part.text for part in parts), tuple(value for part in parts for value in part.values))
+
+
+def _in_experiments(ids: Sequence[str]) -> Sql:
+    # The numbers stand in the text: there may be more experiments than a statement may have question marks.
+    known = sorted({number for number in map(_experiment_number, ids) if number is not None})
+    return _among("r.experiment", known)
+
+
+def _among(column: str, numbers: Sequence[int], negated: bool = False) -> Sql:
+    if not numbers:
+        return Sql("1 = 1") if negated else NEVER
+    return Sql(f"{column} {'NOT ' if negated else ''}IN ({', '.join(map(str, numbers))})")
+
+
+def _experiment_number(id: str) -> int | None:
+    """The number of an experiment id in its one spelling; None for what no experiment has as its id."""
+    if not id.isascii() or not id.removeprefix("-").isdigit() or len(id) > 20:
+        return None
+    number = int(id)
+    return number if str(number) == id and INT64_MIN <= number <= INT64_MAX else None
+
+
+# Clauses
+
+
+def _run_clause(clause: Comparison) -> Sql:
+    if clause.entity == "attribute":
+        return _column_clause(RUN_COLUMNS[clause.key], clause)
+    if clause.entity == "metric":
+        return _metric_clause(clause)
+    if clause.entity == "dataset":
+        return _dataset_clause(clause)
+    if clause.entity == "param":
+        return _labelled(clause, Sql(f"(SELECT p.value {PARAM})", (clause.key,)), (PARAM,))
+    return _labelled(clause, Sql(SHOWN_TAG, (clause.key,) * 4), (TAG, PROPERTY, LOGGED_TEXT))
+
+
+def _experiment_clause(clause: Comparison) -> Sql:
+    if clause.entity == "tag":
+        return _labelled(clause, Sql(f"(SELECT t.value {EXPERIMENT_TAG})", (clause.key,)), (EXPERIMENT_TAG,))
+    if clause.key != "experiment_id" or clause.operand is None:
+        return _column_clause(EXPERIMENT_COLUMNS[clause.key], clause)
+    ids = clause.operand if isinstance(clause.operand, tuple) else (str(clause.operand),)
+    known = [number for number in map(_experiment_number, ids) if number is not None]
+    return _among("e.id", known, negated=clause.comparator in ("!=", "NOT IN"))
+
+
+def _column_clause(column: str, clause: Comparison) -> Sql:
+    if clause.operand is None:
+        return Sql(f"{column} {clause.comparator}")
+    return _compared(Sql(column), clause)
+
+
+def _labelled(clause: Comparison, value: Sql, places: Sequence[str]) -> Sql:
+    """A clause on a label that may stand at several places; one that stands there without a value is not NULL."""
+    if clause.operand is not None:
+        return _compared(value, clause)
+    there = " OR ".join(f"EXISTS (SELECT 1 {place})" for place in places)
+    negated = "NOT " if clause.comparator == "IS NULL" else ""
+    return Sql(f"{negated}({there})", (clause.key,) * len(places))
+
+
+def _metric_clause(clause: Comparison) -> Sql:
+    if clause.operand is None:
+        negated = "NOT " if clause.comparator == "IS NULL" else ""
+        return Sql(f"{negated}EXISTS (SELECT 1 {METRIC})", (clause.key,))
+    met = _compared(Sql("s.latest_value"), clause)
+    if clause.comparator == "!=":  # NaN, which is NULL here, is unequal to everything
+        met = Sql(f"(s.latest_value IS NULL OR {met.text})", met.values)
+    return Sql(f"EXISTS (SELECT 1 {METRIC} AND {met.text})", (clause.key, *met.values))
+
+
+def _dataset_clause(clause: Comparison) -> Sql:
+    column = DATASET_COLUMNS[clause.key]
+    if clause.operand is None:
+        negated = "NOT " if clause.comparator == "IS NULL" else ""
+        return Sql(f"{negated}EXISTS (SELECT 1 {DATASET} AND {column} IS NOT NULL)")
+    met = _compared(Sql(column), clause)
+    return Sql(f"EXISTS (SELECT 1 {DATASET} AND {met.text})", met.values)
+
+
+def _compared(value: Sql, clause: Comparison) -> Sql:
+    operand = clause.operand
+    if isinstance(operand, tuple):
+        if not operand:
+            return NEVER if clause.comparator == "IN" else Sql(f"({value.text}) IS NOT NULL", value.values)
+        marks = ", ".join("?" * len(operand))
+        return Sql(f"{value.text} {clause.comparator} ({marks})", (*value.values, *operand))
+    if isinstance(operand, str):
+        return _compared_text(value, clause.comparator, operand)
+    if operand is None or math.isnan(operand):
+        return NEVER if clause.comparator != "!=" else Sql(f"({value.text}) IS NOT NULL", value.values)
+    return Sql(f"{value.text} {clause.comparator} ?", (*value.values, _within_int64(operand)))
+
+
+def _compared_text(value: Sql, comparator: str, operand: str) -> Sql:
+    # GLOB, for SQLite's LIKE looks at the case of no letter.
+    if comparator == "LIKE":
+        return Sql(f"{value.text} GLOB ?", (*value.values, operand.translate(GLOB)))
+    if comparator == "ILIKE":
+        return Sql(f"lower({value.text}) GLOB ?", (*value.values, operand.translate(FOLDED).translate(GLOB)))
+    return Sql(f"{value.text} {comparator} ?", (*value.values, operand))
+
+
+def _within_int64(number: float | int) -> float | int:
+    """The number as a database takes it: an integer that is beyond every stored one is infinity to them."""
+    if isinstance(number, int) and not INT64_MIN <= number <= INT64_MAX:
+        return math.copysign(math.inf, number)
+    return number
+
+
+# Orders
+
+
+def _run_order(ordering: Ordering) -> list[Sql]:
+    direction = _direction(ordering)
+    key = (ordering.key,)
+    if ordering.entity == "attribute":
+        return [Sql(f"{RUN_COLUMNS[ordering.key]} {direction}")]
+    if ordering.entity == "param":
+        return [Sql(f"(SELECT p.value {PARAM}) {direction}", key)]
+    if ordering.entity == "tag":
+        return [Sql(f"{SHOWN_TAG} {direction}", key * 4)]
+    behind = "CASE WHEN s.latest_value IS NULL THEN 1 ELSE 0 END"
+    return [
+        Sql(f"COALESCE((SELECT {behind} {METRIC}), 2)", key),
+        Sql(f"(SELECT s.latest_value {METRIC}) {direction}", key),
+    ]
+
+
+def _direction(ordering: Ordering) -> str:
+    return "ASC NULLS LAST" if ordering.ascending else "DESC NULLS LAST"
