@@ -5,6 +5,7 @@ import pytest
 pytest.register_assert_rewrite(
     "bridge.testing.artifacts",
     "bridge.testing.machine",
+    "bridge.testing.naive",
     "bridge.testing.slices",
     "bridge.testing.tracking",
     "bridge.testing.tracking_append",

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from bridge.store.journaled import JournaledStore
 from bridge.store.sql.sqlite import open_sqlite
 from bridge.store.tracking import TrackingStore
+from bridge.testing.machine import check_store
 from bridge.testing.tracking import TrackingStoreTests
 
 
@@ -29,3 +32,15 @@ class TestJournaledSqliteStore(TrackingStoreTests):
         other = open_journaled(tmp_path)
         yield other
         other.close()
+
+
+@contextmanager
+def new_store() -> Iterator[TrackingStore]:
+    with TemporaryDirectory() as folder:
+        store = open_journaled(Path(folder))
+        yield store
+        store.close()
+
+
+def test_any_order_of_calls_agrees_with_plain_dicts() -> None:
+    check_store(new_store)

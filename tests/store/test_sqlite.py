@@ -5,13 +5,16 @@ from __future__ import annotations
 import sqlite3
 import struct
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from bridge.records.run import RunRecord
 from bridge.store.sql.sqlite import open_sqlite
 from bridge.store.tracking import TrackingStore
+from bridge.testing.machine import check_store
 from bridge.testing.strategies import FLOATS
 from bridge.testing.tracking import TrackingStoreTests
 
@@ -60,3 +63,15 @@ def test_what_was_written_is_there_when_the_file_is_opened_again(tmp_path: Path)
     again = open_sqlite(path)
     assert (again.get_experiment(experiment_id), again.get_run("r1")) == (experiment, run)
     again.close()
+
+
+@contextmanager
+def new_store() -> Iterator[TrackingStore]:
+    with TemporaryDirectory() as folder:
+        store = open_sqlite(Path(folder, "workspace.db"))
+        yield store
+        store.close()
+
+
+def test_any_order_of_calls_agrees_with_plain_dicts() -> None:
+    check_store(new_store)

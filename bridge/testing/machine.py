@@ -1,0 +1,336 @@
+"""A state machine that holds a tracking store against plain dicts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from bridge.errors import AlreadyExists, InvalidState, NotFound, ParamChanged
+from bridge.records.run import RunChanges, RunRecord
+from bridge.records.search import RunQuery
+from bridge.records.series import Point, Value
+from bridge.store.points import mlflow_history, native_series
+from bridge.store.tracking import TrackingStore
+from bridge.testing.naive import LoggedPoint, history_of, latest_of, latest_text_of, native_of, same_bits
+from bridge.testing.strategies import TAG_VALUES, doors, points
+
+StoreFactory = Callable[[], AbstractContextManager[TrackingStore]]
+"""Gives a new store, and takes it away."""
+
+EXPERIMENT_NAMES = ("Default", "vision", "audio", "text")
+RUN_IDS = ("r1", "r2", "r3", "r4")
+names = st.sampled_from(EXPERIMENT_NAMES)
+run_ids = st.sampled_from(RUN_IDS)
+experiment_ids = st.sampled_from(("0", "1", "2", "9"))
+times = st.sampled_from((1, 2, None))
+small_texts = st.dictionaries(st.sampled_from("ab"), st.sampled_from(("", "1", "2")), max_size=2)
+small_tags = st.dictionaries(st.sampled_from("ab"), st.sampled_from(TAG_VALUES), max_size=2)
+
+
+@dataclass
+class ModelExperiment:
+    """What is to be known of an experiment."""
+
+    name: str
+    stage: str = "active"
+    tags: dict[str, str | None] = field(default_factory=dict)
+    runs: int = 0
+
+
+@dataclass
+class ModelRun:
+    """What is to be known of a run."""
+
+    experiment_id: str
+    number: int
+    start_time: int | None
+    stage: str = "active"
+    status: str = "NotStarted"
+    deletion_time: int | None = None
+    params: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str | None] = field(default_factory=dict)
+    properties: dict[str, str] = field(default_factory=dict)
+    points: dict[str, list[LoggedPoint]] = field(default_factory=dict)
+
+    def log(self, logged: list[Point], door: int) -> None:
+        for point in logged:
+            own = self.points.setdefault(point.key, [])
+            stepless = sum(one.stepless for one in own)
+            step = stepless if point.step is None else point.step
+            own.append(LoggedPoint(point.value, point.timestamp, step, point.step is None, door))
+
+
+class TrackingMachine(RuleBasedStateMachine):
+    """Every verb that writes, in any order, on a store and on dicts; every read must agree."""
+
+    factory: StoreFactory
+
+    @initialize()
+    def open(self) -> None:
+        self.place = self.factory()
+        self.store = self.place.__enter__()
+        self.experiments = {"0": ModelExperiment("Default")}
+        self.runs: dict[str, ModelRun] = {}
+        self.clock = 10
+
+    def teardown(self) -> None:
+        if hasattr(self, "place"):
+            self.place.__exit__(None, None, None)
+
+    # Experiments
+
+    @rule(name=names, tags=small_tags)
+    def create_experiment(self, name: str, tags: dict[str, str | None]) -> None:
+        if any(experiment.name == name for experiment in self.experiments.values()):
+            with pytest.raises(AlreadyExists):
+                self.store.create_experiment(name, self.now(), tags=tags)
+        else:
+            record = self.store.create_experiment(name, self.now(), tags=tags)
+            assert record.id == str(len(self.experiments))
+            self.experiments[record.id] = ModelExperiment(name, tags=dict(tags))
+
+    @rule(experiment_id=experiment_ids, name=names)
+    def rename_experiment(self, experiment_id: str, name: str) -> None:
+        experiment = self.experiments.get(experiment_id)
+        taken = any(one.name == name and one is not experiment for one in self.experiments.values())
+        if experiment is None:
+            error: type[Exception] | None = NotFound
+        elif experiment.stage == "deleted":
+            error = InvalidState
+        else:
+            error = AlreadyExists if taken else None
+        if self.agreed(error, lambda: self.store.rename_experiment(experiment_id, name, self.now())) and experiment:
+            experiment.name = name
+
+    @rule(experiment_id=experiment_ids, tags=small_tags, removed=st.sampled_from(((), ("a",), ("b", "a"))))
+    def tag_experiment(self, experiment_id: str, tags: dict[str, str | None], removed: tuple[str, ...]) -> None:
+        experiment = self.experiments.get(experiment_id)
+        if experiment is None:
+            error: type[Exception] | None = NotFound
+        elif experiment.stage == "deleted":
+            error = InvalidState
+        else:
+            error = NotFound if set(removed) - set(experiment.tags) else None
+        if self.agreed(error, lambda: self.store.set_experiment_tags(experiment_id, tags, removed)) and experiment:
+            experiment.tags = {k: v for k, v in experiment.tags.items() if k not in removed} | tags
+
+    @rule(experiment_id=experiment_ids, deleting=st.booleans())
+    def move_experiment(self, experiment_id: str, deleting: bool) -> None:
+        experiment = self.experiments.get(experiment_id)
+        stage, time = ("deleted", self.now()) if deleting else ("active", None)
+        move = self.store.delete_experiment if deleting else self.store.restore_experiment
+        error = NotFound if experiment is None or experiment.stage == stage else None
+        if self.agreed(error, lambda: move(experiment_id, self.clock)) and experiment:
+            experiment.stage = stage
+            for run in self.runs.values():
+                if run.experiment_id == experiment_id and run.stage != stage:
+                    run.stage, run.deletion_time = stage, time
+
+    # Runs
+
+    @rule(run_id=run_ids, experiment_id=experiment_ids, start_time=times, params=small_texts, tags=small_tags)
+    def create_run(
+        self,
+        run_id: str,
+        experiment_id: str,
+        start_time: int | None,
+        params: dict[str, str],
+        tags: dict[str, str | None],
+    ) -> None:
+        experiment, run = self.experiments.get(experiment_id), self.runs.get(run_id)
+        same = run is not None and (run.experiment_id, run.start_time) == (experiment_id, start_time)
+        if experiment is None:
+            error: type[Exception] | None = NotFound
+        elif experiment.stage == "deleted":
+            error = InvalidState
+        else:
+            error = AlreadyExists if run is not None and not same else None
+        record = RunRecord(run_id, experiment_id, start_time=start_time, params=params, tags=tags)
+        if self.agreed(error, lambda: self.store.create_run(record)) and experiment and run is None:
+            experiment.runs += 1
+            self.runs[run_id] = ModelRun(
+                experiment_id, experiment.runs, start_time, params=dict(params), tags=dict(tags)
+            )
+
+    @rule(
+        run_id=run_ids,
+        status=st.sampled_from((None, "Running", "Completed")),
+        params=small_texts,
+        tags=small_tags,
+        removed=st.sampled_from(((), ("a",))),
+        properties=small_texts,
+    )
+    def update_run(
+        self,
+        run_id: str,
+        status: Any,
+        params: dict[str, str],
+        tags: dict[str, str | None],
+        removed: tuple[str, ...],
+        properties: dict[str, str],
+    ) -> None:
+        run = self.runs.get(run_id)
+        changes = RunChanges(status=status, params=params, tags=tags, removed_tags=removed, properties=properties)
+        errors: list[type[Exception]] = []
+        if run is None:
+            errors.append(NotFound)
+        elif run.stage == "deleted":
+            errors.append(InvalidState)
+        else:
+            errors += [ParamChanged] if any(run.params.get(k, v) != v for k, v in params.items()) else []
+            errors += [InvalidState] if any(run.properties.get(k, v) != v for k, v in properties.items()) else []
+            errors += [NotFound] if set(removed) - set(run.tags) else []
+        if self.agreed(tuple(errors), lambda: self.store.update_run(run_id, changes)) and run:
+            run.status = status or run.status
+            run.params |= params
+            run.properties |= properties
+            run.tags = {k: v for k, v in run.tags.items() if k not in removed} | tags
+
+    @rule(run_id=run_ids, deleting=st.booleans())
+    def move_run(self, run_id: str, deleting: bool) -> None:
+        run = self.runs.get(run_id)
+        stage, time = ("deleted", self.now()) if deleting else ("active", None)
+
+        def move() -> None:
+            if deleting:
+                self.store.delete_run(run_id, self.clock)
+            else:
+                self.store.restore_run(run_id)
+
+        if self.agreed(NotFound if run is None else None, move) and run and run.stage != stage:
+            run.stage, run.deletion_time = stage, time
+
+    # Points
+
+    @rule(run_id=run_ids, logged=st.lists(points(), min_size=1, max_size=4), door=doors, singly=st.booleans())
+    def log(self, run_id: str, logged: list[Point], door: int, singly: bool) -> None:
+        run = self.runs.get(run_id)
+
+        def call() -> None:
+            if singly:
+                for point in logged:
+                    self.store.log(run_id, point.key, point.value, point.timestamp, point.step, door)
+            else:
+                self.store.log_points(run_id, logged, door)
+
+        if run is None:
+            error: type[Exception] | None = NotFound
+        else:
+            error = InvalidState if run.stage == "deleted" else None
+        if self.agreed(error, call) and run:
+            run.log(logged, door)
+
+    @precondition(lambda self: self.runs)
+    @rule(run_id=run_ids)
+    def read_series(self, run_id: str) -> None:
+        run = self.runs.get(run_id)
+        if run is None:
+            with pytest.raises(NotFound):
+                self.store.get_series(run_id)
+            return
+        assert {record.key for record in self.store.get_series(run_id)} == set(run.points)
+        for key, logged in run.points.items():
+            self.compare_series(run_id, key, logged)
+
+    def compare_series(self, run_id: str, key: str, logged: list[LoggedPoint]) -> None:
+        records = self.store.get_series(run_id, [key])
+        positions = sorted(position for record in records for position in record.positions.tolist())
+        assert len(set(positions)) == len(positions) == len(logged)
+        series, expected = native_series(records), native_of(logged)
+        assert series.steps.tolist() == [point.step for point in expected]
+        assert series.timestamps.tolist() == [point.timestamp for point in expected]
+        assert same_bits(series.values.tolist(), [point.value for point in expected])
+        history, shown = mlflow_history(records), history_of(logged)
+        columns = (history.timestamps.tolist(), history.steps.tolist(), history.values.tolist())
+        assert list(zip(*columns[:2], strict=True)) == [row[:2] for row in shown]
+        assert same_bits(columns[2], [row[2] for row in shown])
+
+    # Every read agrees
+
+    @invariant()
+    def runs_agree(self) -> None:
+        for run_id, run in self.runs.items():
+            record = self.store.get_run(run_id)
+            facts = (record.experiment_id, record.number, record.start_time, record.lifecycle_stage, record.status)
+            assert facts == (run.experiment_id, run.number, run.start_time, run.stage, run.status)
+            assert record.deletion_time == run.deletion_time
+            assert list(record.params.items()) == list(run.params.items())
+            assert list(record.tags.items()) == list(run.tags.items())
+            assert list(record.properties.items()) == list(run.properties.items())
+            self.compare_latest(record, run)
+
+    def compare_latest(self, record: RunRecord, run: ModelRun) -> None:
+        expected = {key: latest for key, own in run.points.items() if (latest := latest_of(own)) is not None}
+        assert set(record.latest) == set(expected)
+        for key, latest in record.latest.items():
+            assert latest[1:] == expected[key][1:]
+            assert same_bits([latest.value], [expected[key].value])
+        texts: dict[str, Value] = {key: found[0] for key, own in run.points.items() if (found := latest_text_of(own))}
+        assert same_bits([dict(record.latest_texts).get(key, 0) for key in texts], list(texts.values()))
+        assert set(record.latest_texts) == set(texts)
+
+    @invariant()
+    def experiments_agree(self) -> None:
+        for experiment_id, experiment in self.experiments.items():
+            record = self.store.get_experiment(experiment_id)
+            assert (record.name, record.lifecycle_stage) == (experiment.name, experiment.stage)
+            assert list(record.tags.items()) == list(experiment.tags.items())
+            assert self.store.find_experiment(experiment.name) == record
+
+    @rule(chosen=st.lists(experiment_ids, unique=True), view=st.sampled_from(("active", "deleted", "all")))
+    def search(self, chosen: list[str], view: Any) -> None:
+        found = self.store.search_runs(RunQuery(tuple(chosen), view=view)).items
+        expected = [
+            (-(run.start_time or 0), run_id)
+            for run_id, run in self.runs.items()
+            if run.experiment_id in chosen and view in ("all", run.stage)
+        ]
+        assert [record.id for record in found] == [run_id for _, run_id in sorted(expected)]
+
+    def now(self) -> int:
+        self.clock += 1
+        return self.clock
+
+    def agreed(
+        self, error: type[Exception] | tuple[type[Exception], ...] | None, call: Callable[[], object]
+    ) -> bool:
+        """Call; True if that was to work, and then it did; else it was to raise, and did."""
+        if not error:
+            call()
+            return True
+        with pytest.raises(error):
+            call()
+        return False
+
+
+def check_store(factory: StoreFactory, examples: int = 25, steps: int = 25) -> None:
+    """Run the state machine over stores of a place; a failure shows the shortest way to it.
+
+    Example:
+        def test_any_order_of_calls_agrees_with_plain_dicts():
+            check_store(new_store)
+    """
+
+    class Machine(TrackingMachine):
+        pass
+
+    Machine.factory = staticmethod(factory)
+    run_state_machine_as_test(
+        Machine, settings=settings(max_examples=examples, stateful_step_count=steps, deadline=None)
+    )
+
+
