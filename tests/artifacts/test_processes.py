@@ -98,7 +98,10 @@ def start(script: str, folder: Path, *arguments: str) -> subprocess.Popen[str]:
 def kill(process: subprocess.Popen[str]) -> str:
     """End a process without a chance to clean up; returns what it still said."""
     process.send_signal(signal.SIGKILL)
-    return process.communicate()[0]
+    assert process.stdout is not None
+    said = process.stdout.read()  # `communicate` would lose the lines that `readline` has buffered
+    process.communicate()
+    return said
 
 
 def pending_in(folder: Path) -> list[str]:
