@@ -208,6 +208,14 @@ def test_every_environment_variable_is_documented() -> None:
     assert [name for name in sorted(named) if f"`{name}`" not in REFERENCE] == []
 
 
+def test_the_documented_statuses_are_those_of_the_translation() -> None:
+    translate = (ROOT / "plugins" / "bridge_mlflow" / "translate.py").read_text(encoding="utf-8")
+    real = set(re.findall(r'"(\w+)": "([A-Z]+)"', translate))
+    text = (ROOT / "docs" / "mlflow.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([\w, ]+) \| (SCHEDULED|RUNNING|FINISHED|FAILED|KILLED) \|$", text, re.MULTILINE)
+    assert {(native, shown) for natives, shown in rows for native in natives.split(", ")} == real
+
+
 def test_links_between_documents_lead_somewhere() -> None:
     for document in DOCUMENTS:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text(encoding="utf-8")):
