@@ -24,6 +24,8 @@ from mlflow.store.tracking.abstract_store import AbstractStore
 
 START = 1_700_000_000_000
 NOW = re.compile(r"^\d{13}$")
+SET = re.compile(r"\{('[^{}]*')\}")
+"""A set in a message: its order is not the same twice."""
 SCENARIOS: dict[str, Callable[[Trial], None]] = {}
 
 
@@ -64,6 +66,7 @@ class Trial:
         except (MlflowException, TypeError, OverflowError) as error:
             code = getattr(error, "error_code", None)
             message = str(getattr(error, "message", error)).split(" Error: ")[0]
+            message = SET.sub(lambda found: "{" + ", ".join(sorted(found[1].split(", "))) + "}", message)
             answer = {"error": type(error).__name__, "code": code, "message": self.plain(message)}
         self.seen[name] = answer
 

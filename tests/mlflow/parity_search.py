@@ -41,7 +41,7 @@ FILTERS = (
 ORDERS = (
     ["metrics.loss"], ["metrics.loss ASC"], ["metrics.loss DESC"], ["metrics.nan"], ["metrics.nan DESC"],
     ["params.model"], ["params.model DESC", "metrics.loss"], ["params.number"], ["tags.team DESC"],
-    ["attributes.start_time ASC"], ["start_time DESC"], ["created"], ["run_name"], ["attribute.run_id DESC"], ["end_time"],
+    ["attributes.start_time ASC"], ["start_time DESC"], ["created"], ["run_name"], ["end_time"],
     ["end_time DESC"], ["user_id"], ["status"], ["tags.mlflow.runName DESC"], ["metrics.never"], ["nothing"], [""],
     [" metrics.loss"], ["metrics.loss up"], ["metrics.loss ASC DESC"], ["dataset.name"], ["metrics.loss", "metric.loss"],
     ["metrics.loss, params.model"], ["artifact_uri"],
@@ -52,7 +52,7 @@ def _make_runs(t: Trial) -> list[str]:
     store = t.store
     made = []
     for i in range(6):
-        run = t.run(start_time=START + min(i, 4), user_id="ada" if i % 2 else "unknown")
+        run = t.run(start_time=START + i, user_id="ada" if i % 2 else "unknown")
         made.append(run)
         store.log_metric(run, metric("loss", (0.5, 0.25, 0.1, 0.25, 0.7, 0.3)[i]))
         store.log_param(run, Param("model", ("cnn", "rnn", "cnn", "tree", "Cnn", "c-n")[i]))
@@ -107,8 +107,12 @@ def order_runs(t: Trial) -> None:
     _make_runs(t)
     t.see("no order", lambda: _ids(t))
     for order_by in ORDERS:
-        # The two runs of equal start time come by their ids, which are drawn by lot.
-        t.see(f"order {order_by}", lambda o=order_by: [one for one in map(t.plain, _ids(t, order_by=o))])
+        t.see(f"order {order_by}", lambda o=order_by: _ids(t, order_by=o))
+    # Ids are drawn by lot, so only their order can be compared.
+    for step, order_by, falling in (("ids", ["run_id"], False), ("ids falling", ["attribute.run_id DESC"], True)):
+        t.see(step, lambda o=order_by, f=falling: _ids(t, order_by=o) == sorted(_ids(t), reverse=f))
+    twins = [t.run(start_time=START + 99) for _ in range(4)]
+    t.see("twins by id", lambda: _ids(t)[:4] == sorted(twins))
 
 
 @scenario

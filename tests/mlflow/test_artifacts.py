@@ -1,0 +1,271 @@
+"""Both doors, MLflow's UI server and a plain HTTP client see the same files."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import mlflow.artifacts
+import pytest
+from bridge_mlflow.addresses import DESTINATION_VARIABLE, artifacts_uri, folder_of, split_artifact_uri, split_root
+from bridge_mlflow.artifact_repository import BridgeArtifactRepository
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+from bridge import Experiment, Run, Workspace
+from bridge.errors import InvalidValue, NotFound
+
+
+@pytest.fixture
+def ws(tmp_path: Path) -> Workspace:
+    return Workspace.create("demo", path=tmp_path / "a ws")
+
+
+@pytest.fixture
+def run(ws: Workspace) -> Run:
+    return Experiment(ws, "files").start_logging()
+
+
+@pytest.fixture
+def repository(ws: Workspace, run: Run) -> BridgeArtifactRepository:
+    uri = MlflowClient(ws.get_mlflow_tracking_uri()).get_run(run.id).info.artifact_uri
+    made = get_artifact_repository(uri)
+    assert isinstance(made, BridgeArtifactRepository)
+    return made
+
+
+def _write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def test_names_with_signs_and_blanks_and_path_objects(
+    repository: BridgeArtifactRepository, run: Run, tmp_path: Path
+) -> None:
+    file = _write(tmp_path / "epoch=0-val=0.7 ü.ckpt", "weights")
+    repository.log_artifact(file)
+    repository.log_artifact(str(file), "epoch=0/deep")
+    assert run.get_file_names() == ["epoch=0-val=0.7 ü.ckpt", "epoch=0/deep/epoch=0-val=0.7 ü.ckpt"]
+    target = tmp_path / "back"
+    target.mkdir()
+    local = repository.download_artifacts("epoch=0", str(target))
+    assert Path(local, "deep", file.name).read_text() == "weights"
+
+
+def test_a_folder_is_logged_whole_and_listed_exactly(
+    repository: BridgeArtifactRepository, run: Run, tmp_path: Path
+) -> None:
+    for name in ("b.txt", "a/one.txt", "a/two.txt", "ab.txt"):
+        _write(tmp_path / "source" / name, name)
+    repository.log_artifacts(tmp_path / "source", "top")
+    listed = [(one.path, one.is_dir, one.file_size) for one in repository.list_artifacts("top")]
+    assert listed == [("top/a", True, None), ("top/ab.txt", False, 6), ("top/b.txt", False, 5)]
+    assert [one.path for one in repository.list_artifacts("top/a/")] == ["top/a/one.txt", "top/a/two.txt"]
+    assert [one.path for one in repository.list_artifacts()] == ["top"]
+    assert repository.list_artifacts("top/b.txt") == []
+    assert repository.list_artifacts("nothing") == []
+
+
+def test_deleting_a_file_a_folder_and_everything(
+    repository: BridgeArtifactRepository, run: Run, tmp_path: Path
+) -> None:
+    for name in ("b.txt", "a/one.txt", "a/two.txt", "c/three.txt"):
+        _write(tmp_path / "source" / name, name)
+    repository.log_artifacts(tmp_path / "source")
+    repository.delete_artifacts("a/one.txt")
+    assert run.get_file_names() == ["a/two.txt", "b.txt", "c/three.txt"]
+    repository.delete_artifacts("a")
+    repository.delete_artifacts("nothing")
+    assert run.get_file_names() == ["b.txt", "c/three.txt"]
+    repository.delete_artifacts()
+    assert run.get_file_names() == []
+
+
+@pytest.mark.parametrize("path", ["../secret", "/etc/passwd", "a/../../secret", "a\x00b"])
+def test_a_path_that_leaves_the_root_is_refused_everywhere(
+    repository: BridgeArtifactRepository, run: Run, tmp_path: Path, path: str
+) -> None:
+    file = _write(tmp_path / "f.txt", "text")
+    for call in (
+        lambda: repository.log_artifact(file, path),
+        lambda: repository.list_artifacts(path),
+        lambda: repository._download_file(path, str(tmp_path / "out")),
+        lambda: repository.delete_artifacts(path),
+    ):
+        with pytest.raises(MlflowException):
+            call()
+    assert run.get_file_names() == []
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_file_cannot_be_downloaded(repository: BridgeArtifactRepository, tmp_path: Path) -> None:
+    with pytest.raises(MlflowException, match="No such artifact: 'never'") as raised:
+        repository._download_file("never", str(tmp_path / "out"))
+    assert raised.value.error_code == "RESOURCE_DOES_NOT_EXIST"
+    assert not (tmp_path / "out").exists()
+
+
+def test_both_doors_see_the_same_files_also_after_the_folder_was_moved(
+    ws: Workspace, run: Run, tmp_path: Path
+) -> None:
+    client = MlflowClient(ws.get_mlflow_tracking_uri())
+    run.upload_file("native/a.txt", _write(tmp_path / "a.txt", "from the native door"))
+    client.log_artifact(run.id, str(_write(tmp_path / "b.txt", "from mlflow")), "mlflow")
+    run.complete()
+    _assert_both(ws, run.id, tmp_path / "before")
+    moved = tmp_path / "elsewhere" / "moved"
+    moved.parent.mkdir()
+    shutil.move(ws.path, moved)
+    _assert_both(Workspace.open(moved), run.id, tmp_path / "after")
+
+
+def _assert_both(ws: Workspace, run_id: str, folder: Path) -> None:
+    folder.mkdir()
+    client = MlflowClient(ws.get_mlflow_tracking_uri())
+    native = ws.get_run(run_id)
+    assert native.get_file_names() == ["mlflow/b.txt", "native/a.txt"]
+    assert [one.path for one in client.list_artifacts(run_id)] == ["mlflow", "native"]
+    uri = f"{client.get_run(run_id).info.artifact_uri}/native/a.txt"
+    # By its URI, for MLflow's cache of repositories knows a run by its id alone, wherever it lies.
+    assert Path(mlflow.artifacts.download_artifacts(uri, dst_path=str(folder))).read_text() == "from the native door"
+    native.download_file("mlflow/b.txt", folder / "b.txt")
+    assert (folder / "b.txt").read_text() == "from mlflow"
+
+
+def test_an_experiment_with_a_place_of_its_own_keeps_it(ws: Workspace, tmp_path: Path) -> None:
+    client = MlflowClient(ws.get_mlflow_tracking_uri())
+    experiment = client.create_experiment("elsewhere", artifact_location=f"file://{tmp_path}/place")
+    made = client.create_run(experiment)
+    client.log_text(made.info.run_id, "hello", "note.txt")
+    assert (tmp_path / "place" / made.info.run_id / "artifacts" / "note.txt").read_text() == "hello"
+    assert [one.path for one in client.list_artifacts(made.info.run_id)] == ["note.txt"]
+
+
+def test_both_spellings_of_a_uri_are_read(ws: Workspace) -> None:
+    folder = str(ws.path)
+    quoted = ws.get_mlflow_tracking_uri().removeprefix("bridge://")
+    for uri in (f"bridge://{quoted}", f"bridge:{quoted}", f"bridge://{quoted}/", f"BRIDGE://{quoted}"):
+        assert folder_of(uri) == folder
+        assert split_artifact_uri(uri.rstrip("/") + "/artifacts/1/r/artifacts/x") == (folder, "1/r/artifacts/x")
+    assert split_artifact_uri(f"bridge://{quoted}") == (folder, "")
+
+
+def test_an_uploaded_file_cannot_pose_as_a_workspace(ws: Workspace, run: Run) -> None:
+    run.upload_file("artifacts/workspace.db", _write(ws.path.parent / "w", ""))
+    uri = f"{ws.get_mlflow_tracking_uri()}/artifacts/1/{run.id}/artifacts/artifacts/artifacts/x"
+    assert split_artifact_uri(uri) == (str(ws.path), f"1/{run.id}/artifacts/artifacts/artifacts/x")
+
+
+@pytest.mark.parametrize("uri", ["s3://a/b", "bridge:a/b", "bridge://host/a", "bridge:///a?b"])
+def test_other_uris_are_refused(uri: str) -> None:
+    with pytest.raises(InvalidValue):
+        folder_of(uri)
+
+
+def test_a_uri_in_no_workspace_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(NotFound):
+        split_artifact_uri(f"bridge://{tmp_path}/artifacts/1")
+
+
+def test_a_root_ends_at_the_first_folder_of_artifacts_below_an_experiment() -> None:
+    assert split_root("1/r/artifacts/a/artifacts/b") == ("1/r/artifacts", "a/artifacts/b")
+    assert split_root("1/models/m-1/artifacts/MLmodel") == ("1/models/m-1/artifacts", "MLmodel")
+    assert split_root("1/r/artifacts") == ("1/r/artifacts", "")
+    assert split_root("a.txt") == ("", "a.txt")
+
+
+def test_runs_name_the_server_only_where_it_passes_artifacts_into_the_same_workspace(
+    ws: Workspace, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = MlflowClient(ws.get_mlflow_tracking_uri())
+    uri = f"{ws.get_mlflow_tracking_uri()}/artifacts"
+    for destination, expected in {
+        uri: f"mlflow-artifacts:/1/{run.id}/artifacts",
+        f"{uri}/1": f"bridge:{uri.removeprefix('bridge://')}/1/{run.id}/artifacts",
+        "bridge:///nowhere/artifacts": f"bridge:{uri.removeprefix('bridge://')}/1/{run.id}/artifacts",
+        "./mlartifacts": f"bridge:{uri.removeprefix('bridge://')}/1/{run.id}/artifacts",
+    }.items():
+        monkeypatch.setenv(DESTINATION_VARIABLE, destination)
+        assert client.get_run(run.id).info.artifact_uri == expected
+    assert artifacts_uri(str(ws.path)) == uri
+
+
+@contextmanager
+def _server(ws: Workspace, *arguments: str) -> Iterator[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", ws.get_mlflow_tracking_uri()]
+    command += ["--workers", "1", "--host", "127.0.0.1", "--port", str(port), *arguments]
+    log = ws.path.parent / "server.log"
+    with log.open("wb") as output:
+        server = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
+    try:
+        url = f"http://127.0.0.1:{port}"
+        _wait_for(f"{url}/health", server, log)
+        yield url
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(20)
+
+
+def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    end = time.monotonic() + 120
+    while True:
+        try:
+            urllib.request.urlopen(url, timeout=5).close()
+            return
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            assert server.poll() is None and time.monotonic() < end, log.read_text()
+            time.sleep(0.2)
+
+
+@pytest.mark.processes
+def test_a_plain_http_client_of_a_server_that_passes_artifacts_on(ws: Workspace, run: Run, tmp_path: Path) -> None:
+    run.upload_file("native/a b=1.txt", _write(tmp_path / "a.txt", "from the native door"))
+    with _server(ws, "--artifacts-destination", f"{ws.get_mlflow_tracking_uri()}/artifacts") as url:
+        client = MlflowClient(url)
+        seen = client.get_run(run.id)
+        assert seen.info.artifact_uri == f"mlflow-artifacts:/1/{run.id}/artifacts"
+        assert [one.path for one in client.list_artifacts(run.id)] == ["native"]
+        listed = client.list_artifacts(run.id, "native")
+        assert [(one.path, one.file_size) for one in listed] == [("native/a b=1.txt", 20)]
+        local = client.download_artifacts(run.id, "native/a b=1.txt", str(tmp_path))
+        assert Path(local).read_text() == "from the native door"
+        made = client.create_run(run.experiment.id, run_name="over http")
+        client.log_text(made.info.run_id, "hello", "deep/note.txt")
+        client.log_metric(made.info.run_id, "m", 1.0)
+        native = ws.get_run(made.info.run_id)
+        assert native.get_file_names() == ["deep/note.txt"]
+        assert native.get_metrics() == {"m": 1.0}
+        native.download_file("deep/note.txt", tmp_path / "note.txt")
+        assert (tmp_path / "note.txt").read_text() == "hello"
+
+
+@pytest.mark.processes
+def test_the_server_of_mlflow_ui_lists_and_shows_what_was_logged_natively(
+    ws: Workspace, run: Run, tmp_path: Path
+) -> None:
+    run.upload_file("native/a.txt", _write(tmp_path / "a.txt", "from the native door"))
+    with _server(ws) as url:
+        listed = _get(f"{url}/ajax-api/2.0/mlflow/artifacts/list?run_id={run.id}&path=native")
+        assert '"path": "native/a.txt"' in listed
+        shown = _get(f"{url}/get-artifact?run_id={run.id}&path=native%2Fa.txt")
+        assert shown == "from the native door"
+
+
+def _get(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=60) as answer:
+        return answer.read().decode()
