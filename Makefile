@@ -1,7 +1,7 @@
 # Everything runs in .venv, which the first target that needs it makes; PYTHON chooses the Python it is made with.
 PYTHON ?= python3
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
 FAST := not (browser or postgres or processes or slow)
 export MLFLOW_DISABLE_TELEMETRY ?= true
 
