@@ -192,7 +192,7 @@ class Companion:
         for key in ("last_update_time", "experiment_id"):
             order = (Ordering("attribute", key, ascending=False),)
             page = self._opened.tracking.search_experiments(ExperimentQuery(order=order, view="all", max_results=1))
-            found += [(record.id, record.name, record.last_update_time) for record in page.items]
+            found += [(one.id, one.name, one.lifecycle_stage, one.last_update_time) for one in page.items]
         return tuple(found)
 
     def _mirror_run(self, database: MlflowDatabase, run: RunRecord) -> None:
