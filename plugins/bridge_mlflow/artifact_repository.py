@@ -7,8 +7,6 @@ import posixpath
 from collections.abc import Iterator
 from pathlib import Path
 
-from bridge_mlflow.addresses import split_artifact_uri, split_root
-from bridge_mlflow.translate import invalid_path_error, missing_artifact_error, translated
 from mlflow.entities import FileInfo
 from mlflow.store.artifact.artifact_repo import ArtifactRepository, verify_artifact_path
 
@@ -16,6 +14,8 @@ from bridge.errors import InvalidValue, NotFound
 from bridge.records.artifact import check_artifact_path
 from bridge.store.artifacts import ArtifactStore
 from bridge.store.open import open_store
+from bridge_mlflow.addresses import split_artifact_uri, split_root
+from bridge_mlflow.translate import invalid_path_error, missing_artifact_error, translated
 
 
 class BridgeArtifactRepository(ArtifactRepository):

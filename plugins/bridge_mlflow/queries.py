@@ -1,4 +1,4 @@
-"""MLflow's searches as ours: its words for attributes and statuses, its checks and its sentences when one is refused."""
+"""MLflow's searches as ours: its words for attributes and statuses, and its sentences when one is refused."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from bridge_mlflow.translate import ATTRIBUTE_OF_TAG, MLFLOW_STATUS, VIEWS, experiment_id_of, invalid
 from mlflow.store.tracking import SEARCH_MAX_RESULTS_THRESHOLD
 from mlflow.utils.search_utils import SearchExperimentsUtils, SearchUtils
 
@@ -20,6 +19,7 @@ from bridge.records.search_grammar import (
     parse_run_order,
 )
 from bridge.records.search_match import COMPARE
+from bridge_mlflow.translate import ATTRIBUTE_OF_TAG, MLFLOW_STATUS, VIEWS, experiment_id_of, invalid
 
 
 def run_query(
@@ -81,7 +81,8 @@ def _with_our_words(clause: Comparison) -> Comparison:
     if clause.entity == "tag" and clause.key in ATTRIBUTE_OF_TAG:
         return replace(clause, entity="attribute", key=ATTRIBUTE_OF_TAG[clause.key])
     if clause.entity == "attribute" and clause.key == "status":
-        native = tuple(status for status, word in MLFLOW_STATUS.items() if COMPARE[clause.comparator](word, clause.operand))
+        matches = COMPARE[clause.comparator]
+        native = tuple(status for status, word in MLFLOW_STATUS.items() if matches(word, clause.operand))
         return Comparison("attribute", "status", "IN", native)
     return clause
 

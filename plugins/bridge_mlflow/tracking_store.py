@@ -3,36 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
-from bridge_mlflow import history, queries
-from bridge_mlflow.addresses import artifacts_uri, folder_of
-from bridge_mlflow.companion import FORWARDED_READS, FORWARDED_WRITES, Companion, forwarding
-from bridge_mlflow.translate import (
-    changed_param_error,
-    experiment_entity,
-    experiment_id_of,
-    experiment_location,
-    invalid,
-    missing_tag_error,
-    mlflow_error,
-    name_taken_error,
-    native_dataset_inputs,
-    native_status,
-    new_run,
-    removed_tag,
-    run_entity,
-    run_info,
-    tag_changes,
-    translated,
-)
 from mlflow.entities import (
     DatasetInput,
     Experiment,
     ExperimentTag,
+    LoggedModel,
     LoggedModelInput,
     LoggedModelOutput,
     Metric,
@@ -61,9 +42,32 @@ from bridge.records.experiment import ExperimentRecord
 from bridge.records.run import ModelOutput, RunChanges, RunRecord, new_run_id
 from bridge.records.series import MLFLOW, Point, Series
 from bridge.store.open import Opened, open_store
+from bridge_mlflow import history, queries
+from bridge_mlflow.addresses import artifacts_uri, folder_of
+from bridge_mlflow.companion import FORWARDED_READS, FORWARDED_WRITES, Companion, forwarding
+from bridge_mlflow.translate import (
+    changed_param_error,
+    experiment_entity,
+    experiment_id_of,
+    experiment_location,
+    invalid,
+    missing_tag_error,
+    mlflow_error,
+    name_taken_error,
+    native_dataset_inputs,
+    native_status,
+    new_run,
+    removed_tag,
+    run_entity,
+    run_info,
+    tag_changes,
+    translated,
+)
 
 MOST_CHECKED_KEYS = 10_000
 MOST_DATASET_SUMMARIES = 1000
+NAME_FILTER = re.compile(r"name = '[^']*'")
+"""Source: MLflow 3.17.2, `RunsArtifactRepository._get_logged_model_artifact_repo`."""
 
 
 class BridgeTrackingStore(AbstractStore):
@@ -75,7 +79,7 @@ class BridgeTrackingStore(AbstractStore):
     """
 
     def __init__(self, store_uri: str) -> None:
-        super().__init__()
+        AbstractStore.__init__(self)
         self.opened = _open(store_uri)
         self.tracking = self.opened.tracking
         self.companion = Companion.of(self.opened)
@@ -351,7 +355,7 @@ class BridgeTrackingStore(AbstractStore):
     def log_batch_async(
         self, run_id: str, metrics: Sequence[Metric], params: Sequence[Param], tags: Sequence[RunTag]
     ) -> RunOperations:
-        """Log at once, so that an asynchronous caller loses nothing if the process dies; a failure waits in the answer."""
+        """Log at once, so that nothing is lost if the process dies; a failure waits in the answer."""
         done: Future[None] = Future()
         try:
             self.log_batch(run_id, metrics, params, tags)
@@ -372,7 +376,9 @@ class BridgeTrackingStore(AbstractStore):
         return PagedList(_metrics(metric_key, history.take(found, slice(start, stop))), token)
 
     @translated
-    def get_metric_history_bulk(self, run_ids: Iterable[str], metric_key: str, max_results: int) -> list[MetricWithRunId]:
+    def get_metric_history_bulk(
+        self, run_ids: Iterable[str], metric_key: str, max_results: int
+    ) -> list[MetricWithRunId]:
         points: list[MetricWithRunId] = []
         for run_id in sorted(set(run_ids)):
             wanted = slice(0, max_results - len(points))
@@ -399,6 +405,20 @@ class BridgeTrackingStore(AbstractStore):
     ) -> list[MetricWithRunId]:
         listed = history.at_steps(history.by_step(self._history(run_id, metric_key)), steps)
         return _metrics_of(run_id, metric_key, history.take(listed, slice(0, max_results)))
+
+    # Logged models are the companion's, but for the one question that every look into a folder of artifacts asks
+
+    @translated
+    def search_logged_models(
+        self, experiment_ids: list[str], filter_string: str | None = None, *args: Any, **kwargs: Any
+    ) -> PagedList[LoggedModel]:
+        if not self.companion.exists and NAME_FILTER.fullmatch(filter_string or ""):
+            # MLflow's own store takes seconds to be made, and would find nothing.
+            return PagedList([], None)
+        answer: PagedList[LoggedModel] = self.companion.call(
+            "search_logged_models", experiment_ids, filter_string, *args, **kwargs
+        )
+        return answer
 
     # Our own
 
@@ -430,7 +450,8 @@ class BridgeTrackingStore(AbstractStore):
 
 
 for _name in FORWARDED_READS | FORWARDED_WRITES:
-    setattr(BridgeTrackingStore, _name, forwarding(_name))
+    if _name not in vars(BridgeTrackingStore):
+        setattr(BridgeTrackingStore, _name, forwarding(_name))
 
 
 def _open(store_uri: str) -> Opened:
@@ -441,12 +462,12 @@ def _open(store_uri: str) -> Opened:
 
 
 def _artifact_uri(location: str, run_id: str) -> str:
-    return append_to_uri_path(location, run_id, "artifacts")
+    return str(append_to_uri_path(location, run_id, "artifacts"))
 
 
 def _point(metric: Metric, path: str) -> Point:
     """A metric that MLflow's checks let pass, as a point: whatever is a number there becomes a float here."""
-    step = metric.step
+    step: Any = metric.step
     if isinstance(step, float) and not step.is_integer():
         said = f"metric '{metric.key}' (value={metric.value}). Step must be a valid long (64-bit integer)."
         where = validation.append_to_json_path(path, "step")

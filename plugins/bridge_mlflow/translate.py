@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar, cast
 
 from mlflow.entities import (
     Dataset,
@@ -194,7 +194,8 @@ def experiment_entity(record: ExperimentRecord, artifacts: str) -> Experiment:
         name=record.name,
         artifact_location=experiment_location(record, artifacts),
         lifecycle_stage=record.lifecycle_stage,
-        tags=[ExperimentTag(key, value) for key, value in record.tags.items()],
+        # MLflow's own store keeps and gives None as well, whatever the annotation says.
+        tags=[ExperimentTag(key, cast(str, value)) for key, value in record.tags.items()],
         creation_time=record.creation_time,
         last_update_time=record.last_update_time,
     )
@@ -235,7 +236,7 @@ def run_data(record: RunRecord) -> RunData:
     return RunData(
         [Metric(key, shown(point.value), point.timestamp, point.step) for key, point in record.latest.items()],
         [Param(key, value) for key, value in record.params.items()],
-        [RunTag(key, value) for key, value in shown_tags(record).items()],
+        [RunTag(key, cast(str, value)) for key, value in shown_tags(record).items()],  # None too, as above
     )
 
 

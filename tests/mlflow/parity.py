@@ -183,8 +183,7 @@ def search_experiments(t: Trial) -> None:
     t.see("deleted", lambda: names(view_type=ViewType.DELETED_ONLY, filter_string="name LIKE 'find%'"))
     t.see("all", lambda: names(view_type=ViewType.ALL, filter_string="name LIKE 'find%'", order_by=["name"]))
     for count in (0, 50_001, None, 1):
-        find = "name LIKE 'find a%'"
-        t.see(f"at most {count}", lambda n=count: t.store.search_experiments(max_results=n, filter_string=find).token)
+        t.see(f"at most {count}", lambda n=count: store.search_experiments(1, n, "name LIKE 'find a%'").token)
 
 
 @scenario
@@ -391,9 +390,7 @@ def history(t: Trial) -> None:
             )
     t.see(
         "from steps",
-        lambda: [
-            one.to_dict() for one in store.get_metric_history_bulk_interval_from_steps(run, "m", [0, 2], 8)
-        ],
+        lambda: [one.to_dict() for one in store.get_metric_history_bulk_interval_from_steps(run, "m", [0, 2], 8)],
     )
 
 
@@ -406,9 +403,7 @@ def sampling(t: Trial) -> None:
     for key, most in (("ten", 9), ("ten", 5), ("ten", 3), ("ten", 1), ("ten", 10), ("m", 7), ("m", 33), ("m", 0)):
         t.see(
             f"{key} {most}",
-            lambda k=key, n=most: [
-                one.step for one in store.get_metric_history_bulk_interval([run], k, n, None, None)
-            ],
+            lambda k=key, n=most: [one.step for one in store.get_metric_history_bulk_interval([run], k, n, None, None)],
         )
 
 

@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 from mlflow.entities import Dataset, DatasetInput, InputTag, Param, RunTag, ViewType
-
 from parity import START, Trial, metric, scenario
 
 FILTERS = (
@@ -14,12 +13,14 @@ FILTERS = (
     "metrics.loss < 0.3", "metrics.loss <= 0.25", "metric.loss != 0.5", "metrics.loss = 0.25", "metrics.`loss` > .1",
     "metrics.nan != 0", "metrics.nan = 0", "metrics.nan < 1", "metrics.big > 1e308", "metrics.big = 1e400",
     "metrics.never != 1", "metrics.\"dash-key\" = 1", "metrics.dash-key = 1", "metrics.a.b > 0", "metrics.loss = 'x'",
-    "metrics.loss LIKE 'x'", "metrics.loss IS NULL", "metrics.loss = -1.5e-3", "metrics.loss = +1", "metrics.loss = 1_0",
+    "metrics.loss LIKE 'x'", "metrics.loss IS NULL", "metrics.loss = -1.5e-3", "metrics.loss = +1",
+    "metrics.loss = 1_0",
     "params.model = 'cnn'", "param.model != 'cnn'", "parameters.model LIKE 'c%'", "params.model ILIKE 'C_N'",
     "params.model = \"cnn\"", "params.model = cnn", "params.model = 5", "params.model > 'a'", "params.only IS NULL",
     "params.only IS NOT NULL", "params.model IN ('cnn')", "params.percent LIKE '100%'", "params.percent LIKE '100\\%'",
     "params.model LIKE 'CNN'", "params.lines LIKE 'a%b'", "params.lines LIKE 'a_b'", "params.quote = 'it''s'",
-    "tags.team = 'vision'", "tags.team LIKE 'vis%' and params.model = 'cnn'", "tag.team IS NULL", "tags.team IS NOT NULL",
+    "tags.team = 'vision'", "tags.team LIKE 'vis%' and params.model = 'cnn'", "tag.team IS NULL",
+    "tags.team IS NOT NULL",
     "tags.team != 'vision'", "tags.mlflow.runName = 'run 2'", "tags.`mlflow.runName` LIKE 'run%'",
     "tags.mlflow.note.content = 'noted'", "tags.mlflow.note.content IS NULL", "tags.mlflow.parentRunId IS NOT NULL",
     "tags.mlflow.user = 'ada'",
@@ -43,8 +44,8 @@ ORDERS = (
     ["params.model"], ["params.model DESC", "metrics.loss"], ["params.number"], ["tags.team DESC"],
     ["attributes.start_time ASC"], ["start_time DESC"], ["created"], ["run_name"], ["end_time"],
     ["end_time DESC"], ["user_id"], ["status"], ["tags.mlflow.runName DESC"], ["metrics.never"], ["nothing"], [""],
-    [" metrics.loss"], ["metrics.loss up"], ["metrics.loss ASC DESC"], ["dataset.name"], ["metrics.loss", "metric.loss"],
-    ["metrics.loss, params.model"], ["artifact_uri"],
+    [" metrics.loss"], ["metrics.loss up"], ["metrics.loss ASC DESC"], ["dataset.name"],
+    ["metrics.loss", "metric.loss"], ["metrics.loss, params.model"], ["artifact_uri"],
 )  # fmt: skip
 
 

@@ -17,14 +17,14 @@ from pathlib import Path
 
 import mlflow.artifacts
 import pytest
-from bridge_mlflow.addresses import DESTINATION_VARIABLE, artifacts_uri, folder_of, split_artifact_uri, split_root
-from bridge_mlflow.artifact_repository import BridgeArtifactRepository
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from bridge import Experiment, Run, Workspace
 from bridge.errors import InvalidValue, NotFound
+from bridge_mlflow.addresses import DESTINATION_VARIABLE, artifacts_uri, folder_of, split_artifact_uri, split_root
+from bridge_mlflow.artifact_repository import BridgeArtifactRepository
 
 
 @pytest.fixture
@@ -117,9 +117,7 @@ def test_a_missing_file_cannot_be_downloaded(repository: BridgeArtifactRepositor
     assert not (tmp_path / "out").exists()
 
 
-def test_both_doors_see_the_same_files_also_after_the_folder_was_moved(
-    ws: Workspace, run: Run, tmp_path: Path
-) -> None:
+def test_both_doors_see_the_same_files_also_after_the_folder_was_moved(ws: Workspace, run: Run, tmp_path: Path) -> None:
     client = MlflowClient(ws.get_mlflow_tracking_uri())
     run.upload_file("native/a.txt", _write(tmp_path / "a.txt", "from the native door"))
     client.log_artifact(run.id, str(_write(tmp_path / "b.txt", "from mlflow")), "mlflow")

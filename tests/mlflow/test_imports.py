@@ -6,8 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import bridge_mlflow
 import pytest
+
+import bridge_mlflow
 
 MODULES = sorted(path.stem for path in Path(bridge_mlflow.__file__).parent.glob("*.py") if path.stem != "__init__")
 

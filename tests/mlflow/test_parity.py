@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 
-import pytest
-from mlflow.store.tracking.abstract_store import AbstractStore
-
 import parity_search  # noqa: F401
+import pytest
+import tomllib
+from mlflow.store.tracking.abstract_store import AbstractStore
 from parity import SCENARIOS, Trial
 
 DEVIATIONS = tomllib.loads((Path(__file__).parent / "deviations.toml").read_text())
@@ -16,8 +15,9 @@ DEVIATIONS = tomllib.loads((Path(__file__).parent / "deviations.toml").read_text
 
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory: pytest.TempPathFactory, make_workspace) -> tuple[AbstractStore, AbstractStore]:
-    from bridge_mlflow.tracking_store import BridgeTrackingStore
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    from bridge_mlflow.tracking_store import BridgeTrackingStore
 
     folder = tmp_path_factory.mktemp("parity")
     theirs = SqlAlchemyStore(f"sqlite:///{folder}/mlflow.db", f"{folder}/artifacts")

@@ -1,4 +1,4 @@
-"""What MLflow's clients rely on beyond single answers: every method is there, both doors agree, asynchrony loses nothing."""
+"""What MLflow's clients rely on beyond single answers: no method is missing, both doors agree, nothing is lost."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.tracking.abstract_store import AbstractStore
 
 from bridge import Experiment, Workspace
+from bridge.records.run import RunChanges
 from bridge_mlflow.companion import FORWARDED_READS, FORWARDED_WRITES
 from bridge_mlflow.tracking_store import BridgeTrackingStore
 from bridge_mlflow.translate import MLFLOW_STATUS, NATIVE_STATUS, VIEWS
@@ -47,6 +48,17 @@ def test_every_forwarded_method_is_there_and_forwarded_once() -> None:
 @pytest.mark.parametrize("name", ["delete_tag", "get_metric_history_bulk", "_search_datasets", "record_logged_model"])
 def test_methods_that_mlflow_calls_beside_the_abstract_ones_are_there(name: str) -> None:
     assert name in vars(BridgeTrackingStore)
+
+
+def test_looking_into_a_folder_of_artifacts_makes_no_store_of_mlflow(tmp_path: Path) -> None:
+    ws = Workspace.create("demo", path=tmp_path / "ws")
+    run = Experiment(ws, "both").start_logging()
+    client = MlflowClient(ws.get_mlflow_tracking_uri())
+    client.log_text(run.id, "hello", "folder/note.txt")
+    assert [one.path for one in client.list_artifacts(run.id, "folder")] == ["folder/note.txt"]
+    store = BridgeTrackingStore(ws.get_mlflow_tracking_uri())
+    assert store.companion._temporary is None
+    assert not store.companion.exists
 
 
 def test_every_status_goes_to_mlflow_and_every_status_of_mlflow_comes_back() -> None:
@@ -111,8 +123,6 @@ def test_a_finer_native_status_survives_a_client_that_says_the_same_again(tmp_pa
     ws = Workspace.create("demo", path=tmp_path / "ws")
     run = Experiment(ws, "both").start_logging()
     store = BridgeTrackingStore(ws.get_mlflow_tracking_uri())
-    from bridge.records.run import RunChanges
-
     store.tracking.update_run(run.id, RunChanges(status="Finalizing"))
     MlflowClient(ws.get_mlflow_tracking_uri()).update_run(run.id, name="renamed")
     assert run.get_status() == "Finalizing"
