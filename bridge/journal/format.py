@@ -28,6 +28,7 @@ from __future__ import annotations
 import os
 import struct
 import time
+from functools import cache
 from typing import NamedTuple
 from zlib import crc32
 
@@ -88,13 +89,14 @@ def host_digest() -> bytes:
     return crc32(os.uname().nodename.encode()).to_bytes(4, "little")
 
 
-def read_boot_id() -> bytes:
-    """Sixteen bytes that name this boot of this host."""
+@cache
+def boot_id() -> str:
+    """32 hex digits that name this boot of this host."""
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-            return bytes.fromhex(file.read().strip().replace("-", ""))
+            return file.read().strip().replace("-", "")
     except OSError:
-        return host_digest() * 4
+        return host_digest().hex() * 4
 
 
 def new_journal_id() -> str:
@@ -110,7 +112,7 @@ def encode_header(journal_id: str) -> bytes:
         HEADER_SIZE,
         0,
         bytes.fromhex(journal_id),
-        read_boot_id(),
+        bytes.fromhex(boot_id()),
         read_boot_time(),
         time.time_ns(),
         os.getpid(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +21,6 @@ from bridge.journal.format import (
     TEXT,
     TEXT_SIZE,
     TYPE_DEFINITION,
-    TYPE_END,
     TYPE_NUMBER,
     TYPE_TEXT,
     VERSION,
@@ -36,7 +36,9 @@ if TYPE_CHECKING:
     import numpy
 
 READ_BYTES = 8 << 20
-"""How much of a journal is parsed at once."""
+"""How much of a journal is parsed at once where only its definitions are wanted."""
+
+SEALED_NUMBER = struct.Struct(f"<I{NUMBER.size}s")
 
 
 @dataclass(slots=True)
@@ -45,25 +47,39 @@ class Stretch:
 
     `rows` is a structured array, one entry a point in the order logged, with the fields of `row_type`; of a text
     point `value` is the index of its value in `texts`.
-    `damages` are (offset, bytes, what) of places that were passed over.
-    `closed` says that a closing record was read; `torn` that what follows `end` is no whole record.
+    `row_ends` (int64) are the byte offsets at which the points end.
+    `damages` are (offset, what) of places that were passed over.
+    `torn` says that what follows `end` is no whole record.
     """
 
     start: int
     end: int
     rows: numpy.ndarray[Any, Any]
+    row_ends: numpy.ndarray[Any, Any]
     texts: list[str | bool | None]
-    damages: list[tuple[int, int, str]]
-    closed: bool
+    damages: list[tuple[int, str]]
     torn: bool
+
+    def cut(self, until: int) -> None:
+        """Leave points with a later record time, and all that follows the first of them."""
+        late = self.rows["time"] > until
+        if not late.any():
+            return
+        count = int(late.argmax())
+        self.end = int(self.row_ends[count - 1]) if count else self.start
+        self.rows, self.row_ends = self.rows[:count], self.row_ends[:count]
+        self.damages = [damage for damage in self.damages if damage[0] < self.end]
+        self.torn = False
 
 
 @dataclass(slots=True)
 class _Parsed:
+    """What is gathered while records are taken: points as the bytes of number points, and where they end."""
+
     pieces: list[bytes | memoryview] = field(default_factory=list)
+    ends: list[range] = field(default_factory=list)
     texts: list[str | bool | None] = field(default_factory=list)
-    damages: list[tuple[int, int, str]] = field(default_factory=list)
-    closed: bool = False
+    damages: list[tuple[int, str]] = field(default_factory=list)
     torn: bool = False
 
 
@@ -79,7 +95,7 @@ def row_type() -> numpy.dtype[Any]:
 class JournalReader:
     """One journal, read from where its reader is asked to begin.
 
-    `definitions` maps each series number seen so far to its series; `damages` is for who reads to note what it found.
+    `definitions` maps each series number seen so far to its series.
     Not for several threads at once.
 
     Raises:
@@ -90,7 +106,6 @@ class JournalReader:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.definitions: dict[int, Definition] = {}
-        self.damages: list[str] = []
         self._defined_to = HEADER_SIZE
         with path.open("rb") as file:
             found = decode_header(file.read(HEADER_SIZE))
@@ -100,118 +115,96 @@ class JournalReader:
         boot_now, wall_now = read_boot_time(), time.time_ns()
         self.header = found[1] if found else Header(path.stem, "", boot_now, wall_now, 0)
 
-    def read(self, start: int, limit: int, until: int | None = None) -> Stretch:
-        """The points between two byte offsets, up to about 8 MB of them.
+    def read(self, start: int, limit: int) -> Stretch:
+        """The points between two byte offsets.
 
         Args:
             start: a byte offset at which an earlier stretch ended, or 0.
-            limit: the size of the journal as its reader saw it; nothing beyond is read.
-            until: points with a later record time are left, with all that follows.
+            limit: nothing beyond is read.
         """
-        start = max(start, HEADER_SIZE)
         if start > self._defined_to:
             self._catch_up(start)
-        most = READ_BYTES
-        while True:
-            data = self._bytes(start, min(limit, start + most))
-            whole = len(data) < most or start + len(data) >= limit
-            stretch = self._stretch(data, start, whole, until)
-            if stretch.end > start or whole or len(stretch.rows):
-                return stretch
-            most *= 2  # damage fills the window
+        return self._stretch(max(start, HEADER_SIZE), limit)
 
     def _catch_up(self, start: int) -> None:
         """Learn the definitions that stand before a reader's start."""
         at = self._defined_to
         while at < start:
-            data = self._bytes(at, min(start, at + READ_BYTES))
-            stretch = self._stretch(data, at, whole=at + len(data) >= start, until=None)
-            if stretch.end == at:
-                break
-            at = stretch.end
+            end = self._stretch(at, min(start, at + READ_BYTES)).end
+            at = end if end > at else start
         self._defined_to = start
 
-    def _bytes(self, start: int, end: int) -> bytes:
-        with self.path.open("rb") as file:
-            file.seek(start)
-            return file.read(max(0, end - start))
-
-    def _stretch(self, data: bytes, start: int, whole: bool, until: int | None) -> Stretch:
+    def _stretch(self, start: int, limit: int) -> Stretch:
         import numpy
 
+        with self.path.open("rb") as file:
+            file.seek(start)
+            data = file.read(max(0, limit - start))
         parsed = _Parsed()
-        end = start + self._parse(data, start, parsed, whole, until)
+        end = start + self._parse(data, start, parsed)
         rows = numpy.frombuffer(b"".join(parsed.pieces), dtype=row_type())
+        ends = numpy.concatenate(
+            [numpy.empty(0, numpy.int64), *(numpy.arange(part.start, part.stop, part.step) for part in parsed.ends)]
+        )
         if len(rows):
             known = numpy.isin(rows["series"], numpy.fromiter(self.definitions, dtype="<u4"))
             if not known.all():
-                lost = int((~known).sum())
-                parsed.damages.append((start, 0, f"{lost} points whose series is not defined"))
-                rows = rows[known]
+                parsed.damages.append((start, f"the series of {int((~known).sum())} points"))
+                rows, ends = rows[known], ends[known]
         self._defined_to = max(self._defined_to, end)
-        return Stretch(start, end, rows, parsed.texts, parsed.damages, parsed.closed, parsed.torn)
+        return Stretch(start, end, rows, ends, parsed.texts, parsed.damages, parsed.torn)
 
-    def _parse(self, data: bytes, base: int, parsed: _Parsed, whole: bool, until: int | None) -> int:
+    def _parse(self, data: bytes, base: int, parsed: _Parsed) -> int:
         """Take the records of `data` into `parsed`; returns how many bytes were taken."""
         view, at = memoryview(data), 0
         while at < len(data):
-            taken, stop = self._numbers(view, at, parsed, until)
-            at += taken
-            if stop or at >= len(data):
+            at += self._numbers(view, at, base, parsed)
+            if at >= len(data):
                 break
             size = _record_size(view, at)
-            if size == 0:
-                following = _next_record(view, at + 1)
-                if following is None:
-                    parsed.torn = whole
-                    break
-                parsed.damages.append((base + at, following - at, f"{following - at} bytes"))
-                at = following
+            if size:
+                self._take(view[at : at + size], base + at + size, parsed)
+                at += size
                 continue
-            if not self._take(view[at : at + size], parsed, until):
+            following = _next_record(view, at + 1)
+            if following is None:
+                parsed.torn = True
                 break
-            at += size
+            parsed.damages.append((base + at, f"{following - at} bytes"))
+            at = following
         return at
 
-    def _numbers(self, view: memoryview, at: int, parsed: _Parsed, until: int | None) -> tuple[int, bool]:
-        """Take the number points that stand one after the other; returns their bytes, and whether to stop."""
+    def _numbers(self, view: memoryview, at: int, base: int, parsed: _Parsed) -> int:
+        """Take the number points that stand one after the other; returns their bytes."""
         import numpy
 
         most = (len(view) - at) // NUMBER_SIZE
         if most == 0 or view[at + 8] != TYPE_NUMBER:
-            return 0, False
+            return 0
         rows = numpy.frombuffer(view, dtype=row_type(), count=most, offset=at)
         other = (rows["type"] != TYPE_NUMBER) | (rows["size"] != NUMBER_SIZE)
         count = int(other.argmax()) if other.any() else most
-        stop = False
-        if until is not None:
-            late = rows["time"][:count] > until
-            if late.any():
-                count, stop = int(late.argmax()), True
-        starts = range(at, at + count * NUMBER_SIZE, NUMBER_SIZE)
-        sums = numpy.array([crc32(view[o + 4 : o + NUMBER_SIZE]) for o in starts], dtype="<u4")
-        wrong = sums != rows["crc"][:count]
-        if wrong.any():
-            count, stop = int(wrong.argmax()), False
+        records = SEALED_NUMBER.iter_unpack(view[at : at + count * NUMBER_SIZE])
+        intact = [crc32(body) == checksum for checksum, body in records]
+        if not all(intact):
+            count = intact.index(False)
         if count:
-            parsed.pieces.append(view[at : at + count * NUMBER_SIZE])
-        return count * NUMBER_SIZE, stop
+            end = at + count * NUMBER_SIZE
+            parsed.pieces.append(view[at:end])
+            parsed.ends.append(range(base + at + NUMBER_SIZE, base + end + 1, NUMBER_SIZE))
+        return count * NUMBER_SIZE
 
-    def _take(self, record: memoryview, parsed: _Parsed, until: int | None) -> bool:
-        """Take one record that is no number; False if it is too late, and reading stops before it."""
+    def _take(self, record: memoryview, end: int, parsed: _Parsed) -> None:
+        """Take one record that is no number; `end` is where it ends in the journal."""
         size, kind, flags, _, series = HEAD.unpack_from(record, 4)
         if kind == TYPE_TEXT:
             time_ns, timestamp, step = TEXT.unpack_from(record, 4)[5:]
-            if until is not None and time_ns > until:
-                return False
             row = NUMBER.pack(size, kind, flags, 0, series, time_ns, timestamp, step, len(parsed.texts))
             parsed.pieces.append(bytes(4) + row)
+            parsed.ends.append(range(end, end + 1))
             parsed.texts.append(decode_text(flags, bytes(record[TEXT_SIZE:])))
         elif kind == TYPE_DEFINITION:
             self.definitions[series] = decode_definition(bytes(record[HEAD_SIZE:]))
-        elif kind == TYPE_END:
-            parsed.closed = True
-        return True
 
 
 def _record_size(view: memoryview, at: int) -> int:

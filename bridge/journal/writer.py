@@ -101,7 +101,7 @@ class JournalWriter:
         """Append a number point of a series that was written before; False if it was not, or cannot be."""
         with self._lock:
             number = self._fast.get((run_id, key))
-            if number is None:
+            if number is None or self._size > JOURNAL_BYTES:
                 return False
             body = NUMBER.pack(NUMBER_SIZE, TYPE_NUMBER, flags, 0, number, _boot_time(CLOCK), timestamp, step, value)
             try:

@@ -6,11 +6,11 @@ import logging
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bridge.errors import InvalidState, NotAllowed, SchemaMismatch, StoreUnavailable
 from bridge.journal.folder import JournalFolder
-from bridge.journal.format import DOOR_SHIFT, HAS_STEP, HEADER_SIZE, IMPRECISE, IS_INT, read_boot_id, read_boot_time
+from bridge.journal.format import DOOR_SHIFT, HAS_STEP, HEADER_SIZE, IMPRECISE, IS_INT, boot_id, read_boot_time
 from bridge.records.series import imprecise_warning
 from bridge.store.tracking import Slice, TrackingStore
 
@@ -19,14 +19,23 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("bridge")
 
-FOLD_BYTES = 32 << 20
-"""How much of the journals one transaction stores."""
+FOLD_BYTES, LEAST_BYTES = 8 << 20, 1 << 20
+"""How much of all journals, and at least of each, one transaction stores."""
 
 SWEEP_SECONDS = 5.0
 """How often journals that have not grown are looked at too: their writers may be gone."""
 
 TRIES = 5
 """How often a fold is cut anew when somebody else has stored meanwhile."""
+
+
+class _Cut(NamedTuple):
+    """A stretch of a journal, from the byte offset where the store is; `clock` makes its times comparable."""
+
+    reader: JournalReader
+    start: int
+    stretch: Stretch
+    clock: int
 
 
 class Drain:
@@ -50,6 +59,8 @@ class Drain:
         self._readers: dict[str, JournalReader] = {}
         self._passed_over: set[str] = set()
         self._clocks: dict[str, int] = {}
+        self._found: dict[str, list[str]] = {}
+        self._damaged: set[str] = set()
         self._sweep_at = time.monotonic() + SWEEP_SECONDS
         self._said_unfolded = False
         self.unfolded_bytes = 0
@@ -90,13 +101,20 @@ class Drain:
             self._lock.release()
 
     def _fold_to(self, sizes: dict[str, int], until: int, wait: bool) -> None:
+        """Store journals up to the sizes seen; one that does not wait makes way after each transaction."""
+        todo = {journal_id: size for journal_id, size in sizes.items() if self._seen.get(journal_id) != size}
+        left = dict(todo)
         try:
-            with self._folder.folding(wait) as mine:
-                if mine:
-                    todo = {j: size for j, size in sizes.items() if self._seen.get(j) != size}
-                    self._store(todo, until)
-                    for journal_id in todo:
-                        self._finish(journal_id)
+            while left:
+                with self._folder.folding(wait) as mine:
+                    if not mine:
+                        return
+                    self._store_some(left, until)
+                    while left and wait:
+                        self._store_some(left, until)
+                    if not left:
+                        for journal_id in todo:
+                            self._finish(journal_id)
         except PermissionError as error:
             if isinstance(error, NotAllowed):
                 raise
@@ -106,53 +124,102 @@ class Drain:
                 raise
             raise StoreUnavailable(str(self._folder.path), error.strerror or str(error)) from error
 
-    def _store(self, todo: dict[str, int], until: int | None) -> None:
-        """Store journals up to the sizes seen, as many to a transaction as fit."""
-        left, tries = dict(todo), 0
-        while left:
-            ends = self._inner.get_receipts(list(left))
-            slices, total = [], 0
-            for journal_id, size in list(left.items()):
-                if total >= FOLD_BYTES:
-                    break
-                piece = self._cut(journal_id, ends.get(journal_id, 0), size, until)
-                if piece is None:
-                    self._seen[journal_id] = size
-                    del left[journal_id]
-                elif piece.end <= ends.get(journal_id, 0):
-                    del left[journal_id]  # what is left of it was logged after this read began
-                else:
-                    slices.append(piece)
-                    total += piece.end - piece.start
-            if not slices:
-                continue
+    def _store_some(self, left: dict[str, int], until: int | None) -> None:
+        """Store the oldest part of what is left, in one transaction; what is done leaves `left`."""
+        for _ in range(TRIES):
+            self._found = {}
+            pieces = self._cut_together(left, until)
+            if not pieces:
+                return
             try:
-                self._inner.append(slices)
-                tries = 0
-            except InvalidState:
-                tries += 1
-                if tries == TRIES:
-                    raise
+                self._inner.append(pieces)
+            except InvalidState as error:  # somebody else has stored meanwhile: cut anew
+                mismatch = error
+                continue
+            for journal_id, sentences in self._found.items():
+                for sentence in sentences:
+                    self._damaged.add(journal_id)
+                    logger.warning("%s", sentence)
+            return
+        raise mismatch
 
-    def _cut(self, journal_id: str, start: int, size: int, until: int | None) -> Slice | None:
-        """The next slice of a journal; None if the store has all of it, or it cannot be read."""
-        if start >= size:
-            return None
+    def _cut_together(self, left: dict[str, int], until: int | None) -> list[Slice]:
+        """Slices of all journals that end at one moment, so that no later transaction brings an earlier point."""
+        ends = self._inner.get_receipts(list(left))
+        share = max(LEAST_BYTES, FOLD_BYTES // len(left))
+        cuts: list[_Cut] = []
+        horizon: int | None = None
+        for journal_id, size in list(left.items()):
+            start = ends.get(journal_id, 0)
+            cut = self._cut(journal_id, start, size, share, until)
+            if cut is None or cut.stretch.end <= start:  # all is stored, or what is left came after this read began
+                if cut is None:
+                    self._seen[journal_id] = size
+                del left[journal_id]
+                continue
+            cuts.append(cut)
+            if cut.stretch.end < size and len(cut.stretch.rows):
+                last = int(cut.stretch.rows["time"][-1]) + cut.clock
+                horizon = last if horizon is None else min(horizon, last)
+        for cut in cuts:
+            if horizon is not None:
+                cut.stretch.cut(horizon - cut.clock)
+        return [self._slice(cut) for cut in cuts if cut.stretch.end > cut.start]
+
+    def _cut(self, journal_id: str, start: int, size: int, share: int, until: int | None) -> _Cut | None:
+        """The next stretch of a journal, of about `share` bytes; None if nothing more can be read of it."""
         reader = self._reader(journal_id)
-        if reader is None:
+        if start >= size or reader is None:
             return None
-        same_clock = reader.header.boot_id in ("", read_boot_id().hex())
         try:
-            stretch = reader.read(start, size, until if same_clock else None)
+            stretch = reader.read(start, min(size, start + share))
+            while stretch.torn and stretch.end <= start and start + share < size:  # damage fills the share
+                share *= 2
+                stretch = reader.read(start, min(size, start + share))
         except FileNotFoundError:
             return None
-        if start == 0 and reader.header_damaged:
-            stretch.damages.insert(0, (0, HEADER_SIZE, "its header"))
-        if stretch.end <= start and (stretch.torn or size <= HEADER_SIZE):
+        if stretch.end <= start and stretch.torn:
             return None
+        if start == 0 and reader.header_damaged:
+            stretch.damages.insert(0, (0, "its header"))
+        if until is not None and reader.header.boot_id in ("", boot_id()):
+            stretch.cut(until)
         # One distance between the two clocks for all journals of one boot: the wall clock may have been set since.
         distance = reader.header.wall_time - reader.header.boot_time
-        return _slice(reader, start, stretch, self._clocks.setdefault(reader.header.boot_id, distance))
+        return _Cut(reader, start, stretch, self._clocks.setdefault(reader.header.boot_id, distance))
+
+    def _slice(self, cut: _Cut) -> Slice:
+        """A stretch as the store takes it."""
+        reader, stretch = cut.reader, cut.stretch
+        rows, flags = stretch.rows, stretch.rows["flags"]
+        found = [
+            f"Journal {reader.path} is damaged at offset {offset}: {what} cannot be read and are passed over."
+            for offset, what in stretch.damages
+        ]
+        self._found[reader.path.stem] = found
+        runs = {definition.run_id for definition in reader.definitions.values()}
+        warnings = [(run_id, sentence) for sentence in found for run_id in sorted(runs)]
+        imprecise = (flags & IMPRECISE) != 0
+        if imprecise.any():
+            for number in sorted(set(rows["series"][imprecise].tolist())):
+                definition = reader.definitions[number]
+                warnings.append((definition.run_id, imprecise_warning(definition.key)))
+        return Slice(
+            journal_id=reader.path.stem,
+            start=cut.start,
+            end=stretch.end,
+            definitions=dict(reader.definitions),
+            series=rows["series"],
+            times=rows["time"] + cut.clock,
+            timestamps=rows["timestamp"],
+            steps=rows["step"],
+            has_step=(flags & HAS_STEP) != 0,
+            values=rows["value"],
+            ints=(flags & IS_INT) != 0,
+            doors=(flags >> DOOR_SHIFT) & 3,
+            texts=stretch.texts,
+            warnings=tuple(warnings),
+        )
 
     def _reader(self, journal_id: str) -> JournalReader | None:
         from bridge.journal.reader import JournalReader
@@ -179,7 +246,9 @@ class Drain:
             if not finished:
                 return
             size = self._folder.path_of(journal_id).stat().st_size
-            self._store({journal_id: size}, None)
+            left = {journal_id: size}
+            while left:
+                self._store_some(left, None)
             stored = self._inner.get_receipts([journal_id]).get(journal_id, 0)
             self._settle(journal_id, size, stored)
         self._seen.pop(journal_id, None)
@@ -187,8 +256,7 @@ class Drain:
 
     def _settle(self, journal_id: str, size: int, stored: int) -> None:
         path = self._folder.path_of(journal_id)
-        reader = self._readers.get(journal_id)
-        if size == 0 or (reader is not None and reader.damages):
+        if size == 0 or journal_id in self._damaged:
             if size == 0:
                 logger.warning("Journal %s is empty (offset 0): nothing can be read from it.", path)
             self._folder.set_aside(journal_id)
@@ -213,35 +281,3 @@ class Drain:
                 self.unfolded_bytes,
                 self._folder.path,
             )
-
-
-def _slice(reader: JournalReader, start: int, stretch: Stretch, clock_distance: int) -> Slice:
-    """A stretch as the store takes it; what is damaged is said here, once."""
-    rows, flags = stretch.rows, stretch.rows["flags"]
-    warnings = []
-    for offset, _, what in stretch.damages:
-        sentence = f"Journal {reader.path} is damaged at offset {offset}: {what} cannot be read and are passed over."
-        logger.warning("%s", sentence)
-        reader.damages.append(sentence)
-        warnings += [(run_id, sentence) for run_id in {d.run_id for d in reader.definitions.values()}]
-    imprecise = (flags & IMPRECISE) != 0
-    if imprecise.any():
-        for number in sorted(set(rows["series"][imprecise].tolist())):
-            definition = reader.definitions[number]
-            warnings.append((definition.run_id, imprecise_warning(definition.key)))
-    return Slice(
-        journal_id=reader.path.stem,
-        start=start,
-        end=stretch.end,
-        definitions=dict(reader.definitions),
-        series=rows["series"],
-        times=rows["time"] + clock_distance,
-        timestamps=rows["timestamp"],
-        steps=rows["step"],
-        has_step=(flags & HAS_STEP) != 0,
-        values=rows["value"],
-        ints=(flags & IS_INT) != 0,
-        doors=(flags >> DOOR_SHIFT) & 3,
-        texts=stretch.texts,
-        warnings=tuple(warnings),
-    )

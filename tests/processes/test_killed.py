@@ -1,0 +1,92 @@
+"""`kill -9` loses no point that a log call returned from, and a killed fold stores each point exactly once."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+
+import pytest
+
+from bridge import Experiment, Run, Workspace
+
+pytestmark = pytest.mark.processes
+
+LOGGED_AT_MOST = 1_000_000
+
+
+def log_natively(workspace: Workspace, run_id: str) -> Callable[[int], None]:
+    run = Run.get(Workspace.open(workspace.path), run_id)
+    return lambda number: run.log("point", number)
+
+
+def log_through_mlflow(workspace: Workspace, run_id: str) -> Callable[[int], None]:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(workspace.get_mlflow_tracking_uri())
+    return lambda number: client.log_metric(run_id, "point", number, step=number)
+
+
+@pytest.mark.parametrize("door", [log_natively, log_through_mlflow])
+def test_no_acknowledged_point_is_lost_when_the_writer_is_killed(fork, tmp_path, scale, door):
+    """What the killed process said it had logged is there, in order, with at most one more."""
+    door(Workspace.create("warm", path=tmp_path / "warm"), _new_run(tmp_path / "warm"))(0)  # imports, once
+    chance = random.Random(4)
+    for attempt in range(100 * scale):
+        workspace = Workspace.create("work", path=tmp_path / str(attempt % 10), exist_ok=True)
+        run_id = _new_run(workspace.path)
+
+        def write(say, workspace=workspace, run_id=run_id):
+            log = door(workspace, run_id)
+            for number in range(LOGGED_AT_MOST):
+                log(number)
+                say(str(number))
+
+        child = fork(write)
+        child.line()
+        time.sleep(chance.random() * 0.03)
+        child.kill()
+        acknowledged = 1 + len(child.rest())
+        assert child.wait() == -9
+        logged = Run.get(workspace, run_id).get_series("point").values.tolist()
+
+        assert logged == list(range(len(logged)))
+        assert acknowledged <= len(logged) <= acknowledged + 1
+        child.close()
+
+
+def test_a_killed_fold_stores_each_point_exactly_once(fork, tmp_path, scale):
+    """A folding process is killed at a random moment, again and again; the log is whole all the same."""
+    chance = random.Random(5)
+    workspace = Workspace.create("work", path=tmp_path / "work")
+    run = Experiment(workspace, "folds").start_logging()
+    logged = 0
+    for _ in range(100 * scale):
+        for _ in range(chance.randrange(1, 400)):
+            run.log("point", logged)
+            logged += 1
+
+        def fold(say):
+            other = Run.get(Workspace.open(workspace.path), run.id)
+            say("begun")
+            while True:
+                other.log("beside", 1.0)
+                other.get_metrics("point")
+
+        child = fork(fold)
+        child.line()
+        time.sleep(chance.random() * 0.02)
+        child.kill()
+        assert child.wait() == -9
+        child.close()
+
+    assert run.get_series("point").values.tolist() == list(range(logged))
+    steps = run.get_series("beside").steps.tolist() if "beside" in run.get_metrics() else []
+    assert steps == list(range(len(steps)))
+    run.complete()
+
+
+def _new_run(folder) -> str:
+    run = Experiment(Workspace.open(folder), "killed").start_logging()
+    run.complete()
+    return run.id

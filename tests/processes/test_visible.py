@@ -1,0 +1,108 @@
+"""A point is visible to a reader in another process when the call that logged it has returned."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from bridge import Experiment, Run, Workspace
+
+pytestmark = pytest.mark.processes
+
+WRITERS = 8
+QUESTIONS = 50
+HANGS_SECONDS = 120.0
+
+
+@pytest.mark.parametrize("through", ["native", "mlflow"])
+def test_another_process_reads_what_was_just_logged(fork, workspace, run, through):
+    """The child says each number after it has logged it, and then it must be there, at both doors."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(workspace.get_mlflow_tracking_uri())
+
+    def write(say):
+        own = Run.get(Workspace.open(workspace.path), run.id)
+        own_client = MlflowClient(workspace.get_mlflow_tracking_uri())
+        for number in range(QUESTIONS):
+            if through == "native":
+                own.log("point", number)
+            else:
+                own_client.log_metric(run.id, "point", number, step=number)
+            say(str(number))
+            time.sleep(0.005)
+
+    child = fork(write)
+    for _ in range(QUESTIONS):
+        number = int(child.line())
+
+        assert run.get_series("point").values[number] == number
+        assert client.get_metric_history(run.id, "point")[number].value == number
+        assert client.get_run(run.id).data.metrics["point"] >= number
+    assert child.wait() == 0
+
+
+def test_a_read_ends_and_is_right_while_eight_processes_log_without_pause(fork, workspace, run):
+    """A fast writer cannot hold a read, and what was logged before it is in the answer."""
+
+    def storm(say):
+        own = Run.get(Workspace.open(workspace.path), run.id)
+        say("begun")
+        while True:
+            own.log("storm", 1.0)
+
+    storms = [fork(storm) for _ in range(WRITERS)]
+    for child in storms:
+        assert child.line() == "begun"
+
+    def write(say):
+        own = Run.get(Workspace.open(workspace.path), run.id)
+        for number in range(2):
+            own.log("point", number)
+            say(str(number))
+
+    child = fork(write)
+    for _ in range(2):
+        number = int(child.line())
+        begun = time.monotonic()
+
+        assert run.get_series("point").values[number] == number
+        assert time.monotonic() - begun < HANGS_SECONDS
+    assert child.wait() == 0
+
+
+def test_what_one_process_answers_to_another_comes_after_the_question(fork, workspace, run):
+    """Two processes log under one key in turns, and every read has the turns in order."""
+
+    def answer(say):
+        own = Run.get(Workspace.open(workspace.path), run.id)
+        for number in range(100):
+            while True:
+                logged = own.get_metrics("turns").get("turns", [])
+                if isinstance(logged, list) and len(logged) == 2 * number + 1 or (number == 0 and logged == 0):
+                    break
+            own.log("turns", 2 * number + 1)
+        say("done")
+
+    child = fork(answer)
+    for number in range(100):
+        run.log("turns", 2 * number)
+        while not (isinstance(logged := run.get_metrics("turns")["turns"], list) and len(logged) == 2 * number + 2):
+            assert logged == 2 * number or logged == list(range(2 * number + 1))
+    assert child.line() == "done"
+    assert run.get_metrics("turns")["turns"] == list(range(200))
+
+
+def test_an_experiment_and_its_runs_are_visible_at_once(fork, workspace):
+    def make(say):
+        run = Experiment(Workspace.open(workspace.path), "elsewhere").start_logging(display_name="there")
+        say(run.id)
+        run.complete()
+        say("completed")
+
+    child = fork(make)
+    run = workspace.get_run(child.line())
+    assert run.display_name == "there"
+    assert child.line() == "completed"
+    assert run.status == "Completed"
