@@ -1,0 +1,591 @@
+"""A filter means one thing: the grammar's sentences, and SQL that answers what the records answer."""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+import struct
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import bridge.store.sql
+from bridge.errors import InvalidValue
+from bridge.records.experiment import ExperimentRecord
+from bridge.records.run import Dataset, DatasetInput, RunRecord
+from bridge.records.search import Comparison, ExperimentQuery, Ordering, RunQuery
+from bridge.records.search_grammar import (
+    parse_experiment_filter,
+    parse_experiment_order,
+    parse_run_filter,
+    parse_run_order,
+)
+from bridge.records.search_match import DATASET_CONTEXT, select_experiments, select_runs
+from bridge.records.series import BIG, Latest
+from bridge.store.sql.search import search_experiment_ids, search_run_keys
+
+SCHEMA = (Path(bridge.store.sql.__file__).parent / "migrations" / "0001.sql").read_text()
+
+# The grammar
+
+ACCEPTED = {
+    "metrics.loss < 0.3 and params.model = 'cnn'": [
+        Comparison("metric", "loss", "<", 0.3),
+        Comparison("param", "model", "=", "cnn"),
+    ],
+    "metric.a=1": [Comparison("metric", "a", "=", 1.0)],
+    "metrics.a = 1. AND metrics.a = .5 AND metrics.a > -1.5e-3": [
+        Comparison("metric", "a", "=", 1.0),
+        Comparison("metric", "a", "=", 0.5),
+        Comparison("metric", "a", ">", -0.0015),
+    ],
+    "metrics.a < 1e400": [Comparison("metric", "a", "<", math.inf)],
+    "metrics.`val/loss` > 1": [Comparison("metric", "val/loss", ">", 1.0)],
+    'metrics."val loss" > 1': [Comparison("metric", "val loss", ">", 1.0)],
+    "metrics.'val loss' > 1": [Comparison("metric", "val loss", ">", 1.0)],
+    "`metrics`.a.b != 2": [Comparison("metric", "a.b", "!=", 2.0)],
+    "parameter.x LIKE 'vis%'": [Comparison("param", "x", "LIKE", "vis%")],
+    'tags.x ilike "a\'b"': [Comparison("tag", "x", "ILIKE", "a'b")],
+    "params.x = 'it''s'": [Comparison("param", "x", "=", "it''s")],
+    r"params.x = 'a\b'": [Comparison("param", "x", "=", r"a\b")],
+    "tags.`mlflow.parentRunId` is not null": [Comparison("tag", "mlflow.parentRunId", "IS NOT NULL")],
+    "params.x IS NULL params.y IS NULL": [Comparison("param", "x", "IS NULL"), Comparison("param", "y", "IS NULL")],
+    "run_id IN ('a', \"b\",)": [Comparison("attribute", "run_id", "IN", ("a", "b"))],
+    "attribute.run_id not in('a')": [Comparison("attribute", "run_id", "NOT IN", ("a",))],
+    "`Run name` = 'x' and run.run_name = 'x'": [Comparison("attribute", "display_name", "=", "x")] * 2,
+    "user_id = 'x' AND status != 'FINISHED'": [
+        Comparison("attribute", "user", "=", "x"),
+        Comparison("attribute", "status", "!=", "FINISHED"),
+    ],
+    "created > 1 and attr.Created >= 1.5 and end_time <= 9007199254740993": [
+        Comparison("attribute", "start_time", ">", 1),
+        Comparison("attribute", "start_time", ">=", 1.5),
+        Comparison("attribute", "end_time", "<=", 9007199254740993),
+    ],
+    "dataset.name IN ('a') datasets.context LIKE 'tr%'": [
+        Comparison("dataset", "name", "IN", ("a",)),
+        Comparison("dataset", "context", "LIKE", "tr%"),
+    ],
+    " AND metrics.a = 1 and and metrics.b = 2 AND": [
+        Comparison("metric", "a", "=", 1.0),
+        Comparison("metric", "b", "=", 2.0),
+    ],
+    "metrics.a = 1 metrics.b = 2": [Comparison("metric", "a", "=", 1.0), Comparison("metric", "b", "=", 2.0)],
+    "": [],
+}
+
+REFUSED = {
+    "run_id = 'a' OR run_id = 'b'": "Invalid clause(s) in filter string: 'OR'",
+    "metrics.a BETWEEN 1 AND 2": "Invalid clause(s) in filter string: 'metrics.a', 'BETWEEN', '1', '2'",
+    "NOT metrics.a = 1": "Invalid clause(s) in filter string: 'NOT'",
+    "(metrics.a = 1)": "Invalid clause(s) in filter string: '(metrics.a = 1)'",
+    "metrics.a = 1;": "Invalid clause(s) in filter string: ';'",
+    "metrics.a = 1 -- more": "Invalid clause(s) in filter string: '-- more'",
+    "metrics.a =": "Invalid clause(s) in filter string: 'metrics.a', '='",
+    "metrics.a": "Invalid clause(s) in filter string: 'metrics.a'",
+    "params.x = 'a' params.y IS NULL": "Invalid clause(s) in filter string: 'params.y', 'IS', 'NULL'",
+    "   ": "Invalid filter '   '. Could not be parsed.",
+    "metrics.a = 1; metrics.b = 2": "Search filter contained multiple expression 'metrics.a = 1; metrics.b = 2'. "
+    "Provide AND-ed expression list.",
+    "metrics.val-loss = 1": "Invalid comparison clause. Expected 'Identifier' found 'metrics.val-loss'",
+    "'run_id' = 'x'": "Invalid comparison clause. Expected 'Identifier' found ''run_id''",
+    "foo.a = 'x'": "Invalid entity type 'foo'. Valid values are ['metric', 'parameter', 'tag', 'attribute', 'dataset']",
+    "Metrics.a = 1": "Invalid entity type 'Metrics'. "
+    "Valid values are ['metric', 'parameter', 'tag', 'attribute', 'dataset']",
+    "metrics.a = 'x'": "Expected numeric value type for metric. Found 'x'",
+    "metrics.a = NaN": "Expected numeric value type for metric. Found NaN",
+    "metrics.a = 1_0": "Expected numeric value type for metric. Found 1_0",
+    "metrics.a IN ('x')": "Expected numeric value type for metric. Found ('x')",
+    "start_time = '1'": "Expected numeric value type for numeric attribute: start_time. Found '1'",
+    "params.a = 1": "Expected a quoted string value for parameter (e.g. 'my-value'). Got value 1",
+    "tags.a = 1": "Expected a quoted string value for tag (e.g. 'my-value'). Got value 1",
+    "params.a IN ('x')": "Expected a quoted string value for parameter (e.g. 'my-value'). Got value ('x')",
+    "params.a = foo": "Parameter value is either not quoted or unidentified quote types used for string value foo. "
+    "Use either single or double quotes.",
+    "status = 1": "Expected a quoted string value for attributes. Got value 1",
+    "dataset.name = 1": "Expected a quoted string value for dataset attributes. Got value 1",
+    "status IN ('x')": "Only ['run_id'] attributes support comparison with a list of quoted string values.",
+    "run_id IN ()": "While parsing a list in the query, expected a non-empty list of string values, but got empty list",
+    "run_id IN (1)": "While parsing a list in the query, expected string value, punctuation, or whitespace, "
+    "but got different type in list: (1)",
+    r"run_id IN ('a\n')": "While parsing a list in the query, expected a non-empty list of string values, "
+    "but got ill-formed list.",
+    "run_id = ('x')": "Invalid comparator '=' for a list of values: use IN or NOT IN",
+    "metrics.a IS NULL": "IS NULL / IS NOT NULL is only supported for tags and params, not for 'metric' 'a'",
+    "end_time IS NULL": "IS NULL / IS NOT NULL is only supported for tags and params, not for 'attribute' 'end_time'",
+    "metrics.a LIKE 1": "Invalid comparator 'LIKE' not one of '{'=', '!=', '<', '<=', '>', '>='}",
+    "params.a > 'x'": "Invalid comparator '>' not one of '{'=', '!=', 'LIKE', 'ILIKE', 'IS NULL', 'IS NOT NULL'}'",
+    "tags.a == 'x'": "Invalid comparator '==' not one of '{'=', '!=', 'LIKE', 'ILIKE', 'IS NULL', 'IS NOT NULL'}",
+    "status not like 'x'": "Invalid comparator 'NOT LIKE' not one of '{'=', '!=', 'LIKE', 'ILIKE', 'IN', 'NOT IN'}'",
+    "artifact_uri = 's3://b'": "artifact_uri cannot be searched by: a run's artifacts are found from its id, "
+    "wherever the workspace is",
+}
+
+EXPERIMENTS_ACCEPTED = {
+    "name LIKE 'a%' AND attribute.name != 'b'": [
+        Comparison("attribute", "name", "LIKE", "a%"),
+        Comparison("attribute", "name", "!=", "b"),
+    ],
+    "experiment_id IN ('1', ' 02 ') and experiment_id != '٣'": [
+        Comparison("attribute", "experiment_id", "IN", ("1", "2")),
+        Comparison("attribute", "experiment_id", "!=", "3"),
+    ],
+    "last_update_time < 5": [Comparison("attribute", "last_update_time", "<", 5)],
+    "tags.`mlflow.experiment.isGateway` IS NULL": [Comparison("tag", "mlflow.experiment.isGateway", "IS NULL")],
+}
+
+EXPERIMENTS_REFUSED = {
+    "params.a = 'x'": "Invalid entity type 'params'. Valid entity types are ('attribute', 'tag', 'tags')",
+    "attributes.name = 'x'": "Invalid entity type 'attributes'. Valid entity types are ('attribute', 'tag', 'tags')",
+    "name = 'x' OR name = 'y'": "Invalid clause(s) in filter string: OR",
+    "name like 'x'": "Invalid comparator 'like' not one of '{'=', '!=', 'LIKE', 'ILIKE', 'IN', 'NOT IN'}'",
+    "name IN ('x')": "Only ['experiment_id'] attributes support comparison with a list of quoted string values.",
+    "experiment_id = 1": "Expected a quoted string value for attributes. Got value 1",
+    "experiment_id LIKE '1'": "Invalid comparator for experiment_id: LIKE",
+    "experiment_id = 'abc'": "Invalid experiment ID 'abc'. Experiment ID must be a valid integer.",
+    "creation_time = 1.5": "Invalid value for numeric attribute 'creation_time': '1.5'",
+    "creation_time = '1'": "Expected numeric value type for numeric attribute: creation_time. Found '1'",
+    "tags.a > 'x'": "Invalid comparator for tag: >",
+    "name IS NULL": "IS NULL / IS NOT NULL is only supported for tags, not for attribute 'name'",
+}
+
+ORDERS = {
+    "metrics.loss": Ordering("metric", "loss"),
+    "metrics.`val loss` desc": Ordering("metric", "val loss", False),
+    "params.a  ASC": Ordering("param", "a"),
+    "attribute.Created DESC": Ordering("attribute", "start_time", False),
+    "run_name": Ordering("attribute", "display_name"),
+}
+
+ORDERS_REFUSED = {
+    " metrics.loss": "Invalid order_by clause ' metrics.loss'. Could not be parsed.",
+    "": "Invalid order_by clause ''. Could not be parsed.",
+    "metrics.a, metrics.b": "Invalid order_by clause 'metrics.a, metrics.b'. Could not be parsed.",
+    "metrics.a DESC foo": "Invalid order_by clause 'metrics.a DESC foo'. Could not be parsed.",
+    "metrics.a foo": "Invalid ordering key in order_by clause 'metrics.a foo'.",
+    "dataset.name": "Invalid identifier type 'dataset'",
+}
+
+
+@pytest.mark.parametrize("text", ACCEPTED)
+def test_a_filter_of_runs_is_understood(text: str) -> None:
+    assert list(parse_run_filter(text)) == ACCEPTED[text]
+
+
+@pytest.mark.parametrize("text", EXPERIMENTS_ACCEPTED)
+def test_a_filter_of_experiments_is_understood(text: str) -> None:
+    assert list(parse_experiment_filter(text)) == EXPERIMENTS_ACCEPTED[text]
+
+
+def assert_refused(parse: Callable[[Any], object], text: Any, sentence: str) -> None:
+    with pytest.raises(InvalidValue) as refusal:
+        parse(text)
+    assert refusal.value.rule == sentence
+
+
+@pytest.mark.parametrize("text", REFUSED)
+def test_a_wrong_filter_of_runs_is_refused_in_mlflows_words(text: str) -> None:
+    assert_refused(parse_run_filter, text, REFUSED[text])
+
+
+@pytest.mark.parametrize("text", EXPERIMENTS_REFUSED)
+def test_a_wrong_filter_of_experiments_is_refused_in_mlflows_words(text: str) -> None:
+    assert_refused(parse_experiment_filter, text, EXPERIMENTS_REFUSED[text])
+
+
+@pytest.mark.parametrize("clause", ORDERS)
+def test_an_order_is_understood(clause: str) -> None:
+    assert parse_run_order([clause]) == (ORDERS[clause],)
+
+
+@pytest.mark.parametrize("clause", ORDERS_REFUSED)
+def test_a_wrong_order_is_refused_in_mlflows_words(clause: str) -> None:
+    assert_refused(parse_run_order, [clause], ORDERS_REFUSED[clause])
+
+
+def test_runs_are_ordered_by_a_field_once_and_experiments_by_attributes() -> None:
+    twice = ["created", "start_time DESC"]
+    assert_refused(parse_run_order, twice, f"`order_by` contains duplicate fields: {twice}")
+    assert_refused(parse_experiment_order, ["tags.a"], "Invalid order_by entity: tag")
+    assert parse_experiment_order(["name", "name DESC"]) == (
+        Ordering("attribute", "name"),
+        Ordering("attribute", "name", False),
+    )
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Comparison("metric", "a", "LIKE", "x"),
+        lambda: Comparison("metric", "a", "<", "x"),
+        lambda: Comparison("param", "a", "<", "x"),
+        lambda: Comparison("param", "a", "=", 1),
+        lambda: Comparison("param", "a", "IN", "x"),
+        lambda: Comparison("tag", "a", "IS NULL", "x"),
+        lambda: Comparison("tag", "a", "LIKE", "x" * 12_001),
+        lambda: Comparison("tag", "\ud800", "=", "x"),
+        lambda: Comparison("tag", "a", "=", "\ud800"),
+        lambda: Comparison("dataset", "source", "=", "x"),
+        lambda: RunQuery(("1",), (Comparison("attribute", "name", "=", "x"),)),
+        lambda: RunQuery(("1",), order=(Ordering("dataset", "name"),)),
+        lambda: RunQuery(("1",), (Comparison("tag", "a", "=", "x"),) * 501),
+        lambda: RunQuery(("1",), (Comparison("tag", "a", "IN", ("x",) * 10_001),)),
+        lambda: RunQuery(("1",), max_results=0),
+        lambda: ExperimentQuery((Comparison("metric", "a", "=", 1),)),
+        lambda: ExperimentQuery((Comparison("attribute", "experiment_id", "LIKE", "1"),)),
+        lambda: ExperimentQuery(order=(Ordering("tag", "a"),)),
+    ],
+)
+def test_a_query_that_no_store_could_answer_cannot_be_made(make: Callable[[], object]) -> None:
+    with pytest.raises(InvalidValue):
+        make()
+
+
+# Records and SQL
+
+KEYS = ("a", "b")
+TEXTS = ("", "a", "A", "ab", "a\nb", "É", "é", "%", "*", "[a]", "a?b", "True", "None", "5")
+PATTERNS = ("", "a", "a%", "%", "_", "%b", "a_b", "É", "*", "[a]", "?", "%\n%", "\\%")
+TIMES = (None, -1, 0, 1, 2)
+NUMBERS = (0.0, -0.0, 1.0, -1.0, 5e-324, math.nan, math.inf, -math.inf, BIG, -BIG)
+OPERANDS = (0.0, 0, 1, -1.0, 5e-324, math.inf, -math.inf, BIG, 1e308, math.nan, 2**63, -(2**63) - 1, 10**400)
+STATUSES = ("Running", "Completed", "running")
+
+texts, times = st.sampled_from(TEXTS), st.sampled_from(TIMES)
+stages: Any = st.sampled_from(("active", "deleted"))
+views: Any = st.sampled_from(("active", "deleted", "all"))
+
+
+def mapping(values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.dictionaries(st.sampled_from(KEYS), values, max_size=2)
+
+
+datasets = st.lists(
+    st.builds(
+        DatasetInput,
+        st.builds(Dataset, texts, texts, st.just("local"), st.just("x")),
+        st.dictionaries(st.sampled_from((DATASET_CONTEXT, "other")), texts),
+    ),
+    max_size=2,
+    unique_by=lambda used: (used.dataset.name, used.dataset.digest),
+)
+run_lists = st.lists(
+    st.builds(
+        RunRecord,
+        st.sampled_from([f"{i:032x}" for i in range(20)]),
+        st.sampled_from(("1", "2")),
+        display_name=texts,
+        status=st.sampled_from(STATUSES),
+        lifecycle_stage=stages,
+        start_time=times,
+        end_time=times,
+        user=texts,
+        parent_id=st.none() | texts,
+        description=st.none() | texts,
+        params=mapping(texts),
+        tags=mapping(st.none() | texts),
+        properties=mapping(texts),
+        latest=mapping(st.builds(Latest, st.sampled_from(NUMBERS), st.just(0), st.just(0))),
+        latest_texts=mapping(st.sampled_from((True, False, None)) | texts),
+        dataset_inputs=datasets.map(tuple),
+    ),
+    max_size=8,
+    unique_by=lambda record: record.id,
+)
+experiment_lists = st.lists(
+    st.builds(
+        ExperimentRecord,
+        st.sampled_from([str(i) for i in range(12)]),
+        st.uuids().map(str) | texts,
+        stages,
+        st.sampled_from((0, 1, 2)),
+        st.sampled_from((0, 1, 2)),
+        tags=mapping(st.none() | texts),
+    ),
+    max_size=8,
+    unique_by=(lambda record: record.id, lambda record: record.name),
+)
+
+
+def comparisons(entity: str, keys: Sequence[str], values: Sequence[str] = TEXTS) -> st.SearchStrategy[Comparison]:
+    """Clauses on texts."""
+    key = st.sampled_from(keys)
+    return st.one_of(
+        st.builds(Comparison, st.just(entity), key, st.sampled_from(("=", "!=")), st.sampled_from(values)),
+        st.builds(Comparison, st.just(entity), key, st.sampled_from(("LIKE", "ILIKE")), st.sampled_from(PATTERNS)),
+        st.builds(
+            Comparison,
+            st.just(entity),
+            key,
+            st.sampled_from(("IN", "NOT IN")),
+            st.lists(st.sampled_from(values), max_size=3).map(tuple),
+        ),
+        st.builds(Comparison, st.just(entity), key, st.sampled_from(("IS NULL", "IS NOT NULL"))),
+    )
+
+
+def number_comparisons(entity: str, keys: Sequence[str]) -> st.SearchStrategy[Comparison]:
+    return st.one_of(
+        st.builds(
+            Comparison,
+            st.just(entity),
+            st.sampled_from(keys),
+            st.sampled_from(("=", "!=", "<", "<=", ">", ">=")),
+            st.sampled_from(OPERANDS),
+        ),
+        st.builds(Comparison, st.just(entity), st.sampled_from(keys), st.sampled_from(("IS NULL", "IS NOT NULL"))),
+    )
+
+
+run_clauses = st.one_of(
+    comparisons("attribute", ("run_id", "display_name", "user", "parent_id", "description")),
+    comparisons("attribute", ("status",), STATUSES),
+    comparisons("attribute", ("run_id",), [f"{i:032x}" for i in range(20)]),
+    comparisons("param", KEYS),
+    comparisons("tag", KEYS),
+    comparisons("dataset", ("name", "digest", "context")),
+    number_comparisons("attribute", ("start_time", "end_time")),
+    number_comparisons("metric", KEYS),
+)
+run_orders = st.one_of(
+    st.builds(
+        Ordering,
+        st.just("attribute"),
+        st.sampled_from(("run_id", "display_name", "status", "start_time", "end_time", "parent_id")),
+        st.booleans(),
+    ),
+    st.builds(Ordering, st.sampled_from(("metric", "param", "tag")), st.sampled_from(KEYS), st.booleans()),
+)
+run_queries = st.builds(
+    RunQuery,
+    st.lists(st.sampled_from(("1", "2", "3", "x", " 1", "-1", "9" * 30)), max_size=3).map(tuple),
+    st.lists(run_clauses, max_size=2).map(tuple),
+    st.lists(run_orders, max_size=3).map(tuple),
+    views,
+    st.sampled_from((None, 1, 2, 3)),
+)
+experiment_queries = st.builds(
+    ExperimentQuery,
+    st.lists(
+        st.one_of(
+            comparisons("attribute", ("name",)),
+            comparisons("tag", KEYS),
+            number_comparisons("attribute", ("creation_time", "last_update_time")),
+            st.builds(
+                Comparison,
+                st.just("attribute"),
+                st.just("experiment_id"),
+                st.sampled_from(("=", "!=")),
+                texts | st.just("1"),
+            ),
+            st.builds(
+                Comparison,
+                st.just("attribute"),
+                st.just("experiment_id"),
+                st.sampled_from(("IN", "NOT IN")),
+                st.lists(st.sampled_from(("1", "2", "10", "x", "01")), max_size=3).map(tuple),
+            ),
+        ),
+        max_size=2,
+    ).map(tuple),
+    st.lists(
+        st.builds(
+            Ordering,
+            st.just("attribute"),
+            st.sampled_from(("experiment_id", "name", "creation_time", "last_update_time")),
+            st.booleans(),
+        ),
+        max_size=2,
+    ).map(tuple),
+    views,
+    st.sampled_from((None, 1, 2, 3)),
+)
+
+
+def insert(connection: sqlite3.Connection, table: str, **columns: object) -> int:
+    names = ", ".join(f'"{name}"' for name in columns)
+    marks = ", ".join("?" * len(columns))
+    row = connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", tuple(columns.values()))
+    assert row.lastrowid is not None
+    return row.lastrowid
+
+
+def insert_run(connection: sqlite3.Connection, record: RunRecord) -> int:
+    run = insert(
+        connection, "run", id=record.id, experiment=int(record.experiment_id), number=1, status=record.status,
+        display_name=record.display_name, stage=record.lifecycle_stage, start_time=record.start_time,
+        end_time=record.end_time, description=record.description, user=record.user, parent_id=record.parent_id,
+    )  # fmt: skip
+    for table, labels in ("param", record.params), ("tag", record.tags), ("property", record.properties):
+        for key, value in labels.items():
+            insert(connection, table, run=run, key=key, value=value)
+    for key in sorted(set(record.latest) | set(record.latest_texts)):
+        insert_metric(connection, run, key, record)
+    for used in record.dataset_inputs:
+        found = connection.execute(
+            "SELECT id FROM dataset WHERE experiment = ? AND name = ? AND digest = ?",
+            (record.experiment_id, used.dataset.name, used.dataset.digest),
+        ).fetchone()
+        dataset = found[0] if found else insert(
+            connection, "dataset", experiment=int(record.experiment_id), name=used.dataset.name,
+            digest=used.dataset.digest, source_type="local", source="x",
+        )  # fmt: skip
+        context = used.tags.get(DATASET_CONTEXT)
+        insert(connection, "dataset_input", run=run, dataset=dataset, tags=json.dumps(used.tags), context=context)
+    return run
+
+
+def insert_metric(connection: sqlite3.Connection, run: int, key: str, record: RunRecord) -> None:
+    metric = insert(connection, "metric", run=run, key=key)
+    # A column of a table under the same key is no metric, whatever its value.
+    insert(
+        connection, "series", metric=metric, kind=1, column="a", value_type="number", latest_bits=0, latest_value=1.0
+    )
+    if key in record.latest:
+        value = record.latest[key].value
+        bits = struct.unpack("<q", struct.pack("<d", value))[0]
+        plain = None if math.isnan(value) else max(-BIG, min(BIG, value))
+        insert(
+            connection, "series", metric=metric, kind=0, column="", value_type="number", latest_bits=bits,
+            latest_value=plain,
+        )  # fmt: skip
+    if key in record.latest_texts:
+        text = json.dumps(record.latest_texts[key])
+        insert(connection, "series", metric=metric, kind=0, column="", value_type="text", latest_text=text)
+
+
+def database() -> sqlite3.Connection:
+    connection = sqlite3.connect(":memory:")
+    connection.executescript(SCHEMA)
+    return connection
+
+
+@settings(max_examples=400, deadline=None)
+@given(run_lists, run_queries)
+def test_sql_finds_the_runs_that_the_records_answer(records: list[RunRecord], query: RunQuery) -> None:
+    connection = database()
+    for number in (1, 2):
+        insert(
+            connection, "experiment", id=number, name=str(number), stage="active", creation_time=0, last_update_time=0
+        )
+    ids = {insert_run(connection, record): record.id for record in records}
+    while True:
+        page = select_runs(query, records)
+        keys, token = search_run_keys(connection, query)
+        assert [ids[key] for key in keys] == [record.id for record in page.items]
+        assert token == page.next_token
+        if token is None:
+            break
+        query = RunQuery(query.experiment_ids, query.filter, query.order, query.view, query.max_results, token)
+    connection.close()
+
+
+@settings(max_examples=200, deadline=None)
+@given(experiment_lists, experiment_queries)
+def test_sql_finds_the_experiments_that_the_records_answer(
+    records: list[ExperimentRecord], query: ExperimentQuery
+) -> None:
+    connection = database()
+    for record in records:
+        number = insert(
+            connection, "experiment", id=int(record.id), name=record.name, stage=record.lifecycle_stage,
+            creation_time=record.creation_time, last_update_time=record.last_update_time,
+        )  # fmt: skip
+        for key, value in record.tags.items():
+            insert(connection, "experiment_tag", experiment=number, key=key, value=value)
+    page = select_experiments(query, records)
+    found, token = search_experiment_ids(connection, query)
+    assert ([str(number) for number in found], token) == ([record.id for record in page.items], page.next_token)
+    connection.close()
+
+
+# What the answers mean
+
+RUNS = [
+    RunRecord("nan", "1", start_time=1, latest={"m": Latest(math.nan, 0, 0)}, tags={"t": "a\nb"}),
+    RunRecord("inf", "1", start_time=2, end_time=5, latest={"m": Latest(math.inf, 0, 0)}, tags={"t": "A"}),
+    RunRecord("one", "1", start_time=3, latest={"m": Latest(1.0, 0, 0)}, tags={"t": None}, properties={"t": "p"}),
+    RunRecord("bare", "1", start_time=3, properties={"p": "q"}, latest_texts={"t": "a", "flag": True, "p": "z"}),
+    RunRecord("two", "2", start_time=9, dataset_inputs=(
+        DatasetInput(Dataset("d1", "x", "local", "s"), {DATASET_CONTEXT: "train"}),
+        DatasetInput(Dataset("d2", "y", "local", "s")),
+    )),
+]  # fmt: skip
+
+
+def found(text: str, order: Sequence[str] = (), experiments: tuple[str, ...] = ("1", "2")) -> list[str]:
+    query = RunQuery(experiments, parse_run_filter(text), parse_run_order(order))
+    connection = database()
+    for number in (1, 2):
+        insert(
+            connection, "experiment", id=number, name=str(number), stage="active", creation_time=0, last_update_time=0
+        )
+    ids = {insert_run(connection, record): record.id for record in RUNS}
+    keys, _ = search_run_keys(connection, query)
+    connection.close()
+    answer = [record.id for record in select_runs(query, RUNS).items]
+    assert [ids[key] for key in keys] == answer
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("text", "runs"),
+    [
+        ("metrics.m != 5", ["one", "inf", "nan"]),
+        ("metrics.m = 0", []),
+        ("metrics.m > 1e308", ["inf"]),
+        ("metrics.m = 1e400", []),
+        ("metrics.m < 1e400", ["one", "inf"]),
+        ("end_time != 1", ["inf"]),
+        ("tags.t LIKE 'a_b'", ["nan"]),
+        ("tags.t LIKE 'a'", ["bare"]),
+        ("tags.t ILIKE 'a'", ["bare", "inf"]),
+        ("tags.t != 'x'", ["bare", "inf", "nan"]),
+        ("tags.t IS NULL", ["two"]),
+        ("tags.flag = 'True'", ["bare"]),
+        ("tags.p = 'q'", ["bare"]),
+        ("tags.p = 'z'", []),
+        ("dataset.name = 'd1' and dataset.digest = 'y'", ["two"]),
+        ("dataset.name != 'd1'", ["two"]),
+        ("dataset.context != 'eval'", ["two"]),
+        ("params.x != 'v'", []),
+    ],
+)
+def test_a_clause_means_what_mlflow_means(text: str, runs: list[str]) -> None:
+    assert found(text) == runs
+
+
+def test_metrics_order_as_values_then_nan_then_missing_in_both_directions() -> None:
+    assert found("", ["metrics.m"]) == ["one", "inf", "nan", "two", "bare"]
+    assert found("", ["metrics.m DESC"]) == ["inf", "one", "nan", "two", "bare"]
+
+
+def test_runs_come_newest_first_and_by_id_where_they_began_together() -> None:
+    assert found("") == ["two", "bare", "one", "inf", "nan"]
+    assert found("", ["start_time"]) == ["nan", "inf", "bare", "one", "two"]
+    assert found("", experiments=()) == []
+
+
+def test_hundreds_of_clauses_are_answered() -> None:
+    assert found(" and ".join(["metrics.m >= 1"] * 500)) == ["one", "inf"]
+
+
+def test_no_question_is_answered_from_points() -> None:
+    connection = database()
+    clauses = parse_run_filter("metrics.m > 1 and tags.t = 'a' and params.p = 'x' and dataset.name = 'd'")
+    read: list[str | None] = []
+
+    def note(action: int, table: str | None, *_: object) -> int:
+        if action == sqlite3.SQLITE_READ:
+            read.append(table)
+        return sqlite3.SQLITE_OK
+
+    connection.set_authorizer(note)
+    search_run_keys(connection, RunQuery(("1",), clauses, parse_run_order(["metrics.m", "tags.t"])))
+    assert "series" in read and "point_block" not in read
+    connection.close()
