@@ -123,15 +123,14 @@ def encode_header(journal_id: str) -> bytes:
 def decode_header(data: bytes) -> tuple[int, Header] | None:
     """The format's version and the header, or None if these bytes are none.
 
-    Of a newer version only the version is to be trusted.
+    Every version has these bytes first, and may have more behind them.
     """
     if len(data) < HEADER_SIZE or data[:8] != MAGIC:
         return None
-    _, version, _, _, journal_id, boot_id, boot_time, wall_time, pid = HEADER.unpack_from(data)
-    intact = crc32(data[: HEADER.size]) == int.from_bytes(data[HEADER.size : HEADER_SIZE], "little")
-    if version <= VERSION and not intact:
+    if crc32(data[: HEADER.size]) != int.from_bytes(data[HEADER.size : HEADER_SIZE], "little"):
         return None
-    return version, Header(journal_id.hex(), boot_id.hex(), boot_time, wall_time, pid)
+    _, version, _, _, journal_id, boot, boot_time, wall_time, pid = HEADER.unpack_from(data)
+    return version, Header(journal_id.hex(), boot.hex(), boot_time, wall_time, pid)
 
 
 def seal(body: bytes) -> bytes:

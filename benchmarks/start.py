@@ -1,0 +1,64 @@
+"""What starting costs: `import bridge`, and a first metric in a new process, beside a bare Python.
+
+Whole processes, medians of interleaved repeats, in milliseconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import date
+
+BARE = "import sqlite3, json, uuid, threading"
+IMPORT = "import bridge"
+FIRST = (
+    "import sys, bridge\n"
+    "run = bridge.Experiment(bridge.Workspace.open(sys.argv[1]), 'start').start_logging()\n"
+    "run.log('loss', 0.5)\n"
+)
+
+
+def measure(code: str, folder: str) -> float:
+    """Milliseconds from the start of a process to its end."""
+    begun = time.perf_counter()
+    subprocess.run([sys.executable, "-c", code, folder], check=True, stderr=subprocess.DEVNULL)
+    return (time.perf_counter() - begun) * 1e3
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repeats", type=int, default=25)
+    options = parser.parse_args()
+    from bridge import Workspace
+
+    codes = {"bare": BARE, "import": IMPORT, "first": FIRST}
+    times: dict[str, list[float]] = {row: [] for row in codes}
+    with tempfile.TemporaryDirectory() as folder:
+        Workspace.create("start", path=folder)
+        for code in codes.values():
+            measure(code, folder)
+        for _ in range(options.repeats):
+            for row, code in codes.items():
+                times[row].append(measure(code, folder))
+    bare, imported, first = (statistics.median(times[row]) for row in codes)
+    print(
+        f"{date.today()}, {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; "
+        f"medians of {options.repeats} interleaved repeats"
+    )
+    print(f"  python -c '{BARE}'{bare:>10.1f} ms")
+    held = True
+    for what, value, limit in (("import bridge", imported, 3.0), ("open, log a first metric, exit", first, 4.0)):
+        holds = value / bare <= limit
+        held = held and holds
+        print(f"  {what:<34}{value:>8.1f} ms, {value / bare:.2f} ×   at most {limit:g}: {'holds' if holds else 'MISSED'}")
+    return 0 if held else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
