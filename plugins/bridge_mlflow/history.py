@@ -1,11 +1,15 @@
-"""Which points MLflow knows as one metric, and how it samples them for a chart."""
+"""The points of metrics as MLflow's clients get them: which points are one metric, their order, pages and samples."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy
+from mlflow.entities import Metric
+from mlflow.entities.metric import MetricWithRunId
+from mlflow.store.entities.paged_list import PagedList
+from mlflow.utils.search_utils import SearchUtils
 
 from bridge.errors import NotFound
 from bridge.records.series import COLUMN, SCALAR, Series, SeriesRecord
@@ -13,19 +17,40 @@ from bridge.store.points import mlflow_history
 from bridge.store.tracking import TrackingStore
 
 
-def read(tracking: TrackingStore, run_id: str, metric_key: str) -> Series:
+def page(
+    tracking: TrackingStore, run_id: str, key: str, max_results: int | None, page_token: str | bytes | None
+) -> PagedList[Metric]:
+    """A page of a metric's points by timestamp, step, value; without `max_results` all from the token on."""
+    start = SearchUtils.parse_start_offset_from_page_token(page_token)
+    found = read(tracking, run_id, key)
+    stop = None if max_results is None else start + max_results
+    more = stop is not None and stop < len(found.steps)
+    token = SearchUtils.create_page_token(stop) if more else None
+    return PagedList(_metrics(key, take(found, slice(start, stop))), token)
+
+
+def bulk(tracking: TrackingStore, run_ids: Iterable[str], key: str, max_results: int) -> list[MetricWithRunId]:
+    """The points of a metric of several runs, by run id, so many in all."""
+    points: list[MetricWithRunId] = []
+    for run_id in sorted(set(run_ids)):
+        wanted = slice(0, max_results - len(points))
+        points += with_run_id(run_id, key, take(read(tracking, run_id, key), wanted))
+    return points
+
+
+def read(tracking: TrackingStore, run_id: str, key: str) -> Series:
     """The points of a metric by timestamp, step, value; none if there is no such run or metric.
 
     Source: MLflow 3.17.2, `SqlAlchemyStore.get_metric_history`.
     """
-    parts = metric_key.split(".")
+    parts = key.split(".")
     # A table's column is `<key>.<column>` at this door, and both may have dots.
-    keys = [metric_key, *(".".join(parts[:count]) for count in range(1, len(parts)))]
+    keys = [key, *(".".join(parts[:count]) for count in range(1, len(parts)))]
     try:
         records = tracking.get_series(run_id, keys)
     except NotFound:
         records = []
-    return mlflow_history([record for record in records if _is_metric(record, metric_key)])
+    return mlflow_history([record for record in records if _is_metric(record, key)])
 
 
 def by_step(points: Series) -> Series:
@@ -64,14 +89,19 @@ def take(points: Series, which: numpy.ndarray[Any, Any] | slice) -> Series:
     return Series(points.steps[which], points.timestamps[which], points.values[which])
 
 
-def rows(points: Series) -> Iterator[tuple[float, int, int]]:
-    """(value, timestamp, step) of each point, as Python's own numbers."""
-    return zip(points.values.tolist(), points.timestamps.tolist(), points.steps.tolist(), strict=True)
+def with_run_id(run_id: str, key: str, points: Series) -> list[MetricWithRunId]:
+    """The points as MLflow's entities that name their run."""
+    return [MetricWithRunId(point, run_id) for point in _metrics(key, points)]
 
 
-def _is_metric(record: SeriesRecord, metric_key: str) -> bool:
+def _metrics(key: str, points: Series) -> list[Metric]:
+    rows = zip(points.values.tolist(), points.timestamps.tolist(), points.steps.tolist(), strict=True)
+    return [Metric(key, value, timestamp, step) for value, timestamp, step in rows]
+
+
+def _is_metric(record: SeriesRecord, key: str) -> bool:
     if record.value_type != "number":
         return False
     if record.kind == COLUMN:
-        return f"{record.key}.{record.column}" == metric_key
-    return record.kind == SCALAR and record.key == metric_key
+        return f"{record.key}.{record.column}" == key
+    return record.kind == SCALAR and record.key == key

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import time
 from collections.abc import Iterable, Sequence
@@ -34,13 +35,13 @@ from mlflow.utils import validation
 from mlflow.utils.async_logging.run_operations import RunOperations
 from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_MODELS, _get_run_name_from_tags
 from mlflow.utils.name_utils import _generate_random_name
-from mlflow.utils.search_utils import SearchUtils
 from mlflow.utils.uri import append_to_uri_path, resolve_uri_if_local
 
 from bridge.errors import AlreadyExists, BridgeError, InvalidState, NotFound, ParamChanged
 from bridge.records.experiment import ExperimentRecord
 from bridge.records.run import ModelOutput, RunChanges, RunRecord, new_run_id
-from bridge.records.series import MLFLOW, Point, Series
+from bridge.records.search import ExperimentQuery
+from bridge.records.series import MLFLOW, Point
 from bridge.store.open import Opened, open_store
 from bridge_mlflow import history, queries
 from bridge_mlflow.addresses import artifacts_uri, folder_of
@@ -63,6 +64,8 @@ from bridge_mlflow.translate import (
     tag_changes,
     translated,
 )
+
+logger = logging.getLogger(__name__)
 
 MOST_CHECKED_KEYS = 10_000
 MOST_DATASET_SUMMARIES = 1000
@@ -167,9 +170,11 @@ class BridgeTrackingStore(AbstractStore):
                 raise
             raise missing_tag_error(key, f"experiment with id {experiment_id}") from error
 
+    @translated
     def filter_active_experiment_ids(self, experiment_ids: list[str]) -> list[str]:
-        found = (self.tracking.get_experiment(experiment_id_of(given)) for given in experiment_ids)
-        return [record.id for record in found if record.lifecycle_stage == "active"]
+        wanted = {experiment_id_of(given) for given in experiment_ids}
+        active = self.tracking.search_experiments(ExperimentQuery()).items if wanted else ()
+        return [record.id for record in active if record.id in wanted]
 
     # Runs
 
@@ -361,6 +366,7 @@ class BridgeTrackingStore(AbstractStore):
             self.log_batch(run_id, metrics, params, tags)
             done.set_result(None)
         except (MlflowException, TypeError, ValueError, OverflowError) as error:
+            logger.error("Run %s: %s", run_id, error)  # for callers that never look at the answer
             done.set_exception(error)
         return RunOperations([done])
 
@@ -368,22 +374,13 @@ class BridgeTrackingStore(AbstractStore):
     def get_metric_history(
         self, run_id: str, metric_key: str, max_results: int | None = None, page_token: str | bytes | None = None
     ) -> PagedList[Metric]:
-        start = SearchUtils.parse_start_offset_from_page_token(page_token)
-        found = self._history(run_id, metric_key)
-        stop = None if max_results is None else start + max_results
-        more = stop is not None and stop < len(found.steps)
-        token = SearchUtils.create_page_token(stop) if more else None
-        return PagedList(_metrics(metric_key, history.take(found, slice(start, stop))), token)
+        return history.page(self.tracking, run_id, metric_key, max_results, page_token)
 
     @translated
     def get_metric_history_bulk(
         self, run_ids: Iterable[str], metric_key: str, max_results: int
     ) -> list[MetricWithRunId]:
-        points: list[MetricWithRunId] = []
-        for run_id in sorted(set(run_ids)):
-            wanted = slice(0, max_results - len(points))
-            points += _metrics_of(run_id, metric_key, history.take(self._history(run_id, metric_key), wanted))
-        return points
+        return history.bulk(self.tracking, run_ids, metric_key, max_results)
 
     @translated
     def get_metric_history_bulk_interval(
@@ -393,18 +390,18 @@ class BridgeTrackingStore(AbstractStore):
             raise invalid("Both start_step and end_step must be specified together, or neither may be specified.")
         points: list[MetricWithRunId] = []
         for run_id in run_ids:
-            found = history.by_step(self._history(run_id, metric_key))
+            found = history.by_step(history.read(self.tracking, run_id, metric_key))
             if start_step is not None and end_step is not None:
                 found = history.between(found, start_step, end_step)
-            points += _metrics_of(run_id, metric_key, history.sampled(found, max(1, max_results)))
+            points += history.with_run_id(run_id, metric_key, history.sampled(found, max(1, max_results)))
         return points
 
     @translated
     def get_metric_history_bulk_interval_from_steps(
         self, run_id: str, metric_key: str, steps: Iterable[int], max_results: int
     ) -> list[MetricWithRunId]:
-        listed = history.at_steps(history.by_step(self._history(run_id, metric_key)), steps)
-        return _metrics_of(run_id, metric_key, history.take(listed, slice(0, max_results)))
+        listed = history.at_steps(history.by_step(history.read(self.tracking, run_id, metric_key)), steps)
+        return history.with_run_id(run_id, metric_key, history.take(listed, slice(0, max_results)))
 
     # Logged models are the companion's, but for the one question that every look into a folder of artifacts asks
 
@@ -421,9 +418,6 @@ class BridgeTrackingStore(AbstractStore):
         return answer
 
     # Our own
-
-    def _history(self, run_id: str, metric_key: str) -> Series:
-        return history.read(self.tracking, run_id, metric_key)
 
     def _note_checked(self, key: str) -> None:
         if len(self._checked_keys) >= MOST_CHECKED_KEYS:
@@ -473,14 +467,6 @@ def _point(metric: Metric, path: str) -> Point:
         where = validation.append_to_json_path(path, "step")
         raise invalid(validation.invalid_value(where, step, said))
     return Point(metric.key, float(metric.value), int(metric.timestamp), int(step))
-
-
-def _metrics(key: str, found: Series) -> list[Metric]:
-    return [Metric(key, value, timestamp, step) for value, timestamp, step in history.rows(found)]
-
-
-def _metrics_of(run_id: str, key: str, found: Series) -> list[MetricWithRunId]:
-    return [MetricWithRunId(metric, run_id) for metric in _metrics(key, found)]
 
 
 def _now() -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import ParamSpec, TypeVar, cast
 
 from mlflow.entities import (
@@ -319,7 +320,12 @@ def tag_changes(tags: Iterable[RunTag], record: RunRecord, params: Mapping[str, 
     plain, attributes = split_tags(tags, record.id)
     if fixed := [key for key in plain if key in record.properties]:
         raise invalid(f"The tag {fixed[0]!r} of run {record.id} is a property, which is set once; choose another key.")
-    return RunChanges(tags=plain, params=params or {}, **attributes)  # type: ignore[arg-type]
+    return replace(_attribute_changes(attributes), tags=plain, params=params or {})
+
+
+def _attribute_changes(attributes: Mapping[str, str]) -> RunChanges:
+    get = attributes.get
+    return RunChanges(display_name=get("display_name"), description=get("description"), parent_id=get("parent_id"))
 
 
 def removed_tag(record: RunRecord, key: str) -> RunChanges:
@@ -331,7 +337,7 @@ def removed_tag(record: RunRecord, key: str) -> RunChanges:
     if key == RUN_NAME:
         raise invalid("The tag mlflow.runName is the run's name, which it always has; set another one instead.")
     if key in ATTRIBUTE_OF_TAG and key in attribute_tags(record):
-        return RunChanges(**{ATTRIBUTE_OF_TAG[key]: ""})  # type: ignore[arg-type]
+        return _attribute_changes({ATTRIBUTE_OF_TAG[key]: ""})
     if key not in record.tags:
         raise missing_tag_error(key, f"run with id {record.id}")
     return RunChanges(removed_tags=(key,))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -55,3 +56,4 @@ def fluent(uri: str) -> Iterator[str]:
             mlflow.end_run()
         mlflow.set_tracking_uri(before)
         mlflow.tracking.fluent._active_experiment_id = None
+        os.environ.pop("MLFLOW_EXPERIMENT_ID", None)  # left there by set_experiment

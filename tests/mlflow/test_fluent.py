@@ -1,0 +1,191 @@
+"""MLflow's fluent interface and its autologging on a workspace, read back through both doors."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import mlflow
+import numpy
+import pandas
+import pytest
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+from bridge import Workspace
+from bridge.store.open import Opened
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*")  # of matplotlib, sklearn, torch and MLflow's own
+
+
+@pytest.fixture
+def ws(opened: Opened) -> Workspace:
+    return Workspace.open(opened.address)
+
+
+def test_what_the_fluent_interface_logs_is_there_at_both_doors(fluent: str, ws: Workspace, tmp_path: Path) -> None:
+    mlflow.set_experiment("fluent")
+    with mlflow.start_run(run_name="first", description="a note", tags={"team": "vision"}) as active:
+        mlflow.log_param("lr", 0.1)
+        mlflow.log_params({"depth": 3, "name": "x"})
+        mlflow.log_metric("loss", 0.5, step=1)
+        mlflow.log_metrics({"loss": 0.25, "accuracy": 0.75}, step=2)
+        mlflow.set_tag("owner", "eve")
+        mlflow.set_tags({"a": 1, "b": None})
+        mlflow.delete_tag("a")
+        (tmp_path / "folder").mkdir()
+        (tmp_path / "folder" / "one.txt").write_text("one")
+        mlflow.log_artifact(tmp_path / "folder" / "one.txt")
+        mlflow.log_artifacts(tmp_path / "folder", "many")
+        mlflow.log_text("hello", "text/hello.txt")
+        mlflow.log_dict({"a": [1]}, "dict.json")
+        mlflow.log_table({"x": [1, 2], "y": ["a", "b"]}, "table.json")
+    run_id = active.info.run_id
+
+    run = ws.get_run(run_id)
+    assert run.experiment.name == "fluent"
+    assert (run.display_name, run.description, run.get_status()) == ("first", "a note", "Completed")
+    assert run.params == {"lr": "0.1", "depth": "3", "name": "x"}
+    assert run.get_metrics() == {"loss": [0.5, 0.25], "accuracy": 0.75}
+    assert run.get_tags() == {"team": "vision", "owner": "eve", "b": "None"}
+    assert run.get_file_names() == ["dict.json", "many/one.txt", "one.txt", "table.json", "text/hello.txt"]
+    seen = mlflow.get_run(run_id)
+    assert seen.info.status == "FINISHED"
+    assert seen.data.metrics == {"loss": 0.25, "accuracy": 0.75}
+    assert mlflow.load_table("table.json", run_ids=[run_id])["x"].tolist() == [1, 2]
+    assert json.loads(mlflow.artifacts.load_text(f"{seen.info.artifact_uri}/dict.json")) == {"a": [1]}
+
+
+def test_figures_and_images(fluent: str, ws: Workspace) -> None:
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+
+    with mlflow.start_run() as active:
+        figure, axes = pyplot.subplots()
+        axes.plot([1, 2])
+        mlflow.log_figure(figure, "plots/figure.png")
+        pyplot.close(figure)
+        mlflow.log_image(numpy.zeros((8, 8, 3), dtype=numpy.uint8), "image.png")
+        mlflow.log_image(numpy.zeros((8, 8), dtype=numpy.uint8), key="dogs", step=3)
+        mlflow.flush_artifact_async_logging()
+    names = ws.get_run(active.info.run_id).get_file_names()
+    assert {"plots/figure.png", "image.png"} <= set(names)
+    assert len([name for name in names if name.startswith("images/dogs") and "step" in name]) == 2
+
+
+def test_searches_and_nested_runs(fluent: str, ws: Workspace) -> None:
+    mlflow.set_experiment("nested")
+    with mlflow.start_run(run_name="parent") as parent:
+        for depth in (1, 2, 3):
+            with mlflow.start_run(nested=True, run_name=f"child {depth}"):
+                mlflow.log_param("depth", depth)
+                mlflow.log_metric("score", depth / 2)
+    found = mlflow.search_runs(
+        filter_string=f"tags.mlflow.parentRunId = '{parent.info.run_id}' and metrics.score >= 1",
+        order_by=["metrics.score DESC"],
+    )
+    assert found["tags.mlflow.runName"].tolist() == ["child 3", "child 2"]
+    assert found["params.depth"].tolist() == ["3", "2"]
+    assert [one.name for one in mlflow.search_experiments(order_by=["name ASC"])] == ["Default", "nested"]
+    assert len(mlflow.search_runs(search_all_experiments=True)) == 4
+    assert mlflow.last_active_run().info.run_id == parent.info.run_id
+
+
+def test_ends_of_runs(fluent: str, ws: Workspace) -> None:
+    with pytest.raises(ZeroDivisionError), mlflow.start_run() as failed:
+        raise ZeroDivisionError
+    assert ws.get_run(failed.info.run_id).get_status() == "Failed"
+    mlflow.start_run(run_id=failed.info.run_id)
+    assert ws.get_run(failed.info.run_id).get_status() == "Running"
+    mlflow.end_run("KILLED")
+    assert ws.get_run(failed.info.run_id).get_status() == "Canceled"
+    mlflow.delete_run(failed.info.run_id)
+    with pytest.raises(MlflowException, match="because it is in the deleted state"):
+        mlflow.start_run(run_id=failed.info.run_id)
+
+
+def test_inputs_and_asynchronous_logging(fluent: str, ws: Workspace) -> None:
+    data = mlflow.data.from_pandas(pandas.DataFrame({"x": [1, 2]}), name="points")
+    with mlflow.start_run() as active:
+        mlflow.log_input(data, context="training")
+        operations = [mlflow.log_metric("m", i, step=i, synchronous=False) for i in range(50)]
+        assert len(ws.get_run(active.info.run_id).get_metrics()["m"]) == 50  # before anybody waited
+        for operation in operations:
+            operation.wait()
+        mlflow.flush_async_logging()
+    (used,) = mlflow.get_run(active.info.run_id).inputs.dataset_inputs
+    assert (used.dataset.name, used.tags[0].value) == ("points", "training")
+
+
+def test_environment_variables_point_mlflow_at_a_workspace(uri: str, ws: Workspace) -> None:
+    code = "import mlflow\nwith mlflow.start_run() as run: mlflow.log_metric('m', 1)\nprint(run.info.run_id)"
+    environment = os.environ | {"MLFLOW_TRACKING_URI": uri, "MLFLOW_EXPERIMENT_NAME": "by environment"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    run = ws.get_run(done.stdout.strip())
+    assert (run.experiment.name, run.get_metrics()) == ("by environment", {"m": 1.0}), done.stderr
+
+
+@pytest.mark.timeout(300)
+def test_autologging_of_scikit_learn(fluent: str, ws: Workspace) -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    mlflow.sklearn.autolog()
+    try:
+        x = numpy.arange(40.0).reshape(20, 2)
+        with mlflow.start_run() as active:
+            LogisticRegression().fit(x, numpy.arange(20) % 2)
+    finally:
+        mlflow.sklearn.autolog(disable=True)
+    run = ws.get_run(active.info.run_id)
+    assert run.params["C"] == "1.0"
+    assert {"training_score", "training_accuracy_score"} <= set(run.get_metrics())
+    seen = MlflowClient(fluent).get_run(active.info.run_id)
+    assert {used.tags[0].value for used in seen.inputs.dataset_inputs} == {"train"}
+    (made,) = seen.outputs.model_outputs
+    assert mlflow.get_logged_model(made.model_id).source_run_id == active.info.run_id
+    model = mlflow.sklearn.load_model(f"models:/{made.model_id}")
+    assert len(model.predict(x)) == 20
+
+
+@pytest.mark.timeout(300)
+def test_autologging_of_pytorch(fluent: str, ws: Workspace, tmp_path: Path) -> None:
+    import torch
+    from pytorch_lightning import LightningModule, Trainer
+    from torch.utils.data import DataLoader, TensorDataset
+
+    class Line(LightningModule):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = torch.nn.Linear(1, 1)
+
+        def training_step(self, batch: list[torch.Tensor], index: int) -> torch.Tensor:
+            loss = (self.layer(batch[0]) ** 2).mean()
+            self.log("train_loss", loss)
+            return loss
+
+        def configure_optimizers(self) -> torch.optim.Optimizer:
+            return torch.optim.SGD(self.parameters(), lr=0.1)
+
+    mlflow.pytorch.autolog()
+    try:
+        trainer = Trainer(
+            max_epochs=2,
+            accelerator="cpu",
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            default_root_dir=str(tmp_path),
+        )
+        with mlflow.start_run() as active:
+            trainer.fit(Line(), DataLoader(TensorDataset(torch.ones(4, 1)), batch_size=2))
+    finally:
+        mlflow.pytorch.autolog(disable=True)
+    run = ws.get_run(active.info.run_id)
+    assert len(run.get_metrics()["train_loss"]) == 2
+    assert run.params["epochs"] == "2"
+    assert len(MlflowClient(fluent).get_run(active.info.run_id).outputs.model_outputs) == 1

@@ -1,0 +1,62 @@
+"""Points drawn from small pools, logged to MLflow's own store and to ours: the same metrics, history and samples."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from mlflow.entities import Metric
+from mlflow.store.tracking.abstract_store import AbstractStore
+
+from bridge_mlflow.tracking_store import BridgeTrackingStore
+
+BIG = 1.7976931348623157e308
+VALUES = st.sampled_from([0.0, -0.0, 1.0, -1.0, math.nan, math.inf, -math.inf, BIG, 5e-324])
+STEPS = st.sampled_from([0, 1, 2, -(2**63), 2**63 - 1])
+POINTS = st.builds(Metric, st.sampled_from(["a", "b"]), VALUES, st.sampled_from([0, 1, 2]), STEPS)
+BATCHES = st.lists(st.lists(POINTS, min_size=1, max_size=12), min_size=1, max_size=4)
+
+
+@pytest.fixture(scope="module")
+def stores(
+    tmp_path_factory: pytest.TempPathFactory, make_workspace: Callable[[Path], str]
+) -> tuple[AbstractStore, AbstractStore]:
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    folder = tmp_path_factory.mktemp("points")
+    theirs = SqlAlchemyStore(f"sqlite:///{folder}/mlflow.db", f"{folder}/artifacts")
+    return theirs, BridgeTrackingStore(make_workspace(folder / "workspace"))
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(batches=BATCHES, singly=st.booleans(), most=st.integers(1, 12))
+def test_both_stores_show_the_same_points(
+    stores: tuple[AbstractStore, AbstractStore], batches: list[list[Metric]], singly: bool, most: int
+) -> None:
+    theirs, ours = (_shown(store, batches, singly, most) for store in stores)
+    assert ours == theirs
+
+
+def _shown(store: AbstractStore, batches: list[list[Metric]], singly: bool, most: int) -> dict[str, list[str]]:
+    run = store.create_run("0", "ada", 1, [], None).info.run_id
+    for batch in batches:
+        if singly:
+            for point in batch:
+                store.log_metric(run, point)
+        else:
+            store.log_batch(run, batch, [], [])
+    shown = {}
+    for key in ("a", "b"):
+        shown[f"latest {key}"] = [repr(store.get_run(run).data.metrics.get(key))]
+        shown[f"history {key}"] = _texts(store.get_metric_history(run, key))
+        shown[f"sample {key}"] = _texts(store.get_metric_history_bulk_interval([run], key, most, None, None))
+        shown[f"part {key}"] = _texts(store.get_metric_history_bulk_interval([run], key, most, 0, 1))
+    return shown
+
+
+def _texts(points: list[Metric]) -> list[str]:
+    return [f"{point.step} {point.timestamp} {point.value!r}" for point in points]
