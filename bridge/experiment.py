@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
@@ -162,11 +164,10 @@ def now_ms() -> int:
 
 def user_name() -> str:
     """Who runs this process."""
-    import getpass
-
+    named = os.environ.get("LOGNAME") or os.environ.get("USER")
     try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a user id without a name, as in many containers
+        return named or pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a user id without a name, as in many containers
         return "unknown"
 
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("bridge")
 
+LEFT_OPEN = "The run was open when its process ended, and was completed then: call run.complete()."
+
 
 class Run:
     """One execution; opens a run that exists.
@@ -334,7 +336,7 @@ class Run:
             StoreUnavailable: logged points are unwritten, or were dropped; the status stays.
             InvalidState: the run is Failed or Canceled.
         """
-        self._end("Completed", RunChanges(status="Completed"))
+        self._end("Completed")
 
     def fail(self, error_details: str | BaseException | None = None, error_code: str | None = None) -> None:
         """End the run as Failed.
@@ -358,7 +360,7 @@ class Run:
             error = {"code": error_code or "UserError", "message": error_details or ""}
         else:
             raise InvalidValue("error_details", error_details, "must be text or an exception")
-        self._end("Failed", RunChanges(status="Failed", error=json.dumps(error)))
+        self._end("Failed", error=json.dumps(error))
 
     def cancel(self) -> None:
         """End the run as Canceled.
@@ -366,15 +368,15 @@ class Run:
         Raises:
             StoreUnavailable, InvalidState: as for `complete`.
         """
-        self._end("Canceled", RunChanges(status="Canceled"))
+        self._end("Canceled")
 
-    def _end(self, status: Status, changes: RunChanges) -> None:
+    def _end(self, status: Status, error: str | None = None, warnings: tuple[str, ...] = ()) -> None:
         self.flush()
         record = self._record()
         if record.status in TERMINAL_STATUSES and record.status != status:
             raise InvalidState("run", self.id, record.status, f"{status} or not ended")
         end_time = max(now_ms(), record.end_time or 0)
-        self._update(RunChanges(status=changes.status, error=changes.error, end_time=end_time))
+        self._update(RunChanges(status=status, error=error, end_time=end_time, warnings=warnings))
         _open_runs.pop(self.id, None)
 
     def _leave_open(self, quietly: bool = False) -> None:
@@ -390,10 +392,7 @@ class Run:
         if error is not None and not isinstance(error, SystemExit):
             self.fail(error)
             return
-        if not self._quietly:
-            sentence = "The run was open when its process ended, and was completed then: call run.complete()."
-            self._update(RunChanges(warnings=(sentence,)))
-        self.complete()
+        self._end("Completed", warnings=() if self._quietly else (LEFT_OPEN,))
 
     def __enter__(self) -> Run:
         return self

@@ -6,16 +6,18 @@ import os
 import threading
 import time
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from bridge.errors import AlreadyExists, InvalidValue, NotAllowed, NotFound, StoreUnavailable
 from bridge.records.run import new_run_id
-from bridge.store.artifacts import ArtifactStore
 from bridge.store.journaled import JournaledStore
-from bridge.store.objects import ObjectArtifacts
 from bridge.store.sql.sqlite import create_sqlite, open_sqlite, read_facts
 from bridge.store.tracking import TrackingStore
+
+if TYPE_CHECKING:
+    from bridge.store.artifacts import ArtifactStore
 
 Durability = Literal["process", "power"]
 """What a log call survives when it has returned: the death of the process, or of the machine."""
@@ -23,18 +25,26 @@ Durability = Literal["process", "power"]
 DATABASE, JOURNAL, ARTIFACTS = "workspace.db", "journal", "artifacts"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Opened:
     """An open workspace: what it is called, and the two stores that everything goes through.
 
     `address` is the absolute path of the folder; artifacts lie in its folder `artifacts`.
+    `shared` says that files belong to the folder's group too.
     """
 
     address: str
     id: str
     name: str
     tracking: TrackingStore
-    artifacts: ArtifactStore
+    shared: bool = False
+
+    @cached_property
+    def artifacts(self) -> ArtifactStore:
+        """The store of artifacts, loaded when first asked for: logging does not need it."""
+        from bridge.store.objects import ObjectArtifacts
+
+        return ObjectArtifacts(self.tracking, Path(self.address) / ARTIFACTS, shared=self.shared)
 
 
 _opened: dict[tuple[str, Durability], tuple[tuple[int, int], Opened]] = {}
@@ -129,8 +139,7 @@ def _open_folder(path: Path, durability: Durability | None, mode: int) -> Opened
     inner.database.fsync = fsync
     inner.close()  # its connections were made before this was known
     tracking = JournaledStore(inner, path / JOURNAL, fsync=fsync, shared=shared, read_only=read_only)
-    artifacts = ObjectArtifacts(tracking, path / ARTIFACTS, shared=shared)
-    return Opened(str(path), facts["id"], facts["name"], tracking, artifacts)
+    return Opened(str(path), facts["id"], facts["name"], tracking, shared)
 
 
 def _durability(chosen: str | None) -> Durability:

@@ -121,6 +121,9 @@ def _check_point(point: Point, problems: list[Problem]) -> Point:
     try:
         if type(timestamp) is not int or not 0 <= timestamp < 1 << 62:
             timestamp = check_int64(f"timestamp of {key!r}", timestamp)
+    except InvalidValue as error:
+        problems += error.problems
+    try:
         if step is not None:
             step = check_int64(f"step of {key!r}", step)
     except InvalidValue as error:

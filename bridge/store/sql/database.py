@@ -10,7 +10,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import quote
 
 from bridge.errors import NotAllowed, SchemaMismatch, StoreUnavailable
 from bridge.store.sql.migrate import SCHEMA, read_schema
@@ -109,7 +108,7 @@ class Database:
         return connection
 
     def _connect(self) -> sqlite3.Connection:
-        uri = "file:" + quote(str(self.path))
+        uri = "file:" + "".join(f"%{ord(c):02x}" if c in "%?#" else c for c in str(self.path))
         if not self.read_only:
             connection = self._open(uri + "?mode=rw")
             connection.execute(f"PRAGMA synchronous={'FULL' if self.fsync else 'NORMAL'}")

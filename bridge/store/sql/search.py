@@ -204,7 +204,7 @@ def _compared(value: Sql, clause: Comparison) -> Sql:
         return Sql(f"{value.text} {clause.comparator} ({marks})", (*value.values, *operand))
     if isinstance(operand, str):
         return _compared_text(value, clause.comparator, operand)
-    if operand is None or math.isnan(operand):
+    if operand is None or operand != operand:  # NaN, which a database would take for NULL
         return NEVER if clause.comparator != "!=" else Sql(f"({value.text}) IS NOT NULL", value.values)
     return Sql(f"{value.text} {clause.comparator} ?", (*value.values, _within_int64(operand)))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bridge.records.series import NATIVE
 from bridge.store.points import check_points
-from bridge.store.sql import artifacts, experiments, runs
+from bridge.store.sql import experiments, runs
 from bridge.store.sql.database import Database
 from bridge.store.tracking import TrackingStore
 
@@ -115,13 +115,13 @@ class SqlTrackingStore(TrackingStore):
     # Points
 
     def log_points(self, run_id: str, points: Sequence[Point], door: int = NATIVE) -> None:
-        from bridge.store.fold import slice_of
-        from bridge.store.sql import series
-
         checked = check_points(points)
         with self.database.read() as c:
             runs.active_key(c, run_id)
         if checked:
+            from bridge.store.fold import slice_of
+            from bridge.store.sql import series
+
             with self.database.write() as c:
                 runs.active_key(c, run_id)
                 series.store(c, [slice_of(run_id, checked, door)])
@@ -154,18 +154,26 @@ class SqlTrackingStore(TrackingStore):
     # The index of artifacts
 
     def set_artifacts(self, root: str, records: Sequence[ArtifactRecord]) -> None:
+        from bridge.store.sql import artifacts
+
         with self.database.write() as c:
             artifacts.set_artifacts(c, root, records)
 
     def list_artifacts(self, root: str, folder: str = "", recursive: bool = False) -> list[ArtifactRecord]:
+        from bridge.store.sql import artifacts
+
         with self.database.read() as c:
             return artifacts.list_artifacts(c, root, folder, recursive)
 
     def find_artifact(self, root: str, path: str) -> ArtifactRecord | None:
+        from bridge.store.sql import artifacts
+
         with self.database.read() as c:
             return artifacts.find_artifact(c, root, path)
 
     def delete_artifacts(self, root: str, path: str = "") -> list[str]:
+        from bridge.store.sql import artifacts
+
         with self.database.write() as c:
             return artifacts.delete_artifacts(c, root, path)
 
