@@ -48,3 +48,13 @@ values: st.SearchStrategy[Value] = st.one_of(floats, ints, texts)
 def points(of: st.SearchStrategy[Value] = values) -> st.SearchStrategy[Point]:
     """Points with values of a strategy."""
     return st.builds(Point, keys, of, timestamps, steps)
+
+
+tied_points = st.builds(
+    Point,
+    st.sampled_from(KEYS[:2]),
+    st.sampled_from((0.0, -0.0, QUIET_NAN, NAN_WITH_PAYLOAD, float("inf"), BIG, 1.0, -1.0, 1, 0, "Red", True, None)),
+    st.sampled_from((0, 1)),
+    st.sampled_from((None, 0, 1)),
+)
+"""Points so alike that most of them tie with another in something."""

@@ -1,0 +1,271 @@
+"""What was logged is what is read: every value, bit by bit, in log order, from one process and from two."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import random
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bridge.errors import InvalidValue
+from bridge.records.run import RunRecord
+from bridge.records.series import MLFLOW, NATIVE, Point, SeriesRecord, Value, imprecise_warning
+from bridge.store.journaled import JournaledStore
+from bridge.store.memory import MemoryStore
+from bridge.store.points import mlflow_history, native_series
+from bridge.store.sql.sqlite import open_sqlite
+from bridge.store.tracking import TrackingStore
+from bridge.testing.naive import (
+    LoggedPoint,
+    history_of,
+    is_number,
+    latest_of,
+    latest_text_of,
+    native_of,
+    same_bits,
+)
+from bridge.testing.strategies import FLOATS, INTS, STEPS, TEXTS, TIMESTAMPS, doors, floats, points, tied_points
+
+EXAMPLES = 40
+KEYS = ("loss", "val/acc", "Größe 🎈")
+
+
+@contextmanager
+def memory() -> Iterator[TrackingStore]:
+    yield MemoryStore()
+
+
+@contextmanager
+def sqlite() -> Iterator[TrackingStore]:
+    with TemporaryDirectory() as folder:
+        store = open_sqlite(Path(folder, "workspace.db"))
+        yield store
+        store.close()
+
+
+@contextmanager
+def journaled_memory() -> Iterator[TrackingStore]:
+    with TemporaryDirectory() as folder:
+        store = JournaledStore(MemoryStore(), Path(folder))
+        yield store
+        store.close()
+
+
+def open_journaled(folder: Path) -> TrackingStore:
+    return JournaledStore(open_sqlite(folder / "workspace.db"), folder / "journal")
+
+
+@contextmanager
+def journaled_sqlite() -> Iterator[TrackingStore]:
+    with TemporaryDirectory() as folder:
+        store = open_journaled(Path(folder))
+        yield store
+        store.close()
+
+
+PLACES = [memory, sqlite, journaled_memory, journaled_sqlite]
+Call = tuple[list[Point], int, bool]
+calls = st.lists(
+    st.tuples(st.lists(st.one_of(points(), tied_points, points(floats)), min_size=1, max_size=6), doors, st.booleans()),
+    max_size=6,
+)
+
+
+def log(store: TrackingStore, logged: list[Call]) -> dict[str, list[LoggedPoint]]:
+    """Log to run r1; returns what each key's points are to be."""
+    expected: dict[str, list[LoggedPoint]] = {}
+    for batch, door, singly in logged:
+        if singly:
+            for point in batch:
+                store.log("r1", point.key, point.value, point.timestamp, point.step, door)
+        else:
+            store.log_points("r1", batch, door)
+        for key, value, timestamp, step in batch:
+            own = expected.setdefault(key, [])
+            given_step = sum(point.stepless for point in own) if step is None else step
+            own.append(LoggedPoint(value, timestamp, given_step, step is None, door))
+    return expected
+
+
+def compare(store: TrackingStore, expected: dict[str, list[LoggedPoint]]) -> None:
+    record = store.get_run("r1")
+    assert {one.key for one in store.get_series("r1")} == set(expected)
+    for key, logged in expected.items():
+        records = store.get_series("r1", [key])
+        series, native = native_series(records), native_of(logged)
+        assert same_bits(series.values.tolist(), [point.value for point in native])
+        assert series.steps.tolist() == [point.step for point in native]
+        assert series.timestamps.tolist() == [point.timestamp for point in native]
+        history, shown = mlflow_history(records), history_of(logged)
+        assert same_bits(history.values.tolist(), [value for _, _, value in shown])
+        columns = history.timestamps.tolist(), history.steps.tolist()
+        assert list(zip(*columns, strict=True)) == [row[:2] for row in shown]
+        latest = latest_of(logged)
+        assert (key in record.latest) == (latest is not None)
+        if latest is not None:
+            assert same_bits(record.latest[key], latest)
+        text = latest_text_of(logged)
+        assert same_bits([record.latest_texts[key]] if key in record.latest_texts else [], text or ())
+    imprecise = {key for key, own in expected.items() for p in own if type(p.value) is int and abs(p.value) > 2**53}
+    assert sorted(record.warnings) == sorted(imprecise_warning(key) for key in imprecise)
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.__name__)
+def test_what_was_logged_is_read_equal_of_equal_type_and_in_log_order(
+    place: Callable[[], Iterator[TrackingStore]],
+) -> None:
+    @settings(max_examples=EXAMPLES, deadline=None)
+    @given(logged=calls)
+    def check(logged: list[Call]) -> None:
+        with place() as store:  # type: ignore[attr-defined]  # `contextmanager` made it one
+            store.create_run(RunRecord("r1", "0"))
+            compare(store, log(store, logged))
+
+    check()
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.__name__)
+def test_an_int_beyond_float64_is_refused_and_leaves_nothing(place: Callable[[], Iterator[TrackingStore]]) -> None:
+    with place() as store:  # type: ignore[attr-defined]  # as above
+        store.create_run(RunRecord("r1", "0"))
+        store.log("r1", "loss", 1, 1)
+        for value in (2**1024, -(2**1024), 10**5000):
+            with pytest.raises(InvalidValue):
+                store.log("r1", "loss", value, 1)
+            with pytest.raises(InvalidValue):
+                store.log_points("r1", [Point("loss", 2, 1), Point("loss", value, 1)])
+        assert native_series(store.get_series("r1")).values.tolist() == [1]
+        assert store.get_run("r1").warnings == ()
+
+
+def drawn_calls(seed: int) -> list[Call]:
+    """Calls of one process, the same for the same seed."""
+    draw = random.Random(seed)
+    pool: list[Value] = [*FLOATS, *INTS, *TEXTS]
+    result: list[Call] = []
+    for _ in range(60):
+        batch = [
+            Point(draw.choice(KEYS), draw.choice(pool), draw.choice(TIMESTAMPS), draw.choice(STEPS))
+            for _ in range(draw.choice((1, 1, 5)))
+        ]
+        result.append((batch, draw.choice((NATIVE, MLFLOW)), draw.random() < 0.5))
+    return result
+
+
+def forked(work: Callable[[], object]) -> int:
+    """Do something in a forked child; returns its process id."""
+    pid = os.fork()
+    if pid:
+        return pid
+    status = 1
+    try:
+        work()
+        status = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(status)
+
+
+Row = tuple[bytes, int, int, int]
+"""A stored point: its value pickled (equal for equal bits of equal type), its step, timestamp and door."""
+
+Wanted = tuple[bytes, "int | None", int, int]
+"""A logged point; it may have come without a step."""
+
+
+def rows_of(records: list[SeriesRecord]) -> list[Row]:
+    """The points of one key as they are stored, in log order; all numbers as floats."""
+    rows = []
+    for record in records:
+        values = record.texts if record.numbers is None else record.numbers.tolist()
+        columns = (record.positions, record.steps, record.timestamps, record.doors)
+        places = zip(*(column.tolist() for column in columns), strict=True)
+        rows += [
+            (position, pickle.dumps(value), step, timestamp, door)
+            for value, (position, step, timestamp, door) in zip(values or [], places, strict=True)
+        ]
+    return [row[1:] for row in sorted(rows, key=lambda row: row[0])]
+
+
+def rows_wanted(logged: list[Call], key: str) -> list[Wanted]:
+    """The points of one key as one process logged them; all numbers as floats."""
+    return [
+        (pickle.dumps(float(p.value) if is_number(p.value) else p.value), p.step, p.timestamp, door)  # type: ignore[arg-type]  # it is a number
+        for batch, door, _ in logged
+        for p in batch
+        if p.key == key
+    ]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_two_processes_that_log_at_once_lose_nothing_and_each_keeps_its_order(tmp_path: Path, seed: int) -> None:
+    store = open_journaled(tmp_path)
+    store.create_run(RunRecord("r1", "0"))
+    logged = {process: drawn_calls(10 * seed + process) for process in (0, 1)}
+    start_read, start_write = os.pipe()
+
+    def work(process: int) -> None:
+        own = open_journaled(tmp_path)  # each its own object, as two programs have
+        os.close(start_write)
+        os.read(start_read, 1)  # the end of the pipe is the start for both
+        log(own, logged[process])
+
+    children = [forked(lambda process=process: work(process)) for process in (0, 1)]
+    os.close(start_write)
+    os.close(start_read)
+    store.get_run("r1")  # a reader folds meanwhile
+    assert [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children] == [0, 0]
+
+    for key in KEYS:
+        records = store.get_series("r1", [key])
+        stored, wanted = rows_of(records), [rows_wanted(logged[process], key) for process in (0, 1)]
+        assert len(stored) == len(wanted[0]) + len(wanted[1])
+        assert is_interleaving(stored, wanted[0], wanted[1])
+        check_stepless(stored, wanted)
+        merged = [
+            LoggedPoint(pickle.loads(value), timestamp, step, False, door) for value, step, timestamp, door in stored
+        ]
+        assert same_bits(native_series(records).values.tolist(), [point.value for point in native_of(merged)])
+        history = mlflow_history(records).values.tolist()
+        assert same_bits(history, [value for _, _, value in history_of(merged)])
+    store.close()
+
+
+def fits(row: Row, wanted: Wanted) -> bool:
+    """Whether a stored point may be a logged one; a point logged without a step may have any."""
+    return (row[0], row[2], row[3]) == (wanted[0], wanted[2], wanted[3]) and wanted[1] in (None, row[1])
+
+
+def is_interleaving(stored: list[Row], one: list[Wanted], two: list[Wanted]) -> bool:
+    """Whether some merge of two processes' points, each in its own order, is what was stored."""
+    reachable = {0}
+    for at, row in enumerate(stored):
+        reachable = {
+            of_one
+            for before in reachable
+            for of_one, fit in (
+                (before + 1, before < len(one) and fits(row, one[before])),
+                (before, at - before < len(two) and fits(row, two[at - before])),
+            )
+            if fit
+        }
+    return len(one) in reachable
+
+
+def check_stepless(stored: list[Row], wanted: list[list[Wanted]]) -> None:
+    """The points that came without a step have, with those that had one, the steps 0, 1, 2, … once more."""
+    steps = sorted(row[1] for row in stored)
+    for step in (one[1] for own in wanted for one in own if one[1] is not None):
+        steps.remove(step)
+    assert steps == list(range(len(steps)))
