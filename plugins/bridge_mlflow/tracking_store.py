@@ -43,8 +43,9 @@ from bridge.records.run import ModelOutput, RunChanges, RunRecord, new_run_id
 from bridge.records.search import ExperimentQuery
 from bridge.records.series import MLFLOW, Point
 from bridge.store.open import Opened, open_store
+from bridge.store.points import check_points
 from bridge_mlflow import history, queries
-from bridge_mlflow.addresses import artifacts_uri, folder_of
+from bridge_mlflow.addresses import PROXY_ROOT, SCHEME, artifacts_uri, folder_of
 from bridge_mlflow.companion import FORWARDED_READS, FORWARDED_WRITES, Companion, forwarding
 from bridge_mlflow.translate import (
     changed_param_error,
@@ -348,6 +349,7 @@ class BridgeTrackingStore(AbstractStore):
             raise MlflowException(str(error), INTERNAL_ERROR) from error
         of_models = [metric for metric in metrics if metric.model_id is not None]
         if params or tags or not metrics:
+            check_points(points)  # before anything is written
             values = {param.key: param.value for param in params}
             changes = tag_changes(tags, self.tracking.get_run(run_id), values) if tags else RunChanges(params=values)
             self.tracking.update_run(run_id, changes)
@@ -456,6 +458,8 @@ def _open(store_uri: str) -> Opened:
 
 
 def _artifact_uri(location: str, run_id: str) -> str:
+    if location.startswith((f"{SCHEME}:", PROXY_ROOT)):
+        return f"{location.rstrip('/')}/{run_id}/artifacts"
     return str(append_to_uri_path(location, run_id, "artifacts"))
 
 

@@ -191,9 +191,9 @@ def test_runs_name_the_server_only_where_it_passes_artifacts_into_the_same_works
     uri = f"{ws.get_mlflow_tracking_uri()}/artifacts"
     for destination, expected in {
         uri: f"mlflow-artifacts:/1/{run.id}/artifacts",
-        f"{uri}/1": f"bridge:{uri.removeprefix('bridge://')}/1/{run.id}/artifacts",
-        "bridge:///nowhere/artifacts": f"bridge:{uri.removeprefix('bridge://')}/1/{run.id}/artifacts",
-        "./mlartifacts": f"bridge:{uri.removeprefix('bridge://')}/1/{run.id}/artifacts",
+        f"{uri}/1": f"{uri}/1/{run.id}/artifacts",
+        "bridge:///nowhere/artifacts": f"{uri}/1/{run.id}/artifacts",
+        "./mlartifacts": f"{uri}/1/{run.id}/artifacts",
     }.items():
         monkeypatch.setenv(DESTINATION_VARIABLE, destination)
         assert client.get_run(run.id).info.artifact_uri == expected

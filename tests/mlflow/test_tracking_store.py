@@ -163,6 +163,16 @@ def test_many_metrics_in_one_batch_arrive_in_order(tmp_path: Path) -> None:
     assert {key: len(values) for key, values in run.get_metrics().items()} == {"k0": 834, "k1": 833, "k2": 833}
 
 
+def test_a_batch_with_one_bad_point_leaves_nothing_behind(tmp_path: Path) -> None:
+    ws = Workspace.create("demo", path=tmp_path / "ws")
+    run = Experiment(ws, "both").start_logging()
+    client = MlflowClient(ws.get_mlflow_tracking_uri())
+    points = [Metric("m", 1.0, 1, 0), Metric("m", 1.0, 1, 2**63)]
+    with pytest.raises(MlflowException, match="64 bits"):
+        client.log_batch(run.id, points, [Param("p", "1")], [RunTag("t", "1")])
+    assert (run.get_metrics(), run.params, run.get_tags()) == ({}, {}, {})
+
+
 @pytest.mark.parametrize("uri", ["bridge:demo", "bridge://host/demo", "bridge:///nowhere/at/all", "bridge:///a?b=c"])
 def test_an_address_that_is_no_workspace_is_refused_in_one_sentence(uri: str) -> None:
     with pytest.raises(MlflowException) as raised:
