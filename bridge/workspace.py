@@ -124,6 +124,11 @@ class Workspace:
 
         return Run.get(self, run_id)
 
+    @property
+    def unfolded_bytes(self) -> int:
+        """How many bytes of journals were not seen by the last read, because nothing may be written here; else 0."""
+        return self._opened.tracking.unfolded_bytes
+
     def get_mlflow_tracking_uri(self) -> str:
         """The URI by which MLflow reaches this workspace, `bridge:///abs/path`, percent-encoded."""
         from urllib.parse import quote

@@ -14,7 +14,6 @@ from bridge.errors import AlreadyExists, InvalidValue, NotAllowed, NotFound, Sto
 from bridge.records.run import new_run_id
 from bridge.store.journaled import JournaledStore
 from bridge.store.sql.sqlite import create_sqlite, open_sqlite, read_facts
-from bridge.store.tracking import TrackingStore
 
 if TYPE_CHECKING:
     from bridge.store.artifacts import ArtifactStore
@@ -36,7 +35,7 @@ class Opened:
     address: str
     id: str
     name: str
-    tracking: TrackingStore
+    tracking: JournaledStore
     shared: bool = False
 
     @cached_property
@@ -47,7 +46,7 @@ class Opened:
         return ObjectArtifacts(self.tracking, Path(self.address) / ARTIFACTS, shared=self.shared)
 
 
-_opened: dict[tuple[str, Durability], tuple[tuple[int, int], Opened]] = {}
+_opened: dict[tuple[str, Durability, int], tuple[tuple[int, int], Opened]] = {}
 _lock = threading.Lock()
 
 
@@ -122,7 +121,7 @@ def open_store(address: str | Path, durability: Durability | None = None) -> Ope
         raise NotAllowed("read", str(path), error.strerror or "permission denied") from error
     identity = state.st_dev, state.st_ino
     wanted = _durability(durability) if durability or os.environ.get("BRIDGE_DURABILITY") else None
-    key = str(path), wanted or "process"
+    key = str(path), wanted or "process", os.geteuid()  # what may be written depends on the user
     with _lock:
         known = _opened.get(key)
         if known is None or known[0] != identity:

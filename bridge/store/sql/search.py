@@ -221,7 +221,7 @@ def _compared_text(value: Sql, comparator: str, operand: str) -> Sql:
 def _within_int64(number: float | int) -> float | int:
     """The number as a database takes it: an integer that is beyond every stored one is infinity to them."""
     if isinstance(number, int) and not INT64_MIN <= number <= INT64_MAX:
-        return math.copysign(math.inf, number)
+        return math.inf if number > 0 else -math.inf
     return number
 
 

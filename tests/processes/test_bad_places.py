@@ -1,0 +1,238 @@
+"""Places that cannot be written, or no longer: one clear sentence, and nothing half written."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bridge import Experiment, InvalidValue, NotAllowed, NotFound, Run, StoreUnavailable, Workspace
+
+pytestmark = pytest.mark.processes
+
+NOBODY = 65534
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that every user may enter."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def full_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of one megabyte."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)], check=True)
+    yield disk
+    subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def fill(disk: Path) -> None:
+    with (disk / "filler").open("wb", buffering=0) as file:
+        try:
+            while file.write(bytes(4096)):
+                pass
+        except OSError:
+            return
+
+
+def as_nobody(fork, function):
+    """Run a function in a child that has become another user; returns what it said."""
+
+    def become(say):
+        os.setgroups([])
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+        function(say)
+
+    child = fork(become)
+    lines = child.rest()
+    assert child.wait() == 0
+    return lines
+
+
+def preload() -> None:
+    """Import what a child needs before it becomes a user who may not read the interpreter's files."""
+    import numpy  # noqa: F401
+
+    import bridge.store.objects
+    import bridge.store.sql.search
+    from bridge.records import search_match  # noqa: F401
+
+    with tempfile.TemporaryDirectory() as folder:
+        run = Experiment(Workspace.create("preload", path=folder), "preload").start_logging()
+        run.log("point", 1)
+        run.upload_file("a.txt", __file__)
+        list(run.experiment.get_runs())
+        run.get_metrics()
+        run.complete()
+
+
+def test_another_user_reads_a_workspace_that_nobody_has_open(fork, open_folder):
+    """No -wal file is there, and SQLite may make none: it is read all the same."""
+    preload()
+
+    def make(say):
+        run = Experiment(Workspace.create("work", path=open_folder / "work"), "shared").start_logging()
+        run.log("loss", 0.5)
+        run.upload_file("a.txt", __file__)
+        run.get_metrics()
+        run.complete()
+        say(run.id)
+        Workspace.open(open_folder / "work")._opened.tracking.close()
+
+    maker = fork(make)
+    run_id = maker.line()
+    assert maker.wait() == 0
+    reader = Workspace.open(open_folder / "work")
+    Run.get(reader, run_id).get_metrics()  # folds, and removes the journal
+    reader._opened.tracking.close()
+    assert not list((open_folder / "work").glob("*-wal"))
+
+    def read(say):
+        run = Run.get(Workspace.open(open_folder / "work"), run_id)
+        say(repr((run.status, run.get_metrics(), run.get_file_names())))
+
+    assert as_nobody(fork, read) == [repr(("Completed", {"loss": 0.5}, ["a.txt"]))]
+
+
+def test_another_user_reads_while_somebody_logs_and_is_told_what_is_not_folded(fork, open_folder, caplog):
+    preload()
+    workspace = Workspace.create("work", path=open_folder / "work")
+    run = Experiment(workspace, "shared").start_logging()
+    run.log("loss", 0.5)
+    run.get_metrics()
+    run.log("loss", 0.25)
+
+    def read(say):
+        import logging
+
+        class Say(logging.Handler):
+            def emit(self, record):
+                say(record.getMessage())
+
+        logging.getLogger("bridge").addHandler(Say())
+        other = Run.get(Workspace.open(workspace.path), run.id)
+        say(repr(other.get_metrics()))
+        say(str(other.experiment.workspace.unfolded_bytes))
+
+    warning, metrics, unfolded = as_nobody(fork, read)
+    assert metrics == repr({"loss": 0.5})
+    assert "48 bytes of journals" in warning and "not folded" in warning
+    assert unfolded == "48"
+    run.complete()
+
+
+def test_writing_to_a_folder_that_can_only_be_read_raises_at_once(fork, open_folder):
+    preload()
+    workspace = Workspace.create("work", path=open_folder / "work")
+    run = Experiment(workspace, "shared").start_logging()
+    before = sorted(path.name for path in workspace.path.rglob("*"))
+
+    def write(say):
+        other = Run.get(Workspace.open(workspace.path), run.id)
+        calls = [
+            lambda: other.log("loss", 1.0),
+            lambda: other.tag("a", "b"),
+            lambda: other.complete(),
+            lambda: other.upload_file("a.txt", __file__),
+            lambda: Experiment(other.experiment.workspace, "new"),
+            lambda: other.experiment.start_logging(),
+            lambda: Workspace.create("inside", path=workspace.path / "inside"),
+        ]
+        for call in calls:
+            try:
+                call()
+                say("nothing raised")
+            except NotAllowed as error:
+                say(str(error))
+
+    for sentence in as_nobody(fork, write):
+        assert sentence.endswith(".") and "\n" not in sentence
+        assert sentence.startswith("Cannot "), sentence
+    assert sorted(path.name for path in workspace.path.rglob("*")) == before
+    run.complete()
+
+
+def test_a_read_only_file_system_can_be_read(tmp_path):
+    workspace = Workspace.create("work", path=tmp_path / "work")
+    run = Experiment(workspace, "shared").start_logging()
+    run.log("loss", 0.5)
+    run.get_metrics()
+    run.complete()
+    workspace._opened.tracking.close()
+    mounted = tmp_path / "mounted"
+    mounted.mkdir()
+    subprocess.run(["mount", "--bind", str(workspace.path), str(mounted)], check=True)
+    try:
+        subprocess.run(["mount", "-o", "remount,ro,bind", str(mounted)], check=True)
+        other = Run.get(Workspace.open(mounted), run.id)
+
+        assert other.get_metrics() == {"loss": 0.5}
+        with pytest.raises(NotAllowed):
+            other.tag("a", "b")
+        other.experiment.workspace._opened.tracking.close()
+    finally:
+        subprocess.run(["umount", "-l", str(mounted)], check=True)
+
+
+def test_a_full_disk_never_stops_a_training_and_is_said_at_its_end(full_disk, caplog):
+    """A metric's error comes from flush() and complete(), all else raises at once; with room again all is there."""
+    workspace = Workspace.create("work", path=full_disk / "work")
+    run = Experiment(workspace, "full").start_logging()
+    run.log("loss", 0)
+    fill(full_disk)
+
+    for number in range(1, 2_000):
+        run.log("loss", number)
+    with pytest.raises(StoreUnavailable, match="No space left on device; .* points are not written") as caught:
+        run.flush()
+    assert "\n" not in str(caught.value)
+    with pytest.raises(StoreUnavailable):
+        run.complete()
+    assert run.status == "Running"
+    with pytest.raises(StoreUnavailable):
+        run.upload_file("big.bin", Path(__file__))
+    with pytest.raises(StoreUnavailable):
+        for number in range(200):
+            run.tag(f"tag{number}", "x" * 4_000)
+    assert [record.message for record in caplog.records if "Cannot write to" in record.message]
+    assert len([record for record in caplog.records if "Cannot write to" in record.message]) == 1
+
+    (full_disk / "filler").unlink()
+    run.complete()
+    assert run.get_metrics()["loss"] == list(range(2_000))
+    assert run.get_file_names() == []
+    run.upload_file("small.txt", Path(__file__))
+    assert run.get_file_names() == ["small.txt"]
+    workspace._opened.tracking.close()
+
+
+def test_a_workspace_that_is_none_is_named(tmp_path):
+    with pytest.raises(NotFound, match=r"There is no workspace '.*nowhere': there is no such folder\."):
+        Workspace.open(tmp_path / "nowhere")
+    with pytest.raises(NotFound, match=r"has no workspace\.db; make a workspace there with Workspace\.create"):
+        Workspace.open(tmp_path)
+    (tmp_path / "file").write_text("text")
+    with pytest.raises(NotFound):
+        Workspace.open(tmp_path / "file")
+    with pytest.raises(InvalidValue, match="must be a folder"):
+        Workspace.create("work", path=tmp_path / "file")
+    with pytest.raises(InvalidValue, match="must be a folder"):
+        Workspace.create("work", path=tmp_path / "file" / "below")
+    with pytest.raises(InvalidValue, match="must be a folder"):
+        Workspace.open("postgresql://somewhere/db")
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd" / "workspace.db").write_text("this is no database, but long enough to look like a file of one")
+    with pytest.raises(StoreUnavailable, match="not a database"):
+        Workspace.open(tmp_path / "odd")
