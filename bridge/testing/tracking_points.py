@@ -31,6 +31,16 @@ def native(store: TrackingStore, key: str, run_id: str = "r1") -> list[Any]:
     return list(native_series(store.get_series(run_id, [key])).values.tolist())
 
 
+BAD_POINTS: tuple[tuple[Any, ...], ...] = (
+    ("", 1.0, 1), ("a\nb", 1.0, 1), ("x" * 256, 1.0, 1), ("\ud800", 1.0, 1), (None, 1.0, 1), ([], 1.0, 1),
+    ("k", [1.0], 1), ("k", {}, 1), ("k", b"x", 1), ("k", 1j, 1), ("k", object(), 1),
+    ("k", 10**400, 1), ("k", -(10**400), 1), ("k", 10**5000, 1), ("k", "x" * 65_536, 1), ("k", "\ud800", 1),
+    ("k", 1.0, 1.5), ("k", 1.0, None), ("k", 1.0, "1"), ("k", 1.0, 2**63), ("k", 1.0, -(2**63) - 1), ("k", 1.0, True),
+    ("k", 1.0, 1, 1.5), ("k", 1.0, 1, "1"), ("k", 1.0, 1, 2**63), ("k", 1.0, 1, True),
+)  # fmt: skip
+"""The fields of points that may not be stored."""
+
+
 class PointPromises:
     """One promise a test; `TrackingStoreTests` has them all."""
 
@@ -115,7 +125,8 @@ class PointPromises:
             store.log(run, "floats", value, 1)
         for value in (numpy.int8(3), numpy.uint64(4), numpy.array(5)):
             store.log(run, "ints", value, numpy.int64(1), numpy.int32(2))  # type: ignore[arg-type]  # as users do
-        store.log(run, "bools", numpy.bool_(True), 1)
+        boolean: Any = numpy.bool_(True)
+        store.log(run, "bools", boolean, 1)
         store.log(run, "texts", numpy.str_("a"), 1)
         assert native(store, "floats") == [0.5, 2.0, 3.0, 4.0]
         assert [(type(value), value) for value in native(store, "ints")] == [(int, 3), (int, 4), (int, 5)]
@@ -156,22 +167,12 @@ class PointPromises:
         assert store.get_run(run).latest["loss"] == Latest(1.0, number, number)
 
     @pytest.mark.parametrize(
-        "point",
-        [
-            Point("", 1.0, 1), Point("a\nb", 1.0, 1), Point("x" * 256, 1.0, 1), Point("\ud800", 1.0, 1),
-            Point(None, 1.0, 1), Point([], 1.0, 1),
-            Point("k", [1.0], 1), Point("k", {}, 1), Point("k", b"x", 1), Point("k", 1j, 1), Point("k", object(), 1),
-            Point("k", 10**400, 1), Point("k", -(10**400), 1), Point("k", 10**5000, 1),
-            Point("k", "x" * 65_536, 1), Point("k", "\ud800", 1),
-            Point("k", 1.0, 1.5), Point("k", 1.0, None), Point("k", 1.0, "1"), Point("k", 1.0, 2**63),
-            Point("k", 1.0, -(2**63) - 1), Point("k", 1.0, True),
-            Point("k", 1.0, 1, 1.5), Point("k", 1.0, 1, "1"), Point("k", 1.0, 1, 2**63), Point("k", 1.0, 1, True),
-        ],
-        ids=lambda point: ", ".join(shortened(field, 20) for field in point).encode("ascii", "replace").decode(),
-    )  # fmt: skip
+        "fields", BAD_POINTS, ids=lambda fields: ", ".join(ascii(shortened(field, 20)) for field in fields)
+    )
     def test_a_point_that_may_not_be_stored_is_refused_with_all_that_came_with_it(
-        self, store: TrackingStore, run: str, point: Point
+        self, store: TrackingStore, run: str, fields: tuple[Any, ...]
     ) -> None:
+        point = Point(*fields)
         for _ in range(2):
             with pytest.raises(InvalidValue):
                 store.log_points(run, [Point("good", 1.0, 1), point, Point("good", 2.0, 1)])
@@ -181,7 +182,7 @@ class PointPromises:
         assert [record.key for record in store.get_series(run)] == ["k"]
 
     def test_every_mistake_of_a_batch_is_named(self, store: TrackingStore, run: str) -> None:
-        bad: Any = [Point("a", [], 1), Point("b\n", 1.0, 1, 0.5), Point("c", 1.0, 1)]
+        bad = [Point(*fields) for fields in BAD_POINTS[:3]] + [Point("c", 1.0, 1)]
         with pytest.raises(InvalidValue) as caught:
             store.log_points(run, bad)
         assert len(caught.value.problems) == 3

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -12,6 +14,12 @@ from bridge.store.tracking import TrackingStore
 
 DIGITS = Dataset("digits", "abc", "local", "{}", schema="{}", profile=None)
 TEXTS = ("", "a", "Größe 🎈", "a\nb", "'; --", "x" * 5_000)
+
+
+def facts_of(changes: RunChanges) -> dict[str, Any]:
+    """The single facts that are to be changed."""
+    names = ("status", "start_time", "end_time", "display_name", "description", "parent_id", "error")
+    return {name: value for name in names if (value := getattr(changes, name)) is not None}
 
 
 class RunPromises:
@@ -97,14 +105,12 @@ class RunPromises:
             RunChanges(parent_id="p"),
             RunChanges(error="e"),
         ],
-        ids=lambda change: next(name for name in change.__slots__ if getattr(change, name) is not None),
+        ids=lambda change: next(iter(facts_of(change))),
     )
     def test_one_fact_of_a_run_is_changed_and_the_others_stay(self, store: TrackingStore, change: RunChanges) -> None:
         before = store.create_run(RunRecord("r1", "0", "n", start_time=9, tags={"a": "b"}, params={"p": "1"}))
         store.update_run("r1", change)
-        facts = ("status", "start_time", "end_time", "display_name", "description", "parent_id", "error")
-        named = {name: getattr(change, name) for name in facts if getattr(change, name) is not None}
-        assert store.get_run("r1") == replace(before, **named)
+        assert store.get_run("r1") == replace(before, **facts_of(change))
 
     def test_params_are_added_and_the_same_again_changes_nothing(self, store: TrackingStore) -> None:
         store.create_run(RunRecord("r1", "0", params={"b": "1"}))
@@ -220,13 +226,14 @@ class RunPromises:
         assert (before.lifecycle_stage, before.deletion_time, before.status, before.end_time) == (
             "deleted", 7, "Running", None,
         )  # fmt: skip
-        for call in (
+        calls: list[Callable[[], object]] = [
             lambda: store.update_run("r1", RunChanges()),
             lambda: store.update_run("r1", RunChanges(tags={"a": "2"})),
             lambda: store.log("r1", "loss", 2.0, 2),
             lambda: store.log("r1", "text", "a", 2),
             lambda: store.log_points("r1", ()),
-        ):
+        ]
+        for call in calls:
             with pytest.raises(InvalidState):
                 call()
         assert store.get_run("r1") == before
