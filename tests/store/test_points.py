@@ -90,9 +90,7 @@ def test_only_ints_beyond_two_to_the_53_are_imprecise() -> None:
 
 
 rows = st.lists(
-    st.builds(
-        LoggedPoint, values, st.sampled_from((0, 1)), st.sampled_from((0, 1, -(2**63))), st.just(False), doors
-    ),
+    st.builds(LoggedPoint, values, st.sampled_from((0, 1)), st.sampled_from((0, 1, -(2**63))), st.just(False), doors),
     max_size=12,
 )
 
