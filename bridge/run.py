@@ -482,5 +482,7 @@ def _end_open_runs() -> None:
     for run in list(_open_runs.values()):
         try:
             run._end_with_process()
+        except (InvalidState, NotFound) as error:  # deleted, or ended by somebody else meanwhile
+            logger.debug("Run %s is not ended: %s", run.id, error)
         except BridgeError as error:
             logger.error("Run %s could not be ended: %s", run.id, error)

@@ -62,13 +62,7 @@ def as_nobody(fork, function):
 
 
 def preload() -> None:
-    """Import what a child needs before it becomes a user who may not read the interpreter's files."""
-    import numpy  # noqa: F401
-
-    import bridge.store.objects
-    import bridge.store.sql.search
-    from bridge.records import search_match  # noqa: F401
-
+    """Do once what a child does, for it becomes a user who may not read the interpreter's files."""
     with tempfile.TemporaryDirectory() as folder:
         run = Experiment(Workspace.create("preload", path=folder), "preload").start_logging()
         run.log("point", 1)

@@ -1,0 +1,84 @@
+"""Records and errors as JSON, so that the other side of a connection has the same.
+
+An error is `{"error": {"kind": "NotFound", "sentence": "There is no run 'x'.", "fields": {"kind": "run", …}}}`.
+A record is an object of its fields; floats are their 64 bits as a signed integer, since JSON has no NaN.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+from bridge import errors
+from bridge.errors import BridgeError
+from bridge.records.experiment import ExperimentRecord
+from bridge.records.run import Dataset, DatasetInput, ModelOutput, RunRecord
+from bridge.records.series import Latest
+
+
+def dump_error(error: BridgeError) -> dict[str, Any]:
+    """An error as JSON; a value that JSON does not have is its repr there."""
+    fields = {name: _plain(value) for name, value in error.fields.items()}
+    return {"error": {"kind": type(error).__name__, "sentence": error.sentence, "fields": fields}}
+
+
+def load_error(answer: Mapping[str, Any]) -> BridgeError:
+    """The error that was dumped, with the same sentence; a kind that this version does not know is a `BridgeError`."""
+    told = answer["error"]
+    kind = getattr(errors, told["kind"], None)
+    if not (isinstance(kind, type) and issubclass(kind, BridgeError)) or kind is BridgeError:
+        return BridgeError(told["sentence"])
+    error: BridgeError = kind(**told["fields"])
+    error.sentence = told["sentence"]
+    return error
+
+
+def dump_record(record: ExperimentRecord | RunRecord) -> dict[str, Any]:
+    """A record as JSON."""
+    fields = dataclasses.asdict(record)
+    if isinstance(record, RunRecord):
+        fields["latest"] = {k: [_bits(v.value), v.timestamp, v.step] for k, v in record.latest.items()}
+    return fields
+
+
+def load_experiment(fields: Mapping[str, Any]) -> ExperimentRecord:
+    """The experiment that was dumped; fields that this version does not know are passed over."""
+    return ExperimentRecord(**_known(ExperimentRecord, fields))
+
+
+def load_run(fields: Mapping[str, Any]) -> RunRecord:
+    """The run that was dumped; fields that this version does not know are passed over."""
+    known = _known(RunRecord, fields)
+    known["latest"] = {
+        k: Latest(_float(bits), timestamp, step) for k, (bits, timestamp, step) in known["latest"].items()
+    }
+    known["dataset_inputs"] = tuple(
+        DatasetInput(Dataset(**_known(Dataset, used["dataset"])), used["tags"]) for used in known["dataset_inputs"]
+    )
+    known["model_inputs"] = tuple(known["model_inputs"])
+    known["model_outputs"] = tuple(ModelOutput(**_known(ModelOutput, output)) for output in known["model_outputs"])
+    known["warnings"] = tuple(known["warnings"])
+    return RunRecord(**known)
+
+
+def _known(kind: type[Any], fields: Mapping[str, Any]) -> dict[str, Any]:
+    names = {field.name for field in dataclasses.fields(kind)}
+    return {name: value for name, value in fields.items() if name in names}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if value is None or isinstance(value, (str, bool, int)):
+        return value
+    return repr(value)
+
+
+def _bits(value: float) -> int:
+    return int(struct.unpack("<q", struct.pack("<d", value))[0])
+
+
+def _float(bits: int) -> float:
+    return float(struct.unpack("<d", struct.pack("<q", bits))[0])

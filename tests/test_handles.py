@@ -1,0 +1,409 @@
+"""What a person holds: workspaces, experiments and runs."""
+
+from __future__ import annotations
+
+import io
+import time
+from pathlib import Path
+
+import numpy
+import pytest
+
+from bridge import (
+    AlreadyExists,
+    BridgeError,
+    Experiment,
+    InvalidState,
+    InvalidValue,
+    NotFound,
+    Run,
+    Workspace,
+)
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace.create("work", path=tmp_path / "my work")
+
+
+@pytest.fixture
+def run(workspace: Workspace) -> Run:
+    return Experiment(workspace, "digits").start_logging(display_name="cnn", tags={"team": "vision"})
+
+
+# Workspaces
+
+
+def test_a_workspace_is_opened_by_its_folder_or_its_uri(workspace):
+    uri = workspace.get_mlflow_tracking_uri()
+    assert uri.startswith("bridge:///") and uri.endswith("/my%20work")
+    for address in (workspace.path, str(workspace.path), uri):
+        other = Workspace.open(address)
+        assert (other.name, other.id, other.path) == ("work", workspace.id, workspace.path)
+
+
+def test_a_workspace_is_made_once(workspace):
+    with pytest.raises(AlreadyExists, match="exist_ok=True"):
+        Workspace.create("other", path=workspace.path)
+    assert Workspace.create("other", path=workspace.path, exist_ok=True).name == "work"
+
+
+def test_a_workspace_without_a_path_lies_below_the_home_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("BRIDGE_HOME", str(tmp_path))
+    assert Workspace.create("team").path == tmp_path / "team"
+
+
+@pytest.mark.parametrize("name", ["", "a", "-a", "a b", "a" * 34, None, 3])
+def test_a_bad_workspace_name_is_refused(tmp_path, name):
+    with pytest.raises(InvalidValue, match="workspace name"):
+        Workspace.create(name, path=tmp_path / "work")
+    assert not (tmp_path / "work").exists()
+
+
+def test_a_durability_that_is_none_is_refused(tmp_path, monkeypatch):
+    with pytest.raises(InvalidValue, match="process, power"):
+        Workspace.create("work", path=tmp_path / "work", durability="disk")
+    monkeypatch.setenv("BRIDGE_DURABILITY", "strong")
+    with pytest.raises(InvalidValue, match="process, power"):
+        Workspace.create("work", path=tmp_path / "work")
+
+
+def test_a_folder_that_was_removed_and_made_again_is_a_new_workspace(tmp_path):
+    """Notebooks do this: `rm -r demo`, and the cell that creates it once more."""
+    import shutil
+
+    first = Workspace.create("work", path=tmp_path / "work")
+    Experiment(first, "digits").start_logging().complete()
+    shutil.rmtree(tmp_path / "work")
+    second = Workspace.create("work", path=tmp_path / "work")
+
+    assert second.id != first.id
+    assert list(second.experiments) == ["Default"]
+    with Experiment(second, "digits").start_logging() as run:
+        run.log("loss", 1.0)
+    assert run.get_metrics() == {"loss": 1.0}
+
+
+def test_a_moved_workspace_is_whole(workspace, run, tmp_path):
+    run.log("loss", 0.5)
+    run.upload_file("a.txt", io.BytesIO(b"text"))
+    run.complete()
+    workspace._opened.tracking.close()
+    workspace.path.rename(tmp_path / "moved")
+
+    moved = Workspace.open(tmp_path / "moved").get_run(run.id)
+    assert moved.get_metrics() == {"loss": 0.5}
+    assert moved.get_file_names() == ["a.txt"]
+
+
+def test_a_shared_workspace_belongs_to_the_group(tmp_path):
+    """Every file in it may be written by the folder's group, as with `git init --shared`."""
+    workspace = Workspace.create("work", path=tmp_path / "work", shared=True)
+    with Experiment(workspace, "digits").start_logging() as run:
+        run.log("loss", 0.5)
+        run.upload_file("folder/a.txt", io.BytesIO(b"text"))
+        paths = [workspace.path, *workspace.path.rglob("*")]
+        assert any(path.suffix == ".log" for path in paths)
+        private = [str(path) for path in paths if not path.stat().st_mode & 0o020]
+    assert private == []
+
+
+# Experiments
+
+
+def test_an_experiment_is_made_once_and_found_by_name(workspace):
+    first, second = Experiment(workspace, "digits"), Experiment(workspace, "digits")
+    assert first.id == second.id == "1"
+    assert {name: e.id for name, e in workspace.experiments.items()} == {"digits": "1", "Default": "0"}
+
+
+@pytest.mark.parametrize("name", ["", " a", "-a", "a/b", "a" * 256, None, 3])
+def test_a_bad_experiment_name_is_refused(workspace, name):
+    with pytest.raises(InvalidValue, match="experiment name"):
+        Experiment(workspace, name)
+    assert list(workspace.experiments) == ["Default"]
+
+
+def test_a_deleted_experiment_is_said_to_be(workspace):
+    experiment = Experiment(workspace, "digits")
+    workspace._opened.tracking.delete_experiment(experiment.id, 1)
+    with pytest.raises(InvalidState, match="'digits' is deleted"):
+        Experiment(workspace, "digits")
+    assert list(workspace.experiments) == ["Default"]
+
+
+def test_tags_of_an_experiment(workspace):
+    experiment = Experiment(workspace, "digits")
+    experiment.tag("rank", 1)
+    experiment.set_tags({"favorite": None, "team": "vision"})
+    assert experiment.tags == {"rank": "1", "favorite": None, "team": "vision"}
+    experiment.remove_tags(["rank"])
+    with pytest.raises(NotFound):
+        experiment.remove_tags(["team", "rank"])
+    assert experiment.tags == {"favorite": None, "team": "vision"}
+
+
+def test_runs_are_listed_newest_first_and_by_their_labels(workspace):
+    experiment = Experiment(workspace, "digits")
+    runs = []
+    for number in range(3):
+        run = experiment.start_logging(tags={"number": number, "even": None} if number != 1 else {"number": 1})
+        run.add_properties({"author": "ada" if number else "bob"})
+        runs.append(run)
+        time.sleep(0.002)
+
+    def ids(**wanted):
+        return [runs.index(next(r for r in runs if r.id == found.id)) for found in experiment.get_runs(**wanted)]
+
+    assert ids() == [2, 1, 0]
+    assert ids(tags="even") == [2, 0]
+    assert ids(tags={"number": "1"}) == [1]
+    assert ids(tags={"even": None}, properties={"author": "ada"}) == [2]
+    assert ids(properties={"author": "eve"}) == []
+    assert [run.number for run in experiment.get_runs()] == [3, 2, 1]
+
+
+# Runs
+
+
+def test_a_run_begins_running_and_says_what_it_is(workspace, run):
+    assert (run.status, run.get_status(), run.number, run.display_name) == ("Running", "Running", 1, "cnn")
+    assert len(run.id) == 32 and int(run.id, 16) >= 0
+    assert run.experiment.name == "digits" and run.experiment.workspace is workspace
+    assert repr(run) == f"Run(Experiment: digits,\nId: {run.id},\nType: None,\nStatus: Running)"
+    run.display_name = "better"
+    run.description = "with dropout"
+    other = Run(Experiment(workspace, "digits"), run.id)
+    assert (other.display_name, other.description) == ("better", "with dropout")
+
+
+def test_html_is_escaped(workspace):
+    run = Experiment(workspace, "digits").start_logging(display_name="<script>alert(1)</script>")
+    assert "<script>" not in run._repr_html_()
+    assert "&lt;script&gt;" in run._repr_html_()
+    assert run.id in run._repr_html_() and "digits" in run.experiment._repr_html_()
+    assert "work" in workspace._repr_html_()
+
+
+def test_a_run_without_a_name_gets_one(workspace):
+    name = Experiment(workspace, "digits").start_logging().display_name
+    assert len(name.split("-")) == 3
+
+
+def test_a_run_may_bring_its_id(workspace):
+    experiment = Experiment(workspace, "digits")
+    run = experiment.start_logging(run_id="train-on-local_1795498826_efbb4acc")
+    assert Run.get(workspace, "train-on-local_1795498826_efbb4acc").number == run.number == 1
+    with pytest.raises(InvalidValue, match="run id"):
+        experiment.start_logging(run_id="../other")
+    time.sleep(0.002)
+    with pytest.raises(AlreadyExists):
+        experiment.start_logging(run_id=run.id)
+
+
+def test_an_unknown_run_is_said_to_be(workspace, run):
+    for call in (
+        lambda: workspace.get_run("f" * 32),
+        lambda: Run.get(workspace, "f" * 32),
+        lambda: Run(Experiment(workspace, "digits"), "f" * 32),
+        lambda: Run(Experiment(workspace, "other"), run.id),
+    ):
+        with pytest.raises(NotFound, match="There is no run '"):
+            call()
+
+
+def test_scalars_come_back_as_they_were_logged(run):
+    run.log("once", 1)
+    for value in (1, 2, 3):
+        run.log("ints", value)
+    for mixed in (1, 2.5):
+        run.log("floats", mixed)
+    run.log("Category", "Red")
+    for color in ("Red", "Green"):
+        run.log("colors", color)
+    run.log("flag", True)
+    run.log("nothing", None)
+    for anything in (1, "two", 3.0):
+        run.log("anything", anything)
+
+    metrics = run.get_metrics()
+    assert metrics == {
+        "once": 1,
+        "ints": [1, 2, 3],
+        "floats": [1.0, 2.5],
+        "Category": "Red",
+        "colors": ["Red", "Green"],
+        "flag": True,
+        "nothing": None,
+        "anything": [1.0, "two", 3.0],
+    }
+    assert [type(value) for value in metrics["ints"]] == [int] * 3
+    assert [type(value) for value in metrics["floats"]] == [float] * 2
+    assert run.get_metrics("once") == {"once": 1}
+    assert run.get_metrics("unknown") == {}
+
+
+def test_a_series_has_steps_timestamps_and_values(run):
+    before = time.time_ns() // 1_000_000
+    for number in range(3):
+        run.log("loss", number / 2, step=10 * number)
+    run.log("count", 1)
+    run.log("count", 2)
+    loss, count = run.get_series("loss"), run.get_series("count")
+
+    assert loss.steps.tolist() == [0, 10, 20] and loss.values.tolist() == [0.0, 0.5, 1.0]
+    assert loss.values.dtype == numpy.float64 and loss.steps.dtype == loss.timestamps.dtype == numpy.int64
+    assert count.values.dtype == numpy.int64 and count.steps.tolist() == [0, 1]
+    assert before <= loss.timestamps[0] <= loss.timestamps[-1] <= time.time_ns() // 1_000_000
+    with pytest.raises(NotFound, match="There is no series 'accuracy'"):
+        run.get_series("accuracy")
+
+
+def test_numbers_of_numpy_and_torch_are_numbers(run):
+    import torch
+
+    for value in (numpy.int64(3), numpy.float32(0.5), numpy.array(2.0), torch.tensor(4), numpy.bool_(True)):
+        run.log("value", value)
+    assert run.get_metrics()["value"] == [3.0, 0.5, 2.0, 4.0, True]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "step"),
+    [
+        ("", 1, None),
+        ("a\nb", 1, None),
+        ("a" * 256, 1, None),
+        (None, 1, None),
+        ("list", [1, 2], None),
+        ("dict", {}, None),
+        ("array", numpy.zeros(2), None),
+        ("huge", 10**400, None),
+        ("step", 1, 1.5),
+        ("step", 1, 2**63),
+        ("step", 1, "one"),
+        ("long", "x" * 70_000, None),
+    ],
+)
+def test_what_cannot_be_logged_raises_and_changes_nothing(run, name, value, step):
+    with pytest.raises(InvalidValue) as caught:
+        run.log(name, value, step=step)
+    assert "\n" not in str(caught.value) and str(caught.value).endswith(".")
+    assert run.get_metrics() == {}
+
+
+def test_logging_to_a_deleted_run_raises(workspace, run):
+    run.log("loss", 1.0)
+    workspace._opened.tracking.delete_run(run.id, 1)
+    with pytest.raises(InvalidState, match="is deleted"):
+        run.log("loss", 2.0)
+    with pytest.raises(InvalidState, match="is deleted"):
+        run.tag("a")
+    assert run.get_metrics() == {"loss": 1.0}
+    workspace._opened.tracking.restore_run(run.id)
+    run.log("loss", 3.0)
+    assert run.get_metrics() == {"loss": [1.0, 3.0]}
+
+
+def test_logging_to_a_run_that_another_process_deleted_raises_within_seconds(workspace, run):
+    """A process asks after its runs each second."""
+    run.log("loss", 1.0)
+    other = workspace._opened.tracking.inner
+    other.delete_run(run.id, 1)
+    deadline = time.monotonic() + 30
+    with pytest.raises(InvalidState, match="is deleted"):
+        while time.monotonic() < deadline:
+            run.log("loss", 2.0)
+            time.sleep(0.05)
+
+
+def test_tags_and_properties(run):
+    run.tag("My Favorite Run")
+    run.tag("Competition Rank", 1)
+    run.set_tags({"team": "audio"})
+    assert run.get_tags() == run.tags == {"team": "audio", "My Favorite Run": None, "Competition Rank": "1"}
+    run.remove_tags(["team"])
+    with pytest.raises(NotFound):
+        run.remove_tags(["Competition Rank", "team"])
+    with pytest.raises(InvalidValue, match="tag key"):
+        run.set_tags({"good": 1, "": 2})
+    assert run.tags == {"My Favorite Run": None, "Competition Rank": "1"}
+
+    run.add_properties({"author": "ada", "year": 2026})
+    run.add_properties({"author": "ada"})
+    run.add_properties({})
+    with pytest.raises(InvalidState, match="'author'"):
+        run.add_properties({"new": 1, "author": "bob"})
+    assert run.get_properties() == run.properties == {"author": "ada", "year": "2026"}
+
+
+def test_files(run, tmp_path):
+    (tmp_path / "in" / "below").mkdir(parents=True)
+    (tmp_path / "in" / "a.txt").write_text("a")
+    (tmp_path / "in" / "below" / "epoch=1.ckpt").write_text("b")
+    run.upload_file("logging-api/myfile.txt", str(tmp_path / "in" / "a.txt"))
+    run.upload_file("stream.bin", io.BytesIO(b"stream"))
+    run.upload_folder("all", tmp_path / "in")
+    names = ["all/a.txt", "all/below/epoch=1.ckpt", "logging-api/myfile.txt", "stream.bin"]
+    assert run.get_file_names() == names
+
+    run.upload_file("stream.bin", io.BytesIO(b"replaced"))
+    run.download_file("stream.bin", tmp_path / "out" / "deep" / "x.bin")
+    assert (tmp_path / "out" / "deep" / "x.bin").read_bytes() == b"replaced"
+    run.download_file("all/below/epoch=1.ckpt", tmp_path / "out")
+    assert (tmp_path / "out" / "epoch=1.ckpt").read_text() == "b"
+
+
+def test_what_is_no_file_is_said_to_be_none(run, tmp_path):
+    with pytest.raises(NotFound, match=r"There is no file 'missing': run .* has none"):
+        run.download_file("missing", tmp_path)
+    run.upload_file("a.txt", io.BytesIO(b""))
+    with pytest.raises(NotFound, match=r"has a\.txt"):
+        run.download_file("b.txt", tmp_path)
+    with pytest.raises(NotFound):
+        run.upload_file("b.txt", tmp_path / "missing")
+    with pytest.raises(InvalidValue, match="must be the path"):
+        run.upload_file("b.txt", 3)
+    with pytest.raises(InvalidValue, match="must be a folder"):
+        run.upload_folder("b", tmp_path / "missing")
+    for name in ("../b", "/b", "a/../../b", ""):
+        with pytest.raises(InvalidValue, match="artifact path"):
+            run.upload_file(name, io.BytesIO(b""))
+    assert run.get_file_names() == ["a.txt"]
+
+
+def test_completing_again_moves_the_end_time_on(workspace, run):
+    run.complete()
+    tracking = workspace._opened.tracking
+    first = tracking.get_run(run.id).end_time
+    time.sleep(0.005)
+    run.complete()
+
+    assert run.status == "Completed"
+    assert tracking.get_run(run.id).end_time > first
+    run.log("late", 1.0)
+    assert run.get_metrics() == {"late": 1.0}
+    assert run.status == "Completed"
+
+
+def test_a_run_ends_once(run):
+    run.fail("out of data", error_code="DataError")
+    assert run.status == "Failed"
+    assert run.error == {"code": "DataError", "message": "out of data"}
+    for end in (run.complete, run.cancel):
+        with pytest.raises(InvalidState, match="is Failed"):
+            end()
+    with pytest.raises(InvalidValue, match="must be text or an exception"):
+        run.fail(3)
+    run.fail(ValueError("again"))
+    assert run.error is not None and run.error["message"] == "User program failed with ValueError: again"
+
+
+def test_every_error_is_ours_and_the_builtin_that_one_would_catch(workspace, tmp_path):
+    with pytest.raises(LookupError):
+        workspace.get_run("f" * 32)
+    with pytest.raises(ValueError):
+        Experiment(workspace, "")
+    with pytest.raises(FileExistsError):
+        Workspace.create("work", path=workspace.path)
+    with pytest.raises(BridgeError):
+        Workspace.open(tmp_path / "nowhere")

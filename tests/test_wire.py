@@ -1,0 +1,109 @@
+"""Errors and records come out of JSON as they went in."""
+
+from __future__ import annotations
+
+import json
+import math
+import pickle
+import struct
+
+import pytest
+
+from bridge import errors
+from bridge.errors import BridgeError, InvalidValue, NotFound, ParamChanged, Problem
+from bridge.records.experiment import ExperimentRecord
+from bridge.records.run import Dataset, DatasetInput, ModelOutput, RunRecord
+from bridge.records.series import Latest
+from bridge.wire import dump_error, dump_record, load_error, load_experiment, load_run
+
+ERRORS = [
+    errors.InvalidValue("step", 1.5, "must be an integer", (Problem("value", "x", "must be a number"),)),
+    errors.NotAuthenticated("http://host"),
+    errors.NotAllowed("write to", "/folder", "it can only be read here"),
+    errors.NotFound("run", "r1", "the workspace has none"),
+    errors.AlreadyExists("experiment", "digits"),
+    errors.InvalidState("run", "r1", "deleted", "active"),
+    errors.ParamChanged("r1", (("lr", "0.1", "0.2"), ("n", "1", "2"))),
+    errors.SchemaMismatch("/folder/workspace.db", 2, 1),
+    errors.SubmitFailed("python train.py", 1, "it was killed"),
+    errors.StoreUnavailable("/folder", "the disk is full"),
+]
+
+
+def test_every_error_is_tried():
+    kinds = {kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, BridgeError)}
+    assert kinds - {BridgeError} == {type(error) for error in ERRORS}
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+def test_an_error_is_the_same_on_the_other_side(error):
+    """Its kind, sentence and fields; through JSON and through pickle."""
+    over_json = load_error(json.loads(json.dumps(dump_error(error))))
+    over_pickle = pickle.loads(pickle.dumps(error))
+
+    for other in (over_json, over_pickle):
+        assert type(other) is type(error)
+        assert str(other) == str(error)
+        assert other.status == error.status
+    assert over_pickle.fields == error.fields
+
+
+def test_the_shape_of_an_error_is_pinned():
+    assert dump_error(NotFound("run", "x")) == {
+        "error": {
+            "kind": "NotFound",
+            "sentence": "There is no run 'x'.",
+            "fields": {"kind": "run", "name": "x", "hint": ""},
+        }
+    }
+
+
+def test_an_error_of_a_newer_version_is_a_bridge_error():
+    error = load_error({"error": {"kind": "QuotaExceeded", "sentence": "Too much.", "fields": {"most": 1}}})
+    assert type(error) is BridgeError
+    assert str(error) == "Too much."
+
+
+def test_all_mistakes_are_told_on_the_other_side():
+    error = load_error(json.loads(json.dumps(dump_error(ERRORS[0]))))
+    assert isinstance(error, InvalidValue)
+    assert [problem.key for problem in error.problems] == ["step", "value"]
+
+
+def test_changed_params_are_told_on_the_other_side():
+    error = load_error(json.loads(json.dumps(dump_error(ERRORS[6]))))
+    assert isinstance(error, ParamChanged)
+    assert error.changes == (("lr", "0.1", "0.2"), ("n", "1", "2"))
+
+
+def test_a_run_is_the_same_on_the_other_side():
+    """With NaN's payload, infinities and all that hangs on it."""
+    nan = struct.unpack("<d", struct.pack("<Q", 0x7FF8_0000_0000_0ABC))[0]
+    run = RunRecord(
+        "r1",
+        "0",
+        "name",
+        3,
+        "Running",
+        start_time=1,
+        params={"lr": "0.1"},
+        tags={"a": None},
+        latest={"loss": Latest(nan, 1, 2), "inf": Latest(-math.inf, 1, 2), "zero": Latest(-0.0, 1, 2)},
+        latest_texts={"note": "text", "flag": True, "nothing": None},
+        dataset_inputs=(DatasetInput(Dataset("d", "1", "local", "s"), {"k": "v"}),),
+        model_inputs=("m-1",),
+        model_outputs=(ModelOutput("m-2", 5),),
+        warnings=("One.",),
+    )
+    other = load_run(json.loads(json.dumps(dump_record(run))))
+
+    assert [struct.pack("<d", point.value) for point in other.latest.values()] == [
+        struct.pack("<d", point.value) for point in run.latest.values()
+    ]
+    assert dump_record(other) == dump_record(run)
+    assert load_run({**dump_record(run), "newer": 1}).id == "r1"
+
+
+def test_an_experiment_is_the_same_on_the_other_side():
+    experiment = ExperimentRecord("1", "digits", "deleted", 5, 6, "s3://bucket", {"a": "b", "c": None})
+    assert load_experiment(json.loads(json.dumps(dump_record(experiment)))) == experiment
