@@ -6,6 +6,7 @@ from records, and a database compiles them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
@@ -44,7 +45,7 @@ class Comparison:
     IS NULL does.
     `tag` means the run's tags, else its properties, else its latest texts (True, False and None by these words).
     LIKE compares the whole value by case, `%` and `_` match newlines too, nothing escapes them; ILIKE folds ASCII only.
-    NaN matches `!=` alone, and ±inf compares as ±1.797e308.
+    NaN matches `!=` alone, and ±inf compares as ±1.797e308; what a metric is compared with becomes a float64.
     A clause on a data set is met by some data set of the run, `!=` too.
 
     Source: MLflow 3.17.2, `SqlAlchemyStore._search_runs`.
@@ -69,16 +70,19 @@ class Comparison:
             number = isinstance(operand, (int, float)) and not isinstance(operand, bool)
             rule = "" if number and self.comparator in NUMBER_COMPARATORS else "must compare a number with a number"
         elif self.comparator in LIST_COMPARATORS:
-            texts = isinstance(operand, tuple) and all(isinstance(text, str) for text in operand)
-            rule = "" if texts else f"{self.comparator} takes a tuple of texts"
+            listed = isinstance(operand, tuple) and all(isinstance(text, str) for text in operand)
+            rule = "" if listed else f"{self.comparator} takes a tuple of texts"
         elif not isinstance(operand, str) or self.comparator not in TEXT_COMPARATORS:
             rule = f"must compare a text with a text, by one of {', '.join(TEXT_COMPARATORS + LIST_COMPARATORS)}"
         elif self.comparator in ("LIKE", "ILIKE") and len(operand) > PATTERN_LENGTH:
             rule = f"a pattern must have at most {PATTERN_LENGTH} characters"
         else:
             rule = ""
-        if not rule and not _can_be_spelled(self.key, *(operand if isinstance(operand, tuple) else (str(operand),))):
+        texts = operand if isinstance(operand, tuple) else (operand,) if isinstance(operand, str) else ()
+        if not rule and not _can_be_spelled(self.key, *texts):
             rule = "must be text that UTF-8 can spell"
+        if self.entity == "metric" and isinstance(operand, int):
+            object.__setattr__(self, "operand", _float64(operand))
         if rule:
             raise InvalidValue("clause", (self.entity, self.key, self.comparator, operand), rule)
 
@@ -165,6 +169,13 @@ def _check_size(query: RunQuery | ExperimentQuery) -> None:
     listed = sum(len(clause.operand) for clause in query.filter if isinstance(clause.operand, tuple))
     if listed > LISTED:
         raise InvalidValue("filter", listed, f"must have at most {LISTED} values in its lists")
+
+
+def _float64(number: int) -> float:
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
 
 
 def _can_be_spelled(*texts: str) -> bool:
