@@ -45,7 +45,7 @@ class HasItem:
         (numpy.bool_(False), False), (numpy.str_("x"), "x"), (numpy.array(1.5), 1.5), (numpy.array([[7]]), 7),
         (Level.LOW, 3), (Color.RED, "red"), (Decimal("1.5"), 1.5), (Fraction(1, 4), 0.25),
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )  # fmt: skip
 def test_a_value_becomes_pythons_own(given_value: Any, plain: Value) -> None:
     assert same_bits([check_value(given_value)], [plain])
@@ -61,7 +61,9 @@ def test_a_tensor_of_one_element_becomes_its_number() -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", [[1], (1,), {}, {1}, b"x", 1j, object(), float, numpy.ones(2), numpy.datetime64(1, "s"), HasItem()], ids=repr
+    "bad",
+    [[1], (1,), {}, {1}, b"x", 1j, object(), float, numpy.ones(2), numpy.datetime64(1, "s"), HasItem()],
+    ids=lambda bad: type(bad).__name__,
 )
 def test_a_value_of_no_kind_is_refused(bad: Any) -> None:
     with pytest.raises(InvalidValue, match="must be a number, text, a bool or None"):
