@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
+
+from bridge.errors import InvalidValue
+from bridge_mlflow.addresses import SCHEME, folder_of
 
 PARENT_RUN_ID = "mlflow.parentRunId"
 
@@ -15,11 +19,25 @@ class BridgeRunContext:
     """
 
     def in_context(self) -> bool:
-        """Whether this process runs inside a native run; reads the environment only."""
+        """Whether this process runs inside a native run, and MLflow writes to that run's workspace."""
         run_id = os.environ.get("BRIDGE_RUN_ID", "")
         # A process told to go on with this very run does not start a child of it.
-        return bool(run_id) and os.environ.get("MLFLOW_RUN_ID") != run_id
+        return bool(run_id) and os.environ.get("MLFLOW_RUN_ID") != run_id and _writes_to_our_workspace()
 
     def tags(self) -> dict[str, str]:
         """The tag that makes a new run a child; a tag that the caller gives wins over it."""
         return {PARENT_RUN_ID: os.environ["BRIDGE_RUN_ID"]} if self.in_context() else {}
+
+
+def _writes_to_our_workspace() -> bool:
+    mlflow = sys.modules.get("mlflow")
+    uri = mlflow.get_tracking_uri() if mlflow else ""
+    address = os.environ.get("BRIDGE_WORKSPACE", "")
+    if not address:
+        return uri.startswith(f"{SCHEME}:")
+    if uri.rstrip("/") == address.rstrip("/"):
+        return True
+    try:
+        return folder_of(uri) == (folder_of(address) if address.startswith(f"{SCHEME}:") else os.path.abspath(address))
+    except InvalidValue:
+        return False

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
-import parity_search  # noqa: F401
+import parity_search  # noqa: F401  # registers its scenarios
 import pytest
-import tomllib
 from mlflow.store.tracking.abstract_store import AbstractStore
 from parity import SCENARIOS, Trial
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib  # which pytest brings there
 
 DEVIATIONS = tomllib.loads((Path(__file__).parent / "deviations.toml").read_text())
 

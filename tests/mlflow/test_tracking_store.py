@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import mlflow
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunStatus, RunTag
@@ -17,6 +18,7 @@ from mlflow.store.tracking.abstract_store import AbstractStore
 from bridge import Experiment, Workspace
 from bridge.records.run import RunChanges
 from bridge_mlflow.companion import FORWARDED_READS, FORWARDED_WRITES
+from bridge_mlflow.run_context import BridgeRunContext
 from bridge_mlflow.tracking_store import BridgeTrackingStore
 from bridge_mlflow.translate import MLFLOW_STATUS, NATIVE_STATUS, VIEWS
 
@@ -203,6 +205,25 @@ def test_a_run_started_inside_a_native_one_is_its_child(tmp_path: Path) -> None:
     environment = os.environ | {"BRIDGE_RUN_ID": run.id, "BRIDGE_WORKSPACE": str(ws.path)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
     assert done.stdout.split() == [run.id, "None", "None"], done.stderr
+
+
+def test_only_a_run_in_the_workspace_of_the_native_one_is_its_child(
+    fluent: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = BridgeRunContext()
+    assert not context.in_context()
+    monkeypatch.setenv("BRIDGE_RUN_ID", "native")
+    assert context.tags() == {"mlflow.parentRunId": "native"}  # MLflow writes to some workspace, and none is named
+    monkeypatch.setenv("BRIDGE_WORKSPACE", str(tmp_path / "other"))
+    assert context.tags() == {}
+    for address in (fluent, fluent.removeprefix("bridge://"), fluent + "/"):
+        monkeypatch.setenv("BRIDGE_WORKSPACE", address)
+        assert context.in_context()
+    monkeypatch.setenv("MLFLOW_RUN_ID", "native")
+    assert not context.in_context()
+    monkeypatch.delenv("MLFLOW_RUN_ID")
+    mlflow.set_tracking_uri("http://127.0.0.1:5000")
+    assert context.tags() == {}
 
 
 def test_the_client_says_who_it_is() -> None:
