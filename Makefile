@@ -2,7 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
-FAST := not (browser or postgres or processes or slow)
+LONGER := browser or postgres or processes or slow
+PYTEST := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q
 export MLFLOW_DISABLE_TELEMETRY ?= true
 
 help:  ## List the targets
@@ -16,10 +17,11 @@ ui: .venv/.demo  ## Open MLflow's UI on the workspace that `make demo` made
 		"$$($(BIN)/python -c 'import bridge; print(bridge.Workspace.open("demo").get_mlflow_tracking_uri())')"
 
 check: lint types layers .venv/.dev  ## Lint, types, layers, fast tests and docs: about a minute
-	@$(BIN)/python -m pytest -q -m "$(FAST)"
+	@$(PYTEST) --numprocesses 2 --dist worksteal -m "not ($(LONGER))"
 
 test: .venv/.dev chromium lint types layers  ## Everything that CI runs
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q
+	@$(PYTEST) --numprocesses 2 --dist worksteal -m "not ($(LONGER))"
+	@$(PYTEST) -m "$(LONGER)"
 
 bench: .venv/.dev  ## Run every benchmark beside its yardstick
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit 1; done
