@@ -37,7 +37,7 @@ layers: .venv/.dev
 
 # The browser tests drive Debian's Chromium: Playwright's own is a download of its own.
 chromium:
-	@command -v chromium > /dev/null || \
+	@command -v chromium > /dev/null || command -v chromium-browser > /dev/null || \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
 		echo "Installing Chromium for the browser tests ..."; \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium > /dev/null; \

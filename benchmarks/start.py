@@ -56,7 +56,9 @@ def main() -> int:
     for what, value, limit in (("import bridge", imported, 3.0), ("open, log a first metric, exit", first, 4.0)):
         holds = value / bare <= limit
         held = held and holds
-        print(f"  {what:<34}{value:>8.1f} ms, {value / bare:.2f} ×   at most {limit:g}: {'holds' if holds else 'MISSED'}")
+        print(
+            f"  {what:<34}{value:>8.1f} ms, {value / bare:.2f} ×   at most {limit:g}: {'holds' if holds else 'MISSED'}"
+        )
     return 0 if held else 1
 
 

@@ -16,7 +16,7 @@ from bridge_mlflow.translate import translated
 
 class _Registry(AbstractStore):
     def __init__(self, store_uri: str, tracking_uri: str | None = None) -> None:
-        super().__init__(store_uri, tracking_uri)
+        AbstractStore.__init__(self, store_uri, tracking_uri)
         self.companion = Companion.of(open_store(folder_of(store_uri)))
 
 
