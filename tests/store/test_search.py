@@ -6,7 +6,8 @@ import json
 import math
 import sqlite3
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import bridge.store.sql
 from bridge.errors import InvalidValue
 from bridge.records.experiment import ExperimentRecord
 from bridge.records.run import Dataset, DatasetInput, RunRecord
-from bridge.records.search import Comparison, ExperimentQuery, Ordering, RunQuery
+from bridge.records.search import NUMBER_COMPARATORS, RUN_ATTRIBUTES, Comparison, ExperimentQuery, Ordering, RunQuery
 from bridge.records.search_grammar import (
     parse_experiment_filter,
     parse_experiment_order,
@@ -363,7 +364,7 @@ run_orders = st.one_of(
 )
 run_queries = st.builds(
     RunQuery,
-    st.lists(st.sampled_from(("1", "2", "3", "x", " 1", "-1", "9" * 30)), max_size=3).map(tuple),
+    st.just(("1", "2")) | st.lists(st.sampled_from(("1", "2", "3", "x", " 1", "-1", "9" * 30)), max_size=3).map(tuple),
     st.lists(run_clauses, max_size=2).map(tuple),
     st.lists(run_orders, max_size=3).map(tuple),
     views,
@@ -465,15 +466,18 @@ def database() -> sqlite3.Connection:
     return connection
 
 
+def filled(records: Sequence[RunRecord]) -> tuple[sqlite3.Connection, dict[int, str]]:
+    """A database with experiments 1 and 2 and these runs, and the id of each run by its key."""
+    connection = database()
+    for id in (1, 2):
+        insert(connection, "experiment", id=id, name=str(id), stage="active", creation_time=0, last_update_time=0)
+    return connection, {insert_run(connection, record): record.id for record in records}
+
+
 @settings(max_examples=400, deadline=None)
 @given(run_lists, run_queries)
 def test_sql_finds_the_runs_that_the_records_answer(records: list[RunRecord], query: RunQuery) -> None:
-    connection = database()
-    for number in (1, 2):
-        insert(
-            connection, "experiment", id=number, name=str(number), stage="active", creation_time=0, last_update_time=0
-        )
-    ids = {insert_run(connection, record): record.id for record in records}
+    connection, ids = filled(records)
     while True:
         page = select_runs(query, records)
         keys, token = search_run_keys(connection, query)
@@ -504,6 +508,71 @@ def test_sql_finds_the_experiments_that_the_records_answer(
     connection.close()
 
 
+def one_of_each() -> list[RunRecord]:
+    """Runs that have every value of the pools at every place where a clause looks, and every mix of a tag's places."""
+    runs = [
+        RunRecord(
+            f"text-{i}", "1", display_name=text, user=text, parent_id=text, description=text, params={"a": text},
+            tags={"a": text}, dataset_inputs=(
+                DatasetInput(Dataset(text, text, "local", "x"), {DATASET_CONTEXT: text}),
+                DatasetInput(Dataset("second", text, "local", "x")),
+            ),
+        )
+        for i, text in enumerate(TEXTS)
+    ]  # fmt: skip
+    runs += [
+        RunRecord(
+            f"number-{i}", "1", start_time=TIMES[i % 5], end_time=TIMES[i // 2], latest={"a": Latest(number, 0, 0)}
+        )
+        for i, number in enumerate(NUMBERS)
+    ]
+    absent = object()
+    labels: Any = product((absent, None, "x"), (absent, "A"), (absent, True, False, None, "5"))
+    for i, (tag, label, text) in enumerate(labels):
+        places = [{} if value is absent else {"a": value} for value in (tag, label, text)]
+        runs.append(RunRecord(f"tag-{i}", "1", tags=places[0], properties=places[1], latest_texts=places[2]))
+    return runs
+
+
+TEXT_PLACES: list[Any] = [
+    *(("attribute", key) for key in ("run_id", "display_name", "user", "parent_id", "description")),
+    *(("dataset", key) for key in ("name", "digest", "context")),
+    ("param", "a"), ("tag", "a"), ("tag", "b"),
+]  # fmt: skip
+NUMBER_PLACES: list[Any] = [("attribute", "start_time"), ("attribute", "end_time"), ("metric", "a"), ("metric", "b")]
+ORDERED: list[Any] = [("metric", "a"), ("param", "a"), ("tag", "a"), *(("attribute", key) for key in RUN_ATTRIBUTES)]
+
+
+def every_clause() -> Iterator[Comparison]:
+    lists = ((), ("a",), ("A", "5", "True"), TEXTS)
+    for entity, key in TEXT_PLACES:
+        yield from (Comparison(entity, key, comparator, text) for comparator in ("=", "!=") for text in TEXTS)
+        yield from (Comparison(entity, key, comparator, like) for comparator in ("LIKE", "ILIKE") for like in PATTERNS)
+        yield from (Comparison(entity, key, comparator, listed) for comparator in ("IN", "NOT IN") for listed in lists)
+    for entity, key in NUMBER_PLACES:
+        comparators: Any = NUMBER_COMPARATORS
+        yield from (Comparison(entity, key, comparator, number) for comparator in comparators for number in OPERANDS)
+    for entity, key in TEXT_PLACES + NUMBER_PLACES:
+        yield from (Comparison(entity, key, comparator) for comparator in ("IS NULL", "IS NOT NULL"))
+
+
+def every_order() -> Iterator[Ordering]:
+    for entity, key in ORDERED:
+        yield from (Ordering(entity, key, ascending) for ascending in (True, False))
+
+
+def test_sql_and_records_agree_on_every_clause_and_order() -> None:
+    records = one_of_each()
+    connection, ids = filled(records)
+    queries = [RunQuery(("1",), (clause,)) for clause in every_clause()]
+    queries += [RunQuery(("1",), order=(ordering,)) for ordering in every_order()]
+    assert len(queries) > 900
+    for query in queries:
+        answer = [record.id for record in select_runs(query, records).items]
+        assert [ids[key] for key in search_run_keys(connection, query)[0]] == answer, query
+    connection.close()
+
+
 # What the answers mean
 
 RUNS = [
@@ -520,12 +589,7 @@ RUNS = [
 
 def found(text: str, order: Sequence[str] = (), experiments: tuple[str, ...] = ("1", "2")) -> list[str]:
     query = RunQuery(experiments, parse_run_filter(text), parse_run_order(order))
-    connection = database()
-    for number in (1, 2):
-        insert(
-            connection, "experiment", id=number, name=str(number), stage="active", creation_time=0, last_update_time=0
-        )
-    ids = {insert_run(connection, record): record.id for record in RUNS}
+    connection, ids = filled(RUNS)
     keys, _ = search_run_keys(connection, query)
     connection.close()
     answer = [record.id for record in select_runs(query, RUNS).items]

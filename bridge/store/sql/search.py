@@ -237,9 +237,8 @@ def _run_order(ordering: Ordering) -> list[Sql]:
         return [Sql(f"(SELECT p.value {PARAM}) {direction}", key)]
     if ordering.entity == "tag":
         return [Sql(f"{SHOWN_TAG} {direction}", key * 4)]
-    behind = "CASE WHEN s.latest_value IS NULL THEN 1 ELSE 0 END"
-    return [
-        Sql(f"COALESCE((SELECT {behind} {METRIC}), 2)", key),
+    return [  # NaN, which is NULL here, comes before what is missing
+        Sql(f"CASE WHEN EXISTS (SELECT 1 {METRIC}) THEN 0 ELSE 1 END", key),
         Sql(f"(SELECT s.latest_value {METRIC}) {direction}", key),
     ]
 
