@@ -35,6 +35,9 @@ logger = logging.getLogger("bridge")
 FOLD_SECONDS = 1.0
 """How old a backlog gets before this process folds it, and how often active runs are asked after."""
 
+FORK_SECONDS = 5.0
+"""How long a fork waits for a fold in the background to end."""
+
 
 class JournaledStore(TrackingStore):
     """A tracking store that logs points to a journal and folds journals into an inner store before it reads.
@@ -64,8 +67,8 @@ class JournaledStore(TrackingStore):
 
     def _begin(self) -> None:
         self._active: set[str] = set()
-        self._refused: dict[str, BridgeError] = {}
         self._background: threading.Thread | None = None
+        self.tending = threading.Lock()
         self._stop = threading.Event()
         self._start_lock = threading.Lock()
 
@@ -131,6 +134,10 @@ class JournaledStore(TrackingStore):
 
     def tend(self) -> None:
         """What the background does each second: ask after active runs, and fold the backlog if nobody else does."""
+        with self.tending:
+            self._tend()
+
+    def _tend(self) -> None:
         for run_id in list(self._active):
             try:
                 self.inner.log_points(run_id, ())
@@ -173,6 +180,7 @@ class JournaledStore(TrackingStore):
                 self._drain.fold(wait=False)
             except BridgeError as error:
                 logger.debug("Not folded at exit, the next reader does: %s", error)
+        self.inner.close()
 
     def after_fork(self) -> None:
         """In a child: let go of everything that belongs to the parent."""
@@ -273,12 +281,28 @@ def _tend(store_of: weakref.ref[JournaledStore], stop: threading.Event) -> None:
 _stores: weakref.WeakSet[JournaledStore] = weakref.WeakSet()
 
 
-def _after_fork() -> None:
+_paused: list[threading.Lock] = []
+
+
+def _before_fork() -> None:
+    """Let no background thread be inside SQLite: its locks would stay locked in the child for ever."""
+    for store in list(_stores):
+        if store.tending.acquire(timeout=FORK_SECONDS):
+            _paused.append(store.tending)
+
+
+def _after_fork_in_parent() -> None:
+    while _paused:
+        _paused.pop().release()
+
+
+def _after_fork_in_child() -> None:
+    _paused.clear()
     for store in list(_stores):
         store.after_fork()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
 
 
 @atexit.register
