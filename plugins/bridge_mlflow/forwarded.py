@@ -20,7 +20,8 @@ FORWARDED_READS = frozenset(
     _load_dataset_records get_dataset get_dataset_experiment_ids search_datasets
 
     filter_active_experiment_ids get_issue get_label_schema get_label_schema_by_name get_or_create_user_queue
-    get_review_queue get_review_queue_by_name list_label_schemas list_review_queue_items list_review_queues search_issues
+    get_review_queue get_review_queue_by_name list_label_schemas list_review_queue_items list_review_queues
+    search_issues
 
     _get_decrypted_secret get_budget_policy get_gateway_endpoint get_gateway_guardrail get_gateway_model_definition
     get_secret_info list_budget_policies list_endpoint_bindings list_endpoint_guardrail_configs
@@ -49,8 +50,8 @@ FORWARDED_WRITES = frozenset(
     remove_dataset_from_experiments set_dataset_tags upsert_dataset_records
 
     add_items_to_review_queue create_issue create_label_schema create_review_queue delete_label_schema
-    delete_review_queue remove_items_from_review_queue set_review_queue_item_status
-    update_issue update_label_schema update_review_queue
+    delete_review_queue remove_items_from_review_queue set_review_queue_item_status update_issue update_label_schema
+    update_review_queue
 
     add_guardrail_to_endpoint attach_model_to_endpoint create_budget_policy create_endpoint_binding
     create_gateway_endpoint create_gateway_guardrail create_gateway_model_definition create_gateway_secret
