@@ -5,12 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-import tempfile
 import threading
 import time
 import weakref
 from collections.abc import Callable, Sequence
-from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +20,7 @@ from bridge.records.search import ExperimentQuery, Ordering
 from bridge.store.open import Opened
 from bridge_mlflow import mirror
 from bridge_mlflow.addresses import FOLDER_OF_ARTIFACTS, PROXY_ROOT, artifacts_uri, uri_of
-from bridge_mlflow.database import MlflowDatabase, copy_database, identity_of, locked
+from bridge_mlflow.database import MlflowDatabase, copy_database, identity_of, locked, temporary_folder
 from bridge_mlflow.forwarded import FORWARDED_READS as FORWARDED_READS
 from bridge_mlflow.forwarded import FORWARDED_WRITES as FORWARDED_WRITES
 from bridge_mlflow.translate import translated
@@ -134,7 +132,7 @@ class Companion:
 
     def _empty(self) -> MlflowDatabase:
         if self._temporary is None:
-            self._temporary = MlflowDatabase(self._temporary_folder() / FILE, self._real_artifacts)
+            self._temporary = MlflowDatabase(temporary_folder(self) / FILE, self._real_artifacts)
         return self._temporary
 
     def _opened_file(self) -> MlflowDatabase:
@@ -147,16 +145,11 @@ class Companion:
         """A copy of a file that may not be written, for MLflow and the mirroring write to theirs."""
         identity = identity_of(self._file)
         if self._copy is None or self._copy.identity != identity:
-            target = self._copy.file if self._copy else self._temporary_folder() / FILE
+            target = self._copy.file if self._copy else temporary_folder(self) / FILE
             copy_database(self._file, target)
             self._copy = self._copy or MlflowDatabase(target, self._real_artifacts)
             self._copy.identity, self._copy.head = identity, None
         return self._copy
-
-    def _temporary_folder(self) -> Path:
-        folder = tempfile.mkdtemp(prefix="runbridge-mlflow-")
-        Finalize(self, shutil.rmtree, args=(folder,), kwargs={"ignore_errors": True}, exitpriority=0)
-        return Path(folder)
 
     def _create(self) -> None:
         """Make the file: whole or not at all, once, whoever else wants it now."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
     from sqlalchemy.orm import Session
 
+TEMPORARY = "runbridge-mlflow-"
 BUSY_SECONDS = 20.0
 """How long a copy waits for a writer; source: MLflow 3.17.2, `mlflow.store.db.utils`, its busy timeout."""
 
@@ -74,6 +78,39 @@ def copy_database(source: Path, target: Path) -> None:
     """Make `target` hold what one transaction left in `source`, also while others write to one and read the other."""
     with _connected(source, "?mode=ro") as read, _connected(target) as written:
         read.backup(written)
+
+
+def temporary_folder(owner: object) -> Path:
+    """A folder that goes with its owner or the process, at the latest when the next one is made after a hard end.
+
+    A lock that is held as long as the process lives tells folders in use from those left by processes that were killed.
+    """
+    for left in Path(tempfile.gettempdir()).glob(f"{TEMPORARY}*"):
+        _remove_if_left(left)
+    folder = Path(tempfile.mkdtemp(prefix=TEMPORARY))
+    fd = os.open(folder / "making", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    os.rename(folder / "making", folder / "lock")
+    Finalize(owner, _remove, args=(folder, fd), exitpriority=0)
+    return folder
+
+
+def _remove_if_left(folder: Path) -> None:
+    try:
+        fd = os.open(folder / "lock", os.O_RDWR | os.O_CLOEXEC)
+    except OSError:  # somebody else's, not yet in use, or gone by now
+        return
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(fd)
+        return
+    _remove(folder, fd)
+
+
+def _remove(folder: Path, fd: int) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    os.close(fd)
 
 
 @contextmanager

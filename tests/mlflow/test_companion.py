@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import mlflow
@@ -136,9 +136,9 @@ companion.call("create_logged_model", experiment_id="0", name=sys.argv[2])
 """
 
 
-def start_writer(opened: Opened, name: str) -> subprocess.Popen[str]:
+def start_writer(opened: Opened, name: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", WRITER, opened.address, name]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
 
 
 def test_processes_that_make_it_at_once_lose_nothing(opened: Opened, companion: Companion) -> None:
@@ -349,6 +349,24 @@ def test_temporary_files_go_with_the_process(opened: Opened, tmp_path: Path) -> 
     subprocess.run(
         command, env=environment, input="go\n", text=True, check=True, timeout=120, stdout=subprocess.DEVNULL
     )
+    assert list(temporary.iterdir()) == []
+
+
+def test_temporary_files_of_a_killed_process_go_with_the_next(opened: Opened, tmp_path: Path) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    environment = {**os.environ, "TMPDIR": str(temporary)}
+    with start_writer(opened, "killed", environment) as killed:
+        assert killed.stdout and killed.stdout.readline() == "ready\n"
+        (left,) = temporary.iterdir()
+        with start_writer(opened, "next", environment) as following:
+            assert following.stdout and following.stdout.readline() == "ready\n"
+            assert left in temporary.iterdir()
+            killed.kill()
+            killed.wait()
+            following.communicate("go\n", timeout=60)
+    with start_writer(opened, "last", environment) as last:
+        last.communicate("go\n", timeout=60)
     assert list(temporary.iterdir()) == []
 
 
