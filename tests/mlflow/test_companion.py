@@ -365,7 +365,7 @@ def test_temporary_files_of_a_killed_process_go_with_the_next(opened: Opened, tm
             killed.kill()
             killed.wait()
             following.communicate("go\n", timeout=60)
-    with start_writer(opened, "last", environment) as last:
+    with start_writer(create_store(tmp_path / "another", "demo"), "last", environment) as last:
         last.communicate("go\n", timeout=60)
     assert list(temporary.iterdir()) == []
 
