@@ -2,7 +2,7 @@
 
 Medians of interleaved repeats, in microseconds a call, from one run on one machine.
 Both journals are at durability "process": a point survives the death of the process when the call has returned.
-MLflow's SQLite store syncs to the disk; its time is Python's, not the disk's (see its profile in the documents).
+MLflow's SQLite store syncs to the disk; its time is Python's nearly all, not the disk's.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ class Experiment:
         """
         from bridge.run import Run
 
-        now = now_ms()
+        now, user = now_ms(), user_name()
         record = RunRecord(
             id=new_run_id() if run_id is None else check_run_id(run_id),
             experiment_id=self.id,
@@ -92,8 +92,9 @@ class Experiment:
             status="Running",
             start_time=now,
             description=description,
-            user=user_name(),
-            tags=tag_values(tags or {}),
+            user=user,
+            # The one label of MLflow's that is kept here: its searches by user look for the tag.
+            tags={"mlflow.user": user, **tag_values(tags or {})},
         )
         self.workspace._opened.tracking.create_run(record)
         run = Run._of(self, record.id)

@@ -70,8 +70,9 @@ class RunRecord:
     `number` counts the runs of one experiment from 1, and is 0 in a record that is to be created.
     Times are milliseconds since 1970 UTC.
     `params`, `tags` and `properties` keep the order in which keys were first set.
-    `latest` has the latest point of each number series and `latest_texts` the latest value of each text series,
-    both in the order in which keys were first logged.
+    `latest` has the latest point of each number series and `latest_texts` the latest value of each text series, the
+    one with the greatest (step, timestamp), and of equals the last logged;
+    both are in the order in which keys were first logged.
     `deletion_time` is None while the run is active.
     """
 

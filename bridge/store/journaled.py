@@ -18,7 +18,6 @@ from bridge.journal.format import DOOR_SHIFT, HAS_STEP, IS_INT
 from bridge.journal.writer import JournalWriter
 from bridge.records.limits import EXACT_INTEGER, INT64_MAX, INT64_MIN
 from bridge.records.series import NATIVE, Point
-from bridge.store.drain import Drain
 from bridge.store.points import check_points
 from bridge.store.tracking import Slice, TrackingStore
 
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from bridge.records.run import RunChanges, RunRecord
     from bridge.records.search import ExperimentQuery, RunQuery
     from bridge.records.series import SeriesRecord, Value
+    from bridge.store.drain import Drain
 
 logger = logging.getLogger("bridge")
 
@@ -60,8 +60,8 @@ class JournaledStore(TrackingStore):
     ) -> None:
         self.inner = inner
         self._writer = JournalWriter(folder, fsync, shared)
-        self._drain = Drain(inner, folder, shared, read_only)
-        self._read_only = read_only
+        self._folder, self._shared, self._read_only = folder, shared, read_only
+        self._made_drain: Drain | None = None
         self._begin()
         _stores.add(self)
 
@@ -71,6 +71,16 @@ class JournaledStore(TrackingStore):
         self.tending = threading.Lock()
         self._stop = threading.Event()
         self._start_lock = threading.Lock()
+
+    @property
+    def _drain(self) -> Drain:
+        """What folds; loaded when first needed, which a short process never does."""
+        if self._made_drain is None:
+            from bridge.store.drain import Drain
+
+            with self._start_lock:
+                self._made_drain = self._made_drain or Drain(self.inner, self._folder, self._shared, self._read_only)
+        return self._made_drain
 
     # Points
 
@@ -162,12 +172,13 @@ class JournaledStore(TrackingStore):
     @property
     def unfolded_bytes(self) -> int:
         """How many bytes of journals a read does not see, because nothing may be written here."""
-        return self._drain.unfolded_bytes
+        return 0 if self._made_drain is None else self._made_drain.unfolded_bytes
 
     def close(self) -> None:
         self._stop.set()
         self._writer.close()
-        self._drain.close()
+        if self._made_drain is not None:
+            self._made_drain.close()
         self.inner.close()
         self._begin()
 
@@ -185,7 +196,8 @@ class JournaledStore(TrackingStore):
     def after_fork(self) -> None:
         """In a child: let go of everything that belongs to the parent."""
         self._writer.forget()
-        self._drain.forget()
+        if self._made_drain is not None:
+            self._made_drain.forget()
         forget = getattr(self.inner, "after_fork", None)
         if forget is not None:
             forget()

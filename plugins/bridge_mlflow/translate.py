@@ -48,7 +48,7 @@ from bridge.records.series import BIG
 P = ParamSpec("P")
 R = TypeVar("R")
 
-RUN_NAME, NOTE, PARENT_RUN_ID, USER = "mlflow.runName", "mlflow.note.content", "mlflow.parentRunId", "mlflow.user"
+RUN_NAME, NOTE, PARENT_RUN_ID = "mlflow.runName", "mlflow.note.content", "mlflow.parentRunId"
 
 ATTRIBUTE_OF_TAG = {RUN_NAME: "display_name", NOTE: "description", PARENT_RUN_ID: "parent_id"}
 """MLflow's tags that are attributes of a run here: split off when written, put back when read."""
@@ -249,8 +249,6 @@ def shown(value: float) -> float:
 def shown_tags(record: RunRecord) -> dict[str, str | None]:
     """The tags that MLflow sees: a tag that was set wins over an attribute, a property or a text shown as one."""
     tags = dict(record.tags)
-    if record.user not in ("", "unknown"):
-        tags.setdefault(USER, record.user)
     for key, value in attribute_tags(record).items():
         tags[key] = value
     for key, value in record.properties.items():

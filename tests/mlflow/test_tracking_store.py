@@ -95,7 +95,12 @@ def test_what_one_door_writes_the_other_reads(tmp_path: Path) -> None:
     seen = client.get_run(run.id)
     assert seen.data.metrics == {"loss": 0.25}
     assert [(one.step, one.value) for one in client.get_metric_history(run.id, "loss")] == [(0, 0.5), (7, 0.25)]
-    tags = {key: value for key, value in seen.data.tags.items() if key != "mlflow.user"}
+    tags = dict(seen.data.tags)
+    user = tags.pop("mlflow.user")
+    assert user == seen.info.user_id
+    assert [one.info.run_id for one in client.search_runs([run.experiment.id], f"tags.mlflow.user = '{user}'")] == [
+        run.id
+    ]
     assert tags == {
         "mlflow.runName": "renamed",
         "mlflow.note.content": "a note",
