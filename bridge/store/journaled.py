@@ -35,9 +35,6 @@ logger = logging.getLogger("bridge")
 FOLD_SECONDS = 1.0
 """How old a backlog gets before this process folds it, and how often active runs are asked after."""
 
-FORK_SECONDS = 5.0
-"""How long a fork waits for a fold in the background to end."""
-
 
 class JournaledStore(TrackingStore):
     """A tracking store that logs points to a journal and folds journals into an inner store before it reads.
@@ -68,7 +65,6 @@ class JournaledStore(TrackingStore):
     def _begin(self) -> None:
         self._active: set[str] = set()
         self._background: threading.Thread | None = None
-        self.tending = threading.Lock()
         self._stop = threading.Event()
         self._start_lock = threading.Lock()
 
@@ -144,10 +140,6 @@ class JournaledStore(TrackingStore):
 
     def tend(self) -> None:
         """What the background does each second: ask after active runs, and fold the backlog if nobody else does."""
-        with self.tending:
-            self._tend()
-
-    def _tend(self) -> None:
         for run_id in list(self._active):
             try:
                 self.inner.log_points(run_id, ())
@@ -293,28 +285,12 @@ def _tend(store_of: weakref.ref[JournaledStore], stop: threading.Event) -> None:
 _stores: weakref.WeakSet[JournaledStore] = weakref.WeakSet()
 
 
-_paused: list[threading.Lock] = []
-
-
-def _before_fork() -> None:
-    """Let no background thread be inside SQLite: its locks would stay locked in the child for ever."""
-    for store in list(_stores):
-        if store.tending.acquire(timeout=FORK_SECONDS):
-            _paused.append(store.tending)
-
-
-def _after_fork_in_parent() -> None:
-    while _paused:
-        _paused.pop().release()
-
-
 def _after_fork_in_child() -> None:
-    _paused.clear()
     for store in list(_stores):
         store.after_fork()
 
 
-os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
+os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 @atexit.register

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -64,6 +65,17 @@ class Child:
         if self._waited is None:
             _, status = os.waitpid(self.pid, 0)
             self._waited = os.waitstatus_to_exitcode(status)
+        return self._waited
+
+    def wait_for(self, seconds: float) -> int | None:
+        """Its exit code, or None if it is still there after that time."""
+        end = time.monotonic() + seconds
+        while self._waited is None and time.monotonic() < end:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self._waited = os.waitstatus_to_exitcode(status)
+            else:
+                time.sleep(0.002)
         return self._waited
 
     def close(self) -> None:

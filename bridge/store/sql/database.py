@@ -17,6 +17,58 @@ from bridge.store.sql.migrate import SCHEMA, read_schema
 BUSY_SECONDS = 30.0
 """How long SQLite waits for a lock; writers queue on a file before, so this is the net below."""
 
+LEAVE_SECONDS = 5.0
+"""How long a fork, and a close, waits for other threads to leave SQLite."""
+
+
+class _Gate:
+    """Who is inside SQLite; a thread may shut it, and then nobody else enters.
+
+    A fork shuts it, for the locks of SQLite that another thread holds stay locked in the child for ever; so does a
+    close, for a connection may not be closed while another thread uses it.
+    """
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """In a child after a fork: no other thread is there."""
+        self._changed = threading.Condition()
+        self._inside: dict[int, int] = {}
+        self._shut_by = 0
+
+    @contextmanager
+    def inside(self) -> Iterator[None]:
+        me = threading.get_ident()
+        with self._changed:
+            self._changed.wait_for(lambda: self._shut_by in (0, me) or me in self._inside)
+            self._inside[me] = self._inside.get(me, 0) + 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                left = self._inside.pop(me, 1) - 1
+                if left:
+                    self._inside[me] = left
+                self._changed.notify_all()
+
+    def shut(self) -> bool:
+        """Let nobody enter, and wait for the others to leave; False if some are still inside."""
+        me = threading.get_ident()
+        with self._changed:
+            self._changed.wait_for(lambda: self._shut_by in (0, me))
+            self._shut_by = me
+            return self._changed.wait_for(lambda: self._inside.keys() <= {me}, LEAVE_SECONDS)
+
+    def open(self) -> None:
+        with self._changed:
+            self._shut_by = 0
+            self._changed.notify_all()
+
+
+_gate = _Gate()
+os.register_at_fork(before=_gate.shut, after_in_parent=_gate.open, after_in_child=_gate.reset)
+
 
 class Database:
     """One SQLite file, in WAL mode.
@@ -38,14 +90,14 @@ class Database:
 
     def _begin(self) -> None:
         self._local = threading.local()
-        self._connections: list[sqlite3.Connection] = []
+        self._connections: dict[threading.Thread, sqlite3.Connection] = {}
         self._turn = threading.Lock()
         self._queue_fd = -1
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
         """A connection that sees one state of the database."""
-        with self._border():
+        with self._border(), _gate.inside():
             connection = self._connection()
             if connection.in_transaction:  # a read within a write sees what that wrote
                 yield connection
@@ -67,7 +119,7 @@ class Database:
         """
         if self.read_only:
             raise NotAllowed("write to", str(self.path), "it can only be read here")
-        with self._border(), self._queue():
+        with self._border(), self._queue(), _gate.inside():
             connection = self._connection()
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -82,20 +134,29 @@ class Database:
 
     def close(self) -> None:
         """Close every connection; a later call opens new ones."""
-        connections, self._connections = self._connections, []
-        self._local = threading.local()
-        for connection in connections:
-            connection.close()
-        if self._queue_fd >= 0:
-            os.close(self._queue_fd)
-            self._queue_fd = -1
+        alone = _gate.shut()
+        try:
+            connections, self._connections = self._connections, {}
+            self._local = threading.local()
+            if alone:
+                for connection in connections.values():
+                    connection.close()
+            else:
+                self._abandoned += connections.values()
+        finally:
+            _gate.open()
+        if self._turn.acquire(blocking=False):  # else another thread waits with it
+            if self._queue_fd >= 0:
+                os.close(self._queue_fd)
+                self._queue_fd = -1
+            self._turn.release()
 
     def forget(self) -> None:
         """In a child after a fork: let go of the parent's connections without touching them.
 
         They are kept from the garbage collector: closing one would let go of the parent's locks.
         """
-        self._abandoned += self._connections
+        self._abandoned += self._connections.values()
         if self._queue_fd >= 0:
             os.close(self._queue_fd)
         self._begin()
@@ -103,8 +164,12 @@ class Database:
     def _connection(self) -> sqlite3.Connection:
         connection = getattr(self._local, "connection", None)
         if connection is None:
+            for thread in [thread for thread in list(self._connections) if not thread.is_alive()]:
+                ended = self._connections.pop(thread, None)
+                if ended is not None:
+                    ended.close()
             connection = self._local.connection = self._connect()
-            self._connections.append(connection)
+            self._connections[threading.current_thread()] = connection
         return connection
 
     def _connect(self) -> sqlite3.Connection:
