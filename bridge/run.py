@@ -149,8 +149,9 @@ class Run:
         """What the run failed with: `code` and `message`; None if it did not."""
         import json
 
-        text = self._record().error
-        return None if text is None else dict(json.loads(text))
+        record = self._record()
+        # One that failed may be ended otherwise through MLflow.
+        return dict(json.loads(record.error)) if record.error and record.status == "Failed" else None
 
     # What it logs
 

@@ -136,6 +136,16 @@ def test_a_finer_native_status_survives_a_client_that_says_the_same_again(tmp_pa
     assert run.display_name == "renamed"
 
 
+def test_a_run_that_failed_and_was_then_finished_through_mlflow_has_no_error(tmp_path: Path) -> None:
+    ws = Workspace.create("demo", path=tmp_path / "ws")
+    client = MlflowClient(ws.get_mlflow_tracking_uri())
+    run = Experiment(ws, "digits").start_logging()
+    run.fail("out of memory")
+    assert run.error is not None
+    client.set_terminated(run.id, "FINISHED")
+    assert (run.status, run.error) == ("Completed", None)
+
+
 def test_values_keep_their_bits_natively_and_have_mlflow_spelling_at_its_door(tmp_path: Path) -> None:
     ws = Workspace.create("demo", path=tmp_path / "ws")
     run = Experiment(ws, "both").start_logging()
