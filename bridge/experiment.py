@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from bridge.errors import AlreadyExists, InvalidState
+from bridge.errors import AlreadyExists, InvalidState, InvalidValue
 from bridge.records.experiment import ExperimentRecord, check_native_experiment_name
 from bridge.records.run import RunRecord, check_run_id, new_display_name, new_run_id
 from bridge.records.series import check_key
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from bridge.run import Run
 
 PAGE = 500
+
+SHOWN_AS_TAG = {"mlflow.runName": "display name", "mlflow.note.content": "description", "mlflow.parentRunId": "parent"}
+"""Tags at MLflow's door that are attributes of a run here: one that is set natively would be seen by nobody."""
 
 
 class Experiment:
@@ -65,7 +68,7 @@ class Experiment:
         run_id: str | None = None,
         display_name: str | None = None,
         description: str | None = None,
-        tags: Mapping[str, object] | None = None,
+        tags: str | Mapping[str, object] | None = None,
     ) -> Run:
         """Begin an interactive run: it is Running until `complete`, `fail` or `cancel`.
 
@@ -76,14 +79,16 @@ class Experiment:
             run_id: an id of your own, of letters, digits, underscores and dashes; 32 hex digits by default.
             display_name: what it is called; a name is made up by default.
             description: free text.
-            tags: labels that can be changed; values become text.
+            tags: labels that can be changed, values by key, or one key; values become text.
 
         Raises:
             AlreadyExists: another run has the id.
-            InvalidValue: the id or a tag's key may not be used.
+            InvalidValue: the id, a name, the description or a tag's key may not be used.
         """
         from bridge.run import Run
 
+        name = check_text_or_none("name", name)
+        display_name = check_text_or_none("display name", display_name)
         now, user = now_ms(), user_name()
         record = RunRecord(
             id=new_run_id() if run_id is None else check_run_id(run_id),
@@ -91,10 +96,10 @@ class Experiment:
             display_name=display_name or name or new_display_name(),
             status="Running",
             start_time=now,
-            description=description,
+            description=check_text_or_none("description", description),
             user=user,
             # The one label of MLflow's that is kept here: its searches by user look for the tag.
-            tags={"mlflow.user": user, **tag_values(tags or {})},
+            tags={"mlflow.user": user, **run_tag_values(tags or {})},
         )
         self.workspace._opened.tracking.create_run(record)
         run = Run._of(self, record.id)
@@ -103,27 +108,31 @@ class Experiment:
 
     def get_runs(
         self,
-        tags: str | Mapping[str, str | None] | None = None,
-        properties: str | Mapping[str, str | None] | None = None,
+        tags: str | Mapping[str, object] | None = None,
+        properties: str | Mapping[str, object] | None = None,
         include_children: bool = False,
     ) -> Iterator[Run]:
         """The active runs, newest start time first.
 
         Args:
-            tags: a key that runs must have, or pairs that must all be equal.
+            tags: a key that runs must have, or pairs that must all be equal; values are compared as text.
             properties: the same for properties.
             include_children: runs that have a parent too.
+
+        Raises:
+            InvalidValue: tags or properties are neither.
         """
         from bridge.records.search import RunQuery
         from bridge.run import Run
 
+        with_tags, with_properties = _wanted(tags, "tag"), _wanted(properties, "property")
         token = None
         while True:
             query = RunQuery((self.id,), max_results=PAGE, page_token=token)
             page = self.workspace._opened.tracking.search_runs(query)
             for record in page.items:
                 wanted = include_children or record.parent_id is None
-                if wanted and _has(record.tags, tags) and _has(record.properties, properties):
+                if wanted and _has(record.tags, with_tags) and _has(record.properties, with_properties):
                     yield Run._of(self, record.id)
             token = page.next_token
             if token is None:
@@ -139,8 +148,8 @@ class Experiment:
         """Set a tag; the value becomes text, and None means a tag without one."""
         self.set_tags({key: value})
 
-    def set_tags(self, tags: Mapping[str, object]) -> None:
-        """Set tags; others stay."""
+    def set_tags(self, tags: str | Mapping[str, object]) -> None:
+        """Set tags, values by key, or one key for a tag without a value; others stay."""
         self.workspace._opened.tracking.set_experiment_tags(self.id, tag_values(tags))
 
     def remove_tags(self, keys: list[str]) -> None:
@@ -172,13 +181,48 @@ def user_name() -> str:
         return "unknown"
 
 
-def tag_values(tags: Mapping[str, object], what: str = "tag") -> dict[str, str | None]:
-    """Tags as they are stored: keys checked, values as text, None kept.
+def check_text_or_none(what: str, value: object) -> str | None:
+    """The text, or None.
 
     Raises:
-        InvalidValue: a key may not be used.
+        InvalidValue: it is neither.
     """
-    return {check_key(key, f"{what} key"): None if value is None else str(value) for key, value in tags.items()}
+    if value is not None and not isinstance(value, str):
+        raise InvalidValue(what, value, "must be text")
+    return value
+
+
+def label_values(labels: Mapping[str, object], what: str = "tag") -> dict[str, str | None]:
+    """Labels as they are stored: keys checked, values as text, None kept.
+
+    Raises:
+        InvalidValue: a key may not be used, or these are no labels.
+    """
+    if not isinstance(labels, Mapping):
+        raise InvalidValue(what, labels, "must be given as a dict of values by key")
+    return {check_key(key, f"{what} key"): None if value is None else str(value) for key, value in labels.items()}
+
+
+def tag_values(tags: str | Mapping[str, object]) -> dict[str, str | None]:
+    """Tags as they are stored; a key alone is a tag without a value.
+
+    Raises:
+        InvalidValue: as for `label_values`.
+    """
+    return label_values({tags: None} if isinstance(tags, str) else tags)
+
+
+def run_tag_values(tags: str | Mapping[str, object]) -> dict[str, str | None]:
+    """The tags of a run as they are stored.
+
+    Raises:
+        InvalidValue: as for `label_values`, or MLflow shows an attribute of the run by that key.
+    """
+    values = tag_values(tags)
+    for key in values:
+        if attribute := SHOWN_AS_TAG.get(key):
+            raise InvalidValue("tag key", key, f"is MLflow's name for the run's {attribute}: set that instead of a tag")
+    return values
 
 
 def native_tags(tags: Mapping[str, str | None]) -> dict[str, str | None]:
@@ -186,9 +230,11 @@ def native_tags(tags: Mapping[str, str | None]) -> dict[str, str | None]:
     return {key: value for key, value in tags.items() if not key.startswith("mlflow.")}
 
 
-def _has(labels: Mapping[str, str | None], wanted: str | Mapping[str, str | None] | None) -> bool:
-    if wanted is None:
-        return True
+def _wanted(labels: str | Mapping[str, object] | None, what: str) -> str | dict[str, str | None]:
+    return labels if isinstance(labels, str) else label_values({} if labels is None else labels, what)
+
+
+def _has(labels: Mapping[str, str | None], wanted: str | Mapping[str, str | None]) -> bool:
     if isinstance(wanted, str):
         return wanted in labels
     return all(key in labels and labels[key] == value for key, value in wanted.items())

@@ -13,9 +13,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from bridge.errors import AlreadyExists, BridgeError, InvalidState, InvalidValue, NotFound
-from bridge.experiment import Experiment, native_tags, now_ms, tag_values
+from bridge.experiment import Experiment, check_text_or_none, label_values, native_tags, now_ms, run_tag_values
 from bridge.records.run import TERMINAL_STATUSES, RunChanges, RunRecord, Status
-from bridge.records.series import SCALAR, Series, Value, check_key
+from bridge.records.series import SCALAR, Series, Value
 from bridge.workspace import Workspace, home_folder, html_table
 
 if TYPE_CHECKING:
@@ -132,12 +132,12 @@ class Run:
 
     @property
     def description(self) -> str | None:
-        """Free text; may be set."""
-        return self._record().description
+        """Free text; may be set, and None takes it away."""
+        return self._record().description or None
 
     @description.setter
-    def description(self, text: str) -> None:
-        self._update(RunChanges(description=text))
+    def description(self, text: str | None) -> None:
+        self._update(RunChanges(description=check_text_or_none("description", text) or ""))
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -236,13 +236,16 @@ class Run:
         """Set a tag; the value becomes text, and None means a tag without one."""
         self.set_tags({key: value})
 
-    def set_tags(self, tags: Mapping[str, object]) -> None:
+    def set_tags(self, tags: str | Mapping[str, object]) -> None:
         """Set tags; others stay.
+
+        Args:
+            tags: values by key, or one key for a tag without a value.
 
         Raises:
             InvalidValue: a key may not be used; none is set.
         """
-        self._update(RunChanges(tags=tag_values(tags)))
+        self._update(RunChanges(tags=run_tag_values(tags)))
 
     def remove_tags(self, keys: list[str]) -> None:
         """Remove tags.
@@ -268,7 +271,7 @@ class Run:
             InvalidState: one is set already, to another value; none is set.
             InvalidValue: a key may not be used; none is set.
         """
-        values = {check_key(key, "property key"): str(value) for key, value in properties.items()}
+        values = {key: str(value) for key, value in label_values(properties, "property").items()}
         if values:
             self._update(RunChanges(properties=values))
 

@@ -160,6 +160,10 @@ def test_runs_are_listed_newest_first_and_by_their_labels(workspace):
     assert ids(tags={"number": "1"}) == [1]
     assert ids(tags={"even": None}, properties={"author": "ada"}) == [2]
     assert ids(properties={"author": "eve"}) == []
+    assert ids(tags={"number": 1}) == [1]  # a number becomes text here as it did in the tag
+    for wanted in ({"tags": 5}, {"properties": ["author"]}):
+        with pytest.raises(InvalidValue, match="must be given as a dict"):
+            ids(**wanted)
     assert [run.number for run in experiment.get_runs()] == [3, 2, 1]
 
 
@@ -175,6 +179,18 @@ def test_a_run_begins_running_and_says_what_it_is(workspace, run):
     run.description = "with dropout"
     other = Run(Experiment(workspace, "digits"), run.id)
     assert (other.display_name, other.description) == ("better", "with dropout")
+    run.description = None
+    assert other.description is None
+
+
+def test_names_and_descriptions_are_text(workspace, run):
+    for wrong in ({"display_name": 5}, {"name": 5}, {"description": 5}, {"tags": 5}):
+        with pytest.raises(InvalidValue, match="must be"):
+            run.experiment.start_logging(**wrong)
+    with pytest.raises(InvalidValue, match="description 5"):
+        run.description = 5
+    assert [one.id for one in run.experiment.get_runs()] == [run.id]
+    assert run.description is None
 
 
 def test_html_is_escaped(workspace):
@@ -320,20 +336,36 @@ def test_tags_and_properties(run):
     run.tag("My Favorite Run")
     run.tag("Competition Rank", 1)
     run.set_tags({"team": "audio"})
+    run.set_tags("My Favorite Run")
     assert run.get_tags() == run.tags == {"team": "audio", "My Favorite Run": None, "Competition Rank": "1"}
     run.remove_tags(["team"])
     with pytest.raises(NotFound):
         run.remove_tags(["Competition Rank", "team"])
     with pytest.raises(InvalidValue, match="tag key"):
         run.set_tags({"good": 1, "": 2})
+    with pytest.raises(InvalidValue, match="must be given as a dict"):
+        run.set_tags(["a"])
     assert run.tags == {"My Favorite Run": None, "Competition Rank": "1"}
 
+    with pytest.raises(InvalidValue, match="must be given as a dict"):
+        run.add_properties("author")
     run.add_properties({"author": "ada", "year": 2026})
     run.add_properties({"author": "ada"})
     run.add_properties({})
     with pytest.raises(InvalidState, match="'author'"):
         run.add_properties({"new": 1, "author": "bob"})
     assert run.get_properties() == run.properties == {"author": "ada", "year": "2026"}
+
+
+@pytest.mark.parametrize("key", ["mlflow.runName", "mlflow.note.content", "mlflow.parentRunId"])
+def test_a_tag_that_would_be_seen_at_no_door_is_refused(run, key):
+    """At MLflow's door these are the run's name, description and parent."""
+    with pytest.raises(InvalidValue, match=f"tag key '{key}': is MLflow's name for the run's"):
+        run.tag(key, "x")
+    with pytest.raises(InvalidValue, match="tag key"):
+        run.experiment.start_logging(tags={key: "x"})
+    run.experiment.tag(key, "an experiment has no such attribute")
+    assert key not in run._record().tags
 
 
 def test_files(run, tmp_path):
