@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from bridge.errors import InvalidState, NotAllowed, SchemaMismatch, StoreUnavailable
+from bridge.errors import BridgeError, InvalidState, NotAllowed, SchemaMismatch, StoreUnavailable
 from bridge.journal.folder import JournalFolder
 from bridge.journal.format import DOOR_SHIFT, HAS_STEP, HEADER_SIZE, IMPRECISE, IS_INT, boot_id, read_boot_time
 from bridge.records.series import imprecise_warning
@@ -84,7 +86,8 @@ class Drain:
             StoreUnavailable: the store cannot be written at the moment.
         """
         until = read_boot_time()
-        sizes = self._folder.sizes()
+        with self._border():
+            sizes = self._folder.sizes()
         if time.monotonic() > self._sweep_at:
             self._sweep_at = time.monotonic() + SWEEP_SECONDS
             self._seen = {}
@@ -104,7 +107,7 @@ class Drain:
         """Store journals up to the sizes seen; one that does not wait makes way after each transaction."""
         todo = {journal_id: size for journal_id, size in sizes.items() if self._seen.get(journal_id) != size}
         left = dict(todo)
-        try:
+        with self._border():
             while left:
                 with self._folder.folding(wait) as mine:
                     if not mine:
@@ -115,16 +118,20 @@ class Drain:
                     if not left:
                         for journal_id in todo:
                             self._finish(journal_id)
+
+    @contextmanager
+    def _border(self) -> Iterator[None]:
+        """The folder's errors become ours here."""
+        try:
+            yield
+        except BridgeError:
+            raise
         except PermissionError as error:
-            if isinstance(error, NotAllowed):
-                raise
             raise NotAllowed("fold journals in", str(self._folder.path), error.strerror or "no permission") from error
         except OSError as error:
-            if error.errno is None:
-                raise
             raise StoreUnavailable(str(self._folder.path), error.strerror or str(error)) from error
 
-    def _store_some(self, left: dict[str, int], until: int | None) -> None:
+    def _store_some(self, left: dict[str, int], until: int) -> None:
         """Store the oldest part of what is left, in one transaction; what is done leaves `left`."""
         for _ in range(TRIES):
             self._found = {}
@@ -143,7 +150,7 @@ class Drain:
             return
         raise mismatch
 
-    def _cut_together(self, left: dict[str, int], until: int | None) -> list[Slice]:
+    def _cut_together(self, left: dict[str, int], until: int) -> list[Slice]:
         """Slices of all journals that end at one moment, so that no later transaction brings an earlier point."""
         ends = self._inner.get_receipts(list(left))
         share = max(LEAST_BYTES, FOLD_BYTES // len(left))
@@ -166,7 +173,7 @@ class Drain:
                 cut.stretch.cut(horizon - cut.clock)
         return [self._slice(cut) for cut in cuts if cut.stretch.end > cut.start]
 
-    def _cut(self, journal_id: str, start: int, size: int, share: int, until: int | None) -> _Cut | None:
+    def _cut(self, journal_id: str, start: int, size: int, share: int, until: int) -> _Cut | None:
         """The next stretch of a journal, of about `share` bytes; None if nothing more can be read of it."""
         reader = self._reader(journal_id)
         if start >= size or reader is None:
@@ -182,7 +189,7 @@ class Drain:
             return None
         if start == 0 and reader.header_damaged:
             stretch.damages.insert(0, (0, "its header"))
-        if until is not None and reader.header.boot_id in ("", boot_id()):
+        if reader.header.boot_id == boot_id():
             stretch.cut(until)
         # One distance between the two clocks for all journals of one boot: the wall clock may have been set since.
         distance = reader.header.wall_time - reader.header.boot_time
@@ -246,9 +253,8 @@ class Drain:
             if not finished:
                 return
             size = self._folder.path_of(journal_id).stat().st_size
-            left = {journal_id: size}
-            while left:
-                self._store_some(left, None)
+            if self._seen.get(journal_id) != size:
+                return  # what came since is stored by a later fold, together with what other journals got meanwhile
             stored = self._inner.get_receipts([journal_id]).get(journal_id, 0)
             self._settle(journal_id, size, stored)
         self._seen.pop(journal_id, None)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import threading
 import time
 
 import pytest
@@ -106,3 +109,41 @@ def test_an_experiment_and_its_runs_are_visible_at_once(fork, workspace):
     assert run.display_name == "there"
     assert child.line() == "completed"
     assert run.status == "Completed"
+
+
+def test_an_answer_stays_behind_its_question_though_its_process_ended_while_a_read_waited(fork, workspace, run):
+    """The read began before both: it leaves both to the next one, also what a process wrote that is gone by now."""
+    turns = {name: os.pipe() for name in ("question", "answer")}
+
+    def write(name, say):
+        own = Run.get(Workspace.open(workspace.path), run.id)
+        own.log("talk", f"{name} begun")
+        say("begun")
+        os.read(turns[name][0], 1)
+        own.log("talk", name)
+        say("logged")
+        if name == "question":
+            os.read(turns[name][0], 1)
+
+    children = {}
+    for name in ("answer", "question"):
+        children[name] = fork(lambda say, name=name: write(name, say))
+        assert children[name].line() == "begun"
+    lock = os.open(workspace.path / "journal" / ".fold.lock", os.O_RDWR | os.O_CREAT, 0o644)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    reader = threading.Thread(target=run.get_metrics)
+    reader.start()
+    time.sleep(0.2)
+    for name in ("question", "answer"):
+        os.write(turns[name][1], b"x")
+        assert children[name].line() == "logged"
+    assert children["answer"].wait() == 0
+    os.close(lock)
+    reader.join()
+
+    assert run.get_metrics("talk")["talk"] == ["answer begun", "question begun", "question", "answer"]
+    os.write(turns["question"][1], b"x")
+    assert children["question"].wait() == 0
+    for ends in turns.values():
+        for end in ends:
+            os.close(end)
