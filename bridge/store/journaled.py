@@ -277,7 +277,7 @@ def _tend(store_of: weakref.ref[JournaledStore], stop: threading.Event) -> None:
             return
         try:
             store.tend()
-        except BridgeError as error:
+        except (BridgeError, OSError, ImportError, MemoryError) as error:  # the last three: numpy's import may fail
             logger.debug("Not folded this time, the next reader or second does: %s", error)
         del store
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
 import tempfile
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -230,3 +233,32 @@ def test_a_workspace_that_is_none_is_named(tmp_path):
     (tmp_path / "odd" / "workspace.db").write_text("this is no database, but long enough to look like a file of one")
     with pytest.raises(StoreUnavailable, match="not a database"):
         Workspace.open(tmp_path / "odd")
+
+
+def test_the_background_goes_on_after_a_while_without_free_descriptors(fork, workspace, run):
+    """Logging needs none, and when there are some again, points are folded as before."""
+
+    def write(say):
+        import resource
+
+        own = Run.get(Workspace.open(workspace.path), run.id)
+        own.log("point", 0)
+        time.sleep(1.5)
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, os.listdir("/proc/self/fd"))) + 3, most))
+        taken = []
+        with contextlib.suppress(OSError):
+            while True:
+                taken.append(os.open(os.devnull, os.O_RDONLY))
+        own.log("point", 1)
+        time.sleep(1.5)
+        with pytest.raises(StoreUnavailable, match="Too many open files"):
+            own.get_metrics()
+        for fd in taken:
+            os.close(fd)
+        say("bridge-fold" if "bridge-fold" in [thread.name for thread in threading.enumerate()] else "it has ended")
+
+    child = fork(write)
+    assert child.line() == "bridge-fold"
+    assert child.wait() == 0
+    assert run.get_metrics() == {"point": [0, 1]}
