@@ -6,6 +6,7 @@ import atexit
 import logging
 import os
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -88,10 +89,11 @@ class Run:
         environment = os.environ
         names = tuple(environment.get(name, "") for name in CONTEXT_VARIABLES)
         process = (os.getpid(), *names)
-        run = _contexts.get(process)
-        if run is None:
-            run = _contexts[process] = _find_context(*names)
-        return run
+        with _context_lock:
+            run = _contexts.get(process)
+            if run is None:
+                run = _contexts[process] = _find_context(*names)
+            return run
 
     # What it is
 
@@ -444,6 +446,16 @@ CONTEXT_VARIABLES = (
     "AZUREML_RUN_ID",
 )
 _contexts: dict[tuple[Any, ...], Run] = {}
+_context_lock = threading.Lock()
+
+
+def _forget_context_lock() -> None:
+    """In a child: another thread of the parent may have held it."""
+    global _context_lock
+    _context_lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_forget_context_lock)
 
 
 def _find_context(address: str, run_id: str, azure_workspace: str, azure_experiment: str, azure_run_id: str) -> Run:

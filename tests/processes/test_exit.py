@@ -139,6 +139,19 @@ def test_get_context_outside_of_everything_is_a_run_in_the_offline_workspace(tmp
     assert (run.status, run.warnings, run.get_metrics()) == ("Completed", (), {"loss": 0.25})
 
 
+def test_get_context_is_one_run_for_all_threads_of_a_process(tmp_path):
+    code = (
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "from bridge import Run\n"
+        "with ThreadPoolExecutor(8) as pool:\n"
+        "    asked = [pool.submit(Run.get_context) for _ in range(8)]\n"
+        "print(len({one.result().id for one in asked}))\n"
+    )
+    environment = {**os.environ, "BRIDGE_HOME": str(tmp_path / "home")}
+    ended = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60)
+    assert ended.stdout.split() == ["1"], ended.stderr
+
+
 def test_get_context_finds_the_run_that_the_environment_names(tmp_path, workspace, run):
     code = "from bridge import Run\nrun = Run.get_context()\nrun.log('loss', 0.25)\nprint(run.id, run.experiment.name)"
     own = {"BRIDGE_WORKSPACE": str(workspace.path), "BRIDGE_RUN_ID": run.id}
