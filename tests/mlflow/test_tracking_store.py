@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import mlflow
 import pytest
@@ -16,7 +17,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.tracking.abstract_store import AbstractStore
 
 from bridge import Experiment, Workspace
-from bridge.records.run import RunChanges
+from bridge.records.run import RunChanges, Status
 from bridge_mlflow.companion import FORWARDED_READS, FORWARDED_WRITES
 from bridge_mlflow.run_context import BridgeRunContext
 from bridge_mlflow.tracking_store import BridgeTrackingStore
@@ -63,8 +64,21 @@ def test_looking_into_a_folder_of_artifacts_makes_no_store_of_mlflow(tmp_path: P
     assert not store.companion.exists
 
 
+SHOWN_STATUSES = {
+    "SCHEDULED": "NotStarted Queued Preparing Provisioning Starting Unapproved",
+    "RUNNING": "Running NotResponding Pausing Paused CancelRequested Finalizing",
+    "FINISHED": "Completed",
+    "FAILED": "Failed",
+    "KILLED": "Canceled",
+}
+
+
 def test_every_status_goes_to_mlflow_and_every_status_of_mlflow_comes_back() -> None:
-    assert set(MLFLOW_STATUS.values()) == set(RunStatus._STATUS_TO_STRING.values())
+    assert set(MLFLOW_STATUS) == set(get_args(Status))
+    assert {word: {own for own, theirs in MLFLOW_STATUS.items() if theirs == word} for word in SHOWN_STATUSES} == {
+        word: set(own.split()) for word, own in SHOWN_STATUSES.items()
+    }
+    assert {RunStatus.to_string(number) for number in NATIVE_STATUS} == set(SHOWN_STATUSES)
     for number, native in NATIVE_STATUS.items():
         assert MLFLOW_STATUS[native] == RunStatus.to_string(number)
 
@@ -131,8 +145,13 @@ def test_a_finer_native_status_survives_a_client_that_says_the_same_again(tmp_pa
     run = Experiment(ws, "both").start_logging()
     store = BridgeTrackingStore(ws.get_mlflow_tracking_uri())
     store.tracking.update_run(run.id, RunChanges(status="Finalizing"))
-    MlflowClient(ws.get_mlflow_tracking_uri()).update_run(run.id, name="renamed")
+    client = MlflowClient(ws.get_mlflow_tracking_uri())
+    client.update_run(run.id, status="RUNNING", name="renamed")
     assert run.get_status() == "Finalizing"
+    client.update_run(run.id, status="SCHEDULED")
+    assert run.get_status() == "NotStarted"
+    client.update_run(run.id, status="RUNNING")
+    assert run.get_status() == "Running"
     assert run.display_name == "renamed"
 
 
