@@ -345,7 +345,7 @@ class Run:
         self._end("Completed")
 
     def fail(self, error_details: str | BaseException | None = None, error_code: str | None = None) -> None:
-        """End the run as Failed.
+        """End the run as Failed, also one that a logger has completed before its owner did.
 
         Args:
             error_details: what happened: a sentence or the exception.
@@ -379,11 +379,15 @@ class Run:
     def _end(self, status: Status, error: str | None = None, warnings: tuple[str, ...] = ()) -> None:
         self.flush()
         record = self._record()
-        if record.status in TERMINAL_STATUSES and record.status != status:
+        if not self._may_end(record.status, status):
             raise InvalidState("run", self.id, record.status, f"{status} or not ended")
         end_time = max(now_ms(), record.end_time or 0)
         self._update(RunChanges(status=status, error=error, end_time=end_time, warnings=warnings))
         _open_runs.pop(self.id, None)
+
+    def _may_end(self, now: Status, status: Status) -> bool:
+        """Whether the run may end as `status`: it is open, ended so, or completed by a logger and not by its owner."""
+        return now not in TERMINAL_STATUSES or now == status or (now == "Completed" and self.id in _open_runs)
 
     def _leave_open(self, quietly: bool = False) -> None:
         """Note that this process ends the run if nobody else does."""
@@ -392,13 +396,15 @@ class Run:
         _open_runs[self.id] = self
 
     def _end_with_process(self) -> None:
-        if self._owner != os.getpid() or self._record().status in TERMINAL_STATUSES:
+        if self._owner != os.getpid():
             return
+        status = self._record().status
         error = None if hasattr(sys, "ps1") else getattr(sys, "last_value", None)
         if error is not None and not isinstance(error, SystemExit):
-            self.fail(error)
-            return
-        self._end("Completed", warnings=() if self._quietly else (LEFT_OPEN,))
+            if self._may_end(status, "Failed"):
+                self.fail(error)
+        elif status not in TERMINAL_STATUSES:
+            self._end("Completed", warnings=() if self._quietly else (LEFT_OPEN,))
 
     def __enter__(self) -> Run:
         return self
@@ -407,7 +413,7 @@ class Run:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is not None and not (isinstance(error, SystemExit) and error.code in (0, None)):
-            if self.status not in TERMINAL_STATUSES:
+            if self._may_end(self.status, "Failed"):
                 self.fail(error)
         elif self.status not in ("Failed", "Canceled"):
             self.complete()

@@ -16,7 +16,7 @@ from mlflow.entities import Metric, Param, RunStatus, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.store.tracking.abstract_store import AbstractStore
 
-from bridge import Experiment, Workspace
+from bridge import Experiment, InvalidState, Workspace
 from bridge.records.run import RunChanges, Status
 from bridge_mlflow.companion import FORWARDED_READS, FORWARDED_WRITES
 from bridge_mlflow.run_context import BridgeRunContext
@@ -163,6 +163,35 @@ def test_a_run_that_failed_and_was_then_finished_through_mlflow_has_no_error(tmp
     assert run.error is not None
     client.set_terminated(run.id, "FINISHED")
     assert (run.status, run.error) == ("Completed", None)
+
+
+def test_what_a_logger_completed_may_still_fail_until_its_owner_ends_it(tmp_path: Path) -> None:
+    """A script goes on after its trainer: `Trainer.fit` finishes the run, and what comes then may go wrong."""
+    ws = Workspace.create("demo", path=tmp_path / "ws")
+    client = MlflowClient(ws.get_mlflow_tracking_uri())
+    experiment = Experiment(ws, "digits")
+    with pytest.raises(ValueError, match="bad plot"), experiment.start_logging() as run:
+        client.set_terminated(run.id, "FINISHED")
+        raise ValueError("bad plot")
+    assert run.status == "Failed"
+    assert run.error is not None and "bad plot" in run.error["message"]
+
+    run = experiment.start_logging()
+    client.set_terminated(run.id, "FINISHED")
+    run.complete()
+    with pytest.raises(InvalidState, match="is Completed"):
+        run.fail("too late")
+
+    code = (
+        "from bridge import Experiment, Workspace\nfrom mlflow import MlflowClient\n"
+        f"ws = Workspace.open({str(ws.path)!r})\n"
+        "run = Experiment(ws, 'uncaught').start_logging()\n"
+        "MlflowClient(ws.get_mlflow_tracking_uri()).set_terminated(run.id, 'FINISHED')\n"
+        "raise ValueError('bad plot')\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=120).returncode == 1
+    (uncaught,) = Experiment(ws, "uncaught").get_runs()
+    assert uncaught.status == "Failed"
 
 
 def test_values_keep_their_bits_natively_and_have_mlflow_spelling_at_its_door(tmp_path: Path) -> None:
