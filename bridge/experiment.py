@@ -6,7 +6,7 @@ import os
 import pwd
 import time
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bridge.errors import AlreadyExists, InvalidState, InvalidValue
 from bridge.records.experiment import ExperimentRecord, check_native_experiment_name
@@ -160,11 +160,18 @@ class Experiment:
         """
         self.workspace._opened.tracking.set_experiment_tags(self.id, {}, removed=keys)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _reopened, (self.workspace, self.id)
+
     def __repr__(self) -> str:
         return f"Experiment(Name: {self.name},\nWorkspace: {self.workspace.name})"
 
     def _repr_html_(self) -> str:
         return html_table({"Name": self.name, "Workspace": self.workspace.name, "Id": self.id})
+
+
+def _reopened(workspace: Workspace, experiment_id: str) -> Experiment:
+    return Experiment._of(workspace, workspace._opened.tracking.get_experiment(experiment_id))
 
 
 def now_ms() -> int:

@@ -418,6 +418,9 @@ class Run:
         elif self.status not in ("Failed", "Canceled"):
             self.complete()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Run._of, (self.experiment, self.id)
+
     def __repr__(self) -> str:
         return f"Run(Experiment: {self.experiment.name},\nId: {self.id},\nType: None,\nStatus: {self.status})"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bridge.errors import InvalidValue
 
@@ -27,14 +27,19 @@ class Workspace:
     """A separate home of experiments, in a folder.
 
     Made by `Workspace.create` and `Workspace.open`.
+    It, its experiments and runs can be pickled: another process opens them anew.
 
     Example:
         >>> ws = Workspace.create("demo", path="./demo", exist_ok=True)
         >>> run = Experiment(ws, "digits").start_logging()
     """
 
-    def __init__(self, opened: Opened) -> None:
+    def __init__(self, opened: Opened, durability: Durability | None = None) -> None:
         self._opened = opened
+        self._durability = durability
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Workspace.open, (self._opened.address, self._durability)
 
     @staticmethod
     def create(
@@ -65,7 +70,7 @@ class Workspace:
             rule = "must have 2 to 33 letters, digits, underscores and dashes, beginning with a letter or digit"
             raise InvalidValue("workspace name", name, rule)
         folder = home_folder() / name if path is None else Path(path).expanduser()
-        return Workspace(create_store(folder, name, exist_ok, shared, durability))
+        return Workspace(create_store(folder, name, exist_ok, shared, durability), durability)
 
     @staticmethod
     def open(address: str | os.PathLike[str], durability: Durability | None = None) -> Workspace:
@@ -88,7 +93,7 @@ class Workspace:
             text = unquote(urlsplit(text).path)
         elif OTHER_ADDRESS.match(text):
             raise InvalidValue("workspace address", text, "must be a folder: servers and databases are not opened yet")
-        return Workspace(open_store(Path(text).expanduser(), durability))
+        return Workspace(open_store(Path(text).expanduser(), durability), durability)
 
     @property
     def name(self) -> str:

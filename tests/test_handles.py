@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import pickle
 import time
 from pathlib import Path
 
@@ -191,6 +192,15 @@ def test_names_and_descriptions_are_text(workspace, run):
         run.description = 5
     assert [one.id for one in run.experiment.get_runs()] == [run.id]
     assert run.description is None
+
+
+def test_handles_can_be_pickled(workspace, run):
+    again = pickle.loads(pickle.dumps(run))
+    again.log("loss", 0.5)
+    assert (again.id, again.experiment.name, run.get_metrics()) == (run.id, "digits", {"loss": 0.5})
+    assert again.experiment.workspace.path == workspace.path
+    power = Workspace.open(workspace.path, durability="power")
+    assert pickle.loads(pickle.dumps(power))._opened is power._opened is not workspace._opened
 
 
 def test_html_is_escaped(workspace):

@@ -103,7 +103,8 @@ def test_data_loader_workers_log_into_the_run(workspace):
     for method in ("fork", "spawn"):
         context = multiprocessing.get_context(method)
         workers = [
-            context.Process(target=_spawned, args=(str(workspace.path), run.id, method, number)) for number in range(2)
+            context.Process(target=_worker, args=(run if given else None, str(workspace.path), run.id, method, number))
+            for number, given in enumerate((True, False))
         ]
         for worker in workers:
             worker.start()
@@ -114,7 +115,7 @@ def test_data_loader_workers_log_into_the_run(workspace):
     run.complete()
 
 
-def _spawned(path: str, run_id: str, key: str, number: int) -> None:
-    run = Run.get(Workspace.open(path), run_id)
+def _worker(given: Run | None, path: str, run_id: str, key: str, number: int) -> None:
+    run = given or Run.get(Workspace.open(path), run_id)
     for point in range(100):
         run.log(key, number * 100 + point)
