@@ -147,6 +147,46 @@ def test_a_training_that_fails_ends_the_run_as_failed(tmp_path: Path) -> None:
     assert len(run.get_metrics()["train_loss"]) == 3
 
 
+class RankedLine(Line):
+    """Each rank also logs natively, with the handle that it was given."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__()
+        self.run = run
+
+    def on_train_batch_end(self, *arguments: Any) -> None:
+        self.run.log(f"steps of rank {self.global_rank}", self.global_step)
+
+
+@pytest.mark.processes
+def test_two_spawned_ranks_write_into_one_run(tmp_path: Path) -> None:
+    ws = Workspace.create("demo", path=tmp_path / "ws")
+    run = Experiment(ws, "digits").start_logging()
+    run.log("early", 1)
+    trainer = Trainer(
+        logger=_attached(run, ws, log_model=True),
+        max_epochs=2,
+        accelerator="cpu",
+        devices=2,
+        strategy="ddp_spawn",
+        default_root_dir=str(tmp_path),
+        log_every_n_steps=1,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    trainer.fit(RankedLine(run), _loader())
+    assert run.status == "Completed"
+    run.log("late", 2)
+    run.complete()
+
+    found = run.get_metrics()
+    assert (found["early"], found["late"]) == (1, 2)
+    assert len(found["train_loss"]) == 4  # rank 0 logs for both
+    assert found["steps of rank 0"] == found["steps of rank 1"] == [1, 2, 3, 4]
+    assert [one.id for one in run.experiment.get_runs(include_children=True)] == [run.id]
+    assert [name for name in run.get_file_names() if name.endswith(".ckpt")] == ["epoch=1-step=4/epoch=1-step=4.ckpt"]
+
+
 def test_a_logger_without_a_run_makes_one_that_is_read_natively(tmp_path: Path) -> None:
     ws = Workspace.create("demo", path=tmp_path / "ws")
     uri = ws.get_mlflow_tracking_uri()
