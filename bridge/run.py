@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from bridge.errors import AlreadyExists, BridgeError, InvalidState, InvalidValue, NotFound
+from bridge.errors import AlreadyExists, BridgeError, InvalidState, InvalidValue, NotAllowed, NotFound
 from bridge.experiment import Experiment, check_text_or_none, label_values, native_tags, now_ms, run_tag_values
 from bridge.records.run import TERMINAL_STATUSES, RunChanges, RunRecord, Status
 from bridge.records.series import SCALAR, Series, Value
@@ -277,10 +277,14 @@ class Run:
         if values:
             self._update(RunChanges(properties=values))
 
-    # Files
+    # Files: they all raise NotAllowed where the experiment, made through MLflow, keeps files at a place of its own
 
     @property
     def _root(self) -> str:
+        location = self._opened.tracking.get_experiment(self.experiment.id).artifact_location
+        if location is not None:
+            reason = f"its experiment keeps them at {location}, where MLflow's clients read and write them"
+            raise NotAllowed("reach files of run", self.id, reason)
         return RunRecord(self.id, self.experiment.id).artifact_root
 
     def upload_file(self, name: str, path_or_stream: str | os.PathLike[str] | BinaryIO) -> None:
@@ -306,9 +310,10 @@ class Run:
         if not folder.is_dir():
             raise InvalidValue("folder", str(path), "must be a folder that is there")
         prefix = name.strip("/") + "/" if name.strip("/") else ""
+        root = self._root
         for file in sorted(folder.rglob("*")):
             if file.is_file():
-                self._opened.artifacts.put(self._root, prefix + file.relative_to(folder).as_posix(), file)
+                self._opened.artifacts.put(root, prefix + file.relative_to(folder).as_posix(), file)
 
     def get_file_names(self) -> list[str]:
         """The artifact paths of all files of the run, sorted."""

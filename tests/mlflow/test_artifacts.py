@@ -22,7 +22,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from bridge import Experiment, Run, Workspace
-from bridge.errors import InvalidValue, NotFound
+from bridge.errors import InvalidValue, NotAllowed, NotFound
 from bridge_mlflow.addresses import DESTINATION_VARIABLE, artifacts_uri, folder_of, split_artifact_uri, split_root
 from bridge_mlflow.artifact_repository import BridgeArtifactRepository
 
@@ -149,6 +149,16 @@ def test_an_experiment_with_a_place_of_its_own_keeps_it(ws: Workspace, tmp_path:
     client.log_text(made.info.run_id, "hello", "note.txt")
     assert (tmp_path / "place" / made.info.run_id / "artifacts" / "note.txt").read_text() == "hello"
     assert [one.path for one in client.list_artifacts(made.info.run_id)] == ["note.txt"]
+
+    native = ws.get_run(made.info.run_id)  # says so, instead of finding nothing or writing where MLflow does not look
+    for call in (
+        native.get_file_names,
+        lambda: native.download_file("note.txt", tmp_path / "copy"),
+        lambda: native.upload_file("more.txt", tmp_path / "place" / made.info.run_id / "artifacts" / "note.txt"),
+        lambda: native.upload_folder("more", tmp_path / "place"),
+    ):
+        with pytest.raises(NotAllowed, match="keeps them at file://.*/place"):
+            call()
 
 
 def test_both_spellings_of_a_uri_are_read(ws: Workspace) -> None:
