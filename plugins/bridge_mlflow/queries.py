@@ -11,7 +11,7 @@ from mlflow.utils.search_utils import SearchExperimentsUtils, SearchUtils
 
 from bridge.errors import InvalidValue
 from bridge.records.page import decode_token
-from bridge.records.search import Comparison, ExperimentQuery, Ordering, RunQuery
+from bridge.records.search import Comparison, ExperimentQuery, Ordering, RunQuery, View
 from bridge.records.search_grammar import (
     parse_experiment_filter,
     parse_experiment_order,
@@ -43,7 +43,7 @@ def run_query(
         experiment_ids=tuple(dict.fromkeys(experiment_id_of(given) for given in experiment_ids)),
         filter=tuple(_with_our_words(clause) for clause in clauses),
         order=tuple(_ordering(key) for key in order),
-        view=VIEWS[view],
+        view=_view(view),
         max_results=max_results,
         page_token=_token_text(page_token),
     )
@@ -65,7 +65,7 @@ def experiment_query(
     return ExperimentQuery(
         filter=_parsed(parse_experiment_filter, filter_string, SearchExperimentsUtils.parse_search_filter),
         order=_parsed(parse_experiment_order, order_by or (), _parse_experiment_order),
-        view=VIEWS[view],
+        view=_view(view),
         max_results=max_results,
         page_token=_token_text(page_token),
     )
@@ -74,6 +74,12 @@ def experiment_query(
 def token(next_token: str | None) -> bytes | None:
     """A page token as MLflow's own store gives it: as bytes."""
     return None if next_token is None else next_token.encode()
+
+
+def _view(number: int) -> View:
+    if number not in VIEWS:
+        raise invalid(f"Invalid view type {number!r}: it must be one of {', '.join(map(str, VIEWS))}.")
+    return VIEWS[number]
 
 
 def _with_our_words(clause: Comparison) -> Comparison:

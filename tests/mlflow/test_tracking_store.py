@@ -87,6 +87,13 @@ def test_mlflow_view_types_are_known() -> None:
     assert VIEWS == {1: "active", 2: "deleted", 3: "all"}
 
 
+def test_another_view_type_is_refused(tmp_path: Path) -> None:
+    client = MlflowClient(Workspace.create("demo", path=tmp_path / "ws").get_mlflow_tracking_uri())
+    for search in (lambda: client.search_runs(["0"], run_view_type=9), lambda: client.search_experiments(view_type=9)):
+        with pytest.raises(MlflowException, match="Invalid view type 9"):
+            search()
+
+
 def test_what_one_door_writes_the_other_reads(tmp_path: Path) -> None:
     ws = Workspace.create("demo", path=tmp_path / "ws")
     run = Experiment(ws, "both").start_logging(display_name="native")
