@@ -9,6 +9,7 @@ import os
 import threading
 import time
 from collections import deque
+from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
@@ -72,10 +73,12 @@ class JournalWriter:
 
     def __init__(self, folder: Path, fsync: bool = False, shared: bool = False) -> None:
         self.folder, self.fsync, self.shared = folder, fsync, shared
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._begin()
 
     def _begin(self) -> None:
+        self._busy = False
+        self._interrupting: JournalWriter | None = None
         self._fd = -1
         self._size = 0
         self._journal_id = ""
@@ -101,19 +104,24 @@ class JournalWriter:
         """Append a number point of a series that was written before; False if it was not, or cannot be."""
         with self._lock:
             number = self._fast.get((run_id, key))
-            if number is None or self._size > JOURNAL_BYTES:
+            if number is None or self._size > JOURNAL_BYTES or self._busy:
                 return False
-            body = NUMBER.pack(NUMBER_SIZE, TYPE_NUMBER, flags, 0, number, _boot_time(CLOCK), timestamp, step, value)
+            self._busy = True
             try:
+                body = NUMBER.pack(
+                    NUMBER_SIZE, TYPE_NUMBER, flags, 0, number, _boot_time(CLOCK), timestamp, step, value
+                )
+                written = 0
                 written = os.write(self._fd, crc32(body).to_bytes(4, "little") + body)
+                if written != NUMBER_SIZE:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 if self.fsync:
                     os.fsync(self._fd)
             except OSError as error:
-                self._abandon(error)
+                self._abandon(error, written)
                 return False
-            if written != NUMBER_SIZE:
-                self._abandon(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
-                return False
+            finally:
+                self._busy = False
             self._size += NUMBER_SIZE
             return True
 
@@ -123,17 +131,26 @@ class JournalWriter:
         What cannot be written waits in memory, and is written first when writing works again.
         """
         with self._lock:
-            items = []
-            for point in points:
-                value_type = "number" if type(point.value) in (int, float) else "text"
-                definition = Definition(run_id, point.key, "", SCALAR, value_type)  # type: ignore[arg-type]
-                items.append(_Waiting(definition, _boot_time(CLOCK), point, door))
-            if self._waiting:
-                self._keep(items)
-                self._retry(force=False)
-            elif not self._write(items):
-                self._keep(items)
-                self._retry(force=True)
+            if self._busy:
+                self._other().log(run_id, points, door)
+                return
+            self._busy = True
+            try:
+                items = []
+                for point in points:
+                    value_type = "number" if type(point.value) in (int, float) else "text"
+                    definition = Definition(run_id, point.key, "", SCALAR, value_type)  # type: ignore[arg-type]
+                    items.append(_Waiting(definition, _boot_time(CLOCK), point, door))
+                if self._waiting:
+                    self._keep(items)
+                    self._retry(force=False)
+                else:
+                    written = self._write(items)
+                    if written < len(items):
+                        self._keep(items[written:])
+                        self._retry(force=True)
+            finally:
+                self._busy = False
 
     def stop_fast(self, run_id: str) -> None:
         """Make `log_number` answer False for a run, so that its next point is checked anew."""
@@ -148,6 +165,10 @@ class JournalWriter:
             StoreUnavailable: points are unwritten, or were dropped.
         """
         with self._lock:
+            if self._interrupting is not None:
+                self._interrupting.flush()
+            if self._busy:
+                return
             if self._waiting:
                 self._retry(force=True)
             if self._waiting or self._dropped:
@@ -157,6 +178,10 @@ class JournalWriter:
     def close(self) -> None:
         """End the journal with a closing record; a later point begins another."""
         with self._lock:
+            if self._interrupting is not None:
+                self._interrupting.close()
+            if self._busy:
+                return
             if self._waiting:
                 self._retry(force=True)
             if self._waiting:
@@ -167,34 +192,55 @@ class JournalWriter:
         """In a child after a fork: let go of the parent's journal without touching it."""
         if self._fd >= 0:
             os.close(self._fd)
-        self._lock = threading.Lock()
+        if self._interrupting is not None:
+            self._interrupting.forget()
+        self._lock = threading.RLock()
         self._begin()
 
     # Below, the lock is held.
 
-    def _write(self, items: list[_Waiting]) -> bool:
-        """Append points with one write; False if that failed, and then no journal is open."""
+    def _other(self) -> JournalWriter:
+        """The journal of a signal's handler, or a finalizer, that logs within a call of its own thread."""
+        if self._interrupting is None:
+            self._interrupting = JournalWriter(self.folder, self.fsync, self.shared)
+        return self._interrupting
+
+    def _write(self, items: list[_Waiting]) -> int:
+        """Append points with one write; returns how many are written, and if not all are, no journal is open.
+
+        Those that are written stay: a reader may have stored them already.
+        """
+        written = 0
+        pieces: list[bytes] = []
         try:
             if self._size > JOURNAL_BYTES:
                 self._end()
             if self._fd < 0:
                 self._open()
-            pieces = [piece for item in items for piece in self._encoded(item)]
+            pieces = [self._encoded(item) for item in items]
             data = b"".join(pieces)
-            if os.write(self._fd, data) != len(data):
+            written = os.write(self._fd, data)
+            if written != len(data):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             if self.fsync:
                 os.fsync(self._fd)
         except OSError as error:
-            self._abandon(error)
-            return False
-        self._size += len(data)
+            whole = 0
+            if not self.fsync:
+                ends = accumulate(map(len, pieces))
+                whole = sum(end <= written for end in ends)
+            self._abandon(error, written - sum(map(len, pieces[:whole])))
+            return whole
+        except BaseException:  # of a signal's handler: a series may have got its number and no definition
+            self._abandon(InterruptedError(errno.EINTR, os.strerror(errno.EINTR)), 0)
+            raise
+        self._size += written
         for item in items:
             if item.definition.value_type == "number":
                 self._fast[item.definition.run_id, item.definition.key] = self._numbers[item.definition]
-        return True
+        return len(items)
 
-    def _encoded(self, item: _Waiting) -> list[bytes]:
+    def _encoded(self, item: _Waiting) -> bytes:
         definition, time_ns, (_, value, timestamp, step), door = item
         pieces = []
         number = self._numbers.get(definition)
@@ -208,7 +254,7 @@ class JournalWriter:
             pieces.append(encode_number(number, flags, time_ns, timestamp, step or 0, value))
         else:
             pieces.append(encode_text(number, flags, time_ns, timestamp, step or 0, value))
-        return pieces
+        return b"".join(pieces)
 
     def _open(self) -> None:
         """Begin a journal: it appears in the folder with its header, and locked for the life of this process."""
@@ -232,19 +278,20 @@ class JournalWriter:
             os.rename(part, self.folder / (journal_id + SUFFIX))
             if self.fsync:
                 _fsync_folder(self.folder)
-        except OSError:
+        except BaseException:
             os.close(fd)
             part.unlink(missing_ok=True)
             raise
         self._fd, self._size, self._journal_id = fd, len(header), journal_id
         self._numbers, self._fast = {}, {}
 
-    def _abandon(self, error: OSError) -> None:
-        """After a failed or short write the file is never appended to again."""
+    def _abandon(self, error: OSError, torn: int) -> None:
+        """After a failed or short write the file is never appended to again; its last `torn` bytes are no records."""
         self._reason = error.strerror or str(error)
         if self._fd >= 0:
             try:
-                os.ftruncate(self._fd, self._size)
+                if torn:
+                    os.ftruncate(self._fd, os.fstat(self._fd).st_size - torn)
             except OSError:
                 logger.debug("A torn record stays at the end of journal %s.", self._journal_id)
             os.close(self._fd)
@@ -279,7 +326,11 @@ class JournalWriter:
             return
         while self._waiting:
             items = [self._waiting[i] for i in range(min(len(self._waiting), 10_000))]
-            if not self._write(items):
+            written = self._write(items)
+            for item in items[:written]:
+                self._waiting.popleft()
+                self._waiting_bytes -= item.size_bytes
+            if written < len(items):
                 if self._retry_at == 0.0:
                     logger.error(
                         "Cannot write to %s: %s. Logging goes on in memory and is written when that works again.",
@@ -288,9 +339,6 @@ class JournalWriter:
                     )
                 self._retry_at = now + RETRY_SECONDS
                 return
-            for item in items:
-                self._waiting.popleft()
-                self._waiting_bytes -= item.size_bytes
         self._retry_at = 0.0
 
 

@@ -66,7 +66,7 @@ class JournaledStore(TrackingStore):
         self._active: set[str] = set()
         self._background: threading.Thread | None = None
         self._stop = threading.Event()
-        self._start_lock = threading.Lock()
+        self._start_lock = threading.RLock()
 
     @property
     def _drain(self) -> Drain:

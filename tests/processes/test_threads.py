@@ -1,12 +1,17 @@
-"""Threads of one process that log, read, close and fork at once."""
+"""Threads, signals and forks of one process that log, read and close at once."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import resource
+import signal
 import threading
 import time
 
 import pytest
+
+from bridge.records.series import Point
 
 pytestmark = pytest.mark.processes
 
@@ -88,3 +93,86 @@ def test_a_thread_that_ended_leaves_no_connection_open(run):
         thread.join()
 
     assert descriptors() <= before + 3
+
+
+def test_what_a_short_write_has_written_whole_is_not_written_again(fork, run):
+    """A reader may have stored it before the writer knows that the write was short."""
+    rounds, batch = 150, 100
+
+    def write(say):
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (3 * batch * 48 // 2, resource.RLIM_INFINITY))
+        store = run.experiment.workspace._opened.tracking
+        store.log(run.id, "point", -1, 0)
+        with Busy(lambda: sum(range(1000))):  # so that the writer waits for its turn after each write
+            for number in range(rounds):
+                store.log_points(run.id, [Point("point", number * batch + i, 0) for i in range(batch)])
+        store.flush()
+
+    child = fork(write)
+    while child.wait_for(0.01) is None:
+        run.get_metrics()
+    assert child.wait() == 0
+
+    assert run.get_metrics("point")["point"] == list(range(-1, rounds * batch))
+
+
+def test_a_signals_handler_may_log_within_a_log_call(fork, run):
+    """Neither call waits for the other, and both find their points; a tag may be set in it too."""
+
+    def write(say):
+        count = 0
+        handling = False
+
+        def handle(*_):
+            nonlocal count, handling
+            if not handling:
+                handling = True
+                run.log(f"handler{count // 10}", count)
+                run.flush()
+                count += 1
+                handling = False
+
+        signal.signal(signal.SIGALRM, handle)
+        signal.setitimer(signal.ITIMER_REAL, 0.002, 0.002)
+        number = 0
+        while count < 200:
+            run.log(f"main{number // 1000}", number)
+            number += 1
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        say(f"{number} {count}")
+
+    child = fork(write)
+    assert child.wait_for(60) == 0, "the handler waits for the call that it interrupts"
+    number, count = map(int, child.line().split())
+    metrics = run.get_metrics()
+    for name, logged in (("main", number), ("handler", count)):
+        series = [points for key, points in metrics.items() if key.startswith(name)]
+        assert [v for points in series for v in (points if isinstance(points, list) else [points])] == [*range(logged)]
+
+
+def test_an_interrupted_log_call_costs_no_later_point(fork, run):
+    """As in a notebook whose cell is interrupted and run again: the series may have been new."""
+
+    def write(say):
+        armed = False
+
+        def handle(*_):
+            if armed:
+                raise KeyboardInterrupt
+
+        signal.signal(signal.SIGALRM, handle)
+        for number in range(10_000):
+            with contextlib.suppress(KeyboardInterrupt):
+                armed = True
+                signal.setitimer(signal.ITIMER_REAL, number % 80 * 1e-6 + 1e-6)
+                run.log(f"key{number}", 0)
+                armed = False
+            armed = False
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            run.log(f"key{number}", 1)
+
+    child = fork(write)
+    assert child.wait() == 0
+    metrics = run.get_metrics()
+    assert [key for key in (f"key{n}" for n in range(10_000)) if metrics.get(key) not in (1, [0, 1])] == []

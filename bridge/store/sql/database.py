@@ -91,7 +91,7 @@ class Database:
     def _begin(self) -> None:
         self._local = threading.local()
         self._connections: dict[threading.Thread, sqlite3.Connection] = {}
-        self._turn = threading.Lock()
+        self._turn = threading.RLock()
         self._queue_fd = -1
 
     @contextmanager
