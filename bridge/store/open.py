@@ -37,6 +37,7 @@ class Opened:
     name: str
     tracking: JournaledStore
     shared: bool = False
+    durability: Durability = "process"
 
     @cached_property
     def artifacts(self) -> ArtifactStore:
@@ -46,8 +47,17 @@ class Opened:
         return ObjectArtifacts(self.tracking, Path(self.address) / ARTIFACTS, shared=self.shared)
 
 
-_opened: dict[tuple[str, Durability, int], tuple[tuple[int, int], Opened]] = {}
+_opened: dict[tuple[str, Durability | None, int], tuple[tuple[int, int], Opened]] = {}
 _lock = threading.Lock()
+
+
+def _after_fork_in_child() -> None:
+    """Another thread may have been opening a workspace at the fork."""
+    global _lock
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 def create_store(
@@ -121,11 +131,18 @@ def open_store(address: str | Path, durability: Durability | None = None) -> Ope
         raise NotAllowed("read", str(path), error.strerror or "permission denied") from error
     identity = state.st_dev, state.st_ino
     wanted = _durability(durability) if durability or os.environ.get("BRIDGE_DURABILITY") else None
-    key = str(path), wanted or "process", os.geteuid()  # what may be written depends on the user
+    key = str(path), wanted, os.geteuid()  # what may be written depends on the user
     with _lock:
         known = _opened.get(key)
         if known is None or known[0] != identity:
-            known = _opened[key] = identity, _open_folder(path, wanted, state.st_mode)
+            found = _open_folder(path, wanted, state.st_mode)
+            # The same store, whether its durability was asked for or is the workspace's own.
+            for (*place, _, user), (whose, other) in _opened.items():
+                if (place, user, whose) == ([str(path)], key[2], identity) and other.durability == found.durability:
+                    found.tracking.close()
+                    found = other
+                    break
+            known = _opened[key] = identity, found
         return known[1]
 
 
@@ -138,7 +155,7 @@ def _open_folder(path: Path, durability: Durability | None, mode: int) -> Opened
     inner.database.fsync = fsync
     inner.close()  # its connections were made before this was known
     tracking = JournaledStore(inner, path / JOURNAL, fsync=fsync, shared=shared, read_only=read_only)
-    return Opened(str(path), facts["id"], facts["name"], tracking, shared)
+    return Opened(str(path), facts["id"], facts["name"], tracking, shared, "power" if fsync else "process")
 
 
 def _durability(chosen: str | None) -> Durability:
