@@ -47,7 +47,7 @@ def create_sqlite(path: Path, facts: dict[str, str], mode: int = 0o644) -> None:
 
     A file that is there already stays.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{path.name}.{os.urandom(8).hex()}.part")
     try:
         connection = sqlite3.connect(part, isolation_level=None)
         try:
