@@ -75,6 +75,8 @@ class JournalFolder:
         """
         fd = os.open(self.path / FOLD_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o664 if self.shared else 0o644)
         try:
+            if self.shared and os.fstat(fd).st_uid == os.geteuid():
+                os.fchmod(fd, 0o664)  # whatever the umask is
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
             except BlockingIOError:
