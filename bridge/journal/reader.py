@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 READ_BYTES = 8 << 20
 """How much of a journal is parsed at once where only its definitions are wanted."""
 
+FIRST_LOOK = 64
+"""How many number points are looked for at once at first, for texts may stand between them."""
+
 SEALED_NUMBER = struct.Struct(f"<I{NUMBER.size}s")
 
 
@@ -181,9 +184,14 @@ class JournalReader:
         most = (len(view) - at) // NUMBER_SIZE
         if most == 0 or view[at + 8] != TYPE_NUMBER:
             return 0
-        rows = numpy.frombuffer(view, dtype=row_type(), count=most, offset=at)
-        other = (rows["type"] != TYPE_NUMBER) | (rows["size"] != NUMBER_SIZE)
-        count = int(other.argmax()) if other.any() else most
+        window = min(most, FIRST_LOOK)
+        while True:
+            rows = numpy.frombuffer(view, dtype=row_type(), count=window, offset=at)
+            other = (rows["type"] != TYPE_NUMBER) | (rows["size"] != NUMBER_SIZE)
+            count = int(other.argmax()) if other.any() else window
+            if count < window or window == most:
+                break
+            window = min(most, 8 * window)
         records = SEALED_NUMBER.iter_unpack(view[at : at + count * NUMBER_SIZE])
         intact = [crc32(body) == checksum for checksum, body in records]
         if not all(intact):

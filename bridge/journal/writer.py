@@ -64,6 +64,7 @@ class JournalWriter:
 
     Points are checked by the caller.
     Any thread may call; a `fork` must be followed by `forget` in the child.
+    `troubles` has a sentence for each run whose points could not be written at once; who keeps it removes it.
 
     Args:
         folder: where journals lie; it is made if absent.
@@ -89,6 +90,7 @@ class JournalWriter:
         self._dropped = 0
         self._retry_at = 0.0
         self._reason = ""
+        self.troubles: dict[str, str] = {}
 
     @property
     def journal_id(self) -> str:
@@ -174,6 +176,12 @@ class JournalWriter:
             if self._waiting or self._dropped:
                 said = f"{len(self._waiting)} points are not written and {self._dropped} were dropped"
                 raise StoreUnavailable(str(self.folder), f"{self._reason}; {said}")
+
+    def retry(self) -> None:
+        """Write what waits, if it is time to try."""
+        with self._lock:
+            if self._waiting and not self._busy:
+                self._retry(force=False)
 
     def close(self) -> None:
         """End the journal with a closing record; a later point begins another."""
@@ -313,8 +321,11 @@ class JournalWriter:
 
     def _keep(self, items: list[_Waiting]) -> None:
         for item in items:
+            run_id = item.definition.run_id
+            self.troubles.setdefault(run_id, f"Points had to wait in memory, for {self.folder} could not be written.")
             if self._waiting_bytes + item.size_bytes > UNWRITTEN_BYTES:
                 self._dropped += 1
+                self.troubles[run_id] = f"Points were dropped, for {self.folder} could not be written for too long."
             else:
                 self._waiting.append(item)
                 self._waiting_bytes += item.size_bytes

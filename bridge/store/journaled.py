@@ -13,10 +13,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bridge.errors import BridgeError, InvalidState, NotAllowed, NotFound
+from bridge.errors import BridgeError, InvalidState, NotAllowed, NotFound, StoreUnavailable
 from bridge.journal.format import DOOR_SHIFT, HAS_STEP, IS_INT
 from bridge.journal.writer import JournalWriter
 from bridge.records.limits import EXACT_INTEGER, INT64_MAX, INT64_MIN
+from bridge.records.run import RunChanges
 from bridge.records.series import NATIVE, Point
 from bridge.store.points import check_points
 from bridge.store.tracking import Slice, TrackingStore
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from bridge.records.artifact import ArtifactRecord
     from bridge.records.experiment import ExperimentRecord
     from bridge.records.page import Page
-    from bridge.records.run import RunChanges, RunRecord
+    from bridge.records.run import RunRecord
     from bridge.records.search import ExperimentQuery, RunQuery
     from bridge.records.series import SeriesRecord, Value
     from bridge.store.drain import Drain
@@ -145,7 +146,21 @@ class JournaledStore(TrackingStore):
                 self.inner.log_points(run_id, ())
             except (NotFound, InvalidState):
                 self._deactivate(run_id)
+        self._writer.retry()
+        self._keep_troubles()
         self._drain.fold(wait=False)
+
+    def _keep_troubles(self) -> None:
+        """Keep as warnings of the runs that points could not be written; what cannot be kept yet is kept later."""
+        for run_id, sentence in list(self._writer.troubles.items()):
+            try:
+                self.inner.update_run(run_id, RunChanges(warnings=(sentence,)))
+            except StoreUnavailable as error:
+                logger.debug("The warning of run %s is kept later: %s", run_id, error)
+                return
+            except (NotFound, InvalidState) as error:  # the run is gone
+                logger.debug("The warning of run %s is not kept: %s", run_id, error)
+            self._writer.troubles.pop(run_id, None)
 
     def get_series(self, run_id: str, keys: Sequence[str] | None = None) -> list[SeriesRecord]:
         self._drain.fold()
@@ -159,6 +174,7 @@ class JournaledStore(TrackingStore):
 
     def flush(self) -> None:
         self._writer.flush()  # every reader folds what it finds there
+        self._keep_troubles()
         self.inner.flush()
 
     @property

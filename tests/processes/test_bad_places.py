@@ -208,6 +208,7 @@ def test_a_full_disk_never_stops_a_training_and_is_said_at_its_end(full_disk, ca
 
     (full_disk / "filler").unlink()
     run.complete()
+    assert run.warnings == (f"Points had to wait in memory, for {workspace.path / 'journal'} could not be written.",)
     assert run.get_metrics()["loss"] == list(range(2_000))
     assert run.get_file_names() == []
     run.upload_file("small.txt", Path(__file__))
@@ -262,3 +263,46 @@ def test_the_background_goes_on_after_a_while_without_free_descriptors(fork, wor
     assert child.line() == "bridge-fold"
     assert child.wait() == 0
     assert run.get_metrics() == {"point": [0, 1]}
+
+
+def test_what_waited_is_written_by_the_background_when_the_disk_has_room_again(full_disk):
+    """Nobody needs to log or flush again."""
+    workspace = Workspace.create("work", path=full_disk / "work")
+    run = Experiment(workspace, "full").start_logging()
+    run.log("loss", 0)
+    fill(full_disk)
+    for number in range(1, 500):
+        run.log("loss", number)
+    (full_disk / "filler").unlink()
+
+    deadline = time.monotonic() + 30
+    while run.get_metrics("loss")["loss"] != list(range(500)):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    run.complete()
+    workspace._opened.tracking.close()
+
+
+def test_a_reader_that_may_not_write_sees_what_others_write_meanwhile(fork, open_folder):
+    """It began when nobody had the database open, and goes on while somebody does."""
+    preload()
+    workspace = Workspace.create("work", path=open_folder / "work")
+    run = Experiment(workspace, "shared").start_logging()
+    run.complete()
+    workspace._opened.tracking.close()
+
+    def read(say):
+        os.setgroups([])
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+        other = Run.get(Workspace.open(workspace.path), run.id)
+        say(repr(other.get_tags()))
+        deadline = time.monotonic() + 30
+        while not other.get_tags() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        say(repr(other.get_tags()))
+
+    child = fork(read)
+    assert child.line() == "{}"
+    run.tag("a", "b")
+    assert child.line() == repr({"a": "b"})

@@ -98,6 +98,14 @@ class Database:
     def read(self) -> Iterator[sqlite3.Connection]:
         """A connection that sees one state of the database."""
         with self._border(), _gate.inside():
+            if self.read_only:  # opened anew each time: what was immutable may have been written since
+                connection = self._connect()
+                try:
+                    connection.execute("BEGIN")
+                    yield connection
+                finally:
+                    connection.close()
+                return
             connection = self._connection()
             if connection.in_transaction:  # a read within a write sees what that wrote
                 yield connection
@@ -115,7 +123,8 @@ class Database:
         Raises:
             NotAllowed: the database can be read only.
             SchemaMismatch: a newer version of Runbridge has changed it meanwhile.
-            StoreUnavailable: it is locked for longer than `BUSY_SECONDS`, or the disk is full.
+            StoreUnavailable: somebody who does not queue has it locked for longer than `BUSY_SECONDS`, or the disk
+                is full. For those that queue there is no limit: a process stopped within its turn is waited for.
         """
         if self.read_only:
             raise NotAllowed("write to", str(self.path), "it can only be read here")
