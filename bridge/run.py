@@ -6,18 +6,17 @@ import atexit
 import logging
 import os
 import sys
-import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from bridge.errors import AlreadyExists, BridgeError, InvalidState, InvalidValue, NotAllowed, NotFound
+from bridge.errors import BridgeError, InvalidState, InvalidValue, NotAllowed, NotFound
 from bridge.experiment import Experiment, check_text_or_none, label_values, native_tags, now_ms, run_tag_values
 from bridge.records.run import TERMINAL_STATUSES, RunChanges, RunRecord, Status
 from bridge.records.series import SCALAR, Series, Value
-from bridge.workspace import Workspace, home_folder, html_table
+from bridge.workspace import Workspace, html_table
 
 if TYPE_CHECKING:
     from bridge.store.open import Opened
@@ -86,14 +85,9 @@ class Run:
 
         Source: Azure ML SDK v1, `Run.get_context`.
         """
-        environment = os.environ
-        names = tuple(environment.get(name, "") for name in CONTEXT_VARIABLES)
-        process = (os.getpid(), *names)
-        with _context_lock:
-            run = _contexts.get(process)
-            if run is None:
-                run = _contexts[process] = _find_context(*names)
-            return run
+        from bridge.context import run_of_process
+
+        return run_of_process()
 
     # What it is
 
@@ -287,6 +281,10 @@ class Run:
             raise NotAllowed("reach files of run", self.id, reason)
         return RunRecord(self.id, self.experiment.id).artifact_root
 
+    def _writable_root(self) -> str:
+        self._opened.tracking.log_points(self.id, ())  # a deleted run takes no files either
+        return self._root
+
     def upload_file(self, name: str, path_or_stream: str | os.PathLike[str] | BinaryIO) -> None:
         """Keep a file with the run, in place of one that has the name.
 
@@ -297,23 +295,25 @@ class Run:
         Raises:
             InvalidValue: the name would leave the run's artifacts, or this is neither path nor stream.
             NotFound: there is no such file.
+            InvalidState: the run is deleted.
         """
-        self._opened.artifacts.put(self._root, name, _source(path_or_stream))
+        self._opened.artifacts.put(self._writable_root(), name, _source(path_or_stream))
 
     def upload_folder(self, name: str, path: str | os.PathLike[str]) -> None:
-        """Keep every file below a folder, under `name/<its path below the folder>`.
+        """Keep every file below a folder, under `name/<its path below the folder>`; links are followed.
 
         Raises:
             InvalidValue: it is no folder, or a name may not be used.
+            NotFound: a link leads nowhere; files before it are kept.
+            InvalidState: the run is deleted.
         """
         folder = Path(path)
         if not folder.is_dir():
             raise InvalidValue("folder", str(path), "must be a folder that is there")
         prefix = name.strip("/") + "/" if name.strip("/") else ""
-        root = self._root
-        for file in sorted(folder.rglob("*")):
-            if file.is_file():
-                self._opened.artifacts.put(root, prefix + file.relative_to(folder).as_posix(), file)
+        root = self._writable_root()
+        for file in _files_below(folder):
+            self._opened.artifacts.put(root, prefix + file.relative_to(folder).as_posix(), file)
 
     def get_file_names(self) -> list[str]:
         """The artifact paths of all files of the run, sorted."""
@@ -442,64 +442,22 @@ class Run:
         )
 
 
+def _files_below(folder: Path) -> list[Path]:
+    """All files below a folder, also behind links; a link to a folder above itself is not followed again."""
+    found: list[Path] = []
+    for name, folders, files in os.walk(folder, followlinks=True):
+        above = {os.path.realpath(parent) for parent in (Path(name), *Path(name).parents)}
+        folders[:] = [below for below in folders if os.path.realpath(os.path.join(name, below)) not in above]
+        found += (Path(name) / file for file in files)
+    return sorted(found)
+
+
 def _source(path_or_stream: str | os.PathLike[str] | BinaryIO) -> Path | BinaryIO:
     if isinstance(path_or_stream, (str, os.PathLike)):
         return Path(path_or_stream)
     if hasattr(path_or_stream, "read"):
         return path_or_stream
     raise InvalidValue("path_or_stream", path_or_stream, "must be the path of a file, or a binary stream")
-
-
-# The run of the process
-
-CONTEXT_VARIABLES = (
-    "BRIDGE_WORKSPACE",
-    "BRIDGE_RUN_ID",
-    "AZUREML_ARM_WORKSPACE_NAME",
-    "AZUREML_ARM_PROJECT_NAME",
-    "AZUREML_RUN_ID",
-)
-_contexts: dict[tuple[Any, ...], Run] = {}
-_context_lock = threading.Lock()
-
-
-def _forget_context_lock() -> None:
-    """In a child: another thread of the parent may have held it."""
-    global _context_lock
-    _context_lock = threading.Lock()
-
-
-os.register_at_fork(after_in_child=_forget_context_lock)
-
-
-def _find_context(address: str, run_id: str, azure_workspace: str, azure_experiment: str, azure_run_id: str) -> Run:
-    if address and run_id:
-        return Run.get(Workspace.open(address), run_id)
-    if azure_workspace and azure_experiment and azure_run_id:
-        workspace = Workspace.create(azure_workspace, exist_ok=True)
-        try:
-            return Run.get(workspace, azure_run_id)
-        except NotFound:
-            return _begin_context(Experiment(workspace, azure_experiment), azure_run_id)
-    workspace = Workspace.create("offline", path=home_folder() / "offline", exist_ok=True)
-    return _begin_context(Experiment(workspace, _script_name()), None)
-
-
-def _begin_context(experiment: Experiment, run_id: str | None) -> Run:
-    try:
-        run = experiment.start_logging(run_id=run_id)
-    except AlreadyExists:  # begun by another process of the same job
-        assert run_id is not None
-        return Run(experiment, run_id)
-    run._leave_open(quietly=True)
-    return run
-
-
-def _script_name() -> str:
-    """The name of the running script, as an experiment may be called; "interactive" if there is none."""
-    stem = Path(sys.argv[0]).stem if sys.argv and sys.argv[0] else ""
-    name = "".join(character if character.isalnum() or character in "_-" else "-" for character in stem)
-    return name.encode("ascii", "ignore").decode().lstrip("_-")[:255] or "interactive"
 
 
 # The end of the process

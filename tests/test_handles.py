@@ -413,6 +413,36 @@ def test_what_is_no_file_is_said_to_be_none(run, tmp_path):
     assert run.get_file_names() == ["a.txt"]
 
 
+def test_a_folder_is_uploaded_with_what_its_links_lead_to(run, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "a.txt").write_text("a")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "linked").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "in" / "round").symlink_to(tmp_path / "in")
+    run.upload_folder("all", tmp_path / "in")
+    assert run.get_file_names() == ["all/linked/a.txt"]
+
+    (tmp_path / "in" / "broken").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(NotFound, match="broken"):
+        run.upload_folder("all", tmp_path / "in")
+
+
+def test_a_deleted_run_takes_no_files(workspace, run, tmp_path):
+    workspace._opened.tracking.delete_run(run.id, 1)
+    with pytest.raises(InvalidState, match="is deleted"):
+        run.upload_file("a.txt", io.BytesIO(b""))
+    with pytest.raises(InvalidState, match="is deleted"):
+        run.upload_folder("a", tmp_path)
+    assert run.get_file_names() == []
+
+
+def test_a_download_below_a_file_is_refused(run, tmp_path):
+    run.upload_file("a.txt", io.BytesIO(b"text"))
+    (tmp_path / "file").write_text("text")
+    with pytest.raises(InvalidValue, match="must not lie below a file"):
+        run.download_file("a.txt", tmp_path / "file" / "a.txt")
+
+
 def test_completing_again_moves_the_end_time_on(workspace, run):
     run.complete()
     tracking = workspace._opened.tracking

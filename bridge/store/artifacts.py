@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from bridge.errors import InvalidValue
 from bridge.records.artifact import ArtifactRecord
 
 
@@ -58,9 +59,13 @@ class ArtifactStore(ABC):
 
         Raises:
             NotFound: there is no such file.
+            InvalidValue: the target would lie below a file.
         """
         pieces = self.get(root, path)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            raise InvalidValue("output path", str(target), "must not lie below a file") from None
         part = target.with_name(f".{os.urandom(8).hex()}.part")
         try:
             with part.open("wb") as file:

@@ -1,0 +1,74 @@
+"""The run that this process belongs to, as its environment names it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from bridge.errors import AlreadyExists, NotFound
+from bridge.experiment import Experiment
+from bridge.run import Run
+from bridge.workspace import Workspace, home_folder
+
+CONTEXT_VARIABLES = (
+    "BRIDGE_WORKSPACE",
+    "BRIDGE_RUN_ID",
+    "AZUREML_ARM_WORKSPACE_NAME",
+    "AZUREML_ARM_PROJECT_NAME",
+    "AZUREML_RUN_ID",
+)
+_contexts: dict[tuple[Any, ...], Run] = {}
+_context_lock = threading.Lock()
+
+
+def run_of_process() -> Run:
+    """The run that this process belongs to; the same object at every call, for all threads."""
+    names = tuple(os.environ.get(name, "") for name in CONTEXT_VARIABLES)
+    process = (os.getpid(), *names)
+    with _context_lock:
+        run = _contexts.get(process)
+        if run is None:
+            run = _contexts[process] = _find_context(*names)
+        return run
+
+
+def _forget_context_lock() -> None:
+    """In a child: another thread of the parent may have held it."""
+    global _context_lock
+    _context_lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_forget_context_lock)
+
+
+def _find_context(address: str, run_id: str, azure_workspace: str, azure_experiment: str, azure_run_id: str) -> Run:
+    if address and run_id:
+        return Run.get(Workspace.open(address), run_id)
+    if azure_workspace and azure_experiment and azure_run_id:
+        workspace = Workspace.create(azure_workspace, exist_ok=True)
+        try:
+            return Run.get(workspace, azure_run_id)
+        except NotFound:
+            return _begin_context(Experiment(workspace, azure_experiment), azure_run_id)
+    workspace = Workspace.create("offline", path=home_folder() / "offline", exist_ok=True)
+    return _begin_context(Experiment(workspace, _script_name()), None)
+
+
+def _begin_context(experiment: Experiment, run_id: str | None) -> Run:
+    try:
+        run = experiment.start_logging(run_id=run_id)
+    except AlreadyExists:  # begun by another process of the same job
+        assert run_id is not None
+        return Run(experiment, run_id)
+    run._leave_open(quietly=True)
+    return run
+
+
+def _script_name() -> str:
+    """The name of the running script, as an experiment may be called; "interactive" if there is none."""
+    stem = Path(sys.argv[0]).stem if sys.argv and sys.argv[0] not in ("", "-c") else ""
+    name = "".join(character if character.isalnum() or character in "_-" else "-" for character in stem)
+    return name.encode("ascii", "ignore").decode().lstrip("_-")[:255] or "interactive"
