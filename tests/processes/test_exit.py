@@ -49,7 +49,13 @@ def test_an_uncaught_exception_fails_the_run_with_its_message(workspace):
 
 
 def test_ctrl_c_fails_the_run(workspace):
-    _, run = script(workspace, "import os, signal; os.kill(os.getpid(), signal.SIGINT); import time; time.sleep(60)")
+    interrupt = (
+        "import os, signal, time\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a terminal: a job in the background ignores it\n"
+        "os.kill(os.getpid(), signal.SIGINT)\n"
+        "time.sleep(60)\n"
+    )
+    _, run = script(workspace, interrupt)
 
     assert run.status == "Failed"
     assert run.error is not None and "KeyboardInterrupt" in run.error["message"]
