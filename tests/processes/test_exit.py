@@ -51,7 +51,7 @@ def test_an_uncaught_exception_fails_the_run_with_its_message(workspace):
 def test_ctrl_c_fails_the_run(workspace):
     interrupt = (
         "import os, signal, time\n"
-        "signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a terminal: a job in the background ignores it\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a job in the background ignores it
         "os.kill(os.getpid(), signal.SIGINT)\n"
         "time.sleep(60)\n"
     )
