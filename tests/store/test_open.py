@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import threading
+from pathlib import Path
 
+import pytest
+
+from bridge import Experiment, SchemaMismatch, Workspace
 from bridge.store.open import create_store, open_store
 
 
@@ -46,3 +51,29 @@ def test_every_file_of_a_shared_workspace_is_the_groups_too(tmp_path):
 
     lock = tmp_path / "work" / "journal" / ".fold.lock"
     assert lock.stat().st_mode & 0o777 == 0o664
+
+
+def test_a_database_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    """Opening it says what to do; one that was open when it became newer refuses writes and loses no point."""
+    workspace = Workspace.create("work", path=tmp_path / "work")
+    run = Experiment(workspace, "newer").start_logging()
+    run.log("loss", 0.5)
+    database = sqlite3.connect(workspace.path / "workspace.db")
+    database.execute("PRAGMA user_version=99")
+    database.commit()
+
+    with pytest.raises(
+        SchemaMismatch, match=r"has format 99, and this version of Runbridge knows 1: upgrade runbridge\."
+    ):
+        run.tag("a", "b")
+    run.log("loss", 0.25)  # goes to the journal, which a newer process folds
+    with pytest.raises(SchemaMismatch, match="upgrade runbridge"):
+        Workspace.open(workspace.path, durability="power")
+    assert list((workspace.path / "journal").glob("*.log"))
+
+    database.execute("PRAGMA user_version=1")
+    database.commit()
+    database.close()
+    assert run.get_metrics() == {"loss": [0.5, 0.25]}
+    assert run.tags == {}
+    run.complete()
