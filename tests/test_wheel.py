@@ -78,12 +78,17 @@ def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return python
 
 
-def test_the_wheel_holds_both_packages_their_data_and_nothing_else(wheel: Path) -> None:
+def test_the_wheel_holds_the_packages_their_data_and_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    assert {name.partition("/")[0] for name in names} == {"bridge", "bridge_mlflow", "runbridge-0.1.0.dist-info"}
+    assert {name.partition("/")[0] for name in names} == {
+        "bridge",
+        "bridge_azureml",
+        "bridge_mlflow",
+        "runbridge-0.1.0.dist-info",
+    }
     wanted = {"bridge/py.typed", "bridge_mlflow/py.typed", "runbridge-0.1.0.dist-info/licenses/LICENSE"}
     wanted |= {f"bridge/store/sql/migrations/{file.name}" for file in ROOT.glob("bridge/store/sql/migrations/*.sql")}
-    for package in ("bridge", "plugins/bridge_mlflow"):
+    for package in ("bridge", "plugins/bridge_azureml", "plugins/bridge_mlflow"):
         base = (ROOT / package).parent
         wanted |= {file.relative_to(base).as_posix() for file in (ROOT / package).rglob("*.py")}
     assert wanted <= set(names)

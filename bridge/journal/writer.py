@@ -249,7 +249,7 @@ class JournalWriter:
         return len(items)
 
     def _encoded(self, item: _Waiting) -> bytes:
-        definition, time_ns, (_, value, timestamp, step), door = item
+        definition, time_ns, (_, value, timestamp, step, *_), door = item
         pieces = []
         number = self._numbers.get(definition)
         if number is None:

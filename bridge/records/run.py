@@ -6,9 +6,9 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
-from bridge.errors import InvalidValue
+from bridge.errors import InvalidState, InvalidValue
 from bridge.records.experiment import LifecycleStage
 from bridge.records.series import Latest
 
@@ -32,6 +32,13 @@ Status = Literal[
 """Source: Azure ML SDK v1, `azureml.core.run.RunStatus`."""
 
 TERMINAL_STATUSES: frozenset[str] = frozenset({"Completed", "Failed", "Canceled"})
+OPEN_STATUSES: tuple[Status, ...] = tuple(status for status in get_args(Status) if status not in TERMINAL_STATUSES)
+
+SCRIPT_RUN = "azureml.scriptrun"
+"""The type of a run that a launcher owns: only it, or somebody outside the script, ends the run.
+
+Source: Azure ML SDK v1, `azureml.core.ScriptRun.RUN_TYPE`.
+"""
 RUN_ID = re.compile(r"[a-zA-Z0-9][\w\-]{0,255}")
 
 
@@ -73,6 +80,9 @@ class RunRecord:
     `latest` has the latest point of each number series and `latest_texts` the latest value of each text series, the
     one with the greatest (step, timestamp), and of equals the last logged;
     both are in the order in which keys were first logged.
+    `latest_columns` has the latest point of each number column of a table, by (key, column).
+    `type` is `SCRIPT_RUN` for a run that a launcher owns, None for one that its own process or a logger owns.
+    `definition` is the JSON of what a launcher runs.
     `deletion_time` is None while the run is active.
     """
 
@@ -89,11 +99,14 @@ class RunRecord:
     user: str = ""
     parent_id: str | None = None
     error: str | None = None
+    type: str | None = None
+    definition: str | None = None
     params: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str | None] = field(default_factory=dict)
     properties: Mapping[str, str] = field(default_factory=dict)
     latest: Mapping[str, Latest] = field(default_factory=dict)
     latest_texts: Mapping[str, str | bool | None] = field(default_factory=dict)
+    latest_columns: Mapping[tuple[str, str], Latest] = field(default_factory=dict)
     dataset_inputs: tuple[DatasetInput, ...] = ()
     model_inputs: tuple[str, ...] = ()
     model_outputs: tuple[ModelOutput, ...] = ()
@@ -112,9 +125,11 @@ class RunChanges:
     A param that is set already may come again with the same value only; a property likewise.
     `removed_tags` must be there.
     `dataset_inputs` and `model_inputs` that are there already stay as they are.
+    With `expected` the run must have one of these statuses, else nothing changes (`InvalidState`).
     """
 
     status: Status | None = None
+    expected: tuple[Status, ...] = ()
     start_time: int | None = None
     end_time: int | None = None
     display_name: str | None = None
@@ -163,3 +178,13 @@ def check_run_id(run_id: object) -> str:
         rule = "must begin with a letter or digit and have at most 256 letters, digits, underscores and dashes"
         raise InvalidValue("run id", run_id, rule)
     return run_id
+
+
+def check_expected(run_id: str, status: Status, changes: RunChanges) -> None:
+    """Refuse changes of a run that expect another status.
+
+    Raises:
+        InvalidState: the run does not have it.
+    """
+    if changes.expected and status not in changes.expected:
+        raise InvalidState("run", run_id, status, " or ".join(changes.expected))

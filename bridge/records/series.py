@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 Value: TypeAlias = "float | int | str | bool | None"
 ValueType = Literal["number", "text"]
 
-SCALAR, COLUMN, IMAGE, CONFUSION_MATRIX, ACCURACY_TABLE, RESIDUALS, PREDICTIONS = range(7)
-"""The kinds of series; the numbers are part of the journal's format and of the database."""
+SCALAR, COLUMN, IMAGE, CONFUSION_MATRIX, ACCURACY_TABLE, RESIDUALS, PREDICTIONS, DESCRIPTION = range(8)
+"""The kinds of series; the numbers are part of the journal's format and of the database.
+
+The values of an image and of the four JSON kinds are artifact paths; a description is text about its key.
+"""
 
 NATIVE, MLFLOW = 0, 1
 """The doors through which a point can come; the numbers are part of the journal's format and of the database."""
@@ -34,12 +37,18 @@ class Point(NamedTuple):
 
     `timestamp` is milliseconds since 1970 UTC.
     `step` None means that the point gets the number of step-less points that its key had before.
+    `column` is empty but for a cell of a row, whose kind is `COLUMN`.
+    `joined` says that a cell belongs to the row of the point before it: the cells of a row share its position and
+    step, and become durable together.
     """
 
     key: str
     value: Value
     timestamp: int
     step: int | None = None
+    kind: int = SCALAR
+    column: str = ""
+    joined: bool = False
 
 
 class Definition(NamedTuple):

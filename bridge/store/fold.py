@@ -242,7 +242,7 @@ def slice_of(run_id: str, points: Sequence[Point], door: int) -> Slice:
     series: list[int] = []
     values: list[float] = []
     texts: list[str | bool | None] = []
-    for key, value, _, _ in points:
+    for key, value, *_ in points:
         value_type: ValueType = "number"
         if value is None or isinstance(value, (str, bool)):
             value_type = "text"

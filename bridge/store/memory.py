@@ -12,7 +12,7 @@ from bridge.errors import AlreadyExists, InvalidState, NotFound, ParamChanged
 from bridge.records.artifact import ArtifactRecord
 from bridge.records.experiment import ExperimentRecord, LifecycleStage, check_experiment_name
 from bridge.records.page import Page
-from bridge.records.run import Dataset, DatasetInput, RunChanges, RunRecord, check_run_id
+from bridge.records.run import Dataset, DatasetInput, RunChanges, RunRecord, check_expected, check_run_id
 from bridge.records.search import ExperimentQuery, RunQuery
 from bridge.records.search_match import select_experiments, select_runs
 from bridge.records.series import NATIVE, SCALAR, Definition, Point, SeriesRecord, imprecise_warning
@@ -152,6 +152,7 @@ class MemoryStore(TrackingStore):
         with self._lock:
             run = self._active_run(run_id)
             old = run.record
+            check_expected(run_id, old.status, changes)
             plain = {
                 name: value
                 for name in ("status", "start_time", "end_time", "display_name", "description", "parent_id", "error")

@@ -109,7 +109,7 @@ def mlflow_history(records: Sequence[SeriesRecord]) -> Series:
 
 
 def _check_point(point: Point, problems: list[Problem]) -> Point:
-    key, value, timestamp, step = point
+    key, value, timestamp, step, kind, column, joined = point
     try:
         check_key(key)
     except InvalidValue as error:
@@ -128,7 +128,7 @@ def _check_point(point: Point, problems: list[Problem]) -> Point:
             step = check_int64(f"step of {key!r}", step)
     except InvalidValue as error:
         problems += error.problems
-    return Point(key, value, timestamp, step)
+    return Point(key, value, timestamp, step, kind, column, joined)
 
 
 def _plain(value: object) -> object:

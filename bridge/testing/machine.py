@@ -234,7 +234,7 @@ class TrackingMachine(RuleBasedStateMachine):
 
         def call() -> None:
             if len(logged) == 1:
-                key, value, timestamp, step = logged[0]
+                key, value, timestamp, step, *_ = logged[0]
                 self.store.log(run_id, key, value, timestamp, step, door)
             else:
                 self.store.log_points(run_id, logged, door)

@@ -332,7 +332,7 @@ class BridgeTrackingStore(AbstractStore):
         if metric.model_id is not None:
             self.companion.log_model_metrics(self._active_run(run_id), [metric])
         point = _point(metric, "")
-        self.tracking.log(run_id, *point, MLFLOW)
+        self.tracking.log(run_id, point.key, point.value, point.timestamp, point.step, MLFLOW)
         self._note_checked(point.key)
 
     @translated

@@ -63,7 +63,7 @@ def test_a_database_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path: Pa
     database.commit()
 
     with pytest.raises(
-        SchemaMismatch, match=r"has format 99, and this version of Runbridge knows 1: upgrade runbridge\."
+        SchemaMismatch, match=r"has format 99, and this version of Runbridge knows 2: upgrade runbridge\."
     ):
         run.tag("a", "b")
     run.log("loss", 0.25)  # goes to the journal, which a newer process folds
@@ -71,7 +71,7 @@ def test_a_database_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path: Pa
         Workspace.open(workspace.path, durability="power")
     assert list((workspace.path / "journal").glob("*.log"))
 
-    database.execute("PRAGMA user_version=1")
+    database.execute("PRAGMA user_version=2")
     database.commit()
     database.close()
     assert run.get_metrics() == {"loss": [0.5, 0.25]}

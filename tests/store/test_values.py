@@ -89,7 +89,7 @@ def log(store: TrackingStore, logged: list[Call]) -> dict[str, list[LoggedPoint]
                 store.log("r1", point.key, point.value, point.timestamp, point.step, door)
         else:
             store.log_points("r1", batch, door)
-        for key, value, timestamp, step in batch:
+        for key, value, timestamp, step, *_ in batch:
             own = expected.setdefault(key, [])
             given_step = sum(point.stepless for point in own) if step is None else step
             own.append(LoggedPoint(value, timestamp, given_step, step is None, door))

@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 
 FOLDER = Path(__file__).with_name("migrations")
-SCHEMA = 1
+SCHEMA = 2
 """The newest schema that this version of Runbridge knows; `migrations/<number>.sql` leads to each."""
 
 

@@ -9,17 +9,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bridge.errors import AlreadyExists, InvalidState, NotFound, ParamChanged
-from bridge.records.run import Dataset, DatasetInput, ModelOutput, RunChanges, RunRecord, check_run_id
+from bridge.records.run import Dataset, DatasetInput, ModelOutput, RunChanges, RunRecord, check_expected, check_run_id
 from bridge.store.sql import experiments
 from bridge.store.sql.series import read_latest
 
 COLUMNS = (
     "id", "experiment", "display_name", "number", "status", "stage", "start_time", "end_time", "deletion_time",
-    "description", '"user"', "parent_id", "error",
+    "description", '"user"', "parent_id", "error", "type", "definition",
 )  # fmt: skip
 FIELDS = (
     "id", "experiment_id", "display_name", "number", "status", "lifecycle_stage", "start_time", "end_time",
-    "deletion_time", "description", "user", "parent_id", "error",
+    "deletion_time", "description", "user", "parent_id", "error", "type", "definition",
 )  # fmt: skip
 READ_AT_ONCE = 500
 CONTEXT_TAG = "mlflow.data.context"
@@ -39,6 +39,7 @@ def create(c: sqlite3.Connection, record: RunRecord) -> int:
     values = (
         record.id, experiment, record.display_name, number, record.status, "active", record.start_time,
         record.end_time, None, record.description, record.user, record.parent_id, record.error,
+        record.type, record.definition,
     )  # fmt: skip
     marks = ", ".join("?" * len(COLUMNS))
     key = c.execute(f"INSERT INTO run ({', '.join(COLUMNS)}) VALUES ({marks})", values).lastrowid
@@ -76,6 +77,9 @@ def active_key(c: sqlite3.Connection, run_id: str) -> int:
 def update(c: sqlite3.Connection, run_id: str, changes: RunChanges) -> None:
     """Change an active run; when this raises, the transaction must be undone."""
     key = active_key(c, run_id)
+    if changes.expected:
+        status = c.execute("SELECT status FROM run WHERE key = ?", (key,)).fetchone()[0]
+        check_expected(run_id, status, changes)
     columns = {
         name: value
         for name in ("status", "start_time", "end_time", "display_name", "description", "parent_id", "error")

@@ -1,0 +1,1 @@
+"""The import names of the Azure ML SDK v1, on Runbridge."""
