@@ -20,6 +20,7 @@ class ArtifactStore(ABC):
     in every verb (`InvalidValue`).
     A file is visible whole or not at all: it is streamed beside its place, then renamed into it, then indexed.
     Putting replaces; repeating it is harmless.
+    Only appending changes a file in its place: readers see it grow, and what was appended whole or not at all.
     """
 
     @abstractmethod
@@ -32,11 +33,27 @@ class ArtifactStore(ABC):
         """
 
     @abstractmethod
-    def get(self, root: str, path: str) -> Iterator[bytes]:
-        """The bytes of a file, in pieces.
+    def append(self, root: str, path: str, data: bytes) -> ArtifactRecord:
+        """Add bytes to the end of a growing file, a log, which is made if it is not there; repeating adds them again.
+
+        What was appended is read by everybody when this returns.
+        Of an append that raised, or whose process was killed within, nothing is listed and nothing is read, and the
+        next one continues where the file is listed to end.
+        A file that grew has no `sha256`, until it is put anew.
+
+        Raises:
+            InvalidValue: as for `put`, or these are not bytes.
+        """
+
+    @abstractmethod
+    def get(self, root: str, path: str, start: int = 0) -> Iterator[bytes]:
+        """The bytes of a file from an offset on, in pieces; none if it is not that long.
+
+        Of a file that grows these are as many as were listed at the call.
 
         Raises:
             NotFound: there is no such file.
+            InvalidValue: the offset is negative.
         """
 
     @abstractmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,6 +23,7 @@ class ObjectArtifacts(ArtifactStore):
     A file that lies in the folder without being indexed is not listed and not read.
     A process killed between the two halves of `put` leaves such a file, or new bytes under the size and hash of those
     they replace, until the next `put`; one killed between the halves of `delete` leaves files that nothing lists.
+    One killed within `append` leaves bytes after those that are listed, which nobody reads and the next one replaces.
 
     Args:
         tracking: where the index is kept.
@@ -45,14 +47,47 @@ class ObjectArtifacts(ArtifactStore):
         self._files.sweep()
         return record
 
-    def get(self, root: str, path: str) -> Iterator[bytes]:
+    def append(self, root: str, path: str, data: bytes) -> ArtifactRecord:
         root, path = check_artifact_root(root), check_artifact_path(path)
-        if self._tracking.find_artifact(root, path) is None:
+        if not isinstance(data, (bytes, bytearray, memoryview)):
+            raise InvalidValue("data", type(data).__name__, "must be bytes")
+        place, data = f"{root}/{path}", bytes(data)
+        with self._files.changing("write", place):
+            listed = self._tracking.find_artifact(root, path)
+            if listed is None or not self._files.exists(place):
+                self._check_place(root, path)
+                return self._begin(root, path, data)
+            if listed.sha256 is not None:
+                # Before it grows: a reader of a growing file reads as far as is listed.
+                self._tracking.set_artifacts(root, (replace(listed, sha256=None),))
+            with self._files.appended(place, data, listed.size_bytes or 0) as size_bytes:
+                return self._note(root, path, size_bytes)
+
+    def _begin(self, root: str, path: str, data: bytes) -> ArtifactRecord:
+        """Make a file that grows, in the caller's lock."""
+        place = f"{root}/{path}"
+        with self._files.part(place) as part:
+            part.write(data)
+            part.check()
+            with self._files.placed(part, place):
+                return self._note(root, path, len(data))
+
+    def _note(self, root: str, path: str, size_bytes: int) -> ArtifactRecord:
+        record = ArtifactRecord(path, size_bytes, None, time.time_ns() // 1_000_000)
+        self._tracking.set_artifacts(root, (record,))
+        return record
+
+    def get(self, root: str, path: str, start: int = 0) -> Iterator[bytes]:
+        root, path = check_artifact_root(root), check_artifact_path(path)
+        if start < 0:
+            raise InvalidValue("start", start, "must not be negative")
+        record = self._tracking.find_artifact(root, path)
+        if record is None:
             raise NotFound("artifact", path)
         file = self._files.find(f"{root}/{path}")
         if file is None:
             raise NotFound("artifact", path, "its file was removed from the workspace's folder")
-        pieces = _pieces_of(file)
+        pieces = _pieces_of(file, start, record.size_bytes if record.sha256 is None else None)
         next(pieces)  # from here on the file is closed when the pieces are let go of, also if none is taken
         return pieces
 
@@ -141,8 +176,10 @@ def _read(stream: BinaryIO) -> Iterator[bytes]:
         yield piece
 
 
-def _pieces_of(file: BinaryIO) -> Iterator[bytes]:
+def _pieces_of(file: BinaryIO, start: int, end: int | None) -> Iterator[bytes]:
+    """The bytes from an offset up to another, or to the end of the file; before them an empty piece."""
     with file:
         yield b""
-        while piece := file.read(PIECE_BYTES):
+        file.seek(start)
+        while piece := file.read(PIECE_BYTES if end is None else max(0, min(PIECE_BYTES, end - file.tell()))):
             yield piece

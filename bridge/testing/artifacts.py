@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -149,6 +150,79 @@ class ArtifactStoreTests:
         artifacts.delete(ROOT)
         assert artifacts.list(ROOT, recursive=True) == []
         assert _content(artifacts, "x", OTHER_ROOT) == b"22"
+
+    # Growing
+
+    def test_what_was_appended_is_read_at_once(self, artifacts: ArtifactStore) -> None:
+        first = artifacts.append(ROOT, "logs/x.txt", b"one\n")
+        assert (first.path, first.size_bytes, first.sha256) == ("logs/x.txt", 4, None)
+        assert first.time is not None and first.time > 1_600_000_000_000
+        pieces = [b"one\n", b"\xc3", b"", b"\xa4" * 2_000_000, b"end"]
+        for number, piece in enumerate(pieces[1:], 2):
+            record = artifacts.append(ROOT, "./logs/x.txt", piece)
+            assert record.size_bytes == len(b"".join(pieces[:number]))
+            assert artifacts.stat(ROOT, "logs/x.txt") == record
+            assert artifacts.list(ROOT, "logs") == [record]
+            assert _content(artifacts, "logs/x.txt") == b"".join(pieces[:number])
+
+    def test_an_append_of_nothing_makes_an_empty_file(self, artifacts: ArtifactStore) -> None:
+        assert artifacts.append(ROOT, "x", b"").size_bytes == 0
+        assert _content(artifacts, "x") == b""
+        assert artifacts.append(ROOT, "x", b"").size_bytes == 0
+
+    def test_a_file_is_read_from_an_offset(self, artifacts: ArtifactStore) -> None:
+        content = bytes(range(251)) * 10_000
+        artifacts.put(ROOT, "put", content)
+        artifacts.append(ROOT, "grown", content[:1_000])
+        artifacts.append(ROOT, "grown", content[1_000:])
+        for path in ("put", "grown"):
+            for start in (0, 1, 999, 1_048_577, len(content) - 1, len(content), len(content) + 5):
+                assert b"".join(artifacts.get(ROOT, path, start)) == content[start:]
+            with pytest.raises(InvalidValue, match="start"):
+                artifacts.get(ROOT, path, -1)
+
+    def test_a_reader_of_a_growing_file_reads_what_was_there_or_more(self, artifacts: ArtifactStore) -> None:
+        content = b"a" * 3_000_000
+        artifacts.append(ROOT, "x", content)
+        pieces = artifacts.get(ROOT, "x")
+        read = next(pieces)
+        artifacts.append(ROOT, "x", b"b" * 100)
+        read += b"".join(pieces)
+        assert (content + b"b" * 100).startswith(read) and len(read) >= len(content)
+
+    def test_putting_and_appending_take_turns(self, artifacts: ArtifactStore) -> None:
+        artifacts.append(ROOT, "x", b"a growing file, which is longer")
+        put = artifacts.put(ROOT, "x", b"put")
+        assert put.sha256 == hashlib.sha256(b"put").hexdigest()
+        assert _content(artifacts, "x") == b"put"
+        grown = artifacts.append(ROOT, "x", b" and grown")
+        assert (grown.size_bytes, grown.sha256) == (13, None)
+        assert _content(artifacts, "x") == b"put and grown"
+        artifacts.delete(ROOT, "x")
+        artifacts.append(ROOT, "x", b"new")
+        assert _content(artifacts, "x") == b"new"
+
+    def test_only_bytes_are_appended_and_only_to_a_file(self, artifacts: ArtifactStore) -> None:
+        artifacts.append(ROOT, "a/b", b"1")
+        for path in ("a/b/c", "a"):
+            with pytest.raises(InvalidValue, match="file|folder"):
+                artifacts.append(ROOT, path, b"2")
+        with pytest.raises(InvalidValue, match="bytes"):
+            artifacts.append(ROOT, "a/b", cast(bytes, "text"))
+        assert [record.path for record in artifacts.list(ROOT, recursive=True)] == ["a/b"]
+        assert _content(artifacts, "a/b") == b"1"
+
+    def test_appends_of_many_threads_are_each_whole(self, artifacts: ArtifactStore) -> None:
+        def append(letter: str) -> None:
+            for number in range(20):
+                artifacts.append(ROOT, "x", f"{letter}{number}\n".encode())
+
+        with ThreadPoolExecutor() as threads:
+            list(threads.map(append, "abcd"))
+        lines = _content(artifacts, "x").decode().splitlines()
+        for letter in "abcd":
+            assert [line for line in lines if line[0] == letter] == [f"{letter}{number}" for number in range(20)]
+        assert len(lines) == 80
 
     # What is missing
 
@@ -346,6 +420,7 @@ def _content(artifacts: ArtifactStore, path: str, root: str = ROOT) -> bytes:
 def _verbs(artifacts: ArtifactStore, root: str, path: str) -> tuple[Callable[[], object], ...]:
     return (
         lambda: artifacts.put(root, path, b"1"),
+        lambda: artifacts.append(root, path, b"1"),
         lambda: artifacts.get(root, path),
         lambda: artifacts.list(root, path),
         lambda: artifacts.stat(root, path),

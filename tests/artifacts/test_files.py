@@ -8,7 +8,7 @@ import resource
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -157,6 +157,7 @@ def test_no_verb_follows_a_linked_folder(artifacts: ObjectArtifacts, folder: Pat
     for refused in (
         lambda: artifacts.put(ROOT, "a/x", b"2"),
         lambda: artifacts.put(ROOT, "a/new/y", b"2"),
+        lambda: artifacts.append(ROOT, "a/x", b"2"),
         lambda: artifacts.get(ROOT, "a/x"),
         lambda: artifacts.delete(ROOT, "a/x"),
     ):
@@ -188,6 +189,8 @@ def test_a_linked_file_is_replaced_and_not_followed(artifacts: ObjectArtifacts, 
     (folder / ROOT / "x").symlink_to(outside)
     with pytest.raises(InvalidValue, match="symbolic link"):
         artifacts.get(ROOT, "x")
+    with pytest.raises(InvalidValue, match="symbolic link"):
+        artifacts.append(ROOT, "x", b"2")
     artifacts.put(ROOT, "x", b"2")
     assert outside.read_bytes() == b"secret"
     assert (folder / ROOT / "x").read_bytes() == b"2"
@@ -260,6 +263,52 @@ def test_a_write_that_fails_midway_leaves_what_was_there(artifacts: ObjectArtifa
     assert files_in(folder) == [f"{ROOT}/x"]
     assert b"".join(artifacts.get(ROOT, "x")) == b"before"
     assert f"{ROOT}/new" not in folders_in(folder)
+
+
+def test_an_append_that_fails_midway_leaves_what_was_there(artifacts: ObjectArtifacts, folder: Path) -> None:
+    artifacts.append(ROOT, "x", b"before")
+    for path in ("x", "new/y"):
+        with file_size_limit(1_500_000), pytest.raises(StoreUnavailable, match="is not available: file too large"):
+            artifacts.append(ROOT, path, b"x" * 3_000_000)
+    assert files_in(folder) == [f"{ROOT}/x"]
+    assert (folder / ROOT / "x").read_bytes() == b"before"
+    artifacts.append(ROOT, "x", b" and after")
+    assert b"".join(artifacts.get(ROOT, "x")) == b"before and after"
+
+
+def test_an_append_that_the_index_refuses_leaves_what_was_there(folder: Path) -> None:
+    class Refusing(MemoryStore):
+        refuses = False
+
+        def set_artifacts(self, root: str, records: Sequence[ArtifactRecord]) -> None:
+            if self.refuses:
+                raise StoreUnavailable("the index", "it is away")
+            super().set_artifacts(root, records)
+
+    tracking = Refusing()
+    artifacts = ObjectArtifacts(tracking, folder)
+    artifacts.append(ROOT, "x", b"before")
+    tracking.refuses = True
+    for path in ("x", "new/y"):
+        with pytest.raises(StoreUnavailable, match="it is away"):
+            artifacts.append(ROOT, path, b" and after")
+    assert files_in(folder) == [f"{ROOT}/x"]
+    assert (folder / ROOT / "x").read_bytes() == b"before"
+
+
+def test_a_growing_file_that_somebody_removed_begins_anew(artifacts: ObjectArtifacts, folder: Path) -> None:
+    artifacts.append(ROOT, "a/x", b"before")
+    (folder / ROOT / "a" / "x").unlink()
+    (folder / ROOT / "a").rmdir()
+    assert artifacts.append(ROOT, "a/x", b"after").size_bytes == 5
+    assert b"".join(artifacts.get(ROOT, "a/x")) == b"after"
+
+
+def test_a_growing_file_is_continued_where_a_crash_has_left_it(artifacts: ObjectArtifacts, folder: Path) -> None:
+    artifacts.append(ROOT, "x", b"before")
+    os.truncate(folder / ROOT / "x", 3)
+    assert artifacts.append(ROOT, "x", b"after").size_bytes == 8
+    assert b"".join(artifacts.get(ROOT, "x")) == b"befafter"
 
 
 @contextmanager

@@ -67,6 +67,19 @@ for number in range(25):
     artifacts.delete(root, "shared/folder")
 """
 
+APPEND_ENDLESSLY = """
+number = 0
+while True:
+    artifacts.append(root, "log", b"%s %d\\n" % (sys.argv[2].encode(), number))
+    print(number, flush=True)
+    number += 1
+"""
+
+APPEND = """
+for number in range(40):
+    artifacts.append(root, "log", b"%s %d\\n" % (sys.argv[2].encode(), number))
+"""
+
 FORK = """
 artifacts.put(root, "parent", b"1" * 3_000_000)
 child = os.fork()
@@ -145,6 +158,50 @@ def test_whatever_is_listed_after_a_kill_is_whole(artifacts: ObjectArtifacts, tm
         assert hashlib.sha256(content(artifacts, path)).hexdigest() == record.sha256
     artifacts.put(ROOT, "last", b"1")
     assert pending_in(tmp_path) == []
+
+
+def test_whatever_was_appended_before_a_kill_is_read_and_nothing_else(
+    artifacts: ObjectArtifacts, tmp_path: Path
+) -> None:
+    chance = random.Random(7)
+    expected: list[str] = []
+    for attempt in range(12):
+        process = start(APPEND_ENDLESSLY, tmp_path, str(attempt))
+        assert process.stdout is not None
+        said = "".join(process.stdout.readline() for _ in range(chance.randrange(1, 30))) + kill(process)
+        acknowledged = said.count("\n")
+        lines = content(artifacts, "log").decode().splitlines()
+        listed = artifacts.stat(ROOT, "log")
+        assert listed is not None and listed.size_bytes == len(content(artifacts, "log"))
+        assert listed.size_bytes <= (tmp_path / "artifacts" / ROOT / "log").stat().st_size
+        ours = lines[len(expected) :]
+        assert lines[: len(expected)] == expected
+        assert ours == [f"{attempt} {number}" for number in range(len(ours))]
+        assert len(ours) in (acknowledged, acknowledged + 1)
+        expected = lines
+
+
+def test_bytes_of_a_writer_that_died_before_they_were_listed_are_replaced(
+    artifacts: ObjectArtifacts, tmp_path: Path
+) -> None:
+    artifacts.append(ROOT, "log", b"one\n")
+    with (tmp_path / "artifacts" / ROOT / "log").open("ab") as file:
+        file.write(b"of a writer that died here\n")
+    assert content(artifacts, "log") == b"one\n"
+    artifacts.append(ROOT, "log", b"two\n")
+    assert content(artifacts, "log") == b"one\ntwo\n"
+    assert (tmp_path / "artifacts" / ROOT / "log").read_bytes() == b"one\ntwo\n"
+
+
+def test_processes_append_to_one_file(artifacts: ObjectArtifacts, tmp_path: Path) -> None:
+    processes = [start(APPEND, tmp_path, letter) for letter in "abc"]
+    for process in processes:
+        process.communicate()
+    assert [process.returncode for process in processes] == [0, 0, 0]
+    lines = content(artifacts, "log").decode().splitlines()
+    assert len(lines) == 120
+    for letter in "abc":
+        assert [line for line in lines if line[0] == letter] == [f"{letter} {number}" for number in range(40)]
 
 
 def test_writers_of_one_path_leave_one_whole_file(artifacts: ObjectArtifacts, tmp_path: Path) -> None:
