@@ -20,3 +20,44 @@ INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 
 UNWRITTEN_BYTES = 64 * 1024 * 1024
 """Points that wait in memory while a journal cannot be written; what comes beyond is dropped and counted."""
+
+SERVICE_LIMITS = {
+    "workspace name": 32,
+    "experiment name": 256,
+    "experiment description": 5_000,
+    "experiment tags": 50,
+    "experiment tag key": 250,
+    "experiment tag value": 1_000,
+    "artifact location": 1_024,
+    "runs": 10_000_000,
+    "run id": 256,
+    "display name": 256,
+    "description": 5_000,
+    "properties": 50,
+    "property key": 100,
+    "property value": 1_000,
+    "tags": 50,
+    "tag key": 100,
+    "tag value": 1_000,
+    "error message": 3_000,
+    "warning message": 300,
+    "input datasets": 200,
+    "output datasets": 20,
+    "metric names": 50,
+    "metric rows": 1_000_000,
+    "metric columns": 15,
+    "column name": 255,
+    "text value": 255,
+    "rows of one upload": 250,
+    "params": 200,
+    "artifacts": 10_000_000,
+    "artifact path": 5_000,
+    "snapshot bytes": 300_000_000,
+    "snapshot files": 2_000,
+}
+"""What Azure ML's service allows, of each thing per run where it is counted, in characters where it is text.
+
+Not one of them is enforced: the limits above are, and those of a snapshot are warned about.
+
+Source: Azure ML, "Manage resources and quotas" (February 2025); the number of params as its errors said in 2022.
+"""

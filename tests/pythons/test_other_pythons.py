@@ -1,0 +1,66 @@
+"""The native door and MLflow's work on every Python that is promised and present, and on numpy 1.26 too."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+VERSIONS = {"3.10": "numpy==1.26.*", "3.12": "numpy>=2", "3.13": "numpy>=2"}
+NEEDED = ["matplotlib", "pillow", "pytest-timeout", "pytest-xdist"]
+LONGER = "browser or postgres or processes or slow"
+# These need torch, or are about this environment and not about a Python.
+LEFT_OUT = [
+    "tests/mlflow/test_lightning.py",
+    "tests/docs",
+    "tests/examples",
+    "tests/test_import.py",
+    "tests/test_wheel.py",
+]
+
+
+def find_python(version: str) -> str | None:
+    """A Python of that version which starts, from PATH or pyenv."""
+    versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    installed = sorted(versions.glob(f"{version}.*/bin/python"), reverse=True)
+    for python in (shutil.which(f"python{version}"), *map(str, installed)):
+        if python and not subprocess.run([python, "-c", "import ensurepip, sqlite3"], capture_output=True).returncode:
+            return python
+    return None
+
+
+def environment_of(version: str) -> Path:
+    """The Python of a virtual environment with Runbridge, MLflow and no torch; made once."""
+    python = find_python(version)
+    if python is None:
+        pytest.skip(f"there is no Python {version} here")
+    folder = ROOT / ".venv" / "pythons" / version
+    if not (folder / ".ready").exists():
+        subprocess.run([python, "-m", "venv", "--clear", folder], check=True)
+        install = [folder / "bin" / "python", "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
+        subprocess.run([*install, "-e", f"{ROOT}[mlflow,testing]", *NEEDED, VERSIONS[version]], check=True)
+        (folder / ".ready").touch()
+    return folder / "bin" / "python"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_fast_suites_pass(version: str) -> None:
+    if version == f"{sys.version_info.major}.{sys.version_info.minor}":
+        pytest.skip("the whole suite runs on this Python")
+    python = environment_of(version)
+    left_out = [f"--ignore={ROOT / path}" for path in LEFT_OUT]
+    command = [python, "-m", "pytest", "-q", "-n", "2", "--dist", "worksteal", "-p", "no:cacheprovider"]
+    environment = {**os.environ, "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}"}
+    environment.pop("PYTEST_XDIST_WORKER", None)
+    done = subprocess.run(
+        [*command, "-m", f"not ({LONGER})", *left_out, str(ROOT / "tests")],
+        cwd=ROOT, env=environment, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
