@@ -19,7 +19,7 @@ Operand: TypeAlias = "str | float | int | tuple[str, ...] | None"
 View = Literal["active", "deleted", "all"]
 
 RUN_ATTRIBUTES = (
-    "run_id", "display_name", "status", "user", "start_time", "end_time", "parent_id", "description",
+    "run_id", "display_name", "status", "user", "start_time", "end_time", "parent_id", "description", "type",
 )  # fmt: skip
 EXPERIMENT_ATTRIBUTES = ("experiment_id", "name", "creation_time", "last_update_time")
 DATASET_ATTRIBUTES = ("name", "digest", "context")
@@ -107,6 +107,9 @@ class RunQuery:
     Given keys come first, then start time descending unless it was given, then run id ascending.
     Metrics order as values, NaN, missing in both directions; everything else has missing last in both.
     `max_results` None means all.
+    `below` asks for the children of a run, with `recursive` for all its descendants, never for the run itself;
+    without `experiment_ids` in whichever experiment.
+    A run that is deleted still leads to its children.
 
     Raises:
         InvalidValue: a clause or key is not about runs, or `max_results` is not positive.
@@ -118,6 +121,8 @@ class RunQuery:
     view: View = "active"
     max_results: int | None = None
     page_token: str | None = None
+    below: str | None = None
+    recursive: bool = False
 
     def __post_init__(self) -> None:
         _check_attributes((*self.filter, *self.order), RUN_ATTRIBUTES)

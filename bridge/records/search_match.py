@@ -45,11 +45,14 @@ def select_runs(query: RunQuery, records: Iterable[RunRecord]) -> Page[RunRecord
     Raises:
         InvalidValue: the page token is none.
     """
+    records = list(records)
     experiments = set(query.experiment_ids)
+    below = None if query.below is None else _below(query.below, query.recursive, records)
     found = [
         record
         for record in records
-        if record.experiment_id in experiments
+        if (record.experiment_id in experiments or (below is not None and not experiments))
+        and (below is None or record.id in below)
         and query.view in ("all", record.lifecycle_stage)
         and _matches(record, query.filter, _run_values)
     ]
@@ -75,6 +78,18 @@ def select_experiments(query: ExperimentQuery, records: Iterable[ExperimentRecor
     found.sort(key=lambda record: int(record.id), reverse=bool(query.order))
     _sort(found, query.order or (Ordering("attribute", "creation_time", ascending=False),), _experiment_order_values)
     return _page(found, query.max_results, query.page_token)
+
+
+def _below(run_id: str, recursive: bool, records: Sequence[RunRecord]) -> set[str]:
+    """The ids of a run's children, or of all its descendants; runs may be each other's parents."""
+    found: set[str] = set()
+    above = {run_id}
+    while above:
+        above = {record.id for record in records if record.parent_id in above} - found
+        found |= above
+        if not recursive:
+            break
+    return found - {run_id}
 
 
 def tag_text(value: str | bool | None) -> str:

@@ -162,9 +162,9 @@ class JournaledStore(TrackingStore):
                 logger.debug("The warning of run %s is not kept: %s", run_id, error)
             self._writer.troubles.pop(run_id, None)
 
-    def get_series(self, run_id: str, keys: Sequence[str] | None = None) -> list[SeriesRecord]:
+    def get_series_of(self, run_ids: Sequence[str], keys: Sequence[str] | None = None) -> dict[str, list[SeriesRecord]]:
         self._drain.fold()
-        return self.inner.get_series(run_id, keys)
+        return self.inner.get_series_of(run_ids, keys)
 
     def append(self, slices: Sequence[Slice]) -> dict[str, int]:
         return self.inner.append(slices)
@@ -247,13 +247,13 @@ class JournaledStore(TrackingStore):
     def restore_experiment(self, experiment_id: str, time: int) -> None:
         self.inner.restore_experiment(experiment_id, time)
 
-    def create_run(self, record: RunRecord) -> RunRecord:
-        return self.inner.create_run(record)
+    def create_runs(self, records: Sequence[RunRecord]) -> list[RunRecord]:
+        return self.inner.create_runs(records)
 
-    def get_run(self, run_id: str, latest: bool = True) -> RunRecord:
+    def get_runs(self, run_ids: Sequence[str], latest: bool = True) -> dict[str, RunRecord]:
         if latest:
             self._drain.fold()
-        return self.inner.get_run(run_id, latest)
+        return self.inner.get_runs(run_ids, latest)
 
     def update_run(self, run_id: str, changes: RunChanges) -> None:
         self.inner.update_run(run_id, changes)

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from bridge.errors import AlreadyExists, InvalidState, NotFound, ParamChanged
 from bridge.records.artifact import ArtifactRecord
@@ -113,40 +114,48 @@ class MemoryStore(TrackingStore):
 
     # Runs
 
-    def create_run(self, record: RunRecord) -> RunRecord:
-        check_run_id(record.id)
+    def create_runs(self, records: Sequence[RunRecord]) -> list[RunRecord]:
         with self._lock:
-            experiment = self._active_experiment(record.experiment_id)
-            there = self._runs.get(record.id)
-            if there is not None:
-                old = there.record
-                if (old.experiment_id, old.start_time) != (record.experiment_id, record.start_time):
+            starts = {run_id: (run.record.experiment_id, run.record.start_time) for run_id, run in self._runs.items()}
+            for record in records:
+                check_run_id(record.id)
+                self._active_experiment(record.experiment_id)
+                same = record.experiment_id, record.start_time
+                if starts.setdefault(record.id, same) != same:
                     raise AlreadyExists("run", record.id)
-                return _copy_of_run(there)
-            experiment.runs += 1
-            run = _Run(
-                replace(
-                    record,
-                    number=experiment.runs,
-                    lifecycle_stage="active",
-                    deletion_time=None,
-                    params=dict(record.params),
-                    tags=dict(record.tags),
-                    properties=dict(record.properties),
-                    latest={},
-                    latest_texts={},
-                    dataset_inputs=_with_inputs((), record.dataset_inputs, experiment),
-                    model_inputs=tuple(dict.fromkeys(record.model_inputs)),
-                    warnings=(),
-                )
-            )
-            self._runs[record.id] = run
-            return _copy_of_run(run)
+            # Nothing below this line fails.
+            for record in records:
+                if record.id not in self._runs:
+                    self._runs[record.id] = self._new_run(record)
+            return [_copy_of_run(self._runs[record.id]) for record in records]
 
-    def get_run(self, run_id: str, latest: bool = True) -> RunRecord:
+    def _new_run(self, record: RunRecord) -> _Run:
+        experiment = self._experiments[record.experiment_id]
+        experiment.runs += 1
+        return _Run(
+            replace(
+                record,
+                number=experiment.runs,
+                lifecycle_stage="active",
+                deletion_time=None,
+                params=dict(record.params),
+                tags=dict(record.tags),
+                properties=dict(record.properties),
+                latest={},
+                latest_texts={},
+                dataset_inputs=_with_inputs((), record.dataset_inputs, experiment),
+                model_inputs=tuple(dict.fromkeys(record.model_inputs)),
+                warnings=(),
+            )
+        )
+
+    def get_runs(self, run_ids: Sequence[str], latest: bool = True) -> dict[str, RunRecord]:
         with self._lock:
-            record = _copy_of_run(self._run(run_id))
-        return record if latest else replace(record, latest={}, latest_texts={})
+            records = {run_id: _copy_of_run(self._runs[run_id]) for run_id in run_ids if run_id in self._runs}
+        if latest:
+            return records
+        bare: dict[str, Any] = {"latest": {}, "latest_texts": {}}
+        return {run_id: replace(record, **bare) for run_id, record in records.items()}
 
     def update_run(self, run_id: str, changes: RunChanges) -> None:
         with self._lock:
@@ -212,10 +221,15 @@ class MemoryStore(TrackingStore):
                 if imprecise(point.value):
                     _warn(run, imprecise_warning(point.key))
 
-    def get_series(self, run_id: str, keys: Sequence[str] | None = None) -> list[SeriesRecord]:
+    def get_series_of(self, run_ids: Sequence[str], keys: Sequence[str] | None = None) -> dict[str, list[SeriesRecord]]:
         with self._lock:
-            series = self._run(run_id).series
-            return [one.record(of) for of, one in series.items() if keys is None or of.key in keys]
+            return {
+                run_id: [
+                    one.record(of) for of, one in self._runs[run_id].series.items() if keys is None or of.key in keys
+                ]
+                for run_id in run_ids
+                if run_id in self._runs
+            }
 
     def append(self, slices: Sequence[Slice]) -> dict[str, int]:
         with self._lock:

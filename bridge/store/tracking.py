@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from bridge.errors import NotFound
 from bridge.records.series import NATIVE, Point
 
 if TYPE_CHECKING:
@@ -119,22 +120,34 @@ class TrackingStore(ABC):
 
     # Runs
 
-    @abstractmethod
     def create_run(self, record: RunRecord) -> RunRecord:
-        """Make a run in an active experiment and return it with its number.
+        """Make one run; `create_runs` of one."""
+        return self.create_runs((record,))[0]
 
-        The params, tags, properties, inputs and outputs of the record are stored; its number, latest points and
+    @abstractmethod
+    def create_runs(self, records: Sequence[RunRecord]) -> list[RunRecord]:
+        """Make runs in active experiments, all in one transaction, and return them with their numbers.
+
+        They are numbered and returned in the order given.
+        The params, tags, properties, inputs and outputs of a record are stored; its number, latest points and
         warnings are not looked at.
         The same id again in the same experiment with the same start time is answered with the run that is there.
 
         Raises:
-            InvalidValue: the id may not be one.
-            AlreadyExists: another run has the id.
+            InvalidValue: an id may not be one.
+            AlreadyExists: another run has an id.
         """
 
-    @abstractmethod
     def get_run(self, run_id: str, latest: bool = True) -> RunRecord:
         """All that is known of a run but its points; without the latest ones too if `latest` is False."""
+        found = self.get_runs((run_id,), latest).get(run_id)
+        if found is None:
+            raise NotFound("run", run_id)
+        return found
+
+    @abstractmethod
+    def get_runs(self, run_ids: Sequence[str], latest: bool = True) -> dict[str, RunRecord]:
+        """What `get_run` says of each of these runs, in the order given; one that is unknown is absent."""
 
     @abstractmethod
     def update_run(self, run_id: str, changes: RunChanges) -> None:
@@ -194,12 +207,19 @@ class TrackingStore(ABC):
             InvalidValue: a key, value, step or timestamp may not be stored; none of the points is.
         """
 
-    @abstractmethod
     def get_series(self, run_id: str, keys: Sequence[str] | None = None) -> list[SeriesRecord]:
         """The series of a run, or those under some keys, in the order in which they were first logged.
 
         A key that was not logged is absent from the answer.
         """
+        found = self.get_series_of((run_id,), keys).get(run_id)
+        if found is None:
+            raise NotFound("run", run_id)
+        return found
+
+    @abstractmethod
+    def get_series_of(self, run_ids: Sequence[str], keys: Sequence[str] | None = None) -> dict[str, list[SeriesRecord]]:
+        """What `get_series` says of each of these runs, in the order given; one that is unknown is absent."""
 
     @abstractmethod
     def append(self, slices: Sequence[Slice]) -> dict[str, int]:

@@ -58,6 +58,7 @@ class ModelRun:
     start_time: int | None
     stage: str = "active"
     status: str = "NotStarted"
+    parent_id: str | None = None
     deletion_time: int | None = None
     params: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str | None] = field(default_factory=dict)
@@ -167,6 +168,35 @@ class TrackingMachine(RuleBasedStateMachine):
                 experiment_id, experiment.runs, start_time, params=dict(params), tags=dict(tags)
             )
 
+    @rule(chosen=st.lists(st.tuples(run_ids, experiment_ids, times), max_size=3))
+    def create_runs(self, chosen: list[tuple[str, str, int | None]]) -> None:
+        there = {run_id: (run.experiment_id, run.start_time) for run_id, run in self.runs.items()}
+        errors: list[type[Exception]] = []
+        new: dict[str, tuple[str, int | None]] = {}
+        for run_id, experiment_id, start_time in chosen:
+            experiment, same = self.experiments.get(experiment_id), (experiment_id, start_time)
+            if experiment is None or experiment.stage == "deleted":
+                errors.append(NotFound if experiment is None else InvalidState)
+            elif {**new, **there}.get(run_id, same) != same:
+                errors.append(AlreadyExists)
+            elif run_id not in there:
+                new[run_id] = same
+        records = [RunRecord(run_id, experiment_id, start_time=time) for run_id, experiment_id, time in chosen]
+        if self.agreed(tuple(errors), lambda: self.store.create_runs(records)):
+            for run_id, (experiment_id, start_time) in new.items():
+                self.experiments[experiment_id].runs += 1
+                self.runs[run_id] = ModelRun(experiment_id, self.experiments[experiment_id].runs, start_time)
+
+    @rule(run_id=run_ids, parent_id=run_ids)
+    def set_parent(self, run_id: str, parent_id: str) -> None:
+        run = self.runs.get(run_id)
+        if run is None:
+            error: type[Exception] | None = NotFound
+        else:
+            error = InvalidState if run.stage == "deleted" else None
+        if self.agreed(error, lambda: self.store.update_run(run_id, RunChanges(parent_id=parent_id))) and run:
+            run.parent_id = parent_id
+
     @rule(
         run_id=run_ids,
         status=st.sampled_from((None, "Running", "Completed")),
@@ -261,7 +291,7 @@ class TrackingMachine(RuleBasedStateMachine):
         record = self.store.get_run(run_id)
         facts = (record.experiment_id, record.number, record.start_time, record.lifecycle_stage, record.status)
         assert facts == (run.experiment_id, run.number, run.start_time, run.stage, run.status)
-        assert record.deletion_time == run.deletion_time
+        assert (record.deletion_time, record.parent_id) == (run.deletion_time, run.parent_id)
         assert list(record.params.items()) == list(run.params.items())
         assert list(record.tags.items()) == list(run.tags.items())
         assert list(record.properties.items()) == list(run.properties.items())
@@ -269,6 +299,33 @@ class TrackingMachine(RuleBasedStateMachine):
         assert {record.key for record in self.store.get_series(run_id)} == set(run.points)
         for key, logged in run.points.items():
             self.compare_series(run_id, key, logged)
+
+    @rule(chosen=st.lists(run_ids), keys=st.sampled_from((None, ("loss",), ("loss", "none"))))
+    def read_runs(self, chosen: list[str], keys: tuple[str, ...] | None) -> None:
+        known = [run_id for run_id in dict.fromkeys(chosen) if run_id in self.runs]
+        bare = self.store.get_runs(chosen, latest=False)
+        assert list(bare.items()) == [(run_id, self.store.get_run(run_id, latest=False)) for run_id in known]
+        for run_id, record in self.store.get_runs(chosen).items():
+            self.compare_latest(record, self.runs[run_id])
+        found = self.store.get_series_of(chosen, keys)
+        assert list(found) == known
+        for run_id, records in found.items():
+            logged = {key for key in self.runs[run_id].points if keys is None or key in keys}
+            assert {record.key for record in records} == logged
+            counts = [sum(len(record.positions) for record in records if record.key == key) for key in logged]
+            assert counts == [len(self.runs[run_id].points[key]) for key in logged]
+
+    @rule(run_id=run_ids, recursive=st.booleans())
+    def search_below(self, run_id: str, recursive: bool) -> None:
+        below: set[str] = set()
+        above = {run_id}
+        while above:
+            above = {child for child, run in self.runs.items() if run.parent_id in above} - below
+            below |= above
+            if not recursive:
+                break
+        found = self.store.search_runs(RunQuery((), view="all", below=run_id, recursive=recursive)).items
+        assert {record.id for record in found} == below - {run_id}
 
     def compare_series(self, run_id: str, key: str, logged: list[LoggedPoint]) -> None:
         records = self.store.get_series(run_id, [key])

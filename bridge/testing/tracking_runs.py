@@ -81,6 +81,97 @@ class RunPromises:
                 store.create_run(record)
         assert store.create_run(RunRecord("r2", other)).number == 1
 
+    def test_runs_made_together_are_numbered_in_the_order_given(self, store: TrackingStore) -> None:
+        other = store.create_experiment("a", 1).id
+        store.create_run(RunRecord("first", "0"))
+        records = [
+            RunRecord("b", "0", start_time=1, params={"y": "1", "x": "2"}, tags={"t": None}, properties={"p": "q"}),
+            RunRecord("a", other, type="azureml.scriptrun", definition="{}", dataset_inputs=(DatasetInput(DIGITS),)),
+            RunRecord("c", "0", parent_id="b", model_inputs=("m", "m"), model_outputs=(ModelOutput("o", 1),)),
+        ]
+        made = store.create_runs(records)
+        expected = [replace(records[0], number=2), replace(records[1], number=1), replace(records[2], number=3)]
+        expected[2] = replace(expected[2], model_inputs=("m",))
+        assert made == expected
+        assert list(made[0].params) == ["y", "x"]
+        assert list(store.get_runs(["c", "a", "b"]).values()) == [made[2], made[1], made[0]]
+        assert store.create_runs([]) == []
+
+    def test_hundreds_of_runs_are_made_together(self, store: TrackingStore) -> None:
+        records = [RunRecord(f"r{number}", "0", tags={"n": str(number), "m": None}) for number in range(1200)]
+        made = store.create_runs(records)
+        assert made == [replace(record, number=at) for at, record in enumerate(records, 1)]
+        assert list(store.get_runs([record.id for record in records]).values()) == made
+
+    def test_of_runs_made_together_one_that_is_there_is_answered(self, store: TrackingStore) -> None:
+        store.create_run(RunRecord("r1", "0", start_time=5))
+        store.update_run("r1", RunChanges(status="Completed"))
+        records = [RunRecord("r2", "0"), RunRecord("r1", "0", start_time=5, params={"a": "b"}), RunRecord("r2", "0")]
+        made = store.create_runs(records)
+        assert [(record.id, record.number, record.status) for record in made] == [
+            ("r2", 2, "NotStarted"), ("r1", 1, "Completed"), ("r2", 2, "NotStarted"),
+        ]  # fmt: skip
+        assert dict(store.get_run("r1").params) == {}
+        assert store.create_run(RunRecord("r3", "0")).number == 3
+
+    @pytest.mark.parametrize(
+        ("bad", "error"),
+        [
+            (RunRecord("a/b", "0"), InvalidValue),
+            (RunRecord("r1", "0", start_time=6), AlreadyExists),
+            (RunRecord("r2", "0", start_time=6), AlreadyExists),
+            (RunRecord("r4", "99"), NotFound),
+            (RunRecord("r4", "1"), InvalidState),
+        ],
+    )
+    def test_of_runs_made_together_a_bad_one_prevents_all(
+        self, store: TrackingStore, bad: RunRecord, error: type[Exception]
+    ) -> None:
+        store.delete_experiment(store.create_experiment("gone", 1).id, 2)
+        store.create_run(RunRecord("r1", "0", start_time=5))
+        with pytest.raises(error):
+            store.create_runs([RunRecord("r2", "0"), bad, RunRecord("r3", "0")])
+        assert list(store.get_runs(["r1", "r2", "r3", "r4"])) == ["r1"]
+        assert store.create_run(RunRecord("r2", "0")).number == 2
+
+    def test_runs_are_read_together_as_one_by_one(self, store: TrackingStore) -> None:
+        for run_id in ("a", "b", "c"):
+            store.create_run(RunRecord(run_id, "0", tags={"own": run_id}))
+            store.log(run_id, "loss", 0.5, 1)
+            store.log(run_id, "text", run_id, 1)
+        store.delete_run("b", 1)
+        found = store.get_runs(["c", "no", "b", "c"])
+        assert list(found.items()) == [("c", store.get_run("c")), ("b", store.get_run("b"))]
+        assert found["c"].latest["loss"].value == 0.5
+        bare = store.get_runs(["a"], latest=False)["a"]
+        assert (dict(bare.latest), dict(bare.latest_texts), dict(bare.tags)) == ({}, {}, {"own": "a"})
+        assert store.get_runs([]) == {}
+
+    def test_series_are_read_together_as_one_by_one(self, store: TrackingStore) -> None:
+        for number, run_id in enumerate(("a", "b", "c", "d")):
+            store.create_run(RunRecord(run_id, "0"))
+            for key in ("loss", "accuracy", "text")[:number]:
+                store.log(run_id, key, f"{number}" if key == "text" else number + 0.5, 1)
+                store.get_series(run_id)  # so that a series comes in several stretches
+                store.log(run_id, key, f"{number}!" if key == "text" else number, 2)
+        found = store.get_series_of(["d", "a", "no", "c"])
+        assert list(found) == ["d", "a", "c"]
+        values = {
+            run_id: {record.key: record.texts or record.numbers.tolist() for record in records}  # type: ignore[union-attr]
+            for run_id, records in found.items()
+        }
+        assert values == {
+            "d": {"loss": [3.5, 3], "accuracy": [3.5, 3], "text": ["3", "3!"]},
+            "a": {},
+            "c": {"loss": [2.5, 2], "accuracy": [2.5, 2]},
+        }
+        some = store.get_series_of(["b", "c"], ["accuracy", "none"])
+        assert {run_id: [record.key for record in records] for run_id, records in some.items()} == {
+            "b": [], "c": ["accuracy"],
+        }  # fmt: skip
+        assert store.get_series_of(["a"], []) == {"a": []}
+        assert store.get_series_of([]) == {}
+
     def test_an_unknown_run_is_not_found_by_any_verb(self, store: TrackingStore) -> None:
         for call in (
             lambda: store.get_run("no"),

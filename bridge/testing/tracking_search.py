@@ -65,6 +65,52 @@ class SearchPromises:
                 token = page.next_token
             assert pages == whole
 
+    def test_children_and_descendants_of_a_run_are_found(self, store: TrackingStore) -> None:
+        other = store.create_experiment("other", 1).id
+        parents = {"top": None, "a": "top", "b": "top", "aa": "a", "aaa": "aa", "beside": "elsewhere"}
+        for number, (run_id, parent_id) in enumerate(parents.items()):
+            experiment_id = other if run_id == "aa" else "0"
+            store.create_run(RunRecord(run_id, experiment_id, start_time=number, parent_id=parent_id))
+
+        def below(run_id: str, recursive: bool, *ids: str, **rest: object) -> list[str]:
+            query = RunQuery(ids, below=run_id, recursive=recursive, **rest)  # type: ignore[arg-type]  # own calls
+            return [record.id for record in store.search_runs(query).items]
+
+        assert below("top", False) == ["b", "a"]
+        assert below("top", True) == ["aaa", "aa", "b", "a"]
+        assert below("a", True) == ["aaa", "aa"]
+        assert below("aaa", True) == below("no", True) == []
+        assert below("elsewhere", True) == ["beside"]
+        assert below("top", True, "0") == ["aaa", "b", "a"]
+        assert below("top", True, other) == ["aa"]
+        assert below("top", True, "99") == []
+        assert below("top", True, filter=(Comparison("attribute", "run_id", "LIKE", "a%"),), max_results=2) == [
+            "aaa", "aa",
+        ]  # fmt: skip
+        store.delete_run("a", 1)
+        assert below("top", False) == ["b"]
+        assert below("top", True) == ["aaa", "aa", "b"]
+        assert below("top", True, view="deleted") == ["a"]
+
+    def test_runs_that_are_each_others_parents_have_an_end(self, store: TrackingStore) -> None:
+        for run_id, parent_id in (("a", "c"), ("b", "a"), ("c", "b"), ("self", "self")):
+            store.create_run(RunRecord(run_id, "0", parent_id=parent_id))
+
+        def below(run_id: str, recursive: bool) -> list[str]:
+            return [record.id for record in store.search_runs(RunQuery((), below=run_id, recursive=recursive)).items]
+
+        assert below("a", True) == ["b", "c"]
+        assert below("a", False) == ["b"]
+        assert below("self", True) == below("self", False) == []
+
+    def test_the_type_of_a_run_is_searched(self, store: TrackingStore) -> None:
+        store.create_run(RunRecord("a", "0", type="azureml.scriptrun"))
+        store.create_run(RunRecord("b", "0"))
+        assert run_ids(store, Comparison("attribute", "type", "=", "azureml.scriptrun")) == ["a"]
+        assert run_ids(store, Comparison("attribute", "type", "!=", "x")) == ["a"]
+        assert run_ids(store, Comparison("attribute", "type", "IS NULL")) == ["b"]
+        assert run_ids(store, order=(Ordering("attribute", "type"),)) == ["a", "b"]
+
     def test_a_token_that_no_page_gave_is_refused(self, store: TrackingStore) -> None:
         with pytest.raises(InvalidValue):
             store.search_runs(RunQuery(("0",), page_token="no token"))

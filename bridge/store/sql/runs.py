@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sqlite3
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bridge.errors import AlreadyExists, InvalidState, NotFound, ParamChanged
@@ -21,39 +22,91 @@ FIELDS = (
     "id", "experiment_id", "display_name", "number", "status", "lifecycle_stage", "start_time", "end_time",
     "deletion_time", "description", "user", "parent_id", "error", "type", "definition",
 )  # fmt: skip
-READ_AT_ONCE = 500
+AT_ONCE = 500
+"""How many runs or rows one statement reads or makes: SQLite takes 32,766 values."""
 CONTEXT_TAG = "mlflow.data.context"
 
 
-def create(c: sqlite3.Connection, record: RunRecord) -> int:
-    """Make a run; the same record again is answered with the run that is there."""
-    check_run_id(record.id)
-    experiment = experiments.active_id(c, record.experiment_id)
-    row = c.execute("SELECT key, experiment, start_time FROM run WHERE id = ?", (record.id,)).fetchone()
-    if row is not None:
-        if row[1:] == (experiment, record.start_time):
-            return int(row[0])
-        raise AlreadyExists("run", record.id)
-    c.execute("UPDATE experiment SET runs = runs + 1 WHERE id = ?", (experiment,))
-    number = c.execute("SELECT runs FROM experiment WHERE id = ?", (experiment,)).fetchone()[0]
-    values = (
-        record.id, experiment, record.display_name, number, record.status, "active", record.start_time,
-        record.end_time, None, record.description, record.user, record.parent_id, record.error,
-        record.type, record.definition,
+def create(c: sqlite3.Connection, records: Sequence[RunRecord]) -> list[int]:
+    """Make runs, and return their keys; a record that is there is answered with the run that is there."""
+    active: dict[str, int] = {}
+    for record in records:
+        check_run_id(record.id)
+        if record.experiment_id not in active:
+            active[record.experiment_id] = experiments.active_id(c, record.experiment_id)
+    there = _starts(c, [record.id for record in records])
+    new: dict[str, RunRecord] = {}
+    for record in records:
+        start = active[record.experiment_id], record.start_time
+        if record.id not in there:
+            there[record.id] = start
+            new[record.id] = record
+        elif there[record.id] != start:
+            raise AlreadyExists("run", record.id)
+    _insert_runs(c, [(active[record.experiment_id], record) for record in new.values()])
+    keys = keys_of(c, [record.id for record in records])
+    _insert_details(c, [(keys[record.id], record) for record in new.values()])
+    return [keys[record.id] for record in records]
+
+
+def _starts(c: sqlite3.Connection, run_ids: Sequence[str]) -> dict[str, tuple[int, int | None]]:
+    """The experiment and the start time of each of these runs that is there."""
+    rows = in_chunks(c, "SELECT id, experiment, start_time FROM run WHERE id IN ({})", run_ids)
+    return {run_id: (experiment, start_time) for run_id, experiment, start_time in rows}
+
+
+def _insert_runs(c: sqlite3.Connection, runs: Sequence[tuple[int, RunRecord]]) -> None:
+    """Make new runs of experiments, numbered in the order given."""
+    numbers = {}
+    for experiment, count in Counter(experiment for experiment, _ in runs).items():
+        c.execute("UPDATE experiment SET runs = runs + ? WHERE id = ?", (count, experiment))
+        row = c.execute("SELECT runs FROM experiment WHERE id = ?", (experiment,)).fetchone()
+        numbers[experiment] = itertools.count(row[0] - count + 1)
+    _insert(
+        c, "run", COLUMNS,
+        [
+            (
+                record.id, experiment, record.display_name, next(numbers[experiment]), record.status, "active",
+                record.start_time, record.end_time, None, record.description, record.user, record.parent_id,
+                record.error, record.type, record.definition,
+            )
+            for experiment, record in runs
+        ],
     )  # fmt: skip
-    marks = ", ".join("?" * len(COLUMNS))
-    key = c.execute(f"INSERT INTO run ({', '.join(COLUMNS)}) VALUES ({marks})", values).lastrowid
-    assert key is not None
-    changes = RunChanges(
-        params=record.params,
-        tags=record.tags,
-        properties=record.properties,
-        dataset_inputs=record.dataset_inputs,
-        model_inputs=record.model_inputs,
-        model_outputs=record.model_outputs,
-    )
-    _change_details(c, key, record.id, experiment, changes)
-    return key
+
+
+def _insert_details(c: sqlite3.Connection, runs: Sequence[tuple[int, RunRecord]]) -> None:
+    """Store what new runs bring: they have nothing yet that it could clash with."""
+    for table, of in (("param", "params"), ("tag", "tags"), ("property", "properties")):
+        rows = [(key, *item) for key, record in runs for item in getattr(record, of).items()]
+        _insert(c, table, ("run", "key", "value"), rows)
+    for key, record in runs:
+        if record.dataset_inputs or record.model_inputs or record.model_outputs:
+            experiment = int(record.experiment_id)
+            _add_inputs(c, key, experiment, record)
+
+
+def _insert(c: sqlite3.Connection, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert many rows by few statements."""
+    marks = f"({', '.join('?' * len(columns))})"
+    for start in range(0, len(rows), AT_ONCE):
+        some = rows[start : start + AT_ONCE]
+        values = ", ".join([marks] * len(some))
+        names = ", ".join(columns)
+        c.execute(f"INSERT INTO {table} ({names}) VALUES {values}", [value for row in some for value in row])
+
+
+def in_chunks(c: sqlite3.Connection, sql: str, values: Sequence[Any]) -> Iterator[Any]:
+    """The rows of a question about many values, `{}` standing for their marks, asked by few statements."""
+    for start in range(0, len(values), AT_ONCE):
+        some = values[start : start + AT_ONCE]
+        yield from c.execute(sql.format(",".join("?" * len(some))), some)
+
+
+def keys_of(c: sqlite3.Connection, run_ids: Sequence[str]) -> dict[str, int]:
+    """The integer keys of those of these runs that are there, in the order given."""
+    found = dict(in_chunks(c, "SELECT id, key FROM run WHERE id IN ({})", run_ids))
+    return {run_id: found[run_id] for run_id in run_ids if run_id in found}
 
 
 def existing_key(c: sqlite3.Connection, run_id: str) -> int:
@@ -107,6 +160,10 @@ def _change_details(c: sqlite3.Connection, key: int, run_id: str, experiment: in
             " ON CONFLICT (run, key) DO UPDATE SET value = excluded.value",
             [(key, *item) for item in changes.tags.items()],
         )
+    _add_inputs(c, key, experiment, changes)
+
+
+def _add_inputs(c: sqlite3.Connection, key: int, experiment: int, changes: RunChanges | RunRecord) -> None:
     for dataset_input in changes.dataset_inputs:
         _add_dataset(c, key, experiment, dataset_input)
     c.executemany(
@@ -179,8 +236,8 @@ def set_stage(c: sqlite3.Connection, run_id: str, stage: str, time: int | None) 
 def read(c: sqlite3.Connection, keys: Sequence[int], with_latest: bool = True) -> list[RunRecord]:
     """The records of runs that exist, in the order asked for."""
     records: list[RunRecord] = []
-    for start in range(0, len(keys), READ_AT_ONCE):
-        records += _read_some(c, keys[start : start + READ_AT_ONCE], with_latest)
+    for start in range(0, len(keys), AT_ONCE):
+        records += _read_some(c, keys[start : start + AT_ONCE], with_latest)
     return records
 
 

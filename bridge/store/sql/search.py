@@ -22,6 +22,7 @@ RUN_COLUMNS = {
     "end_time": "r.end_time",
     "parent_id": "r.parent_id",
     "description": "r.description",
+    "type": "r.type",
 }
 EXPERIMENT_COLUMNS = {
     "experiment_id": "e.id",
@@ -45,6 +46,12 @@ PROPERTY = "FROM property p WHERE p.run = r.key AND p.key = ?"
 PARAM = "FROM param p WHERE p.run = r.key AND p.key = ?"
 EXPERIMENT_TAG = "FROM experiment_tag t WHERE t.experiment = e.id AND t.key = ?"
 DATASET = "FROM dataset_input i JOIN dataset d ON d.id = i.dataset WHERE i.run = r.key"
+
+CHILDREN = "SELECT child.id FROM run child WHERE child.parent_id = ?"
+BELOW = (  # UNION ends at what was found before: runs may be each other's parents
+    f"WITH RECURSIVE below (id) AS ({CHILDREN}"
+    " UNION SELECT child.id FROM below JOIN run child ON child.parent_id = below.id) SELECT id FROM below"
+)
 
 SHOWN_TEXT = (
     "CASE s.latest_text WHEN 'true' THEN 'True' WHEN 'false' THEN 'False' WHEN 'null' THEN 'None'"
@@ -70,7 +77,11 @@ NEVER = Sql("1 = 0")
 
 def search_run_keys(connection: sqlite3.Connection, query: RunQuery) -> tuple[list[int], str | None]:
     """The keys of the runs that a query asks for, in its order, and the token of the next page."""
-    where = [_in_experiments(query.experiment_ids), *(_run_clause(clause) for clause in query.filter)]
+    where = [_run_clause(clause) for clause in query.filter]
+    if query.below is not None:
+        where.append(Sql(f"r.id != ? AND r.id IN ({BELOW if query.recursive else CHILDREN})", (query.below,) * 2))
+    if query.below is None or query.experiment_ids:
+        where.append(_in_experiments(query.experiment_ids))
     if query.view != "all":
         where.append(Sql("r.stage = ?", (query.view,)))
     order = list(query.order)

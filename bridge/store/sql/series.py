@@ -9,7 +9,8 @@ import sqlite3
 import struct
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
 
 from bridge.records.series import SCALAR, Latest, SeriesRecord, comparable
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from bridge.store.tracking import Slice
 
 logger = logging.getLogger("bridge")
+RUNS_AT_ONCE = 500
 _BITS = struct.Struct("<q")
 _FLOAT = struct.Struct("<d")
 
@@ -154,26 +156,44 @@ def read_latest(
     return numbers, texts
 
 
-def read(c: sqlite3.Connection, run: int, keys: Sequence[str] | None) -> list[SeriesRecord]:
-    """The series of a run, or those under some keys, in the order in which they were first logged."""
-    wanted = "" if keys is None else f" AND m.key IN ({','.join('?' * len(keys))})"
+def read(c: sqlite3.Connection, runs: Sequence[int], keys: Sequence[str] | None) -> dict[int, list[SeriesRecord]]:
+    """The series of runs, or those under some keys, in the order in which they were first logged."""
+    found: dict[int, list[SeriesRecord]] = {run: [] for run in runs}
+    for start in range(0, len(runs), RUNS_AT_ONCE):
+        some = runs[start : start + RUNS_AT_ONCE]
+        where = f"m.run IN ({','.join('?' * len(some))})"
+        if keys is not None:
+            where += f" AND m.key IN ({','.join('?' * len(keys))})"
+        blocks = _read_blocks(c, where, (*some, *(keys or ())))
+        rows = c.execute(
+            'SELECT m.run, s.id, m.key, s."column", s.kind, s.value_type, s.all_ints'
+            f" FROM metric m JOIN series s ON s.metric = m.id WHERE {where} ORDER BY s.id",
+            (*some, *(keys or ())),
+        )
+        for run, series, *facts in rows:
+            found[run].append(_series_record(blocks.get(series, []), *facts))
+    return found
+
+
+def _read_blocks(c: sqlite3.Connection, where: str, values: Sequence[Any]) -> dict[int, list[tuple[Any, ...]]]:
+    """The blocks of all series that meet a condition, by series, in the order in which they were stored."""
     rows = c.execute(
-        'SELECT s.id, m.key, s."column", s.kind, s.value_type, s.all_ints'
-        f" FROM metric m JOIN series s ON s.metric = m.id WHERE m.run = ?{wanted} ORDER BY s.id",
-        (run, *(keys or ())),
+        'SELECT b.id, b.series, b.positions, b.steps, b.timestamps, b.doors, b."values"'
+        f" FROM metric m JOIN series s ON s.metric = m.id JOIN point_block b ON b.series = s.id WHERE {where}",
+        values,
     ).fetchall()
-    return [_read_series(c, *row) for row in rows]
+    rows.sort(key=itemgetter(0))  # here, for the database would carry the blocks along while it sorts
+    blocks: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
+    for _, series, *columns in rows:
+        blocks[series].append(tuple(columns))
+    return blocks
 
 
-def _read_series(
-    c: sqlite3.Connection, series: int, key: str, column: str, kind: int, value_type: str, all_ints: int
+def _series_record(
+    blocks: Sequence[tuple[Any, ...]], key: str, column: str, kind: int, value_type: str, all_ints: int
 ) -> SeriesRecord:
     import numpy
 
-    blocks = c.execute(
-        'SELECT positions, steps, timestamps, doors, "values" FROM point_block WHERE series = ? ORDER BY id',
-        (series,),
-    ).fetchall()
     positions, steps, timestamps, doors, values = zip(*blocks, strict=True) if blocks else ((),) * 5
     text = value_type == "text"
     return SeriesRecord(

@@ -80,13 +80,14 @@ class SqlTrackingStore(TrackingStore):
 
     # Runs
 
-    def create_run(self, record: RunRecord) -> RunRecord:
+    def create_runs(self, records: Sequence[RunRecord]) -> list[RunRecord]:
         with self.database.write() as c:
-            return runs.read(c, [runs.create(c, record)])[0]
+            return runs.read(c, runs.create(c, records))
 
-    def get_run(self, run_id: str, latest: bool = True) -> RunRecord:
+    def get_runs(self, run_ids: Sequence[str], latest: bool = True) -> dict[str, RunRecord]:
         with self.database.read() as c:
-            return runs.read(c, [runs.existing_key(c, run_id)], latest)[0]
+            keys = runs.keys_of(c, run_ids)
+            return dict(zip(keys, runs.read(c, list(keys.values()), latest), strict=True))
 
     def update_run(self, run_id: str, changes: RunChanges) -> None:
         with self.database.write() as c:
@@ -126,11 +127,13 @@ class SqlTrackingStore(TrackingStore):
                 runs.active_key(c, run_id)
                 series.store(c, [slice_of(run_id, checked, door)])
 
-    def get_series(self, run_id: str, keys: Sequence[str] | None = None) -> list[SeriesRecord]:
+    def get_series_of(self, run_ids: Sequence[str], keys: Sequence[str] | None = None) -> dict[str, list[SeriesRecord]]:
         from bridge.store.sql import series
 
         with self.database.read() as c:
-            return series.read(c, runs.existing_key(c, run_id), keys)
+            run_keys = runs.keys_of(c, run_ids)
+            found = series.read(c, list(run_keys.values()), keys)
+            return {run_id: found[key] for run_id, key in run_keys.items()}
 
     def append(self, slices: Sequence[Slice]) -> dict[str, int]:
         from bridge.store.fold import fresh_slices
