@@ -7,6 +7,7 @@ import math
 import sqlite3
 import struct
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from bridge.records.search_match import DATASET_CONTEXT, select_experiments, sel
 from bridge.records.series import BIG, Latest
 from bridge.store.sql.search import search_experiment_ids, search_run_keys
 
-SCHEMA = (Path(bridge.store.sql.__file__).parent / "migrations" / "0001.sql").read_text()
+MIGRATIONS = sorted((Path(bridge.store.sql.__file__).parent / "migrations").glob("*.sql"))
 
 KEYS = ("a", "b")
 TEXTS = ("", "a", "A", "ab", "a\nb", "É", "é", "%", "*", "[a]", "a?b", "True", "None", "5")
@@ -66,8 +67,10 @@ run_lists = st.lists(
         start_time=times,
         end_time=times,
         user=texts,
-        parent_id=st.none() | texts,
+        # Runs may be each other's parents, or have one that is not there.
+        parent_id=st.none() | texts | st.sampled_from([f"{i:032x}" for i in range(20)]),
         description=st.none() | texts,
+        type=st.none() | texts,
         params=mapping(texts),
         tags=mapping(st.none() | texts),
         properties=mapping(texts),
@@ -124,7 +127,7 @@ def number_comparisons(entity: str, keys: Sequence[str]) -> st.SearchStrategy[Co
 
 
 run_clauses = st.one_of(
-    comparisons("attribute", ("run_id", "display_name", "user", "parent_id", "description")),
+    comparisons("attribute", ("run_id", "display_name", "user", "parent_id", "description", "type")),
     comparisons("attribute", ("status",), STATUSES),
     comparisons("attribute", ("run_id",), [f"{i:032x}" for i in range(20)]),
     comparisons("param", KEYS),
@@ -137,7 +140,7 @@ run_orders = st.one_of(
     st.builds(
         Ordering,
         st.just("attribute"),
-        st.sampled_from(("run_id", "display_name", "status", "start_time", "end_time", "parent_id")),
+        st.sampled_from(("run_id", "display_name", "status", "start_time", "end_time", "parent_id", "type")),
         st.booleans(),
     ),
     st.builds(Ordering, st.sampled_from(("metric", "param", "tag")), st.sampled_from(KEYS), st.booleans()),
@@ -149,6 +152,8 @@ run_queries = st.builds(
     st.lists(run_orders, max_size=3).map(tuple),
     views,
     st.sampled_from((None, 1, 2, 3)),
+    below=st.none() | st.sampled_from([f"{i:032x}" for i in range(20)]),
+    recursive=st.booleans(),
 )
 experiment_queries = st.builds(
     ExperimentQuery,
@@ -201,6 +206,7 @@ def insert_run(connection: sqlite3.Connection, record: RunRecord) -> int:
         connection, "run", id=record.id, experiment=int(record.experiment_id), number=1, status=record.status,
         display_name=record.display_name, stage=record.lifecycle_stage, start_time=record.start_time,
         end_time=record.end_time, description=record.description, user=record.user, parent_id=record.parent_id,
+        type=record.type,
     )  # fmt: skip
     for table, labels in ("param", record.params), ("tag", record.tags), ("property", record.properties):
         for key, value in labels.items():
@@ -242,7 +248,8 @@ def insert_metric(connection: sqlite3.Connection, run: int, key: str, record: Ru
 
 def database() -> sqlite3.Connection:
     connection = sqlite3.connect(":memory:")
-    connection.executescript(SCHEMA)
+    for migration in MIGRATIONS:
+        connection.executescript(migration.read_text())
     return connection
 
 
@@ -265,7 +272,7 @@ def test_sql_finds_the_runs_that_the_records_answer(records: list[RunRecord], qu
         assert token == page.next_token
         if token is None:
             break
-        query = RunQuery(query.experiment_ids, query.filter, query.order, query.view, query.max_results, token)
+        query = replace(query, page_token=token)
     connection.close()
 
 
@@ -292,8 +299,8 @@ def one_of_each() -> list[RunRecord]:
     """Runs that have every value of the pools at every place where a clause looks, and every mix of a tag's places."""
     runs = [
         RunRecord(
-            f"text-{i}", "1", display_name=text, user=text, parent_id=text, description=text, params={"a": text},
-            tags={"a": text}, dataset_inputs=(
+            f"text-{i}", "1", display_name=text, user=text, parent_id=text, description=text, type=text,
+            params={"a": text}, tags={"a": text}, dataset_inputs=(
                 DatasetInput(Dataset(text, text, "local", "x"), {DATASET_CONTEXT: text}),
                 DatasetInput(Dataset("second", text, "local", "x")),
             ),
@@ -315,7 +322,7 @@ def one_of_each() -> list[RunRecord]:
 
 
 TEXT_PLACES: list[Any] = [
-    *(("attribute", key) for key in ("run_id", "display_name", "user", "parent_id", "description")),
+    *(("attribute", key) for key in ("run_id", "display_name", "user", "parent_id", "description", "type")),
     *(("dataset", key) for key in ("name", "digest", "context")),
     ("param", "a"), ("tag", "a"), ("tag", "b"),
 ]  # fmt: skip
