@@ -11,7 +11,8 @@ from typing import Any
 from bridge.errors import AlreadyExists, NotFound
 from bridge.experiment import Experiment
 from bridge.run import Run
-from bridge.workspace import Workspace, home_folder
+from bridge.store.home import home_folder
+from bridge.workspace import Workspace
 
 CONTEXT_VARIABLES = (
     "BRIDGE_WORKSPACE",

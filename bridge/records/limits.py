@@ -6,6 +6,12 @@ KEY_LENGTH = 255
 TEXT_VALUE_LENGTH = 65_535
 """Of one logged text value."""
 
+ROW_COLUMNS = 65_535
+"""Cells of one row of a table."""
+
+ROW_TEXT_BYTES = 8 * 1024 * 1024
+"""Of all the texts of one row, in UTF-8."""
+
 EXPERIMENT_NAME_LENGTH = 500
 """Source: MLflow 3.17.2, `mlflow/utils/validation.py`; Azure ML allows 255."""
 
@@ -20,6 +26,13 @@ INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 
 UNWRITTEN_BYTES = 64 * 1024 * 1024
 """Points that wait in memory while a journal cannot be written; what comes beyond is dropped and counted."""
+
+SNAPSHOT_BYTES, SNAPSHOT_FILES = 300_000_000, 2_000
+"""Of one snapshot; what is beyond is left out with a warning, the largest files first. They can be set, by
+`BRIDGE_SNAPSHOT_BYTES` and `BRIDGE_SNAPSHOT_FILES`."""
+
+SNAPSHOT_ENTRIES = 10_000
+"""Files and folders that are looked at for a snapshot, also those that are left out; of more, none is taken."""
 
 SERVICE_LIMITS = {
     "workspace name": 32,
