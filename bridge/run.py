@@ -6,27 +6,22 @@ import atexit
 import logging
 import os
 import sys
-import time
 from collections.abc import Mapping
-from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any
 
-from bridge.errors import BridgeError, InvalidState, InvalidValue, NotAllowed, NotFound
+from bridge.errors import BridgeError, InvalidState, InvalidValue, NotFound
 from bridge.experiment import Experiment, check_text_or_none, label_values, native_tags, now_ms, run_tag_values
-from bridge.records.run import TERMINAL_STATUSES, RunChanges, RunRecord, Status
-from bridge.records.series import SCALAR, Series, Value
+from bridge.records.run import SCRIPT_RUN, TERMINAL_STATUSES, RunChanges, RunRecord, Status
+from bridge.run_metrics import RunMetrics
 from bridge.workspace import Workspace, html_table
-
-if TYPE_CHECKING:
-    from bridge.store.open import Opened
 
 logger = logging.getLogger("bridge")
 
 LEFT_OPEN = "The run was open when its process ended, and was completed then: call run.complete()."
 
 
-class Run:
+class Run(RunMetrics):
     """One execution; opens a run that exists.
 
     `Experiment.start_logging` begins one, `Run.get_context` gives the one that this process belongs to.
@@ -53,12 +48,18 @@ class Run:
         self.experiment = experiment
         self.id = run_id
         self._log = experiment.workspace._opened.tracking.log
+        self._described = {}
         self._owner = 0
         self._quietly = False
 
     @classmethod
-    def _of(cls, experiment: Experiment, run_id: str) -> Run:
-        run = cls.__new__(cls)
+    def _of(cls, experiment: Experiment, run_id: str, type: str | None = None) -> Run:
+        if type == SCRIPT_RUN:
+            from bridge.script_run import ScriptRun
+
+            run: Run = ScriptRun.__new__(ScriptRun)
+        else:
+            run = cls.__new__(cls)
         run._set(experiment, run_id)
         return run
 
@@ -72,7 +73,7 @@ class Run:
         tracking = workspace._opened.tracking
         record = tracking.get_run(run_id, latest=False)
         experiment = Experiment._of(workspace, tracking.get_experiment(record.experiment_id))
-        return Run._of(experiment, run_id)
+        return Run._of(experiment, run_id, record.type)
 
     @staticmethod
     def get_context() -> Run:
@@ -91,15 +92,16 @@ class Run:
 
     # What it is
 
-    @property
-    def _opened(self) -> Opened:
-        return self.experiment.workspace._opened
-
     def _record(self, latest: bool = False) -> RunRecord:
         return self._opened.tracking.get_run(self.id, latest)
 
     def _update(self, changes: RunChanges) -> None:
         self._opened.tracking.update_run(self.id, changes)
+
+    @property
+    def run_id(self) -> str:
+        """The same as `id`, under the name it has in MLflow."""
+        return self.id
 
     @property
     def number(self) -> int:
@@ -148,69 +150,6 @@ class Run:
         record = self._record()
         # One that failed may be ended otherwise through MLflow.
         return dict(json.loads(record.error)) if record.error and record.status == "Failed" else None
-
-    # What it logs
-
-    def log(self, name: str, value: Value, *, step: int | None = None) -> None:
-        """Append a point to the series `name`; when this returns, the point survives the process.
-
-        Args:
-            name: 1 to 255 characters without control characters.
-            value: a number (NaN and ±inf too), text, a bool or None; numpy's and torch's scalars count as numbers.
-                An int beyond ±2**53 is kept as the nearest float64, and a warning of the run says so.
-            step: a signed 64-bit counter; without one the point gets the number of points the series had without.
-
-        Raises:
-            InvalidValue: the name, value or step may not be logged.
-            NotFound, InvalidState: the run was deleted.
-        """
-        self._log(self.id, name, value, time.time_ns() // 1_000_000, step)
-
-    def get_metrics(self, name: str | None = None) -> dict[str, Any]:
-        """What was logged by name: a bare value if there is one point, else a list in log order.
-
-        Numbers are ints if all of the series were logged as ints, else floats.
-
-        Args:
-            name: only this series; if there is none, the answer is empty.
-        """
-        metrics = {}
-        for key, series in self._series(None if name is None else [name]).items():
-            values = series.values.tolist()
-            metrics[key] = values[0] if len(values) == 1 else values
-        return metrics
-
-    def get_series(self, key: str) -> Series:
-        """All points logged under a key, in log order, as three numpy arrays of one length.
-
-        `steps` and `timestamps` (milliseconds since 1970 UTC) are int64.
-        `values` is int64 if all were ints (object if one is beyond int64), float64 if all are numbers,
-        else object (text, bool, None, or mixed).
-
-        Raises:
-            NotFound: nothing was logged under the key.
-        """
-        found = self._series([key])
-        if key not in found:
-            raise NotFound("series", key, f"run {self.id} has not logged it")
-        return found[key]
-
-    def _series(self, keys: list[str] | None) -> dict[str, Series]:
-        from bridge.store.points import native_series
-
-        by_key: dict[str, list[Any]] = {}
-        for record in self._opened.tracking.get_series(self.id, keys):
-            if record.kind == SCALAR:
-                by_key.setdefault(record.key, []).append(record)
-        return {key: native_series(records) for key, records in by_key.items()}
-
-    def flush(self) -> None:
-        """Return when everything logged is where a reader sees it.
-
-        Raises:
-            StoreUnavailable: points are unwritten, or were dropped.
-        """
-        self._opened.tracking.flush()
 
     # Labels
 
@@ -270,73 +209,6 @@ class Run:
         values = {key: str(value) for key, value in label_values(properties, "property").items()}
         if values:
             self._update(RunChanges(properties=values))
-
-    # Files: they all raise NotAllowed where the experiment, made through MLflow, keeps files at a place of its own
-
-    @property
-    def _root(self) -> str:
-        location = self._opened.tracking.get_experiment(self.experiment.id).artifact_location
-        if location is not None:
-            reason = f"its experiment keeps them at {location}, where MLflow's clients read and write them"
-            raise NotAllowed("reach files of run", self.id, reason)
-        return RunRecord(self.id, self.experiment.id).artifact_root
-
-    def _writable_root(self) -> str:
-        self._opened.tracking.log_points(self.id, ())  # a deleted run takes no files either
-        return self._root
-
-    def upload_file(self, name: str, path_or_stream: str | os.PathLike[str] | BinaryIO) -> None:
-        """Keep a file with the run, in place of one that has the name.
-
-        Args:
-            name: the artifact path, relative and `/`-separated.
-            path_or_stream: the file, or a binary stream.
-
-        Raises:
-            InvalidValue: the name would leave the run's artifacts, or this is neither path nor stream.
-            NotFound: there is no such file.
-            InvalidState: the run is deleted.
-        """
-        self._opened.artifacts.put(self._writable_root(), name, _source(path_or_stream))
-
-    def upload_folder(self, name: str, path: str | os.PathLike[str]) -> None:
-        """Keep every file below a folder, under `name/<its path below the folder>`; links are followed.
-
-        Raises:
-            InvalidValue: it is no folder, or a name may not be used.
-            NotFound: a link leads nowhere; files before it are kept.
-            InvalidState: the run is deleted.
-        """
-        folder = Path(path)
-        if not folder.is_dir():
-            raise InvalidValue("folder", str(path), "must be a folder that is there")
-        prefix = name.strip("/") + "/" if name.strip("/") else ""
-        root = self._writable_root()
-        for file in _files_below(folder):
-            self._opened.artifacts.put(root, prefix + file.relative_to(folder).as_posix(), file)
-
-    def get_file_names(self) -> list[str]:
-        """The artifact paths of all files of the run, sorted."""
-        return [record.path for record in self._opened.artifacts.list(self._root, recursive=True)]
-
-    def download_file(self, name: str, output_file_path: str | os.PathLike[str] | None = None) -> None:
-        """Write a file of the run to a local path.
-
-        Args:
-            name: the artifact path.
-            output_file_path: the target, or an existing folder to put it in; None is the working folder.
-
-        Raises:
-            NotFound: the run has no such file.
-        """
-        target = Path(output_file_path if output_file_path is not None else ".")
-        if target.is_dir():
-            target = target / Path(name).name
-        record = self._opened.artifacts.stat(self._root, name)
-        if record is None or record.is_folder:
-            there = ", ".join(self.get_file_names()[:20]) or "none"
-            raise NotFound("file", name, f"run {self.id} has {there}")
-        self._opened.artifacts.download(self._root, name, target)
 
     # Its end
 
@@ -424,7 +296,7 @@ class Run:
             self.complete()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Run._of, (self.experiment, self.id)
+        return type(self)._of, (self.experiment, self.id)
 
     def __repr__(self) -> str:
         return f"Run(Experiment: {self.experiment.name},\nId: {self.id},\nType: None,\nStatus: {self.status})"
@@ -440,24 +312,6 @@ class Run:
                 "Status": record.status,
             }
         )
-
-
-def _files_below(folder: Path) -> list[Path]:
-    """All files below a folder, also behind links; a link to a folder above itself is not followed again."""
-    found: list[Path] = []
-    for name, folders, files in os.walk(folder, followlinks=True):
-        above = {os.path.realpath(parent) for parent in (Path(name), *Path(name).parents)}
-        folders[:] = [below for below in folders if os.path.realpath(os.path.join(name, below)) not in above]
-        found += (Path(name) / file for file in files)
-    return sorted(found)
-
-
-def _source(path_or_stream: str | os.PathLike[str] | BinaryIO) -> Path | BinaryIO:
-    if isinstance(path_or_stream, (str, os.PathLike)):
-        return Path(path_or_stream)
-    if hasattr(path_or_stream, "read"):
-        return path_or_stream
-    raise InvalidValue("path_or_stream", path_or_stream, "must be the path of a file, or a binary stream")
 
 
 # The end of the process

@@ -1,0 +1,137 @@
+"""Charts: the four metrics that are logged as JSON, checked and written so that every reader can parse them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from bridge.errors import InvalidValue
+from bridge.records.series import ACCURACY_TABLE, CONFUSION_MATRIX, PREDICTIONS, RESIDUALS
+from bridge.store.points import PLAIN, check_value
+
+logger = logging.getLogger("bridge")
+
+
+class Chart(NamedTuple):
+    """What the data of a kind must have: lists under these keys."""
+
+    schema_type: str
+    keys: tuple[str, ...]
+
+
+CHARTS = {
+    CONFUSION_MATRIX: Chart("confusion_matrix", ("class_labels", "matrix")),
+    ACCURACY_TABLE: Chart(
+        "accuracy_table",
+        (
+            "probability_tables",
+            "percentile_tables",
+            "probability_thresholds",
+            "percentile_thresholds",
+            "class_labels",
+        ),
+    ),
+    RESIDUALS: Chart("residuals", ("bin_edges", "bin_counts")),
+    PREDICTIONS: Chart("predictions", ("bin_averages", "bin_errors", "bin_counts", "bin_edges")),
+}
+"""The kinds of charts.
+
+Source: Azure ML SDK v1, `Run.log_confusion_matrix` and the three beside it.
+"""
+
+
+def chart_bytes(kind: int, name: str, value: object) -> bytes:
+    """The JSON of a chart, as it is kept.
+
+    JSON has no NaN and no infinity: they become null, and the log says so.
+    Lengths that do not fit together are said in the log too, and kept.
+
+    Args:
+        kind: which of `CHARTS`.
+        name: the metric's name, for what is said.
+        value: the chart as JSON text, or as a mapping; arrays and numbers of numpy in it become plain.
+
+    Raises:
+        InvalidValue: it is neither, or lacks what its kind must have.
+    """
+    whole = _parsed(value) if isinstance(value, (str, bytes)) else value
+    chart = CHARTS[kind]
+    if not isinstance(whole, Mapping):
+        raise InvalidValue(f"value of {name!r}", value, "must be a dict, or JSON text of one")
+    lost: list[float] = []
+    plain = _plain(whole, lost)
+    _check_envelope(chart, name, plain)
+    for sentence in _mismatches(kind, plain["data"]):
+        logger.warning("Chart %r: %s.", name, sentence)
+    if lost:
+        logger.warning("Chart %r has %d values that are NaN or infinite: JSON keeps them as null.", name, len(lost))
+    return json.dumps(plain, ensure_ascii=False, allow_nan=False).encode(errors="replace")
+
+
+def _parsed(text: str | bytes) -> object:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise InvalidValue("value", text, f"Invalid JSON provided ({error})") from error
+
+
+def _plain(value: Any, lost: list[float]) -> Any:
+    """The value in the types that JSON has; numbers that it has not go to `lost`."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(below, lost) for key, below in value.items()}
+    to_list = getattr(value, "tolist", None)
+    if callable(to_list):
+        value = to_list()
+    if isinstance(value, (list, tuple, range)):
+        return [_plain(below, lost) for below in value]
+    plain = value if type(value) in PLAIN else check_value(value)
+    if isinstance(plain, float) and not math.isfinite(plain):
+        lost.append(plain)
+        return None
+    return plain
+
+
+def _check_envelope(chart: Chart, name: str, value: dict[str, Any]) -> None:
+    found = value.get("schema_type")
+    if found != chart.schema_type:
+        raise InvalidValue(f"schema_type of {name!r}", found, f"must be {chart.schema_type!r}")
+    data = value.get("data")
+    if not isinstance(data, dict):
+        raise InvalidValue(f"data of {name!r}", data, f"must be a dict with {', '.join(chart.keys)}")
+    missing = [key for key in chart.keys if key not in data]
+    if missing:
+        raise InvalidValue(f"data of {name!r}", sorted(data), f"must have {', '.join(missing)} too")
+    for key in chart.keys:
+        if not isinstance(data[key], list):
+            raise InvalidValue(f"{key} of {name!r}", data[key], "must be a list")
+    if "schema_version" not in value:
+        logger.warning("Chart %r has no schema_version.", name)
+
+
+def _mismatches(kind: int, data: dict[str, Any]) -> list[str]:
+    """A sentence for each pair of lengths that does not fit."""
+    size = {key: len(value) for key, value in data.items() if isinstance(value, list)}
+    if kind == CONFUSION_MATRIX:
+        wanted = [("matrix", "class_labels", 0)]
+        ragged = any(not isinstance(row, list) or len(row) != size["matrix"] for row in data["matrix"])
+        sentences = ["matrix is not square"] if ragged else []
+    elif kind == ACCURACY_TABLE:
+        wanted = [("probability_tables", "class_labels", 0), ("percentile_tables", "class_labels", 0)]
+        sentences = [
+            f"a table of {which}_tables does not have one row for each of {which}_thresholds"
+            for which in ("probability", "percentile")
+            if any(not isinstance(t, list) or len(t) != size[f"{which}_thresholds"] for t in data[f"{which}_tables"])
+        ]
+    else:
+        wanted = [("bin_edges", "bin_counts", 1)]
+        sentences = []
+        if kind == PREDICTIONS:
+            wanted += [("bin_averages", "bin_counts", 0), ("bin_errors", "bin_counts", 0)]
+    for left, right, more in wanted:
+        if size[left] != size[right] + more:
+            one_more = f"one entry more than {right}" if more else f"as many entries as {right}"
+            sentences.append(f"{left} should have {one_more}, and has {size[left]} to {size[right]}")
+    return sentences
