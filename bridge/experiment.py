@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import os
 import pwd
 import time
@@ -15,12 +16,34 @@ from bridge.records.series import check_key
 from bridge.workspace import Workspace, html_table
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from bridge.records.search import View
     from bridge.run import Run
+    from bridge.script_run import ScriptRun
+    from bridge.submit.script import ScriptRunConfig
 
 PAGE = 500
+DOCS_URL = "https://learn.microsoft.com/python/api/azureml-core/azureml.core.experiment(class)"
 
 SHOWN_AS_TAG = {"mlflow.runName": "display name", "mlflow.note.content": "description", "mlflow.parentRunId": "parent"}
 """Tags at MLflow's door that are attributes of a run here: one that is set natively would be seen by nobody."""
+
+
+class ViewType:
+    """Which experiments are listed."""
+
+    All = "All"
+    ActiveOnly = "ActiveOnly"
+    ArchivedOnly = "ArchivedOnly"
+
+
+STAGES: Mapping[str, View] = {
+    ViewType.All: "all",
+    ViewType.ActiveOnly: "active",
+    ViewType.ArchivedOnly: "deleted",
+}
+"""An archived experiment is a deleted one, as MLflow calls it."""
 
 
 class Experiment:
@@ -33,7 +56,7 @@ class Experiment:
 
     Raises:
         InvalidValue: no experiment has the name, and none may be made with it.
-        InvalidState: the experiment is deleted.
+        InvalidState: the experiment is archived, or deleted through MLflow, which is the same.
     """
 
     def __init__(self, workspace: Workspace, name: str) -> None:
@@ -47,7 +70,8 @@ class Experiment:
                 record = tracking.find_experiment(name)
         assert record is not None
         if record.lifecycle_stage == "deleted":
-            raise InvalidState("experiment", name, "deleted", "active: restore it, or use another name")
+            wanted = "active: Experiment.list(ws, name, ViewType.ArchivedOnly)[0].reactivate() makes it so"
+            raise InvalidState("experiment", name, "archived", wanted)
         self._set(workspace, record)
 
     def _set(self, workspace: Workspace, record: ExperimentRecord) -> None:
@@ -61,6 +85,93 @@ class Experiment:
         experiment = cls.__new__(cls)
         experiment._set(workspace, record)
         return experiment
+
+    @staticmethod
+    def list(
+        workspace: Workspace,
+        experiment_name: str | None = None,
+        view_type: str = ViewType.ActiveOnly,
+        tags: str | Mapping[str, object] | None = None,
+    ) -> builtins.list[Experiment]:
+        """The experiments of a workspace, oldest first.
+
+        Args:
+            workspace: where.
+            experiment_name: only the one of that name.
+            view_type: one of `ViewType`.
+            tags: a key that experiments must have, or pairs that must all be equal; values are compared as text.
+
+        Raises:
+            InvalidValue: there is no such view, or tags are neither.
+        """
+        from bridge.records.search import ExperimentQuery
+
+        if view_type not in STAGES:
+            raise InvalidValue("view_type", view_type, f"must be one of {', '.join(STAGES)}")
+        wanted = _wanted(tags, "tag")
+        found = workspace._opened.tracking.search_experiments(ExperimentQuery(view=STAGES[view_type])).items
+        return [
+            Experiment._of(workspace, record)
+            for record in sorted(found, key=lambda record: int(record.id))
+            if experiment_name in (None, record.name) and _has(record.tags, wanted)
+        ]
+
+    @staticmethod
+    def delete(workspace: Workspace, experiment_id: str) -> None:
+        """Archive the experiment of that id and all its runs.
+
+        Raises:
+            NotFound: there is none, or it is archived already.
+        """
+        workspace._opened.tracking.delete_experiment(experiment_id, now_ms())
+
+    def archive(self) -> None:
+        """Take the experiment and its runs out of sight: MLflow shows them as deleted; nothing is lost.
+
+        Raises:
+            NotFound: it is archived already.
+        """
+        Experiment.delete(self.workspace, self.id)
+
+    def reactivate(self, new_name: str | None = None) -> None:
+        """Bring an archived experiment and all its runs back.
+
+        Args:
+            new_name: must be None, as in the Azure ML SDK v1.
+
+        Raises:
+            NotFound: it is not archived.
+        """
+        if new_name is not None:
+            raise InvalidValue("new_name", new_name, "must be None: an experiment comes back under its own name")
+        self.workspace._opened.tracking.restore_experiment(self.id, now_ms())
+
+    def refresh(self) -> None:
+        """Take over a name that somebody else has given the experiment."""
+        self._set(self.workspace, self.workspace._opened.tracking.get_experiment(self.id))
+
+    @property
+    def archived_time(self) -> datetime | None:
+        """When it was archived, UTC; None for an active one."""
+        from datetime import datetime, timezone
+
+        record = self.workspace._opened.tracking.get_experiment(self.id)
+        if record.lifecycle_stage == "active":
+            return None
+        return datetime.fromtimestamp(record.last_update_time / 1000, timezone.utc)
+
+    @property
+    def workspace_object(self) -> Workspace:
+        """The same as `workspace`, as old scripts call it."""
+        return self.workspace
+
+    def get_portal_url(self) -> str:
+        """Where the experiment is to be seen: `<workspace URI>#/experiments/<id>`."""
+        return f"{self.workspace.get_mlflow_tracking_uri()}#/experiments/{self.id}"
+
+    def get_docs_url(self) -> str:
+        """Where experiments are described."""
+        return DOCS_URL
 
     def start_logging(
         self,
@@ -106,6 +217,40 @@ class Experiment:
         run._leave_open()
         return run
 
+    def submit(
+        self,
+        config: ScriptRunConfig,
+        tags: str | Mapping[str, object] | None = None,
+        show_output: bool = False,
+        *,
+        run_id: str | None = None,
+        _parent_run_id: str | None = None,
+        credential_passthrough: bool | None = None,
+    ) -> ScriptRun:
+        """Begin a run of a script, in a process that outlives this one; returns when its launcher has it.
+
+        Args:
+            config: the script, its folder, arguments and environment.
+            tags: labels that can be changed, values by key, or one key; values become text.
+            show_output: print what it prints as it goes, and return when it has ended.
+            run_id: an id of your own; 32 hex digits by default.
+            _parent_run_id: the run that it is a child of.
+            credential_passthrough: taken for the sake of old scripts; nothing is asked of it.
+
+        Raises:
+            InvalidValue: the configuration cannot apply; every mistake is named.
+            NotFound: the source folder or the script is not there. No run is begun, as with all errors but the next.
+            SubmitFailed: there are too many files; with `show_output` also: the run failed.
+
+        Source: Azure ML SDK v1, `Experiment.submit`.
+        """
+        from bridge.script_run import submit
+
+        run = submit(self, config, tags, run_id, _parent_run_id)
+        if show_output:
+            run.wait_for_completion(show_output=True)
+        return run
+
     def get_runs(
         self,
         tags: str | Mapping[str, object] | None = None,
@@ -133,7 +278,7 @@ class Experiment:
             for record in page.items:
                 wanted = include_children or record.parent_id is None
                 if wanted and _has(record.tags, with_tags) and _has(record.properties, with_properties):
-                    yield Run._of(self, record.id)
+                    yield Run._of(self, record.id, record.type)
             token = page.next_token
             if token is None:
                 return
@@ -152,7 +297,7 @@ class Experiment:
         """Set tags, values by key, or one key for a tag without a value; others stay."""
         self.workspace._opened.tracking.set_experiment_tags(self.id, tag_values(tags))
 
-    def remove_tags(self, keys: list[str]) -> None:
+    def remove_tags(self, keys: builtins.list[str]) -> None:
         """Remove tags.
 
         Raises:
@@ -167,7 +312,8 @@ class Experiment:
         return f"Experiment(Name: {self.name},\nWorkspace: {self.workspace.name})"
 
     def _repr_html_(self) -> str:
-        return html_table({"Name": self.name, "Workspace": self.workspace.name, "Id": self.id})
+        links = {"Report Page": self.get_portal_url(), "Docs Page": self.get_docs_url()}
+        return html_table({"Name": self.name, "Workspace": self.workspace.name, **links})
 
 
 def _reopened(workspace: Workspace, experiment_id: str) -> Experiment:

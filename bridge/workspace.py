@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import builtins
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from bridge.errors import InvalidValue
+from bridge.errors import InvalidValue, NotAllowed
+from bridge.store.home import home_folder
 
 if TYPE_CHECKING:
     from bridge.experiment import Experiment
@@ -17,29 +21,60 @@ if TYPE_CHECKING:
 NAME = re.compile(r"[a-zA-Z0-9][\w-]{1,32}")
 OTHER_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://")
 
+KEPT = frozenset(("subscription_id", "resource_group", "location", "sku", "tags", "friendly_name", "description"))
+PASSED_OVER = frozenset(
+    """
+    adb_workspace api_server app_insights auth cloud cmk_keyvault container_registry create_resource_group
+    default_cpu_compute_target default_gpu_compute_target hbi_workspace id key_vault primary_user_assigned_identity
+    private_endpoint_auto_approval private_endpoint_config resource_cmk_uri show_output storage_account
+    system_datastores_auth_mode user_assigned_identity_for_cmk_encryption v1_legacy_mode
+    _cloud _disable_service_check _location _workspace_id
+    """.split()
+)
+"""Arguments of the Azure ML SDK v1 that are about the service.
 
-def home_folder() -> Path:
-    """Where workspaces lie that are named without a path: `$BRIDGE_HOME`, else `~/.bridge`."""
-    return Path(os.environ.get("BRIDGE_HOME") or "~/.bridge").expanduser()
+Source: `azureml.core.Workspace`, `create`, `get` and the constructor.
+"""
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Workspace:
     """A separate home of experiments, in a folder.
 
-    Made by `Workspace.create` and `Workspace.open`.
+    Made by `Workspace.create`, `Workspace.open` and `Workspace.from_config`.
+    The constructor is that of the Azure ML SDK v1, and opens `$BRIDGE_HOME/<workspace_name>`, which must be there.
     It, its experiments and runs can be pickled: another process opens them anew.
+
+    Args:
+        subscription_id: kept as it is, and not looked at; `resource_group` and the others likewise.
+        workspace_name: which workspace.
 
     Example:
         >>> ws = Workspace.create("demo", path="./demo", exist_ok=True)
         >>> run = Experiment(ws, "digits").start_logging()
     """
 
-    def __init__(self, opened: Opened, durability: Durability | None = None) -> None:
+    def __init__(self, subscription_id: str, resource_group: str, workspace_name: str, **azure: Any) -> None:
+        details = check_azure_arguments("Workspace", azure)
+        given = {"subscription_id": subscription_id, "resource_group": resource_group, **details}
+        found = Workspace.get(workspace_name)
+        self._set(found._opened, None, {key: value for key, value in given.items() if value})
+
+    def _set(self, opened: Opened, durability: Durability | None, details: Mapping[str, Any]) -> None:
         self._opened = opened
         self._durability = durability
+        self._details = details
+
+    @classmethod
+    def _of(
+        cls, opened: Opened, durability: Durability | None = None, details: Mapping[str, Any] = NOTHING
+    ) -> Workspace:
+        workspace = cls.__new__(cls)
+        workspace._set(opened, durability, details)
+        return workspace
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Workspace.open, (self._opened.address, self._durability)
+        return _reopened, (self._opened.address, self._durability, dict(self._details))
 
     @staticmethod
     def create(
@@ -48,6 +83,7 @@ class Workspace:
         exist_ok: bool = False,
         shared: bool = False,
         durability: Durability | None = None,
+        **azure: Any,
     ) -> Workspace:
         """Make a workspace and open it.
 
@@ -58,19 +94,22 @@ class Workspace:
             shared: its files belong to the folder's group too, as with `git init --shared`.
             durability: what a log call survives when it has returned: "process" the death of the process (the
                 default), "power" that of the machine; None is `BRIDGE_DURABILITY` if that is set.
+            azure: what the Azure ML SDK v1 takes besides: `subscription_id`, `resource_group`, `location`, `sku`,
+                `tags`, `friendly_name` and `description` are kept as they are, the rest says nothing here.
 
         Raises:
             InvalidValue: the name or the path may not be used.
+            TypeError: neither we nor the SDK know an argument.
             AlreadyExists: a workspace is there, and `exist_ok` is not set.
             NotAllowed: the folder cannot be written.
         """
         from bridge.store.open import create_store
 
-        if not isinstance(name, str) or not NAME.fullmatch(name):
-            rule = "must have 2 to 33 letters, digits, underscores and dashes, beginning with a letter or digit"
-            raise InvalidValue("workspace name", name, rule)
-        folder = home_folder() / name if path is None else Path(path).expanduser()
-        return Workspace(create_store(folder, name, exist_ok, shared, durability), durability)
+        details = check_azure_arguments("Workspace.create", azure)
+        folder = _named_folder(name)
+        if path is not None:
+            folder = Path(path).expanduser()
+        return Workspace._of(create_store(folder, name, exist_ok, shared, durability, details), durability, details)
 
     @staticmethod
     def open(address: str | os.PathLike[str], durability: Durability | None = None) -> Workspace:
@@ -93,7 +132,81 @@ class Workspace:
             text = unquote(urlsplit(text).path)
         elif OTHER_ADDRESS.match(text):
             raise InvalidValue("workspace address", text, "must be a folder: servers and databases are not opened yet")
-        return Workspace(open_store(Path(text).expanduser(), durability), durability)
+        return Workspace._of(open_store(Path(text).expanduser(), durability), durability)
+
+    @staticmethod
+    def get(name: str, **azure: Any) -> Workspace:
+        """The workspace of that name in `$BRIDGE_HOME`; the SDK's other arguments are taken and not looked at.
+
+        Raises:
+            NotFound: there is none.
+        """
+        from bridge.errors import NotFound
+        from bridge.store.open import open_store
+
+        check_azure_arguments("Workspace.get", azure)
+        folder = _named_folder(name)
+        try:
+            return Workspace._of(open_store(folder))
+        except NotFound:
+            hint = (
+                f"{folder} holds none; Workspace.create({name!r}) makes it, Workspace.open(folder) opens another place"
+            )
+            raise NotFound("workspace", name, hint) from None
+
+    @staticmethod
+    def list(
+        subscription_id: str | None = None, auth: object = None, resource_group: str | None = None
+    ) -> dict[str, builtins.list[Workspace]]:
+        """The workspaces in `$BRIDGE_HOME` by name, several if folders were renamed; no argument narrows them down."""
+        from bridge.store.open import DATABASE, open_store
+
+        found: dict[str, builtins.list[Workspace]] = {}
+        for database in sorted(home_folder().glob(f"*/{DATABASE}")):
+            opened = open_store(database.parent)
+            found.setdefault(opened.name, []).append(Workspace._of(opened))
+        return found
+
+    @staticmethod
+    def from_config(
+        path: str | os.PathLike[str] | None = None,
+        auth: object = None,
+        _logger: object = None,
+        _file_name: str | None = None,
+    ) -> Workspace:
+        """The workspace that a project folder belongs to, as a file in it or above it says.
+
+        The nearest `.bridge/config.json` counts, else the old SDK's `.azureml/config.json` or `config.json`.
+        One with an `address` opens that; one that has only a workspace's name, as Azure ML's have, opens
+        `$BRIDGE_HOME/<name>` and makes it if absent, so that an old project folder works as it stands.
+
+        Args:
+            path: the folder to begin at, by default the working folder, or the file itself.
+            auth: taken for the sake of old scripts; nothing is asked of it.
+
+        Raises:
+            InvalidValue: there is no such file, or it says neither.
+            NotFound: there is no workspace at the address.
+        """
+        from bridge.config import find_config, read_config
+
+        config = read_config(find_config(path, _file_name))
+        if config.address is not None:
+            opened = Workspace.open(config.address)
+        else:
+            assert config.name is not None
+            opened = Workspace.create(config.name, exist_ok=True, **config.details)
+        return Workspace._of(opened._opened, None, config.details)
+
+    def write_config(self, path: str | os.PathLike[str] | None = None, file_name: str | None = None) -> None:
+        """Let a project folder belong to this workspace: `Workspace.from_config` finds it there, and so does Azure's.
+
+        The file is `<path>/.azureml/config.json`, and holds the address beside the old SDK's `Scope`; where
+        `.bridge/config.json`, the folder `aml_config` or a `project.json` is there already, that one.
+        """
+        from bridge.config import write_config
+
+        write_config(path, file_name, {"Id": None, "Scope": self._scope, "address": self._opened.address})
 
     @property
     def name(self) -> str:
@@ -109,6 +222,107 @@ class Workspace:
     def path(self) -> Path:
         """The folder, absolute."""
         return Path(self._opened.address)
+
+    def _detail(self, key: str) -> Any:
+        return self._details.get(key) or self._opened.details.get(key)
+
+    @property
+    def _scope(self) -> str:
+        provider = "providers/Microsoft.MachineLearningServices/workspaces"
+        return f"/subscriptions/{self.subscription_id}/resourceGroups/{self.resource_group}/{provider}/{self.name}"
+
+    @property
+    def subscription_id(self) -> str:
+        """What the configuration, or who made the workspace, says; else "local"."""
+        return str(self._detail("subscription_id") or "local")
+
+    @property
+    def resource_group(self) -> str:
+        """What the configuration, or who made the workspace, says; else "local"."""
+        return str(self._detail("resource_group") or "local")
+
+    @property
+    def location(self) -> str:
+        """What who made the workspace says; else "local"."""
+        return str(self._detail("location") or "local")
+
+    @property
+    def sku(self) -> str:
+        """What who made the workspace says; else "basic"."""
+        return str(self._detail("sku") or "basic")
+
+    @property
+    def tags(self) -> dict[str, str | None]:
+        """What who made the workspace says."""
+        return dict(self._detail("tags") or {})
+
+    @property
+    def discovery_url(self) -> str:
+        """The address by which clients find the workspace: its URI."""
+        return self.get_mlflow_tracking_uri()
+
+    def get_details(self) -> dict[str, Any]:
+        """What is known about the workspace, by the old SDK's names."""
+        from datetime import datetime, timezone
+
+        created = datetime.fromtimestamp(self._opened.creation_time / 1000, timezone.utc)
+        return {
+            "id": self._scope,
+            "name": self.name,
+            "type": "Microsoft.MachineLearningServices/workspaces",
+            "location": self.location,
+            "sku": self.sku,
+            "tags": self.tags,
+            "workspaceid": self.id,
+            "friendlyName": str(self._detail("friendly_name") or self.name),
+            "description": str(self._detail("description") or ""),
+            "creationTime": created.isoformat(),
+            "discoveryUrl": self.discovery_url,
+        }
+
+    @property
+    def models(self) -> dict[str, Any]:
+        """The newest version of each registered model, a `Model` by name.
+
+        Raises:
+            NotFound: MLflow, whose registry it is, is not installed.
+        """
+        from bridge.models import model_class
+
+        return dict(model_class().newest(self))
+
+    @property
+    def compute_targets(self) -> dict[str, Any]:
+        """None: runs execute on this machine."""
+        return {}
+
+    @property
+    def datastores(self) -> dict[str, Any]:
+        """None: data is read by its path, and files are kept with runs."""
+        return {}
+
+    @property
+    def datasets(self) -> dict[str, Any]:
+        """None: data is read by its path; MLflow's `log_input` notes which data a run used."""
+        return {}
+
+    def get_default_datastore(self) -> NoReturn:
+        """Always refused, saying what to do instead.
+
+        Raises:
+            NotAllowed: there are no datastores.
+        """
+        reason = "it has none: read data by its path, and keep files with run.upload_file or run.upload_folder"
+        raise NotAllowed("open a datastore of workspace", self.name, reason)
+
+    def get_default_keyvault(self) -> NoReturn:
+        """Always refused, saying what to do instead.
+
+        Raises:
+            NotAllowed: there is no key vault.
+        """
+        reason = "it has none: give secrets to a script by environment variables"
+        raise NotAllowed("open a key vault of workspace", self.name, reason)
 
     @property
     def experiments(self) -> dict[str, Experiment]:
@@ -145,6 +359,34 @@ class Workspace:
 
     def _repr_html_(self) -> str:
         return html_table({"Workspace": self.name, "Folder": self._opened.address})
+
+
+def _reopened(address: str, durability: Durability | None, details: Mapping[str, Any]) -> Workspace:
+    return Workspace._of(Workspace.open(address, durability)._opened, durability, details)
+
+
+def _named_folder(name: object) -> Path:
+    """The folder of the workspace of that name.
+
+    Raises:
+        InvalidValue: no workspace may be called so.
+    """
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        rule = "must have 2 to 33 letters, digits, underscores and dashes, beginning with a letter or digit"
+        raise InvalidValue("workspace name", name, rule)
+    return home_folder() / name
+
+
+def check_azure_arguments(call: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the Azure ML SDK's arguments that are kept.
+
+    Raises:
+        TypeError: the SDK does not know an argument either.
+    """
+    for name in given:
+        if name not in KEPT and name not in PASSED_OVER:
+            raise TypeError(f"{call}() got an unexpected keyword argument {name!r}")
+    return {name: value for name, value in given.items() if name in KEPT and value is not None}
 
 
 def html_table(cells: dict[str, str]) -> str:

@@ -24,6 +24,7 @@ ENTRY_POINTS = {
     ("mlflow.model_registry_store", "bridge", "bridge_mlflow:model_registry_store"),
     ("mlflow.run_context_provider", "bridge", "bridge_mlflow.run_context:BridgeRunContext"),
     ("mlflow.request_header_provider", "bridge", "bridge_mlflow.request_headers:BridgeRequestHeaders"),
+    ("runbridge.models", "mlflow", "bridge_mlflow.models:Model"),
 }
 
 

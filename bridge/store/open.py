@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from bridge.errors import AlreadyExists, InvalidValue, NotAllowed, NotFound, StoreUnavailable
 from bridge.records.run import new_run_id
@@ -30,6 +31,7 @@ class Opened:
 
     `address` is the absolute path of the folder; artifacts lie in its folder `artifacts`.
     `shared` says that files belong to the folder's group too.
+    `facts` is what the database says of the workspace besides: when it was made, and what was said of it then.
     """
 
     address: str
@@ -38,6 +40,19 @@ class Opened:
     tracking: JournaledStore
     shared: bool = False
     durability: Durability = "process"
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def creation_time(self) -> int:
+        """When the workspace was made."""
+        return int(self.facts.get("created", 0))
+
+    @cached_property
+    def details(self) -> dict[str, Any]:
+        """What was said of the workspace when it was made, and means nothing to the stores."""
+        import json
+
+        return dict(json.loads(self.facts.get("details", "{}")))
 
     @cached_property
     def artifacts(self) -> ArtifactStore:
@@ -66,6 +81,7 @@ def create_store(
     exist_ok: bool = False,
     shared: bool = False,
     durability: Durability | None = None,
+    details: Mapping[str, Any] | None = None,
 ) -> Opened:
     """Make a workspace in a folder and open it.
 
@@ -75,6 +91,7 @@ def create_store(
         exist_ok: open a workspace that is there already.
         shared: files belong to the folder's group too.
         durability: what a log call survives; None is `BRIDGE_DURABILITY`, else "process".
+        details: what else to keep of it, as JSON has it.
 
     Raises:
         AlreadyExists: a workspace is there, and `exist_ok` is not set.
@@ -87,6 +104,10 @@ def create_store(
             raise AlreadyExists("workspace", str(path), "open it with Workspace.open, or pass exist_ok=True")
         return open_store(path, durability)
     facts = {"id": new_run_id(), "name": name, "durability": chosen, "created": str(time.time_ns() // 1_000_000)}
+    if details:
+        import json
+
+        facts["details"] = json.dumps(details)
     try:
         path.mkdir(parents=True, exist_ok=True)
         shared = shared or bool(path.stat().st_mode & 0o2000)
@@ -155,7 +176,7 @@ def _open_folder(path: Path, durability: Durability | None, mode: int) -> Opened
     inner.database.fsync = fsync
     inner.close()  # its connections were made before this was known
     tracking = JournaledStore(inner, path / JOURNAL, fsync=fsync, shared=shared, read_only=read_only)
-    return Opened(str(path), facts["id"], facts["name"], tracking, shared, "power" if fsync else "process")
+    return Opened(str(path), facts["id"], facts["name"], tracking, shared, "power" if fsync else "process", facts)
 
 
 def _durability(chosen: str | None) -> Durability:

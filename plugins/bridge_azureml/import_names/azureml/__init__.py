@@ -1,0 +1,16 @@
+"""The import names of the Azure ML SDK v1, which step aside where the real SDK is installed, unless they are asked.
+
+Other packages below `azureml` stay importable: the name is shared, as the SDK's own packages share it.
+"""
+
+import os
+import pkgutil
+
+_ours = list(__path__)
+_others = [place for place in pkgutil.extend_path(_ours, __name__) if place not in _ours]
+_real = any(os.path.isfile(os.path.join(place, "core", "__init__.py")) for place in _others)
+
+if _real and os.environ.get("BRIDGE_AZUREML") != "1":
+    __path__ = _others
+else:
+    __path__ = _ours + _others

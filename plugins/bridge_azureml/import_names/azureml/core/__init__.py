@@ -1,0 +1,42 @@
+"""`azureml.core` on Runbridge; each name is loaded when it is asked for."""
+
+import importlib
+from typing import Any
+
+from bridge_azureml.version import VERSION
+
+__version__ = VERSION
+
+_PLACES = {
+    "ComputeTarget": "compute_target",
+    "CondaDependencies": "conda_dependencies",
+    "ContainerRegistry": "environment",
+    "Dataset": "dataset",
+    "Datastore": "datastore",
+    "Environment": "environment",
+    "Experiment": "experiment",
+    "Keyvault": "keyvault",
+    "Model": "model",
+    "Run": "run",
+    "RunConfiguration": "runconfig",
+    "ScriptRun": "script_run",
+    "ScriptRunConfig": "script_run_config",
+    "Workspace": "workspace",
+    "get_run": "run",
+}
+
+__all__ = ["VERSION", "diagnostic_log", *_PLACES]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "diagnostic_log":
+        from bridge_azureml.diagnostics import diagnostic_log
+
+        return diagnostic_log
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_PLACES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

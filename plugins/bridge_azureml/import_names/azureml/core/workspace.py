@@ -1,0 +1,5 @@
+"""`azureml.core.workspace` on Runbridge."""
+
+from bridge import Workspace
+
+__all__ = ["Workspace"]

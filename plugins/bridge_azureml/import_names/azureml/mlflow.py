@@ -1,0 +1,1 @@
+"""`azureml.mlflow` on Runbridge: importing it is enough, for MLflow finds Runbridge's plugin by itself."""

@@ -1,0 +1,311 @@
+"""Models by name and version, kept in MLflow's registry: what `run.register_model` and `ws.models` are made of.
+
+This module imports no MLflow before it is asked for something: scripts import `Model` where MLflow is not installed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bridge.errors import AlreadyExists, InvalidValue, NotFound
+from bridge.experiment import tag_values
+from bridge.records.artifact import check_artifact_path
+from bridge.records.run import RunRecord, new_run_id
+from bridge.run import Run
+from bridge.workspace import Workspace
+from bridge_mlflow.addresses import FOLDER_OF_ARTIFACTS, split_artifact_uri, split_root, uri_of
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+
+NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9\-._]{0,254}")
+FACTS_TAG = "runbridge.model"
+"""The tag of a version that holds, as JSON, what Azure ML knows of a model and MLflow does not."""
+
+
+class Model:
+    """One version of a registered model: opens one that exists.
+
+    Its files are those of the run that made it, or were uploaded; any file is a model, a pickle too.
+
+    Args:
+        workspace: where.
+        name: what it is called.
+        id: `name:version`, instead of name and version.
+        version: None is the newest one.
+
+    Raises:
+        NotFound: there is none, or MLflow is not installed.
+
+    Source: Azure ML SDK v1, `azureml.core.Model`.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        name: str | None = None,
+        id: str | None = None,
+        tags: object = None,
+        properties: object = None,
+        version: int | str | None = None,
+        run_id: str | None = None,
+        model_framework: str | None = None,
+        **azure: object,
+    ) -> None:
+        if id is not None:
+            name, _, wanted = id.partition(":")
+            version = wanted or version
+        if name is None:
+            raise InvalidValue("name", name, "must be given, or an id")
+        found = Model.list(workspace, name, tags, properties, run_id, model_framework=model_framework)
+        versions = [model for model in found if version is None or model.version == _number(version)]
+        if not versions:
+            raise NotFound("model", name if version is None else f"{name}:{version}", _names(workspace))
+        self._set(workspace, versions[0]._stored)
+
+    def _set(self, workspace: Workspace, stored: ModelVersion) -> None:
+        facts = json.loads(stored.tags.get(FACTS_TAG, "{}"))
+        self.workspace = workspace
+        self._stored = stored
+        self.name: str = stored.name
+        self.version = int(stored.version)
+        self.id = f"{self.name}:{self.version}"
+        self.url = f"models:/{self.name}/{self.version}"
+        self.tags = {key: value for key, value in stored.tags.items() if key != FACTS_TAG}
+        self.properties: dict[str, str] = facts.get("properties", {})
+        self.description: str | None = stored.description or None
+        self.run_id: str | None = stored.run_id or None
+        self.experiment_name: str | None = facts.get("experiment_name")
+        self.model_framework: str | None = facts.get("model_framework")
+        self.model_framework_version: str | None = facts.get("model_framework_version")
+        self.created_time = datetime.fromtimestamp(stored.creation_timestamp / 1000, timezone.utc)
+
+    @classmethod
+    def _of(cls, workspace: Workspace, stored: ModelVersion) -> Model:
+        model = cls.__new__(cls)
+        model._set(workspace, stored)
+        return model
+
+    @classmethod
+    def register_files(cls, run: Run, name: str, model_path: str | None = None, **facts: Any) -> Model:
+        """Register files that a run has kept, as `run.register_model` does.
+
+        Raises:
+            InvalidValue: the name may not be used.
+            NotFound: the run has no such file or folder.
+        """
+        _check_name(name)
+        path = check_artifact_path(model_path or name)
+        opened, root = run.experiment.workspace._opened, RunRecord(run.id, run.experiment.id).artifact_root
+        if opened.artifacts.stat(root, path) is None:
+            there = ", ".join(run.get_file_names()[:20]) or "none"
+            raise NotFound("file", path, f"run {run.id} has {there}")
+        facts["experiment_name"] = run.experiment.name
+        return cls._add(run.experiment.workspace, name, f"{root}/{path}", run.id, facts)
+
+    @classmethod
+    def register(
+        cls,
+        workspace: Workspace,
+        model_path: str | os.PathLike[str],
+        model_name: str,
+        tags: str | Mapping[str, object] | None = None,
+        properties: Mapping[str, object] | None = None,
+        description: str | None = None,
+        datasets: object = None,
+        model_framework: str | None = None,
+        model_framework_version: str | None = None,
+        **azure: object,
+    ) -> Model:
+        """Upload a file or a folder, and register it as the next version of a model.
+
+        Raises:
+            InvalidValue: the name may not be used.
+            NotFound: there is no such file or folder.
+        """
+        _check_name(model_name)
+        source, root = Path(model_path), f"models/{new_run_id()}/{FOLDER_OF_ARTIFACTS}"
+        if not source.exists():
+            raise NotFound("file", str(source))
+        files = sorted(file for file in source.rglob("*") if file.is_file()) if source.is_dir() else [source]
+        for file in files:
+            workspace._opened.artifacts.put(root, file.relative_to(source.parent).as_posix(), file)
+        facts = {
+            "tags": tags,
+            "properties": properties,
+            "description": description,
+            "model_framework": model_framework,
+            "model_framework_version": model_framework_version,
+        }
+        return cls._add(workspace, model_name, f"{root}/{source.name}", None, facts)
+
+    @classmethod
+    def _add(cls, workspace: Workspace, name: str, place: str, run_id: str | None, facts: dict[str, Any]) -> Model:
+        client = _client(workspace)
+        from mlflow.exceptions import MlflowException
+
+        labels = {key: value or "" for key, value in tag_values(facts.pop("tags", None) or {}).items()}
+        description = facts.pop("description", None)
+        facts["properties"] = {key: str(value) for key, value in (facts.get("properties") or {}).items()}
+        labels[FACTS_TAG] = json.dumps({"place": place, **{key: value for key, value in facts.items() if value}})
+        try:
+            client.create_registered_model(name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        source = f"{uri_of(os.path.join(workspace._opened.address, FOLDER_OF_ARTIFACTS))}/{place}"
+        return cls._of(workspace, client.create_model_version(name, source, run_id, labels, description=description))
+
+    @classmethod
+    def list(
+        cls,
+        workspace: Workspace,
+        name: str | None = None,
+        tags: object = None,
+        properties: object = None,
+        run_id: str | None = None,
+        latest: bool = False,
+        model_framework: str | None = None,
+        **azure: object,
+    ) -> list[Model]:
+        """The versions that fit, newest first.
+
+        Args:
+            workspace: where.
+            name: of this model only.
+            tags: keys that versions must have, or [key, value] pairs.
+            properties: the same for properties.
+            run_id: made by this run only.
+            latest: only the newest version of each model.
+            model_framework: of this framework only.
+        """
+        found = [cls._of(workspace, stored) for stored in _versions(workspace, name)]
+        if latest:
+            newest: dict[str, Model] = {}
+            for model in found:
+                newest.setdefault(model.name, model)
+            found = [*newest.values()]
+        return [
+            model
+            for model in found
+            if run_id in (None, model.run_id)
+            and model_framework in (None, model.model_framework)
+            and _fits(model.tags, tags)
+            and _fits(model.properties, properties)
+        ]
+
+    @classmethod
+    def newest(cls, workspace: Workspace) -> dict[str, Model]:
+        """The newest version of each model by name, sorted."""
+        return {model.name: model for model in sorted(cls.list(workspace, latest=True), key=lambda one: one.name)}
+
+    def download(
+        self, target_dir: str | os.PathLike[str] = ".", exist_ok: bool = False, exists_ok: object = None
+    ) -> str:
+        """Write the model's file, or its folder, into a folder; returns where.
+
+        Raises:
+            AlreadyExists: something of the name is there, and `exist_ok` is not set.
+        """
+        root, path = split_root(self._place())
+        artifacts = self.workspace._opened.artifacts
+        target = Path(target_dir) / Path(path).name
+        if target.exists() and not (exist_ok or exists_ok):
+            raise AlreadyExists("file", str(target), "pass exist_ok=True to replace it")
+        record = artifacts.stat(root, path)
+        if record is None:
+            raise NotFound("file", path, f"the files of model {self.id} were deleted")
+        below = artifacts.list(root, path, recursive=True) if record.is_folder else [record]
+        for file in below:
+            artifacts.download(root, file.path, target / file.path[len(path) :].lstrip("/"))
+        return str(target)
+
+    def _place(self) -> str:
+        """Where the files lie, below the workspace's artifacts folder, wherever that is by now."""
+        if place := json.loads(self._stored.tags.get(FACTS_TAG, "{}")).get("place"):
+            return str(place)
+        uri = _client(self.workspace).get_model_version_download_uri(self.name, str(self.version))
+        return split_artifact_uri(uri)[1]
+
+    def update(self, tags: str | Mapping[str, object] | None = None, description: str | None = None) -> None:
+        """Set tags, others stay, and the description."""
+        client = _client(self.workspace)
+        for key, value in tag_values(tags or {}).items():
+            client.set_model_version_tag(self.name, str(self.version), key, value or "")
+        if description is not None:
+            client.update_model_version(self.name, str(self.version), description)
+        self._set(self.workspace, client.get_model_version(self.name, str(self.version)))
+
+    def add_tags(self, tags: Mapping[str, object]) -> None:
+        """Set tags; others stay."""
+        self.update(tags)
+
+    def delete(self) -> None:
+        """Take this version out of the registry; the files of a run stay with the run."""
+        _client(self.workspace).delete_model_version(self.name, str(self.version))
+
+    def __repr__(self) -> str:
+        return f"Model(workspace={self.workspace!r}, name={self.name}, id={self.id}, version={self.version})"
+
+
+def _client(workspace: Workspace) -> MlflowClient:
+    """MLflow's client of the workspace.
+
+    Raises:
+        NotFound: MLflow is not installed.
+    """
+    try:
+        from mlflow import MlflowClient
+    except ModuleNotFoundError as error:
+        raise NotFound("model registry", "mlflow", 'pip install "runbridge[mlflow]" brings it') from error
+    uri = workspace.get_mlflow_tracking_uri()
+    return MlflowClient(uri, uri)
+
+
+def _versions(workspace: Workspace, name: str | None) -> list[ModelVersion]:
+    """All versions, newest first, or those of a model."""
+    client = _client(workspace)
+    wanted = "" if name is None else f"name = '{_check_name(name)}'"
+    found: list[ModelVersion] = []
+    token = None
+    while True:
+        page = client.search_model_versions(wanted, page_token=token)
+        found += page
+        token = page.token
+        if not token:
+            return sorted(found, key=lambda one: (one.creation_timestamp, int(one.version)), reverse=True)
+
+
+def _check_name(name: object) -> str:
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        rule = "must begin with a letter or digit and have at most 255 letters, digits, dashes, underscores and dots"
+        raise InvalidValue("model name", name, rule)
+    return name
+
+
+def _number(version: int | str) -> int:
+    try:
+        return int(version)
+    except ValueError as error:
+        raise InvalidValue("version", version, "must be a number") from error
+
+
+def _names(workspace: Workspace) -> str:
+    there = sorted({model.id for model in Model.list(workspace)})
+    return f"the workspace has {', '.join(there[:20]) or 'none'}"
+
+
+def _fits(labels: Mapping[str, str], wanted: Any) -> bool:
+    """Whether labels have all keys, or [key, value] pairs, that are wanted."""
+    for one in [wanted] if isinstance(wanted, str) else wanted or ():
+        key, *value = [one] if isinstance(one, str) else one
+        if key not in labels or (value and labels[key] != str(value[0])):
+            return False
+    return True

@@ -1,0 +1,49 @@
+"""An old project folder, in which a test runs scripts as they are typed: `python -m bridge_azureml SCRIPT`."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+CONFIG = {"subscription_id": "11111111-2222", "resource_group": "old-group", "workspace_name": "old-workspace"}
+
+
+class Project:
+    """An old project folder: the `config.json` that Azure's portal gave, and whatever a test writes into it."""
+
+    def __init__(self, folder: Path, home: Path) -> None:
+        self.folder, self.home = folder, home
+        folder.mkdir()
+        self.write("config.json", json.dumps(CONFIG))
+
+    def write(self, name: str, text: str) -> Path:
+        """Write a file of the folder; the common indentation of its lines is taken away."""
+        file = self.folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(textwrap.dedent(text), encoding="utf-8")
+        return file
+
+    def start(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """A python with these arguments in the folder, without any of this process's own settings."""
+        ours = ("BRIDGE_", "AZUREML_", "MLFLOW_", "PYTHONPATH")
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+        environment |= {
+            "BRIDGE_HOME": str(self.home),
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            "MPLBACKEND": "agg",
+            **variables,
+        }
+        return subprocess.run(
+            [sys.executable, *words], cwd=self.folder, env=environment, capture_output=True, text=True, timeout=240
+        )
+
+    def run(self, script: str, text: str, *arguments: str, **variables: str) -> str:
+        """What an old script prints, which must end well."""
+        self.write(script, text)
+        done = self.start("-m", "bridge_azureml", script, *arguments, **variables)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
