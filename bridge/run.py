@@ -13,6 +13,7 @@ from typing import Any
 from bridge.errors import BridgeError, InvalidState, InvalidValue, NotFound
 from bridge.experiment import Experiment, check_text_or_none, label_values, native_tags, now_ms, run_tag_values
 from bridge.records.run import SCRIPT_RUN, TERMINAL_STATUSES, RunChanges, RunRecord, Status
+from bridge.run_details import RunDetails
 from bridge.run_metrics import RunMetrics
 from bridge.workspace import Workspace, html_table
 
@@ -21,7 +22,7 @@ logger = logging.getLogger("bridge")
 LEFT_OPEN = "The run was open when its process ended, and was completed then: call run.complete()."
 
 
-class Run(RunMetrics):
+class Run(RunMetrics, RunDetails):
     """One execution; opens a run that exists.
 
     `Experiment.start_logging` begins one, `Run.get_context` gives the one that this process belongs to.
@@ -209,6 +210,102 @@ class Run(RunMetrics):
         values = {key: str(value) for key, value in label_values(properties, "property").items()}
         if values:
             self._update(RunChanges(properties=values))
+
+    def register_model(
+        self,
+        model_name: str,
+        model_path: str | None = None,
+        tags: str | Mapping[str, object] | None = None,
+        properties: Mapping[str, object] | None = None,
+        model_framework: str | None = None,
+        model_framework_version: str | None = None,
+        description: str | None = None,
+        **azure: object,
+    ) -> Any:
+        """Register a file or folder that the run has kept as the next version of a model; returns the `Model`.
+
+        Args:
+            model_name: letters, digits, dashes, underscores and dots, at most 255.
+            model_path: the artifact path, or a folder of them; the model's name by default.
+            tags: labels of the version.
+            properties: the same, kept apart.
+            model_framework: a word for it, such as "ScikitLearn".
+            model_framework_version: which.
+            description: free text.
+            azure: what the Azure ML SDK v1 takes besides, not looked at.
+
+        Raises:
+            InvalidValue: the name may not be used.
+            NotFound: the run has no such file; or MLflow, whose registry keeps models, is not installed.
+        """
+        from bridge.models import model_class
+
+        return model_class().register_files(
+            self,
+            model_name,
+            model_path,
+            tags=tags,
+            properties=properties,
+            model_framework=model_framework,
+            model_framework_version=model_framework_version,
+            description=description,
+        )
+
+    # Its source
+
+    def take_snapshot(self, file_or_folder_path: str | os.PathLike[str]) -> str:
+        """Keep the source of the run, once; returns the id, which follows from the content.
+
+        What is left out, for `.amlignore` or `.gitignore` says so, is never source, or is too large, is said in
+        `docs/reference.md`; files that were too large are named in a warning of the run.
+
+        Raises:
+            NotFound: there is no such file or folder.
+            InvalidState: the run has a snapshot already, or is deleted.
+            InvalidValue: the folder holds so much that nothing was kept.
+        """
+        from bridge.submit.snapshot import take_snapshot
+        from bridge.submit.source import SNAPSHOT_PROPERTY
+
+        if there := self.properties.get(SNAPSHOT_PROPERTY):
+            raise InvalidState("run", self.id, f"the owner of snapshot {there}", "without a snapshot: take it once")
+        opened = self._opened
+        snapshot = take_snapshot(opened.artifacts, file_or_folder_path, workspace_folder=opened.address)
+        if snapshot.id is None:
+            raise InvalidValue("file_or_folder_path", str(file_or_folder_path), snapshot.warnings[0].rstrip("."))
+        self._update(RunChanges(properties={SNAPSHOT_PROPERTY: snapshot.id}, warnings=snapshot.warnings))
+        return snapshot.id
+
+    def get_snapshot_id(self) -> str:
+        """The id of the snapshot of the run's source.
+
+        Raises:
+            NotFound: the run has none.
+        """
+        from bridge.submit.source import SNAPSHOT_PROPERTY
+
+        snapshot_id = self.properties.get(SNAPSHOT_PROPERTY)
+        if snapshot_id is None:
+            raise NotFound("snapshot", self.id, "the run has none; take one with run.take_snapshot")
+        return snapshot_id
+
+    def restore_snapshot(self, snapshot_id: str | None = None, path: str | os.PathLike[str] | None = None) -> str:
+        """Write the source as `<id>.zip`; returns its absolute path.
+
+        Args:
+            snapshot_id: another snapshot of the workspace; by default the run's own.
+            path: the folder, made if absent; by default the system's temporary one.
+
+        Raises:
+            NotFound: there is no such snapshot.
+            InvalidState: it is damaged.
+        """
+        import tempfile
+
+        from bridge.submit.snapshot import write_snapshot_zip
+
+        folder = tempfile.gettempdir() if path is None else path
+        return str(write_snapshot_zip(self._opened.artifacts, snapshot_id or self.get_snapshot_id(), folder))
 
     # Its end
 
