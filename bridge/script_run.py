@@ -1,0 +1,147 @@
+"""A run of a submitted script, which a launcher owns, and how it begins."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from bridge.errors import InvalidState, InvalidValue, NotAllowed, NotFound, SubmitFailed
+from bridge.experiment import Experiment, now_ms, run_tag_values, user_name
+from bridge.records.run import (
+    OPEN_STATUSES,
+    SCRIPT_RUN,
+    TERMINAL_STATUSES,
+    RunChanges,
+    RunRecord,
+    check_run_id,
+    new_display_name,
+    new_run_id,
+)
+from bridge.run import Run
+from bridge.submit.prepare import working_folder
+from bridge.submit.script import ScriptRunConfig
+from bridge.submit.source import keep_source
+from bridge.submit.start import start_launcher
+
+CANCEL_SECONDS = 15.0
+"""How long a launcher may take to cancel its run; its script has a third of that."""
+POLL_SECONDS = 0.05
+NOT_STOPPED = "No launcher answered within {seconds:g} s when the run was canceled: its script may still be running."
+
+
+class ScriptRun(Run):
+    """A run that `Experiment.submit` began: its launcher gives it its status, and nobody within the script does."""
+
+    RUN_TYPE = SCRIPT_RUN
+
+    def cancel(self) -> None:
+        """Stop the script and end the run as Canceled; returns when that is so.
+
+        The script gets SIGTERM, and SIGKILL five seconds later; so does all that it has started.
+
+        Raises:
+            InvalidState: the run is Completed or Failed.
+        """
+        if self._is_own():
+            super().cancel()
+            return
+        if self.status != "Canceled":
+            self._update(RunChanges(status="CancelRequested", expected=OPEN_STATUSES))
+            self._wait_for_cancel()
+
+    def _wait_for_cancel(self) -> None:
+        end = time.monotonic() + CANCEL_SECONDS
+        while self.status not in TERMINAL_STATUSES:
+            if time.monotonic() > end:
+                warning = NOT_STOPPED.format(seconds=CANCEL_SECONDS)
+                changes = RunChanges(
+                    status="Canceled", expected=("CancelRequested",), end_time=now_ms(), warnings=(warning,)
+                )
+                self._update(changes)
+                return
+            time.sleep(POLL_SECONDS)
+
+    def _is_own(self) -> bool:
+        """Whether this process belongs to the run."""
+        return os.environ.get("BRIDGE_RUN_ID") == self.id
+
+    def clean(self) -> None:
+        """Remove the folder that the script worked in; what the run keeps stays.
+
+        Raises:
+            InvalidState: the run has not ended.
+        """
+        record = self._record()
+        if record.status not in TERMINAL_STATUSES:
+            raise InvalidState("run", self.id, record.status, "ended: its script works in the folder")
+        folder = json.loads(record.definition or "{}").get("workingDirectory")
+        if folder:
+            shutil.rmtree(folder, ignore_errors=False, onerror=_unless_gone)
+
+
+def _unless_gone(function: object, path: str, problem: Any) -> None:
+    if not isinstance(problem[1], FileNotFoundError):
+        raise problem[1]
+
+
+def submit(
+    experiment: Experiment,
+    config: ScriptRunConfig,
+    tags: str | Mapping[str, object] | None,
+    run_id: str | None,
+    parent_id: str | None,
+) -> ScriptRun:
+    """Begin a run of a script; see `Experiment.submit`."""
+    if not isinstance(config, ScriptRunConfig):
+        raise InvalidValue("config", config, "must be a ScriptRunConfig")
+    opened = experiment.workspace._opened
+    stored = opened.tracking.get_experiment(experiment.id)
+    if stored.artifact_location is not None:
+        reason = f"it keeps files at {stored.artifact_location}, which only MLflow's clients reach"
+        raise NotAllowed("submit a script to experiment", experiment.name, reason)
+    run_id = new_run_id() if run_id is None else check_run_id(run_id)
+    definition = {**config._definition(), "workingDirectory": str(working_folder(run_id))}
+    run_tags = run_tag_values(tags or {})
+    folder = definition["sourceDirectory"]
+    root = RunRecord(run_id, experiment.id).artifact_root
+    source = keep_source(opened.artifacts, root, folder, workspace_folder=opened.address)
+    if source.snapshot_id is None:
+        raise SubmitFailed("The snapshot of the source", None, " ".join(source.warnings).rstrip("."))
+    user = user_name()
+    record = RunRecord(
+        id=run_id,
+        experiment_id=experiment.id,
+        display_name=new_display_name(),
+        status="Starting",
+        start_time=now_ms(),
+        user=user,
+        parent_id=parent_id,
+        type=SCRIPT_RUN,
+        definition=json.dumps(definition),
+        tags={"mlflow.user": user, **run_tags},
+        properties=source.properties,
+    )
+    opened.tracking.create_run(record)
+    if source.warnings:
+        opened.tracking.update_run(run_id, RunChanges(warnings=source.warnings))
+    run = ScriptRun._of(experiment, run_id)
+    assert isinstance(run, ScriptRun)
+    _launch(run)
+    return run
+
+
+def _launch(run: ScriptRun) -> None:
+    """Start the launcher; a run whose launcher cannot be started is Failed, with what it said."""
+    try:
+        start_launcher(run._opened.address, run.id)
+    except SubmitFailed as error:
+        said = json.dumps({"code": "LauncherFailed", "message": str(error)})
+        changes = RunChanges(status="Failed", expected=OPEN_STATUSES, end_time=now_ms(), error=said)
+        try:
+            run._update(changes)
+        except (InvalidState, NotFound):  # ended or deleted by somebody else meanwhile
+            return

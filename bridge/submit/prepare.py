@@ -1,0 +1,182 @@
+"""What is made ready before a script can run: its working folder, its interpreter, its variables."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from bridge.errors import BridgeError
+from bridge.records.run import RunRecord
+from bridge.store.open import Opened
+from bridge.submit.capture import LOGS, OUTPUTS, Capture
+from bridge.submit.snapshot import restore_snapshot
+from bridge.submit.source import SNAPSHOT_PROPERTY
+
+STD_LOG = "user_logs/std_log.txt"
+"""The artifact that takes what a script prints.
+
+Source: Azure ML, `user_logs` of its common runtime.
+"""
+NO_SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
+CHECK = "import sys; sys.stdout.write('python %d.%d' % sys.version_info[:2])"
+
+
+def working_folder(run_id: str) -> Path:
+    """Where a run's script works on this computer."""
+    return Path(tempfile.gettempdir()) / "runbridge_runs" / run_id
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A script that can be started: `name` is what it is called in sentences."""
+
+    name: str
+    command: list[str]
+    shell: bool
+    folder: Path
+    variables: Mapping[str, str]
+    most_seconds: float | None
+    collects_outputs: bool
+    watches_logs: bool
+
+    def capture(self, opened: Opened, record: RunRecord) -> Capture:
+        """What takes its files."""
+        return Capture(
+            opened,
+            record.experiment_id,
+            record.id,
+            outputs=self.folder / OUTPUTS if self.collects_outputs else None,
+            logs=self.folder / LOGS if self.watches_logs else None,
+        )
+
+
+class NotPrepared(Exception):
+    """A step failed: a word for it, and the sentence."""
+
+
+class Preparation:
+    """Makes one run's script ready; `done` or `failure` (code, sentence) says how it went.
+
+    Args:
+        opened: the workspace.
+        record: the run.
+    """
+
+    def __init__(self, opened: Opened, record: RunRecord) -> None:
+        self._opened, self._record = opened, record
+        self._definition: dict[str, Any] = json.loads(record.definition or "{}")
+        self.done: Prepared | None = None
+        self.failure: tuple[str, str] | None = None
+
+    def run(self, finished: Callable[[], None]) -> None:
+        """Prepare, and say when it is finished; never raises."""
+        try:
+            self.done = self._prepare()
+        except NotPrepared as error:
+            self.failure = error.args[0], error.args[1]
+        except Exception as error:
+            traceback.print_exc()
+            self.failure = "LauncherFailed", f"The preparation failed with {type(error).__name__}: {error}"
+        finally:
+            finished()
+
+    def _prepare(self) -> Prepared:
+        folder = self._make_folder()
+        self._restore(folder)
+        _make_outputs(folder)
+        interpreter = self._interpreter(folder)
+        definition = self._definition
+        line, script = definition["command"], definition["script"]
+        history = definition["history"]
+        return Prepared(
+            name=script or line,
+            command=["/bin/sh", "-c", line] if line else [interpreter, script, *definition["arguments"]],
+            shell=bool(line),
+            folder=folder,
+            variables=self._variables(interpreter),
+            most_seconds=definition["maxRunDurationSeconds"],
+            collects_outputs=history["outputCollection"],
+            watches_logs=LOGS in history["directoriesToWatch"],
+        )
+
+    def _make_folder(self) -> Path:
+        folder = Path(self._definition["workingDirectory"])
+        try:
+            try:
+                folder.parent.mkdir(parents=True)
+                folder.parent.chmod(0o1777)  # other users' runs lie here too
+            except FileExistsError:
+                pass
+            folder.mkdir(mode=0o700)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise NotPrepared("WorkingFolderFailed", f"The working folder {folder} cannot be made: {reason}") from error
+        return folder
+
+    def _restore(self, folder: Path) -> None:
+        snapshot_id = self._record.properties[SNAPSHOT_PROPERTY]
+        try:
+            restore_snapshot(self._opened.artifacts, snapshot_id, folder)
+        except (BridgeError, OSError) as error:
+            sentence = f"The snapshot {snapshot_id} could not be restored to {folder}: {error}"
+            raise NotPrepared("SnapshotFailed", sentence) from error
+        script = self._definition["script"]
+        if script and not (folder / script).is_file():
+            reason = "the snapshot does not have it, as an ignore file or its size may say"
+            raise NotPrepared("ScriptMissing", f"The script {script} is not there: {reason}")
+
+    def _interpreter(self, folder: Path) -> str:
+        return str(self._definition["environment"]["python"]["interpreterPath"])
+
+    def _variables(self, interpreter: str) -> dict[str, str]:
+        """The caller's variables, those that hand the run over, and those that the definition sets."""
+        record, opened = self._record, self._opened
+        experiment = opened.tracking.get_experiment(record.experiment_id)
+        uri = "bridge://" + quote(opened.address)
+        own = {
+            "BRIDGE_WORKSPACE": opened.address,
+            "BRIDGE_RUN_ID": record.id,
+            "AZUREML_RUN_ID": record.id,
+            "AZUREML_ARM_SUBSCRIPTION": NO_SUBSCRIPTION,
+            "AZUREML_ARM_RESOURCEGROUP": "runbridge",
+            "AZUREML_ARM_WORKSPACE_NAME": opened.name,
+            "AZUREML_ARM_PROJECT_NAME": experiment.name,
+            "AZUREML_RUN_TOKEN": "not-a-secret",
+            "AZUREML_SERVICE_ENDPOINT": uri,
+            "AZUREML_EXPERIMENT_ID": experiment.id,
+            "AZUREML_WORKSPACE_ID": opened.id,
+            "AZUREML_OUTPUT_DIRECTORY": f"./{OUTPUTS}",
+            "MLFLOW_TRACKING_URI": uri,
+            "MLFLOW_RUN_ID": record.id,
+            "MLFLOW_EXPERIMENT_ID": experiment.id,
+            "MLFLOW_EXPERIMENT_NAME": experiment.name,
+            "PYTHONUNBUFFERED": "1",
+        }
+        given = self._definition["environmentVariables"]
+        variables = {**os.environ, **own, **given}
+        paths = [*_import_names(), variables.get("PYTHONPATH", "")]
+        variables["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
+        return variables
+
+
+def _make_outputs(folder: Path) -> None:
+    try:
+        (folder / OUTPUTS).mkdir(exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise NotPrepared("WorkingFolderFailed", f"The folder {folder / OUTPUTS} cannot be made: {reason}") from error
+
+
+def _import_names() -> list[str]:
+    """The folder that holds the names of the Azure ML SDK, if the plugin is installed; it is not imported for that."""
+    found = find_spec("bridge_azureml")
+    folders = [] if found is None else list(found.submodule_search_locations or ())
+    return [path for folder in folders if os.path.isdir(path := os.path.join(folder, "import_names"))]
