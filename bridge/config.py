@@ -69,13 +69,13 @@ def read_config(file: Path) -> Config:
     try:
         said = json.loads(file.read_text(encoding="utf-8-sig"))
     except ValueError as error:
-        raise InvalidValue("configuration", str(file), f"{FORMS}; it is no JSON ({error})") from error
+        raise InvalidValue(f"configuration {file}", None, f"{FORMS}; it is no JSON ({error})") from error
     if not isinstance(said, dict):
-        raise InvalidValue("configuration", str(file), FORMS)
+        raise InvalidValue(f"configuration {file}", said, FORMS)
     address = said.get("address")
     subscription, group, name = _scope_of(said, file)
     if not (isinstance(address, str) and address) and name is None:
-        raise InvalidValue("configuration", str(file), FORMS)
+        raise InvalidValue(f"configuration {file}", said, FORMS)
     details = {"subscription_id": subscription, "resource_group": group}
     return Config(_from_project(address, file), name, {key: value for key, value in details.items() if value})
 

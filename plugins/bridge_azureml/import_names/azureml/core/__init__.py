@@ -10,7 +10,6 @@ __version__ = VERSION
 _PLACES = {
     "ComputeTarget": "compute_target",
     "CondaDependencies": "conda_dependencies",
-    "ContainerRegistry": "environment",
     "Dataset": "dataset",
     "Datastore": "datastore",
     "Environment": "environment",
