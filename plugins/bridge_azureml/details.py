@@ -1,0 +1,163 @@
+"""How a run stands, as a table in a notebook and as text elsewhere."""
+
+from __future__ import annotations
+
+import html
+import sys
+from datetime import datetime
+from typing import Any
+
+from bridge import Run
+from bridge.records.run import TERMINAL_STATUSES
+
+NO_LOG = "Log is empty or no log files found."
+PREFERRED_LOG = "user_logs/std_log.txt"
+
+
+class RunDetails:
+    """A run and its children, as they stand when they are shown.
+
+    Args:
+        run_instance: the run.
+
+    Source: Azure ML SDK v1, `azureml.widgets.RunDetails`.
+    """
+
+    def __init__(self, run_instance: Run) -> None:
+        self.run = run_instance
+
+    def show(self, render_lib: object = None, widget_settings: object = None) -> None:
+        """Show it once and return: a table in a notebook, text elsewhere."""
+        if (ipython := sys.modules.get("IPython")) and ipython.get_ipython():
+            ipython.display.display(self)
+        else:
+            print(self)
+
+    def get_widget_data(self, widget_settings: dict[str, Any] | None = None) -> dict[str, Any]:
+        """What is shown, by the names that the old widget gave it."""
+        details = self.run.get_details_with_logs()
+        status = details["status"]
+        children = list(self.run.get_children())
+        return {
+            "status": status,
+            "workbench_run_details_uri": self.run.get_portal_url(),
+            "run_id": self.run.id,
+            "run_properties": _properties(self.run, details),
+            "child_runs": [_child(child) for child in children],
+            "children_metrics": {child.id: _metrics(child) for child in children},
+            "run_metrics": _metrics(self.run),
+            "run_logs": _log(details),
+            "graph": None,
+            "widget_settings": dict(widget_settings or {}),
+            "loading": status not in TERMINAL_STATUSES,
+        }
+
+    def _repr_html_(self) -> str:
+        data = self.get_widget_data()
+        rows = "".join(
+            f'<tr><th style="text-align:left">{html.escape(name)}</th>'
+            f'<td style="text-align:left">{html.escape(value)}</td></tr>'
+            for name, value in _lines(data)
+        )
+        log = html.escape(data["run_logs"])
+        return f"<table><tbody>{rows}</tbody></table><details><summary>Log</summary><pre>{log}</pre></details>"
+
+    def __repr__(self) -> str:
+        data = self.get_widget_data()
+        lines = [f"{name}: {value}" for name, value in _lines(data)]
+        return "\n".join((*lines, "", data["run_logs"].rstrip()))
+
+
+def _lines(data: dict[str, Any]) -> list[tuple[str, str]]:
+    """What is shown besides the log, a name and a text each."""
+    properties = data["run_properties"]
+    lines = [("Run", data["run_id"]), ("Status", data["status"]), ("Duration", properties["run_duration"])]
+    lines += [("Script", properties["script_name"])] if properties["script_name"] else []
+    lines += [(f"Tag {key}", str(value)) for key, value in properties["tags"].items()]
+    lines += [(f"Metric {metric['name']}", _short(metric["series"])) for metric in data["run_metrics"]]
+    lines += [(f"Child {child['run_number']}", f"{child['run_id']} {child['status']}") for child in data["child_runs"]]
+    return [*lines, ("Web View", data["workbench_run_details_uri"])]
+
+
+def _short(series: list[dict[str, Any]]) -> str:
+    return "; ".join(f"{one['name']}: {_last(one['data'])}" if "name" in one else _last(one["data"]) for one in series)
+
+
+def _last(values: list[Any]) -> str:
+    more = f" (the last of {len(values)})" if len(values) > 1 else ""
+    return f"{values[-1]}{more}" if values else ""
+
+
+def _properties(run: Run, details: dict[str, Any]) -> dict[str, Any]:
+    definition = details.get("runDefinition") or {}
+    begun, ended = _time(details.get("startTimeUtc")), _time(details.get("endTimeUtc"))
+    now = datetime.now(begun.tzinfo) if begun else None
+    return {
+        "run_id": run.id,
+        "created_utc": details.get("startTimeUtc"),
+        "properties": details["properties"],
+        "tags": run.get_tags(),
+        "script_name": definition.get("script"),
+        "arguments": " ".join(definition.get("arguments") or ()),
+        "end_time_utc": details.get("endTimeUtc"),
+        "status": details["status"],
+        "log_files": run.get_details()["logFiles"],
+        "log_groups": [[name] for name in sorted(details["logFiles"])],
+        "run_duration": _duration(begun, ended or now),
+        "run_number": str(run.number),
+        "run_queued_details": {"status": details["status"], "details": None},
+    }
+
+
+def _child(run: Run) -> dict[str, Any]:
+    details = run.get_details()
+    begun, ended = _time(details.get("startTimeUtc")), _time(details.get("endTimeUtc"))
+    return {
+        "run_id": run.id,
+        "run_number": run.number,
+        "metric": None,
+        "status": details["status"],
+        "run_type": run.type,
+        "training_percent": None,
+        "start_time": details.get("startTimeUtc") or "",
+        "end_time": details.get("endTimeUtc") or "",
+        "created_time": details.get("startTimeUtc") or "",
+        "created_time_dt": begun,
+        "duration": _duration(begun, ended),
+    }
+
+
+def _metrics(run: Run) -> list[dict[str, Any]]:
+    """Every metric with its values: one series, or one for each column of a table."""
+    found = []
+    for name, value in run.get_metrics().items():
+        columns = value if isinstance(value, dict) else {None: value}
+        lists = {column: one if isinstance(one, list) else [one] for column, one in columns.items()}
+        series = [
+            {"data": data} if column is None else {"name": column, "data": data} for column, data in lists.items()
+        ]
+        longest = max((len(data) for data in lists.values()), default=0)
+        found.append({"name": name, "run_id": run.id, "categories": list(range(longest)), "series": series})
+    return found
+
+
+def _log(details: dict[str, Any]) -> str:
+    logs: dict[str, str] = details["logFiles"]
+    name = PREFERRED_LOG if PREFERRED_LOG in logs else max(logs, default="")
+    text = logs.get(name) or NO_LOG
+    if details.get("error"):
+        text += f"\n\nError occurred: {details['error']['error'].get('message', '')}"
+    elif details["status"] in TERMINAL_STATUSES:
+        text += "\n\nRun is completed."
+    return text
+
+
+def _time(text: str | None) -> datetime | None:
+    # Python 3.10 reads no more than six digits of a second.
+    return datetime.fromisoformat(f"{text[:26].rstrip('Z')}+00:00") if text else None
+
+
+def _duration(begun: datetime | None, ended: datetime | None) -> str:
+    if begun is None or ended is None:
+        return "0:00:00"
+    return str(ended - begun).partition(".")[0]

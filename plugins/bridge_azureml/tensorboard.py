@@ -1,0 +1,195 @@
+"""Runs in TensorBoard: their metrics as event files, and the event files that they wrote below `./logs`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import weakref
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from bridge import Experiment, InvalidState, NotFound, Run, StoreUnavailable
+from bridge.records.series import COLUMN, SCALAR
+from bridge.store.points import in_log_order
+from bridge_azureml.events import EventWriter
+
+said = logging.getLogger("bridge.azureml")
+
+LOGS = "logs"
+MIRROR_SECONDS = 5.0
+START_SECONDS = 60.0
+
+
+def export_to_tensorboard(
+    run_data: Run | Experiment | Iterable[Run],
+    logsdir: str | os.PathLike[str],
+    logger: logging.Logger | None = None,
+    recursive: bool = True,
+) -> None:
+    """Write the numbers that runs have logged, open ones too, as TensorBoard's event files.
+
+    Each run gets a folder of its id; a number of a row or table stands under `<metric>/<column>`, text is left out.
+    Exporting again replaces what was exported of a run.
+
+    Args:
+        run_data: a run, several, or an experiment for all its runs.
+        logsdir: made if absent.
+        logger: told what is written.
+        recursive: the runs' children too.
+    """
+    for run in _all_of(run_data, recursive):
+        folder = Path(logsdir) / run.id
+        for old in folder.glob("events.out.tfevents.*.runbridge"):
+            old.unlink()
+        points = sorted(_points_of(run), key=lambda point: point[3])
+        with EventWriter(folder, points[0][3] if points else time.time()) as writer:
+            for tag, value, step, seconds in points:
+                writer.add_scalar(tag, value, step, seconds)
+        (logger or said).info("Exported %s points of run %s to %s", len(points), run.id, folder)
+
+
+def _all_of(run_data: Run | Experiment | Iterable[Run], recursive: bool) -> Iterator[Run]:
+    if isinstance(run_data, Experiment):
+        yield from run_data.get_runs(include_children=recursive)
+        return
+    seen = set()
+    for run in [run_data] if isinstance(run_data, Run) else run_data:
+        for one in (run, *(run.get_children(recursive=True) if recursive else ())):
+            if one.id not in seen:
+                seen.add(one.id)
+                yield one
+
+
+def _points_of(run: Run) -> Iterator[tuple[str, float, int, float]]:
+    """(tag, value, step, seconds since 1970) of every number."""
+    for record in run._opened.tracking.get_series(run.id):
+        if record.kind not in (SCALAR, COLUMN) or record.numbers is None:
+            continue
+        tag = f"{record.key}/{record.column}" if record.kind == COLUMN else record.key
+        _, series = in_log_order([record])
+        for step, milliseconds, value in zip(*(column.tolist() for column in series), strict=True):
+            yield tag, float(value), step, milliseconds / 1000
+
+
+class Tensorboard:
+    """TensorBoard on what runs write below `./logs`, while they write it.
+
+    Args:
+        runs: their files below `logs/` are mirrored to `<local_root>/<run id>/` until `stop`.
+        local_root: a folder; None is a temporary one, which goes with `stop`.
+        port: where it answers.
+        use_display_name: call the folders by the runs' display names.
+
+    Source: Azure ML SDK v1, `azureml.tensorboard.Tensorboard`.
+    """
+
+    def __init__(
+        self,
+        runs: Run | Iterable[Run],
+        local_root: str | os.PathLike[str] | None = None,
+        port: int = 6006,
+        use_display_name: bool = False,
+    ) -> None:
+        self._runs = [runs] if isinstance(runs, Run) else list(runs)
+        self._local_root = None if local_root is None else Path(local_root)
+        self._port = port
+        self._use_display_name = use_display_name
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stopping = threading.Event()
+
+    def start(self, start_browser: bool = False) -> str:
+        """Start it, and return its URL when it answers, printed too.
+
+        Raises:
+            NotFound: the package `tensorboard` is not installed.
+            InvalidState: it was started already.
+            StoreUnavailable: it does not come up, as when the port is taken.
+        """
+        if self._process is not None:
+            raise InvalidState("Tensorboard", str(self._port), "started", "stopped")
+        _check_installed()
+        self._root = self._local_root or Path(tempfile.mkdtemp(prefix="runbridge_tensorboard_"))
+        self._root.mkdir(parents=True, exist_ok=True)
+        self._stopping.clear()
+        self._mirror()
+        self._output = tempfile.TemporaryFile()
+        words = ["-m", "tensorboard.main", "--logdir", str(self._root), "--port", str(self._port)]
+        self._process = subprocess.Popen(
+            [sys.executable, *words, "--reload_interval", "5"], stdout=self._output, stderr=subprocess.STDOUT
+        )
+        self._finalizer = weakref.finalize(self, _end, self._process)
+        url = self._wait_until_it_answers()
+        self._thread = threading.Thread(target=self._keep_mirroring, name="tensorboard-mirror", daemon=True)
+        self._thread.start()
+        print(url)
+        if start_browser:
+            import webbrowser
+
+            webbrowser.open(url)
+        return url
+
+    def stop(self) -> None:
+        """End it; repeating this changes nothing."""
+        if self._process is None:
+            return
+        self._stopping.set()
+        self._finalizer()
+        self._process = None
+        self._output.close()
+        if getattr(self, "_thread", None) is not None:
+            self._thread.join()
+        if self._local_root is None:
+            shutil.rmtree(self._root, ignore_errors=True)
+
+    def _wait_until_it_answers(self) -> str:
+        import requests
+
+        url = f"http://localhost:{self._port}/"
+        until = time.monotonic() + START_SECONDS
+        assert self._process is not None
+        while time.monotonic() < until and self._process.poll() is None:
+            try:
+                requests.get(url, timeout=1)
+                return url
+            except requests.RequestException:
+                time.sleep(0.1)
+        self._output.seek(0)
+        lines = self._output.read().decode(errors="replace").strip().splitlines()
+        self.stop()
+        raise StoreUnavailable(f"TensorBoard at {url}", lines[-1] if lines else "it did not answer in time")
+
+    def _keep_mirroring(self) -> None:
+        while not self._stopping.wait(MIRROR_SECONDS):
+            self._mirror()
+
+    def _mirror(self) -> None:
+        for run in self._runs:
+            artifacts, root = run._opened.artifacts, run._root
+            folder = self._root / (run.display_name if self._use_display_name else run.id)
+            for record in artifacts.list(root, LOGS, recursive=True):
+                target = folder / record.path.removeprefix(f"{LOGS}/")
+                if not target.exists() or target.stat().st_size != record.size_bytes:
+                    artifacts.download(root, record.path, target)
+
+
+def _check_installed() -> None:
+    import importlib.util
+
+    if importlib.util.find_spec("tensorboard") is None:
+        hint = "pip install tensorboard brings it; export_to_tensorboard works without"
+        raise NotFound("package", "tensorboard", hint)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,0 +1,141 @@
+"""TensorBoard reads what is exported to it, and shows what runs write."""
+
+from __future__ import annotations
+
+import math
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from bridge import Experiment, InvalidState, Run, StoreUnavailable, Workspace
+from bridge_azureml.events import EventWriter
+from bridge_azureml.tensorboard import Tensorboard, export_to_tensorboard
+
+# TensorBoard's, on what it builds on.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*is deprecated:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:pkg_resources is deprecated:UserWarning"),
+]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return Experiment(Workspace.create("boards", path=tmp_path / "ws"), "board").start_logging()
+
+
+def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
+    """(step, value) of every scalar below a folder, as TensorBoard reads it."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    reader = EventAccumulator(str(folder)).Reload()
+    found: dict[str, list[tuple[int, float]]] = {}
+    for tag in reader.Tags()["scalars"]:
+        found[tag] = [(event.step, event.value) for event in reader.Scalars(tag)]
+    return found
+
+
+def test_tensorboard_reads_the_events_that_are_written(tmp_path: Path) -> None:
+    steps = [0, 1, 127, 128, 300, 2**40]
+    values = [0.0, -0.5, 1e30, 1e300, -1e300, math.inf]
+    with EventWriter(tmp_path / "run", 1_700_000_000.5) as writer:
+        for step, value in zip(steps, values, strict=True):
+            writer.add_scalar("größe/α", value, step, 1_700_000_000.5 + step)
+        writer.add_scalar("x" * 300, 2.5, 7, 1.0)
+    found = scalars(tmp_path / "run")
+    assert found["x" * 300] == [(7, 2.5)]
+    assert [step for step, _ in found["größe/α"]] == steps
+    assert [value for _, value in found["größe/α"]] == pytest.approx([0.0, -0.5, 1e30, math.inf, -math.inf, math.inf])
+
+
+def test_a_damaged_file_is_noticed_so_the_checksums_are_looked_at(tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+
+    with EventWriter(tmp_path, 1.0) as writer:
+        writer.add_scalar("a", 1.0, 1, 1.0)
+    (file,) = tmp_path.iterdir()
+    assert len(list(EventFileLoader(str(file)).Load())) == 2
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-6] + bytes([whole[-6] ^ 1]) + whole[-5:])
+    assert len(list(EventFileLoader(str(file)).Load())) == 1
+
+
+def test_a_running_run_is_exported_with_its_children(run: Run, tmp_path: Path) -> None:
+    run.log("alpha", 0.1)
+    run.log("alpha", 0.2)
+    run.log("note", "text")
+    run.log("loss", 0.5, step=10)
+    run.log_row("wave", angle=0.0, cos=1.0)
+    run.log_row("wave", angle=1.0, cos=0.5)
+    with run.child_run("alpha0.1") as child:
+        child.log("mse", 3)
+    export_to_tensorboard(run, tmp_path / "logs")
+    assert {folder.name for folder in (tmp_path / "logs").iterdir()} == {run.id, child.id}
+    found = scalars(tmp_path / "logs" / run.id)
+    assert found.pop("alpha") == [(0, pytest.approx(0.1)), (1, pytest.approx(0.2))]
+    assert found == {"loss": [(10, 0.5)], "wave/angle": [(0, 0.0), (1, 1.0)], "wave/cos": [(0, 1.0), (1, 0.5)]}
+    assert scalars(tmp_path / "logs" / child.id) == {"mse": [(0, 3.0)]}
+
+
+def test_exporting_again_replaces(run: Run, tmp_path: Path) -> None:
+    run.log("a", 1)
+    export_to_tensorboard([run], tmp_path, recursive=False)
+    run.log("a", 2)
+    export_to_tensorboard(run.experiment, tmp_path)
+    assert scalars(tmp_path / run.id) == {"a": [(0, 1.0), (1, 2.0)]}
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        return int(free.getsockname()[1])
+
+
+@pytest.fixture
+def board(run: Run, port: int, tmp_path: Path) -> Iterator[Tensorboard]:
+    """TensorBoard on a run that has written an event file below ./logs."""
+    with EventWriter(tmp_path / "written" / "tb-logs", time.time()) as writer:
+        writer.add_scalar("loss", 0.5, 3, time.time())
+    run.upload_folder("logs", tmp_path / "written")
+    board = Tensorboard([run], port=port)
+    yield board
+    board.stop()
+
+
+def asked(url: str, path: str) -> Any:
+    answer = requests.get(f"{url}data/{path}", timeout=30)
+    assert answer.status_code == 200
+    return answer.json()
+
+
+@pytest.mark.processes
+def test_tensorboard_shows_what_a_run_has_written(
+    run: Run, board: Tensorboard, port: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = board.start()
+    assert url == f"http://localhost:{port}/"
+    assert capsys.readouterr().out == url + "\n"
+    until = time.monotonic() + 30
+    name = f"{run.id}/tb-logs"
+    while name not in (shown := asked(url, "plugin/scalars/tags")) and time.monotonic() < until:
+        time.sleep(0.2)
+    assert list(shown[name]) == ["loss"]
+    with pytest.raises(InvalidState):
+        board.start()
+    board.stop()
+    with pytest.raises(requests.ConnectionError):
+        requests.get(url, timeout=5)
+
+
+@pytest.mark.processes
+def test_a_port_that_is_taken_is_said(board: Tensorboard, port: int) -> None:
+    with socket.socket() as taken:
+        taken.bind(("localhost", port))
+        taken.listen()
+        with pytest.raises(StoreUnavailable, match=f"localhost:{port}"):
+            board.start()
