@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bridge.journal.format import SUFFIX
+from bridge.journal.format import SUFFIX, encode_end
 
 FOLD_LOCK = ".fold.lock"
 DAMAGED = ".damaged"
@@ -38,6 +38,23 @@ class JournalFolder:
     def path_of(self, journal_id: str) -> Path:
         """Where a journal lies."""
         return self.path / (journal_id + SUFFIX)
+
+    def is_closed(self, journal_id: str) -> bool:
+        """Whether a journal ends with a closing record."""
+        end = encode_end()
+        try:
+            with self.path_of(journal_id).open("rb") as file:
+                file.seek(-len(end), os.SEEK_END)
+                return file.read() == end
+        except OSError:  # gone, or shorter than that
+            return False
+
+    def ended_at(self, journal_id: str) -> int:
+        """When a journal was last written to, in milliseconds since 1970 UTC; 0 if it is gone."""
+        try:
+            return self.path_of(journal_id).stat().st_mtime_ns // 1_000_000
+        except FileNotFoundError:
+            return 0
 
     @contextmanager
     def finished(self, journal_id: str) -> Iterator[bool]:

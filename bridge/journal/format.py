@@ -20,6 +20,18 @@ A number point goes on with record time, timestamp, step and value (8 each) and 
 A text point has the same but for the value, then its text in UTF-8.
 A definition has kind (1), value type (1), the lengths of run id, key and column (2 each), then these in UTF-8.
 A closing record has nothing more.
+A row is several points of one key that are durable together: the series number of its head is the number of its cells,
+then come record time, timestamp and step (8 each), 16 bytes a cell, and the texts of the cells in UTF-8:
+
+| bytes | field of a cell |
+|---|---|
+| 4 | series number |
+| 1 | flags: `IS_INT`, `IMPRECISE`, `IS_TEXT`, and which kind of text |
+| 3 | reserved, zero |
+| 8 | the value; of a text, where its bytes begin among the row's texts (4) and how many there are (4) |
+
+A lease goes on with a time (8, in milliseconds since 1970 UTC) and a run id in UTF-8; its flags say whether the
+journal's process speaks for the run (1) or does so no longer (0).
 A reader passes over a type that it does not know.
 """
 
@@ -29,10 +41,14 @@ import os
 import struct
 import time
 from functools import cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
 
-from bridge.records.series import Definition
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+from bridge.records.limits import EXACT_INTEGER
+from bridge.records.series import Definition, Value
 
 VERSION = 1
 MAGIC = b"runbrdg\n"
@@ -52,12 +68,25 @@ NUMBER_SIZE = 4 + NUMBER.size
 TEXT = struct.Struct("<IBBHIqqq")
 TEXT_SIZE = 4 + TEXT.size
 
+ROW = struct.Struct("<IBBHIqqq")
+"""A row without its checksum and cells: the head, record time, timestamp, step."""
+ROW_SIZE = 4 + ROW.size
+
+CELL = struct.Struct("<IB3xd")
+TEXT_CELL = struct.Struct("<IB3xII")
+CELL_SIZE = CELL.size
+
 DEFINITION = struct.Struct("<BBHHH")
 
-TYPE_NUMBER, TYPE_TEXT, TYPE_DEFINITION, TYPE_END = 1, 2, 3, 4
+LEASE = struct.Struct("<q")
 
-HAS_STEP, IS_INT, IMPRECISE = 1, 2, 4
-"""Flags of a point: a step was given; the value was an int; it was an int that a float64 only comes near to."""
+TYPE_NUMBER, TYPE_TEXT, TYPE_DEFINITION, TYPE_END, TYPE_ROW, TYPE_LEASE = 1, 2, 3, 4, 5, 6
+
+HAS_STEP, IS_INT, IMPRECISE, IS_TEXT = 1, 2, 4, 8
+"""Flags: a step was given; the value was an int; it was an int that a float64 only comes near to; a cell has text.
+
+Those of a row's head are `HAS_STEP` and the door; a cell has the others.
+"""
 DOOR_SHIFT = 3
 TEXT_SHIFT = 5
 TEXT_STRING, TEXT_FALSE, TEXT_TRUE, TEXT_NONE = range(4)
@@ -145,16 +174,44 @@ def encode_number(series: int, flags: int, time_ns: int, timestamp: int, step: i
 
 def encode_text(series: int, flags: int, time_ns: int, timestamp: int, step: int, value: str | bool | None) -> bytes:
     """The record of a text point."""
-    text = b""
-    if isinstance(value, str):
-        text = value.encode()
-        flags |= TEXT_STRING << TEXT_SHIFT
-    elif value is None:
-        flags |= TEXT_NONE << TEXT_SHIFT
-    else:
-        flags |= (TEXT_TRUE if value else TEXT_FALSE) << TEXT_SHIFT
+    kind, text = _text_parts(value)
+    flags |= kind << TEXT_SHIFT
     head = TEXT.pack(TEXT_SIZE + len(text), TYPE_TEXT, flags, 0, series, time_ns, timestamp, step)
     return seal(head + text)
+
+
+def _text_parts(value: str | bool | None) -> tuple[int, bytes]:
+    """Which kind of text a value is, and its bytes."""
+    if isinstance(value, str):
+        return TEXT_STRING, value.encode()
+    if value is None:
+        return TEXT_NONE, b""
+    return TEXT_TRUE if value else TEXT_FALSE, b""
+
+
+def int_flags(value: int) -> int:
+    """The flags of a number that was an int."""
+    return IS_INT if -EXACT_INTEGER <= value <= EXACT_INTEGER else IS_INT | IMPRECISE
+
+
+def encode_row(flags: int, time_ns: int, timestamp: int, step: int, cells: Iterable[tuple[int, Value]]) -> bytes:
+    """The record of a row, given the series number and value of each cell."""
+    entries: list[bytes] = []
+    texts: list[bytes] = []
+    at = 0
+    for series, value in cells:
+        if type(value) is float:
+            entries.append(CELL.pack(series, 0, value))
+        elif type(value) is int:
+            entries.append(CELL.pack(series, int_flags(value), value))
+        else:
+            kind, text = _text_parts(value)  # type: ignore[arg-type]  # it is no number
+            entries.append(TEXT_CELL.pack(series, IS_TEXT | kind << TEXT_SHIFT, at, len(text)))
+            texts.append(text)
+            at += len(text)
+    size = ROW_SIZE + CELL_SIZE * len(entries) + at
+    head = ROW.pack(size, TYPE_ROW, flags, 0, len(entries), time_ns, timestamp, step)
+    return seal(b"".join((head, *entries, *texts)))
 
 
 def decode_text(flags: int, text: bytes) -> str | bool | None:
@@ -186,3 +243,14 @@ def decode_definition(rest: bytes) -> Definition:
 def encode_end() -> bytes:
     """The closing record: its writer has finished."""
     return seal(HEAD.pack(HEAD_SIZE, TYPE_END, 0, 0, 0))
+
+
+def encode_lease(run_id: str, time: int, held: bool) -> bytes:
+    """The record that says whether the journal's process speaks for a run."""
+    rest = LEASE.pack(time) + run_id.encode()
+    return seal(HEAD.pack(HEAD_SIZE + len(rest), TYPE_LEASE, held, 0, 0) + rest)
+
+
+def decode_lease(rest: bytes) -> tuple[str, int]:
+    """The run id and the time of a lease whose record's bytes after the head these are."""
+    return rest[LEASE.size :].decode(), int(LEASE.unpack_from(rest)[0])

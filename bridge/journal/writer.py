@@ -19,8 +19,6 @@ from bridge.journal.format import (
     CLOCK,
     DOOR_SHIFT,
     HAS_STEP,
-    IMPRECISE,
-    IS_INT,
     NUMBER,
     NUMBER_SIZE,
     SUFFIX,
@@ -28,12 +26,15 @@ from bridge.journal.format import (
     encode_definition,
     encode_end,
     encode_header,
+    encode_lease,
     encode_number,
+    encode_row,
     encode_text,
+    int_flags,
     new_journal_id,
 )
-from bridge.records.limits import EXACT_INTEGER, UNWRITTEN_BYTES
-from bridge.records.series import SCALAR, Definition, Point
+from bridge.records.limits import UNWRITTEN_BYTES
+from bridge.records.series import COLUMN, SCALAR, Definition, Point, Value, definition_of
 
 logger = logging.getLogger("bridge")
 
@@ -47,16 +48,17 @@ _boot_time = time.clock_gettime_ns
 
 
 class _Waiting(NamedTuple):
-    """A point that could not be written yet."""
+    """A point, or the cells of a row, that could not be written yet."""
 
-    definition: Definition
+    run_id: str
     time_ns: int
-    point: Point
+    points: list[Point]
     door: int
 
     @property
     def size_bytes(self) -> int:
-        return NUMBER_SIZE + len(self.point.value.encode() if isinstance(self.point.value, str) else b"")
+        texts = (point.value.encode() for point in self.points if isinstance(point.value, str))
+        return NUMBER_SIZE * len(self.points) + sum(map(len, texts))
 
 
 class JournalWriter:
@@ -85,11 +87,16 @@ class JournalWriter:
         self._journal_id = ""
         self._numbers: dict[Definition, int] = {}
         self._fast: dict[tuple[str, str], int] = {}
+        self._columns: dict[tuple[str, str], dict[tuple[str, bool], int]] = {}
         self._waiting: deque[_Waiting] = deque()
         self._waiting_bytes = 0
         self._dropped = 0
         self._retry_at = 0.0
         self._reason = ""
+        self._leases: dict[str, None] = {}
+        self._lease_time = 0
+        self._leased_to = 0
+        self._earlier: list[tuple[int, bool]] = []
         self.troubles: dict[str, str] = {}
 
     @property
@@ -101,6 +108,40 @@ class JournalWriter:
     def size_bytes(self) -> int:
         """The size of the open journal."""
         return self._size
+
+    @property
+    def lease_time(self) -> int:
+        """When a lease was last said, in milliseconds since 1970 UTC."""
+        return self._lease_time
+
+    @property
+    def hands_over(self) -> bool:
+        """Whether earlier journals wait for `let_go`, or this one has yet to be begun to say leases."""
+        return bool(self._earlier) or (bool(self._leases) and self._fd < 0)
+
+    def hold(self, run_id: str) -> None:
+        """Say that this process speaks for a run, now and first in every later journal."""
+        with self._lock:
+            self._leases[run_id] = None
+            self._say([run_id], held=True)
+
+    def release(self, run_id: str) -> None:
+        """Say that this process speaks for a run no longer."""
+        with self._lock:
+            if run_id in self._leases:
+                del self._leases[run_id]
+                self._say([run_id], held=False)
+
+    def renew(self) -> None:
+        """Say again which runs this process speaks for."""
+        with self._lock:
+            self._say(list(self._leases), held=True)
+
+    def let_go(self, stored: int) -> None:
+        """End earlier journals, if the store has the leases of the open one; it has that up to `stored`."""
+        with self._lock:
+            if self._fd >= 0 and stored >= self._leased_to:
+                self._end_earlier()
 
     def log_number(self, run_id: str, key: str, value: float, flags: int, timestamp: int, step: int) -> bool:
         """Append a number point of a series that was written before; False if it was not, or cannot be."""
@@ -128,7 +169,7 @@ class JournalWriter:
             return True
 
     def log(self, run_id: str, points: list[Point], door: int) -> None:
-        """Append points in the order given with one write.
+        """Append points in the order given with one write; the cells of a row are written together or not at all.
 
         What cannot be written waits in memory, and is written first when writing works again.
         """
@@ -138,11 +179,12 @@ class JournalWriter:
                 return
             self._busy = True
             try:
-                items = []
+                items: list[_Waiting] = []
                 for point in points:
-                    value_type = "number" if type(point.value) in (int, float) else "text"
-                    definition = Definition(run_id, point.key, "", SCALAR, value_type)  # type: ignore[arg-type]
-                    items.append(_Waiting(definition, _boot_time(CLOCK), point, door))
+                    if point.joined:
+                        items[-1].points.append(point)
+                    else:
+                        items.append(_Waiting(run_id, _boot_time(CLOCK), [point], door))
                 if self._waiting:
                     self._keep(items)
                     self._retry(force=False)
@@ -174,7 +216,7 @@ class JournalWriter:
             if self._waiting:
                 self._retry(force=True)
             if self._waiting or self._dropped:
-                said = f"{len(self._waiting)} points are not written and {self._dropped} were dropped"
+                said = f"{self._unwritten()} points are not written and {self._dropped} were dropped"
                 raise StoreUnavailable(str(self.folder), f"{self._reason}; {said}")
 
     def retry(self) -> None:
@@ -193,13 +235,15 @@ class JournalWriter:
             if self._waiting:
                 self._retry(force=True)
             if self._waiting:
-                logger.error("%d points could not be written to %s.", len(self._waiting), self.folder)
+                logger.error("%d points could not be written to %s.", self._unwritten(), self.folder)
+            self._end_earlier()
             self._end()
 
     def forget(self) -> None:
         """In a child after a fork: let go of the parent's journal without touching it."""
-        if self._fd >= 0:
-            os.close(self._fd)
+        for fd in (self._fd, *(earlier for earlier, _ in self._earlier)):
+            if fd >= 0:
+                os.close(fd)
         if self._interrupting is not None:
             self._interrupting.forget()
         self._lock = threading.RLock()
@@ -220,12 +264,13 @@ class JournalWriter:
         """
         written = 0
         pieces: list[bytes] = []
+        fresh: dict[tuple[str, str], int] = {}
         try:
             if self._size > JOURNAL_BYTES:
-                self._end()
+                self._hand_over()
             if self._fd < 0:
                 self._open()
-            pieces = [self._encoded(item) for item in items]
+            pieces = [self._encoded(item, fresh) for item in items]
             data = b"".join(pieces)
             written = os.write(self._fd, data)
             if written != len(data):
@@ -243,26 +288,54 @@ class JournalWriter:
             self._abandon(InterruptedError(errno.EINTR, os.strerror(errno.EINTR)), 0)
             raise
         self._size += written
-        for item in items:
-            if item.definition.value_type == "number":
-                self._fast[item.definition.run_id, item.definition.key] = self._numbers[item.definition]
+        self._fast.update(fresh)
         return len(items)
 
-    def _encoded(self, item: _Waiting) -> bytes:
-        definition, time_ns, (_, value, timestamp, step, *_), door = item
-        pieces = []
+    def _encoded(self, item: _Waiting, fast: dict[tuple[str, str], int]) -> bytes:
+        """The records of an item; series that `log_number` may append to from now on are added to `fast`."""
+        run_id, time_ns, points, door = item
+        key, value, timestamp, step, kind, *_ = points[0]
+        flags = door << DOOR_SHIFT | (HAS_STEP if step is not None else 0)
+        pieces: list[bytes] = []
+        if kind == COLUMN:
+            cells = self._cells(run_id, points, pieces)
+            pieces.append(encode_row(flags, time_ns, timestamp, step or 0, cells))
+            return b"".join(pieces)
+        definition = definition_of(run_id, points[0])
+        number = self._number(definition, pieces)
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            if isinstance(value, int):
+                flags |= int_flags(value)
+            pieces.append(encode_number(number, flags, time_ns, timestamp, step or 0, value))
+            if kind == SCALAR:
+                fast[run_id, key] = number
+        else:
+            pieces.append(encode_text(number, flags, time_ns, timestamp, step or 0, value))
+        return b"".join(pieces)
+
+    def _cells(self, run_id: str, points: list[Point], pieces: list[bytes]) -> list[tuple[int, Value]]:
+        """The series number and value of each cell of a row; definitions that are missing are added to `pieces`."""
+        name = run_id, points[0].key
+        known = self._columns.get(name)
+        if known is None:
+            known = self._columns[name] = {}
+        cells = []
+        for point in points:
+            value = point.value
+            column = point.column, type(value) is float or type(value) is int
+            number = known.get(column)
+            if number is None:
+                number = known[column] = self._number(definition_of(run_id, point), pieces)
+            cells.append((number, value))
+        return cells
+
+    def _number(self, definition: Definition, pieces: list[bytes]) -> int:
+        """The number of a series in this journal; a new one has its definition added to `pieces`."""
         number = self._numbers.get(definition)
         if number is None:
             number = self._numbers[definition] = len(self._numbers)
             pieces += [encode_definition(number, definition)] * 2  # one damaged byte never costs a series
-        flags = door << DOOR_SHIFT | (HAS_STEP if step is not None else 0)
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            if isinstance(value, int):
-                flags |= IS_INT | (0 if -EXACT_INTEGER <= value <= EXACT_INTEGER else IMPRECISE)
-            pieces.append(encode_number(number, flags, time_ns, timestamp, step or 0, value))
-        else:
-            pieces.append(encode_text(number, flags, time_ns, timestamp, step or 0, value))
-        return b"".join(pieces)
+        return number
 
     def _open(self) -> None:
         """Begin a journal: it appears in the folder with its header, and locked for the life of this process."""
@@ -274,7 +347,7 @@ class JournalWriter:
         try:
             if self.shared:
                 os.fchmod(fd, mode)
-            header = encode_header(journal_id)
+            header = encode_header(journal_id) + self._encoded_leases(list(self._leases), held=True)
             if os.write(fd, header) != len(header):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             try:
@@ -290,8 +363,8 @@ class JournalWriter:
             os.close(fd)
             part.unlink(missing_ok=True)
             raise
-        self._fd, self._size, self._journal_id = fd, len(header), journal_id
-        self._numbers, self._fast = {}, {}
+        self._fd, self._size, self._journal_id, self._leased_to = fd, len(header), journal_id, len(header)
+        self._numbers, self._fast, self._columns = {}, {}, {}
 
     def _abandon(self, error: OSError, torn: int) -> None:
         """After a failed or short write the file is never appended to again; its last `torn` bytes are no records."""
@@ -302,29 +375,91 @@ class JournalWriter:
                     os.ftruncate(self._fd, os.fstat(self._fd).st_size - torn)
             except OSError:
                 logger.debug("A torn record stays at the end of journal %s.", self._journal_id)
-            os.close(self._fd)
+            self._leave(intact=False)
+
+    def _hand_over(self) -> None:
+        """Leave a journal for a later one, which is to say the leases first."""
+        if self._fd >= 0:
+            self._leave(intact=True)
+
+    def _leave(self, intact: bool) -> None:
+        """Write no more points to the journal; while leases are held it stays locked until `let_go`.
+
+        Whoever found it ended before the store knows of the next one would take this process for gone.
+        """
+        if self._leases:
+            self._earlier.append((self._fd, intact))
+        else:
+            self._finish(self._fd, intact)
         self._fd, self._size, self._journal_id = -1, 0, ""
-        self._numbers, self._fast = {}, {}
+        self._numbers, self._fast, self._columns = {}, {}, {}
 
     def _end(self) -> None:
-        if self._fd < 0:
-            return
+        """End the journal, whatever leases are held."""
+        if self._fd >= 0:
+            self._finish(self._fd, intact=True)
+        self._fd, self._size, self._journal_id = -1, 0, ""
+        self._numbers, self._fast, self._columns = {}, {}, {}
+
+    def _end_earlier(self) -> None:
+        for fd, intact in self._earlier:
+            self._finish(fd, intact)
+        self._earlier = []
+
+    def _finish(self, fd: int, intact: bool) -> None:
+        """Close a journal, with a closing record unless its end is uncertain."""
         try:
-            os.write(self._fd, encode_end())
+            if intact:
+                os.write(fd, encode_end())
+                if self.fsync:
+                    os.fsync(fd)
+        except OSError as error:
+            logger.debug("A journal in %s has no closing record: %s", self.folder, error)
+        os.close(fd)
+
+    def _encoded_leases(self, run_ids: list[str], held: bool) -> bytes:
+        """The records of leases, each later than all before; of two about a run the later one holds."""
+        if not run_ids:
+            return b""
+        self._lease_time = max(time.time_ns() // 1_000_000, self._lease_time + 1)
+        return b"".join(encode_lease(run_id, self._lease_time, held) for run_id in run_ids)
+
+    def _say(self, run_ids: list[str], held: bool) -> None:
+        """Append leases; where that fails they are said with the next journal, or the next time."""
+        if self._busy or not run_ids:
+            return
+        self._busy = True
+        written = 0
+        try:
+            if self._fd < 0:
+                self._open()
+                if held:
+                    return
+            data = self._encoded_leases(run_ids, held)
+            written = os.write(self._fd, data)
+            if written != len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             if self.fsync:
                 os.fsync(self._fd)
+            self._size += written
         except OSError as error:
-            logger.debug("Journal %s has no closing record: %s", self._journal_id, error)
-        os.close(self._fd)
-        self._fd, self._size, self._journal_id = -1, 0, ""
-        self._numbers, self._fast = {}, {}
+            logger.debug("Leases are not written to %s: %s", self.folder, error)
+            self._abandon(error, written)
+        except BaseException:  # of a signal's handler
+            self._abandon(InterruptedError(errno.EINTR, os.strerror(errno.EINTR)), 0)
+            raise
+        finally:
+            self._busy = False
+
+    def _unwritten(self) -> int:
+        return sum(len(item.points) for item in self._waiting)
 
     def _keep(self, items: list[_Waiting]) -> None:
         for item in items:
-            run_id = item.definition.run_id
+            run_id = item.run_id
             self.troubles.setdefault(run_id, f"Points had to wait in memory, for {self.folder} could not be written.")
             if self._waiting_bytes + item.size_bytes > UNWRITTEN_BYTES:
-                self._dropped += 1
+                self._dropped += len(item.points)
                 self.troubles[run_id] = f"Points were dropped, for {self.folder} could not be written for too long."
             else:
                 self._waiting.append(item)

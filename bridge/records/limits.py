@@ -24,6 +24,9 @@ EXACT_INTEGER = 2**53
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 """The range of a step and of a timestamp in milliseconds."""
 
+LEASE_SECONDS = 300
+"""How long the owner of a run may be silent before the run is shown as NotResponding."""
+
 UNWRITTEN_BYTES = 64 * 1024 * 1024
 """Points that wait in memory while a journal cannot be written; what comes beyond is dropped and counted."""
 

@@ -6,11 +6,11 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 from bridge.errors import InvalidState, InvalidValue
 from bridge.records.experiment import LifecycleStage
-from bridge.records.series import Latest
+from bridge.records.series import Latest, later
 
 Status = Literal[
     "NotStarted",
@@ -113,6 +113,19 @@ class RunRecord:
     warnings: tuple[str, ...] = ()
 
     @property
+    def latest_metrics(self) -> Mapping[str, Latest]:
+        """The latest point of each metric by the name that MLflow knows: a key, or `<key>.<column>` of a table.
+
+        Where several have one name it is the greatest of them, and of equals the first here.
+        """
+        found = dict(self.latest)
+        for (key, column), latest in self.latest_columns.items():
+            name = f"{key}.{column}"
+            if later(latest, found.get(name)):
+                found[name] = latest
+        return found
+
+    @property
     def artifact_root(self) -> str:
         """Where the run's artifacts lie, relative to the workspace's `artifacts` folder."""
         return f"{self.experiment_id}/{self.id}/artifacts"
@@ -144,6 +157,14 @@ class RunChanges:
     model_inputs: tuple[str, ...] = ()
     model_outputs: tuple[ModelOutput, ...] = ()
     warnings: tuple[str, ...] = ()
+
+
+class Lease(NamedTuple):
+    """Who speaks for a run that is under way: the process that writes a journal, and when it last did."""
+
+    run_id: str
+    journal_id: str
+    time: int
 
 
 def new_run_id() -> str:

@@ -99,7 +99,8 @@ def tag_text(value: str | bool | None) -> str:
 
 def _run_values(record: RunRecord, entity: str, key: str) -> Sequence[Any]:
     if entity == "metric":
-        return (_compared(record.latest[key].value),) if key in record.latest else ()
+        latest = record.latest_metrics.get(key) if record.latest_columns else record.latest.get(key)
+        return () if latest is None else (_compared(latest.value),)
     if entity == "param":
         return (record.params[key],) if key in record.params else ()
     if entity == "tag":

@@ -52,13 +52,19 @@ class Point(NamedTuple):
 
 
 class Definition(NamedTuple):
-    """Which series a point belongs to: `column` is empty but for a table's columns."""
+    """Which series a point belongs to: `column` is empty but for a table's columns; `kind` is that of the point."""
 
     run_id: str
     key: str
     column: str
     kind: int
     value_type: ValueType
+
+
+def definition_of(run_id: str, point: Point) -> Definition:
+    """The series that a checked point of a run belongs to."""
+    is_number = type(point.value) is float or type(point.value) is int
+    return Definition(run_id, point.key, point.column, point.kind, "number" if is_number else "text")
 
 
 class Latest(NamedTuple):
@@ -70,6 +76,13 @@ class Latest(NamedTuple):
     value: float
     timestamp: int
     step: int
+
+
+def later(new: Latest, old: Latest | None) -> bool:
+    """Whether a point takes the place of the latest one: only if it is greater."""
+    if old is None:
+        return True
+    return (new.step, new.timestamp, comparable(new.value)) > (old.step, old.timestamp, comparable(old.value))
 
 
 class Series(NamedTuple):

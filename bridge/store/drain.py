@@ -12,12 +12,23 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bridge.errors import BridgeError, InvalidState, NotAllowed, SchemaMismatch, StoreUnavailable
 from bridge.journal.folder import JournalFolder
-from bridge.journal.format import DOOR_SHIFT, HAS_STEP, HEADER_SIZE, IMPRECISE, IS_INT, boot_id, read_boot_time
+from bridge.journal.format import (
+    DOOR_SHIFT,
+    HAS_STEP,
+    HEADER_SIZE,
+    IMPRECISE,
+    IS_INT,
+    boot_id,
+    host_digest,
+    read_boot_time,
+)
 from bridge.records.series import imprecise_warning
-from bridge.store.tracking import Slice, TrackingStore
+from bridge.store.leases import verdict
+from bridge.store.tracking import LeaseRecord, Slice, TrackingStore
 
 if TYPE_CHECKING:
     from bridge.journal.reader import JournalReader, Stretch
+    from bridge.records.run import Lease
 
 logger = logging.getLogger("bridge")
 
@@ -27,8 +38,21 @@ FOLD_BYTES, LEAST_BYTES = 8 << 20, 1 << 20
 SWEEP_SECONDS = 5.0
 """How often journals that have not grown are looked at too: their writers may be gone."""
 
+LOOK_SECONDS = 1.0
+"""How often a read of statuses looks whether the owners of runs live."""
+
 TRIES = 5
 """How often a fold is cut anew when somebody else has stored meanwhile."""
+
+
+def is_of_this_host(journal_id: str) -> bool:
+    """Whether a journal was begun on this host, so that its lock can be trusted."""
+    return journal_id.startswith(host_digest().hex())
+
+
+def now_ms() -> int:
+    """Milliseconds since 1970 UTC."""
+    return time.time_ns() // 1_000_000
 
 
 class _Cut(NamedTuple):
@@ -64,6 +88,7 @@ class Drain:
         self._found: dict[str, list[str]] = {}
         self._damaged: set[str] = set()
         self._sweep_at = time.monotonic() + SWEEP_SECONDS
+        self._look_at = 0.0
         self._said_unfolded = False
         self.unfolded_bytes = 0
 
@@ -88,10 +113,11 @@ class Drain:
         until = read_boot_time()
         with self._border():
             sizes = self._folder.sizes()
-        if time.monotonic() > self._sweep_at:
+        sweeps = time.monotonic() > self._sweep_at
+        if sweeps:
             self._sweep_at = time.monotonic() + SWEEP_SECONDS
             self._seen = {}
-        if all(self._seen.get(journal_id) == size for journal_id, size in sizes.items()):
+        if not sweeps and all(self._seen.get(journal_id) == size for journal_id, size in sizes.items()):
             return
         if self._read_only:
             self._say_unfolded(sizes)
@@ -99,25 +125,66 @@ class Drain:
         if not self._lock.acquire(blocking=wait):
             return
         try:
-            self._fold_to(sizes, until, wait)
+            if self._fold_to(sizes, until, wait) and sweeps:
+                self._end_leases()
         finally:
             self._lock.release()
 
-    def _fold_to(self, sizes: dict[str, int], until: int, wait: bool) -> None:
-        """Store journals up to the sizes seen; one that does not wait makes way after each transaction."""
+    def look_after_leases(self) -> bool:
+        """Fold, if the owner of some run seems to be gone or silent; whether it did. At most once a second.
+
+        It answers a read of statuses, which must not fail where a fold does.
+        """
+        if time.monotonic() < self._look_at:
+            return False
+        self._look_at = time.monotonic() + LOOK_SECONDS
+        try:
+            leases = self._inner.get_leases()
+            if not leases or not self._seems_over(leases):
+                return False
+            self._sweep_at = 0.0
+            self.fold()
+        except (BridgeError, ImportError, MemoryError) as error:  # the last two: numpy's import may fail
+            logger.debug("Owners of runs are not asked after this time: %s", error)
+            return False
+        return True
+
+    def _seems_over(self, leases: list[Lease]) -> bool:
+        with self._border():
+            there = self._folder.sizes()
+            for journal_id in {lease.journal_id for lease in leases}:
+                if journal_id not in there:
+                    return True
+                with self._folder.finished(journal_id) as free:
+                    if (free and is_of_this_host(journal_id)) or self._folder.is_closed(journal_id):
+                        return True
+        return any(verdict(lease, "Running", {}, now_ms()) is not None for lease in leases)
+
+    def _end_leases(self) -> None:
+        """End the leases of journals that somebody took away, and mark runs whose owner is silent."""
+        leases = self._inner.get_leases()
+        if leases:
+            with self._border():
+                there = self._folder.sizes()
+            gone = {lease.journal_id: 0 for lease in leases if lease.journal_id not in there}
+            self._inner.end_leases(gone, now_ms())
+
+    def _fold_to(self, sizes: dict[str, int], until: int, wait: bool) -> bool:
+        """Store journals up to the sizes seen, and whether it did; one that does not wait makes way to another."""
         todo = {journal_id: size for journal_id, size in sizes.items() if self._seen.get(journal_id) != size}
         left = dict(todo)
         with self._border():
             while left:
                 with self._folder.folding(wait) as mine:
                     if not mine:
-                        return
+                        return False
                     self._store_some(left, until)
                     while left and wait:
                         self._store_some(left, until)
                     if not left:
                         for journal_id in todo:
                             self._finish(journal_id)
+        return True
 
     @contextmanager
     def _border(self) -> Iterator[None]:
@@ -224,8 +291,10 @@ class Drain:
             values=rows["value"],
             ints=(flags & IS_INT) != 0,
             doors=(flags >> DOOR_SHIFT) & 3,
+            joined=stretch.joined,
             texts=stretch.texts,
             warnings=tuple(warnings),
+            leases=tuple(LeaseRecord(run_id, time, held) for _, run_id, time, held in stretch.leases),
         )
 
     def _reader(self, journal_id: str) -> JournalReader | None:
@@ -246,19 +315,33 @@ class Drain:
         return reader
 
     def _finish(self, journal_id: str) -> None:
-        """Remove a journal that is stored to its end and whose writer is gone."""
+        """Remove a journal that is stored to its end and whose writer is gone, and end the leases it held."""
         if journal_id in self._passed_over:
             return
-        with self._folder.finished(journal_id) as finished:
-            if not finished:
+        with self._folder.finished(journal_id) as free:
+            closed = self._folder.is_closed(journal_id)
+            if not free and not closed:
                 return
             size = self._folder.path_of(journal_id).stat().st_size
             if self._seen.get(journal_id) != size:
                 return  # what came since is stored by a later fold, together with what other journals got meanwhile
+            # A lock that another host holds may look free from here: alone it does not show that the owner is gone.
+            if not self._end_leases_of(journal_id, closed or is_of_this_host(journal_id)):
+                return
             stored = self._inner.get_receipts([journal_id]).get(journal_id, 0)
             self._settle(journal_id, size, stored)
         self._seen.pop(journal_id, None)
         self._readers.pop(journal_id, None)
+
+    def _end_leases_of(self, journal_id: str, certain: bool) -> bool:
+        """End the leases that name a journal, if its writer is certainly gone; whether none is left."""
+        if all(lease.journal_id != journal_id for lease in self._inner.get_leases()):
+            return True
+        # One that was begun since may have taken the leases over.
+        if not certain or self._folder.sizes().keys() - self._seen.keys() - self._passed_over:
+            return False
+        self._inner.end_leases({journal_id: self._folder.ended_at(journal_id)}, now_ms())
+        return True
 
     def _settle(self, journal_id: str, size: int, stored: int) -> None:
         path = self._folder.path_of(journal_id)

@@ -5,18 +5,15 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from bridge.errors import InvalidState
 from bridge.records.limits import EXACT_INTEGER
 from bridge.records.series import (
     BIG,
-    SCALAR,
     Definition,
-    Latest,
     Point,
-    ValueType,
-    comparable,
+    definition_of,
     imprecise_warning,
 )
 from bridge.store.tracking import Slice
@@ -27,11 +24,15 @@ if TYPE_CHECKING:
     Array = numpy.ndarray[Any, Any]
 
 
-COLUMNS = ("series", "times", "timestamps", "steps", "has_step", "values", "ints", "doors")
+COLUMNS = ("series", "times", "timestamps", "steps", "has_step", "values", "ints", "doors", "joined")
+
+
+Name: TypeAlias = "tuple[str, str]"
+"""A run id and a key."""
 
 
 class Counters(NamedTuple):
-    """How many points a key has, over all kinds, and how many of them came without a step."""
+    """How many points a key has, over all kinds, and how many of them came without a step; a row counts as one."""
 
     points: int
     stepless: int
@@ -55,13 +56,17 @@ class PlacedSeries:
     all_ints: bool
     latest: int
 
+    @property
+    def name(self) -> Name:
+        return self.definition.run_id, self.definition.key
+
 
 @dataclass(frozen=True, slots=True)
 class Placed:
     """What one append stores: series, and the counters of every key after it."""
 
     series: list[PlacedSeries]
-    counters: dict[tuple[str, str], Counters]
+    counters: dict[Name, Counters]
 
 
 def fresh_slices(slices: Iterable[Slice], stored: Mapping[str, int]) -> tuple[list[Slice], dict[str, int]]:
@@ -82,12 +87,15 @@ def fresh_slices(slices: Iterable[Slice], stored: Mapping[str, int]) -> tuple[li
     return fresh, ends
 
 
-def place(slices: Sequence[Slice], counters_of: Callable[[str, str], Counters | None]) -> tuple[Placed, int]:
+def place(
+    slices: Sequence[Slice], counters_of: Callable[[Sequence[Name]], Mapping[Name, Counters]]
+) -> tuple[Placed, int]:
     """Give the points of slices their places.
 
     Args:
         slices: what is to be stored.
-        counters_of: the counters of (run id, key) before; None if the store does not know the run.
+        counters_of: the counters that names had before, in their order, without those whose run the store does not
+            know; it is asked once.
 
     Returns:
         What to store, and how many points were dropped because their run is unknown.
@@ -95,19 +103,12 @@ def place(slices: Sequence[Slice], counters_of: Callable[[str, str], Counters | 
     import numpy
 
     definitions, columns = _joined(slices)
-    counters: dict[tuple[str, str], Counters] = {}
-    unknown: set[str] = set()
-    for definition in definitions:
-        name = definition.run_id, definition.key
-        if name not in counters and definition.run_id not in unknown:
-            found = counters_of(*name)
-            if found is None:
-                unknown.add(definition.run_id)
-            else:
-                counters[name] = found
+    names = [(definition.run_id, definition.key) for definition in definitions]
+    counters = dict(counters_of(list(dict.fromkeys(names))))
+    unknown = [name not in counters for name in names]
     dropped = 0
-    if unknown:
-        lost = numpy.array([definition.run_id in unknown for definition in definitions])[columns["series"]]
+    if any(unknown):
+        lost = numpy.array(unknown)[columns["series"]]
         dropped = int(lost.sum())
         columns = {name: column[~lost] for name, column in columns.items()}
     if not len(columns["series"]):
@@ -146,6 +147,7 @@ def _joined(slices: Sequence[Slice]) -> tuple[list[Definition], dict[str, Array]
             "values": values,
             "ints": piece.ints,
             "doors": piece.doors,
+            "joined": piece.joined,
         }
         for name in COLUMNS:
             parts[name].append(own[name])
@@ -156,19 +158,21 @@ def _joined(slices: Sequence[Slice]) -> tuple[list[Definition], dict[str, Array]
     return list(numbers), columns
 
 
-def _give_places(
-    definitions: list[Definition], columns: dict[str, Array], counters: dict[tuple[str, str], Counters]
-) -> None:
+def _give_places(definitions: list[Definition], columns: dict[str, Array], counters: dict[Name, Counters]) -> None:
     """Add `positions` to the columns and fill in the steps that were not given; `counters` are moved on."""
     import numpy
 
     names = {name: number for number, name in enumerate(counters)}
     of_series = numpy.array([names.get((d.run_id, d.key), 0) for d in definitions], dtype=numpy.int64)
-    metrics = of_series[columns["series"]]
+    # A row has one place, which its further cells share.
+    first = ~columns["joined"]
+    row_of = numpy.cumsum(first) - 1
+    has_step = columns["has_step"][first]
+    metrics = of_series[columns["series"][first]]
     order = numpy.argsort(metrics, kind="stable")
     groups = metrics[order]
     begins = numpy.searchsorted(groups, groups)  # where each point's group begins
-    stepless = (~columns["has_step"])[order].astype(numpy.int64)
+    stepless = (~has_step)[order].astype(numpy.int64)
     before = numpy.cumsum(stepless) - stepless
     points_before = numpy.array([c.points for c in counters.values()], dtype=numpy.int64)
     stepless_before = numpy.array([c.stepless for c in counters.values()], dtype=numpy.int64)
@@ -176,10 +180,10 @@ def _give_places(
     positions[order] = points_before[groups] + numpy.arange(len(order)) - begins
     rank = numpy.empty(len(order), dtype=numpy.int64)
     rank[order] = stepless_before[groups] + before - before[begins]
-    columns["positions"] = positions
-    columns["steps"] = numpy.where(columns["has_step"], columns["steps"], rank)
+    columns["positions"] = positions[row_of]
+    columns["steps"] = numpy.where(columns["has_step"], columns["steps"], rank[row_of])
     counted = numpy.bincount(metrics, minlength=len(names))
-    counted_stepless = numpy.bincount(metrics[~columns["has_step"]], minlength=len(names))
+    counted_stepless = numpy.bincount(metrics[~has_step], minlength=len(names))
     for name, number in names.items():
         old = counters[name]
         counters[name] = Counters(old.points + int(counted[number]), old.stepless + int(counted_stepless[number]))
@@ -227,13 +231,6 @@ def comparable_values(values: Array) -> Array:
     return numpy.clip(numpy.where(numpy.isnan(values), 0.0, values), -BIG, BIG)
 
 
-def later(new: Latest, old: Latest | None) -> bool:
-    """Whether a point takes the place of the latest one: only if it is greater."""
-    if old is None:
-        return True
-    return (new.step, new.timestamp, comparable(new.value)) > (old.step, old.timestamp, comparable(old.value))
-
-
 def slice_of(run_id: str, points: Sequence[Point], door: int) -> Slice:
     """A slice that no journal holds, of checked points of one run: for a store that is written without one."""
     import numpy
@@ -242,15 +239,14 @@ def slice_of(run_id: str, points: Sequence[Point], door: int) -> Slice:
     series: list[int] = []
     values: list[float] = []
     texts: list[str | bool | None] = []
-    for key, value, *_ in points:
-        value_type: ValueType = "number"
+    for point in points:
+        value = point.value
         if value is None or isinstance(value, (str, bool)):
-            value_type = "text"
             values.append(len(texts))
             texts.append(value)
         else:
             values.append(value)
-        series.append(definitions.setdefault(Definition(run_id, key, "", SCALAR, value_type), len(definitions)))
+        series.append(definitions.setdefault(definition_of(run_id, point), len(definitions)))
     imprecise = {p.key for p in points if type(p.value) is int and abs(p.value) > EXACT_INTEGER}
     return Slice(
         journal_id="",
@@ -265,6 +261,7 @@ def slice_of(run_id: str, points: Sequence[Point], door: int) -> Slice:
         values=_float_array(values),
         ints=numpy.array([type(p.value) is int for p in points], dtype=bool),
         doors=numpy.full(len(points), door, dtype=numpy.uint8),
+        joined=numpy.array([p.joined for p in points], dtype=bool),
         texts=texts,
         warnings=tuple((run_id, imprecise_warning(key)) for key in sorted(imprecise)),
     )

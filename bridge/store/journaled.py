@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bridge.errors import BridgeError, InvalidState, NotAllowed, NotFound, StoreUnavailable
-from bridge.journal.format import DOOR_SHIFT, HAS_STEP, IS_INT
+from bridge.journal.format import DOOR_SHIFT, HAS_STEP, IS_INT, read_boot_time
 from bridge.journal.writer import JournalWriter
 from bridge.records.limits import EXACT_INTEGER, INT64_MAX, INT64_MIN
-from bridge.records.run import RunChanges
+from bridge.records.run import TERMINAL_STATUSES, Lease, RunChanges
 from bridge.records.series import NATIVE, Point
 from bridge.store.points import check_points
 from bridge.store.tracking import Slice, TrackingStore
@@ -35,6 +35,9 @@ logger = logging.getLogger("bridge")
 
 FOLD_SECONDS = 1.0
 """How old a backlog gets before this process folds it, and how often active runs are asked after."""
+
+RENEW_SECONDS = 30.0
+"""How often this process says which runs it speaks for."""
 
 
 class JournaledStore(TrackingStore):
@@ -65,6 +68,8 @@ class JournaledStore(TrackingStore):
 
     def _begin(self) -> None:
         self._active: set[str] = set()
+        self._held: dict[str, int] = {}
+        self._renewed = 0
         self._background: threading.Thread | None = None
         self._stop = threading.Event()
         self._start_lock = threading.RLock()
@@ -117,6 +122,8 @@ class JournaledStore(TrackingStore):
         checked = check_points(points)
         if run_id not in self._active:
             self._activate(run_id)
+        if self._background is None:
+            self._start_background()
         if checked:
             self._writer.log(run_id, checked, door)
 
@@ -126,13 +133,14 @@ class JournaledStore(TrackingStore):
             raise NotAllowed("log to run", run_id, "the workspace can only be read here")
         self.inner.log_points(run_id, ())
         self._active.add(run_id)
-        if self._background is None:
-            with self._start_lock:
-                if self._background is None:
-                    self._background = threading.Thread(
-                        target=_tend, args=(weakref.ref(self), self._stop), name="bridge-fold", daemon=True
-                    )
-                    self._background.start()
+
+    def _start_background(self) -> None:
+        with self._start_lock:
+            if self._background is None:
+                self._background = threading.Thread(
+                    target=_tend, args=(weakref.ref(self), self._stop), name="bridge-fold", daemon=True
+                )
+                self._background.start()
 
     def _deactivate(self, run_id: str) -> None:
         """The next point of a run asks the store anew."""
@@ -141,14 +149,16 @@ class JournaledStore(TrackingStore):
 
     def tend(self) -> None:
         """What the background does each second: ask after active runs, and fold the backlog if nobody else does."""
-        for run_id in list(self._active):
-            try:
-                self.inner.log_points(run_id, ())
-            except (NotFound, InvalidState):
-                self._deactivate(run_id)
+        self._renew_leases()
+        active = list(self._active)
+        for run_id in set(active) - self.inner.get_active_runs(active):
+            self._deactivate(run_id)
         self._writer.retry()
         self._keep_troubles()
         self._drain.fold(wait=False)
+        if self._writer.hands_over:
+            journal_id = self._writer.journal_id
+            self._writer.let_go(self.inner.get_receipts([journal_id]).get(journal_id, 0))
 
     def _keep_troubles(self) -> None:
         """Keep as warnings of the runs that points could not be written; what cannot be kept yet is kept later."""
@@ -161,6 +171,44 @@ class JournaledStore(TrackingStore):
             except (NotFound, InvalidState) as error:  # the run is gone
                 logger.debug("The warning of run %s is not kept: %s", run_id, error)
             self._writer.troubles.pop(run_id, None)
+
+    # Leases
+
+    def hold_lease(self, run_id: str) -> None:
+        if self._read_only:
+            return
+        with self._start_lock:
+            self._held[run_id] = self._held.get(run_id, 0) + 1
+            if self._held[run_id] == 1:
+                self._writer.hold(run_id)
+                self._renewed = self._renewed or read_boot_time()
+        if self._background is None:
+            self._start_background()
+
+    def release_lease(self, run_id: str) -> None:
+        with self._start_lock:
+            if run_id in self._held:
+                self._held[run_id] -= 1
+                if not self._held[run_id]:
+                    self._let_go_of(run_id)
+
+    def _let_go_of(self, run_id: str) -> None:
+        if self._held.pop(run_id, None) is not None:
+            self._writer.release(run_id)
+
+    def _renew_leases(self) -> None:
+        now = read_boot_time()
+        if self._held and (now - self._renewed > RENEW_SECONDS * 1e9 or self._writer.hands_over):
+            self._renewed = now
+            self._writer.renew()
+
+    def get_leases(self) -> list[Lease]:
+        self._drain.fold()
+        return self.inner.get_leases()
+
+    def end_leases(self, ended: Mapping[str, int], now: int) -> list[str]:
+        self._drain.fold()
+        return self.inner.end_leases(ended, now)
 
     def get_series_of(self, run_ids: Sequence[str], keys: Sequence[str] | None = None) -> dict[str, list[SeriesRecord]]:
         self._drain.fold()
@@ -184,6 +232,8 @@ class JournaledStore(TrackingStore):
 
     def close(self) -> None:
         self._stop.set()
+        for run_id in list(self._held):
+            self._let_go_of(run_id)
         self._writer.close()
         if self._made_drain is not None:
             self._made_drain.close()
@@ -247,16 +297,35 @@ class JournaledStore(TrackingStore):
     def restore_experiment(self, experiment_id: str, time: int) -> None:
         self.inner.restore_experiment(experiment_id, time)
 
-    def create_runs(self, records: Sequence[RunRecord]) -> list[RunRecord]:
-        return self.inner.create_runs(records)
+    def create_runs(self, records: Sequence[RunRecord], leases: Sequence[Lease] = ()) -> list[RunRecord]:
+        journal_id, time = self._writer.journal_id, self._writer.lease_time
+        held = [Lease(record.id, journal_id, time) for record in records if record.id in self._held and journal_id]
+        made = self.inner.create_runs(records, (*leases, *held))
+        self._active.update(record.id for record in made if record.lifecycle_stage == "active")
+        return made
 
     def get_runs(self, run_ids: Sequence[str], latest: bool = True) -> dict[str, RunRecord]:
         if latest:
             self._drain.fold()
-        return self.inner.get_runs(run_ids, latest)
+        found = self.inner.get_runs(run_ids, latest)
+        # A status is read without a fold: so that it is the truth, owners are asked after, but for our own runs'.
+        if not latest and not self._read_only and any(self._is_of_others(record) for record in found.values()):
+            if self._drain.look_after_leases():
+                found = self.inner.get_runs(run_ids, latest)
+        return found
+
+    def _is_of_others(self, record: RunRecord) -> bool:
+        mine = record.id in self._held or record.id in self._active
+        return not mine and record.status not in TERMINAL_STATUSES
+
+    def get_active_runs(self, run_ids: Sequence[str]) -> set[str]:
+        return self.inner.get_active_runs(run_ids)
 
     def update_run(self, run_id: str, changes: RunChanges) -> None:
         self.inner.update_run(run_id, changes)
+        if changes.status in TERMINAL_STATUSES:
+            with self._start_lock:
+                self._let_go_of(run_id)
 
     def delete_run(self, run_id: str, time: int) -> None:
         self.inner.delete_run(run_id, time)

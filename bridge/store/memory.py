@@ -13,10 +13,29 @@ from bridge.errors import AlreadyExists, InvalidState, NotFound, ParamChanged
 from bridge.records.artifact import ArtifactRecord
 from bridge.records.experiment import ExperimentRecord, LifecycleStage, check_experiment_name
 from bridge.records.page import Page
-from bridge.records.run import Dataset, DatasetInput, RunChanges, RunRecord, check_expected, check_run_id
+from bridge.records.run import (
+    TERMINAL_STATUSES,
+    Dataset,
+    DatasetInput,
+    Lease,
+    RunChanges,
+    RunRecord,
+    check_expected,
+    check_run_id,
+)
 from bridge.records.search import ExperimentQuery, RunQuery
 from bridge.records.search_match import select_experiments, select_runs
-from bridge.records.series import NATIVE, SCALAR, Definition, Point, SeriesRecord, imprecise_warning
+from bridge.records.series import (
+    COLUMN,
+    NATIVE,
+    SCALAR,
+    Definition,
+    Point,
+    SeriesRecord,
+    definition_of,
+    imprecise_warning,
+)
+from bridge.store.leases import newest_leases, verdict
 from bridge.store.memory_series import MemoryMetric, MemoryPoint, MemorySeries, in_log_order, stored_point
 from bridge.store.points import check_points, imprecise
 from bridge.store.tracking import Slice, TrackingStore
@@ -50,6 +69,7 @@ class MemoryStore(TrackingStore):
         self._experiments: dict[str, _Experiment] = {}
         self._runs: dict[str, _Run] = {}
         self._receipts: dict[str, int] = {}
+        self._leases: dict[str, Lease] = {}  # one that was let go of has an empty journal id
         self._artifacts: dict[str, dict[str, ArtifactRecord]] = {}
         now = time.time_ns() // 1_000_000
         self._add_experiment(ExperimentRecord("0", "Default", "active", now, now))
@@ -114,7 +134,7 @@ class MemoryStore(TrackingStore):
 
     # Runs
 
-    def create_runs(self, records: Sequence[RunRecord]) -> list[RunRecord]:
+    def create_runs(self, records: Sequence[RunRecord], leases: Sequence[Lease] = ()) -> list[RunRecord]:
         with self._lock:
             starts = {run_id: (run.record.experiment_id, run.record.start_time) for run_id, run in self._runs.items()}
             for record in records:
@@ -124,6 +144,7 @@ class MemoryStore(TrackingStore):
                 if starts.setdefault(record.id, same) != same:
                     raise AlreadyExists("run", record.id)
             # Nothing below this line fails.
+            self._leases.update({lease.run_id: lease for lease in leases if lease.run_id not in self._runs})
             for record in records:
                 if record.id not in self._runs:
                     self._runs[record.id] = self._new_run(record)
@@ -143,6 +164,7 @@ class MemoryStore(TrackingStore):
                 properties=dict(record.properties),
                 latest={},
                 latest_texts={},
+                latest_columns={},
                 dataset_inputs=_with_inputs((), record.dataset_inputs, experiment),
                 model_inputs=tuple(dict.fromkeys(record.model_inputs)),
                 warnings=(),
@@ -154,8 +176,13 @@ class MemoryStore(TrackingStore):
             records = {run_id: _copy_of_run(self._runs[run_id]) for run_id in run_ids if run_id in self._runs}
         if latest:
             return records
-        bare: dict[str, Any] = {"latest": {}, "latest_texts": {}}
+        bare: dict[str, Any] = {"latest": {}, "latest_texts": {}, "latest_columns": {}}
         return {run_id: replace(record, **bare) for run_id, record in records.items()}
+
+    def get_active_runs(self, run_ids: Sequence[str]) -> set[str]:
+        with self._lock:
+            known = (self._runs[run_id].record for run_id in run_ids if run_id in self._runs)
+            return {record.id for record in known if record.lifecycle_stage == "active"}
 
     def update_run(self, run_id: str, changes: RunChanges) -> None:
         with self._lock:
@@ -184,6 +211,8 @@ class MemoryStore(TrackingStore):
                 model_outputs=(*old.model_outputs, *changes.model_outputs),
                 warnings=tuple(dict.fromkeys((*old.warnings, *changes.warnings))),
             )
+            if changes.status in TERMINAL_STATUSES:
+                self._leases.pop(run_id, None)
 
     def delete_run(self, run_id: str, time: int) -> None:
         with self._lock:
@@ -208,6 +237,39 @@ class MemoryStore(TrackingStore):
             }
         return sorted(found, key=lambda row: (int(row[0]), row[1], row[2], row[3] is not None, row[3] or ""))
 
+    # Leases
+
+    def get_leases(self) -> list[Lease]:
+        with self._lock:
+            return [lease for lease in self._leases.values() if lease.journal_id]
+
+    def end_leases(self, ended: Mapping[str, int], now: int) -> list[str]:
+        with self._lock:
+            found = []
+            for lease in self.get_leases():
+                run = self._runs[lease.run_id]
+                changes = verdict(lease, run.record.status, ended, now)
+                if changes is not None and changes.status is not None:
+                    found.append(lease.run_id)
+                    run.record = replace(
+                        run.record,
+                        status=changes.status,
+                        end_time=changes.end_time or run.record.end_time,
+                        error=changes.error or run.record.error,
+                    )
+                    if changes.status in TERMINAL_STATUSES:
+                        del self._leases[lease.run_id]
+            return found
+
+    def _keep_leases(self, slices: Sequence[Slice]) -> None:
+        for run_id, (journal_id, record) in newest_leases(slices).items():
+            run, known = self._runs.get(run_id), self._leases.get(run_id)
+            if run is None or run.record.status in TERMINAL_STATUSES or (known and known.time >= record.time):
+                continue
+            self._leases[run_id] = Lease(run_id, journal_id if record.held else "", record.time)
+            if record.held and run.record.status == "NotResponding":
+                run.record = replace(run.record, status="Running")
+
     # Points
 
     def log_points(self, run_id: str, points: Sequence[Point], door: int = NATIVE) -> None:
@@ -215,9 +277,7 @@ class MemoryStore(TrackingStore):
         with self._lock:
             run = self._active_run(run_id)
             for point in checked:
-                is_number = type(point.value) in (int, float)
-                definition = Definition(run_id, point.key, "", SCALAR, "number" if is_number else "text")
-                _add_point(run, definition, stored_point(point, door))
+                _add_point(run, definition_of(run_id, point), stored_point(point, door))
                 if imprecise(point.value):
                     _warn(run, imprecise_warning(point.key))
 
@@ -244,6 +304,7 @@ class MemoryStore(TrackingStore):
             for run_id, sentence in (warning for piece in fresh for warning in piece.warnings):
                 if run_id in self._runs:
                     _warn(self._runs[run_id], sentence)
+            self._keep_leases(fresh)
             self._receipts.update(ends)
         if lost:
             logger.warning("%d points were dropped: their runs are not in this workspace (any more).", lost)
@@ -405,6 +466,7 @@ def _copy_of_experiment(record: ExperimentRecord) -> ExperimentRecord:
 def _copy_of_run(run: _Run) -> RunRecord:
     record = run.record
     scalars = [(of, series) for of, series in run.series.items() if of.kind == SCALAR]
+    columns = [(of, series) for of, series in run.series.items() if of.kind == COLUMN]
     return replace(
         record,
         params=dict(record.params),
@@ -412,6 +474,7 @@ def _copy_of_run(run: _Run) -> RunRecord:
         properties=dict(record.properties),
         latest={of.key: series.latest() for of, series in scalars if of.value_type == "number"},
         latest_texts={of.key: series.latest_text() for of, series in scalars if of.value_type == "text"},
+        latest_columns={(of.key, of.column): series.latest() for of, series in columns if of.value_type == "number"},
         dataset_inputs=tuple(DatasetInput(used.dataset, dict(used.tags)) for used in record.dataset_inputs),
     )
 

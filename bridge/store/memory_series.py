@@ -19,6 +19,7 @@ class MemoryPoint(NamedTuple):
     step: int | None
     is_int: bool
     door: int
+    joined: bool = False
 
 
 class PlacedPoint(NamedTuple):
@@ -31,17 +32,24 @@ class PlacedPoint(NamedTuple):
 
 @dataclass(slots=True)
 class MemoryMetric:
-    """What the series of one key share: how many points there are, and how many came without a step."""
+    """What the series of one key share: how many points there are, and how many came without a step.
+
+    A row counts as one point.
+    """
 
     points: int = 0
     stepless: int = 0
+    last: PlacedPoint | None = None
 
     def place(self, point: MemoryPoint) -> PlacedPoint:
-        """Give a point the next position, and a step if it has none."""
+        """Give a point the next position, and a step if it has none; a further cell of a row has those of the row."""
+        if point.joined and self.last is not None:
+            return PlacedPoint(self.last.position, self.last.step, point)
         step = self.stepless if point.step is None else point.step
         placed = PlacedPoint(self.points, step, point)
         self.points += 1
         self.stepless += point.step is None
+        self.last = placed
         return placed
 
 
@@ -103,6 +111,7 @@ def in_log_order(slices: Sequence[Slice]) -> Iterator[tuple[Definition, MemoryPo
                 int(piece.steps[at]) if piece.has_step[at] else None,
                 bool(piece.ints[at]),
                 int(piece.doors[at]),
+                bool(piece.joined[at]),
             )
             points.append((latest, definition, point))
     points.sort(key=lambda entry: entry[0])
@@ -113,8 +122,8 @@ def stored_point(point: Point, door: int) -> MemoryPoint:
     """A checked point of a caller as it is stored."""
     value = point.value
     if isinstance(value, int) and not isinstance(value, bool):
-        return MemoryPoint(float(value), point.timestamp, point.step, True, door)
-    return MemoryPoint(value, point.timestamp, point.step, False, door)
+        return MemoryPoint(float(value), point.timestamp, point.step, True, door, point.joined)
+    return MemoryPoint(value, point.timestamp, point.step, False, door, point.joined)
 
 
 def _rank(placed: PlacedPoint) -> tuple[int, int, float]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from bridge.errors import InvalidValue, Problem
-from bridge.records.limits import EXACT_INTEGER
+from bridge.records.limits import EXACT_INTEGER, ROW_COLUMNS, ROW_TEXT_BYTES
 from bridge.records.series import (
     BIG,
+    COLUMN,
+    DESCRIPTION,
     MLFLOW,
     SCALAR,
     Point,
@@ -25,6 +28,9 @@ if TYPE_CHECKING:
 
     Array = numpy.ndarray[Any, Any]
 
+RowPlace: TypeAlias = "tuple[str, int, int | None, int]"
+"""What the cells of a row share: key, timestamp, step and kind."""
+
 PLAIN = frozenset((float, int, str, bool, type(None)))
 VALUE_RULE = "must be a number, text, a bool or None"
 RANGE_RULE = "must be a number that a float64 can come near to, so within ±1.797e308"
@@ -40,8 +46,36 @@ def check_points(points: Iterable[Point]) -> list[Point]:
     """
     checked: list[Point] = []
     problems: list[Problem] = []
+    row: RowPlace | None = None
+    columns: set[str] = set()
+    large = False
     for point in points:
+        key, value, timestamp, step, kind, column, joined = point
+        if (  # the plain cells of a row are nearly all of what goes through here
+            joined is True
+            and row is not None
+            and (type(value) is float or type(value) is int and -EXACT_INTEGER <= value <= EXACT_INTEGER)
+            and (key, timestamp, step, kind) == row
+            and type(column) is str
+            and column not in columns
+            and _is_column(column)
+        ):
+            checked.append(point)
+            columns.add(column)
+            continue
         checked.append(_check_point(point, problems))
+        if type(kind) is int and kind == SCALAR and column == "" and not joined:
+            row = None
+            continue
+        _check_place(point, row, columns, problems)
+        if not joined:
+            row = (key, checked[-1].timestamp, checked[-1].step, kind) if kind == COLUMN else None
+            columns = set()
+        if isinstance(column, str):
+            columns.add(column)
+        large = large or isinstance(value, str)
+    if not problems and (large or len(checked) > ROW_COLUMNS):
+        _check_rows(checked, problems)
     if problems:
         raise InvalidValue(*problems[0], others=tuple(problems[1:]))
     return checked
@@ -76,19 +110,23 @@ def native_series(records: Sequence[SeriesRecord]) -> Series:
     MLflow sees values (±inf as ±1.797e308, -0.0 as 0.0; NaN equals NaN and nothing else).
     Values keep their bits; see `Series` for their type.
     """
+    return in_log_order([record for record in records if record.kind == SCALAR])[1]
+
+
+def in_log_order(records: Sequence[SeriesRecord]) -> tuple[Array, Series]:
+    """The positions, and the points, of series of one key that are read as one, as `native_series` gives them."""
     import numpy
 
-    scalars = [record for record in records if record.kind == SCALAR]
     positions, steps, timestamps = (
-        numpy.concatenate([numpy.empty(0, numpy.int64), *(getattr(record, name) for record in scalars)])
+        numpy.concatenate([numpy.empty(0, numpy.int64), *(getattr(record, name) for record in records)])
         for name in ("positions", "steps", "timestamps")
     )
-    values = _native_values(scalars)
-    kept = numpy.concatenate([numpy.empty(0, bool), *(_is_text(record) for record in scalars)])
-    kept[~kept] = ~_repeated([record for record in scalars if record.numbers is not None])
+    values = _native_values(records)
+    kept = numpy.concatenate([numpy.empty(0, bool), *(_is_text(record) for record in records)])
+    kept[~kept] = ~_repeated([record for record in records if record.numbers is not None])
     order = numpy.argsort(positions, kind="stable")
     order = order[kept[order]]
-    return Series(steps[order], timestamps[order], values[order])
+    return positions[order], Series(steps[order], timestamps[order], values[order])
 
 
 def mlflow_history(records: Sequence[SeriesRecord]) -> Series:
@@ -129,6 +167,58 @@ def _check_point(point: Point, problems: list[Problem]) -> Point:
     except InvalidValue as error:
         problems += error.problems
     return Point(key, value, timestamp, step, kind, column, joined)
+
+
+def _check_place(point: Point, row: RowPlace | None, columns: set[str], problems: list[Problem]) -> None:
+    """Say what is wrong with the kind and the column of a point, given the row that it may belong to."""
+    key, value, timestamp, step, kind, column, joined = point
+    if type(kind) is not int or not SCALAR <= kind <= DESCRIPTION:
+        problems.append(Problem(f"kind of {key!r}", kind, "must be one of `bridge.records.series`"))
+    elif kind == COLUMN:
+        try:
+            check_key(column, f"column of {key!r}")
+        except InvalidValue as error:
+            problems += error.problems
+    elif column != "":
+        problems.append(Problem(f"column of {key!r}", column, "must be empty: the point is no cell of a row"))
+    elif kind != SCALAR and (not isinstance(value, str) or not value):
+        what = "text" if kind == DESCRIPTION else "an artifact path"
+        problems.append(Problem(f"value of {key!r}", value, f"must be {what}"))
+    if not joined:
+        return
+    if row is None or (key, timestamp, step, kind) != row:
+        rule = "must follow a cell of the same key, timestamp and step"
+        problems.append(Problem(f"cell of {key!r}", column, rule))
+    elif column in columns:
+        problems.append(Problem(f"column of {key!r}", column, "must be in a row once"))
+
+
+def _check_rows(points: Sequence[Point], problems: list[Problem]) -> None:
+    """Say which rows are larger than one record may be."""
+    cells = text_bytes = 0
+    for point in points:
+        if not point.joined:
+            cells = text_bytes = 0
+        if point.kind != COLUMN:
+            continue
+        cells += 1
+        text_bytes += len(point.value.encode()) if isinstance(point.value, str) else 0
+        if cells == ROW_COLUMNS + 1:
+            problems.append(Problem(f"row of {point.key!r}", point.column, f"must have at most {ROW_COLUMNS} cells"))
+        if text_bytes > ROW_TEXT_BYTES:
+            rule = f"must have texts of at most {ROW_TEXT_BYTES} bytes; keep them as a file"
+            problems.append(Problem(f"row of {point.key!r}", point.column, rule))
+            text_bytes = 0
+
+
+@lru_cache(maxsize=4096)
+def _is_column(column: str) -> bool:
+    """Whether a text may name a column."""
+    try:
+        check_key(column)
+    except InvalidValue:
+        return False
+    return True
 
 
 def _plain(value: object) -> object:

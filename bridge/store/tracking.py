@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bridge.errors import NotFound
 from bridge.records.series import NATIVE, Point
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bridge.records.artifact import ArtifactRecord
     from bridge.records.experiment import ExperimentRecord
     from bridge.records.page import Page
-    from bridge.records.run import RunChanges, RunRecord
+    from bridge.records.run import Lease, RunChanges, RunRecord
     from bridge.records.search import ExperimentQuery, RunQuery
     from bridge.records.series import Definition, SeriesRecord, Value
 
@@ -31,7 +31,10 @@ class Slice:
     `steps` (int64) holds 0 where `has_step` (bool) is false.
     `values` (float64) holds the value, or for a text series the index of its value in `texts`.
     `ints` (bool) says that the value was logged as an int; `doors` (uint8) through which door it came.
+    `joined` (bool) says that a point is a further cell of the row of the point before it: the cells of a row have one
+    key, time, timestamp and step, and no row lies in two slices.
     `warnings` are (run id, sentence): damage in this stretch, to be kept on the run.
+    `leases` say for which runs the journal's process speaks.
     """
 
     journal_id: str
@@ -46,8 +49,21 @@ class Slice:
     values: numpy.ndarray[Any, Any]
     ints: numpy.ndarray[Any, Any]
     doors: numpy.ndarray[Any, Any]
+    joined: numpy.ndarray[Any, Any]
     texts: Sequence[str | bool | None] = ()
     warnings: tuple[tuple[str, str], ...] = field(default=())
+    leases: tuple[LeaseRecord, ...] = field(default=())
+
+
+class LeaseRecord(NamedTuple):
+    """What a journal says of a run: its process speaks for it (`held`), or does so no longer.
+
+    `time` is milliseconds since 1970 UTC; of two records about a run the later one holds.
+    """
+
+    run_id: str
+    time: int
+    held: bool
 
 
 class TrackingStore(ABC):
@@ -125,13 +141,17 @@ class TrackingStore(ABC):
         return self.create_runs((record,))[0]
 
     @abstractmethod
-    def create_runs(self, records: Sequence[RunRecord]) -> list[RunRecord]:
+    def create_runs(self, records: Sequence[RunRecord], leases: Sequence[Lease] = ()) -> list[RunRecord]:
         """Make runs in active experiments, all in one transaction, and return them with their numbers.
 
         They are numbered and returned in the order given.
         The params, tags, properties, inputs and outputs of a record are stored; its number, latest points and
         warnings are not looked at.
         The same id again in the same experiment with the same start time is answered with the run that is there.
+
+        Args:
+            records: what is known of them.
+            leases: who speaks for those of them that are made, from the moment they are there.
 
         Raises:
             InvalidValue: an id may not be one.
@@ -148,6 +168,10 @@ class TrackingStore(ABC):
     @abstractmethod
     def get_runs(self, run_ids: Sequence[str], latest: bool = True) -> dict[str, RunRecord]:
         """What `get_run` says of each of these runs, in the order given; one that is unknown is absent."""
+
+    @abstractmethod
+    def get_active_runs(self, run_ids: Sequence[str]) -> set[str]:
+        """Those of these runs that may be written to."""
 
     @abstractmethod
     def update_run(self, run_id: str, changes: RunChanges) -> None:
@@ -178,6 +202,38 @@ class TrackingStore(ABC):
         """The distinct (experiment id, name, digest, context) of data sets that runs used, sorted.
 
         `context` is the input's tag `mlflow.data.context`, None if it has none.
+        """
+
+    # Who speaks for a run: when its owner is gone, somebody else ends it
+
+    def hold_lease(self, run_id: str) -> None:
+        """Speak for a run, from now on or from when it is made, until it ends or this process does.
+
+        If this process is gone first, the run becomes Failed; if it is silent for long, NotResponding for that time.
+        A lease that is held twice is let go of twice.
+        A store without a journal holds none.
+        """
+        return None
+
+    def release_lease(self, run_id: str) -> None:
+        """Speak for a run no longer: it stays as it is when this process ends."""
+        return None
+
+    @abstractmethod
+    def get_leases(self) -> list[Lease]:
+        """The leases that are held, of runs that have not ended."""
+
+    @abstractmethod
+    def end_leases(self, ended: Mapping[str, int], now: int) -> list[str]:
+        """End runs whose owner is gone, and mark those whose owner is silent; the ids of both.
+
+        A run whose lease names a journal that has ended becomes Failed, with an error that says since when.
+        A run that is Running and was not spoken for during `LEASE_SECONDS` becomes NotResponding; it is Running again
+        when `append` brings a newer lease.
+
+        Args:
+            ended: when each journal that is over was last written to, by its id.
+            now: the time.
         """
 
     # Points
@@ -229,6 +285,7 @@ class TrackingStore(ABC):
         Positions, the steps of step-less points and the latest values are given here: in the order of each slice,
         and between slices by their times.
         Points of a run that the store does not know are dropped and said in the log.
+        Leases are kept of runs that are there and have not ended.
 
         Raises:
             InvalidState: a slice does not begin where the store is; nothing is stored, cut anew.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,11 +20,22 @@ from hypothesis.stateful import (
 from bridge.errors import AlreadyExists, InvalidState, NotFound, ParamChanged
 from bridge.records.run import RunChanges, RunRecord
 from bridge.records.search import RunQuery
-from bridge.records.series import MLFLOW, NATIVE, Point, Value
+from bridge.records.series import MLFLOW, NATIVE, SCALAR, Latest, Point, SeriesRecord, Value
 from bridge.store.points import mlflow_history, native_series
 from bridge.store.tracking import TrackingStore
-from bridge.testing.naive import LoggedPoint, history_of, latest_of, latest_text_of, native_of, same_bits
-from bridge.testing.strategies import TAG_VALUES, doors, tied_points
+from bridge.testing.naive import (
+    LoggedPoint,
+    by_column,
+    check_series,
+    history_of,
+    latest_of,
+    latest_text_of,
+    log_naively,
+    native_of,
+    same_bits,
+    scalars,
+)
+from bridge.testing.strategies import TAG_VALUES, doors, flat, kept_files, tied_keys, tied_points, tied_rows
 
 StoreFactory = Callable[[], AbstractContextManager[TrackingStore]]
 """Gives a new store, and takes it away."""
@@ -33,7 +44,9 @@ names = st.sampled_from(("Default", "vision", "audio"))
 # Unknown ones are rare: most calls are to get somewhere.
 run_ids = st.sampled_from(("r1", "r1", "r1", "r2", "r2", "r3"))
 experiment_ids = st.sampled_from(("0", "0", "0", "1", "1", "2"))
-batches = st.lists(tied_points, min_size=2, max_size=8)
+batches = st.lists(st.one_of(tied_points, tied_points, tied_rows, kept_files(tied_keys)), min_size=2, max_size=8).map(
+    flat
+)
 times = st.sampled_from((1, 2, None))
 small_texts = st.dictionaries(st.sampled_from("ab"), st.sampled_from(("", "1", "2")), max_size=2)
 small_tags = st.dictionaries(st.sampled_from("ab"), st.sampled_from(TAG_VALUES), max_size=2)
@@ -64,13 +77,6 @@ class ModelRun:
     tags: dict[str, str | None] = field(default_factory=dict)
     properties: dict[str, str] = field(default_factory=dict)
     points: dict[str, list[LoggedPoint]] = field(default_factory=dict)
-
-    def log(self, logged: list[Point], door: int) -> None:
-        for point in logged:
-            own = self.points.setdefault(point.key, [])
-            stepless = sum(one.stepless for one in own)
-            step = stepless if point.step is None else point.step
-            own.append(LoggedPoint(point.value, point.timestamp, step, point.step is None, door))
 
 
 class TrackingMachine(RuleBasedStateMachine):
@@ -263,7 +269,7 @@ class TrackingMachine(RuleBasedStateMachine):
         run = self.runs.get(run_id)
 
         def call() -> None:
-            if len(logged) == 1:
+            if len(logged) == 1 and logged[0].kind == SCALAR:
                 key, value, timestamp, step, *_ = logged[0]
                 self.store.log(run_id, key, value, timestamp, step, door)
             else:
@@ -274,7 +280,7 @@ class TrackingMachine(RuleBasedStateMachine):
         else:
             error = InvalidState if run.stage == "deleted" else None
         if self.agreed(error, call) and run:
-            run.log(logged, door)
+            log_naively(run.points, logged, door)
             if then_read:
                 self.read_run(run_id)
 
@@ -329,26 +335,36 @@ class TrackingMachine(RuleBasedStateMachine):
 
     def compare_series(self, run_id: str, key: str, logged: list[LoggedPoint]) -> None:
         records = self.store.get_series(run_id, [key])
-        positions = sorted(position for record in records for position in record.positions.tolist())
-        assert len(set(positions)) == len(positions) == len(logged)
-        series, expected = native_series(records), native_of(logged)
+        check_series(records, logged)
+        series, expected = native_series(records), native_of(scalars(logged))
         assert series.steps.tolist() == [point.step for point in expected]
         assert series.timestamps.tolist() == [point.timestamp for point in expected]
         assert same_bits(series.values.tolist(), [point.value for point in expected])
+        self.compare_history([record for record in records if record.kind == SCALAR], scalars(logged))
+        for column, cells in by_column(logged).items():
+            self.compare_history([record for record in records if record.column == column], cells)
+
+    def compare_history(self, records: list[SeriesRecord], logged: list[LoggedPoint]) -> None:
         history, shown = mlflow_history(records), history_of(logged)
         columns = (history.timestamps.tolist(), history.steps.tolist(), history.values.tolist())
         assert list(zip(*columns[:2], strict=True)) == [row[:2] for row in shown]
         assert same_bits(columns[2], [row[2] for row in shown])
 
     def compare_latest(self, record: RunRecord, run: ModelRun) -> None:
-        expected = {key: latest for key, own in run.points.items() if (latest := latest_of(own)) is not None}
-        assert set(record.latest) == set(expected)
-        for key, latest in record.latest.items():
-            assert latest[1:] == expected[key][1:]
-            assert same_bits([latest.value], [expected[key].value])
-        texts: dict[str, Value] = {key: found[0] for key, own in run.points.items() if (found := latest_text_of(own))}
+        points = {key: scalars(own) for key, own in run.points.items()}
+        self.compare_latest_numbers(record.latest, points)
+        cells = {(key, column): own for key, of in run.points.items() for column, own in by_column(of).items()}
+        self.compare_latest_numbers(record.latest_columns, cells)
+        texts: dict[str, Value] = {key: found[0] for key, own in points.items() if (found := latest_text_of(own))}
         assert same_bits([dict(record.latest_texts).get(key, 0) for key in texts], list(texts.values()))
         assert set(record.latest_texts) == set(texts)
+
+    def compare_latest_numbers(self, found: Mapping[Any, Latest], points: Mapping[Any, list[LoggedPoint]]) -> None:
+        expected = {name: latest for name, own in points.items() if (latest := latest_of(own)) is not None}
+        assert set(found) == set(expected)
+        for name, latest in found.items():
+            assert latest[1:] == expected[name][1:]
+            assert same_bits([latest.value], [expected[name].value])
 
     @rule(experiment_id=experiment_ids)
     def read_experiment(self, experiment_id: str) -> None:

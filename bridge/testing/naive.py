@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from bridge.records.series import BIG, MLFLOW, Latest, Value
+from bridge.records.series import BIG, COLUMN, MLFLOW, SCALAR, Latest, Point, SeriesRecord, Value
 from bridge.testing.strategies import bits_of
 
 
@@ -18,6 +18,57 @@ class LoggedPoint(NamedTuple):
     step: int
     stepless: bool
     door: int
+    kind: int = SCALAR
+    column: str = ""
+    position: int = 0
+
+
+def log_naively(points: dict[str, list[LoggedPoint]], logged: Iterable[Point], door: int) -> None:
+    """Add logged points to what the keys of a run had before."""
+    for key, value, timestamp, given, kind, column, joined in logged:
+        own = points.setdefault(key, [])
+        if joined:
+            own.append(own[-1]._replace(value=value, column=column))
+            continue
+        stepless_of = {point.position: point.stepless for point in own}
+        step = sum(stepless_of.values()) if given is None else given
+        own.append(LoggedPoint(value, timestamp, step, given is None, door, kind, column, len(stepless_of)))
+
+
+def scalars(points: Iterable[LoggedPoint]) -> list[LoggedPoint]:
+    """The points that belong to no row and name no file."""
+    return [point for point in points if point.kind == SCALAR]
+
+
+def by_column(points: Iterable[LoggedPoint]) -> dict[str, list[LoggedPoint]]:
+    """The cells of rows by column."""
+    found: dict[str, list[LoggedPoint]] = {}
+    for point in points:
+        if point.kind == COLUMN:
+            found.setdefault(point.column, []).append(point)
+    return found
+
+
+def check_series(records: Sequence[SeriesRecord], points: Sequence[LoggedPoint]) -> None:
+    """Assert that the series of one key are what was logged under it, in the order in which they were first logged."""
+    expected: dict[tuple[int, str, str], list[LoggedPoint]] = {}
+    for point in points:
+        name = point.kind, point.column, "number" if is_number(point.value) else "text"
+        expected.setdefault(name, []).append(point)
+    assert [(record.kind, record.column, record.value_type) for record in records] == list(expected)
+    found = sorted({position for record in records for position in record.positions.tolist()})
+    rank = {position: at for at, position in enumerate(found)}
+    for record, own in zip(records, expected.values(), strict=True):
+        assert [rank[position] for position in record.positions.tolist()] == [point.position for point in own]
+        assert record.steps.tolist() == [point.step for point in own]
+        assert record.timestamps.tolist() == [point.timestamp for point in own]
+        assert record.doors.tolist() == [point.door for point in own]
+        if record.numbers is None:
+            assert same_bits(record.texts or [], [point.value for point in own])
+            assert not record.all_ints
+        else:
+            assert same_bits(record.numbers.tolist(), [float(point.value) for point in own])  # type: ignore[arg-type]
+            assert record.all_ints == all(isinstance(point.value, int) for point in own)
 
 
 def is_number(value: Value) -> bool:

@@ -21,6 +21,7 @@ class Entry(NamedTuple):
     door: int = NATIVE
     column: str = ""
     kind: int = SCALAR
+    joined: bool = False
 
 
 def make_slice(
@@ -60,6 +61,7 @@ def make_slice(
         values=numpy.array(values, dtype=numpy.float64),
         ints=numpy.array([type(entry.value) is int for entry in entries], dtype=bool),
         doors=numpy.array([entry.door for entry in entries], dtype=numpy.uint8),
+        joined=numpy.array([entry.joined for entry in entries], dtype=bool),
         texts=texts,
         warnings=warnings,
     )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 
 from hypothesis import strategies as st
 
-from bridge.records.series import BIG, MLFLOW, NATIVE, Point, Value
+from bridge.records.series import BIG, COLUMN, DESCRIPTION, IMAGE, MLFLOW, NATIVE, PREDICTIONS, Point, Value
 
 
 def float_of(bits: int) -> float:
@@ -34,6 +35,7 @@ FLOATS = (
 INTS = (0, 1, -1, 2**53, -(2**53), 2**53 + 1, -(2**53) - 1, 2**63 - 1, 2**63, -(2**63), 10**300)
 TEXTS = ("", "Red", "1.0", "a\nb", "Größe 🎈", True, False, None)
 TAG_VALUES = ("", "a", "b", None)
+COLUMNS = ("x", "y.z", "Größe 🎈")
 
 keys = st.sampled_from(KEYS)
 steps = st.sampled_from(STEPS)
@@ -46,15 +48,60 @@ values: st.SearchStrategy[Value] = st.one_of(floats, ints, texts)
 
 
 def points(of: st.SearchStrategy[Value] = values) -> st.SearchStrategy[Point]:
-    """Points with values of a strategy."""
-    return st.builds(Point, keys, of, timestamps, steps)
+    """Points of no row with values of a strategy."""
+    return st.builds(scalar, keys, of, timestamps, steps)
 
 
-tied_points = st.builds(
-    Point,
+def scalar(key: str, value: Value, timestamp: int, step: int | None) -> Point:
+    """A point of no row."""
+    return Point(key, value, timestamp, step)
+
+
+def row(key: str, cells: Mapping[str, Value], timestamp: int, step: int | None = None) -> list[Point]:
+    """The points of a row, given its values by column."""
+    return [
+        Point(key, value, timestamp, step, COLUMN, column, joined=at > 0)
+        for at, (column, value) in enumerate(cells.items())
+    ]
+
+
+def rows(of: st.SearchStrategy[Value] = values) -> st.SearchStrategy[list[Point]]:
+    """Rows of one to three cells with values of a strategy."""
+    cells = st.dictionaries(st.sampled_from(COLUMNS), of, min_size=1)
+    return st.builds(row, keys, cells, timestamps, steps)
+
+
+def kept_files(of: st.SearchStrategy[str] = keys) -> st.SearchStrategy[Point]:
+    """Points that name an artifact, and descriptions."""
+    paths, kinds = st.sampled_from(("a.png", "b.png")), st.integers(IMAGE, PREDICTIONS)
+    none, no_row = st.just(""), st.just(False)
+    return st.one_of(
+        st.builds(Point, of, paths, timestamps, steps, kinds, none, no_row),
+        st.builds(Point, of, paths, timestamps, st.just(0), st.just(DESCRIPTION), none, no_row),
+    )
+
+
+def flat(parts: list[list[Point] | Point]) -> list[Point]:
+    """Points and rows as the points of one call."""
+    return [point for part in parts for point in (part if isinstance(part, list) else [part])]
+
+
+tied_values: st.SearchStrategy[Value] = st.sampled_from(
+    (0.0, -0.0, QUIET_NAN, NAN_WITH_PAYLOAD, float("inf"), BIG, 1.0, -1.0, 1, 0, "Red", True, None)
+)
+tied_keys, tied_timestamps, tied_steps = (
     st.sampled_from(KEYS[:2]),
-    st.sampled_from((0.0, -0.0, QUIET_NAN, NAN_WITH_PAYLOAD, float("inf"), BIG, 1.0, -1.0, 1, 0, "Red", True, None)),
     st.sampled_from((0, 1)),
     st.sampled_from((None, 0, 1)),
 )
+tied_points = st.builds(scalar, tied_keys, tied_values, tied_timestamps, tied_steps)
 """Points so alike that most of them tie with another in something."""
+
+tied_rows = st.builds(
+    row,
+    tied_keys,
+    st.dictionaries(st.sampled_from(COLUMNS[:2]), tied_values, min_size=1),
+    tied_timestamps,
+    tied_steps,
+)
+"""Rows so alike, under the keys of `tied_points`."""

@@ -6,13 +6,24 @@ import itertools
 import json
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bridge.errors import AlreadyExists, InvalidState, NotFound, ParamChanged
-from bridge.records.run import Dataset, DatasetInput, ModelOutput, RunChanges, RunRecord, check_expected, check_run_id
+from bridge.records.run import (
+    TERMINAL_STATUSES,
+    Dataset,
+    DatasetInput,
+    Lease,
+    ModelOutput,
+    RunChanges,
+    RunRecord,
+    check_expected,
+    check_run_id,
+)
 from bridge.store.sql import experiments
 from bridge.store.sql.series import read_latest
+from bridge.store.sql.statements import AT_ONCE, in_chunks, insert
 
 COLUMNS = (
     "id", "experiment", "display_name", "number", "status", "stage", "start_time", "end_time", "deletion_time",
@@ -22,12 +33,10 @@ FIELDS = (
     "id", "experiment_id", "display_name", "number", "status", "lifecycle_stage", "start_time", "end_time",
     "deletion_time", "description", "user", "parent_id", "error", "type", "definition",
 )  # fmt: skip
-AT_ONCE = 500
-"""How many runs or rows one statement reads or makes: SQLite takes 32,766 values."""
 CONTEXT_TAG = "mlflow.data.context"
 
 
-def create(c: sqlite3.Connection, records: Sequence[RunRecord]) -> list[int]:
+def create(c: sqlite3.Connection, records: Sequence[RunRecord], leases: Sequence[Lease] = ()) -> list[int]:
     """Make runs, and return their keys; a record that is there is answered with the run that is there."""
     active: dict[str, int] = {}
     for record in records:
@@ -46,6 +55,10 @@ def create(c: sqlite3.Connection, records: Sequence[RunRecord]) -> list[int]:
     _insert_runs(c, [(active[record.experiment_id], record) for record in new.values()])
     keys = keys_of(c, [record.id for record in records])
     _insert_details(c, [(keys[record.id], record) for record in new.values()])
+    if leases:
+        from bridge.store.sql.leases import create as create_leases
+
+        create_leases(c, [(keys[lease.run_id], lease) for lease in leases if lease.run_id in new])
     return [keys[record.id] for record in records]
 
 
@@ -62,7 +75,7 @@ def _insert_runs(c: sqlite3.Connection, runs: Sequence[tuple[int, RunRecord]]) -
         c.execute("UPDATE experiment SET runs = runs + ? WHERE id = ?", (count, experiment))
         row = c.execute("SELECT runs FROM experiment WHERE id = ?", (experiment,)).fetchone()
         numbers[experiment] = itertools.count(row[0] - count + 1)
-    _insert(
+    insert(
         c, "run", COLUMNS,
         [
             (
@@ -79,34 +92,23 @@ def _insert_details(c: sqlite3.Connection, runs: Sequence[tuple[int, RunRecord]]
     """Store what new runs bring: they have nothing yet that it could clash with."""
     for table, of in (("param", "params"), ("tag", "tags"), ("property", "properties")):
         rows = [(key, *item) for key, record in runs for item in getattr(record, of).items()]
-        _insert(c, table, ("run", "key", "value"), rows)
+        insert(c, table, ("run", "key", "value"), rows)
     for key, record in runs:
         if record.dataset_inputs or record.model_inputs or record.model_outputs:
             experiment = int(record.experiment_id)
             _add_inputs(c, key, experiment, record)
 
 
-def _insert(c: sqlite3.Connection, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
-    """Insert many rows by few statements."""
-    marks = f"({', '.join('?' * len(columns))})"
-    for start in range(0, len(rows), AT_ONCE):
-        some = rows[start : start + AT_ONCE]
-        values = ", ".join([marks] * len(some))
-        names = ", ".join(columns)
-        c.execute(f"INSERT INTO {table} ({names}) VALUES {values}", [value for row in some for value in row])
-
-
-def in_chunks(c: sqlite3.Connection, sql: str, values: Sequence[Any]) -> Iterator[Any]:
-    """The rows of a question about many values, `{}` standing for their marks, asked by few statements."""
-    for start in range(0, len(values), AT_ONCE):
-        some = values[start : start + AT_ONCE]
-        yield from c.execute(sql.format(",".join("?" * len(some))), some)
-
-
 def keys_of(c: sqlite3.Connection, run_ids: Sequence[str]) -> dict[str, int]:
     """The integer keys of those of these runs that are there, in the order given."""
     found = dict(in_chunks(c, "SELECT id, key FROM run WHERE id IN ({})", run_ids))
     return {run_id: found[run_id] for run_id in run_ids if run_id in found}
+
+
+def active_ids(c: sqlite3.Connection, run_ids: Sequence[str]) -> set[str]:
+    """Those of these runs that may be written to."""
+    rows = in_chunks(c, "SELECT id FROM run WHERE stage = 'active' AND id IN ({})", run_ids)
+    return {row[0] for row in rows}
 
 
 def existing_key(c: sqlite3.Connection, run_id: str) -> int:
@@ -138,6 +140,8 @@ def update(c: sqlite3.Connection, run_id: str, changes: RunChanges) -> None:
         for name in ("status", "start_time", "end_time", "display_name", "description", "parent_id", "error")
         if (value := getattr(changes, name)) is not None
     }
+    if changes.status in TERMINAL_STATUSES:
+        c.execute("DELETE FROM lease WHERE run = ?", (key,))
     if columns:
         settings = ", ".join(f"{name} = ?" for name in columns)
         c.execute(f"UPDATE run SET {settings} WHERE key = ?", (*columns.values(), key))
@@ -260,7 +264,7 @@ def _read_some(c: sqlite3.Connection, keys: Sequence[int], with_latest: bool) ->
         "SELECT i.run, d.name, d.digest, d.source_type, d.source, d.schema, d.profile, i.tags"
         " FROM dataset_input i JOIN dataset d ON d.id = i.dataset WHERE i.run IN ({}) ORDER BY i.id"
     )
-    latest, latest_texts = read_latest(c, keys if with_latest else [])
+    latest = read_latest(c, keys if with_latest else [])
     rows: dict[int, dict[str, Any]] = {
         row[0]: dict(zip(FIELDS, (row[1], str(row[2]), *row[3:]), strict=True))
         for row in c.execute(f"SELECT key, {', '.join(COLUMNS)} FROM run WHERE key IN ({marks})", keys)
@@ -271,8 +275,9 @@ def _read_some(c: sqlite3.Connection, keys: Sequence[int], with_latest: bool) ->
             params=dict(params[key]),
             tags=dict(tags[key]),
             properties=dict(properties[key]),
-            latest=latest.get(key, {}),
-            latest_texts=latest_texts.get(key, {}),
+            latest=latest[key].numbers,
+            latest_texts=latest[key].texts,
+            latest_columns=latest[key].columns,
             dataset_inputs=tuple(DatasetInput(Dataset(*d[:-1]), json.loads(d[-1])) for d in datasets[key]),
             model_inputs=tuple(row[0] for row in model_inputs[key]),
             model_outputs=tuple(ModelOutput(*row) for row in model_outputs[key]),

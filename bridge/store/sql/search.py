@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from bridge.records.limits import INT64_MAX, INT64_MIN
 from bridge.records.page import decode_token, encode_token
 from bridge.records.search import Comparison, ExperimentQuery, Ordering, RunQuery
-from bridge.records.series import SCALAR
+from bridge.records.series import COLUMN, SCALAR
 
 RUN_COLUMNS = {
     "run_id": "r.id",
@@ -36,6 +36,14 @@ METRIC = (
     "FROM metric m JOIN series s ON s.metric = m.id"
     f""" AND s.kind = {SCALAR} AND s."column" = '' AND s.value_type = 'number' AND s.latest_bits IS NOT NULL"""
     " WHERE m.run = r.key AND m.key = ?"
+)
+NAMED_METRIC = (
+    "FROM (SELECT s.latest_value FROM metric m JOIN series s ON s.metric = m.id"
+    f" AND s.kind IN ({SCALAR}, {COLUMN}) AND s.value_type = 'number' AND s.latest_bits IS NOT NULL"
+    " WHERE m.run = r.key AND m.key IN ({})"
+    f""" AND CASE s.kind WHEN {COLUMN} THEN m.key || '.' || s."column" ELSE m.key END = ?"""
+    " ORDER BY s.latest_step DESC, s.latest_timestamp DESC, COALESCE(s.latest_value, 0) DESC, s.kind, s.id LIMIT 1) s"
+    " WHERE 1 = 1"
 )
 LOGGED_TEXT = (
     f"""FROM metric m JOIN series s ON s.metric = m.id AND s.kind = {SCALAR} AND s."column" = ''"""
@@ -187,14 +195,27 @@ def _labelled(clause: Comparison, value: Sql, places: Sequence[str]) -> Sql:
     return Sql(f"{negated}({there})", (clause.key,) * len(places))
 
 
+def _metric(key: str) -> Sql:
+    """The latest value, as `s.latest_value`, of the metric of a name; no row if a run has none.
+
+    `<key>.<column>` names a table's column, and of several metrics of one name it is the greatest.
+    """
+    parts = key.split(".")
+    keys = [key, *filter(None, (".".join(parts[:count]) for count in range(1, len(parts))))]
+    if len(keys) == 1:
+        return Sql(METRIC, (key,))
+    return Sql(NAMED_METRIC.format(", ".join("?" * len(keys))), (*keys, key))
+
+
 def _metric_clause(clause: Comparison) -> Sql:
+    metric = _metric(clause.key)
     if clause.operand is None:
         negated = "NOT " if clause.comparator == "IS NULL" else ""
-        return Sql(f"{negated}EXISTS (SELECT 1 {METRIC})", (clause.key,))
+        return Sql(f"{negated}EXISTS (SELECT 1 {metric.text})", metric.values)
     met = _compared(Sql("s.latest_value"), clause)
     if clause.comparator == "!=":  # NaN, which is NULL here, is unequal to everything
         met = Sql(f"(s.latest_value IS NULL OR {met.text})", met.values)
-    return Sql(f"EXISTS (SELECT 1 {METRIC} AND {met.text})", (clause.key, *met.values))
+    return Sql(f"EXISTS (SELECT 1 {metric.text} AND {met.text})", (*metric.values, *met.values))
 
 
 def _dataset_clause(clause: Comparison) -> Sql:
@@ -248,9 +269,10 @@ def _run_order(ordering: Ordering) -> list[Sql]:
         return [Sql(f"(SELECT p.value {PARAM}) {direction}", key)]
     if ordering.entity == "tag":
         return [Sql(f"{SHOWN_TAG} {direction}", key * 4)]
+    metric = _metric(ordering.key)
     return [  # NaN, which is NULL here, comes before what is missing
-        Sql(f"CASE WHEN EXISTS (SELECT 1 {METRIC}) THEN 0 ELSE 1 END", key),
-        Sql(f"(SELECT s.latest_value {METRIC}) {direction}", key),
+        Sql(f"CASE WHEN EXISTS (SELECT 1 {metric.text}) THEN 0 ELSE 1 END", metric.values),
+        Sql(f"(SELECT s.latest_value {metric.text}) {direction}", metric.values),
     ]
 
 

@@ -8,14 +8,15 @@ import math
 import sqlite3
 import struct
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from bridge.records.series import SCALAR, Latest, SeriesRecord, comparable
+from bridge.records.series import COLUMN, SCALAR, Latest, SeriesRecord, comparable, later
+from bridge.store.sql.statements import in_chunks, insert, pairs_in_chunks
 
 if TYPE_CHECKING:
-    from bridge.store.fold import Counters, PlacedSeries
+    from bridge.store.fold import Counters, Name, PlacedSeries
     from bridge.store.tracking import Slice
 
 logger = logging.getLogger("bridge")
@@ -23,137 +24,175 @@ RUNS_AT_ONCE = 500
 _BITS = struct.Struct("<q")
 _FLOAT = struct.Struct("<d")
 
-Texts = Mapping[str, "str | bool | None"]
+NAME = ("metric", "kind", '"column"', "value_type")
+STATE = ("all_ints", "latest_step", "latest_timestamp", "latest_bits", "latest_value", "latest_text")
+
+SeriesName: TypeAlias = "tuple[int, int, str, str]"
+"""A metric's id, a kind, a column and a value type."""
+
+
+class State(NamedTuple):
+    """What a series has beside its points; the columns of `STATE`."""
+
+    all_ints: int
+    latest_step: int
+    latest_timestamp: int
+    latest_bits: int | None
+    latest_value: float | None
+    latest_text: str | None
+
+    @property
+    def latest(self) -> Latest:
+        return Latest(_FLOAT.unpack(_BITS.pack(self.latest_bits))[0], self.latest_timestamp, self.latest_step)
 
 
 def store(c: sqlite3.Connection, slices: Sequence[Slice]) -> None:
-    """Store the points of slices, and the warnings that came with them."""
+    """Store the points of slices, and the warnings that came with them, by a constant number of statements.
+
+    What one statement may hold is bounded: it is that many for every `AT_ONCE` series.
+    """
     from bridge.store.fold import Counters, place
 
-    runs: dict[str, int | None] = {}
-    metrics: dict[tuple[str, str], int] = {}
+    warnings = [warning for piece in slices for warning in piece.warnings]
+    runs: dict[str, int] = {}
+    metrics: dict[Name, int] = {}
 
-    def run_key(run_id: str) -> int | None:
-        if run_id not in runs:
-            row = c.execute("SELECT key FROM run WHERE id = ?", (run_id,)).fetchone()
-            runs[run_id] = None if row is None else row[0]
-        return runs[run_id]
-
-    def counters_of(run_id: str, key: str) -> Counters | None:
-        run = run_key(run_id)
-        if run is None:
-            return None
-        row = c.execute("SELECT id, points, stepless FROM metric WHERE run = ? AND key = ?", (run, key)).fetchone()
-        if row is None:
-            inserted = c.execute("INSERT INTO metric (run, key) VALUES (?, ?)", (run, key)).lastrowid
-            assert inserted is not None
-            row = inserted, 0, 0
-        metrics[run_id, key] = row[0]
-        return Counters(row[1], row[2])
+    def counters_of(names: Sequence[Name]) -> dict[Name, Counters]:
+        run_ids = dict.fromkeys([*(run_id for run_id, _ in names), *(run_id for run_id, _ in warnings)])
+        runs.update(in_chunks(c, "SELECT id, key FROM run WHERE id IN ({})", list(run_ids)))
+        found = _find_metrics(c, runs, names)
+        metrics.update({name: row[0] for name, row in found.items()})
+        return {name: Counters(*found.get(name, (0, 0, 0))[1:]) for name in names if name[0] in runs}
 
     placed, dropped = place(slices, counters_of)
     if dropped:
         logger.warning("%d points were dropped: their runs are not in this workspace (any more).", dropped)
-    for series in placed.series:
-        _store_series(c, metrics[series.definition.run_id, series.definition.key], series)
-    c.executemany(
-        "UPDATE metric SET points = ?, stepless = ? WHERE id = ?",
-        [(counters.points, counters.stepless, metrics[name]) for name, counters in placed.counters.items()],
+    _set_counters(c, runs, metrics, placed.counters)
+    _store_series(c, metrics, placed.series)
+    kept = [(runs[run_id], sentence) for run_id, sentence in warnings if run_id in runs]
+    insert(c, "warning", ("run", "sentence"), kept, "ON CONFLICT DO NOTHING")
+
+
+def _find_metrics(
+    c: sqlite3.Connection, runs: Mapping[str, int], names: Iterable[Name]
+) -> dict[Name, tuple[int, int, int]]:
+    """The id, points and step-less points of each metric that is there."""
+    wanted = {(runs[name[0]], name[1]): name for name in names if name[0] in runs}
+    rows = pairs_in_chunks(
+        c, "SELECT run, key, id, points, stepless FROM metric WHERE (run, key) IN ({})", list(wanted)
     )
-    for piece in slices:
-        for run_id, sentence in piece.warnings:
-            run = run_key(run_id)
-            if run is not None:
-                c.execute("INSERT INTO warning (run, sentence) VALUES (?, ?) ON CONFLICT DO NOTHING", (run, sentence))
+    return {wanted[run, key]: tuple(rest) for run, key, *rest in rows}
 
 
-def _store_series(c: sqlite3.Connection, metric: int, placed: PlacedSeries) -> None:
-    definition = placed.definition
-    name = metric, definition.kind, definition.column, definition.value_type
-    row = c.execute(
-        "SELECT id, all_ints, latest_step, latest_timestamp, latest_bits FROM series"
-        ' WHERE metric = ? AND kind = ? AND "column" = ? AND value_type = ?',
-        name,
-    ).fetchone()
-    if row is None:
-        inserted = c.execute(
-            'INSERT INTO series (metric, kind, "column", value_type) VALUES (?, ?, ?, ?)', name
-        ).lastrowid
-        row = inserted, 1, None, None, None
-    series, all_ints, *old = row
-    if placed.texts is None:
-        assert placed.numbers is not None
-        values: bytes | str = placed.numbers.astype("<f8", copy=False).tobytes()
-        _update_number(c, series, bool(all_ints), old, placed)
-    else:
-        values = json.dumps(placed.texts).encode()
-        _update_text(c, series, old, placed)
-    c.execute(
-        'INSERT INTO point_block (series, points, positions, steps, timestamps, "values", doors)'
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (
-            series,
-            len(placed.positions),
-            placed.positions.astype("<i8", copy=False).tobytes(),
-            placed.steps.astype("<i8", copy=False).tobytes(),
-            placed.timestamps.astype("<i8", copy=False).tobytes(),
-            values,
-            placed.doors.astype("u1", copy=False).tobytes(),
-        ),
-    )
-
-
-def _update_number(
-    c: sqlite3.Connection, series: int, all_ints: bool, old: Sequence[int | None], placed: PlacedSeries
+def _set_counters(
+    c: sqlite3.Connection, runs: Mapping[str, int], metrics: dict[Name, int], counters: Mapping[Name, Counters]
 ) -> None:
-    from bridge.store.fold import later
-
-    assert placed.numbers is not None
-    at = placed.latest
-    new = Latest(float(placed.numbers[at]), int(placed.timestamps[at]), int(placed.steps[at]))
-    before = None
-    if old[0] is not None and old[1] is not None and old[2] is not None:
-        before = Latest(_FLOAT.unpack(_BITS.pack(old[2]))[0], old[1], old[0])
-    if later(new, before):
-        plain = None if math.isnan(new.value) else comparable(new.value)
-        bits = _BITS.unpack(placed.numbers[at : at + 1].tobytes())[0]
-        c.execute(
-            "UPDATE series SET latest_step = ?, latest_timestamp = ?, latest_bits = ?, latest_value = ? WHERE id = ?",
-            (new.step, new.timestamp, bits, plain, series),
-        )
-    if all_ints and not placed.all_ints:
-        c.execute("UPDATE series SET all_ints = 0 WHERE id = ?", (series,))
+    """Store the counters of metrics; those that are new are made, and added to `metrics`."""
+    insert(
+        c,
+        "metric",
+        ("run", "key", "points", "stepless"),
+        [(runs[run_id], key, *after) for (run_id, key), after in counters.items()],
+        "ON CONFLICT (run, key) DO UPDATE SET points = excluded.points, stepless = excluded.stepless",
+    )
+    new = [name for name in counters if name not in metrics]
+    metrics.update({name: row[0] for name, row in _find_metrics(c, runs, new).items()})
 
 
-def _update_text(c: sqlite3.Connection, series: int, old: Sequence[int | None], placed: PlacedSeries) -> None:
-    assert placed.texts is not None
+def _store_series(c: sqlite3.Connection, metrics: Mapping[Name, int], placed: Sequence[PlacedSeries]) -> None:
+    ids, before = _find_series(c, {metrics[one.name] for one in placed})
+    names = [
+        (metrics[one.name], one.definition.kind, one.definition.column, one.definition.value_type) for one in placed
+    ]
+    after = {name: _state_after(before.get(name), one) for name, one in zip(names, placed, strict=True)}
+    changed = [(*name, *state) for name, state in after.items() if state != before.get(name)]
+    settings = ", ".join(f"{column} = excluded.{column}" for column in STATE)
+    insert(
+        c, "series", (*NAME, *STATE), changed, f"ON CONFLICT ({', '.join(NAME)}) DO UPDATE SET {settings}"
+    )  # fmt: skip
+    new = {name[0] for name in names if name not in ids}
+    if new:
+        ids |= _find_series(c, new)[0]
+    insert(
+        c,
+        "point_block",
+        ("series", "points", "positions", "steps", "timestamps", '"values"', "doors"),
+        [(ids[name], *_block(one)) for name, one in zip(names, placed, strict=True)],
+    )
+
+
+def _find_series(
+    c: sqlite3.Connection, metrics: Iterable[int]
+) -> tuple[dict[SeriesName, int], dict[SeriesName, State]]:
+    """The ids, and what else is kept, of the series of metrics."""
+    columns = ", ".join((*NAME, "id", *STATE))
+    rows = list(in_chunks(c, f"SELECT {columns} FROM series WHERE metric IN ({{}})", sorted(metrics)))
+    count = len(NAME)
+    return {row[:count]: row[count] for row in rows}, {row[:count]: State(*row[count + 1 :]) for row in rows}
+
+
+def _state_after(old: State | None, placed: PlacedSeries) -> State:
+    """What is kept of a series once new points have joined it."""
     at = placed.latest
     step, timestamp = int(placed.steps[at]), int(placed.timestamps[at])
-    if old[0] is None or old[1] is None or (step, timestamp) >= (old[0], old[1]):
-        c.execute(
-            "UPDATE series SET latest_step = ?, latest_timestamp = ?, latest_text = ?, all_ints = 0 WHERE id = ?",
-            (step, timestamp, json.dumps(placed.texts[at]), series),
-        )
+    if placed.numbers is None:
+        assert placed.texts is not None
+        if old is not None and (step, timestamp) < (old.latest_step, old.latest_timestamp):
+            return old
+        return State(0, step, timestamp, None, None, json.dumps(placed.texts[at]))
+    all_ints = int(placed.all_ints and (old is None or old.all_ints != 0))
+    new = Latest(float(placed.numbers[at]), timestamp, step)
+    if old is not None and not later(new, old.latest):
+        return old._replace(all_ints=all_ints)
+    plain = None if math.isnan(new.value) else comparable(new.value)
+    bits = _BITS.unpack(placed.numbers[at : at + 1].tobytes())[0]
+    return State(all_ints, step, timestamp, bits, plain, None)
 
 
-def read_latest(
-    c: sqlite3.Connection, runs: Sequence[int]
-) -> tuple[dict[int, dict[str, Latest]], dict[int, dict[str, str | bool | None]]]:
-    """The latest point of each number series, and the latest value of each text series, of some runs."""
-    numbers: dict[int, dict[str, Latest]] = defaultdict(dict)
-    texts: dict[int, dict[str, str | bool | None]] = defaultdict(dict)
+def _block(placed: PlacedSeries) -> tuple[int, bytes, bytes, bytes, bytes, bytes]:
+    """The new points of a series as they are stored."""
+    if placed.numbers is None:
+        values = json.dumps(placed.texts).encode()
+    else:
+        values = placed.numbers.astype("<f8", copy=False).tobytes()
+    return (
+        len(placed.positions),
+        placed.positions.astype("<i8", copy=False).tobytes(),
+        placed.steps.astype("<i8", copy=False).tobytes(),
+        placed.timestamps.astype("<i8", copy=False).tobytes(),
+        values,
+        placed.doors.astype("u1", copy=False).tobytes(),
+    )
+
+
+class LatestValues(NamedTuple):
+    """The latest point of each number series and of each number column, the latest value of each text series."""
+
+    numbers: dict[str, Latest]
+    texts: dict[str, str | bool | None]
+    columns: dict[tuple[str, str], Latest]
+
+
+def read_latest(c: sqlite3.Connection, runs: Sequence[int]) -> dict[int, LatestValues]:
+    """The latest values of some runs, by run, in the order in which series were first logged."""
+    found: dict[int, LatestValues] = defaultdict(lambda: LatestValues({}, {}, {}))
     rows = c.execute(
-        "SELECT m.run, m.key, s.value_type, s.latest_bits, s.latest_timestamp, s.latest_step, s.latest_text"
-        " FROM metric m JOIN series s ON s.metric = m.id"
-        f" WHERE m.run IN ({','.join('?' * len(runs))}) AND s.kind = {SCALAR} ORDER BY s.id",
+        'SELECT m.run, m.key, s.kind, s."column", s.value_type, s.latest_bits, s.latest_timestamp, s.latest_step,'
+        " s.latest_text FROM metric m JOIN series s ON s.metric = m.id"
+        f" WHERE m.run IN ({','.join('?' * len(runs))}) AND (s.kind = {SCALAR}"
+        f" OR s.kind = {COLUMN} AND s.value_type = 'number') ORDER BY s.id",
         runs,
     )
-    for run, key, value_type, bits, timestamp, step, text in rows:
+    for run, key, kind, column, value_type, bits, timestamp, step, text in rows:
         if value_type == "text":
-            texts[run][key] = json.loads(text)
+            found[run].texts[key] = json.loads(text)
+            continue
+        latest = Latest(_FLOAT.unpack(_BITS.pack(bits))[0], timestamp, step)
+        if kind == COLUMN:
+            found[run].columns[key, column] = latest
         else:
-            numbers[run][key] = Latest(_FLOAT.unpack(_BITS.pack(bits))[0], timestamp, step)
-    return numbers, texts
+            found[run].numbers[key] = latest
+    return found
 
 
 def read(c: sqlite3.Connection, runs: Sequence[int], keys: Sequence[str] | None) -> dict[int, list[SeriesRecord]]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bridge.records.artifact import ArtifactRecord
     from bridge.records.experiment import ExperimentRecord
     from bridge.records.page import Page
-    from bridge.records.run import RunChanges, RunRecord
+    from bridge.records.run import Lease, RunChanges, RunRecord
     from bridge.records.search import ExperimentQuery, RunQuery
     from bridge.records.series import Point, SeriesRecord
     from bridge.store.tracking import Slice
@@ -80,14 +80,18 @@ class SqlTrackingStore(TrackingStore):
 
     # Runs
 
-    def create_runs(self, records: Sequence[RunRecord]) -> list[RunRecord]:
+    def create_runs(self, records: Sequence[RunRecord], leases: Sequence[Lease] = ()) -> list[RunRecord]:
         with self.database.write() as c:
-            return runs.read(c, runs.create(c, records))
+            return runs.read(c, runs.create(c, records, leases))
 
     def get_runs(self, run_ids: Sequence[str], latest: bool = True) -> dict[str, RunRecord]:
         with self.database.read() as c:
             keys = runs.keys_of(c, run_ids)
             return dict(zip(keys, runs.read(c, list(keys.values()), latest), strict=True))
+
+    def get_active_runs(self, run_ids: Sequence[str]) -> set[str]:
+        with self.database.read() as c:
+            return runs.active_ids(c, run_ids)
 
     def update_run(self, run_id: str, changes: RunChanges) -> None:
         with self.database.write() as c:
@@ -113,6 +117,23 @@ class SqlTrackingStore(TrackingStore):
         with self.database.read() as c:
             return runs.search_datasets(c, experiment_ids)
 
+    # Leases
+
+    def get_leases(self) -> list[Lease]:
+        from bridge.store.sql import leases
+
+        with self.database.read() as c:
+            return leases.read(c)
+
+    def end_leases(self, ended: Mapping[str, int], now: int) -> list[str]:
+        from bridge.store.sql import leases
+
+        with self.database.read() as c:
+            if not leases.verdicts(c, ended, now):
+                return []
+        with self.database.write() as c:
+            return leases.end(c, ended, now)
+
     # Points
 
     def log_points(self, run_id: str, points: Sequence[Point], door: int = NATIVE) -> None:
@@ -137,12 +158,13 @@ class SqlTrackingStore(TrackingStore):
 
     def append(self, slices: Sequence[Slice]) -> dict[str, int]:
         from bridge.store.fold import fresh_slices
-        from bridge.store.sql import series
+        from bridge.store.sql import leases, series
 
         with self.database.write() as c:
             fresh, ends = fresh_slices(slices, _receipts(c, [piece.journal_id for piece in slices]))
             if fresh:
                 series.store(c, fresh)
+                leases.store(c, fresh)
                 c.executemany(
                     "INSERT INTO receipt (journal_id, stored) VALUES (?, ?)"
                     " ON CONFLICT (journal_id) DO UPDATE SET stored = excluded.stored",
