@@ -31,7 +31,7 @@ SIGNATURES = (
     (b"MM\x00*", "tiff"),
 )
 
-PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I", "I;16")
+PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
 """How PIL calls the pixels that a PNG file can hold."""
 
 
@@ -161,6 +161,8 @@ def _of_array(what: str, array: numpy.ndarray[Any, Any]) -> bytes:
 def _png(image: Any) -> bytes:
     import io
 
+    if image.mode not in PNG_MODES:
+        image = image.convert("I;16" if image.mode == "I" else "RGB")
     buffer = io.BytesIO()
-    (image if image.mode in PNG_MODES else image.convert("RGB")).save(buffer, format="png")
+    image.save(buffer, format="png")
     return buffer.getvalue()
