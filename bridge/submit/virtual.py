@@ -1,0 +1,148 @@
+"""Virtual environments, built once for their content and used again."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from bridge.errors import SubmitFailed
+from bridge.store.home import home_folder
+from bridge.submit.packages import Wanted, asked_versions
+
+COMPLETE = "complete"
+"""A file in an environment's folder, written last: without it the folder is what a build that died has left."""
+
+LINES_IN_ERROR = 8
+VERSION_CODE = "import sys; print('%d.%d' % sys.version_info[:2], sys.base_prefix)"
+
+Write = Callable[[bytes], object]
+
+
+def virtual_interpreter(wanted: Wanted, write: Write) -> str:
+    """The interpreter of the virtual environment that has some packages; it is built if nobody has built it.
+
+    It lies in `$BRIDGE_HOME/environments/<key>`, and the key follows from the interpreter it is made with and from the
+    lines of its requirements: packages without a version are those of the day it was built.
+
+    Args:
+        wanted: what it is made of.
+        write: takes what the build prints.
+
+    Raises:
+        SubmitFailed: there is no such Python, or the build failed; its last lines are the reason.
+    """
+    python, version, prefix = find_python(wanted.python)
+    key = _key((version, prefix, *wanted.lines))
+    folder = home_folder() / "environments" / key
+    if _is_complete(folder):
+        write(f"Using the environment {folder}\n".encode())
+        return str(folder / "bin" / "python")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with _building(folder, write):
+        if not _is_complete(folder):
+            _build(folder, python, wanted, write)
+    return str(folder / "bin" / "python")
+
+
+def find_python(asked: str) -> tuple[str, str, str]:
+    """An interpreter of a version that is asked for: its path, its version as `3.11`, and where it is installed.
+
+    Raises:
+        SubmitFailed: there is none.
+        InvalidValue: what is asked cannot be read.
+    """
+    versions = list(asked_versions(asked))
+    for major, minor in versions:
+        version = f"{major}.{minor}"
+        if (major, minor) == sys.version_info[:2]:
+            return sys.executable, version, sys.base_prefix
+        if path := shutil.which(f"python{version}"):
+            done = subprocess.run([path, "-c", VERSION_CODE], capture_output=True, text=True, check=False)
+            found, _, prefix = done.stdout.strip().partition(" ")
+            if done.returncode == 0 and found == version:
+                return path, version, prefix
+    reason = f"the environment asks for Python {asked}, and none is on the PATH"
+    raise SubmitFailed(
+        "The environment", None, f"{reason}: install it, or use {sys.version_info[0]}.{sys.version_info[1]}"
+    )
+
+
+def _key(parts: Sequence[str]) -> str:
+    import hashlib
+
+    return hashlib.sha256(json.dumps([os.uname().machine, *parts]).encode()).hexdigest()[:32]
+
+
+def _is_complete(folder: Path) -> bool:
+    # An upgrade of the system may take the interpreter away that `bin/python` leads to.
+    return (folder / COMPLETE).exists() and (folder / "bin" / "python").exists()
+
+
+@contextmanager
+def _building(folder: Path, write: Write) -> Iterator[None]:
+    """Nobody else builds this environment meanwhile."""
+    lock = os.open(folder.with_name(folder.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            write(f"Another run builds the environment {folder}: waiting for it\n".encode())
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
+
+
+def _build(folder: Path, python: str, wanted: Wanted, write: Write) -> None:
+    # In place, for the programs of a virtual environment know where it lies.
+    shutil.rmtree(folder, ignore_errors=True)
+    write(f"Building the environment {folder}\n".encode())
+    for package in wanted.passed_over:
+        write(f"{package} is not installed: it is not needed here\n".encode())
+    try:
+        _run([python, "-m", "venv", str(folder)], write)
+        if wanted.lines:
+            requirements = folder / "requirements.txt"
+            requirements.write_text("\n".join(wanted.lines) + "\n", encoding="utf-8")
+            _run([str(folder / "bin" / "python"), *PIP, "-r", str(requirements)], write)
+        (folder / COMPLETE).touch()
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--progress-bar", "off")
+
+
+def _run(command: Sequence[str], write: Write) -> None:
+    """Run a step of a build.
+
+    Raises:
+        SubmitFailed: it failed.
+    """
+    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
+    last: deque[str] = deque(maxlen=LINES_IN_ERROR)
+    try:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment
+        )
+    except OSError as error:
+        raise SubmitFailed(" ".join(command), None, error.strerror or str(error)) from error
+    with process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            write(line)
+            last.append(line.decode(errors="replace").strip())
+    if process.returncode:
+        said = " / ".join(line for line in last if line) or "it said nothing"
+        raise SubmitFailed(
+            f"Building the environment ({' '.join(command[:4])} …)", process.returncode, said.rstrip(".")
+        )
