@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from bridge.errors import InvalidValue, NotAllowed, NotFound
-from bridge.records.artifact import ArtifactRecord, check_artifact_path
 from bridge.records.run import RunRecord
 
 if TYPE_CHECKING:
     from bridge.experiment import Experiment
+    from bridge.records.artifact import ArtifactRecord
     from bridge.store.open import Opened
 
 logger = logging.getLogger("bridge")
@@ -201,6 +201,8 @@ def uploads(names: Sequence[str], paths: Sequence[LocalPath]) -> list[tuple[str,
         InvalidValue: there are more of one than of the other, or a name may not be used.
         NotFound: a file is not there.
     """
+    from bridge.records.artifact import check_artifact_path
+
     for what, given in (("names", names), ("paths", paths)):
         if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
             raise InvalidValue(what, given, "must be a list")
@@ -235,6 +237,8 @@ def downloads(
     Raises:
         InvalidValue: the prefix may not be one.
     """
+    from bridge.records.artifact import check_artifact_path
+
     folder = check_artifact_path(prefix.rstrip("/")) if prefix and prefix.rstrip("/") not in ("", ".") else ""
     chosen = [path for path in artifact_paths if not folder or path == folder or path.startswith(folder + "/")]
     if not chosen:
