@@ -15,7 +15,6 @@ ON_PYPI = {
     "dask-core": "dask",
     "faiss": "faiss-cpu",
     "importlib_metadata": "importlib-metadata",
-    "lightning": "lightning",
     "matplotlib-base": "matplotlib",
     "msgpack-python": "msgpack",
     "opencv": "opencv-python-headless",
@@ -47,7 +46,7 @@ NOT_ON_PYPI = frozenset(
 """Packages of conda that are no Python packages; those that begin with `r-` are not, either."""
 
 WITHOUT_EFFECT = frozenset(("nomkl", "pip", "setuptools", "wheel"))
-"""Of conda: pip is there anyhow, and builds packages in environments of their own."""
+"""Of conda, where no version is named: pip is there anyhow, and builds packages in environments of their own."""
 
 GIVEN_HERE = re.compile(r"azureml[-_.].*|azureml", re.IGNORECASE)
 """The Azure ML SDK: its names are given by Runbridge, and the real one would look for a service that is not there."""
@@ -78,7 +77,7 @@ def wanted_packages(definition: Mapping[str, Any] | None) -> Wanted:
     lines, refused, passed_over = [], [], []
     for package in packages.conda_packages:
         name = package_name(package)
-        if GIVEN_HERE.fullmatch(name) or name in WITHOUT_EFFECT:
+        if GIVEN_HERE.fullmatch(name) or package in WITHOUT_EFFECT:
             passed_over.append(package)
         elif name in NOT_ON_PYPI or name.startswith("r-"):
             refused.append((package, "is no Python package, so pip cannot install it"))
@@ -140,6 +139,8 @@ def _clause_fits(clause: str, version: tuple[int, int]) -> bool:
     if found is None:
         raise InvalidValue("Python version", clause, "must be written like 3.11 or >=3.10,<3.13")
     sign, major, minor = found.groups()
+    asked: tuple[int, ...]
+    mine: tuple[int, ...]
     if minor in (None, "*"):
         asked, mine = (int(major),), version[:1]
     else:

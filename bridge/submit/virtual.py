@@ -20,6 +20,7 @@ from bridge.submit.packages import Wanted, asked_versions
 COMPLETE = "complete"
 """A file in an environment's folder, written last: without it the folder is what a build that died has left."""
 
+PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--progress-bar", "off")
 LINES_IN_ERROR = 8
 VERSION_CODE = "import sys; print('%d.%d' % sys.version_info[:2], sys.base_prefix)"
 
@@ -69,10 +70,9 @@ def find_python(asked: str) -> tuple[str, str, str]:
             found, _, prefix = done.stdout.strip().partition(" ")
             if done.returncode == 0 and found == version:
                 return path, version, prefix
-    reason = f"the environment asks for Python {asked}, and none is on the PATH"
-    raise SubmitFailed(
-        "The environment", None, f"{reason}: install it, or use {sys.version_info[0]}.{sys.version_info[1]}"
-    )
+    own = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    reason = f"it asks for Python {asked}, and none is on the PATH: install that, or ask for {own}"
+    raise SubmitFailed("The environment", None, reason)
 
 
 def _key(parts: Sequence[str]) -> str:
@@ -119,9 +119,6 @@ def _build(folder: Path, python: str, wanted: Wanted, write: Write) -> None:
         raise
 
 
-PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--progress-bar", "off")
-
-
 def _run(command: Sequence[str], write: Write) -> None:
     """Run a step of a build.
 
@@ -143,6 +140,5 @@ def _run(command: Sequence[str], write: Write) -> None:
             last.append(line.decode(errors="replace").strip())
     if process.returncode:
         said = " / ".join(line for line in last if line) or "it said nothing"
-        raise SubmitFailed(
-            f"Building the environment ({' '.join(command[:4])} …)", process.returncode, said.rstrip(".")
-        )
+        step = f"Building the environment ({' '.join(command[:4])} …)"
+        raise SubmitFailed(step, process.returncode, said.rstrip("."))
