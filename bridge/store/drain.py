@@ -24,6 +24,7 @@ from bridge.journal.format import (
 )
 from bridge.records.series import imprecise_warning
 from bridge.store.leases import verdict
+from bridge.store.packages import has_package
 from bridge.store.tracking import LeaseRecord, Slice, TrackingStore
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class Drain:
             self._seen, self._readers = {}, {}
 
     def fold(self, wait: bool = True) -> None:
-        """Store every point that was logged before this call.
+        """Store every point that was logged before this call, unless this process cannot: then they are counted.
 
         Args:
             wait: wait for another process that folds; if False, leave it to that one.
@@ -119,8 +120,8 @@ class Drain:
             self._seen = {}
         if not sweeps and all(self._seen.get(journal_id) == size for journal_id, size in sizes.items()):
             return
-        if self._read_only:
-            self._say_unfolded(sizes)
+        if self._read_only or not has_package("numpy"):
+            self._count_unfolded(sizes)
             return
         if not self._lock.acquire(blocking=wait):
             return
@@ -359,10 +360,10 @@ class Drain:
             )
         self._folder.remove(journal_id)
 
-    def _say_unfolded(self, sizes: dict[str, int]) -> None:
+    def _count_unfolded(self, sizes: dict[str, int]) -> None:
         ends = self._inner.get_receipts(list(sizes))
         self.unfolded_bytes = sum(max(0, size - max(ends.get(j, 0), HEADER_SIZE)) for j, size in sizes.items())
-        if self.unfolded_bytes and not self._said_unfolded:
+        if self.unfolded_bytes and self._read_only and not self._said_unfolded:
             self._said_unfolded = True
             logger.warning(
                 "%d bytes of journals in %s are not folded yet, and nothing may be written here: "

@@ -211,6 +211,9 @@ class JournaledStore(TrackingStore):
         return self.inner.end_leases(ended, now)
 
     def get_series_of(self, run_ids: Sequence[str], keys: Sequence[str] | None = None) -> dict[str, list[SeriesRecord]]:
+        from bridge.store.packages import check_package
+
+        check_package("numpy", "reading metrics")
         self._drain.fold()
         return self.inner.get_series_of(run_ids, keys)
 
@@ -227,7 +230,7 @@ class JournaledStore(TrackingStore):
 
     @property
     def unfolded_bytes(self) -> int:
-        """How many bytes of journals a read does not see, because nothing may be written here."""
+        """How many bytes of journals a read does not see, because nothing may be written here, or there is no numpy."""
         return 0 if self._made_drain is None else self._made_drain.unfolded_bytes
 
     def close(self) -> None:

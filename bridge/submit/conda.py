@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge.errors import InvalidValue, NotFound
+from bridge.store.packages import check_package
 
 INDEX_OPTION = "--index-url"
 
@@ -214,10 +215,9 @@ def load_yaml_package() -> Any:
     Raises:
         NotFound: this interpreter does not have it.
     """
-    try:
-        import yaml
-    except ImportError:
-        raise NotFound("package", "yaml", "YAML files need it, so pip install pyyaml") from None
+    check_package("yaml", "an environment's file", install="pyyaml")
+    import yaml
+
     return yaml
 
 

@@ -121,7 +121,8 @@ class TreeScan:
             self._warn(path, (error.strerror or str(error)).lower())
             return
         if found is None:
-            self._warn(path, "it is neither a file nor a folder, or a link out of the folder to something else")
+            link = "a link that leads out of the folder, and to no file"
+            self._warn(path, link if entry.is_symlink() else "neither a file nor a folder")
         else:
             self.tree.files.append(found)
 
@@ -150,7 +151,7 @@ def single_file(path: Path) -> Tree:
     """The tree of one file."""
     tree, found = Tree(), _file(path.name, path.stat())
     if found is None:
-        tree.warnings.append(f"{path.name} (it is neither a file nor a folder)")
+        tree.warnings.append(f"{path.name} (neither a file nor a folder)")
     else:
         tree.files.append(found)
     return tree
