@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -33,6 +34,7 @@ class Project:
         environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         environment |= {
             "BRIDGE_HOME": str(self.home),
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "MPLBACKEND": "agg",
             **variables,
@@ -40,6 +42,16 @@ class Project:
         return subprocess.run(
             [sys.executable, *words], cwd=self.folder, env=environment, capture_output=True, text=True, timeout=240
         )
+
+    def copy(self, name: str) -> None:
+        """Put the scripts of an old notebook into the folder."""
+        shutil.copytree(Path(__file__).parent / "scripts" / name, self.folder, dirs_exist_ok=True)
+
+    def lines(self, script: str, *arguments: str, **variables: str) -> list[str]:
+        """The lines that a script of the folder prints, which must end well."""
+        done = self.start("-W", "error", "-m", "bridge_azureml", script, *arguments, **variables)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout.splitlines()
 
     def run(self, script: str, text: str, *arguments: str, **variables: str) -> str:
         """What an old script prints, which must end well."""
