@@ -1,5 +1,5 @@
 """`azureml.core.conda_dependencies` on Runbridge."""
 
-from bridge.submit.environment import CondaDependencies
+from bridge.submit.conda import CondaDependencies
 
 __all__ = ["CondaDependencies"]
