@@ -1,0 +1,8 @@
+"""Divides its work among five children."""
+
+from bridge import Run
+
+run = Run.get_context()
+for number, child in enumerate(run.create_children(count=5)):
+    child.log("number", number)
+    child.complete()
