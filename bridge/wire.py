@@ -40,6 +40,9 @@ def dump_record(record: ExperimentRecord | RunRecord) -> dict[str, Any]:
     fields = dataclasses.asdict(record)
     if isinstance(record, RunRecord):
         fields["latest"] = {k: [_bits(v.value), v.timestamp, v.step] for k, v in record.latest.items()}
+        fields["latest_columns"] = [
+            [key, column, _bits(v.value), v.timestamp, v.step] for (key, column), v in record.latest_columns.items()
+        ]
     return fields
 
 
@@ -53,6 +56,10 @@ def load_run(fields: Mapping[str, Any]) -> RunRecord:
     known = _known(RunRecord, fields)
     known["latest"] = {
         k: Latest(_float(bits), timestamp, step) for k, (bits, timestamp, step) in known["latest"].items()
+    }
+    known["latest_columns"] = {
+        (key, column): Latest(_float(bits), timestamp, step)
+        for key, column, bits, timestamp, step in known.get("latest_columns", ())
     }
     known["dataset_inputs"] = tuple(
         DatasetInput(Dataset(**_known(Dataset, used["dataset"])), used["tags"]) for used in known["dataset_inputs"]

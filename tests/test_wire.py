@@ -90,6 +90,7 @@ def test_a_run_is_the_same_on_the_other_side():
         tags={"a": None},
         latest={"loss": Latest(nan, 1, 2), "inf": Latest(-math.inf, 1, 2), "zero": Latest(-0.0, 1, 2)},
         latest_texts={"note": "text", "flag": True, "nothing": None},
+        latest_columns={("table", "x"): Latest(nan, 1, 2), ("table.x", "y"): Latest(5.0, 3, -1)},
         dataset_inputs=(DatasetInput(Dataset("d", "1", "local", "s"), {"k": "v"}),),
         model_inputs=("m-1",),
         model_outputs=(ModelOutput("m-2", 5),),
@@ -100,6 +101,7 @@ def test_a_run_is_the_same_on_the_other_side():
     assert [struct.pack("<d", point.value) for point in other.latest.values()] == [
         struct.pack("<d", point.value) for point in run.latest.values()
     ]
+    assert list(other.latest_columns) == list(run.latest_columns)
     assert dump_record(other) == dump_record(run)
     assert load_run({**dump_record(run), "newer": 1}).id == "r1"
 

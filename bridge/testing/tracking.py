@@ -10,13 +10,22 @@ from bridge.testing.clock import FakeClock
 from bridge.testing.tracking_append import AppendPromises
 from bridge.testing.tracking_experiments import ExperimentPromises
 from bridge.testing.tracking_index import ArtifactIndexPromises
+from bridge.testing.tracking_leases import LeasePromises
 from bridge.testing.tracking_points import PointPromises
+from bridge.testing.tracking_rows import RowPromises
 from bridge.testing.tracking_runs import RunPromises
 from bridge.testing.tracking_search import SearchPromises
 
 
 class TrackingStoreTests(
-    ExperimentPromises, RunPromises, PointPromises, AppendPromises, SearchPromises, ArtifactIndexPromises
+    ExperimentPromises,
+    RunPromises,
+    LeasePromises,
+    PointPromises,
+    RowPromises,
+    AppendPromises,
+    SearchPromises,
+    ArtifactIndexPromises,
 ):
     """One promise a test; a place's own test file is a subclass with the fixture `store`.
 

@@ -235,7 +235,7 @@ def run_info(record: RunRecord, artifact_uri: str) -> RunInfo:
 def run_data(record: RunRecord) -> RunData:
     """The metrics' latest points, params and tags of a run."""
     return RunData(
-        [Metric(key, shown(point.value), point.timestamp, point.step) for key, point in record.latest.items()],
+        [Metric(key, shown(point.value), point.timestamp, point.step) for key, point in record.latest_metrics.items()],
         [Param(key, value) for key, value in record.params.items()],
         [RunTag(key, cast(str, value)) for key, value in shown_tags(record).items()],  # None too, as above
     )

@@ -31,6 +31,8 @@ from bridge.store.sql.search import search_experiment_ids, search_run_keys
 MIGRATIONS = sorted((Path(bridge.store.sql.__file__).parent / "migrations").glob("*.sql"))
 
 KEYS = ("a", "b")
+METRICS = ("a", "b", "a.b", "a.b.c")
+COLUMNS = (("a", "b"), ("a", "b.c"), ("a.b", "c"), ("b", "a"))
 TEXTS = ("", "a", "A", "ab", "a\nb", "É", "é", "%", "*", "[a]", "a?b", "True", "None", "5")
 PATTERNS = ("", "a", "a%", "%", "_", "%b", "a_b", "É", "*", "[a]", "?", "%\n%", "\\%")
 TIMES = (None, -1, 0, 1, 2)
@@ -56,6 +58,7 @@ datasets = st.lists(
     max_size=2,
     unique_by=lambda used: (used.dataset.name, used.dataset.digest),
 )
+latest_points = st.builds(Latest, st.sampled_from(NUMBERS), st.sampled_from((0, 1)), st.sampled_from((0, 1)))
 run_lists = st.lists(
     st.builds(
         RunRecord,
@@ -74,7 +77,8 @@ run_lists = st.lists(
         params=mapping(texts),
         tags=mapping(st.none() | texts),
         properties=mapping(texts),
-        latest=mapping(st.builds(Latest, st.sampled_from(NUMBERS), st.just(0), st.just(0))),
+        latest=st.dictionaries(st.sampled_from(METRICS), latest_points, max_size=3),
+        latest_columns=st.dictionaries(st.sampled_from(COLUMNS), latest_points, max_size=3),
         latest_texts=mapping(st.sampled_from((True, False, None)) | texts),
         dataset_inputs=datasets.map(tuple),
     ),
@@ -134,7 +138,7 @@ run_clauses = st.one_of(
     comparisons("tag", KEYS),
     comparisons("dataset", ("name", "digest", "context")),
     number_comparisons("attribute", ("start_time", "end_time")),
-    number_comparisons("metric", KEYS),
+    number_comparisons("metric", (*METRICS, "b.a")),
 )
 run_orders = st.one_of(
     st.builds(
@@ -144,6 +148,7 @@ run_orders = st.one_of(
         st.booleans(),
     ),
     st.builds(Ordering, st.sampled_from(("metric", "param", "tag")), st.sampled_from(KEYS), st.booleans()),
+    st.builds(Ordering, st.just("metric"), st.sampled_from((*METRICS, "b.a")), st.booleans()),
 )
 run_queries = st.builds(
     RunQuery,
@@ -211,8 +216,10 @@ def insert_run(connection: sqlite3.Connection, record: RunRecord) -> int:
     for table, labels in ("param", record.params), ("tag", record.tags), ("property", record.properties):
         for key, value in labels.items():
             insert(connection, table, run=run, key=key, value=value)
-    for key in sorted(set(record.latest) | set(record.latest_texts)):
-        insert_metric(connection, run, key, record)
+    keys = set(record.latest) | set(record.latest_texts) | {key for key, _ in record.latest_columns}
+    metrics = {key: insert_metric(connection, run, key, record) for key in sorted(keys)}
+    for (key, column), latest in record.latest_columns.items():
+        insert_number(connection, latest, metric=metrics[key], kind=1, column=column)
     for used in record.dataset_inputs:
         found = connection.execute(
             "SELECT id FROM dataset WHERE experiment = ? AND name = ? AND digest = ?",
@@ -227,23 +234,27 @@ def insert_run(connection: sqlite3.Connection, record: RunRecord) -> int:
     return run
 
 
-def insert_metric(connection: sqlite3.Connection, run: int, key: str, record: RunRecord) -> None:
+def insert_metric(connection: sqlite3.Connection, run: int, key: str, record: RunRecord) -> int:
     metric = insert(connection, "metric", run=run, key=key)
-    # A column of a table under the same key is no metric, whatever its value.
-    insert(
-        connection, "series", metric=metric, kind=1, column="a", value_type="number", latest_bits=0, latest_value=1.0
-    )
+    # A column of a table has another name than its key, and one of texts, an image and a description are no metrics.
+    insert_number(connection, Latest(1.0, 9, 9), metric=metric, kind=1, column="other")
+    for kind, column in ((1, "b"), (2, ""), (7, "")):
+        insert(connection, "series", metric=metric, kind=kind, column=column, value_type="text", latest_text='"5"')
     if key in record.latest:
-        value = record.latest[key].value
-        bits = struct.unpack("<q", struct.pack("<d", value))[0]
-        plain = None if math.isnan(value) else max(-BIG, min(BIG, value))
-        insert(
-            connection, "series", metric=metric, kind=0, column="", value_type="number", latest_bits=bits,
-            latest_value=plain,
-        )  # fmt: skip
+        insert_number(connection, record.latest[key], metric=metric, kind=0, column="")
     if key in record.latest_texts:
         text = json.dumps(record.latest_texts[key])
         insert(connection, "series", metric=metric, kind=0, column="", value_type="text", latest_text=text)
+    return metric
+
+
+def insert_number(connection: sqlite3.Connection, latest: Latest, **name: object) -> None:
+    bits = struct.unpack("<q", struct.pack("<d", latest.value))[0]
+    plain = None if math.isnan(latest.value) else max(-BIG, min(BIG, latest.value))
+    insert(
+        connection, "series", **name, value_type="number", latest_bits=bits, latest_value=plain,
+        latest_timestamp=latest.timestamp, latest_step=latest.step,
+    )  # fmt: skip
 
 
 def database() -> sqlite3.Connection:
@@ -313,6 +324,10 @@ def one_of_each() -> list[RunRecord]:
         )
         for i, number in enumerate(NUMBERS)
     ]
+    runs += [
+        RunRecord(f"column-{i}", "1", latest_columns={("a", "b.c"): Latest(number, 0, 0)})
+        for i, number in enumerate(NUMBERS)
+    ]
     absent = object()
     labels: Any = product((absent, None, "x"), (absent, "A"), (absent, True, False, None, "5"))
     for i, (tag, label, text) in enumerate(labels):
@@ -327,7 +342,14 @@ TEXT_PLACES: list[Any] = [
     ("param", "a"), ("tag", "a"), ("tag", "b"),
 ]  # fmt: skip
 NUMBER_PLACES: list[Any] = [("attribute", "start_time"), ("attribute", "end_time"), ("metric", "a"), ("metric", "b")]
-ORDERED: list[Any] = [("metric", "a"), ("param", "a"), ("tag", "a"), *(("attribute", key) for key in RUN_ATTRIBUTES)]
+NUMBER_PLACES += [("metric", "a.b.c"), ("metric", "a.b")]
+ORDERED: list[Any] = [
+    ("metric", "a"),
+    ("metric", "a.b.c"),
+    ("param", "a"),
+    ("tag", "a"),
+    *(("attribute", key) for key in RUN_ATTRIBUTES),
+]
 
 
 def every_clause() -> Iterator[Comparison]:
@@ -374,12 +396,17 @@ RUNS = [
 ]  # fmt: skip
 
 
-def found(text: str, order: Sequence[str] = (), experiments: tuple[str, ...] = ("1", "2")) -> list[str]:
+def found(
+    text: str,
+    order: Sequence[str] = (),
+    experiments: tuple[str, ...] = ("1", "2"),
+    among: Sequence[RunRecord] = RUNS,
+) -> list[str]:
     query = RunQuery(experiments, parse_run_filter(text), parse_run_order(order))
-    connection, ids = filled(RUNS)
+    connection, ids = filled(list(among))
     keys, _ = search_run_keys(connection, query)
     connection.close()
-    answer = [record.id for record in select_runs(query, RUNS).items]
+    answer = [record.id for record in select_runs(query, among).items]
     assert [ids[key] for key in keys] == answer
     return answer
 
@@ -420,6 +447,39 @@ def test_runs_come_newest_first_and_by_id_where_they_began_together() -> None:
     assert found("") == ["two", "bare", "one", "inf", "nan"]
     assert found("", ["start_time"]) == ["nan", "inf", "bare", "one", "two"]
     assert found("", experiments=()) == []
+
+
+TABLES = [
+    RunRecord("cosine", "1", latest_columns={("Cosine Wave", "angle"): Latest(2.0, 0, 0)}),
+    RunRecord("dots", "1", latest_columns={("Cosine Wave", "a.b"): Latest(1.0, 0, 0)}),
+    RunRecord("older", "1", latest={"t.x": Latest(1.0, 0, 1)}, latest_columns={("t", "x"): Latest(9.0, 9, 0)}),
+    RunRecord("newer", "1", latest={"t.x": Latest(1.0, 0, 1)}, latest_columns={("t", "x"): Latest(5.0, 0, 2)}),
+    RunRecord("tied", "1", latest={"t.x": Latest(math.nan, 0, 1)}, latest_columns={("t", "x"): Latest(0.0, 0, 1)}),
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "runs"),
+    [
+        ('metrics."Cosine Wave.angle" < 3', ["cosine"]),
+        ("metrics.`Cosine Wave.angle` >= 2", ["cosine"]),
+        ('metrics."Cosine Wave.angle" > 2', []),
+        ('metrics."Cosine Wave.a.b" = 1', ["dots"]),
+        ('metrics."Cosine Wave.a" > 0', []),
+        ('metrics."Cosine Wave" > 0', []),
+        ("metrics.t.x = 1", ["older"]),
+        ("metrics.t.x = 5", ["newer"]),
+        ("metrics.t.x = 0", []),
+        ("metrics.t.x != 7", ["newer", "older", "tied"]),
+    ],
+)
+def test_a_column_is_a_metric_by_the_name_of_its_table_and_its_own(text: str, runs: list[str]) -> None:
+    assert found(text, among=TABLES) == runs
+
+
+def test_runs_are_ordered_by_a_column() -> None:
+    assert found("", ["metrics.t.x"], among=TABLES) == ["older", "newer", "tied", "cosine", "dots"]
+    assert found("", ['metrics."Cosine Wave.angle" DESC'], among=TABLES)[0] == "cosine"
 
 
 def test_hundreds_of_clauses_are_answered() -> None:

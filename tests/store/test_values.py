@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from bridge.errors import InvalidValue
 from bridge.records.run import RunRecord
-from bridge.records.series import MLFLOW, NATIVE, Point, SeriesRecord, Value, imprecise_warning
+from bridge.records.series import MLFLOW, NATIVE, SCALAR, Point, SeriesRecord, Value, imprecise_warning
 from bridge.store.journaled import JournaledStore
 from bridge.store.memory import MemoryStore
 from bridge.store.points import mlflow_history, native_series
@@ -26,14 +26,34 @@ from bridge.store.sql.sqlite import open_sqlite
 from bridge.store.tracking import TrackingStore
 from bridge.testing.naive import (
     LoggedPoint,
+    by_column,
+    check_series,
     history_of,
     is_number,
     latest_of,
     latest_text_of,
+    log_naively,
     native_of,
     same_bits,
+    scalars,
 )
-from bridge.testing.strategies import FLOATS, INTS, STEPS, TEXTS, TIMESTAMPS, doors, floats, points, tied_points
+from bridge.testing.strategies import (
+    COLUMNS,
+    FLOATS,
+    INTS,
+    STEPS,
+    TEXTS,
+    TIMESTAMPS,
+    doors,
+    flat,
+    floats,
+    kept_files,
+    points,
+    row,
+    rows,
+    tied_points,
+    tied_rows,
+)
 
 EXAMPLES = 40
 KEYS = ("loss", "val/acc", "Größe 🎈")
@@ -74,38 +94,34 @@ def journaled_sqlite() -> Iterator[TrackingStore]:
 
 PLACES = [memory, sqlite, journaled_memory, journaled_sqlite]
 Call = tuple[list[Point], int, bool]
-calls = st.lists(
-    st.tuples(st.lists(st.one_of(points(), tied_points, points(floats)), min_size=1, max_size=6), doors, st.booleans()),
-    max_size=6,
-)
+parts = st.one_of(points(), tied_points, points(floats), rows(), tied_rows, rows(floats), kept_files())
+calls = st.lists(st.tuples(st.lists(parts, min_size=1, max_size=6).map(flat), doors, st.booleans()), max_size=6)
 
 
 def log(store: TrackingStore, logged: list[Call]) -> dict[str, list[LoggedPoint]]:
-    """Log to run r1; returns what each key's points are to be."""
+    """Log to run r1, points of no row singly where that is asked; returns what each key's points are to be."""
     expected: dict[str, list[LoggedPoint]] = {}
     for batch, door, singly in logged:
-        if singly:
+        if singly and all(point.kind == SCALAR for point in batch):
             for point in batch:
                 store.log("r1", point.key, point.value, point.timestamp, point.step, door)
         else:
             store.log_points("r1", batch, door)
-        for key, value, timestamp, step, *_ in batch:
-            own = expected.setdefault(key, [])
-            given_step = sum(point.stepless for point in own) if step is None else step
-            own.append(LoggedPoint(value, timestamp, given_step, step is None, door))
+        log_naively(expected, batch, door)
     return expected
 
 
 def compare(store: TrackingStore, expected: dict[str, list[LoggedPoint]]) -> None:
     record = store.get_run("r1")
     assert {one.key for one in store.get_series("r1")} == set(expected)
-    for key, logged in expected.items():
-        records = store.get_series("r1", [key])
+    for key, everything in expected.items():
+        records, logged = store.get_series("r1", [key]), scalars(everything)
+        check_series(records, everything)
         series, native = native_series(records), native_of(logged)
         assert same_bits(series.values.tolist(), [point.value for point in native])
         assert series.steps.tolist() == [point.step for point in native]
         assert series.timestamps.tolist() == [point.timestamp for point in native]
-        history, shown = mlflow_history(records), history_of(logged)
+        history, shown = mlflow_history([one for one in records if one.kind == SCALAR]), history_of(logged)
         assert same_bits(history.values.tolist(), [value for _, _, value in shown])
         columns = history.timestamps.tolist(), history.steps.tolist()
         assert list(zip(*columns, strict=True)) == [row[:2] for row in shown]
@@ -115,6 +131,11 @@ def compare(store: TrackingStore, expected: dict[str, list[LoggedPoint]]) -> Non
             assert same_bits(record.latest[key], latest)
         text = latest_text_of(logged)
         assert same_bits([record.latest_texts[key]] if key in record.latest_texts else [], text or ())
+        for column, cells in by_column(everything).items():
+            latest = latest_of(cells)
+            assert same_bits(record.latest_columns.get((key, column), ()), latest or ())
+            history = mlflow_history([one for one in records if one.column == column])
+            assert same_bits(history.values.tolist(), [value for _, _, value in history_of(cells)])
     imprecise = {key for key, own in expected.items() for p in own if type(p.value) is int and abs(p.value) > 2**53}
     assert sorted(record.warnings) == sorted(imprecise_warning(key) for key in imprecise)
 
@@ -153,10 +174,14 @@ def drawn_calls(seed: int) -> list[Call]:
     pool: list[Value] = [*FLOATS, *INTS, *TEXTS]
     result: list[Call] = []
     for _ in range(60):
-        batch = [
-            Point(draw.choice(KEYS), draw.choice(pool), draw.choice(TIMESTAMPS), draw.choice(STEPS))
-            for _ in range(draw.choice((1, 1, 5)))
-        ]
+        batch: list[Point] = []
+        for _ in range(draw.choice((1, 1, 5))):
+            key, timestamp, step = draw.choice(KEYS), draw.choice(TIMESTAMPS), draw.choice(STEPS)
+            if draw.random() < 0.4:
+                columns = draw.sample(COLUMNS, draw.choice((1, 2, 3)))
+                batch += row(key, {column: draw.choice(pool) for column in columns}, timestamp, step)
+            else:
+                batch.append(Point(key, draw.choice(pool), timestamp, step))
         result.append((batch, draw.choice((NATIVE, MLFLOW)), draw.random() < 0.5))
     return result
 
@@ -178,34 +203,48 @@ def forked(work: Callable[[], object]) -> int:
 
 
 Row = tuple[bytes, int, int, int]
-"""A stored point: its value pickled (equal for equal bits of equal type), its step, timestamp and door."""
+"""A stored point or row: its values by kind and column, pickled (equal for equal bits of equal type), its step,
+timestamp and door."""
 
 Wanted = tuple[bytes, "int | None", int, int]
-"""A logged point; it may have come without a step."""
+"""A logged point or row; it may have come without a step."""
 
 
 def rows_of(records: list[SeriesRecord]) -> list[Row]:
     """The points of one key as they are stored, in log order; all numbers as floats."""
-    rows = []
+    cells: dict[int, list[tuple[int, str, Value]]] = {}
+    places: dict[int, set[tuple[int, int, int]]] = {}
     for record in records:
         values = record.texts if record.numbers is None else record.numbers.tolist()
         columns = (record.positions, record.steps, record.timestamps, record.doors)
-        places = zip(*(column.tolist() for column in columns), strict=True)
-        rows += [
-            (position, pickle.dumps(value), step, timestamp, door)
-            for value, (position, step, timestamp, door) in zip(values or [], places, strict=True)
-        ]
-    return [row[1:] for row in sorted(rows, key=lambda row: row[0])]
+        of_points = zip(*(column.tolist() for column in columns), strict=True)
+        for value, (position, *place) in zip(values or [], of_points, strict=True):
+            cells.setdefault(position, []).append((record.kind, record.column, value))
+            places.setdefault(position, set()).add(tuple(place))
+    assert all(len(found) == 1 for found in places.values())  # the cells of a row have one step, timestamp and door
+    return [(pickled(cells[position]), *places[position].pop()) for position in sorted(cells)]
+
+
+def pickled(cells: list[tuple[int, str, Value]]) -> bytes:
+    """The values of a point or row, so that equal ones are of equal type and bits."""
+    return pickle.dumps([(kind, column, pickle.dumps(value)) for kind, column, value in sorted(cells, key=by_name)])
+
+
+def by_name(cell: tuple[int, str, Value]) -> tuple[int, str]:
+    return cell[:2]
 
 
 def rows_wanted(logged: list[Call], key: str) -> list[Wanted]:
-    """The points of one key as one process logged them; all numbers as floats."""
-    return [
-        (pickle.dumps(float(p.value) if is_number(p.value) else p.value), p.step, p.timestamp, door)  # type: ignore[arg-type]  # it is a number
-        for batch, door, _ in logged
-        for p in batch
-        if p.key == key
-    ]
+    """The points and rows of one key as one process logged them; all numbers as floats."""
+    wanted: list[tuple[list[tuple[int, str, Value]], int | None, int, int]] = []
+    for batch, door, _ in logged:
+        for p in batch:
+            value = float(p.value) if is_number(p.value) else p.value  # type: ignore[arg-type]  # it is a number
+            if p.key == key and p.joined:
+                wanted[-1][0].append((p.kind, p.column, value))
+            elif p.key == key:
+                wanted.append(([(p.kind, p.column, value)], p.step, p.timestamp, door))
+    return [(pickled(cells), *rest) for cells, *rest in wanted]  # type: ignore[misc]  # a tuple's rest is a list
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -234,10 +273,13 @@ def test_two_processes_that_log_at_once_lose_nothing_and_each_keeps_its_order(tm
         assert is_interleaving(stored, wanted[0], wanted[1])
         check_stepless(stored, wanted)
         merged = [
-            LoggedPoint(pickle.loads(value), timestamp, step, False, door) for value, step, timestamp, door in stored
+            LoggedPoint(pickle.loads(value), timestamp, step, False, door)
+            for cells, step, timestamp, door in stored
+            for kind, _, value in pickle.loads(cells)
+            if kind == SCALAR
         ]
         assert same_bits(native_series(records).values.tolist(), [point.value for point in native_of(merged)])
-        history = mlflow_history(records).values.tolist()
+        history = mlflow_history([record for record in records if record.kind == SCALAR]).values.tolist()
         assert same_bits(history, [value for _, _, value in history_of(merged)])
     store.close()
 
@@ -250,13 +292,13 @@ def fits(row: Row, wanted: Wanted) -> bool:
 def is_interleaving(stored: list[Row], one: list[Wanted], two: list[Wanted]) -> bool:
     """Whether some merge of two processes' points, each in its own order, is what was stored."""
     reachable = {0}
-    for at, row in enumerate(stored):
+    for at, found in enumerate(stored):
         reachable = {
             of_one
             for before in reachable
             for of_one, fit in (
-                (before + 1, before < len(one) and fits(row, one[before])),
-                (before, at - before < len(two) and fits(row, two[at - before])),
+                (before + 1, before < len(one) and fits(found, one[before])),
+                (before, at - before < len(two) and fits(found, two[at - before])),
             )
             if fit
         }
