@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from bridge.errors import AlreadyExists, NotFound
+from bridge.errors import AlreadyExists, NotAllowed, NotFound
 from bridge.experiment import Experiment
 from bridge.run import Run
 from bridge.store.home import home_folder
@@ -25,9 +25,16 @@ _contexts: dict[tuple[Any, ...], Run] = {}
 _context_lock = threading.Lock()
 
 
-def run_of_process() -> Run:
-    """The run that this process belongs to; the same object at every call, for all threads."""
+def run_of_process(allow_offline: bool = True) -> Run:
+    """The run that this process belongs to; the same object at every call, for all threads.
+
+    Raises:
+        NotAllowed: it belongs to none, and may have no offline run.
+    """
     names = tuple(os.environ.get(name, "") for name in CONTEXT_VARIABLES)
+    if not allow_offline and not _is_named(*names):
+        reason = "if outside of an execution context, use experiment.start_logging to begin a run"
+        raise NotAllowed("load", "a submitted run", reason)
     process = (os.getpid(), *names)
     with _context_lock:
         run = _contexts.get(process)
@@ -45,9 +52,15 @@ def _forget_context_lock() -> None:
 os.register_at_fork(after_in_child=_forget_context_lock)
 
 
+def _is_named(address: str, run_id: str, azure_workspace: str, azure_experiment: str, azure_run_id: str) -> bool:
+    return bool((address and run_id) or (azure_workspace and azure_experiment and azure_run_id))
+
+
 def _find_context(address: str, run_id: str, azure_workspace: str, azure_experiment: str, azure_run_id: str) -> Run:
     if address and run_id:
-        return Run.get(Workspace.open(address), run_id)
+        run = Run.get(Workspace.open(address), run_id)
+        run._track(os.environ.get("AZUREML_OUTPUT_DIRECTORY"))
+        return run
     if azure_workspace and azure_experiment and azure_run_id:
         workspace = Workspace.create(azure_workspace, exist_ok=True)
         try:
@@ -60,7 +73,7 @@ def _find_context(address: str, run_id: str, azure_workspace: str, azure_experim
 
 def _begin_context(experiment: Experiment, run_id: str | None) -> Run:
     try:
-        run = experiment.start_logging(run_id=run_id)
+        run = experiment.start_logging(run_id=run_id, outputs=False, snapshot_directory=None)
     except AlreadyExists:  # begun by another process of the same job
         assert run_id is not None
         return Run(experiment, run_id)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import builtins
+import logging
 import os
 import pwd
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from bridge.errors import AlreadyExists, InvalidState, InvalidValue
+from bridge.errors import AlreadyExists, BridgeError, InvalidState, InvalidValue
 from bridge.records.experiment import ExperimentRecord, check_native_experiment_name
-from bridge.records.run import RunRecord, check_run_id, new_display_name, new_run_id
+from bridge.records.run import RunChanges, RunRecord, check_run_id, new_display_name, new_run_id
 from bridge.records.series import check_key
 from bridge.workspace import Workspace, html_table
 
@@ -21,9 +23,11 @@ if TYPE_CHECKING:
     from bridge.records.search import View
     from bridge.run import Run
     from bridge.script_run import ScriptRun
+    from bridge.store.tracking import TrackingStore
     from bridge.submit.script import ScriptRunConfig
 
-PAGE = 500
+logger = logging.getLogger("bridge")
+
 DOCS_URL = "https://learn.microsoft.com/python/api/azureml-core/azureml.core.experiment(class)"
 
 SHOWN_AS_TAG = {"mlflow.runName": "display name", "mlflow.note.content": "description", "mlflow.parentRunId": "parent"}
@@ -177,6 +181,8 @@ class Experiment:
         self,
         name: str | None = None,
         run_id: str | None = None,
+        outputs: bool | str | os.PathLike[str] | None = None,
+        snapshot_directory: str | os.PathLike[str] | None = ".",
         display_name: str | None = None,
         description: str | None = None,
         tags: str | Mapping[str, object] | None = None,
@@ -184,10 +190,15 @@ class Experiment:
         """Begin an interactive run: it is Running until `complete`, `fail` or `cancel`.
 
         A run that is still open when the process ends is ended then: Completed, or Failed after an uncaught exception.
+        What lies in `./logs` is kept with the run while it is written, and the outputs before the run has ended; what
+        cannot be kept is a warning of the run.
 
         Args:
             name: the same as `display_name`.
             run_id: an id of your own, of letters, digits, underscores and dashes; 32 hex digits by default.
+            outputs: a folder whose files are kept under `outputs/`, made if it is not there: `./outputs` for None and
+                True, none for False.
+            snapshot_directory: the source, kept as a snapshot; None for none.
             display_name: what it is called; a name is made up by default.
             description: free text.
             tags: labels that can be changed, values by key, or one key; values become text.
@@ -200,22 +211,46 @@ class Experiment:
 
         name = check_text_or_none("name", name)
         display_name = check_text_or_none("display name", display_name)
-        now, user = now_ms(), user_name()
+        user = user_name()
         record = RunRecord(
             id=new_run_id() if run_id is None else check_run_id(run_id),
             experiment_id=self.id,
             display_name=display_name or name or new_display_name(),
             status="Running",
-            start_time=now,
+            start_time=now_ms(),
             description=check_text_or_none("description", description),
             user=user,
             # The one label of MLflow's that is kept here: its searches by user look for the tag.
             tags={"mlflow.user": user, **run_tag_values(tags or {})},
         )
-        self.workspace._opened.tracking.create_run(record)
+        properties, warnings = self._keep_source(record, snapshot_directory)
+        begin_runs(self.workspace._opened.tracking, [replace(record, properties=properties)])
         run = Run._of(self, record.id)
         run._leave_open()
+        run._track(True if outputs is None else outputs, logs=True)
+        if warnings:
+            run._update(RunChanges(warnings=warnings))
+        logger.debug("Run %s of experiment %s is Running", record.id, self.name)
         return run
+
+    def _keep_source(
+        self, run: RunRecord, folder: str | os.PathLike[str] | None
+    ) -> tuple[Mapping[str, str], tuple[str, ...]]:
+        """Keep the source of a run that is to begin; returns properties and warnings of it."""
+        if folder is None:
+            return {}, ()
+        from bridge.submit.empty import EMPTY, SNAPSHOT_PROPERTY, is_bare
+
+        opened = self.workspace._opened
+        try:
+            if is_bare(folder):
+                return {SNAPSHOT_PROPERTY: EMPTY}, ()
+            from bridge.submit.source import keep_source
+
+            source = keep_source(opened.artifacts, run.artifact_root, folder, workspace_folder=opened.address)
+        except (BridgeError, OSError) as error:
+            return {}, (f"No snapshot was taken of {os.path.abspath(folder)}: {error}",)
+        return source.properties, source.warnings
 
     def submit(
         self,
@@ -253,6 +288,7 @@ class Experiment:
 
     def get_runs(
         self,
+        type: str | None = None,
         tags: str | Mapping[str, object] | None = None,
         properties: str | Mapping[str, object] | None = None,
         include_children: bool = False,
@@ -260,6 +296,7 @@ class Experiment:
         """The active runs, newest start time first.
 
         Args:
+            type: what the run's type, or its property `azureml.runsource`, must be.
             tags: a key that runs must have, or pairs that must all be equal; values are compared as text.
             properties: the same for properties.
             include_children: runs that have a parent too.
@@ -268,20 +305,10 @@ class Experiment:
             InvalidValue: tags or properties are neither.
         """
         from bridge.records.search import RunQuery
-        from bridge.run import Run
+        from bridge.run_search import find_runs
 
-        with_tags, with_properties = _wanted(tags, "tag"), _wanted(properties, "property")
-        token = None
-        while True:
-            query = RunQuery((self.id,), max_results=PAGE, page_token=token)
-            page = self.workspace._opened.tracking.search_runs(query)
-            for record in page.items:
-                wanted = include_children or record.parent_id is None
-                if wanted and _has(record.tags, with_tags) and _has(record.properties, with_properties):
-                    yield Run._of(self, record.id, record.type)
-            token = page.next_token
-            if token is None:
-                return
+        query = RunQuery((self.id,))
+        return find_runs(self, query, tags, properties, type, include_children=include_children)
 
     @property
     def tags(self) -> dict[str, str | None]:
@@ -318,6 +345,18 @@ class Experiment:
 
 def _reopened(workspace: Workspace, experiment_id: str) -> Experiment:
     return Experiment._of(workspace, workspace._opened.tracking.get_experiment(experiment_id))
+
+
+def begin_runs(tracking: TrackingStore, records: builtins.list[RunRecord]) -> None:
+    """Make runs that this process speaks for: they are ended by somebody else if it is gone before."""
+    for record in records:
+        tracking.hold_lease(record.id)
+    try:
+        tracking.create_runs(records)
+    except BaseException:
+        for record in records:
+            tracking.release_lease(record.id)
+        raise
 
 
 def now_ms() -> int:

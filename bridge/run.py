@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import atexit
+import builtins
 import logging
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import cache, partial
+from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bridge.errors import BridgeError, InvalidState, InvalidValue, NotFound
 from bridge.experiment import Experiment, check_text_or_none, label_values, native_tags, now_ms, run_tag_values
-from bridge.records.run import SCRIPT_RUN, TERMINAL_STATUSES, RunChanges, RunRecord, Status
+from bridge.records.run import OPEN_STATUSES, SCRIPT_RUN, TERMINAL_STATUSES, RunChanges, RunRecord, Status
+from bridge.run_children import RunChildren
 from bridge.run_details import RunDetails
 from bridge.run_metrics import RunMetrics
 from bridge.workspace import Workspace, html_table
+
+if TYPE_CHECKING:
+    from bridge.submit.capture import Capture
+    from bridge.submit.printed import Printed
 
 logger = logging.getLogger("bridge")
 
 LEFT_OPEN = "The run was open when its process ended, and was completed then: call run.complete()."
 
 
-class Run(RunMetrics, RunDetails):
+class Run(RunMetrics, RunChildren, RunDetails):
     """One execution; opens a run that exists.
 
     `Experiment.start_logging` begins one, `Run.get_context` gives the one that this process belongs to.
@@ -50,8 +58,11 @@ class Run(RunMetrics, RunDetails):
         self.id = run_id
         self._log = experiment.workspace._opened.tracking.log
         self._described = {}
+        self._parent = None
         self._owner = 0
         self._quietly = False
+        self._capture: Capture | None = None
+        self._printed: list[Printed | None] = []
 
     @classmethod
     def _of(cls, experiment: Experiment, run_id: str, type: str | None = None) -> Run:
@@ -77,19 +88,50 @@ class Run(RunMetrics, RunDetails):
         return Run._of(experiment, run_id, record.type)
 
     @staticmethod
-    def get_context() -> Run:
+    def list(
+        experiment: Experiment,
+        type: str | None = None,
+        tags: str | Mapping[str, object] | None = None,
+        properties: str | Mapping[str, object] | None = None,
+        status: str | None = None,
+        include_children: bool = False,
+        **ignored: object,
+    ) -> Iterator[Run]:
+        """The active runs of an experiment, newest start time first; as `Experiment.get_runs`, and by status."""
+        from bridge.records.search import RunQuery
+        from bridge.run_search import find_runs
+
+        query = RunQuery((experiment.id,))
+        return find_runs(experiment, query, tags, properties, type, status, include_children)
+
+    @staticmethod
+    def get_context(allow_offline: bool = True, **ignored: object) -> Run:
         """The run that this process belongs to; the same object at every call.
 
         `BRIDGE_WORKSPACE` and `BRIDGE_RUN_ID` name it, else Azure ML's variables: then the workspace lies at
         `$BRIDGE_HOME/<AZUREML_ARM_WORKSPACE_NAME>`, and it and the run are made if absent.
         Outside of both it is a new run in the workspace `$BRIDGE_HOME/offline`, in an experiment that has the script's
         name; it ends with the process.
+        Within a submitted script `complete`, `fail` and `cancel` flush, upload and record the error, and the status
+        stays its launcher's.
+
+        Args:
+            allow_offline: outside of both there may be a new run.
+            ignored: what old scripts pass besides.
+
+        Raises:
+            NotAllowed: this process belongs to no run, and `allow_offline` is not set.
 
         Source: Azure ML SDK v1, `Run.get_context`.
         """
         from bridge.context import run_of_process
 
-        return run_of_process()
+        return run_of_process(allow_offline)
+
+    @staticmethod
+    def get_submitted_run(**ignored: object) -> Run:
+        """`get_context` that raises outside of a submitted script, as old scripts call it."""
+        return Run.get_context(allow_offline=False)
 
     # What it is
 
@@ -117,6 +159,36 @@ class Run(RunMetrics, RunDetails):
     def get_status(self) -> Status:
         """The status, read anew."""
         return self._record().status
+
+    def get_detailed_status(self) -> dict[str, str | None]:
+        """The `status`, and under `details` what a queue says of it: nothing, for there is none here."""
+        return {"status": self.status, "details": None}
+
+    @property
+    def type(self) -> str | None:
+        """`azureml.scriptrun` for a run of a submitted script, else None."""
+        return self._record().type
+
+    @property
+    def name(self) -> str:
+        """The same as `display_name`."""
+        return self.display_name
+
+    @property
+    def identity(self) -> str:
+        """The name of the class, `#` and the id."""
+        return f"{self.__class__.__name__}#{self.id}"
+
+    def start(self) -> None:
+        """Say that a run which somebody made is Running; again, it changes nothing.
+
+        Raises:
+            InvalidState: the run has ended.
+        """
+        record = self._record()
+        if record.status != "Running":
+            start_time = now_ms() if record.start_time is None else None
+            self._update(RunChanges(status="Running", expected=OPEN_STATUSES, start_time=start_time))
 
     @property
     def display_name(self) -> str:
@@ -183,7 +255,7 @@ class Run(RunMetrics, RunDetails):
         """
         self._update(RunChanges(tags=run_tag_values(tags)))
 
-    def remove_tags(self, keys: list[str]) -> None:
+    def remove_tags(self, keys: builtins.list[str]) -> None:
         """Remove tags.
 
         Raises:
@@ -264,8 +336,8 @@ class Run(RunMetrics, RunDetails):
             InvalidState: the run has a snapshot already, or is deleted.
             InvalidValue: the folder holds so much that nothing was kept.
         """
+        from bridge.submit.empty import SNAPSHOT_PROPERTY
         from bridge.submit.snapshot import take_snapshot
-        from bridge.submit.source import SNAPSHOT_PROPERTY
 
         if there := self.properties.get(SNAPSHOT_PROPERTY):
             raise InvalidState("run", self.id, f"the owner of snapshot {there}", "without a snapshot: take it once")
@@ -282,7 +354,7 @@ class Run(RunMetrics, RunDetails):
         Raises:
             NotFound: the run has none.
         """
-        from bridge.submit.source import SNAPSHOT_PROPERTY
+        from bridge.submit.empty import SNAPSHOT_PROPERTY
 
         snapshot_id = self.properties.get(SNAPSHOT_PROPERTY)
         if snapshot_id is None:
@@ -353,11 +425,22 @@ class Run(RunMetrics, RunDetails):
     def _end(self, status: Status, error: str | None = None, warnings: tuple[str, ...] = ()) -> None:
         self.flush()
         record = self._record()
-        if not self._may_end(record.status, status):
+        submitted = record.type == SCRIPT_RUN and self._is_of_process()
+        if not submitted and not self._may_end(record.status, status):
             raise InvalidState("run", self.id, record.status, f"{status} or not ended")
+        if record.lifecycle_stage == "active":
+            warnings += self._take_captured()
+        if submitted:  # the status is the launcher's
+            self._update(RunChanges(error=error, warnings=warnings))
+            return
         end_time = max(now_ms(), record.end_time or 0)
         self._update(RunChanges(status=status, error=error, end_time=end_time, warnings=warnings))
         _open_runs.pop(self.id, None)
+        logger.debug("Run %s is %s", self.id, status)
+
+    def _is_of_process(self) -> bool:
+        """Whether a launcher has started this process for this run."""
+        return os.environ.get("BRIDGE_RUN_ID") == self.id
 
     def _may_end(self, now: Status, status: Status) -> bool:
         """Whether the run may end as `status`: it is open, ended so, or completed by a logger and not by its owner."""
@@ -367,6 +450,7 @@ class Run(RunMetrics, RunDetails):
         """Note that this process ends the run if nobody else does."""
         self._owner = os.getpid()
         self._quietly = quietly
+        _end_with_process()
         _open_runs[self.id] = self
 
     def _end_with_process(self) -> None:
@@ -379,24 +463,82 @@ class Run(RunMetrics, RunDetails):
                 self.fail(error)
         elif status not in TERMINAL_STATUSES:
             self._end("Completed", warnings=() if self._quietly else (LEFT_OPEN,))
+        else:
+            self._keep_captured()
+
+    # What it captures
+
+    def _track(self, outputs: bool | str | os.PathLike[str] | None, logs: bool = False) -> None:
+        """Capture folders of this process, by their places now, until the run ends.
+
+        Args:
+            outputs: a folder, made if it is not there; True is `./outputs`, False and None are none.
+            logs: `./logs` too, as it grows.
+        """
+        from bridge.submit.capture import LOGS, OUTPUTS, Capture
+
+        folder = OUTPUTS if outputs is True else outputs or None
+        self._capture = Capture(
+            self._opened,
+            self.experiment.id,
+            self.id,
+            outputs=None if folder is None else Path(os.path.abspath(folder)),
+            logs=Path(os.path.abspath(LOGS)) if logs else None,
+        )
+        self._capture.watch()
+
+    def _take_captured(self) -> tuple[str, ...]:
+        """Take what is captured up to now; returns what could not be taken."""
+        owner = _open_runs.get(self.id, self)
+        for printed in owner._printed:
+            if printed is not None and owner._capture is not None:
+                owner._capture.warn(*printed.flush())
+        return () if owner._capture is None else owner._capture.finish()
+
+    def _keep_captured(self) -> None:
+        """The same for a run that somebody else has ended."""
+        warnings = self._take_captured() if self._record().lifecycle_stage == "active" else ()
+        if warnings:
+            self._update(RunChanges(warnings=warnings))
 
     def __enter__(self) -> Run:
+        # What a submitted script prints, its launcher takes.
+        printed = None if any(self._printed) or self._is_of_process() else self._print_to_log()
+        self._printed.append(printed)
         return self
 
+    def _print_to_log(self) -> Printed:
+        from bridge.submit.capture import USER_LOG
+        from bridge.submit.printed import Printed
+
+        if self._capture is None:
+            self._track(None)
+        assert self._capture is not None
+        printed = Printed(partial(self._capture.append, USER_LOG))
+        printed.begin()
+        return printed
+
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, kind: builtins.type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        printed = self._printed.pop()
+        if printed is not None and self._capture is not None:
+            self._capture.warn(*printed.end())
         if error is not None and not (isinstance(error, SystemExit) and error.code in (0, None)):
-            if self._may_end(self.status, "Failed"):
+            if self._may_end(self.status, "Failed") or self._is_of_process():
                 self.fail(error)
-        elif self.status not in ("Failed", "Canceled"):
+            else:
+                self._keep_captured()
+        elif self.status not in ("Failed", "Canceled") or self._is_of_process():
             self.complete()
+        else:
+            self._keep_captured()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self)._of, (self.experiment, self.id)
 
     def __repr__(self) -> str:
-        return f"Run(Experiment: {self.experiment.name},\nId: {self.id},\nType: None,\nStatus: {self.status})"
+        return f"Run(Experiment: {self.experiment.name},\nId: {self.id},\nType: {self.type},\nStatus: {self.status})"
 
     def _repr_html_(self) -> str:
         record = self._record()
@@ -416,7 +558,12 @@ class Run(RunMetrics, RunDetails):
 _open_runs: dict[str, Run] = {}
 
 
-@atexit.register
+@cache
+def _end_with_process() -> None:
+    """End open runs at the end of the process: before their journal ends, so registered after what ends that."""
+    atexit.register(_end_open_runs)
+
+
 def _end_open_runs() -> None:
     for run in list(_open_runs.values()):
         try:

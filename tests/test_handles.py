@@ -29,7 +29,9 @@ def workspace(tmp_path: Path) -> Workspace:
 
 @pytest.fixture
 def run(workspace: Workspace) -> Run:
-    return Experiment(workspace, "digits").start_logging(display_name="cnn", tags={"team": "vision"})
+    return Experiment(workspace, "digits").start_logging(
+        display_name="cnn", tags={"team": "vision"}, snapshot_directory=None
+    )
 
 
 # Workspaces

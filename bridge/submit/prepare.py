@@ -17,8 +17,8 @@ from bridge.errors import BridgeError
 from bridge.records.run import RunRecord
 from bridge.store.open import Opened
 from bridge.submit.capture import LOGS, OUTPUTS, Capture
+from bridge.submit.empty import SNAPSHOT_PROPERTY
 from bridge.submit.snapshot import restore_snapshot
-from bridge.submit.source import SNAPSHOT_PROPERTY
 
 STD_LOG = "user_logs/std_log.txt"
 """The artifact that takes what a script prints.

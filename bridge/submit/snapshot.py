@@ -14,14 +14,12 @@ from bridge.errors import BridgeError, InvalidState, InvalidValue, NotFound, Sch
 from bridge.records.limits import SNAPSHOT_BYTES, SNAPSHOT_ENTRIES, SNAPSHOT_FILES
 from bridge.store.artifacts import ArtifactStore
 from bridge.store.home import home_folder
+from bridge.submit.empty import EMPTY
 from bridge.submit.known_tree import KnownTree, read_known, write_known
 from bridge.submit.tree import Found, TooManyEntries, Tree, TreeScan, folders_of, leads_out, single_file
 
 ROOT = "snapshots"
 """The artifact root: `files/<two digits>/<SHA-256>` holds contents, `trees/<id>.json` what lies where."""
-
-EMPTY = "c0a1f5d5-0000-8000-8000-000000000000"
-"""The snapshot of a folder without files: everybody has it, and nothing is stored."""
 
 FORMAT = 1
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")

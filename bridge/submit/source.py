@@ -6,11 +6,9 @@ import os
 from typing import NamedTuple
 
 from bridge.store.artifacts import ArtifactStore
+from bridge.submit.empty import SNAPSHOT_PROPERTY
 from bridge.submit.git import DIFF_PATH, git_facts
 from bridge.submit.snapshot import take_snapshot
-
-SNAPSHOT_PROPERTY = "ContentSnapshotId"
-"""Source: Azure ML SDK v1, a run's properties."""
 
 
 class Source(NamedTuple):

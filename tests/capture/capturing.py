@@ -1,0 +1,20 @@
+"""What the tests of capturing ask of runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from bridge import Run
+
+
+def content(run: Run, name: str) -> str:
+    """A file of a run."""
+    return b"".join(run._opened.artifacts.get(run._root, name)).decode()
+
+
+def wait_until(holds: Callable[[], bool], seconds: float = 10.0) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "it did not come to be"
+        time.sleep(0.02)

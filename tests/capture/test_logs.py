@@ -1,0 +1,166 @@
+"""What is written into the folder of logs is kept with an open run as it grows."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from capturing import content, wait_until
+
+from bridge import Run
+from bridge.submit import capture
+from bridge.submit.capture import Capture
+
+
+@pytest.fixture
+def run(experiment, working_folder):
+    run = experiment.start_logging(snapshot_directory=None)
+    yield run
+    run.complete()
+
+
+@pytest.fixture
+def logs(working_folder: Path) -> Path:
+    folder = working_folder / "logs"
+    folder.mkdir()
+    return folder
+
+
+def has(run: Run, name: str, text: str) -> bool:
+    return name in run.get_file_names() and content(run, name) == text
+
+
+@pytest.fixture
+def swept(experiment, logs, monkeypatch):
+    """A run whose logs are taken when the test says so, and how: the calls of the store."""
+    run = experiment.start_logging(snapshot_directory=None, outputs=False)
+    run.complete()
+    captured = Capture(run._opened, experiment.id, run.id, logs=logs)
+    calls: list[str] = []
+    artifacts = run._opened.artifacts
+    for verb in ("put", "append"):
+        original = getattr(artifacts, verb)
+
+        def call(root, path, data, verb=verb, original=original):
+            calls.append(verb)
+            return original(root, path, data)
+
+        monkeypatch.setattr(artifacts, verb, call)
+
+    def sweep() -> list[str]:
+        calls.clear()
+        assert captured.finish() == ()
+        return list(calls)
+
+    run.sweep = sweep
+    return run
+
+
+def test_a_log_is_seen_while_the_run_goes_on(run, logs):
+    with (logs / "train.txt").open("w") as file:
+        for line in range(3):
+            file.write(f"line {line}\n")
+            file.flush()
+            expected = "".join(f"line {number}\n" for number in range(line + 1))
+            wait_until(lambda expected=expected: has(run, "logs/train.txt", expected), 3)
+    assert run.status == "Running"
+
+
+def test_what_was_written_last_is_kept_at_the_end(experiment, working_folder):
+    with experiment.start_logging(snapshot_directory=None) as run:
+        (working_folder / "logs" / "deep" / "er").mkdir(parents=True)
+        (working_folder / "logs" / "deep" / "er" / "x").write_text("last words")
+    assert content(run, "logs/deep/er/x") == "last words"
+
+
+def test_only_what_grew_is_added(swept, logs):
+    (logs / "x").write_text("one\n")
+    assert swept.sweep() == ["put"]
+    assert swept.sweep() == []
+    with (logs / "x").open("a") as file:
+        file.write("two\n")
+    assert swept.sweep() == ["append"]
+    assert content(swept, "logs/x") == "one\ntwo\n"
+
+
+def test_a_file_that_was_replaced_or_cut_is_kept_anew(swept, logs):
+    (logs / "x").write_text("the first text\n")
+    swept.sweep()
+    (logs / "y").write_text("another, and a longer text\n")
+    os.replace(logs / "y", logs / "x")
+    assert swept.sweep() == ["put"]
+    (logs / "x").write_text("cut\n")
+    assert swept.sweep() == ["put"]
+    (logs / "x").write_text("written anew in its place, and longer than before\n")
+    assert swept.sweep() == ["put"]
+    (logs / "x").write_text("written anew in its place, and as long as before!\n")
+    assert swept.sweep() == ["put"]
+    assert content(swept, "logs/x") == (logs / "x").read_text()
+
+
+def test_a_log_that_was_moved_away_stays_kept(swept, logs):
+    (logs / "x").write_text("one\n")
+    swept.sweep()
+    os.replace(logs / "x", logs / "x.1")
+    (logs / "x").write_text("two\n")
+    swept.sweep()
+    (logs / "x").unlink()
+    assert swept.sweep() == []
+    assert (content(swept, "logs/x"), content(swept, "logs/x.1")) == ("two\n", "one\n")
+
+
+def test_an_artifact_that_somebody_replaced_is_put_anew(swept, logs):
+    (logs / "x").write_text("one\n")
+    swept.sweep()
+    swept._opened.artifacts.put(swept._root, "logs/x", b"something else")
+    with (logs / "x").open("a") as file:
+        file.write("two\n")
+    swept.sweep()
+    assert content(swept, "logs/x") == "one\ntwo\n"
+
+
+def test_hidden_files_and_folders_are_passed_over(swept, logs):
+    (logs / ".hidden").write_text("1")
+    (logs / ".folder").mkdir()
+    (logs / ".folder" / "x").write_text("1")
+    (logs / "tb-logs").mkdir()
+    (logs / "tb-logs" / "events.out.tfevents.1").write_bytes(b"\x00\xff")
+    swept.sweep()
+    assert swept.get_file_names() == ["logs/tb-logs/events.out.tfevents.1"]
+
+
+def test_five_megabytes_written_while_they_are_taken_are_whole(experiment, working_folder, monkeypatch):
+    monkeypatch.setattr(capture, "SWEEP_SECONDS", 0.01)
+    run = experiment.start_logging(snapshot_directory=None)
+    (working_folder / "logs").mkdir()
+    line = b"0123456789" * 10 + b"\n"
+
+    def write() -> None:
+        with (working_folder / "logs" / "large.txt").open("wb", buffering=0) as file:
+            for _ in range(500):
+                file.write(line * 100)
+                time.sleep(0.001)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    sizes = set()
+    while writer.is_alive():
+        found = run._opened.artifacts.stat(run._root, "logs/large.txt")
+        if found is not None:
+            sizes.add(found.size_bytes)
+            read = b"".join(run._opened.artifacts.get(run._root, "logs/large.txt"))
+            assert read == (line * (len(read) // len(line) + 1))[: len(read)]
+    writer.join()
+    run.complete()
+    assert b"".join(run._opened.artifacts.get(run._root, "logs/large.txt")) == line * 50_000
+    assert len(sizes) > 1
+    assert run.warnings == ()
+
+
+def test_no_folder_of_logs_is_no_trouble(run, working_folder):
+    run.complete()
+    assert run.warnings == ()
+    assert not (working_folder / "logs").exists()

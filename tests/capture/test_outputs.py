@@ -1,0 +1,289 @@
+"""What lies in the folder of outputs when a run ends is kept with it, and nothing there fails a good run."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from capturing import content
+
+from bridge import Experiment, Run, Workspace
+from bridge.store.objects import ObjectArtifacts
+
+
+def make(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(f"content of {name}")
+
+
+def begin(experiment: Experiment, **options: object) -> Run:
+    return experiment.start_logging(snapshot_directory=None, **options)  # type: ignore[arg-type]
+
+
+def test_outputs_are_kept_below_their_prefix(experiment, working_folder):
+    run = begin(experiment)
+    assert (working_folder / "outputs").is_dir()
+    make(working_folder / "outputs", "model.pkl", "a/b/c.txt", ".hidden")
+    assert run.get_file_names() == []
+    run.complete()
+    assert run.get_file_names() == ["outputs/.hidden", "outputs/a/b/c.txt", "outputs/model.pkl"]
+    assert content(run, "outputs/a/b/c.txt") == "content of a/b/c.txt"
+    assert run.warnings == ()
+
+
+@pytest.mark.parametrize("end", [Run.complete, Run.fail, Run.cancel], ids=lambda end: end.__name__)
+def test_outputs_are_kept_before_the_run_has_ended(experiment, working_folder, end, monkeypatch):
+    run = begin(experiment)
+    make(working_folder / "outputs", "x")
+    statuses = []
+    put = ObjectArtifacts.put
+
+    def watched(*arguments):
+        statuses.append(run.status)
+        return put(*arguments)
+
+    monkeypatch.setattr(ObjectArtifacts, "put", watched)
+    end(run)
+    assert statuses == ["Running"]
+    assert run.get_file_names() == ["outputs/x"]
+
+
+@pytest.mark.parametrize("outputs", [None, True])
+def test_none_and_true_are_the_folder_outputs(experiment, working_folder, outputs):
+    with begin(experiment, outputs=outputs) as run:
+        make(working_folder, "outputs/x", "other/y")
+    assert run.get_file_names() == ["outputs/x"]
+
+
+def test_false_is_no_folder(experiment, working_folder):
+    with begin(experiment, outputs=False) as run:
+        assert not (working_folder / "outputs").exists()
+        make(working_folder, "outputs/x")
+    assert run.get_file_names() == []
+
+
+def test_a_folder_elsewhere_keeps_its_files_below_outputs(experiment, working_folder, tmp_path):
+    for outputs in (tmp_path / "far away", os.path.relpath(tmp_path / "far away"), "./near/../near"):
+        with begin(experiment, outputs=outputs) as run:
+            make(Path(outputs), "a/x")
+        assert run.get_file_names() == ["outputs/a/x"]
+
+
+def test_a_script_may_go_to_another_folder(experiment, working_folder, tmp_path, monkeypatch):
+    with begin(experiment) as run:
+        make(working_folder / "outputs", "x")
+        monkeypatch.chdir(tmp_path)
+    assert run.get_file_names() == ["outputs/x"]
+
+
+def test_completing_again_takes_what_has_changed_only(experiment, working_folder, monkeypatch):
+    run = begin(experiment)
+    make(working_folder / "outputs", "same", "changed")
+    run.complete()
+    put: list[str] = []
+    original = ObjectArtifacts.put
+    monkeypatch.setattr(
+        ObjectArtifacts, "put", lambda self, root, path, source: put.append(path) or original(self, root, path, source)
+    )
+    run.complete()
+    assert put == []
+    (working_folder / "outputs" / "changed").write_text("anew")
+    make(working_folder / "outputs", "new")
+    Run.get(experiment.workspace, run.id).complete()
+    run.complete()
+    assert put == ["outputs/changed", "outputs/new"]
+    assert content(run, "outputs/changed") == "anew"
+
+
+def test_links_are_followed_and_never_in_a_circle(experiment, working_folder, tmp_path):
+    make(tmp_path, "data/x")
+    with begin(experiment) as run:
+        outputs = working_folder / "outputs"
+        (outputs / "folder").symlink_to(tmp_path / "data")
+        (outputs / "file").symlink_to(tmp_path / "data" / "x")
+        (outputs / "circle").symlink_to(outputs)
+    assert run.get_file_names() == ["outputs/file", "outputs/folder/x"]
+    assert run.warnings == ()
+
+
+def test_what_cannot_be_kept_is_a_warning_that_names_it(experiment, working_folder):
+    run = begin(experiment)
+    outputs = working_folder / "outputs"
+    make(outputs, "good", "bad\nname")
+    (outputs / "dangling").symlink_to("nowhere")
+    os.mkfifo(outputs / "pipe")
+    (outputs / os.fsdecode(b"\xff")).write_text("not text")
+    run.complete()
+    assert run.status == "Completed"
+    assert run.get_file_names() == ["outputs/good"]
+    warnings = "\n".join(run.warnings)
+    assert len(run.warnings) == 4
+    for name, reason in (
+        ("dangling", "no such file or directory"),
+        ("pipe", "no regular file"),
+        ("bad", "must not contain control characters"),
+        ("\\udcff", "UTF-8"),
+    ):
+        assert any(name in warning and reason in warning for warning in run.warnings), (name, warnings)
+    run.complete()
+    assert len(run.warnings) == 4, "each is said once"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_a_file_that_may_not_be_read_is_a_warning(experiment, working_folder):
+    with begin(experiment) as run:
+        make(working_folder / "outputs", "secret", "x")
+        (working_folder / "outputs" / "secret").chmod(0)
+    assert run.get_file_names() == ["outputs/x"]
+    assert "permission denied" in run.warnings[0]
+
+
+def test_a_file_that_vanishes_meanwhile_is_a_warning(experiment, working_folder, monkeypatch):
+    run = begin(experiment)
+    make(working_folder / "outputs", "a", "b", "c")
+    put = ObjectArtifacts.put
+
+    def removing(self, root, path, source):
+        (working_folder / "outputs" / "b").unlink(missing_ok=True)
+        return put(self, root, path, source)
+
+    monkeypatch.setattr(ObjectArtifacts, "put", removing)
+    run.complete()
+    assert run.get_file_names() == ["outputs/a", "outputs/c"]
+    (warning,) = run.warnings
+    assert "outputs/b" in warning and "no such file" in warning
+
+
+def test_many_troubles_are_counted(experiment, working_folder):
+    with begin(experiment) as run:
+        for number in range(50):
+            (working_folder / "outputs" / f"{number}").symlink_to("nowhere")
+    assert len(run.warnings) == 21
+    assert run.warnings[-1] == "30 more files were not kept."
+
+
+def test_a_store_that_takes_no_files_fails_no_good_run(experiment, working_folder):
+    run = begin(experiment)
+    make(working_folder / "outputs", "a")
+    artifacts = experiment.workspace.path / "artifacts"
+    artifacts.rename(artifacts.with_name("moved"))
+    artifacts.write_text("no folder")
+    run.complete()
+    assert run.status == "Completed"
+    (warning,) = run.warnings
+    assert "outputs/a was not kept" in warning
+
+
+def test_a_folder_that_cannot_be_made_is_a_warning(experiment, working_folder):
+    (working_folder / "outputs").write_text("a file")
+    with begin(experiment) as run:
+        run.log("loss", 1.0)
+    assert run.status == "Completed"
+    assert "outputs could not be made" in run.warnings[0]
+
+
+def test_a_workspace_in_the_folder_is_no_output(working_folder):
+    workspace = Workspace.create("work", path=working_folder / "outputs" / "work")
+    with begin(Experiment(workspace, "inside")) as run:
+        make(working_folder / "outputs", "x")
+    assert run.get_file_names() == ["outputs/x"]
+
+
+def test_debug_logs_of_azure_mls_own_sdk_are_no_outputs(experiment, working_folder):
+    with begin(experiment) as run:
+        make(working_folder / "outputs", "x.log", "12_azureml.log")
+    assert run.get_file_names() == ["outputs/x.log"]
+
+
+def test_an_experiment_whose_files_lie_elsewhere_is_a_warning(workspace, working_folder, tmp_path):
+    workspace._opened.tracking.create_experiment("far", 0, artifact_location=str(tmp_path / "far"))
+    run = begin(Experiment(workspace, "far"))
+    make(working_folder / "outputs", "x")
+    run.complete()
+    assert run.status == "Completed"
+    assert "far" in run.warnings[0]
+
+
+def test_a_thousand_files_are_kept_in_seconds(experiment, working_folder):
+    run = begin(experiment)
+    make(working_folder / "outputs", *(f"{number % 10}/{number}" for number in range(1_000)))
+    begun = time.perf_counter()
+    run.complete()
+    assert time.perf_counter() - begun < 10
+    assert len(run.get_file_names()) == 1_000
+    begun = time.perf_counter()
+    run.complete()
+    assert time.perf_counter() - begun < 1
+
+
+def test_a_child_keeps_no_outputs_unless_asked(experiment, working_folder):
+    with begin(experiment) as parent:
+        make(working_folder / "outputs", "x")
+        with parent.child_run() as child:
+            pass
+        with parent.child_run(outputs="own") as other:
+            make(working_folder / "own", "y")
+    assert (child.get_file_names(), other.get_file_names()) == ([], ["outputs/y"])
+    assert parent.get_file_names() == ["outputs/x"]
+
+
+# The end of a process
+
+
+def test_a_run_left_open_keeps_its_outputs_at_the_end_of_the_process(script, only_run):
+    ended = script("run = experiment.start_logging()\nPath('outputs/x').write_text('late')\n")
+    assert ended.returncode == 0, ended.stderr
+    run = only_run()
+    assert (run.status, run.get_file_names(), content(run, "outputs/x")) == ("Completed", ["outputs/x"], "late")
+
+
+def test_a_run_that_fails_keeps_its_outputs(script, only_run):
+    script("run = experiment.start_logging()\nPath('outputs/x').write_text('late')\nraise ValueError\n")
+    run = only_run()
+    assert (run.status, run.get_file_names()) == ("Failed", ["outputs/x"])
+
+
+def test_a_run_that_somebody_else_ended_keeps_its_outputs(script, only_run):
+    code = (
+        "run = experiment.start_logging()\n"
+        "from bridge.records.run import RunChanges\n"
+        "run._update(RunChanges(status='Canceled'))\n"
+        "Path('outputs/x').write_text('late')\n"
+    )
+    script(code)
+    run = only_run()
+    assert (run.status, run.get_file_names()) == ("Canceled", ["outputs/x"])
+
+
+def test_a_forked_child_that_ends_the_run_keeps_its_outputs(script, only_run):
+    code = (
+        "run = experiment.start_logging()\n"
+        "Path('logs').mkdir(); Path('logs/a').write_text('1')\n"
+        "Path('outputs/x').write_text('late')\n"
+        "time.sleep(1.2)\n"
+        "if os.fork() == 0:\n"
+        "    Path('logs/a').write_text('12')\n"
+        "    run.complete()\n"
+        "    os._exit(0)\n"
+        "os._exit(os.wait()[1])\n"
+    )
+    ended = script(code)
+    assert ended.returncode == 0, ended.stderr
+    run = only_run()
+    assert (run.status, run.get_file_names()) == ("Completed", ["logs/a", "outputs/x"])
+    assert content(run, "logs/a") == "12"
+
+
+def test_threads_may_end_a_run_at_once(experiment, working_folder):
+    run = begin(experiment)
+    make(working_folder / "outputs", *"abcdef")
+    threads = [threading.Thread(target=run.complete) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (run.status, len(run.get_file_names()), run.warnings) == ("Completed", 6, ())

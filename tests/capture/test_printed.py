@@ -1,0 +1,257 @@
+"""What is printed within `with run:` is printed and kept, and printing works whatever else happens."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from capturing import content, wait_until
+
+from bridge import StoreUnavailable
+from bridge.submit.printed import Printed
+
+LOG = "logs/user_log.txt"
+
+
+def begin(experiment):
+    return experiment.start_logging(outputs=False, snapshot_directory=None)
+
+
+def test_what_is_printed_within_the_block_is_kept(experiment, working_folder, capsys):
+    print("before")
+    with begin(experiment) as run:
+        print("within", 1)
+        print("an error", file=sys.stderr)
+        sys.stdout.write("ä\n")
+        sys.stdout.writelines(["two ", "pieces\n"])
+        sys.stdout.flush()
+    print("after")
+    assert content(run, LOG) == "within 1\nan error\nä\ntwo pieces\n"
+    printed = capsys.readouterr()
+    assert printed.out == "before\nwithin 1\nä\ntwo pieces\nafter\n"
+    assert printed.err == "an error\n"
+    assert list(working_folder.iterdir()) == []
+
+
+def test_it_is_kept_while_the_block_runs(experiment):
+    with begin(experiment) as run:
+        print("live")
+        wait_until(lambda: LOG in run.get_file_names(), 2)
+        assert content(run, LOG) == "live\n"
+
+
+def test_it_is_kept_before_the_run_has_ended(experiment):
+    with begin(experiment) as run:
+        print("one")
+        run.complete()
+        assert content(run, LOG) == "one\n"
+        print("two")
+    assert content(run, LOG) == "one\ntwo\n"
+
+
+def test_an_exception_keeps_what_was_printed(experiment):
+    with pytest.raises(ZeroDivisionError), begin(experiment) as run:
+        print("before it")
+        1 / 0  # noqa: B018
+    assert (run.status, content(run, LOG)) == ("Failed", "before it\n")
+
+
+def test_a_block_that_prints_nothing_keeps_no_log(experiment):
+    with begin(experiment) as run:
+        pass
+    assert run.get_file_names() == []
+
+
+def test_nested_blocks_each_keep_what_is_printed_in_them(experiment):
+    with begin(experiment) as outer:
+        print("1")
+        with begin(experiment) as inner:
+            print("2")
+        print("3")
+    assert (content(outer, LOG), content(inner, LOG)) == ("1\n2\n3\n", "2\n")
+
+
+def test_nested_blocks_of_one_run_keep_it_once(experiment):
+    with begin(experiment) as run:
+        with run:
+            print("once")
+        print("and on")
+    assert content(run, LOG) == "once\nand on\n"
+
+
+def test_blocks_that_end_in_another_order_leave_the_streams_as_they_were(experiment):
+    stdout, stderr = sys.stdout, sys.stderr
+    first, second = begin(experiment), begin(experiment)
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    print("after the first")
+    second.__exit__(None, None, None)
+    assert (sys.stdout, sys.stderr) == (stdout, stderr)
+    assert first.get_file_names() == []
+    assert content(second, LOG) == "after the first\n"
+
+
+def test_a_stream_that_was_replaced_meanwhile_stays(experiment, monkeypatch):
+    other = io.StringIO()
+    before = sys.stdout
+    with begin(experiment) as run:
+        covered = sys.stdout
+        sys.stdout = other
+    try:
+        print("into the other")
+        covered.write("through what was covered\n")
+    finally:
+        sys.stdout = before
+    assert other.getvalue() == "into the other\n"
+    assert run.get_file_names() == []
+
+
+def test_the_stream_is_like_the_one_below(experiment):
+    with open(os.devnull, "w", encoding="latin-1") as file:
+        before, sys.stdout = sys.stdout, file
+        try:
+            with begin(experiment) as run:
+                assert sys.stdout.fileno() == file.fileno()
+                assert sys.stdout.encoding == "latin-1"
+                assert sys.stdout.isatty() is False
+                assert sys.stdout.line_buffering == file.line_buffering
+                assert sys.stdout.write("four") == 4
+                sys.stdout.buffer.write(b"\xe4 bytes\n")
+                subprocess.run([sys.executable, "-c", "print('of a program')"], stdout=sys.stdout, check=True)
+                with pytest.raises(TypeError):
+                    sys.stdout.write(5)
+                with pytest.raises(UnicodeEncodeError):
+                    print("日本")
+            assert sys.stdout is file
+        finally:
+            sys.stdout = before
+    assert b"".join(run._opened.artifacts.get(run._root, LOG)) == b"four\xe4 bytes\n"
+
+
+def test_threads_print_at_once_and_no_line_is_lost(experiment):
+    def chatter(letter: str) -> None:
+        for number in range(500):
+            sys.stdout.write(f"{letter}{number}\n")
+
+    with begin(experiment) as run:
+        threads = [threading.Thread(target=chatter, args=(letter,)) for letter in "ab"]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    lines = content(run, LOG).splitlines()
+    for letter in "ab":
+        assert [line for line in lines if line[0] == letter] == [f"{letter}{number}" for number in range(500)]
+    assert len(lines) == 1_000
+
+
+def test_forked_children_print_too_and_nothing_twice(script, only_run):
+    code = (
+        "with experiment.start_logging(outputs=False) as run:\n"
+        "    print('parent', flush=True)\n"
+        "    child = os.fork()\n"
+        "    if child == 0:\n"
+        "        print('child', flush=True)\n"
+        "        os._exit(0)\n"
+        "    os.waitpid(child, 0)\n"
+        "    print('again', flush=True)\n"
+    )
+    ended = script(code)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout == "parent\nchild\nagain\n"
+    assert sorted(content(only_run(), LOG).split()) == ["again", "child", "parent"]
+
+
+def test_a_signal_handler_may_print(script, only_run):
+    code = (
+        "import signal\n"
+        "signal.signal(signal.SIGALRM, lambda *_: sys.stdout.write('tick\\n'))\n"
+        "signal.setitimer(signal.ITIMER_REAL, 0.01, 0.001)\n"
+        "with experiment.start_logging(outputs=False) as run:\n"
+        "    end = time.monotonic() + 1\n"
+        "    while time.monotonic() < end: sys.stdout.write('x\\n')\n"
+        "    signal.setitimer(signal.ITIMER_REAL, 0)\n"
+    )
+    ended = script(code)
+    assert ended.returncode == 0, ended.stderr
+    printed = content(only_run(), LOG)
+    assert "tick" in printed
+    assert printed.count("x") == ended.stdout.count("x")
+
+
+def test_what_cannot_be_kept_yet_waits_and_is_said_in_the_end():
+    kept, away = [], True
+
+    def append(data: bytes) -> None:
+        if away:
+            raise StoreUnavailable("the disk", "it is full")
+        kept.append(data)
+
+    printed = Printed(append)
+    printed.begin()
+    print("one")
+    assert printed.flush() != ()
+    print("two")
+    away = False
+    printed.add(b"three\n")
+    assert printed.end() == ()
+    assert b"".join(kept) == b"two\nthree\n"
+
+    away = True
+    printed = Printed(append)
+    printed.begin()
+    print("four")
+    (said,) = printed.end()
+    assert said == "5 bytes of what was printed were not kept: the disk is not available: it is full."
+
+
+def test_a_log_of_the_folder_is_not_mixed_in(experiment, working_folder):
+    """The SDK that this one follows wrote the file itself; one of an earlier run may lie there."""
+    (working_folder / "logs").mkdir()
+    (working_folder / "logs" / "user_log.txt").write_text("of another run")
+    with begin(experiment) as run:
+        print("of this run")
+    assert content(run, LOG) == "of this run\n"
+
+
+def test_a_run_that_was_opened_again_keeps_what_is_printed(experiment):
+    from bridge import Run
+
+    run = begin(experiment)
+    with Run(experiment, run.id):
+        print("again")
+    assert (run.status, content(run, LOG)) == ("Completed", "again\n")
+
+
+def test_a_notebook_like_stream_is_enough(experiment):
+    class Cell:
+        """What a notebook puts into the place of stdout: little more than `write`."""
+
+        def __init__(self) -> None:
+            self.text = ""
+
+        def write(self, text: str) -> None:
+            self.text += text
+
+        def flush(self) -> None:
+            pass
+
+    cell = Cell()
+    before, sys.stdout = sys.stdout, cell
+    try:
+        with begin(experiment) as run:
+            print("in a cell", flush=True)
+    finally:
+        sys.stdout = before
+    assert (cell.text, content(run, LOG)) == ("in a cell\n", "in a cell\n")
+
+
+def test_nothing_is_left_in_the_working_folder(script, working_folder: Path):
+    script("with experiment.start_logging(outputs=False) as run:\n    print('x')\n")
+    assert list(working_folder.iterdir()) == []
