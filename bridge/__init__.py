@@ -15,7 +15,7 @@ from bridge.errors import (
     StoreUnavailable,
     SubmitFailed,
 )
-from bridge.experiment import Experiment
+from bridge.experiment import Experiment, ViewType
 from bridge.records.series import Series
 from bridge.run import Run
 from bridge.workspace import Workspace
@@ -42,6 +42,7 @@ __all__ = [
     "Series",
     "StoreUnavailable",
     "SubmitFailed",
+    "ViewType",
     "Workspace",
 ]
 

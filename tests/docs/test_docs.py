@@ -122,6 +122,9 @@ def test_every_command_exists(words: list[str]) -> None:
         assert arguments[0] == "install"
         for extra in re.findall(r"runbridge\[(\w+)\]", " ".join(arguments)):
             assert extra in project()["optional-dependencies"]
+    elif program == "python" and arguments[0] == "-m":
+        shown = subprocess.run([sys.executable, *arguments[:2], "--help"], capture_output=True, text=True)
+        assert f"usage: python -m {arguments[1]}" in shown.stdout
     elif program == "python":
         assert (ROOT / arguments[0]).is_file()
         shown = subprocess.run([sys.executable, ROOT / arguments[0], "--help"], capture_output=True, text=True)
