@@ -11,8 +11,19 @@ from zlib import crc32
 import pytest
 
 from bridge import Experiment, Run, Workspace
-from bridge.journal.format import HEADER, HEADER_SIZE, NUMBER_SIZE, SUFFIX
+from bridge.journal.format import (
+    CELL_SIZE,
+    HEAD_SIZE,
+    HEADER,
+    HEADER_SIZE,
+    NUMBER_SIZE,
+    ROW_SIZE,
+    SUFFIX,
+    TYPE_ROW,
+)
 from bridge.journal.reader import JournalReader
+from bridge.store.open import open_store
+from bridge.testing.strategies import row
 
 KEYS = ("loss", "accuracy")
 POINTS = 100
@@ -26,19 +37,24 @@ class Written:
         run = Experiment(self.workspace, "damage").start_logging()
         run.complete()
         self.run_id = run.id
+        own = set((folder / "journal").glob("*" + SUFFIX))
         pid = os.fork()
         if pid == 0:
             try:
-                own = Run.get(Workspace.open(folder), self.run_id)
-                for number in range(POINTS):
-                    for key in KEYS:
-                        own.log(key, number)
-                own.log("note", "the end")
+                self.log(Workspace.open(folder))
             finally:
                 os._exit(0)
         os.waitpid(pid, 0)
-        (self.path,) = (folder / "journal").glob("*" + SUFFIX)
+        (self.path,) = set((folder / "journal").glob("*" + SUFFIX)) - own
         self.data = self.path.read_bytes()
+
+    def log(self, workspace: Workspace) -> None:
+        """What the other process logs."""
+        run = Run.get(workspace, self.run_id)
+        for number in range(POINTS):
+            for key in KEYS:
+                run.log(key, number)
+        run.log("note", "the end")
 
     def damage(self, data: bytes) -> None:
         self.path.write_bytes(data)
@@ -85,6 +101,78 @@ def test_a_torn_tail_ends_a_journal(written, caplog, cut):
 
     assert written.read() == {key: value for key, value in ALL.items() if key != "note"}
     assert f"{written.path}" in caplog.text and f"offset {offset}" in caplog.text
+
+
+class WrittenRows(Written):
+    """The same with the rows of a table, scalars between them."""
+
+    def log(self, workspace: Workspace) -> None:
+        tracking = open_store(str(workspace.path)).tracking
+        for number in range(POINTS):
+            cells = {"x": number, "text": f"word {number}", "y": -0.0, "z": None}
+            tracking.log_points(self.run_id, row("t", cells, number))
+            tracking.log(self.run_id, "loss", number, number)
+
+    def row_offset(self, number: int) -> tuple[int, int]:
+        """Where the record of a row begins, and its size."""
+        stretch = JournalReader(self.path).read(0, len(self.data))
+        first = [at for at, one in enumerate(stretch.rows) if one["type"] == TYPE_ROW and not stretch.joined[at]]
+        end = int(stretch.row_ends[first[number]])
+        size = ROW_SIZE + 4 * CELL_SIZE + len(f"word {number}")
+        return end - size, size
+
+    def cells(self) -> dict[str, list[object]]:
+        """The cells of the table by column, and the scalars beside it."""
+        records = open_store(str(self.workspace.path)).tracking.get_series(self.run_id)
+        return {
+            record.column or record.key: record.texts if record.numbers is None else record.numbers.tolist()
+            for record in records
+        }
+
+
+def rows_but(*lost: int) -> dict[str, list[object]]:
+    kept = [number for number in range(POINTS) if number not in lost]
+    rows = {"x": kept, "text": [f"word {number}" for number in kept], "y": [-0.0] * len(kept), "z": [None] * len(kept)}
+    return {**rows, "loss": list(range(POINTS))}
+
+
+def test_every_flipped_byte_of_a_row_costs_that_row_whole_and_no_other(tmp_path, caplog):
+    for byte in range(0, ROW_SIZE + 4 * CELL_SIZE + len("word 50"), 7):
+        written = WrittenRows(tmp_path / str(byte))
+        offset, size = written.row_offset(50)
+        assert size == ROW_SIZE + 4 * CELL_SIZE + len("word 50")
+        written.flip(offset + byte)
+        caplog.clear()
+
+        assert written.cells() == rows_but(50)
+        assert f"{written.path} is damaged at offset {offset}: {size} bytes" in caplog.text
+
+
+@pytest.mark.parametrize("cut", [1, 60, 100])
+def test_a_torn_row_is_no_row(tmp_path, caplog, cut):
+    """Not one of its cells is read."""
+    written = WrittenRows(tmp_path / "work")
+    offset, size = written.row_offset(POINTS - 1)
+    written.damage(written.data[: offset + size - cut])
+
+    assert written.cells() == {**rows_but(POINTS - 1), "loss": list(range(POINTS - 1))}
+    assert f"{written.path}" in caplog.text and f"offset {offset}" in caplog.text
+
+
+def test_a_column_whose_definition_is_lost_costs_that_column(tmp_path, caplog):
+    """The other cells of its rows stay rows."""
+    written = WrittenRows(tmp_path / "work")
+    data = bytearray(written.data)
+    for definition in (0, 1):  # it stands twice, and the one of `x` is the first
+        data[HEADER_SIZE + definition * (HEAD_SIZE + 8 + 32 + 1 + 1) + HEAD_SIZE] ^= 0x40
+    written.damage(bytes(data))
+
+    expected = rows_but()
+    del expected["x"]
+    assert written.cells() == expected
+    records = open_store(str(written.workspace.path)).tracking.get_series(written.run_id, ["t"])
+    assert [record.positions.tolist() for record in records] == [list(range(POINTS))] * 3
+    assert "the series of" in caplog.text
 
 
 def test_every_flipped_byte_of_a_point_costs_that_point_alone(tmp_path, caplog):

@@ -173,7 +173,8 @@ class Database:
     def _connection(self) -> sqlite3.Connection:
         connection = getattr(self._local, "connection", None)
         if connection is None:
-            for thread in [thread for thread in list(self._connections) if not thread.is_alive()]:
+            main = threading.main_thread()  # which counts as dead while the process ends, and still folds then
+            for thread in [one for one in list(self._connections) if one is not main and not one.is_alive()]:
                 ended = self._connections.pop(thread, None)
                 if ended is not None:
                     ended.close()
