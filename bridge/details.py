@@ -19,8 +19,8 @@ from bridge.store.open import ARTIFACTS, Opened
 
 POLL_SECONDS = 0.2
 LOG_FOLDERS = ("user_logs", "system_logs", "logs", "azureml-logs")
-FOLLOWED = ("user_logs/std_log.txt", "logs/user_log.txt")
-"""The logs that are printed while one waits: of a script, and of an interactive run."""
+FOLLOWED = ("azureml-logs/20_image_build_log.txt", "user_logs/std_log.txt", "logs/user_log.txt")
+"""The logs that are printed while one waits: of building an environment, of a script, and of an interactive run."""
 
 
 def details_of(run: RunDetails) -> dict[str, Any]:
@@ -127,15 +127,17 @@ def _show(run: RunDetails) -> None:
     """Print the log while it grows, and how the run ended."""
     url = run.get_portal_url()
     _print(f"RunId: {run.id}\nWeb View: {url}\n")
-    log = _FollowedLog(run)
+    logs = [_FollowedLog(run, path) for path in FOLLOWED]
     while True:
         ended = run._opened.tracking.get_run(run.id, latest=False).status in TERMINAL_STATUSES
-        for text in log.news():
-            _print(text, end="")
+        for log in logs:
+            for text in log.news():
+                _print(text, end="")
         if ended:
             break
         time.sleep(POLL_SECONDS)
-    _print(f"{log.end()}\nExecution Summary\n=================\nRunId: {run.id}\nWeb View: {url}")
+    _print("".join(log.end() for log in logs), end="")
+    _print(f"\nExecution Summary\n=================\nRunId: {run.id}\nWeb View: {url}")
     details = details_of(run)
     if warnings := details.get("warnings"):
         _print("\nWarnings:\n" + "\n".join(warning["message"] for warning in warnings))
@@ -153,16 +155,14 @@ def _print(text: str, end: str = "\n") -> None:
 class _FollowedLog:
     """A growing log, as text from where the last look ended; before its first text comes its name."""
 
-    def __init__(self, run: RunDetails) -> None:
-        self._run = run
-        self._path: str | None = None
+    def __init__(self, run: RunDetails, path: str) -> None:
+        self._run, self._path = run, path
         self._read_bytes = 0
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._last = "\n"
 
     def news(self) -> Iterator[str]:
-        size_bytes = self._size_bytes()
-        if self._path is None or size_bytes is None or size_bytes <= self._read_bytes:
+        if self._size_bytes() <= self._read_bytes:
             return
         if not self._read_bytes:
             title = f"Streaming {self._path}"
@@ -172,7 +172,7 @@ class _FollowedLog:
             yield self._seen(self._decoder.decode(piece))
 
     def end(self) -> str:
-        """What ends the last line, and what is left of a character."""
+        """What is left of a character, and what ends the last line."""
         rest = self._seen(self._decoder.decode(b"", final=True))
         return rest + ("" if self._last == "\n" else "\n")
 
@@ -180,14 +180,9 @@ class _FollowedLog:
         self._last = text[-1:] or self._last
         return text
 
-    def _size_bytes(self) -> int | None:
+    def _size_bytes(self) -> int:
         try:
-            root = self._run._root
-        except NotAllowed:
-            return None
-        for path in FOLLOWED if self._path is None else (self._path,):
-            record = self._run._opened.artifacts.stat(root, path)
-            if record is not None and record.size_bytes:
-                self._path = path
-                return record.size_bytes
-        return None
+            record = self._run._opened.artifacts.stat(self._run._root, self._path)
+        except NotAllowed:  # its experiment keeps files at a place of MLflow's
+            return 0
+        return 0 if record is None else record.size_bytes or 0

@@ -125,9 +125,14 @@ def submit(
         tags={"mlflow.user": user, **run_tags},
         properties=source.properties,
     )
-    opened.tracking.create_run(record)
-    if source.warnings:
-        opened.tracking.update_run(run_id, RunChanges(warnings=source.warnings))
+    opened.tracking.hold_lease(run_id)  # until the launcher has the run
+    try:
+        opened.tracking.create_run(record)
+        if source.warnings:
+            opened.tracking.update_run(run_id, RunChanges(warnings=source.warnings))
+    except BaseException:
+        opened.tracking.release_lease(run_id)
+        raise
     run = ScriptRun._of(experiment, run_id)
     assert isinstance(run, ScriptRun)
     _launch(run)
@@ -137,7 +142,7 @@ def submit(
 def _launch(run: ScriptRun) -> None:
     """Start the launcher; a run whose launcher cannot be started is Failed, with what it said."""
     try:
-        start_launcher(run._opened.address, run.id)
+        start_launcher(run._opened.address, run.id, lambda: run._opened.tracking.release_lease(run.id))
     except SubmitFailed as error:
         said = json.dumps({"code": "LauncherFailed", "message": str(error)})
         changes = RunChanges(status="Failed", expected=OPEN_STATUSES, end_time=now_ms(), error=said)

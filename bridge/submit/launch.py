@@ -11,11 +11,13 @@ import logging
 import os
 import select
 import signal
+import socket
+import subprocess
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,7 +28,7 @@ from bridge.records.run import OPEN_STATUSES, TERMINAL_STATUSES, RunChanges, Run
 from bridge.store.open import Opened, open_store
 from bridge.submit.output import Output
 from bridge.submit.prepare import STD_LOG, Preparation, Prepared
-from bridge.submit.process import ScriptProcess, describe_end
+from bridge.submit.process import ScriptProcess, adopt_orphans, describe_end
 from bridge.submit.usage import UsageSampler
 
 logger = logging.getLogger("bridge")
@@ -36,6 +38,7 @@ OUTPUT_SECONDS = 600.0
 """How long the output may take to be written at the end, where the place is slow or away."""
 END_SECONDS = 600.0
 """How long the launcher tries to tell the store how a run ended."""
+KILL_SECONDS = 30.0
 CANCEL_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 GOING_ON: tuple[Status, ...] = tuple(status for status in OPEN_STATUSES if status != "CancelRequested")
 
@@ -155,6 +158,7 @@ class Launcher:
         ending = self._wait_until(lambda: process.exit_code is not None)
         if ending is not None:
             process.stop()
+            _run_quietly(prepared.kill_command)
         else:
             process.end_those_left()
         self._deadline = float("inf")
@@ -275,29 +279,46 @@ def _not_started(prepared: Prepared, error: OSError) -> Ending:
     return Ending("Failed", "StartFailed", f"{prepared.command[0]} could not be started: {reason}")
 
 
+def _run_quietly(command: Sequence[str] | None) -> None:
+    """Run a program that may find nothing left to do."""
+    if command is not None:
+        try:
+            subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=KILL_SECONDS, check=False)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            logger.warning("%s failed: %s", " ".join(command), error)
+
+
 def _now() -> int:
     return time.time_ns() // 1_000_000
 
 
-def main(address: str, run_id: str, ready: int | None = None) -> int:
+def main(address: str, run_id: str, caller: int | None = None) -> int:
     """Run a submitted run to its end.
 
     Args:
         address: the workspace's folder.
         run_id: the run.
-        ready: a file descriptor that is told when this process has the run.
+        caller: a socket to the process that submits: it is told that this one is there, and closes when it has let go
+            of the run.
     """
     opened = open_store(Path(address))
     record = opened.tracking.get_run(run_id, latest=False)
-    if record.status in TERMINAL_STATUSES:
-        return 0
-    launcher = Launcher(opened, record)
-    if ready is not None:
-        os.write(ready, b"\n")
-        os.close(ready)
-    launcher.run()
+    if caller is not None:
+        _take_over(caller)
+    opened.tracking.hold_lease(run_id)
+    adopt_orphans()
+    Launcher(opened, record).run()
     opened.tracking.close()
     return 0
+
+
+def _take_over(caller: int) -> None:
+    with socket.socket(fileno=caller) as there:
+        with suppress(OSError):  # the caller has ended meanwhile
+            there.sendall(b"\n")
+            there.recv(1)
+    # Of two leases the later one holds, and their times are milliseconds.
+    time.sleep(0.002)
 
 
 if __name__ == "__main__":

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from bridge.errors import BridgeError
+from bridge.errors import BridgeError, SubmitFailed
 from bridge.records.run import RunRecord
 from bridge.store.open import Opened
 from bridge.submit.capture import LOGS, OUTPUTS, Capture
+from bridge.submit.docker import container_command, image_of
 from bridge.submit.empty import SNAPSHOT_PROPERTY
+from bridge.submit.import_folder import import_folder, import_paths
+from bridge.submit.interpreter import BUILD_LOG, interpreter_for
 from bridge.submit.snapshot import restore_snapshot
 
 STD_LOG = "user_logs/std_log.txt"
@@ -26,6 +31,7 @@ STD_LOG = "user_logs/std_log.txt"
 Source: Azure ML, `user_logs` of its common runtime.
 """
 NO_SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
+CHECK_SECONDS = 60.0
 CHECK = "import sys; sys.stdout.write('python %d.%d' % sys.version_info[:2])"
 
 
@@ -36,7 +42,10 @@ def working_folder(run_id: str) -> Path:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A script that can be started: `name` is what it is called in sentences."""
+    """A script that can be started.
+
+    `name` is what it is called in sentences; `kill_command` ends what outlives the process of the command.
+    """
 
     name: str
     command: list[str]
@@ -46,6 +55,7 @@ class Prepared:
     most_seconds: float | None
     collects_outputs: bool
     watches_logs: bool
+    kill_command: Sequence[str] | None = None
 
     def capture(self, opened: Opened, record: RunRecord) -> Capture:
         """What takes its files."""
@@ -56,6 +66,16 @@ class Prepared:
             outputs=self.folder / OUTPUTS if self.collects_outputs else None,
             logs=self.folder / LOGS if self.watches_logs else None,
         )
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a script runs: its interpreter there, its variables, and what comes before its own command."""
+
+    interpreter: str
+    variables: Mapping[str, str]
+    before: Sequence[str] = ()
+    kill_command: Sequence[str] | None = None
 
 
 class NotPrepared(Exception):
@@ -92,19 +112,21 @@ class Preparation:
         folder = self._make_folder()
         self._restore(folder)
         _make_outputs(folder)
-        interpreter = self._interpreter(folder)
+        place = self._place(folder)
         definition = self._definition
         line, script = definition["command"], definition["script"]
+        own = ["/bin/sh", "-c", line] if line else [place.interpreter, script, *definition["arguments"]]
         history = definition["history"]
         return Prepared(
             name=script or line,
-            command=["/bin/sh", "-c", line] if line else [interpreter, script, *definition["arguments"]],
+            command=[*place.before, *own],
             shell=bool(line),
             folder=folder,
-            variables=self._variables(interpreter),
+            variables=place.variables,
             most_seconds=definition["maxRunDurationSeconds"],
             collects_outputs=history["outputCollection"],
             watches_logs=LOGS in history["directoriesToWatch"],
+            kill_command=place.kill_command,
         )
 
     def _make_folder(self) -> Path:
@@ -133,38 +155,102 @@ class Preparation:
             reason = "the snapshot does not have it, as an ignore file or its size may say"
             raise NotPrepared("ScriptMissing", f"The script {script} is not there: {reason}")
 
-    def _interpreter(self, folder: Path) -> str:
-        return str(self._definition["environment"]["python"]["interpreterPath"])
+    def _place(self, folder: Path) -> Place:
+        """Make the environment ready."""
+        environment, docker = self._definition["environment"], self._definition["docker"]
+        try:
+            if docker["useDocker"] or (environment.get("docker") or {}).get("enabled"):
+                return self._container(folder, environment, docker)
+            interpreter = interpreter_for(environment, self._write)
+            _check_python(interpreter)
+            variables = self._variables([*_import_names(), *import_paths(interpreter)])
+            return Place(interpreter, _with_programs_of(interpreter, variables))
+        except (BridgeError, OSError) as error:
+            raise NotPrepared("EnvironmentFailed", str(error)) from error
 
-    def _variables(self, interpreter: str) -> dict[str, str]:
+    def _container(self, folder: Path, environment: Mapping[str, Any], docker: Mapping[str, Any]) -> Place:
+        image = image_of(environment, self._write)
+        name = f"runbridge-{self._record.id}"
+        imports = import_folder()
+        links = [os.path.realpath(link) for link in imports.iterdir()]
+        variables = self._variables([*_import_names(), str(imports)])
+        own = environment.get("docker") or {}
+        before = container_command(
+            name,
+            image,
+            folder,
+            [self._opened.address, str(imports), *links],
+            variables,
+            arguments=[*own.get("arguments", ()), *docker["arguments"]],
+            shm_size=docker["shmSize"] or own.get("shmSize"),
+        )
+        return Place("python", variables, before, ["docker", "kill", name])
+
+    def _write(self, data: bytes) -> None:
+        self._opened.artifacts.append(self._record.artifact_root, BUILD_LOG, data)
+
+    def _variables(self, paths: list[str]) -> dict[str, str]:
         """The caller's variables, those that hand the run over, and those that the definition sets."""
-        record, opened = self._record, self._opened
-        experiment = opened.tracking.get_experiment(record.experiment_id)
-        uri = "bridge://" + quote(opened.address)
-        own = {
-            "BRIDGE_WORKSPACE": opened.address,
-            "BRIDGE_RUN_ID": record.id,
-            "AZUREML_RUN_ID": record.id,
-            "AZUREML_ARM_SUBSCRIPTION": NO_SUBSCRIPTION,
-            "AZUREML_ARM_RESOURCEGROUP": "runbridge",
-            "AZUREML_ARM_WORKSPACE_NAME": opened.name,
-            "AZUREML_ARM_PROJECT_NAME": experiment.name,
-            "AZUREML_RUN_TOKEN": "not-a-secret",
-            "AZUREML_SERVICE_ENDPOINT": uri,
-            "AZUREML_EXPERIMENT_ID": experiment.id,
-            "AZUREML_WORKSPACE_ID": opened.id,
-            "AZUREML_OUTPUT_DIRECTORY": f"./{OUTPUTS}",
-            "MLFLOW_TRACKING_URI": uri,
-            "MLFLOW_RUN_ID": record.id,
-            "MLFLOW_EXPERIMENT_ID": experiment.id,
-            "MLFLOW_EXPERIMENT_NAME": experiment.name,
-            "PYTHONUNBUFFERED": "1",
-        }
-        given = self._definition["environmentVariables"]
-        variables = {**os.environ, **own, **given}
-        paths = [*_import_names(), variables.get("PYTHONPATH", "")]
-        variables["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
+        environment = self._definition["environment"].get("environmentVariables") or {}
+        given = {**environment, **self._definition["environmentVariables"]}
+        variables = {**os.environ, **handed_over(self._opened, self._record), **given}
+        variables["PYTHONPATH"] = os.pathsep.join(path for path in (*paths, variables.get("PYTHONPATH")) if path)
         return variables
+
+
+def handed_over(opened: Opened, record: RunRecord) -> dict[str, str]:
+    """The variables by which a script finds its run."""
+    experiment = opened.tracking.get_experiment(record.experiment_id)
+    uri = "bridge://" + quote(opened.address)
+    return {
+        "BRIDGE_WORKSPACE": opened.address,
+        "BRIDGE_RUN_ID": record.id,
+        "AZUREML_RUN_ID": record.id,
+        "AZUREML_ARM_SUBSCRIPTION": NO_SUBSCRIPTION,
+        "AZUREML_ARM_RESOURCEGROUP": "runbridge",
+        "AZUREML_ARM_WORKSPACE_NAME": opened.name,
+        "AZUREML_ARM_PROJECT_NAME": experiment.name,
+        "AZUREML_RUN_TOKEN": "not-a-secret",
+        "AZUREML_SERVICE_ENDPOINT": uri,
+        "AZUREML_EXPERIMENT_ID": experiment.id,
+        "AZUREML_WORKSPACE_ID": opened.id,
+        "AZUREML_OUTPUT_DIRECTORY": f"./{OUTPUTS}",
+        "MLFLOW_TRACKING_URI": uri,
+        "MLFLOW_RUN_ID": record.id,
+        "MLFLOW_EXPERIMENT_ID": experiment.id,
+        "MLFLOW_EXPERIMENT_NAME": experiment.name,
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _with_programs_of(interpreter: str, variables: Mapping[str, str]) -> dict[str, str]:
+    """Variables with which `python`, and what its packages install, is found as in an activated environment."""
+    found = dict(variables)
+    folder = os.path.dirname(interpreter)
+    found["PATH"] = os.pathsep.join(path for path in (folder, found.get("PATH", os.defpath)) if path)
+    top = os.path.dirname(folder)
+    found.pop("VIRTUAL_ENV", None)
+    if os.path.exists(os.path.join(top, "pyvenv.cfg")):
+        found["VIRTUAL_ENV"] = top
+    return found
+
+
+def _check_python(interpreter: str) -> None:
+    """Ask an interpreter that somebody named whether it is one: another program may end well without a script."""
+    if interpreter == sys.executable:
+        return
+    try:
+        done = subprocess.run(
+            [interpreter, "-c", CHECK], cwd="/", stdin=subprocess.DEVNULL, capture_output=True, timeout=CHECK_SECONDS
+        )
+    except OSError as error:
+        raise SubmitFailed(interpreter, None, (error.strerror or str(error)).lower()) from error
+    except subprocess.TimeoutExpired as error:
+        raise SubmitFailed(interpreter, None, f"it did not answer within {CHECK_SECONDS:g} s") from error
+    if not done.stdout.startswith(b"python "):
+        said = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines()
+        reason = f"it is no Python interpreter{': ' + said[-1] if said else ''}"
+        raise SubmitFailed(interpreter, done.returncode, reason)
 
 
 def _make_outputs(folder: Path) -> None:

@@ -15,6 +15,7 @@ GRACE_SECONDS = 5.0
 LEFT_BEHIND_SECONDS = 1.0
 """The same for processes that a script has left behind in its group."""
 SHELL_SIGNAL = 128
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 
 SIGNALS = {
     signal.SIGSEGV: "it touched memory that is not its own",
@@ -60,7 +61,7 @@ class ScriptProcess:
 
     def stop(self, wait: Callable[[float], object] = time.sleep) -> None:
         """Ask the whole group to end, and kill it after a while."""
-        descendants = _descendants(self.pid)
+        descendants = _descendants()
         self._end_group(GRACE_SECONDS, wait)
         for pid in descendants:  # those that left the group
             _kill(os.kill, pid, signal.SIGKILL)
@@ -75,9 +76,19 @@ class ScriptProcess:
         if _kill(os.killpg, self.pid, signal.SIGTERM):
             # A stopped process takes the signal when it goes on.
             _kill(os.killpg, self.pid, signal.SIGCONT)
-        while (self.exit_code is None or _kill(os.killpg, self.pid, 0)) and time.monotonic() < end:
+        while self._group_is_there() and time.monotonic() < end:
             wait(0.02)
         _kill(os.killpg, self.pid, signal.SIGKILL)
+
+    def _group_is_there(self) -> bool:
+        if self.exit_code is None:
+            return True
+        try:  # those that it left behind are this process's children now, if it adopts them
+            while os.waitpid(-self.pid, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            pass
+        return _kill(os.killpg, self.pid, 0)
 
 
 def _kill(send: Callable[[int, int], None], pid: int, number: int) -> bool:
@@ -91,30 +102,44 @@ def _kill(send: Callable[[int, int], None], pid: int, number: int) -> bool:
     return True
 
 
-def _descendants(pid: int) -> list[int]:
+def _descendants() -> list[int]:
     import psutil
 
     try:
-        return [process.pid for process in psutil.Process(pid).children(recursive=True)]
+        return [process.pid for process in psutil.Process().children(recursive=True)]
     except psutil.Error:
         return []
 
 
+def adopt_orphans() -> None:
+    """Become the parent of processes whose parents end, on Linux: so none of a script's is lost sight of."""
+    prctl = _prctl()
+    if prctl is not None:
+        prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
 def _dies_with_this_process() -> Callable[[], None] | None:
     """What the child does between fork and exec; loaded before, for another thread may hold the import lock then."""
-    if sys.platform != "linux":
+    prctl = _prctl()
+    if prctl is None:
         return None
-    import ctypes
-
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
-    parent, set_parent_death_signal, kill = os.getpid(), 1, int(signal.SIGKILL)
+    parent, kill = os.getpid(), int(signal.SIGKILL)
 
     def ask() -> None:
-        prctl(set_parent_death_signal, kill)
+        prctl(PR_SET_PDEATHSIG, kill, 0, 0, 0)
         if os.getppid() != parent:
             os._exit(SHELL_SIGNAL + kill)
 
     return ask
+
+
+def _prctl() -> Callable[..., int] | None:
+    if sys.platform != "linux":
+        return None
+    import ctypes
+
+    call: Callable[..., int] = ctypes.CDLL(None, use_errno=True).prctl
+    return call
 
 
 def describe_end(exit_code: int, last_line: str, shell: bool) -> tuple[str, str | None]:

@@ -24,7 +24,7 @@ class History:
     Attributes:
         output_collection: files in `./outputs` are kept.
         snapshot_project: the source is kept; it must be, for the script runs in a copy of it.
-        directories_to_watch: folders whose files are kept while they grow.
+        directories_to_watch: folders whose files are kept while they grow: "logs", the only one here, or none.
     """
 
     def __init__(self) -> None:
@@ -262,7 +262,7 @@ class ScriptRunConfig:
             "history": {
                 "outputCollection": settings.history.output_collection,
                 "snapshotProject": settings.history.snapshot_project,
-                "directoriesToWatch": list(settings.history.directories_to_watch),
+                "directoriesToWatch": ["logs"] if settings.history.directories_to_watch else [],
             },
             "docker": {
                 "useDocker": settings.docker.use_docker,
@@ -316,6 +316,9 @@ def _problems_of_limits(settings: RunConfiguration) -> Iterable[Problem]:
         yield Problem("max_run_duration_seconds", seconds, "must be a number greater than 0")
     if not settings.history.snapshot_project:
         yield Problem("history.snapshot_project", False, "must be True: the script runs in a copy of the snapshot")
+    folders = settings.history.directories_to_watch
+    if not isinstance(folders, (list, tuple)) or any(folder.strip("./") != "logs" for folder in folders):
+        yield Problem("history.directories_to_watch", folders, "must be ['logs'], or [] for none")
     for name, value in (("data", settings.data), ("output_data", settings.output_data)):
         if value:
             yield Problem(name, value, "cannot apply here: pass paths as arguments")
@@ -352,6 +355,10 @@ def _line(command: str | Iterable[str] | None) -> str:
 
 def _environment(settings: RunConfiguration) -> dict[str, Any]:
     if settings.environment is not None:
-        return settings.environment._definition()
+        definition = settings.environment._definition()
+        python = definition["python"]
+        if os.sep in python["interpreterPath"]:  # the launcher works elsewhere
+            python["interpreterPath"] = os.path.abspath(os.path.expanduser(python["interpreterPath"]))
+        return definition
     python = {"userManagedDependencies": True, "interpreterPath": sys.executable}
     return {"name": "current-interpreter", "python": python}

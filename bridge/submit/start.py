@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
-import select
+import socket
 import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
 import bridge
 from bridge.errors import SubmitFailed
 
-# It forks once more, so that the caller has no process to wait for; a folder that holds no installed packages must not
-# shadow any, and what the caller finds by a relative path is found all the same.
+# It forks once more, so that the caller has no process to wait for; the folder it starts in must not shadow packages,
+# and `bridge` is found where the caller found it, also by a relative path.
 CODE = (
     "import os, sys\n"
     "os.fork() and os._exit(0)\n"
@@ -28,37 +28,31 @@ START_SECONDS = 60.0
 STDERR_BYTES = 1 << 12
 
 
-def start_launcher(address: str, run_id: str, python: str | None = None) -> None:
-    """Start the launcher of a run and return when it has taken the run over.
+def start_launcher(address: str, run_id: str, hand_over: Callable[[], object]) -> None:
+    """Start the launcher of a run and return when it has the run.
 
     Args:
         address: the workspace's folder.
         run_id: the run.
-        python: the interpreter that runs it; None is this process's.
+        hand_over: called when the launcher is there and waits for the run.
 
     Raises:
         SubmitFailed: it ended before, with what it said.
     """
-    executable = python or sys.executable
-    if not executable:
+    if not sys.executable:
         raise SubmitFailed("The launcher", None, "this process does not know its Python interpreter: sys.executable")
-    reading, writing = os.pipe()
-    try:
-        with _stderr() as stderr:
-            command = [executable, "-c", CODE, address, run_id, str(writing), _import_folder()]
-            exit_code = _start(command, stderr, writing)
-            os.close(writing)
-            writing = -1
-            if exit_code or not _is_taken_over(reading):
-                reason = _said(stderr) or "it ended without a word"
-                raise SubmitFailed("The launcher", exit_code or None, reason)
-    finally:
-        os.close(reading)
-        if writing >= 0:
-            os.close(writing)
+    ours, theirs = socket.socketpair()
+    with ours, _stderr() as stderr:
+        with theirs:
+            command = [sys.executable, "-c", CODE, address, run_id, str(theirs.fileno()), _import_folder()]
+            exit_code = _start(command, stderr, theirs.fileno())
+        if exit_code or not _is_there(ours):
+            reason = _said(stderr) or "it ended without a word"
+            raise SubmitFailed("The launcher", exit_code or None, reason)
+        hand_over()
 
 
-def _start(command: list[str], stderr: BinaryIO, writing: int) -> int:
+def _start(command: list[str], stderr: BinaryIO, theirs: int) -> int:
     try:
         process = subprocess.Popen(
             command,
@@ -67,18 +61,19 @@ def _start(command: list[str], stderr: BinaryIO, writing: int) -> int:
             stdout=subprocess.DEVNULL,
             stderr=stderr,
             start_new_session=True,
-            pass_fds=(writing,),
+            pass_fds=(theirs,),
         )
     except OSError as error:
         raise SubmitFailed(f"The launcher ({command[0]})", None, error.strerror or str(error)) from error
     return process.wait()
 
 
-def _is_taken_over(reading: int) -> bool:
-    end = time.monotonic() + START_SECONDS
-    if not select.select([reading], [], [], max(0.0, end - time.monotonic()))[0]:
-        return True  # it is slow, and still there: the pipe is open
-    return os.read(reading, 1) != b""
+def _is_there(ours: socket.socket) -> bool:
+    ours.settimeout(START_SECONDS)
+    try:
+        return ours.recv(1) != b""
+    except TimeoutError:
+        return True  # it is slow, and still there: its end is open
 
 
 def _stderr() -> BinaryIO:

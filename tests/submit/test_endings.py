@@ -1,0 +1,306 @@
+"""A submitted run ends, whatever becomes of its script: with the reason, and with the log on the run."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from submitting import Submit, is_gone, launcher_of, log_of, processes_of, until
+
+from bridge import Experiment, InvalidState, NotFound, Run, SubmitFailed, Workspace
+from bridge.records.run import TERMINAL_STATUSES
+from bridge.script_run import ScriptRun
+from bridge.submit.script import ScriptRunConfig
+
+pytestmark = pytest.mark.processes
+
+SECONDS = 20.0
+HELLO = "print('hello', flush=True)\n"
+
+
+def failure(run: ScriptRun) -> dict[str, object]:
+    """The error of a run that has failed, within seconds."""
+    details = run.wait_for_completion(raise_on_error=False)
+    assert details["status"] == "Failed"
+    return dict(details["error"]["error"])
+
+
+def test_a_script_that_ends_is_completed(submit: Submit) -> None:
+    run = submit("import bridge; print('hello'); bridge.Run.get_context().log('loss', 0.5)")
+    assert type(run) is ScriptRun
+    assert run.wait_for_completion()["status"] == "Completed"
+    assert (run.error, run.warnings) == (None, ())
+    assert run.get_metrics("loss") == {"loss": 0.5}
+    assert log_of(run) == "hello\n"
+
+
+def test_sys_exit_without_a_code_completes_the_run(submit: Submit) -> None:
+    assert submit("import sys; sys.exit(0)").wait_for_completion()["status"] == "Completed"
+
+
+def test_an_exception_fails_the_run_and_is_its_message(submit: Submit) -> None:
+    run = submit(HELLO + "raise ValueError('alpha must be positive')")
+    assert failure(run) == {
+        "code": "UserError",
+        "message": "train.py failed with exit code 1: ValueError: alpha must be positive",
+        "exitCode": 1,
+    }
+    assert log_of(run).startswith("hello\nTraceback")
+
+
+def test_an_exit_code_fails_the_run(submit: Submit) -> None:
+    run = submit(HELLO + "import sys; sys.exit(7)")
+    assert failure(run)["message"] == "train.py failed with exit code 7: hello"
+
+
+@pytest.mark.parametrize("name, reason", [("SIGSEGV", "memory"), ("SIGKILL", "memory ran out"), ("SIGTERM", "")])
+def test_a_signal_fails_the_run_and_is_named(submit: Submit, name: str, reason: str) -> None:
+    run = submit(HELLO + f"import os, signal; os.kill(os.getpid(), signal.{name})")
+    error = failure(run)
+    assert (error["signal"], error["exitCode"]) == (name, -getattr(signal, name))
+    assert f"was ended by signal {name}" in str(error["message"]) and reason in str(error["message"])
+    assert log_of(run) == "hello\n"
+
+
+def test_a_signal_that_ends_a_command_is_named(submit: Submit) -> None:
+    run = submit(None, command="echo hello; sh -c 'kill -SEGV $$'; exit $?")
+    assert failure(run)["signal"] == "SIGSEGV"
+
+
+def test_a_script_without_memory_fails_with_its_error(submit: Submit) -> None:
+    code = """
+        import resource
+        resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+        held = bytearray(8 << 30)
+    """
+    assert str(failure(submit(code))["message"]).endswith("exit code 1: MemoryError")
+
+
+def test_a_missing_script_begins_no_run(submit: Submit, workspace: Workspace, source: Path) -> None:
+    with pytest.raises(NotFound, match="There is no script .*/source/gone.py"):
+        submit(None, script="gone.py")
+    assert list(Experiment(workspace, "submitted").get_runs()) == []
+
+
+def test_a_script_that_is_ignored_fails_the_run(submit: Submit, source: Path) -> None:
+    (source / ".amlignore").write_text("train.py\n")
+    error = failure(submit(HELLO))
+    assert error["code"] == "ScriptMissing" and "train.py" in str(error["message"])
+
+
+def test_a_working_folder_that_cannot_be_made_fails_the_run(submit: Submit, temporary: Path) -> None:
+    (temporary / "runbridge_runs").write_text("in the way")
+    run = submit(HELLO)
+    error = failure(run)
+    assert error["code"] == "WorkingFolderFailed" and "runbridge_runs" in str(error["message"])
+    assert log_of(run) == f"{error['message']}\n"
+
+
+def test_a_snapshot_that_is_gone_fails_the_run(submit: Submit, workspace: Workspace, source: Path) -> None:
+    run = submit("import time; time.sleep(60)")
+    until(lambda: run.status == "Running")
+    run.cancel()
+    for file in (Path(workspace.path) / "artifacts" / "snapshots").rglob("*"):
+        if file.is_file() and file.parent.parent.name == "files":
+            file.write_bytes(b"damaged")
+    error = failure(submit(None, script="train.py"))
+    assert error["code"] == "SnapshotFailed" and run.properties["ContentSnapshotId"] in str(error["message"])
+
+
+def test_a_script_that_takes_too_long_is_stopped(submit: Submit) -> None:
+    begun = time.monotonic()
+    run = submit(HELLO + "import time; time.sleep(600)", max_run_duration_seconds=1)
+    error = failure(run)
+    assert error["code"] == "MaxRunDurationExceeded" and "after 1 seconds" in str(error["message"])
+    assert log_of(run) == f"hello\n{error['message']}\n"
+    assert time.monotonic() - begun < SECONDS
+
+
+def test_outputs_that_cannot_be_kept_are_a_warning(submit: Submit) -> None:
+    code = """
+        import os
+        open("outputs/model.bin", "w").write("good")
+        os.mkfifo("outputs/pipe")
+    """
+    run = submit(code)
+    assert run.wait_for_completion()["status"] == "Completed"
+    assert "outputs/model.bin" in run.get_file_names()
+    assert [warning for warning in run.warnings if "outputs/pipe" in warning]
+
+
+def test_a_launcher_that_is_terminated_cancels_its_run(submit: Submit) -> None:
+    run = submit("import os, time; print(os.getpid(), flush=True); time.sleep(600)")
+    until(lambda: log_of(run))
+    launcher_of(run).terminate()
+    assert run.wait_for_completion()["status"] == "Canceled"
+    assert is_gone(int(log_of(run)))
+
+
+def test_a_launcher_that_is_killed_takes_its_script_along_and_the_run_fails(submit: Submit) -> None:
+    run = submit("import os, time; print(os.getpid(), flush=True); time.sleep(600)")
+    until(lambda: log_of(run))
+    launcher_of(run).kill()
+    until(lambda: is_gone(int(log_of(run))))
+    assert "owner" in str(failure(run)["message"])
+
+
+def test_a_launcher_that_cannot_start_fails_the_run(submit: Submit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    run = submit(HELLO)
+    error = failure(run)
+    assert error["code"] == "LauncherFailed" and "exit code 1" in str(error["message"])
+
+
+def test_what_a_launcher_that_cannot_start_said_is_the_message(
+    submit: Submit, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    launcher = tmp_path / "python"
+    launcher.write_text("#!/bin/sh\necho no such thing as a launcher >&2\nexit 3\n")
+    launcher.chmod(launcher.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setattr(sys, "executable", str(launcher))
+    assert "no such thing as a launcher" in str(failure(submit(HELLO))["message"])
+
+
+def test_a_script_that_says_why_it_fails_is_believed(submit: Submit) -> None:
+    run = submit("import bridge, sys; bridge.Run.get_context().fail('no data', 'DataMissing'); sys.exit(2)")
+    assert failure(run) == {"code": "DataMissing", "message": "no data", "exitCode": 2}
+
+
+def test_what_a_script_has_started_ends_with_it(submit: Submit) -> None:
+    code = """
+        import subprocess, sys
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+        print(child.pid)
+    """
+    run = submit(code)
+    assert run.wait_for_completion()["status"] == "Completed"
+    until(lambda: is_gone(int(log_of(run))), 5)
+
+
+def test_a_process_that_left_the_group_does_not_hold_the_run_open(submit: Submit) -> None:
+    code = """
+        import subprocess, sys
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+        print(child.pid)
+    """
+    begun = time.monotonic()
+    run = submit(code)
+    assert run.wait_for_completion()["status"] == "Completed"
+    assert time.monotonic() - begun < SECONDS / 2
+    os.kill(int(log_of(run)), signal.SIGKILL)
+
+
+# From outside
+
+
+def test_cancel_right_after_submit_ends_the_run_and_its_processes(submit: Submit) -> None:
+    run = submit("import time; time.sleep(600)")
+    begun = time.monotonic()
+    run.cancel()
+    assert run.get_status() == "Canceled"
+    assert time.monotonic() - begun < 10
+    until(lambda: not processes_of(run), 5)
+    run.cancel()
+
+
+def test_cancel_stops_a_script_and_all_that_it_started(submit: Submit) -> None:
+    code = """
+        import os, signal, subprocess, sys, time
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+        print(os.getpid(), child.pid, flush=True)
+        open("outputs/so_far.txt", "w").write("kept")
+        time.sleep(600)
+    """
+    run = submit(code)
+    until(lambda: log_of(run))
+    run.cancel()
+    details = run.get_details()
+    assert details["status"] == "Canceled" and "error" not in details
+    for pid in map(int, log_of(run).split()):
+        until(lambda pid=pid: is_gone(pid), 5)
+    assert "outputs/so_far.txt" in run.get_file_names()
+    assert run.wait_for_completion()["status"] == "Canceled"
+
+
+def test_a_run_that_has_ended_is_not_canceled(submit: Submit) -> None:
+    run = submit("pass")
+    run.wait_for_completion()
+    with pytest.raises(InvalidState):
+        run.cancel()
+
+
+def test_fail_from_outside_stops_the_script_and_stays(submit: Submit) -> None:
+    run = submit("import os, time; print(os.getpid(), flush=True); time.sleep(600)")
+    until(lambda: log_of(run))
+    run.fail("looks wrong", "Diverged")
+    assert run.get_status() == "Failed"
+    until(lambda: is_gone(int(log_of(run))))
+    until(lambda: not processes_of(run))
+    assert run.error == {"code": "Diverged", "message": "looks wrong"}
+    assert run.status == "Failed"
+
+
+def test_two_runs_at_once_keep_what_is_theirs(submit: Submit, source: Path) -> None:
+    code = "import sys, bridge; bridge.Run.get_context().log('n', int(sys.argv[1])); print(sys.argv[1])"
+    runs = [submit(code, arguments=[n]) for n in (1, 2)]
+    for n, run in enumerate(runs, 1):
+        assert run.wait_for_completion()["status"] == "Completed"
+        assert (run.get_metrics("n"), log_of(run)) == ({"n": n}, f"{n}\n")
+
+
+def test_a_run_goes_on_when_its_caller_has_ended(workspace: Workspace, source: Path, temporary: Path) -> None:
+    import subprocess
+
+    (source / "train.py").write_text("import time; time.sleep(0.5); print('done')")
+    caller = """
+import sys
+from bridge import Experiment, Workspace
+from bridge.submit.script import ScriptRunConfig
+run = Experiment(Workspace.open(sys.argv[1]), "submitted").submit(ScriptRunConfig(sys.argv[2], script="train.py"))
+print(run.id)
+"""
+    command = [sys.executable, "-W", "error", "-c", caller, str(workspace.path), str(source)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, start_new_session=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    run = Run.get(workspace, done.stdout.strip())
+    assert isinstance(run, ScriptRun) and run.status not in TERMINAL_STATUSES
+    assert run.wait_for_completion()["status"] == "Completed"
+    assert log_of(run) == "done\n"
+
+
+def test_a_failed_run_raises_when_it_is_waited_for(submit: Submit) -> None:
+    run = submit("raise SystemExit(3)")
+    with pytest.raises(SubmitFailed, match="failed with exit code 3"):
+        run.wait_for_completion()
+
+
+def test_a_run_of_one_second_takes_under_three(submit: Submit) -> None:
+    begun = time.monotonic()
+    assert submit("import time; time.sleep(1)").wait_for_completion()["status"] == "Completed"
+    assert time.monotonic() - begun < 3
+
+
+def test_a_source_folder_with_too_many_files_begins_no_run(
+    submit: Submit, workspace: Workspace, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BRIDGE_SNAPSHOT_FILES", "1")
+    for n in range(10):
+        (source / f"{n}.txt").write_text("")
+    with pytest.raises(SubmitFailed, match="more than 5 files"):
+        submit(HELLO)
+    assert list(Experiment(workspace, "submitted").get_runs()) == []
+
+
+def test_a_config_is_a_script_run_config(workspace: Workspace) -> None:
+    from bridge import InvalidValue
+
+    with pytest.raises(InvalidValue, match="must be a ScriptRunConfig"):
+        Experiment(workspace, "submitted").submit("train.py")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="nonsense"):
+        Experiment(workspace, "submitted").submit(ScriptRunConfig("."), nonsense=1)  # type: ignore[call-arg]
