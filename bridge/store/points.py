@@ -258,6 +258,7 @@ def _native_values(records: Sequence[SeriesRecord]) -> Array:
     if all(record.numbers is not None for record in records):
         numbers = numpy.concatenate([numpy.empty(0), *_numbers(records)])
         return _as_ints(numbers) if records and all(record.all_ints for record in records) else numbers
+    ints = all(record.all_ints for record in records if record.numbers is not None)
     values = numpy.empty(sum(len(record.positions) for record in records), dtype=object)
     at = 0
     for record in records:
@@ -265,7 +266,7 @@ def _native_values(records: Sequence[SeriesRecord]) -> Array:
             assert record.texts is not None
             own = record.texts
         else:
-            own = (_as_ints(record.numbers) if record.all_ints else record.numbers).tolist()
+            own = (_as_ints(record.numbers) if ints else record.numbers).tolist()
         values[at : at + len(own)] = own
         at += len(own)
     return values

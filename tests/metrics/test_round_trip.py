@@ -1,0 +1,255 @@
+"""Whatever two processes log is read back equal, of equal type and in log order, natively and through MLflow."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mlflow import MlflowClient
+from spelling import spelled
+
+from bridge import Experiment, LoggedMetric, MetricFile, Run, Workspace
+from bridge.records.series import NATIVE
+from bridge.testing.naive import LoggedPoint, history_of, is_number
+from bridge.testing.strategies import FLOATS, INTS, STEPS, TEXTS
+
+EXAMPLES = 100
+
+NAMES = ("loss", "loss.x", "Größe 🎈")
+COLUMNS = ("x", "y", "loss")  # one that a number beside the rows has too, and one that MLflow spells as a name above
+POOL = (*FLOATS, *INTS, *TEXTS)
+IMAGES = (b"GIF89a 1", b"GIF89a 2", b"BM 3")
+
+values = st.one_of(st.sampled_from(POOL), st.sampled_from((0, 1, 0.5, "Red")))
+
+
+class Call(NamedTuple):
+    """A call of a method of a run, in one of the two processes."""
+
+    process: int
+    method: str
+    name: str
+    value: Any
+    step: int | None
+
+
+def tables() -> st.SearchStrategy[dict[str, Any]]:
+    """Tables of up to three rows, as lists, or as bare values."""
+    columns = st.lists(st.sampled_from(COLUMNS), min_size=1, max_size=3, unique=True)
+    several = st.tuples(columns, st.integers(1, 3)).flatmap(
+        lambda shape: st.fixed_dictionaries(
+            {column: st.lists(values, min_size=shape[1], max_size=shape[1]) for column in shape[0]}
+        )
+    )
+    return st.one_of(several, rows)
+
+
+rows = st.dictionaries(st.sampled_from(COLUMNS), values, min_size=1, max_size=3)
+processes, names, steps = st.sampled_from((0, 1)), st.sampled_from(NAMES), st.sampled_from(STEPS)
+calls = st.one_of(
+    st.builds(Call, processes, st.just("log"), names, values, steps),
+    st.builds(Call, processes, st.just("log_list"), names, st.lists(values, min_size=1, max_size=4), st.none()),
+    st.builds(Call, processes, st.just("log_row"), names, rows, st.none()),
+    st.builds(Call, processes, st.just("log_table"), names, tables(), st.none()),
+    st.builds(Call, processes, st.just("log_image"), names, st.sampled_from(IMAGES), steps),
+)
+
+LOG = """
+import pickle, sys
+from bridge import Run, Workspace
+
+workspace, runs = Workspace.open(sys.argv[1]), {}
+while True:
+    try:
+        run_id, method, arguments = pickle.load(sys.stdin.buffer)
+    except EOFError:
+        break
+    run = runs[run_id] = runs.get(run_id) or Run.get(workspace, run_id)
+    getattr(run, method)(**arguments)
+    sys.stdout.buffer.write(b".")
+    sys.stdout.buffer.flush()
+"""
+
+
+class Place:
+    """A workspace, and two processes that log to it what they are told."""
+
+    def __init__(self, folder: Path) -> None:
+        self.workspace = Workspace.create("work", path=folder)
+        self.experiment = Experiment(self.workspace, "round-trip")
+        command = [sys.executable, "-c", LOG, str(folder)]
+        self.processes = [
+            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) for _ in range(2)
+        ]
+
+    def log(self, run: Run, call: Call) -> None:
+        process, method, name, value, step = call
+        arguments = {"name": name}
+        if method == "log_row":
+            arguments |= value
+        else:
+            arguments["path" if method == "log_image" else "value"] = value
+        if method in ("log", "log_image"):
+            arguments["step"] = step
+        stdin, stdout = self.processes[process].stdin, self.processes[process].stdout
+        assert stdin is not None and stdout is not None
+        stdin.write(pickle.dumps((run.id, method, arguments)))
+        assert stdout.read(1) == b"."
+
+    def close(self) -> None:
+        for process in self.processes:
+            process.communicate()
+            assert process.returncode == 0
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    place = Place(tmp_path_factory.mktemp("round trip") / "work")
+    yield place
+    place.close()
+
+
+class Entry(NamedTuple):
+    """One value, row or image under a name, as it was logged; `step` is the one it has or got."""
+
+    kind: str
+    value: Any
+    step: int
+
+
+def logged_under(name: str, done: list[Call]) -> list[Entry]:
+    """What a name holds, one entry at a time: the model that readers are compared with."""
+    entries: list[Entry] = []
+    stepless = 0
+    for call in done:
+        if call.name != name:
+            continue
+        for kind, value in _single(call):
+            entries.append(Entry(kind, value, stepless if call.step is None else call.step))
+            stepless += call.step is None
+    return entries
+
+
+def _single(call: Call) -> list[tuple[str, Any]]:
+    if call.method == "log":
+        return [("scalar", call.value)]
+    if call.method == "log_list":
+        return [("scalar", value) for value in call.value]
+    if call.method == "log_image":
+        return [("image", call.value)]
+    columns = call.value
+    if not all(isinstance(value, list) for value in columns.values()):
+        return [("table", columns)]
+    return [("table", dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)]
+
+
+def as_read(cells: list[Any]) -> list[Any]:
+    """Values of one column, or of the scalars: ints as ints unless a float is among them, as float64 has them."""
+    floats = any(type(cell) is float for cell in cells)
+    return [(float(cell) if floats else int(float(cell))) if is_number(cell) else cell for cell in cells]
+
+
+def columns_of(rows: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    """Columns in the order first logged, None where a row has none."""
+    found: dict[str, list[Any]] = {}
+    for column in {column: None for row in rows for column in row}:
+        there = [number for number, row in enumerate(rows) if column in row]
+        cells = dict(zip(there, as_read([rows[number][column] for number in there]), strict=True))
+        found[column] = [cells.get(number) for number in range(len(rows))]
+    return found
+
+
+def expected_metric(name: str, entries: list[Entry]) -> Any:
+    """What `get_metrics(populate=True)` is to give; for an image its content."""
+    values = [entry for entry in entries if entry.kind != "image"]
+    if any(entry.kind == "table" for entry in values):
+        columns = columns_of([entry.value if entry.kind == "table" else {name: entry.value} for entry in values])
+        return {column: cells[0] if len(cells) == 1 else cells for column, cells in columns.items()}
+    if values:
+        scalars = as_read([entry.value for entry in values])
+        return scalars[0] if len(scalars) == 1 else scalars
+    return entries[0].value
+
+
+def content(value: Any) -> Any:
+    return value.data if isinstance(value, MetricFile) else value
+
+
+def check_native(run: Run, model: dict[str, list[Entry]]) -> None:
+    metrics = run.get_metrics(populate=True)
+    assert set(metrics) == {name for name, entries in model.items() if entries}
+    for name, value in metrics.items():
+        assert spelled(content(value)) == spelled(expected_metric(name, model[name]))
+        check_metric(run, run.get_metric(name), model[name])
+
+
+def check_metric(run: Run, metric: LoggedMetric, entries: list[Entry]) -> None:
+    """The reader that leaves nothing out."""
+    assert metric.kinds == tuple(dict.fromkeys(entry.kind for entry in entries))
+    scalars, rows, images = ([e for e in entries if e.kind == kind] for kind in ("scalar", "table", "image"))
+    assert spelled(metric.points.values.tolist()) == spelled(as_read([entry.value for entry in scalars]))
+    assert metric.points.steps.tolist() == [entry.step for entry in scalars]
+    if rows:
+        assert metric.table is not None
+        assert spelled(metric.table.columns) == spelled(columns_of([entry.value for entry in rows]))
+        assert metric.table.steps == [entry.step for entry in rows]
+    else:
+        assert metric.table is None
+    assert [file.step for file in metric.files] == [entry.step for entry in images]
+    contents = [b"".join(run._opened.artifacts.get(run._root, file.path)) for file in metric.files]
+    assert contents == [entry.value for entry in images]
+
+
+def logged_points(run: Run, model: dict[str, list[Entry]]) -> dict[str, list[LoggedPoint]]:
+    """Every number under the name it has in MLflow, with the time that the native reader says it was logged at."""
+    found: dict[str, list[LoggedPoint]] = {}
+    for name, entries in model.items():
+        if not entries:
+            continue
+        metric = run.get_metric(name)
+        times = {"scalar": iter(metric.points.timestamps.tolist())}
+        if metric.table is not None:
+            times["table"] = iter(metric.table.timestamps)
+        for kind, value, step in entries:
+            if kind == "image":
+                continue
+            time = next(times[kind])
+            for column, cell in value.items() if kind == "table" else [("", value)]:
+                point = LoggedPoint(cell, time, step, False, NATIVE)
+                if is_number(cell):
+                    found.setdefault(f"{name}.{column}" if column else name, []).append(point)
+    return found
+
+
+def check_mlflow(client: MlflowClient, run: Run, model: dict[str, list[Entry]]) -> None:
+    points = logged_points(run, model)
+    assert set(client.get_run(run.id).data.metrics) == set(points)
+    for name, logged in points.items():
+        history = [(m.timestamp, m.step, m.value) for m in client.get_metric_history(run.id, name)]
+        assert spelled(history) == spelled(history_of(logged))
+
+
+def test_what_two_processes_log_is_read_equal_of_equal_type_and_in_log_order(place: Place) -> None:
+    client = MlflowClient(place.workspace.get_mlflow_tracking_uri())
+
+    @settings(max_examples=EXAMPLES, deadline=None)
+    @given(done=st.lists(calls, max_size=8), read_between=st.integers(0, 8))
+    def check(done: list[Call], read_between: int) -> None:
+        run = place.experiment.start_logging(snapshot_directory=None)
+        for number, call in enumerate(done):
+            if number == read_between:
+                run.get_metrics()  # the rest comes in another fold
+            place.log(run, call)
+        model = {name: logged_under(name, done) for name in NAMES}
+        check_native(run, model)
+        check_mlflow(client, run, model)
+        run.complete()
+
+    check()
