@@ -40,7 +40,7 @@ WRITTEN_BY_RUNS = frozenset(("outputs", "logs", "azureml-logs", "azureml-setup",
 class IgnoreRules:
     """Decides by its path whether an entry is left out.
 
-    A name that the ignore file un-ignores (`!outputs`) wins over the names above.
+    A name that the ignore file un-ignores by name (`!outputs`, not `!*`) wins over the names above.
 
     Args:
         file: the ignore file, or None.
@@ -51,6 +51,7 @@ class IgnoreRules:
         self._file = file
         self._decided = decided or {}
         self._patterns: list[tuple[bool, re.Pattern[str]]] | None = None
+        self._named: set[str] = set()
         self.decisions: dict[str, bool] = {}
 
     def leave_out(self, path: str, is_folder: bool) -> bool:
@@ -60,7 +61,8 @@ class IgnoreRules:
         decision = self._decided.get(name)
         if decision is None:
             said = self._said(name)
-            decision = is_never_source(path, is_folder) if said is None else said
+            named = path[path.rfind("/") + 1 :] in self._named
+            decision = said or (is_never_source(path, is_folder) and not (named and said is False))
         self.decisions[name] = decision
         return decision
 
@@ -68,7 +70,9 @@ class IgnoreRules:
         """What the last pattern that matches an entry says: True to leave it out, False to keep it."""
         if self._patterns is None:
             assert self._file is not None
-            self._patterns = _read_patterns(self._file)
+            lines = _read_lines(self._file)
+            self._patterns = _patterns_of(lines)
+            self._named = {line.rstrip("/ ").rpartition("/")[2].lstrip("!") for line in lines if line.startswith("!")}
         for ignores, regex in reversed(self._patterns):
             if any(_is_of_entry(match, name) for match in regex.finditer(name)):
                 return ignores
@@ -89,11 +93,17 @@ def find_ignore_file(folder: Path, names: Iterable[str]) -> Path | None:
     return next((folder / name for name in IGNORE_FILES if name in there and (folder / name).is_file()), None)
 
 
-def _read_patterns(file: Path) -> list[tuple[bool, re.Pattern[str]]]:
+def _read_lines(file: Path) -> list[str]:
+    text = file.read_text(encoding="utf-8", errors="surrogateescape").removeprefix("\ufeff")
+    return [line.removesuffix("\r") for line in text.split("\n")]
+
+
+def _patterns_of(lines: list[str]) -> list[tuple[bool, re.Pattern[str]]]:
     from pathspec import GitIgnoreSpec, RegexPattern  # slow to load (24 ms), and most folders have no such file
 
-    lines = file.read_text(encoding="utf-8", errors="surrogateescape").lstrip("\ufeff").split("\n")
-    patterns = GitIgnoreSpec.from_lines(line.rstrip("\r") for line in lines).patterns
+    # To git, `a/**/` names the folders in `a`, and not `a`.
+    spelled = [line + "*/" if line.endswith("/**/") else line for line in lines]
+    patterns = GitIgnoreSpec.from_lines(spelled).patterns
     regexes = [(pattern.include, pattern.regex) for pattern in patterns if isinstance(pattern, RegexPattern)]
     return [(include, regex) for include, regex in regexes if include is not None and regex is not None]
 

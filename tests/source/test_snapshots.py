@@ -1,0 +1,452 @@
+"""A snapshot is the folder, byte by byte; an unchanged one costs nothing; limits are warnings."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import socket
+import stat
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from bridge import Experiment, InvalidState, InvalidValue, NotFound, Run, Workspace
+from bridge.store.artifacts import ArtifactStore
+from bridge.submit import known_tree
+from bridge.submit.snapshot import EMPTY, ROOT, restore_snapshot, take_snapshot, write_snapshot_zip
+
+
+def fill(folder: Path) -> Path:
+    """A folder with all that a snapshot can hold."""
+    contents = {
+        "train.py": b"print('training')\n",
+        "empty": b"",
+        "data/large.bin": os.urandom(3_000_000),
+        "data/again.bin": b"same",
+        "data/below/same.bin": b"same",
+        "name with spaces and ü.txt": b"\xff\x00",
+        "two\nlines": b"2",
+    }
+    for path, content in contents.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
+    (folder / "run.sh").write_bytes(b"#!/bin/sh\n")
+    (folder / "run.sh").chmod(0o755)
+    (folder / "link").symlink_to("data/again.bin")
+    (folder / "data" / "up").symlink_to("../train.py")
+    (folder / "folder").symlink_to("data")
+    return folder
+
+
+def contents_of(folder: Path) -> dict[str, tuple[str, bytes | str]]:
+    """What lies in a folder, links not followed: kind and content by path."""
+    found: dict[str, tuple[str, bytes | str]] = {}
+    for top, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            path = Path(top) / name
+            key = path.relative_to(folder).as_posix()
+            if path.is_symlink():
+                found[key] = "link", os.readlink(path)
+            elif path.is_file():
+                found[key] = "executable" if path.stat().st_mode & stat.S_IXUSR else "file", path.read_bytes()
+    return found
+
+
+def unzipped(archive: Path) -> dict[str, tuple[str, bytes | str]]:
+    """What a zip holds, in the words of `contents_of`."""
+    found: dict[str, tuple[str, bytes | str]] = {}
+    with zipfile.ZipFile(archive) as file:
+        assert file.testzip() is None
+        for info in file.infolist():
+            mode, content = info.external_attr >> 16, file.read(info)
+            if stat.S_ISLNK(mode):
+                found[info.filename] = "link", content.decode()
+            else:
+                found[info.filename] = "executable" if mode & stat.S_IXUSR else "file", content
+    return found
+
+
+def states_of(folder: Path) -> dict[str, tuple[int, int, str]]:
+    """Size, time and hash of every file below a folder, but for the shared memory of SQLite's readers."""
+    return {
+        str(path): (path.stat().st_size, path.stat().st_mtime_ns, hashlib.sha256(path.read_bytes()).hexdigest())
+        for path in folder.rglob("*")
+        if path.is_file() and not path.name.endswith("-shm")
+    }
+
+
+def bytes_read() -> int:
+    """How many bytes this process has read so far."""
+    return int(Path("/proc/self/io").read_text().split("rchar: ")[1].split()[0])
+
+
+def taken(artifacts: ArtifactStore, folder: Path) -> str:
+    """The id of a snapshot that leaves nothing out."""
+    snapshot = take_snapshot(artifacts, folder)
+    assert snapshot.id is not None and snapshot.warnings == ()
+    return snapshot.id
+
+
+def test_a_zip_holds_the_folder_byte_by_byte(run: Run, tmp_path: Path) -> None:
+    folder = fill(tmp_path / "src")
+    snapshot_id = run.take_snapshot(folder)
+    path = run.restore_snapshot(path=tmp_path / "snapshots")
+    assert path == str(tmp_path / "snapshots" / f"{snapshot_id}.zip")
+    assert unzipped(Path(path)) == contents_of(folder)
+    assert run.restore_snapshot(snapshot_id, os.path.relpath(tmp_path / "snapshots")) == path
+
+
+def test_a_restored_folder_is_the_folder_byte_by_byte(artifacts: ArtifactStore, tmp_path: Path) -> None:
+    folder = fill(tmp_path / "src")
+    snapshot_id = taken(artifacts, folder)
+    for _ in range(2):
+        restore_snapshot(artifacts, snapshot_id, tmp_path / "back")
+        assert contents_of(tmp_path / "back") == contents_of(folder)
+
+
+def test_the_id_follows_from_the_content(artifacts: ArtifactStore, tmp_path: Path) -> None:
+    folder = fill(tmp_path / "src")
+    first = taken(artifacts, folder)
+    restore_snapshot(artifacts, first, tmp_path / "copy")
+    other = Workspace.create("other", path=tmp_path / "other")._opened.artifacts
+    assert taken(artifacts, tmp_path / "copy") == taken(other, tmp_path / "copy") == first
+    seen = {first}
+    (folder / "train.py").chmod(0o755)
+    seen.add(taken(artifacts, folder))
+    (folder / "train.py").rename(folder / "test.py")
+    seen.add(taken(artifacts, folder))
+    (folder / "test.py").write_bytes(b"print('trainint')\n")
+    seen.add(taken(artifacts, folder))
+    (folder / "empty").unlink()
+    seen.add(taken(artifacts, folder))
+    assert len(seen) == 5
+
+
+def test_an_unchanged_folder_is_not_read_and_nothing_is_written(
+    workspace: Workspace, artifacts: ArtifactStore, home: Path, tmp_path: Path
+) -> None:
+    folder = fill(tmp_path / "src")
+    (folder / ".gitignore").write_text("*.log\n", encoding="utf-8")
+    time.sleep(known_tree.SETTLED_NS / 1e9 + 0.1)
+    first = taken(artifacts, folder)
+    before = states_of(workspace.path), states_of(home)
+    begun = bytes_read()
+    assert taken(artifacts, folder) == first
+    assert bytes_read() - begun < 200_000  # the files have 3 MB
+    assert (states_of(workspace.path), states_of(home)) == before
+
+
+def test_a_small_change_stores_only_what_is_new(workspace: Workspace, artifacts: ArtifactStore, tmp_path: Path) -> None:
+    folder = fill(tmp_path / "src")
+    taken(artifacts, folder)
+    before = set(states_of(workspace.path / "artifacts"))
+    (folder / "train.py").write_bytes(b"print('again')\n")
+    taken(artifacts, folder)
+    new = [Path(path) for path in set(states_of(workspace.path / "artifacts")) - before]
+    assert sorted(path.stat().st_size for path in new if path.suffix != ".json") == [len(b"print('again')\n")]
+    assert len(new) == 2
+
+
+def test_changes_in_quick_succession_are_seen(artifacts: ArtifactStore, tmp_path: Path) -> None:
+    file = tmp_path / "src" / "train.py"
+    file.parent.mkdir()
+    with file.open("wb", buffering=0) as writing:  # the same inode and size each time
+        for number in range(20):
+            writing.seek(0)
+            writing.write(b"%03d" % number)
+            os.utime(file, ns=(1, 1))
+            snapshot_id = taken(artifacts, file.parent)
+            restore_snapshot(artifacts, snapshot_id, tmp_path / "back")
+            assert (tmp_path / "back" / "train.py").read_bytes() == b"%03d" % number
+
+
+def test_a_file_that_may_change_within_its_time_stamp_is_read_again(artifacts: ArtifactStore, tmp_path: Path) -> None:
+    folder = fill(tmp_path / "src")
+    first = taken(artifacts, folder)
+    begun = bytes_read()
+    assert taken(artifacts, folder) == first
+    assert bytes_read() - begun > 3_000_000
+    time.sleep(known_tree.SETTLED_NS / 1e9 + 0.1)
+    assert taken(artifacts, folder) == first
+    begun = bytes_read()
+    assert taken(artifacts, folder) == first
+    assert bytes_read() - begun < 200_000
+
+
+def test_a_change_behind_a_time_stamp_that_was_put_back_is_seen(artifacts: ArtifactStore, tmp_path: Path) -> None:
+    file = tmp_path / "src" / "train.py"
+    file.parent.mkdir()
+    file.write_bytes(b"one")
+    os.utime(file, ns=(1, 1))
+    time.sleep(known_tree.SETTLED_NS / 1e9 + 0.1)
+    first = taken(artifacts, file.parent)
+    assert taken(artifacts, file.parent) == first
+    file.write_bytes(b"two")
+    os.utime(file, ns=(1, 1))
+    assert taken(artifacts, file.parent) != first
+
+
+def test_a_change_of_the_ignore_file_counts_at_once(artifacts: ArtifactStore, tmp_path: Path) -> None:
+    folder = fill(tmp_path / "src")
+    for rule in ("*.bin", "*.py", "*.sh", "# none"):
+        (folder / ".amlignore").write_text(rule, encoding="utf-8")
+        snapshot_id = taken(artifacts, folder)
+        restore_snapshot(artifacts, snapshot_id, tmp_path / rule[2:])
+        there = {Path(path).suffix for path in contents_of(tmp_path / rule[2:])}
+        assert there == {"", ".txt", ".bin", ".py", ".sh"} - {rule[1:]}
+
+
+def test_a_snapshot_that_another_workspace_has_is_stored_here_too(
+    artifacts: ArtifactStore, home: Path, tmp_path: Path
+) -> None:
+    folder = fill(tmp_path / "src")
+    time.sleep(known_tree.SETTLED_NS / 1e9 + 0.1)
+    taken(artifacts, folder)
+    other = Workspace.create("other", path=tmp_path / "other")._opened.artifacts
+    restore_snapshot(other, taken(other, folder), tmp_path / "back")
+    assert contents_of(tmp_path / "back") == contents_of(folder)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"format":1}', b'{"format":1,"folder":5}', b"\xff"])
+def test_a_damaged_memory_of_a_folder_costs_only_time(
+    artifacts: ArtifactStore, home: Path, tmp_path: Path, content: bytes
+) -> None:
+    folder = fill(tmp_path / "src")
+    first = taken(artifacts, folder)
+    (kept,) = (home / "snapshots").iterdir()
+    kept.write_bytes(content)
+    assert taken(artifacts, folder) == first
+
+
+def test_a_home_that_cannot_be_written_costs_only_time(
+    artifacts: ArtifactStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("x", encoding="utf-8")
+    monkeypatch.setenv("BRIDGE_HOME", str(tmp_path / "file" / "home"))
+    folder = fill(tmp_path / "src")
+    assert taken(artifacts, folder) == taken(artifacts, folder)
+
+
+def test_the_folders_used_last_are_remembered(
+    artifacts: ArtifactStore, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(known_tree, "FOLDERS_KEPT", 3)
+    folders = [tmp_path / str(number) for number in range(5)]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "x").write_text(folder.name, encoding="utf-8")
+        taken(artifacts, folder)
+    kept = [json.loads(file.read_bytes())["folder"] for file in (home / "snapshots").iterdir()]
+    assert sorted(kept) == [str(folder) for folder in folders[2:]]
+
+
+def test_links_out_of_the_folder_become_files_or_a_warning(artifacts: ArtifactStore, tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "data.csv").write_text("1,2", encoding="utf-8")
+    folder = tmp_path / "src"
+    (folder / "below").mkdir(parents=True)
+    (folder / "train.py").write_text("x", encoding="utf-8")
+    (folder / "file").symlink_to("../outside/data.csv")
+    (folder / "chain").symlink_to("file")
+    (folder / "folder").symlink_to("../outside")
+    (folder / "nowhere").symlink_to("/nowhere/at/all")
+    (folder / "dangling").symlink_to("not-there")
+    (folder / "below" / "absolute").symlink_to(folder / "train.py")
+    (folder / "below" / "detour").symlink_to("../../src/train.py")
+    snapshot = take_snapshot(artifacts, folder)
+    assert snapshot.id is not None
+    (warning,) = snapshot.warnings
+    assert "folder (a link" in warning and "nowhere (a link" in warning and "dangling" not in warning
+    restore_snapshot(artifacts, snapshot.id, tmp_path / "back")
+    assert contents_of(tmp_path / "back") == {
+        "train.py": ("file", b"x"),
+        "file": ("file", b"1,2"),
+        "chain": ("file", b"1,2"),
+        "dangling": ("link", "not-there"),
+        "below/absolute": ("link", "../train.py"),
+        "below/detour": ("link", "../train.py"),
+    }
+
+
+def test_what_is_no_file_is_left_out_with_a_warning(artifacts: ArtifactStore, tmp_path: Path) -> None:
+    folder = tmp_path / "src"
+    folder.mkdir()
+    (folder / "train.py").write_text("x", encoding="utf-8")
+    os.mkfifo(folder / "pipe")
+    Path(os.fsdecode(os.fsencode(folder) + b"/\xff")).write_text("x", encoding="utf-8")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(os.path.relpath(folder / "socket"))
+        snapshot = take_snapshot(artifacts, folder)
+    assert snapshot.id is not None
+    (warning,) = snapshot.warnings
+    assert "pipe (neither" in warning and "socket (neither" in warning and "(its name is not UTF-8)" in warning
+    restore_snapshot(artifacts, snapshot.id, tmp_path / "back")
+    assert contents_of(tmp_path / "back") == {"train.py": ("file", b"x")}
+
+
+def test_beyond_the_size_limit_the_largest_files_are_left_out_unread(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BRIDGE_SNAPSHOT_BYTES", "1000000")
+    folder = tmp_path / "src"
+    folder.mkdir()
+    for name, size_bytes in {"small": 10, "half": 600_000, "huge": 50_000_000_000, "large": 900_000}.items():
+        with (folder / name).open("wb") as file:
+            file.truncate(size_bytes)
+    begun = bytes_read()
+    run.take_snapshot(folder)
+    assert bytes_read() - begun < 1_000_000
+    assert set(unzipped(Path(run.restore_snapshot(path=tmp_path)))) == {"small", "half"}
+    (warning,) = run.warnings
+    assert "huge (50000.0 MB), large (0.9 MB)" in warning and "at most 1 MB and 2,000 files" in warning
+
+
+def test_beyond_the_file_limit_the_largest_files_are_left_out(
+    artifacts: ArtifactStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BRIDGE_SNAPSHOT_FILES", "4")
+    for number in range(18):
+        (tmp_path / f"{number}").write_bytes(b"x" * number)
+    snapshot = take_snapshot(artifacts, tmp_path)
+    assert snapshot.id is not None and "17 (0.0 MB)" in snapshot.warnings[0] and "4 more" in snapshot.warnings[0]
+    assert set(unzipped(write_snapshot_zip(artifacts, snapshot.id, tmp_path / "zip"))) == {"0", "1", "2", "3"}
+    monkeypatch.setenv("AML_SNAPSHOT_NO_FILE_LIMIT", "True")
+    assert take_snapshot(artifacts, tmp_path).warnings == ()
+
+
+def test_a_folder_with_too_many_entries_has_no_snapshot(
+    workspace: Workspace, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BRIDGE_SNAPSHOT_FILES", "4")
+    (tmp_path / "below").mkdir()
+    for number in range(20):
+        (tmp_path / "below" / f"{number}").write_bytes(b"x")
+    snapshot = take_snapshot(workspace._opened.artifacts, tmp_path)
+    assert snapshot.id is None
+    assert "more than 20 files and folders" in snapshot.warnings[0] and ".amlignore" in snapshot.warnings[0]
+    with pytest.raises(InvalidValue, match=r"\.amlignore"):
+        run.take_snapshot(tmp_path)
+    (tmp_path / ".amlignore").write_text("below/", encoding="utf-8")
+    run.take_snapshot(tmp_path)
+
+
+def test_a_limit_that_is_no_number_is_refused(
+    artifacts: ArtifactStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BRIDGE_SNAPSHOT_BYTES", "300 MB")
+    with pytest.raises(InvalidValue, match="BRIDGE_SNAPSHOT_BYTES"):
+        take_snapshot(artifacts, tmp_path)
+
+
+def test_a_run_has_one_snapshot(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="the run has none"):
+        run.get_snapshot_id()
+    (tmp_path / "train.py").write_text("x", encoding="utf-8")
+    snapshot_id = run.take_snapshot(tmp_path)
+    assert run.get_snapshot_id() == run.get_properties()["ContentSnapshotId"] == snapshot_id
+    with pytest.raises(InvalidState, match=snapshot_id):
+        run.take_snapshot(tmp_path)
+
+
+def test_a_single_file_is_a_snapshot(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text("x", encoding="utf-8")
+    (tmp_path / "other.py").write_text("y", encoding="utf-8")
+    run.take_snapshot(tmp_path / "train.py")
+    assert unzipped(Path(run.restore_snapshot(path=tmp_path))) == {"train.py": ("file", b"x")}
+
+
+def test_what_is_not_there_is_an_error(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(NotFound):
+        run.take_snapshot(tmp_path / "not-there")
+    for wrong in ("../../etc/passwd", "0f5b2c1e-0000-8000-8000-000000000000", ""):
+        with pytest.raises(NotFound):
+            run.restore_snapshot(wrong, tmp_path)
+
+
+def test_an_empty_folder_stores_nothing(workspace: Workspace, run: Run, home: Path, tmp_path: Path) -> None:
+    (tmp_path / "below").mkdir()
+    assert run.take_snapshot(tmp_path) == EMPTY
+    assert workspace._opened.artifacts.list(ROOT) == [] and list(home.iterdir()) == []
+    assert unzipped(Path(run.restore_snapshot(path=tmp_path / "zip"))) == {}
+    restore_snapshot(workspace._opened.artifacts, EMPTY, tmp_path / "back")
+    assert list((tmp_path / "back").iterdir()) == []
+
+
+@pytest.mark.parametrize("files", [0, 3], ids=["empty", "unchanged"])
+def test_nothing_new_loads_neither_hashes_nor_rules(workspace: Workspace, tmp_path: Path, files: int) -> None:
+    for number in range(files):
+        (tmp_path / f"{number}.py").write_text("x", encoding="utf-8")
+        (tmp_path / ".gitignore").write_text("*.log", encoding="utf-8")
+    code = f"""
+import sys
+from bridge.store.open import open_store
+from bridge.submit.snapshot import take_snapshot
+print(take_snapshot(open_store({str(workspace.path)!r}).artifacts, {str(tmp_path)!r}).id)
+print([name for name in ("hashlib", "_hashlib", "pathspec", "numpy", "subprocess", "tempfile") if name in sys.modules])
+"""
+    time.sleep(known_tree.SETTLED_NS / 1e9 + 0.1 if files else 0)
+    first = take_snapshot(workspace._opened.artifacts, tmp_path)
+    printed = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    ).stdout
+    assert printed.splitlines() == [first.id, "[]"]
+
+
+def test_damage_is_said(workspace: Workspace, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text("x" * 10, encoding="utf-8")
+    run.take_snapshot(tmp_path)
+    (content,) = (path for path in (workspace.path / "artifacts" / ROOT / "files").rglob("*") if path.is_file())
+    content.write_text("y" * 10, encoding="utf-8")
+    with pytest.raises(InvalidState, match=r"damaged in its file 'train\.py'"):
+        run.restore_snapshot(path=tmp_path / "zip")
+    assert list((tmp_path / "zip").iterdir()) == []
+    workspace._opened.artifacts.delete(ROOT, "files")
+    with pytest.raises(InvalidState, match=r"without its file 'train\.py'"):
+        run.restore_snapshot(path=tmp_path / "zip")
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        ["../out", "file", "0" * 64, 1],
+        ["/out", "file", "0" * 64, 1],
+        ["a//b", "file", "0" * 64, 1],
+        ["a", "file", "../../workspace.db", 1],
+        ["a", "link", "../../etc", 0],
+        ["a", "link", "/etc/passwd", 0],
+        ["a", "device", "0" * 64, 1],
+        ["a"],
+    ],
+)
+def test_a_manifest_that_leads_out_of_the_folder_is_refused(
+    artifacts: ArtifactStore, tmp_path: Path, entry: list[object]
+) -> None:
+    snapshot_id = "0f5b2c1e-0000-8000-8000-000000000000"
+    artifacts.put(ROOT, f"trees/{snapshot_id}.json", json.dumps({"format": 1, "files": [entry]}).encode())
+    with pytest.raises(InvalidState, match="damaged"):
+        restore_snapshot(artifacts, snapshot_id, tmp_path / "back")
+    assert list((tmp_path / "back").iterdir()) == []
+
+
+def test_processes_may_take_the_same_snapshot_at_once(workspace: Workspace, tmp_path: Path) -> None:
+    folder = fill(tmp_path / "src")
+    code = f"""
+from bridge.store.open import open_store
+from bridge.submit.snapshot import take_snapshot
+print(take_snapshot(open_store({str(workspace.path)!r}).artifacts, {str(folder)!r}))
+"""
+    started = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    printed = {process.communicate(timeout=60)[0] for process in started}
+    assert printed == {f"{take_snapshot(workspace._opened.artifacts, folder)}\n"}
+
+
+def test_a_started_run_has_the_working_folder(workspace: Workspace, tmp_path: Path, working_folder: Path) -> None:
+    (working_folder / "train.py").write_text("x", encoding="utf-8")
+    with Experiment(workspace, "default").start_logging() as run:
+        run.log("loss", 0.5)
+    assert unzipped(Path(run.restore_snapshot(path=tmp_path))) == {"train.py": ("file", b"x")}
