@@ -7,8 +7,11 @@ import os
 import mlflow
 import pytest
 from mlflow import MlflowClient
+from PIL import Image
 from playwright.sync_api import expect
 from visiting import Site, Visitor
+
+from bridge import Experiment, Workspace
 
 pytestmark = [
     pytest.mark.browser,
@@ -111,6 +114,30 @@ def test_traces_models_and_prompts_are_shown_when_there_are_some(visitor: Visito
     visit(visitor, site, "filled_prompts", "prompts", "greeting")
     visit(visitor, site, "filled_prompt", "prompts/greeting", "hello {{name}}")
     assert "Traceback" not in site.log.read_text()
+
+
+def test_rows_images_and_charts_that_were_logged_natively_are_shown(visitor: Visitor, site: Site) -> None:
+    run = Experiment(Workspace.open(site.folder), "native").start_logging(snapshot_directory=None, outputs=False)
+    for number in range(5):
+        run.log_row("cosine", angle=number / 2, cos=1 - number / 4)
+    run.log_image("teal", Image.new("RGB", (80, 60), "teal"))
+    data = {"bin_edges": [-1.5, 0, 1.5], "bin_counts": [17, float("nan")]}
+    run.log_residuals("residuals", {"schema_type": "residuals", "schema_version": "1.0.0", "data": data})
+    run.complete()
+    names = {"experiment": run.experiment.id, "run": run.id}
+
+    visitor.open("experiments/{experiment}/runs/{run}/model-metrics".format(**names))
+    visitor.sees("cosine.angle", "cosine.cos")
+    expect(visitor.page.locator(".js-plotly-plot")).to_have_count(2)
+    expect_no_error(visitor, "native_rows")
+
+    visitor.open("experiments/{experiment}/runs/{run}/artifacts".format(**names))
+    for metric, shown in (("teal", "img[src^='blob:']"), ("residuals", "text=bin_edges")):
+        folder, name = run.get_metric(metric).files[0].path.split("/")
+        visitor.page.get_by_text(folder, exact=True).click()
+        visitor.page.get_by_text(name, exact=True).click()
+        expect(visitor.page.locator(shown).first).to_be_visible()
+        expect_no_error(visitor, f"native_{metric}")
 
 
 def write_what_is_not_a_run(site: Site) -> None:
