@@ -9,6 +9,9 @@ from collections.abc import Callable
 import pytest
 
 from bridge import Experiment, Run, Workspace
+from bridge.records.run import RunRecord
+from bridge.store.open import create_store, open_store
+from bridge.testing.strategies import row
 
 pytestmark = pytest.mark.processes
 
@@ -51,6 +54,38 @@ def test_no_acknowledged_point_is_lost_when_the_writer_is_killed(fork, tmp_path,
         logged = Run.get(workspace, run_id).get_series("point").values.tolist()
 
         assert logged == list(range(len(logged)))
+        assert acknowledged <= len(logged) <= acknowledged + 1
+        child.close()
+
+
+def test_a_killed_writer_leaves_whole_rows(fork, tmp_path, scale):
+    """Whatever the moment, every row that is there has all its cells, and no acknowledged one is missing."""
+    chance = random.Random(6)
+    columns = [f"column {number}" for number in range(50)]
+    store = create_store(tmp_path / "work", "work").tracking
+    for attempt in range(20 * scale):
+        run_id = store.create_run(RunRecord(f"r{attempt}", "0")).id
+
+        def write(say, run_id=run_id):
+            own = open_store(tmp_path / "work").tracking
+            for number in range(LOGGED_AT_MOST):
+                own.log_points(run_id, row("table", dict.fromkeys(columns, number), number))
+                say(str(number))
+
+        child = fork(write)
+        child.line()
+        time.sleep(chance.random() * 0.03)
+        child.kill()
+        acknowledged = 1 + len(child.rest())
+        assert child.wait() == -9
+        records = store.get_series(run_id)
+
+        assert [record.column for record in records] == columns
+        rows = {tuple(record.numbers.tolist()) for record in records}
+        places = {tuple(record.positions.tolist()) for record in records}
+        assert len(rows) == len(places) == 1
+        (logged,) = rows
+        assert list(logged) == list(range(len(logged)))
         assert acknowledged <= len(logged) <= acknowledged + 1
         child.close()
 
