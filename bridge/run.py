@@ -434,7 +434,10 @@ class Run(RunMetrics, RunChildren, RunDetails):
             self._update(RunChanges(error=error, warnings=warnings))
             return
         end_time = max(now_ms(), record.end_time or 0)
-        self._update(RunChanges(status=status, error=error, end_time=end_time, warnings=warnings))
+        # Its launcher may end it at this moment.
+        launched = record.type == SCRIPT_RUN and record.status not in TERMINAL_STATUSES
+        expected = OPEN_STATUSES if launched else ()
+        self._update(RunChanges(status=status, expected=expected, error=error, end_time=end_time, warnings=warnings))
         _open_runs.pop(self.id, None)
         logger.debug("Run %s is %s", self.id, status)
 

@@ -218,8 +218,8 @@ class Database:
                 fcntl.flock(self._queue_fd, fcntl.LOCK_UN)
 
     def _open_queue(self) -> int:
-        mode = self.path.stat().st_mode & 0o666
         try:
+            mode = self.path.stat().st_mode & 0o666
             fd = os.open(self._queue_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, mode)
         except OSError as error:
             reason = error.strerror or str(error)

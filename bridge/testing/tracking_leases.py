@@ -1,0 +1,146 @@
+"""What a tracking store promises of leases: who speaks for a run, and what becomes of it when nobody does."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from bridge.errors import AlreadyExists
+from bridge.records.limits import LEASE_SECONDS
+from bridge.records.run import Lease, RunChanges, RunRecord
+from bridge.store.tracking import LeaseRecord, TrackingStore
+from bridge.testing.slices import make_slice
+
+SILENT = LEASE_SECONDS * 1000 + 1
+"""How long is too long, in milliseconds."""
+
+
+def say(store: TrackingStore, journal_id: str, *records: LeaseRecord) -> None:
+    """Store leases as the next stretch of a journal."""
+    start = store.get_receipts([journal_id]).get(journal_id, 0)
+    store.append([replace(make_slice(journal_id, start, start + 1, []), leases=records)])
+
+
+def begin(store: TrackingStore, run_id: str = "r1", journal_id: str = "j1", time: int = 1_000) -> RunRecord:
+    """Make a run that is Running, and that a journal's process speaks for."""
+    record = RunRecord(run_id, "0", status="Running", start_time=time)
+    return store.create_runs([record], [Lease(run_id, journal_id, time)])[0]
+
+
+class LeasePromises:
+    """One promise a test; `TrackingStoreTests` has them all."""
+
+    def test_a_run_is_made_with_its_lease(self, store: TrackingStore) -> None:
+        begin(store)
+        store.create_run(RunRecord("r2", "0"))
+        assert store.get_leases() == [Lease("r1", "j1", 1_000)]
+
+    def test_a_run_that_is_there_keeps_its_lease_when_it_is_made_again(self, store: TrackingStore) -> None:
+        record = RunRecord("r1", "0", status="Running", start_time=1_000)
+        store.create_runs([record], [Lease("r1", "j1", 1_000)])
+        store.create_runs([record], [Lease("r1", "j2", 2_000)])
+        with pytest.raises(AlreadyExists):
+            store.create_runs([replace(record, start_time=5)], [Lease("r1", "j3", 3_000)])
+        assert store.get_leases() == [Lease("r1", "j1", 1_000)]
+
+    def test_leases_come_with_the_points_of_a_journal(self, store: TrackingStore, run: str) -> None:
+        say(store, "j1", LeaseRecord(run, 5, True), LeaseRecord("no", 5, True))
+        assert store.get_leases() == [Lease(run, "j1", 5)]
+
+    def test_of_two_records_of_a_lease_the_later_holds_in_whatever_order_they_come(
+        self, store: TrackingStore, run: str
+    ) -> None:
+        say(store, "j2", LeaseRecord(run, 7, True))
+        say(store, "j1", LeaseRecord(run, 5, True), LeaseRecord(run, 6, True))
+        assert store.get_leases() == [Lease(run, "j2", 7)]
+        say(store, "j2", LeaseRecord(run, 9, True), LeaseRecord(run, 8, True))
+        assert store.get_leases() == [Lease(run, "j2", 9)]
+
+    def test_a_lease_that_was_let_go_of_is_not_held_again_by_an_older_record(
+        self, store: TrackingStore, run: str
+    ) -> None:
+        say(store, "j2", LeaseRecord(run, 5, True), LeaseRecord(run, 7, False))
+        say(store, "j1", LeaseRecord(run, 6, True))
+        assert store.get_leases() == []
+        assert store.end_leases({"j1": 9, "j2": 9}, 10) == []
+        say(store, "j1", LeaseRecord(run, 8, True))
+        assert store.get_leases() == [Lease(run, "j1", 8)]
+
+    @pytest.mark.parametrize("status", ["Completed", "Failed", "Canceled"])
+    def test_a_run_that_has_ended_has_no_lease(self, store: TrackingStore, status: str) -> None:
+        begin(store)
+        store.update_run("r1", RunChanges(status=status))  # type: ignore[arg-type]  # it is one
+        assert store.get_leases() == []
+        say(store, "j1", LeaseRecord("r1", 9_000, True))
+        assert store.get_leases() == []
+        assert store.end_leases({"j1": 9_000}, 10**13) == []
+        assert store.get_run("r1").status == status
+
+    def test_a_run_whose_owner_is_gone_is_failed_with_the_reason(self, store: TrackingStore) -> None:
+        before = begin(store, "r1", "j1", 1_700_000_000_000)
+        begin(store, "r2", "j2")
+        store.log("r1", "loss", 0.5, 1)
+        assert store.end_leases({"j1": 1_700_000_060_000, "other": 1}, 2_000) == ["r1"]
+        record = store.get_run("r1")
+        error = json.loads(record.error or "")
+        assert error["code"] == "OwnerGone"
+        assert error["message"].startswith("owner gone since 2023-11-14 22:14:20 UTC: ")
+        assert replace(record, error=None, latest={}) == replace(before, status="Failed", end_time=1_700_000_060_000)
+        assert record.latest["loss"].value == 0.5
+        assert store.get_leases() == [Lease("r2", "j2", 1_000)]
+        assert store.end_leases({"j1": 1_700_000_060_000}, 2_000) == []
+
+    def test_a_run_ends_no_earlier_than_its_owner_last_spoke(self, store: TrackingStore) -> None:
+        begin(store, time=5_000)
+        store.end_leases({"j1": 0}, 6_000)
+        assert store.get_run("r1").end_time == 5_000
+
+    @pytest.mark.parametrize("status", ["NotStarted", "Preparing", "NotResponding", "CancelRequested", "Finalizing"])
+    def test_whatever_a_run_does_it_is_failed_when_its_owner_is_gone(self, store: TrackingStore, status: str) -> None:
+        begin(store)
+        store.update_run("r1", RunChanges(status=status))  # type: ignore[arg-type]  # it is one
+        assert store.end_leases({"j1": 2_000}, 2_000) == ["r1"]
+        assert store.get_run("r1").status == "Failed"
+
+    def test_a_deleted_run_whose_owner_is_gone_is_failed_too(self, store: TrackingStore) -> None:
+        begin(store)
+        store.delete_run("r1", 7)
+        assert store.end_leases({"j1": 2_000}, 2_000) == ["r1"]
+        record = store.get_run("r1")
+        assert (record.status, record.lifecycle_stage, record.deletion_time) == ("Failed", "deleted", 7)
+
+    def test_a_run_whose_owner_is_silent_does_not_respond_until_it_speaks(self, store: TrackingStore) -> None:
+        begin(store)
+        assert store.end_leases({}, 1_000 + SILENT - 1) == []
+        assert store.get_run("r1").status == "Running"
+        assert store.end_leases({}, 1_000 + SILENT) == ["r1"]
+        assert store.end_leases({}, 1_000 + SILENT) == []
+        record = store.get_run("r1")
+        assert (record.status, record.end_time, record.error) == ("NotResponding", None, None)
+        say(store, "j1", LeaseRecord("r1", 900, True), LeaseRecord("r1", 1_000, True))
+        assert store.get_run("r1").status == "NotResponding"
+        say(store, "j1", LeaseRecord("r1", 1_000 + SILENT, True))
+        assert store.get_run("r1").status == "Running"
+        assert store.get_leases() == [Lease("r1", "j1", 1_000 + SILENT)]
+
+    @pytest.mark.parametrize("status", ["Preparing", "CancelRequested", "Finalizing"])
+    def test_only_a_running_run_is_marked_as_not_responding(self, store: TrackingStore, status: str) -> None:
+        begin(store)
+        store.update_run("r1", RunChanges(status=status))  # type: ignore[arg-type]  # it is one
+        assert store.end_leases({}, 10**13) == []
+        assert store.get_run("r1").status == status
+
+    def test_a_run_without_a_lease_is_left_alone(self, store: TrackingStore) -> None:
+        before = store.create_run(RunRecord("r1", "0", status="Running", start_time=1))
+        assert store.end_leases({"j1": 2, "": 2}, 10**13) == []
+        assert store.get_run("r1") == before
+
+    def test_active_runs_are_told_from_others(self, store: TrackingStore) -> None:
+        for run_id in ("a", "b", "c"):
+            store.create_run(RunRecord(run_id, "0"))
+        store.delete_run("b", 1)
+        store.update_run("c", RunChanges(status="Completed"))
+        assert store.get_active_runs(["a", "b", "c", "no", "a"]) == {"a", "c"}
+        assert store.get_active_runs([]) == set()
