@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -157,18 +158,27 @@ def _git(folder: Path, *words: str, most_bytes: int = MOST_OUTPUT_BYTES) -> byte
     environment = {name: value for name, value in os.environ.items() if name not in ("GIT_DIR", "GIT_WORK_TREE")}
     environment |= {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
     pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
-    with subprocess.Popen(command, stdin=nothing, stdout=pipe, stderr=nothing, env=environment) as process:
+    with subprocess.Popen(
+        command, stdin=nothing, stdout=pipe, stderr=nothing, env=environment, start_new_session=True
+    ) as process:
         assert process.stdout is not None
-        timer = threading.Timer(TIMEOUT_SECONDS, process.kill)
+        timer = threading.Timer(TIMEOUT_SECONDS, _end, (process.pid,))
         timer.start()
         output = process.stdout.read(most_bytes + 1)
-        if len(output) > most_bytes:
-            process.kill()
-        process.wait()
         in_time = timer.is_alive()
         timer.cancel()
+        if len(output) > most_bytes:
+            process.kill()
     if not in_time:
         raise _Timeout(f"git {words[0]} took more than {TIMEOUT_SECONDS:g} s")
     if process.returncode != 0 and len(output) <= most_bytes:
         raise _GitFailed(f"git {words[0]} ended with {process.returncode}")
     return output
+
+
+def _end(session: int) -> None:
+    """End a git with its children, who hold its pipe open too."""
+    import signal
+
+    with suppress(ProcessLookupError):
+        os.killpg(session, signal.SIGKILL)
