@@ -49,7 +49,7 @@ class Project:
 
     def lines(self, script: str, *arguments: str, **variables: str) -> list[str]:
         """The lines that a script of the folder prints, which must end well."""
-        done = self.start("-W", "error", "-m", "bridge_azureml", script, *arguments, **variables)
+        done = self.start("-m", "bridge_azureml", script, *arguments, **variables)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout.splitlines()
 
