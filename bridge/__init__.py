@@ -22,10 +22,17 @@ from bridge.workspace import Workspace
 
 if TYPE_CHECKING:
     from bridge.metrics import LoggedFile, LoggedMetric, MetricFile, MetricTable
+    from bridge.script_run import ScriptRun
+    from bridge.submit.conda import CondaDependencies
+    from bridge.submit.environment import Environment
+    from bridge.submit.script import DockerConfiguration, RunConfiguration, ScriptRunConfig
 
 __all__ = [
     "AlreadyExists",
     "BridgeError",
+    "CondaDependencies",
+    "DockerConfiguration",
+    "Environment",
     "Experiment",
     "InvalidState",
     "InvalidValue",
@@ -38,7 +45,10 @@ __all__ = [
     "NotFound",
     "ParamChanged",
     "Run",
+    "RunConfiguration",
     "SchemaMismatch",
+    "ScriptRun",
+    "ScriptRunConfig",
     "Series",
     "StoreUnavailable",
     "SubmitFailed",
@@ -47,10 +57,16 @@ __all__ = [
 ]
 
 _LATER = {
+    "CondaDependencies": "bridge.submit.conda",
+    "DockerConfiguration": "bridge.submit.script",
+    "Environment": "bridge.submit.environment",
     "LoggedFile": "bridge.metrics",
     "LoggedMetric": "bridge.metrics",
     "MetricFile": "bridge.metrics",
     "MetricTable": "bridge.metrics",
+    "RunConfiguration": "bridge.submit.script",
+    "ScriptRun": "bridge.script_run",
+    "ScriptRunConfig": "bridge.submit.script",
 }
 """The modules of names that are loaded when first asked for: logging does not need them."""
 

@@ -17,7 +17,7 @@ from bridge.run_details import RunDetails
 from bridge.run_files import LocalPath
 from bridge.store.open import ARTIFACTS, Opened
 
-POLL_SECONDS = 0.2
+POLL_SECONDS = 0.1
 LOG_FOLDERS = ("user_logs", "system_logs", "logs", "azureml-logs")
 FOLLOWED = ("azureml-logs/20_image_build_log.txt", "user_logs/std_log.txt", "logs/user_log.txt")
 """The logs that are printed while one waits: of building an environment, of a script, and of an interactive run."""

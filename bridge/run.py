@@ -425,7 +425,7 @@ class Run(RunMetrics, RunChildren, RunDetails):
     def _end(self, status: Status, error: str | None = None, warnings: tuple[str, ...] = ()) -> None:
         self.flush()
         record = self._record()
-        submitted = record.type == SCRIPT_RUN and self._is_of_process()
+        submitted = self._is_submitted(record)
         if not submitted and not self._may_end(record.status, status):
             raise InvalidState("run", self.id, record.status, f"{status} or not ended")
         if record.lifecycle_stage == "active":
@@ -442,8 +442,12 @@ class Run(RunMetrics, RunChildren, RunDetails):
         logger.debug("Run %s is %s", self.id, status)
 
     def _is_of_process(self) -> bool:
-        """Whether a launcher has started this process for this run."""
+        """Whether this process was started for this run."""
         return os.environ.get("BRIDGE_RUN_ID") == self.id
+
+    def _is_submitted(self, record: RunRecord) -> bool:
+        """Whether this process is the run's script, and its launcher owns the run."""
+        return record.type == SCRIPT_RUN and self._is_of_process()
 
     def _may_end(self, now: Status, status: Status) -> bool:
         """Whether the run may end as `status`: it is open, ended so, or completed by a logger and not by its owner."""
@@ -527,12 +531,11 @@ class Run(RunMetrics, RunChildren, RunDetails):
         printed = self._printed.pop()
         if printed is not None and self._capture is not None:
             self._capture.warn(*printed.end())
-        if error is not None and not (isinstance(error, SystemExit) and error.code in (0, None)):
-            if self._may_end(self.status, "Failed") or self._is_of_process():
-                self.fail(error)
-            else:
-                self._keep_captured()
-        elif self.status not in ("Failed", "Canceled") or self._is_of_process():
+        record = self._record()
+        failed = error is not None and not (isinstance(error, SystemExit) and error.code in (0, None))
+        if failed and (self._may_end(record.status, "Failed") or self._is_submitted(record)):
+            self.fail(error)
+        elif not failed and (record.status not in ("Failed", "Canceled") or self._is_submitted(record)):
             self.complete()
         else:
             self._keep_captured()

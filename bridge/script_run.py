@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import time
 from collections.abc import Mapping
@@ -46,7 +45,7 @@ class ScriptRun(Run):
         Raises:
             InvalidState: the run is Completed or Failed.
         """
-        if self._is_own():
+        if self._is_of_process():
             super().cancel()
             return
         if self.status != "Canceled":
@@ -64,10 +63,6 @@ class ScriptRun(Run):
                 self._update(changes)
                 return
             time.sleep(POLL_SECONDS)
-
-    def _is_own(self) -> bool:
-        """Whether this process belongs to the run."""
-        return os.environ.get("BRIDGE_RUN_ID") == self.id
 
     def clean(self) -> None:
         """Remove the folder that the script worked in; what the run keeps stays.

@@ -146,7 +146,13 @@ class Gpus:
         return values
 
     def _memory(self, handle: Any, pids: set[int]) -> int | None:
-        """Bytes that the processes hold; None if they do not use the GPU."""
+        """Bytes that the processes hold; None if they do not use the GPU.
+
+        In a container NVML names no processes: then a GPU that is used counts as theirs.
+        """
         processes = self._pynvml.nvmlDeviceGetComputeRunningProcesses(handle)
         held = [process.usedGpuMemory for process in processes if process.pid in pids]
-        return sum(size or 0 for size in held) if held else None
+        if processes:
+            return sum(size or 0 for size in held) if held else None
+        busy = self._pynvml.nvmlDeviceGetUtilizationRates(handle).gpu
+        return int(self._pynvml.nvmlDeviceGetMemoryInfo(handle).used) if busy else None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import stat
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -12,10 +14,18 @@ from pathlib import Path
 import pytest
 from submitting import Submit, is_gone, launcher_of, log_of, processes_of, until
 
-from bridge import Experiment, InvalidState, NotFound, Run, SubmitFailed, Workspace
+from bridge import (
+    Experiment,
+    InvalidState,
+    InvalidValue,
+    NotFound,
+    Run,
+    ScriptRun,
+    ScriptRunConfig,
+    SubmitFailed,
+    Workspace,
+)
 from bridge.records.run import TERMINAL_STATUSES
-from bridge.script_run import ScriptRun
-from bridge.submit.script import ScriptRunConfig
 
 pytestmark = pytest.mark.processes
 
@@ -146,7 +156,7 @@ def test_a_launcher_that_is_killed_takes_its_script_along_and_the_run_fails(subm
     until(lambda: log_of(run))
     launcher_of(run).kill()
     until(lambda: is_gone(int(log_of(run))))
-    assert "owner" in str(failure(run)["message"])
+    assert failure(run)["code"] == "OwnerGone"
 
 
 def test_a_launcher_that_cannot_start_fails_the_run(submit: Submit, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -255,8 +265,6 @@ def test_two_runs_at_once_keep_what_is_theirs(submit: Submit, source: Path) -> N
 
 
 def test_a_run_goes_on_when_its_caller_has_ended(workspace: Workspace, source: Path, temporary: Path) -> None:
-    import subprocess
-
     (source / "train.py").write_text("import time; time.sleep(0.5); print('done')")
     caller = """
 import sys
@@ -298,9 +306,47 @@ def test_a_source_folder_with_too_many_files_begins_no_run(
 
 
 def test_a_config_is_a_script_run_config(workspace: Workspace) -> None:
-    from bridge import InvalidValue
-
     with pytest.raises(InvalidValue, match="must be a ScriptRunConfig"):
         Experiment(workspace, "submitted").submit("train.py")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="nonsense"):
         Experiment(workspace, "submitted").submit(ScriptRunConfig("."), nonsense=1)  # type: ignore[call-arg]
+
+
+def test_cancel_while_packages_are_installed_ends_the_installation(
+    submit: Submit, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from bridge import CondaDependencies, Environment
+
+    monkeypatch.setenv("BRIDGE_HOME", str(tmp_path / "home"))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{silent.getsockname()[1]}/simple")
+        environment = Environment("slow")
+        environment.python.conda_dependencies = CondaDependencies.create(pip_packages=["runbridge-waits-for-it"])
+        run = submit("pass", environment=environment)
+        connection, _ = silent.accept()  # pip is there
+        with connection:
+            assert run.status == "Preparing"
+            children = launcher_of(run).children(recursive=True)
+            run.cancel()
+            assert run.status == "Canceled" and children
+            until(lambda: not processes_of(run) and all(is_gone(child.pid) for child in children), 5)
+
+
+def test_a_caller_that_is_killed_before_its_launcher_starts_leaves_a_failed_run(
+    workspace: Workspace, source: Path, temporary: Path, tmp_path: Path
+) -> None:
+    (source / "train.py").write_text("pass")
+    killer = tmp_path / "python"
+    killer.write_text("#!/bin/sh\nkill -9 $PPID\n")
+    killer.chmod(0o755)
+    caller = """
+import sys
+from bridge import Experiment, ScriptRunConfig, Workspace
+sys.executable = sys.argv[3]
+Experiment(Workspace.open(sys.argv[1]), "submitted").submit(ScriptRunConfig(sys.argv[2], script="train.py"))
+"""
+    command = [sys.executable, "-c", caller, str(workspace.path), str(source), str(killer)]
+    assert subprocess.run(command, timeout=60, check=False).returncode == -signal.SIGKILL
+    (run,) = Experiment(workspace, "submitted").get_runs()
+    assert isinstance(run, ScriptRun)
+    assert failure(run)["code"] == "OwnerGone"
