@@ -50,10 +50,9 @@ def main() -> int:
     whole = statistics.median(completed)
     print(f"  python train.py, which sleeps 1 s{statistics.median(bare):>8.2f} s")
     print(f"  submit returns after{statistics.median(returned):>21.2f} s")
-    print(
-        f"  submit to Completed{whole:>22.2f} s   under {LIMIT_SECONDS:g}: {'holds' if whole < LIMIT_SECONDS else 'MISSED'}"
-    )
-    return 0 if whole < LIMIT_SECONDS else 1
+    holds = whole < LIMIT_SECONDS
+    print(f"  submit to Completed{whole:>22.2f} s   under {LIMIT_SECONDS:g}: {'holds' if holds else 'MISSED'}")
+    return 0 if holds else 1
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-import bridge
 from bridge.errors import SubmitFailed
 
 # It forks once more, so that the caller has no process to wait for; the folder it starts in must not shadow packages,
@@ -92,4 +91,4 @@ def _said(stderr: BinaryIO) -> str:
 
 def _import_folder() -> str:
     """Where this process found `bridge`."""
-    return str(Path(bridge.__file__).absolute().parent.parent)
+    return str(Path(__file__).absolute().parent.parent.parent)
