@@ -19,11 +19,6 @@ NEWER = (
 )
 
 
-def create(c: sqlite3.Connection, leases: Sequence[tuple[int, Lease]]) -> None:
-    """Note who speaks for new runs, given their keys."""
-    insert(c, "lease", ("run", "journal_id", "time"), [(run, lease.journal_id, lease.time) for run, lease in leases])
-
-
 def store(c: sqlite3.Connection, slices: Sequence[Slice]) -> None:
     """Keep what journals say of leases; of runs that have ended, or are not there, nothing is kept."""
     newest = newest_leases(slices)

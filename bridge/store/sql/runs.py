@@ -55,10 +55,8 @@ def create(c: sqlite3.Connection, records: Sequence[RunRecord], leases: Sequence
     _insert_runs(c, [(active[record.experiment_id], record) for record in new.values()])
     keys = keys_of(c, [record.id for record in records])
     _insert_details(c, [(keys[record.id], record) for record in new.values()])
-    if leases:
-        from bridge.store.sql.leases import create as create_leases
-
-        create_leases(c, [(keys[lease.run_id], lease) for lease in leases if lease.run_id in new])
+    held = [(keys[lease.run_id], lease.journal_id, lease.time) for lease in leases if lease.run_id in new]
+    insert(c, "lease", ("run", "journal_id", "time"), held)
     return [keys[record.id] for record in records]
 
 
