@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bridge.experiment import Experiment
     from bridge.run import Run
     from bridge.store.open import Durability, Opened
+    from bridge.submit.environment import Environment
 
 NAME = re.compile(r"[a-zA-Z0-9][\w-]{1,32}")
 OTHER_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://")
@@ -290,6 +291,13 @@ class Workspace:
         from bridge.models import model_class
 
         return dict(model_class().newest(self))
+
+    @property
+    def environments(self) -> dict[str, Environment]:
+        """The newest version of each environment that was registered, by name."""
+        from bridge.submit.environment import Environment
+
+        return Environment.list(self)
 
     @property
     def compute_targets(self) -> dict[str, Any]:

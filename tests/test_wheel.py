@@ -130,6 +130,21 @@ def test_an_example_runs_on_the_installed_wheel(python: Path, tmp_path: Path) ->
     check_example(python, tmp_path)
 
 
+def test_old_scripts_run_on_the_installed_wheel(python: Path, tmp_path: Path) -> None:
+    script = """
+from azureml.core import Experiment, Run, Workspace
+
+run = Experiment(Workspace.create("old", path="./old"), "e").start_logging(snapshot_directory=None)
+run.log("loss", 0.5)
+run.complete()
+print(Run.__module__, run.get_status())
+"""
+    (tmp_path / "script.py").write_text(script, encoding="utf-8")
+    assert run([python, "-m", "bridge_azureml", "script.py"], tmp_path) == "bridge.run Completed\n"
+    folder = run([python, "-c", "import bridge_azureml; print(bridge_azureml.import_folder())"], tmp_path).strip()
+    assert str(ROOT) not in folder
+
+
 def test_the_source_distribution_builds_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
     build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(tmp_path)]
     run([*build, "--sdist", str(ROOT)], tmp_path)
