@@ -1,0 +1,235 @@
+"""What a self-hosted workspace has no counterpart for works in a simpler way, or says what to do instead."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from azureml_project import Project
+
+from bridge import Experiment, NotAllowed, NotFound, Run, Workspace
+from bridge_azureml.authentication import ServicePrincipalAuthentication
+from bridge_azureml.compute import AmlCompute, ComputeTarget
+from bridge_azureml.data import Dataset, Datastore, Keyvault
+from bridge_azureml.details import RunDetails
+from bridge_azureml.diagnostics import diagnostic_log
+
+
+@pytest.fixture
+def ws(tmp_path: Path) -> Workspace:
+    return Workspace.create("substitutes", path=tmp_path / "ws")
+
+
+# Compute targets
+
+
+def test_this_machine_is_the_only_compute_target(ws: Workspace) -> None:
+    assert ComputeTarget(ws, "local").name == "local"
+    assert [target.name for target in ComputeTarget.list(ws)] == ["local"]
+    with pytest.raises(NotFound, match='name it "local"'):
+        ComputeTarget(workspace=ws, name="gpu-cluster")
+
+
+def test_a_cluster_that_is_made_is_this_machine_and_a_warning_says_so(
+    ws: Workspace, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = AmlCompute.provisioning_configuration(vm_size="STANDARD_NC6", max_nodes=4)
+    target = ComputeTarget.create(ws, "gpu-cluster", asked)
+    assert "'gpu-cluster' runs on this machine" in caplog.text
+    target.wait_for_completion(show_output=True, min_node_count=None, timeout_in_minutes=20)
+    assert "this machine" in capsys.readouterr().out
+    assert (target.name, target.provisioning_state) == ("local", "Succeeded")
+    assert target.get_status().serialize()["provisioningState"] == "Succeeded"
+
+
+# Data
+
+
+@pytest.mark.parametrize(
+    ("use", "instead"),
+    [
+        (lambda ws: Datastore(ws, "d"), "read data by its path"),
+        (lambda ws: Datastore.get(ws, "d"), "read data by its path"),
+        (lambda ws: Dataset.get_by_name(ws, "d"), "log_input"),
+        (lambda ws: Dataset.Tabular.from_delimited_files("d"), "log_input"),
+        (lambda ws: Keyvault(ws), "environment variables"),
+        (lambda ws: ws.get_default_datastore(), "read data by its path"),
+        (lambda ws: ws.get_default_keyvault(), "environment variables"),
+    ],
+)
+def test_each_use_of_absent_data_says_what_to_do(ws: Workspace, use: Callable[[Workspace], Any], instead: str) -> None:
+    with pytest.raises(NotAllowed, match=instead):
+        use(ws)
+
+
+def test_authentication_is_taken_and_forgotten(ws: Workspace) -> None:
+    login = ServicePrincipalAuthentication("tenant", "id", service_principal_password="secret")
+    assert "secret" not in repr(vars(login))
+    assert login.get_authentication_header() == {}
+
+
+# Errors: what old scripts catch is what is raised
+
+
+def test_the_error_names_are_ours(project: Project) -> None:
+    code = """
+        from azureml.exceptions import *
+        import azureml.exceptions as all_of_them
+        import bridge
+
+        names = all_of_them.__all__
+        print(len(names), {name for name in names if not issubclass(getattr(all_of_them, name), bridge.BridgeError)})
+        print(AzureMLException is bridge.BridgeError, UserErrorException is bridge.InvalidValue)
+        print(ActivityFailedException is bridge.SubmitFailed, issubclass(ModelNotFoundException, WebserviceException))
+        print(issubclass(ActivityCanceledException, ActivityFailedException))
+    """
+    assert project.run("script.py", code).splitlines() == ["16 set()", "True True", "True True", "False"]
+
+
+def test_except_clauses_of_old_scripts_catch_what_is_raised(project: Project) -> None:
+    code = """
+        from azureml.core import Experiment, Model, Run, ScriptRunConfig, Workspace
+        from azureml.exceptions import *
+        from azureml.core.compute import ComputeTarget
+        import os
+
+        ws = Workspace.from_config()
+        exp = Experiment(ws, "errors")
+        run = exp.start_logging(snapshot_directory=None)
+        open("fails.py", "w").write("raise SystemExit(3)")
+
+        def failed_script():
+            exp.submit(ScriptRunConfig(".", script="fails.py")).wait_for_completion()
+
+        def second_snapshot():
+            run.take_snapshot(".")
+            os.makedirs("other")
+            open("other/file", "w").close()
+            run.take_snapshot("other")
+
+        for use, error in (
+            (lambda: Experiment(ws, "bad name!"), UserErrorException),
+            (lambda: run.log("a", [1, 2]), UserErrorException),
+            (lambda: run.upload_file("a", 3), UserErrorException),
+            (lambda: run.download_file("none"), AzureMLException),
+            (lambda: Workspace.from_config("/"), UserErrorException),
+            (lambda: Workspace.get("none"), WorkspaceException),
+            (lambda: Workspace("s", "g", "none"), ProjectSystemException),
+            (lambda: Workspace.create(ws.name), WorkspaceException),
+            (lambda: ComputeTarget(ws, "cluster"), ComputeTargetException),
+            (lambda: Model(ws, "none"), WebserviceException),
+            (lambda: Model(ws, "none"), ModelNotFoundException),
+            (lambda: run.register_model("m", "none"), ModelPathNotFoundException),
+            (lambda: run.register_model("bad name!", "none"), WebserviceException),
+            (lambda: exp.submit(ScriptRunConfig(".", script="none.py")), ExperimentExecutionException),
+            (failed_script, ActivityFailedException),
+            (second_snapshot, SnapshotException),
+            (lambda: Run.get_context(allow_offline=False), RunEnvironmentException),
+        ):
+            try:
+                use()
+                print("nothing raised", error)
+            except error as caught:
+                pass
+        run.complete()
+        print("all caught")
+    """
+    assert project.run("script.py", code).splitlines() == ["all caught"]
+
+
+# Diagnostics
+
+
+def test_a_diagnostic_log_has_everything_said_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = logging.getLogger("bridge.some.part")
+    said.debug("before")
+    with diagnostic_log():
+        said.debug("meanwhile")
+    said.debug("after")
+    (line,) = (tmp_path / "azureml.log").read_text(encoding="utf-8").splitlines()
+    assert line.endswith("|bridge.some.part|DEBUG|meanwhile")
+
+
+# The widget
+
+
+@pytest.fixture
+def run(ws: Workspace) -> Run:
+    run = Experiment(ws, "widget").start_logging(snapshot_directory=None, tags={"team": "vision"})
+    run.log("loss", 0.5)
+    run.log("loss", 0.25)
+    run.log_row("wave", angle=0.0, cos=1.0)
+    run.child_run("child").complete()
+    return run
+
+
+def test_details_are_shown_as_text_and_show_returns(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    RunDetails(run).show()
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == [f"Run: {run.id}", "Status: Running"]
+    assert "Tag team: vision" in lines
+    assert "Metric loss: 0.25 (the last of 2)" in lines
+    assert "Metric wave: angle: 0.0; cos: 1.0" in lines
+    assert f"Web View: {run.get_portal_url()}" in lines
+
+
+def test_widget_data_has_the_old_names(run: Run) -> None:
+    (child,) = run.get_children()
+    child.log("mse", 1)
+    data = RunDetails(run).get_widget_data()
+    assert set(data) == {
+        "status", "workbench_run_details_uri", "run_id", "run_properties", "child_runs", "children_metrics",
+        "run_metrics", "run_logs", "graph", "widget_settings", "loading",
+    }  # fmt: skip
+    assert (data["status"], data["loading"], data["run_id"]) == ("Running", True, run.id)
+    assert {"name": "loss", "run_id": run.id, "categories": [0, 1], "series": [{"data": [0.5, 0.25]}]} in data[
+        "run_metrics"
+    ]
+    assert [one["run_id"] for one in data["child_runs"]] == [child.id]
+    assert data["children_metrics"][child.id][0]["name"] == "mse"
+    assert set(data["run_properties"]) == {
+        "run_id", "created_utc", "properties", "tags", "script_name", "arguments", "end_time_utc", "status",
+        "log_files", "log_groups", "run_duration", "run_number", "run_queued_details",
+    }  # fmt: skip
+    assert data["run_properties"]["run_duration"].startswith("0:00:")
+    run.complete()
+    after = RunDetails(run).get_widget_data()
+    assert after["loading"] is False
+    assert after["run_logs"].endswith("Run is completed.")
+    assert after["run_properties"]["end_time_utc"] is not None
+
+
+def test_a_failed_run_shows_its_error(run: Run) -> None:
+    run.fail("the disk is full")
+    assert RunDetails(run).get_widget_data()["run_logs"].endswith("Error occurred: the disk is full")
+
+
+def test_a_notebook_gets_a_table(ws: Workspace, tmp_path: Path) -> None:
+    run = Experiment(ws, "table").start_logging(snapshot_directory=None)
+    run.log("a<b", "<i>")
+    run.complete()
+    code = f"""
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+
+InteractiveShell.instance()
+import bridge_azureml
+from azureml.core import Workspace
+from azureml.widgets import RunDetails
+
+with capture_output() as shown:
+    RunDetails(Workspace.open({str(ws.path)!r}).get_run({run.id!r})).show()
+(output,) = shown.outputs
+print(output.data["text/html"])
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout.startswith("<table>"), done.stderr
+    assert "a&lt;b" in done.stdout
+    assert "<i>" not in done.stdout
+    assert "Completed" in done.stdout
