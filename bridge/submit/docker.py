@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from bridge.errors import SubmitFailed
+from bridge.submit.environment import default_image
 from bridge.submit.packages import Wanted, wanted_packages
 
 ANSWER_SECONDS = 20.0
 PASSED_ON = ("BRIDGE_", "AZUREML_", "MLFLOW_", "PYTHON")
-"""Beginnings of the names of variables that a container gets; the rest of the caller's are of this computer."""
+"""Beginnings of the names of variables that a container gets, beside those that this process does not have; its others
+are of this computer."""
 
 NOT_PASSED_ON = frozenset(("PYTHONHOME", "BRIDGE_HOME"))
 HOME = "/tmp"
@@ -51,11 +53,13 @@ def image_of(environment: Mapping[str, Any], write: Write) -> str:
         InvalidValue: pip cannot install the packages.
     """
     check_engine()
-    docker, python = environment["docker"], environment["python"]
-    wanted = None if python["userManagedDependencies"] else wanted_packages(python["condaDependencies"])
-    dockerfile = dockerfile_of(docker.get("baseImage"), docker.get("baseDockerfile"), wanted)
+    docker, python = environment.get("docker") or {}, environment.get("python") or {}
+    uses_packages = python and not python.get("userManagedDependencies")
+    wanted = wanted_packages(python.get("condaDependencies")) if uses_packages else None
+    image = docker.get("baseImage") or default_image()
+    dockerfile = dockerfile_of(image, docker.get("baseDockerfile"), wanted)
     if dockerfile is None:
-        return str(docker["baseImage"])
+        return str(image)
     import hashlib
 
     tag = f"runbridge:{hashlib.sha256(dockerfile.encode()).hexdigest()[:32]}"
@@ -119,7 +123,8 @@ def container_command(
     for place in dict.fromkeys(str(place) for place in (folder, *mounts)):
         words += ["--volume", f"{place}:{place}"]
     for key in sorted(variables):
-        if key.startswith(PASSED_ON) and key not in NOT_PASSED_ON:
+        is_own = variables[key] != os.environ.get(key)
+        if (is_own or key.startswith(PASSED_ON)) and key not in NOT_PASSED_ON:
             words += ["--env", f"{key}={variables[key]}"]
     words += ["--env", f"HOME={HOME}"]
     if shm_size:

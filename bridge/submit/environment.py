@@ -334,7 +334,7 @@ def _dockerfile_text(dockerfile: str | None) -> str | None:
 def _requirement_lines(file: Path) -> list[str]:
     """The lines of a requirements file, without comments, and with continued lines joined."""
     try:
-        text = file.read_text(encoding="utf-8-sig").replace("\\\n", " ")
+        text = re.sub(r"\s*\\\n\s*", " ", file.read_text(encoding="utf-8-sig"))
     except (FileNotFoundError, IsADirectoryError):
         raise NotFound("file", str(file)) from None
     lines = [re.sub(r"(^|\s)#.*", "", line).strip() for line in text.splitlines()]

@@ -1,0 +1,298 @@
+"""An environment survives being kept, registered and copied, and its packages become what pip installs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from bridge import InvalidValue, NotFound, SubmitFailed, Workspace
+from bridge.submit.conda import CondaDependencies
+from bridge.submit.docker import container_command, dockerfile_of, image_of
+from bridge.submit.environment import Environment
+from bridge.submit.interpreter import interpreter_for, user_interpreter
+from bridge.submit.packages import Wanted, asked_versions, python_fits, wanted_packages
+
+OWN = sys.version_info[:2]
+
+
+def example() -> Environment:
+    environment = Environment("example")
+    environment.python.conda_dependencies = CondaDependencies.create(
+        pip_indexurl="https://example.org/simple",
+        pip_packages=["torch==2.4", "azureml-defaults"],
+        conda_packages=["scikit-learn=1.5", "numpy"],
+        python_version="3.11",
+    )
+    environment.environment_variables["SEED"] = "7"
+    environment.docker.base_image = "python:3.11-slim"
+    return environment
+
+
+def of_lines(*conda: str) -> Wanted:
+    return wanted_packages({"dependencies": list(conda)})
+
+
+def test_a_kept_environment_is_read_as_it_was(workspace: Workspace, tmp_path: Path) -> None:
+    environment = example()
+    environment.save_to_directory(tmp_path / "kept")
+    with pytest.raises(InvalidValue, match="overwrite"):
+        environment.save_to_directory(tmp_path / "kept")
+    environment.save_to_directory(tmp_path / "kept", overwrite=True)
+    registered = environment.register(workspace)
+    assert registered.version == "1"
+    for other in (
+        Environment.load_from_directory(tmp_path / "kept"),
+        Environment._of_definition(json.loads(json.dumps(environment._definition()))),
+        Environment.get(workspace, "example"),
+        environment.clone("copy"),
+    ):
+        definition = {**other._definition(), "name": "example", "version": None}
+        assert definition == environment._definition()
+
+
+def test_versions_count_changes(workspace: Workspace) -> None:
+    environment = example()
+    assert environment.register(workspace).version == environment.register(workspace).version == "1"
+    for version in range(2, 12):
+        environment.environment_variables["SEED"] = str(version)
+        assert environment.register(workspace).version == str(version)
+    assert Environment.get(workspace, "example").environment_variables == {"SEED": "11"}
+    assert Environment.get(workspace, "example", "2").environment_variables == {"SEED": "2"}
+    assert Environment.get(workspace, "example", label="latest").version == "11"
+    assert environment.clone("other").register(workspace).version == "1"
+    assert {name: found.version for name, found in Environment.list(workspace).items()} == {
+        "example": "11",
+        "other": "1",
+    }
+
+
+def test_what_is_not_registered_is_not_found(workspace: Workspace) -> None:
+    assert Environment.list(workspace) == {}
+    for name in ("example", "../etc", ""):
+        with pytest.raises(NotFound, match="environment"):
+            Environment.get(workspace, name)
+    example().register(workspace)
+    with pytest.raises(NotFound, match="'example' has 1"):
+        Environment.get(workspace, "example", version="7")
+    with pytest.raises(NotFound, match="label"):
+        Environment.get(workspace, "example", label="best")
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "-a", 5, None])
+def test_a_name_that_may_not_be_one_is_refused(name: object) -> None:
+    with pytest.raises(InvalidValue, match="environment name"):
+        Environment(name)  # type: ignore[arg-type]
+
+
+def test_a_misspelled_attribute_is_an_error() -> None:
+    with pytest.raises(AttributeError):
+        Environment("example").python.user_managed = True  # type: ignore[attr-defined]
+
+
+def test_a_conda_file_is_read_and_written(tmp_path: Path) -> None:
+    content = {
+        "name": "mine",
+        "channels": ["conda-forge"],
+        "dependencies": ["python=3.11", "numpy>=1.26", {"pip": ["--index-url https://example.org", "torch"]}],
+    }
+    (tmp_path / "environment.yml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    packages = Environment.from_conda_specification("mine", tmp_path / "environment.yml").python.conda_dependencies
+    assert packages is not None
+    assert (packages.python_version, list(packages.conda_packages)) == ("3.11", ["numpy>=1.26"])
+    assert (list(packages.pip_packages), list(packages.conda_channels)) == (["torch"], ["conda-forge"])
+    assert list(packages.pip_options) == ["--index-url https://example.org"]
+    assert yaml.safe_load(packages.save(tmp_path).read_text(encoding="utf-8")) == content
+    assert CondaDependencies(tmp_path / "conda_dependencies.yml") == packages
+
+
+@pytest.mark.parametrize("content", ["- a\n", "dependencies: 5\n", "dependencies: [[a]]\n", "a: [\n", "5"])
+def test_another_file_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "environment.yml").write_text(content, encoding="utf-8")
+    with pytest.raises(InvalidValue):
+        CondaDependencies(tmp_path / "environment.yml")
+    with pytest.raises(NotFound):
+        CondaDependencies(tmp_path / "not-there.yml")
+
+
+def test_packages_replace_those_of_their_name() -> None:
+    packages = CondaDependencies.create(conda_packages=["numpy"], pip_packages=["torch==1"])
+    packages.add_conda_package("NumPy=1.26")
+    packages.add_pip_package("torch[extra]>=2")
+    packages.set_python_version("3.10")
+    packages.set_python_version("3.11")
+    packages.set_pip_index_url("https://a.example.org")
+    packages.set_pip_index_url("https://b.example.org")
+    assert packages.as_dict() == {
+        "dependencies": ["python=3.11", "NumPy=1.26", {"pip": ["torch[extra]>=2", "--index-url https://b.example.org"]}]
+    }
+    packages.remove_pip_package("torch")
+    packages.remove_conda_package("numpy")
+    assert list(packages.pip_packages) == list(packages.conda_packages) == []
+
+
+def test_a_requirements_file_is_read(tmp_path: Path) -> None:
+    text = "# comment\nnumpy>=1.26  # why\n--extra-index-url https://example.org/simple\ntorch \\\n  ==2.4\n\n"
+    (tmp_path / "requirements.txt").write_text(text, encoding="utf-8")
+    environment = Environment.from_pip_requirements("mine", tmp_path / "requirements.txt", pip_version="24.0")
+    assert environment.python.conda_dependencies is not None
+    assert wanted_packages(environment.python.conda_dependencies.as_dict()).lines == (
+        "--extra-index-url https://example.org/simple",
+        "numpy>=1.26",
+        "pip==24.0.*",
+        "torch ==2.4",
+    )
+    (tmp_path / "requirements.txt").write_text("-r other.txt\n", encoding="utf-8")
+    with pytest.raises(InvalidValue, match="other files"):
+        Environment.from_pip_requirements("mine", tmp_path / "requirements.txt")
+
+
+@pytest.mark.parametrize(
+    ("conda", "pip"),
+    [
+        ("numpy", "numpy"),
+        ("numpy=1.26", "numpy==1.26.*"),
+        ("numpy=1.26.4=py311_0", "numpy==1.26.4"),
+        ("numpy==1.26.4", "numpy==1.26.4"),
+        ("numpy 1.26", "numpy==1.26"),
+        ("numpy 1.26.*", "numpy==1.26.*"),
+        ("numpy=1.26.*", "numpy==1.26.*"),
+        ("numpy >=1.26, <3", "numpy>=1.26,<3"),
+        ("numpy!=1.25", "numpy!=1.25"),
+        ("conda-forge::pytorch=2.4", "torch==2.4.*"),
+        ("py-xgboost", "xgboost"),
+        ("Scikit-Learn", "scikit-learn"),
+    ],
+)
+def test_conda_spells_packages_otherwise(conda: str, pip: str) -> None:
+    assert of_lines(conda).lines == (pip,)
+
+
+def test_what_pip_cannot_install_is_refused_all_at_once() -> None:
+    with pytest.raises(InvalidValue) as raised:
+        of_lines("numpy", "cudatoolkit=11.3", "r-ggplot2", "numpy[version='>=1|2']", "python=3.11")
+    assert [problem.value for problem in raised.value.problems] == [
+        "cudatoolkit=11.3",
+        "r-ggplot2",
+        "numpy[version='>=1|2']",
+    ]
+    assert "interpreter_path" in str(raised.value)
+
+
+def test_the_names_of_the_azure_sdk_are_passed_over() -> None:
+    definition = {
+        "dependencies": ["azureml-core=1.61", "pip", "nomkl", {"pip": ["azureml-defaults", "azureml_mlflow"]}]
+    }
+    wanted = wanted_packages(definition)
+    assert wanted.lines == ()
+    assert wanted.passed_over == ("azureml-core=1.61", "pip", "nomkl", "azureml-defaults", "azureml_mlflow")
+
+
+@pytest.mark.parametrize(
+    ("asked", "fits", "misses"),
+    [
+        ("", [(3, 10), (3, 13)], []),
+        ("3", [(3, 10)], []),
+        ("3.11", [(3, 11)], [(3, 10), (3, 1)]),
+        ("3.11.4", [(3, 11)], [(3, 10)]),
+        ("3.*", [(3, 11)], []),
+        (">=3.10,<3.12", [(3, 10), (3, 11)], [(3, 9), (3, 12)]),
+        ("!=3.11", [(3, 10)], [(3, 11)]),
+        ("<=3.11", [(3, 11)], [(3, 12)]),
+        (">3.11", [(3, 12)], [(3, 11)]),
+    ],
+)
+def test_versions_of_python(asked: str, fits: list[tuple[int, int]], misses: list[tuple[int, int]]) -> None:
+    assert all(python_fits(asked, version) for version in fits)
+    assert not any(python_fits(asked, version) for version in misses)
+    assert (list(asked_versions(asked))[0] == OWN) == python_fits(asked, OWN)
+    with pytest.raises(InvalidValue, match="Python version"):
+        python_fits("three", OWN)
+
+
+def test_a_python_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    environment = Environment("old")
+    environment.python.conda_dependencies = CondaDependencies.create(python_version="3.6")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SubmitFailed, match=r"asks for Python 3\.6, and none is on the PATH"):
+        interpreter_for(environment._definition(), print)
+
+
+def test_conda_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CONDA_EXE", raising=False)
+    with pytest.raises(NotFound, match="interpreter_path"):
+        Environment.from_existing_conda_environment("mine", "base")
+
+
+def test_no_environment_and_python_are_the_interpreter_that_submits(tmp_path: Path) -> None:
+    environment = Environment("mine")
+    environment.python.user_managed_dependencies = True
+    assert interpreter_for({}, print) == interpreter_for(environment._definition(), print) == sys.executable
+    environment.python.interpreter_path = sys.executable
+    assert interpreter_for(environment._definition(), print) == sys.executable
+
+
+def test_an_interpreter_is_found_by_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine").symlink_to(sys.executable)
+    (tmp_path / "text").write_text("x", encoding="utf-8")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert user_interpreter("~/mine") == user_interpreter("mine") == str(tmp_path / "mine")
+    for path, reason in (("~/not-there", "not there"), ("other", "not on the PATH"), ("~/text", "cannot be run")):
+        with pytest.raises(SubmitFailed, match=reason):
+            user_interpreter(path)
+
+
+def test_without_a_docker_engine_the_error_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    environment = Environment("docker")
+    environment.docker.enabled = True
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/docker.sock")
+    with pytest.raises(SubmitFailed, match=r"start Docker, or set environment\.docker\.enabled = False"):
+        image_of(environment._definition(), print)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SubmitFailed, match="it is not installed"):
+        image_of({}, print)
+
+
+def test_a_container_is_run_with_these_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = {"SECRET": "s", "MLFLOW_SET": "1", "HOME": "/root"}
+    for name, value in own.items():
+        monkeypatch.setenv(name, value)
+    words = container_command(
+        "runbridge-r1",
+        "python:3.11",
+        Path("/tmp/r1"),
+        ["/ws", "/tmp/r1"],
+        {**own, "BRIDGE_RUN_ID": "r1", "SEED": "7", "BRIDGE_HOME": "/h"},
+        arguments=["--gpus", "all"],
+        shm_size="2g",
+    )
+    text = " ".join(words)
+    assert text.startswith("docker run --rm --init --name runbridge-r1 --user ")
+    assert "--workdir /tmp/r1 --volume /tmp/r1:/tmp/r1 --volume /ws:/ws --env" in text
+    assert text.endswith("--env HOME=/tmp --shm-size 2g --gpus all python:3.11")
+    passed = [words[place + 1] for place, word in enumerate(words) if word == "--env"]
+    assert passed == ["BRIDGE_RUN_ID=r1", "MLFLOW_SET=1", "SEED=7", "HOME=/tmp"]
+
+
+def test_an_image_with_packages_is_built() -> None:
+    assert dockerfile_of("python:3.11", None, None) is None
+    assert dockerfile_of("python:3.11", None, Wanted("", (), ())) is None
+    assert dockerfile_of(None, "FROM x\nRUN y\n", None) == "FROM x\nRUN y\n"
+    text = dockerfile_of("python:3.11", None, Wanted("", ("--index-url https://example.org", "torch>=2"), ()))
+    words = ["python", "-m", "pip", "install", "--no-cache-dir", "--index-url", "https://example.org", "torch>=2"]
+    assert text == f"FROM python:3.11\nRUN {json.dumps(words)}\n"
+
+
+def test_a_dockerfile_is_read_from_its_path(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM x\n", encoding="utf-8")
+    environment = Environment("docker")
+    environment.docker.base_dockerfile = str(tmp_path / "Dockerfile")
+    assert environment._definition()["docker"]["baseDockerfile"] == "FROM x\n"
+    environment.docker.base_dockerfile = str(tmp_path / "not-there")
+    with pytest.raises(InvalidValue, match="base_dockerfile"):
+        environment._definition()
