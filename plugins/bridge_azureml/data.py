@@ -1,4 +1,4 @@
-"""Datastores, datasets and key vaults: a self-hosted workspace has none, and each use says what to do instead."""
+"""Names without anything behind them: each use says what to do instead."""
 
 from __future__ import annotations
 
@@ -52,3 +52,13 @@ class Keyvault(metaclass=_Absent):
     """
 
     instead = "there is no key vault: give secrets to a script by environment variables"
+
+
+class Model(metaclass=_Absent):
+    """A registered model, where no plugin keeps any.
+
+    Raises:
+        NotAllowed: whenever it is used.
+    """
+
+    instead = 'nothing here keeps models: pip install "runbridge[mlflow]" brings MLflow\'s registry'

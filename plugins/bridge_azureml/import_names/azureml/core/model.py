@@ -1,7 +1,14 @@
 """`azureml.core.model` on Runbridge: models of MLflow's registry."""
 
+from typing import Any
+
+from bridge.errors import NotFound
 from bridge.models import model_class
 
-Model = model_class()
+Model: Any
+try:
+    Model = model_class()
+except NotFound:
+    from bridge_azureml.data import Model
 
 __all__ = ["Model"]
