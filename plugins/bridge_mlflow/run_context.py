@@ -20,9 +20,9 @@ class BridgeRunContext:
 
     def in_context(self) -> bool:
         """Whether this process runs inside a native run, and MLflow writes to that run's workspace."""
-        run_id = os.environ.get("BRIDGE_RUN_ID", "")
-        # A process told to go on with this very run does not start a child of it.
-        return bool(run_id) and os.environ.get("MLFLOW_RUN_ID") != run_id and _writes_to_our_workspace()
+        # MLFLOW_RUN_ID is not looked at: a run that MLflow goes on with is not asked for tags, and a logger that makes
+        # its own run beside it makes a child.
+        return bool(os.environ.get("BRIDGE_RUN_ID")) and _writes_to_our_workspace()
 
     def tags(self) -> dict[str, str]:
         """The tag that makes a new run a child; a tag that the caller gives wins over it."""

@@ -39,7 +39,7 @@ from mlflow.utils.uri import append_to_uri_path, resolve_uri_if_local
 
 from bridge.errors import AlreadyExists, BridgeError, InvalidState, NotFound, ParamChanged
 from bridge.records.experiment import ExperimentRecord
-from bridge.records.run import ModelOutput, RunChanges, RunRecord, new_run_id
+from bridge.records.run import SCRIPT_RUN, TERMINAL_STATUSES, ModelOutput, RunChanges, RunRecord, new_run_id
 from bridge.records.search import ExperimentQuery
 from bridge.records.series import MLFLOW, Point
 from bridge.store.open import Opened, open_store
@@ -212,6 +212,9 @@ class BridgeTrackingStore(AbstractStore):
     ) -> RunInfo:
         record = self.tracking.get_run(run_id)
         status = None if run_status is None else native_status(run_status, record.status)
+        if record.type == SCRIPT_RUN and record.status not in TERMINAL_STATUSES:
+            # Its launcher gives it its status, whatever a logger within the script says of it.
+            status = end_time = None
         started = _now() if status == "Running" and record.start_time is None else None
         changes = RunChanges(status=status, start_time=started, end_time=end_time, display_name=run_name or None)
         self.tracking.update_run(run_id, changes)
