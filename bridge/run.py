@@ -19,6 +19,7 @@ from bridge.records.run import OPEN_STATUSES, SCRIPT_RUN, TERMINAL_STATUSES, Run
 from bridge.run_children import RunChildren
 from bridge.run_details import RunDetails
 from bridge.run_metrics import RunMetrics
+from bridge.submit.leaving import left_by, unwatch_exit, watch_exit
 from bridge.workspace import Workspace, html_table
 
 if TYPE_CHECKING:
@@ -216,8 +217,8 @@ class Run(RunMetrics, RunChildren, RunDetails):
         return self._record().warnings
 
     @property
-    def error(self) -> dict[str, str] | None:
-        """What the run failed with: `code` and `message`; None if it did not."""
+    def error(self) -> dict[str, Any] | None:
+        """What the run failed with: `code`, `message` and what else is known; None if it did not."""
         import json
 
         record = self._record()
@@ -438,7 +439,8 @@ class Run(RunMetrics, RunChildren, RunDetails):
         launched = record.type == SCRIPT_RUN and record.status not in TERMINAL_STATUSES
         expected = OPEN_STATUSES if launched else ()
         self._update(RunChanges(status=status, expected=expected, error=error, end_time=end_time, warnings=warnings))
-        _open_runs.pop(self.id, None)
+        if _open_runs.pop(self.id, None) and not _open_runs:
+            unwatch_exit()
         logger.debug("Run %s is %s", self.id, status)
 
     def _is_of_process(self) -> bool:
@@ -458,14 +460,15 @@ class Run(RunMetrics, RunChildren, RunDetails):
         self._owner = os.getpid()
         self._quietly = quietly
         _end_with_process()
+        watch_exit()
         _open_runs[self.id] = self
 
     def _end_with_process(self) -> None:
         if self._owner != os.getpid():
             return
         status = self._record().status
-        error = None if hasattr(sys, "ps1") else getattr(sys, "last_value", None)
-        if error is not None and not isinstance(error, SystemExit):
+        error = None if hasattr(sys, "ps1") else left_by() or getattr(sys, "last_value", None)
+        if error is not None and not _is_success(error):
             if self._may_end(status, "Failed"):
                 self.fail(error)
         elif status not in TERMINAL_STATUSES:
@@ -532,7 +535,7 @@ class Run(RunMetrics, RunChildren, RunDetails):
         if printed is not None and self._capture is not None:
             self._capture.warn(*printed.end())
         record = self._record()
-        failed = error is not None and not (isinstance(error, SystemExit) and error.code in (0, None))
+        failed = error is not None and not _is_success(error)
         if failed and (self._may_end(record.status, "Failed") or self._is_submitted(record)):
             self.fail(error)
         elif not failed and (record.status not in ("Failed", "Canceled") or self._is_submitted(record)):
@@ -560,6 +563,11 @@ class Run(RunMetrics, RunChildren, RunDetails):
 
 
 # The end of the process
+
+
+def _is_success(error: BaseException) -> bool:
+    return isinstance(error, SystemExit) and error.code in (0, None)
+
 
 _open_runs: dict[str, Run] = {}
 

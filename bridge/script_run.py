@@ -6,7 +6,7 @@ import json
 import shutil
 import time
 from collections.abc import Mapping
-from typing import Any
+from contextlib import suppress
 
 from bridge.errors import InvalidState, InvalidValue, NotAllowed, NotFound, SubmitFailed
 from bridge.experiment import Experiment, now_ms, run_tag_values, user_name
@@ -75,12 +75,8 @@ class ScriptRun(Run):
             raise InvalidState("run", self.id, record.status, "ended: its script works in the folder")
         folder = json.loads(record.definition or "{}").get("workingDirectory")
         if folder:
-            shutil.rmtree(folder, ignore_errors=False, onerror=_unless_gone)
-
-
-def _unless_gone(function: object, path: str, problem: Any) -> None:
-    if not isinstance(problem[1], FileNotFoundError):
-        raise problem[1]
+            with suppress(FileNotFoundError):
+                shutil.rmtree(folder)
 
 
 def submit(
@@ -136,12 +132,13 @@ def submit(
 
 def _launch(run: ScriptRun) -> None:
     """Start the launcher; a run whose launcher cannot be started is Failed, with what it said."""
+    tracking = run._opened.tracking
     try:
-        start_launcher(run._opened.address, run.id, lambda: run._opened.tracking.release_lease(run.id))
+        start_launcher(run._opened.address, run.id, lambda: tracking.release_lease(run.id))
     except SubmitFailed as error:
         said = json.dumps({"code": "LauncherFailed", "message": str(error)})
         changes = RunChanges(status="Failed", expected=OPEN_STATUSES, end_time=now_ms(), error=said)
-        try:
+        with suppress(InvalidState, NotFound):  # ended or deleted by somebody else meanwhile
             run._update(changes)
-        except (InvalidState, NotFound):  # ended or deleted by somebody else meanwhile
-            return
+    finally:
+        tracking.release_lease(run.id)

@@ -34,7 +34,7 @@ from bridge.submit.usage import UsageSampler
 logger = logging.getLogger("bridge")
 
 POLL_SECONDS = 0.25
-OUTPUT_SECONDS = 600.0
+OUTPUT_SECONDS = 30.0
 """How long the output may take to be written at the end, where the place is slow or away."""
 END_SECONDS = 600.0
 """How long the launcher tries to tell the store how a run ended."""
@@ -101,7 +101,7 @@ class Launcher:
         except BridgeError as error:
             ending = Ending("Failed", "LauncherFailed", str(error))
         except Exception as error:
-            traceback.print_exc()
+            self._output.add(traceback.format_exc().encode())
             ending = Ending("Failed", "LauncherFailed", f"The launcher failed with {type(error).__name__}: {error}")
         self._end(ending)
 

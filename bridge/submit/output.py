@@ -9,8 +9,6 @@ import threading
 import time
 from collections.abc import Callable
 
-from bridge.errors import BridgeError
-
 logger = logging.getLogger("bridge")
 
 PIECE_BYTES = 1 << 16
@@ -35,7 +33,7 @@ class Output:
         self._append = append
         self.tail = b""
         self.dropped_bytes = 0
-        self.trouble: BridgeError | None = None
+        self.trouble: Exception | None = None
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0
         self._changed = threading.Condition()
@@ -118,7 +116,7 @@ class Output:
         while True:
             try:
                 self._append(data)
-            except BridgeError as error:
+            except Exception as error:  # this thread must not end: the script's output would wait for ever
                 self.trouble = error
                 logger.debug("The output is written later: %s", error)
                 time.sleep(RETRY_SECONDS)

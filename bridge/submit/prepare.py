@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
 import tempfile
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -24,6 +24,8 @@ from bridge.submit.empty import SNAPSHOT_PROPERTY
 from bridge.submit.import_folder import import_folder, import_paths
 from bridge.submit.interpreter import BUILD_LOG, interpreter_for
 from bridge.submit.snapshot import restore_snapshot
+
+logger = logging.getLogger("bridge")
 
 STD_LOG = "user_logs/std_log.txt"
 """The artifact that takes what a script prints.
@@ -103,8 +105,8 @@ class Preparation:
         except NotPrepared as error:
             self.failure = error.args[0], error.args[1]
         except Exception as error:
-            traceback.print_exc()
             self.failure = "LauncherFailed", f"The preparation failed with {type(error).__name__}: {error}"
+            logger.error("The preparation failed.", exc_info=error)
         finally:
             finished()
 

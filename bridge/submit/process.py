@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -41,16 +42,19 @@ class ScriptProcess:
     """
 
     def __init__(self, command: Sequence[str], folder: Path, environment: Mapping[str, str], output: int) -> None:
-        self._process = subprocess.Popen(
-            command,
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-            preexec_fn=_dies_with_this_process(),
-        )
+        with warnings.catch_warnings():
+            # That other threads are there at the fork is known: what is done before exec takes no locks.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            self._process = subprocess.Popen(
+                command,
+                cwd=folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                preexec_fn=_dies_with_this_process(),
+            )
         self.pid = self._process.pid
         self.begun = time.monotonic()
 
