@@ -59,7 +59,8 @@ def _is_named(address: str, run_id: str, azure_workspace: str, azure_experiment:
 def _find_context(address: str, run_id: str, azure_workspace: str, azure_experiment: str, azure_run_id: str) -> Run:
     if address and run_id:
         run = Run.get(Workspace.open(address), run_id)
-        run._track(os.environ.get("AZUREML_OUTPUT_DIRECTORY"))
+        if folder := os.environ.get("AZUREML_OUTPUT_DIRECTORY"):
+            run._track(folder)
         return run
     if azure_workspace and azure_experiment and azure_run_id:
         workspace = Workspace.create(azure_workspace, exist_ok=True)

@@ -197,7 +197,7 @@ class Experiment:
             name: the same as `display_name`.
             run_id: an id of your own, of letters, digits, underscores and dashes; 32 hex digits by default.
             outputs: a folder whose files are kept under `outputs/`, made if it is not there: `./outputs` for None and
-                True, none for False.
+                True; with False neither these nor the logs are kept.
             snapshot_directory: the source, kept as a snapshot; None for none.
             display_name: what it is called; a name is made up by default.
             description: free text.
@@ -227,7 +227,8 @@ class Experiment:
         begin_runs(self.workspace._opened.tracking, [replace(record, properties=properties)])
         run = Run._of(self, record.id)
         run._leave_open()
-        run._track(True if outputs is None else outputs, logs=True)
+        if outputs is not False:
+            run._track(True if outputs is None else outputs, logs=True)
         if warnings:
             run._update(RunChanges(warnings=warnings))
         logger.debug("Run %s of experiment %s is Running", record.id, self.name)

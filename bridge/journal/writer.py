@@ -365,6 +365,7 @@ class JournalWriter:
             raise
         self._fd, self._size, self._journal_id, self._leased_to = fd, len(header), journal_id, len(header)
         self._numbers, self._fast, self._columns = {}, {}, {}
+        logger.debug("Journal %s was opened in %s", journal_id, self.folder)
 
     def _abandon(self, error: OSError, torn: int) -> None:
         """After a failed or short write the file is never appended to again; its last `torn` bytes are no records."""

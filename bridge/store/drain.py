@@ -211,6 +211,8 @@ class Drain:
             except InvalidState as error:  # somebody else has stored meanwhile: cut anew
                 mismatch = error
                 continue
+            size_bytes = sum(piece.end - piece.start for piece in pieces)
+            logger.debug("Folded %d bytes of %d journals of %s", size_bytes, len(pieces), self._folder.path)
             for journal_id, sentences in self._found.items():
                 for sentence in sentences:
                     self._damaged.add(journal_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -18,6 +19,8 @@ from bridge.store.sql.sqlite import create_sqlite, open_sqlite, read_facts
 
 if TYPE_CHECKING:
     from bridge.store.artifacts import ArtifactStore
+
+logger = logging.getLogger("bridge")
 
 Durability = Literal["process", "power"]
 """What a log call survives when it has returned: the death of the process, or of the machine."""
@@ -142,6 +145,9 @@ def open_store(address: str | Path, durability: Durability | None = None) -> Ope
         NotFound: there is no workspace.
         SchemaMismatch: a newer version of Runbridge made it.
     """
+    if "BRIDGE_RUN_ID" in os.environ and logger.level == logging.NOTSET:
+        # Within a submitted script only what its user logs belongs into the run's log, at whatever level.
+        logger.setLevel(logging.INFO)
     path = Path(address).absolute()
     try:
         state = (path / DATABASE).stat()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import time
@@ -17,6 +18,8 @@ from bridge.store.home import home_folder
 from bridge.submit.empty import EMPTY
 from bridge.submit.known_tree import KnownTree, read_known, write_known
 from bridge.submit.tree import Found, TooManyEntries, Tree, TreeScan, folders_of, leads_out, single_file
+
+logger = logging.getLogger("bridge")
 
 ROOT = "snapshots"
 """The artifact root: `files/<two digits>/<SHA-256>` holds contents, `trees/<id>.json` what lies where."""
@@ -89,6 +92,7 @@ def take_snapshot(
     kept = _keep(artifacts, top, tree, known)
     if kept.contents is not None:
         write_known(top, kept.snapshot.id or "", tree, kept.contents, begun_ns)
+    logger.debug("Snapshot %s was taken of %s: %d files", kept.snapshot.id, top, len(tree.files))
     return kept.snapshot
 
 

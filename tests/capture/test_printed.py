@@ -215,7 +215,7 @@ def test_a_log_of_the_folder_is_not_mixed_in(experiment, working_folder):
     """The SDK that this one follows wrote the file itself; one of an earlier run may lie there."""
     (working_folder / "logs").mkdir()
     (working_folder / "logs" / "user_log.txt").write_text("of another run")
-    with begin(experiment) as run:
+    with experiment.start_logging(snapshot_directory=None) as run:
         print("of this run")
     assert content(run, LOG) == "of this run\n"
 

@@ -1,0 +1,158 @@
+"""What an interactive run keeps of where it began, and how it ends with its block."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bridge import Run
+from bridge.submit.empty import EMPTY
+from bridge.submit.snapshot import restore_snapshot
+
+SNAPSHOT = "ContentSnapshotId"
+
+
+def test_the_source_is_kept_as_a_snapshot(experiment, working_folder, tmp_path):
+    (working_folder / "train.py").write_text("print('hello')")
+    run = experiment.start_logging()
+    run.complete()
+    restore_snapshot(run._opened.artifacts, run.properties[SNAPSHOT], tmp_path / "restored")
+    assert [path.name for path in (tmp_path / "restored").iterdir()] == ["train.py"]
+    again = experiment.start_logging()
+    again.complete()
+    assert again.properties == run.properties, "what a run writes is no source"
+
+
+def test_another_folder_may_be_the_source(experiment, working_folder, tmp_path):
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "a.py").write_text("1")
+    run = experiment.start_logging(snapshot_directory=source)
+    run.complete()
+    restore_snapshot(run._opened.artifacts, run.properties[SNAPSHOT], tmp_path / "restored")
+    assert (tmp_path / "restored" / "a.py").read_text() == "1"
+
+
+def test_none_keeps_no_source(experiment, working_folder):
+    (working_folder / "train.py").write_text("1")
+    run = experiment.start_logging(snapshot_directory=None)
+    run.complete()
+    assert run.properties == {}
+
+
+def test_an_empty_folder_has_the_snapshot_that_everybody_has(experiment, working_folder):
+    (working_folder / "outputs").mkdir()
+    (working_folder / "outputs" / "x").write_text("no source")
+    for _ in range(2):
+        with experiment.start_logging() as run:
+            assert run.properties == {SNAPSHOT: EMPTY}
+
+
+def test_a_snapshot_that_fails_is_a_warning(experiment, working_folder):
+    run = experiment.start_logging(snapshot_directory="nowhere")
+    run.log("loss", 1.0)
+    run.complete()
+    assert (run.status, run.get_metrics(), run.properties) == ("Completed", {"loss": 1.0}, {})
+    (warning,) = run.warnings
+    assert warning.startswith(f"No snapshot was taken of {working_folder}/nowhere: ")
+
+
+def test_a_repository_is_said_by_properties(experiment, working_folder, monkeypatch):
+    for variable in ("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"):
+        monkeypatch.setenv(variable, "ada")
+    below = working_folder / "below"
+    below.mkdir()
+    (working_folder / "train.py").write_text("1")
+    for command in ("init -q -b trunk", "add train.py", "commit -q -m first"):
+        subprocess.run(["git", *command.split()], cwd=working_folder, check=True)
+    commit = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=working_folder, check=True, capture_output=True, text=True
+    )
+    for folder in (working_folder, below):
+        run = experiment.start_logging(snapshot_directory=folder, outputs=False)
+        run.complete()
+        assert run.properties["azureml.git.commit"] == commit.stdout.strip()
+        assert run.properties["azureml.git.branch"] == "trunk"
+
+
+def test_git_facts_may_come_from_the_environment(experiment, working_folder, monkeypatch):
+    monkeypatch.setenv("AZUREML_GIT_COMMIT", "abc")
+    run = experiment.start_logging()
+    run.complete()
+    assert run.properties["azureml.git.commit"] == "abc"
+
+
+# The end of a block and of a process
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (SystemExit(0), "Completed"),
+        (SystemExit(), "Completed"),
+        (SystemExit(3), "Failed"),
+        (SystemExit("said why"), "Failed"),
+        (KeyboardInterrupt(), "Failed"),
+        (ValueError("bad"), "Failed"),
+    ],
+    ids=repr,
+)
+def test_an_exception_ends_the_run_by_its_kind_and_goes_on(experiment, error, status):
+    with pytest.raises(type(error)) as caught, experiment.start_logging() as run:
+        raise error
+    assert caught.value is error
+    assert run.status == status
+    if status == "Failed":
+        assert run.error is not None and type(error).__name__ in run.error["message"]
+
+
+def test_an_exception_fails_child_and_parent(experiment):
+    with pytest.raises(ValueError), experiment.start_logging() as parent, parent.child_run() as child:
+        raise ValueError("bad")
+    assert (parent.status, child.status) == ("Failed", "Failed")
+
+
+@pytest.mark.parametrize(
+    ("code", "exit_code", "status"),
+    [
+        ("sys.exit(0)", 0, "Completed"),
+        ("sys.exit()", 0, "Completed"),
+        ("sys.exit(3)", 3, "Failed"),
+        ("sys.exit('said why')", 1, "Failed"),
+        ("try:\n    sys.exit(3)\nexcept SystemExit:\n    pass", 0, "Completed"),
+        ("try:\n    sys.exit(3)\nexcept SystemExit as error:\n    kept = error", 0, "Completed"),
+        ("try:\n    sys.exit(3)\nexcept SystemExit as error:\n    kept = error\nsys.exit(0)", 0, "Completed"),
+        ("import argparse\nargparse.ArgumentParser().parse_args(['--unknown'])", 2, "Failed"),
+        ("import threading\nt = threading.Thread(target=sys.exit, args=(3,))\nt.start()\nt.join()", 0, "Completed"),
+    ],
+)
+def test_a_run_left_open_ends_by_the_exit_code(script, only_run, code, exit_code, status):
+    ended = script("run = experiment.start_logging()\n" + code)
+    assert ended.returncode == exit_code, ended.stderr
+    run = only_run()
+    assert run.status == status
+    if status == "Failed":
+        assert run.error is not None and "SystemExit" in run.error["message"]
+
+
+def test_sys_exit_is_pythons_own_when_no_run_is_open(experiment):
+    before = sys.exit
+    run = experiment.start_logging()
+    run.complete()
+    assert sys.exit is before
+
+
+def test_a_run_opened_again_ends_where_it_is_completed(experiment, working_folder):
+    first = experiment.start_logging()
+    (working_folder / "outputs" / "x").write_text("1")
+    Run(experiment, first.id).complete()
+    assert (first.status, first.get_file_names()) == ("Completed", ["outputs/x"])
+
+
+def test_the_folder_of_outputs_is_made_where_the_run_begins(experiment, working_folder: Path):
+    run = experiment.start_logging()
+    run.complete()
+    assert [path.name for path in working_folder.iterdir()] == ["outputs"]
