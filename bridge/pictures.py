@@ -66,6 +66,8 @@ def file_name(name: str, time: int, ending: str) -> str:
 def _picture(what: str, value: Any) -> Picture:
     if isinstance(value, (str, os.PathLike)):
         return _of_file(what, Path(value))
+    if callable(getattr(value, "read", None)):
+        value = value.read()
     if isinstance(value, (bytes, bytearray, memoryview)):
         return Picture(bytes(value), _ending(what, bytes(value[:HEAD_BYTES]), f"{len(value)} bytes"))
     if _is_of("PIL.Image", "Image", value):

@@ -126,7 +126,8 @@ class RunMetrics(RunFiles):
 
         Args:
             name: as for `log`.
-            path: the path of an image file (png, jpg, gif, bmp, tiff, webp, svg), its bytes, or what `plot` takes.
+            path: the path of an image file (png, jpg, gif, bmp, tiff, webp, svg), its bytes, a binary stream, or what
+                `plot` takes.
             plot: a matplotlib figure or pyplot (kept as png, and left open), a PIL image, or an array or tensor of
                 pixels: (height, width) or (height, width, 1, 3 or 4), uint8, bool or floats within 0 and 1.
             description, step: as for `log`.

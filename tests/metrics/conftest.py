@@ -18,7 +18,7 @@ def workspace(tmp_path: Path) -> Workspace:
 
 @pytest.fixture
 def run(workspace: Workspace) -> Iterator[Run]:
-    run = Experiment(workspace, "digits").start_logging()
+    run = Experiment(workspace, "digits").start_logging(snapshot_directory=None, outputs=False)
     yield run
     with suppress(InvalidState):  # a test has deleted it
         run.complete()

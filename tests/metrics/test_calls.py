@@ -278,7 +278,7 @@ def test_what_the_launcher_measures_is_given_when_it_is_named(run: Run) -> None:
 def test_three_thousand_rows_of_fifteen_columns_are_kept(workspace: Workspace) -> None:
     """The sample notebook `logging-api`."""
     names = ("Accuracy", "Precision", "Recall")
-    with Experiment(workspace, "rows").start_logging() as run:
+    with Experiment(workspace, "rows").start_logging(snapshot_directory=None, outputs=False) as run:
         for step in range(1000):
             for name in names:
                 columns = {f"column {number}": step + number / 16 for number in range(15)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import re
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -14,7 +15,7 @@ from typing import Any
 import numpy
 import pytest
 
-from bridge import InvalidValue, NotFound, Run, Workspace
+from bridge import BridgeError, InvalidValue, NotFound, Run, Workspace
 
 pyplot = pytest.importorskip("matplotlib.pyplot")
 Image = pytest.importorskip("PIL.Image")
@@ -62,7 +63,8 @@ def test_an_image_file_is_kept_as_it_is_and_known_by_its_content(run: Run, tmp_p
     run.log_image("as a path", path=file)
     run.log_image("as bytes", content)
     run.log_image("as an array of bytes", bytearray(content))
-    assert len(run.get_file_names()) == 4
+    run.log_image("as a stream", io.BytesIO(content))
+    assert len(run.get_file_names()) == 5
 
 
 def test_repeated_images_are_all_kept_and_the_first_is_given(workspace: Workspace, run: Run) -> None:
@@ -170,6 +172,15 @@ def test_what_is_not_there_and_what_shows_nothing_are_refused(run: Run, tmp_path
             run.log_image("m", plot=plot)
 
 
+def test_an_image_that_cannot_be_kept_is_not_logged(workspace: Workspace, run: Run) -> None:
+    shutil.rmtree(workspace.path / "artifacts", ignore_errors=True)
+    (workspace.path / "artifacts").write_text("in the way")
+    with pytest.raises(BridgeError, match="artifact"):
+        run.log_image("m", b"GIF89a")
+    (workspace.path / "artifacts").unlink()
+    assert run.get_metrics() == {}
+
+
 @pytest.mark.parametrize("name", ["../../x", ".hidden", "a/b", "Größe 🎈", "...", "é" * 255])
 def test_any_metric_name_makes_a_file_name(run: Run, name: str) -> None:
     run.log_image(name, b"GIF89a")
@@ -178,13 +189,19 @@ def test_any_metric_name_makes_a_file_name(run: Run, name: str) -> None:
     assert run.get_metrics(populate=True)[name].data == b"GIF89a"
 
 
-def test_bytes_need_neither_numpy_nor_pillow_nor_matplotlib(tmp_path: Path) -> None:
+def test_logging_loads_neither_numpy_nor_pillow_nor_matplotlib(tmp_path: Path) -> None:
     code = """
         import sys
         from bridge import Experiment, Workspace
 
-        run = Experiment(Workspace.create("work", path=sys.argv[1]), "images").start_logging()
-        run.log_image("m", b"GIF89a")
+        experiment = Experiment(Workspace.create("work", path=sys.argv[1]), "images")
+        run = experiment.start_logging(snapshot_directory=None, outputs=False)
+        run.log("scalar", 1, "described")
+        run.log_list("list", range(3))
+        run.log_row("row", x=1)
+        run.log_table("table", {"x": [1, 2]})
+        run.log_image("image", b"GIF89a")
+        run.log_residuals("chart", {"schema_type": "residuals", "data": {"bin_edges": [0, 1], "bin_counts": [3]}})
         print(sorted({"numpy", "PIL", "matplotlib"} & set(sys.modules)))
     """
     command = [sys.executable, "-c", textwrap.dedent(code), str(tmp_path / "work")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -79,6 +80,23 @@ SHAPES: dict[str, tuple[Callable[[Run], None], Any]] = {
     "nothing": (lambda run: None, None),
 }
 
+EDGES = {"bin_edges": [0, 1], "bin_counts": [3]}
+AVERAGES = {"bin_averages": [1.5], "bin_errors": [0.5], **EDGES}
+MATRIX = {"class_labels": ["cat"], "matrix": [[8]]}
+THRESHOLDS = {"probability_thresholds": [0.5], "percentile_thresholds": [0.5], "class_labels": ["cat"]}
+RATES = {"probability_tables": [[[1, 2, 3, 4]]], "percentile_tables": [[[1, 2, 3, 4]]], **THRESHOLDS}
+CHARTS = {"confusion_matrix": MATRIX, "accuracy_table": RATES, "residuals": EDGES, "predictions": AVERAGES}
+
+
+def chart(kind: str, version: str) -> dict[str, Any]:
+    return {"schema_type": kind, "schema_version": version, "data": CHARTS[kind]}
+
+
+FILES: dict[str, Callable[[Run], None]] = {
+    "image": several("log_image", b"GIF89a 1", b"BM 2"),
+    **{kind: several(f"log_{kind}", chart(kind, "v1"), chart(kind, "v2")) for kind in CHARTS},
+}
+
 READ = """
 import pickle, sys
 from bridge import Run, Workspace
@@ -92,6 +110,7 @@ for name, run_id in pickle.load(sys.stdin.buffer).items():
         "named": run.get_metrics(name="m"),
         "unknown": run.get_metrics(name="unknown"),
         "recursive": run.get_metrics(recursive=True),
+        "populated": run.get_metrics(populate=True),
     }
 sys.stdout.buffer.write(pickle.dumps(read))
 """
@@ -109,8 +128,8 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> Read:
     folder: Path = tmp_path_factory.mktemp("shapes") / "work"
     experiment = Experiment(Workspace.create("work", path=folder), "shapes")
     run_ids = {}
-    for name, (log, _) in SHAPES.items():
-        with experiment.start_logging() as run:
+    for name, log in {**{name: log for name, (log, _) in SHAPES.items()}, **FILES}.items():
+        with experiment.start_logging(snapshot_directory=None, outputs=False) as run:
             log(run)
         run_ids[name] = run.id
     command = [sys.executable, "-c", READ, str(folder)]
@@ -126,3 +145,21 @@ def test_a_new_process_gets_the_shape_and_the_types(read: Read, name: str) -> No
     assert spelled(answers["named"]) == spelled(expected)
     assert answers["unknown"] == {}
     assert spelled(answers["recursive"]) == spelled({read.run_ids[name]: expected} if expected else {})
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_new_process_gets_the_address_or_the_content_of_the_first_file(read: Read, name: str) -> None:
+    answers, run_id = read.answers[name], read.run_ids[name]
+    pattern = r"images/m_\d{13}_[0-9a-f]{4}\.gif" if name == "image" else r"metrics/m_\d{13}_[0-9a-f]{4}\.json"
+    address = answers["all"]["m"]
+    assert type(address) is str
+    found = re.fullmatch(rf"aml://artifactId/ExperimentRun/dcid\.{run_id}/({pattern})", address)
+    assert found
+    assert answers["all"] == answers["named"] == answers["recursive"][run_id]
+    file = answers["populated"]["m"]
+    assert (file.kind, file.path, file.filename) == (name, found[1], found[1].partition("/")[2])
+    assert type(file.data) is bytes
+    if name == "image":
+        assert file.data == b"GIF89a 1"
+    else:
+        assert file.convert_to_object() == chart(name, "v1")
