@@ -1,0 +1,138 @@
+"""A virtual environment is built once for its content, whole or not at all, and says why it could not be."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bridge import SubmitFailed
+from bridge.submit.conda import CondaDependencies
+from bridge.submit.environment import Environment
+from bridge.submit.interpreter import interpreter_for
+
+
+class Log:
+    """What a build printed."""
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def write(self, data: bytes) -> None:
+        self.text += data.decode()
+
+
+def with_packages(*pip: str, options: tuple[str, ...] = ()) -> Environment:
+    environment = Environment("managed")
+    environment.python.conda_dependencies = CondaDependencies.create(pip_packages=pip)
+    for option in options:
+        environment.python.conda_dependencies.set_pip_option(option)
+    return environment
+
+
+@pytest.fixture
+def wheels(tmp_path: Path) -> Path:
+    """A folder with a package of our own, built by nobody's index."""
+    import zipfile
+
+    folder = tmp_path / "wheels"
+    folder.mkdir()
+    with zipfile.ZipFile(folder / "tiny_bridge_probe-1.0-py3-none-any.whl", "w") as wheel:
+        information = "tiny_bridge_probe-1.0.dist-info"
+        wheel.writestr("tiny_bridge_probe.py", "ANSWER = 42\n")
+        wheel.writestr(f"{information}/METADATA", "Metadata-Version: 2.1\nName: tiny-bridge-probe\nVersion: 1.0\n")
+        wheel.writestr(f"{information}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{information}/RECORD", "")
+    return folder
+
+
+def output(interpreter: str, code: str) -> str:
+    done = subprocess.run([interpreter, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    return done.stdout.strip()
+
+
+def test_an_environment_is_built_once_and_used_again(home: Path, wheels: Path) -> None:
+    definition = with_packages("tiny-bridge-probe", options=("--no-index", f"--find-links {wheels}"))._definition()
+    first, again = Log(), Log()
+    interpreter = interpreter_for(definition, first.write)
+    assert Path(interpreter).is_relative_to(home / "environments")
+    assert "Building the environment" in first.text and "Successfully installed tiny-bridge-probe-1.0" in first.text
+    code = "import tiny_bridge_probe, importlib.util as u, sys; print(tiny_bridge_probe.ANSWER, u.find_spec('numpy'))"
+    assert output(interpreter, code) == "42 None"
+    begun = time.monotonic()
+    assert interpreter_for(definition, again.write) == interpreter
+    assert time.monotonic() - begun < 1
+    assert again.text == f"Using the environment {Path(interpreter).parents[1]}\n"
+
+
+@pytest.mark.slow
+def test_a_build_that_fails_leaves_nothing_and_its_last_lines(home: Path) -> None:
+    log = Log()
+    with pytest.raises(SubmitFailed, match="No matching distribution found for tiny-bridge-probe") as raised:
+        interpreter_for(with_packages("tiny-bridge-probe", options=("--no-index",))._definition(), log.write)
+    assert raised.value.exit_code == 1
+    assert "No matching distribution found for tiny-bridge-probe" in log.text
+    assert [path.name for path in (home / "environments").iterdir() if path.suffix != ".lock"] == []
+
+
+BUILD = """
+import sys
+from bridge.submit.interpreter import interpreter_for
+definition = {"python": {"userManagedDependencies": False, "condaDependencies": None}}
+print(interpreter_for(definition, sys.stderr.buffer.write))
+"""
+
+
+def start_build() -> subprocess.Popen[str]:
+    command, pipe = [sys.executable, "-u", "-c", BUILD], subprocess.PIPE
+    return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
+
+
+@pytest.mark.slow
+def test_runs_that_need_it_at_once_build_it_once_also_after_one_was_killed(home: Path) -> None:
+    killed = start_build()
+    assert killed.stderr is not None and "Building" in killed.stderr.readline()
+    deadline = time.monotonic() + 30
+    while not list((home / "environments").glob("*/pyvenv.cfg")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.communicate()
+    assert len(list((home / "environments").glob("*/pyvenv.cfg"))) == 1
+    started = [start_build() for _ in range(3)]
+    said = [process.communicate(timeout=120) for process in started]
+    assert [process.returncode for process in started] == [0, 0, 0]
+    (interpreter,) = {printed.strip() for printed, _ in said}
+    assert sum("Building the environment" in told for _, told in said) == 1
+    assert output(interpreter, "import sys; print(sys.prefix != sys.base_prefix)") == "True"
+
+
+@pytest.mark.slow
+def test_packages_come_from_the_index(home: Path) -> None:
+    environment = Environment("managed")
+    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    environment.python.conda_dependencies = CondaDependencies.create(
+        conda_packages=["six=1.16"], pip_packages=["iniconfig"], python_version=version
+    )
+    log = Log()
+    interpreter = interpreter_for(environment._definition(), log.write)
+    assert output(interpreter, "import six, iniconfig; print(six.__version__)") == "1.16.0"
+
+
+@pytest.mark.slow
+def test_another_python_is_taken_from_the_path(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pyenv = Path(os.environ.get("PYENV_ROOT") or "~/.pyenv").expanduser()
+    others = sorted(pyenv.glob("versions/3.1[0-9].*/bin"))
+    others = [folder for folder in others if f"{sys.version_info[0]}.{sys.version_info[1]}." not in folder.parent.name]
+    if not others:
+        pytest.skip("this computer has one Python")
+    version = ".".join(others[0].parent.name.split(".")[:2])
+    monkeypatch.setenv("PATH", str(others[0]), prepend=os.pathsep)
+    environment = Environment("managed")
+    environment.python.conda_dependencies = CondaDependencies.create(python_version=version)
+    interpreter = interpreter_for(environment._definition(), Log().write)
+    assert output(interpreter, "import sys; print('%d.%d' % sys.version_info[:2])") == version
