@@ -67,7 +67,7 @@ def description_points(key: str, description: str | None, timestamp: int) -> lis
 def refused_scalar(value: object, error: InvalidValue) -> InvalidValue:
     """The error of `run.log`: one for several values says which call takes them."""
     several = callable(value) or (isinstance(value, Iterable) and not isinstance(value, (str, bytes)))
-    if several and len(error.problems) == 1:
+    if several and len(error.problems) == 1 and error.value is value:
         return InvalidValue(error.key, value, SEVERAL_RULE)
     return error
 

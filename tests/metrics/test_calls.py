@@ -107,6 +107,16 @@ def test_several_values_are_refused_by_log_with_the_call_to_use(run: Run, value:
     assert run.get_metrics() == {}
 
 
+def test_every_mistake_of_a_call_is_said(run: Run) -> None:
+    with pytest.raises(InvalidValue) as caught:
+        run.log("", [1], step="first")
+    assert [problem.value for problem in caught.value.problems] == ["", [1], "first"]
+    with pytest.raises(InvalidValue, match="^metric name '': must be text"):
+        run.log("", [1], "said")
+    with pytest.raises(InvalidValue, match="^description 3: must be text"):
+        run.log("m", [1], 3)
+
+
 @pytest.mark.parametrize("value", [1j, b"bytes", object(), numpy.complex128(1)])
 def test_what_is_no_value_is_refused_by_every_call(run: Run, value: Any) -> None:
     for log in (
