@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import time
 from dataclasses import dataclass, field
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
@@ -116,6 +117,7 @@ class _Parsed:
     torn: bool = False
 
 
+@cache
 def row_type() -> numpy.dtype[Any]:
     """The layout of a number point's record, as numpy reads it.
 
@@ -128,6 +130,7 @@ def row_type() -> numpy.dtype[Any]:
     return numpy.dtype({"names": names, "formats": formats})
 
 
+@lru_cache(maxsize=64)
 def table_row_type(size: int, cells: int) -> numpy.dtype[Any]:
     """The layout of a row's record of that size and number of cells, but for its texts."""
     import numpy

@@ -165,8 +165,11 @@ def _give_places(definitions: list[Definition], columns: dict[str, Array], count
     names = {name: number for number, name in enumerate(counters)}
     of_series = numpy.array([names.get((d.run_id, d.key), 0) for d in definitions], dtype=numpy.int64)
     # A row has one place, which its further cells share.
-    first = ~columns["joined"]
-    row_of = numpy.cumsum(first) - 1
+    first: Any = slice(None)
+    row_of: Any = slice(None)
+    if columns["joined"].any():
+        first = ~columns["joined"]
+        row_of = numpy.cumsum(first) - 1
     has_step = columns["has_step"][first]
     metrics = of_series[columns["series"][first]]
     order = numpy.argsort(metrics, kind="stable")

@@ -13,7 +13,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from bridge.records.series import COLUMN, SCALAR, Latest, SeriesRecord, comparable, later
-from bridge.store.sql.statements import in_chunks, insert, pairs_in_chunks
+from bridge.store.sql.statements import chunks, in_chunks, insert, marks_for
 
 if TYPE_CHECKING:
     from bridge.store.fold import Counters, Name, PlacedSeries
@@ -26,6 +26,11 @@ _FLOAT = struct.Struct("<d")
 
 NAME = ("metric", "kind", '"column"', "value_type")
 STATE = ("all_ints", "latest_step", "latest_timestamp", "latest_bits", "latest_value", "latest_text")
+
+FIND_METRICS = (
+    "SELECT r.id, r.key, m.key, m.id, m.points, m.stepless FROM run r"
+    " LEFT JOIN metric m ON m.run = r.key AND m.key IN ({}) WHERE r.id IN ({})"
+)
 
 SeriesName: TypeAlias = "tuple[int, int, str, str]"
 """A metric's id, a kind, a column and a value type."""
@@ -58,11 +63,8 @@ def store(c: sqlite3.Connection, slices: Sequence[Slice]) -> None:
     metrics: dict[Name, int] = {}
 
     def counters_of(names: Sequence[Name]) -> dict[Name, Counters]:
-        run_ids = dict.fromkeys([*(run_id for run_id, _ in names), *(run_id for run_id, _ in warnings)])
-        runs.update(in_chunks(c, "SELECT id, key FROM run WHERE id IN ({})", list(run_ids)))
-        found = _find_metrics(c, runs, names)
-        metrics.update({name: row[0] for name, row in found.items()})
-        return {name: Counters(*found.get(name, (0, 0, 0))[1:]) for name in names if name[0] in runs}
+        found = _find_metrics(c, [*names, *((run_id, "") for run_id, _ in warnings)], runs, metrics)
+        return {name: Counters(*found.get(name, (0, 0))) for name in names if name[0] in runs}
 
     placed, dropped = place(slices, counters_of)
     if dropped:
@@ -74,18 +76,23 @@ def store(c: sqlite3.Connection, slices: Sequence[Slice]) -> None:
 
 
 def _find_metrics(
-    c: sqlite3.Connection, runs: Mapping[str, int], names: Iterable[Name]
-) -> dict[Name, tuple[int, int, int]]:
-    """The id, points and step-less points of each metric that is there."""
-    wanted = {(runs[name[0]], name[1]): name for name in names if name[0] in runs}
-    rows = pairs_in_chunks(
-        c, "SELECT run, key, id, points, stepless FROM metric WHERE (run, key) IN ({})", list(wanted)
-    )
-    return {wanted[run, key]: tuple(rest) for run, key, *rest in rows}
+    c: sqlite3.Connection, names: Sequence[Name], runs: dict[str, int], metrics: dict[Name, int]
+) -> dict[Name, tuple[int, int]]:
+    """The counters of metrics that are there; `runs` and `metrics` learn the keys of these runs, and ids."""
+    found: dict[Name, tuple[int, int]] = {}
+    for run_ids in chunks(list(dict.fromkeys(run_id for run_id, _ in names))):
+        for keys in chunks(list(dict.fromkeys(key for _, key in names))):
+            rows = c.execute(FIND_METRICS.format(marks_for(keys), marks_for(run_ids)), (*keys, *run_ids))
+            for run_id, run, key, metric, points, stepless in rows:
+                runs[run_id] = run
+                if metric is not None:
+                    metrics[run_id, key] = metric
+                    found[run_id, key] = points, stepless
+    return found
 
 
 def _set_counters(
-    c: sqlite3.Connection, runs: Mapping[str, int], metrics: dict[Name, int], counters: Mapping[Name, Counters]
+    c: sqlite3.Connection, runs: dict[str, int], metrics: dict[Name, int], counters: Mapping[Name, Counters]
 ) -> None:
     """Store the counters of metrics; those that are new are made, and added to `metrics`."""
     insert(
@@ -95,8 +102,7 @@ def _set_counters(
         [(runs[run_id], key, *after) for (run_id, key), after in counters.items()],
         "ON CONFLICT (run, key) DO UPDATE SET points = excluded.points, stepless = excluded.stepless",
     )
-    new = [name for name in counters if name not in metrics]
-    metrics.update({name: row[0] for name, row in _find_metrics(c, runs, new).items()})
+    _find_metrics(c, [name for name in counters if name not in metrics], runs, metrics)
 
 
 def _store_series(c: sqlite3.Connection, metrics: Mapping[Name, int], placed: Sequence[PlacedSeries]) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
+
+Value = TypeVar("Value")
 
 AT_ONCE = 500
 """How many runs or rows one statement reads or makes: SQLite takes 32,766 values."""
@@ -12,17 +14,18 @@ AT_ONCE = 500
 
 def in_chunks(c: sqlite3.Connection, sql: str, values: Sequence[Any]) -> Iterator[Any]:
     """The rows of a question about many values, `{}` standing for their marks, asked by few statements."""
-    for start in range(0, len(values), AT_ONCE):
-        some = values[start : start + AT_ONCE]
-        yield from c.execute(sql.format(",".join("?" * len(some))), some)
+    for some in chunks(values):
+        yield from c.execute(sql.format(marks_for(some)), some)
 
 
-def pairs_in_chunks(c: sqlite3.Connection, sql: str, pairs: Sequence[tuple[Any, Any]]) -> Iterator[Any]:
-    """The same for pairs of values."""
-    for start in range(0, len(pairs), AT_ONCE):
-        some = pairs[start : start + AT_ONCE]
-        marks = "VALUES " + ",".join(["(?,?)"] * len(some))
-        yield from c.execute(sql.format(marks), [value for pair in some for value in pair])
+def chunks(values: Sequence[Value]) -> list[Sequence[Value]]:
+    """The values, so many at a time as one statement takes."""
+    return [values[start : start + AT_ONCE] for start in range(0, len(values), AT_ONCE)]
+
+
+def marks_for(values: Sequence[Any]) -> str:
+    """A question mark for each value."""
+    return ",".join("?" * len(values))
 
 
 def insert(
@@ -30,8 +33,7 @@ def insert(
 ) -> None:
     """Insert many rows by few statements; `otherwise` is what to do about rows that are there, an `ON CONFLICT`."""
     marks = f"({', '.join('?' * len(columns))})"
-    for start in range(0, len(rows), AT_ONCE):
-        some = rows[start : start + AT_ONCE]
+    for some in chunks(rows):
         values = ", ".join([marks] * len(some))
         sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES {values} {otherwise}"
         c.execute(sql, [value for row in some for value in row])
