@@ -253,3 +253,43 @@ def test_what_two_processes_log_is_read_equal_of_equal_type_and_in_log_order(pla
         run.complete()
 
     check()
+
+
+RACE = """
+import sys
+from bridge import Run, Workspace
+
+run, process = Run.get(Workspace.open(sys.argv[1]), sys.argv[2]), int(sys.argv[3])
+sys.stdin.read()  # its end is the start for both
+for number in range(0, 300, 3):
+    run.log_row("m", process=process, number=number, text=f"{process} {number}")
+    rows = [number + 1, number + 2]
+    run.log_table("m", {"process": 2 * [process], "number": rows, "text": [f"{process} {row}" for row in rows]})
+    run.log_row("m", **{f"only {process}": number})
+"""
+
+
+def test_rows_that_two_processes_log_at_once_stay_whole_and_in_order(place: Place) -> None:
+    run = place.experiment.start_logging(snapshot_directory=None, outputs=False)
+    assert place.workspace.path is not None
+    commands = [[sys.executable, "-c", RACE, str(place.workspace.path), run.id, f"{process}"] for process in (0, 1)]
+    racers = [subprocess.Popen(command, stdin=subprocess.PIPE) for command in commands]
+    for racer in racers:
+        assert racer.stdin is not None
+        racer.stdin.close()
+    while any(racer.poll() is None for racer in racers):
+        run.get_metrics()  # a reader folds meanwhile
+    assert [racer.returncode for racer in racers] == [0, 0]
+
+    columns = run.get_metrics()["m"]
+    whole = [
+        row for row in zip(columns["process"], columns["number"], columns["text"], strict=True) if row[1] is not None
+    ]
+    for process in (0, 1):
+        own = [number for of, number, _ in whole if of == process]
+        assert own == list(range(300))
+        assert [number for number in columns[f"only {process}"] if number is not None] == list(range(0, 300, 3))
+    assert [text for _, _, text in whole] == [f"{process} {number}" for process, number, _ in whole]
+    assert len(whole) == 600 and len(columns["text"]) == 800
+    assert run.get_metric("m").table.steps == list(range(800))
+    run.complete()
