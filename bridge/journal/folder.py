@@ -78,10 +78,25 @@ class JournalFolder:
         """Remove a journal that is stored to its end."""
         self.path_of(journal_id).unlink(missing_ok=True)
 
+    def keep(self, journal_id: str) -> None:
+        """Keep a damaged journal under a second name, whoever removes it; its process may still write to it.
+
+        Raises:
+            OSError: the file system has no hard links.
+        """
+        path = self.path_of(journal_id)
+        try:
+            os.link(path, path.with_suffix(DAMAGED))
+        except FileExistsError:
+            return
+
     def set_aside(self, journal_id: str) -> None:
         """Keep a damaged journal that is stored as far as it could be read, where no reader looks again."""
         path = self.path_of(journal_id)
-        path.replace(path.with_suffix(DAMAGED))
+        if path.with_suffix(DAMAGED).exists():
+            path.unlink(missing_ok=True)
+        else:
+            path.replace(path.with_suffix(DAMAGED))
 
     @contextmanager
     def folding(self, wait: bool) -> Iterator[bool]:

@@ -206,6 +206,7 @@ class Drain:
             pieces = self._cut_together(left, until)
             if not pieces:
                 return
+            self._keep_damaged()
             try:
                 self._inner.append(pieces)
             except InvalidState as error:  # somebody else has stored meanwhile: cut anew
@@ -219,6 +220,14 @@ class Drain:
                     logger.warning("%s", sentence)
             return
         raise mismatch
+
+    def _keep_damaged(self) -> None:
+        """Keep journals in which damage was found: another process may be the one that removes them."""
+        for journal_id in [journal_id for journal_id, sentences in self._found.items() if sentences]:
+            try:
+                self._folder.keep(journal_id)
+            except OSError as error:  # then this process keeps it, if it is the one that ends it
+                logger.debug("Journal %s has no second name: %s", self._folder.path_of(journal_id), error)
 
     def _cut_together(self, left: dict[str, int], until: int) -> list[Slice]:
         """Slices of all journals that end at one moment, so that no later transaction brings an earlier point."""

@@ -263,6 +263,33 @@ def test_a_damaged_journal_is_kept_aside_and_reported_once(written, caplog):
     assert not written.path.exists()
 
 
+def test_a_damaged_journal_is_kept_when_another_process_removes_it(tmp_path):
+    """The process that finds the damage is gone before the journal's own process is."""
+    workspace = Workspace.create("work", path=tmp_path / "work")
+    run = Experiment(workspace, "damage").start_logging(outputs=False, snapshot_directory=None)
+    for number in range(10):
+        run.log("loss", number)
+    (path,) = (workspace.path / "journal").glob("*" + SUFFIX)
+    data = bytearray(path.read_bytes())
+    data[-NUMBER_SIZE - 5] ^= 0xFF
+    with path.open("r+b") as file:
+        file.write(data)
+
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            code = 0 if len(Run.get(Workspace.open(workspace.path), run.id).get_metrics()["loss"]) == 9 else 2
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    run.complete()
+    run._opened.tracking.close()
+    assert len(run.get_metrics()["loss"]) == 9
+    assert not path.exists()
+    assert path.with_suffix(".damaged").read_bytes()[: len(data)] == bytes(data)
+
+
 def test_a_failed_write_begins_a_new_journal_with_that_record(tmp_path):
     """After a short write the torn file is never appended to: no point is lost, none is there twice."""
     workspace = Workspace.create("work", path=tmp_path / "work")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 FOLDER = Path(__file__).with_name("migrations")
@@ -17,7 +18,27 @@ def read_schema(connection: sqlite3.Connection) -> int:
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Bring a database to the newest schema, each step in a transaction of its own."""
-    for number in range(read_schema(connection) + 1, SCHEMA + 1):
-        script = (FOLDER / f"{number:04}.sql").read_text(encoding="utf-8")
-        connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version={number};\nCOMMIT;")
+    """Bring a database to the newest schema, each step in a transaction of its own; others may do so at once."""
+    number = 0
+    while number < SCHEMA:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            number = read_schema(connection) + 1
+            if number <= SCHEMA:
+                for statement in _statements((FOLDER / f"{number:04}.sql").read_text(encoding="utf-8")):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version={number}")
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.rollback()
+            raise
+
+
+def _statements(script: str) -> Iterator[str]:
+    """The statements of a script, one after the other: run whole, it would end the transaction first."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

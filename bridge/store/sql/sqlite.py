@@ -25,6 +25,7 @@ def open_sqlite(path: Path, fsync: bool = False, read_only: bool = False) -> Sql
     Raises:
         NotFound: the file is not there, and `read_only` is set.
         SchemaMismatch: a newer version of Runbridge wrote the file.
+        StoreUnavailable: an older version wrote it, and `read_only` is set.
     """
     if not path.exists():
         if read_only:
@@ -35,7 +36,10 @@ def open_sqlite(path: Path, fsync: bool = False, read_only: bool = False) -> Sql
         found = read_schema(connection)
     if found > SCHEMA:
         raise SchemaMismatch(str(path), found, SCHEMA)
-    if found < SCHEMA and not read_only:
+    if found < SCHEMA and read_only:
+        reason = f"it has format {found} and can only be read here: somebody who may write has to open it once"
+        raise StoreUnavailable(str(path), reason)
+    if found < SCHEMA:
         with database.read() as connection:
             connection.rollback()
             migrate(connection)
