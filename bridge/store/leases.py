@@ -26,7 +26,9 @@ def newest_leases(slices: Iterable[Slice]) -> dict[str, tuple[str, LeaseRecord]]
     return newest
 
 
-def verdict(lease: Lease, status: Status, ended: Mapping[str, int], now: int) -> RunChanges | None:
+def verdict(
+    lease: Lease, status: Status, ended: Mapping[str, int], now: int, start_time: int | None = None
+) -> RunChanges | None:
     """What is to be changed of a run whose lease this is, or None.
 
     Args:
@@ -34,11 +36,12 @@ def verdict(lease: Lease, status: Status, ended: Mapping[str, int], now: int) ->
         status: the status that the run has.
         ended: when each journal that is over ended, by its id.
         now: milliseconds since 1970 UTC.
+        start_time: when the run began; it does not end before.
     """
     if status in TERMINAL_STATUSES:
         return None
     if lease.journal_id in ended:
-        end_time = max(ended[lease.journal_id], lease.time)
+        end_time = max(ended[lease.journal_id], lease.time, start_time or 0)
         return RunChanges(status="Failed", end_time=end_time, error=_owner_gone(end_time))
     if status == "Running" and now - lease.time > LEASE_SECONDS * 1000:
         return RunChanges(status="NotResponding")

@@ -248,7 +248,7 @@ class MemoryStore(TrackingStore):
             found = []
             for lease in self.get_leases():
                 run = self._runs[lease.run_id]
-                changes = verdict(lease, run.record.status, ended, now)
+                changes = verdict(lease, run.record.status, ended, now, run.record.start_time)
                 if changes is not None and changes.status is not None:
                     found.append(lease.run_id)
                     run.record = replace(

@@ -97,6 +97,12 @@ class LeasePromises:
         store.end_leases({"j1": 0}, 6_000)
         assert store.get_run("r1").end_time == 5_000
 
+    def test_a_run_ends_no_earlier_than_it_began(self, store: TrackingStore) -> None:
+        begin(store)
+        store.update_run("r1", RunChanges(start_time=9_000))
+        store.end_leases({"j1": 6_000}, 10_000)
+        assert store.get_run("r1").end_time == 9_000
+
     @pytest.mark.parametrize("status", ["NotStarted", "Preparing", "NotResponding", "CancelRequested", "Finalizing"])
     def test_whatever_a_run_does_it_is_failed_when_its_owner_is_gone(self, store: TrackingStore, status: str) -> None:
         begin(store)

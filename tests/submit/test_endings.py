@@ -37,6 +37,7 @@ def failure(run: ScriptRun) -> dict[str, object]:
     """The error of a run that has failed, within seconds."""
     details = run.wait_for_completion(raise_on_error=False)
     assert details["status"] == "Failed"
+    assert details["endTimeUtc"] >= details["startTimeUtc"]
     return dict(details["error"]["error"])
 
 

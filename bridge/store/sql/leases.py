@@ -53,12 +53,12 @@ def read(c: sqlite3.Connection) -> list[Lease]:
 def verdicts(c: sqlite3.Connection, ended: Mapping[str, int], now: int) -> list[tuple[str, int, RunChanges]]:
     """What is to be changed of runs whose owner is gone or silent: their ids, keys and changes."""
     rows = c.execute(
-        "SELECT r.id, r.key, r.status, l.journal_id, l.time FROM lease l JOIN run r ON r.key = l.run"
+        "SELECT r.id, r.key, r.status, r.start_time, l.journal_id, l.time FROM lease l JOIN run r ON r.key = l.run"
         " WHERE l.journal_id != '' ORDER BY l.run"
     )
     found = []
-    for run_id, key, status, journal_id, time in rows:
-        changes = verdict(Lease(run_id, journal_id, time), status, ended, now)
+    for run_id, key, status, start_time, journal_id, time in rows:
+        changes = verdict(Lease(run_id, journal_id, time), status, ended, now, start_time)
         if changes is not None:
             found.append((run_id, key, changes))
     return found
