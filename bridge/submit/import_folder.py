@@ -9,7 +9,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import bridge
 from bridge.store.home import home_folder
 
 DISTRIBUTION = "runbridge"
@@ -70,7 +69,7 @@ def import_folder() -> Path:
 
 def _places() -> Iterator[Path]:
     """`bridge` and its plugins: beside it as installed, or in `plugins` of a checkout."""
-    package = Path(bridge.__file__).resolve().parent
+    package = Path(__file__).resolve().parent.parent
     yield package
     for folder in (package.parent, package.parent / "plugins"):
         yield from (file.parent for file in sorted(folder.glob("bridge_*/__init__.py")))
