@@ -14,7 +14,6 @@ ON_PYPI = {
     "beautiful-soup": "beautifulsoup4",
     "dask-core": "dask",
     "faiss": "faiss-cpu",
-    "importlib_metadata": "importlib-metadata",
     "matplotlib-base": "matplotlib",
     "msgpack-python": "msgpack",
     "opencv": "opencv-python-headless",
@@ -30,7 +29,6 @@ ON_PYPI = {
     "seaborn-base": "seaborn",
     "tensorflow-base": "tensorflow",
     "tensorflow-gpu": "tensorflow",
-    "typing_extensions": "typing-extensions",
 }
 """Packages that conda and PyPI call differently; all others are looked for on PyPI under conda's name."""
 

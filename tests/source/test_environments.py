@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from bridge.submit.conda import CondaDependencies
 from bridge.submit.docker import container_command, dockerfile_of, image_of
 from bridge.submit.environment import Environment
 from bridge.submit.interpreter import interpreter_for, user_interpreter
-from bridge.submit.packages import Wanted, asked_versions, python_fits, wanted_packages
+from bridge.submit.packages import NOT_ON_PYPI, ON_PYPI, Wanted, asked_versions, python_fits, wanted_packages
 
 OWN = sys.version_info[:2]
 
@@ -169,6 +170,17 @@ def test_a_requirements_file_is_read(tmp_path: Path) -> None:
 )
 def test_conda_spells_packages_otherwise(conda: str, pip: str) -> None:
     assert of_lines(conda).lines == (pip,)
+
+
+def test_the_documented_names_are_those_of_the_code() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "environments.md").read_text(encoding="utf-8")
+    rows = [re.findall(r"`([^`]+)`", row) for row in re.findall(r"^\| (.*) \|$", text, re.MULTILINE)]
+    one_name = {conda: names[-1] for names in rows for conda in names[:-1] if names[-1] in ON_PYPI.values()}
+    several = next(names for names in rows if "dask-core" in names)
+    half = len(several) // 2
+    assert {**one_name, **dict(zip(several[:half], several[half:], strict=True))} == ON_PYPI
+    refused = next(names for names in rows if "cudatoolkit" in names)
+    assert set(refused) - {"r-…"} <= NOT_ON_PYPI
 
 
 def test_what_pip_cannot_install_is_refused_all_at_once() -> None:
