@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -280,6 +280,33 @@ class Workspace:
             "creationTime": created.isoformat(),
             "discoveryUrl": self.discovery_url,
         }
+
+    def deliver(self, target: Workspace, run_ids: Sequence[str] | None = None) -> builtins.list[str]:
+        """Bring runs, such as those of the offline workspace, into another workspace, as often as one likes.
+
+        Experiments are matched by name and made if absent; run ids stay, numbers are the target's.
+        Metrics and files that are there already are passed over.
+        A param or property that the target has with another value stays the target's, with a warning of the run, and
+        so does the status of a run that has ended there; name, description and tags become ours.
+        What MLflow keeps beside runs (logged models, traces) stays behind.
+
+        Args:
+            target: where they go.
+            run_ids: only these runs; None is all that are active.
+
+        Returns:
+            the ids of the runs.
+
+        Raises:
+            NotFound: there is no such run.
+            InvalidValue: the target is this workspace.
+            InvalidState: an experiment or a run is deleted in the target; the others before it are delivered.
+        """
+        from bridge.store.deliver import deliver
+
+        if target.id == self.id:
+            raise InvalidValue("target", str(target.path), "must be another workspace")
+        return deliver(self._opened, target._opened, run_ids)
 
     @property
     def models(self) -> dict[str, Any]:

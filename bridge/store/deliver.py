@@ -1,0 +1,219 @@
+"""Bringing runs of one workspace into another, as often as one likes: what is there already stays as it is."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from bridge.errors import AlreadyExists, InvalidState
+from bridge.records.run import TERMINAL_STATUSES, RunChanges, RunRecord
+from bridge.records.search import ExperimentQuery, Ordering, RunQuery
+from bridge.records.series import COLUMN, Definition, SeriesRecord
+from bridge.store.artifacts import ArtifactStore
+from bridge.store.tracking import Slice
+
+if TYPE_CHECKING:
+    from bridge.records.experiment import ExperimentRecord
+    from bridge.store.open import Opened
+    from bridge.store.tracking import TrackingStore
+
+logger = logging.getLogger("bridge")
+
+SNAPSHOTS = "snapshots"
+"""The artifact root of sources; what lies in it is named by its content."""
+TRIES = 5
+PAGE = 500
+
+
+def deliver(source: Opened, target: Opened, run_ids: Sequence[str] | None = None) -> list[str]:
+    """Bring active runs, with everything they logged and all of their files, into another workspace.
+
+    Experiments are matched by name and made if absent, run ids stay, numbers are the target's.
+    What the source has had since the last time is brought anew; points and files that are there already are passed
+    over, and a run that has ended in the target keeps its status.
+    A param or property that the target has with another value stays the target's, with a warning of the run.
+    What MLflow keeps beside runs (logged models, traces) is not brought.
+
+    Args:
+        source: where the runs are; nothing is changed there.
+        target: where they go.
+        run_ids: only these runs; None is all.
+
+    Returns:
+        the ids of the runs, those that began first first.
+
+    Raises:
+        InvalidState: an experiment or a run is deleted in the target; what comes before it is delivered.
+        NotFound: the source has no such run.
+    """
+    delivered = []
+    wanted = None if run_ids is None else {source.tracking.get_run(run_id, latest=False).id for run_id in run_ids}
+    _copy_files(source.artifacts, SNAPSHOTS, target.artifacts, SNAPSHOTS)
+    for experiment in source.tracking.search_experiments(ExperimentQuery()).items:
+        runs = [run for run in _runs_of(source.tracking, experiment.id) if wanted is None or run.id in wanted]
+        if not runs:
+            continue
+        experiment_id = _experiment_in(target.tracking, experiment)
+        for run in runs:
+            there = _deliver_record(target.tracking, replace(run, experiment_id=experiment_id))
+            _deliver_points(target.tracking, run.id, source.tracking.get_series(run.id))
+            if experiment.artifact_location is None:
+                _copy_files(source.artifacts, run.artifact_root, target.artifacts, there.artifact_root)
+            _deliver_end(target.tracking, run, there)
+            logger.debug("Run %s was delivered to %s", run.id, target.address)
+            delivered.append(run.id)
+    return delivered
+
+
+def _runs_of(tracking: TrackingStore, experiment_id: str) -> Iterator[RunRecord]:
+    order = (Ordering("attribute", "start_time", True),)
+    token: str | None = None
+    while True:
+        query = RunQuery((experiment_id,), order=order, max_results=PAGE, page_token=token)
+        page = tracking.search_runs(query)
+        yield from page.items
+        token = page.next_token
+        if token is None:
+            return
+
+
+def _experiment_in(target: TrackingStore, experiment: ExperimentRecord) -> str:
+    """The id of the experiment of that name, which is made if there is none."""
+    there = target.find_experiment(experiment.name)
+    if there is None:
+        try:
+            return target.create_experiment(experiment.name, experiment.creation_time, tags=experiment.tags).id
+        except AlreadyExists:  # made by somebody else meanwhile
+            there = target.find_experiment(experiment.name)
+    assert there is not None
+    if there.lifecycle_stage == "deleted":
+        raise InvalidState("experiment", experiment.name, "deleted in the target", "active there")
+    return there.id
+
+
+def _deliver_record(target: TrackingStore, run: RunRecord) -> RunRecord:
+    """Make the run or bring it up to date, all but its end; returns the run of the target."""
+    there = target.get_runs((run.id,), latest=False).get(run.id)
+    if there is None:
+        status = "Running" if run.status in TERMINAL_STATUSES else run.status
+        there = target.create_run(replace(run, status=status, end_time=None, error=None))
+    changes = RunChanges(
+        display_name=run.display_name,
+        description=run.description,
+        parent_id=run.parent_id,
+        params={key: value for key, value in run.params.items() if key not in there.params},
+        properties={key: value for key, value in run.properties.items() if key not in there.properties},
+        tags=run.tags,
+        dataset_inputs=run.dataset_inputs,
+        model_inputs=run.model_inputs,
+        model_outputs=tuple(output for output in run.model_outputs if output not in there.model_outputs),
+        warnings=tuple(w for w in (*run.warnings, *_clashes(run, there)) if w not in there.warnings),
+    )
+    target.update_run(run.id, changes)
+    return there
+
+
+def _clashes(run: RunRecord, there: RunRecord) -> Iterator[str]:
+    for kind, ours, theirs in (("Param", run.params, there.params), ("Property", run.properties, there.properties)):
+        for key, value in ours.items():
+            if theirs.get(key, value) != value:
+                yield f"{kind} {key!r} is {theirs[key]!r} here, and was {value!r} where the run was delivered from."
+
+
+def _deliver_end(target: TrackingStore, run: RunRecord, there: RunRecord) -> None:
+    """Give a run its status last: who sees it ended sees it whole."""
+    if there.status not in TERMINAL_STATUSES and run.status != target.get_run(run.id, latest=False).status:
+        target.update_run(run.id, RunChanges(status=run.status, end_time=run.end_time, error=run.error))
+
+
+def _deliver_points(target: TrackingStore, run_id: str, series: Sequence[SeriesRecord]) -> None:
+    """Append what the target does not have: a key is a journal whose offset counts points."""
+    by_key: dict[str, list[SeriesRecord]] = {}
+    for record in series:
+        by_key.setdefault(record.key, []).append(record)
+    for attempt in range(TRIES):
+        receipts = target.get_receipts([_journal_id(run_id, key) for key in by_key])
+        slices = []
+        for number, (key, records) in enumerate(by_key.items()):
+            journal_id = _journal_id(run_id, key)
+            piece = _slice_of(journal_id, receipts.get(journal_id, 0), number, run_id, records)
+            if piece.end > piece.start:
+                slices.append(piece)
+        try:
+            if slices:
+                target.append(slices)
+            return
+        except InvalidState:  # somebody else delivers at the same time
+            if attempt == TRIES - 1:
+                raise
+            time.sleep(0.05)
+
+
+def _journal_id(run_id: str, key: str) -> str:
+    import hashlib
+
+    return "delivered-" + hashlib.sha256(f"{run_id}/{key}".encode()).hexdigest()[:32]
+
+
+def _slice_of(journal_id: str, start: int, number: int, run_id: str, records: Sequence[SeriesRecord]) -> Slice:
+    """The points of one key from the `start`-th on, in log order; `number` orders the keys by when they were first."""
+    import numpy
+
+    lengths = [len(record.positions) for record in records]
+    which = numpy.repeat(numpy.arange(len(records)), lengths)
+    positions = numpy.concatenate([record.positions for record in records])
+    texts: list[str | bool | None] = []
+    values = []
+    for record in records:
+        if record.numbers is not None:
+            values.append(record.numbers)
+            continue
+        assert record.texts is not None
+        values.append(numpy.arange(len(texts), len(texts) + len(record.texts), dtype=numpy.float64))
+        texts += record.texts
+    order = numpy.lexsort((which, positions))
+    rows = numpy.array([record.kind == COLUMN for record in records])[which[order]]
+    same = numpy.concatenate([[False], positions[order][1:] == positions[order][:-1]])
+    order, joined = order[start:], (rows & same)[start:]
+    return Slice(
+        journal_id=journal_id,
+        start=start,
+        end=len(positions),
+        definitions={
+            index: Definition(run_id, record.key, record.column, record.kind, record.value_type)
+            for index, record in enumerate(records)
+        },
+        series=which[order].astype(numpy.uint32),
+        times=numpy.full(len(order), number, dtype=numpy.int64),
+        timestamps=numpy.concatenate([record.timestamps for record in records])[order],
+        steps=numpy.concatenate([record.steps for record in records])[order],
+        has_step=numpy.ones(len(order), dtype=bool),
+        values=numpy.concatenate(values)[order],
+        ints=numpy.array([record.all_ints for record in records])[which[order]],
+        doors=numpy.concatenate([record.doors for record in records])[order],
+        joined=joined,
+        texts=texts,
+    )
+
+
+def _copy_files(source: ArtifactStore, source_root: str, target: ArtifactStore, target_root: str) -> None:
+    there = {record.path: record for record in target.list(target_root, recursive=True)}
+    for record in source.list(source_root, recursive=True):
+        other = there.get(record.path)
+        # A growing file has no hash, and is another one when its size is.
+        if other is not None and other.size_bytes == record.size_bytes and record.sha256 in (None, other.sha256):
+            continue
+        target.put(target_root, record.path, cast(BinaryIO, _Stream(source.get(source_root, record.path))))
+
+
+class _Stream:
+    """The bytes of a file, to be read by whoever puts them."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+
+    def read(self, size: int) -> bytes:
+        return next(self._pieces, b"")

@@ -1,0 +1,201 @@
+"""Runs are delivered to another workspace whole, as often as one likes, and nothing there is lost or doubled."""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import signal
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy
+import pytest
+from capturing import content
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bridge import Experiment, InvalidState, InvalidValue, NotFound, Run, Workspace
+from bridge.records.run import RunChanges
+from bridge.submit.snapshot import restore_snapshot
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Workspace:
+    return Workspace.create("target", path=tmp_path / "target")
+
+
+def everything(run: Run) -> dict[str, object]:
+    """All points of a run, bit by bit."""
+    found: dict[str, object] = {}
+    for record in run._opened.tracking.get_series(run.id):
+        values = record.texts if record.numbers is None else [struct.pack("<d", number) for number in record.numbers]
+        place = (record.key, record.column, record.kind, record.value_type)
+        found[str(place)] = (record.all_ints, record.steps.tolist(), record.timestamps.tolist(), values)
+    return found
+
+
+def test_a_run_is_delivered_with_all_that_it_has(workspace, experiment, target, working_folder, tmp_path):
+    (working_folder / "train.py").write_text("1")
+    Experiment(target, "capture").start_logging(snapshot_directory=None).complete()
+    with experiment.start_logging(display_name="first", description="text", tags={"team": "vision"}) as run:
+        for step in range(5):
+            run.log("loss", step / 3, step=step)
+        run.log("Category", "Red")
+        run.log_list("list", [1, math.nan, 2])
+        run.log_row("row", a=1, b="x")
+        run.log_row("row", b="y", c=2.5)
+        run.log_table("table", {"x": [1, 2], "y": [3.0, 4.0]})
+        run.log_image("image", io.BytesIO(b"\x89PNG\r\n\x1a\n" + b"0" * 20).getvalue())
+        run.add_properties({"author": "ada"})
+        run._update(RunChanges(params={"lr": "0.1"}))
+        run.upload_file("a/b.bin", io.BytesIO(b"\x00" * 3_000_000))
+        (working_folder / "outputs" / "model.pkl").write_text("model")
+        print("hello")
+
+    assert workspace.deliver(target) == [run.id]
+    there = target.get_run(run.id)
+    assert there.experiment.name == "capture"
+    assert (run.number, there.number) == (1, 2)
+    assert (there.status, there.display_name, there.description) == ("Completed", "first", "text")
+    assert (there.tags, there.params, there.properties) == (run.tags, run.params, run.properties)
+    assert everything(there) == everything(run)
+    assert repr(there.get_metrics()) == repr(run.get_metrics())
+    assert there.get_file_names() == run.get_file_names()
+    for name in ("outputs/model.pkl", "logs/user_log.txt"):
+        assert content(there, name) == content(run, name)
+    ours, theirs = run._record(), there._record()
+    assert (ours.start_time, ours.end_time) == (theirs.start_time, theirs.end_time)
+    restore_snapshot(target._opened.artifacts, there.properties["ContentSnapshotId"], tmp_path / "restored")
+    assert (tmp_path / "restored" / "train.py").read_text() == "1"
+
+
+def test_delivering_again_brings_what_is_new_only(workspace, experiment, target):
+    run = experiment.start_logging(snapshot_directory=None, outputs=False)
+    run.log_row("row", a=1, b=2)
+    run.log("loss", 1)
+    run._opened.artifacts.append(run._root, "logs/x", b"one\n")
+    workspace.deliver(target)
+    there = target.get_run(run.id)
+    assert (there.status, there.get_metrics()) == ("Running", {"row": {"a": 1, "b": 2}, "loss": 1})
+    put = there._opened.artifacts.stat(there._root, "logs/x")
+    workspace.deliver(target)
+    assert everything(there) == everything(run)
+    assert there._opened.artifacts.stat(there._root, "logs/x") == put
+
+    run.log_row("row", a=3, c=4)
+    run.log("loss", "text")
+    run.log("late", 5)
+    run._opened.artifacts.append(run._root, "logs/x", b"two\n")
+    run.fail("the end")
+    for _ in range(2):
+        workspace.deliver(target)
+    assert everything(there) == everything(run)
+    assert there.get_metrics() == run.get_metrics()
+    assert content(there, "logs/x") == "one\ntwo\n"
+    assert (there.status, there.error, there.warnings) == ("Failed", run.error, ())
+
+
+def test_children_are_delivered_below_their_parents(workspace, experiment, target):
+    with experiment.start_logging(snapshot_directory=None) as parent, parent.child_run("fold") as child:
+        child.log("loss", 1)
+    assert workspace.deliver(target) == [parent.id, child.id]
+    there = target.get_run(child.id).parent
+    assert there is not None and there.id == parent.id
+
+
+def test_only_some_runs_may_be_delivered(workspace, experiment, target):
+    first, second = (experiment.start_logging(snapshot_directory=None) for _ in range(2))
+    assert workspace.deliver(target, [second.id]) == [second.id]
+    with pytest.raises(NotFound):
+        target.get_run(first.id)
+    with pytest.raises(NotFound):
+        workspace.deliver(target, ["0" * 32])
+
+
+def test_what_the_target_has_otherwise_stays_and_is_said(workspace, experiment, target):
+    run = experiment.start_logging(snapshot_directory=None, outputs=False)
+    run._update(RunChanges(params={"lr": "0.1"}, properties={"author": "ada"}))
+    workspace.deliver(target)
+    there = target.get_run(run.id)
+    there._update(RunChanges(params={"size": "1"}, properties={"place": "there"}))
+    there.complete()
+    run._update(RunChanges(params={"size": "2", "new": "3"}, properties={"place": "here"}))
+    run.cancel()
+    for _ in range(2):
+        workspace.deliver(target)
+    assert there.params == {"lr": "0.1", "size": "1", "new": "3"}
+    assert there.properties == {"author": "ada", "place": "there"}
+    assert there.status == "Completed"
+    assert there.warnings == (
+        "Param 'size' is '1' here, and was '2' where the run was delivered from.",
+        "Property 'place' is 'there' here, and was 'here' where the run was delivered from.",
+    )
+
+
+def test_a_deleted_experiment_or_run_of_the_target_takes_nothing(workspace, experiment, target):
+    run = experiment.start_logging(snapshot_directory=None, outputs=False)
+    workspace.deliver(target)
+    target._opened.tracking.delete_run(run.id, 1)
+    with pytest.raises(InvalidState, match="deleted"):
+        workspace.deliver(target)
+    target._opened.tracking.delete_experiment(target.experiments["capture"].id, 1)
+    with pytest.raises(InvalidState, match="deleted"):
+        workspace.deliver(target)
+
+
+def test_a_workspace_is_not_delivered_to_itself(workspace):
+    with pytest.raises(InvalidValue, match="another workspace"):
+        workspace.deliver(Workspace.open(workspace.path))
+
+
+VALUES = st.sampled_from([0, 1, -1, 0.5, -0.0, math.nan, math.inf, 2**60, "", "text", True, None])
+POINTS = st.lists(st.tuples(st.sampled_from("ab"), VALUES, st.sampled_from([None, 0, 1, -(2**63)])), max_size=6)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(parts=st.lists(POINTS, min_size=1, max_size=4))
+def test_whatever_is_logged_between_deliveries_is_there_bit_by_bit(workspace, experiment, target, parts):
+    run = experiment.start_logging(snapshot_directory=None, outputs=False)
+    for part in parts:
+        for key, value, step in part:
+            run.log(key, value, step=step)
+        run.log_row("row", **{key: value for key, value, _ in part}) if part else None
+        workspace.deliver(target, [run.id])
+        there = target.get_run(run.id)
+        assert everything(there) == everything(run)
+        for key in "ab":
+            if any(point[0] == key for so_far in parts for point in so_far) and key in run.get_metrics():
+                ours, theirs = run.get_series(key), there.get_series(key)
+                assert all(numpy.array_equal(x.astype(str), y.astype(str)) for x, y in zip(ours, theirs, strict=True))
+    run.complete()
+
+
+@pytest.mark.processes
+def test_deliveries_that_are_killed_and_run_at_once_leave_everything_once(workspace, experiment, target):
+    runs = []
+    for number in range(12):
+        with experiment.start_logging(snapshot_directory=None, outputs=False) as run:
+            run.log_list("list", range(500))
+            run.upload_file("x", io.BytesIO(str(number).encode() * 100_000))
+        runs.append(run)
+    code = (
+        "import sys\nfrom bridge import Workspace\n"
+        f"Workspace.open({str(workspace.path)!r}).deliver(Workspace.open({str(target.path)!r}))"
+    )
+    for seconds in (0.25, 0.3, 0.35):
+        process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            os.kill(process.pid, signal.SIGKILL)
+            process.wait()
+    processes = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]
+    assert [process.wait(60) for process in processes] == [0, 0]
+    for run in runs:
+        there = target.get_run(run.id)
+        assert there.status == "Completed"
+        assert there.get_metrics() == run.get_metrics()
+        assert content(there, "x") == content(run, "x")
