@@ -196,3 +196,23 @@ def test_a_script_submits_children_of_its_run(submit: Submit, workspace: Workspa
     child = Run.get(workspace, log_of(run).strip())
     assert isinstance(child, ScriptRun)
     assert (log_of(child).strip(), child.parent and child.parent.id) == (child.id, run.id)
+
+
+def test_an_interpreter_without_runbridge_logs_all_the_same(submit: Submit, tmp_path: Path) -> None:
+    import venv
+
+    venv.create(tmp_path / "bare", with_pip=False)
+    code = """
+        import sys
+        from azureml.core import Run
+        run = Run.get_context()
+        run.log("loss", 0.5)
+        run.log_list("all", [1, 2])
+        open("outputs/model.txt", "w").write("weights")
+        print(sys.prefix)
+    """
+    run = submit(code, environment=user_managed(tmp_path / "bare" / "bin" / "python"))
+    assert run.wait_for_completion()["status"] == "Completed"
+    assert log_of(run).strip() == str(tmp_path / "bare")
+    assert run.get_metrics() == {"loss": 0.5, "all": [1, 2]}
+    assert "outputs/model.txt" in run.get_file_names()
