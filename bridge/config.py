@@ -1,11 +1,11 @@
-"""The files that say which workspace a project folder belongs to: ours and the Azure ML SDK's."""
+"""What old scripts and project folders say of a workspace: arguments of the Azure ML SDK, and `config.json` files."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +22,21 @@ FORMS = (
     'must be a JSON object with an "address" (a folder or a bridge: URI), with a "Scope", or with '
     + '"subscription_id", "resource_group" and "workspace_name"'
 )
+
+KEPT = frozenset(("subscription_id", "resource_group", "location", "sku", "tags", "friendly_name", "description"))
+PASSED_OVER = frozenset(
+    """
+    adb_workspace api_server app_insights auth cloud cmk_keyvault container_registry create_resource_group
+    default_cpu_compute_target default_gpu_compute_target hbi_workspace id key_vault primary_user_assigned_identity
+    private_endpoint_auto_approval private_endpoint_config resource_cmk_uri show_output storage_account
+    system_datastores_auth_mode user_assigned_identity_for_cmk_encryption v1_legacy_mode
+    _cloud _disable_service_check _location _workspace_id
+    """.split()
+)
+"""Arguments of the Azure ML SDK v1 that are about the service.
+
+Source: `azureml.core.Workspace`, `create`, `get` and the constructor.
+"""
 
 
 class Config(NamedTuple):
@@ -119,3 +134,15 @@ def write_config(path: str | os.PathLike[str] | None, file_name: str | None, con
     file = folder / name
     file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     return file
+
+
+def check_azure_arguments(call: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the Azure ML SDK's arguments that are kept.
+
+    Raises:
+        TypeError: the SDK does not know an argument either.
+    """
+    for name in given:
+        if name not in KEPT and name not in PASSED_OVER:
+            raise TypeError(f"{call}() got an unexpected keyword argument {name!r}")
+    return {name: value for name, value in given.items() if name in KEPT and value is not None}

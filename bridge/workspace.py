@@ -22,20 +22,6 @@ if TYPE_CHECKING:
 NAME = re.compile(r"[a-zA-Z0-9][\w-]{1,32}")
 OTHER_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://")
 
-KEPT = frozenset(("subscription_id", "resource_group", "location", "sku", "tags", "friendly_name", "description"))
-PASSED_OVER = frozenset(
-    """
-    adb_workspace api_server app_insights auth cloud cmk_keyvault container_registry create_resource_group
-    default_cpu_compute_target default_gpu_compute_target hbi_workspace id key_vault primary_user_assigned_identity
-    private_endpoint_auto_approval private_endpoint_config resource_cmk_uri show_output storage_account
-    system_datastores_auth_mode user_assigned_identity_for_cmk_encryption v1_legacy_mode
-    _cloud _disable_service_check _location _workspace_id
-    """.split()
-)
-"""Arguments of the Azure ML SDK v1 that are about the service.
-
-Source: `azureml.core.Workspace`, `create`, `get` and the constructor.
-"""
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -56,7 +42,7 @@ class Workspace:
     """
 
     def __init__(self, subscription_id: str, resource_group: str, workspace_name: str, **azure: Any) -> None:
-        details = check_azure_arguments("Workspace", azure)
+        details = _said("Workspace", azure)
         given = {"subscription_id": subscription_id, "resource_group": resource_group, **details}
         found = Workspace.get(workspace_name)
         self._set(found._opened, None, {key: value for key, value in given.items() if value})
@@ -106,7 +92,7 @@ class Workspace:
         """
         from bridge.store.open import create_store
 
-        details = check_azure_arguments("Workspace.create", azure)
+        details = _said("Workspace.create", azure)
         folder = _named_folder(name)
         if path is not None:
             folder = Path(path).expanduser()
@@ -145,7 +131,7 @@ class Workspace:
         from bridge.errors import NotFound
         from bridge.store.open import open_store
 
-        check_azure_arguments("Workspace.get", azure)
+        _said("Workspace.get", azure)
         folder = _named_folder(name)
         try:
             return Workspace._of(open_store(folder))
@@ -412,16 +398,13 @@ def _named_folder(name: object) -> Path:
     return home_folder() / name
 
 
-def check_azure_arguments(call: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the Azure ML SDK's arguments that are kept.
+def _said(call: str, azure: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the Azure ML SDK's arguments that are kept."""
+    if not azure:
+        return {}
+    from bridge.config import check_azure_arguments
 
-    Raises:
-        TypeError: the SDK does not know an argument either.
-    """
-    for name in given:
-        if name not in KEPT and name not in PASSED_OVER:
-            raise TypeError(f"{call}() got an unexpected keyword argument {name!r}")
-    return {name: value for name, value in given.items() if name in KEPT and value is not None}
+    return check_azure_arguments(call, azure)
 
 
 def html_table(cells: dict[str, str]) -> str:
