@@ -130,7 +130,7 @@ def test_a_bad_experiment_name_is_refused(workspace, name):
 def test_a_deleted_experiment_is_said_to_be(workspace):
     experiment = Experiment(workspace, "digits")
     workspace._opened.tracking.delete_experiment(experiment.id, 1)
-    with pytest.raises(InvalidState, match="'digits' is deleted"):
+    with pytest.raises(InvalidState, match="'digits' is archived"):
         Experiment(workspace, "digits")
     assert list(workspace.experiments) == ["Default"]
 
