@@ -107,6 +107,24 @@ for point in distribution("runbridge").entry_points:
     assert {tuple(line.split()) for line in printed.splitlines()} == ENTRY_POINTS
 
 
+def test_an_interpreter_without_packages_imports_what_the_wheel_installed(
+    python: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BRIDGE_HOME", str(tmp_path / "home"))
+    code = "from bridge.submit.import_folder import import_folder; print(import_folder())"
+    folder = run([python, "-c", code], tmp_path).strip()
+    code = f"""
+import sys
+sys.path.insert(0, {folder!r})
+import bridge, bridge_azureml, bridge_mlflow
+from importlib.metadata import distribution
+print(bridge.__file__, len(distribution("runbridge").entry_points))
+"""
+    printed = run([make_environment(tmp_path / "bare"), "-c", code], tmp_path)
+    assert printed.split() == [f"{folder}/bridge/__init__.py", str(len(ENTRY_POINTS))]
+    assert Path(folder, "bridge").resolve().parent == Path(folder, "runbridge-0.1.0.dist-info").resolve().parent
+
+
 def check_example(python: Path, folder: Path) -> None:
     """Run the first example with a python, and read what it left through that python's MLflow."""
     shutil.copy(ROOT / "examples" / EXAMPLE, folder)
