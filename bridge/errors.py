@@ -32,6 +32,11 @@ class BridgeError(Exception):
         self.sentence = sentence
         self.fields = fields
 
+    @property
+    def message(self) -> str:
+        """The same as the error's text, under the name it has in the Azure ML SDK v1."""
+        return self.sentence
+
     def __str__(self) -> str:
         return self.sentence
 
