@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -229,7 +230,10 @@ def _with_programs_of(interpreter: str, variables: Mapping[str, str]) -> dict[st
     """Variables with which `python`, and what its packages install, is found as in an activated environment."""
     found = dict(variables)
     folder = os.path.dirname(interpreter)
-    found["PATH"] = os.pathsep.join(path for path in (folder, found.get("PATH", os.defpath)) if path)
+    path = found.get("PATH", os.defpath)
+    python = shutil.which("python", path=path)
+    if python is None or os.path.dirname(python) != folder:
+        found["PATH"] = os.pathsep.join(part for part in (folder, path) if part)
     top = os.path.dirname(folder)
     found.pop("VIRTUAL_ENV", None)
     if os.path.exists(os.path.join(top, "pyvenv.cfg")):

@@ -55,6 +55,7 @@ class ScriptProcess:
                 start_new_session=True,
                 preexec_fn=_dies_with_this_process(),
             )
+        self._run_id = environment.get("BRIDGE_RUN_ID", "")
         self.pid = self._process.pid
         self.begun = time.monotonic()
 
@@ -65,7 +66,7 @@ class ScriptProcess:
 
     def stop(self, wait: Callable[[float], object] = time.sleep) -> None:
         """Ask the whole group to end, and kill it after a while."""
-        descendants = _descendants()
+        descendants = _descendants(self._run_id)
         self._end_group(GRACE_SECONDS, wait)
         for pid in descendants:  # those that left the group
             _kill(os.kill, pid, signal.SIGKILL)
@@ -106,13 +107,18 @@ def _kill(send: Callable[[int, int], None], pid: int, number: int) -> bool:
     return True
 
 
-def _descendants() -> list[int]:
+def _descendants(run_id: str) -> list[int]:
+    """The processes below this one that belong to a run: not the launchers that its script has started."""
     import psutil
 
-    try:
-        return [process.pid for process in psutil.Process().children(recursive=True)]
-    except psutil.Error:
-        return []
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        try:
+            if process.environ().get("BRIDGE_RUN_ID") == run_id:
+                found.append(process.pid)
+        except psutil.Error:  # it has ended, or become another user's
+            continue
+    return found
 
 
 def adopt_orphans() -> None:

@@ -56,6 +56,8 @@ def _start(command: list[str], stderr: BinaryIO, theirs: int) -> int:
         process = subprocess.Popen(
             command,
             cwd="/",  # it must not keep the caller's folder in use
+            # A launcher that a script starts does not belong to the script's run.
+            env={name: value for name, value in os.environ.items() if name != "BRIDGE_RUN_ID"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=stderr,

@@ -8,6 +8,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from bridge import (
     ScriptRunConfig,
     SubmitFailed,
     Workspace,
+    script_run,
 )
 from bridge.records.run import TERMINAL_STATUSES
 
@@ -237,6 +239,59 @@ def test_cancel_stops_a_script_and_all_that_it_started(submit: Submit) -> None:
         until(lambda pid=pid: is_gone(pid), 5)
     assert "outputs/so_far.txt" in run.get_file_names()
     assert run.wait_for_completion()["status"] == "Canceled"
+
+
+def test_cancel_of_a_launcher_that_does_not_answer_says_so(submit: Submit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(script_run, "CANCEL_SECONDS", 0.5)
+    run = submit("import os, time; print(os.getpid(), flush=True); time.sleep(600)")
+    until(lambda: log_of(run))
+    launcher = launcher_of(run)
+    launcher.suspend()
+    run.cancel()
+    assert run.status == "Canceled"
+    assert run.warnings == (script_run.NOT_STOPPED.format(seconds=0.5),)
+    launcher.resume()
+    until(lambda: is_gone(int(log_of(run))) and not processes_of(run))
+    assert run.status == "Canceled"
+
+
+def test_cancel_leaves_runs_alone_that_the_script_has_submitted(submit: Submit, workspace: Workspace) -> None:
+    code = """
+        import time
+        from bridge import Run, ScriptRunConfig
+        print(Run.get_context().submit_child(ScriptRunConfig(".", command="sleep 600")).id, flush=True)
+        time.sleep(600)
+    """
+    run = submit(code)
+    until(lambda: log_of(run))
+    child = Run.get(workspace, log_of(run).strip())
+    assert isinstance(child, ScriptRun)
+    until(lambda: child.status == "Running")
+    run.cancel()
+    assert (run.status, child.status) == ("Canceled", "Running")
+    assert processes_of(child)
+    child.cancel()
+
+
+def test_cancel_stops_a_script_that_is_suspended(submit: Submit) -> None:
+    run = submit("import os, signal; print(os.getpid(), flush=True); os.kill(os.getpid(), signal.SIGSTOP)")
+    until(lambda: log_of(run))
+    begun = time.monotonic()
+    run.cancel()
+    assert run.status == "Canceled" and is_gone(int(log_of(run)))
+    assert time.monotonic() - begun < 4
+
+
+def test_runs_that_are_submitted_by_threads_are_all_completed(submit: Submit, workspace: Workspace) -> None:
+    (submit("print('hello')")).wait_for_completion()
+    runs: list[ScriptRun] = []
+    threads = [threading.Thread(target=lambda: runs.append(submit(None, script="train.py"))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [run.wait_for_completion()["status"] for run in runs] == ["Completed"] * 4
+    assert [log_of(run) for run in runs] == ["hello\n"] * 4
 
 
 def test_a_run_that_has_ended_is_not_canceled(submit: Submit) -> None:
