@@ -135,7 +135,7 @@ def test_except_clauses_of_old_scripts_catch_what_is_raised(project: Project) ->
                 use()
                 print("nothing raised", error)
             except error as caught:
-                pass
+                assert caught.message == str(caught)
         run.complete()
         print("all caught")
     """
