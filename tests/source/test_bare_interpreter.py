@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import sysconfig
 import venv
 from importlib.metadata import distribution
 from pathlib import Path
@@ -161,3 +162,25 @@ def test_processes_may_make_the_folder_at_once(home: Path) -> None:
     said = {process.communicate(timeout=60)[0].strip() for process in started}
     assert said == {str(import_folder())}
     assert [path.name for path in (home / "imports").iterdir()] == [import_folder().name]
+
+
+def test_mlflow_of_another_environment_finds_the_workspace(workspace: Workspace, tmp_path: Path) -> None:
+    interpreter = bare(tmp_path / "venv")
+    (packages,) = (tmp_path / "venv").glob("lib/python*/site-packages")
+    # The packages of this environment without Runbridge: a folder that is named so is not asked for its own .pth files.
+    (packages / "others.pth").write_text(f"{sysconfig.get_path('purelib')}\n", encoding="utf-8")
+    paths = import_paths(interpreter)
+    assert paths == [str(import_folder())]
+    code = f"""
+import mlflow
+mlflow.set_tracking_uri({workspace.get_mlflow_tracking_uri()!r})
+mlflow.set_experiment("there")
+with mlflow.start_run() as run:
+    mlflow.log_metric("loss", 0.5)
+print(run.info.run_id)
+"""
+    environment = {**os.environ, "PYTHONPATH": paths[0], "MLFLOW_DISABLE_TELEMETRY": "true"}
+    command = [interpreter, "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert workspace.get_run(done.stdout.split()[-1]).get_metrics() == {"loss": 0.5}
