@@ -169,7 +169,8 @@ class Launcher:
     def _ending_of(self, prepared: Prepared, exit_code: int) -> Ending:
         if exit_code == 0:
             return Ending("Completed")
-        said, name = describe_end(exit_code, self._output.last_line(), prepared.shell)
+        words = self._output.last_words(exception=exit_code == 1)  # Python's exit code of an exception
+        said, name = describe_end(exit_code, words, prepared.shell)
         return Ending("Failed", "UserError", f"{prepared.name} {said}", exit_code, name)
 
     # Waiting

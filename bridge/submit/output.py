@@ -19,7 +19,8 @@ PAUSE_SECONDS = 0.1
 RETRY_SECONDS = 1.0
 QUIET_SECONDS = 0.3
 """How long nothing must come after the script's end, where a process that it left behind holds the pipe open."""
-TAIL_BYTES = 1 << 13
+TAIL_BYTES = 1 << 15
+TRACEBACK = "Traceback (most recent call last):"
 
 
 class Output:
@@ -76,10 +77,18 @@ class Output:
             self._changed.notify()
         self._writer.join(timeout_seconds)
 
-    def last_line(self) -> str:
-        """The last line that is not empty, as text; of a line that was drawn anew, what it showed last."""
+    def last_words(self, exception: bool) -> str:
+        """The last line that is not empty; of a line that was drawn anew, what it showed last.
+
+        Args:
+            exception: give the exception of the last traceback instead, if there is one.
+        """
         lines = self.tail.decode("utf-8", "replace").replace("\r", "\n").split("\n")
-        return next((line.strip() for line in reversed(lines) if line.strip()), "")[:1000]
+        begun = max((number for number, line in enumerate(lines) if line.startswith(TRACEBACK)), default=None)
+        after = lines[begun + 1 :] if exception and begun is not None else ()
+        said = next((line for line in after if line.strip() and not line[0].isspace()), "")
+        last = next((line for line in reversed(lines) if line.strip()), "")
+        return (said or last).strip()[:1000]
 
     def _read(self) -> None:
         try:

@@ -152,16 +152,16 @@ def _prctl() -> Callable[..., int] | None:
     return call
 
 
-def describe_end(exit_code: int, last_line: str, shell: bool) -> tuple[str, str | None]:
+def describe_end(exit_code: int, last_words: str, shell: bool) -> tuple[str, str | None]:
     """How a script ended, as the second half of a sentence, and the signal that ended it.
 
     Args:
         exit_code: negative for a signal.
-        last_line: what the script printed last.
+        last_words: what the script said of it.
         shell: a shell ran the command, and says signals its own way.
     """
     number = -exit_code if exit_code < 0 else exit_code - SHELL_SIGNAL if shell and exit_code > SHELL_SIGNAL else 0
-    said = f": {last_line}" if last_line else ""
+    said = f": {last_words}" if last_words else ""
     try:
         name = signal.Signals(number).name
     except ValueError:

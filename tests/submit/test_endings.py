@@ -66,6 +66,16 @@ def test_an_exception_fails_the_run_and_is_its_message(submit: Submit) -> None:
     assert log_of(run).startswith("hello\nTraceback")
 
 
+def test_what_is_printed_after_an_exception_does_not_hide_it(submit: Submit) -> None:
+    run = submit("import atexit; atexit.register(print, 'bye')\ntry: 1 / 0\nexcept Exception: int('x')")
+    assert str(failure(run)["message"]).endswith("ValueError: invalid literal for int() with base 10: 'x'")
+    assert log_of(run).endswith("\nbye\n")
+    run = submit(
+        "import sys, traceback\ntry: 1 / 0\nexcept Exception: traceback.print_exc()\nprint('bad'); sys.exit(3)"
+    )
+    assert failure(run)["message"] == "train.py failed with exit code 3: bad"
+
+
 def test_an_exit_code_fails_the_run(submit: Submit) -> None:
     run = submit(HELLO + "import sys; sys.exit(7)")
     assert failure(run)["message"] == "train.py failed with exit code 7: hello"
