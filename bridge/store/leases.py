@@ -15,15 +15,29 @@ OWNER_GONE = "OwnerGone"
 """The code of the error of a run that was ended because its owner is gone."""
 
 
-def newest_leases(slices: Iterable[Slice]) -> dict[str, tuple[str, LeaseRecord]]:
-    """The journal and the newest lease record of each run that journals speak of."""
-    newest: dict[str, tuple[str, LeaseRecord]] = {}
+def spoken_leases(slices: Iterable[Slice]) -> dict[str, list[tuple[str, LeaseRecord]]]:
+    """What journals say of the lease of each run, by time, each with its journal's id."""
+    spoken: dict[str, list[tuple[str, LeaseRecord]]] = {}
     for piece in slices:
         for record in piece.leases:
-            known = newest.get(record.run_id)
-            if known is None or record.time > known[1].time:
-                newest[record.run_id] = piece.journal_id, record
-    return newest
+            spoken.setdefault(record.run_id, []).append((piece.journal_id, record))
+    for records in spoken.values():
+        records.sort(key=lambda one: one[1].time)
+    return spoken
+
+
+def lease_after(lease: Lease | None, spoken: Iterable[tuple[str, LeaseRecord]]) -> Lease | None:
+    """The lease of a run after what journals said of it; one that was let go of has an empty journal id.
+
+    A later record takes a lease over; only who has it lets it go.
+    One that was let go of keeps the time at which it was last held, so that an older record changes nothing.
+    """
+    for journal_id, record in spoken:
+        if record.held and (lease is None or record.time > lease.time):
+            lease = Lease(record.run_id, journal_id, record.time)
+        elif not record.held and lease is not None and lease.journal_id == journal_id:
+            lease = lease._replace(journal_id="")
+    return lease
 
 
 def verdict(

@@ -35,7 +35,7 @@ from bridge.records.series import (
     definition_of,
     imprecise_warning,
 )
-from bridge.store.leases import newest_leases, verdict
+from bridge.store.leases import lease_after, spoken_leases, verdict
 from bridge.store.memory_series import MemoryMetric, MemoryPoint, MemorySeries, in_log_order, stored_point
 from bridge.store.points import check_points, imprecise
 from bridge.store.tracking import Slice, TrackingStore
@@ -262,12 +262,13 @@ class MemoryStore(TrackingStore):
             return found
 
     def _keep_leases(self, slices: Sequence[Slice]) -> None:
-        for run_id, (journal_id, record) in newest_leases(slices).items():
-            run, known = self._runs.get(run_id), self._leases.get(run_id)
-            if run is None or run.record.status in TERMINAL_STATUSES or (known and known.time >= record.time):
+        for run_id, spoken in spoken_leases(slices).items():
+            run, before = self._runs.get(run_id), self._leases.get(run_id)
+            after = lease_after(before, spoken)
+            if run is None or run.record.status in TERMINAL_STATUSES or after is None or after == before:
                 continue
-            self._leases[run_id] = Lease(run_id, journal_id if record.held else "", record.time)
-            if record.held and run.record.status == "NotResponding":
+            self._leases[run_id] = after
+            if run.record.status == "NotResponding" and after.journal_id:
                 run.record = replace(run.record, status="Running")
 
     # Points

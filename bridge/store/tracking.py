@@ -58,7 +58,7 @@ class Slice:
 class LeaseRecord(NamedTuple):
     """What a journal says of a run: its process speaks for it (`held`), or does so no longer.
 
-    `time` is milliseconds since 1970 UTC; of two records about a run the later one holds.
+    `time` is milliseconds since 1970 UTC; a later record takes a lease over, and only who has it lets it go.
     """
 
     run_id: str

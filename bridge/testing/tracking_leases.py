@@ -62,11 +62,25 @@ class LeasePromises:
         self, store: TrackingStore, run: str
     ) -> None:
         say(store, "j2", LeaseRecord(run, 5, True), LeaseRecord(run, 7, False))
-        say(store, "j1", LeaseRecord(run, 6, True))
+        say(store, "j1", LeaseRecord(run, 4, True))
         assert store.get_leases() == []
         assert store.end_leases({"j1": 9, "j2": 9}, 10) == []
         say(store, "j1", LeaseRecord(run, 8, True))
         assert store.get_leases() == [Lease(run, "j1", 8)]
+
+    def test_only_who_has_a_lease_lets_it_go(self, store: TrackingStore, run: str) -> None:
+        say(store, "j1", LeaseRecord(run, 5, True))
+        say(store, "j2", LeaseRecord(run, 6, True))
+        say(store, "j1", LeaseRecord(run, 7, False))
+        assert store.get_leases() == [Lease(run, "j2", 6)]
+
+    def test_a_lease_that_is_handed_over_is_held_in_whatever_order_the_journals_come(
+        self, store: TrackingStore, run: str
+    ) -> None:
+        say(store, "j1", LeaseRecord(run, 5, True), LeaseRecord(run, 7, False))
+        assert store.get_leases() == []
+        say(store, "j2", LeaseRecord(run, 6, True))
+        assert store.get_leases() == [Lease(run, "j2", 6)]
 
     @pytest.mark.parametrize("status", ["Completed", "Failed", "Canceled"])
     def test_a_run_that_has_ended_has_no_lease(self, store: TrackingStore, status: str) -> None:

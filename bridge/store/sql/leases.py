@@ -9,36 +9,32 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 
 from bridge.records.run import TERMINAL_STATUSES, Lease, RunChanges
-from bridge.store.leases import newest_leases, verdict
+from bridge.store.leases import lease_after, spoken_leases, verdict
 from bridge.store.sql.statements import in_chunks, insert
 from bridge.store.tracking import Slice
 
-NEWER = (
-    "ON CONFLICT (run) DO UPDATE SET journal_id = excluded.journal_id, time = excluded.time"
-    " WHERE excluded.time > lease.time"
-)
+REPLACED = "ON CONFLICT (run) DO UPDATE SET journal_id = excluded.journal_id, time = excluded.time"
 
 
 def store(c: sqlite3.Connection, slices: Sequence[Slice]) -> None:
     """Keep what journals say of leases; of runs that have ended, or are not there, nothing is kept."""
-    newest = newest_leases(slices)
-    if not newest:
-        return
-    runs = in_chunks(c, "SELECT id, key, status FROM run WHERE id IN ({})", list(newest))
-    rows, awake = [], []
-    for run_id, key, status in list(runs):
-        journal_id, record = newest[run_id]
-        if status not in TERMINAL_STATUSES:
-            rows.append((key, journal_id if record.held else "", record.time))
-            if status == "NotResponding" and record.held:
-                awake.append((key, record.time))
-    for key, time in awake:
-        c.execute(
-            "UPDATE run SET status = 'Running' WHERE key = ?"
-            " AND NOT EXISTS (SELECT 1 FROM lease WHERE lease.run = run.key AND lease.time >= ?)",
-            (key, time),
-        )
-    insert(c, "lease", ("run", "journal_id", "time"), rows, NEWER)
+    spoken = spoken_leases(slices)
+    rows = in_chunks(
+        c,
+        "SELECT r.id, r.key, r.status, l.journal_id, l.time FROM run r LEFT JOIN lease l ON l.run = r.key"
+        " WHERE r.id IN ({})",
+        list(spoken),
+    )
+    changed = []
+    for run_id, key, status, journal_id, time in list(rows):
+        before = None if time is None else Lease(run_id, journal_id, time)
+        after = lease_after(before, spoken[run_id])
+        if after is None or after == before or status in TERMINAL_STATUSES:
+            continue
+        changed.append((key, after.journal_id, after.time))
+        if status == "NotResponding" and after.journal_id:
+            c.execute("UPDATE run SET status = 'Running' WHERE key = ?", (key,))
+    insert(c, "lease", ("run", "journal_id", "time"), changed, REPLACED)
 
 
 def read(c: sqlite3.Connection) -> list[Lease]:
