@@ -185,14 +185,15 @@ def test_logging_to_the_parent_gathers_what_children_found(run):
 
 
 @pytest.fixture
-def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Every statement that SQLite executes from now on, in whichever thread."""
+def statements(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every statement that SQLite executes from now on for this test, in whichever thread."""
     executed: list[str] = []
     connect = Database._connect
 
     def connect_traced(self: Database) -> sqlite3.Connection:
         connection = connect(self)
-        connection.set_trace_callback(executed.append)
+        if tmp_path in self.path.parents:  # and not for the background of an earlier test
+            connection.set_trace_callback(executed.append)
         return connection
 
     monkeypatch.setattr(Database, "_connect", connect_traced)
