@@ -256,11 +256,12 @@ class TrackingStore(ABC):
 
         Values are floats (NaN with any payload, ±inf and -0.0 are kept bit by bit), ints, text, bools and None.
         An int beyond ±2**53 is kept as the nearest float64 and named once in a warning of the run.
+        The cells of a row, which share its position and step, survive together or not at all.
         The same points again are appended again: the log of a run is what was logged.
         With no points this only asks whether the run may be written to.
 
         Raises:
-            InvalidValue: a key, value, step or timestamp may not be stored; none of the points is.
+            InvalidValue: a key, value, step, timestamp, kind or row may not be stored; none of the points is.
         """
 
     def get_series(self, run_id: str, keys: Sequence[str] | None = None) -> list[SeriesRecord]:
