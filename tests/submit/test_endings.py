@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import signal
 import socket
 import stat
@@ -330,19 +331,37 @@ def test_two_runs_at_once_keep_what_is_theirs(submit: Submit, source: Path) -> N
         assert (run.get_metrics("n"), log_of(run)) == ({"n": n}, f"{n}\n")
 
 
+CALLER = """
+import sys, time
+from bridge import Experiment, ScriptRunConfig, Workspace
+config = ScriptRunConfig(sys.argv[2], script="train.py")
+print("submitted", Experiment(Workspace.open(sys.argv[1]), "submitted").submit(config).id, flush=True)
+time.sleep(float(sys.argv[3]))
+"""
+
+
 def test_a_run_goes_on_when_its_caller_has_ended(workspace: Workspace, source: Path, temporary: Path) -> None:
     (source / "train.py").write_text("import time; time.sleep(0.5); print('done')")
-    caller = """
-import sys
-from bridge import Experiment, Workspace
-from bridge.submit.script import ScriptRunConfig
-run = Experiment(Workspace.open(sys.argv[1]), "submitted").submit(ScriptRunConfig(sys.argv[2], script="train.py"))
-print(run.id)
-"""
-    command = [sys.executable, "-W", "error", "-c", caller, str(workspace.path), str(source)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, start_new_session=True)
+    command = [sys.executable, "-W", "error", "-c", CALLER, str(workspace.path), str(source), "0"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
-    run = Run.get(workspace, done.stdout.strip())
+    run = Run.get(workspace, done.stdout.split()[1])
+    assert isinstance(run, ScriptRun) and run.status not in TERMINAL_STATUSES
+    assert run.wait_for_completion()["status"] == "Completed"
+    assert log_of(run) == "done\n"
+
+
+def test_a_run_goes_on_when_its_callers_terminal_is_closed(workspace: Workspace, source: Path, temporary: Path) -> None:
+    (source / "train.py").write_text("import time; time.sleep(1); print('done')")
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(sys.executable, [sys.executable, "-c", CALLER, str(workspace.path), str(source), "600"])
+    said = b""
+    while b"\n" not in said:
+        said += os.read(terminal, 1000)
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGHUP
+    run = Run.get(workspace, said.split()[1].decode())
     assert isinstance(run, ScriptRun) and run.status not in TERMINAL_STATUSES
     assert run.wait_for_completion()["status"] == "Completed"
     assert log_of(run) == "done\n"
