@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bridge.errors import NotAllowed
+
 if TYPE_CHECKING:
     import re
 
@@ -94,7 +96,10 @@ def find_ignore_file(folder: Path, names: Iterable[str]) -> Path | None:
 
 
 def _read_lines(file: Path) -> list[str]:
-    text = file.read_text(encoding="utf-8", errors="surrogateescape").removeprefix("\ufeff")
+    try:
+        text = file.read_text(encoding="utf-8", errors="surrogateescape").removeprefix("\ufeff")
+    except OSError as error:
+        raise NotAllowed("read", str(file), (error.strerror or str(error)).lower()) from error
     return [line.removesuffix("\r") for line in text.split("\n")]
 
 

@@ -30,6 +30,9 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 MODES = {"file": 0o100644, "executable": 0o100755, "link": 0o120777}
 """What a file may be, and its mode in a zip."""
 
+KEPT_AT_HOME = ("environments", "imports", "snapshots")
+"""Folders in `$BRIDGE_HOME` that are left out even where that is the folder itself."""
+
 PIECE_BYTES = 1 << 20
 IN_MEMORY_BYTES = 16 << 20
 NAMED = 10
@@ -78,7 +81,10 @@ def take_snapshot(
     if not top.is_dir():
         return _keep(artifacts, top.parent, single_file(top), KnownTree()).snapshot
     most_bytes, most_files, most_entries = limits()
-    left_out = [home_folder()] if workspace_folder is None else [home_folder(), Path(workspace_folder)]
+    home = home_folder()
+    left_out = [home, *(home / name for name in KEPT_AT_HOME)]
+    if workspace_folder is not None:
+        left_out.append(Path(workspace_folder))
     known = read_known(top)
     try:
         scan = TreeScan(top, most_entries, frozenset(folders_of(left_out)))
@@ -166,7 +172,7 @@ def limits() -> tuple[int, int, int]:
     """
     most_files = _setting("BRIDGE_SNAPSHOT_FILES", SNAPSHOT_FILES)
     if os.environ.get("AML_SNAPSHOT_NO_FILE_LIMIT", "").lower() in ("1", "true"):
-        most_files = 1 << 62
+        most_files = 1 << 40
     most_entries = most_files * (SNAPSHOT_ENTRIES // SNAPSHOT_FILES)
     return _setting("BRIDGE_SNAPSHOT_BYTES", SNAPSHOT_BYTES), most_files, most_entries
 

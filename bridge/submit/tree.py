@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -71,20 +72,33 @@ class TreeScan:
         file = find_ignore_file(self._root, [entry.name for entry in entries])
         known = decided if file is not None and stamp_of(file.stat()) == decided_with else {}
         self._rules = IgnoreRules(file, known)
-        self._take(entries, "")
+        folders = self._take(entries, "")
+        while folders:
+            entry, path = folders.pop()
+            folders += self._take(self._list_below(entry, path), path + "/")
         self.tree.files.sort(key=lambda found: found.path)
         self.tree.decisions, self.tree.ignore_file = self._rules.decisions, file
         return self.tree
+
+    def _list_below(self, entry: os.DirEntry[str], path: str) -> list[os.DirEntry[str]]:
+        if self._left_out:
+            try:
+                state = entry.stat(follow_symlinks=False)
+            except FileNotFoundError:  # gone since it was listed
+                return []
+            if (state.st_dev, state.st_ino) in self._left_out:
+                return []
+        return self._list(Path(entry.path), path)
 
     def _list(self, folder: Path, path: str) -> list[os.DirEntry[str]]:
         """The entries of a folder; none of one that is a workspace, a virtual environment, or cannot be read."""
         try:
             with os.scandir(folder) as listing:
-                entries = list(listing)
-        except PermissionError:
-            self._warn(path, "the folder may not be read")
-            return []
+                entries = list(islice(listing, self._most_entries - self.tree.entries + 1))
         except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            self._warn(path, (error.strerror or str(error)).lower())
             return []
         self.tree.entries += len(entries)
         if self.tree.entries > self._most_entries:
@@ -94,23 +108,20 @@ class TreeScan:
             return [] if path else [entry for entry in entries if not _is_of_workspace(entry.name)]
         return [] if path and ("pyvenv.cfg" in names or "conda-meta" in names) else entries
 
-    def _take(self, entries: list[os.DirEntry[str]], prefix: str) -> None:
+    def _take(self, entries: list[os.DirEntry[str]], prefix: str) -> list[tuple[os.DirEntry[str], str]]:
+        """Take the files among the entries of a folder; returns the folders among them, with their paths."""
+        folders = []
         for entry in entries:
             path, is_folder = prefix + entry.name, entry.is_dir(follow_symlinks=False)
             if not _is_text(path):
                 self._warn(path.encode("utf-8", "replace").decode(), "its name is not UTF-8")
-            elif not self._rules.leave_out(path, is_folder):
-                if is_folder:
-                    self._take_folder(entry, path)
-                else:
-                    self._take_file(entry, path)
-
-    def _take_folder(self, entry: os.DirEntry[str], path: str) -> None:
-        if self._left_out:
-            state = entry.stat(follow_symlinks=False)
-            if (state.st_dev, state.st_ino) in self._left_out:
-                return
-        self._take(self._list(Path(entry.path), path), path + "/")
+            elif self._rules.leave_out(path, is_folder):
+                continue
+            elif is_folder:
+                folders.append((entry, path))
+            else:
+                self._take_file(entry, path)
+        return folders
 
     def _take_file(self, entry: os.DirEntry[str], path: str) -> None:
         try:

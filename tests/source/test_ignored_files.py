@@ -146,3 +146,6 @@ def test_home_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert snapshot.id is not None
     restore_snapshot(artifacts, snapshot.id, tmp_path / "back")
     assert everything_below(tmp_path / "back") == ["train.py"]
+    make(tmp_path / "home", "train.py", "imports/x", "snapshots/x")
+    again = take_snapshot(artifacts, tmp_path / "home")
+    assert again.id == snapshot.id

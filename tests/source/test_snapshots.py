@@ -9,6 +9,7 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 import zipfile
 from pathlib import Path
@@ -287,6 +288,54 @@ def test_what_is_no_file_is_left_out_with_a_warning(artifacts: ArtifactStore, tm
     assert "pipe (neither" in warning and "socket (neither" in warning and "(its name is not UTF-8)" in warning
     restore_snapshot(artifacts, snapshot.id, tmp_path / "back")
     assert contents_of(tmp_path / "back") == {"train.py": ("file", b"x")}
+
+
+def test_what_may_not_be_read_is_left_out_with_a_warning(tmp_path: Path) -> None:
+    code = """
+import os
+from pathlib import Path
+from bridge import NotAllowed, Workspace
+from bridge.submit.snapshot import take_snapshot
+os.makedirs("first")
+Path("first/.gitignore").write_text("x")
+take_snapshot(Workspace.create("first", path="ws1")._opened.artifacts, "first")  # all modules are loaded
+if os.geteuid() == 0:
+    os.setuid(65534)
+os.environ["BRIDGE_HOME"] = os.path.abspath("home2")
+os.makedirs("src/closed")
+Path("src/train.py").write_text("x")
+Path("src/secret").write_text("x")
+os.chmod("src/secret", 0)
+os.chmod("src/closed", 0)
+artifacts = Workspace.create("second", path="ws2")._opened.artifacts
+print(*take_snapshot(artifacts, "src").warnings)
+Path("src/.amlignore").write_text("x")
+os.chmod("src/.amlignore", 0)
+try:
+    take_snapshot(artifacts, "src")
+except NotAllowed as error:
+    print(error)
+"""
+    with tempfile.TemporaryDirectory() as folder:  # the folders of pytest are closed to other users
+        os.chmod(folder, 0o777)
+        environment = {**os.environ, "BRIDGE_HOME": f"{folder}/home"}
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == 0, done.stderr
+        place = os.path.realpath(folder)
+    assert done.stdout.splitlines() == [
+        f"The snapshot of {place}/src leaves out: closed (permission denied); secret (permission denied).",
+        f"Cannot read {place}/src/.amlignore: permission denied.",
+    ]
+
+
+def test_a_deep_folder_is_a_snapshot(artifacts: ArtifactStore, tmp_path: Path) -> None:
+    deep = "/".join("d" * 900)
+    (tmp_path / "src" / deep).mkdir(parents=True)
+    (tmp_path / "src" / deep / "train.py").write_text("x", encoding="utf-8")
+    restore_snapshot(artifacts, taken(artifacts, tmp_path / "src"), tmp_path / "back")
+    assert (tmp_path / "back" / deep / "train.py").read_text(encoding="utf-8") == "x"
 
 
 def test_beyond_the_size_limit_the_largest_files_are_left_out_unread(
