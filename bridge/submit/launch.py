@@ -304,9 +304,9 @@ def main(address: str, run_id: str, caller: int | None = None) -> int:
     """
     opened = open_store(Path(address))
     record = opened.tracking.get_run(run_id, latest=False)
+    opened.tracking.hold_lease(run_id)  # before the caller lets go of it: there is no moment without an owner
     if caller is not None:
         _take_over(caller)
-    opened.tracking.hold_lease(run_id)
     adopt_orphans()
     Launcher(opened, record).run()
     opened.tracking.close()
@@ -318,8 +318,6 @@ def _take_over(caller: int) -> None:
         with suppress(OSError):  # the caller has ended meanwhile
             there.sendall(b"\n")
             there.recv(1)
-    # Of two leases the later one holds, and their times are milliseconds.
-    time.sleep(0.002)
 
 
 if __name__ == "__main__":
