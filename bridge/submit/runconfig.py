@@ -41,7 +41,7 @@ def save(config: RunConfiguration, place: Path) -> Path:
     content["target"] = getattr(config.target, "name", config.target)
     content["history"] = _as_dict(config.history, HISTORY)
     content["docker"] = _as_dict(config.docker, DOCKER)
-    content["environment"] = None if config.environment is None else config.environment._definition()
+    content["environment"] = config._definition_of_environment()
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
     return place

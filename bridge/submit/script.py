@@ -89,7 +89,8 @@ class RunConfiguration:
         self.target: Any = LOCAL
         self.framework = framework or "Python"
         self.communicator = communicator or "None"
-        self.environment: Environment | None = None
+        self._environment: Environment | None = None
+        self._is_given = False
         self.environment_variables: dict[str, str] = {}
         self.max_run_duration_seconds: int = RUN_SECONDS
         self.node_count = 1
@@ -103,6 +104,31 @@ class RunConfiguration:
 
             self.environment = Environment("managed")
             self.environment.python.conda_dependencies = conda_dependencies
+
+    @property
+    def environment(self) -> Environment:
+        """What Python and packages the script needs; where none is set, one that can be: with neither packages nor an
+        interpreter it is the interpreter that submits."""
+        from bridge.submit.environment import Environment
+
+        if self._environment is None:
+            self._environment = Environment("default-environment")
+        return self._environment
+
+    @environment.setter
+    def environment(self, environment: Environment | None) -> None:
+        self._environment, self._is_given = environment, environment is not None
+
+    def _definition_of_environment(self) -> dict[str, Any] | None:
+        """The environment as JSON; None if nothing was asked of one."""
+        if self._environment is None:
+            return None
+        definition = self._environment._definition()
+        python = definition["python"]
+        packages = (python["condaDependencies"] or {}).get("dependencies")
+        if not self._is_given and not packages:
+            python["userManagedDependencies"] = True
+        return definition
 
     def save(
         self,
@@ -354,8 +380,8 @@ def _line(command: str | Iterable[str] | None) -> str:
 
 
 def _environment(settings: RunConfiguration) -> dict[str, Any]:
-    if settings.environment is not None:
-        definition = settings.environment._definition()
+    definition = settings._definition_of_environment()
+    if definition is not None:
         python = definition["python"]
         if os.sep in python["interpreterPath"]:  # the launcher works elsewhere
             python["interpreterPath"] = os.path.abspath(os.path.expanduser(python["interpreterPath"]))

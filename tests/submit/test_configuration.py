@@ -6,10 +6,11 @@ import json
 import logging
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bridge import InvalidValue, NotFound
+from bridge import CondaDependencies, Environment, InvalidValue, NotFound
 from bridge.submit.script import DockerConfiguration, RunConfiguration, ScriptRunConfig
 
 
@@ -121,6 +122,26 @@ def test_a_script_lies_below_its_folder(source: Path, tmp_path: Path) -> None:
         ScriptRunConfig(source, "gone.py")._definition()
     with pytest.raises(NotFound, match="source folder"):
         ScriptRunConfig(source / "gone", "train.py")._definition()
+
+
+def test_the_environment_of_a_run_configuration_can_be_set_up_in_place(source: Path) -> None:
+    def python_of(settings: RunConfiguration) -> dict[str, Any]:
+        definition = ScriptRunConfig(source, "train.py", run_config=settings)._definition()
+        return dict(definition["environment"]["python"])
+
+    touched, packages, mine, given = (RunConfiguration() for _ in range(4))
+    touched.environment.environment_variables["A"] = "1"
+    packages.environment.python.conda_dependencies = CondaDependencies.create(pip_packages=["tqdm"])
+    mine.environment.python.user_managed_dependencies = True
+    mine.environment.python.interpreter_path = "/opt/mine/bin/python"
+    given.environment = Environment("given")
+    assert python_of(touched)["userManagedDependencies"] and python_of(touched)["interpreterPath"] == "python"
+    assert python_of(packages)["condaDependencies"] == {"dependencies": [{"pip": ["tqdm"]}]}
+    assert not python_of(packages)["userManagedDependencies"] and not python_of(given)["userManagedDependencies"]
+    assert python_of(mine)["interpreterPath"] == "/opt/mine/bin/python"
+    for settings in (touched, packages, mine, given):
+        settings.save(source, "kept")
+        assert python_of(RunConfiguration.load(source, "kept")) == python_of(settings)
 
 
 def test_a_run_configuration_is_saved_and_loaded(source: Path) -> None:
