@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -197,6 +198,24 @@ class RowPromises:
         assert [(record.column, numbers_of(record)) for record in records] == [
             (f"c{at}", [float(at)] * 2) for at in range(700)
         ]
+
+    def test_rows_of_threads_that_log_at_once_stay_whole(self, store: TrackingStore, run: str) -> None:
+        def log(thread: int) -> None:
+            for at in range(25):
+                store.log_points(run, row("t", dict.fromkeys("xyz", thread * 100 + at), 1))
+
+        threads = [threading.Thread(target=log, args=(number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        x, y, z = store.get_series(run)
+        assert numbers_of(x) == numbers_of(y) == numbers_of(z)
+        assert x.positions.tolist() == y.positions.tolist() == z.positions.tolist()
+        assert [record.steps.tolist() for record in (x, y, z)] == [list(range(100))] * 3
+        for number in range(4):
+            own = [value for value in numbers_of(x) if value // 100 == number]
+            assert own == [float(number * 100 + at) for at in range(25)]
 
     def test_rows_of_several_journals_stay_whole(self, store: TrackingStore, run: str) -> None:
         def entries(first: int, times: tuple[int, ...]) -> list[Entry]:

@@ -22,7 +22,8 @@ from bridge.journal.format import (
     TYPE_ROW,
 )
 from bridge.journal.reader import JournalReader
-from bridge.store.open import open_store
+from bridge.records.run import RunRecord
+from bridge.store.open import create_store, open_store
 from bridge.testing.strategies import row
 
 KEYS = ("loss", "accuracy")
@@ -312,6 +313,34 @@ def test_a_failed_write_begins_a_new_journal_with_that_record(tmp_path):
 
     assert run.get_metrics()["point"] == list(range(6))
     run.complete()
+
+
+def test_a_row_that_is_written_in_part_only_is_written_anew_and_whole(tmp_path):
+    """No cell is lost, and none is there twice."""
+    tracking = create_store(tmp_path / "work", "work").tracking
+    tracking.create_run(RunRecord("r1", "0"))
+    columns = [f"column {number}" for number in range(8)]
+    pid = os.fork()
+    if pid == 0:
+        import resource
+        import signal
+
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        own = open_store(tmp_path / "work").tracking
+        own.log_points("r1", row("t", dict.fromkeys(columns, 0), 1))
+        size = next((tmp_path / "work" / "journal").glob("*.log")).stat().st_size
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size + 100, resource.RLIM_INFINITY))
+        own.log_points("r1", [*row("t", dict.fromkeys(columns, 1), 1), *row("t", dict.fromkeys(columns, 2), 1)])
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        own.log_points("r1", row("t", dict.fromkeys(columns, 3), 1))
+        own.flush()
+        os._exit(len(list((tmp_path / "work" / "journal").glob("*.log"))))
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) >= 2
+
+    records = tracking.get_series("r1")
+    assert [record.column for record in records] == columns
+    assert [record.numbers.tolist() for record in records] == [[0.0, 1.0, 2.0, 3.0]] * 8
+    assert [record.positions.tolist() for record in records] == [[0, 1, 2, 3]] * 8
 
 
 @pytest.fixture(autouse=True)
