@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from bridge.errors import SubmitFailed
-from bridge.submit.environment import default_image
+from bridge.submit.environment import PYTHON, default_image
 from bridge.submit.packages import Wanted, wanted_packages
 
 ANSWER_SECONDS = 20.0
@@ -77,6 +78,14 @@ def image_of(environment: Mapping[str, Any], write: Write) -> str:
     if process.returncode:
         raise SubmitFailed("docker build", process.returncode, last.rstrip("."))
     return tag
+
+
+def container_interpreter(environment: Mapping[str, Any]) -> str:
+    """What Python is called in the container: the path that a user names, but for one that is this computer's."""
+    python = environment.get("python") or {}
+    path = python.get("interpreterPath")
+    is_named = python.get("userManagedDependencies") and path and path != sys.executable
+    return str(path) if is_named else PYTHON
 
 
 def dockerfile_of(image: str | None, dockerfile: str | None, wanted: Wanted | None) -> str | None:

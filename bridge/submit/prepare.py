@@ -20,7 +20,7 @@ from bridge.errors import BridgeError, SubmitFailed
 from bridge.records.run import RunRecord
 from bridge.store.open import Opened
 from bridge.submit.capture import LOGS, OUTPUTS, Capture
-from bridge.submit.docker import container_command, image_of
+from bridge.submit.docker import container_command, container_interpreter, image_of
 from bridge.submit.empty import SNAPSHOT_PROPERTY
 from bridge.submit.import_folder import import_folder, import_paths
 from bridge.submit.interpreter import BUILD_LOG, interpreter_for
@@ -187,7 +187,7 @@ class Preparation:
             arguments=[*own.get("arguments", ()), *docker["arguments"]],
             shm_size=docker["shmSize"] or own.get("shmSize"),
         )
-        return Place("python", variables, before, ["docker", "kill", name])
+        return Place(container_interpreter(environment), variables, before, ["docker", "kill", name])
 
     def _write(self, data: bytes) -> None:
         self._opened.artifacts.append(self._record.artifact_root, BUILD_LOG, data)

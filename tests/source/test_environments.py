@@ -12,7 +12,7 @@ import yaml
 
 from bridge import InvalidValue, NotFound, SubmitFailed, Workspace
 from bridge.submit.conda import CondaDependencies
-from bridge.submit.docker import container_command, dockerfile_of, image_of
+from bridge.submit.docker import container_command, container_interpreter, dockerfile_of, image_of
 from bridge.submit.environment import Environment
 from bridge.submit.interpreter import interpreter_for, user_interpreter
 from bridge.submit.packages import NOT_ON_PYPI, ON_PYPI, Wanted, asked_versions, python_fits, wanted_packages
@@ -290,6 +290,21 @@ def test_a_container_is_run_with_these_words(monkeypatch: pytest.MonkeyPatch) ->
     assert text.endswith("--env HOME=/tmp --shm-size 2g --gpus all python:3.11")
     passed = [words[place + 1] for place, word in enumerate(words) if word == "--env"]
     assert passed == ["BRIDGE_RUN_ID=r1", "MLFLOW_SET=1", "SEED=7", "HOME=/tmp"]
+
+
+@pytest.mark.parametrize(
+    ("managed", "path", "called"),
+    [
+        (True, "python", "python"),
+        (True, sys.executable, "python"),
+        (True, "/opt/x", "/opt/x"),
+        (False, "/opt/x", "python"),
+    ],
+)
+def test_a_container_has_a_python_of_its_own(managed: bool, path: str, called: str) -> None:
+    environment = Environment("docker")
+    environment.python.user_managed_dependencies, environment.python.interpreter_path = managed, path
+    assert container_interpreter(environment._definition()) == called
 
 
 def test_an_image_with_packages_is_built() -> None:
