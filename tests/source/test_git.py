@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bridge import Experiment, Workspace
 from bridge.submit import git as module
 from bridge.submit.git import git_facts, without_credentials
 
@@ -87,6 +88,21 @@ def test_what_runs_write_does_not_make_it_dirty(repository: Path) -> None:
         (repository / file).parent.mkdir(exist_ok=True)
         (repository / file).write_text("x", encoding="utf-8")
     assert git_facts(repository).properties["azureml.git.dirty"] == "False"
+
+
+def test_a_started_run_has_them_as_properties_and_the_diff_as_a_file(
+    workspace: Workspace, repository: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (repository / "old.py").write_text("changed\n", encoding="utf-8")
+    monkeypatch.chdir(repository)
+    with Experiment(workspace, "git").start_logging() as run:
+        run.log("loss", 0.5)
+    properties = run.get_properties()
+    facts = git_facts(repository)
+    assert {key: properties[key] for key in facts.properties} == facts.properties
+    assert properties["azureml.git.dirty"] == "True" and "ContentSnapshotId" in properties
+    run.download_file(module.DIFF_PATH, tmp_path / "diff")
+    assert (tmp_path / "diff").read_bytes() == facts.diff and b"+changed" in facts.diff
 
 
 def test_a_long_diff_is_cut(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
