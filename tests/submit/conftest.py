@@ -19,10 +19,11 @@ from bridge.submit.script import ScriptRunConfig
 
 @pytest.fixture
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder for temporary files, of this process and of those that it starts."""
+    """The folder for temporary files, of this process and of those that it starts; environments lie in another."""
     folder = tmp_path / "temporary"
     folder.mkdir()
     monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setenv("BRIDGE_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(tempfile, "tempdir", None)
     return folder
 

@@ -185,3 +185,17 @@ def test_what_is_no_run_configuration_is_refused(source: Path, text: str) -> Non
     file.write_text(text)
     with pytest.raises(InvalidValue, match="run configuration"):
         RunConfiguration.load(file)
+
+
+def test_the_environment_of_a_run_configuration_is_saved_with_it(source: Path) -> None:
+    settings = RunConfiguration("train.py", conda_dependencies=CondaDependencies.create(pip_packages=["torch"]))
+    assert settings.environment is not None
+    settings.environment.environment_variables = {"A": "1"}
+    settings.save(source, "packed")
+    again = RunConfiguration.load(source, "packed")
+    assert again.environment is not None
+    assert again.environment._definition() == settings.environment._definition()
+    definition = ScriptRunConfig(source, run_config=again)._definition()
+    assert definition["environment"]["python"]["userManagedDependencies"] is False
+    with pytest.raises(InvalidValue, match="separate_environment_yaml"):
+        settings.save(source, separate_environment_yaml=True)

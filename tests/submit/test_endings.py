@@ -398,11 +398,10 @@ def test_a_config_is_a_script_run_config(workspace: Workspace) -> None:
 
 
 def test_cancel_while_packages_are_installed_ends_the_installation(
-    submit: Submit, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    submit: Submit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from bridge import CondaDependencies, Environment
 
-    monkeypatch.setenv("BRIDGE_HOME", str(tmp_path / "home"))
     with socket.create_server(("127.0.0.1", 0)) as silent:
         monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{silent.getsockname()[1]}/simple")
         environment = Environment("slow")

@@ -232,3 +232,24 @@ except SubmitFailed as error:
         rest = process.stdout.read()
     assert "the run goes on" in rest
     assert run.status == "Running"
+
+
+def test_warnings_are_shown(
+    submit: Submit, source: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BRIDGE_SNAPSHOT_BYTES", "1000")
+    (source / "weights.bin").write_bytes(b"x" * 2000)
+    run = submit("import os; print(os.path.exists('weights.bin'))", show_output=True)
+    (warning,) = run.warnings
+    assert "weights.bin" in warning
+    shown = capsys.readouterr().out
+    assert "\nFalse\n" in shown and shown.endswith(f"\n\nWarnings:\n{warning}\n\n")
+    assert run.get_details()["warnings"] == [{"source": "runbridge", "message": warning}]
+
+
+def test_text_that_a_terminal_cannot_show_is_replaced(submit: Submit, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", shown)
+    submit("print('é')", show_output=True)
+    shown.seek(0)
+    assert "\n?\n" in shown.read()
