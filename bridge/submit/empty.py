@@ -13,6 +13,9 @@ SNAPSHOT_PROPERTY = "ContentSnapshotId"
 Source: Azure ML SDK v1, a run's properties.
 """
 
+WRITTEN_BY_RUNS = frozenset(("outputs", "logs", "azureml-logs", "azureml-setup", "mlruns"))
+"""Folders in the root of a source that are none of it."""
+
 
 def is_bare(folder: str | os.PathLike[str]) -> bool:
     """Whether a folder has nothing but what runs write into it, and belongs to no git repository.
@@ -20,11 +23,8 @@ def is_bare(folder: str | os.PathLike[str]) -> bool:
     Raises:
         OSError: it is no folder, or may not be read.
     """
-    names = os.listdir(folder)
-    if names:
-        from bridge.submit.ignore import WRITTEN_BY_RUNS
-
-        if not all(name in WRITTEN_BY_RUNS and os.path.isdir(os.path.join(folder, name)) for name in names):
+    for name in os.listdir(folder):
+        if name not in WRITTEN_BY_RUNS or not os.path.isdir(os.path.join(folder, name)):
             return False
     return not any(name.startswith("AZUREML_GIT_") for name in os.environ) and not _is_in_repository(folder)
 

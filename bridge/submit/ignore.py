@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bridge.errors import NotAllowed
+from bridge.submit.empty import WRITTEN_BY_RUNS
 
 if TYPE_CHECKING:
     import re
@@ -34,9 +35,6 @@ NEVER_SOURCE = frozenset(
     )
 )
 """Folders (and `.git` as a file: a submodule's) that are left out at any depth."""
-
-WRITTEN_BY_RUNS = frozenset(("outputs", "logs", "azureml-logs", "azureml-setup", "mlruns"))
-"""Folders in the root that are left out: runs write them."""
 
 
 class IgnoreRules:
