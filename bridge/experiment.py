@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from bridge.records.search import View
     from bridge.run import Run
     from bridge.script_run import ScriptRun
-    from bridge.store.tracking import TrackingStore
     from bridge.submit.script import ScriptRunConfig
 
 logger = logging.getLogger("bridge")
@@ -224,7 +223,7 @@ class Experiment:
             tags={"mlflow.user": user, **run_tag_values(tags or {})},
         )
         properties, warnings = self._keep_source(record, snapshot_directory)
-        begin_runs(self.workspace._opened.tracking, [replace(record, properties=properties)])
+        self.workspace._opened.tracking.begin_runs([replace(record, properties=properties)])
         run = Run._of(self, record.id)
         run._leave_open()
         if outputs is not False:
@@ -346,18 +345,6 @@ class Experiment:
 
 def _reopened(workspace: Workspace, experiment_id: str) -> Experiment:
     return Experiment._of(workspace, workspace._opened.tracking.get_experiment(experiment_id))
-
-
-def begin_runs(tracking: TrackingStore, records: builtins.list[RunRecord]) -> None:
-    """Make runs that this process speaks for: they are ended by somebody else if it is gone before."""
-    for record in records:
-        tracking.hold_lease(record.id)
-    try:
-        tracking.create_runs(records)
-    except BaseException:
-        for record in records:
-            tracking.release_lease(record.id)
-        raise
 
 
 def now_ms() -> int:

@@ -459,7 +459,7 @@ class Run(RunMetrics, RunChildren, RunDetails):
         """Note that this process ends the run if nobody else does."""
         self._owner = os.getpid()
         self._quietly = quietly
-        _end_with_process()
+        _register_end()
         watch_exit()
         _open_runs[self.id] = self
 
@@ -573,7 +573,7 @@ _open_runs: dict[str, Run] = {}
 
 
 @cache
-def _end_with_process() -> None:
+def _register_end() -> None:
     """End open runs at the end of the process: before their journal ends, so registered after what ends that."""
     atexit.register(_end_open_runs)
 

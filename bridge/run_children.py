@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bridge.errors import InvalidValue, NotFound
-from bridge.experiment import begin_runs, check_text_or_none, now_ms, run_tag_values, user_name
+from bridge.experiment import check_text_or_none, now_ms, run_tag_values, user_name
 from bridge.records.run import RunRecord, check_run_id, new_display_name, new_run_id
 from bridge.run_files import RunFiles
 
@@ -94,7 +94,7 @@ class RunChildren(RunFiles):
     def _begin_children(self, records: list[RunRecord]) -> list[Run]:
         from bridge.run import Run
 
-        begin_runs(self._opened.tracking, records)
+        self._opened.tracking.begin_runs(records)
         children = [Run._of(self.experiment, record.id) for record in records]
         for child in children:
             child._leave_open()

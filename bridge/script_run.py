@@ -116,9 +116,8 @@ def submit(
         tags={"mlflow.user": user, **run_tags},
         properties=source.properties,
     )
-    opened.tracking.hold_lease(run_id)  # until the launcher has the run
+    opened.tracking.begin_runs([record])  # held until the launcher has the run
     try:
-        opened.tracking.create_run(record)
         if source.warnings:
             opened.tracking.update_run(run_id, RunChanges(warnings=source.warnings))
     except BaseException:

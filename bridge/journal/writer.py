@@ -96,6 +96,7 @@ class JournalWriter:
         self._leases: dict[str, None] = {}
         self._lease_time = 0
         self._leased_to = 0
+        self._beginning = 0
         self._earlier: list[tuple[int, bool]] = []
         self.troubles: dict[str, str] = {}
 
@@ -110,14 +111,29 @@ class JournalWriter:
         return self._size
 
     @property
-    def lease_time(self) -> int:
-        """When a lease was last said, in milliseconds since 1970 UTC."""
-        return self._lease_time
-
-    @property
     def hands_over(self) -> bool:
         """Whether earlier journals wait for `let_go`, or this one has yet to be begun to say leases."""
         return bool(self._earlier) or (bool(self._leases) and self._fd < 0)
+
+    def begin(self) -> tuple[str, int]:
+        """Keep the journal, or one that is begun for it, until `begun`: leases are to name it before they are held.
+
+        Returns:
+            Its id, empty if none can be written, and the time of such a lease.
+        """
+        with self._lock:
+            self._beginning += 1
+            try:
+                if self._fd < 0 and not self._busy:
+                    self._open()
+            except OSError as error:
+                logger.debug("No journal can be begun in %s: %s", self.folder, error)
+            return self._journal_id, self._next_lease_time()
+
+    def begun(self) -> None:
+        """The leases are held, or were not needed."""
+        with self._lock:
+            self._beginning -= 1
 
     def hold(self, run_id: str) -> None:
         """Say that this process speaks for a run, now and first in every later journal."""
@@ -140,7 +156,7 @@ class JournalWriter:
     def let_go(self, stored: int) -> None:
         """End earlier journals, if the store has the leases of the open one; it has that up to `stored`."""
         with self._lock:
-            if self._fd >= 0 and stored >= self._leased_to:
+            if self._fd >= 0 and stored >= self._leased_to and not self._beginning:
                 self._end_earlier()
 
     def log_number(self, run_id: str, key: str, value: float, flags: int, timestamp: int, step: int) -> bool:
@@ -388,7 +404,7 @@ class JournalWriter:
 
         Whoever found it ended before the store knows of the next one would take this process for gone.
         """
-        if self._leases:
+        if self._leases or self._beginning:
             self._earlier.append((self._fd, intact))
         else:
             self._finish(self._fd, intact)
@@ -422,8 +438,12 @@ class JournalWriter:
         """The records of leases, each later than all before; of two about a run the later one holds."""
         if not run_ids:
             return b""
+        now = self._next_lease_time()
+        return b"".join(encode_lease(run_id, now, held) for run_id in run_ids)
+
+    def _next_lease_time(self) -> int:
         self._lease_time = max(time.time_ns() // 1_000_000, self._lease_time + 1)
-        return b"".join(encode_lease(run_id, self._lease_time, held) for run_id in run_ids)
+        return self._lease_time
 
     def _say(self, run_ids: list[str], held: bool) -> None:
         """Append leases; where that fails they are said with the next journal, or the next time."""
@@ -443,6 +463,7 @@ class JournalWriter:
             if self.fsync:
                 os.fsync(self._fd)
             self._size += written
+            self._leased_to = self._size
         except OSError as error:
             logger.debug("Leases are not written to %s: %s", self.folder, error)
             self._abandon(error, written)

@@ -174,6 +174,19 @@ class JournaledStore(TrackingStore):
 
     # Leases
 
+    def begin_runs(self, records: Sequence[RunRecord]) -> list[RunRecord]:
+        # The lease is there with the run, in one transaction: else one that is killed in between would leave it open.
+        journal_id, time = self._writer.begin()
+        try:
+            leases = [Lease(record.id, journal_id, time) for record in records] if journal_id else []
+            made = self.create_runs(records, leases)
+            for record in made:
+                if record.status not in TERMINAL_STATUSES:
+                    self.hold_lease(record.id)
+        finally:
+            self._writer.begun()
+        return made
+
     def hold_lease(self, run_id: str) -> None:
         if self._read_only:
             return
@@ -301,9 +314,7 @@ class JournaledStore(TrackingStore):
         self.inner.restore_experiment(experiment_id, time)
 
     def create_runs(self, records: Sequence[RunRecord], leases: Sequence[Lease] = ()) -> list[RunRecord]:
-        journal_id, time = self._writer.journal_id, self._writer.lease_time
-        held = [Lease(record.id, journal_id, time) for record in records if record.id in self._held and journal_id]
-        made = self.inner.create_runs(records, (*leases, *held))
+        made = self.inner.create_runs(records, leases)
         self._active.update(record.id for record in made if record.lifecycle_stage == "active")
         return made
 

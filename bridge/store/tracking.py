@@ -206,8 +206,12 @@ class TrackingStore(ABC):
 
     # Who speaks for a run: when its owner is gone, somebody else ends it
 
+    def begin_runs(self, records: Sequence[RunRecord]) -> list[RunRecord]:
+        """`create_runs` of runs that this process speaks for from the moment they are there; see `hold_lease`."""
+        return self.create_runs(records)
+
     def hold_lease(self, run_id: str) -> None:
-        """Speak for a run, from now on or from when it is made, until it ends or this process does.
+        """Speak for a run, from now on until it ends or this process does.
 
         If this process is gone first, the run becomes Failed; if it is silent for long, NotResponding for that time.
         A lease that is held twice is let go of twice.

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge import Experiment, Run, Workspace
+from bridge import AlreadyExists, Experiment, Run, Workspace
 from bridge.journal import writer
 from bridge.store import drain, journaled, leases
 
@@ -135,6 +135,37 @@ def test_a_run_is_held_from_the_moment_it_is_there(fork, workspace):
     assert runs
     for run in runs:
         wait_for("Failed", run)
+
+
+def test_a_process_that_fails_to_begin_a_run_does_not_take_its_lease(fork, workspace):
+    """As ranks of one job do that all begin the run which the job names."""
+
+    def first(say: Callable[[str], None]) -> None:
+        run = Experiment(workspace, "leases").start_logging(run_id="job", outputs=False, snapshot_directory=None)
+        say(run.id)
+        time.sleep(60)
+
+    def second(say: Callable[[str], None]) -> None:
+        time.sleep(0.01)
+        with pytest.raises(AlreadyExists):
+            Experiment(workspace, "leases").start_logging(run_id="job", outputs=False, snapshot_directory=None)
+        say("refused")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    owner = fork(first)
+    run = Run.get(workspace, owner.line())
+    for _ in range(5):
+        other = fork(second)
+        assert other.line() == "refused"
+        other.wait()
+    end = time.monotonic() + 2
+    while time.monotonic() < end:
+        run.get_metrics()
+        assert run.status == "Running"
+        time.sleep(0.1)
+    owner.kill()
+    owner.wait()
+    wait_for("Failed", run)
 
 
 def test_children_and_their_parent_fail_with_their_process(fork, workspace):
