@@ -30,7 +30,7 @@ from bridge.store.points import mlflow_history
 from bridge.store.tracking import TrackingStore
 from bridge.testing.naive import LoggedPoint, check_series, log_naively
 from bridge.testing.slices import Entry, make_slice
-from bridge.testing.strategies import FLOATS, INTS, TEXTS, bits_of, row
+from bridge.testing.strategies import FLOATS, INTS, QUIET_NAN, TEXTS, bits_of, row
 from bridge.testing.tracking_points import native, numbers_of
 from bridge.testing.tracking_search import run_ids
 
@@ -254,13 +254,20 @@ class RowPromises:
             store.log_points(run_id, row("Cosine Wave", {"angle": value, "a.b": 1}, 1))
         store.create_run(RunRecord("scalar", "0"))
         store.log_points("scalar", [Point("Cosine Wave.angle", 2.0, 1, 5), *row("Cosine Wave", {"angle": 7}, 1, 4)])
+        store.create_run(RunRecord("tie", "0"))
+        store.log_points(
+            "tie", [*row("Cosine Wave", {"angle": 0.0}, 1, 5), Point("Cosine Wave.angle", QUIET_NAN, 1, 5)]
+        )
         store.create_run(RunRecord("image", "0"))
         store.log_points("image", [Point("Cosine Wave.angle", "1.png", 1, 0, IMAGE)])
         name = "Cosine Wave.angle"
-        assert set(run_ids(other, Comparison("metric", name, "<", 3))) == {"low", "scalar"}
-        assert set(run_ids(other, Comparison("metric", name, "!=", 9))) == {"low", "scalar", "nan"}
+        assert set(run_ids(other, Comparison("metric", name, "<", 3))) == {
+            "low",
+            "scalar",
+        }
+        assert set(run_ids(other, Comparison("metric", name, "!=", 9))) == {"low", "scalar", "nan", "tie"}
         assert set(run_ids(other, Comparison("metric", name, "IS NULL"))) == {"text", "image"}
         assert set(run_ids(other, Comparison("metric", "Cosine Wave.a.b", "=", 1))) == {"low", "high", "nan", "text"}
         assert run_ids(other, Comparison("metric", "Cosine Wave", ">", 0)) == []
         ordered = run_ids(other, order=(Ordering("metric", name, ascending=False),))
-        assert ordered == ["high", "scalar", "low", "nan", "image", "text"]
+        assert ordered == ["high", "scalar", "low", "nan", "tie", "image", "text"]

@@ -149,6 +149,28 @@ def test_every_flipped_byte_of_a_row_costs_that_row_whole_and_no_other(tmp_path,
         assert f"{written.path} is damaged at offset {offset}: {size} bytes" in caplog.text
 
 
+def test_a_damaged_row_among_rows_of_its_size_is_lost_alone(tmp_path, caplog):
+    """They are read many at once, and each has its own checksum."""
+
+    class OnlyRows(WrittenRows):
+        def log(self, workspace: Workspace) -> None:
+            tracking = open_store(workspace.path).tracking
+            for number in range(POINTS):
+                tracking.log_points(self.run_id, row("t", {"x": number, "y": number}, number))
+
+    written = OnlyRows(tmp_path / "work")
+    size = ROW_SIZE + 2 * CELL_SIZE
+    first = len(written.data) - POINTS * size
+    data = bytearray(written.data)
+    for number, byte in ((0, 3), (1, 8), (50, ROW_SIZE + 10), (98, 9)):
+        data[first + number * size + byte] ^= 0x40
+    written.damage(bytes(data))
+
+    kept = [float(number) for number in range(POINTS) if number not in (0, 1, 50, 98)]
+    assert written.cells() == {"x": kept, "y": kept}
+    assert f"damaged at offset {first + 50 * size}: {size} bytes" in caplog.text
+
+
 @pytest.mark.parametrize("cut", [1, 60, 100])
 def test_a_torn_row_is_no_row(tmp_path, caplog, cut):
     """Not one of its cells is read."""

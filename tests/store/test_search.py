@@ -454,6 +454,8 @@ TABLES = [
     RunRecord("dots", "1", latest_columns={("Cosine Wave", "a.b"): Latest(1.0, 0, 0)}),
     RunRecord("older", "1", latest={"t.x": Latest(1.0, 0, 1)}, latest_columns={("t", "x"): Latest(9.0, 9, 0)}),
     RunRecord("newer", "1", latest={"t.x": Latest(1.0, 0, 1)}, latest_columns={("t", "x"): Latest(5.0, 0, 2)}),
+    RunRecord("more", "1", latest={"t.x": Latest(3.0, 0, 1)}, latest_columns={("t", "x"): Latest(4.0, 0, 1)}),
+    RunRecord("less", "1", latest={"t.x": Latest(4.0, 0, 1)}, latest_columns={("t", "x"): Latest(3.0, 0, 1)}),
     RunRecord("tied", "1", latest={"t.x": Latest(math.nan, 0, 1)}, latest_columns={("t", "x"): Latest(0.0, 0, 1)}),
 ]
 
@@ -470,7 +472,9 @@ TABLES = [
         ("metrics.t.x = 1", ["older"]),
         ("metrics.t.x = 5", ["newer"]),
         ("metrics.t.x = 0", []),
-        ("metrics.t.x != 7", ["newer", "older", "tied"]),
+        ("metrics.t.x = 4", ["less", "more"]),
+        ("metrics.t.x = 3", []),
+        ("metrics.t.x != 7", ["less", "more", "newer", "older", "tied"]),
     ],
 )
 def test_a_column_is_a_metric_by_the_name_of_its_table_and_its_own(text: str, runs: list[str]) -> None:
@@ -478,7 +482,8 @@ def test_a_column_is_a_metric_by_the_name_of_its_table_and_its_own(text: str, ru
 
 
 def test_runs_are_ordered_by_a_column() -> None:
-    assert found("", ["metrics.t.x"], among=TABLES) == ["older", "newer", "tied", "cosine", "dots"]
+    ordered = ["older", "less", "more", "newer", "tied", "cosine", "dots"]
+    assert found("", ["metrics.t.x"], among=TABLES) == ordered
     assert found("", ['metrics."Cosine Wave.angle" DESC'], among=TABLES)[0] == "cosine"
 
 
