@@ -309,11 +309,11 @@ def _cells_as_points(rows: numpy.ndarray[Any, Any], records: memoryview, texts: 
     is_text = (entries["flags"] & IS_TEXT) != 0
     if is_text.any():
         points["value"][is_text] = numpy.arange(len(texts), len(texts) + int(is_text.sum()))
-        size, begin = len(records) // len(rows), ROW_SIZE + CELL_SIZE * entries.shape[1]
-        for row, cell in numpy.argwhere(is_text).tolist():
-            flags, at, length = entries[["flags", "at", "length"]][row, cell].tolist()
-            at += row * size + begin
-            texts.append(decode_text(flags, bytes(records[at : at + length])))
+        size, first = len(records) // len(rows), ROW_SIZE + CELL_SIZE * entries.shape[1]
+        begins = numpy.nonzero(is_text)[0] * size + first + entries["at"][is_text]
+        columns = (entries["flags"][is_text], begins, begins + entries["length"][is_text])
+        for flags, begin, end in zip(*(column.tolist() for column in columns), strict=True):
+            texts.append(decode_text(flags, bytes(records[begin:end])))
     return points.tobytes()
 
 
