@@ -226,7 +226,8 @@ def test_the_number_of_statements_does_not_grow_with_the_children(tmp_path, stat
 
         assert len(below) == count
         assert {run_id: one["loss"] for run_id, one in metrics.items()} == {child.id: 0.5 for child in children}
-        costs[count] = {"create": created, "log": logged, "fold": folded, "find": found, "read": read}
+        tended, _ = counted(statements, run._opened.tracking.tend)
+        costs[count] = {"create": created, "log": logged, "fold": folded, "find": found, "read": read, "tend": tended}
     assert costs[10] == costs[100]
     assert costs[100]["log"] == 0
     assert max(costs[100].values()) < 60

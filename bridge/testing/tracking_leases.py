@@ -37,6 +37,20 @@ class LeasePromises:
         store.create_run(RunRecord("r2", "0"))
         assert store.get_leases() == [Lease("r1", "j1", 1_000)]
 
+    def test_runs_that_are_begun_are_made_and_may_be_let_go_of(self, store: TrackingStore) -> None:
+        records = [RunRecord(run_id, "0", status="Running", start_time=1) for run_id in ("a", "b", "c")]
+        made = store.begin_runs(records)
+        assert made == list(store.get_runs(["a", "b", "c"]).values())
+        held = [lease.run_id for lease in store.get_leases()]
+        assert held in ([], ["a", "b", "c"])  # a store without a journal holds none
+        store.hold_lease("b")
+        store.release_lease("b")
+        assert [lease.run_id for lease in store.get_leases()] == held
+        store.release_lease("b")
+        store.update_run("c", RunChanges(status="Completed"))
+        assert [lease.run_id for lease in store.get_leases()] == held[:1]
+        assert {record.status for record in store.get_runs(["a", "b"]).values()} == {"Running"}
+
     def test_a_run_that_is_there_keeps_its_lease_when_it_is_made_again(self, store: TrackingStore) -> None:
         record = RunRecord("r1", "0", status="Running", start_time=1_000)
         store.create_runs([record], [Lease("r1", "j1", 1_000)])
