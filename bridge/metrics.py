@@ -91,7 +91,14 @@ def row_points(key: object, row: Mapping[Any, object], timestamp: int) -> list[P
     Raises:
         InvalidValue: the key or a column's name may not be one, or a cell is no single value.
     """
-    return table_points(key, {column: [value] for column, value in row.items()}, timestamp)
+    if not all(type(value) is float or type(value) is int for value in row.values()):
+        return table_points(key, {column: [value] for column, value in row.items()}, timestamp)
+    checked_key = check_key(key)
+    # A row of plain numbers, as most are, is left to the store, which checks names and ranges for everybody.
+    return [
+        Point(checked_key, value, timestamp, None, COLUMN, column, number > 0)  # type: ignore[arg-type]  # a number
+        for number, (column, value) in enumerate(row.items())
+    ]
 
 
 def table_points(key: object, table: object, timestamp: int) -> list[Point]:
