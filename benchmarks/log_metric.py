@@ -58,7 +58,9 @@ def mlflow_door(uri: str) -> Callable[[int], object]:
 def native_door(folder: Path) -> Callable[[int], object]:
     from bridge import Experiment, Workspace
 
-    run = Experiment(Workspace.create("bench", path=folder), "bench").start_logging()
+    run = Experiment(Workspace.create("bench", path=folder), "bench").start_logging(
+        outputs=False, snapshot_directory=None
+    )
     run.complete()  # logging goes on after it, and nothing is left to end when the folder is gone
     return lambda number: run.log("loss", 0.5)
 

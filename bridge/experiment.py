@@ -249,7 +249,7 @@ class Experiment:
 
             source = keep_source(opened.artifacts, run.artifact_root, folder, workspace_folder=opened.address)
         except (BridgeError, OSError) as error:
-            return {}, (f"No snapshot was taken of {os.path.abspath(folder)}: {error}",)
+            return {}, (f"No snapshot was taken of {os.fspath(folder)!r}: {error}",)
         return source.properties, source.warnings
 
     def submit(

@@ -39,6 +39,7 @@ class Run(RunMetrics, RunChildren, RunDetails):
     Args:
         experiment: the experiment that the run belongs to.
         run_id: its id.
+        outputs: a folder whose files are kept when the run is ended through this object; True is `./outputs`.
 
     Raises:
         NotFound: the experiment has no such run.
@@ -48,11 +49,15 @@ class Run(RunMetrics, RunChildren, RunDetails):
         ...     run.log("loss", 0.3)
     """
 
-    def __init__(self, experiment: Experiment, run_id: str) -> None:
+    def __init__(
+        self, experiment: Experiment, run_id: str, outputs: bool | str | os.PathLike[str] | None = None
+    ) -> None:
         record = experiment.workspace._opened.tracking.get_run(run_id, latest=False)
         if record.experiment_id != experiment.id:
             raise NotFound("run", run_id, f"experiment {experiment.name!r} does not have it")
         self._set(experiment, run_id)
+        if outputs:
+            self._track(outputs)
 
     def _set(self, experiment: Experiment, run_id: str) -> None:
         self.experiment = experiment
@@ -487,23 +492,25 @@ class Run(RunMetrics, RunChildren, RunDetails):
         """
         from bridge.submit.capture import LOGS, OUTPUTS, Capture
 
-        folder = OUTPUTS if outputs is True else outputs or None
-        self._capture = Capture(
-            self._opened,
-            self.experiment.id,
-            self.id,
-            outputs=None if folder is None else Path(os.path.abspath(folder)),
-            logs=Path(os.path.abspath(LOGS)) if logs else None,
-        )
+        wanted = (OUTPUTS if outputs is True else outputs or None, LOGS if logs else None)
+        trouble = []
+        try:
+            places = [None if name is None else Path(os.path.abspath(name)) for name in wanted]
+        except FileNotFoundError:  # somebody has removed the folder that this process works in
+            places, trouble = [None, None], ["No folder is captured: the working folder is gone."]
+        self._capture = Capture(self._opened, self.experiment.id, self.id, *places)
+        self._capture.warn(*trouble)
         self._capture.watch()
 
     def _take_captured(self) -> tuple[str, ...]:
-        """Take what is captured up to now; returns what could not be taken."""
-        owner = _open_runs.get(self.id, self)
-        for printed in owner._printed:
-            if printed is not None and owner._capture is not None:
-                owner._capture.warn(*printed.flush())
-        return () if owner._capture is None else owner._capture.finish()
+        """Take what is captured up to now, also for the object that began the run; returns what could not be taken."""
+        warnings: tuple[str, ...] = ()
+        for run in {id(run): run for run in (_open_runs.get(self.id, self), self)}.values():
+            if run._capture is not None:
+                for printed in run._printed:
+                    run._capture.warn(*printed.flush() if printed is not None else ())
+                warnings += run._capture.finish()
+        return warnings
 
     def _keep_captured(self) -> None:
         """The same for a run that somebody else has ended."""

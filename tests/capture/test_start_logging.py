@@ -57,7 +57,14 @@ def test_a_snapshot_that_fails_is_a_warning(experiment, working_folder):
     run.complete()
     assert (run.status, run.get_metrics(), run.properties) == ("Completed", {"loss": 1.0}, {})
     (warning,) = run.warnings
-    assert warning.startswith(f"No snapshot was taken of {working_folder}/nowhere: ")
+    assert warning.startswith("No snapshot was taken of 'nowhere': ")
+
+
+def test_a_working_folder_that_is_gone_fails_no_run(experiment, working_folder):
+    working_folder.rmdir()
+    with experiment.start_logging() as run:
+        run.log("loss", 1.0)
+    assert (run.status, run.get_metrics(), len(run.warnings)) == ("Completed", {"loss": 1.0}, 2)
 
 
 def test_a_repository_is_said_by_properties(experiment, working_folder, monkeypatch):
@@ -150,6 +157,15 @@ def test_a_run_opened_again_ends_where_it_is_completed(experiment, working_folde
     (working_folder / "outputs" / "x").write_text("1")
     Run(experiment, first.id).complete()
     assert (first.status, first.get_file_names()) == ("Completed", ["outputs/x"])
+
+
+def test_a_run_opened_again_may_keep_outputs_of_its_own(experiment, working_folder):
+    first = experiment.start_logging()
+    again = Run(experiment, first.id, outputs="own")
+    (working_folder / "own" / "x").write_text("1")
+    (working_folder / "outputs" / "y").write_text("2")
+    again.complete()
+    assert first.get_file_names() == ["outputs/x", "outputs/y"]
 
 
 def test_the_folder_of_outputs_is_made_where_the_run_begins(experiment, working_folder: Path):
