@@ -89,6 +89,7 @@ class Drain:
         self._found: dict[str, list[str]] = {}
         self._damaged: set[str] = set()
         self._sweep_at = time.monotonic() + SWEEP_SECONDS
+        self._listed: set[str] = set()
         self._look_at = 0.0
         self._said_unfolded = False
         self.unfolded_bytes = 0
@@ -172,6 +173,7 @@ class Drain:
 
     def _fold_to(self, sizes: dict[str, int], until: int, wait: bool) -> bool:
         """Store journals up to the sizes seen, and whether it did; one that does not wait makes way to another."""
+        self._listed = set(sizes)
         todo = {journal_id: size for journal_id, size in sizes.items() if self._seen.get(journal_id) != size}
         left = dict(todo)
         with self._border():
@@ -350,7 +352,7 @@ class Drain:
         if all(lease.journal_id != journal_id for lease in self._inner.get_leases()):
             return True
         # One that was begun since may have taken the leases over.
-        if not certain or self._folder.sizes().keys() - self._seen.keys() - self._passed_over:
+        if not certain or self._folder.sizes().keys() - self._listed:
             return False
         self._inner.end_leases({journal_id: self._folder.ended_at(journal_id)}, now_ms())
         return True
