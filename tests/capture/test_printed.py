@@ -252,6 +252,33 @@ def test_a_notebook_like_stream_is_enough(experiment):
     assert (cell.text, content(run, LOG)) == ("in a cell\n", "in a cell\n")
 
 
+@pytest.mark.processes
+def test_what_was_printed_and_logged_before_a_kill_is_kept(workspace, experiment, working_folder):
+    code = (
+        "from pathlib import Path\n"
+        "from bridge import Experiment, Workspace\n"
+        f"with Experiment(Workspace.open({str(workspace.path)!r}), 'capture').start_logging() as run:\n"
+        "    Path('logs').mkdir()\n"
+        "    with open('logs/x', 'w', buffering=1) as log:\n"
+        "        for number in range(10**9):\n"
+        "            print(number, flush=True)\n"
+        "            log.write(f'{number}\\n')\n"
+    )
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, cwd=working_folder, stdout=subprocess.DEVNULL) as process:
+        try:
+            wait_until(lambda: any("logs/x" in run.get_file_names() for run in experiment.get_runs()))
+            wait_until(lambda: all(LOG in run.get_file_names() for run in experiment.get_runs()))
+        finally:
+            process.kill()
+    (run,) = experiment.get_runs()
+    for name in (LOG, "logs/x"):
+        *lines, _ = content(run, name).split("\n")
+        assert len(lines) > 10
+        assert lines == [str(number) for number in range(len(lines))]
+    assert content(run, "logs/x") == (working_folder / "logs" / "x").read_text()[: len(content(run, "logs/x"))]
+
+
 def test_nothing_is_left_in_the_working_folder(script, working_folder: Path):
     script("with experiment.start_logging(outputs=False) as run:\n    print('x')\n")
     assert list(working_folder.iterdir()) == []
