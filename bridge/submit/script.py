@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -117,6 +117,7 @@ class RunConfiguration:
 
     @environment.setter
     def environment(self, environment: Environment | None) -> None:
+        _check_environment(environment)
         self._environment, self._is_given = environment, environment is not None
 
     def _definition_of_environment(self) -> dict[str, Any] | None:
@@ -256,6 +257,8 @@ class ScriptRunConfig:
         self.run_config = run_config
         self.script = script if script is not None else run_config.script
         self.arguments = arguments if arguments is not None else run_config.arguments
+        if isinstance(self.arguments, Iterator):  # it is looked at more than once
+            self.arguments = list(self.arguments)
         self.command = command if command is not None else (None if script is not None else run_config.command)
         if command is not None and script is None:
             self.script = None
@@ -299,6 +302,14 @@ class ScriptRunConfig:
         }
 
 
+def _check_environment(environment: object) -> None:
+    from bridge.submit.environment import Environment
+
+    if environment is not None and not isinstance(environment, Environment):
+        rule = "must be an Environment: Environment.get(ws, name) finds one that is registered"
+        raise InvalidValue("environment", environment, rule)
+
+
 def _refuse(**given: tuple[object, str]) -> None:
     for name, (value, instead) in given.items():
         if value is not None:
@@ -320,10 +331,10 @@ def _problems_of(config: ScriptRunConfig) -> Iterable[Problem]:
     if config.script is not None and (not isinstance(config.script, str) or not config.script):
         yield Problem("script", config.script, "must be the path of a script below the source folder")
     if config.command is not None and config.arguments:
-        yield Problem("arguments", list(config.arguments), "must be written into the command")
+        yield Problem("arguments", config.arguments, "must be written into the command")
     if config.command is not None and not _is_command(config.command):
         yield Problem("command", config.command, "must be text, or a list of texts that are joined by spaces")
-    if isinstance(config.arguments, (str, bytes, Mapping)):
+    if config.arguments is not None and not _is_list(config.arguments):
         yield Problem("arguments", config.arguments, "must be a list of values")
     if (target := getattr(settings.target, "name", settings.target)) != LOCAL:
         yield Problem("compute_target", target, "must be 'local': clusters are not supported yet")
@@ -333,7 +344,23 @@ def _problems_of(config: ScriptRunConfig) -> Iterable[Problem]:
         yield Problem("communicator", settings.communicator, "must be 'None': start mpirun with command=")
     if settings.node_count != 1:
         yield Problem("node_count", settings.node_count, "must be 1: clusters are not supported yet")
+    yield from _problems_of_texts(config)
     yield from _problems_of_limits(settings)
+
+
+def _problems_of_texts(config: ScriptRunConfig) -> Iterable[Problem]:
+    """Texts that no process can be given."""
+    variables = config.run_config.environment_variables
+    texts = [("script", config.script)]
+    if _is_command(config.command):
+        texts.append(("command", _line(config.command)))
+    if _is_list(config.arguments):
+        texts += [("argument", str(argument)) for argument in config.arguments or ()]
+    if isinstance(variables, Mapping):
+        texts += [("environment variable", str(text)) for pair in variables.items() for text in pair]
+    for key, text in texts:
+        if isinstance(text, str) and "\0" in text:
+            yield Problem(key, text, "must not have a null character in it")
 
 
 def _problems_of_limits(settings: RunConfiguration) -> Iterable[Problem]:
@@ -349,8 +376,14 @@ def _problems_of_limits(settings: RunConfiguration) -> Iterable[Problem]:
         if value:
             yield Problem(name, value, "cannot apply here: pass paths as arguments")
     variables = settings.environment_variables
-    if not isinstance(variables, Mapping) or not all(isinstance(key, str) and key for key in variables):
+    if not isinstance(variables, Mapping) or not all(
+        isinstance(key, str) and key and "=" not in key for key in variables
+    ):
         yield Problem("environment_variables", variables, "must be a dict of values by name")
+
+
+def _is_list(values: object) -> bool:
+    return isinstance(values, Iterable) and not isinstance(values, (str, bytes, Mapping))
 
 
 def _is_command(command: object) -> bool:

@@ -115,6 +115,36 @@ def test_arguments_are_no_text_and_go_with_a_script(source: Path) -> None:
         ScriptRunConfig(source, "train.py", command="ls")._definition()
 
 
+@pytest.mark.parametrize("arguments", ["--alpha 1", {"--alpha": 1}, 5])
+def test_arguments_that_are_no_list_are_refused(source: Path, arguments: Any) -> None:
+    with pytest.raises(InvalidValue, match=r"arguments .* must be a list of values\."):
+        ScriptRunConfig(source, "train.py", arguments=arguments)._definition()
+
+
+def test_arguments_that_can_be_looked_at_once_are_kept_for_every_submit(source: Path) -> None:
+    config = ScriptRunConfig(source, "train.py", arguments=(word for word in ("--alpha", 1)))
+    assert [config._definition()["arguments"] for _ in range(2)] == [["--alpha", "1"]] * 2
+
+
+def test_texts_that_no_process_can_be_given_are_refused(source: Path) -> None:
+    config = ScriptRunConfig(source, "train.py", arguments=["a", "b\0c"])
+    config.run_config.environment_variables = {"A": "1\0"}
+    with pytest.raises(InvalidValue) as caught:
+        config._definition()
+    assert [problem.value for problem in caught.value.problems] == ["b\0c", "1\0"]
+    with pytest.raises(InvalidValue, match="null character"):
+        ScriptRunConfig(source, command=["echo", "a\0b"])._definition()
+    config = ScriptRunConfig(source, "train.py")
+    config.run_config.environment_variables = {"A=B": "1"}
+    with pytest.raises(InvalidValue, match="environment_variables"):
+        config._definition()
+
+
+def test_an_environment_is_no_name_of_one(source: Path) -> None:
+    with pytest.raises(InvalidValue, match=r"environment 'ridge': must be an Environment: Environment\.get"):
+        ScriptRunConfig(source, "train.py", environment="ridge")  # type: ignore[arg-type]
+
+
 def test_a_script_lies_below_its_folder(source: Path, tmp_path: Path) -> None:
     with pytest.raises(InvalidValue, match="must lie below the source folder"):
         ScriptRunConfig(source / "below", "../train.py")._definition()
