@@ -69,6 +69,7 @@ class Run(RunMetrics, RunChildren, RunDetails):
         self._quietly = False
         self._capture: Capture | None = None
         self._printed: list[Printed | None] = []
+        self._entered_by: list[int] = []
 
     @classmethod
     def _of(cls, experiment: Experiment, run_id: str, type: str | None = None) -> Run:
@@ -522,6 +523,7 @@ class Run(RunMetrics, RunChildren, RunDetails):
         # What a submitted script prints, its launcher takes.
         printed = None if any(self._printed) or self._is_of_process() else self._print_to_log()
         self._printed.append(printed)
+        self._entered_by.append(os.getpid())
         return self
 
     def _print_to_log(self) -> Printed:
@@ -541,6 +543,8 @@ class Run(RunMetrics, RunChildren, RunDetails):
         printed = self._printed.pop()
         if printed is not None and self._capture is not None:
             self._capture.warn(*printed.end())
+        if self._entered_by.pop() != os.getpid():  # a forked child: the block goes on in its parent
+            return
         record = self._record()
         failed = error is not None and not _is_success(error)
         if failed and (self._may_end(record.status, "Failed") or self._is_submitted(record)):

@@ -152,6 +152,22 @@ def test_sys_exit_is_pythons_own_when_no_run_is_open(experiment):
     assert sys.exit is before
 
 
+@pytest.mark.parametrize("end", ["sys.exit(0)", "raise ValueError('the child')"])
+def test_a_forked_child_that_leaves_the_block_does_not_end_the_run(script, only_run, end):
+    ended = script(
+        "run = experiment.start_logging(outputs=False)\n"
+        "with run:\n"
+        "    if os.fork() == 0:\n"
+        "        run.log('child', 1)\n"
+        f"        {end}\n"
+        "    os.wait()\n"
+        "    print(run.status)\n"
+    )
+    assert ended.stdout == "Running\n", ended.stderr
+    run = only_run()
+    assert (run.status, run.error, run.get_metrics()) == ("Completed", None, {"child": 1})
+
+
 def test_a_run_opened_again_ends_where_it_is_completed(experiment, working_folder):
     first = experiment.start_logging()
     (working_folder / "outputs" / "x").write_text("1")
