@@ -324,13 +324,14 @@ class Experiment:
         """Set tags, values by key, or one key for a tag without a value; others stay."""
         self.workspace._opened.tracking.set_experiment_tags(self.id, tag_values(tags))
 
-    def remove_tags(self, keys: builtins.list[str]) -> None:
-        """Remove tags.
+    def remove_tags(self, keys: str | builtins.list[str]) -> None:
+        """Remove tags, several or one.
 
         Raises:
             NotFound: one of them is not there; none is removed.
         """
-        self.workspace._opened.tracking.set_experiment_tags(self.id, {}, removed=keys)
+        removed = (keys,) if isinstance(keys, str) else keys
+        self.workspace._opened.tracking.set_experiment_tags(self.id, {}, removed=removed)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _reopened, (self.workspace, self.id)

@@ -262,13 +262,13 @@ class Run(RunMetrics, RunChildren, RunDetails):
         """
         self._update(RunChanges(tags=run_tag_values(tags)))
 
-    def remove_tags(self, keys: builtins.list[str]) -> None:
-        """Remove tags.
+    def remove_tags(self, keys: str | builtins.list[str]) -> None:
+        """Remove tags, several or one.
 
         Raises:
             NotFound: one of them is not there; none is removed.
         """
-        self._update(RunChanges(removed_tags=tuple(keys)))
+        self._update(RunChanges(removed_tags=(keys,) if isinstance(keys, str) else tuple(keys)))
 
     @property
     def properties(self) -> dict[str, str]:

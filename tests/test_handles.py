@@ -344,6 +344,15 @@ def test_logging_to_a_run_that_another_process_deleted_raises_within_seconds(wor
             time.sleep(0.05)
 
 
+def test_one_tag_may_be_removed_by_its_key(workspace, run):
+    for labelled in (run, run.experiment):
+        labelled.set_tags({"a": 1, "b": 2, "ab": 3})
+        labelled.remove_tags("ab")
+        assert {"a", "b", "ab"} & set(labelled.tags) == {"a", "b"}
+        with pytest.raises(NotFound, match="'gone'"):
+            labelled.remove_tags("gone")
+
+
 def test_tags_and_properties(run):
     run.tag("My Favorite Run")
     run.tag("Competition Rank", 1)
