@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,11 @@ CONTEXT_VARIABLES = (
     "AZUREML_ARM_PROJECT_NAME",
     "AZUREML_RUN_ID",
 )
+OFFLINE_RUN = "_BRIDGE_OFFLINE_RUN"
+"""The variable that tells the workers of a process which offline run it has begun."""
+
 _contexts: dict[tuple[Any, ...], Run] = {}
+_offline_run: Run | None = None
 _context_lock = threading.Lock()
 
 
@@ -68,8 +73,28 @@ def _find_context(address: str, run_id: str, azure_workspace: str, azure_experim
             return Run.get(workspace, azure_run_id)
         except NotFound:
             return _begin_context(Experiment(workspace, azure_experiment), azure_run_id)
-    workspace = Workspace.create("offline", path=home_folder() / "offline", exist_ok=True)
-    return _begin_context(Experiment(workspace, _script_name()), None)
+    return _find_offline()
+
+
+def _find_offline() -> Run:
+    """The offline run of this process: a worker has that of the process which it works for."""
+    global _offline_run
+    if _offline_run is None:
+        workspace = Workspace.create("offline", path=home_folder() / "offline", exist_ok=True)
+        run_id = os.environ.get(OFFLINE_RUN)
+        if run_id and _is_worker():
+            with suppress(NotFound):
+                return Run.get(workspace, run_id)
+        _offline_run = _begin_context(Experiment(workspace, _script_name()), None)
+        os.environ[OFFLINE_RUN] = _offline_run.id
+    return _offline_run
+
+
+def _is_worker() -> bool:
+    """Whether another process has started this one through `multiprocessing`."""
+    multiprocessing = sys.modules.get("multiprocessing.process")
+    # Its parent is not known yet while a spawned one imports the script, its name is.
+    return multiprocessing is not None and multiprocessing.current_process().name != "MainProcess"
 
 
 def _begin_context(experiment: Experiment, run_id: str | None) -> Run:

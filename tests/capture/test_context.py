@@ -174,3 +174,40 @@ def test_an_offline_run_in_a_block_is_whole_too(tmp_path, monkeypatch):
     environment = {**os.environ, "BRIDGE_HOME": str(tmp_path / "home")}
     ended = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "hello\n", "")
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_workers_of_a_process_share_its_offline_run(tmp_path, method):
+    script = tmp_path / "train.py"
+    script.write_text(
+        "import multiprocessing, os\n"
+        "from bridge import Run\n"
+        "run = Run.get_context()\n"
+        "def work(number):\n"
+        "    Run.get_context().log('worker', number, step=number)\n"
+        "    return Run.get_context().id, run.id\n"
+        "if __name__ == '__main__':\n"
+        f"    with multiprocessing.get_context('{method}').Pool(2) as pool:\n"
+        "        assert set(pool.map(work, range(4))) == {(run.id, run.id)}\n"
+        "    assert run.status == 'Running'\n"
+        "    print(run.id)\n"
+    )
+    environment = {**os.environ, "BRIDGE_HOME": str(tmp_path / "home")}
+    ended = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 0, ended.stderr
+    (run,) = Experiment(Workspace.open(tmp_path / "home" / "offline"), "train").get_runs()
+    assert (run.id, run.status, run.warnings) == (ended.stdout.strip(), "Completed", ())
+    assert sorted(run.get_metrics()["worker"]) == [0, 1, 2, 3]
+
+
+def test_another_program_has_an_offline_run_of_its_own(tmp_path):
+    code = (
+        "import subprocess, sys\n"
+        "from bridge import Run\n"
+        "first = Run.get_context()\n"
+        "code = 'from bridge import Run; print(Run.get_context().id)'\n"
+        "print(first.id, subprocess.run([sys.executable, '-c', code], capture_output=True, text=True).stdout)\n"
+    )
+    environment = {**os.environ, "BRIDGE_HOME": str(tmp_path / "home")}
+    ended = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60)
+    assert len(set(ended.stdout.split())) == 2, ended.stderr
