@@ -1,6 +1,7 @@
 """What starting costs: `import bridge`, and a first metric in a new process, beside a bare Python.
 
-Whole processes, medians of interleaved repeats, in milliseconds.
+Whole processes, medians of interleaved repeats, in milliseconds; all from bytecode, as an installed package has it,
+whatever the environment says of writing it.
 """
 
 from __future__ import annotations
@@ -24,11 +25,13 @@ FIRST = (
 )
 
 
-def measure(code: str, folder: str, working_folder: str) -> float:
-    """Milliseconds from the start of a process to its end."""
+def measure(code: str, folder: str, place: str) -> float:
+    """Milliseconds from the start of a process in a place below the folder to its end."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    environment |= {"PYTHONPYCACHEPREFIX": f"{folder}/bytecode", "BRIDGE_HOME": f"{folder}/home"}
+    command = [sys.executable, "-c", code, f"{folder}/workspace"]
     begun = time.perf_counter()
-    command = [sys.executable, "-c", code, folder]
-    subprocess.run(command, check=True, stderr=subprocess.DEVNULL, cwd=working_folder)
+    subprocess.run(command, check=True, stderr=subprocess.DEVNULL, cwd=f"{folder}/{place}", env=environment)
     return (time.perf_counter() - begun) * 1e3
 
 
@@ -46,12 +49,12 @@ def main() -> int:
         os.mkdir(f"{folder}/source")
         with open(f"{folder}/source/train.py", "w") as script:
             script.write(FIRST)
-        places = {row: f"{folder}/source" if row == "source" else f"{folder}/empty" for row in codes}
+        places = {row: "source" if row == "source" else "empty" for row in codes}
         for row, code in codes.items():
-            measure(code, f"{folder}/workspace", places[row])
+            measure(code, folder, places[row])
         for _ in range(options.repeats):
             for row, code in codes.items():
-                times[row].append(measure(code, f"{folder}/workspace", places[row]))
+                times[row].append(measure(code, folder, places[row]))
     bare, imported, first, with_source = (statistics.median(times[row]) for row in codes)
     print(
         f"{date.today()}, {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; "

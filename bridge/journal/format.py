@@ -122,8 +122,8 @@ def host_digest() -> bytes:
 def boot_id() -> str:
     """32 hex digits that name this boot of this host."""
     try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-            return file.read().strip().replace("-", "")
+        with open("/proc/sys/kernel/random/boot_id", "rb") as file:
+            return file.read().decode().strip().replace("-", "")
     except OSError:
         return host_digest().hex() * 4
 

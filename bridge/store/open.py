@@ -179,8 +179,9 @@ def _open_folder(path: Path, durability: Durability | None, mode: int) -> Opened
     inner = open_sqlite(path / DATABASE, read_only=read_only)
     facts = read_facts(inner)
     fsync = (durability or facts.get("durability")) == "power"
-    inner.database.fsync = fsync
-    inner.close()  # its connections were made before this was known
+    if fsync:
+        inner.database.fsync = True
+        inner.close()  # its connections were made before this was known
     tracking = JournaledStore(inner, path / JOURNAL, fsync=fsync, shared=shared, read_only=read_only)
     return Opened(str(path), facts["id"], facts["name"], tracking, shared, "power" if fsync else "process", facts)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,7 +21,7 @@ from bridge.records.run import (
     check_run_id,
 )
 from bridge.store.sql import experiments
-from bridge.store.sql.series import read_latest
+from bridge.store.sql.latest import read_latest
 from bridge.store.sql.statements import AT_ONCE, in_chunks, insert
 
 COLUMNS = (
@@ -206,6 +205,8 @@ def _values(c: sqlite3.Connection, table: str, run: int, keys: Iterable[str]) ->
 
 
 def _add_dataset(c: sqlite3.Connection, key: int, experiment: int, dataset_input: DatasetInput) -> None:
+    import json
+
     d, tags = dataset_input.dataset, dict(dataset_input.tags)
     c.execute(
         "INSERT INTO dataset (experiment, name, digest, source_type, source, schema, profile)"
@@ -276,13 +277,20 @@ def _read_some(c: sqlite3.Connection, keys: Sequence[int], with_latest: bool) ->
             latest=latest[key].numbers,
             latest_texts=latest[key].texts,
             latest_columns=latest[key].columns,
-            dataset_inputs=tuple(DatasetInput(Dataset(*d[:-1]), json.loads(d[-1])) for d in datasets[key]),
+            dataset_inputs=tuple(_dataset_input(row) for row in datasets[key]),
             model_inputs=tuple(row[0] for row in model_inputs[key]),
             model_outputs=tuple(ModelOutput(*row) for row in model_outputs[key]),
             warnings=tuple(row[0] for row in warnings[key]),
         )
         for key in keys
     ]
+
+
+def _dataset_input(row: Sequence[Any]) -> DatasetInput:
+    import json  # a process that only logs does without
+
+    *dataset, tags = row
+    return DatasetInput(Dataset(*dataset), json.loads(tags))
 
 
 def search_datasets(c: sqlite3.Connection, experiment_ids: Sequence[str]) -> list[tuple[str, str, str, str | None]]:

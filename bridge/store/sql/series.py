@@ -6,13 +6,13 @@ import json
 import logging
 import math
 import sqlite3
-import struct
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from bridge.records.series import COLUMN, SCALAR, Latest, SeriesRecord, comparable, later
+from bridge.records.series import Latest, SeriesRecord, comparable, later
+from bridge.store.sql.latest import BITS, latest_of
 from bridge.store.sql.statements import chunks, in_chunks, insert, marks_for
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("bridge")
 RUNS_AT_ONCE = 500
-_BITS = struct.Struct("<q")
-_FLOAT = struct.Struct("<d")
 
 NAME = ("metric", "kind", '"column"', "value_type")
 STATE = ("all_ints", "latest_step", "latest_timestamp", "latest_bits", "latest_value", "latest_text")
@@ -48,7 +46,8 @@ class State(NamedTuple):
 
     @property
     def latest(self) -> Latest:
-        return Latest(_FLOAT.unpack(_BITS.pack(self.latest_bits))[0], self.latest_timestamp, self.latest_step)
+        assert self.latest_bits is not None
+        return latest_of(self.latest_bits, self.latest_timestamp, self.latest_step)
 
 
 def store(c: sqlite3.Connection, slices: Sequence[Slice]) -> None:
@@ -151,7 +150,7 @@ def _state_after(old: State | None, placed: PlacedSeries) -> State:
     if old is not None and not later(new, old.latest):
         return old._replace(all_ints=all_ints)
     plain = None if math.isnan(new.value) else comparable(new.value)
-    bits = _BITS.unpack(placed.numbers[at : at + 1].tobytes())[0]
+    bits = BITS.unpack(placed.numbers[at : at + 1].tobytes())[0]
     return State(all_ints, step, timestamp, bits, plain, None)
 
 
@@ -169,36 +168,6 @@ def _block(placed: PlacedSeries) -> tuple[int, bytes, bytes, bytes, bytes, bytes
         values,
         placed.doors.astype("u1", copy=False).tobytes(),
     )
-
-
-class LatestValues(NamedTuple):
-    """The latest point of each number series and of each number column, the latest value of each text series."""
-
-    numbers: dict[str, Latest]
-    texts: dict[str, str | bool | None]
-    columns: dict[tuple[str, str], Latest]
-
-
-def read_latest(c: sqlite3.Connection, runs: Sequence[int]) -> dict[int, LatestValues]:
-    """The latest values of some runs, by run, in the order in which series were first logged."""
-    found: dict[int, LatestValues] = defaultdict(lambda: LatestValues({}, {}, {}))
-    rows = c.execute(
-        'SELECT m.run, m.key, s.kind, s."column", s.value_type, s.latest_bits, s.latest_timestamp, s.latest_step,'
-        " s.latest_text FROM metric m JOIN series s ON s.metric = m.id"
-        f" WHERE m.run IN ({','.join('?' * len(runs))}) AND (s.kind = {SCALAR}"
-        f" OR s.kind = {COLUMN} AND s.value_type = 'number') ORDER BY s.id",
-        runs,
-    )
-    for run, key, kind, column, value_type, bits, timestamp, step, text in rows:
-        if value_type == "text":
-            found[run].texts[key] = json.loads(text)
-            continue
-        latest = Latest(_FLOAT.unpack(_BITS.pack(bits))[0], timestamp, step)
-        if kind == COLUMN:
-            found[run].columns[key, column] = latest
-        else:
-            found[run].numbers[key] = latest
-    return found
 
 
 def read(c: sqlite3.Connection, runs: Sequence[int], keys: Sequence[str] | None) -> dict[int, list[SeriesRecord]]:

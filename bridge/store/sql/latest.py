@@ -1,0 +1,52 @@
+"""The latest values of runs in SQL: what the record of a run shows of its series."""
+
+from __future__ import annotations
+
+import sqlite3
+import struct
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from bridge.records.series import COLUMN, SCALAR, Latest
+
+BITS = struct.Struct("<q")
+"""How the exact bits of a float lie in a column of integers."""
+_FLOAT = struct.Struct("<d")
+
+
+class LatestValues(NamedTuple):
+    """The latest point of each number series and of each number column, the latest value of each text series."""
+
+    numbers: dict[str, Latest]
+    texts: dict[str, str | bool | None]
+    columns: dict[tuple[str, str], Latest]
+
+
+def read_latest(c: sqlite3.Connection, runs: Sequence[int]) -> dict[int, LatestValues]:
+    """The latest values of some runs, by run, in the order in which series were first logged."""
+    found: dict[int, LatestValues] = defaultdict(lambda: LatestValues({}, {}, {}))
+    rows = c.execute(
+        'SELECT m.run, m.key, s.kind, s."column", s.value_type, s.latest_bits, s.latest_timestamp, s.latest_step,'
+        " s.latest_text FROM metric m JOIN series s ON s.metric = m.id"
+        f" WHERE m.run IN ({','.join('?' * len(runs))}) AND (s.kind = {SCALAR}"
+        f" OR s.kind = {COLUMN} AND s.value_type = 'number') ORDER BY s.id",
+        runs,
+    )
+    for run, key, kind, column, value_type, bits, timestamp, step, text in rows:
+        if value_type == "text":
+            import json  # a process that only logs does without
+
+            found[run].texts[key] = json.loads(text)
+            continue
+        latest = latest_of(bits, timestamp, step)
+        if kind == COLUMN:
+            found[run].columns[key, column] = latest
+        else:
+            found[run].numbers[key] = latest
+    return found
+
+
+def latest_of(bits: int, timestamp: int, step: int) -> Latest:
+    """A latest point from the columns that hold it."""
+    return Latest(_FLOAT.unpack(BITS.pack(bits))[0], timestamp, step)
