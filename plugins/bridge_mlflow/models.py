@@ -161,7 +161,10 @@ class Model:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
         source = f"{uri_of(os.path.join(workspace._opened.address, FOLDER_OF_ARTIFACTS))}/{place}"
-        return cls._of(workspace, client.create_model_version(name, source, run_id, labels, description=description))
+        version = client.create_model_version(
+            name, source, run_id, labels, description=description, await_creation_for=0
+        )
+        return cls._of(workspace, version)
 
     @classmethod
     def list(

@@ -62,6 +62,11 @@ def test_a_run_registers_its_files(run: Run, tmp_path: Path) -> None:
     again.download(tmp_path / "got", exist_ok=True)
 
 
+def test_registering_prints_nothing(run: Run, capfd: pytest.CaptureFixture[str]) -> None:
+    run.register_model("best_ridge", "outputs/ridge.pkl")
+    assert capfd.readouterr() == ("", "")
+
+
 def test_a_folder_of_a_run_is_a_model_too(run: Run, tmp_path: Path) -> None:
     model = run.register_model("net", "outputs/net")
     where = Path(model.download(tmp_path / "got"))
