@@ -2,7 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
-LONGER := browser or postgres or processes or slow
+# What runs alone, for it starts many processes or measures time; and what is only long.
+ALONE := browser or postgres or processes or pythons
+LONGER := $(ALONE) or slow
 PYTEST := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q
 export MLFLOW_DISABLE_TELEMETRY ?= true
 
@@ -21,7 +23,8 @@ check: lint types layers .venv/.dev  ## Lint, types, layers, fast tests and docs
 
 test: .venv/.dev chromium lint types layers  ## Everything that CI runs
 	@$(PYTEST) --numprocesses 2 --dist worksteal -m "not ($(LONGER))"
-	@$(PYTEST) -m "$(LONGER)"
+	@$(PYTEST) --numprocesses 2 --dist worksteal -m "slow and not ($(ALONE))"
+	@$(PYTEST) -m "$(ALONE)"
 
 bench: .venv/.dev  ## Run every benchmark beside its yardstick
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit 1; done

@@ -168,7 +168,7 @@ class StoreUnavailable(BridgeError, ConnectionError):
         super().__init__(f"{place} is not available: {reason}.", place=place, reason=reason)
 
 
-def shortened(value: Any, most: int = 80) -> str:
+def shortened(value: Any, most: int = 200) -> str:
     """The repr of a value, cut in the middle of a sentence that should stay readable."""
     # Python refuses to spell huge integers in decimal digits.
     text = hex(value) if isinstance(value, int) and value.bit_length() > 1024 else repr(value)

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = "01_lightning_into_an_existing_run.py"
 
@@ -174,7 +176,6 @@ def test_the_source_distribution_builds_the_same_wheel(wheel: Path, tmp_path: Pa
     assert sorted(zipfile.ZipFile(again).namelist()) == sorted(zipfile.ZipFile(wheel).namelist())
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(1500)
 def test_an_empty_environment_needs_only_the_wheel_and_its_extras(wheel: Path, tmp_path: Path) -> None:
     python = make_environment(tmp_path / "venv")

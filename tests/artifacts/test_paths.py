@@ -27,7 +27,7 @@ def test_a_path_that_may_not_be_used_is_said_with_its_rule(path: object) -> None
         check_artifact_path(path)
     assert caught.value.key == "artifact path"
     assert caught.value.value == path
-    assert len(str(caught.value)) < 250
+    assert len(str(caught.value)) < 400
 
 
 @given(anything)

@@ -18,7 +18,10 @@ from bridge.models import model_class
 from bridge_mlflow.models import Model
 
 # Said while MLflow loads its models, about a type hint of its own.
-pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning")
+pytestmark = [
+    pytest.mark.slow,  # each makes MLflow's own tables
+    pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning"),
+]
 
 
 @pytest.fixture

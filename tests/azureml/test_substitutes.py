@@ -91,6 +91,7 @@ def test_the_error_names_are_ours(project: Project) -> None:
     assert project.run("script.py", code).splitlines() == ["16 set()", "True True", "True True", "False"]
 
 
+@pytest.mark.slow
 def test_except_clauses_of_old_scripts_catch_what_is_raised(project: Project) -> None:
     code = """
         from azureml.core import Experiment, Model, Run, ScriptRunConfig, Workspace

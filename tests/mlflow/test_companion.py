@@ -27,7 +27,10 @@ from bridge_mlflow.database import copy_database
 from bridge_mlflow.forwarded import FORWARDED_READS, FORWARDED_WRITES
 
 # Said while MLflow starts its tracing, about a type hint of its own.
-pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning")
+pytestmark = [
+    pytest.mark.slow,  # each makes MLflow's own tables
+    pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning"),
+]
 
 ASIDE = frozenset(
     """

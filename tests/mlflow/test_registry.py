@@ -17,7 +17,10 @@ from bridge_mlflow import model_registry
 from bridge_mlflow.forwarded import REGISTRY_READS, REGISTRY_WRITES
 
 # Said while MLflow loads its models, about a type hint of its own.
-pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning")
+pytestmark = [
+    pytest.mark.slow,  # each makes MLflow's own tables
+    pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning"),
+]
 
 
 def test_every_method_of_a_registry_is_forwarded() -> None:

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 VERSIONS = {"3.10": "numpy==1.26.*", "3.12": "numpy>=2", "3.13": "numpy>=2"}
 NEEDED = ["matplotlib", "pillow", "pytest-timeout", "pytest-xdist"]
-LONGER = "browser or postgres or processes or slow"
+LONGER = "browser or postgres or processes or pythons or slow"
 # These need torch, or are about this environment and not about a Python.
 LEFT_OUT = [
     "tests/mlflow/test_lightning.py",
@@ -48,7 +48,7 @@ def environment_of(version: str) -> Path:
     return folder / "bin" / "python"
 
 
-@pytest.mark.slow
+@pytest.mark.pythons
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("version", VERSIONS)
 def test_the_fast_suites_pass(version: str) -> None:

@@ -56,6 +56,7 @@ def output(interpreter: str, code: str) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.slow
 def test_an_environment_is_built_once_and_used_again(home: Path, wheels: Path) -> None:
     definition = with_packages("tiny-bridge-probe", options=("--no-index", f"--find-links {wheels}"))._definition()
     first, again = Log(), Log()
