@@ -6,22 +6,70 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from bridge import Workspace
+
 # Registered first and so called last: what the exit of a process loads is counted too.
 PROBE = """
 import atexit, sys
 before = set(sys.modules)
-atexit.register(lambda: print(*sorted({name.partition(".")[0] for name in set(sys.modules) - before})))
+atexit.register(lambda: print(*sorted(set(sys.modules) - before)))
 """
 
 HEAVY = {"numpy", "requests", "psycopg", "obstore", "typer", "rich", "mlflow", "torch", "starlette"}
 
+SPARED = {
+    "bridge.store.drain",
+    "bridge.store.fold",
+    "bridge.store.objects",
+    "bridge.store.sql.leases",
+    "bridge.store.sql.search",
+    "bridge.store.sql.series",
+    "bridge.submit.folders",
+    "bridge.submit.git",
+    "bridge.submit.snapshot",
+    "hashlib",
+    "json",
+    "random",
+    "shutil",
+    "socket",
+    "ssl",
+    "subprocess",
+    "tempfile",
+    "uuid",
+}
+"""What a process that logs numbers in an empty folder does without: each would make every start slower."""
 
-def loaded_by(code: str, folder: Path) -> set[str]:
-    """The top-level packages that a fresh process loads until it has ended."""
+LOG_NUMBERS = """
+from bridge import Experiment, Workspace
+
+run = Experiment(Workspace.open("../first"), "imports").start_logging()
+run.log("loss", 0.5)
+run.log("loss", 0.25, step=3)
+"""
+
+
+def modules_loaded_by(code: str, folder: Path) -> set[str]:
+    """The modules that a fresh process loads until it has ended."""
     done = subprocess.run(
         [sys.executable, "-c", PROBE + code], cwd=folder, capture_output=True, text=True, check=True, timeout=60
     )
     return set(done.stdout.splitlines()[-1].split())
+
+
+def loaded_by(code: str, folder: Path) -> set[str]:
+    """The top-level packages of these modules."""
+    return {name.partition(".")[0] for name in modules_loaded_by(code, folder)}
+
+
+@pytest.fixture
+def empty_folder(tmp_path: Path) -> Path:
+    """A folder beside a workspace `first`."""
+    Workspace.create("first", path=tmp_path / "first")
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    return folder
 
 
 def test_the_probe_sees_what_is_loaded(tmp_path: Path) -> None:
@@ -64,3 +112,17 @@ from bridge import Workspace
 Workspace.open("./first").get_run({begun.stdout.strip()!r}).log("loss", 0.25)
 """
     assert loaded_by(code, tmp_path) - sys.stdlib_module_names == {"bridge"}
+
+
+def test_logging_numbers_in_an_empty_folder_loads_nothing_that_it_can_do_without(empty_folder: Path) -> None:
+    assert not modules_loaded_by(LOG_NUMBERS, empty_folder) & SPARED
+    again = modules_loaded_by(LOG_NUMBERS, empty_folder)  # now outputs/ is there
+    assert not again & SPARED
+    assert "bridge.store.journaled" in again
+
+
+def test_keeping_a_script_loads_no_more_than_that_takes(empty_folder: Path) -> None:
+    (empty_folder / "train.py").write_text(LOG_NUMBERS)
+    loaded = modules_loaded_by(LOG_NUMBERS, empty_folder)
+    assert {"bridge.submit.snapshot", "bridge.store.digest"} <= loaded
+    assert not loaded & {"hashlib", "random", "shutil", "socket", "subprocess", "tempfile", "uuid", "zipfile"}

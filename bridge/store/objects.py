@@ -11,6 +11,7 @@ from typing import BinaryIO
 from bridge.errors import InvalidValue, NotAllowed, NotFound, StoreUnavailable
 from bridge.records.artifact import ArtifactRecord, check_artifact_path, check_artifact_root, folders_above
 from bridge.store.artifacts import ArtifactStore
+from bridge.store.digest import sha256_of
 from bridge.store.files import Files, Part
 from bridge.store.tracking import TrackingStore
 
@@ -134,6 +135,11 @@ class ObjectArtifacts(ArtifactStore):
 
 def _write(part: Part, source: Path | bytes | BinaryIO) -> tuple[int, str]:
     """Write all of a source; returns how many bytes there were, and their SHA-256."""
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        content = bytes(source)
+        part.write(content)
+        part.check()
+        return len(content), sha256_of(content)
     import hashlib  # loads OpenSSL, which a process that only logs metrics does not need
 
     size_bytes, digest = 0, hashlib.sha256()
@@ -145,10 +151,8 @@ def _write(part: Part, source: Path | bytes | BinaryIO) -> tuple[int, str]:
     return size_bytes, digest.hexdigest()
 
 
-def _pieces_from(source: Path | bytes | BinaryIO) -> Iterator[bytes]:
-    if isinstance(source, (bytes, bytearray, memoryview)):
-        yield bytes(source)
-    elif isinstance(source, Path):
+def _pieces_from(source: Path | BinaryIO) -> Iterator[bytes]:
+    if isinstance(source, Path):
         with _open_source(source) as file:
             yield from _read(file)
     else:

@@ -14,6 +14,7 @@ from typing import BinaryIO, NamedTuple, cast
 from bridge.errors import BridgeError, InvalidState, InvalidValue, NotFound, SchemaMismatch
 from bridge.records.limits import SNAPSHOT_BYTES, SNAPSHOT_ENTRIES, SNAPSHOT_FILES
 from bridge.store.artifacts import ArtifactStore
+from bridge.store.digest import sha256_of
 from bridge.store.home import home_folder
 from bridge.submit.empty import EMPTY
 from bridge.submit.known_tree import KnownTree, read_known, write_known
@@ -244,15 +245,27 @@ def _store(artifacts: ArtifactStore, file: Path, sha256: str, stored: set[str]) 
     """
     if sha256 and (sha256 in stored or artifacts.stat(ROOT, _content_path(sha256))):
         return sha256
+    # A copy, so that what is stored under the hash is what was hashed, whoever writes the file meanwhile.
+    with file.open("rb") as source:
+        begin = source.read(PIECE_BYTES)
+        if len(begin) < PIECE_BYTES:
+            sha256 = sha256_of(begin)
+            if sha256 not in stored and not artifacts.stat(ROOT, _content_path(sha256)):
+                artifacts.put(ROOT, _content_path(sha256), begin)
+            return sha256
+        return _store_large(artifacts, begin, source, stored)
+
+
+def _store_large(artifacts: ArtifactStore, begin: bytes, rest: BinaryIO, stored: set[str]) -> str:
     import hashlib
     import tempfile
 
-    # A copy, so that what is stored under the hash is what was hashed, whoever writes the file meanwhile.
-    with tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES) as copy, file.open("rb") as source:
-        digest = hashlib.sha256()
-        while piece := source.read(PIECE_BYTES):
+    with tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES) as copy:
+        digest, piece = hashlib.sha256(), begin
+        while piece:
             digest.update(piece)
             copy.write(piece)
+            piece = rest.read(PIECE_BYTES)
         sha256 = digest.hexdigest()
         if sha256 not in stored and not artifacts.stat(ROOT, _content_path(sha256)):
             copy.seek(0)
@@ -262,12 +275,10 @@ def _store(artifacts: ArtifactStore, file: Path, sha256: str, stored: set[str]) 
 
 def _write_manifest(artifacts: ArtifactStore, kept: Sequence[Kept]) -> str:
     """Keep what lies where, and return the id that follows from it."""
-    import hashlib
-
     if not kept:
         return EMPTY
     manifest = json.dumps({"format": FORMAT, "files": kept}, separators=(",", ":")).encode()
-    snapshot_id = _id_of(hashlib.sha256(manifest).hexdigest())
+    snapshot_id = _id_of(sha256_of(manifest))
     if not _is_there(artifacts, snapshot_id):
         artifacts.put(ROOT, _manifest_path(snapshot_id), manifest)
     return snapshot_id
