@@ -15,7 +15,7 @@ from bridge.errors import AlreadyExists, BridgeError, InvalidState, InvalidValue
 from bridge.records.experiment import ExperimentRecord, check_native_experiment_name
 from bridge.records.run import RunChanges, RunRecord, check_run_id, new_display_name, new_run_id
 from bridge.records.series import check_key
-from bridge.workspace import Workspace, html_table
+from bridge.workspace import Workspace, check_workspace, html_table
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -58,11 +58,12 @@ class Experiment:
             with a letter or digit; one that MLflow made may have any name.
 
     Raises:
-        InvalidValue: no experiment has the name, and none may be made with it.
+        InvalidValue: no experiment has the name, and none may be made with it; or the workspace is none.
         InvalidState: the experiment is archived, or deleted through MLflow, which is the same.
     """
 
     def __init__(self, workspace: Workspace, name: str) -> None:
+        check_workspace("workspace", workspace)
         tracking = workspace._opened.tracking
         record = tracking.find_experiment(name) if isinstance(name, str) else None
         if record is None:

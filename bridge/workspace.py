@@ -267,7 +267,7 @@ class Workspace:
             "discoveryUrl": self.discovery_url,
         }
 
-    def deliver(self, target: Workspace, run_ids: Sequence[str] | None = None) -> builtins.list[str]:
+    def deliver(self, target: Workspace, run_ids: str | Sequence[str] | None = None) -> builtins.list[str]:
         """Bring runs, such as those of the offline workspace, into another workspace, as often as one likes.
 
         Experiments are matched by name and made if absent; run ids stay, numbers are the target's.
@@ -278,21 +278,22 @@ class Workspace:
 
         Args:
             target: where they go.
-            run_ids: only these runs; None is all that are active.
+            run_ids: only these runs, or this one; None is all that are active.
 
         Returns:
             the ids of the runs.
 
         Raises:
             NotFound: there is no such run.
-            InvalidValue: the target is this workspace.
+            InvalidValue: the target is this workspace, or none.
             InvalidState: an experiment or a run is deleted in the target; the others before it are delivered.
         """
         from bridge.store.deliver import deliver
 
+        check_workspace("target", target)
         if target.id == self.id:
             raise InvalidValue("target", str(target.path), "must be another workspace")
-        return deliver(self._opened, target._opened, run_ids)
+        return deliver(self._opened, target._opened, (run_ids,) if isinstance(run_ids, str) else run_ids)
 
     @property
     def models(self) -> dict[str, Any]:
@@ -405,6 +406,12 @@ def _said(call: str, azure: Mapping[str, Any]) -> dict[str, Any]:
     from bridge.config import check_azure_arguments
 
     return check_azure_arguments(call, azure)
+
+
+def check_workspace(key: str, workspace: object) -> None:
+    """Raise InvalidValue if something, such as a name, is given for a workspace."""
+    if not isinstance(workspace, Workspace):
+        raise InvalidValue(key, workspace, "must be a Workspace, as Workspace.get(name) and Workspace.open(folder) give")
 
 
 def html_table(cells: dict[str, str]) -> str:

@@ -127,6 +127,11 @@ def test_a_bad_experiment_name_is_refused(workspace, name):
     assert list(workspace.experiments) == ["Default"]
 
 
+def test_an_experiment_takes_no_name_for_its_workspace():
+    with pytest.raises(InvalidValue, match=r"workspace 'work': must be a Workspace, as Workspace\.get"):
+        Experiment("work", "digits")
+
+
 def test_a_deleted_experiment_is_said_to_be(workspace):
     experiment = Experiment(workspace, "digits")
     workspace._opened.tracking.delete_experiment(experiment.id, 1)
@@ -287,6 +292,7 @@ def test_a_series_has_steps_timestamps_and_values(run):
         run.get_series("accuracy")
 
 
+@pytest.mark.torch
 def test_numbers_of_numpy_and_torch_are_numbers(run):
     import torch
 

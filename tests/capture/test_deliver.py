@@ -113,6 +113,7 @@ def test_only_some_runs_may_be_delivered(workspace, experiment, target):
         target.get_run(first.id)
     with pytest.raises(NotFound):
         workspace.deliver(target, ["0" * 32])
+    assert workspace.deliver(target, first.id) == [first.id]
 
 
 def test_what_the_target_has_otherwise_stays_and_is_said(workspace, experiment, target):
@@ -149,6 +150,8 @@ def test_a_deleted_experiment_or_run_of_the_target_takes_nothing(workspace, expe
 def test_a_workspace_is_not_delivered_to_itself(workspace):
     with pytest.raises(InvalidValue, match="another workspace"):
         workspace.deliver(Workspace.open(workspace.path))
+    with pytest.raises(InvalidValue, match="target 'there': must be a Workspace"):
+        workspace.deliver("there")
 
 
 VALUES = st.sampled_from([0, 1, -1, 0.5, -0.0, math.nan, math.inf, 2**60, "", "text", True, None])
