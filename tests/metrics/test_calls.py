@@ -50,8 +50,10 @@ def test_other_numpy_values_are_what_they_hold(run: Run, value: Any) -> None:
     assert spelled(run.get_metrics()) == spelled({"log": value.item(), "row": {"x": value.item()}})
 
 
+@pytest.mark.torch
 def test_tensors_are_numbers(run: Run) -> None:
-    torch = pytest.importorskip("torch")
+    import torch
+
     log_everywhere(run, torch.tensor(0.5, requires_grad=True))
     run.log("bfloat16", torch.tensor(0.5, dtype=torch.bfloat16))
     run.log("int64", torch.tensor(4))
@@ -86,7 +88,8 @@ def test_a_table_takes_lists_tuples_arrays_and_ranges(run: Run) -> None:
 
 
 def test_a_table_may_be_a_data_frame(run: Run) -> None:
-    pandas = pytest.importorskip("pandas")
+    import pandas
+
     run.log_table("t", pandas.DataFrame({"x": [1, 2], "y": [0.5, 1.5], "z": ["a", None]}, dtype=object))
     assert spelled(run.get_metrics()["t"]) == spelled({"x": [1, 2], "y": [0.5, 1.5], "z": ["a", None]})
     double = pandas.DataFrame([[1, 2]], columns=["x", "x"])
@@ -138,7 +141,8 @@ def test_what_is_no_list_is_refused_by_log_list(run: Run, value: Any) -> None:
 
 
 def test_a_data_frame_is_no_list(run: Run) -> None:
-    pandas = pytest.importorskip("pandas")
+    import pandas
+
     with pytest.raises(InvalidValue, match="must be a list of values"):
         run.log_list("m", pandas.DataFrame({"x": [1]}))
 

@@ -14,11 +14,10 @@ from typing import Any
 
 import numpy
 import pytest
+from matplotlib import pyplot
+from PIL import Image
 
 from bridge import BridgeError, InvalidValue, NotFound, Run, Workspace
-
-pyplot = pytest.importorskip("matplotlib.pyplot")
-Image = pytest.importorskip("PIL.Image")
 
 SVG = b"\xef\xbb\xbf<?xml version='1.0'?>\n<!-- a drawing -->\n<svg xmlns='http://www.w3.org/2000/svg'/>"
 
@@ -124,8 +123,10 @@ def test_bools_are_black_and_white(run: Run) -> None:
     assert pixels(run).tolist() == [[255, 0]]
 
 
+@pytest.mark.torch
 def test_a_tensor_is_an_array(run: Run) -> None:
-    torch = pytest.importorskip("torch")
+    import torch
+
     run.log_image("m", plot=torch.tensor([[0.0, 1.0]], requires_grad=True, dtype=torch.bfloat16))
     assert pixels(run).tolist() == [[0, 255]]
 

@@ -153,6 +153,7 @@ def test_autologging_of_scikit_learn(fluent: str, ws: Workspace) -> None:
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.torch
 def test_autologging_of_pytorch(fluent: str, ws: Workspace, tmp_path: Path) -> None:
     import torch
     from pytorch_lightning import LightningModule, Trainer

@@ -12,10 +12,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 VERSIONS = {"3.10": "numpy==1.26.*", "3.12": "numpy>=2", "3.13": "numpy>=2"}
-NEEDED = ["matplotlib", "pillow", "pytest-timeout", "pytest-xdist"]
-LONGER = "browser or postgres or processes or pythons or slow"
+NEEDED = ["ipython", "matplotlib", "pillow", "pytest-timeout", "pytest-xdist", "tensorboard"]
+LONGER = "browser or postgres or processes or pythons or slow or torch"
 # These need torch, or are about this environment and not about a Python.
 LEFT_OUT = [
+    "tests/browser",
     "tests/mlflow/test_lightning.py",
     "tests/docs",
     "tests/examples",

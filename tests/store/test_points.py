@@ -51,6 +51,7 @@ def test_a_value_becomes_pythons_own(given_value: Any, plain: Value) -> None:
     assert same_bits([check_value(given_value)], [plain])
 
 
+@pytest.mark.torch
 def test_a_tensor_of_one_element_becomes_its_number() -> None:
     import torch
 
