@@ -411,7 +411,9 @@ def _said(call: str, azure: Mapping[str, Any]) -> dict[str, Any]:
 def check_workspace(key: str, workspace: object) -> None:
     """Raise InvalidValue if something, such as a name, is given for a workspace."""
     if not isinstance(workspace, Workspace):
-        raise InvalidValue(key, workspace, "must be a Workspace, as Workspace.get(name) and Workspace.open(folder) give")
+        raise InvalidValue(
+            key, workspace, "must be a Workspace, as Workspace.get(name) and Workspace.open(folder) give"
+        )
 
 
 def html_table(cells: dict[str, str]) -> str:
