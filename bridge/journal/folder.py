@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bridge.journal.format import SUFFIX, encode_end
@@ -72,6 +72,7 @@ class JournalFolder:
             else:
                 yield True
         finally:
+            _unlock(fd)
             os.close(fd)
 
     def remove(self, journal_id: str) -> None:
@@ -116,4 +117,11 @@ class JournalFolder:
             else:
                 yield True
         finally:
+            _unlock(fd)
             os.close(fd)
+
+
+def _unlock(fd: int) -> None:
+    """Free a lock; not left to `close`, for a child that was forked meanwhile holds the same one."""
+    with suppress(OSError):
+        fcntl.flock(fd, fcntl.LOCK_UN)

@@ -176,3 +176,24 @@ def test_an_interrupted_log_call_costs_no_later_point(fork, run):
     assert child.wait() == 0
     metrics = run.get_metrics()
     assert [key for key in (f"key{n}" for n in range(10_000)) if metrics.get(key) not in (1, [0, 1])] == []
+
+
+def test_a_child_that_is_forked_while_a_thread_folds_keeps_no_lock(fork, run, monkeypatch):
+    """It inherits the lock with the descriptor, and no thread that would free it."""
+    from bridge.store.drain import Drain
+
+    store_some = Drain._store_some
+    children = []
+
+    def store_and_fork(self, left, until):
+        if not children:
+            children.append(fork(lambda say: time.sleep(60)))
+        store_some(self, left, until)
+
+    monkeypatch.setattr(Drain, "_store_some", store_and_fork)
+    run.log("loss", 1)
+    assert run.get_metrics() == {"loss": 1}
+    run.log("loss", 2)
+    begun = time.monotonic()
+    assert run.get_metrics() == {"loss": [1, 2]} and children
+    assert time.monotonic() - begun < 30
