@@ -441,9 +441,9 @@ class Run(RunMetrics, RunChildren, RunDetails):
             self._update(RunChanges(error=error, warnings=warnings))
             return
         end_time = max(now_ms(), record.end_time or 0)
-        # Its launcher may end it at this moment.
+        # Its launcher, another thread or another process may end it at this moment.
         launched = record.type == SCRIPT_RUN and record.status not in TERMINAL_STATUSES
-        expected = OPEN_STATUSES if launched else ()
+        expected = OPEN_STATUSES if launched else self._ends_from(status)
         self._update(RunChanges(status=status, expected=expected, error=error, end_time=end_time, warnings=warnings))
         if _open_runs.pop(self.id, None) and not _open_runs:
             unwatch_exit()
@@ -458,8 +458,13 @@ class Run(RunMetrics, RunChildren, RunDetails):
         return record.type == SCRIPT_RUN and self._is_of_process()
 
     def _may_end(self, now: Status, status: Status) -> bool:
-        """Whether the run may end as `status`: it is open, ended so, or completed by a logger and not by its owner."""
-        return now not in TERMINAL_STATUSES or now == status or (now == "Completed" and self.id in _open_runs)
+        """Whether a run that is `now` may end as `status`."""
+        return now in self._ends_from(status)
+
+    def _ends_from(self, status: Status) -> tuple[Status, ...]:
+        """What the run may be before it ends as `status`: open, ended so, or completed by a logger and not its owner."""
+        by_logger: tuple[Status, ...] = ("Completed",) if self.id in _open_runs else ()
+        return (*OPEN_STATUSES, status, *by_logger)
 
     def _leave_open(self, quietly: bool = False) -> None:
         """Note that this process ends the run if nobody else does."""

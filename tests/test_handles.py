@@ -460,6 +460,21 @@ def test_a_download_below_a_file_is_refused(run, tmp_path):
         run.download_file("a.txt", tmp_path / "file" / "a.txt")
 
 
+def test_of_two_threads_that_end_a_run_one_is_told_that_it_has_ended(workspace, run, monkeypatch):
+    other = workspace.get_run(run.id)
+    take = Run._take_captured
+
+    def fail_meanwhile(self):  # between the look at the status and its change
+        if self is run:
+            other.fail("it diverged")
+        return take(self)
+
+    monkeypatch.setattr(Run, "_take_captured", fail_meanwhile)
+    with pytest.raises(InvalidState):
+        run.complete()
+    assert run.status == "Failed" and run.get_details()["error"]["error"]["message"] == "it diverged"
+
+
 def test_completing_again_moves_the_end_time_on(workspace, run):
     run.complete()
     tracking = workspace._opened.tracking
