@@ -462,7 +462,7 @@ class Run(RunMetrics, RunChildren, RunDetails):
         return now in self._ends_from(status)
 
     def _ends_from(self, status: Status) -> tuple[Status, ...]:
-        """What the run may be before it ends as `status`: open, ended so, or completed by a logger and not its owner."""
+        """What the run may be before it ends as `status`: open, ended so, or completed by a logger only."""
         by_logger: tuple[Status, ...] = ("Completed",) if self.id in _open_runs else ()
         return (*OPEN_STATUSES, status, *by_logger)
 

@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 
 from bridge.errors import InvalidState, InvalidValue, NotAllowed, NotFound, SubmitFailed
 from bridge.experiment import Experiment, now_ms, run_tag_values, user_name
@@ -69,12 +70,16 @@ class ScriptRun(Run):
 
         Raises:
             InvalidState: the run has not ended.
+            NotAllowed: the run names another folder than one of this user's.
         """
         record = self._record()
         if record.status not in TERMINAL_STATUSES:
             raise InvalidState("run", self.id, record.status, "ended: its script works in the folder")
         folder = json.loads(record.definition or "{}").get("workingDirectory")
         if folder:
+            # Whoever may write to the workspace may have named any folder.
+            if Path(folder).parts[-2:] != working_folder(self.id).parts[-2:]:
+                raise NotAllowed("remove", folder, "it is no working folder of this user's runs")
             with suppress(FileNotFoundError):
                 shutil.rmtree(folder)
 

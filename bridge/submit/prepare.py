@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -39,8 +42,8 @@ CHECK = "import sys; sys.stdout.write('python %d.%d' % sys.version_info[:2])"
 
 
 def working_folder(run_id: str) -> Path:
-    """Where a run's script works on this computer."""
-    return Path(tempfile.gettempdir()) / "runbridge_runs" / run_id
+    """Where a run's script works on this computer: in a folder of the user's own, which no other user may change."""
+    return Path(tempfile.gettempdir()) / f"runbridge_runs_{os.getuid()}" / run_id
 
 
 @dataclass(frozen=True)
@@ -135,11 +138,9 @@ class Preparation:
     def _make_folder(self) -> Path:
         folder = Path(self._definition["workingDirectory"])
         try:
-            try:
-                folder.parent.mkdir(parents=True)
-                folder.parent.chmod(0o1777)  # other users' runs lie here too
-            except FileExistsError:
-                pass
+            with suppress(FileExistsError):
+                folder.parent.mkdir(mode=0o700, parents=True)
+            _check_own(folder.parent)
             folder.mkdir(mode=0o700)
         except OSError as error:
             reason = error.strerror or str(error)
@@ -257,6 +258,15 @@ def _check_python(interpreter: str) -> None:
         said = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines()
         reason = f"it is no Python interpreter{': ' + said[-1] if said else ''}"
         raise SubmitFailed(interpreter, done.returncode, reason)
+
+
+def _check_own(folder: Path) -> None:
+    """Refuse a folder in which another user could put a script in the place of one that is about to run."""
+    facts = folder.lstat()
+    if not stat.S_ISDIR(facts.st_mode):
+        raise NotADirectoryError(errno.ENOTDIR, f"{folder} is no folder")
+    if facts.st_uid != os.getuid() or facts.st_mode & 0o022:
+        raise PermissionError(errno.EPERM, f"other users may write to {folder}")
 
 
 def _make_outputs(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import signal
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,7 @@ from bridge import (
     Experiment,
     InvalidState,
     InvalidValue,
+    NotAllowed,
     NotFound,
     Run,
     ScriptRun,
@@ -118,11 +121,55 @@ def test_a_script_that_is_ignored_fails_the_run(submit: Submit, source: Path) ->
 
 
 def test_a_working_folder_that_cannot_be_made_fails_the_run(submit: Submit, temporary: Path) -> None:
-    (temporary / "runbridge_runs").write_text("in the way")
+    (temporary / f"runbridge_runs_{os.getuid()}").write_text("in the way")
     run = submit(HELLO)
     error = failure(run)
     assert error["code"] == "WorkingFolderFailed" and "runbridge_runs" in str(error["message"])
     assert log_of(run) == f"{error['message']}\n"
+
+
+@pytest.mark.parametrize("planted", ["a link", "a folder of another user", "a folder that others may write to"])
+def test_a_script_never_runs_where_another_user_could_replace_it(submit: Submit, temporary: Path, planted: str) -> None:
+    place = temporary / f"runbridge_runs_{os.getuid()}"
+    elsewhere = temporary / "elsewhere"
+    elsewhere.mkdir()
+    if planted == "a link":
+        place.symlink_to(elsewhere)
+    else:
+        place.mkdir(mode=0o700)
+        if planted == "a folder of another user":
+            if os.getuid() != 0:
+                pytest.skip("only root gives folders away")
+            os.chown(place, 65534, 65534)
+        else:
+            place.chmod(0o1777)
+    run = submit(HELLO)
+    assert failure(run)["code"] == "WorkingFolderFailed"
+    assert not list(place.iterdir()) and not list(elsewhere.iterdir())
+
+
+def test_a_working_folder_is_its_users_alone(submit: Submit) -> None:
+    run = submit("import os; print(*(oct(os.stat(f).st_mode & 0o777) for f in ('.', '..')))")
+    run.wait_for_completion()
+    assert log_of(run) == "0o700 0o700\n"
+
+
+def test_cleaning_removes_no_other_folder_whatever_the_run_names(
+    submit: Submit, workspace: Workspace, tmp_path: Path
+) -> None:
+    run = submit(HELLO)
+    run.wait_for_completion()
+    precious = tmp_path / "precious" / run.id
+    precious.mkdir(parents=True)
+    record = run._record()
+    definition = json.loads(record.definition or "")
+    forged = replace(record, id="forged", definition=json.dumps({**definition, "workingDirectory": str(precious)}))
+    workspace._opened.tracking.create_run(forged)
+    with pytest.raises(NotAllowed, match="no working folder"):
+        workspace.get_run("forged").clean()  # type: ignore[attr-defined]
+    assert precious.is_dir()
+    run.clean()
+    assert not Path(definition["workingDirectory"]).exists()
 
 
 def test_a_snapshot_that_is_gone_fails_the_run(submit: Submit, workspace: Workspace, source: Path) -> None:
