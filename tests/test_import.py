@@ -23,6 +23,7 @@ SPARED = {
     "bridge.store.drain",
     "bridge.store.fold",
     "bridge.store.objects",
+    "bridge.store.slices",
     "bridge.store.sql.leases",
     "bridge.store.sql.search",
     "bridge.store.sql.series",

@@ -13,7 +13,7 @@ from bridge.records.run import TERMINAL_STATUSES, RunChanges, RunRecord
 from bridge.records.search import ExperimentQuery, Ordering, RunQuery
 from bridge.records.series import COLUMN, Definition, SeriesRecord
 from bridge.store.artifacts import ArtifactStore
-from bridge.store.tracking import Slice
+from bridge.store.slices import Slice
 
 if TYPE_CHECKING:
     from bridge.records.experiment import ExperimentRecord

@@ -25,7 +25,8 @@ from bridge.journal.format import (
 from bridge.records.series import imprecise_warning
 from bridge.store.leases import verdict
 from bridge.store.packages import has_package
-from bridge.store.tracking import LeaseRecord, Slice, TrackingStore
+from bridge.store.slices import LeaseRecord, Slice
+from bridge.store.tracking import TrackingStore
 
 if TYPE_CHECKING:
     from bridge.journal.reader import JournalReader, Stretch

@@ -16,7 +16,7 @@ from bridge.records.series import (
     definition_of,
     imprecise_warning,
 )
-from bridge.store.tracking import Slice
+from bridge.store.slices import Slice
 
 if TYPE_CHECKING:
     import numpy

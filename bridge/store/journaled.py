@@ -20,7 +20,7 @@ from bridge.records.limits import EXACT_INTEGER, INT64_MAX, INT64_MIN
 from bridge.records.run import TERMINAL_STATUSES, Lease, RunChanges
 from bridge.records.series import NATIVE, Point
 from bridge.store.points import check_points
-from bridge.store.tracking import Slice, TrackingStore
+from bridge.store.tracking import TrackingStore
 
 if TYPE_CHECKING:
     from bridge.records.artifact import ArtifactRecord
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from bridge.records.search import ExperimentQuery, RunQuery
     from bridge.records.series import SeriesRecord, Value
     from bridge.store.drain import Drain
+    from bridge.store.slices import Slice
 
 logger = logging.getLogger("bridge")
 

@@ -9,7 +9,7 @@ from bridge.records.limits import LEASE_SECONDS
 from bridge.records.run import TERMINAL_STATUSES, Lease, RunChanges, Status
 
 if TYPE_CHECKING:
-    from bridge.store.tracking import LeaseRecord, Slice
+    from bridge.store.slices import LeaseRecord, Slice
 
 OWNER_GONE = "OwnerGone"
 """The code of the error of a run that was ended because its owner is gone."""

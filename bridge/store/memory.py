@@ -38,7 +38,8 @@ from bridge.records.series import (
 from bridge.store.leases import lease_after, spoken_leases, verdict
 from bridge.store.memory_series import MemoryMetric, MemoryPoint, MemorySeries, in_log_order, stored_point
 from bridge.store.points import check_points, imprecise
-from bridge.store.tracking import Slice, TrackingStore
+from bridge.store.slices import Slice
+from bridge.store.tracking import TrackingStore
 
 logger = logging.getLogger("bridge")
 

@@ -8,7 +8,7 @@ from typing import NamedTuple, cast
 
 from bridge.records.limits import INT64_MIN
 from bridge.records.series import Definition, Latest, Point, SeriesRecord, comparable
-from bridge.store.tracking import Slice
+from bridge.store.slices import Slice
 
 
 class MemoryPoint(NamedTuple):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from bridge.records.series import NATIVE, SCALAR, Definition, Value, ValueType
-from bridge.store.tracking import Slice
+from bridge.store.slices import Slice
 
 
 class Entry(NamedTuple):

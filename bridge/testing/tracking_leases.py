@@ -10,7 +10,8 @@ import pytest
 from bridge.errors import AlreadyExists
 from bridge.records.limits import LEASE_SECONDS
 from bridge.records.run import Lease, RunChanges, RunRecord
-from bridge.store.tracking import LeaseRecord, TrackingStore
+from bridge.store.slices import LeaseRecord
+from bridge.store.tracking import TrackingStore
 from bridge.testing.slices import make_slice
 
 SILENT = LEASE_SECONDS * 1000 + 1

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 
 from bridge.records.run import TERMINAL_STATUSES, Lease, RunChanges
 from bridge.store.leases import lease_after, spoken_leases, verdict
+from bridge.store.slices import Slice
 from bridge.store.sql.statements import in_chunks, insert
-from bridge.store.tracking import Slice
 
 REPLACED = "ON CONFLICT (run) DO UPDATE SET journal_id = excluded.journal_id, time = excluded.time"
 

@@ -17,7 +17,7 @@ from bridge.store.sql.statements import chunks, in_chunks, insert, marks_for
 
 if TYPE_CHECKING:
     from bridge.store.fold import Counters, Name, PlacedSeries
-    from bridge.store.tracking import Slice
+    from bridge.store.slices import Slice
 
 logger = logging.getLogger("bridge")
 RUNS_AT_ONCE = 500

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bridge.records.run import Lease, RunChanges, RunRecord
     from bridge.records.search import ExperimentQuery, RunQuery
     from bridge.records.series import Point, SeriesRecord
-    from bridge.store.tracking import Slice
+    from bridge.store.slices import Slice
 
 
 class SqlTrackingStore(TrackingStore):
