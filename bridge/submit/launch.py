@@ -35,9 +35,10 @@ logger = logging.getLogger("bridge")
 
 POLL_SECONDS = 0.25
 OUTPUT_SECONDS = 30.0
-"""How long the output may take to be written at the end, where the place is slow or away."""
+"""How long a change of the run, and its output at the end, may take where the place is slow or away."""
 END_SECONDS = 600.0
 """How long the launcher tries to tell the store how a run ended."""
+RETRY_SECONDS = 1.0
 KILL_SECONDS = 30.0
 CANCEL_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 GOING_ON: tuple[Status, ...] = tuple(status for status in OPEN_STATUSES if status != "CancelRequested")
@@ -117,7 +118,8 @@ class Launcher:
         capture.watch()
         ending = self._execute(prepared)
         if ending.status is not None:
-            with suppress(InvalidState):  # to be canceled: then it stays so until it is
+            # To be canceled: then it stays so until it is. Or the store is away: how the script ended is said later.
+            with suppress(InvalidState, StoreUnavailable):
                 self._change(RunChanges(status="Finalizing"))
         self._warnings += capture.finish()
         return ending
@@ -227,7 +229,17 @@ class Launcher:
         return CANCELED if record.status == "CancelRequested" else None
 
     def _change(self, changes: RunChanges) -> None:
-        self._tracking.update_run(self._run_id, replace(changes, expected=GOING_ON))
+        """Change the run unless it is to end; a store that is away for a moment fails no run."""
+        end = time.monotonic() + OUTPUT_SECONDS
+        while True:
+            try:
+                self._tracking.update_run(self._run_id, replace(changes, expected=GOING_ON))
+                return
+            except StoreUnavailable as error:
+                if self._canceled or time.monotonic() > end:
+                    raise
+                logger.debug("The run's status is changed later: %s", error)
+                time.sleep(RETRY_SECONDS)
 
     # The end
 
@@ -245,7 +257,7 @@ class Launcher:
             self._warnings.append(str(error))
         end = time.monotonic() + END_SECONDS
         while not self._told(ending) and time.monotonic() < end:
-            time.sleep(1.0)
+            time.sleep(RETRY_SECONDS)
 
     def _told(self, ending: Ending) -> bool:
         """Tell the store how the run ended, unless somebody has ended it; whether nothing is left to tell."""

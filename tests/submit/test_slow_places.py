@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import threading
 import time
+from pathlib import Path
 
 import pytest
+from submitting import until
 
-from bridge import StoreUnavailable
+from bridge import Experiment, ScriptRunConfig, StoreUnavailable, Workspace
 from bridge.submit import output
 from bridge.submit.output import Output
 
@@ -85,3 +88,26 @@ def test_a_pipe_that_somebody_else_holds_is_left() -> None:
     assert time.monotonic() - begun < 3
     assert bytes(kept) == b"said"
     os.close(other)
+
+
+def test_a_disk_that_is_full_when_a_script_ends_costs_neither_its_status_nor_its_outputs(
+    source: Path, temporary: Path, tmp_path: Path
+) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)], check=True)
+    try:
+        workspace = Workspace.create("full", path=disk / "workspace")
+        (source / "train.py").write_text(
+            f"open('outputs/model', 'w').write('precious')\nwith open({str(disk / 'filler')!r}, 'wb', 0) as file:\n"
+            "    try:\n        while file.write(bytes(4096)):\n            pass\n    except OSError:\n        pass\n"
+        )
+        run = Experiment(workspace, "full").submit(ScriptRunConfig(source, script="train.py"))
+        until((disk / "filler").exists)
+        time.sleep(3)
+        (disk / "filler").unlink()
+        run.wait_for_completion()
+        assert run.status == "Completed" and "outputs/model" in run.get_file_names()
+        workspace._opened.tracking.close()
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
