@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+import traceback
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from capturing import content
 
 from bridge import Experiment, Run, Workspace
 from bridge.store.objects import ObjectArtifacts
+
+NOBODY = 65534
 
 
 def make(folder: Path, *names: str) -> None:
@@ -133,13 +136,30 @@ def test_what_cannot_be_kept_is_a_warning_that_names_it(experiment, working_fold
     assert len(run.warnings) == 4, "each is said once"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
-def test_a_file_that_may_not_be_read_is_a_warning(experiment, working_folder):
-    with begin(experiment) as run:
-        make(working_folder / "outputs", "secret", "x")
-        (working_folder / "outputs" / "secret").chmod(0)
-    assert run.get_file_names() == ["outputs/x"]
-    assert "permission denied" in run.warnings[0]
+def test_a_file_that_may_not_be_read_is_a_warning(working_folder):
+    make(working_folder / "outputs", "secret", "x")
+    (working_folder / "outputs" / "secret").chmod(0)
+    for folder in (working_folder, *working_folder.parents):
+        if os.stat(folder).st_uid == os.getuid():
+            folder.chmod(folder.stat().st_mode | 0o755)
+    working_folder.chmod(0o777)
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            if os.geteuid() == 0:  # who may read everything
+                os.seteuid(NOBODY)
+            experiment = Experiment(Workspace.create("nobodys", path=working_folder / "nobodys"), "outputs")
+            with begin(experiment) as run:
+                pass
+            assert run.get_file_names() == ["outputs/x"], run.get_file_names()
+            assert "secret" in run.warnings[0] and "permission denied" in run.warnings[0], run.warnings
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_a_file_that_vanishes_meanwhile_is_a_warning(experiment, working_folder, monkeypatch):

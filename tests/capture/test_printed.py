@@ -153,6 +153,8 @@ def test_threads_print_at_once_and_no_line_is_lost(experiment):
 
 def test_forked_children_print_too_and_nothing_twice(script, only_run):
     code = (
+        "import warnings\n"
+        "warnings.simplefilter('ignore')\n"  # newer Pythons warn of every fork beside threads
         "with experiment.start_logging(outputs=False) as run:\n"
         "    print('parent', flush=True)\n"
         "    child = os.fork()\n"
