@@ -14,6 +14,16 @@ class RunDetails(RunFiles):
         """Where the run is to be seen: `<workspace URI>#/runs/<id>`."""
         return f"{self.experiment.workspace.get_mlflow_tracking_uri()}#/runs/{self.id}"
 
+    @property
+    def input_datasets(self) -> dict[str, Any]:
+        """None: data is read by its path, and said with `mlflow.log_input`."""
+        return {}
+
+    @property
+    def output_datasets(self) -> dict[str, Any]:
+        """None: what a run makes is kept with it, as a file."""
+        return {}
+
     def get_details(self) -> dict[str, Any]:
         """What is known of the run, as a dict.
 

@@ -115,7 +115,9 @@ class RunFiles:
         """The artifact paths of all files of the run, sorted."""
         return [record.path for record in self._opened.artifacts.list(self._root, recursive=True)]
 
-    def download_file(self, name: str, output_file_path: LocalPath | None = None) -> None:
+    def download_file(
+        self, name: str, output_file_path: LocalPath | None = None, _validate_checksum: bool = False
+    ) -> None:
         """Write a file of the run to a local path.
 
         Args:

@@ -370,7 +370,7 @@ class Workspace:
         """How many bytes of journals were not seen by the last read, because nothing may be written here; else 0."""
         return self._opened.tracking.unfolded_bytes
 
-    def get_mlflow_tracking_uri(self) -> str:
+    def get_mlflow_tracking_uri(self, _with_auth: bool = False) -> str:
         """The URI by which MLflow reaches this workspace, `bridge:///abs/path`, percent-encoded."""
         from urllib.parse import quote
 

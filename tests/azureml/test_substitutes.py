@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import subprocess
 import sys
@@ -65,6 +66,21 @@ def test_a_cluster_that_is_made_is_this_machine_and_a_warning_says_so(
 def test_each_use_of_absent_data_says_what_to_do(ws: Workspace, use: Callable[[Workspace], Any], instead: str) -> None:
     with pytest.raises(NotAllowed, match=instead):
         use(ws)
+
+
+def test_a_run_has_no_datasets(ws: Workspace) -> None:
+    run = Experiment(ws, "data").start_logging(snapshot_directory=None, outputs=False)
+    assert (run.input_datasets, run.output_datasets, ws.datasets) == ({}, {}, {})
+    run.complete()
+
+
+def test_what_only_a_service_needs_may_be_given(ws: Workspace, tmp_path: Path) -> None:
+    run = Experiment(ws, "data").start_logging(snapshot_directory=None, outputs=False)
+    run.upload_file("a.txt", io.BytesIO(b"1"))
+    run.download_file("a.txt", str(tmp_path / "b.txt"), _validate_checksum=True)
+    assert (tmp_path / "b.txt").read_bytes() == b"1"
+    assert ws.get_mlflow_tracking_uri(_with_auth=True) == ws.get_mlflow_tracking_uri()
+    run.complete()
 
 
 def test_authentication_is_taken_and_forgotten(ws: Workspace) -> None:
