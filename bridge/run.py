@@ -55,6 +55,10 @@ class Run(RunMetrics, RunChildren, RunDetails):
         record = experiment.workspace._opened.tracking.get_run(run_id, latest=False)
         if record.experiment_id != experiment.id:
             raise NotFound("run", run_id, f"experiment {experiment.name!r} does not have it")
+        if record.type == SCRIPT_RUN and self.__class__ is Run:
+            from bridge.script_run import ScriptRun
+
+            self.__class__ = ScriptRun  # as `Run.get` gives it
         self._set(experiment, run_id)
         if outputs:
             self._track(outputs)
