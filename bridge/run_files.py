@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from bridge.errors import InvalidValue, NotAllowed, NotFound
-from bridge.records.run import RunRecord
+from bridge.records.run import RunChanges, RunRecord
 
 if TYPE_CHECKING:
     from bridge.experiment import Experiment
@@ -33,6 +33,12 @@ class RunFiles:
     @property
     def _opened(self) -> Opened:
         return self.experiment.workspace._opened
+
+    def _record(self, latest: bool = False) -> RunRecord:
+        return self._opened.tracking.get_run(self.id, latest)
+
+    def _update(self, changes: RunChanges) -> None:
+        self._opened.tracking.update_run(self.id, changes)
 
     @property
     def _root(self) -> str:
