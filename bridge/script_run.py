@@ -17,6 +17,7 @@ from bridge.records.run import (
     TERMINAL_STATUSES,
     RunChanges,
     RunRecord,
+    Status,
     check_run_id,
     new_display_name,
     new_run_id,
@@ -121,28 +122,31 @@ def submit(
         tags={"mlflow.user": user, **run_tags},
         properties=source.properties,
     )
-    opened.tracking.begin_runs([record])  # held until the launcher has the run
-    try:
-        if source.warnings:
-            opened.tracking.update_run(run_id, RunChanges(warnings=source.warnings))
-    except BaseException:
-        opened.tracking.release_lease(run_id)
-        raise
+    opened.tracking.begin_runs([record])  # held until the launcher has the run, or it is ended
     run = ScriptRun._of(experiment, run_id)
     assert isinstance(run, ScriptRun)
-    _launch(run)
+    _launch(run, source.warnings)
     return run
 
 
-def _launch(run: ScriptRun) -> None:
+def _launch(run: ScriptRun, warnings: tuple[str, ...]) -> None:
     """Start the launcher; a run whose launcher cannot be started is Failed, with what it said."""
     tracking = run._opened.tracking
     try:
+        if warnings:
+            run._update(RunChanges(warnings=warnings))
         start_launcher(run._opened.address, run.id, lambda: tracking.release_lease(run.id))
     except SubmitFailed as error:
-        said = json.dumps({"code": "LauncherFailed", "message": str(error)})
-        changes = RunChanges(status="Failed", expected=OPEN_STATUSES, end_time=now_ms(), error=said)
-        with suppress(InvalidState, NotFound):  # ended or deleted by somebody else meanwhile
-            run._update(changes)
-    finally:
-        tracking.release_lease(run.id)
+        _give_up(run, "Failed", str(error))
+    except BaseException as error:  # such as Ctrl-C: nobody gets the run, and a launcher that has it ends it
+        _give_up(run, "Failed" if isinstance(error, Exception) else "Canceled", f"The submission was ended: {error!r}")
+        raise
+
+
+def _give_up(run: ScriptRun, status: Status, reason: str) -> None:
+    """End a run that is not begun; where that cannot be said, it stays held, and so ends with this process."""
+    error = json.dumps({"code": "LauncherFailed", "message": reason}) if status == "Failed" else None
+    try:
+        run._update(RunChanges(status=status, expected=OPEN_STATUSES, end_time=now_ms(), error=error))
+    except (InvalidState, NotFound):  # ended or deleted by somebody else meanwhile
+        run._opened.tracking.release_lease(run.id)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -48,7 +49,12 @@ def start_launcher(address: str, run_id: str, hand_over: Callable[[], object]) -
         if exit_code or not _is_there(ours):
             reason = _said(stderr) or "it ended without a word"
             raise SubmitFailed("The launcher", exit_code or None, reason)
-        hand_over()
+        try:
+            hand_over()
+        finally:
+            # Not left to `close`, for a child that was forked meanwhile has the same socket.
+            with suppress(OSError):
+                ours.shutdown(socket.SHUT_RDWR)
 
 
 def _start(command: list[str], stderr: BinaryIO, theirs: int) -> int:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,6 +33,7 @@ from bridge import (
     script_run,
 )
 from bridge.records.run import TERMINAL_STATUSES
+from bridge.store.journaled import JournaledStore
 
 pytestmark = pytest.mark.processes
 
@@ -481,3 +483,80 @@ Experiment(Workspace.open(sys.argv[1]), "submitted").submit(ScriptRunConfig(sys.
     (run,) = Experiment(workspace, "submitted").get_runs()
     assert isinstance(run, ScriptRun)
     assert failure(run)["code"] == "OwnerGone"
+
+
+def test_control_c_while_a_run_is_submitted_cancels_it(
+    submit: Submit, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start_launcher = script_run.start_launcher
+
+    def interrupted_before(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    def interrupted_after(address: str, run_id: str, hand_over: Callable[[], object]) -> None:
+        start_launcher(address, run_id, hand_over)
+        raise KeyboardInterrupt
+
+    for interrupted in (interrupted_before, interrupted_after):
+        monkeypatch.setattr(script_run, "start_launcher", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            submit("import time; time.sleep(60)")
+    runs = list(Experiment(workspace, "submitted").get_runs())
+    assert [run.status for run in runs] == ["Canceled", "Canceled"]
+    until(lambda: not any(processes_of(run) for run in runs if isinstance(run, ScriptRun)))
+
+
+def test_a_run_that_cannot_be_launched_nor_ended_ends_with_its_process(
+    workspace: Workspace, source: Path, temporary: Path
+) -> None:
+    (source / "train.py").write_text("pass")
+    caller = """
+import sys
+from bridge import Experiment, ScriptRun, ScriptRunConfig, StoreUnavailable, Workspace, script_run
+
+def fail(*arguments):
+    raise StoreUnavailable("the place", "it is full")
+
+script_run.start_launcher = ScriptRun._update = fail
+try:
+    Experiment(Workspace.open(sys.argv[1]), "submitted").submit(ScriptRunConfig(sys.argv[2], script="train.py"))
+except StoreUnavailable:
+    print("refused")
+"""
+    command = [sys.executable, "-c", caller, str(workspace.path), str(source)]
+    assert subprocess.run(command, timeout=60, check=True, capture_output=True).stdout == b"refused\n"
+    (run,) = Experiment(workspace, "submitted").get_runs()
+    assert isinstance(run, ScriptRun)
+    assert failure(run)["code"] == "OwnerGone"
+
+
+def test_a_child_that_is_forked_while_a_run_is_submitted_does_not_hold_it_up(
+    submit: Submit, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    children = []
+    release_lease = JournaledStore.release_lease
+
+    def fork_and_release(self: JournaledStore, run_id: str) -> None:
+        if not children:
+            children.append(os.fork())
+            if not children[0]:
+                time.sleep(60)
+                os._exit(0)
+        release_lease(self, run_id)
+
+    monkeypatch.setattr(JournaledStore, "release_lease", fork_and_release)
+    run = submit(HELLO)
+    try:
+        until(lambda: run.status == "Completed")
+    finally:
+        os.kill(children[0], signal.SIGKILL)
+        os.waitpid(children[0], 0)
+
+
+def test_a_run_opened_by_its_experiment_and_id_is_canceled_with_its_script(submit: Submit) -> None:
+    run = submit("import time\nprint('begun')\ntime.sleep(600)\n")
+    again = Run(run.experiment, run.id)
+    assert isinstance(again, ScriptRun)
+    again.cancel()
+    assert run.get_details()["status"] == "Canceled"
+    assert run.error is None
