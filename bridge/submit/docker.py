@@ -123,7 +123,8 @@ def container_command(
         image: what it is made of.
         folder: the script's working folder.
         mounts: other folders that it needs, such as the workspace.
-        variables: those of the script; of the caller's, the container gets what concerns the run.
+        variables: those of the script, which the command must be started with; of the caller's, the container gets what
+            concerns the run.
         arguments: more arguments of `docker run`.
         shm_size: the size of the container's shared memory.
     """
@@ -134,7 +135,7 @@ def container_command(
     for key in sorted(variables):
         is_own = variables[key] != os.environ.get(key)
         if (is_own or key.startswith(PASSED_ON)) and key not in NOT_PASSED_ON:
-            words += ["--env", f"{key}={variables[key]}"]
+            words += ["--env", key]  # without its value, which every user of this computer could read
     words += ["--env", f"HOME={HOME}"]
     if shm_size:
         words += ["--shm-size", shm_size]
