@@ -35,7 +35,7 @@ class MlflowDatabase:
         from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
         self.file = file
-        self.uri = f"sqlite:///file:{quote(str(file))}?uri=true"
+        self.uri = _uri_of(file)
         with _quiet():
             self.tracking: SqlAlchemyStore = SqlAlchemyStore(self.uri, artifacts)
         # MLflow keeps one engine per URI and process; its connections may be to a file that lay here before.
@@ -66,6 +66,15 @@ class MlflowDatabase:
         self.tracking.engine.dispose(close=False)
         if self._registry is not None:
             self._registry.engine.dispose(close=False)
+
+
+def _uri_of(file: Path) -> str:
+    """The address of a file as SQLAlchemy reads it, whose versions differ in what they decode."""
+    from sqlalchemy.engine import URL
+
+    # With the driver named, MLflow does not take the rest for a path, whose folders it would make.
+    url = URL.create("sqlite+pysqlite", database=f"file:{quote(str(file))}", query={"uri": "true"})
+    return url.render_as_string(hide_password=False)
 
 
 def identity_of(file: Path) -> tuple[int, int, int, int]:

@@ -65,9 +65,14 @@ def test_a_run_registers_its_files(run: Run, tmp_path: Path) -> None:
     again.download(tmp_path / "got", exist_ok=True)
 
 
-def test_registering_prints_nothing(run: Run, capfd: pytest.CaptureFixture[str]) -> None:
+def test_registering_prints_nothing_and_leaves_no_files(
+    run: Run, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
     run.register_model("best_ridge", "outputs/ridge.pkl")
     assert capfd.readouterr() == ("", "")
+    assert list(Path().iterdir()) == []
 
 
 def test_a_folder_of_a_run_is_a_model_too(run: Run, tmp_path: Path) -> None:

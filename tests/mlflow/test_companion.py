@@ -127,6 +127,21 @@ def test_the_first_write_makes_the_file_and_leaves_nothing_beside_it(opened: Ope
     assert (Path(opened.address) / "mlflow.db").stat().st_mode == mode
 
 
+def test_workspaces_whose_names_look_like_parts_of_a_uri_have_files_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    for model, name in enumerate(("a?b", "a#b", "a%20b")):
+        opened = create_store(tmp_path / "places" / name, "demo")
+        companion = Companion.of(opened)
+        create_model(companion, name=f"m{model}")
+        assert models(companion) == [f"m{model}"]
+        assert files(opened) == {"mlflow.db"}
+    assert sorted(os.listdir(tmp_path / "places")) == ["a#b", "a%20b", "a?b"]
+    assert os.listdir() == [], "nothing is made in the working folder"
+
+
 WRITER = """
 import sys
 from bridge.store.open import open_store
