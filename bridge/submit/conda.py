@@ -117,7 +117,11 @@ class CondaDependencies:
         self._pip = [line for line in self._pip if line.replace("=", " ").split()[0] != name] + [pip_option]
 
     def set_pip_index_url(self, index_url: str) -> None:
-        """Let pip look elsewhere than on PyPI."""
+        """Let pip look elsewhere than on PyPI.
+
+        The run keeps the address for all its readers: write a password as `${NAME}`, which pip takes from the
+        environment variable NAME of the process that submits.
+        """
         self.set_pip_option(f"{INDEX_OPTION} {index_url}")
 
     def add_channel(self, channel: str) -> None:

@@ -111,6 +111,7 @@ def _build(folder: Path, python: str, wanted: Wanted, write: Write) -> None:
         _run([python, "-m", "venv", str(folder)], write)
         if wanted.lines:
             requirements = folder / "requirements.txt"
+            requirements.touch(mode=0o600)  # an index's address may have a password in it
             requirements.write_text("\n".join(wanted.lines) + "\n", encoding="utf-8")
             _run([str(folder / "bin" / "python"), *PIP, "-r", str(requirements)], write)
         (folder / COMPLETE).touch()

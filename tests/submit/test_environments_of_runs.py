@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ from submitting import Submit, log_of
 
 from bridge import Experiment, Run, Workspace
 from bridge.script_run import ScriptRun
+from bridge.submit.conda import CondaDependencies
 from bridge.submit.environment import Environment
 from bridge.submit.script import RunConfiguration
 
@@ -148,8 +152,6 @@ def test_what_the_environment_asks_of_docker_fails_clearly_without_it(
 
 
 def test_a_build_that_fails_fails_the_run_with_its_log(submit: Submit, monkeypatch: pytest.MonkeyPatch) -> None:
-    from bridge.submit.conda import CondaDependencies
-
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     environment = Environment("broken")
     environment.python.conda_dependencies = CondaDependencies.create(pip_packages=["runbridge-has-no-such-thing"])
@@ -216,3 +218,32 @@ def test_an_interpreter_without_runbridge_logs_all_the_same(submit: Submit, tmp_
     assert log_of(run).strip() == str(tmp_path / "bare")
     assert run.get_metrics() == {"loss": 0.5, "all": [1, 2]}
     assert "outputs/model.txt" in run.get_file_names()
+
+
+def test_a_password_of_an_index_is_used_and_not_kept(submit: Submit, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    class Index(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.headers.get("Authorization", ""))
+            self.send_error(401 if not asked[-1] else 404)
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Index)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("INDEX_PASSWORD", "s3cret")
+    environment = Environment("private")
+    packages = CondaDependencies.create()
+    packages.set_pip_index_url(f"http://me:${{INDEX_PASSWORD}}@127.0.0.1:{server.server_port}/simple")
+    packages.add_pip_package("not-a-package-of-anybody")
+    environment.python.conda_dependencies = packages
+    try:
+        run = submit("pass", environment=environment)
+        details = run.wait_for_completion(raise_on_error=False)
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert "Basic " + base64.b64encode(b"me:s3cret").decode() in asked
+    assert "${INDEX_PASSWORD}" in str(details) and "s3cret" not in str(run.get_details_with_logs())
