@@ -321,7 +321,7 @@ def main(address: str, run_id: str, caller: int | None = None) -> int:
         _take_over(caller)
     adopt_orphans()
     Launcher(opened, record).run()
-    opened.tracking.close()
+    # The store is not closed, which would let go of a run whose end could not be told: as after a kill, readers end it.
     return 0
 
 

@@ -560,3 +560,14 @@ def test_a_run_opened_by_its_experiment_and_id_is_canceled_with_its_script(submi
     again.cancel()
     assert run.get_details()["status"] == "Canceled"
     assert run.error is None
+
+
+def test_a_run_that_was_deleted_while_it_ran_is_stopped_and_ended_when_it_is_restored(
+    submit: Submit, workspace: Workspace
+) -> None:
+    run = submit("import time; time.sleep(60)")
+    until(lambda: run.status == "Running")
+    workspace._opened.tracking.delete_run(run.id, time.time_ns() // 1_000_000)
+    until(lambda: not processes_of(run))
+    workspace._opened.tracking.restore_run(run.id)
+    until(lambda: run.status == "Failed", 10)
