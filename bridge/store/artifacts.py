@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from bridge.errors import InvalidValue
+from bridge.errors import InvalidValue, NotAllowed
 from bridge.records.artifact import ArtifactRecord
 
 
@@ -77,17 +78,26 @@ class ArtifactStore(ABC):
         Raises:
             NotFound: there is no such file.
             InvalidValue: the target would lie below a file.
+            NotAllowed: nothing may be written there.
         """
         pieces = self.get(root, path)
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
+            _write(pieces, target)
         except (FileExistsError, NotADirectoryError):
             raise InvalidValue("output path", str(target), "must not lie below a file") from None
-        part = target.with_name(f".{os.urandom(8).hex()}.part")
-        try:
-            with part.open("wb") as file:
-                for piece in pieces:
-                    file.write(piece)
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+                raise
+            raise NotAllowed("write", str(target.absolute()), (error.strerror or "").lower()) from None
+
+
+def _write(pieces: Iterable[bytes], target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f".{os.urandom(8).hex()}.part")
+    try:
+        with part.open("wb") as file:
+            for piece in pieces:
+                file.write(piece)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)

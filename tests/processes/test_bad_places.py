@@ -306,3 +306,22 @@ def test_a_reader_that_may_not_write_sees_what_others_write_meanwhile(fork, open
     assert child.line() == "{}"
     run.tag("a", "b")
     assert child.line() == repr({"a": "b"})
+
+
+def test_a_download_to_where_nothing_may_be_written_is_refused(fork, open_folder):
+    preload()
+    run = Experiment(Workspace.create("work", path=open_folder / "work"), "shared").start_logging()
+    run.upload_file("a.txt", __file__)
+    (open_folder / "closed").mkdir(mode=0o755)
+
+    def download(say):
+        for target in (open_folder / "closed", open_folder / "closed" / "below" / "b.txt"):
+            try:
+                run.download_file("a.txt", target)
+            except NotAllowed as error:
+                say(str(error))
+
+    assert as_nobody(fork, download) == [
+        f"Cannot write {open_folder}/closed/a.txt: permission denied.",
+        f"Cannot write {open_folder}/closed/below/b.txt: permission denied.",
+    ]
