@@ -133,6 +133,11 @@ def restore_snapshot(artifacts: ArtifactStore, snapshot_id: str, target: str | o
     for kept in links:  # last, so that no file is written through one
         (top / kept.path).unlink(missing_ok=True)
         (top / kept.path).symlink_to(kept.content)
+    inside = os.path.realpath(top)
+    for kept in links:  # one that stays below the folder by its text may lead out of it through another
+        if os.path.commonpath((os.path.realpath(top / kept.path), inside)) != inside:
+            (top / kept.path).unlink()
+            raise InvalidState("snapshot", snapshot_id, f"leading out of its folder by {kept.path!r}", "whole")
 
 
 def write_snapshot_zip(artifacts: ArtifactStore, snapshot_id: str, folder: str | os.PathLike[str]) -> Path:
@@ -308,6 +313,8 @@ def _read_manifest(artifacts: ArtifactStore, snapshot_id: str) -> list[Kept]:
 def _may_be_written(kept: Kept) -> bool:
     """Whether a file of a manifest stays below the folder that it is restored to."""
     if kept.kind not in MODES or any(part in ("", ".", "..") for part in kept.path.split("/")):
+        return False
+    if "\0" in kept.path + kept.content:
         return False
     return not leads_out(kept.path, kept.content) if kept.kind == "link" else bool(SHA256.fullmatch(kept.content))
 

@@ -469,6 +469,8 @@ def test_damage_is_said(workspace: Workspace, run: Run, tmp_path: Path) -> None:
         ["a", "link", "../../etc", 0],
         ["a", "link", "/etc/passwd", 0],
         ["a", "device", "0" * 64, 1],
+        ["a\0b", "file", "0" * 64, 1],
+        ["a", "link", "b\0c", 0],
         ["a"],
     ],
 )
@@ -480,6 +482,18 @@ def test_a_manifest_that_leads_out_of_the_folder_is_refused(
     with pytest.raises(InvalidState, match="damaged"):
         restore_snapshot(artifacts, snapshot_id, tmp_path / "back")
     assert list((tmp_path / "back").iterdir()) == []
+
+
+def test_links_that_lead_out_of_the_folder_through_each_other_are_refused(
+    artifacts: ArtifactStore, tmp_path: Path
+) -> None:
+    """A second snapshot restored there would write its files through them."""
+    snapshot_id = "0f5b2c1e-0000-8000-8000-000000000000"
+    links = [["a", "link", "b/..", 4], ["b", "link", ".", 1]]
+    artifacts.put(ROOT, f"trees/{snapshot_id}.json", json.dumps({"format": 1, "files": links}).encode())
+    with pytest.raises(InvalidState, match="leading out of its folder by 'a'"):
+        restore_snapshot(artifacts, snapshot_id, tmp_path / "back")
+    assert [path.name for path in (tmp_path / "back").iterdir()] == ["b"]
 
 
 def test_processes_may_take_the_same_snapshot_at_once(workspace: Workspace, tmp_path: Path) -> None:
