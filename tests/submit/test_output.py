@@ -157,6 +157,12 @@ def test_logs_are_there_while_the_script_runs_and_outputs_after(submit: Submit) 
     run.clean()
 
 
+def test_who_sees_a_run_completed_sees_all_of_its_outputs(submit: Submit) -> None:
+    run = submit("for number in range(200): open(f'outputs/{number}', 'w').write('x')")
+    until(lambda: run.status == "Completed")
+    assert len([name for name in run.get_file_names() if name.startswith("outputs/")]) == 200
+
+
 def test_details_name_what_was_submitted(submit: Submit, source: Path) -> None:
     run = submit("print('hello')", arguments=["--alpha", 0.5, Path("x")])
     run.wait_for_completion()
