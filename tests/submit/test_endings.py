@@ -32,8 +32,9 @@ from bridge import (
     Workspace,
     script_run,
 )
-from bridge.records.run import TERMINAL_STATUSES
+from bridge.records.run import SCRIPT_RUN, TERMINAL_STATUSES, RunRecord
 from bridge.store.journaled import JournaledStore
+from bridge.submit.launch import Ending, Launcher
 
 pytestmark = pytest.mark.processes
 
@@ -571,3 +572,29 @@ def test_a_run_that_was_deleted_while_it_ran_is_stopped_and_ended_when_it_is_res
     until(lambda: not processes_of(run))
     workspace._opened.tracking.restore_run(run.id)
     until(lambda: run.status == "Failed", 10)
+
+
+@pytest.mark.parametrize("moment", ["before the launcher looks", "after it has looked"])
+def test_what_is_said_of_a_run_when_its_script_has_just_ended_stays(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    opened = workspace._opened
+    experiment = Experiment(workspace, "submitted")
+    record = RunRecord("r1", experiment.id, status="Finalizing", type=SCRIPT_RUN, start_time=1)
+    opened.tracking.create_run(record)
+    launcher = Launcher(opened, record)
+    get_run = opened.tracking.get_run
+
+    def look(run_id: str, latest: bool = True) -> RunRecord:
+        monkeypatch.setattr(opened.tracking, "get_run", get_run)
+        if moment == "before the launcher looks":
+            workspace.get_run(run_id).fail("it diverged")
+        found = get_run(run_id, latest)
+        if moment == "after it has looked":
+            workspace.get_run(run_id).fail("it diverged")
+        return found
+
+    monkeypatch.setattr(opened.tracking, "get_run", look)
+    launcher._end(Ending("Completed"))
+    run = workspace.get_run("r1")
+    assert run.status == "Failed" and run.error is not None and run.error["message"] == "it diverged"
