@@ -297,7 +297,8 @@ class Run(RunEnding, RunChildren, RunDetails):
 
         Args:
             model_name: letters, digits, dashes, underscores and dots, at most 255.
-            model_path: the artifact path, or a folder of them; the model's name by default.
+            model_path: the artifact path, or a folder of them, or the name of a model that MLflow has logged for the
+                run; the model's name by default.
             tags: labels of the version.
             properties: the same, kept apart.
             model_framework: a word for it, such as "ScikitLearn".

@@ -8,6 +8,8 @@ from urllib.parse import quote, unquote, urlsplit
 from bridge.errors import InvalidValue, NotFound
 
 SCHEME = "bridge"
+COMPANION_FILE = "mlflow.db"
+"""MLflow's own tables of a workspace, in its folder, from the first write of them on."""
 FOLDER_OF_ARTIFACTS = "artifacts"
 PROXY_ROOT = "mlflow-artifacts:/"
 DESTINATION_VARIABLE = "_MLFLOW_SERVER_ARTIFACT_DESTINATION"

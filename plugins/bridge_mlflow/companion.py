@@ -19,7 +19,7 @@ from bridge.records.run import RunRecord
 from bridge.records.search import ExperimentQuery, Ordering
 from bridge.store.open import Opened
 from bridge_mlflow import mirror
-from bridge_mlflow.addresses import FOLDER_OF_ARTIFACTS, PROXY_ROOT, artifacts_uri, uri_of
+from bridge_mlflow.addresses import COMPANION_FILE, FOLDER_OF_ARTIFACTS, PROXY_ROOT, artifacts_uri, uri_of
 from bridge_mlflow.database import MlflowDatabase, copy_database, identity_of, locked, temporary_folder
 from bridge_mlflow.forwarded import FORWARDED_READS as FORWARDED_READS
 from bridge_mlflow.forwarded import FORWARDED_WRITES as FORWARDED_WRITES
@@ -27,7 +27,6 @@ from bridge_mlflow.translate import translated
 
 logger = logging.getLogger(__name__)
 
-FILE = "mlflow.db"
 PART, LOCK = ".mlflow.db.part", ".mlflow.db.lock"
 ARTIFACT_LOCATION_TAG = "mlflow.artifactLocation"
 FULL_COMPARISON_SECONDS = 5.0
@@ -46,7 +45,7 @@ class Companion:
     def __init__(self, opened: Opened) -> None:
         self._opened = opened
         self._folder = Path(opened.address)
-        self._file = self._folder / FILE
+        self._file = self._folder / COMPANION_FILE
         self._real_artifacts = uri_of(os.path.join(opened.address, FOLDER_OF_ARTIFACTS))
         self._begin()
         _companions.add(self)
@@ -132,7 +131,7 @@ class Companion:
 
     def _empty(self) -> MlflowDatabase:
         if self._temporary is None:
-            self._temporary = MlflowDatabase(temporary_folder(self) / FILE, self._real_artifacts)
+            self._temporary = MlflowDatabase(temporary_folder(self) / COMPANION_FILE, self._real_artifacts)
         return self._temporary
 
     def _opened_file(self) -> MlflowDatabase:
@@ -145,7 +144,7 @@ class Companion:
         """A copy of a file that may not be written, for MLflow and the mirroring write to theirs."""
         identity = identity_of(self._file)
         if self._copy is None or self._copy.identity != identity:
-            target = self._copy.file if self._copy else temporary_folder(self) / FILE
+            target = self._copy.file if self._copy else temporary_folder(self) / COMPANION_FILE
             copy_database(self._file, target)
             self._copy = self._copy or MlflowDatabase(target, self._real_artifacts)
             self._copy.identity, self._copy.head = identity, None

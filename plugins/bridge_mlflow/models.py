@@ -19,7 +19,7 @@ from bridge.records.artifact import check_artifact_path
 from bridge.records.run import RunRecord, new_run_id
 from bridge.run import Run
 from bridge.workspace import Workspace
-from bridge_mlflow.addresses import FOLDER_OF_ARTIFACTS, split_artifact_uri, split_root, uri_of
+from bridge_mlflow.addresses import COMPANION_FILE, FOLDER_OF_ARTIFACTS, split_artifact_uri, split_root, uri_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -95,20 +95,21 @@ class Model:
 
     @classmethod
     def register_files(cls, run: Run, name: str, model_path: str | None = None, **facts: Any) -> Model:
-        """Register files that a run has kept, as `run.register_model` does.
+        """Register files that a run has kept, or a model that MLflow has logged for it, as `run.register_model` does.
 
         Raises:
             InvalidValue: the name may not be used.
-            NotFound: the run has no such file or folder.
+            NotFound: the run has no such file, folder or model.
         """
         _check_name(name)
         path = check_artifact_path(model_path or name)
         opened, root = run.experiment.workspace._opened, RunRecord(run.id, run.experiment.id).artifact_root
-        if opened.artifacts.stat(root, path) is None:
+        place = f"{root}/{path}" if opened.artifacts.stat(root, path) is not None else _place_of_logged(run, path)
+        if place is None:
             there = ", ".join(run.get_file_names()[:20]) or "none"
             raise NotFound("file", path, f"run {run.id} has {there}")
         facts["experiment_name"] = run.experiment.name
-        return cls._add(run.experiment.workspace, name, f"{root}/{path}", run.id, facts)
+        return cls._add(run.experiment.workspace, name, place, run.id, facts)
 
     @classmethod
     def register(
@@ -219,13 +220,13 @@ class Model:
         """
         root, path = split_root(self._place())
         artifacts = self.workspace._opened.artifacts
-        target = Path(target_dir) / Path(path).name
+        target = Path(target_dir) / (Path(path).name or self.name)  # one that MLflow logged is a root of its own
         if target.exists() and not (exist_ok or exists_ok):
             raise AlreadyExists("file", str(target), "pass exist_ok=True to replace it")
-        record = artifacts.stat(root, path)
-        if record is None:
-            raise NotFound("file", path, f"the files of model {self.id} were deleted")
-        below = artifacts.list(root, path, recursive=True) if record.is_folder else [record]
+        record = artifacts.stat(root, path) if path else None
+        below = [record] if record and not record.is_folder else artifacts.list(root, path, recursive=True)
+        if not below:
+            raise NotFound("file", path or self.name, f"the files of model {self.id} were deleted")
         for file in below:
             artifacts.download(root, file.path, target / file.path[len(path) :].lstrip("/"))
         return str(target)
@@ -270,6 +271,20 @@ def _client(workspace: Workspace) -> MlflowClient:
         raise NotFound("model registry", "mlflow", 'pip install "runbridge[mlflow]" brings it') from error
     uri = workspace.get_mlflow_tracking_uri()
     return MlflowClient(uri, uri)
+
+
+def _place_of_logged(run: Run, name: str) -> str | None:
+    """Where the model lies that MLflow has logged for a run by that name last: beside the files of the run."""
+    workspace = run.experiment.workspace
+    if not os.path.exists(os.path.join(workspace._opened.address, COMPANION_FILE)):
+        return None
+    models = _client(workspace).search_logged_models(
+        [run.experiment.id],
+        filter_string=f"source_run_id = '{run.id}'",
+        order_by=[{"field_name": "creation_timestamp", "ascending": False}],
+    )
+    places = [split_artifact_uri(model.artifact_location)[1] for model in models if model.name == name]
+    return places[0] if places else None
 
 
 def _versions(workspace: Workspace, name: str | None) -> list[ModelVersion]:

@@ -117,6 +117,27 @@ def test_mlflow_sees_and_fetches_what_was_registered(run: Run, tmp_path: Path) -
     assert pickle.loads(Path(fetched).read_bytes()) == {"alpha": 0.4}
 
 
+def test_a_model_that_mlflow_has_logged_for_a_run_is_registered_and_fetched(run: Run, tmp_path: Path) -> None:
+    workspace = run.experiment.workspace
+    client = MlflowClient(workspace.get_mlflow_tracking_uri(), workspace.get_mlflow_tracking_uri())
+    for content in ("old", "new"):
+        (tmp_path / "net" / "weights").write_text(content)
+        logged = client.create_logged_model(run.experiment.id, "line", source_run_id=run.id)
+        client.log_model_artifacts(logged.model_id, str(tmp_path / "net"))
+        client.finalize_logged_model(logged.model_id, "READY")
+    model = run.register_model("best", "line")
+    assert (model.version, model.run_id) == (1, run.id)
+    assert (Path(model.download(tmp_path / "got")) / "weights").read_text() == "new"
+
+    client.create_registered_model("plain")
+    client.create_model_version("plain", logged.artifact_location, run.id)
+    fetched = Path(workspace.models["plain"].download(tmp_path / "got"))
+    assert fetched == tmp_path / "got" / "plain"
+    assert sorted(file.name for file in fetched.rglob("*") if file.is_file()) == ["more", "weights"]
+    with pytest.raises(NotFound, match="There is no file 'circle'"):
+        run.register_model("best", "circle")
+
+
 def test_files_from_elsewhere_are_uploaded(run: Run, tmp_path: Path) -> None:
     ws = run.experiment.workspace
     Model.register(ws, tmp_path / "ridge.pkl", "mine", tags={"k": "v"}, description="d")
