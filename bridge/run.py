@@ -393,6 +393,8 @@ class Run(RunEnding, RunChildren, RunDetails):
                 "Id": self.id,
                 "Name": record.display_name,
                 "Number": str(record.number),
+                "Type": record.type or "",
                 "Status": record.status,
+                "Details Page": self.get_portal_url(),
             }
         )
