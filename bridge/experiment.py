@@ -213,7 +213,7 @@ class Experiment:
         display_name = check_text_or_none("display name", display_name)
         user = user_name()
         record = RunRecord(
-            id=new_run_id() if run_id is None else check_run_id(run_id),
+            id=self._new_id(run_id),
             experiment_id=self.id,
             display_name=display_name or name or new_display_name(),
             status="Running",
@@ -233,6 +233,14 @@ class Experiment:
             run._update(RunChanges(warnings=warnings))
         logger.debug("Run %s of experiment %s is Running", record.id, self.name)
         return run
+
+    def _new_id(self, run_id: str | None) -> str:
+        """The id of a run that is to begin; before a file is kept for it, which the run that has the id would lose."""
+        if run_id is None:
+            return new_run_id()
+        if self.workspace._opened.tracking.get_runs((check_run_id(run_id),), latest=False):
+            raise AlreadyExists("run", run_id)
+        return run_id
 
     def _keep_source(
         self, run: RunRecord, folder: str | os.PathLike[str] | None

@@ -18,9 +18,7 @@ from bridge.records.run import (
     RunChanges,
     RunRecord,
     Status,
-    check_run_id,
     new_display_name,
-    new_run_id,
 )
 from bridge.run import Run
 from bridge.submit.prepare import working_folder
@@ -100,7 +98,7 @@ def submit(
     if stored.artifact_location is not None:
         reason = f"it keeps files at {stored.artifact_location}, which only MLflow's clients reach"
         raise NotAllowed("submit a script to experiment", experiment.name, reason)
-    run_id = new_run_id() if run_id is None else check_run_id(run_id)
+    run_id = experiment._new_id(run_id)
     definition = {**config._definition(), "workingDirectory": str(working_folder(run_id))}
     run_tags = run_tag_values(tags or {})
     folder = definition["sourceDirectory"]

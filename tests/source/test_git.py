@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge import Experiment, Workspace
+from bridge import AlreadyExists, Experiment, ScriptRunConfig, Workspace
 from bridge.submit import git as module
 from bridge.submit.git import git_facts, without_credentials
 
@@ -103,6 +103,22 @@ def test_a_started_run_has_them_as_properties_and_the_diff_as_a_file(
     assert properties["azureml.git.dirty"] == "True" and "ContentSnapshotId" in properties
     run.download_file(module.DIFF_PATH, tmp_path / "diff")
     assert (tmp_path / "diff").read_bytes() == facts.diff and b"+changed" in facts.diff
+
+
+def test_an_id_that_is_taken_costs_the_run_that_has_it_no_file(
+    workspace: Workspace, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (repository / "old.py").write_text("first\n", encoding="utf-8")
+    monkeypatch.chdir(repository)
+    experiment = Experiment(workspace, "git")
+    with experiment.start_logging(run_id="r1") as run:
+        kept = b"".join(workspace._opened.artifacts.get(run._root, module.DIFF_PATH))
+    (repository / "old.py").write_text("second\n", encoding="utf-8")
+    with pytest.raises(AlreadyExists):
+        experiment.start_logging(run_id="r1")
+    with pytest.raises(AlreadyExists):
+        experiment.submit(ScriptRunConfig(repository, script="old.py"), run_id="r1")
+    assert b"".join(workspace._opened.artifacts.get(run._root, module.DIFF_PATH)) == kept
 
 
 def test_a_long_diff_is_cut(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
