@@ -76,6 +76,8 @@ class Output:
             self._closed = True
             self._changed.notify()
         self._writer.join(timeout_seconds)
+        if self._writer.is_alive() and self.trouble is None:
+            self.trouble = TimeoutError(f"the place did not answer within {timeout_seconds:g} s")
 
     def last_words(self, exception: bool) -> str:
         """The last line that is not empty; of a line that was drawn anew, what it showed last.

@@ -90,6 +90,15 @@ def test_a_pipe_that_somebody_else_holds_is_left() -> None:
     os.close(other)
 
 
+def test_a_place_that_does_not_answer_is_said() -> None:
+    answer = threading.Event()
+    taken = Output(lambda data: answer.wait(30))
+    taken.add(b"lost")
+    taken.close(0.3)
+    assert str(taken.trouble) == "the place did not answer within 0.3 s"
+    answer.set()
+
+
 def test_a_disk_that_is_full_when_a_script_ends_costs_neither_its_status_nor_its_outputs(
     source: Path, temporary: Path, tmp_path: Path
 ) -> None:
