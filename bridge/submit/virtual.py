@@ -47,9 +47,9 @@ def virtual_interpreter(wanted: Wanted, write: Write) -> str:
         write(f"Using the environment {folder}\n".encode())
         return str(folder / "bin" / "python")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with _building(folder, write):
+    with _building(folder, write) as lock:
         if not _is_complete(folder):
-            _build(folder, python, wanted, write)
+            _build(folder, python, wanted, write, lock)
     return str(folder / "bin" / "python")
 
 
@@ -87,8 +87,8 @@ def _is_complete(folder: Path) -> bool:
 
 
 @contextmanager
-def _building(folder: Path, write: Write) -> Iterator[None]:
-    """Nobody else builds this environment meanwhile."""
+def _building(folder: Path, write: Write) -> Iterator[int]:
+    """Nobody else builds this environment meanwhile; gives the lock's file descriptor."""
     lock = os.open(folder.with_name(folder.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
         try:
@@ -96,32 +96,32 @@ def _building(folder: Path, write: Write) -> Iterator[None]:
         except BlockingIOError:
             write(f"Another run builds the environment {folder}: waiting for it\n".encode())
             fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        yield lock
     finally:
         os.close(lock)
 
 
-def _build(folder: Path, python: str, wanted: Wanted, write: Write) -> None:
+def _build(folder: Path, python: str, wanted: Wanted, write: Write, lock: int) -> None:
     # In place, for the programs of a virtual environment know where it lies.
     shutil.rmtree(folder, ignore_errors=True)
     write(f"Building the environment {folder}\n".encode())
     for package in wanted.passed_over:
         write(f"{package} is not installed: it is not needed here\n".encode())
     try:
-        _run([python, "-m", "venv", str(folder)], write)
+        _run([python, "-m", "venv", str(folder)], write, lock)
         if wanted.lines:
             requirements = folder / "requirements.txt"
             requirements.touch(mode=0o600)  # an index's address may have a password in it
             requirements.write_text("\n".join(wanted.lines) + "\n", encoding="utf-8")
-            _run([str(folder / "bin" / "python"), *PIP, "-r", str(requirements)], write)
+            _run([str(folder / "bin" / "python"), *PIP, "-r", str(requirements)], write, lock)
         (folder / COMPLETE).touch()
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
 
 
-def _run(command: Sequence[str], write: Write) -> None:
-    """Run a step of a build.
+def _run(command: Sequence[str], write: Write, lock: int) -> None:
+    """Run a step of a build, which holds the lock too: it may outlive a process that is killed.
 
     Raises:
         SubmitFailed: it failed.
@@ -130,7 +130,12 @@ def _run(command: Sequence[str], write: Write) -> None:
     last: deque[str] = deque(maxlen=LINES_IN_ERROR)
     try:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            pass_fds=(lock,),
         )
     except OSError as error:
         raise SubmitFailed(" ".join(command), None, error.strerror or str(error)) from error

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -110,6 +112,30 @@ def test_runs_that_need_it_at_once_build_it_once_also_after_one_was_killed(home:
     (interpreter,) = {printed.strip() for printed, _ in said}
     assert sum("Building the environment" in told for _, told in said) == 1
     assert output(interpreter, "import sys; print(sys.prefix != sys.base_prefix)") == "True"
+
+
+@pytest.mark.slow
+def test_nobody_builds_where_the_pip_of_a_killed_build_still_works(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as index:  # it takes connections and does not answer
+        monkeypatch.setenv("PIP_RETRIES", "0")
+        options = (f"--index-url http://127.0.0.1:{index.getsockname()[1]}/simple",)
+        definition = with_packages("tiny-bridge-probe==1.0", options=options)._definition()
+        code = (
+            "import sys; from bridge.submit.interpreter import interpreter_for\n"
+            f"interpreter_for({definition!r}, sys.stdout.buffer.write)"
+        )
+        killed = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL)
+        index.settimeout(60)
+        connection, _ = index.accept()
+        (lock,) = (home / "environments").glob("*.lock")
+        killed.kill()
+        killed.wait()
+        with lock.open() as file:
+            with pytest.raises(BlockingIOError):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            connection.close()
+            index.close()
+            fcntl.flock(file, fcntl.LOCK_EX)  # pip has ended
 
 
 @pytest.mark.slow
