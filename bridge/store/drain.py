@@ -125,13 +125,18 @@ class Drain:
         if self._read_only or not has_package("numpy"):
             self._count_unfolded(sizes)
             return
-        if not self._lock.acquire(blocking=wait):
-            return
-        try:
-            if self._fold_to(sizes, until, wait) and sweeps:
-                self._end_leases()
-        finally:
-            self._lock.release()
+        if wait:
+            with self._lock:  # the only way to take it that Ctrl-C cannot come between
+                self._fold_and_sweep(sizes, until, wait, sweeps)
+        elif self._lock.acquire(blocking=False):
+            try:
+                self._fold_and_sweep(sizes, until, wait, sweeps)
+            finally:
+                self._lock.release()
+
+    def _fold_and_sweep(self, sizes: dict[str, int], until: int, wait: bool, sweeps: bool) -> None:
+        if self._fold_to(sizes, until, wait) and sweeps:
+            self._end_leases()
 
     def look_after_leases(self) -> bool:
         """Fold, if the owner of some run seems to be gone or silent; whether it did. At most once a second.

@@ -11,7 +11,9 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from bridge.errors import StoreUnavailable
 from bridge.records.run import RunRecord
+from bridge.store.sql.database import Database
 from bridge.store.sql.sqlite import open_sqlite
 from bridge.store.tracking import TrackingStore
 from bridge.testing.machine import check_store
@@ -75,3 +77,18 @@ def new_store() -> Iterator[TrackingStore]:
 
 def test_any_order_of_calls_agrees_with_plain_dicts() -> None:
     check_store(new_store)
+
+
+def test_a_change_within_a_change_is_refused_in_a_sentence_and_leaves_the_other_whole(tmp_path: Path) -> None:
+    """As a signal handler asks for one that interrupts another."""
+    path = tmp_path / "workspace.db"
+    open_sqlite(path).close()
+    database = Database(path)
+    with database.write() as outer:
+        outer.execute("CREATE TABLE kept (a)")
+        with pytest.raises(StoreUnavailable, match="let the handler set a flag"), database.write():
+            pass
+        assert outer.in_transaction
+    with database.read() as connection:
+        assert connection.execute("SELECT count(*) FROM kept").fetchone() == (0,)
+    database.close()

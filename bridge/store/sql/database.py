@@ -110,8 +110,8 @@ class Database:
             if connection.in_transaction:  # a read within a write sees what that wrote
                 yield connection
                 return
-            connection.execute("BEGIN")
             try:
+                connection.execute("BEGIN")  # within, for Ctrl-C may come when it has begun
                 yield connection
             finally:
                 connection.rollback()
@@ -125,13 +125,18 @@ class Database:
             SchemaMismatch: a newer version of Runbridge has changed it meanwhile.
             StoreUnavailable: somebody who does not queue has it locked for longer than `BUSY_SECONDS`, or the disk
                 is full. For those that queue there is no limit: a process stopped within its turn is waited for.
+                Or this thread is within a transaction, which a signal handler has interrupted.
         """
         if self.read_only:
             raise NotAllowed("write to", str(self.path), "it can only be read here")
+        open_one = getattr(self._local, "connection", None)
+        if open_one is not None and open_one.in_transaction:
+            reason = "a signal handler cannot change it while what it interrupted does: let the handler set a flag"
+            raise StoreUnavailable(str(self.path), reason)
         with self._border(), self._queue(), _gate.inside():
             connection = self._connection()
-            connection.execute("BEGIN IMMEDIATE")
             try:
+                connection.execute("BEGIN IMMEDIATE")
                 found = read_schema(connection)
                 if found != SCHEMA:
                     raise SchemaMismatch(str(self.path), found, SCHEMA)
@@ -216,8 +221,8 @@ class Database:
         with self._turn:
             if self._queue_fd < 0:
                 self._queue_fd = self._open_queue()
-            fcntl.flock(self._queue_fd, fcntl.LOCK_EX)
             try:
+                fcntl.flock(self._queue_fd, fcntl.LOCK_EX)
                 yield
             finally:
                 fcntl.flock(self._queue_fd, fcntl.LOCK_UN)
