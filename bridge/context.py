@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import threading
@@ -65,7 +66,7 @@ def _find_context(address: str, run_id: str, azure_workspace: str, azure_experim
     if address and run_id:
         run = Run.get(Workspace.open(address), run_id)
         if folder := os.environ.get("AZUREML_OUTPUT_DIRECTORY"):
-            run._track(folder)
+            run._track(os.path.join(_working_folder(run), folder))
         return run
     if azure_workspace and azure_experiment and azure_run_id:
         workspace = Workspace.create(azure_workspace, exist_ok=True)
@@ -74,6 +75,12 @@ def _find_context(address: str, run_id: str, azure_workspace: str, azure_experim
         except NotFound:
             return _begin_context(Experiment(workspace, azure_experiment), azure_run_id)
     return _find_offline()
+
+
+def _working_folder(run: Run) -> str:
+    """Where the script was started, wherever it works by now."""
+    folder = str(json.loads(run._record().definition or "{}").get("workingDirectory", ""))
+    return folder if os.path.isdir(folder) else os.getcwd()
 
 
 def _find_offline() -> Run:

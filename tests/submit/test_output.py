@@ -259,3 +259,24 @@ def test_text_that_a_terminal_cannot_show_is_replaced(submit: Submit, monkeypatc
     submit("print('é')", show_output=True)
     shown.seek(0)
     assert "\n?\n" in shown.read()
+
+
+def test_outputs_are_those_of_the_folder_that_the_script_was_started_in(submit: Submit) -> None:
+    run = submit(
+        """
+        import os
+        os.mkdir("elsewhere")
+        os.makedirs("outputs", exist_ok=True)
+        open("outputs/mine", "w").close()
+        os.chdir("elsewhere")
+        from bridge import Run
+        run = Run.get_context()
+        os.makedirs("outputs", exist_ok=True)
+        open("outputs/other", "w").close()
+        run.complete()
+        print(sorted(run.get_file_names()))
+        """
+    )
+    run.wait_for_completion()
+    assert [name for name in run.get_file_names() if name.startswith("outputs/")] == ["outputs/mine"]
+    assert "outputs/mine" in log_of(run)
