@@ -23,6 +23,12 @@ def make(folder: Path, *names: str) -> None:
         (folder / name).write_text(f"content of {name}")
 
 
+def give_away(folder: Path) -> None:
+    """Make a folder and all in it another user's."""
+    for place in (folder, *folder.rglob("*")):
+        os.chown(place, NOBODY, NOBODY)
+
+
 def begin(experiment: Experiment, **options: object) -> Run:
     return experiment.start_logging(snapshot_directory=None, **options)  # type: ignore[arg-type]
 
@@ -147,10 +153,14 @@ def test_a_file_that_may_not_be_read_is_a_warning(working_folder):
     if child == 0:
         code = 1
         try:
+            workspace = Workspace.create("nobodys", path=working_folder / "nobodys")
+            with begin(Experiment(workspace, "outputs"), outputs=str(working_folder / "first")):
+                make(working_folder / "first", "x")  # all modules are loaded
             if os.geteuid() == 0:  # who may read everything
-                os.seteuid(NOBODY)
-            experiment = Experiment(Workspace.create("nobodys", path=working_folder / "nobodys"), "outputs")
-            with begin(experiment) as run:
+                workspace._opened.tracking.close()
+                give_away(workspace.path)
+                os.setuid(NOBODY)
+            with begin(Experiment(Workspace.open(workspace.path), "outputs")) as run:
                 pass
             assert run.get_file_names() == ["outputs/x"], run.get_file_names()
             assert "secret" in run.warnings[0] and "permission denied" in run.warnings[0], run.warnings

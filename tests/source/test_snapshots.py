@@ -299,7 +299,11 @@ from bridge.submit.snapshot import take_snapshot
 os.makedirs("first")
 Path("first/.gitignore").write_text("x")
 take_snapshot(Workspace.create("first", path="ws1")._opened.artifacts, "first")  # all modules are loaded
+Workspace.create("second", path="ws2")  # which reads files of the package
 if os.geteuid() == 0:
+    for folder, _, files in os.walk("ws2"):
+        for place in (folder, *(os.path.join(folder, name) for name in files)):
+            os.chown(place, 65534, 65534)
     os.setuid(65534)
 os.environ["BRIDGE_HOME"] = os.path.abspath("home2")
 os.makedirs("src/closed")
@@ -307,7 +311,7 @@ Path("src/train.py").write_text("x")
 Path("src/secret").write_text("x")
 os.chmod("src/secret", 0)
 os.chmod("src/closed", 0)
-artifacts = Workspace.create("second", path="ws2")._opened.artifacts
+artifacts = Workspace.open("ws2")._opened.artifacts
 print(*take_snapshot(artifacts, "src").warnings)
 Path("src/.amlignore").write_text("x")
 os.chmod("src/.amlignore", 0)
