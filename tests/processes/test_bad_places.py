@@ -67,8 +67,9 @@ def as_nobody(fork, function):
 def preload() -> None:
     """Do once what a child does, for it becomes a user who may not read the interpreter's files."""
     with tempfile.TemporaryDirectory() as folder:
-        run = Experiment(Workspace.create("preload", path=folder), "preload").start_logging()
+        run = Experiment(Workspace.create("preload", path=folder), "preload").start_logging(outputs=f"{folder}/outputs")
         run.log("point", 1)
+        Path(folder, "outputs", "output.txt").write_text("kept")
         run.upload_file("a.txt", __file__)
         list(run.experiment.get_runs())
         run.get_metrics()
