@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 
 from bridge.errors import InvalidState, InvalidValue, NotAllowed, NotFound, SubmitFailed
 from bridge.experiment import Experiment, now_ms, run_tag_values, user_name
@@ -29,6 +30,7 @@ from bridge.submit.start import start_launcher
 CANCEL_SECONDS = 15.0
 """How long a launcher may take to cancel its run; its script has a third of that."""
 POLL_SECONDS = 0.05
+NO_PARAMS: Mapping[str, str] = MappingProxyType({})
 NOT_STOPPED = "No launcher answered within {seconds:g} s when the run was canceled: its script may still be running."
 
 
@@ -89,8 +91,9 @@ def submit(
     tags: str | Mapping[str, object] | None,
     run_id: str | None,
     parent_id: str | None,
+    params: Mapping[str, str] = NO_PARAMS,
 ) -> ScriptRun:
-    """Begin a run of a script; see `Experiment.submit`."""
+    """Begin a run of a script; see `Experiment.submit`. Its params are there before the script is."""
     if not isinstance(config, ScriptRunConfig):
         raise InvalidValue("config", config, "must be a ScriptRunConfig")
     opened = experiment.workspace._opened
@@ -117,6 +120,7 @@ def submit(
         parent_id=parent_id,
         type=SCRIPT_RUN,
         definition=json.dumps(definition),
+        params=params,
         tags={"mlflow.user": user, **run_tags},
         properties=source.properties,
     )

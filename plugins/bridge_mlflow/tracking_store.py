@@ -212,8 +212,11 @@ class BridgeTrackingStore(AbstractStore):
     ) -> RunInfo:
         record = self.tracking.get_run(run_id)
         status = None if run_status is None else native_status(run_status, record.status)
-        if record.type == SCRIPT_RUN and record.status not in TERMINAL_STATUSES:
-            # Its launcher gives it its status, whatever a logger within the script says of it.
+        if record.type == SCRIPT_RUN and (
+            record.status not in TERMINAL_STATUSES or status in (None, *TERMINAL_STATUSES)
+        ):
+            # Its launcher gives it its status, whatever a logger within the script says of it; and how it ended stays:
+            # `mlflow run` says FAILED of every run that was canceled, and FINISHED, now, of one that is Completed.
             status = end_time = None
         started = _now() if status == "Running" and record.start_time is None else None
         changes = RunChanges(status=status, start_time=started, end_time=end_time, display_name=run_name or None)

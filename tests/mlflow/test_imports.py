@@ -18,7 +18,15 @@ def test_a_module_can_be_imported_first(module: str) -> None:
     _python(f"import bridge_mlflow.{module}, mlflow; mlflow.MlflowClient")
 
 
-@pytest.mark.parametrize("module", ["bridge_mlflow", "bridge_mlflow.run_context", "bridge_mlflow.request_headers"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "bridge_mlflow",
+        "bridge_mlflow.default_experiment",
+        "bridge_mlflow.request_headers",
+        "bridge_mlflow.run_context",
+    ],
+)
 def test_what_mlflow_loads_during_its_import_imports_no_mlflow(module: str) -> None:
     _python(f"import sys, {module}; assert not any(name.split('.')[0] == 'mlflow' for name in sys.modules)")
 
@@ -31,14 +39,17 @@ def test_importing_mlflow_registers_every_entry_point_without_a_warning() -> Non
         from mlflow.tracking._tracking_service.utils import _tracking_store_registry as tracking
         from mlflow.tracking._model_registry.utils import _get_store_registry
         from mlflow.tracking.context.registry import _run_context_provider_registry as contexts
+        from mlflow.tracking.default_experiment.registry import _default_experiment_provider_registry as defaults
         from mlflow.tracking.request_header.registry import _request_header_provider_registry as headers
         import bridge_mlflow
+        from bridge_mlflow.default_experiment import BridgeDefaultExperiment
         from bridge_mlflow.run_context import BridgeRunContext
         from bridge_mlflow.request_headers import BridgeRequestHeaders
         assert tracking._registry["bridge"] is bridge_mlflow.tracking_store
         assert artifacts._registry["bridge"] is bridge_mlflow.artifact_repository
         assert "bridge" in _get_store_registry()._registry
         assert any(isinstance(one, BridgeRunContext) for one in contexts)
+        assert any(isinstance(one, BridgeDefaultExperiment) for one in defaults)
         assert any(isinstance(one, BridgeRequestHeaders) for one in headers)
         """
     )

@@ -127,6 +127,15 @@ def test_a_launchers_run_that_has_ended_may_be_opened_again(ws: Workspace, launc
     assert launched.status == "Running"
 
 
+def test_how_a_launchers_run_ended_stays(ws: Workspace, launched: Run) -> None:
+    """`mlflow run` tells the store how a run ended that it has waited for, and says FAILED of one that was canceled."""
+    launched._update(RunChanges(status="Canceled", end_time=5))
+    client = MlflowClient(ws.get_mlflow_tracking_uri())
+    for status in ("FAILED", "FINISHED", "KILLED"):
+        client.set_terminated(launched.id, status)
+        assert (launched.status, launched._record().end_time) == ("Canceled", 5)
+
+
 def test_the_runs_that_one_door_nests_the_other_finds(fluent: str) -> None:
     ws = Workspace.open(fluent.removeprefix("bridge://"))
     experiment = Experiment(ws, "nested")

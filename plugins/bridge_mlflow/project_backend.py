@@ -1,0 +1,222 @@
+"""MLflow projects as submitted runs: `mlflow run . --backend bridge`.
+
+Source: MLflow 3.17.2, `mlflow.projects`; the options are those that Azure ML's backend had.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import shlex
+from collections.abc import Callable, Mapping
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+import mlflow
+from mlflow.exceptions import ExecutionException
+from mlflow.projects import utils as projects
+from mlflow.projects.backend.abstract_backend import AbstractBackend
+from mlflow.projects.submitted_run import SubmittedRun
+
+from bridge.errors import BridgeError, InvalidState, InvalidValue, NotFound, SubmitFailed
+from bridge.experiment import Experiment
+from bridge.script_run import ScriptRun, submit
+from bridge.submit.script import ScriptRunConfig
+from bridge.workspace import Workspace
+from bridge_mlflow.addresses import SCHEME, folder_of
+from bridge_mlflow.project_environment import BUILT, environment_manager, environment_of
+from bridge_mlflow.translate import MLFLOW_STATUS
+
+if TYPE_CHECKING:
+    from mlflow.projects._project_spec import Project
+
+# What `mlflow run` says is what MLflow's loggers say.
+logger = logging.getLogger("mlflow.projects")
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+COMPUTE, USE_CONDA, STREAM_OUTPUT = "COMPUTE", "USE_CONDA", "STREAM_OUTPUT"
+GIVEN_BY_MLFLOW = frozenset(
+    {
+        projects.PROJECT_ENV_MANAGER,
+        projects.PROJECT_SYNCHRONOUS,
+        projects.PROJECT_DOCKER_ARGS,
+        projects.PROJECT_STORAGE_DIR,
+        projects.PROJECT_BUILD_IMAGE,
+        projects.PROJECT_DOCKER_AUTH,
+    }
+)
+TRUTHS: Mapping[object, bool] = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
+
+def _refusing(method: Callable[P, R]) -> Callable[P, R]:
+    """The same function, with our errors as those that `mlflow run` says in one line."""
+
+    @functools.wraps(method)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return method(*args, **kwargs)
+        except BridgeError as error:
+            raise ExecutionException(error.sentence) from error
+
+    return call
+
+
+class BridgeProjectBackend(AbstractBackend):
+    """Submits the entry point of a project to an experiment of a workspace, as `Experiment.submit` does.
+
+    Options of `backend_config`, each as a value or as its text:
+        COMPUTE: "local", the only one here, or absent.
+        USE_CONDA: false uses the interpreter that submits, true builds the environment that the project names.
+            Absent, `--env-manager` says which ("local" is the former); without that, the project does.
+        STREAM_OUTPUT: `wait` prints what the script prints; true by default.
+    """
+
+    @_refusing
+    def run(
+        self,
+        project_uri: str,
+        entry_point: str,
+        params: Mapping[str, Any] | None,
+        version: str | None,
+        backend_config: Mapping[str, Any],
+        tracking_uri: str,
+        experiment_id: str,
+    ) -> BridgeSubmittedRun:
+        """Begin the run.
+
+        Raises:
+            ExecutionException: MLflow does not write to a workspace, an option cannot apply, or the project is not to
+                be run; no run is begun.
+        """
+        workspace = _workspace_of(tracking_uri)
+        streams = _truth(backend_config, STREAM_OUTPUT)
+        _say_unused(backend_config)
+        folder = projects.fetch_and_validate_project(project_uri, version, entry_point, params)
+        project = projects.load_project(folder)
+        manager = environment_manager(
+            project, backend_config.get(projects.PROJECT_ENV_MANAGER), _truth(backend_config, USE_CONDA)
+        )
+        storage = backend_config.get(projects.PROJECT_STORAGE_DIR)
+        (command,) = projects.get_entry_point_command(project, entry_point, dict(params or {}), storage)
+        config = ScriptRunConfig(
+            folder,
+            # MLflow's own backend runs it by bash.
+            command=f"bash -c {shlex.quote(command)}",
+            compute_target=backend_config.get(COMPUTE) or None,
+            environment=environment_of(project, manager),
+        )
+        experiment = Experiment._of(workspace, workspace._opened.tracking.get_experiment(experiment_id))
+        tags = _tags(project_uri, folder, version, entry_point, manager)
+        active = mlflow.active_run()
+        parent_id = active.info.run_id if active else None
+        run = submit(experiment, config, tags, None, parent_id, _logged_params(project, entry_point, params))
+        logger.info("=== Run (ID '%s') is submitted to experiment '%s' ===", run.id, experiment.name)
+        return BridgeSubmittedRun(run, streams is not False)
+
+
+class BridgeSubmittedRun(SubmittedRun):
+    """A submitted run, as MLflow holds one.
+
+    Args:
+        run: the run.
+        streams: `wait` prints what its script prints.
+    """
+
+    def __init__(self, run: ScriptRun, streams: bool) -> None:
+        super().__init__()
+        self._run, self._streams = run, streams
+
+    @property
+    def run_id(self) -> str:
+        """The run's id."""
+        return self._run.id
+
+    def wait(self) -> bool:
+        """Wait until it has ended; whether it is FINISHED."""
+        try:
+            self._run.wait_for_completion(show_output=self._streams, raise_on_error=False)
+        except SubmitFailed as error:
+            # Ctrl-C leaves a native run going; MLflow cancels it, and asks for nothing but the interrupt.
+            if isinstance(error.__context__, KeyboardInterrupt):
+                raise error.__context__ from None
+            raise
+        return self._run.status == "Completed"
+
+    def get_status(self) -> str:
+        """MLflow's word for the run's status."""
+        return MLFLOW_STATUS[self._run._record().status]
+
+    def cancel(self) -> None:
+        """Stop it, and wait until it is stopped; one that has ended stays as it is."""
+        try:
+            self._run.cancel()
+        except InvalidState as error:
+            logger.info("%s", error)
+
+
+def azureml_backend() -> AbstractBackend:
+    """What `--backend azureml` submits by: what Azure's own plugin brings, where that is installed."""
+    for entry_point in entry_points(group="mlflow.project_backend", name="azureml"):
+        if entry_point.module != __name__:
+            backend: AbstractBackend = entry_point.load()()
+            return backend
+    return BridgeProjectBackend()
+
+
+def _workspace_of(tracking_uri: str) -> Workspace:
+    try:
+        return Workspace.open(folder_of(tracking_uri))
+    except InvalidValue:
+        rule = f"must be that of a workspace, {SCHEME}:///…, for a project to be submitted to it"
+        raise InvalidValue("tracking URI", tracking_uri, rule) from None
+    except NotFound:
+        raise NotFound("workspace", tracking_uri, "set MLFLOW_TRACKING_URI to ws.get_mlflow_tracking_uri()") from None
+
+
+def _truth(options: Mapping[str, Any], name: str) -> bool | None:
+    """An option that is true or false, or its text; None if it is absent."""
+    value = options.get(name)
+    if value is None or isinstance(value, bool):
+        return value
+    try:
+        return TRUTHS[str(value).strip().lower()]
+    except KeyError:
+        raise InvalidValue(name, value, "must be true or false") from None
+
+
+def _say_unused(options: Mapping[str, Any]) -> None:
+    unknown = sorted(set(options) - GIVEN_BY_MLFLOW - {COMPUTE, USE_CONDA, STREAM_OUTPUT})
+    if unknown:
+        logger.warning("backend_config has %s: not looked at.", ", ".join(unknown))
+
+
+def _tags(uri: str, folder: str, version: str | None, entry_point: str, manager: str) -> dict[str, str | None]:
+    """What MLflow notes of a project's run.
+
+    Source: MLflow 3.17.2, `mlflow.projects.utils._create_run`, `mlflow.projects.backend.local`.
+    """
+    from mlflow.tracking._tracking_service.utils import _get_git_url_if_present
+    from mlflow.utils import git_utils, mlflow_tags
+
+    source = projects._expand_uri(uri)
+    tags: dict[str, str | None] = {
+        mlflow_tags.MLFLOW_SOURCE_NAME: _get_git_url_if_present(source) if projects._is_local_uri(uri) else source,
+        mlflow_tags.MLFLOW_SOURCE_TYPE: "PROJECT",
+        mlflow_tags.MLFLOW_PROJECT_ENTRY_POINT: entry_point,
+        mlflow_tags.MLFLOW_GIT_COMMIT: git_utils.get_git_commit(folder),
+        mlflow_tags.MLFLOW_GIT_REPO_URL: git_utils.get_git_repo_url(folder),
+        mlflow_tags.MLFLOW_GIT_BRANCH: version if projects._is_valid_branch_name(folder, version) else None,
+        mlflow_tags.MLFLOW_PROJECT_ENV: manager if manager in BUILT else None,
+    }
+    return {key: value for key, value in tags.items() if value is not None}
+
+
+def _logged_params(project: Project, entry_point: str, given: Mapping[str, Any] | None) -> dict[str, str]:
+    """The params of the run, those of the entry point first, as MLflow spells them."""
+    from mlflow.utils.validation import _validate_param
+
+    found, more = project.get_entry_point(entry_point).compute_parameters(dict(given or {}), storage_dir=None)
+    params = [_validate_param(key, str(value)) for key, value in {**found, **more}.items()]
+    return {param.key: param.value for param in params}

@@ -1,0 +1,81 @@
+"""What an MLflow project needs of Python, as the environment of a submitted run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlflow.projects import env_type
+from mlflow.utils.environment import _PythonEnv
+
+from bridge.errors import InvalidValue
+from bridge.submit.environment import Environment
+
+if TYPE_CHECKING:
+    from mlflow.projects._project_spec import Project
+
+BUILT = frozenset({"conda", "virtualenv", "uv"})
+"""MLflow's environment managers for which an environment is built: here a virtual one for each, of PyPI's packages."""
+
+NAME = "mlproject"
+
+
+def environment_manager(project: Project, given: str | None, uses_conda: bool | None) -> str:
+    """Which environment manager a project is run with; "local" is the interpreter that submits.
+
+    Args:
+        project: the project.
+        given: what `--env-manager` says.
+        uses_conda: what the option USE_CONDA says.
+
+    Raises:
+        InvalidValue: the two contradict each other, an environment is asked for and the project names none, or it asks
+            for a container.
+    """
+    if project.docker_env:
+        rule = "cannot be run by this backend: submit it natively, with Environment.from_docker_image"
+        raise InvalidValue("docker_env", project.docker_env.get("image"), rule)
+    if uses_conda is not None and given is not None and uses_conda != (given in BUILT):
+        raise InvalidValue("USE_CONDA", uses_conda, f"must say the same as the environment manager {given!r}")
+    is_named = project.env_config_path is not None
+    if not is_named and (uses_conda or given in BUILT):
+        what, value = ("environment manager", given) if given else ("USE_CONDA", uses_conda)
+        raise InvalidValue(what, value, "cannot apply: the project names neither conda_env nor python_env")
+    if given is not None:
+        return given
+    if uses_conda is False or not is_named:
+        return "local"
+    return "conda" if project.env_type == env_type.CONDA else "virtualenv"
+
+
+def environment_of(project: Project, manager: str) -> Environment | None:
+    """The environment with the packages that a project names; None for the interpreter that submits.
+
+    Raises:
+        InvalidValue, NotFound: a file of it cannot be read.
+    """
+    if manager not in BUILT:
+        return None
+    if project.env_type == env_type.CONDA:
+        return Environment.from_conda_specification(NAME, project.env_config_path)
+    return _of_python_env(Path(project.env_config_path))
+
+
+def _of_python_env(file: Path) -> Environment:
+    wanted = _PythonEnv.from_yaml(file)
+    environment = Environment(NAME)
+    packages = environment.python.conda_dependencies
+    assert packages is not None
+    packages.set_python_version(wanted.python)
+    for line in wanted.dependencies:
+        option, _, named = str(line).strip().partition(" ")
+        if option in ("-r", "--requirement"):
+            others = Environment.from_pip_requirements(NAME, file.parent / named.strip()).python.conda_dependencies
+            assert others is not None
+            for package in others.pip_packages:
+                packages.add_pip_package(package)
+            for setting in others.pip_options:
+                packages.set_pip_option(setting)
+        else:
+            packages.add_pip_package(str(line))
+    return environment
