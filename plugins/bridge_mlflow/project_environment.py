@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mlflow.projects import env_type
 from mlflow.utils.environment import _PythonEnv
+from yaml import YAMLError
 
 from bridge.errors import InvalidValue
 from bridge.submit.environment import Environment
@@ -62,7 +63,12 @@ def environment_of(project: Project, manager: str) -> Environment | None:
 
 
 def _of_python_env(file: Path) -> Environment:
-    wanted = _PythonEnv.from_yaml(file)
+    try:
+        wanted = _PythonEnv.from_yaml(file)
+    except (TypeError, YAMLError) as error:
+        raise InvalidValue(
+            "python_env", str(file), f"must have python, build_dependencies and dependencies: {error}"
+        ) from error
     environment = Environment(NAME)
     packages = environment.python.conda_dependencies
     assert packages is not None

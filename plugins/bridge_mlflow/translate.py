@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 from mlflow.entities import (
     Dataset,
@@ -86,6 +87,11 @@ ERROR_CODES: Mapping[type[errors.BridgeError], int] = {
     errors.SubmitFailed: INTERNAL_ERROR,
     errors.StoreUnavailable: TEMPORARILY_UNAVAILABLE,
 }
+
+IN_DEFAULT_WORKSPACE: Mapping[str, Any] = (
+    {"workspace": "default"} if "workspace" in inspect.signature(Experiment).parameters else {}
+)
+"""Without it an experiment would say that it is in the workspace of MLflow's that MLFLOW_WORKSPACE names."""
 
 VIEWS: Mapping[int, View] = {ViewType.ACTIVE_ONLY: "active", ViewType.DELETED_ONLY: "deleted", ViewType.ALL: "all"}
 
@@ -199,6 +205,7 @@ def experiment_entity(record: ExperimentRecord, artifacts: str) -> Experiment:
         tags=[ExperimentTag(key, cast(str, value)) for key, value in record.tags.items()],
         creation_time=record.creation_time,
         last_update_time=record.last_update_time,
+        **IN_DEFAULT_WORKSPACE,
     )
 
 

@@ -141,7 +141,11 @@ def assert_mlflow_takes(arguments: list[str]) -> None:
         warnings.simplefilter("ignore")  # MLflow's own, while it loads
         from mlflow.cli import cli
 
-    command = cli.get_command(click.Context(cli), arguments[0])
+    command: click.Command | None = cli
+    for word in arguments:
+        if not isinstance(command, click.Group):
+            break
+        command = command.get_command(click.Context(command), word)
     assert command is not None
     known = {option for parameter in command.params for option in parameter.opts}
     assert {word for word in arguments if word.startswith("--")} <= known

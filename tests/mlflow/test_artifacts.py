@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import mlflow.artifacts
@@ -20,6 +12,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+from serving import mlflow_server
 
 from bridge import Experiment, Run, Workspace
 from bridge.errors import InvalidValue, NotAllowed, NotFound
@@ -210,34 +203,8 @@ def test_runs_name_the_server_only_where_it_passes_artifacts_into_the_same_works
     assert artifacts_uri(str(ws.path)) == uri
 
 
-@contextmanager
-def _server(ws: Workspace, *arguments: str) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", ws.get_mlflow_tracking_uri()]
-    command += ["--workers", "1", "--host", "127.0.0.1", "--port", str(port), *arguments]
-    log = ws.path.parent / "server.log"
-    with log.open("wb") as output:
-        server = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
-    try:
-        url = f"http://127.0.0.1:{port}"
-        _wait_for(f"{url}/health", server, log)
-        yield url
-    finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        server.wait(20)
-
-
-def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + 120
-    while True:
-        try:
-            urllib.request.urlopen(url, timeout=5).close()
-            return
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            assert server.poll() is None and time.monotonic() < end, log.read_text()
-            time.sleep(0.2)
+def _server(ws: Workspace, *arguments: str) -> AbstractContextManager[str]:
+    return mlflow_server(ws.get_mlflow_tracking_uri(), ws.path.parent / "server.log", "--workers", "1", *arguments)
 
 
 @pytest.mark.processes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import ExecutionException
 from mlflow.projects import SubmittedRun
 from mlflow.projects.backend import loader
+from mlflow.tracking.default_experiment.registry import get_experiment_id
 
 from bridge import Experiment, Workspace
 from bridge_mlflow.default_experiment import BridgeDefaultExperiment
@@ -213,6 +215,17 @@ def test_a_project_that_wants_a_container_or_names_no_environment_is_refused(ws:
             mlflow.projects.run(str(plain), "a.py", backend="bridge", **given)
 
 
+def test_a_broken_environment_or_a_deleted_experiment_is_refused_in_one_sentence(ws: Workspace, tmp_path: Path) -> None:
+    folder = write(tmp_path / "project", {"python_env.yaml": "pythons: 3\n", "a.py": ""})
+    with pytest.raises(ExecutionException, match="must have python, build_dependencies and dependencies"):
+        mlflow.projects.run(str(folder), "a.py", backend="bridge")
+    Experiment(ws, "gone").archive()
+    for experiment_id in ("1", "7"):
+        with pytest.raises(ExecutionException, match="'?gone'?.*archived|deleted|experiment '7'"):
+            mlflow.projects.run(str(folder), "a.py", backend="bridge", env_manager="local", experiment_id=experiment_id)
+    assert MlflowClient().search_runs(["0", "1"], run_view_type=3) == []
+
+
 def test_a_uri_that_is_no_workspaces_is_refused_in_one_sentence(sqlite: MlflowClient, project: Path) -> None:
     with pytest.raises(ExecutionException, match="must be that of a workspace, bridge:///…"):
         mlflow.projects.run(str(project), backend="bridge", env_manager="local")
@@ -303,3 +316,13 @@ def test_the_default_experiment_is_asked_for_under_a_native_run_of_that_workspac
     mlflow.set_tracking_uri(Workspace.create("other", path=tmp_path / "other").get_mlflow_tracking_uri())
     assert not provider.in_context()
     run.complete()
+
+
+def test_mlflow_goes_on_where_the_native_run_of_a_process_is_gone(
+    ws: Workspace, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("BRIDGE_RUN_ID", "gone")
+    monkeypatch.setenv("BRIDGE_WORKSPACE", str(ws.path))
+    monkeypatch.setattr(logging.getLogger("mlflow"), "propagate", True)
+    assert get_experiment_id() == "0"
+    assert "Encountered unexpected error while getting experiment_id: There is no run 'gone'" in caplog.text
