@@ -21,7 +21,7 @@ from mlflow.projects.submitted_run import SubmittedRun
 from bridge.errors import BridgeError, InvalidState, InvalidValue, NotFound, SubmitFailed
 from bridge.experiment import Experiment
 from bridge.script_run import ScriptRun, submit
-from bridge.submit.script import ScriptRunConfig
+from bridge.submit.script import LOCAL, ScriptRunConfig
 from bridge.workspace import Workspace
 from bridge_mlflow.addresses import SCHEME, folder_of
 from bridge_mlflow.project_environment import BUILT, environment_manager, environment_of
@@ -92,19 +92,15 @@ class BridgeProjectBackend(AbstractBackend):
         """
         workspace = _workspace_of(tracking_uri)
         streams = _truth(backend_config, STREAM_OUTPUT)
-        _say_unused(backend_config)
+        _check_options(backend_config)
         folder = projects.fetch_and_validate_project(project_uri, version, entry_point, params)
         project = projects.load_project(folder)
         manager = environment_manager(
             project, backend_config.get(projects.PROJECT_ENV_MANAGER), _truth(backend_config, USE_CONDA)
         )
-        storage = backend_config.get(projects.PROJECT_STORAGE_DIR)
-        (command,) = projects.get_entry_point_command(project, entry_point, dict(params or {}), storage)
         config = ScriptRunConfig(
             folder,
-            # MLflow's own backend runs it by bash.
-            command=f"bash -c {shlex.quote(command)}",
-            compute_target=backend_config.get(COMPUTE) or None,
+            command=_command(project, entry_point, params, backend_config.get(projects.PROJECT_STORAGE_DIR)),
             environment=environment_of(project, manager),
         )
         experiment = Experiment._of(workspace, workspace._opened.tracking.get_experiment(experiment_id))
@@ -186,10 +182,17 @@ def _truth(options: Mapping[str, Any], name: str) -> bool | None:
         raise InvalidValue(name, value, "must be true or false") from None
 
 
-def _say_unused(options: Mapping[str, Any]) -> None:
+def _check_options(options: Mapping[str, Any]) -> None:
+    if options.get(COMPUTE) not in (None, "", LOCAL):
+        raise InvalidValue(COMPUTE, options[COMPUTE], f"must be {LOCAL!r}, or absent: clusters are not supported yet")
     unknown = sorted(set(options) - GIVEN_BY_MLFLOW - {COMPUTE, USE_CONDA, STREAM_OUTPUT})
     if unknown:
         logger.warning("backend_config has %s: not looked at.", ", ".join(unknown))
+
+
+def _command(project: Project, entry_point: str, params: Mapping[str, Any] | None, storage: str | None) -> str:
+    (command,) = projects.get_entry_point_command(project, entry_point, dict(params or {}), storage)
+    return f"bash -c {shlex.quote(command)}"  # as MLflow's own backend does
 
 
 def _tags(uri: str, folder: str, version: str | None, entry_point: str, manager: str) -> dict[str, str | None]:
