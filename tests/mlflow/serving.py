@@ -16,22 +16,19 @@ from pathlib import Path
 
 
 @contextmanager
-def mlflow_server(
-    uri: str, log: Path, *arguments: str, command: str = "server", environment: Mapping[str, str] | None = None
-) -> Iterator[str]:
+def mlflow_server(uri: str, log: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> Iterator[str]:
     """The address of a server of MLflow's, which is up.
 
     Args:
         uri: the store it serves.
         log: the file for what it says.
         arguments: more arguments of the command.
-        command: `server` or `ui`.
         environment: variables beside those of this process.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    line = [sys.executable, "-m", "mlflow", command, "--backend-store-uri", uri]
+    line = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]
     line += ["--host", "127.0.0.1", "--port", str(port), *arguments]
     with log.open("wb") as output:
         server = subprocess.Popen(
