@@ -26,6 +26,9 @@ ENTRY_POINTS = {
     ("mlflow.model_registry_store", "bridge", "bridge_mlflow:model_registry_store"),
     ("mlflow.run_context_provider", "bridge", "bridge_mlflow.run_context:BridgeRunContext"),
     ("mlflow.request_header_provider", "bridge", "bridge_mlflow.request_headers:BridgeRequestHeaders"),
+    ("mlflow.default_experiment_provider", "bridge", "bridge_mlflow.default_experiment:BridgeDefaultExperiment"),
+    ("mlflow.project_backend", "bridge", "bridge_mlflow:bridge_backend"),
+    ("mlflow.project_backend", "azureml", "bridge_mlflow:azureml_backend"),
     ("runbridge.models", "mlflow", "bridge_mlflow.models:Model"),
 }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mlflow.projects.backend.abstract_backend import AbstractBackend
     from mlflow.store.artifact.artifact_repo import ArtifactRepository
     from mlflow.store.model_registry.abstract_store import AbstractStore as AbstractRegistry
     from mlflow.store.tracking.abstract_store import AbstractStore
@@ -34,3 +35,17 @@ def model_registry_store(store_uri: str, tracking_uri: str | None = None, **kwar
     from bridge_mlflow import model_registry
 
     return model_registry.build(store_uri, tracking_uri)
+
+
+def bridge_backend() -> AbstractBackend:
+    """What `mlflow run --backend bridge` submits by."""
+    from bridge_mlflow.project_backend import BridgeProjectBackend
+
+    return BridgeProjectBackend()
+
+
+def azureml_backend() -> AbstractBackend:
+    """What `mlflow run --backend azureml` submits by: what Azure's own plugin brings, where that is installed."""
+    from bridge_mlflow.project_backend import azures_own_backend
+
+    return azures_own_backend() or bridge_backend()

@@ -152,13 +152,13 @@ class BridgeSubmittedRun(SubmittedRun):
             logger.info("%s", error)
 
 
-def azureml_backend() -> AbstractBackend:
-    """What `--backend azureml` submits by: what Azure's own plugin brings, where that is installed."""
+def azures_own_backend() -> AbstractBackend | None:
+    """The backend that Azure's own plugin brings; None if it is not installed."""
     for entry_point in entry_points(group="mlflow.project_backend", name="azureml"):
-        if entry_point.module != __name__:
+        if entry_point.module != __package__:
             backend: AbstractBackend = entry_point.load()()
             return backend
-    return BridgeProjectBackend()
+    return None
 
 
 def _workspace_of(tracking_uri: str) -> Workspace:
