@@ -257,6 +257,19 @@ def test_a_python_env_with_a_requirements_file_is_built(ws: Workspace, tmp_path:
     assert python["condaDependencies"]["dependencies"][0] == "python=3.11"
 
 
+def test_a_project_runs_in_the_environment_that_was_built_for_it(
+    ws: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BRIDGE_HOME", str(tmp_path / "home"))
+    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    files = {"python_env.yaml": f'python: "{version}"\n', "a.py": "import sys; print('in', sys.prefix)\n"}
+    folder = write(tmp_path / "project", files)
+    options = {"USE_CONDA": "True", "STREAM_OUTPUT": False}
+    submitted = mlflow.projects.run(str(folder), "a.py", backend="azureml", backend_config=options)
+    printed = ws.get_run(submitted.run_id).get_details_with_logs()["logFiles"]["user_logs/std_log.txt"]
+    assert printed.startswith(f"in {tmp_path}/home/environments/")
+
+
 def test_mlflow_run_submits_and_says_which_run(ws: Workspace, project: Path) -> None:
     command = [sys.executable, "-m", "mlflow", "run", ".", "-P", "alpha=0.25", "--env-manager", "local"]
     command += ["-b", "bridge", "--experiment-name", "cli", "-c", json.dumps({"USE_CONDA": False})]
