@@ -161,6 +161,15 @@ class PurgePromises:
         store.purge_experiment(first)
         assert store.create_experiment("a", 7).id == str(int(last) + 1)
 
+    def test_nothing_of_the_runs_of_an_experiment_that_is_gone_comes_back(self, store: TrackingStore) -> None:
+        gone = store.create_experiment("a", 1).id
+        fill(store, "again", gone)
+        store.delete_experiment(gone, 5)
+        store.purge_experiment(gone)
+        assert store.create_experiment("a", 6).id == gone
+        assert store.create_run(RunRecord("again", gone)) == store.get_run("again")
+        assert store.get_series("again") == []
+
     def test_experiment_0_can_be_deleted_for_good(self, store: TrackingStore) -> None:
         store.delete_experiment("0", 5)
         store.purge_experiment("0")

@@ -72,7 +72,7 @@ def test_a_database_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path: Pa
         Workspace.open(workspace.path, durability="power")
     assert list((workspace.path / "journal").glob("*.log"))
 
-    database.execute("PRAGMA user_version=2")
+    database.execute(f"PRAGMA user_version={SCHEMA}")
     database.commit()
     database.close()
     assert run.get_metrics() == {"loss": [0.5, 0.25]}
