@@ -90,13 +90,13 @@ def purged_models(t: Trial) -> None:
     t.names |= {model: "<model>", lost: "<lost model>"}
     for run_id in (run, elsewhere):
         store.log_metric(run_id, Metric("acc", 0.5, START, 1, model_id=model, run_id=run_id))
-    t.see("metrics", lambda: sorted(plain_metrics(store.get_logged_model(model)), key=str))
+    t.see("metrics", lambda: plain_metrics(t, store.get_logged_model(model)))
     t.see("purge a run", lambda: store._hard_delete_run(run))
-    t.see("its metrics", lambda: sorted(plain_metrics(store.get_logged_model(model)), key=str))
+    t.see("its metrics", lambda: plain_metrics(t, store.get_logged_model(model)))
     store.delete_experiment(other)
     t.see("purge an experiment", lambda: store._hard_delete_experiment(other))
     t.see("its model", lambda: store.get_logged_model(lost))
-    t.see("metrics of its run", lambda: plain_metrics(store.get_logged_model(model)))
+    t.see("metrics of its run", lambda: plain_metrics(t, store.get_logged_model(model)))
     again = store.create_experiment("purged models")
     t.see("its id again", lambda: again == other)
     t.see("no models there", lambda: store.search_logged_models([again]))
@@ -113,5 +113,6 @@ def mine(t: Trial, ids: list[str]) -> list[str]:
     return [one for one in ids if one in t.names]
 
 
-def plain_metrics(model: Any) -> list[tuple[Any, ...]]:
-    return [(one.key, one.value, one.timestamp, one.step, one.run_id) for one in model.metrics or ()]
+def plain_metrics(t: Trial, model: Any) -> list[tuple[Any, ...]]:
+    """The metrics of a model, in the order in which the script made their runs."""
+    return sorted((t.names[one.run_id], one.key, one.value, one.timestamp, one.step) for one in model.metrics or ())
