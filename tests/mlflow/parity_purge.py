@@ -76,8 +76,8 @@ def purged_experiments(t: Trial) -> None:
     t.see("purge the first", lambda: store._hard_delete_experiment(int(first)))
     t.see("its id is not taken", lambda: store.create_experiment("purged first") == str(int(last) + 1))
     t.see("its tags", lambda: store.get_experiment_by_name("purged first").tags)
-    names = "name LIKE 'purged%'"
-    t.see("what is left", lambda: [one.name for one in store.search_experiments(ViewType.ALL, filter_string=names)])
+    given = {"filter_string": "name LIKE 'purged%'", "order_by": ["name"]}
+    t.see("what is left", lambda: [one.name for one in store.search_experiments(ViewType.ALL, **given)])
 
 
 @scenario
