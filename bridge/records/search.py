@@ -19,11 +19,12 @@ Operand: TypeAlias = "str | float | int | tuple[str, ...] | None"
 View = Literal["active", "deleted", "all"]
 
 RUN_ATTRIBUTES = (
-    "run_id", "display_name", "status", "user", "start_time", "end_time", "parent_id", "description", "type",
+    "run_id", "display_name", "status", "user", "start_time", "end_time", "deletion_time", "parent_id",
+    "description", "type",
 )  # fmt: skip
 EXPERIMENT_ATTRIBUTES = ("experiment_id", "name", "creation_time", "last_update_time")
 DATASET_ATTRIBUTES = ("name", "digest", "context")
-TIMES = ("start_time", "end_time", "creation_time", "last_update_time")
+TIMES = ("start_time", "end_time", "deletion_time", "creation_time", "last_update_time")
 
 NUMBER_COMPARATORS = ("=", "!=", "<", "<=", ">", ">=")
 TEXT_COMPARATORS = ("=", "!=", "LIKE", "ILIKE")

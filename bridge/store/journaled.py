@@ -314,6 +314,11 @@ class JournaledStore(TrackingStore):
     def restore_experiment(self, experiment_id: str, time: int) -> None:
         self.inner.restore_experiment(experiment_id, time)
 
+    def purge_experiment(self, experiment_id: str) -> None:
+        self._drain.fold()  # else what waits in journals would come to a run that has one of the ids later
+        self.inner.purge_experiment(experiment_id)
+        self._forget_purged()
+
     def create_runs(self, records: Sequence[RunRecord], leases: Sequence[Lease] = ()) -> list[RunRecord]:
         made = self.inner.create_runs(records, leases)
         self._active.update(record.id for record in made if record.lifecycle_stage == "active")
@@ -348,6 +353,21 @@ class JournaledStore(TrackingStore):
 
     def restore_run(self, run_id: str) -> None:
         self.inner.restore_run(run_id)
+
+    def purge_runs(self, run_ids: Sequence[str]) -> None:
+        if run_ids:
+            self._drain.fold()  # as above
+        self.inner.purge_runs(run_ids)
+        self._forget_purged()
+
+    def _forget_purged(self) -> None:
+        """Speak for runs that are gone no longer, and let the next point of each run ask the store anew."""
+        for run_id in list(self._active):
+            self._deactivate(run_id)
+        held = list(self._held)
+        for run_id in set(held) - self.inner.get_runs(held, latest=False).keys():
+            with self._start_lock:
+                self._let_go_of(run_id)
 
     def search_runs(self, query: RunQuery) -> Page[RunRecord]:
         self._drain.fold()

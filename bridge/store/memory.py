@@ -51,6 +51,7 @@ class _Experiment:
     record: ExperimentRecord
     runs: int = 0
     datasets: dict[tuple[str, str], Dataset] = field(default_factory=dict)
+    past_uses: set[tuple[str, str, str | None]] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -88,7 +89,7 @@ class MemoryStore(TrackingStore):
         with self._lock:
             if self.find_experiment(name) is not None:
                 raise AlreadyExists("experiment", name)
-            experiment_id = str(max(map(int, self._experiments)) + 1)
+            experiment_id = str(max(map(int, self._experiments), default=0) + 1)
             record = ExperimentRecord(
                 experiment_id, name, "active", creation_time, creation_time, artifact_location, dict(tags or {})
             )
@@ -132,6 +133,13 @@ class MemoryStore(TrackingStore):
 
     def restore_experiment(self, experiment_id: str, time: int) -> None:
         self._move_experiment(experiment_id, "active", time)
+
+    def purge_experiment(self, experiment_id: str) -> None:
+        with self._lock:
+            if self._experiment(experiment_id).record.lifecycle_stage != "deleted":
+                raise NotFound("experiment", experiment_id, "it is active: delete it first")
+            self.purge_runs([run.record.id for run in self._runs.values() if run.record.experiment_id == experiment_id])
+            del self._experiments[experiment_id]
 
     # Runs
 
@@ -223,6 +231,14 @@ class MemoryStore(TrackingStore):
         with self._lock:
             _move_run(self._run(run_id), "active", None)
 
+    def purge_runs(self, run_ids: Sequence[str]) -> None:
+        with self._lock:
+            for record in [run.record for run_id in run_ids if (run := self._runs.pop(run_id, None))]:
+                self._experiments[record.experiment_id].past_uses.update(_uses(record))
+                self._leases.pop(record.id, None)
+                above = f"{record.experiment_id}/{record.id}/"
+                self._artifacts = {root: of for root, of in self._artifacts.items() if not root.startswith(above)}
+
     def search_runs(self, query: RunQuery) -> Page[RunRecord]:
         with self._lock:
             records = [_copy_of_run(run) for run in self._runs.values()]
@@ -231,11 +247,13 @@ class MemoryStore(TrackingStore):
     def search_datasets(self, experiment_ids: Sequence[str]) -> list[tuple[str, str, str, str | None]]:
         with self._lock:
             found = {
-                (run.record.experiment_id, used.dataset.name, used.dataset.digest, used.tags.get(CONTEXT_TAG))
+                (run.record.experiment_id, *use)
                 for run in self._runs.values()
                 if run.record.experiment_id in experiment_ids
-                for used in run.record.dataset_inputs
+                for use in _uses(run.record)
             }
+            for experiment_id in set(experiment_ids) & self._experiments.keys():
+                found |= {(experiment_id, *use) for use in self._experiments[experiment_id].past_uses}
         return sorted(found, key=lambda row: (int(row[0]), row[1], row[2], row[3] is not None, row[3] or ""))
 
     # Leases
@@ -459,6 +477,11 @@ def _with_inputs(
         dataset = experiment.datasets.setdefault(name, used.dataset)
         inputs.setdefault(name, DatasetInput(dataset, dict(used.tags)))
     return tuple(inputs.values())
+
+
+def _uses(record: RunRecord) -> set[tuple[str, str, str | None]]:
+    """The (name, digest, context) of the data sets that a run used."""
+    return {(used.dataset.name, used.dataset.digest, used.tags.get(CONTEXT_TAG)) for used in record.dataset_inputs}
 
 
 def _copy_of_experiment(record: ExperimentRecord) -> ExperimentRecord:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from bridge.errors import AlreadyExists, InvalidValue, NotAllowed, NotFound, StoreUnavailable
 from bridge.records.run import new_run_id
 from bridge.store.journaled import JournaledStore
-from bridge.store.sql.sqlite import create_sqlite, open_sqlite, read_facts
+from bridge.store.sql.sqlite import create_sqlite, make_default_experiment, open_sqlite, read_facts
 
 if TYPE_CHECKING:
     from bridge.store.artifacts import ArtifactStore
@@ -171,6 +171,14 @@ def open_store(address: str | Path, durability: Durability | None = None) -> Ope
                     break
             known = _opened[key] = identity, found
         return known[1]
+
+
+def restore_default_experiment(opened: Opened) -> None:
+    """Make experiment 0 again where it was deleted for good, as the next process that opens the workspace does."""
+    from bridge.store.sql.tracking import SqlTrackingStore
+
+    if isinstance(opened.tracking.inner, SqlTrackingStore):
+        make_default_experiment(opened.tracking.inner)
 
 
 def _open_folder(path: Path, durability: Durability | None, mode: int) -> Opened:

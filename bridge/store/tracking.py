@@ -87,6 +87,13 @@ class TrackingStore(ABC):
     def restore_experiment(self, experiment_id: str, time: int) -> None:
         """Mark a deleted experiment and *all* its runs as active; an active one is `NotFound`."""
 
+    @abstractmethod
+    def purge_experiment(self, experiment_id: str) -> None:
+        """Remove a deleted experiment for good, with its runs as `purge_runs` does; an active one is `NotFound`.
+
+        Its name may be taken again, and its id, if it was the greatest, is given again.
+        """
+
     # Runs
 
     def create_run(self, record: RunRecord) -> RunRecord:
@@ -145,6 +152,18 @@ class TrackingStore(ABC):
     @abstractmethod
     def restore_run(self, run_id: str) -> None:
         """Mark a run as active; repeating it changes nothing. It works in a deleted experiment too."""
+
+    @abstractmethod
+    def purge_runs(self, run_ids: Sequence[str]) -> None:
+        """Remove runs, active or deleted, for good, with all that they logged and their files' index.
+
+        Unknown ones are passed over, so that a repeat changes nothing.
+        From one moment on nobody finds the runs; what they logged is removed after it, bit by bit, and others may
+        write meanwhile.
+        Where that was broken off, the next call of any purge goes on with it, also one without ids.
+        Points that come from a journal later are dropped and said in the log.
+        The contexts in which they used data sets stay known to `search_datasets`.
+        """
 
     @abstractmethod
     def search_runs(self, query: RunQuery) -> Page[RunRecord]:

@@ -12,6 +12,7 @@ pytest.register_assert_rewrite(
     "bridge.testing.tracking_experiments",
     "bridge.testing.tracking_index",
     "bridge.testing.tracking_points",
+    "bridge.testing.tracking_purge",
     "bridge.testing.tracking_runs",
     "bridge.testing.tracking_search",
 )

@@ -108,7 +108,7 @@ class TrackingMachine(RuleBasedStateMachine):
                 self.store.create_experiment(name, self.now(), tags=tags)
         else:
             record = self.store.create_experiment(name, self.now(), tags=tags)
-            assert record.id == str(len(self.experiments))
+            assert record.id == str(max(map(int, self.experiments), default=0) + 1)
             self.experiments[record.id] = ModelExperiment(name, tags=dict(tags))
 
     @rule(experiment_id=experiment_ids, name=names)
@@ -147,6 +147,14 @@ class TrackingMachine(RuleBasedStateMachine):
             for run in self.runs.values():
                 if run.experiment_id == experiment_id and run.stage != stage:
                     run.stage, run.deletion_time = stage, time
+
+    @rule(experiment_id=experiment_ids)
+    def purge_experiment(self, experiment_id: str) -> None:
+        experiment = self.experiments.get(experiment_id)
+        error = NotFound if experiment is None or experiment.stage != "deleted" else None
+        if self.agreed(error, lambda: self.store.purge_experiment(experiment_id)):
+            del self.experiments[experiment_id]
+            self.runs = {run_id: run for run_id, run in self.runs.items() if run.experiment_id != experiment_id}
 
     # Runs
 
@@ -250,6 +258,12 @@ class TrackingMachine(RuleBasedStateMachine):
 
         if self.agreed(NotFound if run is None else None, move) and run and run.stage != stage:
             run.stage, run.deletion_time = stage, time
+
+    @rule(chosen=st.lists(run_ids, max_size=2))
+    def purge_runs(self, chosen: list[str]) -> None:
+        self.store.purge_runs(chosen)
+        for run_id in chosen:
+            self.runs.pop(run_id, None)
 
     # Points
 

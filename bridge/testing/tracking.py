@@ -12,6 +12,7 @@ from bridge.testing.tracking_experiments import ExperimentPromises
 from bridge.testing.tracking_index import ArtifactIndexPromises
 from bridge.testing.tracking_leases import LeasePromises
 from bridge.testing.tracking_points import PointPromises
+from bridge.testing.tracking_purge import PurgePromises
 from bridge.testing.tracking_rows import RowPromises
 from bridge.testing.tracking_runs import RunPromises
 from bridge.testing.tracking_search import SearchPromises
@@ -20,6 +21,7 @@ from bridge.testing.tracking_search import SearchPromises
 class TrackingStoreTests(
     ExperimentPromises,
     RunPromises,
+    PurgePromises,
     LeasePromises,
     PointPromises,
     RowPromises,

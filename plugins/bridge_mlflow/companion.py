@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from mlflow.entities import LoggedModel, Metric, Trace, TraceInfo
+from mlflow.exceptions import MlflowException
 
-from bridge.errors import NotAllowed
+from bridge.errors import NotAllowed, NotFound
 from bridge.records.run import RunRecord
 from bridge.records.search import ExperimentQuery, Ordering
 from bridge.store.open import Opened
@@ -88,7 +89,7 @@ class Companion:
         database.tracking._log_model_metrics(run.id, metrics, experiment_id=run.experiment_id)
 
     def experiment_changed(self, experiment_id: str) -> None:
-        """Let MLflow's tables know that an experiment was renamed, deleted or restored."""
+        """Let MLflow's tables know that an experiment was renamed, deleted, restored or deleted for good."""
         if self.exists and self._is_writable():
             self._mirror(self._database(writes=True), whole=True)
 
@@ -100,6 +101,15 @@ class Companion:
                 known = mirror.has_run(session, run_id)
             if known:
                 self._mirror_run(database, self._opened.tracking.get_run(run_id))
+
+    def run_purged(self, run_id: str) -> None:
+        """Let MLflow's tables know that a run was deleted for good, if they know the run."""
+        if self.exists and self._is_writable():
+            database = self._database(writes=True)
+            with database.session() as session:
+                known = mirror.has_run(session, run_id)
+            if known:
+                database.tracking._hard_delete_run(run_id)
 
     def abandon(self) -> None:
         """Let go of everything that the process from which this one was forked has open."""
@@ -175,8 +185,29 @@ class Companion:
                 return
             records = self._opened.tracking.search_experiments(ExperimentQuery(view="all")).items
             with database.session() as session:
+                earlier = mirror.earlier_experiments(session, records)
+            for experiment_id, creation_time in earlier:
+                self._purge_experiment(database, experiment_id, creation_time)
+            with database.session() as session:
                 mirror.mirror_experiments(session, records, self._real_artifacts)
             database.head, database.compared = head, now
+
+    def _purge_experiment(self, database: MlflowDatabase, experiment_id: int, creation_time: int) -> None:
+        """Delete for good, with all that belongs to it, an experiment that was deleted for good here."""
+        try:
+            there = self._opened.tracking.get_experiment(str(experiment_id))
+            if there.creation_time <= creation_time:  # made since the records were read
+                return
+        except NotFound:
+            pass
+        with database.session() as session:
+            if not mirror.mark_deleted(session, experiment_id, creation_time):
+                return
+        try:
+            database.tracking._hard_delete_experiment(str(experiment_id))
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":  # another process was first
+                raise
 
     def _newest(self) -> tuple[Any, ...]:
         """What changes with nearly every change of experiments: the last changed one, and the last made one."""

@@ -26,6 +26,9 @@ UPSERT_EXPERIMENT = """
         last_update_time = excluded.last_update_time
 """
 RENAME_EXPERIMENT = "UPDATE experiments SET name = :name WHERE experiment_id = :id"
+MARK_DELETED = """
+    UPDATE experiments SET lifecycle_stage = 'deleted' WHERE experiment_id = :id AND creation_time = :created
+"""
 UPSERT_RUN = """
     INSERT INTO runs
         (run_uuid, name, source_type, source_name, entry_point_name, user_id, status, start_time, end_time,
@@ -74,6 +77,20 @@ def mirror_experiments(session: Session, records: Iterable[ExperimentRecord], ar
         _execute(session, UPSERT_EXPERIMENT, **row._asdict())
         if row.id in there and there[row.id].location != row.location:
             _move(session, there[row.id].location, row.location)
+
+
+def earlier_experiments(session: Session, records: Iterable[ExperimentRecord]) -> list[tuple[int, int]]:
+    """The ids, and creation times, of MLflow's rows of experiments that are none of ours, or had an id of ours before.
+
+    The row of "Default" that MLflow makes itself is not one of them: it is never older than ours.
+    """
+    made = {int(record.id): record.creation_time for record in records}
+    return [(row.id, row.created) for row in _rows(session) if row.created < made.get(row.id, row.created + 1)]
+
+
+def mark_deleted(session: Session, experiment_id: int, creation_time: int) -> bool:
+    """Mark MLflow's row of an experiment as deleted, if it is the one that was made then; whether it is."""
+    return bool(_execute(session, MARK_DELETED, id=experiment_id, created=creation_time).rowcount)
 
 
 def mirror_run(session: Session, record: RunRecord, artifacts: str) -> None:

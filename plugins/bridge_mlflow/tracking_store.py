@@ -6,8 +6,9 @@ import json
 import logging
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Any
 
 from mlflow.entities import (
@@ -40,9 +41,9 @@ from mlflow.utils.uri import append_to_uri_path, resolve_uri_if_local
 from bridge.errors import AlreadyExists, BridgeError, InvalidState, NotFound, ParamChanged
 from bridge.records.experiment import ExperimentRecord
 from bridge.records.run import SCRIPT_RUN, TERMINAL_STATUSES, ModelOutput, RunChanges, RunRecord, new_run_id
-from bridge.records.search import ExperimentQuery
+from bridge.records.search import Comparison, ExperimentQuery, Ordering, RunQuery
 from bridge.records.series import MLFLOW, Point
-from bridge.store.open import Opened, open_store
+from bridge.store.open import Opened, open_store, restore_default_experiment
 from bridge.store.points import check_points
 from bridge_mlflow import history, queries
 from bridge_mlflow.addresses import PROXY_ROOT, SCHEME, artifacts_uri, folder_of
@@ -69,6 +70,7 @@ from bridge_mlflow.translate import (
 logger = logging.getLogger(__name__)
 
 MOST_CHECKED_KEYS = 10_000
+RUNS_AT_ONCE = 1000
 MOST_DATASET_SUMMARIES = 1000
 NAME_FILTER = re.compile(r"name = '[^']*'")
 """Source: MLflow 3.17.2, `RunsArtifactRepository._get_logged_model_artifact_repo`."""
@@ -254,6 +256,40 @@ class BridgeTrackingStore(AbstractStore):
             found.append(run_entity(record, uri, with_model_inputs=False))
         return found, queries.token(page.next_token)
 
+    # Deletion for good, which `mlflow gc` lives on
+
+    @translated
+    def _get_deleted_runs(self, older_than: int = 0) -> list[str]:
+        self.tracking.purge_runs(())  # what one that was killed has begun
+        experiments = self.tracking.search_experiments(ExperimentQuery(view="all")).items
+        old = Comparison("attribute", "deletion_time", "<=", _now() - int(older_than))
+        query = RunQuery(
+            tuple(one.id for one in experiments), (old,), (Ordering("attribute", "start_time"),), "deleted"
+        )
+        return [record.id for record in self._all_runs(query)]
+
+    @translated
+    def _hard_delete_run(self, run_id: str) -> None:
+        self._delete_artifacts(self.tracking.get_run(run_id, latest=False))
+        self.tracking.purge_runs((run_id,))
+        self.companion.run_purged(run_id)
+
+    @translated
+    def _hard_delete_experiment(self, experiment_id: str) -> None:
+        wanted = experiment_id_of(experiment_id)
+        if self.tracking.get_experiment(wanted).lifecycle_stage == "deleted":
+            for record in self._all_runs(RunQuery((wanted,), view="all")):
+                self._delete_artifacts(record)
+        self.tracking.purge_experiment(wanted)
+        self.companion.experiment_changed(wanted)
+
+    @translated
+    def _get_deleted_logged_models(self, older_than: int = 0) -> list[str]:
+        if not self.companion.exists:  # as below
+            return []
+        found: list[str] = self.companion.call("_get_deleted_logged_models", older_than=older_than)
+        return found
+
     # Params, tags and inputs
 
     @translated
@@ -438,6 +474,19 @@ class BridgeTrackingStore(AbstractStore):
             raise InvalidState("run", run_id, record.lifecycle_stage, "active")
         return record
 
+    def _all_runs(self, query: RunQuery) -> Iterator[RunRecord]:
+        token: str | None = None
+        while True:
+            page = self.tracking.search_runs(replace(query, max_results=RUNS_AT_ONCE, page_token=token))
+            yield from page.items
+            token = page.next_token
+            if token is None:
+                return
+
+    def _delete_artifacts(self, record: RunRecord) -> None:
+        """Before the run goes: afterwards nothing leads to them."""
+        self.opened.artifacts.delete(record.artifact_root)
+
     def _experiment(self, record: ExperimentRecord) -> Experiment:
         return experiment_entity(record, self.artifact_root_uri)
 
@@ -458,7 +507,9 @@ for _name in FORWARDED_READS | FORWARDED_WRITES:
 
 def _open(store_uri: str) -> Opened:
     try:
-        return open_store(folder_of(store_uri))
+        opened = open_store(folder_of(store_uri))
+        restore_default_experiment(opened)
+        return opened
     except BridgeError as error:
         raise mlflow_error(error) from error
 

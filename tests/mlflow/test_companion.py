@@ -395,6 +395,46 @@ def test_a_copy_holds_what_the_last_transaction_left(companion: Companion, tmp_p
     assert SqlAlchemyStore(f"sqlite:///{tmp_path}/copy.db", "x").search_logged_models(["0"])[0].name == "m"
 
 
+# Deletion for good
+
+
+def test_an_experiment_that_is_deleted_for_good_without_a_word_to_mlflow_is_gone_there_when_its_id_is_given_again(
+    opened: Opened, companion: Companion
+) -> None:
+    """As where a process was killed after the first half."""
+    tracking = opened.tracking
+    kept, gone = (tracking.create_experiment(name, time).id for name, time in (("kept", 1), ("gone", 2)))
+    for experiment_id in (kept, gone):
+        create_model(companion, experiment_id, name=f"of {experiment_id}")
+    tracking.delete_experiment(gone, 3)
+    tracking.purge_experiment(gone)
+    assert tracking.create_experiment("again", LATER).id == gone
+    assert models(companion, gone) == []
+    create_model(companion, gone, name="new")
+    assert (models(companion, gone), models(companion, kept)) == (["new"], [f"of {kept}"])
+
+
+def test_an_experiment_that_is_deleted_for_good_is_gone_from_mlflows_tables(
+    opened: Opened, companion: Companion
+) -> None:
+    gone = opened.tracking.create_experiment("gone", 1).id
+    create_model(companion, gone, name="m")
+    opened.tracking.delete_experiment(gone, 2)
+    opened.tracking.purge_experiment(gone)
+    companion.experiment_changed(gone)
+    with companion._database(writes=False).session() as session:
+        assert session.execute(text("SELECT count(*) FROM logged_models")).scalar() == 0
+        assert session.execute(text("SELECT experiment_id FROM experiments")).scalars().all() == [0]
+
+
+def test_what_somebody_has_made_since_the_experiments_were_read_stays(opened: Opened, companion: Companion) -> None:
+    experiment = opened.tracking.create_experiment("made since", 5)
+    create_model(companion, experiment.id, name="m")
+    database = companion._database(writes=True)
+    companion._purge_experiment(database, int(experiment.id), 5)
+    assert models(companion, experiment.id) == ["m"]
+
+
 # What people do with it
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import parity_search  # noqa: F401  # registers its scenarios
+import parity_purge  # noqa: F401  # registers its scenarios
+import parity_search  # noqa: F401  # as well
 import pytest
 from mlflow.store.tracking.abstract_store import AbstractStore
 from parity import SCENARIOS, Trial
@@ -29,7 +30,11 @@ def stores(tmp_path_factory: pytest.TempPathFactory, make_workspace) -> tuple[Ab
     return theirs, BridgeTrackingStore(make_workspace(folder / "workspace"))
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+LONG = ("purged_models",)
+"""Those that make MLflow's own tables beside a workspace, which takes seconds."""
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow if n in LONG else ()) for n in SCENARIOS])
 def test_both_stores_answer_the_same(name: str, stores: tuple[AbstractStore, AbstractStore]) -> None:
     theirs, ours = (_seen(name, store) for store in stores)
     differing = {step for step in theirs if theirs[step] != ours[step]}

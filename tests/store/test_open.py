@@ -11,6 +11,7 @@ import pytest
 
 from bridge import Experiment, SchemaMismatch, Workspace
 from bridge.store.open import create_store, open_store
+from bridge.store.sql.migrate import SCHEMA
 
 
 def test_the_workspaces_own_durability_holds_after_another_was_asked_for(tmp_path):
@@ -63,7 +64,7 @@ def test_a_database_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path: Pa
     database.commit()
 
     with pytest.raises(
-        SchemaMismatch, match=r"has format 99, and this version of Runbridge knows 2: upgrade runbridge\."
+        SchemaMismatch, match=rf"has format 99, and this version of Runbridge knows {SCHEMA}: upgrade runbridge\."
     ):
         run.tag("a", "b")
     run.log("loss", 0.25)  # goes to the journal, which a newer process folds
@@ -71,7 +72,7 @@ def test_a_database_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path: Pa
         Workspace.open(workspace.path, durability="power")
     assert list((workspace.path / "journal").glob("*.log"))
 
-    database.execute("PRAGMA user_version=2")
+    database.execute(f"PRAGMA user_version={SCHEMA}")
     database.commit()
     database.close()
     assert run.get_metrics() == {"loss": [0.5, 0.25]}

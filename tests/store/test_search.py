@@ -69,6 +69,7 @@ run_lists = st.lists(
         lifecycle_stage=stages,
         start_time=times,
         end_time=times,
+        deletion_time=times,
         user=texts,
         # Runs may be each other's parents, or have one that is not there.
         parent_id=st.none() | texts | st.sampled_from([f"{i:032x}" for i in range(20)]),
@@ -89,7 +90,7 @@ experiment_lists = st.lists(
     st.builds(
         ExperimentRecord,
         st.sampled_from([str(i) for i in range(12)]),
-        st.uuids().map(str) | texts,
+        st.uuids().map(str) | texts.filter(bool),
         stages,
         st.sampled_from((0, 1, 2)),
         st.sampled_from((0, 1, 2)),
@@ -137,14 +138,16 @@ run_clauses = st.one_of(
     comparisons("param", KEYS),
     comparisons("tag", KEYS),
     comparisons("dataset", ("name", "digest", "context")),
-    number_comparisons("attribute", ("start_time", "end_time")),
+    number_comparisons("attribute", ("start_time", "end_time", "deletion_time")),
     number_comparisons("metric", (*METRICS, "b.a")),
 )
 run_orders = st.one_of(
     st.builds(
         Ordering,
         st.just("attribute"),
-        st.sampled_from(("run_id", "display_name", "status", "start_time", "end_time", "parent_id", "type")),
+        st.sampled_from(
+            ("run_id", "display_name", "status", "start_time", "end_time", "deletion_time", "parent_id", "type")
+        ),
         st.booleans(),
     ),
     st.builds(Ordering, st.sampled_from(("metric", "param", "tag")), st.sampled_from(KEYS), st.booleans()),
@@ -210,8 +213,8 @@ def insert_run(connection: sqlite3.Connection, record: RunRecord) -> int:
     run = insert(
         connection, "run", id=record.id, experiment=int(record.experiment_id), number=1, status=record.status,
         display_name=record.display_name, stage=record.lifecycle_stage, start_time=record.start_time,
-        end_time=record.end_time, description=record.description, user=record.user, parent_id=record.parent_id,
-        type=record.type,
+        end_time=record.end_time, deletion_time=record.deletion_time, description=record.description, user=record.user,
+        parent_id=record.parent_id, type=record.type,
     )  # fmt: skip
     for table, labels in ("param", record.params), ("tag", record.tags), ("property", record.properties):
         for key, value in labels.items():

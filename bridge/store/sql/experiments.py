@@ -24,7 +24,7 @@ def create(
     if find_id(c, name) is not None:
         raise AlreadyExists("experiment", name)
     if experiment_id is None:
-        experiment_id = c.execute("SELECT coalesce(max(id), 0) + 1 FROM experiment").fetchone()[0]
+        experiment_id = c.execute("SELECT coalesce(max(id), 0) + 1 FROM experiment WHERE id >= 0").fetchone()[0]
     c.execute(
         f"INSERT INTO experiment ({COLUMNS}) VALUES (?, ?, 'active', ?, ?, ?)",
         (experiment_id, name, creation_time, creation_time, artifact_location),
@@ -35,7 +35,7 @@ def create(
 
 def find_id(c: sqlite3.Connection, name: str) -> int | None:
     """The id of the experiment of a name, or None."""
-    row = c.execute("SELECT id FROM experiment WHERE name = ?", (name,)).fetchone()
+    row = c.execute("SELECT id FROM experiment WHERE name = ? AND id >= 0", (name,)).fetchone()
     return None if row is None else int(row[0])
 
 

@@ -297,9 +297,9 @@ def search_datasets(c: sqlite3.Connection, experiment_ids: Sequence[str]) -> lis
     """The distinct data sets that runs of experiments used, with the context of the use."""
     marks = ",".join("?" * len(experiment_ids))
     rows = c.execute(
-        "SELECT DISTINCT d.experiment, d.name, d.digest, i.context"
-        " FROM dataset d JOIN dataset_input i ON i.dataset = d.id"
-        f" WHERE d.experiment IN ({marks}) ORDER BY 1, 2, 3, 4",
+        "SELECT DISTINCT d.experiment, d.name, d.digest, u.context FROM dataset d JOIN"
+        " (SELECT dataset, context FROM dataset_input UNION ALL SELECT dataset, context FROM past_use) u"
+        f" ON u.dataset = d.id WHERE d.experiment IN ({marks}) ORDER BY 1, 2, 3, 4",
         [int(experiment_id) for experiment_id in experiment_ids if experiment_id.isdigit()]
         + [-1] * sum(not experiment_id.isdigit() for experiment_id in experiment_ids),
     )

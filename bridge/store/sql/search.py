@@ -20,6 +20,7 @@ RUN_COLUMNS = {
     "user": 'r."user"',
     "start_time": "r.start_time",
     "end_time": "r.end_time",
+    "deletion_time": "r.deletion_time",
     "parent_id": "r.parent_id",
     "description": "r.description",
     "type": "r.type",
@@ -101,7 +102,7 @@ def search_run_keys(connection: sqlite3.Connection, query: RunQuery) -> tuple[li
 
 def search_experiment_ids(connection: sqlite3.Connection, query: ExperimentQuery) -> tuple[list[int], str | None]:
     """The ids of the experiments that a query asks for, in its order, and the token of the next page."""
-    where = [_experiment_clause(clause) for clause in query.filter]
+    where = [Sql("e.id >= 0"), *(_experiment_clause(clause) for clause in query.filter)]
     if query.view != "all":
         where.append(Sql("e.stage = ?", (query.view,)))
     order = query.order or (Ordering("attribute", "creation_time", ascending=False),)
@@ -149,10 +150,10 @@ def _among(column: str, numbers: Sequence[int], negated: bool = False) -> Sql:
 
 def _experiment_number(id: str) -> int | None:
     """The number of an experiment id in its one spelling; None for what no experiment has as its id."""
-    if not id.isascii() or not id.removeprefix("-").isdigit() or len(id) > 20:
+    if not id.isascii() or not id.isdigit() or len(id) > 20:
         return None
     number = int(id)
-    return number if str(number) == id and INT64_MIN <= number <= INT64_MAX else None
+    return number if str(number) == id and number <= INT64_MAX else None
 
 
 # Clauses

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import time
 from pathlib import Path
 
-from bridge.errors import NotFound, SchemaMismatch, StoreUnavailable
+from bridge.errors import AlreadyExists, NotFound, SchemaMismatch, StoreUnavailable
 from bridge.store.sql import experiments
 from bridge.store.sql.database import Database
 from bridge.store.sql.migrate import SCHEMA, migrate, read_schema
 from bridge.store.sql.tracking import SqlTrackingStore
+
+logger = logging.getLogger("bridge")
 
 
 def open_sqlite(path: Path, fsync: bool = False, read_only: bool = False) -> SqlTrackingStore:
@@ -43,7 +46,31 @@ def open_sqlite(path: Path, fsync: bool = False, read_only: bool = False) -> Sql
         with database.read() as connection:
             connection.rollback()
             migrate(connection)
-    return SqlTrackingStore(database)
+    store = SqlTrackingStore(database)
+    make_default_experiment(store)
+    return store
+
+
+def make_default_experiment(store: SqlTrackingStore) -> None:
+    """Make experiment 0, "Default", if it is not there (any more), its name is free, and this process may.
+
+    Source: MLflow 3.17.2, `SqlAlchemyStore._initialize_store_state`, when a store opens.
+    """
+    if store.database.read_only:
+        return
+    with store.database.read() as connection:
+        if connection.execute("SELECT 1 FROM experiment WHERE id = 0").fetchone() is not None:
+            return
+    with store.database.write() as connection:
+        try:
+            _create_default(connection)
+        except AlreadyExists as error:
+            logger.debug("Experiment 0 is not made again: %s", error)
+
+
+def _create_default(connection: sqlite3.Connection) -> None:
+    if connection.execute("SELECT 1 FROM experiment WHERE id = 0").fetchone() is None:
+        experiments.create(connection, "Default", time.time_ns() // 1_000_000, None, {}, experiment_id=0)
 
 
 def create_sqlite(path: Path, facts: dict[str, str], mode: int = 0o644) -> None:
@@ -58,7 +85,7 @@ def create_sqlite(path: Path, facts: dict[str, str], mode: int = 0o644) -> None:
             connection.execute("PRAGMA journal_mode=WAL")
             migrate(connection)
             connection.execute("BEGIN")
-            experiments.create(connection, "Default", time.time_ns() // 1_000_000, None, {}, experiment_id=0)
+            _create_default(connection)
             connection.executemany("INSERT INTO workspace (name, value) VALUES (?, ?)", list(facts.items()))
             connection.execute("COMMIT")
         finally:

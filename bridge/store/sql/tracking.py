@@ -78,6 +78,13 @@ class SqlTrackingStore(TrackingStore):
         with self.database.write() as c:
             experiments.set_stage(c, experiment_id, "active", time)
 
+    def purge_experiment(self, experiment_id: str) -> None:
+        from bridge.store.sql import purge
+
+        with self.database.write() as c:
+            purge.remove_experiment(c, experiment_id)
+        purge.finish(self.database)
+
     # Runs
 
     def create_runs(self, records: Sequence[RunRecord], leases: Sequence[Lease] = ()) -> list[RunRecord]:
@@ -104,6 +111,14 @@ class SqlTrackingStore(TrackingStore):
     def restore_run(self, run_id: str) -> None:
         with self.database.write() as c:
             runs.set_stage(c, run_id, "active", None)
+
+    def purge_runs(self, run_ids: Sequence[str]) -> None:
+        from bridge.store.sql import purge
+
+        if run_ids:
+            with self.database.write() as c:
+                purge.hide_runs(c, list(runs.keys_of(c, run_ids).values()))
+        purge.finish(self.database)
 
     def search_runs(self, query: RunQuery) -> Page[RunRecord]:
         from bridge.records.page import Page

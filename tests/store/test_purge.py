@@ -1,0 +1,210 @@
+"""Deletion for good leaves no row behind, in slices between which others write, and goes on where it was broken off."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from bridge.errors import NotFound
+from bridge.records.run import RunChanges, RunRecord
+from bridge.records.search import ExperimentQuery, RunQuery
+from bridge.store.open import create_store, open_store, restore_default_experiment
+from bridge.store.sql import purge
+from bridge.store.sql.sqlite import open_sqlite
+from bridge.store.sql.tracking import SqlTrackingStore
+from bridge.testing.slices import Entry, make_slice
+from bridge.testing.tracking_purge import fill
+
+BLOCKS = 60
+SLOW_PURGE = """
+import sys
+from pathlib import Path
+from bridge.store.sql import purge
+from bridge.store.sql.sqlite import open_sqlite
+purge.SLICE_POINTS, purge.PAUSE_SECONDS = 1, 0.05
+open_sqlite(Path(sys.argv[1])).purge_runs(["gone"])
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "workspace.db"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[SqlTrackingStore]:
+    store = open_sqlite(path)
+    yield store
+    store.close()
+
+
+def log_in_blocks(store: SqlTrackingStore, run_id: str) -> None:
+    """Points that lie in as many blocks."""
+    for start in range(BLOCKS):
+        store.append([make_slice(f"j-{run_id}", start, start + 1, [Entry(run_id, "loss", float(start))])])
+
+
+def count(path: Path, table: str, where: str = "1 = 1") -> int:
+    with closing(sqlite3.connect(path)) as raw:
+        return int(raw.execute(f"SELECT count(*) FROM {table} WHERE {where}").fetchone()[0])
+
+
+def test_no_row_of_a_run_is_left(store: SqlTrackingStore, path: Path) -> None:
+    with closing(sqlite3.connect(path)) as raw:
+        tables = [row[0] for row in raw.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    before = {table: count(path, table) for table in tables}
+    fill(store, "gone")
+    grown = {table for table in tables if count(path, table) > before[table]}
+    assert grown >= {"run", "lease", "metric", "series", "point_block", "artifact", *purge.DETAILS}
+    store.purge_runs(["gone"])
+    left = {table for table in tables if count(path, table) > before[table]}
+    assert left == {"dataset", "past_use"}
+
+
+def test_no_row_of_an_experiment_is_left(store: SqlTrackingStore, path: Path) -> None:
+    with closing(sqlite3.connect(path)) as raw:
+        before = list(raw.iterdump())
+    experiment = store.create_experiment("a", 1, tags={"t": "1"}).id
+    fill(store, "r1", experiment)
+    fill(store, "r2", experiment)
+    store.purge_runs(["r1"])
+    store.delete_experiment(experiment, 2)
+    store.purge_experiment(experiment)
+    with closing(sqlite3.connect(path)) as raw:
+        assert list(raw.iterdump()) == before
+
+
+def test_others_write_between_the_slices(store: SqlTrackingStore, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(purge, "SLICE_POINTS", 1)
+    fill(store, "gone")
+    log_in_blocks(store, "gone")
+    store.create_run(RunRecord("other", "0"))
+    other = open_sqlite(path)
+    done, written = threading.Event(), []
+
+    def write() -> None:
+        while not done.is_set():
+            other.update_run("other", RunChanges(tags={"n": str(len(written))}))
+            written.append(count(path, "run", f"experiment = {purge.BIN}"))
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    store.purge_runs(["gone"])
+    done.set()
+    writer.join()
+    other.close()
+    assert sum(written) > BLOCKS / 4  # written while a part of the run was there still
+    assert count(path, "run") == 1
+
+
+def test_a_purge_that_is_killed_leaves_nothing_to_see_and_the_next_one_ends_it(
+    store: SqlTrackingStore, path: Path
+) -> None:
+    fill(store, "gone")
+    log_in_blocks(store, "gone")
+    blocks = count(path, "point_block")
+    killed = subprocess.Popen([sys.executable, "-c", SLOW_PURGE, str(path)])
+    deadline = time.monotonic() + 60
+    while count(path, "point_block") == blocks and time.monotonic() < deadline:
+        time.sleep(0.01)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    assert 0 < count(path, "point_block") < blocks
+    with pytest.raises(NotFound):
+        store.get_run("gone")
+    assert store.search_runs(RunQuery(("0", "-1"), view="all")).items == ()
+    assert store.search_runs(RunQuery((), view="all", below="r1")).items == ()
+    assert [one.id for one in store.search_experiments(ExperimentQuery(view="all")).items] == ["0"]
+    assert store.find_experiment("") is None
+    assert store.get_leases() == []
+    store.delete_experiment("0", 1)
+    store.restore_experiment("0", 2)
+    assert store.create_run(RunRecord("gone", "0")).number == 2
+    store.purge_runs([])
+    assert (count(path, "point_block"), count(path, "series"), count(path, "metric")) == (0, 0, 0)
+    assert store.get_run("gone").number == 2
+    assert count(path, "run") == 1
+
+
+def test_experiment_0_comes_back_when_the_workspace_is_opened_next(store: SqlTrackingStore, path: Path) -> None:
+    store.delete_experiment("0", 1)
+    open_sqlite(path).close()
+    assert store.get_experiment("0").lifecycle_stage == "deleted"
+    store.purge_experiment("0")
+    open_sqlite(path, read_only=True).close()
+    assert store.find_experiment("Default") is None
+    open_sqlite(path).close()
+    again = store.get_experiment("0")
+    assert (again.name, again.lifecycle_stage) == ("Default", "active")
+
+
+def test_experiment_0_stays_away_while_another_one_has_its_name(store: SqlTrackingStore, path: Path) -> None:
+    store.delete_experiment("0", 1)
+    store.purge_experiment("0")
+    assert store.create_experiment("Default", 2).id == "1"
+    open_sqlite(path).close()
+    with pytest.raises(NotFound):
+        store.get_experiment("0")
+
+
+def test_a_process_that_has_the_workspace_open_brings_experiment_0_back_when_it_is_asked_to(tmp_path: Path) -> None:
+    opened = create_store(tmp_path / "work", "work")
+    opened.tracking.delete_experiment("0", 1)
+    opened.tracking.purge_experiment("0")
+    assert open_store(tmp_path / "work").tracking.find_experiment("Default") is None
+    restore_default_experiment(opened)
+    assert opened.tracking.get_experiment("0").lifecycle_stage == "active"
+
+
+def test_points_that_wait_in_journals_do_not_come_to_a_run_that_has_the_id_later(tmp_path: Path) -> None:
+    tracking = create_store(tmp_path / "work", "work").tracking
+    tracking.create_run(RunRecord("r1", "0"))
+    tracking.log("r1", "loss", 1.0, 1)
+    tracking.purge_runs(["r1"])
+    with pytest.raises(NotFound):
+        tracking.log("r1", "loss", 2.0, 1)
+    tracking.create_run(RunRecord("r1", "0"))
+    assert tracking.get_series("r1") == []
+
+
+LOGS_ON = """
+import sys, time
+from bridge.store.open import open_store
+tracking = open_store(sys.argv[1]).tracking
+tracking.log("r1", "loss", 1.0, 1)
+print("logged", flush=True)
+sys.stdin.readline()
+try:
+    while True:
+        tracking.log("r1", "loss", 2.0, 1)
+        time.sleep(0.01)
+except LookupError as error:
+    print(type(error).__name__, flush=True)
+"""
+
+
+def test_a_process_that_logs_on_is_told_within_seconds_and_its_points_are_dropped_and_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    tracking = create_store(tmp_path / "work", "work").tracking
+    tracking.create_run(RunRecord("r1", "0"))
+    logging = subprocess.Popen(
+        [sys.executable, "-c", LOGS_ON, str(tmp_path / "work")],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert logging.stdout is not None and logging.stdout.readline() == "logged\n"
+    tracking.purge_runs(["r1"])
+    out, err = logging.communicate("go on\n", timeout=60)
+    tracking.search_runs(RunQuery(("0",)))
+    assert out == "NotFound\n"
+    assert "points were dropped: their runs are not in this workspace (any more)" in err + caplog.text
+    assert count(tmp_path / "work" / "workspace.db", "receipt") >= 1
