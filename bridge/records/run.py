@@ -135,9 +135,10 @@ class RunRecord:
 class RunChanges:
     """What one transaction changes of a run; what is None or empty stays as it is.
 
+    But an empty description or parent takes away the one that the run has.
     A param that is set already may come again with the same value only; a property likewise.
     `removed_tags` must be there.
-    `dataset_inputs` and `model_inputs` that are there already stay as they are.
+    `dataset_inputs`, `model_inputs` and `model_outputs` that are there already stay as they are.
     With `expected` the run must have one of these statuses, else nothing changes (`InvalidState`).
     """
 
@@ -199,6 +200,15 @@ def check_run_id(run_id: object) -> str:
         rule = "must begin with a letter or digit and have at most 256 letters, digits, underscores and dashes"
         raise InvalidValue("run id", run_id, rule)
     return run_id
+
+
+def changed_facts(changes: RunChanges) -> dict[str, str | int | None]:
+    """The single facts of a run that are to be changed, with what they become."""
+    names = ("status", "start_time", "end_time", "display_name", "description", "parent_id", "error")
+    facts = {name: value for name in names if (value := getattr(changes, name)) is not None}
+    return {
+        name: None if name in ("description", "parent_id") and not value else value for name, value in facts.items()
+    }
 
 
 def check_expected(run_id: str, status: Status, changes: RunChanges) -> None:

@@ -20,6 +20,7 @@ from bridge.records.run import (
     Lease,
     RunChanges,
     RunRecord,
+    changed_facts,
     check_expected,
     check_run_id,
 )
@@ -176,6 +177,7 @@ class MemoryStore(TrackingStore):
                 latest_columns={},
                 dataset_inputs=_with_inputs((), record.dataset_inputs, experiment),
                 model_inputs=tuple(dict.fromkeys(record.model_inputs)),
+                model_outputs=tuple(dict.fromkeys(record.model_outputs)),
                 warnings=(),
             )
         )
@@ -198,18 +200,14 @@ class MemoryStore(TrackingStore):
             run = self._active_run(run_id)
             old = run.record
             check_expected(run_id, old.status, changes)
-            plain = {
-                name: value
-                for name in ("status", "start_time", "end_time", "display_name", "description", "parent_id", "error")
-                if (value := getattr(changes, name)) is not None
-            }
+            facts: dict[str, Any] = changed_facts(changes)
             params = _with_params(old, changes.params)
             properties = _with_properties(old, changes.properties)
             tags = _with_tags(old.tags, changes.tags, changes.removed_tags, f"run {run_id}")
             # Nothing below this line fails.
             run.record = replace(
                 old,
-                **plain,
+                **facts,
                 params=params,
                 properties=properties,
                 tags=tags,
@@ -217,7 +215,7 @@ class MemoryStore(TrackingStore):
                     old.dataset_inputs, changes.dataset_inputs, self._experiments[old.experiment_id]
                 ),
                 model_inputs=tuple(dict.fromkeys((*old.model_inputs, *changes.model_inputs))),
-                model_outputs=(*old.model_outputs, *changes.model_outputs),
+                model_outputs=tuple(dict.fromkeys((*old.model_outputs, *changes.model_outputs))),
                 warnings=tuple(dict.fromkeys((*old.warnings, *changes.warnings))),
             )
             if changes.status in TERMINAL_STATUSES:

@@ -10,6 +10,7 @@ import pytest
 
 from bridge.errors import AlreadyExists, InvalidState, InvalidValue, NotFound, ParamChanged
 from bridge.records.run import Dataset, DatasetInput, ModelOutput, RunChanges, RunRecord
+from bridge.records.search import Comparison, RunQuery
 from bridge.store.tracking import TrackingStore
 
 DIGITS = Dataset("digits", "abc", "local", "{}", schema="{}", profile=None)
@@ -203,6 +204,15 @@ class RunPromises:
         store.update_run("r1", change)
         assert store.get_run("r1") == replace(before, **facts_of(change))
 
+    def test_an_empty_description_or_parent_takes_it_away(self, store: TrackingStore) -> None:
+        before = store.create_run(RunRecord("r1", "0", description="d", parent_id="p"))
+        store.update_run("r1", RunChanges(description=""))
+        assert store.get_run("r1") == replace(before, description=None)
+        store.update_run("r1", RunChanges(parent_id=""))
+        assert store.get_run("r1") == replace(before, description=None, parent_id=None)
+        query = RunQuery(("0",), (Comparison("attribute", "parent_id", "IS NULL"),))
+        assert [record.id for record in store.search_runs(query).items] == ["r1"]
+
     def test_params_are_added_and_the_same_again_changes_nothing(self, store: TrackingStore) -> None:
         store.create_run(RunRecord("r1", "0", params={"b": "1"}))
         store.update_run("r1", RunChanges(params={"a": "", "b": "1"}))
@@ -292,7 +302,7 @@ class RunPromises:
         assert store.search_datasets([other, "0"]) == [*here, (other, "digits", "abc", None)]
         assert store.search_datasets([]) == []
 
-    def test_model_inputs_are_kept_once_and_outputs_each_time(self, store: TrackingStore) -> None:
+    def test_model_inputs_and_outputs_are_kept_once(self, store: TrackingStore) -> None:
         store.create_run(RunRecord("r1", "0"))
         changes = RunChanges(
             model_inputs=("m1", "m0", "m1"), model_outputs=(ModelOutput("m2", 1), ModelOutput("m2", 2))
@@ -301,7 +311,7 @@ class RunPromises:
         store.update_run("r1", changes)
         record = store.get_run("r1")
         assert record.model_inputs == ("m1", "m0")
-        assert record.model_outputs == (ModelOutput("m2", 1), ModelOutput("m2", 2)) * 2
+        assert record.model_outputs == (ModelOutput("m2", 1), ModelOutput("m2", 2))
 
     def test_a_warning_is_kept_once(self, store: TrackingStore) -> None:
         store.create_run(RunRecord("r1", "0"))

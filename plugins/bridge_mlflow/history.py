@@ -38,11 +38,13 @@ def bulk(tracking: TrackingStore, run_ids: Iterable[str], key: str, max_results:
     return points
 
 
-def read(tracking: TrackingStore, run_id: str, key: str) -> Series:
-    """The points of a metric by timestamp, step, value; none if there is no such run or metric.
+def read(tracking: TrackingStore, run_id: str | None, key: str | None) -> Series:
+    """The points of a metric by timestamp, step, value; none if there is no such run or metric, None being neither.
 
     Source: MLflow 3.17.2, `SqlAlchemyStore.get_metric_history`.
     """
+    if run_id is None or key is None:
+        return mlflow_history([])
     parts = key.split(".")
     # A table's column is `<key>.<column>` at this door, and both may have dots.
     keys = [key, *(".".join(parts[:count]) for count in range(1, len(parts)))]

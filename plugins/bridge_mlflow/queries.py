@@ -104,18 +104,17 @@ def _parsed(ours: Callable[[Any], Any], given: Any, theirs: Callable[[Any], Any]
     try:
         return ours(given)
     except InvalidValue as error:
-        theirs(given)
+        theirs(error.value)
         raise invalid(error.rule) from error
 
 
-def _parse_run_order(order_by: Sequence[str]) -> None:
-    for given in order_by:
-        SearchUtils.parse_order_by_for_search_runs(given)
+def _parse_run_order(refused: str | Sequence[str]) -> None:
+    for clause in [refused] if isinstance(refused, str) else refused:
+        SearchUtils.parse_order_by_for_search_runs(clause)
 
 
-def _parse_experiment_order(order_by: Sequence[str]) -> None:
-    for given in order_by:
-        SearchExperimentsUtils.parse_order_by_for_search_experiments(given)
+def _parse_experiment_order(refused: str) -> None:
+    SearchExperimentsUtils.parse_order_by_for_search_experiments(refused)
 
 
 def _check_max_results(max_results: int | None) -> None:

@@ -50,6 +50,8 @@ from bridge_mlflow.addresses import PROXY_ROOT, SCHEME, artifacts_uri, folder_of
 from bridge_mlflow.companion import FORWARDED_READS, FORWARDED_WRITES, Companion, forwarding
 from bridge_mlflow.translate import (
     changed_param_error,
+    check_new_params,
+    check_new_tags,
     experiment_entity,
     experiment_id_of,
     experiment_location,
@@ -191,18 +193,23 @@ class BridgeTrackingStore(AbstractStore):
         run_name: str | None,
     ) -> Run:
         tags = list(tags or ())
-        for value, what in ((user_id, "user_id"), (start_time, "start_time")):
-            if value is None:
-                raise MlflowException(f"{what} cannot be None", INTERNAL_ERROR)
+        experiment = self.tracking.get_experiment(experiment_id_of(experiment_id))
+        if experiment.lifecycle_stage != "active":
+            raise InvalidState("experiment", experiment.id, experiment.lifecycle_stage, "active")
         name_tag = _get_run_name_from_tags(tags)
         if run_name and name_tag and run_name != name_tag:
             raise invalid(
                 "Both 'run_name' argument and 'mlflow.runName' tag are specified, but with "
                 f"different values (run_name='{run_name}', mlflow.runName='{name_tag}')."
             )
+        check_new_tags(tags)
+        for value, what in ((user_id, "user_id"), (start_time, "start_time")):
+            if value is None:
+                raise MlflowException(f"{what} cannot be None", INTERNAL_ERROR)
         name = run_name or name_tag or _generate_random_name()
-        record = new_run(new_run_id(), experiment_id_of(experiment_id), user_id, start_time, tags, name)
-        return self._run(self.tracking.create_run(record))
+        record = new_run(new_run_id(), experiment.id, user_id, start_time, tags, name)
+        made = self._run(self.tracking.create_run(record))
+        return Run(made.info, made.data, made.inputs)  # outputs come with a run that is asked for, as in MLflow
 
     @translated
     def get_run(self, run_id: str) -> Run:
@@ -212,7 +219,7 @@ class BridgeTrackingStore(AbstractStore):
     def update_run_info(
         self, run_id: str, run_status: int | None, end_time: int | None, run_name: str | None
     ) -> RunInfo:
-        record = self.tracking.get_run(run_id)
+        record = self._active_run(run_id)
         status = None if run_status is None else native_status(run_status, record.status)
         if record.type == SCRIPT_RUN and (
             record.status not in TERMINAL_STATUSES or status in (None, *TERMINAL_STATUSES)
@@ -295,6 +302,7 @@ class BridgeTrackingStore(AbstractStore):
     @translated
     def log_param(self, run_id: str, param: Param) -> None:
         param = validation._validate_param(param.key, param.value)
+        check_new_params([param])
         try:
             self.tracking.update_run(run_id, RunChanges(params={param.key: param.value}))
         except ParamChanged as error:
@@ -302,13 +310,15 @@ class BridgeTrackingStore(AbstractStore):
 
     @translated
     def set_tag(self, run_id: str, tag: RunTag) -> None:
-        tag = validation._validate_tag(tag.key, tag.value)
+        try:
+            tag = validation._validate_tag(tag.key, tag.value)
+        except TypeError as error:  # a key or a value that is no text; a batch with it raises the TypeError
+            raise MlflowException(str(error), INTERNAL_ERROR) from error
         self.tracking.update_run(run_id, tag_changes([tag], self.tracking.get_run(run_id)))
 
     @translated
     def delete_tag(self, run_id: str, key: str) -> None:
-        record = self.tracking.get_run(run_id)
-        self.tracking.update_run(run_id, removed_tag(record, key))
+        self.tracking.update_run(run_id, removed_tag(self._active_run(run_id), key))
 
     @translated
     def log_inputs(
@@ -392,6 +402,7 @@ class BridgeTrackingStore(AbstractStore):
         of_models = [metric for metric in metrics if metric.model_id is not None]
         if params or tags or not metrics:
             check_points(points)  # before anything is written
+            check_new_params(params)
             values = {param.key: param.value for param in params}
             changes = tag_changes(tags, self.tracking.get_run(run_id), values) if tags else RunChanges(params=values)
             self.tracking.update_run(run_id, changes)

@@ -294,11 +294,35 @@ def new_run(
         display_name=name,
         status="Running",
         start_time=start_time,
-        description=attributes.get("description"),
+        description=attributes.get("description") or None,
         user=user,
-        parent_id=attributes.get("parent_id"),
+        parent_id=attributes.get("parent_id") or None,
         tags=plain,
     )
+
+
+def check_new_tags(tags: Sequence[RunTag]) -> None:
+    """Refuse what MLflow's database refuses of a new run's tags: a key that is none, and one key twice.
+
+    Raises:
+        MlflowException: as there, with the code BAD_REQUEST.
+    """
+    keys = [tag.key for tag in tags]
+    if None in keys:
+        raise MlflowException("A tag of the new run has no key; give each tag one.", BAD_REQUEST)
+    if twice := [key for key in dict.fromkeys(keys) if keys.count(key) > 1]:
+        raise MlflowException(f"The tags of the new run have a key twice, {twice[0]!r}; give each once.", BAD_REQUEST)
+
+
+def check_new_params(params: Iterable[Param]) -> None:
+    """Refuse what MLflow's database refuses of params: a value that is none.
+
+    Raises:
+        MlflowException: as there, with the code BAD_REQUEST.
+    """
+    for param in params:
+        if param.value is None:
+            raise MlflowException(f"The param {param.key!r} has no value; give it a text.", BAD_REQUEST)
 
 
 def split_tags(tags: Iterable[RunTag], run_id: str) -> tuple[dict[str, str | None], dict[str, str]]:

@@ -17,6 +17,7 @@ from bridge.records.run import (
     ModelOutput,
     RunChanges,
     RunRecord,
+    changed_facts,
     check_expected,
     check_run_id,
 )
@@ -132,11 +133,7 @@ def update(c: sqlite3.Connection, run_id: str, changes: RunChanges) -> None:
     if changes.expected:
         status = c.execute("SELECT status FROM run WHERE key = ?", (key,)).fetchone()[0]
         check_expected(run_id, status, changes)
-    columns = {
-        name: value
-        for name in ("status", "start_time", "end_time", "display_name", "description", "parent_id", "error")
-        if (value := getattr(changes, name)) is not None
-    }
+    columns = changed_facts(changes)
     if changes.status in TERMINAL_STATUSES:
         c.execute("DELETE FROM lease WHERE run = ?", (key,))
     if columns:
@@ -172,7 +169,8 @@ def _add_inputs(c: sqlite3.Connection, key: int, experiment: int, changes: RunCh
         [(key, model_id) for model_id in changes.model_inputs],
     )
     c.executemany(
-        "INSERT INTO model_output (run, model_id, step) VALUES (?, ?, ?)",
+        "INSERT INTO model_output (run, model_id, step) SELECT ?1, ?2, ?3 WHERE NOT EXISTS"
+        " (SELECT 1 FROM model_output WHERE run = ?1 AND model_id = ?2 AND step = ?3)",
         [(key, output.model_id, output.step) for output in changes.model_outputs],
     )
 
