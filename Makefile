@@ -9,7 +9,7 @@ PYTEST := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q
 export MLFLOW_DISABLE_TELEMETRY ?= true
 
 help:  ## List the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "make %-7s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "make %-13s %s\n", $$1, $$2 }'
 
 demo: .venv/.demo  ## Train a small network with PyTorch Lightning into a native run, and say how to look at it
 	@$(BIN)/python examples/01_lightning_into_an_existing_run.py --path demo
@@ -28,6 +28,9 @@ test: .venv/.dev chromium lint types layers  ## Everything that CI runs
 
 bench: .venv/.dev  ## Run every benchmark beside its yardstick
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit 1; done
+
+compatibility: .venv/.dev  ## Write docs/mlflow_compatibility.md from tests/mlflow/deviations.toml
+	@$(BIN)/python tests/mlflow/compatibility.py
 
 lint: .venv/.dev
 	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check .
@@ -67,4 +70,4 @@ chromium:
 	@$(PIP) --editable '.[dev]'
 	@touch $@
 
-.PHONY: help demo ui check test bench lint types layers chromium
+.PHONY: help demo ui check test bench compatibility lint types layers chromium

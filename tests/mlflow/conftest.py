@@ -6,10 +6,14 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from bridge.store.open import Opened, create_store
+
+if TYPE_CHECKING:
+    from pair import Pair
 
 sys.path.insert(0, str(Path(__file__).parent))  # the parity scripts are modules beside the tests
 
@@ -40,6 +44,15 @@ def opened(tmp_path: Path) -> Opened:
 def uri(opened: Opened) -> str:
     """Its URI."""
     return f"bridge://{opened.address}"
+
+
+@pytest.fixture
+def pair(tmp_path: Path, make_workspace: Callable[[Path], str], monkeypatch: pytest.MonkeyPatch) -> Pair:
+    """MLflow's own store and ours, both empty."""
+    from pair import Pair
+
+    monkeypatch.chdir(tmp_path)  # where a relative place of artifacts begins
+    return Pair(tmp_path, make_workspace(tmp_path / "workspace"))
 
 
 @pytest.fixture

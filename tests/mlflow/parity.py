@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from answers import Answers
 from mlflow.entities import (
     Dataset,
     DatasetInput,
@@ -19,23 +20,20 @@ from mlflow.entities import (
     RunTag,
     ViewType,
 )
-from mlflow.exceptions import MlflowException
 from mlflow.store.tracking.abstract_store import AbstractStore
 
 START = 1_700_000_000_000
 NOW = re.compile(r"^\d{13}$")
-SET = re.compile(r"\{('[^{}]*')\}")
-"""A set in a message: its order is not the same twice."""
 SCENARIOS: dict[str, Callable[[Trial], None]] = {}
 
 
-class Trial:
+class Trial(Answers):
     """One scenario on one store: it makes calls and notes under a name what each answered."""
 
     def __init__(self, store: AbstractStore, name: str, root: str) -> None:
+        super().__init__({root: "<root>"})
         self.store = store
         self.seen: dict[str, Any] = {}
-        self.names: dict[str, str] = {root: "<root>"}
         self.experiment = store.create_experiment(f"parity {name}", "", [])
         self.runs = 0
 
@@ -61,38 +59,10 @@ class Trial:
     def see(self, name: str, call: Callable[[], Any]) -> None:
         """Note what a call answers or raises."""
         assert name not in self.seen, name
-        try:
-            answer = self.plain(call())
-        except (MlflowException, TypeError, OverflowError) as error:
-            code = getattr(error, "error_code", None)
-            message = str(getattr(error, "message", error)).split(" Error: ")[0]
-            message = SET.sub(lambda found: "{" + ", ".join(sorted(found[1].split(", "))) + "}", message)
-            answer = {"error": type(error).__name__, "code": code, "message": self.plain(message)}
-        self.seen[name] = answer
+        self.seen[name] = self.of(call)
 
-    def plain(self, value: Any) -> Any:
-        """An answer as plain values, with ids, places and the current time replaced."""
-        if isinstance(value, bytes):
-            return {"bytes": value.decode()}
-        if isinstance(value, str):
-            value = re.sub(r"^bridge:/(?=[^/])", "bridge:///", value)  # as MLflow's URI join leaves it
-            for name, placeholder in self.names.items():
-                value = value.replace(name, placeholder)
-            return value
-        if isinstance(value, float):
-            return repr(value)
-        if isinstance(value, int) and not isinstance(value, bool):
-            return "<now>" if NOW.match(str(value)) and abs(value - START) > 10_000_000 else value
-        if isinstance(value, (list, tuple)):
-            token = {"token": self.plain(value.token)} if getattr(value, "token", None) else {}
-            items = [self.plain(item) for item in value]
-            return {"items": items} | token if token else items
-        if isinstance(value, dict):
-            return {self.plain(key): self.plain(item) for key, item in value.items()}
-        if hasattr(value, "__dict__") or hasattr(value, "__slots__"):
-            fields = {key: item for key, item in dict(value).items()} if hasattr(value, "__iter__") else vars(value)
-            return {"is": type(value).__name__} | {key: self.plain(item) for key, item in sorted(fields.items())}
-        return value
+    def number(self, value: int) -> Any:
+        return "<now>" if NOW.match(str(value)) and abs(value - START) > 10_000_000 else value
 
 
 def scenario(script: Callable[[Trial], None]) -> Callable[[Trial], None]:
@@ -139,6 +109,8 @@ def experiments(t: Trial) -> None:
     t.see("rename deleted", lambda: store.rename_experiment(other, "free"))
     t.see("tag deleted", lambda: store.set_experiment_tag(other, ExperimentTag("k", "v")))
     t.see("run in deleted", lambda: t.run(experiment_id=other))
+    names = {"run_name": "a", "tags": [RunTag("mlflow.runName", "b")]}
+    t.see("run with two names in deleted", lambda: t.run(experiment_id=other, **names))
     t.see("name of deleted", lambda: store.create_experiment("another"))
     t.see("by name deleted", lambda: store.get_experiment_by_name("another").lifecycle_stage)
     t.see("restore", lambda: store.restore_experiment(other))
@@ -178,7 +150,14 @@ def search_experiments(t: Trial) -> None:
         " ",
     ):
         t.see(f"filter {filter_string!r}", lambda f=filter_string: names(filter_string=f, order_by=["name ASC"]))
-    for order_by in (["name DESC"], ["experiment_id ASC"], ["tags.team"], ["nothing"], ["name", "name"]):
+    for order_by in (
+        ["name DESC"],
+        ["experiment_id ASC"],
+        ["tags.team"],
+        ["nothing"],
+        ["name", "name"],
+        ["tags.team", "a, b"],
+    ):
         t.see(f"order {order_by}", lambda o=order_by: names(filter_string="name LIKE 'find%'", order_by=o))
     t.see("deleted", lambda: names(view_type=ViewType.DELETED_ONLY, filter_string="name LIKE 'find%'"))
     t.see("all", lambda: names(view_type=ViewType.ALL, filter_string="name LIKE 'find%'", order_by=["name"]))
@@ -191,6 +170,7 @@ def runs(t: Trial) -> None:
     store = t.store
     run = t.run(user_id="ada", tags=[RunTag("mlflow.user", "eve"), RunTag("odd", None)])
     alone = t.run(user_id="ada")
+    t.see("outputs of a new run", lambda: store.create_run(t.experiment, "ada", 1, [], "made").outputs)
     t.see("user without a tag", lambda: store.get_run(alone).data.tags)
     t.see("get", lambda: store.get_run(run))
     t.see("get unknown", lambda: store.get_run("nothing"))
@@ -224,6 +204,16 @@ def runs(t: Trial) -> None:
     t.see("delete note again", lambda: store.delete_tag(run, "mlflow.note.content"))
     child = t.run(tags=[RunTag("mlflow.parentRunId", run)])
     t.see("parent", lambda: store.get_run(child).data.tags)
+    store.delete_tag(child, "mlflow.parentRunId")
+    found = "tags.mlflow.parentRunId IS NOT NULL"
+    t.see("no parent", lambda: [one.info.run_id for one in store.search_runs([t.experiment], found, 1)])
+    store.set_tag(run, RunTag("mlflow.note.content", ""))
+    store.set_tag(run, RunTag("mlflow.parentRunId", ""))
+    t.see("empty note", lambda: store.get_run(run).data.tags.get("mlflow.note.content"))
+    t.see("empty parent", lambda: store.get_run(run).data.tags.get("mlflow.parentRunId"))
+    t.see("two equal tags", lambda: t.run(tags=[RunTag("a", "1"), RunTag("a", "2")]))
+    t.see("tag without a key", lambda: t.run(tags=[RunTag(None, "1")]))
+    t.see("empty name tag", lambda: t.run(tags=[RunTag("mlflow.runName", "")]).startswith("<"))
 
 
 @scenario
@@ -242,6 +232,8 @@ def deleted_runs(t: Trial) -> None:
     t.see("log_param", lambda: store.log_param(run, Param("p", "1")))
     t.see("set_tag", lambda: store.set_tag(run, RunTag("t", "1")))
     t.see("delete_tag", lambda: store.delete_tag(run, "t"))
+    t.see("delete_tag that is not there", lambda: store.delete_tag(run, "never"))
+    t.see("update to no status", lambda: store.update_run_info(run, 0, None, None))
     t.see("update", lambda: store.update_run_info(run, None, None, None))
     t.see("empty batch", lambda: store.log_batch(run, [], [], []))
     t.see("batch", lambda: store.log_batch(run, [metric("m", 2.0)], [], []))
@@ -282,6 +274,8 @@ def params(t: Trial) -> None:
     for value in ("", " ", "a\nb", "ü"):
         t.see(f"value {value!r}", lambda v=value: store.log_param(run, Param(f"v{ord((v or '0')[0])}", v)))
     t.see("not a text", lambda: store.log_param(run, Param("n", 5)))
+    t.see("no value", lambda: store.log_param(run, Param("none", None)))
+    t.see("no value in a batch", lambda: store.log_batch(run, [metric("m", 1.0)], [Param("none", None)], []))
     t.see("all", lambda: {k: v[:9] for k, v in store.get_run(run).data.params.items()})
 
 
@@ -318,6 +312,7 @@ def tags(t: Trial) -> None:
     t.see("last of a batch", lambda: store.log_batch(run, [], [], [RunTag("u", "1"), RunTag("u", "2")]))
     t.see("delete", lambda: store.delete_tag(run, "t"))
     t.see("delete again", lambda: store.delete_tag(run, "t"))
+    t.see("value that is no text", lambda: store.set_tag(run, RunTag("t", 5)))
     t.see("delete impossible", lambda: store.delete_tag(run, "a@b"))
     t.see("all", lambda: store.get_run(run).data.tags)
 
@@ -339,6 +334,9 @@ def metrics(t: Trial) -> None:
     for step in ("1", None, 2**63, -(2**63), 2**63 - 1):
         t.see(f"step {step}", lambda at=step: store.log_metric(run, metric("step", 1.0, START, at)))
     t.see("all", lambda: store.get_run(run).data.metrics)
+    broken = t.run()
+    t.see("broken time", lambda: store.log_metric(broken, metric("m", 1.0, 1.5)))
+    t.see("time that is kept", lambda: store.get_metric_history(broken, "m")[0].timestamp)
 
 
 @scenario
@@ -378,6 +376,8 @@ def history(t: Trial) -> None:
     t.see("token alone", lambda: store.get_metric_history(run, "m", page_token=token))
     t.see("bad token", lambda: store.get_metric_history(run, "m", page_token="abc"))
     t.see("unknown key", lambda: store.get_metric_history(run, "never"))
+    t.see("no key", lambda: store.get_metric_history(run, None))
+    t.see("no key of many", lambda: store.get_metric_history_bulk([run], None, 5))
     t.see("unknown run", lambda: store.get_metric_history("never", "m"))
     for most in (1, 3, 1000):
         t.see(f"bulk {most}", lambda n=most: len(store.get_metric_history_bulk([run, other, run], "m", n)))
@@ -451,5 +451,6 @@ def inputs(t: Trial) -> None:
     t.see("outputs", lambda: store.log_outputs(run, [LoggedModelOutput("m-1", 3)]))
     t.see("outputs of the run", lambda: store.get_run(run).outputs)
     t.see("outputs again", lambda: store.log_outputs(run, [LoggedModelOutput("m-1", 3)]))
+    t.see("outputs are still the same", lambda: store.get_run(run).outputs)
     t.see("search leaves models out", lambda: [run.inputs for run in store.search_runs([t.experiment], "", 3)])
     t.see("summaries", lambda: sorted(map(vars, store._search_datasets([t.experiment])), key=str))

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import parity_purge  # noqa: F401  # registers its scenarios
 import parity_search  # noqa: F401  # as well
 import pytest
+from deviations import DEVIATIONS
 from mlflow.store.tracking.abstract_store import AbstractStore
 from parity import SCENARIOS, Trial
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib  # which pytest brings there
-
-DEVIATIONS = tomllib.loads((Path(__file__).parent / "deviations.toml").read_text())
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,59 @@
+"""Writes docs/mlflow_compatibility.md from deviations.toml: `make compatibility`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from deviations import DEVIATIONS  # it lies beside this script
+
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "mlflow_compatibility.md"
+
+TITLES = {
+    "experiments": "Experiments",
+    "runs": "Runs",
+    "params": "Params",
+    "keys": "Keys",
+    "metrics": "Metrics",
+    "inputs": "Inputs and outputs",
+    "order_runs": "Orders of runs",
+    "scope_and_pages": "Pages",
+    "searches": "Filters and orders",
+}
+
+HEAD = """\
+# Differences from MLflow's own store
+
+<!-- Made from tests/mlflow/deviations.toml by `make compatibility`; change it there. -->
+
+Every scenario, history and search of the tests runs on MLflow's own SQL store and through `bridge:` URIs.
+The answers are compared field by field, errors with their type, code and sentence.
+What differs is listed here, all of it; a line that no longer differs fails the tests.
+"""
+
+
+def document() -> str:
+    """The text of docs/mlflow_compatibility.md."""
+    tables = [TITLES.get(name, name.replace("_", " ").capitalize()) for name in DEVIATIONS]
+    return HEAD + "".join(_section(title, lines) for title, lines in zip(tables, DEVIATIONS.values(), strict=True))
+
+
+def _section(title: str, lines: dict[str, str]) -> str:
+    reasons: dict[str, list[str]] = {}
+    for step, reason in lines.items():
+        reasons.setdefault(reason, []).append(step)
+    rows = [
+        f"| {', '.join(map(_code, steps))} | {reason.replace('|', chr(92) + '|')} |"
+        for reason, steps in reasons.items()
+    ]
+    return "\n".join(["", f"## {title}", "", "| where | what differs, and why |", "|---|---|", *rows, ""])
+
+
+def _code(step: str) -> str:
+    return f"`{step}`".replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(document(), encoding="utf-8")

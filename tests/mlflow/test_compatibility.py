@@ -1,0 +1,14 @@
+"""The list of differences that people read is the one that the tests are held to."""
+
+from __future__ import annotations
+
+import compatibility
+
+
+def test_the_document_of_differences_is_made_from_the_list() -> None:
+    assert compatibility.DOCUMENT.read_text(encoding="utf-8") == compatibility.document(), "run `make compatibility`"
+
+
+def test_every_difference_says_why_in_a_sentence() -> None:
+    reasons = [reason for lines in compatibility.DEVIATIONS.values() for reason in lines.values()]
+    assert reasons and all(reason.endswith(".") and len(reason.split()) > 5 for reason in reasons)

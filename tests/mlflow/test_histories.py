@@ -1,0 +1,32 @@
+"""After any history of calls both stores have answered the same and keep the same."""
+
+from __future__ import annotations
+
+import pytest
+from histories import Histories
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
+from pair import SCALE, Pair
+
+HISTORIES, STEPS = 42, 50
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300 * SCALE)
+@pytest.mark.filterwarnings("ignore:Column 'tags.key' is marked as a member of the primary key")
+def test_any_history_of_calls_is_answered_the_same(pair: Pair) -> None:
+    class OfThisPair(Histories):
+        pass
+
+    OfThisPair.pair = pair
+    run_state_machine_as_test(
+        OfThisPair,
+        settings=settings(
+            max_examples=HISTORIES * SCALE,
+            stateful_step_count=STEPS,
+            derandomize=SCALE == 1,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+    assert pair.steps >= 2000 * SCALE

@@ -1,0 +1,59 @@
+"""With nothing but runs in use, MLflow's own tables are not made, and what makes them is not even imported."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from bridge.store.open import Opened
+
+SCRIPT = """
+import json
+import sys
+
+import mlflow
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param
+
+before = set(sys.modules)
+mlflow.set_tracking_uri(sys.argv[1])
+mlflow.set_experiment("digits")
+with mlflow.start_run() as outer:
+    mlflow.log_params({"depth": 3})
+    mlflow.log_metrics({"loss": 0.5}, step=1)
+    mlflow.log_metric("late", 1.0, synchronous=False).wait()
+    mlflow.log_text("hello", "notes/hello.txt")
+    mlflow.set_tag("team", "vision")
+    with mlflow.start_run(nested=True):
+        mlflow.log_input(mlflow.data.from_numpy(__import__("numpy").zeros(3), name="zeros"), context="train")
+assert len(mlflow.search_runs(filter_string="metrics.loss < 1", output_format="list")) == 1
+client = MlflowClient()
+run = client.create_run(outer.info.experiment_id).info.run_id
+client.log_batch(run, [Metric("loss", 1.0, 1, 1)], [Param("depth", "4")], [])
+client.get_metric_history(run, "loss")
+client.search_experiments()
+assert [one.path for one in client.list_artifacts(outer.info.run_id)] == ["notes"]
+client.delete_run(run)
+client.restore_run(run)
+client.set_terminated(run)
+client.rename_experiment(outer.info.experiment_id, "renamed")
+client.delete_experiment(outer.info.experiment_id)
+print(json.dumps(sorted(set(sys.modules) - before)))
+"""
+
+
+def test_runs_alone_make_and_load_nothing_of_mlflows_database(opened: Opened, uri: str, tmp_path: Path) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    environment = os.environ | {"TMPDIR": str(temporary)}
+    command = [sys.executable, "-c", SCRIPT, uri]
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    loaded = json.loads(done.stdout.splitlines()[-1])
+    wanted = ("sqlalchemy", "alembic", "mlflow.store.tracking.sqlalchemy_store", "mlflow.store.db")
+    assert [name for name in loaded if name.startswith(wanted)] == []
+    assert not [path for path in Path(opened.address).rglob("*") if "mlflow.db" in path.name]
+    assert list(temporary.iterdir()) == []

@@ -1,0 +1,33 @@
+"""Whatever is searched for, right, odd or broken, both stores find the same in the same order, or refuse it alike."""
+
+from __future__ import annotations
+
+import pytest
+import searches
+from deviations import DEVIATIONS
+from hypothesis import HealthCheck, given, settings
+from pair import SCALE, Pair
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300 * SCALE)
+def test_every_search_is_answered_the_same(pair: Pair) -> None:
+    with pair.same_chance():
+        runs, experiments = searches.fill(pair)
+        found: list[int] = []
+
+        @settings(
+            max_examples=2_400 * SCALE, derandomize=SCALE == 1, deadline=None, suppress_health_check=list(HealthCheck)
+        )
+        @given(drawn=searches.searches)
+        def search(drawn: searches.Search) -> None:
+            found.append(searches.search(pair, runs, experiments, drawn))
+
+        search()
+        for line, example in searches.KNOWN_EXAMPLES.items():
+            pair.deviations.clear()
+            searches.search(pair, runs, experiments, example)
+            assert pair.deviations == {f"searches/{line}"}, f"{line} no longer differs, take it out of deviations.toml"
+    assert len(found) >= 2_000 * SCALE
+    assert sum(count > 0 for count in found) >= len(found) / 5
+    assert set(searches.KNOWN_EXAMPLES) == set(DEVIATIONS["searches"])
