@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from mlflow.entities import (
     Dataset,
     DatasetInput,
@@ -33,10 +33,11 @@ pick = st.sampled_from
 doors = pick(("store", "client"))
 indexes = st.integers(0, MOST_RUNS - 1)
 METRIC_KEYS = ("a", "b", "a b/c")
-keys = pick(METRIC_KEYS)
+keys = pick(("a", "a", "a", *METRIC_KEYS))
 odd_keys = pick(("", ".", "/a", "a//b", "a@b", "ü", "k" * 250, "k" * 251, None))
 tag_keys = pick(("a", "b", "mlflow.runName", "mlflow.note.content", "mlflow.parentRunId", "mlflow.user"))
-values = pick((0.0, -0.0, 1.0, -1.0, math.nan, math.inf, -math.inf, BIG, 5e-324, 2, True, "1", "x", None, 2**53 + 1))
+values = pick((0.0, -0.0, 1.0, -1.0, math.nan, math.inf, -math.inf, BIG, 5e-324, 2, 2**53 + 1))
+odd_values = pick((True, "1", "x", None))
 steps = pick((0, 0, 1, 2, -1, -(2**63), 2**63 - 1))
 times = pick((0, 1, 1, 2, START, START + 1, 2**63 - 1))
 odd_times = pick((-1, None, "1"))
@@ -50,8 +51,10 @@ def mostly(usual: st.SearchStrategy[Any], odd: st.SearchStrategy[Any]) -> st.Sea
     return st.integers(0, 9).flatmap(lambda drawn: odd if drawn == 9 else usual)
 
 
-metrics = st.builds(
-    Metric, mostly(keys, odd_keys), values, mostly(times, odd_times), mostly(steps, pick((None, "1", "x")))
+good_metrics = st.builds(Metric, keys, values, times, steps)
+metrics = mostly(
+    good_metrics,
+    st.builds(Metric, keys | odd_keys, values | odd_values, times | odd_times, steps | pick((None, "1", "x"))),
 )
 params = st.builds(Param, mostly(pick(("p", "q")), odd_keys), mostly(texts, odd_texts))
 
@@ -117,6 +120,10 @@ class Histories(RuleBasedStateMachine):
         self.outputs: set[tuple[str, str]] = set()
         self.new_experiment("one", "", [])
         self.create_run(0, "ada", START, [], "one", "store")
+
+    @initialize(metrics=st.lists(good_metrics, min_size=6, max_size=20))
+    def first_points(self, metrics: list[Metric]) -> None:
+        self.log_batch(0, metrics, [], [], "store", False)
 
     def teardown(self) -> None:
         self.chance.close()
@@ -318,9 +325,9 @@ class Histories(RuleBasedStateMachine):
 
     @rule(
         index=indexes,
-        metrics=st.lists(metrics, max_size=4),
-        params=st.lists(params, max_size=2),
-        tags=st.lists(tags, max_size=3),
+        metrics=mostly(st.lists(good_metrics, max_size=12), st.lists(metrics, max_size=4)),
+        params=st.just([]) | st.lists(params, max_size=2),
+        tags=st.just([]) | st.lists(tags, max_size=3),
         door=doors,
         twice=st.booleans(),
     )
@@ -388,10 +395,10 @@ class Histories(RuleBasedStateMachine):
                 break
 
     @rule(
-        indexes=st.lists(st.integers(-1, MOST_RUNS - 1), max_size=4),
+        indexes=st.lists(mostly(indexes, st.just(-1)), min_size=1, max_size=4),
         key=mostly(keys, odd_keys),
-        size=pick((1, 2, 3, 5, 1000)),
-        bounds=pick(((None, None), (None, None), (0, 1), (1, 0), (-1, 2**63 - 1), (0, None))),
+        size=pick((1, 2, 3, 4, 5, 7)),
+        bounds=mostly(pick(((None, None), (0, 1), (0, 1), (-1, 2))), pick(((1, 0), (0, None), (-(2**63), 2**63 - 1)))),
         listed=st.lists(steps, max_size=3),
     )
     def read_many(self, indexes: list[int], key: Any, size: int, bounds: tuple[Any, Any], listed: list[int]) -> None:
@@ -442,5 +449,10 @@ class Histories(RuleBasedStateMachine):
         self.both("data sets", lambda at: sorted(map(str, map(vars, at.store._search_datasets(self.experiments)))))
         for key in METRIC_KEYS:
             self.both(f"history of {key}", lambda at, key=key: at.store.get_metric_history_bulk(self.runs, key, 25_000))
+        part, most = ((None, None), (0, 1), (-1, 2), (1, 2**63 - 1))[self.pair.steps % 4], 1 + self.pair.steps % 7
+        self.both(
+            f"at most {most} of {part}",
+            lambda at: at.store.get_metric_history_bulk_interval(self.runs, "a", most, *part),
+        )
         if self.last:
             self.both(f"get_run {self.last}", lambda at: at.store.get_run(self.last))
