@@ -335,6 +335,8 @@ def metrics(t: Trial) -> None:
         t.see(f"step {step}", lambda at=step: store.log_metric(run, metric("step", 1.0, START, at)))
     t.see("all", lambda: store.get_run(run).data.metrics)
     broken = t.run()
+    large = [metric("large", 2**53 + 1)]
+    t.see("int beyond 2**53 twice", lambda: [store.log_batch(broken, large, [], []) for _ in range(2)])
     t.see("broken time", lambda: store.log_metric(broken, metric("m", 1.0, 1.5)))
     t.see("time that is kept", lambda: store.get_metric_history(broken, "m")[0].timestamp)
 
