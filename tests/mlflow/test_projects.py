@@ -163,7 +163,8 @@ def test_a_project_that_nobody_waits_for_goes_on_until_it_is_canceled(ws: Worksp
 @pytest.mark.parametrize("streams", [True, False])
 def test_ctrl_c_while_it_is_waited_for_cancels_the_run(ws: Workspace, project: Path, streams: bool) -> None:
     code = (
-        "import mlflow\n"
+        "import signal, mlflow\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background job ignores it
         f"mlflow.projects.run({str(project)!r}, 'endless', backend='bridge', env_manager='local',"
         f" backend_config={{'STREAM_OUTPUT': {streams}}})\n"
     )
@@ -173,12 +174,15 @@ def test_ctrl_c_while_it_is_waited_for_cancels_the_run(ws: Workspace, project: P
         stderr=subprocess.PIPE,
         text=True,
     )
-    until = time.monotonic() + 60
-    while not (runs := MlflowClient().search_runs(["0"])) or runs[0].info.status != "RUNNING":
-        assert time.monotonic() < until and waiting.poll() is None
-        time.sleep(0.1)
-    waiting.send_signal(signal.SIGINT)
-    _, said = waiting.communicate(timeout=60)
+    try:
+        until = time.monotonic() + 60
+        while not (runs := MlflowClient().search_runs(["0"])) or runs[0].info.status != "RUNNING":
+            assert time.monotonic() < until and waiting.poll() is None
+            time.sleep(0.1)
+        waiting.send_signal(signal.SIGINT)
+        _, said = waiting.communicate(timeout=60)
+    finally:
+        waiting.kill()
     assert said.rstrip().endswith("KeyboardInterrupt")
     assert f"=== Run (ID '{runs[0].info.run_id}') interrupted, cancelling run ===" in said
     assert ws.get_run(runs[0].info.run_id).status == "Canceled"
