@@ -176,10 +176,10 @@ def test_a_git_that_hangs_is_not_waited_for(repository: Path, tmp_path: Path, mo
     program.write_text(f'#!/bin/sh\ncase "$*" in *status*) sleep 30;; *) exec {real} "$@";; esac\n', encoding="utf-8")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
-    monkeypatch.setattr(module, "TIMEOUT_SECONDS", 0.3)
+    monkeypatch.setattr(module, "TIMEOUT_SECONDS", 2.0)
     begun = time.monotonic()
     properties = git_facts(repository).properties
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 20
     assert properties["azureml.git.branch"] == "trunk" and "azureml.git.dirty" not in properties
 
 

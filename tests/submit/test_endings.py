@@ -405,6 +405,7 @@ def test_a_run_goes_on_when_its_callers_terminal_is_closed(workspace: Workspace,
     (source / "train.py").write_text("import time; time.sleep(1); print('done')")
     pid, terminal = pty.fork()
     if pid == 0:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # which `nohup` ignores, for all that it starts
         os.execv(sys.executable, [sys.executable, "-c", CALLER, str(workspace.path), str(source), "600"])
     said = b""
     while b"\n" not in said:

@@ -169,9 +169,9 @@ def _add_inputs(c: sqlite3.Connection, key: int, experiment: int, changes: RunCh
         [(key, model_id) for model_id in changes.model_inputs],
     )
     c.executemany(
-        "INSERT INTO model_output (run, model_id, step) SELECT ?1, ?2, ?3 WHERE NOT EXISTS"
-        " (SELECT 1 FROM model_output WHERE run = ?1 AND model_id = ?2 AND step = ?3)",
-        [(key, output.model_id, output.step) for output in changes.model_outputs],
+        "INSERT INTO model_output (run, model_id, step) SELECT ?, ?, ? WHERE NOT EXISTS"
+        " (SELECT 1 FROM model_output WHERE run = ? AND model_id = ? AND step = ?)",
+        [(key, output.model_id, output.step) * 2 for output in changes.model_outputs],
     )
 
 
