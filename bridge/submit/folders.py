@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from pathlib import Path
@@ -37,7 +38,7 @@ class Place(Protocol):
     def warn(self, *sentences: str) -> None: ...
 
 
-class Folder:
+class Folder(ABC):
     """A folder whose files become artifacts of a run."""
 
     def __init__(self, place: Place, prefix: str, path: Path) -> None:
@@ -48,12 +49,13 @@ class Folder:
         """Take what has changed since the last time; returns how many files that were."""
         return sum(self._try(file) for file in self._files())
 
+    @abstractmethod
     def _files(self) -> Iterator[Path]:
-        raise NotImplementedError
+        """The files to look at."""
 
+    @abstractmethod
     def _take(self, file: Path, path: str) -> bool:
         """Whether a file had changed, and is taken."""
-        raise NotImplementedError
 
     def _try(self, file: Path) -> bool:
         path = f"{self._prefix}/{file.relative_to(self.path).as_posix()}"
