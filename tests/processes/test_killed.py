@@ -30,6 +30,17 @@ def log_through_mlflow(workspace: Workspace, run_id: str) -> Callable[[int], Non
     return lambda number: client.log_metric(run_id, "point", number, step=number)
 
 
+def acknowledged_until_killed(child, chance: random.Random) -> int:
+    """Kill a process that says what it has logged, at a random moment; how much it had said."""
+    child.line()
+    time.sleep(chance.random() * 0.03)
+    child.kill()
+    acknowledged = 1 + len(child.rest())
+    assert child.wait() == -9
+    child.close()
+    return acknowledged
+
+
 @pytest.mark.parametrize("door", [log_natively, log_through_mlflow])
 def test_no_acknowledged_point_is_lost_when_the_writer_is_killed(fork, tmp_path, scale, door):
     """What the killed process said it had logged is there, in order, with at most one more."""
@@ -45,17 +56,11 @@ def test_no_acknowledged_point_is_lost_when_the_writer_is_killed(fork, tmp_path,
                 log(number)
                 say(str(number))
 
-        child = fork(write)
-        child.line()
-        time.sleep(chance.random() * 0.03)
-        child.kill()
-        acknowledged = 1 + len(child.rest())
-        assert child.wait() == -9
+        acknowledged = acknowledged_until_killed(fork(write), chance)
         logged = Run.get(workspace, run_id).get_series("point").values.tolist()
 
         assert logged == list(range(len(logged)))
         assert acknowledged <= len(logged) <= acknowledged + 1
-        child.close()
 
 
 def test_a_killed_writer_leaves_whole_rows(fork, tmp_path, scale):
@@ -72,12 +77,7 @@ def test_a_killed_writer_leaves_whole_rows(fork, tmp_path, scale):
                 own.log_points(run_id, row("table", dict.fromkeys(columns, number), number))
                 say(str(number))
 
-        child = fork(write)
-        child.line()
-        time.sleep(chance.random() * 0.03)
-        child.kill()
-        acknowledged = 1 + len(child.rest())
-        assert child.wait() == -9
+        acknowledged = acknowledged_until_killed(fork(write), chance)
         records = store.get_series(run_id)
 
         assert [record.column for record in records] == columns
@@ -87,7 +87,6 @@ def test_a_killed_writer_leaves_whole_rows(fork, tmp_path, scale):
         (logged,) = rows
         assert list(logged) == list(range(len(logged)))
         assert acknowledged <= len(logged) <= acknowledged + 1
-        child.close()
 
 
 def test_a_killed_fold_stores_each_point_exactly_once(fork, tmp_path, scale):

@@ -59,6 +59,16 @@ def log_until_killed(workspace: Workspace) -> Callable[[Callable[[str], None]], 
     return write
 
 
+def killed_run(fork, workspace: Workspace) -> str:
+    """A run whose process was killed after its first point; returns its id."""
+    child = fork(log_until_killed(workspace))
+    run_id = child.line()
+    child.line()
+    child.kill()
+    assert child.wait() == -signal.SIGKILL
+    return run_id
+
+
 def test_a_run_whose_process_is_killed_fails_with_the_reason_and_keeps_every_point(fork, workspace):
     child = fork(log_until_killed(workspace))
     run = Run.get(workspace, child.line())
@@ -91,11 +101,7 @@ def test_every_read_shows_it(fork, workspace):
         lambda run: client.search_runs([run.experiment.id])[0].info.status.title(),
     ]
     for look in looks:
-        child = fork(log_until_killed(workspace))
-        run = Run.get(workspace, child.line())
-        child.line()
-        child.kill()
-        child.wait()
+        run = Run.get(workspace, killed_run(fork, workspace))
         begun = time.monotonic()
         while look(run) != "Failed":
             assert time.monotonic() - begun < WAIT_SECONDS
@@ -103,11 +109,7 @@ def test_every_read_shows_it(fork, workspace):
 
 
 def test_a_process_that_only_reads_the_status_for_the_first_time_sees_the_truth(fork, workspace):
-    child = fork(log_until_killed(workspace))
-    run_id = child.line()
-    child.line()
-    child.kill()
-    child.wait()
+    run_id = killed_run(fork, workspace)
     code = (
         f"from bridge import Run, Workspace\nprint(Run.get(Workspace.open({str(workspace.path)!r}), {run_id!r}).status)"
     )
@@ -410,11 +412,7 @@ def test_of_sixteen_processes_only_the_killed_ones_runs_fail(fork, workspace):
 
 
 def test_a_reader_that_may_not_write_changes_nothing(fork, workspace):
-    child = fork(log_until_killed(workspace))
-    run_id = child.line()
-    child.line()
-    child.kill()
-    child.wait()
+    run_id = killed_run(fork, workspace)
     code = (
         "import os\n"
         "os.access = lambda path, mode, **more: mode != os.W_OK\n"
