@@ -1,13 +1,9 @@
-"""Real processes: forked from one that has imported MLflow, so that starting one costs milliseconds."""
+"""What the tests of many processes share."""
 
 from __future__ import annotations
 
 import os
-import signal
-import sys
-import time
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,92 +12,6 @@ from bridge import Experiment, Run, Workspace
 
 SCALE = int(os.environ.get("RUNBRIDGE_LONG", "1"))
 """How many times longer the fault tests run than in CI."""
-
-
-class Child:
-    """A forked process that runs a function, which tells this one lines of text over a pipe."""
-
-    def __init__(self, function: Callable[[Callable[[str], None]], None]) -> None:
-        reading, writing = os.pipe()
-        sys.stdout.flush()
-        self.pid = os.fork()
-        if self.pid == 0:
-            os.close(reading)
-            code = 1
-            try:
-                function(lambda text: os.write(writing, (text + "\n").encode()) and None)
-                code = 0
-            except BaseException:
-                traceback.print_exc()
-            finally:
-                sys.stderr.flush()
-                os._exit(code)
-        os.close(writing)
-        self._reading = reading
-        self._text = b""
-        self._waited: int | None = None
-
-    def line(self) -> str:
-        """The next line it says; an error if it ends before."""
-        while b"\n" not in self._text:
-            piece = os.read(self._reading, 65536)
-            assert piece, "the child ended without saying more"
-            self._text += piece
-        line, self._text = self._text.split(b"\n", 1)
-        return line.decode()
-
-    def rest(self) -> list[str]:
-        """Every whole line that it says until it ends."""
-        while piece := os.read(self._reading, 1 << 16):
-            self._text += piece
-        *lines, _ = self._text.split(b"\n")
-        return [line.decode() for line in lines]
-
-    def kill(self, number: int = signal.SIGKILL) -> None:
-        os.kill(self.pid, number)
-
-    def wait(self) -> int:
-        """Its exit code; negative if a signal ended it."""
-        if self._waited is None:
-            _, status = os.waitpid(self.pid, 0)
-            self._waited = os.waitstatus_to_exitcode(status)
-        return self._waited
-
-    def wait_for(self, seconds: float) -> int | None:
-        """Its exit code, or None if it is still there after that time."""
-        end = time.monotonic() + seconds
-        while self._waited is None and time.monotonic() < end:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            if pid:
-                self._waited = os.waitstatus_to_exitcode(status)
-            else:
-                time.sleep(0.002)
-        return self._waited
-
-    def close(self) -> None:
-        if self._waited is None:
-            self.kill()
-            self.wait()
-        if self._reading >= 0:
-            os.close(self._reading)
-            self._reading = -1
-
-
-@pytest.fixture
-def fork() -> Iterator[Callable[[Callable[[Callable[[str], None]], None]], Child]]:
-    """Starts children; those that are left are killed at the end."""
-    import mlflow  # noqa: F401  imported once here, not in every child
-    import numpy  # noqa: F401
-
-    children: list[Child] = []
-
-    def start(function: Callable[[Callable[[str], None]], None]) -> Child:
-        children.append(Child(function))
-        return children[-1]
-
-    yield start
-    for child in children:
-        child.close()
 
 
 @pytest.fixture
