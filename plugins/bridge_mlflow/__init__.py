@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mlflow.genai.scorers.registry import AbstractScorerStore
     from mlflow.projects.backend.abstract_backend import AbstractBackend
     from mlflow.store.artifact.artifact_repo import ArtifactRepository
     from mlflow.store.model_registry.abstract_store import AbstractStore as AbstractRegistry
@@ -35,6 +36,13 @@ def model_registry_store(store_uri: str, tracking_uri: str | None = None, **kwar
     from bridge_mlflow import model_registry
 
     return model_registry.build(store_uri, tracking_uri)
+
+
+def scorer_store(tracking_uri: str | None = None, **kwargs: Any) -> AbstractScorerStore:
+    """The scorers of the workspace that a `bridge:` URI names, which its tracking store keeps."""
+    from mlflow.genai.scorers.registry import MlflowTrackingStore
+
+    return MlflowTrackingStore(tracking_uri)
 
 
 def bridge_backend() -> AbstractBackend:

@@ -9,10 +9,12 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlflow.entities import LoggedModel, Metric, Trace, TraceInfo
+from mlflow.entities.trace_info_v2 import TraceInfoV2
 from mlflow.exceptions import MlflowException
 
 from bridge.errors import NotAllowed, NotFound
@@ -25,6 +27,9 @@ from bridge_mlflow.database import MlflowDatabase, copy_database, identity_of, l
 from bridge_mlflow.forwarded import FORWARDED_READS as FORWARDED_READS
 from bridge_mlflow.forwarded import FORWARDED_WRITES as FORWARDED_WRITES
 from bridge_mlflow.translate import translated
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
 
 logger = logging.getLogger(__name__)
 
@@ -78,6 +83,12 @@ class Companion:
         answer = getattr(self._database(writes).registry, name)(*args, **kwargs)
         return self._told_place(answer) if isinstance(answer, str) else answer
 
+    def session(self, read_only: bool = True) -> AbstractContextManager[Session]:
+        """A transaction over the tables of MLflow's tracking store, which are not made for it."""
+        database = self._database(writes=self.exists)
+        opened: AbstractContextManager[Session] = database.tracking.ManagedSessionMaker(read_only=read_only)
+        return opened
+
     def log_model_metrics(self, run: RunRecord, metrics: Sequence[Metric]) -> None:
         """Keep metrics of a run with the logged models that they name; those that name none are passed over."""
         metrics = [metric for metric in metrics if metric.model_id is not None]
@@ -86,7 +97,7 @@ class Companion:
         database = self._database(writes=True)
         self._mirror(database)
         self._mirror_run(database, run)
-        database.tracking._log_model_metrics(run.id, metrics, experiment_id=run.experiment_id)
+        database.tracking._log_model_metrics(run.id, metrics, experiment_id=int(run.experiment_id))
 
     def experiment_changed(self, experiment_id: str) -> None:
         """Let MLflow's tables know that an experiment was renamed, deleted, restored or deleted for good."""
@@ -227,7 +238,7 @@ class Companion:
     def _told(self, answer: Any) -> Any:
         if isinstance(answer, LoggedModel):
             answer.artifact_location = self._told_place(answer.artifact_location)
-        elif isinstance(answer, TraceInfo):
+        elif isinstance(answer, (TraceInfo, TraceInfoV2)):
             if ARTIFACT_LOCATION_TAG in answer.tags:
                 answer.tags[ARTIFACT_LOCATION_TAG] = self._told_place(answer.tags[ARTIFACT_LOCATION_TAG])
         elif isinstance(answer, Trace):

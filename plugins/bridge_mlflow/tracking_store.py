@@ -8,8 +8,9 @@ import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlflow.entities import (
     DatasetInput,
@@ -68,6 +69,9 @@ from bridge_mlflow.translate import (
     tag_changes,
     translated,
 )
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
 
 logger = logging.getLogger(__name__)
 
@@ -471,6 +475,11 @@ class BridgeTrackingStore(AbstractStore):
             "search_logged_models", experiment_ids, filter_string, *args, **kwargs
         )
         return answer
+
+    @translated
+    def ManagedSessionMaker(self, read_only: bool = True) -> AbstractContextManager[Session]:
+        """What `mlflow crypto rotate-kek` opens, to change the secrets of the gateway by itself."""
+        return self.companion.session(read_only)
 
     # Our own
 
