@@ -24,6 +24,7 @@ ENTRY_POINTS = {
     ("mlflow.tracking_store", "bridge", "bridge_mlflow:tracking_store"),
     ("mlflow.artifact_repository", "bridge", "bridge_mlflow:artifact_repository"),
     ("mlflow.model_registry_store", "bridge", "bridge_mlflow:model_registry_store"),
+    ("mlflow.scorer_store", "bridge", "bridge_mlflow:scorer_store"),
     ("mlflow.run_context_provider", "bridge", "bridge_mlflow.run_context:BridgeRunContext"),
     ("mlflow.request_header_provider", "bridge", "bridge_mlflow.request_headers:BridgeRequestHeaders"),
     ("mlflow.default_experiment_provider", "bridge", "bridge_mlflow.default_experiment:BridgeDefaultExperiment"),
