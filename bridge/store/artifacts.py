@@ -62,6 +62,7 @@ class ArtifactStore(ABC):
         """What lies directly in a folder, files and folders by path; with `recursive` all files below it.
 
         A folder that is not there, and a file, give an empty list.
+        The root `""` is the folder of all roots: of it only the folders in which roots with files lie can be listed.
         """
 
     @abstractmethod

@@ -349,7 +349,9 @@ class MemoryStore(TrackingStore):
     def list_artifacts(self, root: str, folder: str = "", recursive: bool = False) -> list[ArtifactRecord]:
         start = folder + "/" if folder else ""
         with self._lock:
-            below = [r for path, r in self._artifacts.get(root, {}).items() if path.startswith(start)]
+            files = self._artifacts.get(root, {})
+            roots = {of: ArtifactRecord(f"{of}/") for of in self._artifacts if self._artifacts[of]}
+            below = [r for path, r in (files if root else roots).items() if path.startswith(start)]
         found = {}
         for record in below:
             name, slash, _ = record.path[len(start) :].partition("/")

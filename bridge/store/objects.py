@@ -94,7 +94,7 @@ class ObjectArtifacts(ArtifactStore):
 
     def list(self, root: str, folder: str = "", recursive: bool = False) -> list[ArtifactRecord]:
         folder = check_artifact_path(folder) if folder else ""
-        return self._tracking.list_artifacts(check_artifact_root(root), folder, recursive)
+        return self._tracking.list_artifacts(check_artifact_root(root) if root or recursive else "", folder, recursive)
 
     def stat(self, root: str, path: str) -> ArtifactRecord | None:
         root, path = check_artifact_root(root), check_artifact_path(path)

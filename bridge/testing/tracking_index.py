@@ -58,6 +58,16 @@ class ArtifactIndexPromises:
         assert listed(store, "m", recursive=True) == ["m/n/y", "m/x"]
         assert listed(store, "m/x", recursive=True) == []
 
+    def test_the_folder_of_all_roots_lists_the_folders_in_which_they_lie(self, store: TrackingStore) -> None:
+        for root in ("0/r1", "0/r-1", "0-0/r1", "10/models/m", "0/gone"):
+            store.set_artifacts(f"{root}/artifacts", [noted("a"), noted("b/c")])
+        store.delete_artifacts("0/gone/artifacts")
+        assert store.list_artifacts("") == [ArtifactRecord("0"), ArtifactRecord("0-0"), ArtifactRecord("10")]
+        assert listed(store, "0", root="") == ["0/r-1", "0/r1"]
+        assert listed(store, "0/r1", root="") == ["0/r1/artifacts"]
+        assert listed(store, "10/models", root="") == ["10/models/m"]
+        assert listed(store, "0/r", root="") == listed(store, "1", root="") == []
+
     @pytest.mark.parametrize("name", ["epoch=1-step=2.ckpt", "a%b_c", "Größe 🎈", "a'b", " ", "*", "\U0010ffff"])
     def test_an_unusual_name_is_kept(self, store: TrackingStore, name: str) -> None:
         store.set_artifacts(ROOT, [noted(f"{name}/{name}"), noted("other/x")])

@@ -51,18 +51,17 @@ def split_artifact_uri(uri: str) -> tuple[str, str]:
     """The folder of the workspace in which a URI lies, and the path below its artifacts folder.
 
     The outermost workspace counts: what users upload cannot pose as one.
+    The name of the artifacts folder may be left out, for a server joins paths to the workspace that it passes on into.
 
     Raises:
         InvalidValue: it is no `bridge:` URI.
-        NotFound: it lies in no workspace's artifacts folder.
+        NotFound: it lies in no workspace.
     """
-    folder = folder_of(uri)
-    segments = folder.split("/")
-    for index, segment in enumerate(segments):
-        if segment == FOLDER_OF_ARTIFACTS and is_workspace(workspace := "/".join(segments[:index]) or "/"):
-            return workspace, "/".join(segments[index + 1 :])
-    if is_workspace(folder):
-        return folder, ""
+    segments = folder_of(uri).split("/")
+    for end in range(1, len(segments) + 1):
+        if is_workspace(workspace := "/".join(segments[:end]) or "/"):
+            below = segments[end:]
+            return workspace, "/".join(below[1:] if below[:1] == [FOLDER_OF_ARTIFACTS] else below)
     raise NotFound("workspace", uri, "artifacts lie in the artifacts folder of a workspace")
 
 

@@ -6,6 +6,7 @@ import os
 import posixpath
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from mlflow.entities import FileInfo
 from mlflow.store.artifact.artifact_repo import ArtifactRepository, verify_artifact_path
@@ -50,6 +51,18 @@ class BridgeArtifactRepository(ArtifactRepository):
             FileInfo(posixpath.join(above, posixpath.basename(one.path)), one.is_folder, one.size_bytes)
             for one in found
         ]
+
+    def download_artifacts(self, artifact_path: str, dst_path: str | None = None) -> str:
+        self._check_is_there(artifact_path)
+        download: Any = super().download_artifacts
+        return str(download(artifact_path, dst_path))
+
+    @translated
+    def _check_is_there(self, path: str) -> None:
+        """Say at once that there is nothing at a path, where MLflow would list failures of its threads."""
+        root, below = self._locate(path)
+        if root and below and self._artifacts.stat(root, below) is None:
+            raise missing_artifact_error(path)
 
     @translated
     def _download_file(self, remote_file_path: str, local_path: str) -> None:

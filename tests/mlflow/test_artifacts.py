@@ -86,6 +86,23 @@ def test_deleting_a_file_a_folder_and_everything(
     assert run.get_file_names() == []
 
 
+def test_above_the_roots_lie_experiments_and_their_runs(ws: Workspace, run: Run, tmp_path: Path) -> None:
+    whole = get_artifact_repository(ws.get_mlflow_tracking_uri())
+    assert whole.list_artifacts() == []
+    run.upload_file("a.txt", str(_write(tmp_path / "a.txt", "a")))
+    above = [found.path for path in (None, "1", f"1/{run.id}") for found in whole.list_artifacts(path)]
+    assert above == ["1", f"1/{run.id}", f"1/{run.id}/artifacts"]
+    assert [found.path for found in whole.list_artifacts(f"1/{run.id}/artifacts")] == [f"1/{run.id}/artifacts/a.txt"]
+
+
+def test_a_place_below_a_workspace_needs_no_name_of_its_artifacts_folder(
+    ws: Workspace, run: Run, tmp_path: Path
+) -> None:
+    run.upload_file("a.txt", str(_write(tmp_path / "a.txt", "a")))
+    joined = get_artifact_repository(f"{ws.get_mlflow_tracking_uri()}/1/{run.id}/artifacts")
+    assert [found.path for found in joined.list_artifacts()] == ["a.txt"]
+
+
 @pytest.mark.parametrize("path", ["../secret", "/etc/passwd", "a/../../secret", "a\x00b"])
 def test_a_path_that_leaves_the_root_is_refused_everywhere(
     repository: BridgeArtifactRepository, run: Run, tmp_path: Path, path: str

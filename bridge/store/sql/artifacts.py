@@ -46,7 +46,12 @@ def list_artifacts(
 ) -> list[ArtifactRecord]:
     """What lies directly in a folder, files and folders by path; with `recursive` all files below it."""
     start, end = _bounds(folder)
-    records = _files(connection, root, start, end) if recursive else _directly(connection, root, start, end)
+    if not root:
+        records = _folders_of_roots(connection, start, end)
+    elif recursive:
+        records = _files(connection, root, start, end)
+    else:
+        records = _directly(connection, root, start, end)
     return sorted(records, key=lambda record: record.path)
 
 
@@ -79,6 +84,15 @@ def _directly(connection: sqlite3.Connection, root: str, start: str, end: str) -
             yield record
         else:
             return
+
+
+def _folders_of_roots(connection: sqlite3.Connection, start: str, end: str) -> Iterator[ArtifactRecord]:
+    depth = len(start)
+    query = "SELECT root FROM artifact WHERE root >= ? AND root < ? ORDER BY root LIMIT 1"
+    while (row := connection.execute(query, (start, end)).fetchone()) is not None:
+        folder = row[0][:depth] + row[0][depth:].partition("/")[0]
+        yield ArtifactRecord(folder)
+        start = folder + AFTER_SLASH
 
 
 def _files(connection: sqlite3.Connection, root: str, start: str, end: str) -> Iterator[ArtifactRecord]:
