@@ -9,7 +9,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,7 +75,7 @@ class Companion:
         database = self._database(writes=name not in FORWARDED_READS)
         self._mirror(database)
         if run_id := kwargs.get("source_run_id") if name == "create_issue" else None:
-            self._mirror_run(database, self._opened.tracking.get_run(run_id))
+            self._mirror_linked_run(database, run_id)
         return self._told(getattr(database.tracking, name)(*args, **kwargs))
 
     def call_registry(self, name: str, writes: bool, /, *args: Any, **kwargs: Any) -> Any:
@@ -232,6 +232,11 @@ class Companion:
     def _mirror_run(self, database: MlflowDatabase, run: RunRecord) -> None:
         with database.session() as session:
             mirror.mirror_run(session, run, self._real_artifacts)
+
+    def _mirror_linked_run(self, database: MlflowDatabase, run_id: str) -> None:
+        """Make MLflow's row of a run that is to be linked to; for one that is not there, its own error is the answer."""
+        with suppress(NotFound):
+            self._mirror_run(database, self._opened.tracking.get_run(run_id))
 
     # Places of artifacts, as clients are told them at this moment
 

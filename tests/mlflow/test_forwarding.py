@@ -1,0 +1,54 @@
+"""What is forwarded to MLflow's own tables answers as MLflow's own store does, called as users call it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import forwarding_genai  # noqa: F401  # registers its scripts
+import forwarding_registry  # noqa: F401  # as well
+import forwarding_traces  # noqa: F401  # as well
+import mlflow
+import pytest
+from answers import difference
+from deviations import DEVIATIONS
+from forwarding import SCRIPTS, seen
+from mlflow import MlflowClient
+
+pytestmark = [
+    pytest.mark.slow,  # MLflow's own tables are made twice
+    # Said while MLflow starts its tracing, about a type hint of its own.
+    pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning:mlflow"),  # what MLflow calls experimental or will take away
+]
+
+
+@pytest.fixture(scope="module")
+def clients(
+    tmp_path_factory: pytest.TempPathFactory, make_workspace: Callable[[Path], str]
+) -> Iterator[tuple[MlflowClient, MlflowClient]]:
+    folder = tmp_path_factory.mktemp("forwarding")
+    before = mlflow.get_tracking_uri()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(folder)  # where MLflow's own store keeps artifacts
+        patched.setenv("MLFLOW_ENABLE_ASYNC_TRACE_LOGGING", "false")  # a flush takes a second
+        patched.setenv("MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS", "true")
+        patched.setenv("MLFLOW_EXPERIMENT_ID", "")  # put back what set_experiment leaves there
+        try:
+            uris = (f"sqlite:///{folder}/mlflow.db", make_workspace(folder / "workspace"))
+            yield MlflowClient(uris[0]), MlflowClient(uris[1])
+        finally:
+            mlflow.set_tracking_uri(before)
+            mlflow.set_registry_uri(before)
+            mlflow.tracing.reset()
+            mlflow.tracking.fluent._active_experiment_id = None
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_script_sees_the_same_on_both_stores(name: str, clients: tuple[MlflowClient, MlflowClient]) -> None:
+    theirs, ours = (seen(name, client) for client in clients)
+    differing = {step for step in theirs | ours if theirs.get(step) != ours.get(step)}
+    allowed = set(DEVIATIONS.get(name, {}))
+    unexpected = [f"{step}: {difference(theirs.get(step), ours.get(step))}" for step in sorted(differing - allowed)]
+    assert not unexpected, "\n".join(unexpected)
+    assert not allowed - differing, f"these no longer differ, take them out of deviations.toml: {allowed - differing}"
