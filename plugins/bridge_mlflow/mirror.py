@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bridge.errors import InvalidValue
 from bridge.records.experiment import ExperimentRecord
 from bridge.records.run import RunRecord
 from bridge_mlflow.translate import MLFLOW_STATUS, experiment_location
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
-
-RUN_ID_LENGTH = 32
-"""Source: MLflow 3.17.2, `SqlRun.run_uuid`."""
 
 UPSERT_EXPERIMENT = """
     INSERT INTO experiments
@@ -96,11 +92,8 @@ def mark_deleted(session: Session, experiment_id: int, creation_time: int) -> bo
 def mirror_run(session: Session, record: RunRecord, artifacts: str) -> None:
     """Make MLflow's row of one run equal to ours.
 
-    Raises:
-        InvalidValue: the run's id does not fit into MLflow's table.
+    Its table declares 32 characters for the id of a run, which SQLite does not hold anybody to: longer ones fit too.
     """
-    if len(record.id) > RUN_ID_LENGTH:
-        raise InvalidValue("run id", record.id, f"must have at most {RUN_ID_LENGTH} characters to be linked to")
     _execute(
         session,
         UPSERT_RUN,

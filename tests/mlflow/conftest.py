@@ -13,6 +13,7 @@ import pytest
 from bridge.store.open import Opened, create_store
 
 if TYPE_CHECKING:
+    from model_journeys import Both
     from pair import Pair
 
 sys.path.insert(0, str(Path(__file__).parent))  # the parity scripts are modules beside the tests
@@ -53,6 +54,15 @@ def pair(tmp_path: Path, make_workspace: Callable[[Path], str], monkeypatch: pyt
 
     monkeypatch.chdir(tmp_path)  # where a relative place of artifacts begins
     return Pair(tmp_path, make_workspace(tmp_path / "workspace"))
+
+
+@pytest.fixture(scope="session")
+def both(tmp_path_factory: pytest.TempPathFactory, make_workspace: Callable[[Path], str]) -> Both:
+    """MLflow's own store and ours for journeys with models, with MLflow's own tables in both."""
+    from model_journeys import Both
+
+    folder = tmp_path_factory.mktemp("models")
+    return Both(folder, make_workspace(folder / "workspace"))
 
 
 @pytest.fixture

@@ -1,0 +1,178 @@
+"""Journeys with models: what is logged, registered and loaded on the way, and all models and files that are kept."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import random
+import re
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy
+from answers import difference
+from click.testing import CliRunner
+from deviations import DEVIATIONS
+from journeys import START, Journey, _fluent_on, _same_chance
+from mlflow import MlflowClient
+from mlflow.entities import ViewType
+from mlflow.models import Model, ModelSignature
+
+TIME = re.compile(r"\b20\d\d-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?")
+PLACE_OF_REQUIREMENTS = re.compile(r"(?<=pip install -r )[^']+")
+LOADED = "registered_model_meta"
+"""The file that MLflow writes beside a model that it loads, which may be where the model is kept."""
+
+
+class ModelJourney(Journey):
+    """A journey on which nothing fails but what shall, and every message of MLflow's is noted."""
+
+    def __init__(self, uri: str, folder: Path, name: str) -> None:
+        super().__init__(uri, folder, name)
+        self.client = MlflowClient(uri, uri)
+        root = self.store.artifact_root_uri
+        self.names[root.replace(":///", ":/")] = "<root>"  # as MLflow's URI join leaves it
+        self.said: list[str] = []
+
+    def see(self, name: str, call: Any) -> Any:
+        """Note an answer, or what a call answers; gives it on."""
+        answer = call() if callable(call) else call
+        self.note(name, lambda: answer)
+        return answer
+
+    def refused(self, name: str, call: Callable[[], Any]) -> None:
+        """Note the error that a call raises."""
+        self.note(name, call)
+        assert "error" in (self.seen[name] or ()), f"{name}: {self.seen[name]}"
+
+    def note(self, name: str, call: Callable[[], Any]) -> None:
+        """Note what a call answers or raises, and what MLflow has said since the last one."""
+        super().see(name, call)
+        if self.said:
+            self.seen[f"said before {name}"] = self.plain(self.said)
+            self.said.clear()
+
+    def keep(self) -> None:
+        experiments = [one for one in self._experiments() if one.experiment_id not in self.before]
+        ids = [one.experiment_id for one in experiments]
+        runs = self.client.search_runs(ids, run_view_type=ViewType.ALL)
+        registered = self.client.search_registered_models(f"name LIKE '{self.name}%'", order_by=["name"])
+        self.see("kept: experiments", lambda: experiments)
+        self._see_each("run", [self.client.get_run(run.info.run_id) for run in runs], self._run)
+        self._see_each("model", self.client.search_logged_models(ids), self._model)
+        for one in registered:
+            versions = self.client.search_model_versions(f"name = '{one.name}'", order_by=["version_number"])
+            self.see(f"kept: registered {one.name}", lambda one=one, versions=versions: [one, list(versions)])
+
+    def plain(self, value: Any) -> Any:
+        if isinstance(value, (Model, ModelSignature)):
+            return self.plain(value.to_dict())
+        return self.plain(value.item()) if isinstance(value, numpy.generic) else super().plain(value)
+
+    def text(self, value: str) -> str:
+        return super().text(PLACE_OF_REQUIREMENTS.sub("<file>", TIME.sub("<now>", value)))
+
+    def _see_each(self, kind: str, found: list[Any], shown: Callable[[Any], Any]) -> None:
+        """Note each in the order of their contents, which is the same on both stores; ids are numbered afterwards."""
+        numbers, self.ids = self.ids, _Unnumbered()
+        found = sorted(found, key=lambda one: str(shown(one)))
+        self.ids = numbers
+        for index, one in enumerate(found):
+            self.see(f"kept: {kind} {index}", lambda one=one: shown(one))
+
+    def _run(self, run: Any) -> Any:
+        history = {key: self.client.get_metric_history(run.info.run_id, key) for key in sorted(run.data.metrics)}
+        return self.plain([run, history, self._contents(run.info.artifact_uri)])
+
+    def _model(self, model: Any) -> Any:
+        return self.plain([model, self._contents(model.artifact_location)])
+
+    def _contents(self, uri: str) -> dict[str, Any]:
+        """The files below a place, with what is in them."""
+        if not mlflow.artifacts.list_artifacts(uri):
+            return {}
+        with tempfile.TemporaryDirectory() as local:
+            mlflow.artifacts.download_artifacts(uri, dst_path=local)
+            there = sorted(path for path in Path(local).rglob("*") if path.is_file() and path.name != LOADED)
+            return {path.relative_to(local).as_posix(): self._content(path) for path in there}
+
+    def _content(self, path: Path) -> Any:
+        if zipfile.is_zipfile(path):  # its members bear the time of their making
+            with zipfile.ZipFile(path) as packed:  # and in those of skops are named by their places in memory
+                return sorted(one.CRC for one in packed.infolist() if one.filename != "schema.json")
+        content = path.read_bytes()
+        try:
+            return self.plain(content.decode())
+        except UnicodeDecodeError:
+            return hashlib.md5(content).hexdigest()
+
+
+class _Unnumbered(dict[str, str]):
+    def setdefault(self, key: str, default: str = "") -> str:
+        return "<id>"
+
+
+class Both:
+    """MLflow's own store and a workspace, on which journeys are made."""
+
+    def __init__(self, folder: Path, ours: str) -> None:
+        self.folder = folder
+        self.uris = {"theirs": f"sqlite:///{folder}/mlflow.db", "ours": ours}
+        MlflowClient(self.uris["theirs"]).get_experiment("0")  # made now, for artifacts lie below the working folder
+
+    def answer_the_same(self, script: Callable[[ModelJourney], None]) -> None:
+        """Make a journey on both; only what the table `[<its name>]` of deviations.toml lists may differ."""
+        theirs, ours = (self._noted(script, place) for place in self.uris)
+        for place, noted in (("theirs", theirs), ("ours", ours)):
+            if isinstance(noted, Exception):
+                raise AssertionError(f"The journey ended early on {place}.") from noted
+        differing = [step for step in theirs | ours if theirs.get(step) != ours.get(step)]
+        allowed = DEVIATIONS.get(script.__name__, {})
+        unexpected = [step for step in differing if step not in allowed]
+        assert not unexpected, "\n".join(f"{one}: {difference(theirs.get(one), ours.get(one))}" for one in unexpected)
+        assert allowed.keys() <= set(differing), f"no longer differ: {allowed.keys() - set(differing)}"
+
+    def _noted(self, script: Callable[[ModelJourney], None], place: str) -> Any:
+        folder = self.folder / script.__name__ / place
+        folder.mkdir(parents=True)
+        os.chdir(folder)  # which the next test leaves
+        with _fluent_on(self.uris[place]), _same_chance(START):
+            journey = ModelJourney(self.uris[place], folder, script.__name__)
+            with _listening(journey.said):
+                try:
+                    random.seed(0)
+                    numpy.random.seed(0)
+                    mlflow.set_experiment(script.__name__)
+                    script(journey)
+                except Exception as error:  # raised when both have been made
+                    return error
+                while mlflow.active_run():
+                    mlflow.end_run()
+            journey.keep()
+            return journey.seen
+
+
+def collect(uri: str, *options: str) -> list[str]:
+    """What `mlflow gc` says and raises."""
+    import mlflow.cli
+
+    found = CliRunner().invoke(mlflow.cli.gc, [*options, "--backend-store-uri", uri, "--tracking-uri", uri])
+    return [*sorted(found.output.splitlines()), repr(found.exception)]
+
+
+@contextmanager
+def _listening(said: list[str]) -> Iterator[None]:
+    """Note what MLflow says to its user."""
+    handler = logging.Handler()
+    handler.emit = lambda record: said.append(f"{record.levelname}: {record.getMessage()}")
+    logging.getLogger("mlflow").addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger("mlflow").removeHandler(handler)
