@@ -16,7 +16,7 @@ from bridge.records.artifact import check_artifact_path
 from bridge.store.artifacts import ArtifactStore
 from bridge.store.open import open_store
 from bridge_mlflow.addresses import split_artifact_uri, split_root
-from bridge_mlflow.translate import invalid_path_error, missing_artifact_error, translated
+from bridge_mlflow.translate import invalid_path_error, missing_artifact_error, path_outside_error, translated
 
 
 class BridgeArtifactRepository(ArtifactRepository):
@@ -32,6 +32,8 @@ class BridgeArtifactRepository(ArtifactRepository):
     def log_artifact(self, local_file: str | os.PathLike[str], artifact_path: str | None = None) -> None:
         source = Path(local_file)
         verify_artifact_path(artifact_path)
+        with source.open("rb"):
+            pass  # a file that cannot be read is Python's error, as in MLflow's own repositories
         self._put(source, posixpath.join(artifact_path or "", source.name))
 
     @translated
@@ -43,17 +45,22 @@ class BridgeArtifactRepository(ArtifactRepository):
 
     @translated
     def list_artifacts(self, path: str | None = None) -> list[FileInfo]:
-        root, folder = self._locate(path or "")
         # MLflow wants paths as they are asked for: relative to this repository, wherever the root begins.
-        above = (path or "").strip("/")
+        above = _normal(path or "")
+        root, folder = self._locate(above)
         found = self._artifacts.list(root, folder)
         return [
             FileInfo(posixpath.join(above, posixpath.basename(one.path)), one.is_folder, one.size_bytes)
             for one in found
         ]
 
-    def download_artifacts(self, artifact_path: str, dst_path: str | None = None) -> str:
+    def get_local_path(self, artifact_path: str) -> None:
+        """None, for no file lies where MLflow may touch it; an error, as MLflow's server expects, if there is none."""
         self._check_is_there(artifact_path)
+
+    def download_artifacts(self, artifact_path: str, dst_path: str | None = None) -> str:
+        if not dst_path:
+            self._check_is_there(artifact_path)
         download: Any = super().download_artifacts
         return str(download(artifact_path, dst_path))
 
@@ -61,12 +68,15 @@ class BridgeArtifactRepository(ArtifactRepository):
     def _check_is_there(self, path: str) -> None:
         """Say at once that there is nothing at a path, where MLflow would list failures of its threads."""
         root, below = self._locate(path)
-        if root and below and self._artifacts.stat(root, below) is None:
+        there = self._artifacts.stat(root, below) if root and below else self._artifacts.list(root, below)
+        if below and not there:
             raise missing_artifact_error(path)
 
     @translated
     def _download_file(self, remote_file_path: str, local_path: str) -> None:
         root, path = self._locate(remote_file_path)
+        if not root:  # above all roots there are no files
+            raise missing_artifact_error(remote_file_path)
         try:
             self._artifacts.download(root, path, Path(local_path))
         except NotFound as error:
@@ -89,6 +99,18 @@ class BridgeArtifactRepository(ArtifactRepository):
             except InvalidValue as error:
                 raise invalid_path_error(path) from error
         return split_root(posixpath.join(self._place, path) if path else self._place)
+
+
+def _normal(path: str) -> str:
+    """A path to be listed without what does not change it, such as `.`; the empty text for the place itself.
+
+    Raises:
+        MlflowException: it leads outside.
+    """
+    normal = posixpath.normpath(path) if path else "."
+    if normal.split("/")[0] in ("", ".."):
+        raise path_outside_error()
+    return "" if normal == "." else normal
 
 
 def _files_below(folder: Path) -> Iterator[Path]:

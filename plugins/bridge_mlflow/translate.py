@@ -32,6 +32,7 @@ from mlflow.protos.databricks_pb2 import (
     INTERNAL_ERROR,
     INVALID_PARAMETER_VALUE,
     INVALID_STATE,
+    NOT_IMPLEMENTED,
     PERMISSION_DENIED,
     RESOURCE_ALREADY_EXISTS,
     RESOURCE_DOES_NOT_EXIST,
@@ -100,16 +101,32 @@ VIEWS: Mapping[int, View] = {ViewType.ACTIVE_ONLY: "active", ViewType.DELETED_ON
 
 
 def translated(method: Callable[P, R]) -> Callable[P, R]:
-    """The same function, with our errors as MLflow's."""
+    """The same function, with our errors as MLflow's.
+
+    Keyword arguments that it does not know are those of a later MLflow: what says nothing (None, False, empty) is left
+    out, and anything else is refused, for an answer that passes over it would be a wrong one.
+    """
+    parameters = inspect.signature(method).parameters.values()
+    known = None if any(one.kind == one.VAR_KEYWORD for one in parameters) else {one.name for one in parameters}
 
     @functools.wraps(method)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        if known is not None and not kwargs.keys() <= known:
+            for name in kwargs.keys() - known:
+                if kwargs.pop(name):
+                    raise unknown_argument_error(method.__name__, name)
         try:
             return method(*args, **kwargs)
         except errors.BridgeError as error:
             raise mlflow_error(error) from error
 
     return call
+
+
+def unknown_argument_error(method: str, name: str) -> MlflowException:
+    """What a store says to an argument of a later MLflow that it cannot pass over."""
+    sentence = f"{method}() of the bridge store does not know the argument {name!r}; leave it out or upgrade runbridge."
+    return MlflowException(sentence, NOT_IMPLEMENTED)
 
 
 def mlflow_error(error: errors.BridgeError) -> MlflowException:
@@ -156,6 +173,11 @@ def missing_tag_error(key: str, of: str) -> MlflowException:
 def invalid_path_error(path: str) -> MlflowException:
     """What MLflow says to an artifact path that leaves its place."""
     return invalid(f"Invalid path: {path!r} is no path below the artifact directory")
+
+
+def path_outside_error() -> MlflowException:
+    """What MLflow says when a folder to be listed lies outside the artifacts that it belongs to."""
+    return invalid("Invalid path: resolved path is outside the artifact directory")
 
 
 def missing_artifact_error(path: str) -> MlflowException:
