@@ -24,6 +24,7 @@ from bridge.store.open import Opened
 from bridge_mlflow import mirror
 from bridge_mlflow.addresses import COMPANION_FILE, FOLDER_OF_ARTIFACTS, PROXY_ROOT, artifacts_uri, uri_of
 from bridge_mlflow.database import MlflowDatabase, copy_database, identity_of, locked, temporary_folder
+from bridge_mlflow.forwarded import FORWARDED_DEFAULTS as FORWARDED_DEFAULTS
 from bridge_mlflow.forwarded import FORWARDED_READS as FORWARDED_READS
 from bridge_mlflow.forwarded import FORWARDED_WRITES as FORWARDED_WRITES
 from bridge_mlflow.translate import translated
@@ -72,7 +73,8 @@ class Companion:
 
     def call(self, name: str, /, *args: Any, **kwargs: Any) -> Any:
         """Answer a method of a tracking store by MLflow's own SQL store."""
-        database = self._database(writes=name not in FORWARDED_READS)
+        reads = name in FORWARDED_READS or (name in FORWARDED_DEFAULTS and not self._is_writable())
+        database = self._database(writes=not reads)
         self._mirror(database)
         if run_id := kwargs.get("source_run_id") if name == "create_issue" else None:
             self._mirror_linked_run(database, run_id)
@@ -97,7 +99,8 @@ class Companion:
         database = self._database(writes=True)
         self._mirror(database)
         self._mirror_run(database, run)
-        database.tracking._log_model_metrics(run.id, metrics, experiment_id=int(run.experiment_id))
+        experiment_id: Any = int(run.experiment_id)  # as MLflow passes it, whatever it declares
+        database.tracking._log_model_metrics(run.id, metrics, experiment_id=experiment_id)
 
     def experiment_changed(self, experiment_id: str) -> None:
         """Let MLflow's tables know that an experiment was renamed, deleted, restored or deleted for good."""
@@ -234,7 +237,7 @@ class Companion:
             mirror.mirror_run(session, run, self._real_artifacts)
 
     def _mirror_linked_run(self, database: MlflowDatabase, run_id: str) -> None:
-        """Make MLflow's row of a run that is to be linked to; for one that is not there, its own error is the answer."""
+        """Make MLflow's row of a run that is to be linked to, if it is there: else the answer is MLflow's own error."""
         with suppress(NotFound):
             self._mirror_run(database, self._opened.tracking.get_run(run_id))
 

@@ -19,9 +19,8 @@ FORWARDED_READS = frozenset(
 
     _load_dataset_records get_dataset get_dataset_experiment_ids search_datasets
 
-    filter_active_experiment_ids get_issue get_label_schema get_label_schema_by_name get_or_create_user_queue
-    get_review_queue get_review_queue_by_name list_label_schemas list_review_queue_items list_review_queues
-    search_issues
+    filter_active_experiment_ids get_issue get_label_schema get_label_schema_by_name get_review_queue
+    get_review_queue_by_name list_review_queue_items list_review_queues search_issues
 
     _get_decrypted_secret get_budget_policy get_gateway_endpoint get_gateway_guardrail get_gateway_model_definition
     get_secret_info list_budget_policies list_endpoint_bindings list_endpoint_guardrail_configs
@@ -32,8 +31,11 @@ FORWARDED_READS = frozenset(
     search_mcp_server_versions search_mcp_servers
     """.split()
 )
-"""Methods of a tracking store that read, or make a default on the way, as `list_label_schemas` does: looking at a page
-calls them."""
+"""Methods of a tracking store that read."""
+
+FORWARDED_DEFAULTS = frozenset({"get_or_create_user_queue", "list_label_schemas"})
+"""Methods of a tracking store that make what they answer where it is missing: they write, but looking at a page calls
+them, also that of a workspace that may only be read."""
 
 FORWARDED_WRITES = frozenset(
     """
@@ -70,6 +72,8 @@ FORWARDED_WRITES = frozenset(
 
 REGISTRY_READS = frozenset(
     """
+    _await_model_version_creation
+
     get_latest_versions get_model_version get_model_version_by_alias get_model_version_download_uri get_prompt
     get_prompt_version get_prompt_version_by_alias get_registered_model get_webhook list_webhooks
     list_webhooks_by_event search_model_versions search_prompt_versions search_prompts search_registered_models

@@ -48,7 +48,7 @@ from bridge.store.open import Opened, open_store, restore_default_experiment
 from bridge.store.points import check_points
 from bridge_mlflow import history, queries
 from bridge_mlflow.addresses import PROXY_ROOT, SCHEME, artifacts_uri, folder_of
-from bridge_mlflow.companion import FORWARDED_READS, FORWARDED_WRITES, Companion, forwarding
+from bridge_mlflow.companion import FORWARDED_DEFAULTS, FORWARDED_READS, FORWARDED_WRITES, Companion, forwarding
 from bridge_mlflow.translate import (
     changed_param_error,
     check_new_params,
@@ -364,7 +364,7 @@ class BridgeTrackingStore(AbstractStore):
 
     # Metrics
 
-    def log_metric(self, run_id: str, metric: Metric) -> None:
+    def log_metric(self, run_id: str, metric: Metric, **later: Any) -> None:
         # The way of nearly every call, in a few microseconds: a key that was checked before, plain numbers, no model.
         key, value, timestamp, step = metric.key, metric.value, metric.timestamp, metric.step
         if (
@@ -374,13 +374,14 @@ class BridgeTrackingStore(AbstractStore):
             and timestamp >= 0
             and metric.model_id is None
             and key in self._checked_keys
+            and not later
         ):
             try:
                 self._log(run_id, key, value, timestamp, step, MLFLOW)
             except BridgeError as error:
                 raise mlflow_error(error) from error
         else:
-            self._log_checked(run_id, metric)
+            self._log_checked(run_id, metric, **later)
 
     @translated
     def _log_checked(self, run_id: str, metric: Metric) -> None:
@@ -417,12 +418,12 @@ class BridgeTrackingStore(AbstractStore):
             self.tracking.log_points(run_id, points, MLFLOW)
 
     def log_batch_async(
-        self, run_id: str, metrics: Sequence[Metric], params: Sequence[Param], tags: Sequence[RunTag]
+        self, run_id: str, metrics: Sequence[Metric], params: Sequence[Param], tags: Sequence[RunTag], **later: Any
     ) -> RunOperations:
         """Log at once, so that nothing is lost if the process dies; a failure waits in the answer."""
         done: Future[None] = Future()
         try:
-            self.log_batch(run_id, metrics, params, tags)
+            self.log_batch(run_id, metrics, params, tags, **later)
             done.set_result(None)
         except (MlflowException, TypeError, ValueError, OverflowError) as error:
             logger.error("Run %s: %s", run_id, error)  # for callers that never look at the answer
@@ -520,7 +521,7 @@ class BridgeTrackingStore(AbstractStore):
         return experiment_location(self.tracking.get_experiment(experiment_id), self.artifact_root_uri)
 
 
-for _name in FORWARDED_READS | FORWARDED_WRITES:
+for _name in FORWARDED_READS | FORWARDED_DEFAULTS | FORWARDED_WRITES:
     if _name not in vars(BridgeTrackingStore):
         setattr(BridgeTrackingStore, _name, forwarding(_name))
 

@@ -17,39 +17,18 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModel
 from mlflow.exceptions import MlflowException
-from mlflow.store.tracking.abstract_store import AbstractStore
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from sqlalchemy import text
 
 from bridge.store.open import Opened, create_store
 from bridge_mlflow.companion import Companion
 from bridge_mlflow.database import copy_database
-from bridge_mlflow.forwarded import FORWARDED_READS, FORWARDED_WRITES
 
 # Said while MLflow starts its tracing, about a type hint of its own.
 pytestmark = [
     pytest.mark.slow,  # each makes MLflow's own tables
     pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning"),
 ]
-
-ASIDE = frozenset(
-    """
-    _evenly_spaced_indices _search_runs end_async_logging flush_async_logging shut_down_async_logging
-    supports_trace_archival supports_workspaces
-    """.split()
-)
-"""What a store inherits: helpers, the queue of asynchronous logging, and what it says about itself."""
-
-RUN_MODEL = frozenset(
-    """
-    create_experiment create_run delete_experiment delete_experiment_tag delete_run get_experiment
-    get_experiment_by_name get_metric_history get_metric_history_bulk_interval
-    get_metric_history_bulk_interval_from_steps get_run log_batch log_batch_async log_inputs log_metric
-    log_metric_async log_outputs log_param log_param_async record_logged_model rename_experiment restore_experiment
-    restore_run search_experiments search_runs set_experiment_tag set_tag set_tag_async update_run_info
-    """.split()
-)
-
 
 LATER = 4_000_000_000_000
 """Milliseconds after the beginning of any workspace made here: what changed last is seen at once."""
@@ -93,30 +72,23 @@ def models(companion: Companion, experiment_id: str = "0") -> list[str]:
     return sorted(model.name for model in companion.call("search_logged_models", experiment_ids=[experiment_id]))
 
 
-# Which methods
-
-
-def test_every_method_of_a_tracking_store_is_ours_or_forwarded() -> None:
-    known = FORWARDED_READS | FORWARDED_WRITES | RUN_MODEL | ASIDE
-    offered = {name for name in dir(AbstractStore) if not name.startswith("__") and name != "_abc_impl"}
-    assert offered - known == set()
-
-
-def test_what_is_forwarded_is_there_and_in_one_table_only() -> None:
-    assert not FORWARDED_READS & FORWARDED_WRITES
-    assert not (FORWARDED_READS | FORWARDED_WRITES) & RUN_MODEL
-    assert {name for name in FORWARDED_READS | FORWARDED_WRITES if not hasattr(SqlAlchemyStore, name)} == set()
-
-
 # When the file comes to be
 
 
 def test_reading_makes_no_file(opened: Opened, companion: Companion) -> None:
     assert models(companion) == []
     assert companion.call("search_traces", ["0"]) == ([], None)
-    assert companion.call("list_label_schemas", "0")
+    assert companion.call("list_review_queues", "0") == []
     companion.experiment_changed("0")
     assert files(opened) == set()
+
+
+def test_what_is_made_where_it_is_missing_is_there_for_every_process(opened: Opened, companion: Companion) -> None:
+    queue = companion.call("get_or_create_user_queue", "0", user="ann")
+    (schema,) = companion.call("list_label_schemas", "0")
+    other = Companion(opened)  # as another process has it
+    assert other.call("get_review_queue", queue.queue_id).name == "ann"
+    assert [one.schema_id for one in other.call("list_label_schemas", "0")] == [schema.schema_id]
 
 
 def test_the_first_write_makes_the_file_and_leaves_nothing_beside_it(opened: Opened, companion: Companion) -> None:
@@ -337,6 +309,7 @@ from bridge_mlflow.companion import Companion
 companion = Companion.of(open_store(sys.argv[1]))
 print([model.name for model in companion.call("search_logged_models", experiment_ids=["0"])])
 print(companion.call("search_traces", ["1"]))
+print(len(companion.call("list_label_schemas", "0")))
 try:
     companion.call("create_logged_model", experiment_id="0")
 except NotAllowed as error:
@@ -355,8 +328,8 @@ def test_a_folder_that_may_not_be_written_is_read(read_only: Path) -> None:
     said = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, preexec_fn=obey_file_modes)
     assert said.returncode == 0, said.stderr
     lines = said.stdout.splitlines()
-    assert lines[:2] == ["['m']", "([], None)"]
-    assert lines[2] == f"Cannot write to {read_only}: its folder or database may only be read."
+    assert lines[:3] == ["['m']", "([], None)", "1"]
+    assert lines[3] == f"Cannot write to {read_only}: its folder or database may only be read."
 
 
 def test_temporary_files_go_with_the_process(opened: Opened, tmp_path: Path) -> None:

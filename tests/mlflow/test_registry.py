@@ -9,24 +9,16 @@ import mlflow
 import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
-from mlflow.store.model_registry.abstract_store import AbstractStore
 from sklearn.linear_model import LinearRegression
 
 from bridge.store.open import Opened
 from bridge_mlflow import model_registry
-from bridge_mlflow.forwarded import REGISTRY_READS, REGISTRY_WRITES
 
 # Said while MLflow loads its models, about a type hint of its own.
 pytestmark = [
     pytest.mark.slow,  # each makes MLflow's own tables
     pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning"),
 ]
-
-
-def test_every_method_of_a_registry_is_forwarded() -> None:
-    offered = {name for name in dir(AbstractStore) if not name.startswith("_")} - {"supports_workspaces"}
-    assert offered - REGISTRY_READS - REGISTRY_WRITES == set()
-    assert not REGISTRY_READS & REGISTRY_WRITES
 
 
 def test_a_registry_is_read_before_there_is_one(opened: Opened, fluent: str) -> None:

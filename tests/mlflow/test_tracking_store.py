@@ -14,43 +14,12 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunStatus, RunTag
 from mlflow.exceptions import MlflowException
-from mlflow.store.tracking.abstract_store import AbstractStore
 
 from bridge import Experiment, InvalidState, Workspace
 from bridge.records.run import RunChanges, Status
-from bridge_mlflow.companion import FORWARDED_READS, FORWARDED_WRITES
 from bridge_mlflow.run_context import BridgeRunContext
 from bridge_mlflow.tracking_store import BridgeTrackingStore
 from bridge_mlflow.translate import MLFLOW_STATUS, NATIVE_STATUS, VIEWS
-
-RIGHT_AS_INHERITED = {
-    "end_async_logging",
-    "flush_async_logging",
-    "log_metric_async",
-    "log_param_async",
-    "search_runs",
-    "set_tag_async",
-    "shut_down_async_logging",
-    "supports_trace_archival",
-    "supports_workspaces",
-}
-
-
-def test_every_public_method_of_a_tracking_store_is_ours_forwarded_or_right_as_inherited() -> None:
-    public = {name for name in dir(AbstractStore) if not name.startswith("_")}
-    ours = {name for name in public if name in vars(BridgeTrackingStore)}
-    assert public == ours | RIGHT_AS_INHERITED
-    assert not ours & RIGHT_AS_INHERITED
-
-
-def test_every_forwarded_method_is_there_and_forwarded_once() -> None:
-    assert not FORWARDED_READS & FORWARDED_WRITES
-    assert all(hasattr(BridgeTrackingStore, name) for name in FORWARDED_READS | FORWARDED_WRITES)
-
-
-@pytest.mark.parametrize("name", ["delete_tag", "get_metric_history_bulk", "_search_datasets", "record_logged_model"])
-def test_methods_that_mlflow_calls_beside_the_abstract_ones_are_there(name: str) -> None:
-    assert name in vars(BridgeTrackingStore)
 
 
 def test_looking_into_a_folder_of_artifacts_makes_no_store_of_mlflow(tmp_path: Path) -> None:

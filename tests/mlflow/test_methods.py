@@ -1,0 +1,185 @@
+"""Every method that MLflow offers on its own stores, or calls on a store, is ours, forwarded or right as inherited."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import mlflow
+import pytest
+from mlflow.entities import Metric
+from mlflow.exceptions import MlflowException
+from mlflow.store.model_registry.abstract_store import AbstractStore as AbstractRegistry
+from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as SqlRegistry
+from mlflow.store.tracking.abstract_store import AbstractStore
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+from bridge_mlflow.forwarded import (
+    FORWARDED_DEFAULTS,
+    FORWARDED_READS,
+    FORWARDED_WRITES,
+    REGISTRY_READS,
+    REGISTRY_WRITES,
+)
+from bridge_mlflow.model_registry import BridgeRegistryStore
+from bridge_mlflow.tracking_store import BridgeTrackingStore
+
+FORWARDED = FORWARDED_READS | FORWARDED_DEFAULTS | FORWARDED_WRITES
+OURS = {name for name in vars(BridgeTrackingStore) if hasattr(AbstractStore, name) or hasattr(SqlAlchemyStore, name)}
+WRITTEN = sorted(
+    name for name in OURS - FORWARDED if inspect.isfunction(vars(BridgeTrackingStore)[name]) and name != "__init__"
+)
+"""Our methods that are written out."""
+RIGHT_AS_INHERITED = frozenset(
+    """
+    _evenly_spaced_indices end_async_logging flush_async_logging log_metric_async log_param_async search_runs
+    set_tag_async shut_down_async_logging supports_trace_archival supports_workspaces
+    """.split()
+)
+"""Helpers, the queue of asynchronous logging, and what a store says that it does not do."""
+OF_THE_REGISTRY = frozenset({"supports_workspaces"})
+ITS_OWN_AFFAIR = frozenset(
+    """
+    ARTIFACTS_FOLDER_NAME DEFAULT_EXPERIMENT_ID EVALUATION_DATASET_ID_PREFIX MODELS_FOLDER_NAME TRACE_FOLDER_NAME
+    CREATE_MODEL_VERSION_RETRIES get_max_step_for_metric sanitize_metric_value search_entities_by_destination
+    search_entities_by_source secret_cache
+    """.split()
+)
+"""Public names of MLflow's SQL stores that they alone use; whoever else did would be found below."""
+
+SOURCES = Path(mlflow.__file__).parent
+STORES = re.compile(r"store/(tracking|model_registry)/.*_store\.py|store/fs2db/|protos/|server/auth/sqlalchemy")
+"""MLflow's own stores, which call themselves, and what reads files of earlier releases."""
+SQL_ONLY = "store/tracking/gateway/config_resolver.py"
+"""It turns away every store that is not MLflow's SQL store, in a sentence of its own."""
+CALL_ON_A_STORE = re.compile(r"store\w*(\(.*?\))?\s*\.\s*_?\w", re.IGNORECASE)
+
+
+class Use(NamedTuple):
+    """A place where MLflow asks a store for something."""
+
+    name: str
+    where: str
+
+
+def test_every_method_of_mlflows_tracking_stores_is_ours_or_forwarded() -> None:
+    offered = public(AbstractStore) | public(SqlAlchemyStore)
+    assert offered - OURS - RIGHT_AS_INHERITED - ITS_OWN_AFFAIR == set()
+    assert not OURS & RIGHT_AS_INHERITED
+
+
+def test_every_method_of_mlflows_registries_is_forwarded() -> None:
+    offered = public(AbstractRegistry) | public(SqlRegistry)
+    assert offered - REGISTRY_READS - REGISTRY_WRITES - OF_THE_REGISTRY - ITS_OWN_AFFAIR == set()
+
+
+def test_what_is_forwarded_is_there_and_in_one_table_only() -> None:
+    assert [name for name in FORWARDED if not hasattr(SqlAlchemyStore, name)] == []
+    assert [name for name in REGISTRY_READS | REGISTRY_WRITES if not hasattr(SqlRegistry, name)] == []
+    tables = FORWARDED_READS, FORWARDED_DEFAULTS, FORWARDED_WRITES
+    assert sum(map(len, tables)) == len(FORWARDED)
+    assert not REGISTRY_READS & REGISTRY_WRITES
+    assert FORWARDED <= OURS
+
+
+def test_what_mlflow_calls_on_a_store_is_ours_or_forwarded() -> None:
+    known = OURS | RIGHT_AS_INHERITED | set(vars(BridgeRegistryStore)) | OF_THE_REGISTRY
+    missing = [
+        f"{use.where} asks a store for {use.name}, which is neither ours nor forwarded."
+        for use in uses()
+        if use.name not in known and (hasattr(SqlAlchemyStore, use.name) or hasattr(SqlRegistry, use.name))
+    ]
+    assert not missing, "\n".join(missing)
+
+
+def test_the_search_for_calls_finds_those_that_mlflow_is_known_to_make() -> None:
+    found = {use.name for use in uses()}
+    of_commands = {"_get_deleted_runs", "_hard_delete_run", "_hard_delete_experiment", "_get_deleted_logged_models"}
+    of_the_server = {"_search_datasets", "_load_dataset_records", "get_metric_history_bulk", "delete_tag", "log_batch"}
+    assert of_commands | of_the_server | {"_get_decrypted_secret", "create_model_version"} <= found
+    assert len(found & OURS) > 150
+
+
+def test_only_what_asks_for_mlflows_sql_store_uses_what_is_its_own_affair() -> None:
+    hidden = {use.name for use in read(SOURCES / SQL_ONLY)} - OURS
+    assert "secret_cache" in hidden
+    source = (SOURCES / SQL_ONLY).read_text(encoding="utf-8")
+    functions = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
+    asking = [one for one in functions if {use.name for use in found_in(one, "")} & hidden]
+    assert asking and all("isinstance(store, SqlAlchemyStore)" in ast.unparse(one) for one in asking)
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_a_method_takes_what_mlflows_own_takes(name: str) -> None:
+    offered = getattr(SqlAlchemyStore, name, None) or getattr(AbstractStore, name)
+    theirs, ours = (list(inspect.signature(one).parameters.values()) for one in (offered, method_of_ours(name)))
+    fixed = [one for one in ours if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
+    assert len(fixed) == len(theirs) or len(fixed) < len(ours)
+    for mine, one in zip(fixed, theirs, strict=False):
+        assert (mine.name, mine.kind, mine.default) == (one.name, one.kind, one.default)
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_an_argument_of_a_later_release_is_refused_where_it_says_something(name: str, store: AbstractStore) -> None:
+    required = [one for one in inspect.signature(method_of_ours(name)).parameters.values() if one.default is one.empty]
+    some = {"metric": Metric("m", 1.0, 1, 1)}
+    given = [some.get(one.name) for one in required[1:] if one.kind == one.POSITIONAL_OR_KEYWORD]
+    with pytest.raises(MlflowException, match="argument 'later'"):
+        answer = method_of_ours(name)(store, *given, later=5)
+        answer.wait()  # an asynchronous call says it there
+
+
+def test_an_argument_of_a_later_release_that_says_nothing_is_taken(store: AbstractStore) -> None:
+    run = store.create_run("0", "ann", 1, [], "a", later=None).info.run_id
+    for value in (None, False, "", ()):
+        store.log_metric(run, Metric("m", 1.0, 1, 1), later=value)
+        store.log_batch_async(run, [Metric("n", 1.0, 1, 1)], [], [], later=value).wait()
+        assert store.get_run(run, later=value).data.metrics == {"m": 1.0, "n": 1.0}
+        assert len(store.search_experiments(later=value)) == 1
+    assert store.tracking.get_run(run).display_name == "a"
+
+
+def method_of_ours(name: str) -> Callable[..., Any]:
+    method: Callable[..., Any] = getattr(BridgeTrackingStore, name)
+    return method
+
+
+@pytest.fixture
+def store(uri: str) -> Any:
+    return BridgeTrackingStore(uri)
+
+
+def public(store: type) -> set[str]:
+    return {name for name in dir(store) if not name.startswith("_")}
+
+
+@cache
+def uses() -> list[Use]:
+    """Whatever MLflow's commands, server, clients and libraries ask a store for."""
+    files = [path for path in SOURCES.rglob("*.py") if not STORES.match(path.relative_to(SOURCES).as_posix())]
+    return [use for path in files if path != SOURCES / SQL_ONLY for use in read(path)]
+
+
+def read(path: Path) -> Iterator[Use]:
+    source = path.read_text(encoding="utf-8")
+    if CALL_ON_A_STORE.search(source):
+        yield from found_in(ast.parse(source), f"mlflow/{path.relative_to(SOURCES).as_posix()}")
+
+
+def found_in(tree: ast.AST, file: str) -> Iterator[Use]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and is_store(node.value) and not node.attr.startswith("__"):
+            yield Use(node.attr, f"{file}, line {node.lineno},")
+
+
+def is_store(node: ast.expr) -> bool:
+    """Whether an expression is named as MLflow names stores: `store`, `self._tracking_store`, `_get_store()`."""
+    if isinstance(node, ast.Call):
+        node = node.func
+    name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+    return "store" in name and not name[0].isupper()
