@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import os
 import random
@@ -19,13 +20,19 @@ import numpy
 from answers import difference
 from click.testing import CliRunner
 from deviations import DEVIATIONS
-from journeys import START, Journey, _fluent_on, _same_chance
+from journeys import START, Journey, fluent_on, same_chance
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
 from mlflow.models import Model, ModelSignature
 
-TIME = re.compile(r"\b20\d\d-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?")
-PLACE_OF_REQUIREMENTS = re.compile(r"(?<=pip install -r )[^']+")
+CHANGING = re.compile(
+    r"\b20\d\d-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?"  # times
+    r"|(?<=some-name-)\d+"  # of child runs that are made by several threads
+    r"|(?<=pip install -r )[^']+"  # where a model lies
+    r"|(?<=sk-container-id-)\d+|(?<=sk-estimator-id-)\d+"  # how many of them scikit-learn has drawn
+    r"|(?<=model_size_bytes: )\d+"  # what torch pickles along is not equally long
+)
+CHANGING_MEMBERS = ("schema.json", "data.pkl", "serialization_id")
 LOADED = "registered_model_meta"
 """The file that MLflow writes beside a model that it loads, which may be where the model is kept."""
 
@@ -34,10 +41,9 @@ class ModelJourney(Journey):
     """A journey on which nothing fails but what shall, and every message of MLflow's is noted."""
 
     def __init__(self, uri: str, folder: Path, name: str) -> None:
-        super().__init__(uri, folder, name)
+        super().__init__(uri, folder)
+        self.name = name
         self.client = MlflowClient(uri, uri)
-        root = self.store.artifact_root_uri
-        self.names[root.replace(":///", ":/")] = "<root>"  # as MLflow's URI join leaves it
         self.said: list[str] = []
 
     def see(self, name: str, call: Any) -> Any:
@@ -76,12 +82,12 @@ class ModelJourney(Journey):
         return self.plain(value.item()) if isinstance(value, numpy.generic) else super().plain(value)
 
     def text(self, value: str) -> str:
-        return super().text(PLACE_OF_REQUIREMENTS.sub("<file>", TIME.sub("<now>", value)))
+        return super().text(CHANGING.sub("<changing>", value))
 
     def _see_each(self, kind: str, found: list[Any], shown: Callable[[Any], Any]) -> None:
         """Note each in the order of their contents, which is the same on both stores; ids are numbered afterwards."""
         numbers, self.ids = self.ids, _Unnumbered()
-        found = sorted(found, key=lambda one: str(shown(one)))
+        found = sorted(found, key=lambda one: json.dumps(shown(one), sort_keys=True))
         self.ids = numbers
         for index, one in enumerate(found):
             self.see(f"kept: {kind} {index}", lambda one=one: shown(one))
@@ -103,9 +109,10 @@ class ModelJourney(Journey):
             return {path.relative_to(local).as_posix(): self._content(path) for path in there}
 
     def _content(self, path: Path) -> Any:
-        if zipfile.is_zipfile(path):  # its members bear the time of their making
-            with zipfile.ZipFile(path) as packed:  # and in those of skops are named by their places in memory
-                return sorted(one.CRC for one in packed.infolist() if one.filename != "schema.json")
+        if zipfile.is_zipfile(path):
+            # The members of skops are named by their places in memory; torch pickles folders along.
+            with zipfile.ZipFile(path) as packed:
+                return sorted(one.CRC for one in packed.infolist() if not one.filename.endswith(CHANGING_MEMBERS))
         content = path.read_bytes()
         try:
             return self.plain(content.decode())
@@ -123,27 +130,30 @@ class Both:
 
     def __init__(self, folder: Path, ours: str) -> None:
         self.folder = folder
-        self.uris = {"theirs": f"sqlite:///{folder}/mlflow.db", "ours": ours}
-        MlflowClient(self.uris["theirs"]).get_experiment("0")  # made now, for artifacts lie below the working folder
+        self.uris = (f"sqlite:///{folder}/mlflow.db", ours)
+        MlflowClient(self.uris[0]).get_experiment("0")  # made now, for artifacts lie below the working folder
 
     def answer_the_same(self, script: Callable[[ModelJourney], None]) -> None:
         """Make a journey on both; only what the table `[<its name>]` of deviations.toml lists may differ."""
-        theirs, ours = (self._noted(script, place) for place in self.uris)
-        for place, noted in (("theirs", theirs), ("ours", ours)):
+        theirs, ours = (self._noted(script, uri) for uri in self.uris)
+        for uri, noted in zip(self.uris, (theirs, ours), strict=True):
             if isinstance(noted, Exception):
-                raise AssertionError(f"The journey ended early on {place}.") from noted
+                raise AssertionError(f"The journey ended early on {uri}.") from noted
         differing = [step for step in theirs | ours if theirs.get(step) != ours.get(step)]
         allowed = DEVIATIONS.get(script.__name__, {})
         unexpected = [step for step in differing if step not in allowed]
-        assert not unexpected, "\n".join(f"{one}: {difference(theirs.get(one), ours.get(one))}" for one in unexpected)
+        shown = [f"{one}: {difference(theirs.get(one), ours.get(one))[:3000]}" for one in unexpected]
+        assert not unexpected, "\n".join(shown)
         assert allowed.keys() <= set(differing), f"no longer differ: {allowed.keys() - set(differing)}"
 
-    def _noted(self, script: Callable[[ModelJourney], None], place: str) -> Any:
-        folder = self.folder / script.__name__ / place
+    def _noted(self, script: Callable[[ModelJourney], None], uri: str) -> Any:
+        folder = (
+            self.folder / script.__name__ / uri.partition(":")[0]
+        )  # sqlite, bridge: equally long, for sizes of files
         folder.mkdir(parents=True)
         os.chdir(folder)  # which the next test leaves
-        with _fluent_on(self.uris[place]), _same_chance(START):
-            journey = ModelJourney(self.uris[place], folder, script.__name__)
+        with fluent_on(uri), same_chance(START):
+            journey = ModelJourney(uri, folder, script.__name__)
             with _listening(journey.said):
                 try:
                     random.seed(0)
