@@ -8,8 +8,8 @@ import shutil
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,26 +104,23 @@ class Companion:
 
     def experiment_changed(self, experiment_id: str) -> None:
         """Let MLflow's tables know that an experiment was renamed, deleted, restored or deleted for good."""
-        if self.exists and self._is_writable():
+        if self._is_followed():
             self._mirror(self._database(writes=True), whole=True)
 
-    def run_changed(self, run_id: str) -> None:
-        """Let MLflow's tables know that a run was renamed, deleted or restored, if they know the run."""
-        if self.exists and self._is_writable():
-            database = self._database(writes=True)
-            with database.session() as session:
-                known = mirror.has_run(session, run_id)
-            if known:
-                self._mirror_run(database, self._opened.tracking.get_run(run_id))
+    @contextmanager
+    def changing_run(self, run_id: str) -> Iterator[None]:
+        """While a run is deleted here, restored or deleted for good; then MLflow's tables follow, if they know the run.
 
-    def run_purged(self, run_id: str) -> None:
-        """Let MLflow's tables know that a run was deleted for good, if they know the run."""
-        if self.exists and self._is_writable():
-            database = self._database(writes=True)
-            with database.session() as session:
-                known = mirror.has_run(session, run_id)
-            if known:
-                database.tracking._hard_delete_run(run_id)
+        Where this process is killed on the way, the next one that compares both goes on.
+        """
+        if self._is_followed():
+            with self._database(writes=True).session() as session:
+                mirror.mark_run(session, run_id)
+        try:
+            yield
+        finally:
+            if self._is_followed():
+                self._follow_run(self._database(writes=True), run_id)
 
     def abandon(self) -> None:
         """Let go of everything that the process from which this one was forked has open."""
@@ -149,6 +146,10 @@ class Companion:
             if not self.exists:
                 return self._empty()
             return self._opened_file() if self._is_writable() else self._copied_file()
+
+    def _is_followed(self) -> bool:
+        """Whether MLflow's tables are there, and may be told of what changes here."""
+        return self.exists and self._is_writable()
 
     def _is_writable(self) -> bool:
         return os.access(self._folder, os.W_OK) and (not self.exists or os.access(self._file, os.W_OK))
@@ -204,6 +205,9 @@ class Companion:
                 self._purge_experiment(database, experiment_id, creation_time)
             with database.session() as session:
                 mirror.mirror_experiments(session, records, self._real_artifacts)
+                marked = mirror.marked_runs(session)
+            for run_id in marked:
+                self._follow_run(database, run_id)
             database.head, database.compared = head, now
 
     def _purge_experiment(self, database: MlflowDatabase, experiment_id: int, creation_time: int) -> None:
@@ -217,11 +221,21 @@ class Companion:
         with database.session() as session:
             if not mirror.mark_deleted(session, experiment_id, creation_time):
                 return
-        try:
+        with _where_another_was_first():
             database.tracking._hard_delete_experiment(str(experiment_id))
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_DOES_NOT_EXIST":  # another process was first
-                raise
+
+    def _follow_run(self, database: MlflowDatabase, run_id: str) -> None:
+        """Make MLflow's row of a run, if there is one, equal to ours, or let it go with all that belongs to it."""
+        with database.session() as session:
+            if not mirror.has_run(session, run_id):
+                return
+        try:
+            record = self._opened.tracking.get_run(run_id, latest=False)
+        except NotFound:
+            with _where_another_was_first():
+                database.tracking._hard_delete_run(run_id)
+        else:
+            self._mirror_run(database, record)
 
     def _newest(self) -> tuple[Any, ...]:
         """What changes with nearly every change of experiments: the last changed one, and the last made one."""
@@ -262,6 +276,16 @@ class Companion:
             if place.startswith(f"{root}/") and not place.startswith(f"{root}//"):
                 return artifacts_uri(self._opened.address) + place[len(root) :]
         return place
+
+
+@contextmanager
+def _where_another_was_first() -> Iterator[None]:
+    """Pass over what MLflow says when there is nothing left to delete."""
+    try:
+        yield
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
 
 
 def forwarding(name: str) -> Callable[..., Any]:

@@ -22,6 +22,8 @@ UPSERT_EXPERIMENT = """
         last_update_time = excluded.last_update_time
 """
 RENAME_EXPERIMENT = "UPDATE experiments SET name = :name WHERE experiment_id = :id"
+STAGE_OF_RUNS = "UPDATE runs SET lifecycle_stage = :stage WHERE experiment_id = :id"
+"""The runs of an experiment are deleted and restored with it."""
 MARK_DELETED = """
     UPDATE experiments SET lifecycle_stage = 'deleted' WHERE experiment_id = :id AND creation_time = :created
 """
@@ -31,10 +33,13 @@ UPSERT_RUN = """
          deleted_time, source_version, lifecycle_stage, artifact_uri, experiment_id)
     VALUES (:id, :name, 'LOCAL', '', '', :user, :status, :started, :ended, :deleted, '', :stage, :location, :experiment)
     ON CONFLICT (run_uuid) DO UPDATE SET
-        name = excluded.name, status = excluded.status, start_time = excluded.start_time,
-        end_time = excluded.end_time, deleted_time = excluded.deleted_time,
+        name = excluded.name, source_name = excluded.source_name, status = excluded.status,
+        start_time = excluded.start_time, end_time = excluded.end_time, deleted_time = excluded.deleted_time,
         lifecycle_stage = excluded.lifecycle_stage, artifact_uri = excluded.artifact_uri
 """
+CHANGING = "changing"
+"""Stands as the source of MLflow's row of a run from before the run is changed here until the row is, too."""
+MARK_RUN = "UPDATE runs SET source_name = :mark WHERE run_uuid = :id"
 ARTIFACT_PLACES = (
     ("logged_models", "artifact_location", "1 = 1"),
     ("trace_tags", "value", "key = 'mlflow.artifactLocation'"),
@@ -71,6 +76,8 @@ def mirror_experiments(session: Session, records: Iterable[ExperimentRecord], ar
             _execute(session, RENAME_EXPERIMENT, id=row.id, name=f"\nexperiment {row.id}")
     for row in changed:
         _execute(session, UPSERT_EXPERIMENT, **row._asdict())
+        if row.id in there and there[row.id].stage != row.stage:
+            _execute(session, STAGE_OF_RUNS, id=row.id, stage=row.stage)
         if row.id in there and there[row.id].location != row.location:
             _move(session, there[row.id].location, row.location)
 
@@ -108,6 +115,16 @@ def mirror_run(session: Session, record: RunRecord, artifacts: str) -> None:
         location=f"{artifacts}/{record.artifact_root}",
         experiment=int(record.experiment_id),
     )
+
+
+def mark_run(session: Session, run_id: str) -> None:
+    """Note in MLflow's row of a run, if there is one, that the run is about to be changed."""
+    _execute(session, MARK_RUN, id=run_id, mark=CHANGING)
+
+
+def marked_runs(session: Session) -> list[str]:
+    """The runs that were about to be changed, by somebody who is at it now or was killed on the way."""
+    return [row[0] for row in _execute(session, "SELECT run_uuid FROM runs WHERE source_name = :mark", mark=CHANGING)]
 
 
 def has_run(session: Session, run_id: str) -> bool:

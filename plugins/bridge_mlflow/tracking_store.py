@@ -238,13 +238,13 @@ class BridgeTrackingStore(AbstractStore):
 
     @translated
     def delete_run(self, run_id: str) -> None:
-        self.tracking.delete_run(run_id, _now())
-        self.companion.run_changed(run_id)
+        with self.companion.changing_run(run_id):
+            self.tracking.delete_run(run_id, _now())
 
     @translated
     def restore_run(self, run_id: str) -> None:
-        self.tracking.restore_run(run_id)
-        self.companion.run_changed(run_id)
+        with self.companion.changing_run(run_id):
+            self.tracking.restore_run(run_id)
 
     @translated
     def _search_runs(
@@ -282,8 +282,8 @@ class BridgeTrackingStore(AbstractStore):
     @translated
     def _hard_delete_run(self, run_id: str) -> None:
         self._delete_artifacts(self.tracking.get_run(run_id, latest=False))
-        self.tracking.purge_runs((run_id,))
-        self.companion.run_purged(run_id)
+        with self.companion.changing_run(run_id):
+            self.tracking.purge_runs((run_id,))
 
     @translated
     def _hard_delete_experiment(self, experiment_id: str) -> None:

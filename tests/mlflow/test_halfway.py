@@ -1,0 +1,151 @@
+"""A process that is killed between the workspace and MLflow's tables: the next use of these makes them equal."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from forked import Child
+from mlflow.entities import Metric, ViewType
+from sqlalchemy import text
+
+from bridge.store.open import Opened, create_store, open_store
+from bridge_mlflow import companion as companions
+from bridge_mlflow.companion import Companion
+from bridge_mlflow.tracking_store import BridgeTrackingStore
+
+pytestmark = pytest.mark.slow  # MLflow's own tables are made
+
+
+class Halves:
+    """A workspace with MLflow's tables beside it, one experiment with a run and a model, and both as they were."""
+
+    def __init__(self, opened: Opened) -> None:
+        self.opened = opened
+        self.store: Any = BridgeTrackingStore(f"bridge://{opened.address}")
+        self.made = 0
+
+    def begin(self) -> None:
+        """A new experiment, with a run that MLflow knows for a metric of its model."""
+        self.made += 1
+        self.experiment = self.store.create_experiment(f"experiment {self.made}")
+        self.run = self.store.create_run(self.experiment, "ann", 1, [], "a").info.run_id
+        self.model = self.store.create_logged_model("0", f"m{self.made}").model_id
+        self.store.log_metric(self.run, Metric("acc", 0.5, 1, 1, model_id=self.model))
+
+    def kill_before(self, method: str, call: Callable[[Any], object]) -> None:
+        """Let a process make a call, and kill it when it comes to a method of the companion."""
+
+        def work(say: Callable[[str], None]) -> None:
+            store: Any = BridgeTrackingStore(f"bridge://{self.opened.address}")
+            setattr(store.companion, method, lambda *args, **kwargs: os.kill(os.getpid(), signal.SIGKILL))
+            call(store)
+
+        child = Child(work)
+        try:
+            assert child.wait() == -signal.SIGKILL
+        finally:
+            child.close()
+
+    def ours(self) -> dict[str, Any]:
+        """What is to be found in MLflow's tables."""
+        found = self.opened.tracking.get_runs([self.run], latest=False)
+        return {
+            "experiments": {
+                (int(one.experiment_id), one.name, one.lifecycle_stage) for one in self.store.search_experiments(3)
+            },
+            "run": [(one.id, one.lifecycle_stage, "") for one in found.values()],
+            "metrics": [(one.id, "acc") for one in found.values()],
+        }
+
+    def theirs(self, companion: Companion) -> dict[str, Any]:
+        """What is found there after a use."""
+        companion.call("search_logged_models", experiment_ids=["0"])
+        with companion.session() as session:
+
+            def rows(statement: str) -> list[tuple[Any, ...]]:
+                return [tuple(row) for row in session.execute(text(statement), {"run": self.run, "model": self.model})]
+
+            return {
+                "experiments": set(rows("SELECT experiment_id, name, lifecycle_stage FROM experiments")),
+                "run": rows("SELECT run_uuid, lifecycle_stage, source_name FROM runs WHERE run_uuid = :run"),
+                "metrics": rows("SELECT run_id, metric_name FROM logged_model_metrics WHERE model_id = :model"),
+            }
+
+
+@pytest.fixture(scope="module")
+def halves(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Halves]:
+    halves = Halves(create_store(tmp_path_factory.mktemp("halves") / "workspace", "tests"))
+    yield halves
+
+
+CHANGES: dict[str, tuple[str, list[Callable[[Any, Halves], object]]]] = {
+    "run deleted": ("_follow_run", [lambda store, at: store.delete_run(at.run)]),
+    "run restored": (
+        "_follow_run",
+        [lambda store, at: store.delete_run(at.run), lambda store, at: store.restore_run(at.run)],
+    ),
+    "run deleted for good": (
+        "_follow_run",
+        [lambda store, at: store.delete_run(at.run), lambda store, at: store._hard_delete_run(at.run)],
+    ),
+    "active run deleted for good": ("_follow_run", [lambda store, at: store._hard_delete_run(at.run)]),
+    "experiment made": ("_mirror", [lambda store, at: store.create_experiment(f"made {at.made}")]),
+    "experiment renamed": ("_mirror", [lambda store, at: store.rename_experiment(at.experiment, f"new {at.made}")]),
+    "experiment deleted": ("_mirror", [lambda store, at: store.delete_experiment(at.experiment)]),
+    "experiment restored": (
+        "_mirror",
+        [
+            lambda store, at: store.delete_experiment(at.experiment),
+            lambda store, at: store.restore_experiment(at.experiment),
+        ],
+    ),
+    "experiment deleted for good": (
+        "_mirror",
+        [
+            lambda store, at: store.delete_experiment(at.experiment),
+            lambda store, at: store._hard_delete_experiment(at.experiment),
+        ],
+    ),
+}
+"""Changes by what one is called: where the process is killed in the last one, and all that it takes."""
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_a_killed_process_left_halfway_is_made_whole_by_the_next_one(change: str, halves: Halves) -> None:
+    leave_halfway(change, halves)
+    assert halves.theirs(Companion(open_store(halves.opened.address))) == halves.ours()
+
+
+def test_a_process_that_goes_on_makes_it_whole_too(halves: Halves, monkeypatch: pytest.MonkeyPatch) -> None:
+    halves.begin()
+    halves.theirs(halves.store.companion)
+    halves.kill_before("_follow_run", lambda store: store._hard_delete_run(halves.run))
+    monkeypatch.setattr(companions, "FULL_COMPARISON_SECONDS", 0.0)
+    assert halves.theirs(halves.store.companion) == halves.ours()
+    assert halves.ours()["run"] == []
+
+
+def test_a_change_that_was_not_made_after_all_leaves_all_as_it_was(halves: Halves) -> None:
+    halves.begin()
+    before = halves.theirs(halves.store.companion)
+
+    def change_nothing(store: Any) -> None:
+        with store.companion.changing_run(halves.run):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    halves.kill_before("abandon", change_nothing)
+    assert halves.theirs(Companion(open_store(halves.opened.address))) == before == halves.ours()
+
+
+def leave_halfway(change: str, halves: Halves) -> None:
+    halves.begin()
+    method, calls = CHANGES[change]
+    for call in calls[:-1]:
+        call(halves.store, halves)
+    before = halves.ours()
+    halves.kill_before(method, lambda store: calls[-1](store, halves))
+    assert halves.ours() != before, "the first half was made"
