@@ -100,7 +100,13 @@ class Companion:
         self._mirror(database)
         self._mirror_run(database, run)
         experiment_id: Any = int(run.experiment_id)  # as MLflow passes it, whatever it declares
-        database.tracking._log_model_metrics(run.id, metrics, experiment_id=experiment_id)
+        try:
+            database.tracking._log_model_metrics(run.id, metrics, experiment_id=experiment_id)
+        finally:
+            if not self._opened.tracking.get_runs((run.id,), latest=False):
+                # Deleted for good meanwhile, maybe before the row was there.
+                self._follow_run(database, run.id)
+                raise NotFound("run", run.id)
 
     def experiment_changed(self, experiment_id: str) -> None:
         """Let MLflow's tables know that an experiment was renamed, deleted, restored or deleted for good."""
