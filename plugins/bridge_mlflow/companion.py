@@ -160,15 +160,18 @@ class Companion:
     def _is_writable(self) -> bool:
         return os.access(self._folder, os.W_OK) and (not self.exists or os.access(self._file, os.W_OK))
 
+    def _made(self, file: Path) -> MlflowDatabase:
+        return MlflowDatabase(file, self._real_artifacts, self._opened.tracking)
+
     def _empty(self) -> MlflowDatabase:
         if self._temporary is None:
-            self._temporary = MlflowDatabase(temporary_folder(self) / COMPANION_FILE, self._real_artifacts)
+            self._temporary = self._made(temporary_folder(self) / COMPANION_FILE)
         return self._temporary
 
     def _opened_file(self) -> MlflowDatabase:
         identity = identity_of(self._file)
         if self._durable is None or self._durable.identity[:2] != identity[:2]:
-            self._durable = MlflowDatabase(self._file, self._real_artifacts)
+            self._durable = self._made(self._file)
         return self._durable
 
     def _copied_file(self) -> MlflowDatabase:
@@ -177,7 +180,7 @@ class Companion:
         if self._copy is None or self._copy.identity != identity:
             target = self._copy.file if self._copy else temporary_folder(self) / COMPANION_FILE
             copy_database(self._file, target)
-            self._copy = self._copy or MlflowDatabase(target, self._real_artifacts)
+            self._copy = self._copy or self._made(target)
             self._copy.identity, self._copy.head = identity, None
         return self._copy
 

@@ -8,6 +8,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.util import Finalize
@@ -15,10 +16,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from bridge.store.home import home_folder
+from bridge.store.tracking import TrackingStore
+from bridge_mlflow.mirror import mirror_experiments
+from bridge_mlflow.translate import translated
+
 if TYPE_CHECKING:
+    from mlflow.entities import ExperimentTag
     from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as SqlRegistry
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
     from sqlalchemy.orm import Session
+
+logger = logging.getLogger(__name__)
 
 TEMPORARY = "runbridge-mlflow-"
 BUSY_SECONDS = 20.0
@@ -28,18 +37,34 @@ BUSY_SECONDS = 20.0
 class MlflowDatabase:
     """One SQLite file with MLflow's stores over it, made if it is not there.
 
+    Experiments that MLflow's store makes on its own, as for an endpoint of its gateway, are made in `workspace` first.
     `head` and `compared` belong to the companion: which of our experiments were mirrored here, and when.
     """
 
-    def __init__(self, file: Path, artifacts: str) -> None:
+    def __init__(self, file: Path, artifacts: str, workspace: TrackingStore) -> None:
         from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
+        class Store(SqlAlchemyStore):
+            @translated
+            def create_experiment(
+                self, name: str, artifact_location: str | None = None, tags: list[ExperimentTag] | None = None
+            ) -> str:
+                values = {tag.key: tag.value for tag in tags or ()}
+                record = workspace.create_experiment(name, _now(), artifact_location, values)
+                with self.ManagedSessionMaker(read_only=False) as session:
+                    mirror_experiments(session, [record], artifacts)
+                return record.id
+
+        open_store: Any = Store
         self.file = file
         self.uri = _uri_of(file)
+        begun = file.exists() or _begin_with_kept_tables(file)
         with _quiet():
-            self.tracking: SqlAlchemyStore = SqlAlchemyStore(self.uri, artifacts)
+            self.tracking: SqlAlchemyStore = open_store(self.uri, artifacts)
         # MLflow keeps one engine per URI and process; its connections may be to a file that lay here before.
         self.tracking.engine.dispose()
+        if not begun:
+            _keep_tables(file)
         self.identity = identity_of(file)
         self.head: tuple[Any, ...] | None = None
         self.compared = 0.0
@@ -81,6 +106,41 @@ def identity_of(file: Path) -> tuple[int, int, int, int]:
     """What tells one state of a file from another; its first two parts tell one file from another."""
     seen = file.stat()
     return seen.st_dev, seen.st_ino, seen.st_mtime_ns, seen.st_size
+
+
+def _kept_tables() -> Path:
+    """A file with MLflow's tables, all empty, in the user's home: making them takes MLflow seconds, a copy none."""
+    from mlflow import __version__
+
+    return home_folder() / "tables" / f"mlflow-{__version__}.db"
+
+
+def _begin_with_kept_tables(file: Path) -> bool:
+    kept = _kept_tables()
+    if not kept.exists():
+        return False
+    try:
+        copy_database(kept, file)
+    except (OSError, sqlite3.Error) as error:
+        logger.debug("MLflow's tables are made anew, for %s cannot be copied: %s", kept, error)
+        file.unlink(missing_ok=True)
+        return False
+    return True
+
+
+def _keep_tables(file: Path) -> None:
+    kept = _kept_tables()
+    part = kept.with_name(f".{kept.name}.{os.getpid()}-{time.time_ns()}.part")
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        copy_database(file, part)
+        with _connected(part) as connection:
+            connection.execute("DELETE FROM experiments")  # the default one has the time when it was made
+            connection.commit()
+        part.replace(kept)
+    except (OSError, sqlite3.Error) as error:
+        logger.debug("MLflow's tables are not kept in %s: %s", kept, error)
+        part.unlink(missing_ok=True)
 
 
 def copy_database(source: Path, target: Path) -> None:
@@ -162,3 +222,7 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         announcer.setLevel(level)
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000

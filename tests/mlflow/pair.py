@@ -20,6 +20,7 @@ from mlflow import MlflowClient
 from mlflow.store.tracking.abstract_store import AbstractStore
 
 import bridge_mlflow.tracking_store as native
+from bridge_mlflow import database
 
 START = 1_700_000_000_000
 SCALE = int(os.environ.get("RUNBRIDGE_LONG", "1"))
@@ -60,6 +61,7 @@ class Pair:
             (native, "new_run_id", lambda: self._draw().hex),
             (sql, "get_current_time_millis", self.now),
             (native, "_now", self.now),
+            (database, "_now", self.now),
             (clients, "get_current_time_millis", self.now),
             (sql, "_generate_random_name", self._name),
             (native, "_generate_random_name", self._name),
