@@ -21,8 +21,8 @@ ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = "01_lightning_into_an_existing_run.py"
 
 ENTRY_POINTS = {
-    ("mlflow.tracking_store", "bridge", "bridge_mlflow:tracking_store"),
-    ("mlflow.artifact_repository", "bridge", "bridge_mlflow:artifact_repository"),
+    ("mlflow.tracking_store", "bridge", "bridge_mlflow:open_tracking_store"),
+    ("mlflow.artifact_repository", "bridge", "bridge_mlflow:open_artifact_repository"),
     ("mlflow.model_registry_store", "bridge", "bridge_mlflow:model_registry_store"),
     ("mlflow.scorer_store", "bridge", "bridge_mlflow:scorer_store"),
     ("mlflow.run_context_provider", "bridge", "bridge_mlflow.run_context:BridgeRunContext"),

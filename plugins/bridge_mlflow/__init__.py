@@ -1,6 +1,7 @@
 """MLflow's way into Runbridge: what the entry points of the package name.
 
 MLflow loads these while its own package is half imported, so nothing here imports MLflow before a function is called.
+No function has the name of a module beside it, which would take its place here when it is imported.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ if TYPE_CHECKING:
     from mlflow.store.tracking.abstract_store import AbstractStore
 
 
-def tracking_store(store_uri: str, artifact_uri: str | None = None, **kwargs: Any) -> AbstractStore:
+def open_tracking_store(store_uri: str, artifact_uri: str | None = None, **kwargs: Any) -> AbstractStore:
     """The tracking store of the workspace that a `bridge:` URI names; `artifact_uri` is not looked at."""
     from bridge_mlflow.tracking_store import BridgeTrackingStore
 
     return BridgeTrackingStore(store_uri)  # type: ignore[abstract]  # what is abstract comes from a table of names
 
 
-def artifact_repository(
+def open_artifact_repository(
     artifact_uri: str, tracking_uri: str | None = None, registry_uri: str | None = None, **kwargs: Any
 ) -> ArtifactRepository:
     """The artifacts below a `bridge:` URI; it says by itself where they lie."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
@@ -45,14 +47,22 @@ def test_importing_mlflow_registers_every_entry_point_without_a_warning() -> Non
         from bridge_mlflow.default_experiment import BridgeDefaultExperiment
         from bridge_mlflow.run_context import BridgeRunContext
         from bridge_mlflow.request_headers import BridgeRequestHeaders
-        assert tracking._registry["bridge"] is bridge_mlflow.tracking_store
-        assert artifacts._registry["bridge"] is bridge_mlflow.artifact_repository
+        assert tracking._registry["bridge"] is bridge_mlflow.open_tracking_store
+        assert artifacts._registry["bridge"] is bridge_mlflow.open_artifact_repository
         assert "bridge" in _get_store_registry()._registry
         assert any(isinstance(one, BridgeRunContext) for one in contexts)
         assert any(isinstance(one, BridgeDefaultExperiment) for one in defaults)
         assert any(isinstance(one, BridgeRequestHeaders) for one in headers)
         """
     )
+
+
+def test_no_module_takes_the_place_of_what_mlflow_calls() -> None:
+    for module in MODULES:
+        importlib.import_module(f"bridge_mlflow.{module}")
+    assert [one for one in MODULES if callable(getattr(bridge_mlflow, one))] == []
+    points = [one for one in distribution("runbridge").entry_points if one.value.startswith("bridge_mlflow:")]
+    assert len(points) >= 5 and [one.value for one in points if not callable(one.load())] == []
 
 
 def _python(code: str) -> None:
