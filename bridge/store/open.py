@@ -144,6 +144,7 @@ def open_store(address: str | Path, durability: Durability | None = None) -> Ope
     Raises:
         NotFound: there is no workspace.
         SchemaMismatch: a newer version of Runbridge made it.
+        StoreUnavailable: its file cannot be reached, or is no workspace's.
     """
     if "BRIDGE_RUN_ID" in os.environ and logger.level == logging.NOTSET:
         # Within a submitted script only what its user logs belongs into the run's log, at whatever level.
@@ -156,6 +157,8 @@ def open_store(address: str | Path, durability: Durability | None = None) -> Ope
         raise NotFound("workspace", str(path), hint if path.is_dir() else "there is no such folder") from None
     except PermissionError as error:
         raise NotAllowed("read", str(path), error.strerror or "permission denied") from error
+    except OSError as error:
+        raise StoreUnavailable(str(path), (error.strerror or str(error)).lower()) from error
     identity = state.st_dev, state.st_ino
     wanted = _durability(durability) if durability or os.environ.get("BRIDGE_DURABILITY") else None
     key = str(path), wanted, os.geteuid()  # what may be written depends on the user
@@ -186,6 +189,9 @@ def _open_folder(path: Path, durability: Durability | None, mode: int) -> Opened
     shared = bool(mode & 0o020)
     inner = open_sqlite(path / DATABASE, read_only=read_only)
     facts = read_facts(inner)
+    if "id" not in facts:
+        inner.close()
+        raise StoreUnavailable(str(path / DATABASE), "it is no workspace's: put a copy of the workspace's file there")
     fsync = (durability or facts.get("durability")) == "power"
     if fsync:
         inner.database.fsync = True

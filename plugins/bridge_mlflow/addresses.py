@@ -32,6 +32,8 @@ def folder_of(uri: str) -> str:
         rule = "must have three slashes and an absolute path, bridge:///abs/path"
     elif parts.query or parts.fragment:
         rule = "must have ? and # percent-encoded"
+    elif "\0" in unquote(parts.path):
+        rule = "must have no %00"
     if rule:
         raise InvalidValue("URI", uri, rule)
     return os.path.normpath("/" + unquote(parts.path).strip("/"))
