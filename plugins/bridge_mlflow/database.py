@@ -10,7 +10,7 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -121,6 +121,8 @@ def _begin_with_kept_tables(file: Path) -> bool:
         return False
     try:
         copy_database(kept, file)
+        with _connected(file) as connection:
+            connection.execute("SELECT version_num FROM alembic_version")  # MLflow's mark of tables that are made
     except (OSError, sqlite3.Error) as error:
         logger.debug("MLflow's tables are made anew, for %s cannot be copied: %s", kept, error)
         file.unlink(missing_ok=True)
@@ -140,7 +142,8 @@ def _keep_tables(file: Path) -> None:
         part.replace(kept)
     except (OSError, sqlite3.Error) as error:
         logger.debug("MLflow's tables are not kept in %s: %s", kept, error)
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
 
 
 def copy_database(source: Path, target: Path) -> None:

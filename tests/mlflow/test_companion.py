@@ -17,6 +17,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModel
 from mlflow.exceptions import MlflowException
+from mlflow.store import db
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from sqlalchemy import text
 
@@ -158,6 +159,58 @@ def test_a_making_that_was_killed_leaves_no_file_and_is_begun_anew(opened: Opene
     create_model(companion, name="m")
     assert files(opened) == {"mlflow.db"}
     assert models(companion) == ["m"]
+
+
+# MLflow's tables, which are made once for a user
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("BRIDGE_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def makings(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """The databases in which MLflow has made its tables."""
+    made: list[object] = []
+    make = db.utils._initialize_tables
+    monkeypatch.setattr(db.utils, "_initialize_tables", lambda engine: (made.append(engine.url), make(engine)))
+    return made
+
+
+def first_models(folder: Path) -> list[str]:
+    opened = create_store(folder, "demo")
+    companion = Companion.of(opened)
+    create_model(companion, name="m")
+    (default,) = companion.call("search_experiments")
+    assert default.creation_time == opened.tracking.get_experiment("0").creation_time
+    return models(companion)
+
+
+def test_a_users_next_workspace_begins_with_a_copy_of_mlflows_empty_tables(
+    home: Path, makings: list[object], tmp_path: Path
+) -> None:
+    assert first_models(tmp_path / "one") == first_models(tmp_path / "two") == ["m"]
+    assert len(makings) == 1
+    assert os.listdir(home / "tables") == [f"mlflow-{mlflow.__version__}.db"]
+
+
+@pytest.mark.parametrize("damage", [b"", b"no database", b"SQLite format 3\x00"])
+def test_kept_tables_that_are_damaged_are_made_anew(
+    home: Path, makings: list[object], tmp_path: Path, damage: bytes
+) -> None:
+    kept = home / "tables" / f"mlflow-{mlflow.__version__}.db"
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(damage)
+    assert first_models(tmp_path / "one") == first_models(tmp_path / "two") == ["m"]
+    assert len(makings) == 1
+
+
+def test_a_home_that_cannot_be_written_keeps_no_tables(home: Path, makings: list[object], tmp_path: Path) -> None:
+    home.write_text("a file")
+    assert first_models(tmp_path / "one") == first_models(tmp_path / "two") == ["m"]
+    assert len(makings) == 2
 
 
 # What it knows of experiments and runs
