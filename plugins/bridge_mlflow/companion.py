@@ -24,9 +24,7 @@ from bridge.store.open import Opened
 from bridge_mlflow import mirror
 from bridge_mlflow.addresses import COMPANION_FILE, FOLDER_OF_ARTIFACTS, PROXY_ROOT, artifacts_uri, uri_of
 from bridge_mlflow.database import MlflowDatabase, copy_database, identity_of, locked, temporary_folder
-from bridge_mlflow.forwarded import FORWARDED_DEFAULTS as FORWARDED_DEFAULTS
-from bridge_mlflow.forwarded import FORWARDED_READS as FORWARDED_READS
-from bridge_mlflow.forwarded import FORWARDED_WRITES as FORWARDED_WRITES
+from bridge_mlflow.forwarded import FORWARDED_DEFAULTS, FORWARDED_READS
 from bridge_mlflow.translate import translated
 
 if TYPE_CHECKING:
@@ -90,6 +88,10 @@ class Companion:
         database = self._database(writes=self.exists)
         opened: AbstractContextManager[Session] = database.tracking.ManagedSessionMaker(read_only=read_only)
         return opened
+
+    def sql_part(self, name: str) -> Any:
+        """A part of MLflow's SQL store as it is, for MLflow's own code that looks into its tables."""
+        return getattr(self._database(writes=False).tracking, name)
 
     def log_model_metrics(self, run: RunRecord, metrics: Sequence[Metric]) -> None:
         """Keep metrics of a run with the logged models that they name; those that name none are passed over."""
@@ -306,6 +308,11 @@ def forwarding(name: str) -> Callable[..., Any]:
 
     method.__name__ = name
     return method
+
+
+def sql_part(name: str) -> property:
+    """An attribute of that name, for a class with a `companion`, that is the one of MLflow's own tracking store."""
+    return property(lambda self: self.companion.sql_part(name))
 
 
 def _forget_in_child() -> None:

@@ -55,6 +55,7 @@ class MlflowDatabase:
                     mirror_experiments(session, [record], artifacts)
                 return record.id
 
+        Store.__name__ = SqlAlchemyStore.__name__  # it is in what MLflow's store says of what it does not do
         open_store: Any = Store
         self.file = file
         self.uri = _uri_of(file)

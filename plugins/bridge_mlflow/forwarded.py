@@ -70,6 +70,9 @@ FORWARDED_WRITES = frozenset(
 )
 """Methods of a tracking store that write."""
 
+SQL_PARTS = frozenset({"_get_entity_or_raise", "_get_query", "secret_cache"})
+"""Parts of MLflow's SQL store that its gateway uses as they are, where it has asked for that store by its class."""
+
 REGISTRY_READS = frozenset(
     """
     _await_model_version_creation

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
@@ -29,7 +30,7 @@ from mlflow.entities import (
 )
 from mlflow.entities.metric import MetricWithRunId
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import INTERNAL_ERROR, INVALID_STATE
+from mlflow.protos.databricks_pb2 import BAD_REQUEST, INTERNAL_ERROR, INVALID_STATE
 from mlflow.store.entities.paged_list import PagedList
 from mlflow.store.tracking import SEARCH_MAX_RESULTS_DEFAULT
 from mlflow.store.tracking.abstract_store import AbstractStore
@@ -48,7 +49,8 @@ from bridge.store.open import Opened, open_store, restore_default_experiment
 from bridge.store.points import check_points
 from bridge_mlflow import history, queries
 from bridge_mlflow.addresses import PROXY_ROOT, SCHEME, artifacts_uri, folder_of
-from bridge_mlflow.companion import FORWARDED_DEFAULTS, FORWARDED_READS, FORWARDED_WRITES, Companion, forwarding
+from bridge_mlflow.companion import Companion, forwarding, sql_part
+from bridge_mlflow.forwarded import FORWARDED_DEFAULTS, FORWARDED_READS, FORWARDED_WRITES, SQL_PARTS
 from bridge_mlflow.translate import (
     changed_param_error,
     check_new_params,
@@ -97,6 +99,15 @@ class BridgeTrackingStore(AbstractStore):
         self.companion = Companion.of(self.opened)
         self._log = self.tracking.log
         self._checked_keys: set[str] = set()
+
+    @property  # type: ignore[misc]  # nobody is to write to it
+    def __class__(self) -> type:
+        """MLflow's SQL store for whoever asks by `isinstance`, as MLflow's gateway does: what it asks it is forwarded.
+
+        Where the module of that store has not been loaded, nobody can ask for its class.
+        """
+        module = sys.modules.get("mlflow.store.tracking.sqlalchemy_store")
+        return getattr(module, "SqlAlchemyStore", type(self))
 
     @property
     def artifact_root_uri(self) -> str:
@@ -197,6 +208,8 @@ class BridgeTrackingStore(AbstractStore):
         run_name: str | None,
     ) -> Run:
         tags = list(tags or ())
+        if experiment_id == "":
+            raise MlflowException("A new run has no experiment; give the experiment's id.", BAD_REQUEST)
         experiment = self.tracking.get_experiment(experiment_id_of(experiment_id))
         if experiment.lifecycle_stage != "active":
             raise InvalidState("experiment", experiment.id, experiment.lifecycle_stage, "active")
@@ -524,6 +537,8 @@ class BridgeTrackingStore(AbstractStore):
 for _name in FORWARDED_READS | FORWARDED_DEFAULTS | FORWARDED_WRITES:
     if _name not in vars(BridgeTrackingStore):
         setattr(BridgeTrackingStore, _name, forwarding(_name))
+for _name in SQL_PARTS:
+    setattr(BridgeTrackingStore, _name, sql_part(_name))
 
 
 def _open(store_uri: str) -> Opened:

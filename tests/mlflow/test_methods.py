@@ -25,6 +25,7 @@ from bridge_mlflow.forwarded import (
     FORWARDED_WRITES,
     REGISTRY_READS,
     REGISTRY_WRITES,
+    SQL_PARTS,
 )
 from bridge_mlflow.model_registry import BridgeRegistryStore
 from bridge_mlflow.tracking_store import BridgeTrackingStore
@@ -47,7 +48,7 @@ ITS_OWN_AFFAIR = frozenset(
     """
     ARTIFACTS_FOLDER_NAME DEFAULT_EXPERIMENT_ID EVALUATION_DATASET_ID_PREFIX MODELS_FOLDER_NAME TRACE_FOLDER_NAME
     CREATE_MODEL_VERSION_RETRIES get_max_step_for_metric sanitize_metric_value search_entities_by_destination
-    search_entities_by_source secret_cache
+    search_entities_by_source
     """.split()
 )
 """Public names of MLflow's SQL stores that they alone use; whoever else did would be found below."""
@@ -55,8 +56,6 @@ ITS_OWN_AFFAIR = frozenset(
 SOURCES = Path(mlflow.__file__).parent
 STORES = re.compile(r"store/(tracking|model_registry)/.*_store\.py|store/fs2db/|protos/|server/auth/sqlalchemy")
 """MLflow's own stores, which call themselves, and what reads files of earlier releases."""
-SQL_ONLY = "store/tracking/gateway/config_resolver.py"
-"""It turns away every store that is not MLflow's SQL store, in a sentence of its own."""
 CALL_ON_A_STORE = re.compile(r"store\w*(\(.*?\))?\s*\.\s*_?\w", re.IGNORECASE)
 
 
@@ -101,17 +100,8 @@ def test_the_search_for_calls_finds_those_that_mlflow_is_known_to_make() -> None
     found = {use.name for use in uses()}
     of_commands = {"_get_deleted_runs", "_hard_delete_run", "_hard_delete_experiment", "_get_deleted_logged_models"}
     of_the_server = {"_search_datasets", "_load_dataset_records", "get_metric_history_bulk", "delete_tag", "log_batch"}
-    assert of_commands | of_the_server | {"_get_decrypted_secret", "create_model_version"} <= found
+    assert of_commands | of_the_server | SQL_PARTS | {"_get_decrypted_secret", "create_model_version"} <= found
     assert len(found & OURS) > 150
-
-
-def test_only_what_asks_for_mlflows_sql_store_uses_what_is_its_own_affair() -> None:
-    hidden = {use.name for use in read(SOURCES / SQL_ONLY)} - OURS
-    assert "secret_cache" in hidden
-    source = (SOURCES / SQL_ONLY).read_text(encoding="utf-8")
-    functions = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
-    asking = [one for one in functions if {use.name for use in found_in(one, "")} & hidden]
-    assert asking and all("isinstance(store, SqlAlchemyStore)" in ast.unparse(one) for one in asking)
 
 
 @pytest.mark.parametrize("name", WRITTEN)
@@ -162,7 +152,7 @@ def public(store: type) -> set[str]:
 def uses() -> list[Use]:
     """Whatever MLflow's commands, server, clients and libraries ask a store for."""
     files = [path for path in SOURCES.rglob("*.py") if not STORES.match(path.relative_to(SOURCES).as_posix())]
-    return [use for path in files if path != SOURCES / SQL_ONLY for use in read(path)]
+    return [use for path in files for use in read(path)]
 
 
 def read(path: Path) -> Iterator[Use]:
