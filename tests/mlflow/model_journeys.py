@@ -22,7 +22,7 @@ from click.testing import CliRunner
 from deviations import DEVIATIONS
 from journeys import START, Journey, fluent_on, same_chance
 from mlflow import MlflowClient
-from mlflow.entities import ViewType
+from mlflow.entities import LoggedModel, ViewType
 from mlflow.models import Model, ModelSignature
 
 CHANGING = re.compile(
@@ -67,30 +67,37 @@ class ModelJourney(Journey):
     def keep(self) -> None:
         experiments = [one for one in self._experiments() if one.experiment_id not in self.before]
         ids = [one.experiment_id for one in experiments]
-        runs = self.client.search_runs(ids, run_view_type=ViewType.ALL)
-        registered = self.client.search_registered_models(f"name LIKE '{self.name}%'", order_by=["name"])
-        self.see("kept: experiments", lambda: experiments)
-        self._see_each("run", [self.client.get_run(run.info.run_id) for run in runs], self._run)
-        self._see_each("model", self.client.search_logged_models(ids), self._model)
-        for one in registered:
+        found = self.client.search_runs(ids, run_view_type=ViewType.ALL)
+        runs = self._ordered([self.client.get_run(run.info.run_id) for run in found], self._run)
+        models = self._ordered(self.client.search_logged_models(ids), self._model)
+        # In what order a run names its models is by chance, so all get their numbers here.
+        self.see("kept: experiments", experiments)
+        self.see("kept: ids", [[run.info.run_id for run in runs], [model.model_id for model in models]])
+        for index, run in enumerate(runs):
+            self.see(f"kept: run {index}", self._run(run))
+        for index, model in enumerate(models):
+            self.see(f"kept: model {index}", self._model(model))
+        for one in self.client.search_registered_models(f"name LIKE '{self.name}%'", order_by=["name"]):
             versions = self.client.search_model_versions(f"name = '{one.name}'", order_by=["version_number"])
-            self.see(f"kept: registered {one.name}", lambda one=one, versions=versions: [one, list(versions)])
+            self.see(f"kept: registered {one.name}", [one, list(versions)])
 
     def plain(self, value: Any) -> Any:
         if isinstance(value, (Model, ModelSignature)):
             return self.plain(value.to_dict())
-        return self.plain(value.item()) if isinstance(value, numpy.generic) else super().plain(value)
+        plain = self.plain(value.item()) if isinstance(value, numpy.generic) else super().plain(value)
+        if isinstance(value, LoggedModel) and value.metrics:
+            plain["metrics"].sort(key=json.dumps)  # in MLflow they have no order
+        return plain
 
     def text(self, value: str) -> str:
         return super().text(CHANGING.sub("<changing>", value))
 
-    def _see_each(self, kind: str, found: list[Any], shown: Callable[[Any], Any]) -> None:
-        """Note each in the order of their contents, which is the same on both stores; ids are numbered afterwards."""
+    def _ordered(self, found: list[Any], shown: Callable[[Any], Any]) -> list[Any]:
+        """In the order of their contents without ids, which is the same on both stores."""
         numbers, self.ids = self.ids, _Unnumbered()
         found = sorted(found, key=lambda one: json.dumps(shown(one), sort_keys=True))
         self.ids = numbers
-        for index, one in enumerate(found):
-            self.see(f"kept: {kind} {index}", lambda one=one: shown(one))
+        return found
 
     def _run(self, run: Any) -> Any:
         history = {key: self.client.get_metric_history(run.info.run_id, key) for key in sorted(run.data.metrics)}
