@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import mlflow
+from mlflow.models.model import ModelInfo
 from mlflow.pyfunc import PythonModel
 
 DOUBLE = """
@@ -40,3 +42,8 @@ class Adder(PythonModel):
 def double_all(model_input: list[float]) -> list[float]:
     """A model as a function."""
     return [2 * x for x in model_input]
+
+
+def log_adder(summand: float = 1.0, **changes: Any) -> ModelInfo:
+    """Log an `Adder`, with whatever else `mlflow.pyfunc.log_model` takes."""
+    return mlflow.pyfunc.log_model(python_model=Adder(summand), pip_requirements=[], **{"name": "adder"} | changes)

@@ -1,8 +1,7 @@
-"""Logged models and the model registry: the same on MLflow's own store and on a workspace, files and messages too."""
+"""Logged models: the same on MLflow's own store and on a workspace, with their files and what MLflow says meanwhile."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import mlflow
@@ -10,21 +9,11 @@ import numpy
 import pandas
 import pytest
 from mlflow.entities import LoggedModelInput, LoggedModelOutput, Metric
-from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature, infer_signature
 from mlflow.types import ColSpec, Schema
-from model_journeys import LOADED, Both, ModelJourney, collect
-
-from bridge import Experiment, Workspace
-from bridge.store.open import Opened
+from model_journeys import LOADED, Both, ModelJourney
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:.*")]  # what MLflow and scikit-learn warn of
-
-
-def log_adder(summand: float = 1.0, **changes):
-    from model_samples import Adder
-
-    return mlflow.pyfunc.log_model(python_model=Adder(summand), pip_requirements=[], **{"name": "adder"} | changes)
 
 
 def test_models_are_logged_loaded_and_registered(both: Both) -> None:
@@ -92,7 +81,7 @@ def files(uri: str) -> list[tuple[str, bool]]:
 
 
 def test_models_of_plain_python_and_of_code(both: Both) -> None:
-    from model_samples import DOUBLE, double_all
+    from model_samples import DOUBLE, double_all, log_adder
 
     @both.answer_the_same
     def models_of_python(on: ModelJourney) -> None:
@@ -277,139 +266,3 @@ def test_runs_name_the_models_that_they_made_and_used(both: Both) -> None:
             "models of a deleted run", lambda: [one.name for one in mlflow.search_logged_models(output_format="list")]
         )
         on.see("metrics of its model", lambda: mlflow.get_logged_model(made[1].model_id).metrics)
-
-
-def test_registered_models_versions_aliases_and_stages(both: Both) -> None:
-    @both.answer_the_same
-    def models_registered(on: ModelJourney) -> None:
-        client, name, other = on.client, f"{on.name} a", f"{on.name} b"
-        info = log_adder()
-        on.see("made", lambda: client.create_registered_model(name, {"team": "vision"}, "a note"))
-        on.refused("made again", lambda: client.create_registered_model(name))
-        for refused in ("", "a/b", "a:b", None):
-            on.refused(f"named {refused!r}", lambda n=refused: client.create_registered_model(n))
-        for number in range(4):
-            tags = {"number": str(number), "even": str(number % 2)}
-            made = {"source": info.model_uri, "run_id": None, "tags": tags, "description": f"number {number}"}
-            on.see(f"version {number}", lambda m=made: client.create_model_version(name, **m, model_id=info.model_id))
-        on.see("from a place", lambda: client.create_model_version(name, source=info.artifact_path))
-        on.refused("of none", lambda: client.create_model_version("none", info.model_uri))
-        on.refused("from none", lambda: client.create_model_version(name, "models:/m-00000000000000000000000000000000"))
-        for alias, version in (("champion", 1), ("challenger", "2"), ("champion", "3")):
-            client.set_registered_model_alias(name, alias, version)
-        on.see("by alias", lambda: client.get_model_version_by_alias(name, "champion"))
-        on.refused("alias latest", lambda: client.set_registered_model_alias(name, "latest", "1"))
-        on.refused("alias v1", lambda: client.set_registered_model_alias(name, "v1", "1"))
-        on.refused("alias of no version", lambda: client.set_registered_model_alias(name, "x", "99"))
-        client.delete_registered_model_alias(name, "challenger")
-        on.refused("by an alias that was deleted", lambda: client.get_model_version_by_alias(name, "challenger"))
-        client.set_model_version_tag(name, "1", "k", "v")
-        client.delete_model_version_tag(name, "1", "k")
-        on.note("tag that is not there", lambda: client.delete_model_version_tag(name, "1", "k"))
-        on.refused("tag of no version", lambda: client.set_model_version_tag(name, "99", "k", "v"))
-        client.set_registered_model_tag(name, "k", "v")
-        client.delete_registered_model_tag(name, "team")
-        on.see("note", lambda: client.update_model_version(name, "2", "another note"))
-        on.see("note of all", lambda: client.update_registered_model(name, "another note"))
-        for version, stage in ((1, "Staging"), (2, "Production"), (3, "production"), (4, "Archived"), (4, "Nowhere")):
-            on.note(
-                f"{version} to {stage}",
-                lambda v=version, s=stage: client.transition_model_version_stage(name, str(v), s, True),
-            )
-        for stages in (None, ["Production"], ["None", "Archived"], ["Nowhere"]):
-            on.note(f"newest of {stages}", lambda s=stages: client.get_latest_versions(name, s))
-        on.see("stages", lambda: client.get_model_version_stages(name, "1"))
-        on.see("place", lambda: client.get_model_version_download_uri(name, "1"))
-        for copied in (f"models:/{name}/2", f"models:/{name}@champion"):
-            on.see(f"copy of {copied}", lambda c=copied: client.copy_model_version(c, other))
-        on.refused("copy of none", lambda: client.copy_model_version(f"models:/{name}/99", other))
-        on.refused("copy of a run", lambda: client.copy_model_version("runs:/x/y", other))
-        on.see(
-            "predicted by the copy",
-            lambda: mlflow.pyfunc.load_model(f"models:/{other}/1").predict(pandas.DataFrame({"a": [1]})),
-        )
-        for wanted in (
-            f"name = '{name}'", f"name LIKE '{on.name}%'", "tags.k = 'v'", "name ILIKE '%A'", "run_id = 'x'", "x",
-        ):  # fmt: skip
-            on.note(f"models where {wanted}", lambda w=wanted: _named(client.search_registered_models(w), on.name))
-        order = ["version_number DESC", "name"]
-        for wanted in (
-            f"name = '{name}' AND tags.even = '1'", f"name = '{name}' AND version_number > 2",
-            f"source_path = '{info.model_uri}'", "run_id IN ('a', 'b')", f"name LIKE '{on.name}%'",
-            f"name='{name}' AND current_stage = 'Production'", "tags.k",
-        ):  # fmt: skip
-            found = on.of(lambda w=wanted: client.search_model_versions(w, order_by=order))
-            on.see(f"versions where {on.text(wanted)}", found)
-        page = on.see("page", lambda: client.search_model_versions(f"name = '{name}'", 2, ["version_number"]))
-        more = {"max_results": 2, "order_by": ["version_number"], "page_token": page.token}
-        on.see("next page", lambda: client.search_model_versions(f"name = '{name}'", **more))
-        on.note("order", lambda: client.search_registered_models("", order_by=["nothing"]))
-        on.note("too many", lambda: client.search_registered_models(max_results=100_000))
-        on.see("as one sees them", lambda: mlflow.search_model_versions(filter_string=f"name = '{other}'"))
-        on.see("renamed", lambda: client.rename_registered_model(other, f"{on.name} c"))
-        on.refused("renamed to a taken name", lambda: client.rename_registered_model(f"{on.name} c", name))
-        client.delete_model_version(name, "3")
-        on.refused("version that was deleted", lambda: client.get_model_version(name, "3"))
-        on.refused("its alias", lambda: client.get_model_version_by_alias(name, "champion"))
-        on.see("next version", lambda: client.create_model_version(name, info.model_uri).version)
-        client.delete_registered_model(f"{on.name} c")
-        on.refused("model that was deleted", lambda: client.get_registered_model(f"{on.name} c"))
-        on.see("its versions", lambda: client.search_model_versions(f"name = '{on.name} c'"))
-
-
-def _named(found, name: str) -> list[str]:
-    return [one.name for one in found if one.name.startswith(name)]
-
-
-def test_models_are_deleted_and_collected(both: Both) -> None:
-    @both.answer_the_same
-    def models_deleted(on: ModelJourney) -> None:
-        with mlflow.start_run():
-            kept, gone = log_adder(1.0), log_adder(2.0)
-        version = mlflow.register_model(gone.model_uri, on.name)
-        on.client.delete_logged_model(gone.model_id)
-        on.refused("get", lambda: mlflow.get_logged_model(gone.model_id))
-        on.note("delete again", lambda: on.client.delete_logged_model(gone.model_id))
-        on.refused("tag", lambda: mlflow.set_logged_model_tags(gone.model_id, {"a": "b"}))
-        on.refused("load", lambda: mlflow.pyfunc.load_model(gone.model_uri))
-        on.see("found", lambda: [one.model_id for one in mlflow.search_logged_models(output_format="list")])
-        on.note("load the version", lambda: mlflow.pyfunc.load_model(f"models:/{on.name}/{version.version}").model_id)
-        place = Path(mlflow.artifacts.download_artifacts(kept.model_uri, dst_path="kept"))
-        on.see("files of the one that stays", lambda: sorted(os.listdir(place)))
-        on.see("collected", lambda: collect(on.uri, "--logged-model-ids", gone.model_id))
-        on.see("collected again", lambda: collect(on.uri, "--logged-model-ids", gone.model_id))
-        on.refused("get afterwards", lambda: mlflow.get_logged_model(gone.model_id))
-        on.note("load the version afterwards", lambda: mlflow.pyfunc.load_model(f"models:/{on.name}/{version.version}"))
-        on.see(
-            "the one that stays", lambda: mlflow.pyfunc.load_model(kept.model_uri).predict(pandas.DataFrame({"a": [1]}))
-        )
-
-
-def test_a_run_with_a_longer_id_than_mlflow_gives_has_models_too(opened: Opened, fluent: str) -> None:
-    run_id = "a-run-that-was-given-a-name-for-its-id-00"
-    run = Experiment(Workspace.open(opened.address), "long").start_logging(
-        run_id=run_id, outputs=False, snapshot_directory=None
-    )
-    experiment_id = mlflow.set_experiment("long").experiment_id
-    data = mlflow.data.from_pandas(pandas.DataFrame({"x": [1]}), name="points")
-    with mlflow.start_run(run_id=run_id):
-        info = log_adder(registered_model_name="long")
-        mlflow.log_metric("loss", 0.5, step=3, model_id=info.model_id, dataset=data)
-    run.complete()
-    (found,) = mlflow.search_logged_models(filter_string=f"source_run_id = '{run_id}'", output_format="list")
-    assert [(one.key, one.value, one.run_id) for one in found.metrics] == [("loss", 0.5, run_id)]
-    for uri in (f"runs:/{run_id}/adder", "models:/long/1", f"models:/{info.model_id}"):
-        assert mlflow.pyfunc.load_model(uri).predict(pandas.DataFrame({"a": [1]}))["a"].tolist() == [2.0]
-    client = mlflow.MlflowClient()
-    assert [one.run_id for one in client.search_model_versions(f"run_id = '{run_id}'")] == [run_id]
-    store = client._tracking_client.store
-    issue = store.create_issue(experiment_id=experiment_id, name="n", description="d", source_run_id=run_id)
-
-    client.delete_run(run_id)
-    assert collect(fluent) == [f"Run with ID {run_id} has been permanently deleted.", "None"]
-    assert mlflow.get_logged_model(info.model_id).metrics in (None, [])
-    assert store.get_issue(issue.issue_id).source_run_id is None
-    client.delete_logged_model(info.model_id)
-    assert collect(fluent) == [f"Logged model with ID {info.model_id} has been permanently deleted.", "None"]
-    with pytest.raises(MlflowException, match="not found"):
-        mlflow.get_logged_model(info.model_id)
