@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from dataclasses import is_dataclass
+from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any
 
@@ -65,7 +65,8 @@ class Forwarded(Trial):
         if isinstance(value, (EvaluationDataset, genai.EvaluationDataset)):
             return self.plain(value.to_dict() | {"digest": "<digest>"})
         if is_dataclass(value) and not isinstance(value, type):  # some have properties by the names of earlier releases
-            return {"is": type(value).__name__} | self.plain(vars(value))
+            held = {one.name: getattr(value, one.name) for one in fields(value)}
+            return {"is": type(value).__name__} | self.plain(held | getattr(value, "__dict__", {}))
         if isinstance(value, Enum):
             return f"{type(value).__name__}.{value.name}"
         if isinstance(value, Message):

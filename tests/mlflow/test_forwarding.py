@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import forwarding_genai  # noqa: F401  # registers its scripts
+import forwarding_reads  # noqa: F401  # isort: skip  # registers its script, which comes before any write
+import forwarding_genai  # noqa: F401  # as well
 import forwarding_registry  # noqa: F401  # as well
 import forwarding_traces  # noqa: F401  # as well
 import mlflow
