@@ -142,9 +142,8 @@ class BridgeTrackingStore(AbstractStore):
         values = {tag.key: tag.value for tag in tags or ()}
         if len(values) < len(tags or ()):
             raise invalid(f"The tags of experiment {name!r} have a key twice; give each key once.")
-        record = self.tracking.create_experiment(name, _now(), artifact_location or None, values)
-        self.companion.experiment_changed(record.id)
-        return record.id
+        # MLflow's tables get it with the next forwarded call: who only logs runs never loads what they take.
+        return self.tracking.create_experiment(name, _now(), artifact_location or None, values).id
 
     @translated
     def get_experiment(self, experiment_id: str | int | None) -> Experiment:

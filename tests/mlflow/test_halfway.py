@@ -92,7 +92,6 @@ CHANGES: dict[str, tuple[str, list[Callable[[Any, Halves], object]]]] = {
         [lambda store, at: store.delete_run(at.run), lambda store, at: store._hard_delete_run(at.run)],
     ),
     "active run deleted for good": ("_follow_run", [lambda store, at: store._hard_delete_run(at.run)]),
-    "experiment made": ("_mirror", [lambda store, at: store.create_experiment(f"made {at.made}")]),
     "experiment renamed": ("_mirror", [lambda store, at: store.rename_experiment(at.experiment, f"new {at.made}")]),
     "experiment deleted": ("_mirror", [lambda store, at: store.delete_experiment(at.experiment)]),
     "experiment restored": (

@@ -6,9 +6,14 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from bridge.store.open import Opened
+from bridge_mlflow.tracking_store import BridgeTrackingStore
 
 SCRIPT = """
 import json
@@ -45,15 +50,43 @@ print(json.dumps(sorted(set(sys.modules) - before)))
 """
 
 
+IN_A_NEW_EXPERIMENT = """
+import json
+import sys
+
+import mlflow
+
+before = set(sys.modules)
+mlflow.set_tracking_uri(sys.argv[1])
+mlflow.set_experiment("new")
+with mlflow.start_run():
+    mlflow.log_metric("loss", 0.5)
+print(json.dumps(sorted(set(sys.modules) - before)))
+"""
+
+
 def test_runs_alone_make_and_load_nothing_of_mlflows_database(opened: Opened, uri: str, tmp_path: Path) -> None:
     temporary = tmp_path / "temporary"
     temporary.mkdir()
-    environment = os.environ | {"TMPDIR": str(temporary)}
-    command = [sys.executable, "-c", SCRIPT, uri]
-    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    loaded = json.loads(done.stdout.splitlines()[-1])
-    wanted = ("sqlalchemy", "alembic", "mlflow.store.tracking.sqlalchemy_store", "mlflow.store.db")
-    assert [name for name in loaded if name.startswith(wanted)] == []
+    assert loaded_of_mlflows_database(SCRIPT, uri, tmp_path, os.environ | {"TMPDIR": str(temporary)}) == []
     assert not [path for path in Path(opened.address).rglob("*") if "mlflow.db" in path.name]
     assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.slow  # MLflow's own tables are made
+def test_a_run_in_a_new_experiment_loads_nothing_of_mlflows_database_that_is_there(uri: str, tmp_path: Path) -> None:
+    store: Any = BridgeTrackingStore(uri)
+    store.create_logged_model("0", "m")
+    assert store.companion.exists
+    assert loaded_of_mlflows_database(IN_A_NEW_EXPERIMENT, uri, tmp_path, os.environ) == []
+    experiment_id = store.get_experiment_by_name("new").experiment_id
+    assert store.create_logged_model(experiment_id, "n").experiment_id == experiment_id
+
+
+def loaded_of_mlflows_database(script: str, uri: str, folder: Path, environment: Mapping[str, str]) -> list[str]:
+    """The modules of MLflow's database that a script loads."""
+    command = [sys.executable, "-c", script, uri]
+    done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    wanted = ("sqlalchemy", "alembic", "mlflow.store.tracking.sqlalchemy_store", "mlflow.store.db")
+    return [name for name in json.loads(done.stdout.splitlines()[-1]) if name.startswith(wanted)]
