@@ -1,0 +1,160 @@
+"""A script of fluent and client calls is answered the same on MLflow's own store and ours, and leaves the same."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import journeys_artifacts  # noqa: F401  # registers its journeys
+import journeys_logging  # noqa: F401
+import journeys_runs  # noqa: F401
+import journeys_search  # noqa: F401
+import mlflow
+import pytest
+from answers import difference
+from deviations import DEVIATIONS
+from journeys import JOURNEYS, Journey, fluent_on, travel
+from mlflow import MlflowClient
+
+CPU = "system/cpu_utilization_percentage"
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*")  # of matplotlib, torch and MLflow's own
+
+
+@pytest.fixture(scope="module")
+def uris(tmp_path_factory: pytest.TempPathFactory, make_workspace) -> tuple[str, str]:
+    """MLflow's own store and ours."""
+    folder = tmp_path_factory.mktemp("journeys")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)  # where a relative place of artifacts begins
+        theirs = f"sqlite:///{folder}/mlflow.db"
+        MlflowClient(theirs)
+    return theirs, make_workspace(folder / "workspace")
+
+
+LONG = (
+    "client_limits",
+    "fluent_asynchronous",
+    "fluent_fetching",
+    "fluent_files",
+    "fluent_search",
+    "fluent_tables",
+    "fluent_threads",
+)
+"""Those that take more than a second."""
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow if n in LONG else ()) for n in JOURNEYS])
+def test_both_stores_answer_and_keep_the_same(name: str, uris: tuple[str, str], tmp_path: Path) -> None:
+    theirs, ours = (travel(name, uri, tmp_path / place) for uri, place in zip(uris, ("theirs", "ours"), strict=True))
+    steps = [step for step in theirs | ours if theirs.get(step) != ours.get(step)]
+    differing = {step: difference(theirs.get(step), ours.get(step)) for step in steps}
+    allowed = set(DEVIATIONS.get(name, {}))
+    unexpected = [f"{step}: {what}" for step, what in differing.items() if step not in allowed]
+    assert not unexpected, "\n".join(unexpected)
+    assert not allowed - differing.keys(), f"these no longer differ, take them out: {allowed - differing.keys()}"
+
+
+def test_metrics_of_the_system_have_the_same_names(uris: tuple[str, str], tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "0.05")
+    monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLES_BEFORE_LOGGING", "1")
+    theirs, ours = (_system_metrics(uri) for uri in uris)
+    assert theirs == ours
+    assert CPU in ours
+
+
+def _system_metrics(uri: str) -> set[str]:
+    """The names of what is logged of the machine while a run goes and while it goes on, at steps without gaps."""
+    with fluent_on(uri):
+        client = MlflowClient(uri)
+        with mlflow.start_run(log_system_metrics=True) as run:
+            _wait_for_step(client, run.info.run_id, 2)
+        before = len(client.get_metric_history(run.info.run_id, CPU))
+        with mlflow.start_run(run_id=run.info.run_id, log_system_metrics=True):
+            _wait_for_step(client, run.info.run_id, before + 1)
+        steps = [point.step for point in client.get_metric_history(run.info.run_id, CPU)]
+        assert steps == list(range(len(steps)))
+        return set(client.get_run(run.info.run_id).data.metrics)
+
+
+def _wait_for_step(client: MlflowClient, run_id: str, step: int) -> None:
+    end = time.monotonic() + 60
+    while not any(point.step >= step for point in client.get_metric_history(run_id, CPU)):
+        assert time.monotonic() < end, "no metrics of the system were logged"
+        time.sleep(0.02)
+
+
+ENDS = """
+    import os, signal, sys
+    import mlflow
+
+    def left_open():
+        mlflow.start_run(run_name="left open, outer")
+        mlflow.start_run(run_name="left open, inner", nested=True)
+        raise ValueError("sorry")
+
+    def exit_within_a_block():
+        with mlflow.start_run(run_name="exit within a block"):
+            sys.exit(3)
+
+    def exit_with_zero_within_a_block():
+        with mlflow.start_run(run_name="exit with zero within a block"):
+            sys.exit(0)
+
+    def interrupted_within_a_block():
+        with mlflow.start_run(run_name="interrupted within a block"):
+            signal.raise_signal(signal.SIGINT)
+
+    def terminated():
+        with mlflow.start_run(run_name="terminated"):
+            signal.raise_signal(signal.SIGTERM)
+
+    def gone_at_once():
+        with mlflow.start_run(run_name="gone at once"):
+            os._exit(0)
+
+    def nobody_waited():
+        with mlflow.start_run(run_name="nobody waited"):
+            for step in range(50):
+                mlflow.log_metrics({"m": step}, step=step, timestamp=1, synchronous=False)
+            mlflow.log_param("p", 1, synchronous=False)
+
+    mlflow.set_tracking_uri(sys.argv[1])
+    cases = (left_open, exit_within_a_block, exit_with_zero_within_a_block, interrupted_within_a_block, terminated,
+             gone_at_once, nobody_waited)
+    for case in cases:
+        pid = os.fork()
+        if pid == 0:
+            mlflow.set_experiment("ends of processes")
+            case()
+            break
+        os.waitpid(pid, 0)
+"""
+
+
+@pytest.mark.slow
+def test_processes_that_end_in_any_way_leave_the_same(uris: tuple[str, str], tmp_path: Path) -> None:
+    journeys = [Journey(uri, tmp_path) for uri in uris]
+    code = [sys.executable, "-c", textwrap.dedent(ENDS)]
+    place = Path(uris[0].removeprefix("sqlite:///")).parent  # where a relative place of artifacts begins
+    for process in [subprocess.Popen([*code, uri], stderr=subprocess.DEVNULL, cwd=place) for uri in uris]:
+        assert process.wait(120) == 0
+    for mine in journeys:
+        with fluent_on(mine.uri):
+            mine.keep()
+    theirs, ours = (mine.seen for mine in journeys)
+    assert theirs == ours, difference(theirs, ours)
+    statuses = {seen["info"]["run_name"]: seen["info"]["status"] for seen in ours.values() if "info" in seen}
+    assert statuses == {
+        "left open, outer": "RUNNING",
+        "left open, inner": "FINISHED",
+        "exit within a block": "FAILED",
+        "exit with zero within a block": "FAILED",
+        "interrupted within a block": "FAILED",
+        "terminated": "RUNNING",
+        "gone at once": "RUNNING",
+        "nobody waited": "FINISHED",
+    }
