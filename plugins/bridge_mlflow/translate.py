@@ -114,19 +114,14 @@ def translated(method: Callable[P, R]) -> Callable[P, R]:
         if known is not None and not kwargs.keys() <= known:
             for name in kwargs.keys() - known:
                 if kwargs.pop(name):
-                    raise unknown_argument_error(method.__name__, name)
+                    said = f"{method.__name__}() has no argument {name!r} here; leave it out or upgrade runbridge."
+                    raise MlflowException(said, NOT_IMPLEMENTED)
         try:
             return method(*args, **kwargs)
         except errors.BridgeError as error:
             raise mlflow_error(error) from error
 
     return call
-
-
-def unknown_argument_error(method: str, name: str) -> MlflowException:
-    """What a store says to an argument of a later MLflow that it cannot pass over."""
-    sentence = f"{method}() of the bridge store does not know the argument {name!r}; leave it out or upgrade runbridge."
-    return MlflowException(sentence, NOT_IMPLEMENTED)
 
 
 def mlflow_error(error: errors.BridgeError) -> MlflowException:
