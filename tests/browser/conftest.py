@@ -1,28 +1,28 @@
-"""A real `mlflow server` on a workspace, and a real Chromium in front of it."""
+"""A real `mlflow server` on MLflow's own store and one on a workspace, and a real Chromium in front of both."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import signal
-import socket
-import subprocess
 import sys
-import time
+import warnings
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from urllib.request import urlopen
 
 import pytest
 from mlflow import MlflowClient
-from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from bridge import Experiment, Workspace
+from bridge import Workspace
 
-sys.path.insert(0, str(Path(__file__).parent))  # what is beside the tests
+sys.path.insert(0, str(Path(__file__).parents[1] / "mlflow"))  # where servers of MLflow's are started
+sys.path.insert(0, str(Path(__file__).parent))  # what is beside these tests
 
-from visiting import Site, Visitor
+from seeding import fill, fill_the_rest
+from serving import mlflow_server
+from visiting import Site, Visitor, Visitors
 
 FLAGS = (
     "--no-sandbox",
@@ -40,8 +40,6 @@ localStorage.setItem("mlflow.detectIssues.guidanceShown_v1", "true");
 localStorage.setItem("mlflow.assistant.fab.autoOpenedOnFirstLoad_v1", "true");
 """
 """What a user's browser remembers: the view "Model training", a closed assistant and a hint that was read."""
-
-SERVER_SECONDS = 90
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -66,81 +64,61 @@ def shots() -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A workspace with two runs, one logged at both doors, shown by `mlflow server`."""
-    folder = tmp_path_factory.mktemp("browser") / "demo"
-    workspace = Workspace.create("demo", path=folder)
-    uri = workspace.get_mlflow_tracking_uri()
-    experiment_id, run_id, other_run_id = _log(workspace, MlflowClient(uri))
-    log = folder.parent / "server.log"
-    port = _free_port()
-    command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--port", str(port)]
-    environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
-    with log.open("wb") as output:
-        server = subprocess.Popen(
-            [*command, "--backend-store-uri", uri],
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            cwd=folder.parent,
-            start_new_session=True,
-        )
-    try:
-        address = f"http://127.0.0.1:{port}"
-        _wait(server, address, log)
-        yield Site(folder, uri, experiment_id, run_id, other_run_id, log, address)
-    finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        try:
-            server.wait(20)
-        except subprocess.TimeoutExpired:
-            os.killpg(server.pid, signal.SIGKILL)
-            server.wait()
+@pytest.fixture(scope="session")
+def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, Site]]:
+    """MLflow's own store and a workspace with the same runs and nothing else, each shown by an `mlflow server`."""
+    folder = tmp_path_factory.mktemp("browser")
+    workspace = Workspace.create("demo", path=folder / "demo")
+    sites = []
+    with ExitStack() as servers, ThreadPoolExecutor() as starts, pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)  # where MLflow's own artifacts lie
+        patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+        patch.setenv("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")  # seven processes more, for nothing that is shown
+        for name, uri in ("theirs", f"sqlite:///{folder}/mlflow.db"), ("ours", workspace.get_mlflow_tracking_uri()):
+            with _what_mlflow_warns_of():
+                site = Site(folder, uri, fill(uri), folder / f"{name}.log")
+            place = MlflowClient(uri).get_experiment(site.ids["experiment"]).artifact_location
+            site.place = place.rpartition("/")[0]
+            server = mlflow_server(uri, site.log, "--workers", "1")
+            sites.append((site, starts.submit(servers.enter_context, server)))
+        for site, start in sites:
+            site.address = start.result()
+        yield sites[0][0], sites[1][0]
 
 
-@pytest.fixture(scope="module")
-def visitor(chromium: str, site: Site, shots: Path) -> Iterator[Visitor]:
-    """A browser in front of the site; it reaches nothing else."""
+@pytest.fixture(scope="session")
+def visitors(chromium: str, sites: tuple[Site, Site], shots: Path) -> Iterator[Visitors]:
+    """A browser with a page in front of each; it reaches nothing else."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, headless=True, args=list(FLAGS))
         context = browser.new_context(viewport={"width": 1400, "height": 900})
+        context.set_default_timeout(15_000)
         context.add_init_script(f"if (location.protocol === 'http:') {{ {REMEMBERED} }}")
-        context.route(lambda url: not url.startswith(site.address), lambda route: route.abort())
-        visitor = Visitor(context.new_page(), site.address, shots)
-        visitor.page.on("response", lambda answer: visitor.answers.append(answer))
-        yield visitor
+        reached = tuple(site.address for site in sites)
+        context.route(lambda url: not url.startswith(reached), lambda route: route.abort())
+        theirs, ours = (Visitor(context.new_page(), site) for site in sites)
+        for visitor in (theirs, ours):
+            visitor.page.goto(visitor.site.address)
+        visitors = Visitors(theirs, ours, shots)
+        visitors.settle()
+        yield visitors
         browser.close()
 
 
-def _log(workspace: Workspace, client: MlflowClient) -> tuple[str, str, str]:
-    experiment = Experiment(workspace, "digits")
-    run = experiment.start_logging(display_name="cnn")
-    for step in range(30):
-        run.log("loss", 1 / (step + 1))
-        client.log_metric(run.id, "accuracy", 1 - 1 / (step + 2), step=step)
-    client.log_param(run.id, "learning_rate", 0.015625)
-    client.log_text(run.id, "written by a test\n", "notes/readme.txt")
-    client.log_image(run.id, Image.new("RGB", (80, 60), "teal"), "images/teal.png")
-    run.complete()
-    other = client.create_run(experiment.id, run_name="svm").info.run_id
-    client.log_metric(other, "accuracy", 0.75)
-    client.set_terminated(other)
-    return experiment.id, run.id, other
+@pytest.fixture(scope="session")
+def visitors_of_all(visitors: Visitors) -> Visitors:
+    """The same, after another process than the servers has written all that is not a run."""
+    for visitor in visitors:
+        with _what_mlflow_warns_of():
+            visitor.site.ids.update(fill_the_rest(visitor.site.uri, visitor.site.ids, visitor.site.folder))
+        visitor.page.reload()  # for it remembers that there was nothing
+    visitors.settle()
+    return visitors
 
 
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
-def _wait(server: subprocess.Popen[bytes], address: str, log: Path) -> None:
-    deadline = time.monotonic() + SERVER_SECONDS
-    while time.monotonic() < deadline and server.poll() is None:
-        try:
-            with urlopen(f"{address}/health", timeout=5):
-                return
-        except OSError:
-            time.sleep(0.3)
-    pytest.fail(f"mlflow server did not answer; it said:\n{log.read_text()}", pytrace=False)
+@contextmanager
+def _what_mlflow_warns_of() -> Iterator[None]:
+    """Pass over what MLflow says of newer releases of what it builds on."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

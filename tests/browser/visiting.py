@@ -1,63 +1,169 @@
-"""What the browser tests look at, and who looks."""
+"""What the browser tests look at, and who looks: MLflow's own store and ours, side by side."""
 
 from __future__ import annotations
 
+import re
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from difflib import unified_diff
 from pathlib import Path
 
-from playwright.sync_api import Page, Response
+from playwright.sync_api import ConsoleMessage, Page, Request, Response
+
+PATIENCE = 20.0
+"""For how many seconds both are waited for, until they show the same."""
+QUIET = 0.35
+"""For how many seconds nothing is asked for by a page that is at rest."""
+SHOWN = """() => {
+    const ruler = document.getElementById('recharts_measurement_span');
+    if (ruler) ruler.textContent = '';  // where a chart has measured its last label
+    return document.body.innerText;
+}"""
+MASKS = {
+    "<id>": r"(?<![0-9a-z])(?:[a-z]+-)?[0-9a-f]{32}(?![0-9a-f])",
+    "<part of an id>": r"(?<![0-9a-z])(?=\d*[a-f])[0-9a-f]{8}(?![0-9a-z])",
+    "<colour>": r"#[0-9a-f]{6}\b",
+    "<time>": r"\d+/\d+/20\d\d, [\d:]+ [AP]M|20\d\d-\d\d-\d\d[T ][\d:.]+Z?|\d+ (?:second|minute)s? ago|just now",
+}
+"""What two stores draw by chance, or take from the clock."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Site:
-    """A workspace, what was logged into it, and the address at which MLflow shows it."""
+    """A store, what was logged into it, and the address at which MLflow shows it."""
 
     folder: Path
     uri: str
-    experiment_id: str
-    run_id: str
-    other_run_id: str
+    ids: dict[str, str]
     log: Path
-    address: str
+    place: str = ""
+    """Where the experiments keep their artifacts."""
+    address: str = ""
 
 
 @dataclass
 class Visitor:
-    """A page of a browser, and every answer that the site gave it."""
+    """A page of a browser in front of one site: what it asked for, was answered and complained about."""
 
     page: Page
-    address: str
-    shots: Path
+    site: Site
+    open_requests: set[Request] = field(default_factory=set)
     answers: list[Response] = field(default_factory=list)
+    complaints: set[str] = field(default_factory=set)
+    last: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.page.on("request", self._asked)
+        self.page.on("response", self._answered)
+        self.page.on("requestfailed", self._failed)
+        self.page.on("console", self._said)
+        self.page.on("pageerror", lambda error: self.complaints.add(self.plain(str(error))))
 
     def open(self, route: str) -> None:
-        """Open a page of MLflow's UI, with an empty list of answers."""
+        """Go to a page of MLflow's UI as a click on a link does, with an empty memory of answers."""
         self.answers.clear()
-        self.page.goto("about:blank")
-        self.page.goto(f"{self.address}/#/{route}")
+        self.complaints.clear()
+        self.page.evaluate("route => { location.hash = route }", f"/{route.format(**self.site.ids)}")
+        self.last = time.monotonic()
 
     def sees(self, *texts: str) -> None:
         """Wait until each text can be seen."""
         for text in texts:
-            self.page.get_by_text(text, exact=False).locator("visible=true").first.wait_for(timeout=20_000)
+            shown = self.page.get_by_text(text.format(**self.site.ids), exact=False).locator("visible=true")
+            shown.first.wait_for(timeout=PATIENCE * 1000)
+
+    def is_at_rest(self) -> bool:
+        """Whether nothing is asked for, and was not for a while."""
+        return not self.open_requests and time.monotonic() - self.last > QUIET
+
+    def shows(self) -> str:
+        """All text that can be seen, without what is chance."""
+        return self.plain(str(self.page.evaluate(SHOWN)))
+
+    def asked(self) -> set[tuple[str, str, int]]:
+        """What was asked of the server and how it answered: method, path and status; a browser remembers pictures."""
+        answers = [one for one in self.answers if one.request.resource_type != "image" or one.status >= 400]
+        return {(one.request.method, self.plain(one.url.partition("?")[0]), one.status) for one in answers}
+
+    def plain(self, text: str) -> str:
+        """A text without the site's own ids and places."""
+        text = text.replace(self.site.address, "").replace(self.site.place, "<place>")
+        for name, drawn in self.site.ids.items():
+            if len(drawn) > 30:
+                text = text.replace(drawn, f"<{name}>")
+        for name, pattern in MASKS.items():
+            text = re.sub(pattern, name, text)
+        return text
+
+    def _asked(self, request: Request) -> None:
+        self.last = time.monotonic()
+        if "worker" not in request.url:  # that of a worker is never said to have ended
+            self.open_requests.add(request)
+
+    def _answered(self, answer: Response) -> None:
+        self._failed(answer.request)
+        if "/static-files/" not in answer.url:
+            self.answers.append(answer)
+
+    def _failed(self, request: Request) -> None:
+        self.last = time.monotonic()
+        self.open_requests.discard(request)
+
+    def _said(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.complaints.add(self.plain(message.text))
+
+
+@dataclass(frozen=True)
+class Visitors:
+    """Who looks at MLflow's own store, and who looks at ours."""
+
+    theirs: Visitor
+    ours: Visitor
+    shots: Path
+
+    def __iter__(self) -> Iterator[Visitor]:
+        return iter((self.theirs, self.ours))
+
+    def open(self, route: str, *texts: str) -> None:
+        """Open a page in both, and wait until both show the texts."""
+        for visitor in self:
+            visitor.open(route)
+        self.see(*texts)
+
+    def see(self, *texts: str) -> None:
+        """Wait until both show each text."""
+        for visitor in self:
+            visitor.sees(*texts)
+
+    def do(self, step: Callable[[Page], object]) -> None:
+        """Do the same in both."""
+        for visitor in self:
+            step(visitor.page)
 
     def settle(self) -> None:
-        """Wait until the page has asked for nothing for a while."""
-        count = -1
-        for _ in range(40):
-            if count == len(self.answers):
-                return
-            count = len(self.answers)
-            self.page.wait_for_timeout(600)
+        """Wait until both pages are at rest."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end and not all(visitor.is_at_rest() for visitor in self):
+            self.ours.page.wait_for_timeout(50)
 
-    def keep(self, name: str) -> None:
-        """Keep a picture of what can be seen."""
-        self.page.screenshot(path=self.shots / f"{name}.png")
+    def show_the_same(self, name: str) -> None:
+        """Fail unless ours shows, asks for and is answered what MLflow's own is, and neither is in trouble."""
+        end = time.monotonic() + PATIENCE
+        self.settle()
+        while time.monotonic() < end and self._difference():
+            self.ours.page.wait_for_timeout(300)
+            self.settle()
+        self.ours.page.screenshot(path=self.shots / f"{name}.png")
+        theirs, ours = (visitor.shows().splitlines() for visitor in self)
+        assert ours == theirs, "\n".join(unified_diff(theirs, ours, "theirs", "ours", n=1, lineterm=""))
+        asked, answered = self.theirs.asked(), self.ours.asked()
+        assert answered == asked, f"asked of theirs alone: {asked - answered}, of ours alone: {answered - asked}"
+        broken = [one for one in answered if one[2] >= 500]
+        assert not broken, f"{broken}"
+        complaints = self.ours.complaints - self.theirs.complaints
+        assert not complaints, f"{complaints}"
 
-    def refusals(self) -> list[str]:
-        """What was asked for and not given; MLflow has no current user without its authentication."""
-        return [
-            f"{answer.status} {answer.url}"
-            for answer in self.answers
-            if answer.status >= 400 and not answer.url.endswith("/users/current")
-        ]
+    def _difference(self) -> bool:
+        return self.theirs.shows() != self.ours.shows() or self.theirs.asked() != self.ours.asked()
