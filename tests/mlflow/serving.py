@@ -1,4 +1,4 @@
-"""A real `mlflow server`, on a free port."""
+"""Real servers of MLflow's, each on a free port."""
 
 from __future__ import annotations
 
@@ -13,6 +13,19 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
+
+
+class Server(NamedTuple):
+    """A server that is up, in a process group of its own."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+
+    def end(self, number: int) -> None:
+        """End it, with all that it has started, by a signal."""
+        os.killpg(self.process.pid, number)
+        self.process.wait(20)
 
 
 @contextmanager
@@ -25,22 +38,39 @@ def mlflow_server(uri: str, log: Path, *arguments: str, environment: Mapping[str
         arguments: more arguments of the command.
         environment: variables beside those of this process.
     """
+    words = ["server", "--backend-store-uri", uri, *arguments]
+    with running(words, log, environment=environment) as server:
+        yield server.url
+
+
+@contextmanager
+def model_server(uri: str, model: str, log: Path) -> Iterator[str]:
+    """The address of a server of a model; `uri` is the store where the model is looked for."""
+    words = ["models", "serve", "--model-uri", model, "--env-manager", "local"]
+    with running(words, log, "/ping", {"MLFLOW_TRACKING_URI": uri}) as server:
+        yield server.url
+
+
+@contextmanager
+def running(
+    words: list[str], log: Path, health: str = "/health", environment: Mapping[str, str] | None = None
+) -> Iterator[Server]:
+    """A command of MLflow's that serves, which is up: it answers at `health`."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    line = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]
-    line += ["--host", "127.0.0.1", "--port", str(port), *arguments]
+    line = [sys.executable, "-m", "mlflow", *words, "--host", "127.0.0.1", "--port", str(port)]
     with log.open("wb") as output:
-        server = subprocess.Popen(
+        process = subprocess.Popen(
             line, stdout=output, stderr=output, start_new_session=True, env={**os.environ, **(environment or {})}
         )
+    server = Server(f"http://127.0.0.1:{port}", process)
     try:
-        url = f"http://127.0.0.1:{port}"
-        _wait_for(f"{url}/health", server, log)
-        yield url
+        _wait_for(server.url + health, process, log)
+        yield server
     finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        server.wait(20)
+        if process.poll() is None:
+            server.end(signal.SIGTERM)
 
 
 def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
