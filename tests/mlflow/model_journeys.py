@@ -154,9 +154,8 @@ class Both:
         assert allowed.keys() <= set(differing), f"no longer differ: {allowed.keys() - set(differing)}"
 
     def _noted(self, script: Callable[[ModelJourney], None], uri: str) -> Any:
-        folder = (
-            self.folder / script.__name__ / uri.partition(":")[0]
-        )  # sqlite, bridge: equally long, for sizes of files
+        place = uri.partition(":")[0]  # sqlite or bridge: equally long, so that files with paths in them are too
+        folder = self.folder / script.__name__ / place
         folder.mkdir(parents=True)
         os.chdir(folder)  # which the next test leaves
         with fluent_on(uri), same_chance(START):
@@ -168,6 +167,7 @@ class Both:
                     mlflow.set_experiment(script.__name__)
                     script(journey)
                 except Exception as error:  # raised when both have been made
+                    mlflow.clear_active_model()
                     return error
                 while mlflow.active_run():
                     mlflow.end_run()
