@@ -207,8 +207,6 @@ class BridgeTrackingStore(AbstractStore):
         run_name: str | None,
     ) -> Run:
         tags = list(tags or ())
-        if experiment_id == "":
-            raise MlflowException("A new run has no experiment; give the experiment's id.", BAD_REQUEST)
         experiment = self.tracking.get_experiment(experiment_id_of(experiment_id))
         if experiment.lifecycle_stage != "active":
             raise InvalidState("experiment", experiment.id, experiment.lifecycle_stage, "active")
@@ -222,6 +220,8 @@ class BridgeTrackingStore(AbstractStore):
         for value, what in ((user_id, "user_id"), (start_time, "start_time")):
             if value is None:
                 raise MlflowException(f"{what} cannot be None", INTERNAL_ERROR)
+        if experiment_id == "":
+            raise MlflowException("A new run has no experiment; give the experiment's id.", BAD_REQUEST)
         name = run_name or name_tag or _generate_random_name()
         record = new_run(new_run_id(), experiment.id, user_id, start_time, tags, name)
         made = self._run(self.tracking.create_run(record))

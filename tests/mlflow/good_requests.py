@@ -1,0 +1,45 @@
+"""The right requests of good_requests.txt, which name every endpoint of MLflow's server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+FILE = Path(__file__).parent / "good_requests.txt"
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request; `keep` says which parts of the answer later ones name, by dotted path."""
+
+    method: str
+    path: str
+    body: Any
+    keep: Mapping[str, str] = field(default_factory=dict)
+    content_type: str | None = "application/json"
+
+
+def good_requests() -> tuple[list[Request], list[Request]]:
+    """The requests of good_requests.txt that are for any time, and those for once."""
+    often, _, once = FILE.read_text(encoding="utf-8").partition("# Once")
+    return _read(often), _read(once.partition("\n")[2])
+
+
+def _read(text: str) -> list[Request]:
+    found = []
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            method, path, rest = line.split(" ", 2)
+            body, _, kept = rest.partition(" > ")
+            found.append(Request(method, path, json.loads(body), dict(one.split("=") for one in kept.split())))
+    return found
+
+
+def spellings(request: Request) -> list[Request]:
+    """A request at each of its paths: what begins with a version lies below `api` and below `ajax-api`."""
+    if request.path.startswith("/"):
+        return [request]
+    return [replace(request, path=f"/{prefix}/{request.path}") for prefix in ("api", "ajax-api")]
