@@ -1,4 +1,4 @@
-"""MLflow's fluent interface and its autologging on a workspace, read back through both doors."""
+"""MLflow's fluent interface on a workspace, read back through both doors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import mlflow
 import numpy
 import pandas
 import pytest
-from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from bridge import Workspace
@@ -128,65 +127,3 @@ def test_environment_variables_point_mlflow_at_a_workspace(uri: str, ws: Workspa
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
     run = ws.get_run(done.stdout.strip())
     assert (run.experiment.name, run.get_metrics()) == ("by environment", {"m": 1.0}), done.stderr
-
-
-@pytest.mark.timeout(300)
-def test_autologging_of_scikit_learn(fluent: str, ws: Workspace) -> None:
-    from sklearn.linear_model import LogisticRegression
-
-    mlflow.sklearn.autolog()
-    try:
-        x = numpy.arange(40.0).reshape(20, 2)
-        with mlflow.start_run() as active:
-            LogisticRegression().fit(x, numpy.arange(20) % 2)
-    finally:
-        mlflow.sklearn.autolog(disable=True)
-    run = ws.get_run(active.info.run_id)
-    assert run.params["C"] == "1.0"
-    assert {"training_score", "training_accuracy_score"} <= set(run.get_metrics())
-    seen = MlflowClient(fluent).get_run(active.info.run_id)
-    assert {used.tags[0].value for used in seen.inputs.dataset_inputs} == {"train"}
-    (made,) = seen.outputs.model_outputs
-    assert mlflow.get_logged_model(made.model_id).source_run_id == active.info.run_id
-    model = mlflow.sklearn.load_model(f"models:/{made.model_id}")
-    assert len(model.predict(x)) == 20
-
-
-@pytest.mark.timeout(300)
-@pytest.mark.torch
-def test_autologging_of_pytorch(fluent: str, ws: Workspace, tmp_path: Path) -> None:
-    import torch
-    from pytorch_lightning import LightningModule, Trainer
-    from torch.utils.data import DataLoader, TensorDataset
-
-    class Line(LightningModule):
-        def __init__(self) -> None:
-            super().__init__()
-            self.layer = torch.nn.Linear(1, 1)
-
-        def training_step(self, batch: list[torch.Tensor], index: int) -> torch.Tensor:
-            loss = (self.layer(batch[0]) ** 2).mean()
-            self.log("train_loss", loss)
-            return loss
-
-        def configure_optimizers(self) -> torch.optim.Optimizer:
-            return torch.optim.SGD(self.parameters(), lr=0.1)
-
-    mlflow.pytorch.autolog()
-    try:
-        trainer = Trainer(
-            max_epochs=2,
-            accelerator="cpu",
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            default_root_dir=str(tmp_path),
-        )
-        with mlflow.start_run() as active:
-            trainer.fit(Line(), DataLoader(TensorDataset(torch.ones(4, 1)), batch_size=2))
-    finally:
-        mlflow.pytorch.autolog(disable=True)
-    run = ws.get_run(active.info.run_id)
-    assert len(run.get_metrics()["train_loss"]) == 2
-    assert run.params["epochs"] == "2"
-    assert len(MlflowClient(fluent).get_run(active.info.run_id).outputs.model_outputs) == 1

@@ -15,6 +15,7 @@ import bridge_mlflow
 MODULES = sorted(path.stem for path in Path(bridge_mlflow.__file__).parent.glob("*.py") if path.stem != "__init__")
 
 
+@pytest.mark.slow  # a process each
 @pytest.mark.parametrize("module", MODULES)
 def test_a_module_can_be_imported_first(module: str) -> None:
     _python(f"import bridge_mlflow.{module}, mlflow; mlflow.MlflowClient")

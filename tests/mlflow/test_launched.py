@@ -46,6 +46,7 @@ def script(ws: Workspace, run: Run, code: str) -> list[str]:
     return done.stdout.split()
 
 
+@pytest.mark.slow  # a process of its own
 def test_the_first_start_attaches_and_the_second_makes_a_child(ws: Workspace, launched: Run) -> None:
     code = (
         "import mlflow\n"
@@ -68,12 +69,14 @@ def test_the_first_start_attaches_and_the_second_makes_a_child(ws: Workspace, la
     assert launched.get_metrics(recursive=True) == {launched.id: {"loss": 0.5}, second: {"loss": 0.25}}
 
 
+@pytest.mark.slow  # a process of its own
 def test_metrics_logged_without_a_start_go_to_the_run(ws: Workspace, launched: Run) -> None:
     script(ws, launched, "import mlflow\nmlflow.log_metric('loss', 0.5)\nmlflow.log_param('lr', 0.1)\n")
     assert (launched.get_metrics(), launched.params, launched.status) == ({"loss": 0.5}, {"lr": "0.1"}, "Running")
     assert list(launched.get_children()) == []
 
 
+@pytest.mark.slow  # a process of its own
 @pytest.mark.parametrize(
     "end",
     [
@@ -90,12 +93,14 @@ def test_no_end_within_the_script_ends_the_run(ws: Workspace, launched: Run, end
     assert (record.status, record.end_time) == ("Running", None)
 
 
+@pytest.mark.slow  # a process of its own
 def test_an_exception_within_an_attached_block_does_not_end_the_run(ws: Workspace, launched: Run) -> None:
     code = "import mlflow\ntry:\n    with mlflow.start_run(): 1 / 0\nexcept ZeroDivisionError: pass\n"
     script(ws, launched, code)
     assert launched.status == "Running"
 
 
+@pytest.mark.slow  # a process of its own
 def test_the_loggers_own_run_within_a_script_is_a_child(ws: Workspace, launched: Run) -> None:
     """Lightning's logger, given no run, makes one by the client, with the tags that the context gives."""
     code = (
