@@ -45,7 +45,8 @@ class Answers:
         if isinstance(value, dict):
             return {self.plain(key): self.plain(item) for key, item in value.items()}
         if hasattr(value, "__dict__") or hasattr(value, "__slots__"):
-            fields = {key: item for key, item in dict(value).items()} if hasattr(value, "__iter__") else vars(value)
+            # Some of MLflow's entities give by iteration only what their own class adds to its parent's.
+            fields = dict(getattr(value, "__dict__", {})) | (dict(value) if hasattr(value, "__iter__") else {})
             plain = {key: self.plain(item) for key, item in sorted(fields.items())}
             if isinstance(value, (RunInputs, RunOutputs)):
                 plain = {key: sorted(items, key=str) for key, items in plain.items()}  # in MLflow they have no order

@@ -33,7 +33,9 @@ pick = st.sampled_from
 doors = pick(("store", "client"))
 indexes = st.integers(0, MOST_RUNS - 1)
 METRIC_KEYS = ("a", "b", "a b/c")
-keys = pick(("a", "a", "a", *METRIC_KEYS))
+MANY = "many"
+"""A metric with enough steps that samples of it leave some out."""
+keys = pick(("a", "a", "a", *METRIC_KEYS, MANY))
 odd_keys = pick(("", ".", "/a", "a//b", "a@b", "ü", "k" * 250, "k" * 251, None))
 tag_keys = pick(("a", "b", "mlflow.runName", "mlflow.note.content", "mlflow.parentRunId", "mlflow.user"))
 values = pick((0.0, -0.0, 1.0, -1.0, math.nan, math.inf, -math.inf, BIG, 5e-324, 2))
@@ -121,9 +123,10 @@ class Histories(RuleBasedStateMachine):
         self.new_experiment("one", "", [])
         self.create_run(0, "ada", START, [], "one", "store")
 
-    @initialize(metrics=st.lists(good_metrics, min_size=6, max_size=20))
-    def first_points(self, metrics: list[Metric]) -> None:
-        self.log_batch(0, metrics, [], [], "store", False)
+    @initialize(metrics=st.lists(good_metrics, min_size=6, max_size=20), count=pick((11, 17, 24)))
+    def first_points(self, metrics: list[Metric], count: int) -> None:
+        many = [Metric(MANY, float(step % 5), START + step // 2, step) for step in range(count)]
+        self.log_batch(0, metrics + many, [], [], "store", False)
 
     def teardown(self) -> None:
         self.chance.close()
@@ -280,6 +283,23 @@ class Histories(RuleBasedStateMachine):
         run = self.run_id(index)
         verb = "restore_run" if restored else "delete_run"
         self.both(f"{verb} {run}", lambda at: getattr(at.store, verb)(run))
+
+    @rule(index=indexes, age=pick((0, 0, 2, 3_600_000)), anyway=pick((False, False, False, True)))
+    def purge_run(self, index: int, age: int, anyway: bool) -> None:
+        run = self.run_id(index)
+        deleted = self.both(f"_get_deleted_runs {age}", lambda at: sorted(at.store._get_deleted_runs(age)))
+        if anyway or run in deleted:
+            self.both(f"_hard_delete_run {run}", lambda at: at.store._hard_delete_run(run))
+            self.runs = [one for one in self.runs if one != run] or self.runs
+
+    @precondition(lambda self: len(self.experiments) > 1)
+    @rule(index=indexes, anyway=pick((False, False, True)))
+    def purge_experiment(self, index: int, anyway: bool) -> None:
+        one = self.experiment(index)
+        found = self.both(f"get_experiment {one}", lambda at: at.store.get_experiment(one))
+        if anyway or (found and found.lifecycle_stage == "deleted"):
+            self.both(f"_hard_delete_experiment {one}", lambda at: at.store._hard_delete_experiment(one))
+            self.experiments.remove(one)
 
     @rule(given=pick((UNKNOWN_RUN, "no", "a b", "")), verb=pick(("get_run", "delete_run", "restore_run")), door=doors)
     def look_for_unknown_run(self, given: str, verb: str, door: str) -> None:
@@ -453,6 +473,11 @@ class Histories(RuleBasedStateMachine):
         self.both(
             f"at most {most} of {part}",
             lambda at: at.store.get_metric_history_bulk_interval(self.runs, "a", most, *part),
+        )
+        part, most = ((None, None), (1, 9), (3, 2**63 - 1))[self.pair.steps % 3], 1 + self.pair.steps % 11
+        self.both(
+            f"at most {most} of {MANY} in {part}",
+            lambda at: at.store.get_metric_history_bulk_interval(self.runs, MANY, most, *part),
         )
         if self.last:
             self.both(f"get_run {self.last}", lambda at: at.store.get_run(self.last))

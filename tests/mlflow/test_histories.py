@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 from pair import SCALE, Pair
 
-HISTORIES, STEPS = 42, 50
+HISTORIES, STEPS = 44, 50
 
 
 @pytest.mark.slow
