@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import inspect
 import logging
 import os
 import shutil
@@ -10,7 +11,7 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,7 +52,7 @@ class MlflowDatabase:
             ) -> str:
                 values = {tag.key: tag.value for tag in tags or ()}
                 record = workspace.create_experiment(name, _now(), artifact_location, values)
-                with self.ManagedSessionMaker(read_only=False) as session:
+                with _session_of(self) as session:
                     mirror_experiments(session, [record], artifacts)
                 return record.id
 
@@ -81,17 +82,23 @@ class MlflowDatabase:
             self._registry.engine.dispose()
         return self._registry
 
-    @contextmanager
-    def session(self) -> Iterator[Session]:
+    def session(self, read_only: bool = False) -> AbstractContextManager[Session]:
         """A transaction of MLflow's own making, with its settings and errors."""
-        with self.tracking.ManagedSessionMaker(read_only=False) as session:
-            yield session
+        return _session_of(self.tracking, read_only)
 
     def abandon(self) -> None:
         """Forget connections that belong to the process that this one was forked from, without closing them."""
         self.tracking.engine.dispose(close=False)
         if self._registry is not None:
             self._registry.engine.dispose(close=False)
+
+
+def _session_of(store: SqlAlchemyStore, read_only: bool = False) -> AbstractContextManager[Session]:
+    """A transaction over the tables of one of MLflow's stores, which knows but one kind before MLflow 3.13."""
+    make = store.ManagedSessionMaker
+    kind = {"read_only": read_only} if "read_only" in inspect.signature(make).parameters else {}
+    session: AbstractContextManager[Session] = make(**kind)
+    return session
 
 
 def _uri_of(file: Path) -> str:
