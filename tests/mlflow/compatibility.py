@@ -1,4 +1,4 @@
-"""Writes docs/mlflow_compatibility.md from deviations.toml: `make compatibility`."""
+"""Writes docs/mlflow_compatibility.md from deviations.toml and since.toml: `make compatibility`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from deviations import DEVIATIONS  # it lies beside this script
+from deviations import LISTED, RULES, SINCE  # it lies beside this script
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "mlflow_compatibility.md"
 
@@ -26,18 +26,29 @@ TITLES = {
 HEAD = """\
 # Differences from MLflow's own store
 
-<!-- Made from tests/mlflow/deviations.toml by `make compatibility`; change it there. -->
+<!-- Made from deviations.toml and since.toml in tests/mlflow by `make compatibility`; change it there. -->
 
 Every scenario, history and search of the tests runs on MLflow's own SQL store and through `bridge:` URIs.
 The answers are compared field by field, errors with their type, code and sentence.
 What differs is listed here, all of it; a line that no longer differs fails the tests.
 """
 
+OLDER = f"""
+## Older releases of MLflow
+
+The rules are those of MLflow {RULES}, whichever release asks.
+Older ones keep other rules on their own store:
+
+| since MLflow | rule |
+|---|---|
+"""
+
 
 def document() -> str:
     """The text of docs/mlflow_compatibility.md."""
-    tables = [TITLES.get(name, name.replace("_", " ").capitalize()) for name in DEVIATIONS]
-    return HEAD + "".join(_section(title, lines) for title, lines in zip(tables, DEVIATIONS.values(), strict=True))
+    tables = [TITLES.get(name, name.replace("_", " ").capitalize()) for name in LISTED]
+    sections = [_section(title, lines) for title, lines in zip(tables, LISTED.values(), strict=True)]
+    return HEAD + "".join(sections) + OLDER + _older()
 
 
 def _section(title: str, lines: dict[str, str]) -> str:
@@ -49,6 +60,10 @@ def _section(title: str, lines: dict[str, str]) -> str:
         for reason, steps in reasons.items()
     ]
     return "\n".join(["", f"## {title}", "", "| where | what differs, and why |", "|---|---|", *rows, ""])
+
+
+def _older() -> str:
+    return "".join(f"| {release} | {rule} |\n" for release, rules in SINCE.items() for rule in rules)
 
 
 def _code(step: str) -> str:

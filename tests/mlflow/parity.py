@@ -365,12 +365,15 @@ def latest(t: Trial) -> None:
 @scenario
 def history(t: Trial) -> None:
     store = t.store
-    run, other = t.run(), t.run()
-    values = (1.0, 0.0, NAN, -1.0, INF, -0.0, 1.7976931348623157e308)
+    run, other, third = t.run(), t.run(), t.run()
+    values = (1.0, 0.0, NAN, -1.0, INF, -0.0, 5e-324)
     points = [metric("m", v, START + (i * 7) % 3, (i * 5) % 4 - 1) for i, v in enumerate(values * 6)]
     store.log_batch(run, points, [], [])
-    store.log_batch(run, points[:5], [], [])
+    t.see("some again", lambda: store.log_batch(run, points[:5], [], []))
     store.log_batch(other, points[10:20], [], [])
+    twice = [metric("m", value) for value in (INF, 1.7976931348623157e308)]
+    t.see("infinity as kept", lambda: store.log_batch(third, twice, [], []))
+    t.see("one point", lambda: len(store.get_metric_history(third, "m")))
     t.see("all", lambda: store.get_metric_history(run, "m"))
     t.see("page", lambda: store.get_metric_history(run, "m", max_results=5))
     token = store.get_metric_history(run, "m", max_results=5).token

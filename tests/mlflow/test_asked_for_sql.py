@@ -21,7 +21,7 @@ from mlflow.exceptions import MlflowException
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from serving import mlflow_server
 
-pytestmark = pytest.mark.slow  # a server of MLflow's is started
+pytestmark = [pytest.mark.rules, pytest.mark.slow]  # a server of MLflow's is started
 
 SOURCES = Path(mlflow.__file__).parent
 STORES = re.compile(r"store/(tracking|model_registry|jobs|workspace)/\w*store|store/(fs2db|db|db_migrations)/|protos/")

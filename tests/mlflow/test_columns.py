@@ -51,6 +51,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> tuple[AbstractStore, Bri
     return theirs, BridgeTrackingStore(f"bridge://{opened.address}"), opened.tracking
 
 
+@pytest.mark.rules
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(logged=LOGGED, most=st.integers(1, 12))
 def test_a_column_is_what_mlflow_would_have_of_its_numbers(

@@ -79,11 +79,12 @@ def models(companion: Companion, experiment_id: str = "0") -> list[str]:
 def test_reading_makes_no_file(opened: Opened, companion: Companion) -> None:
     assert models(companion) == []
     assert companion.call("search_traces", ["0"]) == ([], None)
-    assert companion.call("list_review_queues", "0") == []
+    assert companion.call("list_scorers", "0") == []
     companion.experiment_changed("0")
     assert files(opened) == set()
 
 
+@pytest.mark.rules
 def test_what_is_made_where_it_is_missing_is_there_for_every_process(opened: Opened, companion: Companion) -> None:
     queue = companion.call("get_or_create_user_queue", "0", user="ann")
     (schema,) = companion.call("list_label_schemas", "0")
@@ -295,6 +296,7 @@ def test_a_run_is_mirrored_when_it_is_linked_to_and_followed_then(client: Mlflow
     assert rows(companion, "SELECT lifecycle_stage FROM runs") == [("active",)]
 
 
+@pytest.mark.rules
 def test_an_issue_names_the_run_that_found_it(client: MlflowClient, companion: Companion) -> None:
     run_id = client.create_run("0").info.run_id
     issue = companion.call("create_issue", experiment_id="0", name="n", description="d", source_run_id=run_id)
@@ -376,6 +378,7 @@ def obey_file_modes() -> None:
         ctypes.CDLL(None).prctl(24, 1)
 
 
+@pytest.mark.rules
 def test_a_folder_that_may_not_be_written_is_read(read_only: Path) -> None:
     command = [sys.executable, "-c", READER, str(read_only)]
     said = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, preexec_fn=obey_file_modes)

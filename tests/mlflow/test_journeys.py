@@ -21,7 +21,10 @@ from mlflow import MlflowClient
 
 CPU = "system/cpu_utilization_percentage"
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*")  # of matplotlib, torch and MLflow's own
+pytestmark = [
+    pytest.mark.rules,
+    pytest.mark.filterwarnings("ignore:.*"),  # of matplotlib, torch and MLflow's own
+]
 
 
 @pytest.fixture(scope="module")

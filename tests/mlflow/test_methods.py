@@ -77,6 +77,7 @@ def test_every_method_of_mlflows_registries_is_forwarded() -> None:
     assert offered - REGISTRY_READS - REGISTRY_WRITES - OF_THE_REGISTRY - ITS_OWN_AFFAIR == set()
 
 
+@pytest.mark.rules
 def test_what_is_forwarded_is_there_and_in_one_table_only() -> None:
     assert [name for name in FORWARDED if not hasattr(SqlAlchemyStore, name)] == []
     assert [name for name in REGISTRY_READS | REGISTRY_WRITES if not hasattr(SqlRegistry, name)] == []
@@ -96,6 +97,7 @@ def test_what_mlflow_calls_on_a_store_is_ours_or_forwarded() -> None:
     assert not missing, "\n".join(missing)
 
 
+@pytest.mark.rules
 def test_the_search_for_calls_finds_those_that_mlflow_is_known_to_make() -> None:
     found = {use.name for use in uses()}
     of_commands = {"_get_deleted_runs", "_hard_delete_run", "_hard_delete_experiment", "_get_deleted_logged_models"}
@@ -104,6 +106,7 @@ def test_the_search_for_calls_finds_those_that_mlflow_is_known_to_make() -> None
     assert len(found & OURS) > 150
 
 
+@pytest.mark.rules
 @pytest.mark.parametrize("name", WRITTEN)
 def test_a_method_takes_what_mlflows_own_takes(name: str) -> None:
     offered = getattr(SqlAlchemyStore, name, None) or getattr(AbstractStore, name)

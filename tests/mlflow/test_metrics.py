@@ -32,6 +32,7 @@ def stores(
     return theirs, BridgeTrackingStore(make_workspace(folder / "workspace"))
 
 
+@pytest.mark.rules
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batches=BATCHES, singly=st.booleans(), most=st.integers(1, 12))
 def test_both_stores_show_the_same_points(

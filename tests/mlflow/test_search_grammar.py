@@ -28,6 +28,8 @@ from bridge.records.search_grammar import (
     parse_run_order,
 )
 
+pytestmark = pytest.mark.rules
+
 ENTITIES = {"parameter": "param"}
 ATTRIBUTES = {
     "run_name": "display_name", "run name": "display_name", "Run name": "display_name", "Run Name": "display_name",
