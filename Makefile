@@ -9,7 +9,7 @@ PYTEST := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q
 export MLFLOW_DISABLE_TELEMETRY ?= true
 
 help:  ## List the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "make %-13s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "make %-13s %s\n", $$1, $$2 }'
 
 demo: .venv/.demo  ## Train a small network with PyTorch Lightning into a native run, and say how to look at it
 	@$(BIN)/python examples/01_lightning_into_an_existing_run.py --path demo
@@ -26,10 +26,13 @@ test: .venv/.dev chromium lint types layers  ## Everything that CI runs
 	@$(PYTEST) --numprocesses 2 --dist worksteal -m "slow and not ($(ALONE))"
 	@$(PYTEST) -m "$(ALONE)"
 
+test-mlflow: .venv/.dev  ## Run MLflow's tests on another MLflow: VERSION=3.10.1, or VERSION=newest
+	@$(BIN)/python tests/pythons/another_mlflow.py "$(VERSION)"
+
 bench: .venv/.dev  ## Run every benchmark beside its yardstick
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit 1; done
 
-compatibility: .venv/.dev  ## Write docs/mlflow_compatibility.md from tests/mlflow/deviations.toml
+compatibility: .venv/.dev  ## Write docs/mlflow_compatibility.md from its tables in tests/mlflow
 	@$(BIN)/python tests/mlflow/compatibility.py
 
 lint: .venv/.dev
@@ -70,4 +73,4 @@ chromium:
 	@$(PIP) --editable '.[dev]'
 	@touch $@
 
-.PHONY: help demo ui check test bench compatibility lint types layers chromium
+.PHONY: help demo ui check test test-mlflow bench compatibility lint types layers chromium

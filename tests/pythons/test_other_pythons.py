@@ -1,4 +1,4 @@
-"""The native door and MLflow's work on every Python that is promised and present, and on numpy 1.26 too."""
+"""The native door and MLflow's work on every Python that is promised and present, also with old numpy and MLflow."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from another_mlflow import OLDEST, ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
-VERSIONS = {"3.10": "numpy==1.26.*", "3.12": "numpy>=2", "3.13": "numpy>=2"}
+VERSIONS = {"3.10": ["numpy==1.26.*", f"mlflow=={OLDEST}"], "3.12": ["numpy>=2"], "3.13": ["numpy>=2"]}
 NEEDED = ["ipython", "matplotlib", "pillow", "pytest-timeout", "pytest-xdist", "tensorboard"]
 LONGER = "browser or postgres or processes or pythons or slow or torch"
 # These need torch, or are about this environment and not about a Python.
 LEFT_OUT = [
     "tests/browser",
+    "tests/mlflow/test_async.py",
     "tests/mlflow/test_lightning.py",
     "tests/docs",
     "tests/examples",
@@ -41,11 +42,12 @@ def environment_of(version: str) -> Path:
     if python is None:
         pytest.skip(f"there is no Python {version} here")
     folder = ROOT / ".venv" / "pythons" / version
-    if not (folder / ".ready").exists():
+    ready, wanted = folder / ".ready", [f"{ROOT}[mlflow,testing]", *NEEDED, *VERSIONS[version]]
+    if not ready.exists() or ready.read_text(encoding="utf-8") != str(wanted):
         subprocess.run([python, "-m", "venv", "--clear", folder], check=True)
         install = [folder / "bin" / "python", "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
-        subprocess.run([*install, "-e", f"{ROOT}[mlflow,testing]", *NEEDED, VERSIONS[version]], check=True)
-        (folder / ".ready").touch()
+        subprocess.run([*install, "-e", *wanted], check=True)
+        ready.write_text(str(wanted), encoding="utf-8")
     return folder / "bin" / "python"
 
 

@@ -1,0 +1,59 @@
+"""The tests of MLflow's door on another release of MLflow: `make test-mlflow VERSION=3.10.1`."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+NEWEST = "newest"
+OLDEST = next(iter(re.findall(r'"mlflow>=([\d.]+)"', (ROOT / "pyproject.toml").read_text(encoding="utf-8"))))
+"""What pyproject.toml promises."""
+TOGETHER = ("-n", "2", "--dist", "worksteal", "-m", "not (browser or postgres or processes or pythons)")
+ALONE = ("-m", "processes")
+
+
+def environment_with(release: str) -> Path:
+    """The Python of an environment that is this one but for MLflow, and for what that release wants otherwise.
+
+    It sees what is installed here, so that pip installs what differs and nothing else.
+    """
+    folder = ROOT / ".venv" / "mlflow" / release
+    python = folder / "bin" / "python"
+    if not python.exists():
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+        packages = Path(sysconfig.get_path("purelib", vars={"base": str(folder)}))
+        here = sysconfig.get_path("purelib")
+        (packages / "here.pth").write_text(f"import site; site.addsitedir({here!r})\n", encoding="utf-8")
+    install = [python, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--upgrade"]
+    # On SQLAlchemy 2.1 the own store of MLflow 3.13 and 3.14 samples no metrics.
+    wanted = ["mlflow<4"] if release == NEWEST else [f"mlflow=={release}", "sqlalchemy<2.1"]
+    subprocess.run([*install, "--constraint", ROOT / "constraints.txt", *wanted], check=True)
+    return python
+
+
+def run_tests(python: Path, *arguments: str | Path) -> int:
+    """Run pytest there; its exit status."""
+    environment = {**os.environ, "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}"}
+    environment.pop("PYTEST_XDIST_WORKER", None)
+    command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment).returncode
+
+
+def main(release: str) -> int:
+    """Run all that MLflow has to do with, on that release."""
+    if not release:
+        print(f"Say which MLflow: make test-mlflow VERSION=3.10.1, or VERSION={NEWEST}.", file=sys.stderr)
+        return 2
+    python = environment_with(release)
+    subprocess.run([python, "-m", "mlflow", "--version"], check=True)
+    folders = ("tests/mlflow", "tests/store")
+    return max([run_tests(python, *how, *folders) for how in (TOGETHER, ALONE)])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

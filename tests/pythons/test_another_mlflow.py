@@ -1,0 +1,26 @@
+"""MLflow's door works on the oldest release that is promised, and `make test-mlflow` runs the tests on another."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import another_mlflow
+import pytest
+
+CORE = ("test_parity.py", "test_registry.py")
+
+
+@pytest.mark.pythons
+def test_the_core_works_on_the_oldest_mlflow() -> None:
+    python = another_mlflow.environment_with(another_mlflow.OLDEST)
+    found = subprocess.run([python, "-m", "mlflow", "--version"], capture_output=True, text=True, check=True)
+    assert found.stdout.split()[-1].startswith(another_mlflow.OLDEST)
+    core = [f"tests/mlflow/{file}" for file in CORE]
+    assert another_mlflow.run_tests(python, *another_mlflow.TOGETHER, *core) == 0
+
+
+def test_without_a_version_it_says_what_to_give() -> None:
+    done = subprocess.run([sys.executable, another_mlflow.__file__, ""], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr == "Say which MLflow: make test-mlflow VERSION=3.10.1, or VERSION=newest.\n"
