@@ -45,8 +45,7 @@ class Answers:
         if isinstance(value, dict):
             return {self.plain(key): self.plain(item) for key, item in value.items()}
         if hasattr(value, "__dict__") or hasattr(value, "__slots__"):
-            # Some of MLflow's entities give by iteration only what their own class adds to its parent's.
-            fields = dict(getattr(value, "__dict__", {})) | (dict(value) if hasattr(value, "__iter__") else {})
+            fields = dict(value) | _inherited(value) if hasattr(value, "__iter__") else vars(value)
             plain = {key: self.plain(item) for key, item in sorted(fields.items())}
             if isinstance(value, (RunInputs, RunOutputs)):
                 plain = {key: sorted(items, key=str) for key, items in plain.items()}  # in MLflow they have no order
@@ -63,6 +62,14 @@ class Answers:
     def number(self, value: int) -> Any:
         """A whole number."""
         return value
+
+
+def _inherited(value: Any) -> dict[str, Any]:
+    """What an entity of MLflow's has from its parents, which it leaves out when it is iterated over."""
+    names = {
+        name for parent in type(value).__mro__[1:] for name, of in vars(parent).items() if isinstance(of, property)
+    }
+    return {name: getattr(value, name) for name in names}
 
 
 def difference(theirs: Any, ours: Any, where: str = "") -> str:
