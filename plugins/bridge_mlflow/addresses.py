@@ -52,19 +52,25 @@ def is_workspace(folder: str) -> bool:
 def split_artifact_uri(uri: str) -> tuple[str, str]:
     """The folder of the workspace in which a URI lies, and the path below its artifacts folder.
 
-    The outermost workspace counts: what users upload cannot pose as one.
-    The name of the artifacts folder may be left out, for a server joins paths to the workspace that it passes on into.
+    The outermost workspace whose artifacts folder the URI names counts: what users upload cannot pose as one.
+    The name of the artifacts folder may be left out, for a server joins paths to the workspace that it passes on into;
+    then the innermost workspace counts, for one may lie in the folder of another.
 
     Raises:
         InvalidValue: it is no `bridge:` URI.
         NotFound: it lies in no workspace.
     """
     segments = folder_of(uri).split("/")
+    innermost: tuple[str, str] | None = None
     for end in range(1, len(segments) + 1):
         if is_workspace(workspace := "/".join(segments[:end]) or "/"):
             below = segments[end:]
-            return workspace, "/".join(below[1:] if below[:1] == [FOLDER_OF_ARTIFACTS] else below)
-    raise NotFound("workspace", uri, "artifacts lie in the artifacts folder of a workspace")
+            if below[:1] == [FOLDER_OF_ARTIFACTS]:
+                return workspace, "/".join(below[1:])
+            innermost = workspace, "/".join(below)
+    if innermost is None:
+        raise NotFound("workspace", uri, "artifacts lie in the artifacts folder of a workspace")
+    return innermost
 
 
 def split_root(path: str) -> tuple[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import urllib.request
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -184,6 +185,17 @@ def test_an_uploaded_file_cannot_pose_as_a_workspace(ws: Workspace, run: Run) ->
     run.upload_file("artifacts/workspace.db", _write(ws.path.parent / "w", ""))
     uri = f"{ws.get_mlflow_tracking_uri()}/artifacts/1/{run.id}/artifacts/artifacts/artifacts/x"
     assert split_artifact_uri(uri) == (str(ws.path), f"1/{run.id}/artifacts/artifacts/artifacts/x")
+
+
+def test_a_workspace_may_lie_in_the_folder_of_another(tmp_path: Path, make_workspace: Callable[[Path], str]) -> None:
+    make_workspace(tmp_path)
+    inner = tmp_path / "inner"
+    uri = make_workspace(inner)
+    for below in ("1/r/artifacts/x", "artifacts/1/r/artifacts/x"):
+        assert split_artifact_uri(f"{uri}/{below}") == (str(inner), "1/r/artifacts/x")
+        assert split_artifact_uri(f"bridge://{tmp_path}/{below}") == (str(tmp_path), "1/r/artifacts/x")
+    assert split_artifact_uri(uri) == (str(inner), "")
+    assert split_artifact_uri(f"bridge://{tmp_path}/artifacts/inner") == (str(tmp_path), "inner")
 
 
 @pytest.mark.parametrize("uri", ["s3://a/b", "bridge:a/b", "bridge://host/a", "bridge:///a?b"])
