@@ -90,15 +90,22 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Ordering:
-    """One key of an order; `tag` means what it means in a `Comparison`, and texts are ordered by code point."""
+    """One key of an order; `tag` means what it means in a `Comparison`, and texts are ordered by code point.
+
+    With `ranks`, for an attribute that is text, its values are ordered by the first group that lists them; those of one
+    group are equal, and one that no group lists counts as missing.
+    """
 
     entity: Entity
     key: str
     ascending: bool = True
+    ranks: tuple[tuple[str, ...], ...] = ()
 
     def __post_init__(self) -> None:
         if self.entity not in get_args(Entity) or not _can_be_spelled(self.key):
             raise InvalidValue("order", (self.entity, self.key), "must be about something that a run can have")
+        if self.ranks and (self.entity != "attribute" or self.key in TIMES):
+            raise InvalidValue("order", (self.entity, self.key), "only attributes that are text have ranks")
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,6 +171,8 @@ def _sort(records: list[Record], order: Sequence[Ordering], values: Values[Recor
 def _rank(record: Record, ordering: Ordering, values: Values[Record]) -> tuple[int, Any]:
     """Where a record stands for one key: with a value, then NaN, then missing, whichever the direction."""
     value = next(iter(values(record, ordering.entity, ordering.key)), None)
+    if ordering.ranks:
+        value = next((rank for rank, texts in enumerate(ordering.ranks) if value in texts), None)
     behind = 2 if value is None else int(value != value)
     return (behind if ordering.ascending else -behind, 0 if behind else value)
 

@@ -376,6 +376,9 @@ class ArtifactStoreTests:
         for refused in _verbs(artifacts, root, "x"):
             with pytest.raises(InvalidValue, match="artifact root"):
                 refused()
+        if root:  # without one, the folders of all roots are listed
+            with pytest.raises(InvalidValue, match="artifact root"):
+                artifacts.list(root)
 
     def test_a_path_is_refused_or_is_the_only_one_touched(self, artifacts: ArtifactStore) -> None:
         artifacts.put(ROOT, "kept/file", b"kept")
@@ -422,7 +425,7 @@ def _verbs(artifacts: ArtifactStore, root: str, path: str) -> tuple[Callable[[],
         lambda: artifacts.put(root, path, b"1"),
         lambda: artifacts.append(root, path, b"1"),
         lambda: artifacts.get(root, path),
-        lambda: artifacts.list(root, path),
+        lambda: artifacts.list(root, path, recursive=True),
         lambda: artifacts.stat(root, path),
         lambda: artifacts.delete(root, path),
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from bridge.errors import InvalidValue
-from bridge.records.run import RunChanges, RunRecord
+from bridge.records.run import RunChanges, RunRecord, Status
 from bridge.records.search import Comparison, ExperimentQuery, Ordering, RunQuery
 from bridge.store.tracking import TrackingStore
 
@@ -150,6 +152,13 @@ class SearchPromises:
         both = Comparison("param", "m", "ILIKE", "cnn"), Comparison("tag", "team", "=", "audio")
         assert run_ids(store, *both) == ["b"]
         assert run_ids(store, order=(Ordering("attribute", "display_name", ascending=False),)) == ["c", "b", "a"]
+
+    def test_an_order_by_ranks_takes_the_values_of_a_group_for_equal(self, store: TrackingStore) -> None:
+        statuses: tuple[Status, ...] = ("Running", "Queued", "Failed", "Finalizing", "Completed")
+        store.create_runs([RunRecord(id, "0", status=status) for id, status in zip("abcde", statuses, strict=True)])
+        order = Ordering("attribute", "status", ranks=(("Failed",), ("Running", "Finalizing"), ("Queued",)))
+        assert run_ids(store, order=(order,)) == ["c", "a", "d", "b", "e"]
+        assert run_ids(store, order=(replace(order, ascending=False),)) == ["b", "a", "d", "c", "e"]
 
     def test_a_change_is_found_by_the_next_search(self, store: TrackingStore, other: TrackingStore) -> None:
         store.create_run(RunRecord("a", "0"))

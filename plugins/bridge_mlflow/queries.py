@@ -21,6 +21,12 @@ from bridge.records.search_grammar import (
 from bridge.records.search_match import COMPARE
 from bridge_mlflow.translate import ATTRIBUTE_OF_TAG, MLFLOW_STATUS, VIEWS, experiment_id_of, invalid
 
+STATUS_RANKS = tuple(
+    tuple(status for status, word in MLFLOW_STATUS.items() if word == shown)
+    for shown in sorted(set(MLFLOW_STATUS.values()))
+)
+"""Our statuses in the order of MLflow's words for them."""
+
 
 def run_query(
     experiment_ids: Iterable[str | int],
@@ -94,6 +100,8 @@ def _with_our_words(clause: Comparison) -> Comparison:
 
 
 def _ordering(key: Ordering) -> Ordering:
+    if key.entity == "attribute" and key.key == "status":
+        return replace(key, ranks=STATUS_RANKS)
     if key.entity == "tag" and key.key in ATTRIBUTE_OF_TAG:
         return replace(key, entity="attribute", key=ATTRIBUTE_OF_TAG[key.key])
     return key

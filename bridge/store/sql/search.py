@@ -265,7 +265,12 @@ def _run_order(ordering: Ordering) -> list[Sql]:
     direction = _direction(ordering)
     key = (ordering.key,)
     if ordering.entity == "attribute":
-        return [Sql(f"{RUN_COLUMNS[ordering.key]} {direction}")]
+        column = RUN_COLUMNS[ordering.key]
+        ranks = [(text, rank) for rank, texts in enumerate(ordering.ranks) for text in texts]
+        if not ranks:
+            return [Sql(f"{column} {direction}")]
+        cases = " ".join(f"WHEN ? THEN {rank}" for _, rank in ranks)
+        return [Sql(f"CASE {column} {cases} END {direction}", tuple(text for text, _ in ranks))]
     if ordering.entity == "param":
         return [Sql(f"(SELECT p.value {PARAM}) {direction}", key)]
     if ordering.entity == "tag":
