@@ -60,12 +60,13 @@ def uri(opened: Opened) -> str:
 
 
 @pytest.fixture
-def pair(tmp_path: Path, make_workspace: Callable[[Path], str], monkeypatch: pytest.MonkeyPatch) -> Pair:
+def pair(tmp_path: Path, make_workspace: Callable[[Path], str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Pair]:
     """MLflow's own store and ours, both empty."""
-    from pair import Pair
+    from pair import Pair, without_waiting_for_the_disk
 
     monkeypatch.chdir(tmp_path)  # where a relative place of artifacts begins
-    return Pair(tmp_path, make_workspace(tmp_path / "workspace"))
+    with without_waiting_for_the_disk():
+        yield Pair(tmp_path, make_workspace(tmp_path / "workspace"))
 
 
 @pytest.fixture(scope="session")

@@ -119,6 +119,8 @@ class Histories(RuleBasedStateMachine):
         self.experiments: list[str] = []
         self.runs: list[str] = []
         self.last = ""
+        self.has_only_read = False
+        """Whether the call before was one that changes nothing."""
         self.outputs: set[tuple[str, str]] = set()
         self.new_experiment("one", "", [])
         self.create_run(0, "ada", START, [], "one", "store")
@@ -201,6 +203,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(given=pick(("", None, "abc", "1.0", "99999", 99999, " 1 ", "٣")), name=pick(("one", "two", "never")))
     def look_for_experiments(self, given: Any, name: str) -> None:
+        self.has_only_read = True
         self.both(f"get_experiment {given!r}", lambda at: at.store.get_experiment(given).experiment_id)
         self.both(f"by name {name}", lambda at: at.store.get_experiment_by_name(self.full_name(name)))
 
@@ -212,6 +215,7 @@ class Histories(RuleBasedStateMachine):
         name=pick(("%", "%two", "%_n%")),
     )
     def search_experiments(self, filter_string: str, order: list[str], view: int, size: Any, name: str) -> None:
+        self.has_only_read = True
         joined = " AND ".join(part for part in (f"name LIKE '{self.prefix} {name}'", filter_string) if part)
         token = None
         for page in range(3):
@@ -404,6 +408,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(index=indexes, key=mostly(keys, odd_keys), size=pick((1, 2, 3, 1000)))
     def read_pages(self, index: int, key: Any, size: int) -> None:
+        self.has_only_read = True
         run, token = self.run_id(index), None
         for page in range(4):
             found = self.both(
@@ -422,6 +427,7 @@ class Histories(RuleBasedStateMachine):
         listed=st.lists(steps, max_size=3),
     )
     def read_many(self, indexes: list[int], key: Any, size: int, bounds: tuple[Any, Any], listed: list[int]) -> None:
+        self.has_only_read = True
         runs = [UNKNOWN_RUN if index < 0 else self.run_id(index) for index in indexes]
         self.both(
             f"get_metric_history_bulk {runs} {key!r} {size}",
@@ -448,6 +454,7 @@ class Histories(RuleBasedStateMachine):
     def search_runs(
         self, filter_string: Any, order: list[str], view: int, size: Any, indexes: list[int], door: str
     ) -> None:
+        self.has_only_read = True
         within, token = [self.experiment(index) for index in indexes], None
         for page in range(3):
             found = self.both(
@@ -466,18 +473,20 @@ class Histories(RuleBasedStateMachine):
         prefix = f"name LIKE '{self.prefix} %'"
         self.both("experiments", lambda at: at.store.search_experiments(3, 1000, prefix, ["experiment_id"]))
         self.both("runs", lambda at: at.store.search_runs(self.experiments, "", 3, 1000))
+        if self.has_only_read:
+            self.has_only_read = False
+            return
         self.both("data sets", lambda at: sorted(map(str, map(vars, at.store._search_datasets(self.experiments)))))
         for key in METRIC_KEYS:
             self.both(f"history of {key}", lambda at, key=key: at.store.get_metric_history_bulk(self.runs, key, 25_000))
-        part, most = ((None, None), (0, 1), (-1, 2), (1, 2**63 - 1))[self.pair.steps % 4], 1 + self.pair.steps % 7
+        turn = self.pair.steps // 2
+        if self.pair.steps % 2:
+            key, most, part = "a", 1 + turn % 7, ((None, None), (0, 1), (-1, 2), (1, 2**63 - 1))[turn % 4]
+        else:
+            key, most, part = MANY, 1 + turn % 11, ((None, None), (1, 9), (3, 2**63 - 1))[turn % 3]
         self.both(
-            f"at most {most} of {part}",
-            lambda at: at.store.get_metric_history_bulk_interval(self.runs, "a", most, *part),
-        )
-        part, most = ((None, None), (1, 9), (3, 2**63 - 1))[self.pair.steps % 3], 1 + self.pair.steps % 11
-        self.both(
-            f"at most {most} of {MANY} in {part}",
-            lambda at: at.store.get_metric_history_bulk_interval(self.runs, MANY, most, *part),
+            f"at most {most} of {key} in {part}",
+            lambda at: at.store.get_metric_history_bulk_interval(self.runs, key, most, *part),
         )
         if self.last:
             self.both(f"get_run {self.last}", lambda at: at.store.get_run(self.last))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import uuid
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +14,7 @@ from unittest import mock
 
 import mlflow.store.tracking.sqlalchemy_store as sql
 import mlflow.tracking._tracking_service.client as clients
+import sqlalchemy
 from answers import Answers, difference
 from deviations import DEVIATIONS
 from mlflow import MlflowClient
@@ -103,3 +104,18 @@ class Pair:
 
     def _name(self) -> str:
         return f"some-name-{self.calls}"
+
+
+@contextmanager
+def without_waiting_for_the_disk() -> Iterator[None]:
+    """What MLflow's own stores on SQLite connect to while it is open does not wait for the disk; ours seldom does."""
+    engine = sqlalchemy.engine.Engine
+    sqlalchemy.event.listen(engine, "connect", _without_waiting)
+    try:
+        yield
+    finally:
+        sqlalchemy.event.remove(engine, "connect", _without_waiting)
+
+
+def _without_waiting(connection: Any, _: object) -> None:
+    connection.execute("PRAGMA synchronous=OFF")
