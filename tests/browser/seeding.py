@@ -161,6 +161,7 @@ def reviewed(client: MlflowClient, experiment: str, trace: str) -> dict[str, str
     queue = store.create_review_queue(
         experiment, name="to_read", queue_type="custom", created_by="ada", users=["ada"], schema_ids=[schema.schema_id]
     )
+    store.get_or_create_user_queue(experiment, user="default")  # the UI makes it while it asks for all queues
     store.add_items_to_review_queue(queue.queue_id, item_ids=[trace])
     return {"queue": queue.queue_id}
 
