@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from mlflow.exceptions import MlflowException
+
 from bridge.store.home import home_folder
 from bridge.store.tracking import TrackingStore
 from bridge_mlflow.mirror import mirror_experiments
@@ -33,6 +35,8 @@ logger = logging.getLogger(__name__)
 TEMPORARY = "runbridge-mlflow-"
 BUSY_SECONDS = 20.0
 """How long a copy waits for a writer; source: MLflow 3.17.2, `mlflow.store.db.utils`, its busy timeout."""
+UPGRADED = "<database_uri>"
+"""Stands for the database in MLflow's advice; source: MLflow 3.17.2, `mlflow.store.db.utils._verify_schema`."""
 
 
 class MlflowDatabase:
@@ -61,7 +65,7 @@ class MlflowDatabase:
         self.file = file
         self.uri = _uri_of(file)
         begun = file.exists() or _begin_with_kept_tables(file)
-        with _quiet():
+        with _quiet(), _advised(file):
             self.tracking: SqlAlchemyStore = open_store(self.uri, artifacts)
         # MLflow keeps one engine per URI and process; its connections may be to a file that lay here before.
         self.tracking.engine.dispose()
@@ -233,6 +237,17 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         announcer.setLevel(level)
+
+
+@contextmanager
+def _advised(file: Path) -> Iterator[None]:
+    """Let MLflow's advice to upgrade a database name the file, for no command of MLflow's upgrades a `bridge:` URI."""
+    try:
+        yield
+    except MlflowException as error:
+        if UPGRADED not in error.message:
+            raise
+        raise MlflowException(error.message.replace(UPGRADED, f"sqlite:///{file}")) from error
 
 
 def _now() -> int:

@@ -1,0 +1,30 @@
+"""MLflow's own tables that another MLflow has made are upgraded by MLflow's command, which is told with their file."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from mlflow.exceptions import MlflowException
+
+from bridge.store.open import Opened
+from bridge_mlflow import companion
+from bridge_mlflow.tracking_store import BridgeTrackingStore
+
+
+def test_the_advice_to_upgrade_names_the_file(opened: Opened, uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = Path(opened.address) / "mlflow.db"
+    BridgeTrackingStore(uri).create_dataset("evaluated", experiment_ids=["0"])
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'earlier'")
+    monkeypatch.setattr(companion, "_shared", {})
+    store = BridgeTrackingStore(uri)
+    run = store.create_run("0", "me", 1, [], "a run")
+    assert store.get_run(run.info.run_id).info.run_name == "a run"
+    with pytest.raises(MlflowException, match="found version earlier") as refused:
+        store.search_datasets(["0"])
+    advised = re.search(r"'mlflow db upgrade (.*?)'", refused.value.message)
+    assert advised and advised[1] == f"sqlite:///{file}"
