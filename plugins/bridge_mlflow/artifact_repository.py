@@ -84,12 +84,18 @@ class BridgeArtifactRepository(ArtifactRepository):
 
     @translated
     def delete_artifacts(self, artifact_path: str | None = None) -> None:
-        root, path = self._locate(artifact_path or "")
-        self._artifacts.delete(root, path)
+        self._artifacts.delete(*self._locate_in_root(artifact_path or ""))
 
     def _put(self, source: Path, path: str) -> None:
-        root, path = self._locate(path)
-        self._artifacts.put(root, path, source)
+        self._artifacts.put(*self._locate_in_root(path), source)
+
+    def _locate_in_root(self, path: str) -> tuple[str, str]:
+        """The same as `_locate`, where only what lies in a root will do."""
+        root, below = self._locate(path)
+        if not root:
+            rule = "must lie in an artifact root, <experiment>/<run>/artifacts or longer"
+            raise InvalidValue("artifact path", below, rule)
+        return root, below
 
     def _locate(self, path: str) -> tuple[str, str]:
         """The root and the path below it of a path that is relative to this repository."""

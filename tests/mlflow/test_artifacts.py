@@ -104,6 +104,19 @@ def test_a_place_below_a_workspace_needs_no_name_of_its_artifacts_folder(
     assert [found.path for found in joined.list_artifacts()] == ["a.txt"]
 
 
+def test_what_belongs_to_no_run_is_refused_with_what_a_place_is(ws: Workspace, run: Run, tmp_path: Path) -> None:
+    run.upload_file("a.txt", file := str(_write(tmp_path / "a.txt", "a")))
+    uri = ws.get_mlflow_tracking_uri()
+    for call in (
+        lambda: get_artifact_repository(uri).log_artifact(file),
+        lambda: get_artifact_repository(f"{uri}/artifacts/1").log_artifact(file, run.id),
+        lambda: get_artifact_repository(f"{uri}/artifacts/1").delete_artifacts(run.id),
+    ):
+        with pytest.raises(MlflowException, match="must lie in an artifact root, <experiment>/<run>/artifacts"):
+            call()
+    assert run.get_file_names() == ["a.txt"]
+
+
 @pytest.mark.parametrize("path", ["../secret", "/etc/passwd", "a/../../secret", "a\x00b"])
 def test_a_path_that_leaves_the_root_is_refused_everywhere(
     repository: BridgeArtifactRepository, run: Run, tmp_path: Path, path: str
