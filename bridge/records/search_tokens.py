@@ -19,7 +19,8 @@ RESERVED = r"(?:CASE|IN|VALUES|USING|FROM|AS)\b"
 LETTER = "[_A-ZÀ-Ü]"
 # A key may begin with one digit, unless what begins there is a number.
 KEY_WORD = rf"(?!{RESERVED})(?:[^\W\d]\w*|(?!\dE-?\d|0x[\dA-F])\d(?={LETTER})\w*)"
-NAME = rf"(?:{BACKTICKED}|{QUOTED}|\w+)(?:\.(?:{BACKTICKED}|{QUOTED}|{TEXT}|{KEY_WORD}))*"
+# A dot may have nothing behind it, so that a key may begin or end with one.
+NAME = rf"(?:{BACKTICKED}|{QUOTED}|\w+)(?:\.(?:{BACKTICKED}|{QUOTED}|{TEXT}|{KEY_WORD}|\*)?)*"
 
 TOKEN = re.compile(
     rf"""

@@ -7,14 +7,35 @@ import math
 import re
 from typing import Any
 
-from filters import any_filters, likely_filters, orders, soup
+from filters import SQL_IN_ORDER, any_filters, likely_filters, orders, soup
 from hypothesis import strategies as st
 from mlflow.entities import Dataset, DatasetInput, ExperimentTag, InputTag, Metric, Param, RunTag
 from mlflow.utils.search_utils import SearchUtils
 from pair import Pair
 
-KEYS = ("a", "a.b", "_a", "1a", "12a", "1", "in", "order", "ünï", "loss_2", "a b", "val/loss", "a-b", "created", "case")
-TEXTS = ("a", "A", "", "it''s", "a%", "1", "%s", "a b", "a\nb", "ab")
+KEYS = ("a", "a.b", "_a", "1a", "12a", "1", "in", "order", "ünï", "loss_2", "a b", "val/loss", "a-b", "created", "case",
+        "a.", ".a", "漢字", "type")  # fmt: skip
+TEXTS = (
+    "a",
+    "A",
+    "",
+    "it''s",
+    "a%",
+    "1",
+    "%s",
+    "a b",
+    "a\nb",
+    "ab",
+    "a\\%",
+    "[a]",
+    "a*",
+    "?",
+    "Ü",
+    "ü",
+    "A]b",
+    "'a",
+    "٣",
+)
 NUMBERS = (1.0, 0.5, -1.0, 1000.0, -0.0015, 0.0, math.nan, math.inf, 12345678901234567890.0)
 RUNS = 12
 
@@ -31,10 +52,11 @@ def fill(pair: Pair) -> tuple[list[str], list[str]]:
         )
         for name, given in (("a", {"a": "a"}), ("A", {"a.b": "a%", "1a": ""}), ("a%", {"in": "it''s"}), ("1", {}))
     ]
+    runs = [_run(pair, number, experiments[(0, 1, 0, 1, 3)[number % 5]], numbers, texts) for number in range(RUNS)]
     pair.both("delete_experiment", lambda at: at.store.delete_experiment(experiments[3]))
-    runs = [_run(pair, number, experiments[number % 2], numbers, texts) for number in range(RUNS)]
-    pair.both("delete_run", lambda at: at.store.delete_run(runs[-1]))
-    return runs, experiments[:2]
+    for run in runs[-3:]:
+        pair.both("delete_run", lambda at, run=run: at.store.delete_run(run))
+    return runs, experiments
 
 
 def _run(pair: Pair, number: int, experiment: str, numbers: Any, texts: Any) -> str:
@@ -65,11 +87,39 @@ def named(kind: str, *keys: str) -> tuple[str, ...]:
     return tuple(f"{kind}.{key}" for key in keys)
 
 
-BARE = ("a", "a.b", "_a", "order", "ünï", "loss_2", "`a b`", '"val/loss"', "`a-b`", "`1`", "never")
+BARE = (
+    "a",
+    "a.b",
+    "_a",
+    "order",
+    "ünï",
+    "loss_2",
+    "`a b`",
+    '"val/loss"',
+    "`a-b`",
+    "`1`",
+    "never",
+    "a.",
+    ".a",
+    "`漢字`",
+    "type",
+)
 COMPARED = ("=", "!=", "<", "<=", ">", ">=")
 LIKE = ("=", "!=", "LIKE", "ILIKE", "ilike")
-PATTERNS = ("'a'", '"A"', "''", "'it''s'", "'a%'", "'A_'", "'%'", "'_'", "'%b'", "'100%'", "'%s'", "'ü%'")
-WHOLE = ("1", "0", "-1", "1000", "12", "1.5", "1e3")
+PATTERNS = (
+    "'a'", '"A"', "''", "'it''s'", "'a%'", "'A_'", "'%'", "'_'", "'%b'", "'100%'", "'%s'", "'ü%'", "'a\\%'", "'a\\\\%'",
+    "'[a]'", "'[%'", "'a*'", "'*'", "'?'", "'%]b'", "'Ü'", "'%\n_'", "'__'", '"\'a"',
+)  # fmt: skip
+LISTS = (
+    "('a', 'A')",
+    "('')",
+    '("it\'s",)',
+    "('a', 'a','a')",
+    "('a', '1', 'ab', 'A', 'a b', '')",
+    "( 'a%' )",
+    "('[a]',)",
+)
+WHOLE = ("1", "0", "-1", "1000", "12", "1.5", "1e3", "-0", "1E3", "12.", "-1.0")
 run_clauses = clauses(
     (named("metrics", *BARE), COMPARED, (*WHOLE, ".5", "-0.0015", "1e400", "-1e400", "12345678901234567890")),
     (named("params", *BARE), LIKE, PATTERNS),
@@ -78,18 +128,24 @@ run_clauses = clauses(
     (("start_time", "attributes.end_time", "created"), COMPARED, WHOLE),
     (("run_name", "attr.user_id", "user_id", "`Run name`"), LIKE, PATTERNS),
     (("status",), LIKE, ("'RUNNING'", "'FINISHED'", "'F%'", "'running'", "'_'")),
-    (("dataset.name", "datasets.digest", "dataset.context"), LIKE, PATTERNS),
-    (("dataset.name", "dataset.context"), ("IN", "not in"), ("('a', 'A')", "('')", '("it\'s",)')),
-    (("run_id",), ("IN", "NOT IN"), ("('RUN0')", "('RUN1', \"RUN2\",)", "('x')")),
-    (("run_id",), LIKE, ("'RUN3'", "'%'", "'x'")),
+    (("dataset.name", "datasets.digest", "dataset.context", "dataset.`name`", 'datasets."context"'), LIKE, PATTERNS),
+    (("dataset.name", "datasets.digest", "dataset.context"), ("IN", "not in", "Not  In"), LISTS),
+    (
+        ("run_id", "attributes.run_id", "run.`run_id`"),
+        ("IN", "NOT IN", "in"),
+        ("('RUN0')", "('RUN1', \"RUN2\",)", "('x')", "('RUN3', 'RUN3')", "('RUN9','RUN8' , 'RUN7', 'RUN4', 'x')"),
+    ),
+    (("run_id",), LIKE, ("'RUN3'", "'%'", "'x'", "'RUN9'")),
+    (("run_name", "status", "start_time", "dataset.name", "metrics.a"), ("IS NULL", "IS NOT NULL"), ("",)),
 )
 experiment_clauses = clauses(
     (("name", "attribute.name"), LIKE[:4], PATTERNS),
     (("experiment_id",), ("=", "!="), ("'1'", "'2'", "'٣'")),
     (("experiment_id",), ("IN", "NOT IN"), ("('1', '2')", "('0')")),
-    (("creation_time", "last_update_time"), COMPARED, ("1", "1700000000001", "1700000000002")),
+    (("creation_time", "last_update_time"), COMPARED, ("1", "1700000000001", "1700000000002", "-1")),
     (named("tags", *BARE[:3], "in", "1a"), LIKE[:4], PATTERNS),
-    (named("tag", *BARE[:3]), ("IS NULL", "IS NOT NULL"), ("",)),
+    (named("tag", *BARE[:3], '"a"', "`a.b`"), ("IS NULL", "IS NOT NULL", "is  not null"), ("",)),
+    (("name", "creation_time", "experiment_id"), ("IS NULL", "IS NOT NULL"), ("",)),
 )
 
 
@@ -98,7 +154,7 @@ def joined(clauses: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 
 def ordered(*names: str) -> st.SearchStrategy[list[str]]:
-    return st.lists(clauses((names, ("", "ASC", "DESC"), ("",))).map(str.strip), max_size=3)
+    return st.lists(clauses((names, ("", "ASC", "DESC", "desc", " Asc"), ("",))).map(str.strip), max_size=3)
 
 
 odd_filters = likely_filters | any_filters | soup
@@ -114,18 +170,23 @@ run_orders = st.one_of(
 experiment_orders = ordered("name", "experiment_id", "creation_time", "last_update_time") | st.lists(orders, max_size=2)
 run_searches = st.tuples(st.just("search_runs"), run_filters, run_orders)
 experiment_searches = st.tuples(st.just("search_experiments"), experiment_filters, experiment_orders)
+places = st.sampled_from(((0, 1), (0, 1), (0, 1), (0, 1), (1,), (0, 0), (3, 0), (0, 1, 2, 3), (7,), ()))
 searches = st.tuples(
-    st.one_of(run_searches, run_searches, experiment_searches), st.sampled_from((1, 3)), st.sampled_from((2, 5, 1000))
+    st.one_of(run_searches, run_searches, experiment_searches),
+    st.sampled_from((1, 1, 2, 3, 3)),
+    st.sampled_from((1, 2, 5, 1000, 1000)),
+    places,
 ).map(lambda drawn: (*drawn[0], *drawn[1:]))
 
 
-Search = tuple[str, Any, list[str], int, int]
-"""The method, and its filter, order, view type and size of a page."""
+Search = tuple[str, Any, list[str], int, int, tuple[int, ...]]
+"""The method, its filter, order, view type and size of a page, and which of the experiments it searches."""
 
 
 def search(pair: Pair, runs: list[str], experiments: list[str], drawn: Search) -> int:
     """Make one search at both doors, to its last page; how many it found."""
-    verb, text, order, view, size = drawn
+    verb, text, order, view, size, places = drawn
+    within = [experiments[place] if place < len(experiments) else "99999" for place in places]
     text = re.sub(r"RUN(\d)", lambda found: runs[int(found[1])], text or "") or text
     token: Any = None
     count = 0
@@ -133,7 +194,7 @@ def search(pair: Pair, runs: list[str], experiments: list[str], drawn: Search) -
 
         def call(at: Any, token: Any = token) -> Any:
             if verb == "search_runs":
-                return at.store.search_runs(experiments, text, view, size, order, token)
+                return at.store.search_runs(within, text, view, size, order, token)
             return at.store.search_experiments(view, size, text, order, token)
 
         found = pair.both(f"{drawn}", call, lambda theirs, ours: known(drawn, theirs, ours))
@@ -152,15 +213,16 @@ KNOWN_SENTENCES = {
 """The line of deviations.toml for each sentence with which ours refuses what MLflow's takes, or refuses otherwise."""
 
 KNOWN_EXAMPLES: dict[str, Search] = {
-    "list compared by =": ("search_runs", "run_id = ('RUN0')", [], 1, 5),
-    "list that Python reads otherwise": ("search_runs", "run_id IN ('RUN' '0')", [], 1, 5),
-    "artifact_uri": ("search_runs", "artifact_uri LIKE '%'", [], 1, 5),
-    "field twice in an order": ("search_runs", "", ["metrics.a", "metric.a DESC"], 1, 5),
-    "number beyond 64 bits": ("search_runs", "start_time < 12345678901234567890", [], 1, 5),
-    "parameters.1": ("search_runs", "parameters.1a = 'a'", [], 1, 5),
-    "key named as an alias": ("search_runs", "metrics.created != -5", [], 1, 5),
-    "order by a number": ("search_runs", "", ["metrics.1 DESC"], 1, 5),
-    "no AND before IS NULL": ("search_runs", "params.a = 'a' tags.never IS NULL", [], 1, 5),
+    "list compared by =": ("search_runs", "run_id = ('RUN0')", [], 1, 5, (0, 1)),
+    "list that Python reads otherwise": ("search_runs", "run_id IN ('RUN' '0')", [], 1, 5, (0, 1)),
+    "artifact_uri": ("search_runs", "artifact_uri LIKE '%'", [], 1, 5, (0, 1)),
+    "field twice in an order": ("search_runs", "", ["metrics.a", "metric.a DESC"], 1, 5, (0, 1)),
+    "number beyond 64 bits": ("search_runs", "start_time < 12345678901234567890", [], 1, 5, (0, 1)),
+    "parameters.1": ("search_runs", "parameters.1a = 'a'", [], 1, 5, (0, 1)),
+    "key named as an alias": ("search_runs", "metrics.created != -5", [], 1, 5, (0, 1)),
+    "SQL in an order": ("search_runs", "", ["metrics.a::int"], 1, 5, (0, 1)),
+    "order by a number": ("search_runs", "", ["metrics.1 DESC"], 1, 5, (0, 1)),
+    "no AND before IS NULL": ("search_runs", "params.a = 'a' tags.never IS NULL", [], 1, 5, (0, 1)),
 }
 """A search for each line, so that one that no longer differs is seen."""
 
@@ -184,6 +246,8 @@ def _known_refusal(drawn: Search, theirs: Any, ours: Any) -> str | None:
         return "parameters.1"
     if re.search(r"Invalid clause.*, '?is'?, '?(not )?null", sentence_of(ours), re.IGNORECASE):
         return "no AND before IS NULL"
+    if "order_by" in sentence_of(ours) and any(SQL_IN_ORDER.search(clause.strip()) for clause in order):
+        return "SQL in an order"
     if any(re.search(r"\.\d\w*\s", clause) for clause in order) and "order_by" in sentence_of(ours):
         return "order by a number"
     return None
