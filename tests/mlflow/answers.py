@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from deviations import DEVIATIONS
 from mlflow.entities import RunInputs, RunOutputs
 
 SET = re.compile(r"\{('[^{}]*')\}")
@@ -83,3 +84,17 @@ def difference(theirs: Any, ours: Any, where: str = "") -> str:
             if one != other:
                 return difference(one, other, f"{where}[{index}]")
     return f"{where or 'the answer'}\n  MLflow: {theirs}\n  ours:   {ours}"
+
+
+def check_same(table: str, theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> None:
+    """Fail where two stores saw something else under a name, and the table of deviations.toml does not list it.
+
+    A line that is listed and no longer differs fails too.
+    """
+    differing = [name for name in {**theirs, **ours} if theirs.get(name) != ours.get(name)]
+    allowed = DEVIATIONS.get(table, {})
+    unexpected = [name for name in differing if name not in allowed]
+    shown = [f"{name}: {difference(theirs.get(name), ours.get(name))[:3000]}" for name in unexpected]
+    assert not unexpected, "\n".join(shown)
+    gone = allowed.keys() - set(differing)
+    assert not gone, f"these no longer differ, take them out of deviations.toml: {gone}"

@@ -17,9 +17,8 @@ from typing import Any
 
 import mlflow
 import numpy
-from answers import difference
+from answers import check_same
 from click.testing import CliRunner
-from deviations import DEVIATIONS
 from journeys import START, Journey, fluent_on, same_chance
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModel, ViewType
@@ -146,12 +145,7 @@ class Both:
         for uri, noted in zip(self.uris, (theirs, ours), strict=True):
             if isinstance(noted, Exception):
                 raise AssertionError(f"The journey ended early on {uri}.") from noted
-        differing = [step for step in theirs | ours if theirs.get(step) != ours.get(step)]
-        allowed = DEVIATIONS.get(script.__name__, {})
-        unexpected = [step for step in differing if step not in allowed]
-        shown = [f"{one}: {difference(theirs.get(one), ours.get(one))[:3000]}" for one in unexpected]
-        assert not unexpected, "\n".join(shown)
-        assert allowed.keys() <= set(differing), f"no longer differ: {allowed.keys() - set(differing)}"
+        check_same(script.__name__, theirs, ours)
 
     def _noted(self, script: Callable[[ModelJourney], None], uri: str) -> Any:
         place = uri.partition(":")[0]  # sqlite or bridge: equally long, so that files with paths in them are too

@@ -5,7 +5,7 @@ from __future__ import annotations
 import parity_purge  # noqa: F401  # registers its scenarios
 import parity_search  # noqa: F401  # as well
 import pytest
-from deviations import DEVIATIONS
+from answers import check_same
 from mlflow.store.tracking.abstract_store import AbstractStore
 from parity import SCENARIOS, Trial
 
@@ -27,12 +27,7 @@ LONG = ("purged_models",)
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow if n in LONG else ()) for n in SCENARIOS])
 def test_both_stores_answer_the_same(name: str, stores: tuple[AbstractStore, AbstractStore]) -> None:
-    theirs, ours = (_seen(name, store) for store in stores)
-    differing = {step for step in theirs if theirs[step] != ours[step]}
-    allowed = set(DEVIATIONS.get(name, {}))
-    unexpected = {step: (theirs[step], ours[step]) for step in differing - allowed}
-    assert not unexpected, "\n".join(f"{step}:\n  {a}\n  {b}" for step, (a, b) in unexpected.items())
-    assert not allowed - differing, f"these no longer differ, take them out of deviations.toml: {allowed - differing}"
+    check_same(name, *(_seen(name, store) for store in stores))
 
 
 def _seen(name: str, store: AbstractStore) -> dict[str, object]:
