@@ -236,15 +236,15 @@ class Companion:
     def _follow_run(self, database: MlflowDatabase, run_id: str) -> None:
         """Make MLflow's row of a run, if there is one, equal to ours, or let it go with all that belongs to it."""
         with database.session() as session:
-            if not mirror.has_run(session, run_id):
+            # First the mark, which keeps others from writing: what is read now is not older than what they wrote.
+            if not mirror.mark_run(session, run_id):
                 return
-        try:
-            record = self._opened.tracking.get_run(run_id, latest=False)
-        except NotFound:
+            record = self._opened.tracking.get_runs((run_id,), latest=False).get(run_id)
+            if record is not None:
+                mirror.mirror_run(session, record, self._real_artifacts)
+        if record is None:
             with _where_another_was_first():
                 database.tracking._hard_delete_run(run_id)
-        else:
-            self._mirror_run(database, record)
 
     def _newest(self) -> tuple[Any, ...]:
         """What changes with nearly every change of experiments: the last changed one, and the last made one."""

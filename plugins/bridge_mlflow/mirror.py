@@ -117,19 +117,14 @@ def mirror_run(session: Session, record: RunRecord, artifacts: str) -> None:
     )
 
 
-def mark_run(session: Session, run_id: str) -> None:
-    """Note in MLflow's row of a run, if there is one, that the run is about to be changed."""
-    _execute(session, MARK_RUN, id=run_id, mark=CHANGING)
+def mark_run(session: Session, run_id: str) -> bool:
+    """Note in MLflow's row of a run, if there is one, that the run is about to be changed; whether there is one."""
+    return bool(_execute(session, MARK_RUN, id=run_id, mark=CHANGING).rowcount)
 
 
 def marked_runs(session: Session) -> list[str]:
     """The runs that were about to be changed, by somebody who is at it now or was killed on the way."""
     return [row[0] for row in _execute(session, "SELECT run_uuid FROM runs WHERE source_name = :mark", mark=CHANGING)]
-
-
-def has_run(session: Session, run_id: str) -> bool:
-    """Whether MLflow's table has a row of the run."""
-    return _execute(session, "SELECT 1 FROM runs WHERE run_uuid = :id", id=run_id).first() is not None
 
 
 def _wanted(record: ExperimentRecord, artifacts: str) -> _Row:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ from sqlalchemy import text
 
 from bridge.store.open import Opened, create_store, open_store
 from bridge_mlflow import companion as companions
+from bridge_mlflow import mirror
 from bridge_mlflow.companion import Companion
 from bridge_mlflow.tracking_store import BridgeTrackingStore
 
@@ -137,6 +139,25 @@ def test_a_change_that_was_not_made_after_all_leaves_all_as_it_was(halves: Halve
 
     halves.kill_before("abandon", change_nothing)
     assert halves.theirs(Companion(open_store(halves.opened.address))) == before == halves.ours()
+
+
+def test_what_another_wrote_meanwhile_is_not_written_over(halves: Halves, monkeypatch: pytest.MonkeyPatch) -> None:
+    halves.begin()
+    deleting, mirror_run = threading.Thread(target=halves.store.delete_run, args=(halves.run,)), mirror.mirror_run
+
+    def mirror_late(*row: Any) -> None:
+        if threading.current_thread() is not deleting:
+            deleting.start()
+            deleting.join(1)
+        mirror_run(*row)
+
+    monkeypatch.setattr(mirror, "mirror_run", mirror_late)
+    other = Companion(open_store(halves.opened.address))
+    other._follow_run(other._database(writes=True), halves.run)
+    deleting.join()
+    monkeypatch.undo()
+    assert halves.ours()["run"] == [(halves.run, "deleted", "")]
+    assert halves.theirs(other) == halves.ours()
 
 
 def leave_halfway(change: str, halves: Halves) -> None:
