@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 from mlflow import MlflowClient
 from playwright.sync_api import Page, expect
-from visiting import Visitors
+from visiting import PATIENCE, Visitors
 
 pytestmark = pytest.mark.browser
 
@@ -15,6 +18,8 @@ RUNS = "experiments/{experiment}/runs?compareRunsMode=TABLE"
 CURVES = """Array.from(document.querySelectorAll('.js-plotly-plot'), chart =>
     chart.data.map(({x, y}) => [Array.from(x), Array.from(y)]))"""
 """The points of all charts that are on a page."""
+Charts: TypeAlias = "list[list[list[list[float]]]]"
+"""The steps and the values of each curve of each chart."""
 ORDER = """Array.from(document.querySelectorAll('.ag-row:has(a)'))
     .sort((one, other) => one.getAttribute('row-index') - other.getAttribute('row-index'))
     .map(row => row.querySelector('a').innerText)"""
@@ -173,8 +178,7 @@ def test_artifacts_are_shown_and_downloaded(visitors: Visitors, tmp_path: Path) 
 def test_a_curve_is_drawn_of_points_that_are_fetched_anew_for_a_part(visitors: Visitors) -> None:
     visitors.open("experiments/{experiment}/runs/{run}/model-metrics", "loss")
     visitors.settle()
-    whole = draw_the_same(visitors)
-    assert {len(steps) for chart in whole for steps, _ in chart} >= {30, 320}
+    whole = draw_the_same(visitors, lambda charts: {len(steps) for chart in charts for steps, _ in chart} >= {30, 320})
     for visitor in visitors:
         card = visitor.page.get_by_test_id("experiment-view-compare-runs-card").filter(has_text="loss").first
         card.locator(".nsewdrag").first.scroll_into_view_if_needed()
@@ -188,14 +192,13 @@ def test_a_curve_is_drawn_of_points_that_are_fetched_anew_for_a_part(visitors: V
         visitor.page.mouse.up()
     visitors.settle()
     visitors.show_the_same("zoomed")
-    part = draw_the_same(visitors)
-    assert part != whole
+    draw_the_same(visitors, lambda charts: charts != whole)
     for visitor in visitors:
         assert any("get-history-bulk-interval" in one.url and "start_step" in one.url for one in visitor.answers)
 
 
 def test_a_curve_is_smoothed(visitors: Visitors) -> None:
-    shown = []
+    shown: list[Charts] = []
     for smoothness in (1, 60):
         visitors.open(
             'metric/loss?runs=["{run}"]&metric="loss"&experiments=["{experiment}"]&plot_metric_keys=["loss"]'
@@ -204,15 +207,19 @@ def test_a_curve_is_smoothed(visitors: Visitors) -> None:
             "loss",
         )
         visitors.settle()
-        shown.append(draw_the_same(visitors))
-    assert shown[0] != shown[1]
+        shown.append(draw_the_same(visitors, lambda charts: bool(charts) and charts not in shown))
 
 
-def draw_the_same(visitors: Visitors) -> list[list[list[list[float]]]]:
-    """The charts that both show, which must have the same points: a list of [steps, values] for each."""
-    theirs, ours = (visitor.page.evaluate(CURVES) for visitor in visitors)
-    assert visitors.ours.plain(str(ours)) == visitors.theirs.plain(str(theirs))
-    return list(ours)
+def draw_the_same(visitors: Visitors, expected: Callable[[Charts], bool]) -> Charts:
+    """The charts that both come to show, with the same points, and as they are expected."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        theirs, ours = (visitor.page.evaluate(CURVES) for visitor in visitors)
+        same = visitors.ours.plain(str(ours)) == visitors.theirs.plain(str(theirs))
+        if same and expected(ours):
+            return list(ours)
+        assert time.monotonic() < end, f"{ours} instead of {theirs}" if not same else f"not as expected: {ours}"
+        visitors.ours.page.wait_for_timeout(300)
 
 
 def test_a_prompt_is_made_and_its_versions_are_compared(visitors_of_all: Visitors) -> None:
