@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -108,11 +109,15 @@ def _ordering(key: Ordering) -> Ordering:
 
 
 def _parsed(ours: Callable[[Any], Any], given: Any, theirs: Callable[[Any], Any]) -> Any:
-    """What our parser makes of a text; when it refuses, MLflow's own parser says why in MLflow's words."""
+    """What our parser makes of a text; when it refuses, MLflow's own parser says why in MLflow's words.
+
+    MLflow's breaks with a ValueError on a list that is no Python, such as `(a)`: then the words are ours.
+    """
     try:
         return ours(given)
     except InvalidValue as error:
-        theirs(error.value)
+        with suppress(ValueError):
+            theirs(error.value)
         raise invalid(error.rule) from error
 
 

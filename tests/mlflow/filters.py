@@ -122,5 +122,5 @@ orders = st.builds(
     st.sampled_from(("", "", "", "", "", " ", "\t", "-- x\n", "/* x */", "-")),
     st.sampled_from(("", "", "", "", "", " ", ";", " -- x", "/* x */", "\n")),
 )
-SQL_IN_ORDER = re.compile(r"::|\(\)|[`'\"*]DESC|[`'\"]$")
+SQL_IN_ORDER = re.compile(r"::|\(\)|[`'\"*\d]DESC|[`'\"]$")
 """Casts, calls, and directions in quotes or without a blank before them."""

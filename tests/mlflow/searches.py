@@ -118,6 +118,7 @@ LISTS = (
     "('a', '1', 'ab', 'A', 'a b', '')",
     "( 'a%' )",
     "('[a]',)",
+    "(a)",
 )
 WHOLE = ("1", "0", "-1", "1000", "12", "1.5", "1e3", "-0", "1E3", "12.", "-1.0")
 run_clauses = clauses(
@@ -141,7 +142,7 @@ run_clauses = clauses(
 experiment_clauses = clauses(
     (("name", "attribute.name"), LIKE[:4], PATTERNS),
     (("experiment_id",), ("=", "!="), ("'1'", "'2'", "'٣'")),
-    (("experiment_id",), ("IN", "NOT IN"), ("('1', '2')", "('0')")),
+    (("experiment_id",), ("IN", "NOT IN"), ("('1', '2')", "('0')", "('2','2')", "(1)", "(a)", "('x')")),
     (("creation_time", "last_update_time"), COMPARED, ("1", "1700000000001", "1700000000002", "-1")),
     (named("tags", *BARE[:3], "in", "1a"), LIKE[:4], PATTERNS),
     (named("tag", *BARE[:3], '"a"', "`a.b`"), ("IS NULL", "IS NOT NULL", "is  not null"), ("",)),
@@ -240,6 +241,8 @@ def _known_refusal(drawn: Search, theirs: Any, ours: Any) -> str | None:
     for sentence, line in KNOWN_SENTENCES.items():
         if sentence in sentence_of(ours):
             return line
+    if "malformed node or string" in sentence_of(theirs):
+        return "list that Python reads otherwise"
     if "too large to convert to SQLite INTEGER" in sentence_of(theirs):
         return "number beyond 64 bits"
     if re.search(r"parameters?\.\d", text or "") and "parameter" in sentence_of(theirs):
