@@ -323,6 +323,15 @@ class Histories(RuleBasedStateMachine):
             ),
         )
 
+    @rule(index=indexes, key=keys, value=values)
+    def log_metric_beside_the_latest(self, index: int, key: str, value: float) -> None:
+        run = self.run_id(index)
+        points = self.pair.theirs.store.get_metric_history_bulk([run], key, 25_000)
+        if points:
+            latest = max(points, key=lambda point: (point.step, point.timestamp))
+            metric = Metric(key, value, latest.timestamp, latest.step)
+            self.both(f"log_metric {run} {vars(metric)}", lambda at: at.store.log_metric(run, metric))
+
     @rule(index=indexes, param=params, door=doors)
     def log_param(self, index: int, param: Param, door: str) -> None:
         run = self.run_id(index)
