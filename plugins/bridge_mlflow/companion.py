@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import shutil
@@ -11,7 +12,7 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from mlflow.entities import LoggedModel, Metric, Trace, TraceInfo
 from mlflow.entities.trace_info_v2 import TraceInfoV2
@@ -36,6 +37,27 @@ PART, LOCK = ".mlflow.db.part", ".mlflow.db.lock"
 ARTIFACT_LOCATION_TAG = "mlflow.artifactLocation"
 FULL_COMPARISON_SECONDS = 5.0
 """How long a change may stay unseen that the cheap comparison misses: one by a host whose clock is behind."""
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _letting_go_when_interrupted(
+    method: Callable[Concatenate[Companion, P], R],
+) -> Callable[Concatenate[Companion, P], R]:
+    """The same method; Ctrl-C within it closes idle connections, in which SQLAlchemy may have left a lock."""
+
+    @functools.wraps(method)
+    def call(self: Companion, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return method(self, *args, **kwargs)
+        except KeyboardInterrupt:
+            for database in self._databases():
+                database.close_idle()
+            raise
+
+    return call
 
 
 class Companion:
@@ -69,6 +91,7 @@ class Companion:
         """Whether anything was forwarded that writes, ever."""
         return self._file.exists()
 
+    @_letting_go_when_interrupted
     def call(self, name: str, /, *args: Any, **kwargs: Any) -> Any:
         """Answer a method of a tracking store by MLflow's own SQL store."""
         reads = name in FORWARDED_READS or (name in FORWARDED_DEFAULTS and not self._is_writable())
@@ -78,6 +101,7 @@ class Companion:
             self._mirror_linked_run(database, run_id)
         return self._told(getattr(database.tracking, name)(*args, **kwargs))
 
+    @_letting_go_when_interrupted
     def call_registry(self, name: str, writes: bool, /, *args: Any, **kwargs: Any) -> Any:
         """Answer a method of a model registry by MLflow's own SQL registry."""
         answer = getattr(self._database(writes).registry, name)(*args, **kwargs)
@@ -91,6 +115,7 @@ class Companion:
         """A part of MLflow's SQL store as it is, for MLflow's own code that looks into its tables."""
         return getattr(self._database(writes=False).tracking, name)
 
+    @_letting_go_when_interrupted
     def log_model_metrics(self, run: RunRecord, metrics: Sequence[Metric]) -> None:
         """Keep metrics of a run with the logged models that they name; those that name none are passed over."""
         metrics = [metric for metric in metrics if metric.model_id is not None]
@@ -108,6 +133,7 @@ class Companion:
                 self._follow_run(database, run.id)
                 raise NotFound("run", run.id)
 
+    @_letting_go_when_interrupted
     def experiment_changed(self, experiment_id: str) -> None:
         """Let MLflow's tables know that an experiment was renamed, deleted, restored or deleted for good."""
         if self._is_followed():
@@ -130,10 +156,12 @@ class Companion:
 
     def abandon(self) -> None:
         """Let go of everything that the process from which this one was forked has open."""
-        for database in (self._durable, self._temporary, self._copy):
-            if database is not None:
-                database.abandon()
+        for database in self._databases():
+            database.abandon()
         self._begin()
+
+    def _databases(self) -> list[MlflowDatabase]:
+        return [one for one in (self._durable, self._temporary, self._copy) if one is not None]
 
     def _begin(self) -> None:
         self._lock = threading.RLock()
@@ -233,6 +261,7 @@ class Companion:
         with _where_another_was_first():
             database.tracking._hard_delete_experiment(str(experiment_id))
 
+    @_letting_go_when_interrupted
     def _follow_run(self, database: MlflowDatabase, run_id: str) -> None:
         """Make MLflow's row of a run, if there is one, equal to ours, or let it go with all that belongs to it."""
         with database.session() as session:

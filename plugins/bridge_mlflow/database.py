@@ -90,6 +90,12 @@ class MlflowDatabase:
         """A transaction of MLflow's own making, with its settings and errors."""
         return _session_of(self.tracking, read_only)
 
+    def close_idle(self) -> None:
+        """Close the connections that nobody uses now; they are opened again when they are needed."""
+        self.tracking.engine.dispose()
+        if self._registry is not None:
+            self._registry.engine.dispose()
+
     def abandon(self) -> None:
         """Forget connections that belong to the process that this one was forked from, without closing them."""
         self.tracking.engine.dispose(close=False)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -158,6 +160,24 @@ def test_what_another_wrote_meanwhile_is_not_written_over(halves: Halves, monkey
     monkeypatch.undo()
     assert halves.ours()["run"] == [(halves.run, "deleted", "")]
     assert halves.theirs(other) == halves.ours()
+
+
+def test_a_lock_left_by_an_interrupted_call_is_let_go(halves: Halves, monkeypatch: pytest.MonkeyPatch) -> None:
+    halves.begin()
+    database = halves.store.companion._database(writes=True)
+
+    def interrupted(*given: object, **named: object) -> None:
+        pooled = database.tracking.engine.raw_connection()
+        connection = pooled.dbapi_connection
+        pooled.close()
+        connection.execute("BEGIN IMMEDIATE")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(database.tracking, "delete_logged_model", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        halves.store.delete_logged_model(halves.model)
+    with closing(sqlite3.connect(database.file, timeout=0)) as another:
+        another.execute("BEGIN IMMEDIATE")
 
 
 def leave_halfway(change: str, halves: Halves) -> None:
