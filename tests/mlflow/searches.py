@@ -65,8 +65,8 @@ def _run(pair: Pair, number: int, experiment: str, numbers: Any, texts: Any) -> 
     run: str = pair.both("create_run", lambda at: at.store.create_run(experiment, user, start, [], name)).info.run_id
     kept = [key for index, key in enumerate(KEYS) if (index + number) % 3]
     metrics = [Metric(key, next(numbers), 1, 0) for key in kept]
-    params = [Param(key, next(texts)) for key in kept[:-2]]
-    tags = [RunTag(key, next(texts)) for key in kept[2:]]
+    params = [Param("every", TEXTS[number]), *(Param(key, next(texts)) for key in kept[:-2])]
+    tags = [RunTag("every", TEXTS[-1 - number]), *(RunTag(key, next(texts)) for key in kept[2:])]
     pair.both("log_batch", lambda at: at.store.log_batch(run, metrics, params, tags))
     status, end = number % 5 + 1, (None, 1, 1000, None)[number % 4]
     pair.both("update_run_info", lambda at: at.store.update_run_info(run, status, end, None))
@@ -204,6 +204,14 @@ def search(pair: Pair, runs: list[str], experiments: list[str], drawn: Search) -
         if token is None:
             return count
 
+
+PATTERN_SEARCHES: list[Search] = [
+    ("search_runs", f"{key}.every {comparator} {pattern}", [], 3, 1000, (0, 1, 3))
+    for key in ("params", "tags")
+    for comparator in ("LIKE", "ILIKE")
+    for pattern in PATTERNS
+]
+"""Each pattern by itself, over params and tags that hold each of TEXTS."""
 
 KNOWN_SENTENCES = {
     "for a list of values: use IN or NOT IN": "list compared by =",

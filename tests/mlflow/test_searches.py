@@ -32,3 +32,11 @@ def test_every_search_is_answered_the_same(pair: Pair) -> None:
     assert len(found) >= 2_000 * SCALE
     assert sum(count > 0 for count in found) >= len(found) / 5
     assert set(searches.KNOWN_EXAMPLES) == set(DEVIATIONS["searches"])
+
+
+@pytest.mark.slow
+@pytest.mark.rules
+def test_every_pattern_is_matched_the_same(pair: Pair) -> None:
+    with pair.same_chance():
+        runs, experiments = searches.fill(pair)
+        assert sum(searches.search(pair, runs, experiments, drawn) for drawn in searches.PATTERN_SEARCHES) > 100
