@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import mlflow
 import pytest
-import sqlalchemy.event
 from broken_requests import broken
 from deviations import DEVIATIONS
 from good_requests import Request, good_requests, spellings
-from pair import SCALE
+from pair import SCALE, without_waiting_for_the_disk
 
 if TYPE_CHECKING:
     from endpoints import Servers
@@ -54,24 +53,18 @@ def servers(
     for name, value in SETTINGS.items():
         monkeypatch.setenv(name, value)
     before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
-    engine = sqlalchemy.engine.Engine
-    sqlalchemy.event.listen(engine, "connect", _without_waiting_for_the_disk)
     logging.disable(logging.ERROR)  # every broken request is an error there
     try:
-        yield Servers(tmp_path, make_workspace(tmp_path / "workspace"))
+        with without_waiting_for_the_disk():
+            yield Servers(tmp_path, make_workspace(tmp_path / "workspace"))
     finally:
         logging.disable(logging.NOTSET)
-        sqlalchemy.event.remove(engine, "connect", _without_waiting_for_the_disk)
         mlflow.set_tracking_uri(before[0])
         mlflow.set_registry_uri(before[1])
 
 
-def _without_waiting_for_the_disk(connection: Any, _: object) -> None:
-    connection.execute("PRAGMA synchronous=OFF")
-
-
 @pytest.mark.slow
-@pytest.mark.timeout(300 * SCALE)
+@pytest.mark.timeout(900 * SCALE)
 def test_every_endpoint_answers_the_same_whatever_it_is_asked(servers: Servers) -> None:
     from endpoints import endpoints
 

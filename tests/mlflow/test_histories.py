@@ -13,7 +13,7 @@ HISTORIES, STEPS = 44, 50
 
 @pytest.mark.slow
 @pytest.mark.rules
-@pytest.mark.timeout(300 * SCALE)
+@pytest.mark.timeout(900 * SCALE)
 @pytest.mark.filterwarnings("ignore:Column 'tags.key' is marked as a member of the primary key")
 def test_any_history_of_calls_is_answered_the_same(pair: Pair) -> None:
     class OfThisPair(Histories):

@@ -11,7 +11,7 @@ from pair import SCALE, Pair
 
 @pytest.mark.slow
 @pytest.mark.rules
-@pytest.mark.timeout(300 * SCALE)
+@pytest.mark.timeout(900 * SCALE)
 def test_every_search_is_answered_the_same(pair: Pair) -> None:
     with pair.same_chance():
         runs, experiments = searches.fill(pair)
