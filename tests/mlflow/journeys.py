@@ -24,7 +24,8 @@ from mlflow import MlflowClient
 from mlflow.entities import Run, ViewType
 from mlflow.tracking import fluent
 
-import bridge_mlflow.tracking_store as native
+import bridge_mlflow.tracking_runs as native
+from bridge_mlflow.tracking_part import TrackingPart
 
 START = 1_700_000_000_000
 ID = re.compile(r"\b[0-9a-f]{32}\b|\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
@@ -161,7 +162,7 @@ def same_chance(start: int) -> Iterator[None]:
     with ExitStack() as chance:
         for module in (sql, service, clients, fluent):
             chance.enter_context(mock.patch.object(module, "get_current_time_millis", lambda: next(clock)))
-        chance.enter_context(mock.patch.object(native, "_now", lambda: next(clock)))
+        chance.enter_context(mock.patch.object(TrackingPart, "_now", staticmethod(lambda: next(clock))))
         for module in (sql, native):
             chance.enter_context(mock.patch.object(module, "_generate_random_name", lambda: f"some-name-{next(names)}"))
         yield

@@ -31,9 +31,13 @@ from bridge_mlflow.model_registry import BridgeRegistryStore
 from bridge_mlflow.tracking_store import BridgeTrackingStore
 
 FORWARDED = FORWARDED_READS | FORWARDED_DEFAULTS | FORWARDED_WRITES
-OURS = {name for name in vars(BridgeTrackingStore) if hasattr(AbstractStore, name) or hasattr(SqlAlchemyStore, name)}
+PARTS = BridgeTrackingStore.__mro__[: BridgeTrackingStore.__mro__.index(AbstractStore)]
+DEFINED = {name for part in PARTS for name in vars(part)}
+OURS = {name for name in DEFINED if hasattr(AbstractStore, name) or hasattr(SqlAlchemyStore, name)}
 WRITTEN = sorted(
-    name for name in OURS - FORWARDED if inspect.isfunction(vars(BridgeTrackingStore)[name]) and name != "__init__"
+    name
+    for name in OURS - FORWARDED
+    if inspect.isfunction(inspect.getattr_static(BridgeTrackingStore, name)) and name != "__init__"
 )
 """Our methods that are written out."""
 RIGHT_AS_INHERITED = frozenset(

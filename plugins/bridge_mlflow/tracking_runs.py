@@ -1,0 +1,227 @@
+"""The runs of MLflow's tracking store on a workspace, with all that they have but points."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from mlflow.entities import (
+    DatasetInput,
+    LoggedModelInput,
+    LoggedModelOutput,
+    Param,
+    Run,
+    RunInfo,
+    RunTag,
+    _DatasetSummary,
+)
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import BAD_REQUEST, INTERNAL_ERROR
+from mlflow.utils import validation
+from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_MODELS, _get_run_name_from_tags
+from mlflow.utils.name_utils import _generate_random_name
+
+from bridge.errors import InvalidState, ParamChanged
+from bridge.records.run import SCRIPT_RUN, TERMINAL_STATUSES, ModelOutput, RunChanges, new_run_id
+from bridge.records.search import Comparison, ExperimentQuery, Ordering, RunQuery
+from bridge_mlflow import queries
+from bridge_mlflow.tracking_part import TrackingPart, artifact_uri
+from bridge_mlflow.translate import (
+    changed_param_error,
+    check_new_params,
+    check_new_tags,
+    experiment_id_of,
+    invalid,
+    native_dataset_inputs,
+    native_status,
+    new_run,
+    removed_tag,
+    run_entity,
+    run_info,
+    tag_changes,
+    translated,
+)
+
+MOST_DATASET_SUMMARIES = 1000
+
+
+class TrackingRuns(TrackingPart):
+    """Runs, which go straight to the workspace's own store."""
+
+    @translated
+    def create_run(
+        self,
+        experiment_id: str,
+        user_id: str,
+        start_time: int,
+        tags: list[RunTag] | None,
+        run_name: str | None,
+    ) -> Run:
+        tags = list(tags or ())
+        experiment = self.tracking.get_experiment(experiment_id_of(experiment_id))
+        if experiment.lifecycle_stage != "active":
+            raise InvalidState("experiment", experiment.id, experiment.lifecycle_stage, "active")
+        name_tag = _get_run_name_from_tags(tags)
+        if run_name and name_tag and run_name != name_tag:
+            raise invalid(
+                "Both 'run_name' argument and 'mlflow.runName' tag are specified, but with "
+                f"different values (run_name='{run_name}', mlflow.runName='{name_tag}')."
+            )
+        check_new_tags(tags)
+        for value, what in ((user_id, "user_id"), (start_time, "start_time")):
+            if value is None:
+                raise MlflowException(f"{what} cannot be None", INTERNAL_ERROR)
+        if experiment_id == "":
+            raise MlflowException("A new run has no experiment; give the experiment's id.", BAD_REQUEST)
+        name = run_name or name_tag or _generate_random_name()
+        record = new_run(new_run_id(), experiment.id, user_id, start_time, tags, name)
+        made = self._run(self.tracking.create_run(record))
+        return Run(made.info, made.data, made.inputs)  # outputs come with a run that is asked for, as in MLflow
+
+    @translated
+    def get_run(self, run_id: str) -> Run:
+        return self._run(self.tracking.get_run(run_id))
+
+    @translated
+    def update_run_info(
+        self, run_id: str, run_status: int | None, end_time: int | None, run_name: str | None
+    ) -> RunInfo:
+        record = self._active_run(run_id)
+        status = None if run_status is None else native_status(run_status, record.status)
+        if record.type == SCRIPT_RUN and (
+            record.status not in TERMINAL_STATUSES or status in (None, *TERMINAL_STATUSES)
+        ):
+            # Its launcher gives it its status, whatever a logger within the script says of it; and how it ended stays:
+            # `mlflow run` says FAILED of every run that was canceled, and FINISHED, now, of one that is Completed.
+            status = end_time = None
+        started = self._now() if status == "Running" and record.start_time is None else None
+        changes = RunChanges(status=status, start_time=started, end_time=end_time, display_name=run_name or None)
+        self.tracking.update_run(run_id, changes)
+        return run_info(self.tracking.get_run(run_id), self._artifact_uri(record))
+
+    @translated
+    def delete_run(self, run_id: str) -> None:
+        with self.companion.changing_run(run_id):
+            self.tracking.delete_run(run_id, self._now())
+
+    @translated
+    def restore_run(self, run_id: str) -> None:
+        with self.companion.changing_run(run_id):
+            self.tracking.restore_run(run_id)
+
+    @translated
+    def _search_runs(
+        self,
+        experiment_ids: Sequence[str | int],
+        filter_string: str | None,
+        run_view_type: int,
+        max_results: int | None,
+        order_by: list[str] | None,
+        page_token: str | bytes | None,
+    ) -> tuple[list[Run], bytes | None]:
+        query = queries.run_query(experiment_ids, filter_string, run_view_type, max_results, order_by, page_token)
+        page = self.tracking.search_runs(query)
+        locations: dict[str, str] = {}
+        found = []
+        for record in page.items:
+            if record.experiment_id not in locations:
+                locations[record.experiment_id] = self._location(record.experiment_id)
+            uri = artifact_uri(locations[record.experiment_id], record.id)
+            found.append(run_entity(record, uri, with_model_inputs=False))
+        return found, queries.token(page.next_token)
+
+    # Params, tags and inputs
+
+    @translated
+    def log_param(self, run_id: str, param: Param) -> None:
+        param = validation._validate_param(param.key, param.value)
+        check_new_params([param])
+        try:
+            self.tracking.update_run(run_id, RunChanges(params={param.key: param.value}))
+        except ParamChanged as error:
+            raise changed_param_error(error) from error
+
+    @translated
+    def set_tag(self, run_id: str, tag: RunTag) -> None:
+        try:
+            tag = validation._validate_tag(tag.key, tag.value)
+        except TypeError as error:  # a key or a value that is no text; a batch with it raises the TypeError
+            raise MlflowException(str(error), INTERNAL_ERROR) from error
+        self.tracking.update_run(run_id, tag_changes([tag], self.tracking.get_run(run_id)))
+
+    @translated
+    def delete_tag(self, run_id: str, key: str) -> None:
+        self.tracking.update_run(run_id, removed_tag(self._active_run(run_id), key))
+
+    @translated
+    def log_inputs(
+        self,
+        run_id: str,
+        datasets: list[DatasetInput] | None = None,
+        models: list[LoggedModelInput] | None = None,
+    ) -> None:
+        validation._validate_run_id(run_id)
+        if datasets is not None:
+            if not isinstance(datasets, list):
+                raise TypeError(f"Argument 'datasets' should be a list, got '{type(datasets)}'")
+            validation._validate_dataset_inputs(datasets)
+        used = tuple(dict.fromkeys(model.model_id for model in models or ()))
+        self.tracking.update_run(
+            run_id, RunChanges(dataset_inputs=native_dataset_inputs(datasets or ()), model_inputs=used)
+        )
+
+    @translated
+    def log_outputs(self, run_id: str, models: list[LoggedModelOutput]) -> None:
+        made = tuple(ModelOutput(model.model_id, model.step) for model in models)
+        self.tracking.update_run(run_id, RunChanges(model_outputs=made))
+
+    @translated
+    def record_logged_model(self, run_id: str, mlflow_model: Any) -> None:
+        from mlflow.models import Model
+
+        if not isinstance(mlflow_model, Model):
+            raise TypeError(f"Argument 'mlflow_model' should be mlflow.models.Model, got '{type(mlflow_model)}'")
+        before = self.tracking.get_run(run_id).tags.get(MLFLOW_LOGGED_MODELS)
+        models = [*json.loads(before or "[]"), mlflow_model.get_tags_dict()]
+        tag = validation._validate_tag(MLFLOW_LOGGED_MODELS, json.dumps(models))
+        self.tracking.update_run(run_id, RunChanges(tags={tag.key: tag.value}))
+
+    @translated
+    def _search_datasets(self, experiment_ids: list[str]) -> list[_DatasetSummary]:
+        found = self.tracking.search_datasets([experiment_id_of(given) for given in experiment_ids])
+        return [_DatasetSummary(*summary) for summary in found[:MOST_DATASET_SUMMARIES]]
+
+    # Deletion for good, which `mlflow gc` lives on
+
+    @translated
+    def _get_deleted_runs(self, older_than: int = 0) -> list[str]:
+        self.tracking.purge_runs(())  # what one that was killed has begun
+        experiments = self.tracking.search_experiments(ExperimentQuery(view="all")).items
+        old = Comparison("attribute", "deletion_time", "<=", self._now() - int(older_than))
+        query = RunQuery(
+            tuple(one.id for one in experiments), (old,), (Ordering("attribute", "start_time"),), "deleted"
+        )
+        return [record.id for record in self._all_runs(query)]
+
+    @translated
+    def _hard_delete_run(self, run_id: str) -> None:
+        self._delete_artifacts(self.tracking.get_run(run_id, latest=False))
+        with self.companion.changing_run(run_id):
+            self.tracking.purge_runs((run_id,))
+
+    @translated
+    def _hard_delete_experiment(self, experiment_id: str) -> None:
+        wanted = experiment_id_of(experiment_id)
+        if self.tracking.get_experiment(wanted).lifecycle_stage == "deleted":
+            for record in self._all_runs(RunQuery((wanted,), view="all")):
+                self._delete_artifacts(record)
+        self.tracking.purge_experiment(wanted)
+        self.companion.experiment_changed(wanted)
+
+    @translated
+    def _get_deleted_logged_models(self, older_than: int = 0) -> list[str]:
+        if not self.companion.exists:  # MLflow's own store takes seconds to be made, and would find nothing
+            return []
+        found: list[str] = self.companion.call("_get_deleted_logged_models", older_than=older_than)
+        return found
