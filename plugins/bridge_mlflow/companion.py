@@ -258,6 +258,7 @@ class Companion:
         with database.session() as session:
             if not mirror.mark_deleted(session, experiment_id, creation_time):
                 return
+            mirror.delete_traces(session, experiment_id)  # MLflow 3.10 fails where there are any
         with _where_another_was_first():
             database.tracking._hard_delete_experiment(str(experiment_id))
 
@@ -271,9 +272,8 @@ class Companion:
             record = self._opened.tracking.get_runs((run_id,), latest=False).get(run_id)
             if record is not None:
                 mirror.mirror_run(session, record, self._real_artifacts)
-        if record is None:
-            with _where_another_was_first():
-                database.tracking._hard_delete_run(run_id)
+            else:
+                mirror.delete_run(session, run_id)
 
     def _newest(self) -> tuple[Any, ...]:
         """What changes with nearly every change of experiments: the last changed one, and the last made one."""

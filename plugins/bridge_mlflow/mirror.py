@@ -37,9 +37,11 @@ UPSERT_RUN = """
         start_time = excluded.start_time, end_time = excluded.end_time, deleted_time = excluded.deleted_time,
         lifecycle_stage = excluded.lifecycle_stage, artifact_uri = excluded.artifact_uri
 """
+DELETE_TRACES = "DELETE FROM trace_info WHERE experiment_id = :id"
 CHANGING = "changing"
 """Stands as the source of MLflow's row of a run from before the run is changed here until the row is, too."""
 MARK_RUN = "UPDATE runs SET source_name = :mark WHERE run_uuid = :id"
+TABLES_OF_RUNS = ("latest_metrics", "metrics", "params", "tags", "runs")
 ARTIFACT_PLACES = (
     ("logged_models", "artifact_location", "1 = 1"),
     ("trace_tags", "value", "key = 'mlflow.artifactLocation'"),
@@ -96,6 +98,11 @@ def mark_deleted(session: Session, experiment_id: int, creation_time: int) -> bo
     return bool(_execute(session, MARK_DELETED, id=experiment_id, created=creation_time).rowcount)
 
 
+def delete_traces(session: Session, experiment_id: int) -> None:
+    """Delete the traces of an experiment, with all that belongs to them."""
+    _execute(session, DELETE_TRACES, id=experiment_id)
+
+
 def mirror_run(session: Session, record: RunRecord, artifacts: str) -> None:
     """Make MLflow's row of one run equal to ours.
 
@@ -115,6 +122,15 @@ def mirror_run(session: Session, record: RunRecord, artifacts: str) -> None:
         location=f"{artifacts}/{record.artifact_root}",
         experiment=int(record.experiment_id),
     )
+
+
+def delete_run(session: Session, run_id: str) -> None:
+    """Delete MLflow's row of a run, with all that belongs to it.
+
+    Source: MLflow 3.17.2, `SqlAlchemyStore._hard_delete_run`; the one of 3.10 warns where two delete a run at once.
+    """
+    for table in TABLES_OF_RUNS:
+        _execute(session, f"DELETE FROM {table} WHERE run_uuid = :id", id=run_id)
 
 
 def mark_run(session: Session, run_id: str) -> bool:

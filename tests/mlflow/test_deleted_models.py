@@ -11,7 +11,7 @@ import pytest
 from mlflow.exceptions import MlflowException
 from model_journeys import Both, ModelJourney, collect
 
-from bridge import Experiment, Workspace
+from bridge import Experiment, Run, Workspace
 from bridge.store.open import Opened
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:.*")]  # what MLflow warns of
@@ -73,33 +73,46 @@ def test_models_go_with_their_experiment(both: Both) -> None:
             on.note(f"got when {name}", lambda m=model: mlflow.get_logged_model(m.model_id))
 
 
-def test_a_run_with_a_longer_id_than_mlflow_gives_has_models_too(opened: Opened, fluent: str) -> None:
+@pytest.fixture
+def long_run(opened: Opened) -> Run:
+    return Experiment(Workspace.open(opened.address), "long").start_logging(
+        run_id="a-run-that-was-given-a-name-for-its-id-00", outputs=False, snapshot_directory=None
+    )
+
+
+def test_a_run_with_a_longer_id_than_mlflow_gives_has_models_too(long_run: Run, fluent: str) -> None:
     from model_samples import log_adder
 
-    run_id = "a-run-that-was-given-a-name-for-its-id-00"
-    run = Experiment(Workspace.open(opened.address), "long").start_logging(
-        run_id=run_id, outputs=False, snapshot_directory=None
-    )
-    experiment_id = mlflow.set_experiment("long").experiment_id
+    run_id = long_run.id
+    mlflow.set_experiment("long")
     data = mlflow.data.from_pandas(pandas.DataFrame({"x": [1]}), name="points")
     with mlflow.start_run(run_id=run_id):
         info = log_adder(registered_model_name="long")
         mlflow.log_metric("loss", 0.5, step=3, model_id=info.model_id, dataset=data)
-    run.complete()
+    long_run.complete()
     (found,) = mlflow.search_logged_models(filter_string=f"source_run_id = '{run_id}'", output_format="list")
     assert [(one.key, one.value, one.run_id) for one in found.metrics] == [("loss", 0.5, run_id)]
     for uri in (f"runs:/{run_id}/adder", "models:/long/1", f"models:/{info.model_id}"):
         assert mlflow.pyfunc.load_model(uri).predict(pandas.DataFrame({"a": [1]}))["a"].tolist() == [2.0]
     client = mlflow.MlflowClient()
     assert [one.run_id for one in client.search_model_versions(f"run_id = '{run_id}'")] == [run_id]
-    store = client._tracking_client.store
-    issue = store.create_issue(experiment_id=experiment_id, name="n", description="d", source_run_id=run_id)
 
     client.delete_run(run_id)
     assert collect(fluent) == [f"Run with ID {run_id} has been permanently deleted.", "None"]
     assert mlflow.get_logged_model(info.model_id).metrics in (None, [])
-    assert store.get_issue(issue.issue_id).source_run_id is None
     client.delete_logged_model(info.model_id)
     assert collect(fluent) == [f"Logged model with ID {info.model_id} has been permanently deleted.", "None"]
     with pytest.raises(MlflowException, match="not found"):
         mlflow.get_logged_model(info.model_id)
+
+
+@pytest.mark.rules
+def test_an_issue_outlives_its_run_with_a_longer_id_than_mlflow_gives(long_run: Run, fluent: str) -> None:
+    client = mlflow.MlflowClient()
+    store = client._tracking_client.store
+    issue = store.create_issue(long_run.experiment.id, "n", "d", source_run_id=long_run.id)
+    assert issue.source_run_id == long_run.id
+    long_run.complete()
+    client.delete_run(long_run.id)
+    assert collect(fluent) == [f"Run with ID {long_run.id} has been permanently deleted.", "None"]
+    assert store.get_issue(issue.issue_id).source_run_id is None

@@ -78,11 +78,18 @@ def test_what_the_native_door_makes_is_known_to_the_next_call(ws: Workspace, sto
         model = store.create_logged_model(experiment.id, "m", run.id).model_id
         store.log_metric(run.id, Metric("acc", 0.5, 1, 1, model_id=model))
         assert [one.run_id for one in store.get_logged_model(model).metrics] == [run.id]
-        assert store.create_issue(experiment.id, "i", "d", source_run_id=run.id).source_run_id == run.id
         store.link_traces_to_run([f"tr-native-{number}"], run.id)
         found, _ = store.search_traces(locations=[experiment.id], filter_string=f"run_id = '{run.id}'")
         assert [one.trace_id for one in found] == [f"tr-native-{number}"]
         run.complete()
+
+
+@pytest.mark.rules
+def test_a_run_that_the_native_door_has_just_made_is_the_source_of_an_issue(ws: Workspace, store: Any) -> None:
+    experiment = Experiment(ws, "with-issues")
+    run = experiment.start_logging()
+    assert store.create_issue(experiment.id, "i", "d", source_run_id=run.id).source_run_id == run.id
+    run.complete()
 
 
 def test_what_another_process_does_is_known_to_the_next_call(ws: Workspace, store: Any, fork: Fork) -> None:
