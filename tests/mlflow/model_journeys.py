@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import logging
 import os
@@ -135,6 +136,8 @@ class Both:
     """MLflow's own store and a workspace, on which journeys are made."""
 
     def __init__(self, folder: Path, ours: str) -> None:
+        importlib.import_module("mlflow.pyfunc.model")  # older MLflow says something when it is first loaded
+
         self.folder = folder
         self.uris = (f"sqlite:///{folder}/mlflow.db", ours)
         MlflowClient(self.uris[0]).get_experiment("0")  # made now, for artifacts lie below the working folder

@@ -25,6 +25,7 @@ pytestmark = [
 ]
 
 
+@pytest.mark.rules
 def test_every_command_of_mlflow_is_tested_or_asks_no_store() -> None:
     """A new release with a command more, or one less, is noticed here."""
     known = {" ".join(words) for words in every_command()}
@@ -36,6 +37,7 @@ def test_every_command_of_mlflow_is_tested_or_asks_no_store() -> None:
     )
 
 
+@pytest.mark.rules
 def test_every_command_that_asks_a_store_says_on_a_workspace_what_it_says_on_mlflows_own_store(
     uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -63,6 +63,7 @@ def servers(
         mlflow.set_registry_uri(before[1])
 
 
+@pytest.mark.rules
 @pytest.mark.slow
 @pytest.mark.timeout(900 * SCALE)
 def test_every_endpoint_answers_the_same_whatever_it_is_asked(servers: Servers) -> None:

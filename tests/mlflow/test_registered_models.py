@@ -21,8 +21,10 @@ def test_registered_models_versions_aliases_and_stages(both: Both) -> None:
         info = log_adder()
         on.see("made", lambda: client.create_registered_model(name, {"team": "vision"}, "a note"))
         on.refused("made again", lambda: client.create_registered_model(name))
-        for refused in ("", "a/b", "a:b", None):
+        for refused in ("", None):
             on.refused(f"named {refused!r}", lambda n=refused: client.create_registered_model(n))
+        for taken in ("a/b", "a:b"):  # by older MLflow
+            on.note(f"named {taken!r}", lambda n=taken: client.create_registered_model(n))
         for number in range(4):
             tags = {"number": str(number), "even": str(number % 2)}
             made = {"source": info.model_uri, "run_id": None, "tags": tags, "description": f"number {number}"}

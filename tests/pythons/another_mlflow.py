@@ -38,7 +38,8 @@ def environment_with(release: str) -> Path:
 
 def run_tests(python: Path, *arguments: str | Path) -> int:
     """Run pytest there; its exit status."""
-    environment = {**os.environ, "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}"}
+    folders = (python.parent, Path(sys.executable).parent, os.environ["PATH"])  # commands of what is installed here too
+    environment = {**os.environ, "PATH": os.pathsep.join(map(str, folders))}
     environment.pop("PYTEST_XDIST_WORKER", None)
     command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment).returncode
