@@ -34,7 +34,6 @@ HUMAN = AssessmentSource("HUMAN", "ada")
 def track(uri: str) -> MlflowClient:
     """Let MLflow's fluent calls track to a store; returns a client of it."""
     mlflow.set_tracking_uri(uri)
-    mlflow.set_registry_uri(uri)
     return MlflowClient(uri)
 
 

@@ -114,7 +114,6 @@ def script(call: Callable[[Forwarded], None]) -> Callable[[Forwarded], None]:
 def seen(name: str, client: MlflowClient) -> dict[str, Any]:
     """What a script saw through one client, which MLflow's global calls take as well."""
     mlflow.set_tracking_uri(client.tracking_uri)
-    mlflow.set_registry_uri(client.tracking_uri)
     mlflow.tracing.reset()
     one = Forwarded(client, name)
     mlflow.set_experiment(experiment_id=one.experiment)

@@ -52,15 +52,16 @@ def servers(
     monkeypatch.chdir(tmp_path)
     for name, value in SETTINGS.items():
         monkeypatch.setenv(name, value)
-    before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
+    monkeypatch.setenv("MLFLOW_REGISTRY_URI", "")  # put back what its handlers leave there
+    monkeypatch.setattr("mlflow.tracking._model_registry.utils._registry_uri", None)
+    before = mlflow.get_tracking_uri()
     logging.disable(logging.ERROR)  # every broken request is an error there
     try:
         with without_waiting_for_the_disk():
             yield Servers(tmp_path, make_workspace(tmp_path / "workspace"))
     finally:
         logging.disable(logging.NOTSET)
-        mlflow.set_tracking_uri(before[0])
-        mlflow.set_registry_uri(before[1])
+        mlflow.set_tracking_uri(before)
 
 
 @pytest.mark.rules

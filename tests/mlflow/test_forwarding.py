@@ -39,7 +39,6 @@ def clients(
             yield MlflowClient(uris[0]), MlflowClient(uris[1])
         finally:
             mlflow.set_tracking_uri(before)
-            mlflow.set_registry_uri(before)
             mlflow.tracing.reset()
             mlflow.tracking.fluent._active_experiment_id = None
 
