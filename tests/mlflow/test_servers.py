@@ -29,6 +29,7 @@ def ws(tmp_path: Path) -> Workspace:
     return Workspace.create("demo", path=tmp_path / "ws")
 
 
+@pytest.mark.rules
 def test_a_server_of_four_workers_with_basic_auth_serves_runs_files_and_permissions(
     ws: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -169,6 +170,7 @@ def test_a_server_that_is_ended_or_killed_leaves_all_it_was_told_and_nothing_els
     assert [path.name for path in (ws.path / "journal").iterdir()] == [".fold.lock"]
 
 
+@pytest.mark.rules
 def test_mlflow_ui_without_a_proxy_of_artifacts_below_a_prefix_and_with_a_registry_of_its_own(
     ws: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
