@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 import mlflow
-from commands import CommandLine
+from commands import CommandLine, in_order_of_columns
 from mlflow.genai.datasets import create_dataset
 
 NO_RUN = "0" * 32
@@ -75,7 +75,7 @@ def runs(mlflow_: CommandLine) -> None:
         mlflow_("runs", word, "--run-id", NO_RUN)
     mlflow_("experiments", "csv", "-x", number)
     mlflow_("experiments", "csv", "-x", number, "-o", "runs.csv")
-    mlflow_.note("runs.csv", (mlflow_.folder / "runs.csv").read_text())
+    mlflow_.note("runs.csv", in_order_of_columns((mlflow_.folder / "runs.csv").read_text()))
     mlflow_("experiments", "csv", "-x", "77")
     gone = _run(mlflow_, "runs", "--run-name", "gone")
     gc = ("gc", "--backend-store-uri", mlflow_.uri, "--tracking-uri", mlflow_.uri)
