@@ -10,9 +10,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from unittest import mock
 
+import mlflow
 import pytest
 from mlflow import MlflowClient
+from mlflow.tracking._tracking_service.utils import _use_tracking_uri
 from playwright.sync_api import sync_playwright
 
 from bridge import Workspace
@@ -64,7 +67,7 @@ def shots() -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, Site]]:
     """MLflow's own store and a workspace with the same runs and nothing else, each shown by an `mlflow server`."""
     folder = tmp_path_factory.mktemp("browser")
@@ -75,7 +78,7 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, Site
         patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
         patch.setenv("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")  # seven processes more, for nothing that is shown
         for name, uri in ("theirs", f"sqlite:///{folder}/mlflow.db"), ("ours", workspace.get_mlflow_tracking_uri()):
-            with _what_mlflow_warns_of():
+            with _as_in_another_process(uri):
                 site = Site(folder, uri, fill(uri), folder / f"{name}.log")
             place = MlflowClient(uri).get_experiment(site.ids["experiment"]).artifact_location
             site.place = place.rpartition("/")[0]
@@ -86,7 +89,7 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, Site
         yield sites[0][0], sites[1][0]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def visitors(chromium: str, sites: tuple[Site, Site], shots: Path) -> Iterator[Visitors]:
     """A browser with a page in front of each; it reaches nothing else."""
     with sync_playwright() as playwright:
@@ -105,11 +108,11 @@ def visitors(chromium: str, sites: tuple[Site, Site], shots: Path) -> Iterator[V
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def visitors_of_all(visitors: Visitors) -> Visitors:
     """The same, after another process than the servers has written all that is not a run."""
     for visitor in visitors:
-        with _what_mlflow_warns_of():
+        with _as_in_another_process(visitor.site.uri):
             visitor.site.ids.update(fill_the_rest(visitor.site.uri, visitor.site.ids, visitor.site.folder))
         visitor.page.reload()  # for it remembers that there was nothing
     visitors.settle()
@@ -117,8 +120,10 @@ def visitors_of_all(visitors: Visitors) -> Visitors:
 
 
 @contextmanager
-def _what_mlflow_warns_of() -> Iterator[None]:
-    """Pass over what MLflow says of newer releases of what it builds on."""
-    with warnings.catch_warnings():
+def _as_in_another_process(uri: str) -> Iterator[None]:
+    """Put back what MLflow's fluent calls leave, and pass over what it says of newer releases of what it builds on."""
+    with warnings.catch_warnings(), mock.patch.dict(os.environ), _use_tracking_uri(uri):
         warnings.simplefilter("ignore")
         yield
+        mlflow.tracing.reset()
+        mlflow.tracking.fluent._active_experiment_id = None
