@@ -61,10 +61,29 @@ def fluent_params(j: Journey) -> None:
     j.see("unknown run", lambda: mlflow.log_params({"a": 1}, run_id="f" * 32))
 
 
+def log_each(j: Journey, values: dict[str, Any]) -> None:
+    """Log values of many types, alone and with others."""
+    for name, value in values.items():
+        j.see(f"log {name}", lambda name=name, value=value: mlflow.log_metric(name, value, step=1, timestamp=1000))
+        j.see(f"log {name} with others", lambda n=name, v=value: mlflow.log_metrics({"a": 1, n: v}, step=2))
+
+
 @journey
-def fluent_metrics(j: Journey) -> None:
+def fluent_tensors(j: Journey) -> None:
     import torch
 
+    mlflow.set_experiment("fluent tensors")
+    values = {
+        "torch": torch.tensor(0.5), "torch of one": torch.tensor([0.5]), "torch of two": torch.tensor([1.0, 2.0]),
+        "torch int": torch.tensor(3), "torch bfloat": torch.tensor(0.1, dtype=torch.bfloat16),
+        "torch with gradient": torch.tensor(0.5, requires_grad=True),
+    }  # fmt: skip
+    with mlflow.start_run():
+        log_each(j, values)
+
+
+@journey
+def fluent_metrics(j: Journey) -> None:
     mlflow.set_experiment("fluent metrics")
     values: dict[str, Any] = {
         "int": 3, "float": 0.1, "nan": float("nan"), "inf": INF, "minus inf": -INF, "bool": True, "text": "1.5",
@@ -73,15 +92,10 @@ def fluent_metrics(j: Journey) -> None:
         "numpy float32": numpy.float32(0.1), "numpy float64": numpy.float64(0.1), "numpy float16": numpy.float16(0.1),
         "numpy int64": numpy.int64(7), "numpy bool": numpy.bool_(True), "numpy nan": numpy.float32("nan"),
         "array of none": numpy.array(2.0), "array of one": numpy.array([2.0]), "array of two": numpy.array([1.0, 2.0]),
-        "empty array": numpy.array([]), "torch": torch.tensor(0.5), "torch of one": torch.tensor([0.5]),
-        "torch of two": torch.tensor([1.0, 2.0]), "torch int": torch.tensor(3), "torch bfloat": torch.tensor(
-            0.1, dtype=torch.bfloat16), "torch with gradient": torch.tensor(0.5, requires_grad=True),
-        "series": pandas.Series([1.0]),
+        "empty array": numpy.array([]), "series": pandas.Series([1.0]),
     }  # fmt: skip
     with mlflow.start_run() as run:
-        for name, value in values.items():
-            j.see(f"log {name}", lambda name=name, value=value: mlflow.log_metric(name, value, step=1, timestamp=1000))
-            j.see(f"log {name} with others", lambda n=name, v=value: mlflow.log_metrics({"a": 1, n: v}, step=2))
+        log_each(j, values)
         for step in (0, 5, -3, 2**63 - 1, -(2**63), None, True, "1"):
             j.see(f"step {step!r}", lambda step=step: mlflow.log_metric("steps", 1, step=step, timestamp=1))
         for moment in (1, 0, None, -1, "1", 2**63 - 1):

@@ -49,7 +49,11 @@ LONG = (
 """Those that take more than a second."""
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow if n in LONG else ()) for n in JOURNEYS])
+def marks_of(name: str) -> tuple[pytest.MarkDecorator, ...]:
+    return (pytest.mark.slow,) * (name in LONG) + (pytest.mark.torch,) * (name == "fluent_tensors")
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=marks_of(name)) for name in JOURNEYS])
 def test_both_stores_answer_and_keep_the_same(name: str, uris: tuple[str, str], tmp_path: Path) -> None:
     theirs, ours = (travel(name, uri, tmp_path / place) for uri, place in zip(uris, ("theirs", "ours"), strict=True))
     check_same(name, theirs, ours)
