@@ -109,7 +109,7 @@ class Companion:
 
     def session(self, read_only: bool = True) -> AbstractContextManager[Session]:
         """A transaction over the tables of MLflow's tracking store, which are not made for it."""
-        return self._database(writes=self.exists).session(read_only)
+        return self._database(writes=self.exists and not read_only).session(read_only)
 
     def sql_part(self, name: str) -> Any:
         """A part of MLflow's SQL store as it is, for MLflow's own code that looks into its tables."""

@@ -358,6 +358,7 @@ def read_only(client: MlflowClient, companion: Companion, opened: Opened) -> Ite
 
 READER = """
 import sys
+from sqlalchemy import text
 from bridge.errors import NotAllowed
 from bridge.store.open import open_store
 from bridge_mlflow.companion import Companion
@@ -365,6 +366,8 @@ companion = Companion.of(open_store(sys.argv[1]))
 print([model.name for model in companion.call("search_logged_models", experiment_ids=["0"])])
 print(companion.call("search_traces", ["1"]))
 print(len(companion.call("list_label_schemas", "0")))
+with companion.session(read_only=True) as session:
+    print(session.execute(text("SELECT name FROM logged_models")).scalars().all())
 try:
     companion.call("create_logged_model", experiment_id="0")
 except NotAllowed as error:
@@ -384,8 +387,8 @@ def test_a_folder_that_may_not_be_written_is_read(read_only: Path) -> None:
     said = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, preexec_fn=obey_file_modes)
     assert said.returncode == 0, said.stderr
     lines = said.stdout.splitlines()
-    assert lines[:3] == ["['m']", "([], None)", "1"]
-    assert lines[3] == f"Cannot write to {read_only}: its folder or database may only be read."
+    assert lines[:4] == ["['m']", "([], None)", "1", "['m']"]
+    assert lines[4] == f"Cannot write to {read_only}: its folder or database may only be read."
 
 
 def test_temporary_files_go_with_the_process(opened: Opened, tmp_path: Path) -> None:
