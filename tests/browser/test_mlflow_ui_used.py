@@ -33,6 +33,12 @@ def choose(page: Page, *names: str) -> None:
         row.filter(has=page.get_by_role("link", name=name, exact=True)).get_by_role("checkbox").first.click()
 
 
+def list_runs(page: Page, state: str) -> None:
+    """List the runs that are active, or deleted."""
+    page.get_by_text("State:").click()
+    page.get_by_test_id(f"{state}-runs-menu-item").click()
+
+
 def save(page: Page, name: str = "Save") -> None:
     """Press a button of the dialog that is open, and wait until it closes."""
     dialog = page.get_by_role("dialog").last
@@ -110,9 +116,7 @@ def test_runs_are_deleted_and_restored(visitors: Visitors) -> None:
         save(visitor.page, "Delete selected")
     visitors.see("2 matching runs")
     visitors.show_the_same("runs_deleted")
-    for visitor in visitors:
-        visitor.page.get_by_text("State:").click()
-        visitor.page.get_by_test_id("deleted-runs-menu-item").click()
+    visitors.do(lambda page: list_runs(page, "deleted"))
     visitors.see("try_3", "2 matching runs")
     visitors.show_the_same("deleted_runs")
     for visitor in visitors:
@@ -120,9 +124,7 @@ def test_runs_are_deleted_and_restored(visitors: Visitors) -> None:
         visitor.page.get_by_test_id("runs-restore-button").click()
         visitor.page.get_by_role("dialog").last.locator(".du-bois-light-btn-primary").click()
     visitors.see("0 matching runs")
-    for visitor in visitors:
-        visitor.page.get_by_text("State:").click()
-        visitor.page.get_by_test_id("active-runs-menu-item").click()
+    visitors.do(lambda page: list_runs(page, "active"))
     visitors.see("4 matching runs", "try_3")
     visitors.show_the_same("runs_restored")
 

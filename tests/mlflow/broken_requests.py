@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from operator import delitem, setitem
 from random import Random
 from typing import Any
 
@@ -62,22 +63,19 @@ def broken(request: Request, random: Random) -> Request:
 
 def _with_odd_value(request: Request, random: Random) -> Request:
     """Another value at one place of the body."""
-    body = copy.deepcopy(request.body)
-    places = list(_places(body))
-    if not places:
-        return _with_further_field(request, random)
-    holder, key = random.choice(places)
-    holder[key] = random.choice(ODD_VALUES)
-    return replace(request, body=body)
+    return _changed_at_one_place(request, random, lambda holder, key: setitem(holder, key, random.choice(ODD_VALUES)))
 
 
 def _without_field(request: Request, random: Random) -> Request:
+    return _changed_at_one_place(request, random, delitem)
+
+
+def _changed_at_one_place(request: Request, random: Random, change: Callable[[Any, Any], None]) -> Request:
     body = copy.deepcopy(request.body)
     places = list(_places(body))
     if not places:
         return _with_further_field(request, random)
-    holder, key = random.choice(places)
-    del holder[key]
+    change(*random.choice(places))
     return replace(request, body=body)
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import pickle
 import random
-import sys
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from forked import Child
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -186,22 +185,6 @@ def drawn_calls(seed: int) -> list[Call]:
     return result
 
 
-def forked(work: Callable[[], object]) -> int:
-    """Do something in a forked child; returns its process id."""
-    pid = os.fork()
-    if pid:
-        return pid
-    status = 1
-    try:
-        work()
-        status = 0
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        sys.stderr.flush()
-        os._exit(status)
-
-
 Row = tuple[bytes, int, int, int]
 """A stored point or row: its values by kind and column, pickled (equal for equal bits of equal type), its step,
 timestamp and door."""
@@ -260,11 +243,13 @@ def test_two_processes_that_log_at_once_lose_nothing_and_each_keeps_its_order(tm
         os.read(start_read, 1)  # the end of the pipe is the start for both
         log(own, logged[process])
 
-    children = [forked(lambda process=process: work(process)) for process in (0, 1)]
+    children = [Child(lambda say, process=process: work(process)) for process in (0, 1)]
     os.close(start_write)
     os.close(start_read)
     store.get_run("r1")  # a reader folds meanwhile
-    assert [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children] == [0, 0]
+    assert [child.wait() for child in children] == [0, 0]
+    for child in children:
+        child.close()
 
     for key in KEYS:
         records = store.get_series("r1", [key])
