@@ -259,8 +259,11 @@ class Companion:
             if not mirror.mark_deleted(session, experiment_id, creation_time):
                 return
             mirror.delete_traces(session, experiment_id)  # MLflow 3.10 fails where there are any
-        with _where_another_was_first():
+        try:
             database.tracking._hard_delete_experiment(str(experiment_id))
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":  # another process was first
+                raise
 
     @_letting_go_when_interrupted
     def _follow_run(self, database: MlflowDatabase, run_id: str) -> None:
@@ -314,16 +317,6 @@ class Companion:
             if place.startswith(f"{root}/") and not place.startswith(f"{root}//"):
                 return artifacts_uri(self._opened.address) + place[len(root) :]
         return place
-
-
-@contextmanager
-def _where_another_was_first() -> Iterator[None]:
-    """Pass over what MLflow says when there is nothing left to delete."""
-    try:
-        yield
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-            raise
 
 
 def forwarding(name: str) -> Callable[..., Any]:
