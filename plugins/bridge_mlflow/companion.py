@@ -24,9 +24,16 @@ from bridge.records.search import ExperimentQuery, Ordering
 from bridge.store.open import Opened
 from bridge_mlflow import mirror
 from bridge_mlflow.addresses import COMPANION_FILE, FOLDER_OF_ARTIFACTS, PROXY_ROOT, artifacts_uri, uri_of
-from bridge_mlflow.database import MlflowDatabase, copy_database, identity_of, locked, temporary_folder
+from bridge_mlflow.database import (
+    MlflowDatabase,
+    copy_database,
+    identity_of,
+    locked,
+    refusing_changes,
+    temporary_folder,
+)
 from bridge_mlflow.forwarded import FORWARDED_DEFAULTS, FORWARDED_READS
-from bridge_mlflow.translate import translated
+from bridge_mlflow.translate import mlflow_error, translated
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -108,8 +115,14 @@ class Companion:
         return self._told_place(answer) if isinstance(answer, str) else answer
 
     def session(self, read_only: bool = True) -> AbstractContextManager[Session]:
-        """A transaction over the tables of MLflow's tracking store, which are not made for it."""
-        return self._database(writes=self.exists and not read_only).session(read_only)
+        """A transaction over the tables of MLflow's tracking store, which are not made for reading them.
+
+        Where they may only be read, a change raises as it is flushed: what answers is a copy, and it would be lost.
+        """
+        with self._lock:
+            database = self._database(writes=not read_only)
+            session = database.session(read_only)
+            return refusing_changes(session, mlflow_error(self._not_writable())) if database is self._copy else session
 
     def sql_part(self, name: str) -> Any:
         """A part of MLflow's SQL store as it is, for MLflow's own code that looks into its tables."""
@@ -174,7 +187,7 @@ class Companion:
     def _database(self, writes: bool) -> MlflowDatabase:
         with self._lock:
             if writes and not self._is_writable():
-                raise NotAllowed("write to", str(self._folder), "its folder or database may only be read")
+                raise self._not_writable()
             if writes and not self.exists:
                 self._create()
             if not self.exists:
@@ -187,6 +200,9 @@ class Companion:
 
     def _is_writable(self) -> bool:
         return os.access(self._folder, os.W_OK) and (not self.exists or os.access(self._file, os.W_OK))
+
+    def _not_writable(self) -> NotAllowed:
+        return NotAllowed("write to", str(self._folder), "its folder or database may only be read")
 
     def _made(self, file: Path) -> MlflowDatabase:
         return MlflowDatabase(file, self._real_artifacts, self._opened.tracking)

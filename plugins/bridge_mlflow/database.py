@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mlflow.entities import ExperimentTag
     from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as SqlRegistry
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-    from sqlalchemy.orm import Session
+    from sqlalchemy.orm import ORMExecuteState, Session
 
 logger = logging.getLogger(__name__)
 
@@ -109,6 +109,24 @@ def _session_of(store: SqlAlchemyStore, read_only: bool = False) -> AbstractCont
     kind = {"read_only": read_only} if "read_only" in inspect.signature(make).parameters else {}
     session: AbstractContextManager[Session] = make(**kind)
     return session
+
+
+@contextmanager
+def refusing_changes(session: AbstractContextManager[Session], refusal: Exception) -> Iterator[Session]:
+    """The same transaction, in which the first change to the tables raises what is given."""
+    from sqlalchemy import event
+
+    def refuse(*_: object) -> None:
+        raise refusal
+
+    def refuse_statement(state: ORMExecuteState) -> None:
+        if state.is_insert or state.is_update or state.is_delete:
+            raise refusal
+
+    with session as opened:
+        event.listen(opened, "before_flush", refuse)
+        event.listen(opened, "do_orm_execute", refuse_statement)
+        yield opened
 
 
 def _uri_of(file: Path) -> str:

@@ -95,7 +95,8 @@ class Journey(Answers):
     def plain(self, value: Any) -> Any:
         """As every answer, with the tables, arrays and pictures that the fluent interface gives."""
         if isinstance(value, pandas.DataFrame):
-            return {"columns": self.plain(list(value)), "rows": self.plain(value.to_dict("records"))}
+            # The columns of params, metrics and tags stand as the database gives these, which is in no order.
+            return {"columns": sorted(self.plain(list(value))), "rows": self.plain(value.to_dict("records"))}
         if isinstance(value, (pandas.Timestamp, type(pandas.NaT))):
             return "<never>" if value is pandas.NaT else "<now>"
         if isinstance(value, numpy.ndarray):
