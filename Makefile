@@ -22,9 +22,11 @@ check: lint types layers .venv/.dev  ## Lint, types, layers, fast tests and docs
 	@$(PYTEST) --numprocesses 2 --dist worksteal -m "not ($(LONGER))"
 
 test: .venv/.dev chromium lint types layers  ## Everything that CI runs
-	@$(PYTEST) --numprocesses 2 --dist worksteal -m "not ($(LONGER))"
-	@$(PYTEST) --numprocesses 2 --dist worksteal -m "slow and not ($(ALONE))"
-	@$(PYTEST) -m "$(ALONE)"
+	@failed=; \
+	$(PYTEST) --numprocesses 2 --dist worksteal -m "not ($(LONGER))" || failed=1; \
+	$(PYTEST) --numprocesses 2 --dist worksteal -m "slow and not ($(ALONE))" || failed=1; \
+	$(PYTEST) -m "$(ALONE)" || failed=1; \
+	test -z "$$failed"
 
 test-mlflow: .venv/.dev  ## Run MLflow's tests on another MLflow: VERSION=3.10.1, or VERSION=newest
 	@$(BIN)/python tests/pythons/another_mlflow.py "$(VERSION)"
