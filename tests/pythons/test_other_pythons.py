@@ -6,6 +6,8 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,9 @@ VERSIONS = {"3.10": ["numpy==1.26.*", f"mlflow=={OLDEST}"], "3.12": ["numpy>=2"]
 LONG = int(os.environ.get("RUNBRIDGE_LONG", "1")) > 1
 """Otherwise the oldest runs all, and the newest all but what drives MLflow."""
 OLDEST_PYTHON, *_, NEWEST_PYTHON = VERSIONS
+CHOSEN = {*VERSIONS} if LONG else {OLDEST_PYTHON, NEWEST_PYTHON}
+OTHERS = sorted(CHOSEN - {f"{sys.version_info.major}.{sys.version_info.minor}"})
+"""On this one the whole suite runs."""
 NEEDED = ["ipython", "matplotlib", "pillow", "pytest-timeout", "pytest-xdist", "tensorboard"]
 LONGER = "browser or postgres or processes or pythons or slow or torch"
 # These need torch, or are about this environment and not about a Python.
@@ -39,28 +44,33 @@ def find_python(version: str) -> str | None:
     return None
 
 
-def environment_of(version: str) -> Path:
+def environment_of(version: str, python: str) -> Path:
     """The Python of a virtual environment with Runbridge, MLflow and no torch; made once."""
-    python = find_python(version)
-    if python is None:
-        pytest.skip(f"there is no Python {version} here")
     folder = ROOT / ".venv" / "pythons" / version
     ready, wanted = folder / ".ready", [f"{ROOT}[mlflow,testing]", *NEEDED, *VERSIONS[version]]
     if not ready.exists() or ready.read_text(encoding="utf-8") != str(wanted):
         subprocess.run([python, "-m", "venv", "--clear", folder], check=True)
-        install = [folder / "bin" / "python", "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
-        subprocess.run([*install, "-e", *wanted], check=True)
+        install = [folder / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "install", "-qq"]
+        subprocess.run([*install, "--no-compile", "-e", *wanted], check=True)
         ready.write_text(str(wanted), encoding="utf-8")
     return folder / "bin" / "python"
 
 
+@pytest.fixture(scope="module")
+def environments() -> Mapping[str, Path]:
+    """The environments of the Pythons that are here, made at once, for pip uses one core."""
+    found = {version: python for version in OTHERS if (python := find_python(version))}
+    with ThreadPoolExecutor() as pool:
+        return dict(zip(found, pool.map(environment_of, found, found.values()), strict=True))
+
+
 @pytest.mark.pythons
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("version", VERSIONS if LONG else [OLDEST_PYTHON, NEWEST_PYTHON])
-def test_the_fast_suites_pass(version: str) -> None:
-    if version == f"{sys.version_info.major}.{sys.version_info.minor}":
-        pytest.skip("the whole suite runs on this Python")
-    python = environment_of(version)
+@pytest.mark.parametrize("version", OTHERS)
+def test_the_fast_suites_pass(version: str, environments: Mapping[str, Path]) -> None:
+    if version not in environments:
+        pytest.skip(f"there is no Python {version} here")
+    python = environments[version]
     shortened = [] if LONG or version == OLDEST_PYTHON else ["tests/mlflow"]
     left_out = [f"--ignore={ROOT / path}" for path in (*LEFT_OUT, *shortened)]
     command = [python, "-m", "pytest", "-q", "-n", "2", "--dist", "worksteal", "-p", "no:cacheprovider"]
