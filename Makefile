@@ -18,15 +18,10 @@ ui: .venv/.demo  ## Open MLflow's UI on the workspace that `make demo` made
 	@PATH="$(CURDIR)/$(BIN):$$PATH" mlflow ui --backend-store-uri \
 		"$$($(BIN)/python -c 'import bridge; print(bridge.Workspace.open("demo").get_mlflow_tracking_uri())')"
 
-check: lint types layers .venv/.dev  ## Lint, types, layers, fast tests and docs: about a minute
-	@$(PYTEST) --numprocesses 2 --dist worksteal -m "not ($(LONGER))"
+check: lint types layers fast  ## Lint, types, layers, fast tests and docs: about a minute
 
 test: .venv/.dev chromium lint types layers  ## Everything that CI runs
-	@failed=; \
-	$(PYTEST) --numprocesses 2 --dist worksteal -m "not ($(LONGER))" || failed=1; \
-	$(PYTEST) --numprocesses 2 --dist worksteal -m "slow and not ($(ALONE))" || failed=1; \
-	$(PYTEST) -m "$(ALONE)" || failed=1; \
-	test -z "$$failed"
+	@$(MAKE) --no-print-directory --keep-going fast slow alone
 
 test-mlflow: .venv/.dev  ## Run MLflow's tests on another MLflow: VERSION=3.10.1, or VERSION=newest
 	@$(BIN)/python tests/pythons/another_mlflow.py "$(VERSION)"
@@ -45,6 +40,15 @@ types: .venv/.dev
 
 layers: .venv/.dev
 	@$(BIN)/lint-imports --no-logo > .venv/layers.log 2>&1 || { cat .venv/layers.log; exit 1; }
+
+fast: .venv/.dev
+	@$(PYTEST) --numprocesses 2 --dist worksteal -m "not ($(LONGER))"
+
+slow: .venv/.dev
+	@$(PYTEST) --numprocesses 2 --dist worksteal -m "slow and not ($(ALONE))"
+
+alone: .venv/.dev
+	@$(PYTEST) -m "$(ALONE)"
 
 # The browser tests drive Debian's Chromium: Playwright's own is a download of its own.
 chromium:
@@ -75,4 +79,6 @@ chromium:
 	@$(PIP) --editable '.[dev]'
 	@touch $@
 
-.PHONY: help demo ui check test test-mlflow bench compatibility lint types layers chromium
+.PHONY: help demo ui check test test-mlflow bench compatibility lint types layers fast slow alone chromium
+# Installing and testing have .venv and the machine to themselves, also with `make --jobs`.
+.NOTPARALLEL:

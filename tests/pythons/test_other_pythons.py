@@ -19,7 +19,7 @@ LONG = int(os.environ.get("RUNBRIDGE_LONG", "1")) > 1
 OLDEST_PYTHON, *_, NEWEST_PYTHON = VERSIONS
 CHOSEN = {*VERSIONS} if LONG else {OLDEST_PYTHON, NEWEST_PYTHON}
 OTHERS = sorted(CHOSEN - {f"{sys.version_info.major}.{sys.version_info.minor}"})
-"""On this one the whole suite runs."""
+"""Not this Python, on which the whole suite runs."""
 NEEDED = ["ipython", "matplotlib", "pillow", "pytest-timeout", "pytest-xdist", "tensorboard"]
 LONGER = "browser or postgres or processes or pythons or slow or torch"
 # These need torch, or are about this environment and not about a Python.
