@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 FOLDER = Path(__file__).with_name("migrations")
-SCHEMA = 3
+SCHEMA = 4
 """The newest schema that this version of Runbridge knows; `migrations/<number>.sql` leads to each."""
 
 

@@ -1,0 +1,2 @@
+-- What came with the second format of journals.
+-- New tables alone: a reader that may not write makes what an older database lacks as temporary tables.
