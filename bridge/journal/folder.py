@@ -3,56 +3,200 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from io import FileIO
 from pathlib import Path
 
-from bridge.journal.format import SUFFIX, encode_end
+from bridge.journal.format import END_SIZE, HEADER_SIZE, SUFFIX, VERSION, decode_header, encode_end
+from bridge.journal.system import CallFailed, system
+
+logger = logging.getLogger("bridge")
 
 FOLD_LOCK = ".fold.lock"
 DAMAGED = ".damaged"
+PART = ".part"
+
+PART_SECONDS = 60.0
+"""How old the file of a journal must be that never got its name before it is removed."""
+
+
+class HeldFolder:
+    """A folder that is held open, so that what is done in it is done in this one, whatever its path names later."""
+
+    __slots__ = ("fd", "identity")
+
+    def __init__(self, path: Path) -> None:
+        self.fd = -1
+        self.fd = system(os.open, path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self.identity = _identity(system(os.fstat, self.fd))
+
+    def __del__(self, close: Callable[[int], None] = os.close) -> None:
+        if self.fd >= 0:
+            close(self.fd)
+
+    def is_at(self, path: Path) -> bool:
+        """Return whether a path still names this folder."""
+        try:
+            return _identity(os.stat(path)) == self.identity
+        except OSError:
+            return False
+
+    def inode(self, name: str) -> int:
+        """Return the inode of a file in it; 0 if it has none of that name."""
+        try:
+            return os.stat(name, dir_fd=self.fd).st_ino
+        except OSError:
+            return 0
+
+
+def hold(path: Path, held: HeldFolder | None, make: bool = False) -> HeldFolder:
+    """Return the folder at a path, held open: the one that is held already if it is still there.
+
+    Args:
+        path: the folder.
+        held: what was held before.
+        make: make the folder if only it is missing, and not what is above it.
+
+    Raises:
+        CallFailed: it cannot be opened.
+    """
+    if held is not None and held.is_at(path):
+        return held
+    try:
+        return HeldFolder(path)
+    except CallFailed:
+        if not make or path.exists():
+            raise
+    with suppress(FileExistsError):
+        system(os.mkdir, path)
+    return HeldFolder(path)
+
+
+def _identity(state: os.stat_result) -> tuple[int, int]:
+    return state.st_dev, state.st_ino
 
 
 class JournalFolder:
-    """The journals of a workspace."""
+    """The journals of a workspace, all in the folder that is held.
+
+    Every call is about the folder that `look` found last.
+    """
 
     def __init__(self, path: Path, shared: bool = False) -> None:
         self.path, self.shared = path, shared
+        self._held: HeldFolder | None = None
+        self._previous: HeldFolder | None = None
+
+    def look(self) -> bool:
+        """Hold the folder that is at the path now; return whether it is another one than before.
+
+        Raises:
+            OSError: it cannot be opened.
+        """
+        before = self._held
+        try:
+            self._held = hold(self.path, before)
+        except CallFailed as failed:
+            self._held = None
+            if not isinstance(failed.__cause__, FileNotFoundError):
+                raise OSError(failed.errno, failed.reason) from failed
+        if before is None or self._held is before:
+            return False
+        self._previous = before  # stays open a while: another thread may be about to use it
+        return True
+
+    def let_go(self) -> None:
+        """Hold no folder until the next look."""
+        self._held = None
+
+    @property
+    def _fd(self) -> int:
+        """The descriptor of the folder, while the caller keeps `_held`."""
+        if self._held is None:
+            raise FileNotFoundError(2, "No such file or directory", str(self.path))
+        return self._held.fd
 
     def sizes(self) -> dict[str, int]:
-        """The size in bytes of each journal, by id; one directory listing and a `stat` each."""
+        """Return the size in bytes of each journal, by id; one directory listing and a `stat` each."""
         sizes = {}
+        held = self._held
+        if held is None:
+            return {}
+        # A description of its own: two listings of one share their place in the folder.
+        fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=held.fd)
         try:
-            with os.scandir(self.path) as entries:
+            with os.scandir(fd) as entries:
                 for entry in entries:
                     if entry.name.endswith(SUFFIX):
                         try:
                             sizes[entry.name[: -len(SUFFIX)]] = entry.stat().st_size
                         except FileNotFoundError:
                             continue  # folded and removed meanwhile
-        except FileNotFoundError:
-            pass
+        finally:
+            os.close(fd)
         return sizes
 
     def path_of(self, journal_id: str) -> Path:
-        """Where a journal lies."""
+        """Return the path of a journal, for messages."""
         return self.path / (journal_id + SUFFIX)
 
-    def is_closed(self, journal_id: str) -> bool:
-        """Whether a journal ends with a closing record."""
-        end = encode_end()
+    def open(self, journal_id: str) -> int:
+        """Open a journal to be read.
+
+        Raises:
+            FileNotFoundError: it does not exist.
+        """
+        return os.open(journal_id + SUFFIX, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._fd)
+
+    def identity(self, journal_id: str) -> tuple[int, int]:
+        """Return the device and inode of a journal.
+
+        Raises:
+            FileNotFoundError: it does not exist.
+        """
+        return _identity(os.stat(journal_id + SUFFIX, dir_fd=self._fd))
+
+    def read(self, journal_id: str, identity: tuple[int, int], start: int, size: int) -> bytes:
+        """Return bytes of a journal; fewer if it ends before.
+
+        Raises:
+            FileNotFoundError: it does not exist, or its name is that of another file now.
+        """
+        fd = self.open(journal_id)
         try:
-            with self.path_of(journal_id).open("rb") as file:
-                file.seek(-len(end), os.SEEK_END)
-                return file.read() == end
-        except OSError:  # gone, or shorter than that
+            if _identity(os.fstat(fd)) != identity:
+                raise FileNotFoundError(2, "another file has its name now", str(self.path_of(journal_id)))
+            with os.fdopen(fd, "rb", buffering=0, closefd=False) as file:
+                file.seek(start)
+                return b"".join(_parts(file, size))
+        finally:
+            os.close(fd)
+
+    def may_be_closed(self, journal_id: str) -> bool:
+        """Return whether a journal seems to end with a closing record; only reading it from its start can tell."""
+        try:
+            fd = self.open(journal_id)
+        except OSError:
             return False
+        try:
+            found = decode_header(os.pread(fd, HEADER_SIZE, 0)) or decode_header(os.pread(fd, HEADER_SIZE, HEADER_SIZE))
+            if found is None or found[0] != VERSION:
+                return found is not None and found[0] < VERSION
+            header, at = found[1], os.fstat(fd).st_size - END_SIZE
+            return at > 0 and os.pread(fd, END_SIZE, at) == encode_end(header.salt + at, header.journal_id, at)
+        except OSError:
+            return False
+        finally:
+            os.close(fd)
 
     def ended_at(self, journal_id: str) -> int:
-        """When a journal was last written to, in milliseconds since 1970 UTC; 0 if it is gone."""
+        """Return when a journal was last written to, in milliseconds since 1970 UTC; 0 if it does not exist."""
         try:
-            return self.path_of(journal_id).stat().st_mtime_ns // 1_000_000
+            return os.stat(journal_id + SUFFIX, dir_fd=self._fd).st_mtime_ns // 1_000_000
         except FileNotFoundError:
             return 0
 
@@ -60,7 +204,7 @@ class JournalFolder:
     def finished(self, journal_id: str) -> Iterator[bool]:
         """Whether a journal's writer is gone, known by its lock being free; held free within the block."""
         try:
-            fd = os.open(self.path_of(journal_id), os.O_RDONLY | os.O_CLOEXEC)
+            fd = self.open(journal_id)
         except FileNotFoundError:
             yield False
             return
@@ -75,9 +219,36 @@ class JournalFolder:
             _unlock(fd)
             os.close(fd)
 
+    def size_of(self, journal_id: str) -> int:
+        """Return the size in bytes of a journal.
+
+        Raises:
+            FileNotFoundError: it does not exist.
+        """
+        return os.stat(journal_id + SUFFIX, dir_fd=self._fd).st_size
+
     def remove(self, journal_id: str) -> None:
         """Remove a journal that is stored to its end."""
-        self.path_of(journal_id).unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            os.unlink(journal_id + SUFFIX, dir_fd=self._fd)
+
+    def remove_leftovers(self) -> None:
+        """Remove files of journals that never got their name, because their process was killed or interrupted."""
+        for name in os.listdir(self._fd):
+            if not (name.startswith(".") and name.endswith(PART)):
+                continue
+            with suppress(FileNotFoundError):
+                fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._fd)
+                try:
+                    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    if time.time() - os.fstat(fd).st_mtime > PART_SECONDS:
+                        os.unlink(name, dir_fd=self._fd)
+                        logger.debug("%s was removed: no process uses it.", self.path / name)
+                except OSError as error:
+                    logger.debug("%s stays: %s", self.path / name, error)
+                finally:
+                    _unlock(fd)
+                    os.close(fd)
 
     def keep(self, journal_id: str) -> None:
         """Keep a damaged journal under a second name, whoever removes it; its process may still write to it.
@@ -85,19 +256,17 @@ class JournalFolder:
         Raises:
             OSError: the file system has no hard links.
         """
-        path = self.path_of(journal_id)
-        try:
-            os.link(path, path.with_suffix(DAMAGED))
-        except FileExistsError:
-            return
+        with suppress(FileExistsError):
+            os.link(journal_id + SUFFIX, journal_id + DAMAGED, src_dir_fd=self._fd, dst_dir_fd=self._fd)
 
     def set_aside(self, journal_id: str) -> None:
         """Keep a damaged journal that is stored as far as it could be read, where no reader looks again."""
-        path = self.path_of(journal_id)
-        if path.with_suffix(DAMAGED).exists():
-            path.unlink(missing_ok=True)
+        try:
+            os.stat(journal_id + DAMAGED, dir_fd=self._fd)
+        except FileNotFoundError:
+            os.rename(journal_id + SUFFIX, journal_id + DAMAGED, src_dir_fd=self._fd, dst_dir_fd=self._fd)
         else:
-            path.replace(path.with_suffix(DAMAGED))
+            self.remove(journal_id)
 
     @contextmanager
     def folding(self, wait: bool) -> Iterator[bool]:
@@ -106,7 +275,8 @@ class JournalFolder:
         Raises:
             OSError: the folder cannot be written.
         """
-        fd = os.open(self.path / FOLD_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o664 if self.shared else 0o644)
+        mode = 0o664 if self.shared else 0o644
+        fd = os.open(FOLD_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, mode, dir_fd=self._fd)
         try:
             if self.shared and os.fstat(fd).st_uid == os.geteuid():
                 os.fchmod(fd, 0o664)  # whatever the umask is
@@ -119,6 +289,15 @@ class JournalFolder:
         finally:
             _unlock(fd)
             os.close(fd)
+
+
+def _parts(file: FileIO, size: int) -> Iterator[bytes]:
+    while size > 0:
+        data = file.read(size)
+        if not data:
+            return
+        size -= len(data)
+        yield data
 
 
 def _unlock(fd: int) -> None:

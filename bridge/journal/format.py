@@ -1,27 +1,39 @@
 """The bytes of a journal: a header, then records that each carry a checksum.
 
 All numbers are little-endian.
-A journal begins with a header of 72 bytes:
+A journal of format 2, which this version writes, begins with its header twice, 136 bytes each:
 
 | bytes | field |
 |---|---|
 | 8 | magic |
 | 2, 2 | version of the format, size of the header |
 | 4 | reserved, zero |
-| 16 | journal id; its first 4 bytes name the host |
-| 16 | the boot of that host |
-| 8, 8 | the boot-time clock and the wall clock when the journal began, in nanoseconds |
+| 16 | journal id |
+| 16 | the boot of the host; zero if unknown |
+| 8, 8 | the boot-time clock and the wall clock when the journal was started, in nanoseconds |
 | 4 | process id |
+| 4 | CRC-32 of the bytes before: format 1 ends here |
+| 16 | workspace id; zero if unknown |
+| 16 | the machine; zero if unknown |
+| 8, 8, 8 | the process's PID namespace, start time in clock ticks, and time namespace; zero if unknown |
+| 4 | salt, a random number |
 | 4 | CRC-32 of the bytes before |
 
-Every record begins with 16 bytes: CRC-32 of the bytes after it (4), size of the record (4), type (1), flags (1),
-reserved (2), series number (4).
-A number point goes on with record time, timestamp, step and value (8 each) and so has 48 bytes.
-A text point has the same but for the value, then its text in UTF-8.
+Every record begins with 16 bytes: a checksum (4), the size of the record (4), type (1), flags (1), the mark `FF FE` (2)
+and a series number (4).
+The checksum of a number point is the CRC-32 of the 44 bytes after it.
+Every other record has a checksum of its head next (4): the CRC-32 of the 12 bytes before.
+The checksum at its start continues that CRC over the rest of the record.
+Each CRC starts from the journal's salt plus the record's offset.
+So no bytes that a caller logs can be read as a record: the caller knows neither number.
+The mark never occurs in UTF-8; after damage the next record is found by looking for it.
+
+A number point continues with record time, timestamp, step and value (8 each) and so has 48 bytes.
+A text point has record time, timestamp and step (8 each), then its text in UTF-8.
 A definition has kind (1), value type (1), the lengths of run id, key and column (2 each), then these in UTF-8.
-A closing record has nothing more.
-A row is several points of one key that are durable together: the series number of its head is the number of its cells,
-then come record time, timestamp and step (8 each), 16 bytes a cell, and the texts of the cells in UTF-8:
+A closing record has the journal's id (16) and its own offset (8).
+A row is several points of one key that are durable together: the series number of its head is the number of its cells.
+It has record time, timestamp and step (8 each), 16 bytes a cell, and the texts of the cells in UTF-8:
 
 | bytes | field of a cell |
 |---|---|
@@ -30,9 +42,15 @@ then come record time, timestamp and step (8 each), 16 bytes a cell, and the tex
 | 3 | reserved, zero |
 | 8 | the value; of a text, where its bytes begin among the row's texts (4) and how many there are (4) |
 
-A lease goes on with a time (8, in milliseconds since 1970 UTC) and a run id in UTF-8; its flags say whether the
-journal's process speaks for the run (1) or does so no longer (0).
-A reader passes over a type that it does not know.
+A lease has a time (8, in milliseconds since 1970 UTC), the boot-time clock (8, in nanoseconds) and a run id in UTF-8.
+Its flags say whether the journal's process owns the run (1) or does no longer (0).
+
+A type with the bit `MAY_SKIP` may be skipped by a reader that does not know it.
+At any other unknown type a reader stops, and the journal is kept.
+
+Format 1 has the first 72 bytes of the header once.
+Its records have zeros for the mark, no checksum of their head, and CRCs that start from zero.
+Its closing record is empty, and its leases have no boot-time clock.
 """
 
 from __future__ import annotations
@@ -40,37 +58,46 @@ from __future__ import annotations
 import os
 import struct
 import time
-from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+from bridge.journal.process import boot_id, machine_id, pid_namespace, start_time, time_namespace
 from bridge.records.limits import EXACT_INTEGER
 from bridge.records.series import Definition, Value
 
-VERSION = 1
+VERSION = 2
 MAGIC = b"runbrdg\n"
 SUFFIX = ".log"
 
 HEADER = struct.Struct("<8sHHI16s16sqqI")
-HEADER_SIZE = HEADER.size + 4
+FIRST_HEADER_SIZE = HEADER.size + 4
+"""The size of a header of format 1, and of the part that the headers of all formats share."""
+
+HEADER_REST = struct.Struct("<16s16sQQQI")
+HEADER_SIZE = FIRST_HEADER_SIZE + HEADER_REST.size + 4
+RECORDS_AT = 2 * HEADER_SIZE
+"""Where the records of format 2 begin: its header is written twice, for without the salt nothing can be read."""
+
+MARK_BYTES = b"\xff\xfe"
+MARK = int.from_bytes(MARK_BYTES, "little")
+MARK_AT = 10
+"""Where the mark is in a record."""
 
 HEAD = struct.Struct("<IBBHI")
-"""Size, type, flags, reserved, series: what follows the checksum in every record."""
+"""Size, type, flags, mark, series: what follows the checksum in every record."""
 HEAD_SIZE = 4 + HEAD.size
+REST_AT = HEAD_SIZE + 4
+"""Where the rest of a record begins that is not a number point."""
 
 NUMBER = struct.Struct("<IBBHIqqqd")
 """A number point without its checksum: the head, record time, timestamp, step, value."""
 NUMBER_SIZE = 4 + NUMBER.size
 
-TEXT = struct.Struct("<IBBHIqqq")
-TEXT_SIZE = 4 + TEXT.size
-
-ROW = struct.Struct("<IBBHIqqq")
-"""A row without its checksum and cells: the head, record time, timestamp, step."""
-ROW_SIZE = 4 + ROW.size
+POINT = struct.Struct("<qqq")
+"""Record time, timestamp, step: how the rest of a text point and of a row begins."""
 
 CELL = struct.Struct("<IB3xd")
 TEXT_CELL = struct.Struct("<IB3xII")
@@ -78,9 +105,15 @@ CELL_SIZE = CELL.size
 
 DEFINITION = struct.Struct("<BBHHH")
 
-LEASE = struct.Struct("<q")
+LEASE = struct.Struct("<qq")
+FIRST_LEASE = struct.Struct("<q")
+"""A lease of format 1."""
+
+END = struct.Struct("<16sq")
 
 TYPE_NUMBER, TYPE_TEXT, TYPE_DEFINITION, TYPE_END, TYPE_ROW, TYPE_LEASE = 1, 2, 3, 4, 5, 6
+MAY_SKIP = 0x80
+"""A bit of a type: a reader that does not know the type may skip the record."""
 
 HAS_STEP, IS_INT, IMPRECISE, IS_TEXT = 1, 2, 4, 8
 """Flags: a step was given; the value was an int; it was an int that a float64 only comes near to; a cell has text.
@@ -91,97 +124,145 @@ DOOR_SHIFT = 3
 TEXT_SHIFT = 5
 TEXT_STRING, TEXT_FALSE, TEXT_TRUE, TEXT_NONE = range(4)
 
-RECORD_LIMIT = 1 << 24
-"""No record is larger, in bytes: a size beyond it is damage."""
-
 CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 """The host's clock that counts while it sleeps, and that nobody can set."""
 
 
 class Header(NamedTuple):
-    """Whose journal it is, and how its record times relate to the wall clock."""
+    """Whose journal it is, and how its record times relate to the wall clock.
+
+    Ids are hex digits, empty if unknown; numbers are 0 if unknown.
+    Format 1 has nothing after `pid`.
+    """
 
     journal_id: str
     boot_id: str
     boot_time: int
     wall_time: int
     pid: int
+    workspace_id: str = ""
+    machine_id: str = ""
+    pid_namespace: int = 0
+    start_time: int = 0
+    time_namespace: int = 0
+    salt: int = 0
 
 
 def read_boot_time() -> int:
-    """Nanoseconds by the host's boot-time clock."""
+    """Return nanoseconds by the host's boot-time clock."""
     return time.clock_gettime_ns(CLOCK)
 
 
 def host_digest() -> bytes:
-    """Four bytes that name this host."""
+    """Return four bytes that name this host."""
     return crc32(os.uname().nodename.encode()).to_bytes(4, "little")
 
 
-@cache
-def boot_id() -> str:
-    """32 hex digits that name this boot of this host."""
-    try:
-        with open("/proc/sys/kernel/random/boot_id", "rb") as file:
-            return file.read().decode().strip().replace("-", "")
-    except OSError:
-        return host_digest().hex() * 4
-
-
 def new_journal_id() -> str:
-    """A fresh journal id, 32 hex digits, the first 8 of which name the host."""
+    """Return a fresh journal id, 32 hex digits."""
     return host_digest().hex() + os.urandom(12).hex()
 
 
-def encode_header(journal_id: str) -> bytes:
-    """The header of a journal that begins now."""
-    body = HEADER.pack(
-        MAGIC,
-        VERSION,
-        HEADER_SIZE,
-        0,
-        bytes.fromhex(journal_id),
-        bytes.fromhex(boot_id()),
+def new_header(journal_id: str, workspace_id: str) -> Header:
+    """Return the header of a journal that this process starts now."""
+    return Header(
+        journal_id,
+        boot_id(),
         read_boot_time(),
         time.time_ns(),
         os.getpid(),
+        workspace_id,
+        machine_id(),
+        pid_namespace(),
+        start_time(),
+        time_namespace(),
+        int.from_bytes(os.urandom(4), "little"),
     )
+
+
+def encode_header(header: Header) -> bytes:
+    """Return the bytes of a header of format 2, once."""
+    journal_id, boot, boot_time, wall_time, pid, workspace, machine, *rest = header
+    body = HEADER.pack(
+        MAGIC, VERSION, HEADER_SIZE, 0, bytes.fromhex(journal_id), _id_bytes(boot), boot_time, wall_time, pid
+    )
+    body += crc32(body).to_bytes(4, "little")
+    body += HEADER_REST.pack(_id_bytes(workspace), _id_bytes(machine), *rest)
     return body + crc32(body).to_bytes(4, "little")
 
 
 def decode_header(data: bytes) -> tuple[int, Header] | None:
-    """The format's version and the header, or None if these bytes are none.
+    """Return the format's version and the header, or None if these bytes have none.
 
-    Every version has these bytes first, and may have more behind them.
+    Every version has the bytes of format 1 first, and may have more behind them: of a version that is newer than ours
+    only these are read.
     """
-    if len(data) < HEADER_SIZE or data[:8] != MAGIC:
-        return None
-    if crc32(data[: HEADER.size]) != int.from_bytes(data[HEADER.size : HEADER_SIZE], "little"):
+    if len(data) < FIRST_HEADER_SIZE or data[:8] != MAGIC or not _ends_with_crc(data[:FIRST_HEADER_SIZE]):
         return None
     _, version, _, _, journal_id, boot, boot_time, wall_time, pid = HEADER.unpack_from(data)
-    return version, Header(journal_id.hex(), boot.hex(), boot_time, wall_time, pid)
+    header = Header(journal_id.hex(), _id_text(boot), boot_time, wall_time, pid)
+    if version != VERSION:
+        return version, header
+    if len(data) < HEADER_SIZE or not _ends_with_crc(data[:HEADER_SIZE]):
+        return None
+    workspace, machine, *rest = HEADER_REST.unpack_from(data, FIRST_HEADER_SIZE)
+    return version, Header(*header[:5], _id_text(workspace), _id_text(machine), *rest)
 
 
-def seal(body: bytes) -> bytes:
-    """A record: its checksum, then the rest."""
-    return crc32(body).to_bytes(4, "little") + body
+def _ends_with_crc(data: bytes) -> bool:
+    return crc32(data[:-4]) == int.from_bytes(data[-4:], "little")
 
 
-def encode_number(series: int, flags: int, time_ns: int, timestamp: int, step: int, value: float) -> bytes:
-    """The record of a number point."""
-    return seal(NUMBER.pack(NUMBER_SIZE, TYPE_NUMBER, flags, 0, series, time_ns, timestamp, step, value))
+def _id_bytes(text: str) -> bytes:
+    """Return the 16 bytes of an id: those that its hex digits spell, else of its text."""
+    try:
+        found = bytes.fromhex(text)
+    except ValueError:
+        found = text.encode()
+    return found[:16].ljust(16, b"\0")
 
 
-def encode_text(series: int, flags: int, time_ns: int, timestamp: int, step: int, value: str | bool | None) -> bytes:
-    """The record of a text point."""
+def _id_text(data: bytes) -> str:
+    return data.hex() if any(data) else ""
+
+
+def same_id(first: str, second: str) -> bool:
+    """Return whether two ids are the same in a header."""
+    return _id_bytes(first) == _id_bytes(second)
+
+
+def _record(seed: int, kind: int, flags: int, series: int, rest: bytes) -> bytes:
+    """Return a record that is not a number point.
+
+    Args:
+        seed: the journal's salt plus the record's offset.
+        kind: its type.
+        flags: its flags.
+        series: its series number.
+        rest: what follows the head.
+    """
+    head = HEAD.pack(REST_AT + len(rest), kind, flags, MARK, series)
+    check = crc32(head, seed & 0xFFFFFFFF)
+    # The second checksum is not part of the first: a CRC over bytes and their own CRC forgets these bytes.
+    return b"".join((crc32(rest, check).to_bytes(4, "little"), head, check.to_bytes(4, "little"), rest))
+
+
+def encode_number(seed: int, series: int, flags: int, time_ns: int, timestamp: int, step: int, value: float) -> bytes:
+    """Return the record of a number point; `seed` is the journal's salt plus the record's offset, here and below."""
+    body = NUMBER.pack(NUMBER_SIZE, TYPE_NUMBER, flags, MARK, series, time_ns, timestamp, step, value)
+    return crc32(body, seed & 0xFFFFFFFF).to_bytes(4, "little") + body
+
+
+def encode_text(
+    seed: int, series: int, flags: int, time_ns: int, timestamp: int, step: int, value: str | bool | None
+) -> bytes:
+    """Return the record of a text point."""
     kind, text = _text_parts(value)
-    flags |= kind << TEXT_SHIFT
-    head = TEXT.pack(TEXT_SIZE + len(text), TYPE_TEXT, flags, 0, series, time_ns, timestamp, step)
-    return seal(head + text)
+    return _record(seed, TYPE_TEXT, flags | kind << TEXT_SHIFT, series, POINT.pack(time_ns, timestamp, step) + text)
 
 
 def _text_parts(value: str | bool | None) -> tuple[int, bytes]:
-    """Which kind of text a value is, and its bytes."""
+    """Return which kind of text a value is, and its bytes."""
     if isinstance(value, str):
         return TEXT_STRING, value.encode()
     if value is None:
@@ -194,8 +275,10 @@ def int_flags(value: int) -> int:
     return IS_INT if -EXACT_INTEGER <= value <= EXACT_INTEGER else IS_INT | IMPRECISE
 
 
-def encode_row(flags: int, time_ns: int, timestamp: int, step: int, cells: Iterable[tuple[int, Value]]) -> bytes:
-    """The record of a row, given the series number and value of each cell."""
+def encode_row(
+    seed: int, flags: int, time_ns: int, timestamp: int, step: int, cells: Iterable[tuple[int, Value]]
+) -> bytes:
+    """Return the record of a row, given the series number and value of each cell."""
     entries: list[bytes] = []
     texts: list[bytes] = []
     at = 0
@@ -209,28 +292,27 @@ def encode_row(flags: int, time_ns: int, timestamp: int, step: int, cells: Itera
             entries.append(TEXT_CELL.pack(series, IS_TEXT | kind << TEXT_SHIFT, at, len(text)))
             texts.append(text)
             at += len(text)
-    size = ROW_SIZE + CELL_SIZE * len(entries) + at
-    head = ROW.pack(size, TYPE_ROW, flags, 0, len(entries), time_ns, timestamp, step)
-    return seal(b"".join((head, *entries, *texts)))
+    rest = b"".join((POINT.pack(time_ns, timestamp, step), *entries, *texts))
+    return _record(seed, TYPE_ROW, flags, len(entries), rest)
 
 
 def decode_text(flags: int, text: bytes) -> str | bool | None:
-    """The value of a text point."""
+    """Return the value of a text point."""
     kind = flags >> TEXT_SHIFT
     if kind == TEXT_STRING:
         return text.decode()
     return None if kind == TEXT_NONE else kind == TEXT_TRUE
 
 
-def encode_definition(series: int, definition: Definition) -> bytes:
-    """The record that says which series a number stands for."""
+def encode_definition(seed: int, series: int, definition: Definition) -> bytes:
+    """Return the record that says which series a number stands for."""
     texts = [definition.run_id.encode(), definition.key.encode(), definition.column.encode()]
     rest = DEFINITION.pack(definition.kind, definition.value_type == "text", *map(len, texts)) + b"".join(texts)
-    return seal(HEAD.pack(HEAD_SIZE + len(rest), TYPE_DEFINITION, 0, 0, series) + rest)
+    return _record(seed, TYPE_DEFINITION, 0, series, rest)
 
 
 def decode_definition(rest: bytes) -> Definition:
-    """The definition whose record's bytes after the head these are."""
+    """Return the definition whose record's bytes after the head these are."""
     kind, is_text, *lengths = DEFINITION.unpack_from(rest)
     at, texts = DEFINITION.size, []
     for length in lengths:
@@ -240,17 +322,14 @@ def decode_definition(rest: bytes) -> Definition:
     return Definition(run_id, key, column, kind, "text" if is_text else "number")
 
 
-def encode_end() -> bytes:
-    """The closing record: its writer has finished."""
-    return seal(HEAD.pack(HEAD_SIZE, TYPE_END, 0, 0, 0))
+def encode_end(seed: int, journal_id: str, offset: int) -> bytes:
+    """Return the closing record at an offset: the journal's writer has finished."""
+    return _record(seed, TYPE_END, 0, 0, END.pack(bytes.fromhex(journal_id), offset))
 
 
-def encode_lease(run_id: str, time: int, held: bool) -> bytes:
-    """The record that says whether the journal's process speaks for a run."""
-    rest = LEASE.pack(time) + run_id.encode()
-    return seal(HEAD.pack(HEAD_SIZE + len(rest), TYPE_LEASE, held, 0, 0) + rest)
+END_SIZE = REST_AT + END.size
 
 
-def decode_lease(rest: bytes) -> tuple[str, int]:
-    """The run id and the time of a lease whose record's bytes after the head these are."""
-    return rest[LEASE.size :].decode(), int(LEASE.unpack_from(rest)[0])
+def encode_lease(seed: int, run_id: str, time: int, boot_time: int, held: bool) -> bytes:
+    """Return the record that says whether the journal's process owns a run."""
+    return _record(seed, TYPE_LEASE, held, 0, LEASE.pack(time, boot_time) + run_id.encode())

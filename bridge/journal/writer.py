@@ -1,187 +1,192 @@
-"""Writing a journal: what a log call returns from."""
+"""Writing a journal: a log call returns when its points are there.
+
+A signal handler may raise at any moment of a call.
+So a call says first what it is about to write, and every later call settles what an earlier one has left: the size of
+the file tells whether that was written.
+Nothing depends on code that runs while an exception passes.
+"""
 
 from __future__ import annotations
 
 import errno
-import fcntl
 import logging
 import os
+import struct
+import sys
 import threading
 import time
-from collections import deque
-from itertools import accumulate
+import weakref
+from bisect import bisect_right
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 from zlib import crc32
 
 from bridge.errors import StoreUnavailable
+from bridge.journal.backlog import Backlog, Item
+from bridge.journal.file import NO_FILE, JournalFile, create
+from bridge.journal.folder import HeldFolder, hold
 from bridge.journal.format import (
     CLOCK,
     DOOR_SHIFT,
     HAS_STEP,
+    MARK,
     NUMBER,
     NUMBER_SIZE,
-    SUFFIX,
     TYPE_NUMBER,
     encode_definition,
-    encode_end,
-    encode_header,
     encode_lease,
     encode_number,
     encode_row,
     encode_text,
     int_flags,
-    new_journal_id,
+    read_boot_time,
 )
-from bridge.records.limits import UNWRITTEN_BYTES
+from bridge.journal.system import CallFailed, disk_full, was_raised_deeper
 from bridge.records.series import COLUMN, SCALAR, Definition, Point, Value, definition_of
 
 logger = logging.getLogger("bridge")
 
-JOURNAL_BYTES = 64 << 20
-"""A journal that is larger is closed, and another begun, so that what is stored can be removed."""
-
 RETRY_SECONDS = 1.0
-"""How long a place that cannot be written is left alone."""
+"""How long a path that cannot be written is left alone."""
+
+AT_ONCE = 10_000
+"""How many items of the backlog one write has."""
 
 _boot_time = time.clock_gettime_ns
 
 
-class _Waiting(NamedTuple):
-    """A point, or the cells of a row, that could not be written yet."""
+class _Call:
+    """What a call is about to write, so that the next one can settle it if an exception comes between.
 
-    run_id: str
-    time_ns: int
-    points: list[Point]
-    door: int
+    `ends` are where its items end, counted from the end of the file before; the last is the size of all.
+    `numbers`, `fast` and `columns` are what the file's become once it is written.
+    """
+
+    __slots__ = ("columns", "ends", "fast", "items", "leases", "numbers", "pieces")
+
+    def __init__(self, leases: bool = False) -> None:
+        self.items: list[Item] = []
+        self.pieces: list[bytes] = []
+        self.ends: list[int] = []
+        self.numbers: dict[Definition, int] = {}
+        self.fast: dict[tuple[str, str], int] = {}
+        self.columns: dict[tuple[str, str], dict[tuple[str, bool], int]] = {}
+        self.leases = leases
 
     @property
-    def size_bytes(self) -> int:
-        texts = (point.value.encode() for point in self.points if isinstance(point.value, str))
-        return NUMBER_SIZE * len(self.points) + sum(map(len, texts))
+    def size(self) -> int:
+        return self.ends[-1] if self.ends else 0
+
+
+NUMBER_CALL = _Call()
+"""A call that writes one number point of a known series."""
+NUMBER_CALL.ends.append(NUMBER_SIZE)
+
+
+class Starting:
+    """A journal that is kept open for the leases that are about to name it, as long as this is held.
+
+    Args:
+        journal_id: empty if no journal can be written.
+        time: the time of such a lease.
+    """
+
+    __slots__ = ("__weakref__", "journal_id", "time")
+
+    def __init__(self, journal_id: str, time: int) -> None:
+        self.journal_id, self.time = journal_id, time
 
 
 class JournalWriter:
-    """The journal of this process, begun when the first point is written.
+    """The journal of this process, started when the first point is written.
 
     Points are checked by the caller.
     Any thread may call; a `fork` must be followed by `forget` in the child.
-    `troubles` has a sentence for each run whose points could not be written at once; who keeps it removes it.
+    A signal handler or finalizer that logs within a call of its own thread writes to a journal of its own.
+    An exception of such a handler leaves the call: then the point is written once or not at all.
+    `troubles` has a sentence for each run whose points could not be written at once; who stores it removes it.
 
     Args:
-        folder: where journals lie; it is made if absent.
+        folder: where journals are stored; it is made if absent.
         fsync: wait for the disk before a call returns.
         shared: the journal may be read and removed by the folder's group.
+        workspace_id: which workspace may fold the journal; empty if any.
     """
 
-    def __init__(self, folder: Path, fsync: bool = False, shared: bool = False) -> None:
-        self.folder, self.fsync, self.shared = folder, fsync, shared
-        self._lock = threading.RLock()
+    def __init__(self, folder: Path, fsync: bool = False, shared: bool = False, workspace_id: str = "") -> None:
+        self.folder, self.fsync, self.shared, self.workspace_id = folder, fsync, shared, workspace_id
         self._begin()
 
+    def __del__(self, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
+        """End the journal of a writer that nobody holds any more, so that its file and lock do not stay."""
+        if hasattr(self, "troubles") and not is_finalizing():
+            self.close()
+
     def _begin(self) -> None:
-        self._busy = False
-        self._interrupting: JournalWriter | None = None
-        self._fd = -1
-        self._size = 0
-        self._journal_id = ""
-        self._numbers: dict[Definition, int] = {}
-        self._fast: dict[tuple[str, str], int] = {}
-        self._columns: dict[tuple[str, str], dict[tuple[str, bool], int]] = {}
-        self._waiting: deque[_Waiting] = deque()
-        self._waiting_bytes = 0
-        self._dropped = 0
+        self._lock = threading.RLock()
+        self._call: _Call | None = None
+        self._inner: JournalWriter | None = None
+        self._held: HeldFolder | None = None
+        self._file = NO_FILE
+        self._earlier: list[JournalFile] = []
+        self._lost: list[JournalFile] = []
+        self._backlog = Backlog()
+        self._orphans: set[str] = set()
+        self._homeless = Backlog()
+        self._unsynced: dict[str, int] = {}
         self._retry_at = 0.0
         self._reason = ""
         self._leases: dict[str, None] = {}
         self._lease_time = 0
-        self._leased_to = 0
-        self._beginning = 0
-        self._earlier: list[tuple[int, bool]] = []
+        self._starting: weakref.WeakSet[Starting] = weakref.WeakSet()
         self.troubles: dict[str, str] = {}
 
     @property
     def journal_id(self) -> str:
         """The id of the open journal; empty if none is."""
-        return self._journal_id
-
-    @property
-    def size_bytes(self) -> int:
-        """The size of the open journal."""
-        return self._size
+        return self._file.id
 
     @property
     def hands_over(self) -> bool:
-        """Whether earlier journals wait for `let_go`, or this one has yet to be begun to say leases."""
-        return bool(self._earlier) or (bool(self._leases) and self._fd < 0)
-
-    def begin(self) -> tuple[str, int]:
-        """Keep the journal, or one that is begun for it, until `begun`: leases are to name it before they are held.
-
-        Returns:
-            Its id, empty if none can be written, and the time of such a lease.
-        """
-        with self._lock:
-            self._beginning += 1
-            try:
-                if self._fd < 0 and not self._busy:
-                    self._open()
-            except OSError as error:
-                logger.debug("No journal can be begun in %s: %s", self.folder, error)
-            return self._journal_id, self._next_lease_time()
-
-    def begun(self) -> None:
-        """The leases are held, or were not needed."""
-        with self._lock:
-            self._beginning -= 1
-
-    def hold(self, run_id: str) -> None:
-        """Say that this process speaks for a run, now and first in every later journal."""
-        with self._lock:
-            self._leases[run_id] = None
-            self._say([run_id], held=True)
-
-    def release(self, run_id: str) -> None:
-        """Say that this process speaks for a run no longer."""
-        with self._lock:
-            if run_id in self._leases:
-                del self._leases[run_id]
-                self._say([run_id], held=False)
-
-    def renew(self) -> None:
-        """Say again which runs this process speaks for."""
-        with self._lock:
-            self._say(list(self._leases), held=True)
-
-    def let_go(self, stored: int) -> None:
-        """End earlier journals, if the store has the leases of the open one; it has that up to `stored`."""
-        with self._lock:
-            if self._fd >= 0 and stored >= self._leased_to and not self._beginning:
-                self._end_earlier()
+        """Whether earlier journals wait for `let_go`, or this one has yet to be started to carry the leases."""
+        return bool(self._earlier) or (bool(self._leases) and self._file is NO_FILE)
 
     def log_number(self, run_id: str, key: str, value: float, flags: int, timestamp: int, step: int) -> bool:
         """Append a number point of a series that was written before; False if it was not, or cannot be."""
         with self._lock:
-            number = self._fast.get((run_id, key))
-            if number is None or self._size > JOURNAL_BYTES or self._busy:
+            if self._call is not None:
                 return False
-            self._busy = True
+            self._call = NUMBER_CALL
+            file = self._file
             try:
+                number = file.fast.get((run_id, key))
+                if number is None or file.seed > file.full_at:
+                    self._call = None
+                    return False
                 body = NUMBER.pack(
-                    NUMBER_SIZE, TYPE_NUMBER, flags, 0, number, _boot_time(CLOCK), timestamp, step, value
+                    NUMBER_SIZE, TYPE_NUMBER, flags, MARK, number, _boot_time(CLOCK), timestamp, step, value
                 )
-                written = 0
-                written = os.write(self._fd, crc32(body).to_bytes(4, "little") + body)
-                if written != NUMBER_SIZE:
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-                if self.fsync:
-                    os.fsync(self._fd)
-            except OSError as error:
-                self._abandon(error, written)
+            except (TypeError, struct.error) as error:  # an impossible key or timestamp, which the caller names
+                if was_raised_deeper(error):
+                    raise
+                self._call = None
                 return False
-            finally:
-                self._busy = False
-            self._size += NUMBER_SIZE
+            try:
+                written = os.write(file.fd, crc32(body, file.seed).to_bytes(4, "little") + body)
+            except OSError as error:
+                if was_raised_deeper(error):
+                    raise
+                self._failed(CallFailed(error), 0)
+                self._call = None
+                return False
+            if written != NUMBER_SIZE:
+                self._failed(disk_full(), written)
+                self._call = None
+                return False
+            file.seed += NUMBER_SIZE
+            if self.fsync:
+                self._sync()
+            self._call = None
             return True
 
     def log(self, run_id: str, points: list[Point], door: int) -> None:
@@ -189,319 +194,518 @@ class JournalWriter:
 
         What cannot be written waits in memory, and is written first when writing works again.
         """
+        if self._is_within():
+            self._inner_writer().log(run_id, points, door)
+            return
         with self._lock:
-            if self._busy:
-                self._other().log(run_id, points, door)
-                return
-            self._busy = True
-            try:
-                items: list[_Waiting] = []
-                for point in points:
-                    if point.joined:
-                        items[-1].points.append(point)
-                    else:
-                        items.append(_Waiting(run_id, _boot_time(CLOCK), [point], door))
-                if self._waiting:
-                    self._keep(items)
-                    self._retry(force=False)
+            self._enter()
+            items: list[Item] = []
+            for point in points:
+                if point.joined:
+                    items[-1].points.append(point)
                 else:
-                    written = self._write(items)
-                    if written < len(items):
-                        self._keep(items[written:])
-                        self._retry(force=True)
-            finally:
-                self._busy = False
+                    items.append(Item(run_id, _boot_time(CLOCK), [point], door))
+            if run_id in self._orphans:
+                self._wait(items, self._homeless)
+            elif self._backlog:
+                self._wait(items, self._backlog)
+                self._retry(force=False)
+            else:
+                written = self._write(items)
+                if written < len(items):
+                    self._wait(items[written:], self._backlog)
+                    self._retry(force=True)
+            self._call = None
 
     def stop_fast(self, run_id: str) -> None:
-        """Make `log_number` answer False for a run, so that its next point is checked anew."""
+        """Make `log_number` answer False for a run, so that its next point is checked again."""
         with self._lock:
-            for pair in [pair for pair in self._fast if pair[0] == run_id]:
-                del self._fast[pair]
+            fast = self._file.fast
+            for pair in [pair for pair in fast if pair[0] == run_id]:
+                del fast[pair]
 
     def flush(self) -> None:
         """Write what waits.
 
         Raises:
-            StoreUnavailable: points are unwritten, or were dropped.
+            StoreUnavailable: points are unwritten, may not be on the disk, were dropped, or are in a file that was
+                deleted.
         """
+        if self._inner is not None:
+            self._inner.flush()
+        if self._is_within():
+            return
         with self._lock:
-            if self._interrupting is not None:
-                self._interrupting.flush()
-            if self._busy:
-                return
-            if self._waiting:
+            self._enter()
+            if self._backlog:
                 self._retry(force=True)
-            if self._waiting or self._dropped:
-                said = f"{self._unwritten()} points are not written and {self._dropped} were dropped"
-                raise StoreUnavailable(str(self.folder), f"{self._reason}; {said}")
+            self._call = None
+            problems = self._problems()
+            if problems:
+                raise StoreUnavailable(str(self.folder), "; ".join(problems))
 
     def retry(self) -> None:
         """Write what waits, if it is time to try."""
+        if self._is_within():
+            return
         with self._lock:
-            if self._waiting and not self._busy:
+            self._enter()
+            if self._backlog:
                 self._retry(force=False)
+            self._call = None
 
     def close(self) -> None:
-        """End the journal with a closing record; a later point begins another."""
+        """End the journal with a closing record; a later point starts another."""
+        if self._inner is not None:
+            self._inner.close()
+        if self._is_within():
+            return
         with self._lock:
-            if self._interrupting is not None:
-                self._interrupting.close()
-            if self._busy:
-                return
-            if self._waiting:
+            self._enter()
+            if self._backlog:
                 self._retry(force=True)
-            if self._waiting:
-                logger.error("%d points could not be written to %s.", self._unwritten(), self.folder)
+            problems = self._problems()
+            if problems:
+                logger.error("%s: %s.", self.folder, "; ".join(problems))
+            if self._file is not NO_FILE:
+                self._earlier.append(self._file)
+                self._file = NO_FILE
+            self._earlier += self._lost
+            self._lost = []
             self._end_earlier()
-            self._end()
+            self._held = None
+            self._call = None
 
     def forget(self) -> None:
-        """In a child after a fork: let go of the parent's journal without touching it."""
-        for fd in (self._fd, *(earlier for earlier, _ in self._earlier)):
-            if fd >= 0:
-                os.close(fd)
-        if self._interrupting is not None:
-            self._interrupting.forget()
-        self._lock = threading.RLock()
+        """In a child after a fork: drop the parent's journal without touching it."""
+        for file in (self._file, *self._earlier, *self._lost):
+            file.close()
+        if self._inner is not None:
+            self._inner.forget()
         self._begin()
 
-    # Below, the lock is held.
+    # Leases
 
-    def _other(self) -> JournalWriter:
-        """The journal of a signal's handler, or a finalizer, that logs within a call of its own thread."""
-        if self._interrupting is None:
-            self._interrupting = JournalWriter(self.folder, self.fsync, self.shared)
-        return self._interrupting
+    def start(self) -> Starting:
+        """Keep the journal, or one that is started for it, as long as the answer is held: a lease is to name it."""
+        if self._is_within():
+            return self._inner_writer().start()
+        with self._lock:
+            self._enter()
+            starting = Starting("", self._next_lease_time())
+            self._starting.add(starting)
+            try:
+                if self._file is NO_FILE:
+                    self._open()
+            except CallFailed as failed:
+                logger.debug("No journal can be started in %s: %s", self.folder, failed)
+            starting.journal_id = self._file.id
+            self._call = None
+            return starting
 
-    def _write(self, items: list[_Waiting]) -> int:
+    def hold(self, run_id: str) -> None:
+        """Write that this process owns a run, now and first in every later journal."""
+        self._leases[run_id] = None
+        self._write_leases([run_id], held=True)
+
+    def release(self, run_id: str) -> None:
+        """Write that this process owns a run no longer."""
+        if run_id in self._leases:
+            self._leases.pop(run_id, None)
+            self._write_leases([run_id], held=False)
+
+    def renew(self) -> None:
+        """Write again which runs this process owns."""
+        self._write_leases(list(self._leases), held=True)
+
+    def let_go(self, stored: int) -> None:
+        """End earlier journals, if the store has the leases of the open one; it has that up to `stored`."""
+        if self._is_within():
+            return
+        with self._lock:
+            self._enter()
+            if self._file is not NO_FILE and stored >= self._file.leased_to and not self._starting:
+                self._end_earlier()
+            self._call = None
+
+    # A journal that was deleted, and disks that failed
+
+    def is_in_place(self) -> bool:
+        """Return whether the open journal is still in the folder at its path; True if none is open."""
+        with self._lock:
+            files = [self._file, *self._earlier, *self._lost]
+            if all(file is NO_FILE for file in files):
+                return True
+            return (
+                not self._lost
+                and self._held is not None
+                and self._held.is_at(self.folder)
+                and all(file.is_in_place for file in files if file is not NO_FILE and file.placed)
+            )
+
+    def restore(self) -> bool:
+        """Put journals that were deleted under their process back, with all that they had; return whether that worked.
+
+        They keep their ids, so what was stored of them is not stored again.
+        """
+        if self._is_within():
+            return False
+        with self._lock:
+            self._enter()
+            try:
+                held = self._held = hold(self.folder, self._held, make=True)
+                for files in (self._earlier, self._lost):
+                    for at, file in enumerate(files):
+                        files[at] = self._put_back(file, held)
+                if self._file is not NO_FILE:
+                    self._file = self._put_back(self._file, held)
+            except CallFailed as failed:
+                logger.debug("Journals cannot be put back into %s: %s", self.folder, failed)
+                self._call = None
+                return False
+            self._earlier += self._lost
+            self._lost = []
+            for item in self._homeless.first(len(self._homeless)):
+                self._backlog.add(item)
+            self._homeless = Backlog()
+            self._orphans = set()
+            self._call = None
+            return True
+
+    def leave_behind(self, workspace_id: str, orphans: set[str]) -> None:
+        """Start anew in a folder that now belongs to another workspace.
+
+        What was logged for the former one stays in its journal, which waits open for that workspace to come back.
+
+        Args:
+            workspace_id: the workspace that the folder belongs to now.
+            orphans: runs that it does not have: their points wait in memory.
+        """
+        with self._lock:
+            self._enter()
+            self._lost += self._earlier
+            self._earlier = []
+            if self._file is not NO_FILE:
+                self._lost.append(self._file)
+                self._file = NO_FILE
+            self._held = None
+            self.workspace_id = workspace_id
+            self._orphans |= orphans
+            for run_id in orphans:
+                self._leases.pop(run_id, None)
+            self._call = None
+
+    @property
+    def unsynced(self) -> dict[str, int]:
+        """How far journals have to be stored, by id, because the disk may not have them."""
+        return dict(self._unsynced)
+
+    def synced(self, stored: dict[str, int]) -> None:
+        """Forget what the disk may not have of journals that are stored on disk up to some bytes."""
+        for journal_id, size in list(self._unsynced.items()):
+            if stored.get(journal_id, 0) >= size:
+                self._unsynced.pop(journal_id, None)
+
+    # Below, the lock is held, except in the next two and `_write_leases`.
+
+    def _is_within(self) -> bool:
+        """Return whether this thread is within a call already: what it runs is a signal's handler, or a finalizer."""
+        return bool(self._lock._is_owned())  # type: ignore[attr-defined]  # the lock itself knows; a flag may be left
+
+    def _inner_writer(self) -> JournalWriter:
+        """Return the journal of what interrupts a call of its own thread."""
+        if self._inner is None:
+            self._inner = JournalWriter(self.folder, self.fsync, self.shared, self.workspace_id)
+        return self._inner
+
+    def _enter(self) -> None:
+        """Begin a call: settle first what an exception has left of an earlier one."""
+        if self._call is not None:
+            self._recover(self._call)
+        self._call = _Call()
+
+    def _recover(self, call: _Call) -> None:
+        file = self._file
+        if file is NO_FILE:
+            return
+        if file in self._earlier or file in self._lost:
+            self._file = NO_FILE
+        elif not file.intact:
+            self._leave()
+        elif not file.placed and not file.is_placed_after_all():
+            self._file = NO_FILE
+            file.discard()
+        else:
+            grown = file.grown()
+            if grown and grown == call.size:
+                self._settle(call)
+            elif grown:
+                self._failed(disk_full(), grown, call)
+
+    def _settle(self, call: _Call) -> None:
+        """Take over what a call has written; may be repeated until its last line."""
+        file = self._file
+        file.numbers.update(call.numbers)
+        file.fast.update(call.fast)
+        for name, columns in call.columns.items():
+            file.columns.setdefault(name, {}).update(columns)
+        self._backlog.remove(call.items)
+        if call.leases:
+            file.leased_to = max(file.leased_to, file.size + call.size)
+        file.seed += call.size
+
+    def _write(self, items: list[Item]) -> int:
         """Append points with one write; returns how many are written, and if not all are, no journal is open.
 
         Those that are written stay: a reader may have stored them already.
         """
-        written = 0
-        pieces: list[bytes] = []
-        fresh: dict[tuple[str, str], int] = {}
+        call = self._call = _Call()
         try:
-            if self._size > JOURNAL_BYTES:
-                self._hand_over()
-            if self._fd < 0:
+            if self._file.seed > self._file.full_at:
+                self._leave()
+            if self._file is NO_FILE:
                 self._open()
-            pieces = [self._encoded(item, fresh) for item in items]
-            data = b"".join(pieces)
-            written = os.write(self._fd, data)
-            if written != len(data):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            if self.fsync:
-                os.fsync(self._fd)
-        except OSError as error:
-            whole = 0
-            if not self.fsync:
-                ends = accumulate(map(len, pieces))
-                whole = sum(end <= written for end in ends)
-            self._abandon(error, written - sum(map(len, pieces[:whole])))
-            return whole
-        except BaseException:  # of a signal's handler: a series may have got its number and no definition
-            self._abandon(InterruptedError(errno.EINTR, os.strerror(errno.EINTR)), 0)
-            raise
-        self._size += written
-        self._fast.update(fresh)
+        except CallFailed as failed:
+            self._reason = failed.reason
+            return 0
+        call.items = items
+        seed = self._file.seed
+        for item in items:
+            self._encode(item, seed, call)
+        try:
+            written = self._file.append(b"".join(call.pieces))
+        except CallFailed as failed:
+            self._failed(failed, 0, call)
+            return 0
+        if written != call.size:
+            self._failed(disk_full(), written, call)
+            return bisect_right(call.ends, written)
+        self._settle(call)
+        self._call = _Call()
+        if self.fsync:
+            self._sync()
         return len(items)
 
-    def _encoded(self, item: _Waiting, fast: dict[tuple[str, str], int]) -> bytes:
-        """The records of an item; series that `log_number` may append to from now on are added to `fast`."""
+    def _encode(self, item: Item, seed: int, call: _Call) -> None:
+        """Add the records of an item to a call; `seed` is that of the file's end."""
         run_id, time_ns, points, door = item
         key, value, timestamp, step, kind, *_ = points[0]
         flags = door << DOOR_SHIFT | (HAS_STEP if step is not None else 0)
-        pieces: list[bytes] = []
+        at = seed + call.size
         if kind == COLUMN:
-            cells = self._cells(run_id, points, pieces)
-            pieces.append(encode_row(flags, time_ns, timestamp, step or 0, cells))
-            return b"".join(pieces)
-        definition = definition_of(run_id, points[0])
-        number = self._number(definition, pieces)
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            if isinstance(value, int):
-                flags |= int_flags(value)
-            pieces.append(encode_number(number, flags, time_ns, timestamp, step or 0, value))
-            if kind == SCALAR:
-                fast[run_id, key] = number
+            cells, at = self._cells(run_id, points, at, call)
+            at = _add(call, encode_row(at, flags, time_ns, timestamp, step or 0, cells), at)
         else:
-            pieces.append(encode_text(number, flags, time_ns, timestamp, step or 0, value))
-        return b"".join(pieces)
+            number, at = self._number(definition_of(run_id, points[0]), at, call)
+            if isinstance(value, (int, float)) and not isinstance(value, bool):
+                if isinstance(value, int):
+                    flags |= int_flags(value)
+                at = _add(call, encode_number(at, number, flags, time_ns, timestamp, step or 0, value), at)
+                if kind == SCALAR:
+                    call.fast[run_id, key] = number
+            else:
+                at = _add(call, encode_text(at, number, flags, time_ns, timestamp, step or 0, value), at)
+        call.ends.append(at - seed)
 
-    def _cells(self, run_id: str, points: list[Point], pieces: list[bytes]) -> list[tuple[int, Value]]:
-        """The series number and value of each cell of a row; definitions that are missing are added to `pieces`."""
+    def _cells(self, run_id: str, points: list[Point], at: int, call: _Call) -> tuple[list[tuple[int, Value]], int]:
+        """Return the series number and value of each cell of a row, and where its record begins.
+
+        Definitions that are missing are added to the call.
+        """
         name = run_id, points[0].key
-        known = self._columns.get(name)
-        if known is None:
-            known = self._columns[name] = {}
+        known = self._file.columns.get(name, {})
+        fresh = call.columns.get(name)
         cells = []
         for point in points:
             value = point.value
             column = point.column, type(value) is float or type(value) is int
             number = known.get(column)
+            if number is None and fresh is not None:
+                number = fresh.get(column)
             if number is None:
-                number = known[column] = self._number(definition_of(run_id, point), pieces)
+                number, at = self._number(definition_of(run_id, point), at, call)
+                fresh = call.columns.setdefault(name, {})
+                fresh[column] = number
             cells.append((number, value))
-        return cells
+        return cells, at
 
-    def _number(self, definition: Definition, pieces: list[bytes]) -> int:
-        """The number of a series in this journal; a new one has its definition added to `pieces`."""
-        number = self._numbers.get(definition)
+    def _number(self, definition: Definition, at: int, call: _Call) -> tuple[int, int]:
+        """Return the number of a series in this journal, and where the next record begins.
+
+        A new one has its definition added to the call, twice: one damaged byte never costs a series.
+        """
+        number = self._file.numbers.get(definition)
         if number is None:
-            number = self._numbers[definition] = len(self._numbers)
-            pieces += [encode_definition(number, definition)] * 2  # one damaged byte never costs a series
-        return number
+            number = call.numbers.get(definition)
+        if number is None:
+            number = call.numbers[definition] = len(self._file.numbers) + len(call.numbers)
+            for _ in range(2):
+                at = _add(call, encode_definition(at, number, definition), at)
+        return number, at
+
+    def _hold(self) -> HeldFolder:
+        """Return the folder, held open.
+
+        Raises:
+            CallFailed: it cannot be opened, or is not the one any more that the first journal was started in.
+        """
+        if self._held is None:
+            self._held = hold(self.folder, None, make=True)
+        elif not self._held.is_at(self.folder):
+            raise CallFailed(OSError(errno.ESTALE, "the folder was removed or replaced"))
+        return self._held
+
+    @property
+    def _mode(self) -> int:
+        return 0o664 if self.shared else 0o644
 
     def _open(self) -> None:
-        """Begin a journal: it appears in the folder with its header, and locked for the life of this process."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        journal_id = new_journal_id()
-        part = self.folder / f".{journal_id}.part"
-        mode = 0o664 if self.shared else 0o644
-        fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, mode)
+        """Start a journal: it appears in the folder with its header and leases, locked for the life of this process.
+
+        Raises:
+            CallFailed: it cannot be written.
+        """
+        file = create(self._hold(), self.workspace_id, self._mode)
+        self._file = file  # before it has its name: a reader must not find a journal that this process does not know
         try:
-            if self.shared:
-                os.fchmod(fd, mode)
-            header = encode_header(journal_id) + self._encoded_leases(list(self._leases), held=True)
-            if os.write(fd, header) != len(header):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                logger.info("%s has no file locks: a journal is removed only after its closing record.", self.folder)
-            if self.fsync:
-                os.fsync(fd)
-            os.rename(part, self.folder / (journal_id + SUFFIX))
-            if self.fsync:
-                _fsync_folder(self.folder)
-        except BaseException:
-            os.close(fd)
-            part.unlink(missing_ok=True)
+            leases = self._encoded_leases(file, list(self._leases), held=True)
+            if leases:
+                if file.append(leases) != len(leases):
+                    raise disk_full()
+                file.seed += len(leases)
+            file.leased_to = file.size
+            file.place(self.fsync)
+        except CallFailed:
+            if not file.is_placed_after_all():
+                self._file = NO_FILE
+                file.discard()
             raise
-        self._fd, self._size, self._journal_id, self._leased_to = fd, len(header), journal_id, len(header)
-        self._numbers, self._fast, self._columns = {}, {}, {}
-        logger.debug("Journal %s was opened in %s", journal_id, self.folder)
+        logger.debug("Journal %s was opened in %s", file.id, self.folder)
 
-    def _abandon(self, error: OSError, torn: int) -> None:
-        """After a failed or short write the file is never appended to again; its last `torn` bytes are no records."""
-        self._reason = error.strerror or str(error)
-        if self._fd >= 0:
-            try:
-                if torn:
-                    os.ftruncate(self._fd, os.fstat(self._fd).st_size - torn)
-            except OSError:
-                logger.debug("A torn record stays at the end of journal %s.", self._journal_id)
-            self._leave(intact=False)
+    def _put_back(self, file: JournalFile, held: HeldFolder) -> JournalFile:
+        if not file.placed or (file.folder is held and file.is_in_place):
+            return file
+        other = file.copy_to(held, self._mode, self.fsync)
+        logger.warning("Journal %s was put back into %s, from which somebody had removed it.", file.id, self.folder)
+        return other
 
-    def _hand_over(self) -> None:
-        """Leave a journal for a later one, which is to say the leases first."""
-        if self._fd >= 0:
-            self._leave(intact=True)
+    def _failed(self, failed: CallFailed, written: int, call: _Call = NUMBER_CALL) -> None:
+        """After a failed or short write the file is never appended to again; whole items of it stay."""
+        self._reason = failed.reason
+        file = self._file
+        whole = bisect_right(call.ends, written)
+        size = call.ends[whole - 1] if whole else 0
+        if written > size:
+            file.shorten(file.size + size)
+        file.intact = False
+        self._backlog.remove(call.items[:whole])
+        self._leave()
 
-    def _leave(self, intact: bool) -> None:
+    def _sync(self) -> None:
+        """Wait for the disk; where that fails nothing is written again, for a reader may have stored it."""
+        try:
+            self._file.sync()
+        except CallFailed as failed:
+            file = self._file
+            self._reason = failed.reason
+            self._unsynced[file.id] = file.size
+            file.intact = False
+            logger.error("%s: the disk may not have the last points of journal %s: %s.", self.folder, file.id, failed)
+            self._leave()
+
+    def _leave(self) -> None:
         """Write no more points to the journal; while leases are held it stays locked until `let_go`.
 
-        Whoever found it ended before the store knows of the next one would take this process for gone.
+        A reader that found it ended before the store knows of the next one would take this process for gone.
         """
-        if self._leases or self._beginning:
-            self._earlier.append((self._fd, intact))
-        else:
-            self._finish(self._fd, intact)
-        self._fd, self._size, self._journal_id = -1, 0, ""
-        self._numbers, self._fast, self._columns = {}, {}, {}
-
-    def _end(self) -> None:
-        """End the journal, whatever leases are held."""
-        if self._fd >= 0:
-            self._finish(self._fd, intact=True)
-        self._fd, self._size, self._journal_id = -1, 0, ""
-        self._numbers, self._fast, self._columns = {}, {}, {}
+        self._earlier.append(self._file)
+        self._file = NO_FILE
+        if not self._leases and not self._starting:
+            self._end_earlier()
 
     def _end_earlier(self) -> None:
-        for fd, intact in self._earlier:
-            self._finish(fd, intact)
-        self._earlier = []
+        while self._earlier:
+            self._earlier[0].finish(self.fsync)
+            del self._earlier[0]
 
-    def _finish(self, fd: int, intact: bool) -> None:
-        """Close a journal, with a closing record unless its end is uncertain."""
-        try:
-            if intact:
-                os.write(fd, encode_end())
-                if self.fsync:
-                    os.fsync(fd)
-        except OSError as error:
-            logger.debug("A journal in %s has no closing record: %s", self.folder, error)
-        os.close(fd)
-
-    def _encoded_leases(self, run_ids: list[str], held: bool) -> bytes:
-        """The records of leases, each later than all before; of two about a run the later one holds."""
-        if not run_ids:
-            return b""
-        now = self._next_lease_time()
-        return b"".join(encode_lease(run_id, now, held) for run_id in run_ids)
+    def _encoded_leases(self, file: JournalFile, run_ids: list[str], held: bool) -> bytes:
+        """Return the records of leases, each later than all before; of two about a run the later one holds."""
+        now, boot_time = self._next_lease_time(), read_boot_time()
+        records = b""
+        for run_id in run_ids:
+            records += encode_lease(file.seed + len(records), run_id, now, boot_time, held)
+        return records
 
     def _next_lease_time(self) -> int:
         self._lease_time = max(time.time_ns() // 1_000_000, self._lease_time + 1)
         return self._lease_time
 
-    def _say(self, run_ids: list[str], held: bool) -> None:
-        """Append leases; where that fails they are said with the next journal, or the next time."""
-        if self._busy or not run_ids:
+    def _write_leases(self, run_ids: list[str], held: bool) -> None:
+        """Append leases; where that fails they are written with the next journal, or the next time."""
+        if not run_ids or self._is_within():
             return
-        self._busy = True
-        written = 0
+        with self._lock:
+            self._enter()
+            try:
+                if self._file is not NO_FILE:
+                    self._append_leases(run_ids, held)
+                elif held:
+                    self._open()  # which writes all of them
+            except CallFailed as failed:
+                logger.debug("Leases are not written to %s: %s", self.folder, failed)
+            self._call = None
+
+    def _append_leases(self, run_ids: list[str], held: bool) -> None:
+        call = self._call = _Call(leases=True)
+        data = self._encoded_leases(self._file, run_ids, held)
+        call.ends.append(len(data))
         try:
-            if self._fd < 0:
-                self._open()
-                if held:
-                    return
-            data = self._encoded_leases(run_ids, held)
-            written = os.write(self._fd, data)
-            if written != len(data):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            if self.fsync:
-                os.fsync(self._fd)
-            self._size += written
-            self._leased_to = self._size
-        except OSError as error:
-            logger.debug("Leases are not written to %s: %s", self.folder, error)
-            self._abandon(error, written)
-        except BaseException:  # of a signal's handler
-            self._abandon(InterruptedError(errno.EINTR, os.strerror(errno.EINTR)), 0)
+            written = self._file.append(data)
+        except CallFailed as failed:
+            self._failed(failed, 0, call)
             raise
-        finally:
-            self._busy = False
+        if written != len(data):
+            self._failed(disk_full(), written, call)
+            return
+        self._settle(call)
+        self._call = _Call()
+        if self.fsync:
+            self._sync()
 
-    def _unwritten(self) -> int:
-        return sum(len(item.points) for item in self._waiting)
+    def _problems(self) -> list[str]:
+        """Return what is wrong with what was logged: empty if all of it is written."""
+        waiting, dropped = self._backlog.points + self._homeless.points, self._backlog.dropped + self._homeless.dropped
+        problems = []
+        if waiting or dropped:
+            problems.append(f"{self._reason or 'gone'}; {waiting} points are not written and {dropped} were dropped")
+        if self._unsynced:
+            problems.append(f"{self._reason}; the disk may not have what was logged last")
+        if not self.is_in_place():
+            problems.append("what was logged last is in a file that somebody has removed; create the folder again")
+        return problems
 
-    def _keep(self, items: list[_Waiting]) -> None:
+    def _wait(self, items: list[Item], backlog: Backlog) -> None:
         for item in items:
             run_id = item.run_id
-            self.troubles.setdefault(run_id, f"Points had to wait in memory, for {self.folder} could not be written.")
-            if self._waiting_bytes + item.size_bytes > UNWRITTEN_BYTES:
-                self._dropped += len(item.points)
-                self.troubles[run_id] = f"Points were dropped, for {self.folder} could not be written for too long."
-            else:
-                self._waiting.append(item)
-                self._waiting_bytes += item.size_bytes
+            sentence = f"Points had to wait in memory because {self.folder} could not be written."
+            if not backlog.add(item):
+                sentence = f"Points were dropped because {self.folder} could not be written for too long."
+                self.troubles[run_id] = sentence
+            self.troubles.setdefault(run_id, sentence)
 
     def _retry(self, force: bool) -> None:
         """Write what waits, at most once in `RETRY_SECONDS` unless forced."""
         now = time.monotonic()
         if not force and now < self._retry_at:
             return
-        while self._waiting:
-            items = [self._waiting[i] for i in range(min(len(self._waiting), 10_000))]
+        while self._backlog:
+            items = self._backlog.first(AT_ONCE)
             written = self._write(items)
-            for item in items[:written]:
-                self._waiting.popleft()
-                self._waiting_bytes -= item.size_bytes
             if written < len(items):
+                self._backlog.remove(items[:written])
                 if self._retry_at == 0.0:
                     logger.error(
-                        "Cannot write to %s: %s. Logging goes on in memory and is written when that works again.",
+                        "Cannot write to %s: %s. Logging continues in memory and is written when that works again.",
                         self.folder,
                         self._reason,
                     )
@@ -510,9 +714,7 @@ class JournalWriter:
         self._retry_at = 0.0
 
 
-def _fsync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+def _add(call: _Call, record: bytes, at: int) -> int:
+    """Add a record to a call; return where the next one begins."""
+    call.pieces.append(record)
+    return at + len(record)

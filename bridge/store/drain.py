@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -14,14 +14,18 @@ from bridge.errors import BridgeError, InvalidState, NotAllowed, SchemaMismatch,
 from bridge.journal.folder import JournalFolder
 from bridge.journal.format import (
     DOOR_SHIFT,
+    END_SIZE,
+    FIRST_HEADER_SIZE,
     HAS_STEP,
-    HEADER_SIZE,
     IMPRECISE,
     IS_INT,
-    boot_id,
+    RECORDS_AT,
+    Header,
     host_digest,
     read_boot_time,
+    same_id,
 )
+from bridge.journal.process import boot_id, time_namespace
 from bridge.records.series import imprecise_warning
 from bridge.store.leases import verdict
 from bridge.store.packages import has_package
@@ -52,6 +56,12 @@ def is_of_this_host(journal_id: str) -> bool:
     return journal_id.startswith(host_digest().hex())
 
 
+def _has_our_clock(header: Header) -> bool:
+    """Whether the record times of a journal may be compared with this process's boot clock."""
+    ours = boot_id(), time_namespace()
+    return all(ours) and (header.boot_id, header.time_namespace) == ours
+
+
 def now_ms() -> int:
     """Milliseconds since 1970 UTC."""
     return time.time_ns() // 1_000_000
@@ -74,10 +84,13 @@ class Drain:
         folder: where journals lie.
         shared: the fold's lock is the folder's group's too.
         read_only: nothing may be written, so nothing is folded.
+        workspace_id: whose journals are folded; empty if those of any.
     """
 
-    def __init__(self, inner: TrackingStore, folder: Path, shared: bool, read_only: bool) -> None:
-        self._inner, self._read_only = inner, read_only
+    def __init__(
+        self, inner: TrackingStore, folder: Path, shared: bool, read_only: bool, workspace_id: str = ""
+    ) -> None:
+        self._inner, self._read_only, self.workspace_id = inner, read_only, workspace_id
         self._folder = JournalFolder(folder, shared)
         self._begin()
 
@@ -86,18 +99,21 @@ class Drain:
         self._seen: dict[str, int] = {}
         self._readers: dict[str, JournalReader] = {}
         self._passed_over: set[str] = set()
-        self._clocks: dict[str, int] = {}
+        self._kept: set[str] = set()
+        self._clocks: dict[tuple[str, int], int] = {}
         self._found: dict[str, list[str]] = {}
         self._damaged: set[str] = set()
         self._sweep_at = time.monotonic() + SWEEP_SECONDS
         self._listed: set[str] = set()
         self._look_at = 0.0
         self._said_unfolded = False
+        self._said_clocks = False
         self.unfolded_bytes = 0
 
     def forget(self) -> None:
-        """In a child after a fork."""
+        """In a child after a fork, or because the workspace is another one now."""
         self._begin()
+        self._folder.let_go()
 
     def close(self) -> None:
         """Forget what was read; a later fold reads it again."""
@@ -115,6 +131,8 @@ class Drain:
         """
         until = read_boot_time()
         with self._border():
+            if self._folder.look():
+                self._seen = {}
             sizes = self._folder.sizes()
         sweeps = time.monotonic() > self._sweep_at
         if sweeps:
@@ -137,6 +155,8 @@ class Drain:
     def _fold_and_sweep(self, sizes: dict[str, int], until: int, wait: bool, sweeps: bool) -> None:
         if self._fold_to(sizes, until, wait) and sweeps:
             self._end_leases()
+            with self._border():
+                self._folder.remove_leftovers()
 
     def look_after_leases(self) -> bool:
         """Fold, if the owner of some run seems to be gone or silent; whether it did. At most once a second.
@@ -159,12 +179,13 @@ class Drain:
 
     def _seems_over(self, leases: list[Lease]) -> bool:
         with self._border():
+            self._folder.look()
             there = self._folder.sizes()
             for journal_id in {lease.journal_id for lease in leases}:
                 if journal_id not in there:
                     return True
                 with self._folder.finished(journal_id) as free:
-                    if (free and is_of_this_host(journal_id)) or self._folder.is_closed(journal_id):
+                    if (free and is_of_this_host(journal_id)) or self._folder.may_be_closed(journal_id):
                         return True
         return any(verdict(lease, "Running", {}, now_ms()) is not None for lease in leases)
 
@@ -255,6 +276,7 @@ class Drain:
             if cut.stretch.end < size and len(cut.stretch.rows):
                 last = int(cut.stretch.rows["time"][-1]) + cut.clock
                 horizon = last if horizon is None else min(horizon, last)
+        self._report_clocks(cuts)
         for cut in cuts:
             if horizon is not None:
                 cut.stretch.cut(horizon - cut.clock)
@@ -262,32 +284,50 @@ class Drain:
 
     def _cut(self, journal_id: str, start: int, size: int, share: int, until: int) -> _Cut | None:
         """The next stretch of a journal, of about `share` bytes; None if nothing more can be read of it."""
-        reader = self._reader(journal_id)
-        if start >= size or reader is None:
-            return None
         try:
-            stretch = reader.read(start, min(size, start + share))
-            while stretch.torn and stretch.end <= start and start + share < size:  # damage fills the share
-                share *= 2
-                stretch = reader.read(start, min(size, start + share))
+            reader = self._reader(journal_id)
+            if start >= size or reader is None:
+                return None
+            stretch = reader.read(start, size, share)
         except FileNotFoundError:
+            self._readers.pop(journal_id, None)
             return None
-        if stretch.end <= start and stretch.torn:
+        if stretch.unknown and journal_id not in self._kept:
+            self._kept.add(journal_id)
+            logger.warning(
+                "Journal %s has a record of type %d at offset %d, which this version of Runbridge does not know: "
+                "the journal is kept, and what follows is read by a newer version.",
+                reader.path,
+                stretch.unknown,
+                stretch.end,
+            )
+        if stretch.end <= start:
             return None
         if start == 0 and reader.header_damaged:
             stretch.damages.insert(0, (0, "its header"))
-        if reader.header.boot_id == boot_id():
+        if _has_our_clock(reader.header):
             stretch.cut(until)
-        # One distance between the two clocks for all journals of one boot: the wall clock may have been set since.
-        distance = reader.header.wall_time - reader.header.boot_time
-        return _Cut(reader, start, stretch, self._clocks.setdefault(reader.header.boot_id, distance))
+        return _Cut(reader, start, stretch, self._clock_of(reader.header))
+
+    def _clock_of(self, header: Header) -> int:
+        """What is added to a journal's record times, so that they may be compared.
+
+        One distance from the boot clock to the wall clock for all journals of one clock: the wall clock may have been
+        set since.
+        """
+        distance = header.wall_time - header.boot_time
+        if not header.boot_id:
+            return distance
+        return self._clocks.setdefault((header.boot_id, header.time_namespace), distance)
 
     def _slice(self, cut: _Cut) -> Slice:
         """A stretch as the store takes it."""
+        import numpy
+
         reader, stretch = cut.reader, cut.stretch
         rows, flags = stretch.rows, stretch.rows["flags"]
         found = [
-            f"Journal {reader.path} is damaged at offset {offset}: {what} cannot be read and are passed over."
+            f"Journal {reader.path} is damaged at offset {offset}: {what} cannot be read and are skipped."
             for offset, what in stretch.damages
         ]
         self._found[reader.path.stem] = found
@@ -302,7 +342,7 @@ class Drain:
             journal_id=reader.path.stem,
             start=cut.start,
             end=stretch.end,
-            definitions=dict(reader.definitions),
+            definitions={number: reader.definitions[number] for number in numpy.unique(rows["series"]).tolist()},
             series=rows["series"],
             times=rows["time"] + cut.clock,
             timestamps=rows["timestamp"],
@@ -314,44 +354,80 @@ class Drain:
             joined=stretch.joined,
             texts=stretch.texts,
             warnings=tuple(warnings),
-            leases=tuple(LeaseRecord(run_id, time, held) for _, run_id, time, held in stretch.leases),
+            leases=tuple(
+                LeaseRecord(run_id, time, held, boot_time) for _, run_id, time, boot_time, held in stretch.leases
+            ),
         )
 
     def _reader(self, journal_id: str) -> JournalReader | None:
+        """The reader of a journal; None for one that is left as it is.
+
+        Raises:
+            FileNotFoundError: it does not exist any more.
+        """
         from bridge.journal.reader import JournalReader
 
         if journal_id in self._passed_over:
             return None
         reader = self._readers.get(journal_id)
-        if reader is None:
-            try:
-                reader = self._readers[journal_id] = JournalReader(self._folder.path_of(journal_id))
-            except FileNotFoundError:
-                return None
-            except SchemaMismatch as error:
-                self._passed_over.add(journal_id)
-                logger.warning("A journal is left as it is: %s", error)
-                return None
+        if reader is not None:
+            return reader
+        try:
+            reader = JournalReader(self._folder, journal_id)
+        except SchemaMismatch as error:
+            self._passed_over.add(journal_id)
+            logger.warning("A journal is left as it is: %s", error)
+            return None
+        belongs_to = reader.header.workspace_id
+        if self.workspace_id and belongs_to and not same_id(belongs_to, self.workspace_id):
+            self._passed_over.add(journal_id)
+            logger.warning("Journal %s is left as it is: it belongs to another workspace, %s.", reader.path, belongs_to)
+            return None
+        self._readers[journal_id] = reader
         return reader
+
+    def _report_clocks(self, cuts: Sequence[_Cut]) -> None:
+        """Say once that processes without a common clock are ordered by the wall clock."""
+        headers = [cut.reader.header for cut in cuts if len(cut.stretch.rows)]
+        clocks = {(h.boot_id, h.time_namespace) if h.boot_id else (h.journal_id, -1) for h in headers}
+        if len(clocks) > 1 and not self._said_clocks:
+            self._said_clocks = True
+            logger.warning(
+                "%s has journals of processes that do not share a clock, as on two machines: "
+                "the order of their points is that of their wall clocks.",
+                self._folder.path,
+            )
 
     def _finish(self, journal_id: str) -> None:
         """Remove a journal that is stored to its end and whose writer is gone, and end the leases it held."""
-        if journal_id in self._passed_over:
+        if journal_id in self._passed_over or journal_id in self._kept:
             return
         with self._folder.finished(journal_id) as free:
-            closed = self._folder.is_closed(journal_id)
+            try:
+                size = self._folder.size_of(journal_id)
+                if self._seen.get(journal_id) != size:
+                    return  # what came since is stored by a later fold, with what other journals got concurrently
+                stored = self._inner.get_receipts([journal_id]).get(journal_id, 0)
+                closed = self._is_closed(journal_id, stored)
+            except FileNotFoundError:
+                return
             if not free and not closed:
                 return
-            size = self._folder.path_of(journal_id).stat().st_size
-            if self._seen.get(journal_id) != size:
-                return  # what came since is stored by a later fold, together with what other journals got meanwhile
             # A lock that another host holds may look free from here: alone it does not show that the owner is gone.
             if not self._end_leases_of(journal_id, closed or is_of_this_host(journal_id)):
                 return
-            stored = self._inner.get_receipts([journal_id]).get(journal_id, 0)
-            self._settle(journal_id, size, stored)
+            self._settle(journal_id, size, stored, closed)
         self._seen.pop(journal_id, None)
         self._readers.pop(journal_id, None)
+
+    def _is_closed(self, journal_id: str, stored: int) -> bool:
+        """Whether a journal that is stored so far has its closing record there."""
+        reader = self._reader(journal_id)
+        if reader is None or not self._folder.may_be_closed(journal_id):
+            return False
+        if reader.closed_at is None:
+            reader.read(stored, self._folder.size_of(journal_id))
+        return reader.closed_at is not None and stored >= reader.closed_at
 
     def _end_leases_of(self, journal_id: str, certain: bool) -> bool:
         """End the leases that name a journal, if its writer is certainly gone; whether none is left."""
@@ -363,14 +439,17 @@ class Drain:
         self._inner.end_leases({journal_id: self._folder.ended_at(journal_id)}, now_ms())
         return True
 
-    def _settle(self, journal_id: str, size: int, stored: int) -> None:
+    def _settle(self, journal_id: str, size: int, stored: int, closed: bool) -> None:
         path = self._folder.path_of(journal_id)
-        if size == 0 or journal_id in self._damaged:
+        reader = self._readers.get(journal_id)
+        if size == 0 or journal_id in self._damaged or (reader is not None and reader.header_damaged):
             if size == 0:
                 logger.warning("Journal %s is empty (offset 0): nothing can be read from it.", path)
+            elif journal_id not in self._damaged:
+                logger.warning("Journal %s is damaged at offset 0: its header and all after it cannot be read.", path)
             self._folder.set_aside(journal_id)
             return
-        if stored < size and size > HEADER_SIZE:
+        if not closed and stored < size and size > FIRST_HEADER_SIZE:
             logger.warning(
                 "Journal %s ends with a torn record at offset %d: its last %d bytes were never acknowledged.",
                 path,
@@ -381,7 +460,7 @@ class Drain:
 
     def _count_unfolded(self, sizes: dict[str, int]) -> None:
         ends = self._inner.get_receipts(list(sizes))
-        self.unfolded_bytes = sum(max(0, size - max(ends.get(j, 0), HEADER_SIZE)) for j, size in sizes.items())
+        self.unfolded_bytes = sum(self._unfolded(j, size, ends.get(j, 0)) for j, size in sizes.items())
         if self.unfolded_bytes and self._read_only and not self._said_unfolded:
             self._said_unfolded = True
             logger.warning(
@@ -390,3 +469,11 @@ class Drain:
                 self.unfolded_bytes,
                 self._folder.path,
             )
+
+    def _unfolded(self, journal_id: str, size: int, stored: int) -> int:
+        """How many bytes of a journal may hold something that is not stored."""
+        header = RECORDS_AT if size >= RECORDS_AT else FIRST_HEADER_SIZE
+        left = size - max(stored, header)
+        if left <= END_SIZE and self._folder.may_be_closed(journal_id):
+            return 0
+        return max(0, left)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import logging
 import os
-import struct
 import sys
 import threading
 import weakref
@@ -50,6 +49,7 @@ class JournaledStore(TrackingStore):
         fsync: a log call waits for the disk.
         shared: journals belong to the folder's group too.
         read_only: nothing may be written; points that are not folded are not seen, and that is said.
+        workspace_id: which workspace this is; empty if the inner store cannot tell.
     """
 
     def __init__(
@@ -59,9 +59,11 @@ class JournaledStore(TrackingStore):
         fsync: bool = False,
         shared: bool = False,
         read_only: bool = False,
+        workspace_id: str = "",
     ) -> None:
         self.inner = inner
-        self._writer = JournalWriter(folder, fsync, shared)
+        self._workspace_id = workspace_id
+        self._writer = JournalWriter(folder, fsync, shared, workspace_id)
         self._folder, self._shared, self._read_only = folder, shared, read_only
         self._made_drain: Drain | None = None
         self._begin()
@@ -82,7 +84,9 @@ class JournaledStore(TrackingStore):
             from bridge.store.drain import Drain
 
             with self._start_lock:
-                self._made_drain = self._made_drain or Drain(self.inner, self._folder, self._shared, self._read_only)
+                self._made_drain = self._made_drain or Drain(
+                    self.inner, self._folder, self._shared, self._read_only, self._workspace_id
+                )
         return self._made_drain
 
     # Points
@@ -112,11 +116,8 @@ class JournaledStore(TrackingStore):
         else:
             self.log_points(run_id, (Point(key, value, timestamp, step),), door)
             return
-        try:
-            if type(timestamp) is int and self._writer.log_number(run_id, key, value, flags, timestamp, given):  # type: ignore[arg-type]
-                return
-        except (TypeError, struct.error):
-            pass  # an impossible key or timestamp: said below
+        if type(timestamp) is int and self._writer.log_number(run_id, key, value, flags, timestamp, given):  # type: ignore[arg-type]
+            return
         self.log_points(run_id, (Point(key, value, timestamp, step),), door)
 
     def log_points(self, run_id: str, points: Sequence[Point], door: int = NATIVE) -> None:
@@ -177,15 +178,13 @@ class JournaledStore(TrackingStore):
 
     def begin_runs(self, records: Sequence[RunRecord]) -> list[RunRecord]:
         # The lease is there with the run, in one transaction: else one that is killed in between would leave it open.
-        journal_id, time = self._writer.begin()
-        try:
-            leases = [Lease(record.id, journal_id, time) for record in records] if journal_id else []
-            made = self.create_runs(records, leases)
-            for record in made:
-                if record.status not in TERMINAL_STATUSES:
-                    self.hold_lease(record.id)
-        finally:
-            self._writer.begun()
+        starting = self._writer.start()  # held until the end of this call
+        journal_id, time = starting.journal_id, starting.time
+        leases = [Lease(record.id, journal_id, time) for record in records] if journal_id else []
+        made = self.create_runs(records, leases)
+        for record in made:
+            if record.status not in TERMINAL_STATUSES:
+                self.hold_lease(record.id)
         return made
 
     def hold_lease(self, run_id: str) -> None:

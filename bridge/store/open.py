@@ -196,7 +196,9 @@ def _open_folder(path: Path, durability: Durability | None, mode: int) -> Opened
     if fsync:
         inner.database.fsync = True
         inner.close()  # its connections were made before this was known
-    tracking = JournaledStore(inner, path / JOURNAL, fsync=fsync, shared=shared, read_only=read_only)
+    tracking = JournaledStore(
+        inner, path / JOURNAL, fsync=fsync, shared=shared, read_only=read_only, workspace_id=facts["id"]
+    )
     return Opened(str(path), facts["id"], facts["name"], tracking, shared, "power" if fsync else "process", facts)
 
 

@@ -50,8 +50,10 @@ class LeaseRecord(NamedTuple):
     """What a journal says of a run: its process speaks for it (`held`), or does so no longer.
 
     `time` is milliseconds since 1970 UTC; a later record takes a lease over, and only who has it lets it go.
+    `boot_time` is what the boot clock of its process said then, in nanoseconds; 0 if unknown.
     """
 
     run_id: str
     time: int
     held: bool
+    boot_time: int = 0

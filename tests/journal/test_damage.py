@@ -11,13 +11,16 @@ from zlib import crc32
 import pytest
 
 from bridge import Experiment, Run, Workspace
+from bridge.journal.folder import JournalFolder
 from bridge.journal.format import (
     CELL_SIZE,
-    HEAD_SIZE,
+    DEFINITION,
     HEADER,
     HEADER_SIZE,
     NUMBER_SIZE,
-    ROW_SIZE,
+    POINT,
+    RECORDS_AT,
+    REST_AT,
     SUFFIX,
     TYPE_ROW,
 )
@@ -28,6 +31,14 @@ from bridge.testing.strategies import row
 
 KEYS = ("loss", "accuracy")
 POINTS = 100
+ROW_SIZE = REST_AT + POINT.size
+"""Of a row without its cells and texts."""
+
+
+def reader_of(path: Path) -> JournalReader:
+    folder = JournalFolder(path.parent)
+    folder.look()
+    return JournalReader(folder, path.stem)
 
 
 class Written:
@@ -65,7 +76,7 @@ class Written:
 
     def point_offset(self, key: str, number: int) -> int:
         """Where the record of a point begins."""
-        reader = JournalReader(self.path)
+        reader = reader_of(self.path)
         stretch = reader.read(0, len(self.data))
         series = {definition.key: n for n, definition in reader.definitions.items()}[key]
         rows = [at for at, row in enumerate(stretch.rows) if row["series"] == series]
@@ -98,7 +109,7 @@ def test_an_undamaged_journal_is_read_whole_and_removed(written, caplog):
 def test_a_torn_tail_ends_a_journal(written, caplog, cut):
     """Only the torn record is missing, and where it begins is said."""
     written.damage(written.data[:-cut])
-    offset = len(written.data) - (48 - 8 + len("the end"))
+    offset = len(written.data) - (REST_AT + POINT.size + len("the end"))
 
     assert written.read() == {key: value for key, value in ALL.items() if key != "note"}
     assert f"{written.path}" in caplog.text and f"offset {offset}" in caplog.text
@@ -116,7 +127,7 @@ class WrittenRows(Written):
 
     def row_offset(self, number: int) -> tuple[int, int]:
         """Where the record of a row begins, and its size."""
-        stretch = JournalReader(self.path).read(0, len(self.data))
+        stretch = reader_of(self.path).read(0, len(self.data))
         first = [at for at, one in enumerate(stretch.rows) if one["type"] == TYPE_ROW and not stretch.joined[at]]
         end = int(stretch.row_ends[first[number]])
         size = ROW_SIZE + 4 * CELL_SIZE + len(f"word {number}")
@@ -187,7 +198,7 @@ def test_a_column_whose_definition_is_lost_costs_that_column(tmp_path, caplog):
     written = WrittenRows(tmp_path / "work")
     data = bytearray(written.data)
     for definition in (0, 1):  # it stands twice, and the one of `x` is the first
-        data[HEADER_SIZE + definition * (HEAD_SIZE + 8 + 32 + 1 + 1) + HEAD_SIZE] ^= 0x40
+        data[RECORDS_AT + definition * (REST_AT + DEFINITION.size + 32 + 1 + 1) + REST_AT] ^= 0x40
     written.damage(bytes(data))
 
     expected = rows_but()
@@ -216,18 +227,30 @@ def test_every_flipped_byte_of_a_point_costs_that_point_alone(tmp_path, caplog):
 
 def test_a_flipped_byte_in_a_definition_costs_nothing(written, caplog):
     """A definition stands twice."""
-    written.flip(HEADER_SIZE + 20)
+    written.flip(RECORDS_AT + 20)
 
     assert written.read() == ALL
-    assert f"damaged at offset {HEADER_SIZE}" in caplog.text
+    assert f"damaged at offset {RECORDS_AT}" in caplog.text
 
 
-@pytest.mark.parametrize("byte", [0, 8, 10, 20, 40, 60, HEADER_SIZE - 1])
-def test_a_flipped_byte_in_the_header_costs_no_point(written, caplog, byte):
+@pytest.mark.parametrize("byte", [0, 8, 10, 20, 40, 60, HEADER.size + 3, HEADER_SIZE - 1, HEADER_SIZE, RECORDS_AT - 1])
+def test_a_flipped_byte_in_the_header_costs_nothing(written, caplog, byte):
+    """A header stands twice: without its salt nothing could be read."""
     written.flip(byte)
 
     assert written.read() == ALL
+    assert caplog.records == []
+
+
+def test_a_journal_without_a_header_is_kept_and_reported(written, caplog):
+    data = bytearray(written.data)
+    data[60] ^= 0x40
+    data[HEADER_SIZE + 60] ^= 0x40
+    written.damage(bytes(data))
+
+    assert written.read() == {}
     assert f"{written.path} is damaged at offset 0" in caplog.text
+    assert written.path.with_suffix(".damaged").read_bytes() == bytes(data)
 
 
 def test_a_truncated_journal_is_read_up_to_there(written, caplog):
@@ -257,7 +280,7 @@ def test_an_empty_file_is_reported_and_everything_else_is_read(written, caplog):
 def test_a_journal_of_a_newer_version_is_left_as_it_is(written, caplog):
     """It is named, kept byte by byte, and does not keep the others from being read."""
     newer = written.path.with_name("f" * 32 + SUFFIX)
-    header = written.data[:8] + struct.pack("<H", 2) + written.data[10 : HEADER.size]
+    header = written.data[:8] + struct.pack("<H", 3) + written.data[10 : HEADER.size]
     data = header + struct.pack("<I", crc32(header)) + os.urandom(300)
     newer.write_bytes(data)
 
@@ -268,10 +291,13 @@ def test_a_journal_of_a_newer_version_is_left_as_it_is(written, caplog):
 
 def test_garbage_in_the_middle_is_passed_over_to_the_next_record(written, caplog):
     offset = written.point_offset("accuracy", 30)
-    written.damage(written.data[:offset] + os.urandom(1000) + written.data[offset:])
+    written.damage(written.data[:offset] + os.urandom(10 * NUMBER_SIZE) + written.data[offset + 10 * NUMBER_SIZE :])
 
-    assert written.read() == ALL
-    assert f"damaged at offset {offset}: 1000 bytes" in caplog.text
+    lost = range(30, 35)
+    expected = [number for number in range(POINTS) if number not in lost]
+    found = written.read()
+    assert (found["accuracy"], found["note"]) == (expected, "the end")
+    assert f"damaged at offset {offset}: {10 * NUMBER_SIZE} bytes" in caplog.text
 
 
 def test_a_damaged_journal_is_kept_aside_and_reported_once(written, caplog):

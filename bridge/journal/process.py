@@ -1,0 +1,198 @@
+"""Who this process is: its machine, boot, namespaces and start; and whether another process runs.
+
+Everything is read once a process, in microseconds, and again in a child after a fork.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import cache
+
+IS_MACOS = sys.platform == "darwin"
+
+ONLY_NAMESPACE = 1
+"""The number of a namespace on a system that has no others."""
+
+
+@cache
+def boot_id() -> str:
+    """Return 32 hex digits that name this boot of this machine; empty if they are not known."""
+    if IS_MACOS:
+        return _hex_digits(_sysctl_text("kern.bootsessionuuid"))
+    return _hex_digits(_read_text("/proc/sys/kernel/random/boot_id"))
+
+
+@cache
+def machine_id() -> str:
+    """Return 32 hex digits that name this machine; empty if they are not known.
+
+    Machines that were cloned with their disk, and containers of one image, may share them.
+    The machine's own id, which is not to be shown to others, cannot be computed from them.
+
+    Source: machine-id(5) of systemd, gethostuuid(2) of macOS.
+    """
+    own = _macos_machine() if IS_MACOS else _hex_digits(_read_text("/etc/machine-id"))
+    if not own:
+        return ""
+    half = f"{int(own[:16], 16) ^ int(own[16:], 16):016x}"  # `hashlib` takes milliseconds to load
+    return half + half
+
+
+@cache
+def pid_namespace() -> int:
+    """Return the number of the namespace in which this process has its id; 0 if it is not known.
+
+    Two numbers may be compared on one boot only: the first namespace has the same one everywhere.
+    """
+    return _namespace("pid")
+
+
+@cache
+def time_namespace() -> int:
+    """Return the number of the namespace that gives this process its boot clock; 0 if it is not known."""
+    return _namespace("time")
+
+
+def start_time(pid: int | None = None) -> int:
+    """Return when a process, or this one, started; 0 if it has ended or cannot be seen from here.
+
+    The unit is the system's: clock ticks of the boot clock (Linux), or microseconds since 1970 (macOS).
+    A process keeps its start time when it executes another program; no two processes share a process id and it.
+    Linux shifts the boot clock for a process in a time namespace: compare what was read in one such namespace.
+    """
+    return _own_start() if pid is None else _start(pid) or 0
+
+
+@cache
+def _own_start() -> int:
+    # `/proc` may be mounted from another namespace, in which this process has another id.
+    return (_start(os.getpid()) if IS_MACOS else _start_in_stat("/proc/self/stat")) or 0
+
+
+def is_running(pid: int, namespace: int, started: int, clock: int) -> bool | None:
+    """Return whether a process of this boot runs; None if that cannot be seen from here.
+
+    A process that has ended and was not waited for does not run.
+
+    Args:
+        pid: its process id, greater than 0.
+        namespace: its `pid_namespace()`; 0 if it is not known.
+        started: its `start_time()`; 0 if it is not known.
+        clock: its `time_namespace()`; 0 if it is not known.
+    """
+    if pid <= 0 or not namespace or namespace != pid_namespace():
+        return None
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # it runs as another user
+    if not started or not clock or clock != time_namespace() or not _sees_own_namespace():
+        return None
+    found = _start(pid)
+    return None if found is None else found == started
+
+
+def _sees_own_namespace() -> bool:
+    """Return whether `/proc` shows the processes of this process's namespace: it may be mounted from another one."""
+    if IS_MACOS:
+        return True
+    try:
+        return os.readlink("/proc/self") == str(os.getpid())
+    except OSError:
+        return False
+
+
+def _start(pid: int) -> int | None:
+    """Return when a process started; 0 if it has ended, None if it cannot be seen."""
+    return _start_on_macos(pid) if IS_MACOS else _start_in_stat(f"/proc/{pid}/stat")
+
+
+def _start_in_stat(path: str) -> int | None:
+    """Return the 22nd field of a `stat` file; 0 if the process has ended, None if there is no such file.
+
+    Source: proc_pid_stat(5).
+    """
+    fields = _read_text(path).rpartition(")")[2].split()  # the name before it may contain anything
+    if len(fields) < 20:
+        return None
+    state, threads, started = fields[0], fields[17], fields[19]
+    # A process of which the first thread alone has ended is shown as one that has ended; it has other threads.
+    return 0 if state in "ZXx" and int(threads) <= 1 else int(started)
+
+
+def _namespace(kind: str) -> int:
+    if IS_MACOS:
+        return ONLY_NAMESPACE
+    try:
+        return os.stat(f"/proc/self/ns/{kind}").st_ino
+    except OSError:  # this kernel has no such namespaces, or there is no `/proc`
+        return ONLY_NAMESPACE if os.path.isdir("/proc/self/ns") else 0
+
+
+def _read_text(path: str) -> str:
+    """Return what a small file holds; empty if it cannot be read."""
+    try:
+        with open(path, "rb", buffering=0) as file:
+            return file.read(4096).decode("ascii", "replace").strip()
+    except OSError:
+        return ""
+
+
+def _hex_digits(text: str) -> str:
+    """Return the 32 hex digits of an id; empty if this is none, as on a machine that has none yet."""
+    digits = text.replace("-", "").lower()
+    if len(digits) != 32 or set(digits) - set("0123456789abcdef") or not digits.strip("0"):
+        return ""
+    return digits
+
+
+# macOS has no `/proc`; `ctypes` is loaded there alone.
+
+
+def _sysctl_text(name: str) -> str:
+    import ctypes
+
+    value, size = ctypes.create_string_buffer(128), ctypes.c_size_t(128)
+    if ctypes.CDLL(None).sysctlbyname(name.encode(), value, ctypes.byref(size), None, ctypes.c_size_t(0)):
+        return ""
+    return value.value.decode("ascii", "replace")
+
+
+def _macos_machine() -> str:
+    import ctypes
+
+    class _Timespec(ctypes.Structure):
+        _fields_ = (("seconds", ctypes.c_long), ("nanoseconds", ctypes.c_long))
+
+    found, no_wait = ctypes.create_string_buffer(16), _Timespec(0, 0)
+    if ctypes.CDLL(None).gethostuuid(found, ctypes.byref(no_wait)):
+        return ""
+    return _hex_digits(found.raw.hex())
+
+
+def _start_on_macos(pid: int) -> int | None:
+    """Return when a process started, in microseconds since 1970; 0 if it has ended, None if it cannot be seen.
+
+    Source: sys/proc_info.h of macOS: kind 3 is PROC_PIDTBSDINFO, of 136 bytes, the start in the last 16.
+    """
+    import ctypes
+    import errno
+    import struct
+
+    library = ctypes.CDLL("/usr/lib/libproc.dylib", use_errno=True)
+    data = ctypes.create_string_buffer(136)
+    if library.proc_pidinfo(pid, 3, ctypes.c_uint64(0), data, 136) != 136:
+        return 0 if ctypes.get_errno() == errno.ESRCH else None  # of another user it is not permitted
+    seconds, microseconds = struct.unpack_from("=QQ", data.raw, 120)
+    return int(seconds * 1_000_000 + microseconds)
+
+
+def _forget() -> None:
+    for known in (pid_namespace, time_namespace, _own_start):
+        known.cache_clear()
+
+
+os.register_at_fork(after_in_child=_forget)
