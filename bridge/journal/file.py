@@ -71,13 +71,11 @@ class JournalFile:
         return self.seed - self.header.salt
 
     @property
-    def inode(self) -> int:
-        return os.fstat(self.fd).st_ino
-
-    @property
     def is_in_place(self) -> bool:
-        """Whether its name in its folder still names this file."""
-        return self.folder is not None and self.folder.inode(self.name) == self.inode
+        """Whether its name in its folder still names this file; True if it was closed."""
+        if self.fd < 0 or self.folder is None:
+            return True
+        return self.folder.inode(self.name) == os.fstat(self.fd).st_ino
 
     def grown(self) -> int:
         """Return by how many bytes the file is larger than what is known to be written."""
@@ -154,9 +152,10 @@ class JournalFile:
 
     def close(self) -> None:
         """Close the file; idempotent."""
-        if self._stream is not None:
-            self._stream.close()
-        self.fd = -1
+        stream, self._stream = self._stream, None
+        self.fd = -1  # first: the number may be another file's as soon as this one is closed
+        if stream is not None:
+            stream.close()
 
     def copy_to(self, folder: HeldFolder, mode: int, fsync: bool) -> JournalFile:
         """Return the same journal in another folder, with all of its bytes: what was stored of it stays known.

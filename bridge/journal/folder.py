@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
@@ -34,22 +35,24 @@ class HeldFolder:
         self.fd = system(os.open, path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self.identity = _identity(system(os.fstat, self.fd))
 
-    def __del__(self, close: Callable[[int], None] = os.close) -> None:
-        if self.fd >= 0:
-            close(self.fd)
+    def close(self) -> None:
+        """Close it; idempotent. Not left to a finalizer: Python would swallow an interrupt that comes in there."""
+        fd, self.fd = self.fd, -1
+        if fd >= 0:
+            os.close(fd)
 
     def is_at(self, path: Path) -> bool:
         """Return whether a path still names this folder."""
         try:
-            return _identity(os.stat(path)) == self.identity
-        except OSError:
+            return _identity(system(os.stat, path)) == self.identity
+        except CallFailed:
             return False
 
     def inode(self, name: str) -> int:
         """Return the inode of a file in it; 0 if it has none of that name."""
         try:
-            return os.stat(name, dir_fd=self.fd).st_ino
-        except OSError:
+            return system(os.stat, name, dir_fd=self.fd).st_ino
+        except CallFailed:
             return 0
 
 
@@ -68,11 +71,14 @@ def hold(path: Path, held: HeldFolder | None, make: bool = False) -> HeldFolder:
         return held
     try:
         return HeldFolder(path)
-    except CallFailed:
-        if not make or path.exists():
+    except CallFailed as failed:
+        if not make or failed.errno != errno.ENOENT:
             raise
-    with suppress(FileExistsError):
+    try:
         system(os.mkdir, path)
+    except CallFailed as failed:
+        if failed.errno != errno.EEXIST:  # another process has just made it
+            raise
     return HeldFolder(path)
 
 
@@ -102,16 +108,21 @@ class JournalFolder:
             self._held = hold(self.path, before)
         except CallFailed as failed:
             self._held = None
-            if not isinstance(failed.__cause__, FileNotFoundError):
+            if failed.errno != errno.ENOENT:
                 raise OSError(failed.errno, failed.reason) from failed
         if before is None or self._held is before:
             return False
+        if self._previous is not None:
+            self._previous.close()
         self._previous = before  # stays open a while: another thread may be about to use it
         return True
 
     def let_go(self) -> None:
         """Hold no folder until the next look."""
-        self._held = None
+        for held in (self._held, self._previous):
+            if held is not None:
+                held.close()
+        self._held = self._previous = None
 
     @property
     def _fd(self) -> int:

@@ -127,6 +127,7 @@ class JournalWriter:
         self._call: _Call | None = None
         self._inner: JournalWriter | None = None
         self._held: HeldFolder | None = None
+        self._folders: list[HeldFolder] = []
         self._file = NO_FILE
         self._earlier: list[JournalFile] = []
         self._lost: list[JournalFile] = []
@@ -274,12 +275,16 @@ class JournalWriter:
             self._lost = []
             self._end_earlier()
             self._held = None
+            while self._folders:
+                self._folders.pop().close()
             self._call = None
 
     def forget(self) -> None:
         """In a child after a fork: drop the parent's journal without touching it."""
         for file in (self._file, *self._earlier, *self._lost):
             file.close()
+        for folder in self._folders:
+            folder.close()
         if self._inner is not None:
             self._inner.forget()
         self._begin()
@@ -354,6 +359,7 @@ class JournalWriter:
             self._enter()
             try:
                 held = self._held = hold(self.folder, self._held, make=True)
+                self._folders.append(held)
                 for files in (self._earlier, self._lost):
                     for at, file in enumerate(files):
                         files[at] = self._put_back(file, held)
@@ -551,6 +557,7 @@ class JournalWriter:
         """
         if self._held is None:
             self._held = hold(self.folder, None, make=True)
+            self._folders.append(self._held)
         elif not self._held.is_at(self.folder):
             raise CallFailed(OSError(errno.ESTALE, "the folder was removed or replaced"))
         return self._held

@@ -119,6 +119,7 @@ class Drain:
         """Forget what was read; a later fold reads it again."""
         with self._lock:
             self._seen, self._readers = {}, {}
+            self._folder.let_go()
 
     def fold(self, wait: bool = True) -> None:
         """Store every point that was logged before this call, unless this process cannot: then they are counted.

@@ -1,0 +1,101 @@
+"""Exceptions raised where a signal handler may raise them, at each such place of a call in turn."""
+
+from __future__ import annotations
+
+import dis
+import sys
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any
+
+import bridge
+
+PACKAGE = str(Path(bridge.__file__).parent)
+
+
+class Own(Exception):
+    """An exception that only a handler knows."""
+
+
+EXCEPTIONS: tuple[type[BaseException], ...] = (KeyboardInterrupt, TimeoutError, Own)
+
+
+@cache
+def _names(code: CodeType) -> dict[int, str]:
+    return {instruction.offset: instruction.opname for instruction in dis.get_instructions(code)}
+
+
+class Interrupts:
+    """A trace function that counts the places of some files where Python runs signal handlers, and raises at one.
+
+    These are where a function is entered, where a call has returned, and where a loop jumps back.
+
+    Args:
+        files: parts of the paths of the files whose places count.
+        at: the number of the place at which to raise; None only counts.
+        error: what to raise.
+        lines: count every line instead.
+    """
+
+    def __init__(
+        self, files: tuple[str, ...], at: int | None, error: type[BaseException] = Own, lines: bool = False
+    ) -> None:
+        self.files, self.at, self.error, self.lines = files, at, error, lines
+        self.count = 0
+        self.where = ""
+        self._last: dict[int, str] = {}
+
+    def __enter__(self) -> Interrupts:
+        self._before = sys.gettrace()
+        sys.settrace(self._trace)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.settrace(self._before)
+
+    def _trace(self, frame: FrameType, event: str, _: Any) -> Callable[..., Any] | None:
+        name = frame.f_code.co_filename
+        if not name.startswith(PACKAGE) or not any(part in name for part in self.files):
+            return None
+        if not self.lines:
+            frame.f_trace_opcodes = True
+            frame.f_trace_lines = False
+        self._last[id(frame)] = ""
+        return self._trace_frame
+
+    def _trace_frame(self, frame: FrameType, event: str, _: Any) -> Callable[..., Any]:
+        if self.lines:
+            if event == "line":
+                self._place(frame)
+            return self._trace_frame
+        if event != "opcode":
+            return self._trace_frame
+        name = _names(frame.f_code).get(frame.f_lasti, "")
+        last = self._last.get(id(frame), "")
+        self._last[id(frame)] = name
+        if last.startswith("CALL") or last == "RESUME" or name.startswith("JUMP_BACKWARD"):
+            self._place(frame)
+        return self._trace_frame
+
+    def _place(self, frame: FrameType) -> None:
+        self.count += 1
+        if self.count - 1 == self.at:
+            self.where = f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno} in {frame.f_code.co_name}"
+            sys.settrace(None)
+            raise self.error(self.where)
+
+
+def places(files: tuple[str, ...], call: Callable[[], object], lines: bool = False) -> int:
+    """How many places a call has."""
+    with Interrupts(files, None, lines=lines) as interrupts:
+        call()
+    return interrupts.count
+
+
+def each_place(count: int, step: int = 1) -> Iterator[tuple[int, type[BaseException]]]:
+    """Every place with one of the exceptions, in turn; with `step` 1 each with all of them."""
+    for error_number, error in enumerate(EXCEPTIONS):
+        for at in range(error_number % step, count, step):
+            yield at, error

@@ -1,0 +1,211 @@
+"""An exception of a signal handler, raised at every place of the writer where Python runs handlers, changes nothing
+but the call that it leaves."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+from interrupting import EXCEPTIONS, Interrupts, each_place, places
+from reading import RUN, Written, as_written, bits, journals, points_of, reader_of
+
+from bridge import Experiment, Run, Workspace
+from bridge.journal import file as journal_file
+from bridge.journal.writer import JournalWriter
+from bridge.records.series import COLUMN, Point
+
+FILES = ("/journal/",)
+LONG = int(os.environ.get("RUNBRIDGE_LONG", "1")) > 1
+"""Each place with each exception, not with one of them."""
+
+
+def point(number: int, key: str = "a", value: object = None) -> Point:
+    return Point(key, number if value is None else value, number, number)  # type: ignore[arg-type]
+
+
+class Case:
+    """A writer in a folder, what was logged and acknowledged, and what the call under test logs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.writer = JournalWriter(folder)
+        self.acknowledged: list[Written] = []
+        self.attempted: list[Written] = []
+        self.held: dict[str, bool] = {}
+
+    def log(self, points: list[Point]) -> None:
+        """Log, and know that it returned."""
+        self.writer.log(RUN, points, 0)
+        self.acknowledged += as_written(RUN, points)
+
+    def attempt(self, points: list[Point]) -> None:
+        """Log as the call that may be interrupted."""
+        self.attempted = as_written(RUN, points)
+        self.writer.log(RUN, points, 0)
+
+    def log_number(self, number: int) -> None:
+        self.attempted = as_written(RUN, [point(number)])
+        assert self.writer.log_number(RUN, "a", float(number), 3, number, number)
+
+
+def fresh(case: Case) -> None:
+    pass
+
+
+def one_logged(case: Case) -> None:
+    case.log([point(0)])
+
+
+def owner(case: Case) -> None:
+    case.log([point(0)])
+    case.writer.hold(RUN)
+    case.held[RUN] = True
+
+
+def full(case: Case) -> None:
+    owner(case)
+    case.writer._file.full_at = 0
+
+
+def waiting(case: Case) -> None:
+    """Points wait, since the folder could not be written."""
+    case.writer.log(RUN, [point(0)], 0)
+    case.acknowledged += as_written(RUN, [point(0)])
+    case.writer._file.intact = False
+    case.writer._leave()
+    held, case.writer._held = case.writer._held, None
+    case.folder.rename(case.folder.with_name("away"))
+    case.folder.write_text("no folder")
+    case.log([point(1)])
+    case.log([point(2)])
+    case.folder.unlink()
+    case.folder.with_name("away").rename(case.folder)
+    case.writer._held = held
+
+
+ROW = [Point("row", value, 5, 5, COLUMN, f"c{at}", at > 0) for at, value in enumerate((1, 2.5, "text", None))]
+
+SCENES: dict[str, tuple[Callable[[Case], None], Callable[[Case], object]]] = {
+    "the first point": (fresh, lambda case: case.attempt([point(5)])),
+    "a number of a known series": (one_logged, lambda case: case.log_number(5)),
+    "a number of a new series": (one_logged, lambda case: case.attempt([point(5, "b")])),
+    "a text": (one_logged, lambda case: case.attempt([point(5, "t", "text")])),
+    "a row": (one_logged, lambda case: case.attempt(ROW)),
+    "a batch": (one_logged, lambda case: case.attempt([point(5), point(6, "b"), *ROW, point(7, "t", "x")])),
+    "a full journal": (full, lambda case: case.attempt([point(5)])),
+    "points that wait": (waiting, lambda case: case.attempt([point(5)])),
+    "flush": (waiting, lambda case: case.writer.flush()),
+    "retry": (waiting, lambda case: case.writer.retry()),
+    "the start of a run": (fresh, lambda case: case.writer.start()),
+    "a lease": (one_logged, lambda case: case.writer.hold("s" * 32)),
+    "the renewal of leases": (owner, lambda case: case.writer.renew()),
+    "the end of a lease": (owner, lambda case: case.writer.release(RUN)),
+    "earlier journals": (full, lambda case: (case.attempt([point(5)]), case.writer.let_go(1 << 30))),
+    "a run that stops": (owner, lambda case: case.writer.stop_fast(RUN)),
+    "close": (owner, lambda case: case.writer.close()),
+}
+
+
+def is_locked(path: Path) -> bool:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
+
+
+def check(case: Case, scene: str, where: str, returned: bool) -> None:
+    """Log, flush and close after the interrupt; then everything is as it has to be."""
+    assert not taken_elsewhere(case.writer), where
+    case.log([point(100)])
+    case.log([point(101, "new")])
+    unlocked = [one for one in journals(case.folder) if not is_locked(case.folder / f"{one}.log")]
+    for journal_id in unlocked:
+        reader = reader_of(case.folder, journal_id)
+        stretch = reader.read(0, 1 << 30)
+        assert stretch.closed or not stretch.leases or scene == "close", f"{where}: a journal with leases is unlocked"
+    case.writer.flush()
+    case.writer.close()
+
+    found: list[tuple[int, Written]] = []
+    leases: list[tuple[int, str, bool]] = []
+    for journal_id in journals(case.folder):
+        assert not is_locked(case.folder / f"{journal_id}.log"), where
+        reader = reader_of(case.folder, journal_id)
+        stretch = reader.read(0, 1 << 30)
+        assert not stretch.damages, f"{where}: {stretch.damages}"
+        found += zip(stretch.rows["time"].tolist(), points_of(stretch, reader.definitions), strict=True)
+        leases += [(time, run_id, held) for _, run_id, time, _, held in stretch.leases]
+    found.sort(key=lambda one: one[0])
+    values = [written for _, written in found]
+    for written in case.acknowledged:
+        assert values.count(written) == 1, f"{where}: {written} is there {values.count(written)} times"
+    for written in case.attempted:
+        assert values.count(written) in ((1,) if returned else (0, 1)), where
+    assert len(values) == len(case.acknowledged) + sum(values.count(written) for written in case.attempted), where
+    order = [value for value in values if value in case.acknowledged]
+    assert order == case.acknowledged, where
+    last = {run_id: held for _, run_id, held in sorted(leases)}
+    for run_id, held in case.held.items():
+        if scene != "the end of a lease":
+            assert last[run_id] is held, where
+
+
+def taken_elsewhere(writer: JournalWriter) -> bool:
+    """Whether another thread cannot take the writer's lock."""
+    taken: list[bool] = []
+
+    def attempt() -> None:
+        mine = writer._lock.acquire(timeout=2)
+        if mine:
+            writer._lock.release()
+        taken.append(not mine)
+
+    thread = threading.Thread(target=attempt)
+    thread.start()
+    thread.join()
+    return taken[0]
+
+
+@pytest.mark.parametrize("scene", SCENES)
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # a file whose opening was interrupted is closed by its object
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_interrupt_at_any_place_loses_nothing_and_doubles_nothing(tmp_path, scene):
+    prepare, call = SCENES[scene]
+
+    def case_in(name: str) -> Case:
+        case = Case(tmp_path / name / "journal")
+        (tmp_path / name).mkdir()
+        prepare(case)
+        return case
+
+    for name in ("first", "counted"):  # the first fills caches
+        counted = case_in(name)
+        count = places(FILES, partial(call, counted))
+        counted.writer.close()
+    assert count > 3
+    raised = 0
+    for at, error in each_place(count, 1 if LONG else len(EXCEPTIONS)):
+        case = case_in(f"{at}-{error.__name__}")
+        returned = False
+        with Interrupts(FILES, at, error) as interrupts:
+            try:
+                call(case)
+                returned = True
+            except error:
+                raised += 1
+        assert not returned or not interrupts.where, f"swallowed at {interrupts.where}"
+        check(case, scene, f"{error.__name__} at {interrupts.where}", returned)
+        shutil.rmtree(tmp_path / f"{at}-{error.__name__}")
+    assert raised == count * (len(EXCEPTIONS) if LONG else 1)
