@@ -6,19 +6,15 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-import signal
 import threading
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
 from interrupting import EXCEPTIONS, Interrupts, each_place, places
-from reading import RUN, Written, as_written, bits, journals, points_of, reader_of
+from reading import RUN, Written, as_written, journals, points_of, reader_of
 
-from bridge import Experiment, Run, Workspace
-from bridge.journal import file as journal_file
 from bridge.journal.writer import JournalWriter
 from bridge.records.series import COLUMN, Point
 
@@ -146,7 +142,7 @@ def check(case: Case, scene: str, where: str, returned: bool) -> None:
         stretch = reader.read(0, 1 << 30)
         assert not stretch.damages, f"{where}: {stretch.damages}"
         found += zip(stretch.rows["time"].tolist(), points_of(stretch, reader.definitions), strict=True)
-        leases += [(time, run_id, held) for _, run_id, time, _, held in stretch.leases]
+        leases += [(when, run_id, held) for _, run_id, when, _, held in stretch.leases]
     found.sort(key=lambda one: one[0])
     values = [written for _, written in found]
     for written in case.acknowledged:
