@@ -40,6 +40,7 @@ from bridge.journal.format import (
     encode_text,
     int_flags,
     read_boot_time,
+    same_id,
 )
 from bridge.journal.system import CallFailed, disk_full, was_raised_deeper
 from bridge.records.series import COLUMN, SCALAR, Definition, Point, Value, definition_of
@@ -336,22 +337,28 @@ class JournalWriter:
     # A journal that was deleted, and disks that failed
 
     def is_in_place(self) -> bool:
-        """Return whether the open journal is still in the folder at its path; True if none is open."""
+        """Return whether the open journals are still in the folder at its path; True if none is open."""
         with self._lock:
-            files = [self._file, *self._earlier, *self._lost]
-            if all(file is NO_FILE for file in files):
-                return True
-            return (
-                not self._lost
-                and self._held is not None
-                and self._held.is_at(self.folder)
-                and all(file.is_in_place for file in files if file is not NO_FILE and file.placed)
-            )
+            files = [file for file in (self._file, *self._earlier) if file is not NO_FILE and file.placed]
+            if self._held is not None and not self._held.is_at(self.folder):
+                return False
+            return all(file.is_in_place for file in files)
 
-    def restore(self) -> bool:
-        """Put journals that were deleted under their process back, with all that they had; return whether that worked.
+    @property
+    def has_lost(self) -> bool:
+        """Whether journals, or points, wait for their workspace to come back."""
+        return bool(self._lost or self._homeless)
 
+    def move(self, workspace_id: str, orphans: set[str]) -> bool:
+        """Follow the workspace at the path, which was removed or replaced; return whether that worked.
+
+        Journals of this workspace are put back with all that they had.
         They keep their ids, so what was stored of them is not stored again.
+        Those of another workspace wait open for it to come back.
+
+        Args:
+            workspace_id: the workspace that is at the path now.
+            orphans: runs of this process that it does not have: their points wait in memory.
         """
         if self._is_within():
             return False
@@ -360,46 +367,45 @@ class JournalWriter:
             try:
                 held = self._held = hold(self.folder, self._held, make=True)
                 self._folders.append(held)
-                for files in (self._earlier, self._lost):
-                    for at, file in enumerate(files):
-                        files[at] = self._put_back(file, held)
-                if self._file is not NO_FILE:
-                    self._file = self._put_back(self._file, held)
+                self._sort_out(workspace_id, held)
             except CallFailed as failed:
                 logger.debug("Journals cannot be put back into %s: %s", self.folder, failed)
                 self._call = None
                 return False
-            self._earlier += self._lost
-            self._lost = []
-            for item in self._homeless.first(len(self._homeless)):
-                self._backlog.add(item)
-            self._homeless = Backlog()
-            self._orphans = set()
+            self.workspace_id = workspace_id
+            self._orphans = orphans
+            for run_id in orphans:
+                self._leases.pop(run_id, None)
+            waiting, self._homeless = self._homeless, Backlog()
+            self._homeless.dropped = waiting.dropped
+            for item in waiting.first(len(waiting)):
+                (self._homeless if item.run_id in orphans else self._backlog).add(item)
             self._call = None
             return True
 
-    def leave_behind(self, workspace_id: str, orphans: set[str]) -> None:
-        """Start anew in a folder that now belongs to another workspace.
-
-        What was logged for the former one stays in its journal, which waits open for that workspace to come back.
-
-        Args:
-            workspace_id: the workspace that the folder belongs to now.
-            orphans: runs that it does not have: their points wait in memory.
-        """
-        with self._lock:
-            self._enter()
-            self._lost += self._earlier
-            self._earlier = []
-            if self._file is not NO_FILE:
+    def _sort_out(self, workspace_id: str, held: HeldFolder) -> None:
+        """Put journals of a workspace back into its folder, and set those of others aside."""
+        replaced: list[JournalFile] = []
+        for files in (self._earlier, self._lost):
+            for file in list(files):
+                if self._belongs(file, workspace_id):
+                    self._earlier.append(self._put_back(file, held, replaced))
+                    files.remove(file)
+                elif files is self._earlier:
+                    self._lost.append(file)
+                    files.remove(file)
+        if self._file is not NO_FILE:
+            if self._belongs(self._file, workspace_id):
+                self._file = self._put_back(self._file, held, replaced)
+            else:
                 self._lost.append(self._file)
                 self._file = NO_FILE
-            self._held = None
-            self.workspace_id = workspace_id
-            self._orphans |= orphans
-            for run_id in orphans:
-                self._leases.pop(run_id, None)
-            self._call = None
+        for file in replaced:
+            file.close()
+
+    @staticmethod
+    def _belongs(file: JournalFile, workspace_id: str) -> bool:
+        return same_id(file.header.workspace_id, workspace_id)
 
     @property
     def unsynced(self) -> dict[str, int]:
@@ -589,10 +595,11 @@ class JournalWriter:
             raise
         logger.debug("Journal %s was opened in %s", file.id, self.folder)
 
-    def _put_back(self, file: JournalFile, held: HeldFolder) -> JournalFile:
+    def _put_back(self, file: JournalFile, held: HeldFolder, replaced: list[JournalFile]) -> JournalFile:
         if not file.placed or (file.folder is held and file.is_in_place):
             return file
         other = file.copy_to(held, self._mode, self.fsync)
+        replaced.append(file)
         logger.warning("Journal %s was put back into %s, from which somebody had removed it.", file.id, self.folder)
         return other
 
@@ -687,7 +694,7 @@ class JournalWriter:
             problems.append(f"{self._reason or 'gone'}; {waiting} points are not written and {dropped} were dropped")
         if self._unsynced:
             problems.append(f"{self._reason}; the disk may not have what was logged last")
-        if not self.is_in_place():
+        if self._lost or not self.is_in_place():
             problems.append("what was logged last is in a file that somebody has removed; create the folder again")
         return problems
 

@@ -72,6 +72,8 @@ class JournaledStore(TrackingStore):
     def _begin(self) -> None:
         self._active: set[str] = set()
         self._held: dict[str, int] = {}
+        self._orphans: set[str] = set()
+        self._place_lost = False
         self._renewed = 0
         self._background: threading.Thread | None = None
         self._stop = threading.Event()
@@ -151,8 +153,9 @@ class JournaledStore(TrackingStore):
 
     def tend(self) -> None:
         """What the background does each second: ask after active runs, and fold the backlog if nobody else does."""
+        self._check_place()
         self._renew_leases()
-        active = list(self._active)
+        active = [run_id for run_id in list(self._active) if run_id not in self._orphans]
         for run_id in set(active) - self.inner.get_active_runs(active):
             self._deactivate(run_id)
         self._writer.retry()
@@ -161,6 +164,43 @@ class JournaledStore(TrackingStore):
         if self._writer.hands_over:
             journal_id = self._writer.journal_id
             self._writer.let_go(self.inner.get_receipts([journal_id]).get(journal_id, 0))
+
+    def _check_place(self) -> None:
+        """Notice that the workspace's folder was removed or replaced, and keep this process's journals with it.
+
+        What was logged is never written to another workspace, and goes back to its own when that is at the path again.
+        """
+        if self._read_only or (not self._place_lost and self._writer.is_in_place()):
+            return
+        try:
+            found = self.inner.find_workspace_id()
+            own = list(self._active | self._held.keys() | self._orphans)
+            orphans = set(own) - self.inner.get_runs(own, latest=False).keys()
+        except BridgeError as error:
+            self._report_lost(str(error))
+            return
+        if not self._writer.move(found, orphans):
+            self._report_lost("it cannot be written.")
+            return
+        self._orphans = orphans
+        for run_id in orphans:
+            self._held.pop(run_id, None)
+        if found != self._workspace_id:
+            logger.warning("The workspace at %s was replaced by another one.", self._folder.parent)
+            self._workspace_id = found
+        self._place_lost = self._writer.has_lost
+        if self._made_drain is not None:
+            self._made_drain.workspace_id = found
+            self._made_drain.forget()
+
+    def _report_lost(self, reason: str) -> None:
+        if not self._place_lost:
+            self._place_lost = True
+            logger.error(
+                "%s, to which this process logs, was removed: %s What is logged waits until it exists again.",
+                self._folder,
+                reason,
+            )
 
     def _keep_troubles(self) -> None:
         """Keep as warnings of the runs that points could not be written; what cannot be kept yet is kept later."""
@@ -237,6 +277,10 @@ class JournaledStore(TrackingStore):
         return self.inner.get_receipts(journal_ids)
 
     def flush(self) -> None:
+        self._check_place()
+        if self._writer.unsynced:  # a store that syncs has these points on the disk once they are folded
+            self._drain.fold()
+            self._writer.synced(self.inner.get_receipts(list(self._writer.unsynced)))
         self._writer.flush()  # every reader folds what it finds there
         self._keep_troubles()
         self.inner.flush()
@@ -248,6 +292,7 @@ class JournaledStore(TrackingStore):
 
     def close(self) -> None:
         self._stop.set()
+        self._check_place()
         for run_id in list(self._held):
             self._let_go_of(run_id)
         self._writer.close()
@@ -259,6 +304,7 @@ class JournaledStore(TrackingStore):
     def at_exit(self) -> None:
         """The end of the process: end the journal, and fold it where that costs no import and no waiting."""
         self._stop.set()
+        self._check_place()
         self._writer.close()
         if "numpy" in sys.modules and not self._read_only:
             try:

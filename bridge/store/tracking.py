@@ -272,6 +272,14 @@ class TrackingStore(ABC):
     def get_receipts(self, journal_ids: Sequence[str]) -> dict[str, int]:
         """How far the store has each of these journals, in bytes; one it does not know is absent."""
 
+    def find_workspace_id(self) -> str:
+        """Return the id of the workspace that is at the store's path now; empty if the store has none.
+
+        Raises:
+            StoreUnavailable: it was removed.
+        """
+        return ""
+
     def flush(self) -> None:
         """Return when everything logged through this object is where a reader sees it.
 

@@ -217,6 +217,11 @@ class SqlTrackingStore(TrackingStore):
         with self.database.write() as c:
             return artifacts.delete_artifacts(c, root, path)
 
+    def find_workspace_id(self) -> str:
+        with self.database.read() as c:
+            row = c.execute("SELECT value FROM workspace WHERE name = 'id'").fetchone()
+            return "" if row is None else str(row[0])
+
     def close(self) -> None:
         self.database.close()
 
