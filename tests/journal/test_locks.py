@@ -1,0 +1,312 @@
+"""A lock is waited for with a limit, in turn, and no interrupt leaves it taken."""
+
+from __future__ import annotations
+
+import dis
+import errno
+import fcntl
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+from types import CodeType, FrameType
+
+import pytest
+
+import bridge.journal.locks as locks
+from bridge.errors import StoreUnavailable
+from bridge.journal.locks import FileLock, LockTaken, ThreadLock
+from tests.forked import Child
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "work.lock"
+
+
+@pytest.fixture
+def holder(path: Path) -> Iterator[Child]:
+    """A process that has the lock until it is ended."""
+
+    def hold(say: Callable[[str], None]) -> None:
+        with FileLock(path):
+            say("locked")
+            time.sleep(60)
+
+    child = Child(hold)
+    assert child.line() == "locked"
+    yield child
+    child.close()
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locks, "WAIT_SECONDS", 0.3)
+
+
+def is_free(path: Path) -> bool:
+    with FileLock(path, wait=False) as mine:
+        return mine
+
+
+def descriptors() -> int:
+    return len(os.listdir("/proc/self/fd" if sys.platform == "linux" else "/dev/fd"))
+
+
+def eventually(condition: Callable[[], bool]) -> bool:
+    end = time.monotonic() + 20
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.01)
+    return condition()
+
+
+def test_one_that_does_not_wait_is_told_at_once(path: Path, holder: Child) -> None:
+    with FileLock(path, wait=False) as mine:
+        assert not mine
+    holder.close()
+    assert is_free(path)
+
+
+def test_a_stopped_process_is_named_at_the_limit_and_waited_for_no_longer(
+    path: Path, holder: Child, soon: None
+) -> None:
+    os.kill(holder.pid, signal.SIGSTOP)
+    expected = rf"process {holder.pid} on host \S+ has held this lock since 20\S+Z: resume that process"
+    before = descriptors()
+    for _ in range(3):
+        with pytest.raises(StoreUnavailable, match=expected), FileLock(path):
+            pass
+    assert len(locks._left) == 1  # the next caller takes over the place in the queue of the one before
+    assert descriptors() == before + 1
+    os.kill(holder.pid, signal.SIGCONT)
+    holder.close()
+    assert eventually(lambda: not locks._left and is_free(path))
+    assert eventually(lambda: descriptors() == before - 1)  # the pipe to the child is closed too
+
+
+def test_one_that_waits_gets_the_lock_when_it_is_released(path: Path, holder: Child) -> None:
+    threading.Timer(0.2, holder.kill).start()
+    with FileLock(path) as mine:
+        assert mine
+        assert not is_free(path)
+    assert is_free(path)
+
+
+def test_a_place_in_the_queue_that_was_left_behind_is_taken_over(path: Path, holder: Child, soon: None) -> None:
+    with pytest.raises(StoreUnavailable), FileLock(path):
+        pass
+    locks.WAIT_SECONDS = 20.0  # restored by the fixture
+    threading.Timer(0.2, holder.kill).start()
+    with FileLock(path) as mine:
+        assert mine
+        assert not is_free(path)
+    assert is_free(path)
+    assert locks._left == []
+
+
+def test_an_exception_of_a_signal_handler_ends_the_wait_and_leaves_nothing(path: Path, holder: Child) -> None:
+    def interrupt(*_: object) -> None:
+        raise TimeoutError("the usual timeout recipe")
+
+    before = descriptors()
+    previous = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    try:
+        with pytest.raises(TimeoutError, match="usual"), FileLock(path):
+            pass
+    finally:
+        signal.signal(signal.SIGALRM, previous)
+    holder.close()
+    assert eventually(lambda: is_free(path))
+    assert eventually(lambda: descriptors() == before - 1)  # the pipe to the child is closed too
+
+
+def test_a_child_that_is_forked_meanwhile_does_not_keep_the_lock(path: Path) -> None:
+    with FileLock(path):
+        child = Child(lambda say: time.sleep(60))
+    with closing(child):
+        assert eventually(lambda: is_free(path))
+
+
+def test_a_child_may_be_forked_while_another_thread_waits(path: Path, holder: Child, soon: None) -> None:
+    with pytest.raises(StoreUnavailable), FileLock(path):
+        pass
+    child = Child(lambda say: time.sleep(60))
+    holder.close()
+    with closing(child):
+        assert eventually(lambda: is_free(path))
+
+
+def test_the_file_has_the_mode_that_was_asked_for_and_is_found_below_an_open_folder(path: Path) -> None:
+    fd = os.open(path.parent, os.O_RDONLY)
+    before = os.umask(0o077)
+    try:
+        with FileLock("work.lock", 0o664, dir_fd=fd):
+            assert path.stat().st_mode & 0o777 == 0o664
+    finally:
+        os.umask(before)
+        os.close(fd)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="record locks of an opened file are Linux's")
+def test_without_flock_record_locks_are_used(path: Path, monkeypatch: pytest.MonkeyPatch, soon: None) -> None:
+    refuse_flock(monkeypatch, errno.ENOLCK)
+    with FileLock(path):
+        assert not is_free(path)
+        with pytest.raises(StoreUnavailable, match=f"process {os.getpid()} on host"), FileLock(path):
+            pass
+    assert eventually(lambda: is_free(path))
+
+
+def test_without_any_locks_work_goes_on_and_that_is_logged_once(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    refuse_flock(monkeypatch, errno.EOPNOTSUPP)
+    monkeypatch.setattr(locks, "_SET_RECORD_LOCK", None)
+    monkeypatch.setattr(locks, "_said_without_locks", False)
+    for _ in range(2):
+        with FileLock(path) as mine:
+            assert mine
+    assert [record.getMessage() for record in caplog.records] == [
+        "This file system has no file locks: only one process at a time may write to a workspace on it."
+    ]
+
+
+def refuse_flock(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    def flock(fd: int, operation: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+
+
+def test_a_thread_that_takes_its_own_lock_again_is_refused_at_once() -> None:
+    lock = ThreadLock("the journals")
+    with lock:
+        with pytest.raises(StoreUnavailable, match="the journals is not available: a signal handler"), lock:
+            pass
+        with pytest.raises(LockTaken), lock.at_once():
+            pass
+        assert lock.is_mine()
+    assert not lock.is_mine()
+    with lock.at_once():
+        assert lock.is_mine()
+    assert not lock.is_mine()
+
+
+def test_a_thread_that_keeps_a_lock_is_named_at_the_limit(soon: None) -> None:
+    lock, inside, done = ThreadLock("the journals"), threading.Event(), threading.Event()
+
+    def keep() -> None:
+        with lock:
+            inside.set()
+            done.wait(20)
+
+    thread = threading.Thread(target=keep, name="keeper")
+    thread.start()
+    assert inside.wait(20)
+    with pytest.raises(LockTaken), lock.at_once():
+        pass
+    with pytest.raises(StoreUnavailable, match="thread 'keeper' of this process has used it for"), lock:
+        pass
+    done.set()
+    thread.join(20)
+    with lock:
+        pass
+
+
+class Interrupt(BaseException):
+    """What the handler of a signal raises."""
+
+
+def interrupt_at(number: int, work: Callable[[], None]) -> BaseException | None:
+    """Raise at the `number`th place in locks.py at which Python may run a signal handler; None if there are fewer."""
+    passed = 0
+
+    def trace(frame: FrameType, event: str, arg: object) -> object:
+        nonlocal passed
+        if frame.f_code.co_filename != locks.__file__:
+            return None
+        frame.f_trace_opcodes = True
+        if event == "opcode" and frame.f_lasti in places(frame.f_code):
+            passed += 1
+            if passed == number:
+                raise Interrupt
+        return trace
+
+    sys.settrace(trace)
+    try:
+        work()
+    except Interrupt as error:
+        return error
+    finally:
+        sys.settrace(None)
+    assert passed < number
+    return None
+
+
+_places: dict[CodeType, frozenset[int]] = {}
+
+
+def places(code: CodeType) -> frozenset[int]:
+    """The offsets before which a handler may run: where the function begins, and after each call."""
+    if code not in _places:
+        found, after = set(), True
+        for instruction in dis.get_instructions(code):
+            if after:
+                found.add(instruction.offset)
+            after = instruction.opname.startswith(("CALL", "RESUME", "JUMP_BACKWARD", "JUMP_ABSOLUTE"))
+        _places[code] = frozenset(found)
+    return _places[code]
+
+
+def test_an_interrupt_at_any_place_leaves_no_lock_taken(path: Path) -> None:
+    """Also while the exception, and with it every frame that it passed, is kept: as a notebook keeps the last one."""
+    lock = ThreadLock("the journals")
+
+    def work() -> None:
+        with lock, FileLock(path):
+            os.getpid()
+        with suppress(LockTaken), lock.at_once():
+            os.getpid()
+        path.unlink()
+
+    work()
+    before, kept = descriptors(), []
+    for number in range(1, 1000):
+        error = interrupt_at(number, work)
+        if error is None:
+            break
+        kept.append(error)
+        assert not lock.is_mine(), number
+        assert is_free(path), number
+        assert descriptors() == before, number
+    assert 20 < len(kept) < 1000
+
+
+def test_an_interrupt_at_any_place_of_a_wait_leaves_no_lock_taken(path: Path) -> None:
+    before, kept = descriptors(), []
+    for number in range(1, 1000):
+        with FileLock(path) as mine:
+            assert mine
+            taken = os.dup(locked_fd(path))
+
+        def work(taken: int = taken) -> None:
+            threading.Timer(0.01, os.close, (taken,)).start()
+            with FileLock(path):
+                os.getpid()
+
+        error = interrupt_at(number, work)
+        assert eventually(lambda: is_free(path)), number
+        assert eventually(lambda: descriptors() == before), number
+        if error is None:
+            break
+        kept.append(error)
+    assert 20 < len(kept) < 1000
+
+
+def locked_fd(path: Path) -> int:
+    return next(file.fileno() for file in locks._files if not file.closed and file.name == str(path))
