@@ -55,6 +55,7 @@ class FileLock(io.FileIO):
         dir_fd: an open folder.
         wait: wait up to `WAIT_SECONDS`; if False, the `with` gives False at once when somebody else has the lock.
         place: how an error names the file; None is the path.
+        seconds: the limit; None is `WAIT_SECONDS`.
 
     Raises:
         StoreUnavailable: another process had the lock for the whole time; the error names it.
@@ -73,10 +74,11 @@ class FileLock(io.FileIO):
         dir_fd: int | None = None,
         wait: bool = True,
         place: str | None = None,
+        seconds: float | None = None,
     ) -> None:
         # The file is opened by `__enter__`: an object that is dropped before has nothing to close.
         self._path, self._permissions, self._wait = os.fspath(path), mode, wait
-        self._place = place or self._path
+        self._place, self._seconds = place or self._path, seconds
         # Of C, as is what calls it: no handler runs between the opening and the place where the descriptor is kept.
         self._opener: Any = partial(os.open, mode=mode, dir_fd=dir_fd)
 
@@ -113,9 +115,9 @@ class FileLock(io.FileIO):
         waiter = _find_waiter(self._key) or _Waiter(self._path, self._opener, self._key)
         try:
             waiter.start()
-            waiter.turn.acquire(timeout=WAIT_SECONDS)
+            waiter.turn.acquire(timeout=WAIT_SECONDS if self._seconds is None else self._seconds)
             if not waiter.done:
-                raise StoreUnavailable(self._place, self._late())
+                raise StoreUnavailable(self._place, self.describe_holder())
             if waiter.error is not None:
                 raise waiter.error
             os.dup2(waiter.file.fileno(), self.fileno(), inheritable=False)  # the lock belongs to the opened file
@@ -124,13 +126,14 @@ class FileLock(io.FileIO):
             waiter.leave()
             raise
 
-    def _late(self) -> str:
+    def describe_holder(self) -> str:
+        """Who has the lock of this opened file, and what to do."""
         text = os.pread(self.fileno(), HOLDER_BYTES, 0).decode("utf-8", "replace").split()
         if len(text) == 3:
             pid, host, since = text
             holder = f"process {pid} on host {host} has held this lock since {since}"
         else:
-            holder = f"another process has held this lock for more than {WAIT_SECONDS:g} seconds"
+            holder = "another process has held this lock for too long"
         return f"{holder}: resume that process if it is stopped, or end it"
 
 
@@ -306,7 +309,7 @@ class ThreadLock(RLock):  # type: ignore[misc]  # typeshed has it as final, and 
             raise StoreUnavailable(self.place, reason)
         try:
             if not self.acquire(timeout=WAIT_SECONDS):
-                raise StoreUnavailable(self.place, self._late())
+                raise StoreUnavailable(self.place, self.describe_holder())
             self._holder = get_ident(), time.time()
             return True
         except BaseException:
@@ -322,7 +325,8 @@ class ThreadLock(RLock):  # type: ignore[misc]  # typeshed has it as final, and 
         """Whether this thread has the lock."""
         return bool(self._is_owned())  # type: ignore[attr-defined]
 
-    def _late(self) -> str:
+    def describe_holder(self) -> str:
+        """Which thread has the lock, and how long."""
         import threading
 
         thread, since = getattr(self, "_holder", (0, 0.0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 import struct
 import subprocess
@@ -16,11 +17,13 @@ import pytest
 
 import bridge.store.sql.migrate
 from bridge import Experiment, Run, Workspace
-from bridge.errors import StoreUnavailable
+from bridge.errors import NotAllowed
 from bridge.records.run import Dataset, DatasetInput, ModelOutput, RunRecord
+from bridge.records.search import RunQuery
 from bridge.records.series import Latest
-from bridge.store.sql.migrate import FOLDER, SCHEMA, read_schema
+from bridge.store.sql.migrate import FOLDER, SCHEMA, WIDENED_FROM, _statements, read_schema
 from bridge.store.sql.sqlite import open_sqlite
+from bridge.store.sql.tracking import SqlTrackingStore
 
 VALUES = (0.5, float("inf"), -0.0)
 
@@ -82,6 +85,11 @@ def schema_of(path: Path) -> int:
 def test_a_database_of_the_first_schema_reads_the_same(first: Path) -> None:
     tracking = open_sqlite(first / "workspace.db")
     assert schema_of(first / "workspace.db") == SCHEMA
+    check_what_is_read(tracking)
+    tracking.close()
+
+
+def check_what_is_read(tracking: SqlTrackingStore) -> None:
     assert tracking.get_run("r1") == RunRecord(
         "r1", "1", "bold-ferry-1", 1, "Completed", "active", 10, 20, None, "about", "ann",
         params={"key": "0.1"}, tags={"key": None}, properties={"key": "p"}, warnings=("a warning",),
@@ -101,7 +109,6 @@ def test_a_database_of_the_first_schema_reads_the_same(first: Path) -> None:
     assert tracking.get_receipts(["j1"]) == {"j1": 100}
     assert [record.path for record in tracking.list_artifacts("1/r1/artifacts")] == ["a.txt"]
     assert tracking.get_leases() == []
-    tracking.close()
 
 
 def test_a_workspace_of_the_first_schema_goes_on(first: Path) -> None:
@@ -117,10 +124,52 @@ def test_a_workspace_of_the_first_schema_goes_on(first: Path) -> None:
     assert old.get_metrics("table") == {"table": {"x": 1, "y": 2.5}}
 
 
-def test_who_may_not_write_is_told_that_somebody_has_to_open_it_once(first: Path) -> None:
-    with pytest.raises(StoreUnavailable, match="has format 1 and can only be read here"):
-        open_sqlite(first / "workspace.db", read_only=True)
-    assert schema_of(first / "workspace.db") == 1
+@pytest.mark.parametrize("schema", range(1, SCHEMA))
+def test_who_may_not_write_reads_an_older_schema_the_same_and_leaves_it(first: Path, schema: int) -> None:
+    path = first / "workspace.db"
+    replay(path, 2, schema)
+    before = path.read_bytes()
+    tracking = open_sqlite(path, read_only=True)
+    check_what_is_read(tracking)
+    assert tracking.search_runs(RunQuery(("1",))).items[0].id == "r1"
+    with pytest.raises(NotAllowed):
+        tracking.delete_run("r1", 1)
+    assert (path.read_bytes(), schema_of(path)) == (before, schema)
+    with closing(sqlite3.connect(path)) as database:  # one who may write has changed it
+        database.execute("UPDATE run SET display_name = 'swift-lake-1' WHERE id = 'r1'")
+        database.commit()
+    assert tracking.get_run("r1").display_name == "swift-lake-1"
+    replay(path, schema + 1, SCHEMA)
+    assert tracking.get_run("r1").display_name == "swift-lake-1"
+    tracking.close()
+
+
+def replay(path: Path, begin: int, end: int) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        for number in range(begin, end + 1):
+            database.executescript((FOLDER / f"{number:04}.sql").read_text())
+            database.execute(f"PRAGMA user_version={number}")
+
+
+def test_a_read_of_an_older_schema_within_another_answers(first: Path) -> None:
+    tracking = open_sqlite(first / "workspace.db", read_only=True)
+    with tracking.database.read() as outer:
+        assert tracking.get_run("r1").status == "Completed"
+        assert outer.in_transaction
+    tracking.close()
+
+
+def test_schemas_that_a_reader_widens_add_tables_and_indexes_alone() -> None:
+    for number in range(WIDENED_FROM + 1, SCHEMA + 1):
+        made = set()
+        for statement in _statements((FOLDER / f"{number:04}.sql").read_text()):
+            text = re.sub(r"--.*", "", statement)
+            table = re.match(r"\s*CREATE TABLE (\w+)", text)
+            if table:
+                made.add(table[1])
+                continue
+            filled = re.match(r"\s*INSERT INTO (\w+)", text)
+            assert re.match(r"\s*CREATE (UNIQUE )?INDEX ", text) or (filled and filled[1] in made), statement
 
 
 def test_processes_may_open_a_database_of_the_first_schema_at_once(first: Path) -> None:

@@ -3,22 +3,61 @@
 from __future__ import annotations
 
 import errno
-import fcntl
+import logging
 import os
 import sqlite3
+import sys
 import threading
-from collections.abc import Iterator
+import time
+import weakref
+from _thread import RLock
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Literal, cast
 
-from bridge.errors import NotAllowed, SchemaMismatch, StoreUnavailable
-from bridge.store.sql.migrate import SCHEMA, read_schema
+import bridge.journal.locks as locks
+from bridge.errors import BridgeError, NotAllowed, SchemaMismatch, StoreUnavailable
+from bridge.journal.locks import FileLock, ThreadLock
+from bridge.store.sql.migrate import SCHEMA, WIDENED_FROM, migrate, read_schema, widen
 
-BUSY_SECONDS = 30.0
+logger = logging.getLogger("bridge")
+
+BUSY_SECONDS = 10.0
 """How long SQLite waits for a lock; writers queue on a file before, so this is the net below."""
 
 LEAVE_SECONDS = 5.0
 """How long a fork, and a close, waits for other threads to leave SQLite."""
+
+TRIES = 3
+"""How often a transaction is begun anew when the file at the path has become another one."""
+
+Identity = tuple[int, int]
+"""The device and the inode of a file."""
+
+
+class _Entry(RLock):  # type: ignore[misc]  # typeshed has it as final, and it is not
+    """A thread's way into SQLite: it has this lock while it is inside. `__exit__` is C's, which nothing interrupts."""
+
+    def __new__(cls) -> _Entry:
+        return super().__new__(cls)
+
+    def __init__(self) -> None:
+        self.spare = RLock()  # for a call within a call
+
+    def __enter__(self) -> bool:  # type: ignore[override]
+        try:
+            if self.acquire(timeout=locks.WAIT_SECONDS):
+                return True
+        except BaseException:
+            if self.is_mine():
+                self.release()
+            raise
+        raise StoreUnavailable("SQLite", "a fork or a close in another thread of this process has not ended for long")
+
+    def is_mine(self) -> bool:
+        return bool(self._is_owned())  # type: ignore[attr-defined]
 
 
 class _Gate:
@@ -33,47 +72,122 @@ class _Gate:
 
     def reset(self) -> None:
         """In a child after a fork: no other thread is there."""
-        self._changed = threading.Condition()
-        self._inside: dict[int, int] = {}
-        self._shut_by = 0
+        self._first = _Entry()  # who has it may shut, and may let new threads in
+        self._entries: weakref.WeakSet[_Entry] = weakref.WeakSet()
+        self._local = _OwnEntry()
 
-    @contextmanager
-    def inside(self) -> Iterator[None]:
-        me = threading.get_ident()
-        with self._changed:
-            self._changed.wait_for(lambda: self._shut_by in (0, me) or me in self._inside)
-            self._inside[me] = self._inside.get(me, 0) + 1
-        try:
-            yield
-        finally:
-            with self._changed:
-                left = self._inside.pop(me, 1) - 1
-                if left:
-                    self._inside[me] = left
-                self._changed.notify_all()
+    def inside(self) -> RLock:
+        """A `with` within which this thread uses SQLite.
+
+        Raises:
+            StoreUnavailable: another thread has it shut for longer than the limit of every wait.
+        """
+        entry = self._local.entry
+        if entry is None:
+            with self._first:
+                entry = self._local.entry = _Entry()
+                self._entries.add(entry)
+        return entry.spare if entry.is_mine() else entry
 
     def shut(self) -> bool:
         """Let nobody enter, and wait for the others to leave; False if some are still inside."""
-        me = threading.get_ident()
-        with self._changed:
-            self._changed.wait_for(lambda: self._shut_by in (0, me))
-            self._shut_by = me
-            return self._changed.wait_for(lambda: self._inside.keys() <= {me}, LEAVE_SECONDS)
+        end = time.monotonic() + LEAVE_SECONDS
+        if not self._first.acquire(timeout=LEAVE_SECONDS):
+            return False
+        left = True
+        for entry in list(self._entries):
+            if entry is not self._local.entry:
+                left = entry.acquire(timeout=max(0.0, end - time.monotonic())) and left
+        return left
 
     def open(self) -> None:
-        with self._changed:
-            self._shut_by = 0
-            self._changed.notify_all()
+        """After `shut`, however far that came."""
+        for entry in list(self._entries):
+            if entry is not self._local.entry and entry.is_mine():
+                entry.release()
+        if self._first.is_mine():
+            self._first.release()
+
+
+class _OwnEntry(threading.local):
+    entry: _Entry | None = None
 
 
 _gate = _Gate()
 os.register_at_fork(before=_gate.shut, after_in_parent=_gate.open, after_in_child=_gate.reset)
 
 
+class _Using:
+    """A `with` round a transaction, which the next one of its thread ends if an exception came between its steps."""
+
+    def __init__(self, local: _Local, steps: Generator[sqlite3.Connection, None, None]) -> None:
+        self._local, self._steps = local, steps
+        self._frame: FrameType | None = None
+
+    def __enter__(self) -> sqlite3.Connection:
+        local = self._local
+        if local.using is not None and not local.using.is_running():
+            local.using.abandon()
+        if local.using is None:
+            self._frame, local.using = sys._getframe(1), self
+        try:
+            return next(self._steps)
+        except BaseException:
+            self._forget()
+            raise
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> Literal[False]:
+        try:
+            if error is None:
+                next(self._steps, None)
+            else:
+                self._steps.throw(error)
+        except BaseException as found:
+            if found is not error:
+                raise
+            error.__traceback__ = trace
+        finally:
+            self._forget()
+        return False
+
+    def is_running(self) -> bool:
+        """Whether the function that has the `with` runs still: this one is called by it, as a signal handler is."""
+        of_function = self._frame
+        if of_function is None or of_function.f_code.co_flags & 0x20:  # a generator is on no stack while it waits
+            return True
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None and frame is not of_function:
+            frame = frame.f_back
+        return frame is not None
+
+    def abandon(self) -> None:
+        self._steps.close()
+        self._forget()
+
+    def _forget(self) -> None:
+        self._frame = None
+        if self._local.using is self:
+            self._local.using = None
+
+
+class _Local(threading.local):
+    """What a thread has of a database; read without a call, after which a signal handler could run."""
+
+    connection: sqlite3.Connection | None = None
+    identity: Identity | None = None
+    using: _Using | None = None
+    copy: tuple[object, sqlite3.Connection] | None = None
+
+
 class Database:
     """One SQLite file, in WAL mode.
 
     Each thread has a connection of its own; `read` and `write` give it within a transaction.
+    Each transaction compares the file at the path with the one that its connection has open. If another one is there
+    (the folder was removed and made again, or came back from a backup), the call is made on that one, which is logged
+    once and counted by `generation`.
     A `fork` must be followed by `forget` in the child.
 
     Args:
@@ -84,74 +198,124 @@ class Database:
 
     def __init__(self, path: Path, read_only: bool = False, fsync: bool = False) -> None:
         self.path, self.read_only, self.fsync = path, read_only, fsync
-        self._queue_path = path.with_suffix(".lock")
+        self.generation = 0
+        self._file = str(path)
+        self._queue_path = str(path.with_suffix(".lock"))
+        self._identity: Identity | None = None
+        self._mode = 0o644
         self._abandoned: list[sqlite3.Connection] = []
         self._begin()
 
     def _begin(self) -> None:
-        self._local = threading.local()
+        self._local = _Local()
         self._connections: dict[threading.Thread, sqlite3.Connection] = {}
-        self._turn = threading.RLock()
-        self._queue_fd = -1
+        self._turn = _Turn(self._file, self._queue_path)
+        self._noting = RLock()
 
-    @contextmanager
-    def read(self) -> Iterator[sqlite3.Connection]:
-        """A connection that sees one state of the database."""
-        with self._border(), _gate.inside():
-            if self.read_only:  # opened anew each time: what was immutable may have been written since
-                connection = self._connect()
-                try:
-                    connection.execute("BEGIN")
-                    yield connection
-                finally:
-                    connection.close()
-                return
-            connection = self._connection()
-            if connection.in_transaction:  # a read within a write sees what that wrote
-                yield connection
-                return
-            try:
-                connection.execute("BEGIN")  # within, for Ctrl-C may come when it has begun
-                yield connection
-            finally:
-                connection.rollback()
+    def read(self) -> _Using:
+        """A `with` that gives a connection which sees one state of the database.
 
-    @contextmanager
-    def write(self) -> Iterator[sqlite3.Connection]:
-        """A connection whose changes are stored together when the block ends, or not at all.
+        Within another one of the same thread, as a signal handler asks for it, it sees what that one sees.
+
+        Raises:
+            StoreUnavailable: the file is gone, or cannot be read at the moment.
+            SchemaMismatch: a file of a newer version of Runbridge has taken its place.
+        """
+        return _Using(self._local, self._read())
+
+    def write(self) -> _Using:
+        """A `with` that gives a connection whose changes are stored together when the block ends, or not at all.
 
         Raises:
             NotAllowed: the database can be read only.
             SchemaMismatch: a newer version of Runbridge has changed it meanwhile.
-            StoreUnavailable: somebody who does not queue has it locked for longer than `BUSY_SECONDS`, or the disk
-                is full. For those that queue there is no limit: a process stopped within its turn is waited for.
+            StoreUnavailable: somebody has the turn to write, or the database locked, for longer than the limit (the
+                error names the process); the disk is full; the file is gone, or was replaced within the block.
                 Or this thread is within a transaction, which a signal handler has interrupted.
         """
-        if self.read_only:
-            raise NotAllowed("write to", str(self.path), "it can only be read here")
-        open_one = getattr(self._local, "connection", None)
-        if open_one is not None and open_one.in_transaction:
-            reason = "a signal handler cannot change it while what it interrupted does: let the handler set a flag"
-            raise StoreUnavailable(str(self.path), reason)
-        with self._border(), self._queue(), _gate.inside():
-            connection = self._connection()
+        return _Using(self._local, self._write())
+
+    def _read(self) -> Generator[sqlite3.Connection, None, None]:
+        with self._border(), _gate.inside():
+            if self.read_only:  # opened anew each time: what was immutable may have been written since
+                yield from self._read_anew()
+                return
+            own = self._local.connection
+            if own is not None and own.in_transaction:  # a read within a write sees what that wrote
+                yield own
+                return
             try:
-                connection.execute("BEGIN IMMEDIATE")
+                yield self._begun("BEGIN")  # within, for Ctrl-C may come when it has begun
+            finally:
+                own = self._local.connection
+                if own is not None:
+                    own.rollback()
+
+    def _write(self) -> Generator[sqlite3.Connection, None, None]:
+        if self.read_only:
+            raise NotAllowed("write to", self._file, "it can only be read here")
+        own = self._local.connection
+        if own is not None and own.in_transaction:
+            reason = "a signal handler cannot change it while what it interrupted does: let the handler set a flag"
+            raise StoreUnavailable(self._file, reason)
+        self._identity_now()  # else the file on which writers queue would be made where no workspace is
+        start = time.monotonic()
+        with self._border(), self._turn, self._queue(start), _gate.inside():
+            try:
+                connection = self._begun("BEGIN IMMEDIATE")
                 found = read_schema(connection)
                 if found != SCHEMA:
-                    raise SchemaMismatch(str(self.path), found, SCHEMA)
+                    raise SchemaMismatch(self._file, found, SCHEMA)
                 yield connection
+                if self._identity_now() != self._local.identity:
+                    reason = "another workspace has taken its place while this change was made, and has not got it"
+                    raise StoreUnavailable(self._file, reason)
                 connection.commit()
             except BaseException:
-                connection.rollback()
+                own = self._local.connection
+                if own is not None:
+                    own.rollback()
                 raise
+
+    def _queue(self, start: float) -> _Queue:
+        """The turn among processes, waited for as long as is left since the wait for that among threads began."""
+        left = locks.WAIT_SECONDS - (time.monotonic() - start)
+        return _Queue(self._queue_path, self._mode, place=self._file, seconds=max(left, locks.WAIT_SECONDS / 10))
+
+    def _begun(self, statement: str) -> sqlite3.Connection:
+        """This thread's connection, in a transaction on the file that is at the path."""
+        for _ in range(TRIES):
+            try:
+                connection = self._connection()
+                connection.execute(statement)
+            except sqlite3.Error:
+                if self._identity_now() == self._local.identity:
+                    raise
+            else:
+                if self._identity_now() == self._local.identity:
+                    return connection
+            self._drop()
+        raise StoreUnavailable(self._file, "one file after the other takes its place")
+
+    def _identity_now(self) -> Identity:
+        """Device and inode of the file at the path; it is not opened, for closing it would drop SQLite's locks."""
+        try:
+            state = os.stat(self._file)
+        except (FileNotFoundError, NotADirectoryError):
+            raise StoreUnavailable(self._file, "the file is gone: its folder was removed or moved") from None
+        except OSError as error:
+            if error.errno is None:  # of a signal handler
+                raise
+            raise StoreUnavailable(self._file, error.strerror or str(error)) from error
+        return state.st_dev, state.st_ino
 
     def close(self) -> None:
         """Close every connection; a later call opens new ones."""
-        alone = _gate.shut()
+        alone = False
         try:
+            alone = _gate.shut()
             connections, self._connections = self._connections, {}
-            self._local = threading.local()
+            self._local = _Local()
             if alone:
                 for connection in connections.values():
                     connection.close()
@@ -159,11 +323,14 @@ class Database:
                 self._abandoned += connections.values()
         finally:
             _gate.open()
-        if self._turn.acquire(blocking=False):  # else another thread waits with it
-            if self._queue_fd >= 0:
-                os.close(self._queue_fd)
-                self._queue_fd = -1
-            self._turn.release()
+
+    def close_ended(self) -> None:
+        """Close the connections of threads that have ended."""
+        main = threading.main_thread()  # which counts as dead while the process ends, and still folds then
+        for thread in [one for one in list(self._connections) if one is not main and not one.is_alive()]:
+            ended = self._connections.pop(thread, None)
+            if ended is not None:
+                ended.close()
 
     def __del__(self) -> None:
         """One that nobody holds any more closes what it has open: Python 3.13 warns about connections that are left."""
@@ -176,24 +343,62 @@ class Database:
         They are kept from the garbage collector: closing one would let go of the parent's locks.
         """
         self._abandoned += self._connections.values()
-        if self._queue_fd >= 0:
-            os.close(self._queue_fd)
         self._begin()
 
     def _connection(self) -> sqlite3.Connection:
-        connection = getattr(self._local, "connection", None)
+        connection = self._local.connection
         if connection is None:
-            main = threading.main_thread()  # which counts as dead while the process ends, and still folds then
-            for thread in [one for one in list(self._connections) if one is not main and not one.is_alive()]:
-                ended = self._connections.pop(thread, None)
-                if ended is not None:
-                    ended.close()
-            connection = self._local.connection = self._connect()
+            self.close_ended()
+            identity = self._identity_now()
+            connection = self._connect()
+            try:
+                self._note(identity, connection)
+            except BaseException:
+                connection.close()
+                raise
+            self._local.connection, self._local.identity = connection, identity
             self._connections[threading.current_thread()] = connection
         return connection
 
+    def _drop(self) -> None:
+        """Close this thread's connection: its file is not the one at the path."""
+        connection, self._local.connection = self._local.connection, None
+        if connection is not None:
+            self._connections.pop(threading.current_thread(), None)
+            connection.close()
+
+    def _note(self, identity: Identity, connection: sqlite3.Connection) -> None:
+        """Remember which file is open, and count and report it if it is another one than before."""
+        if identity == self._identity:
+            return
+        with self._noting:
+            if self._identity is None:
+                self._identity = identity
+            elif identity != self._identity:
+                self._check(connection)
+                if self._identity_now() != identity:
+                    return
+                self._identity = identity
+                self.generation += 1
+                logger.warning(
+                    "The workspace at %s was replaced by another one, which is used from now on: "
+                    "what was only in the one before is not found any more.",
+                    self.path.parent,
+                )
+            self._mode = os.stat(self._file).st_mode & 0o666
+
+    def _check(self, connection: sqlite3.Connection) -> None:
+        """Raise if the file that took the place of another is no workspace's; bring an older one up to date."""
+        found = read_schema(connection)
+        if found > SCHEMA:
+            raise SchemaMismatch(self._file, found, SCHEMA)
+        if not found or connection.execute("SELECT 1 FROM workspace WHERE name = 'id'").fetchone() is None:
+            raise StoreUnavailable(self._file, "it is no workspace's: put a copy of the workspace's file there")
+        if found < SCHEMA and not self.read_only:
+            migrate(connection)
+
     def _connect(self) -> sqlite3.Connection:
-        uri = "file:" + "".join(f"%{ord(c):02x}" if c in "%?#" else c for c in str(self.path))
+        uri = "file:" + "".join(f"%{ord(c):02x}" if c in "%?#" else c for c in self._file)
         if not self.read_only:
             connection = self._open(uri + "?mode=rw")
             connection.execute(f"PRAGMA synchronous={'FULL' if self.fsync else 'NORMAL'}")
@@ -205,40 +410,56 @@ class Database:
             return connection
         except sqlite3.OperationalError:
             # Without a -wal file nobody has it open, and SQLite may read it without making one.
-            if Path(f"{self.path}-wal").exists():
+            if os.path.exists(f"{self._file}-wal"):
                 raise
             return self._open(uri + "?mode=ro&immutable=1")
+
+    def _read_anew(self) -> Generator[sqlite3.Connection, None, None]:
+        identity = self._identity_now()
+        connection = self._connect()
+        try:
+            self._note(identity, connection)
+            found = read_schema(connection)
+            if 0 < found < WIDENED_FROM:
+                yield from self._read_copy(connection, identity)
+                return
+            if found < SCHEMA:
+                widen(connection)
+            connection.execute("BEGIN")
+            yield connection
+        finally:
+            connection.close()
+
+    def _read_copy(self, old: sqlite3.Connection, identity: Identity) -> Generator[sqlite3.Connection, None, None]:
+        """Read a copy in a private temporary file, made anew when the database has changed."""
+        stamp = identity, *(_stamp(self._file + end) for end in ("", "-wal"))
+        known = self._local.copy
+        if known is not None and known[1].in_transaction:  # a read within a read
+            yield known[1]
+            return
+        if known is None or known[0] != stamp:
+            copy = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+            try:
+                old.backup(copy)
+                migrate(copy)
+            except BaseException:
+                copy.close()
+                raise
+            if known is not None:
+                known[1].close()
+            known = self._local.copy = stamp, copy
+            self._connections[threading.current_thread()] = copy
+        try:
+            known[1].execute("BEGIN")
+            yield known[1]
+        finally:
+            known[1].rollback()
 
     def _open(self, uri: str) -> sqlite3.Connection:
         # Connections are closed by another thread than their own at the end.
         return sqlite3.connect(
             uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
         )
-
-    @contextmanager
-    def _queue(self) -> Iterator[None]:
-        """Wait for the turn to write: SQLite's own waiting sleeps and starves."""
-        with self._turn:
-            if self._queue_fd < 0:
-                self._queue_fd = self._open_queue()
-            try:
-                fcntl.flock(self._queue_fd, fcntl.LOCK_EX)
-                yield
-            finally:
-                fcntl.flock(self._queue_fd, fcntl.LOCK_UN)
-
-    def _open_queue(self) -> int:
-        try:
-            mode = self.path.stat().st_mode & 0o666
-            fd = os.open(self._queue_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, mode)
-        except OSError as error:
-            reason = error.strerror or str(error)
-            if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
-                raise NotAllowed("write to", str(self.path), reason) from error
-            raise StoreUnavailable(str(self.path), reason) from error
-        if os.fstat(fd).st_mode & 0o666 != mode and os.fstat(fd).st_uid == os.geteuid():
-            os.fchmod(fd, mode)
-        return fd
 
     @contextmanager
     def _border(self) -> Iterator[None]:
@@ -248,11 +469,56 @@ class Database:
         except sqlite3.OperationalError as error:
             text = str(error)
             if "readonly" in text:
-                raise NotAllowed("write to", str(self.path), "it can only be read here") from error
+                raise NotAllowed("write to", self._file, "it can only be read here") from error
             if "full" in text:
-                raise StoreUnavailable(str(self.path), "the disk is full") from error
-            raise StoreUnavailable(str(self.path), text) from error
+                raise StoreUnavailable(self._file, "the disk is full") from error
+            raise StoreUnavailable(self._file, text) from error
         except sqlite3.DatabaseError as error:
             if isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError)):
                 raise
-            raise StoreUnavailable(str(self.path), str(error)) from error
+            raise StoreUnavailable(self._file, str(error)) from error
+
+
+def _stamp(path: str) -> tuple[int, int] | None:
+    try:
+        state = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return state.st_mtime_ns, state.st_size
+
+
+class _Queue(FileLock):
+    """The turn to write, among processes: SQLite's own waiting sleeps and starves."""
+
+    def _open(self) -> None:
+        try:
+            super()._open()
+        except OSError as error:
+            if error.errno is None or isinstance(error, BridgeError):  # of a signal handler
+                raise
+            reason = error.strerror or str(error)
+            if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+                raise NotAllowed("write to", self._place, reason) from error
+            raise StoreUnavailable(self._place, reason) from error
+
+
+class _Turn(ThreadLock):  # type: ignore[misc]  # as above
+    """The turn to write, among threads; an error names the process that the thread waits for."""
+
+    def __new__(cls, place: str, queue_path: str) -> _Turn:
+        return cast(_Turn, super().__new__(cls, place))
+
+    def __init__(self, place: str, queue_path: str) -> None:
+        super().__init__(place)
+        self._queue_path = queue_path
+
+    def describe_holder(self) -> str:
+        thread = super().describe_holder()
+        queue = FileLock(self._queue_path, wait=False)
+        try:
+            with queue as mine:
+                return thread if mine else f"{thread}, and {queue.describe_holder()}"
+        except OSError as error:
+            if error.errno is None:  # of a signal handler
+                raise
+            return thread

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,12 @@ from pathlib import Path
 FOLDER = Path(__file__).with_name("migrations")
 SCHEMA = 4
 """The newest schema that this version of Runbridge knows; `migrations/<number>.sql` leads to each."""
+
+WIDENED_FROM = 3
+"""Later schemas add tables and indexes alone, so that `widen` makes a database of this one readable."""
+
+NEW_TABLE = re.compile(r"^CREATE TABLE (\w+)", re.MULTILINE)
+FILLED_TABLE = re.compile(r"^INSERT INTO (\w+)", re.MULTILINE)
 
 
 def read_schema(connection: sqlite3.Connection) -> int:
@@ -32,6 +39,26 @@ def migrate(connection: sqlite3.Connection) -> None:
         except BaseException:
             connection.rollback()
             raise
+
+
+def widen(connection: sqlite3.Connection) -> None:
+    """Make the tables that a database of an older schema lacks as temporary ones, for a reader that may not write.
+
+    Args:
+        connection: to a database that has schema `WIDENED_FROM` or a later one.
+    """
+    connection.execute("PRAGMA temp_store=MEMORY")
+    made = set()
+    for number in range(read_schema(connection) + 1, SCHEMA + 1):
+        for statement in _statements((FOLDER / f"{number:04}.sql").read_text(encoding="utf-8")):
+            table = NEW_TABLE.search(statement)
+            if table:
+                made.add(table[1])
+                connection.execute(NEW_TABLE.sub(r"CREATE TEMP TABLE \1", statement, count=1))
+                continue
+            filled = FILLED_TABLE.search(statement)
+            if filled and filled[1] in made:
+                connection.execute(statement)
 
 
 def _statements(script: str) -> Iterator[str]:

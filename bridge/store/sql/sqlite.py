@@ -28,7 +28,7 @@ def open_sqlite(path: Path, fsync: bool = False, read_only: bool = False) -> Sql
     Raises:
         NotFound: the file is not there, and `read_only` is set.
         SchemaMismatch: a newer version of Runbridge wrote the file.
-        StoreUnavailable: an older version wrote it, and `read_only` is set.
+        StoreUnavailable: it is no database of ours.
     """
     if not path.exists():
         if read_only:
@@ -39,10 +39,10 @@ def open_sqlite(path: Path, fsync: bool = False, read_only: bool = False) -> Sql
         found = read_schema(connection)
     if found > SCHEMA:
         raise SchemaMismatch(str(path), found, SCHEMA)
-    if found < SCHEMA and read_only:
-        reason = f"it has format {found} and can only be read here: somebody who may write has to open it once"
-        raise StoreUnavailable(str(path), reason)
-    if found < SCHEMA:
+    if not found:
+        database.close()
+        raise StoreUnavailable(str(path), "it is no workspace's: put a copy of the workspace's file there")
+    if found < SCHEMA and not read_only:
         with database.read() as connection:
             connection.rollback()
             migrate(connection)
