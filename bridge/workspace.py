@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import logging
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from bridge.errors import InvalidValue, NotAllowed
+from bridge.errors import BridgeError, InvalidValue, NotAllowed
 from bridge.store.home import home_folder
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from bridge.run import Run
     from bridge.store.open import Durability, Opened
     from bridge.submit.environment import Environment
+
+logger = logging.getLogger("bridge")
 
 NAME = re.compile(r"[a-zA-Z0-9][\w-]{1,32}")
 OTHER_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://")
@@ -145,12 +148,19 @@ class Workspace:
     def list(
         subscription_id: str | None = None, auth: object = None, resource_group: str | None = None
     ) -> dict[str, builtins.list[Workspace]]:
-        """The workspaces in `$BRIDGE_HOME` by name, several if folders were renamed; no argument narrows them down."""
-        from bridge.store.open import DATABASE, open_store
+        """The workspaces in `$BRIDGE_HOME` by name, several if folders were renamed; no argument narrows them down.
+
+        Listing changes none of them. One that cannot be read is reported in the log and left out.
+        """
+        from bridge.store.open import DATABASE, peek_store
 
         found: dict[str, builtins.list[Workspace]] = {}
         for database in sorted(home_folder().glob(f"*/{DATABASE}")):
-            opened = open_store(database.parent)
+            try:
+                opened = peek_store(database.parent)
+            except BridgeError as error:
+                logger.warning("A workspace is left out of the list: %s", error)
+                continue
             found.setdefault(opened.name, []).append(Workspace._of(opened))
         return found
 
@@ -194,6 +204,23 @@ class Workspace:
         from bridge.config import write_config
 
         write_config(path, file_name, {"Id": None, "Scope": self._scope, "address": self._opened.address})
+
+    def close(self) -> None:
+        """Close what this process has open of the workspace: files, connections, its journal.
+
+        The handle can be used again, which opens them again, and so can other handles of the same workspace.
+        A run that this process has begun and not ended stays under way. A `with` closes at its end.
+
+        Raises:
+            StoreUnavailable: logged points are unwritten, or were dropped; all is closed nevertheless.
+        """
+        self._opened.close()
+
+    def __enter__(self) -> Workspace:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.close()
 
     @property
     def name(self) -> str:

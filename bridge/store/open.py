@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 import time
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from bridge.errors import AlreadyExists, InvalidValue, NotAllowed, NotFound, StoreUnavailable
+from bridge.errors import AlreadyExists, BridgeError, InvalidValue, NotAllowed, NotFound, StoreUnavailable
+from bridge.journal.locks import ThreadLock
 from bridge.records.run import new_run_id
 from bridge.store.journaled import JournaledStore
-from bridge.store.sql.sqlite import create_sqlite, make_default_experiment, open_sqlite, read_facts
+from bridge.store.sql.database import Database
+from bridge.store.sql.sqlite import create_sqlite, make_default_experiment, open_sqlite, peek_facts, read_facts
 
 if TYPE_CHECKING:
     from bridge.store.artifacts import ArtifactStore
@@ -25,32 +27,82 @@ logger = logging.getLogger("bridge")
 Durability = Literal["process", "power"]
 """What a log call survives when it has returned: the death of the process, or of the machine."""
 
+IDLE_SECONDS = 10.0
+"""How long a store stays open that no handle uses."""
+
+IDLE_STORES = 4
+"""How many such stores stay open when another one is opened."""
+
 DATABASE, JOURNAL, ARTIFACTS = "workspace.db", "journal", "artifacts"
 
 
-@dataclass(frozen=True)
 class Opened:
     """An open workspace: what it is called, and the two stores that everything goes through.
 
     `address` is the absolute path of the folder; artifacts lie in its folder `artifacts`.
-    `shared` says that files belong to the folder's group too.
-    `facts` is what the database says of the workspace besides: when it was made, and what was said of it then.
+
+    Args:
+        address: the folder.
+        facts: what the database says of the workspace.
+        store: what is open of it; None opens it when it is first needed.
     """
 
-    address: str
-    id: str
-    name: str
-    tracking: JournaledStore
-    shared: bool = False
-    durability: Durability = "process"
-    facts: Mapping[str, str] = field(default_factory=dict)
+    def __init__(self, address: str, facts: Mapping[str, str], store: _Store | None = None) -> None:
+        self.address = address
+        self._facts, self._generation = facts, 0
+        self._store = store
+        if store is not None:
+            self._generation = store.database.generation
+            store.users.add(self)
+
+    @property
+    def _open(self) -> _Store:
+        store = self._store
+        if store is None:
+            store = self._store = _store_at(Path(self.address), None)
+            self._generation = store.database.generation
+            store.users.add(self)
+        return store
+
+    @property
+    def tracking(self) -> JournaledStore:
+        """The store of experiments, runs and points."""
+        return self._open.tracking
+
+    @property
+    def shared(self) -> bool:
+        """Whether files belong to the folder's group too."""
+        return self._open.shared
+
+    @property
+    def durability(self) -> Durability:
+        """What a log call survives."""
+        return self._open.durability
+
+    @property
+    def facts(self) -> Mapping[str, str]:
+        """What the database says of the workspace: its id and name, when it was made, and what was said of it then."""
+        if self._store is not None and self._store.database.generation != self._generation:
+            generation = self._store.database.generation
+            self._facts, self._generation = read_facts(self._store.database), generation
+        return self._facts
+
+    @property
+    def id(self) -> str:
+        """32 hex digits that no other workspace has."""
+        return self.facts["id"]
+
+    @property
+    def name(self) -> str:
+        """What the workspace is called."""
+        return self.facts["name"]
 
     @property
     def creation_time(self) -> int:
         """When the workspace was made."""
         return int(self.facts.get("created", 0))
 
-    @cached_property
+    @property
     def details(self) -> dict[str, Any]:
         """What was said of the workspace when it was made, and means nothing to the stores."""
         import json
@@ -64,18 +116,92 @@ class Opened:
 
         return ObjectArtifacts(self.tracking, Path(self.address) / ARTIFACTS, shared=self.shared)
 
+    def close(self) -> None:
+        """Close what this process has open of the workspace; a later call opens it again.
 
-_opened: dict[tuple[str, Durability | None, int], tuple[tuple[int, int], Opened]] = {}
-_lock = threading.Lock()
+        A run that this process has begun and not ended keeps its journal, and with it its owner.
+
+        Raises:
+            StoreUnavailable: points are unwritten, or were dropped; all is closed nevertheless.
+        """
+        if self._store is None:
+            return
+        try:
+            self._store.tracking.flush()
+        finally:
+            self._store.close()
+
+
+@dataclass(eq=False)
+class _Store:
+    """What is open of a workspace, and who uses it: nobody's is closed after a while."""
+
+    tracking: JournaledStore
+    database: Database
+    shared: bool
+    durability: Durability
+    users: weakref.WeakSet[Opened] = field(default_factory=weakref.WeakSet)
+    idle_since: float | None = None
+
+    def is_of(self, identity: tuple[int, int]) -> bool:
+        return self.database.identity == identity
+
+    @property
+    def owns_runs(self) -> bool:
+        """Whether runs are under way that this process has begun: closing the journal would end them."""
+        return bool(self.tracking._held)
+
+    def close(self) -> None:
+        if self.owns_runs:
+            self.tracking.inner.close()
+        else:
+            self.tracking.close()
+
+
+Key = tuple[str, "Durability | None", int]
+"""The folder, the durability that was asked for, and the user, of whom it depends what may be written."""
+
+_stores: dict[Key, _Store] = {}
+_lock = ThreadLock("the list of open workspaces")
 
 
 def _after_fork_in_child() -> None:
     """Another thread may have been opening a workspace at the fork."""
     global _lock
-    _lock = threading.Lock()
+    _lock = ThreadLock("the list of open workspaces")
 
 
 os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+def was_open(folder: str | Path) -> bool:
+    """Whether this process has opened a workspace in a folder, which may be gone since."""
+    return str(Path(folder).absolute()) in _seen
+
+
+_seen: set[str] = set()
+
+
+def close_idle(most: int = 0) -> None:
+    """Close stores that no handle has used for `IDLE_SECONDS`, and all but the newest `most` of those without one."""
+    now = time.monotonic()
+    idle: list[_Store] = []
+    for store in {id(store): store for store in list(_stores.values())}.values():
+        if len(store.users) or store.owns_runs:
+            store.idle_since = None
+        else:
+            store.idle_since = store.idle_since or now
+            idle.append(store)
+    idle.sort(key=lambda store: store.idle_since or now)
+    keep = [store for store in idle if now - (store.idle_since or now) < IDLE_SECONDS][-most:] if most else []
+    for store in idle:
+        if store not in keep and not len(store.users):
+            for key in [key for key, other in list(_stores.items()) if other is store]:
+                _stores.pop(key, None)
+            try:
+                store.close()
+            except BridgeError as error:
+                logger.debug("A workspace that nobody uses is not closed in order: %s", error)
 
 
 def create_store(
@@ -146,34 +272,74 @@ def open_store(address: str | Path, durability: Durability | None = None) -> Ope
         SchemaMismatch: a newer version of Runbridge made it.
         StoreUnavailable: its file cannot be reached, or is no workspace's.
     """
+    path = Path(address).absolute()
+    store = _store_at(path, durability)
+    for opened in list(store.users):
+        if opened.address == str(path):
+            return opened
+    return Opened(str(path), read_facts(store.database), store)
+
+
+def peek_store(address: str | Path) -> Opened:
+    """The workspace at an address, without opening it for good: nothing in its folder is changed.
+
+    Raises:
+        NotFound: there is no workspace.
+        SchemaMismatch: a newer version of Runbridge made it.
+        StoreUnavailable: its file cannot be reached, or is no workspace's.
+    """
+    path = Path(address).absolute()
+    state = _stat(path)
+    store = _stores.get((str(path), _wanted(None), os.geteuid()))
+    if store is not None and store.is_of((state.st_dev, state.st_ino)):
+        return open_store(path)
+    return Opened(str(path), _checked_facts(path, peek_facts(path / DATABASE)))
+
+
+def _wanted(durability: Durability | None) -> Durability | None:
+    return _durability(durability) if durability or os.environ.get("BRIDGE_DURABILITY") else None
+
+
+def _store_at(path: Path, durability: Durability | None) -> _Store:
     if "BRIDGE_RUN_ID" in os.environ and logger.level == logging.NOTSET:
         # Within a submitted script only what its user logs belongs into the run's log, at whatever level.
         logger.setLevel(logging.INFO)
-    path = Path(address).absolute()
+    state = _stat(path)
+    identity = state.st_dev, state.st_ino
+    wanted = _wanted(durability)
+    key = str(path), wanted, os.geteuid()
+    known = _stores.get(key)
+    if known is not None and known.is_of(identity):
+        return known
+    with _lock:
+        known = _stores.get(key)
+        if known is None or not known.is_of(identity):
+            known = _open_folder(path, wanted, state.st_mode)
+            # The same store, whether its durability was asked for or is the workspace's own.
+            for (*place, _, user), other in list(_stores.items()):
+                same = (place, user) == ([str(path)], key[2]) and other.is_of(identity)
+                if same and other.durability == known.durability:
+                    known.tracking.close()
+                    known = other
+                    break
+            _stores[key] = known
+            _seen.add(str(path))
+    close_idle(IDLE_STORES)
+    return known
+
+
+def _stat(path: Path) -> os.stat_result:
     try:
-        state = (path / DATABASE).stat()
+        return (path / DATABASE).stat()
     except (FileNotFoundError, NotADirectoryError):
         hint = f"the folder has no {DATABASE}; make a workspace there with Workspace.create(name, path=…)"
         raise NotFound("workspace", str(path), hint if path.is_dir() else "there is no such folder") from None
     except PermissionError as error:
         raise NotAllowed("read", str(path), error.strerror or "permission denied") from error
     except OSError as error:
+        if error.errno is None:
+            raise
         raise StoreUnavailable(str(path), (error.strerror or str(error)).lower()) from error
-    identity = state.st_dev, state.st_ino
-    wanted = _durability(durability) if durability or os.environ.get("BRIDGE_DURABILITY") else None
-    key = str(path), wanted, os.geteuid()  # what may be written depends on the user
-    with _lock:
-        known = _opened.get(key)
-        if known is None or known[0] != identity:
-            found = _open_folder(path, wanted, state.st_mode)
-            # The same store, whether its durability was asked for or is the workspace's own.
-            for (*place, _, user), (whose, other) in _opened.items():
-                if (place, user, whose) == ([str(path)], key[2], identity) and other.durability == found.durability:
-                    found.tracking.close()
-                    found = other
-                    break
-            known = _opened[key] = identity, found
-        return known[1]
 
 
 def restore_default_experiment(opened: Opened) -> None:
@@ -184,14 +350,15 @@ def restore_default_experiment(opened: Opened) -> None:
         make_default_experiment(opened.tracking.inner)
 
 
-def _open_folder(path: Path, durability: Durability | None, mode: int) -> Opened:
+def _open_folder(path: Path, durability: Durability | None, mode: int) -> _Store:
     read_only = not (os.access(path, os.W_OK) and os.access(path / DATABASE, os.W_OK))
     shared = bool(mode & 0o020)
     inner = open_sqlite(path / DATABASE, read_only=read_only)
-    facts = read_facts(inner)
-    if "id" not in facts:
+    try:
+        facts = _checked_facts(path, read_facts(inner.database))
+    except BridgeError:
         inner.close()
-        raise StoreUnavailable(str(path / DATABASE), "it is no workspace's: put a copy of the workspace's file there")
+        raise
     fsync = (durability or facts.get("durability")) == "power"
     if fsync:
         inner.database.fsync = True
@@ -199,7 +366,13 @@ def _open_folder(path: Path, durability: Durability | None, mode: int) -> Opened
     tracking = JournaledStore(
         inner, path / JOURNAL, fsync=fsync, shared=shared, read_only=read_only, workspace_id=facts["id"]
     )
-    return Opened(str(path), facts["id"], facts["name"], tracking, shared, "power" if fsync else "process", facts)
+    return _Store(tracking, inner.database, shared, "power" if fsync else "process")
+
+
+def _checked_facts(path: Path, facts: Mapping[str, str]) -> Mapping[str, str]:
+    if "id" not in facts:
+        raise StoreUnavailable(str(path / DATABASE), "it is no workspace's: put a copy of the workspace's file there")
+    return facts
 
 
 def _durability(chosen: str | None) -> Durability:

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import gc
 import os
+import signal
 import sqlite3
+import sys
 import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from bridge import Experiment, SchemaMismatch, Workspace
-from bridge.store.open import create_store, open_store
-from bridge.store.sql.migrate import SCHEMA
+import bridge.store.open as open_module
+from bridge import Experiment, Run, SchemaMismatch, Workspace
+from bridge.errors import StoreUnavailable
+from bridge.store.open import IDLE_STORES, close_idle, create_store, open_store
+from bridge.store.sql.migrate import FOLDER, SCHEMA
+from tests.forked import Child
 
 
 def test_the_workspaces_own_durability_holds_after_another_was_asked_for(tmp_path):
@@ -78,3 +90,174 @@ def test_a_database_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path: Pa
     assert run.get_metrics() == {"loss": [0.5, 0.25]}
     assert run.tags == {}
     run.complete()
+
+
+def descriptors() -> int:
+    return len(os.listdir("/proc/self/fd" if sys.platform == "linux" else "/dev/fd"))
+
+
+def use(workspace: Workspace) -> str:
+    with Experiment(workspace, "digits").start_logging(snapshot_directory=None, outputs=False) as run:
+        run.log("loss", 0.5)
+        assert run.get_metrics() == {"loss": 0.5}
+    return run.id
+
+
+def test_workspaces_that_nobody_uses_any_more_keep_few_files_and_threads_open(tmp_path: Path) -> None:
+    gc.collect()
+    close_idle()
+    before, threads = descriptors(), threading.active_count()
+    for number in range(40):
+        use(Workspace.create("work", path=tmp_path / str(number)))
+        gc.collect()
+    assert descriptors() - before <= (IDLE_STORES + 1) * 8
+    close_idle()
+    assert descriptors() <= before
+    end = time.monotonic() + 20
+    while threading.active_count() > threads and time.monotonic() < end:
+        time.sleep(0.05)
+    assert threading.active_count() <= threads
+
+
+def test_a_workspace_that_nobody_uses_is_closed_after_a_while_and_one_in_use_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used, dropped = (Workspace.create("work", path=tmp_path / name) for name in ("used", "dropped"))
+    use(used)
+    use(dropped)
+    run = Experiment(Workspace.create("work", path=tmp_path / "running"), "digits").start_logging(
+        snapshot_directory=None, outputs=False
+    )
+    run_id = run.id
+    del dropped, run
+    gc.collect()
+    close_idle(IDLE_STORES)
+    is_open = {str(tmp_path / name): True for name in ("used", "dropped", "running")}
+    assert {path: any(key[0] == path for key in open_module._stores) for path in is_open} == is_open
+    monkeypatch.setattr(open_module, "IDLE_SECONDS", 0.0)
+    close_idle(IDLE_STORES)
+    is_open[str(tmp_path / "dropped")] = False
+    assert {path: any(key[0] == path for key in open_module._stores) for path in is_open} == is_open
+    Run.get(Workspace.open(tmp_path / "running"), run_id).complete()
+
+
+def test_a_workspace_can_be_closed_and_used_again(tmp_path: Path) -> None:
+    workspace = Workspace.create("work", path=tmp_path / "work")
+    run_id = use(workspace)
+    before = descriptors()
+    workspace.close()
+    assert descriptors() < before
+    assert list((workspace.path / "journal").glob("*.log")) == [] or Run.get(workspace, run_id).status == "Completed"
+    assert Run.get(workspace, run_id).get_metrics() == {"loss": 0.5}
+    with Workspace.open(workspace.path) as again:
+        run = Experiment(again, "digits").start_logging(snapshot_directory=None, outputs=False)
+        run.log("loss", 1.5)
+    assert run.status == "Running"  # this process has begun it and goes on
+    run.log("loss", 2.5)
+    run.complete()
+    assert run.get_metrics() == {"loss": [1.5, 2.5]}
+
+
+def snapshot(folder: Path) -> dict[str, tuple[int, bytes]]:
+    return {
+        str(path.relative_to(folder)): (path.stat().st_mtime_ns, path.read_bytes())
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_listing_changes_nothing_and_reports_what_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("BRIDGE_HOME", str(tmp_path))
+    for name in ("one", "broken", "newer"):
+        Workspace.create(name)
+    (tmp_path / "old").mkdir()
+    with closing(sqlite3.connect(tmp_path / "old" / "workspace.db", isolation_level=None)) as database:
+        database.execute("PRAGMA journal_mode=WAL")
+        database.executescript((FOLDER / "0001.sql").read_text())
+        database.execute("PRAGMA user_version=1")
+        database.execute("INSERT INTO workspace VALUES ('id', 'w1'), ('name', 'first'), ('durability', 'process')")
+    with closing(sqlite3.connect(tmp_path / "newer" / "workspace.db")) as database:
+        database.execute("PRAGMA user_version=99")
+    gc.collect()
+    close_idle()
+    (tmp_path / "broken" / "workspace.db").write_bytes(b"no database at all" * 100)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "workspace.db").touch()
+    before = snapshot(tmp_path)
+
+    found = Workspace.list()
+    assert {name: [ws.path.name for ws in workspaces] for name, workspaces in found.items()} == {
+        "first": ["old"],
+        "one": ["one"],
+    }
+    assert found["first"][0].id == "w1"
+    assert snapshot(tmp_path) == before
+    said = [record.getMessage() for record in caplog.records]
+    assert all(sentence.startswith("A workspace is left out of the list: ") for sentence in said)
+    for name in ("broken", "empty", "newer"):
+        assert sum(f"{tmp_path}/{name}/workspace.db" in sentence for sentence in said) == 1
+    assert found["first"][0].experiments.keys() <= {"Default"}  # opened when it is used
+    assert use(found["one"][0])
+
+
+@pytest.fixture
+def no_links(monkeypatch: pytest.MonkeyPatch) -> None:
+    def link(*_: object, **__: object) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", link)
+
+
+@pytest.mark.processes
+def test_a_file_system_without_hard_links_is_enough(tmp_path: Path, no_links: None) -> None:
+    """Also when eight processes make the workspace at once, and one is killed before or after the rename."""
+    for attempt in range(4):
+        folder = tmp_path / str(attempt)
+
+        def make(say: Callable[[str], None], folder: Path = folder) -> None:
+            sys.stdin.close()
+            say(Workspace.create("work", path=folder, exist_ok=True).id)
+
+        def make_and_die(say: Callable[[str], None], folder: Path = folder, attempt: int = attempt) -> None:
+            rename = Path.rename
+
+            def dying(self: Path, target: Path) -> None:
+                if attempt % 2:
+                    rename(self, target)
+                os.kill(os.getpid(), signal.SIGKILL)
+
+            Path.rename = dying  # type: ignore[assignment,method-assign]
+            Workspace.create("work", path=folder, exist_ok=True)
+
+        children = [Child(make_and_die if number in (0, 4) else make) for number in range(8)]
+        ids = [line for child in children for line in child.rest()]
+        for child in children:
+            child.wait()
+            child.close()
+        assert len(ids) >= 6
+        assert set(ids) == {Workspace.open(folder).id}
+        assert use(Workspace.open(folder))
+
+
+def test_where_files_cannot_be_locked_create_says_that_sqlite_cannot_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    for name in ("flock", "lockf"):
+        monkeypatch.setattr(fcntl, name, refuse)
+    with pytest.raises(StoreUnavailable, match="SQLite cannot work there, for the file system has no file locks"):
+        Workspace.create("work", path=tmp_path / "work")
+    assert list((tmp_path / "work").glob("*work*")) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="record locks of an opened file are Linux's")
+def test_points_and_runs_work_without_flock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with (tmp_path / "file").open("wb") as file:
+        # A function of C that fails with EINVAL when it is called as `flock(fd, LOCK_EX | LOCK_NB)`.
+        monkeypatch.setattr(fcntl, "flock", partial(os.lseek, file.fileno()))
+        assert use(Workspace.create("work", path=tmp_path / "work"))
+        monkeypatch.undo()

@@ -235,6 +235,21 @@ class Database:
         """
         return _Using(self._local, self._write())
 
+    @property
+    def identity(self) -> Identity | None:
+        """Device and inode of the file that was used last; None before the first use."""
+        return self._identity
+
+    @contextmanager
+    def peek(self) -> Iterator[sqlite3.Connection]:
+        """A connection for one look, for which SQLite makes no file beside the database if it can do without."""
+        with self._border(), _gate.inside():
+            connection = self._open(self._uri() + ("?mode=ro" if self._has_wal() else "?mode=ro&immutable=1"))
+            try:
+                yield connection
+            finally:
+                connection.close()
+
     def _read(self) -> Generator[sqlite3.Connection, None, None]:
         with self._border(), _gate.inside():
             if self.read_only:  # opened anew each time: what was immutable may have been written since
@@ -398,7 +413,7 @@ class Database:
             migrate(connection)
 
     def _connect(self) -> sqlite3.Connection:
-        uri = "file:" + "".join(f"%{ord(c):02x}" if c in "%?#" else c for c in self._file)
+        uri = self._uri()
         if not self.read_only:
             connection = self._open(uri + "?mode=rw")
             connection.execute(f"PRAGMA synchronous={'FULL' if self.fsync else 'NORMAL'}")
@@ -410,9 +425,15 @@ class Database:
             return connection
         except sqlite3.OperationalError:
             # Without a -wal file nobody has it open, and SQLite may read it without making one.
-            if os.path.exists(f"{self._file}-wal"):
+            if self._has_wal():
                 raise
             return self._open(uri + "?mode=ro&immutable=1")
+
+    def _uri(self) -> str:
+        return "file:" + "".join(f"%{ord(c):02x}" if c in "%?#" else c for c in self._file)
+
+    def _has_wal(self) -> bool:
+        return os.path.exists(f"{self._file}-wal")
 
     def _read_anew(self) -> Generator[sqlite3.Connection, None, None]:
         identity = self._identity_now()

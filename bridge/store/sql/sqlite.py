@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sqlite3
@@ -9,12 +10,16 @@ import time
 from pathlib import Path
 
 from bridge.errors import AlreadyExists, NotFound, SchemaMismatch, StoreUnavailable
+from bridge.journal.locks import FileLock, has_file_locks
 from bridge.store.sql import experiments
 from bridge.store.sql.database import Database
 from bridge.store.sql.migrate import SCHEMA, migrate, read_schema
 from bridge.store.sql.tracking import SqlTrackingStore
 
 logger = logging.getLogger("bridge")
+
+WITHOUT_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK})
+"""With one of these a file system answers that it has no hard links."""
 
 
 def open_sqlite(path: Path, fsync: bool = False, read_only: bool = False) -> SqlTrackingStore:
@@ -77,9 +82,16 @@ def create_sqlite(path: Path, facts: dict[str, str], mode: int = 0o644) -> None:
     """Make a database with the newest schema, the experiment "Default" and some facts; it appears whole.
 
     A file that is there already stays.
+
+    Raises:
+        StoreUnavailable: SQLite cannot work there.
     """
     part = path.with_name(f".{path.name}.{os.urandom(8).hex()}.part")
     try:
+        part.touch()
+        if not has_file_locks(part):
+            reason = "SQLite cannot work there, for the file system has no file locks: choose a folder on another one"
+            raise StoreUnavailable(str(path), reason)
         connection = sqlite3.connect(part, isolation_level=None)
         try:
             connection.execute("PRAGMA journal_mode=WAL")
@@ -91,10 +103,7 @@ def create_sqlite(path: Path, facts: dict[str, str], mode: int = 0o644) -> None:
         finally:
             connection.close()
         part.chmod(mode)
-        try:
-            os.link(part, path)
-        except FileExistsError:
-            return
+        _place(part, path, mode)
     except sqlite3.OperationalError as error:
         raise StoreUnavailable(str(path), str(error)) from error
     finally:
@@ -102,7 +111,40 @@ def create_sqlite(path: Path, facts: dict[str, str], mode: int = 0o644) -> None:
             leftover.unlink(missing_ok=True)
 
 
-def read_facts(store: SqlTrackingStore) -> dict[str, str]:
+def _place(part: Path, path: Path, mode: int) -> None:
+    """Give a database its name, unless another one has it already."""
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        return
+    except OSError as error:
+        if error.errno not in WITHOUT_LINKS:
+            raise
+        # A rename would replace another one: those that make it at once take turns, and the kernel ends the turn of
+        # one that is killed.
+        with FileLock(path.with_suffix(".lock"), mode):
+            if not path.exists():
+                part.rename(path)
+
+
+def read_facts(database: Database) -> dict[str, str]:
     """What a database says of its workspace: id, name, durability."""
-    with store.database.read() as connection:
+    with database.read() as connection:
+        return dict(connection.execute("SELECT name, value FROM workspace"))
+
+
+def peek_facts(path: Path) -> dict[str, str]:
+    """What a database says of its workspace, without a change of the folder, as far as SQLite can do that.
+
+    Raises:
+        SchemaMismatch: a newer version of Runbridge wrote the file.
+        StoreUnavailable: it cannot be read, or is no database of ours.
+    """
+    database = Database(path, read_only=True)
+    with database.peek() as connection:
+        found = read_schema(connection)
+        if found > SCHEMA:
+            raise SchemaMismatch(str(path), found, SCHEMA)
+        if not found:
+            raise StoreUnavailable(str(path), "it is no workspace's: put a copy of the workspace's file there")
         return dict(connection.execute("SELECT name, value FROM workspace"))

@@ -1,0 +1,249 @@
+"""A workspace whose folder was removed and made again, or came back from a backup, is the one that is used."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bridge import Experiment, Run, Workspace
+from bridge.errors import NotFound, SchemaMismatch, StoreUnavailable
+from bridge.store.open import was_open
+from bridge.store.sql.database import Database
+from bridge.store.sql.migrate import FOLDER, SCHEMA, read_schema
+from bridge.store.sql.sqlite import open_sqlite
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace.create("work", path=tmp_path / "work")
+
+
+def start(workspace: Workspace) -> Run:
+    return Experiment(workspace, "digits").start_logging(snapshot_directory=None, outputs=False)
+
+
+def make_elsewhere(folder: Path, name: str = "other") -> None:
+    """Make a workspace as another process does: this one has not seen it."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            Workspace.create(name, path=folder)
+        finally:
+            os._exit(0)
+    os.waitpid(pid, 0)
+
+
+def replace_by_another(workspace: Workspace) -> Path:
+    """Put another workspace at the place of one; where the old one is now."""
+    gone = workspace.path.with_name("gone")
+    workspace.path.rename(gone)
+    make_elsewhere(workspace.path)
+    return gone
+
+
+def rows(folder: Path, statement: str) -> list[Any]:
+    with closing(sqlite3.connect(folder / "workspace.db")) as database:
+        return database.execute(statement).fetchall()
+
+
+def test_what_an_open_process_writes_goes_to_the_workspace_that_is_there(
+    workspace: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    old = start(workspace)
+    old_id = workspace.id
+    gone = replace_by_another(workspace)
+    before = rows(gone, "SELECT count(*) FROM run"), rows(gone, "SELECT count(*) FROM tag")
+    with caplog.at_level(logging.WARNING, "bridge"):
+        with pytest.raises(NotFound, match=old.id):
+            old.tag("a", "b")
+        with pytest.raises(NotFound):
+            Run.get(workspace, old.id)
+        new = start(workspace)
+        new.tag("a", "b")
+    assert Run.get(Workspace.open(workspace.path), new.id).tags == {"a": "b"}
+    assert rows(workspace.path, "SELECT id FROM run") == [(new.id,)]
+    assert (rows(gone, "SELECT count(*) FROM run"), rows(gone, "SELECT count(*) FROM tag")) == before
+    said = [record.getMessage() for record in caplog.records if "was replaced" in record.getMessage()]
+    assert said == [
+        f"The workspace at {workspace.path} was replaced by another one, which is used from now on: "
+        "what was only in the one before is not found any more."
+    ]
+    assert (workspace.name, workspace.id != old_id) == ("other", True)
+    assert workspace.id == Workspace.open(workspace.path).id
+
+
+def test_a_workspace_that_came_back_from_a_backup_gets_the_changes(workspace: Workspace, tmp_path: Path) -> None:
+    """It has the same id."""
+    run = start(workspace)
+    shutil.copytree(workspace.path, tmp_path / "backup", copy_function=shutil.copy2)
+    run.tag("after", "the backup")
+    shutil.rmtree(workspace.path)
+    shutil.copytree(tmp_path / "backup", workspace.path, copy_function=shutil.copy2)
+    run.tag("a", "b")
+    assert dict(run.tags) == {"a": "b"}
+    assert rows(workspace.path, "SELECT key FROM tag WHERE key IN ('a', 'after')") == [("a",)]
+    assert workspace._opened.tracking.inner.database.generation == 1
+
+
+def test_nothing_is_made_where_a_workspace_was_removed(workspace: Workspace) -> None:
+    run = start(workspace)
+    gone = workspace.path.with_name("gone")
+    workspace.path.rename(gone)
+    calls = [
+        lambda: run.tag("a", "b"),
+        lambda: run.status,
+        lambda: start(workspace),
+        lambda: run.upload_file("a.txt", __file__),
+        lambda: run.get_file_names(),
+    ]
+    for call in calls:
+        with pytest.raises((StoreUnavailable, NotFound)):
+            call()
+    assert not workspace.path.exists()
+    workspace.path.mkdir()
+    for call in calls:
+        with pytest.raises((StoreUnavailable, NotFound)):
+            call()
+    assert list(workspace.path.iterdir()) == []
+    assert was_open(workspace.path)
+    workspace.path.rmdir()
+    gone.rename(workspace.path)
+    run.tag("a", "b")
+    run.complete()
+    assert workspace._opened.tracking.inner.database.generation == 0
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    Workspace.create("work", path=tmp_path / "work")
+    database = Database(tmp_path / "work" / "workspace.db")
+    with database.read():
+        pass
+    yield database
+    database.close()
+
+
+def replace_file(database: Database, other: Path) -> Path:
+    """Put a file at the place of a database's; where the old one is now."""
+    gone = database.path.with_name("gone.db")
+    for end in ("", "-wal", "-shm"):
+        place = Path(f"{database.path}{end}")
+        if place.exists():
+            place.rename(f"{gone}{end}")
+    other.rename(database.path)
+    return gone
+
+
+def another(tmp_path: Path) -> Path:
+    make_elsewhere(tmp_path / "other")
+    return tmp_path / "other" / "workspace.db"
+
+
+INSERT = "INSERT INTO workspace VALUES ('new', '1')"
+COUNT = "SELECT count(*) FROM workspace WHERE name = 'new'"
+
+
+def test_a_change_within_which_the_workspace_is_replaced_raises_and_is_in_neither(
+    database: Database, tmp_path: Path
+) -> None:
+    other = another(tmp_path)
+    with pytest.raises(StoreUnavailable, match="another workspace has taken its place"), database.write() as c:
+        c.execute(INSERT)
+        gone = replace_file(database, other)
+    for path in (gone, database.path):
+        with closing(sqlite3.connect(path)) as raw:
+            assert raw.execute(COUNT).fetchone() == (0,)
+    with database.write() as c:
+        c.execute(INSERT)
+    with database.read() as c:
+        assert c.execute(COUNT).fetchone() == (1,)
+    assert database.generation == 1
+
+
+def test_each_thread_notices(database: Database, tmp_path: Path) -> None:
+    other, replaced, go_on, names = another(tmp_path), threading.Event(), threading.Event(), []
+
+    def read() -> None:
+        for event in (None, go_on):
+            if event is not None:
+                replaced.set()
+                event.wait(20)
+            with database.read() as c:
+                names.append(c.execute("SELECT value FROM workspace WHERE name = 'name'").fetchone()[0])
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    assert replaced.wait(20)
+    replace_file(database, other)
+    with database.read():
+        pass
+    go_on.set()
+    thread.join(20)
+    assert names == ["work", "other"]
+    assert database.generation == 1
+
+
+def test_a_file_that_is_no_workspaces_is_not_used_and_left_as_it_is(database: Database, tmp_path: Path) -> None:
+    for number, content in enumerate([b"", b"not a database" * 100]):
+        (tmp_path / "file").write_bytes(content)
+        gone = replace_file(database, tmp_path / "file")
+        with pytest.raises(StoreUnavailable):
+            with database.write() as c:
+                c.execute(INSERT)
+        with pytest.raises(StoreUnavailable), database.read():
+            pass
+        assert database.path.read_bytes() == content
+        database.path.unlink()
+        for end in ("", "-wal", "-shm"):
+            if Path(f"{gone}{end}").exists():
+                Path(f"{gone}{end}").rename(f"{database.path}{end}")
+        with database.read() as c:
+            assert c.execute(COUNT).fetchone() == (0,)
+        assert database.generation == 0, number
+
+
+def test_a_backup_of_an_older_version_is_brought_up_to_date_and_a_newer_one_refused(
+    database: Database, tmp_path: Path
+) -> None:
+    for schema in (1, SCHEMA + 1):
+        with closing(sqlite3.connect(tmp_path / "file", isolation_level=None)) as raw:
+            raw.execute("PRAGMA journal_mode=WAL")
+            raw.executescript((FOLDER / "0001.sql").read_text())
+            raw.execute("INSERT INTO workspace VALUES ('id', 'w1'), ('name', 'first')")
+            raw.execute(f"PRAGMA user_version={schema}")
+        replace_file(database, tmp_path / "file")
+        if schema > SCHEMA:
+            with pytest.raises(SchemaMismatch), database.write():
+                pass
+            continue
+        with database.write() as c:
+            assert read_schema(c) == SCHEMA
+            c.execute(INSERT)
+    assert database.generation == 1
+
+
+def test_the_file_of_a_removed_database_is_not_touched_when_its_connections_close(
+    database: Database, tmp_path: Path
+) -> None:
+    """SQLite removes its own files by their paths, which are the new database's now."""
+    with database.write() as c:
+        c.execute(INSERT)
+    replace_file(database, another(tmp_path))
+    other = open_sqlite(database.path)
+    with other.database.write() as c:
+        c.execute(INSERT)
+    wal = Path(f"{database.path}-wal")
+    identity = wal.stat().st_ino
+    with database.read() as c:  # drops the old connection
+        assert c.execute(COUNT).fetchone() == (1,)
+    assert wal.stat().st_ino == identity
+    other.close()
