@@ -255,12 +255,17 @@ class RunMetrics(RunFiles):
             run_type: with `recursive`, only runs of this type.
             populate: give the content of images and charts, as `MetricFile`.
 
+        Raises:
+            NotFound: the run was deleted permanently.
+
         Source: Azure ML SDK v1, `Run.get_metrics`.
         """
         from bridge.metrics import metrics_by_name
 
         runs = self._with_all_below(run_type) if recursive else {self.id: self.experiment.id}
         found = self._opened.tracking.get_series_of(list(runs), None if name is None else [name])
+        if not recursive and self.id not in found:
+            raise NotFound("run", self.id)
         metrics = {}
         for run_id, experiment_id in runs.items():
             load = partial(self._load, run_id, experiment_id) if populate else None
