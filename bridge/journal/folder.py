@@ -13,6 +13,7 @@ from io import FileIO
 from pathlib import Path
 
 from bridge.journal.format import END_SIZE, HEADER_SIZE, SUFFIX, VERSION, decode_header, encode_end
+from bridge.journal.locks import FileLock
 from bridge.journal.system import CallFailed, system
 
 logger = logging.getLogger("bridge")
@@ -279,27 +280,15 @@ class JournalFolder:
         else:
             self.remove(journal_id)
 
-    @contextmanager
-    def folding(self, wait: bool) -> Iterator[bool]:
+    def folding(self, wait: bool) -> FileLock:
         """The fold's lock: only one process folds at a time; False if another does and `wait` is False.
 
         Raises:
+            StoreUnavailable: another process has had it for longer than the limit of every wait.
             OSError: the folder cannot be written.
         """
         mode = 0o664 if self.shared else 0o644
-        fd = os.open(FOLD_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, mode, dir_fd=self._fd)
-        try:
-            if self.shared and os.fstat(fd).st_uid == os.geteuid():
-                os.fchmod(fd, 0o664)  # whatever the umask is
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-            except BlockingIOError:
-                yield False
-            else:
-                yield True
-        finally:
-            _unlock(fd)
-            os.close(fd)
+        return FileLock(FOLD_LOCK, mode, dir_fd=self._fd, wait=wait, place=str(self.path / FOLD_LOCK))
 
 
 def _parts(file: FileIO, size: int) -> Iterator[bytes]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -25,6 +24,7 @@ from bridge.journal.format import (
     read_boot_time,
     same_id,
 )
+from bridge.journal.locks import LockTaken, ThreadLock
 from bridge.journal.process import boot_id, time_namespace
 from bridge.records.series import imprecise_warning
 from bridge.store.leases import verdict
@@ -46,6 +46,9 @@ SWEEP_SECONDS = 5.0
 
 LOOK_SECONDS = 1.0
 """How often a read of statuses looks whether the owners of runs live."""
+
+GIVE_WAY_SECONDS = 0.001
+"""How long a thread that folds steps aside after a transaction if others wait: the lock between them is not fair."""
 
 TRIES = 5
 """How often a fold is cut anew when somebody else has stored meanwhile."""
@@ -95,7 +98,8 @@ class Drain:
         self._begin()
 
     def _begin(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = ThreadLock(str(self._folder.path))
+        self._waiting = 0
         self._seen: dict[str, int] = {}
         self._readers: dict[str, JournalReader] = {}
         self._passed_over: set[str] = set()
@@ -128,7 +132,8 @@ class Drain:
             wait: wait for another process that folds; if False, leave it to that one.
 
         Raises:
-            StoreUnavailable: the store cannot be written at the moment.
+            StoreUnavailable: the store cannot be written at the moment; another process or thread has been folding
+                for longer than the limit of every wait; or this thread is, which a signal handler has interrupted.
         """
         until = read_boot_time()
         with self._border():
@@ -144,20 +149,29 @@ class Drain:
         if self._read_only or not has_package("numpy"):
             self._count_unfolded(sizes)
             return
-        if wait:
-            with self._lock:  # the only way to take it that Ctrl-C cannot come between
-                self._fold_and_sweep(sizes, until, wait, sweeps)
-        elif self._lock.acquire(blocking=False):
-            try:
-                self._fold_and_sweep(sizes, until, wait, sweeps)
-            finally:
-                self._lock.release()
+        self._listed = set(sizes)
+        left = {journal_id: size for journal_id, size in sizes.items() if self._seen.get(journal_id) != size}
+        todo = list(left)
+        if not wait:
+            with suppress(LockTaken), self._lock.at_once():
+                if self._fold_some(todo, left, until, wait) and sweeps:
+                    self._sweep()
+            return
+        while True:
+            self._waiting += 1  # only a hint: an interrupt may leave it too large
+            with self._lock:
+                self._waiting -= 1
+                if self._fold_some(todo, left, until, wait) and not left:
+                    if sweeps:
+                        self._sweep()
+                    return
+            if self._waiting:
+                time.sleep(GIVE_WAY_SECONDS)
 
-    def _fold_and_sweep(self, sizes: dict[str, int], until: int, wait: bool, sweeps: bool) -> None:
-        if self._fold_to(sizes, until, wait) and sweeps:
-            self._end_leases()
-            with self._border():
-                self._folder.remove_leftovers()
+    def _sweep(self) -> None:
+        self._end_leases()
+        with self._border():
+            self._folder.remove_leftovers()
 
     def look_after_leases(self) -> bool:
         """Fold, if the owner of some run seems to be gone or silent; whether it did. At most once a second.
@@ -199,22 +213,16 @@ class Drain:
             gone = {lease.journal_id: 0 for lease in leases if lease.journal_id not in there}
             self._inner.end_leases(gone, now_ms())
 
-    def _fold_to(self, sizes: dict[str, int], until: int, wait: bool) -> bool:
-        """Store journals up to the sizes seen, and whether it did; one that does not wait makes way to another."""
-        self._listed = set(sizes)
-        todo = {journal_id: size for journal_id, size in sizes.items() if self._seen.get(journal_id) != size}
-        left = dict(todo)
-        with self._border():
-            while left:
-                with self._folder.folding(wait) as mine:
-                    if not mine:
-                        return False
-                    self._store_some(left, until)
-                    while left and wait:
-                        self._store_some(left, until)
-                    if not left:
-                        for journal_id in todo:
-                            self._finish(journal_id)
+    def _fold_some(self, todo: Sequence[str], left: dict[str, int], until: int, wait: bool) -> bool:
+        """Store some of what is left of the journals to do; return whether it was this process's turn."""
+        with self._border(), self._folder.folding(wait) as mine:
+            if not mine:
+                return False
+            if left:
+                self._store_some(left, until)
+            if not left:
+                for journal_id in todo:
+                    self._finish(journal_id)
         return True
 
     @contextmanager

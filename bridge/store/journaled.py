@@ -185,9 +185,7 @@ class JournaledStore(TrackingStore):
         self._orphans = orphans
         for run_id in orphans:
             self._held.pop(run_id, None)
-        if found != self._workspace_id:
-            logger.warning("The workspace at %s was replaced by another one.", self._folder.parent)
-            self._workspace_id = found
+        self._workspace_id = found
         self._place_lost = self._writer.has_lost
         if self._made_drain is not None:
             self._made_drain.workspace_id = found

@@ -128,7 +128,7 @@ def test_a_process_leaves_the_workspace_alone_that_replaced_its_own(fork, run, c
     other = Run.get(Workspace.open(workspace), other_id)
     assert other.get_metrics() == {"b": list(range(600))}
     assert (other.status, other.tags) == ("Completed", {})
-    assert caplog.text.count("was replaced") == 1
+    assert caplog.text.count("was replaced") == 1, caplog.text
     new = Experiment(Workspace.open(workspace), "here").start_logging(outputs=False, snapshot_directory=None)
     new.log("c", 1)
     new.complete()
