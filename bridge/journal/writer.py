@@ -339,10 +339,10 @@ class JournalWriter:
     def is_in_place(self) -> bool:
         """Return whether the open journals are still in the folder at its path; True if none is open."""
         with self._lock:
-            files = [file for file in (self._file, *self._earlier) if file is not NO_FILE and file.placed]
-            if self._held is not None and not self._held.is_at(self.folder):
-                return False
-            return all(file.is_in_place for file in files)
+            in_place = self._held is None or self._held.is_at(self.folder)
+            for file in (self._file, *self._earlier):
+                in_place = in_place and (not file.placed or file.is_in_place)
+        return in_place
 
     @property
     def has_lost(self) -> bool:
