@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import sys
-import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from bridge.errors import AlreadyExists, NotAllowed, NotFound
 from bridge.experiment import Experiment
+from bridge.journal.locks import ThreadLock
 from bridge.run import Run
 from bridge.store.home import home_folder
 from bridge.workspace import Workspace
@@ -28,7 +28,7 @@ OFFLINE_RUN = "_BRIDGE_OFFLINE_RUN"
 
 _contexts: dict[tuple[Any, ...], Run] = {}
 _offline_run: Run | None = None
-_context_lock = threading.Lock()
+_context_lock = ThreadLock("the run of this process")
 
 
 def run_of_process(allow_offline: bool = True) -> Run:
@@ -52,7 +52,7 @@ def run_of_process(allow_offline: bool = True) -> Run:
 def _forget_context_lock() -> None:
     """In a child: another thread of the parent may have held it."""
     global _context_lock
-    _context_lock = threading.Lock()
+    _context_lock = ThreadLock("the run of this process")
 
 
 os.register_at_fork(after_in_child=_forget_context_lock)

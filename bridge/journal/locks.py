@@ -13,6 +13,7 @@ import fcntl
 import io
 import logging
 import os
+import stat
 import struct
 import time
 import weakref
@@ -31,6 +32,9 @@ WAIT_SECONDS = 10.0
 
 HOLDER_BYTES = 160
 """The size of the text that names the holder of a lock, at the beginning of the lock's file."""
+
+OPENINGS = 100
+"""How often a lock's file is opened again that somebody else has removed or replaced."""
 
 NOT_SUPPORTED = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL})
 """With one of these a file system answers that it has no such locks."""
@@ -80,35 +84,59 @@ class FileLock(io.FileIO):
         self._path, self._permissions, self._wait = os.fspath(path), mode, wait
         self._place, self._seconds = place or self._path, seconds
         # Of C, as is what calls it: no handler runs between the opening and the place where the descriptor is kept.
+        self._dir_fd = dir_fd
         self._opener: Any = partial(os.open, mode=mode, dir_fd=dir_fd)
 
     def __enter__(self) -> bool:  # type: ignore[override]  # whether the lock is taken
         try:
-            self._open()
-            if not _lock(self.fileno(), wait=False):
-                if not self._wait:
-                    return False  # the file is closed at the end of the `with`
-                self._wait_for_turn()
-            with suppress(OSError):  # a full disk: then nobody is told who has the lock
-                os.pwrite(self.fileno(), _holder(), 0)
-            return True
+            for _ in range(OPENINGS):
+                self._open()
+                if not _lock(self.fileno(), wait=False):
+                    if not self._wait:
+                        return False  # the file is closed at the end of the `with`
+                    self._wait_for_turn()
+                if self._is_at_path():
+                    with suppress(OSError):  # a full disk: then nobody is told who has the lock
+                        os.pwrite(self.fileno(), _holder(), 0)
+                    return True
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), self._path)
         except BaseException:
             self.close()
             raise
 
     def _open(self) -> None:
         _files.add(self)
-        try:
-            super().__init__(self._path, "r+", opener=self._opener)
-        except FileNotFoundError:
-            with io.FileIO(self._path, "a", opener=self._opener):
-                pass
-            super().__init__(self._path, "r+", opener=self._opener)
+        for _ in range(OPENINGS):
+            try:
+                super().__init__(self._path, "r+", opener=self._opener)
+                break
+            except FileNotFoundError:
+                self._refuse_link(self._named())
+                with io.FileIO(self._path, "a", opener=self._opener):
+                    continue
         state = os.fstat(self.fileno())
         self._key = state.st_dev, state.st_ino
         if state.st_mode & 0o666 != self._permissions & 0o666 and state.st_uid == os.geteuid():
             with suppress(PermissionError):
                 os.fchmod(self.fileno(), self._permissions)
+
+    def _is_at_path(self) -> bool:
+        """Whether the locked file is the one that others open: who had the lock before may have removed it."""
+        named = self._named()
+        self._refuse_link(named)
+        return named is not None and (named.st_dev, named.st_ino) == self._key
+
+    def _named(self) -> os.stat_result | None:
+        """What is at the path, which is not followed."""
+        try:
+            return os.stat(self._path, dir_fd=self._dir_fd, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+
+    def _refuse_link(self, named: os.stat_result | None) -> None:
+        """Raise if the path is a link: the holder's name would be written into a file of whoever made the link."""
+        if named is not None and not stat.S_ISREG(named.st_mode):
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), self._path)
 
     def _wait_for_turn(self) -> None:
         """Wait in the kernel's queue, which is fair, by a thread; this one waits for that with the limit."""

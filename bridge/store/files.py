@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from bridge.errors import BridgeError, InvalidValue, NotAllowed, StoreUnavailable
+from bridge.journal.locks import FileLock
 
 PENDING = ".pending"
 """The folder inside, of what is being written and of what is being removed; no artifact root begins with a dot."""
@@ -105,16 +106,12 @@ class Files:
     def changing(self, action: str, path: str) -> Iterator[None]:
         """Nobody else changes names here meanwhile (on a file system without locks: perhaps)."""
         with self.border(action, path):
-            lock = self._open_lock()
-            with suppress(OSError):
-                fcntl.flock(lock, fcntl.LOCK_EX)
+            pending = self._open_pending()
         try:
-            yield
+            with _ChangeLock(self, action, path, pending):
+                yield
         finally:
-            # Not left to `close`: a child that was forked meanwhile holds the same lock.
-            with suppress(OSError):
-                fcntl.flock(lock, fcntl.LOCK_UN)
-            os.close(lock)
+            os.close(pending)
 
     @contextmanager
     def placed(self, part: Part, path: str) -> Iterator[None]:
@@ -224,12 +221,6 @@ class Files:
     def _open_pending(self) -> int:
         return self._descend((PENDING,), make=True)
 
-    def _open_lock(self) -> int:
-        with self._pending() as pending:
-            lock = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666, dir_fd=pending)
-        self._share(lock)
-        return lock
-
     def _descend(self, names: Sequence[str], make: bool) -> int:
         """A file descriptor of a folder below; `make` makes the folders that are not there."""
         fd = self._open_top(make)
@@ -274,10 +265,17 @@ class Files:
         while True:
             name = _new_name()
             fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666, dir_fd=pending)
-            with suppress(OSError):
-                fcntl.flock(fd, fcntl.LOCK_EX)
+            swept = False
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:  # somebody who sweeps has it
+                swept = True
+            except OSError as error:
+                if error.errno is None:  # of a signal handler
+                    os.close(fd)
+                    raise
             self._share(fd)
-            if os.fstat(fd).st_nlink:
+            if not swept and os.fstat(fd).st_nlink:
                 return Part(self, path, name, fd)
             os.close(fd)  # swept between its birth and its lock
 
@@ -296,6 +294,19 @@ class Files:
                 continue
             except OSError:
                 return
+
+
+class _ChangeLock(FileLock):
+    """The turn to change names in a folder of artifacts, by a lock below its folder of pending files."""
+
+    def __init__(self, files: Files, action: str, path: str, pending: int) -> None:
+        place = str(files.folder / PENDING / LOCK)
+        super().__init__(LOCK, 0o664 if files.shared else 0o644, dir_fd=pending, place=place)
+        self._files, self._action, self._changed = files, action, path
+
+    def _open(self) -> None:
+        with self._files.border(self._action, self._changed):
+            super()._open()
 
 
 def _write_at(fd: int, data: bytes, offset: int) -> None:

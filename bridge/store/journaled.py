@@ -7,8 +7,9 @@ import logging
 import os
 import sys
 import threading
+import time
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,8 +76,7 @@ class JournaledStore(TrackingStore):
         self._orphans: set[str] = set()
         self._place_lost = False
         self._renewed = 0
-        self._background: threading.Thread | None = None
-        self._stop = threading.Event()
+        self._is_tended = False
         self._start_lock = threading.RLock()
 
     @property
@@ -126,8 +126,8 @@ class JournaledStore(TrackingStore):
         checked = check_points(points)
         if run_id not in self._active:
             self._activate(run_id)
-        if self._background is None:
-            self._start_background()
+        if not self._is_tended:
+            self._be_tended()
         if checked:
             self._writer.log(run_id, checked, door)
 
@@ -138,13 +138,9 @@ class JournaledStore(TrackingStore):
         self.inner.log_points(run_id, ())
         self._active.add(run_id)
 
-    def _start_background(self) -> None:
-        with self._start_lock:
-            if self._background is None:
-                self._background = threading.Thread(
-                    target=_tend, args=(weakref.ref(self), self._stop), name="bridge-fold", daemon=True
-                )
-                self._background.start()
+    def _be_tended(self) -> None:
+        self._is_tended = True
+        _background.add(self)
 
     def _deactivate(self, run_id: str) -> None:
         """The next point of a run asks the store anew."""
@@ -233,8 +229,8 @@ class JournaledStore(TrackingStore):
             if self._held[run_id] == 1:
                 self._writer.hold(run_id)
                 self._renewed = self._renewed or read_boot_time()
-        if self._background is None:
-            self._start_background()
+        if not self._is_tended:
+            self._be_tended()
 
     def release_lease(self, run_id: str) -> None:
         with self._start_lock:
@@ -252,6 +248,11 @@ class JournaledStore(TrackingStore):
         if self._held and (now - self._renewed > RENEW_SECONDS * 1e9 or self._writer.hands_over):
             self._renewed = now
             self._writer.renew()
+
+    @property
+    def owns_runs(self) -> bool:
+        """Whether runs are under way that this process has begun: their owner is gone when the journal is closed."""
+        return bool(self._held)
 
     def get_leases(self) -> list[Lease]:
         self._drain.fold()
@@ -289,7 +290,7 @@ class JournaledStore(TrackingStore):
         return 0 if self._made_drain is None else self._made_drain.unfolded_bytes
 
     def close(self) -> None:
-        self._stop.set()
+        _background.remove(self)
         self._check_place()
         for run_id in list(self._held):
             self._let_go_of(run_id)
@@ -301,7 +302,7 @@ class JournaledStore(TrackingStore):
 
     def at_exit(self) -> None:
         """The end of the process: end the journal, and fold it where that costs no import and no waiting."""
-        self._stop.set()
+        _background.remove(self)
         self._check_place()
         self._writer.close()
         if "numpy" in sys.modules and not self._read_only:
@@ -432,23 +433,71 @@ class JournaledStore(TrackingStore):
         return self.inner.delete_artifacts(root, path)
 
 
-def _tend(store_of: weakref.ref[JournaledStore], stop: threading.Event) -> None:
-    """The background of a store, for as long as the store is held by somebody."""
-    while not stop.wait(FOLD_SECONDS):
-        store = store_of()
-        if store is None:
-            return
-        try:
-            store.tend()
-        except (BridgeError, OSError, ImportError, MemoryError) as error:  # the last three: numpy's import may fail
-            logger.debug("Not folded this time, the next reader or second does: %s", error)
-        del store
+class _Background:
+    """The one thread that tends the stores of this process, each second, for as long as somebody holds one."""
 
+    def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """Also in a child after a fork, where the thread does not exist."""
+        self._lock = threading.RLock()
+        self._stores: weakref.WeakSet[JournaledStore] = weakref.WeakSet()
+        self._thread: threading.Thread | None = None
+
+    def add(self, store: JournaledStore) -> None:
+        with self._lock:
+            self._stores.add(store)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="bridge-fold", daemon=True)
+                self._thread.start()
+
+    def remove(self, store: JournaledStore) -> None:
+        with self._lock:
+            self._stores.discard(store)
+
+    def _run(self) -> None:
+        try:
+            while self._is_needed():
+                time.sleep(FOLD_SECONDS)
+                self._tend_all()
+        finally:  # an error that nobody expected ends the thread: the next call of each store starts another
+            with self._lock:
+                for store in list(self._stores):
+                    store._is_tended = False
+                if self._thread is threading.current_thread():
+                    self._thread = None
+
+    def _is_needed(self) -> bool:
+        with self._lock:
+            if not self._stores:
+                self._thread = None
+            return self._thread is not None
+
+    def _tend_all(self) -> None:
+        for store in list(self._stores):
+            try:
+                if store in self._stores:  # it may have been closed meanwhile
+                    store.tend()
+            except (BridgeError, OSError, ImportError, MemoryError) as error:  # the last three: numpy's import may fail
+                logger.debug("Not folded this time, the next reader or second does: %s", error)
+        for tidy in each_second:
+            try:
+                tidy()
+            except BridgeError as error:
+                logger.debug("Not tidied this time: %s", error)
+
+
+each_second: list[Callable[[], None]] = []
+"""What else the background does."""
+
+_background = _Background()
 
 _stores: weakref.WeakSet[JournaledStore] = weakref.WeakSet()
 
 
 def _after_fork_in_child() -> None:
+    _background.begin()
     for store in list(_stores):
         store.after_fork()
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from bridge.errors import AlreadyExists, BridgeError, InvalidValue, NotAllowed, NotFound, StoreUnavailable
 from bridge.journal.locks import ThreadLock
 from bridge.records.run import new_run_id
-from bridge.store.journaled import JournaledStore
+from bridge.store.journaled import JournaledStore, each_second
 from bridge.store.sql.database import Database
 from bridge.store.sql.sqlite import create_sqlite, make_default_experiment, open_sqlite, peek_facts, read_facts
 
@@ -146,13 +146,8 @@ class _Store:
     def is_of(self, identity: tuple[int, int]) -> bool:
         return self.database.identity == identity
 
-    @property
-    def owns_runs(self) -> bool:
-        """Whether runs are under way that this process has begun: closing the journal would end them."""
-        return bool(self.tracking._held)
-
     def close(self) -> None:
-        if self.owns_runs:
+        if self.tracking.owns_runs:
             self.tracking.inner.close()
         else:
             self.tracking.close()
@@ -187,7 +182,7 @@ def close_idle(most: int = 0) -> None:
     now = time.monotonic()
     idle: list[_Store] = []
     for store in {id(store): store for store in list(_stores.values())}.values():
-        if len(store.users) or store.owns_runs:
+        if len(store.users) or store.tracking.owns_runs:
             store.idle_since = None
         else:
             store.idle_since = store.idle_since or now
@@ -196,12 +191,23 @@ def close_idle(most: int = 0) -> None:
     keep = [store for store in idle if now - (store.idle_since or now) < IDLE_SECONDS][-most:] if most else []
     for store in idle:
         if store not in keep and not len(store.users):
-            for key in [key for key, other in list(_stores.items()) if other is store]:
-                _stores.pop(key, None)
             try:
+                store.tracking.flush()  # one with points that cannot be written yet stays open, and tries again
                 store.close()
             except BridgeError as error:
-                logger.debug("A workspace that nobody uses is not closed in order: %s", error)
+                logger.debug("A workspace that nobody uses stays open: %s", error)
+                continue
+            for key in [key for key, other in list(_stores.items()) if other is store]:
+                _stores.pop(key, None)
+
+
+def _tidy() -> None:
+    for store in list(_stores.values()):
+        store.database.close_ended()
+    close_idle(IDLE_STORES)
+
+
+each_second.append(_tidy)
 
 
 def create_store(

@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 from mlflow.exceptions import MlflowException
 
+from bridge.journal.locks import FileLock
 from bridge.store.home import home_folder
 from bridge.store.tracking import TrackingStore
 from bridge_mlflow.mirror import mirror_experiments
@@ -35,6 +36,8 @@ logger = logging.getLogger(__name__)
 TEMPORARY = "runbridge-mlflow-"
 BUSY_SECONDS = 20.0
 """How long a copy waits for a writer; source: MLflow 3.17.2, `mlflow.store.db.utils`, its busy timeout."""
+LOCK_SECONDS = 60.0
+"""How long a process waits for another one that makes MLflow's tables, which takes MLflow about five seconds."""
 UPGRADED = "<database_uri>"
 """Stands for the database in MLflow's advice; source: MLflow 3.17.2, `mlflow.store.db.utils._verify_schema`."""
 
@@ -223,23 +226,16 @@ def _remove(folder: Path, fd: int) -> None:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Keep other processes out for a while by a lock on a file that is there just as long."""
-    fd = _open_locked(path)
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)
-        os.close(fd)
+    """Keep other processes out for a while by a lock on a file that is there just as long.
 
-
-def _open_locked(path: Path) -> int:
-    while True:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        # Whoever had the lock before has removed the file that this one waited on.
-        if path.exists() and os.path.samestat(os.fstat(fd), path.stat()):
-            return fd
-        os.close(fd)
+    Raises:
+        StoreUnavailable: another process had the lock for `LOCK_SECONDS`; the error names it.
+    """
+    with FileLock(path, 0o664, seconds=LOCK_SECONDS):
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
 
 
 @contextmanager

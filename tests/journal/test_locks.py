@@ -152,6 +152,38 @@ def test_the_file_has_the_mode_that_was_asked_for_and_is_found_below_an_open_fol
         os.close(fd)
 
 
+def test_a_link_at_the_path_is_refused_and_what_it_names_left_alone(path: Path) -> None:
+    """Else another member of a shared workspace's group could have the holder's name written into a file of mine."""
+    target = path.with_name("mine")
+    path.symlink_to(target)
+    for content in (None, b"precious"):
+        if content is not None:
+            target.write_bytes(content)
+        with pytest.raises(OSError, match="symbolic links"), FileLock(path):
+            pass
+        assert (target.read_bytes() if target.exists() else None) == content
+
+
+def test_a_file_that_its_holder_removes_is_not_taken_for_the_lock_of_those_who_come_later(path: Path) -> None:
+    inside, waiting = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        waiting.set()
+        with FileLock(path):
+            inside.set()
+            assert not is_free(path)
+
+    thread = threading.Thread(target=wait)
+    with FileLock(path):
+        thread.start()
+        assert waiting.wait(20)
+        time.sleep(0.1)
+        path.unlink()
+    thread.join(20)
+    assert inside.is_set()
+    assert path.exists()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="record locks of an opened file are Linux's")
 def test_without_flock_record_locks_are_used(path: Path, monkeypatch: pytest.MonkeyPatch, soon: None) -> None:
     refuse_flock(monkeypatch, errno.ENOLCK)

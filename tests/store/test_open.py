@@ -141,6 +141,25 @@ def test_a_workspace_that_nobody_uses_is_closed_after_a_while_and_one_in_use_is_
     Run.get(Workspace.open(tmp_path / "running"), run_id).complete()
 
 
+def test_one_thread_tends_all_workspaces_of_a_process(tmp_path: Path) -> None:
+    workspaces = [Workspace.create("work", path=tmp_path / str(number)) for number in range(3)]
+    runs = [Experiment(ws, "digits").start_logging(snapshot_directory=None, outputs=False) for ws in workspaces]
+    for run in runs:
+        run.log("loss", 0.5)
+    assert [thread.name for thread in threading.enumerate()].count("bridge-fold") == 1
+
+    def is_folded(workspace: Workspace) -> bool:
+        with closing(sqlite3.connect(workspace.path / "workspace.db")) as database:
+            return bool(database.execute("SELECT count(*) FROM point_block").fetchone()[0])
+
+    end = time.monotonic() + 60
+    while not all(map(is_folded, workspaces)) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert all(map(is_folded, workspaces))
+    for run in runs:
+        run.complete()
+
+
 def test_a_workspace_can_be_closed_and_used_again(tmp_path: Path) -> None:
     workspace = Workspace.create("work", path=tmp_path / "work")
     run_id = use(workspace)

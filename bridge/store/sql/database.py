@@ -345,7 +345,8 @@ class Database:
         for thread in [one for one in list(self._connections) if one is not main and not one.is_alive()]:
             ended = self._connections.pop(thread, None)
             if ended is not None:
-                ended.close()
+                with _gate.inside():
+                    ended.close()
 
     def __del__(self) -> None:
         """One that nobody holds any more closes what it has open: Python 3.13 warns about connections that are left."""
