@@ -329,4 +329,4 @@ class RunMetrics(RunFiles):
         Raises:
             StoreUnavailable: points are unwritten, or were dropped.
         """
-        self._opened.tracking.flush()
+        self._opened.tracking.flush(self.id)

@@ -226,15 +226,19 @@ class JournalWriter:
             for pair in [pair for pair in fast if pair[0] == run_id]:
                 del fast[pair]
 
-    def flush(self) -> None:
+    def flush(self, run_id: str | None = None) -> None:
         """Write what waits.
+
+        Args:
+            run_id: the run that is asked about; None is all. Points of runs that a workspace which took the place of
+                theirs does not have are no trouble of its other runs.
 
         Raises:
             StoreUnavailable: points are unwritten, may not be on the disk, were dropped, or are in a file that was
                 deleted.
         """
         if self._inner is not None:
-            self._inner.flush()
+            self._inner.flush(run_id)
         if self._is_within():
             return
         with self._lock:
@@ -242,7 +246,7 @@ class JournalWriter:
             if self._backlog:
                 self._retry(force=True)
             self._call = None
-            problems = self._problems()
+            problems = self._problems(run_id)
             if problems:
                 raise StoreUnavailable(str(self.folder), "; ".join(problems))
 
@@ -686,15 +690,21 @@ class JournalWriter:
         if self.fsync:
             self._sync()
 
-    def _problems(self) -> list[str]:
-        """Return what is wrong with what was logged: empty if all of it is written."""
-        waiting, dropped = self._backlog.points + self._homeless.points, self._backlog.dropped + self._homeless.dropped
+    def _problems(self, run_id: str | None = None) -> list[str]:
+        """Return what is wrong with what was logged, of a run or of all: empty if all of it is written."""
+        backlogs = [self._backlog]
+        lost = not self.is_in_place()
+        if run_id is None or run_id in self._orphans:
+            backlogs.append(self._homeless)
+            lost = lost or bool(self._lost)
+        waiting, dropped = sum(one.points for one in backlogs), sum(one.dropped for one in backlogs)
         problems = []
         if waiting or dropped:
-            problems.append(f"{self._reason or 'gone'}; {waiting} points are not written and {dropped} were dropped")
+            reason = self._reason or "the workspace of these runs is gone"
+            problems.append(f"{reason}; {waiting} points are not written and {dropped} were dropped")
         if self._unsynced:
             problems.append(f"{self._reason}; the disk may not have what was logged last")
-        if self._lost or not self.is_in_place():
+        if lost:
             problems.append("what was logged last is in a file that somebody has removed; create the folder again")
         return problems
 

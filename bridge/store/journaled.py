@@ -275,14 +275,14 @@ class JournaledStore(TrackingStore):
     def get_receipts(self, journal_ids: Sequence[str]) -> dict[str, int]:
         return self.inner.get_receipts(journal_ids)
 
-    def flush(self) -> None:
+    def flush(self, run_id: str | None = None) -> None:
         self._check_place()
         if self._writer.unsynced:  # a store that syncs has these points on the disk once they are folded
             self._drain.fold()
             self._writer.synced(self.inner.get_receipts(list(self._writer.unsynced)))
-        self._writer.flush()  # every reader folds what it finds there
+        self._writer.flush(run_id)  # every reader folds what it finds there
         self._keep_troubles()
-        self.inner.flush()
+        self.inner.flush(run_id)
 
     @property
     def unfolded_bytes(self) -> int:

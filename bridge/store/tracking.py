@@ -280,8 +280,8 @@ class TrackingStore(ABC):
         """
         return ""
 
-    def flush(self) -> None:
-        """Return when everything logged through this object is where a reader sees it.
+    def flush(self, run_id: str | None = None) -> None:
+        """Return when everything logged through this object, of a run or of all, is where a reader sees it.
 
         Raises:
             StoreUnavailable: points are unwritten or were dropped.

@@ -315,7 +315,7 @@ def test_an_interrupt_at_any_place_leaves_no_lock_taken(path: Path) -> None:
         kept.append(error)
         assert not lock.is_mine(), number
         assert is_free(path), number
-        assert descriptors() == before, number
+        assert descriptors() <= before, number
     assert 20 < len(kept) < 1000
 
 
