@@ -1,0 +1,94 @@
+"""A disk that fails to sync: the point counts once, and who asks is told."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+from reading import RUN, as_written, journals, points_of, reader_of
+
+from bridge import Experiment, Run, StoreUnavailable, Workspace
+from bridge.journal.file import JournalFile
+from bridge.journal.system import CallFailed
+from bridge.journal.writer import JournalWriter
+from bridge.records.series import Point
+
+
+class FailingDisk:
+    """`fsync` of journals, which fails once when told to; `before` is called first."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.fails = False
+        self.before = lambda: None
+        sync = JournalFile.sync
+
+        def failing(file: JournalFile) -> None:
+            if not self.fails:
+                sync(file)
+                return
+            self.fails = False
+            self.before()
+            raise CallFailed(OSError(errno.EIO, os.strerror(errno.EIO)))
+
+        monkeypatch.setattr(JournalFile, "sync", failing)
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> FailingDisk:
+    return FailingDisk(monkeypatch)
+
+
+def read_in_child(workspace: Workspace, run_id: str) -> None:
+    """Another process folds everything that is in the journals."""
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            Run.get(Workspace.open(workspace.path), run_id).get_metrics()
+            code = 0
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["a known series", "a new series"])
+def test_a_point_that_was_read_before_its_sync_failed_counts_once(tmp_path: Path, disk, caplog, known):
+    workspace = Workspace.create("work", path=tmp_path / "work", durability="power")
+    run = Experiment(workspace, "sync").start_logging(outputs=False, snapshot_directory=None)
+    run.log("a", 0)
+    disk.before = lambda: read_in_child(workspace, run.id)
+    disk.fails = True
+    run.log("a" if known else "b", 1)
+    run.log("a", 2)
+    assert run.get_metrics() == ({"a": [0, 1, 2]} if known else {"a": [0, 2], "b": 1})
+    assert caplog.text.count("the disk may not have the last points") == 1
+    run.flush()  # what was folded is on the disk: the database syncs by itself
+    run.complete()
+    assert run.status == "Completed"
+
+
+def test_a_flush_says_that_the_disk_may_not_have_a_point(tmp_path: Path, disk):
+    folder = tmp_path / "journal"
+    writer = JournalWriter(folder, fsync=True)
+    points = [Point("a", number, number, number) for number in range(4)]
+    writer.log(RUN, points[:1], 0)
+    disk.fails = True
+    writer.log(RUN, points[1:2], 0)
+    with pytest.raises(StoreUnavailable, match="the disk may not have what was logged last"):
+        writer.flush()
+    writer.log(RUN, points[2:], 0)
+    (first, size), *others = writer.unsynced.items()
+    assert not others
+    writer.synced({first: size - 1})
+    with pytest.raises(StoreUnavailable):
+        writer.flush()
+    writer.synced({first: size})
+    writer.flush()
+    writer.close()
+    found = []
+    for journal_id in journals(folder):
+        reader = reader_of(folder, journal_id)
+        found += points_of(reader.read(0, 1 << 30), reader.definitions)
+    assert sorted(found) == sorted(as_written(RUN, points))
