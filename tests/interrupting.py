@@ -31,18 +31,17 @@ class Interrupts:
     """A trace function that counts the places of some files where Python runs signal handlers, and raises at one.
 
     These are where a function is entered, where a call has returned, and where a loop jumps back.
+    Lines would be too coarse to find a point that is written twice.
+    Between any two instructions would be too fine: there not even `with lock` is safe, and no handler runs.
 
     Args:
         files: parts of the paths of the files whose places count.
         at: the number of the place at which to raise; None only counts.
         error: what to raise.
-        lines: count every line instead.
     """
 
-    def __init__(
-        self, files: tuple[str, ...], at: int | None, error: type[BaseException] = Own, lines: bool = False
-    ) -> None:
-        self.files, self.at, self.error, self.lines = files, at, error, lines
+    def __init__(self, files: tuple[str, ...], at: int | None, error: type[BaseException] = Own) -> None:
+        self.files, self.at, self.error = files, at, error
         self.count = 0
         self.where = ""
         self._last: dict[int, str] = {}
@@ -59,17 +58,12 @@ class Interrupts:
         name = frame.f_code.co_filename
         if not name.startswith(PACKAGE) or not any(part in name for part in self.files):
             return None
-        if not self.lines:
-            frame.f_trace_opcodes = True
-            frame.f_trace_lines = False
+        frame.f_trace_opcodes = True
+        frame.f_trace_lines = False
         self._last[id(frame)] = ""
         return self._trace_frame
 
     def _trace_frame(self, frame: FrameType, event: str, _: Any) -> Callable[..., Any]:
-        if self.lines:
-            if event == "line":
-                self._place(frame)
-            return self._trace_frame
         if event != "opcode":
             return self._trace_frame
         name = _names(frame.f_code).get(frame.f_lasti, "")
@@ -87,9 +81,9 @@ class Interrupts:
             raise self.error(self.where)
 
 
-def places(files: tuple[str, ...], call: Callable[[], object], lines: bool = False) -> int:
+def places(files: tuple[str, ...], call: Callable[[], object]) -> int:
     """How many places a call has."""
-    with Interrupts(files, None, lines=lines) as interrupts:
+    with Interrupts(files, None) as interrupts:
         call()
     return interrupts.count
 

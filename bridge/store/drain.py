@@ -235,6 +235,8 @@ class Drain:
         except PermissionError as error:
             raise NotAllowed("fold journals in", str(self._folder.path), error.strerror or "no permission") from error
         except OSError as error:
+            if error.errno is None:  # of a signal handler: the system's own have a number
+                raise
             raise StoreUnavailable(str(self._folder.path), error.strerror or str(error)) from error
 
     def _store_some(self, left: dict[str, int], until: int) -> None:

@@ -55,7 +55,9 @@ def through_mlflow(run: Run) -> Callable[[int], object]:
 
 def batches(run: Run) -> Callable[[int], object]:
     client = MlflowClient(run.experiment.workspace.get_mlflow_tracking_uri())
-    return lambda number: client.log_batch(run.id, [Metric("a", number, number, number), Metric("b", number, number, 0)])
+    return lambda number: client.log_batch(
+        run.id, [Metric("a", number, number, number), Metric("b", number, number, 0)]
+    )
 
 
 def logged(run: Run) -> list[int]:
