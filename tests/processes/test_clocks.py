@@ -1,0 +1,87 @@
+"""Journals of processes whose boot clock is another one: nothing of them is held back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bridge import Experiment, Run, Workspace
+from bridge.journal.format import HEADER_SIZE, Header, decode_header, encode_header
+
+pytestmark = pytest.mark.processes
+
+DAY = 86_400 * 10**9
+
+
+def written_by_another(workspace: Workspace, run: Run, key: str, change: Callable[[Header], Header]) -> None:
+    """Points of a process that was killed, whose journal's header is changed afterwards."""
+    before = set((workspace.path / "journal").glob("*.log"))
+    pid = os.fork()
+    if pid == 0:
+        try:
+            own = Run.get(Workspace.open(workspace.path), run.id)
+            for number in range(3):
+                own.log(key, number)
+        finally:
+            os._exit(0)
+    os.waitpid(pid, 0)
+    (path,) = set((workspace.path / "journal").glob("*.log")) - before
+    data = path.read_bytes()
+    found = decode_header(data[:HEADER_SIZE])
+    assert found is not None
+    path.write_bytes(2 * encode_header(change(found[1])) + data[2 * HEADER_SIZE :])
+
+
+def on_another_boot(ahead: int) -> Callable[[Header], Header]:
+    """The boot clock of that boot is as far ahead of ours as said; the wall clocks agree."""
+    return lambda header: header._replace(boot_id="b" * 32, wall_time=header.wall_time + ahead)
+
+
+CLOCKS = {
+    "another boot": on_another_boot(0),
+    "another boot, an hour earlier": on_another_boot(-DAY // 24),
+    "an unknown boot": lambda header: header._replace(boot_id=""),
+    "another time namespace": lambda header: header._replace(time_namespace=header.time_namespace + 1),
+    "an unknown time namespace": lambda header: header._replace(time_namespace=0),
+}
+
+
+@pytest.mark.parametrize("clock", CLOCKS)
+def test_points_by_another_clock_are_seen_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: str):
+    """Also when that clock is ahead of the reader's."""
+    workspace = Workspace.create("work", path=tmp_path / "work")
+    run = Experiment(workspace, "clocks").start_logging(outputs=False, snapshot_directory=None)
+    written_by_another(workspace, run, "a", CLOCKS[clock])
+    monkeypatch.setattr("bridge.store.drain.read_boot_time", lambda: 1)  # the reader's clock is behind all of it
+    assert run.get_metrics() == {"a": [0, 1, 2]}
+    run.complete()
+
+
+def test_processes_without_a_common_clock_are_ordered_by_the_wall_clock_which_is_reported_once(tmp_path, caplog):
+    workspace = Workspace.create("work", path=tmp_path / "work")
+    run = Experiment(workspace, "clocks").start_logging(outputs=False, snapshot_directory=None)
+    run.log("a", 10)
+    written_by_another(workspace, run, "a", on_another_boot(-DAY))
+    written_by_another(workspace, run, "a", on_another_boot(-DAY))
+    assert run.get_metrics()["a"] == [0, 1, 2, 0, 1, 2, 10]
+    written_by_another(workspace, run, "b", on_another_boot(0))
+    run.log("b", 10)
+    assert sorted(run.get_metrics()["b"]) == [0, 1, 2, 10]
+    reports = [record for record in caplog.records if "do not share a clock" in record.getMessage()]
+    assert len(reports) == 1
+    run.complete()
+
+
+def test_a_process_of_this_boot_is_read_up_to_the_moment_of_the_read(tmp_path, monkeypatch):
+    """Else an answer in one journal could be placed before its question in another."""
+    workspace = Workspace.create("work", path=tmp_path / "work")
+    run = Experiment(workspace, "clocks").start_logging(outputs=False, snapshot_directory=None)
+    run.log("a", 1)
+    with monkeypatch.context() as patch:
+        patch.setattr("bridge.store.drain.read_boot_time", lambda: 1)
+        assert run.get_metrics() == {}
+    assert run.get_metrics() == {"a": 1}
+    run.complete()
