@@ -1,0 +1,189 @@
+"""A process knows its boot, namespaces and start, and whether another one runs, without guessing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bridge.journal import process
+
+pytestmark = pytest.mark.processes
+
+UNSHARE = ("unshare",) if os.geteuid() == 0 else ("unshare", "--map-root-user")
+
+SAY = """
+import os
+from bridge.journal.process import boot_id, machine_id, pid_namespace, start_time, time_namespace
+print(os.getpid(), pid_namespace(), start_time(), time_namespace(), boot_id(), machine_id(), flush=True)
+"""
+
+
+def who_is(text: str) -> tuple[int, int, int, int]:
+    """The process id, its namespace, the start time and the namespace of the clock, as `SAY` prints them."""
+    pid, namespace, started, clock, *_ = text.split()
+    return int(pid), int(namespace), int(started), int(clock)
+
+
+def command_of(code: str, *before: str) -> list[str]:
+    return [*before, sys.executable, "-c", code]
+
+
+@pytest.fixture
+def started(request: pytest.FixtureRequest):
+    """Starts a process that says who it is, and lives until it is killed; those that are left are killed at the end."""
+    children: list[subprocess.Popen[str]] = []
+
+    def start(*before: str, code: str = SAY + "import time; time.sleep(60)") -> tuple[subprocess.Popen[str], str]:
+        child = subprocess.Popen(command_of(code, *before), stdout=subprocess.PIPE, text=True, start_new_session=True)
+        children.append(child)
+        assert child.stdout is not None
+        return child, child.stdout.readline()
+
+    yield start
+    for child in children:
+        if child.poll() is None:
+            os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+        if child.stdout is not None:
+            child.stdout.close()
+
+
+def test_a_process_runs_until_it_is_killed(started):
+    child, said = started()
+    assert process.is_running(*who_is(said)) is True
+    child.kill()
+    child.wait()
+    assert process.is_running(*who_is(said)) is False
+
+
+def test_a_process_that_was_not_waited_for_does_not_run(started):
+    child, said = started()
+    child.kill()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    assert Path(f"/proc/{child.pid}/stat").exists()
+    assert process.is_running(*who_is(said)) is False
+
+
+def test_a_stopped_process_runs(started):
+    child, said = started()
+    child.send_signal(signal.SIGSTOP)
+    assert process.is_running(*who_is(said)) is True
+
+
+def test_a_process_stays_itself_when_it_executes_another_program(started):
+    again = SAY + "import time; time.sleep(60)"
+    code = SAY + f"import sys\nos.execv(sys.executable, [sys.executable, '-c', {again!r}])"
+    child, said = started(code=code)
+    assert child.stdout is not None
+    assert child.stdout.readline() == said
+    assert process.is_running(*who_is(said)) is True
+
+
+def test_a_later_process_with_the_same_id_is_another(started):
+    _, said = started()
+    pid, namespace, start, clock = who_is(said)
+    assert process.is_running(pid, namespace, start - 1, clock) is False
+
+
+def test_a_process_of_another_namespace_of_processes_is_unknown(started):
+    _, said = started(*UNSHARE, "--pid", "--fork", "--mount-proc")
+    pid, namespace, start, clock = who_is(said)
+    assert pid == 1
+    assert namespace not in (0, process.pid_namespace())
+    assert process.is_running(pid, namespace, start, clock) is None
+
+
+def test_a_process_of_another_namespace_of_clocks_is_known_to_be_gone_but_not_to_run(started):
+    """Its start time is shown shifted there, so it says nothing here."""
+    child, said = started(*UNSHARE, "--time", "--boottime", "5000")
+    pid, namespace, start, clock = who_is(said)
+    assert clock not in (0, process.time_namespace())
+    assert start > process.start_time(pid) > 0
+    assert process.is_running(pid, namespace, start, clock) is None
+    child.kill()
+    child.wait()
+    assert process.is_running(pid, namespace, start, clock) is False
+
+
+def test_a_process_whose_proc_is_of_another_namespace_knows_its_own_start_and_no_other(started):
+    """`/proc/<pid>` is another process there."""
+    code = SAY + (
+        "from bridge.journal.process import is_running\n"
+        "child = os.fork()\n"
+        "if child == 0: import time; time.sleep(60)\n"
+        "print(is_running(child, pid_namespace(), start_time(), time_namespace()), flush=True)\n"
+        "os.kill(child, 9); os.waitpid(child, 0)\n"
+        "print(is_running(child, pid_namespace(), start_time(), time_namespace()), flush=True)\n"
+    )
+    child, said = started(*UNSHARE, "--pid", "--fork", code=code)
+    pid, _, start, _ = who_is(said)
+    assert pid == 1
+    assert start >= process.start_time(child.pid)
+    assert child.stdout is not None
+    assert child.stdout.read().split() == ["None", "False"]
+
+
+@pytest.mark.parametrize("number", [0, -1])
+def test_a_number_that_is_no_process_id_is_unknown(number):
+    known = process.pid_namespace(), process.start_time(), process.time_namespace()
+    assert process.is_running(number, *known) is None
+
+
+def test_what_a_process_does_not_say_of_itself_is_not_guessed(started):
+    child, said = started()
+    pid, namespace, start, clock = who_is(said)
+    assert process.is_running(pid, 0, start, clock) is None
+    assert process.is_running(pid, namespace, 0, clock) is None
+    assert process.is_running(pid, namespace, start, 0) is None
+
+
+def test_a_forked_child_is_another_process(fork):
+    own = process.start_time()
+    child = fork(lambda say: (say(str(process.start_time())), time.sleep(60)))
+    assert int(child.line()) > own
+
+
+def test_two_processes_of_one_boot_agree_on_it_whatever_their_hosts_name(started):
+    _, said = started(*UNSHARE, "--uts", "sh", "-c", 'hostname elsewhere; exec "$@"', "sh")
+    boot, machine = said.split()[4:6]
+    assert (boot, machine) == (process.boot_id(), process.machine_id())
+    assert len(boot) == len(machine) == 32
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "uninitialized", "0" * 32, "3d1219c7c4c5404aaa1f6d2a48adfd", "3d1219c7c4c5404aaa1f6d2a48adfdzz"],
+)
+def test_an_id_that_is_none_is_not_taken_for_one(monkeypatch, text):
+    monkeypatch.setattr(process, "_read_text", lambda path: text)
+    assert process.machine_id.__wrapped__() == ""
+    assert process.boot_id.__wrapped__() == ""
+
+
+def test_the_id_of_a_machine_is_not_shown(monkeypatch):
+    own = "3d1219c7c4c5404aaa1f6d2a48adfda4"
+    monkeypatch.setattr(process, "_read_text", lambda path: own)
+    shown = process.machine_id.__wrapped__()
+    assert len(shown) == 32
+    assert own[:16] not in shown and own[16:] not in shown
+
+
+def test_a_system_without_these_files_has_no_identity(monkeypatch):
+    """As macOS without `ctypes`, and containers without `/proc`: never a made-up id."""
+    monkeypatch.setattr(process.os, "stat", _refuse)
+    monkeypatch.setattr(process.os.path, "isdir", lambda path: False)
+    monkeypatch.setattr(process, "_read_text", lambda path: "")
+    for ask in (process.boot_id, process.machine_id):
+        assert ask.__wrapped__() == ""
+    for ask in (process.pid_namespace, process.time_namespace, process._own_start):
+        assert ask.__wrapped__() == 0
+
+
+def _refuse(path: str) -> os.stat_result:
+    raise FileNotFoundError(path)
