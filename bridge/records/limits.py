@@ -27,6 +27,12 @@ INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 LEASE_SECONDS = 300
 """How long the owner of a run may be silent before the run is shown as NotResponding."""
 
+RENEW_SECONDS = 30.0
+"""How often a process writes to its journal which runs it owns."""
+
+ABSENT_SECONDS = 7 * 24 * 3600
+"""How long an owner of which nothing else is known may be silent before its runs become Failed."""
+
 UNWRITTEN_BYTES = 64 * 1024 * 1024
 """Points that wait in memory while a journal cannot be written; what comes beyond is dropped and counted."""
 

@@ -161,11 +161,17 @@ class RunChanges:
 
 
 class Lease(NamedTuple):
-    """Who speaks for a run that is under way: the process that writes a journal, and when it last did."""
+    """A claim of the process that writes a journal: it owns a run that is under way.
+
+    `time` orders the leases of a run, in milliseconds since 1970 UTC; it is not compared with a clock.
+    `boot_time` is when the process last wrote to its journal, in nanoseconds by the boot clock that the journal's
+    header names; 0 if that is not known.
+    """
 
     run_id: str
     journal_id: str
     time: int
+    boot_time: int = 0
 
 
 def new_run_id() -> str:

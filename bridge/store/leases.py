@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from bridge.records.limits import LEASE_SECONDS
 from bridge.records.run import TERMINAL_STATUSES, Lease, RunChanges, Status
 
 if TYPE_CHECKING:
@@ -26,6 +25,17 @@ def spoken_leases(slices: Iterable[Slice]) -> dict[str, list[tuple[str, LeaseRec
     return spoken
 
 
+def signs_of_life(slices: Iterable[Slice]) -> tuple[dict[str, int], dict[str, int]]:
+    """Return when processes last wrote to their journals, by their boot clocks: those with leases here, and others."""
+    leased: dict[str, int] = {}
+    others: dict[str, int] = {}
+    for piece in slices:
+        if piece.boot_time:
+            found = leased if piece.leases else others
+            found[piece.journal_id] = max(piece.boot_time, found.get(piece.journal_id, 0))
+    return leased, others
+
+
 def lease_after(lease: Lease | None, spoken: Iterable[tuple[str, LeaseRecord]]) -> Lease | None:
     """The lease of a run after what journals said of it; one that was let go of has an empty journal id.
 
@@ -41,25 +51,48 @@ def lease_after(lease: Lease | None, spoken: Iterable[tuple[str, LeaseRecord]]) 
 
 
 def verdict(
-    lease: Lease, status: Status, ended: Mapping[str, int], now: int, start_time: int | None = None
+    lease: Lease, status: Status, gone: Mapping[str, int], silent: Collection[str], start_time: int | None = None
 ) -> RunChanges | None:
-    """What is to be changed of a run whose lease this is, or None.
+    """Return what is to be changed of a run whose lease this is, or None.
 
     Args:
-        lease: who speaks for the run, and when they last did.
+        lease: which journal's process owns the run.
         status: the status that the run has.
-        ended: when each journal that is over ended, by its id.
-        now: milliseconds since 1970 UTC.
+        gone: when each journal whose process is gone was last written to, by its id.
+        silent: the journals whose processes have been silent for longer than a lease.
         start_time: when the run began; it does not end before.
     """
     if status in TERMINAL_STATUSES:
         return None
-    if lease.journal_id in ended:
-        end_time = max(ended[lease.journal_id], lease.time, start_time or 0)
+    if lease.journal_id in gone:
+        end_time = max(gone[lease.journal_id], lease.time, start_time or 0)
         return RunChanges(status="Failed", end_time=end_time, error=_owner_gone(end_time))
-    if status == "Running" and now - lease.time > LEASE_SECONDS * 1000:
+    if status == "Running" and lease.journal_id in silent:
         return RunChanges(status="NotResponding")
     return None
+
+
+def status_after(before: Lease | None, after: Lease, status: Status, error: str | None) -> Status | None:
+    """Return the status of a run after its lease has changed; None if the change does not count, as the run has ended.
+
+    A run that was ended because its owner seemed gone is Running again when that owner, or a later one, holds a lease
+    that is later than all before.
+    """
+    if status in TERMINAL_STATUSES:
+        comes_back = status == "Failed" and before is not None and after.journal_id and is_owner_gone(error)
+        return "Running" if comes_back else None
+    return "Running" if status == "NotResponding" and after.journal_id else status
+
+
+def is_owner_gone(error: str | None) -> bool:
+    """Return whether the error of a run says that it was ended because its owner seemed gone."""
+    import json
+
+    try:
+        found = json.loads(error or "")
+    except ValueError:  # MLflow's API stores any text
+        return False
+    return isinstance(found, dict) and found.get("code") == OWNER_GONE
 
 
 def _owner_gone(end_time: int) -> str:
@@ -68,7 +101,8 @@ def _owner_gone(end_time: int) -> str:
 
     since = datetime.fromtimestamp(end_time / 1000, timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
     message = (
-        f"owner gone since {since}: the process that began the run ended without ending it, as a kill or a crash does;"
-        " what it logged until then is kept, its own output or the system's log may say why it ended."
+        f"owner gone since {since}: the process that began the run ended without ending it, as a kill or a crash does,"
+        " or nothing was heard of it for a week; what it logged until then is kept, its own output or the system's log"
+        " may say why it ended."
     )
     return json.dumps({"code": OWNER_GONE, "message": message})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -36,7 +36,7 @@ from bridge.records.series import (
     definition_of,
     imprecise_warning,
 )
-from bridge.store.leases import lease_after, spoken_leases, verdict
+from bridge.store.leases import lease_after, signs_of_life, spoken_leases, status_after, verdict
 from bridge.store.memory_series import MemoryMetric, MemoryPoint, MemorySeries, in_log_order, stored_point
 from bridge.store.points import check_points, imprecise
 from bridge.store.slices import Slice
@@ -73,6 +73,7 @@ class MemoryStore(TrackingStore):
         self._runs: dict[str, _Run] = {}
         self._receipts: dict[str, int] = {}
         self._leases: dict[str, Lease] = {}  # one that was let go of has an empty journal id
+        self._signs_of_life: dict[str, int] = {}  # by journal id
         self._artifacts: dict[str, dict[str, ArtifactRecord]] = {}
         now = time.time_ns() // 1_000_000
         self._add_experiment(ExperimentRecord("0", "Default", "active", now, now))
@@ -154,7 +155,11 @@ class MemoryStore(TrackingStore):
                 if starts.setdefault(record.id, same) != same:
                     raise AlreadyExists("run", record.id)
             # Nothing below this line fails.
-            self._leases.update({lease.run_id: lease for lease in leases if lease.run_id not in self._runs})
+            for lease in leases:
+                if lease.run_id not in self._runs:
+                    self._leases[lease.run_id] = lease._replace(boot_time=0)
+                    if lease.boot_time:
+                        self._keep_sign(lease.journal_id, lease.boot_time)
             for record in records:
                 if record.id not in self._runs:
                     self._runs[record.id] = self._new_run(record)
@@ -258,14 +263,15 @@ class MemoryStore(TrackingStore):
 
     def get_leases(self) -> list[Lease]:
         with self._lock:
-            return [lease for lease in self._leases.values() if lease.journal_id]
+            held = (lease for lease in self._leases.values() if lease.journal_id)
+            return [lease._replace(boot_time=self._signs_of_life.get(lease.journal_id, 0)) for lease in held]
 
-    def end_leases(self, ended: Mapping[str, int], now: int) -> list[str]:
+    def end_leases(self, gone: Mapping[str, int], silent: Collection[str] = ()) -> list[str]:
         with self._lock:
             found = []
             for lease in self.get_leases():
                 run = self._runs[lease.run_id]
-                changes = verdict(lease, run.record.status, ended, now, run.record.start_time)
+                changes = verdict(lease, run.record.status, gone, silent, run.record.start_time)
                 if changes is not None and changes.status is not None:
                     found.append(lease.run_id)
                     run.record = replace(
@@ -275,18 +281,31 @@ class MemoryStore(TrackingStore):
                         error=changes.error or run.record.error,
                     )
                     if changes.status in TERMINAL_STATUSES:
-                        del self._leases[lease.run_id]
+                        self._leases[lease.run_id] = self._leases[lease.run_id]._replace(journal_id="")
+            for journal_id in gone:
+                self._signs_of_life.pop(journal_id, None)
             return found
 
     def _keep_leases(self, slices: Sequence[Slice]) -> None:
         for run_id, spoken in spoken_leases(slices).items():
             run, before = self._runs.get(run_id), self._leases.get(run_id)
             after = lease_after(before, spoken)
-            if run is None or run.record.status in TERMINAL_STATUSES or after is None or after == before:
+            if run is None or after is None or after == before:
+                continue
+            status = status_after(before, after, run.record.status, run.record.error)
+            if status is None:
                 continue
             self._leases[run_id] = after
-            if run.record.status == "NotResponding" and after.journal_id:
-                run.record = replace(run.record, status="Running")
+            if run.record.status in TERMINAL_STATUSES:
+                run.record = replace(run.record, end_time=None, error=None)
+            run.record = replace(run.record, status=status)
+        leased, others = signs_of_life(slices)
+        for journal_id, boot_time in {**others, **leased}.items():
+            if journal_id in leased or journal_id in self._signs_of_life:
+                self._keep_sign(journal_id, boot_time)
+
+    def _keep_sign(self, journal_id: str, boot_time: int) -> None:
+        self._signs_of_life[journal_id] = max(boot_time, self._signs_of_life.get(journal_id, 0))
 
     # Points
 

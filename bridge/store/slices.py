@@ -26,6 +26,7 @@ class Slice:
     key, time, timestamp and step, and no row lies in two slices.
     `warnings` are (run id, sentence): damage in this stretch, to be kept on the run.
     `leases` say for which runs the journal's process speaks.
+    `boot_time` is when the process last wrote in this stretch, in nanoseconds by its own boot clock; 0: not known.
     """
 
     journal_id: str
@@ -44,16 +45,15 @@ class Slice:
     texts: Sequence[str | bool | None] = ()
     warnings: tuple[tuple[str, str], ...] = field(default=())
     leases: tuple[LeaseRecord, ...] = field(default=())
+    boot_time: int = 0
 
 
 class LeaseRecord(NamedTuple):
     """What a journal says of a run: its process speaks for it (`held`), or does so no longer.
 
     `time` is milliseconds since 1970 UTC; a later record takes a lease over, and only who has it lets it go.
-    `boot_time` is what the boot clock of its process said then, in nanoseconds; 0 if unknown.
     """
 
     run_id: str
     time: int
     held: bool
-    boot_time: int = 0

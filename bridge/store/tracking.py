@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from bridge.errors import NotFound
@@ -200,16 +200,16 @@ class TrackingStore(ABC):
         """The leases that are held, of runs that have not ended."""
 
     @abstractmethod
-    def end_leases(self, ended: Mapping[str, int], now: int) -> list[str]:
+    def end_leases(self, gone: Mapping[str, int], silent: Collection[str] = ()) -> list[str]:
         """End runs whose owner is gone, and mark those whose owner is silent; the ids of both.
 
-        A run whose lease names a journal that has ended becomes Failed, with an error that says since when.
-        A run that is Running and was not spoken for during `LEASE_SECONDS` becomes NotResponding; it is Running again
-        when `append` brings a newer lease.
+        A run whose lease names a journal whose process is gone becomes Failed, with an error that says since when.
+        A run that is Running and whose owner is silent becomes NotResponding.
+        Either is Running again when `append` brings a newer lease: an owner may have seemed gone.
 
         Args:
-            ended: when each journal that is over was last written to, by its id.
-            now: the time.
+            gone: when each journal whose process is gone was last written to, in milliseconds since 1970, by its id.
+            silent: the journals whose processes were silent for longer than a lease.
         """
 
     # Points
@@ -262,7 +262,9 @@ class TrackingStore(ABC):
         Positions, the steps of step-less points and the latest values are given here: in the order of each slice,
         and between slices by their times.
         Points of a run that the store does not know are dropped and said in the log.
-        Leases are kept of runs that are there and have not ended.
+        Leases are stored of runs that exist and have not ended.
+        A run that `end_leases` ended is Running again, without its end time and error, after a lease that is later than
+        all that were stored of it before; no other run that has ended is changed.
 
         Raises:
             InvalidState: a slice does not begin where the store is; nothing is stored, cut anew.

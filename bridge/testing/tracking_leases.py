@@ -8,14 +8,10 @@ from dataclasses import replace
 import pytest
 
 from bridge.errors import AlreadyExists
-from bridge.records.limits import LEASE_SECONDS
 from bridge.records.run import Lease, RunChanges, RunRecord
 from bridge.store.slices import LeaseRecord
 from bridge.store.tracking import TrackingStore
 from bridge.testing.slices import make_slice
-
-SILENT = LEASE_SECONDS * 1000 + 1
-"""How long is too long, in milliseconds."""
 
 
 def say(store: TrackingStore, journal_id: str, *records: LeaseRecord) -> None:
@@ -79,7 +75,7 @@ class LeasePromises:
         say(store, "j2", LeaseRecord(run, 5, True), LeaseRecord(run, 7, False))
         say(store, "j1", LeaseRecord(run, 4, True))
         assert store.get_leases() == []
-        assert store.end_leases({"j1": 9, "j2": 9}, 10) == []
+        assert store.end_leases({"j1": 9, "j2": 9}) == []
         say(store, "j1", LeaseRecord(run, 8, True))
         assert store.get_leases() == [Lease(run, "j1", 8)]
 
@@ -104,14 +100,14 @@ class LeasePromises:
         assert store.get_leases() == []
         say(store, "j1", LeaseRecord("r1", 9_000, True))
         assert store.get_leases() == []
-        assert store.end_leases({"j1": 9_000}, 10**13) == []
+        assert store.end_leases({"j1": 9_000}, {"j1"}) == []
         assert store.get_run("r1").status == status
 
     def test_a_run_whose_owner_is_gone_is_failed_with_the_reason(self, store: TrackingStore) -> None:
         before = begin(store, "r1", "j1", 1_700_000_000_000)
         begin(store, "r2", "j2")
         store.log("r1", "loss", 0.5, 1)
-        assert store.end_leases({"j1": 1_700_000_060_000, "other": 1}, 2_000) == ["r1"]
+        assert store.end_leases({"j1": 1_700_000_060_000, "other": 1}) == ["r1"]
         record = store.get_run("r1")
         error = json.loads(record.error or "")
         assert error["code"] == "OwnerGone"
@@ -119,57 +115,117 @@ class LeasePromises:
         assert replace(record, error=None, latest={}) == replace(before, status="Failed", end_time=1_700_000_060_000)
         assert record.latest["loss"].value == 0.5
         assert store.get_leases() == [Lease("r2", "j2", 1_000)]
-        assert store.end_leases({"j1": 1_700_000_060_000}, 2_000) == []
+        assert store.end_leases({"j1": 1_700_000_060_000}) == []
 
     def test_a_run_ends_no_earlier_than_its_owner_last_spoke(self, store: TrackingStore) -> None:
         begin(store, time=5_000)
-        store.end_leases({"j1": 0}, 6_000)
+        store.end_leases({"j1": 0})
         assert store.get_run("r1").end_time == 5_000
 
     def test_a_run_ends_no_earlier_than_it_began(self, store: TrackingStore) -> None:
         begin(store)
         store.update_run("r1", RunChanges(start_time=9_000))
-        store.end_leases({"j1": 6_000}, 10_000)
+        store.end_leases({"j1": 6_000})
         assert store.get_run("r1").end_time == 9_000
 
     @pytest.mark.parametrize("status", ["NotStarted", "Preparing", "NotResponding", "CancelRequested", "Finalizing"])
     def test_whatever_a_run_does_it_is_failed_when_its_owner_is_gone(self, store: TrackingStore, status: str) -> None:
         begin(store)
         store.update_run("r1", RunChanges(status=status))  # type: ignore[arg-type]  # it is one
-        assert store.end_leases({"j1": 2_000}, 2_000) == ["r1"]
+        assert store.end_leases({"j1": 2_000}) == ["r1"]
         assert store.get_run("r1").status == "Failed"
 
     def test_a_deleted_run_whose_owner_is_gone_is_failed_too(self, store: TrackingStore) -> None:
         begin(store)
         store.delete_run("r1", 7)
-        assert store.end_leases({"j1": 2_000}, 2_000) == ["r1"]
+        assert store.end_leases({"j1": 2_000}) == ["r1"]
         record = store.get_run("r1")
         assert (record.status, record.lifecycle_stage, record.deletion_time) == ("Failed", "deleted", 7)
 
     def test_a_run_whose_owner_is_silent_does_not_respond_until_it_speaks(self, store: TrackingStore) -> None:
         begin(store)
-        assert store.end_leases({}, 1_000 + SILENT - 1) == []
+        assert store.end_leases({}, {"j2"}) == []
         assert store.get_run("r1").status == "Running"
-        assert store.end_leases({}, 1_000 + SILENT) == ["r1"]
-        assert store.end_leases({}, 1_000 + SILENT) == []
+        assert store.end_leases({}, {"j1", "j2"}) == ["r1"]
+        assert store.end_leases({}, {"j1"}) == []
         record = store.get_run("r1")
         assert (record.status, record.end_time, record.error) == ("NotResponding", None, None)
         say(store, "j1", LeaseRecord("r1", 900, True), LeaseRecord("r1", 1_000, True))
         assert store.get_run("r1").status == "NotResponding"
-        say(store, "j1", LeaseRecord("r1", 1_000 + SILENT, True))
+        say(store, "j1", LeaseRecord("r1", 1_001, True))
         assert store.get_run("r1").status == "Running"
-        assert store.get_leases() == [Lease("r1", "j1", 1_000 + SILENT)]
+        assert store.get_leases() == [Lease("r1", "j1", 1_001)]
+
+    @pytest.mark.parametrize("journal_id", ["j1", "j2"])
+    def test_a_run_whose_owner_only_seemed_gone_is_its_own_again(self, store: TrackingStore, journal_id: str) -> None:
+        before = begin(store)
+        store.end_leases({"j1": 2_000})
+        say(store, journal_id, LeaseRecord("r1", 1_001, True))
+        assert store.get_run("r1") == before
+        assert store.get_leases() == [Lease("r1", journal_id, 1_001)]
+        assert store.end_leases({journal_id: 3_000}) == ["r1"]
+        assert (store.get_run("r1").status, store.get_run("r1").end_time) == ("Failed", 3_000)
+
+    @pytest.mark.parametrize(
+        "records",
+        [
+            [LeaseRecord("r1", 1_000, True)],
+            [LeaseRecord("r1", 1_001, False)],
+            [LeaseRecord("r1", 1_001, True), LeaseRecord("r1", 1_002, False)],
+        ],
+        ids=["no later record", "released", "held and released"],
+    )
+    def test_a_run_whose_owner_is_gone_stays_failed_unless_a_later_lease_is_held(
+        self, store: TrackingStore, records: list[LeaseRecord]
+    ) -> None:
+        begin(store)
+        store.end_leases({"j1": 2_000})
+        failed = store.get_run("r1")
+        say(store, "j1", *records)
+        assert store.get_run("r1") == failed
+        assert store.get_leases() == []
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            RunChanges(status="Failed", error='{"code": "ScriptFailed", "message": ""}'),
+            RunChanges(status="Completed"),
+            RunChanges(status="Canceled"),
+            RunChanges(error="OwnerGone"),
+            RunChanges(error='["OwnerGone"]'),
+        ],
+        ids=["failed otherwise", "completed", "canceled", "another error", "a list"],
+    )
+    def test_a_run_that_ended_otherwise_is_never_running_again(self, store: TrackingStore, changes: RunChanges) -> None:
+        begin(store)
+        store.end_leases({"j1": 2_000})
+        store.update_run("r1", changes)
+        ended = store.get_run("r1")
+        say(store, "j1", LeaseRecord("r1", 9_000, True))
+        assert store.get_run("r1") == ended
+        assert store.get_leases() == []
+
+    def test_a_lease_comes_with_the_moment_when_its_process_last_wrote(self, store: TrackingStore, run: str) -> None:
+        store.create_runs([RunRecord("r2", "0", status="Running")], [Lease("r2", "j1", 1_000, 50)])
+        assert store.get_leases() == [Lease("r2", "j1", 1_000, 50)]
+        for start, (records, boot_time, known) in enumerate(
+            [((), 70, 70), ((), 60, 70), ((LeaseRecord("r2", 2_000, True),), 80, 80), ((), 0, 80)]
+        ):
+            store.append([replace(make_slice("j1", start, start + 1, []), leases=records, boot_time=boot_time)])
+            assert [lease.boot_time for lease in store.get_leases()] == [known]
+        store.append([replace(make_slice("j2", 0, 1, []), leases=(LeaseRecord(run, 5, True),), boot_time=7)])
+        assert {lease.run_id: lease.boot_time for lease in store.get_leases()} == {run: 7, "r2": 80}
 
     @pytest.mark.parametrize("status", ["Preparing", "CancelRequested", "Finalizing"])
     def test_only_a_running_run_is_marked_as_not_responding(self, store: TrackingStore, status: str) -> None:
         begin(store)
         store.update_run("r1", RunChanges(status=status))  # type: ignore[arg-type]  # it is one
-        assert store.end_leases({}, 10**13) == []
+        assert store.end_leases({}, {"j1"}) == []
         assert store.get_run("r1").status == status
 
     def test_a_run_without_a_lease_is_left_alone(self, store: TrackingStore) -> None:
         before = store.create_run(RunRecord("r1", "0", status="Running", start_time=1))
-        assert store.end_leases({"j1": 2, "": 2}, 10**13) == []
+        assert store.end_leases({"j1": 2, "": 2}, {"j1", ""}) == []
         assert store.get_run("r1") == before
 
     def test_active_runs_are_told_from_others(self, store: TrackingStore) -> None:

@@ -57,7 +57,17 @@ def create(c: sqlite3.Connection, records: Sequence[RunRecord], leases: Sequence
     _insert_details(c, [(keys[record.id], record) for record in new.values()])
     held = [(keys[lease.run_id], lease.journal_id, lease.time) for lease in leases if lease.run_id in new]
     insert(c, "lease", ("run", "journal_id", "time"), held)
+    store_signs_of_life(c, {one.journal_id: one.boot_time for one in leases if one.run_id in new and one.boot_time})
     return [keys[record.id] for record in records]
+
+
+def store_signs_of_life(c: sqlite3.Connection, boot_times: Mapping[str, int]) -> None:
+    """Store when processes that own runs last wrote to their journals, by the journals' ids."""
+    later = (
+        "ON CONFLICT (journal_id) DO UPDATE SET boot_time = excluded.boot_time"
+        " WHERE excluded.boot_time > sign_of_life.boot_time"
+    )
+    insert(c, "sign_of_life", ("journal_id", "boot_time"), list(boot_times.items()), later)
 
 
 def _starts(c: sqlite3.Connection, run_ids: Sequence[str]) -> dict[str, tuple[int, int | None]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from bridge.records.series import NATIVE
@@ -140,14 +140,14 @@ class SqlTrackingStore(TrackingStore):
         with self.database.read() as c:
             return leases.read(c)
 
-    def end_leases(self, ended: Mapping[str, int], now: int) -> list[str]:
+    def end_leases(self, gone: Mapping[str, int], silent: Collection[str] = ()) -> list[str]:
         from bridge.store.sql import leases
 
         with self.database.read() as c:
-            if not leases.verdicts(c, ended, now):
+            if not leases.verdicts(c, gone, silent):
                 return []
         with self.database.write() as c:
-            return leases.end(c, ended, now)
+            return leases.end(c, gone, silent)
 
     # Points
 
