@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
+from typing import Literal
 
 from bridge.journal.format import END_SIZE, HEADER_SIZE, SUFFIX, VERSION, decode_header, encode_end
 from bridge.journal.locks import FileLock
@@ -21,6 +22,9 @@ logger = logging.getLogger("bridge")
 FOLD_LOCK = ".fold.lock"
 DAMAGED = ".damaged"
 PART = ".part"
+
+Lock = Literal["free", "held", "unavailable"]
+"""What is found of the lock of a journal; `unavailable` where the file system has none."""
 
 PART_SECONDS = 60.0
 """How old the file of a journal must be that never got its name before it is removed."""
@@ -205,28 +209,49 @@ class JournalFolder:
         finally:
             os.close(fd)
 
-    def ended_at(self, journal_id: str) -> int:
-        """Return when a journal was last written to, in milliseconds since 1970 UTC; 0 if it does not exist."""
+    def written_at(self, journal_id: str) -> int:
+        """Return when a journal was last written to, by the file system's clock, in nanoseconds since 1970 UTC.
+
+        Raises:
+            FileNotFoundError: it does not exist.
+        """
+        return os.stat(journal_id + SUFFIX, dir_fd=self._fd).st_mtime_ns
+
+    def now(self) -> int:
+        """Return the time by the clock that `written_at` has, which may be another machine's; 0 if it cannot be asked.
+
+        A new file shows it.
+        """
+        name = f".{os.urandom(16).hex()}{PART}"
         try:
-            return os.stat(journal_id + SUFFIX, dir_fd=self._fd).st_mtime_ns // 1_000_000
-        except FileNotFoundError:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+            fd = system(os.open, name, flags, 0o600, dir_fd=self._fd)
+        except CallFailed as failed:
+            logger.debug("The clock of %s cannot be asked: %s", self.path, failed)
             return 0
+        try:
+            return os.fstat(fd).st_mtime_ns
+        finally:
+            os.close(fd)
+            with suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=self._fd)
 
     @contextmanager
-    def finished(self, journal_id: str) -> Iterator[bool]:
-        """Whether a journal's writer is gone, known by its lock being free; held free within the block."""
-        try:
-            fd = self.open(journal_id)
-        except FileNotFoundError:
-            yield False
-            return
+    def lock_of(self, journal_id: str) -> Iterator[Lock]:
+        """Yield what is found of the lock of a journal; a free one cannot be taken by anybody within the block.
+
+        Raises:
+            FileNotFoundError: the journal does not exist.
+        """
+        lock: Lock = "free"
+        fd = self.open(journal_id)
         try:
             try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                yield False
-            else:
-                yield True
+                # A shared lock is enough, and needs no right to write on NFS.
+                system(fcntl.flock, fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except CallFailed as failed:
+                lock = "held" if failed.errno == errno.EWOULDBLOCK else "unavailable"
+            yield lock
         finally:
             _unlock(fd)
             os.close(fd)

@@ -167,8 +167,8 @@ def _macos_machine() -> str:
     class _Timespec(ctypes.Structure):
         _fields_ = (("seconds", ctypes.c_long), ("nanoseconds", ctypes.c_long))
 
-    found, no_wait = ctypes.create_string_buffer(16), _Timespec(0, 0)
-    if ctypes.CDLL(None).gethostuuid(found, ctypes.byref(no_wait)):
+    found, limit = ctypes.create_string_buffer(16), _Timespec(1, 0)
+    if ctypes.CDLL(None).gethostuuid(found, ctypes.byref(limit)):
         return ""
     return _hex_digits(found.raw.hex())
 

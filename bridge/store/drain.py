@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from bridge.errors import BridgeError, InvalidState, NotAllowed, SchemaMismatch, StoreUnavailable
-from bridge.journal.folder import JournalFolder
+from bridge.journal.folder import JournalFolder, Lock
 from bridge.journal.format import (
     DOOR_SHIFT,
     END_SIZE,
@@ -20,14 +20,13 @@ from bridge.journal.format import (
     IS_INT,
     RECORDS_AT,
     Header,
-    host_digest,
     read_boot_time,
     same_id,
 )
 from bridge.journal.locks import LockTaken, ThreadLock
 from bridge.journal.process import boot_id, time_namespace
 from bridge.records.series import imprecise_warning
-from bridge.store.leases import verdict
+from bridge.store.owners import Owners
 from bridge.store.packages import has_package
 from bridge.store.slices import LeaseRecord, Slice
 from bridge.store.tracking import TrackingStore
@@ -54,20 +53,20 @@ TRIES = 5
 """How often a fold is cut anew when somebody else has stored meanwhile."""
 
 
-def is_of_this_host(journal_id: str) -> bool:
-    """Whether a journal was begun on this host, so that its lock can be trusted."""
-    return journal_id.startswith(host_digest().hex())
-
-
 def _has_our_clock(header: Header) -> bool:
     """Whether the record times of a journal may be compared with this process's boot clock."""
     ours = boot_id(), time_namespace()
     return all(ours) and (header.boot_id, header.time_namespace) == ours
 
 
-def now_ms() -> int:
-    """Milliseconds since 1970 UTC."""
-    return time.time_ns() // 1_000_000
+def _owners(folder: JournalFolder, leases: Sequence[Lease]) -> Owners:
+    return Owners(folder, {lease.journal_id: lease.boot_time for lease in leases})
+
+
+def _last_boot_time(stretch: Stretch) -> int:
+    """When a process last wrote in a stretch of its journal, by its boot clock; 0 if nothing says so."""
+    latest = max((boot_time for _, _, _, boot_time, _ in stretch.leases), default=0)
+    return max(latest, int(stretch.rows["time"].max())) if len(stretch.rows) else latest
 
 
 class _Cut(NamedTuple):
@@ -196,22 +195,46 @@ class Drain:
         with self._border():
             self._folder.look()
             there = self._folder.sizes()
+            owners = _owners(self._folder, leases)
             for journal_id in {lease.journal_id for lease in leases}:
-                if journal_id not in there:
+                if journal_id not in there or self._folder.may_be_closed(journal_id):
                     return True
-                with self._folder.finished(journal_id) as free:
-                    if (free and is_of_this_host(journal_id)) or self._folder.may_be_closed(journal_id):
-                        return True
-        return any(verdict(lease, "Running", {}, now_ms()) is not None for lease in leases)
+                try:
+                    with self._folder.lock_of(journal_id) as lock:
+                        header = self._header(journal_id)
+                        if owners.look(journal_id, header, lock) == "gone":
+                            return True
+                        if owners.is_silent(journal_id, header, lock):
+                            return True
+                except FileNotFoundError:
+                    return True
+        return False
 
     def _end_leases(self) -> None:
         """End the leases of journals that somebody took away, and mark runs whose owner is silent."""
         leases = self._inner.get_leases()
-        if leases:
-            with self._border():
-                there = self._folder.sizes()
-            gone = {lease.journal_id: 0 for lease in leases if lease.journal_id not in there}
-            self._inner.end_leases(gone, now_ms())
+        if not leases:
+            return
+        gone, silent = {}, set()
+        with self._border():
+            owners = _owners(self._folder, leases)
+            for journal_id in {lease.journal_id for lease in leases}:
+                try:
+                    with self._folder.lock_of(journal_id) as lock:
+                        if owners.is_silent(journal_id, self._header(journal_id), lock):
+                            silent.add(journal_id)
+                except FileNotFoundError:
+                    gone[journal_id] = 0
+        self._inner.end_leases(gone, silent)
+
+    def _header(self, journal_id: str) -> Header | None:
+        """The header of a journal; None if it is damaged, or the journal is left as it is.
+
+        Raises:
+            FileNotFoundError: the journal does not exist.
+        """
+        reader = self._reader(journal_id)
+        return None if reader is None or reader.header_damaged else reader.header
 
     def _fold_some(self, todo: Sequence[str], left: dict[str, int], until: int, wait: bool) -> bool:
         """Store some of what is left of the journals to do; return whether it was this process's turn."""
@@ -365,9 +388,8 @@ class Drain:
             joined=stretch.joined,
             texts=stretch.texts,
             warnings=tuple(warnings),
-            leases=tuple(
-                LeaseRecord(run_id, time, held, boot_time) for _, run_id, time, boot_time, held in stretch.leases
-            ),
+            leases=tuple(LeaseRecord(run_id, time, held) for _, run_id, time, _, held in stretch.leases),
+            boot_time=_last_boot_time(stretch),
         )
 
     def _reader(self, journal_id: str) -> JournalReader | None:
@@ -413,23 +435,37 @@ class Drain:
         """Remove a journal that is stored to its end and whose writer is gone, and end the leases it held."""
         if journal_id in self._passed_over or journal_id in self._kept:
             return
-        with self._folder.finished(journal_id) as free:
-            try:
+        try:
+            with self._folder.lock_of(journal_id) as lock:
+                if lock == "held" and not self._folder.may_be_closed(journal_id):
+                    return
                 size = self._folder.size_of(journal_id)
                 if self._seen.get(journal_id) != size:
                     return  # what came since is stored by a later fold, with what other journals got concurrently
                 stored = self._inner.get_receipts([journal_id]).get(journal_id, 0)
                 closed = self._is_closed(journal_id, stored)
-            except FileNotFoundError:
-                return
-            if not free and not closed:
-                return
-            # A lock that another host holds may look free from here: alone it does not show that the owner is gone.
-            if not self._end_leases_of(journal_id, closed or is_of_this_host(journal_id)):
-                return
-            self._settle(journal_id, size, stored, closed)
+                if not self._is_over(journal_id, lock, closed):
+                    return
+                self._settle(journal_id, size, stored, closed)
+        except FileNotFoundError:
+            return
         self._seen.pop(journal_id, None)
         self._readers.pop(journal_id, None)
+
+    def _is_over(self, journal_id: str, lock: Lock, closed: bool) -> bool:
+        """Whether nobody writes to a journal or needs it any more; if its process is gone, the leases are ended.
+
+        A process that has executed another program owns its runs until it ends, and is known by its journal.
+        """
+        leases = [lease for lease in self._inner.get_leases() if lease.journal_id == journal_id]
+        owner = "gone" if closed else _owners(self._folder, leases).look(journal_id, self._header(journal_id), lock)
+        if not leases:
+            return owner == "gone" or (owner == "alive" and lock == "free")
+        # One that was begun since may have taken the leases over.
+        if owner != "gone" or self._folder.sizes().keys() - self._listed:
+            return False
+        self._inner.end_leases({journal_id: self._folder.written_at(journal_id) // 1_000_000})
+        return True
 
     def _is_closed(self, journal_id: str, stored: int) -> bool:
         """Whether a journal that is stored so far has its closing record there."""
@@ -439,16 +475,6 @@ class Drain:
         if reader.closed_at is None:
             reader.read(stored, self._folder.size_of(journal_id))
         return reader.closed_at is not None and stored >= reader.closed_at
-
-    def _end_leases_of(self, journal_id: str, certain: bool) -> bool:
-        """End the leases that name a journal, if its writer is certainly gone; whether none is left."""
-        if all(lease.journal_id != journal_id for lease in self._inner.get_leases()):
-            return True
-        # One that was begun since may have taken the leases over.
-        if not certain or self._folder.sizes().keys() - self._listed:
-            return False
-        self._inner.end_leases({journal_id: self._folder.ended_at(journal_id)}, now_ms())
-        return True
 
     def _settle(self, journal_id: str, size: int, stored: int, closed: bool) -> None:
         path = self._folder.path_of(journal_id)

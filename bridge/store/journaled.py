@@ -9,14 +9,14 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bridge.errors import BridgeError, InvalidState, NotAllowed, NotFound, StoreUnavailable
 from bridge.journal.format import DOOR_SHIFT, HAS_STEP, IS_INT, read_boot_time
 from bridge.journal.writer import JournalWriter
-from bridge.records.limits import EXACT_INTEGER, INT64_MAX, INT64_MIN
+from bridge.records.limits import EXACT_INTEGER, INT64_MAX, INT64_MIN, RENEW_SECONDS
 from bridge.records.run import TERMINAL_STATUSES, Lease, RunChanges
 from bridge.records.series import NATIVE, Point
 from bridge.store.points import check_points
@@ -36,9 +36,6 @@ logger = logging.getLogger("bridge")
 
 FOLD_SECONDS = 1.0
 """How old a backlog gets before this process folds it, and how often active runs are asked after."""
-
-RENEW_SECONDS = 30.0
-"""How often this process says which runs it speaks for."""
 
 
 class JournaledStore(TrackingStore):
@@ -181,6 +178,7 @@ class JournaledStore(TrackingStore):
         self._orphans = orphans
         for run_id in orphans:
             self._held.pop(run_id, None)
+        self._writer.renew()  # a reader that found no journal may have ended the runs of this process
         self._workspace_id = found
         self._place_lost = self._writer.has_lost
         if self._made_drain is not None:
@@ -214,7 +212,8 @@ class JournaledStore(TrackingStore):
         # The lease is there with the run, in one transaction: else one that is killed in between would leave it open.
         starting = self._writer.start()  # held until the end of this call
         journal_id, time = starting.journal_id, starting.time
-        leases = [Lease(record.id, journal_id, time) for record in records] if journal_id else []
+        now = read_boot_time()
+        leases = [Lease(record.id, journal_id, time, now) for record in records] if journal_id else []
         made = self.create_runs(records, leases)
         for record in made:
             if record.status not in TERMINAL_STATUSES:
@@ -258,9 +257,9 @@ class JournaledStore(TrackingStore):
         self._drain.fold()
         return self.inner.get_leases()
 
-    def end_leases(self, ended: Mapping[str, int], now: int) -> list[str]:
+    def end_leases(self, gone: Mapping[str, int], silent: Collection[str] = ()) -> list[str]:
         self._drain.fold()
-        return self.inner.end_leases(ended, now)
+        return self.inner.end_leases(gone, silent)
 
     def get_series_of(self, run_ids: Sequence[str], keys: Sequence[str] | None = None) -> dict[str, list[SeriesRecord]]:
         from bridge.store.packages import check_package
@@ -372,11 +371,25 @@ class JournaledStore(TrackingStore):
         if latest:
             self._drain.fold()
         found = self.inner.get_runs(run_ids, latest)
+        if any(record.status == "Failed" and record.id in self._held for record in found.values()):
+            if self._claim_back(found.values()):
+                found = self.inner.get_runs(run_ids, latest)
         # A status is read without a fold: so that it is the truth, owners are asked after, but for our own runs'.
         if not latest and not self._read_only and any(self._is_of_others(record) for record in found.values()):
             if self._drain.look_after_leases():
                 found = self.inner.get_runs(run_ids, latest)
         return found
+
+    def _claim_back(self, records: Iterable[RunRecord]) -> bool:
+        """Own runs again that were ended because this process was silent for too long; whether there are such runs."""
+        from bridge.store.leases import is_owner_gone
+
+        if not any(record.id in self._held and is_owner_gone(record.error) for record in records):
+            return False
+        self._check_place()  # its journal was removed when its runs were ended
+        self._writer.renew()
+        self._drain.fold()
+        return True
 
     def _is_of_others(self, record: RunRecord) -> bool:
         mine = record.id in self._held or record.id in self._active

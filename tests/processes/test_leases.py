@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from bridge import AlreadyExists, Experiment, Run, Workspace
-from bridge.journal import writer
-from bridge.store import drain, journaled, leases
+from bridge.journal import file
+from bridge.store import drain, journaled, owners
 
 pytestmark = pytest.mark.processes
 
@@ -188,7 +188,7 @@ def test_children_and_their_parent_fail_with_their_process(fork, workspace):
 
 
 def test_a_stopped_process_never_fails_its_run_and_shows_as_silent_until_it_goes_on(fork, workspace, monkeypatch):
-    monkeypatch.setattr(leases, "LEASE_SECONDS", 2.0)
+    monkeypatch.setattr(owners, "LEASE_SECONDS", 2.0)
     monkeypatch.setattr(journaled, "RENEW_SECONDS", 0.5)
     child = fork(log_until_killed(workspace))
     run = Run.get(workspace, child.line())
@@ -213,7 +213,7 @@ def test_a_stopped_process_never_fails_its_run_and_shows_as_silent_until_it_goes
 
 
 def test_a_process_that_logs_nothing_keeps_its_run(fork, workspace, monkeypatch):
-    monkeypatch.setattr(leases, "LEASE_SECONDS", 2.0)
+    monkeypatch.setattr(owners, "LEASE_SECONDS", 2.0)
     monkeypatch.setattr(journaled, "RENEW_SECONDS", 0.5)
 
     def write(say: Callable[[str], None]) -> None:
@@ -230,7 +230,7 @@ def test_a_process_that_logs_nothing_keeps_its_run(fork, workspace, monkeypatch)
 
 def test_a_run_outlives_the_journals_of_its_process(fork, workspace, monkeypatch):
     """A journal that is full is ended when the store knows that the next one has taken over, and no sooner."""
-    monkeypatch.setattr(writer, "JOURNAL_BYTES", 4_000)
+    monkeypatch.setattr(file, "JOURNAL_BYTES", 4_000)
 
     def write(say: Callable[[str], None]) -> None:
         run = begin(workspace)
@@ -424,26 +424,6 @@ def test_a_reader_that_may_not_write_changes_nothing(fork, workspace):
     assert ended.stdout.startswith("Running") and ended.stdout.rstrip().endswith("Running"), ended.stderr
     assert len(journals(workspace)) == 1
     wait_for("Failed", Run.get(workspace, run_id))
-
-
-def test_the_lock_of_another_hosts_journal_shows_nothing(fork, workspace, monkeypatch):
-    """It may be a lock that this host does not see; the closing record does."""
-    child = fork(log_until_killed(workspace))
-    run = Run.get(workspace, child.line())
-    child.line()
-    monkeypatch.setattr("bridge.store.drain.host_digest", lambda: b"else")
-    child.kill()
-    child.wait()
-    end = time.monotonic() + 3
-    while time.monotonic() < end:
-        assert run.status == "Running"
-        run.get_metrics()
-        time.sleep(0.2)
-    (journal,) = journals(workspace)
-    with journal.open("ab") as file:
-        file.write(writer.encode_end())
-    wait_for("Failed", run)
-    assert journals(workspace) == []
 
 
 def test_a_run_made_through_mlflow_has_no_lease(fork, workspace):

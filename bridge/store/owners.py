@@ -1,0 +1,136 @@
+"""What became of a process that writes a journal: whether it is alive, and how long it has been silent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Literal, NamedTuple
+
+from bridge.journal.folder import JournalFolder, Lock
+from bridge.journal.format import Header, read_boot_time
+from bridge.journal.process import boot_id, is_running, machine_id, time_namespace
+from bridge.records.limits import ABSENT_SECONDS, LEASE_SECONDS, RENEW_SECONDS
+
+Owner = Literal["alive", "gone", "unknown"]
+
+
+class Place(NamedTuple):
+    """Where a process runs; what is not known is empty or 0."""
+
+    boot_id: str
+    machine_id: str
+    time_namespace: int
+
+
+def this_place() -> Place:
+    """Return where this process runs."""
+    return Place(boot_id(), machine_id(), time_namespace())
+
+
+class Owners:
+    """A look at the processes that write journals, all at one moment of the file system's clock.
+
+    Args:
+        folder: where the journals are.
+        spoke: when each process last wrote, by its own boot clock, in nanoseconds, by the id of its journal.
+    """
+
+    def __init__(self, folder: JournalFolder, spoke: dict[str, int]) -> None:
+        self._folder, self._spoke = folder, spoke
+        self._here = this_place()
+        self._file_clock = cache(folder.now)
+
+    def look(self, journal_id: str, header: Header | None, lock: Lock) -> Owner:
+        """Return what became of the process that writes a journal without a closing record.
+
+        Raises:
+            FileNotFoundError: the journal does not exist.
+        """
+        running = is_writer_running(header, self._here)
+        return owner_of(header, lock, running, self._here, lambda: self._silence(journal_id, header))
+
+    def is_silent(self, journal_id: str, header: Header | None, lock: Lock) -> bool:
+        """Return whether a process that is not gone has been silent for longer than a lease.
+
+        A process that is alive without its lock has executed another program, which knows nothing of the journal.
+
+        Raises:
+            FileNotFoundError: the journal does not exist.
+        """
+        if lock == "free" and is_writer_running(header, self._here):
+            return False
+        return self._silence(journal_id, header) > LEASE_SECONDS
+
+    def _silence(self, journal_id: str, header: Header | None) -> float:
+        spoke = self._spoke.get(journal_id, 0)
+        return silence(header, self._here, spoke, self._folder.written_at(journal_id), self._file_clock)
+
+
+def owner_of(
+    header: Header | None, lock: Lock, running: bool | None, here: Place, silent_seconds: Callable[[], float]
+) -> Owner:
+    """Return what became of the process that writes a journal without a closing record.
+
+    A lock that is held proves that somebody has the journal open, wherever that is.
+    A free lock proves something on the same boot alone, because a file system may show a lock on one machine only.
+    Equal host names prove nothing: containers have names of their own, and machines may share one.
+
+    Args:
+        header: the journal's; None if it is damaged.
+        lock: what is found of the journal's lock.
+        running: whether the process runs, if it is one of this boot; None if that is not known.
+        here: where this process runs.
+        silent_seconds: how long the process has written nothing; asked only where that matters.
+    """
+    if lock == "held" or running:
+        return "alive"
+    if header is None:  # what can be read is kept beside, under another name
+        return "gone" if lock == "free" else "unknown"
+    if is_of_boot(header, here):
+        if lock == "free" or running is False:
+            return "gone"
+    elif _boot_of(header) and here.boot_id and header.machine_id and header.machine_id == here.machine_id:
+        # The machine was started again; or it is a clone of the other one, which would write a sign of life.
+        if silent_seconds() > 2 * RENEW_SECONDS:
+            return "gone"
+    return "gone" if silent_seconds() > ABSENT_SECONDS else "unknown"
+
+
+def is_of_boot(header: Header, here: Place) -> bool:
+    """Return whether a journal is known to have been begun on this boot of this machine."""
+    return bool(here.boot_id) and _boot_of(header) == here.boot_id
+
+
+def is_writer_running(header: Header | None, here: Place) -> bool | None:
+    """Return whether the process that began a journal runs; None if that is not known here."""
+    if header is None or not is_of_boot(header, here):
+        return None
+    return is_running(header.pid, header.pid_namespace, header.start_time, header.time_namespace)
+
+
+def silence(header: Header | None, here: Place, spoke: int, written: int, file_clock: Callable[[], int]) -> float:
+    """Return how many seconds ago a process wrote to its journal, measured by one clock that both ends share.
+
+    That is the boot clock, if both are known to have the same one, and the file system's clock otherwise.
+    The wall clock is not asked: it may be set at any moment.
+
+    Args:
+        header: the journal's; None if it is damaged.
+        here: where this process runs.
+        spoke: when the process last wrote, by its boot clock, in nanoseconds; 0 if that is not known.
+        written: when the journal was last written to, by the file system's clock, in nanoseconds.
+        file_clock: asks the file system for the time, in nanoseconds.
+    """
+    if spoke and header is not None and is_of_boot(header, here):
+        if here.time_namespace and header.time_namespace == here.time_namespace:
+            return max(0, read_boot_time() - spoke) / 1e9
+    return max(0, file_clock() - written) / 1e9
+
+
+def _boot_of(header: Header) -> str:
+    """Return the boot that a header names; empty if it names none.
+
+    The first format of journals had four times the checksum of the host's name where no boot id is known.
+    """
+    boot = header.boot_id
+    return "" if boot == boot[:8] * 4 else boot
