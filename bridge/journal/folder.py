@@ -6,7 +6,6 @@ import errno
 import fcntl
 import logging
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import FileIO
@@ -243,15 +242,9 @@ class JournalFolder:
         Raises:
             FileNotFoundError: the journal does not exist.
         """
-        lock: Lock = "free"
         fd = self.open(journal_id)
         try:
-            try:
-                # A shared lock is enough, and needs no right to write on NFS.
-                system(fcntl.flock, fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except CallFailed as failed:
-                lock = "held" if failed.errno == errno.EWOULDBLOCK else "unavailable"
-            yield lock
+            yield _try_lock(fd)
         finally:
             _unlock(fd)
             os.close(fd)
@@ -271,21 +264,30 @@ class JournalFolder:
 
     def remove_leftovers(self) -> None:
         """Remove files of journals that never got their name, because their process was killed or interrupted."""
-        for name in os.listdir(self._fd):
-            if not (name.startswith(".") and name.endswith(PART)):
-                continue
-            with suppress(FileNotFoundError):
-                fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._fd)
-                try:
-                    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    if time.time() - os.fstat(fd).st_mtime > PART_SECONDS:
-                        os.unlink(name, dir_fd=self._fd)
-                        logger.debug("%s was removed: no process uses it.", self.path / name)
-                except OSError as error:
-                    logger.debug("%s stays: %s", self.path / name, error)
-                finally:
-                    _unlock(fd)
-                    os.close(fd)
+        names = [name for name in os.listdir(self._fd) if name.startswith(".") and name.endswith(PART)]
+        if not names:
+            return
+        now = self.now()
+        for name in names:
+            try:
+                self._remove_leftover(name, now)
+            except CallFailed as failed:
+                logger.debug("%s stays: %s", self.path / name, failed)
+
+    def _remove_leftover(self, name: str, now: int) -> None:
+        """Remove the file of a journal that has no name yet, unless it is new or somebody has it locked.
+
+        Raises:
+            CallFailed: it was removed by another process, or belongs to another user.
+        """
+        fd = system(os.open, name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._fd)
+        try:
+            if now - os.fstat(fd).st_mtime_ns > PART_SECONDS * 1e9 and _try_lock(fd) != "held":
+                system(os.unlink, name, dir_fd=self._fd)
+                logger.debug("%s was removed: no process uses it.", self.path / name)
+        finally:
+            _unlock(fd)
+            os.close(fd)
 
     def keep(self, journal_id: str) -> None:
         """Keep a damaged journal under a second name, whoever removes it; its process may still write to it.
@@ -323,6 +325,16 @@ def _parts(file: FileIO, size: int) -> Iterator[bytes]:
             return
         size -= len(data)
         yield data
+
+
+def _try_lock(fd: int) -> Lock:
+    """Return what is found of the lock of an open file; a free one is taken."""
+    try:
+        # A shared lock is enough, and needs no right to write on NFS.
+        system(fcntl.flock, fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except CallFailed as failed:
+        return "held" if failed.errno == errno.EWOULDBLOCK else "unavailable"
+    return "free"
 
 
 def _unlock(fd: int) -> None:
