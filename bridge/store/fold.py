@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from bridge.errors import InvalidState
-from bridge.records.limits import EXACT_INTEGER
+from bridge.records.limits import EXACT_INTEGER, INT64_MIN
 from bridge.records.series import (
     BIG,
     Definition,
@@ -38,34 +38,38 @@ class Counters(NamedTuple):
     stepless: int
 
 
-@dataclass(frozen=True, slots=True)
-class PlacedSeries:
-    """The new points of one series in log order, each with its position and step.
+class Joined(NamedTuple):
+    """The points of slices in log order, as columns of one length.
 
-    `numbers` is float64 and `texts` is None, or, for a text series, the other way round.
-    `latest` is the index of the greatest point by (step, timestamp, value); see `bridge.records.series.Latest`.
+    `columns` has the arrays of `Slice` by name; `series` indexes `definitions` and, of a text series, `values` indexes
+    `texts`.
+    `definitions` are the series that have a point here, in the order of their first points.
     """
 
-    definition: Definition
-    positions: Array
-    steps: Array
-    timestamps: Array
-    doors: Array
-    numbers: Array | None
-    texts: list[str | bool | None] | None
-    all_ints: bool
-    latest: int
-
-    @property
-    def name(self) -> Name:
-        return self.definition.run_id, self.definition.key
+    definitions: list[Definition]
+    columns: dict[str, Array]
+    texts: list[str | bool | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """What one append stores: series, and the counters of every key after it."""
+    """Points with their positions and steps: those of one series stand together in log order, series after series.
 
-    series: list[PlacedSeries]
+    `ends` is the index at which the points of each series end.
+    `latest` is the index of the greatest point of each series by (step, timestamp, value); see
+    `bridge.records.series.Latest`.
+    `all_ints` says of each series whether all these points were logged as ints.
+    `counters` are those of every key after these points.
+    """
+
+    ends: list[int]
+    latest: list[int]
+    all_ints: list[bool]
+    positions: Array
+    steps: Array
+    timestamps: Array
+    values: Array
+    doors: Array
     counters: dict[Name, Counters]
 
 
@@ -87,58 +91,25 @@ def fresh_slices(slices: Iterable[Slice], stored: Mapping[str, int]) -> tuple[li
     return fresh, ends
 
 
-def place(
-    slices: Sequence[Slice], counters_of: Callable[[Sequence[Name]], Mapping[Name, Counters]]
-) -> tuple[Placed, int]:
-    """Give the points of slices their places.
-
-    Args:
-        slices: what is to be stored.
-        counters_of: the counters that names had before, in their order, without those whose run the store does not
-            know; it is asked once.
-
-    Returns:
-        What to store, and how many points were dropped because their run is unknown.
-    """
-    import numpy
-
-    definitions, columns = _joined(slices)
-    names = [(definition.run_id, definition.key) for definition in definitions]
-    counters = dict(counters_of(list(dict.fromkeys(names))))
-    unknown = [name not in counters for name in names]
-    dropped = 0
-    if any(unknown):
-        lost = numpy.array(unknown)[columns["series"]]
-        dropped = int(lost.sum())
-        columns = {name: column[~lost] for name, column in columns.items()}
-    if not len(columns["series"]):
-        return Placed([], {}), dropped
-    _give_places(definitions, columns, counters)
-    texts = [text for piece in slices for text in piece.texts]
-    return Placed(list(_by_series(definitions, columns, texts)), counters), dropped
-
-
-def _joined(slices: Sequence[Slice]) -> tuple[list[Definition], dict[str, Array]]:
-    """The points of all slices in log order, with series and texts numbered over all of them."""
+def join(slices: Sequence[Slice]) -> Joined:
+    """The points of slices in log order, with series and texts numbered over all of them."""
     import numpy
 
     numbers: dict[Definition, int] = {}
-    parts: dict[str, list[Array]] = {name: [] for name in COLUMNS}
-    text_count = 0
+    parts: dict[str, list[Array]] = {name: [numpy.empty(0, numpy.int64)] for name in COLUMNS}
+    texts: list[str | bool | None] = []
     for piece in slices:
-        translated = numpy.zeros(max(piece.definitions, default=-1) + 1, dtype=numpy.int64)
-        for number in numpy.unique(piece.series):
-            definition = piece.definitions[int(number)]
-            translated[number] = numbers.setdefault(definition, len(numbers))
-        series = translated[piece.series]
+        present, at = numpy.unique(piece.series, return_inverse=True)
+        definitions = [piece.definitions[number] for number in present.tolist()]
+        own_numbers = [numbers.setdefault(definition, len(numbers)) for definition in definitions]
         values = piece.values
-        if piece.texts and text_count:
-            is_text = numpy.array([definition.value_type == "text" for definition in numbers], dtype=bool)
+        if piece.texts and texts:
+            is_text = numpy.array([definition.value_type == "text" for definition in definitions], dtype=bool)
             values = values.copy()
-            values[is_text[series]] += text_count  # numbers stay untouched, for -0.0 and NaN change in a sum
-        text_count += len(piece.texts)
+            values[is_text[at]] += len(texts)  # numbers stay untouched, for -0.0 and NaN change in a sum
+        texts += piece.texts
         own = {
-            "series": series,
+            "series": numpy.array(own_numbers, dtype=numpy.int64)[at],
             # Within a slice the order of the calls holds, whatever the clock said.
             "times": numpy.maximum.accumulate(piece.times) if len(piece.times) else piece.times,
             "timestamps": piece.timestamps,
@@ -150,20 +121,84 @@ def _joined(slices: Sequence[Slice]) -> tuple[list[Definition], dict[str, Array]
             "joined": piece.joined,
         }
         for name in COLUMNS:
-            parts[name].append(own[name])
-    columns = {name: numpy.concatenate(part) if part else numpy.empty(0) for name, part in parts.items()}
+            if len(at):
+                parts[name].append(own[name])
+    columns = {name: numpy.concatenate(part[1:] or part) for name, part in parts.items()}
     if len(slices) > 1:
         order = numpy.argsort(columns["times"], kind="stable")
         columns = {name: column[order] for name, column in columns.items()}
-    return list(numbers), columns
+    known = list(numbers)
+    present, first, at = numpy.unique(columns["series"], return_index=True, return_inverse=True)
+    by_first = numpy.argsort(first)
+    columns["series"] = _ranks(by_first)[at]
+    return Joined([known[number] for number in present[by_first].tolist()], columns, texts)
 
 
-def _give_places(definitions: list[Definition], columns: dict[str, Array], counters: dict[Name, Counters]) -> None:
-    """Add `positions` to the columns and fill in the steps that were not given; `counters` are moved on."""
+def without_series(points: Joined, lost: Sequence[bool]) -> tuple[Joined, int]:
+    """The points but for those of some series, and how many these have; `lost` has an entry a series."""
     import numpy
 
-    names = {name: number for number, name in enumerate(counters)}
-    of_series = numpy.array([names.get((d.run_id, d.key), 0) for d in definitions], dtype=numpy.int64)
+    if not any(lost):
+        return points, 0
+    kept = ~numpy.array(lost, dtype=bool)
+    stay = kept[points.columns["series"]]
+    columns = {name: column[stay] for name, column in points.columns.items()}
+    columns["series"] = (numpy.cumsum(kept) - 1)[columns["series"]]
+    definitions = [definition for definition, gone in zip(points.definitions, lost, strict=True) if not gone]
+    return points._replace(definitions=definitions, columns=columns), int((~stay).sum())
+
+
+def place(points: Joined, before: Mapping[Name, Counters]) -> Placed:
+    """Give points their places.
+
+    Args:
+        points: what is to be stored.
+        before: the counters that their keys have, of those that have points.
+    """
+    import numpy
+
+    definitions, columns = points.definitions, points.columns
+    positions, steps, counters = _places(definitions, columns, before)
+    order = numpy.argsort(columns["series"], kind="stable")
+    series = columns["series"][order]
+    begins = numpy.searchsorted(series, numpy.arange(len(definitions)))
+    placed = {
+        "positions": positions[order],
+        "steps": steps[order],
+        **{name: columns[name][order] for name in ("timestamps", "values", "doors")},
+    }
+    compared = comparable_values(placed["values"])
+    is_text = numpy.array([definition.value_type == "text" for definition in definitions], dtype=bool)[series]
+    compared[is_text] = placed["positions"][is_text]  # of equal steps and times the last text is the latest
+    ints = columns["ints"][order]
+    return Placed(
+        ends=[*begins[1:].tolist(), len(order)] if definitions else [],
+        latest=_greatest(begins, series, placed["steps"], placed["timestamps"], compared).tolist(),
+        all_ints=numpy.logical_and.reduceat(ints, begins).tolist() if definitions else [],
+        counters=counters,
+        **placed,
+    )
+
+
+def _ranks(order: Array) -> Array:
+    """The inverse of a permutation: the place of each entry."""
+    import numpy
+
+    ranks = numpy.empty(len(order), dtype=numpy.int64)
+    ranks[order] = numpy.arange(len(order))
+    return ranks
+
+
+def _places(
+    definitions: Sequence[Definition], columns: Mapping[str, Array], before: Mapping[Name, Counters]
+) -> tuple[Array, Array, dict[Name, Counters]]:
+    """The position and the step of each point, and the counters of keys after them."""
+    import numpy
+
+    numbers: dict[Name, int] = {}
+    of_series = [numbers.setdefault((d.run_id, d.key), len(numbers)) for d in definitions]
+    old = [before.get(name, Counters(0, 0)) for name in numbers]
+    points_before, stepless_before = numpy.array(old, dtype=numpy.int64).reshape(-1, 2).T
     # A row has one place, which its further cells share.
     first: Any = slice(None)
     row_of: Any = slice(None)
@@ -171,60 +206,34 @@ def _give_places(definitions: list[Definition], columns: dict[str, Array], count
         first = ~columns["joined"]
         row_of = numpy.cumsum(first) - 1
     has_step = columns["has_step"][first]
-    metrics = of_series[columns["series"][first]]
+    metrics = numpy.array(of_series, dtype=numpy.int64)[columns["series"][first]]
     order = numpy.argsort(metrics, kind="stable")
     groups = metrics[order]
     begins = numpy.searchsorted(groups, groups)  # where each point's group begins
     stepless = (~has_step)[order].astype(numpy.int64)
-    before = numpy.cumsum(stepless) - stepless
-    points_before = numpy.array([c.points for c in counters.values()], dtype=numpy.int64)
-    stepless_before = numpy.array([c.stepless for c in counters.values()], dtype=numpy.int64)
+    stepless_until = numpy.cumsum(stepless) - stepless
     positions = numpy.empty(len(order), dtype=numpy.int64)
     positions[order] = points_before[groups] + numpy.arange(len(order)) - begins
     rank = numpy.empty(len(order), dtype=numpy.int64)
-    rank[order] = stepless_before[groups] + before - before[begins]
-    columns["positions"] = positions[row_of]
-    columns["steps"] = numpy.where(columns["has_step"], columns["steps"], rank[row_of])
-    counted = numpy.bincount(metrics, minlength=len(names))
-    counted_stepless = numpy.bincount(metrics[~has_step], minlength=len(names))
-    for name, number in names.items():
-        old = counters[name]
-        counters[name] = Counters(old.points + int(counted[number]), old.stepless + int(counted_stepless[number]))
+    rank[order] = stepless_before[groups] + stepless_until - stepless_until[begins]
+    counted = points_before + numpy.bincount(metrics, minlength=len(numbers))
+    counted_stepless = stepless_before + numpy.bincount(metrics[~has_step], minlength=len(numbers))
+    after = map(Counters, counted.tolist(), counted_stepless.tolist())
+    steps = numpy.where(columns["has_step"], columns["steps"], rank[row_of])
+    return positions[row_of], steps, dict(zip(numbers, after, strict=True))
 
 
-def _by_series(
-    definitions: list[Definition], columns: dict[str, Array], texts: Sequence[str | bool | None]
-) -> Iterable[PlacedSeries]:
+def _greatest(begins: Array, series: Array, steps: Array, timestamps: Array, compared: Array) -> Array:
+    """The index of the first of the greatest points of each series by (step, timestamp, compared value)."""
     import numpy
 
-    series = columns["series"]
-    is_text = numpy.array([definition.value_type == "text" for definition in definitions], dtype=bool)[series]
-    compared = comparable_values(columns["values"])
-    compared[is_text] = columns["positions"][is_text]  # of equal steps and times the last text is the latest
-    arrival = numpy.arange(len(series))
-    ranked = numpy.lexsort((-arrival, compared, columns["timestamps"], columns["steps"], series))
-    order = numpy.argsort(series, kind="stable")
-    present, begins = numpy.unique(series[order], return_index=True)
-    ends = numpy.append(begins[1:], len(order))
-    place_of = numpy.empty(len(order), dtype=numpy.int64)
-    place_of[order] = arrival
-    for at in numpy.argsort(order[begins]).tolist():  # in the order in which series were first logged
-        begin, end = int(begins[at]), int(ends[at])
-        own = order[begin:end]
-        definition = definitions[int(present[at])]
-        values = columns["values"][own]
-        text = definition.value_type == "text"
-        yield PlacedSeries(
-            definition=definition,
-            positions=columns["positions"][own],
-            steps=columns["steps"][own],
-            timestamps=columns["timestamps"][own],
-            doors=columns["doors"][own],
-            numbers=None if text else values,
-            texts=[texts[int(index)] for index in values] if text else None,
-            all_ints=bool(columns["ints"][own].all()),
-            latest=int(place_of[ranked[end - 1]]) - begin,
-        )
+    greatest = numpy.ones(len(series), dtype=bool)
+    least: int | float
+    for column, least in ((steps, INT64_MIN), (timestamps, INT64_MIN), (compared, -BIG)):
+        among = numpy.where(greatest, column, least)
+        greatest &= among == numpy.maximum.reduceat(among, begins)[series] if len(series) else greatest
+    found = numpy.flatnonzero(greatest)
+    return found[numpy.searchsorted(found, begins)]
 
 
 def comparable_values(values: Array) -> Array:

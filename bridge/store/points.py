@@ -117,11 +117,16 @@ def in_log_order(records: Sequence[SeriesRecord]) -> tuple[Array, Series]:
     """The positions, and the points, of series of one key that are read as one, as `native_series` gives them."""
     import numpy
 
+    values = _native_values(records)
+    if len(records) == 1:  # it is in log order; a run may have very many keys
+        columns = (records[0].positions.copy(), records[0].steps.copy(), records[0].timestamps.copy(), values)
+        if records[0].numbers is not None and (repeated := _repeated(records)).any():
+            columns = (columns[0][~repeated], columns[1][~repeated], columns[2][~repeated], values[~repeated])
+        return columns[0], Series(*columns[1:])
     positions, steps, timestamps = (
         numpy.concatenate([numpy.empty(0, numpy.int64), *(getattr(record, name) for record in records)])
         for name in ("positions", "steps", "timestamps")
     )
-    values = _native_values(records)
     kept = numpy.concatenate([numpy.empty(0, bool), *(_is_text(record) for record in records)])
     kept[~kept] = ~_repeated([record for record in records if record.numbers is not None])
     order = numpy.argsort(positions, kind="stable")

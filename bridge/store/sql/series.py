@@ -1,37 +1,59 @@
-"""Series and points in SQL: functions over a connection within a transaction."""
+"""Series and points in SQL: functions over a connection within a transaction.
+
+A store of points has three steps, so that the lock for writing is not held while points are placed and encoded:
+`look_up` reads what is stored of their series, `prepare` makes the rows, and `write` stores them.
+`write` may only follow if a `look_up` in its transaction finds the same as before.
+"""
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import math
 import sqlite3
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from bridge.records.series import Latest, SeriesRecord, comparable, later
-from bridge.store.sql.latest import BITS, latest_of
-from bridge.store.sql.statements import chunks, in_chunks, insert, marks_for
+from bridge.store.sql.latest import latest_of
+from bridge.store.sql.runs import keys_of
+from bridge.store.sql.statements import chunks, insert, marks_for, marks_for_rows
 
 if TYPE_CHECKING:
-    from bridge.store.fold import Counters, Name, PlacedSeries
+    from bridge.store.fold import Joined, Placed
     from bridge.store.slices import Slice
 
 logger = logging.getLogger("bridge")
 RUNS_AT_ONCE = 500
 
+METRIC = ("id", "run", "key", "points", "stepless")
 NAME = ("metric", "kind", '"column"', "value_type")
 STATE = ("all_ints", "latest_step", "latest_timestamp", "latest_bits", "latest_value", "latest_text")
+BLOCK = ("series", "points", "positions", "steps", "timestamps", '"values"', "doors")
 
-FIND_METRICS = (
-    "SELECT r.id, r.key, m.key, m.id, m.points, m.stepless FROM run r"
-    " LEFT JOIN metric m ON m.run = r.key AND m.key IN ({}) WHERE r.id IN ({})"
+LOOK_UP = (  # the joins to the left keep the order: from each wanted series, by index, to what is stored of it
+    "WITH wanted (number, run_id, key, kind, col, value_type) AS (VALUES {})"
+    f" SELECT w.number, r.key, m.id, m.points, m.stepless, s.id, {', '.join(f's.{column}' for column in STATE)}"
+    " FROM wanted w LEFT JOIN run r ON r.id = w.run_id LEFT JOIN metric m ON m.run = r.key AND m.key = w.key"
+    ' LEFT JOIN series s ON s.metric = m.id AND s.kind = w.kind AND s."column" = w.col'
+    " AND s.value_type = w.value_type"
 )
 
-SeriesName: TypeAlias = "tuple[int, int, str, str]"
-"""A metric's id, a kind, a column and a value type."""
+LAST_IDS = "SELECT coalesce((SELECT max(id) FROM metric), 0), coalesce((SELECT max(id) FROM series), 0)"
+READ_SERIES = (
+    'SELECT s.id, m.run, m.key, s."column", s.kind, s.value_type, s.all_ints'
+    " FROM metric m JOIN series s ON s.metric = m.id WHERE {}"
+)
+READ_BLOCKS = (
+    'SELECT b.series, b.id, b.points, b.positions, b.steps, b.timestamps, b.doors, b."values"'
+    " FROM metric m JOIN series s ON s.metric = m.id JOIN point_block b ON b.series = s.id WHERE {}"
+)
+
+Row: TypeAlias = "tuple[Any, ...]"
+Warnings: TypeAlias = "Sequence[tuple[str, str]]"
+"""Run ids, and sentences."""
 
 
 class State(NamedTuple):
@@ -50,176 +72,207 @@ class State(NamedTuple):
         return latest_of(self.latest_bits, self.latest_timestamp, self.latest_step)
 
 
-def store(c: sqlite3.Connection, slices: Sequence[Slice]) -> None:
-    """Store the points of slices, and the warnings that came with them, by a constant number of statements.
+class Stored(NamedTuple):
+    """What a database has of one series; what it does not have is None. `run` is the key of the run."""
 
-    What one statement may hold is bounded: it is that many for every `AT_ONCE` series.
+    run: int | None
+    metric: int | None
+    points: int | None
+    stepless: int | None
+    series: int | None
+    state: State | None
+
+
+class Known(NamedTuple):
+    """What a database has of some series, and the greatest ids of metrics and series, which new rows follow.
+
+    `warned` are the keys of the runs that warnings are of, without those that it does not have.
     """
-    from bridge.store.fold import Counters, place
 
-    warnings = [warning for piece in slices for warning in piece.warnings]
-    runs: dict[str, int] = {}
-    metrics: dict[Name, int] = {}
-
-    def counters_of(names: Sequence[Name]) -> dict[Name, Counters]:
-        found = _find_metrics(c, [*names, *((run_id, "") for run_id, _ in warnings)], runs, metrics)
-        return {name: Counters(*found.get(name, (0, 0))) for name in names if name[0] in runs}
-
-    placed, dropped = place(slices, counters_of)
-    if dropped:
-        logger.warning("%d points were dropped: their runs are not in this workspace (any more).", dropped)
-    _set_counters(c, runs, metrics, placed.counters)
-    _store_series(c, metrics, placed.series)
-    kept = [(runs[run_id], sentence) for run_id, sentence in warnings if run_id in runs]
-    insert(c, "warning", ("run", "sentence"), kept, "ON CONFLICT DO NOTHING")
+    stored: list[Stored]
+    last_metric: int
+    last_series: int
+    warned: dict[str, int]
 
 
-def _find_metrics(
-    c: sqlite3.Connection, names: Sequence[Name], runs: dict[str, int], metrics: dict[Name, int]
-) -> dict[Name, tuple[int, int]]:
-    """The counters of metrics that are there; `runs` and `metrics` learn the keys of these runs, and ids."""
-    found: dict[Name, tuple[int, int]] = {}
-    for run_ids in chunks(list(dict.fromkeys(run_id for run_id, _ in names))):
-        for keys in chunks(list(dict.fromkeys(key for _, key in names))):
-            rows = c.execute(FIND_METRICS.format(marks_for(keys), marks_for(run_ids)), (*keys, *run_ids))
-            for run_id, run, key, metric, points, stepless in rows:
-                runs[run_id] = run
-                if metric is not None:
-                    metrics[run_id, key] = metric
-                    found[run_id, key] = points, stepless
-    return found
+class Rows(NamedTuple):
+    """The rows that store points, and how many points have none because the database does not have their run."""
+
+    metrics: list[Row]
+    series: list[Row]
+    blocks: list[Row]
+    warnings: list[Row]
+    dropped: int
 
 
-def _set_counters(
-    c: sqlite3.Connection, runs: dict[str, int], metrics: dict[Name, int], counters: Mapping[Name, Counters]
-) -> None:
-    """Store the counters of metrics; those that are new are made, and added to `metrics`."""
-    insert(
-        c,
-        "metric",
-        ("run", "key", "points", "stepless"),
-        [(runs[run_id], key, *after) for (run_id, key), after in counters.items()],
-        "ON CONFLICT (run, key) DO UPDATE SET points = excluded.points, stepless = excluded.stepless",
+def store(c: sqlite3.Connection, points: Joined, warnings: Warnings) -> None:
+    """Store points, and warnings of their runs, within one transaction."""
+    write(c, prepare(points, warnings, look_up(c, points, warnings)))
+
+
+def warnings_of(slices: Iterable[Slice]) -> list[tuple[str, str]]:
+    """The warnings that came with slices."""
+    return [warning for piece in slices for warning in piece.warnings]
+
+
+def look_up(c: sqlite3.Connection, points: Joined, warnings: Warnings) -> Known:
+    """Read what is stored of the series of points: one statement for every `AT_ONCE` of them."""
+    found: dict[int, Stored] = {}
+    for some in chunks(list(enumerate(points.definitions))):
+        values = [value for number, d in some for value in (number, d.run_id, d.key, d.kind, d.column, d.value_type)]
+        rows = c.execute(LOOK_UP.format(marks_for_rows(6, len(some))), values)
+        for number, run, metric, count, stepless, series, *state in rows:
+            found[number] = Stored(run, metric, count, stepless, series, None if series is None else State(*state))
+    last_metric, last_series = c.execute(LAST_IDS).fetchone()
+    warned = keys_of(c, list(dict.fromkeys(run_id for run_id, _ in warnings)))
+    return Known([found[number] for number in range(len(found))], last_metric, last_series, warned)
+
+
+def prepare(points: Joined, warnings: Warnings, known: Known) -> Rows:
+    """Make the rows that store points, given what is stored of their series; no database is asked."""
+    from bridge.store.fold import Counters, place, without_series
+
+    warned = [(known.warned[run_id], sentence) for run_id, sentence in warnings if run_id in known.warned]
+    points, dropped = without_series(points, [stored.run is None for stored in known.stored])
+    there = [stored for stored in known.stored if stored.run is not None]
+    if not there:
+        return Rows([], [], [], warned, dropped)
+    names = [(definition.run_id, definition.key) for definition in points.definitions]
+    keys = dict(zip(names, there, strict=True))
+    placed = place(points, {name: Counters(stored.points or 0, stored.stepless or 0) for name, stored in keys.items()})
+    number = itertools.count(known.last_metric + 1)
+    ids = {name: next(number) if stored.metric is None else stored.metric for name, stored in keys.items()}
+    metrics = [(ids[name], keys[name].run, name[1], *after) for name, after in placed.counters.items()]
+    series, blocks = _series_rows(points, placed, [ids[name] for name in names], there, known.last_series)
+    return Rows(metrics, series, blocks, warned, dropped)
+
+
+def _series_rows(
+    points: Joined, placed: Placed, metrics: Sequence[int], there: Sequence[Stored], last_series: int
+) -> tuple[list[Row], list[Row]]:
+    """The rows of series that are new or change, and the blocks of the new points."""
+    number = itertools.count(last_series + 1)
+    ids = [next(number) if stored.series is None else stored.series for stored in there]
+    series = []
+    for id, metric, definition, stored, after in zip(
+        ids, metrics, points.definitions, there, _states_after(points, placed, there), strict=True
+    ):
+        if after != stored.state:
+            series.append((id, metric, definition.kind, definition.column, definition.value_type, *after))
+    return series, [(id, *block) for id, block in zip(ids, _blocks(points, placed), strict=True)]
+
+
+def write(c: sqlite3.Connection, rows: Rows) -> None:
+    """Store rows, if the database has of their series what it had when they were made."""
+    if rows.dropped:
+        logger.warning("%d points were dropped: their runs are not in this workspace (any more).", rows.dropped)
+    insert(c, "metric", METRIC, rows.metrics, _replacing(METRIC[3:]))
+    insert(c, "series", ("id", *NAME, *STATE), rows.series, _replacing(STATE))
+    insert(c, "point_block", BLOCK, rows.blocks)
+    insert(c, "warning", ("run", "sentence"), rows.warnings, "ON CONFLICT DO NOTHING")
+
+
+def _replacing(columns: Sequence[str]) -> str:
+    return f"ON CONFLICT (id) DO UPDATE SET {', '.join(f'{column} = excluded.{column}' for column in columns)}"
+
+
+def _states_after(points: Joined, placed: Placed, there: Sequence[Stored]) -> Iterator[State]:
+    """What is kept of each series once the new points have joined it."""
+    latest = placed.latest
+    values = placed.values[latest]
+    columns = zip(
+        placed.steps[latest].tolist(),
+        placed.timestamps[latest].tolist(),
+        values.tolist(),
+        values.astype("<f8").view("<i8").tolist(),
+        placed.all_ints,
+        strict=True,
     )
-    _find_metrics(c, [name for name in counters if name not in metrics], runs, metrics)
+    for definition, stored, (step, timestamp, value, bits, ints) in zip(
+        points.definitions, there, columns, strict=True
+    ):
+        old = stored.state
+        if definition.value_type == "text":
+            if old is None or (step, timestamp) >= (old.latest_step, old.latest_timestamp):
+                old = State(0, step, timestamp, None, None, json.dumps(points.texts[int(value)]))
+            yield old
+            continue
+        all_ints = int(ints and (old is None or old.all_ints != 0))
+        if old is not None and not later(Latest(value, timestamp, step), old.latest):
+            yield old._replace(all_ints=all_ints)
+            continue
+        yield State(all_ints, step, timestamp, bits, None if math.isnan(value) else comparable(value), None)
 
 
-def _store_series(c: sqlite3.Connection, metrics: Mapping[Name, int], placed: Sequence[PlacedSeries]) -> None:
-    ids, before = _find_series(c, {metrics[one.name] for one in placed})
-    names = [
-        (metrics[one.name], one.definition.kind, one.definition.column, one.definition.value_type) for one in placed
-    ]
-    after = {name: _state_after(before.get(name), one) for name, one in zip(names, placed, strict=True)}
-    changed = [(*name, *state) for name, state in after.items() if state != before.get(name)]
-    settings = ", ".join(f"{column} = excluded.{column}" for column in STATE)
-    insert(
-        c, "series", (*NAME, *STATE), changed, f"ON CONFLICT ({', '.join(NAME)}) DO UPDATE SET {settings}"
-    )  # fmt: skip
-    new = {name[0] for name in names if name not in ids}
-    if new:
-        ids |= _find_series(c, new)[0]
-    insert(
-        c,
-        "point_block",
-        ("series", "points", "positions", "steps", "timestamps", '"values"', "doors"),
-        [(ids[name], *_block(one)) for name, one in zip(names, placed, strict=True)],
+def _blocks(points: Joined, placed: Placed) -> Iterator[Row]:
+    """The new points of each series as they are stored."""
+    columns = (placed.positions, placed.steps, placed.timestamps, placed.values)
+    positions, steps, timestamps, values = (
+        column.astype(f"<{column.dtype.kind}8", copy=False).tobytes() for column in columns
     )
-
-
-def _find_series(
-    c: sqlite3.Connection, metrics: Iterable[int]
-) -> tuple[dict[SeriesName, int], dict[SeriesName, State]]:
-    """The ids, and what else is kept, of the series of metrics."""
-    columns = ", ".join((*NAME, "id", *STATE))
-    rows = list(in_chunks(c, f"SELECT {columns} FROM series WHERE metric IN ({{}})", sorted(metrics)))
-    count = len(NAME)
-    return {row[:count]: row[count] for row in rows}, {row[:count]: State(*row[count + 1 :]) for row in rows}
-
-
-def _state_after(old: State | None, placed: PlacedSeries) -> State:
-    """What is kept of a series once new points have joined it."""
-    at = placed.latest
-    step, timestamp = int(placed.steps[at]), int(placed.timestamps[at])
-    if placed.numbers is None:
-        assert placed.texts is not None
-        if old is not None and (step, timestamp) < (old.latest_step, old.latest_timestamp):
-            return old
-        return State(0, step, timestamp, None, None, json.dumps(placed.texts[at]))
-    all_ints = int(placed.all_ints and (old is None or old.all_ints != 0))
-    new = Latest(float(placed.numbers[at]), timestamp, step)
-    if old is not None and not later(new, old.latest):
-        return old._replace(all_ints=all_ints)
-    plain = None if math.isnan(new.value) else comparable(new.value)
-    bits = BITS.unpack(placed.numbers[at : at + 1].tobytes())[0]
-    return State(all_ints, step, timestamp, bits, plain, None)
-
-
-def _block(placed: PlacedSeries) -> tuple[int, bytes, bytes, bytes, bytes, bytes]:
-    """The new points of a series as they are stored."""
-    if placed.numbers is None:
-        values = json.dumps(placed.texts).encode()
-    else:
-        values = placed.numbers.astype("<f8", copy=False).tobytes()
-    return (
-        len(placed.positions),
-        placed.positions.astype("<i8", copy=False).tobytes(),
-        placed.steps.astype("<i8", copy=False).tobytes(),
-        placed.timestamps.astype("<i8", copy=False).tobytes(),
-        values,
-        placed.doors.astype("u1", copy=False).tobytes(),
-    )
+    doors = placed.doors.astype("u1", copy=False).tobytes()
+    begin = 0
+    for definition, end in zip(points.definitions, placed.ends, strict=True):
+        at = slice(8 * begin, 8 * end)
+        own = values[at]
+        if definition.value_type == "text":
+            own = json.dumps([points.texts[int(index)] for index in placed.values[begin:end].tolist()]).encode()
+        yield end - begin, positions[at], steps[at], timestamps[at], own, doors[begin:end]
+        begin = end
 
 
 def read(c: sqlite3.Connection, runs: Sequence[int], keys: Sequence[str] | None) -> dict[int, list[SeriesRecord]]:
     """The series of runs, or those under some keys, in the order in which they were first logged."""
     found: dict[int, list[SeriesRecord]] = {run: [] for run in runs}
-    for start in range(0, len(runs), RUNS_AT_ONCE):
-        some = runs[start : start + RUNS_AT_ONCE]
-        where = f"m.run IN ({','.join('?' * len(some))})"
-        if keys is not None:
-            where += f" AND m.key IN ({','.join('?' * len(keys))})"
-        blocks = _read_blocks(c, where, (*some, *(keys or ())))
-        rows = c.execute(
-            'SELECT m.run, s.id, m.key, s."column", s.kind, s.value_type, s.all_ints'
-            f" FROM metric m JOIN series s ON s.metric = m.id WHERE {where} ORDER BY s.id",
-            (*some, *(keys or ())),
-        )
-        for run, series, *facts in rows:
-            found[run].append(_series_record(blocks.get(series, []), *facts))
+    for some in chunks(runs):
+        series: list[Row] = []
+        blocks: list[Row] = []
+        for few in [None] if keys is None else chunks(keys):
+            where = f"m.run IN ({marks_for(some)})" + ("" if few is None else f" AND m.key IN ({marks_for(few)})")
+            values = (*some, *(few or ()))
+            series += c.execute(READ_SERIES.format(where), values)
+            blocks += c.execute(READ_BLOCKS.format(where), values)
+        series.sort(key=itemgetter(0))
+        blocks.sort(key=itemgetter(0, 1))  # here, for the database would carry the points along while it sorts
+        for run, record in _records(series, blocks):
+            found[run].append(record)
     return found
 
 
-def _read_blocks(c: sqlite3.Connection, where: str, values: Sequence[Any]) -> dict[int, list[tuple[Any, ...]]]:
-    """The blocks of all series that meet a condition, by series, in the order in which they were stored."""
-    rows = c.execute(
-        'SELECT b.id, b.series, b.positions, b.steps, b.timestamps, b.doors, b."values"'
-        f" FROM metric m JOIN series s ON s.metric = m.id JOIN point_block b ON b.series = s.id WHERE {where}",
-        values,
-    ).fetchall()
-    rows.sort(key=itemgetter(0))  # here, for the database would carry the blocks along while it sorts
-    blocks: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
-    for _, series, *columns in rows:
-        blocks[series].append(tuple(columns))
-    return blocks
-
-
-def _series_record(
-    blocks: Sequence[tuple[Any, ...]], key: str, column: str, kind: int, value_type: str, all_ints: int
-) -> SeriesRecord:
+def _records(series: Sequence[Row], blocks: Sequence[Row]) -> Iterator[tuple[int, SeriesRecord]]:
+    """Series with their points, which stand in one array for all of them: a run may have very many."""
     import numpy
 
-    positions, steps, timestamps, doors, values = zip(*blocks, strict=True) if blocks else ((),) * 5
-    text = value_type == "text"
-    return SeriesRecord(
-        key=key,
-        column=column,
-        kind=kind,
-        value_type="text" if text else "number",
-        all_ints=bool(all_ints) and not text,
-        positions=numpy.frombuffer(b"".join(positions), dtype="<i8"),
-        steps=numpy.frombuffer(b"".join(steps), dtype="<i8"),
-        timestamps=numpy.frombuffer(b"".join(timestamps), dtype="<i8"),
-        doors=numpy.frombuffer(b"".join(doors), dtype="u1"),
-        numbers=None if text else numpy.frombuffer(b"".join(values), dtype="<f8"),
-        texts=[value for block in values for value in json.loads(block)] if text else None,
+    is_text = {id: value_type == "text" for id, _, _, _, _, value_type, _ in series}
+    points = dict.fromkeys(is_text, 0)
+    texts: dict[int, list[str | bool | None]] = {id: [] for id, text in is_text.items() if text}
+    for id, _, count, *_, values in blocks:
+        points[id] += count
+        if is_text[id]:
+            texts[id] += json.loads(values)
+    positions, steps, timestamps = (
+        numpy.frombuffer(b"".join([block[column] for block in blocks]), dtype="<i8") for column in (3, 4, 5)
     )
+    doors = numpy.frombuffer(b"".join([block[6] for block in blocks]), dtype="u1")
+    numbers = numpy.frombuffer(b"".join([block[7] for block in blocks if not is_text[block[0]]]), dtype="<f8")
+    at = at_number = 0
+    for id, run, key, column, kind, value_type, all_ints in series:
+        own, text = slice(at, at + points[id]), is_text[id]
+        at = own.stop
+        yield (
+            run,
+            SeriesRecord(
+                key=key,
+                column=column,
+                kind=kind,
+                value_type=value_type,
+                all_ints=bool(all_ints) and not text,
+                positions=positions[own],
+                steps=steps[own],
+                timestamps=timestamps[own],
+                doors=doors[own],
+                numbers=None if text else numbers[at_number : at_number + points[id]],
+                texts=texts[id] if text else None,
+            ),
+        )
+        at_number += 0 if text else points[id]

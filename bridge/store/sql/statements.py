@@ -28,12 +28,22 @@ def marks_for(values: Sequence[Any]) -> str:
     return ",".join("?" * len(values))
 
 
+def marks_for_rows(columns: int, rows: int) -> str:
+    """A bracket of question marks for each row of a `VALUES`."""
+    return ", ".join([f"({', '.join('?' * columns)})"] * rows)
+
+
 def insert(
     c: sqlite3.Connection, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]], otherwise: str = ""
 ) -> None:
     """Insert many rows by few statements; `otherwise` is what to do about rows that are there, an `ON CONFLICT`."""
-    marks = f"({', '.join('?' * len(columns))})"
     for some in chunks(rows):
-        values = ", ".join([marks] * len(some))
+        values = marks_for_rows(len(columns), len(some))
         sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES {values} {otherwise}"
         c.execute(sql, [value for row in some for value in row])
+
+
+def state_of(c: sqlite3.Connection) -> tuple[sqlite3.Connection, int, int]:
+    """A value that is equal to an earlier one only if the database has not changed since."""
+    # The first number changes with each commit of another connection, and means nothing at another one.
+    return c, c.execute("PRAGMA data_version").fetchone()[0], c.total_changes

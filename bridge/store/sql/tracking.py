@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from bridge.records.series import NATIVE
 from bridge.store.points import check_points
 from bridge.store.sql import experiments, runs
 from bridge.store.sql.database import Database
+from bridge.store.sql.statements import in_chunks, insert, state_of
 from bridge.store.tracking import TrackingStore
 
 if TYPE_CHECKING:
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from bridge.records.search import ExperimentQuery, RunQuery
     from bridge.records.series import Point, SeriesRecord
     from bridge.store.slices import Slice
+
+
+TRIES = 3
+"""How often an append is prepared before it takes the lock for writing; then it is prepared within."""
 
 
 class SqlTrackingStore(TrackingStore):
@@ -156,12 +161,14 @@ class SqlTrackingStore(TrackingStore):
         with self.database.read() as c:
             runs.active_key(c, run_id)
         if checked:
-            from bridge.store.fold import slice_of
+            from bridge.store.fold import join, slice_of
             from bridge.store.sql import series
 
+            piece = slice_of(run_id, checked, door)
+            joined = join([piece])
             with self.database.write() as c:
                 runs.active_key(c, run_id)
-                series.store(c, [slice_of(run_id, checked, door)])
+                series.store(c, joined, piece.warnings)
 
     def get_series_of(self, run_ids: Sequence[str], keys: Sequence[str] | None = None) -> dict[str, list[SeriesRecord]]:
         from bridge.store.sql import series
@@ -172,19 +179,32 @@ class SqlTrackingStore(TrackingStore):
             return {run_id: found[key] for run_id, key in run_keys.items()}
 
     def append(self, slices: Sequence[Slice]) -> dict[str, int]:
-        from bridge.store.fold import fresh_slices
-        from bridge.store.sql import leases, series
+        from bridge.store.fold import fresh_slices, join
+        from bridge.store.sql import series
 
-        with self.database.write() as c:
-            fresh, ends = fresh_slices(slices, _receipts(c, [piece.journal_id for piece in slices]))
+        journal_ids = list(dict.fromkeys(piece.journal_id for piece in slices))
+        for _ in range(TRIES):
+            # What takes long is done before the lock for writing is taken.
+            with self.database.read() as c:
+                before = _receipts(c, journal_ids)
+            fresh, ends = fresh_slices(slices, before)
+            if not fresh:
+                return ends
+            points, warnings = join(fresh), series.warnings_of(fresh)
+            with self.database.read() as c:
+                state, known = state_of(c), series.look_up(c, points, warnings)
+            rows = series.prepare(points, warnings, known)
+            with self.database.write() as c:
+                unchanged = state_of(c) == state or series.look_up(c, points, warnings) == known
+                if unchanged and _receipts(c, journal_ids) == before:
+                    series.write(c, rows)
+                    _finish_append(c, fresh, ends)
+                    return ends
+        with self.database.write() as c:  # others wrote to the same series each time
+            fresh, ends = fresh_slices(slices, _receipts(c, journal_ids))
             if fresh:
-                series.store(c, fresh)
-                leases.store(c, fresh)
-                c.executemany(
-                    "INSERT INTO receipt (journal_id, stored) VALUES (?, ?)"
-                    " ON CONFLICT (journal_id) DO UPDATE SET stored = excluded.stored",
-                    list(ends.items()),
-                )
+                series.store(c, join(fresh), series.warnings_of(fresh))
+                _finish_append(c, fresh, ends)
             return ends
 
     def get_receipts(self, journal_ids: Sequence[str]) -> dict[str, int]:
@@ -230,10 +250,17 @@ class SqlTrackingStore(TrackingStore):
         self.database.forget()
 
 
-def _receipts(c: sqlite3.Connection, journal_ids: Iterable[str]) -> dict[str, int]:
-    ends = {}
-    for journal_id in journal_ids:
-        row = c.execute("SELECT stored FROM receipt WHERE journal_id = ?", (journal_id,)).fetchone()
-        if row is not None:
-            ends[journal_id] = int(row[0])
-    return ends
+def _receipts(c: sqlite3.Connection, journal_ids: Sequence[str]) -> dict[str, int]:
+    return dict(in_chunks(c, "SELECT journal_id, stored FROM receipt WHERE journal_id IN ({})", journal_ids))
+
+
+def _finish_append(c: sqlite3.Connection, fresh: Sequence[Slice], ends: Mapping[str, int]) -> None:
+    """Store what slices say of leases, and how far their journals are stored."""
+    from bridge.store.sql import leases
+
+    leases.store(c, fresh)
+    stored = [(journal_id, ends[journal_id]) for journal_id in dict.fromkeys(piece.journal_id for piece in fresh)]
+    insert(
+        c, "receipt", ("journal_id", "stored"), stored,
+        "ON CONFLICT (journal_id) DO UPDATE SET stored = excluded.stored",
+    )  # fmt: skip

@@ -1,0 +1,245 @@
+"""An append costs what it stores, not what is stored already, and others write while it is prepared."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bridge.errors import InvalidState
+from bridge.records.run import RunChanges, RunRecord
+from bridge.records.series import COLUMN
+from bridge.store import fold
+from bridge.store.points import native_series
+from bridge.store.slices import Slice
+from bridge.store.sql import series, tracking
+from bridge.store.sql.sqlite import open_sqlite
+from bridge.store.sql.tracking import SqlTrackingStore
+from bridge.testing.slices import Entry, make_slice
+
+SMALL, LARGE = 600, 4800
+"""More than one statement looks up at once; the second is eight times the first."""
+
+LINEAR = 12
+"""What eight times as much may cost; where each run is joined with each key it costs sixty times as much."""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "workspace.db"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[SqlTrackingStore]:
+    store = open_sqlite(path)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def other(store: SqlTrackingStore, path: Path) -> Iterator[SqlTrackingStore]:
+    other = open_sqlite(path)
+    yield other
+    other.close()
+
+
+def steps_of(store: SqlTrackingStore, call: Callable[[], object]) -> int:
+    """How many hundreds of instructions SQLite runs in a call."""
+    count = 0
+
+    def progress() -> None:
+        nonlocal count
+        count += 1
+
+    with store.database.read() as connection:
+        connection.set_progress_handler(progress, 100)
+    call()
+    with store.database.read() as connection:
+        connection.set_progress_handler(None, 0)
+    return count
+
+
+def runs_with_keys_of_their_own(store: SqlTrackingStore, name: str, count: int) -> Slice:
+    run_ids = [f"{name}-{number}" for number in range(count)]
+    store.create_runs([RunRecord(run_id, "0") for run_id in run_ids])
+    return make_slice(name, 0, 1, [Entry(run_id, f"key of {run_id}", 1.0) for run_id in run_ids])
+
+
+def keys_of_one_run(store: SqlTrackingStore, name: str, count: int) -> Slice:
+    store.create_run(RunRecord(name, "0"))
+    return make_slice(name, 0, 1, [Entry(name, f"key {number}", 1.0) for number in range(count)])
+
+
+def columns_of_one_key(store: SqlTrackingStore, name: str, count: int) -> Slice:
+    store.create_run(RunRecord(name, "0"))
+    columns = [Entry(name, "table", 1.0, column=f"c{number}", kind=COLUMN) for number in range(count)]
+    return make_slice(name, 0, 1, columns)
+
+
+MAKERS = (runs_with_keys_of_their_own, keys_of_one_run, columns_of_one_key)
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_an_append_is_linear_in_its_series(
+    store: SqlTrackingStore, make: Callable[[SqlTrackingStore, str, int], Slice]
+) -> None:
+    pieces = {count: make(store, f"of-{count}", count) for count in (SMALL, LARGE)}
+    small, large = (steps_of(store, lambda piece=piece: store.append([piece])) for piece in pieces.values())  # type: ignore[misc]
+    assert large < LINEAR * small
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_one_more_point_costs_the_same_however_many_series_there_are(
+    store: SqlTrackingStore, make: Callable[[SqlTrackingStore, str, int], Slice]
+) -> None:
+    costs: list[int] = []
+    for count in (SMALL, LARGE):
+        piece = make(store, f"of-{count}", count)
+        store.append([piece])
+        more = make_slice("more", len(costs), len(costs) + 1, [_entry_of(piece)])
+        costs.append(steps_of(store, lambda more=more: store.append([more])))  # type: ignore[misc]
+    assert costs[1] <= costs[0] + 5
+
+
+def _entry_of(piece: Slice) -> Entry:
+    """Another point of the first series of a slice."""
+    run_id, key, column, kind, _ = piece.definitions[0]
+    return Entry(run_id, key, 2.0, column=column, kind=kind)
+
+
+def test_what_is_done_without_the_database_is_linear_too() -> None:
+    """A quadratic step takes 64 times as long for eight times as much."""
+    seconds = []
+    for count in (5_000, 40_000):
+        entries = [Entry(f"run {number % 100}", f"key {number}", 1.0, time=number) for number in range(count)]
+        piece = make_slice("j1", 0, 1, entries)
+        begun = time.process_time()
+        points = fold.join([piece])
+        placed = fold.place(points, {})
+        seconds.append(time.process_time() - begun)
+        assert len(placed.ends) == len(placed.counters) == count
+    assert seconds[1] < 30 * seconds[0]
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_reads_are_linear_in_what_they_read(
+    store: SqlTrackingStore, make: Callable[[SqlTrackingStore, str, int], Slice]
+) -> None:
+    costs: list[list[int]] = []
+    for count in (SMALL, LARGE):
+        piece = make(store, f"of-{count}", count)
+        store.append([piece])
+        run_ids = list({definition.run_id for definition in piece.definitions.values()})
+        keys = list({definition.key for definition in piece.definitions.values()})[: count // 100]
+        reads: tuple[Callable[[], object], ...] = (
+            lambda run_ids=run_ids: store.get_series_of(run_ids),  # type: ignore[misc]
+            lambda run_ids=run_ids: store.get_runs(run_ids),  # type: ignore[misc]
+            lambda run_ids=run_ids, keys=keys: store.get_series_of(run_ids[:100], keys),  # type: ignore[misc]
+        )
+        costs.append([steps_of(store, read) for read in reads])
+    assert all(large < LINEAR * (small + 1) for small, large in zip(*costs, strict=True)), costs
+
+
+def test_series_of_more_keys_than_one_statement_takes_are_read_in_the_order_of_their_first_points(
+    store: SqlTrackingStore,
+) -> None:
+    store.append([keys_of_one_run(store, "r1", 1200)])
+    keys = [f"key {number}" for number in range(1200)]
+    found = store.get_series_of(["r1"], [*reversed(keys), *(f"no {number}" for number in range(40_000))])["r1"]
+    assert [record.key for record in found] == keys
+
+
+# Others, while an append is prepared
+
+
+def while_preparing(monkeypatch: pytest.MonkeyPatch, calls: Iterator[Callable[[], object]]) -> None:
+    """Let each making of rows be preceded by one of these calls, while there are some."""
+    prepare = series.prepare
+
+    def preparing(*arguments: Any) -> series.Rows:
+        call = next(calls, None)
+        if call is not None:
+            call()
+        return prepare(*arguments)
+
+    monkeypatch.setattr(series, "prepare", preparing)
+
+
+def test_others_write_while_points_are_placed(
+    store: SqlTrackingStore, other: SqlTrackingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.create_run(RunRecord("r1", "0"))
+    written = threading.Event()
+
+    def write() -> None:
+        other.update_run("r1", RunChanges(tags={"a": "1"}))
+        written.set()
+
+    def write_beside() -> None:
+        threading.Thread(target=write, daemon=True).start()
+        assert written.wait(10), "the lock for writing is held"
+
+    while_preparing(monkeypatch, iter([write_beside]))
+    store.append([make_slice("j1", 0, 1, [Entry("r1", "loss", 1.0)])])
+    assert store.get_run("r1").tags == {"a": "1"}
+    assert native_series(store.get_series("r1")).values.tolist() == [1.0]
+
+
+@pytest.mark.parametrize("times", range(1, tracking.TRIES + 1))
+@pytest.mark.parametrize("which", ["store", "other"])
+def test_points_that_others_store_of_the_same_series_meanwhile_come_before(
+    store: SqlTrackingStore, other: SqlTrackingStore, monkeypatch: pytest.MonkeyPatch, times: int, which: str
+) -> None:
+    """The store itself too: a signal handler may come between."""
+    store.create_run(RunRecord("r1", "0"))
+    writer = {"store": store, "other": other}[which]
+    values = [float(number) for number in range(times)]
+
+    def log(value: float) -> None:
+        with monkeypatch.context() as within:
+            within.setattr(series, "prepare", original)
+            writer.log("r1", "loss", value, 1)
+
+    original = series.prepare
+    while_preparing(monkeypatch, iter([lambda value=value: log(value) for value in values]))  # type: ignore[misc]
+    store.append([make_slice("j1", 0, 1, [Entry("r1", "loss", 100.0), Entry("r1", "loss", 101.0, time=1)])])
+    found = native_series(store.get_series("r1"))
+    assert found.values.tolist() == [*values, 100.0, 101.0]
+    assert found.steps.tolist() == list(range(times + 2))
+    assert store.get_run("r1").latest["loss"].step == times + 1
+
+
+def test_a_slice_that_another_stores_meanwhile_is_stored_once(
+    store: SqlTrackingStore, other: SqlTrackingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.create_run(RunRecord("r1", "0"))
+    pieces = [make_slice("j1", 0, 1, [Entry("r1", "loss", 1.0)]), make_slice("j1", 1, 2, [Entry("r1", "loss", 2.0)])]
+    while_preparing(monkeypatch, iter([lambda: other.append(pieces[:1])]))
+    assert store.append(pieces) == {"j1": 2}
+    assert native_series(store.get_series("r1")).values.tolist() == [1.0, 2.0]
+
+
+def test_a_receipt_that_another_has_moved_on_meanwhile_is_not_moved_back(
+    store: SqlTrackingStore, other: SqlTrackingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Slices without points change nothing but receipts."""
+    while_preparing(monkeypatch, iter([lambda: other.append([make_slice("j1", 0, 9, []), make_slice("j2", 0, 9, [])])]))
+    with pytest.raises(InvalidState):
+        store.append([make_slice("j1", 0, 5, []), make_slice("j2", 0, 20, [])])
+    assert store.get_receipts(["j1", "j2"]) == {"j1": 9, "j2": 9}
+
+
+def test_points_of_a_run_that_is_removed_meanwhile_are_dropped_and_counted(
+    store: SqlTrackingStore, other: SqlTrackingStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.create_runs([RunRecord("r1", "0"), RunRecord("r2", "0")])
+    while_preparing(monkeypatch, iter([lambda: other.purge_runs(["r1"])]))
+    store.append([make_slice("j1", 0, 1, [Entry("r1", "loss", 1.0), Entry("r2", "loss", 2.0)])])
+    store.create_run(RunRecord("r1", "0"))
+    assert "1 points were dropped" in caplog.text
+    assert store.get_series("r1") == []
+    assert native_series(store.get_series("r2")).values.tolist() == [2.0]
