@@ -1,0 +1,42 @@
+"""How much one append stores, so that others who write wait for a bounded time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy
+
+    Array = numpy.ndarray[Any, Any]
+
+MOST_POINTS, MOST_SERIES = 170_000, 5_000
+"""How many points, and points of how many series, one append stores: each of these takes SQLite about 30 ms."""
+
+
+def last_moment(
+    times: Sequence[Array], series: Sequence[Array], most_points: int = MOST_POINTS, most_series: int = MOST_SERIES
+) -> int | None:
+    """Return the record time up to which an append takes the points of journals, or None if it may take them all.
+
+    Journals are cut at one moment, so that no later append brings an earlier point.
+    The points of the first moment are not divided, however many they are.
+
+    Args:
+        times: of each journal, the record times of its next points in log order; they may be compared between journals.
+        series: of each journal, the numbers of the series of these points, which mean nothing at another journal.
+        most_points: how many points there may be.
+        most_series: how many series there may be.
+    """
+    import numpy
+
+    # Within a journal the order of the calls holds, whatever the clock said.
+    ordered = [numpy.maximum.accumulate(own) if len(own) else own for own in times]
+    firsts = [own[numpy.unique(numbers, return_index=True)[1]] for own, numbers in zip(ordered, series, strict=True)]
+    too_many = []
+    for moments, most in ((ordered, most_points), (firsts, most_series)):
+        if sum(map(len, moments)) > most:
+            too_many.append(int(numpy.partition(numpy.concatenate(moments), most)[most]))
+    if not too_many:
+        return None
+    return max(min(too_many) - 1, min(int(own[0]) for own in ordered if len(own)))
