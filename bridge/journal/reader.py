@@ -139,19 +139,34 @@ class Stretch:
     closed: bool
     unknown: int
 
-    def cut(self, until: int) -> None:
-        """Leave points with a later record time, and all that follows the first of them."""
+    def cut(self, until: int) -> Stretch | None:
+        """Leave points with a later record time, and all that follows the first of them; returns what was left."""
         late = self.rows["time"] > until
         if not late.any():
-            return
+            return None
         count = int(late.argmax())
         # A row is whole or not here: its cells have one time and one end.
-        self.end = int(self.row_ends[count - 1]) if count else self.start
+        end = int(self.row_ends[count - 1]) if count else self.start
+        rest = Stretch(
+            end,
+            self.end,
+            self.rows[count:],
+            self.joined[count:],
+            self.row_ends[count:],
+            self.texts,
+            [lease for lease in self.leases if lease[0] > end],
+            [damage for damage in self.damages if damage[0] >= end],
+            self.torn,
+            self.closed,
+            self.unknown,
+        )
+        self.end = end
         self.rows, self.joined, self.row_ends = self.rows[:count], self.joined[:count], self.row_ends[:count]
-        self.leases = [lease for lease in self.leases if lease[0] <= self.end]
-        self.damages = [damage for damage in self.damages if damage[0] < self.end]
+        self.leases = [lease for lease in self.leases if lease[0] <= end]
+        self.damages = [damage for damage in self.damages if damage[0] < end]
         self.torn = self.closed = False
         self.unknown = 0
+        return rest
 
 
 @dataclass(slots=True)

@@ -26,6 +26,7 @@ from bridge.journal.format import (
 from bridge.journal.locks import LockTaken, ThreadLock
 from bridge.journal.process import boot_id, time_namespace
 from bridge.records.series import imprecise_warning
+from bridge.store.bounds import last_moment
 from bridge.store.owners import Owners
 from bridge.store.packages import has_package
 from bridge.store.slices import LeaseRecord, Slice
@@ -105,6 +106,7 @@ class Drain:
         self._kept: set[str] = set()
         self._clocks: dict[tuple[str, int], int] = {}
         self._found: dict[str, list[str]] = {}
+        self._rests: dict[str, Stretch] = {}
         self._damaged: set[str] = set()
         self._sweep_at = time.monotonic() + SWEEP_SECONDS
         self._listed: set[str] = set()
@@ -311,9 +313,15 @@ class Drain:
                 last = int(cut.stretch.rows["time"][-1]) + cut.clock
                 horizon = last if horizon is None else min(horizon, last)
         self._report_clocks(cuts)
+        rows = [cut.stretch.rows for cut in cuts]
+        times = [own["time"] + cut.clock for own, cut in zip(rows, cuts, strict=True)]
+        bound = last_moment(times, [own["series"] for own in rows])
+        if bound is not None:
+            horizon = bound if horizon is None else min(horizon, bound)
         for cut in cuts:
-            if horizon is not None:
-                cut.stretch.cut(horizon - cut.clock)
+            rest = None if horizon is None else cut.stretch.cut(horizon - cut.clock)
+            if rest is not None:
+                self._rests[cut.reader.id] = rest
         return [self._slice(cut) for cut in cuts if cut.stretch.end > cut.start]
 
     def _cut(self, journal_id: str, start: int, size: int, share: int, until: int) -> _Cut | None:
@@ -322,7 +330,9 @@ class Drain:
             reader = self._reader(journal_id)
             if start >= size or reader is None:
                 return None
-            stretch = reader.read(start, size, share)
+            stretch = self._rests.pop(journal_id, None)
+            if stretch is None or stretch.start != max(start, reader.records_at):
+                stretch = reader.read(start, size, share)
         except FileNotFoundError:
             self._readers.pop(journal_id, None)
             return None
@@ -365,7 +375,7 @@ class Drain:
             for offset, what in stretch.damages
         ]
         self._found[reader.path.stem] = found
-        runs = {definition.run_id for definition in reader.definitions.values()}
+        runs = {definition.run_id for definition in reader.definitions.values()} if found else ()
         warnings = [(run_id, sentence) for sentence in found for run_id in sorted(runs)]
         imprecise = (flags & IMPRECISE) != 0
         if imprecise.any():

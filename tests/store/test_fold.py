@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bridge.errors import InvalidState
+from bridge.journal.reader import JournalReader, Stretch
 from bridge.records.run import RunChanges, RunRecord
 from bridge.records.series import COLUMN
-from bridge.store import fold
+from bridge.store import bounds, fold, journaled
+from bridge.store.journaled import JournaledStore
 from bridge.store.points import native_series
 from bridge.store.slices import Slice
 from bridge.store.sql import series, tracking
@@ -243,3 +245,46 @@ def test_points_of_a_run_that_is_removed_meanwhile_are_dropped_and_counted(
     assert "1 points were dropped" in caplog.text
     assert store.get_series("r1") == []
     assert native_series(store.get_series("r2")).values.tolist() == [2.0]
+
+
+# What one append takes
+
+
+def test_a_fold_stores_few_series_at_once_and_reads_each_byte_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the positions of points hold over all appends and all journals."""
+    monkeypatch.setattr(journaled, "FOLD_SECONDS", 3600.0)
+    writers = [JournaledStore(open_sqlite(tmp_path / "workspace.db"), tmp_path / "journal") for _ in range(3)]
+    writers[0].create_run(RunRecord("r1", "0"))
+    keys = [f"key {number}" for number in range(2 * bounds.MOST_SERIES + 10)]
+    for number, key in enumerate([*keys, *keys]):
+        writers[number % 3].log("r1", key, float(number), 1)
+    appended, read_bytes = [], 0
+    append, read = SqlTrackingStore.append, JournalReader.read
+
+    def counted_append(self: SqlTrackingStore, slices: Sequence[Slice]) -> dict[str, int]:
+        appended.append(sum(len(piece.definitions) for piece in slices))
+        return append(self, slices)
+
+    def counted_read(self: JournalReader, *arguments: Any) -> Stretch:
+        nonlocal read_bytes
+        stretch = read(self, *arguments)
+        read_bytes += stretch.end - stretch.start
+        return stretch
+
+    monkeypatch.setattr(SqlTrackingStore, "append", counted_append)
+    monkeypatch.setattr(JournalReader, "read", counted_read)
+    journals = list((tmp_path / "journal").glob("*.log"))
+    written = sum(journal.stat().st_size for journal in journals)
+    assert len(journals) == 3
+    found = writers[0].get_series("r1")
+    assert len(appended) >= 4 and max(appended) <= bounds.MOST_SERIES
+    assert read_bytes <= written
+    assert [record.key for record in found] == keys
+    assert all(record.positions.tolist() == [0, 1] for record in found)
+    assert [record.numbers.tolist() for record in found if record.numbers is not None] == [
+        [float(number), float(number + len(keys))] for number in range(len(keys))
+    ]
+    for writer in writers:
+        writer.close()

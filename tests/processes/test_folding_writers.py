@@ -1,0 +1,99 @@
+"""Whoever writes while another process folds waits for one bounded transaction, however much is folded."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from bridge.records.run import RunChanges, RunRecord
+from bridge.store import bounds
+from bridge.store.open import create_store, open_store
+from bridge.store.sql.sqlite import open_sqlite
+from bridge.store.tracking import TrackingStore
+from bridge.testing.slices import Entry, make_slice
+
+RUNS = 20_000
+FACTOR = 10
+"""Of how many appends of the most that one takes a writer waits for the time, at most: the machine has other work."""
+
+LOGS_AND_IS_KILLED = """
+import os, sys
+from bridge.records.run import RunRecord
+from bridge.store import journaled
+from bridge.store.open import open_store
+
+journaled.FOLD_SECONDS = 3600.0  # so that all is left to the other process
+tracking = open_store(sys.argv[1]).tracking
+run_ids = [f"r{number}" for number in range(int(sys.argv[2]))]
+for at in range(0, len(run_ids), 500):
+    tracking.create_runs([RunRecord(run_id, "0") for run_id in run_ids[at : at + 500]])
+for run_id in run_ids:
+    tracking.log(run_id, f"key of {run_id}", 1.0, 1)
+os._exit(0)
+"""
+
+FOLDS = """
+import sys
+import numpy
+from bridge.store.open import open_store
+
+tracking = open_store(sys.argv[1]).tracking
+print("ready", flush=True)
+sys.stdin.readline()
+assert len(tracking.get_series("r0")) == 1
+print("folded", flush=True)
+"""
+
+
+def seconds_of_one_append(store: TrackingStore) -> float:
+    """How long an append takes that stores as many new series as one may."""
+    run_ids = [f"yardstick-{number}" for number in range(bounds.MOST_SERIES)]
+    store.create_runs([RunRecord(run_id, "0") for run_id in run_ids])
+    piece = make_slice("yardstick", 0, 1, [Entry(run_id, f"key of {run_id}", 1.0) for run_id in run_ids])
+    begun = time.perf_counter()
+    store.append([piece])
+    return time.perf_counter() - begun
+
+
+@pytest.mark.processes
+def test_a_writer_waits_for_one_transaction_of_a_fold_of_twenty_thousand_runs(tmp_path: Path) -> None:
+    folder = tmp_path / "work"
+    create_store(folder, "work").tracking.close()
+    subprocess.run([sys.executable, "-c", LOGS_AND_IS_KILLED, str(folder), str(RUNS)], check=True, timeout=300)
+    yardstick_store = open_sqlite(tmp_path / "yardstick.db")
+    yardstick = seconds_of_one_append(yardstick_store)
+    yardstick_store.close()
+    tracking = open_store(folder).tracking
+    tracking.create_run(RunRecord("tagged", "0"))
+    folding = subprocess.Popen(
+        [sys.executable, "-c", FOLDS, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert folding.stdin is not None and folding.stdout is not None
+    assert folding.stdout.readline() == "ready\n"
+    folded = threading.Event()
+
+    def wait_for_the_end() -> None:
+        assert folding.stdout is not None
+        if folding.stdout.readline() == "folded\n":
+            folded.set()
+        folding.stdout.close()
+
+    watching = threading.Thread(target=wait_for_the_end)
+    watching.start()
+    folding.stdin.write("fold\n")
+    folding.stdin.close()
+    waits: list[float] = []
+    while watching.is_alive():
+        begun = time.perf_counter()
+        tracking.update_run("tagged", RunChanges(tags={"n": str(len(waits))}))
+        waits.append(time.perf_counter() - begun)
+    watching.join()
+    assert folding.wait(60) == 0 and folded.is_set()
+    assert len(waits) > RUNS / bounds.MOST_SERIES
+    assert max(waits) < FACTOR * yardstick, (max(waits), yardstick)
+    assert tracking.get_run(f"r{RUNS - 1}").latest.keys() == {f"key of r{RUNS - 1}"}
