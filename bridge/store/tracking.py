@@ -91,6 +91,7 @@ class TrackingStore(ABC):
     def purge_experiment(self, experiment_id: str) -> None:
         """Remove a deleted experiment for good, with its runs as `purge_runs` does; an active one is `NotFound`.
 
+        The runs go first, some at a time: where that was broken off, the next call goes on with it.
         Its name may be taken again, and its id, if it was the greatest, is given again.
         """
 
@@ -158,8 +159,8 @@ class TrackingStore(ABC):
         """Remove runs, active or deleted, for good, with all that they logged and their files' index.
 
         Unknown ones are passed over, so that a repeat changes nothing.
-        From one moment on nobody finds the runs; what they logged is removed after it, bit by bit, and others may
-        write meanwhile.
+        From one moment on nobody finds a run; what it logged is removed after it, bit by bit, and others may write
+        meanwhile.
         Where that was broken off, the next call of any purge goes on with it, also one without ids.
         Points that come from a journal later are dropped and said in the log.
         The contexts in which they used data sets stay known to `search_datasets`.

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlite_steps import steps_of
 
 from bridge.errors import InvalidState
 from bridge.journal.reader import JournalReader, Stretch
@@ -47,22 +48,6 @@ def other(store: SqlTrackingStore, path: Path) -> Iterator[SqlTrackingStore]:
     other = open_sqlite(path)
     yield other
     other.close()
-
-
-def steps_of(store: SqlTrackingStore, call: Callable[[], object]) -> int:
-    """How many hundreds of instructions SQLite runs in a call."""
-    count = 0
-
-    def progress() -> None:
-        nonlocal count
-        count += 1
-
-    with store.database.read() as connection:
-        connection.set_progress_handler(progress, 100)
-    call()
-    with store.database.read() as connection:
-        connection.set_progress_handler(None, 0)
-    return count
 
 
 def runs_with_keys_of_their_own(store: SqlTrackingStore, name: str, count: int) -> Slice:

@@ -8,18 +8,21 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from sqlite_steps import steps_of
 
 from bridge.errors import NotFound
 from bridge.records.run import RunChanges, RunRecord
 from bridge.records.search import ExperimentQuery, RunQuery
 from bridge.store.open import create_store, open_store, restore_default_experiment
 from bridge.store.sql import purge
+from bridge.store.sql.database import Database
 from bridge.store.sql.sqlite import open_sqlite
+from bridge.store.sql.statements import AT_ONCE
 from bridge.store.sql.tracking import SqlTrackingStore
 from bridge.testing.slices import Entry, make_slice
 from bridge.testing.tracking_purge import fill
@@ -53,7 +56,7 @@ def log_in_blocks(store: SqlTrackingStore, run_id: str) -> None:
         store.append([make_slice(f"j-{run_id}", start, start + 1, [Entry(run_id, "loss", float(start))])])
 
 
-def count(path: Path, table: str, where: str = "1 = 1") -> int:
+def count_of(path: Path, table: str, where: str = "1 = 1") -> int:
     with closing(sqlite3.connect(path)) as raw:
         return int(raw.execute(f"SELECT count(*) FROM {table} WHERE {where}").fetchone()[0])
 
@@ -61,12 +64,12 @@ def count(path: Path, table: str, where: str = "1 = 1") -> int:
 def test_no_row_of_a_run_is_left(store: SqlTrackingStore, path: Path) -> None:
     with closing(sqlite3.connect(path)) as raw:
         tables = [row[0] for row in raw.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-    before = {table: count(path, table) for table in tables}
+    before = {table: count_of(path, table) for table in tables}
     fill(store, "gone")
-    grown = {table for table in tables if count(path, table) > before[table]}
+    grown = {table for table in tables if count_of(path, table) > before[table]}
     assert grown >= {"run", "lease", "metric", "series", "point_block", "artifact", *purge.DETAILS}
     store.purge_runs(["gone"])
-    left = {table for table in tables if count(path, table) > before[table]}
+    left = {table for table in tables if count_of(path, table) > before[table]}
     assert left == {"dataset", "past_use"}
 
 
@@ -94,7 +97,7 @@ def test_others_write_between_the_slices(store: SqlTrackingStore, path: Path, mo
     def write() -> None:
         while not done.is_set():
             other.update_run("other", RunChanges(tags={"n": str(len(written))}))
-            written.append(count(path, "run", f"experiment = {purge.BIN}"))
+            written.append(count_of(path, "run", f"experiment = {purge.BIN}"))
 
     writer = threading.Thread(target=write)
     writer.start()
@@ -103,7 +106,55 @@ def test_others_write_between_the_slices(store: SqlTrackingStore, path: Path, mo
     writer.join()
     other.close()
     assert sum(written) > BLOCKS / 4  # written while a part of the run was there still
-    assert count(path, "run") == 1
+    assert count_of(path, "run") == 1
+
+
+@pytest.mark.parametrize("what", ["runs", "experiment"])
+def test_a_purge_is_linear_in_the_runs_and_keys_that_it_removes(store: SqlTrackingStore, path: Path, what: str) -> None:
+    """Eight times as much may cost ten times as much; a search among what is removed already costs sixty times."""
+    costs = []
+    for count in (600, 4800):
+        experiment = store.create_experiment(f"of {count}", 1).id
+        run_ids = [f"r-{count}-{number}" for number in range(count)]
+        store.create_runs([RunRecord(run_id, experiment) for run_id in run_ids])
+        entries = [Entry(run_id, f"k{number % 7}", 1.0) for number, run_id in enumerate(run_ids)]
+        entries += [Entry(run_ids[0], f"k{number}", 1.0) for number in range(count)]
+        store.append([make_slice(f"of {count}", 0, 1, entries)])
+        store.delete_experiment(experiment, 2)
+        purges: dict[str, Callable[[], None]] = {
+            "runs": lambda run_ids=run_ids: store.purge_runs(run_ids),  # type: ignore[misc]
+            "experiment": lambda experiment=experiment: store.purge_experiment(experiment),  # type: ignore[misc]
+        }
+        costs.append(steps_of(store, purges[what]))
+        assert [count_of(path, table) for table in ("run", "metric", "series", "point_block")] == [0, 0, 0, 0]
+    assert costs[1] < 10 * costs[0]
+
+
+@pytest.mark.parametrize("what", ["runs", "experiment"])
+def test_one_transaction_of_a_purge_removes_few_runs_rows_and_blocks(
+    store: SqlTrackingStore, path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    monkeypatch.setattr(purge, "SLICE_ROWS", 100)
+    experiment = store.create_experiment("a", 1).id
+    run_ids = [f"r{number}" for number in range(2 * AT_ONCE)]
+    store.create_runs([RunRecord(run_id, experiment, tags={"a": "1"}) for run_id in run_ids])
+    for number in range(300):
+        store.append([make_slice("j1", number, number + 1, [Entry("r0", "loss", 1.0)])])
+    store.delete_experiment(experiment, 2)
+    changes = []
+    write = Database.write
+
+    @contextmanager
+    def counted_write(self: Database) -> Iterator[sqlite3.Connection]:
+        with write(self) as connection:
+            before = connection.total_changes
+            yield connection
+            changes.append(connection.total_changes - before)
+
+    monkeypatch.setattr(Database, "write", counted_write)
+    store.purge_runs(run_ids) if what == "runs" else store.purge_experiment(experiment)
+    assert count_of(path, "run") == 0
+    assert max(changes) <= 2 * AT_ONCE and len(changes) >= 2 + 3
 
 
 def test_a_purge_that_is_killed_leaves_nothing_to_see_and_the_next_one_ends_it(
@@ -111,14 +162,14 @@ def test_a_purge_that_is_killed_leaves_nothing_to_see_and_the_next_one_ends_it(
 ) -> None:
     fill(store, "gone")
     log_in_blocks(store, "gone")
-    blocks = count(path, "point_block")
+    blocks = count_of(path, "point_block")
     killed = subprocess.Popen([sys.executable, "-c", SLOW_PURGE, str(path)])
     deadline = time.monotonic() + 60
-    while count(path, "point_block") == blocks and time.monotonic() < deadline:
+    while count_of(path, "point_block") == blocks and time.monotonic() < deadline:
         time.sleep(0.01)
     killed.send_signal(signal.SIGKILL)
     killed.wait()
-    assert 0 < count(path, "point_block") < blocks
+    assert 0 < count_of(path, "point_block") < blocks
     with pytest.raises(NotFound):
         store.get_run("gone")
     assert store.search_runs(RunQuery(("0", "-1"), view="all")).items == ()
@@ -130,9 +181,9 @@ def test_a_purge_that_is_killed_leaves_nothing_to_see_and_the_next_one_ends_it(
     store.restore_experiment("0", 2)
     assert store.create_run(RunRecord("gone", "0")).number == 2
     store.purge_runs([])
-    assert (count(path, "point_block"), count(path, "series"), count(path, "metric")) == (0, 0, 0)
+    assert (count_of(path, "point_block"), count_of(path, "series"), count_of(path, "metric")) == (0, 0, 0)
     assert store.get_run("gone").number == 2
-    assert count(path, "run") == 1
+    assert count_of(path, "run") == 1
 
 
 def test_experiment_0_comes_back_when_the_workspace_is_opened_next(store: SqlTrackingStore, path: Path) -> None:
@@ -207,4 +258,4 @@ def test_a_process_that_logs_on_is_told_within_seconds_and_its_points_are_droppe
     tracking.search_runs(RunQuery(("0",)))
     assert out == "NotFound\n"
     assert "points were dropped: their runs are not in this workspace (any more)" in err + caplog.text
-    assert count(tmp_path / "work" / "workspace.db", "receipt") >= 1
+    assert count_of(tmp_path / "work" / "workspace.db", "receipt") >= 1

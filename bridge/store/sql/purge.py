@@ -1,4 +1,4 @@
-"""Deletion for good in SQL: runs are hidden in one transaction, and what they logged is removed in bounded slices.
+"""Deletion for good in SQL: runs are hidden, and what they logged is removed, in bounded slices.
 
 A hidden run belongs to the experiment `BIN` and has an id that no run may have and nobody knows.
 """
@@ -22,6 +22,9 @@ BIN = -1
 SLICE_POINTS = 250_000
 """About how many points one transaction removes: in memory they are some megabytes, and others wait some 10 ms."""
 
+SLICE_ROWS = 5_000
+"""About how many rows one transaction removes: others wait some 10 ms."""
+
 PAUSE_SECONDS = 0.001
 """How long nobody holds the turn to write between two slices: who gives it back would else have it again at once."""
 
@@ -33,36 +36,54 @@ KEEP_USES = (
 HIDE = "UPDATE run SET id = ?, experiment = ?, parent_id = NULL WHERE key = ?"
 
 
-def hide_runs(c: sqlite3.Connection, keys: Sequence[int]) -> None:
-    """Let runs be gone for everybody, with all of them that is small; `finish` removes the rest."""
+def hide_runs(database: Database, keys: Sequence[int]) -> None:
+    """Let runs be gone for everybody, with all of them that is small, some at a time; `finish` removes the rest."""
     for some in chunks(keys):
-        marks = marks_for(some)
-        roots = c.execute(f"SELECT experiment || '/' || id FROM run WHERE key IN ({marks})", some).fetchall()
-        for (root,) in roots:
-            c.execute("DELETE FROM artifact WHERE root >= ? AND root < ?", (root + "/", root + AFTER_SLASH))
-        c.execute(KEEP_USES.format(marks), some)
-        for table in DETAILS:
-            c.execute(f"DELETE FROM {table} WHERE run IN ({marks})", some)
-        c.executemany(HIDE, [(f" {os.urandom(16).hex()}", BIN, key) for key in some])
+        with database.write() as c:
+            _hide_some(c, some)
+        time.sleep(PAUSE_SECONDS)
 
 
-def remove_experiment(c: sqlite3.Connection, experiment_id: str) -> None:
-    """Remove a deleted experiment, and hide its runs."""
-    number = experiments.existing_id(c, experiment_id)
-    if experiments.stage_of(c, number) != "deleted":
-        raise NotFound("experiment", experiment_id, "it is active: delete it first")
-    hide_runs(c, [row[0] for row in c.execute("SELECT key FROM run WHERE experiment = ?", (number,)).fetchall()])
-    c.execute("DELETE FROM past_use WHERE dataset IN (SELECT id FROM dataset WHERE experiment = ?)", (number,))
+def remove_experiment(database: Database, experiment_id: str) -> None:
+    """Hide the runs of a deleted experiment, some at a time, and remove it with the last of them."""
+    runs: list[int] | None = None
+    while runs is None or runs:
+        with database.write() as c:
+            number = experiments.existing_id(c, experiment_id)
+            if experiments.stage_of(c, number) != "deleted":
+                raise NotFound("experiment", experiment_id, "it is active: delete it first")
+            runs = _ids(c, "SELECT key FROM run WHERE experiment = ? LIMIT ?", (number, AT_ONCE))
+            _hide_some(c, runs)
+            if not runs:
+                _remove_empty(c, number)
+        time.sleep(PAUSE_SECONDS)
+
+
+def _remove_empty(c: sqlite3.Connection, experiment: int) -> None:
+    """Remove an experiment without runs."""
+    c.execute("DELETE FROM past_use WHERE dataset IN (SELECT id FROM dataset WHERE experiment = ?)", (experiment,))
     for table in ("dataset", "experiment_tag"):
-        c.execute(f"DELETE FROM {table} WHERE experiment = ?", (number,))
-    c.execute("DELETE FROM experiment WHERE id = ?", (number,))
+        c.execute(f"DELETE FROM {table} WHERE experiment = ?", (experiment,))
+    c.execute("DELETE FROM experiment WHERE id = ?", (experiment,))
+
+
+def _hide_some(c: sqlite3.Connection, keys: Sequence[int]) -> None:
+    marks = marks_for(keys)
+    roots = c.execute(f"SELECT experiment || '/' || id FROM run WHERE key IN ({marks})", keys).fetchall()
+    for (root,) in roots:
+        c.execute("DELETE FROM artifact WHERE root >= ? AND root < ?", (root + "/", root + AFTER_SLASH))
+    c.execute(KEEP_USES.format(marks), keys)
+    for table in DETAILS:
+        c.execute(f"DELETE FROM {table} WHERE run IN ({marks})", keys)
+    unknown = os.urandom(16).hex()
+    c.executemany(HIDE, [(f" {unknown}{key}", BIN, key) for key in keys])
 
 
 def finish(database: Database) -> None:
     """Remove all that is left of hidden runs, in transactions between which others write."""
     while _is_anything_hidden(database):
         with database.write() as c:
-            _remove_some(c)
+            _remove_slice(c)
         time.sleep(PAUSE_SECONDS)
 
 
@@ -71,33 +92,59 @@ def _is_anything_hidden(database: Database) -> bool:
         return c.execute("SELECT 1 FROM run WHERE experiment = ? LIMIT 1", (BIN,)).fetchone() is not None
 
 
-def _remove_some(c: sqlite3.Connection) -> None:
-    """Remove a slice of points, else series that have none left, else the runs."""
-    series = _ids(c, "SELECT s.id FROM run r JOIN metric m ON m.run = r.key JOIN series s ON s.metric = m.id", AT_ONCE)
-    blocks = _blocks(c, series)
-    if blocks:
-        _delete(c, "point_block", "id", blocks)
-    elif series:
-        _delete(c, "series", "id", series)
-    else:
-        runs = _ids(c, "SELECT r.key FROM run r", AT_ONCE)
-        _delete(c, "metric", "run", runs)
-        _delete(c, "run", "key", runs)
+def _remove_slice(c: sqlite3.Connection) -> None:
+    """Remove about `SLICE_POINTS` points or `SLICE_ROWS` rows of hidden runs."""
+    points = rows = 0
+    while points < SLICE_POINTS and rows < SLICE_ROWS:
+        removed, of_points = _remove_some(c, SLICE_POINTS - points, SLICE_ROWS - rows)
+        if not removed:
+            return
+        points += of_points
+        rows += removed
 
 
-def _ids(c: sqlite3.Connection, sql: str, most: int) -> list[int]:
-    return [row[0] for row in c.execute(f"{sql} WHERE r.experiment = ? LIMIT ?", (BIN, most))]
+def _remove_some(c: sqlite3.Connection, most_points: int, most_blocks: int) -> tuple[int, int]:
+    """Remove blocks of hidden runs, else series that have none, else metrics that have none, else runs.
+
+    Each is looked for below few of what it belongs to: a search among all would pass those that have none left, again
+    and again.
+
+    Returns:
+        How many rows, and how many points in them.
+    """
+    runs = _ids(c, "SELECT key FROM run WHERE experiment = ? LIMIT ?", (BIN, AT_ONCE))
+    metrics = _below(c, "SELECT id FROM metric WHERE run IN ({}) LIMIT ?", runs)
+    series = _below(c, "SELECT id FROM series WHERE metric IN ({}) LIMIT ?", metrics)
+    blocks, points = _blocks(c, series, most_points, most_blocks)
+    for table, column, found in (
+        ("point_block", "id", blocks),
+        ("series", "id", series),
+        ("metric", "id", metrics),
+        ("run", "key", runs),
+    ):
+        if found:
+            _delete(c, table, column, found)
+            return len(found), points
+    return 0, 0
 
 
-def _blocks(c: sqlite3.Connection, series: Sequence[int]) -> list[int]:
-    """Blocks of series that have about `SLICE_POINTS` points together."""
+def _ids(c: sqlite3.Connection, sql: str, values: Sequence[int]) -> list[int]:
+    return [row[0] for row in c.execute(sql, values)]
+
+
+def _below(c: sqlite3.Connection, sql: str, above: Sequence[int]) -> list[int]:
+    return _ids(c, sql.format(marks_for(above)), (*above, AT_ONCE)) if above else []
+
+
+def _blocks(c: sqlite3.Connection, series: Sequence[int], most_points: int, most_blocks: int) -> tuple[list[int], int]:
+    """Blocks of series, about as many as may be, and how many points they have."""
     blocks, points = [], 0
     for block, count in in_chunks(c, "SELECT id, points FROM point_block WHERE series IN ({})", series):
         blocks.append(block)
         points += count
-        if points >= SLICE_POINTS:
+        if points >= most_points or len(blocks) >= most_blocks:
             break
-    return blocks
+    return blocks, points
 
 
 def _delete(c: sqlite3.Connection, table: str, column: str, values: Sequence[int]) -> None:

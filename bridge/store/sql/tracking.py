@@ -86,8 +86,7 @@ class SqlTrackingStore(TrackingStore):
     def purge_experiment(self, experiment_id: str) -> None:
         from bridge.store.sql import purge
 
-        with self.database.write() as c:
-            purge.remove_experiment(c, experiment_id)
+        purge.remove_experiment(self.database, experiment_id)
         purge.finish(self.database)
 
     # Runs
@@ -120,9 +119,9 @@ class SqlTrackingStore(TrackingStore):
     def purge_runs(self, run_ids: Sequence[str]) -> None:
         from bridge.store.sql import purge
 
-        if run_ids:
-            with self.database.write() as c:
-                purge.hide_runs(c, list(runs.keys_of(c, run_ids).values()))
+        with self.database.read() as c:
+            keys = list(runs.keys_of(c, run_ids).values())
+        purge.hide_runs(self.database, keys)
         purge.finish(self.database)
 
     def search_runs(self, query: RunQuery) -> Page[RunRecord]:

@@ -1,0 +1,23 @@
+"""Counting what SQLite does: unlike time, it is the same on every machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bridge.store.sql.tracking import SqlTrackingStore
+
+
+def steps_of(store: SqlTrackingStore, call: Callable[[], object]) -> int:
+    """How many hundreds of instructions SQLite runs in a call of this thread."""
+    count = 0
+
+    def progress() -> None:
+        nonlocal count
+        count += 1
+
+    with store.database.read() as connection:
+        connection.set_progress_handler(progress, 100)
+    call()
+    with store.database.read() as connection:
+        connection.set_progress_handler(None, 0)
+    return count
