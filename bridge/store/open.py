@@ -134,17 +134,19 @@ class Opened:
 
 @dataclass(eq=False)
 class _Store:
-    """What is open of a workspace, and who uses it: nobody's is closed after a while."""
+    """What is open of a workspace, and who uses it: nobody's is closed after a while.
+
+    `identity` is of the database as it was opened. Handles of a workspace that was replaced keep their store, whose
+    journal may have points for the one before; who opens the new one gets a store of its own.
+    """
 
     tracking: JournaledStore
     database: Database
     shared: bool
     durability: Durability
+    identity: tuple[int, int]
     users: weakref.WeakSet[Opened] = field(default_factory=weakref.WeakSet)
     idle_since: float | None = None
-
-    def is_of(self, identity: tuple[int, int]) -> bool:
-        return self.database.identity == identity
 
     def close(self) -> None:
         if self.tracking.owns_runs:
@@ -297,7 +299,7 @@ def peek_store(address: str | Path) -> Opened:
     path = Path(address).absolute()
     state = _stat(path)
     store = _stores.get((str(path), _wanted(None), os.geteuid()))
-    if store is not None and store.is_of((state.st_dev, state.st_ino)):
+    if store is not None and store.identity == (state.st_dev, state.st_ino):
         return open_store(path)
     return Opened(str(path), _checked_facts(path, peek_facts(path / DATABASE)))
 
@@ -315,15 +317,15 @@ def _store_at(path: Path, durability: Durability | None) -> _Store:
     wanted = _wanted(durability)
     key = str(path), wanted, os.geteuid()
     known = _stores.get(key)
-    if known is not None and known.is_of(identity):
+    if known is not None and known.identity == identity:
         return known
     with _lock:
         known = _stores.get(key)
-        if known is None or not known.is_of(identity):
-            known = _open_folder(path, wanted, state.st_mode)
+        if known is None or known.identity != identity:
+            known = _open_folder(path, wanted, state)
             # The same store, whether its durability was asked for or is the workspace's own.
             for (*place, _, user), other in list(_stores.items()):
-                same = (place, user) == ([str(path)], key[2]) and other.is_of(identity)
+                same = (place, user) == ([str(path)], key[2]) and other.identity == identity
                 if same and other.durability == known.durability:
                     known.tracking.close()
                     known = other
@@ -356,9 +358,9 @@ def restore_default_experiment(opened: Opened) -> None:
         make_default_experiment(opened.tracking.inner)
 
 
-def _open_folder(path: Path, durability: Durability | None, mode: int) -> _Store:
+def _open_folder(path: Path, durability: Durability | None, state: os.stat_result) -> _Store:
     read_only = not (os.access(path, os.W_OK) and os.access(path / DATABASE, os.W_OK))
-    shared = bool(mode & 0o020)
+    shared = bool(state.st_mode & 0o020)
     inner = open_sqlite(path / DATABASE, read_only=read_only)
     try:
         facts = _checked_facts(path, read_facts(inner.database))
@@ -372,7 +374,8 @@ def _open_folder(path: Path, durability: Durability | None, mode: int) -> _Store
     tracking = JournaledStore(
         inner, path / JOURNAL, fsync=fsync, shared=shared, read_only=read_only, workspace_id=facts["id"]
     )
-    return _Store(tracking, inner.database, shared, "power" if fsync else "process")
+    identity = state.st_dev, state.st_ino
+    return _Store(tracking, inner.database, shared, "power" if fsync else "process", identity)
 
 
 def _checked_facts(path: Path, facts: Mapping[str, str]) -> Mapping[str, str]:

@@ -235,11 +235,6 @@ class Database:
         """
         return _Using(self._local, self._write())
 
-    @property
-    def identity(self) -> Identity | None:
-        """Device and inode of the file that was used last; None before the first use."""
-        return self._identity
-
     @contextmanager
     def peek(self) -> Iterator[sqlite3.Connection]:
         """A connection for one look, for which SQLite makes no file beside the database if it can do without."""
