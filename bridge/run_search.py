@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING, get_args
 
 from bridge.errors import InvalidValue
@@ -12,8 +14,6 @@ from bridge.records.run import RunRecord, Status
 if TYPE_CHECKING:
     from bridge.records.search import RunQuery
     from bridge.run import Run
-
-PAGE = 500
 
 SOURCE_PROPERTY = "azureml.runsource"
 """A property that says of what type a run is, as the type does."""
@@ -30,7 +30,9 @@ def find_runs(
     status: str | None = None,
     include_children: bool = True,
 ) -> Iterator[Run]:
-    """The runs of a query that have these labels, newest start time first, read page by page.
+    """The runs of a query that have these labels, newest start time first; a snapshot taken by this call.
+
+    A run that is deleted before its record is read is excluded.
 
     Args:
         home: the experiment of most of them.
@@ -57,33 +59,25 @@ def find_runs(
             and _has(record.properties, with_properties)
         )
 
-    return (run for run, record in _read(home, query) if wanted(record))
+    records = home.workspace._opened.tracking.list_runs(query, latest=False)
+    return (run for run, record in _listed(home, records) if wanted(record))
 
 
-def _read(home: Experiment, query: RunQuery) -> Iterator[tuple[Run, RunRecord]]:
-    from dataclasses import replace
-
+def _listed(home: Experiment, records: Iterator[RunRecord]) -> Iterator[tuple[Run, RunRecord]]:
     from bridge.run import Run
 
-    tracking = home.workspace._opened.tracking
     experiments = {home.id: home}
-    token: str | None = None
-    while True:
-        page = tracking.search_runs(replace(query, max_results=PAGE, page_token=token))
-        # Of runs that began in one millisecond, as those of create_children, the last is the newest.
-        for record in sorted(page.items, key=_age, reverse=True):
-            if record.experiment_id not in experiments:
-                found = tracking.get_experiment(record.experiment_id)
-                experiments[found.id] = Experiment._of(home.workspace, found)
-            yield Run._of(experiments[record.experiment_id], record.id, record.type), record
-        token = page.next_token
-        if token is None:
-            return
+    for record in _newest_first(records):
+        if record.experiment_id not in experiments:
+            found = home.workspace._opened.tracking.get_experiment(record.experiment_id)
+            experiments[found.id] = Experiment._of(home.workspace, found)
+        yield Run._of(experiments[record.experiment_id], record.id, record.type), record
 
 
-def _age(record: RunRecord) -> tuple[int, int]:
-    # One that has not started is the oldest.
-    return (-1 if record.start_time is None else record.start_time, record.number)
+def _newest_first(records: Iterator[RunRecord]) -> Iterator[RunRecord]:
+    """Order runs that began in one millisecond, as those of `create_children`, by number: the last is the newest."""
+    for _, together in groupby(records, attrgetter("start_time")):
+        yield from sorted(together, key=attrgetter("number"), reverse=True)
 
 
 def _wanted(labels: Labels, what: str) -> str | dict[str, str | None]:

@@ -25,7 +25,6 @@ logger = logging.getLogger("bridge")
 SNAPSHOTS = "snapshots"
 """The artifact root of sources; what lies in it is named by its content."""
 TRIES = 5
-PAGE = 500
 
 
 def deliver(source: Opened, target: Opened, run_ids: Sequence[str] | None = None) -> list[str]:
@@ -70,14 +69,7 @@ def deliver(source: Opened, target: Opened, run_ids: Sequence[str] | None = None
 
 def _runs_of(tracking: TrackingStore, experiment_id: str) -> Iterator[RunRecord]:
     order = (Ordering("attribute", "start_time", True),)
-    token: str | None = None
-    while True:
-        query = RunQuery((experiment_id,), order=order, max_results=PAGE, page_token=token)
-        page = tracking.search_runs(query)
-        yield from page.items
-        token = page.next_token
-        if token is None:
-            return
+    return tracking.list_runs(RunQuery((experiment_id,), order=order), latest=False)
 
 
 def _experiment_in(target: TrackingStore, experiment: ExperimentRecord) -> str:

@@ -430,6 +430,10 @@ class JournaledStore(TrackingStore):
         self._drain.fold()
         return self.inner.search_runs(query)
 
+    def search_run_ids(self, query: RunQuery) -> Page[str]:
+        self._drain.fold()
+        return self.inner.search_run_ids(query)
+
     def search_datasets(self, experiment_ids: Sequence[str]) -> list[tuple[str, str, str, str | None]]:
         return self.inner.search_datasets(experiment_ids)
 

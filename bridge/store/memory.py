@@ -247,6 +247,10 @@ class MemoryStore(TrackingStore):
             records = [_copy_of_run(run) for run in self._runs.values()]
         return select_runs(query, records)
 
+    def search_run_ids(self, query: RunQuery) -> Page[str]:
+        page = self.search_runs(query)
+        return Page(tuple(record.id for record in page.items), page.next_token)
+
     def search_datasets(self, experiment_ids: Sequence[str]) -> list[tuple[str, str, str, str | None]]:
         with self._lock:
             found = {

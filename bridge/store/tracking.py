@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from bridge.errors import NotFound
@@ -14,9 +14,13 @@ if TYPE_CHECKING:
     from bridge.records.experiment import ExperimentRecord
     from bridge.records.page import Page
     from bridge.records.run import Lease, RunChanges, RunRecord
-    from bridge.records.search import ExperimentQuery, RunQuery
+    from bridge.records.search import ExperimentQuery, RunQuery, View
     from bridge.records.series import SeriesRecord, Value
     from bridge.store.slices import Slice
+
+
+RUNS_AT_ONCE = 500
+"""How many records a listing reads at once."""
 
 
 class TrackingStore(ABC):
@@ -169,6 +173,29 @@ class TrackingStore(ABC):
     @abstractmethod
     def search_runs(self, query: RunQuery) -> Page[RunRecord]:
         """The runs that a query asks for, in its order; unknown experiments are passed over."""
+
+    @abstractmethod
+    def search_run_ids(self, query: RunQuery) -> Page[str]:
+        """Return the ids of the runs that `search_runs` would return, and no record."""
+
+    def list_runs(self, query: RunQuery, latest: bool = True) -> Iterator[RunRecord]:
+        """Return all runs that a query asks for, as they are listed at the moment of the call.
+
+        The ids are read at once, the records later and in portions.
+        So a run that starts meanwhile is not listed, and none is listed twice.
+        A run that is deleted, restored or purged before its record is read is excluded.
+
+        Args:
+            query: which runs; its `max_results` and `page_token` apply to the ids.
+            latest: read the latest points too.
+        """
+        return self._records_of(self.search_run_ids(query).items, query.view, latest)
+
+    def _records_of(self, run_ids: Sequence[str], view: View, latest: bool) -> Iterator[RunRecord]:
+        for start in range(0, len(run_ids), RUNS_AT_ONCE):
+            for record in self.get_runs(run_ids[start : start + RUNS_AT_ONCE], latest).values():
+                if view in ("all", record.lifecycle_stage):
+                    yield record
 
     @abstractmethod
     def search_datasets(self, experiment_ids: Sequence[str]) -> list[tuple[str, str, str, str | None]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -66,6 +67,29 @@ class SearchPromises:
                     break
                 token = page.next_token
             assert pages == whole
+
+    def test_ids_are_those_of_the_runs_that_a_search_finds(self, store: TrackingStore) -> None:
+        for number in range(7):
+            store.create_run(RunRecord(f"r{number}", "0", start_time=number % 3))
+        store.delete_run("r2", 1)
+        token = store.search_runs(RunQuery(("0",), max_results=2)).next_token
+        pages: list[dict[str, Any]] = [{}, {"max_results": 2}, {"max_results": 2, "page_token": token}]
+        for page in (*pages, {"view": "deleted"}, {"view": "all"}):
+            runs, ids = store.search_runs(RunQuery(("0",), **page)), store.search_run_ids(RunQuery(("0",), **page))
+            assert (ids.items, ids.next_token) == (tuple(run.id for run in runs.items), runs.next_token)
+
+    def test_a_listing_is_that_of_its_moment(self, store: TrackingStore) -> None:
+        for number in range(4):
+            store.create_run(RunRecord(f"r{number}", "0", start_time=number, params={"a": str(number)}))
+        store.log("r3", "loss", 0.5, 1)
+        whole = [store.get_run(f"r{number}") for number in (3, 2, 1, 0)]
+        assert list(store.list_runs(RunQuery(("0",)))) == whole
+        assert not next(store.list_runs(RunQuery(("0",)), latest=False)).latest
+        listed = store.list_runs(RunQuery(("0",)))
+        store.create_run(RunRecord("new", "0", start_time=9))
+        store.delete_run("r2", 1)
+        store.purge_runs(["r1"])
+        assert [record.id for record in listed] == ["r3", "r0"]
 
     def test_children_and_descendants_of_a_run_are_found(self, store: TrackingStore) -> None:
         other = store.create_experiment("other", 1).id

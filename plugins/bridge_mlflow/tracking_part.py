@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from dataclasses import replace
 
 from mlflow.entities import Experiment, Run
 from mlflow.store.tracking.abstract_store import AbstractStore
@@ -13,13 +11,10 @@ from mlflow.utils.uri import append_to_uri_path
 from bridge.errors import BridgeError, InvalidState
 from bridge.records.experiment import ExperimentRecord
 from bridge.records.run import RunRecord
-from bridge.records.search import RunQuery
 from bridge.store.open import Opened, open_store, restore_default_experiment
 from bridge_mlflow.addresses import PROXY_ROOT, SCHEME, artifacts_uri, folder_of
 from bridge_mlflow.companion import Companion
 from bridge_mlflow.translate import experiment_entity, experiment_location, mlflow_error, run_entity
-
-RUNS_AT_ONCE = 1000
 
 
 class TrackingPart(AbstractStore):
@@ -44,15 +39,6 @@ class TrackingPart(AbstractStore):
         if record.lifecycle_stage != "active":
             raise InvalidState("run", run_id, record.lifecycle_stage, "active")
         return record
-
-    def _all_runs(self, query: RunQuery) -> Iterator[RunRecord]:
-        token: str | None = None
-        while True:
-            page = self.tracking.search_runs(replace(query, max_results=RUNS_AT_ONCE, page_token=token))
-            yield from page.items
-            token = page.next_token
-            if token is None:
-                return
 
     def _delete_artifacts(self, record: RunRecord) -> None:
         """Before the run goes: afterwards nothing leads to them."""

@@ -202,7 +202,7 @@ class TrackingRuns(TrackingPart):
         query = RunQuery(
             tuple(one.id for one in experiments), (old,), (Ordering("attribute", "start_time"),), "deleted"
         )
-        return [record.id for record in self._all_runs(query)]
+        return list(self.tracking.search_run_ids(query).items)
 
     @translated
     def _hard_delete_run(self, run_id: str) -> None:
@@ -214,7 +214,7 @@ class TrackingRuns(TrackingPart):
     def _hard_delete_experiment(self, experiment_id: str) -> None:
         wanted = experiment_id_of(experiment_id)
         if self.tracking.get_experiment(wanted).lifecycle_stage == "deleted":
-            for record in self._all_runs(RunQuery((wanted,), view="all")):
+            for record in self.tracking.list_runs(RunQuery((wanted,), view="all"), latest=False):
                 self._delete_artifacts(record)
         self.tracking.purge_experiment(wanted)
         self.companion.experiment_changed(wanted)

@@ -86,6 +86,15 @@ NEVER = Sql("1 = 0")
 
 def search_run_keys(connection: sqlite3.Connection, query: RunQuery) -> tuple[list[int], str | None]:
     """The keys of the runs that a query asks for, in its order, and the token of the next page."""
+    return _search_runs(connection, "r.key", query)
+
+
+def search_run_ids(connection: sqlite3.Connection, query: RunQuery) -> tuple[list[str], str | None]:
+    """The ids of the runs that a query asks for, in its order, and the token of the next page."""
+    return _search_runs(connection, "r.id", query)
+
+
+def _search_runs(connection: sqlite3.Connection, column: str, query: RunQuery) -> tuple[list[Any], str | None]:
     where = [_run_clause(clause) for clause in query.filter]
     if query.below is not None:
         where.append(Sql(f"r.id != ? AND r.id IN ({BELOW if query.recursive else CHILDREN})", (query.below,) * 2))
@@ -97,7 +106,7 @@ def search_run_keys(connection: sqlite3.Connection, query: RunQuery) -> tuple[li
     if not any(given.entity == "attribute" and given.key == "start_time" for given in order):
         order.append(Ordering("attribute", "start_time", ascending=False))
     keys = [key for ordering in order for key in _run_order(ordering)]
-    return _page(connection, "SELECT r.key FROM run r", where, [*keys, Sql("r.id")], query)
+    return _page(connection, f"SELECT {column} FROM run r", where, [*keys, Sql("r.id")], query)
 
 
 def search_experiment_ids(connection: sqlite3.Connection, query: ExperimentQuery) -> tuple[list[int], str | None]:
@@ -117,7 +126,7 @@ def _page(
     where: Sequence[Sql],
     order: Sequence[Sql],
     query: RunQuery | ExperimentQuery,
-) -> tuple[list[int], str | None]:
+) -> tuple[list[Any], str | None]:
     start = decode_token(query.page_token)
     if start > INT64_MAX:
         return [], None

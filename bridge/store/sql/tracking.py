@@ -132,6 +132,14 @@ class SqlTrackingStore(TrackingStore):
             keys, token = search.search_run_keys(c, query)
             return Page(tuple(runs.read(c, keys)), token)
 
+    def search_run_ids(self, query: RunQuery) -> Page[str]:
+        from bridge.records.page import Page
+        from bridge.store.sql import search
+
+        with self.database.read() as c:
+            ids, token = search.search_run_ids(c, query)
+            return Page(tuple(ids), token)
+
     def search_datasets(self, experiment_ids: Sequence[str]) -> list[tuple[str, str, str, str | None]]:
         with self.database.read() as c:
             return runs.search_datasets(c, experiment_ids)
