@@ -193,13 +193,28 @@ def source_of(path_or_stream: LocalPath | BinaryIO) -> Path | BinaryIO:
 
 
 def files_below(folder: Path) -> list[Path]:
-    """All files below a folder, also behind links; a link to a folder above itself is not followed again."""
+    """Return all files below a folder, also behind links; a link to a folder above itself is not followed again.
+
+    Pipes, sockets and devices are excluded, and the log says so.
+
+    Raises:
+        NotAllowed: a folder below may not be read.
+    """
     found: list[Path] = []
-    for name, folders, files in os.walk(folder, followlinks=True):
+    for name, folders, files in os.walk(folder, onerror=_refuse_unreadable, followlinks=True):
         above = {os.path.realpath(parent) for parent in (Path(name), *Path(name).parents)}
         folders[:] = [below for below in folders if os.path.realpath(os.path.join(name, below)) not in above]
-        found += (Path(name) / file for file in files)
+        for file in (Path(name) / file for file in files):
+            if file.is_file() or not file.exists():  # a link that leads nowhere is refused when it is read
+                found.append(file)
+            else:
+                logger.warning("Not uploaded, because it is no regular file: %s", file)
     return sorted(found)
+
+
+def _refuse_unreadable(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):  # removed meanwhile
+        raise NotAllowed("read", str(error.filename), (error.strerror or str(error)).lower()) from error
 
 
 def uploads(names: Sequence[str], paths: Sequence[LocalPath]) -> list[tuple[str, Path]]:

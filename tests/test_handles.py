@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import pickle
 import time
 from pathlib import Path
@@ -16,6 +18,7 @@ from bridge import (
     Experiment,
     InvalidState,
     InvalidValue,
+    NotAllowed,
     NotFound,
     Run,
     Workspace,
@@ -442,6 +445,30 @@ def test_a_folder_is_uploaded_with_what_its_links_lead_to(run, tmp_path):
 
     (tmp_path / "in" / "broken").symlink_to(tmp_path / "nowhere")
     with pytest.raises(NotFound, match="broken"):
+        run.upload_folder("all", tmp_path / "in")
+
+
+def test_what_is_no_regular_file_in_a_folder_is_logged_and_hangs_no_upload(run, tmp_path, caplog):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.txt").write_text("a")
+    os.mkfifo(tmp_path / "in" / "pipe")
+    run.upload_folder("all", tmp_path / "in")
+    assert run.get_file_names() == ["all/a.txt"]
+    assert "no regular file" in caplog.text and "in/pipe" in caplog.text
+
+
+def test_a_folder_below_that_may_not_be_read_is_refused_and_not_left_out(run, tmp_path, monkeypatch):
+    """As `scandir` refuses it: this test may run as a user who may read everything."""
+    (tmp_path / "in" / "secret").mkdir(parents=True)
+    scandir = os.scandir
+
+    def refusing(path):
+        if str(path).endswith("secret"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    with pytest.raises(NotAllowed, match="Cannot read .*/in/secret: permission denied"):
         run.upload_folder("all", tmp_path / "in")
 
 

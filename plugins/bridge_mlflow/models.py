@@ -18,6 +18,7 @@ from bridge.experiment import tag_values
 from bridge.records.artifact import check_artifact_path
 from bridge.records.run import RunRecord, new_run_id
 from bridge.run import Run
+from bridge.run_files import files_below
 from bridge.workspace import Workspace
 from bridge_mlflow.addresses import COMPANION_FILE, FOLDER_OF_ARTIFACTS, split_artifact_uri, split_root, uri_of
 
@@ -125,19 +126,23 @@ class Model:
         model_framework_version: str | None = None,
         **azure: object,
     ) -> Model:
-        """Upload a file or a folder, and register it as the next version of a model.
+        """Upload a file or a folder, and register it as the next version of a model; links are followed.
+
+        Where one file cannot be uploaded, nothing is kept.
 
         Raises:
-            InvalidValue: the name may not be used.
-            NotFound: there is no such file or folder.
+            InvalidValue: the name or a tag may not be used, or the folder has no files.
+            NotFound: there is no such file or folder, or a link leads nowhere; or MLflow is not installed.
         """
         _check_name(model_name)
-        source, root = Path(model_path), f"models/{new_run_id()}/{FOLDER_OF_ARTIFACTS}"
+        tag_values(tags or {})
+        _client(workspace)  # before anything is uploaded
+        source = Path(os.path.abspath(model_path))  # so that it has a name
         if not source.exists():
-            raise NotFound("file", str(source))
-        files = sorted(file for file in source.rglob("*") if file.is_file()) if source.is_dir() else [source]
-        for file in files:
-            workspace._opened.artifacts.put(root, file.relative_to(source.parent).as_posix(), file)
+            raise NotFound("file", str(model_path))
+        files = files_below(source) if source.is_dir() else [source]
+        if not files:
+            raise InvalidValue("model_path", str(model_path), "must be a folder that has files, or a file")
         facts = {
             "tags": tags,
             "properties": properties,
@@ -145,6 +150,13 @@ class Model:
             "model_framework": model_framework,
             "model_framework_version": model_framework_version,
         }
+        artifacts, root = workspace._opened.artifacts, f"models/{new_run_id()}/{FOLDER_OF_ARTIFACTS}"
+        try:
+            for file in files:
+                artifacts.put(root, file.relative_to(source.parent).as_posix(), file)
+        except BaseException:
+            artifacts.delete(root)
+            raise
         return cls._add(workspace, model_name, f"{root}/{source.name}", None, facts)
 
     @classmethod

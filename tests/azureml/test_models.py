@@ -147,6 +147,43 @@ def test_files_from_elsewhere_are_uploaded(run: Run, tmp_path: Path) -> None:
     assert (Path(Model(ws, "net").download(tmp_path / "got")) / "deeper" / "more").read_bytes() == b"m"
 
 
+def test_a_folder_is_registered_with_what_its_links_lead_to(run: Run, tmp_path: Path) -> None:
+    ws = run.experiment.workspace
+    (tmp_path / "net" / "linked").symlink_to(tmp_path / "shards")
+    (tmp_path / "net" / "round").symlink_to(tmp_path / "net")
+    (tmp_path / "shards").mkdir()
+    (tmp_path / "shards" / "part-1").write_bytes(b"1")
+    where = Path(Model.register(ws, tmp_path / "net", "net").download(tmp_path / "got"))
+    assert sorted(file.relative_to(where).as_posix() for file in where.rglob("*") if file.is_file()) == [
+        "deeper/more",
+        "linked/part-1",
+        "weights",
+    ]
+
+
+def test_a_folder_is_registered_by_whatever_path_names_it(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path / "net" / "deeper")
+    for number, path in enumerate((".", "../deeper", tmp_path / "net" / "deeper" / "..")):
+        model = Model.register(run.experiment.workspace, path, "net")
+        where = Path(model.download(tmp_path / str(number)))
+        assert where.name == ("net" if number == 2 else "deeper")
+        assert (where / ("deeper/more" if number == 2 else "more")).read_bytes() == b"m"
+
+
+def test_of_a_folder_that_cannot_be_registered_nothing_is_kept(run: Run, tmp_path: Path) -> None:
+    ws = run.experiment.workspace
+    (tmp_path / "empty" / "below").mkdir(parents=True)
+    with pytest.raises(InvalidValue, match="model_path .*empty.*: must be a folder that has files"):
+        Model.register(ws, tmp_path / "empty", "net")
+    (tmp_path / "net" / "z").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(NotFound, match="net/z"):
+        Model.register(ws, tmp_path / "net", "net")
+    assert ws.models == {}
+    assert [root.path for root in ws._opened.artifacts.list("")] == [run.experiment.id]
+
+
 def test_a_workspace_that_was_moved_keeps_its_models(run: Run, tmp_path: Path) -> None:
     run.register_model("m", "outputs/ridge.pkl")
     (tmp_path / "ws").rename(tmp_path / "elsewhere")
