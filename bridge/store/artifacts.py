@@ -25,12 +25,19 @@ class ArtifactStore(ABC):
     """
 
     @abstractmethod
-    def put(self, root: str, path: str, source: Path | bytes | BinaryIO) -> ArtifactRecord:
+    def put(self, root: str, path: str, source: Path | bytes | BinaryIO, replace: bool = True) -> ArtifactRecord:
         """Keep the bytes of a file, of a value or of a binary stream under a path.
+
+        Args:
+            root: the artifact root.
+            path: the artifact path.
+            source: the bytes.
+            replace: whether a file that exists under the path may be replaced. If not, one of several callers succeeds.
 
         Raises:
             InvalidValue: the path may not be used, runs through a file, or names a folder.
             NotFound: the source file is not there.
+            AlreadyExists: a file exists under the path, and `replace` is False.
         """
 
     @abstractmethod

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-from bridge.errors import InvalidValue, NotAllowed, NotFound, StoreUnavailable
+from bridge.errors import AlreadyExists, InvalidValue, NotAllowed, NotFound, StoreUnavailable
 from bridge.records.artifact import ArtifactRecord, check_artifact_path, check_artifact_root, folders_above
 from bridge.store.artifacts import ArtifactStore
 from bridge.store.digest import sha256_of
@@ -36,15 +36,18 @@ class ObjectArtifacts(ArtifactStore):
         self._tracking = tracking
         self._files = Files(folder, shared)
 
-    def put(self, root: str, path: str, source: Path | bytes | BinaryIO) -> ArtifactRecord:
+    def put(self, root: str, path: str, source: Path | bytes | BinaryIO, replace: bool = True) -> ArtifactRecord:
         root, path = check_artifact_root(root), check_artifact_path(path)
         self._check_place(root, path)
         place = f"{root}/{path}"
         with self._files.part(place) as part:
             size_bytes, sha256 = _write(part, source)
             record = ArtifactRecord(path, size_bytes, sha256, time.time_ns() // 1_000_000)
-            with self._files.changing("write", place), self._files.placed(part, place):
-                self._tracking.set_artifacts(root, (record,))
+            with self._files.changing("write", place):
+                if not replace and self._tracking.find_artifact(root, path):
+                    raise AlreadyExists("artifact", path)
+                with self._files.placed(part, place):
+                    self._tracking.set_artifacts(root, (record,))
         self._files.sweep()
         return record
 

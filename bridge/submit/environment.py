@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bridge.errors import InvalidValue, NotFound
+from bridge.errors import AlreadyExists, InvalidValue, NotFound
 from bridge.submit.conda import CondaDependencies
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ ROOT = "environments"
 """The artifact root: `<name>/<version>.json`."""
 
 NAME = re.compile(r"[a-zA-Z0-9][\w.-]{0,254}")
+VERSION_FILE = re.compile(r".*/([1-9][0-9]{0,17})\.json")
 DEFINITION_FILE = "azureml_environment.json"
 PYTHON = "python"
 """An interpreter path that means the interpreter that submits."""
@@ -188,17 +189,20 @@ class Environment:
 
     def register(self, workspace: Workspace) -> Environment:
         """Keep it in a workspace, as its next version, or as the last one if nothing is different; returns it so."""
-        artifacts = workspace._opened.artifacts
-        versions = _versions(workspace, self.name)
         definition = self._definition()
-        if versions:
-            last = Environment.get(workspace, self.name, str(versions[-1]))
-            if {**last._definition(), "version": None} == {**definition, "version": None}:
-                return last
-        version = str(versions[-1] + 1 if versions else 1)
-        content = json.dumps({**definition, "version": version}, indent=1).encode()
-        artifacts.put(ROOT, f"{self.name}/{version}.json", content)
-        return Environment.get(workspace, self.name, version)
+        while True:
+            versions = _versions(workspace, self.name)
+            if versions:
+                last = Environment.get(workspace, self.name, str(versions[-1]))
+                if {**last._definition(), "version": None} == {**definition, "version": None}:
+                    return last
+            version = str(versions[-1] + 1 if versions else 1)
+            content = json.dumps({**definition, "version": version}, indent=1).encode()
+            try:
+                workspace._opened.artifacts.put(ROOT, f"{self.name}/{version}.json", content, replace=False)
+            except AlreadyExists:  # somebody else has registered this version meanwhile
+                continue
+            return Environment.get(workspace, self.name, version)
 
     @staticmethod
     def get(workspace: Workspace, name: str, version: str | None = None, label: str | None = None) -> Environment:
@@ -317,7 +321,7 @@ def _versions(workspace: Workspace, name: str) -> list[int]:
     if not isinstance(name, str) or not NAME.fullmatch(name):
         return []
     files = workspace._opened.artifacts.list(ROOT, name)
-    return sorted(int(Path(file.path).stem) for file in files if Path(file.path).stem.isdigit())
+    return sorted(int(found[1]) for file in files if (found := VERSION_FILE.fullmatch(file.path)))
 
 
 def _dockerfile_text(dockerfile: str | None) -> str | None:

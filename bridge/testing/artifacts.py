@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.errors import InvalidValue, NotFound
+from bridge.errors import AlreadyExists, InvalidValue, NotFound
 from bridge.records.artifact import ArtifactRecord
 from bridge.store.artifacts import ArtifactStore
 
@@ -124,6 +124,26 @@ class ArtifactStoreTests:
         assert artifacts.put(ROOT, "empty", b"").size_bytes == 0
         assert _content(artifacts, "empty") == b""
         assert [record.is_folder for record in artifacts.list(ROOT)] == [False]
+
+    def test_a_file_that_exists_is_kept_if_it_must_not_be_replaced(self, artifacts: ArtifactStore) -> None:
+        first = artifacts.put(ROOT, "x", b"first", replace=False)
+        for source in (b"second", io.BytesIO(b"second"), b"first"):
+            with pytest.raises(AlreadyExists, match="artifact 'x'"):
+                artifacts.put(ROOT, "x", source, replace=False)
+        assert (artifacts.stat(ROOT, "x"), _content(artifacts, "x")) == (first, b"first")
+        assert artifacts.put(OTHER_ROOT, "x", b"other", replace=False).size_bytes == 5
+
+    def test_of_callers_that_must_not_replace_one_puts_the_file(self, artifacts: ArtifactStore) -> None:
+        def put(number: int) -> int | None:
+            try:
+                artifacts.put(ROOT, "x", str(number).encode(), replace=False)
+            except AlreadyExists:
+                return None
+            return number
+
+        with ThreadPoolExecutor(8) as pool:
+            (winner,) = {number for number in pool.map(put, range(8)) if number is not None}
+        assert _content(artifacts, "x") == str(winner).encode()
 
     def test_putting_replaces(self, artifacts: ArtifactStore) -> None:
         artifacts.put(ROOT, "x", b"the first, which is longer")

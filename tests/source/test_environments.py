@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 import yaml
+from forked import Child
 
 from bridge import InvalidValue, NotFound, SubmitFailed, Workspace
 from bridge.submit.conda import CondaDependencies
@@ -69,6 +73,31 @@ def test_versions_count_changes(workspace: Workspace) -> None:
         "example": "11",
         "other": "1",
     }
+
+
+@pytest.mark.processes
+def test_callers_that_register_at_once_get_one_version_each(
+    workspace: Workspace, fork: Callable[[Callable[[Callable[[str], None]], None]], Child]
+) -> None:
+    reading, writing = os.pipe()
+
+    def register(seed: int, say: Callable[[str], None]) -> None:
+        os.close(writing)
+        mine, same = example(), Environment("same")
+        mine.environment_variables["SEED"] = str(seed)
+        os.read(reading, 1)  # all go on when the parent closes the other end
+        say(str(mine.register(workspace).version))
+        say(str(same.register(workspace).version))
+
+    children = [fork(partial(register, seed)) for seed in range(8)]
+    os.close(writing)
+    versions = [[child.line(), child.line()] for child in children]
+    os.close(reading)
+    assert [child.wait() for child in children] == [0] * 8
+    assert sorted(int(own) for own, _ in versions) == [1, 2, 3, 4, 5, 6, 7, 8]
+    seeds = [Environment.get(workspace, "example", own).environment_variables["SEED"] for own, _ in versions]
+    assert seeds == [str(seed) for seed in range(8)]
+    assert [same for _, same in versions] == ["1"] * 8
 
 
 def test_what_is_not_registered_is_not_found(workspace: Workspace) -> None:
