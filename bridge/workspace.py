@@ -11,11 +11,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from bridge.errors import BridgeError, InvalidValue, NotAllowed
+from bridge.errors import BridgeError, InvalidState, InvalidValue, NotAllowed, NotFound
 from bridge.store.home import home_folder
 
 if TYPE_CHECKING:
     from bridge.experiment import Experiment
+    from bridge.records.run import RunRecord
     from bridge.run import Run
     from bridge.store.open import Durability, Opened
     from bridge.submit.environment import Environment
@@ -131,7 +132,6 @@ class Workspace:
         Raises:
             NotFound: there is none.
         """
-        from bridge.errors import NotFound
         from bridge.store.open import open_store
 
         _said("Workspace.get", azure)
@@ -301,26 +301,43 @@ class Workspace:
         Metrics and files that are there already are passed over.
         A param or property that the target has with another value stays the target's, with a warning of the run, and
         so does the status of a run that has ended there; name, description and tags become ours.
-        What MLflow keeps beside runs (logged models, traces) stays behind.
+        Of the snapshots of sources only those of these runs are copied.
+        What MLflow keeps beside runs (logged models, traces) stays behind, and so do children that are not named.
 
         Args:
             target: where they go.
             run_ids: only these runs, or this one; None is all that are active.
 
         Returns:
-            the ids of the runs.
+            the ids of the runs that were delivered; the log names each of `run_ids` that was not, because it is deleted
+            or its experiment is archived.
 
         Raises:
-            NotFound: there is no such run.
+            NotFound: there is no such run; nothing is delivered.
             InvalidValue: the target is this workspace, or none.
             InvalidState: an experiment or a run is deleted in the target; the others before it are delivered.
         """
-        from bridge.store.deliver import deliver
+        from bridge.store.deliver import deliver, runs_to_deliver
 
         check_workspace("target", target)
         if target.id == self.id:
             raise InvalidValue("target", str(target.path), "must be another workspace")
-        return deliver(self._opened, target._opened, (run_ids,) if isinstance(run_ids, str) else run_ids)
+        wanted = (run_ids,) if isinstance(run_ids, str) else run_ids
+        runs = runs_to_deliver(self._opened.tracking, wanted)
+        self._deliver_sources(target, runs)
+        return deliver(self._opened, target._opened, runs)
+
+    def _deliver_sources(self, target: Workspace, runs: Sequence[RunRecord]) -> None:
+        """Copy the snapshots of runs; the log names each run whose snapshot cannot be read."""
+        from bridge.submit.empty import SNAPSHOT_PROPERTY
+        from bridge.submit.snapshot import copy_snapshot
+
+        for run in runs:
+            if snapshot_id := run.properties.get(SNAPSHOT_PROPERTY):
+                try:
+                    copy_snapshot(self._opened.artifacts, target._opened.artifacts, snapshot_id)
+                except (NotFound, InvalidState) as error:
+                    logger.warning("The snapshot of run %s was not delivered: %s", run.id, error)
 
     @property
     def models(self) -> dict[str, Any]:

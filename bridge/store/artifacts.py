@@ -7,7 +7,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from bridge.errors import InvalidValue, NotAllowed
 from bridge.records.artifact import ArtifactRecord
@@ -97,6 +97,19 @@ class ArtifactStore(ABC):
             if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
                 raise
             raise NotAllowed("write", str(target.absolute()), (error.strerror or "").lower()) from None
+
+
+def stream_of(pieces: Iterator[bytes]) -> BinaryIO:
+    """Return what `get` gives as a stream that `put` takes."""
+    return cast(BinaryIO, _Stream(pieces))
+
+
+class _Stream:
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+
+    def read(self, size: int) -> bytes:
+        return next(self._pieces, b"")
 
 
 def _write(pieces: Iterable[bytes], target: Path) -> None:

@@ -6,13 +6,13 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING
 
-from bridge.errors import AlreadyExists, InvalidState
-from bridge.records.run import TERMINAL_STATUSES, RunChanges, RunRecord
+from bridge.errors import AlreadyExists, InvalidState, NotFound
+from bridge.records.run import TERMINAL_STATUSES, RunChanges, RunRecord, check_run_id
 from bridge.records.search import ExperimentQuery, Ordering, RunQuery
 from bridge.records.series import COLUMN, Definition, SeriesRecord
-from bridge.store.artifacts import ArtifactStore
+from bridge.store.artifacts import ArtifactStore, stream_of
 from bridge.store.slices import Slice
 
 if TYPE_CHECKING:
@@ -22,42 +22,75 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("bridge")
 
-SNAPSHOTS = "snapshots"
-"""The artifact root of sources; what lies in it is named by its content."""
 TRIES = 5
 
 
-def deliver(source: Opened, target: Opened, run_ids: Sequence[str] | None = None) -> list[str]:
-    """Bring active runs, with everything they logged and all of their files, into another workspace.
+def runs_to_deliver(source: TrackingStore, run_ids: Sequence[str] | None = None) -> list[RunRecord]:
+    """Return the runs that can be delivered, those that began first first.
+
+    Each run of `run_ids` that is deleted, or whose experiment is archived, is excluded, and the log names it.
+
+    Args:
+        source: where the runs are.
+        run_ids: only these runs; None is all that are active.
+
+    Raises:
+        InvalidValue: no run can have one of the ids.
+        NotFound: the source does not have some of the runs; all of them are named.
+    """
+    if run_ids is None:
+        active = tuple(record.id for record in source.search_experiments(ExperimentQuery()).items)
+        order = (Ordering("attribute", "start_time", True),)
+        return list(source.list_runs(RunQuery(active, order=order), latest=False))
+    wanted = list(dict.fromkeys(map(check_run_id, run_ids)))
+    found = source.get_runs(wanted, latest=False)
+    experiments = {record.id: record for record in source.search_experiments(ExperimentQuery(view="all")).items}
+    if missing := [run_id for run_id in wanted if run_id not in found]:
+        raise NotFound("run", ", ".join(missing), "nothing was delivered")
+    runs = []
+    for record in found.values():
+        experiment = experiments.get(record.experiment_id)  # None: purged just now, and the run with it
+        if experiment is not None and experiment.lifecycle_stage != "active":
+            name = experiment.name
+            logger.warning("Run %s was not delivered: its experiment %r is archived.", record.id, name)
+        elif experiment is None or record.lifecycle_stage != "active":
+            logger.warning("Run %s was not delivered: it is deleted.", record.id)
+        else:
+            runs.append(record)
+    return sorted(runs, key=lambda run: run.start_time or 0)
+
+
+def deliver(source: Opened, target: Opened, runs: Sequence[RunRecord]) -> list[str]:
+    """Bring runs, with everything they logged and all of their files, into another workspace.
 
     Experiments are matched by name and made if absent, run ids stay, numbers are the target's.
     What the source has had since the last time is brought anew; points and files that are there already are passed
     over, and a run that has ended in the target keeps its status.
     A param or property that the target has with another value stays the target's, with a warning of the run.
-    What MLflow keeps beside runs (logged models, traces) is not brought.
+    The children of a run, the snapshots of sources, and what MLflow keeps beside runs (logged models, traces) are not
+    brought.
 
     Args:
         source: where the runs are; nothing is changed there.
         target: where they go.
-        run_ids: only these runs; None is all.
+        runs: as `runs_to_deliver` gives them.
 
     Returns:
-        the ids of the runs, those that began first first.
+        the ids of the runs, by experiment.
 
     Raises:
         InvalidState: an experiment or a run is deleted in the target; what comes before it is delivered.
-        NotFound: the source has no such run.
+        NotFound: the source does not have an experiment any more.
     """
     delivered = []
-    wanted = None if run_ids is None else {source.tracking.get_run(run_id, latest=False).id for run_id in run_ids}
-    _copy_files(source.artifacts, SNAPSHOTS, target.artifacts, SNAPSHOTS)
-    for experiment in source.tracking.search_experiments(ExperimentQuery()).items:
-        runs = [run for run in _runs_of(source.tracking, experiment.id) if wanted is None or run.id in wanted]
-        if not runs:
-            continue
-        experiment_id = _experiment_in(target.tracking, experiment)
-        for run in runs:
-            there = _deliver_record(target.tracking, replace(run, experiment_id=experiment_id))
+    by_experiment: dict[str, list[RunRecord]] = {}
+    for run in runs:
+        by_experiment.setdefault(run.experiment_id, []).append(run)
+    for experiment_id, together in by_experiment.items():
+        experiment = source.tracking.get_experiment(experiment_id)
+        there_id = _experiment_in(target.tracking, experiment)
+        for run in together:
+            there = _deliver_record(target.tracking, replace(run, experiment_id=there_id))
             _deliver_points(target.tracking, run.id, source.tracking.get_series(run.id))
             if experiment.artifact_location is None:
                 _copy_files(source.artifacts, run.artifact_root, target.artifacts, there.artifact_root)
@@ -65,11 +98,6 @@ def deliver(source: Opened, target: Opened, run_ids: Sequence[str] | None = None
             logger.debug("Run %s was delivered to %s", run.id, target.address)
             delivered.append(run.id)
     return delivered
-
-
-def _runs_of(tracking: TrackingStore, experiment_id: str) -> Iterator[RunRecord]:
-    order = (Ordering("attribute", "start_time", True),)
-    return tracking.list_runs(RunQuery((experiment_id,), order=order), latest=False)
 
 
 def _experiment_in(target: TrackingStore, experiment: ExperimentRecord) -> str:
@@ -198,14 +226,4 @@ def _copy_files(source: ArtifactStore, source_root: str, target: ArtifactStore, 
         # A growing file has no hash, and is another one when its size is.
         if other is not None and other.size_bytes == record.size_bytes and record.sha256 in (None, other.sha256):
             continue
-        target.put(target_root, record.path, cast(BinaryIO, _Stream(source.get(source_root, record.path))))
-
-
-class _Stream:
-    """The bytes of a file, to be read by whoever puts them."""
-
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces = pieces
-
-    def read(self, size: int) -> bytes:
-        return next(self._pieces, b"")
+        target.put(target_root, record.path, stream_of(source.get(source_root, record.path)))

@@ -13,7 +13,7 @@ from typing import BinaryIO, NamedTuple, cast
 
 from bridge.errors import BridgeError, InvalidState, InvalidValue, NotFound, SchemaMismatch
 from bridge.records.limits import SNAPSHOT_BYTES, SNAPSHOT_ENTRIES, SNAPSHOT_FILES
-from bridge.store.artifacts import ArtifactStore
+from bridge.store.artifacts import ArtifactStore, stream_of
 from bridge.store.digest import sha256_of
 from bridge.store.home import home_folder
 from bridge.submit.empty import EMPTY
@@ -138,6 +138,21 @@ def restore_snapshot(artifacts: ArtifactStore, snapshot_id: str, target: str | o
         if os.path.commonpath((os.path.realpath(top / kept.path), inside)) != inside:
             (top / kept.path).unlink()
             raise InvalidState("snapshot", snapshot_id, f"leading out of its folder by {kept.path!r}", "whole")
+
+
+def copy_snapshot(source: ArtifactStore, target: ArtifactStore, snapshot_id: str) -> None:
+    """Copy a snapshot from one workspace to another; of one that is there nothing is copied.
+
+    Raises:
+        NotFound, InvalidState: as for `restore_snapshot`.
+    """
+    if _is_there(target, snapshot_id):
+        return
+    for kept in _read_manifest(source, snapshot_id):
+        if kept.kind != "link" and target.stat(ROOT, _content_path(kept.content)) is None:
+            target.put(ROOT, _content_path(kept.content), stream_of(_content(source, snapshot_id, kept)))
+    manifest = stream_of(source.get(ROOT, _manifest_path(snapshot_id)))
+    target.put(ROOT, _manifest_path(snapshot_id), manifest)  # last: it says that all contents are there
 
 
 def write_snapshot_zip(artifacts: ArtifactStore, snapshot_id: str, folder: str | os.PathLike[str]) -> Path:

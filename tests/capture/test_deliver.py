@@ -116,6 +116,74 @@ def test_only_some_runs_may_be_delivered(workspace, experiment, target):
     assert workspace.deliver(target, first.id) == [first.id]
 
 
+def test_only_the_sources_of_the_runs_that_are_delivered_are_copied(workspace, experiment, target, tmp_path):
+    sources = {}
+    for name in ("mine", "others", "deleted"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "train.py").write_text(name)
+        (tmp_path / name / "same.py").write_text("same")
+        sources[name] = experiment.start_logging(snapshot_directory=tmp_path / name)
+    workspace._opened.tracking.delete_run(sources["deleted"].id, 1)
+
+    def delivered() -> list[str]:
+        records = target._opened.artifacts.list("snapshots", recursive=True)
+        pieces = [b"".join(target._opened.artifacts.get("snapshots", record.path)) for record in records]
+        return sorted(piece.decode() for piece in pieces if not piece.startswith(b"{"))
+
+    for _ in range(2):
+        workspace.deliver(target, [sources["mine"].id])
+        assert delivered() == ["mine", "same"]
+    there = target.get_run(sources["mine"].id)
+    restore_snapshot(target._opened.artifacts, there.get_snapshot_id(), tmp_path / "restored")
+    assert (tmp_path / "restored" / "train.py").read_text() == "mine"
+    workspace.deliver(target)
+    assert delivered() == ["mine", "others", "same"]
+
+
+def test_a_snapshot_that_cannot_be_read_keeps_no_run_back(workspace, experiment, target, caplog, tmp_path):
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "train.py").write_text("1")
+    damaged = experiment.start_logging(snapshot_directory=tmp_path / "code")
+    (path,) = [r.path for r in workspace._opened.artifacts.list("snapshots", "files", recursive=True)]
+    workspace._opened.artifacts.put("snapshots", path, b"2")
+    other = experiment.start_logging(snapshot_directory=None)
+    other.add_properties({"ContentSnapshotId": "../../x"})
+    assert workspace.deliver(target) == [damaged.id, other.id]
+    assert f"The snapshot of run {damaged.id} was not delivered" in caplog.text
+    assert f"The snapshot of run {other.id} was not delivered" in caplog.text
+    assert target._opened.artifacts.list("snapshots", recursive=True) == []
+
+
+def test_each_run_that_is_not_delivered_is_named(workspace, experiment, target, caplog):
+    here, deleted, archived, restored = (
+        (Experiment(workspace, "old") if number > 1 else experiment).start_logging(snapshot_directory=None)
+        for number in range(4)
+    )
+    workspace._opened.tracking.delete_run(deleted.id, 1)
+    archived.experiment.archive()
+    workspace._opened.tracking.restore_run(restored.id)
+    ids = [here.id, deleted.id, archived.id, restored.id, here.id]
+    assert workspace.deliver(target, ids) == [here.id]
+    said = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert said == [
+        f"Run {deleted.id} was not delivered: it is deleted.",
+        f"Run {archived.id} was not delivered: its experiment 'old' is archived.",
+        f"Run {restored.id} was not delivered: its experiment 'old' is archived.",
+    ]
+    with pytest.raises(NotFound, match=f"'{'0' * 32}, {'1' * 32}'"):
+        workspace.deliver(target, ["0" * 32, here.id, "1" * 32])
+    assert workspace.deliver(target, []) == []
+
+
+def test_children_are_delivered_where_they_are_named(workspace, experiment, target):
+    parent = experiment.start_logging(snapshot_directory=None)
+    child = parent.child_run()
+    assert workspace.deliver(target, parent.id) == [parent.id]
+    assert list(target.get_run(parent.id).get_children()) == []
+    below = [run.id for run in parent.get_children(recursive=True)]
+    assert workspace.deliver(target, [parent.id, *below]) == [parent.id, child.id]
+
+
 def test_what_the_target_has_otherwise_stays_and_is_said(workspace, experiment, target):
     run = experiment.start_logging(snapshot_directory=None, outputs=False)
     run._update(RunChanges(params={"lr": "0.1"}, properties={"author": "ada"}))
