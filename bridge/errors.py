@@ -93,7 +93,12 @@ class NotFound(BridgeError, LookupError):
 
     def __init__(self, kind: str, name: str, hint: str = "") -> None:
         self.kind, self.name = kind, name
-        super().__init__(f"There is no {kind} {name!r}{': ' + hint if hint else ''}.", kind=kind, name=name, hint=hint)
+        super().__init__(
+            f"There is no {kind} {shortened(name, 2_000)}{': ' + hint if hint else ''}.",
+            kind=kind,
+            name=name,
+            hint=hint,
+        )
 
 
 class AlreadyExists(BridgeError, FileExistsError):
@@ -104,7 +109,10 @@ class AlreadyExists(BridgeError, FileExistsError):
     def __init__(self, kind: str, name: str, hint: str = "") -> None:
         self.kind, self.name = kind, name
         super().__init__(
-            f"The {kind} {name!r} exists already{': ' + hint if hint else ''}.", kind=kind, name=name, hint=hint
+            f"The {kind} {shortened(name, 2_000)} exists already{': ' + hint if hint else ''}.",
+            kind=kind,
+            name=name,
+            hint=hint,
         )
 
 
@@ -116,7 +124,7 @@ class InvalidState(BridgeError, RuntimeError):
     def __init__(self, kind: str, name: str, state: str, wanted: str) -> None:
         self.kind, self.name, self.state, self.wanted = kind, name, state, wanted
         super().__init__(
-            f"The {kind} {name!r} is {state}, and this needs it to be {wanted}.",
+            f"The {kind} {shortened(name, 2_000)} is {state}, and this needs it to be {wanted}.",
             kind=kind,
             name=name,
             state=state,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bridge.errors import InvalidValue
+from bridge.records.text import RULE, is_spellable
 
 PATH_LENGTH = 5_000
 NAME_BYTES = 255
@@ -89,9 +90,8 @@ def _broken_rule(path: str) -> str:
         return "must stay below its root, so it may not have empty segments, '.' or '..'"
     if any(ord(character) < 32 or ord(character) == 127 for character in path):
         return "must not contain control characters"
-    try:
-        if any(len(segment.encode()) > NAME_BYTES for segment in segments):
-            return f"must have names of at most {NAME_BYTES} bytes"
-    except UnicodeEncodeError:
-        return "must be text that UTF-8 can spell"
+    if not is_spellable(path):
+        return RULE
+    if any(len(segment.encode()) > NAME_BYTES for segment in segments):
+        return f"must have names of at most {NAME_BYTES} bytes"
     return ""

@@ -9,6 +9,7 @@ from typing import Literal
 
 from bridge.errors import InvalidValue
 from bridge.records.limits import EXPERIMENT_NAME_LENGTH
+from bridge.records.text import check_spellable
 
 LifecycleStage = Literal["active", "deleted"]
 NATIVE_NAME = re.compile(r"[a-zA-Z0-9][\w-]{0,254}")
@@ -40,7 +41,7 @@ def check_experiment_name(name: object) -> str:
     """
     if not isinstance(name, str) or not name or len(name) > EXPERIMENT_NAME_LENGTH:
         raise InvalidValue("experiment name", name, f"must be text of 1 to {EXPERIMENT_NAME_LENGTH} characters")
-    return name
+    return check_spellable("experiment name", name)
 
 
 def check_native_experiment_name(name: object) -> str:

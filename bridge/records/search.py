@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
 from bridge.errors import InvalidValue
+from bridge.records.text import RULE, is_spellable
 
 Entity = Literal["attribute", "metric", "param", "tag", "dataset"]
 Comparator = Literal["=", "!=", "<", "<=", ">", ">=", "LIKE", "ILIKE", "IN", "NOT IN", "IS NULL", "IS NOT NULL"]
@@ -80,8 +81,8 @@ class Comparison:
         else:
             rule = ""
         texts = operand if isinstance(operand, tuple) else (operand,) if isinstance(operand, str) else ()
-        if not rule and not _can_be_spelled(self.key, *texts):
-            rule = "must be text that UTF-8 can spell"
+        if not rule and not is_spellable(self.key, *texts):
+            rule = RULE
         if self.entity == "metric" and isinstance(operand, int):
             object.__setattr__(self, "operand", _float64(operand))
         if rule:
@@ -102,7 +103,7 @@ class Ordering:
     ranks: tuple[tuple[str, ...], ...] = ()
 
     def __post_init__(self) -> None:
-        if self.entity not in get_args(Entity) or not _can_be_spelled(self.key):
+        if self.entity not in get_args(Entity) or not is_spellable(self.key):
             raise InvalidValue("order", (self.entity, self.key), "must be about something that a run can have")
         if self.ranks and (self.entity != "attribute" or self.key in TIMES):
             raise InvalidValue("order", (self.entity, self.key), "only attributes that are text have ranks")
@@ -189,11 +190,3 @@ def _float64(number: int) -> float:
         return float(number)
     except OverflowError:
         return math.inf if number > 0 else -math.inf
-
-
-def _can_be_spelled(*texts: str) -> bool:
-    try:
-        "".join(texts).encode()
-    except UnicodeEncodeError:
-        return False
-    return True

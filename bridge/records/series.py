@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from bridge.errors import InvalidValue
 from bridge.records.limits import INT64_MAX, INT64_MIN, KEY_LENGTH, TEXT_VALUE_LENGTH
+from bridge.records.text import check_spellable
 
 if TYPE_CHECKING:
     import numpy
@@ -146,11 +147,7 @@ def check_text(value: str) -> str:
     """
     if len(value) > TEXT_VALUE_LENGTH:
         raise InvalidValue("value", value, f"must have at most {TEXT_VALUE_LENGTH} characters; keep it as a file")
-    try:
-        value.encode()
-    except UnicodeEncodeError as error:
-        raise InvalidValue("value", value, "must be text that UTF-8 can spell") from error
-    return value
+    return check_spellable("value", value)
 
 
 def check_int64(what: str, value: object) -> int:

@@ -36,6 +36,7 @@ from bridge.records.series import (
     definition_of,
     imprecise_warning,
 )
+from bridge.records.storable import check_changes, check_experiment, check_run
 from bridge.store.leases import lease_after, signs_of_life, spoken_leases, status_after, verdict
 from bridge.store.memory_series import MemoryMetric, MemoryPoint, MemorySeries, in_log_order, stored_point
 from bridge.store.points import check_points, imprecise
@@ -88,6 +89,7 @@ class MemoryStore(TrackingStore):
         tags: Mapping[str, str | None] | None = None,
     ) -> ExperimentRecord:
         check_experiment_name(name)
+        check_experiment(creation_time, artifact_location, tags)
         with self._lock:
             if self.find_experiment(name) is not None:
                 raise AlreadyExists("experiment", name)
@@ -125,6 +127,7 @@ class MemoryStore(TrackingStore):
     def set_experiment_tags(
         self, experiment_id: str, tags: Mapping[str, str | None], removed: Sequence[str] = ()
     ) -> None:
+        check_experiment(tags=tags, removed=removed)
         with self._lock:
             experiment = self._active_experiment(experiment_id)
             changed = _with_tags(experiment.record.tags, tags, removed, f"experiment {experiment_id}")
@@ -146,6 +149,7 @@ class MemoryStore(TrackingStore):
     # Runs
 
     def create_runs(self, records: Sequence[RunRecord], leases: Sequence[Lease] = ()) -> list[RunRecord]:
+        records = [check_run(record) for record in records]
         with self._lock:
             starts = {run_id: (run.record.experiment_id, run.record.start_time) for run_id, run in self._runs.items()}
             for record in records:
@@ -201,6 +205,7 @@ class MemoryStore(TrackingStore):
             return {record.id for record in known if record.lifecycle_stage == "active"}
 
     def update_run(self, run_id: str, changes: RunChanges) -> None:
+        changes = check_changes(changes)
         with self._lock:
             run = self._active_run(run_id)
             old = run.record

@@ -42,6 +42,23 @@ class ExperimentPromises:
         assert store.get_experiment(created.id).name == name
         assert store.find_experiment(name) == created
 
+    def test_what_cannot_be_stored_of_an_experiment_is_refused(self, store: TrackingStore) -> None:
+        half, found = "x\udcff", store.get_experiment("0")
+        for call in (
+            lambda: store.create_experiment(half, 1),
+            lambda: store.create_experiment("a", 1, artifact_location=half),
+            lambda: store.create_experiment("a", 1, tags={half: "b"}),
+            lambda: store.create_experiment("a", 1, tags={"b": half}),
+            lambda: store.create_experiment("a", 2**63),
+            lambda: store.rename_experiment("0", half, 1),
+            lambda: store.set_experiment_tags("0", {"a": "b", "c": half}),
+            lambda: store.set_experiment_tags("0", {"a": "b"}, removed=(half,)),
+        ):
+            with pytest.raises(InvalidValue):
+                call()
+        assert store.find_experiment("a") is None
+        assert store.get_experiment("0") == found
+
     def test_an_experiment_name_is_taken_once_also_by_a_deleted_one(self, store: TrackingStore) -> None:
         first = store.create_experiment("a", 1)
         with pytest.raises(AlreadyExists):

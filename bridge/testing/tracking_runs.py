@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy
 import pytest
 
 from bridge.errors import AlreadyExists, InvalidState, InvalidValue, NotFound, ParamChanged
@@ -14,6 +16,8 @@ from bridge.records.search import Comparison, RunQuery
 from bridge.store.tracking import TrackingStore
 
 DIGITS = Dataset("digits", "abc", "local", "{}", schema="{}", profile=None)
+HALF = "x\udcff"
+"""Text that UTF-8 cannot spell: half of a character, as Python reads a byte that is not UTF-8."""
 TEXTS = ("", "a", "Größe 🎈", "a\nb", "'; --", "x" * 5_000)
 
 
@@ -64,6 +68,70 @@ class RunPromises:
     def test_a_run_id_of_mlflows_form_is_taken(self, store: TrackingStore, run_id: str) -> None:
         assert store.create_run(RunRecord(run_id, "0")).id == run_id
         assert store.get_run(run_id).id == run_id
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"display_name": HALF},
+            {"description": HALF},
+            {"parent_id": HALF},
+            {"params": {"a": HALF}},
+            {"params": {HALF: "a"}},
+            {"tags": {"a": HALF}},
+            {"tags": {HALF: None}},
+            {"properties": {"a": HALF}},
+            {"dataset_inputs": (DatasetInput(replace(DIGITS, source=HALF)),)},
+            {"dataset_inputs": (DatasetInput(DIGITS, {HALF: "a"}),)},
+            {"model_inputs": (HALF,)},
+            {"model_outputs": (ModelOutput(HALF),)},
+            {"model_outputs": (ModelOutput("m", 2**63),)},
+            {"start_time": 2**63},
+            {"start_time": 1.5},
+            {"start_time": math.nan},
+            {"start_time": True},
+            {"end_time": -(2**63) - 1},
+            {"end_time": math.inf},
+            {"end_time": "5"},
+        ],
+        ids=str,
+    )
+    def test_what_cannot_be_stored_is_refused_and_nothing_is_changed(
+        self, store: TrackingStore, run: str, wrong: dict[str, Any]
+    ) -> None:
+        before = store.get_run(run)
+        with pytest.raises(InvalidValue):
+            store.create_runs([RunRecord("good", "0"), RunRecord("bad", "0", **wrong)])
+        with pytest.raises(InvalidValue):
+            store.update_run(run, RunChanges(**{"params": {"new": "1"}, **wrong}))
+        assert store.get_runs(["good", "bad"]) == {}
+        assert store.get_run(run) == before
+
+    def test_every_text_that_cannot_be_stored_is_named(self, store: TrackingStore) -> None:
+        with pytest.raises(InvalidValue) as refused:
+            store.create_run(RunRecord("r1", "0", start_time=2**63, tags={"a": HALF}, properties={"b": HALF}))
+        assert [problem.key for problem in refused.value.problems] == ["tag 'a'", "property 'b'", "start time"]
+
+    def test_times_may_be_integers_of_numpy_and_at_the_ends_of_64_bits(self, store: TrackingStore) -> None:
+        for run_id, start, end in (("a", numpy.int64(5), numpy.uint8(6)), ("b", -(2**63), 2**63 - 1)):
+            made = store.create_run(RunRecord(run_id, "0", start_time=start))  # type: ignore[arg-type]  # on purpose
+            assert (type(made.start_time), made.start_time) == (int, int(start))
+            store.update_run(run_id, RunChanges(end_time=end))  # type: ignore[arg-type]  # on purpose
+            assert store.get_run(run_id).end_time == int(end)
+
+    def test_a_warning_that_utf_8_cannot_spell_is_spelled_out(self, store: TrackingStore, run: str) -> None:
+        store.update_run(run, RunChanges(warnings=("x\udcff was left out.",)))
+        assert store.get_run(run).warnings == ("x\\udcff was left out.",)
+
+    def test_ids_that_no_run_and_no_experiment_has_are_refused_or_unknown(self, store: TrackingStore) -> None:
+        for odd in (HALF, "", "01", "²", "9" * 30, "a\0b"):
+            for call in (
+                store.get_run,
+                store.get_experiment,
+                lambda odd: store.update_run(odd, RunChanges(status="Running")),
+            ):
+                with pytest.raises((InvalidValue, NotFound)):
+                    call(odd)
+        assert store.search_datasets(["²", "no", "01", "9" * 30, ""]) == []
 
     def test_the_same_run_again_is_answered_with_the_run_that_is_there(self, store: TrackingStore) -> None:
         record = RunRecord("r1", "0", start_time=5, params={"a": "1"})

@@ -18,8 +18,9 @@ from types import FrameType, TracebackType
 from typing import Literal, cast
 
 import bridge.journal.locks as locks
-from bridge.errors import BridgeError, NotAllowed, SchemaMismatch, StoreUnavailable
+from bridge.errors import BridgeError, InvalidValue, NotAllowed, SchemaMismatch, StoreUnavailable
 from bridge.journal.locks import FileLock, ThreadLock
+from bridge.records.text import RULE
 from bridge.store.sql.migrate import SCHEMA, WIDENED_FROM, migrate, read_schema, widen
 
 logger = logging.getLogger("bridge")
@@ -490,6 +491,14 @@ class Database:
             if "full" in text:
                 raise StoreUnavailable(self._file, "the disk is full") from error
             raise StoreUnavailable(self._file, text) from error
+        except UnicodeEncodeError as error:
+            raise InvalidValue("text", error.object, RULE) from error
+        except OverflowError as error:
+            raise InvalidValue("number", None, "must be an integer of 64 bits") from error
+        except (sqlite3.ProgrammingError, sqlite3.InterfaceError) as error:
+            if "binding parameter" not in str(error):
+                raise
+            raise InvalidValue("value", None, f"must be text or a number ({error})") from error
         except sqlite3.DatabaseError as error:
             if isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError)):
                 raise

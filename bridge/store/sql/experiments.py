@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from bridge.errors import AlreadyExists, InvalidState, NotFound
 from bridge.records.experiment import ExperimentRecord, check_experiment_name
+from bridge.records.limits import INT64_MAX
 
 COLUMNS = "id, name, stage, creation_time, last_update_time, artifact_location"
 
@@ -41,11 +42,18 @@ def find_id(c: sqlite3.Connection, name: str) -> int | None:
 
 def existing_id(c: sqlite3.Connection, experiment_id: str) -> int:
     """The id as a number; `NotFound` if there is no such experiment."""
-    if experiment_id.isascii() and experiment_id.isdigit() and len(experiment_id) < 19:
-        row = c.execute("SELECT id FROM experiment WHERE id = ?", (int(experiment_id),)).fetchone()
-        if row is not None:
-            return int(row[0])
-    raise NotFound("experiment", experiment_id)
+    number = number_of(experiment_id)
+    if number is None or c.execute("SELECT 1 FROM experiment WHERE id = ?", (number,)).fetchone() is None:
+        raise NotFound("experiment", experiment_id)
+    return number
+
+
+def number_of(experiment_id: object) -> int | None:
+    """Return the number of an experiment id in its one spelling; None for what no experiment has as its id."""
+    if not isinstance(experiment_id, str) or not experiment_id.isascii() or not experiment_id.isdigit():
+        return None
+    number = int(experiment_id) if len(experiment_id) < 20 else INT64_MAX + 1
+    return number if str(number) == experiment_id and number <= INT64_MAX else None
 
 
 def active_id(c: sqlite3.Connection, experiment_id: str) -> int:

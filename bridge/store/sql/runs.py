@@ -303,12 +303,11 @@ def _dataset_input(row: Sequence[Any]) -> DatasetInput:
 
 def search_datasets(c: sqlite3.Connection, experiment_ids: Sequence[str]) -> list[tuple[str, str, str, str | None]]:
     """The distinct data sets that runs of experiments used, with the context of the use."""
-    marks = ",".join("?" * len(experiment_ids))
+    known = {number for number in map(experiments.number_of, experiment_ids) if number is not None}
+    # The numbers stand in the text: there may be more than a statement may have question marks.
     rows = c.execute(
         "SELECT DISTINCT d.experiment, d.name, d.digest, u.context FROM dataset d JOIN"
         " (SELECT dataset, context FROM dataset_input UNION ALL SELECT dataset, context FROM past_use) u"
-        f" ON u.dataset = d.id WHERE d.experiment IN ({marks}) ORDER BY 1, 2, 3, 4",
-        [int(experiment_id) for experiment_id in experiment_ids if experiment_id.isdigit()]
-        + [-1] * sum(not experiment_id.isdigit() for experiment_id in experiment_ids),
+        f" ON u.dataset = d.id WHERE d.experiment IN ({', '.join(map(str, sorted(known)))}) ORDER BY 1, 2, 3, 4"
     )
     return [(str(row[0]), *row[1:]) for row in rows]

@@ -12,6 +12,7 @@ from bridge.records.limits import INT64_MAX, INT64_MIN
 from bridge.records.page import decode_token, encode_token
 from bridge.records.search import Comparison, ExperimentQuery, Ordering, RunQuery
 from bridge.records.series import COLUMN, SCALAR
+from bridge.store.sql.experiments import number_of
 
 RUN_COLUMNS = {
     "run_id": "r.id",
@@ -147,7 +148,7 @@ def _joined(separator: str, parts: Sequence[Sql]) -> Sql:
 
 def _in_experiments(ids: Sequence[str]) -> Sql:
     # The numbers stand in the text: there may be more experiments than a statement may have question marks.
-    known = sorted({number for number in map(_experiment_number, ids) if number is not None})
+    known = sorted({number for number in map(number_of, ids) if number is not None})
     return _among("r.experiment", known)
 
 
@@ -155,14 +156,6 @@ def _among(column: str, numbers: Sequence[int], negated: bool = False) -> Sql:
     if not numbers:
         return Sql("1 = 1") if negated else NEVER
     return Sql(f"{column} {'NOT ' if negated else ''}IN ({', '.join(map(str, numbers))})")
-
-
-def _experiment_number(id: str) -> int | None:
-    """The number of an experiment id in its one spelling; None for what no experiment has as its id."""
-    if not id.isascii() or not id.isdigit() or len(id) > 20:
-        return None
-    number = int(id)
-    return number if str(number) == id and number <= INT64_MAX else None
 
 
 # Clauses
@@ -186,7 +179,7 @@ def _experiment_clause(clause: Comparison) -> Sql:
     if clause.key != "experiment_id" or clause.operand is None:
         return _column_clause(EXPERIMENT_COLUMNS[clause.key], clause)
     ids = clause.operand if isinstance(clause.operand, tuple) else (str(clause.operand),)
-    known = [number for number in map(_experiment_number, ids) if number is not None]
+    known = [number for number in map(number_of, ids) if number is not None]
     return _among("e.id", known, negated=clause.comparator in ("!=", "NOT IN"))
 
 

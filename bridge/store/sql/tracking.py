@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from bridge.records.series import NATIVE
+from bridge.records.storable import check_changes, check_experiment, check_run
 from bridge.store.points import check_points
 from bridge.store.sql import experiments, runs
 from bridge.store.sql.database import Database
@@ -42,6 +43,7 @@ class SqlTrackingStore(TrackingStore):
         artifact_location: str | None = None,
         tags: Mapping[str, str | None] | None = None,
     ) -> ExperimentRecord:
+        check_experiment(creation_time, artifact_location, tags)
         with self.database.write() as c:
             number = experiments.create(c, name, creation_time, artifact_location, tags or {})
             return experiments.read(c, [number])[0]
@@ -70,6 +72,7 @@ class SqlTrackingStore(TrackingStore):
     def set_experiment_tags(
         self, experiment_id: str, tags: Mapping[str, str | None], removed: Sequence[str] = ()
     ) -> None:
+        check_experiment(tags=tags, removed=removed)
         with self.database.write() as c:
             number = experiments.active_id(c, experiment_id)
             experiments.remove_tags(c, number, removed)
@@ -92,6 +95,7 @@ class SqlTrackingStore(TrackingStore):
     # Runs
 
     def create_runs(self, records: Sequence[RunRecord], leases: Sequence[Lease] = ()) -> list[RunRecord]:
+        records = [check_run(record) for record in records]
         with self.database.write() as c:
             return runs.read(c, runs.create(c, records, leases))
 
@@ -105,6 +109,7 @@ class SqlTrackingStore(TrackingStore):
             return runs.active_ids(c, run_ids)
 
     def update_run(self, run_id: str, changes: RunChanges) -> None:
+        changes = check_changes(changes)
         with self.database.write() as c:
             runs.update(c, run_id, changes)
 
