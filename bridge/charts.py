@@ -68,7 +68,12 @@ def chart_bytes(kind: int, name: str, value: object) -> bytes:
         logger.warning("Chart %r: %s.", name, sentence)
     if lost:
         logger.warning("Chart %r has %d values that are NaN or infinite: JSON keeps them as null.", name, len(lost))
-    return json.dumps(plain, ensure_ascii=False, allow_nan=False).encode(errors="replace")
+    try:
+        return json.dumps(plain, ensure_ascii=False, allow_nan=False).encode(errors="replace")
+    except ValueError as error:  # an integer of more digits than Python writes
+        raise InvalidValue(
+            f"value of {name!r}", "the chart", f"must be something that JSON can hold ({error})"
+        ) from error
 
 
 def _parsed(text: str | bytes) -> object:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bridge.errors import InvalidValue
+from bridge.store.local_path import check_local_path
 
 FOLDERS = (".bridge", ".azureml", "aml_config", "")
 NAMES = ("config.json", "project.json")
@@ -58,7 +59,7 @@ def find_config(path: str | os.PathLike[str] | None, file_name: str | None = Non
     Raises:
         InvalidValue: there is none.
     """
-    begin = Path(path if path is not None else ".").expanduser().absolute()
+    begin = check_local_path("path", path if path is not None else ".").expanduser().absolute()
     if begin.is_file():
         return begin
     for file in _places(begin, (file_name,) if file_name else NAMES):
@@ -122,8 +123,8 @@ def write_config(path: str | os.PathLike[str] | None, file_name: str | None, con
 
     Source: Azure ML SDK v1, `Workspace.write_config`.
     """
-    folder = Path(path if path is not None else ".").expanduser()
-    name = file_name or NAMES[0]
+    folder = check_local_path("path", path if path is not None else ".").expanduser()
+    name = NAMES[0] if file_name in (None, "") else str(check_local_path("file_name", file_name))
     name = name if name.endswith(".json") else f"{name}.json"
     if folder.name not in FOLDERS[:3]:
         there = [above for above in (".bridge", "aml_config") if (folder / above / name).exists()]
@@ -140,9 +141,16 @@ def check_azure_arguments(call: str, given: Mapping[str, Any]) -> dict[str, Any]
     """Those of the Azure ML SDK's arguments that are kept.
 
     Raises:
+        InvalidValue: JSON cannot hold one.
         TypeError: the SDK does not know an argument either.
     """
     for name in given:
         if name not in KEPT and name not in PASSED_OVER:
             raise TypeError(f"{call}() got an unexpected keyword argument {name!r}")
-    return {name: value for name, value in given.items() if name in KEPT and value is not None}
+    kept = {name: value for name, value in given.items() if name in KEPT and value is not None}
+    for name, value in kept.items():
+        try:
+            json.dumps(value)
+        except (TypeError, ValueError) as error:
+            raise InvalidValue(name, value, f"must be something that JSON can hold ({error})") from error
+    return kept

@@ -15,6 +15,7 @@ from bridge.errors import InvalidValue, NotAllowed, NotFound, SubmitFailed
 from bridge.records.run import TERMINAL_STATUSES, RunRecord
 from bridge.run_details import RunDetails
 from bridge.run_files import LocalPath
+from bridge.store.local_path import check_local_path
 from bridge.store.open import ARTIFACTS, Opened
 
 POLL_SECONDS = 0.1
@@ -38,7 +39,7 @@ def details_with_logs(run: RunDetails) -> dict[str, Any]:
 
 def download_logs(run: RunDetails, destination: LocalPath | None) -> list[str]:
     """See `RunDetails.get_all_logs`."""
-    folder = Path(destination) if destination is not None else Path("assets") / run.id
+    folder = Path("assets") / run.id if destination is None else check_local_path("destination", destination)
     if folder.exists() and not folder.is_dir():
         raise InvalidValue("destination", str(folder), "must be a folder")
     folder.mkdir(parents=True, exist_ok=True)

@@ -178,6 +178,9 @@ class StoreUnavailable(BridgeError, ConnectionError):
 
 def shortened(value: Any, most: int = 200) -> str:
     """The repr of a value, cut in the middle of a sentence that should stay readable."""
-    # Python refuses to spell huge integers in decimal digits.
-    text = hex(value) if isinstance(value, int) and value.bit_length() > 1024 else repr(value)
+    try:
+        # Python refuses to spell huge integers in decimal digits.
+        text = hex(value) if isinstance(value, int) and value.bit_length() > 1024 else repr(value)
+    except ValueError:  # one within something else
+        text = f"<{type(value).__name__}>"
     return text if len(text) <= most else text[: most - 1] + "…"

@@ -7,7 +7,7 @@ import logging
 import os
 import pwd
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,8 @@ from bridge.errors import AlreadyExists, BridgeError, InvalidState, InvalidValue
 from bridge.records.experiment import ExperimentRecord, check_native_experiment_name
 from bridge.records.run import RunChanges, RunRecord, check_run_id, new_display_name, new_run_id
 from bridge.records.series import check_key
+from bridge.records.text import as_text, check_spellable, spelled
+from bridge.store.local_path import check_local_path
 from bridge.workspace import Workspace, check_workspace, html_table
 
 if TYPE_CHECKING:
@@ -110,7 +112,8 @@ class Experiment:
         """
         from bridge.records.search import ExperimentQuery
 
-        if view_type not in STAGES:
+        check_workspace("workspace", workspace)
+        if not isinstance(view_type, str) or view_type not in STAGES:
             raise InvalidValue("view_type", view_type, f"must be one of {', '.join(STAGES)}")
         wanted = _wanted(tags, "tag")
         found = workspace._opened.tracking.search_experiments(ExperimentQuery(view=STAGES[view_type])).items
@@ -125,8 +128,14 @@ class Experiment:
         """Archive the experiment of that id and all its runs.
 
         Raises:
+            InvalidValue: the id is no text.
             NotFound: there is none, or it is archived already.
         """
+        check_workspace("workspace", workspace)
+        if not isinstance(experiment_id, str):
+            raise InvalidValue(
+                "experiment_id", experiment_id, "must be text, as Experiment(workspace, name).id gives it"
+            )
         workspace._opened.tracking.delete_experiment(experiment_id, now_ms())
 
     def archive(self) -> None:
@@ -205,10 +214,13 @@ class Experiment:
 
         Raises:
             AlreadyExists: another run has the id.
-            InvalidValue: the id, a name, the description or a tag's key may not be used.
+            InvalidValue: the id, a name, the description, a tag or a folder may not be used.
         """
         from bridge.run import Run
 
+        check_folder("outputs", outputs)
+        if snapshot_directory is not None:
+            check_local_path("snapshot_directory", snapshot_directory)
         name = check_text_or_none("name", name)
         display_name = check_text_or_none("display name", display_name)
         user = user_name()
@@ -327,7 +339,7 @@ class Experiment:
 
     def tag(self, key: str, value: object = None) -> None:
         """Set a tag; the value becomes text, and None means a tag without one."""
-        self.set_tags({key: value})
+        self.set_tags({check_key(key, "tag key"): value})
 
     def set_tags(self, tags: str | Mapping[str, object]) -> None:
         """Set tags, values by key, or one key for a tag without a value; others stay."""
@@ -339,7 +351,7 @@ class Experiment:
         Raises:
             NotFound: one of them is not there; none is removed.
         """
-        removed = (keys,) if isinstance(keys, str) else keys
+        removed = check_keys("tag key", keys)
         self.workspace._opened.tracking.set_experiment_tags(self.id, {}, removed=removed)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -366,7 +378,7 @@ def user_name() -> str:
     """Who runs this process."""
     named = os.environ.get("LOGNAME") or os.environ.get("USER")
     try:
-        return named or pwd.getpwuid(os.getuid()).pw_name
+        return spelled(named or pwd.getpwuid(os.getuid()).pw_name)
     except KeyError:  # a user id without a name, as in many containers
         return "unknown"
 
@@ -375,22 +387,60 @@ def check_text_or_none(what: str, value: object) -> str | None:
     """The text, or None.
 
     Raises:
-        InvalidValue: it is neither.
+        InvalidValue: it is neither, or UTF-8 cannot spell it.
     """
-    if value is not None and not isinstance(value, str):
+    if value is None:
+        return None
+    if not isinstance(value, str):
         raise InvalidValue(what, value, "must be text")
-    return value
+    return check_spellable(what, value)
+
+
+def check_keys(what: str, keys: object) -> tuple[str, ...]:
+    """Return keys that are given as one or as several.
+
+    Raises:
+        InvalidValue: they are something else.
+    """
+    given = (keys,) if isinstance(keys, str) else keys
+    if not isinstance(given, Iterable) or isinstance(given, (bytes, Mapping)):
+        raise InvalidValue(what, keys, "must be a key, or a list of keys")
+    listed = tuple(given)
+    for key in listed:
+        if not isinstance(key, str):
+            raise InvalidValue(what, key, "must be text")
+        check_spellable(what, key)
+    return listed
+
+
+def check_experiment(experiment: object) -> None:
+    """Raise InvalidValue if something, such as a name, is given for an experiment."""
+    if not isinstance(experiment, Experiment):
+        raise InvalidValue("experiment", experiment, "must be an Experiment, as Experiment(workspace, name) gives")
+
+
+def check_folder(what: str, folder: object) -> None:
+    """Raise InvalidValue if something that is given for a folder is none; True, False and None stand for defaults."""
+    if folder is not None and not isinstance(folder, bool):
+        check_local_path(what, folder)
 
 
 def label_values(labels: Mapping[str, object], what: str = "tag") -> dict[str, str | None]:
     """Labels as they are stored: keys checked, values as text, None kept.
 
     Raises:
-        InvalidValue: a key may not be used, or these are no labels.
+        InvalidValue: a key or value may not be used, or these are no labels.
     """
     if not isinstance(labels, Mapping):
         raise InvalidValue(what, labels, "must be given as a dict of values by key")
-    return {check_key(key, f"{what} key"): None if value is None else str(value) for key, value in labels.items()}
+    return {
+        check_key(key, f"{what} key"): None if value is None else _label_value(f"{what} {key!r}", value)
+        for key, value in labels.items()
+    }
+
+
+def _label_value(what: str, value: object) -> str:
+    return check_spellable(what, as_text(what, value))
 
 
 def tag_values(tags: str | Mapping[str, object]) -> dict[str, str | None]:

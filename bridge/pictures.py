@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bridge.errors import InvalidValue, NotFound
+from bridge.store.local_path import check_local_path
 
 if TYPE_CHECKING:
     import numpy
@@ -65,7 +66,7 @@ def file_name(name: str, time: int, ending: str) -> str:
 
 def _picture(what: str, value: Any) -> Picture:
     if isinstance(value, (str, os.PathLike)):
-        return _of_file(what, Path(value))
+        return _of_file(what, check_local_path(what, value))
     if callable(getattr(value, "read", None)):
         value = value.read()
     if isinstance(value, (bytes, bytearray, memoryview)):

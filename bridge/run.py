@@ -9,12 +9,24 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from bridge.errors import InvalidState, InvalidValue, NotFound
-from bridge.experiment import Experiment, check_text_or_none, label_values, native_tags, now_ms, run_tag_values
+from bridge.experiment import (
+    Experiment,
+    check_experiment,
+    check_folder,
+    check_keys,
+    check_text_or_none,
+    label_values,
+    native_tags,
+    now_ms,
+    run_tag_values,
+)
 from bridge.records.run import OPEN_STATUSES, SCRIPT_RUN, RunChanges, Status
+from bridge.records.series import check_key
 from bridge.run_children import RunChildren
 from bridge.run_details import RunDetails
 from bridge.run_ending import RunEnding
-from bridge.workspace import Workspace, html_table
+from bridge.store.local_path import check_local_path
+from bridge.workspace import Workspace, check_workspace, html_table
 
 if TYPE_CHECKING:
     from bridge.submit.capture import Capture
@@ -46,6 +58,8 @@ class Run(RunEnding, RunChildren, RunDetails):
     def __init__(
         self, experiment: Experiment, run_id: str, outputs: bool | str | os.PathLike[str] | None = None
     ) -> None:
+        check_experiment(experiment)
+        check_folder("outputs", outputs)
         record = experiment.workspace._opened.tracking.get_run(run_id, latest=False)
         if record.experiment_id != experiment.id:
             raise NotFound("run", run_id, f"experiment {experiment.name!r} does not have it")
@@ -87,6 +101,7 @@ class Run(RunEnding, RunChildren, RunDetails):
         Raises:
             NotFound: the workspace has none.
         """
+        check_workspace("workspace", workspace)
         tracking = workspace._opened.tracking
         record = tracking.get_run(run_id, latest=False)
         experiment = Experiment._of(workspace, tracking.get_experiment(record.experiment_id))
@@ -106,6 +121,7 @@ class Run(RunEnding, RunChildren, RunDetails):
         from bridge.records.search import RunQuery
         from bridge.run_search import find_runs
 
+        check_experiment(experiment)
         query = RunQuery((experiment.id,))
         return find_runs(experiment, query, tags, properties, type, status, include_children)
 
@@ -241,7 +257,7 @@ class Run(RunEnding, RunChildren, RunDetails):
 
     def tag(self, key: str, value: object = None) -> None:
         """Set a tag; the value becomes text, and None means a tag without one."""
-        self.set_tags({key: value})
+        self.set_tags({check_key(key, "tag key"): value})
 
     def set_tags(self, tags: str | Mapping[str, object]) -> None:
         """Set tags; others stay.
@@ -260,7 +276,7 @@ class Run(RunEnding, RunChildren, RunDetails):
         Raises:
             NotFound: one of them is not there; none is removed.
         """
-        self._update(RunChanges(removed_tags=(keys,) if isinstance(keys, str) else tuple(keys)))
+        self._update(RunChanges(removed_tags=check_keys("tag key", keys)))
 
     @property
     def properties(self) -> dict[str, str]:
@@ -278,7 +294,7 @@ class Run(RunEnding, RunChildren, RunDetails):
             InvalidState: one is set already, to another value; none is set.
             InvalidValue: a key may not be used; none is set.
         """
-        values = {key: str(value) for key, value in label_values(properties, "property").items()}
+        values = {key: str(value) for key, value in label_values(properties, "property").items()}  # None too
         if values:
             self._update(RunChanges(properties=values))
 
@@ -341,8 +357,8 @@ class Run(RunEnding, RunChildren, RunDetails):
 
         if there := self.properties.get(SNAPSHOT_PROPERTY):
             raise InvalidState("run", self.id, f"the owner of snapshot {there}", "without a snapshot: take it once")
-        opened = self._opened
-        snapshot = take_snapshot(opened.artifacts, file_or_folder_path, workspace_folder=opened.address)
+        opened, source = self._opened, check_local_path("file_or_folder_path", file_or_folder_path)
+        snapshot = take_snapshot(opened.artifacts, source, workspace_folder=opened.address)
         if snapshot.id is None:
             raise InvalidValue("file_or_folder_path", str(file_or_folder_path), snapshot.warnings[0].rstrip("."))
         self._update(RunChanges(properties={SNAPSHOT_PROPERTY: snapshot.id}, warnings=snapshot.warnings))
@@ -376,7 +392,7 @@ class Run(RunEnding, RunChildren, RunDetails):
 
         from bridge.submit.snapshot import write_snapshot_zip
 
-        folder = tempfile.gettempdir() if path is None else path
+        folder = tempfile.gettempdir() if path is None else check_local_path("path", path)
         return str(write_snapshot_zip(self._opened.artifacts, snapshot_id or self.get_snapshot_id(), folder))
 
     def __reduce__(self) -> tuple[Any, ...]:

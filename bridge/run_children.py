@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bridge.errors import InvalidValue, NotFound
-from bridge.experiment import check_text_or_none, now_ms, run_tag_values, user_name
+from bridge.experiment import check_folder, check_text_or_none, now_ms, run_tag_values, user_name
 from bridge.records.run import RunRecord, check_run_id, new_display_name, new_run_id
+from bridge.records.series import check_key
 from bridge.run_files import RunFiles
 
 if TYPE_CHECKING:
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 BATCH_TAG = "azureml.batch_child_number"
 """What numbers the children that were made by their count."""
+
+
+def _is_text(values: object) -> bool:
+    return isinstance(values, (str, bytes))
 
 
 class RunChildren(RunFiles):
@@ -49,6 +54,7 @@ class RunChildren(RunFiles):
             >>> with run.child_run("fold 1") as fold:
             ...     fold.log("loss", 0.3)
         """
+        check_folder("outputs", outputs)
         checked = None if run_id is None else check_run_id(run_id)
         (child,) = self._begin_children([self._new_child(check_text_or_none("name", name), checked, {})])
         child._track(outputs)
@@ -71,8 +77,8 @@ class RunChildren(RunFiles):
             if isinstance(count, bool) or not isinstance(count, int) or count < 0:
                 raise InvalidValue("count", count, "must be a number of runs")
             tags: list[Mapping[str, object]] = [{BATCH_TAG: str(number)} for number in range(count)]
-        elif count is None and tag_key is not None and tag_values is not None and not isinstance(tag_values, str):
-            tags = [{tag_key: value} for value in tag_values]
+        elif count is None and tag_key is not None and isinstance(tag_values, Iterable) and not _is_text(tag_values):
+            tags = [{check_key(tag_key, "tag key"): value} for value in tag_values]
         else:
             given = {"count": count, "tag_key": tag_key, "tag_values": tag_values}
             raise InvalidValue("children", given, "give a count, or a tag_key and a list of tag_values")

@@ -58,11 +58,15 @@ class RunEnding(RunMetrics):
         """
         import json
 
+        if error_code is not None and not isinstance(error_code, str):
+            raise InvalidValue("error_code", error_code, "must be text")
         if isinstance(error_details, BaseException):
             import traceback
 
             lines = traceback.format_exception(type(error_details), error_details, error_details.__traceback__)
-            message = f"User program failed with {type(error_details).__name__}: {error_details}"
+            # `str` of an exception is code of a user's, which may fail itself.
+            text = traceback.TracebackException(type(error_details), error_details, None)
+            message = f"User program failed with {type(error_details).__name__}: {text}"
             error = {"code": error_code or "UserError", "message": message, "debug_stack_trace": "".join(lines)}
         elif error_details is None or isinstance(error_details, str):
             error = {"code": error_code or "UserError", "message": error_details or ""}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from bridge.errors import InvalidValue, NotAllowed, NotFound
 from bridge.records.run import RunChanges, RunRecord
+from bridge.store.local_path import check_local_path
 
 if TYPE_CHECKING:
     from bridge.experiment import Experiment
@@ -109,7 +110,9 @@ class RunFiles:
             InvalidState: the run is deleted.
         """
         check_no_datastore(datastore_name)
-        folder = Path(path)
+        folder = check_local_path("folder", path)
+        if not isinstance(name, str):
+            raise InvalidValue("name", name, "must be text")
         if not folder.is_dir():
             raise InvalidValue("folder", str(path), "must be a folder that is there")
         prefix = name.strip("/") + "/" if name.strip("/") else ""
@@ -133,7 +136,7 @@ class RunFiles:
         Raises:
             NotFound: the run has no such file.
         """
-        target = Path(output_file_path if output_file_path is not None else ".")
+        target = check_local_path("output_file_path", output_file_path if output_file_path is not None else ".")
         if target.is_dir():
             target = target / Path(name).name
         record = self._opened.artifacts.stat(self._root, name)
@@ -186,7 +189,7 @@ def source_of(path_or_stream: LocalPath | BinaryIO) -> Path | BinaryIO:
         InvalidValue: it is neither.
     """
     if isinstance(path_or_stream, (str, os.PathLike)):
-        return Path(path_or_stream)
+        return check_local_path("path_or_stream", path_or_stream)
     if hasattr(path_or_stream, "read"):
         return path_or_stream
     raise InvalidValue("path_or_stream", path_or_stream, "must be the path of a file, or a binary stream")
@@ -233,7 +236,9 @@ def uploads(names: Sequence[str], paths: Sequence[LocalPath]) -> list[tuple[str,
     if len(names) != len(paths):
         lengths = f"{len(names)} and {len(paths)}"
         raise InvalidValue("numbers of names and paths", lengths, "must be equal")
-    pairs = [(check_artifact_path(name), Path(path)) for name, path in zip(names, paths, strict=True)]
+    pairs = [
+        (check_artifact_path(name), check_local_path("path", path)) for name, path in zip(names, paths, strict=True)
+    ]
     missing = [str(file) for _, file in pairs if not file.is_file()]
     if missing:
         raise NotFound("file", missing[0], "nothing was uploaded" if len(pairs) > 1 else "")
@@ -262,15 +267,20 @@ def downloads(
     """
     from bridge.records.artifact import check_artifact_path
 
+    if prefix is not None and not isinstance(prefix, str):
+        raise InvalidValue("prefix", prefix, "must be text")
     folder = check_artifact_path(prefix.rstrip("/")) if prefix and prefix.rstrip("/") not in ("", ".") else ""
     chosen = [path for path in artifact_paths if not folder or path == folder or path.startswith(folder + "/")]
     if not chosen:
         logger.warning("There is no file to download%s.", f" below {prefix!r}" if folder else "")
-    top = Path(output_directory if output_directory is not None else ".")
+    top = check_local_path("output_directory", output_directory if output_directory is not None else ".")
     if output_paths is not None:
-        if len(output_paths) == len(chosen):
-            return [(path, top / target) for path, target in zip(chosen, output_paths, strict=True)]
-        logger.warning("%d output paths for %d files: they are passed over.", len(output_paths), len(chosen))
+        if isinstance(output_paths, (str, bytes)) or not isinstance(output_paths, Iterable):
+            raise InvalidValue("output_paths", output_paths, "must be a list")
+        targets = [top / check_local_path("output path", target) for target in output_paths]
+        if len(targets) == len(chosen):
+            return list(zip(chosen, targets, strict=True))
+        logger.warning("%d output paths for %d files: they are passed over.", len(targets), len(chosen))
     elif output_directory is not None and not append_prefix and folder:
         cut = folder.rpartition("/")[0] if folder in chosen else folder
         return [(path, top / (path[len(cut) + 1 :] if cut else path)) for path in chosen]

@@ -6,13 +6,14 @@ import builtins
 import logging
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from bridge.errors import BridgeError, InvalidState, InvalidValue, NotAllowed, NotFound
 from bridge.store.home import home_folder
+from bridge.store.local_path import check_local_path
 
 if TYPE_CHECKING:
     from bridge.experiment import Experiment
@@ -99,7 +100,7 @@ class Workspace:
         details = _said("Workspace.create", azure)
         folder = _named_folder(name)
         if path is not None:
-            folder = Path(path).expanduser()
+            folder = _expanded("path", path)
         return Workspace._of(create_store(folder, name, exist_ok, shared, durability, details), durability, details)
 
     @staticmethod
@@ -116,14 +117,12 @@ class Workspace:
         """
         from bridge.store.open import open_store
 
-        text = os.fspath(address)
-        if text.startswith("bridge:/"):
-            from urllib.parse import unquote, urlsplit
-
-            text = unquote(urlsplit(text).path)
-        elif OTHER_ADDRESS.match(text):
+        text = os.fspath(address) if isinstance(address, os.PathLike) else address
+        if isinstance(text, str) and text.startswith("bridge:"):
+            text = _folder_of_uri(text)
+        elif isinstance(text, str) and OTHER_ADDRESS.match(text):
             raise InvalidValue("workspace address", text, "must be a folder: servers and databases are not opened yet")
-        return Workspace._of(open_store(Path(text).expanduser(), durability), durability)
+        return Workspace._of(open_store(_expanded("workspace address", text), durability), durability)
 
     @staticmethod
     def get(name: str, **azure: Any) -> Workspace:
@@ -323,6 +322,8 @@ class Workspace:
         if target.id == self.id:
             raise InvalidValue("target", str(target.path), "must be another workspace")
         wanted = (run_ids,) if isinstance(run_ids, str) else run_ids
+        if wanted is not None and not isinstance(wanted, Iterable):
+            raise InvalidValue("run_ids", run_ids, "must be the id of a run, or a list of ids")
         runs = runs_to_deliver(self._opened.tracking, wanted)
         self._deliver_sources(target, runs)
         return deliver(self._opened, target._opened, runs)
@@ -418,7 +419,7 @@ class Workspace:
         """The URI by which MLflow reaches this workspace, `bridge:///abs/path`, percent-encoded."""
         from urllib.parse import quote
 
-        return "bridge://" + quote(self._opened.address)
+        return "bridge://" + quote(os.fsencode(self._opened.address))
 
     def __repr__(self) -> str:
         return f"Workspace(name={self.name!r}, path={self._opened.address!r})"
@@ -441,6 +442,39 @@ def _named_folder(name: object) -> Path:
         rule = "must have 2 to 33 letters, digits, underscores and dashes, beginning with a letter or digit"
         raise InvalidValue("workspace name", name, rule)
     return home_folder() / name
+
+
+def _folder_of_uri(uri: str) -> str:
+    """The folder that a `bridge:` URI names.
+
+    Raises:
+        InvalidValue: it names a host, has a query, a fragment or blanks, or no absolute path.
+    """
+    from urllib.parse import unquote, urlsplit
+
+    try:
+        parts = urlsplit(uri)
+    except ValueError as error:
+        raise InvalidValue("workspace address", uri, f"must be a URI ({error})") from error
+    path = unquote(parts.path, errors="surrogateescape")
+    dropped = any(ord(character) <= 32 for character in uri)  # `urlsplit` drops line ends, and blanks at the ends
+    if dropped or parts.netloc or "?" in uri or "#" in uri or not path.startswith("/"):
+        rule = "must be bridge:///absolute/path, without a host, a query or a fragment; percent-encode ? and #"
+        raise InvalidValue("workspace address", uri, rule)
+    return path
+
+
+def _expanded(what: str, path: object) -> Path:
+    """A folder that a caller names, `~` being the home folder.
+
+    Raises:
+        InvalidValue: it is no path, or nobody knows the home folder.
+    """
+    folder = check_local_path(what, path)
+    try:
+        return folder.expanduser()
+    except RuntimeError as error:
+        raise InvalidValue(what, str(folder), "must be a path without ~: the home folder is not known") from error
 
 
 def _said(call: str, azure: Mapping[str, Any]) -> dict[str, Any]:

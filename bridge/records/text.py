@@ -33,13 +33,12 @@ def as_text(what: str, value: object) -> str:
     """Return a value as text.
 
     Raises:
-        InvalidValue: it is an integer of so many digits that Python does not write it, or text that UTF-8 cannot spell.
+        InvalidValue: it is an integer of so many digits that Python does not write it.
     """
     try:
-        text = str(value)
+        return str(value)
     except ValueError as error:
         raise InvalidValue(what, value, "must be something that Python can write as text") from error
-    return check_spellable(what, text)
 
 
 def spelled(text: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from bridge.errors import InvalidValue, NotAllowed
+from bridge.errors import InvalidValue, NotAllowed, StoreUnavailable
 from bridge.records.artifact import ArtifactRecord
 
 
@@ -93,10 +93,15 @@ class ArtifactStore(ABC):
             _write(pieces, target)
         except (FileExistsError, NotADirectoryError):
             raise InvalidValue("output path", str(target), "must not lie below a file") from None
+        except IsADirectoryError:
+            raise InvalidValue("output path", str(target), "must name a file, and this is a folder") from None
         except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
+                raise InvalidValue("output path", str(target), f"cannot be written: {reason}") from None
             if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
-                raise
-            raise NotAllowed("write", str(target.absolute()), (error.strerror or "").lower()) from None
+                raise StoreUnavailable(str(target.absolute()), reason) from error
+            raise NotAllowed("write", str(target.absolute()), reason) from None
 
 
 def stream_of(pieces: Iterator[bytes]) -> BinaryIO:

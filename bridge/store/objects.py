@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -171,6 +172,11 @@ def _open_source(source: Path) -> BinaryIO:
         raise InvalidValue("source", str(source), "must be a file, and this is a folder") from error
     except PermissionError as error:
         raise NotAllowed("read", str(source), "permission denied") from error
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        if error.errno in (errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR, errno.ENXIO):
+            raise InvalidValue("source", str(source), f"cannot be read: {reason}") from error
+        raise StoreUnavailable(str(source), reason) from error
 
 
 def _read(stream: BinaryIO) -> Iterator[bytes]:

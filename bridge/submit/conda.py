@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge.errors import InvalidValue, NotFound
+from bridge.store.local_path import check_local_path
 from bridge.store.packages import check_package
 
 INDEX_OPTION = "--index-url"
@@ -31,7 +32,8 @@ class CondaDependencies:
         self._conda: list[str] = []
         self._pip: list[str] = []
         if conda_dependencies_file_path is not None:
-            self._take(read_yaml(Path(conda_dependencies_file_path)))
+            place = check_local_path("conda_dependencies_file_path", conda_dependencies_file_path)
+            self._take(read_yaml(place))
 
     @staticmethod
     def create(
@@ -148,7 +150,7 @@ class CondaDependencies:
 
     def save(self, path: str | os.PathLike[str] | None = None) -> Path:
         """Write the YAML to a file, or into a folder as `conda_dependencies.yml`; returns where."""
-        place = Path(path if path is not None else ".")
+        place = check_local_path("path", path if path is not None else ".")
         if place.is_dir():
             place /= "conda_dependencies.yml"
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bridge.errors import AlreadyExists, InvalidValue, NotFound
+from bridge.records.text import as_text
+from bridge.store.local_path import check_local_path
 from bridge.submit.conda import CondaDependencies
 
 if TYPE_CHECKING:
@@ -132,7 +134,7 @@ class Environment:
         packages = CondaDependencies()
         if pip_version is not None:
             packages.add_conda_package(f"pip={pip_version}")
-        for line in _requirement_lines(Path(file_path)):
+        for line in _requirement_lines(check_local_path("file_path", file_path)):
             if line.startswith("-"):
                 packages.set_pip_option(line)
             else:
@@ -221,8 +223,8 @@ class Environment:
         if not versions:
             raise NotFound("environment", name, "register one, or use Environment(name)")
         if label not in (None, "latest"):
-            raise NotFound("label", str(label), "environments have the label latest alone")
-        wanted = str(versions[-1]) if version is None else str(version)
+            raise NotFound("label", label, "environments have the label latest alone")
+        wanted = str(versions[-1]) if version is None else as_text("version", version)
         if wanted not in map(str, versions):
             raise NotFound("version", wanted, f"environment {name!r} has {', '.join(map(str, versions))}")
         content = b"".join(workspace._opened.artifacts.get(ROOT, f"{name}/{wanted}.json"))
@@ -242,7 +244,7 @@ class Environment:
         Raises:
             InvalidValue: the folder is there, and `overwrite` is not set.
         """
-        folder = Path(path)
+        folder = check_local_path("path", path)
         if folder.exists() and not overwrite:
             raise InvalidValue("path", str(folder), "must not be there, or pass overwrite=True")
         folder.mkdir(parents=True, exist_ok=True)
@@ -255,7 +257,7 @@ class Environment:
         Raises:
             NotFound, InvalidValue: there is no such file, or it is something else.
         """
-        file = Path(path) / DEFINITION_FILE
+        file = check_local_path("path", path) / DEFINITION_FILE
         try:
             return Environment._of_definition(json.loads(file.read_text(encoding="utf-8")))
         except FileNotFoundError:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bridge.errors import InvalidValue, NotFound, Problem
+from bridge.records.text import as_text
+from bridge.store.local_path import check_local_path
 
 if TYPE_CHECKING:
     from bridge.submit.environment import Environment
@@ -166,7 +168,7 @@ class RunConfiguration:
         """
         from bridge.submit.runconfig import load
 
-        place = Path(path)
+        place = check_local_path("path", path)
         return load(place if place.is_file() else _place(path, name or "default"))
 
     @staticmethod
@@ -184,7 +186,8 @@ class RunConfiguration:
 
 
 def _place(path: str | os.PathLike[str] | None, name: str) -> Path:
-    folder = Path(path if path is not None else ".")
+    folder = check_local_path("path", path if path is not None else ".")
+    check_local_path("name", name)
     if folder.name != FOLDER:
         folder = folder / FOLDER
     return folder / (name if name.endswith(ENDING) else name + ENDING)
@@ -238,6 +241,7 @@ class ScriptRunConfig:
             distributed_job_config=(distributed_job_config, "start torchrun or mpirun with command= instead"),
             resume_from=(resume_from, "pass the id of that run as an argument and download its files in the script"),
         )
+        check_local_path("source_directory", source_directory if source_directory is not None else ".")
         self.source_directory = os.fspath(source_directory) if source_directory is not None else "."
         if run_config is None:
             run_config = RunConfiguration()
@@ -351,16 +355,27 @@ def _problems_of(config: ScriptRunConfig) -> Iterable[Problem]:
 def _problems_of_texts(config: ScriptRunConfig) -> Iterable[Problem]:
     """Texts that no process can be given."""
     variables = config.run_config.environment_variables
-    texts = [("script", config.script)]
+    texts: list[tuple[str, Any]] = [("script", config.script)]
     if _is_command(config.command):
         texts.append(("command", _line(config.command)))
     if _is_list(config.arguments):
-        texts += [("argument", str(argument)) for argument in config.arguments or ()]
+        texts += [("argument", as_text("argument", argument)) for argument in config.arguments or ()]
     if isinstance(variables, Mapping):
-        texts += [("environment variable", str(text)) for pair in variables.items() for text in pair]
+        what = "environment variable"
+        texts += [(what, as_text(what, text)) for pair in variables.items() for text in pair]
     for key, text in texts:
         if isinstance(text, str) and "\0" in text:
             yield Problem(key, text, "must not have a null character in it")
+        elif isinstance(text, str) and not _can_be_given(text):
+            yield Problem(key, text, "must be text that this computer can spell")
+
+
+def _can_be_given(text: str) -> bool:
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _problems_of_limits(settings: RunConfiguration) -> Iterable[Problem]:
@@ -397,7 +412,7 @@ def _check_source(folder: Path, script: str | None) -> None:
         raise NotFound("source folder", str(folder))
     if script is None:
         return
-    place = folder / script
+    place = folder / check_local_path("script", script)
     if not place.resolve().is_relative_to(folder.resolve()):
         raise InvalidValue("script", script, f"must lie below the source folder {folder}")
     if not place.is_file():
@@ -405,7 +420,7 @@ def _check_source(folder: Path, script: str | None) -> None:
 
 
 def _words(arguments: Iterable[object] | None) -> list[str]:
-    return [str(argument) for argument in arguments or ()]
+    return [as_text("argument", argument) for argument in arguments or ()]
 
 
 def _line(command: str | Iterable[str] | None) -> str:

@@ -308,7 +308,7 @@ def _read_manifest(artifacts: ArtifactStore, snapshot_id: str) -> list[Kept]:
     if snapshot_id == EMPTY:
         return []
     if not isinstance(snapshot_id, str) or not ID.fullmatch(snapshot_id):
-        raise NotFound("snapshot", str(snapshot_id), "an id is a UUID, as run.get_snapshot_id() gives it")
+        raise NotFound("snapshot", snapshot_id, "an id is a UUID, as run.get_snapshot_id() gives it")
     try:
         content = b"".join(artifacts.get(ROOT, _manifest_path(snapshot_id)))
     except NotFound:

@@ -427,7 +427,8 @@ class Database:
             return self._open(uri + "?mode=ro&immutable=1")
 
     def _uri(self) -> str:
-        return "file:" + "".join(f"%{ord(c):02x}" if c in "%?#" else c for c in self._file)
+        path = os.fsencode(self._file)
+        return "file:" + "".join(chr(b) if b < 128 and b not in b"%?#" else f"%{b:02x}" for b in path)
 
     def _has_wal(self) -> bool:
         return os.path.exists(f"{self._file}-wal")
