@@ -39,7 +39,7 @@ def details_with_logs(run: RunDetails) -> dict[str, Any]:
 
 def download_logs(run: RunDetails, destination: LocalPath | None) -> list[str]:
     """See `RunDetails.get_all_logs`."""
-    folder = Path("assets") / run.id if destination is None else check_local_path("destination", destination)
+    folder = check_local_path("destination", destination if destination is not None else Path("assets") / run.id)
     if folder.exists() and not folder.is_dir():
         raise InvalidValue("destination", str(folder), "must be a folder")
     folder.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ from bridge.records.experiment import ExperimentRecord, check_native_experiment_
 from bridge.records.run import RunChanges, RunRecord, check_run_id, new_display_name, new_run_id
 from bridge.records.series import check_key
 from bridge.records.text import as_text, check_spellable, spelled
-from bridge.store.local_path import check_local_path
+from bridge.store.local_path import check_path_form
 from bridge.workspace import Workspace, check_workspace, html_table
 
 if TYPE_CHECKING:
@@ -220,7 +220,7 @@ class Experiment:
 
         check_folder("outputs", outputs)
         if snapshot_directory is not None:
-            check_local_path("snapshot_directory", snapshot_directory)
+            check_path_form("snapshot_directory", snapshot_directory)
         name = check_text_or_none("name", name)
         display_name = check_text_or_none("display name", display_name)
         user = user_name()
@@ -422,7 +422,7 @@ def check_experiment(experiment: object) -> None:
 def check_folder(what: str, folder: object) -> None:
     """Raise InvalidValue if something that is given for a folder is none; True, False and None stand for defaults."""
     if folder is not None and not isinstance(folder, bool):
-        check_local_path(what, folder)
+        check_path_form(what, folder)
 
 
 def label_values(labels: Mapping[str, object], what: str = "tag") -> dict[str, str | None]:

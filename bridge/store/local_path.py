@@ -11,6 +11,21 @@ NAME_BYTES, PATH_BYTES = 255, 4_096
 
 
 def check_local_path(what: str, path: object) -> Path:
+    """Return the path, if something can be read or written there.
+
+    Raises:
+        InvalidValue: as for `check_path_form`, or it is relative to a working folder that was removed.
+    """
+    checked = check_path_form(what, path)
+    if not checked.is_absolute():
+        try:
+            os.getcwd()
+        except OSError:
+            raise InvalidValue(what, str(checked), "must be absolute: the working folder does not exist") from None
+    return checked
+
+
+def check_path_form(what: str, path: object) -> Path:
     """Return the path, if a file system can have it.
 
     Raises:

@@ -1,0 +1,119 @@
+"""Runs work where names, variables and folders of the computer are odd."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bridge import Experiment, InvalidValue, Run, Workspace
+
+BEGIN = "import os\nfrom bridge import BridgeError, Experiment, Run, ScriptRunConfig, Workspace\n"
+
+
+def script(code: str, folder: Path, **variables: bytes) -> str:
+    """Run a script in a folder, and return what it printed."""
+    environment = {**os.environb, **{name.encode(): value for name, value in variables.items()}}
+    command = [sys.executable, "-c", BEGIN + code]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("name", [b"\xff\xfe", b"J\xf6rg"])
+def test_a_user_name_that_is_not_utf_8_blocks_no_run(tmp_path: Path, name: bytes) -> None:
+    code = """
+run = Experiment(Workspace.create("work", path="work"), "odd").start_logging(snapshot_directory=None)
+run.log("loss", 1)
+run.child_run().complete()
+run.create_children(1)[0].complete()
+run.complete()
+"""
+    script(code, tmp_path, USER=name, LOGNAME=name)
+    runs = list(Experiment(Workspace.open(tmp_path / "work"), "odd").get_runs(include_children=True))
+    shown = os.fsdecode(name).encode(errors="backslashreplace").decode()
+    assert [(run.status, run.get_details()["submittedBy"]) for run in runs] == [("Completed", shown)] * 3
+
+
+def test_a_workspace_may_lie_in_a_folder_whose_name_is_not_utf_8(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"\xff ?#%")
+    ws = Workspace.create("work", path=folder)
+    with Experiment(ws, "odd").start_logging(snapshot_directory=None) as run:
+        run.log("loss", 1)
+    uri = ws.get_mlflow_tracking_uri()
+    assert uri == "bridge://" + str(tmp_path) + "/%FF%20%3F%23%25"
+    assert Run.get(Workspace.open(uri), run.id).get_metrics() == {"loss": 1}
+    # As another process opens it, which has no store of it yet.
+    code = f"print(Run.get(Workspace.open({uri!r}), {run.id!r}).get_metrics())"
+    assert script(code, tmp_path) == "{'loss': 1}\n"
+
+
+def test_where_the_working_folder_was_removed_runs_work_and_relative_paths_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "gone").mkdir()
+    code = f"""
+os.rmdir(os.getcwd())
+ws = Workspace.create("work", path={str(tmp_path / "work")!r})
+run = Experiment(ws, "odd").start_logging()
+run.log("loss", 1)
+for call in (
+    lambda: Workspace.create("other", path="other"),
+    lambda: Workspace.open("other"),
+    lambda: Workspace.from_config(),
+    lambda: ws.write_config(),
+    lambda: run.take_snapshot("."),
+    lambda: run.upload_folder("a", "."),
+    lambda: run.upload_file("a", "b"),
+    lambda: run.download_files(),
+    lambda: run.get_all_logs(),
+    lambda: run.restore_snapshot("0" * 32, "."),
+    lambda: ScriptRunConfig(".", "train.py"),
+):
+    try:
+        call()
+    except BridgeError as error:
+        assert "the working folder does not exist" in str(error), error
+    else:
+        raise AssertionError(call)
+run.complete()
+print(run.status, run.get_metrics())
+"""
+    assert script(code, tmp_path / "gone") == "Completed {'loss': 1}\n"
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "bridge://host{path}",
+        "bridge://host:1{path}",
+        "bridge://user@{path}",
+        "bridge://{path}?x=1",
+        "bridge://{path}?",
+        "bridge://{path}#x",
+        "bridge://{path}\n",
+        "bridge:work",
+        "bridge:",
+        "bridge://",
+        "bridge://[{path}",
+    ],
+)
+def test_a_workspace_uri_that_names_more_than_a_folder_is_refused(tmp_path: Path, uri: str) -> None:
+    path = Workspace.create("work", path=tmp_path / "work").path
+    with pytest.raises(InvalidValue, match="workspace address"):
+        Workspace.open(uri.format(path=path))
+
+
+@pytest.mark.parametrize("uri", ["bridge://{path}", "bridge:{path}", "bridge://{path}/", "bridge:////{path}"])
+def test_a_workspace_uri_names_a_folder(tmp_path: Path, uri: str) -> None:
+    ws = Workspace.create("work", path=tmp_path / "work")
+    assert Workspace.open(uri.format(path=ws.path)).id == ws.id
+
+
+def test_an_experiment_is_deleted_by_its_id_as_text(tmp_path: Path) -> None:
+    experiment = Experiment(Workspace.create("work", path=tmp_path / "work"), "odd")
+    with pytest.raises(InvalidValue, match="experiment_id 1: must be text"):
+        Experiment.delete(experiment.workspace, 1)  # type: ignore[arg-type]  # on purpose
+    Experiment.delete(experiment.workspace, experiment.id)
+    assert Experiment.list(experiment.workspace, "odd") == []
