@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Mapping
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 from bridge.errors import InvalidValue
@@ -52,6 +53,8 @@ GIVEN_HERE = re.compile(r"azureml[-_.].*|azureml", re.IGNORECASE)
 SPECIFIER = re.compile(r"(==|!=|<=|>=|~=|<|>)\s*[\w.*+!-]+(\s*,\s*(==|!=|<=|>=|~=|<|>)\s*[\w.*+!-]+)*")
 EXACT = re.compile(r"=?\s*([\w.+!]+?)(\.?\*)?(=[\w.*]+)?")
 
+PYTHON_CLAUSE = re.compile(r"(==|!=|<=|>=|~=|<|>|=)?\s*(\d+)(?:\.(\d+|\*))?(?:\.(\d+|\*))?(?:\.?[\w*]+)*")
+
 
 class Wanted(NamedTuple):
     """What a virtual environment is made of.
@@ -96,7 +99,10 @@ def wanted_packages(definition: Mapping[str, Any] | None) -> Wanted:
 
 
 def python_fits(asked: str, version: tuple[int, int]) -> bool:
-    """Whether a version of Python is one that an environment asks for; patch versions are not looked at.
+    """Return whether a version of Python is one that an environment asks for.
+
+    `3.11` and `=3.11` are every 3.11, as conda means them; else the rules are those of PEP 440.
+    A clause that names a patch version fits if some patch version does.
 
     Raises:
         InvalidValue: what is asked cannot be read.
@@ -133,20 +139,39 @@ def _requirement(package: str) -> str | None:
 
 
 def _clause_fits(clause: str, version: tuple[int, int]) -> bool:
-    found = re.fullmatch(r"(==|!=|<=|>=|<|>|=|~=)?\s*(\d+)(?:\.(\d+|\*))?(?:\.[\w*]+)*", clause)
-    if found is None:
+    found = PYTHON_CLAUSE.fullmatch(clause)
+    sign, *parts = found.groups() if found else (None,)
+    numbers = tuple(int(part) for part in takewhile(str.isdigit, filter(None, parts)))
+    if not numbers or (sign == "~=" and len(numbers) == 1):
         raise InvalidValue("Python version", clause, "must be written like 3.11 or >=3.10,<3.13")
-    sign, major, minor = found.groups()
-    asked: tuple[int, ...]
-    mine: tuple[int, ...]
-    if minor in (None, "*"):
-        asked, mine = (int(major),), version[:1]
-    else:
-        asked, mine = (int(major), int(minor)), version
+    begins_so = version[: len(numbers)] == numbers[:2]
+    is_prefix = "*" in parts
+    if sign in (None, "=") or (is_prefix and sign == "=="):
+        return begins_so
+    if is_prefix:
+        return not begins_so if sign == "!=" else _compared(sign, version[: len(numbers)], numbers)
+    if len(numbers) == 3:
+        return _some_patch_fits(sign, version, numbers[:2], numbers[2])
+    asked = (*numbers, 0)[:2]
+    return version[0] == asked[0] and version >= asked if sign == "~=" else _compared(sign, version, asked)
+
+
+def _some_patch_fits(sign: str | None, version: tuple[int, int], minor: tuple[int, ...], patch: int) -> bool:
+    """Return whether some patch version of a version fits, where the clause names one."""
+    if sign in ("==", "~="):
+        return version == minor
+    if version == minor:
+        return sign != "<" or patch > 0
+    return _compared(sign, version, minor)
+
+
+def _compared(sign: str | None, mine: tuple[int, ...], asked: tuple[int, ...]) -> bool:
     return {
+        "==": mine == asked,
+        "~=": mine == asked,
         "!=": mine != asked,
         "<=": mine <= asked,
         ">=": mine >= asked,
         "<": mine < asked,
         ">": mine > asked,
-    }.get(sign or "=", mine == asked)
+    }[sign or "=="]

@@ -26,6 +26,9 @@ PLAIN = {
     "data": "data",
     "outputData": "output_data",
 }
+MAY_BE_NULL = frozenset(("maxRunDurationSeconds",))
+"""Settings of which null is a value of its own: no limit. Elsewhere null means the default."""
+
 HISTORY = {
     "outputCollection": "output_collection",
     "snapshotProject": "snapshot_project",
@@ -82,6 +85,7 @@ def _fill(
     if not isinstance(content, dict):
         raise InvalidValue("run configuration", str(place), f"must have a mapping, and this is none: {content!r}")
     for key, name in names.items():
+        is_given = key in content
         value = content.pop(key, None)
-        if value is not None:
+        if value is not None or (is_given and key in MAY_BE_NULL):
             setattr(config, name, value)

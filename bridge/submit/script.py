@@ -94,7 +94,7 @@ class RunConfiguration:
         self._environment: Environment | None = None
         self._is_given = False
         self.environment_variables: dict[str, str] = {}
-        self.max_run_duration_seconds: int = RUN_SECONDS
+        self.max_run_duration_seconds: int | None = RUN_SECONDS
         self.node_count = 1
         self.history = History()
         self.docker = DockerConfiguration()
@@ -208,7 +208,7 @@ class ScriptRunConfig:
         compute_target: None or "local": clusters are not supported yet.
         environment: what Python and packages it needs; None is the interpreter that submits it.
         distributed_job_config, resume_from: must be None: they need a cluster.
-        max_run_duration_seconds: after that it is stopped, and the run fails.
+        max_run_duration_seconds: after that it is stopped, and the run fails; None is no limit.
         command: a shell command in place of `script` and `arguments`; a list is joined by spaces.
         docker_runtime_config: whether it runs in a container.
 
@@ -233,7 +233,7 @@ class ScriptRunConfig:
         environment: Environment | None = None,
         distributed_job_config: object = None,
         resume_from: object = None,
-        max_run_duration_seconds: int = RUN_SECONDS,
+        max_run_duration_seconds: int | None = RUN_SECONDS,
         command: str | Iterable[str] | None = None,
         docker_runtime_config: DockerConfiguration | None = None,
     ) -> None:

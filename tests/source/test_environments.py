@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 from forked import Child
+from packaging.specifiers import SpecifierSet
 
 from bridge import InvalidValue, NotFound, SubmitFailed, Workspace
 from bridge.submit.conda import CondaDependencies
@@ -253,6 +254,32 @@ def test_versions_of_python(asked: str, fits: list[tuple[int, int]], misses: lis
     assert (list(asked_versions(asked))[0] == OWN) == python_fits(asked, OWN)
     with pytest.raises(InvalidValue, match="Python version"):
         python_fits("three", OWN)
+
+
+@pytest.mark.parametrize("sign", ["==", "!=", "<=", ">=", "<", ">", "~="])
+@pytest.mark.parametrize("number", ["2", "3", "4", "3.0", "3.9", "3.10", "3.11", "3.12", "2.7"])
+def test_a_clause_on_a_version_of_python_is_answered_as_pep_440_answers_it(sign: str, number: str) -> None:
+    if sign == "~=" and "." not in number:
+        with pytest.raises(InvalidValue, match="Python version"):
+            python_fits(sign + number, OWN)
+        return
+    for minor in range(6, 16):
+        assert python_fits(sign + number, (3, minor)) == SpecifierSet(sign + number).contains(f"3.{minor}"), minor
+
+
+@pytest.mark.parametrize("sign", ["==", "!=", "<=", ">=", "<", ">", "~="])
+@pytest.mark.parametrize("number", ["3.9.0", "3.10.0", "3.10.4", "3.11.20", "2.7.18", "4.0.0"])
+def test_a_clause_on_a_patch_version_fits_if_some_patch_version_does(sign: str, number: str) -> None:
+    specifier = SpecifierSet(sign + number)
+    for minor in range(6, 16):
+        some = any(specifier.contains(f"3.{minor}.{patch}") for patch in range(50))
+        assert python_fits(sign + number, (3, minor)) == some, minor
+
+
+@pytest.mark.parametrize("clause", ["==3.*", "!=3.*", "==3.10.*", "!=3.10.*"])
+def test_a_clause_on_a_prefix_is_answered_as_pep_440_answers_it(clause: str) -> None:
+    for minor in range(6, 16):
+        assert python_fits(clause, (3, minor)) == SpecifierSet(clause).contains(f"3.{minor}"), minor
 
 
 def test_a_python_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -196,6 +196,23 @@ def test_a_run_configuration_is_saved_and_loaded(source: Path) -> None:
             missing()
 
 
+@pytest.mark.parametrize("seconds", [None, 0.5, 60, 2_592_000])
+def test_the_limit_of_a_run_configuration_is_saved_and_loaded(source: Path, seconds: float | None) -> None:
+    settings = RunConfiguration("train.py")
+    settings.max_run_duration_seconds = seconds  # type: ignore[assignment]  # half seconds are taken too
+    settings.save(source, "limit")
+    again = RunConfiguration.load(source, "limit")
+    assert again.max_run_duration_seconds == seconds
+    assert ScriptRunConfig(source, run_config=again)._definition()["maxRunDurationSeconds"] == seconds
+
+
+def test_a_run_configuration_without_a_limit_in_its_file_has_the_default_one(source: Path) -> None:
+    (source / "short.runconfig").write_text("script: train.py\nenvironmentVariables:\nhistory:\n")
+    again = RunConfiguration.load(source / "short.runconfig")
+    assert (again.max_run_duration_seconds, again.environment_variables) == (2_592_000, {})
+    assert again.history.directories_to_watch == ["logs"]
+
+
 def test_a_run_configuration_of_the_old_sdk_is_read(source: Path, caplog: pytest.LogCaptureFixture) -> None:
     (source / ".azureml").mkdir()
     (source / ".azureml" / "old.runconfig").write_text(
