@@ -7,12 +7,12 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from bridge.errors import InvalidValue, NotAllowed, NotFound, SubmitFailed
 from bridge.records.run import TERMINAL_STATUSES, RunRecord
+from bridge.records.times import utc
 from bridge.run_details import RunDetails
 from bridge.run_files import LocalPath
 from bridge.store.local_path import check_local_path
@@ -74,8 +74,8 @@ def _details(run: RunDetails, record: RunRecord, logs: dict[str, str]) -> dict[s
 def _utc(milliseconds: int | None) -> str | None:
     if milliseconds is None:
         return None
-    seconds, rest = divmod(milliseconds, 1000)
-    return f"{datetime.fromtimestamp(seconds, timezone.utc):%Y-%m-%dT%H:%M:%S}.{rest:03d}000Z"
+    second, rest = utc(milliseconds)
+    return f"{second}.{rest:03d}000Z"
 
 
 def _dataset(used: Any) -> dict[str, Any]:
@@ -120,7 +120,9 @@ def wait(run: RunDetails, show_output: bool, raise_on_error: bool) -> dict[str, 
     details = details_of(run)
     if details["status"] == "Failed" and raise_on_error:
         error = details.get("error", {}).get("error", {})
-        raise SubmitFailed(f"Run {run.id}", error.get("exitCode"), json.dumps(details.get("error"), indent=4))
+        # What people paste is the last line of a traceback, so the sentence ends in what happened.
+        reason = str(error.get("message") or error.get("code") or "it did not say why")
+        raise SubmitFailed(f"Run {run.id}", error.get("exitCode"), " ".join(reason.split()).rstrip("."))
     return details
 
 

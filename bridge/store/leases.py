@@ -65,8 +65,9 @@ def verdict(
     if status in TERMINAL_STATUSES:
         return None
     if lease.journal_id in gone:
-        end_time = max(gone[lease.journal_id], lease.time, start_time or 0)
-        return RunChanges(status="Failed", end_time=end_time, error=_owner_gone(end_time))
+        since = max(gone[lease.journal_id], lease.time)
+        # A start time that a caller gave may be of any year.
+        return RunChanges(status="Failed", end_time=max(since, start_time or 0), error=_owner_gone(since))
     if status == "Running" and lease.journal_id in silent:
         return RunChanges(status="NotResponding")
     return None

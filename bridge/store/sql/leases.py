@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 
 from bridge.records.run import TERMINAL_STATUSES, Lease, RunChanges
+from bridge.records.times import stored_time
 from bridge.store.leases import lease_after, signs_of_life, spoken_leases, status_after, verdict
 from bridge.store.slices import Slice
 from bridge.store.sql.runs import store_signs_of_life
@@ -77,7 +78,7 @@ def verdicts(
     )
     found = []
     for run_id, key, status, start_time, journal_id, time in rows:
-        changes = verdict(Lease(run_id, journal_id, time), status, gone, silent, start_time)
+        changes = verdict(Lease(run_id, journal_id, time), status, gone, silent, stored_time(start_time))
         if changes is not None:
             found.append((run_id, key, changes))
     return found

@@ -21,6 +21,7 @@ from bridge.records.run import (
     check_expected,
     check_run_id,
 )
+from bridge.records.times import stored_time
 from bridge.store.sql import experiments
 from bridge.store.sql.latest import read_latest
 from bridge.store.sql.statements import AT_ONCE, in_chunks, insert
@@ -33,6 +34,7 @@ FIELDS = (
     "id", "experiment_id", "display_name", "number", "status", "lifecycle_stage", "start_time", "end_time",
     "deletion_time", "description", "user", "parent_id", "error", "type", "definition",
 )  # fmt: skip
+TIMES = ("start_time", "end_time", "deletion_time")
 CONTEXT_TAG = "mlflow.data.context"
 
 
@@ -276,6 +278,10 @@ def _read_some(c: sqlite3.Connection, keys: Sequence[int], with_latest: bool) ->
         row[0]: dict(zip(FIELDS, (row[1], str(row[2]), *row[3:]), strict=True))
         for row in c.execute(f"SELECT key, {', '.join(COLUMNS)} FROM run WHERE key IN ({marks})", keys)
     }
+    for row in rows.values():
+        for name in TIMES:
+            if type(row[name]) is not int:
+                row[name] = stored_time(row[name])
     return [
         RunRecord(
             **rows[key],

@@ -1,0 +1,49 @@
+"""Times in milliseconds since 1970 UTC: as they are read from a database, and as they are shown."""
+
+from __future__ import annotations
+
+from bridge.records.limits import INT64_MAX, INT64_MIN
+
+CYCLE_SECONDS, CYCLE_YEARS = 146_097 * 86_400, 400
+"""After so long the calendar is the same again, year by year and day by day."""
+
+
+def stored_time(value: object) -> int | None:
+    """Return a time that some version of Runbridge has stored; None for what is no time.
+
+    Versions before 0.2 stored what MLflow's clients gave: floats, integers of numpy (as their bytes), texts and dates.
+    """
+    if value is None or type(value) is int:
+        return value
+    try:
+        time = _number_of(value)
+    except (ValueError, OverflowError):
+        return None
+    return time if time is not None and INT64_MIN <= time <= INT64_MAX else None
+
+
+def _number_of(value: object) -> int | None:
+    if isinstance(value, (int, float)):
+        return int(value)
+    if isinstance(value, bytes):
+        return int.from_bytes(value, "little", signed=True) if len(value) in (1, 2, 4, 8) else None
+    if not isinstance(value, str):
+        return None
+    try:
+        return int(float(value))
+    except ValueError:
+        from datetime import datetime  # a process that only logs does without
+
+        return int(datetime.fromisoformat(value).timestamp() * 1000)
+
+
+def utc(milliseconds: int) -> tuple[str, int]:
+    """Return a time of any year as `YYYY-MM-DDTHH:MM:SS`, and its milliseconds; a year beyond 9999 has a sign."""
+    from datetime import datetime, timezone
+
+    seconds, rest = divmod(milliseconds, 1000)
+    cycles, within = divmod(seconds, CYCLE_SECONDS)
+    date = datetime.fromtimestamp(within, timezone.utc)
+    year = date.year + CYCLE_YEARS * cycles
+    shown = f"{year:04d}" if 0 <= year <= 9999 else f"{year:+05d}"
+    return f"{shown}-{date:%m-%dT%H:%M:%S}", rest
