@@ -35,6 +35,10 @@ SHOWN_AS_TAG = {"mlflow.runName": "display name", "mlflow.note.content": "descri
 """Tags at MLflow's door that are attributes of a run here: one that is set natively would be seen by nobody."""
 
 
+MLFLOWS_OWN = ("0", "Default")
+"""Id and name of the experiment that MLflow needs in every workspace."""
+
+
 class ViewType:
     """Which experiments are listed."""
 
@@ -99,7 +103,7 @@ class Experiment:
         view_type: str = ViewType.ActiveOnly,
         tags: str | Mapping[str, object] | None = None,
     ) -> builtins.list[Experiment]:
-        """The experiments of a workspace, oldest first.
+        """The experiments of a workspace, oldest first; MLflow's "Default" is listed once it has runs.
 
         Args:
             workspace: where.
@@ -110,13 +114,11 @@ class Experiment:
         Raises:
             InvalidValue: there is no such view, or tags are neither.
         """
-        from bridge.records.search import ExperimentQuery
-
         check_workspace("workspace", workspace)
         if not isinstance(view_type, str) or view_type not in STAGES:
             raise InvalidValue("view_type", view_type, f"must be one of {', '.join(STAGES)}")
         wanted = _wanted(tags, "tag")
-        found = workspace._opened.tracking.search_experiments(ExperimentQuery(view=STAGES[view_type])).items
+        found = listed_experiments(workspace, STAGES[view_type])
         return [
             Experiment._of(workspace, record)
             for record in sorted(found, key=lambda record: int(record.id))
@@ -363,6 +365,20 @@ class Experiment:
     def _repr_html_(self) -> str:
         links = {"Report Page": self.get_portal_url(), "Docs Page": self.get_docs_url()}
         return html_table({"Name": self.name, "Workspace": self.workspace.name, **links})
+
+
+def listed_experiments(workspace: Workspace, view: View) -> builtins.list[ExperimentRecord]:
+    """Return the experiments that are listed natively: all but MLflow's own, as long as nobody uses it."""
+    from bridge.records.search import ExperimentQuery, RunQuery
+
+    tracking = workspace._opened.tracking
+    found = tracking.search_experiments(ExperimentQuery(view=view)).items
+    return [
+        record
+        for record in found
+        if (record.id, record.name) != MLFLOWS_OWN
+        or tracking.search_run_ids(RunQuery((record.id,), view="all", max_results=1)).items
+    ]
 
 
 def _reopened(workspace: Workspace, experiment_id: str) -> Experiment:

@@ -64,7 +64,8 @@ class RunDetails(RunFiles):
             raise_on_error: raise if the run failed.
 
         Raises:
-            SubmitFailed: the run failed; or, with `show_output`, Ctrl-C was pressed: the run goes on then.
+            SubmitFailed: the run failed, and the sentence ends in its error's message; or, with `show_output`,
+                Ctrl-C was pressed: the run goes on then.
 
         Source: Azure ML SDK v1, `Run.wait_for_completion`.
         """

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("bridge")
 
-NAME = re.compile(r"[a-zA-Z0-9][\w-]{1,32}")
+NAME = re.compile(r"[a-zA-Z0-9][\w-]*")
+NAME_BYTES = 255
+"""Of a workspace's name, which is also that of its folder."""
 OTHER_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://")
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -80,7 +82,7 @@ class Workspace:
         """Make a workspace and open it.
 
         Args:
-            name: 2 to 33 letters, digits, underscores and dashes, beginning with a letter or digit.
+            name: letters, digits, underscores and dashes, beginning with a letter or digit; at most 255 bytes.
             path: its folder, made if absent; None is `$BRIDGE_HOME/<name>`, by default below `~/.bridge`.
             exist_ok: open a workspace that is there already; its own name stays.
             shared: its files belong to the folder's group too, as with `git init --shared`.
@@ -393,12 +395,10 @@ class Workspace:
 
     @property
     def experiments(self) -> dict[str, Experiment]:
-        """The active experiments by name."""
-        from bridge.experiment import Experiment
-        from bridge.records.search import ExperimentQuery
+        """The active experiments by name; MLflow's "Default" is listed once it has runs."""
+        from bridge.experiment import Experiment, listed_experiments
 
-        page = self._opened.tracking.search_experiments(ExperimentQuery())
-        return {record.name: Experiment._of(self, record) for record in page.items}
+        return {record.name: Experiment._of(self, record) for record in listed_experiments(self, "active")}
 
     def get_run(self, run_id: str) -> Run:
         """The run of that id, of whichever experiment.
@@ -438,8 +438,8 @@ def _named_folder(name: object) -> Path:
     Raises:
         InvalidValue: no workspace may be called so.
     """
-    if not isinstance(name, str) or not NAME.fullmatch(name):
-        rule = "must have 2 to 33 letters, digits, underscores and dashes, beginning with a letter or digit"
+    if not isinstance(name, str) or not NAME.fullmatch(name) or len(name.encode()) > NAME_BYTES:
+        rule = f"must have 1 to {NAME_BYTES} bytes of letters, digits, underscores and dashes, the first no dash"
         raise InvalidValue("workspace name", name, rule)
     return home_folder() / name
 

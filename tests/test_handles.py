@@ -7,6 +7,7 @@ import io
 import os
 import pickle
 import time
+import traceback
 from pathlib import Path
 
 import numpy
@@ -21,6 +22,7 @@ from bridge import (
     NotAllowed,
     NotFound,
     Run,
+    SubmitFailed,
     Workspace,
 )
 
@@ -59,7 +61,16 @@ def test_a_workspace_without_a_path_lies_below_the_home_folder(monkeypatch, tmp_
     assert Workspace.create("team").path == tmp_path / "team"
 
 
-@pytest.mark.parametrize("name", ["", "a", "-a", "a b", "a" * 34, None, 3])
+@pytest.mark.parametrize("name", ["a", "7", "a" * 34, "a_-" * 85, "aé" * 85])
+def test_a_workspace_name_has_1_to_255_bytes(tmp_path, monkeypatch, name):
+    monkeypatch.setenv("BRIDGE_HOME", str(tmp_path))
+    assert Workspace.create(name).path == tmp_path / name
+    assert Workspace.get(name).name == name
+    run = Experiment(Workspace.get(name), "digits").start_logging(snapshot_directory=None)
+    assert Run.get(Workspace.open(tmp_path / name), run.id).status == "Running"
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "-a", "_a", "a b", "a.b", "a/b", "a\n", "a" * 256, "aé" * 86, None, 3])
 def test_a_bad_workspace_name_is_refused(tmp_path, name):
     with pytest.raises(InvalidValue, match="workspace name"):
         Workspace.create(name, path=tmp_path / "work")
@@ -84,7 +95,7 @@ def test_a_folder_that_was_removed_and_made_again_is_a_new_workspace(tmp_path):
     second = Workspace.create("work", path=tmp_path / "work")
 
     assert second.id != first.id
-    assert list(second.experiments) == ["Default"]
+    assert list(second.experiments) == []
     with Experiment(second, "digits").start_logging() as run:
         run.log("loss", 1.0)
     assert run.get_metrics() == {"loss": 1.0}
@@ -120,14 +131,14 @@ def test_a_shared_workspace_belongs_to_the_group(tmp_path):
 def test_an_experiment_is_made_once_and_found_by_name(workspace):
     first, second = Experiment(workspace, "digits"), Experiment(workspace, "digits")
     assert first.id == second.id == "1"
-    assert {name: e.id for name, e in workspace.experiments.items()} == {"digits": "1", "Default": "0"}
+    assert {name: e.id for name, e in workspace.experiments.items()} == {"digits": "1"}
 
 
 @pytest.mark.parametrize("name", ["", " a", "-a", "a/b", "a" * 256, None, 3])
 def test_a_bad_experiment_name_is_refused(workspace, name):
     with pytest.raises(InvalidValue, match="experiment name"):
         Experiment(workspace, name)
-    assert list(workspace.experiments) == ["Default"]
+    assert list(workspace.experiments) == []
 
 
 def test_an_experiment_takes_no_name_for_its_workspace():
@@ -140,7 +151,27 @@ def test_a_deleted_experiment_is_said_to_be(workspace):
     workspace._opened.tracking.delete_experiment(experiment.id, 1)
     with pytest.raises(InvalidState, match="'digits' is archived"):
         Experiment(workspace, "digits")
-    assert list(workspace.experiments) == ["Default"]
+    assert list(workspace.experiments) == []
+
+
+def test_the_default_experiment_of_mlflow_is_listed_once_it_has_runs(workspace):
+    def names(view="ActiveOnly"):
+        return [experiment.name for experiment in Experiment.list(workspace, view_type=view)]
+
+    default = Experiment(workspace, "Default")
+    assert (default.id, names(), names("All"), list(workspace.experiments)) == ("0", [], [], [])
+    assert Experiment.list(workspace, "Default") == []
+    run = default.start_logging(snapshot_directory=None)
+    assert (names(), list(workspace.experiments)) == (["Default"], ["Default"])
+    workspace._opened.tracking.delete_run(run.id, 1)
+    assert names() == ["Default"]
+    default.archive()
+    assert (names(), names("ArchivedOnly")) == ([], ["Default"])
+
+
+def test_an_experiment_that_somebody_has_renamed_is_listed(workspace):
+    workspace._opened.tracking.rename_experiment("0", "mine", 1)
+    assert list(workspace.experiments) == ["mine"]
 
 
 def test_tags_of_an_experiment(workspace):
@@ -501,6 +532,35 @@ def test_of_two_threads_that_end_a_run_one_is_told_that_it_has_ended(workspace, 
     with pytest.raises(InvalidState):
         run.complete()
     assert run.status == "Failed" and run.get_details()["error"]["error"]["message"] == "it diverged"
+
+
+@pytest.mark.parametrize(
+    ("details", "code", "last"),
+    [
+        (ValueError("bad\n  values."), None, "failed: User program failed with ValueError: bad values."),
+        ("the disk is full", "DiskFull", "failed: the disk is full."),
+        (None, "DiskFull", "failed: DiskFull."),
+        ("", None, "failed: UserError."),
+    ],
+)
+def test_the_last_line_of_a_failure_is_what_happened(run, details, code, last):
+    run.fail(details, code)
+    with pytest.raises(SubmitFailed) as raised:
+        run.wait_for_completion()
+    printed = traceback.format_exception(raised.type, raised.value, raised.tb)
+    assert printed[-1].splitlines()[-1] == f"bridge.errors.SubmitFailed: Run {run.id} {last}"
+    assert run.get_details()["error"]["error"]["code"] == (code or "UserError")
+
+
+def test_an_exception_without_a_text_ends_a_run_too(run):
+    class Silent(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("no text")
+
+    with pytest.raises(Silent), run:
+        raise Silent
+    assert (run.status, run.error["code"]) == ("Failed", "UserError")
+    assert run.error["message"].startswith("User program failed with Silent: <")
 
 
 def test_completing_again_moves_the_end_time_on(workspace, run):
