@@ -62,7 +62,10 @@ def chart_bytes(kind: int, name: str, value: object) -> bytes:
     if not isinstance(whole, Mapping):
         raise InvalidValue(f"value of {name!r}", value, "must be a dict, or JSON text of one")
     lost: list[float] = []
-    plain = _plain(whole, lost)
+    try:
+        plain = _plain(whole, lost)
+    except RecursionError:
+        raise InvalidValue(f"value of {name!r}", "the chart", "must not be nested so deeply") from None
     _check_envelope(chart, name, plain)
     for sentence in _mismatches(kind, plain["data"]):
         logger.warning("Chart %r: %s.", name, sentence)
@@ -79,7 +82,7 @@ def chart_bytes(kind: int, name: str, value: object) -> bytes:
 def _parsed(text: str | bytes) -> object:
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidValue("value", text, f"Invalid JSON provided ({error})") from error
 
 

@@ -84,8 +84,11 @@ def read_config(file: Path) -> Config:
     """
     try:
         said = json.loads(file.read_text(encoding="utf-8-sig"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidValue(f"configuration {file}", None, f"{FORMS}; it is no JSON ({error})") from error
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise InvalidValue(f"configuration {file}", None, f"{FORMS}; it cannot be read: {reason}") from error
     if not isinstance(said, dict):
         raise InvalidValue(f"configuration {file}", said, FORMS)
     address = said.get("address")

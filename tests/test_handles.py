@@ -6,6 +6,8 @@ import errno
 import io
 import os
 import pickle
+import stat
+import threading
 import time
 import traceback
 from pathlib import Path
@@ -517,6 +519,21 @@ def test_a_download_below_a_file_is_refused(run, tmp_path):
     (tmp_path / "file").write_text("text")
     with pytest.raises(InvalidValue, match="must not lie below a file"):
         run.download_file("a.txt", tmp_path / "file" / "a.txt")
+
+
+def test_a_pipe_or_a_device_takes_a_download_and_stays_what_it_is(run, tmp_path):
+    run.upload_file("a.bin", io.BytesIO(b"a" * 10_000))
+    os.mkfifo(tmp_path / "pipe")
+    received = []
+    reader = threading.Thread(target=lambda: received.append((tmp_path / "pipe").read_bytes()))
+    reader.start()
+    run.download_file("a.bin", tmp_path / "pipe")
+    reader.join(30)
+    assert received == [b"a" * 10_000]
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+    (tmp_path / "terminal").symlink_to("/dev/null")
+    run.download_file("a.bin", tmp_path / "terminal")
+    assert (tmp_path / "terminal").is_symlink() and stat.S_ISCHR((tmp_path / "terminal").stat().st_mode)
 
 
 def test_of_two_threads_that_end_a_run_one_is_told_that_it_has_ended(workspace, run, monkeypatch):

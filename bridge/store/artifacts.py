@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -83,6 +84,8 @@ class ArtifactStore(ABC):
     def download(self, root: str, path: str, target: Path) -> None:
         """Write a file's bytes to `target`, whole or not at all; folders above it are made.
 
+        A device or a pipe at `target` takes the bytes, and stays what it is.
+
         Raises:
             NotFound: there is no such file.
             InvalidValue: the target would lie below a file.
@@ -117,8 +120,20 @@ class _Stream:
         return next(self._pieces, b"")
 
 
+def _is_device(target: Path) -> bool:
+    try:
+        mode = target.stat().st_mode
+    except FileNotFoundError:
+        return False
+    return stat.S_ISCHR(mode) or stat.S_ISBLK(mode) or stat.S_ISFIFO(mode)
+
+
 def _write(pieces: Iterable[bytes], target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
+    if _is_device(target):
+        with target.open("wb") as file:
+            file.writelines(pieces)
+        return
     part = target.with_name(f".{os.urandom(8).hex()}.part")
     try:
         with part.open("wb") as file:

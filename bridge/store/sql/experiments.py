@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from bridge.errors import AlreadyExists, InvalidState, NotFound
 from bridge.records.experiment import ExperimentRecord, check_experiment_name
 from bridge.records.limits import INT64_MAX
+from bridge.store.sql.statements import in_chunks
 
 COLUMNS = "id, name, stage, creation_time, last_update_time, artifact_location"
 
@@ -71,15 +72,14 @@ def stage_of(c: sqlite3.Connection, experiment: int) -> str:
 
 def read(c: sqlite3.Connection, experiments: Sequence[int]) -> list[ExperimentRecord]:
     """The records of experiments that exist, in the order asked for."""
-    marks = ",".join("?" * len(experiments))
     tags: dict[int, dict[str, str | None]] = {experiment: {} for experiment in experiments}
-    rows = c.execute(
-        f"SELECT experiment, key, value FROM experiment_tag WHERE experiment IN ({marks}) ORDER BY id", experiments
+    rows = in_chunks(
+        c, "SELECT experiment, key, value FROM experiment_tag WHERE experiment IN ({}) ORDER BY id", experiments
     )
     for experiment, key, value in rows:
         tags[experiment][key] = value
     found = {}
-    for row in c.execute(f"SELECT {COLUMNS} FROM experiment WHERE id IN ({marks})", experiments):
+    for row in in_chunks(c, f"SELECT {COLUMNS} FROM experiment WHERE id IN ({{}})", experiments):
         number, name, stage, created, updated, location = row
         found[number] = ExperimentRecord(str(number), name, stage, created, updated, location, tags[number])
     return [found[experiment] for experiment in experiments]
