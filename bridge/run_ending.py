@@ -6,6 +6,7 @@ import atexit
 import logging
 import os
 import sys
+from contextlib import ExitStack
 from functools import cache, partial
 from pathlib import Path
 from types import TracebackType
@@ -227,10 +228,15 @@ def _register_end() -> None:
 
 
 def _end_open_runs() -> None:
-    for run in list(_open_runs.values()):
-        try:
-            run._end_with_process()
-        except (InvalidState, NotFound) as error:  # deleted, or ended by somebody else meanwhile
-            logger.debug("Run %s is not ended: %s", run.id, error)
-        except BridgeError as error:
-            logger.error("Run %s could not be ended: %s", run.id, error)
+    with ExitStack() as stack:  # which goes on with the others after any error, and raises it then
+        for run in reversed(list(_open_runs.values())):
+            stack.callback(_end_open_run, run)
+
+
+def _end_open_run(run: RunEnding) -> None:
+    try:
+        run._end_with_process()
+    except (InvalidState, NotFound) as error:  # deleted, or ended by somebody else meanwhile
+        logger.debug("Run %s is not ended: %s", run.id, error)
+    except BridgeError as error:
+        logger.error("Run %s could not be ended: %s", run.id, error)

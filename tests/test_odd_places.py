@@ -83,6 +83,21 @@ print(run.status, run.get_metrics())
     assert script(code, tmp_path / "gone") == "Completed {'loss': 1}\n"
 
 
+def test_a_run_that_cannot_be_ended_keeps_no_other_from_ending(tmp_path: Path) -> None:
+    code = """
+def fail():
+    raise RuntimeError("no record")
+
+experiment = Experiment(Workspace.create("work", path="work"), "odd")
+runs = [experiment.start_logging(outputs=False, snapshot_directory=None) for _ in range(3)]
+runs[1]._record = fail
+print(*(run.id for run in runs))
+"""
+    ids = script(code, tmp_path).split()
+    ws = Workspace.open(tmp_path / "work")
+    assert [Run.get(ws, run_id).status for run_id in ids] == ["Completed", "Failed", "Completed"]
+
+
 @pytest.mark.parametrize(
     "uri",
     [

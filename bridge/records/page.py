@@ -36,7 +36,7 @@ def decode_token(token: str | None) -> int:
         return 0
     try:
         offset = json.loads(base64.urlsafe_b64decode(token))["offset"]
-    except (binascii.Error, ValueError, TypeError, KeyError) as error:
+    except (binascii.Error, ValueError, TypeError, KeyError, RecursionError) as error:
         raise InvalidValue("page_token", token, "must be a token that a page gave") from error
     if type(offset) is not int or offset < 0:
         raise InvalidValue("page_token", token, "must be a token that a page gave")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
 from typing import Any
 
@@ -137,11 +138,27 @@ class SearchPromises:
         assert run_ids(store, Comparison("attribute", "type", "IS NULL")) == ["b"]
         assert run_ids(store, order=(Ordering("attribute", "type"),)) == ["a", "b"]
 
-    def test_a_token_that_no_page_gave_is_refused(self, store: TrackingStore) -> None:
+    @pytest.mark.parametrize(
+        "token",
+        [
+            "no token",
+            "\udcff",
+            "é",
+            *(
+                base64.b64encode(json.encode()).decode()
+                for json in ("1", "[]", "{}", '{"offset": -1}', '{"offset": 1.5}')
+            ),
+            base64.b64encode(b'{"offset": true}').decode(),
+            base64.b64encode(b"[" * 100_000).decode(),
+            base64.b64encode(b"\xff").decode(),
+        ],
+        ids=lambda token: ascii(token)[:20],
+    )
+    def test_a_token_that_no_page_gave_is_refused(self, store: TrackingStore, token: str) -> None:
         with pytest.raises(InvalidValue):
-            store.search_runs(RunQuery(("0",), page_token="no token"))
+            store.search_runs(RunQuery(("0",), page_token=token))
         with pytest.raises(InvalidValue):
-            store.search_experiments(ExperimentQuery(page_token="no token"))
+            store.search_experiments(ExperimentQuery(page_token=token))
 
     def test_metrics_are_compared_by_their_latest_value(self, store: TrackingStore) -> None:
         logged = {"low": 0.1, "high": 0.9, "nan": float("nan"), "inf": float("inf"), "int": 1}
