@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -72,7 +72,7 @@ class Place(NamedTuple):
 
 
 @pytest.fixture
-def place(tmp_path: Path, working_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+def place(tmp_path: Path, working_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     monkeypatch.setenv("BRIDGE_HOME", str(tmp_path / "home"))
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.txt").write_text("a")
@@ -81,7 +81,11 @@ def place(tmp_path: Path, working_folder: Path, monkeypatch: pytest.MonkeyPatch)
     run = experiment.start_logging(outputs=False, snapshot_directory=None)
     run.log("loss", 1.0)
     run.upload_file("a.txt", tmp_path / "in" / "a.txt")
-    return Place(ws, experiment, run, working_folder, itertools.count())
+    yield Place(ws, experiment, run, working_folder, itertools.count())
+    for left in Experiment.list(ws, view_type="All"):
+        for open_run in Run.list(left, status="Running", include_children=True):
+            open_run.complete()
+    ws.close()
 
 
 def begun(p: Place, **given: Any) -> None:
