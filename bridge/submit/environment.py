@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import sys
@@ -10,13 +11,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bridge.errors import AlreadyExists, InvalidValue, NotFound
+from bridge.errors import AlreadyExists, InvalidState, InvalidValue, NotFound
 from bridge.records.text import as_text
 from bridge.store.local_path import check_local_path
 from bridge.submit.conda import CondaDependencies
 
 if TYPE_CHECKING:
     from bridge.workspace import Workspace
+
+logger = logging.getLogger("bridge")
 
 ROOT = "environments"
 """The artifact root: `<name>/<version>.json`."""
@@ -194,10 +197,9 @@ class Environment:
         definition = self._definition()
         while True:
             versions = _versions(workspace, self.name)
-            if versions:
-                last = Environment.get(workspace, self.name, str(versions[-1]))
-                if {**last._definition(), "version": None} == {**definition, "version": None}:
-                    return last
+            last = Environment._find(workspace, self.name, str(versions[-1])) if versions else None
+            if last is not None and {**last._definition(), "version": None} == {**definition, "version": None}:
+                return last
             version = str(versions[-1] + 1 if versions else 1)
             content = json.dumps({**definition, "version": version}, indent=1).encode()
             try:
@@ -218,6 +220,7 @@ class Environment:
 
         Raises:
             NotFound: there is no such environment, version or label.
+            InvalidState: its file is damaged.
         """
         versions = _versions(workspace, name)
         if not versions:
@@ -228,13 +231,25 @@ class Environment:
         if wanted not in map(str, versions):
             raise NotFound("version", wanted, f"environment {name!r} has {', '.join(map(str, versions))}")
         content = b"".join(workspace._opened.artifacts.get(ROOT, f"{name}/{wanted}.json"))
-        return Environment._of_definition(json.loads(content))
+        try:
+            return Environment._of_definition(json.loads(content))
+        except ValueError as error:  # of JSON too; a power cut may leave an empty file
+            raise InvalidState("environment", f"{name}:{wanted}", "damaged", "whole: register it again") from error
 
     @staticmethod
     def list(workspace: Workspace) -> dict[str, Environment]:
-        """The last version of each that was registered, by name."""
+        """The last version of each that was registered, by name; one that is damaged is reported in the log."""
         folders = workspace._opened.artifacts.list(ROOT)
-        return {folder.path: Environment.get(workspace, folder.path) for folder in folders if folder.is_folder}
+        found = {folder.path: Environment._find(workspace, folder.path) for folder in folders if folder.is_folder}
+        return {name: environment for name, environment in found.items() if environment is not None}
+
+    @staticmethod
+    def _find(workspace: Workspace, name: str, version: str | None = None) -> Environment | None:
+        try:
+            return Environment.get(workspace, name, version)
+        except InvalidState as error:
+            logger.warning("%s", error)
+            return None
 
     # Kept in a folder
 

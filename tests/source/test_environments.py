@@ -15,7 +15,7 @@ import yaml
 from forked import Child
 from packaging.specifiers import SpecifierSet
 
-from bridge import InvalidValue, NotFound, SubmitFailed, Workspace
+from bridge import InvalidState, InvalidValue, NotFound, SubmitFailed, Workspace
 from bridge.submit.conda import CondaDependencies
 from bridge.submit.docker import container_command, container_interpreter, dockerfile_of, image_of
 from bridge.submit.environment import Environment
@@ -99,6 +99,21 @@ def test_callers_that_register_at_once_get_one_version_each(
     seeds = [Environment.get(workspace, "example", own).environment_variables["SEED"] for own, _ in versions]
     assert seeds == [str(seed) for seed in range(8)]
     assert [same for _, same in versions] == ["1"] * 8
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"name": ""}'])
+def test_a_damaged_environment_is_said_to_be_and_keeps_no_other_back(
+    workspace: Workspace, content: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    example().register(workspace)
+    Environment("other").register(workspace)
+    (workspace.path / "artifacts" / "environments" / "example" / "1.json").write_bytes(content)
+    with pytest.raises(InvalidState, match="'example:1' is damaged"):
+        Environment.get(workspace, "example")
+    assert list(Environment.list(workspace)) == ["other"]
+    assert "'example:1' is damaged" in caplog.text
+    assert example().register(workspace).version == "2"
+    assert list(Environment.list(workspace)) == ["example", "other"]
 
 
 def test_what_is_not_registered_is_not_found(workspace: Workspace) -> None:
