@@ -51,6 +51,26 @@ def test_a_workspace_may_lie_in_a_folder_whose_name_is_not_utf_8(tmp_path: Path)
     assert script(code, tmp_path) == "{'loss': 1}\n"
 
 
+@pytest.mark.processes
+def test_a_script_runs_where_no_name_is_utf_8(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"\xff dir")
+    folder.mkdir()
+    (folder / "train.py").write_text("import os, sys; print(os.fsencode(sys.argv[1]), os.environb[b'ODD'])")
+    code = """
+from bridge.submit.script import RunConfiguration
+settings = RunConfiguration("train.py", [os.fsdecode(b"\\xfe")])
+settings.environment_variables = {"ODD": os.fsdecode(b"\\xfd")}
+ws = Workspace.create("work", path=os.fsdecode(b"\\xffwork"))
+run = Experiment(ws, "odd").submit(ScriptRunConfig(".", run_config=settings))
+print(run.wait_for_completion()["status"], run.id)
+run.download_file("user_logs/std_log.txt", "printed.txt")
+"""
+    status, run_id = script(code, folder, BRIDGE_HOME=os.fsencode(folder / "home")).split()
+    assert status == "Completed"
+    assert (folder / "printed.txt").read_text() == "b'\\xfe' b'\\xfd'\n"
+    assert Run.get(Workspace.open(folder / os.fsdecode(b"\xffwork")), run_id).status == "Completed"
+
+
 def test_where_the_working_folder_was_removed_runs_work_and_relative_paths_are_refused(tmp_path: Path) -> None:
     (tmp_path / "gone").mkdir()
     code = f"""

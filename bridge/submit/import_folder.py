@@ -48,7 +48,7 @@ def import_folder() -> Path:
     version, metadata = _metadata()
     if metadata is not None:
         places.append(metadata)
-    key = hashlib.sha256("\0".join(map(str, places)).encode()).hexdigest()[:16]
+    key = hashlib.sha256(b"\0".join(map(os.fsencode, places))).hexdigest()[:16]
     folder = home_folder().absolute() / "imports" / f"{version}-{key}"
     if all((folder / place.name).exists() for place in places):
         return folder

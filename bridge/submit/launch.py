@@ -102,7 +102,7 @@ class Launcher:
         except BridgeError as error:
             ending = Ending("Failed", "LauncherFailed", str(error))
         except Exception as error:
-            self._output.add(traceback.format_exc().encode())
+            self._output.add(traceback.format_exc().encode(errors="backslashreplace"))
             ending = Ending("Failed", "LauncherFailed", f"The launcher failed with {type(error).__name__}: {error}")
         self._end(ending)
 
@@ -245,7 +245,7 @@ class Launcher:
 
     def _end(self, ending: Ending) -> None:
         if ending.message and ending.exit_code is None:
-            self._output.add(f"{ending.message}\n".encode())
+            self._output.add(f"{ending.message}\n".encode(errors="backslashreplace"))
         self._output.close(OUTPUT_SECONDS)
         if self._output.dropped_bytes:
             self._warnings.append(f"{self._output.dropped_bytes:,} bytes of output could not be kept.")

@@ -205,7 +205,7 @@ class Preparation:
 def handed_over(opened: Opened, record: RunRecord) -> dict[str, str]:
     """The variables by which a script finds its run."""
     experiment = opened.tracking.get_experiment(record.experiment_id)
-    uri = "bridge://" + quote(opened.address)
+    uri = "bridge://" + quote(os.fsencode(opened.address))
     return {
         "BRIDGE_WORKSPACE": opened.address,
         "BRIDGE_RUN_ID": record.id,

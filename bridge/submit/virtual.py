@@ -44,7 +44,7 @@ def virtual_interpreter(wanted: Wanted, write: Write) -> str:
     key = _key((version, prefix, *wanted.lines))
     folder = home_folder() / "environments" / key
     if _is_complete(folder):
-        write(f"Using the environment {folder}\n".encode())
+        write(os.fsencode(f"Using the environment {folder}\n"))
         return str(folder / "bin" / "python")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _building(folder, write) as lock:
@@ -94,7 +94,7 @@ def _building(folder: Path, write: Write) -> Iterator[int]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            write(f"Another run builds the environment {folder}: waiting for it\n".encode())
+            write(os.fsencode(f"Another run builds the environment {folder}: waiting for it\n"))
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield lock
     finally:
@@ -104,7 +104,7 @@ def _building(folder: Path, write: Write) -> Iterator[int]:
 def _build(folder: Path, python: str, wanted: Wanted, write: Write, lock: int) -> None:
     # In place, for the programs of a virtual environment know where it lies.
     shutil.rmtree(folder, ignore_errors=True)
-    write(f"Building the environment {folder}\n".encode())
+    write(os.fsencode(f"Building the environment {folder}\n"))
     for package in wanted.passed_over:
         write(f"{package} is not installed: it is not needed here\n".encode())
     try:
