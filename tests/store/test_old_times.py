@@ -76,7 +76,7 @@ def test_a_run_with_an_old_time_whose_owner_is_gone_fails_and_blocks_no_reader(t
     store = SqlTrackingStore(Database(ws.path / "workspace.db"))
     (lease,) = store.get_leases()
     assert isinstance(lease, Lease)
-    assert store.end_leases({lease.journal_id: lease.time + 5}, lease.time + 10) == [run.id]
+    assert store.end_leases({lease.journal_id: lease.time + 5}) == [run.id]
     record = store.get_run(run.id)
     assert record.status == "Failed" and record.error is not None
     assert datetime.now().strftime("owner gone since %Y") in record.error
