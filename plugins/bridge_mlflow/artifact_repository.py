@@ -16,6 +16,7 @@ from bridge.records.artifact import check_artifact_path
 from bridge.store.artifacts import ArtifactStore
 from bridge.store.open import open_store
 from bridge_mlflow.addresses import split_artifact_uri, split_root
+from bridge_mlflow.confinement import check_place, check_root
 from bridge_mlflow.translate import invalid_path_error, missing_artifact_error, path_outside_error, translated
 
 
@@ -25,8 +26,9 @@ class BridgeArtifactRepository(ArtifactRepository):
     @translated
     def __init__(self, artifact_uri: str, tracking_uri: str | None = None, registry_uri: str | None = None) -> None:
         super().__init__(artifact_uri, tracking_uri, registry_uri)
-        address, self._place = split_artifact_uri(artifact_uri)
-        self._artifacts: ArtifactStore = open_store(address).artifacts
+        check_place(artifact_uri, "artifact location")
+        self._address, self._place = split_artifact_uri(artifact_uri)
+        self._artifacts: ArtifactStore = open_store(self._address).artifacts
 
     @translated
     def log_artifact(self, local_file: str | os.PathLike[str], artifact_path: str | None = None) -> None:
@@ -104,7 +106,9 @@ class BridgeArtifactRepository(ArtifactRepository):
                 path = check_artifact_path(path)
             except InvalidValue as error:
                 raise invalid_path_error(path) from error
-        return split_root(posixpath.join(self._place, path) if path else self._place)
+        root, below = split_root(posixpath.join(self._place, path) if path else self._place)
+        check_root(self._address, root)
+        return root, below
 
 
 def _normal(path: str) -> str:

@@ -24,6 +24,7 @@ from bridge.records.search import ExperimentQuery, Ordering
 from bridge.store.open import Opened
 from bridge_mlflow import mirror
 from bridge_mlflow.addresses import COMPANION_FILE, FOLDER_OF_ARTIFACTS, PROXY_ROOT, artifacts_uri, uri_of
+from bridge_mlflow.confinement import check_forwarded
 from bridge_mlflow.database import (
     MlflowDatabase,
     copy_database,
@@ -101,6 +102,7 @@ class Companion:
     @_letting_go_when_interrupted
     def call(self, name: str, /, *args: Any, **kwargs: Any) -> Any:
         """Answer a method of a tracking store by MLflow's own SQL store."""
+        check_forwarded(name, args, kwargs)
         reads = name in FORWARDED_READS or (name in FORWARDED_DEFAULTS and not self._is_writable())
         database = self._database(writes=not reads)
         self._mirror(database)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.store.model_registry.abstract_store import AbstractStore
 
 from bridge.store.open import open_store
 from bridge_mlflow.addresses import folder_of
 from bridge_mlflow.companion import Companion
+from bridge_mlflow.confinement import check_place
 from bridge_mlflow.forwarded import REGISTRY_READS, REGISTRY_WRITES
 from bridge_mlflow.translate import translated
 
@@ -29,9 +31,20 @@ def _forwarding(name: str, writes: bool) -> Callable[..., Any]:
     return method
 
 
+@translated
+def _create_model_version(self: _Registry, name: str, source: str, *args: Any, **kwargs: Any) -> ModelVersion:
+    check_place(source, "model version source")
+    made: ModelVersion = self.companion.call_registry("create_model_version", True, name, source, *args, **kwargs)
+    return made
+
+
 _methods = {name: _forwarding(name, name in REGISTRY_WRITES) for name in REGISTRY_READS | REGISTRY_WRITES}
+_methods["create_model_version"] = _create_model_version
 BridgeRegistryStore: type[AbstractStore] = type("BridgeRegistryStore", (_Registry,), _methods)
-"""The model registry of one workspace; every method is answered by MLflow's own SQL registry."""
+"""The model registry of one workspace; every method is answered by MLflow's own SQL registry.
+
+A process of MLflow's server takes no version whose files lie in another workspace.
+"""
 
 
 @translated

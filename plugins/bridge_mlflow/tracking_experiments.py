@@ -13,6 +13,7 @@ from mlflow.utils.uri import resolve_uri_if_local
 from bridge.errors import AlreadyExists, InvalidState, NotFound
 from bridge.records.search import ExperimentQuery
 from bridge_mlflow import queries
+from bridge_mlflow.confinement import check_place
 from bridge_mlflow.tracking_part import TrackingPart
 from bridge_mlflow.translate import experiment_id_of, invalid, missing_tag_error, name_taken_error, translated
 
@@ -40,6 +41,7 @@ class TrackingExperiments(TrackingPart):
         validation._validate_experiment_name(name)
         if artifact_location:
             artifact_location = resolve_uri_if_local(artifact_location)
+            check_place(artifact_location, "artifact location")
             validation._validate_experiment_artifact_location_length(artifact_location)
         for tag in tags or ():
             validation._validate_experiment_tag(tag.key, tag.value)

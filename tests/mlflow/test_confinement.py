@@ -1,0 +1,266 @@
+"""A client of a server of MLflow's reads and writes in the workspace that is served, and in no other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import requests
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
+from serving import mlflow_server
+
+from bridge import Experiment, Run, Workspace
+from bridge_mlflow.addresses import DESTINATION_VARIABLE
+from bridge_mlflow.confinement import STORE_VARIABLES, check_place, is_server
+
+SECRET = "the secret of another workspace"
+
+
+class Host(NamedTuple):
+    """What lies on the host of a server."""
+
+    folder: Path
+    served: Workspace
+    run: Run
+
+    def place(self, spelling: str) -> str:
+        """The artifacts of the run that holds the secret, by one of the ways to spell it."""
+        below = f"{self.run.experiment.id}/{self.run.id}/artifacts"
+        return SPELLINGS[spelling].format(host=self.folder, below=below)
+
+
+SPELLINGS = {
+    "three slashes": "bridge://{host}/other/artifacts/{below}",
+    "one slash": "bridge:{host}/other/artifacts/{below}",
+    "upper case": "BRIDGE://{host}/other/artifacts/{below}",
+    "dots": "bridge://{host}/served/artifacts/../../other/artifacts/{below}",
+    "encoded dots": "bridge://{host}/served/artifacts/%2e%2e/%2E%2e/other/artifacts/{below}",
+    "encoded slashes": "bridge://{host}%2Fother%2Fartifacts/{below}",
+    "link to the workspace": "bridge://{host}/link/artifacts/{below}",
+    "link below the served workspace": "bridge://{host}/served/link/artifacts/{below}",
+    "link among the served artifacts": "bridge://{host}/served/artifacts/link/{below}",
+    "without the folder of artifacts": "bridge://{host}/other/{below}",
+    "file URI": "file://{host}/other/artifacts/{below}",
+    "file URI with one slash": "file:{host}/other/artifacts/{below}",
+    "file URI of this host": "file://localhost{host}/other/artifacts/{below}",
+    "file URI with encoded dots": "file://{host}/served/%2e%2e/other/artifacts/{below}",
+    "file URI through a link": "file://{host}/link/artifacts/{below}",
+    "path": "{host}/other/artifacts/{below}",
+    "path through a link": "{host}/link/artifacts/{below}",
+}
+"""Ways to name a place in the other workspace; `bridge:` URIs are refused where they are used, too."""
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Host:
+    folder = tmp_path_factory.mktemp("host")
+    other = Workspace.create("other", path=folder / "other")
+    run = Experiment(other, "secrets").start_logging(outputs=False, snapshot_directory=None)
+    (folder / "secret.txt").write_text(SECRET)
+    run.upload_file("secret.txt", folder / "secret.txt")
+    run.upload_file("traces.json", folder / "secret.txt")
+    run.upload_file("attachments/secret.txt", folder / "secret.txt")
+    run.complete()
+    served = Workspace.create("served", path=folder / "served")
+    (folder / "link").symlink_to(folder / "other")
+    (folder / "served" / "link").symlink_to(folder / "other")
+    (folder / "served" / "artifacts" / "link").symlink_to(folder / "other" / "artifacts")
+    return Host(folder, served, run)
+
+
+class Client:
+    """A client that speaks HTTP to a server."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.number = 0
+
+    def ask(self, method: str, where: str, body: Any = None, **query: str) -> requests.Response:
+        answer = requests.request(method, f"{self.url}/{where}", json=body, params=query, timeout=120)
+        assert answer.status_code < 500, answer.text
+        return answer
+
+    def post(self, path: str, body: Mapping[str, Any]) -> requests.Response:
+        return self.ask("POST", f"api/2.0/mlflow/{path}", body)
+
+    def fresh(self) -> str:
+        self.number += 1
+        return f"new-{self.number}"
+
+
+@pytest.fixture(scope="module")
+def client(host: Host) -> Iterator[Client]:
+    uri = host.served.get_mlflow_tracking_uri()
+    words = ["--workers", "1", "--artifacts-destination", uri]
+    with mlflow_server(uri, host.folder / "server.log", *words) as url:
+        yield Client(url)
+
+
+def refused(answer: requests.Response) -> bool:
+    """Whether an answer is MLflow's for a mistake of the caller, and does not say what lies on the host."""
+    assert SECRET not in answer.text
+    return answer.status_code == 400 and answer.json()["error_code"] == "INVALID_PARAMETER_VALUE"
+
+
+pytestmark = [pytest.mark.processes, pytest.mark.rules]
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_no_model_version_has_its_files_in_another_workspace(host: Host, client: Client, spelling: str) -> None:
+    name = client.fresh()
+    assert client.post("registered-models/create", {"name": name}).status_code == 200
+    made = client.post("model-versions/create", {"name": name, "source": host.place(spelling)})
+    got = client.ask("GET", "model-versions/get-artifact", name=name, version="1", path="secret.txt")
+    assert SECRET not in got.text
+    assert refused(made)
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_no_experiment_keeps_its_files_in_another_workspace(host: Host, client: Client, spelling: str) -> None:
+    before = sorted(host.folder.joinpath("other").rglob("*"))
+    place = host.place(spelling)
+    made = client.post("experiments/create", {"name": client.fresh(), "artifact_location": place})
+    if made.status_code == 200:
+        started = client.post("runs/create", {"experiment_id": made.json()["experiment_id"]}).json()
+        run_id = started["run"]["info"]["run_id"]
+        body, query = b"planted", {"run_uuid": run_id, "path": "planted.txt"}
+        requests.post(f"{client.url}/ajax-api/2.0/mlflow/upload-artifact", data=body, params=query, timeout=120)
+    assert sorted(host.folder.joinpath("other").rglob("*")) == before, "a file was planted"
+    assert refused(made)
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_no_trace_is_read_from_another_workspace(host: Host, client: Client, spelling: str) -> None:
+    place, trace_id = host.place(spelling), f"tr-{client.fresh()}"
+    info = {
+        "trace_id": trace_id,
+        "trace_location": {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": "0"}},
+        "request_time": "2026-01-01T00:00:00Z",
+        "state": "OK",
+        "tags": {},
+    }
+
+    def start(tags: Mapping[str, str]) -> requests.Response:
+        return client.ask("POST", "api/3.0/mlflow/traces", {"trace": {"trace_info": {**info, "tags": tags}}})
+
+    def read() -> str:
+        texts = []
+        for query in ({}, {"path": "secret.txt"}):
+            answer = client.ask("GET", "ajax-api/2.0/mlflow/get-trace-artifact", request_id=trace_id, **query)
+            texts.append(answer.text)
+        return " ".join(texts)
+
+    archived = {"mlflow.trace.spansLocation": "ARCHIVE_REPO", "mlflow.trace.archiveLocation": place}
+    assert refused(start(archived))
+    assert refused(start({"mlflow.artifactLocation": place}))
+    assert start({}).status_code == 200
+    for version in ("2.0", "3.0"):
+        tag = {"key": "mlflow.artifactLocation", "value": place}
+        set_ = client.ask("PATCH", f"api/{version}/mlflow/traces/{trace_id}/tags", tag)
+        assert SECRET not in read()
+        assert refused(set_)
+    tags = [{"key": "mlflow.artifactLocation", "value": place}]
+    older = {"experiment_id": "0", "timestamp_ms": 1, "tags": tags}
+    assert refused(client.post("traces", older))
+    ended = {"timestamp_ms": 2, "status": "OK", "tags": tags}
+    assert refused(client.ask("PATCH", f"api/2.0/mlflow/traces/{trace_id}", ended))
+    assert SECRET not in read()
+
+
+def test_no_span_brings_its_trace_a_place_in_another_workspace(host: Host, client: Client) -> None:
+    place = host.place("three slashes")
+    attribute = KeyValue(key="mlflow.traceTag.mlflow.artifactLocation", value=AnyValue(string_value=place))
+    span = Span(trace_id=bytes(16), span_id=b"12345678", name="root", attributes=[attribute])
+    spans = [ResourceSpans(scope_spans=[ScopeSpans(spans=[span])])]
+    headers = {"Content-Type": "application/x-protobuf", "x-mlflow-experiment-id": "0"}
+    body = ExportTraceServiceRequest(resource_spans=spans).SerializeToString()
+    sent = requests.post(f"{client.url}/v1/traces", data=body, headers=headers, timeout=120)
+    seen = client.ask("GET", f"api/3.0/mlflow/traces/tr-{'0' * 32}")
+    assert place not in seen.text
+    assert sent.status_code in (400, 422), sent.text
+
+
+def test_what_a_direct_client_has_put_elsewhere_is_not_opened_by_the_server(host: Host, client: Client) -> None:
+    """A person with a user of their own on the host may; a server has other rights than that person."""
+    direct = MlflowClient(host.served.get_mlflow_tracking_uri())
+    place = host.place("three slashes")
+    experiment = direct.create_experiment("of a direct client", artifact_location=place)
+    made = direct.create_run(experiment).info
+    direct.log_text(made.run_id, SECRET, "mine.txt")
+    assert [one.path for one in direct.list_artifacts(made.run_id)] == ["mine.txt"]
+    model = direct.create_logged_model(experiment)
+    direct.create_registered_model("direct")
+    direct.create_model_version("direct", place)
+    for answer in (
+        client.ask("GET", "get-artifact", run_uuid=made.run_id, path="mine.txt"),
+        client.ask("GET", "api/2.0/mlflow/artifacts/list", run_id=made.run_id),
+        client.ask("GET", "model-versions/get-artifact", name="direct", version="1", path="secret.txt"),
+        client.ask("GET", f"api/2.0/mlflow/logged-models/{model.model_id}/artifacts/directories"),
+        client.ask(
+            "GET",
+            f"ajax-api/2.0/mlflow/logged-models/{model.model_id}/artifacts/files",
+            artifact_file_path="MLmodel",
+        ),
+        requests.post(
+            f"{client.url}/ajax-api/2.0/mlflow/upload-artifact",
+            data=b"planted",
+            params={"run_uuid": made.run_id, "path": "planted.txt"},
+            timeout=120,
+        ),
+    ):
+        assert refused(answer), answer.text
+    assert [one.path for one in direct.list_artifacts(made.run_id)] == ["mine.txt"]
+    seen = client.ask("GET", "api/2.0/mlflow/runs/get", run_id=made.run_id).json()["run"]["info"]
+    assert seen["artifact_uri"] == made.artifact_uri  # where the person finds it
+
+
+def test_the_place_of_the_served_workspace_is_taken_in_each_spelling(host: Host, client: Client) -> None:
+    (host.folder / "alias").symlink_to(host.folder / "served")
+    for start in (f"bridge://{host.folder}/served", f"bridge:{host.folder}/served", f"bridge://{host.folder}/alias"):
+        place = f"{start}/artifacts/own"
+        made = client.post("experiments/create", {"name": client.fresh(), "artifact_location": place})
+        assert made.status_code == 200, made.text
+        started = client.post("runs/create", {"experiment_id": made.json()["experiment_id"]}).json()
+        query = {"run_uuid": started["run"]["info"]["run_id"], "path": "a.txt"}
+        requests.post(
+            f"{client.url}/ajax-api/2.0/mlflow/upload-artifact", data=b"own", params=query, timeout=120
+        ).raise_for_status()
+        assert client.ask("GET", "get-artifact", **query).text == "own"
+    elsewhere = {"name": client.fresh(), "artifact_location": f"file://{host.folder}/elsewhere"}
+    assert client.post("experiments/create", elsewhere).status_code == 200  # as MLflow's own store has it
+
+
+def test_a_workspace_among_the_artifacts_of_the_served_one_is_another(host: Host, client: Client) -> None:
+    inner = Workspace.create("inner", path=host.folder / "served" / "artifacts" / "inner")
+    run = Experiment(inner, "secrets").start_logging(outputs=False, snapshot_directory=None)
+    run.upload_file("secret.txt", host.folder / "secret.txt")
+    place = f"inner/artifacts/{run.experiment.id}/{run.id}/artifacts"
+    file = f"api/2.0/mlflow-artifacts/artifacts/{place}/secret.txt"
+    for method in ("PUT", "GET", "DELETE"):
+        assert refused(client.ask(method, file, {})), method
+    location = {"name": client.fresh(), "artifact_location": f"bridge://{host.folder}/served/artifacts/{place}"}
+    assert refused(client.post("experiments/create", location))
+    run.download_file("secret.txt", host.folder / "back.txt")
+    assert (host.folder / "back.txt").read_text() == SECRET
+    run.complete()
+
+
+def test_only_a_process_of_a_server_is_confined(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = host.place("three slashes")
+    assert not is_server()
+    check_place(place, "artifact location")
+    assert [one.path for one in get_artifact_repository(place).list_artifacts()][-1] == "traces.json"
+    monkeypatch.setenv(DESTINATION_VARIABLE, "./mlartifacts")  # of a server that serves no workspace at all
+    for uri in (place, f"bridge://{host.folder}/nothing/artifacts", "bridge://a/b"):
+        with pytest.raises(MlflowException, match=re.escape(f"Invalid artifact location: '{uri}'")):
+            get_artifact_repository(uri)
+    monkeypatch.setenv(STORE_VARIABLES[1], f"bridge://{host.folder}/other")  # as its registry
+    check_place(place, "artifact location")
