@@ -10,6 +10,7 @@ from typing import Any
 
 from mlflow.entities import FileInfo
 from mlflow.store.artifact.artifact_repo import ArtifactRepository, verify_artifact_path
+from mlflow.utils.file_utils import create_tmp_dir
 
 from bridge.errors import InvalidValue, NotFound
 from bridge.records.artifact import check_artifact_path
@@ -56,15 +57,42 @@ class BridgeArtifactRepository(ArtifactRepository):
             for one in found
         ]
 
-    def get_local_path(self, artifact_path: str) -> None:
-        """None, for no file lies where MLflow may touch it; an error, as MLflow's server expects, if there is none."""
+    def get_local_path(self, artifact_path: str) -> str | None:
+        """None for a file, because MLflow may not touch the one that is kept; some folder's path for a folder.
+
+        MLflow's server asks before it sends an artifact: it refuses folders, and copies nothing to find that out.
+        """
         self._check_is_there(artifact_path)
+        return self._address if self._is_folder(artifact_path) else None
 
     def download_artifacts(self, artifact_path: str, dst_path: str | None = None) -> str:
+        """Copy a file or a folder as MLflow's own method does, but without its progress bar: these files are local."""
+        by_mlflow: Any = super().download_artifacts
         if not dst_path:
             self._check_is_there(artifact_path)
-        download: Any = super().download_artifacts
-        return str(download(artifact_path, dst_path))
+        elif not os.path.isdir(dst_path):
+            return str(by_mlflow(artifact_path, dst_path))  # which says what is wrong
+        folder = os.path.abspath(dst_path or create_tmp_dir())
+        if self._copy_below(folder, artifact_path or ""):
+            return os.path.join(folder, os.path.normpath(artifact_path)) if artifact_path else folder
+        return str(by_mlflow(artifact_path, folder))  # which tries again, and says what has failed
+
+    def _copy_below(self, folder: str, artifact_path: str) -> bool:
+        """Copy a file, or all files below a folder; whether there was any, and all are there now."""
+        files = [artifact_path]
+        if not artifact_path or self._is_directory(artifact_path):
+            files = [one.path for one in self._iter_artifacts_recursive(artifact_path) if not one.is_dir]
+        copies = [
+            self.thread_pool.submit(self._download_file, path, self._create_download_destination(path, folder))
+            for path in files
+        ]
+        return bool(copies) and all(copy.exception() is None for copy in copies)
+
+    @translated
+    def _is_folder(self, path: str) -> bool:
+        root, below = self._locate(path)
+        found = self._artifacts.stat(root, below) if root and below else None
+        return found is None or found.is_folder
 
     @translated
     def _check_is_there(self, path: str) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import mlflow.artifacts
 import pytest
+import requests
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
@@ -272,6 +273,63 @@ def test_a_plain_http_client_of_a_server_that_passes_artifacts_on(ws: Workspace,
         assert native.get_metrics() == {"m": 1.0}
         native.download_file("deep/note.txt", tmp_path / "note.txt")
         assert (tmp_path / "note.txt").read_text() == "hello"
+
+
+@pytest.mark.processes
+@pytest.mark.rules
+def test_a_server_refuses_to_send_a_folder_and_copies_nothing_to_find_that_out(
+    ws: Workspace, run: Run, tmp_path: Path
+) -> None:
+    for name in ("a/one.txt", "a/deep/two.txt"):
+        run.upload_file(name, _write(tmp_path / "a.txt", "x" * 1000))
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    uri = ws.get_mlflow_tracking_uri()
+    words, environment = ("--workers", "1", "--artifacts-destination", uri), {"TMPDIR": str(temporary)}
+    with mlflow_server(uri, tmp_path / "server.log", *words, environment=environment) as url:
+        place, paths = f"1/{run.id}/artifacts", ("a", "a/", "a/deep", "")
+        asked = [f"api/2.0/mlflow-artifacts/artifacts/{place}/{path}".rstrip("/") for path in paths]
+        asked += ["api/2.0/mlflow-artifacts/artifacts/", "api/2.0/mlflow-artifacts/artifacts/1"]
+        asked += [f"get-artifact?run_id={run.id}&path={path}" for path in paths]
+        before = _used_by(temporary)
+        for path in asked:
+            answer = requests.get(f"{url}/{path}", timeout=60)
+            assert (answer.status_code, "directory" in answer.text) == (400, True), (path, answer.text)
+        assert _used_by(temporary) == before, "files were copied"
+        file = requests.get(f"{url}/api/2.0/mlflow-artifacts/artifacts/{place}/a/one.txt", timeout=60)
+        assert (file.status_code, file.text) == (200, "x" * 1000)
+    run.complete()
+
+
+def _used_by(folder: Path) -> int:
+    """When the newest thing was made or removed directly in a folder: a copy that came and went is seen as well."""
+    return folder.stat().st_mtime_ns
+
+
+def test_files_of_a_workspace_are_fetched_without_a_progress_bar(
+    repository: BridgeArtifactRepository,
+    run: Run,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "true")
+    names = ["a/deep/two.txt", "a/one.txt", "b.txt"]
+    for name in names:
+        run.upload_file(name, _write(tmp_path / "a.txt", name))
+    (tmp_path / "target").mkdir()
+    for path in ("b.txt", "a", "", None):
+        for target in (None, str(tmp_path / "target")):
+            local = Path(repository.download_artifacts(path or "", target))
+            found = [local] if local.is_file() else [one for one in sorted(local.rglob("*")) if one.is_file()]
+            assert [one.read_text() for one in found] == [name for name in names if name.startswith(path or "")]
+    with pytest.raises(MlflowException, match="does not exist"):
+        repository.download_artifacts("a", str(tmp_path / "nowhere"))
+    printed = capfd.readouterr()
+    assert "Downloading" not in printed.err + printed.out
+    with pytest.raises(MlflowException, match="No such artifact: 'a/none.txt'"):
+        repository.download_artifacts("a/none.txt", str(tmp_path))
+    run.complete()
 
 
 @pytest.mark.processes
