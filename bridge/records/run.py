@@ -6,10 +6,11 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from bridge.errors import InvalidState, InvalidValue
 from bridge.records.experiment import LifecycleStage
+from bridge.records.limits import INT64_MAX, INT64_MIN
 from bridge.records.series import Latest, later
 
 Status = Literal[
@@ -206,6 +207,26 @@ def check_run_id(run_id: object) -> str:
         rule = "must begin with a letter or digit and have at most 256 letters, digits, underscores and dashes"
         raise InvalidValue("run id", run_id, rule)
     return run_id
+
+
+def check_run_time(what: str, value: Any) -> int:
+    """Return a time at which a run starts or ends, in whole milliseconds since 1970 UTC.
+
+    Any number is taken, of NumPy too, and what it has behind the point is cut; a text that spells a whole number is
+    that number.
+
+    Raises:
+        InvalidValue: it is something else, NaN, infinite, or beyond 64 bits.
+    """
+    from numbers import Number
+
+    try:
+        number = int(value) if isinstance(value, (Number, str)) else None
+    except (TypeError, ValueError, OverflowError):
+        number = None
+    if number is None or not INT64_MIN <= number <= INT64_MAX:
+        raise InvalidValue(what, value, "must be a whole number of milliseconds since 1970, of at most 64 bits")
+    return int(number)
 
 
 def changed_facts(changes: RunChanges) -> dict[str, str | int | None]:

@@ -153,8 +153,10 @@ def _log(details: dict[str, Any]) -> str:
 
 
 def _time(text: str | None) -> datetime | None:
+    if not text or len(text) > len("YYYY-MM-DDThh:mm:ss.ffffffZ"):  # none, or one that `datetime` ends before
+        return None
     # Python 3.10 reads no more than six digits of a second.
-    return datetime.fromisoformat(f"{text[:26].rstrip('Z')}+00:00") if text else None
+    return datetime.fromisoformat(f"{text[:26].rstrip('Z')}+00:00")
 
 
 def _duration(begun: datetime | None, ended: datetime | None) -> str:

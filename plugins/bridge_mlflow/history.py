@@ -15,13 +15,14 @@ from bridge.errors import NotFound
 from bridge.records.series import COLUMN, SCALAR, Series, SeriesRecord
 from bridge.store.points import mlflow_history
 from bridge.store.tracking import TrackingStore
+from bridge_mlflow.queries import start_of
 
 
 def page(
     tracking: TrackingStore, run_id: str, key: str, max_results: int | None, page_token: str | bytes | None
 ) -> PagedList[Metric]:
     """A page of a metric's points by timestamp, step, value; without `max_results` all from the token on."""
-    start = SearchUtils.parse_start_offset_from_page_token(page_token)
+    start = start_of(page_token)
     found = read(tracking, run_id, key)
     stop = None if max_results is None else start + max_results
     more = stop is not None and stop < len(found.steps)
@@ -43,7 +44,7 @@ def read(tracking: TrackingStore, run_id: str | None, key: str | None) -> Series
 
     Source: MLflow 3.17.2, `SqlAlchemyStore.get_metric_history`.
     """
-    if run_id is None or key is None:
+    if run_id is None or not isinstance(key, str):
         return mlflow_history([])
     parts = key.split(".")
     # A table's column is `<key>.<column>` at this door, and both may have dots.

@@ -10,7 +10,7 @@ from typing import Any
 from mlflow.store.tracking import SEARCH_MAX_RESULTS_THRESHOLD
 from mlflow.utils.search_utils import SearchExperimentsUtils, SearchUtils
 
-from bridge.errors import InvalidValue
+from bridge.errors import InvalidValue, shortened
 from bridge.records.page import decode_token
 from bridge.records.search import Comparison, ExperimentQuery, Ordering, RunQuery, View
 from bridge.records.search_grammar import (
@@ -116,9 +116,12 @@ def _parsed(ours: Callable[[Any], Any], given: Any, theirs: Callable[[Any], Any]
     try:
         return ours(given)
     except InvalidValue as error:
-        with suppress(ValueError):
-            theirs(error.value)
-        raise invalid(error.rule) from error
+        refused, rule = error.value, error.rule
+    except TypeError:  # no text
+        refused, rule = given, "must be text"
+    with suppress(ValueError):
+        theirs(refused)
+    raise invalid(f"Invalid value {shortened(refused)}: {rule}" if rule == "must be text" else rule)
 
 
 def _parse_run_order(refused: str | Sequence[str]) -> None:
@@ -145,10 +148,22 @@ def _token_text(page_token: str | bytes | None) -> str | None:
     """A page token as our stores want it, refused in MLflow's words."""
     if not page_token:
         return None
-    text = page_token.decode() if isinstance(page_token, bytes) else page_token
+    text = page_token.decode("latin-1") if isinstance(page_token, bytes) else page_token
     try:
         decode_token(text)
     except InvalidValue as error:
-        SearchUtils.parse_start_offset_from_page_token(text)
+        start_of(page_token)
         raise invalid(f"Invalid page token, {error.rule}") from error
     return text
+
+
+def start_of(page_token: str | bytes | None) -> int:
+    """The offset that MLflow reads from a page token; where its reading breaks, the token is the caller's mistake.
+
+    Raises:
+        MlflowException: INVALID_PARAMETER_VALUE.
+    """
+    try:
+        return max(0, SearchUtils.parse_start_offset_from_page_token(page_token))
+    except (AttributeError, TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise invalid(f"Invalid page token, not one that a page gave: {shortened(page_token)}") from error

@@ -15,7 +15,14 @@ from bridge.records.search import ExperimentQuery
 from bridge_mlflow import queries
 from bridge_mlflow.confinement import check_place
 from bridge_mlflow.tracking_part import TrackingPart
-from bridge_mlflow.translate import experiment_id_of, invalid, missing_tag_error, name_taken_error, translated
+from bridge_mlflow.translate import (
+    experiment_id_of,
+    experiment_id_or_default,
+    invalid,
+    missing_tag_error,
+    name_taken_error,
+    translated,
+)
 
 
 class TrackingExperiments(TrackingPart):
@@ -53,7 +60,7 @@ class TrackingExperiments(TrackingPart):
 
     @translated
     def get_experiment(self, experiment_id: str | int | None) -> Experiment:
-        return self._experiment(self.tracking.get_experiment(experiment_id_of(experiment_id)))
+        return self._experiment(self.tracking.get_experiment(experiment_id_or_default(experiment_id)))
 
     @translated
     def get_experiment_by_name(self, experiment_name: str) -> Experiment | None:
@@ -67,19 +74,19 @@ class TrackingExperiments(TrackingPart):
 
     @translated
     def restore_experiment(self, experiment_id: str) -> None:
-        self.tracking.restore_experiment(experiment_id_of(experiment_id), self._now())
-        self.companion.experiment_changed(experiment_id_of(experiment_id))
+        self.tracking.restore_experiment(experiment_id_or_default(experiment_id), self._now())
+        self.companion.experiment_changed(experiment_id_or_default(experiment_id))
 
     @translated
     def rename_experiment(self, experiment_id: str, new_name: str) -> None:
         validation._validate_experiment_name(new_name)
         try:
-            self.tracking.rename_experiment(experiment_id_of(experiment_id), new_name, self._now())
+            self.tracking.rename_experiment(experiment_id_or_default(experiment_id), new_name, self._now())
         except AlreadyExists as error:
             raise name_taken_error(new_name) from error
         except InvalidState as error:
             raise MlflowException("Cannot rename a non-active experiment.", INVALID_STATE) from error
-        self.companion.experiment_changed(experiment_id_of(experiment_id))
+        self.companion.experiment_changed(experiment_id_or_default(experiment_id))
 
     @translated
     def set_experiment_tag(self, experiment_id: str, tag: ExperimentTag) -> None:

@@ -23,15 +23,17 @@ from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_MODELS, _get_run_name_from_ta
 from mlflow.utils.name_utils import _generate_random_name
 
 from bridge.errors import InvalidState, ParamChanged
-from bridge.records.run import SCRIPT_RUN, TERMINAL_STATUSES, ModelOutput, RunChanges, new_run_id
+from bridge.records.run import SCRIPT_RUN, TERMINAL_STATUSES, ModelOutput, RunChanges, check_run_time, new_run_id
 from bridge.records.search import Comparison, ExperimentQuery, Ordering, RunQuery
 from bridge_mlflow import queries
 from bridge_mlflow.tracking_part import TrackingPart, artifact_uri
 from bridge_mlflow.translate import (
     changed_param_error,
+    check_models,
     check_new_params,
     check_new_tags,
     experiment_id_of,
+    experiment_id_or_default,
     invalid,
     native_dataset_inputs,
     native_status,
@@ -39,6 +41,8 @@ from bridge_mlflow.translate import (
     removed_tag,
     run_entity,
     run_info,
+    spelled,
+    spelled_tags,
     tag_changes,
     translated,
 )
@@ -58,8 +62,8 @@ class TrackingRuns(TrackingPart):
         tags: list[RunTag] | None,
         run_name: str | None,
     ) -> Run:
-        tags = list(tags or ())
-        experiment = self.tracking.get_experiment(experiment_id_of(experiment_id))
+        tags, user_id = spelled_tags(tags or ()), spelled(user_id)
+        experiment = self.tracking.get_experiment(experiment_id_or_default(experiment_id))
         if experiment.lifecycle_stage != "active":
             raise InvalidState("experiment", experiment.id, experiment.lifecycle_stage, "active")
         name_tag = _get_run_name_from_tags(tags)
@@ -74,6 +78,7 @@ class TrackingRuns(TrackingPart):
                 raise MlflowException(f"{what} cannot be None", INTERNAL_ERROR)
         if experiment_id == "":
             raise MlflowException("A new run has no experiment; give the experiment's id.", BAD_REQUEST)
+        start_time = check_run_time("start_time", start_time)
         name = run_name or name_tag or _generate_random_name()
         record = new_run(new_run_id(), experiment.id, user_id, start_time, tags, name)
         made = self._run(self.tracking.create_run(record))
@@ -88,6 +93,7 @@ class TrackingRuns(TrackingPart):
         self, run_id: str, run_status: int | None, end_time: int | None, run_name: str | None
     ) -> RunInfo:
         record = self._active_run(run_id)
+        end_time = None if end_time is None else check_run_time("end_time", end_time)
         status = None if run_status is None else native_status(run_status, record.status)
         if record.type == SCRIPT_RUN and (
             record.status not in TERMINAL_STATUSES or status in (None, *TERMINAL_STATUSES)
@@ -167,13 +173,15 @@ class TrackingRuns(TrackingPart):
                 raise TypeError(f"Argument 'datasets' should be a list, got '{type(datasets)}'")
             validation._validate_dataset_inputs(datasets)
         used = tuple(dict.fromkeys(model.model_id for model in models or ()))
+        check_models(used)
         self.tracking.update_run(
             run_id, RunChanges(dataset_inputs=native_dataset_inputs(datasets or ()), model_inputs=used)
         )
 
     @translated
     def log_outputs(self, run_id: str, models: list[LoggedModelOutput]) -> None:
-        made = tuple(ModelOutput(model.model_id, model.step) for model in models)
+        made = tuple(ModelOutput(model.model_id, model.step or 0) for model in models)
+        check_models([model.model_id for model in made])
         self.tracking.update_run(run_id, RunChanges(model_outputs=made))
 
     @translated
@@ -212,7 +220,7 @@ class TrackingRuns(TrackingPart):
 
     @translated
     def _hard_delete_experiment(self, experiment_id: str) -> None:
-        wanted = experiment_id_of(experiment_id)
+        wanted = experiment_id_or_default(experiment_id)
         if self.tracking.get_experiment(wanted).lifecycle_stage == "deleted":
             for record in self.tracking.list_runs(RunQuery((wanted,), view="all"), latest=False):
                 self._delete_artifacts(record)

@@ -55,6 +55,9 @@ RUN_NAME, NOTE, PARENT_RUN_ID = "mlflow.runName", "mlflow.note.content", "mlflow
 ATTRIBUTE_OF_TAG = {RUN_NAME: "display_name", NOTE: "description", PARENT_RUN_ID: "parent_id"}
 """MLflow's tags that are attributes of a run here: split off when written, put back when read."""
 
+TAGS_OF_THE_HOST = frozenset({"mlflow.user", "mlflow.source.name"})
+"""MLflow's client sets them to names that the host gives; source: MLflow 3.17.2, `mlflow.tracking.context`."""
+
 MLFLOW_STATUS: Mapping[Status, str] = {
     "NotStarted": "SCHEDULED",
     "Queued": "SCHEDULED",
@@ -189,14 +192,25 @@ def invalid(sentence: str) -> MlflowException:
 
 
 def experiment_id_of(given: str | int | None) -> str:
-    """An experiment id in our spelling; None and the empty text mean 0 in MLflow.
+    """An experiment id in our spelling.
 
     Source: MLflow 3.17.2, `mlflow.utils.validation._parse_experiment_id`.
+
+    Raises:
+        MlflowException: it is none, for None and the empty text too: nobody deletes experiment 0 by accident.
     """
     try:
-        return str(int(given or 0))
-    except (ValueError, TypeError) as error:
+        return str(int(given))  # type: ignore[arg-type]  # None is refused below
+    except (ValueError, TypeError, OverflowError) as error:
         raise invalid(f"Invalid experiment ID '{given}'. Experiment ID must be a valid integer.") from error
+
+
+def experiment_id_or_default(given: str | int | None) -> str:
+    """The same, where None and the empty text mean 0.
+
+    Source: MLflow 3.17.2, `SqlAlchemyStore._get_experiment`.
+    """
+    return experiment_id_of(given or 0)
 
 
 def native_status(number: int, now: Status) -> Status | None:
@@ -329,6 +343,26 @@ def check_new_tags(tags: Sequence[RunTag]) -> None:
         raise MlflowException("A tag of the new run has no key; give each tag one.", BAD_REQUEST)
     if twice := [key for key in dict.fromkeys(keys) if keys.count(key) > 1]:
         raise MlflowException(f"The tags of the new run have a key twice, {twice[0]!r}; give each once.", BAD_REQUEST)
+
+
+def spelled_tags(tags: Iterable[RunTag]) -> list[RunTag]:
+    """Tags in which the names that a host gives can be spelled: a user or a script may have one that is not UTF-8."""
+    return [RunTag(tag.key, spelled(tag.value)) if tag.key in TAGS_OF_THE_HOST else tag for tag in tags]
+
+
+def spelled(name: Any) -> Any:
+    """A name in which `\\udcff` or the like stands for what UTF-8 cannot spell; what is no text stays."""
+    return name.encode(errors="backslashreplace").decode() if isinstance(name, str) else name
+
+
+def check_models(model_ids: Iterable[str | None]) -> None:
+    """Refuse what MLflow's database refuses of models that a run used or made: an id that is none.
+
+    Raises:
+        MlflowException: as there, with the code BAD_REQUEST.
+    """
+    if None in model_ids:
+        raise MlflowException("A model of the run has no id; give each model one.", BAD_REQUEST)
 
 
 def check_new_params(params: Iterable[Param]) -> None:

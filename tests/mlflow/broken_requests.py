@@ -16,10 +16,12 @@ ODD_VALUES: Sequence[Any] = (
     None, "", " ", 0, -1, 1.5, True, "true", [], {}, [None], ["a"], {"a": 1}, "abc", "0", "999", "f" * 32, "NaN",
     "x" * 251, "x" * 501, "x" * 5_001, "x" * 8_001, 2**31, 2**63 - 1, 2**63, -(2**63) - 1, "9" * 30, 1e308, "1e400",
     "ü漢🎈", "a/b", "../a", "/a", "a\nb", "a\u0000b", "%", "'", '"', "a.b", "mlflow.runName", "<run>", "<experiment>",
+    "a\ud800b", "\udcff", -1e400, 2**64, -(2**63), "MQ==", 253_402_300_800_000, "2026-01-01", "1.5", "1e3", " 7 ",
 )  # fmt: skip
 FURTHER_FIELDS: dict[str, Sequence[Any]] = {
     "max_results": (0, 1, -1, 50_000, 50_001, 10**10, "5", "x", 1.5, None),
-    "page_token": ("", "x", "eyJvZmZzZXQiOiAxfQ==", "eyJvZmZzZXQiOiAtMX0=", "e30=", 1, "<runs_page>"),
+    "page_token": ("", "x", "eyJvZmZzZXQiOiAxfQ==", "eyJvZmZzZXQiOiAtMX0=", "e30=", 1, "<runs_page>",
+        "MQ==", "bnVsbA==", "W10=", "\xe9", "eyJvZmZzZXQiOiBbMV19", "eyJvZmZzZXQiOiAxZTQwMH0=", "\ud800"),
     "filter": ("a", "metrics.loss > 1", "params.p = '1'", "name = 'x'", "tags.a = '1' OR 1", "metrics.loss = 'a'", "'"),
     "filter_string": ("a", "name = 'x'", "tags.a = '1'"),
     "order_by": ([], ["a"], ["metrics.loss DESC"], ["name"], "start_time", ["start_time", "start_time"], [1]),
