@@ -115,7 +115,7 @@ class Server(Door):
                 for key, value in body.items()
                 for item in (value if isinstance(value, list) else [value])
             ]
-            path, body = path + ("?" + urlencode(given) if given else ""), ""
+            path, body = path + ("?" + urlencode(given, errors="surrogatepass") if given else ""), ""
         text = body if isinstance(body, str) else json.dumps(body)
         with self.running():
             status, kind, data = call(request.method, path, request.content_type, text.encode("utf-8", "replace"))
