@@ -173,7 +173,7 @@ os.register_at_fork(after_in_child=_after_fork_in_child)
 
 def was_open(folder: str | Path) -> bool:
     """Whether this process has opened a workspace in a folder, which may be gone since."""
-    return str(Path(folder).absolute()) in _seen
+    return os.path.realpath(folder) in _seen
 
 
 _seen: set[str] = set()
@@ -240,6 +240,12 @@ def create_store(
         if not exist_ok:
             raise AlreadyExists("workspace", str(path), "open it with Workspace.open, or pass exist_ok=True")
         return open_store(path, durability)
+    _make(path, name, shared, chosen, details)
+    return open_store(path, durability)
+
+
+def _make(path: Path, name: str, shared: bool, chosen: Durability, details: Mapping[str, Any] | None) -> None:
+    """Make a workspace in a folder, which is made if absent."""
     facts = {"id": new_run_id(), "name": name, "durability": chosen, "created": str(time.time_ns() // 1_000_000)}
     if details:
         import json
@@ -265,7 +271,50 @@ def create_store(
         if error.errno is None:
             raise
         raise StoreUnavailable(str(path), error.strerror or str(error)) from error
-    return open_store(path, durability)
+
+
+def ensure_store(folder: str | Path) -> Opened:
+    """Open the workspace in a folder; where there is no such folder, make both, and log that once.
+
+    However many processes do this at once, one of them makes the workspace, and it appears whole.
+
+    Args:
+        folder: it is made only in a folder that exists, and never where this process had a workspace open before:
+            what was removed stays removed.
+
+    Raises:
+        NotFound: there is a folder without a workspace, or none may be made there.
+        NotAllowed: the folder above cannot be written.
+    """
+    path = Path(folder).absolute()
+    if not os.path.lexists(path):
+        _make_missing(path)
+    return open_store(path)
+
+
+def _make_missing(path: Path) -> None:
+    if was_open(path) and not os.path.lexists(path):  # else another thread has just made it
+        raise NotFound("workspace", str(path), "its folder was removed since this process opened it")
+    if not path.parent.is_dir():
+        create = f"Workspace.create({path.name!r}, path={str(path)!r})"
+        raise NotFound("workspace", str(path), f"there is no folder {path.parent} to make it in; {create} makes both")
+    import shutil
+
+    part = path.with_name(f".workspace.{os.urandom(8).hex()}.part")
+    try:
+        _make(part, path.name, False, _durability(None), None)
+        os.rename(part, path)
+        logger.warning("Created the workspace %s in %s: there was no such folder.", path.name, path)
+    except OSError as error:
+        if error.errno is None and not isinstance(error, BridgeError):  # of a signal handler
+            raise
+        if os.path.lexists(path):  # another process was first
+            return
+        if isinstance(error, BridgeError):  # some of them are OSErrors too
+            raise
+        raise StoreUnavailable(str(path), (error.strerror or str(error)).lower()) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def open_store(address: str | Path, durability: Durability | None = None) -> Opened:
@@ -331,7 +380,7 @@ def _store_at(path: Path, durability: Durability | None) -> _Store:
                     known = other
                     break
             _stores[key] = known
-            _seen.add(str(path))
+            _seen.add(os.path.realpath(path))
     close_idle(IDLE_STORES)
     return known
 

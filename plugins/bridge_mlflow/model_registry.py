@@ -8,7 +8,7 @@ from typing import Any
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.store.model_registry.abstract_store import AbstractStore
 
-from bridge.store.open import open_store
+from bridge.store.open import ensure_store
 from bridge_mlflow.addresses import folder_of
 from bridge_mlflow.companion import Companion
 from bridge_mlflow.confinement import check_place
@@ -19,7 +19,7 @@ from bridge_mlflow.translate import translated
 class _Registry(AbstractStore):
     def __init__(self, store_uri: str, tracking_uri: str | None = None) -> None:
         AbstractStore.__init__(self, store_uri, tracking_uri)
-        self.companion = Companion.of(open_store(folder_of(store_uri)))
+        self.companion = Companion.of(ensure_store(folder_of(store_uri)))
 
 
 def _forwarding(name: str, writes: bool) -> Callable[..., Any]:

@@ -11,7 +11,7 @@ from mlflow.utils.uri import append_to_uri_path
 from bridge.errors import BridgeError, InvalidState
 from bridge.records.experiment import ExperimentRecord
 from bridge.records.run import RunRecord
-from bridge.store.open import Opened, open_store, restore_default_experiment
+from bridge.store.open import Opened, ensure_store, restore_default_experiment
 from bridge_mlflow.addresses import PROXY_ROOT, SCHEME, artifacts_uri, folder_of
 from bridge_mlflow.companion import Companion
 from bridge_mlflow.translate import experiment_entity, experiment_location, mlflow_error, run_entity
@@ -63,7 +63,7 @@ class TrackingPart(AbstractStore):
 
 def _open(store_uri: str) -> Opened:
     try:
-        opened = open_store(folder_of(store_uri))
+        opened = ensure_store(folder_of(store_uri))
         restore_default_experiment(opened)
         return opened
     except BridgeError as error:

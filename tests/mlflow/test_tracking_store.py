@@ -14,6 +14,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunStatus, RunTag
 from mlflow.exceptions import MlflowException
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from bridge import Experiment, InvalidState, Workspace
 from bridge.records.run import RunChanges, Status
@@ -31,6 +32,24 @@ def test_looking_into_a_folder_of_artifacts_makes_no_store_of_mlflow(tmp_path: P
     store = BridgeTrackingStore(ws.get_mlflow_tracking_uri())
     assert store.companion._temporary is None
     assert not store.companion.exists
+
+
+def test_a_tracking_uri_whose_folder_does_not_exist_makes_the_workspace(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = MlflowClient(f"bridge://{tmp_path}/new", f"bridge://{tmp_path}/new")
+    run_id = client.create_run("0").info.run_id
+    client.log_metric(run_id, "loss", 0.5)
+    assert [line for line in caplog.messages if "Created the workspace" in line] == [
+        f"Created the workspace new in {tmp_path}/new: there was no such folder."
+    ]
+    assert Workspace.open(tmp_path / "new").get_run(run_id).get_metrics() == {"loss": 0.5}
+    with pytest.raises(MlflowException, match=r"Workspace\.create\('deeper'") as caught:
+        MlflowClient(f"bridge://{tmp_path}/none/deeper")
+    assert caught.value.error_code == "RESOURCE_DOES_NOT_EXIST"
+    with pytest.raises(MlflowException, match="There is no"):  # a place of artifacts is no workspace to be
+        get_artifact_repository(f"bridge://{tmp_path}/other/artifacts/0")
+    assert [one.name for one in tmp_path.iterdir()] == ["new"]
 
 
 SHOWN_STATUSES = {

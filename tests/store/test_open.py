@@ -6,8 +6,11 @@ import errno
 import fcntl
 import gc
 import os
+import re
+import shutil
 import signal
 import sqlite3
+import subprocess
 import sys
 import threading
 import time
@@ -20,8 +23,9 @@ import pytest
 
 import bridge.store.open as open_module
 from bridge import Experiment, Run, SchemaMismatch, Workspace
-from bridge.errors import StoreUnavailable
-from bridge.store.open import IDLE_STORES, close_idle, create_store, open_store
+from bridge.errors import NotFound, StoreUnavailable
+from bridge.records.search import ExperimentQuery
+from bridge.store.open import IDLE_STORES, close_idle, create_store, ensure_store, open_store
 from bridge.store.sql.migrate import FOLDER, SCHEMA
 from tests.forked import Child
 
@@ -280,3 +284,81 @@ def test_points_and_runs_work_without_flock(tmp_path: Path, monkeypatch: pytest.
         monkeypatch.setattr(fcntl, "flock", partial(os.lseek, file.fileno()))
         assert use(Workspace.create("work", path=tmp_path / "work"))
         monkeypatch.undo()
+
+
+NEW_PLACES = """
+import sys, time
+from pathlib import Path
+from bridge.store.open import ensure_store
+
+folder = Path(sys.argv[1])
+(folder / f"ready-{sys.argv[2]}").touch()
+while not (folder / "go").exists():
+    time.sleep(0.001)
+for number in range(10):
+    opened = ensure_store(folder / f"new {number}")
+    opened.tracking.create_experiment(sys.argv[2], 1)
+    print(opened.id)
+"""
+
+
+@pytest.mark.processes
+def test_processes_that_open_a_new_place_at_once_share_one_workspace(tmp_path):
+    words = [sys.executable, "-c", NEW_PLACES, str(tmp_path)]
+    ranks = [
+        subprocess.Popen([*words, str(rank)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for rank in range(8)
+    ]
+    while len(list(tmp_path.glob("ready-*"))) < 8:
+        assert all(rank.poll() is None for rank in ranks)
+        time.sleep(0.01)
+    (tmp_path / "go").touch()
+    printed = [rank.communicate(timeout=100) for rank in ranks]
+    assert [rank.returncode for rank in ranks] == [0] * 8, printed
+    assert len({ids for ids, _ in printed}) == 1, "they have different workspaces"
+    lines = [line for _, said in printed for line in said.splitlines()]
+    assert sorted(lines) == [
+        f"Created the workspace new {number} in {tmp_path}/new {number}: there was no such folder."
+        for number in range(10)
+    ]
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"go", *(f"ready-{rank}" for rank in range(8)), *(f"new {number}" for number in range(10))}
+    for number in range(10):
+        found = open_store(tmp_path / f"new {number}").tracking.search_experiments(ExperimentQuery()).items
+        assert {one.name for one in found} == {"Default", *(str(rank) for rank in range(8))}
+
+
+def test_a_new_place_is_made_in_a_folder_that_exists_and_nowhere_else(tmp_path, caplog):
+    opened = ensure_store(tmp_path / "new")
+    assert (opened.name, opened.address) == ("new", str(tmp_path / "new"))
+    assert caplog.messages == [f"Created the workspace new in {tmp_path}/new: there was no such folder."]
+    assert ensure_store(tmp_path / "new") is opened
+    assert Workspace.open(tmp_path / "new").name == "new"
+    create = re.escape(f"Workspace.create('deeper', path='{tmp_path}/none/deeper')")
+    with pytest.raises(NotFound, match=create):
+        ensure_store(tmp_path / "none" / "deeper")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "nothing")
+    for place in ("empty", "file", "link", "file/new"):
+        with pytest.raises(NotFound):
+            ensure_store(tmp_path / place)
+    with pytest.raises(StoreUnavailable, match="file name too long"):
+        ensure_store(tmp_path / ("a" * 300))
+    assert {path.name for path in tmp_path.iterdir()} == {"new", "empty", "file", "link"}
+    assert list((tmp_path / "empty").iterdir()) == [] and len(caplog.messages) == 1
+
+
+def test_a_place_that_this_process_had_open_is_not_made_again(tmp_path):
+    ensure_store(tmp_path / "new").tracking.close()
+    create_store(tmp_path / "made", "made").tracking.close()
+    (tmp_path / "link").symlink_to(tmp_path)
+    for name in ("new", "made"):
+        shutil.rmtree(tmp_path / name)
+        for place in (tmp_path / name, tmp_path / "link" / name):
+            with pytest.raises(NotFound, match="its folder was removed since this process opened it"):
+                ensure_store(place)
+        assert not (tmp_path / name).exists()
+    line = "import sys; from bridge.store.open import ensure_store; ensure_store(sys.argv[1])"
+    subprocess.run([sys.executable, "-c", line, str(tmp_path / "new")], check=True, capture_output=True)
+    assert ensure_store(tmp_path / "new").name == "new"  # another process made it
