@@ -220,8 +220,9 @@ def check_run_time(what: str, value: Any) -> int:
     """
     from numbers import Number
 
+    may_be_one = isinstance(value, (Number, str))
     try:
-        number = int(value) if isinstance(value, (Number, str)) else None
+        number = int(value) if may_be_one else None
     except (TypeError, ValueError, OverflowError):
         number = None
     if number is None or not INT64_MIN <= number <= INT64_MAX:

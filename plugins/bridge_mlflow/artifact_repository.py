@@ -6,7 +6,7 @@ import os
 import posixpath
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from mlflow.entities import FileInfo
 from mlflow.store.artifact.artifact_repo import ArtifactRepository, verify_artifact_path
@@ -79,11 +79,11 @@ class BridgeArtifactRepository(ArtifactRepository):
 
     def _copy_below(self, folder: str, artifact_path: str) -> bool:
         """Copy a file, or all files below a folder; whether there was any, and all are there now."""
-        files = [artifact_path]
-        if not artifact_path or self._is_directory(artifact_path):
-            files = [one.path for one in self._iter_artifacts_recursive(artifact_path) if not one.is_dir]
+        files, theirs = [artifact_path], cast("Any", self)  # MLflow's own methods have no types
+        if not artifact_path or theirs._is_directory(artifact_path):
+            files = [one.path for one in theirs._iter_artifacts_recursive(artifact_path) if not one.is_dir]
         copies = [
-            self.thread_pool.submit(self._download_file, path, self._create_download_destination(path, folder))
+            self.thread_pool.submit(self._download_file, path, theirs._create_download_destination(path, folder))
             for path in files
         ]
         return bool(copies) and all(copy.exception() is None for copy in copies)

@@ -164,6 +164,7 @@ def start_of(page_token: str | bytes | None) -> int:
         MlflowException: INVALID_PARAMETER_VALUE.
     """
     try:
-        return max(0, SearchUtils.parse_start_offset_from_page_token(page_token))
+        start: int = SearchUtils.parse_start_offset_from_page_token(page_token)
     except (AttributeError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise invalid(f"Invalid page token, not one that a page gave: {shortened(page_token)}") from error
+    return max(0, start)

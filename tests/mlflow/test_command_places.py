@@ -109,7 +109,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 ABSOLUTE = "must have three slashes and an absolute path, bridge:///abs/path."
 BAD = {
-    "bridge://{}/none/deeper": "'{0}/none/deeper': there is no folder {0}/none to make it in; Workspace.create('deeper'",
+    "bridge://{}/none/deeper": "there is no folder {0}/none to make it in; Workspace.create('deeper', path='{0}/none/",
     "bridge://{}/file": "There is no workspace '{}/file': there is no such folder.",
     "bridge://{}/folder": "There is no workspace '{}/folder': the folder has no workspace.db; make a workspace there",
     "bridge://{}/newer": "{}/newer/workspace.db has format 99, and this version of Runbridge knows",
