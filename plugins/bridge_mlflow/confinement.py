@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from mlflow.utils.file_utils import local_file_uri_to_path
 
@@ -71,7 +71,7 @@ def check_trace_tags(tags: Mapping[str, Any]) -> None:
 
 
 def check_forwarded(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-    """Refuse arguments of a forwarded method that would bring a trace such tags.
+    """Refuse arguments of a forwarded method that would bring a trace such tags, or an id that is a way out.
 
     Raises:
         MlflowException: as for `check_place`.
@@ -83,10 +83,20 @@ def check_forwarded(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -
         check_trace_tags({named.get("key", ""): named.get("value")})
     elif name in ("start_trace", "deprecated_start_trace_v2", "deprecated_end_trace_v2"):
         for one in (*args, *kwargs.values()):
+            _check_trace_id(getattr(one, "trace_id", ""))
             check_trace_tags(one if isinstance(one, dict) else getattr(one, "tags", {}))
     elif name in ("log_spans", "log_spans_async"):
         for span in (span for one in (*args, *kwargs.values()) if isinstance(one, list) for span in one):
             check_trace_tags({key.removeprefix(TAG_OF_SPAN): value for key, value in span.attributes.items()})
+
+
+def _check_trace_id(trace_id: str) -> None:
+    """Refuse an id that leads out of the folder of traces, of which MLflow makes the place of a trace."""
+    decoded = trace_id
+    while decoded != unquote(decoded):
+        decoded = unquote(decoded)
+    if ".." in decoded.replace("\\", "/").split("/"):
+        raise invalid(f"Invalid trace id: '{trace_id}'. It must not lead to another folder.")
 
 
 def is_server() -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import http.client
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import quote, urlsplit
 
 import pytest
 import requests
@@ -264,3 +266,93 @@ def test_only_a_process_of_a_server_is_confined(host: Host, monkeypatch: pytest.
             get_artifact_repository(uri)
     monkeypatch.setenv(STORE_VARIABLES[1], f"bridge://{host.folder}/other")  # as its registry
     check_place(place, "artifact location")
+
+
+CHAINS = ("../" * depth for depth in (1, 2, 4, 5, 7))
+HOSTILE = [
+    *(f"{chain}{end}" for chain in CHAINS for end in ("other/artifacts/{below}/secret.txt", "secret.txt")),
+    "{host}/secret.txt", "/{host}/secret.txt", "//{host}/secret.txt", "file://{host}/secret.txt",
+    "file:{host}/secret.txt", "bridge://{host}/other/artifacts/{below}/secret.txt", "a/../../secret.txt", "..", "../",
+    "..\\secret.txt", "a\\..\\..\\secret.txt", "C:\\secret.txt", "C:/secret.txt", "secret.txt\0", "a/\0/../secret.txt",
+    "./../secret.txt", "a//../../secret.txt", "..;/secret.txt", ".../secret.txt", "..\u2215secret.txt", "~/secret.txt",
+    "link/{below}/secret.txt", "link/secret.txt", ".pending/../secret.txt", "a?../secret.txt", "a#../secret.txt",
+]  # fmt: skip
+"""Paths that lead out of a folder of artifacts, for one who resolves them."""
+
+
+def _encodings(path: str) -> Iterator[str]:
+    """A path as it may stand in an address: encoded not at all, once, in full, and twice."""
+    once = quote(path)
+    everything = "".join(f"%{byte:02x}" for byte in path.encode())
+    yield from {quote(path, safe="/.:\\;~"), once.replace(".", "%2e"), everything, quote(everything), quote(once)}
+
+
+def _everything_outside(host: Host) -> dict[str, tuple[float, int]]:
+    served = host.folder / "served"
+    found = [one for one in host.folder.rglob("*") if served not in one.parents and one.suffix not in (".log", ".lock")]
+    return {str(one): (one.lstat().st_mtime, one.lstat().st_size) for one in found if one.is_file()}
+
+
+@pytest.mark.slow
+def test_no_path_leads_out_of_a_folder_of_artifacts(host: Host, client: Client) -> None:
+    experiment = client.post("experiments/create", {"name": client.fresh()}).json()["experiment_id"]
+    run_id = client.post("runs/create", {"experiment_id": experiment}).json()["run"]["info"]["run_id"]
+    place = f"{experiment}/{run_id}/artifacts"
+    name = client.fresh()
+    client.post("registered-models/create", {"name": name})
+    source = {"name": name, "source": f"mlflow-artifacts:/{place}", "run_id": run_id}
+    assert client.post("model-versions/create", source).status_code == 200
+    model = client.post("logged-models", {"experiment_id": experiment}).json()["model"]["info"]["model_id"]
+    proxy, api = "/api/2.0/mlflow-artifacts/artifacts", "/api/2.0/mlflow"
+    ways = [
+        ("GET", f"{proxy}/{{}}"), ("PUT", f"{proxy}/{{}}"), ("DELETE", f"{proxy}/{{}}"),
+        ("GET", f"{proxy}/{place}/{{}}"), ("PUT", f"{proxy}/{place}/{{}}"), ("DELETE", f"{proxy}/{place}/{{}}"),
+        ("GET", f"{proxy}?path={{}}"), ("GET", f"/get-artifact?run_id={run_id}&path={{}}"),
+        ("GET", f"{api}/artifacts/list?run_id={run_id}&path={{}}"),
+        ("POST", f"/ajax-api/2.0/mlflow/upload-artifact?run_uuid={run_id}&path={{}}"),
+        ("GET", f"/model-versions/get-artifact?name={name}&version=1&path={{}}"),
+        ("GET", f"/ajax-api/2.0/mlflow/logged-models/{model}/artifacts/files?artifact_file_path={{}}"),
+        ("GET", f"{api}/logged-models/{model}/artifacts/directories?artifact_directory_path={{}}"),
+    ]  # fmt: skip
+    below = f"{host.run.experiment.id}/{host.run.id}/artifacts"
+    before = _everything_outside(host)
+    address = urlsplit(client.url)
+    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=120)
+    for template in HOSTILE:
+        for path in _encodings(template.format(host=host.folder, below=below)):
+            for method, way in ways:
+                # Not by `requests`, which resolves dots before it sends them.
+                connection.request(method, way.format(path), body=b"planted" if method in ("PUT", "POST") else None)
+                answer = connection.getresponse()
+                text = answer.read().decode("utf-8", "replace")
+                assert SECRET not in text, (method, way, path)
+                # That sentence is MLflow's own, with a code that is a 500 there.
+                assert answer.status < 500 or "must not resolve to other names" in text, (method, way, path, text)
+    connection.close()
+    assert _everything_outside(host) == before
+    inside = sorted(one.name for one in (host.folder / "served").iterdir())
+    assert {one for one in inside if not one.startswith(("workspace.", "mlflow."))} == {"artifacts", "journal", "link"}
+
+
+def test_the_id_of_a_trace_leads_nowhere(host: Host, client: Client) -> None:
+    elsewhere = {"name": client.fresh(), "artifact_location": f"file://{host.folder}/elsewhere"}
+    elsewhere_id = client.post("experiments/create", elsewhere).json()["experiment_id"]
+    below = f"other/artifacts/{host.run.experiment.id}/{host.run.id}"
+    for experiment, up in (("0", "../../../../"), (elsewhere_id, "../../"), (elsewhere_id, "%2e%2e/%2e%2e/")):
+        trace_id = f"{up}{below}"
+        info = {
+            "trace_id": trace_id,
+            "trace_location": {
+                "type": "MLFLOW_EXPERIMENT",
+                "mlflow_experiment": {"experiment_id": experiment},
+            },
+            "request_time": "2026-01-01T00:00:00Z",
+            "state": "OK",
+            "tags": {},
+        }
+        made = client.ask("POST", "api/3.0/mlflow/traces", {"trace": {"trace_info": info}})
+        (host.folder / "elsewhere" / "traces").mkdir(parents=True, exist_ok=True)
+        for query in ({}, {"path": "secret.txt"}):
+            got = client.ask("GET", "ajax-api/2.0/mlflow/get-trace-artifact", request_id=trace_id, **query)
+            assert SECRET not in got.text
+        assert refused(made), trace_id
