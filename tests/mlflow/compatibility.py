@@ -14,6 +14,7 @@ DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "mlflow_compatibility.
 TITLES = {
     "experiments": "Experiments",
     "runs": "Runs",
+    "odd_values": "Odd values",
     "params": "Params",
     "keys": "Keys",
     "metrics": "Metrics",

@@ -217,6 +217,27 @@ def runs(t: Trial) -> None:
 
 
 @scenario
+def odd_values(t: Trial) -> None:
+    store, run_id = t.store, t.run()
+    for time in (7, "7", -5, 2**63 - 1, True, 1.5, math.nan, math.inf, 2**63, "abc"):
+        t.see(f"start {time!r}", lambda time=time: store.get_run(t.run(start_time=time)).info.start_time)
+        t.see(f"end {time!r}", lambda time=time: store.update_run_info(run_id, 3, time, None).end_time)
+    unspelled = "a\ud800b"
+    t.see("tag", lambda: store.set_tag(run_id, RunTag("k", unspelled)))
+    t.see("param", lambda: store.log_param(run_id, Param("k", unspelled)))
+    t.see("name", lambda: t.run(run_name=unspelled))
+    t.see("user", lambda: store.get_run(t.run(user_id=unspelled)).info.user_id)
+    t.see("id", lambda: store.get_run(unspelled))
+    t.see("experiment", lambda: store.create_experiment(unspelled))
+    t.see("filter", lambda: store.search_runs([t.experiment], f"tags.a = '{unspelled}'", ViewType.ALL))
+    t.see("deleted tag", lambda: store.delete_tag(run_id, unspelled))
+    for token in ("MQ==", "W10=", "é", "x"):
+        t.see(f"token {token!r}", lambda token=token: store.search_experiments(page_token=token))
+    t.see("delete nothing", lambda: store.delete_experiment(""))
+    t.see("still there", lambda: store.get_experiment("").lifecycle_stage)
+
+
+@scenario
 def deleted_runs(t: Trial) -> None:
     store = t.store
     run = t.run()
