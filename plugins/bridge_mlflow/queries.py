@@ -11,7 +11,7 @@ from mlflow.store.tracking import SEARCH_MAX_RESULTS_THRESHOLD
 from mlflow.utils.search_utils import SearchExperimentsUtils, SearchUtils
 
 from bridge.errors import InvalidValue, shortened
-from bridge.records.page import decode_token
+from bridge.records.page import decode_token, encode_token
 from bridge.records.search import Comparison, ExperimentQuery, Ordering, RunQuery, View
 from bridge.records.search_grammar import (
     parse_experiment_filter,
@@ -145,15 +145,14 @@ def _check_max_results(max_results: int | None) -> None:
 
 
 def _token_text(page_token: str | bytes | None) -> str | None:
-    """A page token as our stores want it, refused in MLflow's words."""
+    """A page token as our stores want it: MLflow reads an offset out of more than they do, and says what it cannot."""
     if not page_token:
         return None
     text = page_token.decode("latin-1") if isinstance(page_token, bytes) else page_token
     try:
         decode_token(text)
-    except InvalidValue as error:
-        start_of(page_token)
-        raise invalid(f"Invalid page token, {error.rule}") from error
+    except InvalidValue:
+        return encode_token(start_of(page_token))
     return text
 
 

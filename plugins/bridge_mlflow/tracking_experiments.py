@@ -69,6 +69,8 @@ class TrackingExperiments(TrackingPart):
 
     @translated
     def delete_experiment(self, experiment_id: str) -> None:
+        if not experiment_id and self.get_experiment(experiment_id).lifecycle_stage != "active":
+            raise NotFound("experiment", "0")  # MLflow looks for it before it refuses the id
         self.tracking.delete_experiment(experiment_id_of(experiment_id), self._now())
         self.companion.experiment_changed(experiment_id_of(experiment_id))
 

@@ -20,7 +20,7 @@ ODD_VALUES: Sequence[Any] = (
 )  # fmt: skip
 FURTHER_FIELDS: dict[str, Sequence[Any]] = {
     "max_results": (0, 1, -1, 50_000, 50_001, 10**10, "5", "x", 1.5, None),
-    "page_token": ("", "x", "eyJvZmZzZXQiOiAxfQ==", "eyJvZmZzZXQiOiAtMX0=", "e30=", 1, "<runs_page>",
+    "page_token": ("", "x", "eyJvZmZzZXQiOiAxfQ==", "e30=", 1, "<runs_page>",
         "MQ==", "bnVsbA==", "W10=", "\xe9", "eyJvZmZzZXQiOiBbMV19", "eyJvZmZzZXQiOiAxZTQwMH0=", "\ud800"),
     "filter": ("a", "metrics.loss > 1", "params.p = '1'", "name = 'x'", "tags.a = '1' OR 1", "metrics.loss = 'a'", "'"),
     "filter_string": ("a", "name = 'x'", "tags.a = '1'"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 import re
 from collections.abc import Callable
@@ -231,6 +232,10 @@ def odd_values(t: Trial) -> None:
     t.see("experiment", lambda: store.create_experiment(unspelled))
     t.see("filter", lambda: store.search_runs([t.experiment], f"tags.a = '{unspelled}'", ViewType.ALL))
     t.see("deleted tag", lambda: store.delete_tag(run_id, unspelled))
+    for offset in ('"1"', "1.5", "true", "-1"):
+        token = base64.b64encode(f'{{"offset": {offset}}}'.encode()).decode()
+        t.see(f"offset {offset}", lambda token=token: store.get_metric_history(run_id, "m", 5, token))
+        t.see(f"searched from {offset}", lambda token=token: store.search_runs(["999"], "", 1, page_token=token))
     for token in ("MQ==", "W10=", "é", "x"):
         t.see(f"token {token!r}", lambda token=token: store.search_experiments(page_token=token))
     t.see("delete nothing", lambda: store.delete_experiment(""))
