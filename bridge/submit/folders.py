@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol, cast
 
 from bridge.errors import BridgeError
 from bridge.store.artifacts import ArtifactStore
@@ -102,7 +102,8 @@ class OutputFolder(Folder):
         state = (facts.st_ino, facts.st_size, facts.st_mtime_ns)
         if self._taken.get(path) == state:
             return False
-        self._place.artifacts.put(self._place.root, path, file)
+        with file.open("rb") as stream:
+            self._place.artifacts.put(self._place.root, path, _until(stream, os.fstat(stream.fileno()).st_size))
         self._taken[path] = state
         return True
 
@@ -147,8 +148,7 @@ class LogFolder(Folder):
         artifacts, root = self._place.artifacts, self._place.root
         with file.open("rb") as stream:
             facts = os.fstat(stream.fileno())
-            size_bytes = artifacts.put(root, path, stream).size_bytes or 0
-            # What was read beyond the size that it had then is part of what is taken.
+            size_bytes = artifacts.put(root, path, _until(stream, facts.st_size)).size_bytes or 0
             self._taken[path] = _Log(facts.st_ino, size_bytes, facts.st_mtime_ns, _tail(stream.fileno(), size_bytes))
 
     def _append(self, file: Path, path: str, log: _Log) -> bool:
@@ -179,6 +179,22 @@ def _check_regular(file: Path) -> os.stat_result:
     if not stat.S_ISREG(facts.st_mode):
         raise OSError(None, "it is no regular file", str(file))
     return facts
+
+
+class _Beginning:
+    """The first bytes of a stream: a file that somebody writes to without pause has an end too."""
+
+    def __init__(self, stream: BinaryIO, size_bytes: int) -> None:
+        self._stream, self._left = stream, size_bytes
+
+    def read(self, size: int) -> bytes:
+        piece = self._stream.read(min(size, self._left))
+        self._left -= len(piece)
+        return piece
+
+
+def _until(stream: BinaryIO, size_bytes: int) -> BinaryIO:
+    return cast(BinaryIO, _Beginning(stream, size_bytes))
 
 
 def _tail(fd: int, end: int) -> bytes:
