@@ -12,13 +12,12 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from bridge.errors import BridgeError
+from bridge.submit.spool import Spool
 
 logger = logging.getLogger("bridge")
 
 WRITE_SECONDS = 0.25
 """The time between two writes: what is printed fast costs few of them."""
-WAITING_BYTES = 16 << 20
-"""How much output waits in memory while it cannot be written; what comes after that is dropped and counted."""
 STREAMS = ("stdout", "stderr")
 
 
@@ -41,8 +40,8 @@ class Printed:
 
     def _start_anew(self) -> None:
         self._writing = threading.RLock()  # a signal handler may print or end the run while this thread writes
-        self._waiting: deque[bytes] = deque()
-        self._waiting_bytes = self._dropped_bytes = 0
+        self._spool = Spool()
+        self._dropped_bytes = 0
         self._trouble: BridgeError | OSError | None = None
 
     def begin(self) -> None:
@@ -72,11 +71,11 @@ class Printed:
     def flush(self) -> tuple[str, ...]:
         """Add what waits; returns what could not be added."""
         self._write()
-        lost = self._waiting_bytes + self._dropped_bytes
+        lost = self._spool.size_bytes + self._dropped_bytes
         if not lost:
             return ()
-        self._waiting_bytes = self._dropped_bytes = 0
-        self._waiting.clear()
+        self._dropped_bytes = 0
+        self._spool.close()
         return (f"{lost} bytes of what was printed were not kept: {self._trouble}",)
 
     def add(self, piece: bytes) -> None:
@@ -96,28 +95,23 @@ class Printed:
 
     def _write(self) -> None:
         with self._writing:
-            while self._pieces:
-                self._wait(self._pieces.popleft())
-            if not self._waiting:
-                return
-            data = b"".join(self._waiting)
-            self._waiting.clear()
-            self._waiting_bytes = 0
-            try:
-                self._append(data)
-            except (BridgeError, OSError) as error:
-                if self._trouble is None:
-                    logger.debug("What is printed is kept later: %s", error)
-                self._trouble = error
-                self._waiting.appendleft(data)
-                self._waiting_bytes += len(data)
+            while data := self._next():
+                try:
+                    self._append(data)
+                except (BridgeError, OSError) as error:
+                    if self._trouble is None:
+                        logger.debug("What is printed is kept later: %s", error)
+                    self._trouble = error
+                    self._spool.put_back(data)
+                    return
 
-    def _wait(self, piece: bytes) -> None:
-        if self._waiting_bytes + len(piece) > WAITING_BYTES:
-            self._dropped_bytes += len(piece)
-            return
-        self._waiting.append(piece)
-        self._waiting_bytes += len(piece)
+    def _next(self) -> bytes:
+        """Take out what is to be added next; empty if nothing is."""
+        while self._pieces:
+            piece = self._pieces.popleft()
+            if not self._spool.add(piece):
+                self._dropped_bytes += len(piece)
+        return self._spool.take()
 
 
 class _Stream:

@@ -284,3 +284,21 @@ def test_what_was_printed_and_logged_before_a_kill_is_kept(workspace, experiment
 def test_nothing_is_left_in_the_working_folder(script, working_folder: Path):
     script("with experiment.start_logging(outputs=False) as run:\n    print('x')\n")
     assert list(working_folder.iterdir()) == []
+
+
+def test_what_is_printed_at_full_speed_is_kept(experiment, monkeypatch):
+    import hashlib
+
+    printed = hashlib.sha256()
+    with open(os.devnull, "w") as nowhere:
+        monkeypatch.setattr(sys, "stdout", nowhere)
+        with begin(experiment) as run:
+            for number in range(120):
+                text = f"{number:09d}\n" * 100_000
+                printed.update(text.encode())
+                sys.stdout.write(text)
+        monkeypatch.undo()
+    kept = hashlib.sha256()
+    for piece in run._opened.artifacts.get(run._record().artifact_root, LOG):
+        kept.update(piece)
+    assert (run.warnings, kept.hexdigest()) == ((), printed.hexdigest())

@@ -1,0 +1,140 @@
+"""Bytes that wait to be written somewhere: in memory, and beyond a limit in files that have no name."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+from collections import deque
+from io import FileIO
+from pathlib import Path
+
+MEMORY_BYTES = 64 << 20
+"""How much waits in memory; what comes beyond it waits in files."""
+MEMORY_PART_BYTES, FILE_PART_BYTES = 8 << 20, 64 << 20
+"""The size of one part in memory and on disk: a part that was taken frees its space."""
+TAKE_BYTES = 8 << 20
+"""How much is taken at once."""
+
+
+class Spool:
+    """A queue of bytes that threads fill and one thread empties.
+
+    Args:
+        folder: where the files lie; None is the system's folder for temporary files.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder
+        self._lock = threading.RLock()  # a signal handler may print too
+        self._parts: deque[_MemoryPart | _FilePart] = deque()
+        self._returned: deque[bytes] = deque()
+        self._taken = 0
+
+    def add(self, data: bytes) -> bool:
+        """Let bytes wait after those that wait already; False if neither memory nor the disk takes them."""
+        with self._lock:
+            last = self._parts[-1] if self._parts else None
+            if last is not None and last.add(data):
+                return True
+            new = self._new_part()
+            if not new.add(data):
+                new.close()
+                return False
+            self._parts.append(new)
+            return True
+
+    def take(self) -> bytes:
+        """Take out the bytes that have waited longest; empty if none wait."""
+        with self._lock:
+            if self._returned:
+                return self._returned.popleft()
+            if not self._parts:
+                return b""
+            part = self._parts[0]
+            data = part.read(self._taken)
+            self._taken += len(data)
+            if self._taken >= part.size_bytes:
+                self._parts.popleft().close()
+                self._taken = 0
+            return data
+
+    def put_back(self, data: bytes) -> None:
+        """Let bytes that were taken out wait again, before all others."""
+        with self._lock:
+            self._returned.appendleft(data)
+
+    def close(self) -> None:
+        """Forget what waits."""
+        with self._lock:
+            self._returned.clear()
+            while self._parts:
+                self._parts.popleft().close()
+            self._taken = 0
+
+    @property
+    def size_bytes(self) -> int:
+        """How many bytes wait."""
+        with self._lock:
+            return sum(part.size_bytes for part in self._parts) - self._taken + sum(map(len, self._returned))
+
+    def _new_part(self) -> _MemoryPart | _FilePart:
+        in_memory = sum(isinstance(part, _MemoryPart) for part in self._parts)
+        if in_memory * MEMORY_PART_BYTES < MEMORY_BYTES:
+            return _MemoryPart()
+        return _FilePart(self._folder)
+
+
+class _MemoryPart:
+    """Bytes in memory."""
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+
+    @property
+    def size_bytes(self) -> int:
+        return len(self._data)
+
+    def add(self, data: bytes) -> bool:
+        if self._data and len(self._data) + len(data) > MEMORY_PART_BYTES:
+            return False
+        self._data += data
+        return True
+
+    def read(self, start: int) -> bytes:
+        return bytes(memoryview(self._data)[start : start + TAKE_BYTES])
+
+    def close(self) -> None:
+        self._data = bytearray()
+
+
+class _FilePart:
+    """Bytes in a file, which is gone when it is closed or its process ends."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self.size_bytes = 0
+        self._file: FileIO | None
+        try:
+            self._file = tempfile.TemporaryFile(buffering=0, dir=folder)
+        except OSError:
+            self._file = None
+
+    def add(self, data: bytes) -> bool:
+        if self._file is None or (self.size_bytes and self.size_bytes + len(data) > FILE_PART_BYTES):
+            return False
+        written = 0
+        try:
+            while written < len(data):
+                written += os.pwrite(self._file.fileno(), memoryview(data)[written:], self.size_bytes + written)
+        except OSError:  # the next bytes that fit take the place of what was written of these
+            return False
+        self.size_bytes += len(data)
+        return True
+
+    def read(self, start: int) -> bytes:
+        assert self._file is not None
+        return os.pread(self._file.fileno(), min(TAKE_BYTES, self.size_bytes - start), start)
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
