@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 import time
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from types import MappingProxyType
 from bridge.errors import InvalidState, InvalidValue, NotAllowed, NotFound, SubmitFailed
 from bridge.experiment import Experiment, now_ms, run_tag_values, user_name
 from bridge.records.run import (
+    CLAIMABLE_STATUSES,
     OPEN_STATUSES,
     SCRIPT_RUN,
     TERMINAL_STATUSES,
@@ -26,6 +28,8 @@ from bridge.submit.prepare import working_folder
 from bridge.submit.script import ScriptRunConfig
 from bridge.submit.source import keep_source
 from bridge.submit.start import start_launcher
+
+logger = logging.getLogger("bridge")
 
 CANCEL_SECONDS = 15.0
 """How long a launcher may take to cancel its run; its script has a third of that."""
@@ -43,6 +47,7 @@ class ScriptRun(Run):
         """Stop the script and end the run as Canceled; returns when that is so.
 
         The script gets SIGTERM, and SIGKILL five seconds later; so does all that it has started.
+        A run that waits for its launcher is Canceled at once; a launcher that starts later leaves it alone.
 
         Raises:
             InvalidState: the run is Completed or Failed.
@@ -50,9 +55,19 @@ class ScriptRun(Run):
         if self._is_of_process():
             super().cancel()
             return
-        if self.status != "Canceled":
+        status = self.status
+        if status != "Canceled" and not (status in CLAIMABLE_STATUSES and self._is_canceled_before_its_launcher()):
             self._update(RunChanges(status="CancelRequested", expected=OPEN_STATUSES))
             self._wait_for_cancel()
+
+    def _is_canceled_before_its_launcher(self) -> bool:
+        """Cancel the run if no launcher has it; whether that is so."""
+        try:
+            self._update(RunChanges(status="Canceled", expected=CLAIMABLE_STATUSES, end_time=now_ms()))
+        except InvalidState as error:
+            logger.debug("The run is canceled by its launcher: %s", error)
+            return False
+        return True
 
     def _wait_for_cancel(self) -> None:
         end = time.monotonic() + CANCEL_SECONDS
@@ -139,16 +154,17 @@ def _launch(run: ScriptRun, warnings: tuple[str, ...]) -> None:
             run._update(RunChanges(warnings=warnings))
         start_launcher(run._opened.address, run.id, lambda: tracking.release_lease(run.id))
     except SubmitFailed as error:
-        _give_up(run, "Failed", str(error))
+        _give_up(run, "Failed", str(error), CLAIMABLE_STATUSES)  # it may have another launcher, or be canceled
     except BaseException as error:  # such as Ctrl-C: nobody gets the run, and a launcher that has it ends it
-        _give_up(run, "Failed" if isinstance(error, Exception) else "Canceled", f"The submission was ended: {error!r}")
+        status: Status = "Failed" if isinstance(error, Exception) else "Canceled"
+        _give_up(run, status, f"The submission was ended: {error!r}", OPEN_STATUSES)
         raise
 
 
-def _give_up(run: ScriptRun, status: Status, reason: str) -> None:
+def _give_up(run: ScriptRun, status: Status, reason: str, expected: tuple[Status, ...]) -> None:
     """End a run that is not begun; where that cannot be said, it stays held, and so ends with this process."""
     error = json.dumps({"code": "LauncherFailed", "message": reason}) if status == "Failed" else None
     try:
-        run._update(RunChanges(status=status, expected=OPEN_STATUSES, end_time=now_ms(), error=error))
+        run._update(RunChanges(status=status, expected=expected, end_time=now_ms(), error=error))
     except (InvalidState, NotFound):  # ended or deleted by somebody else meanwhile
         run._opened.tracking.release_lease(run.id)

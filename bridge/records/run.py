@@ -35,6 +35,9 @@ Status = Literal[
 TERMINAL_STATUSES: frozenset[str] = frozenset({"Completed", "Failed", "Canceled"})
 OPEN_STATUSES: tuple[Status, ...] = tuple(status for status in get_args(Status) if status not in TERMINAL_STATUSES)
 
+CLAIMABLE_STATUSES: tuple[Status, ...] = ("NotStarted", "Queued", "Provisioning", "Starting")
+"""The statuses of a run that waits for the launcher that will execute it."""
+
 SCRIPT_RUN = "azureml.scriptrun"
 """The type of a run that a launcher owns: only it, or somebody outside the script, ends the run.
 
@@ -228,6 +231,20 @@ def check_run_time(what: str, value: Any) -> int:
     if number is None or not INT64_MIN <= number <= INT64_MAX:
         raise InvalidValue(what, value, "must be a whole number of milliseconds since 1970, of at most 64 bits")
     return int(number)
+
+
+def check_claimable(run_id: str, type: str | None, status: Status, end_time: int | None) -> None:
+    """Refuse to give a run to a launcher, unless it is a run of a script that waits for one.
+
+    A run that has ended once is not given again, whatever status a logger has given it since.
+
+    Raises:
+        InvalidState: the run is another one, has a launcher, or has ended.
+    """
+    if type != SCRIPT_RUN:
+        raise InvalidState("run", run_id, "no run of a script", "one")
+    if status not in CLAIMABLE_STATUSES or end_time is not None:
+        raise InvalidState("run", run_id, status, f"{' or '.join(CLAIMABLE_STATUSES)}, and not ended")
 
 
 def changed_facts(changes: RunChanges) -> dict[str, str | int | None]:

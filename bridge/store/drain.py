@@ -183,6 +183,8 @@ class Drain:
             return False
         self._look_at = time.monotonic() + LOOK_SECONDS
         try:
+            if self._inner.end_unclaimed(time.time_ns() // 1_000_000):
+                return True
             leases = self._inner.get_leases()
             if not leases or not self._seems_over(leases):
                 return False
@@ -214,6 +216,7 @@ class Drain:
 
     def _end_leases(self) -> None:
         """End the leases of journals that somebody took away, and mark runs whose owner is silent."""
+        self._inner.end_unclaimed(time.time_ns() // 1_000_000)
         leases = self._inner.get_leases()
         if not leases:
             return

@@ -220,6 +220,19 @@ class JournaledStore(TrackingStore):
                 self.hold_lease(record.id)
         return made
 
+    def claim_run(self, run_id: str, lease: Lease | None = None) -> None:
+        if lease is not None:
+            self.inner.claim_run(run_id, lease)
+            return
+        starting = self._writer.start()  # held until the end of this call, as above
+        if not starting.journal_id and not self._read_only:
+            raise StoreUnavailable(str(self._folder), "no journal can be begun there, so that no run can be owned")
+        self.inner.claim_run(run_id, Lease(run_id, starting.journal_id, starting.time, read_boot_time()))
+        self.hold_lease(run_id)
+
+    def end_unclaimed(self, now: int) -> list[str]:
+        return self.inner.end_unclaimed(now)
+
     def hold_lease(self, run_id: str) -> None:
         if self._read_only:
             return
@@ -392,8 +405,7 @@ class JournaledStore(TrackingStore):
         return True
 
     def _is_of_others(self, record: RunRecord) -> bool:
-        mine = record.id in self._held or record.id in self._active
-        return not mine and record.status not in TERMINAL_STATUSES
+        return record.id not in self._held and record.status not in TERMINAL_STATUSES
 
     def get_active_runs(self, run_ids: Sequence[str]) -> set[str]:
         return self.inner.get_active_runs(run_ids)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from bridge.records.limits import LEASE_SECONDS
 from bridge.records.run import TERMINAL_STATUSES, Lease, RunChanges, Status
 
 if TYPE_CHECKING:
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
 
 OWNER_GONE = "OwnerGone"
 """The code of the error of a run that was ended because its owner is gone."""
+
+NEVER_STARTED = "NeverStarted"
+"""The code of the error of a run that was ended because no launcher claimed it."""
 
 
 def spoken_leases(slices: Iterable[Slice]) -> dict[str, list[tuple[str, LeaseRecord]]]:
@@ -107,3 +111,26 @@ def _owner_gone(end_time: int) -> str:
         " may say why it ended."
     )
     return json.dumps({"code": OWNER_GONE, "message": message})
+
+
+# Runs that wait for a launcher
+
+
+def unclaimed_since(now: int) -> int:
+    """Return the time since when a run must have waited for a launcher to be ended as never started.
+
+    Times are milliseconds since 1970 UTC.
+    """
+    return now - int(LEASE_SECONDS * 1000)
+
+
+def never_started(now: int) -> RunChanges:
+    """Return what changes of a run that no launcher claimed within the lease."""
+    import json
+
+    message = (
+        f"No launcher took the run within {LEASE_SECONDS:g} seconds: it was not started, or could not open the"
+        " workspace; its own output or the system's log may say why."
+    )
+    error = json.dumps({"code": NEVER_STARTED, "message": message})
+    return RunChanges(status="Failed", end_time=now, error=error)

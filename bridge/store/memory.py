@@ -14,6 +14,8 @@ from bridge.records.artifact import ArtifactRecord
 from bridge.records.experiment import ExperimentRecord, LifecycleStage, check_experiment_name
 from bridge.records.page import Page
 from bridge.records.run import (
+    CLAIMABLE_STATUSES,
+    SCRIPT_RUN,
     TERMINAL_STATUSES,
     Dataset,
     DatasetInput,
@@ -21,6 +23,7 @@ from bridge.records.run import (
     RunChanges,
     RunRecord,
     changed_facts,
+    check_claimable,
     check_expected,
     check_run_id,
 )
@@ -37,7 +40,15 @@ from bridge.records.series import (
     imprecise_warning,
 )
 from bridge.records.storable import check_changes, check_experiment, check_run
-from bridge.store.leases import lease_after, signs_of_life, spoken_leases, status_after, verdict
+from bridge.store.leases import (
+    lease_after,
+    never_started,
+    signs_of_life,
+    spoken_leases,
+    status_after,
+    unclaimed_since,
+    verdict,
+)
 from bridge.store.memory_series import MemoryMetric, MemoryPoint, MemorySeries, in_log_order, stored_point
 from bridge.store.points import check_points, imprecise
 from bridge.store.slices import Slice
@@ -269,6 +280,35 @@ class MemoryStore(TrackingStore):
         return sorted(found, key=lambda row: (int(row[0]), row[1], row[2], row[3] is not None, row[3] or ""))
 
     # Leases
+
+    def claim_run(self, run_id: str, lease: Lease | None = None) -> None:
+        with self._lock:
+            run = self._active_run(run_id)
+            check_claimable(run_id, run.record.type, run.record.status, run.record.end_time)
+            run.record = replace(run.record, status="Preparing")
+            before = self._leases.pop(run_id, None)
+            if lease is not None:
+                time = lease.time if before is None else max(lease.time, before.time + 1)
+                self._leases[run_id] = Lease(run_id, lease.journal_id, time)
+                if lease.boot_time:
+                    self._keep_sign(lease.journal_id, lease.boot_time)
+
+    def end_unclaimed(self, now: int) -> list[str]:
+        with self._lock:
+            found = [run_id for run_id, run in self._runs.items() if self._is_unclaimed(run.record, now)]
+            changes = never_started(now)
+            for run_id in found:
+                run = self._runs[run_id]
+                run.record = replace(run.record, status="Failed", end_time=changes.end_time, error=changes.error)
+            return found
+
+    def _is_unclaimed(self, record: RunRecord, now: int) -> bool:
+        lease = self._leases.get(record.id)
+        if (record.type, record.lifecycle_stage, record.end_time) != (SCRIPT_RUN, "active", None):
+            return False
+        if record.status not in CLAIMABLE_STATUSES or record.start_time is None or (lease and lease.journal_id):
+            return False
+        return max(record.start_time, lease.time if lease else 0) < unclaimed_since(now)
 
     def get_leases(self) -> list[Lease]:
         with self._lock:

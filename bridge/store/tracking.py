@@ -224,6 +224,31 @@ class TrackingStore(ABC):
         return None
 
     @abstractmethod
+    def claim_run(self, run_id: str, lease: Lease | None = None) -> None:
+        """Take a run of a script that waits for a launcher: it is Preparing, and the lease is held, in one transaction.
+
+        Of several processes that claim a run, one succeeds.
+
+        Args:
+            run_id: the run.
+            lease: who owns the run from now on; None is this process, where the store has a journal.
+
+        Raises:
+            InvalidState: the run has been claimed or has ended, is deleted, or is no run of a script.
+            StoreUnavailable: the store cannot be written at the moment, or this process cannot have a lease.
+        """
+
+    @abstractmethod
+    def end_unclaimed(self, now: int) -> list[str]:
+        """End the runs of scripts that waited `LEASE_SECONDS` for a launcher while nobody held their lease; their ids.
+
+        They become Failed, with an error that says so.
+
+        Args:
+            now: the time.
+        """
+
+    @abstractmethod
     def get_leases(self) -> list[Lease]:
         """The leases that are held, of runs that have not ended."""
 

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import array
+import fcntl
+import io
 import logging
 import os
 import select
+import termios
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from queue import Empty, SimpleQueue
+
+from bridge.submit.spool import Spool
 
 logger = logging.getLogger("bridge")
 
-PIECE_BYTES = 1 << 16
-WAITING_BYTES = 64 << 20
-"""How much output waits in memory while it cannot be written; what comes after that is dropped and counted."""
+PIPE_BYTES = 1 << 20
+PIECE_BYTES = 1 << 18
 PAUSE_SECONDS = 0.1
-"""The least time between two writes: a script that prints fast costs few of them."""
+"""The least time between two writes of little: a script that prints fast costs few of them."""
 RETRY_SECONDS = 1.0
-QUIET_SECONDS = 0.3
-"""How long nothing must come after the script's end, where a process that it left behind holds the pipe open."""
+WAIT_SECONDS = 0.1
+"""How soon it is noticed that the script has ended where the pipe stays open."""
+LAST_SECONDS = 0.3
+"""How long after the script's end its pipe may stay open: the processes that were killed with it are gone by then."""
 TAIL_BYTES = 1 << 15
 TRACEBACK = "Traceback (most recent call last):"
 
@@ -26,60 +36,87 @@ TRACEBACK = "Traceback (most recent call last):"
 class Output:
     """Reads a pipe and appends what comes to a log, each in a thread of its own: a slow place never stops a script.
 
+    What cannot be written at once waits in memory, and beyond 64 MB in a file.
+    The methods may be called again after an exception of a signal's handler ended one of them.
+
     Args:
         append: keeps bytes at the end of the log.
+        folder: where files of what waits lie; None is the system's folder for temporary files.
     """
 
-    def __init__(self, append: Callable[[bytes], object]) -> None:
+    def __init__(self, append: Callable[[bytes], object], folder: Path | None = None) -> None:
         self._append = append
         self.tail = b""
         self.dropped_bytes = 0
         self.trouble: Exception | None = None
-        self._waiting: list[bytes] = []
-        self._waiting_bytes = 0
-        self._changed = threading.Condition()
-        self._reading, self.pipe = os.pipe()
-        self._ending = threading.Event()
-        self._closed = False
+        self.left_open = False
+        """Whether somebody still held the pipe open when `drain` stopped reading it."""
+        self._spool = Spool(folder)
+        self._written_bytes = 0
+        self._touched = self._closed = False
+        self._last_words = b""
+        self._ended_at: float | None = None
+        # Plain values and queues alone are shared with the two threads: an exception that a signal's handler raises
+        # within the `with` block of a condition would leave it locked.
+        self._woken: SimpleQueue[None] = SimpleQueue()
+        reading, writing = os.pipe()
+        self._reading = io.FileIO(reading, "rb")
+        self._writing = io.FileIO(writing, "wb")
+        with suppress(OSError, AttributeError):  # Linux has it
+            fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         self._reader = threading.Thread(target=self._read, name="bridge-read-output", daemon=True)
         self._writer = threading.Thread(target=self._write, name="bridge-write-output", daemon=True)
         self._reader.start()
         self._writer.start()
 
-    def add(self, data: bytes) -> None:
-        """Let bytes follow what was printed."""
-        with self._changed:
-            self.tail = (self.tail + data)[-TAIL_BYTES:]
-            if self._waiting_bytes + len(data) > WAITING_BYTES:
-                self.dropped_bytes += len(data)
-                return
-            self._waiting.append(data)
-            self._waiting_bytes += len(data)
-            self._changed.notify()
+    @property
+    def pipe(self) -> int:
+        """The file descriptor that takes the output."""
+        return self._writing.fileno()
+
+    def touch(self) -> None:
+        """Make the log if it is not there."""
+        self._touched = True
+        self._woken.put(None)
 
     def begun(self) -> None:
-        """The script holds the pipe now: this process lets go of the end that is written to."""
-        os.close(self.pipe)
-        self.pipe = -1
+        """Close this process's end of the pipe that is written to: the script has it now."""
+        self._writing.close()
 
     def drain(self) -> None:
-        """Return when all that was printed has been read, whoever still holds the pipe."""
-        if self.pipe >= 0:
-            self.begun()
-        self._ending.set()
+        """Return when all that the script printed has been read, whoever still holds the pipe."""
+        self._writing.close()
+        if self._ended_at is None:
+            self._ended_at = time.monotonic()
         self._reader.join()
 
-    def close(self, timeout_seconds: float) -> None:
-        """Return when all is in the log, or after that time; `trouble` says then why not."""
-        self.drain()
-        with self._changed:
-            self._closed = True
-            self._changed.notify()
-        self._writer.join(timeout_seconds)
-        if self._writer.is_alive() and self.trouble is None:
-            self.trouble = TimeoutError(f"the place did not answer within {timeout_seconds:g} s")
+    def leave(self) -> None:
+        """Close the pipe after `drain`: who still prints into it gets SIGPIPE."""
+        self._reading.close()
 
-    def last_words(self, exception: bool) -> str:
+    def close(self, timeout_seconds: float, last_words: str = "") -> None:
+        """Return when all is in the log, or nothing could be written for that time; `trouble` says then why not.
+
+        Args:
+            timeout_seconds: how long it may go on without progress.
+            last_words: text that ends the log.
+        """
+        self.drain()
+        self.leave()
+        self._last_words = last_words.encode(errors="backslashreplace")
+        self._closed = True
+        self._woken.put(None)
+        written, end = -1, 0.0
+        while self._writer.is_alive():
+            if written != self._written_bytes:
+                written, end = self._written_bytes, time.monotonic() + timeout_seconds
+            elif time.monotonic() > end:
+                if self.trouble is None:
+                    self.trouble = TimeoutError(f"the place did not answer within {timeout_seconds:g} s")
+                return
+            self._writer.join(WAIT_SECONDS)
+
+    def said_last(self, exception: bool) -> str:
         """The last line that is not empty; of a line that was drawn anew, what it showed last.
 
         Args:
@@ -92,35 +129,63 @@ class Output:
         last = next((line for line in reversed(lines) if line.strip()), "")
         return (said or last).strip()[:1000]
 
-    def _read(self) -> None:
-        try:
-            while self._may_read():
-                piece = os.read(self._reading, PIECE_BYTES)
-                if not piece:
-                    return
-                self.add(piece)
-        finally:
-            os.close(self._reading)
+    # In the thread that reads
 
-    def _may_read(self) -> bool:
-        while True:
-            ending = self._ending.is_set()
-            if select.select([self._reading], [], [], QUIET_SECONDS)[0]:
-                return True
-            if ending:
-                return False
+    def _read(self) -> None:
+        poll = select.poll()
+        poll.register(self._reading, select.POLLIN)
+        while self._ended_at is None:
+            if poll.poll(WAIT_SECONDS * 1000) and not self._take():
+                return
+        # All that the script has printed is in the pipe now; what comes later is of processes that it left behind.
+        left = _bytes_in(self._reading.fileno())
+        end = self._ended_at + LAST_SECONDS
+        while left > 0 or time.monotonic() < end:
+            if poll.poll(WAIT_SECONDS * 1000):
+                taken = self._take()
+                if not taken:
+                    return
+                left -= taken
+        self.left_open = True
+
+    def _take(self) -> int:
+        """Take a piece out of the pipe; 0 if nobody can write to it any more."""
+        data = os.read(self._reading.fileno(), PIECE_BYTES)
+        if data:
+            self.tail = (self.tail + data[-TAIL_BYTES:])[-TAIL_BYTES:]
+            if not self._spool.add(data):
+                self.dropped_bytes += len(data)
+            self._woken.put(None)
+        return len(data)
+
+    # In the thread that writes
 
     def _write(self) -> None:
+        made = False
         while True:
-            with self._changed:
-                while not self._waiting and not self._closed:
-                    self._changed.wait()
-                pieces, self._waiting = self._waiting, []
-            if not pieces:
-                return
-            self._put(b"".join(pieces))
-            if not self._closed:
-                time.sleep(PAUSE_SECONDS)
+            closed = self._closed  # before the look: nothing comes after it
+            data = self._spool.take()
+            if data:
+                self._put(data)
+                made = True
+                if not self._closed and self._spool.size_bytes < PIECE_BYTES:
+                    time.sleep(PAUSE_SECONDS)
+            elif self._touched and not made:
+                self._put(b"")
+                made = True
+            elif closed:
+                break
+            else:
+                self._wait()
+        if self._last_words:
+            self._put(self._last_words)
+
+    def _wait(self) -> None:
+        """Return when there may be something to do."""
+        self._woken.get()
+        with suppress(Empty):
+            while True:
+                self._woken.get_nowait()
 
     def _put(self, data: bytes) -> None:
         """Append, again and again if it must be."""
@@ -133,6 +198,12 @@ class Output:
                 time.sleep(RETRY_SECONDS)
                 continue
             self.trouble = None
-            with self._changed:
-                self._waiting_bytes -= len(data)
+            self._written_bytes += len(data)
             return
+
+
+def _bytes_in(pipe: int) -> int:
+    """How many bytes wait in a pipe."""
+    count = array.array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, count)
+    return count[0]

@@ -76,6 +76,10 @@ class ScriptProcess:
         """End what the script has left behind in its group."""
         self._end_group(LEFT_BEHIND_SECONDS, wait)
 
+    def left_behind(self) -> list[int]:
+        """The processes that the script has started and that are still there; none where they cannot be found."""
+        return _descendants(self._run_id)
+
     def _end_group(self, grace_seconds: float, wait: Callable[[float], object]) -> None:
         end = time.monotonic() + grace_seconds
         if _kill(os.killpg, self.pid, signal.SIGTERM):
@@ -114,11 +118,19 @@ def _descendants(run_id: str) -> list[int]:
     found = []
     for process in psutil.Process().children(recursive=True):
         try:
-            if process.environ().get("BRIDGE_RUN_ID") == run_id:
+            if process.environ().get("BRIDGE_RUN_ID") == run_id and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process.pid)
         except psutil.Error:  # it has ended, or become another user's
             continue
     return found
+
+
+def end_children() -> None:
+    """Ask all processes below this one to end; not its group, which may have others where a scheduler started it."""
+    import psutil
+
+    for process in psutil.Process().children(recursive=True):
+        _kill(os.kill, process.pid, signal.SIGTERM)
 
 
 def adopt_orphans() -> None:

@@ -26,6 +26,7 @@ CODE = (
 START_SECONDS = 60.0
 """How long a launcher may take until it has the run; one that takes longer is left alone."""
 STDERR_BYTES = 1 << 12
+SAID_NOTHING = "it ended without a word"
 
 
 def start_launcher(address: str, run_id: str, hand_over: Callable[[], object]) -> None:
@@ -34,10 +35,10 @@ def start_launcher(address: str, run_id: str, hand_over: Callable[[], object]) -
     Args:
         address: the workspace's folder.
         run_id: the run.
-        hand_over: called when the launcher is there and waits for the run.
+        hand_over: called when the launcher is there and waits for the run: nobody owns it when this returns.
 
     Raises:
-        SubmitFailed: it ended before, with what it said.
+        SubmitFailed: it ended before it had the run, with what it said.
     """
     if not sys.executable:
         raise SubmitFailed("The launcher", None, "this process does not know its Python interpreter: sys.executable")
@@ -46,15 +47,16 @@ def start_launcher(address: str, run_id: str, hand_over: Callable[[], object]) -
         with theirs:
             command = [sys.executable, "-c", CODE, address, run_id, str(theirs.fileno()), _import_folder()]
             exit_code = _start(command, stderr, theirs.fileno())
-        if exit_code or not _is_there(ours):
-            reason = _said(stderr) or "it ended without a word"
-            raise SubmitFailed("The launcher", exit_code or None, reason)
+        if exit_code or not _has_said(ours):
+            raise SubmitFailed("The launcher", exit_code or None, _said(stderr) or SAID_NOTHING)
         try:
             hand_over()
         finally:
             # Not left to `close`, for a child that was forked meanwhile has the same socket.
             with suppress(OSError):
-                ours.shutdown(socket.SHUT_RDWR)
+                ours.shutdown(socket.SHUT_WR)
+        if not _has_said(ours):
+            raise SubmitFailed("The launcher", None, _said(stderr) or SAID_NOTHING)
 
 
 def _start(command: list[str], stderr: BinaryIO, theirs: int) -> int:
@@ -75,12 +77,15 @@ def _start(command: list[str], stderr: BinaryIO, theirs: int) -> int:
     return process.wait()
 
 
-def _is_there(ours: socket.socket) -> bool:
+def _has_said(ours: socket.socket) -> bool:
+    """Whether the launcher goes on, as it says; False if it has ended."""
     ours.settimeout(START_SECONDS)
     try:
         return ours.recv(1) != b""
     except TimeoutError:
         return True  # it is slow, and still there: its end is open
+    except ConnectionResetError:
+        return False
 
 
 def _stderr() -> BinaryIO:

@@ -8,6 +8,7 @@ from bridge.records.run import RunRecord
 from bridge.store.tracking import TrackingStore
 from bridge.testing.clock import FakeClock
 from bridge.testing.tracking_append import AppendPromises
+from bridge.testing.tracking_claims import ClaimPromises
 from bridge.testing.tracking_experiments import ExperimentPromises
 from bridge.testing.tracking_index import ArtifactIndexPromises
 from bridge.testing.tracking_leases import LeasePromises
@@ -23,6 +24,7 @@ class TrackingStoreTests(
     RunPromises,
     PurgePromises,
     LeasePromises,
+    ClaimPromises,
     PointPromises,
     RowPromises,
     AppendPromises,

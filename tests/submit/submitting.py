@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
 
 import psutil
 
+from bridge import InvalidState, Workspace
 from bridge.script_run import ScriptRun
 
 Submit = Callable[..., ScriptRun]
@@ -41,6 +47,37 @@ def is_gone(pid: int) -> bool:
         return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return True
+
+
+def launcher(workspace: Workspace | Path, run_id: str) -> list[str]:
+    """The command that a scheduler starts for a run."""
+    place = workspace if isinstance(workspace, Path) else workspace.path
+    return [sys.executable, "-m", "bridge.submit.launch", str(place), run_id]
+
+
+def queued(submit: Submit, workspace: Workspace, code: str, run_id: str = "queued") -> ScriptRun:
+    """A run of a script that waits for a launcher which nobody has started yet."""
+    first = submit(code)  # for its snapshot
+    with suppress(InvalidState):
+        first.cancel()
+    first.clean()
+    record = first._record()
+    definition = json.loads(record.definition or "")
+    folder = Path(definition["workingDirectory"]).with_name(run_id)
+    definition["workingDirectory"] = str(folder)
+    record = replace(
+        record,
+        id=run_id,
+        status="Queued",
+        error=None,
+        start_time=time.time_ns() // 1_000_000,
+        end_time=None,
+        definition=json.dumps(definition),
+    )
+    workspace._opened.tracking.create_run(record)
+    run = workspace.get_run(run_id)
+    assert isinstance(run, ScriptRun)
+    return run
 
 
 def _words(process: psutil.Process) -> list[str]:

@@ -34,7 +34,7 @@ from bridge import (
 )
 from bridge.records.run import SCRIPT_RUN, TERMINAL_STATUSES, RunRecord
 from bridge.store.journaled import JournaledStore
-from bridge.submit.launch import Ending, Launcher
+from bridge.submit.launch import LEFT_OPEN, Ending, Launcher, Signals
 
 pytestmark = pytest.mark.processes
 
@@ -267,6 +267,70 @@ def test_a_process_that_left_the_group_does_not_hold_the_run_open(submit: Submit
     assert run.wait_for_completion()["status"] == "Completed"
     assert time.monotonic() - begun < SECONDS / 2
     os.kill(int(log_of(run)), signal.SIGKILL)
+
+
+DAEMON = """
+    import os, subprocess, sys
+    child = subprocess.Popen([sys.executable, "-uc", {code!r}], start_new_session=True)
+    print("left", child.pid, flush=True)
+    os.read(os.open("ready", os.O_RDONLY), 1) if os.path.exists("ready") else None
+"""
+PRINTS = "import time\nwhile True: print('still here'); time.sleep({pause})"
+
+
+def pid_left_by(run: ScriptRun) -> int:
+    return int(log_of(run).split("left ")[1].split()[0])
+
+
+@pytest.mark.parametrize("pause", [0, 0.05])
+def test_the_end_of_a_script_ends_the_run_although_a_daemon_of_it_prints_on(submit: Submit, pause: float) -> None:
+    run = submit(DAEMON.format(code=PRINTS.format(pause=pause)))
+    begun = time.monotonic()
+    assert run.wait_for_completion()["status"] == "Completed"
+    assert time.monotonic() - begun < SECONDS
+    until(lambda: not processes_of(run))
+    pid = pid_left_by(run)
+    (warning,) = run.warnings
+    assert warning == LEFT_OPEN.format(who=f"Process {pid}, which the script left behind, has")
+    until(lambda: is_gone(pid))  # it printed, and nobody took it
+    log = log_of(run)
+    time.sleep(0.5)
+    assert log_of(run) == log
+
+
+def test_a_daemon_that_prints_nothing_more_goes_on(submit: Submit) -> None:
+    run = submit(DAEMON.format(code="import time; time.sleep(600)"))
+    run.wait_for_completion()
+    until(lambda: not processes_of(run))
+    pid = pid_left_by(run)
+    try:
+        assert not is_gone(pid)
+        assert [str(pid) in warning for warning in run.warnings] == [True]
+    finally:
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_a_daemon_that_closed_its_output_is_no_warning(submit: Submit) -> None:
+    code = """
+        import subprocess, sys
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
+        print("left", subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], **quiet).pid)
+    """
+    run = submit(code)
+    run.wait_for_completion()
+    try:
+        assert run.warnings == ()
+    finally:
+        os.kill(pid_left_by(run), signal.SIGKILL)
+
+
+def test_a_script_whose_daemon_prints_is_canceled(submit: Submit) -> None:
+    run = submit(DAEMON.format(code=PRINTS.format(pause=0.01)) + "    import time; time.sleep(600)\n")
+    until(lambda: "still here" in log_of(run))
+    pid = pid_left_by(run)
+    run.cancel()
+    assert (run.status, run.warnings) == ("Canceled", ())
+    assert is_gone(pid)
 
 
 # From outside
@@ -583,7 +647,7 @@ def test_what_is_said_of_a_run_when_its_script_has_just_ended_stays(
     experiment = Experiment(workspace, "submitted")
     record = RunRecord("r1", experiment.id, status="Finalizing", type=SCRIPT_RUN, start_time=1)
     opened.tracking.create_run(record)
-    launcher = Launcher(opened, record)
+    launcher = Launcher(opened, record, Signals())
     get_run = opened.tracking.get_run
 
     def look(run_id: str, latest: bool = True) -> RunRecord:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import re
@@ -114,6 +115,28 @@ def test_ten_megabytes_of_output_are_kept(submit: Submit) -> None:
     run = submit("for n in range(200_000): print('%050d' % n)")
     run.wait_for_completion()
     assert log_of(run) == "".join(f"{n:050d}\n" for n in range(200_000))
+    assert run.warnings == ()
+
+
+@pytest.mark.slow
+def test_three_hundred_megabytes_that_are_printed_at_full_speed_are_kept(submit: Submit, workspace: Workspace) -> None:
+    code = """
+        import hashlib, sys
+        printed = hashlib.sha256()
+        for n in range(300):
+            piece = (b"%09d\\n" % n) * 100_000
+            printed.update(piece)
+            sys.stdout.buffer.write(piece)
+        open("outputs/sha256", "w").write(printed.hexdigest())
+    """
+    run = submit(code)
+    run.wait_for_completion()
+    root = run._record().artifact_root
+    kept = hashlib.sha256()
+    for piece in workspace._opened.artifacts.get(root, "user_logs/std_log.txt"):
+        kept.update(piece)
+    printed = b"".join(workspace._opened.artifacts.get(root, "outputs/sha256")).decode()
+    assert kept.hexdigest() == printed
     assert run.warnings == ()
 
 

@@ -9,11 +9,26 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 
-from bridge.records.run import TERMINAL_STATUSES, Lease, RunChanges
+from bridge.records.run import (
+    CLAIMABLE_STATUSES,
+    SCRIPT_RUN,
+    TERMINAL_STATUSES,
+    Lease,
+    RunChanges,
+    check_claimable,
+)
 from bridge.records.times import stored_time
-from bridge.store.leases import lease_after, signs_of_life, spoken_leases, status_after, verdict
+from bridge.store.leases import (
+    lease_after,
+    never_started,
+    signs_of_life,
+    spoken_leases,
+    status_after,
+    unclaimed_since,
+    verdict,
+)
 from bridge.store.slices import Slice
-from bridge.store.sql.runs import store_signs_of_life
+from bridge.store.sql.runs import active_key, store_signs_of_life
 from bridge.store.sql.statements import in_chunks, insert
 
 REPLACED = "ON CONFLICT (run) DO UPDATE SET journal_id = excluded.journal_id, time = excluded.time"
@@ -96,3 +111,45 @@ def end(c: sqlite3.Connection, gone: Mapping[str, int], silent: Collection[str])
             c.execute("UPDATE lease SET journal_id = '' WHERE run = ?", (key,))
     c.executemany("DELETE FROM sign_of_life WHERE journal_id = ?", [(journal_id,) for journal_id in gone])
     return [run_id for run_id, _, _ in found]
+
+
+# Runs that wait for a launcher
+
+UNCLAIMED = (
+    "SELECT r.id, r.key FROM run r LEFT JOIN lease l ON l.run = r.key"
+    f" WHERE r.type = '{SCRIPT_RUN}' AND r.status IN {CLAIMABLE_STATUSES} AND r.end_time IS NULL"
+    " AND r.stage = 'active' AND coalesce(l.journal_id, '') = '' AND max(r.start_time, coalesce(l.time, 0)) < ?"
+    " ORDER BY r.key"
+)
+
+
+def claim(c: sqlite3.Connection, run_id: str, lease: Lease | None) -> None:
+    """Give a run that waits for a launcher to the owner of a lease."""
+    key = active_key(c, run_id)
+    type, status, end_time = c.execute("SELECT type, status, end_time FROM run WHERE key = ?", (key,)).fetchone()
+    check_claimable(run_id, type, status, end_time)
+    c.execute("UPDATE run SET status = 'Preparing' WHERE key = ?", (key,))
+    if lease is None:
+        c.execute("UPDATE lease SET journal_id = '' WHERE run = ?", (key,))
+        return
+    row = c.execute("SELECT time FROM lease WHERE run = ?", (key,)).fetchone()
+    time = lease.time if row is None else max(lease.time, row[0] + 1)  # later than what others have said
+    insert(c, "lease", ("run", "journal_id", "time"), [(key, lease.journal_id, time)], REPLACED)
+    if lease.boot_time:
+        store_signs_of_life(c, {lease.journal_id: lease.boot_time})
+
+
+def unclaimed(c: sqlite3.Connection, now: int) -> list[tuple[str, int]]:
+    """The ids and keys of runs that waited for a launcher for too long while nobody held their lease."""
+    return [(run_id, key) for run_id, key in c.execute(UNCLAIMED, (unclaimed_since(now),))]
+
+
+def end_unclaimed(c: sqlite3.Connection, now: int) -> list[str]:
+    """End the runs that waited for a launcher for too long; their ids."""
+    found, changes = unclaimed(c, now), never_started(now)
+    for _, key in found:
+        c.execute(
+            "UPDATE run SET status = ?, end_time = ?, error = ? WHERE key = ?",
+            (changes.status, changes.end_time, changes.error, key),
+        )
+    return [run_id for run_id, _ in found]

@@ -151,6 +151,21 @@ class SqlTrackingStore(TrackingStore):
 
     # Leases
 
+    def claim_run(self, run_id: str, lease: Lease | None = None) -> None:
+        from bridge.store.sql import leases
+
+        with self.database.write() as c:
+            leases.claim(c, run_id, lease)
+
+    def end_unclaimed(self, now: int) -> list[str]:
+        from bridge.store.sql import leases
+
+        with self.database.read() as c:
+            if not leases.unclaimed(c, now):
+                return []
+        with self.database.write() as c:
+            return leases.end_unclaimed(c, now)
+
     def get_leases(self) -> list[Lease]:
         from bridge.store.sql import leases
 

@@ -6,3 +6,7 @@ CREATE TABLE sign_of_life (
     journal_id TEXT PRIMARY KEY,
     boot_time BIGINT NOT NULL
 ) WITHOUT ROWID;
+
+-- So that runs that wait for a launcher are found among all runs.
+CREATE INDEX run_by_waiting ON run (status)
+    WHERE type = 'azureml.scriptrun' AND status IN ('NotStarted', 'Queued', 'Provisioning', 'Starting');
