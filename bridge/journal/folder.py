@@ -131,6 +131,8 @@ class JournalFolder:
     @property
     def _fd(self) -> int:
         """The descriptor of the folder, while the caller keeps `_held`."""
+        if self._held is None:  # another thread has let go of it since the last look
+            self.look()
         if self._held is None:
             raise FileNotFoundError(2, "No such file or directory", str(self.path))
         return self._held.fd
@@ -138,11 +140,15 @@ class JournalFolder:
     def sizes(self) -> dict[str, int]:
         """Return the size in bytes of each journal, by id; one directory listing and a `stat` each."""
         sizes = {}
-        held = self._held
-        if held is None:
+        if self._held is None:
             return {}
         # A description of its own: two listings of one share their place in the folder.
-        fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=held.fd)
+        try:
+            fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._fd)
+        except OSError as error:
+            if error.errno != errno.EBADF:
+                raise
+            fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._fd)  # let go of just now
         try:
             with os.scandir(fd) as entries:
                 for entry in entries:
