@@ -112,13 +112,17 @@ class FileLock(io.FileIO):
                 break
             except FileNotFoundError:
                 self._refuse_link(self._named())
-                with io.FileIO(self._path, "a", opener=self._opener):
-                    continue
+                self._make()
         state = os.fstat(self.fileno())
         self._key = state.st_dev, state.st_ino
         if state.st_mode & 0o666 != self._permissions & 0o666 and state.st_uid == os.geteuid():
             with suppress(PermissionError):
                 os.fchmod(self.fileno(), self._permissions)
+
+    def _make(self) -> None:
+        """Make the file, unless somebody else has just made it."""
+        with io.FileIO(self._path, "a", opener=self._opener):
+            pass
 
     def _is_at_path(self) -> bool:
         """Whether the locked file is the one that others open: who had the lock before may have removed it."""

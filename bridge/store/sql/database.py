@@ -269,7 +269,6 @@ class Database:
         if own is not None and own.in_transaction:
             reason = "a signal handler cannot change it while what it interrupted does: let the handler set a flag"
             raise StoreUnavailable(self._file, reason)
-        self._identity_now()  # else the file on which writers queue would be made where no workspace is
         start = time.monotonic()
         with self._border(), self._turn, self._queue(start), _gate.inside():
             try:
@@ -291,7 +290,7 @@ class Database:
     def _queue(self, start: float) -> _Queue:
         """The turn among processes, waited for as long as is left since the wait for that among threads began."""
         left = locks.WAIT_SECONDS - (time.monotonic() - start)
-        return _Queue(self._queue_path, self._mode, place=self._file, seconds=max(left, locks.WAIT_SECONDS / 10))
+        return _Queue(self, self._queue_path, self._mode, seconds=max(left, locks.WAIT_SECONDS / 10))
 
     def _begun(self, statement: str) -> sqlite3.Connection:
         """This thread's connection, in a transaction on the file that is at the path."""
@@ -516,6 +515,14 @@ def _stamp(path: str) -> tuple[int, int] | None:
 
 class _Queue(FileLock):
     """The turn to write, among processes: SQLite's own waiting sleeps and starves."""
+
+    def __init__(self, database: Database, path: str, mode: int, seconds: float) -> None:
+        super().__init__(path, mode, place=database._file, seconds=seconds)
+        self._database = database
+
+    def _make(self) -> None:
+        self._database._identity_now()  # raises where there is no workspace, for nothing is to be made there
+        super()._make()
 
     def _open(self) -> None:
         try:
