@@ -71,7 +71,7 @@ def hold(path: Path, held: HeldFolder | None, make: bool = False) -> HeldFolder:
     Raises:
         CallFailed: it cannot be opened.
     """
-    if held is not None and held.is_at(path):
+    if held is not None and held.fd >= 0 and held.is_at(path):
         return held
     try:
         return HeldFolder(path)
@@ -123,19 +123,22 @@ class JournalFolder:
 
     def let_go(self) -> None:
         """Hold no folder until the next look."""
-        for held in (self._held, self._previous):
+        both = self._held, self._previous
+        self._held = self._previous = None
+        for held in both:
             if held is not None:
                 held.close()
-        self._held = self._previous = None
 
     @property
     def _fd(self) -> int:
         """The descriptor of the folder, while the caller keeps `_held`."""
-        if self._held is None:  # another thread has let go of it since the last look
+        held = self._held
+        if held is None or held.fd < 0:  # another thread has let go of it since the last look
             self.look()
-        if self._held is None:
+            held = self._held
+        if held is None:
             raise FileNotFoundError(2, "No such file or directory", str(self.path))
-        return self._held.fd
+        return held.fd
 
     def sizes(self) -> dict[str, int]:
         """Return the size in bytes of each journal, by id; one directory listing and a `stat` each."""
