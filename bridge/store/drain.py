@@ -47,8 +47,11 @@ SWEEP_SECONDS = 5.0
 LOOK_SECONDS = 1.0
 """How often a read of statuses looks whether the owners of runs live."""
 
+TURN_SECONDS = 0.5
+"""About how long one turn of a fold lasts; between turns others that wait to fold have theirs."""
+
 GIVE_WAY_SECONDS = 0.001
-"""How long a thread that folds steps aside after a transaction if others wait: the lock between them is not fair."""
+"""How long who folds steps aside after a turn: neither the lock between threads nor that between processes is fair."""
 
 TRIES = 5
 """How often a fold is cut anew when somebody else has stored meanwhile."""
@@ -99,14 +102,13 @@ class Drain:
 
     def _begin(self) -> None:
         self._lock = ThreadLock(str(self._folder.path))
-        self._waiting = 0
         self._seen: dict[str, int] = {}
         self._readers: dict[str, JournalReader] = {}
         self._passed_over: set[str] = set()
         self._kept: set[str] = set()
         self._clocks: dict[tuple[str, int], int] = {}
         self._found: dict[str, list[str]] = {}
-        self._rests: dict[str, Stretch] = {}
+        self._rests: dict[str, Stretch] = {}  # what this fold has read and not stored yet
         self._damaged: set[str] = set()
         self._sweep_at = time.monotonic() + SWEEP_SECONDS
         self._listed: set[str] = set()
@@ -153,21 +155,19 @@ class Drain:
         self._listed = set(sizes)
         left = {journal_id: size for journal_id, size in sizes.items() if self._seen.get(journal_id) != size}
         todo = list(left)
+        self._rests = {}  # of an earlier fold: the journal may have been replaced since
         if not wait:
             with suppress(LockTaken), self._lock.at_once():
                 if self._fold_some(todo, left, until, wait) and sweeps:
                     self._sweep()
             return
         while True:
-            self._waiting += 1  # only a hint: an interrupt may leave it too large
             with self._lock:
-                self._waiting -= 1
                 if self._fold_some(todo, left, until, wait) and not left:
                     if sweeps:
                         self._sweep()
                     return
-            if self._waiting:
-                time.sleep(GIVE_WAY_SECONDS)
+            time.sleep(GIVE_WAY_SECONDS)
 
     def _sweep(self) -> None:
         self._end_leases()
@@ -243,14 +243,25 @@ class Drain:
 
     def _fold_some(self, todo: Sequence[str], left: dict[str, int], until: int, wait: bool) -> bool:
         """Store some of what is left of the journals to do; return whether it was this process's turn."""
-        with self._border(), self._folder.folding(wait) as mine:
-            if not mine:
+        before = self._inner.get_receipts(list(left)) if wait else {}
+        turn_ends = None
+        try:
+            with self._border(), self._folder.folding(wait) as mine:
+                turn_ends = time.monotonic() + TURN_SECONDS
+                if not mine:
+                    return False
+                while left:
+                    self._store_some(left, until)
+                    if time.monotonic() > turn_ends:
+                        break
+                if not left:
+                    for journal_id in todo:
+                        self._finish(journal_id)
+        except StoreUnavailable:
+            # A process that gets on with a large fold is not a stopped one.
+            if turn_ends is None and wait and self._inner.get_receipts(list(left)) != before:
                 return False
-            if left:
-                self._store_some(left, until)
-            if not left:
-                for journal_id in todo:
-                    self._finish(journal_id)
+            raise
         return True
 
     @contextmanager

@@ -97,3 +97,58 @@ def test_a_writer_waits_for_one_transaction_of_a_fold_of_twenty_thousand_runs(tm
     assert len(waits) > RUNS / bounds.MOST_SERIES
     assert max(waits) < FACTOR * yardstick, (max(waits), yardstick)
     assert tracking.get_run(f"r{RUNS - 1}").latest.keys() == {f"key of r{RUNS - 1}"}
+
+
+READS = """
+import sys, time
+from bridge.journal import locks
+from bridge.store import drain
+from bridge.store.open import open_store
+from bridge.store.sql.tracking import SqlTrackingStore
+
+locks.WAIT_SECONDS, drain.TURN_SECONDS, drain.FOLD_BYTES, drain.LEAST_BYTES = 2.0, 1000.0, 1 << 16, 1 << 16
+append = SqlTrackingStore.append
+
+def slow_append(self, slices):
+    time.sleep(0.05)
+    return append(self, slices)
+
+SqlTrackingStore.append = slow_append
+tracking = open_store(sys.argv[1]).tracking
+print("ready", flush=True)
+sys.stdin.readline()
+begun = time.monotonic()
+found = tracking.get_series("r0")
+print(len(found), time.monotonic() - begun, flush=True)
+"""
+
+
+@pytest.mark.processes
+def test_who_reads_while_others_fold_longer_than_the_limit_of_a_wait_gets_an_answer(tmp_path: Path) -> None:
+    """The limit is for a process that is stopped; one that folds gets on."""
+    folder = tmp_path / "work"
+    create_store(folder, "work").tracking.close()
+    subprocess.run([sys.executable, "-c", LOGS_AND_IS_KILLED, str(folder), str(RUNS)], check=True, timeout=300)
+    readers = [
+        subprocess.Popen(
+            [sys.executable, "-c", READS, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(3)
+    ]
+    answers = []
+    try:
+        for reader in readers:
+            assert reader.stdout is not None and reader.stdout.readline() == "ready\n"
+        for reader in readers:
+            assert reader.stdin is not None
+            reader.stdin.write("read\n")
+            reader.stdin.flush()
+        for reader in readers:
+            out, _ = reader.communicate(timeout=120)
+            answers.append(out.split())
+    finally:
+        for reader in readers:
+            reader.kill()
+            reader.wait()
+    assert [answer[0] for answer in answers] == ["1"] * 3
+    assert max(float(answer[1]) for answer in answers) > 4.0
