@@ -208,6 +208,24 @@ print(time.monotonic() - begun < 5, runs[0].status)
     assert run.status == "Canceled"
 
 
+def test_a_launcher_that_ends_before_it_has_claimed_its_run_fails_the_run_at_once(
+    submit: Submit, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The process that submits has released the run then, and nobody owns it."""
+    dying = tmp_path / "python"
+    dying.write_text(
+        f"#!{sys.executable}\nimport os, socket, sys\nos.fork() and os._exit(0)\n"
+        "there = socket.socket(fileno=int(sys.argv[5]))\nthere.sendall(b'x')\nthere.recv(1)\n"
+        "sys.exit('no room to claim it')\n"
+    )
+    dying.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(dying))
+    run = submit("pass")
+    assert run.status == "Failed"
+    assert run.error is not None and run.error["code"] == "LauncherFailed"
+    assert "no room to claim it" in run.error["message"]
+
+
 # One owner
 
 
