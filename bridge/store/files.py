@@ -301,7 +301,7 @@ class _ChangeLock(FileLock):
 
     def __init__(self, files: Files, action: str, path: str, pending: int) -> None:
         place = str(files.folder / PENDING / LOCK)
-        super().__init__(LOCK, 0o664 if files.shared else 0o644, dir_fd=pending, place=place)
+        super().__init__(LOCK, 0o660 if files.shared else 0o644, dir_fd=pending, place=place)
         self._files, self._action, self._changed = files, action, path
 
     def _open(self) -> None:

@@ -49,6 +49,7 @@ class Written:
         run = Experiment(self.workspace, "damage").start_logging()
         run.complete()
         self.run_id = run.id
+        self.workspace.close()  # else its background thread may fold what is to be damaged first
         own = set((folder / "journal").glob("*" + SUFFIX))
         pid = os.fork()
         if pid == 0:

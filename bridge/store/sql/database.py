@@ -299,7 +299,7 @@ class Database:
                 connection = self._connection()
                 connection.execute(statement)
             except sqlite3.Error:
-                if self._identity_now() == self._local.identity:
+                if self._local.connection is None or self._identity_now() == self._local.identity:
                     raise
             else:
                 if self._identity_now() == self._local.identity:
