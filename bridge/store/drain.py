@@ -108,7 +108,7 @@ class Drain:
         self._kept: set[str] = set()
         self._clocks: dict[tuple[str, int], int] = {}
         self._found: dict[str, list[str]] = {}
-        self._rests: dict[str, Stretch] = {}  # what this fold has read and not stored yet
+        self._rests: dict[str, tuple[JournalReader, Stretch]] = {}  # what this fold has read and not stored yet
         self._damaged: set[str] = set()
         self._sweep_at = time.monotonic() + SWEEP_SECONDS
         self._listed: set[str] = set()
@@ -335,7 +335,7 @@ class Drain:
         for cut in cuts:
             rest = None if horizon is None else cut.stretch.cut(horizon - cut.clock)
             if rest is not None:
-                self._rests[cut.reader.id] = rest
+                self._rests[cut.reader.id] = cut.reader, rest
         return [self._slice(cut) for cut in cuts if cut.stretch.end > cut.start]
 
     def _cut(self, journal_id: str, start: int, size: int, share: int, until: int) -> _Cut | None:
@@ -344,8 +344,9 @@ class Drain:
             reader = self._reader(journal_id)
             if start >= size or reader is None:
                 return None
-            stretch = self._rests.pop(journal_id, None)
-            if stretch is None or stretch.start != max(start, reader.records_at):
+            of_reader, stretch = self._rests.pop(journal_id, (None, None))
+            # Another reader does not know the definitions that stand before it.
+            if of_reader is not reader or stretch is None or stretch.start != max(start, reader.records_at):
                 stretch = reader.read(start, size, share)
         except FileNotFoundError:
             self._readers.pop(journal_id, None)
