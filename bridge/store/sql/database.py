@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import weakref
-from _thread import RLock
+from _thread import RLock, get_ident
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -74,6 +74,7 @@ class _Gate:
     def reset(self) -> None:
         """In a child after a fork: no other thread is there."""
         self._first = _Entry()  # who has it may shut, and may let new threads in
+        self._shutting = 0
         self._entries: weakref.WeakSet[_Entry] = weakref.WeakSet()
         self._local = _OwnEntry()
 
@@ -88,13 +89,19 @@ class _Gate:
             with self._first:
                 entry = self._local.entry = _Entry()
                 self._entries.add(entry)
-        return entry.spare if entry.is_mine() else entry
+        if entry.is_mine():
+            return entry.spare
+        if self._shutting not in (0, get_ident()):  # else a busy thread would be back before the one that shuts is in
+            with self._first:
+                pass
+        return entry
 
     def shut(self) -> bool:
         """Let nobody enter, and wait for the others to leave; False if some are still inside."""
         end = time.monotonic() + LEAVE_SECONDS
         if not self._first.acquire(timeout=LEAVE_SECONDS):
             return False
+        self._shutting = get_ident()
         left = True
         for entry in list(self._entries):
             if entry is not self._local.entry:
@@ -107,6 +114,7 @@ class _Gate:
             if entry is not self._local.entry and entry.is_mine():
                 entry.release()
         if self._first.is_mine():
+            self._shutting = 0
             self._first.release()
 
 
