@@ -25,6 +25,7 @@ class JournalFile:
     """A journal that this process appends to, and which series have a number in it.
 
     `seed` is the salt plus the size: what the checksum of the next record starts from.
+    `ending` says that its closing record may be written: then a reader may remove the file.
     `intact` is False once its end is uncertain: then nothing is appended any more, a closing record neither.
     `placed` says that the file has its name; until then no reader sees it.
     `leased_to` is where the last record of a lease ends.
@@ -33,6 +34,7 @@ class JournalFile:
     __slots__ = (
         "_stream",
         "columns",
+        "ending",
         "fast",
         "fd",
         "folder",
@@ -53,6 +55,7 @@ class JournalFile:
         self.leased_to = 0
         self.intact = True
         self.placed = False
+        self.ending = False
         self.numbers: dict[Definition, int] = {}
         self.fast: dict[tuple[str, str], int] = {}
         self.columns: dict[tuple[str, str], dict[tuple[str, bool], int]] = {}
@@ -143,6 +146,7 @@ class JournalFile:
             return
         try:
             if self.intact and self.placed and self.grown() == 0:
+                self.ending = True
                 self.append(encode_end(self.seed, self.id, self.size))
                 if fsync:
                     self.sync()

@@ -204,7 +204,9 @@ class JournalFolder:
         """Return whether a journal seems to end with a closing record; only reading it from its start can tell."""
         try:
             fd = self.open(journal_id)
-        except OSError:
+        except OSError as error:
+            if error.errno is None:  # of a signal handler
+                raise
             return False
         try:
             found = decode_header(os.pread(fd, HEADER_SIZE, 0)) or decode_header(os.pread(fd, HEADER_SIZE, HEADER_SIZE))
@@ -212,7 +214,9 @@ class JournalFolder:
                 return found is not None and found[0] < VERSION
             header, at = found[1], os.fstat(fd).st_size - END_SIZE
             return at > 0 and os.pread(fd, END_SIZE, at) == encode_end(header.salt + at, header.journal_id, at)
-        except OSError:
+        except OSError as error:
+            if error.errno is None:  # of a signal handler
+                raise
             return False
         finally:
             os.close(fd)
@@ -348,5 +352,5 @@ def _try_lock(fd: int) -> Lock:
 
 def _unlock(fd: int) -> None:
     """Free a lock; not left to `close`, for a child that was forked meanwhile holds the same one."""
-    with suppress(OSError):
-        fcntl.flock(fd, fcntl.LOCK_UN)
+    with suppress(CallFailed):
+        system(fcntl.flock, fd, fcntl.LOCK_UN)

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge.errors import StoreUnavailable
+from bridge.journal.system import CallFailed, system
 
 logger = logging.getLogger("bridge")
 
@@ -96,8 +97,8 @@ class FileLock(io.FileIO):
                         return False  # the file is closed at the end of the `with`
                     self._wait_for_turn()
                 if self._is_at_path():
-                    with suppress(OSError):  # a full disk: then nobody is told who has the lock
-                        os.pwrite(self.fileno(), _holder(), 0)
+                    with suppress(CallFailed):  # a full disk: then nobody is told who has the lock
+                        system(os.pwrite, self.fileno(), _holder(), 0)
                     return True
             raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), self._path)
         except BaseException:

@@ -8,6 +8,9 @@ from __future__ import annotations
 import os
 import sys
 from functools import cache
+from io import FileIO
+
+from bridge.journal.system import CallFailed, system
 
 IS_MACOS = sys.platform == "darwin"
 
@@ -100,8 +103,8 @@ def _sees_own_namespace() -> bool:
     if IS_MACOS:
         return True
     try:
-        return os.readlink("/proc/self") == str(os.getpid())
-    except OSError:
+        return bool(system(os.readlink, "/proc/self") == str(os.getpid()))
+    except CallFailed:
         return False
 
 
@@ -127,17 +130,17 @@ def _namespace(kind: str) -> int:
     if IS_MACOS:
         return ONLY_NAMESPACE
     try:
-        return os.stat(f"/proc/self/ns/{kind}").st_ino
-    except OSError:  # this kernel has no such namespaces, or there is no `/proc`
+        return system(os.stat, f"/proc/self/ns/{kind}").st_ino
+    except CallFailed:  # this kernel has no such namespaces, or there is no `/proc`
         return ONLY_NAMESPACE if os.path.isdir("/proc/self/ns") else 0
 
 
 def _read_text(path: str) -> str:
     """Return what a small file holds; empty if it cannot be read."""
     try:
-        with open(path, "rb", buffering=0) as file:
-            return file.read(4096).decode("ascii", "replace").strip()
-    except OSError:
+        with system(FileIO, path) as file:
+            return system(file.read, 4096).decode("ascii", "replace").strip()
+    except CallFailed:
         return ""
 
 

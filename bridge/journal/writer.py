@@ -345,7 +345,7 @@ class JournalWriter:
         with self._lock:
             in_place = self._held is None or self._held.is_at(self.folder)
             for file in (self._file, *self._earlier):
-                in_place = in_place and (not file.placed or file.is_in_place)
+                in_place = in_place and (not file.placed or file.ending or file.is_in_place)
         return in_place
 
     @property

@@ -136,7 +136,6 @@ class JournaledStore(TrackingStore):
         self._active.add(run_id)
 
     def _be_tended(self) -> None:
-        self._is_tended = True
         _background.add(self)
 
     def _deactivate(self, run_id: str) -> None:
@@ -478,8 +477,13 @@ class _Background:
         with self._lock:
             self._stores.add(store)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="bridge-fold", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="bridge-fold", daemon=True)
+                try:
+                    thread.start()
+                except KeyError as error:  # `Thread.start` hides what a signal handler raised as the thread began
+                    raise error.__context__ or error from None
+                self._thread = thread  # after its start: an interrupt before would leave one that never runs
+            store._is_tended = True
 
     def remove(self, store: JournaledStore) -> None:
         with self._lock:
