@@ -23,27 +23,21 @@ from zlib import crc32
 
 from bridge.errors import StoreUnavailable
 from bridge.journal.backlog import Backlog, Item
+from bridge.journal.call import NUMBER_CALL, Call
 from bridge.journal.file import NO_FILE, JournalFile, create
 from bridge.journal.folder import HeldFolder, hold
 from bridge.journal.format import (
     CLOCK,
-    DOOR_SHIFT,
-    HAS_STEP,
     MARK,
     NUMBER,
     NUMBER_SIZE,
     TYPE_NUMBER,
-    encode_definition,
     encode_lease,
-    encode_number,
-    encode_row,
-    encode_text,
-    int_flags,
     read_boot_time,
     same_id,
 )
 from bridge.journal.system import CallFailed, disk_full, was_raised_deeper
-from bridge.records.series import COLUMN, SCALAR, Definition, Point, Value, definition_of
+from bridge.records.series import Point
 
 logger = logging.getLogger("bridge")
 
@@ -54,34 +48,6 @@ AT_ONCE = 10_000
 """How many items of the backlog one write has."""
 
 _boot_time = time.clock_gettime_ns
-
-
-class _Call:
-    """What a call is about to write, so that the next one can settle it if an exception comes between.
-
-    `ends` are where its items end, counted from the end of the file before; the last is the size of all.
-    `numbers`, `fast` and `columns` are what the file's become once it is written.
-    """
-
-    __slots__ = ("columns", "ends", "fast", "items", "leases", "numbers", "pieces")
-
-    def __init__(self, leases: bool = False) -> None:
-        self.items: list[Item] = []
-        self.pieces: list[bytes] = []
-        self.ends: list[int] = []
-        self.numbers: dict[Definition, int] = {}
-        self.fast: dict[tuple[str, str], int] = {}
-        self.columns: dict[tuple[str, str], dict[tuple[str, bool], int]] = {}
-        self.leases = leases
-
-    @property
-    def size(self) -> int:
-        return self.ends[-1] if self.ends else 0
-
-
-NUMBER_CALL = _Call()
-"""A call that writes one number point of a known series."""
-NUMBER_CALL.ends.append(NUMBER_SIZE)
 
 
 class Starting:
@@ -125,7 +91,7 @@ class JournalWriter:
 
     def _begin(self) -> None:
         self._lock = threading.RLock()
-        self._call: _Call | None = None
+        self._call: Call | None = None
         self._inner: JournalWriter | None = None
         self._held: HeldFolder | None = None
         self._folders: list[HeldFolder] = []
@@ -438,9 +404,9 @@ class JournalWriter:
         """Begin a call: settle first what an exception has left of an earlier one."""
         if self._call is not None:
             self._recover(self._call)
-        self._call = _Call()
+        self._call = Call()
 
-    def _recover(self, call: _Call) -> None:
+    def _recover(self, call: Call) -> None:
         file = self._file
         if file is NO_FILE:
             return
@@ -458,7 +424,7 @@ class JournalWriter:
             elif grown:
                 self._failed(disk_full(), grown, call)
 
-    def _settle(self, call: _Call) -> None:
+    def _settle(self, call: Call) -> None:
         """Take over what a call has written; may be repeated until its last line."""
         file = self._file
         file.numbers.update(call.numbers)
@@ -475,7 +441,7 @@ class JournalWriter:
 
         Those that are written stay: a reader may have stored them already.
         """
-        call = self._call = _Call()
+        call = self._call = Call()
         try:
             if self._file.seed > self._file.full_at:
                 self._leave()
@@ -484,10 +450,7 @@ class JournalWriter:
         except CallFailed as failed:
             self._reason = failed.reason
             return 0
-        call.items = items
-        seed = self._file.seed
-        for item in items:
-            self._encode(item, seed, call)
+        call.add_points(items, self._file)
         try:
             written = self._file.append(b"".join(call.pieces))
         except CallFailed as failed:
@@ -497,67 +460,10 @@ class JournalWriter:
             self._failed(disk_full(), written, call)
             return bisect_right(call.ends, written)
         self._settle(call)
-        self._call = _Call()
+        self._call = Call()
         if self.fsync:
             self._sync()
         return len(items)
-
-    def _encode(self, item: Item, seed: int, call: _Call) -> None:
-        """Add the records of an item to a call; `seed` is that of the file's end."""
-        run_id, time_ns, points, door = item
-        key, value, timestamp, step, kind, *_ = points[0]
-        flags = door << DOOR_SHIFT | (HAS_STEP if step is not None else 0)
-        at = seed + call.size
-        if kind == COLUMN:
-            cells, at = self._cells(run_id, points, at, call)
-            at = _add(call, encode_row(at, flags, time_ns, timestamp, step or 0, cells), at)
-        else:
-            number, at = self._number(definition_of(run_id, points[0]), at, call)
-            if isinstance(value, (int, float)) and not isinstance(value, bool):
-                if isinstance(value, int):
-                    flags |= int_flags(value)
-                at = _add(call, encode_number(at, number, flags, time_ns, timestamp, step or 0, value), at)
-                if kind == SCALAR:
-                    call.fast[run_id, key] = number
-            else:
-                at = _add(call, encode_text(at, number, flags, time_ns, timestamp, step or 0, value), at)
-        call.ends.append(at - seed)
-
-    def _cells(self, run_id: str, points: list[Point], at: int, call: _Call) -> tuple[list[tuple[int, Value]], int]:
-        """Return the series number and value of each cell of a row, and where its record begins.
-
-        Definitions that are missing are added to the call.
-        """
-        name = run_id, points[0].key
-        known = self._file.columns.get(name, {})
-        fresh = call.columns.get(name)
-        cells = []
-        for point in points:
-            value = point.value
-            column = point.column, type(value) is float or type(value) is int
-            number = known.get(column)
-            if number is None and fresh is not None:
-                number = fresh.get(column)
-            if number is None:
-                number, at = self._number(definition_of(run_id, point), at, call)
-                fresh = call.columns.setdefault(name, {})
-                fresh[column] = number
-            cells.append((number, value))
-        return cells, at
-
-    def _number(self, definition: Definition, at: int, call: _Call) -> tuple[int, int]:
-        """Return the number of a series in this journal, and where the next record begins.
-
-        A new one has its definition added to the call, twice: one damaged byte never costs a series.
-        """
-        number = self._file.numbers.get(definition)
-        if number is None:
-            number = call.numbers.get(definition)
-        if number is None:
-            number = call.numbers[definition] = len(self._file.numbers) + len(call.numbers)
-            for _ in range(2):
-                at = _add(call, encode_definition(at, number, definition), at)
-        return number, at
 
     def _hold(self) -> HeldFolder:
         """Return the folder, held open.
@@ -607,7 +513,7 @@ class JournalWriter:
         logger.warning("Journal %s was put back into %s, from which somebody had removed it.", file.id, self.folder)
         return other
 
-    def _failed(self, failed: CallFailed, written: int, call: _Call = NUMBER_CALL) -> None:
+    def _failed(self, failed: CallFailed, written: int, call: Call = NUMBER_CALL) -> None:
         """After a failed or short write the file is never appended to again; whole items of it stay."""
         self._reason = failed.reason
         file = self._file
@@ -674,9 +580,9 @@ class JournalWriter:
             self._call = None
 
     def _append_leases(self, run_ids: list[str], held: bool) -> None:
-        call = self._call = _Call(leases=True)
+        call = self._call = Call()
         data = self._encoded_leases(self._file, run_ids, held)
-        call.ends.append(len(data))
+        call.add_leases(data)
         try:
             written = self._file.append(data)
         except CallFailed as failed:
@@ -686,7 +592,7 @@ class JournalWriter:
             self._failed(disk_full(), written, call)
             return
         self._settle(call)
-        self._call = _Call()
+        self._call = Call()
         if self.fsync:
             self._sync()
 
@@ -736,9 +642,3 @@ class JournalWriter:
                 self._retry_at = now + RETRY_SECONDS
                 return
         self._retry_at = 0.0
-
-
-def _add(call: _Call, record: bytes, at: int) -> int:
-    """Add a record to a call; return where the next one begins."""
-    call.pieces.append(record)
-    return at + len(record)

@@ -1,0 +1,120 @@
+"""What one call of a journal's writer is about to write."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bridge.journal.backlog import Item
+from bridge.journal.file import JournalFile
+from bridge.journal.format import (
+    DOOR_SHIFT,
+    HAS_STEP,
+    NUMBER_SIZE,
+    encode_definition,
+    encode_number,
+    encode_row,
+    encode_text,
+    int_flags,
+)
+from bridge.records.series import COLUMN, SCALAR, Definition, Point, Value, definition_of
+
+
+class Call:
+    """Records that are to be appended with one write, and what the file knows once they are.
+
+    The next call settles it if an exception comes between the write and what follows.
+    `pieces` are the records; `ends` are where the items end, counted from the end of the file before, so the last is
+    the size of all.
+    `numbers`, `fast` and `columns` are added to those of the file once it is written.
+    `leases` says that the records are leases.
+    """
+
+    __slots__ = ("columns", "ends", "fast", "items", "leases", "numbers", "pieces")
+
+    def __init__(self) -> None:
+        self.items: Sequence[Item] = ()
+        self.pieces: list[bytes] = []
+        self.ends: list[int] = []
+        self.numbers: dict[Definition, int] = {}
+        self.fast: dict[tuple[str, str], int] = {}
+        self.columns: dict[tuple[str, str], dict[tuple[str, bool], int]] = {}
+        self.leases = False
+
+    @property
+    def size(self) -> int:
+        """The bytes of all items."""
+        return self.ends[-1] if self.ends else 0
+
+    def add_points(self, items: Sequence[Item], file: JournalFile) -> None:
+        """Add the records of points that are to be appended to a file, and the definitions that it lacks."""
+        self.items = items
+        at = file.seed
+        for item in items:
+            at = self._add_item(item, file, at)
+            self.ends.append(at - file.seed)
+
+    def add_leases(self, records: bytes) -> None:
+        """Add the records of leases."""
+        self.leases = True
+        self.pieces.append(records)
+        self.ends.append(len(records))
+
+    def _add(self, record: bytes, at: int) -> int:
+        """Add a record; return the seed of the next one."""
+        self.pieces.append(record)
+        return at + len(record)
+
+    def _add_item(self, item: Item, file: JournalFile, at: int) -> int:
+        run_id, time_ns, points, door = item
+        key, value, timestamp, step, kind, *_ = points[0]
+        flags = door << DOOR_SHIFT | (HAS_STEP if step is not None else 0)
+        if kind == COLUMN:
+            cells, at = self._cells(run_id, points, file, at)
+            return self._add(encode_row(at, flags, time_ns, timestamp, step or 0, cells), at)
+        number, at = self._number(definition_of(run_id, points[0]), file, at)
+        if not isinstance(value, (int, float)) or isinstance(value, bool):
+            return self._add(encode_text(at, number, flags, time_ns, timestamp, step or 0, value), at)
+        if isinstance(value, int):
+            flags |= int_flags(value)
+        if kind == SCALAR:
+            self.fast[run_id, key] = number
+        return self._add(encode_number(at, number, flags, time_ns, timestamp, step or 0, value), at)
+
+    def _cells(
+        self, run_id: str, points: Sequence[Point], file: JournalFile, at: int
+    ) -> tuple[list[tuple[int, Value]], int]:
+        """Return the series number and value of each cell of a row, and the seed of its record."""
+        name = run_id, points[0].key
+        known, fresh = file.columns.get(name, {}), self.columns.get(name, {})
+        cells = []
+        for point in points:
+            value = point.value
+            column = point.column, type(value) is float or type(value) is int
+            number = known.get(column)
+            if number is None:
+                number = fresh.get(column)
+            if number is None:
+                number, at = self._number(definition_of(run_id, point), file, at)
+                fresh = self.columns.setdefault(name, fresh)
+                fresh[column] = number
+            cells.append((number, value))
+        return cells, at
+
+    def _number(self, definition: Definition, file: JournalFile, at: int) -> tuple[int, int]:
+        """Return the number of a series in the journal, and the seed of the next record.
+
+        A new one has its definition added, twice: one damaged byte never costs a series.
+        """
+        number = file.numbers.get(definition)
+        if number is None:
+            number = self.numbers.get(definition)
+        if number is None:
+            number = self.numbers[definition] = len(file.numbers) + len(self.numbers)
+            for _ in range(2):
+                at = self._add(encode_definition(at, number, definition), at)
+        return number, at
+
+
+NUMBER_CALL = Call()
+"""A call that writes one number point of a known series."""
+NUMBER_CALL.ends.append(NUMBER_SIZE)
