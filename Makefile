@@ -2,9 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
-# What runs alone, for it starts many processes or measures time; and what is only long.
-ALONE := browser or postgres or processes or pythons
-LONGER := $(ALONE) or slow
+# What runs by itself, and what starts many processes: two files at a time, because its tests bear a busy machine.
+ALONE := browser or pythons
+PROCESSES := postgres or processes
+LONGER := $(ALONE) or $(PROCESSES) or slow
 PYTEST := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q
 export MLFLOW_DISABLE_TELEMETRY ?= true
 
@@ -21,7 +22,7 @@ ui: .venv/.demo  ## Open MLflow's UI on the workspace that `make demo` made
 check: lint types layers fast  ## Lint, types, layers, fast tests and docs: about a minute
 
 test: .venv/.dev chromium lint types layers  ## Everything that CI runs
-	@$(MAKE) --no-print-directory --keep-going fast slow alone
+	@$(MAKE) --no-print-directory --keep-going fast slow processes alone
 
 test-mlflow: .venv/.dev  ## Run MLflow's tests on another MLflow: VERSION=3.10.1, or VERSION=newest
 	@$(BIN)/python tests/pythons/another_mlflow.py "$(VERSION)"
@@ -45,7 +46,10 @@ fast: .venv/.dev
 	@$(PYTEST) --numprocesses 2 --dist worksteal -m "not ($(LONGER))"
 
 slow: .venv/.dev
-	@$(PYTEST) --numprocesses 2 --dist worksteal -m "slow and not ($(ALONE))"
+	@$(PYTEST) --numprocesses 2 --dist worksteal -m "slow and not ($(ALONE) or $(PROCESSES))"
+
+processes: .venv/.dev
+	@$(PYTEST) --numprocesses 2 --dist loadfile -m "($(PROCESSES)) and not ($(ALONE))"
 
 alone: .venv/.dev
 	@$(PYTEST) -m "$(ALONE)"
@@ -79,6 +83,6 @@ chromium:
 	@$(PIP) --editable '.[dev]'
 	@touch $@
 
-.PHONY: help demo ui check test test-mlflow bench compatibility lint types layers fast slow alone chromium
+.PHONY: help demo ui check test test-mlflow bench compatibility lint types layers fast slow processes alone chromium
 # Installing and testing have .venv and the machine to themselves, also with `make --jobs`.
 .NOTPARALLEL:
