@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -176,14 +177,11 @@ def test_the_id_of_a_machine_is_not_shown(monkeypatch):
 
 def test_a_system_without_these_files_has_no_identity(monkeypatch):
     """As macOS without `ctypes`, and containers without `/proc`: never a made-up id."""
-    monkeypatch.setattr(process.os, "stat", _refuse)
-    monkeypatch.setattr(process.os.path, "isdir", lambda path: False)
+    # The module's own `os`: other threads of this process use the real one. The files are no folders.
+    without = SimpleNamespace(**{**vars(os), "stat": os.listdir, "path": SimpleNamespace(isdir=lambda path: False)})
+    monkeypatch.setattr(process, "os", without)
     monkeypatch.setattr(process, "_read_text", lambda path: "")
     for ask in (process.boot_id, process.machine_id):
         assert ask.__wrapped__() == ""
     for ask in (process.pid_namespace, process.time_namespace, process._own_start):
         assert ask.__wrapped__() == 0
-
-
-def _refuse(path: str) -> os.stat_result:
-    raise FileNotFoundError(path)
