@@ -1,0 +1,101 @@
+"""Everything that a workspace holds, as plain JSON: read through whichever version of Runbridge is imported.
+
+Run as a script it prints the JSON, which is how the earlier version is asked: `reading.py FOLDER`, or
+`reading.py FOLDER COPY` to read as a user who may not write; a copy is read before, for what that loads.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import struct
+import sys
+from pathlib import Path
+from typing import Any
+
+from bridge import Workspace
+from bridge.records.search import ExperimentQuery, RunQuery
+
+NOBODY = 65534
+
+
+def read_everything(folder: Path) -> dict[str, Any]:
+    """Experiments, runs, series, artifacts, and what MLflow's API says of metrics; numbers as their 64 bits."""
+    workspace = Workspace.open(folder)
+    tracking, artifacts = workspace._opened.tracking, workspace._opened.artifacts
+    experiments = tracking.search_experiments(ExperimentQuery(view="all")).items
+    runs = tracking.search_runs(RunQuery(tuple(one.id for one in experiments), view="all")).items
+    series = tracking.get_series_of([run.id for run in runs])
+    kept = {root: artifacts.list(root, recursive=True) for root in _roots(experiments, runs)}
+    return {
+        "workspace": {"id": workspace.id, "name": workspace.name},
+        "experiments": {one.name: plain(one) for one in experiments},
+        "runs": {run.id: plain(run) for run in runs},
+        "series": {run_id: [plain(one) for one in found] for run_id, found in sorted(series.items()) if found},
+        "artifacts": {
+            root: {one.path: _content(artifacts, root, one) for one in found} for root, found in kept.items() if found
+        },
+        "environments": {name: one.version for name, one in workspace.environments.items()},
+        "mlflow": _metrics_of_mlflow(workspace, [run.id for run in runs]),
+    }
+
+
+def _roots(experiments: list[Any], runs: list[Any]) -> list[str]:
+    return sorted({run.artifact_root for run in runs} | {"environments", "snapshots"})
+
+
+def _content(artifacts: Any, root: str, record: Any) -> list[Any] | None:
+    if record.is_folder:
+        return None
+    data = b"".join(artifacts.get(root, record.path))
+    return [record.size_bytes, hashlib.sha256(data).hexdigest()]
+
+
+def _metrics_of_mlflow(workspace: Workspace, run_ids: list[str]) -> dict[str, Any]:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(workspace.get_mlflow_tracking_uri())
+    return {
+        run_id: {
+            key: [
+                [metric.step, metric.timestamp, bits(metric.value)] for metric in client.get_metric_history(run_id, key)
+            ]
+            for key in client.get_run(run_id).data.metrics
+        }
+        for run_id in run_ids
+    }
+
+
+def bits(value: float) -> str:
+    """The 64 bits of a float64, as hex."""
+    return struct.pack(">d", value).hex()
+
+
+def plain(value: Any) -> Any:
+    """A record as JSON takes it: floats as their bits, mappings in their order as pairs."""
+    if dataclasses.is_dataclass(value):
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if hasattr(value, "dtype"):
+        return [plain(item) for item in value.tolist()]
+    if isinstance(value, float):
+        return bits(value)
+    if hasattr(value, "items"):
+        return [[plain(key), plain(item)] for key, item in value.items()]
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return value
+
+
+def become_nobody() -> None:
+    os.setgroups([])
+    os.setgid(NOBODY)
+    os.setuid(NOBODY)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 2:
+        read_everything(Path(sys.argv[2]))
+        become_nobody()
+    print(json.dumps(read_everything(Path(sys.argv[1]))))
