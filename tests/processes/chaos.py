@@ -34,7 +34,7 @@ sys.path[:0] = [path for path in (str(HERE), str(HERE.parent)) if path not in sy
 
 import psutil  # noqa: E402
 from chaos_oracle import Oracle  # noqa: E402
-from chaos_victims import SHARED, TRAIN, Place, enter, live  # noqa: E402
+from chaos_victims import SHARED, SLOW_SECONDS, TRAIN, Place, enter, live  # noqa: E402
 from forked import Child  # noqa: E402
 
 import bridge  # noqa: E402
@@ -278,6 +278,7 @@ class Piece:
                 "counts": oracle.counts,
                 "faults": {kind: found for kind, found in oracle.faults.items() if found},
                 "slow": oracle.told.slow,
+                "reads": [seconds for seconds in oracle.told.reads if seconds <= SLOW_SECONDS],
                 "unavailable": oracle.told.unavailable,
                 "notes": oracle.told.counts,
             }
@@ -294,7 +295,7 @@ class Piece:
         if self.faults:
             faults["victims"] = self.faults
         waits = [(self._waited(*one[:3]), one[3]) for one in found["slow"]]
-        reads = [wait for wait, what in waits if what.startswith("read")]
+        reads = [*found["reads"], *(wait for wait, what in waits if what.startswith("read"))]
         if long := [f"{wait:.1f} s: {what}" for wait, what in waits if wait > WAIT_SECONDS]:
             faults["waits"] = long
         if found["unavailable"] and not self.long_stops:

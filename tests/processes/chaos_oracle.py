@@ -31,6 +31,7 @@ class Told:
     deleted: set[str] = field(default_factory=set)
     maybe_deleted: set[str] = field(default_factory=set)
     faults: list[str] = field(default_factory=list)
+    reads: list[float] = field(default_factory=list)
     slow: list[tuple[str, float, float, str]] = field(default_factory=list)
     unavailable: list[tuple[str, float, float, str]] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
@@ -63,6 +64,8 @@ def _read_victim(path: Path, told: Told, lightning: bool) -> None:
             told.statuses[rest[0]].add(rest[1])
         elif word == "ended":
             told.statuses[rest[0]] = {rest[1]}
+        elif word == "read":
+            told.reads.append(float(rest[0]))
         elif word == "delete":
             told.maybe_deleted.add(rest[0])
         elif word == "deleted":

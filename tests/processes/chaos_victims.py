@@ -11,6 +11,7 @@ victim was told by the time it was killed:
 | `maybe N` | call N was left by an exception that a signal's handler raised |
 | `end RUN STATUS`, `ended RUN STATUS` | a run is about to be ended, and was |
 | `delete RUN`, `deleted RUN` | a run is about to be removed for good, and was |
+| `read SECONDS` | a read has ended |
 | `slow FROM TO WHAT` | a call took longer than a second, by the monotonic clock |
 | `fault WHAT` | something that must not happen |
 
@@ -98,7 +99,8 @@ def call_of(name: str, number: int, run_id: str, lightning: bool) -> Call:
     way = chance.choice([way for way in WAYS if lightning or way != "lightning"])
     count = chance.choice((1, 2, 5, 50)) if way in ("list", "table", "batch", "waited_for") else 1
     values = [number * MOST_POINTS + i for i in range(count)]
-    return Call(number, way, f"{name}-child-{number}" if way == "child" else run_id, f"{name}.{way}", values)
+    key = f"{name}.{way}.{number}" if way == "forked" else f"{name}.{way}"  # forked ones may be late
+    return Call(number, way, f"{name}-child-{number}" if way == "child" else run_id, key, values)
 
 
 def text_of(value: int) -> str:
@@ -161,6 +163,19 @@ def log_in_child(logger: Logger, call: Call) -> None:
     child.complete()
 
 
+def log_in_fork(logger: Logger, call: Call) -> None:
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            logger.run.log(call.key, call.values[0])
+            code = 0
+        finally:
+            os._exit(code)
+    if os.waitpid(pid, 0)[1]:
+        raise RuntimeError("A forked process failed.")
+
+
 WAYS: dict[str, Callable[[Logger, Call], Any]] = {
     "float": lambda logger, call: logger.run.log(call.key, float(call.values[0])),
     "int": lambda logger, call: logger.run.log(call.key, call.values[0]),
@@ -174,6 +189,7 @@ WAYS: dict[str, Callable[[Logger, Call], Any]] = {
     "batch": log_batch,
     "waited_for": log_batch_and_wait,
     "child": log_in_child,
+    "forked": log_in_fork,
     "lightning": lambda logger, call: logger.lightning.log_metrics({call.key: call.values[0]}, step=call.number),
 }
 
@@ -409,8 +425,10 @@ class Reader(Victim):
         self._reads(lambda: self._client.search_runs(["0"], max_results=10), "search", others=True)
 
     def _reads(self, read: Callable[[], Any], what: str, others: bool = False) -> bool:
-        self.note("read")
-        return self.interrupted(read, f"read {what}", others)
+        begun = time.monotonic()
+        untouched = self.interrupted(read, f"read {what}", others)
+        self.note("read", round(time.monotonic() - begun, 4))
+        return untouched
 
 
 class Folder(Victim):
