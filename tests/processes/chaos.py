@@ -153,7 +153,7 @@ class Piece:
             if self.chance.random() < 0.3:
                 at = now + self.chance.random() * life
                 seconds = self.chance.choice((0.005, 0.02, 0.1, 0.3))
-                if self.long_stops and self.chance.random() < 0.03:
+                if self.long_stops and self.chance.random() < 0.01:
                     seconds = 13.0
                     life = max(life, at - now + seconds + 1)
                 signals += [(at, signal.SIGSTOP), (at + seconds, signal.SIGCONT)]

@@ -38,6 +38,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import bridge
+import bridge_mlflow
 from bridge import Experiment, NotFound, Run, StoreUnavailable, Workspace
 from bridge.records.run import TERMINAL_STATUSES
 
@@ -55,6 +57,9 @@ class Raised(Exception):
 
 
 INTERRUPTS = (KeyboardInterrupt, TimeoutError, Raised)
+
+OURS = {str(path) for package in (bridge, bridge_mlflow) for path in Path(package.__path__[0]).rglob("*.py")}
+"""The files of this project."""
 
 
 @dataclass(frozen=True)
@@ -239,10 +244,10 @@ class Victim:
             raise self._raised("of a handler")
 
     def _hide(self, unraisable: Any) -> None:
-        """Python itself keeps what is raised in a finalizer."""
+        """Python itself keeps what is raised in a finalizer, and its own locks and threads may fail after it."""
         if isinstance(unraisable.exc_value, INTERRUPTS):
             self._hidden = True
-        else:
+        elif OURS & {frame.filename for frame in traceback.extract_tb(unraisable.exc_traceback)}:
             where = traceback.format_exception(unraisable.exc_value)
             self.note("fault unraisable", unraisable.err_msg, repr(unraisable.object), *where)
 
