@@ -112,11 +112,12 @@ def test_everything_reads_the_same(copy: Path, expected: dict[str, Any]) -> None
     killed = killed_in(expected)
     for _ in range(2):
         assert_the_same(read_everything(copy), expected["folded"], killed, copy)
-        Workspace.open(copy)._opened.tracking.close()
+        Workspace.open(copy).close()
     damaged = {"damaged", "header", "defined"}
     for run_id in expected["folded"]["runs"].keys() - killed - damaged:
         found = Run.get(Workspace.open(copy), run_id)
         assert len(found.warnings) == len(expected["folded"]["runs"][run_id]["warnings"])
+    Workspace.open(copy).close()
     assert len(journals(copy)) <= 1  # of the process that was killed with its runs
 
 
@@ -130,6 +131,7 @@ def test_what_was_read_can_be_gone_on_with(copy: Path) -> None:
     with Experiment(workspace, "old").start_logging(outputs=False, snapshot_directory=None) as new:
         new.child_run().complete()
     assert new.number > run.number
+    workspace.close()
 
 
 def test_somebody_who_may_not_write_reads_the_same(fork, copy, expected, tmp_path) -> None:
