@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from reading import RUN, as_written, journals, points_of, reader_of
+from raw_journals import RUN, as_written, journals, points_of, reader_of
 
 from bridge import Experiment, Run, StoreUnavailable, Workspace
 from bridge.journal.file import JournalFile

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from interrupting import EXCEPTIONS, Interrupts, each_place, places
-from reading import RUN, Written, as_written, journals, points_of, reader_of
+from raw_journals import RUN, Written, as_written, journals, points_of, reader_of
 
 from bridge.journal.writer import JournalWriter
 from bridge.records.series import COLUMN, Point

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from reading import RUN, as_written, points_of, read_in_parts, reader_of, write
+from raw_journals import RUN, as_written, points_of, read_in_parts, reader_of, write
 
 from bridge import Experiment, Run, Workspace
 from bridge.journal.format import (
