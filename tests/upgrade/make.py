@@ -74,7 +74,7 @@ def main() -> None:
     found = {}
     for (name, text), copy in zip(texts.items(), copies[1:], strict=True):
         found[name] = json.loads(text.replace(str(copy), "<workspace>"))
-    (HERE / READ).write_text(json.dumps(found, indent=0, ensure_ascii=False) + "\n", encoding="utf-8")
+    (HERE / READ).write_text(json.dumps(found, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8")
     shutil.rmtree(temporary)
 
 
