@@ -209,7 +209,7 @@ def test_a_full_disk_never_stops_a_training_and_is_said_at_its_end(full_disk, ca
 
     (full_disk / "filler").unlink()
     run.complete()
-    assert run.warnings == (f"Points had to wait in memory, for {workspace.path / 'journal'} could not be written.",)
+    assert run.warnings == (f"Points had to wait in memory because {workspace.path / 'journal'} could not be written.",)
     assert run.get_metrics()["loss"] == list(range(2_000))
     assert run.get_file_names() == []
     run.upload_file("small.txt", Path(__file__))
