@@ -112,6 +112,14 @@ def text_of(value: int) -> str:
     return f"value {value}"
 
 
+PR_SET_PDEATHSIG = 1
+LIBRARY = ctypes.CDLL(None)
+
+
+def die_with_parent() -> None:
+    LIBRARY.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 # Ways to log
 
 
@@ -169,14 +177,18 @@ def log_in_child(logger: Logger, call: Call) -> None:
 
 
 def log_in_fork(logger: Logger, call: Call) -> None:
+    # No handler runs within the fork itself: Python's own steps there, such as logging's, do not survive that.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGALRM))
     pid = os.fork()
     if pid == 0:
         code = 1
         try:
+            die_with_parent()
             logger.run.log(call.key, call.values[0])
             code = 0
         finally:
             os._exit(code)
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
     if os.waitpid(pid, 0)[1]:
         raise RuntimeError("A forked process failed.")
 
@@ -542,12 +554,9 @@ class Script(Victim):
 ROLES = {"writer": Writer, "reader": Reader, "folder": Folder, "collector": Collector, "submitter": Submitter}
 
 
-PR_SET_PDEATHSIG = 1
-
-
 def enter(place: Place) -> None:
     """In a child: die with the process that started it, and keep what is temporary within the place."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    die_with_parent()
     os.environ.update(BRIDGE_HOME=str(place.folder / "home"), TMPDIR=str(place.folder))
     tempfile.tempdir = None
     warnings.simplefilter("ignore")
