@@ -293,7 +293,9 @@ class Victim:
             return False
         except BaseException as error:  # also the SystemExit of a command
             self._armed = False
-            if not (self._raised and others):
+            if others and "has held this lock since" in str(error):  # as MLflow says it
+                self.note("unavailable", begun, time.monotonic(), what, error)
+            elif not (self._raised and others):
                 self.fault(what, error)
             return False
         finally:
