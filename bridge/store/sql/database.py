@@ -11,8 +11,9 @@ import threading
 import time
 import weakref
 from _thread import RLock, get_ident
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Literal, cast
@@ -111,10 +112,11 @@ class _Gate:
     def open(self) -> None:
         """After `shut`, however far that came."""
         for entry in list(self._entries):
-            if entry is not self._local.entry and entry.is_mine():
+            while entry is not self._local.entry and entry.is_mine():
                 entry.release()
         if self._first.is_mine():
             self._shutting = 0
+        while self._first.is_mine():
             self._first.release()
 
 
@@ -123,7 +125,29 @@ class _OwnEntry(threading.local):
 
 
 _gate = _Gate()
-os.register_at_fork(before=_gate.shut, after_in_parent=_gate.open, after_in_child=_gate.reset)
+
+HANDLERS = 100
+"""How many signal handlers may raise within one step of a fork before it is given up."""
+
+
+def _to_its_end(step: Callable[[], object]) -> None:
+    """Take a step of a fork, however often a signal handler raises in it: Python forks all the same."""
+    raised: BaseException | None = None
+    for _ in range(HANDLERS):
+        try:
+            step()
+            break
+        except BaseException as error:
+            raised = error
+    if raised is not None:
+        raise raised  # which Python reports as ignored
+
+
+os.register_at_fork(
+    before=partial(_to_its_end, _gate.shut),
+    after_in_parent=partial(_to_its_end, _gate.open),
+    after_in_child=partial(_to_its_end, _gate.reset),
+)
 
 
 class _Using:
