@@ -302,7 +302,7 @@ class JournalReader:
                 break
             size = min(limit - start, 4 * size)  # a record that is larger, or damage
         end = start + taken
-        rows = numpy.frombuffer(b"".join(parsed.pieces), dtype=row_type())
+        rows = _in_order_of_time(numpy.frombuffer(b"".join(parsed.pieces), dtype=row_type()))
         ends = numpy.concatenate([numpy.empty(0, numpy.int64), *map(_offsets, parsed.ends)])
         joined = (rows["type"] == TYPE_ROW) & (rows["cell"] > 0)
         unknown = [number for number in numpy.unique(rows["series"]).tolist() if number not in self.definitions]
@@ -548,6 +548,19 @@ def _cells_as_points(
         for flags, begin, end in zip(*(column.tolist() for column in columns), strict=True):
             texts.append(decode_text(flags, bytes(records[begin:end])))
     return points.tobytes()
+
+
+def _in_order_of_time(rows: numpy.ndarray[Any, Any]) -> numpy.ndarray[Any, Any]:
+    """Return points of which none has an earlier record time than the one before: within a journal the calls' order
+    holds, whatever the clock said, and a reader that cuts at a moment must get on."""
+    import numpy
+
+    times = rows["time"]
+    if not (times[1:] < times[:-1]).any():
+        return rows
+    rows = rows.copy()
+    rows["time"] = numpy.maximum.accumulate(times)
+    return rows
 
 
 def _offsets(ends: tuple[range, int]) -> numpy.ndarray[Any, Any]:

@@ -82,6 +82,13 @@ class _Cut(NamedTuple):
     clock: int
 
 
+class _Todo(NamedTuple):
+    """The journals that a fold reads, and all that its folder had when it began."""
+
+    journal_ids: tuple[str, ...]
+    listed: frozenset[str]
+
+
 class Drain:
     """What moves the points of journals into a store; any thread may call.
 
@@ -111,7 +118,6 @@ class Drain:
         self._rests: dict[str, tuple[JournalReader, Stretch]] = {}  # what this fold has read and not stored yet
         self._damaged: set[str] = set()
         self._sweep_at = time.monotonic() + SWEEP_SECONDS
-        self._listed: set[str] = set()
         self._look_at = 0.0
         self._said_unfolded = False
         self._said_clocks = False
@@ -152,9 +158,8 @@ class Drain:
         if self._read_only or not has_package("numpy"):
             self._count_unfolded(sizes)
             return
-        self._listed = set(sizes)
         left = {journal_id: size for journal_id, size in sizes.items() if self._seen.get(journal_id) != size}
-        todo = list(left)
+        todo = _Todo(tuple(left), frozenset(sizes))
         self._rests = {}  # of an earlier fold: the journal may have been replaced since
         if not wait:
             with suppress(LockTaken), self._lock.at_once():
@@ -241,7 +246,7 @@ class Drain:
         reader = self._reader(journal_id)
         return None if reader is None or reader.header_damaged else reader.header
 
-    def _fold_some(self, todo: Sequence[str], left: dict[str, int], until: int, wait: bool) -> bool:
+    def _fold_some(self, todo: _Todo, left: dict[str, int], until: int, wait: bool) -> bool:
         """Store some of what is left of the journals to do; return whether it was this process's turn."""
         before = self._inner.get_receipts(list(left)) if wait else {}
         turn_ends = None
@@ -255,8 +260,8 @@ class Drain:
                     if time.monotonic() > turn_ends:
                         break
                 if not left:
-                    for journal_id in todo:
-                        self._finish(journal_id)
+                    for journal_id in todo.journal_ids:
+                        self._finish(journal_id, todo.listed)
         except StoreUnavailable:
             # A process that gets on with a large fold is not a stopped one.
             if turn_ends is None and wait and self._inner.get_receipts(list(left)) != before:
@@ -456,7 +461,7 @@ class Drain:
                 self._folder.path,
             )
 
-    def _finish(self, journal_id: str) -> None:
+    def _finish(self, journal_id: str, listed: frozenset[str]) -> None:
         """Remove a journal that is stored to its end and whose writer is gone, and end the leases it held."""
         if journal_id in self._passed_over or journal_id in self._kept:
             return
@@ -469,7 +474,7 @@ class Drain:
                     return  # what came since is stored by a later fold, with what other journals got concurrently
                 stored = self._inner.get_receipts([journal_id]).get(journal_id, 0)
                 closed = self._is_closed(journal_id, stored)
-                if not self._is_over(journal_id, lock, closed):
+                if not self._is_over(journal_id, lock, closed, listed):
                     return
                 self._settle(journal_id, size, stored, closed)
         except FileNotFoundError:
@@ -477,7 +482,7 @@ class Drain:
         self._seen.pop(journal_id, None)
         self._readers.pop(journal_id, None)
 
-    def _is_over(self, journal_id: str, lock: Lock, closed: bool) -> bool:
+    def _is_over(self, journal_id: str, lock: Lock, closed: bool, listed: frozenset[str]) -> bool:
         """Whether nobody writes to a journal or needs it any more; if its process is gone, the leases are ended.
 
         A process that has executed another program owns its runs until it ends, and is known by its journal.
@@ -487,7 +492,7 @@ class Drain:
         if not leases:
             return owner == "gone" or (owner == "alive" and lock == "free")
         # One that was begun since may have taken the leases over.
-        if owner != "gone" or self._folder.sizes().keys() - self._listed:
+        if owner != "gone" or self._folder.sizes().keys() - listed:
             return False
         self._inner.end_leases({journal_id: self._folder.written_at(journal_id) // 1_000_000})
         return True

@@ -85,3 +85,17 @@ def test_a_process_of_this_boot_is_read_up_to_the_moment_of_the_read(tmp_path, m
         assert run.get_metrics() == {}
     assert run.get_metrics() == {"a": 1}
     run.complete()
+
+
+def test_a_journal_whose_clock_went_back_is_read_to_its_end_in_its_own_order(tmp_path: Path, monkeypatch):
+    """A boot clock does not; a reader that cuts journals at a moment must not wait for it for ever all the same."""
+    workspace = Workspace.create("work", path=tmp_path / "work")
+    run = Experiment(workspace, "clocks").start_logging(outputs=False, snapshot_directory=None)
+    ticks = iter(range(10**9, 0, -(10**6)))
+    monkeypatch.setattr("bridge.journal.writer._boot_time", lambda clock: next(ticks))
+    for number in range(200):
+        run.log("a", number)
+    monkeypatch.setattr("bridge.store.drain.LEAST_BYTES", 1000)
+    monkeypatch.setattr("bridge.store.drain.FOLD_BYTES", 1000)
+    assert run.get_metrics()["a"] == list(range(200))
+    run.complete()
