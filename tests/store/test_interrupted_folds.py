@@ -6,6 +6,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -96,7 +97,7 @@ def test_an_interrupt_at_any_place_of_a_fold_changes_nothing_but_its_call(
     monkeypatch.setattr(drain, "SWEEP_SECONDS", 0.0)  # every fold looks whether owners of runs are gone
     for name in ("first", "counted"):
         opened = open_copy(template, tmp_path / name)
-        count = places(FILES, lambda: opened.tracking.get_series_of(["r1"]))  # noqa: B023
+        count = places(FILES, partial(opened.tracking.get_series_of, ["r1"]))
         assert contents(opened) == EXPECTED
         opened.tracking.close()
     assert count > 300
@@ -114,12 +115,12 @@ def test_an_interrupt_at_any_place_of_a_fold_changes_nothing_but_its_call(
 
         opened.tracking.log("r1", "later", 1, 1, 1)
         opened.tracking.flush()
-        assert in_other_thread(lambda: contents(opened)) == {**EXPECTED, "r1 later ": ([0], [1.0])}, where  # noqa: B023
+        assert in_other_thread(partial(contents, opened)) == {**EXPECTED, "r1 later ": ([0], [1.0])}, where
         statuses = {one.id: one.status for one in opened.tracking.get_runs(["r1", "r2"]).values()}
         assert statuses == {"r1": "Failed", "r2": "Running"}, where
         assert opened.tracking.get_leases() == [], where
         opened.tracking.close()
-        assert in_other_thread(lambda: contents(open_store(folder))) == {**EXPECTED, "r1 later ": ([0], [1.0])}, where  # noqa: B023
+        assert in_other_thread(partial(contents, open_store(folder))) == {**EXPECTED, "r1 later ": ([0], [1.0])}, where
         open_store(folder).tracking.close()
         shutil.rmtree(folder)
     assert raised > count // STEP // 2
