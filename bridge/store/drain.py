@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -82,11 +83,23 @@ class _Cut(NamedTuple):
     clock: int
 
 
-class _Todo(NamedTuple):
-    """The journals that a fold reads, and all that its folder had when it began."""
+@dataclass
+class _Fold:
+    """One call of `fold`, and how far it has come.
 
-    journal_ids: tuple[str, ...]
+    `left` has the size up to which each journal is still to be stored; `journal_ids` are those that it began with.
+    `listed` are all journals that the folder had then.
+    Points that were logged after `until`, by the boot clock, are left to a later fold.
+    `rests` is what was read and not stored yet, with its reader, by the journal.
+    """
+
+    left: dict[str, int]
     listed: frozenset[str]
+    until: int
+    rests: dict[str, tuple[JournalReader, Stretch]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.journal_ids = tuple(self.left)
 
 
 class Drain:
@@ -115,7 +128,6 @@ class Drain:
         self._kept: set[str] = set()
         self._clocks: dict[tuple[str, int], int] = {}
         self._found: dict[str, list[str]] = {}
-        self._rests: dict[str, tuple[JournalReader, Stretch]] = {}  # what this fold has read and not stored yet
         self._damaged: set[str] = set()
         self._sweep_at = time.monotonic() + SWEEP_SECONDS
         self._look_at = 0.0
@@ -159,16 +171,15 @@ class Drain:
             self._count_unfolded(sizes)
             return
         left = {journal_id: size for journal_id, size in sizes.items() if self._seen.get(journal_id) != size}
-        todo = _Todo(tuple(left), frozenset(sizes))
-        self._rests = {}  # of an earlier fold: the journal may have been replaced since
+        fold = _Fold(left, frozenset(sizes), until)
         if not wait:
             with suppress(LockTaken), self._lock.at_once():
-                if self._fold_some(todo, left, until, wait) and sweeps:
+                if self._fold_some(fold, wait) and sweeps:
                     self._sweep()
             return
         while True:
             with self._lock:
-                if self._fold_some(todo, left, until, wait) and not left:
+                if self._fold_some(fold, wait) and not left:
                     if sweeps:
                         self._sweep()
                     return
@@ -246,8 +257,9 @@ class Drain:
         reader = self._reader(journal_id)
         return None if reader is None or reader.header_damaged else reader.header
 
-    def _fold_some(self, todo: _Todo, left: dict[str, int], until: int, wait: bool) -> bool:
-        """Store some of what is left of the journals to do; return whether it was this process's turn."""
+    def _fold_some(self, fold: _Fold, wait: bool) -> bool:
+        """Store some of what is left of a fold; return whether it was this process's turn."""
+        left = fold.left
         before = self._inner.get_receipts(list(left)) if wait else {}
         turn_ends = None
         try:
@@ -256,12 +268,12 @@ class Drain:
                 if not mine:
                     return False
                 while left:
-                    self._store_some(left, until)
+                    self._store_some(fold)
                     if time.monotonic() > turn_ends:
                         break
                 if not left:
-                    for journal_id in todo.journal_ids:
-                        self._finish(journal_id, todo.listed)
+                    for journal_id in fold.journal_ids:
+                        self._finish(journal_id, fold.listed)
         except StoreUnavailable:
             # A process that gets on with a large fold is not a stopped one.
             if turn_ends is None and wait and self._inner.get_receipts(list(left)) != before:
@@ -283,11 +295,11 @@ class Drain:
                 raise
             raise StoreUnavailable(str(self._folder.path), error.strerror or str(error)) from error
 
-    def _store_some(self, left: dict[str, int], until: int) -> None:
-        """Store the oldest part of what is left, in one transaction; what is done leaves `left`."""
+    def _store_some(self, fold: _Fold) -> None:
+        """Store the oldest part of what is left, in one transaction; what is done leaves `fold.left`."""
         for _ in range(TRIES):
             self._found = {}
-            pieces = self._cut_together(left, until)
+            pieces = self._cut_together(fold)
             if not pieces:
                 return
             self._keep_damaged()
@@ -313,15 +325,16 @@ class Drain:
             except OSError as error:  # then this process keeps it, if it is the one that ends it
                 logger.debug("Journal %s has no second name: %s", self._folder.path_of(journal_id), error)
 
-    def _cut_together(self, left: dict[str, int], until: int) -> list[Slice]:
+    def _cut_together(self, fold: _Fold) -> list[Slice]:
         """Slices of all journals that end at one moment, so that no later transaction brings an earlier point."""
+        left = fold.left
         ends = self._inner.get_receipts(list(left))
         share = max(LEAST_BYTES, FOLD_BYTES // len(left))
         cuts: list[_Cut] = []
         horizon: int | None = None
         for journal_id, size in list(left.items()):
             start = ends.get(journal_id, 0)
-            cut = self._cut(journal_id, start, size, share, until)
+            cut = self._cut(fold, journal_id, start, share)
             if cut is None or cut.stretch.end <= start:  # all is stored, or what is left came after this read began
                 if cut is None:
                     self._seen[journal_id] = size
@@ -340,16 +353,17 @@ class Drain:
         for cut in cuts:
             rest = None if horizon is None else cut.stretch.cut(horizon - cut.clock)
             if rest is not None:
-                self._rests[cut.reader.id] = cut.reader, rest
+                fold.rests[cut.reader.id] = cut.reader, rest
         return [self._slice(cut) for cut in cuts if cut.stretch.end > cut.start]
 
-    def _cut(self, journal_id: str, start: int, size: int, share: int, until: int) -> _Cut | None:
+    def _cut(self, fold: _Fold, journal_id: str, start: int, share: int) -> _Cut | None:
         """The next stretch of a journal, of about `share` bytes; None if nothing more can be read of it."""
+        size = fold.left[journal_id]
         try:
             reader = self._reader(journal_id)
             if start >= size or reader is None:
                 return None
-            of_reader, stretch = self._rests.pop(journal_id, (None, None))
+            of_reader, stretch = fold.rests.pop(journal_id, (None, None))
             # Another reader does not know the definitions that stand before it.
             if of_reader is not reader or stretch is None or stretch.start != max(start, reader.records_at):
                 stretch = reader.read(start, size, share)
@@ -370,7 +384,7 @@ class Drain:
         if start == 0 and reader.header_damaged:
             stretch.damages.insert(0, (0, "its header"))
         if _has_our_clock(reader.header):
-            stretch.cut(until)
+            stretch.cut(fold.until)
         return _Cut(reader, start, stretch, self._clock_of(reader.header))
 
     def _clock_of(self, header: Header) -> int:
