@@ -32,8 +32,9 @@ def test_a_registry_is_read_before_there_is_one(opened: Opened, fluent: str) -> 
 
 
 def test_a_folder_that_is_no_workspace_is_refused_in_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(MlflowException, match="There is no workspace"):
-        model_registry.build(f"bridge://{tmp_path}/none")
+    for place in (tmp_path, tmp_path / "missing" / "folder"):
+        with pytest.raises(MlflowException, match=r"There is no workspace.*Workspace\.create"):
+            model_registry.build(f"bridge://{place}")
 
 
 def test_a_model_is_logged_registered_and_loaded_back(fluent: str) -> None:
