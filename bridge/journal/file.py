@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import logging
 import os
@@ -116,7 +117,9 @@ class JournalFile:
         assert self.folder is not None
         try:
             system(fcntl.flock, self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except CallFailed:
+        except CallFailed as failed:
+            if failed.errno == errno.EWOULDBLOCK:  # a reader is about to remove the file, which was never placed
+                raise
             logger.info("The file system of journal %s has no file locks.", self.id)
         if fsync:
             self.sync()

@@ -6,6 +6,7 @@ import errno
 import fcntl
 import logging
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import FileIO
@@ -109,7 +110,12 @@ class JournalFolder:
         """
         before = self._held
         try:
-            self._held = hold(self.path, before)
+            found = hold(self.path, before)
+            if self._held is not before:  # another thread was first
+                if found is not before:
+                    found.close()
+                return True
+            self._held = found
         except CallFailed as failed:
             self._held = None
             if failed.errno != errno.ENOENT:
@@ -157,7 +163,9 @@ class JournalFolder:
                 for entry in entries:
                     if entry.name.endswith(SUFFIX):
                         try:
-                            sizes[entry.name[: -len(SUFFIX)]] = entry.stat().st_size
+                            state = entry.stat(follow_symlinks=False)
+                            if stat.S_ISREG(state.st_mode):  # of a folder or a pipe nothing can be read
+                                sizes[entry.name[: -len(SUFFIX)]] = state.st_size
                         except FileNotFoundError:
                             continue  # folded and removed meanwhile
         finally:

@@ -225,6 +225,8 @@ class JournalWriter:
             if self._backlog:
                 self._retry(force=False)
             self._call = None
+        if self._inner is not None:
+            self._inner.retry()
 
     def close(self) -> None:
         """End the journal with a closing record; a later point starts another."""
@@ -246,6 +248,7 @@ class JournalWriter:
             self._lost = []
             self._end_earlier()
             self._held = None
+            self._orphans = set()  # a later point asks the store anew
             while self._folders:
                 self._folders.pop().close()
             self._call = None
@@ -292,7 +295,7 @@ class JournalWriter:
 
     def renew(self) -> None:
         """Write again which runs this process owns."""
-        self._write_leases(list(self._leases), held=True)
+        self._write_leases(None, held=True)
 
     def let_go(self, stored: int) -> None:
         """End earlier journals, if the store has the leases of the open one; it has that up to `stored`."""
@@ -312,12 +315,12 @@ class JournalWriter:
             in_place = self._held is None or self._held.is_at(self.folder)
             for file in (self._file, *self._earlier):
                 in_place = in_place and (not file.placed or file.ending or file.is_in_place)
-        return in_place
+        return in_place and (self._inner is None or self._inner.is_in_place())
 
     @property
     def has_lost(self) -> bool:
         """Whether journals, or points, wait for their workspace to come back."""
-        return bool(self._lost or self._homeless)
+        return bool(self._lost or self._homeless) or (self._inner is not None and self._inner.has_lost)
 
     def move(self, workspace_id: str, orphans: set[str]) -> bool:
         """Follow the workspace at the path, which was removed or replaced; return whether that worked.
@@ -336,7 +339,8 @@ class JournalWriter:
             self._enter()
             try:
                 held = self._held = hold(self.folder, self._held, make=True)
-                self._folders.append(held)
+                if held not in self._folders:
+                    self._folders.append(held)
                 self._sort_out(workspace_id, held)
             except CallFailed as failed:
                 logger.debug("Journals cannot be put back into %s: %s", self.folder, failed)
@@ -346,12 +350,18 @@ class JournalWriter:
             self._orphans = orphans
             for run_id in orphans:
                 self._leases.pop(run_id, None)
-            waiting, self._homeless = self._homeless, Backlog()
-            self._homeless.dropped = waiting.dropped
-            for item in waiting.first(len(waiting)):
-                (self._homeless if item.run_id in orphans else self._backlog).add(item)
+            homeless, backlog = Backlog(), Backlog()
+            homeless.dropped, backlog.dropped = self._homeless.dropped, self._backlog.dropped
+            for waiting in (self._backlog, self._homeless):
+                for item in waiting.first(len(waiting)):
+                    (homeless if item.run_id in orphans else backlog).add(item)
+            self._homeless, self._backlog = homeless, backlog  # no handler runs between the two
+            for run_id in orphans:
+                self.stop_fast(run_id)  # its points wait in memory, also if its journal was put back
             self._call = None
-            return True
+        if self._inner is not None:
+            return self._inner.move(workspace_id, orphans)
+        return True
 
     def _sort_out(self, workspace_id: str, held: HeldFolder) -> None:
         """Put journals of a workspace back into its folder, and set those of others aside."""
@@ -564,11 +574,15 @@ class JournalWriter:
         self._lease_time = max(time.time_ns() // 1_000_000, self._lease_time + 1)
         return self._lease_time
 
-    def _write_leases(self, run_ids: list[str], held: bool) -> None:
+    def _write_leases(self, run_ids: list[str] | None, held: bool) -> None:
         """Append leases; where that fails they are written with the next journal, or the next time."""
-        if not run_ids or self._is_within():
+        if self._is_within():
             return
         with self._lock:
+            # Chosen within the lock: a run that another thread releases meanwhile is not leased again.
+            run_ids = [one for one in (self._leases if run_ids is None else run_ids) if (one in self._leases) == held]
+            if not run_ids:
+                return
             self._enter()
             try:
                 if self._file is not NO_FILE:
@@ -598,13 +612,15 @@ class JournalWriter:
 
     def _problems(self, run_id: str | None = None) -> list[str]:
         """Return what is wrong with what was logged, of a run or of all: empty if all of it is written."""
+        problems = []
         backlogs = [self._backlog]
         lost = not self.is_in_place()
         if run_id is None or run_id in self._orphans:
             backlogs.append(self._homeless)
             lost = lost or bool(self._lost)
+        if run_id in self._orphans or (run_id is None and self._orphans):
+            problems.append("the workspace that is there now does not have a run that was logged to")
         waiting, dropped = sum(one.points for one in backlogs), sum(one.dropped for one in backlogs)
-        problems = []
         if waiting or dropped:
             reason = self._reason or "the workspace of these runs is gone"
             problems.append(f"{reason}; {waiting} points are not written and {dropped} were dropped")

@@ -136,9 +136,18 @@ class Drain:
         self.unfolded_bytes = 0
 
     def forget(self) -> None:
-        """In a child after a fork, or because the workspace is another one now."""
+        """In a child after a fork."""
         self._begin()
         self._folder.let_go()
+
+    def follow(self, workspace_id: str) -> None:
+        """Fold the journals of the workspace that is at the path now."""
+        with self._lock:  # another thread may be folding
+            lock = self._lock
+            self._begin()
+            self._lock = lock
+            self.workspace_id = workspace_id
+            self._folder.let_go()
 
     def close(self) -> None:
         """Forget what was read; a later fold reads it again."""
@@ -170,6 +179,10 @@ class Drain:
         if self._read_only or not has_package("numpy"):
             self._count_unfolded(sizes)
             return
+        found = self._inner.find_workspace_id()
+        if self.workspace_id and found != self.workspace_id:  # another workspace has taken the place of ours
+            self.workspace_id = found
+            self._passed_over = set()
         left = {journal_id: size for journal_id, size in sizes.items() if self._seen.get(journal_id) != size}
         fold = _Fold(left, frozenset(sizes), until)
         if not wait:
@@ -328,6 +341,7 @@ class Drain:
     def _cut_together(self, fold: _Fold) -> list[Slice]:
         """Slices of all journals that end at one moment, so that no later transaction brings an earlier point."""
         left = fold.left
+        size_of = dict(left)
         ends = self._inner.get_receipts(list(left))
         share = max(LEAST_BYTES, FOLD_BYTES // len(left))
         cuts: list[_Cut] = []
@@ -344,6 +358,13 @@ class Drain:
             if cut.stretch.end < size and len(cut.stretch.rows):
                 last = int(cut.stretch.rows["time"][-1]) + cut.clock
                 horizon = last if horizon is None else min(horizon, last)
+        # Of a stretch without points, as the definitions of a wide row, nobody knows yet what moment follows it.
+        unknown = [cut for cut in cuts if cut.stretch.end < size_of[cut.reader.id] and not len(cut.stretch.rows)]
+        if unknown:
+            for cut in cuts:
+                if not any(cut is one for one in unknown):
+                    fold.rests[cut.reader.id] = cut.reader, cut.stretch
+            return [self._slice(cut) for cut in unknown]
         self._report_clocks(cuts)
         rows = [cut.stretch.rows for cut in cuts]
         times = [own["time"] + cut.clock for own, cut in zip(rows, cuts, strict=True)]
@@ -359,17 +380,10 @@ class Drain:
     def _cut(self, fold: _Fold, journal_id: str, start: int, share: int) -> _Cut | None:
         """The next stretch of a journal, of about `share` bytes; None if nothing more can be read of it."""
         size = fold.left[journal_id]
-        try:
-            reader = self._reader(journal_id)
-            if start >= size or reader is None:
-                return None
-            of_reader, stretch = fold.rests.pop(journal_id, (None, None))
-            # Another reader does not know the definitions that stand before it.
-            if of_reader is not reader or stretch is None or stretch.start != max(start, reader.records_at):
-                stretch = reader.read(start, size, share)
-        except FileNotFoundError:
-            self._readers.pop(journal_id, None)
+        found = self._read_some(fold, journal_id, start, size, share)
+        if found is None:
             return None
+        reader, stretch = found
         if stretch.unknown and journal_id not in self._kept:
             self._kept.add(journal_id)
             logger.warning(
@@ -386,6 +400,24 @@ class Drain:
         if _has_our_clock(reader.header):
             stretch.cut(fold.until)
         return _Cut(reader, start, stretch, self._clock_of(reader.header))
+
+    def _read_some(
+        self, fold: _Fold, journal_id: str, start: int, size: int, share: int
+    ) -> tuple[JournalReader, Stretch] | None:
+        """The reader of a journal and its next stretch; None if there is nothing to read."""
+        for _ in range(2):
+            try:
+                reader = self._reader(journal_id)
+                if start >= size or reader is None:
+                    return None
+                of_reader, stretch = fold.rests.pop(journal_id, (None, None))
+                # Another reader does not know the definitions that stand before it.
+                if of_reader is reader and stretch is not None and stretch.start == max(start, reader.records_at):
+                    return reader, stretch
+                return reader, reader.read(start, size, share)
+            except FileNotFoundError:  # its process may have put it back: then another file has its name
+                self._readers.pop(journal_id, None)
+        return None
 
     def _clock_of(self, header: Header) -> int:
         """What is added to a journal's record times, so that they may be compared.
@@ -434,6 +466,7 @@ class Drain:
             warnings=tuple(warnings),
             leases=tuple(LeaseRecord(run_id, time, held) for _, run_id, time, _, held in stretch.leases),
             boot_time=_last_boot_time(stretch),
+            workspace_id=reader.header.workspace_id if self.workspace_id else "",
         )
 
     def _reader(self, journal_id: str) -> JournalReader | None:
@@ -488,6 +521,9 @@ class Drain:
                     return  # what came since is stored by a later fold, with what other journals got concurrently
                 stored = self._inner.get_receipts([journal_id]).get(journal_id, 0)
                 closed = self._is_closed(journal_id, stored)
+                if not closed and stored < size and self._has_more(journal_id, stored, size):
+                    self._seen.pop(journal_id, None)
+                    return  # the database came from a backup meanwhile: it has less than what this fold has stored
                 if not self._is_over(journal_id, lock, closed, listed):
                     return
                 self._settle(journal_id, size, stored, closed)
@@ -510,6 +546,11 @@ class Drain:
             return False
         self._inner.end_leases({journal_id: self._folder.written_at(journal_id) // 1_000_000})
         return True
+
+    def _has_more(self, journal_id: str, stored: int, size: int) -> bool:
+        """Whether whole records follow what is stored of a journal."""
+        reader = self._reader(journal_id)
+        return reader is not None and reader.read(stored, size).end > max(stored, reader.records_at)
 
     def _is_closed(self, journal_id: str, stored: int) -> bool:
         """Whether a journal that is stored so far has its closing record there."""

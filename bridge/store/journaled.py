@@ -181,8 +181,7 @@ class JournaledStore(TrackingStore):
         self._workspace_id = found
         self._place_lost = self._writer.has_lost
         if self._made_drain is not None:
-            self._made_drain.workspace_id = found
-            self._made_drain.forget()
+            self._made_drain.follow(found)
 
     def _report_lost(self, reason: str) -> None:
         if not self._place_lost:
@@ -310,6 +309,12 @@ class JournaledStore(TrackingStore):
             self._made_drain.close()
         self.inner.close()
         self._begin()
+
+    def let_go(self) -> None:
+        """Close what was opened only to read; a later call opens it again."""
+        if self._made_drain is not None:
+            self._made_drain.close()
+        self.inner.close()
 
     def at_exit(self) -> None:
         """The end of the process: end the journal, and fold it where that costs no import and no waiting."""
@@ -480,6 +485,9 @@ class _Background:
                 thread = threading.Thread(target=self._run, name="bridge-fold", daemon=True)
                 try:
                     thread.start()
+                except RuntimeError as error:  # the system has no more threads: the next call tries again
+                    logger.debug("Nothing is folded in the background: %s", error)
+                    return
                 except KeyError as error:  # `Thread.start` hides what a signal handler raised as the thread began
                     raise error.__context__ or error from None
                 self._thread = thread  # after its start: an interrupt before would leave one that never runs
@@ -512,6 +520,8 @@ class _Background:
             try:
                 if store in self._stores:  # it may have been closed meanwhile
                     store.tend()
+                    if store not in self._stores:  # closed as it was tended: what that has opened since is closed
+                        store.let_go()
             except (BridgeError, OSError, ImportError, MemoryError) as error:  # the last three: numpy's import may fail
                 logger.debug("Not folded this time, the next reader or second does: %s", error)
         for tidy in each_second:

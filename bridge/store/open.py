@@ -60,7 +60,7 @@ class Opened:
         store = self._store
         if store is None:
             store = self._store = _store_at(Path(self.address), None)
-            self._generation = store.database.generation
+            self._facts, self._generation = read_facts(store.database), store.database.generation
             store.users.add(self)
         return store
 
@@ -130,6 +130,8 @@ class Opened:
             self._store.tracking.flush()
         finally:
             self._store.close()
+            if not self._store.tracking.owns_runs:
+                _drop(self._store)
 
 
 @dataclass(eq=False)
@@ -201,6 +203,15 @@ def close_idle(most: int = 0) -> None:
                 continue
             for key in [key for key, other in list(_stores.items()) if other is store]:
                 _stores.pop(key, None)
+
+
+def _drop(store: _Store) -> None:
+    """Forget a closed store: no connection keeps the inode of its file from being that of another workspace."""
+    for key in [key for key, other in list(_stores.items()) if other is store]:
+        _stores.pop(key, None)
+    for opened in list(store.users):
+        opened._store = None
+        opened.__dict__.pop("artifacts", None)  # it has the closed store
 
 
 def _tidy() -> None:

@@ -26,6 +26,7 @@ class Slice:
     key, time, timestamp and step, and no row lies in two slices.
     `warnings` are (run id, sentence): damage in this stretch, to be kept on the run.
     `leases` say for which runs the journal's process speaks.
+    `workspace_id` is the workspace that the journal belongs to; empty if any.
     `boot_time` is when the process last wrote in this stretch, in nanoseconds by its own boot clock; 0: not known.
     """
 
@@ -46,6 +47,7 @@ class Slice:
     warnings: tuple[tuple[str, str], ...] = field(default=())
     leases: tuple[LeaseRecord, ...] = field(default=())
     boot_time: int = 0
+    workspace_id: str = ""
 
 
 class LeaseRecord(NamedTuple):

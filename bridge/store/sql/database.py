@@ -214,6 +214,12 @@ class _Local(threading.local):
     copy: tuple[object, sqlite3.Connection] | None = None
 
 
+def _roll_back(*of_threads: _Local) -> None:
+    for local in of_threads:
+        if local.connection is not None:
+            local.connection.rollback()
+
+
 class Database:
     """One SQLite file, in WAL mode.
 
@@ -287,12 +293,11 @@ class Database:
             if own is not None and own.in_transaction:  # a read within a write sees what that wrote
                 yield own
                 return
+            local = self._local  # a close in another thread that did not wait for this one leaves a new one
             try:
                 yield self._begun("BEGIN")  # within, for Ctrl-C may come when it has begun
             finally:
-                own = self._local.connection
-                if own is not None:
-                    own.rollback()
+                _roll_back(local, self._local)
 
     def _write(self) -> Generator[sqlite3.Connection, None, None]:
         if self.read_only:
@@ -303,20 +308,20 @@ class Database:
             raise StoreUnavailable(self._file, reason)
         start = time.monotonic()
         with self._border(), self._turn, self._queue(start), _gate.inside():
+            local = self._local  # a close in another thread that did not wait for this one leaves a new one
             try:
                 connection = self._begun("BEGIN IMMEDIATE")
+                local = self._local
                 found = read_schema(connection)
                 if found != SCHEMA:
                     raise SchemaMismatch(self._file, found, SCHEMA)
                 yield connection
-                if self._identity_now() != self._local.identity:
+                if self._identity_now() != local.identity:
                     reason = "another workspace has taken its place while this change was made, and has not got it"
                     raise StoreUnavailable(self._file, reason)
                 connection.commit()
             except BaseException:
-                own = self._local.connection
-                if own is not None:
-                    own.rollback()
+                _roll_back(local, self._local)
                 raise
 
     def _queue(self, start: float) -> _Queue:
@@ -334,8 +339,9 @@ class Database:
                 if self._local.connection is None or self._identity_now() == self._local.identity:
                     raise
             else:
-                if self._identity_now() == self._local.identity:
+                if self._local.connection is connection and self._identity_now() == self._local.identity:
                     return connection
+                connection.rollback()  # a close that did not wait has set it aside
             self._drop()
         raise StoreUnavailable(self._file, "one file after the other takes its place")
 

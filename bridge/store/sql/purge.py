@@ -14,6 +14,7 @@ from bridge.errors import NotFound
 from bridge.store.sql import experiments
 from bridge.store.sql.artifacts import AFTER_SLASH
 from bridge.store.sql.database import Database
+from bridge.store.sql.runs import keys_of
 from bridge.store.sql.statements import AT_ONCE, chunks, in_chunks, marks_for
 
 BIN = -1
@@ -36,11 +37,12 @@ KEEP_USES = (
 HIDE = "UPDATE run SET id = ?, experiment = ?, parent_id = NULL WHERE key = ?"
 
 
-def hide_runs(database: Database, keys: Sequence[int]) -> None:
+def hide_runs(database: Database, run_ids: Sequence[str]) -> None:
     """Let runs be gone for everybody, with all of them that is small, some at a time; `finish` removes the rest."""
-    for some in chunks(keys):
+    for some in chunks(run_ids):
         with database.write() as c:
-            _hide_some(c, some)
+            # Looked up here: the key of a run that somebody else has purged meanwhile may be that of a new run.
+            _hide_some(c, list(keys_of(c, some).values()))
         time.sleep(PAUSE_SECONDS)
 
 

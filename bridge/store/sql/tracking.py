@@ -124,9 +124,7 @@ class SqlTrackingStore(TrackingStore):
     def purge_runs(self, run_ids: Sequence[str]) -> None:
         from bridge.store.sql import purge
 
-        with self.database.read() as c:
-            keys = list(runs.keys_of(c, run_ids).values())
-        purge.hide_runs(self.database, keys)
+        purge.hide_runs(self.database, run_ids)
         purge.finish(self.database)
 
     def search_runs(self, query: RunQuery) -> Page[RunRecord]:
@@ -222,12 +220,14 @@ class SqlTrackingStore(TrackingStore):
                 state, known = state_of(c), series.look_up(c, points, warnings)
             rows = series.prepare(points, warnings, known)
             with self.database.write() as c:
+                _check_workspace(c, fresh)
                 unchanged = state_of(c) == state or series.look_up(c, points, warnings) == known
                 if unchanged and _receipts(c, journal_ids) == before:
                     series.write(c, rows)
                     _finish_append(c, fresh, ends)
                     return ends
         with self.database.write() as c:  # others wrote to the same series each time
+            _check_workspace(c, slices)
             fresh, ends = fresh_slices(slices, _receipts(c, journal_ids))
             if fresh:
                 series.store(c, join(fresh), series.warnings_of(fresh))
@@ -275,6 +275,17 @@ class SqlTrackingStore(TrackingStore):
     def after_fork(self) -> None:
         """In a child after a fork: let go of what belongs to the parent."""
         self.database.forget()
+
+
+def _check_workspace(c: sqlite3.Connection, slices: Sequence[Slice]) -> None:
+    """Raise if journals belong to another workspace than this one, which may have taken its place meanwhile."""
+    from bridge.errors import StoreUnavailable
+    from bridge.journal.format import same_id
+
+    row = c.execute("SELECT value FROM workspace WHERE name = 'id'").fetchone()
+    for piece in slices:
+        if piece.workspace_id and row is not None and not same_id(piece.workspace_id, row[0]):
+            raise StoreUnavailable(piece.journal_id, "the workspace of this journal was replaced by another one")
 
 
 def _receipts(c: sqlite3.Connection, journal_ids: Sequence[str]) -> dict[str, int]:
