@@ -185,10 +185,10 @@ def test_a_child_that_is_forked_while_a_thread_folds_keeps_no_lock(fork, run, mo
     store_some = Drain._store_some
     children = []
 
-    def store_and_fork(self, left, until):
+    def store_and_fork(self, fold):
         if not children:
             children.append(fork(lambda say: time.sleep(60)))
-        store_some(self, left, until)
+        store_some(self, fold)
 
     monkeypatch.setattr(Drain, "_store_some", store_and_fork)
     run.log("loss", 1)
