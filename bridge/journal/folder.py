@@ -6,6 +6,7 @@ import errno
 import fcntl
 import logging
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -25,6 +26,12 @@ PART = ".part"
 
 Lock = Literal["free", "held", "unavailable"]
 """What is found of the lock of a journal; `unavailable` where the file system has none."""
+
+READING = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+"""How files of the folder are opened: neither a link nor a pipe of somebody else's is followed or waited for."""
+
+_JOURNAL_NAME = re.compile("[0-9a-z]{1,64}" + re.escape(SUFFIX))
+"""How a journal may be called; any other file of the folder is somebody's own."""
 
 PART_SECONDS = 60.0
 """How old the file of a journal must be that never got its name before it is removed."""
@@ -161,10 +168,10 @@ class JournalFolder:
         try:
             with os.scandir(fd) as entries:
                 for entry in entries:
-                    if entry.name.endswith(SUFFIX):
+                    if _JOURNAL_NAME.fullmatch(entry.name):
                         try:
                             state = entry.stat(follow_symlinks=False)
-                            if stat.S_ISREG(state.st_mode):  # of a folder or a pipe nothing can be read
+                            if stat.S_ISREG(state.st_mode):  # opening a pipe would wait for its writer
                                 sizes[entry.name[: -len(SUFFIX)]] = state.st_size
                         except FileNotFoundError:
                             continue  # folded and removed meanwhile
@@ -182,7 +189,7 @@ class JournalFolder:
         Raises:
             FileNotFoundError: it does not exist.
         """
-        return os.open(journal_id + SUFFIX, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._fd)
+        return os.open(journal_id + SUFFIX, READING, dir_fd=self._fd)
 
     def identity(self, journal_id: str) -> tuple[int, int]:
         """Return the device and inode of a journal.
@@ -301,7 +308,7 @@ class JournalFolder:
         Raises:
             CallFailed: it was removed by another process, or belongs to another user.
         """
-        fd = system(os.open, name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._fd)
+        fd = system(os.open, name, READING, dir_fd=self._fd)
         try:
             if now - os.fstat(fd).st_mtime_ns > PART_SECONDS * 1e9 and _try_lock(fd) != "held":
                 system(os.unlink, name, dir_fd=self._fd)

@@ -5,6 +5,7 @@ Everything is read once a process, in microseconds, and again in a child after a
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from functools import cache
@@ -13,6 +14,9 @@ from io import FileIO
 from bridge.journal.system import CallFailed, system
 
 IS_MACOS = sys.platform == "darwin"
+
+_PASSING = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR})
+"""Errors of a process that has too much open, or of a system that has no memory: the next try may succeed."""
 
 ONLY_NAMESPACE = 1
 """The number of a namespace on a system that has no others."""
@@ -136,11 +140,17 @@ def _namespace(kind: str) -> int:
 
 
 def _read_text(path: str) -> str:
-    """Return what a small file holds; empty if it cannot be read."""
+    """Return what a small file holds; empty if it cannot be read.
+
+    Raises:
+        CallFailed: it cannot be read now, which says nothing of the file and must not be remembered.
+    """
     try:
         with system(FileIO, path) as file:
             return system(file.read, 4096).decode("ascii", "replace").strip()
-    except CallFailed:
+    except CallFailed as failed:
+        if failed.errno in _PASSING:
+            raise
         return ""
 
 
@@ -182,7 +192,6 @@ def _start_on_macos(pid: int) -> int | None:
     Source: sys/proc_info.h of macOS: kind 3 is PROC_PIDTBSDINFO, of 136 bytes, the start in the last 16.
     """
     import ctypes
-    import errno
     import struct
 
     library = ctypes.CDLL("/usr/lib/libproc.dylib", use_errno=True)

@@ -217,11 +217,18 @@ class JournalWriter:
                 raise StoreUnavailable(str(self.folder), "; ".join(problems))
 
     def retry(self) -> None:
-        """Write what waits, if it is time to try."""
+        """Write what waits, if it is time to try; leave a file that somebody else has cut or added to.
+
+        The checksums of what is appended to such a file are those of other places: no reader could take it.
+        """
         if self._is_within():
             return
         with self._lock:
             self._enter()
+            if self._file is not NO_FILE and self._file.grown() != 0:
+                logger.error("%s: somebody else has changed journal %s.", self.folder, self._file.id)
+                self._file.intact = False
+                self._leave()
             if self._backlog:
                 self._retry(force=False)
             self._call = None
@@ -281,6 +288,11 @@ class JournalWriter:
             starting.journal_id = self._file.id
             self._call = None
             return starting
+
+    @property
+    def is_starting(self) -> bool:
+        """Whether a run is being started whose lease is to name the open journal."""
+        return bool(self._starting)
 
     def hold(self, run_id: str) -> None:
         """Write that this process owns a run, now and first in every later journal."""

@@ -26,6 +26,7 @@ from bridge.journal.format import (
 )
 from bridge.journal.locks import LockTaken, ThreadLock
 from bridge.journal.process import boot_id, time_namespace
+from bridge.journal.system import CallFailed
 from bridge.records.series import imprecise_warning
 from bridge.store.bounds import last_moment
 from bridge.store.owners import Owners
@@ -301,6 +302,8 @@ class Drain:
             yield
         except BridgeError:
             raise
+        except CallFailed as failed:
+            raise StoreUnavailable(str(self._folder.path), failed.reason) from failed
         except PermissionError as error:
             raise NotAllowed("fold journals in", str(self._folder.path), error.strerror or "no permission") from error
         except OSError as error:

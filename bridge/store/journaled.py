@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("bridge")
 
+LOAD_SECONDS = 5.0
+"""How long a fork waits while the background loads modules."""
+
 FOLD_SECONDS = 1.0
 """How old a backlog gets before this process folds it, and how often active runs are asked after."""
 
@@ -64,6 +67,7 @@ class JournaledStore(TrackingStore):
         self._writer = JournalWriter(folder, fsync, shared, workspace_id)
         self._folder, self._shared, self._read_only = folder, shared, read_only
         self._made_drain: Drain | None = None
+        self._start_lock = threading.RLock()
         self._begin()
         _stores.add(self)
 
@@ -74,7 +78,6 @@ class JournaledStore(TrackingStore):
         self._place_lost = False
         self._renewed = 0
         self._is_tended = False
-        self._start_lock = threading.RLock()
 
     @property
     def _drain(self) -> Drain:
@@ -208,7 +211,8 @@ class JournaledStore(TrackingStore):
 
     def begin_runs(self, records: Sequence[RunRecord]) -> list[RunRecord]:
         # The lease is there with the run, in one transaction: else one that is killed in between would leave it open.
-        starting = self._writer.start()  # held until the end of this call
+        with self._start_lock:  # a close in another thread ends the journal before, or leaves it open
+            starting = self._writer.start()  # held until the end of this call
         journal_id, time = starting.journal_id, starting.time
         now = read_boot_time()
         leases = [Lease(record.id, journal_id, time, now) for record in records] if journal_id else []
@@ -222,7 +226,8 @@ class JournaledStore(TrackingStore):
         if lease is not None:
             self.inner.claim_run(run_id, lease)
             return
-        starting = self._writer.start()  # held until the end of this call, as above
+        with self._start_lock:
+            starting = self._writer.start()  # held until the end of this call, as above
         if not starting.journal_id and not self._read_only:
             raise StoreUnavailable(str(self._folder), "no journal can be begun there, so that no run can be owned")
         self.inner.claim_run(run_id, Lease(run_id, starting.journal_id, starting.time, read_boot_time()))
@@ -261,8 +266,8 @@ class JournaledStore(TrackingStore):
 
     @property
     def owns_runs(self) -> bool:
-        """Whether runs are under way that this process has begun: their owner is gone when the journal is closed."""
-        return bool(self._held)
+        """Whether this process owns runs, or is starting one: their owner is gone when the journal is closed."""
+        return bool(self._held) or self._writer.is_starting
 
     def get_leases(self) -> list[Lease]:
         self._drain.fold()
@@ -310,6 +315,14 @@ class JournaledStore(TrackingStore):
         self.inner.close()
         self._begin()
 
+    def close_unless_owner(self) -> None:
+        """Close; but leave the journal open if this process owns runs, or is starting one."""
+        with self._start_lock:
+            if self.owns_runs:
+                self.inner.close()
+            else:
+                self.close()
+
     def let_go(self) -> None:
         """Close what was opened only to read; a later call opens it again."""
         if self._made_drain is not None:
@@ -336,6 +349,7 @@ class JournaledStore(TrackingStore):
         forget = getattr(self.inner, "after_fork", None)
         if forget is not None:
             forget()
+        self._start_lock = threading.RLock()
         self._begin()
 
     # Everything else is the inner store's; a read folds first, since a run shows its latest points.
@@ -477,6 +491,18 @@ class _Background:
         self._lock = threading.RLock()
         self._stores: weakref.WeakSet[JournaledStore] = weakref.WeakSet()
         self._thread: threading.Thread | None = None
+        self._loading = threading.Lock()
+        self._has_loading = False
+
+    def before_fork(self) -> None:
+        """Wait until the thread loads no module: a child would have the module's lock, and nobody who releases it."""
+        self._has_loading = self._loading.acquire(timeout=LOAD_SECONDS)
+
+    def after_fork(self) -> None:
+        """In the parent."""
+        if self._has_loading:
+            self._has_loading = False
+            self._loading.release()
 
     def add(self, store: JournaledStore) -> None:
         with self._lock:
@@ -499,8 +525,13 @@ class _Background:
 
     def _run(self) -> None:
         try:
+            is_loaded = False
             while self._is_needed():
                 time.sleep(FOLD_SECONDS)
+                if not is_loaded:
+                    with self._loading:
+                        _load_what_folds()
+                    is_loaded = True
                 self._tend_all()
         finally:  # an error that nobody expected ends the thread: the next call of each store starts another
             with self._lock:
@@ -531,6 +562,22 @@ class _Background:
                 logger.debug("Not tidied this time: %s", error)
 
 
+def _load_what_folds() -> None:
+    """Load the modules of a fold at once, so that the background loads none later, when the process may fork."""
+    try:
+        import numpy  # noqa: F401
+
+        import bridge.journal.reader
+        import bridge.store.bounds
+        import bridge.store.drain
+        import bridge.store.fold
+        import bridge.store.leases
+        import bridge.store.sql.leases
+        import bridge.store.sql.series  # noqa: F401
+    except (ImportError, MemoryError) as error:
+        logger.debug("Nothing is folded in the background: %s", error)
+
+
 each_second: list[Callable[[], None]] = []
 """What else the background does."""
 
@@ -545,7 +592,9 @@ def _after_fork_in_child() -> None:
         store.after_fork()
 
 
-os.register_at_fork(after_in_child=_after_fork_in_child)
+os.register_at_fork(
+    before=_background.before_fork, after_in_parent=_background.after_fork, after_in_child=_after_fork_in_child
+)
 
 
 @atexit.register

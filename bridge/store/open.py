@@ -8,7 +8,6 @@ import time
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -51,6 +50,7 @@ class Opened:
         self.address = address
         self._facts, self._generation = facts, 0
         self._store = store
+        self._artifacts: ArtifactStore | None = None
         if store is not None:
             self._generation = store.database.generation
             store.users.add(self)
@@ -109,12 +109,15 @@ class Opened:
 
         return dict(json.loads(self.facts.get("details", "{}")))
 
-    @cached_property
+    @property
     def artifacts(self) -> ArtifactStore:
         """The store of artifacts, loaded when first asked for: logging does not need it."""
-        from bridge.store.objects import ObjectArtifacts
+        # No `cached_property`: before Python 3.12 all of them share a lock, which a child of a fork may inherit locked.
+        if self._artifacts is None:
+            from bridge.store.objects import ObjectArtifacts
 
-        return ObjectArtifacts(self.tracking, Path(self.address) / ARTIFACTS, shared=self.shared)
+            self._artifacts = ObjectArtifacts(self.tracking, Path(self.address) / ARTIFACTS, shared=self.shared)
+        return self._artifacts
 
     def close(self) -> None:
         """Close what this process has open of the workspace; a later call opens it again.
@@ -151,10 +154,7 @@ class _Store:
     idle_since: float | None = None
 
     def close(self) -> None:
-        if self.tracking.owns_runs:
-            self.tracking.inner.close()
-        else:
-            self.tracking.close()
+        self.tracking.close_unless_owner()
 
 
 Key = tuple[str, "Durability | None", int]
@@ -211,7 +211,7 @@ def _drop(store: _Store) -> None:
         _stores.pop(key, None)
     for opened in list(store.users):
         opened._store = None
-        opened.__dict__.pop("artifacts", None)  # it has the closed store
+        opened._artifacts = None  # it has the closed store
 
 
 def _tidy() -> None:

@@ -125,6 +125,7 @@ class _OwnEntry(threading.local):
 
 
 _gate = _Gate()
+_databases: weakref.WeakSet[Database] = weakref.WeakSet()
 
 HANDLERS = 100
 """How many signal handlers may raise within one step of a fork before it is given up."""
@@ -143,8 +144,20 @@ def _to_its_end(step: Callable[[], object]) -> None:
         raise raised  # which Python reports as ignored
 
 
+def _before_fork() -> None:
+    """Close what is open, because SQLite keeps in the memory of a process which locks it has on a file.
+
+    A child has that memory and not the locks.
+    It would believe that it has the file open, and the next process that closes the file as the last one would remove
+    the log into which the child writes.
+    """
+    if _gate.shut():
+        for database in list(_databases):
+            database.close_for_fork()
+
+
 os.register_at_fork(
-    before=partial(_to_its_end, _gate.shut),
+    before=partial(_to_its_end, _before_fork),
     after_in_parent=partial(_to_its_end, _gate.open),
     after_in_child=partial(_to_its_end, _gate.reset),
 )
@@ -244,6 +257,7 @@ class Database:
         self._mode = 0o644
         self._abandoned: list[sqlite3.Connection] = []
         self._begin()
+        _databases.add(self)
 
     def _begin(self) -> None:
         self._local = _Local()
@@ -371,6 +385,16 @@ class Database:
                 self._abandoned += connections.values()
         finally:
             _gate.open()
+
+    def close_for_fork(self) -> None:
+        """Close every connection that is in no transaction, while no other thread is inside SQLite."""
+        own = self._local.connection
+        if own is not None and own.in_transaction:  # a signal handler forks: SQLite has no answer to that
+            return
+        connections, self._connections = self._connections, {}
+        self._local = _Local()
+        for connection in connections.values():
+            connection.close()
 
     def close_ended(self) -> None:
         """Close the connections of threads that have ended."""
