@@ -74,6 +74,7 @@ run.download_file("user_logs/std_log.txt", "printed.txt")
 def test_where_the_working_folder_was_removed_runs_work_and_relative_paths_are_refused(tmp_path: Path) -> None:
     (tmp_path / "gone").mkdir()
     code = f"""
+import numpy  # which Python 3.13 cannot load from where there is no folder
 os.rmdir(os.getcwd())
 ws = Workspace.create("work", path={str(tmp_path / "work")!r})
 run = Experiment(ws, "odd").start_logging()

@@ -559,6 +559,7 @@ ROLES = {"writer": Writer, "reader": Reader, "folder": Folder, "collector": Coll
 def enter(place: Place) -> None:
     """In a child: die with the process that started it, and keep what is temporary within the place."""
     die_with_parent()
+    faulthandler.enable()
     os.environ.update(BRIDGE_HOME=str(place.folder / "home"), TMPDIR=str(place.folder))
     tempfile.tempdir = None
     warnings.simplefilter("ignore")

@@ -104,10 +104,13 @@ def test_what_is_done_without_the_database_is_linear_too() -> None:
     for count in (5_000, 40_000):
         entries = [Entry(f"run {number % 100}", f"key {number}", 1.0, time=number) for number in range(count)]
         piece = make_slice("j1", 0, 1, entries)
-        begun = time.process_time()
-        points = fold.join([piece])
-        placed = fold.place(points, {})
-        seconds.append(time.process_time() - begun)
+        tries = []
+        for _ in range(3):  # the fastest is the one that nothing else held up
+            begun = time.process_time()
+            points = fold.join([piece])
+            placed = fold.place(points, {})
+            tries.append(time.process_time() - begun)
+        seconds.append(min(tries))
         assert len(placed.ends) == len(placed.counters) == count
     assert seconds[1] < 30 * seconds[0]
 
