@@ -1,0 +1,211 @@
+"""A writer whose workspace is removed, replaced or put back keeps every point, or reports that it cannot."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+from interrupting import EXCEPTIONS, Interrupts, places
+from raw_journals import RUN, Written, as_written, journals, points_of, reader_of
+
+from bridge import Experiment, StoreUnavailable, Workspace
+from bridge.journal.file import JournalFile
+from bridge.journal.folder import JournalFolder
+from bridge.journal.writer import JournalWriter
+from bridge.records.series import Point
+from bridge.store.journaled import JournaledStore
+
+HOME, OTHER = "a" * 32, "b" * 32
+
+
+@pytest.fixture
+def writer(tmp_path: Path) -> JournalWriter:
+    return JournalWriter(tmp_path / "journal", workspace_id=HOME)
+
+
+@pytest.fixture
+def untended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing happens in the background: a flush is what notices that a folder was replaced."""
+    monkeypatch.setattr(JournaledStore, "_be_tended", lambda self: None)
+
+
+def points(*numbers: int) -> list[Point]:
+    return [Point("a", number, number, number) for number in numbers]
+
+
+def log(writer: JournalWriter, *numbers: int) -> None:
+    for point in points(*numbers):
+        writer.log(RUN, [point], 0)
+
+
+def written(folder: Path) -> list[Written]:
+    found: list[Written] = []
+    for journal_id in journals(folder):
+        reader = reader_of(folder, journal_id)
+        found += points_of(reader.read(0, (folder / f"{journal_id}.log").stat().st_size), reader.definitions)
+    return sorted(found, key=lambda one: one[4])
+
+
+def replaced(writer: JournalWriter) -> None:
+    """Another workspace, which does not have the run, takes the place of the writer's own; two points wait."""
+    log(writer, 0)
+    writer.folder.rename(writer.folder.with_name("moved"))
+    writer.folder.mkdir()
+    assert writer.move(OTHER, {RUN})
+    log(writer, 1, 2)
+
+
+def put_back(writer: JournalWriter) -> None:
+    writer.folder.rmdir()
+    writer.folder.with_name("moved").rename(writer.folder)
+
+
+def test_an_interrupt_while_waiting_points_are_sorted_loses_none(tmp_path: Path) -> None:
+    files = ("/journal/backlog.py",)
+
+    def case(name: str) -> JournalWriter:
+        (tmp_path / name).mkdir()
+        writer = JournalWriter(tmp_path / name / "journal", workspace_id=HOME)
+        replaced(writer)
+        put_back(writer)
+        return writer
+
+    counted = case("counted")
+    count = places(files, lambda: counted.move(HOME, set()))
+    counted.close()
+    assert count > 3
+    for at in range(count):
+        writer = case(str(at))
+        error = EXCEPTIONS[at % len(EXCEPTIONS)]
+        with Interrupts(files, at, error) as interrupts, pytest.raises(error):
+            writer.move(HOME, set())
+        assert writer.move(HOME, set())
+        writer.flush()
+        assert written(writer.folder) == as_written(RUN, points(0, 1, 2)), interrupts.where
+        writer.close()
+
+
+def test_a_run_that_was_homeless_at_a_close_is_written_to_its_workspace_afterwards(writer: JournalWriter) -> None:
+    replaced(writer)
+    put_back(writer)
+    assert writer.move(HOME, set())
+    writer.flush()
+    writer.folder.rename(writer.folder.with_name("moved"))
+    writer.folder.mkdir()
+    assert writer.move(OTHER, {RUN})
+    writer.close()
+    put_back(writer)
+    log(writer, 3)
+    writer.flush(RUN)
+    assert written(writer.folder) == as_written(RUN, points(0, 1, 2, 3))
+    writer.close()
+
+
+def test_the_journal_of_what_interrupts_a_log_call_is_put_back_too(writer: JournalWriter) -> None:
+    log(writer, 0)
+    with writer._lock:  # as a signal handler that logs within a log call
+        log(writer, 1)
+    assert len(journals(writer.folder)) == 2
+    for path in writer.folder.glob("*.log"):
+        path.unlink()
+    assert not writer.is_in_place()
+    assert writer.move(HOME, set())
+    writer.flush()
+    assert writer.is_in_place()
+    assert written(writer.folder) == as_written(RUN, points(0, 1))
+    writer.close()
+
+
+def test_only_the_removed_journal_of_what_interrupts_a_log_call_is_missed(writer: JournalWriter) -> None:
+    log(writer, 0)
+    outer = writer.journal_id
+    with writer._lock:
+        log(writer, 1)
+    for journal_id in journals(writer.folder):
+        if journal_id != outer:
+            (writer.folder / f"{journal_id}.log").unlink()
+    assert not writer.is_in_place()
+    assert writer.move(HOME, set())
+    assert written(writer.folder) == as_written(RUN, points(0, 1))
+    writer.close()
+
+
+def test_points_of_a_run_that_a_backup_does_not_have_wait_and_are_reported(tmp_path: Path, untended: None) -> None:
+    """The backup has the same id; when the whole workspace is back, so is every point."""
+    workspace = Workspace.create("work", path=tmp_path / "work")
+    experiment = Experiment(workspace, "moved")
+    workspace.close()
+    shutil.copytree(workspace.path, tmp_path / "backup")
+    run = experiment.start_logging(snapshot_directory=None, outputs=False)
+    for number in range(3):
+        run.log("a", number)
+    workspace.path.rename(tmp_path / "whole")
+    shutil.copytree(tmp_path / "backup", workspace.path)
+    with pytest.raises(StoreUnavailable):
+        run.flush()  # which notices it
+    for number in range(3, 6):
+        run.log("a", number)
+    with pytest.raises(StoreUnavailable, match="does not have a run that was logged to.* 3 points are not written"):
+        run.flush()
+
+    shutil.rmtree(workspace.path)
+    (tmp_path / "whole").rename(workspace.path)
+    run.flush()
+    assert run.get_metrics()["a"] == list(range(6))
+    run.complete()
+    workspace.close()
+
+
+class YieldingLock(type(threading.RLock())):  # type: ignore[misc]
+    """A lock before which another thread gets its turn, once."""
+
+    def __init__(self) -> None:
+        self.before = lambda: None
+
+    def __enter__(self) -> bool:
+        before, self.before = self.before, lambda: None
+        before()
+        return bool(self.acquire())
+
+
+def test_a_run_that_is_released_while_leases_are_renewed_is_not_leased_again(writer: JournalWriter) -> None:
+    writer.hold(RUN)
+    writer._lock = lock = YieldingLock()
+    lock.before = lambda: writer.release(RUN)
+    writer.renew()
+    journal_id = writer.journal_id
+    reader = reader_of(writer.folder, journal_id)
+    leases = reader.read(0, (writer.folder / f"{journal_id}.log").stat().st_size).leases
+    assert [held for _, _, _, _, held in leases] == [True, False]
+    writer.close()
+
+
+def test_a_journal_is_never_named_while_a_clean_up_has_its_lock(
+    writer: JournalWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its process slept between the first bytes and the name, and a reader takes the file for a leftover."""
+    place = JournalFile.place
+
+    def place_under_a_clean_up(self: JournalFile, fsync: bool) -> None:
+        monkeypatch.setattr(JournalFile, "place", place)
+        fd = os.open(writer.folder / self._part, os.O_RDONLY)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            place(self, fsync)
+        finally:
+            os.close(fd)
+
+    monkeypatch.setattr(JournalFile, "place", place_under_a_clean_up)
+    log(writer, 0)
+    folder = JournalFolder(writer.folder)
+    folder.look()
+    (journal_id,) = folder.sizes()
+    with folder.lock_of(journal_id) as lock:
+        assert lock == "held"
+    writer.flush()
+    assert written(writer.folder) == as_written(RUN, points(0))
+    writer.close()
