@@ -1,0 +1,159 @@
+"""A closed workspace leaves no lock, no open file, and nothing that the next one at its path could be taken for."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bridge import Experiment, Run, StoreUnavailable, Workspace
+from bridge.store import journaled
+from bridge.store.journaled import JournaledStore
+from bridge.store.sql import database as database_module
+from bridge.store.sql.database import Database
+
+HANGS_SECONDS = 20.0
+
+
+@pytest.fixture
+def untended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(JournaledStore, "_be_tended", lambda self: None)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    return tmp_path / "work"
+
+
+def start(workspace: Workspace) -> Run:
+    return Experiment(workspace, "closed").start_logging(snapshot_directory=None, outputs=False)
+
+
+def open_files(folder: Path) -> list[str]:
+    """The paths of files in a folder that this process has open."""
+    identities: set[tuple[int, int]] = set()
+    for fd in os.listdir("/dev/fd"):
+        try:
+            state = os.fstat(int(fd))
+        except OSError:
+            continue  # of the listing itself, or of another thread
+        identities.add((state.st_dev, state.st_ino))
+    states = {str(path): path.stat() for path in folder.rglob("*")}
+    return [path for path, state in states.items() if (state.st_dev, state.st_ino) in identities]
+
+
+@pytest.mark.usefixtures("untended")
+def test_a_workspace_made_anew_after_a_close_is_another_one_though_its_file_has_the_same_inode(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """File systems give the inode of a removed file to the next one."""
+    stat = os.stat
+
+    def one_inode(path: Any, *arguments: Any, **named: Any) -> os.stat_result:
+        found = stat(path, *arguments, **named)
+        if str(path) == str(place / "workspace.db"):
+            fields = list(found)
+            fields[1] = 1
+            return os.stat_result(fields)
+        return found
+
+    monkeypatch.setattr(os, "stat", one_inode)
+    ids: list[str] = []
+    for number in range(2):
+        workspace = Workspace.create("work", path=place)
+        ids.append(workspace.id)
+        run = start(workspace)
+        run.log("loss", float(number))
+        assert run.get_metrics() == {"loss": float(number)}
+        run.complete()
+        workspace.close()
+        with closing(sqlite3.connect(place / "workspace.db")) as database:
+            assert database.execute("SELECT value FROM workspace WHERE name = 'id'").fetchone() == (ids[number],)
+            assert database.execute("SELECT id, status FROM run").fetchall() == [(run.id, "Completed")]
+        shutil.rmtree(place)
+    assert ids[0] != ids[1]
+
+
+@pytest.mark.usefixtures("untended")
+def test_runs_of_a_workspace_that_was_away_at_a_close_are_logged_to_when_it_is_back(place: Path) -> None:
+    moved, other = place.with_name("moved"), place.with_name("other")
+    workspace = Workspace.create("work", path=place)
+    run_id = start(workspace).id
+    Run.get(workspace, run_id).log("loss", 1.0)
+    Workspace.create("other", path=other).close()
+    place.rename(moved)
+    other.rename(place)
+    with pytest.raises(StoreUnavailable):
+        workspace.close()
+
+    place.rename(other)
+    moved.rename(place)
+    run = Run.get(Workspace.open(place), run_id)
+    run.log("loss", 2.0)
+    run.flush()
+    assert run.get_metrics() == {"loss": [1.0, 2.0]}
+
+
+@pytest.mark.usefixtures("untended")
+def test_a_close_that_does_not_wait_for_a_thread_leaves_the_database_to_others(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread waits inside SQLite for another program, which has the database locked as long as the close takes."""
+    monkeypatch.setattr(database_module, "LEAVE_SECONDS", 0.1)
+    workspace = Workspace.create("work", path=place)
+    run = start(workspace)
+    run.complete()
+    connection = Database._connection
+    inside = threading.Event()
+
+    def note(self: Database) -> sqlite3.Connection:
+        found = connection(self)
+        if threading.current_thread() is writer:
+            inside.set()
+        return found
+
+    monkeypatch.setattr(Database, "_connection", note)
+    writer = threading.Thread(target=run.tag, args=("key", "value"))
+    with closing(sqlite3.connect(place / "workspace.db", isolation_level=None, timeout=1.0)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        writer.start()
+        assert inside.wait(HANGS_SECONDS)
+        workspace.close()
+        other.execute("ROLLBACK")
+        writer.join(HANGS_SECONDS)
+        assert not writer.is_alive()
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("ROLLBACK")
+    assert Run.get(Workspace.open(place), run.id).tags == {"key": "value"}
+
+
+def test_a_close_while_the_workspace_is_tended_leaves_no_file_open(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    background = journaled._Background()
+    background._thread = threading.current_thread()  # which tends when this test says so
+    monkeypatch.setattr(journaled, "_background", background)
+    workspace = Workspace.create("work", path=place)
+    run = start(workspace)
+    run.log("loss", 0.5)
+    run.complete()
+    assert str(place / "workspace.db") in open_files(place)
+    tend: Callable[[JournaledStore], None] = JournaledStore.tend
+    tended: list[JournaledStore] = []
+
+    def close_first(self: JournaledStore) -> None:
+        tended.append(self)
+        workspace.close()
+        tend(self)
+
+    monkeypatch.setattr(JournaledStore, "tend", close_first)
+    background._tend_all()
+    assert len(tended) == 1
+    assert open_files(place) == []
