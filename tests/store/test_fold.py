@@ -15,7 +15,7 @@ from bridge.errors import InvalidState
 from bridge.journal.reader import JournalReader, Stretch
 from bridge.records.run import RunChanges, RunRecord
 from bridge.records.series import COLUMN
-from bridge.store import bounds, fold, journaled
+from bridge.store import bounds, fold
 from bridge.store.journaled import JournaledStore
 from bridge.store.points import native_series
 from bridge.store.slices import Slice
@@ -242,7 +242,7 @@ def test_a_fold_stores_few_series_at_once_and_reads_each_byte_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And the positions of points hold over all appends and all journals."""
-    monkeypatch.setattr(journaled, "FOLD_SECONDS", 3600.0)
+    monkeypatch.setattr(JournaledStore, "_be_tended", lambda self: None)  # the background folds nothing meanwhile
     writers = [JournaledStore(open_sqlite(tmp_path / "workspace.db"), tmp_path / "journal") for _ in range(3)]
     writers[0].create_run(RunRecord("r1", "0"))
     keys = [f"key {number}" for number in range(2 * bounds.MOST_SERIES + 10)]
