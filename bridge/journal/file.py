@@ -6,6 +6,7 @@ import errno
 import fcntl
 import logging
 import os
+from contextlib import suppress
 from functools import partial
 from io import FileIO
 
@@ -170,6 +171,8 @@ class JournalFile:
         Raises:
             CallFailed: it cannot be written there.
         """
+        with suppress(CallFailed):
+            system(os.unlink, self._part, dir_fd=folder.fd)  # half a copy, of a call that an exception has left
         other = JournalFile(self.header, folder, _create(folder, self.id, mode))
         size = os.fstat(self.fd).st_size
         try:

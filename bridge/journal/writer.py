@@ -380,7 +380,10 @@ class JournalWriter:
         replaced: list[JournalFile] = []
         for files in (self._earlier, self._lost):
             for file in list(files):
-                if self._belongs(file, workspace_id):
+                if any(one is not file and one.id == file.id and one.is_in_place for one in self._earlier):
+                    replaced.append(file)  # an exception has left an earlier call when its copy was there
+                    files.remove(file)
+                elif self._belongs(file, workspace_id):
                     self._earlier.append(self._put_back(file, held, replaced))
                     files.remove(file)
                 elif files is self._earlier:

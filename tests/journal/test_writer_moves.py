@@ -6,6 +6,8 @@ import fcntl
 import os
 import shutil
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -62,6 +64,45 @@ def replaced(writer: JournalWriter) -> None:
 def put_back(writer: JournalWriter) -> None:
     writer.folder.rmdir()
     writer.folder.with_name("moved").rename(writer.folder)
+
+
+def removed(writer: JournalWriter) -> None:
+    """Somebody has removed the journal, which nothing but this process has now."""
+    log(writer, 0, 1, 2)
+    for path in writer.folder.glob("*.log"):
+        path.unlink()
+
+
+def replaced_and_put_back(writer: JournalWriter) -> None:
+    replaced(writer)
+    put_back(writer)
+
+
+@pytest.mark.parametrize("prepare", [removed, replaced_and_put_back])
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # a copy that was interrupted is closed by its object
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_move_that_was_interrupted_anywhere_is_done_by_the_next_one(
+    tmp_path: Path, prepare: Callable[[JournalWriter], None]
+) -> None:
+    def case(name: str) -> JournalWriter:
+        (tmp_path / name).mkdir()
+        writer = JournalWriter(tmp_path / name / "journal", workspace_id=HOME)
+        prepare(writer)
+        return writer
+
+    counted = case("counted")
+    count = places(("/journal/",), lambda: counted.move(HOME, set()))
+    counted.close()
+    assert count > 10
+    for at in range(count):
+        writer = case(str(at))
+        with Interrupts(("/journal/",), at, EXCEPTIONS[at % len(EXCEPTIONS)]) as interrupts, suppress(*EXCEPTIONS):
+            writer.move(HOME, set())
+        assert writer.move(HOME, set()), interrupts.where
+        assert writer.is_in_place() and not writer.has_lost, interrupts.where
+        writer.flush()
+        assert written(writer.folder) == as_written(RUN, points(0, 1, 2)), interrupts.where
+        writer.close()
 
 
 def test_an_interrupt_while_waiting_points_are_sorted_loses_none(tmp_path: Path) -> None:
