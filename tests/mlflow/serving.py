@@ -55,14 +55,22 @@ def model_server(uri: str, model: str, log: Path) -> Iterator[str]:
 def running(
     words: list[str], log: Path, health: str = "/health", environment: Mapping[str, str] | None = None
 ) -> Iterator[Server]:
-    """A command of MLflow's that serves, which is up: it answers at `health`."""
+    """A command of MLflow's that serves, which is up: it answers at `health`.
+
+    Its working folder is that of the log: MLflow makes a database of its own there, which no two servers may share.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     line = [sys.executable, "-m", "mlflow", *words, "--host", "127.0.0.1", "--port", str(port)]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            line, stdout=output, stderr=output, start_new_session=True, env={**os.environ, **(environment or {})}
+            line,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            cwd=log.parent,
+            env={**os.environ, **(environment or {})},
         )
     server = Server(f"http://127.0.0.1:{port}", process)
     try:

@@ -199,7 +199,6 @@ def test_mlflow_ui_without_a_proxy_of_artifacts_below_a_prefix_and_with_a_regist
 
 def test_a_server_of_artifacts_alone_keeps_them_in_the_workspace(ws: Workspace, tmp_path: Path) -> None:
     words = ["server", "--artifacts-only", "--artifacts-destination", ws.get_mlflow_tracking_uri(), "--workers", "1"]
-    words += ["--backend-store-uri", f"sqlite:///{tmp_path}/own.db"]  # else one in the working folder, which others use
     run = Experiment(ws, "native").start_logging(outputs=False, snapshot_directory=None)
     log = tmp_path / "artifacts.log"
     with running(words, log) as server:

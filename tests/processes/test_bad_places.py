@@ -65,6 +65,11 @@ def as_nobody(fork, function):
     return lines
 
 
+def names_in(folder: Path) -> list[str]:
+    """The names of all files below a folder, without those that SQLite makes and removes as it likes."""
+    return sorted(path.name for path in folder.rglob("*") if not path.name.startswith("workspace.db-"))
+
+
 def preload() -> None:
     """Do once what a child does, for it becomes a user who may not read the interpreter's files."""
     with tempfile.TemporaryDirectory() as folder:
@@ -137,7 +142,7 @@ def test_writing_to_a_folder_that_can_only_be_read_raises_at_once(fork, open_fol
     preload()
     workspace = Workspace.create("work", path=open_folder / "work")
     run = Experiment(workspace, "shared").start_logging()
-    before = sorted(path.name for path in workspace.path.rglob("*"))
+    before = names_in(workspace.path)
 
     def write(say):
         other = Run.get(Workspace.open(workspace.path), run.id)
@@ -160,7 +165,7 @@ def test_writing_to_a_folder_that_can_only_be_read_raises_at_once(fork, open_fol
     for sentence in as_nobody(fork, write):
         assert sentence.endswith(".") and "\n" not in sentence
         assert sentence.startswith("Cannot "), sentence
-    assert sorted(path.name for path in workspace.path.rglob("*")) == before
+    assert names_in(workspace.path) == before
     run.complete()
 
 
@@ -318,9 +323,10 @@ def test_a_download_to_where_nothing_may_be_written_is_refused(fork, open_folder
     (open_folder / "closed").mkdir(mode=0o755)
 
     def download(say):
+        other = Run.get(Workspace.open(open_folder / "work"), run.id)
         for target in (open_folder / "closed", open_folder / "closed" / "below" / "b.txt"):
             try:
-                run.download_file("a.txt", target)
+                other.download_file("a.txt", target)
             except NotAllowed as error:
                 say(str(error))
 
