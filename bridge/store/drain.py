@@ -180,10 +180,6 @@ class Drain:
         if self._read_only or not has_package("numpy"):
             self._count_unfolded(sizes)
             return
-        found = self._inner.find_workspace_id()
-        if self.workspace_id and found != self.workspace_id:  # another workspace has taken the place of ours
-            self.workspace_id = found
-            self._passed_over = set()
         left = {journal_id: size for journal_id, size in sizes.items() if self._seen.get(journal_id) != size}
         fold = _Fold(left, frozenset(sizes), until)
         if not wait:
@@ -492,12 +488,22 @@ class Drain:
             logger.warning("A journal is left as it is: %s", error)
             return None
         belongs_to = reader.header.workspace_id
-        if self.workspace_id and belongs_to and not same_id(belongs_to, self.workspace_id):
+        if not self._is_ours(belongs_to):
             self._passed_over.add(journal_id)
             logger.warning("Journal %s is left as it is: it belongs to another workspace, %s.", reader.path, belongs_to)
             return None
         self._readers[journal_id] = reader
         return reader
+
+    def _is_ours(self, belongs_to: str) -> bool:
+        """Whether a journal that belongs to a workspace is of the one at the path, which may be another than before."""
+        if not self.workspace_id or not belongs_to or same_id(belongs_to, self.workspace_id):
+            return True
+        found = self._inner.find_workspace_id()
+        if found != self.workspace_id:
+            self.workspace_id = found
+            self._passed_over = set()
+        return same_id(belongs_to, found)
 
     def _report_clocks(self, cuts: Sequence[_Cut]) -> None:
         """Say once that processes without a common clock are ordered by the wall clock."""
