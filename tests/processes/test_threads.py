@@ -100,9 +100,10 @@ def test_what_a_short_write_has_written_whole_is_not_written_again(fork, run):
     rounds, batch = 150, 100
 
     def write(say):
+        store = run.experiment.workspace._opened.tracking
+        store.get_runs([run.id], latest=False)  # SQLite makes its files before the limit
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (3 * batch * 48 // 2, resource.RLIM_INFINITY))
-        store = run.experiment.workspace._opened.tracking
         store.log(run.id, "point", -1, 0)
         with Busy(lambda: sum(range(1000))):  # so that the writer waits for its turn after each write
             for number in range(rounds):
