@@ -282,9 +282,12 @@ def _check_workspace(c: sqlite3.Connection, slices: Sequence[Slice]) -> None:
     from bridge.errors import StoreUnavailable
     from bridge.journal.format import same_id
 
+    named = [piece for piece in slices if piece.workspace_id]
+    if not named:
+        return
     row = c.execute("SELECT value FROM workspace WHERE name = 'id'").fetchone()
-    for piece in slices:
-        if piece.workspace_id and row is not None and not same_id(piece.workspace_id, row[0]):
+    for piece in named:
+        if row is not None and not same_id(piece.workspace_id, row[0]):
             raise StoreUnavailable(piece.journal_id, "the workspace of this journal was replaced by another one")
 
 
