@@ -33,6 +33,7 @@ class Interrupts:
     These are where a function is entered, where a call has returned, and where a loop jumps back.
     Lines would be too coarse to find a point that is written twice.
     Between any two instructions would be too fine: there not even `with lock` is safe, and no handler runs.
+    Nor does one run where a call has raised: an exception there would leave the interpreter's own state in disorder.
 
     Args:
         files: parts of the paths of the files whose places count.
@@ -69,7 +70,8 @@ class Interrupts:
         name = _names(frame.f_code).get(frame.f_lasti, "")
         last = self._last.get(id(frame), "")
         self._last[id(frame)] = name
-        if last.startswith("CALL") or last == "RESUME" or name.startswith("JUMP_BACKWARD"):
+        returned = last.startswith("CALL") and name != "PUSH_EXC_INFO"
+        if returned or last == "RESUME" or name.startswith("JUMP_BACKWARD"):
             self._place(frame)
         return self._trace_frame
 

@@ -1,15 +1,18 @@
 """Random kills over everything at once lose, double and reorder nothing, and leave no run Running.
 
 `chaos.py` is the same from the command line, for long rows of pieces that can be taken up again.
+It has an interpreter of its own here too, so that what other tests did to this one cannot be taken for a fault.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from chaos import preload, run_piece
 
 pytestmark = pytest.mark.processes
 
@@ -25,10 +28,14 @@ def test_no_acknowledged_point_is_lost_doubled_or_reordered_by_chaos(
     tmp_path: Path, seed: int, kills: int, launchers: int
 ) -> None:
     """Writers, readers, folders, launchers and `mlflow gc` are killed, stopped, and interrupted at random."""
-    preload(lightning=SCALE > 1)
-    figures = run_piece(tmp_path, seed, kills, launchers, lightning=SCALE > 1, long_stops=SCALE > 1)
+    words = ["--seed", seed, "--kills", kills, "--launchers", launchers, "--keep", tmp_path]
+    words += ["--no-lightning", "--short-stops"] if SCALE == 1 else []
+    chaos = Path(__file__).with_name("chaos.py")
+    ended = subprocess.run([sys.executable, str(chaos), *map(str, words)], stdout=subprocess.PIPE, text=True)
+    figures = json.loads(ended.stdout)
     found = figures.pop("found")
     print(figures)
     assert found == {}
+    assert ended.returncode == 0
     assert sum(figures["kills"].values()) >= kills
     assert figures["acknowledged"] > 5 * kills and figures["interrupted"] > kills / 4
