@@ -33,7 +33,8 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [path for path in (str(HERE), str(HERE.parent)) if path not in sys.path]
 
 import psutil  # noqa: E402
-from chaos_oracle import Oracle  # noqa: E402
+from chaos_oracle import ENDS_SECONDS, Oracle  # noqa: E402
+from chaos_plants import PLANTS  # noqa: E402
 from chaos_victims import SHARED, SLOW_SECONDS, TRAIN, Place, enter, live  # noqa: E402
 from forked import Child  # noqa: E402
 
@@ -56,6 +57,9 @@ HANGS_SECONDS = 45.0
 
 WAIT_SECONDS = 15.0
 """No reader waits longer: the limit of 10 seconds, and what a loaded machine takes besides."""
+
+PLANTED_SECONDS = 3.0
+"""How long runs may take to be ended where a fault is planted."""
 
 
 @dataclass
@@ -272,7 +276,7 @@ class Piece:
 
         def look(say: Any) -> None:
             enter(self.place)
-            oracle = Oracle(self.place)
+            oracle = Oracle(self.place, PLANTED_SECONDS if self.place.plant else ENDS_SECONDS)
             oracle.check()
             said = {
                 "counts": oracle.counts,
@@ -363,10 +367,16 @@ def _import(lightning: bool) -> None:
 
 
 def run_piece(
-    folder: Path, seed: int, kills: int, launchers: int, lightning: bool = False, long_stops: bool = False
+    folder: Path,
+    seed: int,
+    kills: int,
+    launchers: int,
+    lightning: bool = False,
+    long_stops: bool = False,
+    plant: str = "",
 ) -> dict[str, Any]:
     """A piece in an empty folder; returns its figures."""
-    return Piece(Place(folder, lightning=lightning), seed, kills, launchers, long_stops).run()
+    return Piece(Place(folder, lightning=lightning, plant=plant), seed, kills, launchers, long_stops).run()
 
 
 def main() -> int:
@@ -377,6 +387,7 @@ def main() -> int:
     parser.add_argument("--launchers", type=int, default=30, help="how many of them hit launchers and their scripts")
     parser.add_argument("--no-lightning", action="store_true")
     parser.add_argument("--short-stops", action="store_true")
+    parser.add_argument("--plant", choices=PLANTS, default="", help="a fault that has to be found")
     parser.add_argument("--results", type=Path, help="a file that gets a line for each piece")
     parser.add_argument("--keep", type=Path, help="a folder in which the places of pieces with faults are kept")
     options = parser.parse_args()
@@ -390,7 +401,9 @@ def main() -> int:
         if seed in known:
             continue
         folder = Path(tempfile.mkdtemp(prefix=f"chaos-{seed}-", dir="/tmp"))
-        figures = run_piece(folder, seed, options.kills, options.launchers, lightning, not options.short_stops)
+        figures = run_piece(
+            folder, seed, options.kills, options.launchers, lightning, not options.short_stops, options.plant
+        )
         print(json.dumps(figures), flush=True)
         failed |= bool(figures["faults"])
         if options.results:

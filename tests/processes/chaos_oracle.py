@@ -16,7 +16,6 @@ from bridge.records.search import ExperimentQuery, RunQuery
 from bridge.records.series import COLUMN, SCALAR
 
 ENDS_SECONDS = 60.0
-"""How long after the last kill a run may take to be ended."""
 
 
 @dataclass
@@ -81,10 +80,14 @@ def _read_victim(path: Path, told: Told, lightning: bool) -> None:
 
 
 class Oracle:
-    """Compares a workspace with what victims were told; `faults` has a sentence for each difference."""
+    """Compares a workspace with what victims were told; `faults` has a sentence for each difference.
 
-    def __init__(self, place: Place) -> None:
+    `ends_seconds` is how long after the last kill a run may take to be ended.
+    """
+
+    def __init__(self, place: Place, ends_seconds: float = ENDS_SECONDS) -> None:
         self.place = place
+        self.ends_seconds = ends_seconds
         self.told = read_notes(place)
         self.faults: dict[str, list[str]] = defaultdict(list)
         self.counts: Counter[str] = Counter()
@@ -114,7 +117,7 @@ class Oracle:
         return list(tracking.search_runs(RunQuery(tuple(one.id for one in experiments), view="all")).items)
 
     def _check_statuses(self, tracking: Any) -> None:
-        end = time.monotonic() + ENDS_SECONDS
+        end = time.monotonic() + self.ends_seconds
         while True:
             runs = self._runs(tracking)
             running = [run for run in runs if run.status not in TERMINAL_STATUSES]
@@ -178,7 +181,7 @@ class Oracle:
 
     def _check_leftovers(self, workspace: Workspace) -> None:
         """Every writer is gone, so no journal is left once somebody has looked."""
-        end = time.monotonic() + ENDS_SECONDS
+        end = time.monotonic() + self.ends_seconds
         journals = workspace.path / "journal"
         while list(journals.glob("*.log")) and time.monotonic() < end:
             workspace._opened.tracking.get_leases()

@@ -38,6 +38,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from chaos_plants import PLANTS
+
 import bridge
 import bridge_mlflow
 from bridge import Experiment, NotFound, Run, StoreUnavailable, Workspace
@@ -68,11 +70,13 @@ class Place:
 
     `alarms` is how many of the calls have an alarm set.
     With `lightning` PyTorch Lightning's logger is one of the ways to log.
+    `plant` is the name of a fault in `chaos_plants` that is planted in every process.
     """
 
     folder: Path
     alarms: float = 0.3
     lightning: bool = False
+    plant: str = ""
 
     @property
     def workspace(self) -> Path:
@@ -563,6 +567,8 @@ def enter(place: Place) -> None:
     os.environ.update(BRIDGE_HOME=str(place.folder / "home"), TMPDIR=str(place.folder))
     tempfile.tempdir = None
     warnings.simplefilter("ignore")
+    if place.plant:
+        PLANTS[place.plant][0]()
 
 
 def live(place: Place, name: str) -> None:

@@ -13,6 +13,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from chaos import preload, run_piece
+from chaos_plants import PLANTS
 
 pytestmark = pytest.mark.processes
 
@@ -39,3 +41,10 @@ def test_no_acknowledged_point_is_lost_doubled_or_reordered_by_chaos(
     assert ended.returncode == 0
     assert sum(figures["kills"].values()) >= kills
     assert figures["acknowledged"] > 5 * kills and figures["interrupted"] > kills / 4
+
+
+@pytest.mark.parametrize("plant", PLANTS)
+def test_a_fault_that_is_planted_is_found(tmp_path: Path, plant: str) -> None:
+    preload()
+    found = run_piece(tmp_path, seed=1, kills=20, launchers=0, plant=plant)["found"]
+    assert found.get(PLANTS[plant][1])

@@ -1,0 +1,88 @@
+"""Faults planted on purpose, so that it is seen that what looks for them finds them.
+
+Each changes the code of the process that it is planted in, which is a victim of chaos or the one that looks at the end.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from bridge.journal.writer import JournalWriter
+from bridge.store.drain import Drain
+from bridge.store.slices import Slice
+from bridge.store.sql import tracking
+from bridge.store.sql.tracking import SqlTrackingStore
+
+COLUMNS = ("series", "times", "timestamps", "steps", "has_step", "values", "ints", "doors", "joined")
+SHARE = 0.2
+"""How often a planted fault happens, of the times that it could."""
+
+
+def unwritten() -> None:
+    """A call returns before its points are in the journal, and they are never written."""
+    log = JournalWriter.log
+
+    def forget(self: JournalWriter, run_id: str, points: Any, door: int) -> None:
+        if random.random() > SHARE:
+            log(self, run_id, points, door)
+
+    JournalWriter.log = forget  # type: ignore[method-assign]
+
+
+def lost() -> None:
+    """A fold leaves the last point of a slice out."""
+    _change_slices(lambda piece: replace(piece, **{name: getattr(piece, name)[:-1] for name in COLUMNS}))
+
+
+def reordered() -> None:
+    """A fold stores a slice's points the wrong way round."""
+    _change_slices(lambda piece: replace(piece, values=piece.values[::-1].copy()), alike=True)
+
+
+def doubled() -> None:
+    """A fold does not write down how far it has come."""
+    finish = tracking._finish_append
+
+    def forget(*arguments: Any) -> None:
+        if random.random() > SHARE:
+            finish(*arguments)
+
+    tracking._finish_append = forget
+
+
+def unended() -> None:
+    """Runs whose process is gone are left as they are."""
+    SqlTrackingStore.end_leases = lambda self, *_: []  # type: ignore[method-assign, assignment]
+
+
+def undeleted() -> None:
+    """A run that was removed for good is still there."""
+    SqlTrackingStore.purge_runs = lambda self, run_ids: None  # type: ignore[method-assign, assignment]
+
+
+def _change_slices(change: Callable[[Slice], Slice], alike: bool = False) -> None:
+    """Let a change happen to slices that have more than one point, all of numbers of one series if they are alike."""
+    cut = Drain._slice
+
+    def perhaps_change(self: Drain, *arguments: Any) -> Slice:
+        piece = cut(self, *arguments)
+        fits = len(piece.series) > 1 and not piece.joined.any()
+        if fits and alike:
+            fits = not piece.texts and len(piece.definitions) == 1
+        return change(piece) if fits and random.random() < SHARE else piece
+
+    Drain._slice = perhaps_change  # type: ignore[method-assign]
+
+
+PLANTS: dict[str, tuple[Callable[[], None], str]] = {
+    "unwritten": (unwritten, "lost"),
+    "lost": (lost, "lost"),
+    "reordered": (reordered, "reordered"),
+    "doubled": (doubled, "doubled"),
+    "unended": (unended, "running"),
+    "undeleted": (undeleted, "deleted"),
+}
+"""What plants each fault, and the kind of fault that must be found."""
