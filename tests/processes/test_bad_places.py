@@ -50,16 +50,18 @@ def fill(disk: Path) -> None:
             return
 
 
+def become_nobody(function):
+    """Become another user, and run a function."""
+    os.setgroups([])
+    os.setgid(NOBODY)
+    os.setuid(NOBODY)
+    function()
+
+
 def as_nobody(fork, function):
     """Run a function in a child that has become another user; returns what it said."""
 
-    def become(say):
-        os.setgroups([])
-        os.setgid(NOBODY)
-        os.setuid(NOBODY)
-        function(say)
-
-    child = fork(become)
+    child = fork(lambda say: become_nobody(lambda: function(say)))
     lines = child.rest()
     assert child.wait() == 0
     return lines
@@ -314,6 +316,38 @@ def test_a_reader_that_may_not_write_sees_what_others_write_meanwhile(fork, open
     assert child.line() == "{}"
     run.tag("a", "b")
     assert child.line() == repr({"a": "b"})
+
+
+def test_a_reader_that_may_not_lock_says_so_if_somebody_writes_meanwhile(fork, open_folder):
+    """Nobody has the database open as the read begins, and the reader may make no file of locks beside it."""
+    preload()
+    workspace = Workspace.create("work", path=open_folder / "work")
+    run = Experiment(workspace, "shared").start_logging()
+    run.complete()
+    workspace._opened.tracking.close()
+    begun, written = os.pipe(), os.pipe()
+
+    def read(say):
+        database = Workspace.open(workspace.path)._opened.tracking.inner.database
+        try:
+            with database.read() as connection:
+                connection.execute("SELECT * FROM run").fetchone()
+                os.write(begun[1], b"x")
+                os.read(written[0], 1)
+        except StoreUnavailable as error:
+            say(str(error))
+        with database.read() as connection:
+            say(str(connection.execute("SELECT count(*) FROM run").fetchone()[0]))
+
+    child = fork(lambda say: become_nobody(lambda: read(say)))
+    assert os.read(begun[0], 1) == b"x"
+    Run.get(Workspace.open(workspace.path), run.id).tag("a", "b")
+    workspace._opened.tracking.close()  # which writes the log of changes into the file
+    os.write(written[1], b"x")
+    file = workspace.path / "workspace.db"
+    assert child.rest() == [f"{file} is not available: it was written while it was read: read again.", "1"]
+    for end in (*begun, *written):
+        os.close(end)
 
 
 def test_a_download_to_where_nothing_may_be_written_is_refused(fork, open_folder):

@@ -225,6 +225,7 @@ class _Local(threading.local):
     identity: Identity | None = None
     using: _Using | None = None
     copy: tuple[object, sqlite3.Connection] | None = None
+    unlocked: bool = False
 
 
 def _roll_back(*of_threads: _Local) -> None:
@@ -485,6 +486,7 @@ class Database:
             # Without a -wal file nobody has it open, and SQLite may read it without making one.
             if self._has_wal():
                 raise
+            self._local.unlocked = True
             return self._open(uri + "?mode=ro&immutable=1")
 
     def _uri(self) -> str:
@@ -495,20 +497,23 @@ class Database:
         return os.path.exists(f"{self._file}-wal")
 
     def _read_anew(self) -> Generator[sqlite3.Connection, None, None]:
-        identity = self._identity_now()
+        identity, stamp = self._identity_now(), _stamp(self._file)
+        self._local.unlocked = False
         connection = self._connect()
         try:
             self._note(identity, connection)
             found = read_schema(connection)
             if 0 < found < WIDENED_FROM:
                 yield from self._read_copy(connection, identity)
-                return
-            if found < SCHEMA:
-                widen(connection)
-            connection.execute("BEGIN")
-            yield connection
+            else:
+                if found < SCHEMA:
+                    widen(connection)
+                connection.execute("BEGIN")
+                yield connection
         finally:
             connection.close()
+        if self._local.unlocked and _stamp(self._file) != stamp:  # it was read without a lock
+            raise StoreUnavailable(self._file, "it was written while it was read: read again")
 
     def _read_copy(self, old: sqlite3.Connection, identity: Identity) -> Generator[sqlite3.Connection, None, None]:
         """Read a copy in a private temporary file, made anew when the database has changed."""
