@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from array_steps import Steps
+from array_steps import steps_of as array_steps_of
 from sqlite_steps import steps_of
 
 from bridge.errors import InvalidState
+from bridge.journal.format import RECORDS_AT
 from bridge.journal.reader import JournalReader, Stretch
 from bridge.records.run import RunChanges, RunRecord
-from bridge.records.series import COLUMN
-from bridge.store import bounds, fold
+from bridge.records.series import COLUMN, Point
+from bridge.store import bounds, drain, fold
 from bridge.store.journaled import JournaledStore
 from bridge.store.points import native_series
 from bridge.store.slices import Slice
@@ -26,6 +28,8 @@ from bridge.testing.slices import Entry, make_slice
 
 SMALL, LARGE = 600, 4800
 """More than one statement looks up at once; the second is eight times the first."""
+
+MANY_KEYS = [f"key {number}" for number in range(2 * bounds.MOST_SERIES + 10)]
 
 LINEAR = 12
 """What eight times as much may cost; where each run is joined with each key it costs sixty times as much."""
@@ -98,21 +102,22 @@ def _entry_of(piece: Slice) -> Entry:
     return Entry(run_id, key, 2.0, column=column, kind=kind)
 
 
-def test_what_is_done_without_the_database_is_linear_too() -> None:
-    """A quadratic step takes 64 times as long for eight times as much."""
-    seconds = []
-    for count in (5_000, 40_000):
-        entries = [Entry(f"run {number % 100}", f"key {number}", 1.0, time=number) for number in range(count)]
-        piece = make_slice("j1", 0, 1, entries)
-        tries = []
-        for _ in range(3):  # the fastest is the one that nothing else held up
-            begun = time.process_time()
-            points = fold.join([piece])
-            placed = fold.place(points, {})
-            tries.append(time.process_time() - begun)
-        seconds.append(min(tries))
-        assert len(placed.ends) == len(placed.counters) == count
-    assert seconds[1] < 30 * seconds[0]
+def test_what_is_done_without_the_database_is_linear_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    costs = []
+    for count in (SMALL, LARGE):
+        steps = Steps()
+        ends: list[int] = []
+
+        def fold_all(count: int = count, steps: Steps = steps, ends: list[int] = ends) -> None:
+            names = [(steps.text(f"run {n % 100}"), steps.text(f"key {n}")) for n in range(count)]
+            entries = [Entry(*name, 1.0, time=n) for n, name in enumerate(names)]
+            placed = fold.place(fold.join([make_slice("j1", 0, 1, entries)]), {})
+            assert len(placed.counters) == count
+            ends += placed.ends
+
+        costs.append(array_steps_of(steps, monkeypatch, fold_all))
+        assert ends == list(range(1, count + 1))
+    assert costs[1] < LINEAR * costs[0]
 
 
 @pytest.mark.parametrize("make", MAKERS)
@@ -238,41 +243,80 @@ def test_points_of_a_run_that_is_removed_meanwhile_are_dropped_and_counted(
 # What one append takes
 
 
-def test_a_fold_stores_few_series_at_once_and_reads_each_byte_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """And the positions of points hold over all appends and all journals."""
-    monkeypatch.setattr(JournaledStore, "_be_tended", lambda self: None)  # the background folds nothing meanwhile
+def log_many_keys(writers: Sequence[JournaledStore]) -> None:
+    """Each key twice, the second time from another process."""
+    for number, key in enumerate([*MANY_KEYS, *MANY_KEYS]):
+        writers[number % 3].log("r1", key, float(number), 1)
+
+
+def log_wide_rows(writers: Sequence[JournaledStore]) -> None:
+    """A row's columns are defined before it: a fold meets stretches without a point."""
+    for number in range(3000):
+        writers[number % 3].log("r1", f"key {number % 50}", float(number), 1)
+        if number % 1000 == 500:
+            cells = [Point("wide", 1.0, 1, None, COLUMN, f"c{number} {n}", n > 0) for n in range(bounds.MOST_SERIES)]
+            writers[1].log_points("r1", cells)
+
+
+@pytest.fixture
+def three(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[JournaledStore]]:
+    """Stores of one workspace that nothing folds in the background, and a run."""
+    monkeypatch.setattr(JournaledStore, "_be_tended", lambda self: None)
     writers = [JournaledStore(open_sqlite(tmp_path / "workspace.db"), tmp_path / "journal") for _ in range(3)]
     writers[0].create_run(RunRecord("r1", "0"))
-    keys = [f"key {number}" for number in range(2 * bounds.MOST_SERIES + 10)]
-    for number, key in enumerate([*keys, *keys]):
-        writers[number % 3].log("r1", key, float(number), 1)
-    appended, read_bytes = [], 0
-    append, read = SqlTrackingStore.append, JournalReader.read
-
-    def counted_append(self: SqlTrackingStore, slices: Sequence[Slice]) -> dict[str, int]:
-        appended.append(sum(len(piece.definitions) for piece in slices))
-        return append(self, slices)
-
-    def counted_read(self: JournalReader, *arguments: Any) -> Stretch:
-        nonlocal read_bytes
-        stretch = read(self, *arguments)
-        read_bytes += stretch.end - stretch.start
-        return stretch
-
-    monkeypatch.setattr(SqlTrackingStore, "append", counted_append)
-    monkeypatch.setattr(JournalReader, "read", counted_read)
-    journals = list((tmp_path / "journal").glob("*.log"))
-    written = sum(journal.stat().st_size for journal in journals)
-    assert len(journals) == 3
-    found = writers[0].get_series("r1")
-    assert len(appended) >= 4 and max(appended) <= bounds.MOST_SERIES
-    assert read_bytes <= 1.01 * written  # what was logged after a read began is read again
-    assert [record.key for record in found] == keys
-    assert all(record.positions.tolist() == [0, 1] for record in found)
-    assert [record.numbers.tolist() for record in found if record.numbers is not None] == [
-        [float(number), float(number + len(keys))] for number in range(len(keys))
-    ]
+    yield writers
     for writer in writers:
         writer.close()
+
+
+def test_a_fold_stores_few_series_at_once(
+    tmp_path: Path, three: list[JournaledStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the positions of points hold over all appends and all journals."""
+    log_many_keys(three)
+    own = {journal.stem for journal in (tmp_path / "journal").glob("*.log")}
+    appended = []
+    append = SqlTrackingStore.append
+
+    def counted_append(self: SqlTrackingStore, slices: Sequence[Slice]) -> dict[str, int]:
+        if own.issuperset(piece.journal_id for piece in slices):  # the background of other stores appends too
+            appended.append(sum(len(piece.definitions) for piece in slices))
+        return append(self, slices)
+
+    monkeypatch.setattr(SqlTrackingStore, "append", counted_append)
+    assert len(own) == 3
+    found = three[0].get_series("r1")
+    assert len(appended) >= 4 and max(appended) <= bounds.MOST_SERIES
+    assert [record.key for record in found] == MANY_KEYS
+    assert all(record.positions.tolist() == [0, 1] for record in found)
+    assert [record.numbers.tolist() for record in found if record.numbers is not None] == [
+        [float(number), float(number + len(MANY_KEYS))] for number in range(len(MANY_KEYS))
+    ]
+
+
+@pytest.mark.parametrize("log", [log_many_keys, log_wide_rows])
+def test_a_fold_reads_each_byte_once(
+    tmp_path: Path,
+    three: list[JournaledStore],
+    monkeypatch: pytest.MonkeyPatch,
+    log: Callable[[Sequence[JournaledStore]], None],
+) -> None:
+    monkeypatch.setattr(drain, "LEAST_BYTES", 1 << 16)
+    monkeypatch.setattr(drain, "FOLD_BYTES", 1 << 16)
+    log(three)
+    parts: dict[str, list[tuple[int, int]]] = {}
+    sizes = {journal.stem: journal.stat().st_size for journal in (tmp_path / "journal").glob("*.log")}
+    read = JournalReader.read
+
+    def recorded_read(self: JournalReader, *arguments: Any) -> Stretch:
+        stretch = read(self, *arguments)
+        if self.id in sizes:  # the background of other stores reads leases that are renewed
+            parts.setdefault(self.id, []).append((stretch.start, stretch.end))
+        return stretch
+
+    monkeypatch.setattr(JournalReader, "read", recorded_read)
+    three[0].get_series("r1")
+    assert len(sizes) == 3 and max(map(len, parts.values())) > 10
+    for journal_id, size in sizes.items():
+        begins, ends = zip(*parts[journal_id], strict=True)
+        assert begins == (RECORDS_AT, *ends[:-1]) and ends[-1] == size
