@@ -412,7 +412,7 @@ class Workspace:
 
     @property
     def unfolded_bytes(self) -> int:
-        """How many bytes of journals were not seen by the last read, because nothing may be written here; else 0."""
+        """How many bytes of points the last read did not see, because nothing may be written here; else 0."""
         return self._opened.tracking.unfolded_bytes
 
     def get_mlflow_tracking_uri(self, _with_auth: bool = False) -> str:

@@ -14,7 +14,6 @@ from bridge.errors import BridgeError, InvalidState, NotAllowed, SchemaMismatch,
 from bridge.journal.folder import JournalFolder, Lock
 from bridge.journal.format import (
     DOOR_SHIFT,
-    END_SIZE,
     FIRST_HEADER_SIZE,
     HAS_STEP,
     IMPRECISE,
@@ -128,6 +127,7 @@ class Drain:
         self._passed_over: set[str] = set()
         self._kept: set[str] = set()
         self._clocks: dict[tuple[str, int], int] = {}
+        self._counted: dict[str, tuple[int, int, int]] = {}
         self._found: dict[str, list[str]] = {}
         self._damaged: set[str] = set()
         self._sweep_at = time.monotonic() + SWEEP_SECONDS
@@ -591,20 +591,35 @@ class Drain:
 
     def _count_unfolded(self, sizes: dict[str, int]) -> None:
         ends = self._inner.get_receipts(list(sizes))
-        self.unfolded_bytes = sum(self._unfolded(j, size, ends.get(j, 0)) for j, size in sizes.items())
+        counted = {}
+        for journal_id, size in sizes.items():
+            state = size, ends.get(journal_id, 0)
+            known = self._counted.get(journal_id)
+            counted[journal_id] = (
+                known if known is not None and known[:2] == state else (*state, self._point_bytes(journal_id, *state))
+            )
+        self._counted = counted
+        self.unfolded_bytes = sum(found for _, _, found in counted.values())
         if self.unfolded_bytes and self._read_only and not self._said_unfolded:
             self._said_unfolded = True
             logger.warning(
-                "%d bytes of journals in %s are not folded yet, and nothing may be written here: "
-                "the points in them are not shown until somebody who may write has read the workspace.",
+                "%d bytes of points in the journals of %s are not folded yet, and nothing may be written here: "
+                "these points are not shown until somebody who may write has read the workspace.",
                 self.unfolded_bytes,
                 self._folder.path,
             )
 
-    def _unfolded(self, journal_id: str, size: int, stored: int) -> int:
-        """How many bytes of a journal may hold something that is not stored."""
-        header = RECORDS_AT if size >= RECORDS_AT else FIRST_HEADER_SIZE
-        left = size - max(stored, header)
-        if left <= END_SIZE and self._folder.may_be_closed(journal_id):
-            return 0
-        return max(0, left)
+    def _point_bytes(self, journal_id: str, size: int, stored: int) -> int:
+        """How many bytes of a journal belong to points that are not stored; all that may, if it cannot be read."""
+        for _ in range(2):
+            try:
+                reader = self._reader(journal_id)
+                return 0 if reader is None else reader.point_bytes(stored, size)
+            except FileNotFoundError:  # as in `_read_some`
+                self._readers.pop(journal_id, None)
+            except OSError as error:
+                if error.errno is None:  # of a signal handler
+                    raise
+                logger.debug("Journal %s cannot be read: %s", self._folder.path_of(journal_id), error)
+                return max(0, size - max(stored, RECORDS_AT))
+        return 0

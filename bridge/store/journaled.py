@@ -301,7 +301,7 @@ class JournaledStore(TrackingStore):
 
     @property
     def unfolded_bytes(self) -> int:
-        """How many bytes of journals a read does not see, because nothing may be written here, or there is no numpy."""
+        """How many bytes of points a read does not see, because nothing may be written here, or there is no numpy."""
         return 0 if self._made_drain is None else self._made_drain.unfolded_bytes
 
     def close(self) -> None:

@@ -135,7 +135,7 @@ def test_another_user_reads_while_somebody_logs_and_is_told_what_is_not_folded(f
 
     warning, metrics, unfolded = as_nobody(fork, read)
     assert metrics == repr({"loss": 0.5})
-    assert "48 bytes of journals" in warning and "not folded" in warning
+    assert "48 bytes of points" in warning and "not folded" in warning
     assert unfolded == "48"
     run.complete()
 

@@ -1,0 +1,146 @@
+"""A reader that may not write counts the bytes of points that it does not show, and nothing else of a journal."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bridge.journal import reader as reader_module
+from bridge.journal.format import CELL_SIZE, NUMBER_SIZE, POINT, RECORDS_AT, REST_AT
+from bridge.records.run import RunRecord
+from bridge.records.series import COLUMN, Point
+from bridge.store import drain as drain_module
+from bridge.store.drain import Drain
+from bridge.store.journaled import JournaledStore
+from bridge.store.sql.sqlite import open_sqlite
+
+RUN = "r" * 32
+ROW = [Point("table", 1.0, 1, None, COLUMN, "a"), Point("table", 2.0, 1, None, COLUMN, "b", True)]
+ROW_SIZE = REST_AT + POINT.size + 2 * CELL_SIZE
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[JournaledStore]:
+    """A store that owns a run, of which one point is folded."""
+    monkeypatch.setattr(JournaledStore, "_be_tended", lambda self: None)
+    store = JournaledStore(open_sqlite(tmp_path / "workspace.db"), tmp_path / "journal")
+    store.begin_runs([RunRecord(RUN, "0", status="Running")])
+    store.log(RUN, "loss", 1.0, 1)
+    store.get_series(RUN)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def reader(store: JournaledStore, tmp_path: Path) -> Drain:
+    """What may not write reads."""
+    return Drain(store.inner, tmp_path / "journal", False, True)
+
+
+def journal_of(tmp_path: Path) -> Path:
+    (journal,) = (tmp_path / "journal").glob("*.log")
+    return journal
+
+
+def unfolded(reader: Drain) -> int:
+    reader.fold()
+    return reader.unfolded_bytes
+
+
+def test_leases_are_not_counted_and_not_warned_of(
+    store: JournaledStore, reader: Drain, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    size = journal_of(tmp_path).stat().st_size
+    store._writer.renew()
+    assert journal_of(tmp_path).stat().st_size > size
+    assert unfolded(reader) == 0
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize("has_numpy", [True, False])
+def test_points_are_counted_and_not_what_stands_between_them(
+    store: JournaledStore,
+    reader: Drain,
+    has_numpy: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(drain_module, "has_package", lambda name: has_numpy)
+    store.log(RUN, "loss", 2.0, 1)
+    assert unfolded(reader) == NUMBER_SIZE
+    store._writer.renew()
+    store.log(RUN, "note", "four", 1)  # its definition stands before it
+    text_size = REST_AT + POINT.size + len("four")
+    assert unfolded(reader) == NUMBER_SIZE + text_size
+    store.log_points(RUN, ROW)
+    assert unfolded(reader) == NUMBER_SIZE + text_size + ROW_SIZE
+    assert caplog.text.count(f"{NUMBER_SIZE} bytes of points") == 1
+    monkeypatch.undo()
+    store.get_series(RUN)
+    assert unfolded(reader) == 0
+
+
+def test_a_closed_journal_that_is_stored_counts_nothing(store: JournaledStore, reader: Drain) -> None:
+    store._writer.close()
+    assert unfolded(reader) == 0
+
+
+def test_points_after_damage_are_counted_and_a_torn_one_is_not(
+    store: JournaledStore, reader: Drain, tmp_path: Path
+) -> None:
+    at = journal_of(tmp_path).stat().st_size
+    for value in (2.0, 3.0, 4.0):
+        store.log(RUN, "loss", value, 1)
+    with journal_of(tmp_path).open("r+b") as file:
+        file.seek(at + 20)
+        file.write(b"\0\0\0")
+        file.truncate(at + 3 * NUMBER_SIZE - 1)
+    assert unfolded(reader) == NUMBER_SIZE
+
+
+def test_of_a_large_rest_only_the_beginning_is_looked_through(
+    store: JournaledStore, reader: Drain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader_module, "COUNTED_BYTES", 100)
+    store._writer.renew()
+    lease_size = REST_AT + 16 + len(RUN)
+    for value in range(10):
+        store.log(RUN, "loss", float(value), 1)
+    assert lease_size < 100
+    assert unfolded(reader) == 10 * NUMBER_SIZE
+
+
+def test_a_journal_that_has_not_grown_is_looked_through_once(
+    store: JournaledStore, reader: Drain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.log(RUN, "loss", 2.0, 1)
+    reads = []
+    point_bytes = reader_module.JournalReader.point_bytes
+
+    def counted(self: reader_module.JournalReader, start: int, limit: int) -> int:
+        reads.append(self.id)
+        return point_bytes(self, start, limit)
+
+    monkeypatch.setattr(reader_module.JournalReader, "point_bytes", counted)
+    assert [unfolded(reader) for _ in range(3)] == [NUMBER_SIZE] * 3
+    assert len(reads) == 1
+
+
+def test_a_journal_that_may_not_be_read_counts_whole(
+    store: JournaledStore, reader: Drain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal, opened = journal_of(tmp_path), os.open
+
+    def refuse(path: str, *arguments: int, **options: int) -> int:  # root may read everything
+        if path == journal.name:
+            raise PermissionError(13, "Permission denied", path)
+        return opened(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "open", refuse)
+    stored = store.inner.get_receipts([journal.stem])[journal.stem]
+    store.log(RUN, "loss", 2.0, 1)
+    assert unfolded(reader) == journal.stat().st_size - stored > 0
+    assert stored > RECORDS_AT
