@@ -189,6 +189,7 @@ class MetricTable:
     """The rows of a metric in log order.
 
     `columns` has a list for each column, in the order first logged, with None where a row does not have the column.
+    So the memory of a table is that of its rows times its columns, however few cells were logged.
     `steps` and `timestamps` (milliseconds since 1970 UTC) have an entry for each row.
     """
 
