@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from bridge.errors import BridgeError, InvalidState, NotAllowed, SchemaMismatch, StoreUnavailable
-from bridge.journal.folder import JournalFolder, Lock
+from bridge.journal.folder import JournalFolder
 from bridge.journal.format import (
     DOOR_SHIFT,
     FIRST_HEADER_SIZE,
@@ -100,6 +101,33 @@ class _Fold:
 
     def __post_init__(self) -> None:
         self.journal_ids = tuple(self.left)
+
+
+@dataclass
+class _Ending:
+    """What the end of a fold asks once for all journals, and not before one is to be removed.
+
+    The leases of the journals `ended` have been ended.
+    A lease that a process takes afterwards is safe: a reader that does not find its journal ends it.
+    """
+
+    inner: TrackingStore
+    folder: JournalFolder
+    ended: Collection[str] = ()
+
+    @cached_property
+    def _leases(self) -> list[Lease]:
+        return self.inner.get_leases()
+
+    @cached_property
+    def owners(self) -> Owners:
+        """The processes that write journals."""
+        return _owners(self.folder, self._leases)
+
+    @cached_property
+    def owning(self) -> set[str]:
+        """The journals whose processes own runs."""
+        return {lease.journal_id for lease in self._leases}.difference(self.ended)
 
 
 class Drain:
@@ -282,8 +310,7 @@ class Drain:
                     if time.monotonic() > turn_ends:
                         break
                 if not left:
-                    for journal_id in fold.journal_ids:
-                        self._finish(journal_id, fold.listed)
+                    self._finish(fold)
         except StoreUnavailable:
             # A process that gets on with a large fold is not a stopped one.
             if turn_ends is None and wait and self._inner.get_receipts(list(left)) != before:
@@ -517,44 +544,55 @@ class Drain:
                 self._folder.path,
             )
 
-    def _finish(self, journal_id: str, listed: frozenset[str]) -> None:
-        """Remove a journal that is stored to its end and whose writer is gone, and end the leases it held."""
-        if journal_id in self._passed_over or journal_id in self._kept:
+    def _finish(self, fold: _Fold) -> None:
+        """Remove journals that are stored to their end and whose writers are gone, and end the leases they held."""
+        gone = {}
+        ending = _Ending(self._inner, self._folder)
+        for journal_id in fold.journal_ids:
+            owned_until = self._finish_one(journal_id, ending)
+            if owned_until is not None:
+                gone[journal_id] = owned_until
+        # One that was begun since may have taken the leases over.
+        if not gone or self._folder.sizes().keys() - fold.listed:
             return
+        self._inner.end_leases(gone)
+        ending = _Ending(self._inner, self._folder, gone.keys())
+        for journal_id in gone:
+            self._finish_one(journal_id, ending)
+
+    def _finish_one(self, journal_id: str, ending: _Ending) -> int | None:
+        """Remove a journal if nobody needs it any more.
+
+        Returns:
+            When it was last written to, in milliseconds since 1970 UTC, if its writer is gone and its leases are to be
+            ended before; else None.
+        """
+        if journal_id in self._passed_over or journal_id in self._kept:
+            return None
         try:
             with self._folder.lock_of(journal_id) as lock:
                 if lock == "held" and not self._folder.may_be_closed(journal_id):
-                    return
+                    return None
                 size = self._folder.size_of(journal_id)
                 if self._seen.get(journal_id) != size:
-                    return  # what came since is stored by a later fold, with what other journals got concurrently
+                    return None  # what came since is stored by a later fold, with what other journals got concurrently
                 stored = self._inner.get_receipts([journal_id]).get(journal_id, 0)
                 closed = self._is_closed(journal_id, stored)
                 if not closed and stored < size and self._has_more(journal_id, stored, size):
                     self._seen.pop(journal_id, None)
-                    return  # the database came from a backup meanwhile: it has less than what this fold has stored
-                if not self._is_over(journal_id, lock, closed, listed):
-                    return
+                    return None  # the database came from a backup meanwhile: it has less than what this fold has stored
+                owner = "gone" if closed else ending.owners.look(journal_id, self._header(journal_id), lock)
+                if journal_id in ending.owning:
+                    return self._folder.written_at(journal_id) // 1_000_000 if owner == "gone" else None
+                # One that has executed another program owns its runs until it ends, and is known by its journal.
+                if owner != "gone" and (owner != "alive" or lock != "free"):
+                    return None
                 self._settle(journal_id, size, stored, closed)
         except FileNotFoundError:
-            return
+            return None
         self._seen.pop(journal_id, None)
         self._readers.pop(journal_id, None)
-
-    def _is_over(self, journal_id: str, lock: Lock, closed: bool, listed: frozenset[str]) -> bool:
-        """Whether nobody writes to a journal or needs it any more; if its process is gone, the leases are ended.
-
-        A process that has executed another program owns its runs until it ends, and is known by its journal.
-        """
-        leases = [lease for lease in self._inner.get_leases() if lease.journal_id == journal_id]
-        owner = "gone" if closed else _owners(self._folder, leases).look(journal_id, self._header(journal_id), lock)
-        if not leases:
-            return owner == "gone" or (owner == "alive" and lock == "free")
-        # One that was begun since may have taken the leases over.
-        if owner != "gone" or self._folder.sizes().keys() - listed:
-            return False
-        self._inner.end_leases({journal_id: self._folder.written_at(journal_id) // 1_000_000})
-        return True
+        return None
 
     def _has_more(self, journal_id: str, stored: int, size: int) -> bool:
         """Whether whole records follow what is stored of a journal."""

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -147,12 +148,12 @@ def test_a_journal_stays_that_a_database_from_a_backup_does_not_have(fork, place
     assert child.wait() == 0
     workspace, finish = Workspace.open(place), Drain._finish
 
-    def put_back_first(self: Drain, journal_id: str, listed: frozenset[str]) -> None:
+    def put_back_first(self: Drain, *arguments: Any) -> None:
         monkeypatch.setattr(Drain, "_finish", finish)
         for end in ("-wal", "-shm"):
             (place / f"workspace.db{end}").unlink(missing_ok=True)
         backup.replace(place / "workspace.db")
-        finish(self, journal_id, listed)
+        finish(self, *arguments)
 
     monkeypatch.setattr(Drain, "_finish", put_back_first)
     run = Run.get(workspace, run_id)  # which folds
