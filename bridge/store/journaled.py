@@ -230,7 +230,14 @@ class JournaledStore(TrackingStore):
             starting = self._writer.start()  # held until the end of this call, as above
         if not starting.journal_id and not self._read_only:
             raise StoreUnavailable(str(self._folder), "no journal can be begun there, so that no run can be owned")
+        try:
+            self._drain.fold()  # what an earlier owner wrote, perhaps by a clock that is ahead, comes before the claim
+        except BridgeError as error:
+            logger.debug("Run %s is claimed without a fold: %s", run_id, error)
         self.inner.claim_run(run_id, Lease(run_id, starting.journal_id, starting.time, read_boot_time()))
+        for stored in self.inner.get_leases():
+            if stored.run_id == run_id and stored.journal_id == starting.journal_id:
+                self._writer.follow_lease(stored.time)
         self.hold_lease(run_id)
 
     def end_unclaimed(self, now: int) -> list[str]:
