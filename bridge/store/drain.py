@@ -421,8 +421,6 @@ class Drain:
             )
         if stretch.end <= start:
             return None
-        if start == 0 and reader.header_damaged:
-            stretch.damages.insert(0, (0, "its header"))
         if _has_our_clock(reader.header):
             stretch.cut(fold.until)
         return _Cut(reader, start, stretch, self._clock_of(reader.header))
@@ -440,7 +438,10 @@ class Drain:
                 # Another reader does not know the definitions that stand before it.
                 if of_reader is reader and stretch is not None and stretch.start == max(start, reader.records_at):
                     return reader, stretch
-                return reader, reader.read(start, size, share)
+                stretch = reader.read(start, size, share)
+                if start == 0 and reader.header_damaged:
+                    stretch.damages.insert(0, (0, "its header"))
+                return reader, stretch
             except FileNotFoundError:  # its process may have put it back: then another file has its name
                 self._readers.pop(journal_id, None)
         return None
