@@ -144,6 +144,7 @@ def test_writing_to_a_folder_that_can_only_be_read_raises_at_once(fork, open_fol
     preload()
     workspace = Workspace.create("work", path=open_folder / "work")
     run = Experiment(workspace, "shared").start_logging()
+    journaled._background.remove(run._opened.tracking)  # its first fold makes the file of a lock
     before = names_in(workspace.path)
 
     def write(say):
