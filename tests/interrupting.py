@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dis
 import sys
 from collections.abc import Callable, Iterator
@@ -12,7 +13,8 @@ from typing import Any
 
 import bridge
 
-PACKAGE = str(Path(bridge.__file__).parent)
+PLACES = str(Path(bridge.__file__).parent), contextlib.__file__
+"""Whose places may count: a `with` of ours may be left by a function of `contextlib`."""
 
 
 class Own(Exception):
@@ -27,10 +29,21 @@ def _names(code: CodeType) -> dict[int, str]:
     return {instruction.offset: instruction.opname for instruction in dis.get_instructions(code)}
 
 
+@cache
+def _entries(code: CodeType) -> frozenset[int]:
+    """Where Python runs handlers as it enters a function or resumes a generator.
+
+    It runs none where an exception is thrown into a generator, nor where it comes back within `yield from`.
+    """
+    resumed = (one.offset for one in dis.get_instructions(code) if one.opname == "RESUME" and (one.arg or 0) & 3 < 2)
+    return frozenset({-1, *resumed})  # -1: as Python 3.10 enters a function
+
+
 class Interrupts:
     """A trace function that counts the places of some files where Python runs signal handlers, and raises at one.
 
-    These are where a function is entered, where a call has returned, and where a loop jumps back.
+    These are where a function is entered or a generator resumed, where a call has returned, and where a loop jumps
+    back.
     Lines would be too coarse to find a point that is written twice.
     Between any two instructions would be too fine: there not even `with lock` is safe, and no handler runs.
     Nor does one run where a call has raised: an exception there would leave the interpreter's own state in disorder.
@@ -57,11 +70,13 @@ class Interrupts:
 
     def _trace(self, frame: FrameType, event: str, _: Any) -> Callable[..., Any] | None:
         name = frame.f_code.co_filename
-        if not name.startswith(PACKAGE) or not any(part in name for part in self.files):
+        if not name.startswith(PLACES) or not any(part in name for part in self.files):
             return None
         frame.f_trace_opcodes = True
         frame.f_trace_lines = False
         self._last[id(frame)] = ""
+        if event == "call" and frame.f_lasti in _entries(frame.f_code):
+            self._place(frame)  # before anything of the function, such as a `try`, has begun
         return self._trace_frame
 
     def _trace_frame(self, frame: FrameType, event: str, _: Any) -> Callable[..., Any]:
@@ -71,7 +86,7 @@ class Interrupts:
         last = self._last.get(id(frame), "")
         self._last[id(frame)] = name
         returned = last.startswith("CALL") and name != "PUSH_EXC_INFO"
-        if returned or last == "RESUME" or name.startswith("JUMP_BACKWARD"):
+        if returned or name.startswith("JUMP_BACKWARD"):
             self._place(frame)
         return self._trace_frame
 

@@ -8,12 +8,13 @@ import logging
 import os
 import re
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Generator, Iterator
+from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 from typing import Literal
 
+from bridge.journal.block import block
 from bridge.journal.format import END_SIZE, HEADER_SIZE, SUFFIX, VERSION, decode_header, encode_end
 from bridge.journal.locks import FileLock
 from bridge.journal.system import CallFailed, system
@@ -263,8 +264,8 @@ class JournalFolder:
             with suppress(FileNotFoundError):
                 os.unlink(name, dir_fd=self._fd)
 
-    @contextmanager
-    def lock_of(self, journal_id: str) -> Iterator[Lock]:
+    @block
+    def lock_of(self, journal_id: str) -> Generator[Lock, None, None]:
         """Yield what is found of the lock of a journal; a free one cannot be taken by anybody within the block.
 
         Raises:
@@ -274,8 +275,10 @@ class JournalFolder:
         try:
             yield _try_lock(fd)
         finally:
-            _unlock(fd)
-            os.close(fd)
+            try:
+                _unlock(fd)
+            finally:
+                os.close(fd)
 
     def size_of(self, journal_id: str) -> int:
         """Return the size in bytes of a journal.
@@ -314,8 +317,10 @@ class JournalFolder:
                 system(os.unlink, name, dir_fd=self._fd)
                 logger.debug("%s was removed: no process uses it.", self.path / name)
         finally:
-            _unlock(fd)
-            os.close(fd)
+            try:
+                _unlock(fd)
+            finally:
+                os.close(fd)
 
     def keep(self, journal_id: str) -> None:
         """Keep a damaged journal under a second name, whoever removes it; its process may still write to it.

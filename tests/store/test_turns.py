@@ -162,28 +162,6 @@ def test_a_handler_that_writes_while_its_own_thread_waits_for_the_turn_is_refuse
         pass
 
 
-@pytest.mark.parametrize("kind", ["read", "write"])
-def test_an_exception_between_the_steps_of_an_end_leaves_no_transaction_open(database: Database, kind: str) -> None:
-    """Not even while the exception, and with it every frame, is kept, as a notebook keeps the last one."""
-
-    def interrupted() -> None:
-        use = getattr(database, kind)()
-        use.__enter__()  # the handler's exception came when `__exit__` was entered
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt) as kept:
-        interrupted()
-    with database.write() as connection:
-        connection.execute("INSERT INTO workspace VALUES ('own', '1')")
-    other = Database(database.path)
-    with other.write() as connection:
-        connection.execute("INSERT INTO workspace VALUES ('other', '1')")
-    other.close()
-    with database.read() as connection:
-        assert connection.execute("SELECT count(*) FROM workspace").fetchone() == (2,)
-    assert kept.tb is not None
-
-
 def test_a_thread_waits_with_a_limit_for_one_that_keeps_the_others_out(database: Database, soon: None) -> None:
     shut, done = threading.Event(), threading.Event()
 

@@ -6,7 +6,6 @@ import errno
 import logging
 import os
 import sqlite3
-import sys
 import threading
 import time
 import weakref
@@ -15,11 +14,11 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from types import FrameType, TracebackType
-from typing import Literal, cast
+from typing import cast
 
 import bridge.journal.locks as locks
 from bridge.errors import BridgeError, InvalidValue, NotAllowed, SchemaMismatch, StoreUnavailable
+from bridge.journal.block import block
 from bridge.journal.locks import FileLock, ThreadLock
 from bridge.records.text import RULE
 from bridge.store.sql.migrate import SCHEMA, WIDENED_FROM, migrate, read_schema, widen
@@ -163,75 +162,13 @@ os.register_at_fork(
 )
 
 
-class _Using:
-    """A `with` round a transaction, which the next one of its thread ends if an exception came between its steps."""
-
-    def __init__(self, local: _Local, steps: Generator[sqlite3.Connection, None, None]) -> None:
-        self._local, self._steps = local, steps
-        self._frame: FrameType | None = None
-
-    def __enter__(self) -> sqlite3.Connection:
-        local = self._local
-        if local.using is not None and not local.using.is_running():
-            local.using.abandon()
-        if local.using is None:
-            self._frame, local.using = sys._getframe(1), self
-        try:
-            return next(self._steps)
-        except BaseException:
-            self._forget()
-            raise
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> Literal[False]:
-        try:
-            if error is None:
-                next(self._steps, None)
-            else:
-                self._steps.throw(error)
-        except BaseException as found:
-            if found is not error:
-                raise
-            error.__traceback__ = trace
-        finally:
-            self._forget()
-        return False
-
-    def is_running(self) -> bool:
-        """Whether the function that has the `with` runs still: this one is called by it, as a signal handler is."""
-        of_function = self._frame
-        if of_function is None or of_function.f_code.co_flags & 0x20:  # a generator is on no stack while it waits
-            return True
-        frame: FrameType | None = sys._getframe(1)
-        while frame is not None and frame is not of_function:
-            frame = frame.f_back
-        return frame is not None
-
-    def abandon(self) -> None:
-        self._steps.close()
-        self._forget()
-
-    def _forget(self) -> None:
-        self._frame = None
-        if self._local.using is self:
-            self._local.using = None
-
-
 class _Local(threading.local):
     """What a thread has of a database; read without a call, after which a signal handler could run."""
 
     connection: sqlite3.Connection | None = None
     identity: Identity | None = None
-    using: _Using | None = None
     copy: tuple[object, sqlite3.Connection] | None = None
     unlocked: bool = False
-
-
-def _roll_back(*of_threads: _Local) -> None:
-    for local in of_threads:
-        if local.connection is not None:
-            local.connection.rollback()
 
 
 class Database:
@@ -266,7 +203,8 @@ class Database:
         self._turn = _Turn(self._file, self._queue_path)
         self._noting = RLock()
 
-    def read(self) -> _Using:
+    @block
+    def read(self) -> Generator[sqlite3.Connection, None, None]:
         """A `with` that gives a connection which sees one state of the database.
 
         Within another one of the same thread, as a signal handler asks for it, it sees what that one sees.
@@ -275,9 +213,17 @@ class Database:
             StoreUnavailable: the file is gone, or cannot be read at the moment.
             SchemaMismatch: a file of a newer version of Runbridge has taken its place.
         """
-        return _Using(self._local, self._read())
+        with self._border(), _gate.inside():
+            own = self._local.connection
+            if self.read_only:  # opened anew each time: what was immutable may have been written since
+                yield from self._read_anew()
+            elif own is not None and own.in_transaction:  # a read within a write sees what that wrote
+                yield own
+            else:
+                yield from self._transaction("BEGIN")
 
-    def write(self) -> _Using:
+    @block
+    def write(self) -> Generator[sqlite3.Connection, None, None]:
         """A `with` that gives a connection whose changes are stored together when the block ends, or not at all.
 
         Raises:
@@ -287,34 +233,6 @@ class Database:
                 error names the process); the disk is full; the file is gone, or was replaced within the block.
                 Or this thread is within a transaction, which a signal handler has interrupted.
         """
-        return _Using(self._local, self._write())
-
-    @contextmanager
-    def peek(self) -> Iterator[sqlite3.Connection]:
-        """A connection for one look, for which SQLite makes no file beside the database if it can do without."""
-        with self._border(), _gate.inside():
-            connection = self._open(self._uri() + ("?mode=ro" if self._has_wal() else "?mode=ro&immutable=1"))
-            try:
-                yield connection
-            finally:
-                connection.close()
-
-    def _read(self) -> Generator[sqlite3.Connection, None, None]:
-        with self._border(), _gate.inside():
-            if self.read_only:  # opened anew each time: what was immutable may have been written since
-                yield from self._read_anew()
-                return
-            own = self._local.connection
-            if own is not None and own.in_transaction:  # a read within a write sees what that wrote
-                yield own
-                return
-            local = self._local  # a close in another thread that did not wait for this one leaves a new one
-            try:
-                yield self._begun("BEGIN")  # within, for Ctrl-C may come when it has begun
-            finally:
-                _roll_back(local, self._local)
-
-    def _write(self) -> Generator[sqlite3.Connection, None, None]:
         if self.read_only:
             raise NotAllowed("write to", self._file, "it can only be read here")
         own = self._local.connection
@@ -323,42 +241,61 @@ class Database:
             raise StoreUnavailable(self._file, reason)
         start = time.monotonic()
         with self._border(), self._turn, self._queue(start), _gate.inside():
-            local = self._local  # a close in another thread that did not wait for this one leaves a new one
+            yield from self._transaction("BEGIN IMMEDIATE")
+
+    @block
+    def peek(self) -> Generator[sqlite3.Connection, None, None]:
+        """A connection for one look, for which SQLite makes no file beside the database if it can do without."""
+        with self._border(), _gate.inside():
+            connection = self._open(self._uri() + ("?mode=ro" if self._has_wal() else "?mode=ro&immutable=1"))
             try:
-                connection = self._begun("BEGIN IMMEDIATE")
-                local = self._local
-                found = read_schema(connection)
-                if found != SCHEMA:
-                    raise SchemaMismatch(self._file, found, SCHEMA)
                 yield connection
-                if self._identity_now() != local.identity:
-                    reason = "another workspace has taken its place while this change was made, and has not got it"
-                    raise StoreUnavailable(self._file, reason)
-                connection.commit()
-            except BaseException:
-                _roll_back(local, self._local)
+            finally:
+                connection.close()
+
+    def _transaction(self, begin: str) -> Generator[sqlite3.Connection, None, None]:
+        """This thread's connection, in a transaction on the file that is at the path; a read changes nothing."""
+        for _ in range(TRIES):
+            connection = self._connection()
+            with connection:  # rolls back after an exception: its `__exit__` is written in C, as those of the locks are
+                local = self._local  # a close in another thread that does not wait for this one leaves a new one
+                if self._has_begun(connection, begin):
+                    if begin != "BEGIN":
+                        self._check_schema(connection)
+                    yield connection
+                    if begin != "BEGIN":
+                        self._check_place(local.identity)
+                        connection.commit()
+                    connection.rollback()
+                    return
+                connection.rollback()
+            self._drop()
+        raise StoreUnavailable(self._file, "one file after the other takes its place")
+
+    def _has_begun(self, connection: sqlite3.Connection, begin: str) -> bool:
+        """Begin a transaction; False if a close has set the connection aside, or its file is not at the path."""
+        try:
+            connection.execute(begin)
+        except sqlite3.Error:
+            if self._local.connection is None or self._identity_now() == self._local.identity:
                 raise
+            return False
+        return self._local.connection is connection and self._identity_now() == self._local.identity
+
+    def _check_schema(self, connection: sqlite3.Connection) -> None:
+        found = read_schema(connection)
+        if found != SCHEMA:
+            raise SchemaMismatch(self._file, found, SCHEMA)
+
+    def _check_place(self, identity: Identity | None) -> None:
+        if self._identity_now() != identity:
+            reason = "another workspace has taken its place while this change was made, and has not got it"
+            raise StoreUnavailable(self._file, reason)
 
     def _queue(self, start: float) -> _Queue:
         """The turn among processes, waited for as long as is left since the wait for that among threads began."""
         left = locks.WAIT_SECONDS - (time.monotonic() - start)
         return _Queue(self, self._queue_path, self._mode, seconds=max(left, locks.WAIT_SECONDS / 10))
-
-    def _begun(self, statement: str) -> sqlite3.Connection:
-        """This thread's connection, in a transaction on the file that is at the path."""
-        for _ in range(TRIES):
-            try:
-                connection = self._connection()
-                connection.execute(statement)
-            except sqlite3.Error:
-                if self._local.connection is None or self._identity_now() == self._local.identity:
-                    raise
-            else:
-                if self._local.connection is connection and self._identity_now() == self._local.identity:
-                    return connection
-                connection.rollback()  # a close that did not wait has set it aside
-            self._drop()
-        raise StoreUnavailable(self._file, "one file after the other takes its place")
 
     def _identity_now(self) -> Identity:
         """Device and inode of the file at the path; it is not opened, for closing it would drop SQLite's locks."""
