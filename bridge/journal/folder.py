@@ -17,7 +17,7 @@ from typing import Literal
 from bridge.journal.block import block
 from bridge.journal.format import END_SIZE, HEADER_SIZE, SUFFIX, VERSION, decode_header, encode_end
 from bridge.journal.locks import FileLock
-from bridge.journal.system import CallFailed, system
+from bridge.journal.system import CallFailed, is_of_handler, system
 
 logger = logging.getLogger("bridge")
 
@@ -163,7 +163,7 @@ class JournalFolder:
         try:
             fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._fd)
         except OSError as error:
-            if error.errno != errno.EBADF:
+            if error.errno != errno.EBADF or is_of_handler(error):
                 raise
             fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._fd)  # let go of just now
         try:
@@ -174,7 +174,9 @@ class JournalFolder:
                             state = entry.stat(follow_symlinks=False)
                             if stat.S_ISREG(state.st_mode):  # opening a pipe would wait for its writer
                                 sizes[entry.name[: -len(SUFFIX)]] = state.st_size
-                        except FileNotFoundError:
+                        except FileNotFoundError as error:
+                            if is_of_handler(error):
+                                raise
                             continue  # folded and removed meanwhile
         finally:
             os.close(fd)
@@ -221,7 +223,7 @@ class JournalFolder:
         try:
             fd = self.open(journal_id)
         except OSError as error:
-            if error.errno is None:  # of a signal handler
+            if is_of_handler(error):
                 raise
             return False
         try:
@@ -231,7 +233,7 @@ class JournalFolder:
             header, at = found[1], os.fstat(fd).st_size - END_SIZE
             return at > 0 and os.pread(fd, END_SIZE, at) == encode_end(header.salt + at, header.journal_id, at)
         except OSError as error:
-            if error.errno is None:  # of a signal handler
+            if is_of_handler(error):
                 raise
             return False
         finally:
@@ -261,8 +263,8 @@ class JournalFolder:
             return os.fstat(fd).st_mtime_ns
         finally:
             os.close(fd)
-            with suppress(FileNotFoundError):
-                os.unlink(name, dir_fd=self._fd)
+            with suppress(CallFailed):
+                system(os.unlink, name, dir_fd=self._fd)
 
     @block
     def lock_of(self, journal_id: str) -> Generator[Lock, None, None]:
@@ -290,8 +292,11 @@ class JournalFolder:
 
     def remove(self, journal_id: str) -> None:
         """Remove a journal that is stored to its end."""
-        with suppress(FileNotFoundError):
-            os.unlink(journal_id + SUFFIX, dir_fd=self._fd)
+        try:
+            system(os.unlink, journal_id + SUFFIX, dir_fd=self._fd)
+        except CallFailed as failed:
+            if failed.errno != errno.ENOENT:
+                raise
 
     def remove_leftovers(self) -> None:
         """Remove files of journals that never got their name, because their process was killed or interrupted."""
@@ -326,16 +331,21 @@ class JournalFolder:
         """Keep a damaged journal under a second name, whoever removes it; its process may still write to it.
 
         Raises:
-            OSError: the file system has no hard links.
+            CallFailed: the file system has no hard links.
         """
-        with suppress(FileExistsError):
-            os.link(journal_id + SUFFIX, journal_id + DAMAGED, src_dir_fd=self._fd, dst_dir_fd=self._fd)
+        try:
+            system(os.link, journal_id + SUFFIX, journal_id + DAMAGED, src_dir_fd=self._fd, dst_dir_fd=self._fd)
+        except CallFailed as failed:
+            if failed.errno != errno.EEXIST:
+                raise
 
     def set_aside(self, journal_id: str) -> None:
         """Keep a damaged journal that is stored as far as it could be read, where no reader looks again."""
         try:
-            os.stat(journal_id + DAMAGED, dir_fd=self._fd)
-        except FileNotFoundError:
+            system(os.stat, journal_id + DAMAGED, dir_fd=self._fd)
+        except CallFailed as failed:
+            if failed.errno != errno.ENOENT:
+                raise
             os.rename(journal_id + SUFFIX, journal_id + DAMAGED, src_dir_fd=self._fd, dst_dir_fd=self._fd)
         else:
             self.remove(journal_id)

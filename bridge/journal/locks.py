@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge.errors import StoreUnavailable
-from bridge.journal.system import CallFailed, system
+from bridge.journal.system import CallFailed, system, was_raised_deeper
 
 logger = logging.getLogger("bridge")
 
@@ -111,14 +111,16 @@ class FileLock(io.FileIO):
             try:
                 super().__init__(self._path, "r+", opener=self._opener)
                 break
-            except FileNotFoundError:
+            except FileNotFoundError as error:
+                if was_raised_deeper(error):
+                    raise
                 self._refuse_link(self._named())
                 self._make()
         state = os.fstat(self.fileno())
         self._key = state.st_dev, state.st_ino
         if state.st_mode & 0o666 != self._permissions & 0o666 and state.st_uid == os.geteuid():
-            with suppress(PermissionError):
-                os.fchmod(self.fileno(), self._permissions)
+            with suppress(CallFailed):
+                system(os.fchmod, self.fileno(), self._permissions)
 
     def _make(self) -> None:
         """Make the file, unless somebody else has just made it."""
@@ -135,7 +137,9 @@ class FileLock(io.FileIO):
         """What is at the path, which is not followed."""
         try:
             return os.stat(self._path, dir_fd=self._dir_fd, follow_symlinks=False)
-        except FileNotFoundError:
+        except FileNotFoundError as error:
+            if was_raised_deeper(error):
+                raise
             return None
 
     def _refuse_link(self, named: os.stat_result | None) -> None:
@@ -268,9 +272,11 @@ def _lock(fd: int, wait: bool) -> bool:
     try:
         fcntl.flock(fd, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         return True
-    except BlockingIOError:
-        return False
     except OSError as error:
+        if was_raised_deeper(error):
+            raise
+        if isinstance(error, BlockingIOError):
+            return False
         if error.errno not in NOT_SUPPORTED:
             raise
     return _lock_record(fd, wait)
@@ -282,6 +288,8 @@ def _lock_record(fd: int, wait: bool) -> bool:
             raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
         fcntl.fcntl(fd, _WAIT_FOR_RECORD_LOCK if wait else _SET_RECORD_LOCK, _WHOLE_FILE)
     except OSError as error:
+        if was_raised_deeper(error):
+            raise
         if error.errno in (errno.EAGAIN, errno.EACCES):
             return False
         if error.errno not in NOT_SUPPORTED:
@@ -306,6 +314,8 @@ def has_file_locks(path: Path) -> bool:
         try:
             fcntl.lockf(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
+            if was_raised_deeper(error):
+                raise
             return error.errno not in NOT_SUPPORTED
     return True
 

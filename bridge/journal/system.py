@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -17,6 +18,36 @@ class CallFailed(Exception):
         super().__init__(error.strerror or str(error))
         self.reason = error.strerror or str(error)
         self.errno = error.errno
+
+
+OURS = frozenset({"bridge", "bridge_azureml", "bridge_mlflow"})
+
+
+def is_of_handler(error: BaseException) -> bool:
+    """Return whether a caught exception passed a function that is neither ours nor of the standard library.
+
+    The system's own failures do not; those of a signal handler do, whatever their type and number are.
+    """
+    trace = error.__traceback__
+    while trace is not None:
+        name, _, _ = trace.tb_frame.f_globals.get("__name__", "").partition(".")
+        if name not in OURS and name not in sys.stdlib_module_names:
+            return True
+        trace = trace.tb_next
+    return False
+
+
+class Ignoring:
+    """A `with` that errors of some types end without a word, unless a signal handler has raised them."""
+
+    def __init__(self, *types: type[OSError]) -> None:
+        self._types = types
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        return isinstance(error, self._types) and not is_of_handler(error)
 
 
 def was_raised_deeper(error: BaseException) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from bridge.errors import InvalidValue, NotAllowed, StoreUnavailable
+from bridge.journal.system import is_of_handler
 from bridge.records.artifact import ArtifactRecord
 
 
@@ -94,11 +95,13 @@ class ArtifactStore(ABC):
         pieces = self.get(root, path)
         try:
             _write(pieces, target)
-        except (FileExistsError, NotADirectoryError):
-            raise InvalidValue("output path", str(target), "must not lie below a file") from None
-        except IsADirectoryError:
-            raise InvalidValue("output path", str(target), "must name a file, and this is a folder") from None
         except OSError as error:
+            if is_of_handler(error):
+                raise
+            if isinstance(error, (FileExistsError, NotADirectoryError)):
+                raise InvalidValue("output path", str(target), "must not lie below a file") from None
+            if isinstance(error, IsADirectoryError):
+                raise InvalidValue("output path", str(target), "must name a file, and this is a folder") from None
             reason = (error.strerror or str(error)).lower()
             if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
                 raise InvalidValue("output path", str(target), f"cannot be written: {reason}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import time
 from collections.abc import Collection, Iterator, Sequence
@@ -26,7 +27,7 @@ from bridge.journal.format import (
 )
 from bridge.journal.locks import LockTaken, ThreadLock
 from bridge.journal.process import boot_id, time_namespace
-from bridge.journal.system import CallFailed
+from bridge.journal.system import CallFailed, is_of_handler
 from bridge.records.series import imprecise_warning
 from bridge.store.bounds import last_moment
 from bridge.store.owners import Owners
@@ -264,7 +265,9 @@ class Drain:
                             return True
                         if owners.is_silent(journal_id, header, lock):
                             return True
-                except FileNotFoundError:
+                except FileNotFoundError as error:
+                    if is_of_handler(error):
+                        raise
                     return True
         return False
 
@@ -282,7 +285,9 @@ class Drain:
                     with self._folder.lock_of(journal_id) as lock:
                         if owners.is_silent(journal_id, self._header(journal_id), lock):
                             silent.add(journal_id)
-                except FileNotFoundError:
+                except FileNotFoundError as error:
+                    if is_of_handler(error):
+                        raise
                     gone[journal_id] = 0
         self._inner.end_leases(gone, silent)
 
@@ -326,12 +331,15 @@ class Drain:
         except BridgeError:
             raise
         except CallFailed as failed:
+            if failed.errno in (errno.EACCES, errno.EPERM):
+                raise NotAllowed("fold journals in", str(self._folder.path), failed.reason) from failed
             raise StoreUnavailable(str(self._folder.path), failed.reason) from failed
-        except PermissionError as error:
-            raise NotAllowed("fold journals in", str(self._folder.path), error.strerror or "no permission") from error
         except OSError as error:
-            if error.errno is None:  # of a signal handler: the system's own have a number
+            if is_of_handler(error):
                 raise
+            if isinstance(error, PermissionError):
+                reason = error.strerror or "no permission"
+                raise NotAllowed("fold journals in", str(self._folder.path), reason) from error
             raise StoreUnavailable(str(self._folder.path), error.strerror or str(error)) from error
 
     def _store_some(self, fold: _Fold) -> None:
@@ -361,8 +369,8 @@ class Drain:
         for journal_id in [journal_id for journal_id, sentences in self._found.items() if sentences]:
             try:
                 self._folder.keep(journal_id)
-            except OSError as error:  # then this process keeps it, if it is the one that ends it
-                logger.debug("Journal %s has no second name: %s", self._folder.path_of(journal_id), error)
+            except CallFailed as failed:  # then this process keeps it, if it is the one that ends it
+                logger.debug("Journal %s has no second name: %s", self._folder.path_of(journal_id), failed)
 
     def _cut_together(self, fold: _Fold) -> list[Slice]:
         """Slices of all journals that end at one moment, so that no later transaction brings an earlier point."""
@@ -442,7 +450,10 @@ class Drain:
                 if start == 0 and reader.header_damaged:
                     stretch.damages.insert(0, (0, "its header"))
                 return reader, stretch
-            except FileNotFoundError:  # its process may have put it back: then another file has its name
+            except FileNotFoundError as error:
+                if is_of_handler(error):
+                    raise
+                # Its process may have put it back: then another file has its name.
                 self._readers.pop(journal_id, None)
         return None
 
@@ -589,7 +600,9 @@ class Drain:
                 if owner != "gone" and (owner != "alive" or lock != "free"):
                     return None
                 self._settle(journal_id, size, stored, closed)
-        except FileNotFoundError:
+        except FileNotFoundError as error:
+            if is_of_handler(error):
+                raise
             return None
         self._seen.pop(journal_id, None)
         self._readers.pop(journal_id, None)
@@ -654,11 +667,12 @@ class Drain:
             try:
                 reader = self._reader(journal_id)
                 return 0 if reader is None else reader.point_bytes(stored, size)
-            except FileNotFoundError:  # as in `_read_some`
-                self._readers.pop(journal_id, None)
             except OSError as error:
-                if error.errno is None:  # of a signal handler
+                if is_of_handler(error):
                     raise
+                if isinstance(error, FileNotFoundError):  # as in `_read_some`
+                    self._readers.pop(journal_id, None)
+                    continue
                 logger.debug("Journal %s cannot be read: %s", self._folder.path_of(journal_id), error)
                 return max(0, size - max(stored, RECORDS_AT))
         return 0

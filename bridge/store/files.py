@@ -7,12 +7,13 @@ import fcntl
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from bridge.errors import BridgeError, InvalidValue, NotAllowed, StoreUnavailable
 from bridge.journal.locks import FileLock
+from bridge.journal.system import Ignoring, is_of_handler, was_raised_deeper
 
 PENDING = ".pending"
 """The folder inside, of what is being written and of what is being removed; no artifact root begins with a dot."""
@@ -68,7 +69,9 @@ class Files:
                 with self._below(names[:-1]) as folder:
                     # A planted pipe must not make a reader wait.
                     fd = os.open(names[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
-            except (FileNotFoundError, NotADirectoryError):
+            except (FileNotFoundError, NotADirectoryError) as error:
+                if is_of_handler(error):
+                    raise
                 return None
             if stat.S_ISREG(os.fstat(fd).st_mode):
                 return os.fdopen(fd, "rb", buffering=0)
@@ -82,7 +85,9 @@ class Files:
             try:
                 with self._below(names[:-1]) as folder:
                     return _exists(folder, names[-1])
-            except (FileNotFoundError, NotADirectoryError):
+            except (FileNotFoundError, NotADirectoryError) as error:
+                if is_of_handler(error):
+                    raise
                 return False
 
     @contextmanager
@@ -96,7 +101,7 @@ class Files:
             try:
                 yield part
             finally:
-                with suppress(OSError):
+                with Ignoring(OSError):
                     os.unlink(part.name, dir_fd=pending)
                 os.close(part.fd)
         finally:
@@ -160,7 +165,7 @@ class Files:
                     os.close(os.dup(fd))
                 yield end + len(data)
             except BaseException:
-                with suppress(OSError):
+                with Ignoring(OSError):
                     os.ftruncate(fd, end)
                 raise
         finally:
@@ -170,7 +175,7 @@ class Files:
         """Take a file or a folder away in one step, and the folders above it that are empty then."""
         *above, name = path.split("/")
         with self.border("delete", path), self._pending() as pending:
-            with suppress(FileNotFoundError, NotADirectoryError), self._below(above) as folder:
+            with Ignoring(FileNotFoundError, NotADirectoryError), self._below(above) as folder:
                 os.rename(name, _new_name(), src_dir_fd=folder, dst_dir_fd=pending)
         self._prune(above)
 
@@ -179,10 +184,10 @@ class Files:
 
         What this process may not remove is left to one that may.
         """
-        with suppress(OSError), self._pending() as pending:
+        with Ignoring(OSError), self._pending() as pending:
             names = [name for name in os.listdir(pending) if name not in (LOCK, REPLACED)]
             while names:
-                with suppress(OSError):
+                with Ignoring(OSError):
                     names += _clear(pending, names.pop())
 
     @contextmanager
@@ -193,6 +198,8 @@ class Files:
         except BridgeError:  # some of them are OSErrors too
             raise
         except OSError as error:
+            if is_of_handler(error):
+                raise
             reason = (error.strerror or str(error)).lower()
             if error.errno in (errno.ENOTDIR, errno.ELOOP):
                 raise InvalidValue("artifact path", path, "must not run through a file or a symbolic link") from error
@@ -235,8 +242,8 @@ class Files:
     def _open_top(self, make: bool) -> int:
         try:
             return os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
-        except FileNotFoundError:
-            if not make:
+        except FileNotFoundError as error:
+            if not make or was_raised_deeper(error):
                 raise
         above = os.open(self.folder.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -247,14 +254,16 @@ class Files:
     def _open_folder(self, name: str, above: int, make: bool) -> int:
         try:
             return os.open(name, FOLDER, dir_fd=above)
-        except FileNotFoundError:
-            if not make:
+        except FileNotFoundError as error:
+            if not make or was_raised_deeper(error):
                 raise
         except NotADirectoryError as error:
+            if was_raised_deeper(error):
+                raise
             if stat.S_ISLNK(os.stat(name, dir_fd=above, follow_symlinks=False).st_mode):
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), name) from error
             raise
-        with suppress(FileExistsError):
+        with Ignoring(FileExistsError):
             os.mkdir(name, dir_fd=above)
         fd = os.open(name, FOLDER, dir_fd=above)
         if self.shared:
@@ -271,7 +280,7 @@ class Files:
             except BlockingIOError:  # somebody who sweeps has it
                 swept = True
             except OSError as error:
-                if error.errno is None:  # of a signal handler
+                if was_raised_deeper(error):  # of a signal handler
                     os.close(fd)
                     raise
             self._share(fd)
@@ -281,7 +290,7 @@ class Files:
 
     def _share(self, fd: int) -> None:
         if self.shared:
-            with suppress(PermissionError):  # another member of the group made it
+            with Ignoring(PermissionError):  # another member of the group made it
                 os.fchmod(fd, stat.S_IMODE(os.fstat(fd).st_mode) | 0o660)
 
     def _prune(self, names: Sequence[str]) -> None:
@@ -290,10 +299,11 @@ class Files:
             try:
                 with self._below(names[:depth]) as folder:
                     os.rmdir(names[depth], dir_fd=folder)
-            except FileNotFoundError:
-                continue
-            except OSError:
-                return
+            except OSError as error:
+                if is_of_handler(error):
+                    raise
+                if not isinstance(error, FileNotFoundError):
+                    return
 
 
 class _ChangeLock(FileLock):
@@ -323,26 +333,30 @@ def _new_name() -> str:
 def _exists(folder: int, name: str) -> bool:
     try:
         os.stat(name, dir_fd=folder, follow_symlinks=False)
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        if was_raised_deeper(error):
+            raise
         return False
     return True
 
 
 def _keep(folder: int, name: str, pending: int) -> bool:
     """Give a file that is about to be replaced a second name, if there is one and the file system can."""
-    with suppress(FileNotFoundError):  # left by a writer that died here
+    with Ignoring(FileNotFoundError):  # left by a writer that died here
         os.unlink(REPLACED, dir_fd=pending)
     try:
         os.link(name, REPLACED, src_dir_fd=folder, dst_dir_fd=pending, follow_symlinks=False)
-    except OSError:
+    except OSError as error:
+        if was_raised_deeper(error):
+            raise
         return False
     return True
 
 
 def _share_folder(fd: int, group: int) -> None:
-    with suppress(PermissionError):  # not a member of it
+    with Ignoring(PermissionError):  # not a member of it
         os.fchown(fd, -1, group)
-    with suppress(PermissionError):  # another member of the group made it meanwhile
+    with Ignoring(PermissionError):  # another member of the group made it meanwhile
         os.fchmod(fd, stat.S_IMODE(os.fstat(fd).st_mode) | stat.S_ISGID | 0o770)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from bridge.errors import AlreadyExists, InvalidValue, NotAllowed, NotFound, StoreUnavailable
+from bridge.journal.system import is_of_handler
 from bridge.records.artifact import ArtifactRecord, check_artifact_path, check_artifact_root, folders_above
 from bridge.store.artifacts import ArtifactStore
 from bridge.store.digest import sha256_of
@@ -166,13 +167,15 @@ def _pieces_from(source: Path | BinaryIO) -> Iterator[bytes]:
 def _open_source(source: Path) -> BinaryIO:
     try:
         return source.open("rb")
-    except FileNotFoundError as error:
-        raise NotFound("file", str(source)) from error
-    except IsADirectoryError as error:
-        raise InvalidValue("source", str(source), "must be a file, and this is a folder") from error
-    except PermissionError as error:
-        raise NotAllowed("read", str(source), "permission denied") from error
     except OSError as error:
+        if is_of_handler(error):
+            raise
+        if isinstance(error, FileNotFoundError):
+            raise NotFound("file", str(source)) from error
+        if isinstance(error, IsADirectoryError):
+            raise InvalidValue("source", str(source), "must be a file, and this is a folder") from error
+        if isinstance(error, PermissionError):
+            raise NotAllowed("read", str(source), "permission denied") from error
         reason = (error.strerror or str(error)).lower()
         if error.errno in (errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR, errno.ENXIO):
             raise InvalidValue("source", str(source), f"cannot be read: {reason}") from error

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from bridge.errors import AlreadyExists, BridgeError, InvalidValue, NotAllowed, NotFound, StoreUnavailable
 from bridge.journal.locks import ThreadLock
+from bridge.journal.system import is_of_handler
 from bridge.records.run import new_run_id
 from bridge.store.journaled import JournaledStore, each_second
 from bridge.store.sql.database import Database
@@ -272,15 +273,16 @@ def _make(path: Path, name: str, shared: bool, chosen: Durability, details: Mapp
             if shared:
                 (path / part).chmod(0o2775)
         create_sqlite(path / DATABASE, facts, mode=0o664 if shared else 0o644)
-    except NotADirectoryError:
-        raise InvalidValue("workspace folder", str(path), "must be a folder, and part of this path is a file") from None
-    except FileExistsError:
-        raise InvalidValue("workspace folder", str(path), "must be a folder, and this is a file") from None
-    except PermissionError as error:
-        raise NotAllowed("make a workspace in", str(path), error.strerror or "permission denied") from error
     except OSError as error:
-        if error.errno is None:
+        if is_of_handler(error):
             raise
+        rule = "must be a folder, and "
+        if isinstance(error, NotADirectoryError):
+            raise InvalidValue("workspace folder", str(path), rule + "part of this path is a file") from None
+        if isinstance(error, FileExistsError):
+            raise InvalidValue("workspace folder", str(path), rule + "this is a file") from None
+        if isinstance(error, PermissionError):
+            raise NotAllowed("make a workspace in", str(path), error.strerror or "permission denied") from error
         raise StoreUnavailable(str(path), error.strerror or str(error)) from error
 
 
@@ -317,7 +319,7 @@ def _make_missing(path: Path) -> None:
         os.rename(part, path)
         logger.warning("Created the workspace %s in %s: there was no such folder.", path.name, path)
     except OSError as error:
-        if error.errno is None and not isinstance(error, BridgeError):  # of a signal handler
+        if is_of_handler(error) and not isinstance(error, BridgeError):
             raise
         if os.path.lexists(path):  # another process was first
             return
@@ -399,14 +401,16 @@ def _store_at(path: Path, durability: Durability | None) -> _Store:
 def _stat(path: Path) -> os.stat_result:
     try:
         return (path / DATABASE).stat()
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if is_of_handler(error):
+            raise
         hint = f"the folder has no {DATABASE}; make a workspace there with Workspace.create(name, path=…)"
         raise NotFound("workspace", str(path), hint if path.is_dir() else "there is no such folder") from None
-    except PermissionError as error:
-        raise NotAllowed("read", str(path), error.strerror or "permission denied") from error
     except OSError as error:
-        if error.errno is None:
+        if is_of_handler(error):
             raise
+        if isinstance(error, PermissionError):
+            raise NotAllowed("read", str(path), error.strerror or "permission denied") from error
         raise StoreUnavailable(str(path), (error.strerror or str(error)).lower()) from error
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dis
-import errno
 import fcntl
 import os
 import signal
@@ -191,7 +190,7 @@ def test_a_file_that_its_holder_removes_is_not_taken_for_the_lock_of_those_who_c
 
 @pytest.mark.skipif(sys.platform != "linux", reason="record locks of an opened file are Linux's")
 def test_without_flock_record_locks_are_used(path: Path, monkeypatch: pytest.MonkeyPatch, soon: None) -> None:
-    refuse_flock(monkeypatch, errno.ENOLCK)
+    refuse_flock(monkeypatch)
     with FileLock(path):
         assert not is_free(path)
         with pytest.raises(StoreUnavailable, match=f"process {os.getpid()} on host"), FileLock(path):
@@ -202,7 +201,7 @@ def test_without_flock_record_locks_are_used(path: Path, monkeypatch: pytest.Mon
 def test_without_any_locks_work_goes_on_and_that_is_logged_once(
     path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    refuse_flock(monkeypatch, errno.EOPNOTSUPP)
+    refuse_flock(monkeypatch)
     monkeypatch.setattr(locks, "_SET_RECORD_LOCK", None)
     monkeypatch.setattr(locks, "_said_without_locks", False)
     for _ in range(2):
@@ -213,11 +212,9 @@ def test_without_any_locks_work_goes_on_and_that_is_logged_once(
     ]
 
 
-def refuse_flock(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
-    def flock(fd: int, operation: int) -> None:
-        raise OSError(number, os.strerror(number))
-
-    monkeypatch.setattr(fcntl, "flock", flock)
+def refuse_flock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a file system without it: by a function of C, which for a descriptor and an operation fails with EINVAL."""
+    monkeypatch.setattr(fcntl, "flock", os.getpriority)
 
 
 def test_a_thread_that_takes_its_own_lock_again_is_refused_at_once() -> None:

@@ -9,12 +9,12 @@ import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from bridge import Experiment, Run, StoreUnavailable, Workspace
 from bridge.store import journaled
+from bridge.store import open as open_module
 from bridge.store.journaled import JournaledStore
 from bridge.store.sql import database as database_module
 from bridge.store.sql.database import Database
@@ -54,17 +54,18 @@ def test_a_workspace_made_anew_after_a_close_is_another_one_though_its_file_has_
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """File systems give the inode of a removed file to the next one."""
-    stat = os.stat
+    state_of, identity_of = open_module._stat, Database._identity_now
 
-    def one_inode(path: Any, *arguments: Any, **named: Any) -> os.stat_result:
-        found = stat(path, *arguments, **named)
-        if str(path) == str(place / "workspace.db"):
-            fields = list(found)
-            fields[1] = 1
-            return os.stat_result(fields)
-        return found
+    def one_inode(path: Path) -> os.stat_result:
+        fields = list(state_of(path))
+        fields[1] = 1
+        return os.stat_result(fields)
 
-    monkeypatch.setattr(os, "stat", one_inode)
+    def one_identity(database: Database) -> tuple[int, int]:
+        return identity_of(database)[0], 1
+
+    monkeypatch.setattr(open_module, "_stat", one_inode)
+    monkeypatch.setattr(Database, "_identity_now", one_identity)
     ids: list[str] = []
     for number in range(2):
         workspace = Workspace.create("work", path=place)

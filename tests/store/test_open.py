@@ -272,11 +272,8 @@ def test_a_file_system_without_hard_links_is_enough(tmp_path: Path, no_links: No
 def test_where_files_cannot_be_locked_create_says_that_sqlite_cannot_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: object) -> None:
-        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
-
-    for name in ("flock", "lockf"):
-        monkeypatch.setattr(fcntl, name, refuse)
+    for name in ("flock", "lockf"):  # a function of C, which for a descriptor and an operation fails with EINVAL
+        monkeypatch.setattr(fcntl, name, os.getpriority)
     with pytest.raises(StoreUnavailable, match="SQLite cannot work there, for the file system has no file locks"):
         Workspace.create("work", path=tmp_path / "work")
     assert list((tmp_path / "work").glob("*work*")) == []

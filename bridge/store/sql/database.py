@@ -20,6 +20,7 @@ import bridge.journal.locks as locks
 from bridge.errors import BridgeError, InvalidValue, NotAllowed, SchemaMismatch, StoreUnavailable
 from bridge.journal.block import block
 from bridge.journal.locks import FileLock, ThreadLock
+from bridge.journal.system import is_of_handler, was_raised_deeper
 from bridge.records.text import RULE
 from bridge.store.sql.migrate import SCHEMA, WIDENED_FROM, migrate, read_schema, widen
 
@@ -301,11 +302,11 @@ class Database:
         """Device and inode of the file at the path; it is not opened, for closing it would drop SQLite's locks."""
         try:
             state = os.stat(self._file)
-        except (FileNotFoundError, NotADirectoryError):
-            raise StoreUnavailable(self._file, "the file is gone: its folder was removed or moved") from None
         except OSError as error:
-            if error.errno is None:  # of a signal handler
+            if was_raised_deeper(error):  # of a signal handler
                 raise
+            if isinstance(error, (FileNotFoundError, NotADirectoryError)):
+                raise StoreUnavailable(self._file, "the file is gone: its folder was removed or moved") from None
             raise StoreUnavailable(self._file, error.strerror or str(error)) from error
         return state.st_dev, state.st_ino
 
@@ -512,7 +513,9 @@ class Database:
 def _stamp(path: str) -> tuple[int, int] | None:
     try:
         state = os.stat(path)
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        if was_raised_deeper(error):  # of a signal handler
+            raise
         return None
     return state.st_mtime_ns, state.st_size
 
@@ -532,7 +535,7 @@ class _Queue(FileLock):
         try:
             super()._open()
         except OSError as error:
-            if error.errno is None or isinstance(error, BridgeError):  # of a signal handler
+            if isinstance(error, BridgeError) or is_of_handler(error):
                 raise
             reason = error.strerror or str(error)
             if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
@@ -557,6 +560,6 @@ class _Turn(ThreadLock):  # type: ignore[misc]  # as above
             with queue as mine:
                 return thread if mine else f"{thread}, and {queue.describe_holder()}"
         except OSError as error:
-            if error.errno is None:  # of a signal handler
+            if is_of_handler(error):
                 raise
             return thread

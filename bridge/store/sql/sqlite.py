@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bridge.errors import AlreadyExists, NotFound, SchemaMismatch, StoreUnavailable
 from bridge.journal.locks import FileLock, has_file_locks
+from bridge.journal.system import was_raised_deeper
 from bridge.store.sql import experiments
 from bridge.store.sql.database import Database
 from bridge.store.sql.migrate import SCHEMA, migrate, read_schema
@@ -115,7 +116,9 @@ def _place(part: Path, path: Path, mode: int) -> None:
     """Give a database its name, unless another one has it already."""
     try:
         os.link(part, path)
-    except FileExistsError:
+    except FileExistsError as error:
+        if was_raised_deeper(error):
+            raise
         return
     except OSError as error:
         if error.errno not in WITHOUT_LINKS:

@@ -1,0 +1,150 @@
+"""An exception of a signal handler that looks like a failed call of the system is not taken for one."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from types import CodeType, FrameType
+
+import pytest
+from interrupting import Interrupts, places
+
+from bridge.journal.folder import JournalFolder
+from bridge.records.run import RunRecord
+from bridge.store import drain
+from bridge.store.open import Opened, create_store
+
+NUMBERS = [
+    errno.ETIMEDOUT, errno.EIO, errno.ENOENT, errno.EACCES, errno.EWOULDBLOCK, errno.EEXIST, errno.ENOSYS, errno.EBADF,
+    errno.ENOTDIR, errno.EINTR,
+]  # fmt: skip
+"""With one of these an `OSError` is of the class that our code expects somewhere, or has the number."""
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # of files whose opening was interrupted
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+class Raising:
+    """Within it a function raises an error as it is entered, once, as a signal handler does there."""
+
+    def __init__(self, function: Callable[..., object], error: OSError) -> None:
+        self.code: CodeType = function.__code__
+        self.error = error
+
+    def __enter__(self) -> None:
+        sys.settrace(self._trace)
+
+    def __exit__(self, *_: object) -> None:
+        sys.settrace(None)
+
+    def _trace(self, frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and frame.f_code is self.code:
+            sys.settrace(None)
+            raise self.error
+
+
+@pytest.fixture
+def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Opened:
+    monkeypatch.setattr(drain, "SWEEP_SECONDS", 0.0)  # every fold looks after everything
+    opened = create_store(tmp_path / "work", "work")
+    opened.tracking.create_run(RunRecord("r", "0"))
+    return opened
+
+
+def logged(opened: Opened) -> list[float]:
+    (record,) = opened.tracking.get_series_of(["r"])["r"]
+    assert record.numbers is not None
+    return record.numbers.tolist()
+
+
+ERRORS = [TimeoutError("time is up"), *(OSError(number, "of a handler") for number in NUMBERS)]
+
+
+@pytest.mark.slow
+def test_an_error_of_a_handler_leaves_a_fold_wherever_it_comes(opened: Opened) -> None:
+    files, values = ("/store/", "/journal/"), [0.0]
+    opened.tracking.log("r", "loss", 0.0, 0, 0)
+    logged(opened)
+
+    def next_point() -> None:
+        values.append(float(len(values)))
+        opened.tracking.log("r", "loss", values[-1], len(values), len(values))
+
+    next_point()
+    count = places(files, partial(logged, opened))
+    assert count > 100
+    wrong = []
+    for at in range(count):
+        number = NUMBERS[at % len(NUMBERS)]
+        next_point()
+        interrupts = Interrupts(files, at, partial(OSError, number))
+        try:
+            with interrupts:
+                logged(opened)
+        except OSError as error:
+            if error.errno != number or error.strerror != interrupts.where:
+                wrong.append(f"{error!r} at {interrupts.where}")
+        except Exception as error:
+            wrong.append(f"{error!r} instead of {errno.errorcode[number]} at {interrupts.where}")
+        else:
+            if interrupts.where:
+                wrong.append(f"nothing instead of {errno.errorcode[number]} at {interrupts.where}")
+        if at % 20 == 0:
+            assert logged(opened) == values
+    assert not wrong, "\n".join(wrong)
+    assert logged(opened) == values
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=repr)
+def test_an_error_of_a_handler_leaves_the_keeping_of_a_damaged_journal(opened: Opened, error: OSError) -> None:
+    for number in range(5):
+        opened.tracking.log("r", "loss", float(number), number, number)
+    (path,) = Path(opened.address).glob("journal/*.log")
+    data = bytearray(path.read_bytes())
+    data[-60] ^= 255
+    with path.open("r+b") as file:
+        file.write(data)
+    with pytest.raises(OSError) as raised, Raising(JournalFolder.keep, error):
+        logged(opened)
+    assert raised.value is error
+    assert len(logged(opened)) == 4
+    assert path.with_suffix(".damaged").exists()
+
+
+@pytest.mark.slow
+def test_an_error_of_a_handler_leaves_a_call_for_files_wherever_it_comes(opened: Opened, tmp_path: Path) -> None:
+    files, root = ("/store/", "/journal/"), "0/r"
+    (tmp_path / "source").write_bytes(b"of a file")
+    calls: list[Callable[[], object]] = [
+        lambda: opened.artifacts.put(root, "below/a folder/x", b"x"),
+        lambda: opened.artifacts.put(root, "y", tmp_path / "source"),
+        lambda: b"".join(opened.artifacts.get(root, "y")),
+        lambda: opened.artifacts.append(root, "log", b"line"),
+        lambda: opened.artifacts.download(root, "y", tmp_path / "target"),
+        lambda: opened.artifacts.delete(root, "below"),
+    ]
+    wrong = []
+    for call in calls:
+        call()
+        at, interrupts = 0, Interrupts(files, None)
+        while at == 0 or interrupts.where:
+            number = NUMBERS[at % len(NUMBERS)]
+            interrupts = Interrupts(files, at, partial(OSError, number))
+            try:
+                with interrupts:
+                    call()
+            except OSError as error:
+                if error.errno != number or error.strerror != interrupts.where:
+                    wrong.append(f"{error!r} at {interrupts.where}")
+            except Exception as error:
+                wrong.append(f"{error!r} instead of {errno.errorcode[number]} at {interrupts.where}")
+            else:
+                if interrupts.where:
+                    wrong.append(f"nothing instead of {errno.errorcode[number]} at {interrupts.where}")
+            at += 1
+    assert not wrong, "\n".join(wrong)
