@@ -238,6 +238,8 @@ class Experiment:
             tags={"mlflow.user": user, **run_tag_values(tags or {})},
         )
         properties, warnings = self._keep_source(record, snapshot_directory)
+        if outputs is not False:
+            import bridge.submit.capture  # noqa: F401  # where no more files can be opened, no run begins
         self.workspace._opened.tracking.begin_runs([replace(record, properties=properties)])
         run = Run._of(self, record.id)
         run._leave_open()

@@ -71,8 +71,14 @@ class Capture:
             except OSError as error:
                 self.warn(f"The folder {self._outputs} could not be made: {error.strerror}.")
         if self._logs is not None and self._thread is None:
-            self._thread = threading.Thread(target=self._sweep_until_stopped, name="bridge-capture", daemon=True)
-            self._thread.start()
+            thread = self._thread = threading.Thread(
+                target=self._sweep_until_stopped, name="bridge-capture", daemon=True
+            )
+            try:
+                thread.start()
+            except RuntimeError as error:  # the system has no more threads
+                self._thread = None
+                self.warn(f"The folder {self._logs} is looked at only when the run ends: {error}.")
 
     def append(self, path: str, data: bytes) -> None:
         """Add to a log of the run; the file of that name in the folder `logs` is passed over from here on.

@@ -164,3 +164,17 @@ def test_no_folder_of_logs_is_no_trouble(run, working_folder):
     run.complete()
     assert run.warnings == ()
     assert not (working_folder / "logs").exists()
+
+
+def test_where_no_thread_can_be_started_logs_are_kept_at_the_end_and_that_is_a_warning(experiment, logs: Path):
+    stack_bytes = threading.stack_size(1 << 46)  # more than there is, so the system refuses each new thread
+    try:
+        run = experiment.start_logging(snapshot_directory=None)
+    finally:
+        threading.stack_size(stack_bytes)
+    (logs / "a.txt").write_text("line\n")
+    run.complete()
+    assert run.status == "Completed"
+    assert content(run, "logs/a.txt") == "line\n"
+    (warning,) = run.warnings
+    assert warning == f"The folder {logs} is looked at only when the run ends: can't start new thread."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -188,3 +190,21 @@ def test_the_folder_of_outputs_is_made_where_the_run_begins(experiment, working_
     run = experiment.start_logging()
     run.complete()
     assert [path.name for path in working_folder.iterdir()] == ["outputs"]
+
+
+def test_no_run_begins_where_no_more_files_can_be_opened(experiment, working_folder, monkeypatch):
+    """Then Python cannot load the modules that the run needs."""
+
+    class Refusing:
+        def find_spec(self, name: str, *_: object) -> None:
+            if name == "bridge.submit.capture":
+                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    import bridge.submit.capture
+
+    monkeypatch.delattr(bridge.submit, "capture")
+    monkeypatch.delitem(sys.modules, "bridge.submit.capture")
+    monkeypatch.setattr(sys, "meta_path", [Refusing(), *sys.meta_path])
+    with pytest.raises(OSError, match="Too many open files"):
+        experiment.start_logging()
+    assert list(experiment.get_runs()) == []
