@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dis
 import fcntl
 import os
 import signal
@@ -12,9 +11,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
-from types import CodeType, FrameType
 
 import pytest
+from interrupting import Interrupts, Own
 
 import bridge.journal.locks as locks
 from bridge.errors import StoreUnavailable
@@ -252,49 +251,16 @@ def test_a_thread_that_keeps_a_lock_is_named_at_the_limit(soon: None) -> None:
         pass
 
 
-class Interrupt(BaseException):
-    """What the handler of a signal raises."""
-
-
 def interrupt_at(number: int, work: Callable[[], None]) -> BaseException | None:
     """Raise at the `number`th place in locks.py at which Python may run a signal handler; None if there are fewer."""
-    passed = 0
-
-    def trace(frame: FrameType, event: str, arg: object) -> object:
-        nonlocal passed
-        if frame.f_code.co_filename != locks.__file__:
-            return None
-        frame.f_trace_opcodes = True
-        if event == "opcode" and frame.f_lasti in places(frame.f_code):
-            passed += 1
-            if passed == number:
-                raise Interrupt
-        return trace
-
-    sys.settrace(trace)
+    interrupts = Interrupts(("/journal/locks.py",), number - 1)
     try:
-        work()
-    except Interrupt as error:
+        with interrupts:
+            work()
+    except Own as error:
         return error
-    finally:
-        sys.settrace(None)
-    assert passed < number
+    assert not interrupts.where, f"swallowed at {interrupts.where}"
     return None
-
-
-_places: dict[CodeType, frozenset[int]] = {}
-
-
-def places(code: CodeType) -> frozenset[int]:
-    """The offsets before which a handler may run: where the function begins, and after each call."""
-    if code not in _places:
-        found, after = set(), True
-        for instruction in dis.get_instructions(code):
-            if after:
-                found.add(instruction.offset)
-            after = instruction.opname.startswith(("CALL", "RESUME", "JUMP_BACKWARD", "JUMP_ABSOLUTE"))
-        _places[code] = frozenset(found)
-    return _places[code]
 
 
 def test_an_interrupt_at_any_place_leaves_no_lock_taken(path: Path) -> None:
