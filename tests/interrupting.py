@@ -85,7 +85,7 @@ class Interrupts:
         name = _names(frame.f_code).get(frame.f_lasti, "")
         last = self._last.get(id(frame), "")
         self._last[id(frame)] = name
-        returned = last.startswith("CALL") and name != "PUSH_EXC_INFO"
+        returned = last.startswith("CALL") and not last.startswith("CALL_INTRINSIC") and name != "PUSH_EXC_INFO"
         if returned or name.startswith("JUMP_BACKWARD"):
             self._place(frame)
         return self._trace_frame

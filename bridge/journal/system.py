@@ -20,7 +20,8 @@ class CallFailed(Exception):
         self.errno = error.errno
 
 
-OURS = frozenset({"bridge", "bridge_azureml", "bridge_mlflow"})
+OURS = frozenset({"bridge", "bridge_azureml", "bridge_mlflow", "numpy"})
+"""Packages that pass on failures of the system; NumPy does so while it is loaded, where no file can be opened."""
 
 
 def is_of_handler(error: BaseException) -> bool:
