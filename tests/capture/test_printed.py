@@ -41,7 +41,7 @@ def test_what_is_printed_within_the_block_is_kept(experiment, working_folder, ca
 def test_it_is_kept_while_the_block_runs(experiment):
     with begin(experiment) as run:
         print("live")
-        wait_until(lambda: LOG in run.get_file_names(), 2)
+        wait_until(lambda: LOG in run.get_file_names() and content(run, LOG).endswith("\n"), 2)
         assert content(run, LOG) == "live\n"
 
 
@@ -269,11 +269,11 @@ def test_what_was_printed_and_logged_before_a_kill_is_kept(workspace, experiment
     command = [sys.executable, "-c", code]
     with subprocess.Popen(command, cwd=working_folder, stdout=subprocess.DEVNULL) as process:
         try:
-            wait_until(lambda: any("logs/x" in run.get_file_names() for run in experiment.get_runs()))
-            wait_until(lambda: all(LOG in run.get_file_names() for run in experiment.get_runs()))
+            wait_until(lambda: any({LOG, "logs/x"} <= set(run.get_file_names()) for run in experiment.get_runs()))
+            (run,) = experiment.get_runs()
+            wait_until(lambda: all(content(run, name).count("\n") > 10 for name in (LOG, "logs/x")))
         finally:
             process.kill()
-    (run,) = experiment.get_runs()
     for name in (LOG, "logs/x"):
         *lines, _ = content(run, name).split("\n")
         assert len(lines) > 10

@@ -31,6 +31,12 @@ def log_of(run: ScriptRun) -> str:
     return str(run.get_details_with_logs()["logFiles"].get("user_logs/std_log.txt", ""))
 
 
+def lines_of(run: ScriptRun, count: int = 1) -> str:
+    """Wait for so many whole lines of a script, and return what it has printed: one line may come in several pieces."""
+    until(lambda: (log := log_of(run)).endswith("\n") and log.count("\n") >= count)
+    return log_of(run)
+
+
 def processes_of(run: ScriptRun) -> list[psutil.Process]:
     """The launcher of a run, if it is there."""
     return [process for process in psutil.process_iter() if run.id in _words(process)]

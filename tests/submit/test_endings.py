@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from submitting import Submit, is_gone, launcher_of, log_of, processes_of, until
+from submitting import Submit, is_gone, launcher_of, lines_of, log_of, processes_of, until
 
 from bridge import (
     Experiment,
@@ -209,7 +209,7 @@ def test_outputs_that_cannot_be_kept_are_a_warning(submit: Submit) -> None:
 
 def test_a_launcher_that_is_terminated_cancels_its_run(submit: Submit) -> None:
     run = submit("import os, time; print(os.getpid(), flush=True); time.sleep(600)")
-    until(lambda: log_of(run))
+    lines_of(run)
     launcher_of(run).terminate()
     assert run.wait_for_completion()["status"] == "Canceled"
     assert is_gone(int(log_of(run)))
@@ -217,7 +217,7 @@ def test_a_launcher_that_is_terminated_cancels_its_run(submit: Submit) -> None:
 
 def test_a_launcher_that_is_killed_takes_its_script_along_and_the_run_fails(submit: Submit) -> None:
     run = submit("import os, time; print(os.getpid(), flush=True); time.sleep(600)")
-    until(lambda: log_of(run))
+    lines_of(run)
     launcher_of(run).kill()
     until(lambda: is_gone(int(log_of(run))))
     assert failure(run)["code"] == "OwnerGone"
@@ -272,7 +272,7 @@ def test_a_process_that_left_the_group_does_not_hold_the_run_open(submit: Submit
 DAEMON = """
     import os, subprocess, sys
     child = subprocess.Popen([sys.executable, "-uc", {code!r}], start_new_session=True)
-    print("left", child.pid, flush=True)
+    print(f"left {{child.pid}}\\n", end="", flush=True)  # in one piece: the child prints too
     os.read(os.open("ready", os.O_RDONLY), 1) if os.path.exists("ready") else None
 """
 PRINTS = "import time\nwhile True: print('still here'); time.sleep({pause})"
@@ -326,7 +326,7 @@ def test_a_daemon_that_closed_its_output_is_no_warning(submit: Submit) -> None:
 
 def test_a_script_whose_daemon_prints_is_canceled(submit: Submit) -> None:
     run = submit(DAEMON.format(code=PRINTS.format(pause=0.01)) + "    import time; time.sleep(600)\n")
-    until(lambda: "still here" in log_of(run))
+    until(lambda: all(line in log_of(run) for line in ("still here\n", "left ")))
     pid = pid_left_by(run)
     run.cancel()
     assert (run.status, run.warnings) == ("Canceled", ())
@@ -356,7 +356,7 @@ def test_cancel_stops_a_script_and_all_that_it_started(submit: Submit) -> None:
         time.sleep(600)
     """
     run = submit(code)
-    until(lambda: log_of(run))
+    lines_of(run)
     run.cancel()
     details = run.get_details()
     assert details["status"] == "Canceled" and "error" not in details
@@ -369,7 +369,7 @@ def test_cancel_stops_a_script_and_all_that_it_started(submit: Submit) -> None:
 def test_cancel_of_a_launcher_that_does_not_answer_says_so(submit: Submit, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(script_run, "CANCEL_SECONDS", 0.5)
     run = submit("import os, time; print(os.getpid(), flush=True); time.sleep(600)")
-    until(lambda: log_of(run))
+    lines_of(run)
     launcher = launcher_of(run)
     launcher.suspend()
     run.cancel()
@@ -388,8 +388,7 @@ def test_cancel_leaves_runs_alone_that_the_script_has_submitted(submit: Submit, 
         time.sleep(600)
     """
     run = submit(code)
-    until(lambda: log_of(run))
-    child = Run.get(workspace, log_of(run).strip())
+    child = Run.get(workspace, lines_of(run).strip())
     assert isinstance(child, ScriptRun)
     until(lambda: child.status == "Running")
     run.cancel()
@@ -400,7 +399,7 @@ def test_cancel_leaves_runs_alone_that_the_script_has_submitted(submit: Submit, 
 
 def test_cancel_stops_a_script_that_is_suspended(submit: Submit) -> None:
     run = submit("import os, signal; print(os.getpid(), flush=True); os.kill(os.getpid(), signal.SIGSTOP)")
-    until(lambda: log_of(run))
+    lines_of(run)
     begun = time.monotonic()
     run.cancel()
     assert run.status == "Canceled" and is_gone(int(log_of(run)))
@@ -428,7 +427,7 @@ def test_a_run_that_has_ended_is_not_canceled(submit: Submit) -> None:
 
 def test_fail_from_outside_stops_the_script_and_stays(submit: Submit) -> None:
     run = submit("import os, time; print(os.getpid(), flush=True); time.sleep(600)")
-    until(lambda: log_of(run))
+    lines_of(run)
     run.fail("looks wrong", "Diverged")
     assert run.get_status() == "Failed"
     until(lambda: is_gone(int(log_of(run))))

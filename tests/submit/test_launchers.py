@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from submitting import Submit, is_gone, launcher, launcher_of, log_of, processes_of, queued, until
+from submitting import Submit, is_gone, launcher, launcher_of, lines_of, log_of, processes_of, queued, until
 
 from bridge import Experiment, NotFound, ScriptRunConfig, Workspace
 from bridge.records.run import RunChanges
@@ -36,7 +36,7 @@ def launch(workspace: Workspace | Path, run_id: str) -> subprocess.CompletedProc
 
 def test_a_second_launcher_ends_without_touching_anything_and_says_so(submit: Submit, workspace: Workspace) -> None:
     run = submit(SLEEPS)
-    until(lambda: log_of(run))
+    lines_of(run)
     before = run._record(), log_of(run), run.get_file_names()
     second = launch(workspace, run.id)
     assert (second.returncode, second.stdout) == (0, "")
@@ -233,7 +233,7 @@ def test_a_launcher_that_was_taken_for_gone_goes_on_and_says_how_its_script_ende
     submit: Submit, workspace: Workspace
 ) -> None:
     run = submit("import os, time\nprint('up', flush=True)\nwhile not os.path.exists('logs/go'): time.sleep(0.02)")
-    until(lambda: log_of(run))
+    lines_of(run)
     error = json.dumps({"code": "OwnerGone", "message": "as after a week in which the machine was stopped"})
     workspace._opened.tracking.inner.update_run(run.id, RunChanges(status="Failed", end_time=1, error=error))
     time.sleep(1)
@@ -248,7 +248,7 @@ def test_a_launcher_that_was_taken_for_gone_goes_on_and_says_how_its_script_ende
 @pytest.mark.usefixtures("background_looks_late")
 def test_who_submitted_a_run_knows_at_once_that_its_launcher_was_killed(submit: Submit, workspace: Workspace) -> None:
     run = submit(SLEEPS)
-    until(lambda: log_of(run))
+    lines_of(run)
     time.sleep(1.5)
     launcher_of(run).kill()
     begun = time.monotonic()
@@ -262,7 +262,7 @@ def test_a_run_that_somebody_else_executes_is_not_its_creators(submit: Submit, w
     run = queued(submit, workspace, SLEEPS)
     run.log("seen", 1)  # its creator writes to it, which does not make it its owner
     process = subprocess.Popen(launcher(workspace, run.id))
-    until(lambda: log_of(run))
+    lines_of(run)
     process.kill()
     process.wait()
     begun = time.monotonic()
