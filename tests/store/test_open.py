@@ -364,3 +364,31 @@ def test_a_place_that_this_process_had_open_is_not_made_again(tmp_path):
     line = "import sys; from bridge.store.open import ensure_store; ensure_store(sys.argv[1])"
     subprocess.run([sys.executable, "-c", line, str(tmp_path / "new")], check=True, capture_output=True)
     assert ensure_store(tmp_path / "new").name == "new"  # another process made it
+
+
+def test_a_new_database_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And a disk that fails then leaves nothing."""
+    database = tmp_path / "work" / "workspace.db"
+    synced: list[tuple[int, int, bool]] = []
+    sync = os.fsync
+
+    def watched(number: int) -> None:
+        state = os.fstat(number)
+        synced.append((state.st_ino, state.st_size, database.exists()))
+        sync(number)
+
+    def fails(number: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fsync", fails)
+    with pytest.raises(StoreUnavailable, match="error"):
+        Workspace.create("work", path=database.parent)
+    assert list(database.parent.glob("*work*")) == []
+    monkeypatch.setattr(os, "fsync", watched)
+    workspace = Workspace.create("work", path=database.parent)
+    state = database.stat()
+    assert synced == [(state.st_ino, state.st_size, False)]
+    with closing(sqlite3.connect(database)) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert use(workspace)
