@@ -3,18 +3,52 @@ has a home of its own."""
 
 from __future__ import annotations
 
+import gc
+import re
+import sys
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
 from forked import Child
 
+_numbers = count()
+_frozen = 0
+
+
+def pytest_collection_finish() -> None:
+    _leave_modules_to_themselves()
+
+
+def pytest_runtest_setup() -> None:
+    if len(sys.modules) > _frozen + 200:  # MLflow and torch import much when a test first needs it
+        _leave_modules_to_themselves()
+
+
+def _leave_modules_to_themselves() -> None:
+    """Keep what is imported out of every later collection of garbage, which takes half a second with it."""
+    global _frozen
+    gc.collect()
+    gc.freeze()
+    _frozen = len(sys.modules)
+
 
 @pytest.fixture(autouse=True)
 def working_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path_factory.mktemp("working")
+    folder = tmp_path_factory.getbasetemp() / f"working{next(_numbers)}"
+    folder.mkdir()
     monkeypatch.chdir(folder)
     monkeypatch.setenv("BRIDGE_HOME", str(tmp_path_factory.getbasetemp() / "home"))
+    return folder
+
+
+@pytest.fixture
+def tmp_path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of its own; pytest's looks at the folders of all tests before to find a free name."""
+    name = re.sub(r"\W", "_", request.node.name)[:30]
+    folder = tmp_path_factory.getbasetemp() / f"{name}{next(_numbers)}"
+    folder.mkdir(mode=0o700)
     return folder
 
 
