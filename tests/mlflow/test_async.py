@@ -12,7 +12,6 @@ import pytest
 from forked import Child
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
-from pytorch_lightning.loggers import MLFlowLogger
 
 pytestmark = [pytest.mark.processes, pytest.mark.filterwarnings("ignore:.*")]  # Lightning's and torch's own
 
@@ -47,6 +46,8 @@ def by_single_metrics_of_the_client(uri: str, run_id: str) -> Log:
 
 
 def by_the_logger_of_lightning(uri: str, run_id: str) -> Log:
+    from pytorch_lightning.loggers import MLFlowLogger
+
     logger = MLFlowLogger(run_id=run_id, tracking_uri=uri, synchronous=False)
     return lambda number: logger.log_metrics({"point": number}, number)
 

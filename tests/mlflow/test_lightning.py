@@ -2,91 +2,40 @@
 
 from __future__ import annotations
 
+import importlib
 import math
-import subprocess
-import sys
-import textwrap
+import os
+import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
+from forked import Child
 from mlflow import MlflowClient
-from pytorch_lightning import LightningModule, Trainer
-from pytorch_lightning.callbacks import ModelCheckpoint
-from pytorch_lightning.loggers import MLFlowLogger
-from torch.utils.data import DataLoader, TensorDataset
 
-from bridge import Experiment, Run, Workspace
+from bridge import Experiment, Workspace
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*")  # Lightning's and torch's own
+Fork = Callable[[Callable[[Callable[[str], None]], None]], Child]
 METRICS = {"train_loss", "val_loss", "test_loss", "epoch"}
 
 
-class Line(LightningModule):
-    """One weight, and a loss that can be told to fail."""
-
-    def __init__(self, learning_rate: float = 0.1, width: int = 2, fail_at: int | None = None) -> None:
-        super().__init__()
-        self.save_hyperparameters()
-        self.layer = torch.nn.Linear(width, 1)
-
-    def training_step(self, batch: Any, index: int) -> torch.Tensor:
-        if self.global_step == self.hparams["fail_at"]:
-            raise RuntimeError("out of memory")
-        return self._measured(batch, "train")
-
-    def validation_step(self, batch: Any, index: int) -> None:
-        self._measured(batch, "val")
-
-    def test_step(self, batch: Any, index: int) -> None:
-        self._measured(batch, "test")
-
-    def _measured(self, batch: Any, stage: str) -> torch.Tensor:
-        x, y = batch
-        loss = torch.nn.functional.mse_loss(self.layer(x), y)
-        self.log(f"{stage}_loss", loss)
-        return loss
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.SGD(self.parameters(), lr=self.hparams["learning_rate"])
+@pytest.fixture(scope="module")
+def line() -> Any:
+    """The module with the model, which is loaded when a test runs: torch is not loaded to collect tests."""
+    return importlib.import_module("line_of_lightning")
 
 
-def _loader() -> DataLoader[Any]:
-    x = torch.arange(32.0).reshape(16, 2) / 32
-    return DataLoader(TensorDataset(x, x.sum(1, keepdim=True)), batch_size=4)
-
-
-def _trainer(logger: MLFlowLogger, folder: Path) -> Trainer:
-    checkpoint = ModelCheckpoint(monitor="val_loss", filename="{epoch}-{val_loss:.3f}", save_top_k=1)
-    return Trainer(
-        logger=logger,
-        max_epochs=2,
-        accelerator="cpu",
-        callbacks=[checkpoint],
-        default_root_dir=str(folder),
-        log_every_n_steps=1,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-
-
-def _attached(run: Run, ws: Workspace, **changes: Any) -> MLFlowLogger:
-    uri = ws.get_mlflow_tracking_uri()
-    logger = MLFlowLogger(experiment_name=run.experiment.name, tracking_uri=uri, **changes)
-    logger._run_id = run.id
-    return logger
-
-
-def test_the_flow_of_the_article(tmp_path: Path) -> None:
+def test_the_flow_of_the_article(tmp_path: Path, line: Any) -> None:
     ws = Workspace.create("demo", path=tmp_path / "my ws")
     run = Experiment(ws, "digits").start_logging(display_name="line")
     run.log("note", "before the trainer")
     run.log("early", 1)
-    logger = _attached(run, ws, log_model=True)
-    trainer, model = _trainer(logger, tmp_path), Line()
-    trainer.fit(model, _loader(), _loader())
-    trainer.test(model, _loader(), verbose=False)
+    logger = line.attached(run, ws, log_model=True)
+    trainer, model = line.trainer(logger, tmp_path), line.Line()
+    trainer.fit(model, line.loader(), line.loader())
+    trainer.test(model, line.loader(), verbose=False)
     assert run.get_status() == "Completed"  # by the logger's finalize
     run.log("verdict_accuracy", 0.5)
     run.complete()
@@ -127,44 +76,33 @@ def test_the_flow_of_the_article(tmp_path: Path) -> None:
     local = Path(client.download_artifacts(run.id, f"{folder}/{stem}.ckpt", str(tmp_path)))
     assert local.read_bytes() == (tmp_path / "native.ckpt").read_bytes()
     assert len(local.read_bytes()) == listed[f"{folder}/{stem}.ckpt"]
-    assert math.isfinite(torch.load(local, weights_only=False)["state_dict"]["layer.bias"].item())
+    assert math.isfinite(line.torch.load(local, weights_only=False)["state_dict"]["layer.bias"].item())
 
 
-def test_all_checkpoints_are_kept_when_asked(tmp_path: Path) -> None:
+def test_all_checkpoints_are_kept_when_asked(tmp_path: Path, line: Any) -> None:
     ws = Workspace.create("demo", path=tmp_path / "ws")
     run = Experiment(ws, "digits").start_logging()
-    _trainer(_attached(run, ws, log_model="all"), tmp_path).fit(Line(), _loader(), _loader())
+    line.trainer(line.attached(run, ws, log_model="all"), tmp_path).fit(line.Line(), line.loader(), line.loader())
     kept = [name for name in run.get_file_names() if name.endswith(".ckpt")]
     assert [name.partition("-")[0] for name in kept] == ["epoch=0", "epoch=1"]  # the best of both is epoch 1
 
 
-def test_a_training_that_fails_ends_the_run_as_failed(tmp_path: Path) -> None:
+def test_a_training_that_fails_ends_the_run_as_failed(tmp_path: Path, line: Any) -> None:
     ws = Workspace.create("demo", path=tmp_path / "ws")
     run = Experiment(ws, "digits").start_logging()
     with pytest.raises(RuntimeError, match="out of memory"):
-        _trainer(_attached(run, ws), tmp_path).fit(Line(fail_at=3), _loader())
+        line.trainer(line.attached(run, ws), tmp_path).fit(line.Line(fail_at=3), line.loader())
     assert run.get_status() == "Failed"
     assert len(run.get_metrics()["train_loss"]) == 3
 
 
-class RankedLine(Line):
-    """Each rank also logs natively, with the handle that it was given."""
-
-    def __init__(self, run: Run) -> None:
-        super().__init__()
-        self.run = run
-
-    def on_train_batch_end(self, *arguments: Any) -> None:
-        self.run.log(f"steps of rank {self.global_rank}", self.global_step)
-
-
 @pytest.mark.processes
-def test_two_spawned_ranks_write_into_one_run(tmp_path: Path) -> None:
+def test_two_spawned_ranks_write_into_one_run(tmp_path: Path, line: Any) -> None:
     ws = Workspace.create("demo", path=tmp_path / "ws")
     run = Experiment(ws, "digits").start_logging()
     run.log("early", 1)
-    trainer = Trainer(
-        logger=_attached(run, ws, log_model=True),
+    trainer = line.Trainer(
+        logger=line.attached(run, ws, log_model=True),
         max_epochs=2,
         accelerator="cpu",
         devices=2,
@@ -174,7 +112,7 @@ def test_two_spawned_ranks_write_into_one_run(tmp_path: Path) -> None:
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    trainer.fit(RankedLine(run), _loader())
+    trainer.fit(line.RankedLine(run), line.loader())
     assert run.status == "Completed"
     run.log("late", 2)
     run.complete()
@@ -187,28 +125,27 @@ def test_two_spawned_ranks_write_into_one_run(tmp_path: Path) -> None:
     assert [name for name in run.get_file_names() if name.endswith(".ckpt")] == ["epoch=1-step=4/epoch=1-step=4.ckpt"]
 
 
-def test_a_logger_without_a_run_makes_one_that_is_read_natively(tmp_path: Path) -> None:
+def test_a_logger_without_a_run_makes_one_that_is_read_natively(tmp_path: Path, line: Any) -> None:
     ws = Workspace.create("demo", path=tmp_path / "ws")
     uri = ws.get_mlflow_tracking_uri()
-    logger = MLFlowLogger("fresh", run_name="by lightning", tracking_uri=uri, tags={"team": "vision"})
-    _trainer(logger, tmp_path).fit(Line(), _loader(), _loader())
+    logger = line.MLFlowLogger("fresh", run_name="by lightning", tracking_uri=uri, tags={"team": "vision"})
+    line.trainer(logger, tmp_path).fit(line.Line(), line.loader(), line.loader())
     (run,) = ws.experiments["fresh"].get_runs()
     assert run.display_name == "by lightning"
     assert run.get_tags() == {"team": "vision"}
     assert run.get_status() == "Completed"
 
 
-def test_an_asynchronous_logger_loses_nothing_when_the_process_is_killed(tmp_path: Path) -> None:
+def test_an_asynchronous_logger_loses_nothing_when_the_process_is_killed(tmp_path: Path, line: Any, fork: Fork) -> None:
     ws = Workspace.create("demo", path=tmp_path / "ws")
     run = Experiment(ws, "digits").start_logging()
-    code = f"""
-        import os, signal
-        from pytorch_lightning.loggers import MLFlowLogger
-        logger = MLFlowLogger(run_id={run.id!r}, tracking_uri={ws.get_mlflow_tracking_uri()!r}, synchronous=False)
+    uri = ws.get_mlflow_tracking_uri()
+
+    def log(say: Callable[[str], None]) -> None:
+        logger = line.MLFlowLogger(run_id=run.id, tracking_uri=uri, synchronous=False)
         for step in range(200):
-            logger.log_metrics({{"loss": step / 2}}, step)
+            logger.log_metrics({"loss": step / 2}, step)
         os.kill(os.getpid(), signal.SIGKILL)
-        """
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True)
-    assert done.returncode == -9, done.stderr
+
+    assert fork(log).wait() == -signal.SIGKILL
     assert run.get_metrics()["loss"] == [step / 2 for step in range(200)]

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
-import subprocess
-import sys
 import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 
 import pytest
+from forked import Child
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelInput, LoggedModelOutput, Metric, Param, RunTag
 
 from bridge_mlflow.tracking_store import BridgeTrackingStore
 
 POINTS = 200
+Fork = Callable[[Callable[[Callable[[str], None]], None]], Child]
 
 
 @pytest.mark.parametrize("value", [1.5, -0.0, math.nan, math.inf])
@@ -50,42 +54,30 @@ def test_a_request_that_is_sent_twice_changes_nothing(uri: str) -> None:
     assert send() == first
 
 
-WRITER = """
-import sys
-import time
-from pathlib import Path
-
-from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
-
-uri, run, mine, begin = sys.argv[1:]
-client = MlflowClient(uri)
-client.get_run(run)
-Path(begin, mine).touch()
-while len(list(Path(begin).iterdir())) < 2:
-    time.sleep(0.001)
-data = DatasetInput(Dataset("digits", "d1", "local", "here"), [InputTag("mlflow.data.context", "train")])
-for step in range(POINTS):
-    client.log_metric(run, "same", step / 7, timestamp=step, step=step)
-    client.log_metric(run, mine, float(step), timestamp=step, step=step)
-    if step % 20 == 0:
-        client.log_batch(run, [Metric("batch", 1.0, step, step)], [Param(f"p{step}", "1")], [RunTag("t", str(step))])
-        client.log_inputs(run, [data])
-"""
-
-
-def test_two_processes_that_log_the_same_at_once_leave_it_once(uri: str, tmp_path) -> None:
+def test_two_processes_that_log_the_same_at_once_leave_it_once(uri: str, tmp_path: Path, fork: Fork) -> None:
     client = MlflowClient(uri)
     run = client.create_run("0").info.run_id
     begin = tmp_path / "begin"
-    begin.mkdir()
-    script = WRITER.replace("POINTS", str(POINTS))
-    writers = [
-        subprocess.Popen([sys.executable, "-c", script, uri, run, mine, begin], stderr=subprocess.PIPE, text=True)
-        for mine in ("one", "other")
-    ]
-    said = [writer.communicate(timeout=120)[1] for writer in writers]
-    assert [writer.returncode for writer in writers] == [0, 0], said
+
+    def write(mine: str, say: Callable[[str], None]) -> None:
+        own = MlflowClient(uri)
+        own.get_run(run)
+        say("ready")
+        while not begin.exists():
+            time.sleep(0.001)
+        data = DatasetInput(Dataset("digits", "d1", "local", "here"), [InputTag("mlflow.data.context", "train")])
+        for step in range(POINTS):
+            own.log_metric(run, "same", step / 7, timestamp=step, step=step)
+            own.log_metric(run, mine, float(step), timestamp=step, step=step)
+            if step % 20 == 0:
+                points = [Metric("batch", 1.0, step, step)]
+                own.log_batch(run, points, [Param(f"p{step}", "1")], [RunTag("t", str(step))])
+                own.log_inputs(run, [data])
+
+    writers = [fork(partial(write, mine)) for mine in ("one", "other")]
+    assert [writer.line() for writer in writers] == ["ready", "ready"]
+    begin.touch()
+    assert [writer.wait() for writer in writers] == [0, 0]
     for key in ("same", "one", "other"):
         assert [point.step for point in client.get_metric_history(run, key)] == list(range(POINTS))
     kept = client.get_run(run)

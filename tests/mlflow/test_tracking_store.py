@@ -6,11 +6,13 @@ import math
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
 
 import mlflow
 import pytest
+from forked import Child
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunStatus, RunTag
 from mlflow.exceptions import MlflowException
@@ -21,6 +23,8 @@ from bridge.records.run import RunChanges, Status
 from bridge_mlflow.run_context import BridgeRunContext
 from bridge_mlflow.tracking_store import BridgeTrackingStore
 from bridge_mlflow.translate import MLFLOW_STATUS, NATIVE_STATUS, VIEWS
+
+Fork = Callable[[Callable[[Callable[[str], None]], None]], Child]
 
 
 def test_looking_into_a_folder_of_artifacts_makes_no_store_of_mlflow(tmp_path: Path) -> None:
@@ -249,20 +253,22 @@ def test_a_folder_with_any_name_has_a_uri(tmp_path: Path) -> None:
     assert BridgeTrackingStore(ws.get_mlflow_tracking_uri() + "/").opened.address == str(ws.path)
 
 
-def test_a_run_started_inside_a_native_one_is_its_child(tmp_path: Path) -> None:
+def test_a_run_started_inside_a_native_one_is_its_child(tmp_path: Path, fork: Fork) -> None:
     ws = Workspace.create("demo", path=tmp_path / "ws")
     run = Experiment(ws, "both").start_logging()
-    code = (
-        "import mlflow, os\n"
-        f"mlflow.set_tracking_uri({ws.get_mlflow_tracking_uri()!r})\n"
-        "with mlflow.start_run() as child: print(child.data.tags['mlflow.parentRunId'])\n"
-        f"with mlflow.start_run(run_id={run.id!r}) as same: print(same.data.tags.get('mlflow.parentRunId'))\n"
-        f"os.environ['MLFLOW_RUN_ID'] = {run.id!r}\n"
-        "with mlflow.start_run() as same: print(same.data.tags.get('mlflow.parentRunId'))\n"
-    )
-    environment = os.environ | {"BRIDGE_RUN_ID": run.id, "BRIDGE_WORKSPACE": str(ws.path)}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
-    assert done.stdout.split() == [run.id, "None", "None"], done.stderr
+
+    def start(say: Callable[[str], None]) -> None:
+        os.environ |= {"BRIDGE_RUN_ID": run.id, "BRIDGE_WORKSPACE": str(ws.path)}
+        mlflow.set_tracking_uri(ws.get_mlflow_tracking_uri())
+        with mlflow.start_run() as child:
+            say(child.data.tags["mlflow.parentRunId"])
+        with mlflow.start_run(run_id=run.id) as same:
+            say(str(same.data.tags.get("mlflow.parentRunId")))
+        os.environ["MLFLOW_RUN_ID"] = run.id
+        with mlflow.start_run() as same:
+            say(str(same.data.tags.get("mlflow.parentRunId")))
+
+    assert fork(start).rest() == [run.id, "None", "None"]
 
 
 def test_only_a_run_in_the_workspace_of_the_native_one_is_its_child(
