@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Mapping
+from concurrent.futures import Future
+from pathlib import Path
 
 import another_mlflow
 import pytest
@@ -12,8 +15,8 @@ CORE = ("test_parity.py", "test_registry.py")
 
 
 @pytest.mark.pythons
-def test_the_core_works_on_the_oldest_mlflow() -> None:
-    python = another_mlflow.environment_with(another_mlflow.OLDEST)
+def test_the_core_works_on_the_oldest_mlflow(environments: Mapping[str, Future[Path]]) -> None:
+    python = environments["mlflow"].result()
     found = subprocess.run([python, "-m", "mlflow", "--version"], capture_output=True, text=True, check=True)
     assert found.stdout.split()[-1].startswith(another_mlflow.OLDEST)
     core = [f"tests/mlflow/{file}" for file in CORE]

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -53,27 +53,19 @@ def environment_of(version: str, python: str) -> Path:
     ready, wanted = folder / ".ready", [f"{ROOT}[mlflow,testing]", *NEEDED, *VERSIONS[version]]
     if not ready.exists() or ready.read_text(encoding="utf-8") != str(wanted):
         subprocess.run([python, "-m", "venv", "--clear", folder], check=True)
-        install = [folder / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "install", "-qq"]
+        install = ["nice", folder / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "install", "-qq"]
         subprocess.run([*install, "--no-compile", "-e", *wanted], check=True)
         ready.write_text(str(wanted), encoding="utf-8")
     return folder / "bin" / "python"
 
 
-@pytest.fixture(scope="module")
-def environments() -> Mapping[str, Path]:
-    """The environments of the Pythons that are here, made at once, for pip uses one core."""
-    found = {version: python for version in OTHERS if (python := find_python(version))}
-    with ThreadPoolExecutor() as pool:
-        return dict(zip(found, pool.map(environment_of, found, found.values()), strict=True))
-
-
 @pytest.mark.pythons
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("version", OTHERS)
-def test_the_fast_suites_pass(version: str, environments: Mapping[str, Path]) -> None:
+def test_the_fast_suites_pass(version: str, environments: Mapping[str, Future[Path]]) -> None:
     if version not in environments:
         pytest.skip(f"there is no Python {version} here")
-    python = environments[version]
+    python = environments[version].result()
     shortened = [] if LONG or version == OLDEST_PYTHON else ["tests/mlflow"]
     left_out = [f"--ignore={ROOT / path}" for path in (*LEFT_OUT, *shortened)]
     command = [python, "-m", "pytest", "-q", "-n", "2", "--dist", "worksteal", "-p", "no:cacheprovider"]

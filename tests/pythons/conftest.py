@@ -1,0 +1,35 @@
+"""Environments with another Python or MLflow, which are installed while the tests that come before run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import another_mlflow
+import pytest
+
+_installed: dict[str, Future[Path]] = {}
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    if any(item.get_closest_marker("pythons") for item in session.items) and not session.config.option.collectonly:
+        _install()
+
+
+def _install() -> None:
+    """Begin with all of them, two at a time, for pip uses one core."""
+    from test_other_pythons import OTHERS, environment_of, find_python
+
+    pool = ThreadPoolExecutor(2)
+    _installed["mlflow"] = pool.submit(another_mlflow.environment_with, another_mlflow.OLDEST)  # needed first
+    for version in OTHERS:
+        if python := find_python(version):
+            _installed[version] = pool.submit(environment_of, version, python)
+    pool.shutdown(wait=False)
+
+
+@pytest.fixture(scope="session")
+def environments() -> Mapping[str, Future[Path]]:
+    """The Python of each environment: by the version of each other Python that is here, and "mlflow" for the oldest."""
+    return _installed
