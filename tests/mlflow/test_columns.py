@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from mlflow import MlflowClient
 from mlflow.entities import Metric
 from mlflow.store.tracking.abstract_store import AbstractStore
+from pair import without_waiting_for_the_disk
 
 from bridge.records.run import RunRecord, new_run_id
 from bridge.records.series import COLUMN, DESCRIPTION, IMAGE, NATIVE, PREDICTIONS, SCALAR, Point, Value
@@ -42,16 +44,20 @@ LOGGED = st.lists(
 
 
 @pytest.fixture(scope="module")
-def stores(tmp_path_factory: pytest.TempPathFactory) -> tuple[AbstractStore, BridgeTrackingStore, TrackingStore]:
+def stores(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[AbstractStore, BridgeTrackingStore, TrackingStore]]:
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     folder = tmp_path_factory.mktemp("columns")
-    theirs = SqlAlchemyStore(f"sqlite:///{folder}/mlflow.db", f"{folder}/artifacts")
-    opened = create_store(folder / "workspace", "tests")
-    return theirs, BridgeTrackingStore(f"bridge://{opened.address}"), opened.tracking
+    with without_waiting_for_the_disk():
+        theirs = SqlAlchemyStore(f"sqlite:///{folder}/mlflow.db", f"{folder}/artifacts")
+        opened = create_store(folder / "workspace", "tests")
+        yield theirs, BridgeTrackingStore(f"bridge://{opened.address}"), opened.tracking
 
 
 @pytest.mark.rules
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(logged=LOGGED, most=st.integers(1, 12))
 def test_a_column_is_what_mlflow_would_have_of_its_numbers(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mlflow.entities import Metric
 from mlflow.store.tracking.abstract_store import AbstractStore
+from pair import without_waiting_for_the_disk
 
 from bridge_mlflow.tracking_store import BridgeTrackingStore
 
@@ -24,15 +25,17 @@ BATCHES = st.lists(st.lists(POINTS, min_size=1, max_size=12), min_size=1, max_si
 @pytest.fixture(scope="module")
 def stores(
     tmp_path_factory: pytest.TempPathFactory, make_workspace: Callable[[Path], str]
-) -> tuple[AbstractStore, AbstractStore]:
+) -> Iterator[tuple[AbstractStore, AbstractStore]]:
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     folder = tmp_path_factory.mktemp("points")
-    theirs = SqlAlchemyStore(f"sqlite:///{folder}/mlflow.db", f"{folder}/artifacts")
-    return theirs, BridgeTrackingStore(make_workspace(folder / "workspace"))
+    with without_waiting_for_the_disk():
+        theirs = SqlAlchemyStore(f"sqlite:///{folder}/mlflow.db", f"{folder}/artifacts")
+        yield theirs, BridgeTrackingStore(make_workspace(folder / "workspace"))
 
 
 @pytest.mark.rules
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batches=BATCHES, singly=st.booleans(), most=st.integers(1, 12))
 def test_both_stores_show_the_same_points(

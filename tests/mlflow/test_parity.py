@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import parity_purge  # noqa: F401  # registers its scenarios
 import parity_search  # noqa: F401  # as well
 import pytest
 from answers import check_same
 from mlflow.store.tracking.abstract_store import AbstractStore
+from pair import without_waiting_for_the_disk
 from parity import SCENARIOS, Trial
 
 
 @pytest.fixture(scope="module")
-def stores(tmp_path_factory: pytest.TempPathFactory, make_workspace) -> tuple[AbstractStore, AbstractStore]:
+def stores(tmp_path_factory: pytest.TempPathFactory, make_workspace) -> Iterator[tuple[AbstractStore, AbstractStore]]:
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     from bridge_mlflow.tracking_store import BridgeTrackingStore
 
     folder = tmp_path_factory.mktemp("parity")
-    theirs = SqlAlchemyStore(f"sqlite:///{folder}/mlflow.db", f"{folder}/artifacts")
-    return theirs, BridgeTrackingStore(make_workspace(folder / "workspace"))
+    with without_waiting_for_the_disk():
+        theirs = SqlAlchemyStore(f"sqlite:///{folder}/mlflow.db", f"{folder}/artifacts")
+        yield theirs, BridgeTrackingStore(make_workspace(folder / "workspace"))
 
 
 LONG = ("purged_models",)

@@ -62,7 +62,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rules=st.lists(patterns, min_size=1, max_size=4), files=st.sets(paths, min_size=1, max_size=8))
 def test_rules_mean_what_they_mean_to_git(repository: Path, rules: list[str], files: set[str]) -> None:
     for entry in repository.iterdir():

@@ -8,6 +8,7 @@ import sqlite3
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -260,10 +261,17 @@ def insert_number(connection: sqlite3.Connection, latest: Latest, **name: object
     )  # fmt: skip
 
 
-def database() -> sqlite3.Connection:
+@cache
+def empty_database() -> sqlite3.Connection:
     connection = sqlite3.connect(":memory:")
     for migration in MIGRATIONS:
         connection.executescript(migration.read_text())
+    return connection
+
+
+def database() -> sqlite3.Connection:
+    connection = sqlite3.connect(":memory:")
+    empty_database().backup(connection)
     return connection
 
 
@@ -275,7 +283,7 @@ def filled(records: Sequence[RunRecord]) -> tuple[sqlite3.Connection, dict[int, 
     return connection, {insert_run(connection, record): record.id for record in records}
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(run_lists, run_queries)
 def test_sql_finds_the_runs_that_the_records_answer(records: list[RunRecord], query: RunQuery) -> None:
     connection, ids = filled(records)
@@ -290,7 +298,7 @@ def test_sql_finds_the_runs_that_the_records_answer(records: list[RunRecord], qu
     connection.close()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(experiment_lists, experiment_queries)
 def test_sql_finds_the_experiments_that_the_records_answer(
     records: list[ExperimentRecord], query: ExperimentQuery
