@@ -8,6 +8,8 @@ PROCESSES := postgres or processes
 LONGER := $(ALONE) or $(PROCESSES) or slow
 PYTEST := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q
 export MLFLOW_DISABLE_TELEMETRY ?= true
+# Hundreds of processes load the same modules: what Python has compiled is kept, also in an image that says otherwise.
+unexport PYTHONDONTWRITEBYTECODE
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "make %-13s %s\n", $$1, $$2 }'
