@@ -128,14 +128,15 @@ class Opened:
         Raises:
             StoreUnavailable: points are unwritten, or were dropped; all is closed nevertheless.
         """
-        if self._store is None:
+        store = self._store  # another thread that closes it too lets go of it
+        if store is None:
             return
         try:
-            self._store.tracking.flush()
+            store.tracking.flush()
         finally:
-            self._store.close()
-            if not self._store.tracking.owns_runs:
-                _drop(self._store)
+            store.close()
+            if not store.tracking.owns_runs:
+                _drop(store)
 
 
 @dataclass(eq=False)
