@@ -6,7 +6,6 @@ import os
 import shutil
 import sqlite3
 import threading
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -146,15 +145,17 @@ def test_a_close_while_the_workspace_is_tended_leaves_no_file_open(
     run.log("loss", 0.5)
     run.complete()
     assert str(place / "workspace.db") in open_files(place)
-    tend: Callable[[JournaledStore], None] = JournaledStore.tend
+    store = workspace._opened.tracking
+    tend = store.tend
     tended: list[JournaledStore] = []
 
-    def close_first(self: JournaledStore) -> None:
-        tended.append(self)
+    def close_first() -> None:
+        tended.append(store)
         workspace.close()
-        tend(self)
+        tend()
 
-    monkeypatch.setattr(JournaledStore, "tend", close_first)
+    # Of this store: the process's own background tends those that earlier tests have left open.
+    monkeypatch.setattr(store, "tend", close_first)
     background._tend_all()
-    assert len(tended) == 1
+    assert tended == [store]
     assert open_files(place) == []
