@@ -16,7 +16,6 @@ import pytest
 from bridge import Experiment, Run, StoreUnavailable, Workspace
 from bridge.journal.locks import FileLock
 from bridge.store import drain
-from bridge.store.drain import Drain
 from bridge.store.journaled import JournaledStore
 from bridge.store.open import open_store
 from bridge.store.slices import Slice
@@ -146,16 +145,18 @@ def test_a_journal_stays_that_a_database_from_a_backup_does_not_have(fork, place
     child = fork(log)
     run_id = child.line()
     assert child.wait() == 0
-    workspace, finish = Workspace.open(place), Drain._finish
+    workspace = Workspace.open(place)
+    drain = workspace._opened.tracking._drain
+    finish = drain._finish
 
-    def put_back_first(self: Drain, *arguments: Any) -> None:
-        monkeypatch.setattr(Drain, "_finish", finish)
+    def put_back_first(*arguments: Any) -> None:
+        monkeypatch.setattr(drain, "_finish", finish)
         for end in ("-wal", "-shm"):
             (place / f"workspace.db{end}").unlink(missing_ok=True)
         backup.replace(place / "workspace.db")
-        finish(self, *arguments)
+        finish(*arguments)
 
-    monkeypatch.setattr(Drain, "_finish", put_back_first)
+    monkeypatch.setattr(drain, "_finish", put_back_first)
     run = Run.get(workspace, run_id)  # which folds
     assert not backup.exists()
     assert run.get_metrics()["loss"] == list(range(POINTS))

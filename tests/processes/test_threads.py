@@ -181,17 +181,16 @@ def test_an_interrupted_log_call_costs_no_later_point(fork, run):
 
 def test_a_child_that_is_forked_while_a_thread_folds_keeps_no_lock(fork, run, monkeypatch):
     """It inherits the lock with the descriptor, and no thread that would free it."""
-    from bridge.store.drain import Drain
-
-    store_some = Drain._store_some
+    drain = run.experiment.workspace._opened.tracking._drain
+    store_some = drain._store_some
     children = []
 
-    def store_and_fork(self, fold):
+    def store_and_fork(fold):
         if not children:
             children.append(fork(lambda say: time.sleep(60)))
-        store_some(self, fold)
+        store_some(fold)
 
-    monkeypatch.setattr(Drain, "_store_some", store_and_fork)
+    monkeypatch.setattr(drain, "_store_some", store_and_fork)
     run.log("loss", 1)
     assert run.get_metrics() == {"loss": 1}
     run.log("loss", 2)

@@ -20,7 +20,6 @@ from bridge.records.run import RunChanges, RunRecord
 from bridge.records.search import ExperimentQuery, RunQuery
 from bridge.store.open import create_store, open_store, restore_default_experiment
 from bridge.store.sql import purge
-from bridge.store.sql.database import Database
 from bridge.store.sql.sqlite import open_sqlite
 from bridge.store.sql.statements import AT_ONCE
 from bridge.store.sql.tracking import SqlTrackingStore
@@ -142,16 +141,16 @@ def test_one_transaction_of_a_purge_removes_few_runs_rows_and_blocks(
         store.append([make_slice("j1", number, number + 1, [Entry("r0", "loss", 1.0)])])
     store.delete_experiment(experiment, 2)
     changes = []
-    write = Database.write
+    write = store.database.write
 
     @contextmanager
-    def counted_write(self: Database) -> Iterator[sqlite3.Connection]:
-        with write(self) as connection:
+    def counted_write() -> Iterator[sqlite3.Connection]:
+        with write() as connection:
             before = connection.total_changes
             yield connection
             changes.append(connection.total_changes - before)
 
-    monkeypatch.setattr(Database, "write", counted_write)
+    monkeypatch.setattr(store.database, "write", counted_write)
     store.purge_runs(run_ids) if what == "runs" else store.purge_experiment(experiment)
     assert count_of(path, "run") == 0
     assert max(changes) <= 2 * AT_ONCE and len(changes) >= 2 + 3
