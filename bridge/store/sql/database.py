@@ -10,8 +10,9 @@ import threading
 import time
 import weakref
 from _thread import RLock, get_ident
+from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -19,7 +20,7 @@ from typing import cast
 import bridge.journal.locks as locks
 from bridge.errors import BridgeError, InvalidValue, NotAllowed, SchemaMismatch, StoreUnavailable
 from bridge.journal.block import block
-from bridge.journal.locks import FileLock, ThreadLock
+from bridge.journal.locks import FileLock, LockTaken, ThreadLock
 from bridge.journal.system import is_of_handler, was_raised_deeper
 from bridge.records.text import RULE
 from bridge.store.sql.migrate import SCHEMA, WIDENED_FROM, migrate, read_schema, widen
@@ -39,13 +40,14 @@ Identity = tuple[int, int]
 """The device and the inode of a file."""
 
 
-class _Entry(RLock):  # type: ignore[misc]  # typeshed has it as final, and it is not
+class _Entry(ThreadLock):  # type: ignore[misc]  # as above
     """A thread's way into SQLite: it has this lock while it is inside. `__exit__` is C's, which nothing interrupts."""
 
     def __new__(cls) -> _Entry:
-        return super().__new__(cls)
+        return cast(_Entry, super().__new__(cls, "SQLite"))
 
     def __init__(self) -> None:
+        super().__init__("SQLite")
         self.spare = RLock()  # for a call within a call
 
     def __enter__(self) -> bool:  # type: ignore[override]
@@ -57,9 +59,6 @@ class _Entry(RLock):  # type: ignore[misc]  # typeshed has it as final, and it i
                 self.release()
             raise
         raise StoreUnavailable("SQLite", "a fork or a close in another thread of this process has not ended for long")
-
-    def is_mine(self) -> bool:
-        return bool(self._is_owned())  # type: ignore[attr-defined]
 
 
 class _Gate:
@@ -97,6 +96,19 @@ class _Gate:
                 pass
         return entry
 
+    def own_entry(self) -> _Entry:
+        """This thread's entry, without waiting.
+
+        Raises:
+            LockTaken: the thread has none yet, and none can be made at the moment.
+        """
+        entry = self._local.entry
+        if entry is None:
+            with self._first.at_once():
+                entry = self._local.entry = _Entry()
+                self._entries.add(entry)
+        return entry
+
     def shut(self) -> bool:
         """Let nobody enter, and wait for the others to leave; False if some are still inside."""
         end = time.monotonic() + LEAVE_SECONDS
@@ -111,11 +123,12 @@ class _Gate:
 
     def open(self) -> None:
         """After `shut`, however far that came."""
+        if not self._first.is_mine():  # it took nothing
+            return
         for entry in list(self._entries):
             while entry is not self._local.entry and entry.is_mine():
                 entry.release()
-        if self._first.is_mine():
-            self._shutting = 0
+        self._shutting = 0
         while self._first.is_mine():
             self._first.release()
 
@@ -126,6 +139,50 @@ class _OwnEntry(threading.local):
 
 _gate = _Gate()
 _databases: weakref.WeakSet[Database] = weakref.WeakSet()
+
+_left: deque[tuple[sqlite3.Connection, int]] = deque()
+"""What databases that nobody holds any more had open, each with the process that opened it."""
+
+_of_parents: list[sqlite3.Connection] = []
+"""Connections that are never closed here: this process has them from a fork, and their locks are its parent's."""
+
+
+def _leave(opened: dict[sqlite3.Connection, int]) -> None:
+    """Close what a database that nobody holds any more has open.
+
+    The collector calls this anywhere, with any lock held, so that it must not wait: while another thread forks, or
+    closes, that thread closes these when it is done.
+    """
+    _left.extend(opened.items())
+    opened.clear()
+    _close_left_at_once()
+
+
+def _close_left_at_once() -> None:
+    if _left:
+        with suppress(LockTaken):
+            entry = _gate.own_entry()
+            with entry.spare if entry.is_mine() else entry.at_once():
+                _close_left()
+
+
+def _close_left() -> None:
+    """Close what is left, within SQLite."""
+    while True:
+        try:
+            connection, process_id = _left.popleft()
+        except IndexError:
+            return
+        if process_id == os.getpid():
+            connection.close()
+        else:
+            _of_parents.append(connection)
+
+
+def _open_gate() -> None:
+    _gate.open()
+    _close_left_at_once()
+
 
 HANDLERS = 100
 """How many signal handlers may raise within one step of a fork before it is given up."""
@@ -154,11 +211,12 @@ def _before_fork() -> None:
     if _gate.shut():
         for database in list(_databases):
             database.close_for_fork()
+        _close_left()
 
 
 os.register_at_fork(
     before=partial(_to_its_end, _before_fork),
-    after_in_parent=partial(_to_its_end, _gate.open),
+    after_in_parent=partial(_to_its_end, _open_gate),
     after_in_child=partial(_to_its_end, _gate.reset),
 )
 
@@ -194,13 +252,16 @@ class Database:
         self._queue_path = str(path.with_suffix(".lock"))
         self._identity: Identity | None = None
         self._mode = 0o644
-        self._abandoned: list[sqlite3.Connection] = []
+        self._opened: dict[sqlite3.Connection, int] = {}
+        # The collector calls this before it finalizes anything of a cycle, and a connection warns if it is open then.
+        weakref.finalize(self, _leave, self._opened).atexit = False
         self._begin()
         _databases.add(self)
 
     def _begin(self) -> None:
         self._local = _Local()
         self._connections: dict[threading.Thread, sqlite3.Connection] = {}
+        self._set_aside: list[sqlite3.Connection] = []
         self._turn = _Turn(self._file, self._queue_path)
         self._noting = RLock()
 
@@ -252,7 +313,7 @@ class Database:
             try:
                 yield connection
             finally:
-                connection.close()
+                self._close(connection)
 
     def _transaction(self, begin: str) -> Generator[sqlite3.Connection, None, None]:
         """This thread's connection, in a transaction on the file that is at the path; a read changes nothing."""
@@ -312,50 +373,52 @@ class Database:
 
     def close(self) -> None:
         """Close every connection; a later call opens new ones."""
-        alone = False
         try:
             alone = _gate.shut()
-            connections, self._connections = self._connections, {}
-            self._local = _Local()
+            self._set_connections_aside()
             if alone:
-                for connection in connections.values():
-                    connection.close()
-            else:
-                self._abandoned += connections.values()
+                self._close_set_aside()
         finally:
-            _gate.open()
+            _open_gate()
 
     def close_for_fork(self) -> None:
         """Close every connection that is in no transaction, while no other thread is inside SQLite."""
         own = self._local.connection
         if own is not None and own.in_transaction:  # a signal handler forks: SQLite has no answer to that
             return
-        connections, self._connections = self._connections, {}
-        self._local = _Local()
-        for connection in connections.values():
-            connection.close()
+        self._set_connections_aside()
+        self._close_set_aside()
 
     def close_ended(self) -> None:
         """Close the connections of threads that have ended."""
+        _close_left_at_once()
         main = threading.main_thread()  # which counts as dead while the process ends, and still folds then
         for thread in [one for one in list(self._connections) if one is not main and not one.is_alive()]:
             ended = self._connections.pop(thread, None)
             if ended is not None:
                 with _gate.inside():
-                    ended.close()
-
-    def __del__(self) -> None:
-        """One that nobody holds any more closes what it has open: Python 3.13 warns about connections that are left."""
-        for connection in getattr(self, "_connections", {}).values():
-            connection.close()
+                    self._close(ended)
 
     def forget(self) -> None:
         """In a child after a fork: let go of the parent's connections without touching them.
 
-        They are kept from the garbage collector: closing one would let go of the parent's locks.
+        They stay open: closing one would let go of the parent's locks.
         """
-        self._abandoned += self._connections.values()
         self._begin()
+
+    def _set_connections_aside(self) -> None:
+        self._set_aside += self._connections.values()
+        self._connections = {}
+        self._local = _Local()
+
+    def _close_set_aside(self) -> None:
+        while self._set_aside:
+            self._close(self._set_aside[-1])
+            self._set_aside.pop()
+
+    def _close(self, connection: sqlite3.Connection) -> None:
+        connection.close()
+        self._opened.pop(connection, None)
 
     def _connection(self) -> sqlite3.Connection:
         connection = self._local.connection
@@ -366,7 +429,7 @@ class Database:
             try:
                 self._note(identity, connection)
             except BaseException:
-                connection.close()
+                self._close(connection)
                 raise
             self._local.connection, self._local.identity = connection, identity
             self._connections[threading.current_thread()] = connection
@@ -377,7 +440,7 @@ class Database:
         connection, self._local.connection = self._local.connection, None
         if connection is not None:
             self._connections.pop(threading.current_thread(), None)
-            connection.close()
+            self._close(connection)
 
     def _note(self, identity: Identity, connection: sqlite3.Connection) -> None:
         """Remember which file is open, and count and report it if it is another one than before."""
@@ -449,7 +512,7 @@ class Database:
                 connection.execute("BEGIN")
                 yield connection
         finally:
-            connection.close()
+            self._close(connection)
         if self._local.unlocked and _stamp(self._file) != stamp:  # it was read without a lock
             raise StoreUnavailable(self._file, "it was written while it was read: read again")
 
@@ -462,14 +525,15 @@ class Database:
             return
         if known is None or known[0] != stamp:
             copy = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+            self._opened[copy] = os.getpid()
             try:
                 old.backup(copy)
                 migrate(copy)
             except BaseException:
-                copy.close()
+                self._close(copy)
                 raise
             if known is not None:
-                known[1].close()
+                self._close(known[1])
             known = self._local.copy = stamp, copy
             self._connections[threading.current_thread()] = copy
         try:
@@ -480,9 +544,11 @@ class Database:
 
     def _open(self, uri: str) -> sqlite3.Connection:
         # Connections are closed by another thread than their own at the end.
-        return sqlite3.connect(
+        connection = sqlite3.connect(
             uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
         )
+        self._opened[connection] = os.getpid()
+        return connection
 
     @contextmanager
     def _border(self) -> Iterator[None]:
