@@ -8,8 +8,9 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from threading import get_ident
 from types import CodeType, FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 import bridge
 
@@ -24,23 +25,59 @@ class Own(Exception):
 EXCEPTIONS: tuple[type[BaseException], ...] = (KeyboardInterrupt, TimeoutError, Own)
 
 
-@cache
-def _names(code: CodeType) -> dict[int, str]:
-    return {instruction.offset: instruction.opname for instruction in dis.get_instructions(code)}
+HAS_RESUME = sys.version_info >= (3, 11)
+"""From 3.11 on an instruction enters a function, and runs handlers."""
+
+MONITORED = sys.version_info >= (3, 12)
+"""From 3.12 on a trace function does not get every instruction of a frame that it has not seen from its start."""
+
+
+class Instruction(NamedTuple):
+    """An instruction of a function: its name, where the next one begins, and whether a handler may run in it."""
+
+    name: str
+    following: int
+    is_entry: bool
+    """A function is entered, or a generator is resumed, but not within `yield from`."""
+
+
+NOTHING, ENTRY = Instruction("", -1, False), Instruction("", -1, True)
+"""What stands for the instruction before the first one that is seen."""
 
 
 @cache
-def _entries(code: CodeType) -> frozenset[int]:
-    """Where Python runs handlers as it enters a function or resumes a generator.
+def _instructions(code: CodeType) -> dict[int, Instruction]:
+    """By their offsets; what extends the argument of an instruction counts as that instruction."""
+    found: dict[int, Instruction] = {}
+    following, now = -1, NOTHING
+    for one in reversed(list(dis.get_instructions(code))):
+        if one.opname != "EXTENDED_ARG":
+            now = Instruction(one.opname, following, one.opname == "RESUME" and (one.arg or 0) & 3 < 2)
+        found[one.offset] = now
+        following = one.offset
+    return found
 
-    It runs none where an exception is thrown into a generator, nor where it comes back within `yield from`.
-    """
-    resumed = (one.offset for one in dis.get_instructions(code) if one.opname == "RESUME" and (one.arg or 0) & 3 < 2)
-    return frozenset({-1, *resumed})  # -1: as Python 3.10 enters a function
+
+def _runs_handlers(before: Instruction, now: Instruction, at: int) -> bool:
+    """Whether Python runs signal handlers between two instructions of a function, the second one at an offset."""
+    if before is ENTRY or (before.name in CALLS and at == before.following):
+        return now.name not in SKIPPING
+    if HAS_RESUME:
+        return now.name in JUMPS
+    return before.name in JUMPS and at != before.following and now.name not in SKIPPING
+
+
+CALLS = {"CALL", "CALL_KW", "CALL_FUNCTION", "CALL_FUNCTION_EX", "CALL_FUNCTION_KW", "CALL_METHOD"}
+if HAS_RESUME:  # the instruction itself runs handlers
+    JUMPS = {"JUMP_BACKWARD", *(f"POP_JUMP_BACKWARD_IF_{on}" for on in ("TRUE", "FALSE", "NONE", "NOT_NONE"))}
+    SKIPPING = set()
+else:  # the instruction at which a jump arrives does, unless it begins a `try` or a `with`
+    JUMPS = {"JUMP_ABSOLUTE", "POP_JUMP_IF_FALSE", "POP_JUMP_IF_TRUE"}
+    SKIPPING = {"SETUP_FINALLY", "SETUP_WITH", "BEFORE_ASYNC_WITH", "YIELD_FROM"}
 
 
 class Interrupts:
-    """A trace function that counts the places of some files where Python runs signal handlers, and raises at one.
+    """A watch over a call that counts the places of some files where Python runs signal handlers, and raises at one.
 
     These are where a function is entered or a generator resumed, where a call has returned, and where a loop jumps
     back.
@@ -58,44 +95,118 @@ class Interrupts:
         self.files, self.at, self.error = files, at, error
         self.count = 0
         self.where = ""
-        self._last: dict[int, str] = {}
+        self._last: dict[int, Instruction] = {}
+        self._watch: _Tracing | _Monitoring = _Monitoring(self) if MONITORED else _Tracing(self)
 
     def __enter__(self) -> Interrupts:
-        self._before = sys.gettrace()
-        sys.settrace(self._trace)
+        self._watch.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        sys.settrace(self._before)
+        self._watch.stop()
 
-    def _trace(self, frame: FrameType, event: str, _: Any) -> Callable[..., Any] | None:
-        name = frame.f_code.co_filename
-        if not name.startswith(PLACES) or not any(part in name for part in self.files):
-            return None
-        frame.f_trace_opcodes = True
-        frame.f_trace_lines = False
-        self._last[id(frame)] = ""
-        if event == "call" and frame.f_lasti in _entries(frame.f_code):
-            self._place(frame)  # before anything of the function, such as a `try`, has begun
-        return self._trace_frame
+    def is_of_files(self, code: CodeType) -> bool:
+        """Whether the places of a function count."""
+        name = code.co_filename
+        return name.startswith(PLACES) and any(part in name for part in self.files)
 
-    def _trace_frame(self, frame: FrameType, event: str, _: Any) -> Callable[..., Any]:
-        if event != "opcode":
-            return self._trace_frame
-        name = _names(frame.f_code).get(frame.f_lasti, "")
-        last = self._last.get(id(frame), "")
-        self._last[id(frame)] = name
-        returned = last.startswith("CALL") and not last.startswith("CALL_INTRINSIC") and name != "PUSH_EXC_INFO"
-        if returned or name.startswith("JUMP_BACKWARD"):
+    def enter(self, frame: FrameType, at: int) -> None:
+        """A function is entered, or a generator goes on: at its instruction, or at none that has begun."""
+        self._last[id(frame)] = NOTHING if HAS_RESUME else ENTRY
+        if _instructions(frame.f_code).get(at, NOTHING).is_entry:
             self._place(frame)
-        return self._trace_frame
+
+    def step(self, frame: FrameType, at: int) -> None:
+        """An instruction begins."""
+        now = _instructions(frame.f_code)[at]
+        before = self._last.get(id(frame), NOTHING)
+        self._last[id(frame)] = now
+        if _runs_handlers(before, now, at):
+            self._place(frame)
 
     def _place(self, frame: FrameType) -> None:
         self.count += 1
         if self.count - 1 == self.at:
             self.where = f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno} in {frame.f_code.co_name}"
-            sys.settrace(None)
+            self._watch.end()
             raise self.error(self.where)
+
+
+class _Tracing:
+    """Sees each instruction of this thread by a trace function."""
+
+    def __init__(self, interrupts: Interrupts) -> None:
+        self._interrupts = interrupts
+
+    def start(self) -> None:
+        self._before = sys.gettrace()
+        sys.settrace(self._trace)
+
+    def end(self) -> None:
+        sys.settrace(None)
+
+    def stop(self) -> None:
+        sys.settrace(self._before)
+
+    def _trace(self, frame: FrameType, event: str, _: Any) -> Callable[..., Any] | None:
+        if not self._interrupts.is_of_files(frame.f_code):
+            return None
+        frame.f_trace_opcodes = True
+        frame.f_trace_lines = False
+        if event == "call":
+            self._interrupts.enter(frame, frame.f_lasti)
+        return self._trace_frame
+
+    def _trace_frame(self, frame: FrameType, event: str, _: Any) -> Callable[..., Any]:
+        if event == "opcode":
+            self._interrupts.step(frame, frame.f_lasti)
+        return self._trace_frame
+
+
+class _Monitoring:
+    """Sees each instruction of this thread by `sys.monitoring`."""
+
+    TOOL = 4
+
+    def __init__(self, interrupts: Interrupts) -> None:
+        self._interrupts = interrupts
+        self._codes: set[CodeType] = set()
+        self._is_on = False
+
+    def start(self) -> None:
+        self._thread = get_ident()
+        monitoring, events = sys.monitoring, sys.monitoring.events
+        monitoring.use_tool_id(self.TOOL, "interrupts")
+        for event in (events.PY_START, events.PY_RESUME):
+            monitoring.register_callback(self.TOOL, event, self._enter)
+        monitoring.register_callback(self.TOOL, events.INSTRUCTION, self._step)
+        monitoring.set_events(self.TOOL, events.PY_START | events.PY_RESUME)
+        monitoring.restart_events()
+        self._is_on = True
+
+    def end(self) -> None:
+        self._is_on = False
+
+    def stop(self) -> None:
+        self._is_on = False
+        monitoring = sys.monitoring
+        monitoring.set_events(self.TOOL, 0)
+        for code in self._codes:
+            monitoring.set_local_events(self.TOOL, code, 0)
+        monitoring.free_tool_id(self.TOOL)
+
+    def _enter(self, code: CodeType, at: int) -> object:
+        if not self._interrupts.is_of_files(code):
+            return sys.monitoring.DISABLE
+        if self._is_on and get_ident() == self._thread:
+            self._codes.add(code)
+            sys.monitoring.set_local_events(self.TOOL, code, sys.monitoring.events.INSTRUCTION)
+            self._interrupts.enter(sys._getframe(1), at)
+        return None
+
+    def _step(self, code: CodeType, at: int) -> None:
+        if self._is_on and get_ident() == self._thread:
+            self._interrupts.step(sys._getframe(1), at)
 
 
 def places(files: tuple[str, ...], call: Callable[[], object]) -> int:

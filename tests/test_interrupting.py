@@ -21,7 +21,8 @@ def ask_for_two() -> None:
 
 def test_an_exception_of_a_handler_leaves_no_other_one_being_handled() -> None:
     count = places(FILES, ask_for_two)
-    assert count >= 1
+    # Each call is entered, and one has a call that returns; Python 3.10 runs no handler before a `try`.
+    assert count == (3 if sys.version_info >= (3, 11) else 1)
     for at, error in each_place(count):
         with suppress(*EXCEPTIONS), Interrupts(FILES, at, error):
             ask_for_two()

@@ -31,9 +31,6 @@ LEFT_OUT = [
     "tests/examples",
     "tests/test_import.py",
     "tests/test_wheel.py",
-    # They raise before instructions of Python 3.11; the code that they interrupt is the same.
-    "tests/journal/test_interrupts.py",
-    "tests/submit/test_interrupted_endings.py",
 ]
 
 
