@@ -277,12 +277,11 @@ class Files:
             swept = False
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:  # somebody who sweeps has it
-                swept = True
             except OSError as error:
                 if was_raised_deeper(error):  # of a signal handler
                     os.close(fd)
                     raise
+                swept = isinstance(error, BlockingIOError)  # somebody who sweeps has it
             self._share(fd)
             if not swept and os.fstat(fd).st_nlink:
                 return Part(self, path, name, fd)
