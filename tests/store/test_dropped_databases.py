@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from forked import Child
@@ -81,7 +82,12 @@ def left_open(path: Path, monkeypatch: pytest.MonkeyPatch) -> list[sqlite3.Conne
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, factory=Watched)
         connection.left_open = found
         older.append(connection)
-    monkeypatch.setattr(sqlite3, "connect", lambda *_, **__: older.pop())
+    connect = sqlite3.connect
+
+    def reconnect(database: str, *arguments: Any, **options: Any) -> sqlite3.Connection:
+        return older.pop() if str(path) in database else connect(database, *arguments, **options)
+
+    monkeypatch.setattr(sqlite3, "connect", reconnect)
     return found
 
 

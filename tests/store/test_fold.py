@@ -152,11 +152,11 @@ def test_series_of_more_keys_than_one_statement_takes_are_read_in_the_order_of_t
 
 
 def while_preparing(monkeypatch: pytest.MonkeyPatch, calls: Iterator[Callable[[], object]]) -> None:
-    """Let each making of rows be preceded by one of these calls, while there are some."""
-    prepare = series.prepare
+    """Let each making of rows in this thread be preceded by one of these calls, while there are some."""
+    prepare, own = series.prepare, threading.get_ident()
 
     def preparing(*arguments: Any) -> series.Rows:
-        call = next(calls, None)
+        call = next(calls, None) if threading.get_ident() == own else None
         if call is not None:
             call()
         return prepare(*arguments)
