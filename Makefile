@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
+# The fast tests wait now and then: three at a time keep two cores busy.
 # What runs by itself, and what starts many processes: two files at a time, because its tests bear a busy machine.
 ALONE := browser or pythons
 PROCESSES := postgres or processes
@@ -45,7 +46,7 @@ layers: .venv/.dev
 	@$(BIN)/lint-imports --no-logo > .venv/layers.log 2>&1 || { cat .venv/layers.log; exit 1; }
 
 fast: .venv/.dev
-	@$(PYTEST) --numprocesses 2 --dist worksteal -m "not ($(LONGER))"
+	@$(PYTEST) --numprocesses 3 --dist worksteal -m "not ($(LONGER))"
 
 slow: .venv/.dev
 	@$(PYTEST) --numprocesses 2 --dist worksteal -m "slow and not ($(ALONE) or $(PROCESSES))"

@@ -287,6 +287,7 @@ def test_an_interrupt_at_any_place_leaves_no_lock_taken(path: Path) -> None:
     assert 20 < len(kept) < 1000
 
 
+@pytest.mark.slow
 def test_an_interrupt_at_any_place_of_a_wait_leaves_no_lock_taken(path: Path) -> None:
     before, kept = descriptors(path), []
     for number in range(1, 1000):

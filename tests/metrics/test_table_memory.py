@@ -58,6 +58,7 @@ READS: dict[str, Callable[[list[SeriesRecord]], Any]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("read", READS)
 @pytest.mark.parametrize(
     "make",

@@ -123,6 +123,7 @@ def taken(database: Database) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scene", SCENES)
 def test_an_interrupt_at_any_place_of_a_transaction_leaves_nothing_taken(database: Database, scene: str) -> None:
     """This thread makes no further call, and the exception keeps all frames that it passed, as in a notebook."""
