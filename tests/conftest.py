@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from forked import Child
 
+from bridge.store.journaled import JournaledStore
+
 _numbers = count()
 _frozen = 0
 
@@ -41,6 +43,12 @@ def working_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest
     monkeypatch.chdir(folder)
     monkeypatch.setenv("BRIDGE_HOME", str(tmp_path_factory.getbasetemp() / "home"))
     return folder
+
+
+@pytest.fixture
+def untended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing happens to workspaces in the background, here or in a child: a test says who folds, and when."""
+    monkeypatch.setattr(JournaledStore, "_be_tended", lambda self: None)
 
 
 @pytest.fixture

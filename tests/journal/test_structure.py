@@ -211,6 +211,7 @@ class CountedBytes:
         return crc32(data, value)
 
 
+@pytest.mark.usefixtures("untended")
 @pytest.mark.parametrize("skippable", [True, False])
 def test_a_record_of_an_unknown_type_is_skipped_only_where_it_may_be(tmp_path, caplog, skippable):
     """Else its journal is read up to there, kept, and reported once."""

@@ -19,7 +19,6 @@ from bridge.journal.file import JournalFile
 from bridge.journal.folder import JournalFolder
 from bridge.journal.writer import JournalWriter
 from bridge.records.series import Point
-from bridge.store.journaled import JournaledStore
 
 HOME, OTHER = "a" * 32, "b" * 32
 
@@ -27,12 +26,6 @@ HOME, OTHER = "a" * 32, "b" * 32
 @pytest.fixture
 def writer(tmp_path: Path) -> JournalWriter:
     return JournalWriter(tmp_path / "journal", workspace_id=HOME)
-
-
-@pytest.fixture
-def untended(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing happens in the background: a flush is what notices that a folder was replaced."""
-    monkeypatch.setattr(JournaledStore, "_be_tended", lambda self: None)
 
 
 def points(*numbers: int) -> list[Point]:

@@ -16,20 +16,13 @@ import pytest
 from bridge import Experiment, Run, StoreUnavailable, Workspace
 from bridge.journal.locks import FileLock
 from bridge.store import drain
-from bridge.store.journaled import JournaledStore
 from bridge.store.open import open_store
 from bridge.store.slices import Slice
 from bridge.store.sql.tracking import SqlTrackingStore
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.usefixtures("untended")]
 
 POINTS = 200
-
-
-@pytest.fixture(autouse=True)
-def untended(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is folded in the background, here or in a child: a test says who folds, and when."""
-    monkeypatch.setattr(JournaledStore, "_be_tended", lambda self: None)
 
 
 @pytest.fixture

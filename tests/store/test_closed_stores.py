@@ -22,11 +22,6 @@ HANGS_SECONDS = 20.0
 
 
 @pytest.fixture
-def untended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(JournaledStore, "_be_tended", lambda self: None)
-
-
-@pytest.fixture
 def place(tmp_path: Path) -> Path:
     return tmp_path / "work"
 
