@@ -17,8 +17,8 @@ QUOTED = r'"(?:""|\\"|[^"])*"'
 BACKTICKED = r"`(?:``|[^`])*`"
 RESERVED = r"(?:CASE|IN|VALUES|USING|FROM|AS)\b"
 LETTER = "[_A-ZÀ-Ü]"
-# A key may begin with one digit, unless what begins there is a number.
-KEY_WORD = rf"(?!{RESERVED})(?:[^\W\d]\w*|(?!\dE-?\d|0x[\dA-F])\d(?={LETTER})\w*)"
+# A key may begin with one digit, unless what begins there is a number; or with one of these marks and two letters.
+KEY_WORD = rf"(?!{RESERVED})(?:[^\W\d]\w*|(?!\dE-?\d|0x[\dA-F])\d(?={LETTER})\w*|(?:@|[#][#]?)[A-ZÀ-Ü]\w+)"
 # A dot may have nothing behind it, so that a key may begin or end with one.
 NAME = rf"(?:{BACKTICKED}|{QUOTED}|\w+)(?:\.(?:{BACKTICKED}|{QUOTED}|{TEXT}|{KEY_WORD}|\*)?)*"
 

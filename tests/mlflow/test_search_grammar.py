@@ -117,6 +117,7 @@ def our_experiment_filter(text: str) -> tuple[Comparison, ...] | InvalidValue:
 @settings(max_examples=400, deadline=None)
 @given(likely_filters | any_filters | soup)
 @example("parameters.a = 'x'AND params.b='y'")
+@example("metric.@ab > 1 and tags.##abc = 'x' and params.@a = 'x'")
 @example("metrics.a. > 1 and tags..a = 'x' and params.* != ''")
 def test_filters_of_runs_agree(text: str) -> None:
     assert_agrees(text, mlflow_run_filter(text), our_run_filter(text))
@@ -206,6 +207,10 @@ def assert_orders_agree(clause: str, theirs: Ordering | str, ours: Ordering | st
         assert theirs == ours or (isinstance(theirs, str) and is_looser(clause)), (clause, theirs)
 
 
+@example("metric.@ab DESC")
+@example("metrics.##ab")
+@example("params.#a1 ASC")
+@example("metrics.@a DESC")
 @settings(max_examples=250, deadline=None)
 @given(orders)
 def test_orders_of_runs_agree(clause: str) -> None:
