@@ -413,7 +413,9 @@ class JournalReader:
             if count < window or window == most:
                 break
             window = min(most, 8 * window)
-        records = SEALED_NUMBER.iter_unpack(view[at : at + count * NUMBER_SIZE])
+        # Of bytes: up to Python 3.12 the collector of garbage crashes on a `memoryview` from which an iterator reads,
+        # and the exception of a signal handler may keep both.
+        records = SEALED_NUMBER.iter_unpack(bytes(view[at : at + count * NUMBER_SIZE]))
         if self.layout.salt is None:
             intact = [crc32(body) == checksum for checksum, body in records]
         else:

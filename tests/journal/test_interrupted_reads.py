@@ -1,0 +1,55 @@
+"""An exception of a signal handler while a journal is read leaves nothing by which the collector of garbage crashes.
+
+Python up to 3.12 crashes if it collects a cycle with a `memoryview` that an iterator, such as that of `iter_unpack`,
+still reads from (CPython issue 77894). An exception that somebody keeps has the frames that it passed, and what they
+hold.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from pathlib import Path
+
+from forked import Child
+from interrupting import EXCEPTIONS, Interrupts, each_place, places
+from raw_journals import reader_of, write
+
+from bridge.records.series import COLUMN, Point
+
+FILES = ("/journal/reader.py", "/journal/format.py")
+CALLS = [
+    *([Point("loss", number, number, number)] for number in range(8)),
+    [Point("text", "a text", 1, None)],
+    *([Point("row", 1, 1, None, COLUMN, "a"), Point("row", "b", 1, None, COLUMN, "b", joined=True)] for _ in range(3)),
+    [Point("loss", 0.5, 9, 9)],
+]
+
+
+def test_what_an_interrupted_read_leaves_can_be_collected(
+    tmp_path: Path, fork: Callable[[Callable[[Callable[[str], None]], None]], Child]
+) -> None:
+    journal_id = write(tmp_path / "journal", CALLS)
+    size = (tmp_path / "journal" / f"{journal_id}.log").stat().st_size
+
+    def read() -> None:
+        assert reader_of(tmp_path / "journal", journal_id).read(0, size).closed
+
+    def interrupt_and_collect(say: Callable[[str], None]) -> None:
+        gc.freeze()  # what was there before is not collected each time
+        count = places(FILES, read)
+        for at, error in each_place(count, step=len(EXCEPTIONS)):
+            try:
+                with Interrupts(FILES, at, error):
+                    read()
+            except EXCEPTIONS as found:
+                found.kept = found  # type: ignore[union-attr]
+                say(f"{type(found).__name__} at {found}")
+            gc.collect()
+        say("all")
+
+    read()
+    child = fork(interrupt_and_collect)
+    said = child.rest()
+    assert (child.wait(), said[-1:]) == (0, ["all"]), said[-1:]
+    assert len(said) > 100
