@@ -36,6 +36,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in newer]
 
 
+@pytest.fixture(autouse=True)
+def no_compiled_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python writes no `__pycache__` into the models that tests compare: MLflow's own store keeps them in a folder."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+
+
 @pytest.fixture(scope="session")
 def make_workspace() -> Callable[[Path], str]:
     """Make a workspace in a folder; returns its URI."""
