@@ -42,6 +42,7 @@ LONG = (
     "fluent_asynchronous",
     "fluent_fetching",
     "fluent_files",
+    "fluent_pictures",
     "fluent_search",
     "fluent_tables",
     "fluent_threads",

@@ -65,6 +65,7 @@ print(json.dumps(sorted(set(sys.modules) - before)))
 """
 
 
+@pytest.mark.slow
 def test_runs_alone_make_and_load_nothing_of_mlflows_database(opened: Opened, uri: str, tmp_path: Path) -> None:
     temporary = tmp_path / "temporary"
     temporary.mkdir()

@@ -164,6 +164,7 @@ def test_processes_may_make_the_folder_at_once(home: Path) -> None:
     assert [path.name for path in (home / "imports").iterdir()] == [import_folder().name]
 
 
+@pytest.mark.slow
 def test_mlflow_of_another_environment_finds_the_workspace(workspace: Workspace, tmp_path: Path) -> None:
     interpreter = bare(tmp_path / "venv")
     (packages,) = (tmp_path / "venv").glob("lib/python*/site-packages")

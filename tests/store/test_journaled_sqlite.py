@@ -42,5 +42,6 @@ def new_store() -> Iterator[TrackingStore]:
         store.close()
 
 
+@pytest.mark.slow
 def test_any_order_of_calls_agrees_with_plain_dicts() -> None:
     check_store(new_store)

@@ -181,6 +181,7 @@ def test_a_pipe_that_somebody_else_holds_is_left() -> None:
     os.close(other)
 
 
+@pytest.mark.slow
 def test_a_daemon_that_prints_without_pause_does_not_hold_the_end_up() -> None:
     kept = bytearray()
     taken = Output(kept.extend)
@@ -209,6 +210,7 @@ def test_a_place_that_does_not_answer_is_said() -> None:
     answer.set()
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_when_a_script_ends_costs_neither_its_status_nor_its_outputs(
     source: Path, temporary: Path, tmp_path: Path
 ) -> None:
