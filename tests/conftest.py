@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from forked import Child
 
-from bridge.store.journaled import JournaledStore
+from bridge.store import journaled
 
 _numbers = count()
 _frozen = 0
@@ -45,10 +45,21 @@ def working_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest
     return folder
 
 
+@pytest.fixture(autouse=True)
+def no_stores_of_others() -> Iterator[None]:
+    """After a test the background leaves its stores alone: what a later test counts or replaces is its own."""
+    yield
+    background = journaled._background
+    with background._lock:
+        for store in list(background._stores):
+            background.remove(store)
+            store._is_tended = False  # one that outlives the test is tended again from its next call on
+
+
 @pytest.fixture
 def untended(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing happens to workspaces in the background, here or in a child: a test says who folds, and when."""
-    monkeypatch.setattr(JournaledStore, "_be_tended", lambda self: None)
+    monkeypatch.setattr(journaled.JournaledStore, "_be_tended", lambda self: None)
 
 
 @pytest.fixture
