@@ -2,7 +2,6 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
-# The fast tests wait now and then: three at a time keep two cores busy.
 # What runs by itself, and what starts many processes: two files at a time, because its tests bear a busy machine.
 ALONE := browser or pythons
 PROCESSES := postgres or processes
@@ -45,6 +44,7 @@ types: .venv/.dev
 layers: .venv/.dev
 	@$(BIN)/lint-imports --no-logo > .venv/layers.log 2>&1 || { cat .venv/layers.log; exit 1; }
 
+# They wait now and then: three at a time keep two cores busy.
 fast: .venv/.dev
 	@$(PYTEST) --numprocesses 3 --dist worksteal -m "not ($(LONGER))"
 

@@ -13,7 +13,6 @@ import pytest
 from bridge import Experiment, Run, Workspace
 from bridge.errors import AlreadyExists, InvalidState, InvalidValue
 from bridge.records.run import RunChanges, RunRecord
-from bridge.store.journaled import JournaledStore
 from bridge.store.sql.database import Database
 
 
@@ -208,8 +207,7 @@ def counted(statements: list[str], call: Callable[[], object]) -> tuple[int, obj
     return len(statements), result
 
 
-def test_the_number_of_statements_does_not_grow_with_the_children(tmp_path, statements, monkeypatch):
-    monkeypatch.setattr(JournaledStore, "_be_tended", lambda self: None)  # what the background does is not counted
+def test_the_number_of_statements_does_not_grow_with_the_children(tmp_path, statements, monkeypatch, untended):
     monkeypatch.setattr("bridge.store.drain.SWEEP_SECONDS", 3600.0)
     costs = {}
     for count in (10, 100):

@@ -17,10 +17,9 @@ from bridge.store.sql.sqlite import open_sqlite
 
 
 def test_a_wide_row_stays_before_a_row_that_another_process_logs_later(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, untended: None
 ) -> None:
     """Its definitions alone are more than one transaction takes."""
-    monkeypatch.setattr(JournaledStore, "_be_tended", lambda self: None)
     monkeypatch.setattr(drain, "FOLD_BYTES", 4096)
     monkeypatch.setattr(drain, "LEAST_BYTES", 4096)
     first, second = (JournaledStore(open_sqlite(tmp_path / "workspace.db"), tmp_path / "journal") for _ in range(2))
@@ -46,9 +45,8 @@ def first_journal_without_a_header(run_id: str) -> bytes:
 
 
 def test_a_journal_without_a_header_that_waits_for_such_a_stretch_is_reported_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, untended: None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(JournaledStore, "_be_tended", lambda self: None)
     monkeypatch.setattr(drain, "FOLD_BYTES", 4096)
     monkeypatch.setattr(drain, "LEAST_BYTES", 4096)
     store = JournaledStore(open_sqlite(tmp_path / "workspace.db"), tmp_path / "journal")

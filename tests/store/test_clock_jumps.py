@@ -30,9 +30,8 @@ def set_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 
 
 @pytest.fixture
-def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[JournaledStore]]:
+def stores(tmp_path: Path, untended: None) -> Iterator[list[JournaledStore]]:
     """Those of the process that submits a run, of the one that executes it, and of a reader."""
-    monkeypatch.setattr(JournaledStore, "_be_tended", lambda self: None)
     stores = [JournaledStore(open_sqlite(tmp_path / "workspace.db"), tmp_path / "journal") for _ in range(3)]
     yield stores
     for store in stores:

@@ -62,6 +62,20 @@ def logged(opened: Opened) -> list[float]:
     return record.numbers.tolist()
 
 
+def what_is_wrong(interrupts: Interrupts, call: Callable[[], object], number: int) -> list[str]:
+    """What a call made of an error of that number: nothing is wrong if the error left it as it was raised."""
+    name = errno.errorcode[number]
+    try:
+        with interrupts:
+            call()
+    except OSError as error:
+        unchanged = error.errno == number and error.strerror == interrupts.where
+        return [] if unchanged else [f"{error!r} at {interrupts.where}"]
+    except Exception as error:  # of any type: it took the place of the handler's
+        return [f"{error!r} instead of {name} at {interrupts.where}"]
+    return [f"nothing instead of {name} at {interrupts.where}"] if interrupts.where else []
+
+
 ERRORS = [TimeoutError("time is up"), *(OSError(number, "of a handler") for number in NUMBERS)]
 
 
@@ -82,18 +96,7 @@ def test_an_error_of_a_handler_leaves_a_fold_wherever_it_comes(opened: Opened) -
     for at in range(count):
         number = NUMBERS[at % len(NUMBERS)]
         next_point()
-        interrupts = Interrupts(files, at, partial(OSError, number))
-        try:
-            with interrupts:
-                logged(opened)
-        except OSError as error:
-            if error.errno != number or error.strerror != interrupts.where:
-                wrong.append(f"{error!r} at {interrupts.where}")
-        except Exception as error:
-            wrong.append(f"{error!r} instead of {errno.errorcode[number]} at {interrupts.where}")
-        else:
-            if interrupts.where:
-                wrong.append(f"nothing instead of {errno.errorcode[number]} at {interrupts.where}")
+        wrong += what_is_wrong(Interrupts(files, at, partial(OSError, number)), lambda: logged(opened), number)
         if at % 20 == 0:
             assert logged(opened) == values
     assert not wrong, "\n".join(wrong)
@@ -135,16 +138,6 @@ def test_an_error_of_a_handler_leaves_a_call_for_files_wherever_it_comes(opened:
         while at == 0 or interrupts.where:
             number = NUMBERS[at % len(NUMBERS)]
             interrupts = Interrupts(files, at, partial(OSError, number))
-            try:
-                with interrupts:
-                    call()
-            except OSError as error:
-                if error.errno != number or error.strerror != interrupts.where:
-                    wrong.append(f"{error!r} at {interrupts.where}")
-            except Exception as error:
-                wrong.append(f"{error!r} instead of {errno.errorcode[number]} at {interrupts.where}")
-            else:
-                if interrupts.where:
-                    wrong.append(f"nothing instead of {errno.errorcode[number]} at {interrupts.where}")
+            wrong += what_is_wrong(interrupts, call, number)
             at += 1
     assert not wrong, "\n".join(wrong)

@@ -259,9 +259,8 @@ def log_wide_rows(writers: Sequence[JournaledStore]) -> None:
 
 
 @pytest.fixture
-def three(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[JournaledStore]]:
+def three(tmp_path: Path, untended: None) -> Iterator[list[JournaledStore]]:
     """Stores of one workspace that nothing folds in the background, and a run."""
-    monkeypatch.setattr(JournaledStore, "_be_tended", lambda self: None)
     writers = [JournaledStore(open_sqlite(tmp_path / "workspace.db"), tmp_path / "journal") for _ in range(3)]
     writers[0].create_run(RunRecord("r1", "0"))
     yield writers

@@ -24,9 +24,8 @@ ROW_SIZE = REST_AT + POINT.size + 2 * CELL_SIZE
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[JournaledStore]:
+def store(tmp_path: Path, untended: None) -> Iterator[JournaledStore]:
     """A store that owns a run, of which one point is folded."""
-    monkeypatch.setattr(JournaledStore, "_be_tended", lambda self: None)
     store = JournaledStore(open_sqlite(tmp_path / "workspace.db"), tmp_path / "journal")
     store.begin_runs([RunRecord(RUN, "0", status="Running")])
     store.log(RUN, "loss", 1.0, 1)
