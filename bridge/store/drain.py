@@ -395,9 +395,9 @@ class Drain:
         # Of a stretch without points, as the definitions of a wide row, nobody knows yet what moment follows it.
         unknown = [cut for cut in cuts if cut.stretch.end < size_of[cut.reader.id] and not len(cut.stretch.rows)]
         if unknown:
-            for cut in cuts:
-                if not any(cut is one for one in unknown):
-                    fold.rests[cut.reader.id] = cut.reader, cut.stretch
+            stored = {cut.reader.id for cut in unknown}
+            later = [cut for cut in cuts if cut.reader.id not in stored]
+            fold.rests.update({cut.reader.id: (cut.reader, cut.stretch) for cut in later})
             return [self._slice(cut) for cut in unknown]
         self._report_clocks(cuts)
         rows = [cut.stretch.rows for cut in cuts]
