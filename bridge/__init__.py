@@ -15,17 +15,17 @@ from bridge.errors import (
     StoreUnavailable,
     SubmitFailed,
 )
-from bridge.experiment import Experiment, ViewType
+from bridge.handles.experiment import Experiment, ViewType
+from bridge.handles.run import Run
+from bridge.handles.workspace import Workspace
 from bridge.records.series import Series
-from bridge.run import Run
-from bridge.workspace import Workspace
 
 if TYPE_CHECKING:
-    from bridge.metrics import LoggedFile, LoggedMetric, MetricFile, MetricTable
-    from bridge.script_run import ScriptRun
-    from bridge.submit.conda import CondaDependencies
-    from bridge.submit.environment import Environment
-    from bridge.submit.script import DockerConfiguration, RunConfiguration, ScriptRunConfig
+    from bridge.environments.conda import CondaDependencies
+    from bridge.environments.environment import Environment
+    from bridge.handles.script_run import ScriptRun
+    from bridge.launch.script import DockerConfiguration, RunConfiguration, ScriptRunConfig
+    from bridge.runs.metrics import LoggedFile, LoggedMetric, MetricFile, MetricTable
 
 __all__ = [
     "AlreadyExists",
@@ -57,16 +57,16 @@ __all__ = [
 ]
 
 _LATER = {
-    "CondaDependencies": "bridge.submit.conda",
-    "DockerConfiguration": "bridge.submit.script",
-    "Environment": "bridge.submit.environment",
-    "LoggedFile": "bridge.metrics",
-    "LoggedMetric": "bridge.metrics",
-    "MetricFile": "bridge.metrics",
-    "MetricTable": "bridge.metrics",
-    "RunConfiguration": "bridge.submit.script",
-    "ScriptRun": "bridge.script_run",
-    "ScriptRunConfig": "bridge.submit.script",
+    "CondaDependencies": "bridge.environments.conda",
+    "DockerConfiguration": "bridge.launch.script",
+    "Environment": "bridge.environments.environment",
+    "LoggedFile": "bridge.runs.metrics",
+    "LoggedMetric": "bridge.runs.metrics",
+    "MetricFile": "bridge.runs.metrics",
+    "MetricTable": "bridge.runs.metrics",
+    "RunConfiguration": "bridge.launch.script",
+    "ScriptRun": "bridge.handles.script_run",
+    "ScriptRunConfig": "bridge.launch.script",
 }
 """The modules of names that are loaded when first asked for: logging does not need them."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bridge import Experiment, InvalidState, InvalidValue, NotFound, Workspace
-from bridge.experiment import ViewType
+from bridge.handles.experiment import ViewType
 
 
 @pytest.fixture

@@ -208,7 +208,7 @@ def counted(statements: list[str], call: Callable[[], object]) -> tuple[int, obj
 
 
 def test_the_number_of_statements_does_not_grow_with_the_children(tmp_path, statements, monkeypatch, untended):
-    monkeypatch.setattr("bridge.store.drain.SWEEP_SECONDS", 3600.0)
+    monkeypatch.setattr("bridge.store.fold.SWEEP_SECONDS", 3600.0)
     costs = {}
     for count in (10, 100):
         experiment = Experiment(Workspace.create("work", path=tmp_path / str(count)), "family")

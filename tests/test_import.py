@@ -20,16 +20,16 @@ atexit.register(lambda: print(*sorted(set(sys.modules) - before)))
 HEAVY = {"numpy", "requests", "psycopg", "obstore", "typer", "rich", "mlflow", "torch", "starlette"}
 
 SPARED = {
-    "bridge.store.drain",
     "bridge.store.fold",
-    "bridge.store.objects",
+    "bridge.store.place",
+    "bridge.store.folder.artifacts",
     "bridge.store.slices",
     "bridge.store.sql.leases",
     "bridge.store.sql.search",
     "bridge.store.sql.series",
-    "bridge.submit.folders",
-    "bridge.submit.git",
-    "bridge.submit.snapshot",
+    "bridge.capture.folders",
+    "bridge.source.git",
+    "bridge.source.snapshot",
     "hashlib",
     "json",
     "random",
@@ -125,5 +125,5 @@ def test_logging_numbers_in_an_empty_folder_loads_nothing_that_it_can_do_without
 def test_keeping_a_script_loads_no_more_than_that_takes(empty_folder: Path) -> None:
     (empty_folder / "train.py").write_text(LOG_NUMBERS)
     loaded = modules_loaded_by(LOG_NUMBERS, empty_folder)
-    assert {"bridge.submit.snapshot", "bridge.store.digest"} <= loaded
+    assert {"bridge.source.snapshot", "bridge.store.digest"} <= loaded
     assert not loaded & {"hashlib", "random", "shutil", "socket", "subprocess", "tempfile", "uuid", "zipfile"}

@@ -8,9 +8,9 @@ from contextlib import suppress
 
 from interrupting import EXCEPTIONS, Interrupts, each_place, places
 
-from bridge.submit.process import _kill
+from bridge.launch.process import _kill
 
-FILES = ("/submit/process.py",)
+FILES = ("/launch/process.py",)
 
 
 def ask_for_two() -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from bridge import Experiment, Run, Workspace
-from bridge.experiment import now_ms
 from bridge.records.run import RunRecord, new_run_id
+from bridge.records.times import now_ms
 
 MANY = 1_050
 """More than two times what is read at once."""

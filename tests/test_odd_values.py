@@ -12,10 +12,10 @@ import numpy
 import pytest
 
 from bridge import BridgeError, Experiment, Run, Workspace
-from bridge.run import Run as RunClass
-from bridge.submit.conda import CondaDependencies
-from bridge.submit.environment import Environment
-from bridge.submit.script import RunConfiguration, ScriptRunConfig
+from bridge.environments.conda import CondaDependencies
+from bridge.environments.environment import Environment
+from bridge.handles.run import Run as RunClass
+from bridge.launch.script import RunConfiguration, ScriptRunConfig
 
 ODD_VALUES: tuple[Any, ...] = (
     "\ud800",

@@ -117,7 +117,7 @@ def test_an_interpreter_without_packages_imports_what_the_wheel_installed(
     python: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BRIDGE_HOME", str(tmp_path / "home"))
-    code = "from bridge.submit.import_folder import import_folder; print(import_folder())"
+    code = "from bridge.environments.import_folder import import_folder; print(import_folder())"
     folder = run([python, "-c", code], tmp_path).strip()
     code = f"""
 import sys
@@ -164,7 +164,7 @@ run.complete()
 print(Run.__module__, run.get_status())
 """
     (tmp_path / "script.py").write_text(script, encoding="utf-8")
-    assert run([python, "-m", "bridge_azureml", "script.py"], tmp_path) == "bridge.run Completed\n"
+    assert run([python, "-m", "bridge_azureml", "script.py"], tmp_path) == "bridge.handles.run Completed\n"
     folder = run([python, "-c", "import bridge_azureml; print(bridge_azureml.import_folder())"], tmp_path).strip()
     assert str(ROOT) not in folder
 

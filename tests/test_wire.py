@@ -14,7 +14,7 @@ from bridge.errors import BridgeError, InvalidValue, NotFound, ParamChanged, Pro
 from bridge.records.experiment import ExperimentRecord
 from bridge.records.run import Dataset, DatasetInput, ModelOutput, RunRecord
 from bridge.records.series import Latest
-from bridge.wire import dump_error, dump_record, load_error, load_experiment, load_run
+from bridge.records.wire import dump_error, dump_record, load_error, load_experiment, load_run
 
 ERRORS = [
     errors.InvalidValue("step", 1.5, "must be an integer", (Problem("value", "x", "must be a number"),)),

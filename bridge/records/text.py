@@ -44,3 +44,16 @@ def as_text(what: str, value: object) -> str:
 def spelled(text: str) -> str:
     """Return the text, with each half of a character replaced by its number, as in `\\udcff`."""
     return text.encode(errors="backslashreplace").decode()
+
+
+def check_text_or_none(what: str, value: object) -> str | None:
+    """The text, or None.
+
+    Raises:
+        InvalidValue: it is neither, or UTF-8 cannot spell it.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise InvalidValue(what, value, "must be text")
+    return check_spellable(what, value)

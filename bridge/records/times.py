@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import time
+
 from bridge.records.limits import INT64_MAX, INT64_MIN
 
 CYCLE_SECONDS, CYCLE_YEARS = 146_097 * 86_400, 400
 """After so long the calendar is the same again, year by year and day by day."""
+
+
+def now_ms() -> int:
+    """Return the time in milliseconds since 1970 UTC."""
+    return time.time_ns() // 1_000_000
 
 
 def stored_time(value: object) -> int | None:
@@ -16,10 +23,10 @@ def stored_time(value: object) -> int | None:
     if value is None or type(value) is int:
         return value
     try:
-        time = _number_of(value)
+        stored = _number_of(value)
     except (ValueError, OverflowError):
         return None
-    return time if time is not None and INT64_MIN <= time <= INT64_MAX else None
+    return stored if stored is not None and INT64_MIN <= stored <= INT64_MAX else None
 
 
 def _number_of(value: object) -> int | None:

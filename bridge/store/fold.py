@@ -1,286 +1,678 @@
-"""Placing points: which positions, steps and latest values they get when a store appends them."""
+"""Folding: from the journals of a folder into a store."""
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+import errno
+import logging
+import time
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
-from bridge.errors import InvalidState
-from bridge.records.limits import EXACT_INTEGER, INT64_MIN
-from bridge.records.series import (
-    BIG,
-    Definition,
-    Point,
-    definition_of,
-    imprecise_warning,
+from bridge.errors import BridgeError, InvalidState, NotAllowed, SchemaMismatch, StoreUnavailable
+from bridge.journal.folder import JournalFolder
+from bridge.journal.format import (
+    DOOR_SHIFT,
+    FIRST_HEADER_SIZE,
+    HAS_STEP,
+    IMPRECISE,
+    IS_INT,
+    RECORDS_AT,
+    Header,
+    read_boot_time,
+    same_id,
 )
-from bridge.store.slices import Slice
+from bridge.journal.locks import LockTaken, ThreadLock
+from bridge.journal.process import boot_id, time_namespace
+from bridge.journal.system import CallFailed, is_of_handler
+from bridge.records.series import imprecise_warning
+from bridge.store.bounds import last_moment
+from bridge.store.owners import Owners
+from bridge.store.packages import has_package
+from bridge.store.slices import LeaseRecord, Slice
+from bridge.store.tracking import TrackingStore
 
 if TYPE_CHECKING:
-    import numpy
+    from bridge.journal.reader import JournalReader, Stretch
+    from bridge.records.run import Lease
 
-    Array = numpy.ndarray[Any, Any]
+logger = logging.getLogger("bridge")
+
+FOLD_BYTES, LEAST_BYTES = 8 << 20, 1 << 20
+"""How much of all journals, and at least of each, one transaction stores."""
+
+SWEEP_SECONDS = 5.0
+"""How often journals that have not grown are looked at too: their writers may be gone."""
+
+LOOK_SECONDS = 1.0
+"""How often a read of statuses looks whether the owners of runs live."""
+
+TURN_SECONDS = 0.5
+"""About how long one turn of a fold lasts; between turns others that wait to fold have theirs."""
+
+GIVE_WAY_SECONDS = 0.001
+"""How long who folds steps aside after a turn: neither the lock between threads nor that between processes is fair."""
+
+TRIES = 5
+"""How often a fold is cut anew when somebody else has stored meanwhile."""
 
 
-COLUMNS = ("series", "times", "timestamps", "steps", "has_step", "values", "ints", "doors", "joined")
+def _has_our_clock(header: Header) -> bool:
+    """Whether the record times of a journal may be compared with this process's boot clock."""
+    ours = boot_id(), time_namespace()
+    return all(ours) and (header.boot_id, header.time_namespace) == ours
 
 
-Name: TypeAlias = "tuple[str, str]"
-"""A run id and a key."""
+def _owners(folder: JournalFolder, leases: Sequence[Lease]) -> Owners:
+    return Owners(folder, {lease.journal_id: lease.boot_time for lease in leases})
 
 
-class Counters(NamedTuple):
-    """How many points a key has, over all kinds, and how many of them came without a step; a row counts as one."""
+def _last_boot_time(stretch: Stretch) -> int:
+    """When a process last wrote in a stretch of its journal, by its boot clock; 0 if nothing says so."""
+    latest = max((boot_time for _, _, _, boot_time, _ in stretch.leases), default=0)
+    return max(latest, int(stretch.rows["time"].max())) if len(stretch.rows) else latest
 
-    points: int
-    stepless: int
+
+class _Cut(NamedTuple):
+    """A stretch of a journal, from the byte offset where the store is; `clock` makes its times comparable."""
+
+    reader: JournalReader
+    start: int
+    stretch: Stretch
+    clock: int
 
 
-class Joined(NamedTuple):
-    """The points of slices in log order, as columns of one length.
+@dataclass
+class _Fold:
+    """One call of `fold`, and how far it has come.
 
-    `columns` has the arrays of `Slice` by name; `series` indexes `definitions` and, of a text series, `values` indexes
-    `texts`.
-    `definitions` are the series that have a point here, in the order of their first points.
+    `left` has the size up to which each journal is still to be stored; `journal_ids` are those that it began with.
+    `listed` are all journals that the folder had then.
+    Points that were logged after `until`, by the boot clock, are left to a later fold.
+    `rests` is what was read and not stored yet, with its reader, by the journal.
     """
 
-    definitions: list[Definition]
-    columns: dict[str, Array]
-    texts: list[str | bool | None]
+    left: dict[str, int]
+    listed: frozenset[str]
+    until: int
+    rests: dict[str, tuple[JournalReader, Stretch]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.journal_ids = tuple(self.left)
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """Points with their positions and steps: those of one series stand together in log order, series after series.
+@dataclass
+class _Ending:
+    """What the end of a fold asks once for all journals, and not before one is to be removed.
 
-    `ends` is the index at which the points of each series end.
-    `latest` is the index of the greatest point of each series by (step, timestamp, value); see
-    `bridge.records.series.Latest`.
-    `all_ints` says of each series whether all these points were logged as ints.
-    `counters` are those of every key after these points.
+    The leases of the journals `ended` have been ended.
+    A lease that a process takes afterwards is safe: a reader that does not find its journal ends it.
     """
 
-    ends: list[int]
-    latest: list[int]
-    all_ints: list[bool]
-    positions: Array
-    steps: Array
-    timestamps: Array
-    values: Array
-    doors: Array
-    counters: dict[Name, Counters]
+    inner: TrackingStore
+    folder: JournalFolder
+    ended: Collection[str] = ()
+
+    @cached_property
+    def _leases(self) -> list[Lease]:
+        return self.inner.get_leases()
+
+    @cached_property
+    def owners(self) -> Owners:
+        """The processes that write journals."""
+        return _owners(self.folder, self._leases)
+
+    @cached_property
+    def owning(self) -> set[str]:
+        """The journals whose processes own runs."""
+        return {lease.journal_id for lease in self._leases}.difference(self.ended)
 
 
-def fresh_slices(slices: Iterable[Slice], stored: Mapping[str, int]) -> tuple[list[Slice], dict[str, int]]:
-    """The slices that a store does not have yet, and how far each journal is stored after them.
-
-    Raises:
-        InvalidState: a slice does not begin where the store is.
-    """
-    fresh, ends = [], dict(stored)
-    for piece in slices:
-        end = ends.get(piece.journal_id, 0)
-        if piece.end <= end:
-            continue
-        if piece.start != end:
-            raise InvalidState("journal", piece.journal_id, f"stored up to {end}", f"stored up to {piece.start}")
-        fresh.append(piece)
-        ends[piece.journal_id] = piece.end
-    return fresh, ends
-
-
-def join(slices: Sequence[Slice]) -> Joined:
-    """The points of slices in log order, with series and texts numbered over all of them."""
-    import numpy
-
-    numbers: dict[Definition, int] = {}
-    parts: dict[str, list[Array]] = {name: [numpy.empty(0, numpy.int64)] for name in COLUMNS}
-    texts: list[str | bool | None] = []
-    for piece in slices:
-        present, at = numpy.unique(piece.series, return_inverse=True)
-        definitions = [piece.definitions[number] for number in present.tolist()]
-        own_numbers = [numbers.setdefault(definition, len(numbers)) for definition in definitions]
-        values = piece.values
-        if piece.texts and texts:
-            is_text = numpy.array([definition.value_type == "text" for definition in definitions], dtype=bool)
-            values = values.copy()
-            values[is_text[at]] += len(texts)  # numbers stay untouched, for -0.0 and NaN change in a sum
-        texts += piece.texts
-        own = {
-            "series": numpy.array(own_numbers, dtype=numpy.int64)[at],
-            # Within a slice the order of the calls holds, whatever the clock said.
-            "times": numpy.maximum.accumulate(piece.times) if len(piece.times) else piece.times,
-            "timestamps": piece.timestamps,
-            "steps": piece.steps,
-            "has_step": piece.has_step,
-            "values": values,
-            "ints": piece.ints,
-            "doors": piece.doors,
-            "joined": piece.joined,
-        }
-        for name in COLUMNS:
-            if len(at):
-                parts[name].append(own[name])
-    columns = {name: numpy.concatenate(part[1:] or part) for name, part in parts.items()}
-    if len(slices) > 1:
-        order = numpy.argsort(columns["times"], kind="stable")
-        columns = {name: column[order] for name, column in columns.items()}
-    known = list(numbers)
-    present, first, at = numpy.unique(columns["series"], return_index=True, return_inverse=True)
-    by_first = numpy.argsort(first)
-    columns["series"] = _ranks(by_first)[at]
-    return Joined([known[number] for number in present[by_first].tolist()], columns, texts)
-
-
-def without_series(points: Joined, lost: Sequence[bool]) -> tuple[Joined, int]:
-    """The points but for those of some series, and how many these have; `lost` has an entry a series."""
-    import numpy
-
-    if not any(lost):
-        return points, 0
-    kept = ~numpy.array(lost, dtype=bool)
-    stay = kept[points.columns["series"]]
-    columns = {name: column[stay] for name, column in points.columns.items()}
-    columns["series"] = (numpy.cumsum(kept) - 1)[columns["series"]]
-    definitions = [definition for definition, gone in zip(points.definitions, lost, strict=True) if not gone]
-    return points._replace(definitions=definitions, columns=columns), int((~stay).sum())
-
-
-def place(points: Joined, before: Mapping[Name, Counters]) -> Placed:
-    """Give points their places.
+class Drain:
+    """What moves the points of journals into a store; any thread may call.
 
     Args:
-        points: what is to be stored.
-        before: the counters that their keys have, of those that have points.
+        inner: the store.
+        folder: where journals lie.
+        shared: the fold's lock is the folder's group's too.
+        read_only: nothing may be written, so nothing is folded.
+        workspace_id: whose journals are folded; empty if those of any.
     """
-    import numpy
 
-    definitions, columns = points.definitions, points.columns
-    positions, steps, counters = _places(definitions, columns, before)
-    order = numpy.argsort(columns["series"], kind="stable")
-    series = columns["series"][order]
-    begins = numpy.searchsorted(series, numpy.arange(len(definitions)))
-    placed = {
-        "positions": positions[order],
-        "steps": steps[order],
-        **{name: columns[name][order] for name in ("timestamps", "values", "doors")},
-    }
-    compared = comparable_values(placed["values"])
-    is_text = numpy.array([definition.value_type == "text" for definition in definitions], dtype=bool)[series]
-    compared[is_text] = placed["positions"][is_text]  # of equal steps and times the last text is the latest
-    ints = columns["ints"][order]
-    return Placed(
-        ends=[*begins[1:].tolist(), len(order)] if definitions else [],
-        latest=_greatest(begins, series, placed["steps"], placed["timestamps"], compared).tolist(),
-        all_ints=numpy.logical_and.reduceat(ints, begins).tolist() if definitions else [],
-        counters=counters,
-        **placed,
-    )
+    def __init__(
+        self, inner: TrackingStore, folder: Path, shared: bool, read_only: bool, workspace_id: str = ""
+    ) -> None:
+        self._inner, self._read_only, self.workspace_id = inner, read_only, workspace_id
+        self._folder = JournalFolder(folder, shared)
+        self._begin()
 
+    def _begin(self) -> None:
+        self._lock = ThreadLock(str(self._folder.path))
+        self._seen: dict[str, int] = {}
+        self._readers: dict[str, JournalReader] = {}
+        self._passed_over: set[str] = set()
+        self._kept: set[str] = set()
+        self._clocks: dict[tuple[str, int], int] = {}
+        self._counted: dict[str, tuple[int, int, int]] = {}
+        self._found: dict[str, list[str]] = {}
+        self._damaged: set[str] = set()
+        self._sweep_at = time.monotonic() + SWEEP_SECONDS
+        self._look_at = 0.0
+        self._said_unfolded = False
+        self._said_clocks = False
+        self.unfolded_bytes = 0
 
-def _ranks(order: Array) -> Array:
-    """The inverse of a permutation: the place of each entry."""
-    import numpy
+    def forget(self) -> None:
+        """In a child after a fork."""
+        self._begin()
+        self._folder.let_go()
 
-    ranks = numpy.empty(len(order), dtype=numpy.int64)
-    ranks[order] = numpy.arange(len(order))
-    return ranks
+    def follow(self, workspace_id: str) -> None:
+        """Fold the journals of the workspace that is at the path now."""
+        with self._lock:  # another thread may be folding
+            lock = self._lock
+            self._begin()
+            self._lock = lock
+            self.workspace_id = workspace_id
+            self._folder.let_go()
 
+    def close(self) -> None:
+        """Forget what was read; a later fold reads it again."""
+        with self._lock:
+            self._seen, self._readers = {}, {}
+            self._folder.let_go()
 
-def _places(
-    definitions: Sequence[Definition], columns: Mapping[str, Array], before: Mapping[Name, Counters]
-) -> tuple[Array, Array, dict[Name, Counters]]:
-    """The position and the step of each point, and the counters of keys after them."""
-    import numpy
+    def fold(self, wait: bool = True) -> None:
+        """Store every point that was logged before this call, unless this process cannot: then they are counted.
 
-    numbers: dict[Name, int] = {}
-    of_series = [numbers.setdefault((d.run_id, d.key), len(numbers)) for d in definitions]
-    old = [before.get(name, Counters(0, 0)) for name in numbers]
-    points_before, stepless_before = numpy.array(old, dtype=numpy.int64).reshape(-1, 2).T
-    # A row has one place, which its further cells share.
-    first: Any = slice(None)
-    row_of: Any = slice(None)
-    if columns["joined"].any():
-        first = ~columns["joined"]
-        row_of = numpy.cumsum(first) - 1
-    has_step = columns["has_step"][first]
-    metrics = numpy.array(of_series, dtype=numpy.int64)[columns["series"][first]]
-    order = numpy.argsort(metrics, kind="stable")
-    groups = metrics[order]
-    begins = numpy.searchsorted(groups, groups)  # where each point's group begins
-    stepless = (~has_step)[order].astype(numpy.int64)
-    stepless_until = numpy.cumsum(stepless) - stepless
-    positions = numpy.empty(len(order), dtype=numpy.int64)
-    positions[order] = points_before[groups] + numpy.arange(len(order)) - begins
-    rank = numpy.empty(len(order), dtype=numpy.int64)
-    rank[order] = stepless_before[groups] + stepless_until - stepless_until[begins]
-    counted = points_before + numpy.bincount(metrics, minlength=len(numbers))
-    counted_stepless = stepless_before + numpy.bincount(metrics[~has_step], minlength=len(numbers))
-    after = map(Counters, counted.tolist(), counted_stepless.tolist())
-    steps = numpy.where(columns["has_step"], columns["steps"], rank[row_of])
-    return positions[row_of], steps, dict(zip(numbers, after, strict=True))
+        Args:
+            wait: wait for another process that folds; if False, leave it to that one.
 
+        Raises:
+            StoreUnavailable: the store cannot be written at the moment; another process or thread has been folding
+                for longer than the limit of every wait; or this thread is, which a signal handler has interrupted.
+        """
+        until = read_boot_time()
+        with self._border():
+            if self._folder.look():
+                self._seen = {}
+            sizes = self._folder.sizes()
+        sweeps = time.monotonic() > self._sweep_at
+        if sweeps:
+            self._sweep_at = time.monotonic() + SWEEP_SECONDS
+            self._seen = {}
+        if not sweeps and all(self._seen.get(journal_id) == size for journal_id, size in sizes.items()):
+            return
+        if self._read_only or not has_package("numpy"):
+            self._count_unfolded(sizes)
+            return
+        left = {journal_id: size for journal_id, size in sizes.items() if self._seen.get(journal_id) != size}
+        fold = _Fold(left, frozenset(sizes), until)
+        if not wait:
+            with suppress(LockTaken), self._lock.at_once():
+                if self._fold_some(fold, wait) and sweeps:
+                    self._sweep()
+            return
+        while True:
+            with self._lock:
+                if self._fold_some(fold, wait) and not left:
+                    if sweeps:
+                        self._sweep()
+                    return
+            time.sleep(GIVE_WAY_SECONDS)
 
-def _greatest(begins: Array, series: Array, steps: Array, timestamps: Array, compared: Array) -> Array:
-    """The index of the first of the greatest points of each series by (step, timestamp, compared value)."""
-    import numpy
+    def _sweep(self) -> None:
+        self._end_leases()
+        with self._border():
+            self._folder.remove_leftovers()
 
-    greatest = numpy.ones(len(series), dtype=bool)
-    least: int | float
-    for column, least in ((steps, INT64_MIN), (timestamps, INT64_MIN), (compared, -BIG)):
-        among = numpy.where(greatest, column, least)
-        greatest &= among == numpy.maximum.reduceat(among, begins)[series] if len(series) else greatest
-    found = numpy.flatnonzero(greatest)
-    return found[numpy.searchsorted(found, begins)]
+    def look_after_leases(self) -> bool:
+        """Fold, if the owner of some run seems to be gone or silent; whether it did. At most once a second.
 
+        It answers a read of statuses, which must not fail where a fold does.
+        """
+        if time.monotonic() < self._look_at:
+            return False
+        self._look_at = time.monotonic() + LOOK_SECONDS
+        try:
+            if self._inner.end_unclaimed(time.time_ns() // 1_000_000):
+                return True
+            leases = self._inner.get_leases()
+            if not leases or not self._seems_over(leases):
+                return False
+            self._sweep_at = 0.0
+            self.fold()
+        except (BridgeError, ImportError, MemoryError) as error:  # the last two: numpy's import may fail
+            logger.debug("Owners of runs are not asked after this time: %s", error)
+            return False
+        return True
 
-def comparable_values(values: Array) -> Array:
-    """Values as MLflow compares them: NaN as 0, ±inf as ±1.797e308; a new array."""
-    import numpy
+    def _seems_over(self, leases: list[Lease]) -> bool:
+        with self._border():
+            self._folder.look()
+            there = self._folder.sizes()
+            owners = _owners(self._folder, leases)
+            for journal_id in {lease.journal_id for lease in leases}:
+                if journal_id not in there or self._folder.may_be_closed(journal_id):
+                    return True
+                try:
+                    with self._folder.lock_of(journal_id) as lock:
+                        header = self._header(journal_id)
+                        if owners.look(journal_id, header, lock) == "gone":
+                            return True
+                        if owners.is_silent(journal_id, header, lock):
+                            return True
+                except FileNotFoundError as error:
+                    if is_of_handler(error):
+                        raise
+                    return True
+        return False
 
-    return numpy.clip(numpy.where(numpy.isnan(values), 0.0, values), -BIG, BIG)
+    def _end_leases(self) -> None:
+        """End the leases of journals that somebody took away, and mark runs whose owner is silent."""
+        self._inner.end_unclaimed(time.time_ns() // 1_000_000)
+        leases = self._inner.get_leases()
+        if not leases:
+            return
+        gone, silent = {}, set()
+        with self._border():
+            owners = _owners(self._folder, leases)
+            for journal_id in {lease.journal_id for lease in leases}:
+                try:
+                    with self._folder.lock_of(journal_id) as lock:
+                        if owners.is_silent(journal_id, self._header(journal_id), lock):
+                            silent.add(journal_id)
+                except FileNotFoundError as error:
+                    if is_of_handler(error):
+                        raise
+                    gone[journal_id] = 0
+        self._inner.end_leases(gone, silent)
 
+    def _header(self, journal_id: str) -> Header | None:
+        """The header of a journal; None if it is damaged, or the journal is left as it is.
 
-def slice_of(run_id: str, points: Sequence[Point], door: int) -> Slice:
-    """A slice that no journal holds, of checked points of one run: for a store that is written without one."""
-    import numpy
+        Raises:
+            FileNotFoundError: the journal does not exist.
+        """
+        reader = self._reader(journal_id)
+        return None if reader is None or reader.header_damaged else reader.header
 
-    definitions: dict[Definition, int] = {}
-    series: list[int] = []
-    values: list[float] = []
-    texts: list[str | bool | None] = []
-    for point in points:
-        value = point.value
-        if value is None or isinstance(value, (str, bool)):
-            values.append(len(texts))
-            texts.append(value)
-        else:
-            values.append(value)
-        series.append(definitions.setdefault(definition_of(run_id, point), len(definitions)))
-    imprecise = {p.key for p in points if type(p.value) is int and abs(p.value) > EXACT_INTEGER}
-    return Slice(
-        journal_id="",
-        start=0,
-        end=1,
-        definitions={number: definition for definition, number in definitions.items()},
-        series=numpy.array(series, dtype=numpy.uint32),
-        times=numpy.zeros(len(points), dtype=numpy.int64),
-        timestamps=numpy.array([p.timestamp for p in points], dtype=numpy.int64),
-        steps=numpy.array([p.step or 0 for p in points], dtype=numpy.int64),
-        has_step=numpy.array([p.step is not None for p in points], dtype=bool),
-        values=_float_array(values),
-        ints=numpy.array([type(p.value) is int for p in points], dtype=bool),
-        doors=numpy.full(len(points), door, dtype=numpy.uint8),
-        joined=numpy.array([p.joined for p in points], dtype=bool),
-        texts=texts,
-        warnings=tuple((run_id, imprecise_warning(key)) for key in sorted(imprecise)),
-    )
+    def _fold_some(self, fold: _Fold, wait: bool) -> bool:
+        """Store some of what is left of a fold; return whether it was this process's turn."""
+        left = fold.left
+        before = self._inner.get_receipts(list(left)) if wait else {}
+        turn_ends = None
+        try:
+            with self._border(), self._folder.folding(wait) as mine:
+                turn_ends = time.monotonic() + TURN_SECONDS
+                if not mine:
+                    return False
+                while left:
+                    self._store_some(fold)
+                    if time.monotonic() > turn_ends:
+                        break
+                if not left:
+                    self._finish(fold)
+        except StoreUnavailable:
+            # A process that gets on with a large fold is not a stopped one.
+            if turn_ends is None and wait and self._inner.get_receipts(list(left)) != before:
+                return False
+            raise
+        return True
 
+    @contextmanager
+    def _border(self) -> Iterator[None]:
+        """The folder's errors become ours here."""
+        try:
+            yield
+        except BridgeError:
+            raise
+        except CallFailed as failed:
+            if failed.errno in (errno.EACCES, errno.EPERM):
+                raise NotAllowed("fold journals in", str(self._folder.path), failed.reason) from failed
+            raise StoreUnavailable(str(self._folder.path), failed.reason) from failed
+        except OSError as error:
+            if is_of_handler(error):
+                raise
+            if isinstance(error, PermissionError):
+                reason = error.strerror or "no permission"
+                raise NotAllowed("fold journals in", str(self._folder.path), reason) from error
+            raise StoreUnavailable(str(self._folder.path), error.strerror or str(error)) from error
 
-def _float_array(values: Sequence[float]) -> Array:
-    """The values as float64 with their exact bits, NaN payloads too."""
-    import numpy
+    def _store_some(self, fold: _Fold) -> None:
+        """Store the oldest part of what is left, in one transaction; what is done leaves `fold.left`."""
+        for _ in range(TRIES):
+            self._found = {}
+            pieces = self._cut_together(fold)
+            if not pieces:
+                return
+            self._keep_damaged()
+            try:
+                self._inner.append(pieces)
+            except InvalidState as error:  # somebody else has stored meanwhile: cut anew
+                mismatch = error
+                continue
+            size_bytes = sum(piece.end - piece.start for piece in pieces)
+            logger.debug("Folded %d bytes of %d journals of %s", size_bytes, len(pieces), self._folder.path)
+            for journal_id, sentences in self._found.items():
+                for sentence in sentences:
+                    self._damaged.add(journal_id)
+                    logger.warning("%s", sentence)
+            return
+        raise mismatch
 
-    return numpy.frombuffer(struct.pack(f"<{len(values)}d", *values), dtype="<f8")
+    def _keep_damaged(self) -> None:
+        """Keep journals in which damage was found: another process may be the one that removes them."""
+        for journal_id in [journal_id for journal_id, sentences in self._found.items() if sentences]:
+            try:
+                self._folder.keep(journal_id)
+            except CallFailed as failed:  # then this process keeps it, if it is the one that ends it
+                logger.debug("Journal %s has no second name: %s", self._folder.path_of(journal_id), failed)
+
+    def _cut_together(self, fold: _Fold) -> list[Slice]:
+        """Slices of all journals that end at one moment, so that no later transaction brings an earlier point."""
+        left = fold.left
+        size_of = dict(left)
+        ends = self._inner.get_receipts(list(left))
+        share = max(LEAST_BYTES, FOLD_BYTES // len(left))
+        cuts: list[_Cut] = []
+        horizon: int | None = None
+        for journal_id, size in list(left.items()):
+            start = ends.get(journal_id, 0)
+            cut = self._cut(fold, journal_id, start, share)
+            if cut is None or cut.stretch.end <= start:  # all is stored, or what is left came after this read began
+                if cut is None:
+                    self._seen[journal_id] = size
+                del left[journal_id]
+                continue
+            cuts.append(cut)
+            if cut.stretch.end < size and len(cut.stretch.rows):
+                last = int(cut.stretch.rows["time"][-1]) + cut.clock
+                horizon = last if horizon is None else min(horizon, last)
+        # Of a stretch without points, as the definitions of a wide row, nobody knows yet what moment follows it.
+        unknown = [cut for cut in cuts if cut.stretch.end < size_of[cut.reader.id] and not len(cut.stretch.rows)]
+        if unknown:
+            stored = {cut.reader.id for cut in unknown}
+            later = [cut for cut in cuts if cut.reader.id not in stored]
+            fold.rests.update({cut.reader.id: (cut.reader, cut.stretch) for cut in later})
+            return [self._slice(cut) for cut in unknown]
+        self._report_clocks(cuts)
+        rows = [cut.stretch.rows for cut in cuts]
+        times = [own["time"] + cut.clock for own, cut in zip(rows, cuts, strict=True)]
+        bound = last_moment(times, [own["series"] for own in rows])
+        if bound is not None:
+            horizon = bound if horizon is None else min(horizon, bound)
+        for cut in cuts:
+            rest = None if horizon is None else cut.stretch.cut(horizon - cut.clock)
+            if rest is not None:
+                fold.rests[cut.reader.id] = cut.reader, rest
+        return [self._slice(cut) for cut in cuts if cut.stretch.end > cut.start]
+
+    def _cut(self, fold: _Fold, journal_id: str, start: int, share: int) -> _Cut | None:
+        """The next stretch of a journal, of about `share` bytes; None if nothing more can be read of it."""
+        size = fold.left[journal_id]
+        found = self._read_some(fold, journal_id, start, size, share)
+        if found is None:
+            return None
+        reader, stretch = found
+        if stretch.unknown and journal_id not in self._kept:
+            self._kept.add(journal_id)
+            logger.warning(
+                "Journal %s has a record of type %d at offset %d, which this version of Runbridge does not know: "
+                "the journal is kept, and what follows is read by a newer version.",
+                reader.path,
+                stretch.unknown,
+                stretch.end,
+            )
+        if stretch.end <= start:
+            return None
+        if _has_our_clock(reader.header):
+            stretch.cut(fold.until)
+        return _Cut(reader, start, stretch, self._clock_of(reader.header))
+
+    def _read_some(
+        self, fold: _Fold, journal_id: str, start: int, size: int, share: int
+    ) -> tuple[JournalReader, Stretch] | None:
+        """The reader of a journal and its next stretch; None if there is nothing to read."""
+        for _ in range(2):
+            try:
+                reader = self._reader(journal_id)
+                if start >= size or reader is None:
+                    return None
+                of_reader, stretch = fold.rests.pop(journal_id, (None, None))
+                # Another reader does not know the definitions that stand before it.
+                if of_reader is reader and stretch is not None and stretch.start == max(start, reader.records_at):
+                    return reader, stretch
+                stretch = reader.read(start, size, share)
+                if start == 0 and reader.header_damaged:
+                    stretch.damages.insert(0, (0, "its header"))
+                return reader, stretch
+            except FileNotFoundError as error:
+                if is_of_handler(error):
+                    raise
+                # Its process may have put it back: then another file has its name.
+                self._readers.pop(journal_id, None)
+        return None
+
+    def _clock_of(self, header: Header) -> int:
+        """What is added to a journal's record times, so that they may be compared.
+
+        One distance from the boot clock to the wall clock for all journals of one clock: the wall clock may have been
+        set since.
+        """
+        distance = header.wall_time - header.boot_time
+        if not header.boot_id:
+            return distance
+        return self._clocks.setdefault((header.boot_id, header.time_namespace), distance)
+
+    def _slice(self, cut: _Cut) -> Slice:
+        """A stretch as the store takes it."""
+        import numpy
+
+        reader, stretch = cut.reader, cut.stretch
+        rows, flags = stretch.rows, stretch.rows["flags"]
+        found = [
+            f"Journal {reader.path} is damaged at offset {offset}: {what} cannot be read and are skipped."
+            for offset, what in stretch.damages
+        ]
+        self._found[reader.path.stem] = found
+        runs = {definition.run_id for definition in reader.definitions.values()} if found else ()
+        warnings = [(run_id, sentence) for sentence in found for run_id in sorted(runs)]
+        imprecise = (flags & IMPRECISE) != 0
+        if imprecise.any():
+            for number in sorted(set(rows["series"][imprecise].tolist())):
+                definition = reader.definitions[number]
+                warnings.append((definition.run_id, imprecise_warning(definition.key)))
+        return Slice(
+            journal_id=reader.path.stem,
+            start=cut.start,
+            end=stretch.end,
+            definitions={number: reader.definitions[number] for number in numpy.unique(rows["series"]).tolist()},
+            series=rows["series"],
+            times=rows["time"] + cut.clock,
+            timestamps=rows["timestamp"],
+            steps=rows["step"],
+            has_step=(flags & HAS_STEP) != 0,
+            values=rows["value"],
+            ints=(flags & IS_INT) != 0,
+            doors=(flags >> DOOR_SHIFT) & 3,
+            joined=stretch.joined,
+            texts=stretch.texts,
+            warnings=tuple(warnings),
+            leases=tuple(LeaseRecord(run_id, time, held) for _, run_id, time, _, held in stretch.leases),
+            boot_time=_last_boot_time(stretch),
+            workspace_id=reader.header.workspace_id if self.workspace_id else "",
+        )
+
+    def _reader(self, journal_id: str) -> JournalReader | None:
+        """The reader of a journal; None for one that is left as it is.
+
+        Raises:
+            FileNotFoundError: it does not exist any more.
+        """
+        from bridge.journal.reader import JournalReader
+
+        if journal_id in self._passed_over:
+            return None
+        reader = self._readers.get(journal_id)
+        if reader is not None:
+            return reader
+        try:
+            reader = JournalReader(self._folder, journal_id)
+        except SchemaMismatch as error:
+            self._passed_over.add(journal_id)
+            logger.warning("A journal is left as it is: %s", error)
+            return None
+        belongs_to = reader.header.workspace_id
+        if not self._is_ours(belongs_to):
+            self._passed_over.add(journal_id)
+            logger.warning("Journal %s is left as it is: it belongs to another workspace, %s.", reader.path, belongs_to)
+            return None
+        self._readers[journal_id] = reader
+        return reader
+
+    def _is_ours(self, belongs_to: str) -> bool:
+        """Whether a journal that belongs to a workspace is of the one at the path, which may be another than before."""
+        if not self.workspace_id or not belongs_to or same_id(belongs_to, self.workspace_id):
+            return True
+        found = self._inner.find_workspace_id()
+        if found != self.workspace_id:
+            self.workspace_id = found
+            self._passed_over = set()
+        return same_id(belongs_to, found)
+
+    def _report_clocks(self, cuts: Sequence[_Cut]) -> None:
+        """Say once that processes without a common clock are ordered by the wall clock."""
+        headers = [cut.reader.header for cut in cuts if len(cut.stretch.rows)]
+        clocks = {(h.boot_id, h.time_namespace) if h.boot_id else (h.journal_id, -1) for h in headers}
+        if len(clocks) > 1 and not self._said_clocks:
+            self._said_clocks = True
+            logger.warning(
+                "%s has journals of processes that do not share a clock, as on two machines: "
+                "the order of their points is that of their wall clocks.",
+                self._folder.path,
+            )
+
+    def _finish(self, fold: _Fold) -> None:
+        """Remove journals that are stored to their end and whose writers are gone, and end the leases they held."""
+        gone = {}
+        ending = _Ending(self._inner, self._folder)
+        for journal_id in fold.journal_ids:
+            owned_until = self._finish_one(journal_id, ending)
+            if owned_until is not None:
+                gone[journal_id] = owned_until
+        # One that was begun since may have taken the leases over.
+        if not gone or self._folder.sizes().keys() - fold.listed:
+            return
+        self._inner.end_leases(gone)
+        ending = _Ending(self._inner, self._folder, gone.keys())
+        for journal_id in gone:
+            self._finish_one(journal_id, ending)
+
+    def _finish_one(self, journal_id: str, ending: _Ending) -> int | None:
+        """Remove a journal if nobody needs it any more.
+
+        Returns:
+            When it was last written to, in milliseconds since 1970 UTC, if its writer is gone and its leases are to be
+            ended before; else None.
+        """
+        if journal_id in self._passed_over or journal_id in self._kept:
+            return None
+        try:
+            with self._folder.lock_of(journal_id) as lock:
+                if lock == "held" and not self._folder.may_be_closed(journal_id):
+                    return None
+                size = self._folder.size_of(journal_id)
+                if self._seen.get(journal_id) != size:
+                    return None  # what came since is stored by a later fold, with what other journals got concurrently
+                stored = self._inner.get_receipts([journal_id]).get(journal_id, 0)
+                closed = self._is_closed(journal_id, stored)
+                if not closed and stored < size and self._has_more(journal_id, stored, size):
+                    self._seen.pop(journal_id, None)
+                    return None  # the database came from a backup meanwhile: it has less than what this fold has stored
+                owner = "gone" if closed else ending.owners.look(journal_id, self._header(journal_id), lock)
+                if journal_id in ending.owning:
+                    return self._folder.written_at(journal_id) // 1_000_000 if owner == "gone" else None
+                # One that has executed another program owns its runs until it ends, and is known by its journal.
+                if owner != "gone" and (owner != "alive" or lock != "free"):
+                    return None
+                self._settle(journal_id, size, stored, closed)
+        except FileNotFoundError as error:
+            if is_of_handler(error):
+                raise
+            return None
+        self._seen.pop(journal_id, None)
+        self._readers.pop(journal_id, None)
+        return None
+
+    def _has_more(self, journal_id: str, stored: int, size: int) -> bool:
+        """Whether whole records follow what is stored of a journal."""
+        reader = self._reader(journal_id)
+        return reader is not None and reader.read(stored, size).end > max(stored, reader.records_at)
+
+    def _is_closed(self, journal_id: str, stored: int) -> bool:
+        """Whether a journal that is stored so far has its closing record there."""
+        reader = self._reader(journal_id)
+        if reader is None or not self._folder.may_be_closed(journal_id):
+            return False
+        if reader.closed_at is None:
+            reader.read(stored, self._folder.size_of(journal_id))
+        return reader.closed_at is not None and stored >= reader.closed_at
+
+    def _settle(self, journal_id: str, size: int, stored: int, closed: bool) -> None:
+        path = self._folder.path_of(journal_id)
+        reader = self._readers.get(journal_id)
+        if size == 0 or journal_id in self._damaged or (reader is not None and reader.header_damaged):
+            if size == 0:
+                logger.warning("Journal %s is empty (offset 0): nothing can be read from it.", path)
+            elif journal_id not in self._damaged:
+                logger.warning("Journal %s is damaged at offset 0: its header and all after it cannot be read.", path)
+            self._folder.set_aside(journal_id)
+            return
+        if not closed and stored < size and size > FIRST_HEADER_SIZE:
+            logger.warning(
+                "Journal %s ends with a torn record at offset %d: its last %d bytes were never acknowledged.",
+                path,
+                stored,
+                size - stored,
+            )
+        self._folder.remove(journal_id)
+
+    def _count_unfolded(self, sizes: dict[str, int]) -> None:
+        ends = self._inner.get_receipts(list(sizes))
+        counted = {}
+        for journal_id, size in sizes.items():
+            state = size, ends.get(journal_id, 0)
+            known = self._counted.get(journal_id)
+            counted[journal_id] = (
+                known if known is not None and known[:2] == state else (*state, self._point_bytes(journal_id, *state))
+            )
+        self._counted = counted
+        self.unfolded_bytes = sum(found for _, _, found in counted.values())
+        if self.unfolded_bytes and self._read_only and not self._said_unfolded:
+            self._said_unfolded = True
+            logger.warning(
+                "%d bytes of points in the journals of %s are not folded yet, and nothing may be written here: "
+                "these points are not shown until somebody who may write has read the workspace.",
+                self.unfolded_bytes,
+                self._folder.path,
+            )
+
+    def _point_bytes(self, journal_id: str, size: int, stored: int) -> int:
+        """How many bytes of a journal belong to points that are not stored; all that may, if it cannot be read."""
+        for _ in range(2):
+            try:
+                reader = self._reader(journal_id)
+                return 0 if reader is None else reader.point_bytes(stored, size)
+            except OSError as error:
+                if is_of_handler(error):
+                    raise
+                if isinstance(error, FileNotFoundError):  # as in `_read_some`
+                    self._readers.pop(journal_id, None)
+                    continue
+                logger.debug("Journal %s cannot be read: %s", self._folder.path_of(journal_id), error)
+                return max(0, size - max(stored, RECORDS_AT))
+        return 0

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from bridge.records.run import RunRecord
     from bridge.records.search import ExperimentQuery, RunQuery
     from bridge.records.series import SeriesRecord, Value
-    from bridge.store.drain import Drain
+    from bridge.store.fold import Drain
     from bridge.store.slices import Slice
 
 logger = logging.getLogger("bridge")
@@ -83,7 +83,7 @@ class JournaledStore(TrackingStore):
     def _drain(self) -> Drain:
         """What folds; loaded when first needed, which a short process never does."""
         if self._made_drain is None:
-            from bridge.store.drain import Drain
+            from bridge.store.fold import Drain
 
             with self._start_lock:
                 self._made_drain = self._made_drain or Drain(
@@ -576,9 +576,9 @@ def _load_what_folds() -> None:
 
         import bridge.journal.reader
         import bridge.store.bounds
-        import bridge.store.drain
         import bridge.store.fold
         import bridge.store.leases
+        import bridge.store.place
         import bridge.store.sql.leases
         import bridge.store.sql.series  # noqa: F401
     except (ImportError, MemoryError) as error:

@@ -115,9 +115,9 @@ class Opened:
         """The store of artifacts, loaded when first asked for: logging does not need it."""
         # No `cached_property`: before Python 3.12 all of them share a lock, which a child of a fork may inherit locked.
         if self._artifacts is None:
-            from bridge.store.objects import ObjectArtifacts
+            from bridge.store.folder.artifacts import FolderArtifacts
 
-            self._artifacts = ObjectArtifacts(self.tracking, Path(self.address) / ARTIFACTS, shared=self.shared)
+            self._artifacts = FolderArtifacts(self.tracking, Path(self.address) / ARTIFACTS, shared=self.shared)
         return self._artifacts
 
     def close(self) -> None:

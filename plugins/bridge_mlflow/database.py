@@ -19,8 +19,8 @@ from urllib.parse import quote
 
 from mlflow.exceptions import MlflowException
 
+from bridge.address import home_folder
 from bridge.journal.locks import FileLock
-from bridge.store.home import home_folder
 from bridge.store.tracking import TrackingStore
 from bridge_mlflow.mirror import mirror_experiments
 from bridge_mlflow.translate import translated

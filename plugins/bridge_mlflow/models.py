@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bridge.errors import AlreadyExists, InvalidValue, NotFound
-from bridge.experiment import tag_values
+from bridge.handles.run import Run
+from bridge.handles.run_files import files_below
+from bridge.handles.workspace import Workspace
 from bridge.records.artifact import check_artifact_path
+from bridge.records.labels import tag_values
 from bridge.records.run import RunRecord, new_run_id
-from bridge.run import Run
-from bridge.run_files import files_below
-from bridge.workspace import Workspace
 from bridge_mlflow.addresses import COMPANION_FILE, FOLDER_OF_ARTIFACTS, split_artifact_uri, split_root, uri_of
 
 if TYPE_CHECKING:

@@ -19,10 +19,10 @@ from mlflow.projects.backend.abstract_backend import AbstractBackend
 from mlflow.projects.submitted_run import SubmittedRun
 
 from bridge.errors import BridgeError, InvalidState, InvalidValue, NotFound, SubmitFailed
-from bridge.experiment import Experiment
-from bridge.script_run import ScriptRun, submit
-from bridge.submit.script import LOCAL, ScriptRunConfig
-from bridge.workspace import Workspace
+from bridge.handles.experiment import Experiment
+from bridge.handles.script_run import ScriptRun, submit
+from bridge.handles.workspace import Workspace
+from bridge.launch.script import LOCAL, ScriptRunConfig
 from bridge_mlflow.addresses import SCHEME, folder_of
 from bridge_mlflow.project_environment import BUILT, environment_manager, environment_of
 from bridge_mlflow.translate import MLFLOW_STATUS

@@ -9,8 +9,8 @@ from mlflow.projects import env_type
 from mlflow.utils.environment import _PythonEnv
 from yaml import YAMLError
 
+from bridge.environments.environment import Environment
 from bridge.errors import InvalidValue
-from bridge.submit.environment import Environment
 
 if TYPE_CHECKING:
     from mlflow.projects._project_spec import Project

@@ -17,9 +17,9 @@ import pytest
 
 from bridge.errors import InvalidState, InvalidValue, NotAllowed, NotFound, StoreUnavailable
 from bridge.records.artifact import ArtifactRecord
-from bridge.store.files import PENDING
-from bridge.store.memory import MemoryStore
-from bridge.store.objects import ObjectArtifacts
+from bridge.store.folder.artifacts import FolderArtifacts
+from bridge.store.folder.files import PENDING
+from bridge.testing.oracle.memory import MemoryStore
 
 ROOT = "1/0123456789abcdef0123456789abcdef/artifacts"
 
@@ -30,8 +30,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def artifacts(folder: Path) -> ObjectArtifacts:
-    return ObjectArtifacts(MemoryStore(), folder)
+def artifacts(folder: Path) -> FolderArtifacts:
+    return FolderArtifacts(MemoryStore(), folder)
 
 
 def files_in(folder: Path) -> list[str]:
@@ -58,13 +58,13 @@ class Meanwhile:
 # The folder and the index
 
 
-def test_a_file_lies_under_its_own_name(artifacts: ObjectArtifacts, folder: Path) -> None:
+def test_a_file_lies_under_its_own_name(artifacts: FolderArtifacts, folder: Path) -> None:
     artifacts.put(ROOT, "a b/epoch=1#2.ckpt", b"content")
     assert files_in(folder) == [f"{ROOT}/a b/epoch=1#2.ckpt"]
     assert (folder / ROOT / "a b" / "epoch=1#2.ckpt").read_bytes() == b"content"
 
 
-def test_a_file_that_is_not_in_the_index_is_not_there(artifacts: ObjectArtifacts, folder: Path) -> None:
+def test_a_file_that_is_not_in_the_index_is_not_there(artifacts: FolderArtifacts, folder: Path) -> None:
     artifacts.put(ROOT, "x", b"1")
     (folder / ROOT / "y").write_bytes(b"2")
     assert [record.path for record in artifacts.list(ROOT)] == ["x"]
@@ -73,7 +73,7 @@ def test_a_file_that_is_not_in_the_index_is_not_there(artifacts: ObjectArtifacts
         artifacts.get(ROOT, "y")
 
 
-def test_a_file_that_somebody_removed_is_not_found(artifacts: ObjectArtifacts, folder: Path) -> None:
+def test_a_file_that_somebody_removed_is_not_found(artifacts: FolderArtifacts, folder: Path) -> None:
     artifacts.put(ROOT, "a/x", b"1")
     (folder / ROOT / "a" / "x").unlink()
     with pytest.raises(NotFound, match="removed"):
@@ -85,7 +85,7 @@ def test_a_file_that_somebody_removed_is_not_found(artifacts: ObjectArtifacts, f
     assert b"".join(artifacts.get(ROOT, "a/x")) == b"2"
 
 
-def test_deleting_removes_bytes_and_empty_folders(artifacts: ObjectArtifacts, folder: Path) -> None:
+def test_deleting_removes_bytes_and_empty_folders(artifacts: FolderArtifacts, folder: Path) -> None:
     for path in ("a/b/c", "a/x", "b/y/z"):
         artifacts.put(ROOT, path, b"1")
     artifacts.delete(ROOT, "a/b/c")
@@ -98,7 +98,7 @@ def test_deleting_removes_bytes_and_empty_folders(artifacts: ObjectArtifacts, fo
     assert files_in(folder) == []
 
 
-def test_deleting_removes_what_no_index_lists(artifacts: ObjectArtifacts, folder: Path) -> None:
+def test_deleting_removes_what_no_index_lists(artifacts: FolderArtifacts, folder: Path) -> None:
     artifacts.put(ROOT, "a/x", b"1")
     (folder / ROOT / "a" / "left").write_bytes(b"2")
     artifacts.delete(ROOT, "a/left")
@@ -108,7 +108,7 @@ def test_deleting_removes_what_no_index_lists(artifacts: ObjectArtifacts, folder
     assert files_in(folder) == []
 
 
-def test_looking_and_deleting_nothing_make_nothing(artifacts: ObjectArtifacts, folder: Path) -> None:
+def test_looking_and_deleting_nothing_make_nothing(artifacts: FolderArtifacts, folder: Path) -> None:
     artifacts.list(ROOT)
     artifacts.stat(ROOT, "x")
     artifacts.delete(ROOT)
@@ -119,7 +119,7 @@ def test_looking_and_deleting_nothing_make_nothing(artifacts: ObjectArtifacts, f
     assert not (folder / ROOT).exists()
 
 
-def test_a_path_of_two_thousand_folders_works(artifacts: ObjectArtifacts, folder: Path) -> None:
+def test_a_path_of_two_thousand_folders_works(artifacts: FolderArtifacts, folder: Path) -> None:
     path = "a/" * 2_000 + "b"
     artifacts.put(ROOT, path, b"deep")
     assert b"".join(artifacts.get(ROOT, path)) == b"deep"
@@ -130,13 +130,13 @@ def test_a_path_of_two_thousand_folders_works(artifacts: ObjectArtifacts, folder
 def test_a_folder_that_a_link_leads_to_may_hold_them_all(tmp_path: Path) -> None:
     (tmp_path / "disk").mkdir()
     (tmp_path / "artifacts").symlink_to(tmp_path / "disk")
-    artifacts = ObjectArtifacts(MemoryStore(), tmp_path / "artifacts")
+    artifacts = FolderArtifacts(MemoryStore(), tmp_path / "artifacts")
     artifacts.put(ROOT, "x", b"1")
     assert (tmp_path / "disk" / ROOT / "x").read_bytes() == b"1"
 
 
 def test_the_folder_of_a_workspace_that_is_gone_is_not_made_anew(tmp_path: Path) -> None:
-    artifacts = ObjectArtifacts(MemoryStore(), tmp_path / "gone" / "artifacts")
+    artifacts = FolderArtifacts(MemoryStore(), tmp_path / "gone" / "artifacts")
     with pytest.raises(StoreUnavailable, match="no such file or directory"):
         artifacts.put(ROOT, "x", b"1")
     assert list(tmp_path.iterdir()) == []
@@ -145,7 +145,7 @@ def test_the_folder_of_a_workspace_that_is_gone_is_not_made_anew(tmp_path: Path)
 # Links
 
 
-def test_no_verb_follows_a_linked_folder(artifacts: ObjectArtifacts, folder: Path, tmp_path: Path) -> None:
+def test_no_verb_follows_a_linked_folder(artifacts: FolderArtifacts, folder: Path, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "x").write_bytes(b"secret")
@@ -170,7 +170,7 @@ def test_no_verb_follows_a_linked_folder(artifacts: ObjectArtifacts, folder: Pat
     assert (outside / "x").read_bytes() == b"secret"
 
 
-def test_a_linked_root_is_not_followed(artifacts: ObjectArtifacts, folder: Path, tmp_path: Path) -> None:
+def test_a_linked_root_is_not_followed(artifacts: FolderArtifacts, folder: Path, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     folder.mkdir()
@@ -181,7 +181,7 @@ def test_a_linked_root_is_not_followed(artifacts: ObjectArtifacts, folder: Path,
     assert artifacts.list(ROOT) == []
 
 
-def test_a_linked_file_is_replaced_and_not_followed(artifacts: ObjectArtifacts, folder: Path, tmp_path: Path) -> None:
+def test_a_linked_file_is_replaced_and_not_followed(artifacts: FolderArtifacts, folder: Path, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.write_bytes(b"secret")
     artifacts.put(ROOT, "x", b"1")
@@ -200,7 +200,7 @@ def test_a_linked_file_is_replaced_and_not_followed(artifacts: ObjectArtifacts, 
     assert files_in(folder) == [f"{ROOT}/x"]
 
 
-def test_a_planted_pipe_makes_no_reader_wait(artifacts: ObjectArtifacts, folder: Path) -> None:
+def test_a_planted_pipe_makes_no_reader_wait(artifacts: FolderArtifacts, folder: Path) -> None:
     artifacts.put(ROOT, "x", b"1")
     (folder / ROOT / "x").unlink()
     os.mkfifo(folder / ROOT / "x")
@@ -215,7 +215,7 @@ def test_a_planted_pipe_makes_no_reader_wait(artifacts: ObjectArtifacts, folder:
 
 def test_a_refusal_of_the_index_leaves_what_was_there(folder: Path) -> None:
     tracking = MemoryStore()
-    artifacts = ObjectArtifacts(tracking, folder)
+    artifacts = FolderArtifacts(tracking, folder)
     artifacts.put(ROOT, "x", b"before")
 
     def clash() -> None:
@@ -235,7 +235,7 @@ def test_a_refusal_of_the_index_leaves_what_was_there(folder: Path) -> None:
 
 
 def test_a_file_that_grew_into_a_folder_meanwhile_is_refused(folder: Path) -> None:
-    artifacts = ObjectArtifacts(MemoryStore(), folder)
+    artifacts = FolderArtifacts(MemoryStore(), folder)
     put_below = Meanwhile(lambda: artifacts.put(ROOT, "a/b", b"1"))
     with pytest.raises(InvalidValue, match="folder"):
         artifacts.put(ROOT, "a", cast(BinaryIO, put_below))
@@ -255,7 +255,7 @@ def file_size_limit(size_bytes: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_a_write_that_fails_midway_leaves_what_was_there(artifacts: ObjectArtifacts, folder: Path) -> None:
+def test_a_write_that_fails_midway_leaves_what_was_there(artifacts: FolderArtifacts, folder: Path) -> None:
     artifacts.put(ROOT, "x", b"before")
     for path in ("x", "new/folder/y"):
         with file_size_limit(1_500_000), pytest.raises(StoreUnavailable, match="is not available: file too large"):
@@ -265,7 +265,7 @@ def test_a_write_that_fails_midway_leaves_what_was_there(artifacts: ObjectArtifa
     assert f"{ROOT}/new" not in folders_in(folder)
 
 
-def test_an_append_that_fails_midway_leaves_what_was_there(artifacts: ObjectArtifacts, folder: Path) -> None:
+def test_an_append_that_fails_midway_leaves_what_was_there(artifacts: FolderArtifacts, folder: Path) -> None:
     artifacts.append(ROOT, "x", b"before")
     for path in ("x", "new/y"):
         with file_size_limit(1_500_000), pytest.raises(StoreUnavailable, match="is not available: file too large"):
@@ -286,7 +286,7 @@ def test_an_append_that_the_index_refuses_leaves_what_was_there(folder: Path) ->
             super().set_artifacts(root, records)
 
     tracking = Refusing()
-    artifacts = ObjectArtifacts(tracking, folder)
+    artifacts = FolderArtifacts(tracking, folder)
     artifacts.append(ROOT, "x", b"before")
     tracking.refuses = True
     for path in ("x", "new/y"):
@@ -296,7 +296,7 @@ def test_an_append_that_the_index_refuses_leaves_what_was_there(folder: Path) ->
     assert (folder / ROOT / "x").read_bytes() == b"before"
 
 
-def test_a_growing_file_that_somebody_removed_begins_anew(artifacts: ObjectArtifacts, folder: Path) -> None:
+def test_a_growing_file_that_somebody_removed_begins_anew(artifacts: FolderArtifacts, folder: Path) -> None:
     artifacts.append(ROOT, "a/x", b"before")
     (folder / ROOT / "a" / "x").unlink()
     (folder / ROOT / "a").rmdir()
@@ -304,7 +304,7 @@ def test_a_growing_file_that_somebody_removed_begins_anew(artifacts: ObjectArtif
     assert b"".join(artifacts.get(ROOT, "a/x")) == b"after"
 
 
-def test_a_growing_file_is_continued_where_a_crash_has_left_it(artifacts: ObjectArtifacts, folder: Path) -> None:
+def test_a_growing_file_is_continued_where_a_crash_has_left_it(artifacts: FolderArtifacts, folder: Path) -> None:
     artifacts.append(ROOT, "x", b"before")
     os.truncate(folder / ROOT / "x", 3)
     assert artifacts.append(ROOT, "x", b"after").size_bytes == 8
@@ -334,7 +334,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_full_disk_is_said_in_one_sentence_and_leaves_nothing(small_disk: Path) -> None:
     folder = small_disk / "artifacts"
-    artifacts = ObjectArtifacts(MemoryStore(), folder)
+    artifacts = FolderArtifacts(MemoryStore(), folder)
     artifacts.put(ROOT, "x", b"1" * 500_000)
     for path in ("x", "a/y"):
         with pytest.raises(StoreUnavailable) as caught:
@@ -365,7 +365,7 @@ def read_only(folder: Path) -> Iterator[None]:
 
 def test_a_read_only_folder_is_read_and_refuses_changes(folder: Path) -> None:
     tracking = MemoryStore()
-    artifacts = ObjectArtifacts(tracking, folder)
+    artifacts = FolderArtifacts(tracking, folder)
     artifacts.put(ROOT, "a/x", b"1")
     with read_only(folder):
         assert b"".join(artifacts.get(ROOT, "a/x")) == b"1"
@@ -382,7 +382,7 @@ def test_a_read_only_folder_is_read_and_refuses_changes(folder: Path) -> None:
 
 
 def test_bytes_that_cannot_be_removed_stay_listed(folder: Path) -> None:
-    artifacts = ObjectArtifacts(MemoryStore(), folder)
+    artifacts = FolderArtifacts(MemoryStore(), folder)
     artifacts.put(ROOT, "a/x", b"1")
     before = artifacts.list(ROOT, recursive=True)
     with read_only(folder / ROOT / "a"):
@@ -398,7 +398,7 @@ def test_bytes_that_cannot_be_removed_stay_listed(folder: Path) -> None:
 def test_a_shared_folder_may_be_changed_by_its_group(folder: Path) -> None:
     before = os.umask(0o077)
     try:
-        ObjectArtifacts(MemoryStore(), folder, shared=True).put(ROOT, "a/x", b"1")
+        FolderArtifacts(MemoryStore(), folder, shared=True).put(ROOT, "a/x", b"1")
     finally:
         os.umask(before)
     for path in (folder, folder / PENDING, folder / "1", folder / ROOT, folder / ROOT / "a"):
@@ -410,7 +410,7 @@ def test_a_shared_folder_may_be_changed_by_its_group(folder: Path) -> None:
 def test_a_folder_of_one_user_follows_the_umask(folder: Path) -> None:
     before = os.umask(0o027)
     try:
-        ObjectArtifacts(MemoryStore(), folder).put(ROOT, "a/x", b"1")
+        FolderArtifacts(MemoryStore(), folder).put(ROOT, "a/x", b"1")
     finally:
         os.umask(before)
     assert stat.S_IMODE((folder / ROOT / "a").stat().st_mode) == 0o750
@@ -422,10 +422,10 @@ def test_a_folder_of_one_user_follows_the_umask(folder: Path) -> None:
 LARGE = """
 import resource, sys
 from pathlib import Path
-from bridge.store.memory import MemoryStore
-from bridge.store.objects import ObjectArtifacts
+from bridge.testing.oracle.memory import MemoryStore
+from bridge.store.folder.artifacts import FolderArtifacts
 folder = Path(sys.argv[1])
-artifacts = ObjectArtifacts(MemoryStore(), folder / "artifacts")
+artifacts = FolderArtifacts(MemoryStore(), folder / "artifacts")
 artifacts.put("0/run/artifacts", "small", b"1")
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 artifacts.put("0/run/artifacts", "large", folder / "large")

@@ -7,16 +7,16 @@ from collections.abc import Iterator
 import pytest
 
 from bridge.store.artifacts import ArtifactStore
-from bridge.store.memory import MemoryStore
-from bridge.store.objects import ObjectArtifacts
+from bridge.store.folder.artifacts import FolderArtifacts
 from bridge.store.sql.sqlite import open_sqlite
 from bridge.testing.artifacts import ArtifactStoreTests
+from bridge.testing.oracle.memory import MemoryStore
 
 
 class TestIndexInMemory(ArtifactStoreTests):
     @pytest.fixture
     def artifacts(self, tmp_path_factory: pytest.TempPathFactory) -> ArtifactStore:
-        return ObjectArtifacts(MemoryStore(), tmp_path_factory.mktemp("workspace") / "artifacts")
+        return FolderArtifacts(MemoryStore(), tmp_path_factory.mktemp("workspace") / "artifacts")
 
 
 class TestIndexInSqlite(ArtifactStoreTests):
@@ -24,5 +24,5 @@ class TestIndexInSqlite(ArtifactStoreTests):
     def artifacts(self, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ArtifactStore]:
         folder = tmp_path_factory.mktemp("workspace")
         tracking = open_sqlite(folder / "workspace.db")
-        yield ObjectArtifacts(tracking, folder / "artifacts")
+        yield FolderArtifacts(tracking, folder / "artifacts")
         tracking.close()

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from bridge.errors import NotFound
-from bridge.store.files import PENDING
-from bridge.store.objects import ObjectArtifacts
+from bridge.store.folder.artifacts import FolderArtifacts
+from bridge.store.folder.files import PENDING
 from bridge.store.sql.sqlite import open_sqlite
 from bridge.store.sql.tracking import SqlTrackingStore
 
@@ -26,11 +26,11 @@ ROOT = "0/run/artifacts"
 OPEN = """
 import os, sys
 from pathlib import Path
-from bridge.store.objects import ObjectArtifacts
+from bridge.store.folder.artifacts import FolderArtifacts
 from bridge.store.sql.sqlite import open_sqlite
 folder = Path(sys.argv[1])
 tracking = open_sqlite(folder / "workspace.db")
-artifacts = ObjectArtifacts(tracking, folder / "artifacts")
+artifacts = FolderArtifacts(tracking, folder / "artifacts")
 root = "0/run/artifacts"
 """
 
@@ -99,8 +99,8 @@ def tracking(tmp_path: Path) -> Iterator[SqlTrackingStore]:
 
 
 @pytest.fixture
-def artifacts(tracking: SqlTrackingStore, tmp_path: Path) -> ObjectArtifacts:
-    return ObjectArtifacts(tracking, tmp_path / "artifacts")
+def artifacts(tracking: SqlTrackingStore, tmp_path: Path) -> FolderArtifacts:
+    return FolderArtifacts(tracking, tmp_path / "artifacts")
 
 
 def start(script: str, folder: Path, *arguments: str) -> subprocess.Popen[str]:
@@ -121,11 +121,11 @@ def pending_in(folder: Path) -> list[str]:
     return sorted(path.name for path in (folder / "artifacts" / PENDING).iterdir() if path.name != "lock")
 
 
-def content(artifacts: ObjectArtifacts, path: str) -> bytes:
+def content(artifacts: FolderArtifacts, path: str) -> bytes:
     return b"".join(artifacts.get(ROOT, path))
 
 
-def test_a_writer_that_is_killed_leaves_nothing_to_be_seen(artifacts: ObjectArtifacts, tmp_path: Path) -> None:
+def test_a_writer_that_is_killed_leaves_nothing_to_be_seen(artifacts: FolderArtifacts, tmp_path: Path) -> None:
     artifacts.put(ROOT, "x", b"before")
     for path in ("x", "a/y"):
         process = start(STALL, tmp_path, path)
@@ -142,7 +142,7 @@ def test_a_writer_that_is_killed_leaves_nothing_to_be_seen(artifacts: ObjectArti
     assert pending_in(tmp_path) == []
 
 
-def test_whatever_is_listed_after_a_kill_is_whole(artifacts: ObjectArtifacts, tmp_path: Path) -> None:
+def test_whatever_is_listed_after_a_kill_is_whole(artifacts: FolderArtifacts, tmp_path: Path) -> None:
     chance = random.Random(7)
     acknowledged = []
     for attempt in range(12):
@@ -161,7 +161,7 @@ def test_whatever_is_listed_after_a_kill_is_whole(artifacts: ObjectArtifacts, tm
 
 
 def test_whatever_was_appended_before_a_kill_is_read_and_nothing_else(
-    artifacts: ObjectArtifacts, tmp_path: Path
+    artifacts: FolderArtifacts, tmp_path: Path
 ) -> None:
     chance = random.Random(7)
     expected: list[str] = []
@@ -182,7 +182,7 @@ def test_whatever_was_appended_before_a_kill_is_read_and_nothing_else(
 
 
 def test_bytes_of_a_writer_that_died_before_they_were_listed_are_replaced(
-    artifacts: ObjectArtifacts, tmp_path: Path
+    artifacts: FolderArtifacts, tmp_path: Path
 ) -> None:
     artifacts.append(ROOT, "log", b"one\n")
     with (tmp_path / "artifacts" / ROOT / "log").open("ab") as file:
@@ -193,7 +193,7 @@ def test_bytes_of_a_writer_that_died_before_they_were_listed_are_replaced(
     assert (tmp_path / "artifacts" / ROOT / "log").read_bytes() == b"one\ntwo\n"
 
 
-def test_processes_append_to_one_file(artifacts: ObjectArtifacts, tmp_path: Path) -> None:
+def test_processes_append_to_one_file(artifacts: FolderArtifacts, tmp_path: Path) -> None:
     processes = [start(APPEND, tmp_path, letter) for letter in "abc"]
     for process in processes:
         process.communicate()
@@ -204,7 +204,7 @@ def test_processes_append_to_one_file(artifacts: ObjectArtifacts, tmp_path: Path
         assert [line for line in lines if line[0] == letter] == [f"{letter} {number}" for number in range(40)]
 
 
-def test_writers_of_one_path_leave_one_whole_file(artifacts: ObjectArtifacts, tmp_path: Path) -> None:
+def test_writers_of_one_path_leave_one_whole_file(artifacts: FolderArtifacts, tmp_path: Path) -> None:
     processes = [start(PUT_ONE_PATH, tmp_path, letter) for letter in "abc"]
     while any(process.poll() is None for process in processes):
         if artifacts.stat(ROOT, "x"):
@@ -218,7 +218,7 @@ def test_writers_of_one_path_leave_one_whole_file(artifacts: ObjectArtifacts, tm
     assert pending_in(tmp_path) == []
 
 
-def test_writers_and_deleters_of_one_folder_agree(artifacts: ObjectArtifacts, tmp_path: Path) -> None:
+def test_writers_and_deleters_of_one_folder_agree(artifacts: FolderArtifacts, tmp_path: Path) -> None:
     processes = [start(PUT_AND_DELETE, tmp_path, letter) for letter in "abc"]
     for process in processes:
         process.communicate()
@@ -227,7 +227,7 @@ def test_writers_and_deleters_of_one_folder_agree(artifacts: ObjectArtifacts, tm
     assert sorted(os.listdir(tmp_path / "artifacts" / ROOT / "shared")) == ["a", "b", "c"]
 
 
-def test_a_forked_child_of_a_writer_writes_and_reads(artifacts: ObjectArtifacts, tmp_path: Path) -> None:
+def test_a_forked_child_of_a_writer_writes_and_reads(artifacts: FolderArtifacts, tmp_path: Path) -> None:
     process = start(FORK, tmp_path)
     process.communicate(timeout=20)
     assert process.returncode == 0

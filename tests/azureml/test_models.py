@@ -14,7 +14,7 @@ from mlflow import MlflowClient
 
 import bridge
 from bridge import AlreadyExists, Experiment, InvalidValue, NotFound, Run, Workspace
-from bridge.models import model_class
+from bridge.handles.models import model_class
 from bridge_mlflow.models import Model
 
 # Said while MLflow loads its models, about a type hint of its own.

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from bridge import Experiment, InvalidState, InvalidValue, NotFound, Run, Workspace
 from bridge.records.run import RunChanges
-from bridge.submit.snapshot import restore_snapshot
+from bridge.source.snapshot import restore_snapshot
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import pytest
 from capturing import content, wait_until
 
 from bridge import Run
-from bridge.submit import capture
-from bridge.submit.capture import Capture
+from bridge.capture import capture
+from bridge.capture.capture import Capture
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from capturing import content
 
 from bridge import Experiment, Run, Workspace
-from bridge.store.objects import ObjectArtifacts
+from bridge.store.folder.artifacts import FolderArtifacts
 
 NOBODY = 65534
 
@@ -49,13 +49,13 @@ def test_outputs_are_kept_before_the_run_has_ended(experiment, working_folder, e
     run = begin(experiment)
     make(working_folder / "outputs", "x")
     statuses = []
-    put = ObjectArtifacts.put
+    put = FolderArtifacts.put
 
     def watched(*arguments):
         statuses.append(run.status)
         return put(*arguments)
 
-    monkeypatch.setattr(ObjectArtifacts, "put", watched)
+    monkeypatch.setattr(FolderArtifacts, "put", watched)
     end(run)
     assert statuses == ["Running"]
     assert run.get_file_names() == ["outputs/x"]
@@ -94,9 +94,9 @@ def test_completing_again_takes_what_has_changed_only(experiment, working_folder
     make(working_folder / "outputs", "same", "changed")
     run.complete()
     put: list[str] = []
-    original = ObjectArtifacts.put
+    original = FolderArtifacts.put
     monkeypatch.setattr(
-        ObjectArtifacts, "put", lambda self, root, path, source: put.append(path) or original(self, root, path, source)
+        FolderArtifacts, "put", lambda self, root, path, source: put.append(path) or original(self, root, path, source)
     )
     run.complete()
     assert put == []
@@ -175,13 +175,13 @@ def test_a_file_that_may_not_be_read_is_a_warning(working_folder):
 def test_a_file_that_vanishes_meanwhile_is_a_warning(experiment, working_folder, monkeypatch):
     run = begin(experiment)
     make(working_folder / "outputs", "a", "b", "c")
-    put = ObjectArtifacts.put
+    put = FolderArtifacts.put
 
     def removing(self, root, path, source):
         (working_folder / "outputs" / "b").unlink(missing_ok=True)
         return put(self, root, path, source)
 
-    monkeypatch.setattr(ObjectArtifacts, "put", removing)
+    monkeypatch.setattr(FolderArtifacts, "put", removing)
     run.complete()
     assert run.get_file_names() == ["outputs/a", "outputs/c"]
     (warning,) = run.warnings

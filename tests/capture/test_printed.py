@@ -13,7 +13,7 @@ import pytest
 from capturing import content, wait_until
 
 from bridge import StoreUnavailable
-from bridge.submit.printed import Printed
+from bridge.capture.printed import Printed
 
 LOG = "logs/user_log.txt"
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from bridge import Run
-from bridge.submit.empty import EMPTY
-from bridge.submit.snapshot import restore_snapshot
+from bridge.source.empty import EMPTY
+from bridge.source.snapshot import restore_snapshot
 
 SNAPSHOT = "ContentSnapshotId"
 
@@ -197,13 +197,13 @@ def test_no_run_begins_where_no_more_files_can_be_opened(experiment, working_fol
 
     class Refusing:
         def find_spec(self, name: str, *_: object) -> None:
-            if name == "bridge.submit.capture":
+            if name == "bridge.capture.capture":
                 raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
-    import bridge.submit.capture
+    import bridge.capture.capture
 
-    monkeypatch.delattr(bridge.submit, "capture")
-    monkeypatch.delitem(sys.modules, "bridge.submit.capture")
+    monkeypatch.delattr(bridge.capture, "capture")
+    monkeypatch.delitem(sys.modules, "bridge.capture.capture")
     monkeypatch.setattr(sys, "meta_path", [Refusing(), *sys.meta_path])
     with pytest.raises(OSError, match="Too many open files"):
         experiment.start_logging()

@@ -11,7 +11,7 @@ import pytest
 from bridge.journal.format import DEFINITION, FIRST_HEADER_SIZE, HEAD, HEAD_SIZE, NUMBER, TYPE_DEFINITION, TYPE_NUMBER
 from bridge.records.run import RunRecord
 from bridge.records.series import COLUMN, Point
-from bridge.store import drain
+from bridge.store import fold
 from bridge.store.journaled import JournaledStore
 from bridge.store.sql.sqlite import open_sqlite
 
@@ -20,8 +20,8 @@ def test_a_wide_row_stays_before_a_row_that_another_process_logs_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, untended: None
 ) -> None:
     """Its definitions alone are more than one transaction takes."""
-    monkeypatch.setattr(drain, "FOLD_BYTES", 4096)
-    monkeypatch.setattr(drain, "LEAST_BYTES", 4096)
+    monkeypatch.setattr(fold, "FOLD_BYTES", 4096)
+    monkeypatch.setattr(fold, "LEAST_BYTES", 4096)
     first, second = (JournaledStore(open_sqlite(tmp_path / "workspace.db"), tmp_path / "journal") for _ in range(2))
     first.create_run(RunRecord("r1", "0"))
     columns = [f"column {number} {'x' * 60}" for number in range(200)]
@@ -47,8 +47,8 @@ def first_journal_without_a_header(run_id: str) -> bytes:
 def test_a_journal_without_a_header_that_waits_for_such_a_stretch_is_reported_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, untended: None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(drain, "FOLD_BYTES", 4096)
-    monkeypatch.setattr(drain, "LEAST_BYTES", 4096)
+    monkeypatch.setattr(fold, "FOLD_BYTES", 4096)
+    monkeypatch.setattr(fold, "LEAST_BYTES", 4096)
     store = JournaledStore(open_sqlite(tmp_path / "workspace.db"), tmp_path / "journal")
     store.create_run(RunRecord("r1", "0"))
     columns = [f"column {number} {'x' * 60}" for number in range(200)]

@@ -233,7 +233,7 @@ class Piece:
         found = [process for process in self._others() if any(marks in word for word in _words(process))]
         if found:
             process = self.chance.choice(found)
-            role = "launcher" if any("bridge.submit.launch" in word for word in _words(process)) else "script"
+            role = "launcher" if any("bridge.launch.launcher" in word for word in _words(process)) else "script"
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
                 self.killed[role] += 1

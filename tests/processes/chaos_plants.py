@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from bridge.journal.writer import JournalWriter
-from bridge.store.drain import Drain
+from bridge.store.fold import Drain
 from bridge.store.slices import Slice
 from bridge.store.sql import tracking
 from bridge.store.sql.tracking import SqlTrackingStore

@@ -55,7 +55,7 @@ def test_points_by_another_clock_are_seen_at_once(tmp_path: Path, monkeypatch: p
     workspace = Workspace.create("work", path=tmp_path / "work")
     run = Experiment(workspace, "clocks").start_logging(outputs=False, snapshot_directory=None)
     written_by_another(workspace, run, "a", CLOCKS[clock])
-    monkeypatch.setattr("bridge.store.drain.read_boot_time", lambda: 1)  # the reader's clock is behind all of it
+    monkeypatch.setattr("bridge.store.fold.read_boot_time", lambda: 1)  # the reader's clock is behind all of it
     assert run.get_metrics() == {"a": [0, 1, 2]}
     run.complete()
 
@@ -81,7 +81,7 @@ def test_a_process_of_this_boot_is_read_up_to_the_moment_of_the_read(tmp_path, m
     run = Experiment(workspace, "clocks").start_logging(outputs=False, snapshot_directory=None)
     run.log("a", 1)
     with monkeypatch.context() as patch:
-        patch.setattr("bridge.store.drain.read_boot_time", lambda: 1)
+        patch.setattr("bridge.store.fold.read_boot_time", lambda: 1)
         assert run.get_metrics() == {}
     assert run.get_metrics() == {"a": 1}
     run.complete()
@@ -95,7 +95,7 @@ def test_a_journal_whose_clock_went_back_is_read_to_its_end_in_its_own_order(tmp
     monkeypatch.setattr("bridge.journal.writer._boot_time", lambda clock: next(ticks))
     for number in range(200):
         run.log("a", number)
-    monkeypatch.setattr("bridge.store.drain.LEAST_BYTES", 1000)
-    monkeypatch.setattr("bridge.store.drain.FOLD_BYTES", 1000)
+    monkeypatch.setattr("bridge.store.fold.LEAST_BYTES", 1000)
+    monkeypatch.setattr("bridge.store.fold.FOLD_BYTES", 1000)
     assert run.get_metrics()["a"] == list(range(200))
     run.complete()

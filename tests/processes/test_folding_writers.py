@@ -103,13 +103,13 @@ READS = """
 import sys, time
 from pathlib import Path
 from bridge.journal import locks
-from bridge.store import drain
+from bridge.store import fold
 from bridge.store.open import open_store
 from bridge.store.sql.tracking import SqlTrackingStore
 
-locks.WAIT_SECONDS, drain.TURN_SECONDS, drain.FOLD_BYTES, drain.LEAST_BYTES = 2.0, 1000.0, 1 << 12, 1 << 12
+locks.WAIT_SECONDS, fold.TURN_SECONDS, fold.FOLD_BYTES, fold.LEAST_BYTES = 2.0, 1000.0, 1 << 12, 1 << 12
 waited = Path(sys.argv[2])
-append, fold_some = SqlTrackingStore.append, drain.Drain._fold_some
+append, fold_some = SqlTrackingStore.append, fold.Drain._fold_some
 
 def slow_append(self, slices):
     if len(list(waited.iterdir())) < 2:
@@ -122,7 +122,7 @@ def counted_fold_some(self, fold, wait):
         (waited / sys.argv[3]).touch()
     return was_our_turn
 
-SqlTrackingStore.append, drain.Drain._fold_some = slow_append, counted_fold_some
+SqlTrackingStore.append, fold.Drain._fold_some = slow_append, counted_fold_some
 tracking = open_store(sys.argv[1]).tracking
 print("ready", flush=True)
 sys.stdin.readline()

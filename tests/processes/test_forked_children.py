@@ -52,7 +52,7 @@ start = time.time()
 run.log("a", 1)
 children = []
 while time.time() - start < 4 and len(children) < 12:
-    if "bridge.store.drain" in sys.modules or time.time() - start > 1.5:
+    if "bridge.store.fold" in sys.modules or time.time() - start > 1.5:
         child = os.fork()
         if not child:
             signal.alarm(30)  # ends one that hangs
@@ -127,7 +127,7 @@ STRAY: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("stray", STRAY)
 def test_a_stray_file_among_the_journals_stops_no_read(workspace: Workspace, stray: str, monkeypatch):
-    monkeypatch.setattr("bridge.store.drain.SWEEP_SECONDS", 0.0)
+    monkeypatch.setattr("bridge.store.fold.SWEEP_SECONDS", 0.0)
     run = Experiment(workspace, "stray").start_logging(outputs=False, snapshot_directory=None)
     run.log("a", 1)
     STRAY[stray](workspace.path / "journal")

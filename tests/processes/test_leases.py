@@ -15,7 +15,7 @@ import pytest
 
 from bridge import AlreadyExists, Experiment, Run, Workspace
 from bridge.journal import file
-from bridge.store import drain, journaled, owners
+from bridge.store import fold, journaled, owners
 
 pytestmark = pytest.mark.processes
 
@@ -25,7 +25,7 @@ WAIT_SECONDS = 8.0
 @pytest.fixture(autouse=True)
 def sweeping(monkeypatch: pytest.MonkeyPatch) -> None:
     """Journals that have not grown are looked at every second, not every five."""
-    monkeypatch.setattr(drain, "SWEEP_SECONDS", 1.0)
+    monkeypatch.setattr(fold, "SWEEP_SECONDS", 1.0)
 
 
 def begin(workspace: Workspace) -> Run:

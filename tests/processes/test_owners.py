@@ -15,7 +15,7 @@ from namespaces import NEW_PID, NEW_TIME, become_host, within, without_flock
 
 from bridge import Experiment, Run, Workspace
 from bridge.journal.format import HEADER_SIZE, SUFFIX, decode_header, encode_end, encode_header
-from bridge.store import drain, journaled, owners
+from bridge.store import fold, journaled, owners
 
 pytestmark = pytest.mark.processes
 
@@ -27,8 +27,8 @@ Say = Callable[[str], None]
 @pytest.fixture(autouse=True)
 def sweeping(monkeypatch: pytest.MonkeyPatch) -> None:
     """Journals that have not grown are looked at every half second, not every five."""
-    monkeypatch.setattr(drain, "SWEEP_SECONDS", 0.5)
-    monkeypatch.setattr(drain, "LOOK_SECONDS", 0.2)
+    monkeypatch.setattr(fold, "SWEEP_SECONDS", 0.5)
+    monkeypatch.setattr(fold, "LOOK_SECONDS", 0.2)
     monkeypatch.setattr(journaled, "RENEW_SECONDS", 0.3)
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from bridge import Experiment, Run, StoreUnavailable, Workspace
 from bridge.journal.locks import FileLock
-from bridge.store import drain
+from bridge.store import fold
 from bridge.store.open import open_store
 from bridge.store.slices import Slice
 from bridge.store.sql.tracking import SqlTrackingStore
@@ -58,8 +58,8 @@ def test_a_fold_keeps_the_journals_of_a_workspace_that_is_moved_away_meanwhile(f
     assert child.wait() == 0
     assert fork(lambda say: Workspace.create("other", path=other)).wait() == 0
     store = open_store(place).tracking
-    monkeypatch.setattr(drain, "FOLD_BYTES", 4096)
-    monkeypatch.setattr(drain, "LEAST_BYTES", 4096)
+    monkeypatch.setattr(fold, "FOLD_BYTES", 4096)
+    monkeypatch.setattr(fold, "LEAST_BYTES", 4096)
     append, appended = SqlTrackingStore.append, []
 
     def move_before_the_second(self: SqlTrackingStore, slices: Sequence[Slice]) -> dict[str, int]:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from bridge import Experiment, Workspace
-from bridge.submit.import_folder import import_folder, import_paths
+from bridge.environments.import_folder import import_folder, import_paths
 
 SCRIPT = """
 import sys
@@ -157,7 +157,7 @@ def test_an_interpreter_that_has_runbridge_needs_nothing(tmp_path: Path) -> None
 
 
 def test_processes_may_make_the_folder_at_once(home: Path) -> None:
-    code = "from bridge.submit.import_folder import import_folder; print(import_folder())"
+    code = "from bridge.environments.import_folder import import_folder; print(import_folder())"
     started = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(5)]
     said = {process.communicate(timeout=60)[0].strip() for process in started}
     assert said == {str(import_folder())}

@@ -16,11 +16,11 @@ from forked import Child
 from packaging.specifiers import SpecifierSet
 
 from bridge import InvalidState, InvalidValue, NotFound, SubmitFailed, Workspace
-from bridge.submit.conda import CondaDependencies
-from bridge.submit.docker import container_command, container_interpreter, dockerfile_of, image_of
-from bridge.submit.environment import Environment
-from bridge.submit.interpreter import interpreter_for, user_interpreter
-from bridge.submit.packages import NOT_ON_PYPI, ON_PYPI, Wanted, asked_versions, python_fits, wanted_packages
+from bridge.environments.conda import CondaDependencies
+from bridge.environments.docker import container_command, container_interpreter, dockerfile_of, image_of
+from bridge.environments.environment import Environment
+from bridge.environments.interpreter import interpreter_for, user_interpreter
+from bridge.environments.packages import NOT_ON_PYPI, ON_PYPI, Wanted, asked_versions, python_fits, wanted_packages
 
 OWN = sys.version_info[:2]
 

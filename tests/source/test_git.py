@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from bridge import AlreadyExists, Experiment, ScriptRunConfig, Workspace
-from bridge.submit import git as module
-from bridge.submit.git import git_facts, without_credentials
+from bridge.source import git as module
+from bridge.source.git import git_facts, without_credentials
 
 VARIABLES = ("GIT_DIR", "GIT_WORK_TREE", *(f"AZUREML_GIT_{fact.upper()}" for fact in module.PROPERTIES))
 

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bridge import Experiment, Workspace
-from bridge.submit.snapshot import restore_snapshot, take_snapshot
-from bridge.submit.tree import TreeScan
+from bridge.source.snapshot import restore_snapshot, take_snapshot
+from bridge.source.tree import TreeScan
 
 NAMES = ("a", "b", "ab", "a.log", "kept", ".hidden")
 

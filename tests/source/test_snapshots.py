@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 
 from bridge import Experiment, InvalidState, InvalidValue, NotFound, Run, Workspace
+from bridge.source import known_tree
+from bridge.source.snapshot import EMPTY, ROOT, restore_snapshot, take_snapshot, write_snapshot_zip
 from bridge.store.artifacts import ArtifactStore
-from bridge.submit import known_tree
-from bridge.submit.snapshot import EMPTY, ROOT, restore_snapshot, take_snapshot, write_snapshot_zip
 
 
 def fill(folder: Path) -> Path:
@@ -295,7 +295,7 @@ def test_what_may_not_be_read_is_left_out_with_a_warning(tmp_path: Path) -> None
 import os
 from pathlib import Path
 from bridge import NotAllowed, Workspace
-from bridge.submit.snapshot import take_snapshot
+from bridge.source.snapshot import take_snapshot
 os.makedirs("first")
 Path("first/.gitignore").write_text("x")
 take_snapshot(Workspace.create("first", path="ws1")._opened.artifacts, "first")  # all modules are loaded
@@ -438,7 +438,7 @@ def test_nothing_new_loads_neither_hashes_nor_rules(workspace: Workspace, tmp_pa
     code = f"""
 import sys
 from bridge.store.open import open_store
-from bridge.submit.snapshot import take_snapshot
+from bridge.source.snapshot import take_snapshot
 print(take_snapshot(open_store({str(workspace.path)!r}).artifacts, {str(tmp_path)!r}).id)
 print([name for name in ("hashlib", "_hashlib", "pathspec", "numpy", "subprocess", "tempfile") if name in sys.modules])
 """
@@ -504,7 +504,7 @@ def test_processes_may_take_the_same_snapshot_at_once(workspace: Workspace, tmp_
     folder = fill(tmp_path / "src")
     code = f"""
 from bridge.store.open import open_store
-from bridge.submit.snapshot import take_snapshot
+from bridge.source.snapshot import take_snapshot
 print(take_snapshot(open_store({str(workspace.path)!r}).artifacts, {str(folder)!r}))
 """
     started = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(4)]

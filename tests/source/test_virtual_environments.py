@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from bridge import SubmitFailed
-from bridge.submit.conda import CondaDependencies
-from bridge.submit.environment import Environment
-from bridge.submit.interpreter import interpreter_for
+from bridge.environments.conda import CondaDependencies
+from bridge.environments.environment import Environment
+from bridge.environments.interpreter import interpreter_for
 
 
 class Log:
@@ -85,7 +85,7 @@ def test_a_build_that_fails_leaves_nothing_and_its_last_lines(home: Path) -> Non
 
 BUILD = """
 import sys
-from bridge.submit.interpreter import interpreter_for
+from bridge.environments.interpreter import interpreter_for
 definition = {"python": {"userManagedDependencies": False, "condaDependencies": None}}
 print(interpreter_for(definition, sys.stderr.buffer.write))
 """
@@ -121,7 +121,7 @@ def test_nobody_builds_where_the_pip_of_a_killed_build_still_works(home: Path, m
         options = (f"--index-url http://127.0.0.1:{index.getsockname()[1]}/simple",)
         definition = with_packages("tiny-bridge-probe==1.0", options=options)._definition()
         code = (
-            "import sys; from bridge.submit.interpreter import interpreter_for\n"
+            "import sys; from bridge.environments.interpreter import interpreter_for\n"
             f"interpreter_for({definition!r}, sys.stdout.buffer.write)"
         )
         killed = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL)

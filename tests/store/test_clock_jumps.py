@@ -10,7 +10,7 @@ import pytest
 
 from bridge.journal import file
 from bridge.records.run import SCRIPT_RUN, RunChanges, RunRecord
-from bridge.store import drain
+from bridge.store import fold
 from bridge.store.journaled import JournaledStore
 from bridge.store.sql.sqlite import open_sqlite
 
@@ -68,7 +68,7 @@ def test_a_launcher_keeps_its_run_over_the_end_of_a_journal(
         launcher.log("r1", "loss", float(value), 1)
     launcher.tend()  # writes the leases to the new journal, and folds them
     launcher.tend()  # ends the old ones
-    monkeypatch.setattr(drain, "SWEEP_SECONDS", 0.0)
+    monkeypatch.setattr(fold, "SWEEP_SECONDS", 0.0)
     reader.get_series("r1")
     reader.get_series("r1")
     last = launcher._writer.journal_id

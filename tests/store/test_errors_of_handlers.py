@@ -14,7 +14,7 @@ from interrupting import Interrupts, places
 
 from bridge.journal.folder import JournalFolder
 from bridge.records.run import RunRecord
-from bridge.store import drain
+from bridge.store import fold
 from bridge.store.open import Opened, create_store
 
 NUMBERS = [
@@ -50,7 +50,7 @@ class Raising:
 
 @pytest.fixture
 def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Opened:
-    monkeypatch.setattr(drain, "SWEEP_SECONDS", 0.0)  # every fold looks after everything
+    monkeypatch.setattr(fold, "SWEEP_SECONDS", 0.0)  # every fold looks after everything
     opened = create_store(tmp_path / "work", "work")
     opened.tracking.create_run(RunRecord("r", "0"))
     return opened

@@ -17,7 +17,7 @@ from bridge.journal.format import RECORDS_AT
 from bridge.journal.reader import JournalReader, Stretch
 from bridge.records.run import RunChanges, RunRecord
 from bridge.records.series import COLUMN, Point
-from bridge.store import bounds, drain, fold
+from bridge.store import bounds, fold, place
 from bridge.store.journaled import JournaledStore
 from bridge.store.points import native_series
 from bridge.store.slices import Slice
@@ -111,7 +111,7 @@ def test_what_is_done_without_the_database_is_linear_too(monkeypatch: pytest.Mon
         def fold_all(count: int = count, steps: Steps = steps, ends: list[int] = ends) -> None:
             names = [(steps.text(f"run {n % 100}"), steps.text(f"key {n}")) for n in range(count)]
             entries = [Entry(*name, 1.0, time=n) for n, name in enumerate(names)]
-            placed = fold.place(fold.join([make_slice("j1", 0, 1, entries)]), {})
+            placed = place.place(place.join([make_slice("j1", 0, 1, entries)]), {})
             assert len(placed.counters) == count
             ends += placed.ends
 
@@ -300,8 +300,8 @@ def test_a_fold_reads_each_byte_once(
     monkeypatch: pytest.MonkeyPatch,
     log: Callable[[Sequence[JournaledStore]], None],
 ) -> None:
-    monkeypatch.setattr(drain, "LEAST_BYTES", 1 << 16)
-    monkeypatch.setattr(drain, "FOLD_BYTES", 1 << 16)
+    monkeypatch.setattr(fold, "LEAST_BYTES", 1 << 16)
+    monkeypatch.setattr(fold, "FOLD_BYTES", 1 << 16)
     log(three)
     parts: dict[str, list[tuple[int, int]]] = {}
     sizes = {journal.stem: journal.stat().st_size for journal in (tmp_path / "journal").glob("*.log")}

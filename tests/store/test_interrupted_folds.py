@@ -14,7 +14,7 @@ from interrupting import Interrupts, each_place, places
 
 from bridge.records.run import RunRecord
 from bridge.records.series import Point
-from bridge.store import drain
+from bridge.store import fold
 from bridge.store.open import Opened, create_store, open_store
 from bridge.testing.strategies import row
 
@@ -94,7 +94,7 @@ def open_copy(template: Path, folder: Path) -> Opened:
 def test_an_interrupt_at_any_place_of_a_fold_changes_nothing_but_its_call(
     template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(drain, "SWEEP_SECONDS", 0.0)  # every fold looks whether owners of runs are gone
+    monkeypatch.setattr(fold, "SWEEP_SECONDS", 0.0)  # every fold looks whether owners of runs are gone
     for name in ("first", "counted"):
         opened = open_copy(template, tmp_path / name)
         count = places(FILES, partial(opened.tracking.get_series_of, ["r1"]))

@@ -10,9 +10,9 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from bridge.store.journaled import JournaledStore
-from bridge.store.memory import MemoryStore
 from bridge.store.tracking import TrackingStore
 from bridge.testing.machine import check_store
+from bridge.testing.oracle.memory import MemoryStore
 from bridge.testing.tracking import TrackingStoreTests
 
 

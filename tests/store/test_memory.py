@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from bridge.store.memory import MemoryStore
 from bridge.store.tracking import TrackingStore
 from bridge.testing.machine import check_store
+from bridge.testing.oracle.memory import MemoryStore
 from bridge.testing.tracking import TrackingStoreTests
 
 

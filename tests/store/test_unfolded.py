@@ -13,8 +13,8 @@ from bridge.journal import system
 from bridge.journal.format import CELL_SIZE, NUMBER_SIZE, POINT, RECORDS_AT, REST_AT
 from bridge.records.run import RunRecord
 from bridge.records.series import COLUMN, Point
-from bridge.store import drain as drain_module
-from bridge.store.drain import Drain
+from bridge.store import fold as fold_module
+from bridge.store.fold import Drain
 from bridge.store.journaled import JournaledStore
 from bridge.store.sql.sqlite import open_sqlite
 
@@ -68,7 +68,7 @@ def test_points_are_counted_and_not_what_stands_between_them(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(drain_module, "has_package", lambda name: has_numpy)
+    monkeypatch.setattr(fold_module, "has_package", lambda name: has_numpy)
     store.log(RUN, "loss", 2.0, 1)
     assert unfolded(reader) == NUMBER_SIZE
     store._writer.renew()

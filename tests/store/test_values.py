@@ -19,7 +19,6 @@ from bridge.errors import InvalidValue
 from bridge.records.run import RunRecord
 from bridge.records.series import MLFLOW, NATIVE, SCALAR, Point, SeriesRecord, Value, imprecise_warning
 from bridge.store.journaled import JournaledStore
-from bridge.store.memory import MemoryStore
 from bridge.store.points import mlflow_history, native_series
 from bridge.store.sql.sqlite import open_sqlite
 from bridge.store.tracking import TrackingStore
@@ -36,6 +35,7 @@ from bridge.testing.naive import (
     same_bits,
     scalars,
 )
+from bridge.testing.oracle.memory import MemoryStore
 from bridge.testing.strategies import (
     COLUMNS,
     FLOATS,

@@ -22,7 +22,7 @@ from bridge.store.sql.runs import keys_of
 from bridge.store.sql.statements import chunks, insert, marks_for, marks_for_rows
 
 if TYPE_CHECKING:
-    from bridge.store.fold import Joined, Placed
+    from bridge.store.place import Joined, Placed
     from bridge.store.slices import Slice
 
 logger = logging.getLogger("bridge")
@@ -130,7 +130,7 @@ def look_up(c: sqlite3.Connection, points: Joined, warnings: Warnings) -> Known:
 
 def prepare(points: Joined, warnings: Warnings, known: Known) -> Rows:
     """Make the rows that store points, given what is stored of their series; no database is asked."""
-    from bridge.store.fold import Counters, place, without_series
+    from bridge.store.place import Counters, place, without_series
 
     warned = [(known.warned[run_id], sentence) for run_id, sentence in warnings if run_id in known.warned]
     points, dropped = without_series(points, [stored.run is None for stored in known.stored])

@@ -186,7 +186,7 @@ class SqlTrackingStore(TrackingStore):
         with self.database.read() as c:
             runs.active_key(c, run_id)
         if checked:
-            from bridge.store.fold import join, slice_of
+            from bridge.store.place import join, slice_of
             from bridge.store.sql import series
 
             piece = slice_of(run_id, checked, door)
@@ -204,7 +204,7 @@ class SqlTrackingStore(TrackingStore):
             return {run_id: found[key] for run_id, key in run_keys.items()}
 
     def append(self, slices: Sequence[Slice]) -> dict[str, int]:
-        from bridge.store.fold import fresh_slices, join
+        from bridge.store.place import fresh_slices, join
         from bridge.store.sql import series
 
         journal_ids = list(dict.fromkeys(piece.journal_id for piece in slices))

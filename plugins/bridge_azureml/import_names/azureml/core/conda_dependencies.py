@@ -1,5 +1,5 @@
 """`azureml.core.conda_dependencies` on Runbridge."""
 
-from bridge.submit.conda import CondaDependencies
+from bridge.environments.conda import CondaDependencies
 
 __all__ = ["CondaDependencies"]

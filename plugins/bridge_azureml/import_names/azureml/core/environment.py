@@ -1,6 +1,6 @@
 """`azureml.core.environment` on Runbridge."""
 
-from bridge.submit.conda import CondaDependencies
-from bridge.submit.environment import Environment
+from bridge.environments.conda import CondaDependencies
+from bridge.environments.environment import Environment
 
 __all__ = ["CondaDependencies", "Environment"]

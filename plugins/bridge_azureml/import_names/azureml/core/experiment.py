@@ -1,5 +1,5 @@
 """`azureml.core.experiment` on Runbridge."""
 
-from bridge.experiment import Experiment, ViewType
+from bridge.handles.experiment import Experiment, ViewType
 
 __all__ = ["Experiment", "ViewType"]

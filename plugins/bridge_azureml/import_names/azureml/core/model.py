@@ -3,7 +3,7 @@
 from typing import Any
 
 from bridge.errors import NotFound
-from bridge.models import model_class
+from bridge.handles.models import model_class
 
 Model: Any
 try:

@@ -1,5 +1,5 @@
 """`azureml.core.script_run` on Runbridge."""
 
-from bridge.script_run import ScriptRun
+from bridge.handles.script_run import ScriptRun
 
 __all__ = ["ScriptRun"]

@@ -1,5 +1,5 @@
 """`azureml.core.script_run_config` on Runbridge."""
 
-from bridge.submit.script import ScriptRunConfig
+from bridge.launch.script import ScriptRunConfig
 
 __all__ = ["ScriptRunConfig"]

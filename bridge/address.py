@@ -1,0 +1,114 @@
+"""Addresses: what names a workspace, and paths of this computer, as callers give them."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from bridge.errors import InvalidValue
+
+FILE_NAME_BYTES, PATH_BYTES = 255, 4_096
+
+WORKSPACE_NAME = re.compile(r"[a-zA-Z0-9][\w-]*")
+WORKSPACE_NAME_BYTES = 255
+"""Of a workspace's name, which is also that of its folder."""
+
+
+def check_local_path(what: str, path: object) -> Path:
+    """Return the path, if something can be read or written there.
+
+    Raises:
+        InvalidValue: as for `check_path_form`, or it is relative to a working folder that was removed.
+    """
+    checked = check_path_form(what, path)
+    if not checked.is_absolute():
+        try:
+            os.getcwd()
+        except OSError:
+            raise InvalidValue(what, str(checked), "must be absolute: the working folder does not exist") from None
+    return checked
+
+
+def check_path_form(what: str, path: object) -> Path:
+    """Return the path, if a file system can have it.
+
+    Raises:
+        InvalidValue: it is neither text nor a path, holds a null character, is too long, or cannot be spelled here.
+    """
+    try:
+        text = os.fspath(path)  # type: ignore[call-overload]  # what else it may be is refused
+    except TypeError:
+        raise InvalidValue(what, path, "must be a path") from None
+    if not isinstance(text, str):
+        raise InvalidValue(what, path, "must be a path, as text")
+    try:
+        encoded = os.fsencode(text)
+    except UnicodeEncodeError:
+        raise InvalidValue(what, text, "must be a path that this computer can spell") from None
+    if b"\0" in encoded:
+        raise InvalidValue(what, text, "must not have a null character in it")
+    if len(encoded) >= PATH_BYTES or any(len(name) > FILE_NAME_BYTES for name in encoded.split(b"/")):
+        raise InvalidValue(
+            what, text, f"must have less than {PATH_BYTES} bytes, and names of at most {FILE_NAME_BYTES}"
+        )
+    return Path(text)
+
+
+def check_folder(what: str, folder: object) -> None:
+    """Raise InvalidValue if something that is given for a folder is none; True, False and None stand for defaults."""
+    if folder is not None and not isinstance(folder, bool):
+        check_path_form(what, folder)
+
+
+def home_folder() -> Path:
+    """Where workspaces lie that are named without a path, and what is kept between them: `$BRIDGE_HOME`, else
+    `~/.bridge`."""
+    return Path(os.environ.get("BRIDGE_HOME") or "~/.bridge").expanduser()
+
+
+def named_folder(name: object) -> Path:
+    """The folder of the workspace of that name.
+
+    Raises:
+        InvalidValue: no workspace may be called so.
+    """
+    if not isinstance(name, str) or not WORKSPACE_NAME.fullmatch(name) or len(name.encode()) > WORKSPACE_NAME_BYTES:
+        rule = (
+            f"must have 1 to {WORKSPACE_NAME_BYTES} bytes of letters, digits, underscores and dashes, the first no dash"
+        )
+        raise InvalidValue("workspace name", name, rule)
+    return home_folder() / name
+
+
+def folder_of_uri(uri: str) -> str:
+    """The folder that a `bridge:` URI names.
+
+    Raises:
+        InvalidValue: it names a host, has a query, a fragment or blanks, or no absolute path.
+    """
+    from urllib.parse import unquote, urlsplit
+
+    try:
+        parts = urlsplit(uri)
+    except ValueError as error:
+        raise InvalidValue("workspace address", uri, f"must be a URI ({error})") from error
+    path = unquote(parts.path, errors="surrogateescape")
+    dropped = any(ord(character) <= 32 for character in uri)  # `urlsplit` drops line ends, and blanks at the ends
+    if dropped or parts.netloc or "?" in uri or "#" in uri or not path.startswith("/"):
+        rule = "must be bridge:///absolute/path, without a host, a query or a fragment; percent-encode ? and #"
+        raise InvalidValue("workspace address", uri, rule)
+    return path
+
+
+def expanded(what: str, path: object) -> Path:
+    """A folder that a caller names, `~` being the home folder.
+
+    Raises:
+        InvalidValue: it is no path, or nobody knows the home folder.
+    """
+    folder = check_local_path(what, path)
+    try:
+        return folder.expanduser()
+    except RuntimeError as error:
+        raise InvalidValue(what, str(folder), "must be a path without ~: the home folder is not known") from error

@@ -1,0 +1,190 @@
+"""What a process prints, added to a log while a block runs."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from bridge.capture.spool import Spool
+from bridge.errors import BridgeError
+
+logger = logging.getLogger("bridge")
+
+WRITE_SECONDS = 0.25
+"""The time between two writes: what is printed fast costs few of them."""
+STREAMS = ("stdout", "stderr")
+
+
+class Printed:
+    """Between `begin` and `end`, what Python code of this process prints is printed and added to a log too.
+
+    Threads and forked children are included, what native libraries and other programs print is not.
+    It never breaks printing: what cannot be added waits, and is a sentence in what `end` returns.
+
+    Args:
+        append: adds bytes to the log.
+    """
+
+    def __init__(self, append: Callable[[bytes], object]) -> None:
+        self._append = append
+        self._process = os.getpid()
+        self._pieces: deque[bytes] = deque()
+        self._streams: dict[str, _Stream] = {}
+        self._start_anew()
+
+    def _start_anew(self) -> None:
+        self._writing = threading.RLock()  # a signal handler may print or end the run while this thread writes
+        self._spool = Spool()
+        self._dropped_bytes = 0
+        self._trouble: BridgeError | OSError | None = None
+
+    def begin(self) -> None:
+        """Take the place of `sys.stdout` and `sys.stderr`."""
+        for name in STREAMS:
+            stream = getattr(sys, name)
+            if stream is not None:
+                self._streams[name] = _Stream(stream, self)
+                setattr(sys, name, self._streams[name])
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._write_until_stopped, name="bridge-printed", daemon=True)
+        self._thread.start()
+        _active.add(self)
+
+    def end(self) -> tuple[str, ...]:
+        """Give the streams back, unless somebody else has replaced them meanwhile; returns what could not be added."""
+        for name, stream in self._streams.items():
+            stream.sink = None
+            if getattr(sys, name) is stream:
+                setattr(sys, name, stream.uncovered())
+        self._stop.set()
+        if self._process == os.getpid():
+            self._thread.join()
+        _active.discard(self)
+        return self.flush()
+
+    def flush(self) -> tuple[str, ...]:
+        """Add what waits; returns what could not be added."""
+        self._write()
+        lost = self._spool.size_bytes + self._dropped_bytes
+        if not lost:
+            return ()
+        self._dropped_bytes = 0
+        self._spool.close()
+        return (f"{lost} bytes of what was printed were not kept: {self._trouble}",)
+
+    def add(self, piece: bytes) -> None:
+        """Let bytes follow what was printed; takes no lock, for signal handlers print too."""
+        self._pieces.append(piece)
+        if self._process != os.getpid():
+            self._write()  # a forked child has no thread for it, and may end without a word
+
+    def forget(self) -> None:
+        """In a forked child: what waits is the parent's to write."""
+        self._pieces.clear()
+        self._start_anew()
+
+    def _write_until_stopped(self) -> None:
+        while not self._stop.wait(WRITE_SECONDS):
+            self._write()
+
+    def _write(self) -> None:
+        with self._writing:
+            while data := self._next():
+                try:
+                    self._append(data)
+                except (BridgeError, OSError) as error:
+                    if self._trouble is None:
+                        logger.debug("What is printed is kept later: %s", error)
+                    self._trouble = error
+                    self._spool.put_back(data)
+                    return
+
+    def _next(self) -> bytes:
+        """Take out what is to be added next; empty if nothing is."""
+        while self._pieces:
+            piece = self._pieces.popleft()
+            if not self._spool.add(piece):
+                self._dropped_bytes += len(piece)
+        return self._spool.take()
+
+
+class _Stream:
+    """A text stream that also adds what is written to a log; everything else is the original's."""
+
+    def __init__(self, original: Any, sink: Printed) -> None:
+        self.original = original
+        self.sink: Printed | None = sink
+
+    def write(self, text: str) -> Any:
+        written = self.original.write(text)
+        if self.sink is not None:
+            self.sink.add(text.encode("utf-8", "backslashreplace"))
+        return written
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    @property
+    def buffer(self) -> Any:
+        """The bytes below; written to directly by some."""
+        return _Bytes(self.original.buffer, self)
+
+    def uncovered(self) -> Any:
+        """The original, or what that has covered if its own block has ended."""
+        original = self.original
+        while isinstance(original, _Stream) and original.sink is None:
+            original = original.original
+        return original
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.original, name)
+
+    def __iter__(self) -> Any:
+        return iter(self.original)
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        return None
+
+    def __repr__(self) -> str:
+        return repr(self.original)
+
+
+class _Bytes:
+    """The binary stream below a text stream that adds to a log."""
+
+    def __init__(self, original: Any, stream: _Stream) -> None:
+        self._original, self._stream = original, stream
+
+    def write(self, data: Any) -> Any:
+        written = self._original.write(data)
+        if self._stream.sink is not None:
+            self._stream.sink.add(bytes(data))
+        return written
+
+    def writelines(self, lines: Iterable[Any]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._original, name)
+
+
+_active: weakref.WeakSet[Printed] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for printed in list(_active):
+        printed.forget()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -1,0 +1,249 @@
+"""The packages of an environment, named as conda and pip name them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from bridge.address import check_local_path
+from bridge.errors import InvalidValue, NotFound
+from bridge.store.packages import check_package
+
+INDEX_OPTION = "--index-url"
+
+
+class CondaDependencies:
+    """Packages by conda's and by pip's names, with a Python version: what a conda `environment.yml` holds.
+
+    Args:
+        conda_dependencies_file_path: such a file; None begins without packages.
+
+    Raises:
+        NotFound, InvalidValue: there is no such file, or it is something else.
+
+    Source: Azure ML SDK v1, `azureml.core.conda_dependencies.CondaDependencies`.
+    """
+
+    def __init__(self, conda_dependencies_file_path: str | os.PathLike[str] | None = None) -> None:
+        self._name: str | None = None
+        self._channels: list[str] = []
+        self._conda: list[str] = []
+        self._pip: list[str] = []
+        if conda_dependencies_file_path is not None:
+            place = check_local_path("conda_dependencies_file_path", conda_dependencies_file_path)
+            self._take(read_yaml(place))
+
+    @staticmethod
+    def create(
+        pip_indexurl: str | None = None,
+        pip_packages: Iterable[str] | None = None,
+        conda_packages: Iterable[str] | None = None,
+        python_version: str | None = None,
+        pin_sdk_version: bool = True,
+    ) -> CondaDependencies:
+        """Packages from lists.
+
+        Args:
+            pip_indexurl: where pip looks instead of PyPI.
+            pip_packages: as in a requirements file.
+            conda_packages: as in an `environment.yml`.
+            python_version: such as "3.11"; None is that of the interpreter that submits.
+            pin_sdk_version: taken for the sake of old scripts.
+        """
+        made = CondaDependencies()
+        if python_version is not None:
+            made.set_python_version(python_version)
+        for package in _names("conda_packages", conda_packages):
+            made.add_conda_package(package)
+        for package in _names("pip_packages", pip_packages):
+            made.add_pip_package(package)
+        if pip_indexurl is not None:
+            made.set_pip_index_url(pip_indexurl)
+        return made
+
+    @property
+    def conda_packages(self) -> Iterator[str]:
+        """Packages by conda's names, but for Python."""
+        return (package for package in self._conda if package_name(package) != "python")
+
+    @property
+    def pip_packages(self) -> Iterator[str]:
+        """Packages by pip's names."""
+        return (line for line in self._pip if not line.startswith("-"))
+
+    @property
+    def pip_options(self) -> Iterator[str]:
+        """Options of pip, as in a requirements file."""
+        return (line for line in self._pip if line.startswith("-"))
+
+    @property
+    def conda_channels(self) -> Iterator[str]:
+        """Channels, which are kept and not used: packages come from PyPI."""
+        return iter(self._channels)
+
+    @property
+    def python_version(self) -> str | None:
+        """What is asked of Python, such as "3.11" or ">=3.10"; None if nothing is."""
+        asked = next((package for package in self._conda if package_name(package) == "python"), None)
+        return None if asked is None else asked.partition("python")[2].strip().lstrip("= ").partition("=")[0] or None
+
+    def get_python_version(self) -> str | None:
+        """What is asked of Python."""
+        return self.python_version
+
+    def set_python_version(self, version: str) -> None:
+        """Ask for a version of Python, such as "3.11"."""
+        self._conda = [f"python={version}", *self.conda_packages]
+
+    def add_conda_package(self, conda_package: str) -> None:
+        """Add a package, in place of one of its name."""
+        _put(self._conda, _name_of("conda_package", conda_package))
+
+    def remove_conda_package(self, conda_package: str) -> None:
+        """Take a package out; one that is not there is no error."""
+        _drop(self._conda, conda_package)
+
+    def add_pip_package(self, pip_package: str) -> None:
+        """Add a package, in place of one of its name."""
+        _put(self._pip, _name_of("pip_package", pip_package))
+
+    def remove_pip_package(self, pip_package: str) -> None:
+        """Take a package out; one that is not there is no error."""
+        _drop(self._pip, pip_package)
+
+    def set_pip_option(self, pip_option: str) -> None:
+        """Add an option of pip, as in a requirements file, in place of one of its name."""
+        name = _name_of("pip_option", pip_option).replace("=", " ").split()[0]
+        self._pip = [line for line in self._pip if line.replace("=", " ").split()[0] != name] + [pip_option]
+
+    def set_pip_index_url(self, index_url: str) -> None:
+        """Let pip look elsewhere than on PyPI.
+
+        The run keeps the address for all its readers: write a password as `${NAME}`, which pip takes from the
+        environment variable NAME of the process that submits.
+        """
+        self.set_pip_option(f"{INDEX_OPTION} {index_url}")
+
+    def add_channel(self, channel: str) -> None:
+        """Note a channel, which is kept and not used: packages come from PyPI."""
+        if channel not in self._channels:
+            self._channels.append(channel)
+
+    def remove_channel(self, channel: str) -> None:
+        """Take a channel out; one that is not there is no error."""
+        if channel in self._channels:
+            self._channels.remove(channel)
+
+    def as_dict(self) -> dict[str, Any]:
+        """What the YAML holds: `channels` and `dependencies`."""
+        pip: list[Any] = [{"pip": list(self._pip)}] if self._pip else []
+        name = {"name": self._name} if self._name else {}
+        channels = {"channels": list(self._channels)} if self._channels else {}
+        return {**name, **channels, "dependencies": [*self._conda, *pip]}
+
+    def serialize_to_string(self) -> str:
+        """The YAML."""
+        yaml = load_yaml_package()
+        return str(yaml.safe_dump(self.as_dict(), sort_keys=False))
+
+    def save(self, path: str | os.PathLike[str] | None = None) -> Path:
+        """Write the YAML to a file, or into a folder as `conda_dependencies.yml`; returns where."""
+        place = check_local_path("path", path if path is not None else ".")
+        if place.is_dir():
+            place /= "conda_dependencies.yml"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(self.serialize_to_string(), encoding="utf-8")
+        return place
+
+    def save_to_file(self, base_directory: str | os.PathLike[str], conda_file_path: str | None = None) -> str:
+        """Write the YAML below a folder; returns its path there."""
+        name = conda_file_path or "conda_dependencies.yml"
+        self.save(Path(base_directory) / name)
+        return name
+
+    def _take(self, content: Any) -> None:
+        """Take over what a YAML holds."""
+        dependencies = content.get("dependencies", []) if isinstance(content, dict) else None
+        if not isinstance(dependencies, list):
+            raise InvalidValue("conda dependencies", content, "must be a mapping with a list of dependencies")
+        self._name = content.get("name")
+        self._channels = [str(channel) for channel in content.get("channels") or ()]
+        for entry in dependencies:
+            if isinstance(entry, str):
+                self._conda.append(entry)
+            elif isinstance(entry, dict) and set(entry) == {"pip"}:
+                self._pip += [str(line) for line in entry["pip"] or ()]
+            else:
+                raise InvalidValue("conda dependencies", entry, "must be text, or a list of pip packages")
+
+    @staticmethod
+    def _of_dict(content: Any) -> CondaDependencies:
+        made = CondaDependencies()
+        made._take(content)
+        return made
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, CondaDependencies) and self.as_dict() == other.as_dict()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"CondaDependencies({self.as_dict()['dependencies']!r})"
+
+
+def package_name(package: str) -> str:
+    """The name in `numpy=1.26`, `conda-forge::numpy >=1.26`, `torch[extra]==2`, in small letters."""
+    text = package.strip().rpartition("::")[2]
+    end = next((place for place, character in enumerate(text) if character in " =<>!~[;@"), len(text))
+    return text[:end].lower()
+
+
+def read_yaml(file: Path) -> Any:
+    """What a YAML file holds.
+
+    Raises:
+        NotFound, InvalidValue: there is no such file, or it is something else.
+    """
+    yaml = load_yaml_package()
+    try:
+        return yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (FileNotFoundError, IsADirectoryError):
+        raise NotFound("file", str(file)) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InvalidValue("file", str(file), f"must be YAML: {' '.join(str(error).split())}") from error
+
+
+def load_yaml_package() -> Any:
+    """PyYAML.
+
+    Raises:
+        NotFound: this interpreter does not have it.
+    """
+    check_package("yaml", "an environment's file", install="pyyaml")
+    import yaml
+
+    return yaml
+
+
+def _names(key: str, packages: Iterable[str] | None) -> list[str]:
+    if isinstance(packages, str):
+        raise InvalidValue(key, packages, "must be a list of packages")
+    return list(packages or ())
+
+
+def _name_of(key: str, package: object) -> str:
+    if not isinstance(package, str) or not package.strip():
+        raise InvalidValue(key, package, "must be text such as 'numpy' or 'numpy>=1.26'")
+    return package.strip()
+
+
+def _put(packages: list[str], package: str) -> None:
+    _drop(packages, package)
+    packages.append(package)
+
+
+def _drop(packages: list[str], package: str) -> None:
+    name = package_name(package)
+    packages[:] = [other for other in packages if package_name(other) != name]

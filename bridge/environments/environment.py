@@ -1,0 +1,381 @@
+"""What Python, packages, variables and image a script runs with."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bridge.address import check_local_path
+from bridge.environments.conda import CondaDependencies
+from bridge.errors import AlreadyExists, InvalidState, InvalidValue, NotFound
+from bridge.records.text import as_text
+
+if TYPE_CHECKING:
+    from bridge.handles.workspace import Workspace
+
+logger = logging.getLogger("bridge")
+
+ROOT = "environments"
+"""The artifact root: `<name>/<version>.json`."""
+
+NAME = re.compile(r"[a-zA-Z0-9][\w.-]{0,254}")
+VERSION_FILE = re.compile(r".*/([1-9][0-9]{0,17})\.json")
+DEFINITION_FILE = "azureml_environment.json"
+PYTHON = "python"
+"""An interpreter path that means the interpreter that submits."""
+
+
+class PythonSection:
+    """Which interpreter runs the script.
+
+    Attributes:
+        user_managed_dependencies: the interpreter of `interpreter_path` is used as it is; else a virtual environment
+            with the packages of `conda_dependencies` is built once and used again.
+        interpreter_path: "python" is the interpreter that submits.
+        conda_dependencies: packages, and a Python version.
+    """
+
+    __slots__ = ("conda_dependencies", "interpreter_path", "user_managed_dependencies")
+
+    def __init__(self) -> None:
+        self.user_managed_dependencies = False
+        self.interpreter_path = PYTHON
+        self.conda_dependencies: CondaDependencies | None = CondaDependencies()
+
+
+class DockerSection:
+    """Whether the script runs in a container, and of which image.
+
+    Attributes:
+        enabled: run it in a container.
+        base_image: the image; None if `base_dockerfile` says how to build one.
+        base_dockerfile: the text of a Dockerfile, or the path of one.
+        arguments: more arguments of `docker run`.
+        shm_size: the size of the container's shared memory, as `2g`.
+    """
+
+    __slots__ = ("arguments", "base_dockerfile", "base_image", "enabled", "shm_size")
+
+    def __init__(self) -> None:
+        self.enabled = False
+        self.base_image: str | None = default_image()
+        self.base_dockerfile: str | None = None
+        self.arguments: list[str] = []
+        self.shm_size: str | None = None
+
+
+class Environment:
+    """What Python, packages, variables and image a script runs with.
+
+    Args:
+        name: 1 to 255 letters, digits, underscores, dashes and dots, beginning with a letter or digit.
+
+    Attributes:
+        name, version: the version is None until it is registered.
+        python: `PythonSection`.
+        docker: `DockerSection`.
+        environment_variables: set for the script.
+
+    Raises:
+        InvalidValue: the name may not be one.
+
+    Example:
+        >>> environment = Environment("mine")
+        >>> environment.python.user_managed_dependencies = True
+        >>> environment.python.interpreter_path = "~/venvs/torch/bin/python"
+
+    Source: Azure ML SDK v1, `azureml.core.Environment`.
+    """
+
+    __slots__ = ("docker", "environment_variables", "name", "python", "version")
+
+    def __init__(self, name: str) -> None:
+        if not isinstance(name, str) or not NAME.fullmatch(name):
+            rule = "must have 1 to 255 letters, digits, underscores, dashes and dots, beginning with a letter or digit"
+            raise InvalidValue("environment name", name, rule)
+        self.name = name
+        self.version: str | None = None
+        self.python = PythonSection()
+        self.docker = DockerSection()
+        self.environment_variables: dict[str, str] = {}
+
+    # Made from something
+
+    @staticmethod
+    def from_conda_specification(name: str, file_path: str | os.PathLike[str]) -> Environment:
+        """One with the packages of a conda `environment.yml`.
+
+        Raises:
+            NotFound, InvalidValue: there is no such file, or it is something else.
+        """
+        environment = Environment(name)
+        environment.python.conda_dependencies = CondaDependencies(file_path)
+        return environment
+
+    @staticmethod
+    def from_pip_requirements(
+        name: str, file_path: str | os.PathLike[str], pip_version: str | None = None
+    ) -> Environment:
+        """One with the packages of a requirements file, which must name packages and no other files.
+
+        Args:
+            name: what it is called.
+            file_path: the file.
+            pip_version: which pip installs them; None is the one that Python brings.
+
+        Raises:
+            NotFound: there is no such file.
+            InvalidValue: it names another file.
+        """
+        environment = Environment(name)
+        packages = CondaDependencies()
+        if pip_version is not None:
+            packages.add_conda_package(f"pip={pip_version}")
+        for line in _requirement_lines(check_local_path("file_path", file_path)):
+            if line.startswith("-"):
+                packages.set_pip_option(line)
+            else:
+                packages.add_pip_package(line)
+        environment.python.conda_dependencies = packages
+        return environment
+
+    @staticmethod
+    def from_existing_conda_environment(name: str, conda_environment_name: str) -> Environment:
+        """One that uses a conda environment of this computer as it is.
+
+        Raises:
+            NotFound: conda is not on the PATH, or has no such environment.
+        """
+        environment = Environment(name)
+        environment.python.user_managed_dependencies = True
+        environment.python.interpreter_path = _conda_interpreter(conda_environment_name)
+        return environment
+
+    @staticmethod
+    def from_docker_image(
+        name: str,
+        image: str,
+        container_registry: None = None,
+        conda_specification: str | os.PathLike[str] | None = None,
+        pip_requirements: str | os.PathLike[str] | None = None,
+    ) -> Environment:
+        """One that runs in a container of an image; without packages its Python is used as it is.
+
+        Raises:
+            InvalidValue: both kinds of packages are given, or a registry.
+        """
+        if container_registry is not None:
+            raise InvalidValue("container_registry", "given", "cannot apply here: log in with docker login")
+        if conda_specification is not None and pip_requirements is not None:
+            raise InvalidValue("pip_requirements", str(pip_requirements), "must be None beside a conda_specification")
+        if conda_specification is not None:
+            environment = Environment.from_conda_specification(name, conda_specification)
+        elif pip_requirements is not None:
+            environment = Environment.from_pip_requirements(name, pip_requirements)
+        else:
+            environment = Environment(name)
+            environment.python.user_managed_dependencies = True
+        environment.docker.enabled, environment.docker.base_image = True, image
+        return environment
+
+    def clone(self, new_name: str) -> Environment:
+        """The same under another name, without a version."""
+        other = Environment._of_definition({**self._definition(), "name": new_name})
+        other.version = None
+        return other
+
+    # Kept in a workspace
+
+    def register(self, workspace: Workspace) -> Environment:
+        """Keep it in a workspace, as its next version, or as the last one if nothing is different; returns it so."""
+        definition = self._definition()
+        while True:
+            versions = _versions(workspace, self.name)
+            last = Environment._find(workspace, self.name, str(versions[-1])) if versions else None
+            if last is not None and {**last._definition(), "version": None} == {**definition, "version": None}:
+                return last
+            version = str(versions[-1] + 1 if versions else 1)
+            content = json.dumps({**definition, "version": version}, indent=1).encode()
+            try:
+                workspace._opened.artifacts.put(ROOT, f"{self.name}/{version}.json", content, replace=False)
+            except AlreadyExists:  # somebody else has registered this version meanwhile
+                continue
+            return Environment.get(workspace, self.name, version)
+
+    @staticmethod
+    def get(workspace: Workspace, name: str, version: str | None = None, label: str | None = None) -> Environment:
+        """One that was registered.
+
+        Args:
+            workspace: where.
+            name: what it is called.
+            version: which; None is the last.
+            label: None or "latest".
+
+        Raises:
+            NotFound: there is no such environment, version or label.
+            InvalidState: its file is damaged.
+        """
+        versions = _versions(workspace, name)
+        if not versions:
+            raise NotFound("environment", name, "register one, or use Environment(name)")
+        if label not in (None, "latest"):
+            raise NotFound("label", label, "environments have the label latest alone")
+        wanted = str(versions[-1]) if version is None else as_text("version", version)
+        if wanted not in map(str, versions):
+            raise NotFound("version", wanted, f"environment {name!r} has {', '.join(map(str, versions))}")
+        content = b"".join(workspace._opened.artifacts.get(ROOT, f"{name}/{wanted}.json"))
+        try:
+            return Environment._of_definition(json.loads(content))
+        except ValueError as error:  # of JSON too; a power cut may leave an empty file
+            raise InvalidState("environment", f"{name}:{wanted}", "damaged", "whole: register it again") from error
+
+    @staticmethod
+    def list(workspace: Workspace) -> dict[str, Environment]:
+        """The last version of each that was registered, by name; one that is damaged is reported in the log."""
+        folders = workspace._opened.artifacts.list(ROOT)
+        found = {folder.path: Environment._find(workspace, folder.path) for folder in folders if folder.is_folder}
+        return {name: environment for name, environment in found.items() if environment is not None}
+
+    @staticmethod
+    def _find(workspace: Workspace, name: str, version: str | None = None) -> Environment | None:
+        try:
+            return Environment.get(workspace, name, version)
+        except InvalidState as error:
+            logger.warning("%s", error)
+            return None
+
+    # Kept in a folder
+
+    def save_to_directory(self, path: str | os.PathLike[str], overwrite: bool = False) -> None:
+        """Write it to a folder, which is made, as `azureml_environment.json`.
+
+        Raises:
+            InvalidValue: the folder is there, and `overwrite` is not set.
+        """
+        folder = check_local_path("path", path)
+        if folder.exists() and not overwrite:
+            raise InvalidValue("path", str(folder), "must not be there, or pass overwrite=True")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / DEFINITION_FILE).write_text(json.dumps(self._definition(), indent=1) + "\n", encoding="utf-8")
+
+    @staticmethod
+    def load_from_directory(path: str | os.PathLike[str]) -> Environment:
+        """Read what `save_to_directory` wrote.
+
+        Raises:
+            NotFound, InvalidValue: there is no such file, or it is something else.
+        """
+        file = check_local_path("path", path) / DEFINITION_FILE
+        try:
+            return Environment._of_definition(json.loads(file.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            raise NotFound("file", str(file), "Environment.save_to_directory writes it") from None
+        except ValueError as error:
+            if isinstance(error, InvalidValue):
+                raise
+            raise InvalidValue("file", str(file), "must be the JSON of an environment") from error
+
+    # As JSON
+
+    def _definition(self) -> dict[str, Any]:
+        """It as JSON, as a run's definition holds it."""
+        python, docker = self.python, self.docker
+        packages = python.conda_dependencies
+        return {
+            "name": self.name,
+            "version": self.version,
+            "python": {
+                "userManagedDependencies": bool(python.user_managed_dependencies),
+                "interpreterPath": str(python.interpreter_path),
+                "condaDependencies": None if packages is None else packages.as_dict(),
+            },
+            "environmentVariables": {key: str(value) for key, value in self.environment_variables.items()},
+            "docker": {
+                "enabled": bool(docker.enabled),
+                "baseImage": docker.base_image,
+                "baseDockerfile": _dockerfile_text(docker.base_dockerfile),
+                "arguments": [str(word) for word in docker.arguments],
+                "shmSize": docker.shm_size,
+            },
+        }
+
+    @staticmethod
+    def _of_definition(definition: Any) -> Environment:
+        if not isinstance(definition, Mapping):
+            raise InvalidValue("environment", definition, "must be a mapping, as a run's definition holds it")
+        environment = Environment(definition.get("name"))  # type: ignore[arg-type]
+        environment.version = definition.get("version")
+        environment.environment_variables = dict(definition.get("environmentVariables") or {})
+        python, docker = definition.get("python") or {}, definition.get("docker") or {}
+        packages = python.get("condaDependencies")
+        environment.python.user_managed_dependencies = bool(python.get("userManagedDependencies"))
+        environment.python.interpreter_path = python.get("interpreterPath") or PYTHON
+        environment.python.conda_dependencies = CondaDependencies._of_dict(packages) if packages else None
+        environment.docker.enabled = bool(docker.get("enabled"))
+        environment.docker.base_image = docker.get("baseImage", environment.docker.base_image)
+        environment.docker.base_dockerfile = docker.get("baseDockerfile")
+        environment.docker.arguments = list(docker.get("arguments") or ())
+        environment.docker.shm_size = docker.get("shmSize")
+        return environment
+
+    def __repr__(self) -> str:
+        return f"Environment(Name: {self.name},\nVersion: {self.version})"
+
+
+def default_image() -> str:
+    """The image of an environment that names none: Python's own, of the version that submits."""
+    return f"docker.io/library/python:{sys.version_info[0]}.{sys.version_info[1]}-slim"
+
+
+def _versions(workspace: Workspace, name: str) -> list[int]:
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        return []
+    files = workspace._opened.artifacts.list(ROOT, name)
+    return sorted(int(found[1]) for file in files if (found := VERSION_FILE.fullmatch(file.path)))
+
+
+def _dockerfile_text(dockerfile: str | None) -> str | None:
+    """The text of a Dockerfile that is given by its text or its path."""
+    if dockerfile is None or "\n" in dockerfile or dockerfile.lstrip().upper().startswith("FROM "):
+        return dockerfile
+    try:
+        return Path(dockerfile).read_text(encoding="utf-8")
+    except OSError as error:
+        rule = f"must be the text of a Dockerfile or its path ({(error.strerror or str(error)).lower()})"
+        raise InvalidValue("base_dockerfile", dockerfile, rule) from error
+
+
+def _requirement_lines(file: Path) -> list[str]:
+    """The lines of a requirements file, without comments, and with continued lines joined."""
+    try:
+        text = re.sub(r"\s*\\\n\s*", " ", file.read_text(encoding="utf-8-sig"))
+    except (FileNotFoundError, IsADirectoryError):
+        raise NotFound("file", str(file)) from None
+    lines = [re.sub(r"(^|\s)#.*", "", line).strip() for line in text.splitlines()]
+    for line in lines:
+        if re.match(r"(-r|--requirement|-c|--constraint|-e|--editable|\.|/)", line):
+            raise InvalidValue("requirements file", line, "must name packages: other files are not kept with it")
+    return [line for line in lines if line]
+
+
+def _conda_interpreter(name: str) -> str:
+    import shutil
+    import subprocess
+
+    conda = os.environ.get("CONDA_EXE") or shutil.which("conda")
+    if conda is None or not os.path.exists(conda):
+        hint = "it is not on the PATH; set environment.python.interpreter_path to the environment's python instead"
+        raise NotFound("program", "conda", hint)
+    done = subprocess.run([conda, "env", "list", "--json"], capture_output=True, text=True, timeout=120, check=False)
+    folders = json.loads(done.stdout)["envs"] if done.returncode == 0 else []
+    found = next((folder for folder in folders if folder == name or os.path.basename(folder) == name), None)
+    if found is None:
+        raise NotFound("conda environment", name, f"conda has {', '.join(map(os.path.basename, folders)) or 'none'}")
+    return os.path.join(found, "bin", "python")

@@ -1,0 +1,392 @@
+"""An experiment: a named set of runs."""
+
+from __future__ import annotations
+
+import builtins
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from bridge.address import check_folder, check_path_form
+from bridge.errors import AlreadyExists, BridgeError, InvalidState, InvalidValue
+from bridge.handles.html import html_table
+from bridge.handles.workspace import Workspace, check_workspace
+from bridge.records.experiment import ExperimentRecord, check_native_experiment_name
+from bridge.records.labels import check_keys, has_labels, native_tags, run_tag_values, tag_values, wanted_labels
+from bridge.records.run import RunChanges, RunRecord, check_run_id, new_display_name, new_run_id
+from bridge.records.series import check_key
+from bridge.records.text import check_text_or_none
+from bridge.records.times import now_ms
+from bridge.records.user import user_name
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from bridge.handles.run import Run
+    from bridge.handles.script_run import ScriptRun
+    from bridge.launch.script import ScriptRunConfig
+    from bridge.records.search import View
+
+logger = logging.getLogger("bridge")
+
+DOCS_URL = "https://learn.microsoft.com/python/api/azureml-core/azureml.core.experiment(class)"
+
+
+MLFLOWS_OWN = ("0", "Default")
+"""Id and name of the experiment that MLflow needs in every workspace."""
+
+
+class ViewType:
+    """Which experiments are listed."""
+
+    All = "All"
+    ActiveOnly = "ActiveOnly"
+    ArchivedOnly = "ArchivedOnly"
+
+
+STAGES: Mapping[str, View] = {
+    ViewType.All: "all",
+    ViewType.ActiveOnly: "active",
+    ViewType.ArchivedOnly: "deleted",
+}
+"""An archived experiment is a deleted one, as MLflow calls it."""
+
+
+class Experiment:
+    """A named set of runs, made if the workspace has none of that name.
+
+    Args:
+        workspace: where.
+        name: what it is called. One that is made here has 1 to 255 letters, digits, underscores and dashes, beginning
+            with a letter or digit; one that MLflow made may have any name.
+
+    Raises:
+        InvalidValue: no experiment has the name, and none may be made with it; or the workspace is none.
+        InvalidState: the experiment is archived, or deleted through MLflow, which is the same.
+    """
+
+    def __init__(self, workspace: Workspace, name: str) -> None:
+        check_workspace("workspace", workspace)
+        tracking = workspace._opened.tracking
+        record = tracking.find_experiment(name) if isinstance(name, str) else None
+        if record is None:
+            check_native_experiment_name(name)
+            try:
+                record = tracking.create_experiment(name, now_ms())
+            except AlreadyExists:  # made by somebody else meanwhile
+                record = tracking.find_experiment(name)
+        assert record is not None
+        if record.lifecycle_stage == "deleted":
+            wanted = "active: Experiment.list(ws, name, ViewType.ArchivedOnly)[0].reactivate() makes it so"
+            raise InvalidState("experiment", name, "archived", wanted)
+        self._set(workspace, record)
+
+    def _set(self, workspace: Workspace, record: ExperimentRecord) -> None:
+        self.workspace = workspace
+        self.name = record.name
+        self.id = record.id
+
+    @classmethod
+    def _of(cls, workspace: Workspace, record: ExperimentRecord) -> Experiment:
+        """The handle of an experiment that is there, active or deleted."""
+        experiment = cls.__new__(cls)
+        experiment._set(workspace, record)
+        return experiment
+
+    @staticmethod
+    def list(
+        workspace: Workspace,
+        experiment_name: str | None = None,
+        view_type: str = ViewType.ActiveOnly,
+        tags: str | Mapping[str, object] | None = None,
+    ) -> builtins.list[Experiment]:
+        """The experiments of a workspace, oldest first; MLflow's "Default" is listed once it has runs.
+
+        Args:
+            workspace: where.
+            experiment_name: only the one of that name.
+            view_type: one of `ViewType`.
+            tags: a key that experiments must have, or pairs that must all be equal; values are compared as text.
+
+        Raises:
+            InvalidValue: there is no such view, or tags are neither.
+        """
+        check_workspace("workspace", workspace)
+        if not isinstance(view_type, str) or view_type not in STAGES:
+            raise InvalidValue("view_type", view_type, f"must be one of {', '.join(STAGES)}")
+        wanted = wanted_labels(tags, "tag")
+        found = listed_experiments(workspace, STAGES[view_type])
+        return [
+            Experiment._of(workspace, record)
+            for record in sorted(found, key=lambda record: int(record.id))
+            if experiment_name in (None, record.name) and has_labels(record.tags, wanted)
+        ]
+
+    @staticmethod
+    def delete(workspace: Workspace, experiment_id: str) -> None:
+        """Archive the experiment of that id and all its runs.
+
+        Raises:
+            InvalidValue: the id is no text.
+            NotFound: there is none, or it is archived already.
+        """
+        check_workspace("workspace", workspace)
+        if not isinstance(experiment_id, str):
+            raise InvalidValue(
+                "experiment_id", experiment_id, "must be text, as Experiment(workspace, name).id gives it"
+            )
+        workspace._opened.tracking.delete_experiment(experiment_id, now_ms())
+
+    def archive(self) -> None:
+        """Take the experiment and its runs out of sight: MLflow shows them as deleted; nothing is lost.
+
+        Raises:
+            NotFound: it is archived already.
+        """
+        Experiment.delete(self.workspace, self.id)
+
+    def reactivate(self, new_name: str | None = None) -> None:
+        """Bring an archived experiment and all its runs back.
+
+        Args:
+            new_name: must be None, as in the Azure ML SDK v1.
+
+        Raises:
+            NotFound: it is not archived.
+        """
+        if new_name is not None:
+            raise InvalidValue("new_name", new_name, "must be None: an experiment comes back under its own name")
+        self.workspace._opened.tracking.restore_experiment(self.id, now_ms())
+
+    def refresh(self) -> None:
+        """Take over a name that somebody else has given the experiment."""
+        self._set(self.workspace, self.workspace._opened.tracking.get_experiment(self.id))
+
+    @property
+    def archived_time(self) -> datetime | None:
+        """When it was archived, UTC; None for an active one."""
+        from datetime import datetime, timezone
+
+        record = self.workspace._opened.tracking.get_experiment(self.id)
+        if record.lifecycle_stage == "active":
+            return None
+        return datetime.fromtimestamp(record.last_update_time / 1000, timezone.utc)
+
+    @property
+    def workspace_object(self) -> Workspace:
+        """The same as `workspace`, as old scripts call it."""
+        return self.workspace
+
+    def get_portal_url(self) -> str:
+        """Where the experiment is to be seen: `<workspace URI>#/experiments/<id>`."""
+        return f"{self.workspace.get_mlflow_tracking_uri()}#/experiments/{self.id}"
+
+    def get_docs_url(self) -> str:
+        """Where experiments are described."""
+        return DOCS_URL
+
+    def start_logging(
+        self,
+        name: str | None = None,
+        run_id: str | None = None,
+        outputs: bool | str | os.PathLike[str] | None = None,
+        snapshot_directory: str | os.PathLike[str] | None = ".",
+        display_name: str | None = None,
+        description: str | None = None,
+        tags: str | Mapping[str, object] | None = None,
+    ) -> Run:
+        """Begin an interactive run: it is Running until `complete`, `fail` or `cancel`.
+
+        A run that is still open when the process ends is ended then: Completed, or Failed after an uncaught exception.
+        What lies in `./logs` is kept with the run while it is written, and the outputs before the run has ended; what
+        cannot be kept is a warning of the run.
+
+        Args:
+            name: the same as `display_name`.
+            run_id: an id of your own, of letters, digits, underscores and dashes; 32 hex digits by default.
+            outputs: a folder whose files are kept under `outputs/`, made if it is not there: `./outputs` for None and
+                True; with False neither these nor the logs are kept.
+            snapshot_directory: the source, kept as a snapshot; None for none.
+            display_name: what it is called; a name is made up by default.
+            description: free text.
+            tags: labels that can be changed, values by key, or one key; values become text.
+
+        Raises:
+            AlreadyExists: another run has the id.
+            InvalidValue: the id, a name, the description, a tag or a folder may not be used.
+        """
+        from bridge.handles.run import Run
+
+        check_folder("outputs", outputs)
+        if snapshot_directory is not None:
+            check_path_form("snapshot_directory", snapshot_directory)
+        name = check_text_or_none("name", name)
+        display_name = check_text_or_none("display name", display_name)
+        user = user_name()
+        record = RunRecord(
+            id=self._new_id(run_id),
+            experiment_id=self.id,
+            display_name=display_name or name or new_display_name(),
+            status="Running",
+            start_time=now_ms(),
+            description=check_text_or_none("description", description),
+            user=user,
+            # The one label of MLflow's that is kept here: its searches by user look for the tag.
+            tags={"mlflow.user": user, **run_tag_values(tags or {})},
+        )
+        properties, warnings = self._keep_source(record, snapshot_directory)
+        if outputs is not False:
+            import bridge.capture.capture  # noqa: F401  # where no more files can be opened, no run begins
+        self.workspace._opened.tracking.begin_runs([replace(record, properties=properties)])
+        run = Run._of(self, record.id)
+        run._leave_open()
+        if outputs is not False:
+            run._track(True if outputs is None else outputs, logs=True)
+        if warnings:
+            run._update(RunChanges(warnings=warnings))
+        logger.debug("Run %s of experiment %s is Running", record.id, self.name)
+        return run
+
+    def _new_id(self, run_id: str | None) -> str:
+        """The id of a run that is to begin; before a file is kept for it, which the run that has the id would lose."""
+        if run_id is None:
+            return new_run_id()
+        if self.workspace._opened.tracking.get_runs((check_run_id(run_id),), latest=False):
+            raise AlreadyExists("run", run_id)
+        return run_id
+
+    def _keep_source(
+        self, run: RunRecord, folder: str | os.PathLike[str] | None
+    ) -> tuple[Mapping[str, str], tuple[str, ...]]:
+        """Keep the source of a run that is to begin; returns properties and warnings of it."""
+        if folder is None:
+            return {}, ()
+        from bridge.source.empty import EMPTY, SNAPSHOT_PROPERTY, is_bare
+
+        opened = self.workspace._opened
+        try:
+            if is_bare(folder):
+                return {SNAPSHOT_PROPERTY: EMPTY}, ()
+            from bridge.source.keep import keep_source
+
+            source = keep_source(opened.artifacts, run.artifact_root, folder, workspace_folder=opened.address)
+        except (BridgeError, OSError) as error:
+            return {}, (f"No snapshot was taken of {os.fspath(folder)!r}: {error}",)
+        return source.properties, source.warnings
+
+    def submit(
+        self,
+        config: ScriptRunConfig,
+        tags: str | Mapping[str, object] | None = None,
+        show_output: bool = False,
+        *,
+        run_id: str | None = None,
+        _parent_run_id: str | None = None,
+        credential_passthrough: bool | None = None,
+    ) -> ScriptRun:
+        """Begin a run of a script, in a process that outlives this one; returns when its launcher has it.
+
+        Args:
+            config: the script, its folder, arguments and environment.
+            tags: labels that can be changed, values by key, or one key; values become text.
+            show_output: print what it prints as it goes, and return when it has ended.
+            run_id: an id of your own; 32 hex digits by default.
+            _parent_run_id: the run that it is a child of.
+            credential_passthrough: taken for the sake of old scripts; nothing is asked of it.
+
+        Raises:
+            InvalidValue: the configuration cannot apply; every mistake is named.
+            NotFound: the source folder or the script is not there. No run is begun, as with all errors but the next.
+            SubmitFailed: there are too many files; with `show_output` also: the run failed.
+
+        Source: Azure ML SDK v1, `Experiment.submit`.
+        """
+        from bridge.handles.script_run import submit
+
+        run = submit(self, config, tags, run_id, _parent_run_id)
+        if show_output:
+            run.wait_for_completion(show_output=True)
+        return run
+
+    def get_runs(
+        self,
+        type: str | None = None,
+        tags: str | Mapping[str, object] | None = None,
+        properties: str | Mapping[str, object] | None = None,
+        include_children: bool = False,
+    ) -> Iterator[Run]:
+        """The active runs, newest start time first.
+
+        Args:
+            type: what the run's type, or its property `azureml.runsource`, must be.
+            tags: a key that runs must have, or pairs that must all be equal; values are compared as text.
+            properties: the same for properties.
+            include_children: runs that have a parent too.
+
+        Raises:
+            InvalidValue: tags or properties are neither.
+        """
+        from bridge.handles.run_search import find_runs
+        from bridge.records.search import RunQuery
+
+        query = RunQuery((self.id,))
+        return find_runs(self, query, tags, properties, type, include_children=include_children)
+
+    @property
+    def tags(self) -> dict[str, str | None]:
+        """The experiment's tags, without MLflow's own (`mlflow.…`)."""
+        record = self.workspace._opened.tracking.get_experiment(self.id)
+        return native_tags(record.tags)
+
+    def tag(self, key: str, value: object = None) -> None:
+        """Set a tag; the value becomes text, and None means a tag without one."""
+        self.set_tags({check_key(key, "tag key"): value})
+
+    def set_tags(self, tags: str | Mapping[str, object]) -> None:
+        """Set tags, values by key, or one key for a tag without a value; others stay."""
+        self.workspace._opened.tracking.set_experiment_tags(self.id, tag_values(tags))
+
+    def remove_tags(self, keys: str | builtins.list[str]) -> None:
+        """Remove tags, several or one.
+
+        Raises:
+            NotFound: one of them is not there; none is removed.
+        """
+        removed = check_keys("tag key", keys)
+        self.workspace._opened.tracking.set_experiment_tags(self.id, {}, removed=removed)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _reopened, (self.workspace, self.id)
+
+    def __repr__(self) -> str:
+        return f"Experiment(Name: {self.name},\nWorkspace: {self.workspace.name})"
+
+    def _repr_html_(self) -> str:
+        links = {"Report Page": self.get_portal_url(), "Docs Page": self.get_docs_url()}
+        return html_table({"Name": self.name, "Workspace": self.workspace.name, **links})
+
+
+def listed_experiments(workspace: Workspace, view: View) -> builtins.list[ExperimentRecord]:
+    """Return the experiments that are listed natively: all but MLflow's own, as long as nobody uses it."""
+    from bridge.records.search import ExperimentQuery, RunQuery
+
+    tracking = workspace._opened.tracking
+    found = tracking.search_experiments(ExperimentQuery(view=view)).items
+    return [
+        record
+        for record in found
+        if (record.id, record.name) != MLFLOWS_OWN
+        or tracking.search_run_ids(RunQuery((record.id,), view="all", max_results=1)).items
+    ]
+
+
+def _reopened(workspace: Workspace, experiment_id: str) -> Experiment:
+    return Experiment._of(workspace, workspace._opened.tracking.get_experiment(experiment_id))
+
+
+def check_experiment(experiment: object) -> None:
+    """Raise InvalidValue if something, such as a name, is given for an experiment."""
+    if not isinstance(experiment, Experiment):
+        raise InvalidValue("experiment", experiment, "must be an Experiment, as Experiment(workspace, name) gives")

@@ -1,0 +1,13 @@
+"""Tables that notebooks show for handles."""
+
+from __future__ import annotations
+
+import html
+
+
+def html_table(cells: dict[str, str]) -> str:
+    """A table of one row, for notebooks."""
+    style = 'style="text-align:left"'
+    head = "".join(f"<th {style}>{html.escape(name)}</th>" for name in cells)
+    row = "".join(f"<td {style}>{html.escape(value)}</td>" for value in cells.values())
+    return f"<table><thead><tr>{head}</tr></thead><tbody><tr>{row}</tr></tbody></table>"

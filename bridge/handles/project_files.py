@@ -1,0 +1,159 @@
+"""What old scripts and project folders say of a workspace: arguments of the Azure ML SDK, and `config.json` files."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from bridge.address import check_local_path
+from bridge.errors import InvalidValue
+
+FOLDERS = (".bridge", ".azureml", "aml_config", "")
+NAMES = ("config.json", "project.json")
+SCOPE = re.compile(
+    r"/subscriptions/([^/]+)/resourceGroups/([^/]+)/providers/Microsoft\.MachineLearningServices/workspaces/([^/]+)",
+    re.IGNORECASE,
+)
+PORTAL_KEYS = ("subscription_id", "resource_group", "workspace_name")
+FORMS = (
+    'must be a JSON object with an "address" (a folder or a bridge: URI), with a "Scope", or with '
+    + '"subscription_id", "resource_group" and "workspace_name"'
+)
+
+KEPT = frozenset(("subscription_id", "resource_group", "location", "sku", "tags", "friendly_name", "description"))
+PASSED_OVER = frozenset(
+    """
+    adb_workspace api_server app_insights auth cloud cmk_keyvault container_registry create_resource_group
+    default_cpu_compute_target default_gpu_compute_target hbi_workspace id key_vault primary_user_assigned_identity
+    private_endpoint_auto_approval private_endpoint_config resource_cmk_uri show_output storage_account
+    system_datastores_auth_mode user_assigned_identity_for_cmk_encryption v1_legacy_mode
+    _cloud _disable_service_check _location _workspace_id
+    """.split()
+)
+"""Arguments of the Azure ML SDK v1 that are about the service.
+
+Source: `azureml.core.Workspace`, `create`, `get` and the constructor.
+"""
+
+
+class Config(NamedTuple):
+    """What a file says: an address, or the name of a workspace in `$BRIDGE_HOME`, or both; the address counts."""
+
+    address: str | None
+    name: str | None
+    details: dict[str, Any]
+
+
+def find_config(path: str | os.PathLike[str] | None, file_name: str | None = None) -> Path:
+    """The file that counts for a folder, or `path` itself if it is a file.
+
+    The places are tried one after another, each from the folder up to the root: `.bridge/config.json`, then the old
+    SDK's `.azureml`, `aml_config` and the folder itself, with `config.json` before `project.json`.
+
+    Source: Azure ML SDK v1, `Workspace.from_config`.
+
+    Raises:
+        InvalidValue: there is none.
+    """
+    begin = check_local_path("path", path if path is not None else ".").expanduser().absolute()
+    if begin.is_file():
+        return begin
+    for file in _places(begin, (file_name,) if file_name else NAMES):
+        if file.is_file():
+            return file
+    rule = "has no .bridge/config.json, .azureml/config.json or config.json, and no folder above it does: "
+    raise InvalidValue("folder", str(begin), rule + "write one with ws.write_config(), or use Workspace.open")
+
+
+def _places(begin: Path, names: tuple[str, ...]) -> Iterator[Path]:
+    for folder in FOLDERS:
+        for name in names:
+            for above in (begin, *begin.parents):
+                yield above / folder / name
+
+
+def read_config(file: Path) -> Config:
+    """What a file says; a relative address is meant from the project folder.
+
+    Raises:
+        InvalidValue: it is in none of the three forms.
+    """
+    try:
+        said = json.loads(file.read_text(encoding="utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise InvalidValue(f"configuration {file}", None, f"{FORMS}; it is no JSON ({error})") from error
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise InvalidValue(f"configuration {file}", None, f"{FORMS}; it cannot be read: {reason}") from error
+    if not isinstance(said, dict):
+        raise InvalidValue(f"configuration {file}", said, FORMS)
+    address = said.get("address")
+    subscription, group, name = _scope_of(said, file)
+    if not (isinstance(address, str) and address) and name is None:
+        raise InvalidValue(f"configuration {file}", said, FORMS)
+    details = {"subscription_id": subscription, "resource_group": group}
+    return Config(_from_project(address, file), name, {key: value for key, value in details.items() if value})
+
+
+def _scope_of(said: dict[str, Any], file: Path) -> tuple[str | None, str | None, str | None]:
+    scope = said.get("Scope")
+    if isinstance(scope, str):
+        found = SCOPE.fullmatch(scope.rstrip("/"))
+        if found is None:
+            wanted = "/subscriptions/…/resourceGroups/…/providers/Microsoft.MachineLearningServices/workspaces/…"
+            raise InvalidValue("Scope", scope, f"must have the form {wanted} (in {file})")
+        return found[1], found[2], found[3]
+    if all(isinstance(said.get(key), str) for key in PORTAL_KEYS):
+        return said["subscription_id"], said["resource_group"], said["workspace_name"]
+    return None, None, None
+
+
+def _from_project(address: object, file: Path) -> str | None:
+    if not isinstance(address, str) or not address:
+        return None
+    if "://" in address or address.startswith(("bridge:", "~")):
+        return address
+    folder = file.parent.parent if file.parent.name in FOLDERS else file.parent
+    return os.path.join(folder, address)
+
+
+def write_config(path: str | os.PathLike[str] | None, file_name: str | None, content: dict[str, Any]) -> Path:
+    """Write a file where `find_config` looks, and where the old SDK does unless there is a `.bridge/config.json`.
+
+    Source: Azure ML SDK v1, `Workspace.write_config`.
+    """
+    folder = check_local_path("path", path if path is not None else ".").expanduser()
+    name = NAMES[0] if file_name in (None, "") else str(check_local_path("file_name", file_name))
+    name = name if name.endswith(".json") else f"{name}.json"
+    if folder.name not in FOLDERS[:3]:
+        there = [above for above in (".bridge", "aml_config") if (folder / above / name).exists()]
+        folder = folder / (there[0] if there else "aml_config" if (folder / "aml_config").is_dir() else ".azureml")
+    folder.mkdir(parents=True, exist_ok=True)
+    if not file_name and (folder / NAMES[1]).exists():
+        name = NAMES[1]
+    file = folder / name
+    file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    return file
+
+
+def check_azure_arguments(call: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the Azure ML SDK's arguments that are kept.
+
+    Raises:
+        InvalidValue: JSON cannot hold one.
+        TypeError: the SDK does not know an argument either.
+    """
+    for name in given:
+        if name not in KEPT and name not in PASSED_OVER:
+            raise TypeError(f"{call}() got an unexpected keyword argument {name!r}")
+    kept = {name: value for name, value in given.items() if name in KEPT and value is not None}
+    for name, value in kept.items():
+        try:
+            json.dumps(value)
+        except (TypeError, ValueError) as error:
+            raise InvalidValue(name, value, f"must be something that JSON can hold ({error})") from error
+    return kept

@@ -1,0 +1,284 @@
+"""What is made ready before a script can run: its working folder, its interpreter, its variables."""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from bridge.capture.capture import LOGS, OUTPUTS, Capture
+from bridge.environments.docker import container_command, container_interpreter, image_of
+from bridge.environments.import_folder import import_folder, import_paths
+from bridge.environments.interpreter import BUILD_LOG, interpreter_for
+from bridge.errors import BridgeError, SubmitFailed
+from bridge.records.run import RunRecord
+from bridge.source.empty import SNAPSHOT_PROPERTY
+from bridge.source.snapshot import restore_snapshot
+from bridge.store.open import Opened
+
+logger = logging.getLogger("bridge")
+
+STD_LOG = "user_logs/std_log.txt"
+"""The artifact that takes what a script prints.
+
+Source: Azure ML, `user_logs` of its common runtime.
+"""
+NO_SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
+CHECK_SECONDS = 60.0
+CHECK = "import sys; sys.stdout.write('python %d.%d' % sys.version_info[:2])"
+
+
+def working_folder(run_id: str) -> Path:
+    """Where a run's script works on this computer: in a folder of the user's own, which no other user may change."""
+    return Path(tempfile.gettempdir()) / f"runbridge_runs_{os.getuid()}" / run_id
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A script that can be started.
+
+    `name` is what it is called in sentences; `kill_command` ends what outlives the process of the command.
+    """
+
+    name: str
+    command: list[str]
+    shell: bool
+    folder: Path
+    variables: Mapping[str, str]
+    most_seconds: float | None
+    collects_outputs: bool
+    watches_logs: bool
+    kill_command: Sequence[str] | None = None
+
+    def capture(self, opened: Opened, record: RunRecord) -> Capture:
+        """What takes its files."""
+        return Capture(
+            opened,
+            record.experiment_id,
+            record.id,
+            outputs=self.folder / OUTPUTS if self.collects_outputs else None,
+            logs=self.folder / LOGS if self.watches_logs else None,
+        )
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a script runs: its interpreter there, its variables, and what comes before its own command."""
+
+    interpreter: str
+    variables: Mapping[str, str]
+    before: Sequence[str] = ()
+    kill_command: Sequence[str] | None = None
+
+
+class NotPrepared(Exception):
+    """A step failed: a word for it, and the sentence."""
+
+
+class Preparation:
+    """Makes one run's script ready; `done` or `failure` (code, sentence) says how it went.
+
+    Args:
+        opened: the workspace.
+        record: the run.
+    """
+
+    def __init__(self, opened: Opened, record: RunRecord) -> None:
+        self._opened, self._record = opened, record
+        self._definition: dict[str, Any] = json.loads(record.definition or "{}")
+        self.done: Prepared | None = None
+        self.failure: tuple[str, str] | None = None
+
+    def run(self, finished: Callable[[], None]) -> None:
+        """Prepare, and say when it is finished; never raises."""
+        try:
+            self.done = self._prepare()
+        except NotPrepared as error:
+            self.failure = error.args[0], error.args[1]
+        except Exception as error:
+            self.failure = "LauncherFailed", f"The preparation failed with {type(error).__name__}: {error}"
+            logger.error("The preparation failed.", exc_info=error)
+        finally:
+            finished()
+
+    def _prepare(self) -> Prepared:
+        folder = self._make_folder()
+        self._restore(folder)
+        _make_outputs(folder)
+        place = self._place(folder)
+        definition = self._definition
+        line, script = definition["command"], definition["script"]
+        own = ["/bin/sh", "-c", line] if line else [place.interpreter, script, *definition["arguments"]]
+        history = definition["history"]
+        return Prepared(
+            name=script or line,
+            command=[*place.before, *own],
+            shell=bool(line),
+            folder=folder,
+            variables=place.variables,
+            most_seconds=definition["maxRunDurationSeconds"],
+            collects_outputs=history["outputCollection"],
+            watches_logs=LOGS in history["directoriesToWatch"],
+            kill_command=place.kill_command,
+        )
+
+    def _make_folder(self) -> Path:
+        folder = Path(self._definition["workingDirectory"])
+        try:
+            with suppress(FileExistsError):
+                folder.parent.mkdir(mode=0o700, parents=True)
+            _check_own(folder.parent)
+            folder.mkdir(mode=0o700)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise NotPrepared("WorkingFolderFailed", f"The working folder {folder} cannot be made: {reason}") from error
+        return folder
+
+    def _restore(self, folder: Path) -> None:
+        snapshot_id = self._record.properties[SNAPSHOT_PROPERTY]
+        try:
+            restore_snapshot(self._opened.artifacts, snapshot_id, folder)
+        except (BridgeError, OSError) as error:
+            sentence = f"The snapshot {snapshot_id} could not be restored to {folder}: {error}"
+            raise NotPrepared("SnapshotFailed", sentence) from error
+        script = self._definition["script"]
+        if script and not (folder / script).is_file():
+            reason = "the snapshot does not have it, as an ignore file or its size may say"
+            raise NotPrepared("ScriptMissing", f"The script {script} is not there: {reason}")
+
+    def _place(self, folder: Path) -> Place:
+        """Make the environment ready."""
+        environment, docker = self._definition["environment"], self._definition["docker"]
+        try:
+            if docker["useDocker"] or (environment.get("docker") or {}).get("enabled"):
+                return self._container(folder, environment, docker)
+            interpreter = interpreter_for(environment, self._write)
+            _check_python(interpreter)
+            variables = self._variables([*_import_names(), *import_paths(interpreter)])
+            return Place(interpreter, _with_programs_of(interpreter, variables))
+        except (BridgeError, OSError) as error:
+            raise NotPrepared("EnvironmentFailed", str(error)) from error
+
+    def _container(self, folder: Path, environment: Mapping[str, Any], docker: Mapping[str, Any]) -> Place:
+        image = image_of(environment, self._write)
+        name = f"runbridge-{self._record.id}"
+        imports = import_folder()
+        links = [os.path.realpath(link) for link in imports.iterdir()]
+        variables = self._variables([*_import_names(), str(imports)])
+        own = environment.get("docker") or {}
+        before = container_command(
+            name,
+            image,
+            folder,
+            [self._opened.address, str(imports), *links],
+            variables,
+            arguments=[*own.get("arguments", ()), *docker["arguments"]],
+            shm_size=docker["shmSize"] or own.get("shmSize"),
+        )
+        return Place(container_interpreter(environment), variables, before, ["docker", "kill", name])
+
+    def _write(self, data: bytes) -> None:
+        self._opened.artifacts.append(self._record.artifact_root, BUILD_LOG, data)
+
+    def _variables(self, paths: list[str]) -> dict[str, str]:
+        """The caller's variables, those that hand the run over, and those that the definition sets."""
+        environment = self._definition["environment"].get("environmentVariables") or {}
+        given = {**environment, **self._definition["environmentVariables"]}
+        variables = {**os.environ, **handed_over(self._opened, self._record), **given}
+        variables["PYTHONPATH"] = os.pathsep.join(path for path in (*paths, variables.get("PYTHONPATH")) if path)
+        return variables
+
+
+def handed_over(opened: Opened, record: RunRecord) -> dict[str, str]:
+    """The variables by which a script finds its run."""
+    experiment = opened.tracking.get_experiment(record.experiment_id)
+    uri = "bridge://" + quote(os.fsencode(opened.address))
+    return {
+        "BRIDGE_WORKSPACE": opened.address,
+        "BRIDGE_RUN_ID": record.id,
+        "AZUREML_RUN_ID": record.id,
+        "AZUREML_ARM_SUBSCRIPTION": NO_SUBSCRIPTION,
+        "AZUREML_ARM_RESOURCEGROUP": "runbridge",
+        "AZUREML_ARM_WORKSPACE_NAME": opened.name,
+        "AZUREML_ARM_PROJECT_NAME": experiment.name,
+        "AZUREML_RUN_TOKEN": "not-a-secret",
+        "AZUREML_SERVICE_ENDPOINT": uri,
+        "AZUREML_EXPERIMENT_ID": experiment.id,
+        "AZUREML_WORKSPACE_ID": opened.id,
+        "AZUREML_OUTPUT_DIRECTORY": f"./{OUTPUTS}",
+        "MLFLOW_TRACKING_URI": uri,
+        "MLFLOW_RUN_ID": record.id,
+        "MLFLOW_EXPERIMENT_ID": experiment.id,
+        "MLFLOW_EXPERIMENT_NAME": experiment.name,
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _with_programs_of(interpreter: str, variables: Mapping[str, str]) -> dict[str, str]:
+    """Variables with which `python`, and what its packages install, is found as in an activated environment."""
+    found = dict(variables)
+    folder = os.path.dirname(interpreter)
+    path = found.get("PATH", os.defpath)
+    python = shutil.which("python", path=path)
+    if python is None or os.path.dirname(python) != folder:
+        found["PATH"] = os.pathsep.join(part for part in (folder, path) if part)
+    top = os.path.dirname(folder)
+    found.pop("VIRTUAL_ENV", None)
+    if os.path.exists(os.path.join(top, "pyvenv.cfg")):
+        found["VIRTUAL_ENV"] = top
+    return found
+
+
+def _check_python(interpreter: str) -> None:
+    """Ask an interpreter that somebody named whether it is one: another program may end well without a script."""
+    if interpreter == sys.executable:
+        return
+    try:
+        done = subprocess.run(
+            [interpreter, "-c", CHECK], cwd="/", stdin=subprocess.DEVNULL, capture_output=True, timeout=CHECK_SECONDS
+        )
+    except OSError as error:
+        raise SubmitFailed(interpreter, None, (error.strerror or str(error)).lower()) from error
+    except subprocess.TimeoutExpired as error:
+        raise SubmitFailed(interpreter, None, f"it did not answer within {CHECK_SECONDS:g} s") from error
+    if not done.stdout.startswith(b"python "):
+        said = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines()
+        reason = f"it is no Python interpreter{': ' + said[-1] if said else ''}"
+        raise SubmitFailed(interpreter, done.returncode, reason)
+
+
+def _check_own(folder: Path) -> None:
+    """Refuse a folder in which another user could put a script in the place of one that is about to run."""
+    facts = folder.lstat()
+    if not stat.S_ISDIR(facts.st_mode):
+        raise NotADirectoryError(errno.ENOTDIR, f"{folder} is no folder")
+    if facts.st_uid != os.getuid() or facts.st_mode & 0o022:
+        raise PermissionError(errno.EPERM, f"other users may write to {folder}")
+
+
+def _make_outputs(folder: Path) -> None:
+    try:
+        (folder / OUTPUTS).mkdir(exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise NotPrepared("WorkingFolderFailed", f"The folder {folder / OUTPUTS} cannot be made: {reason}") from error
+
+
+def _import_names() -> list[str]:
+    """The folder that holds the names of the Azure ML SDK, if the plugin is installed; it is not imported for that."""
+    found = find_spec("bridge_azureml")
+    folders = [] if found is None else list(found.submodule_search_locations or ())
+    return [path for folder in folders if os.path.isdir(path := os.path.join(folder, "import_names"))]

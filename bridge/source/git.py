@@ -1,0 +1,184 @@
+"""What git knows of the source that runs: where it comes from, which commit, and what is not committed."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from bridge.source.ignore import is_never_source
+
+logger = logging.getLogger("bridge")
+
+TIMEOUT_SECONDS = 5.0
+MOST_OUTPUT_BYTES = 16 << 20
+MOST_DIFF_BYTES = 4 << 20
+
+DIFF_PATH = "source/uncommitted.diff"
+"""The artifact path of what is not committed."""
+
+PROPERTIES = {
+    "repository_uri": ("azureml.git.repository_uri", "mlflow.source.git.repoURL"),
+    "branch": ("azureml.git.branch", "mlflow.source.git.branch"),
+    "commit": ("azureml.git.commit", "mlflow.source.git.commit"),
+    "dirty": ("azureml.git.dirty",),
+    "build_id": ("azureml.git.build_id",),
+    "build_uri": ("azureml.git.build_uri",),
+}
+"""The properties of each fact; `AZUREML_GIT_<FACT>` overrides it.
+
+Source: Azure ML, "Git integration" (October 2024).
+"""
+
+SETTINGS = ("core.fsmonitor=false", "diff.noprefix=false", "diff.mnemonicPrefix=false", "color.ui=false")
+"""A repository's own configuration starts no program here, and does not change how a diff looks."""
+
+
+class GitFacts(NamedTuple):
+    """Properties of a run, and what is not committed: a patch, behind the names of files that git does not know."""
+
+    properties: dict[str, str]
+    diff: bytes = b""
+
+
+def git_facts(folder: str | os.PathLike[str]) -> GitFacts:
+    """What git knows of a folder; nothing outside of a repository, without git, or if git refuses.
+
+    Credentials in the address of a remote are left out.
+    Without a repository no program is started.
+
+    Args:
+        folder: a folder in the repository's work tree.
+    """
+    facts: dict[str, str] = {}
+    diff = b""
+    top = _work_tree(Path(os.path.realpath(folder)))
+    if top is not None:
+        try:
+            facts, diff = _read(top)
+        except (OSError, _GitFailed) as error:
+            logger.debug("Git says nothing of %s: %s", top, error)
+    for fact in PROPERTIES:
+        if value := os.environ.get("AZUREML_GIT_" + fact.upper()):
+            facts[fact] = without_credentials(value)
+    return GitFacts({name: facts[fact] for fact in facts for name in PROPERTIES[fact]}, diff)
+
+
+def without_credentials(url: str) -> str:
+    """The address of a remote without user, password and query; git's user of an ssh address stays."""
+    from urllib.parse import urlsplit, urlunsplit
+
+    if "://" not in url:
+        return url
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # no address; whatever it is, it may hold a secret
+        return ""
+    user, _, host = parts.netloc.rpartition("@")
+    if parts.scheme.endswith("ssh") and user:
+        host = f"{user.partition(':')[0]}@{host}"
+    return urlunsplit((parts.scheme, host, parts.path, "", ""))
+
+
+def _work_tree(folder: Path) -> Path | None:
+    return next((place for place in (folder, *folder.parents) if os.path.exists(place / ".git")), None)
+
+
+class _GitFailed(Exception):
+    """Git ended with an error, or took too long."""
+
+
+def _read(top: Path) -> tuple[dict[str, str], bytes]:
+    facts: dict[str, str] = {}
+    if remote := _remote(top):
+        facts["repository_uri"] = without_credentials(remote)
+    try:
+        entries = _git(top, "status", "--porcelain=v2", "--branch", "-z").decode(errors="replace").split("\0")
+    except _Timeout:  # a repository so large that its state takes too long still has a commit
+        commit, branch = _git(top, "rev-parse", "HEAD", "--abbrev-ref", "HEAD").decode().split("\n")[:2]
+        return facts | {"commit": commit} | ({"branch": branch} if branch != "HEAD" else {}), b""
+    heads = dict(entry[2:].partition(" ")[::2] for entry in entries if entry.startswith("# "))
+    for fact, head in (("commit", "branch.oid"), ("branch", "branch.head")):
+        if not heads.get(head, "(").startswith("("):  # (initial), (detached)
+            facts[fact] = heads[head]
+    changed = any(entry[:2] in ("1 ", "2 ", "u ") for entry in entries)
+    unknown = list(_unknown_files(top, entries))
+    facts["dirty"] = str(changed or bool(unknown))
+    return facts, _diff(top, changed and "commit" in facts, unknown)
+
+
+def _unknown_files(top: Path, entries: Sequence[str]) -> Iterator[str]:
+    """Files and folders that git does not know, but for what is not source either: caches, outputs, workspaces."""
+    for entry in entries:
+        if entry.startswith("? "):
+            path = entry[2:]
+            folder = path.endswith("/")
+            if not is_never_source(path.rstrip("/"), folder) and not (top / path / "workspace.db").exists():
+                yield path
+
+
+def _diff(top: Path, changed: bool, unknown: Sequence[str]) -> bytes:
+    head = "".join(f"# not known to git: {path}\n" for path in unknown).encode()
+    if not changed:
+        return head[:MOST_DIFF_BYTES]
+    diff = head + _git(top, "diff", "--no-ext-diff", "--no-textconv", "HEAD", most_bytes=MOST_DIFF_BYTES)
+    if len(diff) <= MOST_DIFF_BYTES:
+        return diff
+    return diff[:MOST_DIFF_BYTES] + f"\n# cut here: more than {MOST_DIFF_BYTES:,} bytes\n".encode()
+
+
+def _remote(top: Path) -> str:
+    try:
+        lines = _git(top, "config", "--get-regexp", r"^remote\..*\.url$").decode(errors="replace").splitlines()
+    except _GitFailed:  # there is none
+        return ""
+    remotes = dict(line.partition(" ")[::2] for line in lines)
+    return remotes.get("remote.origin.url") or next(iter(remotes.values()), "")
+
+
+class _Timeout(_GitFailed):
+    pass
+
+
+def _git(folder: Path, *words: str, most_bytes: int = MOST_OUTPUT_BYTES) -> bytes:
+    """What git prints, one byte beyond `most_bytes` at most.
+
+    Raises:
+        _GitFailed: it ended with an error.
+        _Timeout: it took too long.
+        OSError: there is no git.
+    """
+    import subprocess
+    import threading
+
+    command = ["git", "-C", str(folder), *(word for setting in SETTINGS for word in ("-c", setting)), *words]
+    environment = {name: value for name, value in os.environ.items() if name not in ("GIT_DIR", "GIT_WORK_TREE")}
+    environment |= {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
+    with subprocess.Popen(
+        command, stdin=nothing, stdout=pipe, stderr=nothing, env=environment, start_new_session=True
+    ) as process:
+        assert process.stdout is not None
+        timer = threading.Timer(TIMEOUT_SECONDS, _end, (process.pid,))
+        timer.start()
+        output = process.stdout.read(most_bytes + 1)
+        in_time = timer.is_alive()
+        timer.cancel()
+        if len(output) > most_bytes:
+            process.kill()
+    if not in_time:
+        raise _Timeout(f"git {words[0]} took more than {TIMEOUT_SECONDS:g} s")
+    if process.returncode != 0 and len(output) <= most_bytes:
+        raise _GitFailed(f"git {words[0]} ended with {process.returncode}")
+    return output
+
+
+def _end(session: int) -> None:
+    """End a git with its children, who hold its pipe open too."""
+    import signal
+
+    with suppress(ProcessLookupError):
+        os.killpg(session, signal.SIGKILL)

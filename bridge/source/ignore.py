@@ -1,0 +1,122 @@
+"""What a snapshot leaves out: names that are never source, and what `.amlignore` or `.gitignore` says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bridge.errors import NotAllowed
+from bridge.source.empty import WRITTEN_BY_RUNS
+
+if TYPE_CHECKING:
+    import re
+
+IGNORE_FILES = (".amlignore", ".gitignore")
+"""Looked for in the root of a folder only, and the first that is there is the only one.
+
+Source: Azure ML SDK v1, "Save and track snapshots": `.amlignore` replaces `.gitignore`.
+"""
+
+NEVER_SOURCE = frozenset(
+    (
+        ".git",
+        ".hg",
+        ".svn",
+        "__pycache__",
+        ".ipynb_checkpoints",
+        "node_modules",
+        ".mypy_cache",
+        ".pytest_cache",
+        ".ruff_cache",
+        ".hypothesis",
+        ".nox",
+        ".tox",
+    )
+)
+"""Folders (and `.git` as a file: a submodule's) that are left out at any depth."""
+
+
+class IgnoreRules:
+    """Decides by its path whether an entry is left out.
+
+    A name that the ignore file un-ignores by name (`!outputs`, not `!*`) wins over the names above.
+
+    Args:
+        file: the ignore file, or None.
+        decided: decisions of an earlier time with the same file, by path; a folder's path ends with `/`.
+    """
+
+    def __init__(self, file: Path | None, decided: dict[str, bool] | None = None) -> None:
+        self._file = file
+        self._decided = decided or {}
+        self._patterns: list[tuple[bool, re.Pattern[str]]] | None = None
+        self._named: set[str] = set()
+        self.decisions: dict[str, bool] = {}
+
+    def leave_out(self, path: str, is_folder: bool) -> bool:
+        if self._file is None:
+            return is_never_source(path, is_folder)
+        name = path + "/" if is_folder else path
+        decision = self._decided.get(name)
+        if decision is None:
+            said = self._said(name)
+            named = path[path.rfind("/") + 1 :] in self._named
+            decision = said or (is_never_source(path, is_folder) and not (named and said is False))
+        self.decisions[name] = decision
+        return decision
+
+    def _said(self, name: str) -> bool | None:
+        """What the last pattern that matches an entry says: True to leave it out, False to keep it."""
+        if self._patterns is None:
+            assert self._file is not None
+            lines = _read_lines(self._file)
+            self._patterns = _patterns_of(lines)
+            self._named = {line.rstrip("/ ").rpartition("/")[2].lstrip("!") for line in lines if line.startswith("!")}
+        for ignores, regex in reversed(self._patterns):
+            if any(_is_of_entry(match, name) for match in regex.finditer(name)):
+                return ignores
+        return None
+
+
+def is_never_source(path: str, is_folder: bool) -> bool:
+    """Whether an entry is left out when no ignore file speaks of it."""
+    name = path[path.rfind("/") + 1 :]
+    if not is_folder:
+        return name == ".git"
+    return name in NEVER_SOURCE or (path == name and name in WRITTEN_BY_RUNS)
+
+
+def find_ignore_file(folder: Path, names: Iterable[str]) -> Path | None:
+    """The ignore file among the names of a folder."""
+    there = set(names)
+    return next((folder / name for name in IGNORE_FILES if name in there and (folder / name).is_file()), None)
+
+
+def _read_lines(file: Path) -> list[str]:
+    try:
+        text = file.read_text(encoding="utf-8", errors="surrogateescape").removeprefix("\ufeff")
+    except OSError as error:
+        raise NotAllowed("read", str(file), (error.strerror or str(error)).lower()) from error
+    return [line.removesuffix("\r") for line in text.split("\n")]
+
+
+def _patterns_of(lines: list[str]) -> list[tuple[bool, re.Pattern[str]]]:
+    from pathspec import GitIgnoreSpec, RegexPattern  # slow to load (24 ms), and most folders have no such file
+
+    # To git, `a/**/` names the folders in `a`, and not `a`.
+    spelled = [line + "*/" if line.endswith("/**/") else line for line in lines]
+    patterns = GitIgnoreSpec.from_lines(spelled).patterns
+    regexes = [(pattern.include, pattern.regex) for pattern in patterns if isinstance(pattern, RegexPattern)]
+    return [(include, regex) for include, regex in regexes if include is not None and regex is not None]
+
+
+def _is_of_entry(match: re.Match[str], name: str) -> bool:
+    """Whether a match is of the entry itself.
+
+    A pattern of `pathspec` also matches what lies below the entry it names; git asks for each entry on the way alone,
+    so that `!kept` says nothing of `kept/debug.log`.
+    """
+    if match.groupdict().get("ps_d") is not None:
+        return match.end("ps_d") == len(name)
+    return not (name.endswith("/") and match.end() == len(name))  # `a/**` names what lies in `a`, and not `a`

@@ -1,0 +1,124 @@
+"""What the last snapshot of a folder saw, kept for the next one: unchanged files are not read again."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from bridge.address import home_folder
+from bridge.source.tree import Found, Tree, stamp_of
+
+logger = logging.getLogger("bridge")
+
+FORMAT = 1
+FOLDERS_KEPT = 64
+"""Folders whose last snapshot is remembered; the file of one is at most about 2 MB."""
+
+SETTLED_NS = 2_000_000_000
+"""A file that changed less than this before it was looked at may change again within the same time stamp (2 s on some
+file systems), so that its stamp proves nothing: it is read again next time."""
+
+
+class KnownTree:
+    """The last snapshot of a folder.
+
+    Args:
+        snapshot_id: its id.
+        files: its files by path, as (stamp, hash or target).
+        decided: what its ignore file said, by path.
+        decided_with: the stamp that the ignore file had.
+    """
+
+    def __init__(
+        self,
+        snapshot_id: str = "",
+        files: dict[str, tuple[str, str]] | None = None,
+        decided: dict[str, bool] | None = None,
+        decided_with: str = "",
+    ) -> None:
+        self.snapshot_id, self.files = snapshot_id, files or {}
+        self.decided, self.decided_with = decided or {}, decided_with
+
+    def content_of(self, found: Found) -> str:
+        """The hash of a file's content, or a link's target; nothing if it may have changed."""
+        stamp, content = self.files.get(found.path, ("", ""))
+        return content if stamp == found.stamp else ""
+
+    def equals(self, files: Sequence[Found]) -> bool:
+        return len(files) == len(self.files) and all(self.content_of(found) for found in files)
+
+
+def read_known(folder: Path) -> KnownTree:
+    """What is known of a folder; nothing, if nobody kept it or somebody damaged it."""
+    try:
+        content = json.loads(_place(folder).read_bytes())
+        if content["format"] != FORMAT or content["folder"] != str(folder):
+            return KnownTree()
+        files = {path: (stamp, kept) for path, stamp, kept in content["files"]}
+        decided = {path: bool(left_out) for path, left_out in content["decided"].items()}
+        return KnownTree(content["id"], files, decided, content["decided_with"])
+    except FileNotFoundError:
+        return KnownTree()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        logger.debug("What was known of %s cannot be read: %r", folder, error)
+        return KnownTree()
+
+
+def write_known(folder: Path, snapshot_id: str, tree: Tree, contents: dict[str, str], begun_ns: int) -> None:
+    """Keep what a snapshot saw, for the next one; a home that cannot be written costs that one time only.
+
+    Args:
+        folder: the folder.
+        snapshot_id: what was made of it.
+        tree: what was found.
+        contents: hash or target of each file that was kept, by path.
+        begun_ns: when the walk began, nanoseconds since 1970 UTC.
+    """
+    settled = begun_ns - SETTLED_NS
+    files = [
+        (found.path, found.stamp if found.changed_ns < settled else "", contents[found.path])
+        for found in tree.files
+        if found.path in contents
+    ]
+    decided, decided_with = _decisions(tree, settled)
+    content = {
+        "format": FORMAT,
+        "folder": str(folder),
+        "id": snapshot_id,
+        "files": files,
+        "decided": decided,
+        "decided_with": decided_with,
+    }
+    place = _place(folder)
+    part = place.with_name(f".{os.urandom(8).hex()}.part")
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(json.dumps(content, separators=(",", ":")), encoding="utf-8")
+        part.replace(place)
+        _drop_oldest(place.parent)
+    except OSError as error:
+        logger.debug("What is known of %s cannot be kept: %s", folder, error)
+
+
+def _decisions(tree: Tree, settled: int) -> tuple[dict[str, bool], str]:
+    if tree.ignore_file is None:
+        return {}, ""
+    state = tree.ignore_file.stat()
+    if max(state.st_mtime_ns, state.st_ctime_ns) >= settled:
+        return {}, ""
+    return tree.decisions, stamp_of(state)
+
+
+def _place(folder: Path) -> Path:
+    state = folder.stat()
+    return home_folder() / "snapshots" / f"{state.st_dev:x}-{state.st_ino:x}.json"
+
+
+def _drop_oldest(folder: Path) -> None:
+    with os.scandir(folder) as listing:
+        kept = [(entry.stat().st_mtime_ns, entry.path) for entry in listing if entry.name.endswith(".json")]
+    for _, path in sorted(kept)[:-FOLDERS_KEPT]:
+        Path(path).unlink(missing_ok=True)

@@ -1,0 +1,384 @@
+"""Snapshots: the source that ran, kept by content, so that an unchanged folder costs nothing."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, cast
+
+from bridge.address import home_folder
+from bridge.errors import BridgeError, InvalidState, InvalidValue, NotFound, SchemaMismatch
+from bridge.records.limits import SNAPSHOT_BYTES, SNAPSHOT_ENTRIES, SNAPSHOT_FILES
+from bridge.source.empty import EMPTY
+from bridge.source.known_tree import KnownTree, read_known, write_known
+from bridge.source.tree import Found, TooManyEntries, Tree, TreeScan, folders_of, leads_out, single_file
+from bridge.store.artifacts import ArtifactStore, stream_of
+from bridge.store.digest import sha256_of
+
+logger = logging.getLogger("bridge")
+
+ROOT = "snapshots"
+"""The artifact root: `files/<two digits>/<SHA-256>` holds contents, `trees/<id>.json` what lies where."""
+
+FORMAT = 1
+ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+SHA256 = re.compile(r"[0-9a-f]{64}")
+MODES = {"file": 0o100644, "executable": 0o100755, "link": 0o120777}
+"""What a file may be, and its mode in a zip."""
+
+KEPT_AT_HOME = ("environments", "imports", "snapshots")
+"""Folders in `$BRIDGE_HOME` that are left out even where that is the folder itself."""
+
+PIECE_BYTES = 1 << 20
+IN_MEMORY_BYTES = 16 << 20
+NAMED = 10
+"""How many files a warning names."""
+
+
+class Snapshot(NamedTuple):
+    """What was kept: the id, None if nothing could be, and what was left out against the user's wish, as sentences."""
+
+    id: str | None
+    warnings: tuple[str, ...] = ()
+
+
+class Kept(NamedTuple):
+    """A file of a snapshot: `content` is a hash, or the target of a link."""
+
+    path: str
+    kind: str
+    content: str
+    size_bytes: int
+
+
+def take_snapshot(
+    artifacts: ArtifactStore, folder: str | os.PathLike[str], *, workspace_folder: str | os.PathLike[str] | None = None
+) -> Snapshot:
+    """Keep the files of a folder, or one file.
+
+    The same content has the same id, in every folder and workspace; what is stored already is not stored again, and
+    files whose size, inode and times are those of the last snapshot of this folder are not read again.
+    Left out are what `.amlignore` (else `.gitignore`) in the folder says, and what is never source
+    (`bridge.source.ignore`): of files beyond 300 MB or 2,000 files the largest, with a warning.
+    More than 10,000 entries are not even looked at: nothing is kept then, and the warning says what to do.
+
+    Args:
+        artifacts: where.
+        folder: the folder or file.
+        workspace_folder: a folder that is left out; each folder that is a workspace is, too.
+
+    Raises:
+        NotFound: there is no such folder or file.
+    """
+    top = Path(os.path.realpath(folder))
+    if not top.exists():
+        raise NotFound("folder", str(folder))
+    begun_ns = time.time_ns()
+    if not top.is_dir():
+        return _keep(artifacts, top.parent, single_file(top), KnownTree()).snapshot
+    most_bytes, most_files, most_entries = limits()
+    home = home_folder()
+    left_out = [home, *(home / name for name in KEPT_AT_HOME)]
+    if workspace_folder is not None:
+        left_out.append(Path(workspace_folder))
+    known = read_known(top)
+    try:
+        scan = TreeScan(top, most_entries, frozenset(folders_of(left_out)))
+        tree = scan.run(known.decided, known.decided_with)
+    except TooManyEntries:
+        reason = f"{top} has more than {most_entries:,} files and folders, so no snapshot of it was taken"
+        return Snapshot(None, (f"{reason}: list the folders that are not source in {top / '.amlignore'}.",))
+    too_large = _leave_out_largest(tree, most_bytes, most_files)
+    if too_large:
+        tree.warnings.append(too_large)
+    kept = _keep(artifacts, top, tree, known)
+    if kept.contents is not None:
+        write_known(top, kept.snapshot.id or "", tree, kept.contents, begun_ns)
+    logger.debug("Snapshot %s was taken of %s: %d files", kept.snapshot.id, top, len(tree.files))
+    return kept.snapshot
+
+
+def restore_snapshot(artifacts: ArtifactStore, snapshot_id: str, target: str | os.PathLike[str]) -> None:
+    """Write the files of a snapshot below a folder, which is made; others there stay.
+
+    Raises:
+        NotFound: there is no such snapshot.
+        InvalidState: it is damaged.
+    """
+    top = Path(target)
+    top.mkdir(parents=True, exist_ok=True)
+    links = []
+    for kept in _read_manifest(artifacts, snapshot_id):
+        place = top / kept.path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if kept.kind == "link":
+            links.append(kept)
+            continue
+        part = place.with_name(f".{os.urandom(8).hex()}.part")
+        try:
+            with part.open("wb") as file:
+                for piece in _content(artifacts, snapshot_id, kept):
+                    file.write(piece)
+                if kept.kind == "executable":
+                    mode = os.fstat(file.fileno()).st_mode & 0o777
+                    os.fchmod(file.fileno(), mode | (mode & 0o444) >> 2)
+            part.replace(place)
+        finally:
+            part.unlink(missing_ok=True)
+    for kept in links:  # last, so that no file is written through one
+        (top / kept.path).unlink(missing_ok=True)
+        (top / kept.path).symlink_to(kept.content)
+    inside = os.path.realpath(top)
+    for kept in links:  # one that stays below the folder by its text may lead out of it through another
+        if os.path.commonpath((os.path.realpath(top / kept.path), inside)) != inside:
+            (top / kept.path).unlink()
+            raise InvalidState("snapshot", snapshot_id, f"leading out of its folder by {kept.path!r}", "whole")
+
+
+def copy_snapshot(source: ArtifactStore, target: ArtifactStore, snapshot_id: str) -> None:
+    """Copy a snapshot from one workspace to another; of one that is there nothing is copied.
+
+    Raises:
+        NotFound, InvalidState: as for `restore_snapshot`.
+    """
+    if _is_there(target, snapshot_id):
+        return
+    for kept in _read_manifest(source, snapshot_id):
+        if kept.kind != "link" and target.stat(ROOT, _content_path(kept.content)) is None:
+            target.put(ROOT, _content_path(kept.content), stream_of(_content(source, snapshot_id, kept)))
+    manifest = stream_of(source.get(ROOT, _manifest_path(snapshot_id)))
+    target.put(ROOT, _manifest_path(snapshot_id), manifest)  # last: it says that all contents are there
+
+
+def write_snapshot_zip(artifacts: ArtifactStore, snapshot_id: str, folder: str | os.PathLike[str]) -> Path:
+    """Write `<id>.zip` with the files of a snapshot into a folder, which is made; returns its absolute path.
+
+    Raises:
+        NotFound, InvalidState: as for `restore_snapshot`.
+    """
+    import zipfile
+
+    kept_files = _read_manifest(artifacts, snapshot_id)
+    target = Path(os.path.abspath(folder)) / f"{snapshot_id}.zip"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f".{os.urandom(8).hex()}.part")
+    try:
+        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+            for kept in kept_files:
+                info = zipfile.ZipInfo(kept.path)  # dated 1980, so that a snapshot has one zip
+                info.compress_type = zipfile.ZIP_DEFLATED
+                info.external_attr = MODES[kept.kind] << 16
+                with archive.open(info, "w", force_zip64=True) as file:
+                    for piece in _content(artifacts, snapshot_id, kept):
+                        file.write(piece)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+    return target
+
+
+def limits() -> tuple[int, int, int]:
+    """The most bytes, files and entries of a snapshot.
+
+    `BRIDGE_SNAPSHOT_BYTES` and `BRIDGE_SNAPSHOT_FILES` set others, and Azure ML's `AML_SNAPSHOT_NO_FILE_LIMIT` lifts
+    the second; entries are five times as many as files.
+
+    Raises:
+        InvalidValue: one of them is no number.
+    """
+    most_files = _setting("BRIDGE_SNAPSHOT_FILES", SNAPSHOT_FILES)
+    if os.environ.get("AML_SNAPSHOT_NO_FILE_LIMIT", "").lower() in ("1", "true"):
+        most_files = 1 << 40
+    most_entries = most_files * (SNAPSHOT_ENTRIES // SNAPSHOT_FILES)
+    return _setting("BRIDGE_SNAPSHOT_BYTES", SNAPSHOT_BYTES), most_files, most_entries
+
+
+def _setting(name: str, default: int) -> int:
+    text = os.environ.get(name) or str(default)
+    if not text.isascii() or not text.isdigit():
+        raise InvalidValue(name, text, "must be a number of zero or more")
+    return int(text)
+
+
+def _leave_out_largest(tree: Tree, most_bytes: int, most_files: int) -> str:
+    """Take the largest files out of a tree until the rest is within the limits; returns what to say of them."""
+    total, count = sum(found.size_bytes for found in tree.files), len(tree.files)
+    left_out: list[Found] = []
+    for found in sorted(tree.files, key=lambda found: found.size_bytes, reverse=True):
+        if total <= most_bytes and count <= most_files:
+            break
+        left_out.append(found)
+        total, count = total - found.size_bytes, count - 1
+    if not left_out:
+        return ""
+    gone = {found.path for found in left_out}
+    tree.files = [found for found in tree.files if found.path not in gone]
+    names = ", ".join(f"{found.path} ({found.size_bytes / 1e6:.1f} MB)" for found in left_out[:NAMED])
+    more = f" and {len(left_out) - NAMED:,} more" if len(left_out) > NAMED else ""
+    within = f"{most_bytes / 1e6:g} MB and {most_files:,} files"
+    return f"{names}{more} (a snapshot has at most {within}: list what is not source in .amlignore)"
+
+
+class _Result(NamedTuple):
+    snapshot: Snapshot
+    contents: dict[str, str] | None
+    """Hash or target by path, of all files kept; None if they are those that were known."""
+
+
+def _keep(artifacts: ArtifactStore, top: Path, tree: Tree, known: KnownTree) -> _Result:
+    if not tree.files:
+        return _Result(Snapshot(EMPTY, _sentences(top, tree)), None)
+    known_here = _is_there(artifacts, known.snapshot_id)
+    if known_here and known.equals(tree.files):
+        return _Result(Snapshot(known.snapshot_id, _sentences(top, tree)), None)
+    stored = {content for _, content in known.files.values()} if known_here else set()
+    kept = []
+    for found in tree.files:
+        try:
+            content = found.target or _store(artifacts, top / found.path, known.content_of(found), stored)
+        except FileNotFoundError:  # gone since it was listed
+            continue
+        except OSError as error:
+            if isinstance(error, BridgeError):
+                raise
+            tree.warnings.append(f"{found.path} ({(error.strerror or str(error)).lower()})")
+            continue
+        stored.add(content)
+        kept.append(Kept(found.path, found.kind, content, found.size_bytes))
+    contents = {each.path: each.content for each in kept}
+    return _Result(Snapshot(_write_manifest(artifacts, kept), _sentences(top, tree)), contents)
+
+
+def _store(artifacts: ArtifactStore, file: Path, sha256: str, stored: set[str]) -> str:
+    """Keep the content of a file, if it is not stored yet; returns its hash.
+
+    Args:
+        artifacts: where.
+        file: it is read only if it may have changed, or its content is not stored here.
+        sha256: its hash, if it is known.
+        stored: hashes of contents that are known to be stored.
+    """
+    if sha256 and (sha256 in stored or artifacts.stat(ROOT, _content_path(sha256))):
+        return sha256
+    # A copy, so that what is stored under the hash is what was hashed, whoever writes the file meanwhile.
+    with file.open("rb") as source:
+        begin = source.read(PIECE_BYTES)
+        if len(begin) < PIECE_BYTES:
+            sha256 = sha256_of(begin)
+            if sha256 not in stored and not artifacts.stat(ROOT, _content_path(sha256)):
+                artifacts.put(ROOT, _content_path(sha256), begin)
+            return sha256
+        return _store_large(artifacts, begin, source, stored)
+
+
+def _store_large(artifacts: ArtifactStore, begin: bytes, rest: BinaryIO, stored: set[str]) -> str:
+    import hashlib
+    import tempfile
+
+    with tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES) as copy:
+        digest, piece = hashlib.sha256(), begin
+        while piece:
+            digest.update(piece)
+            copy.write(piece)
+            piece = rest.read(PIECE_BYTES)
+        sha256 = digest.hexdigest()
+        if sha256 not in stored and not artifacts.stat(ROOT, _content_path(sha256)):
+            copy.seek(0)
+            artifacts.put(ROOT, _content_path(sha256), cast("BinaryIO", copy))
+    return sha256
+
+
+def _write_manifest(artifacts: ArtifactStore, kept: Sequence[Kept]) -> str:
+    """Keep what lies where, and return the id that follows from it."""
+    if not kept:
+        return EMPTY
+    manifest = json.dumps({"format": FORMAT, "files": kept}, separators=(",", ":")).encode()
+    snapshot_id = _id_of(sha256_of(manifest))
+    if not _is_there(artifacts, snapshot_id):
+        artifacts.put(ROOT, _manifest_path(snapshot_id), manifest)
+    return snapshot_id
+
+
+def _read_manifest(artifacts: ArtifactStore, snapshot_id: str) -> list[Kept]:
+    if snapshot_id == EMPTY:
+        return []
+    if not isinstance(snapshot_id, str) or not ID.fullmatch(snapshot_id):
+        raise NotFound("snapshot", snapshot_id, "an id is a UUID, as run.get_snapshot_id() gives it")
+    try:
+        content = b"".join(artifacts.get(ROOT, _manifest_path(snapshot_id)))
+    except NotFound:
+        raise NotFound("snapshot", snapshot_id, "the workspace does not have it") from None
+    try:
+        manifest = json.loads(content)
+        if manifest["format"] > FORMAT:
+            raise SchemaMismatch(f"Snapshot {snapshot_id}", manifest["format"], FORMAT)
+        kept = [Kept(*entry) for entry in manifest["files"]]
+        if all(_may_be_written(each) for each in kept):
+            return kept
+    except (ValueError, KeyError, TypeError, AttributeError):
+        pass
+    raise InvalidState("snapshot", snapshot_id, "damaged", "whole")
+
+
+def _may_be_written(kept: Kept) -> bool:
+    """Whether a file of a manifest stays below the folder that it is restored to."""
+    if kept.kind not in MODES or any(part in ("", ".", "..") for part in kept.path.split("/")):
+        return False
+    if "\0" in kept.path + kept.content:
+        return False
+    return not leads_out(kept.path, kept.content) if kept.kind == "link" else bool(SHA256.fullmatch(kept.content))
+
+
+def _content(artifacts: ArtifactStore, snapshot_id: str, kept: Kept) -> Iterator[bytes]:
+    """The bytes of a file of a snapshot, or the target of a link.
+
+    Raises:
+        InvalidState: they are not what was kept.
+    """
+    import hashlib
+
+    if kept.kind == "link":
+        yield kept.content.encode()
+        return
+    digest = hashlib.sha256()
+    try:
+        for piece in artifacts.get(ROOT, _content_path(kept.content)):
+            digest.update(piece)
+            yield piece
+    except NotFound:
+        raise InvalidState("snapshot", snapshot_id, f"without its file {kept.path!r}", "whole") from None
+    if digest.hexdigest() != kept.content:
+        raise InvalidState("snapshot", snapshot_id, f"damaged in its file {kept.path!r}", "whole")
+
+
+def _is_there(artifacts: ArtifactStore, snapshot_id: str) -> bool:
+    if snapshot_id == EMPTY:
+        return True
+    return bool(ID.fullmatch(snapshot_id)) and artifacts.stat(ROOT, _manifest_path(snapshot_id)) is not None
+
+
+def _id_of(sha256: str) -> str:
+    """A hash as a UUID of version 8, which is what RFC 9562 gives to such ids."""
+    variant = "89ab"[int(sha256[16], 16) & 3]
+    return f"{sha256[:8]}-{sha256[8:12]}-8{sha256[13:16]}-{variant}{sha256[17:20]}-{sha256[20:32]}"
+
+
+def _manifest_path(snapshot_id: str) -> str:
+    return f"trees/{snapshot_id}.json"
+
+
+def _content_path(sha256: str) -> str:
+    return f"files/{sha256[:2]}/{sha256}"
+
+
+def _sentences(top: Path, tree: Tree) -> tuple[str, ...]:
+    if not tree.warnings:
+        return ()
+    named = "; ".join(tree.warnings[:NAMED])
+    more = f"; and {len(tree.warnings) - NAMED:,} more" if len(tree.warnings) > NAMED else ""
+    return (f"The snapshot of {top} leaves out: {named}{more}.",)

@@ -1,0 +1,213 @@
+"""The files of a folder that belong to a snapshot, found by listing folders and asking for sizes alone."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from bridge.source.ignore import IgnoreRules, find_ignore_file
+
+Kind = Literal["file", "executable", "link"]
+
+WORKSPACE_NAMES = ("journal", "artifacts")
+
+
+class Found(NamedTuple):
+    """A file, or a link that stays one.
+
+    `path` is relative to the tree's root and `/`-separated; `target` is what a link says.
+    `stamp` changes when the content does: size, inode, and the times of the last change of content and of anything.
+    `changed_ns` is the later of these times.
+    """
+
+    path: str
+    kind: Kind
+    size_bytes: int
+    stamp: str
+    changed_ns: int
+    target: str = ""
+
+
+class Tree:
+    """What was found: files by path in order, what was left out against the user's wish, and the rules' decisions."""
+
+    def __init__(self) -> None:
+        self.files: list[Found] = []
+        self.warnings: list[str] = []
+        self.decisions: dict[str, bool] = {}
+        self.ignore_file: Path | None = None
+        self.entries = 0
+
+
+class TooManyEntries(Exception):
+    """The walk was given up."""
+
+
+class TreeScan:
+    """One walk over a folder.
+
+    Args:
+        root: the folder.
+        most_entries: the walk is given up beyond (`TooManyEntries`).
+        left_out: (device, inode) of folders that are left out wherever they lie.
+    """
+
+    def __init__(self, root: Path, most_entries: int, left_out: frozenset[tuple[int, int]]) -> None:
+        self._root, self._most_entries, self._left_out = root, most_entries, left_out
+        self._real_root = os.path.realpath(root)
+        self.tree = Tree()
+
+    def run(self, decided: dict[str, bool], decided_with: str) -> Tree:
+        """Walk.
+
+        Args:
+            decided: what the ignore file said at an earlier time.
+            decided_with: the stamp that the ignore file had then.
+        """
+        entries = self._list(self._root, "")
+        file = find_ignore_file(self._root, [entry.name for entry in entries])
+        known = decided if file is not None and stamp_of(file.stat()) == decided_with else {}
+        self._rules = IgnoreRules(file, known)
+        folders = self._take(entries, "")
+        while folders:
+            entry, path = folders.pop()
+            folders += self._take(self._list_below(entry, path), path + "/")
+        self.tree.files.sort(key=lambda found: found.path)
+        self.tree.decisions, self.tree.ignore_file = self._rules.decisions, file
+        return self.tree
+
+    def _list_below(self, entry: os.DirEntry[str], path: str) -> list[os.DirEntry[str]]:
+        if self._left_out:
+            try:
+                state = entry.stat(follow_symlinks=False)
+            except FileNotFoundError:  # gone since it was listed
+                return []
+            if (state.st_dev, state.st_ino) in self._left_out:
+                return []
+        return self._list(Path(entry.path), path)
+
+    def _list(self, folder: Path, path: str) -> list[os.DirEntry[str]]:
+        """The entries of a folder; none of one that is a workspace, a virtual environment, or cannot be read."""
+        try:
+            with os.scandir(folder) as listing:
+                entries = list(islice(listing, self._most_entries - self.tree.entries + 1))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            self._warn(path, (error.strerror or str(error)).lower())
+            return []
+        self.tree.entries += len(entries)
+        if self.tree.entries > self._most_entries:
+            raise TooManyEntries
+        names = {entry.name for entry in entries}
+        if "workspace.db" in names:
+            return [] if path else [entry for entry in entries if not _is_of_workspace(entry.name)]
+        return [] if path and ("pyvenv.cfg" in names or "conda-meta" in names) else entries
+
+    def _take(self, entries: list[os.DirEntry[str]], prefix: str) -> list[tuple[os.DirEntry[str], str]]:
+        """Take the files among the entries of a folder; returns the folders among them, with their paths."""
+        folders = []
+        for entry in entries:
+            path, is_folder = prefix + entry.name, entry.is_dir(follow_symlinks=False)
+            if not _is_text(path):
+                self._warn(path.encode("utf-8", "replace").decode(), "its name is not UTF-8")
+            elif self._rules.leave_out(path, is_folder):
+                continue
+            elif is_folder:
+                folders.append((entry, path))
+            else:
+                self._take_file(entry, path)
+        return folders
+
+    def _take_file(self, entry: os.DirEntry[str], path: str) -> None:
+        try:
+            found = self._link(entry, path) if entry.is_symlink() else _file(path, entry.stat(follow_symlinks=False))
+        except FileNotFoundError:  # gone since it was listed
+            return
+        except OSError as error:
+            self._warn(path, (error.strerror or str(error)).lower())
+            return
+        if found is None:
+            link = "a link that leads out of the folder, and to no file"
+            self._warn(path, link if entry.is_symlink() else "neither a file nor a folder")
+        else:
+            self.tree.files.append(found)
+
+    def _link(self, entry: os.DirEntry[str], path: str) -> Found | None:
+        """A link within the tree as a link; one that leads out of it as the file that it leads to."""
+        real = os.path.realpath(entry.path)
+        if not self._is_inside(real):
+            try:
+                return _file(path, os.stat(entry.path))
+            except FileNotFoundError:
+                return None
+        target = os.readlink(entry.path)
+        if os.path.isabs(target) or leads_out(path, target):  # on a detour: the same place, said from here
+            target = os.path.relpath(real, os.path.dirname(os.path.join(self._real_root, path)))
+        state = entry.stat(follow_symlinks=False)
+        return Found(path, "link", 0, stamp_of(state), _changed(state), target)
+
+    def _is_inside(self, real: str) -> bool:
+        return real == self._real_root or real.startswith(self._real_root.rstrip("/") + "/")
+
+    def _warn(self, path: str, reason: str) -> None:
+        self.tree.warnings.append(f"{path or '.'} ({reason})")
+
+
+def single_file(path: Path) -> Tree:
+    """The tree of one file."""
+    tree, found = Tree(), _file(path.name, path.stat())
+    if found is None:
+        tree.warnings.append(f"{path.name} (neither a file nor a folder)")
+    else:
+        tree.files.append(found)
+    return tree
+
+
+def stamp_of(state: os.stat_result) -> str:
+    """What changes when a file does."""
+    return f"{state.st_size}:{state.st_ino}:{state.st_mtime_ns}:{state.st_ctime_ns}"
+
+
+def leads_out(path: str, target: str) -> bool:
+    """Whether the link at a path of a tree, read as text, leads out of the tree."""
+    place = os.path.normpath(os.path.join(os.path.dirname(path), target))
+    return os.path.isabs(place) or place == ".." or place.startswith("../")
+
+
+def folders_of(paths: list[Path]) -> Iterator[tuple[int, int]]:
+    """(Device, inode) of those folders that are there."""
+    for path in paths:
+        try:
+            state = path.stat()
+        except OSError:
+            continue
+        yield state.st_dev, state.st_ino
+
+
+def _file(path: str, state: os.stat_result) -> Found | None:
+    if not stat.S_ISREG(state.st_mode):
+        return None
+    kind: Kind = "executable" if state.st_mode & stat.S_IXUSR else "file"
+    return Found(path, kind, state.st_size, stamp_of(state), _changed(state))
+
+
+def _changed(state: os.stat_result) -> int:
+    return max(state.st_mtime_ns, state.st_ctime_ns)
+
+
+def _is_of_workspace(name: str) -> bool:
+    """Whether a name in a folder that is a workspace is the workspace's own."""
+    return name in WORKSPACE_NAMES or name.startswith(("workspace.", "mlflow.db"))
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,201 @@
+"""Artifacts in a workspace's folder: bytes in files, their index in the tracking store."""
+
+from __future__ import annotations
+
+import errno
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO
+
+from bridge.errors import AlreadyExists, InvalidValue, NotAllowed, NotFound, StoreUnavailable
+from bridge.journal.system import is_of_handler
+from bridge.records.artifact import ArtifactRecord, check_artifact_path, check_artifact_root, folders_above
+from bridge.store.artifacts import ArtifactStore
+from bridge.store.digest import sha256_of
+from bridge.store.folder.files import Files, Part
+from bridge.store.tracking import TrackingStore
+
+PIECE_BYTES = 1 << 20
+
+
+class FolderArtifacts(ArtifactStore):
+    """Artifacts as files of a folder; the index is the truth of what there is.
+
+    A file that lies in the folder without being indexed is not listed and not read.
+    A process killed between the two halves of `put` leaves such a file, or new bytes under the size and hash of those
+    they replace, until the next `put`; one killed between the halves of `delete` leaves files that nothing lists.
+    One killed within `append` leaves bytes after those that are listed, which nobody reads and the next one replaces.
+
+    Args:
+        tracking: where the index is kept.
+        folder: where the roots lie, `<workspace>/artifacts`; made by the first `put`.
+        shared: files and folders may be changed by the folder's group.
+    """
+
+    def __init__(self, tracking: TrackingStore, folder: Path, shared: bool = False) -> None:
+        self._tracking = tracking
+        self._files = Files(folder, shared)
+
+    def put(self, root: str, path: str, source: Path | bytes | BinaryIO, replace: bool = True) -> ArtifactRecord:
+        root, path = check_artifact_root(root), check_artifact_path(path)
+        self._check_place(root, path)
+        place = f"{root}/{path}"
+        with self._files.part(place) as part:
+            size_bytes, sha256 = _write(part, source)
+            record = ArtifactRecord(path, size_bytes, sha256, time.time_ns() // 1_000_000)
+            with self._files.changing("write", place):
+                if not replace and self._tracking.find_artifact(root, path):
+                    raise AlreadyExists("artifact", path)
+                with self._files.placed(part, place):
+                    self._tracking.set_artifacts(root, (record,))
+        self._files.sweep()
+        return record
+
+    def append(self, root: str, path: str, data: bytes) -> ArtifactRecord:
+        root, path = check_artifact_root(root), check_artifact_path(path)
+        if not isinstance(data, (bytes, bytearray, memoryview)):
+            raise InvalidValue("data", type(data).__name__, "must be bytes")
+        place, data = f"{root}/{path}", bytes(data)
+        with self._files.changing("write", place):
+            listed = self._tracking.find_artifact(root, path)
+            if listed is None or not self._files.exists(place):
+                self._check_place(root, path)
+                return self._begin(root, path, data)
+            if listed.sha256 is not None:
+                # Before it grows: a reader of a growing file reads as far as is listed.
+                self._tracking.set_artifacts(root, (replace(listed, sha256=None),))
+            with self._files.appended(place, data, listed.size_bytes or 0) as size_bytes:
+                return self._note(root, path, size_bytes)
+
+    def _begin(self, root: str, path: str, data: bytes) -> ArtifactRecord:
+        """Make a file that grows, in the caller's lock."""
+        place = f"{root}/{path}"
+        with self._files.part(place) as part:
+            part.write(data)
+            part.check()
+            with self._files.placed(part, place):
+                return self._note(root, path, len(data))
+
+    def _note(self, root: str, path: str, size_bytes: int) -> ArtifactRecord:
+        record = ArtifactRecord(path, size_bytes, None, time.time_ns() // 1_000_000)
+        self._tracking.set_artifacts(root, (record,))
+        return record
+
+    def get(self, root: str, path: str, start: int = 0) -> Iterator[bytes]:
+        root, path = check_artifact_root(root), check_artifact_path(path)
+        if start < 0:
+            raise InvalidValue("start", start, "must not be negative")
+        record = self._tracking.find_artifact(root, path)
+        if record is None:
+            raise NotFound("artifact", path)
+        file = self._files.find(f"{root}/{path}")
+        if file is None:
+            raise NotFound("artifact", path, "its file was removed from the workspace's folder")
+        pieces = _pieces_of(file, start, record.size_bytes if record.sha256 is None else None)
+        next(pieces)  # from here on the file is closed when the pieces are let go of, also if none is taken
+        return pieces
+
+    def list(self, root: str, folder: str = "", recursive: bool = False) -> list[ArtifactRecord]:
+        folder = check_artifact_path(folder) if folder else ""
+        return self._tracking.list_artifacts(check_artifact_root(root) if root or recursive else "", folder, recursive)
+
+    def stat(self, root: str, path: str) -> ArtifactRecord | None:
+        root, path = check_artifact_root(root), check_artifact_path(path)
+        file = self._tracking.find_artifact(root, path)
+        if file is None and self._tracking.list_artifacts(root, path):
+            return ArtifactRecord(path)
+        return file
+
+    def delete(self, root: str, path: str = "") -> None:
+        root, path = check_artifact_root(root), check_artifact_path(path) if path else ""
+        place = f"{root}/{path}" if path else root
+        if not self._records(root, path) and not self._files.exists(place):
+            return
+        with self._files.changing("delete", place):
+            self._files.exists(place)  # a path through a link is refused before anything is forgotten
+            records = self._records(root, path)
+            # The index first: what is listed can be read at any moment, and a repeat finds what was left.
+            self._tracking.delete_artifacts(root, path)
+            try:
+                self._files.remove(place)
+            except (NotAllowed, StoreUnavailable):
+                self._tracking.set_artifacts(root, records)
+                raise
+        self._files.sweep()
+
+    def _records(self, root: str, path: str) -> Sequence[ArtifactRecord]:
+        """The file at a path, or those below it."""
+        file = self._tracking.find_artifact(root, path) if path else None
+        return [file] if file else self._tracking.list_artifacts(root, path, recursive=True)
+
+    def _check_place(self, root: str, path: str) -> None:
+        for folder in folders_above(path):
+            if self._tracking.find_artifact(root, folder):
+                raise InvalidValue("artifact path", path, f"must not run through {folder!r}, which is a file")
+        if self._tracking.list_artifacts(root, path):
+            raise InvalidValue("artifact path", path, "must not name a folder")
+
+
+def _write(part: Part, source: Path | bytes | BinaryIO) -> tuple[int, str]:
+    """Write all of a source; returns how many bytes there were, and their SHA-256."""
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        content = bytes(source)
+        part.write(content)
+        part.check()
+        return len(content), sha256_of(content)
+    import hashlib  # loads OpenSSL, which a process that only logs metrics does not need
+
+    size_bytes, digest = 0, hashlib.sha256()
+    for piece in _pieces_from(source):
+        digest.update(piece)
+        part.write(piece)
+        size_bytes += len(piece)
+    part.check()
+    return size_bytes, digest.hexdigest()
+
+
+def _pieces_from(source: Path | BinaryIO) -> Iterator[bytes]:
+    if isinstance(source, Path):
+        with _open_source(source) as file:
+            yield from _read(file)
+    else:
+        yield from _read(source)
+
+
+def _open_source(source: Path) -> BinaryIO:
+    try:
+        return source.open("rb")
+    except OSError as error:
+        if is_of_handler(error):
+            raise
+        if isinstance(error, FileNotFoundError):
+            raise NotFound("file", str(source)) from error
+        if isinstance(error, IsADirectoryError):
+            raise InvalidValue("source", str(source), "must be a file, and this is a folder") from error
+        if isinstance(error, PermissionError):
+            raise NotAllowed("read", str(source), "permission denied") from error
+        reason = (error.strerror or str(error)).lower()
+        if error.errno in (errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR, errno.ENXIO):
+            raise InvalidValue("source", str(source), f"cannot be read: {reason}") from error
+        raise StoreUnavailable(str(source), reason) from error
+
+
+def _read(stream: BinaryIO) -> Iterator[bytes]:
+    while True:
+        piece = stream.read(PIECE_BYTES)
+        if not isinstance(piece, (bytes, bytearray)):
+            raise InvalidValue("source", type(piece).__name__, "must be read as bytes, so open it in binary mode")
+        if not piece:
+            return
+        yield piece
+
+
+def _pieces_of(file: BinaryIO, start: int, end: int | None) -> Iterator[bytes]:
+    """The bytes from an offset up to another, or to the end of the file; before them an empty piece."""
+    with file:
+        yield b""
+        file.seek(start)
+        while piece := file.read(PIECE_BYTES if end is None else max(0, min(PIECE_BYTES, end - file.tell()))):
+            yield piece

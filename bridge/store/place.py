@@ -1,0 +1,286 @@
+"""Placing points: which positions, steps and latest values they get when a store appends them."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+from bridge.errors import InvalidState
+from bridge.records.limits import EXACT_INTEGER, INT64_MIN
+from bridge.records.series import (
+    BIG,
+    Definition,
+    Point,
+    definition_of,
+    imprecise_warning,
+)
+from bridge.store.slices import Slice
+
+if TYPE_CHECKING:
+    import numpy
+
+    Array = numpy.ndarray[Any, Any]
+
+
+COLUMNS = ("series", "times", "timestamps", "steps", "has_step", "values", "ints", "doors", "joined")
+
+
+Name: TypeAlias = "tuple[str, str]"
+"""A run id and a key."""
+
+
+class Counters(NamedTuple):
+    """How many points a key has, over all kinds, and how many of them came without a step; a row counts as one."""
+
+    points: int
+    stepless: int
+
+
+class Joined(NamedTuple):
+    """The points of slices in log order, as columns of one length.
+
+    `columns` has the arrays of `Slice` by name; `series` indexes `definitions` and, of a text series, `values` indexes
+    `texts`.
+    `definitions` are the series that have a point here, in the order of their first points.
+    """
+
+    definitions: list[Definition]
+    columns: dict[str, Array]
+    texts: list[str | bool | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Points with their positions and steps: those of one series stand together in log order, series after series.
+
+    `ends` is the index at which the points of each series end.
+    `latest` is the index of the greatest point of each series by (step, timestamp, value); see
+    `bridge.records.series.Latest`.
+    `all_ints` says of each series whether all these points were logged as ints.
+    `counters` are those of every key after these points.
+    """
+
+    ends: list[int]
+    latest: list[int]
+    all_ints: list[bool]
+    positions: Array
+    steps: Array
+    timestamps: Array
+    values: Array
+    doors: Array
+    counters: dict[Name, Counters]
+
+
+def fresh_slices(slices: Iterable[Slice], stored: Mapping[str, int]) -> tuple[list[Slice], dict[str, int]]:
+    """The slices that a store does not have yet, and how far each journal is stored after them.
+
+    Raises:
+        InvalidState: a slice does not begin where the store is.
+    """
+    fresh, ends = [], dict(stored)
+    for piece in slices:
+        end = ends.get(piece.journal_id, 0)
+        if piece.end <= end:
+            continue
+        if piece.start != end:
+            raise InvalidState("journal", piece.journal_id, f"stored up to {end}", f"stored up to {piece.start}")
+        fresh.append(piece)
+        ends[piece.journal_id] = piece.end
+    return fresh, ends
+
+
+def join(slices: Sequence[Slice]) -> Joined:
+    """The points of slices in log order, with series and texts numbered over all of them."""
+    import numpy
+
+    numbers: dict[Definition, int] = {}
+    parts: dict[str, list[Array]] = {name: [numpy.empty(0, numpy.int64)] for name in COLUMNS}
+    texts: list[str | bool | None] = []
+    for piece in slices:
+        present, at = numpy.unique(piece.series, return_inverse=True)
+        definitions = [piece.definitions[number] for number in present.tolist()]
+        own_numbers = [numbers.setdefault(definition, len(numbers)) for definition in definitions]
+        values = piece.values
+        if piece.texts and texts:
+            is_text = numpy.array([definition.value_type == "text" for definition in definitions], dtype=bool)
+            values = values.copy()
+            values[is_text[at]] += len(texts)  # numbers stay untouched, for -0.0 and NaN change in a sum
+        texts += piece.texts
+        own = {
+            "series": numpy.array(own_numbers, dtype=numpy.int64)[at],
+            # Within a slice the order of the calls holds, whatever the clock said.
+            "times": numpy.maximum.accumulate(piece.times) if len(piece.times) else piece.times,
+            "timestamps": piece.timestamps,
+            "steps": piece.steps,
+            "has_step": piece.has_step,
+            "values": values,
+            "ints": piece.ints,
+            "doors": piece.doors,
+            "joined": piece.joined,
+        }
+        for name in COLUMNS:
+            if len(at):
+                parts[name].append(own[name])
+    columns = {name: numpy.concatenate(part[1:] or part) for name, part in parts.items()}
+    if len(slices) > 1:
+        order = numpy.argsort(columns["times"], kind="stable")
+        columns = {name: column[order] for name, column in columns.items()}
+    known = list(numbers)
+    present, first, at = numpy.unique(columns["series"], return_index=True, return_inverse=True)
+    by_first = numpy.argsort(first)
+    columns["series"] = _ranks(by_first)[at]
+    return Joined([known[number] for number in present[by_first].tolist()], columns, texts)
+
+
+def without_series(points: Joined, lost: Sequence[bool]) -> tuple[Joined, int]:
+    """The points but for those of some series, and how many these have; `lost` has an entry a series."""
+    import numpy
+
+    if not any(lost):
+        return points, 0
+    kept = ~numpy.array(lost, dtype=bool)
+    stay = kept[points.columns["series"]]
+    columns = {name: column[stay] for name, column in points.columns.items()}
+    columns["series"] = (numpy.cumsum(kept) - 1)[columns["series"]]
+    definitions = [definition for definition, gone in zip(points.definitions, lost, strict=True) if not gone]
+    return points._replace(definitions=definitions, columns=columns), int((~stay).sum())
+
+
+def place(points: Joined, before: Mapping[Name, Counters]) -> Placed:
+    """Give points their places.
+
+    Args:
+        points: what is to be stored.
+        before: the counters that their keys have, of those that have points.
+    """
+    import numpy
+
+    definitions, columns = points.definitions, points.columns
+    positions, steps, counters = _places(definitions, columns, before)
+    order = numpy.argsort(columns["series"], kind="stable")
+    series = columns["series"][order]
+    begins = numpy.searchsorted(series, numpy.arange(len(definitions)))
+    placed = {
+        "positions": positions[order],
+        "steps": steps[order],
+        **{name: columns[name][order] for name in ("timestamps", "values", "doors")},
+    }
+    compared = comparable_values(placed["values"])
+    is_text = numpy.array([definition.value_type == "text" for definition in definitions], dtype=bool)[series]
+    compared[is_text] = placed["positions"][is_text]  # of equal steps and times the last text is the latest
+    ints = columns["ints"][order]
+    return Placed(
+        ends=[*begins[1:].tolist(), len(order)] if definitions else [],
+        latest=_greatest(begins, series, placed["steps"], placed["timestamps"], compared).tolist(),
+        all_ints=numpy.logical_and.reduceat(ints, begins).tolist() if definitions else [],
+        counters=counters,
+        **placed,
+    )
+
+
+def _ranks(order: Array) -> Array:
+    """The inverse of a permutation: the place of each entry."""
+    import numpy
+
+    ranks = numpy.empty(len(order), dtype=numpy.int64)
+    ranks[order] = numpy.arange(len(order))
+    return ranks
+
+
+def _places(
+    definitions: Sequence[Definition], columns: Mapping[str, Array], before: Mapping[Name, Counters]
+) -> tuple[Array, Array, dict[Name, Counters]]:
+    """The position and the step of each point, and the counters of keys after them."""
+    import numpy
+
+    numbers: dict[Name, int] = {}
+    of_series = [numbers.setdefault((d.run_id, d.key), len(numbers)) for d in definitions]
+    old = [before.get(name, Counters(0, 0)) for name in numbers]
+    points_before, stepless_before = numpy.array(old, dtype=numpy.int64).reshape(-1, 2).T
+    # A row has one place, which its further cells share.
+    first: Any = slice(None)
+    row_of: Any = slice(None)
+    if columns["joined"].any():
+        first = ~columns["joined"]
+        row_of = numpy.cumsum(first) - 1
+    has_step = columns["has_step"][first]
+    metrics = numpy.array(of_series, dtype=numpy.int64)[columns["series"][first]]
+    order = numpy.argsort(metrics, kind="stable")
+    groups = metrics[order]
+    begins = numpy.searchsorted(groups, groups)  # where each point's group begins
+    stepless = (~has_step)[order].astype(numpy.int64)
+    stepless_until = numpy.cumsum(stepless) - stepless
+    positions = numpy.empty(len(order), dtype=numpy.int64)
+    positions[order] = points_before[groups] + numpy.arange(len(order)) - begins
+    rank = numpy.empty(len(order), dtype=numpy.int64)
+    rank[order] = stepless_before[groups] + stepless_until - stepless_until[begins]
+    counted = points_before + numpy.bincount(metrics, minlength=len(numbers))
+    counted_stepless = stepless_before + numpy.bincount(metrics[~has_step], minlength=len(numbers))
+    after = map(Counters, counted.tolist(), counted_stepless.tolist())
+    steps = numpy.where(columns["has_step"], columns["steps"], rank[row_of])
+    return positions[row_of], steps, dict(zip(numbers, after, strict=True))
+
+
+def _greatest(begins: Array, series: Array, steps: Array, timestamps: Array, compared: Array) -> Array:
+    """The index of the first of the greatest points of each series by (step, timestamp, compared value)."""
+    import numpy
+
+    greatest = numpy.ones(len(series), dtype=bool)
+    least: int | float
+    for column, least in ((steps, INT64_MIN), (timestamps, INT64_MIN), (compared, -BIG)):
+        among = numpy.where(greatest, column, least)
+        greatest &= among == numpy.maximum.reduceat(among, begins)[series] if len(series) else greatest
+    found = numpy.flatnonzero(greatest)
+    return found[numpy.searchsorted(found, begins)]
+
+
+def comparable_values(values: Array) -> Array:
+    """Values as MLflow compares them: NaN as 0, ±inf as ±1.797e308; a new array."""
+    import numpy
+
+    return numpy.clip(numpy.where(numpy.isnan(values), 0.0, values), -BIG, BIG)
+
+
+def slice_of(run_id: str, points: Sequence[Point], door: int) -> Slice:
+    """A slice that no journal holds, of checked points of one run: for a store that is written without one."""
+    import numpy
+
+    definitions: dict[Definition, int] = {}
+    series: list[int] = []
+    values: list[float] = []
+    texts: list[str | bool | None] = []
+    for point in points:
+        value = point.value
+        if value is None or isinstance(value, (str, bool)):
+            values.append(len(texts))
+            texts.append(value)
+        else:
+            values.append(value)
+        series.append(definitions.setdefault(definition_of(run_id, point), len(definitions)))
+    imprecise = {p.key for p in points if type(p.value) is int and abs(p.value) > EXACT_INTEGER}
+    return Slice(
+        journal_id="",
+        start=0,
+        end=1,
+        definitions={number: definition for definition, number in definitions.items()},
+        series=numpy.array(series, dtype=numpy.uint32),
+        times=numpy.zeros(len(points), dtype=numpy.int64),
+        timestamps=numpy.array([p.timestamp for p in points], dtype=numpy.int64),
+        steps=numpy.array([p.step or 0 for p in points], dtype=numpy.int64),
+        has_step=numpy.array([p.step is not None for p in points], dtype=bool),
+        values=_float_array(values),
+        ints=numpy.array([type(p.value) is int for p in points], dtype=bool),
+        doors=numpy.full(len(points), door, dtype=numpy.uint8),
+        joined=numpy.array([p.joined for p in points], dtype=bool),
+        texts=texts,
+        warnings=tuple((run_id, imprecise_warning(key)) for key in sorted(imprecise)),
+    )
+
+
+def _float_array(values: Sequence[float]) -> Array:
+    """The values as float64 with their exact bits, NaN payloads too."""
+    import numpy
+
+    return numpy.frombuffer(struct.pack(f"<{len(values)}d", *values), dtype="<f8")

@@ -1,0 +1,60 @@
+"""Scripts that are really submitted, in folders of their own."""
+
+from __future__ import annotations
+
+import tempfile
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from submitting import Submit
+
+from bridge import Experiment, Workspace
+from bridge.handles.script_run import ScriptRun
+from bridge.launch.script import ScriptRunConfig
+from bridge.records.run import TERMINAL_STATUSES
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder for temporary files, of this process and of those that it starts; environments lie in another."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setenv("BRIDGE_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    return folder
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace.create("submit", path=tmp_path / "workspace")
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """The folder of the scripts."""
+    folder = tmp_path / "source"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def submit(workspace: Workspace, source: Path, temporary: Path) -> Iterator[Submit]:
+    """Writes a script, unless it is None, and submits it; what still runs at the end is canceled."""
+    runs: list[ScriptRun] = []
+
+    def start(code: str | None, show_output: bool = False, **settings: Any) -> ScriptRun:
+        if code is not None:
+            (source / "train.py").write_text(textwrap.dedent(code), encoding="utf-8")
+            settings.setdefault("script", "train.py")
+        config = ScriptRunConfig(source, **settings)
+        runs.append(Experiment(workspace, "submitted").submit(config, show_output=show_output))
+        return runs[-1]
+
+    yield start
+    for run in runs:
+        if run.status not in TERMINAL_STATUSES:
+            run.cancel()

@@ -1,0 +1,93 @@
+"""What tests of submitted scripts share: waiting for other processes, and finding them."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+
+from bridge import InvalidState, Workspace
+from bridge.handles.script_run import ScriptRun
+
+Submit = Callable[..., ScriptRun]
+
+
+def until(what: Callable[[], object], seconds: float = 20.0) -> None:
+    """Return when something is so."""
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end, f"it is not so after {seconds:g} s"
+        time.sleep(0.02)
+
+
+def log_of(run: ScriptRun) -> str:
+    """What the script of a run has printed until now."""
+    return str(run.get_details_with_logs()["logFiles"].get("user_logs/std_log.txt", ""))
+
+
+def lines_of(run: ScriptRun, count: int = 1) -> str:
+    """Wait for so many whole lines of a script, and return what it has printed: one line may come in several pieces."""
+    until(lambda: (log := log_of(run)).endswith("\n") and log.count("\n") >= count)
+    return log_of(run)
+
+
+def processes_of(run: ScriptRun) -> list[psutil.Process]:
+    """The launcher of a run, if it is there."""
+    return [process for process in psutil.process_iter() if run.id in _words(process)]
+
+
+def launcher_of(run: ScriptRun) -> psutil.Process:
+    """The launcher of a run."""
+    return processes_of(run)[0]
+
+
+def is_gone(pid: int) -> bool:
+    """Whether there is no such process any more, or only its remains."""
+    try:
+        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
+
+
+def launcher(workspace: Workspace | Path, run_id: str) -> list[str]:
+    """The command that a scheduler starts for a run."""
+    place = workspace if isinstance(workspace, Path) else workspace.path
+    return [sys.executable, "-m", "bridge.launch.launcher", str(place), run_id]
+
+
+def queued(submit: Submit, workspace: Workspace, code: str, run_id: str = "queued") -> ScriptRun:
+    """A run of a script that waits for a launcher which nobody has started yet."""
+    first = submit(code)  # for its snapshot
+    with suppress(InvalidState):
+        first.cancel()
+    first.clean()
+    record = first._record()
+    definition = json.loads(record.definition or "")
+    folder = Path(definition["workingDirectory"]).with_name(run_id)
+    definition["workingDirectory"] = str(folder)
+    record = replace(
+        record,
+        id=run_id,
+        status="Queued",
+        error=None,
+        start_time=time.time_ns() // 1_000_000,
+        end_time=None,
+        definition=json.dumps(definition),
+    )
+    workspace._opened.tracking.create_run(record)
+    run = workspace.get_run(run_id)
+    assert isinstance(run, ScriptRun)
+    return run
+
+
+def _words(process: psutil.Process) -> list[str]:
+    try:
+        return list(process.cmdline())
+    except psutil.Error:
+        return []

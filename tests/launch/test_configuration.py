@@ -1,0 +1,248 @@
+"""What a script run can be configured with, what cannot apply, and run configurations as files."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bridge import CondaDependencies, Environment, InvalidValue, NotFound
+from bridge.launch.script import DockerConfiguration, RunConfiguration, ScriptRunConfig
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    (tmp_path / "below").mkdir()
+    (tmp_path / "train.py").touch()
+    (tmp_path / "below" / "more.py").touch()
+    return tmp_path
+
+
+def test_plain_attributes_are_what_was_given(source: Path) -> None:
+    config = ScriptRunConfig(source, "train.py", ["--alpha", 1])
+    assert (config.source_directory, config.script, config.arguments) == (str(source), "train.py", ["--alpha", 1])
+    assert (config.command, config.run_config.target) == (None, "local")
+    assert config.run_config.max_run_duration_seconds == 2592000
+
+
+def test_no_environment_is_the_current_interpreter(source: Path) -> None:
+    python = ScriptRunConfig(source, "train.py")._definition()["environment"]["python"]
+    assert python == {"userManagedDependencies": True, "interpreterPath": sys.executable}
+
+
+def test_the_definition_is_json_with_all_that_was_set(source: Path) -> None:
+    config = ScriptRunConfig(source, "below/more.py", arguments=["--n", 1, 0.5, True, Path("data")])
+    config.run_config.environment_variables["THREADS"] = 4  # type: ignore[assignment]
+    config.run_config.history.output_collection = False
+    definition = json.loads(json.dumps(config._definition()))
+    assert definition["script"] == "below/more.py"
+    assert definition["arguments"] == ["--n", "1", "0.5", "True", "data"]
+    assert definition["environmentVariables"] == {"THREADS": "4"}
+    assert definition["history"]["outputCollection"] is False
+    assert definition["maxRunDurationSeconds"] == 2592000
+
+
+def test_a_command_is_text_or_a_list_joined_by_spaces(source: Path) -> None:
+    for command in ("echo  a | wc", ["echo ", "a", "|", "wc"]):
+        assert ScriptRunConfig(source, command=command)._definition()["command"] == "echo  a | wc"
+
+
+def test_a_run_config_counts_and_what_is_not_looked_at_is_said(source: Path, caplog: pytest.LogCaptureFixture) -> None:
+    settings = RunConfiguration(script="train.py", arguments=["a"])
+    with caplog.at_level(logging.WARNING, "bridge"):
+        config = ScriptRunConfig(source, run_config=settings, compute_target="local", max_run_duration_seconds=5)
+    assert "compute_target, max_run_duration_seconds" in caplog.text
+    assert (config.script, config.arguments, config.run_config) == ("train.py", ["a"], settings)
+    config = ScriptRunConfig(source, "below/more.py", ["b"], run_config=settings)
+    assert (config.script, config.arguments) == ("below/more.py", ["b"])
+    assert ScriptRunConfig(source, run_config=settings, command="ls", arguments=[])._definition()["command"] == "ls"
+
+
+def test_all_mistakes_are_named_together(source: Path) -> None:
+    config = ScriptRunConfig(source, compute_target="gpu-cluster", max_run_duration_seconds=0)
+    with pytest.raises(InvalidValue) as caught:
+        config._definition()
+    assert [problem.key for problem in caught.value.problems] == [
+        "script",
+        "compute_target",
+        "max_run_duration_seconds",
+    ]
+    assert "clusters are not supported yet" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["distributed_job_config", "resume_from"])
+def test_what_needs_a_cluster_is_refused(source: Path, name: str) -> None:
+    with pytest.raises(InvalidValue, match=f"{name} .*: cannot apply where scripts run on this computer: "):
+        ScriptRunConfig(source, "train.py", **{name: object()})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "attribute, value",
+    [
+        ("framework", "PySpark"),
+        ("communicator", "OpenMpi"),
+        ("node_count", 2),
+        ("data", {"x": object()}),
+        ("output_data", {"x": object()}),
+        ("environment_variables", ["A=1"]),
+    ],
+)
+def test_settings_that_cannot_apply_are_refused(source: Path, attribute: str, value: object) -> None:
+    config = ScriptRunConfig(source, "train.py")
+    setattr(config.run_config, attribute, value)
+    with pytest.raises(InvalidValue, match=attribute):
+        config._definition()
+
+
+@pytest.mark.parametrize("directories", [["logs", "tb"], "logs"])
+def test_only_the_folder_logs_is_watched(source: Path, directories: object) -> None:
+    config = ScriptRunConfig(source, "train.py")
+    config.run_config.history.directories_to_watch = directories  # type: ignore[assignment]
+    with pytest.raises(InvalidValue, match="directories_to_watch"):
+        config._definition()
+
+
+def test_arguments_are_no_text_and_go_with_a_script(source: Path) -> None:
+    with pytest.raises(InvalidValue, match="must be a list of values"):
+        ScriptRunConfig(source, "train.py", arguments="--alpha 1")._definition()  # type: ignore[arg-type]
+    with pytest.raises(InvalidValue, match="must be written into the command"):
+        ScriptRunConfig(source, command="ls", arguments=["-l"])._definition()
+    with pytest.raises(InvalidValue, match="and not both"):
+        ScriptRunConfig(source, "train.py", command="ls")._definition()
+
+
+@pytest.mark.parametrize("arguments", ["--alpha 1", {"--alpha": 1}, 5])
+def test_arguments_that_are_no_list_are_refused(source: Path, arguments: Any) -> None:
+    with pytest.raises(InvalidValue, match=r"arguments .* must be a list of values\."):
+        ScriptRunConfig(source, "train.py", arguments=arguments)._definition()
+
+
+def test_arguments_that_can_be_looked_at_once_are_kept_for_every_submit(source: Path) -> None:
+    config = ScriptRunConfig(source, "train.py", arguments=(word for word in ("--alpha", 1)))
+    assert [config._definition()["arguments"] for _ in range(2)] == [["--alpha", "1"]] * 2
+
+
+def test_texts_that_no_process_can_be_given_are_refused(source: Path) -> None:
+    config = ScriptRunConfig(source, "train.py", arguments=["a", "b\0c"])
+    config.run_config.environment_variables = {"A": "1\0"}
+    with pytest.raises(InvalidValue) as caught:
+        config._definition()
+    assert [problem.value for problem in caught.value.problems] == ["b\0c", "1\0"]
+    with pytest.raises(InvalidValue, match="null character"):
+        ScriptRunConfig(source, command=["echo", "a\0b"])._definition()
+    config = ScriptRunConfig(source, "train.py")
+    config.run_config.environment_variables = {"A=B": "1"}
+    with pytest.raises(InvalidValue, match="environment_variables"):
+        config._definition()
+
+
+def test_an_environment_is_no_name_of_one(source: Path) -> None:
+    with pytest.raises(InvalidValue, match=r"environment 'ridge': must be an Environment: Environment\.get"):
+        ScriptRunConfig(source, "train.py", environment="ridge")  # type: ignore[arg-type]
+
+
+def test_a_script_lies_below_its_folder(source: Path, tmp_path: Path) -> None:
+    with pytest.raises(InvalidValue, match="must lie below the source folder"):
+        ScriptRunConfig(source / "below", "../train.py")._definition()
+    with pytest.raises(NotFound, match="script"):
+        ScriptRunConfig(source, "gone.py")._definition()
+    with pytest.raises(NotFound, match="source folder"):
+        ScriptRunConfig(source / "gone", "train.py")._definition()
+
+
+def test_the_environment_of_a_run_configuration_can_be_set_up_in_place(source: Path) -> None:
+    def python_of(settings: RunConfiguration) -> dict[str, Any]:
+        definition = ScriptRunConfig(source, "train.py", run_config=settings)._definition()
+        return dict(definition["environment"]["python"])
+
+    touched, packages, mine, given = (RunConfiguration() for _ in range(4))
+    touched.environment.environment_variables["A"] = "1"
+    packages.environment.python.conda_dependencies = CondaDependencies.create(pip_packages=["tqdm"])
+    mine.environment.python.user_managed_dependencies = True
+    mine.environment.python.interpreter_path = "/opt/mine/bin/python"
+    given.environment = Environment("given")
+    assert python_of(touched)["userManagedDependencies"] and python_of(touched)["interpreterPath"] == "python"
+    assert python_of(packages)["condaDependencies"] == {"dependencies": [{"pip": ["tqdm"]}]}
+    assert not python_of(packages)["userManagedDependencies"] and not python_of(given)["userManagedDependencies"]
+    assert python_of(mine)["interpreterPath"] == "/opt/mine/bin/python"
+    for settings in (touched, packages, mine, given):
+        settings.save(source, "kept")
+        assert python_of(RunConfiguration.load(source, "kept")) == python_of(settings)
+
+
+def test_a_run_configuration_is_saved_and_loaded(source: Path) -> None:
+    settings = RunConfiguration("train.py", ["--alpha", 1])
+    settings.environment_variables = {"A": "ä"}
+    settings.max_run_duration_seconds = 60
+    settings.history.output_collection = False
+    settings.docker = DockerConfiguration(arguments=["--ipc=host"])
+    place = settings.save(source, "fast")
+    assert place == source / ".azureml" / "fast.runconfig"
+    again = RunConfiguration.load(source, "fast")
+    assert (again.script, again.arguments, again.target) == ("train.py", ["--alpha", "1"], "local")
+    assert (again.environment_variables, again.max_run_duration_seconds) == ({"A": "ä"}, 60)
+    assert (again.history.output_collection, again.docker.arguments) == (False, ["--ipc=host"])
+    assert RunConfiguration.load(place).script == "train.py"
+    again.script = "below/more.py"
+    again.save(source)
+    assert RunConfiguration.load(source, "fast").script == "below/more.py"
+    RunConfiguration.delete(source, "fast")
+    for missing in (lambda: RunConfiguration.load(source, "fast"), lambda: RunConfiguration.delete(source, "fast")):
+        with pytest.raises(NotFound, match="fast.runconfig"):
+            missing()
+
+
+@pytest.mark.parametrize("seconds", [None, 0.5, 60, 2_592_000])
+def test_the_limit_of_a_run_configuration_is_saved_and_loaded(source: Path, seconds: float | None) -> None:
+    settings = RunConfiguration("train.py")
+    settings.max_run_duration_seconds = seconds  # type: ignore[assignment]  # half seconds are taken too
+    settings.save(source, "limit")
+    again = RunConfiguration.load(source, "limit")
+    assert again.max_run_duration_seconds == seconds
+    assert ScriptRunConfig(source, run_config=again)._definition()["maxRunDurationSeconds"] == seconds
+
+
+def test_a_run_configuration_without_a_limit_in_its_file_has_the_default_one(source: Path) -> None:
+    (source / "short.runconfig").write_text("script: train.py\nenvironmentVariables:\nhistory:\n")
+    again = RunConfiguration.load(source / "short.runconfig")
+    assert (again.max_run_duration_seconds, again.environment_variables) == (2_592_000, {})
+    assert again.history.directories_to_watch == ["logs"]
+
+
+def test_a_run_configuration_of_the_old_sdk_is_read(source: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (source / ".azureml").mkdir()
+    (source / ".azureml" / "old.runconfig").write_text(
+        "script: train.py\narguments: []\ntarget: local\nframework: Python\ncommunicator: None\n"
+        "maxRunDurationSeconds: 2592000\nnodeCount: 1\nspark:\n  configuration: {}\n"
+        "history:\n  outputCollection: true\n"
+    )
+    with caplog.at_level(logging.INFO, "bridge"):
+        config = ScriptRunConfig(source, run_config=RunConfiguration.load(source, "old"))
+    assert "spark" in caplog.text
+    assert config._definition()["script"] == "train.py"
+
+
+@pytest.mark.parametrize("text", ["- a\n- b\n", "a: [", "history: 3\n"])
+def test_what_is_no_run_configuration_is_refused(source: Path, text: str) -> None:
+    file = source / "bad.runconfig"
+    file.write_text(text)
+    with pytest.raises(InvalidValue, match="run configuration"):
+        RunConfiguration.load(file)
+
+
+def test_the_environment_of_a_run_configuration_is_saved_with_it(source: Path) -> None:
+    settings = RunConfiguration("train.py", conda_dependencies=CondaDependencies.create(pip_packages=["torch"]))
+    assert settings.environment is not None
+    settings.environment.environment_variables = {"A": "1"}
+    settings.save(source, "packed")
+    again = RunConfiguration.load(source, "packed")
+    assert again.environment is not None
+    assert again.environment._definition() == settings.environment._definition()
+    definition = ScriptRunConfig(source, run_config=again)._definition()
+    assert definition["environment"]["python"]["userManagedDependencies"] is False
+    with pytest.raises(InvalidValue, match="separate_environment_yaml"):
+        settings.save(source, separate_environment_yaml=True)

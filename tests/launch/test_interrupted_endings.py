@@ -1,0 +1,112 @@
+"""An exception at any place where a signal's handler may run leaves the end of a run as it must be."""
+
+from __future__ import annotations
+
+import os
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from interrupting import EXCEPTIONS, Interrupts, Own
+
+from bridge import Workspace
+from bridge.launch import output
+from bridge.launch.launcher import Ending, Launcher, Signals
+from bridge.launch.process import ScriptProcess
+from bridge.records.run import SCRIPT_RUN, RunRecord
+
+FILES = ("/launch/launcher.py", "/launch/output.py")
+PRINTED = b"first\n" + b"x" * 100_000 + b"\nlast\n"
+ENDING = Ending("Failed", "UserError", "it diverged")
+
+
+def pipes() -> int:
+    """How many pipes this process has open; what else it has open is of its other workspaces."""
+    count = 0
+    for number in os.listdir("/proc/self/fd"):
+        with suppress(OSError):  # closed meanwhile
+            count += os.readlink(f"/proc/self/fd/{number}").startswith("pipe:")
+    return count
+
+
+def end_interrupted(workspace: Workspace, run_id: str, interrupts: Interrupts) -> None:
+    """End a run whose script has printed, with an exception at one place, and once more."""
+    opened = workspace._opened
+    record = RunRecord(run_id, "0", status="Finalizing", type=SCRIPT_RUN, start_time=1)
+    opened.tracking.create_run(record)
+    signals = Signals()
+    launcher = Launcher(opened, record, signals)
+    os.write(launcher._output.pipe, PRINTED)
+    try:
+        with interrupts:
+            launcher._end(ENDING)
+    except EXCEPTIONS as error:
+        assert type(error) is interrupts.error
+    place = f"{interrupts.error.__name__} at {interrupts.where}"
+    assert launcher._end(ENDING) == "Failed", place
+    signals.close()
+    run = workspace.get_run(record.id)
+    error = {"code": "UserError", "message": "it diverged"}
+    assert (run.status, run.warnings, run.error) == ("Failed", (), error), place
+    kept = b"".join(opened.artifacts.get(record.artifact_root, "user_logs/std_log.txt"))
+    assert kept == PRINTED + b"it diverged\n", place
+
+
+def test_an_exception_anywhere_in_the_end_of_a_launcher_costs_nothing(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("WAIT_SECONDS", "PAUSE_SECONDS", "LAST_SECONDS"):
+        monkeypatch.setattr(output, name, 0.01)
+    end_interrupted(workspace, "warm", Interrupts(FILES, None))
+    before = pipes()
+    for error in EXCEPTIONS:
+        interrupts, at = Interrupts(FILES, None), 0
+        while interrupts.count == at:  # until a call comes to its end
+            interrupts = Interrupts(FILES, at, error)
+            end_interrupted(workspace, f"{error.__name__}-{at}", interrupts)
+            at += 1
+        assert at > 20
+    assert [one.name for one in threading.enumerate() if one.name.endswith("-output")] == []
+    assert pipes() <= before
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("error", EXCEPTIONS)
+def test_a_script_is_stopped_by_a_second_call_wherever_the_first_was_interrupted(
+    tmp_path: Path, error: type[BaseException]
+) -> None:
+    interrupts, at = Interrupts((), None), 0
+    while interrupts.count == at:
+        with open(os.devnull, "wb") as nowhere:
+            process = ScriptProcess(["sleep", "600"], tmp_path, {"BRIDGE_RUN_ID": "r"}, nowhere.fileno())
+        interrupts = Interrupts(("/launch/process.py",), at, error)
+        try:
+            with interrupts:
+                process.stop()
+        except EXCEPTIONS as raised:
+            assert type(raised) is error
+        process.stop()
+        assert process.exit_code is not None and not process.left_behind(), interrupts.where
+        at += 1
+    assert at > 8
+
+
+def test_an_exception_that_the_end_does_not_know_ends_it_once_more(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `Launcher.run` does; a KeyboardInterrupt cannot come there, because its signal is taken."""
+    record = RunRecord("r1", "0", status="Preparing", type=SCRIPT_RUN, start_time=1)
+    workspace._opened.tracking.create_run(record)
+    launcher = Launcher(workspace._opened, record, Signals())
+    told = launcher._told
+    raised = [Own("once")]
+
+    def fail_once(ending: Ending) -> bool:
+        if raised:
+            raise raised.pop()
+        return told(ending)
+
+    monkeypatch.setattr(launcher, "_told", fail_once)
+    assert launcher.run() == "Failed"  # it has no definition
+    assert workspace.get_run("r1").status == "Failed"

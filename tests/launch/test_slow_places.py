@@ -1,0 +1,235 @@
+"""Output that cannot be written for a while waits; a script never does."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import resource
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from submitting import until
+
+from bridge import Experiment, ScriptRunConfig, StoreUnavailable, Workspace
+from bridge.capture import spool
+from bridge.capture.spool import Spool
+from bridge.launch import output
+from bridge.launch.launcher import Signals
+from bridge.launch.output import Output
+
+
+def test_output_waits_in_order_until_it_can_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(output, "RETRY_SECONDS", 0.05)
+    kept = bytearray()
+    open_again = threading.Event()
+
+    def append(data: bytes) -> None:
+        if not open_again.is_set():
+            raise StoreUnavailable("the place", "it is locked")
+        kept.extend(data)
+
+    taken = Output(append)
+    os.write(taken.pipe, b"first\n")
+    time.sleep(0.2)
+    begun = time.monotonic()
+    for _ in range(100):
+        os.write(taken.pipe, b"x" * (1 << 16))  # more than a pipe holds
+    assert time.monotonic() - begun < 5
+    assert isinstance(taken.trouble, StoreUnavailable) and not kept
+    open_again.set()
+    taken.close(10)
+    assert bytes(kept) == b"first\n" + b"x" * (100 << 16)
+    assert (taken.trouble, taken.dropped_bytes) == (None, 0)
+
+
+def test_output_beyond_memory_waits_in_a_file_and_a_script_never_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The place is away while 200 MB are printed: more than waits in memory, and than a pipe holds."""
+    monkeypatch.setattr(output, "RETRY_SECONDS", 0.05)
+    kept, printed = hashlib.sha256(), hashlib.sha256()
+    open_again = threading.Event()
+
+    def append(data: bytes) -> None:
+        if not open_again.is_set():
+            raise StoreUnavailable("the place", "it is locked")
+        kept.update(data)
+
+    taken = Output(append)
+    for number in range(200):
+        piece = (b"%09d\n" % number) * 100_000
+        printed.update(piece)
+        assert os.write(taken.pipe, piece) == len(piece)
+    open_again.set()
+    taken.close(10)
+    assert kept.digest() == printed.digest()
+    assert (taken.trouble, taken.dropped_bytes) == (None, 0)
+
+
+def test_output_that_neither_memory_nor_the_disk_takes_is_dropped_and_counted(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(spool, "MEMORY_BYTES", 100)
+    monkeypatch.setattr(spool, "MEMORY_PART_BYTES", 100)
+    monkeypatch.setattr(output, "RETRY_SECONDS", 0.05)
+    kept = bytearray()
+    open_again = threading.Event()
+
+    def append(data: bytes) -> None:
+        if not open_again.is_set():
+            raise RuntimeError("a fault of ours")
+        kept.extend(data)
+
+    taken = Output(append, folder=tmp_path / "gone")
+    for piece in (b"a" * 60, b"b" * 60, b"c" * 60):  # the first is being written, the second waits
+        os.write(taken.pipe, piece)
+        time.sleep(0.3)
+    assert taken.dropped_bytes == 60
+    open_again.set()
+    taken.close(10)
+    assert bytes(kept) == b"a" * 60 + b"b" * 60
+    assert taken.said_last(exception=False) == "a" * 60 + "b" * 60 + "c" * 60
+
+
+def test_a_disk_that_is_full_costs_what_does_not_fit_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A spool on a disk of 1 MB: what it takes comes back in order, and what it refuses is counted."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)], check=True)
+    try:
+        monkeypatch.setattr(spool, "MEMORY_BYTES", 300_000)
+        monkeypatch.setattr(spool, "MEMORY_PART_BYTES", 100_000)
+        monkeypatch.setattr(spool, "FILE_PART_BYTES", 200_000)
+        waiting = Spool(disk)
+        expected = b""
+        refused = 0
+        for number in range(400):
+            piece = bytes([number % 256]) * 7_000
+            if waiting.add(piece):
+                expected += piece
+            else:
+                refused += 1
+            if number % 20 == 0:  # somebody takes, too slowly
+                data = waiting.take()
+                assert expected.startswith(data)
+                if number % 40 == 0:
+                    expected = expected[len(data) :]
+                else:
+                    waiting.put_back(data)
+        assert refused
+        assert waiting.size_bytes == len(expected)
+        while data := waiting.take():
+            assert expected.startswith(data)
+            expected = expected[len(data) :]
+        assert not expected
+        assert os.statvfs(disk).f_bfree == os.statvfs(disk).f_blocks
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def test_output_is_read_where_descriptors_are_many() -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(before[1], 4_096), before[1]))
+    held = [os.open(os.devnull, os.O_RDONLY) for _ in range(1_200)]
+    try:
+        kept = bytearray()
+        taken = Output(kept.extend)
+        signals = Signals()
+        assert taken.pipe > 1_024
+        signals.notify()
+        signals.wait(60)
+        signals.close()
+        os.write(taken.pipe, b"said")
+        taken.close(10)
+        assert bytes(kept) == b"said"
+    finally:
+        for fd in held:
+            os.close(fd)
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_closing_gives_up_after_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(output, "RETRY_SECONDS", 0.05)
+    stop = threading.Event()
+
+    def append(data: bytes) -> None:
+        if not stop.is_set():
+            raise StoreUnavailable("the place", "it is locked")
+
+    taken = Output(append)
+    os.write(taken.pipe, b"lost")
+    begun = time.monotonic()
+    taken.close(0.3)
+    assert time.monotonic() - begun < 3
+    assert isinstance(taken.trouble, StoreUnavailable)
+    stop.set()
+
+
+def test_a_pipe_that_somebody_else_holds_is_left() -> None:
+    kept = bytearray()
+    taken = Output(kept.extend)
+    other = os.dup(taken.pipe)
+    os.write(taken.pipe, b"said")
+    begun = time.monotonic()
+    taken.close(10)
+    assert time.monotonic() - begun < 3
+    assert bytes(kept) == b"said"
+    assert taken.left_open
+    os.close(other)
+
+
+@pytest.mark.slow
+def test_a_daemon_that_prints_without_pause_does_not_hold_the_end_up() -> None:
+    kept = bytearray()
+    taken = Output(kept.extend)
+    printed = b"".join(b"%d\n" % number for number in range(50_000))
+    daemon = subprocess.Popen(["yes"], stdout=taken.pipe)
+    try:
+        for start in range(0, len(printed), 4096):
+            os.write(taken.pipe, printed[start : start + 4096])
+        taken.close(10)
+        assert taken.left_open
+        assert daemon.wait(10) == -signal.SIGPIPE
+        # All that was printed before the end is there, among what the daemon printed.
+        lines = [line for line in bytes(kept).split(b"\n") if line.isdigit()]
+        assert lines[-1] == b"49999" and len(lines) > 40_000
+    finally:
+        daemon.kill()
+        daemon.wait()
+
+
+def test_a_place_that_does_not_answer_is_said() -> None:
+    answer = threading.Event()
+    taken = Output(lambda data: answer.wait(30))
+    os.write(taken.pipe, b"lost")
+    taken.close(0.3)
+    assert str(taken.trouble) == "the place did not answer within 0.3 s"
+    answer.set()
+
+
+@pytest.mark.slow
+def test_a_disk_that_is_full_when_a_script_ends_costs_neither_its_status_nor_its_outputs(
+    source: Path, temporary: Path, tmp_path: Path
+) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)], check=True)
+    try:
+        workspace = Workspace.create("full", path=disk / "workspace")
+        (source / "train.py").write_text(
+            f"open('outputs/model', 'w').write('precious')\nwith open({str(disk / 'filler')!r}, 'wb', 0) as file:\n"
+            "    try:\n        while file.write(bytes(4096)):\n            pass\n    except OSError:\n        pass\n"
+        )
+        run = Experiment(workspace, "full").submit(ScriptRunConfig(source, script="train.py"))
+        until((disk / "filler").exists)
+        time.sleep(3)
+        (disk / "filler").unlink()
+        run.wait_for_completion()
+        assert run.status == "Completed" and "outputs/model" in run.get_file_names()
+        workspace._opened.tracking.close()
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
