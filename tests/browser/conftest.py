@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,15 +16,11 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.tracking._tracking_service.utils import _use_tracking_uri
 from playwright.sync_api import sync_playwright
-
-from bridge import Workspace
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "mlflow"))  # where servers of MLflow's are started
-sys.path.insert(0, str(Path(__file__).parent))  # what is beside these tests
-
 from seeding import fill, fill_the_rest
 from serving import mlflow_server
 from visiting import Site, Visitor, Visitors
+
+from bridge import Workspace
 
 FLAGS = (
     "--no-sandbox",

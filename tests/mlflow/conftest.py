@@ -9,16 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from deviations import RULES, is_older_than
 
 from bridge.store.open import Opened, create_store
 
 if TYPE_CHECKING:
     from model_journeys import Both
     from pair import Pair
-
-sys.path.insert(0, str(Path(__file__).parent))  # the parity scripts are modules beside the tests
-
-from deviations import RULES, is_older_than
 
 collect_ignore = ["test_forwarding.py"] if is_older_than(RULES) else []  # it imports what an older MLflow has not
 

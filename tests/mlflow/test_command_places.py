@@ -217,12 +217,11 @@ def make(mlflow_: CommandLine) -> dict[str, str]:
 NO_ENVIRONMENT = "Prepare env should not be called with local env manager!"
 READER = """
 import json, sys
-sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from commands import CommandLine
 from test_command_places import READING, WRITING, call_all
-person = CommandLine(sys.argv[2], Path(sys.argv[3]), {})
-ids = json.loads(sys.argv[4])
+person = CommandLine(sys.argv[1], Path(sys.argv[2]), {})
+ids = json.loads(sys.argv[3])
 print(json.dumps([call_all(person, READING, ids), call_all(person, WRITING, ids)]))
 """
 
@@ -231,9 +230,10 @@ def test_what_may_only_be_read_is_read_and_every_other_command_says_so(
     read_only: tuple[str, dict[str, str]], tmp_path: Path
 ) -> None:
     uri, ids = read_only
-    command = [sys.executable, "-c", READER, str(Path(__file__).parent), uri, str(tmp_path / "person"), json.dumps(ids)]
+    command = [sys.executable, "-c", READER, uri, str(tmp_path / "person"), json.dumps(ids)]
     # Where that variable is set, MLflow refuses a change of its own in `crypto rotate-kek`.
     environment = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
+    environment["PYTHONPATH"] = os.pathsep.join(sys.path)
     done = subprocess.run(
         command, env=environment, capture_output=True, text=True, timeout=200, preexec_fn=obey_file_modes
     )

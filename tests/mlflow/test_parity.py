@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import parity_purge  # noqa: F401  # registers its scenarios
-import parity_search  # noqa: F401  # as well
+import parity_metrics  # noqa: F401  # registers its scenarios
+import parity_purge  # noqa: F401
+import parity_runs  # noqa: F401
+import parity_search  # noqa: F401
 import pytest
 from answers import check_same
 from mlflow.store.tracking.abstract_store import AbstractStore

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-FILE = Path(__file__).parent / "good_requests.txt"
+FILE = Path(__file__).resolve().parents[1] / "scenarios" / "good_requests.txt"
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,13 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib  # which pytest brings there
 
+TABLES = Path(__file__).resolve().parents[1]
 RULES = "3.17"
 """The release of MLflow whose rules are ours."""
 
 
 def _table(file: str) -> dict[str, dict[str, Any]]:
-    return tomllib.loads((Path(__file__).parent / file).read_text(encoding="utf-8"))
+    return tomllib.loads((TABLES / file).read_text(encoding="utf-8"))
 
 
 def _release(text: str) -> tuple[int, ...]:
