@@ -479,9 +479,14 @@ def _say(sentence: str) -> None:
         print(sentence, file=sys.stderr, flush=True)
 
 
-if __name__ == "__main__":
+def run_command() -> int:
+    """Run the launcher from the command line of this process; return its exit code."""
     parser = ArgumentParser(prog="python -m bridge.launch.launcher", description="Run a submitted run to its end.")
     parser.add_argument("address", help="the workspace's folder")
     parser.add_argument("run_id", help="the run")
     given = parser.parse_args()
-    sys.exit(main(given.address, given.run_id))
+    return main(given.address, given.run_id)
+
+
+if __name__ == "__main__":
+    sys.exit(run_command())
