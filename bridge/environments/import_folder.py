@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from bridge.address import home_folder
+from bridge.journal.whole_file import written_whole
 
 DISTRIBUTION = "runbridge"
 LOOK_SECONDS = 60.0
@@ -52,19 +52,20 @@ def import_folder() -> Path:
     folder = home_folder().absolute() / "imports" / f"{version}-{key}"
     if all((folder / place.name).exists() for place in places):
         return folder
-    part = folder.with_name(f".{os.urandom(8).hex()}.part")
-    part.mkdir(parents=True)
-    try:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with written_whole(folder, _place_unless_made) as part:
+        part.mkdir()
         for place in places:
             (part / place.name).symlink_to(place, target_is_directory=True)
-        try:
-            part.rename(folder)
-        except OSError:  # made by somebody else meanwhile
-            if not folder.is_dir():
-                raise
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     return folder
+
+
+def _place_unless_made(part: Path, folder: Path) -> None:
+    try:
+        part.rename(folder)
+    except OSError:
+        if not folder.is_dir():  # else another process has made it
+            raise
 
 
 def _places() -> Iterator[Path]:

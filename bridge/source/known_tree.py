@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bridge.address import home_folder
+from bridge.journal.whole_file import written_whole
 from bridge.source.tree import Found, Tree, stamp_of
 
 logger = logging.getLogger("bridge")
@@ -93,11 +94,10 @@ def write_known(folder: Path, snapshot_id: str, tree: Tree, contents: dict[str, 
         "decided_with": decided_with,
     }
     place = _place(folder)
-    part = place.with_name(f".{os.urandom(8).hex()}.part")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(content, separators=(",", ":")), encoding="utf-8")
-        part.replace(place)
+        with written_whole(place) as part:
+            part.write_text(json.dumps(content, separators=(",", ":")), encoding="utf-8")
         _drop_oldest(place.parent)
     except OSError as error:
         logger.debug("What is known of %s cannot be kept: %s", folder, error)

@@ -13,6 +13,7 @@ from typing import BinaryIO, NamedTuple, cast
 
 from bridge.address import home_folder
 from bridge.errors import BridgeError, InvalidState, InvalidValue, NotFound, SchemaMismatch
+from bridge.journal.whole_file import written_whole
 from bridge.records.limits import SNAPSHOT_BYTES, SNAPSHOT_ENTRIES, SNAPSHOT_FILES
 from bridge.source.empty import EMPTY
 from bridge.source.known_tree import KnownTree, read_known, write_known
@@ -119,17 +120,12 @@ def restore_snapshot(artifacts: ArtifactStore, snapshot_id: str, target: str | o
         if kept.kind == "link":
             links.append(kept)
             continue
-        part = place.with_name(f".{os.urandom(8).hex()}.part")
-        try:
-            with part.open("wb") as file:
-                for piece in _content(artifacts, snapshot_id, kept):
-                    file.write(piece)
-                if kept.kind == "executable":
-                    mode = os.fstat(file.fileno()).st_mode & 0o777
-                    os.fchmod(file.fileno(), mode | (mode & 0o444) >> 2)
-            part.replace(place)
-        finally:
-            part.unlink(missing_ok=True)
+        with written_whole(place) as part, part.open("wb") as file:
+            for piece in _content(artifacts, snapshot_id, kept):
+                file.write(piece)
+            if kept.kind == "executable":
+                mode = os.fstat(file.fileno()).st_mode & 0o777
+                os.fchmod(file.fileno(), mode | (mode & 0o444) >> 2)
     for kept in links:  # last, so that no file is written through one
         (top / kept.path).unlink(missing_ok=True)
         (top / kept.path).symlink_to(kept.content)
@@ -166,19 +162,14 @@ def write_snapshot_zip(artifacts: ArtifactStore, snapshot_id: str, folder: str |
     kept_files = _read_manifest(artifacts, snapshot_id)
     target = Path(os.path.abspath(folder)) / f"{snapshot_id}.zip"
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".{os.urandom(8).hex()}.part")
-    try:
-        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
-            for kept in kept_files:
-                info = zipfile.ZipInfo(kept.path)  # dated 1980, so that a snapshot has one zip
-                info.compress_type = zipfile.ZIP_DEFLATED
-                info.external_attr = MODES[kept.kind] << 16
-                with archive.open(info, "w", force_zip64=True) as file:
-                    for piece in _content(artifacts, snapshot_id, kept):
-                        file.write(piece)
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
+    with written_whole(target) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+        for kept in kept_files:
+            info = zipfile.ZipInfo(kept.path)  # dated 1980, so that a snapshot has one zip
+            info.compress_type = zipfile.ZIP_DEFLATED
+            info.external_attr = MODES[kept.kind] << 16
+            with archive.open(info, "w", force_zip64=True) as file:
+                for piece in _content(artifacts, snapshot_id, kept):
+                    file.write(piece)
     return target
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import stat
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
@@ -12,6 +11,7 @@ from typing import BinaryIO, cast
 
 from bridge.errors import InvalidValue, NotAllowed, StoreUnavailable
 from bridge.journal.system import is_of_handler
+from bridge.journal.whole_file import written_whole
 from bridge.records.artifact import ArtifactRecord
 
 
@@ -137,11 +137,5 @@ def _write(pieces: Iterable[bytes], target: Path) -> None:
         with target.open("wb") as file:
             file.writelines(pieces)
         return
-    part = target.with_name(f".{os.urandom(8).hex()}.part")
-    try:
-        with part.open("wb") as file:
-            for piece in pieces:
-                file.write(piece)
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
+    with written_whole(target) as part, part.open("wb") as file:
+        file.writelines(pieces)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from bridge.errors import AlreadyExists, BridgeError, InvalidValue, NotAllowed, NotFound, StoreUnavailable
 from bridge.journal.locks import ThreadLock
 from bridge.journal.system import is_of_handler
+from bridge.journal.whole_file import written_whole
 from bridge.records.run import new_run_id
 from bridge.store.journaled import JournaledStore, each_second
 from bridge.store.sql.database import Database
@@ -312,12 +313,9 @@ def _make_missing(path: Path) -> None:
     if not path.parent.is_dir():
         create = f"Workspace.create({path.name!r}, path={str(path)!r})"
         raise NotFound("workspace", str(path), f"there is no folder {path.parent} to make it in; {create} makes both")
-    import shutil
-
-    part = path.with_name(f".workspace.{os.urandom(8).hex()}.part")
     try:
-        _make(part, path.name, False, _durability(None), None)
-        os.rename(part, path)
+        with written_whole(path) as part:
+            _make(part, path.name, False, _durability(None), None)
         logger.warning("Created the workspace %s in %s: there was no such folder.", path.name, path)
     except OSError as error:
         if is_of_handler(error) and not isinstance(error, BridgeError):
@@ -327,8 +325,6 @@ def _make_missing(path: Path) -> None:
         if isinstance(error, BridgeError):  # some of them are OSErrors too
             raise
         raise StoreUnavailable(str(path), (error.strerror or str(error)).lower()) from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def open_store(address: str | Path, durability: Durability | None = None) -> Opened:

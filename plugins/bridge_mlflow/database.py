@@ -11,7 +11,7 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from mlflow.exceptions import MlflowException
 
 from bridge.address import home_folder
 from bridge.journal.locks import FileLock
+from bridge.journal.whole_file import written_whole
 from bridge.store.tracking import TrackingStore
 from bridge_mlflow.mirror import mirror_experiments
 from bridge_mlflow.translate import translated
@@ -171,18 +172,15 @@ def _begin_with_kept_tables(file: Path) -> bool:
 
 def _keep_tables(file: Path) -> None:
     kept = _kept_tables()
-    part = kept.with_name(f".{kept.name}.{os.getpid()}-{time.time_ns()}.part")
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)
-        copy_database(file, part)
-        with _connected(part) as connection:
-            connection.execute("DELETE FROM experiments")  # the default one has the time when it was made
-            connection.commit()
-        part.replace(kept)
+        with written_whole(kept) as part:
+            copy_database(file, part)
+            with _connected(part) as connection:
+                connection.execute("DELETE FROM experiments")  # the default one has the time when it was made
+                connection.commit()
     except (OSError, sqlite3.Error) as error:
         logger.debug("MLflow's tables are not kept in %s: %s", kept, error)
-        with suppress(OSError):
-            part.unlink()
 
 
 def copy_database(source: Path, target: Path) -> None:

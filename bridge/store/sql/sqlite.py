@@ -7,11 +7,13 @@ import logging
 import os
 import sqlite3
 import time
+from functools import partial
 from pathlib import Path
 
 from bridge.errors import AlreadyExists, NotFound, SchemaMismatch, StoreUnavailable
 from bridge.journal.locks import FileLock, has_file_locks
 from bridge.journal.system import was_raised_deeper
+from bridge.journal.whole_file import written_whole
 from bridge.store.sql import experiments
 from bridge.store.sql.database import Database
 from bridge.store.sql.migrate import SCHEMA, migrate, read_schema
@@ -87,38 +89,39 @@ def create_sqlite(path: Path, facts: dict[str, str], mode: int = 0o644) -> None:
     Raises:
         StoreUnavailable: SQLite cannot work there.
     """
-    part = path.with_name(f".{path.name}.{os.urandom(8).hex()}.part")
+    place = partial(_place, mode=mode)
     try:
-        part.touch()
-        if not has_file_locks(part):
-            reason = "SQLite cannot work there, for the file system has no file locks: choose a folder on another one"
-            raise StoreUnavailable(str(path), reason)
-        connection = sqlite3.connect(part, isolation_level=None)
-        try:
-            # Nobody else has this file, and one that is half made is thrown away: one wait for the disk at its end, and
-            # not one at each transaction, is enough.
-            connection.execute("PRAGMA synchronous=OFF")
-            connection.execute("PRAGMA journal_mode=MEMORY")
-            migrate(connection)
-            connection.execute("BEGIN")
-            _create_default(connection)
-            connection.executemany("INSERT INTO workspace (name, value) VALUES (?, ?)", list(facts.items()))
-            connection.execute("COMMIT")
-            connection.execute("PRAGMA journal_mode=WAL")
-        finally:
-            connection.close()
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
-        part.chmod(mode)
-        _place(part, path, mode)
+        with written_whole(path, place, companions=("-wal", "-shm")) as part:
+            part.touch()
+            if not has_file_locks(part):
+                reason = "SQLite cannot work there, for the file system has no file locks: choose a folder elsewhere"
+                raise StoreUnavailable(str(path), reason)
+            _fill(part, facts)
+            with part.open("rb") as file:
+                os.fsync(file.fileno())
+            part.chmod(mode)
     except sqlite3.OperationalError as error:
         raise StoreUnavailable(str(path), str(error)) from error
+
+
+def _fill(part: Path, facts: dict[str, str]) -> None:
+    connection = sqlite3.connect(part, isolation_level=None)
+    try:
+        # Only this process has the file, and one that is half written is removed: one wait for the disk at its end is
+        # enough, and none at each transaction.
+        connection.execute("PRAGMA synchronous=OFF")
+        connection.execute("PRAGMA journal_mode=MEMORY")
+        migrate(connection)
+        connection.execute("BEGIN")
+        _create_default(connection)
+        connection.executemany("INSERT INTO workspace (name, value) VALUES (?, ?)", list(facts.items()))
+        connection.execute("COMMIT")
+        connection.execute("PRAGMA journal_mode=WAL")
     finally:
-        for leftover in (part, Path(f"{part}-wal"), Path(f"{part}-shm")):
-            leftover.unlink(missing_ok=True)
+        connection.close()
 
 
-def _place(part: Path, path: Path, mode: int) -> None:
+def _place(part: Path, path: Path, *, mode: int) -> None:
     """Give a database its name, unless another one has it already."""
     try:
         os.link(part, path)

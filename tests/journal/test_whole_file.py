@@ -1,0 +1,91 @@
+"""A file or folder that is written whole: readers see all of it or nothing, whatever interrupts the writer."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from interrupting import EXCEPTIONS, Interrupts, each_place, places
+
+from bridge.journal.whole_file import written_whole
+
+FILES = ("journal/whole_file.py", "journal/block.py")
+
+
+def replace(target: Path, text: str) -> None:
+    """Write a text with two files beside it."""
+    with written_whole(target, companions=["-wal", "-shm"]) as part:
+        part.write_text(text)
+        Path(f"{part}-wal").touch()
+        Path(f"{part}-shm").touch()
+
+
+def test_a_file_is_replaced_when_all_of_it_is_written(tmp_path: Path) -> None:
+    target = tmp_path / "kept"
+    target.write_text("before")
+    with written_whole(target) as part:
+        part.write_text("after")
+        assert target.read_text() == "before"
+    assert (target.read_text(), os.listdir(tmp_path)) == ("after", ["kept"])
+
+
+@pytest.mark.parametrize("error", [*EXCEPTIONS, OSError, FileNotFoundError])
+def test_a_block_that_raises_leaves_nothing(tmp_path: Path, error: type[BaseException]) -> None:
+    target = tmp_path / "kept"
+    with pytest.raises(error), written_whole(target) as part:
+        part.write_text("half")
+        raise error
+    with pytest.raises(error), written_whole(target) as part:
+        (part / "below").mkdir(parents=True)
+        raise error
+    with pytest.raises(error), written_whole(target):
+        raise error
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_folder_appears_with_all_that_is_in_it(tmp_path: Path) -> None:
+    with written_whole(tmp_path / "folder") as part:
+        part.mkdir()
+        (part / "file").touch()
+        assert not (tmp_path / "folder").exists()
+    assert os.listdir(tmp_path) == ["folder"] and os.listdir(tmp_path / "folder") == ["file"]
+
+
+def test_a_name_may_be_as_long_as_the_file_system_takes_it(tmp_path: Path) -> None:
+    replace(tmp_path / ("n" * 255), "long")
+    assert os.listdir(tmp_path) == ["n" * 255]
+
+
+def test_a_place_may_leave_what_is_there(tmp_path: Path) -> None:
+    target = tmp_path / "kept"
+    target.write_text("first")
+    with written_whole(target, place=lambda part, target: None) as part:
+        part.write_text("second")
+    assert (target.read_text(), os.listdir(tmp_path)) == ("first", ["kept"])
+
+
+def test_a_place_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "folder" / "below").mkdir(parents=True)
+    with pytest.raises(IsADirectoryError), written_whole(tmp_path / "folder") as part:
+        part.write_text("a file cannot replace a folder")
+    assert os.listdir(tmp_path) == ["folder"]
+
+
+def test_a_signal_handler_leaves_the_old_file_or_the_new_one_and_nothing_beside_it(tmp_path: Path) -> None:
+    target = tmp_path / "kept"
+    count = places(FILES, lambda: replace(target, "before"))
+    raised = 0
+    for at, error in each_place(count):
+        target.write_text("before")
+        try:
+            with Interrupts(FILES, at, error) as interrupts:
+                replace(target, "after")
+        except error:
+            raised += 1
+        assert target.read_text() in ("before", "after"), interrupts.where
+        left = [name for name in os.listdir(tmp_path) if not name.endswith(("kept", "-wal", "-shm"))]
+        assert left == [], interrupts.where
+        for name in os.listdir(tmp_path):
+            (tmp_path / name).unlink()
+    assert raised == count * len(EXCEPTIONS) > 0
