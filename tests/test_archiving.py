@@ -72,7 +72,7 @@ def test_a_list_narrows_by_name_tags_and_view(ws: Workspace) -> None:
 
 def test_a_handle_takes_over_a_new_name(ws: Workspace) -> None:
     experiment = Experiment(ws, "old")
-    ws._opened.tracking.rename_experiment(experiment.id, "new", 1)
+    ws.stores.tracking.rename_experiment(experiment.id, "new", 1)
     experiment.refresh()
     assert experiment.name == "new"
 

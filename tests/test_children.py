@@ -130,19 +130,19 @@ def test_children_are_found_by_depth_label_type_and_status(experiment, run):
 def test_descendants_in_another_experiment_are_of_that(experiment, run):
     other = Experiment(experiment.workspace, "other")
     away = other.start_logging(outputs=False, snapshot_directory=None)
-    away._update(RunChanges(parent_id=run.id))
+    away.place.update(RunChanges(parent_id=run.id))
     (found,) = run.get_children()
     assert (found.id, found.experiment.name) == (away.id, "other")
     assert away.parent is not None and away.parent.experiment.name == "family"
 
 
 def test_a_parent_that_is_not_there_is_none(run):
-    run._update(RunChanges(parent_id="gone"))
+    run.place.update(RunChanges(parent_id="gone"))
     assert run.parent is None
 
 
 def test_runs_are_listed_by_type_label_and_status(experiment, run):
-    tracking = experiment.workspace._opened.tracking
+    tracking = experiment.workspace.stores.tracking
     tracking.create_run(RunRecord("script", experiment.id, status="Completed", start_time=1, type="azureml.scriptrun"))
     child = run.child_run()
     assert ids(experiment.get_runs()) == [run.id, "script"]
@@ -156,7 +156,7 @@ def test_runs_are_listed_by_type_label_and_status(experiment, run):
 
 
 def test_a_run_that_somebody_made_is_started(experiment):
-    tracking = experiment.workspace._opened.tracking
+    tracking = experiment.workspace.stores.tracking
     tracking.create_run(RunRecord("made", experiment.id, status="NotStarted"))
     made = Run.get(experiment.workspace, "made")
     assert made.get_detailed_status() == {"status": "NotStarted", "details": None}
@@ -225,7 +225,7 @@ def test_the_number_of_statements_does_not_grow_with_the_children(tmp_path, stat
 
         assert len(below) == count
         assert {run_id: one["loss"] for run_id, one in metrics.items()} == {child.id: 0.5 for child in children}
-        tended, _ = counted(statements, run._opened.tracking.tend)
+        tended, _ = counted(statements, run.place.stores.tracking.tend)
         costs[count] = {"create": created, "log": logged, "fold": folded, "find": found, "read": read, "tend": tended}
     assert costs[10] == costs[100]
     assert costs[100]["log"] == 0

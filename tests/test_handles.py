@@ -107,7 +107,7 @@ def test_a_moved_workspace_is_whole(workspace, run, tmp_path):
     run.log("loss", 0.5)
     run.upload_file("a.txt", io.BytesIO(b"text"))
     run.complete()
-    workspace._opened.tracking.close()
+    workspace.stores.tracking.close()
     workspace.path.rename(tmp_path / "moved")
 
     moved = Workspace.open(tmp_path / "moved").get_run(run.id)
@@ -150,7 +150,7 @@ def test_an_experiment_takes_no_name_for_its_workspace():
 
 def test_a_deleted_experiment_is_said_to_be(workspace):
     experiment = Experiment(workspace, "digits")
-    workspace._opened.tracking.delete_experiment(experiment.id, 1)
+    workspace.stores.tracking.delete_experiment(experiment.id, 1)
     with pytest.raises(InvalidState, match="'digits' is archived"):
         Experiment(workspace, "digits")
     assert list(workspace.experiments) == []
@@ -165,14 +165,14 @@ def test_the_default_experiment_of_mlflow_is_listed_once_it_has_runs(workspace):
     assert Experiment.list(workspace, "Default") == []
     run = default.start_logging(snapshot_directory=None)
     assert (names(), list(workspace.experiments)) == (["Default"], ["Default"])
-    workspace._opened.tracking.delete_run(run.id, 1)
+    workspace.stores.tracking.delete_run(run.id, 1)
     assert names() == ["Default"]
     default.archive()
     assert (names(), names("ArchivedOnly")) == ([], ["Default"])
 
 
 def test_an_experiment_that_somebody_has_renamed_is_listed(workspace):
-    workspace._opened.tracking.rename_experiment("0", "mine", 1)
+    workspace.stores.tracking.rename_experiment("0", "mine", 1)
     assert list(workspace.experiments) == ["mine"]
 
 
@@ -243,7 +243,7 @@ def test_handles_can_be_pickled(workspace, run):
     assert (again.id, again.experiment.name, run.get_metrics()) == (run.id, "digits", {"loss": 0.5})
     assert again.experiment.workspace.path == workspace.path
     power = Workspace.open(workspace.path, durability="power")
-    assert pickle.loads(pickle.dumps(power))._opened is power._opened is not workspace._opened
+    assert pickle.loads(pickle.dumps(power)).stores is power.stores is not workspace.stores
 
 
 def test_html_is_escaped(workspace):
@@ -364,13 +364,13 @@ def test_what_cannot_be_logged_raises_and_changes_nothing(run, name, value, step
 
 def test_logging_to_a_deleted_run_raises(workspace, run):
     run.log("loss", 1.0)
-    workspace._opened.tracking.delete_run(run.id, 1)
+    workspace.stores.tracking.delete_run(run.id, 1)
     with pytest.raises(InvalidState, match="is deleted"):
         run.log("loss", 2.0)
     with pytest.raises(InvalidState, match="is deleted"):
         run.tag("a")
     assert run.get_metrics() == {"loss": 1.0}
-    workspace._opened.tracking.restore_run(run.id)
+    workspace.stores.tracking.restore_run(run.id)
     run.log("loss", 3.0)
     assert run.get_metrics() == {"loss": [1.0, 3.0]}
 
@@ -378,7 +378,7 @@ def test_logging_to_a_deleted_run_raises(workspace, run):
 def test_logging_to_a_run_that_another_process_deleted_raises_within_seconds(workspace, run):
     """A process asks after its runs each second."""
     run.log("loss", 1.0)
-    other = workspace._opened.tracking.inner
+    other = workspace.stores.tracking.inner
     other.delete_run(run.id, 1)
     deadline = time.monotonic() + 30
     with pytest.raises(InvalidState, match="is deleted"):
@@ -429,7 +429,7 @@ def test_a_tag_that_would_be_seen_at_no_door_is_refused(run, key):
     with pytest.raises(InvalidValue, match="tag key"):
         run.experiment.start_logging(tags={key: "x"})
     run.experiment.tag(key, "an experiment has no such attribute")
-    assert key not in run._record().tags
+    assert key not in run.place.record().tags
 
 
 def test_files(run, tmp_path):
@@ -506,7 +506,7 @@ def test_a_folder_below_that_may_not_be_read_is_refused_and_not_left_out(run, tm
 
 
 def test_a_deleted_run_takes_no_files(workspace, run, tmp_path):
-    workspace._opened.tracking.delete_run(run.id, 1)
+    workspace.stores.tracking.delete_run(run.id, 1)
     with pytest.raises(InvalidState, match="is deleted"):
         run.upload_file("a.txt", io.BytesIO(b""))
     with pytest.raises(InvalidState, match="is deleted"):
@@ -582,7 +582,7 @@ def test_an_exception_without_a_text_ends_a_run_too(run):
 
 def test_completing_again_moves_the_end_time_on(workspace, run):
     run.complete()
-    tracking = workspace._opened.tracking
+    tracking = workspace.stores.tracking
     first = tracking.get_run(run.id).end_time
     time.sleep(0.005)
     run.complete()

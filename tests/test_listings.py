@@ -39,7 +39,7 @@ LISTINGS: dict[str, Callable[[Run], Iterator[Run]]] = {
 def test_a_listing_repeats_and_hides_no_run_whatever_starts_and_goes_meanwhile(parent: Run, listing: str) -> None:
     whole = [run.id for run in LISTINGS[listing](parent)]
     assert len(whole) >= MANY
-    tracking = parent.experiment.workspace._opened.tracking
+    tracking = parent.experiment.workspace.stores.tracking
     reading = LISTINGS[listing](parent)
     first = [run.id for run in islice(reading, 10)]
     parent.create_children(3)
@@ -55,7 +55,7 @@ def test_a_listing_repeats_and_hides_no_run_whatever_starts_and_goes_meanwhile(p
 
 def test_runs_that_began_in_one_millisecond_come_newest_first_however_many_there_are(experiment: Experiment) -> None:
     records = [RunRecord(new_run_id(), experiment.id, status="Running", start_time=5) for _ in range(MANY)]
-    experiment.workspace._opened.tracking.create_runs(records)
+    experiment.workspace.stores.tracking.create_runs(records)
     assert [run.id for run in experiment.get_runs()] == [record.id for record in reversed(records)]
 
 

@@ -203,7 +203,7 @@ class Environment:
             version = str(versions[-1] + 1 if versions else 1)
             content = json.dumps({**definition, "version": version}, indent=1).encode()
             try:
-                workspace._opened.artifacts.put(ROOT, f"{self.name}/{version}.json", content, replace=False)
+                workspace.stores.artifacts.put(ROOT, f"{self.name}/{version}.json", content, replace=False)
             except AlreadyExists:  # somebody else has registered this version meanwhile
                 continue
             return Environment.get(workspace, self.name, version)
@@ -230,7 +230,7 @@ class Environment:
         wanted = str(versions[-1]) if version is None else as_text("version", version)
         if wanted not in map(str, versions):
             raise NotFound("version", wanted, f"environment {name!r} has {', '.join(map(str, versions))}")
-        content = b"".join(workspace._opened.artifacts.get(ROOT, f"{name}/{wanted}.json"))
+        content = b"".join(workspace.stores.artifacts.get(ROOT, f"{name}/{wanted}.json"))
         try:
             return Environment._of_definition(json.loads(content))
         except ValueError as error:  # of JSON too; a power cut may leave an empty file
@@ -239,7 +239,7 @@ class Environment:
     @staticmethod
     def list(workspace: Workspace) -> dict[str, Environment]:
         """The last version of each that was registered, by name; one that is damaged is reported in the log."""
-        folders = workspace._opened.artifacts.list(ROOT)
+        folders = workspace.stores.artifacts.list(ROOT)
         found = {folder.path: Environment._find(workspace, folder.path) for folder in folders if folder.is_folder}
         return {name: environment for name, environment in found.items() if environment is not None}
 
@@ -337,7 +337,7 @@ def default_image() -> str:
 def _versions(workspace: Workspace, name: str) -> list[int]:
     if not isinstance(name, str) or not NAME.fullmatch(name):
         return []
-    files = workspace._opened.artifacts.list(ROOT, name)
+    files = workspace.stores.artifacts.list(ROOT, name)
     return sorted(int(found[1]) for file in files if (found := VERSION_FILE.fullmatch(file.path)))
 
 

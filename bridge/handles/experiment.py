@@ -14,12 +14,12 @@ from bridge.errors import AlreadyExists, BridgeError, InvalidState, InvalidValue
 from bridge.handles.html import html_table
 from bridge.handles.workspace import Workspace, check_workspace
 from bridge.records.experiment import ExperimentRecord, check_native_experiment_name
-from bridge.records.labels import check_keys, has_labels, native_tags, run_tag_values, tag_values, wanted_labels
-from bridge.records.run import RunChanges, RunRecord, check_run_id, new_display_name, new_run_id
+from bridge.records.labels import check_keys, has_labels, native_tags, tag_values, wanted_labels
+from bridge.records.run import RunChanges, RunRecord
 from bridge.records.series import check_key
 from bridge.records.text import check_text_or_none
 from bridge.records.times import now_ms
-from bridge.records.user import user_name
+from bridge.store.run_place import free_run_id, new_run
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -69,7 +69,7 @@ class Experiment:
 
     def __init__(self, workspace: Workspace, name: str) -> None:
         check_workspace("workspace", workspace)
-        tracking = workspace._opened.tracking
+        tracking = workspace.stores.tracking
         record = tracking.find_experiment(name) if isinstance(name, str) else None
         if record is None:
             check_native_experiment_name(name)
@@ -137,7 +137,7 @@ class Experiment:
             raise InvalidValue(
                 "experiment_id", experiment_id, "must be text, as Experiment(workspace, name).id gives it"
             )
-        workspace._opened.tracking.delete_experiment(experiment_id, now_ms())
+        workspace.stores.tracking.delete_experiment(experiment_id, now_ms())
 
     def archive(self) -> None:
         """Take the experiment and its runs out of sight: MLflow shows them as deleted; nothing is lost.
@@ -158,18 +158,18 @@ class Experiment:
         """
         if new_name is not None:
             raise InvalidValue("new_name", new_name, "must be None: an experiment comes back under its own name")
-        self.workspace._opened.tracking.restore_experiment(self.id, now_ms())
+        self.workspace.stores.tracking.restore_experiment(self.id, now_ms())
 
     def refresh(self) -> None:
         """Take over a name that somebody else has given the experiment."""
-        self._set(self.workspace, self.workspace._opened.tracking.get_experiment(self.id))
+        self._set(self.workspace, self.workspace.stores.tracking.get_experiment(self.id))
 
     @property
     def archived_time(self) -> datetime | None:
         """When it was archived, UTC; None for an active one."""
         from datetime import datetime, timezone
 
-        record = self.workspace._opened.tracking.get_experiment(self.id)
+        record = self.workspace.stores.tracking.get_experiment(self.id)
         if record.lifecycle_stage == "active":
             return None
         return datetime.fromtimestamp(record.last_update_time / 1000, timezone.utc)
@@ -224,38 +224,25 @@ class Experiment:
             check_path_form("snapshot_directory", snapshot_directory)
         name = check_text_or_none("name", name)
         display_name = check_text_or_none("display name", display_name)
-        user = user_name()
-        record = RunRecord(
-            id=self._new_id(run_id),
-            experiment_id=self.id,
-            display_name=display_name or name or new_display_name(),
-            status="Running",
-            start_time=now_ms(),
+        record = new_run(
+            self.id,
+            run_id=free_run_id(self.workspace.stores, run_id),
+            display_name=display_name or name,
             description=check_text_or_none("description", description),
-            user=user,
-            # The one label of MLflow's that is kept here: its searches by user look for the tag.
-            tags={"mlflow.user": user, **run_tag_values(tags or {})},
+            tags=tags,
         )
         properties, warnings = self._keep_source(record, snapshot_directory)
         if outputs is not False:
             import bridge.capture.capture  # noqa: F401  # where no more files can be opened, no run begins
-        self.workspace._opened.tracking.begin_runs([replace(record, properties=properties)])
+        self.workspace.stores.tracking.begin_runs([replace(record, properties=properties)])
         run = Run._of(self, record.id)
         run._leave_open()
         if outputs is not False:
             run._track(True if outputs is None else outputs, logs=True)
         if warnings:
-            run._update(RunChanges(warnings=warnings))
+            run.place.update(RunChanges(warnings=warnings))
         logger.debug("Run %s of experiment %s is Running", record.id, self.name)
         return run
-
-    def _new_id(self, run_id: str | None) -> str:
-        """The id of a run that is to begin; before a file is kept for it, which the run that has the id would lose."""
-        if run_id is None:
-            return new_run_id()
-        if self.workspace._opened.tracking.get_runs((check_run_id(run_id),), latest=False):
-            raise AlreadyExists("run", run_id)
-        return run_id
 
     def _keep_source(
         self, run: RunRecord, folder: str | os.PathLike[str] | None
@@ -265,7 +252,7 @@ class Experiment:
             return {}, ()
         from bridge.source.empty import EMPTY, SNAPSHOT_PROPERTY, is_bare
 
-        opened = self.workspace._opened
+        opened = self.workspace.stores
         try:
             if is_bare(folder):
                 return {SNAPSHOT_PROPERTY: EMPTY}, ()
@@ -337,7 +324,7 @@ class Experiment:
     @property
     def tags(self) -> dict[str, str | None]:
         """The experiment's tags, without MLflow's own (`mlflow.…`)."""
-        record = self.workspace._opened.tracking.get_experiment(self.id)
+        record = self.workspace.stores.tracking.get_experiment(self.id)
         return native_tags(record.tags)
 
     def tag(self, key: str, value: object = None) -> None:
@@ -346,7 +333,7 @@ class Experiment:
 
     def set_tags(self, tags: str | Mapping[str, object]) -> None:
         """Set tags, values by key, or one key for a tag without a value; others stay."""
-        self.workspace._opened.tracking.set_experiment_tags(self.id, tag_values(tags))
+        self.workspace.stores.tracking.set_experiment_tags(self.id, tag_values(tags))
 
     def remove_tags(self, keys: str | builtins.list[str]) -> None:
         """Remove tags, several or one.
@@ -355,7 +342,7 @@ class Experiment:
             NotFound: one of them is not there; none is removed.
         """
         removed = check_keys("tag key", keys)
-        self.workspace._opened.tracking.set_experiment_tags(self.id, {}, removed=removed)
+        self.workspace.stores.tracking.set_experiment_tags(self.id, {}, removed=removed)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _reopened, (self.workspace, self.id)
@@ -372,7 +359,7 @@ def listed_experiments(workspace: Workspace, view: View) -> builtins.list[Experi
     """Return the experiments that are listed natively: all but MLflow's own, as long as nobody uses it."""
     from bridge.records.search import ExperimentQuery, RunQuery
 
-    tracking = workspace._opened.tracking
+    tracking = workspace.stores.tracking
     found = tracking.search_experiments(ExperimentQuery(view=view)).items
     return [
         record
@@ -383,7 +370,7 @@ def listed_experiments(workspace: Workspace, view: View) -> builtins.list[Experi
 
 
 def _reopened(workspace: Workspace, experiment_id: str) -> Experiment:
-    return Experiment._of(workspace, workspace._opened.tracking.get_experiment(experiment_id))
+    return Experiment._of(workspace, workspace.stores.tracking.get_experiment(experiment_id))
 
 
 def check_experiment(experiment: object) -> None:

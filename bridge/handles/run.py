@@ -21,6 +21,7 @@ from bridge.records.run import OPEN_STATUSES, SCRIPT_RUN, RunChanges, Status
 from bridge.records.series import check_key
 from bridge.records.text import check_text_or_none
 from bridge.records.times import now_ms
+from bridge.store.run_place import RunPlace
 
 if TYPE_CHECKING:
     from bridge.capture.capture import Capture
@@ -54,7 +55,7 @@ class Run(RunEnding, RunChildren, RunDetails):
     ) -> None:
         check_experiment(experiment)
         check_folder("outputs", outputs)
-        record = experiment.workspace._opened.tracking.get_run(run_id, latest=False)
+        record = experiment.workspace.stores.tracking.get_run(run_id, latest=False)
         if record.experiment_id != experiment.id:
             raise NotFound("run", run_id, f"experiment {experiment.name!r} does not have it")
         if record.type == SCRIPT_RUN and self.__class__ is Run:
@@ -68,7 +69,8 @@ class Run(RunEnding, RunChildren, RunDetails):
     def _set(self, experiment: Experiment, run_id: str) -> None:
         self.experiment = experiment
         self.id = run_id
-        self._log = experiment.workspace._opened.tracking.log
+        self.place = RunPlace(experiment.workspace.stores, experiment.id, run_id)
+        self._log = experiment.workspace.stores.tracking.log
         self._described = {}
         self._parent = None
         self._owner = 0
@@ -96,7 +98,7 @@ class Run(RunEnding, RunChildren, RunDetails):
             NotFound: the workspace has none.
         """
         check_workspace("workspace", workspace)
-        tracking = workspace._opened.tracking
+        tracking = workspace.stores.tracking
         record = tracking.get_run(run_id, latest=False)
         experiment = Experiment._of(workspace, tracking.get_experiment(record.experiment_id))
         return Run._of(experiment, run_id, record.type)
@@ -158,16 +160,16 @@ class Run(RunEnding, RunChildren, RunDetails):
     @property
     def number(self) -> int:
         """Counts the runs of the experiment from 1."""
-        return self._record().number
+        return self.place.record().number
 
     @property
     def status(self) -> Status:
         """The status, read anew."""
-        return self._record().status
+        return self.place.record().status
 
     def get_status(self) -> Status:
         """The status, read anew."""
-        return self._record().status
+        return self.place.record().status
 
     def get_detailed_status(self) -> dict[str, str | None]:
         """The `status`, and under `details` what a queue says of it: nothing, for there is none here."""
@@ -176,7 +178,7 @@ class Run(RunEnding, RunChildren, RunDetails):
     @property
     def type(self) -> str | None:
         """`azureml.scriptrun` for a run of a submitted script, else None."""
-        return self._record().type
+        return self.place.record().type
 
     @property
     def name(self) -> str:
@@ -194,42 +196,42 @@ class Run(RunEnding, RunChildren, RunDetails):
         Raises:
             InvalidState: the run has ended.
         """
-        record = self._record()
+        record = self.place.record()
         if record.status != "Running":
             start_time = now_ms() if record.start_time is None else None
-            self._update(RunChanges(status="Running", expected=OPEN_STATUSES, start_time=start_time))
+            self.place.update(RunChanges(status="Running", expected=OPEN_STATUSES, start_time=start_time))
 
     @property
     def display_name(self) -> str:
         """What the run is called; may be set."""
-        return self._record().display_name
+        return self.place.record().display_name
 
     @display_name.setter
     def display_name(self, name: str) -> None:
         if not isinstance(name, str) or not name:
             raise InvalidValue("display name", name, "must be text that is not empty")
-        self._update(RunChanges(display_name=name))
+        self.place.update(RunChanges(display_name=name))
 
     @property
     def description(self) -> str | None:
         """Free text; may be set, and None takes it away."""
-        return self._record().description or None
+        return self.place.record().description or None
 
     @description.setter
     def description(self, text: str | None) -> None:
-        self._update(RunChanges(description=check_text_or_none("description", text) or ""))
+        self.place.update(RunChanges(description=check_text_or_none("description", text) or ""))
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What went wrong without ending the run, a sentence each."""
-        return self._record().warnings
+        return self.place.record().warnings
 
     @property
     def error(self) -> dict[str, Any] | None:
         """What the run failed with: `code`, `message` and what else is known; None if it did not."""
         import json
 
-        record = self._record()
+        record = self.place.record()
         # One that failed may be ended otherwise through MLflow.
         return dict(json.loads(record.error)) if record.error and record.status == "Failed" else None
 
@@ -238,12 +240,12 @@ class Run(RunEnding, RunChildren, RunDetails):
     @property
     def params(self) -> dict[str, str]:
         """Params, as MLflow's clients log them: text, set once."""
-        return dict(self._record().params)
+        return dict(self.place.record().params)
 
     @property
     def tags(self) -> dict[str, str | None]:
         """Labels that can be changed, without MLflow's own (`mlflow.…`)."""
-        return native_tags(self._record().tags)
+        return native_tags(self.place.record().tags)
 
     def get_tags(self) -> dict[str, str | None]:
         """Labels that can be changed, without MLflow's own (`mlflow.…`)."""
@@ -262,7 +264,7 @@ class Run(RunEnding, RunChildren, RunDetails):
         Raises:
             InvalidValue: a key may not be used; none is set.
         """
-        self._update(RunChanges(tags=run_tag_values(tags)))
+        self.place.update(RunChanges(tags=run_tag_values(tags)))
 
     def remove_tags(self, keys: str | builtins.list[str]) -> None:
         """Remove tags, several or one.
@@ -270,12 +272,12 @@ class Run(RunEnding, RunChildren, RunDetails):
         Raises:
             NotFound: one of them is not there; none is removed.
         """
-        self._update(RunChanges(removed_tags=check_keys("tag key", keys)))
+        self.place.update(RunChanges(removed_tags=check_keys("tag key", keys)))
 
     @property
     def properties(self) -> dict[str, str]:
         """Labels that are set once."""
-        return dict(self._record().properties)
+        return dict(self.place.record().properties)
 
     def get_properties(self) -> dict[str, str]:
         """Labels that are set once."""
@@ -290,7 +292,7 @@ class Run(RunEnding, RunChildren, RunDetails):
         """
         values = {key: str(value) for key, value in label_values(properties, "property").items()}  # None too
         if values:
-            self._update(RunChanges(properties=values))
+            self.place.update(RunChanges(properties=values))
 
     def register_model(
         self,
@@ -351,11 +353,11 @@ class Run(RunEnding, RunChildren, RunDetails):
 
         if there := self.properties.get(SNAPSHOT_PROPERTY):
             raise InvalidState("run", self.id, f"the owner of snapshot {there}", "without a snapshot: take it once")
-        opened, source = self._opened, check_local_path("file_or_folder_path", file_or_folder_path)
+        opened, source = self.place.stores, check_local_path("file_or_folder_path", file_or_folder_path)
         snapshot = take_snapshot(opened.artifacts, source, workspace_folder=opened.address)
         if snapshot.id is None:
             raise InvalidValue("file_or_folder_path", str(file_or_folder_path), snapshot.warnings[0].rstrip("."))
-        self._update(RunChanges(properties={SNAPSHOT_PROPERTY: snapshot.id}, warnings=snapshot.warnings))
+        self.place.update(RunChanges(properties={SNAPSHOT_PROPERTY: snapshot.id}, warnings=snapshot.warnings))
         return snapshot.id
 
     def get_snapshot_id(self) -> str:
@@ -387,7 +389,7 @@ class Run(RunEnding, RunChildren, RunDetails):
         from bridge.source.snapshot import write_snapshot_zip
 
         folder = tempfile.gettempdir() if path is None else check_local_path("path", path)
-        return str(write_snapshot_zip(self._opened.artifacts, snapshot_id or self.get_snapshot_id(), folder))
+        return str(write_snapshot_zip(self.place.stores.artifacts, snapshot_id or self.get_snapshot_id(), folder))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self)._of, (self.experiment, self.id)
@@ -396,7 +398,7 @@ class Run(RunEnding, RunChildren, RunDetails):
         return f"Run(Experiment: {self.experiment.name},\nId: {self.id},\nType: {self.type},\nStatus: {self.status})"
 
     def _repr_html_(self) -> str:
-        record = self._record()
+        record = self.place.record()
         return html_table(
             {
                 "Experiment": self.experiment.name,

@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Any
 from bridge.address import check_folder
 from bridge.errors import InvalidValue, NotFound
 from bridge.handles.run_files import RunFiles
-from bridge.records.labels import run_tag_values
-from bridge.records.run import RunRecord, check_run_id, new_display_name, new_run_id
+from bridge.records.run import RunRecord, check_run_id
 from bridge.records.series import check_key
 from bridge.records.text import check_text_or_none
-from bridge.records.times import now_ms
-from bridge.records.user import user_name
+from bridge.store.run_place import new_run
 
 if TYPE_CHECKING:
     from bridge.handles.run import Run
@@ -89,22 +87,12 @@ class RunChildren(RunFiles):
         return self._begin_children([self._new_child(None, None, one) for one in tags])
 
     def _new_child(self, name: str | None, run_id: str | None, tags: Mapping[str, object]) -> RunRecord:
-        user = user_name()
-        return RunRecord(
-            id=run_id or new_run_id(),
-            experiment_id=self.experiment.id,
-            display_name=name or new_display_name(),
-            status="Running",
-            start_time=now_ms(),
-            user=user,
-            parent_id=self.id,
-            tags={"mlflow.user": user, **run_tag_values(tags)},
-        )
+        return new_run(self.experiment.id, run_id=run_id, display_name=name, parent_id=self.id, tags=tags)
 
     def _begin_children(self, records: list[RunRecord]) -> list[Run]:
         from bridge.handles.run import Run
 
-        self._opened.tracking.begin_runs(records)
+        self.place.stores.tracking.begin_runs(records)
         children = [Run._of(self.experiment, record.id) for record in records]
         for child in children:
             child._leave_open()
@@ -150,7 +138,7 @@ class RunChildren(RunFiles):
         from bridge.handles.run import Run
 
         if self._parent is None:
-            parent_id = self._opened.tracking.get_run(self.id, latest=False).parent_id
+            parent_id = self.place.stores.tracking.get_run(self.id, latest=False).parent_id
             try:
                 self._parent = Run.get(self.experiment.workspace, parent_id) if parent_id else None
             except NotFound:  # MLflow's clients may name any run

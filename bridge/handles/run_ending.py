@@ -85,20 +85,22 @@ class RunEnding(RunMetrics):
 
     def _end(self, status: Status, error: str | None = None, warnings: tuple[str, ...] = ()) -> None:
         self.flush()
-        record = self._record()
+        record = self.place.record()
         submitted = self._is_submitted(record)
         if not submitted and not self._may_end(record.status, status):
             raise InvalidState("run", self.id, record.status, f"{status} or not ended")
         if record.lifecycle_stage == "active":
             warnings += self._take_captured()
         if submitted:  # the status is the launcher's
-            self._update(RunChanges(error=error, warnings=warnings))
+            self.place.update(RunChanges(error=error, warnings=warnings))
             return
         end_time = max(now_ms(), record.end_time or 0)
         # Its launcher, another thread or another process may end it at this moment.
         launched = record.type == SCRIPT_RUN and record.status not in TERMINAL_STATUSES
         expected = OPEN_STATUSES if launched else self._ends_from(status)
-        self._update(RunChanges(status=status, expected=expected, error=error, end_time=end_time, warnings=warnings))
+        self.place.update(
+            RunChanges(status=status, expected=expected, error=error, end_time=end_time, warnings=warnings)
+        )
         if _open_runs.pop(self.id, None) and not _open_runs:
             unwatch_exit()
         logger.debug("Run %s is %s", self.id, status)
@@ -131,7 +133,7 @@ class RunEnding(RunMetrics):
     def _end_with_process(self) -> None:
         if self._owner != os.getpid():
             return
-        status = self._record().status
+        status = self.place.record().status
         error = None if hasattr(sys, "ps1") else left_by() or getattr(sys, "last_value", None)
         if error is not None and not _is_success(error):
             if self._may_end(status, "Failed"):
@@ -158,7 +160,7 @@ class RunEnding(RunMetrics):
             places = [None if name is None else Path(os.path.abspath(name)) for name in wanted]
         except FileNotFoundError:  # somebody has removed the folder that this process works in
             places, trouble = [None, None], ["No folder is captured: the working folder is gone."]
-        self._capture = Capture(self._opened, self.experiment.id, self.id, *places)
+        self._capture = Capture(self.place.stores, self.experiment.id, self.id, *places)
         self._capture.warn(*trouble)
         self._capture.watch()
 
@@ -174,9 +176,9 @@ class RunEnding(RunMetrics):
 
     def _keep_captured(self) -> None:
         """The same for a run that somebody else has ended."""
-        warnings = self._take_captured() if self._record().lifecycle_stage == "active" else ()
+        warnings = self._take_captured() if self.place.record().lifecycle_stage == "active" else ()
         if warnings:
-            self._update(RunChanges(warnings=warnings))
+            self.place.update(RunChanges(warnings=warnings))
 
     def __enter__(self) -> Self:
         # What a submitted script prints, its launcher takes.
@@ -204,7 +206,7 @@ class RunEnding(RunMetrics):
             self._capture.warn(*printed.end())
         if self._entered_by.pop() != os.getpid():  # a forked child: the block goes on in its parent
             return
-        record = self._record()
+        record = self.place.record()
         failed = error is not None and not _is_success(error)
         if failed and (self._may_end(record.status, "Failed") or self._is_submitted(record)):
             self.fail(error)

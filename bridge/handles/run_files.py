@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from bridge.address import check_local_path
 from bridge.errors import InvalidValue, NotAllowed, NotFound
-from bridge.records.run import RunChanges, RunRecord
 
 if TYPE_CHECKING:
     from bridge.handles.experiment import Experiment
     from bridge.records.artifact import ArtifactRecord
-    from bridge.store.open import Opened
+    from bridge.store.run_place import RunPlace
 
 logger = logging.getLogger("bridge")
 
@@ -30,31 +29,7 @@ class RunFiles:
 
     experiment: Experiment
     id: str
-
-    @property
-    def _opened(self) -> Opened:
-        return self.experiment.workspace._opened
-
-    def _record(self, latest: bool = False) -> RunRecord:
-        return self._opened.tracking.get_run(self.id, latest)
-
-    def _update(self, changes: RunChanges) -> None:
-        self._opened.tracking.update_run(self.id, changes)
-
-    @property
-    def _root(self) -> str:
-        return self._root_of(self.id, self.experiment.id)
-
-    def _root_of(self, run_id: str, experiment_id: str) -> str:
-        location = self._opened.tracking.get_experiment(experiment_id).artifact_location
-        if location is not None:
-            reason = f"its experiment keeps them at {location}, where MLflow's clients read and write them"
-            raise NotAllowed("reach files of run", run_id, reason)
-        return RunRecord(run_id, experiment_id).artifact_root
-
-    def _writable_root(self) -> str:
-        self._opened.tracking.log_points(self.id, ())  # a deleted run takes no files either
-        return self._root
+    place: RunPlace
 
     def upload_file(self, name: str, path_or_stream: LocalPath | BinaryIO, datastore_name: None = None) -> None:
         """Keep a file with the run, in place of one that has the name.
@@ -71,7 +46,7 @@ class RunFiles:
             InvalidState: the run is deleted.
         """
         check_no_datastore(datastore_name)
-        self._opened.artifacts.put(self._writable_root(), name, source_of(path_or_stream))
+        self.place.stores.artifacts.put(self.place.writable_root(), name, source_of(path_or_stream))
 
     def upload_files(
         self,
@@ -97,8 +72,8 @@ class RunFiles:
         """
         check_no_datastore(datastore_name)
         pairs = uploads(names, paths)
-        root = self._writable_root()
-        records = [self._opened.artifacts.put(root, name, file) for name, file in pairs]
+        root = self.place.writable_root()
+        records = [self.place.stores.artifacts.put(root, name, file) for name, file in pairs]
         return {record.path: record for record in records} if return_artifacts else None
 
     def upload_folder(self, name: str, path: LocalPath, datastore_name: None = None) -> None:
@@ -116,13 +91,13 @@ class RunFiles:
         if not folder.is_dir():
             raise InvalidValue("folder", str(path), "must be a folder that is there")
         prefix = name.strip("/") + "/" if name.strip("/") else ""
-        root = self._writable_root()
+        root = self.place.writable_root()
         for file in files_below(folder):
-            self._opened.artifacts.put(root, prefix + file.relative_to(folder).as_posix(), file)
+            self.place.stores.artifacts.put(root, prefix + file.relative_to(folder).as_posix(), file)
 
     def get_file_names(self) -> list[str]:
         """The artifact paths of all files of the run, sorted."""
-        return [record.path for record in self._opened.artifacts.list(self._root, recursive=True)]
+        return [record.path for record in self.place.stores.artifacts.list(self.place.root(), recursive=True)]
 
     def download_file(
         self, name: str, output_file_path: LocalPath | None = None, _validate_checksum: bool = False
@@ -139,11 +114,11 @@ class RunFiles:
         target = check_local_path("output_file_path", output_file_path if output_file_path is not None else ".")
         if target.is_dir():
             target = target / Path(name).name
-        record = self._opened.artifacts.stat(self._root, name)
+        record = self.place.stores.artifacts.stat(self.place.root(), name)
         if record is None or record.is_folder:
             there = ", ".join(self.get_file_names()[:20]) or "none"
             raise NotFound("file", name, f"run {self.id} has {there}")
-        self._opened.artifacts.download(self._root, name, target)
+        self.place.stores.artifacts.download(self.place.root(), name, target)
 
     def download_files(
         self,
@@ -169,7 +144,7 @@ class RunFiles:
         """
         pairs = downloads(self.get_file_names(), prefix, output_directory, output_paths, append_prefix)
         for path, target in pairs:
-            self._opened.artifacts.download(self._root, path, target)
+            self.place.stores.artifacts.download(self.place.root(), path, target)
 
 
 def check_no_datastore(datastore_name: object) -> None:

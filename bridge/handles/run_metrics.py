@@ -24,6 +24,7 @@ from bridge.records.series import (
     check_key,
 )
 from bridge.records.times import now_ms
+from bridge.store.run_place import RunPlace
 
 if TYPE_CHECKING:
     from bridge.runs.metrics import LoggedMetric
@@ -199,7 +200,7 @@ class RunMetrics(RunFiles):
         described = []
         if self._described.get(name) != description:
             described = description_points(name, description, points[0].timestamp)
-        self._opened.tracking.log_points(self.id, [*described, *points])
+        self.place.stores.tracking.log_points(self.id, [*described, *points])
         if described:
             self._described[name] = description
 
@@ -227,7 +228,7 @@ class RunMetrics(RunFiles):
         path = f"{folder}/{file_name(check_key(name), timestamp, ending)}"
         point = Point(name, path, timestamp, step, kind)
         check_points([*description_points(name, description, timestamp), point])
-        self._opened.artifacts.put(self._writable_root(), path, source)
+        self.place.stores.artifacts.put(self.place.writable_root(), path, source)
         self._log_points(name, [point], description)
 
     # What was logged
@@ -263,7 +264,7 @@ class RunMetrics(RunFiles):
         from bridge.runs.metrics import metrics_by_name
 
         runs = self._with_all_below(run_type) if recursive else {self.id: self.experiment.id}
-        found = self._opened.tracking.get_series_of(list(runs), None if name is None else [name])
+        found = self.place.stores.tracking.get_series_of(list(runs), None if name is None else [name])
         if not recursive and self.id not in found:
             raise NotFound("run", self.id)
         metrics = {}
@@ -278,13 +279,14 @@ class RunMetrics(RunFiles):
 
         query = RunQuery(experiment_ids=(), below=self.id, recursive=True)
         records = [
-            self._opened.tracking.get_run(self.id, latest=False),
-            *self._opened.tracking.search_runs(query).items,
+            self.place.stores.tracking.get_run(self.id, latest=False),
+            *self.place.stores.tracking.search_runs(query).items,
         ]
         return {record.id: record.experiment_id for record in records if run_type in (None, record.type)}
 
     def _load(self, run_id: str, experiment_id: str, path: str) -> bytes:
-        return b"".join(self._opened.artifacts.get(self._root_of(run_id, experiment_id), path))
+        place = RunPlace(self.place.stores, experiment_id, run_id)
+        return b"".join(self.place.stores.artifacts.get(place.root(), path))
 
     def get_metric(self, name: str) -> LoggedMetric:
         """Everything that was logged under a name, as it was logged: scalars, rows, images, charts, description.
@@ -294,7 +296,7 @@ class RunMetrics(RunFiles):
         """
         from bridge.runs.metrics import logged_metric
 
-        return logged_metric(name, self._opened.tracking.get_series(self.id, [name]))
+        return logged_metric(name, self.place.stores.tracking.get_series(self.id, [name]))
 
     def get_series(self, key: str) -> Series:
         """All points logged under a key, in log order, as three numpy arrays of one length.
@@ -315,7 +317,7 @@ class RunMetrics(RunFiles):
         from bridge.store.points import native_series
 
         by_key: dict[str, list[Any]] = {}
-        for record in self._opened.tracking.get_series(self.id, keys):
+        for record in self.place.stores.tracking.get_series(self.id, keys):
             if record.kind == SCALAR:
                 by_key.setdefault(record.key, []).append(record)
         return {key: native_series(records) for key, records in by_key.items()}
@@ -329,4 +331,4 @@ class RunMetrics(RunFiles):
         Raises:
             StoreUnavailable: points are unwritten, or were dropped.
         """
-        self._opened.tracking.flush(self.id)
+        self.place.stores.tracking.flush(self.id)

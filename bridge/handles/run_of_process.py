@@ -79,7 +79,7 @@ def _find_context(address: str, run_id: str, azure_workspace: str, azure_experim
 
 def _working_folder(run: Run) -> str:
     """Where the script was started, wherever it works by now."""
-    folder = str(json.loads(run._record().definition or "{}").get("workingDirectory", ""))
+    folder = str(json.loads(run.place.record().definition or "{}").get("workingDirectory", ""))
     return folder if os.path.isdir(folder) else os.getcwd()
 
 

@@ -60,7 +60,7 @@ def find_runs(
             and _has(record.properties, with_properties)
         )
 
-    records = home.workspace._opened.tracking.list_runs(query, latest=False)
+    records = home.workspace.stores.tracking.list_runs(query, latest=False)
     return (run for run, record in _listed(home, records) if wanted(record))
 
 
@@ -70,7 +70,7 @@ def _listed(home: Experiment, records: Iterator[RunRecord]) -> Iterator[tuple[Ru
     experiments = {home.id: home}
     for record in _newest_first(records):
         if record.experiment_id not in experiments:
-            found = home.workspace._opened.tracking.get_experiment(record.experiment_id)
+            found = home.workspace.stores.tracking.get_experiment(record.experiment_id)
             experiments[found.id] = Experiment._of(home.workspace, found)
         yield Run._of(experiments[record.experiment_id], record.id, record.type), record
 

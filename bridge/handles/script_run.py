@@ -26,11 +26,10 @@ from bridge.records.run import (
     RunChanges,
     RunRecord,
     Status,
-    new_display_name,
 )
 from bridge.records.times import now_ms
-from bridge.records.user import user_name
 from bridge.source.keep import keep_source
+from bridge.store.run_place import free_run_id, new_run
 
 logger = logging.getLogger("bridge")
 
@@ -60,13 +59,13 @@ class ScriptRun(Run):
             return
         status = self.status
         if status != "Canceled" and not (status in CLAIMABLE_STATUSES and self._is_canceled_before_its_launcher()):
-            self._update(RunChanges(status="CancelRequested", expected=OPEN_STATUSES))
+            self.place.update(RunChanges(status="CancelRequested", expected=OPEN_STATUSES))
             self._wait_for_cancel()
 
     def _is_canceled_before_its_launcher(self) -> bool:
         """Cancel the run if no launcher has it; whether that is so."""
         try:
-            self._update(RunChanges(status="Canceled", expected=CLAIMABLE_STATUSES, end_time=now_ms()))
+            self.place.update(RunChanges(status="Canceled", expected=CLAIMABLE_STATUSES, end_time=now_ms()))
         except InvalidState as error:
             logger.debug("The run is canceled by its launcher: %s", error)
             return False
@@ -80,7 +79,7 @@ class ScriptRun(Run):
                 changes = RunChanges(
                     status="Canceled", expected=("CancelRequested",), end_time=now_ms(), warnings=(warning,)
                 )
-                self._update(changes)
+                self.place.update(changes)
                 return
             time.sleep(POLL_SECONDS)
 
@@ -91,7 +90,7 @@ class ScriptRun(Run):
             InvalidState: the run has not ended.
             NotAllowed: the run names another folder than one of this user's.
         """
-        record = self._record()
+        record = self.place.record()
         if record.status not in TERMINAL_STATUSES:
             raise InvalidState("run", self.id, record.status, "ended: its script works in the folder")
         folder = json.loads(record.definition or "{}").get("workingDirectory")
@@ -114,32 +113,28 @@ def submit(
     """Begin a run of a script; see `Experiment.submit`. Its params are there before the script is."""
     if not isinstance(config, ScriptRunConfig):
         raise InvalidValue("config", config, "must be a ScriptRunConfig")
-    opened = experiment.workspace._opened
+    opened = experiment.workspace.stores
     stored = opened.tracking.get_experiment(experiment.id)
     if stored.artifact_location is not None:
         reason = f"it keeps files at {stored.artifact_location}, which only MLflow's clients reach"
         raise NotAllowed("submit a script to experiment", experiment.name, reason)
-    run_id = experiment._new_id(run_id)
+    run_id = free_run_id(opened, run_id)
     definition = {**config._definition(), "workingDirectory": str(working_folder(run_id))}
-    run_tags = run_tag_values(tags or {})
+    run_tag_values(tags or {})  # refused before the source is kept
     folder = definition["sourceDirectory"]
     root = RunRecord(run_id, experiment.id).artifact_root
     source = keep_source(opened.artifacts, root, folder, workspace_folder=opened.address)
     if source.snapshot_id is None:
         raise SubmitFailed("The snapshot of the source", None, " ".join(source.warnings).rstrip("."))
-    user = user_name()
-    record = RunRecord(
-        id=run_id,
-        experiment_id=experiment.id,
-        display_name=new_display_name(),
+    record = new_run(
+        experiment.id,
+        run_id=run_id,
         status="Starting",
-        start_time=now_ms(),
-        user=user,
         parent_id=parent_id,
         type=SCRIPT_RUN,
         definition=json.dumps(definition),
         params=params,
-        tags={"mlflow.user": user, **run_tags},
+        tags=tags,
         properties=source.properties,
     )
     opened.tracking.begin_runs([record])  # held until the launcher has the run, or it is ended
@@ -151,11 +146,11 @@ def submit(
 
 def _launch(run: ScriptRun, warnings: tuple[str, ...]) -> None:
     """Start the launcher; a run whose launcher cannot be started is Failed, with what it said."""
-    tracking = run._opened.tracking
+    tracking = run.place.stores.tracking
     try:
         if warnings:
-            run._update(RunChanges(warnings=warnings))
-        start_launcher(run._opened.address, run.id, lambda: tracking.release_lease(run.id))
+            run.place.update(RunChanges(warnings=warnings))
+        start_launcher(run.place.stores.address, run.id, lambda: tracking.release_lease(run.id))
     except SubmitFailed as error:
         _give_up(run, "Failed", str(error), CLAIMABLE_STATUSES)  # it may have another launcher, or be canceled
     except BaseException as error:  # such as Ctrl-C: nobody gets the run, and a launcher that has it ends it
@@ -168,6 +163,6 @@ def _give_up(run: ScriptRun, status: Status, reason: str, expected: tuple[Status
     """End a run that is not begun; where that cannot be said, it stays held, and so ends with this process."""
     error = json.dumps({"code": "LauncherFailed", "message": reason}) if status == "Failed" else None
     try:
-        run._update(RunChanges(status=status, expected=expected, end_time=now_ms(), error=error))
+        run.place.update(RunChanges(status=status, expected=expected, end_time=now_ms(), error=error))
     except (InvalidState, NotFound):  # ended or deleted by somebody else meanwhile
-        run._opened.tracking.release_lease(run.id)
+        run.place.stores.tracking.release_lease(run.id)

@@ -49,10 +49,10 @@ class Workspace:
         details = _said("Workspace", azure)
         given = {"subscription_id": subscription_id, "resource_group": resource_group, **details}
         found = Workspace.get(workspace_name)
-        self._set(found._opened, None, {key: value for key, value in given.items() if value})
+        self._set(found.stores, None, {key: value for key, value in given.items() if value})
 
     def _set(self, opened: Opened, durability: Durability | None, details: Mapping[str, Any]) -> None:
-        self._opened = opened
+        self.stores = opened
         self._durability = durability
         self._details = details
 
@@ -65,7 +65,7 @@ class Workspace:
         return workspace
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _reopened, (self._opened.address, self._durability, dict(self._details))
+        return _reopened, (self.stores.address, self._durability, dict(self._details))
 
     @staticmethod
     def create(
@@ -191,7 +191,7 @@ class Workspace:
         else:
             assert config.name is not None
             opened = Workspace.create(config.name, exist_ok=True, **config.details)
-        return Workspace._of(opened._opened, None, config.details)
+        return Workspace._of(opened.stores, None, config.details)
 
     def write_config(self, path: str | os.PathLike[str] | None = None, file_name: str | None = None) -> None:
         """Let a project folder belong to this workspace: `Workspace.from_config` finds it there, and so does Azure's.
@@ -201,7 +201,7 @@ class Workspace:
         """
         from bridge.handles.project_files import write_config
 
-        write_config(path, file_name, {"Id": None, "Scope": self._scope, "address": self._opened.address})
+        write_config(path, file_name, {"Id": None, "Scope": self._scope, "address": self.stores.address})
 
     def close(self) -> None:
         """Close what this process has open of the workspace: files, connections, its journal.
@@ -212,7 +212,7 @@ class Workspace:
         Raises:
             StoreUnavailable: logged points are unwritten, or were dropped; all is closed nevertheless.
         """
-        self._opened.close()
+        self.stores.close()
 
     def __enter__(self) -> Workspace:
         return self
@@ -223,20 +223,20 @@ class Workspace:
     @property
     def name(self) -> str:
         """What the workspace is called."""
-        return self._opened.name
+        return self.stores.name
 
     @property
     def id(self) -> str:
         """32 hex digits that no other workspace has."""
-        return self._opened.id
+        return self.stores.id
 
     @property
     def path(self) -> Path:
         """The folder, absolute."""
-        return Path(self._opened.address)
+        return Path(self.stores.address)
 
     def _detail(self, key: str) -> Any:
-        return self._details.get(key) or self._opened.details.get(key)
+        return self._details.get(key) or self.stores.details.get(key)
 
     @property
     def _scope(self) -> str:
@@ -277,7 +277,7 @@ class Workspace:
         """What is known about the workspace, by the old SDK's names."""
         from datetime import datetime, timezone
 
-        created = datetime.fromtimestamp(self._opened.creation_time / 1000, timezone.utc)
+        created = datetime.fromtimestamp(self.stores.creation_time / 1000, timezone.utc)
         return {
             "id": self._scope,
             "name": self.name,
@@ -323,9 +323,9 @@ class Workspace:
         wanted = (run_ids,) if isinstance(run_ids, str) else run_ids
         if wanted is not None and not isinstance(wanted, Iterable):
             raise InvalidValue("run_ids", run_ids, "must be the id of a run, or a list of ids")
-        runs = runs_to_deliver(self._opened.tracking, wanted)
+        runs = runs_to_deliver(self.stores.tracking, wanted)
         self._deliver_sources(target, runs)
-        return deliver(self._opened, target._opened, runs)
+        return deliver(self.stores, target.stores, runs)
 
     def _deliver_sources(self, target: Workspace, runs: Sequence[RunRecord]) -> None:
         """Copy the snapshots of runs; the log names each run whose snapshot cannot be read."""
@@ -335,7 +335,7 @@ class Workspace:
         for run in runs:
             if snapshot_id := run.properties.get(SNAPSHOT_PROPERTY):
                 try:
-                    copy_snapshot(self._opened.artifacts, target._opened.artifacts, snapshot_id)
+                    copy_snapshot(self.stores.artifacts, target.stores.artifacts, snapshot_id)
                 except (NotFound, InvalidState) as error:
                     logger.warning("The snapshot of run %s was not delivered: %s", run.id, error)
 
@@ -410,23 +410,23 @@ class Workspace:
     @property
     def unfolded_bytes(self) -> int:
         """How many bytes of points the last read did not see, because nothing may be written here; else 0."""
-        return self._opened.tracking.unfolded_bytes
+        return self.stores.tracking.unfolded_bytes
 
     def get_mlflow_tracking_uri(self, _with_auth: bool = False) -> str:
         """The URI by which MLflow reaches this workspace, `bridge:///abs/path`, percent-encoded."""
         from urllib.parse import quote
 
-        return "bridge://" + quote(os.fsencode(self._opened.address))
+        return "bridge://" + quote(os.fsencode(self.stores.address))
 
     def __repr__(self) -> str:
-        return f"Workspace(name={self.name!r}, path={self._opened.address!r})"
+        return f"Workspace(name={self.name!r}, path={self.stores.address!r})"
 
     def _repr_html_(self) -> str:
-        return html_table({"Workspace": self.name, "Folder": self._opened.address})
+        return html_table({"Workspace": self.name, "Folder": self.stores.address})
 
 
 def _reopened(address: str, durability: Durability | None, details: Mapping[str, Any]) -> Workspace:
-    return Workspace._of(Workspace.open(address, durability)._opened, durability, details)
+    return Workspace._of(Workspace.open(address, durability).stores, durability, details)
 
 
 def _said(call: str, azure: Mapping[str, Any]) -> dict[str, Any]:

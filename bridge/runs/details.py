@@ -26,8 +26,8 @@ FOLLOWED = ("azureml-logs/20_image_build_log.txt", "user_logs/std_log.txt", "log
 
 def details_of(run: RunDetails) -> dict[str, Any]:
     """See `RunDetails.get_details`."""
-    record = run._opened.tracking.get_run(run.id, latest=False)
-    return _details(run, record, {path: _url(run._opened, record, path) for path in _log_paths(run)})
+    record = run.place.record()
+    return _details(run, record, {path: _url(run.place.stores, record, path) for path in _log_paths(run)})
 
 
 def details_with_logs(run: RunDetails) -> dict[str, Any]:
@@ -45,7 +45,7 @@ def download_logs(run: RunDetails, destination: LocalPath | None) -> list[str]:
     folder.mkdir(parents=True, exist_ok=True)
     targets = {path: folder / path for path in _log_paths(run)}
     for path, target in targets.items():
-        run._opened.artifacts.download(run._root, path, target)
+        run.place.stores.artifacts.download(run.place.root(), path, target)
     return [str(target) for target in targets.values()]
 
 
@@ -85,10 +85,10 @@ def _dataset(used: Any) -> dict[str, Any]:
 def _log_paths(run: RunDetails) -> list[str]:
     """The logs of a run; none where it keeps its files at a place of MLflow's."""
     try:
-        root = run._root
+        root = run.place.root()
     except NotAllowed:
         return []
-    artifacts = run._opened.artifacts
+    artifacts = run.place.stores.artifacts
     return [record.path for folder in LOG_FOLDERS for record in artifacts.list(root, folder, recursive=True)]
 
 
@@ -98,7 +98,7 @@ def _url(opened: Opened, record: RunRecord, path: str) -> str:
 
 def _content(run: RunDetails, path: str, start: int = 0) -> bytes:
     try:
-        return b"".join(run._opened.artifacts.get(run._root, path, start))
+        return b"".join(run.place.stores.artifacts.get(run.place.root(), path, start))
     except NotFound:  # removed meanwhile
         return b""
 
@@ -115,7 +115,7 @@ def wait(run: RunDetails, show_output: bool, raise_on_error: bool) -> dict[str, 
             reason = "Ctrl-C was pressed; the run goes on, and run.cancel() stops it"
             raise SubmitFailed(f"Waiting for run {run.id}", None, reason) from None
     else:
-        while run._opened.tracking.get_run(run.id, latest=False).status not in TERMINAL_STATUSES:
+        while run.place.record().status not in TERMINAL_STATUSES:
             time.sleep(POLL_SECONDS)
     details = details_of(run)
     if details["status"] == "Failed" and raise_on_error:
@@ -132,7 +132,7 @@ def _show(run: RunDetails) -> None:
     _print(f"RunId: {run.id}\nWeb View: {url}\n")
     logs = [_FollowedLog(run, path) for path in FOLLOWED]
     while True:
-        ended = run._opened.tracking.get_run(run.id, latest=False).status in TERMINAL_STATUSES
+        ended = run.place.record().status in TERMINAL_STATUSES
         for log in logs:
             for text in log.news():
                 _print(text, end="")
@@ -170,7 +170,7 @@ class _FollowedLog:
         if not self._read_bytes:
             title = f"Streaming {self._path}"
             yield f"{title}\n{'=' * len(title)}\n\n"
-        for piece in self._run._opened.artifacts.get(self._run._root, self._path, self._read_bytes):
+        for piece in self._run.place.stores.artifacts.get(self._run.place.root(), self._path, self._read_bytes):
             self._read_bytes += len(piece)
             yield self._seen(self._decoder.decode(piece))
 
@@ -185,7 +185,7 @@ class _FollowedLog:
 
     def _size_bytes(self) -> int:
         try:
-            record = self._run._opened.artifacts.stat(self._run._root, self._path)
+            record = self._run.place.stores.artifacts.stat(self._run.place.root(), self._path)
         except NotAllowed:  # its experiment keeps files at a place of MLflow's
             return 0
         return 0 if record is None else record.size_bytes or 0

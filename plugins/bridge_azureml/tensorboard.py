@@ -68,7 +68,7 @@ def _all_of(run_data: Run | Experiment | Iterable[Run], recursive: bool) -> Iter
 
 def _points_of(run: Run) -> Iterator[tuple[str, float, int, float]]:
     """(tag, value, step, seconds since 1970) of every number."""
-    for record in run._opened.tracking.get_series(run.id):
+    for record in run.place.stores.tracking.get_series(run.id):
         if record.kind not in (SCALAR, COLUMN) or record.numbers is None:
             continue
         tag = f"{record.key}/{record.column}" if record.kind == COLUMN else record.key
@@ -170,7 +170,7 @@ class Tensorboard:
 
     def _mirror(self) -> None:
         for run in self._runs:
-            artifacts, root = run._opened.artifacts, run._root
+            artifacts, root = run.place.stores.artifacts, run.place.root()
             folder = self._root / (run.display_name if self._use_display_name else run.id)
             for record in artifacts.list(root, LOGS, recursive=True):
                 target = folder / record.path.removeprefix(f"{LOGS}/")

@@ -104,7 +104,7 @@ class Model:
         """
         _check_name(name)
         path = check_artifact_path(model_path or name)
-        opened, root = run.experiment.workspace._opened, RunRecord(run.id, run.experiment.id).artifact_root
+        opened, root = run.experiment.workspace.stores, RunRecord(run.id, run.experiment.id).artifact_root
         place = f"{root}/{path}" if opened.artifacts.stat(root, path) is not None else _place_of_logged(run, path)
         if place is None:
             there = ", ".join(run.get_file_names()[:20]) or "none"
@@ -150,7 +150,7 @@ class Model:
             "model_framework": model_framework,
             "model_framework_version": model_framework_version,
         }
-        artifacts, root = workspace._opened.artifacts, f"models/{new_run_id()}/{FOLDER_OF_ARTIFACTS}"
+        artifacts, root = workspace.stores.artifacts, f"models/{new_run_id()}/{FOLDER_OF_ARTIFACTS}"
         try:
             for file in files:
                 artifacts.put(root, file.relative_to(source.parent).as_posix(), file)
@@ -173,7 +173,7 @@ class Model:
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
-        source = f"{uri_of(os.path.join(workspace._opened.address, FOLDER_OF_ARTIFACTS))}/{place}"
+        source = f"{uri_of(os.path.join(workspace.stores.address, FOLDER_OF_ARTIFACTS))}/{place}"
         version = client.create_model_version(
             name, source, run_id, labels, description=description, await_creation_for=0
         )
@@ -231,7 +231,7 @@ class Model:
             AlreadyExists: something of the name is there, and `exist_ok` is not set.
         """
         root, path = split_root(self._place())
-        artifacts = self.workspace._opened.artifacts
+        artifacts = self.workspace.stores.artifacts
         target = Path(target_dir) / (Path(path).name or self.name)  # one that MLflow logged is a root of its own
         if target.exists() and not (exist_ok or exists_ok):
             raise AlreadyExists("file", str(target), "pass exist_ok=True to replace it")
@@ -288,7 +288,7 @@ def _client(workspace: Workspace) -> MlflowClient:
 def _place_of_logged(run: Run, name: str) -> str | None:
     """Where the model lies that MLflow has logged for a run by that name last: beside the files of the run."""
     workspace = run.experiment.workspace
-    if not os.path.exists(os.path.join(workspace._opened.address, COMPANION_FILE)):
+    if not os.path.exists(os.path.join(workspace.stores.address, COMPANION_FILE)):
         return None
     models = _client(workspace).search_logged_models(
         [run.experiment.id],

@@ -103,7 +103,7 @@ class BridgeProjectBackend(AbstractBackend):
             command=_command(project, entry_point, params, backend_config.get(projects.PROJECT_STORAGE_DIR)),
             environment=environment_of(project, manager),
         )
-        experiment = Experiment._of(workspace, workspace._opened.tracking.get_experiment(experiment_id))
+        experiment = Experiment._of(workspace, workspace.stores.tracking.get_experiment(experiment_id))
         tags = _tags(project_uri, folder, version, entry_point, manager)
         active = mlflow.active_run()
         parent_id = active.info.run_id if active else None
@@ -142,7 +142,7 @@ class BridgeSubmittedRun(SubmittedRun):
 
     def get_status(self) -> str:
         """MLflow's word for the run's status."""
-        return MLFLOW_STATUS[self._run._record().status]
+        return MLFLOW_STATUS[self._run.place.record().status]
 
     def cancel(self) -> None:
         """Stop it, and wait until it is stopped; one that has ended stays as it is."""

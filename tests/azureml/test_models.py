@@ -181,7 +181,7 @@ def test_of_a_folder_that_cannot_be_registered_nothing_is_kept(run: Run, tmp_pat
     with pytest.raises(NotFound, match="net/z"):
         Model.register(ws, tmp_path / "net", "net")
     assert ws.models == {}
-    assert [root.path for root in ws._opened.artifacts.list("")] == [run.experiment.id]
+    assert [root.path for root in ws.stores.artifacts.list("")] == [run.experiment.id]
 
 
 def test_a_workspace_that_was_moved_keeps_its_models(run: Run, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from bridge import Run
 
 def content(run: Run, name: str) -> str:
     """A file of a run."""
-    return b"".join(run._opened.artifacts.get(run._root, name)).decode()
+    return b"".join(run.place.stores.artifacts.get(run.place.root(), name)).decode()
 
 
 def wait_until(holds: Callable[[], bool], seconds: float = 10.0) -> None:

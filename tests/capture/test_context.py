@@ -21,7 +21,7 @@ Submitted = Callable[[str], "subprocess.CompletedProcess[str]"]
 def submitted_run(workspace: Workspace, experiment: Experiment) -> Run:
     """A run that a launcher owns, as the launcher has begun it."""
     record = RunRecord(new_run_id(), experiment.id, "submitted", status="Running", start_time=1, type=SCRIPT_RUN)
-    workspace._opened.tracking.create_run(record)
+    workspace.stores.tracking.create_run(record)
     return Run.get(workspace, record.id)
 
 
@@ -66,7 +66,7 @@ def test_the_end_within_a_script_takes_files_and_leaves_the_status(submitted, su
 
 def test_a_failure_within_a_script_is_noted_for_its_launcher(submitted, submitted_run):
     submitted("run.fail('the data is gone', 'NoData')")
-    record = submitted_run._record()
+    record = submitted_run.place.record()
     assert record.status == "Running"
     assert record.error is not None and "the data is gone" in record.error
 
@@ -83,13 +83,13 @@ def test_a_block_within_a_script_leaves_the_status_and_the_streams(submitted, su
     )
     assert "ValueError: bad" in ended.stderr
     assert ended.stdout == "['outputs/x']\n"
-    record = submitted_run._record()
+    record = submitted_run.place.record()
     assert record.status == "Running"
     assert record.error is not None and "ValueError: bad" in record.error
 
 
 def test_a_script_whose_run_was_canceled_meanwhile_still_ends_quietly(submitted, submitted_run):
-    submitted_run._update(RunChanges(status="Canceled"))
+    submitted_run.place.update(RunChanges(status="Canceled"))
     ended = submitted("with run:\n    pass\nrun.complete()\nrun.fail()\n")
     assert ended.returncode == 0, ended.stderr
     assert submitted_run.status == "Canceled"

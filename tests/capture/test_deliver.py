@@ -30,7 +30,7 @@ def target(tmp_path: Path) -> Workspace:
 def everything(run: Run) -> dict[str, object]:
     """All points of a run, bit by bit."""
     found: dict[str, object] = {}
-    for record in run._opened.tracking.get_series(run.id):
+    for record in run.place.stores.tracking.get_series(run.id):
         values = record.texts if record.numbers is None else [struct.pack("<d", number) for number in record.numbers]
         place = (record.key, record.column, record.kind, record.value_type)
         found[str(place)] = (record.all_ints, record.steps.tolist(), record.timestamps.tolist(), values)
@@ -50,7 +50,7 @@ def test_a_run_is_delivered_with_all_that_it_has(workspace, experiment, target, 
         run.log_table("table", {"x": [1, 2], "y": [3.0, 4.0]})
         run.log_image("image", io.BytesIO(b"\x89PNG\r\n\x1a\n" + b"0" * 20).getvalue())
         run.add_properties({"author": "ada"})
-        run._update(RunChanges(params={"lr": "0.1"}))
+        run.place.update(RunChanges(params={"lr": "0.1"}))
         run.upload_file("a/b.bin", io.BytesIO(b"\x00" * 3_000_000))
         (working_folder / "outputs" / "model.pkl").write_text("model")
         print("hello")
@@ -66,9 +66,9 @@ def test_a_run_is_delivered_with_all_that_it_has(workspace, experiment, target, 
     assert there.get_file_names() == run.get_file_names()
     for name in ("outputs/model.pkl", "logs/user_log.txt"):
         assert content(there, name) == content(run, name)
-    ours, theirs = run._record(), there._record()
+    ours, theirs = run.place.record(), there.place.record()
     assert (ours.start_time, ours.end_time) == (theirs.start_time, theirs.end_time)
-    restore_snapshot(target._opened.artifacts, there.properties["ContentSnapshotId"], tmp_path / "restored")
+    restore_snapshot(target.stores.artifacts, there.properties["ContentSnapshotId"], tmp_path / "restored")
     assert (tmp_path / "restored" / "train.py").read_text() == "1"
 
 
@@ -76,19 +76,19 @@ def test_delivering_again_brings_what_is_new_only(workspace, experiment, target)
     run = experiment.start_logging(snapshot_directory=None, outputs=False)
     run.log_row("row", a=1, b=2)
     run.log("loss", 1)
-    run._opened.artifacts.append(run._root, "logs/x", b"one\n")
+    run.place.stores.artifacts.append(run.place.root(), "logs/x", b"one\n")
     workspace.deliver(target)
     there = target.get_run(run.id)
     assert (there.status, there.get_metrics()) == ("Running", {"row": {"a": 1, "b": 2}, "loss": 1})
-    put = there._opened.artifacts.stat(there._root, "logs/x")
+    put = there.place.stores.artifacts.stat(there.place.root(), "logs/x")
     workspace.deliver(target)
     assert everything(there) == everything(run)
-    assert there._opened.artifacts.stat(there._root, "logs/x") == put
+    assert there.place.stores.artifacts.stat(there.place.root(), "logs/x") == put
 
     run.log_row("row", a=3, c=4)
     run.log("loss", "text")
     run.log("late", 5)
-    run._opened.artifacts.append(run._root, "logs/x", b"two\n")
+    run.place.stores.artifacts.append(run.place.root(), "logs/x", b"two\n")
     run.fail("the end")
     for _ in range(2):
         workspace.deliver(target)
@@ -123,18 +123,18 @@ def test_only_the_sources_of_the_runs_that_are_delivered_are_copied(workspace, e
         (tmp_path / name / "train.py").write_text(name)
         (tmp_path / name / "same.py").write_text("same")
         sources[name] = experiment.start_logging(snapshot_directory=tmp_path / name)
-    workspace._opened.tracking.delete_run(sources["deleted"].id, 1)
+    workspace.stores.tracking.delete_run(sources["deleted"].id, 1)
 
     def delivered() -> list[str]:
-        records = target._opened.artifacts.list("snapshots", recursive=True)
-        pieces = [b"".join(target._opened.artifacts.get("snapshots", record.path)) for record in records]
+        records = target.stores.artifacts.list("snapshots", recursive=True)
+        pieces = [b"".join(target.stores.artifacts.get("snapshots", record.path)) for record in records]
         return sorted(piece.decode() for piece in pieces if not piece.startswith(b"{"))
 
     for _ in range(2):
         workspace.deliver(target, [sources["mine"].id])
         assert delivered() == ["mine", "same"]
     there = target.get_run(sources["mine"].id)
-    restore_snapshot(target._opened.artifacts, there.get_snapshot_id(), tmp_path / "restored")
+    restore_snapshot(target.stores.artifacts, there.get_snapshot_id(), tmp_path / "restored")
     assert (tmp_path / "restored" / "train.py").read_text() == "mine"
     workspace.deliver(target)
     assert delivered() == ["mine", "others", "same"]
@@ -144,14 +144,14 @@ def test_a_snapshot_that_cannot_be_read_keeps_no_run_back(workspace, experiment,
     (tmp_path / "code").mkdir()
     (tmp_path / "code" / "train.py").write_text("1")
     damaged = experiment.start_logging(snapshot_directory=tmp_path / "code")
-    (path,) = [r.path for r in workspace._opened.artifacts.list("snapshots", "files", recursive=True)]
-    workspace._opened.artifacts.put("snapshots", path, b"2")
+    (path,) = [r.path for r in workspace.stores.artifacts.list("snapshots", "files", recursive=True)]
+    workspace.stores.artifacts.put("snapshots", path, b"2")
     other = experiment.start_logging(snapshot_directory=None)
     other.add_properties({"ContentSnapshotId": "../../x"})
     assert workspace.deliver(target) == [damaged.id, other.id]
     assert f"The snapshot of run {damaged.id} was not delivered" in caplog.text
     assert f"The snapshot of run {other.id} was not delivered" in caplog.text
-    assert target._opened.artifacts.list("snapshots", recursive=True) == []
+    assert target.stores.artifacts.list("snapshots", recursive=True) == []
 
 
 def test_each_run_that_is_not_delivered_is_named(workspace, experiment, target, caplog):
@@ -159,9 +159,9 @@ def test_each_run_that_is_not_delivered_is_named(workspace, experiment, target, 
         (Experiment(workspace, "old") if number > 1 else experiment).start_logging(snapshot_directory=None)
         for number in range(4)
     )
-    workspace._opened.tracking.delete_run(deleted.id, 1)
+    workspace.stores.tracking.delete_run(deleted.id, 1)
     archived.experiment.archive()
-    workspace._opened.tracking.restore_run(restored.id)
+    workspace.stores.tracking.restore_run(restored.id)
     ids = [here.id, deleted.id, archived.id, restored.id, here.id]
     assert workspace.deliver(target, ids) == [here.id]
     said = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
@@ -186,12 +186,12 @@ def test_children_are_delivered_where_they_are_named(workspace, experiment, targ
 
 def test_what_the_target_has_otherwise_stays_and_is_said(workspace, experiment, target):
     run = experiment.start_logging(snapshot_directory=None, outputs=False)
-    run._update(RunChanges(params={"lr": "0.1"}, properties={"author": "ada"}))
+    run.place.update(RunChanges(params={"lr": "0.1"}, properties={"author": "ada"}))
     workspace.deliver(target)
     there = target.get_run(run.id)
-    there._update(RunChanges(params={"size": "1"}, properties={"place": "there"}))
+    there.place.update(RunChanges(params={"size": "1"}, properties={"place": "there"}))
     there.complete()
-    run._update(RunChanges(params={"size": "2", "new": "3"}, properties={"place": "here"}))
+    run.place.update(RunChanges(params={"size": "2", "new": "3"}, properties={"place": "here"}))
     run.cancel()
     for _ in range(2):
         workspace.deliver(target)
@@ -207,10 +207,10 @@ def test_what_the_target_has_otherwise_stays_and_is_said(workspace, experiment, 
 def test_a_deleted_experiment_or_run_of_the_target_takes_nothing(workspace, experiment, target):
     run = experiment.start_logging(snapshot_directory=None, outputs=False)
     workspace.deliver(target)
-    target._opened.tracking.delete_run(run.id, 1)
+    target.stores.tracking.delete_run(run.id, 1)
     with pytest.raises(InvalidState, match="deleted"):
         workspace.deliver(target)
-    target._opened.tracking.delete_experiment(target.experiments["capture"].id, 1)
+    target.stores.tracking.delete_experiment(target.experiments["capture"].id, 1)
     with pytest.raises(InvalidState, match="deleted"):
         workspace.deliver(target)
 

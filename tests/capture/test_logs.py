@@ -38,9 +38,9 @@ def swept(experiment, logs, monkeypatch):
     """A run whose logs are taken when the test says so, and how: the calls of the store."""
     run = experiment.start_logging(snapshot_directory=None, outputs=False)
     run.complete()
-    captured = Capture(run._opened, experiment.id, run.id, logs=logs)
+    captured = Capture(run.place.stores, experiment.id, run.id, logs=logs)
     calls: list[str] = []
-    artifacts = run._opened.artifacts
+    artifacts = run.place.stores.artifacts
     for verb in ("put", "append"):
         original = getattr(artifacts, verb)
 
@@ -115,7 +115,7 @@ def test_a_log_that_was_moved_away_stays_kept(swept, logs):
 def test_an_artifact_that_somebody_replaced_is_put_anew(swept, logs):
     (logs / "x").write_text("one\n")
     swept.sweep()
-    swept._opened.artifacts.put(swept._root, "logs/x", b"something else")
+    swept.place.stores.artifacts.put(swept.place.root(), "logs/x", b"something else")
     with (logs / "x").open("a") as file:
         file.write("two\n")
     swept.sweep()
@@ -148,14 +148,14 @@ def test_five_megabytes_written_while_they_are_taken_are_whole(experiment, worki
     writer.start()
     sizes = set()
     while writer.is_alive():
-        found = run._opened.artifacts.stat(run._root, "logs/large.txt")
+        found = run.place.stores.artifacts.stat(run.place.root(), "logs/large.txt")
         if found is not None:
             sizes.add(found.size_bytes)
-            read = b"".join(run._opened.artifacts.get(run._root, "logs/large.txt"))
+            read = b"".join(run.place.stores.artifacts.get(run.place.root(), "logs/large.txt"))
             assert read == (line * (len(read) // len(line) + 1))[: len(read)]
     writer.join()
     run.complete()
-    assert b"".join(run._opened.artifacts.get(run._root, "logs/large.txt")) == line * 50_000
+    assert b"".join(run.place.stores.artifacts.get(run.place.root(), "logs/large.txt")) == line * 50_000
     assert len(sizes) > 1
     assert run.warnings == ()
 

@@ -157,7 +157,7 @@ def test_a_file_that_may_not_be_read_is_a_warning(working_folder):
             with begin(Experiment(workspace, "outputs"), outputs=str(working_folder / "first")):
                 make(working_folder / "first", "x")  # all modules are loaded
             if os.geteuid() == 0:  # who may read everything
-                workspace._opened.tracking.close()
+                workspace.stores.tracking.close()
                 give_away(workspace.path)
                 os.setuid(NOBODY)
             with begin(Experiment(Workspace.open(workspace.path), "outputs")) as run:
@@ -230,7 +230,7 @@ def test_debug_logs_of_azure_mls_own_sdk_are_no_outputs(experiment, working_fold
 
 
 def test_an_experiment_whose_files_lie_elsewhere_is_a_warning(workspace, working_folder, tmp_path):
-    workspace._opened.tracking.create_experiment("far", 0, artifact_location=str(tmp_path / "far"))
+    workspace.stores.tracking.create_experiment("far", 0, artifact_location=str(tmp_path / "far"))
     run = begin(Experiment(workspace, "far"))
     make(working_folder / "outputs", "x")
     run.complete()
@@ -281,7 +281,7 @@ def test_a_run_that_somebody_else_ended_keeps_its_outputs(script, only_run):
     code = (
         "run = experiment.start_logging()\n"
         "from bridge.records.run import RunChanges\n"
-        "run._update(RunChanges(status='Canceled'))\n"
+        "run.place.update(RunChanges(status='Canceled'))\n"
         "Path('outputs/x').write_text('late')\n"
     )
     script(code)

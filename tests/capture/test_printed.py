@@ -131,7 +131,7 @@ def test_the_stream_is_like_the_one_below(experiment):
             assert sys.stdout is file
         finally:
             sys.stdout = before
-    assert b"".join(run._opened.artifacts.get(run._root, LOG)) == b"four\xe4 bytes\n"
+    assert b"".join(run.place.stores.artifacts.get(run.place.root(), LOG)) == b"four\xe4 bytes\n"
 
 
 def test_threads_print_at_once_and_no_line_is_lost(experiment):
@@ -299,6 +299,6 @@ def test_what_is_printed_at_full_speed_is_kept(experiment, monkeypatch):
                 sys.stdout.write(text)
         monkeypatch.undo()
     kept = hashlib.sha256()
-    for piece in run._opened.artifacts.get(run._record().artifact_root, LOG):
+    for piece in run.place.stores.artifacts.get(run.place.record().artifact_root, LOG):
         kept.update(piece)
     assert (run.warnings, kept.hexdigest()) == ((), printed.hexdigest())

@@ -21,7 +21,7 @@ def test_the_source_is_kept_as_a_snapshot(experiment, working_folder, tmp_path):
     (working_folder / "train.py").write_text("print('hello')")
     run = experiment.start_logging()
     run.complete()
-    restore_snapshot(run._opened.artifacts, run.properties[SNAPSHOT], tmp_path / "restored")
+    restore_snapshot(run.place.stores.artifacts, run.properties[SNAPSHOT], tmp_path / "restored")
     assert [path.name for path in (tmp_path / "restored").iterdir()] == ["train.py"]
     again = experiment.start_logging()
     again.complete()
@@ -34,7 +34,7 @@ def test_another_folder_may_be_the_source(experiment, working_folder, tmp_path):
     (source / "a.py").write_text("1")
     run = experiment.start_logging(snapshot_directory=source)
     run.complete()
-    restore_snapshot(run._opened.artifacts, run.properties[SNAPSHOT], tmp_path / "restored")
+    restore_snapshot(run.place.stores.artifacts, run.properties[SNAPSHOT], tmp_path / "restored")
     assert (tmp_path / "restored" / "a.py").read_text() == "1"
 
 

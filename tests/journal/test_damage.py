@@ -334,7 +334,7 @@ def test_a_damaged_journal_is_kept_when_another_process_removes_it(tmp_path):
             os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     run.complete()
-    run._opened.tracking.close()
+    run.place.stores.tracking.close()
     assert len(run.get_metrics()["loss"]) == 9
     assert not path.exists()
     assert path.with_suffix(".damaged").read_bytes()[: len(data)] == bytes(data)

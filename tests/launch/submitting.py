@@ -67,7 +67,7 @@ def queued(submit: Submit, workspace: Workspace, code: str, run_id: str = "queue
     with suppress(InvalidState):
         first.cancel()
     first.clean()
-    record = first._record()
+    record = first.place.record()
     definition = json.loads(record.definition or "")
     folder = Path(definition["workingDirectory"]).with_name(run_id)
     definition["workingDirectory"] = str(folder)
@@ -80,7 +80,7 @@ def queued(submit: Submit, workspace: Workspace, code: str, run_id: str = "queue
         end_time=None,
         definition=json.dumps(definition),
     )
-    workspace._opened.tracking.create_run(record)
+    workspace.stores.tracking.create_run(record)
     run = workspace.get_run(run_id)
     assert isinstance(run, ScriptRun)
     return run

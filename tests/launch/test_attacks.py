@@ -34,11 +34,11 @@ print("done", flush=True)
 
 def again(workspace: Workspace, first: ScriptRun, run_id: str) -> ScriptRun:
     """Another run of the same script that waits for a launcher."""
-    record = first._record()
+    record = first.place.record()
     definition = json.loads(record.definition or "")
     definition["workingDirectory"] = str(Path(definition["workingDirectory"]).with_name(run_id))
     now = time.time_ns() // 1_000_000
-    workspace._opened.tracking.create_run(replace(record, id=run_id, start_time=now, definition=json.dumps(definition)))
+    workspace.stores.tracking.create_run(replace(record, id=run_id, start_time=now, definition=json.dumps(definition)))
     run = workspace.get_run(run_id)
     assert isinstance(run, ScriptRun)
     return run
@@ -227,14 +227,14 @@ def test_a_disk_that_is_full_when_a_launcher_starts_costs_no_run_its_status(
         experiment = Experiment(workspace, "full")
         first = experiment.submit(ScriptRunConfig(source, script="train.py"))
         first.wait_for_completion()
-        record = first._record()
+        record = first.place.record()
         definition = json.loads(record.definition or "")
         definition["workingDirectory"] = str(Path(definition["workingDirectory"]).with_name("r1"))
         now = time.time_ns() // 1_000_000
         waiting = replace(
             record, id="r1", status="Queued", start_time=now, end_time=None, definition=json.dumps(definition)
         )
-        workspace._opened.tracking.create_run(waiting)
+        workspace.stores.tracking.create_run(waiting)
         filler = disk / "filler"
         with filler.open("wb", 0) as file:
             try:
@@ -250,9 +250,9 @@ def test_a_disk_that_is_full_when_a_launcher_starts_costs_no_run_its_status(
         said = process.communicate(timeout=60)[1]
         run = workspace.get_run("r1")
         assert (process.returncode, run.status) == (0, "Completed"), (said, run.error)
-        assert b"".join(workspace._opened.artifacts.get(run._record().artifact_root, "user_logs/std_log.txt")) == (
+        assert b"".join(workspace.stores.artifacts.get(run.place.record().artifact_root, "user_logs/std_log.txt")) == (
             b"hello\n"
         )
-        workspace._opened.tracking.close()
+        workspace.stores.tracking.close()
     finally:
         subprocess.run(["umount", "-l", str(disk)], check=True)

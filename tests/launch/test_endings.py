@@ -164,10 +164,10 @@ def test_cleaning_removes_no_other_folder_whatever_the_run_names(
     run.wait_for_completion()
     precious = tmp_path / "precious" / run.id
     precious.mkdir(parents=True)
-    record = run._record()
+    record = run.place.record()
     definition = json.loads(record.definition or "")
     forged = replace(record, id="forged", definition=json.dumps({**definition, "workingDirectory": str(precious)}))
-    workspace._opened.tracking.create_run(forged)
+    workspace.stores.tracking.create_run(forged)
     with pytest.raises(NotAllowed, match="no working folder"):
         workspace.get_run("forged").clean()  # type: ignore[attr-defined]
     assert precious.is_dir()
@@ -577,13 +577,14 @@ def test_a_run_that_cannot_be_launched_nor_ended_ends_with_its_process(
     (source / "train.py").write_text("pass")
     caller = """
 import sys
-from bridge import Experiment, ScriptRun, ScriptRunConfig, StoreUnavailable, Workspace
+from bridge import Experiment, ScriptRunConfig, StoreUnavailable, Workspace
 from bridge.handles import script_run
+from bridge.store.run_place import RunPlace
 
 def fail(*arguments):
     raise StoreUnavailable("the place", "it is full")
 
-script_run.start_launcher = ScriptRun._update = fail
+script_run.start_launcher = RunPlace.update = fail
 try:
     Experiment(Workspace.open(sys.argv[1]), "submitted").submit(ScriptRunConfig(sys.argv[2], script="train.py"))
 except StoreUnavailable:
@@ -633,9 +634,9 @@ def test_a_run_that_was_deleted_while_it_ran_is_stopped_and_ended_when_it_is_res
 ) -> None:
     run = submit("import time; time.sleep(60)")
     until(lambda: run.status == "Running")
-    workspace._opened.tracking.delete_run(run.id, time.time_ns() // 1_000_000)
+    workspace.stores.tracking.delete_run(run.id, time.time_ns() // 1_000_000)
     until(lambda: not processes_of(run))
-    workspace._opened.tracking.restore_run(run.id)
+    workspace.stores.tracking.restore_run(run.id)
     until(lambda: run.status == "Failed", 10)
 
 
@@ -643,7 +644,7 @@ def test_a_run_that_was_deleted_while_it_ran_is_stopped_and_ended_when_it_is_res
 def test_what_is_said_of_a_run_when_its_script_has_just_ended_stays(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
-    opened = workspace._opened
+    opened = workspace.stores
     experiment = Experiment(workspace, "submitted")
     record = RunRecord("r1", experiment.id, status="Finalizing", type=SCRIPT_RUN, start_time=1)
     opened.tracking.create_run(record)

@@ -32,7 +32,7 @@ def pipes() -> int:
 
 def end_interrupted(workspace: Workspace, run_id: str, interrupts: Interrupts) -> None:
     """End a run whose script has printed, with an exception at one place, and once more."""
-    opened = workspace._opened
+    opened = workspace.stores
     record = RunRecord(run_id, "0", status="Finalizing", type=SCRIPT_RUN, start_time=1)
     opened.tracking.create_run(record)
     signals = Signals()
@@ -97,8 +97,8 @@ def test_an_exception_that_the_end_does_not_know_ends_it_once_more(
 ) -> None:
     """As `Launcher.run` does; a KeyboardInterrupt cannot come there, because its signal is taken."""
     record = RunRecord("r1", "0", status="Preparing", type=SCRIPT_RUN, start_time=1)
-    workspace._opened.tracking.create_run(record)
-    launcher = Launcher(workspace._opened, record, Signals())
+    workspace.stores.tracking.create_run(record)
+    launcher = Launcher(workspace.stores, record, Signals())
     told = launcher._told
     raised = [Own("once")]
 

@@ -37,11 +37,11 @@ def launch(workspace: Workspace | Path, run_id: str) -> subprocess.CompletedProc
 def test_a_second_launcher_ends_without_touching_anything_and_says_so(submit: Submit, workspace: Workspace) -> None:
     run = submit(SLEEPS)
     lines_of(run)
-    before = run._record(), log_of(run), run.get_file_names()
+    before = run.place.record(), log_of(run), run.get_file_names()
     second = launch(workspace, run.id)
     assert (second.returncode, second.stdout) == (0, "")
     assert second.stderr == f"This launcher leaves the run {run.id!r} alone: it is Running, and has a launcher.\n"
-    assert (run._record(), log_of(run), run.get_file_names()) == before
+    assert (run.place.record(), log_of(run), run.get_file_names()) == before
     assert not is_gone(int(log_of(run)))
     run.cancel()
     assert run.status == "Canceled"
@@ -59,13 +59,13 @@ def test_of_many_launchers_that_start_at_once_one_runs_the_script(submit: Submit
 def test_a_launcher_that_starts_after_the_end_leaves_the_run_alone(submit: Submit, workspace: Workspace) -> None:
     run = submit("print('hello')")
     run.wait_for_completion()
-    before = run._record()
+    before = run.place.record()
     second = launch(workspace, run.id)
     assert (second.returncode, second.stderr) == (
         0,
         f"This launcher leaves the run {run.id!r} alone: it is Completed, and has ended.\n",
     )
-    assert run._record() == before
+    assert run.place.record() == before
 
 
 def test_a_launcher_leaves_a_run_alone_that_has_no_script(workspace: Workspace) -> None:
@@ -93,7 +93,7 @@ def test_a_launcher_of_a_run_that_is_ended_from_outside_ends_with_how_it_did(
     submit: Submit, workspace: Workspace, how: str
 ) -> None:
     run = queued(submit, workspace, "import time\nprint('up', flush=True)\ntime.sleep(0.1)\nimport sys")
-    folder = Path(json.loads(run._record().definition or "")["workingDirectory"])
+    folder = Path(json.loads(run.place.record().definition or "")["workingDirectory"])
     process = subprocess.Popen(launcher(workspace, run.id))
     until(lambda: folder.exists())
     if how == "by a signal":
@@ -139,7 +139,7 @@ def test_a_run_that_nobody_claims_fails_with_the_reason(
     assert looks[look]() != "Failed"
     monkeypatch.setattr(leases, "LEASE_SECONDS", 0.5)
     until(lambda: looks[look]() == "Failed", 10)
-    record = run._record()
+    record = run.place.record()
     assert record.end_time is not None and record.start_time is not None and record.end_time >= record.start_time
     assert run.error == {
         "code": "NeverStarted",
@@ -147,19 +147,19 @@ def test_a_run_that_nobody_claims_fails_with_the_reason(
         " its own output or the system's log may say why.",
     }
     assert launch(workspace, run.id).returncode == 0
-    assert run._record() == record
+    assert run.place.record() == record
 
 
 def test_a_run_whose_submitter_holds_it_waits_for_its_launcher(
     submit: Submit, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = queued(submit, workspace, "pass")
-    workspace._opened.tracking.update_run(run.id, RunChanges(status="Completed"))
+    workspace.stores.tracking.update_run(run.id, RunChanges(status="Completed"))
     monkeypatch.setattr(leases, "LEASE_SECONDS", 0.5)
-    workspace._opened.tracking.begin_runs([replace(run._record(), id="held", status="Starting", end_time=None)])
+    workspace.stores.tracking.begin_runs([replace(run.place.record(), id="held", status="Starting", end_time=None)])
     time.sleep(1)
     assert Workspace.open(workspace.path).get_run("held").status == "Starting"
-    workspace._opened.tracking.release_lease("held")
+    workspace.stores.tracking.release_lease("held")
     until(lambda: workspace.get_run("held").status == "Failed", 10)
 
 
@@ -235,10 +235,10 @@ def test_a_launcher_that_was_taken_for_gone_goes_on_and_says_how_its_script_ende
     run = submit("import os, time\nprint('up', flush=True)\nwhile not os.path.exists('logs/go'): time.sleep(0.02)")
     lines_of(run)
     error = json.dumps({"code": "OwnerGone", "message": "as after a week in which the machine was stopped"})
-    workspace._opened.tracking.inner.update_run(run.id, RunChanges(status="Failed", end_time=1, error=error))
+    workspace.stores.tracking.inner.update_run(run.id, RunChanges(status="Failed", end_time=1, error=error))
     time.sleep(1)
     assert processes_of(run)
-    folder = Path(json.loads(run._record().definition or "")["workingDirectory"])
+    folder = Path(json.loads(run.place.record().definition or "")["workingDirectory"])
     (folder / "logs").mkdir()
     (folder / "logs" / "go").touch()
     until(lambda: run.status == "Completed")
@@ -276,7 +276,7 @@ def test_a_launcher_is_the_owner_from_the_moment_it_has_the_run(
     """Whoever reads in between sees one lease: of the process that submits, or of the launcher."""
     (source / "train.py").write_text(SLEEPS)
     run = Experiment(workspace, "submitted").submit(ScriptRunConfig(source, script="train.py"))
-    tracking = workspace._opened.tracking
+    tracking = workspace.stores.tracking
     try:
         owners = {lease.journal_id for lease in tracking.get_leases() if lease.run_id == run.id}
         assert len(owners) == 1 and owners != {tracking._writer.journal_id}

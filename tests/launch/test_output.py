@@ -131,11 +131,11 @@ def test_three_hundred_megabytes_that_are_printed_at_full_speed_are_kept(submit:
     """
     run = submit(code)
     run.wait_for_completion()
-    root = run._record().artifact_root
+    root = run.place.record().artifact_root
     kept = hashlib.sha256()
-    for piece in workspace._opened.artifacts.get(root, "user_logs/std_log.txt"):
+    for piece in workspace.stores.artifacts.get(root, "user_logs/std_log.txt"):
         kept.update(piece)
-    printed = b"".join(workspace._opened.artifacts.get(root, "outputs/sha256")).decode()
+    printed = b"".join(workspace.stores.artifacts.get(root, "outputs/sha256")).decode()
     assert kept.hexdigest() == printed
     assert run.warnings == ()
 

@@ -230,6 +230,6 @@ def test_a_disk_that_is_full_when_a_script_ends_costs_neither_its_status_nor_its
         (disk / "filler").unlink()
         run.wait_for_completion()
         assert run.status == "Completed" and "outputs/model" in run.get_file_names()
-        workspace._opened.tracking.close()
+        workspace.stores.tracking.close()
     finally:
         subprocess.run(["umount", "-l", str(disk)], check=True)

@@ -254,7 +254,7 @@ def _server(ws: Workspace, *arguments: str) -> AbstractContextManager[str]:
 def test_a_plain_http_client_of_a_server_that_passes_artifacts_on(ws: Workspace, run: Run, tmp_path: Path) -> None:
     run.upload_file("native/a b=1.txt", _write(tmp_path / "a.txt", "from the native door"))
     run.complete()
-    ws._opened.tracking.close()
+    ws.stores.tracking.close()
     ws = Workspace.open(ws.path.rename(tmp_path / "moved ws"))
     with _server(ws, "--artifacts-destination", f"{ws.get_mlflow_tracking_uri()}/artifacts") as url:
         client = MlflowClient(url)

@@ -27,7 +27,7 @@ def launched(ws: Workspace) -> Run:
     """A run as its launcher has it while the script works."""
     experiment = Experiment(ws, "launched")
     record = RunRecord("launched", experiment.id, "train", status="Running", start_time=1, type=SCRIPT_RUN)
-    ws._opened.tracking.create_run(record)
+    ws.stores.tracking.create_run(record)
     return Run.get(ws, record.id)
 
 
@@ -89,7 +89,7 @@ def test_metrics_logged_without_a_start_go_to_the_run(ws: Workspace, launched: R
 )
 def test_no_end_within_the_script_ends_the_run(ws: Workspace, launched: Run, end: str) -> None:
     script(ws, launched, f"import mlflow\nrun = mlflow.start_run()\n{end}\n")
-    record = launched._record()
+    record = launched.place.record()
     assert (record.status, record.end_time) == ("Running", None)
 
 
@@ -115,18 +115,18 @@ def test_the_loggers_own_run_within_a_script_is_a_child(ws: Workspace, launched:
 
 @pytest.mark.parametrize("status", ["Preparing", "Running", "CancelRequested", "Finalizing", "NotResponding"])
 def test_a_launchers_run_keeps_its_status_and_takes_the_rest(ws: Workspace, launched: Run, status: str) -> None:
-    launched._update(RunChanges(status=status))  # type: ignore[arg-type]  # it is one
+    launched.place.update(RunChanges(status=status))  # type: ignore[arg-type]  # it is one
     store = BridgeTrackingStore(ws.get_mlflow_tracking_uri())
     for number in (RunStatus.RUNNING, RunStatus.FINISHED, RunStatus.FAILED, RunStatus.KILLED, RunStatus.SCHEDULED):
         info = store.update_run_info(launched.id, number, 99, f"name {number}")
         assert info.run_name == f"name {number}"
-        record = launched._record()
+        record = launched.place.record()
         assert (record.status, record.start_time, record.end_time) == (status, 1, None)
         assert record.display_name == f"name {number}"
 
 
 def test_a_launchers_run_that_has_ended_may_be_opened_again(ws: Workspace, launched: Run) -> None:
-    launched._update(RunChanges(status="Completed", end_time=5))
+    launched.place.update(RunChanges(status="Completed", end_time=5))
     client = MlflowClient(ws.get_mlflow_tracking_uri())
     client.update_run(launched.id, status="RUNNING")
     assert launched.status == "Running"
@@ -134,11 +134,11 @@ def test_a_launchers_run_that_has_ended_may_be_opened_again(ws: Workspace, launc
 
 def test_how_a_launchers_run_ended_stays(ws: Workspace, launched: Run) -> None:
     """`mlflow run` tells the store how a run ended that it has waited for, and says FAILED of one that was canceled."""
-    launched._update(RunChanges(status="Canceled", end_time=5))
+    launched.place.update(RunChanges(status="Canceled", end_time=5))
     client = MlflowClient(ws.get_mlflow_tracking_uri())
     for status in ("FAILED", "FINISHED", "KILLED"):
         client.set_terminated(launched.id, status)
-        assert (launched.status, launched._record().end_time) == ("Canceled", 5)
+        assert (launched.status, launched.place.record().end_time) == ("Canceled", 5)
 
 
 def test_the_runs_that_one_door_nests_the_other_finds(fluent: str) -> None:
@@ -163,7 +163,7 @@ def test_the_runs_that_one_door_nests_the_other_finds(fluent: str) -> None:
 
 
 def test_a_run_that_does_not_respond_is_running_at_mlflows_door(ws: Workspace, launched: Run) -> None:
-    launched._update(RunChanges(status="NotResponding"))
+    launched.place.update(RunChanges(status="NotResponding"))
     client = MlflowClient(ws.get_mlflow_tracking_uri())
     assert client.get_run(launched.id).info.status == "RUNNING"
     found = client.search_runs([launched.experiment.id], "attributes.status = 'RUNNING'")

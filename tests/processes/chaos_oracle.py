@@ -94,7 +94,7 @@ class Oracle:
 
     def check(self) -> None:
         workspace = Workspace.open(self.place.workspace)
-        tracking = workspace._opened.tracking
+        tracking = workspace.stores.tracking
         self._check_statuses(tracking)
         runs = defaultdict(list)
         for name, call, done in self.told.calls:
@@ -184,7 +184,7 @@ class Oracle:
         end = time.monotonic() + self.ends_seconds
         journals = workspace.path / "journal"
         while list(journals.glob("*.log")) and time.monotonic() < end:
-            workspace._opened.tracking.get_leases()
+            workspace.stores.tracking.get_leases()
             time.sleep(0.2)
         left = [path.name for path in journals.iterdir() if path.suffix in (".log", ".damaged")]
         self.faults["journals"] += sorted(left)

@@ -421,7 +421,7 @@ class Reader(Victim):
                 self._expect(wanted, found, f"{run_id} {key}")
 
     def _series(self, run_id: str, key: str) -> list[int]:
-        return [value for one in self.workspace._opened.tracking.get_series(run_id, [key]) for value in values_of(one)]
+        return [value for one in self.workspace.stores.tracking.get_series(run_id, [key]) for value in values_of(one)]
 
     def _read_history(self) -> None:
         run_id, key, wanted = self._acknowledged()
@@ -468,7 +468,7 @@ class Folder(Victim):
                 done = self.interrupted(lambda: logger.log(call), call.way, call.way in OF_MLFLOW)  # noqa: B023
                 self.note("done" if done else "maybe", number)
             number += 1
-            self.interrupted(lambda: self.workspace._opened.tracking.get_leases(), "fold")
+            self.interrupted(lambda: self.workspace.stores.tracking.get_leases(), "fold")
 
 
 class Collector(Victim):
@@ -493,7 +493,7 @@ class Collector(Victim):
                 self.note("deleted", run_id)
 
     def _purge(self, run_id: str) -> None:
-        self.workspace._opened.tracking.purge_runs([run_id])
+        self.workspace.stores.tracking.purge_runs([run_id])
 
     def _collect(self, run_id: str) -> None:
         import mlflow.cli

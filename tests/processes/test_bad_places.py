@@ -95,14 +95,14 @@ def test_another_user_reads_a_workspace_that_nobody_has_open(fork, open_folder):
         run.get_metrics()
         run.complete()
         say(run.id)
-        Workspace.open(open_folder / "work")._opened.tracking.close()
+        Workspace.open(open_folder / "work").stores.tracking.close()
 
     maker = fork(make)
     run_id = maker.line()
     assert maker.wait() == 0
     reader = Workspace.open(open_folder / "work")
     Run.get(reader, run_id).get_metrics()  # folds, and removes the journal
-    reader._opened.tracking.close()
+    reader.stores.tracking.close()
     assert not list((open_folder / "work").glob("*-wal"))
 
     def read(say):
@@ -118,7 +118,7 @@ def test_another_user_reads_while_somebody_logs_and_is_told_what_is_not_folded(f
     run = Experiment(workspace, "shared").start_logging()
     run.log("loss", 0.5)
     run.get_metrics()
-    journaled._background.remove(run._opened.tracking)  # else it may fold before the other user reads
+    journaled._background.remove(run.place.stores.tracking)  # else it may fold before the other user reads
     run.log("loss", 0.25)
 
     def read(say):
@@ -144,7 +144,7 @@ def test_writing_to_a_folder_that_can_only_be_read_raises_at_once(fork, open_fol
     preload()
     workspace = Workspace.create("work", path=open_folder / "work")
     run = Experiment(workspace, "shared").start_logging()
-    journaled._background.remove(run._opened.tracking)  # its first fold makes the file of a lock
+    journaled._background.remove(run.place.stores.tracking)  # its first fold makes the file of a lock
     before = names_in(workspace.path)
 
     def write(say):
@@ -178,7 +178,7 @@ def test_a_read_only_file_system_can_be_read(tmp_path):
     run.log("loss", 0.5)
     run.get_metrics()
     run.complete()
-    workspace._opened.tracking.close()
+    workspace.stores.tracking.close()
     mounted = tmp_path / "mounted"
     mounted.mkdir()
     subprocess.run(["mount", "--bind", str(workspace.path), str(mounted)], check=True)
@@ -189,7 +189,7 @@ def test_a_read_only_file_system_can_be_read(tmp_path):
         assert other.get_metrics() == {"loss": 0.5}
         with pytest.raises(NotAllowed):
             other.tag("a", "b")
-        other.experiment.workspace._opened.tracking.close()
+        other.experiment.workspace.stores.tracking.close()
     finally:
         subprocess.run(["umount", "-l", str(mounted)], check=True)
 
@@ -224,7 +224,7 @@ def test_a_full_disk_never_stops_a_training_and_is_said_at_its_end(full_disk, ca
     assert run.get_file_names() == []
     run.upload_file("small.txt", Path(__file__))
     assert run.get_file_names() == ["small.txt"]
-    workspace._opened.tracking.close()
+    workspace.stores.tracking.close()
 
 
 def test_a_workspace_that_is_none_is_named(tmp_path):
@@ -291,7 +291,7 @@ def test_what_waited_is_written_by_the_background_when_the_disk_has_room_again(f
         assert time.monotonic() < deadline
         time.sleep(0.1)
     run.complete()
-    workspace._opened.tracking.close()
+    workspace.stores.tracking.close()
 
 
 def test_a_reader_that_may_not_write_sees_what_others_write_meanwhile(fork, open_folder):
@@ -300,7 +300,7 @@ def test_a_reader_that_may_not_write_sees_what_others_write_meanwhile(fork, open
     workspace = Workspace.create("work", path=open_folder / "work")
     run = Experiment(workspace, "shared").start_logging()
     run.complete()
-    workspace._opened.tracking.close()
+    workspace.stores.tracking.close()
 
     def read(say):
         os.setgroups([])
@@ -325,11 +325,11 @@ def test_a_reader_that_may_not_lock_says_so_if_somebody_writes_meanwhile(fork, o
     workspace = Workspace.create("work", path=open_folder / "work")
     run = Experiment(workspace, "shared").start_logging()
     run.complete()
-    workspace._opened.tracking.close()
+    workspace.stores.tracking.close()
     begun, written = os.pipe(), os.pipe()
 
     def read(say):
-        database = Workspace.open(workspace.path)._opened.tracking.inner.database
+        database = Workspace.open(workspace.path).stores.tracking.inner.database
         try:
             with database.read() as connection:
                 connection.execute("SELECT * FROM run").fetchone()
@@ -343,7 +343,7 @@ def test_a_reader_that_may_not_lock_says_so_if_somebody_writes_meanwhile(fork, o
     child = fork(lambda say: become_nobody(lambda: read(say)))
     assert os.read(begun[0], 1) == b"x"
     Run.get(Workspace.open(workspace.path), run.id).tag("a", "b")
-    workspace._opened.tracking.close()  # which writes the log of changes into the file
+    workspace.stores.tracking.close()  # which writes the log of changes into the file
     os.write(written[1], b"x")
     file = workspace.path / "workspace.db"
     assert child.rest() == [f"{file} is not available: it was written while it was read: read again.", "1"]

@@ -340,7 +340,7 @@ def test_closing_a_store_lets_go_of_its_runs(fork, workspace):
     def write(say: Callable[[str], None]) -> None:
         run = begin(workspace)
         run.log("point", 1)
-        run._opened.tracking.close()
+        run.place.stores.tracking.close()
         say(run.id)
 
     child = fork(write)

@@ -216,7 +216,7 @@ def test_a_journal_that_nobody_is_known_to_write_stays_for_a_week_without_a_run(
 
     def write(say: Say) -> None:
         run = begin(workspace)
-        run._opened.tracking.release_lease(run.id)
+        run.place.stores.tracking.release_lease(run.id)
         run.log("point", 1)
         say(run.id)
         time.sleep(60)

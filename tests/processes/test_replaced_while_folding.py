@@ -139,7 +139,7 @@ def test_a_journal_stays_that_a_database_from_a_backup_does_not_have(fork, place
     run_id = child.line()
     assert child.wait() == 0
     workspace = Workspace.open(place)
-    drain = workspace._opened.tracking._drain
+    drain = workspace.stores.tracking._drain
     finish = drain._finish
 
     def put_back_first(*arguments: Any) -> None:

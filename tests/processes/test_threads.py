@@ -76,7 +76,7 @@ def test_a_store_may_be_closed_while_other_threads_use_it(workspace, run):
 
     with Busy(lambda: use(0), lambda: use(1)) as busy:
         for _ in range(100):
-            workspace._opened.tracking.close()
+            workspace.stores.tracking.close()
             time.sleep(0.01)
 
     assert busy.errors == []
@@ -100,7 +100,7 @@ def test_what_a_short_write_has_written_whole_is_not_written_again(fork, run):
     rounds, batch = 150, 100
 
     def write(say):
-        store = run.experiment.workspace._opened.tracking
+        store = run.experiment.workspace.stores.tracking
         store.get_runs([run.id], latest=False)  # SQLite makes its files before the limit
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (3 * batch * 48 // 2, resource.RLIM_INFINITY))
@@ -181,7 +181,7 @@ def test_an_interrupted_log_call_costs_no_later_point(fork, run):
 
 def test_a_child_that_is_forked_while_a_thread_folds_keeps_no_lock(fork, run, monkeypatch):
     """It inherits the lock with the descriptor, and no thread that would free it."""
-    drain = run.experiment.workspace._opened.tracking._drain
+    drain = run.experiment.workspace.stores.tracking._drain
     store_some = drain._store_some
     children = []
 

@@ -228,7 +228,7 @@ LOGGED = [1, 2, 3, 3, 4, None]
 
 def described(run: Run) -> list[Any]:
     """The descriptions of "m", as they are stored."""
-    records = run.experiment.workspace._opened.tracking.get_series(run.id, ["m"])
+    records = run.experiment.workspace.stores.tracking.get_series(run.id, ["m"])
     return [text for record in records if record.kind not in (SCALAR, 1) for text in record.texts]
 
 

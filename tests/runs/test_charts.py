@@ -135,7 +135,7 @@ def test_numbers_that_json_does_not_have_become_null_and_that_is_said(
     said = "Chart 'val/chart' has 2 values that are NaN or infinite: JSON keeps them as null."
     assert caplog.messages == [said, said]
     for file in run.get_metric("val/chart").files:
-        text = b"".join(run._opened.artifacts.get(run._root, file.path)).decode()
+        text = b"".join(run.place.stores.artifacts.get(run.place.root(), file.path)).decode()
         assert json.loads(text, parse_constant=pytest.fail)["data"]["bin_errors"] == [None, None]
 
 

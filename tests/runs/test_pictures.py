@@ -39,7 +39,7 @@ def made(ending: str) -> bytes:
 def only_file(run: Run) -> tuple[str, bytes]:
     """The one image of the run, by its path, and its content."""
     (path,) = run.get_file_names()
-    return path, b"".join(run._opened.artifacts.get(run._root, path))
+    return path, b"".join(run.place.stores.artifacts.get(run.place.root(), path))
 
 
 def pixels(run: Run) -> numpy.ndarray[Any, Any]:
@@ -89,7 +89,7 @@ def test_a_figure_is_kept_and_neither_closed_nor_changed(run: Run) -> None:
         run.log_image(f"{number}, as the docs once had it", plot)
     assert pyplot.get_fignums() == [figure.number]
     assert (figure.get_size_inches().tolist(), figure.dpi) == ([3, 2], 50)
-    contents = {b"".join(run._opened.artifacts.get(run._root, path)) for path in run.get_file_names()}
+    contents = {b"".join(run.place.stores.artifacts.get(run.place.root(), path)) for path in run.get_file_names()}
     assert len(contents) == 1
     assert Image.open(io.BytesIO(contents.pop())).size == (150, 100)
 

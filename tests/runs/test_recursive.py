@@ -14,7 +14,7 @@ from bridge.records.run import SCRIPT_RUN, RunRecord
 def family(workspace: Workspace, run: Run) -> dict[str, Run]:
     """A run with two children, one of a launcher and one in another experiment, and a grandchild; one is silent."""
     other = Experiment(workspace, "other")
-    tracking = workspace._opened.tracking
+    tracking = workspace.stores.tracking
     tracking.create_run(RunRecord("launched", run.experiment.id, parent_id=run.id, type=SCRIPT_RUN))
     tracking.create_run(RunRecord("elsewhere", other.id, parent_id=run.id))
     tracking.create_run(RunRecord("grandchild", other.id, parent_id="elsewhere"))
@@ -72,11 +72,11 @@ def test_a_hundred_runs_cost_as_many_statements_as_one(tmp_path: Path) -> None:
             for number in range(children):
                 run_id = f"child-{children}-{number}"
                 record = RunRecord(run_id, root.experiment.id, parent_id=root.id)
-                workspace._opened.tracking.create_run(record)
+                workspace.stores.tracking.create_run(record)
                 Run.get(workspace, run_id).log_row("m", x=number, y="a")
             root.get_metrics()  # folds
             said: list[str] = []
-            connection = workspace._opened.tracking.inner.database._connection()  # this thread's
+            connection = workspace.stores.tracking.inner.database._connection()  # this thread's
             connection.set_trace_callback(said.append)
             metrics = root.get_metrics(recursive=True)
             connection.set_trace_callback(None)

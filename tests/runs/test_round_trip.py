@@ -203,7 +203,7 @@ def check_metric(run: Run, metric: LoggedMetric, entries: list[Entry]) -> None:
     else:
         assert metric.table is None
     assert [file.step for file in metric.files] == [entry.step for entry in images]
-    contents = [b"".join(run._opened.artifacts.get(run._root, file.path)) for file in metric.files]
+    contents = [b"".join(run.place.stores.artifacts.get(run.place.root(), file.path)) for file in metric.files]
     assert contents == [entry.value for entry in images]
 
 

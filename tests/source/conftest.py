@@ -26,7 +26,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 @pytest.fixture
 def artifacts(workspace: Workspace) -> ArtifactStore:
-    return workspace._opened.artifacts
+    return workspace.stores.artifacts
 
 
 @pytest.fixture

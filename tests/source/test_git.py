@@ -112,13 +112,13 @@ def test_an_id_that_is_taken_costs_the_run_that_has_it_no_file(
     monkeypatch.chdir(repository)
     experiment = Experiment(workspace, "git")
     with experiment.start_logging(run_id="r1") as run:
-        kept = b"".join(workspace._opened.artifacts.get(run._root, module.DIFF_PATH))
+        kept = b"".join(workspace.stores.artifacts.get(run.place.root(), module.DIFF_PATH))
     (repository / "old.py").write_text("second\n", encoding="utf-8")
     with pytest.raises(AlreadyExists):
         experiment.start_logging(run_id="r1")
     with pytest.raises(AlreadyExists):
         experiment.submit(ScriptRunConfig(repository, script="old.py"), run_id="r1")
-    assert b"".join(workspace._opened.artifacts.get(run._root, module.DIFF_PATH)) == kept
+    assert b"".join(workspace.stores.artifacts.get(run.place.root(), module.DIFF_PATH)) == kept
 
 
 def test_a_long_diff_is_cut(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -141,7 +141,7 @@ def test_a_folder_that_is_a_workspace_itself_still_has_its_source(tmp_path: Path
 def test_home_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BRIDGE_HOME", str(tmp_path / "home"))
     make(tmp_path, "home/environments/x", "train.py")
-    artifacts = Workspace.create("elsewhere", path=tmp_path.parent / "elsewhere")._opened.artifacts
+    artifacts = Workspace.create("elsewhere", path=tmp_path.parent / "elsewhere").stores.artifacts
     snapshot = take_snapshot(artifacts, tmp_path)
     assert snapshot.id is not None
     restore_snapshot(artifacts, snapshot.id, tmp_path / "back")

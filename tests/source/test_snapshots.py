@@ -114,7 +114,7 @@ def test_the_id_follows_from_the_content(artifacts: ArtifactStore, tmp_path: Pat
     folder = fill(tmp_path / "src")
     first = taken(artifacts, folder)
     restore_snapshot(artifacts, first, tmp_path / "copy")
-    other = Workspace.create("other", path=tmp_path / "other")._opened.artifacts
+    other = Workspace.create("other", path=tmp_path / "other").stores.artifacts
     assert taken(artifacts, tmp_path / "copy") == taken(other, tmp_path / "copy") == first
     seen = {first}
     (folder / "train.py").chmod(0o755)
@@ -208,7 +208,7 @@ def test_a_snapshot_that_another_workspace_has_is_stored_here_too(
     folder = fill(tmp_path / "src")
     time.sleep(known_tree.SETTLED_NS / 1e9 + 0.1)
     taken(artifacts, folder)
-    other = Workspace.create("other", path=tmp_path / "other")._opened.artifacts
+    other = Workspace.create("other", path=tmp_path / "other").stores.artifacts
     restore_snapshot(other, taken(other, folder), tmp_path / "back")
     assert contents_of(tmp_path / "back") == contents_of(folder)
 
@@ -298,7 +298,7 @@ from bridge import NotAllowed, Workspace
 from bridge.source.snapshot import take_snapshot
 os.makedirs("first")
 Path("first/.gitignore").write_text("x")
-take_snapshot(Workspace.create("first", path="ws1")._opened.artifacts, "first")  # all modules are loaded
+take_snapshot(Workspace.create("first", path="ws1").stores.artifacts, "first")  # all modules are loaded
 Workspace.create("second", path="ws2")  # which reads files of the package
 if os.geteuid() == 0:
     for folder, _, files in os.walk("ws2"):
@@ -311,7 +311,7 @@ Path("src/train.py").write_text("x")
 Path("src/secret").write_text("x")
 os.chmod("src/secret", 0)
 os.chmod("src/closed", 0)
-artifacts = Workspace.open("ws2")._opened.artifacts
+artifacts = Workspace.open("ws2").stores.artifacts
 print(*take_snapshot(artifacts, "src").warnings)
 Path("src/.amlignore").write_text("x")
 os.chmod("src/.amlignore", 0)
@@ -379,7 +379,7 @@ def test_a_folder_with_too_many_entries_has_no_snapshot(
     (tmp_path / "below").mkdir()
     for number in range(20):
         (tmp_path / "below" / f"{number}").write_bytes(b"x")
-    snapshot = take_snapshot(workspace._opened.artifacts, tmp_path)
+    snapshot = take_snapshot(workspace.stores.artifacts, tmp_path)
     assert snapshot.id is None
     assert "more than 20 files and folders" in snapshot.warnings[0] and ".amlignore" in snapshot.warnings[0]
     with pytest.raises(InvalidValue, match=r"\.amlignore"):
@@ -424,9 +424,9 @@ def test_what_is_not_there_is_an_error(run: Run, tmp_path: Path) -> None:
 def test_an_empty_folder_stores_nothing(workspace: Workspace, run: Run, home: Path, tmp_path: Path) -> None:
     (tmp_path / "below").mkdir()
     assert run.take_snapshot(tmp_path) == EMPTY
-    assert workspace._opened.artifacts.list(ROOT) == [] and list(home.iterdir()) == []
+    assert workspace.stores.artifacts.list(ROOT) == [] and list(home.iterdir()) == []
     assert unzipped(Path(run.restore_snapshot(path=tmp_path / "zip"))) == {}
-    restore_snapshot(workspace._opened.artifacts, EMPTY, tmp_path / "back")
+    restore_snapshot(workspace.stores.artifacts, EMPTY, tmp_path / "back")
     assert list((tmp_path / "back").iterdir()) == []
 
 
@@ -443,7 +443,7 @@ print(take_snapshot(open_store({str(workspace.path)!r}).artifacts, {str(tmp_path
 print([name for name in ("hashlib", "_hashlib", "pathspec", "numpy", "subprocess", "tempfile") if name in sys.modules])
 """
     time.sleep(known_tree.SETTLED_NS / 1e9 + 0.1 if files else 0)
-    first = take_snapshot(workspace._opened.artifacts, tmp_path)
+    first = take_snapshot(workspace.stores.artifacts, tmp_path)
     printed = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     ).stdout
@@ -458,7 +458,7 @@ def test_damage_is_said(workspace: Workspace, run: Run, tmp_path: Path) -> None:
     with pytest.raises(InvalidState, match=r"damaged in its file 'train\.py'"):
         run.restore_snapshot(path=tmp_path / "zip")
     assert list((tmp_path / "zip").iterdir()) == []
-    workspace._opened.artifacts.delete(ROOT, "files")
+    workspace.stores.artifacts.delete(ROOT, "files")
     with pytest.raises(InvalidState, match=r"without its file 'train\.py'"):
         run.restore_snapshot(path=tmp_path / "zip")
 
@@ -509,7 +509,7 @@ print(take_snapshot(open_store({str(workspace.path)!r}).artifacts, {str(folder)!
 """
     started = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(4)]
     printed = {process.communicate(timeout=60)[0] for process in started}
-    assert printed == {f"{take_snapshot(workspace._opened.artifacts, folder)}\n"}
+    assert printed == {f"{take_snapshot(workspace.stores.artifacts, folder)}\n"}
 
 
 def test_a_started_run_has_the_working_folder(workspace: Workspace, tmp_path: Path, working_folder: Path) -> None:

@@ -140,7 +140,7 @@ def test_a_close_while_the_workspace_is_tended_leaves_no_file_open(
     run.log("loss", 0.5)
     run.complete()
     assert str(place / "workspace.db") in open_files(place)
-    store = workspace._opened.tracking
+    store = workspace.stores.tracking
     tend = store.tend
     tended: list[JournaledStore] = []
 

@@ -209,7 +209,7 @@ for number in range(20):
     other = threading.Thread(target=run.get_metrics)
     other.start()
     other.join()
-    store = workspace._opened._store.tracking
+    store = workspace.stores._store.tracking
     store.cycle = [store, store.inner, store.inner.database, *store.inner.database._connections.values()]
     for key in list(stores._stores):
         del stores._stores[key]

@@ -52,20 +52,20 @@ def store_times(run: Run, value: Any) -> None:
 def test_a_run_with_an_old_time_is_read_and_ended(run: Run, kind: str) -> None:
     stored, read = OLD[kind]
     store_times(run, stored)
-    record = run._record()
+    record = run.place.record()
     assert (record.start_time, record.end_time) == (read, read)
     details = run.get_details()
     assert (details.get("startTimeUtc") is None) == (read is None)
     assert [found.id for found in run.experiment.get_runs(tags="seen")] == [run.id]
     clauses = (Comparison("attribute", "start_time", ">=", 0),)
-    tracking = run._opened.tracking
+    tracking = run.place.stores.tracking
     for order in (("start_time", True), ("end_time", False)):
         tracking.search_runs(RunQuery((run.experiment.id,), clauses, (Ordering("attribute", *order),)))
     run.complete()
     assert run.wait_for_completion()["status"] == "Completed"
     target = Workspace.create("target", path=run.experiment.workspace.path.parent / "target")
     assert run.experiment.workspace.deliver(target) == [run.id]
-    assert target.get_run(run.id)._record().start_time == read
+    assert target.get_run(run.id).place.record().start_time == read
 
 
 @pytest.mark.parametrize("kind", OLD)

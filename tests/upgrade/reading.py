@@ -24,7 +24,8 @@ NOBODY = 65534
 def read_everything(folder: Path) -> dict[str, Any]:
     """Experiments, runs, series, artifacts, and what MLflow's API says of metrics; numbers as their 64 bits."""
     workspace = Workspace.open(folder)
-    tracking, artifacts = workspace._opened.tracking, workspace._opened.artifacts
+    stores = getattr(workspace, "stores", None) or workspace._opened  # of the earlier version
+    tracking, artifacts = stores.tracking, stores.artifacts
     experiments = tracking.search_experiments(ExperimentQuery(view="all")).items
     runs = tracking.search_runs(RunQuery(tuple(one.id for one in experiments), view="all")).items
     series = tracking.get_series_of([run.id for run in runs])

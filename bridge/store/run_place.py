@@ -1,0 +1,118 @@
+"""Where a run is stored, and the record of a new one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bridge.errors import AlreadyExists, NotAllowed
+from bridge.records.labels import run_tag_values
+from bridge.records.run import RunChanges, RunRecord, Status, check_run_id, new_display_name, new_run_id
+from bridge.records.times import now_ms
+from bridge.records.user import user_name
+
+if TYPE_CHECKING:
+    from bridge.store.open import Opened
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlace:
+    """A run in the stores of its workspace: all that a function needs to read or change the run."""
+
+    stores: Opened
+    experiment_id: str
+    run_id: str
+
+    def record(self, latest: bool = False) -> RunRecord:
+        """Return the record of the run, read now; with its latest points if `latest` is True.
+
+        Raises:
+            NotFound: the run was deleted permanently.
+        """
+        return self.stores.tracking.get_run(self.run_id, latest)
+
+    def update(self, changes: RunChanges) -> None:
+        """Change the run in one transaction; see `TrackingStore.update_run`."""
+        self.stores.tracking.update_run(self.run_id, changes)
+
+    def root(self) -> str:
+        """Return the artifact root of the run.
+
+        Raises:
+            NotAllowed: the experiment has an artifact location of its own, which only MLflow's clients reach.
+        """
+        location = self.stores.tracking.get_experiment(self.experiment_id).artifact_location
+        if location is not None:
+            reason = f"its experiment keeps them at {location}, where MLflow's clients read and write them"
+            raise NotAllowed("reach files of run", self.run_id, reason)
+        return RunRecord(self.run_id, self.experiment_id).artifact_root
+
+    def writable_root(self) -> str:
+        """Return the artifact root of the run, if the run may be written to.
+
+        Raises:
+            InvalidState: the run is deleted.
+            NotAllowed: as for `root`.
+        """
+        self.stores.tracking.log_points(self.run_id, ())
+        return self.root()
+
+
+def new_run(
+    experiment_id: str,
+    *,
+    run_id: str | None = None,
+    display_name: str | None = None,
+    status: Status = "Running",
+    description: str | None = None,
+    parent_id: str | None = None,
+    type: str | None = None,
+    definition: str | None = None,
+    params: Mapping[str, str] | None = None,
+    tags: str | Mapping[str, object] | None = None,
+    properties: Mapping[str, str] | None = None,
+) -> RunRecord:
+    """Return the record of a run that starts now and belongs to this user; it is not stored yet.
+
+    Args:
+        run_id: a checked id; None makes one.
+        display_name: None or "" makes one up.
+        tags: values by key, or one key; values become text. The user is added as the tag `mlflow.user`, because
+            MLflow's searches by user look for the tag.
+
+    Raises:
+        InvalidValue: a tag's key or value is not valid.
+    """
+    user = user_name()
+    return RunRecord(
+        id=run_id or new_run_id(),
+        experiment_id=experiment_id,
+        display_name=display_name or new_display_name(),
+        status=status,
+        start_time=now_ms(),
+        description=description,
+        user=user,
+        parent_id=parent_id,
+        type=type,
+        definition=definition,
+        params=params or {},
+        tags={"mlflow.user": user, **run_tag_values(tags or {})},
+        properties=properties or {},
+    )
+
+
+def free_run_id(stores: Opened, run_id: str | None) -> str:
+    """Return the id that a new run is given, or a fresh one for None.
+
+    A caller asks before it stores files under the id, which would otherwise replace those of the run that has it.
+
+    Raises:
+        InvalidValue: the id is not valid.
+        AlreadyExists: another run has the id.
+    """
+    if run_id is None:
+        return new_run_id()
+    if stores.tracking.get_runs((check_run_id(run_id),), latest=False):
+        raise AlreadyExists("run", run_id)
+    return run_id
