@@ -1,4 +1,4 @@
-"""A home of its own for each test: what is known of folders, environments and imports lies there."""
+"""A home of its own for each test: what is known of folders is kept there."""
 
 from __future__ import annotations
 
