@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bridge.errors import InvalidValue
 
+SCHEME = "bridge"
 FILE_NAME_BYTES, PATH_BYTES = 255, 4_096
 
 WORKSPACE_NAME = re.compile(r"[a-zA-Z0-9][\w-]*")
@@ -81,24 +82,51 @@ def named_folder(name: object) -> Path:
     return home_folder() / name
 
 
+def is_workspace_uri(address: object) -> bool:
+    """Return whether an address is a URI with the scheme `bridge`."""
+    return isinstance(address, str) and address[: len(SCHEME) + 1].lower() == f"{SCHEME}:"
+
+
 def folder_of_uri(uri: str) -> str:
-    """The folder that a `bridge:` URI names.
+    """Return the folder that a `bridge:///abs/path` URI names, as an absolute, normalised path.
+
+    `bridge:/abs/path` names the same folder: MLflow drops the empty host when it joins paths to a URI.
+    `..` removes the segment before it, without a look at the disk.
+    Bytes that are not UTF-8 are decoded as Python decodes paths.
 
     Raises:
-        InvalidValue: it names a host, has a query, a fragment or blanks, or no absolute path.
+        InvalidValue: the URI has another scheme, a host, a query, a fragment, a control character, a blank at either
+            end, or no absolute path.
     """
     from urllib.parse import unquote, urlsplit
 
+    # `urlsplit` drops line breaks, and blanks at both ends.
+    if uri != uri.strip() or any(ord(character) < 32 for character in uri):
+        raise InvalidValue("URI", uri, "must have control characters and blanks at its ends percent-encoded")
     try:
         parts = urlsplit(uri)
     except ValueError as error:
-        raise InvalidValue("workspace address", uri, f"must be a URI ({error})") from error
+        raise InvalidValue("URI", uri, f"must be a URI ({error})") from error
     path = unquote(parts.path, errors="surrogateescape")
-    dropped = any(ord(character) <= 32 for character in uri)  # `urlsplit` drops line ends, and blanks at the ends
-    if dropped or parts.netloc or "?" in uri or "#" in uri or not path.startswith("/"):
-        rule = "must be bridge:///absolute/path, without a host, a query or a fragment; percent-encode ? and #"
-        raise InvalidValue("workspace address", uri, rule)
-    return path
+    rule = ""
+    if parts.scheme != SCHEME:
+        rule = f"must begin with {SCHEME}:"
+    elif parts.netloc or not parts.path.startswith("/"):
+        rule = f"must have three slashes and an absolute path, {SCHEME}:///abs/path"
+    elif "?" in uri or "#" in uri:
+        rule = "must have ? and # percent-encoded"
+    elif "\0" in path:
+        rule = "must have no %00"
+    if rule:
+        raise InvalidValue("URI", uri, rule)
+    return os.path.normpath("/" + path.strip("/"))
+
+
+def uri_of_folder(folder: str) -> str:
+    """Return the `bridge:` URI of an absolute path, percent-encoded."""
+    from urllib.parse import quote
+
+    return f"{SCHEME}://{quote(os.fsencode(folder))}"
 
 
 def expanded(what: str, path: object) -> Path:

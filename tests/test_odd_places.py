@@ -122,34 +122,6 @@ print(*(run.id for run in runs))
     assert [Run.get(ws, run_id).status for run_id in ids] == ["Completed", "Failed", "Completed"]
 
 
-@pytest.mark.parametrize(
-    "uri",
-    [
-        "bridge://host{path}",
-        "bridge://host:1{path}",
-        "bridge://user@{path}",
-        "bridge://{path}?x=1",
-        "bridge://{path}?",
-        "bridge://{path}#x",
-        "bridge://{path}\n",
-        "bridge:work",
-        "bridge:",
-        "bridge://",
-        "bridge://[{path}",
-    ],
-)
-def test_a_workspace_uri_that_names_more_than_a_folder_is_refused(tmp_path: Path, uri: str) -> None:
-    path = Workspace.create("work", path=tmp_path / "work").path
-    with pytest.raises(InvalidValue, match="workspace address"):
-        Workspace.open(uri.format(path=path))
-
-
-@pytest.mark.parametrize("uri", ["bridge://{path}", "bridge:{path}", "bridge://{path}/", "bridge:////{path}"])
-def test_a_workspace_uri_names_a_folder(tmp_path: Path, uri: str) -> None:
-    ws = Workspace.create("work", path=tmp_path / "work")
-    assert Workspace.open(uri.format(path=ws.path)).id == ws.id
-
-
 def test_an_experiment_is_deleted_by_its_id_as_text(tmp_path: Path) -> None:
     experiment = Experiment(Workspace.create("work", path=tmp_path / "work"), "odd")
     with pytest.raises(InvalidValue, match="experiment_id 1: must be text"):

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bridge.address import check_local_path
+from bridge.address import check_local_path, is_workspace_uri
 from bridge.errors import InvalidValue
 
 FOLDERS = (".bridge", ".azureml", "aml_config", "")
@@ -115,7 +115,7 @@ def _scope_of(said: dict[str, Any], file: Path) -> tuple[str | None, str | None,
 def _from_project(address: object, file: Path) -> str | None:
     if not isinstance(address, str) or not address:
         return None
-    if "://" in address or address.startswith(("bridge:", "~")):
+    if "://" in address or is_workspace_uri(address) or address.startswith("~"):
         return address
     folder = file.parent.parent if file.parent.name in FOLDERS else file.parent
     return os.path.join(folder, address)

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from bridge.address import expanded, folder_of_uri, home_folder, named_folder
+from bridge.address import expanded, folder_of_uri, home_folder, is_workspace_uri, named_folder, uri_of_folder
 from bridge.errors import BridgeError, InvalidState, InvalidValue, NotAllowed, NotFound
 from bridge.handles.html import html_table
 
@@ -117,7 +117,7 @@ class Workspace:
         from bridge.store.open import open_store
 
         text = os.fspath(address) if isinstance(address, os.PathLike) else address
-        if isinstance(text, str) and text.startswith("bridge:"):
+        if is_workspace_uri(text):
             text = folder_of_uri(text)
         elif isinstance(text, str) and OTHER_ADDRESS.match(text):
             raise InvalidValue("workspace address", text, "must be a folder: servers and databases are not opened yet")
@@ -414,9 +414,7 @@ class Workspace:
 
     def get_mlflow_tracking_uri(self, _with_auth: bool = False) -> str:
         """The URI by which MLflow reaches this workspace, `bridge:///abs/path`, percent-encoded."""
-        from urllib.parse import quote
-
-        return "bridge://" + quote(os.fsencode(self.stores.address))
+        return uri_of_folder(self.stores.address)
 
     def __repr__(self) -> str:
         return f"Workspace(name={self.name!r}, path={self.stores.address!r})"

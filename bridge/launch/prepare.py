@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
+from bridge.address import uri_of_folder
 from bridge.capture.capture import LOGS, OUTPUTS, Capture
 from bridge.environments.docker import container_command, container_interpreter, image_of
 from bridge.environments.import_folder import import_folder, import_paths
@@ -205,7 +205,7 @@ class Preparation:
 def handed_over(opened: Opened, record: RunRecord) -> dict[str, str]:
     """The variables by which a script finds its run."""
     experiment = opened.tracking.get_experiment(record.experiment_id)
-    uri = "bridge://" + quote(os.fsencode(opened.address))
+    uri = uri_of_folder(opened.address)
     return {
         "BRIDGE_WORKSPACE": opened.address,
         "BRIDGE_RUN_ID": record.id,

@@ -3,45 +3,16 @@
 from __future__ import annotations
 
 import os
-from urllib.parse import quote, unquote, urlsplit
 
+from bridge.address import SCHEME, folder_of_uri, uri_of_folder
 from bridge.errors import InvalidValue, NotFound
 
-SCHEME = "bridge"
 COMPANION_FILE = "mlflow.db"
 """MLflow's own tables of a workspace, in its folder, from the first write of them on."""
 FOLDER_OF_ARTIFACTS = "artifacts"
 PROXY_ROOT = "mlflow-artifacts:/"
 DESTINATION_VARIABLE = "_MLFLOW_SERVER_ARTIFACT_DESTINATION"
 """Source: MLflow 3.17.2, `mlflow.server.constants.ARTIFACTS_DESTINATION_ENV_VAR`."""
-
-
-def folder_of(uri: str) -> str:
-    """The absolute path in a `bridge:///abs/path` or `bridge:/abs/path` URI, without a slash at its end.
-
-    MLflow joins paths to URIs of schemes that it does not know in a way that drops the empty host.
-
-    Raises:
-        InvalidValue: it is no such URI.
-    """
-    parts = urlsplit(uri)
-    rule = ""
-    if parts.scheme != SCHEME:
-        rule = "must begin with bridge:"
-    elif parts.netloc or not parts.path.startswith("/"):
-        rule = "must have three slashes and an absolute path, bridge:///abs/path"
-    elif parts.query or parts.fragment:
-        rule = "must have ? and # percent-encoded"
-    elif "\0" in unquote(parts.path):
-        rule = "must have no %00"
-    if rule:
-        raise InvalidValue("URI", uri, rule)
-    return os.path.normpath("/" + unquote(parts.path).strip("/"))
-
-
-def uri_of(folder: str) -> str:
-    """The URI of an absolute path, percent-encoded."""
-    return f"{SCHEME}://{quote(folder)}"
 
 
 def is_workspace(folder: str) -> bool:
@@ -60,7 +31,7 @@ def split_artifact_uri(uri: str) -> tuple[str, str]:
         InvalidValue: it is no `bridge:` URI.
         NotFound: it lies in no workspace.
     """
-    segments = folder_of(uri).split("/")
+    segments = folder_of_uri(uri).split("/")
     innermost: tuple[str, str] | None = None
     for end in range(1, len(segments) + 1):
         if is_workspace(workspace := "/".join(segments[:end]) or "/"):
@@ -100,4 +71,4 @@ def artifacts_uri(address: str) -> str:
                 return PROXY_ROOT.rstrip("/")
         except (InvalidValue, NotFound):
             pass
-    return uri_of(os.path.join(address, FOLDER_OF_ARTIFACTS))
+    return uri_of_folder(os.path.join(address, FOLDER_OF_ARTIFACTS))

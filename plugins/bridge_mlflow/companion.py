@@ -18,12 +18,13 @@ from mlflow.entities import LoggedModel, Metric, Trace, TraceInfo
 from mlflow.entities.trace_info_v2 import TraceInfoV2
 from mlflow.exceptions import MlflowException
 
+from bridge.address import uri_of_folder
 from bridge.errors import NotAllowed, NotFound
 from bridge.records.run import RunRecord
 from bridge.records.search import ExperimentQuery, Ordering
 from bridge.store.open import Opened
 from bridge_mlflow import mirror
-from bridge_mlflow.addresses import COMPANION_FILE, FOLDER_OF_ARTIFACTS, PROXY_ROOT, artifacts_uri, uri_of
+from bridge_mlflow.addresses import COMPANION_FILE, FOLDER_OF_ARTIFACTS, PROXY_ROOT, artifacts_uri
 from bridge_mlflow.confinement import check_forwarded
 from bridge_mlflow.database import (
     MlflowDatabase,
@@ -81,7 +82,7 @@ class Companion:
         self._opened = opened
         self._folder = Path(opened.address)
         self._file = self._folder / COMPANION_FILE
-        self._real_artifacts = uri_of(os.path.join(opened.address, FOLDER_OF_ARTIFACTS))
+        self._real_artifacts = uri_of_folder(os.path.join(opened.address, FOLDER_OF_ARTIFACTS))
         self._begin()
         _companions.add(self)
 

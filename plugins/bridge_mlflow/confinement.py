@@ -10,13 +10,12 @@ from urllib.parse import unquote, urlsplit
 
 from mlflow.utils.file_utils import local_file_uri_to_path
 
+from bridge.address import SCHEME, folder_of_uri
 from bridge.errors import InvalidValue, NotFound
 from bridge.records.artifact import folders_above
 from bridge_mlflow.addresses import (
     DESTINATION_VARIABLE,
     FOLDER_OF_ARTIFACTS,
-    SCHEME,
-    folder_of,
     is_workspace,
     split_artifact_uri,
     split_root,
@@ -139,7 +138,7 @@ def _served() -> Iterator[str]:
     for name in STORE_VARIABLES + PLACE_VARIABLES:
         try:
             uri = os.environ.get(name, "")
-            yield folder_of(uri) if name in STORE_VARIABLES else split_artifact_uri(uri)[0]
+            yield folder_of_uri(uri) if name in STORE_VARIABLES else split_artifact_uri(uri)[0]
         except (InvalidValue, NotFound):  # not one of ours
             pass
 

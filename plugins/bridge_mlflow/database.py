@@ -138,7 +138,7 @@ def _uri_of(file: Path) -> str:
     from sqlalchemy.engine import URL
 
     # With the driver named, MLflow does not take the rest for a path, whose folders it would make.
-    url = URL.create("sqlite+pysqlite", database=f"file:{quote(str(file))}", query={"uri": "true"})
+    url = URL.create("sqlite+pysqlite", database=f"file:{quote(os.fsencode(file))}", query={"uri": "true"})
     return url.render_as_string(hide_password=False)
 
 
@@ -238,7 +238,7 @@ def locked(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _connected(file: Path, options: str = "") -> Iterator[sqlite3.Connection]:
-    connection = sqlite3.connect(f"file:{quote(str(file))}{options}", uri=True, timeout=BUSY_SECONDS)
+    connection = sqlite3.connect(f"file:{quote(os.fsencode(file))}{options}", uri=True, timeout=BUSY_SECONDS)
     try:
         yield connection
     finally:

@@ -27,8 +27,8 @@ class BridgeDefaultExperiment:
         """
         import mlflow
 
+        from bridge.address import folder_of_uri
         from bridge.store.open import open_store
-        from bridge_mlflow.addresses import folder_of
 
-        opened = open_store(folder_of(mlflow.get_tracking_uri()))
+        opened = open_store(folder_of_uri(mlflow.get_tracking_uri()))
         return opened.tracking.get_run(os.environ["BRIDGE_RUN_ID"], latest=False).experiment_id

@@ -8,8 +8,8 @@ from typing import Any
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.store.model_registry.abstract_store import AbstractStore
 
+from bridge.address import folder_of_uri
 from bridge.store.open import ensure_store
-from bridge_mlflow.addresses import folder_of
 from bridge_mlflow.companion import Companion
 from bridge_mlflow.confinement import check_place
 from bridge_mlflow.forwarded import REGISTRY_READS, REGISTRY_WRITES
@@ -19,7 +19,7 @@ from bridge_mlflow.translate import translated
 class _Registry(AbstractStore):
     def __init__(self, store_uri: str, tracking_uri: str | None = None) -> None:
         AbstractStore.__init__(self, store_uri, tracking_uri)
-        self.companion = Companion.of(ensure_store(folder_of(store_uri)))
+        self.companion = Companion.of(ensure_store(folder_of_uri(store_uri)))
 
 
 def _forwarding(name: str, writes: bool) -> Callable[..., Any]:

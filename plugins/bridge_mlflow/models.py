@@ -13,6 +13,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bridge.address import uri_of_folder
 from bridge.errors import AlreadyExists, InvalidValue, NotFound
 from bridge.handles.run import Run
 from bridge.handles.run_files import files_below
@@ -20,7 +21,7 @@ from bridge.handles.workspace import Workspace
 from bridge.records.artifact import check_artifact_path
 from bridge.records.labels import tag_values
 from bridge.records.run import RunRecord, new_run_id
-from bridge_mlflow.addresses import COMPANION_FILE, FOLDER_OF_ARTIFACTS, split_artifact_uri, split_root, uri_of
+from bridge_mlflow.addresses import COMPANION_FILE, FOLDER_OF_ARTIFACTS, split_artifact_uri, split_root
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -173,7 +174,7 @@ class Model:
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
-        source = f"{uri_of(os.path.join(workspace.stores.address, FOLDER_OF_ARTIFACTS))}/{place}"
+        source = f"{uri_of_folder(os.path.join(workspace.stores.address, FOLDER_OF_ARTIFACTS))}/{place}"
         version = client.create_model_version(
             name, source, run_id, labels, description=description, await_creation_for=0
         )

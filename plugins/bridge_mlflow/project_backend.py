@@ -18,12 +18,12 @@ from mlflow.projects import utils as projects
 from mlflow.projects.backend.abstract_backend import AbstractBackend
 from mlflow.projects.submitted_run import SubmittedRun
 
+from bridge.address import SCHEME, folder_of_uri
 from bridge.errors import BridgeError, InvalidState, InvalidValue, NotFound, SubmitFailed
 from bridge.handles.experiment import Experiment
 from bridge.handles.script_run import ScriptRun, submit
 from bridge.handles.workspace import Workspace
 from bridge.launch.script import LOCAL, ScriptRunConfig
-from bridge_mlflow.addresses import SCHEME, folder_of
 from bridge_mlflow.project_environment import BUILT, environment_manager, environment_of
 from bridge_mlflow.translate import MLFLOW_STATUS
 
@@ -163,7 +163,7 @@ def azures_own_backend() -> AbstractBackend | None:
 
 def _workspace_of(tracking_uri: str) -> Workspace:
     try:
-        return Workspace.open(folder_of(tracking_uri))
+        return Workspace.open(folder_of_uri(tracking_uri))
     except InvalidValue:
         rule = f"must be that of a workspace, {SCHEME}:///…, for a project to be submitted to it"
         raise InvalidValue("tracking URI", tracking_uri, rule) from None

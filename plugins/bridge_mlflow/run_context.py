@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+from bridge.address import folder_of_uri, is_workspace_uri
 from bridge.errors import InvalidValue
-from bridge_mlflow.addresses import SCHEME, folder_of
 
 PARENT_RUN_ID = "mlflow.parentRunId"
 
@@ -34,10 +34,10 @@ def _writes_to_our_workspace() -> bool:
     uri = mlflow.get_tracking_uri() if mlflow else ""
     address = os.environ.get("BRIDGE_WORKSPACE", "")
     if not address:
-        return uri.startswith(f"{SCHEME}:")
+        return is_workspace_uri(uri)
     if uri.rstrip("/") == address.rstrip("/"):
         return True
     try:
-        return folder_of(uri) == (folder_of(address) if address.startswith(f"{SCHEME}:") else os.path.abspath(address))
+        return folder_of_uri(uri) == (folder_of_uri(address) if is_workspace_uri(address) else os.path.abspath(address))
     except InvalidValue:
         return False

@@ -8,11 +8,12 @@ from mlflow.entities import Experiment, Run
 from mlflow.store.tracking.abstract_store import AbstractStore
 from mlflow.utils.uri import append_to_uri_path
 
+from bridge.address import SCHEME, folder_of_uri
 from bridge.errors import BridgeError, InvalidState
 from bridge.records.experiment import ExperimentRecord
 from bridge.records.run import RunRecord
 from bridge.store.open import Opened, ensure_store, restore_default_experiment
-from bridge_mlflow.addresses import PROXY_ROOT, SCHEME, artifacts_uri, folder_of
+from bridge_mlflow.addresses import PROXY_ROOT, artifacts_uri
 from bridge_mlflow.companion import Companion
 from bridge_mlflow.translate import experiment_entity, experiment_location, mlflow_error, run_entity
 
@@ -63,7 +64,7 @@ class TrackingPart(AbstractStore):
 
 def _open(store_uri: str) -> Opened:
     try:
-        opened = ensure_store(folder_of(store_uri))
+        opened = ensure_store(folder_of_uri(store_uri))
         restore_default_experiment(opened)
         return opened
     except BridgeError as error:

@@ -17,8 +17,8 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 from serving import mlflow_server
 
 from bridge import Experiment, Run, Workspace
-from bridge.errors import InvalidValue, NotAllowed, NotFound
-from bridge_mlflow.addresses import DESTINATION_VARIABLE, artifacts_uri, folder_of, split_artifact_uri, split_root
+from bridge.errors import NotAllowed, NotFound
+from bridge_mlflow.addresses import DESTINATION_VARIABLE, artifacts_uri, split_artifact_uri, split_root
 from bridge_mlflow.artifact_repository import BridgeArtifactRepository
 
 
@@ -190,7 +190,6 @@ def test_both_spellings_of_a_uri_are_read(ws: Workspace) -> None:
     folder = str(ws.path)
     quoted = ws.get_mlflow_tracking_uri().removeprefix("bridge://")
     for uri in (f"bridge://{quoted}", f"bridge:{quoted}", f"bridge://{quoted}/", f"BRIDGE://{quoted}"):
-        assert folder_of(uri) == folder
         assert split_artifact_uri(uri.rstrip("/") + "/artifacts/1/r/artifacts/x") == (folder, "1/r/artifacts/x")
     assert split_artifact_uri(f"bridge://{quoted}") == (folder, "")
 
@@ -210,12 +209,6 @@ def test_a_workspace_may_lie_in_the_folder_of_another(tmp_path: Path, make_works
         assert split_artifact_uri(f"bridge://{tmp_path}/{below}") == (str(tmp_path), "1/r/artifacts/x")
     assert split_artifact_uri(uri) == (str(inner), "")
     assert split_artifact_uri(f"bridge://{tmp_path}/artifacts/inner") == (str(tmp_path), "inner")
-
-
-@pytest.mark.parametrize("uri", ["s3://a/b", "bridge:a/b", "bridge://host/a", "bridge:///a?b"])
-def test_other_uris_are_refused(uri: str) -> None:
-    with pytest.raises(InvalidValue):
-        folder_of(uri)
 
 
 def test_a_uri_in_no_workspace_is_refused(tmp_path: Path) -> None:
