@@ -13,6 +13,7 @@ from typing import Any
 
 from bridge.capture.spool import Spool
 from bridge.errors import BridgeError
+from bridge.forking import Step, on_fork
 
 logger = logging.getLogger("bridge")
 
@@ -187,4 +188,4 @@ def _after_fork_in_child() -> None:
         printed.forget()
 
 
-os.register_at_fork(after_in_child=_after_fork_in_child)
+on_fork(Step.OUTPUT, in_child=_after_fork_in_child)

@@ -11,6 +11,7 @@ from typing import Any
 
 from bridge.address import home_folder
 from bridge.errors import AlreadyExists, NotAllowed, NotFound
+from bridge.forking import Step, on_fork
 from bridge.handles.experiment import Experiment
 from bridge.handles.run import Run
 from bridge.handles.workspace import Workspace
@@ -55,7 +56,7 @@ def _forget_context_lock() -> None:
     _context_lock = ThreadLock("the run of this process")
 
 
-os.register_at_fork(after_in_child=_forget_context_lock)
+on_fork(Step.CONTEXT, in_child=_forget_context_lock)
 
 
 def _is_named(address: str, run_id: str, azure_workspace: str, azure_experiment: str, azure_run_id: str) -> bool:

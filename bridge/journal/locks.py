@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge.errors import StoreUnavailable
+from bridge.forking import Step, on_fork
 from bridge.journal.system import CallFailed, system, was_raised_deeper
 
 logger = logging.getLogger("bridge")
@@ -264,7 +265,7 @@ def _after_fork_in_child() -> None:
     _left.clear()
 
 
-os.register_at_fork(after_in_child=_after_fork_in_child)
+on_fork(Step.LOCKS, in_child=_after_fork_in_child)
 
 
 def _lock(fd: int, wait: bool) -> bool:

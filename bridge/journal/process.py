@@ -11,6 +11,7 @@ import sys
 from functools import cache
 from io import FileIO
 
+from bridge.forking import Step, on_fork
 from bridge.journal.system import CallFailed, system
 
 IS_MACOS = sys.platform == "darwin"
@@ -207,4 +208,4 @@ def _forget() -> None:
         known.cache_clear()
 
 
-os.register_at_fork(after_in_child=_forget)
+on_fork(Step.PROCESS, in_child=_forget)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import logging
-import os
 import sys
 import threading
 import time
@@ -14,7 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bridge.errors import BridgeError, InvalidState, NotAllowed, NotFound, StoreUnavailable
+from bridge.forking import Step, on_fork
 from bridge.journal.format import DOOR_SHIFT, HAS_STEP, IS_INT, read_boot_time
+from bridge.journal.locks import ThreadLock
 from bridge.journal.writer import JournalWriter
 from bridge.records.limits import EXACT_INTEGER, INT64_MAX, INT64_MIN, RENEW_SECONDS
 from bridge.records.run import TERMINAL_STATUSES, Lease, RunChanges
@@ -498,17 +499,15 @@ class _Background:
         self._lock = threading.RLock()
         self._stores: weakref.WeakSet[JournaledStore] = weakref.WeakSet()
         self._thread: threading.Thread | None = None
-        self._loading = threading.Lock()
-        self._has_loading = False
+        self._loading = ThreadLock("modules that the background loads")
 
     def before_fork(self) -> None:
         """Wait until the thread loads no module: a child would have the module's lock, and nobody who releases it."""
-        self._has_loading = self._loading.acquire(timeout=LOAD_SECONDS)
+        self._loading.acquire(timeout=LOAD_SECONDS)
 
     def after_fork(self) -> None:
         """In the parent."""
-        if self._has_loading:
-            self._has_loading = False
+        while self._loading.is_mine():  # an interrupted step before the fork may have taken it twice, or not at all
             self._loading.release()
 
     def add(self, store: JournaledStore) -> None:
@@ -536,8 +535,11 @@ class _Background:
             while self._is_needed():
                 time.sleep(FOLD_SECONDS)
                 if not is_loaded:
-                    with self._loading:
+                    self._loading.acquire()  # without the limit of a `with`
+                    try:
                         _load_what_folds()
+                    finally:
+                        self._loading.release()
                     is_loaded = True
                 self._tend_all()
         finally:  # an error that nobody expected ends the thread: the next call of each store starts another
@@ -594,14 +596,12 @@ _stores: weakref.WeakSet[JournaledStore] = weakref.WeakSet()
 
 
 def _after_fork_in_child() -> None:
-    _background.begin()
     for store in list(_stores):
         store.after_fork()
 
 
-os.register_at_fork(
-    before=_background.before_fork, after_in_parent=_background.after_fork, after_in_child=_after_fork_in_child
-)
+on_fork(Step.BACKGROUND, before=_background.before_fork, in_parent=_background.after_fork, in_child=_background.begin)
+on_fork(Step.STORES, in_child=_after_fork_in_child)
 
 
 @atexit.register

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from bridge.errors import AlreadyExists, BridgeError, InvalidValue, NotAllowed, NotFound, StoreUnavailable
+from bridge.forking import Step, on_fork
 from bridge.journal.locks import ThreadLock
 from bridge.journal.system import is_of_handler
 from bridge.journal.whole_file import written_whole
@@ -173,7 +174,7 @@ def _after_fork_in_child() -> None:
     _lock = ThreadLock("the list of open workspaces")
 
 
-os.register_at_fork(after_in_child=_after_fork_in_child)
+on_fork(Step.WORKSPACES, in_child=_after_fork_in_child)
 
 
 def was_open(folder: str | Path) -> bool:

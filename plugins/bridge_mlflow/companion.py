@@ -20,6 +20,7 @@ from mlflow.exceptions import MlflowException
 
 from bridge.address import uri_of_folder
 from bridge.errors import NotAllowed, NotFound
+from bridge.forking import Step, on_fork
 from bridge.records.run import RunRecord
 from bridge.records.search import ExperimentQuery, Ordering
 from bridge.store.open import Opened
@@ -364,4 +365,4 @@ def _forget_in_child() -> None:
 _companions: weakref.WeakSet[Companion] = weakref.WeakSet()
 _shared: weakref.WeakValueDictionary[tuple[str, str], Companion] = weakref.WeakValueDictionary()
 _shared_lock = threading.Lock()
-os.register_at_fork(after_in_child=_forget_in_child)
+on_fork(Step.PLUGINS, in_child=_forget_in_child)

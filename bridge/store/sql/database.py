@@ -11,14 +11,14 @@ import time
 import weakref
 from _thread import RLock, get_ident
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from typing import cast
 
 import bridge.journal.locks as locks
 from bridge.errors import BridgeError, InvalidValue, NotAllowed, SchemaMismatch, StoreUnavailable
+from bridge.forking import Step, on_fork
 from bridge.journal.block import block
 from bridge.journal.locks import FileLock, LockTaken, ThreadLock
 from bridge.journal.system import is_of_handler, was_raised_deeper
@@ -184,23 +184,6 @@ def _open_gate() -> None:
     _close_left_at_once()
 
 
-HANDLERS = 100
-"""How many signal handlers may raise within one step of a fork before it is given up."""
-
-
-def _to_its_end(step: Callable[[], object]) -> None:
-    """Take a step of a fork, however often a signal handler raises in it: Python forks all the same."""
-    raised: BaseException | None = None
-    for _ in range(HANDLERS):
-        try:
-            step()
-            break
-        except BaseException as error:
-            raised = error
-    if raised is not None:
-        raise raised  # which Python reports as ignored
-
-
 def _before_fork() -> None:
     """Close what is open, because SQLite keeps in the memory of a process which locks it has on a file.
 
@@ -214,11 +197,7 @@ def _before_fork() -> None:
         _close_left()
 
 
-os.register_at_fork(
-    before=partial(_to_its_end, _before_fork),
-    after_in_parent=partial(_to_its_end, _open_gate),
-    after_in_child=partial(_to_its_end, _gate.reset),
-)
+on_fork(Step.DATABASES, before=_before_fork, in_parent=_open_gate, in_child=_gate.reset)
 
 
 class _Local(threading.local):

@@ -1,0 +1,115 @@
+"""What a process does around a fork, and in which order; no other module registers hooks for forks.
+
+A forked child has a copy of its parent's memory, but only the thread that forked.
+A lock that another thread holds is never released there, and an inherited file or connection belongs to the parent.
+So each module with such state calls `on_fork` when it is imported, and names its row in this table:
+
+| step | before the fork | in the parent | in the child | why it stands here |
+|---|---|---|---|---|
+| PROCESS | | | forget which process this is | the steps below may ask |
+| LOCKS | | | close the files of locks | stores take such locks |
+| DATABASES | close them to all threads | open them again | forget who uses them | stores use them |
+| BACKGROUND | wait for its imports | let it import | forget its thread | stores are tended by it |
+| STORES | | | drop journals and connections | they need all above |
+| WORKSPACES | | | renew the lock of their list | their stores are usable again |
+| PLUGINS | | | drop the host's connections | a plugin uses stores |
+| OUTPUT | | | stop capturing printed text | its log is a file of a store |
+| CONTEXT | | | renew the lock of the process's run | handles are the highest layer |
+
+In the parent and in the child the steps run from the top of the table to its bottom, so that a layer finds those below
+it ready.
+Before the fork they run from the bottom to the top: the longest wait comes first, and databases are closed to other
+threads for the shortest time.
+A module that is imported late, such as a plugin, takes its place in this order all the same.
+"""
+
+from __future__ import annotations
+
+# Both have hooks of their own. They are imported first so that in a child the interpreter knows its threads, and the
+# locks of loggers are new, before a step below logs or asks for the current thread.
+import logging  # noqa: F401
+import os
+import threading  # noqa: F401
+from collections import deque
+from collections.abc import Callable
+from enum import IntEnum, auto
+from functools import partial
+from itertools import chain
+
+Function = Callable[[], object]
+
+TRIES = 100
+"""How often a function that raises is called before it is skipped."""
+
+
+class Step(IntEnum):
+    """The steps around a fork, in the order of the table above."""
+
+    PROCESS = auto()
+    LOCKS = auto()
+    DATABASES = auto()
+    BACKGROUND = auto()
+    STORES = auto()
+    WORKSPACES = auto()
+    PLUGINS = auto()
+    OUTPUT = auto()
+    CONTEXT = auto()
+
+
+# All keys exist from the start: another thread may import a module, and so add a function, while this one forks.
+_before: dict[Step, list[Function]] = {step: [] for step in reversed(Step)}
+_in_parent: dict[Step, list[Function]] = {step: [] for step in Step}
+_in_child: dict[Step, list[Function]] = {step: [] for step in Step}
+
+
+def on_fork(
+    step: Step,
+    *,
+    before: Function | None = None,
+    in_parent: Function | None = None,
+    in_child: Function | None = None,
+) -> None:
+    """Call functions around each later fork of this process.
+
+    A function that raises is called again, so it must be idempotent: a signal handler may raise at any place of it,
+    and Python forks all the same. A function that still raises after `TRIES` calls is skipped. Python reports the last
+    error through `sys.unraisablehook`.
+
+    Args:
+        step: where the functions stand in the order. Functions of one step are called in the order of registration.
+        before: called in the parent before the fork.
+        in_parent: called in the parent after the fork.
+        in_child: called in the child.
+    """
+    for functions, function in ((_before, before), (_in_parent, in_parent), (_in_child, in_child)):
+        if function is not None:
+            functions[step].append(function)
+
+
+def _call_all(functions: dict[Step, list[Function]]) -> None:
+    """Call each function, also if a signal handler raises meanwhile; raise the last error at the end."""
+    left: deque[Function] | None = None
+    failed, raised = 0, None
+    while left is None or left:
+        try:
+            left = left or deque(chain.from_iterable(functions.values()))
+            while left:
+                left[0]()
+                left.popleft()  # a handler may raise before this: then the function is called twice
+                failed = 0
+        except BaseException as error:
+            raised = error
+            failed += 1
+            if left and failed == TRIES:
+                failed = 0
+                left.popleft()
+    if raised is not None:
+        raise raised
+
+
+# `partial` is written in C: no handler runs between the fork and `_call_all`.
+os.register_at_fork(
+    before=partial(_call_all, _before),
+    after_in_parent=partial(_call_all, _in_parent),
+    after_in_child=partial(_call_all, _in_child),
+)
