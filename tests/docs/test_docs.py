@@ -1,4 +1,4 @@
-"""What the README and the documents say is true: their code runs, and they name everything that is public."""
+"""The README and the documents are correct: their code runs, and they name everything that is public."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 class Block(NamedTuple):
-    """A fenced block of a document; `line` is that of its first line of code."""
+    """A fenced block of a document; `line` is the line number of its first line of code."""
 
     document: Path
     line: int
@@ -42,7 +42,7 @@ class Block(NamedTuple):
 
 
 def blocks(language: str) -> list[Block]:
-    """All fenced blocks in a language, in the order of documents and lines."""
+    """Return all fenced blocks in a language, in the order of documents and lines."""
     return [block for document in DOCUMENTS for block in _blocks(document) if block.language == language]
 
 
@@ -58,7 +58,7 @@ def test_every_block_says_its_language() -> None:
     assert {block.language for document in DOCUMENTS for block in _blocks(document)} <= known
 
 
-# One process for all documents, since MLflow and torch take seconds to load; a document's blocks share their names.
+# One process runs all documents, because MLflow and torch take seconds to load. The blocks of a document share names.
 RUNNER = """
 import contextlib, io, json, os, re, sys, tempfile
 
@@ -75,7 +75,7 @@ for path, line, code in json.load(sys.stdin):
     wanted = shown.findall(code)
     got = [text for text in printed.getvalue().splitlines() if text]
     if wanted and got != wanted:
-        sys.exit(f"{path}:{line} prints {got}, and says that it prints {wanted}")
+        sys.exit(f"{path}:{line} prints {got}, but the document shows {wanted}")
     print(f"{path}:{line}")
 """
 
@@ -95,7 +95,7 @@ def test_every_python_block_runs_and_prints_what_it_says(tmp_path: Path) -> None
 
 
 def commands() -> list[list[str]]:
-    """Every command of the bash blocks, as words, without variables set before it and what follows a comment sign."""
+    """Return the words of every command in the bash blocks, without variables before it and comments after it."""
     found = []
     for block in blocks("bash"):
         for line in block.code.replace("\\\n", " ").splitlines():
@@ -132,13 +132,13 @@ def test_every_command_exists(words: list[str]) -> None:
     elif program == "mlflow":
         assert_mlflow_takes(arguments)
     else:
-        assert program in {"git", "cd", "sudo", "strace"}, f"nothing here knows whether {program} exists"
+        assert program in {"git", "cd", "sudo", "strace"}, f"this test cannot check whether {program} exists"
 
 
 def assert_mlflow_takes(arguments: list[str]) -> None:
-    """MLflow's command line has the command and the options."""
+    """Check that MLflow's command line has the command and the options."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # MLflow's own, while it loads
+        warnings.simplefilter("ignore")  # warnings of MLflow while it is imported
         from mlflow.cli import cli
 
     command: click.Command | None = cli
@@ -166,14 +166,14 @@ def test_public_names_are_listed_sorted_and_documented() -> None:
         and not isinstance(value, ModuleType)
         and name not in ("annotations", "TYPE_CHECKING")
     }
-    # Names that are loaded when first asked for are in the list, and not yet in the module.
+    # Names that are loaded on first access are in the list, but not yet in the module.
     assert public <= set(listed)
     assert all(hasattr(bridge, name) for name in listed)
     assert [name for name in listed if f"`{name}" not in REFERENCE] == []
 
 
 def public_members() -> list[str]:
-    """`Class.member` of what the public handles offer."""
+    """Return `Class.member` for each public member of the handles."""
     handles = [getattr(bridge, name) for name in bridge.__all__ if name in ("Workspace", "Experiment", "Run")]
     return [f"{handle.__name__}.{name}" for handle in handles for name in dir(handle) if not name.startswith("_")]
 
