@@ -1,10 +1,11 @@
-"""What folding many series costs, a series, beside a bare `executemany` of the rows that it makes.
+"""Measure the time per series for folding many series, and compare it with a plain `executemany` of the same rows.
 
-Two shapes, each in two sizes: runs with a key of their own, and keys of one run, each with one point.
-The points wait in a journal; the time is that of the first read after, of one series.
-The yardstick stores the same metrics, series and blocks in an empty database of the same schema, in one transaction.
-One more point is logged and read then: its cost must not depend on how many series are stored.
-Medians of interleaved repeats, each in workspaces of their own.
+There are two cases, each in two sizes: many runs with one key each, and one run with many keys.
+Each series has one point.
+All points are in a journal. The benchmark measures the first read of one series, which folds them.
+The reference stores the same metrics, series and blocks in an empty database with the same schema, in one transaction.
+Afterwards, one more point is logged and read. Its time must not depend on the number of stored series.
+The results are medians of several repeats. The cases alternate, and each repeat uses a new workspace.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy  # noqa: F401  # its import is no part of a fold
+import numpy  # noqa: F401  # its import does not belong to the fold
 
 from bridge.records.run import RunRecord
 from bridge.store import journaled
@@ -39,7 +40,7 @@ RATIO_LIMIT, GROWTH_LIMIT = 10.0, 2.0
 
 
 class Cost(NamedTuple):
-    """Microseconds a series of a fold and of the yardstick, and milliseconds of one more point."""
+    """The microseconds per series of a fold and of the reference, and the milliseconds of one more point."""
 
     fold: float
     bare: float
@@ -76,12 +77,12 @@ def measure(folder: Path, shape: str, count: int) -> Cost:
         tracking.get_series("r0", ["key of r0"])
         again.append(time.perf_counter() - begun)
     tracking.close()
-    bare = bare_seconds(folder / "work" / "workspace.db", folder / "yardstick.db", count)
+    bare = bare_seconds(folder / "work" / "workspace.db", folder / "reference.db", count)
     return Cost(fold / count * 1e6, bare / count * 1e6, statistics.median(again) * 1e3)
 
 
 def bare_seconds(folded: Path, path: Path, count: int) -> float:
-    """Seconds of storing the rows that a fold has made in a database of its own."""
+    """Store the rows of a fold in a new database, and return the seconds that this takes."""
     create_sqlite(path, {})
     with closing(sqlite3.connect(folded)) as source:
         rows = {table: source.execute(f"SELECT * FROM {table} ORDER BY 1 LIMIT {count}").fetchall() for table in TABLES}
@@ -107,7 +108,7 @@ def main() -> int:
     parser.add_argument("--folder", help="where to write; a temporary folder by default")
     options = parser.parse_args()
     logging.disable(logging.INFO)
-    journaled.FOLD_SECONDS = 3600.0  # else the background folds a part
+    journaled.FOLD_SECONDS = 3600.0  # otherwise the background thread folds some of the points
     found: dict[tuple[str, int], list[Cost]] = {(shape, count): [] for shape in SIZES for count in SIZES[shape]}
     for _ in range(options.repeats):
         for (shape, count), costs in found.items():
@@ -120,20 +121,20 @@ def main() -> int:
 def report(medians: dict[tuple[str, int], Cost], repeats: int) -> int:
     print(
         f"{date.today()}, {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
-        f"SQLite {sqlite3.sqlite_version}; medians of {repeats} interleaved repeats; durability: process"
+        f"SQLite {sqlite3.sqlite_version}; medians of {repeats} alternating repeats; durability: process"
     )
     for (shape, count), cost in medians.items():
         print(
-            f"  {count:>7,} {shape:<30}{cost.fold:>7.1f} µs a series, executemany {cost.bare:>5.1f} µs"
+            f"  {count:>7,} {shape:<30}{cost.fold:>7.1f} µs per series, executemany {cost.bare:>5.1f} µs"
             f" ({cost.fold / cost.bare:.1f} times); one more point {cost.again:.1f} ms"
         )
     promises = []
     for shape, sizes in SIZES.items():
         small, large = (medians[shape, count] for count in sizes)
         promises += [
-            (f"{shape}: times executemany", large.fold / large.bare, RATIO_LIMIT),
-            (f"{shape}: a series among many, beside among few", large.fold / small.fold, GROWTH_LIMIT),
-            (f"{shape}: one more point, beside among few", large.again / small.again, GROWTH_LIMIT),
+            (f"{shape}: ratio to executemany", large.fold / large.bare, RATIO_LIMIT),
+            (f"{shape}: time per series, many compared with few", large.fold / small.fold, GROWTH_LIMIT),
+            (f"{shape}: one more point, many compared with few", large.again / small.again, GROWTH_LIMIT),
         ]
     for what, value, limit in promises:
         print(f"  {what:<72}{value:>6.2f}   at most {limit:g}: {'holds' if value <= limit else 'MISSED'}")

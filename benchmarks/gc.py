@@ -1,7 +1,8 @@
-"""What `mlflow gc` takes to delete a run of 5 million points for good, beside the same command on an empty run.
+"""Measure `mlflow gc` on a run with 5 million points, and compare it with the same command on an empty run.
 
-The peak memory of the process in MB, and its seconds; the median of interleaved repeats, each on workspaces of its own.
-What waits in the journal is folded before, as the next reader of the workspace does.
+The results are the peak memory of the process in MB and its time in seconds.
+Each is the median of several repeats. The two cases alternate, and each repeat uses a new workspace.
+All points are folded before the measurement.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ SEED = 4
 
 
 def make_deleted_run(folder: Path, points: int) -> str:
-    """A workspace with one deleted run; returns its URI."""
+    """Create a workspace with one deleted run, and return its URI."""
     draw = random.Random(SEED)
     tracking = create_store(folder, "gc").tracking
     tracking.create_run(RunRecord("gone", "0"))
@@ -44,11 +45,11 @@ def make_deleted_run(folder: Path, points: int) -> str:
 
 
 def peak_of_gc(uri: str) -> tuple[float, float]:
-    """Run `mlflow gc` on a workspace: its peak memory in MB, and its seconds."""
+    """Run `mlflow gc` on a workspace, and return its peak memory in MB and its time in seconds."""
     command = [os.path.join(sysconfig.get_path("scripts"), "mlflow"), "gc", "--backend-store-uri", uri]
     environment = {**os.environ, "MLFLOW_TRACKING_URI": uri, "MLFLOW_DISABLE_TELEMETRY": "true"}
     begun = time.perf_counter()
-    # A process's peak begins with that of whoever starts it: not with this one's, which has made the points.
+    # A process inherits the peak of its parent. A small parent is started first, because this process has a large one.
     starting = [sys.executable, "-c", "import resource, subprocess, sys\n"
                 "subprocess.run(sys.argv[1:], check=True)\n"
                 "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)", *command]  # fmt: skip
@@ -77,13 +78,13 @@ def main() -> int:
 def report(peaks: dict[int, list[float]], times: dict[int, list[float]], repeats: int) -> int:
     print(
         f"{date.today()}, {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
-        f"MLflow {version('mlflow')}; medians of {repeats} interleaved repeats"
+        f"MLflow {version('mlflow')}; medians of {repeats} alternating repeats"
     )
     for points, found in peaks.items():
         print(f"  {points:>9,} points{statistics.median(found):>10.1f} MB{statistics.median(times[points]):>8.1f} s")
     empty, full = (statistics.median(found) for found in peaks.values())
     holds = full - empty <= LIMIT_MB
-    print(f"  what the points add{full - empty:>7.1f} MB   at most {LIMIT_MB:g}: {'holds' if holds else 'MISSED'}")
+    print(f"  added by the points{full - empty:>7.1f} MB   at most {LIMIT_MB:g}: {'holds' if holds else 'MISSED'}")
     return 0 if holds else 1
 
 

@@ -1,8 +1,8 @@
-"""What one logged number costs, at both doors, beside a bare write and beside MLflow's own SQLite store.
+"""Measure the time for logging one number with both APIs, and compare it with a plain write and MLflow's SQLite store.
 
-Medians of interleaved repeats, in microseconds a call, from one run on one machine.
-Both journals are at durability "process": a point survives the death of the process when the call has returned.
-MLflow's SQLite store syncs to the disk; its time is Python's nearly all, not the disk's.
+The results are medians of several alternating repeats, in microseconds for each call.
+Both journals have the durability "process": a point survives the death of the process once the call has returned.
+MLflow's SQLite store waits for the disk, but nearly all of its time is spent in Python.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 
-YARDSTICK = b"x" * 40
+REFERENCE = b"x" * 40
 
 
 def measure(call: Callable[[int], object], calls: int) -> float:
-    """Microseconds a call."""
+    """Return the microseconds for each call."""
     begun = time.perf_counter()
     for number in range(calls):
         call(number)
@@ -33,7 +33,7 @@ def measure(call: Callable[[int], object], calls: int) -> float:
 
 
 def nothing_store(uri: str) -> Callable[[int], object]:
-    """`MlflowClient.log_metric` on a store whose `log_metric` does nothing."""
+    """Return a call of `MlflowClient.log_metric` with a store whose `log_metric` does nothing."""
     from mlflow import MlflowClient
     from mlflow.store.tracking.abstract_store import AbstractStore
     from mlflow.tracking._tracking_service import utils
@@ -47,7 +47,7 @@ def nothing_store(uri: str) -> Callable[[int], object]:
     return lambda number: client.log_metric("0" * 32, "loss", 0.5, timestamp=1, step=number)
 
 
-def mlflow_door(uri: str) -> Callable[[int], object]:
+def mlflow_call(uri: str) -> Callable[[int], object]:
     from mlflow import MlflowClient
 
     client = MlflowClient(uri)
@@ -55,13 +55,13 @@ def mlflow_door(uri: str) -> Callable[[int], object]:
     return lambda number: client.log_metric(run.info.run_id, "loss", 0.5, timestamp=1, step=number)
 
 
-def native_door(folder: Path) -> Callable[[int], object]:
+def native_call(folder: Path) -> Callable[[int], object]:
     from bridge import Experiment, Workspace
 
     run = Experiment(Workspace.create("bench", path=folder), "bench").start_logging(
         outputs=False, snapshot_directory=None
     )
-    run.complete()  # logging goes on after it, and nothing is left to end when the folder is gone
+    run.complete()  # logging still works, and no open run is left when the folder is deleted
     return lambda number: run.log("loss", 0.5)
 
 
@@ -75,18 +75,18 @@ def main() -> int:
     logging.disable(logging.INFO)
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         folder = Path(name)
-        descriptor = os.open(folder / "yardstick", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        native = native_door(folder / "native")
+        descriptor = os.open(folder / "reference", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        native = native_call(folder / "native")
         (folder / "plugin").mkdir()
         from bridge import Workspace
 
-        plugin = mlflow_door(Workspace.create("plugin", path=folder / "plugin").get_mlflow_tracking_uri())
+        plugin = mlflow_call(Workspace.create("plugin", path=folder / "plugin").get_mlflow_tracking_uri())
         rows: dict[str, tuple[Callable[[int], object], int]] = {
-            "os.write of 40 bytes": (lambda number: os.write(descriptor, YARDSTICK), options.calls),
+            "os.write of 40 bytes": (lambda number: os.write(descriptor, REFERENCE), options.calls),
             "run.log": (native, options.calls),
             "MlflowClient on nothing": (nothing_store("nothing:///"), options.calls),
             "MlflowClient on bridge": (plugin, options.calls),
-            "MlflowClient on SQLite": (mlflow_door(f"sqlite:///{folder / 'mlflow.db'}"), max(1, options.calls // 200)),
+            "MlflowClient on SQLite": (mlflow_call(f"sqlite:///{folder / 'mlflow.db'}"), max(1, options.calls // 200)),
         }
         times: dict[str, list[float]] = {row: [] for row in rows}
         for call, _ in rows.values():
@@ -101,10 +101,10 @@ def main() -> int:
 def report(medians: dict[str, float], repeats: int) -> int:
     print(
         f"{date.today()}, {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
-        f"MLflow {version('mlflow')}; medians of {repeats} interleaved repeats; durability: process"
+        f"MLflow {version('mlflow')}; medians of {repeats} alternating repeats; durability: process"
     )
     for row, value in medians.items():
-        print(f"  {row:<26}{value:>12.2f} µs a call")
+        print(f"  {row:<26}{value:>12.2f} µs per call")
     write, native, nothing, plugin, sqlite = medians.values()
     promises = [
         ("run.log / os.write", native / write, "at most", 3.0),

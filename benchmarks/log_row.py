@@ -1,9 +1,9 @@
-"""What a row of a table costs: one call, and a table of 3,000 rows and 15 columns until it is read again.
+"""Measure the time for logging one row of a table, and for logging and reading a table of 3,000 rows and 15 columns.
 
-A call is beside a bare write of the bytes that it writes; medians of interleaved repeats, in microseconds.
-The table is logged, folded and read in one process, beside MLflow's own SQLite store, which gets the same 45,000
-values in batches of 1,000 and gives the history of each of the 15 metrics; one pass each, in seconds.
-The journal is at durability "process": a row survives the death of the process when the call has returned.
+The call for one row is compared with a plain write of the same bytes. The results are medians in microseconds.
+The table is logged, folded and read in one process. MLflow's SQLite store gets the same 45,000 values in batches of
+1,000, and returns the history of each of the 15 metrics. Each is done once; the results are seconds.
+The journal has the durability "process": a row survives the death of the process once the call has returned.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def cells(number: int) -> dict[str, float]:
 
 
 def measure(call: Callable[[int], object], calls: int) -> float:
-    """Microseconds a call."""
+    """Return the microseconds for each call."""
     begun = time.perf_counter()
     for number in range(calls):
         call(number)
@@ -50,7 +50,7 @@ def bare_write(path: Path) -> Callable[[int], object]:
 
 
 def store_call(folder: Path) -> Callable[[int], object]:
-    """`log_points` of a row that is made already."""
+    """Return a call of `log_points` with a row that already exists."""
     tracking = create_store(folder, "store").tracking
     tracking.create_run(RunRecord("r1", "0"))
     points = row("table", cells(1), 1)  # type: ignore[arg-type]  # floats are values
@@ -58,7 +58,7 @@ def store_call(folder: Path) -> Callable[[int], object]:
 
 
 def native_call(folder: Path) -> Callable[[int], object]:
-    """`run.log_row`, which makes the row's points first."""
+    """Return a call of `run.log_row`, which creates the points of the row first."""
     workspace = Workspace.create("bench", path=folder)
     run_id = Experiment(workspace, "bench").start_logging(outputs=False, snapshot_directory=None).id
     run = Run.get(workspace, run_id)
@@ -68,7 +68,7 @@ def native_call(folder: Path) -> Callable[[int], object]:
 
 
 def our_table(folder: Path, rows: int) -> float:
-    """Seconds until a table that was logged is read."""
+    """Log a table and read it, and return the seconds that this takes."""
     tracking = create_store(folder, "table").tracking
     tracking.create_run(RunRecord("r1", "0"))
     begun = time.perf_counter()
@@ -82,7 +82,7 @@ def our_table(folder: Path, rows: int) -> float:
 
 
 def their_table(folder: Path, rows: int) -> float:
-    """Seconds until MLflow's own store has taken the same values and given them back."""
+    """Log the same values to MLflow's own store and read them, and return the seconds that this takes."""
     from mlflow.entities import Metric
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
@@ -130,10 +130,10 @@ def main() -> int:
 def report(medians: dict[str, float], ours: float, theirs: float, options: argparse.Namespace) -> int:
     print(
         f"{date.today()}, {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
-        f"MLflow {version('mlflow')}; medians of {options.repeats} interleaved repeats; durability: process"
+        f"MLflow {version('mlflow')}; medians of {options.repeats} alternating repeats; durability: process"
     )
     for what, value in medians.items():
-        print(f"  {what:<34}{value:>10.2f} µs a call")
+        print(f"  {what:<34}{value:>10.2f} µs per call")
     print(f"  {options.rows} rows of {len(COLUMNS)} columns, logged, folded, read{ours:>12.3f} s")
     print(f"  the same in MLflow's SQLite store{theirs:>26.3f} s")
     _, stored, native = medians.values()

@@ -1,7 +1,7 @@
-"""What starting costs: `import bridge`, and a first metric in a new process, beside a bare Python.
+"""Measure the time for `import bridge` and for a first metric in a new process, and compare it with an empty program.
 
-Whole processes, medians of interleaved repeats, in milliseconds; all from bytecode, as an installed package has it,
-whatever the environment says of writing it.
+The results are medians of several alternating repeats, in milliseconds. They include the start of Python.
+All modules are loaded from bytecode, as in an installed package, even if the environment disables writing it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ FIRST = (
 
 
 def measure(code: str, folder: str, place: str) -> float:
-    """Milliseconds from the start of a process in a place below the folder to its end."""
+    """Run a program in a folder below `folder`, and return the milliseconds from its start to its end."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     environment |= {"PYTHONPYCACHEPREFIX": f"{folder}/bytecode", "BRIDGE_HOME": f"{folder}/home"}
     command = [sys.executable, "-c", code, f"{folder}/workspace"]
@@ -58,7 +58,7 @@ def main() -> int:
     bare, imported, first, with_source = (statistics.median(times[row]) for row in codes)
     print(
         f"{date.today()}, {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; "
-        f"medians of {options.repeats} interleaved repeats"
+        f"medians of {options.repeats} alternating repeats"
     )
     print(f"  python -c '{BARE}'{bare:>10.1f} ms")
     held = True
@@ -68,7 +68,7 @@ def main() -> int:
         print(
             f"  {what:<34}{value:>8.1f} ms, {value / bare:.2f} ×   at most {limit:g}: {'holds' if holds else 'MISSED'}"
         )
-    what = "the same beside a script, kept as a snapshot"
+    what = "the same with a script, stored as a snapshot"
     print(f"  {what:<34}{with_source:>8.1f} ms, {with_source / bare:.2f} ×")
     return 0 if held else 1
 

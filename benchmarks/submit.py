@@ -1,6 +1,6 @@
-"""What submitting costs: a script of one second from `submit` to Completed, beside the same script as a bare process.
+"""Measure the time from `submit` to Completed for a script of one second, and compare it with running it directly.
 
-Medians of interleaved repeats, in seconds.
+The results are medians of several alternating repeats, in seconds.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def main() -> int:
             run.clean()
     print(
         f"{date.today()}, {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; "
-        f"medians of {options.repeats} interleaved repeats"
+        f"medians of {options.repeats} alternating repeats"
     )
     whole = statistics.median(completed)
     print(f"  python train.py, which sleeps 1 s{statistics.median(bare):>8.2f} s")

@@ -1,6 +1,7 @@
-"""A PyTorch Lightning training that writes into a native run which already exists.
+"""Train a network with PyTorch Lightning and log to an existing Runbridge run.
 
-One run holds what was logged natively before the training, by Lightning's MLFlowLogger during it, and natively after.
+The script logs with the native API before and after the training. Lightning's MLFlowLogger logs during the training.
+All values end up in the same run.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from bridge import Experiment, Run, Workspace
 
 
 class DigitNet(LightningModule):
-    """Two convolutions and a linear layer: enough for digits of 8 by 8 pixels."""
+    """A network for images of 8 by 8 pixels: two convolutions and a linear layer."""
 
     def __init__(self, channels: int = 16, learning_rate: float = 3e-3) -> None:
         super().__init__()
@@ -66,7 +67,7 @@ class DigitNet(LightningModule):
 
 
 def digit_loaders() -> list[DataLoader[Any]]:
-    """The 1,797 digits of scikit-learn, split for training, validation and test."""
+    """Return loaders of scikit-learn's 1,797 digits, split into training, validation and test data."""
     digits = load_digits()
     images = torch.tensor(digits.images, dtype=torch.float32).unsqueeze(1) / 16
     parts = random_split(TensorDataset(images, torch.tensor(digits.target)), [0.7, 0.15, 0.15])
@@ -74,7 +75,7 @@ def digit_loaders() -> list[DataLoader[Any]]:
 
 
 def train(logger: MLFlowLogger, epochs: int, scratch: str) -> float:
-    """Fit and test the network; returns the test accuracy."""
+    """Train and test the network, and return the test accuracy."""
     train_loader, val_loader, test_loader = digit_loaders()
     trainer = Trainer(
         logger=logger,
@@ -92,7 +93,7 @@ def train(logger: MLFlowLogger, epochs: int, scratch: str) -> float:
 
 
 def quiet() -> None:
-    """Leave out what Lightning, torch and MLflow say at every start and a reader of this example need not act on."""
+    """Hide messages of Lightning, torch and MLflow that appear at every start and need no action."""
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")
     for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch", "mlflow", "alembic"):
@@ -100,7 +101,7 @@ def quiet() -> None:
 
 
 def show(run: Run) -> None:
-    """Print what the run holds."""
+    """Print the metrics, params and files of the run."""
     print(f"\nRun {run.number} of experiment {run.experiment.name!r}, {run.display_name!r}, is {run.get_status()}.")
     for key, value in run.get_metrics().items():
         points = value if isinstance(value, list) else [value]
@@ -113,14 +114,16 @@ def show(run: Run) -> None:
 
 
 def mlflow_command() -> str:
-    """How a shell here calls MLflow: by name, or, where its environment is not active, by path."""
+    """Return the command for MLflow: its name, or its path if the environment is not active."""
     return "mlflow" if shutil.which("mlflow") else os.path.relpath(Path(sys.executable).with_name("mlflow"))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--path", default="./demo", help="folder of the workspace, made if absent (default: ./demo)")
-    parser.add_argument("--epochs", type=int, default=5, help="how often the training sees the digits (default: 5)")
+    parser.add_argument(
+        "--path", default="./demo", help="folder of the workspace, created if it does not exist (default: ./demo)"
+    )
+    parser.add_argument("--epochs", type=int, default=5, help="number of passes over the training data (default: 5)")
     arguments = parser.parse_args()
     quiet()
     seed_everything(1, verbose=False)

@@ -1,4 +1,4 @@
-"""Every way of logging, and reading it back."""
+"""Log values with every method of a run, and read them back."""
 
 import math
 import tempfile

@@ -1,4 +1,4 @@
-"""Says hello, and logs it."""
+"""Print and log a greeting."""
 
 from bridge import Run
 

@@ -1,4 +1,4 @@
-"""Divides its work among five children."""
+"""Create five child runs and log a value to each."""
 
 from bridge import Run
 

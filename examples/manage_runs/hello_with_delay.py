@@ -1,4 +1,4 @@
-"""Takes longer than anybody waits."""
+"""Sleep for ten minutes, so that the run can be canceled."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Begin runs, submit scripts, label and find them, cancel one, and look at what ran."""
+"""Start runs, submit scripts, label and find runs, cancel a run, and download its source."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A script that knows MLflow and PyTorch Lightning writes into the run it was submitted as."""
+"""Submit a script that logs with MLflow and PyTorch Lightning to the submitted run."""
 
 from pathlib import Path
 

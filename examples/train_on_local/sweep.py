@@ -1,4 +1,4 @@
-"""Submit a training script with its folder, watch it, and register the best of its models."""
+"""Submit a training script, print its output, and register its best model."""
 
 from pathlib import Path
 

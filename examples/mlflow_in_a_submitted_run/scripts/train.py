@@ -1,4 +1,4 @@
-"""Logs through MLflow, through Lightning's logger and natively: all of it is one run."""
+"""Log to one run with MLflow, with Lightning's logger and with the native API."""
 
 import mlflow
 from pytorch_lightning.loggers import MLFlowLogger
@@ -7,7 +7,7 @@ from bridge import Run
 
 run = Run.get_context()
 
-with mlflow.start_run():  # goes on with the submitted run
+with mlflow.start_run():  # continues the submitted run
     mlflow.log_param("alpha", 0.4)
     mlflow.log_metric("mse", 3295.7)
 

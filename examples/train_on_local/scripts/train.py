@@ -1,4 +1,4 @@
-"""Fit a ridge regression for each alpha, log its error, and keep its model."""
+"""Fit a ridge regression for each alpha, log its error, and store its model."""
 
 import pickle
 from pathlib import Path
