@@ -29,7 +29,7 @@ test: .venv/.dev chromium lint types layers  ## Everything that CI runs
 test-mlflow: .venv/.dev  ## Run MLflow's tests on another MLflow: VERSION=3.10.1, or VERSION=newest
 	@$(BIN)/python tests/pythons/another_mlflow.py "$(VERSION)"
 
-bench: .venv/.dev  ## Run every benchmark beside its yardstick
+bench: .venv/.dev  ## Run every benchmark, each with a reference measurement
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit 1; done
 
 compatibility: .venv/.dev  ## Write docs/mlflow_compatibility.md from its tables in tests/mlflow
@@ -37,6 +37,7 @@ compatibility: .venv/.dev  ## Write docs/mlflow_compatibility.md from its tables
 
 lint: .venv/.dev
 	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check .
+	@$(BIN)/python tests/docs/phrases.py
 
 types: .venv/.dev
 	@$(BIN)/mypy --no-error-summary
