@@ -6,7 +6,7 @@ import os
 import posixpath
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from mlflow.entities import FileInfo
 from mlflow.store.artifact.artifact_repo import ArtifactRepository, verify_artifact_path
@@ -16,9 +16,10 @@ from bridge.errors import InvalidValue, NotFound
 from bridge.records.artifact import check_artifact_path
 from bridge.store.artifacts import ArtifactStore
 from bridge.store.open import open_store
+from bridge_mlflow import mlflow_private
 from bridge_mlflow.addresses import split_artifact_uri, split_root
 from bridge_mlflow.confinement import check_place, check_root
-from bridge_mlflow.translate import invalid_path_error, missing_artifact_error, path_outside_error, translated
+from bridge_mlflow.translate.errors import invalid_path_error, missing_artifact_error, path_outside_error, translated
 
 
 class BridgeArtifactRepository(ArtifactRepository):
@@ -79,11 +80,11 @@ class BridgeArtifactRepository(ArtifactRepository):
 
     def _copy_below(self, folder: str, artifact_path: str) -> bool:
         """Copy a file, or all files below a folder; whether there was any, and all are there now."""
-        files, theirs = [artifact_path], cast("Any", self)  # MLflow's own methods have no types
-        if not artifact_path or theirs._is_directory(artifact_path):
-            files = [one.path for one in theirs._iter_artifacts_recursive(artifact_path) if not one.is_dir]
+        files = [artifact_path]
+        if not artifact_path or mlflow_private.is_directory(self, artifact_path):
+            files = [one.path for one in mlflow_private.files_below(self, artifact_path)]
         copies = [
-            self.thread_pool.submit(self._download_file, path, theirs._create_download_destination(path, folder))
+            self.thread_pool.submit(self._download_file, path, mlflow_private.download_destination(self, path, folder))
             for path in files
         ]
         return bool(copies) and all(copy.exception() is None for copy in copies)

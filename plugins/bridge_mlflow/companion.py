@@ -24,7 +24,7 @@ from bridge.forking import Step, on_fork
 from bridge.records.run import RunRecord
 from bridge.records.search import ExperimentQuery, Ordering
 from bridge.store.open import Opened
-from bridge_mlflow import mirror
+from bridge_mlflow import mirror, mlflow_private
 from bridge_mlflow.addresses import COMPANION_FILE, FOLDER_OF_ARTIFACTS, PROXY_ROOT, artifacts_uri
 from bridge_mlflow.confinement import check_forwarded
 from bridge_mlflow.database import (
@@ -36,7 +36,7 @@ from bridge_mlflow.database import (
     temporary_folder,
 )
 from bridge_mlflow.forwarded import FORWARDED_DEFAULTS, FORWARDED_READS
-from bridge_mlflow.translate import mlflow_error, translated
+from bridge_mlflow.translate.errors import mlflow_error, translated
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -141,9 +141,8 @@ class Companion:
         database = self._database(writes=True)
         self._mirror(database)
         self._mirror_run(database, run)
-        experiment_id: Any = int(run.experiment_id)  # as MLflow passes it, whatever it declares
         try:
-            database.tracking._log_model_metrics(run.id, metrics, experiment_id=experiment_id)
+            mlflow_private.log_model_metrics(database.tracking, run.id, metrics, int(run.experiment_id))
         finally:
             if not self._opened.tracking.get_runs((run.id,), latest=False):
                 # Deleted for good meanwhile, maybe before the row was there.
@@ -280,7 +279,7 @@ class Companion:
                 return
             mirror.delete_traces(session, experiment_id)  # MLflow 3.10 fails where there are any
         try:
-            database.tracking._hard_delete_experiment(str(experiment_id))
+            mlflow_private.hard_delete_experiment(database.tracking, str(experiment_id))
         except MlflowException as error:
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":  # another process was first
                 raise

@@ -20,7 +20,7 @@ from bridge_mlflow.addresses import (
     split_artifact_uri,
     split_root,
 )
-from bridge_mlflow.translate import invalid
+from bridge_mlflow.translate.errors import invalid
 
 STORE_VARIABLES = ("_MLFLOW_SERVER_FILE_STORE", "_MLFLOW_SERVER_REGISTRY_STORE")
 PLACE_VARIABLES = ("_MLFLOW_SERVER_ARTIFACT_ROOT", DESTINATION_VARIABLE)

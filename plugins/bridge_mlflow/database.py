@@ -24,7 +24,7 @@ from bridge.journal.locks import FileLock
 from bridge.journal.whole_file import written_whole
 from bridge.store.tracking import TrackingStore
 from bridge_mlflow.mirror import mirror_experiments
-from bridge_mlflow.translate import translated
+from bridge_mlflow.translate.errors import translated
 
 if TYPE_CHECKING:
     from mlflow.entities import ExperimentTag

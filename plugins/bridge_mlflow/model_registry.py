@@ -13,7 +13,7 @@ from bridge.store.open import ensure_store
 from bridge_mlflow.companion import Companion
 from bridge_mlflow.confinement import check_place
 from bridge_mlflow.forwarded import REGISTRY_READS, REGISTRY_WRITES
-from bridge_mlflow.translate import translated
+from bridge_mlflow.translate.errors import translated
 
 
 class _Registry(AbstractStore):

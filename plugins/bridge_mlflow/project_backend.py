@@ -24,8 +24,9 @@ from bridge.handles.experiment import Experiment
 from bridge.handles.script_run import ScriptRun, submit
 from bridge.handles.workspace import Workspace
 from bridge.launch.script import LOCAL, ScriptRunConfig
+from bridge_mlflow import mlflow_private
 from bridge_mlflow.project_environment import BUILT, environment_manager, environment_of
-from bridge_mlflow.translate import MLFLOW_STATUS
+from bridge_mlflow.translate.statuses import MLFLOW_STATUS
 
 if TYPE_CHECKING:
     from mlflow.projects._project_spec import Project
@@ -200,17 +201,15 @@ def _tags(uri: str, folder: str, version: str | None, entry_point: str, manager:
 
     Source: MLflow 3.17.2, `mlflow.projects.utils._create_run`, `mlflow.projects.backend.local`.
     """
-    from mlflow.tracking._tracking_service.utils import _get_git_url_if_present
     from mlflow.utils import git_utils, mlflow_tags
 
-    source = projects._expand_uri(uri)
     tags: dict[str, str | None] = {
-        mlflow_tags.MLFLOW_SOURCE_NAME: _get_git_url_if_present(source) if projects._is_local_uri(uri) else source,
+        mlflow_tags.MLFLOW_SOURCE_NAME: mlflow_private.source_of_project(uri),
         mlflow_tags.MLFLOW_SOURCE_TYPE: "PROJECT",
         mlflow_tags.MLFLOW_PROJECT_ENTRY_POINT: entry_point,
         mlflow_tags.MLFLOW_GIT_COMMIT: git_utils.get_git_commit(folder),
         mlflow_tags.MLFLOW_GIT_REPO_URL: git_utils.get_git_repo_url(folder),
-        mlflow_tags.MLFLOW_GIT_BRANCH: version if projects._is_valid_branch_name(folder, version) else None,
+        mlflow_tags.MLFLOW_GIT_BRANCH: version if mlflow_private.is_branch_of_project(folder, version) else None,
         mlflow_tags.MLFLOW_PROJECT_ENV: manager if manager in BUILT else None,
     }
     return {key: value for key, value in tags.items() if value is not None}
@@ -218,8 +217,6 @@ def _tags(uri: str, folder: str, version: str | None, entry_point: str, manager:
 
 def _logged_params(project: Project, entry_point: str, given: Mapping[str, Any] | None) -> dict[str, str]:
     """The params of the run, those of the entry point first, as MLflow spells them."""
-    from mlflow.utils.validation import _validate_param
-
     found, more = project.get_entry_point(entry_point).compute_parameters(dict(given or {}), storage_dir=None)
-    params = [_validate_param(key, str(value)) for key, value in {**found, **more}.items()]
+    params = [mlflow_private.checked_param(key, str(value)) for key, value in {**found, **more}.items()]
     return {param.key: param.value for param in params}

@@ -20,7 +20,9 @@ from bridge.records.search_grammar import (
     parse_run_order,
 )
 from bridge.records.search_match import COMPARE
-from bridge_mlflow.translate import ATTRIBUTE_OF_TAG, MLFLOW_STATUS, VIEWS, experiment_id_of, invalid
+from bridge_mlflow.translate.entities import ATTRIBUTE_OF_TAG
+from bridge_mlflow.translate.errors import invalid
+from bridge_mlflow.translate.statuses import MLFLOW_STATUS, VIEWS, experiment_id_of
 
 STATUS_RANKS = tuple(
     tuple(status for status, word in MLFLOW_STATUS.items() if word == shown)

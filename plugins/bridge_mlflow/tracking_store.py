@@ -1,54 +1,164 @@
-"""MLflow's tracking store on a workspace: experiments, runs and what they log go straight to its own store."""
+"""MLflow's tracking store over a workspace: the methods that MLflow calls, each answered by one function."""
 
 from __future__ import annotations
 
+import inspect
+import logging
 import re
 import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from contextlib import AbstractContextManager
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
-from mlflow.entities import LoggedModel
+from mlflow.entities import LoggedModel, Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
 from mlflow.store.entities.paged_list import PagedList
 from mlflow.store.tracking.abstract_store import AbstractStore
+from mlflow.utils.async_logging.run_operations import RunOperations
 
+from bridge.errors import BridgeError
+from bridge.records.series import MLFLOW
+from bridge_mlflow import experiments, metrics, purging, runs
 from bridge_mlflow.companion import forwarding, sql_part
 from bridge_mlflow.forwarded import FORWARDED_DEFAULTS, FORWARDED_READS, FORWARDED_WRITES, SQL_PARTS
-from bridge_mlflow.tracking_experiments import TrackingExperiments
-from bridge_mlflow.tracking_metrics import TrackingMetrics
-from bridge_mlflow.tracking_runs import TrackingRuns
-from bridge_mlflow.translate import translated
+from bridge_mlflow.tracked_workspace import TrackedWorkspace
+from bridge_mlflow.translate.errors import mlflow_error, translated
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
+logger = logging.getLogger(__name__)
+
+MOST_CHECKED_KEYS = 10_000
 NAME_FILTER = re.compile(r"name = '[^']*'")
 """Source: MLflow 3.17.2, `RunsArtifactRepository._get_logged_model_artifact_repo`."""
 
 
-class BridgeTrackingStore(TrackingExperiments, TrackingRuns, TrackingMetrics):
+def _answered_by(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a method that calls a function with the workspace in place of `self`; our errors become MLflow's."""
+    answer = translated(function)
+
+    @wraps(function)
+    def method(self: BridgeTrackingStore, *args: Any, **kwargs: Any) -> Any:
+        return answer(self.workspace, *args, **kwargs)
+
+    signature = inspect.signature(function)
+    first, *others = signature.parameters.values()
+    method.__signature__ = signature.replace(parameters=[first.replace(name="self"), *others])  # type: ignore[attr-defined]
+    return method
+
+
+class BridgeTrackingStore(AbstractStore):
     """The tracking store of one workspace.
 
-    What MLflow knows beside runs (traces, logged models, evaluation datasets, …) is answered by its own store,
-    through the companion.
+    Experiments, runs and metrics are read and written in the workspace.
+    MLflow's own store, through the companion, answers the methods for everything else: traces, logged models,
+    evaluation datasets and more.
     """
+
+    def __init__(self, store_uri: str) -> None:
+        AbstractStore.__init__(self)
+        self.workspace = translated(TrackedWorkspace)(store_uri)
+        self.companion = self.workspace.companion
+        self._log = self.workspace.tracking.log
+        self._checked_keys: set[str] = set()
 
     @property  # type: ignore[misc]  # nobody is to write to it
     def __class__(self) -> type:
-        """MLflow's SQL store for whoever asks by `isinstance`, as MLflow's gateway does: what it asks it is forwarded.
+        """MLflow's SQL store for `isinstance`, because MLflow's gateway checks for it; its calls are forwarded.
 
-        Where the module of that store has not been loaded, nobody can ask for its class.
+        The class cannot be asked for before its module is loaded.
         """
         module = sys.modules.get("mlflow.store.tracking.sqlalchemy_store")
         return getattr(module, "SqlAlchemyStore", type(self))
 
-    # Logged models are the companion's, but for the one question that every look into a folder of artifacts asks
+    @property
+    def artifact_root_uri(self) -> str:
+        """The URI below which the artifacts of the workspace are stored."""
+        return self.workspace.artifact_root_uri
+
+    search_experiments = _answered_by(experiments.search_experiments)
+    create_experiment = _answered_by(experiments.create_experiment)
+    get_experiment = _answered_by(experiments.get_experiment)
+    get_experiment_by_name = _answered_by(experiments.get_experiment_by_name)
+    delete_experiment = _answered_by(experiments.delete_experiment)
+    restore_experiment = _answered_by(experiments.restore_experiment)
+    rename_experiment = _answered_by(experiments.rename_experiment)
+    set_experiment_tag = _answered_by(experiments.set_experiment_tag)
+    delete_experiment_tag = _answered_by(experiments.delete_experiment_tag)
+    filter_active_experiment_ids = _answered_by(experiments.filter_active_experiment_ids)
+
+    create_run = _answered_by(runs.create_run)
+    get_run = _answered_by(runs.get_run)
+    update_run_info = _answered_by(runs.update_run_info)
+    delete_run = _answered_by(runs.delete_run)
+    restore_run = _answered_by(runs.restore_run)
+    _search_runs = _answered_by(runs.search_runs)
+    log_param = _answered_by(runs.log_param)
+    set_tag = _answered_by(runs.set_tag)
+    delete_tag = _answered_by(runs.delete_tag)
+    log_inputs = _answered_by(runs.log_inputs)
+    log_outputs = _answered_by(runs.log_outputs)
+    record_logged_model = _answered_by(runs.record_logged_model)
+    _search_datasets = _answered_by(runs.search_datasets)
+
+    log_batch = _answered_by(metrics.log_batch)
+    get_metric_history = _answered_by(metrics.get_metric_history)
+    get_metric_history_bulk = _answered_by(metrics.get_metric_history_bulk)
+    get_metric_history_bulk_interval = _answered_by(metrics.get_metric_history_bulk_interval)
+    get_metric_history_bulk_interval_from_steps = _answered_by(metrics.get_metric_history_bulk_interval_from_steps)
+    _log_checked = _answered_by(metrics.log_metric)
+
+    _get_deleted_runs = _answered_by(purging.get_deleted_runs)
+    _hard_delete_run = _answered_by(purging.hard_delete_run)
+    _hard_delete_experiment = _answered_by(purging.hard_delete_experiment)
+    _get_deleted_logged_models = _answered_by(purging.get_deleted_logged_models)
+
+    def log_metric(self, run_id: str, metric: Metric, **later: Any) -> None:
+        # Nearly every call takes this short path, in a few microseconds: a key that was checked before, plain numbers,
+        # no model.
+        key, value, timestamp, step = metric.key, metric.value, metric.timestamp, metric.step
+        if (
+            type(value) is float
+            and type(step) is int
+            and type(timestamp) is int
+            and timestamp >= 0
+            and metric.model_id is None
+            and key in self._checked_keys
+            and not later
+        ):
+            try:
+                self._log(run_id, key, value, timestamp, step, MLFLOW)
+            except BridgeError as error:
+                raise mlflow_error(error) from error
+        else:
+            self._log_checked(run_id, metric, **later)
+            if len(self._checked_keys) >= MOST_CHECKED_KEYS:
+                self._checked_keys.clear()
+            self._checked_keys.add(metric.key)
+
+    def log_batch_async(
+        self, run_id: str, metrics: Sequence[Metric], params: Sequence[Param], tags: Sequence[RunTag], **later: Any
+    ) -> RunOperations:
+        """Log at once, so that nothing is lost if the process dies; `wait` of the result raises a failure."""
+        done: Future[None] = Future()
+        try:
+            self.log_batch(run_id, metrics, params, tags, **later)
+            done.set_result(None)
+        except (MlflowException, TypeError, ValueError, OverflowError) as error:
+            logger.error("Run %s: %s", run_id, error)  # for callers that never wait for the result
+            done.set_exception(error)
+        return RunOperations([done])
 
     @translated
     def search_logged_models(
         self, experiment_ids: list[str], filter_string: str | None = None, *args: Any, **kwargs: Any
     ) -> PagedList[LoggedModel]:
         if not self.companion.exists and NAME_FILTER.fullmatch(filter_string or ""):
-            # MLflow's own store takes seconds to be made, and would find nothing.
+            # MLflow asks this each time it lists a folder of artifacts. Its own store has no models before it exists,
+            # and takes seconds to be created.
             return PagedList([], None)
         answer: PagedList[LoggedModel] = self.companion.call(
             "search_logged_models", experiment_ids, filter_string, *args, **kwargs
@@ -57,7 +167,7 @@ class BridgeTrackingStore(TrackingExperiments, TrackingRuns, TrackingMetrics):
 
     @translated
     def ManagedSessionMaker(self, read_only: bool = True) -> AbstractContextManager[Session]:
-        """What `mlflow crypto rotate-kek` opens, to change the secrets of the gateway by itself."""
+        """Open a transaction over MLflow's own tables, for `mlflow crypto rotate-kek`, which changes secrets itself."""
         return self.companion.session(read_only)
 
 

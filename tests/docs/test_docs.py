@@ -214,7 +214,7 @@ def test_every_environment_variable_is_documented() -> None:
 
 
 def test_the_documented_statuses_are_those_of_the_translation() -> None:
-    translate = (ROOT / "plugins" / "bridge_mlflow" / "translate.py").read_text(encoding="utf-8")
+    translate = (ROOT / "plugins" / "bridge_mlflow" / "translate" / "statuses.py").read_text(encoding="utf-8")
     real = set(re.findall(r'"(\w+)": "([A-Z]+)"', translate))
     text = (ROOT / "docs" / "mlflow.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| ([\w, ]+) \| (SCHEDULED|RUNNING|FINISHED|FAILED|KILLED) \|$", text, re.MULTILINE)

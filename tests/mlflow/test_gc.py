@@ -257,7 +257,7 @@ def test_the_memory_of_the_command_does_not_grow_with_the_points_of_a_run(
     draw = random.Random(4)
     for points in (0, POINTS):
         uri = make_workspace(tmp_path / str(points))
-        tracking = BridgeTrackingStore(uri).tracking
+        tracking = BridgeTrackingStore(uri).workspace.tracking
         tracking.create_run(RunRecord("gone", "0"))
         for step in range(points):
             tracking.log("gone", f"m{step % 3}", draw.random(), step, step)

@@ -22,7 +22,7 @@ from bridge import Experiment, InvalidState, Workspace
 from bridge.records.run import RunChanges, Status
 from bridge_mlflow.run_context import BridgeRunContext
 from bridge_mlflow.tracking_store import BridgeTrackingStore
-from bridge_mlflow.translate import MLFLOW_STATUS, NATIVE_STATUS, VIEWS
+from bridge_mlflow.translate.statuses import MLFLOW_STATUS, NATIVE_STATUS, VIEWS
 
 Fork = Callable[[Callable[[Callable[[str], None]], None]], Child]
 
@@ -143,7 +143,7 @@ def test_a_finer_native_status_survives_a_client_that_says_the_same_again(tmp_pa
     ws = Workspace.create("demo", path=tmp_path / "ws")
     run = Experiment(ws, "both").start_logging()
     store = BridgeTrackingStore(ws.get_mlflow_tracking_uri())
-    store.tracking.update_run(run.id, RunChanges(status="Finalizing"))
+    store.workspace.tracking.update_run(run.id, RunChanges(status="Finalizing"))
     client = MlflowClient(ws.get_mlflow_tracking_uri())
     client.update_run(run.id, status="RUNNING", name="renamed")
     assert run.get_status() == "Finalizing"
@@ -250,7 +250,7 @@ def test_a_folder_with_any_name_has_a_uri(tmp_path: Path) -> None:
     run = client.create_run("0")
     client.log_text(run.info.run_id, "hello", "note.txt")
     assert ws.get_run(run.info.run_id).get_file_names() == ["note.txt"]
-    assert BridgeTrackingStore(ws.get_mlflow_tracking_uri() + "/").opened.address == str(ws.path)
+    assert BridgeTrackingStore(ws.get_mlflow_tracking_uri() + "/").workspace.stores.address == str(ws.path)
 
 
 def test_a_run_started_inside_a_native_one_is_its_child(tmp_path: Path, fork: Fork) -> None:

@@ -24,8 +24,8 @@ from mlflow import MlflowClient
 from mlflow.entities import Run, ViewType
 from mlflow.tracking import fluent
 
-import bridge_mlflow.tracking_runs as native
-from bridge_mlflow.tracking_part import TrackingPart
+import bridge_mlflow.runs as native
+from bridge_mlflow.tracked_workspace import TrackedWorkspace
 
 START = 1_700_000_000_000
 ID = re.compile(r"\b[0-9a-f]{32}\b|\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
@@ -163,7 +163,7 @@ def same_chance(start: int) -> Iterator[None]:
     with ExitStack() as chance:
         for module in (sql, service, clients, fluent):
             chance.enter_context(mock.patch.object(module, "get_current_time_millis", lambda: next(clock)))
-        chance.enter_context(mock.patch.object(TrackingPart, "_now", staticmethod(lambda: next(clock))))
+        chance.enter_context(mock.patch.object(TrackedWorkspace, "now", staticmethod(lambda: next(clock))))
         for module in (sql, native):
             chance.enter_context(mock.patch.object(module, "_generate_random_name", lambda: f"some-name-{next(names)}"))
         yield

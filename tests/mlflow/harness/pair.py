@@ -20,9 +20,9 @@ from deviations import DEVIATIONS
 from mlflow import MlflowClient
 from mlflow.store.tracking.abstract_store import AbstractStore
 
-import bridge_mlflow.tracking_runs as native
+import bridge_mlflow.runs as native
 from bridge_mlflow import database
-from bridge_mlflow.tracking_part import TrackingPart
+from bridge_mlflow.tracked_workspace import TrackedWorkspace
 
 START = 1_700_000_000_000
 SCALE = int(os.environ.get("RUNBRIDGE_LONG", "1"))
@@ -62,7 +62,7 @@ class Pair:
             (sql, "uuid", SimpleNamespace(uuid4=self._draw)),
             (native, "new_run_id", lambda: self._draw().hex),
             (sql, "get_current_time_millis", self.now),
-            (TrackingPart, "_now", staticmethod(self.now)),
+            (TrackedWorkspace, "now", staticmethod(self.now)),
             (database, "_now", self.now),
             (clients, "get_current_time_millis", self.now),
             (sql, "_generate_random_name", self._name),

@@ -1,0 +1,106 @@
+"""The metrics of MLflow's tracking store on a workspace: points are logged, and read in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from mlflow.entities import Metric, Param, RunTag
+from mlflow.entities.metric import MetricWithRunId
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import INTERNAL_ERROR
+from mlflow.store.entities.paged_list import PagedList
+from mlflow.utils import validation
+
+from bridge.records.run import RunChanges
+from bridge.records.series import MLFLOW, Point
+from bridge.store.points import check_points
+from bridge_mlflow import history, mlflow_private
+from bridge_mlflow.tracked_workspace import TrackedWorkspace
+from bridge_mlflow.translate.changes import check_new_params, tag_changes
+from bridge_mlflow.translate.errors import invalid
+
+
+def log_metric(workspace: TrackedWorkspace, run_id: str, metric: Metric) -> None:
+    mlflow_private.check_metric(metric.key, metric.value, metric.timestamp, metric.step)
+    if metric.model_id is not None:
+        workspace.companion.log_model_metrics(workspace.active_run(run_id), [metric])
+    point = _point(metric, "")
+    workspace.tracking.log(run_id, point.key, point.value, point.timestamp, point.step, MLFLOW)
+
+
+def log_batch(
+    workspace: TrackedWorkspace, run_id: str, metrics: Sequence[Metric], params: Sequence[Param], tags: Sequence[RunTag]
+) -> None:
+    mlflow_private.check_run_id(run_id)
+    metrics, params, tags = mlflow_private.checked_batch(metrics, params, tags)
+    mlflow_private.check_batch_limits(metrics, params, tags)
+    mlflow_private.check_param_keys_unique(params)
+    try:
+        points = [_point(metric, f"metrics[{index}]") for index, metric in enumerate(metrics)]
+    except OverflowError as error:
+        raise MlflowException(str(error), INTERNAL_ERROR) from error
+    of_models = [metric for metric in metrics if metric.model_id is not None]
+    if params or tags or not metrics:
+        check_points(points)  # before anything is written
+        check_new_params(params)
+        values = {param.key: param.value for param in params}
+        changes = tag_changes(tags, workspace.tracking.get_run(run_id), values) if tags else RunChanges(params=values)
+        workspace.tracking.update_run(run_id, changes)
+    if of_models:
+        # Before the points, so that an unknown model stores none.
+        workspace.companion.log_model_metrics(workspace.active_run(run_id), of_models)
+    if points:
+        workspace.tracking.log_points(run_id, points, MLFLOW)
+
+
+def get_metric_history(
+    workspace: TrackedWorkspace,
+    run_id: str,
+    metric_key: str,
+    max_results: int | None = None,
+    page_token: str | bytes | None = None,
+) -> PagedList[Metric]:
+    return history.page(workspace.tracking, run_id, metric_key, max_results, page_token)
+
+
+def get_metric_history_bulk(
+    workspace: TrackedWorkspace, run_ids: Iterable[str], metric_key: str, max_results: int
+) -> list[MetricWithRunId]:
+    return history.bulk(workspace.tracking, run_ids, metric_key, max_results)
+
+
+def get_metric_history_bulk_interval(
+    workspace: TrackedWorkspace,
+    run_ids: list[str],
+    metric_key: str,
+    max_results: int,
+    start_step: int | None,
+    end_step: int | None,
+) -> list[MetricWithRunId]:
+    if (start_step is None) != (end_step is None):
+        raise invalid("Both start_step and end_step must be specified together, or neither may be specified.")
+    points: list[MetricWithRunId] = []
+    for run_id in run_ids:
+        found = history.by_step(history.read(workspace.tracking, run_id, metric_key))
+        if start_step is not None and end_step is not None:
+            found = history.between(found, start_step, end_step)
+        points += history.with_run_id(run_id, metric_key, history.sampled(found, max(1, max_results)))
+    return points
+
+
+def get_metric_history_bulk_interval_from_steps(
+    workspace: TrackedWorkspace, run_id: str, metric_key: str, steps: Iterable[int], max_results: int
+) -> list[MetricWithRunId]:
+    listed = history.at_steps(history.by_step(history.read(workspace.tracking, run_id, metric_key)), steps)
+    return history.with_run_id(run_id, metric_key, history.take(listed, slice(0, max_results)))
+
+
+def _point(metric: Metric, path: str) -> Point:
+    """A metric that MLflow's checks let pass, as a point: whatever is a number there becomes a float here."""
+    step: Any = metric.step
+    if isinstance(step, float) and not step.is_integer():
+        said = f"metric '{metric.key}' (value={metric.value}). Step must be a valid long (64-bit integer)."
+        where = validation.append_to_json_path(path, "step")
+        raise invalid(validation.invalid_value(where, step, said))
+    return Point(metric.key, float(metric.value), int(metric.timestamp), int(step))

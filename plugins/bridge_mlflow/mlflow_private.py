@@ -1,0 +1,71 @@
+"""The private functions of MLflow that have no public form, each under a public name.
+
+MLflow's own store checks its arguments with them, and clients rely on their error sentences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, cast
+
+from mlflow.utils import validation
+
+if TYPE_CHECKING:
+    from mlflow.entities import FileInfo, Metric
+    from mlflow.store.artifact.artifact_repo import ArtifactRepository
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+check_experiment_name: Callable[..., None] = validation._validate_experiment_name
+check_location_length: Callable[..., None] = validation._validate_experiment_artifact_location_length
+check_experiment_tag: Callable[..., None] = validation._validate_experiment_tag
+check_run_id: Callable[..., None] = validation._validate_run_id
+check_metric: Callable[..., None] = validation._validate_metric
+check_param_keys_unique: Callable[..., None] = validation._validate_param_keys_unique
+check_batch_limits: Callable[..., None] = validation._validate_batch_log_limits
+check_dataset_inputs: Callable[..., None] = validation._validate_dataset_inputs
+checked_param: Callable[..., Any] = validation._validate_param
+checked_tag: Callable[..., Any] = validation._validate_tag
+checked_batch: Callable[..., Any] = validation._validate_batch_log_data
+
+
+def log_model_metrics(store: SqlAlchemyStore, run_id: str, metrics: list[Metric], experiment_id: int) -> None:
+    """Store metrics of logged models in MLflow's tables."""
+    passed: Any = experiment_id  # MLflow passes an integer here, although it declares text
+    store._log_model_metrics(run_id, metrics, experiment_id=passed)
+
+
+def hard_delete_experiment(store: SqlAlchemyStore, experiment_id: str) -> None:
+    """Delete an experiment, and all that belongs to it, from MLflow's tables."""
+    store._hard_delete_experiment(experiment_id)
+
+
+def is_directory(repository: ArtifactRepository, path: str) -> bool:
+    """Return whether a path of a repository is a folder."""
+    return bool(cast("Any", repository)._is_directory(path))
+
+
+def files_below(repository: ArtifactRepository, path: str) -> Iterator[FileInfo]:
+    """Yield the files below a folder of a repository."""
+    return (one for one in cast("Any", repository)._iter_artifacts_recursive(path) if not one.is_dir)
+
+
+def download_destination(repository: ArtifactRepository, path: str, folder: str) -> str:
+    """Create the folders for a file that will be downloaded, and return its path in `folder`."""
+    return str(cast("Any", repository)._create_download_destination(path, folder))
+
+
+def source_of_project(uri: str) -> str | None:
+    """Return where a project comes from: its URL, or the remote URL of the Git repository that holds its folder."""
+    from mlflow.projects import utils as projects
+    from mlflow.tracking._tracking_service.utils import _get_git_url_if_present
+
+    source = projects._expand_uri(uri)
+    found: str | None = _get_git_url_if_present(source) if projects._is_local_uri(uri) else source
+    return found
+
+
+def is_branch_of_project(folder: str, version: str | None) -> bool:
+    """Return whether the version of a project is the name of a branch of its Git repository."""
+    from mlflow.projects import utils as projects
+
+    return bool(projects._is_valid_branch_name(folder, version))

@@ -1,0 +1,38 @@
+"""Permanent deletion, which `mlflow gc` calls."""
+
+from __future__ import annotations
+
+from bridge.records.search import Comparison, ExperimentQuery, Ordering, RunQuery
+from bridge_mlflow.tracked_workspace import TrackedWorkspace
+from bridge_mlflow.translate.statuses import experiment_id_or_default
+
+
+def get_deleted_runs(workspace: TrackedWorkspace, older_than: int = 0) -> list[str]:
+    workspace.tracking.purge_runs(())  # what one that was killed has begun
+    experiments = workspace.tracking.search_experiments(ExperimentQuery(view="all")).items
+    old = Comparison("attribute", "deletion_time", "<=", workspace.now() - int(older_than))
+    query = RunQuery(tuple(one.id for one in experiments), (old,), (Ordering("attribute", "start_time"),), "deleted")
+    return list(workspace.tracking.search_run_ids(query).items)
+
+
+def hard_delete_run(workspace: TrackedWorkspace, run_id: str) -> None:
+    record = workspace.tracking.get_run(run_id, latest=False)
+    workspace.stores.artifacts.delete(record.artifact_root)  # before the run: nothing else names its files
+    with workspace.companion.changing_run(run_id):
+        workspace.tracking.purge_runs((run_id,))
+
+
+def hard_delete_experiment(workspace: TrackedWorkspace, experiment_id: str) -> None:
+    wanted = experiment_id_or_default(experiment_id)
+    if workspace.tracking.get_experiment(wanted).lifecycle_stage == "deleted":
+        for record in workspace.tracking.list_runs(RunQuery((wanted,), view="all"), latest=False):
+            workspace.stores.artifacts.delete(record.artifact_root)
+    workspace.tracking.purge_experiment(wanted)
+    workspace.companion.experiment_changed(wanted)
+
+
+def get_deleted_logged_models(workspace: TrackedWorkspace, older_than: int = 0) -> list[str]:
+    if not workspace.companion.exists:  # MLflow's own store takes seconds to be made, and would find nothing
+        return []
+    found: list[str] = workspace.companion.call("_get_deleted_logged_models", older_than=older_than)
+    return found

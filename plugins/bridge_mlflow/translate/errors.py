@@ -1,0 +1,125 @@
+"""Our errors as MLflow's, with the sentences on which MLflow's clients rely."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from typing import ParamSpec, TypeVar
+
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import (
+    BAD_REQUEST,
+    INTERNAL_ERROR,
+    INVALID_PARAMETER_VALUE,
+    INVALID_STATE,
+    NOT_IMPLEMENTED,
+    PERMISSION_DENIED,
+    RESOURCE_ALREADY_EXISTS,
+    RESOURCE_DOES_NOT_EXIST,
+    TEMPORARILY_UNAVAILABLE,
+    UNAUTHENTICATED,
+)
+
+from bridge import errors
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+ERROR_CODES: Mapping[type[errors.BridgeError], int] = {
+    errors.InvalidValue: INVALID_PARAMETER_VALUE,
+    errors.NotAuthenticated: UNAUTHENTICATED,
+    errors.NotAllowed: PERMISSION_DENIED,
+    errors.NotFound: RESOURCE_DOES_NOT_EXIST,
+    errors.AlreadyExists: RESOURCE_ALREADY_EXISTS,
+    errors.InvalidState: INVALID_STATE,
+    errors.ParamChanged: INVALID_PARAMETER_VALUE,
+    errors.SchemaMismatch: INTERNAL_ERROR,
+    errors.SubmitFailed: INTERNAL_ERROR,
+    errors.StoreUnavailable: TEMPORARILY_UNAVAILABLE,
+}
+
+
+def translated(method: Callable[P, R]) -> Callable[P, R]:
+    """The same function, with our errors as MLflow's.
+
+    Keyword arguments that it does not know are those of a later MLflow: what says nothing (None, False, empty) is left
+    out, and anything else is refused, for an answer that passes over it would be a wrong one.
+    """
+    parameters = inspect.signature(method).parameters.values()
+    known = None if any(one.kind == one.VAR_KEYWORD for one in parameters) else {one.name for one in parameters}
+
+    @functools.wraps(method)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        if known is not None and not kwargs.keys() <= known:
+            for name in kwargs.keys() - known:
+                if kwargs.pop(name):
+                    said = f"{method.__name__}() has no argument {name!r} here; leave it out or upgrade runbridge."
+                    raise MlflowException(said, NOT_IMPLEMENTED)
+        try:
+            return method(*args, **kwargs)
+        except errors.BridgeError as error:
+            raise mlflow_error(error) from error
+
+    return call
+
+
+def mlflow_error(error: errors.BridgeError) -> MlflowException:
+    """The exception that MLflow's own store raises for the same mistake, word for word where clients match on it."""
+    code = ERROR_CODES.get(type(error), INTERNAL_ERROR)
+    sentence = error.sentence
+    if isinstance(error, errors.NotFound):
+        if error.kind == "run":
+            sentence = f"Run with id={error.name} not found"
+        elif error.kind == "experiment":
+            sentence = f"No Experiment with id={error.name} exists"
+    elif isinstance(error, errors.ParamChanged):
+        clashes = [{"key": key, "old_value": old, "new_value": new} for key, old, new in error.changes]
+        said = f"Params were already logged='{clashes}' for run ID='{error.run_id}'."
+        sentence = f"Changing param values is not allowed. {said}"
+    elif isinstance(error, errors.InvalidState) and error.state == "deleted":
+        code = INVALID_PARAMETER_VALUE
+        sentence = f"The {error.kind} {error.name} must be in the 'active' state. Current state is deleted."
+    elif isinstance(error, errors.AlreadyExists) and error.kind == "experiment":
+        sentence = f"Experiment(name={error.name}) already exists. Error: {error.sentence}"
+    return MlflowException(sentence, code)
+
+
+def changed_param_error(error: errors.ParamChanged) -> MlflowException:
+    """What MLflow says when one param, logged by itself, would change."""
+    key, old, new = error.changes[0]
+    return MlflowException(
+        f"Changing param values is not allowed. Param with key='{key}' was already logged with value='{old}'"
+        f" for run ID='{error.run_id}'. Attempted logging new value '{new}'.",
+        INVALID_PARAMETER_VALUE,
+    )
+
+
+def name_taken_error(name: str) -> MlflowException:
+    """What MLflow answers when an experiment would be renamed to a name that is taken."""
+    return MlflowException(f"Experiment(name={name}) already exists.", BAD_REQUEST)
+
+
+def missing_tag_error(key: str, of: str) -> MlflowException:
+    """What MLflow says when a tag to be deleted is not there; `of` is `run` or `experiment` with its id."""
+    return MlflowException(f"No tag with name: {key} in {of}", RESOURCE_DOES_NOT_EXIST)
+
+
+def invalid_path_error(path: str) -> MlflowException:
+    """What MLflow says to an artifact path that leaves its place."""
+    return invalid(f"Invalid path: {path!r} is no path below the artifact directory")
+
+
+def path_outside_error() -> MlflowException:
+    """What MLflow says when a folder to be listed lies outside the artifacts that it belongs to."""
+    return invalid("Invalid path: resolved path is outside the artifact directory")
+
+
+def missing_artifact_error(path: str) -> MlflowException:
+    """What MLflow says when there is no file at a path."""
+    return MlflowException(f"No such artifact: '{path}'", RESOURCE_DOES_NOT_EXIST)
+
+
+def invalid(sentence: str) -> MlflowException:
+    """A mistake of the caller."""
+    return MlflowException(sentence, INVALID_PARAMETER_VALUE)

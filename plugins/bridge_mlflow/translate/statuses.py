@@ -1,0 +1,67 @@
+"""Statuses, views and experiment ids: MLflow's spelling and ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mlflow.entities import ViewType
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import INTERNAL_ERROR
+
+from bridge.records.run import Status
+from bridge.records.search import View
+from bridge_mlflow.translate.errors import invalid
+
+MLFLOW_STATUS: Mapping[Status, str] = {
+    "NotStarted": "SCHEDULED",
+    "Queued": "SCHEDULED",
+    "Preparing": "SCHEDULED",
+    "Provisioning": "SCHEDULED",
+    "Starting": "SCHEDULED",
+    "Unapproved": "SCHEDULED",
+    "Running": "RUNNING",
+    "NotResponding": "RUNNING",
+    "Pausing": "RUNNING",
+    "Paused": "RUNNING",
+    "CancelRequested": "RUNNING",
+    "Finalizing": "RUNNING",
+    "Completed": "FINISHED",
+    "Failed": "FAILED",
+    "Canceled": "KILLED",
+}
+
+NATIVE_STATUS: Mapping[int, Status] = {1: "Running", 2: "NotStarted", 3: "Completed", 4: "Failed", 5: "Canceled"}
+"""By MLflow's numbers; source: MLflow 3.17.2, `mlflow.entities.RunStatus`."""
+
+VIEWS: Mapping[int, View] = {ViewType.ACTIVE_ONLY: "active", ViewType.DELETED_ONLY: "deleted", ViewType.ALL: "all"}
+
+
+def experiment_id_of(given: str | int | None) -> str:
+    """An experiment id in our spelling.
+
+    Source: MLflow 3.17.2, `mlflow.utils.validation._parse_experiment_id`.
+
+    Raises:
+        MlflowException: it is none, for None and the empty text too: nobody deletes experiment 0 by accident.
+    """
+    try:
+        return str(int(given))  # type: ignore[arg-type]  # None is refused below
+    except (ValueError, TypeError, OverflowError) as error:
+        raise invalid(f"Invalid experiment ID '{given}'. Experiment ID must be a valid integer.") from error
+
+
+def experiment_id_or_default(given: str | int | None) -> str:
+    """The same, where None and the empty text mean 0.
+
+    Source: MLflow 3.17.2, `SqlAlchemyStore._get_experiment`.
+    """
+    return experiment_id_of(given or 0)
+
+
+def native_status(number: int, now: Status) -> Status | None:
+    """The status that a number of MLflow asks for, or None when the run has one already that MLflow shows as that."""
+    status = NATIVE_STATUS.get(number)
+    if status is None:
+        sentence = f"Could not get string corresponding to run status {number}. Valid run statuses: {[*NATIVE_STATUS]}"
+        raise MlflowException(sentence, INTERNAL_ERROR)
+    return None if MLFLOW_STATUS[now] == MLFLOW_STATUS[status] else status
