@@ -9,8 +9,8 @@ import shutil
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
@@ -21,6 +21,7 @@ from mlflow.exceptions import MlflowException
 from bridge.address import uri_of_folder
 from bridge.errors import NotAllowed, NotFound
 from bridge.forking import Step, on_fork
+from bridge.journal.block import block
 from bridge.records.run import RunRecord
 from bridge.records.search import ExperimentQuery, Ordering
 from bridge.store.open import Opened
@@ -155,8 +156,8 @@ class Companion:
         if self._is_followed():
             self._mirror(self._database(writes=True), whole=True)
 
-    @contextmanager
-    def changing_run(self, run_id: str) -> Iterator[None]:
+    @block
+    def changing_run(self, run_id: str) -> Generator[None, None, None]:
         """While a run is deleted here, restored or deleted for good; then MLflow's tables follow, if they know the run.
 
         Where this process is killed on the way, the next one that compares both goes on.

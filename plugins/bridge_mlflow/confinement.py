@@ -12,6 +12,7 @@ from mlflow.utils.file_utils import local_file_uri_to_path
 
 from bridge.address import SCHEME, folder_of_uri
 from bridge.errors import InvalidValue, NotFound
+from bridge.journal.system import CallFailed, system
 from bridge.records.artifact import folders_above
 from bridge_mlflow.addresses import (
     DESTINATION_VARIABLE,
@@ -145,8 +146,8 @@ def _served() -> Iterator[str]:
 
 def _is_same(one: str, other: str) -> bool:
     try:
-        return os.path.samefile(one, other)
-    except OSError:
+        return os.path.samestat(system(os.stat, one), system(os.stat, other))
+    except CallFailed:
         return False
 
 

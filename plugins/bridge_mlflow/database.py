@@ -10,8 +10,8 @@ import shutil
 import sqlite3
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Generator
+from contextlib import AbstractContextManager
 from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,9 @@ from urllib.parse import quote
 from mlflow.exceptions import MlflowException
 
 from bridge.address import home_folder
+from bridge.journal.block import block
 from bridge.journal.locks import FileLock
+from bridge.journal.system import CallFailed, is_of_handler, system
 from bridge.journal.whole_file import written_whole
 from bridge.store.tracking import TrackingStore
 from bridge_mlflow.mirror import mirror_experiments
@@ -115,8 +117,8 @@ def _session_of(store: SqlAlchemyStore, read_only: bool = False) -> AbstractCont
     return session
 
 
-@contextmanager
-def refusing_changes(session: AbstractContextManager[Session], refusal: Exception) -> Iterator[Session]:
+@block
+def refusing_changes(session: AbstractContextManager[Session], refusal: Exception) -> Generator[Session, None, None]:
     """The same transaction, in which the first change to the tables raises what is given."""
     from sqlalchemy import event
 
@@ -164,8 +166,10 @@ def _begin_with_kept_tables(file: Path) -> bool:
         with _connected(file) as connection:
             connection.execute("SELECT version_num FROM alembic_version")  # MLflow's mark of tables that are made
     except (OSError, sqlite3.Error) as error:
-        logger.debug("MLflow's tables are made anew, for %s cannot be copied: %s", kept, error)
         file.unlink(missing_ok=True)
+        if is_of_handler(error):
+            raise
+        logger.debug("MLflow creates its tables, because %s cannot be copied: %s", kept, error)
         return False
     return True
 
@@ -180,7 +184,9 @@ def _keep_tables(file: Path) -> None:
                 connection.execute("DELETE FROM experiments")  # the default one has the time when it was made
                 connection.commit()
     except (OSError, sqlite3.Error) as error:
-        logger.debug("MLflow's tables are not kept in %s: %s", kept, error)
+        if is_of_handler(error):
+            raise
+        logger.debug("MLflow's empty tables cannot be stored in %s: %s", kept, error)
 
 
 def copy_database(source: Path, target: Path) -> None:
@@ -206,15 +212,15 @@ def temporary_folder(owner: object) -> Path:
 
 def _remove_if_left(folder: Path) -> None:
     try:
-        fd = os.open(folder / "lock", os.O_RDWR | os.O_CLOEXEC)
-    except OSError:  # somebody else's, not yet in use, or gone by now
+        fd = system(os.open, folder / "lock", os.O_RDWR | os.O_CLOEXEC)
+    except CallFailed:  # another user's, not yet in use, or already removed
         return
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        system(fcntl.flock, fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except CallFailed:  # its process is alive
         os.close(fd)
-        return
-    _remove(folder, fd)
+    else:
+        _remove(folder, fd)
 
 
 def _remove(folder: Path, fd: int) -> None:
@@ -222,8 +228,8 @@ def _remove(folder: Path, fd: int) -> None:
     os.close(fd)
 
 
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
+@block
+def locked(path: Path) -> Generator[None, None, None]:
     """Keep other processes out for a while by a lock on a file that is there just as long.
 
     Raises:
@@ -236,8 +242,8 @@ def locked(path: Path) -> Iterator[None]:
             path.unlink(missing_ok=True)
 
 
-@contextmanager
-def _connected(file: Path, options: str = "") -> Iterator[sqlite3.Connection]:
+@block
+def _connected(file: Path, options: str = "") -> Generator[sqlite3.Connection, None, None]:
     connection = sqlite3.connect(f"file:{quote(os.fsencode(file))}{options}", uri=True, timeout=BUSY_SECONDS)
     try:
         yield connection
@@ -245,8 +251,8 @@ def _connected(file: Path, options: str = "") -> Iterator[sqlite3.Connection]:
         connection.close()
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
+@block
+def _quiet() -> Generator[None, None, None]:
     """Keep MLflow from announcing the tables that it makes: most often they are in a temporary file."""
     announcer = logging.getLogger("mlflow.store.db.utils")
     level = announcer.level
@@ -257,8 +263,8 @@ def _quiet() -> Iterator[None]:
         announcer.setLevel(level)
 
 
-@contextmanager
-def _advised(file: Path) -> Iterator[None]:
+@block
+def _advised(file: Path) -> Generator[None, None, None]:
     """Let MLflow's advice to upgrade a database name the file, for no command of MLflow's upgrades a `bridge:` URI."""
     try:
         yield

@@ -70,12 +70,12 @@ class Model:
         versions = [model for model in found if version is None or model.version == _number(version)]
         if not versions:
             raise NotFound("model", name if version is None else f"{name}:{version}", _names(workspace))
-        self._set(workspace, versions[0]._stored)
+        self._set(workspace, versions[0].stored)
 
     def _set(self, workspace: Workspace, stored: ModelVersion) -> None:
         facts = json.loads(stored.tags.get(FACTS_TAG, "{}"))
         self.workspace = workspace
-        self._stored = stored
+        self.stored = stored
         self.name: str = stored.name
         self.version = int(stored.version)
         self.id = f"{self.name}:{self.version}"
@@ -92,7 +92,7 @@ class Model:
     @classmethod
     def _of(cls, workspace: Workspace, stored: ModelVersion) -> Model:
         model = cls.__new__(cls)
-        model._set(workspace, stored)
+        cls._set(model, workspace, stored)
         return model
 
     @classmethod
@@ -246,7 +246,7 @@ class Model:
 
     def _place(self) -> str:
         """Where the files lie, below the workspace's artifacts folder, wherever that is by now."""
-        if place := json.loads(self._stored.tags.get(FACTS_TAG, "{}")).get("place"):
+        if place := json.loads(self.stored.tags.get(FACTS_TAG, "{}")).get("place"):
             return str(place)
         uri = _client(self.workspace).get_model_version_download_uri(self.name, str(self.version))
         return split_artifact_uri(uri)[1]

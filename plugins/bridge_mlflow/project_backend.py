@@ -104,7 +104,7 @@ class BridgeProjectBackend(AbstractBackend):
             command=_command(project, entry_point, params, backend_config.get(projects.PROJECT_STORAGE_DIR)),
             environment=environment_of(project, manager),
         )
-        experiment = Experiment._of(workspace, workspace.stores.tracking.get_experiment(experiment_id))
+        experiment = Experiment(workspace, workspace.stores.tracking.get_experiment(experiment_id).name)
         tags = _tags(project_uri, folder, version, entry_point, manager)
         active = mlflow.active_run()
         parent_id = active.info.run_id if active else None

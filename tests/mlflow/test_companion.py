@@ -214,6 +214,22 @@ def test_a_home_that_cannot_be_written_keeps_no_tables(home: Path, makings: list
     assert len(makings) == 2
 
 
+@pytest.mark.parametrize("stored", [True, False])
+def test_an_error_of_a_signal_handler_is_not_taken_for_a_failure_to_copy_tables(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stored: bool
+) -> None:
+    first_models(tmp_path / "one")
+    if not stored:
+        (home / "tables" / f"mlflow-{mlflow.__version__}.db").unlink()
+
+    def interrupted(source: Path, target: Path) -> None:
+        raise TimeoutError("raised by a handler")
+
+    monkeypatch.setattr("bridge_mlflow.database.copy_database", interrupted)
+    with pytest.raises(TimeoutError, match="raised by a handler"):
+        first_models(tmp_path / "two")
+
+
 # What it knows of experiments and runs
 
 
