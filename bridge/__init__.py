@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from bridge.environments.conda import CondaDependencies
     from bridge.environments.environment import Environment
     from bridge.handles.script_run import ScriptRun
-    from bridge.launch.script import DockerConfiguration, RunConfiguration, ScriptRunConfig
+    from bridge.launch.runconfig import DockerConfiguration, RunConfiguration
+    from bridge.launch.script import ScriptRunConfig
     from bridge.runs.metrics import LoggedFile, LoggedMetric, MetricFile, MetricTable
 
 __all__ = [
@@ -58,13 +59,13 @@ __all__ = [
 
 _LATER = {
     "CondaDependencies": "bridge.environments.conda",
-    "DockerConfiguration": "bridge.launch.script",
+    "DockerConfiguration": "bridge.launch.runconfig",
     "Environment": "bridge.environments.environment",
     "LoggedFile": "bridge.runs.metrics",
     "LoggedMetric": "bridge.runs.metrics",
     "MetricFile": "bridge.runs.metrics",
     "MetricTable": "bridge.runs.metrics",
-    "RunConfiguration": "bridge.launch.script",
+    "RunConfiguration": "bridge.launch.runconfig",
     "ScriptRun": "bridge.handles.script_run",
     "ScriptRunConfig": "bridge.launch.script",
 }

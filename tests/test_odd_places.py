@@ -57,7 +57,7 @@ def test_a_script_runs_where_no_name_is_utf_8(tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "train.py").write_text("import os, sys; print(os.fsencode(sys.argv[1]), os.environb[b'ODD'])")
     code = """
-from bridge.launch.script import RunConfiguration
+from bridge.launch.runconfig import RunConfiguration
 settings = RunConfiguration("train.py", [os.fsdecode(b"\\xfe")])
 settings.environment_variables = {"ODD": os.fsdecode(b"\\xfd")}
 ws = Workspace.create("work", path=os.fsdecode(b"\\xffwork"))

@@ -15,7 +15,9 @@ from bridge import BridgeError, Experiment, Run, Workspace
 from bridge.environments.conda import CondaDependencies
 from bridge.environments.environment import Environment
 from bridge.handles.run import Run as RunClass
-from bridge.launch.script import RunConfiguration, ScriptRunConfig
+from bridge.launch.definition import script_definition
+from bridge.launch.runconfig import RunConfiguration
+from bridge.launch.script import ScriptRunConfig
 
 ODD_VALUES: tuple[Any, ...] = (
     "\ud800",
@@ -247,11 +249,11 @@ CALLS: dict[str, Callable[[Place, Any], Any]] = {
     "CondaDependencies.create": lambda p, x: CondaDependencies.create(pip_packages=[x]),
     "RunConfiguration.load": lambda p, x: RunConfiguration.load(x),
     "RunConfiguration.save(name)": lambda p, x: RunConfiguration().save(p.folder, inside(x)),
-    "ScriptRunConfig(folder)": lambda p, x: ScriptRunConfig(inside(x), "train.py")._definition(),
-    "ScriptRunConfig(script)": lambda p, x: ScriptRunConfig(p.folder, x)._definition(),
-    "ScriptRunConfig(arguments)": lambda p, x: ScriptRunConfig(p.folder, "train.py", x)._definition(),
-    "ScriptRunConfig([argument])": lambda p, x: ScriptRunConfig(p.folder, "train.py", [x])._definition(),
-    "ScriptRunConfig(command)": lambda p, x: ScriptRunConfig(p.folder, command=x)._definition(),
+    "ScriptRunConfig(folder)": lambda p, x: script_definition(ScriptRunConfig(inside(x), "train.py")),
+    "ScriptRunConfig(script)": lambda p, x: script_definition(ScriptRunConfig(p.folder, x)),
+    "ScriptRunConfig(arguments)": lambda p, x: script_definition(ScriptRunConfig(p.folder, "train.py", x)),
+    "ScriptRunConfig([argument])": lambda p, x: script_definition(ScriptRunConfig(p.folder, "train.py", [x])),
+    "ScriptRunConfig(command)": lambda p, x: script_definition(ScriptRunConfig(p.folder, command=x)),
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +18,21 @@ class CondaDependencies:
     """Packages by conda's and by pip's names, with a Python version: what a conda `environment.yml` holds.
 
     Args:
-        conda_dependencies_file_path: such a file; None begins without packages.
+        conda_dependencies_file_path: such a file; None starts without packages.
+        _underlying_structure: the content of such a file, as `as_dict` returns it.
 
     Raises:
-        NotFound, InvalidValue: there is no such file, or it is something else.
+        NotFound: the file does not exist.
+        InvalidValue: the content is not that of a conda environment.
 
     Source: Azure ML SDK v1, `azureml.core.conda_dependencies.CondaDependencies`.
     """
 
-    def __init__(self, conda_dependencies_file_path: str | os.PathLike[str] | None = None) -> None:
+    def __init__(
+        self,
+        conda_dependencies_file_path: str | os.PathLike[str] | None = None,
+        _underlying_structure: Mapping[str, Any] | None = None,
+    ) -> None:
         self._name: str | None = None
         self._channels: list[str] = []
         self._conda: list[str] = []
@@ -34,6 +40,8 @@ class CondaDependencies:
         if conda_dependencies_file_path is not None:
             place = check_local_path("conda_dependencies_file_path", conda_dependencies_file_path)
             self._take(read_yaml(place))
+        elif _underlying_structure is not None:
+            self._take(_underlying_structure)
 
     @staticmethod
     def create(
@@ -165,7 +173,7 @@ class CondaDependencies:
 
     def _take(self, content: Any) -> None:
         """Take over what a YAML holds."""
-        dependencies = content.get("dependencies", []) if isinstance(content, dict) else None
+        dependencies = content.get("dependencies", []) if isinstance(content, Mapping) else None
         if not isinstance(dependencies, list):
             raise InvalidValue("conda dependencies", content, "must be a mapping with a list of dependencies")
         self._name = content.get("name")
@@ -177,12 +185,6 @@ class CondaDependencies:
                 self._pip += [str(line) for line in entry["pip"] or ()]
             else:
                 raise InvalidValue("conda dependencies", entry, "must be text, or a list of pip packages")
-
-    @staticmethod
-    def _of_dict(content: Any) -> CondaDependencies:
-        made = CondaDependencies()
-        made._take(content)
-        return made
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, CondaDependencies) and self.as_dict() == other.as_dict()

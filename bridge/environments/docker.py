@@ -10,11 +10,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from bridge.environments.environment import PYTHON, default_image
 from bridge.environments.packages import Wanted, wanted_packages
 from bridge.errors import SubmitFailed
+from bridge.records.script import EnvironmentDefinition, PythonDefinition
 
 ANSWER_SECONDS = 20.0
 PASSED_ON = ("BRIDGE_", "AZUREML_", "MLFLOW_", "PYTHON")
@@ -46,7 +46,7 @@ def check_engine() -> None:
         raise SubmitFailed("Docker", done.returncode, f"no engine answers ({said}): {instead}")
 
 
-def image_of(environment: Mapping[str, Any], write: Write) -> str:
+def image_of(environment: EnvironmentDefinition, write: Write) -> str:
     """The image that a script runs in, built if the environment says how or has packages; Docker keeps what it built.
 
     Raises:
@@ -54,13 +54,12 @@ def image_of(environment: Mapping[str, Any], write: Write) -> str:
         InvalidValue: pip cannot install the packages.
     """
     check_engine()
-    docker, python = environment.get("docker") or {}, environment.get("python") or {}
-    uses_packages = python and not python.get("userManagedDependencies")
-    wanted = wanted_packages(python.get("condaDependencies")) if uses_packages else None
-    image = docker.get("baseImage") or default_image()
-    dockerfile = dockerfile_of(image, docker.get("baseDockerfile"), wanted)
+    docker, python = environment.docker, environment.python
+    wanted = wanted_packages(python.conda_dependencies) if python.builds_packages else None
+    image = docker.base_image or default_image()
+    dockerfile = dockerfile_of(image, docker.base_dockerfile, wanted)
     if dockerfile is None:
-        return str(image)
+        return image
     import hashlib
 
     tag = f"runbridge:{hashlib.sha256(dockerfile.encode()).hexdigest()[:32]}"
@@ -80,12 +79,10 @@ def image_of(environment: Mapping[str, Any], write: Write) -> str:
     return tag
 
 
-def container_interpreter(environment: Mapping[str, Any]) -> str:
+def container_interpreter(python: PythonDefinition) -> str:
     """What Python is called in the container: the path that a user names, but for one that is this computer's."""
-    python = environment.get("python") or {}
-    path = python.get("interpreterPath")
-    is_named = python.get("userManagedDependencies") and path and path != sys.executable
-    return str(path) if is_named else PYTHON
+    path = python.interpreter_path
+    return path if python.user_managed_dependencies and path and path != sys.executable else PYTHON
 
 
 def dockerfile_of(image: str | None, dockerfile: str | None, wanted: Wanted | None) -> str | None:

@@ -7,13 +7,14 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bridge.address import check_local_path
 from bridge.environments.conda import CondaDependencies
 from bridge.errors import AlreadyExists, InvalidState, InvalidValue, NotFound
+from bridge.records.script import EnvironmentDefinition, ImageDefinition, PythonDefinition
 from bridge.records.text import as_text
 
 if TYPE_CHECKING:
@@ -186,22 +187,20 @@ class Environment:
 
     def clone(self, new_name: str) -> Environment:
         """The same under another name, without a version."""
-        other = Environment._of_definition({**self._definition(), "name": new_name})
-        other.version = None
-        return other
+        return environment_of(replace(definition_of(self), name=new_name, version=None))
 
     # Kept in a workspace
 
     def register(self, workspace: Workspace) -> Environment:
         """Keep it in a workspace, as its next version, or as the last one if nothing is different; returns it so."""
-        definition = self._definition()
+        definition = replace(definition_of(self), version=None)
         while True:
             versions = _versions(workspace, self.name)
             last = Environment._find(workspace, self.name, str(versions[-1])) if versions else None
-            if last is not None and {**last._definition(), "version": None} == {**definition, "version": None}:
+            if last is not None and replace(definition_of(last), version=None) == definition:
                 return last
             version = str(versions[-1] + 1 if versions else 1)
-            content = json.dumps({**definition, "version": version}, indent=1).encode()
+            content = json.dumps(replace(definition, version=version).to_json(), indent=1).encode()
             try:
                 workspace.stores.artifacts.put(ROOT, f"{self.name}/{version}.json", content, replace=False)
             except AlreadyExists:  # somebody else has registered this version meanwhile
@@ -232,7 +231,7 @@ class Environment:
             raise NotFound("version", wanted, f"environment {name!r} has {', '.join(map(str, versions))}")
         content = b"".join(workspace.stores.artifacts.get(ROOT, f"{name}/{wanted}.json"))
         try:
-            return Environment._of_definition(json.loads(content))
+            return environment_of(EnvironmentDefinition.from_json(json.loads(content)))
         except ValueError as error:  # of JSON too; a power cut may leave an empty file
             raise InvalidState("environment", f"{name}:{wanted}", "damaged", "whole: register it again") from error
 
@@ -263,7 +262,9 @@ class Environment:
         if folder.exists() and not overwrite:
             raise InvalidValue("path", str(folder), "must not be there, or pass overwrite=True")
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / DEFINITION_FILE).write_text(json.dumps(self._definition(), indent=1) + "\n", encoding="utf-8")
+        (folder / DEFINITION_FILE).write_text(
+            json.dumps(definition_of(self).to_json(), indent=1) + "\n", encoding="utf-8"
+        )
 
     @staticmethod
     def load_from_directory(path: str | os.PathLike[str]) -> Environment:
@@ -274,7 +275,8 @@ class Environment:
         """
         file = check_local_path("path", path) / DEFINITION_FILE
         try:
-            return Environment._of_definition(json.loads(file.read_text(encoding="utf-8")))
+            content = json.loads(file.read_text(encoding="utf-8"))
+            return environment_of(EnvironmentDefinition.from_json(content))
         except FileNotFoundError:
             raise NotFound("file", str(file), "Environment.save_to_directory writes it") from None
         except ValueError as error:
@@ -282,51 +284,58 @@ class Environment:
                 raise
             raise InvalidValue("file", str(file), "must be the JSON of an environment") from error
 
-    # As JSON
-
-    def _definition(self) -> dict[str, Any]:
-        """It as JSON, as a run's definition holds it."""
-        python, docker = self.python, self.docker
-        packages = python.conda_dependencies
-        return {
-            "name": self.name,
-            "version": self.version,
-            "python": {
-                "userManagedDependencies": bool(python.user_managed_dependencies),
-                "interpreterPath": str(python.interpreter_path),
-                "condaDependencies": None if packages is None else packages.as_dict(),
-            },
-            "environmentVariables": {key: str(value) for key, value in self.environment_variables.items()},
-            "docker": {
-                "enabled": bool(docker.enabled),
-                "baseImage": docker.base_image,
-                "baseDockerfile": _dockerfile_text(docker.base_dockerfile),
-                "arguments": [str(word) for word in docker.arguments],
-                "shmSize": docker.shm_size,
-            },
-        }
-
-    @staticmethod
-    def _of_definition(definition: Any) -> Environment:
-        if not isinstance(definition, Mapping):
-            raise InvalidValue("environment", definition, "must be a mapping, as a run's definition holds it")
-        environment = Environment(definition.get("name"))  # type: ignore[arg-type]
-        environment.version = definition.get("version")
-        environment.environment_variables = dict(definition.get("environmentVariables") or {})
-        python, docker = definition.get("python") or {}, definition.get("docker") or {}
-        packages = python.get("condaDependencies")
-        environment.python.user_managed_dependencies = bool(python.get("userManagedDependencies"))
-        environment.python.interpreter_path = python.get("interpreterPath") or PYTHON
-        environment.python.conda_dependencies = CondaDependencies._of_dict(packages) if packages else None
-        environment.docker.enabled = bool(docker.get("enabled"))
-        environment.docker.base_image = docker.get("baseImage", environment.docker.base_image)
-        environment.docker.base_dockerfile = docker.get("baseDockerfile")
-        environment.docker.arguments = list(docker.get("arguments") or ())
-        environment.docker.shm_size = docker.get("shmSize")
-        return environment
-
     def __repr__(self) -> str:
         return f"Environment(Name: {self.name},\nVersion: {self.version})"
+
+
+def definition_of(environment: Environment) -> EnvironmentDefinition:
+    """Return an environment as a run and a workspace store it.
+
+    Raises:
+        InvalidValue: the file of its Dockerfile cannot be read.
+    """
+    python, docker = environment.python, environment.docker
+    packages = python.conda_dependencies
+    return EnvironmentDefinition(
+        name=environment.name,
+        version=environment.version,
+        python=PythonDefinition(
+            user_managed_dependencies=bool(python.user_managed_dependencies),
+            interpreter_path=str(python.interpreter_path),
+            conda_dependencies=None if packages is None else packages.as_dict(),
+        ),
+        environment_variables={key: str(value) for key, value in environment.environment_variables.items()},
+        docker=ImageDefinition(
+            enabled=bool(docker.enabled),
+            base_image=docker.base_image,
+            base_dockerfile=_dockerfile_text(docker.base_dockerfile),
+            arguments=tuple(str(word) for word in docker.arguments),
+            shm_size=docker.shm_size,
+        ),
+    )
+
+
+def environment_of(definition: EnvironmentDefinition) -> Environment:
+    """Return the environment that was stored.
+
+    Raises:
+        InvalidValue: it has no name, or its packages are not those of a conda environment.
+    """
+    environment = Environment(definition.name)
+    environment.version = definition.version
+    environment.environment_variables = dict(definition.environment_variables)
+    python, docker = definition.python, definition.docker
+    packages = python.conda_dependencies
+    environment.python.user_managed_dependencies = bool(python.user_managed_dependencies)
+    environment.python.interpreter_path = python.interpreter_path or PYTHON
+    environment.python.conda_dependencies = CondaDependencies(_underlying_structure=packages) if packages else None
+    environment.docker.enabled = bool(docker.enabled)
+    if "base_image" not in docker.absent:
+        environment.docker.base_image = docker.base_image
+    environment.docker.base_dockerfile = docker.base_dockerfile
+    environment.docker.arguments = list(docker.arguments)
+    environment.docker.shm_size = docker.shm_size
+    return environment
 
 
 def default_image() -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from bridge.environments.environment import PYTHON
 from bridge.environments.packages import wanted_packages
 from bridge.environments.virtual import virtual_interpreter
 from bridge.errors import SubmitFailed
+from bridge.records.script import PythonDefinition
 
 BUILD_LOG = "azureml-logs/20_image_build_log.txt"
 """The artifact that takes what a build prints.
@@ -21,21 +21,20 @@ Source: Azure ML, logs of a run.
 """
 
 
-def interpreter_for(environment: Mapping[str, Any], write: Callable[[bytes], object]) -> str:
-    """The path of the interpreter for an environment, as a run's definition holds it; a virtual one is built if needed.
+def interpreter_for(python: PythonDefinition, write: Callable[[bytes], object]) -> str:
+    """Return the path of the interpreter for an environment; a virtual environment is built if needed.
 
     Args:
-        environment: the definition's part; an empty one asks for nothing.
+        python: the part of the environment that concerns Python.
         write: takes what a build prints, piece by piece.
 
     Raises:
         SubmitFailed: the interpreter is not there, or the build failed.
         InvalidValue: pip cannot install the packages.
     """
-    python = environment.get("python") or {}
-    if not python or python.get("userManagedDependencies"):
-        return user_interpreter(python.get("interpreterPath") or PYTHON)
-    return virtual_interpreter(wanted_packages(python.get("condaDependencies")), write)
+    if not python.builds_packages:
+        return user_interpreter(python.interpreter_path or PYTHON)
+    return virtual_interpreter(wanted_packages(python.conda_dependencies), write)
 
 
 def user_interpreter(path: str) -> str:

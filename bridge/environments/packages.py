@@ -68,13 +68,16 @@ class Wanted(NamedTuple):
     passed_over: tuple[str, ...]
 
 
-def wanted_packages(definition: Mapping[str, Any] | None) -> Wanted:
-    """What pip shall install for the packages of an environment.
+def wanted_packages(conda_dependencies: Mapping[str, Any] | None) -> Wanted:
+    """Return what pip installs for the packages of an environment.
+
+    Args:
+        conda_dependencies: the content of a conda `environment.yml`; None for no packages.
 
     Raises:
         InvalidValue: packages that pip cannot install; all of them are named.
     """
-    packages = CondaDependencies._of_dict(definition or {})
+    packages = CondaDependencies(_underlying_structure=conda_dependencies)
     lines, refused, passed_over = [], [], []
     for package in packages.conda_packages:
         name = package_name(package)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from contextlib import suppress
@@ -16,6 +15,7 @@ from bridge.handles.experiment import Experiment
 from bridge.handles.run import Run
 from bridge.handles.workspace import Workspace
 from bridge.journal.locks import ThreadLock
+from bridge.records.script import ScriptDefinition
 
 CONTEXT_VARIABLES = (
     "BRIDGE_WORKSPACE",
@@ -80,7 +80,7 @@ def _find_context(address: str, run_id: str, azure_workspace: str, azure_experim
 
 def _working_folder(run: Run) -> str:
     """Where the script was started, wherever it works by now."""
-    folder = str(json.loads(run.place.record().definition or "{}").get("workingDirectory", ""))
+    folder = ScriptDefinition.from_text(run.place.record().definition).working_directory
     return folder if os.path.isdir(folder) else os.getcwd()
 
 

@@ -8,12 +8,14 @@ import shutil
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
 from bridge.errors import InvalidState, InvalidValue, NotAllowed, NotFound, SubmitFailed
 from bridge.handles.experiment import Experiment
 from bridge.handles.run import Run
+from bridge.launch.definition import script_definition
 from bridge.launch.prepare import working_folder
 from bridge.launch.script import ScriptRunConfig
 from bridge.launch.start import start_launcher
@@ -27,6 +29,7 @@ from bridge.records.run import (
     RunRecord,
     Status,
 )
+from bridge.records.script import ScriptDefinition
 from bridge.records.times import now_ms
 from bridge.source.keep import keep_source
 from bridge.store.run_place import free_run_id, new_run
@@ -93,7 +96,7 @@ class ScriptRun(Run):
         record = self.place.record()
         if record.status not in TERMINAL_STATUSES:
             raise InvalidState("run", self.id, record.status, "ended: its script works in the folder")
-        folder = json.loads(record.definition or "{}").get("workingDirectory")
+        folder = ScriptDefinition.from_text(record.definition).working_directory
         if folder:
             # Whoever may write to the workspace may have named any folder.
             if Path(folder).parts[-2:] != working_folder(self.id).parts[-2:]:
@@ -119,11 +122,10 @@ def submit(
         reason = f"it keeps files at {stored.artifact_location}, which only MLflow's clients reach"
         raise NotAllowed("submit a script to experiment", experiment.name, reason)
     run_id = free_run_id(opened, run_id)
-    definition = {**config._definition(), "workingDirectory": str(working_folder(run_id))}
+    definition = replace(script_definition(config), working_directory=str(working_folder(run_id)))
     run_tag_values(tags or {})  # refused before the source is kept
-    folder = definition["sourceDirectory"]
     root = RunRecord(run_id, experiment.id).artifact_root
-    source = keep_source(opened.artifacts, root, folder, workspace_folder=opened.address)
+    source = keep_source(opened.artifacts, root, definition.source_directory, workspace_folder=opened.address)
     if source.snapshot_id is None:
         raise SubmitFailed("The snapshot of the source", None, " ".join(source.warnings).rstrip("."))
     record = new_run(
@@ -132,7 +134,7 @@ def submit(
         status="Starting",
         parent_id=parent_id,
         type=SCRIPT_RUN,
-        definition=json.dumps(definition),
+        definition=json.dumps(definition.to_json()),
         params=params,
         tags=tags,
         properties=source.properties,

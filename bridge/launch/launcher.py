@@ -39,6 +39,7 @@ from bridge.records.run import (
     Status,
     check_claimable,
 )
+from bridge.records.script import ScriptDefinition
 from bridge.store.leases import is_owner_gone
 from bridge.store.open import Opened, open_store
 
@@ -266,7 +267,7 @@ class Launcher:
         return None
 
     def _too_long(self) -> Ending:
-        seconds = json.loads(self._record.definition or "{}").get("maxRunDurationSeconds")
+        seconds = ScriptDefinition.from_text(self._record.definition).max_run_duration_seconds
         return Ending("Failed", "MaxRunDurationExceeded", f"The script was stopped after {seconds} seconds, its limit")
 
     def _seconds_left(self) -> float:

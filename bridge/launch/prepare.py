@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import logging
 import os
 import shutil
@@ -16,7 +15,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from bridge.address import uri_of_folder
 from bridge.capture.capture import LOGS, OUTPUTS, Capture
@@ -25,6 +23,7 @@ from bridge.environments.import_folder import import_folder, import_paths
 from bridge.environments.interpreter import BUILD_LOG, interpreter_for
 from bridge.errors import BridgeError, SubmitFailed
 from bridge.records.run import RunRecord
+from bridge.records.script import ScriptDefinition
 from bridge.source.empty import SNAPSHOT_PROPERTY
 from bridge.source.snapshot import restore_snapshot
 from bridge.store.open import Opened
@@ -98,7 +97,6 @@ class Preparation:
 
     def __init__(self, opened: Opened, record: RunRecord) -> None:
         self._opened, self._record = opened, record
-        self._definition: dict[str, Any] = json.loads(record.definition or "{}")
         self.done: Prepared | None = None
         self.failure: tuple[str, str] | None = None
 
@@ -115,91 +113,88 @@ class Preparation:
             finished()
 
     def _prepare(self) -> Prepared:
-        folder = self._make_folder()
-        self._restore(folder)
+        definition = ScriptDefinition.from_text(self._record.definition)
+        folder = _make_folder(Path(definition.working_directory))
+        self._restore(folder, definition.script)
         _make_outputs(folder)
-        place = self._place(folder)
-        definition = self._definition
-        line, script = definition["command"], definition["script"]
-        own = ["/bin/sh", "-c", line] if line else [place.interpreter, script, *definition["arguments"]]
-        history = definition["history"]
+        place = self._place(folder, definition)
+        line, script = definition.command, definition.script or ""
+        own = ["/bin/sh", "-c", line] if line else [place.interpreter, script, *definition.arguments]
         return Prepared(
             name=script or line,
             command=[*place.before, *own],
             shell=bool(line),
             folder=folder,
             variables=place.variables,
-            most_seconds=definition["maxRunDurationSeconds"],
-            collects_outputs=history["outputCollection"],
-            watches_logs=LOGS in history["directoriesToWatch"],
+            most_seconds=definition.max_run_duration_seconds,
+            collects_outputs=definition.history.output_collection,
+            watches_logs=LOGS in definition.history.directories_to_watch,
             kill_command=place.kill_command,
         )
 
-    def _make_folder(self) -> Path:
-        folder = Path(self._definition["workingDirectory"])
-        try:
-            with suppress(FileExistsError):
-                folder.parent.mkdir(mode=0o700, parents=True)
-            _check_own(folder.parent)
-            folder.mkdir(mode=0o700)
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise NotPrepared("WorkingFolderFailed", f"The working folder {folder} cannot be made: {reason}") from error
-        return folder
-
-    def _restore(self, folder: Path) -> None:
+    def _restore(self, folder: Path, script: str | None) -> None:
         snapshot_id = self._record.properties[SNAPSHOT_PROPERTY]
         try:
             restore_snapshot(self._opened.artifacts, snapshot_id, folder)
         except (BridgeError, OSError) as error:
             sentence = f"The snapshot {snapshot_id} could not be restored to {folder}: {error}"
             raise NotPrepared("SnapshotFailed", sentence) from error
-        script = self._definition["script"]
         if script and not (folder / script).is_file():
             reason = "the snapshot does not have it, as an ignore file or its size may say"
             raise NotPrepared("ScriptMissing", f"The script {script} is not there: {reason}")
 
-    def _place(self, folder: Path) -> Place:
+    def _place(self, folder: Path, definition: ScriptDefinition) -> Place:
         """Make the environment ready."""
-        environment, docker = self._definition["environment"], self._definition["docker"]
+        environment = definition.environment
         try:
-            if docker["useDocker"] or (environment.get("docker") or {}).get("enabled"):
-                return self._container(folder, environment, docker)
-            interpreter = interpreter_for(environment, self._write)
+            if definition.docker.use_docker or environment.docker.enabled:
+                return self._container(folder, definition)
+            interpreter = interpreter_for(environment.python, self._write)
             _check_python(interpreter)
-            variables = self._variables([*_import_names(), *import_paths(interpreter)])
+            variables = self._variables(definition, [*_import_names(), *import_paths(interpreter)])
             return Place(interpreter, _with_programs_of(interpreter, variables))
         except (BridgeError, OSError) as error:
             raise NotPrepared("EnvironmentFailed", str(error)) from error
 
-    def _container(self, folder: Path, environment: Mapping[str, Any], docker: Mapping[str, Any]) -> Place:
+    def _container(self, folder: Path, definition: ScriptDefinition) -> Place:
+        environment, docker = definition.environment, definition.docker
         image = image_of(environment, self._write)
         name = f"runbridge-{self._record.id}"
         imports = import_folder()
         links = [os.path.realpath(link) for link in imports.iterdir()]
-        variables = self._variables([*_import_names(), str(imports)])
-        own = environment.get("docker") or {}
+        variables = self._variables(definition, [*_import_names(), str(imports)])
         before = container_command(
             name,
             image,
             folder,
             [self._opened.address, str(imports), *links],
             variables,
-            arguments=[*own.get("arguments", ()), *docker["arguments"]],
-            shm_size=docker["shmSize"] or own.get("shmSize"),
+            arguments=[*environment.docker.arguments, *docker.arguments],
+            shm_size=docker.shm_size or environment.docker.shm_size,
         )
-        return Place(container_interpreter(environment), variables, before, ["docker", "kill", name])
+        return Place(container_interpreter(environment.python), variables, before, ["docker", "kill", name])
 
     def _write(self, data: bytes) -> None:
         self._opened.artifacts.append(self._record.artifact_root, BUILD_LOG, data)
 
-    def _variables(self, paths: list[str]) -> dict[str, str]:
+    def _variables(self, definition: ScriptDefinition, paths: list[str]) -> dict[str, str]:
         """The caller's variables, those that hand the run over, and those that the definition sets."""
-        environment = self._definition["environment"].get("environmentVariables") or {}
-        given = {**environment, **self._definition["environmentVariables"]}
+        given = {**definition.environment.environment_variables, **definition.environment_variables}
         variables = {**os.environ, **handed_over(self._opened, self._record), **given}
         variables["PYTHONPATH"] = os.pathsep.join(path for path in (*paths, variables.get("PYTHONPATH")) if path)
         return variables
+
+
+def _make_folder(folder: Path) -> Path:
+    try:
+        with suppress(FileExistsError):
+            folder.parent.mkdir(mode=0o700, parents=True)
+        _check_own(folder.parent)
+        folder.mkdir(mode=0o700)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise NotPrepared("WorkingFolderFailed", f"The working folder {folder} cannot be made: {reason}") from error
+    return folder
 
 
 def handed_over(opened: Opened, record: RunRecord) -> dict[str, str]:

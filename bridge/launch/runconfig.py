@@ -1,17 +1,27 @@
-"""Run configurations as YAML files, in the keys of the Azure ML SDK v1."""
+"""Run configurations: how a script runs, kept as YAML files in the keys of the Azure ML SDK v1."""
 
 from __future__ import annotations
 
 import logging
+import os
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import yaml
-
+from bridge.address import check_local_path
+from bridge.environments.conda import load_yaml_package
 from bridge.errors import InvalidValue, NotFound
-from bridge.launch.script import DockerConfiguration, History, RunConfiguration
+
+if TYPE_CHECKING:
+    from bridge.environments.environment import Environment
+    from bridge.records.script import EnvironmentDefinition
 
 logger = logging.getLogger("bridge")
+
+RUN_SECONDS = 30 * 24 * 60 * 60
+LOCAL = "local"
+FOLDER, ENDING = ".azureml", ".runconfig"
 
 PLAIN = {
     "script": "script",
@@ -37,21 +47,200 @@ HISTORY = {
 DOCKER = {"useDocker": "use_docker", "sharedVolumes": "shared_volumes", "arguments": "arguments", "shmSize": "shm_size"}
 
 
-def save(config: RunConfiguration, place: Path) -> Path:
-    """Write a run configuration."""
+class History:
+    """What is kept of a run beside what it logs.
+
+    Attributes:
+        output_collection: files in `./outputs` are kept.
+        snapshot_project: the source is kept; it must be, for the script runs in a copy of it.
+        directories_to_watch: folders whose files are kept while they grow: "logs", the only one here, or none.
+    """
+
+    def __init__(self) -> None:
+        self.output_collection = True
+        self.snapshot_project = True
+        self.directories_to_watch: list[str] = ["logs"]
+
+
+class DockerConfiguration:
+    """Whether a script runs in a container, and how.
+
+    Args:
+        use_docker: run it in a container of the environment's image.
+        shared_volumes: taken, and of no effect: the working folder is always shared.
+        arguments: more arguments of `docker run`.
+        shm_size: the size of the container's shared memory, as `2g`.
+    """
+
+    def __init__(
+        self,
+        use_docker: bool = False,
+        shared_volumes: bool = True,
+        arguments: Iterable[str] | None = None,
+        shm_size: str | None = None,
+    ) -> None:
+        self.use_docker = use_docker
+        self.shared_volumes = shared_volumes
+        self.arguments = list(arguments or ())
+        self.shm_size = shm_size
+
+
+class RunConfiguration:
+    """How a script runs: can be saved as `.azureml/<name>.runconfig` and loaded again.
+
+    Args:
+        script: the script, relative to the source folder.
+        arguments: its arguments.
+        framework: "Python", the only one here.
+        communicator: "None", the only one here.
+        conda_dependencies: packages of a managed environment.
+        command: a shell command in place of script and arguments.
+        _history_enabled, _path, _name: taken for the sake of old scripts; the name is the one that `save` uses.
+
+    Source: Azure ML SDK v1, `azureml.core.runconfig.RunConfiguration`.
+    """
+
+    def __init__(
+        self,
+        script: str | None = None,
+        arguments: Iterable[object] | None = None,
+        framework: str | None = None,
+        communicator: str | None = None,
+        conda_dependencies: Any = None,
+        _history_enabled: bool | None = None,
+        _path: str | None = None,
+        _name: str | None = None,
+        command: str | Iterable[str] | None = None,
+    ) -> None:
+        self.script = script
+        self.arguments = arguments
+        self.command = command
+        self.target: Any = LOCAL
+        self.framework = framework or "Python"
+        self.communicator = communicator or "None"
+        self._environment: Environment | None = None
+        self._is_given = False
+        self.environment_variables: dict[str, str] = {}
+        self.max_run_duration_seconds: int | None = RUN_SECONDS
+        self.node_count = 1
+        self.history = History()
+        self.docker = DockerConfiguration()
+        self.data: dict[str, Any] = {}
+        self.output_data: dict[str, Any] = {}
+        self._name = _name
+        if conda_dependencies is not None:
+            from bridge.environments.environment import Environment
+
+            self.environment = Environment("managed")
+            self.environment.python.conda_dependencies = conda_dependencies
+
+    @property
+    def environment(self) -> Environment:
+        """What Python and packages the script needs; where none is set, one that can be: with neither packages nor an
+        interpreter it is the interpreter that submits."""
+        from bridge.environments.environment import Environment
+
+        if self._environment is None:
+            self._environment = Environment("default-environment")
+        return self._environment
+
+    @environment.setter
+    def environment(self, environment: Environment | None) -> None:
+        _check_environment(environment)
+        self._environment, self._is_given = environment, environment is not None
+
+    def environment_definition(self) -> EnvironmentDefinition | None:
+        """Return the environment as a run stores it; None if no environment was set or changed."""
+        from bridge.environments.environment import definition_of
+
+        if self._environment is None:
+            return None
+        definition = definition_of(self._environment)
+        packages = (definition.python.conda_dependencies or {}).get("dependencies")
+        if not self._is_given and not packages:
+            return replace(definition, python=replace(definition.python, user_managed_dependencies=True))
+        return definition
+
+    def save(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        name: str | None = None,
+        separate_environment_yaml: bool = False,
+    ) -> Path:
+        """Write `<path>/.azureml/<name>.runconfig` and return where that is.
+
+        Args:
+            path: a folder; None is the working folder.
+            name: None is the one it was loaded with, else "default".
+            separate_environment_yaml: must be False: the environment is kept in the same file.
+        """
+        if separate_environment_yaml:
+            rule = "must be False: the environment is kept in the same file"
+            raise InvalidValue("separate_environment_yaml", True, rule)
+        self._name = name or self._name or "default"
+        return _write(self, _place(path, self._name))
+
+    @staticmethod
+    def load(path: str | os.PathLike[str], name: str | None = None) -> RunConfiguration:
+        """Read what `save` wrote; settings that it does not know are left out, with a line in the log.
+
+        Args:
+            path: the file, or a folder.
+            name: None is "default".
+
+        Raises:
+            NotFound: there is no such file.
+            InvalidValue: it is no YAML of a run configuration.
+        """
+        place = check_local_path("path", path)
+        return _load(place if place.is_file() else _place(path, name or "default"))
+
+    @staticmethod
+    def delete(path: str | os.PathLike[str], name: str) -> None:
+        """Remove what `save` wrote.
+
+        Raises:
+            NotFound: there is no such file.
+        """
+        place = _place(path, name)
+        try:
+            place.unlink()
+        except FileNotFoundError:
+            raise NotFound("run configuration", str(place)) from None
+
+
+def _place(path: str | os.PathLike[str] | None, name: str) -> Path:
+    folder = check_local_path("path", path if path is not None else ".")
+    check_local_path("name", name)
+    if folder.name != FOLDER:
+        folder = folder / FOLDER
+    return folder / (name if name.endswith(ENDING) else name + ENDING)
+
+
+def _check_environment(environment: object) -> None:
+    from bridge.environments.environment import Environment
+
+    if environment is not None and not isinstance(environment, Environment):
+        rule = "must be an Environment: Environment.get(ws, name) finds one that is registered"
+        raise InvalidValue("environment", environment, rule)
+
+
+def _write(config: RunConfiguration, place: Path) -> Path:
+    yaml = load_yaml_package()
     content = _as_dict(config, PLAIN)
     content["arguments"] = None if config.arguments is None else [str(argument) for argument in config.arguments]
     content["target"] = getattr(config.target, "name", config.target)
     content["history"] = _as_dict(config.history, HISTORY)
     content["docker"] = _as_dict(config.docker, DOCKER)
-    content["environment"] = config._definition_of_environment()
+    environment = config.environment_definition()
+    content["environment"] = None if environment is None else environment.to_json()
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
     return place
 
 
-def load(place: Path) -> RunConfiguration:
-    """Read a run configuration; see `RunConfiguration.load`."""
+def _load(place: Path) -> RunConfiguration:
+    yaml = load_yaml_package()
     try:
         content = yaml.safe_load(place.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -66,9 +255,10 @@ def load(place: Path) -> RunConfiguration:
     _fill(config.docker, DOCKER, content.pop("docker", None) or {}, place)
     environment = content.pop("environment", None)
     if environment is not None:
-        from bridge.environments.environment import Environment
+        from bridge.environments.environment import environment_of
+        from bridge.records.script import EnvironmentDefinition
 
-        config.environment = Environment._of_definition(environment)
+        config.environment = environment_of(EnvironmentDefinition.from_json(environment))
     if content:
         logger.info("Not looked at in %s: %s.", place, ", ".join(sorted(map(str, content))))
     return config

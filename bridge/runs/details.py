@@ -15,6 +15,7 @@ from bridge.errors import InvalidValue, NotAllowed, NotFound, SubmitFailed
 from bridge.handles.run_details import RunDetails
 from bridge.handles.run_files import LocalPath
 from bridge.records.run import TERMINAL_STATUSES, RunRecord
+from bridge.records.script import ScriptDefinition
 from bridge.records.times import utc
 from bridge.store.open import ARTIFACTS, Opened
 
@@ -50,10 +51,10 @@ def download_logs(run: RunDetails, destination: LocalPath | None) -> list[str]:
 
 
 def _details(run: RunDetails, record: RunRecord, logs: dict[str, str]) -> dict[str, Any]:
-    definition = json.loads(record.definition) if record.definition else None
+    definition = ScriptDefinition.from_text(record.definition)
     details: dict[str, Any] = {
         "runId": record.id,
-        "target": definition["target"] if definition else "local",
+        "target": definition.target,
         "status": record.status,
         "startTimeUtc": _utc(record.start_time),
         "endTimeUtc": _utc(record.end_time),
@@ -61,7 +62,7 @@ def _details(run: RunDetails, record: RunRecord, logs: dict[str, str]) -> dict[s
         "properties": dict(record.properties),
         "inputDatasets": [_dataset(each) for each in record.dataset_inputs],
         "outputDatasets": [],
-        "runDefinition": definition,
+        "runDefinition": definition.to_json(),
         "logFiles": logs,
         "submittedBy": record.user,
         "error": {"error": json.loads(record.error)} if record.error and record.status == "Failed" else None,

@@ -23,7 +23,8 @@ from bridge.errors import BridgeError, InvalidState, InvalidValue, NotFound, Sub
 from bridge.handles.experiment import Experiment
 from bridge.handles.script_run import ScriptRun, submit
 from bridge.handles.workspace import Workspace
-from bridge.launch.script import LOCAL, ScriptRunConfig
+from bridge.launch.runconfig import LOCAL
+from bridge.launch.script import ScriptRunConfig
 from bridge_mlflow import mlflow_private
 from bridge_mlflow.project_environment import BUILT, environment_manager, environment_of
 from bridge_mlflow.translate.statuses import MLFLOW_STATUS

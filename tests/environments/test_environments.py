@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -18,9 +19,10 @@ from packaging.specifiers import SpecifierSet
 from bridge import InvalidState, InvalidValue, NotFound, SubmitFailed, Workspace
 from bridge.environments.conda import CondaDependencies
 from bridge.environments.docker import container_command, container_interpreter, dockerfile_of, image_of
-from bridge.environments.environment import Environment
+from bridge.environments.environment import Environment, definition_of, environment_of
 from bridge.environments.interpreter import interpreter_for, user_interpreter
 from bridge.environments.packages import NOT_ON_PYPI, ON_PYPI, Wanted, asked_versions, python_fits, wanted_packages
+from bridge.records.script import EnvironmentDefinition, PythonDefinition
 
 OWN = sys.version_info[:2]
 
@@ -52,12 +54,11 @@ def test_a_kept_environment_is_read_as_it_was(workspace: Workspace, tmp_path: Pa
     assert registered.version == "1"
     for other in (
         Environment.load_from_directory(tmp_path / "kept"),
-        Environment._of_definition(json.loads(json.dumps(environment._definition()))),
+        environment_of(EnvironmentDefinition.from_json(json.loads(json.dumps(definition_of(environment).to_json())))),
         Environment.get(workspace, "example"),
         environment.clone("copy"),
     ):
-        definition = {**other._definition(), "name": "example", "version": None}
-        assert definition == environment._definition()
+        assert replace(definition_of(other), name="example", version=None) == definition_of(environment)
 
 
 def test_versions_count_changes(workspace: Workspace) -> None:
@@ -302,7 +303,7 @@ def test_a_python_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch, tmp
     environment.python.conda_dependencies = CondaDependencies.create(python_version="3.6")
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SubmitFailed, match=r"asks for Python 3\.6, and none is on the PATH"):
-        interpreter_for(environment._definition(), print)
+        interpreter_for(definition_of(environment).python, print)
 
 
 def test_conda_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -315,9 +316,13 @@ def test_conda_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch, tmp_pa
 def test_no_environment_and_python_are_the_interpreter_that_submits(tmp_path: Path) -> None:
     environment = Environment("mine")
     environment.python.user_managed_dependencies = True
-    assert interpreter_for({}, print) == interpreter_for(environment._definition(), print) == sys.executable
+    assert (
+        interpreter_for(PythonDefinition(), print)
+        == interpreter_for(definition_of(environment).python, print)
+        == sys.executable
+    )
     environment.python.interpreter_path = sys.executable
-    assert interpreter_for(environment._definition(), print) == sys.executable
+    assert interpreter_for(definition_of(environment).python, print) == sys.executable
 
 
 def test_an_interpreter_is_found_by_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -336,10 +341,10 @@ def test_without_a_docker_engine_the_error_says_what_to_do(monkeypatch: pytest.M
     environment.docker.enabled = True
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/docker.sock")
     with pytest.raises(SubmitFailed, match=r"start Docker, or set environment\.docker\.enabled = False"):
-        image_of(environment._definition(), print)
+        image_of(definition_of(environment), print)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SubmitFailed, match="it is not installed"):
-        image_of({}, print)
+        image_of(EnvironmentDefinition(), print)
 
 
 def test_a_container_is_run_with_these_words(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -375,7 +380,7 @@ def test_a_container_is_run_with_these_words(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_container_has_a_python_of_its_own(managed: bool, path: str, called: str) -> None:
     environment = Environment("docker")
     environment.python.user_managed_dependencies, environment.python.interpreter_path = managed, path
-    assert container_interpreter(environment._definition()) == called
+    assert container_interpreter(definition_of(environment).python) == called
 
 
 def test_an_image_with_packages_is_built() -> None:
@@ -391,7 +396,7 @@ def test_a_dockerfile_is_read_from_its_path(tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text("FROM x\n", encoding="utf-8")
     environment = Environment("docker")
     environment.docker.base_dockerfile = str(tmp_path / "Dockerfile")
-    assert environment._definition()["docker"]["baseDockerfile"] == "FROM x\n"
+    assert definition_of(environment).docker.base_dockerfile == "FROM x\n"
     environment.docker.base_dockerfile = str(tmp_path / "not-there")
     with pytest.raises(InvalidValue, match="base_dockerfile"):
-        environment._definition()
+        definition_of(environment)

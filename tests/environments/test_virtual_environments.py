@@ -15,8 +15,9 @@ import pytest
 
 from bridge import SubmitFailed
 from bridge.environments.conda import CondaDependencies
-from bridge.environments.environment import Environment
+from bridge.environments.environment import Environment, definition_of
 from bridge.environments.interpreter import interpreter_for
+from bridge.records.script import PythonDefinition
 
 
 class Log:
@@ -29,12 +30,12 @@ class Log:
         self.text += data.decode()
 
 
-def with_packages(*pip: str, options: tuple[str, ...] = ()) -> Environment:
+def with_packages(*pip: str, options: tuple[str, ...] = ()) -> PythonDefinition:
     environment = Environment("managed")
     environment.python.conda_dependencies = CondaDependencies.create(pip_packages=pip)
     for option in options:
         environment.python.conda_dependencies.set_pip_option(option)
-    return environment
+    return definition_of(environment).python
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ def output(interpreter: str, code: str) -> str:
 
 @pytest.mark.slow
 def test_an_environment_is_built_once_and_used_again(home: Path, wheels: Path) -> None:
-    definition = with_packages("tiny-bridge-probe", options=("--no-index", f"--find-links {wheels}"))._definition()
+    definition = with_packages("tiny-bridge-probe", options=("--no-index", f"--find-links {wheels}"))
     first, again = Log(), Log()
     interpreter = interpreter_for(definition, first.write)
     assert Path(interpreter).is_relative_to(home / "environments")
@@ -77,7 +78,7 @@ def test_an_environment_is_built_once_and_used_again(home: Path, wheels: Path) -
 def test_a_build_that_fails_leaves_nothing_and_its_last_lines(home: Path) -> None:
     log = Log()
     with pytest.raises(SubmitFailed, match="No matching distribution found for tiny-bridge-probe") as raised:
-        interpreter_for(with_packages("tiny-bridge-probe", options=("--no-index",))._definition(), log.write)
+        interpreter_for(with_packages("tiny-bridge-probe", options=("--no-index",)), log.write)
     assert raised.value.exit_code == 1
     assert "No matching distribution found for tiny-bridge-probe" in log.text
     assert [path.name for path in (home / "environments").iterdir() if path.suffix != ".lock"] == []
@@ -86,8 +87,8 @@ def test_a_build_that_fails_leaves_nothing_and_its_last_lines(home: Path) -> Non
 BUILD = """
 import sys
 from bridge.environments.interpreter import interpreter_for
-definition = {"python": {"userManagedDependencies": False, "condaDependencies": None}}
-print(interpreter_for(definition, sys.stderr.buffer.write))
+from bridge.records.script import PythonDefinition
+print(interpreter_for(PythonDefinition(interpreter_path="python"), sys.stderr.buffer.write))
 """
 
 
@@ -119,10 +120,12 @@ def test_nobody_builds_where_the_pip_of_a_killed_build_still_works(home: Path, m
     with socket.create_server(("127.0.0.1", 0)) as index:  # it takes connections and does not answer
         monkeypatch.setenv("PIP_RETRIES", "0")
         options = (f"--index-url http://127.0.0.1:{index.getsockname()[1]}/simple",)
-        definition = with_packages("tiny-bridge-probe==1.0", options=options)._definition()
+        definition = with_packages("tiny-bridge-probe==1.0", options=options)
         code = (
             "import sys; from bridge.environments.interpreter import interpreter_for\n"
-            f"interpreter_for({definition!r}, sys.stdout.buffer.write)"
+            "from bridge.records.script import PythonDefinition\n"
+            f"python = PythonDefinition.from_json({definition.to_json()!r})\n"
+            "interpreter_for(python, sys.stdout.buffer.write)"
         )
         killed = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL)
         index.settimeout(60)
@@ -146,7 +149,7 @@ def test_packages_come_from_the_index(home: Path) -> None:
         conda_packages=["six=1.16"], pip_packages=["iniconfig"], python_version=version
     )
     log = Log()
-    interpreter = interpreter_for(environment._definition(), log.write)
+    interpreter = interpreter_for(definition_of(environment).python, log.write)
     assert output(interpreter, "import six, iniconfig; print(six.__version__)") == "1.16.0"
 
 
@@ -161,5 +164,5 @@ def test_another_python_is_taken_from_the_path(home: Path, monkeypatch: pytest.M
     monkeypatch.setenv("PATH", str(others[0]), prepend=os.pathsep)
     environment = Environment("managed")
     environment.python.conda_dependencies = CondaDependencies.create(python_version=version)
-    interpreter = interpreter_for(environment._definition(), Log().write)
+    interpreter = interpreter_for(definition_of(environment).python, Log().write)
     assert output(interpreter, "import sys; print('%d.%d' % sys.version_info[:2])") == version

@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 
 from bridge import CondaDependencies, Environment, InvalidValue, NotFound
-from bridge.launch.script import DockerConfiguration, RunConfiguration, ScriptRunConfig
+from bridge.environments.environment import definition_of
+from bridge.launch.definition import script_definition
+from bridge.launch.runconfig import DockerConfiguration, RunConfiguration
+from bridge.launch.script import ScriptRunConfig
 
 
 @pytest.fixture
@@ -30,7 +33,7 @@ def test_plain_attributes_are_what_was_given(source: Path) -> None:
 
 
 def test_no_environment_is_the_current_interpreter(source: Path) -> None:
-    python = ScriptRunConfig(source, "train.py")._definition()["environment"]["python"]
+    python = script_definition(ScriptRunConfig(source, "train.py")).to_json()["environment"]["python"]
     assert python == {"userManagedDependencies": True, "interpreterPath": sys.executable}
 
 
@@ -38,7 +41,7 @@ def test_the_definition_is_json_with_all_that_was_set(source: Path) -> None:
     config = ScriptRunConfig(source, "below/more.py", arguments=["--n", 1, 0.5, True, Path("data")])
     config.run_config.environment_variables["THREADS"] = 4  # type: ignore[assignment]
     config.run_config.history.output_collection = False
-    definition = json.loads(json.dumps(config._definition()))
+    definition = json.loads(json.dumps(script_definition(config).to_json()))
     assert definition["script"] == "below/more.py"
     assert definition["arguments"] == ["--n", "1", "0.5", "True", "data"]
     assert definition["environmentVariables"] == {"THREADS": "4"}
@@ -48,7 +51,7 @@ def test_the_definition_is_json_with_all_that_was_set(source: Path) -> None:
 
 def test_a_command_is_text_or_a_list_joined_by_spaces(source: Path) -> None:
     for command in ("echo  a | wc", ["echo ", "a", "|", "wc"]):
-        assert ScriptRunConfig(source, command=command)._definition()["command"] == "echo  a | wc"
+        assert script_definition(ScriptRunConfig(source, command=command)).command == "echo  a | wc"
 
 
 def test_a_run_config_counts_and_what_is_not_looked_at_is_said(source: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -59,13 +62,13 @@ def test_a_run_config_counts_and_what_is_not_looked_at_is_said(source: Path, cap
     assert (config.script, config.arguments, config.run_config) == ("train.py", ["a"], settings)
     config = ScriptRunConfig(source, "below/more.py", ["b"], run_config=settings)
     assert (config.script, config.arguments) == ("below/more.py", ["b"])
-    assert ScriptRunConfig(source, run_config=settings, command="ls", arguments=[])._definition()["command"] == "ls"
+    assert script_definition(ScriptRunConfig(source, run_config=settings, command="ls", arguments=[])).command == "ls"
 
 
 def test_all_mistakes_are_named_together(source: Path) -> None:
     config = ScriptRunConfig(source, compute_target="gpu-cluster", max_run_duration_seconds=0)
     with pytest.raises(InvalidValue) as caught:
-        config._definition()
+        script_definition(config)
     assert [problem.key for problem in caught.value.problems] == [
         "script",
         "compute_target",
@@ -95,7 +98,7 @@ def test_settings_that_cannot_apply_are_refused(source: Path, attribute: str, va
     config = ScriptRunConfig(source, "train.py")
     setattr(config.run_config, attribute, value)
     with pytest.raises(InvalidValue, match=attribute):
-        config._definition()
+        script_definition(config)
 
 
 @pytest.mark.parametrize("directories", [["logs", "tb"], "logs"])
@@ -103,41 +106,41 @@ def test_only_the_folder_logs_is_watched(source: Path, directories: object) -> N
     config = ScriptRunConfig(source, "train.py")
     config.run_config.history.directories_to_watch = directories  # type: ignore[assignment]
     with pytest.raises(InvalidValue, match="directories_to_watch"):
-        config._definition()
+        script_definition(config)
 
 
 def test_arguments_are_no_text_and_go_with_a_script(source: Path) -> None:
     with pytest.raises(InvalidValue, match="must be a list of values"):
-        ScriptRunConfig(source, "train.py", arguments="--alpha 1")._definition()  # type: ignore[arg-type]
+        script_definition(ScriptRunConfig(source, "train.py", arguments="--alpha 1"))  # type: ignore[arg-type]
     with pytest.raises(InvalidValue, match="must be written into the command"):
-        ScriptRunConfig(source, command="ls", arguments=["-l"])._definition()
+        script_definition(ScriptRunConfig(source, command="ls", arguments=["-l"]))
     with pytest.raises(InvalidValue, match="and not both"):
-        ScriptRunConfig(source, "train.py", command="ls")._definition()
+        script_definition(ScriptRunConfig(source, "train.py", command="ls"))
 
 
 @pytest.mark.parametrize("arguments", ["--alpha 1", {"--alpha": 1}, 5])
 def test_arguments_that_are_no_list_are_refused(source: Path, arguments: Any) -> None:
     with pytest.raises(InvalidValue, match=r"arguments .* must be a list of values\."):
-        ScriptRunConfig(source, "train.py", arguments=arguments)._definition()
+        script_definition(ScriptRunConfig(source, "train.py", arguments=arguments))
 
 
 def test_arguments_that_can_be_looked_at_once_are_kept_for_every_submit(source: Path) -> None:
     config = ScriptRunConfig(source, "train.py", arguments=(word for word in ("--alpha", 1)))
-    assert [config._definition()["arguments"] for _ in range(2)] == [["--alpha", "1"]] * 2
+    assert [script_definition(config).arguments for _ in range(2)] == [("--alpha", "1")] * 2
 
 
 def test_texts_that_no_process_can_be_given_are_refused(source: Path) -> None:
     config = ScriptRunConfig(source, "train.py", arguments=["a", "b\0c"])
     config.run_config.environment_variables = {"A": "1\0"}
     with pytest.raises(InvalidValue) as caught:
-        config._definition()
+        script_definition(config)
     assert [problem.value for problem in caught.value.problems] == ["b\0c", "1\0"]
     with pytest.raises(InvalidValue, match="null character"):
-        ScriptRunConfig(source, command=["echo", "a\0b"])._definition()
+        script_definition(ScriptRunConfig(source, command=["echo", "a\0b"]))
     config = ScriptRunConfig(source, "train.py")
     config.run_config.environment_variables = {"A=B": "1"}
     with pytest.raises(InvalidValue, match="environment_variables"):
-        config._definition()
+        script_definition(config)
 
 
 def test_an_environment_is_no_name_of_one(source: Path) -> None:
@@ -147,17 +150,17 @@ def test_an_environment_is_no_name_of_one(source: Path) -> None:
 
 def test_a_script_lies_below_its_folder(source: Path, tmp_path: Path) -> None:
     with pytest.raises(InvalidValue, match="must lie below the source folder"):
-        ScriptRunConfig(source / "below", "../train.py")._definition()
+        script_definition(ScriptRunConfig(source / "below", "../train.py"))
     with pytest.raises(NotFound, match="script"):
-        ScriptRunConfig(source, "gone.py")._definition()
+        script_definition(ScriptRunConfig(source, "gone.py"))
     with pytest.raises(NotFound, match="source folder"):
-        ScriptRunConfig(source / "gone", "train.py")._definition()
+        script_definition(ScriptRunConfig(source / "gone", "train.py"))
 
 
 def test_the_environment_of_a_run_configuration_can_be_set_up_in_place(source: Path) -> None:
     def python_of(settings: RunConfiguration) -> dict[str, Any]:
-        definition = ScriptRunConfig(source, "train.py", run_config=settings)._definition()
-        return dict(definition["environment"]["python"])
+        definition = script_definition(ScriptRunConfig(source, "train.py", run_config=settings))
+        return definition.environment.python.to_json()
 
     touched, packages, mine, given = (RunConfiguration() for _ in range(4))
     touched.environment.environment_variables["A"] = "1"
@@ -203,7 +206,7 @@ def test_the_limit_of_a_run_configuration_is_saved_and_loaded(source: Path, seco
     settings.save(source, "limit")
     again = RunConfiguration.load(source, "limit")
     assert again.max_run_duration_seconds == seconds
-    assert ScriptRunConfig(source, run_config=again)._definition()["maxRunDurationSeconds"] == seconds
+    assert script_definition(ScriptRunConfig(source, run_config=again)).max_run_duration_seconds == seconds
 
 
 def test_a_run_configuration_without_a_limit_in_its_file_has_the_default_one(source: Path) -> None:
@@ -223,7 +226,7 @@ def test_a_run_configuration_of_the_old_sdk_is_read(source: Path, caplog: pytest
     with caplog.at_level(logging.INFO, "bridge"):
         config = ScriptRunConfig(source, run_config=RunConfiguration.load(source, "old"))
     assert "spark" in caplog.text
-    assert config._definition()["script"] == "train.py"
+    assert script_definition(config).script == "train.py"
 
 
 @pytest.mark.parametrize("text", ["- a\n- b\n", "a: [", "history: 3\n"])
@@ -241,8 +244,8 @@ def test_the_environment_of_a_run_configuration_is_saved_with_it(source: Path) -
     settings.save(source, "packed")
     again = RunConfiguration.load(source, "packed")
     assert again.environment is not None
-    assert again.environment._definition() == settings.environment._definition()
-    definition = ScriptRunConfig(source, run_config=again)._definition()
-    assert definition["environment"]["python"]["userManagedDependencies"] is False
+    assert definition_of(again.environment) == definition_of(settings.environment)
+    definition = script_definition(ScriptRunConfig(source, run_config=again))
+    assert definition.environment.python.user_managed_dependencies is False
     with pytest.raises(InvalidValue, match="separate_environment_yaml"):
         settings.save(source, separate_environment_yaml=True)

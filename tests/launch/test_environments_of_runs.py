@@ -17,7 +17,7 @@ from bridge import Experiment, Run, Workspace
 from bridge.environments.conda import CondaDependencies
 from bridge.environments.environment import Environment
 from bridge.handles.script_run import ScriptRun
-from bridge.launch.script import RunConfiguration
+from bridge.launch.runconfig import RunConfiguration
 
 pytestmark = pytest.mark.processes
 

@@ -1,7 +1,7 @@
 """`azureml.core.runconfig` on Runbridge."""
 
 from bridge.environments.environment import default_image
-from bridge.launch.script import DockerConfiguration, RunConfiguration
+from bridge.launch.runconfig import DockerConfiguration, RunConfiguration
 
 DEFAULT_CPU_IMAGE = default_image()
 """The image of an environment that names none: Python's own."""

@@ -1,0 +1,179 @@
+"""From a script run configuration to the definition that a run stores."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from bridge.address import check_local_path
+from bridge.environments.environment import PYTHON
+from bridge.errors import InvalidValue, NotFound, Problem
+from bridge.launch.runconfig import LOCAL, RunConfiguration
+from bridge.launch.script import ScriptRunConfig
+from bridge.records.script import (
+    DockerDefinition,
+    EnvironmentDefinition,
+    HistoryDefinition,
+    PythonDefinition,
+    ScriptDefinition,
+)
+from bridge.records.text import as_text
+
+
+def script_definition(config: ScriptRunConfig) -> ScriptDefinition:
+    """Return all that a launcher needs to run a script, except the folder that the script works in.
+
+    Raises:
+        InvalidValue: the configuration has mistakes; the error names all of them.
+        NotFound: the source folder or the script does not exist.
+    """
+    settings = config.run_config
+    problems = list(_problems_of(config))
+    if problems:
+        raise InvalidValue(*problems[0], others=tuple(problems[1:]))
+    source = Path(config.source_directory).absolute()
+    _check_source(source, config.script)
+    return ScriptDefinition(
+        script=config.script,
+        arguments=tuple(_words(config.arguments)),
+        command=_line(config.command),
+        source_directory=str(source),
+        target=LOCAL,
+        framework=settings.framework,
+        communicator=settings.communicator,
+        node_count=settings.node_count,
+        max_run_duration_seconds=settings.max_run_duration_seconds,
+        environment_variables={key: str(value) for key, value in settings.environment_variables.items()},
+        environment=_environment(settings),
+        history=HistoryDefinition(
+            output_collection=settings.history.output_collection,
+            snapshot_project=settings.history.snapshot_project,
+            directories_to_watch=("logs",) if settings.history.directories_to_watch else (),
+        ),
+        docker=DockerDefinition(
+            use_docker=settings.docker.use_docker,
+            shared_volumes=settings.docker.shared_volumes,
+            arguments=tuple(settings.docker.arguments),
+            shm_size=settings.docker.shm_size,
+        ),
+    )
+
+
+def _problems_of(config: ScriptRunConfig) -> Iterable[Problem]:
+    settings = config.run_config
+    if (config.script is None) == (config.command is None):
+        yield Problem("script", config.script, "must be given, or a command, and not both")
+    if config.script is not None and (not isinstance(config.script, str) or not config.script):
+        yield Problem("script", config.script, "must be the path of a script below the source folder")
+    if config.command is not None and config.arguments:
+        yield Problem("arguments", config.arguments, "must be written into the command")
+    if config.command is not None and not _is_command(config.command):
+        yield Problem("command", config.command, "must be text, or a list of texts that are joined by spaces")
+    if config.arguments is not None and not _is_list(config.arguments):
+        yield Problem("arguments", config.arguments, "must be a list of values")
+    if (target := getattr(settings.target, "name", settings.target)) != LOCAL:
+        yield Problem("compute_target", target, "must be 'local': clusters are not supported yet")
+    if settings.framework != "Python":
+        yield Problem("framework", settings.framework, "must be 'Python': start anything else with command=")
+    if settings.communicator not in ("None", None):
+        yield Problem("communicator", settings.communicator, "must be 'None': start mpirun with command=")
+    if settings.node_count != 1:
+        yield Problem("node_count", settings.node_count, "must be 1: clusters are not supported yet")
+    yield from _problems_of_texts(config)
+    yield from _problems_of_limits(settings)
+
+
+def _problems_of_texts(config: ScriptRunConfig) -> Iterable[Problem]:
+    """Texts that no process can be given."""
+    variables = config.run_config.environment_variables
+    texts: list[tuple[str, Any]] = [("script", config.script)]
+    if _is_command(config.command):
+        texts.append(("command", _line(config.command)))
+    if _is_list(config.arguments):
+        texts += [("argument", as_text("argument", argument)) for argument in config.arguments or ()]
+    if isinstance(variables, Mapping):
+        what = "environment variable"
+        texts += [(what, as_text(what, text)) for pair in variables.items() for text in pair]
+    for key, text in texts:
+        if isinstance(text, str) and "\0" in text:
+            yield Problem(key, text, "must not have a null character in it")
+        elif isinstance(text, str) and not _can_be_given(text):
+            yield Problem(key, text, "must be text that this computer can spell")
+
+
+def _can_be_given(text: str) -> bool:
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _problems_of_limits(settings: RunConfiguration) -> Iterable[Problem]:
+    seconds = settings.max_run_duration_seconds
+    if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or seconds <= 0):
+        yield Problem("max_run_duration_seconds", seconds, "must be a number greater than 0")
+    if not settings.history.snapshot_project:
+        yield Problem("history.snapshot_project", False, "must be True: the script runs in a copy of the snapshot")
+    folders = settings.history.directories_to_watch
+    if not isinstance(folders, (list, tuple)) or any(folder.strip("./") != "logs" for folder in folders):
+        yield Problem("history.directories_to_watch", folders, "must be ['logs'], or [] for none")
+    for name, value in (("data", settings.data), ("output_data", settings.output_data)):
+        if value:
+            yield Problem(name, value, "cannot apply here: pass paths as arguments")
+    variables = settings.environment_variables
+    if not isinstance(variables, Mapping) or not all(
+        isinstance(key, str) and key and "=" not in key for key in variables
+    ):
+        yield Problem("environment_variables", variables, "must be a dict of values by name")
+
+
+def _is_list(values: object) -> bool:
+    return isinstance(values, Iterable) and not isinstance(values, (str, bytes, Mapping))
+
+
+def _is_command(command: object) -> bool:
+    if isinstance(command, str):
+        return bool(command.strip())
+    return isinstance(command, (list, tuple)) and bool(command)
+
+
+def _check_source(folder: Path, script: str | None) -> None:
+    if not folder.is_dir():
+        raise NotFound("source folder", str(folder))
+    if script is None:
+        return
+    place = folder / check_local_path("script", script)
+    if not place.resolve().is_relative_to(folder.resolve()):
+        raise InvalidValue("script", script, f"must lie below the source folder {folder}")
+    if not place.is_file():
+        raise NotFound("script", str(place), "a script must lie below its source folder, and be named relative to it")
+
+
+def _words(arguments: Iterable[object] | None) -> list[str]:
+    return [as_text("argument", argument) for argument in arguments or ()]
+
+
+def _line(command: str | Iterable[str] | None) -> str:
+    return "" if command is None else command if isinstance(command, str) else " ".join(map(str, command))
+
+
+def _environment(settings: RunConfiguration) -> EnvironmentDefinition:
+    asked = settings.environment_definition()
+    if asked is None:
+        # The keys that are absent always were: what is stored stays the same.
+        python = PythonDefinition(
+            user_managed_dependencies=True,
+            interpreter_path=sys.executable,
+            absent=frozenset({"conda_dependencies"}),
+        )
+        absent = frozenset({"version", "environment_variables", "docker"})
+        return EnvironmentDefinition(name="current-interpreter", python=python, absent=absent)
+    path = asked.python.interpreter_path or PYTHON
+    if os.sep in path:  # the launcher works in another folder
+        path = os.path.abspath(os.path.expanduser(path))
+    return replace(asked, python=replace(asked.python, interpreter_path=path))
