@@ -28,7 +28,8 @@ from typing import NamedTuple
 import numpy  # noqa: F401  # its import does not belong to the fold
 
 from bridge.records.run import RunRecord
-from bridge.store import journaled
+from bridge.store import background
+from bridge.store.one_run import create_run, get_series
 from bridge.store.open import create_store
 from bridge.store.sql.sqlite import create_sqlite
 from bridge.store.tracking import TrackingStore
@@ -56,7 +57,7 @@ def log_runs(tracking: TrackingStore, count: int) -> None:
 
 
 def log_keys(tracking: TrackingStore, count: int) -> None:
-    tracking.create_run(RunRecord("r0", "0"))
+    create_run(tracking, RunRecord("r0", "0"))
     for number in range(count):
         tracking.log("r0", f"key of r{number}", 1.0, 1)
 
@@ -68,13 +69,13 @@ def measure(folder: Path, shape: str, count: int) -> Cost:
     tracking = create_store(folder / "work", "fold").tracking
     SHAPES[shape](tracking, count)
     begun = time.perf_counter()
-    tracking.get_series("r0", ["key of r0"])
+    get_series(tracking, "r0", ["key of r0"])
     fold = time.perf_counter() - begun
     again = []
     for _ in range(AGAIN):
         tracking.log("r0", "key of r0", 1.0, 1)
         begun = time.perf_counter()
-        tracking.get_series("r0", ["key of r0"])
+        get_series(tracking, "r0", ["key of r0"])
         again.append(time.perf_counter() - begun)
     tracking.close()
     bare = bare_seconds(folder / "work" / "workspace.db", folder / "reference.db", count)
@@ -108,7 +109,7 @@ def main() -> int:
     parser.add_argument("--folder", help="where to write; a temporary folder by default")
     options = parser.parse_args()
     logging.disable(logging.INFO)
-    journaled.FOLD_SECONDS = 3600.0  # otherwise the background thread folds some of the points
+    background.FOLD_SECONDS = 3600.0  # otherwise the background thread folds some of the points
     found: dict[tuple[str, int], list[Cost]] = {(shape, count): [] for shape in SIZES for count in SIZES[shape]}
     for _ in range(options.repeats):
         for (shape, count), costs in found.items():

@@ -22,6 +22,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from bridge.records.run import RunRecord
+from bridge.store.one_run import create_run, get_run
 from bridge.store.open import create_store
 
 LIMIT_MB = 50.0
@@ -33,13 +34,13 @@ def make_deleted_run(folder: Path, points: int) -> str:
     """Create a workspace with one deleted run, and return its URI."""
     draw = random.Random(SEED)
     tracking = create_store(folder, "gc").tracking
-    tracking.create_run(RunRecord("gone", "0"))
+    create_run(tracking, RunRecord("gone", "0"))
     for number in range(points):
         tracking.log("gone", KEYS[number % len(KEYS)], draw.random(), number, number)
         if number % 500_000 == 0:
-            tracking.get_run("gone")
-    tracking.get_run("gone")
-    tracking.delete_run("gone", time.time_ns() // 1_000_000)
+            get_run(tracking, "gone")
+    get_run(tracking, "gone")
+    tracking.delete_runs(("gone",), time.time_ns() // 1_000_000)
     tracking.close()
     return f"bridge://{folder}"
 

@@ -25,6 +25,7 @@ from pathlib import Path
 from bridge import Experiment, Run, Workspace
 from bridge.journal.format import CELL_SIZE, ROW_SIZE
 from bridge.records.run import RunRecord
+from bridge.store.one_run import create_run, get_series
 from bridge.store.open import create_store, open_store
 from bridge.testing.strategies import row
 
@@ -52,7 +53,7 @@ def bare_write(path: Path) -> Callable[[int], object]:
 def store_call(folder: Path) -> Callable[[int], object]:
     """Return a call of `log_points` with a row that already exists."""
     tracking = create_store(folder, "store").tracking
-    tracking.create_run(RunRecord("r1", "0"))
+    create_run(tracking, RunRecord("r1", "0"))
     points = row("table", cells(1), 1)  # type: ignore[arg-type]  # floats are values
     return lambda number: tracking.log_points("r1", points)
 
@@ -70,11 +71,11 @@ def native_call(folder: Path) -> Callable[[int], object]:
 def our_table(folder: Path, rows: int) -> float:
     """Log a table and read it, and return the seconds that this takes."""
     tracking = create_store(folder, "table").tracking
-    tracking.create_run(RunRecord("r1", "0"))
+    create_run(tracking, RunRecord("r1", "0"))
     begun = time.perf_counter()
     for number in range(rows):
         tracking.log_points("r1", row("table", cells(number), 1))  # type: ignore[arg-type]  # floats are values
-    series = open_store(folder).tracking.get_series("r1")
+    series = get_series(open_store(folder).tracking, "r1")
     taken = time.perf_counter() - begun
     if [len(record.positions) for record in series] != [rows] * len(COLUMNS):
         raise RuntimeError("the table is not whole")

@@ -49,11 +49,11 @@ def working_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest
 def no_stores_of_others() -> Iterator[None]:
     """After a test the background leaves its stores alone: what a later test counts or replaces is its own."""
     yield
-    background = journaled._background
+    background = journaled.background
     with background._lock:
         for store in list(background._stores):
             background.remove(store)
-            store._is_tended = False  # one that outlives the test is tended again from its next call on
+            store.is_tended = False  # one that outlives the test is tended again from its next call on
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import pytest
 from bridge import Experiment, Run, Workspace
 from bridge.errors import AlreadyExists, InvalidState, InvalidValue
 from bridge.records.run import RunChanges, RunRecord
+from bridge.store.one_run import create_run, get_run
 from bridge.store.sql.database import Database
 
 
@@ -143,7 +144,7 @@ def test_a_parent_that_is_not_there_is_none(run):
 
 def test_runs_are_listed_by_type_label_and_status(experiment, run):
     tracking = experiment.workspace.stores.tracking
-    tracking.create_run(RunRecord("script", experiment.id, status="Completed", start_time=1, type="azureml.scriptrun"))
+    create_run(tracking, RunRecord("script", experiment.id, status="Completed", start_time=1, type="azureml.scriptrun"))
     child = run.child_run()
     assert ids(experiment.get_runs()) == [run.id, "script"]
     assert ids(experiment.get_runs(type="azureml.scriptrun")) == ids(Run.list(experiment, "azureml.scriptrun"))
@@ -157,13 +158,13 @@ def test_runs_are_listed_by_type_label_and_status(experiment, run):
 
 def test_a_run_that_somebody_made_is_started(experiment):
     tracking = experiment.workspace.stores.tracking
-    tracking.create_run(RunRecord("made", experiment.id, status="NotStarted"))
+    create_run(tracking, RunRecord("made", experiment.id, status="NotStarted"))
     made = Run.get(experiment.workspace, "made")
     assert made.get_detailed_status() == {"status": "NotStarted", "details": None}
     made.start()
     made.start()
     assert made.status == "Running"
-    assert tracking.get_run("made").start_time is not None
+    assert get_run(tracking, "made").start_time is not None
     made.complete()
     with pytest.raises(InvalidState):
         made.start()

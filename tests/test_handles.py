@@ -27,6 +27,7 @@ from bridge import (
     SubmitFailed,
     Workspace,
 )
+from bridge.store.one_run import get_run
 
 
 @pytest.fixture
@@ -165,7 +166,7 @@ def test_the_default_experiment_of_mlflow_is_listed_once_it_has_runs(workspace):
     assert Experiment.list(workspace, "Default") == []
     run = default.start_logging(snapshot_directory=None)
     assert (names(), list(workspace.experiments)) == (["Default"], ["Default"])
-    workspace.stores.tracking.delete_run(run.id, 1)
+    workspace.stores.tracking.delete_runs((run.id,), 1)
     assert names() == ["Default"]
     default.archive()
     assert (names(), names("ArchivedOnly")) == ([], ["Default"])
@@ -364,13 +365,13 @@ def test_what_cannot_be_logged_raises_and_changes_nothing(run, name, value, step
 
 def test_logging_to_a_deleted_run_raises(workspace, run):
     run.log("loss", 1.0)
-    workspace.stores.tracking.delete_run(run.id, 1)
+    workspace.stores.tracking.delete_runs((run.id,), 1)
     with pytest.raises(InvalidState, match="is deleted"):
         run.log("loss", 2.0)
     with pytest.raises(InvalidState, match="is deleted"):
         run.tag("a")
     assert run.get_metrics() == {"loss": 1.0}
-    workspace.stores.tracking.restore_run(run.id)
+    workspace.stores.tracking.restore_runs((run.id,))
     run.log("loss", 3.0)
     assert run.get_metrics() == {"loss": [1.0, 3.0]}
 
@@ -379,7 +380,7 @@ def test_logging_to_a_run_that_another_process_deleted_raises_within_seconds(wor
     """A process asks after its runs each second."""
     run.log("loss", 1.0)
     other = workspace.stores.tracking.inner
-    other.delete_run(run.id, 1)
+    other.delete_runs((run.id,), 1)
     deadline = time.monotonic() + 30
     with pytest.raises(InvalidState, match="is deleted"):
         while time.monotonic() < deadline:
@@ -506,7 +507,7 @@ def test_a_folder_below_that_may_not_be_read_is_refused_and_not_left_out(run, tm
 
 
 def test_a_deleted_run_takes_no_files(workspace, run, tmp_path):
-    workspace.stores.tracking.delete_run(run.id, 1)
+    workspace.stores.tracking.delete_runs((run.id,), 1)
     with pytest.raises(InvalidState, match="is deleted"):
         run.upload_file("a.txt", io.BytesIO(b""))
     with pytest.raises(InvalidState, match="is deleted"):
@@ -583,12 +584,12 @@ def test_an_exception_without_a_text_ends_a_run_too(run):
 def test_completing_again_moves_the_end_time_on(workspace, run):
     run.complete()
     tracking = workspace.stores.tracking
-    first = tracking.get_run(run.id).end_time
+    first = get_run(tracking, run.id).end_time
     time.sleep(0.005)
     run.complete()
 
     assert run.status == "Completed"
-    assert tracking.get_run(run.id).end_time > first
+    assert get_run(tracking, run.id).end_time > first
     run.log("late", 1.0)
     assert run.get_metrics() == {"late": 1.0}
     assert run.status == "Completed"

@@ -45,7 +45,7 @@ def test_a_listing_repeats_and_hides_no_run_whatever_starts_and_goes_meanwhile(p
     parent.create_children(3)
     gone = [whole[20], *whole[600:650], whole[-2]]
     for run_id in gone:
-        tracking.delete_run(run_id, now_ms())
+        tracking.delete_runs((run_id,), now_ms())
     for run_id in gone[:10]:
         tracking.purge_runs([run_id])
     rest = [run.id for run in reading]

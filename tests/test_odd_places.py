@@ -106,14 +106,14 @@ print(run.status, run.get_metrics())
 
 def test_a_run_that_cannot_be_ended_keeps_no_other_from_ending(tmp_path: Path) -> None:
     code = """
-def fail(run_id, latest=True):
-    if run_id == runs[1].id:
+def fail(run_ids, latest=True):
+    if list(run_ids) == [runs[1].id]:
         raise RuntimeError("no record")
-    return get_run(run_id, latest)
+    return get_runs(run_ids, latest)
 
 experiment = Experiment(Workspace.create("work", path="work"), "odd")
 tracking = experiment.workspace.stores.tracking
-get_run, tracking.get_run = tracking.get_run, fail
+get_runs, tracking.get_runs = tracking.get_runs, fail
 runs = [experiment.start_logging(outputs=False, snapshot_directory=None) for _ in range(3)]
 print(*(run.id for run in runs))
 """

@@ -21,6 +21,7 @@ from bridge.records.run import OPEN_STATUSES, SCRIPT_RUN, RunChanges, Status
 from bridge.records.series import check_key
 from bridge.records.text import check_text_or_none
 from bridge.records.times import now_ms
+from bridge.store.one_run import get_run
 from bridge.store.run_place import RunPlace
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class Run(RunEnding, RunChildren, RunDetails):
     ) -> None:
         check_experiment(experiment)
         check_folder("outputs", outputs)
-        record = experiment.workspace.stores.tracking.get_run(run_id, latest=False)
+        record = get_run(experiment.workspace.stores.tracking, run_id, latest=False)
         if record.experiment_id != experiment.id:
             raise NotFound("run", run_id, f"experiment {experiment.name!r} does not have it")
         if record.type == SCRIPT_RUN and self.__class__ is Run:
@@ -99,7 +100,7 @@ class Run(RunEnding, RunChildren, RunDetails):
         """
         check_workspace("workspace", workspace)
         tracking = workspace.stores.tracking
-        record = tracking.get_run(run_id, latest=False)
+        record = get_run(tracking, run_id, latest=False)
         experiment = Experiment._of(workspace, tracking.get_experiment(record.experiment_id))
         return Run._of(experiment, run_id, record.type)
 

@@ -12,6 +12,7 @@ from bridge.handles.run_files import RunFiles
 from bridge.records.run import RunRecord, check_run_id
 from bridge.records.series import check_key
 from bridge.records.text import check_text_or_none
+from bridge.store.one_run import get_run
 from bridge.store.run_place import new_run
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ class RunChildren(RunFiles):
         from bridge.handles.run import Run
 
         if self._parent is None:
-            parent_id = self.place.stores.tracking.get_run(self.id, latest=False).parent_id
+            parent_id = get_run(self.place.stores.tracking, self.id, latest=False).parent_id
             try:
                 self._parent = Run.get(self.experiment.workspace, parent_id) if parent_id else None
             except NotFound:  # MLflow's clients may name any run

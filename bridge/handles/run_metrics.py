@@ -24,6 +24,7 @@ from bridge.records.series import (
     check_key,
 )
 from bridge.records.times import now_ms
+from bridge.store.one_run import get_run, get_series
 from bridge.store.run_place import RunPlace
 
 if TYPE_CHECKING:
@@ -279,7 +280,7 @@ class RunMetrics(RunFiles):
 
         query = RunQuery(experiment_ids=(), below=self.id, recursive=True)
         records = [
-            self.place.stores.tracking.get_run(self.id, latest=False),
+            get_run(self.place.stores.tracking, self.id, latest=False),
             *self.place.stores.tracking.search_runs(query).items,
         ]
         return {record.id: record.experiment_id for record in records if run_type in (None, record.type)}
@@ -296,7 +297,7 @@ class RunMetrics(RunFiles):
         """
         from bridge.runs.metrics import logged_metric
 
-        return logged_metric(name, self.place.stores.tracking.get_series(self.id, [name]))
+        return logged_metric(name, get_series(self.place.stores.tracking, self.id, [name]))
 
     def get_series(self, key: str) -> Series:
         """All points logged under a key, in log order, as three numpy arrays of one length.
@@ -317,7 +318,7 @@ class RunMetrics(RunFiles):
         from bridge.store.points import native_series
 
         by_key: dict[str, list[Any]] = {}
-        for record in self.place.stores.tracking.get_series(self.id, keys):
+        for record in get_series(self.place.stores.tracking, self.id, keys):
             if record.kind == SCALAR:
                 by_key.setdefault(record.key, []).append(record)
         return {key: native_series(records) for key, records in by_key.items()}

@@ -11,6 +11,7 @@ from bridge.errors import InvalidValue
 from bridge.handles.experiment import Experiment
 from bridge.records.labels import label_values
 from bridge.records.run import RunRecord, Status
+from bridge.store.run_listing import list_runs
 
 if TYPE_CHECKING:
     from bridge.handles.run import Run
@@ -60,7 +61,7 @@ def find_runs(
             and _has(record.properties, with_properties)
         )
 
-    records = home.workspace.stores.tracking.list_runs(query, latest=False)
+    records = list_runs(home.workspace.stores.tracking, query, latest=False)
     return (run for run, record in _listed(home, records) if wanted(record))
 
 

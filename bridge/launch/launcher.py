@@ -41,6 +41,7 @@ from bridge.records.run import (
 )
 from bridge.records.script import ScriptDefinition
 from bridge.store.leases import is_owner_gone
+from bridge.store.one_run import get_run
 from bridge.store.open import Opened, open_store
 
 logger = logging.getLogger("bridge")
@@ -282,7 +283,7 @@ class Launcher:
             return None
         self._asked_at = now
         try:
-            record = self._tracking.get_run(self._run_id, latest=False)
+            record = get_run(self._tracking, self._run_id, latest=False)
         except StoreUnavailable as error:
             logger.debug("The run's status is read later: %s", error)
             return None
@@ -297,7 +298,7 @@ class Launcher:
         end = time.monotonic() + OUTPUT_SECONDS
         while True:
             try:
-                self._tracking.update_run(self._run_id, replace(changes, expected=GOING_ON))
+                self._tracking.update_runs((self._run_id,), replace(changes, expected=GOING_ON))
                 return
             except StoreUnavailable as error:
                 if self._signals.canceled or time.monotonic() > end:
@@ -332,12 +333,12 @@ class Launcher:
     def _told(self, ending: Ending) -> bool:
         """Tell the store how the run ended, unless somebody has ended it; whether nothing is left to tell."""
         try:
-            record = self._tracking.get_run(self._run_id, latest=False)
+            record = get_run(self._tracking, self._run_id, latest=False)
             if record.lifecycle_stage == "deleted":
                 return True
             warnings = tuple(self._warnings)
             if _has_ended(record) or ending.status is None:
-                self._tracking.update_run(self._run_id, RunChanges(warnings=warnings))
+                self._tracking.update_runs((self._run_id,), RunChanges(warnings=warnings))
                 self._status = record.status
                 return True
             if record.status == "CancelRequested":
@@ -349,7 +350,7 @@ class Launcher:
                 error=ending.error(record.error),
                 warnings=warnings,
             )
-            self._tracking.update_run(self._run_id, changes)
+            self._tracking.update_runs((self._run_id,), changes)
             self._status = ending.status
         except NotFound:
             return True
@@ -449,15 +450,15 @@ def _claim(opened: Opened, run_id: str) -> RunRecord | None:
     end = time.monotonic() + OUTPUT_SECONDS
     while True:
         try:
-            record = opened.tracking.get_run(run_id, latest=False)
+            record = get_run(opened.tracking, run_id, latest=False)
             try:
                 check_claimable(run_id, record.type, record.status, record.end_time)  # before anything is written
                 opened.tracking.claim_run(run_id)
             except InvalidState:
-                record = opened.tracking.get_run(run_id, latest=False)
+                record = get_run(opened.tracking, run_id, latest=False)
                 _say(f"This launcher leaves the run {run_id!r} alone: {_why_not(record)}.")
                 return None
-            return opened.tracking.get_run(run_id, latest=False)
+            return get_run(opened.tracking, run_id, latest=False)
         except StoreUnavailable as error:
             if time.monotonic() > end:
                 raise

@@ -1,7 +1,6 @@
-"""Questions about runs and experiments: the values that a store is asked with.
+"""Queries for runs and experiments.
 
-`bridge.records.search_grammar` makes them from text (MLflow's grammar), `bridge.records.search_match` answers them
-from records, and a database compiles them.
+`bridge.records.search_grammar` parses them from text in MLflow's grammar, and a backend compiles them to SQL.
 """
 
 from __future__ import annotations

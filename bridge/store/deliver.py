@@ -13,10 +13,13 @@ from bridge.records.run import TERMINAL_STATUSES, RunChanges, RunRecord, check_r
 from bridge.records.search import ExperimentQuery, Ordering, RunQuery
 from bridge.records.series import COLUMN, Definition, SeriesRecord
 from bridge.store.artifacts import ArtifactStore, stream_of
+from bridge.store.one_run import create_run, get_run, get_series
+from bridge.store.run_listing import list_runs
 from bridge.store.slices import Slice
 
 if TYPE_CHECKING:
     from bridge.records.experiment import ExperimentRecord
+    from bridge.store.fold_store import FoldStore
     from bridge.store.open import Opened
     from bridge.store.tracking import TrackingStore
 
@@ -41,7 +44,7 @@ def runs_to_deliver(source: TrackingStore, run_ids: Sequence[str] | None = None)
     if run_ids is None:
         active = tuple(record.id for record in source.search_experiments(ExperimentQuery()).items)
         order = (Ordering("attribute", "start_time", True),)
-        return list(source.list_runs(RunQuery(active, order=order), latest=False))
+        return list(list_runs(source, RunQuery(active, order=order), latest=False))
     wanted = list(dict.fromkeys(map(check_run_id, run_ids)))
     found = source.get_runs(wanted, latest=False)
     experiments = {record.id: record for record in source.search_experiments(ExperimentQuery(view="all")).items}
@@ -91,7 +94,7 @@ def deliver(source: Opened, target: Opened, runs: Sequence[RunRecord]) -> list[s
         there_id = _experiment_in(target.tracking, experiment)
         for run in together:
             there = _deliver_record(target.tracking, replace(run, experiment_id=there_id))
-            _deliver_points(target.tracking, run.id, source.tracking.get_series(run.id))
+            _deliver_points(target.tracking, run.id, get_series(source.tracking, run.id))
             if experiment.artifact_location is None:
                 _copy_files(source.artifacts, run.artifact_root, target.artifacts, there.artifact_root)
             _deliver_end(target.tracking, run, there)
@@ -119,7 +122,7 @@ def _deliver_record(target: TrackingStore, run: RunRecord) -> RunRecord:
     there = target.get_runs((run.id,), latest=False).get(run.id)
     if there is None:
         status = "Running" if run.status in TERMINAL_STATUSES else run.status
-        there = target.create_run(replace(run, status=status, end_time=None, error=None))
+        there = create_run(target, replace(run, status=status, end_time=None, error=None))
     changes = RunChanges(
         display_name=run.display_name,
         description=run.description,
@@ -132,7 +135,7 @@ def _deliver_record(target: TrackingStore, run: RunRecord) -> RunRecord:
         model_outputs=tuple(output for output in run.model_outputs if output not in there.model_outputs),
         warnings=tuple(w for w in (*run.warnings, *_clashes(run, there)) if w not in there.warnings),
     )
-    target.update_run(run.id, changes)
+    target.update_runs((run.id,), changes)
     return there
 
 
@@ -145,11 +148,11 @@ def _clashes(run: RunRecord, there: RunRecord) -> Iterator[str]:
 
 def _deliver_end(target: TrackingStore, run: RunRecord, there: RunRecord) -> None:
     """Give a run its status last: who sees it ended sees it whole."""
-    if there.status not in TERMINAL_STATUSES and run.status != target.get_run(run.id, latest=False).status:
-        target.update_run(run.id, RunChanges(status=run.status, end_time=run.end_time, error=run.error))
+    if there.status not in TERMINAL_STATUSES and run.status != get_run(target, run.id, latest=False).status:
+        target.update_runs((run.id,), RunChanges(status=run.status, end_time=run.end_time, error=run.error))
 
 
-def _deliver_points(target: TrackingStore, run_id: str, series: Sequence[SeriesRecord]) -> None:
+def _deliver_points(target: FoldStore, run_id: str, series: Sequence[SeriesRecord]) -> None:
     """Append what the target does not have: a key is a journal whose offset counts points."""
     by_key: dict[str, list[SeriesRecord]] = {}
     for record in series:

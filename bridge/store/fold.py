@@ -29,11 +29,11 @@ from bridge.journal.locks import LockTaken, ThreadLock
 from bridge.journal.process import boot_id, time_namespace
 from bridge.journal.system import CallFailed, is_of_handler
 from bridge.records.series import imprecise_warning
+from bridge.store.backend import Backend
 from bridge.store.bounds import last_moment
 from bridge.store.owners import Owners
 from bridge.store.packages import has_package
 from bridge.store.slices import LeaseRecord, Slice
-from bridge.store.tracking import TrackingStore
 
 if TYPE_CHECKING:
     from bridge.journal.reader import JournalReader, Stretch
@@ -112,7 +112,7 @@ class _Ending:
     A lease that a process takes afterwards is safe: a reader that does not find its journal ends it.
     """
 
-    inner: TrackingStore
+    inner: Backend
     folder: JournalFolder
     ended: Collection[str] = ()
 
@@ -131,7 +131,7 @@ class _Ending:
         return {lease.journal_id for lease in self._leases}.difference(self.ended)
 
 
-class Drain:
+class Folding:
     """What moves the points of journals into a store; any thread may call.
 
     Args:
@@ -142,9 +142,7 @@ class Drain:
         workspace_id: whose journals are folded; empty if those of any.
     """
 
-    def __init__(
-        self, inner: TrackingStore, folder: Path, shared: bool, read_only: bool, workspace_id: str = ""
-    ) -> None:
+    def __init__(self, inner: Backend, folder: Path, shared: bool, read_only: bool, workspace_id: str = "") -> None:
         self._inner, self._read_only, self.workspace_id = inner, read_only, workspace_id
         self._folder = JournalFolder(folder, shared)
         self._begin()

@@ -17,7 +17,8 @@ from bridge.journal.locks import ThreadLock
 from bridge.journal.system import is_of_handler
 from bridge.journal.whole_file import written_whole
 from bridge.records.run import new_run_id
-from bridge.store.journaled import JournaledStore, each_second
+from bridge.store.background import each_second
+from bridge.store.journaled import JournaledStore
 from bridge.store.sql.database import Database
 from bridge.store.sql.sqlite import create_sqlite, make_default_experiment, open_sqlite, peek_facts, read_facts
 
@@ -414,9 +415,9 @@ def _stat(path: Path) -> os.stat_result:
 
 def restore_default_experiment(opened: Opened) -> None:
     """Make experiment 0 again where it was deleted for good, as the next process that opens the workspace does."""
-    from bridge.store.sql.tracking import SqlTrackingStore
+    from bridge.store.sql.backend import SqlBackend
 
-    if isinstance(opened.tracking.inner, SqlTrackingStore):
+    if isinstance(opened.tracking.inner, SqlBackend):
         make_default_experiment(opened.tracking.inner)
 
 

@@ -11,6 +11,7 @@ from bridge.records.labels import run_tag_values
 from bridge.records.run import RunChanges, RunRecord, Status, check_run_id, new_display_name, new_run_id
 from bridge.records.times import now_ms
 from bridge.records.user import user_name
+from bridge.store.one_run import get_run
 
 if TYPE_CHECKING:
     from bridge.store.open import Opened
@@ -30,11 +31,11 @@ class RunPlace:
         Raises:
             NotFound: the run was deleted permanently.
         """
-        return self.stores.tracking.get_run(self.run_id, latest)
+        return get_run(self.stores.tracking, self.run_id, latest)
 
     def update(self, changes: RunChanges) -> None:
-        """Change the run in one transaction; see `TrackingStore.update_run`."""
-        self.stores.tracking.update_run(self.run_id, changes)
+        """Change the run in one transaction; see `TrackingStore.update_runs`."""
+        self.stores.tracking.update_runs((self.run_id,), changes)
 
     def root(self) -> str:
         """Return the artifact root of the run.
@@ -55,7 +56,7 @@ class RunPlace:
             InvalidState: the run is deleted.
             NotAllowed: as for `root`.
         """
-        self.stores.tracking.log_points(self.run_id, ())
+        self.stores.tracking.check_writable(self.run_id)
         return self.root()
 
 

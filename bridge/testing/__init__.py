@@ -1,18 +1,27 @@
-"""The conformance suites of the ports, and what they draw from: subclass one, give it a store, run it with pytest."""
+"""The conformance suites of the interfaces. Subclass one, give it a store, and run it with pytest.
+
+`BackendTests` is the suite of everything that a backend stores, `ArtifactStoreTests` that of files.
+`oracle` has the simple reference implementation; `strategies` draws values for Hypothesis.
+"""
 
 import pytest
 
 pytest.register_assert_rewrite(
+    "bridge.testing.artifact_index",
     "bridge.testing.artifacts",
+    "bridge.testing.claims",
+    "bridge.testing.fixtures",
+    "bridge.testing.fold_store",
+    "bridge.testing.journaled",
+    "bridge.testing.lease_records",
     "bridge.testing.machine",
     "bridge.testing.naive",
     "bridge.testing.slices",
-    "bridge.testing.tracking",
-    "bridge.testing.tracking_append",
     "bridge.testing.tracking_experiments",
-    "bridge.testing.tracking_index",
     "bridge.testing.tracking_points",
     "bridge.testing.tracking_purge",
+    "bridge.testing.tracking_rows",
     "bridge.testing.tracking_runs",
     "bridge.testing.tracking_search",
+    "bridge.testing.tracking_updates",
 )

@@ -21,6 +21,7 @@ from bridge.errors import AlreadyExists, InvalidState, NotFound, ParamChanged
 from bridge.records.run import RunChanges, RunRecord
 from bridge.records.search import RunQuery
 from bridge.records.series import MLFLOW, NATIVE, SCALAR, Latest, Point, SeriesRecord, Value
+from bridge.store.one_run import create_run, get_run, get_series
 from bridge.store.points import mlflow_history, native_series
 from bridge.store.tracking import TrackingStore
 from bridge.testing.naive import (
@@ -176,7 +177,7 @@ class TrackingMachine(RuleBasedStateMachine):
         else:
             error = AlreadyExists if run is not None and not same else None
         record = RunRecord(run_id, experiment_id, start_time=start_time, params=params, tags=tags)
-        if self.agreed(error, lambda: self.store.create_run(record)) and experiment and run is None:
+        if self.agreed(error, lambda: create_run(self.store, record)) and experiment and run is None:
             experiment.runs += 1
             self.runs[run_id] = ModelRun(
                 experiment_id, experiment.runs, start_time, params=dict(params), tags=dict(tags)
@@ -208,7 +209,7 @@ class TrackingMachine(RuleBasedStateMachine):
             error: type[Exception] | None = NotFound
         else:
             error = InvalidState if run.stage == "deleted" else None
-        if self.agreed(error, lambda: self.store.update_run(run_id, RunChanges(parent_id=parent_id))) and run:
+        if self.agreed(error, lambda: self.store.update_runs((run_id,), RunChanges(parent_id=parent_id))) and run:
             run.parent_id = parent_id
 
     @rule(
@@ -239,7 +240,7 @@ class TrackingMachine(RuleBasedStateMachine):
             errors += [ParamChanged] if any(run.params.get(k, v) != v for k, v in params.items()) else []
             errors += [InvalidState] if any(run.properties.get(k, v) != v for k, v in properties.items()) else []
             errors += [NotFound] if set(removed) - set(run.tags) else []
-        if self.agreed(tuple(errors), lambda: self.store.update_run(run_id, changes)) and run:
+        if self.agreed(tuple(errors), lambda: self.store.update_runs((run_id,), changes)) and run:
             run.status = status or run.status
             run.params |= params
             run.properties |= properties
@@ -252,9 +253,9 @@ class TrackingMachine(RuleBasedStateMachine):
 
         def move() -> None:
             if deleting:
-                self.store.delete_run(run_id, self.clock)
+                self.store.delete_runs((run_id,), self.clock)
             else:
-                self.store.restore_run(run_id)
+                self.store.restore_runs((run_id,))
 
         if self.agreed(NotFound if run is None else None, move) and run and run.stage != stage:
             run.stage, run.deletion_time = stage, time
@@ -304,11 +305,11 @@ class TrackingMachine(RuleBasedStateMachine):
     def read_run(self, run_id: str) -> None:
         run = self.runs.get(run_id)
         if run is None:
-            for read in (self.store.get_run, self.store.get_series):
+            for read in (get_run, get_series):
                 with pytest.raises(NotFound):
-                    read(run_id)
+                    read(self.store, run_id)
             return
-        record = self.store.get_run(run_id)
+        record = get_run(self.store, run_id)
         facts = (record.experiment_id, record.number, record.start_time, record.lifecycle_stage, record.status)
         assert facts == (run.experiment_id, run.number, run.start_time, run.stage, run.status)
         assert (record.deletion_time, record.parent_id) == (run.deletion_time, run.parent_id)
@@ -316,7 +317,7 @@ class TrackingMachine(RuleBasedStateMachine):
         assert list(record.tags.items()) == list(run.tags.items())
         assert list(record.properties.items()) == list(run.properties.items())
         self.compare_latest(record, run)
-        assert {record.key for record in self.store.get_series(run_id)} == set(run.points)
+        assert {record.key for record in get_series(self.store, run_id)} == set(run.points)
         for key, logged in run.points.items():
             self.compare_series(run_id, key, logged)
 
@@ -324,7 +325,7 @@ class TrackingMachine(RuleBasedStateMachine):
     def read_runs(self, chosen: list[str], keys: tuple[str, ...] | None) -> None:
         known = [run_id for run_id in dict.fromkeys(chosen) if run_id in self.runs]
         bare = self.store.get_runs(chosen, latest=False)
-        assert list(bare.items()) == [(run_id, self.store.get_run(run_id, latest=False)) for run_id in known]
+        assert list(bare.items()) == [(run_id, get_run(self.store, run_id, latest=False)) for run_id in known]
         for run_id, record in self.store.get_runs(chosen).items():
             self.compare_latest(record, self.runs[run_id])
         found = self.store.get_series_of(chosen, keys)
@@ -348,7 +349,7 @@ class TrackingMachine(RuleBasedStateMachine):
         assert {record.id for record in found} == below - {run_id}
 
     def compare_series(self, run_id: str, key: str, logged: list[LoggedPoint]) -> None:
-        records = self.store.get_series(run_id, [key])
+        records = get_series(self.store, run_id, [key])
         check_series(records, logged)
         series, expected = native_series(records), native_of(scalars(logged))
         assert series.steps.tolist() == [point.step for point in expected]

@@ -6,6 +6,7 @@ import pytest
 
 from bridge.errors import AlreadyExists, InvalidState, InvalidValue, NotFound
 from bridge.records.run import RunRecord
+from bridge.store.one_run import create_run, get_run
 from bridge.store.tracking import TrackingStore
 from bridge.testing.clock import FakeClock
 
@@ -87,7 +88,7 @@ class ExperimentPromises:
                 lambda name: store.set_experiment_tags(name, {"a": "b"}),
                 lambda name: store.delete_experiment(name, 1),
                 lambda name: store.restore_experiment(name, 1),
-                lambda name: store.create_run(RunRecord("r", name)),
+                lambda name: create_run(store, RunRecord("r", name)),
             ):
                 with pytest.raises(NotFound):
                     call(unknown)
@@ -135,7 +136,7 @@ class ExperimentPromises:
         with pytest.raises(InvalidState):
             store.set_experiment_tags(created.id, {"x": "2"})
         with pytest.raises(InvalidState):
-            store.create_run(RunRecord("r", created.id))
+            create_run(store, RunRecord("r", created.id))
         assert store.get_experiment(created.id) == record
 
     def test_deleting_twice_and_restoring_an_active_experiment_is_not_found(self, store: TrackingStore) -> None:
@@ -157,25 +158,25 @@ class ExperimentPromises:
 
     def test_deleting_and_restoring_an_experiment_moves_all_its_runs(self, store: TrackingStore) -> None:
         created = store.create_experiment("a", 1)
-        store.create_run(RunRecord("kept", created.id))
-        store.create_run(RunRecord("gone", created.id))
-        store.create_run(RunRecord("other", "0"))
-        store.delete_run("gone", 2)
+        create_run(store, RunRecord("kept", created.id))
+        create_run(store, RunRecord("gone", created.id))
+        create_run(store, RunRecord("other", "0"))
+        store.delete_runs(("gone",), 2)
         store.delete_experiment(created.id, 3)
-        stages = {run_id: store.get_run(run_id).lifecycle_stage for run_id in ("kept", "gone", "other")}
+        stages = {run_id: get_run(store, run_id).lifecycle_stage for run_id in ("kept", "gone", "other")}
         assert stages == {"kept": "deleted", "gone": "deleted", "other": "active"}
-        assert store.get_run("kept").deletion_time == 3
-        assert store.get_run("gone").deletion_time == 2
+        assert get_run(store, "kept").deletion_time == 3
+        assert get_run(store, "gone").deletion_time == 2
         store.restore_experiment(created.id, 4)
         for run_id in ("kept", "gone"):
-            assert store.get_run(run_id).lifecycle_stage == "active"
-            assert store.get_run(run_id).deletion_time is None
+            assert get_run(store, run_id).lifecycle_stage == "active"
+            assert get_run(store, run_id).deletion_time is None
 
     def test_a_run_restored_in_a_deleted_experiment_can_be_written(self, store: TrackingStore) -> None:
         created = store.create_experiment("a", 1)
-        store.create_run(RunRecord("r", created.id))
+        create_run(store, RunRecord("r", created.id))
         store.delete_experiment(created.id, 2)
-        store.restore_run("r")
+        store.restore_runs(("r",))
         store.log("r", "loss", 1.0, 3)
         assert store.get_experiment(created.id).lifecycle_stage == "deleted"
-        assert "loss" in store.get_run("r").latest
+        assert "loss" in get_run(store, "r").latest

@@ -10,6 +10,7 @@ import pytest
 from bridge.errors import InvalidValue, shortened
 from bridge.records.run import RunRecord
 from bridge.records.series import BIG, MLFLOW, NATIVE, SCALAR, Latest, Point, SeriesRecord, Value, imprecise_warning
+from bridge.store.one_run import create_run, get_run, get_series
 from bridge.store.points import mlflow_history, native_series
 from bridge.store.tracking import TrackingStore
 from bridge.testing.strategies import FLOATS, INTS, NAN_WITH_PAYLOAD, QUIET_NAN, TEXTS, bits_of
@@ -17,7 +18,7 @@ from bridge.testing.strategies import FLOATS, INTS, NAN_WITH_PAYLOAD, QUIET_NAN,
 
 def only(store: TrackingStore, key: str, value_type: str = "number", run_id: str = "r1") -> SeriesRecord:
     """The one series of a key and type."""
-    (record,) = [one for one in store.get_series(run_id, [key]) if one.value_type == value_type]
+    (record,) = [one for one in get_series(store, run_id, [key]) if one.value_type == value_type]
     return record
 
 
@@ -28,7 +29,7 @@ def numbers_of(record: SeriesRecord) -> list[float]:
 
 def native(store: TrackingStore, key: str, run_id: str = "r1") -> list[Any]:
     """What a native reader gets of a key."""
-    return list(native_series(store.get_series(run_id, [key])).values.tolist())
+    return list(native_series(get_series(store, run_id, [key])).values.tolist())
 
 
 BAD_POINTS: tuple[tuple[Any, ...], ...] = (
@@ -46,9 +47,9 @@ class PointPromises:
     """One promise a test; `TrackingStoreTests` has them all."""
 
     def test_a_run_without_points_has_no_series(self, store: TrackingStore, run: str) -> None:
-        assert store.get_series(run) == []
-        assert store.get_series(run, ["loss"]) == []
-        assert store.get_series(run, []) == []
+        assert get_series(store, run) == []
+        assert get_series(store, run, ["loss"]) == []
+        assert get_series(store, run, []) == []
 
     def test_a_series_is_whole_and_of_the_types_it_promises(self, store: TrackingStore, run: str) -> None:
         store.log_points(run, [Point("loss", 0.5, 7, 3), Point("loss", 0.25, 8, None)], MLFLOW)
@@ -67,7 +68,7 @@ class PointPromises:
     ) -> None:
         for step in range(5):
             store.log(run, "loss", float(step), 10, step)
-            assert other.get_run(run).latest["loss"] == Latest(float(step), 10, step)
+            assert get_run(other, run).latest["loss"] == Latest(float(step), 10, step)
             assert numbers_of(only(other, "loss")) == [float(s) for s in range(step + 1)]
 
     def test_points_of_two_objects_of_one_place_form_one_series(
@@ -76,7 +77,7 @@ class PointPromises:
         for step in range(3):
             store.log(run, "loss", float(step), 10)
             other.log(run, "loss", -float(step), 10)
-            assert store.get_run(run) == other.get_run(run)
+            assert get_run(store, run) == get_run(other, run)
         assert sorted(numbers_of(only(store, "loss"))) == [-2.0, -1.0, 0.0, 0.0, 1.0, 2.0]
         assert sorted(only(store, "loss").steps.tolist()) == [0, 1, 2, 3, 4, 5]
 
@@ -86,8 +87,8 @@ class PointPromises:
         store.log_points(run, [Point("more", 1.5, 1, 0), Point("more", value, 1, 1)])
         assert bits_of(numbers_of(only(store, "one"))[0]) == bits_of(value)
         assert bits_of(numbers_of(only(store, "more"))[1]) == bits_of(value)
-        assert bits_of(store.get_run(run).latest["one"].value) == bits_of(value)
-        assert bits_of(store.get_run(run).latest["more"].value) == bits_of(value)
+        assert bits_of(get_run(store, run).latest["one"].value) == bits_of(value)
+        assert bits_of(get_run(store, run).latest["more"].value) == bits_of(value)
 
     @pytest.mark.parametrize("value", INTS)
     def test_ints_come_back_as_the_nearest_float64_as_int(self, store: TrackingStore, run: str, value: int) -> None:
@@ -106,8 +107,8 @@ class PointPromises:
         assert (record.texts, record.numbers, record.all_ints) == ([value], None, False)
         (got,) = native(store, "one")
         assert (type(got), got) == (type(value), value)
-        assert store.get_run(run).latest == {}
-        assert store.get_run(run).latest_texts == {"one": value}
+        assert get_run(store, run).latest == {}
+        assert get_run(store, run).latest_texts == {"one": value}
 
     def test_ints_are_floats_once_a_float_joined(self, store: TrackingStore, run: str) -> None:
         store.log(run, "one", 1, 1)
@@ -142,7 +143,7 @@ class PointPromises:
         assert [(type(value), value) for value in got] == [(type(value), value) for value in logged]
         store.log(run, "mixed", 0.5, 1)
         assert [type(value) for value in native(store, "mixed")] == [float, str, float, type(None), bool, float, float]
-        assert native_series(store.get_series(run, ["mixed"])).steps.tolist() == list(range(7))
+        assert native_series(get_series(store, run, ["mixed"])).steps.tolist() == list(range(7))
 
     def test_positions_follow_the_log_order_over_all_value_types(self, store: TrackingStore, run: str) -> None:
         for value in (1.0, "a", 2.0, "b"):
@@ -165,7 +166,7 @@ class PointPromises:
     def test_steps_and_timestamps_of_64_bits_are_kept(self, store: TrackingStore, run: str, number: int) -> None:
         store.log(run, "loss", 1.0, number, number)
         assert only(store, "loss").steps.tolist() == only(store, "loss").timestamps.tolist() == [number]
-        assert store.get_run(run).latest["loss"] == Latest(1.0, number, number)
+        assert get_run(store, run).latest["loss"] == Latest(1.0, number, number)
 
     @pytest.mark.parametrize(
         "fields", BAD_POINTS, ids=lambda fields: ", ".join(ascii(shortened(field, 20)) for field in fields)
@@ -180,7 +181,7 @@ class PointPromises:
             with pytest.raises(InvalidValue):
                 store.log(run, point.key, point.value, point.timestamp, point.step)
             store.log(run, "k", 1.0, 1)  # a store may know the key now, and must look all the same
-        assert [record.key for record in store.get_series(run)] == ["k"]
+        assert [record.key for record in get_series(store, run)] == ["k"]
 
     def test_every_mistake_of_a_batch_is_named(self, store: TrackingStore, run: str) -> None:
         bad = [Point(*fields) for fields in BAD_POINTS[:3]] + [Point("c", 1.0, 1)]
@@ -191,8 +192,8 @@ class PointPromises:
     @pytest.mark.parametrize("key", ["a", "x" * 255, "a b/c.d:e", "Größe 🎈", "'; --", "%_", " "])
     def test_an_unusual_key_is_kept(self, store: TrackingStore, run: str, key: str) -> None:
         store.log(run, key, 1.0, 1)
-        assert [record.key for record in store.get_series(run)] == [key]
-        assert list(store.get_run(run).latest) == [key]
+        assert [record.key for record in get_series(store, run)] == [key]
+        assert list(get_run(store, run).latest) == [key]
 
     def test_a_long_text_is_kept(self, store: TrackingStore, run: str) -> None:
         store.log(run, "text", "ü" * 65_535, 1)
@@ -201,17 +202,17 @@ class PointPromises:
     def test_series_come_in_the_order_in_which_they_were_first_logged(self, store: TrackingStore, run: str) -> None:
         store.log_points(run, [Point("b", 1.0, 1), Point("a", "x", 1), Point("b", "y", 1)])
         store.log_points(run, [Point("c", 1.0, 1), Point("a", 1.0, 1), Point("b", 2.0, 1)])
-        names = [(record.key, record.value_type) for record in store.get_series(run)]
+        names = [(record.key, record.value_type) for record in get_series(store, run)]
         assert names == [("b", "number"), ("a", "text"), ("b", "text"), ("c", "number"), ("a", "number")]
-        assert list(store.get_run(run).latest) == ["b", "c", "a"]
-        assert list(store.get_run(run).latest_texts) == ["a", "b"]
+        assert list(get_run(store, run).latest) == ["b", "c", "a"]
+        assert list(get_run(store, run).latest_texts) == ["a", "b"]
 
     def test_only_the_keys_asked_for_are_read(self, store: TrackingStore, run: str) -> None:
         store.log_points(run, [Point(key, 1.0, 1) for key in "abc"])
-        assert [record.key for record in store.get_series(run, ["c", "no", "a"])] == ["a", "c"]
+        assert [record.key for record in get_series(store, run, ["c", "no", "a"])] == ["a", "c"]
 
     def test_runs_do_not_share_series(self, store: TrackingStore, run: str) -> None:
-        store.create_run(RunRecord("r2", "0"))
+        create_run(store, RunRecord("r2", "0"))
         store.log(run, "loss", 1.0, 1)
         store.log("r2", "loss", 2.0, 1)
         assert numbers_of(only(store, "loss")) == [1.0]
@@ -226,18 +227,18 @@ class PointPromises:
     def test_a_point_that_mlflow_repeats_counts_once(self, store: TrackingStore, run: str) -> None:
         for value in (0.0, -0.0, QUIET_NAN, NAN_WITH_PAYLOAD, float("inf"), BIG, 1.0, 0.0, 1.0):
             store.log(run, "loss", value, 1, 1, MLFLOW)
-        got = native_series(store.get_series(run, ["loss"])).values
+        got = native_series(get_series(store, run, ["loss"])).values
         assert [bits_of(value) for value in got.tolist()] == [
             bits_of(value) for value in (0.0, QUIET_NAN, float("inf"), 1.0)
         ]
-        assert mlflow_history(store.get_series(run, ["loss"])).values.tolist()[::2] == [0.0, 1.0]
+        assert mlflow_history(get_series(store, run, ["loss"])).values.tolist()[::2] == [0.0, 1.0]
 
     def test_a_native_point_is_kept_beside_an_equal_one_of_mlflow(self, store: TrackingStore, run: str) -> None:
         store.log(run, "loss", 1.0, 1, 1, MLFLOW)
         store.log(run, "loss", 1.0, 1, 1, NATIVE)
         store.log(run, "loss", 1.0, 1, 1, MLFLOW)
         assert native(store, "loss") == [1.0, 1.0]
-        assert mlflow_history(store.get_series(run, ["loss"])).values.tolist() == [1.0]
+        assert mlflow_history(get_series(store, run, ["loss"])).values.tolist() == [1.0]
 
     @pytest.mark.parametrize(
         "points, latest",
@@ -262,10 +263,10 @@ class PointPromises:
     ) -> None:
         for value, timestamp, step in points:
             store.log(run, "singly", value, timestamp, step)
-            assert "singly" in store.get_run(run).latest
+            assert "singly" in get_run(store, run).latest
         store.log_points(run, [Point("at once", *point) for point in points])
         for key in ("singly", "at once"):
-            got = store.get_run(run).latest[key]
+            got = get_run(store, run).latest[key]
             assert (bits_of(got.value), *got[1:]) == (bits_of(points[latest][0]), *points[latest][1:])
 
     def test_the_latest_text_is_the_last_of_the_greatest_step_and_timestamp(
@@ -274,21 +275,21 @@ class PointPromises:
         for value, timestamp, step in (("z", 1, 1), ("a", 1, 1), ("old", 0, 1), ("older", 9, 0)):
             store.log(run, "singly", value, timestamp, step)
         store.log_points(run, [Point("at once", v, t, s) for v, t, s in (("z", 1, 1), ("a", 1, 1), ("old", 0, 1))])
-        assert store.get_run(run).latest_texts == {"singly": "a", "at once": "a"}
+        assert get_run(store, run).latest_texts == {"singly": "a", "at once": "a"}
 
     def test_an_imprecise_int_is_said_once_for_each_key(self, store: TrackingStore, run: str) -> None:
         store.log_points(run, [Point("exact", 2**53, 1), Point("exact", -(2**53), 1), Point("float", 1e300, 1)])
-        assert store.get_run(run).warnings == ()
+        assert get_run(store, run).warnings == ()
         for _ in range(2):
             store.log_points(run, [Point("big", 2**53 + 1, 1), Point("big", 2**60, 1)])
-        assert store.get_run(run).warnings == (imprecise_warning("big"),)
+        assert get_run(store, run).warnings == (imprecise_warning("big"),)
         store.log(run, "low", -(2**53) - 1, 1)
-        assert store.get_run(run).warnings == (imprecise_warning("big"), imprecise_warning("low"))
+        assert get_run(store, run).warnings == (imprecise_warning("big"), imprecise_warning("low"))
 
     def test_no_points_are_no_change(self, store: TrackingStore, run: str) -> None:
-        before = store.get_run(run)
+        before = get_run(store, run)
         store.log_points(run, [])
-        assert store.get_run(run) == before
+        assert get_run(store, run) == before
 
     def test_many_points_of_one_call_are_all_there(self, store: TrackingStore, run: str) -> None:
         points = [Point("abc"[at % 3], float(at), at, None if at % 2 else at) for at in range(3_000)]
@@ -313,10 +314,9 @@ class PointPromises:
             own = [value for value in values if value // 1_000 == number]
             assert own == [float(number * 1_000 + at) for at in range(50)]
 
-    def test_flush_and_close_lose_nothing_and_may_be_repeated(self, store: TrackingStore, run: str) -> None:
+    def test_a_close_loses_nothing_and_may_be_repeated(self, store: TrackingStore, run: str) -> None:
         store.log(run, "loss", 1.0, 1)
         for _ in range(2):
-            store.flush()
             store.close()
         store.log(run, "loss", 2.0, 1)
         store.close()

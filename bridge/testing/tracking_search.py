@@ -1,4 +1,4 @@
-"""What a tracking store promises of searches, beside what `bridge.records.search_match` says of every clause."""
+"""The promises of searches; `bridge.testing.oracle.search` has the rule of every clause."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import pytest
 from bridge.errors import InvalidValue
 from bridge.records.run import RunChanges, RunRecord, Status
 from bridge.records.search import Comparison, ExperimentQuery, Ordering, RunQuery
+from bridge.store.one_run import create_run, get_run
+from bridge.store.run_listing import list_runs
 from bridge.store.tracking import TrackingStore
 
 
@@ -23,22 +25,22 @@ class SearchPromises:
     """One promise a test; `TrackingStoreTests` has them all."""
 
     def test_runs_are_found_whole(self, store: TrackingStore) -> None:
-        store.create_run(RunRecord("r1", "0", params={"a": "1"}, tags={"b": None}, properties={"c": "2"}))
+        create_run(store, RunRecord("r1", "0", params={"a": "1"}, tags={"b": None}, properties={"c": "2"}))
         store.log("r1", "loss", 0.5, 1)
         store.log("r1", "text", "x", 1)
         (found,) = store.search_runs(RunQuery(("0",))).items
-        assert found == store.get_run("r1")
+        assert found == get_run(store, "r1")
         assert found.latest["loss"].value == 0.5
 
     def test_runs_come_by_start_time_descending_then_id(self, store: TrackingStore) -> None:
         for run_id, start_time in (("b", 5), ("d", None), ("a", 5), ("c", 9), ("e", None)):
-            store.create_run(RunRecord(run_id, "0", start_time=start_time))
+            create_run(store, RunRecord(run_id, "0", start_time=start_time))
         assert run_ids(store) == ["c", "a", "b", "d", "e"]
 
     def test_a_stage_is_asked_for(self, store: TrackingStore) -> None:
         for run_id in ("a", "b", "c"):
-            store.create_run(RunRecord(run_id, "0"))
-        store.delete_run("b", 1)
+            create_run(store, RunRecord(run_id, "0"))
+        store.delete_runs(("b",), 1)
         found = {
             view: [record.id for record in store.search_runs(RunQuery(("0",), view=view)).items]
             for view in ("active", "deleted", "all")
@@ -48,7 +50,7 @@ class SearchPromises:
     def test_runs_of_some_experiments_are_found_and_unknown_ones_passed_over(self, store: TrackingStore) -> None:
         one, two = store.create_experiment("one", 1).id, store.create_experiment("two", 1).id
         for run_id, experiment_id in (("a", "0"), ("b", one), ("c", two)):
-            store.create_run(RunRecord(run_id, experiment_id))
+            create_run(store, RunRecord(run_id, experiment_id))
         ids = (two, "99", one, "no", one)
         assert [record.id for record in store.search_runs(RunQuery(ids)).items] == ["b", "c"]
         assert store.search_runs(RunQuery(())).items == ()
@@ -56,7 +58,7 @@ class SearchPromises:
 
     def test_pages_together_are_the_whole(self, store: TrackingStore) -> None:
         for number in range(7):
-            store.create_run(RunRecord(f"r{number}", "0", start_time=number % 2))
+            create_run(store, RunRecord(f"r{number}", "0", start_time=number % 2))
         whole = run_ids(store)
         for size in (1, 3, 7, 8):
             pages, token = [], None
@@ -71,8 +73,8 @@ class SearchPromises:
 
     def test_ids_are_those_of_the_runs_that_a_search_finds(self, store: TrackingStore) -> None:
         for number in range(7):
-            store.create_run(RunRecord(f"r{number}", "0", start_time=number % 3))
-        store.delete_run("r2", 1)
+            create_run(store, RunRecord(f"r{number}", "0", start_time=number % 3))
+        store.delete_runs(("r2",), 1)
         token = store.search_runs(RunQuery(("0",), max_results=2)).next_token
         pages: list[dict[str, Any]] = [{}, {"max_results": 2}, {"max_results": 2, "page_token": token}]
         for page in (*pages, {"view": "deleted"}, {"view": "all"}):
@@ -81,14 +83,14 @@ class SearchPromises:
 
     def test_a_listing_is_that_of_its_moment(self, store: TrackingStore) -> None:
         for number in range(4):
-            store.create_run(RunRecord(f"r{number}", "0", start_time=number, params={"a": str(number)}))
+            create_run(store, RunRecord(f"r{number}", "0", start_time=number, params={"a": str(number)}))
         store.log("r3", "loss", 0.5, 1)
-        whole = [store.get_run(f"r{number}") for number in (3, 2, 1, 0)]
-        assert list(store.list_runs(RunQuery(("0",)))) == whole
-        assert not next(store.list_runs(RunQuery(("0",)), latest=False)).latest
-        listed = store.list_runs(RunQuery(("0",)))
-        store.create_run(RunRecord("new", "0", start_time=9))
-        store.delete_run("r2", 1)
+        whole = [get_run(store, f"r{number}") for number in (3, 2, 1, 0)]
+        assert list(list_runs(store, RunQuery(("0",)))) == whole
+        assert not next(list_runs(store, RunQuery(("0",)), latest=False)).latest
+        listed = list_runs(store, RunQuery(("0",)))
+        create_run(store, RunRecord("new", "0", start_time=9))
+        store.delete_runs(("r2",), 1)
         store.purge_runs(["r1"])
         assert [record.id for record in listed] == ["r3", "r0"]
 
@@ -97,7 +99,7 @@ class SearchPromises:
         parents = {"top": None, "a": "top", "b": "top", "aa": "a", "aaa": "aa", "beside": "elsewhere"}
         for number, (run_id, parent_id) in enumerate(parents.items()):
             experiment_id = other if run_id == "aa" else "0"
-            store.create_run(RunRecord(run_id, experiment_id, start_time=number, parent_id=parent_id))
+            create_run(store, RunRecord(run_id, experiment_id, start_time=number, parent_id=parent_id))
 
         def below(run_id: str, recursive: bool, *ids: str, **rest: object) -> list[str]:
             query = RunQuery(ids, below=run_id, recursive=recursive, **rest)  # type: ignore[arg-type]  # own calls
@@ -114,14 +116,14 @@ class SearchPromises:
         assert below("top", True, filter=(Comparison("attribute", "run_id", "LIKE", "a%"),), max_results=2) == [
             "aaa", "aa",
         ]  # fmt: skip
-        store.delete_run("a", 1)
+        store.delete_runs(("a",), 1)
         assert below("top", False) == ["b"]
         assert below("top", True) == ["aaa", "aa", "b"]
         assert below("top", True, view="deleted") == ["a"]
 
     def test_runs_that_are_each_others_parents_have_an_end(self, store: TrackingStore) -> None:
         for run_id, parent_id in (("a", "c"), ("b", "a"), ("c", "b"), ("self", "self")):
-            store.create_run(RunRecord(run_id, "0", parent_id=parent_id))
+            create_run(store, RunRecord(run_id, "0", parent_id=parent_id))
 
         def below(run_id: str, recursive: bool) -> list[str]:
             return [record.id for record in store.search_runs(RunQuery((), below=run_id, recursive=recursive)).items]
@@ -131,8 +133,8 @@ class SearchPromises:
         assert below("self", True) == below("self", False) == []
 
     def test_the_type_of_a_run_is_searched(self, store: TrackingStore) -> None:
-        store.create_run(RunRecord("a", "0", type="azureml.scriptrun"))
-        store.create_run(RunRecord("b", "0"))
+        create_run(store, RunRecord("a", "0", type="azureml.scriptrun"))
+        create_run(store, RunRecord("b", "0"))
         assert run_ids(store, Comparison("attribute", "type", "=", "azureml.scriptrun")) == ["a"]
         assert run_ids(store, Comparison("attribute", "type", "!=", "x")) == ["a"]
         assert run_ids(store, Comparison("attribute", "type", "IS NULL")) == ["b"]
@@ -163,11 +165,11 @@ class SearchPromises:
     def test_metrics_are_compared_by_their_latest_value(self, store: TrackingStore) -> None:
         logged = {"low": 0.1, "high": 0.9, "nan": float("nan"), "inf": float("inf"), "int": 1}
         for run_id, value in logged.items():
-            store.create_run(RunRecord(run_id, "0"))
+            create_run(store, RunRecord(run_id, "0"))
             store.log(run_id, "loss", 0.5, 1, 0)
             store.log(run_id, "loss", value, 1, 1)
-        store.create_run(RunRecord("without", "0"))
-        store.create_run(RunRecord("text", "0"))
+        create_run(store, RunRecord("without", "0"))
+        create_run(store, RunRecord("text", "0"))
         store.log("text", "loss", "0.1", 1)
         assert set(run_ids(store, Comparison("metric", "loss", "<", 0.5))) == {"low"}
         assert set(run_ids(store, Comparison("metric", "loss", ">=", 0.9))) == {"high", "inf", "int"}
@@ -180,9 +182,9 @@ class SearchPromises:
         assert ordered == ["inf", "int", "high", "low", "nan", "text", "without"]
 
     def test_params_tags_and_attributes_are_compared_as_text(self, store: TrackingStore) -> None:
-        store.create_run(RunRecord("a", "0", "First", params={"m": "cnn"}, tags={"team": "vision"}, status="Running"))
-        store.create_run(RunRecord("b", "0", "second", params={"m": "CNN"}, tags={"team": "audio"}))
-        store.create_run(RunRecord("c", "0", "third", status="Failed"))
+        create_run(store, RunRecord("a", "0", "First", params={"m": "cnn"}, tags={"team": "vision"}, status="Running"))
+        create_run(store, RunRecord("b", "0", "second", params={"m": "CNN"}, tags={"team": "audio"}))
+        create_run(store, RunRecord("c", "0", "third", status="Failed"))
         assert run_ids(store, Comparison("param", "m", "=", "cnn")) == ["a"]
         assert run_ids(store, Comparison("param", "m", "!=", "cnn")) == ["b"]
         assert run_ids(store, Comparison("param", "m", "ILIKE", "c%")) == ["a", "b"]
@@ -202,10 +204,10 @@ class SearchPromises:
         assert run_ids(store, order=(replace(order, ascending=False),)) == ["b", "a", "d", "c", "e"]
 
     def test_a_change_is_found_by_the_next_search(self, store: TrackingStore, other: TrackingStore) -> None:
-        store.create_run(RunRecord("a", "0"))
-        store.update_run("a", RunChanges(tags={"x": "1"}, status="Completed"))
+        create_run(store, RunRecord("a", "0"))
+        store.update_runs(("a",), RunChanges(tags={"x": "1"}, status="Completed"))
         assert run_ids(other, Comparison("tag", "x", "=", "1"), Comparison("attribute", "status", "=", "Completed"))
-        store.update_run("a", RunChanges(removed_tags=("x",)))
+        store.update_runs(("a",), RunChanges(removed_tags=("x",)))
         assert not run_ids(other, Comparison("tag", "x", "=", "1"))
 
     def test_experiments_come_by_creation_time_descending_then_id(self, store: TrackingStore) -> None:

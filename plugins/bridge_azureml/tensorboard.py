@@ -16,6 +16,7 @@ from pathlib import Path
 
 from bridge import Experiment, InvalidState, NotFound, Run, StoreUnavailable
 from bridge.records.series import COLUMN, SCALAR
+from bridge.store.one_run import get_series
 from bridge.store.points import in_log_order
 from bridge_azureml.events import EventWriter
 
@@ -68,7 +69,7 @@ def _all_of(run_data: Run | Experiment | Iterable[Run], recursive: bool) -> Iter
 
 def _points_of(run: Run) -> Iterator[tuple[str, float, int, float]]:
     """(tag, value, step, seconds since 1970) of every number."""
-    for record in run.place.stores.tracking.get_series(run.id):
+    for record in get_series(run.place.stores.tracking, run.id):
         if record.kind not in (SCALAR, COLUMN) or record.numbers is None:
             continue
         tag = f"{record.key}/{record.column}" if record.kind == COLUMN else record.key

@@ -24,6 +24,7 @@ from bridge.forking import Step, on_fork
 from bridge.journal.block import block
 from bridge.records.run import RunRecord
 from bridge.records.search import ExperimentQuery, Ordering
+from bridge.store.one_run import get_run
 from bridge.store.open import Opened
 from bridge_mlflow import mirror, mlflow_private
 from bridge_mlflow.addresses import COMPANION_FILE, FOLDER_OF_ARTIFACTS, PROXY_ROOT, artifacts_uri
@@ -314,7 +315,7 @@ class Companion:
     def _mirror_linked_run(self, database: MlflowDatabase, run_id: str) -> None:
         """Make MLflow's row of a run that is to be linked to, if it is there: else the answer is MLflow's own error."""
         with suppress(NotFound):
-            self._mirror_run(database, self._opened.tracking.get_run(run_id))
+            self._mirror_run(database, get_run(self._opened.tracking, run_id))
 
     # Places of artifacts, as clients are told them at this moment
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from bridge.store.one_run import get_run
 from bridge_mlflow.run_context import BridgeRunContext
 
 
@@ -31,4 +32,4 @@ class BridgeDefaultExperiment:
         from bridge.store.open import open_store
 
         opened = open_store(folder_of_uri(mlflow.get_tracking_uri()))
-        return opened.tracking.get_run(os.environ["BRIDGE_RUN_ID"], latest=False).experiment_id
+        return get_run(opened.tracking, os.environ["BRIDGE_RUN_ID"], latest=False).experiment_id

@@ -13,6 +13,7 @@ from mlflow.utils.search_utils import SearchUtils
 
 from bridge.errors import NotFound
 from bridge.records.series import COLUMN, SCALAR, Series, SeriesRecord
+from bridge.store.one_run import get_series
 from bridge.store.points import mlflow_history
 from bridge.store.tracking import TrackingStore
 from bridge_mlflow.queries import start_of
@@ -50,7 +51,7 @@ def read(tracking: TrackingStore, run_id: str | None, key: str | None) -> Series
     # A table's column is `<key>.<column>` at this door, and both may have dots.
     keys = [key, *(".".join(parts[:count]) for count in range(1, len(parts)))]
     try:
-        records = tracking.get_series(run_id, keys)
+        records = get_series(tracking, run_id, keys)
     except NotFound:
         records = []
     return mlflow_history([record for record in records if _is_metric(record, key)])

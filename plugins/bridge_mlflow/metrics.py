@@ -14,6 +14,7 @@ from mlflow.utils import validation
 
 from bridge.records.run import RunChanges
 from bridge.records.series import MLFLOW, Point
+from bridge.store.one_run import get_run
 from bridge.store.points import check_points
 from bridge_mlflow import history, mlflow_private
 from bridge_mlflow.tracked_workspace import TrackedWorkspace
@@ -45,8 +46,8 @@ def log_batch(
         check_points(points)  # before anything is written
         check_new_params(params)
         values = {param.key: param.value for param in params}
-        changes = tag_changes(tags, workspace.tracking.get_run(run_id), values) if tags else RunChanges(params=values)
-        workspace.tracking.update_run(run_id, changes)
+        changes = tag_changes(tags, get_run(workspace.tracking, run_id), values) if tags else RunChanges(params=values)
+        workspace.tracking.update_runs((run_id,), changes)
     if of_models:
         # Before the points, so that an unknown model stores none.
         workspace.companion.log_model_metrics(workspace.active_run(run_id), of_models)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from bridge.records.search import Comparison, ExperimentQuery, Ordering, RunQuery
+from bridge.store.one_run import get_run
+from bridge.store.run_listing import list_runs
 from bridge_mlflow.tracked_workspace import TrackedWorkspace
 from bridge_mlflow.translate.statuses import experiment_id_or_default
 
 
 def get_deleted_runs(workspace: TrackedWorkspace, older_than: int = 0) -> list[str]:
-    workspace.tracking.purge_runs(())  # what one that was killed has begun
+    workspace.tracking.resume_purge()  # what one that was killed has begun
     experiments = workspace.tracking.search_experiments(ExperimentQuery(view="all")).items
     old = Comparison("attribute", "deletion_time", "<=", workspace.now() - int(older_than))
     query = RunQuery(tuple(one.id for one in experiments), (old,), (Ordering("attribute", "start_time"),), "deleted")
@@ -16,7 +18,7 @@ def get_deleted_runs(workspace: TrackedWorkspace, older_than: int = 0) -> list[s
 
 
 def hard_delete_run(workspace: TrackedWorkspace, run_id: str) -> None:
-    record = workspace.tracking.get_run(run_id, latest=False)
+    record = get_run(workspace.tracking, run_id, latest=False)
     workspace.stores.artifacts.delete(record.artifact_root)  # before the run: nothing else names its files
     with workspace.companion.changing_run(run_id):
         workspace.tracking.purge_runs((run_id,))
@@ -25,7 +27,7 @@ def hard_delete_run(workspace: TrackedWorkspace, run_id: str) -> None:
 def hard_delete_experiment(workspace: TrackedWorkspace, experiment_id: str) -> None:
     wanted = experiment_id_or_default(experiment_id)
     if workspace.tracking.get_experiment(wanted).lifecycle_stage == "deleted":
-        for record in workspace.tracking.list_runs(RunQuery((wanted,), view="all"), latest=False):
+        for record in list_runs(workspace.tracking, RunQuery((wanted,), view="all"), latest=False):
             workspace.stores.artifacts.delete(record.artifact_root)
     workspace.tracking.purge_experiment(wanted)
     workspace.companion.experiment_changed(wanted)

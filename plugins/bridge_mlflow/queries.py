@@ -11,6 +11,7 @@ from mlflow.store.tracking import SEARCH_MAX_RESULTS_THRESHOLD
 from mlflow.utils.search_utils import SearchExperimentsUtils, SearchUtils
 
 from bridge.errors import InvalidValue, shortened
+from bridge.records.comparators import COMPARE
 from bridge.records.page import decode_token, encode_token
 from bridge.records.search import Comparison, ExperimentQuery, Ordering, RunQuery, View
 from bridge.records.search_grammar import (
@@ -19,7 +20,6 @@ from bridge.records.search_grammar import (
     parse_run_filter,
     parse_run_order,
 )
-from bridge.records.search_match import COMPARE
 from bridge_mlflow.translate.entities import ATTRIBUTE_OF_TAG
 from bridge_mlflow.translate.errors import invalid
 from bridge_mlflow.translate.statuses import MLFLOW_STATUS, VIEWS, experiment_id_of

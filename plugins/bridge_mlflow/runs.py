@@ -23,6 +23,7 @@ from mlflow.utils.name_utils import _generate_random_name
 
 from bridge.errors import InvalidState, ParamChanged
 from bridge.records.run import SCRIPT_RUN, TERMINAL_STATUSES, ModelOutput, RunChanges, check_run_time, new_run_id
+from bridge.store import one_run
 from bridge_mlflow import mlflow_private, queries
 from bridge_mlflow.tracked_workspace import TrackedWorkspace, artifact_uri
 from bridge_mlflow.translate.changes import (
@@ -70,12 +71,12 @@ def create_run(
     start_time = check_run_time("start_time", start_time)
     name = run_name or name_tag or _generate_random_name()
     record = new_run(new_run_id(), experiment.id, user_id, start_time, tags, name)
-    made = workspace.run_entity(workspace.tracking.create_run(record))
+    made = workspace.run_entity(one_run.create_run(workspace.tracking, record))
     return Run(made.info, made.data, made.inputs)  # outputs come with a run that is asked for, as in MLflow
 
 
 def get_run(workspace: TrackedWorkspace, run_id: str) -> Run:
-    return workspace.run_entity(workspace.tracking.get_run(run_id))
+    return workspace.run_entity(one_run.get_run(workspace.tracking, run_id))
 
 
 def update_run_info(
@@ -90,18 +91,18 @@ def update_run_info(
         status = end_time = None
     started = workspace.now() if status == "Running" and record.start_time is None else None
     changes = RunChanges(status=status, start_time=started, end_time=end_time, display_name=run_name or None)
-    workspace.tracking.update_run(run_id, changes)
-    return run_info(workspace.tracking.get_run(run_id), workspace.artifact_uri(record))
+    workspace.tracking.update_runs((run_id,), changes)
+    return run_info(one_run.get_run(workspace.tracking, run_id), workspace.artifact_uri(record))
 
 
 def delete_run(workspace: TrackedWorkspace, run_id: str) -> None:
     with workspace.companion.changing_run(run_id):
-        workspace.tracking.delete_run(run_id, workspace.now())
+        workspace.tracking.delete_runs((run_id,), workspace.now())
 
 
 def restore_run(workspace: TrackedWorkspace, run_id: str) -> None:
     with workspace.companion.changing_run(run_id):
-        workspace.tracking.restore_run(run_id)
+        workspace.tracking.restore_runs((run_id,))
 
 
 def search_runs(
@@ -132,7 +133,7 @@ def log_param(workspace: TrackedWorkspace, run_id: str, param: Param) -> None:
     param = mlflow_private.checked_param(param.key, param.value)
     check_new_params([param])
     try:
-        workspace.tracking.update_run(run_id, RunChanges(params={param.key: param.value}))
+        workspace.tracking.update_runs((run_id,), RunChanges(params={param.key: param.value}))
     except ParamChanged as error:
         raise changed_param_error(error) from error
 
@@ -142,11 +143,11 @@ def set_tag(workspace: TrackedWorkspace, run_id: str, tag: RunTag) -> None:
         tag = mlflow_private.checked_tag(tag.key, tag.value)
     except TypeError as error:  # a key or a value that is no text; a batch with it raises the TypeError
         raise MlflowException(str(error), INTERNAL_ERROR) from error
-    workspace.tracking.update_run(run_id, tag_changes([tag], workspace.tracking.get_run(run_id)))
+    workspace.tracking.update_runs((run_id,), tag_changes([tag], one_run.get_run(workspace.tracking, run_id)))
 
 
 def delete_tag(workspace: TrackedWorkspace, run_id: str, key: str) -> None:
-    workspace.tracking.update_run(run_id, removed_tag(workspace.active_run(run_id), key))
+    workspace.tracking.update_runs((run_id,), removed_tag(workspace.active_run(run_id), key))
 
 
 def log_inputs(
@@ -162,15 +163,15 @@ def log_inputs(
         mlflow_private.check_dataset_inputs(datasets)
     used = tuple(dict.fromkeys(model.model_id for model in models or ()))
     check_models(used)
-    workspace.tracking.update_run(
-        run_id, RunChanges(dataset_inputs=native_dataset_inputs(datasets or ()), model_inputs=used)
+    workspace.tracking.update_runs(
+        (run_id,), RunChanges(dataset_inputs=native_dataset_inputs(datasets or ()), model_inputs=used)
     )
 
 
 def log_outputs(workspace: TrackedWorkspace, run_id: str, models: list[LoggedModelOutput]) -> None:
     made = tuple(ModelOutput(model.model_id, model.step or 0) for model in models)
     check_models([model.model_id for model in made])
-    workspace.tracking.update_run(run_id, RunChanges(model_outputs=made))
+    workspace.tracking.update_runs((run_id,), RunChanges(model_outputs=made))
 
 
 def record_logged_model(workspace: TrackedWorkspace, run_id: str, mlflow_model: Any) -> None:
@@ -178,10 +179,10 @@ def record_logged_model(workspace: TrackedWorkspace, run_id: str, mlflow_model: 
 
     if not isinstance(mlflow_model, Model):
         raise TypeError(f"Argument 'mlflow_model' should be mlflow.models.Model, got '{type(mlflow_model)}'")
-    before = workspace.tracking.get_run(run_id).tags.get(MLFLOW_LOGGED_MODELS)
+    before = one_run.get_run(workspace.tracking, run_id).tags.get(MLFLOW_LOGGED_MODELS)
     models = [*json.loads(before or "[]"), mlflow_model.get_tags_dict()]
     tag = mlflow_private.checked_tag(MLFLOW_LOGGED_MODELS, json.dumps(models))
-    workspace.tracking.update_run(run_id, RunChanges(tags={tag.key: tag.value}))
+    workspace.tracking.update_runs((run_id,), RunChanges(tags={tag.key: tag.value}))
 
 
 def search_datasets(workspace: TrackedWorkspace, experiment_ids: list[str]) -> list[_DatasetSummary]:

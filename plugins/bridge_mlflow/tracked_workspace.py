@@ -11,6 +11,7 @@ from bridge.address import SCHEME, folder_of_uri
 from bridge.errors import InvalidState
 from bridge.records.experiment import ExperimentRecord
 from bridge.records.run import RunRecord
+from bridge.store.one_run import get_run
 from bridge.store.open import ensure_store, restore_default_experiment
 from bridge_mlflow.addresses import PROXY_ROOT, artifacts_uri
 from bridge_mlflow.companion import Companion
@@ -45,7 +46,7 @@ class TrackedWorkspace:
             NotFound: the run does not exist.
             InvalidState: the run is deleted.
         """
-        record = self.tracking.get_run(run_id)
+        record = get_run(self.tracking, run_id)
         if record.lifecycle_stage != "active":
             raise InvalidState("run", run_id, record.lifecycle_stage, "active")
         return record

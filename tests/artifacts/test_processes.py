@@ -16,8 +16,8 @@ import pytest
 from bridge.errors import NotFound
 from bridge.store.folder.artifacts import FolderArtifacts
 from bridge.store.folder.files import PENDING
+from bridge.store.sql.backend import SqlBackend
 from bridge.store.sql.sqlite import open_sqlite
-from bridge.store.sql.tracking import SqlTrackingStore
 
 pytestmark = pytest.mark.processes
 
@@ -92,14 +92,14 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 
 @pytest.fixture
-def tracking(tmp_path: Path) -> Iterator[SqlTrackingStore]:
+def tracking(tmp_path: Path) -> Iterator[SqlBackend]:
     store = open_sqlite(tmp_path / "workspace.db")
     yield store
     store.close()
 
 
 @pytest.fixture
-def artifacts(tracking: SqlTrackingStore, tmp_path: Path) -> FolderArtifacts:
+def artifacts(tracking: SqlBackend, tmp_path: Path) -> FolderArtifacts:
     return FolderArtifacts(tracking, tmp_path / "artifacts")
 
 

@@ -13,6 +13,7 @@ from capturing import content
 
 from bridge import Experiment, NotAllowed, Run, Workspace
 from bridge.records.run import SCRIPT_RUN, RunChanges, RunRecord, new_run_id
+from bridge.store.one_run import create_run
 
 Submitted = Callable[[str], "subprocess.CompletedProcess[str]"]
 
@@ -21,7 +22,7 @@ Submitted = Callable[[str], "subprocess.CompletedProcess[str]"]
 def submitted_run(workspace: Workspace, experiment: Experiment) -> Run:
     """A run that a launcher owns, as the launcher has begun it."""
     record = RunRecord(new_run_id(), experiment.id, "submitted", status="Running", start_time=1, type=SCRIPT_RUN)
-    workspace.stores.tracking.create_run(record)
+    create_run(workspace.stores.tracking, record)
     return Run.get(workspace, record.id)
 
 

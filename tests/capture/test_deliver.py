@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from bridge import Experiment, InvalidState, InvalidValue, NotFound, Run, Workspace
 from bridge.records.run import RunChanges
 from bridge.source.snapshot import restore_snapshot
+from bridge.store.one_run import get_series
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def target(tmp_path: Path) -> Workspace:
 def everything(run: Run) -> dict[str, object]:
     """All points of a run, bit by bit."""
     found: dict[str, object] = {}
-    for record in run.place.stores.tracking.get_series(run.id):
+    for record in get_series(run.place.stores.tracking, run.id):
         values = record.texts if record.numbers is None else [struct.pack("<d", number) for number in record.numbers]
         place = (record.key, record.column, record.kind, record.value_type)
         found[str(place)] = (record.all_ints, record.steps.tolist(), record.timestamps.tolist(), values)
@@ -123,7 +124,7 @@ def test_only_the_sources_of_the_runs_that_are_delivered_are_copied(workspace, e
         (tmp_path / name / "train.py").write_text(name)
         (tmp_path / name / "same.py").write_text("same")
         sources[name] = experiment.start_logging(snapshot_directory=tmp_path / name)
-    workspace.stores.tracking.delete_run(sources["deleted"].id, 1)
+    workspace.stores.tracking.delete_runs((sources["deleted"].id,), 1)
 
     def delivered() -> list[str]:
         records = target.stores.artifacts.list("snapshots", recursive=True)
@@ -159,9 +160,9 @@ def test_each_run_that_is_not_delivered_is_named(workspace, experiment, target, 
         (Experiment(workspace, "old") if number > 1 else experiment).start_logging(snapshot_directory=None)
         for number in range(4)
     )
-    workspace.stores.tracking.delete_run(deleted.id, 1)
+    workspace.stores.tracking.delete_runs((deleted.id,), 1)
     archived.experiment.archive()
-    workspace.stores.tracking.restore_run(restored.id)
+    workspace.stores.tracking.restore_runs((restored.id,))
     ids = [here.id, deleted.id, archived.id, restored.id, here.id]
     assert workspace.deliver(target, ids) == [here.id]
     said = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
@@ -207,7 +208,7 @@ def test_what_the_target_has_otherwise_stays_and_is_said(workspace, experiment, 
 def test_a_deleted_experiment_or_run_of_the_target_takes_nothing(workspace, experiment, target):
     run = experiment.start_logging(snapshot_directory=None, outputs=False)
     workspace.deliver(target)
-    target.stores.tracking.delete_run(run.id, 1)
+    target.stores.tracking.delete_runs((run.id,), 1)
     with pytest.raises(InvalidState, match="deleted"):
         workspace.deliver(target)
     target.stores.tracking.delete_experiment(target.experiments["capture"].id, 1)

@@ -26,6 +26,7 @@ from bridge.journal.format import (
 )
 from bridge.journal.reader import JournalReader
 from bridge.records.run import RunRecord
+from bridge.store.one_run import create_run, get_series
 from bridge.store.open import create_store, open_store
 from bridge.testing.strategies import row
 
@@ -136,7 +137,7 @@ class WrittenRows(Written):
 
     def cells(self) -> dict[str, list[object]]:
         """The cells of the table by column, and the scalars beside it."""
-        records = open_store(str(self.workspace.path)).tracking.get_series(self.run_id)
+        records = get_series(open_store(str(self.workspace.path)).tracking, self.run_id)
         return {
             record.column or record.key: record.texts if record.numbers is None else record.numbers.tolist()
             for record in records
@@ -205,7 +206,7 @@ def test_a_column_whose_definition_is_lost_costs_that_column(tmp_path, caplog):
     expected = rows_but()
     del expected["x"]
     assert written.cells() == expected
-    records = open_store(str(written.workspace.path)).tracking.get_series(written.run_id, ["t"])
+    records = get_series(open_store(str(written.workspace.path)).tracking, written.run_id, ["t"])
     assert [record.positions.tolist() for record in records] == [list(range(POINTS))] * 3
     assert "the series of" in caplog.text
 
@@ -367,7 +368,7 @@ def test_a_failed_write_begins_a_new_journal_with_that_record(tmp_path):
 def test_a_row_that_is_written_in_part_only_is_written_anew_and_whole(tmp_path):
     """No cell is lost, and none is there twice."""
     tracking = create_store(tmp_path / "work", "work").tracking
-    tracking.create_run(RunRecord("r1", "0"))
+    create_run(tracking, RunRecord("r1", "0"))
     columns = [f"column {number}" for number in range(8)]
     pid = os.fork()
     if pid == 0:
@@ -386,7 +387,7 @@ def test_a_row_that_is_written_in_part_only_is_written_anew_and_whole(tmp_path):
         os._exit(len(list((tmp_path / "work" / "journal").glob("*.log"))))
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) >= 2
 
-    records = tracking.get_series("r1")
+    records = get_series(tracking, "r1")
     assert [record.column for record in records] == columns
     assert [record.numbers.tolist() for record in records] == [[0.0, 1.0, 2.0, 3.0]] * 8
     assert [record.positions.tolist() for record in records] == [[0, 1, 2, 3]] * 8

@@ -13,6 +13,7 @@ from bridge.records.run import RunRecord
 from bridge.records.series import COLUMN, Point
 from bridge.store import fold
 from bridge.store.journaled import JournaledStore
+from bridge.store.one_run import create_run, get_run, get_series
 from bridge.store.sql.sqlite import open_sqlite
 
 
@@ -23,13 +24,13 @@ def test_a_wide_row_stays_before_a_row_that_another_process_logs_later(
     monkeypatch.setattr(fold, "FOLD_BYTES", 4096)
     monkeypatch.setattr(fold, "LEAST_BYTES", 4096)
     first, second = (JournaledStore(open_sqlite(tmp_path / "workspace.db"), tmp_path / "journal") for _ in range(2))
-    first.create_run(RunRecord("r1", "0"))
+    create_run(first, RunRecord("r1", "0"))
     columns = [f"column {number} {'x' * 60}" for number in range(200)]
     first.log_points("r1", [Point("t", 1.0, 1, None, COLUMN, name, at > 0) for at, name in enumerate(columns)])
     second.log_points("r1", [Point("t", 2.0, 2, None, COLUMN, "other")])
     first.log_points("r1", [Point("t", 3.0, 3, None, COLUMN, columns[0])])
 
-    positions = {record.column: record.positions.tolist() for record in second.get_series("r1")}
+    positions = {record.column: record.positions.tolist() for record in get_series(second, "r1")}
     assert positions == {columns[0]: [0, 2], "other": [1], **dict.fromkeys(columns[1:], [0])}
     for store in (first, second):
         store.close()
@@ -50,13 +51,13 @@ def test_a_journal_without_a_header_that_waits_for_such_a_stretch_is_reported_on
     monkeypatch.setattr(fold, "FOLD_BYTES", 4096)
     monkeypatch.setattr(fold, "LEAST_BYTES", 4096)
     store = JournaledStore(open_sqlite(tmp_path / "workspace.db"), tmp_path / "journal")
-    store.create_run(RunRecord("r1", "0"))
+    create_run(store, RunRecord("r1", "0"))
     columns = [f"column {number} {'x' * 60}" for number in range(200)]
     store.log_points("r1", [Point("t", 1.0, 1, None, COLUMN, name, at > 0) for at, name in enumerate(columns)])
     (tmp_path / "journal" / f"{os.urandom(16).hex()}.log").write_bytes(first_journal_without_a_header("r1"))
 
-    found = {record.key: record.numbers for record in store.get_series("r1")}
+    found = {record.key: record.numbers for record in get_series(store, "r1")}
     assert found["a"] is not None and found["a"].tolist() == [0.5]
     assert caplog.text.count("its header cannot be read") == 1
-    assert len(store.get_run("r1").warnings) == 1
+    assert len(get_run(store, "r1").warnings) == 1
     store.close()

@@ -14,6 +14,7 @@ import psutil
 
 from bridge import InvalidState, Workspace
 from bridge.handles.script_run import ScriptRun
+from bridge.store.one_run import create_run
 
 Submit = Callable[..., ScriptRun]
 
@@ -80,7 +81,7 @@ def queued(submit: Submit, workspace: Workspace, code: str, run_id: str = "queue
         end_time=None,
         definition=json.dumps(definition),
     )
-    workspace.stores.tracking.create_run(record)
+    create_run(workspace.stores.tracking, record)
     run = workspace.get_run(run_id)
     assert isinstance(run, ScriptRun)
     return run

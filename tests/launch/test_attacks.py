@@ -17,6 +17,7 @@ from submitting import Submit, is_gone, launcher, log_of, processes_of, queued, 
 
 from bridge import Experiment, ScriptRun, ScriptRunConfig, Workspace
 from bridge.records.run import CLAIMABLE_STATUSES, TERMINAL_STATUSES
+from bridge.store.one_run import create_run
 
 pytestmark = [pytest.mark.processes, pytest.mark.slow]
 
@@ -38,7 +39,7 @@ def again(workspace: Workspace, first: ScriptRun, run_id: str) -> ScriptRun:
     definition = json.loads(record.definition or "")
     definition["workingDirectory"] = str(Path(definition["workingDirectory"]).with_name(run_id))
     now = time.time_ns() // 1_000_000
-    workspace.stores.tracking.create_run(replace(record, id=run_id, start_time=now, definition=json.dumps(definition)))
+    create_run(workspace.stores.tracking, replace(record, id=run_id, start_time=now, definition=json.dumps(definition)))
     run = workspace.get_run(run_id)
     assert isinstance(run, ScriptRun)
     return run
@@ -234,7 +235,7 @@ def test_a_disk_that_is_full_when_a_launcher_starts_costs_no_run_its_status(
         waiting = replace(
             record, id="r1", status="Queued", start_time=now, end_time=None, definition=json.dumps(definition)
         )
-        workspace.stores.tracking.create_run(waiting)
+        create_run(workspace.stores.tracking, waiting)
         filler = disk / "filler"
         with filler.open("wb", 0) as file:
             try:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,6 +35,7 @@ from bridge.handles import script_run
 from bridge.launch.launcher import LEFT_OPEN, Ending, Launcher, Signals
 from bridge.records.run import SCRIPT_RUN, TERMINAL_STATUSES, RunRecord
 from bridge.store.journaled import JournaledStore
+from bridge.store.one_run import create_run
 
 pytestmark = pytest.mark.processes
 
@@ -167,7 +168,7 @@ def test_cleaning_removes_no_other_folder_whatever_the_run_names(
     record = run.place.record()
     definition = json.loads(record.definition or "")
     forged = replace(record, id="forged", definition=json.dumps({**definition, "workingDirectory": str(precious)}))
-    workspace.stores.tracking.create_run(forged)
+    create_run(workspace.stores.tracking, forged)
     with pytest.raises(NotAllowed, match="no working folder"):
         workspace.get_run("forged").clean()  # type: ignore[attr-defined]
     assert precious.is_dir()
@@ -634,9 +635,9 @@ def test_a_run_that_was_deleted_while_it_ran_is_stopped_and_ended_when_it_is_res
 ) -> None:
     run = submit("import time; time.sleep(60)")
     until(lambda: run.status == "Running")
-    workspace.stores.tracking.delete_run(run.id, time.time_ns() // 1_000_000)
+    workspace.stores.tracking.delete_runs((run.id,), time.time_ns() // 1_000_000)
     until(lambda: not processes_of(run))
-    workspace.stores.tracking.restore_run(run.id)
+    workspace.stores.tracking.restore_runs((run.id,))
     until(lambda: run.status == "Failed", 10)
 
 
@@ -647,20 +648,20 @@ def test_what_is_said_of_a_run_when_its_script_has_just_ended_stays(
     opened = workspace.stores
     experiment = Experiment(workspace, "submitted")
     record = RunRecord("r1", experiment.id, status="Finalizing", type=SCRIPT_RUN, start_time=1)
-    opened.tracking.create_run(record)
+    create_run(opened.tracking, record)
     launcher = Launcher(opened, record, Signals())
-    get_run = opened.tracking.get_run
+    get_runs = opened.tracking.get_runs
 
-    def look(run_id: str, latest: bool = True) -> RunRecord:
-        monkeypatch.setattr(opened.tracking, "get_run", get_run)
+    def look(run_ids: Sequence[str], latest: bool = True) -> dict[str, RunRecord]:
+        monkeypatch.setattr(opened.tracking, "get_runs", get_runs)
         if moment == "before the launcher looks":
-            workspace.get_run(run_id).fail("it diverged")
-        found = get_run(run_id, latest)
+            workspace.get_run("r1").fail("it diverged")
+        found = get_runs(run_ids, latest)
         if moment == "after it has looked":
-            workspace.get_run(run_id).fail("it diverged")
+            workspace.get_run("r1").fail("it diverged")
         return found
 
-    monkeypatch.setattr(opened.tracking, "get_run", look)
+    monkeypatch.setattr(opened.tracking, "get_runs", look)
     launcher._end(Ending("Completed"))
     run = workspace.get_run("r1")
     assert run.status == "Failed" and run.error is not None and run.error["message"] == "it diverged"

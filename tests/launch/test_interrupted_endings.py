@@ -15,6 +15,7 @@ from bridge.launch import output
 from bridge.launch.launcher import Ending, Launcher, Signals
 from bridge.launch.process import ScriptProcess
 from bridge.records.run import SCRIPT_RUN, RunRecord
+from bridge.store.one_run import create_run
 
 FILES = ("/launch/launcher.py", "/launch/output.py")
 PRINTED = b"first\n" + b"x" * 100_000 + b"\nlast\n"
@@ -34,7 +35,7 @@ def end_interrupted(workspace: Workspace, run_id: str, interrupts: Interrupts) -
     """End a run whose script has printed, with an exception at one place, and once more."""
     opened = workspace.stores
     record = RunRecord(run_id, "0", status="Finalizing", type=SCRIPT_RUN, start_time=1)
-    opened.tracking.create_run(record)
+    create_run(opened.tracking, record)
     signals = Signals()
     launcher = Launcher(opened, record, signals)
     os.write(launcher._output.pipe, PRINTED)
@@ -97,7 +98,7 @@ def test_an_exception_that_the_end_does_not_know_ends_it_once_more(
 ) -> None:
     """As `Launcher.run` does; a KeyboardInterrupt cannot come there, because its signal is taken."""
     record = RunRecord("r1", "0", status="Preparing", type=SCRIPT_RUN, start_time=1)
-    workspace.stores.tracking.create_run(record)
+    create_run(workspace.stores.tracking, record)
     launcher = Launcher(workspace.stores, record, Signals())
     told = launcher._told
     raised = [Own("once")]

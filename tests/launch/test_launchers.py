@@ -154,7 +154,7 @@ def test_a_run_whose_submitter_holds_it_waits_for_its_launcher(
     submit: Submit, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = queued(submit, workspace, "pass")
-    workspace.stores.tracking.update_run(run.id, RunChanges(status="Completed"))
+    workspace.stores.tracking.update_runs((run.id,), RunChanges(status="Completed"))
     monkeypatch.setattr(leases, "LEASE_SECONDS", 0.5)
     workspace.stores.tracking.begin_runs([replace(run.place.record(), id="held", status="Starting", end_time=None)])
     time.sleep(1)
@@ -235,7 +235,7 @@ def test_a_launcher_that_was_taken_for_gone_goes_on_and_says_how_its_script_ende
     run = submit("import os, time\nprint('up', flush=True)\nwhile not os.path.exists('logs/go'): time.sleep(0.02)")
     lines_of(run)
     error = json.dumps({"code": "OwnerGone", "message": "as after a week in which the machine was stopped"})
-    workspace.stores.tracking.inner.update_run(run.id, RunChanges(status="Failed", end_time=1, error=error))
+    workspace.stores.tracking.inner.update_runs((run.id,), RunChanges(status="Failed", end_time=1, error=error))
     time.sleep(1)
     assert processes_of(run)
     folder = Path(json.loads(run.place.record().definition or "")["workingDirectory"])

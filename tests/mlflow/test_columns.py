@@ -15,6 +15,7 @@ from pair import without_waiting_for_the_disk
 
 from bridge.records.run import RunRecord, new_run_id
 from bridge.records.series import COLUMN, DESCRIPTION, IMAGE, NATIVE, PREDICTIONS, SCALAR, Point, Value
+from bridge.store.one_run import create_run
 from bridge.store.open import Opened, create_store
 from bridge.store.tracking import TrackingStore
 from bridge.testing.naive import LoggedPoint, is_number, log_naively
@@ -65,7 +66,7 @@ def test_a_column_is_what_mlflow_would_have_of_its_numbers(
 ) -> None:
     theirs, ours, native = stores
     run_id = new_run_id()
-    native.create_run(RunRecord(run_id, "0", start_time=1))
+    create_run(native, RunRecord(run_id, "0", start_time=1))
     native.log_points(run_id, logged)
     same = theirs.create_run("0", "ada", 1, [], None).info.run_id
     metrics = as_metrics(logged)
@@ -102,7 +103,7 @@ def texts(points: list[Metric]) -> list[str]:
 def waves(opened: Opened) -> Opened:
     """Runs with a table each."""
     for run_id, angle in (("a" * 32, 1), ("b" * 32, 2.5), ("c" * 32, math.nan), ("d" * 32, "steep")):
-        opened.tracking.create_run(RunRecord(run_id, "0", start_time=1))
+        create_run(opened.tracking, RunRecord(run_id, "0", start_time=1))
         for value in (9.0, angle):
             cells: dict[str, Value] = {"angle": value, "cosine": 0.5}
             opened.tracking.log_points(run_id, row("Cosine Wave", cells, 1))
@@ -133,7 +134,7 @@ def test_runs_are_ordered_by_a_column(waves: Opened, uri: str) -> None:
 
 
 def test_texts_images_and_descriptions_are_no_metrics_and_no_tags(opened: Opened, uri: str) -> None:
-    opened.tracking.create_run(RunRecord("a" * 32, "0", start_time=1))
+    create_run(opened.tracking, RunRecord("a" * 32, "0", start_time=1))
     opened.tracking.log_points(
         "a" * 32,
         [

@@ -26,6 +26,7 @@ from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from sqlalchemy import create_engine, text
 
 from bridge.records.run import RunRecord
+from bridge.store.one_run import create_run, get_run
 from bridge.store.open import Opened
 from bridge_mlflow.tracking_store import BridgeTrackingStore
 
@@ -258,12 +259,12 @@ def test_the_memory_of_the_command_does_not_grow_with_the_points_of_a_run(
     for points in (0, POINTS):
         uri = make_workspace(tmp_path / str(points))
         tracking = BridgeTrackingStore(uri).workspace.tracking
-        tracking.create_run(RunRecord("gone", "0"))
+        create_run(tracking, RunRecord("gone", "0"))
         for step in range(points):
             tracking.log("gone", f"m{step % 3}", draw.random(), step, step)
         tracking.close()
-        tracking.get_run("gone")
-        tracking.delete_run("gone", time.time_ns() // 1_000_000)
+        get_run(tracking, "gone")
+        tracking.delete_runs(("gone",), time.time_ns() // 1_000_000)
         tracking.close()
         output, peak = collect(uri)
         assert output == "Run with ID gone has been permanently deleted.\n"

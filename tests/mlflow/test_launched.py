@@ -14,6 +14,7 @@ from mlflow.entities import RunStatus
 
 from bridge import Experiment, Run, Workspace
 from bridge.records.run import SCRIPT_RUN, RunChanges, RunRecord
+from bridge.store.one_run import create_run
 from bridge_mlflow.tracking_store import BridgeTrackingStore
 
 
@@ -27,7 +28,7 @@ def launched(ws: Workspace) -> Run:
     """A run as its launcher has it while the script works."""
     experiment = Experiment(ws, "launched")
     record = RunRecord("launched", experiment.id, "train", status="Running", start_time=1, type=SCRIPT_RUN)
-    ws.stores.tracking.create_run(record)
+    create_run(ws.stores.tracking, record)
     return Run.get(ws, record.id)
 
 

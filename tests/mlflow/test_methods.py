@@ -19,6 +19,7 @@ from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as SqlR
 from mlflow.store.tracking.abstract_store import AbstractStore
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
+from bridge.store.one_run import get_run
 from bridge_mlflow.forwarded import (
     FORWARDED_DEFAULTS,
     FORWARDED_READS,
@@ -138,7 +139,7 @@ def test_an_argument_of_a_later_release_that_says_nothing_is_taken(store: Abstra
         store.log_batch_async(run, [Metric("n", 1.0, 1, 1)], [], [], later=value).wait()
         assert store.get_run(run, later=value).data.metrics == {"m": 1.0, "n": 1.0}
         assert len(store.search_experiments(later=value)) == 1
-    assert store.workspace.tracking.get_run(run).display_name == "a"
+    assert get_run(store.workspace.tracking, run).display_name == "a"
 
 
 def method_of_ours(name: str) -> Callable[..., Any]:

@@ -143,7 +143,7 @@ def test_a_finer_native_status_survives_a_client_that_says_the_same_again(tmp_pa
     ws = Workspace.create("demo", path=tmp_path / "ws")
     run = Experiment(ws, "both").start_logging()
     store = BridgeTrackingStore(ws.get_mlflow_tracking_uri())
-    store.workspace.tracking.update_run(run.id, RunChanges(status="Finalizing"))
+    store.workspace.tracking.update_runs((run.id,), RunChanges(status="Finalizing"))
     client = MlflowClient(ws.get_mlflow_tracking_uri())
     client.update_run(run.id, status="RUNNING", name="renamed")
     assert run.get_status() == "Finalizing"

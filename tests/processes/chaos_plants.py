@@ -11,10 +11,10 @@ from dataclasses import replace
 from typing import Any
 
 from bridge.journal.writer import JournalWriter
-from bridge.store.fold import Drain
+from bridge.store.fold import Folding
 from bridge.store.slices import Slice
-from bridge.store.sql import tracking
-from bridge.store.sql.tracking import SqlTrackingStore
+from bridge.store.sql import backend
+from bridge.store.sql.backend import SqlBackend
 
 COLUMNS = ("series", "times", "timestamps", "steps", "has_step", "values", "ints", "doors", "joined")
 SHARE = 0.2
@@ -44,37 +44,37 @@ def reordered() -> None:
 
 def doubled() -> None:
     """A fold does not write down how far it has come."""
-    finish = tracking._finish_append
+    finish = backend._finish_append
 
     def forget(*arguments: Any) -> None:
         if random.random() > SHARE:
             finish(*arguments)
 
-    tracking._finish_append = forget
+    backend._finish_append = forget
 
 
 def unended() -> None:
     """Runs whose process is gone are left as they are."""
-    SqlTrackingStore.end_leases = lambda self, *_: []  # type: ignore[method-assign, assignment]
+    SqlBackend.end_leases = lambda self, *_: []  # type: ignore[method-assign, assignment]
 
 
 def undeleted() -> None:
     """A run that was removed for good is still there."""
-    SqlTrackingStore.purge_runs = lambda self, run_ids: None  # type: ignore[method-assign, assignment]
+    SqlBackend.purge_runs = lambda self, run_ids: None  # type: ignore[method-assign, assignment]
 
 
 def _change_slices(change: Callable[[Slice], Slice], alike: bool = False) -> None:
     """Let a change happen to slices that have more than one point, all of numbers of one series if they are alike."""
-    cut = Drain._slice
+    cut = Folding._slice
 
-    def perhaps_change(self: Drain, *arguments: Any) -> Slice:
+    def perhaps_change(self: Folding, *arguments: Any) -> Slice:
         piece = cut(self, *arguments)
         fits = len(piece.series) > 1 and not piece.joined.any()
         if fits and alike:
             fits = not piece.texts and len(piece.definitions) == 1
         return change(piece) if fits and random.random() < SHARE else piece
 
-    Drain._slice = perhaps_change  # type: ignore[method-assign]
+    Folding._slice = perhaps_change  # type: ignore[method-assign]
 
 
 PLANTS: dict[str, tuple[Callable[[], None], str]] = {

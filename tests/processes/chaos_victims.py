@@ -44,6 +44,7 @@ import bridge
 import bridge_mlflow
 from bridge import Experiment, NotFound, Run, StoreUnavailable, Workspace
 from bridge.records.run import TERMINAL_STATUSES
+from bridge.store.one_run import get_series
 
 SHARED = "shared"
 """A run that every writer may log to; it is Completed."""
@@ -421,7 +422,7 @@ class Reader(Victim):
                 self._expect(wanted, found, f"{run_id} {key}")
 
     def _series(self, run_id: str, key: str) -> list[int]:
-        return [value for one in self.workspace.stores.tracking.get_series(run_id, [key]) for value in values_of(one)]
+        return [value for one in get_series(self.workspace.stores.tracking, run_id, [key]) for value in values_of(one)]
 
     def _read_history(self) -> None:
         run_id, key, wanted = self._acknowledged()

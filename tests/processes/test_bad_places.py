@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from bridge import Experiment, InvalidValue, NotAllowed, NotFound, Run, StoreUnavailable, Workspace
-from bridge.store import journaled
+from bridge.store import background
 
 pytestmark = pytest.mark.processes
 
@@ -118,7 +118,7 @@ def test_another_user_reads_while_somebody_logs_and_is_told_what_is_not_folded(f
     run = Experiment(workspace, "shared").start_logging()
     run.log("loss", 0.5)
     run.get_metrics()
-    journaled._background.remove(run.place.stores.tracking)  # else it may fold before the other user reads
+    background.background.remove(run.place.stores.tracking)  # else it may fold before the other user reads
     run.log("loss", 0.25)
 
     def read(say):
@@ -144,7 +144,7 @@ def test_writing_to_a_folder_that_can_only_be_read_raises_at_once(fork, open_fol
     preload()
     workspace = Workspace.create("work", path=open_folder / "work")
     run = Experiment(workspace, "shared").start_logging()
-    journaled._background.remove(run.place.stores.tracking)  # its first fold makes the file of a lock
+    background.background.remove(run.place.stores.tracking)  # its first fold makes the file of a lock
     before = names_in(workspace.path)
 
     def write(say):

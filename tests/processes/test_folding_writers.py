@@ -12,6 +12,7 @@ import pytest
 
 from bridge.records.run import RunChanges, RunRecord
 from bridge.store import bounds
+from bridge.store.one_run import create_run, get_run
 from bridge.store.open import create_store, open_store
 from bridge.store.sql.sqlite import open_sqlite
 from bridge.store.tracking import TrackingStore
@@ -24,10 +25,10 @@ FACTOR = 10
 LOGS_AND_IS_KILLED = """
 import os, sys
 from bridge.records.run import RunRecord
-from bridge.store import journaled
+from bridge.store import background
 from bridge.store.open import open_store
 
-journaled.FOLD_SECONDS = 3600.0  # so that all is left to the other process
+background.FOLD_SECONDS = 3600.0  # so that all is left to the other process
 tracking = open_store(sys.argv[1]).tracking
 run_ids = [f"r{number}" for number in range(int(sys.argv[2]))]
 for at in range(0, len(run_ids), 500):
@@ -45,7 +46,7 @@ from bridge.store.open import open_store
 tracking = open_store(sys.argv[1]).tracking
 print("ready", flush=True)
 sys.stdin.readline()
-assert len(tracking.get_series("r0")) == 1
+assert len(tracking.get_series_of(["r0"])["r0"]) == 1
 print("folded", flush=True)
 """
 
@@ -69,7 +70,7 @@ def test_a_writer_waits_for_one_transaction_of_a_fold_of_twenty_thousand_runs(tm
     yardstick = seconds_of_one_append(yardstick_store)
     yardstick_store.close()
     tracking = open_store(folder).tracking
-    tracking.create_run(RunRecord("tagged", "0"))
+    create_run(tracking, RunRecord("tagged", "0"))
     folding = subprocess.Popen(
         [sys.executable, "-c", FOLDS, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -90,13 +91,13 @@ def test_a_writer_waits_for_one_transaction_of_a_fold_of_twenty_thousand_runs(tm
     waits: list[float] = []
     while watching.is_alive():
         begun = time.perf_counter()
-        tracking.update_run("tagged", RunChanges(tags={"n": str(len(waits))}))
+        tracking.update_runs(("tagged",), RunChanges(tags={"n": str(len(waits))}))
         waits.append(time.perf_counter() - begun)
     watching.join()
     assert folding.wait(60) == 0 and folded.is_set()
     assert len(waits) > RUNS / bounds.MOST_SERIES
     assert max(waits) < FACTOR * yardstick, (max(waits), yardstick)
-    assert tracking.get_run(f"r{RUNS - 1}").latest.keys() == {f"key of r{RUNS - 1}"}
+    assert get_run(tracking, f"r{RUNS - 1}").latest.keys() == {f"key of r{RUNS - 1}"}
 
 
 READS = """
@@ -105,11 +106,11 @@ from pathlib import Path
 from bridge.journal import locks
 from bridge.store import fold
 from bridge.store.open import open_store
-from bridge.store.sql.tracking import SqlTrackingStore
+from bridge.store.sql.backend import SqlBackend
 
 locks.WAIT_SECONDS, fold.TURN_SECONDS, fold.FOLD_BYTES, fold.LEAST_BYTES = 2.0, 1000.0, 1 << 12, 1 << 12
 waited = Path(sys.argv[2])
-append, fold_some = SqlTrackingStore.append, fold.Drain._fold_some
+append, fold_some = SqlBackend.append, fold.Folding._fold_some
 
 def slow_append(self, slices):
     if len(list(waited.iterdir())) < 2:
@@ -122,11 +123,11 @@ def counted_fold_some(self, fold, wait):
         (waited / sys.argv[3]).touch()
     return was_our_turn
 
-SqlTrackingStore.append, fold.Drain._fold_some = slow_append, counted_fold_some
+SqlBackend.append, fold.Folding._fold_some = slow_append, counted_fold_some
 tracking = open_store(sys.argv[1]).tracking
 print("ready", flush=True)
 sys.stdin.readline()
-print(len(tracking.get_series("r0")), flush=True)
+print(len(tracking.get_series_of(["r0"])["r0"]), flush=True)
 """
 
 

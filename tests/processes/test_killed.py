@@ -10,6 +10,7 @@ import pytest
 
 from bridge import Experiment, Run, Workspace
 from bridge.records.run import RunRecord
+from bridge.store.one_run import create_run, get_series
 from bridge.store.open import create_store, open_store
 from bridge.testing.strategies import row
 
@@ -69,7 +70,7 @@ def test_a_killed_writer_leaves_whole_rows(fork, tmp_path, scale):
     columns = [f"column {number}" for number in range(50)]
     store = create_store(tmp_path / "work", "work").tracking
     for attempt in range(20 * scale):
-        run_id = store.create_run(RunRecord(f"r{attempt}", "0")).id
+        run_id = create_run(store, RunRecord(f"r{attempt}", "0")).id
 
         def write(say, run_id=run_id):
             own = open_store(tmp_path / "work").tracking
@@ -78,7 +79,7 @@ def test_a_killed_writer_leaves_whole_rows(fork, tmp_path, scale):
                 say(str(number))
 
         acknowledged = acknowledged_until_killed(fork(write), chance)
-        records = store.get_series(run_id)
+        records = get_series(store, run_id)
 
         assert [record.column for record in records] == columns
         rows = {tuple(record.numbers.tolist()) for record in records}

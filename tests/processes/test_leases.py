@@ -15,7 +15,7 @@ import pytest
 
 from bridge import AlreadyExists, Experiment, Run, Workspace
 from bridge.journal import file
-from bridge.store import fold, journaled, owners
+from bridge.store import fold, owned_runs, owners
 
 pytestmark = pytest.mark.processes
 
@@ -189,7 +189,7 @@ def test_children_and_their_parent_fail_with_their_process(fork, workspace):
 
 def test_a_stopped_process_never_fails_its_run_and_shows_as_silent_until_it_goes_on(fork, workspace, monkeypatch):
     monkeypatch.setattr(owners, "LEASE_SECONDS", 2.0)
-    monkeypatch.setattr(journaled, "RENEW_SECONDS", 0.5)
+    monkeypatch.setattr(owned_runs, "RENEW_SECONDS", 0.5)
     child = fork(log_until_killed(workspace))
     run = Run.get(workspace, child.line())
     end = time.monotonic() + 4
@@ -214,7 +214,7 @@ def test_a_stopped_process_never_fails_its_run_and_shows_as_silent_until_it_goes
 
 def test_a_process_that_logs_nothing_keeps_its_run(fork, workspace, monkeypatch):
     monkeypatch.setattr(owners, "LEASE_SECONDS", 2.0)
-    monkeypatch.setattr(journaled, "RENEW_SECONDS", 0.5)
+    monkeypatch.setattr(owned_runs, "RENEW_SECONDS", 0.5)
 
     def write(say: Callable[[str], None]) -> None:
         say(begin(workspace).id)

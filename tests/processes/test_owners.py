@@ -15,7 +15,7 @@ from namespaces import NEW_PID, NEW_TIME, become_host, within, without_flock
 
 from bridge import Experiment, Run, Workspace
 from bridge.journal.format import HEADER_SIZE, SUFFIX, decode_header, encode_end, encode_header
-from bridge.store import fold, journaled, owners
+from bridge.store import fold, owned_runs, owners
 
 pytestmark = pytest.mark.processes
 
@@ -29,7 +29,7 @@ def sweeping(monkeypatch: pytest.MonkeyPatch) -> None:
     """Journals that have not grown are looked at every half second, not every five."""
     monkeypatch.setattr(fold, "SWEEP_SECONDS", 0.5)
     monkeypatch.setattr(fold, "LOOK_SECONDS", 0.2)
-    monkeypatch.setattr(journaled, "RENEW_SECONDS", 0.3)
+    monkeypatch.setattr(owned_runs, "RENEW_SECONDS", 0.3)
 
 
 @pytest.fixture
@@ -368,7 +368,7 @@ def test_a_process_with_another_boot_clock_is_silent_by_the_clock_of_the_files(
 
 def test_points_are_a_sign_of_life(fork, workspace, leases_of_a_second, monkeypatch):
     """The process that has no turn to renew its leases is not silent as long as it logs."""
-    monkeypatch.setattr(journaled, "RENEW_SECONDS", 3600.0)
+    monkeypatch.setattr(owned_runs, "RENEW_SECONDS", 3600.0)
     child = fork(partial(train, workspace))
     run = Run.get(workspace, child.line())
     end = time.monotonic() + 3
@@ -486,7 +486,7 @@ def test_a_process_that_comes_back_completes_its_run_at_once(
 
 def test_a_process_whose_journal_was_deleted_owns_its_run_again_at_once(fork, workspace, monkeypatch):
     """It does not wait for its turn to renew leases."""
-    monkeypatch.setattr(journaled, "RENEW_SECONDS", 3600.0)
+    monkeypatch.setattr(owned_runs, "RENEW_SECONDS", 3600.0)
     child = fork(partial(train, workspace))
     run = Run.get(workspace, child.line())
     child.line()

@@ -18,7 +18,7 @@ from bridge.journal.locks import FileLock
 from bridge.store import fold
 from bridge.store.open import open_store
 from bridge.store.slices import Slice
-from bridge.store.sql.tracking import SqlTrackingStore
+from bridge.store.sql.backend import SqlBackend
 
 pytestmark = [pytest.mark.processes, pytest.mark.usefixtures("untended")]
 
@@ -60,20 +60,20 @@ def test_a_fold_keeps_the_journals_of_a_workspace_that_is_moved_away_meanwhile(f
     store = open_store(place).tracking
     monkeypatch.setattr(fold, "FOLD_BYTES", 4096)
     monkeypatch.setattr(fold, "LEAST_BYTES", 4096)
-    append, appended = SqlTrackingStore.append, []
+    append, appended = SqlBackend.append, []
 
-    def move_before_the_second(self: SqlTrackingStore, slices: Sequence[Slice]) -> dict[str, int]:
+    def move_before_the_second(self: SqlBackend, slices: Sequence[Slice]) -> dict[str, int]:
         appended.append(slices)
         if len(appended) == 2:
             place.rename(moved)
             other.rename(place)
         return append(self, slices)
 
-    monkeypatch.setattr(SqlTrackingStore, "append", move_before_the_second)
+    monkeypatch.setattr(SqlBackend, "append", move_before_the_second)
     with pytest.raises(StoreUnavailable, match="was replaced by another one"):
         store.get_series_of([run_id])
 
-    monkeypatch.setattr(SqlTrackingStore, "append", append)
+    monkeypatch.setattr(SqlBackend, "append", append)
     assert len(journals(moved)) == 1
     assert Run.get(Workspace.open(moved), run_id).get_metrics()["loss"] == list(range(POINTS))
 
@@ -139,7 +139,7 @@ def test_a_journal_stays_that_a_database_from_a_backup_does_not_have(fork, place
     run_id = child.line()
     assert child.wait() == 0
     workspace = Workspace.open(place)
-    drain = workspace.stores.tracking._drain
+    drain = workspace.stores.tracking._folding
     finish = drain._finish
 
     def put_back_first(*arguments: Any) -> None:

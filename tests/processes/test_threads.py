@@ -181,7 +181,7 @@ def test_an_interrupted_log_call_costs_no_later_point(fork, run):
 
 def test_a_child_that_is_forked_while_a_thread_folds_keeps_no_lock(fork, run, monkeypatch):
     """It inherits the lock with the descriptor, and no thread that would free it."""
-    drain = run.experiment.workspace.stores.tracking._drain
+    drain = run.experiment.workspace.stores.tracking._folding
     store_some = drain._store_some
     children = []
 

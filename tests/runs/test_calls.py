@@ -12,6 +12,7 @@ from spelling import spelled
 import bridge
 from bridge import Experiment, InvalidValue, NotFound, Run, Workspace
 from bridge.records.series import SCALAR
+from bridge.store.one_run import get_series
 
 
 def test_a_list_may_be_anything_that_is_iterated_over(run: Run) -> None:
@@ -228,7 +229,7 @@ LOGGED = [1, 2, 3, 3, 4, None]
 
 def described(run: Run) -> list[Any]:
     """The descriptions of "m", as they are stored."""
-    records = run.experiment.workspace.stores.tracking.get_series(run.id, ["m"])
+    records = get_series(run.experiment.workspace.stores.tracking, run.id, ["m"])
     return [text for record in records if record.kind not in (SCALAR, 1) for text in record.texts]
 
 

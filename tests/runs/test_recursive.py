@@ -8,6 +8,7 @@ import pytest
 
 from bridge import Experiment, Run, Workspace
 from bridge.records.run import SCRIPT_RUN, RunRecord
+from bridge.store.one_run import create_run
 
 
 @pytest.fixture
@@ -15,11 +16,11 @@ def family(workspace: Workspace, run: Run) -> dict[str, Run]:
     """A run with two children, one of a launcher and one in another experiment, and a grandchild; one is silent."""
     other = Experiment(workspace, "other")
     tracking = workspace.stores.tracking
-    tracking.create_run(RunRecord("launched", run.experiment.id, parent_id=run.id, type=SCRIPT_RUN))
-    tracking.create_run(RunRecord("elsewhere", other.id, parent_id=run.id))
-    tracking.create_run(RunRecord("grandchild", other.id, parent_id="elsewhere"))
-    tracking.create_run(RunRecord("silent", run.experiment.id, parent_id="launched"))
-    tracking.create_run(RunRecord("stranger", run.experiment.id))
+    create_run(tracking, RunRecord("launched", run.experiment.id, parent_id=run.id, type=SCRIPT_RUN))
+    create_run(tracking, RunRecord("elsewhere", other.id, parent_id=run.id))
+    create_run(tracking, RunRecord("grandchild", other.id, parent_id="elsewhere"))
+    create_run(tracking, RunRecord("silent", run.experiment.id, parent_id="launched"))
+    create_run(tracking, RunRecord("stranger", run.experiment.id))
     runs = {"root": run}
     for name in ("launched", "elsewhere", "grandchild", "silent", "stranger"):
         runs[name] = Run.get(workspace, name)
@@ -72,7 +73,7 @@ def test_a_hundred_runs_cost_as_many_statements_as_one(tmp_path: Path) -> None:
             for number in range(children):
                 run_id = f"child-{children}-{number}"
                 record = RunRecord(run_id, root.experiment.id, parent_id=root.id)
-                workspace.stores.tracking.create_run(record)
+                create_run(workspace.stores.tracking, record)
                 Run.get(workspace, run_id).log_row("m", x=number, y="a")
             root.get_metrics()  # folds
             said: list[str] = []

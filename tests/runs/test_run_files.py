@@ -75,7 +75,7 @@ def test_no_call_takes_a_datastore(run: Run, sources: dict[str, Path], tmp_path:
 
 
 def test_a_deleted_run_takes_no_files(run: Run, sources: dict[str, Path]) -> None:
-    run.place.stores.tracking.delete_run(run.id, 1)
+    run.place.stores.tracking.delete_runs((run.id,), 1)
     with pytest.raises(InvalidState):
         run.upload_files(["a"], [sources["outputs.txt"]])
     with pytest.raises(InvalidState):

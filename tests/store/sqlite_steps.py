@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bridge.store.sql.tracking import SqlTrackingStore
+from bridge.store.sql.backend import SqlBackend
 
 
-def steps_of(store: SqlTrackingStore, call: Callable[[], object]) -> int:
+def steps_of(store: SqlBackend, call: Callable[[], object]) -> int:
     """How many hundreds of instructions SQLite runs in a call of this thread."""
     count = 0
 

@@ -12,6 +12,7 @@ from bridge.journal import file
 from bridge.records.run import SCRIPT_RUN, RunChanges, RunRecord
 from bridge.store import fold
 from bridge.store.journaled import JournaledStore
+from bridge.store.one_run import get_run, get_series
 from bridge.store.sql.sqlite import open_sqlite
 
 HOUR = 3600 * 10**9
@@ -47,7 +48,7 @@ def submit_and_claim(stores: list[JournaledStore], set_clock: Callable[[int], No
     submitter.release_lease("r1")
     set_clock(0)
     launcher.claim_run("r1")
-    launcher.update_run("r1", RunChanges(status="Running"))
+    launcher.update_runs(("r1",), RunChanges(status="Running"))
     return launcher._writer.journal_id
 
 
@@ -69,11 +70,11 @@ def test_a_launcher_keeps_its_run_over_the_end_of_a_journal(
     launcher.tend()  # writes the leases to the new journal, and folds them
     launcher.tend()  # ends the old ones
     monkeypatch.setattr(fold, "SWEEP_SECONDS", 0.0)
-    reader.get_series("r1")
-    reader.get_series("r1")
+    get_series(reader, "r1")
+    get_series(reader, "r1")
     last = launcher._writer.journal_id
     assert first not in {path.stem for path in launcher._folder.glob("*.log")}
     assert [(lease.run_id, lease.journal_id) for lease in reader.get_leases()] == [("r1", last)]
-    assert reader.get_run("r1").status == "Running"
-    launcher.update_run("r1", RunChanges(status="Completed"))
-    assert reader.get_run("r1").status == "Completed"
+    assert get_run(reader, "r1").status == "Running"
+    launcher.update_runs(("r1",), RunChanges(status="Completed"))
+    assert get_run(reader, "r1").status == "Completed"

@@ -14,6 +14,7 @@ import pytest
 from bridge import Experiment, Run, StoreUnavailable, Workspace
 from bridge.store import journaled
 from bridge.store import open as open_module
+from bridge.store.background import Background
 from bridge.store.journaled import JournaledStore
 from bridge.store.sql import database as database_module
 from bridge.store.sql.database import Database
@@ -132,9 +133,9 @@ def test_a_close_that_does_not_wait_for_a_thread_leaves_the_database_to_others(
 def test_a_close_while_the_workspace_is_tended_leaves_no_file_open(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    background = journaled._Background()
+    background = Background()
     background._thread = threading.current_thread()  # which tends when this test says so
-    monkeypatch.setattr(journaled, "_background", background)
+    monkeypatch.setattr(journaled, "background", background)
     workspace = Workspace.create("work", path=place)
     run = start(workspace)
     run.log("loss", 0.5)

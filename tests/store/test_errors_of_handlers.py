@@ -15,6 +15,7 @@ from interrupting import Interrupts, places
 from bridge.journal.folder import JournalFolder
 from bridge.records.run import RunRecord
 from bridge.store import fold
+from bridge.store.one_run import create_run
 from bridge.store.open import Opened, create_store
 
 NUMBERS = [
@@ -52,7 +53,7 @@ class Raising:
 def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Opened:
     monkeypatch.setattr(fold, "SWEEP_SECONDS", 0.0)  # every fold looks after everything
     opened = create_store(tmp_path / "work", "work")
-    opened.tracking.create_run(RunRecord("r", "0"))
+    create_run(opened.tracking, RunRecord("r", "0"))
     return opened
 
 

@@ -10,6 +10,7 @@ import pytest
 from bridge.journal.folder import JournalFolder
 from bridge.records.run import RunRecord
 from bridge.store.journaled import JournaledStore
+from bridge.store.one_run import get_run
 from bridge.store.sql.sqlite import open_sqlite
 
 
@@ -33,7 +34,7 @@ def statements_of_a_fold(folder: Path, count: int) -> list[str]:
     """What SQLite is asked for in a fold that finishes journals."""
     store = JournaledStore(open_sqlite(folder / "workspace.db"), folder / "journal")
     statements: list[str] = []
-    store.inner.get_run("r0")
+    get_run(store.inner, "r0")
     with store.inner.database.read() as connection:  # type: ignore[attr-defined]  # it is SQLite's
         connection.set_trace_callback(statements.append)
     found = store.get_series_of([f"r{number}" for number in range(count)])

@@ -19,11 +19,12 @@ from bridge.records.run import RunChanges, RunRecord
 from bridge.records.series import COLUMN, Point
 from bridge.store import bounds, fold, place
 from bridge.store.journaled import JournaledStore
+from bridge.store.one_run import create_run, get_run, get_series
 from bridge.store.points import native_series
 from bridge.store.slices import Slice
-from bridge.store.sql import series, tracking
+from bridge.store.sql import backend, series
+from bridge.store.sql.backend import SqlBackend
 from bridge.store.sql.sqlite import open_sqlite
-from bridge.store.sql.tracking import SqlTrackingStore
 from bridge.testing.slices import Entry, make_slice
 
 SMALL, LARGE = 600, 4800
@@ -41,32 +42,32 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def store(path: Path) -> Iterator[SqlTrackingStore]:
+def store(path: Path) -> Iterator[SqlBackend]:
     store = open_sqlite(path)
     yield store
     store.close()
 
 
 @pytest.fixture
-def other(store: SqlTrackingStore, path: Path) -> Iterator[SqlTrackingStore]:
+def other(store: SqlBackend, path: Path) -> Iterator[SqlBackend]:
     other = open_sqlite(path)
     yield other
     other.close()
 
 
-def runs_with_keys_of_their_own(store: SqlTrackingStore, name: str, count: int) -> Slice:
+def runs_with_keys_of_their_own(store: SqlBackend, name: str, count: int) -> Slice:
     run_ids = [f"{name}-{number}" for number in range(count)]
     store.create_runs([RunRecord(run_id, "0") for run_id in run_ids])
     return make_slice(name, 0, 1, [Entry(run_id, f"key of {run_id}", 1.0) for run_id in run_ids])
 
 
-def keys_of_one_run(store: SqlTrackingStore, name: str, count: int) -> Slice:
-    store.create_run(RunRecord(name, "0"))
+def keys_of_one_run(store: SqlBackend, name: str, count: int) -> Slice:
+    create_run(store, RunRecord(name, "0"))
     return make_slice(name, 0, 1, [Entry(name, f"key {number}", 1.0) for number in range(count)])
 
 
-def columns_of_one_key(store: SqlTrackingStore, name: str, count: int) -> Slice:
-    store.create_run(RunRecord(name, "0"))
+def columns_of_one_key(store: SqlBackend, name: str, count: int) -> Slice:
+    create_run(store, RunRecord(name, "0"))
     columns = [Entry(name, "table", 1.0, column=f"c{number}", kind=COLUMN) for number in range(count)]
     return make_slice(name, 0, 1, columns)
 
@@ -75,9 +76,7 @@ MAKERS = (runs_with_keys_of_their_own, keys_of_one_run, columns_of_one_key)
 
 
 @pytest.mark.parametrize("make", MAKERS)
-def test_an_append_is_linear_in_its_series(
-    store: SqlTrackingStore, make: Callable[[SqlTrackingStore, str, int], Slice]
-) -> None:
+def test_an_append_is_linear_in_its_series(store: SqlBackend, make: Callable[[SqlBackend, str, int], Slice]) -> None:
     pieces = {count: make(store, f"of-{count}", count) for count in (SMALL, LARGE)}
     small, large = (steps_of(store, lambda piece=piece: store.append([piece])) for piece in pieces.values())  # type: ignore[misc]
     assert large < LINEAR * small
@@ -85,7 +84,7 @@ def test_an_append_is_linear_in_its_series(
 
 @pytest.mark.parametrize("make", MAKERS)
 def test_one_more_point_costs_the_same_however_many_series_there_are(
-    store: SqlTrackingStore, make: Callable[[SqlTrackingStore, str, int], Slice]
+    store: SqlBackend, make: Callable[[SqlBackend, str, int], Slice]
 ) -> None:
     costs: list[int] = []
     for count in (SMALL, LARGE):
@@ -121,9 +120,7 @@ def test_what_is_done_without_the_database_is_linear_too(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("make", MAKERS)
-def test_reads_are_linear_in_what_they_read(
-    store: SqlTrackingStore, make: Callable[[SqlTrackingStore, str, int], Slice]
-) -> None:
+def test_reads_are_linear_in_what_they_read(store: SqlBackend, make: Callable[[SqlBackend, str, int], Slice]) -> None:
     costs: list[list[int]] = []
     for count in (SMALL, LARGE):
         piece = make(store, f"of-{count}", count)
@@ -140,7 +137,7 @@ def test_reads_are_linear_in_what_they_read(
 
 
 def test_series_of_more_keys_than_one_statement_takes_are_read_in_the_order_of_their_first_points(
-    store: SqlTrackingStore,
+    store: SqlBackend,
 ) -> None:
     store.append([keys_of_one_run(store, "r1", 1200)])
     keys = [f"key {number}" for number in range(1200)]
@@ -165,13 +162,13 @@ def while_preparing(monkeypatch: pytest.MonkeyPatch, calls: Iterator[Callable[[]
 
 
 def test_others_write_while_points_are_placed(
-    store: SqlTrackingStore, other: SqlTrackingStore, monkeypatch: pytest.MonkeyPatch
+    store: SqlBackend, other: SqlBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store.create_run(RunRecord("r1", "0"))
+    create_run(store, RunRecord("r1", "0"))
     written = threading.Event()
 
     def write() -> None:
-        other.update_run("r1", RunChanges(tags={"a": "1"}))
+        other.update_runs(("r1",), RunChanges(tags={"a": "1"}))
         written.set()
 
     def write_beside() -> None:
@@ -180,17 +177,17 @@ def test_others_write_while_points_are_placed(
 
     while_preparing(monkeypatch, iter([write_beside]))
     store.append([make_slice("j1", 0, 1, [Entry("r1", "loss", 1.0)])])
-    assert store.get_run("r1").tags == {"a": "1"}
-    assert native_series(store.get_series("r1")).values.tolist() == [1.0]
+    assert get_run(store, "r1").tags == {"a": "1"}
+    assert native_series(get_series(store, "r1")).values.tolist() == [1.0]
 
 
-@pytest.mark.parametrize("times", range(1, tracking.TRIES + 1))
+@pytest.mark.parametrize("times", range(1, backend.TRIES + 1))
 @pytest.mark.parametrize("which", ["store", "other"])
 def test_points_that_others_store_of_the_same_series_meanwhile_come_before(
-    store: SqlTrackingStore, other: SqlTrackingStore, monkeypatch: pytest.MonkeyPatch, times: int, which: str
+    store: SqlBackend, other: SqlBackend, monkeypatch: pytest.MonkeyPatch, times: int, which: str
 ) -> None:
     """The store itself too: a signal handler may come between."""
-    store.create_run(RunRecord("r1", "0"))
+    create_run(store, RunRecord("r1", "0"))
     writer = {"store": store, "other": other}[which]
     values = [float(number) for number in range(times)]
 
@@ -202,24 +199,24 @@ def test_points_that_others_store_of_the_same_series_meanwhile_come_before(
     original = series.prepare
     while_preparing(monkeypatch, iter([lambda value=value: log(value) for value in values]))  # type: ignore[misc]
     store.append([make_slice("j1", 0, 1, [Entry("r1", "loss", 100.0), Entry("r1", "loss", 101.0, time=1)])])
-    found = native_series(store.get_series("r1"))
+    found = native_series(get_series(store, "r1"))
     assert found.values.tolist() == [*values, 100.0, 101.0]
     assert found.steps.tolist() == list(range(times + 2))
-    assert store.get_run("r1").latest["loss"].step == times + 1
+    assert get_run(store, "r1").latest["loss"].step == times + 1
 
 
 def test_a_slice_that_another_stores_meanwhile_is_stored_once(
-    store: SqlTrackingStore, other: SqlTrackingStore, monkeypatch: pytest.MonkeyPatch
+    store: SqlBackend, other: SqlBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store.create_run(RunRecord("r1", "0"))
+    create_run(store, RunRecord("r1", "0"))
     pieces = [make_slice("j1", 0, 1, [Entry("r1", "loss", 1.0)]), make_slice("j1", 1, 2, [Entry("r1", "loss", 2.0)])]
     while_preparing(monkeypatch, iter([lambda: other.append(pieces[:1])]))
     assert store.append(pieces) == {"j1": 2}
-    assert native_series(store.get_series("r1")).values.tolist() == [1.0, 2.0]
+    assert native_series(get_series(store, "r1")).values.tolist() == [1.0, 2.0]
 
 
 def test_a_receipt_that_another_has_moved_on_meanwhile_is_not_moved_back(
-    store: SqlTrackingStore, other: SqlTrackingStore, monkeypatch: pytest.MonkeyPatch
+    store: SqlBackend, other: SqlBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Slices without points change nothing but receipts."""
     while_preparing(monkeypatch, iter([lambda: other.append([make_slice("j1", 0, 9, []), make_slice("j2", 0, 9, [])])]))
@@ -229,15 +226,15 @@ def test_a_receipt_that_another_has_moved_on_meanwhile_is_not_moved_back(
 
 
 def test_points_of_a_run_that_is_removed_meanwhile_are_dropped_and_counted(
-    store: SqlTrackingStore, other: SqlTrackingStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    store: SqlBackend, other: SqlBackend, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     store.create_runs([RunRecord("r1", "0"), RunRecord("r2", "0")])
     while_preparing(monkeypatch, iter([lambda: other.purge_runs(["r1"])]))
     store.append([make_slice("j1", 0, 1, [Entry("r1", "loss", 1.0), Entry("r2", "loss", 2.0)])])
-    store.create_run(RunRecord("r1", "0"))
+    create_run(store, RunRecord("r1", "0"))
     assert "1 points were dropped" in caplog.text
-    assert store.get_series("r1") == []
-    assert native_series(store.get_series("r2")).values.tolist() == [2.0]
+    assert get_series(store, "r1") == []
+    assert native_series(get_series(store, "r2")).values.tolist() == [2.0]
 
 
 # What one append takes
@@ -262,7 +259,7 @@ def log_wide_rows(writers: Sequence[JournaledStore]) -> None:
 def three(tmp_path: Path, untended: None) -> Iterator[list[JournaledStore]]:
     """Stores of one workspace that nothing folds in the background, and a run."""
     writers = [JournaledStore(open_sqlite(tmp_path / "workspace.db"), tmp_path / "journal") for _ in range(3)]
-    writers[0].create_run(RunRecord("r1", "0"))
+    create_run(writers[0], RunRecord("r1", "0"))
     yield writers
     for writer in writers:
         writer.close()
@@ -275,16 +272,16 @@ def test_a_fold_stores_few_series_at_once(
     log_many_keys(three)
     own = {journal.stem for journal in (tmp_path / "journal").glob("*.log")}
     appended = []
-    append = SqlTrackingStore.append
+    append = SqlBackend.append
 
-    def counted_append(self: SqlTrackingStore, slices: Sequence[Slice]) -> dict[str, int]:
+    def counted_append(self: SqlBackend, slices: Sequence[Slice]) -> dict[str, int]:
         if own.issuperset(piece.journal_id for piece in slices):  # the background of other stores appends too
             appended.append(sum(len(piece.definitions) for piece in slices))
         return append(self, slices)
 
-    monkeypatch.setattr(SqlTrackingStore, "append", counted_append)
+    monkeypatch.setattr(SqlBackend, "append", counted_append)
     assert len(own) == 3
-    found = three[0].get_series("r1")
+    found = get_series(three[0], "r1")
     assert len(appended) >= 4 and max(appended) <= bounds.MOST_SERIES
     assert [record.key for record in found] == MANY_KEYS
     assert all(record.positions.tolist() == [0, 1] for record in found)
@@ -314,7 +311,7 @@ def test_a_fold_reads_each_byte_once(
         return stretch
 
     monkeypatch.setattr(JournalReader, "read", recorded_read)
-    three[0].get_series("r1")
+    get_series(three[0], "r1")
     assert len(sizes) == 3 and max(map(len, parts.values())) > 10
     for journal_id, size in sizes.items():
         begins, ends = zip(*parts[journal_id], strict=True)

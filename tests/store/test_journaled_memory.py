@@ -9,33 +9,33 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from bridge.store.backend import Backend
 from bridge.store.journaled import JournaledStore
-from bridge.store.tracking import TrackingStore
+from bridge.testing.journaled import JournaledStoreTests
 from bridge.testing.machine import check_store
 from bridge.testing.oracle.memory import MemoryStore
-from bridge.testing.tracking import TrackingStoreTests
 
 
-class TestJournaledMemoryStore(TrackingStoreTests):
+class TestJournaledMemoryStore(JournaledStoreTests):
     @pytest.fixture
-    def inner(self) -> TrackingStore:
+    def inner(self) -> Backend:
         return MemoryStore()
 
     @pytest.fixture
-    def store(self, inner: TrackingStore, tmp_path: Path) -> Iterator[TrackingStore]:
+    def store(self, inner: Backend, tmp_path: Path) -> Iterator[JournaledStore]:
         store = JournaledStore(inner, tmp_path / "journal")
         yield store
         store.close()
 
     @pytest.fixture
-    def other(self, store: TrackingStore, inner: TrackingStore, tmp_path: Path) -> Iterator[TrackingStore]:
+    def other(self, store: JournaledStore, inner: Backend, tmp_path: Path) -> Iterator[JournaledStore]:
         other = JournaledStore(inner, tmp_path / "journal")
         yield other
         other.close()
 
 
 @contextmanager
-def new_store() -> Iterator[TrackingStore]:
+def new_store() -> Iterator[JournaledStore]:
     with TemporaryDirectory() as folder:
         store = JournaledStore(MemoryStore(), Path(folder))
         yield store

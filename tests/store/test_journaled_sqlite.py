@@ -11,31 +11,30 @@ import pytest
 
 from bridge.store.journaled import JournaledStore
 from bridge.store.sql.sqlite import open_sqlite
-from bridge.store.tracking import TrackingStore
+from bridge.testing.journaled import JournaledStoreTests
 from bridge.testing.machine import check_store
-from bridge.testing.tracking import TrackingStoreTests
 
 
 def open_journaled(folder: Path) -> JournaledStore:
     return JournaledStore(open_sqlite(folder / "workspace.db"), folder / "journal")
 
 
-class TestJournaledSqliteStore(TrackingStoreTests):
+class TestJournaledSqliteStore(JournaledStoreTests):
     @pytest.fixture
-    def store(self, tmp_path: Path) -> Iterator[TrackingStore]:
+    def store(self, tmp_path: Path) -> Iterator[JournaledStore]:
         store = open_journaled(tmp_path)
         yield store
         store.close()
 
     @pytest.fixture
-    def other(self, store: TrackingStore, tmp_path: Path) -> Iterator[TrackingStore]:
+    def other(self, store: JournaledStore, tmp_path: Path) -> Iterator[JournaledStore]:
         other = open_journaled(tmp_path)
         yield other
         other.close()
 
 
 @contextmanager
-def new_store() -> Iterator[TrackingStore]:
+def new_store() -> Iterator[JournaledStore]:
     with TemporaryDirectory() as folder:
         store = open_journaled(Path(folder))
         yield store

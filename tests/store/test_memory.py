@@ -7,20 +7,20 @@ from contextlib import contextmanager
 
 import pytest
 
-from bridge.store.tracking import TrackingStore
+from bridge.store.backend import Backend
+from bridge.testing.backend import BackendTests
 from bridge.testing.machine import check_store
 from bridge.testing.oracle.memory import MemoryStore
-from bridge.testing.tracking import TrackingStoreTests
 
 
-class TestMemoryStore(TrackingStoreTests):
+class TestMemoryStore(BackendTests):
     @pytest.fixture
-    def store(self) -> TrackingStore:
+    def store(self) -> Backend:
         return MemoryStore()
 
 
 @contextmanager
-def new_store() -> Iterator[TrackingStore]:
+def new_store() -> Iterator[Backend]:
     yield MemoryStore()
 
 

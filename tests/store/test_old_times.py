@@ -13,8 +13,9 @@ from bridge import Experiment, Run, Workspace
 from bridge.records.run import Lease
 from bridge.records.search import Comparison, Ordering, RunQuery
 from bridge.records.times import stored_time, utc
+from bridge.store.one_run import get_run
+from bridge.store.sql.backend import SqlBackend
 from bridge.store.sql.database import Database
-from bridge.store.sql.tracking import SqlTrackingStore
 
 YEAR_2024 = 1_704_067_200_000
 OLD = {
@@ -73,11 +74,11 @@ def test_a_run_with_an_old_time_whose_owner_is_gone_fails_and_blocks_no_reader(t
     ws = Workspace.create("work", path=tmp_path / "work")
     run = Experiment(ws, "old").start_logging(snapshot_directory=None)
     store_times(run, OLD[kind][0])
-    store = SqlTrackingStore(Database(ws.path / "workspace.db"))
+    store = SqlBackend(Database(ws.path / "workspace.db"))
     (lease,) = store.get_leases()
     assert isinstance(lease, Lease)
     assert store.end_leases({lease.journal_id: lease.time + 5}) == [run.id]
-    record = store.get_run(run.id)
+    record = get_run(store, run.id)
     assert record.status == "Failed" and record.error is not None
     assert datetime.now().strftime("owner gone since %Y") in record.error
     store.close()

@@ -62,7 +62,7 @@ def test_every_file_of_a_shared_workspace_is_the_groups_too(tmp_path):
     try:
         store = create_store(tmp_path / "work", "work", shared=True).tracking
         (tmp_path / "work" / "journal" / "0.log").write_bytes(b"")
-        store._drain.fold()
+        store._folding.fold()
     finally:
         os.umask(before)
 

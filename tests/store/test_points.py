@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from bridge.errors import InvalidValue
 from bridge.records.run import RunRecord
 from bridge.records.series import COLUMN, MLFLOW, NATIVE, SCALAR, Point, SeriesRecord, Value
+from bridge.store.one_run import create_run, get_series
 from bridge.store.points import check_points, check_value, imprecise, mlflow_history, native_series
 from bridge.testing.naive import LoggedPoint, history_of, native_of, same_bits
 from bridge.testing.oracle.memory import MemoryStore
@@ -101,10 +102,10 @@ rows = st.lists(
 def records_of(points: list[LoggedPoint]) -> list[SeriesRecord]:
     """The series of one key that were logged so."""
     store = MemoryStore()
-    store.create_run(RunRecord("r", "0"))
+    create_run(store, RunRecord("r", "0"))
     entries = [Entry("r", "k", p.value, p.step, p.timestamp, at, p.door) for at, p in enumerate(points)]
     store.append([make_slice("j", 0, 1, entries)])
-    return store.get_series("r")
+    return get_series(store, "r")
 
 
 @given(rows)
@@ -144,9 +145,9 @@ def test_no_points_are_empty_arrays() -> None:
 
 def test_columns_of_a_table_are_no_part_of_the_scalars_of_their_key() -> None:
     store = MemoryStore()
-    store.create_run(RunRecord("r", "0"))
+    create_run(store, RunRecord("r", "0"))
     store.append([make_slice("j", 0, 1, [Entry("r", "k", 1.0, column="c", kind=COLUMN), Entry("r", "k", 2.0)])])
-    assert native_series(store.get_series("r")).values.tolist() == [2.0]
+    assert native_series(get_series(store, "r")).values.tolist() == [2.0]
 
 
 @pytest.mark.parametrize("door", [NATIVE, MLFLOW])

@@ -18,11 +18,12 @@ from sqlite_steps import steps_of
 from bridge.errors import NotFound
 from bridge.records.run import RunChanges, RunRecord
 from bridge.records.search import ExperimentQuery, RunQuery
+from bridge.store.one_run import create_run, get_run, get_series
 from bridge.store.open import create_store, open_store, restore_default_experiment
 from bridge.store.sql import purge
+from bridge.store.sql.backend import SqlBackend
 from bridge.store.sql.sqlite import open_sqlite
 from bridge.store.sql.statements import AT_ONCE
-from bridge.store.sql.tracking import SqlTrackingStore
 from bridge.testing.slices import Entry, make_slice
 from bridge.testing.tracking_purge import fill
 
@@ -43,13 +44,13 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def store(path: Path) -> Iterator[SqlTrackingStore]:
+def store(path: Path) -> Iterator[SqlBackend]:
     store = open_sqlite(path)
     yield store
     store.close()
 
 
-def log_in_blocks(store: SqlTrackingStore, run_id: str) -> None:
+def log_in_blocks(store: SqlBackend, run_id: str) -> None:
     """Points that lie in as many blocks."""
     for start in range(BLOCKS):
         store.append([make_slice(f"j-{run_id}", start, start + 1, [Entry(run_id, "loss", float(start))])])
@@ -60,7 +61,7 @@ def count_of(path: Path, table: str, where: str = "1 = 1") -> int:
         return int(raw.execute(f"SELECT count(*) FROM {table} WHERE {where}").fetchone()[0])
 
 
-def test_no_row_of_a_run_is_left(store: SqlTrackingStore, path: Path) -> None:
+def test_no_row_of_a_run_is_left(store: SqlBackend, path: Path) -> None:
     with closing(sqlite3.connect(path)) as raw:
         tables = [row[0] for row in raw.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
     before = {table: count_of(path, table) for table in tables}
@@ -72,7 +73,7 @@ def test_no_row_of_a_run_is_left(store: SqlTrackingStore, path: Path) -> None:
     assert left == {"dataset", "past_use"}
 
 
-def test_no_row_of_an_experiment_is_left(store: SqlTrackingStore, path: Path) -> None:
+def test_no_row_of_an_experiment_is_left(store: SqlBackend, path: Path) -> None:
     with closing(sqlite3.connect(path)) as raw:
         before = list(raw.iterdump())
     experiment = store.create_experiment("a", 1, tags={"t": "1"}).id
@@ -85,17 +86,17 @@ def test_no_row_of_an_experiment_is_left(store: SqlTrackingStore, path: Path) ->
         assert list(raw.iterdump()) == before
 
 
-def test_others_write_between_the_slices(store: SqlTrackingStore, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_others_write_between_the_slices(store: SqlBackend, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(purge, "SLICE_POINTS", 1)
     fill(store, "gone")
     log_in_blocks(store, "gone")
-    store.create_run(RunRecord("other", "0"))
+    create_run(store, RunRecord("other", "0"))
     other = open_sqlite(path)
     done, written = threading.Event(), []
 
     def write() -> None:
         while not done.is_set():
-            other.update_run("other", RunChanges(tags={"n": str(len(written))}))
+            other.update_runs(("other",), RunChanges(tags={"n": str(len(written))}))
             written.append(count_of(path, "run", f"experiment = {purge.BIN}"))
 
     writer = threading.Thread(target=write)
@@ -109,7 +110,7 @@ def test_others_write_between_the_slices(store: SqlTrackingStore, path: Path, mo
 
 
 @pytest.mark.parametrize("what", ["runs", "experiment"])
-def test_a_purge_is_linear_in_the_runs_and_keys_that_it_removes(store: SqlTrackingStore, path: Path, what: str) -> None:
+def test_a_purge_is_linear_in_the_runs_and_keys_that_it_removes(store: SqlBackend, path: Path, what: str) -> None:
     """Eight times as much may cost ten times as much; a search among what is removed already costs sixty times."""
     costs = []
     for count in (600, 4800):
@@ -131,7 +132,7 @@ def test_a_purge_is_linear_in_the_runs_and_keys_that_it_removes(store: SqlTracki
 
 @pytest.mark.parametrize("what", ["runs", "experiment"])
 def test_one_transaction_of_a_purge_removes_few_runs_rows_and_blocks(
-    store: SqlTrackingStore, path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+    store: SqlBackend, path: Path, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     monkeypatch.setattr(purge, "SLICE_ROWS", 100)
     experiment = store.create_experiment("a", 1).id
@@ -156,9 +157,7 @@ def test_one_transaction_of_a_purge_removes_few_runs_rows_and_blocks(
     assert max(changes) <= 2 * AT_ONCE and len(changes) >= 2 + 3
 
 
-def test_a_purge_that_is_killed_leaves_nothing_to_see_and_the_next_one_ends_it(
-    store: SqlTrackingStore, path: Path
-) -> None:
+def test_a_purge_that_is_killed_leaves_nothing_to_see_and_the_next_one_ends_it(store: SqlBackend, path: Path) -> None:
     fill(store, "gone")
     log_in_blocks(store, "gone")
     blocks = count_of(path, "point_block")
@@ -170,7 +169,7 @@ def test_a_purge_that_is_killed_leaves_nothing_to_see_and_the_next_one_ends_it(
     killed.wait()
     assert 0 < count_of(path, "point_block") < blocks
     with pytest.raises(NotFound):
-        store.get_run("gone")
+        get_run(store, "gone")
     assert store.search_runs(RunQuery(("0", "-1"), view="all")).items == ()
     assert store.search_runs(RunQuery((), view="all", below="r1")).items == ()
     assert [one.id for one in store.search_experiments(ExperimentQuery(view="all")).items] == ["0"]
@@ -178,14 +177,14 @@ def test_a_purge_that_is_killed_leaves_nothing_to_see_and_the_next_one_ends_it(
     assert store.get_leases() == []
     store.delete_experiment("0", 1)
     store.restore_experiment("0", 2)
-    assert store.create_run(RunRecord("gone", "0")).number == 2
-    store.purge_runs([])
+    assert create_run(store, RunRecord("gone", "0")).number == 2
+    store.resume_purge()
     assert (count_of(path, "point_block"), count_of(path, "series"), count_of(path, "metric")) == (0, 0, 0)
-    assert store.get_run("gone").number == 2
+    assert get_run(store, "gone").number == 2
     assert count_of(path, "run") == 1
 
 
-def test_experiment_0_comes_back_when_the_workspace_is_opened_next(store: SqlTrackingStore, path: Path) -> None:
+def test_experiment_0_comes_back_when_the_workspace_is_opened_next(store: SqlBackend, path: Path) -> None:
     store.delete_experiment("0", 1)
     open_sqlite(path).close()
     assert store.get_experiment("0").lifecycle_stage == "deleted"
@@ -197,7 +196,7 @@ def test_experiment_0_comes_back_when_the_workspace_is_opened_next(store: SqlTra
     assert (again.name, again.lifecycle_stage) == ("Default", "active")
 
 
-def test_experiment_0_stays_away_while_another_one_has_its_name(store: SqlTrackingStore, path: Path) -> None:
+def test_experiment_0_stays_away_while_another_one_has_its_name(store: SqlBackend, path: Path) -> None:
     store.delete_experiment("0", 1)
     store.purge_experiment("0")
     assert store.create_experiment("Default", 2).id == "1"
@@ -217,13 +216,13 @@ def test_a_process_that_has_the_workspace_open_brings_experiment_0_back_when_it_
 
 def test_points_that_wait_in_journals_do_not_come_to_a_run_that_has_the_id_later(tmp_path: Path) -> None:
     tracking = create_store(tmp_path / "work", "work").tracking
-    tracking.create_run(RunRecord("r1", "0"))
+    create_run(tracking, RunRecord("r1", "0"))
     tracking.log("r1", "loss", 1.0, 1)
     tracking.purge_runs(["r1"])
     with pytest.raises(NotFound):
         tracking.log("r1", "loss", 2.0, 1)
-    tracking.create_run(RunRecord("r1", "0"))
-    assert tracking.get_series("r1") == []
+    create_run(tracking, RunRecord("r1", "0"))
+    assert get_series(tracking, "r1") == []
 
 
 LOGS_ON = """
@@ -246,7 +245,7 @@ def test_a_process_that_logs_on_is_told_within_seconds_and_its_points_are_droppe
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     tracking = create_store(tmp_path / "work", "work").tracking
-    tracking.create_run(RunRecord("r1", "0"))
+    create_run(tracking, RunRecord("r1", "0"))
     logging = subprocess.Popen(
         [sys.executable, "-c", LOGS_ON, str(tmp_path / "work")],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bridge.records.run import RunRecord
+from bridge.store.one_run import create_run, get_run
 from bridge.store.sql import purge
 from bridge.store.sql.database import Database
 from bridge.store.sql.sqlite import open_sqlite
@@ -17,19 +18,19 @@ def test_a_run_that_got_the_key_of_a_purged_one_meanwhile_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = (open_sqlite(tmp_path / "workspace.db") for _ in range(2))
-    first.create_run(RunRecord("old", "0"))
-    first.delete_run("old", 1)
+    create_run(first, RunRecord("old", "0"))
+    first.delete_runs(("old",), 1)
     hide = purge.hide_runs
 
     def after_another(database: Database, runs: Sequence[object]) -> None:
         monkeypatch.setattr(purge, "hide_runs", hide)
         second.purge_runs(["old"])
-        second.create_run(RunRecord("new", "0"))
+        create_run(second, RunRecord("new", "0"))
         hide(database, runs)
 
     monkeypatch.setattr(purge, "hide_runs", after_another)
     first.purge_runs(["old"])
-    assert first.get_run("new").lifecycle_stage == "active"
+    assert get_run(first, "new").lifecycle_stage == "active"
     assert first.get_runs(["old", "new"]).keys() == {"new"}
     for store in (first, second):
         store.close()

@@ -13,9 +13,10 @@ from bridge.errors import InvalidValue
 from bridge.records.run import RunRecord
 from bridge.records.series import COLUMN, Point, Value
 from bridge.store.journaled import JournaledStore
+from bridge.store.one_run import create_run, get_series
 from bridge.store.points import check_points
+from bridge.store.sql.backend import SqlBackend
 from bridge.store.sql.sqlite import open_sqlite
-from bridge.store.sql.tracking import SqlTrackingStore
 from bridge.testing.slices import Entry, make_slice
 from bridge.testing.strategies import row
 
@@ -23,16 +24,16 @@ ROWS, COLUMNS = 3_000, 15
 
 
 @pytest.fixture
-def inner(tmp_path: Path) -> Iterator[SqlTrackingStore]:
+def inner(tmp_path: Path) -> Iterator[SqlBackend]:
     store = open_sqlite(tmp_path / "workspace.db")
     yield store
     store.close()
 
 
 @pytest.fixture
-def store(inner: SqlTrackingStore, tmp_path: Path) -> JournaledStore:
+def store(inner: SqlBackend, tmp_path: Path) -> JournaledStore:
     store = JournaledStore(inner, tmp_path / "journal")
-    store.create_run(RunRecord("r1", "0"))
+    create_run(store, RunRecord("r1", "0"))
     return store
 
 
@@ -44,7 +45,7 @@ def test_a_table_of_45_000_cells_is_folded_and_read_in_well_under_a_second(store
     for number in range(ROWS):
         store.log_points("r1", row("table", cells(number), number))
     start = time.perf_counter()
-    records = store.get_series("r1")
+    records = get_series(store, "r1")
     assert time.perf_counter() - start < 1  # about 0.06 s
     assert [len(record.positions) for record in records] == [ROWS] * COLUMNS
     for at, record in enumerate(records):
@@ -60,7 +61,7 @@ def test_more_rows_than_are_looked_at_once_are_read_in_order(store: JournaledSto
         store.log_points("r1", row("table", {"x": number, "text": value, "y": -0.0}, 1))
         if number % 1_000 == 0:
             store.log("r1", "between", number, 1)
-    x, texts, y, between = store.get_series("r1")
+    x, texts, y, between = get_series(store, "r1")
     assert x.numbers is not None and y.numbers is not None and between.numbers is not None
     assert x.numbers.tolist() == list(range(9_000))
     assert texts.texts == values
@@ -69,7 +70,7 @@ def test_more_rows_than_are_looked_at_once_are_read_in_order(store: JournaledSto
     assert between.numbers.tolist() == [number * 1_000 for number in range(9)]
 
 
-def test_folding_takes_as_many_statements_for_many_series_as_for_one(inner: SqlTrackingStore) -> None:
+def test_folding_takes_as_many_statements_for_many_series_as_for_one(inner: SqlBackend) -> None:
     run_ids = [f"r{number}" for number in range(20)]
     inner.create_runs([RunRecord(run_id, "0") for run_id in run_ids])
     statements: list[str] = []
@@ -91,7 +92,7 @@ def test_folding_takes_as_many_statements_for_many_series_as_for_one(inner: SqlT
         inner.append([make_slice(journal, 0, 1, entries(runs, columns), ((run_ids[0], "w"),))])
         counts.append(len(statements))
     assert counts[2] == counts[0] and counts[3] == counts[1] <= counts[0] < 20
-    assert [len(inner.get_series(run_id)) for run_id in run_ids] == [20] * 20
+    assert [len(get_series(inner, run_id)) for run_id in run_ids] == [20] * 20
 
 
 def test_all_mistakes_of_rows_are_named() -> None:

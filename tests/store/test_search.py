@@ -25,9 +25,9 @@ from bridge.records.search_grammar import (
     parse_run_filter,
     parse_run_order,
 )
-from bridge.records.search_match import DATASET_CONTEXT, select_experiments, select_runs
 from bridge.records.series import BIG, Latest
 from bridge.store.sql.search import search_experiment_ids, search_run_keys
+from bridge.testing.oracle.search import DATASET_CONTEXT, select_experiments, select_runs
 
 MIGRATIONS = sorted((Path(bridge.store.sql.__file__).parent / "migrations").glob("*.sql"))
 

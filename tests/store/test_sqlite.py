@@ -13,23 +13,24 @@ import pytest
 
 from bridge.errors import StoreUnavailable
 from bridge.records.run import RunRecord
+from bridge.store.backend import Backend
+from bridge.store.one_run import create_run, get_run
 from bridge.store.sql.database import Database
 from bridge.store.sql.sqlite import open_sqlite
-from bridge.store.tracking import TrackingStore
+from bridge.testing.backend import BackendTests
 from bridge.testing.machine import check_store
 from bridge.testing.strategies import FLOATS
-from bridge.testing.tracking import TrackingStoreTests
 
 
-class TestSqliteStore(TrackingStoreTests):
+class TestSqliteStore(BackendTests):
     @pytest.fixture
-    def store(self, tmp_path: Path) -> Iterator[TrackingStore]:
+    def store(self, tmp_path: Path) -> Iterator[Backend]:
         store = open_sqlite(tmp_path / "workspace.db")
         yield store
         store.close()
 
     @pytest.fixture
-    def other(self, store: TrackingStore, tmp_path: Path) -> Iterator[TrackingStore]:
+    def other(self, store: Backend, tmp_path: Path) -> Iterator[Backend]:
         other = open_sqlite(tmp_path / "workspace.db")
         yield other
         other.close()
@@ -37,7 +38,7 @@ class TestSqliteStore(TrackingStoreTests):
 
 def test_a_point_is_stored_as_its_64_bits(tmp_path: Path) -> None:
     store = open_sqlite(tmp_path / "workspace.db")
-    store.create_run(RunRecord("r1", "0"))
+    create_run(store, RunRecord("r1", "0"))
     for step, value in enumerate(FLOATS):
         store.log("r1", "loss", value, 10 + step, step)
     store.close()
@@ -58,17 +59,17 @@ def test_what_was_written_is_there_when_the_file_is_opened_again(tmp_path: Path)
     path = tmp_path / "workspace.db"
     store = open_sqlite(path)
     experiment_id = store.create_experiment("a", 1, tags={"x": None}).id
-    store.create_run(RunRecord("r1", experiment_id, params={"p": "1"}))
+    create_run(store, RunRecord("r1", experiment_id, params={"p": "1"}))
     store.log("r1", "loss", 0.5, 1)
-    experiment, run = store.get_experiment(experiment_id), store.get_run("r1")
+    experiment, run = store.get_experiment(experiment_id), get_run(store, "r1")
     store.close()
     again = open_sqlite(path)
-    assert (again.get_experiment(experiment_id), again.get_run("r1")) == (experiment, run)
+    assert (again.get_experiment(experiment_id), get_run(again, "r1")) == (experiment, run)
     again.close()
 
 
 @contextmanager
-def new_store() -> Iterator[TrackingStore]:
+def new_store() -> Iterator[Backend]:
     with TemporaryDirectory() as folder:
         store = open_sqlite(Path(folder, "workspace.db"))
         yield store

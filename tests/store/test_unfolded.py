@@ -14,8 +14,9 @@ from bridge.journal.format import CELL_SIZE, NUMBER_SIZE, POINT, RECORDS_AT, RES
 from bridge.records.run import RunRecord
 from bridge.records.series import COLUMN, Point
 from bridge.store import fold as fold_module
-from bridge.store.fold import Drain
+from bridge.store.fold import Folding
 from bridge.store.journaled import JournaledStore
+from bridge.store.one_run import get_series
 from bridge.store.sql.sqlite import open_sqlite
 
 RUN = "r" * 32
@@ -29,15 +30,15 @@ def store(tmp_path: Path, untended: None) -> Iterator[JournaledStore]:
     store = JournaledStore(open_sqlite(tmp_path / "workspace.db"), tmp_path / "journal")
     store.begin_runs([RunRecord(RUN, "0", status="Running")])
     store.log(RUN, "loss", 1.0, 1)
-    store.get_series(RUN)
+    get_series(store, RUN)
     yield store
     store.close()
 
 
 @pytest.fixture
-def reader(store: JournaledStore, tmp_path: Path) -> Drain:
+def reader(store: JournaledStore, tmp_path: Path) -> Folding:
     """What may not write reads."""
-    return Drain(store.inner, tmp_path / "journal", False, True)
+    return Folding(store.inner, tmp_path / "journal", False, True)
 
 
 def journal_of(tmp_path: Path) -> Path:
@@ -45,13 +46,13 @@ def journal_of(tmp_path: Path) -> Path:
     return journal
 
 
-def unfolded(reader: Drain) -> int:
+def unfolded(reader: Folding) -> int:
     reader.fold()
     return reader.unfolded_bytes
 
 
 def test_leases_are_not_counted_and_not_warned_of(
-    store: JournaledStore, reader: Drain, caplog: pytest.LogCaptureFixture, tmp_path: Path
+    store: JournaledStore, reader: Folding, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     size = journal_of(tmp_path).stat().st_size
     store._writer.renew()
@@ -63,7 +64,7 @@ def test_leases_are_not_counted_and_not_warned_of(
 @pytest.mark.parametrize("has_numpy", [True, False])
 def test_points_are_counted_and_not_what_stands_between_them(
     store: JournaledStore,
-    reader: Drain,
+    reader: Folding,
     has_numpy: bool,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -79,17 +80,17 @@ def test_points_are_counted_and_not_what_stands_between_them(
     assert unfolded(reader) == NUMBER_SIZE + text_size + ROW_SIZE
     assert caplog.text.count(f"{NUMBER_SIZE} bytes of points") == 1
     monkeypatch.undo()
-    store.get_series(RUN)
+    get_series(store, RUN)
     assert unfolded(reader) == 0
 
 
-def test_a_closed_journal_that_is_stored_counts_nothing(store: JournaledStore, reader: Drain) -> None:
+def test_a_closed_journal_that_is_stored_counts_nothing(store: JournaledStore, reader: Folding) -> None:
     store._writer.close()
     assert unfolded(reader) == 0
 
 
 def test_points_after_damage_are_counted_and_a_torn_one_is_not(
-    store: JournaledStore, reader: Drain, tmp_path: Path
+    store: JournaledStore, reader: Folding, tmp_path: Path
 ) -> None:
     at = journal_of(tmp_path).stat().st_size
     for value in (2.0, 3.0, 4.0):
@@ -102,7 +103,7 @@ def test_points_after_damage_are_counted_and_a_torn_one_is_not(
 
 
 def test_of_a_large_rest_only_the_beginning_is_looked_through(
-    store: JournaledStore, reader: Drain, monkeypatch: pytest.MonkeyPatch
+    store: JournaledStore, reader: Folding, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reader_module, "COUNTED_BYTES", 100)
     store._writer.renew()
@@ -114,7 +115,7 @@ def test_of_a_large_rest_only_the_beginning_is_looked_through(
 
 
 def test_a_journal_that_has_not_grown_is_looked_through_once(
-    store: JournaledStore, reader: Drain, monkeypatch: pytest.MonkeyPatch
+    store: JournaledStore, reader: Folding, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.log(RUN, "loss", 2.0, 1)
     reads = []
@@ -130,7 +131,7 @@ def test_a_journal_that_has_not_grown_is_looked_through_once(
 
 
 def test_a_journal_that_may_not_be_read_counts_whole(
-    store: JournaledStore, reader: Drain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: JournaledStore, reader: Folding, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     journal, opened = journal_of(tmp_path), os.open
 

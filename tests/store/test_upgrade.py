@@ -21,9 +21,10 @@ from bridge.errors import NotAllowed
 from bridge.records.run import Dataset, DatasetInput, ModelOutput, RunRecord
 from bridge.records.search import RunQuery
 from bridge.records.series import Latest
+from bridge.store.one_run import get_run, get_series
+from bridge.store.sql.backend import SqlBackend
 from bridge.store.sql.migrate import FOLDER, SCHEMA, WIDENED_FROM, _statements, read_schema
 from bridge.store.sql.sqlite import open_sqlite
-from bridge.store.sql.tracking import SqlTrackingStore
 
 VALUES = (0.5, float("inf"), -0.0)
 
@@ -89,18 +90,18 @@ def test_a_database_of_the_first_schema_reads_the_same(first: Path) -> None:
     tracking.close()
 
 
-def check_what_is_read(tracking: SqlTrackingStore) -> None:
-    assert tracking.get_run("r1") == RunRecord(
+def check_what_is_read(tracking: SqlBackend) -> None:
+    assert get_run(tracking, "r1") == RunRecord(
         "r1", "1", "bold-ferry-1", 1, "Completed", "active", 10, 20, None, "about", "ann",
         params={"key": "0.1"}, tags={"key": None}, properties={"key": "p"}, warnings=("a warning",),
         latest={"loss": Latest(-0.0, 3, 7)}, latest_texts={"note": "red"},
         dataset_inputs=(DatasetInput(Dataset("points", "abc", "local", "{}"), {"k": "v"}),),
         model_inputs=("m1",), model_outputs=(ModelOutput("m2", 3),),
     )  # fmt: skip
-    assert tracking.get_run("r2") == RunRecord(
+    assert get_run(tracking, "r2") == RunRecord(
         "r2", "1", "calm-pier-2", 2, "Running", "deleted", 11, None, 30, None, "ann", "r1", "{}"
     )
-    loss, note = tracking.get_series("r1")
+    loss, note = get_series(tracking, "r1")
     assert loss.numbers is not None
     assert loss.numbers.tobytes() == packed("d", *VALUES)
     assert (loss.steps.tolist(), loss.timestamps.tolist(), loss.doors.tolist()) == ([0, 5, 7], [1, 2, 3], [0, 1, 0])
@@ -133,14 +134,14 @@ def test_who_may_not_write_reads_an_older_schema_the_same_and_leaves_it(first: P
     check_what_is_read(tracking)
     assert tracking.search_runs(RunQuery(("1",))).items[0].id == "r1"
     with pytest.raises(NotAllowed):
-        tracking.delete_run("r1", 1)
+        tracking.delete_runs(("r1",), 1)
     assert (path.read_bytes(), schema_of(path)) == (before, schema)
     with closing(sqlite3.connect(path)) as database:  # one who may write has changed it
         database.execute("UPDATE run SET display_name = 'swift-lake-1' WHERE id = 'r1'")
         database.commit()
-    assert tracking.get_run("r1").display_name == "swift-lake-1"
+    assert get_run(tracking, "r1").display_name == "swift-lake-1"
     replay(path, schema + 1, SCHEMA)
-    assert tracking.get_run("r1").display_name == "swift-lake-1"
+    assert get_run(tracking, "r1").display_name == "swift-lake-1"
     tracking.close()
 
 
@@ -154,7 +155,7 @@ def replay(path: Path, begin: int, end: int) -> None:
 def test_a_read_of_an_older_schema_within_another_answers(first: Path) -> None:
     tracking = open_sqlite(first / "workspace.db", read_only=True)
     with tracking.database.read() as outer:
-        assert tracking.get_run("r1").status == "Completed"
+        assert get_run(tracking, "r1").status == "Completed"
         assert outer.in_transaction
     tracking.close()
 

@@ -19,6 +19,7 @@ from bridge.errors import InvalidValue
 from bridge.records.run import RunRecord
 from bridge.records.series import MLFLOW, NATIVE, SCALAR, Point, SeriesRecord, Value, imprecise_warning
 from bridge.store.journaled import JournaledStore
+from bridge.store.one_run import create_run, get_run, get_series
 from bridge.store.points import mlflow_history, native_series
 from bridge.store.sql.sqlite import open_sqlite
 from bridge.store.tracking import TrackingStore
@@ -111,10 +112,10 @@ def log(store: TrackingStore, logged: list[Call]) -> dict[str, list[LoggedPoint]
 
 
 def compare(store: TrackingStore, expected: dict[str, list[LoggedPoint]]) -> None:
-    record = store.get_run("r1")
-    assert {one.key for one in store.get_series("r1")} == set(expected)
+    record = get_run(store, "r1")
+    assert {one.key for one in get_series(store, "r1")} == set(expected)
     for key, everything in expected.items():
-        records, logged = store.get_series("r1", [key]), scalars(everything)
+        records, logged = get_series(store, "r1", [key]), scalars(everything)
         check_series(records, everything)
         series, native = native_series(records), native_of(logged)
         assert same_bits(series.values.tolist(), [point.value for point in native])
@@ -147,7 +148,7 @@ def test_what_was_logged_is_read_equal_of_equal_type_and_in_log_order(
     @given(logged=calls)
     def check(logged: list[Call]) -> None:
         with place() as store:  # type: ignore[attr-defined]  # `contextmanager` made it one
-            store.create_run(RunRecord("r1", "0"))
+            create_run(store, RunRecord("r1", "0"))
             compare(store, log(store, logged))
 
     check()
@@ -156,15 +157,15 @@ def test_what_was_logged_is_read_equal_of_equal_type_and_in_log_order(
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place.__name__)
 def test_an_int_beyond_float64_is_refused_and_leaves_nothing(place: Callable[[], Iterator[TrackingStore]]) -> None:
     with place() as store:  # type: ignore[attr-defined]  # as above
-        store.create_run(RunRecord("r1", "0"))
+        create_run(store, RunRecord("r1", "0"))
         store.log("r1", "loss", 1, 1)
         for value in (2**1024, -(2**1024), 10**5000):
             with pytest.raises(InvalidValue):
                 store.log("r1", "loss", value, 1)
             with pytest.raises(InvalidValue):
                 store.log_points("r1", [Point("loss", 2, 1), Point("loss", value, 1)])
-        assert native_series(store.get_series("r1")).values.tolist() == [1]
-        assert store.get_run("r1").warnings == ()
+        assert native_series(get_series(store, "r1")).values.tolist() == [1]
+        assert get_run(store, "r1").warnings == ()
 
 
 def drawn_calls(seed: int) -> list[Call]:
@@ -233,7 +234,7 @@ def rows_wanted(logged: list[Call], key: str) -> list[Wanted]:
 @pytest.mark.parametrize("seed", range(3))
 def test_two_processes_that_log_at_once_lose_nothing_and_each_keeps_its_order(tmp_path: Path, seed: int) -> None:
     store = open_journaled(tmp_path)
-    store.create_run(RunRecord("r1", "0"))
+    create_run(store, RunRecord("r1", "0"))
     logged = {process: drawn_calls(10 * seed + process) for process in (0, 1)}
     start_read, start_write = os.pipe()
 
@@ -246,13 +247,13 @@ def test_two_processes_that_log_at_once_lose_nothing_and_each_keeps_its_order(tm
     children = [Child(lambda say, process=process: work(process)) for process in (0, 1)]
     os.close(start_write)
     os.close(start_read)
-    store.get_run("r1")  # a reader folds meanwhile
+    get_run(store, "r1")  # a reader folds meanwhile
     assert [child.wait() for child in children] == [0, 0]
     for child in children:
         child.close()
 
     for key in KEYS:
-        records = store.get_series("r1", [key])
+        records = get_series(store, "r1", [key])
         stored, wanted = rows_of(records), [rows_wanted(logged[process], key) for process in (0, 1)]
         assert len(stored) == len(wanted[0]) + len(wanted[1])
         assert is_interleaving(stored, wanted[0], wanted[1])

@@ -12,10 +12,10 @@ from typing import BinaryIO
 from bridge.errors import AlreadyExists, InvalidValue, NotAllowed, NotFound, StoreUnavailable
 from bridge.journal.system import is_of_handler
 from bridge.records.artifact import ArtifactRecord, check_artifact_path, check_artifact_root, folders_above
+from bridge.store.artifact_index import ArtifactIndex
 from bridge.store.artifacts import ArtifactStore
 from bridge.store.digest import sha256_of
 from bridge.store.folder.files import Files, Part
-from bridge.store.tracking import TrackingStore
 
 PIECE_BYTES = 1 << 20
 
@@ -29,13 +29,13 @@ class FolderArtifacts(ArtifactStore):
     One killed within `append` leaves bytes after those that are listed, which nobody reads and the next one replaces.
 
     Args:
-        tracking: where the index is kept.
+        index: which files exist.
         folder: where the roots lie, `<workspace>/artifacts`; made by the first `put`.
         shared: files and folders may be changed by the folder's group.
     """
 
-    def __init__(self, tracking: TrackingStore, folder: Path, shared: bool = False) -> None:
-        self._tracking = tracking
+    def __init__(self, index: ArtifactIndex, folder: Path, shared: bool = False) -> None:
+        self._index = index
         self._files = Files(folder, shared)
 
     def put(self, root: str, path: str, source: Path | bytes | BinaryIO, replace: bool = True) -> ArtifactRecord:
@@ -46,10 +46,10 @@ class FolderArtifacts(ArtifactStore):
             size_bytes, sha256 = _write(part, source)
             record = ArtifactRecord(path, size_bytes, sha256, time.time_ns() // 1_000_000)
             with self._files.changing("write", place):
-                if not replace and self._tracking.find_artifact(root, path):
+                if not replace and self._index.find_artifact(root, path):
                     raise AlreadyExists("artifact", path)
                 with self._files.placed(part, place):
-                    self._tracking.set_artifacts(root, (record,))
+                    self._index.set_artifacts(root, (record,))
         self._files.sweep()
         return record
 
@@ -59,13 +59,13 @@ class FolderArtifacts(ArtifactStore):
             raise InvalidValue("data", type(data).__name__, "must be bytes")
         place, data = f"{root}/{path}", bytes(data)
         with self._files.changing("write", place):
-            listed = self._tracking.find_artifact(root, path)
+            listed = self._index.find_artifact(root, path)
             if listed is None or not self._files.exists(place):
                 self._check_place(root, path)
                 return self._begin(root, path, data)
             if listed.sha256 is not None:
                 # Before it grows: a reader of a growing file reads as far as is listed.
-                self._tracking.set_artifacts(root, (replace(listed, sha256=None),))
+                self._index.set_artifacts(root, (replace(listed, sha256=None),))
             with self._files.appended(place, data, listed.size_bytes or 0) as size_bytes:
                 return self._note(root, path, size_bytes)
 
@@ -80,14 +80,14 @@ class FolderArtifacts(ArtifactStore):
 
     def _note(self, root: str, path: str, size_bytes: int) -> ArtifactRecord:
         record = ArtifactRecord(path, size_bytes, None, time.time_ns() // 1_000_000)
-        self._tracking.set_artifacts(root, (record,))
+        self._index.set_artifacts(root, (record,))
         return record
 
     def get(self, root: str, path: str, start: int = 0) -> Iterator[bytes]:
         root, path = check_artifact_root(root), check_artifact_path(path)
         if start < 0:
             raise InvalidValue("start", start, "must not be negative")
-        record = self._tracking.find_artifact(root, path)
+        record = self._index.find_artifact(root, path)
         if record is None:
             raise NotFound("artifact", path)
         file = self._files.find(f"{root}/{path}")
@@ -99,12 +99,12 @@ class FolderArtifacts(ArtifactStore):
 
     def list(self, root: str, folder: str = "", recursive: bool = False) -> list[ArtifactRecord]:
         folder = check_artifact_path(folder) if folder else ""
-        return self._tracking.list_artifacts(check_artifact_root(root) if root or recursive else "", folder, recursive)
+        return self._index.list_artifacts(check_artifact_root(root) if root or recursive else "", folder, recursive)
 
     def stat(self, root: str, path: str) -> ArtifactRecord | None:
         root, path = check_artifact_root(root), check_artifact_path(path)
-        file = self._tracking.find_artifact(root, path)
-        if file is None and self._tracking.list_artifacts(root, path):
+        file = self._index.find_artifact(root, path)
+        if file is None and self._index.list_artifacts(root, path):
             return ArtifactRecord(path)
         return file
 
@@ -117,24 +117,24 @@ class FolderArtifacts(ArtifactStore):
             self._files.exists(place)  # a path through a link is refused before anything is forgotten
             records = self._records(root, path)
             # The index first: what is listed can be read at any moment, and a repeat finds what was left.
-            self._tracking.delete_artifacts(root, path)
+            self._index.delete_artifacts(root, path)
             try:
                 self._files.remove(place)
             except (NotAllowed, StoreUnavailable):
-                self._tracking.set_artifacts(root, records)
+                self._index.set_artifacts(root, records)
                 raise
         self._files.sweep()
 
     def _records(self, root: str, path: str) -> Sequence[ArtifactRecord]:
         """The file at a path, or those below it."""
-        file = self._tracking.find_artifact(root, path) if path else None
-        return [file] if file else self._tracking.list_artifacts(root, path, recursive=True)
+        file = self._index.find_artifact(root, path) if path else None
+        return [file] if file else self._index.list_artifacts(root, path, recursive=True)
 
     def _check_place(self, root: str, path: str) -> None:
         for folder in folders_above(path):
-            if self._tracking.find_artifact(root, folder):
+            if self._index.find_artifact(root, folder):
                 raise InvalidValue("artifact path", path, f"must not run through {folder!r}, which is a file")
-        if self._tracking.list_artifacts(root, path):
+        if self._index.list_artifacts(root, path):
             raise InvalidValue("artifact path", path, "must not name a folder")
 
 

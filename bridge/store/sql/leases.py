@@ -123,15 +123,12 @@ UNCLAIMED = (
 )
 
 
-def claim(c: sqlite3.Connection, run_id: str, lease: Lease | None) -> None:
+def claim(c: sqlite3.Connection, run_id: str, lease: Lease) -> None:
     """Give a run that waits for a launcher to the owner of a lease."""
     key = active_key(c, run_id)
     type, status, end_time = c.execute("SELECT type, status, end_time FROM run WHERE key = ?", (key,)).fetchone()
     check_claimable(run_id, type, status, end_time)
     c.execute("UPDATE run SET status = 'Preparing' WHERE key = ?", (key,))
-    if lease is None:
-        c.execute("UPDATE lease SET journal_id = '' WHERE run = ?", (key,))
-        return
     row = c.execute("SELECT time FROM lease WHERE run = ?", (key,)).fetchone()
     time = lease.time if row is None else max(lease.time, row[0] + 1)  # later than what others have said
     insert(c, "lease", ("run", "journal_id", "time"), [(key, lease.journal_id, time)], REPLACED)

@@ -24,7 +24,7 @@ from bridge.records.run import (
 from bridge.records.times import stored_time
 from bridge.store.sql import experiments
 from bridge.store.sql.latest import read_latest
-from bridge.store.sql.statements import AT_ONCE, in_chunks, insert
+from bridge.store.sql.statements import AT_ONCE, chunks, in_chunks, insert, marks_for
 
 COLUMNS = (
     "id", "experiment", "display_name", "number", "status", "stage", "start_time", "end_time", "deletion_time",
@@ -119,14 +119,6 @@ def active_ids(c: sqlite3.Connection, run_ids: Sequence[str]) -> set[str]:
     """Those of these runs that may be written to."""
     rows = in_chunks(c, "SELECT id FROM run WHERE stage = 'active' AND id IN ({})", run_ids)
     return {row[0] for row in rows}
-
-
-def existing_key(c: sqlite3.Connection, run_id: str) -> int:
-    """The integer key of a run; `NotFound` if there is no such run."""
-    row = c.execute("SELECT key FROM run WHERE id = ?", (run_id,)).fetchone()
-    if row is None:
-        raise NotFound("run", run_id)
-    return int(row[0])
 
 
 def active_key(c: sqlite3.Connection, run_id: str) -> int:
@@ -240,10 +232,17 @@ def add_warnings(c: sqlite3.Connection, key: int, sentences: Iterable[str]) -> N
     )
 
 
-def set_stage(c: sqlite3.Connection, run_id: str, stage: str, time: int | None) -> None:
-    """Move a run to a stage; if it is there, nothing changes."""
-    key = existing_key(c, run_id)
-    c.execute("UPDATE run SET stage = ?, deletion_time = ? WHERE key = ? AND stage != ?", (stage, time, key, stage))
+def set_stage(c: sqlite3.Connection, run_ids: Sequence[str], stage: str, time: int | None) -> None:
+    """Move runs to a stage; runs that are already there are unchanged."""
+    keys = keys_of(c, run_ids)
+    missing = [run_id for run_id in run_ids if run_id not in keys]
+    if missing:
+        raise NotFound("run", ", ".join(missing))
+    for some in chunks(list(keys.values())):
+        c.execute(
+            f"UPDATE run SET stage = ?, deletion_time = ? WHERE stage != ? AND key IN ({marks_for(some)})",
+            (stage, time, stage, *some),
+        )
 
 
 def read(c: sqlite3.Connection, keys: Sequence[int], with_latest: bool = True) -> list[RunRecord]:

@@ -15,9 +15,9 @@ from bridge.journal.locks import FileLock, has_file_locks
 from bridge.journal.system import was_raised_deeper
 from bridge.journal.whole_file import written_whole
 from bridge.store.sql import experiments
+from bridge.store.sql.backend import SqlBackend
 from bridge.store.sql.database import Database
 from bridge.store.sql.migrate import SCHEMA, migrate, read_schema
-from bridge.store.sql.tracking import SqlTrackingStore
 
 logger = logging.getLogger("bridge")
 
@@ -25,7 +25,7 @@ WITHOUT_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.E
 """With one of these a file system answers that it has no hard links."""
 
 
-def open_sqlite(path: Path, fsync: bool = False, read_only: bool = False) -> SqlTrackingStore:
+def open_sqlite(path: Path, fsync: bool = False, read_only: bool = False) -> SqlBackend:
     """The store in a file, which is made if it is not there and may be.
 
     Args:
@@ -54,12 +54,12 @@ def open_sqlite(path: Path, fsync: bool = False, read_only: bool = False) -> Sql
         with database.read() as connection:
             connection.rollback()
             migrate(connection)
-    store = SqlTrackingStore(database)
+    store = SqlBackend(database)
     make_default_experiment(store)
     return store
 
 
-def make_default_experiment(store: SqlTrackingStore) -> None:
+def make_default_experiment(store: SqlBackend) -> None:
     """Make experiment 0, "Default", if it is not there (any more), its name is free, and this process may.
 
     Source: MLflow 3.17.2, `SqlAlchemyStore._initialize_store_state`, when a store opens.

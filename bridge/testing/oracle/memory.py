@@ -1,4 +1,4 @@
-"""A tracking store in the memory of one process: point by point and plain, for faster stores to be held against."""
+"""A backend in the memory of one process: a simple reference implementation that faster ones are tested against."""
 
 from __future__ import annotations
 
@@ -6,19 +6,15 @@ import logging
 import threading
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
-from bridge.errors import AlreadyExists, InvalidState, NotFound, ParamChanged
+from bridge.errors import AlreadyExists, BridgeError, InvalidState, NotFound
 from bridge.records.artifact import ArtifactRecord
 from bridge.records.experiment import ExperimentRecord, LifecycleStage, check_experiment_name
 from bridge.records.page import Page
 from bridge.records.run import (
-    CLAIMABLE_STATUSES,
-    SCRIPT_RUN,
     TERMINAL_STATUSES,
-    Dataset,
-    DatasetInput,
     Lease,
     RunChanges,
     RunRecord,
@@ -28,65 +24,44 @@ from bridge.records.run import (
     check_run_id,
 )
 from bridge.records.search import ExperimentQuery, RunQuery
-from bridge.records.search_match import select_experiments, select_runs
-from bridge.records.series import (
-    COLUMN,
-    NATIVE,
-    SCALAR,
-    Definition,
-    Point,
-    SeriesRecord,
-    definition_of,
-    imprecise_warning,
-)
+from bridge.records.series import NATIVE, Point, SeriesRecord, definition_of, imprecise_warning
 from bridge.records.storable import check_changes, check_experiment, check_run
-from bridge.store.leases import (
-    lease_after,
-    never_started,
-    signs_of_life,
-    spoken_leases,
-    status_after,
-    unclaimed_since,
-    verdict,
-)
+from bridge.store.backend import Backend
+from bridge.store.leases import never_started, verdict
 from bridge.store.points import check_points, imprecise
 from bridge.store.slices import Slice
-from bridge.store.tracking import TrackingStore
-from bridge.testing.oracle.series import MemoryMetric, MemoryPoint, MemorySeries, in_log_order, stored_point
+from bridge.testing.oracle.index import MemoryIndex
+from bridge.testing.oracle.leases import MemoryLeases
+from bridge.testing.oracle.runs import (
+    MemoryExperiment,
+    MemoryRun,
+    add_point,
+    copy_of_experiment,
+    copy_of_run,
+    move_run,
+    uses_of,
+    warn,
+    with_inputs,
+    with_params,
+    with_properties,
+    with_tags,
+)
+from bridge.testing.oracle.search import select_experiments, select_runs
+from bridge.testing.oracle.series import in_log_order, stored_point
 
 logger = logging.getLogger("bridge")
 
-CONTEXT_TAG = "mlflow.data.context"
 
-
-@dataclass(slots=True)
-class _Experiment:
-    record: ExperimentRecord
-    runs: int = 0
-    datasets: dict[tuple[str, str], Dataset] = field(default_factory=dict)
-    past_uses: set[tuple[str, str, str | None]] = field(default_factory=set)
-
-
-@dataclass(slots=True)
-class _Run:
-    """A run: its record without latest values, and its points."""
-
-    record: RunRecord
-    metrics: dict[str, MemoryMetric] = field(default_factory=dict)
-    series: dict[Definition, MemorySeries] = field(default_factory=dict)
-
-
-class MemoryStore(TrackingStore):
-    """Experiments, runs, series and the index of artifacts, as long as the process lives."""
+class MemoryStore(Backend):
+    """The four interfaces of a backend over dicts, as long as the process lives."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._experiments: dict[str, _Experiment] = {}
-        self._runs: dict[str, _Run] = {}
+        self._experiments: dict[str, MemoryExperiment] = {}
+        self._runs: dict[str, MemoryRun] = {}
         self._receipts: dict[str, int] = {}
-        self._leases: dict[str, Lease] = {}  # one that was let go of has an empty journal id
-        self._signs_of_life: dict[str, int] = {}  # by journal id
-        self._artifacts: dict[str, dict[str, ArtifactRecord]] = {}
+        self._leases = MemoryLeases()
+        self._index = MemoryIndex(self._lock)
         now = time.time_ns() // 1_000_000
         self._add_experiment(ExperimentRecord("0", "Default", "active", now, now))
 
@@ -108,22 +83,22 @@ class MemoryStore(TrackingStore):
             record = ExperimentRecord(
                 experiment_id, name, "active", creation_time, creation_time, artifact_location, dict(tags or {})
             )
-            return _copy_of_experiment(self._add_experiment(record).record)
+            return copy_of_experiment(self._add_experiment(record).record)
 
     def get_experiment(self, experiment_id: str) -> ExperimentRecord:
         with self._lock:
-            return _copy_of_experiment(self._experiment(experiment_id).record)
+            return copy_of_experiment(self._experiment(experiment_id).record)
 
     def find_experiment(self, name: str) -> ExperimentRecord | None:
         with self._lock:
             for experiment in self._experiments.values():
                 if experiment.record.name == name:
-                    return _copy_of_experiment(experiment.record)
+                    return copy_of_experiment(experiment.record)
             return None
 
     def search_experiments(self, query: ExperimentQuery) -> Page[ExperimentRecord]:
         with self._lock:
-            records = [_copy_of_experiment(experiment.record) for experiment in self._experiments.values()]
+            records = [copy_of_experiment(experiment.record) for experiment in self._experiments.values()]
         return select_experiments(query, records)
 
     def rename_experiment(self, experiment_id: str, name: str, time: int) -> None:
@@ -141,7 +116,7 @@ class MemoryStore(TrackingStore):
         check_experiment(tags=tags, removed=removed)
         with self._lock:
             experiment = self._active_experiment(experiment_id)
-            changed = _with_tags(experiment.record.tags, tags, removed, f"experiment {experiment_id}")
+            changed = with_tags(experiment.record.tags, tags, removed, f"experiment {experiment_id}")
             experiment.record = replace(experiment.record, tags=changed)
 
     def delete_experiment(self, experiment_id: str, time: int) -> None:
@@ -172,18 +147,16 @@ class MemoryStore(TrackingStore):
             # Nothing below this line fails.
             for lease in leases:
                 if lease.run_id not in self._runs:
-                    self._leases[lease.run_id] = lease._replace(boot_time=0)
-                    if lease.boot_time:
-                        self._keep_sign(lease.journal_id, lease.boot_time)
+                    self._leases.store(lease)
             for record in records:
                 if record.id not in self._runs:
                     self._runs[record.id] = self._new_run(record)
-            return [_copy_of_run(self._runs[record.id]) for record in records]
+            return [copy_of_run(self._runs[record.id]) for record in records]
 
-    def _new_run(self, record: RunRecord) -> _Run:
+    def _new_run(self, record: RunRecord) -> MemoryRun:
         experiment = self._experiments[record.experiment_id]
         experiment.runs += 1
-        return _Run(
+        return MemoryRun(
             replace(
                 record,
                 number=experiment.runs,
@@ -195,7 +168,7 @@ class MemoryStore(TrackingStore):
                 latest={},
                 latest_texts={},
                 latest_columns={},
-                dataset_inputs=_with_inputs((), record.dataset_inputs, experiment),
+                dataset_inputs=with_inputs((), record.dataset_inputs, experiment),
                 model_inputs=tuple(dict.fromkeys(record.model_inputs)),
                 model_outputs=tuple(dict.fromkeys(record.model_outputs)),
                 warnings=(),
@@ -204,7 +177,7 @@ class MemoryStore(TrackingStore):
 
     def get_runs(self, run_ids: Sequence[str], latest: bool = True) -> dict[str, RunRecord]:
         with self._lock:
-            records = {run_id: _copy_of_run(self._runs[run_id]) for run_id in run_ids if run_id in self._runs}
+            records = {run_id: copy_of_run(self._runs[run_id]) for run_id in run_ids if run_id in self._runs}
         if latest:
             return records
         bare: dict[str, Any] = {"latest": {}, "latest_texts": {}, "latest_columns": {}}
@@ -215,52 +188,72 @@ class MemoryStore(TrackingStore):
             known = (self._runs[run_id].record for run_id in run_ids if run_id in self._runs)
             return {record.id for record in known if record.lifecycle_stage == "active"}
 
-    def update_run(self, run_id: str, changes: RunChanges) -> None:
+    def check_writable(self, run_id: str) -> None:
+        with self._lock:
+            self._active_run(run_id)
+
+    def update_runs(self, run_ids: Sequence[str], changes: RunChanges) -> None:
         changes = check_changes(changes)
         with self._lock:
-            run = self._active_run(run_id)
-            old = run.record
-            check_expected(run_id, old.status, changes)
-            facts: dict[str, Any] = changed_facts(changes)
-            params = _with_params(old, changes.params)
-            properties = _with_properties(old, changes.properties)
-            tags = _with_tags(old.tags, changes.tags, changes.removed_tags, f"run {run_id}")
-            # Nothing below this line fails.
-            run.record = replace(
-                old,
-                **facts,
-                params=params,
-                properties=properties,
-                tags=tags,
-                dataset_inputs=_with_inputs(
-                    old.dataset_inputs, changes.dataset_inputs, self._experiments[old.experiment_id]
-                ),
-                model_inputs=tuple(dict.fromkeys((*old.model_inputs, *changes.model_inputs))),
-                model_outputs=tuple(dict.fromkeys((*old.model_outputs, *changes.model_outputs))),
-                warnings=tuple(dict.fromkeys((*old.warnings, *changes.warnings))),
-            )
+            before = {run_id: self._active_run(run_id).record for run_id in run_ids}
+            try:
+                for run_id in before:
+                    self._update(run_id, changes)
+            except BridgeError:
+                for run_id, record in before.items():
+                    self._runs[run_id].record = record
+                raise
             if changes.status in TERMINAL_STATUSES:
-                self._leases.pop(run_id, None)
+                for run_id in before:
+                    self._leases.remove(run_id)
 
-    def delete_run(self, run_id: str, time: int) -> None:
-        with self._lock:
-            _move_run(self._run(run_id), "deleted", time)
+    def _update(self, run_id: str, changes: RunChanges) -> None:
+        run = self._active_run(run_id)
+        old = run.record
+        check_expected(run_id, old.status, changes)
+        facts: dict[str, Any] = changed_facts(changes)
+        params = with_params(old, changes.params)
+        properties = with_properties(old, changes.properties)
+        tags = with_tags(old.tags, changes.tags, changes.removed_tags, f"run {run_id}")
+        # Nothing below this line fails.
+        run.record = replace(
+            old,
+            **facts,
+            params=params,
+            properties=properties,
+            tags=tags,
+            dataset_inputs=with_inputs(
+                old.dataset_inputs, changes.dataset_inputs, self._experiments[old.experiment_id]
+            ),
+            model_inputs=tuple(dict.fromkeys((*old.model_inputs, *changes.model_inputs))),
+            model_outputs=tuple(dict.fromkeys((*old.model_outputs, *changes.model_outputs))),
+            warnings=tuple(dict.fromkeys((*old.warnings, *changes.warnings))),
+        )
 
-    def restore_run(self, run_id: str) -> None:
+    def delete_runs(self, run_ids: Sequence[str], time: int) -> None:
+        self._move_runs(run_ids, "deleted", time)
+
+    def restore_runs(self, run_ids: Sequence[str]) -> None:
+        self._move_runs(run_ids, "active", None)
+
+    def _move_runs(self, run_ids: Sequence[str], stage: LifecycleStage, deletion_time: int | None) -> None:
         with self._lock:
-            _move_run(self._run(run_id), "active", None)
+            for run in [self._run(run_id) for run_id in run_ids]:
+                move_run(run, stage, deletion_time)
 
     def purge_runs(self, run_ids: Sequence[str]) -> None:
         with self._lock:
             for record in [run.record for run_id in run_ids if (run := self._runs.pop(run_id, None))]:
-                self._experiments[record.experiment_id].past_uses.update(_uses(record))
-                self._leases.pop(record.id, None)
-                above = f"{record.experiment_id}/{record.id}/"
-                self._artifacts = {root: of for root, of in self._artifacts.items() if not root.startswith(above)}
+                self._experiments[record.experiment_id].past_uses.update(uses_of(record))
+                self._leases.remove(record.id)
+                self._index.drop_below(f"{record.experiment_id}/{record.id}/")
+
+    def resume_purge(self) -> None:
+        return None
 
     def search_runs(self, query: RunQuery) -> Page[RunRecord]:
         with self._lock:
-            records = [_copy_of_run(run) for run in self._runs.values()]
+            records = [copy_of_run(run) for run in self._runs.values()]
         return select_runs(query, records)
 
     def search_run_ids(self, query: RunQuery) -> Page[str]:
@@ -273,7 +266,7 @@ class MemoryStore(TrackingStore):
                 (run.record.experiment_id, *use)
                 for run in self._runs.values()
                 if run.record.experiment_id in experiment_ids
-                for use in _uses(run.record)
+                for use in uses_of(run.record)
             }
             for experiment_id in set(experiment_ids) & self._experiments.keys():
                 found |= {(experiment_id, *use) for use in self._experiments[experiment_id].past_uses}
@@ -281,39 +274,25 @@ class MemoryStore(TrackingStore):
 
     # Leases
 
-    def claim_run(self, run_id: str, lease: Lease | None = None) -> None:
+    def claim_run(self, run_id: str, lease: Lease) -> None:
         with self._lock:
             run = self._active_run(run_id)
             check_claimable(run_id, run.record.type, run.record.status, run.record.end_time)
             run.record = replace(run.record, status="Preparing")
-            before = self._leases.pop(run_id, None)
-            if lease is not None:
-                time = lease.time if before is None else max(lease.time, before.time + 1)
-                self._leases[run_id] = Lease(run_id, lease.journal_id, time)
-                if lease.boot_time:
-                    self._keep_sign(lease.journal_id, lease.boot_time)
+            self._leases.take(lease)
 
     def end_unclaimed(self, now: int) -> list[str]:
         with self._lock:
-            found = [run_id for run_id, run in self._runs.items() if self._is_unclaimed(run.record, now)]
+            found = [run_id for run_id, run in self._runs.items() if self._leases.is_unclaimed(run.record, now)]
             changes = never_started(now)
             for run_id in found:
                 run = self._runs[run_id]
                 run.record = replace(run.record, status="Failed", end_time=changes.end_time, error=changes.error)
             return found
 
-    def _is_unclaimed(self, record: RunRecord, now: int) -> bool:
-        lease = self._leases.get(record.id)
-        if (record.type, record.lifecycle_stage, record.end_time) != (SCRIPT_RUN, "active", None):
-            return False
-        if record.status not in CLAIMABLE_STATUSES or record.start_time is None or (lease and lease.journal_id):
-            return False
-        return max(record.start_time, lease.time if lease else 0) < unclaimed_since(now)
-
     def get_leases(self) -> list[Lease]:
         with self._lock:
-            held = (lease for lease in self._leases.values() if lease.journal_id)
-            return [lease._replace(boot_time=self._signs_of_life.get(lease.journal_id, 0)) for lease in held]
+            return self._leases.held()
 
     def end_leases(self, gone: Mapping[str, int], silent: Collection[str] = ()) -> list[str]:
         with self._lock:
@@ -330,31 +309,9 @@ class MemoryStore(TrackingStore):
                         error=changes.error or run.record.error,
                     )
                     if changes.status in TERMINAL_STATUSES:
-                        self._leases[lease.run_id] = self._leases[lease.run_id]._replace(journal_id="")
-            for journal_id in gone:
-                self._signs_of_life.pop(journal_id, None)
+                        self._leases.release(lease.run_id)
+            self._leases.forget_journals(gone)
             return found
-
-    def _keep_leases(self, slices: Sequence[Slice]) -> None:
-        for run_id, spoken in spoken_leases(slices).items():
-            run, before = self._runs.get(run_id), self._leases.get(run_id)
-            after = lease_after(before, spoken)
-            if run is None or after is None or after == before:
-                continue
-            status = status_after(before, after, run.record.status, run.record.error)
-            if status is None:
-                continue
-            self._leases[run_id] = after
-            if run.record.status in TERMINAL_STATUSES:
-                run.record = replace(run.record, end_time=None, error=None)
-            run.record = replace(run.record, status=status)
-        leased, others = signs_of_life(slices)
-        for journal_id, boot_time in {**others, **leased}.items():
-            if journal_id in leased or journal_id in self._signs_of_life:
-                self._keep_sign(journal_id, boot_time)
-
-    def _keep_sign(self, journal_id: str, boot_time: int) -> None:
-        self._signs_of_life[journal_id] = max(boot_time, self._signs_of_life.get(journal_id, 0))
 
     # Points
 
@@ -363,9 +320,9 @@ class MemoryStore(TrackingStore):
         with self._lock:
             run = self._active_run(run_id)
             for point in checked:
-                _add_point(run, definition_of(run_id, point), stored_point(point, door))
+                add_point(run, definition_of(run_id, point), stored_point(point, door))
                 if imprecise(point.value):
-                    _warn(run, imprecise_warning(point.key))
+                    warn(run, imprecise_warning(point.key))
 
     def get_series_of(self, run_ids: Sequence[str], keys: Sequence[str] | None = None) -> dict[str, list[SeriesRecord]]:
         with self._lock:
@@ -386,11 +343,11 @@ class MemoryStore(TrackingStore):
                 if run is None:
                     lost += 1
                 else:
-                    _add_point(run, definition, point)
+                    add_point(run, definition, point)
             for run_id, sentence in (warning for piece in fresh for warning in piece.warnings):
                 if run_id in self._runs:
-                    _warn(self._runs[run_id], sentence)
-            self._keep_leases(fresh)
+                    warn(self._runs[run_id], sentence)
+            self._leases.fold(fresh, self._runs)
             self._receipts.update(ends)
         if lost:
             logger.warning("%d points were dropped: their runs are not in this workspace (any more).", lost)
@@ -403,55 +360,29 @@ class MemoryStore(TrackingStore):
     # The index of artifacts
 
     def set_artifacts(self, root: str, records: Sequence[ArtifactRecord]) -> None:
-        with self._lock:
-            files = dict(self._artifacts.get(root, {}))
-            for record in records:
-                for folder in _folders_above(record.path):
-                    if folder in files:
-                        raise InvalidState("artifact", folder, "a file", "a folder")
-                if any(path.startswith(record.path + "/") for path in files):
-                    raise InvalidState("artifact", record.path, "a folder", "a file")
-                files[record.path] = record
-            self._artifacts[root] = files
+        self._index.set_artifacts(root, records)
 
     def list_artifacts(self, root: str, folder: str = "", recursive: bool = False) -> list[ArtifactRecord]:
-        start = folder + "/" if folder else ""
-        with self._lock:
-            files = self._artifacts.get(root, {})
-            roots = {of: ArtifactRecord(f"{of}/") for of in self._artifacts if self._artifacts[of]}
-            below = [r for path, r in (files if root else roots).items() if path.startswith(start)]
-        found = {}
-        for record in below:
-            name, slash, _ = record.path[len(start) :].partition("/")
-            if slash and not recursive:
-                record = ArtifactRecord(start + name)
-            found[record.path] = record
-        return [found[path] for path in sorted(found)]
+        return self._index.list_artifacts(root, folder, recursive)
 
     def find_artifact(self, root: str, path: str) -> ArtifactRecord | None:
-        with self._lock:
-            return self._artifacts.get(root, {}).get(path)
+        return self._index.find_artifact(root, path)
 
     def delete_artifacts(self, root: str, path: str = "") -> list[str]:
-        with self._lock:
-            files = self._artifacts.get(root, {})
-            gone = sorted(p for p in files if not path or p == path or p.startswith(path + "/"))
-            for p in gone:
-                del files[p]
-            return gone
+        return self._index.delete_artifacts(root, path)
 
     # Below, the lock is held.
 
-    def _add_experiment(self, record: ExperimentRecord) -> _Experiment:
-        self._experiments[record.id] = experiment = _Experiment(record)
+    def _add_experiment(self, record: ExperimentRecord) -> MemoryExperiment:
+        self._experiments[record.id] = experiment = MemoryExperiment(record)
         return experiment
 
-    def _experiment(self, experiment_id: str) -> _Experiment:
+    def _experiment(self, experiment_id: str) -> MemoryExperiment:
         if experiment_id not in self._experiments:
             raise NotFound("experiment", experiment_id)
         return self._experiments[experiment_id]
 
-    def _active_experiment(self, experiment_id: str) -> _Experiment:
+    def _active_experiment(self, experiment_id: str) -> MemoryExperiment:
         experiment = self._experiment(experiment_id)
         if experiment.record.lifecycle_stage != "active":
             raise InvalidState("experiment", experiment_id, "deleted", "active")
@@ -465,14 +396,14 @@ class MemoryStore(TrackingStore):
             experiment.record = replace(experiment.record, lifecycle_stage=stage, last_update_time=time)
             for run in self._runs.values():
                 if run.record.experiment_id == experiment_id:
-                    _move_run(run, stage, time if stage == "deleted" else None)
+                    move_run(run, stage, time if stage == "deleted" else None)
 
-    def _run(self, run_id: str) -> _Run:
+    def _run(self, run_id: str) -> MemoryRun:
         if run_id not in self._runs:
             raise NotFound("run", run_id)
         return self._runs[run_id]
 
-    def _active_run(self, run_id: str) -> _Run:
+    def _active_run(self, run_id: str) -> MemoryRun:
         run = self._run(run_id)
         if run.record.lifecycle_stage != "active":
             raise InvalidState("run", run_id, "deleted", "active")
@@ -491,87 +422,3 @@ class MemoryStore(TrackingStore):
             fresh.append(piece)
             ends[piece.journal_id] = piece.end
         return fresh, ends
-
-
-def _add_point(run: _Run, definition: Definition, point: MemoryPoint) -> None:
-    metric = run.metrics.setdefault(definition.key, MemoryMetric())
-    series = run.series.setdefault(definition, MemorySeries())
-    series.add(metric.place(point))
-
-
-def _warn(run: _Run, sentence: str) -> None:
-    run.record = replace(run.record, warnings=tuple(dict.fromkeys((*run.record.warnings, sentence))))
-
-
-def _move_run(run: _Run, stage: LifecycleStage, deletion_time: int | None) -> None:
-    if run.record.lifecycle_stage != stage:
-        run.record = replace(run.record, lifecycle_stage=stage, deletion_time=deletion_time)
-
-
-def _with_tags(
-    old: Mapping[str, str | None], new: Mapping[str, str | None], removed: Iterable[str], owner: str
-) -> dict[str, str | None]:
-    tags = dict(old)
-    for key in removed:
-        if key not in tags:
-            raise NotFound("tag", key, f"{owner} does not have it")
-        del tags[key]
-    return {**tags, **new}
-
-
-def _with_params(record: RunRecord, new: Mapping[str, str]) -> dict[str, str]:
-    old = record.params
-    changed = tuple((key, old[key], value) for key, value in new.items() if old.get(key, value) != value)
-    if changed:
-        raise ParamChanged(record.id, changed)
-    return {**old, **new}
-
-
-def _with_properties(record: RunRecord, new: Mapping[str, str]) -> dict[str, str]:
-    old = record.properties
-    for key, value in new.items():
-        if old.get(key, value) != value:
-            raise InvalidState("property", key, f"{old[key]!r} for run {record.id}", f"{value!r} or not set")
-    return {**old, **new}
-
-
-def _with_inputs(
-    old: Sequence[DatasetInput], new: Iterable[DatasetInput], experiment: _Experiment
-) -> tuple[DatasetInput, ...]:
-    """The inputs of a run with new ones; a data set that the experiment has already stays as it was first logged."""
-    inputs = {(used.dataset.name, used.dataset.digest): used for used in old}
-    for used in new:
-        name = used.dataset.name, used.dataset.digest
-        dataset = experiment.datasets.setdefault(name, used.dataset)
-        inputs.setdefault(name, DatasetInput(dataset, dict(used.tags)))
-    return tuple(inputs.values())
-
-
-def _uses(record: RunRecord) -> set[tuple[str, str, str | None]]:
-    """The (name, digest, context) of the data sets that a run used."""
-    return {(used.dataset.name, used.dataset.digest, used.tags.get(CONTEXT_TAG)) for used in record.dataset_inputs}
-
-
-def _copy_of_experiment(record: ExperimentRecord) -> ExperimentRecord:
-    return replace(record, tags=dict(record.tags))
-
-
-def _copy_of_run(run: _Run) -> RunRecord:
-    record = run.record
-    scalars = [(of, series) for of, series in run.series.items() if of.kind == SCALAR]
-    columns = [(of, series) for of, series in run.series.items() if of.kind == COLUMN]
-    return replace(
-        record,
-        params=dict(record.params),
-        tags=dict(record.tags),
-        properties=dict(record.properties),
-        latest={of.key: series.latest() for of, series in scalars if of.value_type == "number"},
-        latest_texts={of.key: series.latest_text() for of, series in scalars if of.value_type == "text"},
-        latest_columns={(of.key, of.column): series.latest() for of, series in columns if of.value_type == "number"},
-        dataset_inputs=tuple(DatasetInput(used.dataset, dict(used.tags)) for used in record.dataset_inputs),
-    )
-
-
-def _folders_above(path: str) -> list[str]:
-    names = path.split("/")
-    return ["/".join(names[:count]) for count in range(1, len(names))]

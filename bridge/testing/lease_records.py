@@ -9,46 +9,33 @@ import pytest
 
 from bridge.errors import AlreadyExists
 from bridge.records.run import Lease, RunChanges, RunRecord
+from bridge.store.backend import Backend
+from bridge.store.one_run import create_run, get_run
 from bridge.store.slices import LeaseRecord
-from bridge.store.tracking import TrackingStore
 from bridge.testing.slices import make_slice
 
 
-def say(store: TrackingStore, journal_id: str, *records: LeaseRecord) -> None:
+def say(store: Backend, journal_id: str, *records: LeaseRecord) -> None:
     """Store leases as the next stretch of a journal."""
     start = store.get_receipts([journal_id]).get(journal_id, 0)
     store.append([replace(make_slice(journal_id, start, start + 1, []), leases=records)])
 
 
-def begin(store: TrackingStore, run_id: str = "r1", journal_id: str = "j1", time: int = 1_000) -> RunRecord:
+def begin(store: Backend, run_id: str = "r1", journal_id: str = "j1", time: int = 1_000) -> RunRecord:
     """Make a run that is Running, and that a journal's process speaks for."""
     record = RunRecord(run_id, "0", status="Running", start_time=time)
     return store.create_runs([record], [Lease(run_id, journal_id, time)])[0]
 
 
 class LeasePromises:
-    """One promise a test; `TrackingStoreTests` has them all."""
+    """One promise a test; `LeaseStoreTests` has them all."""
 
-    def test_a_run_is_made_with_its_lease(self, store: TrackingStore) -> None:
+    def test_a_run_is_made_with_its_lease(self, store: Backend) -> None:
         begin(store)
-        store.create_run(RunRecord("r2", "0"))
+        create_run(store, RunRecord("r2", "0"))
         assert store.get_leases() == [Lease("r1", "j1", 1_000)]
 
-    def test_runs_that_are_begun_are_made_and_may_be_let_go_of(self, store: TrackingStore) -> None:
-        records = [RunRecord(run_id, "0", status="Running", start_time=1) for run_id in ("a", "b", "c")]
-        made = store.begin_runs(records)
-        assert made == list(store.get_runs(["a", "b", "c"]).values())
-        held = [lease.run_id for lease in store.get_leases()]
-        assert held in ([], ["a", "b", "c"])  # a store without a journal holds none
-        store.hold_lease("b")
-        store.release_lease("b")
-        assert [lease.run_id for lease in store.get_leases()] == held
-        store.release_lease("b")
-        store.update_run("c", RunChanges(status="Completed"))
-        assert [lease.run_id for lease in store.get_leases()] == held[:1]
-        assert {record.status for record in store.get_runs(["a", "b"]).values()} == {"Running"}
-
-    def test_a_run_that_is_there_keeps_its_lease_when_it_is_made_again(self, store: TrackingStore) -> None:
+    def test_a_run_that_is_there_keeps_its_lease_when_it_is_made_again(self, store: Backend) -> None:
         record = RunRecord("r1", "0", status="Running", start_time=1_000)
         store.create_runs([record], [Lease("r1", "j1", 1_000)])
         store.create_runs([record], [Lease("r1", "j2", 2_000)])
@@ -56,12 +43,12 @@ class LeasePromises:
             store.create_runs([replace(record, start_time=5)], [Lease("r1", "j3", 3_000)])
         assert store.get_leases() == [Lease("r1", "j1", 1_000)]
 
-    def test_leases_come_with_the_points_of_a_journal(self, store: TrackingStore, run: str) -> None:
+    def test_leases_come_with_the_points_of_a_journal(self, store: Backend, run: str) -> None:
         say(store, "j1", LeaseRecord(run, 5, True), LeaseRecord("no", 5, True))
         assert store.get_leases() == [Lease(run, "j1", 5)]
 
     def test_of_two_records_of_a_lease_the_later_holds_in_whatever_order_they_come(
-        self, store: TrackingStore, run: str
+        self, store: Backend, run: str
     ) -> None:
         say(store, "j2", LeaseRecord(run, 7, True))
         say(store, "j1", LeaseRecord(run, 5, True), LeaseRecord(run, 6, True))
@@ -69,9 +56,7 @@ class LeasePromises:
         say(store, "j2", LeaseRecord(run, 9, True), LeaseRecord(run, 8, True))
         assert store.get_leases() == [Lease(run, "j2", 9)]
 
-    def test_a_lease_that_was_let_go_of_is_not_held_again_by_an_older_record(
-        self, store: TrackingStore, run: str
-    ) -> None:
+    def test_a_lease_that_was_let_go_of_is_not_held_again_by_an_older_record(self, store: Backend, run: str) -> None:
         say(store, "j2", LeaseRecord(run, 5, True), LeaseRecord(run, 7, False))
         say(store, "j1", LeaseRecord(run, 4, True))
         assert store.get_leases() == []
@@ -79,14 +64,14 @@ class LeasePromises:
         say(store, "j1", LeaseRecord(run, 8, True))
         assert store.get_leases() == [Lease(run, "j1", 8)]
 
-    def test_only_who_has_a_lease_lets_it_go(self, store: TrackingStore, run: str) -> None:
+    def test_only_who_has_a_lease_lets_it_go(self, store: Backend, run: str) -> None:
         say(store, "j1", LeaseRecord(run, 5, True))
         say(store, "j2", LeaseRecord(run, 6, True))
         say(store, "j1", LeaseRecord(run, 7, False))
         assert store.get_leases() == [Lease(run, "j2", 6)]
 
     def test_a_lease_that_is_handed_over_is_held_in_whatever_order_the_journals_come(
-        self, store: TrackingStore, run: str
+        self, store: Backend, run: str
     ) -> None:
         say(store, "j1", LeaseRecord(run, 5, True), LeaseRecord(run, 7, False))
         assert store.get_leases() == []
@@ -94,21 +79,21 @@ class LeasePromises:
         assert store.get_leases() == [Lease(run, "j2", 6)]
 
     @pytest.mark.parametrize("status", ["Completed", "Failed", "Canceled"])
-    def test_a_run_that_has_ended_has_no_lease(self, store: TrackingStore, status: str) -> None:
+    def test_a_run_that_has_ended_has_no_lease(self, store: Backend, status: str) -> None:
         begin(store)
-        store.update_run("r1", RunChanges(status=status))  # type: ignore[arg-type]  # it is one
+        store.update_runs(("r1",), RunChanges(status=status))  # type: ignore[arg-type]  # it is one
         assert store.get_leases() == []
         say(store, "j1", LeaseRecord("r1", 9_000, True))
         assert store.get_leases() == []
         assert store.end_leases({"j1": 9_000}, {"j1"}) == []
-        assert store.get_run("r1").status == status
+        assert get_run(store, "r1").status == status
 
-    def test_a_run_whose_owner_is_gone_is_failed_with_the_reason(self, store: TrackingStore) -> None:
+    def test_a_run_whose_owner_is_gone_is_failed_with_the_reason(self, store: Backend) -> None:
         before = begin(store, "r1", "j1", 1_700_000_000_000)
         begin(store, "r2", "j2")
         store.log("r1", "loss", 0.5, 1)
         assert store.end_leases({"j1": 1_700_000_060_000, "other": 1}) == ["r1"]
-        record = store.get_run("r1")
+        record = get_run(store, "r1")
         error = json.loads(record.error or "")
         assert error["code"] == "OwnerGone"
         assert error["message"].startswith("owner gone since 2023-11-14 22:14:20 UTC: ")
@@ -117,54 +102,54 @@ class LeasePromises:
         assert store.get_leases() == [Lease("r2", "j2", 1_000)]
         assert store.end_leases({"j1": 1_700_000_060_000}) == []
 
-    def test_a_run_ends_no_earlier_than_its_owner_last_spoke(self, store: TrackingStore) -> None:
+    def test_a_run_ends_no_earlier_than_its_owner_last_spoke(self, store: Backend) -> None:
         begin(store, time=5_000)
         store.end_leases({"j1": 0})
-        assert store.get_run("r1").end_time == 5_000
+        assert get_run(store, "r1").end_time == 5_000
 
-    def test_a_run_ends_no_earlier_than_it_began(self, store: TrackingStore) -> None:
+    def test_a_run_ends_no_earlier_than_it_began(self, store: Backend) -> None:
         begin(store)
-        store.update_run("r1", RunChanges(start_time=9_000))
+        store.update_runs(("r1",), RunChanges(start_time=9_000))
         store.end_leases({"j1": 6_000})
-        assert store.get_run("r1").end_time == 9_000
+        assert get_run(store, "r1").end_time == 9_000
 
     @pytest.mark.parametrize("status", ["NotStarted", "Preparing", "NotResponding", "CancelRequested", "Finalizing"])
-    def test_whatever_a_run_does_it_is_failed_when_its_owner_is_gone(self, store: TrackingStore, status: str) -> None:
+    def test_whatever_a_run_does_it_is_failed_when_its_owner_is_gone(self, store: Backend, status: str) -> None:
         begin(store)
-        store.update_run("r1", RunChanges(status=status))  # type: ignore[arg-type]  # it is one
+        store.update_runs(("r1",), RunChanges(status=status))  # type: ignore[arg-type]  # it is one
         assert store.end_leases({"j1": 2_000}) == ["r1"]
-        assert store.get_run("r1").status == "Failed"
+        assert get_run(store, "r1").status == "Failed"
 
-    def test_a_deleted_run_whose_owner_is_gone_is_failed_too(self, store: TrackingStore) -> None:
+    def test_a_deleted_run_whose_owner_is_gone_is_failed_too(self, store: Backend) -> None:
         begin(store)
-        store.delete_run("r1", 7)
+        store.delete_runs(("r1",), 7)
         assert store.end_leases({"j1": 2_000}) == ["r1"]
-        record = store.get_run("r1")
+        record = get_run(store, "r1")
         assert (record.status, record.lifecycle_stage, record.deletion_time) == ("Failed", "deleted", 7)
 
-    def test_a_run_whose_owner_is_silent_does_not_respond_until_it_speaks(self, store: TrackingStore) -> None:
+    def test_a_run_whose_owner_is_silent_does_not_respond_until_it_speaks(self, store: Backend) -> None:
         begin(store)
         assert store.end_leases({}, {"j2"}) == []
-        assert store.get_run("r1").status == "Running"
+        assert get_run(store, "r1").status == "Running"
         assert store.end_leases({}, {"j1", "j2"}) == ["r1"]
         assert store.end_leases({}, {"j1"}) == []
-        record = store.get_run("r1")
+        record = get_run(store, "r1")
         assert (record.status, record.end_time, record.error) == ("NotResponding", None, None)
         say(store, "j1", LeaseRecord("r1", 900, True), LeaseRecord("r1", 1_000, True))
-        assert store.get_run("r1").status == "NotResponding"
+        assert get_run(store, "r1").status == "NotResponding"
         say(store, "j1", LeaseRecord("r1", 1_001, True))
-        assert store.get_run("r1").status == "Running"
+        assert get_run(store, "r1").status == "Running"
         assert store.get_leases() == [Lease("r1", "j1", 1_001)]
 
     @pytest.mark.parametrize("journal_id", ["j1", "j2"])
-    def test_a_run_whose_owner_only_seemed_gone_is_its_own_again(self, store: TrackingStore, journal_id: str) -> None:
+    def test_a_run_whose_owner_only_seemed_gone_is_its_own_again(self, store: Backend, journal_id: str) -> None:
         before = begin(store)
         store.end_leases({"j1": 2_000})
         say(store, journal_id, LeaseRecord("r1", 1_001, True))
-        assert store.get_run("r1") == before
+        assert get_run(store, "r1") == before
         assert store.get_leases() == [Lease("r1", journal_id, 1_001)]
         assert store.end_leases({journal_id: 3_000}) == ["r1"]
-        assert (store.get_run("r1").status, store.get_run("r1").end_time) == ("Failed", 3_000)
+        assert (get_run(store, "r1").status, get_run(store, "r1").end_time) == ("Failed", 3_000)
 
     @pytest.mark.parametrize(
         "records",
@@ -176,13 +161,13 @@ class LeasePromises:
         ids=["no later record", "released", "held and released"],
     )
     def test_a_run_whose_owner_is_gone_stays_failed_unless_a_later_lease_is_held(
-        self, store: TrackingStore, records: list[LeaseRecord]
+        self, store: Backend, records: list[LeaseRecord]
     ) -> None:
         begin(store)
         store.end_leases({"j1": 2_000})
-        failed = store.get_run("r1")
+        failed = get_run(store, "r1")
         say(store, "j1", *records)
-        assert store.get_run("r1") == failed
+        assert get_run(store, "r1") == failed
         assert store.get_leases() == []
 
     @pytest.mark.parametrize(
@@ -196,16 +181,16 @@ class LeasePromises:
         ],
         ids=["failed otherwise", "completed", "canceled", "another error", "a list"],
     )
-    def test_a_run_that_ended_otherwise_is_never_running_again(self, store: TrackingStore, changes: RunChanges) -> None:
+    def test_a_run_that_ended_otherwise_is_never_running_again(self, store: Backend, changes: RunChanges) -> None:
         begin(store)
         store.end_leases({"j1": 2_000})
-        store.update_run("r1", changes)
-        ended = store.get_run("r1")
+        store.update_runs(("r1",), changes)
+        ended = get_run(store, "r1")
         say(store, "j1", LeaseRecord("r1", 9_000, True))
-        assert store.get_run("r1") == ended
+        assert get_run(store, "r1") == ended
         assert store.get_leases() == []
 
-    def test_a_lease_comes_with_the_moment_when_its_process_last_wrote(self, store: TrackingStore, run: str) -> None:
+    def test_a_lease_comes_with_the_moment_when_its_process_last_wrote(self, store: Backend, run: str) -> None:
         store.create_runs([RunRecord("r2", "0", status="Running")], [Lease("r2", "j1", 1_000, 50)])
         assert store.get_leases() == [Lease("r2", "j1", 1_000, 50)]
         for start, (records, boot_time, known) in enumerate(
@@ -217,21 +202,21 @@ class LeasePromises:
         assert {lease.run_id: lease.boot_time for lease in store.get_leases()} == {run: 7, "r2": 80}
 
     @pytest.mark.parametrize("status", ["Preparing", "CancelRequested", "Finalizing"])
-    def test_only_a_running_run_is_marked_as_not_responding(self, store: TrackingStore, status: str) -> None:
+    def test_only_a_running_run_is_marked_as_not_responding(self, store: Backend, status: str) -> None:
         begin(store)
-        store.update_run("r1", RunChanges(status=status))  # type: ignore[arg-type]  # it is one
+        store.update_runs(("r1",), RunChanges(status=status))  # type: ignore[arg-type]  # it is one
         assert store.end_leases({}, {"j1"}) == []
-        assert store.get_run("r1").status == status
+        assert get_run(store, "r1").status == status
 
-    def test_a_run_without_a_lease_is_left_alone(self, store: TrackingStore) -> None:
-        before = store.create_run(RunRecord("r1", "0", status="Running", start_time=1))
+    def test_a_run_without_a_lease_is_left_alone(self, store: Backend) -> None:
+        before = create_run(store, RunRecord("r1", "0", status="Running", start_time=1))
         assert store.end_leases({"j1": 2, "": 2}, {"j1", ""}) == []
-        assert store.get_run("r1") == before
+        assert get_run(store, "r1") == before
 
-    def test_active_runs_are_told_from_others(self, store: TrackingStore) -> None:
+    def test_active_runs_are_told_from_others(self, store: Backend) -> None:
         for run_id in ("a", "b", "c"):
-            store.create_run(RunRecord(run_id, "0"))
-        store.delete_run("b", 1)
-        store.update_run("c", RunChanges(status="Completed"))
+            create_run(store, RunRecord(run_id, "0"))
+        store.delete_runs(("b",), 1)
+        store.update_runs(("c",), RunChanges(status="Completed"))
         assert store.get_active_runs(["a", "b", "c", "no", "a"]) == {"a", "c"}
         assert store.get_active_runs([]) == set()

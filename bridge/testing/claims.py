@@ -11,58 +11,59 @@ import pytest
 from bridge.errors import InvalidState, NotFound
 from bridge.records.limits import LEASE_SECONDS
 from bridge.records.run import CLAIMABLE_STATUSES, OPEN_STATUSES, SCRIPT_RUN, Lease, RunChanges, RunRecord, Status
+from bridge.store.backend import Backend
+from bridge.store.one_run import create_run, get_run
 from bridge.store.slices import LeaseRecord
-from bridge.store.tracking import TrackingStore
 from bridge.testing.slices import make_slice
 
 LONG = LEASE_SECONDS * 1000 + 1
 """How long a run waits in vain, in milliseconds."""
 
 
-def wait(store: TrackingStore, run_id: str = "r1", status: Status = "Queued", time: int = 1_000) -> RunRecord:
+def wait(store: Backend, run_id: str = "r1", status: Status = "Queued", time: int = 1_000) -> RunRecord:
     """Make a run of a script that waits for a launcher, and whose lease nobody holds."""
-    return store.create_run(RunRecord(run_id, "0", status=status, start_time=time, type=SCRIPT_RUN))
+    return create_run(store, RunRecord(run_id, "0", status=status, start_time=time, type=SCRIPT_RUN))
 
 
-def say(store: TrackingStore, journal_id: str, *records: LeaseRecord) -> None:
+def say(store: Backend, journal_id: str, *records: LeaseRecord) -> None:
     """Store leases as the next stretch of a journal."""
     start = store.get_receipts([journal_id]).get(journal_id, 0)
     store.append([replace(make_slice(journal_id, start, start + 1, []), leases=records)])
 
 
 class ClaimPromises:
-    """One promise a test; `TrackingStoreTests` has them all."""
+    """One promise a test; `LeaseStoreTests` has them all."""
 
     @pytest.mark.parametrize("status", CLAIMABLE_STATUSES)
-    def test_a_run_that_waits_is_claimed_with_its_lease(self, store: TrackingStore, status: Status) -> None:
+    def test_a_run_that_waits_is_claimed_with_its_lease(self, store: Backend, status: Status) -> None:
         before = wait(store, status=status)
         store.claim_run("r1", Lease("r1", "j1", 2_000))
-        assert store.get_run("r1") == replace(before, status="Preparing")
+        assert get_run(store, "r1") == replace(before, status="Preparing")
         assert store.get_leases() == [Lease("r1", "j1", 2_000)]
 
     @pytest.mark.parametrize("status", sorted({*OPEN_STATUSES, "Completed"} - {*CLAIMABLE_STATUSES}))
-    def test_a_run_that_is_claimed_or_has_ended_is_not_claimed(self, store: TrackingStore, status: Status) -> None:
+    def test_a_run_that_is_claimed_or_has_ended_is_not_claimed(self, store: Backend, status: Status) -> None:
         before = wait(store, status=status)
         with pytest.raises(InvalidState, match=status):
             store.claim_run("r1", Lease("r1", "j1", 2_000))
-        assert (store.get_run("r1"), store.get_leases()) == (before, [])
+        assert (get_run(store, "r1"), store.get_leases()) == (before, [])
 
-    def test_a_run_is_claimed_once(self, store: TrackingStore) -> None:
+    def test_a_run_is_claimed_once(self, store: Backend) -> None:
         wait(store)
         store.claim_run("r1", Lease("r1", "j1", 2_000))
         with pytest.raises(InvalidState, match="Preparing"):
             store.claim_run("r1", Lease("r1", "j2", 3_000))
         assert store.get_leases() == [Lease("r1", "j1", 2_000)]
 
-    def test_a_run_that_has_ended_once_is_not_claimed_whatever_its_status_is(self, store: TrackingStore) -> None:
+    def test_a_run_that_has_ended_once_is_not_claimed_whatever_its_status_is(self, store: Backend) -> None:
         wait(store)
-        store.update_run("r1", RunChanges(status="Completed", end_time=2_000))
-        store.update_run("r1", RunChanges(status="NotStarted"))
+        store.update_runs(("r1",), RunChanges(status="Completed", end_time=2_000))
+        store.update_runs(("r1",), RunChanges(status="NotStarted"))
         with pytest.raises(InvalidState):
             store.claim_run("r1", Lease("r1", "j1", 3_000))
         assert store.end_unclaimed(3_000 + LONG) == []
 
-    def test_of_many_that_claim_a_run_at_once_one_has_it(self, store: TrackingStore) -> None:
+    def test_of_many_that_claim_a_run_at_once_one_has_it(self, store: Backend) -> None:
         wait(store)
         won: list[int] = []
 
@@ -81,19 +82,19 @@ class ClaimPromises:
         assert store.get_leases() == [Lease("r1", f"j{number}", 2_000) for number in won]
         assert len(won) == 1
 
-    def test_only_a_run_of_a_script_is_claimed(self, store: TrackingStore) -> None:
-        store.create_run(RunRecord("r1", "0", start_time=1_000))
+    def test_only_a_run_of_a_script_is_claimed(self, store: Backend) -> None:
+        create_run(store, RunRecord("r1", "0", start_time=1_000))
         with pytest.raises(InvalidState, match="no run of a script"):
             store.claim_run("r1", Lease("r1", "j1", 2_000))
         with pytest.raises(NotFound):
             store.claim_run("r2", Lease("r2", "j1", 2_000))
         wait(store, "r3")
-        store.delete_run("r3", 1_500)
+        store.delete_runs(("r3",), 1_500)
         with pytest.raises(InvalidState, match="deleted"):
             store.claim_run("r3", Lease("r3", "j1", 2_000))
         assert store.get_leases() == []
 
-    def test_a_claim_takes_the_lease_from_who_made_the_run(self, store: TrackingStore) -> None:
+    def test_a_claim_takes_the_lease_from_who_made_the_run(self, store: Backend) -> None:
         record = RunRecord("r1", "0", status="Starting", start_time=1_000, type=SCRIPT_RUN)
         store.create_runs([record], [Lease("r1", "j1", 5_000)])
         store.claim_run("r1", Lease("r1", "j2", 2_000))  # its clock may be behind
@@ -104,23 +105,17 @@ class ClaimPromises:
         assert store.get_leases() == [lease]
         assert store.end_leases({"j1": 6_000}) == []
 
-    def test_a_claim_for_this_process_holds_its_lease_where_there_is_a_journal(self, store: TrackingStore) -> None:
-        wait(store)
-        store.claim_run("r1")
-        assert store.get_run("r1", latest=False).status == "Preparing"
-        assert [lease.run_id for lease in store.get_leases()] in ([], ["r1"])
-
-    def test_a_run_that_nobody_claims_fails_with_the_reason(self, store: TrackingStore) -> None:
+    def test_a_run_that_nobody_claims_fails_with_the_reason(self, store: Backend) -> None:
         wait(store)
         wait(store, "claimed")
         wait(store, "later", time=2_000)
-        store.create_run(RunRecord("plain", "0", status="NotStarted", start_time=1_000))
-        store.create_run(RunRecord("without", "0", status="Queued", type=SCRIPT_RUN))
+        create_run(store, RunRecord("plain", "0", status="NotStarted", start_time=1_000))
+        create_run(store, RunRecord("without", "0", status="Queued", type=SCRIPT_RUN))
         store.claim_run("claimed", Lease("claimed", "j1", 1_000))
         now = 1_000 + LONG
         assert store.end_unclaimed(now - 1) == []
         assert store.end_unclaimed(now) == ["r1"]
-        run = store.get_run("r1")
+        run = get_run(store, "r1")
         assert (run.status, run.end_time) == ("Failed", now)
         assert json.loads(run.error or "")["code"] == "NeverStarted"
         statuses = {record.id: record.status for record in store.get_runs(["claimed", "later", "plain"]).values()}
@@ -129,17 +124,17 @@ class ClaimPromises:
         with pytest.raises(InvalidState, match="Failed"):
             store.claim_run("r1", Lease("r1", "j2", now))
 
-    def test_a_run_that_somebody_holds_or_has_held_lately_is_waited_for(self, store: TrackingStore) -> None:
+    def test_a_run_that_somebody_holds_or_has_held_lately_is_waited_for(self, store: Backend) -> None:
         records = [RunRecord(run_id, "0", status="Starting", start_time=1_000, type=SCRIPT_RUN) for run_id in "ab"]
         store.create_runs(records, [Lease(run_id, "j1", 1_000) for run_id in "ab"])
         say(store, "j1", LeaseRecord("b", 2_000, True), LeaseRecord("b", 2_000, False))
         assert store.end_unclaimed(1_000 + LONG) == []
         assert store.end_unclaimed(2_000 + LONG) == ["b"]
-        assert store.get_run("a").status == "Starting"
+        assert get_run(store, "a").status == "Starting"
 
-    def test_a_deleted_run_that_nobody_claims_stays_as_it_is(self, store: TrackingStore) -> None:
+    def test_a_deleted_run_that_nobody_claims_stays_as_it_is(self, store: Backend) -> None:
         wait(store)
-        store.delete_run("r1", 2_000)
+        store.delete_runs(("r1",), 2_000)
         assert store.end_unclaimed(1_000 + LONG) == []
-        store.restore_run("r1")
+        store.restore_runs(("r1",))
         assert store.end_unclaimed(1_000 + LONG) == ["r1"]

@@ -1,16 +1,13 @@
-"""Answers to questions about runs and experiments, found in records: what every other place must agree with."""
+"""Searches in records: a simple reference implementation that the searches of backends are tested against."""
 
 from __future__ import annotations
 
 import math
-import operator
-import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
-from string import ascii_lowercase, ascii_uppercase
 from typing import Any, TypeVar
 
+from bridge.records.comparators import COMPARE
 from bridge.records.experiment import ExperimentRecord
 from bridge.records.page import Page, decode_token, encode_token
 from bridge.records.run import RunRecord
@@ -18,32 +15,18 @@ from bridge.records.search import Comparison, ExperimentQuery, Ordering, RunQuer
 from bridge.records.series import BIG
 
 DATASET_CONTEXT = "mlflow.data.context"
-"""The tag of a data set's input that a clause on its context means."""
-
-FOLDED = str.maketrans(ascii_uppercase, ascii_lowercase)
-COMPARE: dict[str, Callable[[Any, Any], bool]] = {
-    "=": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-    "IN": lambda value, operand: value in operand,
-    "NOT IN": lambda value, operand: value not in operand,
-    "LIKE": lambda value, operand: _is_like(value, operand),
-    "ILIKE": lambda value, operand: _is_like(value.translate(FOLDED), operand.translate(FOLDED)),
-}
+"""The tag of a run's input that holds the context of a data set."""
 
 Record = TypeVar("Record")
 Values = Callable[[Record, str, str], Sequence[Any]]
-"""(record, entity, key) → what the record has under that key: nothing, one value, or for data sets some."""
+"""A function from (record, entity, key) to the values of the record: none, one, or several for data sets."""
 
 
 def select_runs(query: RunQuery, records: Iterable[RunRecord]) -> Page[RunRecord]:
-    """The page of runs that a query asks for.
+    """Return the page of runs that a query asks for.
 
     Raises:
-        InvalidValue: the page token is none.
+        InvalidValue: the page token is not valid.
     """
     records = list(records)
     experiments = set(query.experiment_ids)
@@ -65,10 +48,10 @@ def select_runs(query: RunQuery, records: Iterable[RunRecord]) -> Page[RunRecord
 
 
 def select_experiments(query: ExperimentQuery, records: Iterable[ExperimentRecord]) -> Page[ExperimentRecord]:
-    """The page of experiments that a query asks for.
+    """Return the page of experiments that a query asks for.
 
     Raises:
-        InvalidValue: the page token is none.
+        InvalidValue: the page token is not valid.
     """
     found = [
         record
@@ -81,7 +64,7 @@ def select_experiments(query: ExperimentQuery, records: Iterable[ExperimentRecor
 
 
 def _below(run_id: str, recursive: bool, records: Sequence[RunRecord]) -> set[str]:
-    """The ids of a run's children, or of all its descendants; runs may be each other's parents."""
+    """Return the ids of a run's children, or of all its descendants. Runs may be each other's parents."""
     found: set[str] = set()
     above = {run_id}
     while above:
@@ -93,7 +76,7 @@ def _below(run_id: str, recursive: bool, records: Sequence[RunRecord]) -> set[st
 
 
 def tag_text(value: str | bool | None) -> str:
-    """A logged text value as a tag shows it: True, False and None by these words."""
+    """Return a logged text value as a tag shows it: True, False and None as these words."""
     return str(value)
 
 
@@ -152,16 +135,6 @@ def _meets(values: Sequence[Any], clause: Comparison) -> bool:
     return any(compare(value, clause.operand) for value in values if value is not None)
 
 
-def _is_like(value: str, pattern: str) -> bool:
-    return _pattern(pattern).fullmatch(value) is not None
-
-
-@lru_cache(maxsize=64)
-def _pattern(text: str) -> re.Pattern[str]:
-    wild = {"%": ".*", "_": "."}
-    return re.compile("".join(wild.get(character) or re.escape(character) for character in text), re.DOTALL)
-
-
 def _sort(records: list[Record], order: Sequence[Ordering], values: Values[Record]) -> None:
     # The sort is stable, so the last key goes first; reverse=True keeps the order of equals too.
     for ordering in reversed(order):
@@ -169,7 +142,7 @@ def _sort(records: list[Record], order: Sequence[Ordering], values: Values[Recor
 
 
 def _rank(record: Record, ordering: Ordering, values: Values[Record]) -> tuple[int, Any]:
-    """Where a record stands for one key: with a value, then NaN, then missing, whichever the direction."""
+    """Return the rank of a record for one key: values come first, then NaN, then missing, in both directions."""
     value = next(iter(values(record, ordering.entity, ordering.key)), None)
     if ordering.ranks:
         value = next((rank for rank, texts in enumerate(ordering.ranks) if value in texts), None)

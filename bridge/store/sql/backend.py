@@ -1,4 +1,4 @@
-"""The tracking store on a SQL database: each verb is a transaction round functions over a connection."""
+"""A backend on a SQL database: each method is a transaction that calls functions over a connection."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from bridge.errors import NotAllowed
 from bridge.records.series import NATIVE
 from bridge.records.storable import check_changes, check_experiment, check_run
+from bridge.store.backend import Backend
 from bridge.store.points import check_points
 from bridge.store.sql import experiments, runs
 from bridge.store.sql.database import Database
 from bridge.store.sql.statements import in_chunks, insert, state_of
-from bridge.store.tracking import TrackingStore
 
 if TYPE_CHECKING:
     from bridge.records.artifact import ArtifactRecord
@@ -28,8 +29,8 @@ TRIES = 3
 """How often an append is prepared before it takes the lock for writing; then it is prepared within."""
 
 
-class SqlTrackingStore(TrackingStore):
-    """Experiments, runs, series and the index of artifacts in a SQL database."""
+class SqlBackend(Backend):
+    """The four interfaces of a backend, over one SQL database."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -108,23 +109,35 @@ class SqlTrackingStore(TrackingStore):
         with self.database.read() as c:
             return runs.active_ids(c, run_ids)
 
-    def update_run(self, run_id: str, changes: RunChanges) -> None:
+    def check_writable(self, run_id: str) -> None:
+        if self.database.read_only:
+            raise NotAllowed("write to", str(self.database.path), "it can only be read here")
+        with self.database.read() as c:
+            runs.active_key(c, run_id)
+
+    def update_runs(self, run_ids: Sequence[str], changes: RunChanges) -> None:
         changes = check_changes(changes)
         with self.database.write() as c:
-            runs.update(c, run_id, changes)
+            for run_id in dict.fromkeys(run_ids):
+                runs.update(c, run_id, changes)
 
-    def delete_run(self, run_id: str, time: int) -> None:
+    def delete_runs(self, run_ids: Sequence[str], time: int) -> None:
         with self.database.write() as c:
-            runs.set_stage(c, run_id, "deleted", time)
+            runs.set_stage(c, run_ids, "deleted", time)
 
-    def restore_run(self, run_id: str) -> None:
+    def restore_runs(self, run_ids: Sequence[str]) -> None:
         with self.database.write() as c:
-            runs.set_stage(c, run_id, "active", None)
+            runs.set_stage(c, run_ids, "active", None)
 
     def purge_runs(self, run_ids: Sequence[str]) -> None:
         from bridge.store.sql import purge
 
         purge.hide_runs(self.database, run_ids)
+        purge.finish(self.database)
+
+    def resume_purge(self) -> None:
+        from bridge.store.sql import purge
+
         purge.finish(self.database)
 
     def search_runs(self, query: RunQuery) -> Page[RunRecord]:
@@ -149,7 +162,7 @@ class SqlTrackingStore(TrackingStore):
 
     # Leases
 
-    def claim_run(self, run_id: str, lease: Lease | None = None) -> None:
+    def claim_run(self, run_id: str, lease: Lease) -> None:
         from bridge.store.sql import leases
 
         with self.database.write() as c:
@@ -183,8 +196,7 @@ class SqlTrackingStore(TrackingStore):
 
     def log_points(self, run_id: str, points: Sequence[Point], door: int = NATIVE) -> None:
         checked = check_points(points)
-        with self.database.read() as c:
-            runs.active_key(c, run_id)
+        self.check_writable(run_id)
         if checked:
             from bridge.store.place import join, slice_of
             from bridge.store.sql import series
@@ -273,7 +285,6 @@ class SqlTrackingStore(TrackingStore):
         self.database.close()
 
     def after_fork(self) -> None:
-        """In a child after a fork: let go of what belongs to the parent."""
         self.database.forget()
 
 

@@ -1,0 +1,134 @@
+"""The background thread of this process: it folds, and renews leases, about once a second."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from bridge.errors import BridgeError
+from bridge.forking import Step, on_fork
+from bridge.journal.locks import ThreadLock
+
+if TYPE_CHECKING:
+    from bridge.store.journaled import JournaledStore
+
+logger = logging.getLogger("bridge")
+
+LOAD_SECONDS = 5.0
+"""How long a fork waits while the background loads modules."""
+
+FOLD_SECONDS = 1.0
+"""How old a backlog gets before this process folds it, and how often the store is asked whether runs are active."""
+
+
+class Background:
+    """The one thread that tends the stores of this process each second, as long as anybody holds one."""
+
+    def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget all stores; also in a child after a fork, where the thread does not exist."""
+        self._lock = threading.RLock()
+        self._stores: weakref.WeakSet[JournaledStore] = weakref.WeakSet()
+        self._thread: threading.Thread | None = None
+        self._loading = ThreadLock("modules that the background loads")
+
+    def before_fork(self) -> None:
+        """Wait until the thread loads no module: in a child, nobody would release the lock of that module."""
+        self._loading.acquire(timeout=LOAD_SECONDS)
+
+    def after_fork(self) -> None:
+        """Let the thread load modules again; in the parent after a fork."""
+        while self._loading.is_mine():  # an interrupted step before the fork may have taken it twice, or not at all
+            self._loading.release()
+
+    def add(self, store: JournaledStore) -> None:
+        """Tend a store from now on."""
+        with self._lock:
+            self._stores.add(store)
+            if self._thread is None:
+                thread = threading.Thread(target=self._run, name="bridge-fold", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError as error:  # the system has no more threads: the next call tries again
+                    logger.debug("Nothing is folded in the background: %s", error)
+                    return
+                except KeyError as error:  # `Thread.start` hides what a signal handler raised as the thread started
+                    raise error.__context__ or error from None
+                self._thread = thread  # after its start: an interrupt before would leave one that never runs
+            store.is_tended = True
+
+    def remove(self, store: JournaledStore) -> None:
+        """Tend a store no longer."""
+        with self._lock:
+            self._stores.discard(store)
+
+    def _run(self) -> None:
+        try:
+            is_loaded = False
+            while self._is_needed():
+                time.sleep(FOLD_SECONDS)
+                if not is_loaded:
+                    self._loading.acquire()  # without the limit of a `with`
+                    try:
+                        _load_what_folds()
+                    finally:
+                        self._loading.release()
+                    is_loaded = True
+                self._tend_all()
+        finally:  # an unexpected error ends the thread: the next call of each store starts another
+            with self._lock:
+                for store in list(self._stores):
+                    store.is_tended = False
+                if self._thread is threading.current_thread():
+                    self._thread = None
+
+    def _is_needed(self) -> bool:
+        with self._lock:
+            if not self._stores:
+                self._thread = None
+            return self._thread is not None
+
+    def _tend_all(self) -> None:
+        for store in list(self._stores):
+            try:
+                if store in self._stores:  # another thread may have closed it
+                    store.tend()
+                    if store not in self._stores:  # it was closed as it was tended: close what that has opened since
+                        store.let_go()
+            except (BridgeError, OSError, ImportError, MemoryError) as error:  # the last three: numpy's import may fail
+                logger.debug("Not folded this time, the next reader or second does: %s", error)
+        for tidy in each_second:
+            try:
+                tidy()
+            except BridgeError as error:
+                logger.debug("Not tidied this time: %s", error)
+
+
+def _load_what_folds() -> None:
+    """Load the modules of a fold at once, so that the background loads none later, when the process may fork."""
+    try:
+        import numpy  # noqa: F401
+
+        import bridge.journal.reader
+        import bridge.store.bounds
+        import bridge.store.fold
+        import bridge.store.leases
+        import bridge.store.place
+        import bridge.store.sql.leases
+        import bridge.store.sql.series  # noqa: F401
+    except (ImportError, MemoryError) as error:
+        logger.debug("Nothing is folded in the background: %s", error)
+
+
+each_second: list[Callable[[], None]] = []
+"""Other functions that the background calls each second."""
+
+background = Background()
+
+on_fork(Step.BACKGROUND, before=background.before_fork, in_parent=background.after_fork, in_child=background.begin)

@@ -1,0 +1,39 @@
+"""The interface that folds journals into a store."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bridge.store.slices import Slice
+
+
+class FoldStore(ABC):
+    """A store that takes points from journals, each point once.
+
+    A receipt is the byte offset up to which a journal is stored.
+    As for a `TrackingStore`, both methods may be called from any thread, and one that raises has changed nothing.
+    """
+
+    @abstractmethod
+    def append(self, slices: Sequence[Slice]) -> dict[str, int]:
+        """Store the points of slices and the new receipts in one transaction; return the receipts by journal id.
+
+        A slice that ends at or before the receipt of its journal is skipped.
+        This method assigns positions, the steps of points without a step, and latest values.
+        Points are ordered as logged within a slice, and by record time across slices.
+        Points of an unknown run are dropped, and a warning with their number is logged.
+        Leases of runs that do not exist or have ended are skipped, with one exception: a run that
+        `LeaseStore.end_leases` ended is Running again, without end time and error, if the lease is later than all that
+        were stored of it before.
+
+        Raises:
+            InvalidState: a slice does not start at the receipt of its journal. Nothing is stored: the caller must
+                build its slices again, from the current receipts.
+        """
+
+    @abstractmethod
+    def get_receipts(self, journal_ids: Sequence[str]) -> dict[str, int]:
+        """Return the receipts of journals, in bytes, by journal id; a journal without one is absent."""

@@ -1,0 +1,68 @@
+"""The runs that this process owns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bridge.journal.format import read_boot_time
+from bridge.records.limits import RENEW_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from bridge.journal.writer import JournalWriter
+
+
+class OwnedRuns:
+    """The runs whose leases this process holds, each with how often it is held.
+
+    The caller guards changes by a lock.
+
+    Args:
+        writer: records leases in the journal.
+    """
+
+    def __init__(self, writer: JournalWriter) -> None:
+        self._writer = writer
+        self._counts: dict[str, int] = {}
+        self._renewed = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._counts)
+
+    def __contains__(self, run_id: str) -> bool:
+        return run_id in self._counts
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(list(self._counts))
+
+    def hold(self, run_id: str) -> None:
+        """Hold the lease of a run, once more if it is held."""
+        self._counts[run_id] = self._counts.get(run_id, 0) + 1
+        if self._counts[run_id] == 1:
+            self._writer.hold(run_id)
+            self._renewed = self._renewed or read_boot_time()
+
+    def release(self, run_id: str) -> None:
+        """Undo one `hold` of a run; the last one gives the lease up."""
+        if run_id in self._counts:
+            self._counts[run_id] -= 1
+            if not self._counts[run_id]:
+                self.drop(run_id)
+
+    def drop(self, run_id: str) -> None:
+        """Give up the lease of a run, however often it is held."""
+        if self._counts.pop(run_id, None) is not None:
+            self._writer.release(run_id)
+
+    def forget(self, run_ids: Iterable[str]) -> None:
+        """Forget leases without recording that, because the workspace of these runs is gone."""
+        for run_id in run_ids:
+            self._counts.pop(run_id, None)
+
+    def renew(self) -> None:
+        """Renew all leases, if the last time is long ago or a new journal takes them over."""
+        now = read_boot_time()
+        if self._counts and (now - self._renewed > RENEW_SECONDS * 1e9 or self._writer.hands_over):
+            self._renewed = now
+            self._writer.renew()

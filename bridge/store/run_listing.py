@@ -1,0 +1,36 @@
+"""Listing runs: all that match a query, read in portions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bridge.records.run import RunRecord
+    from bridge.records.search import RunQuery, View
+    from bridge.store.tracking import TrackingStore
+
+RUNS_AT_ONCE = 500
+"""How many records a listing reads at once."""
+
+
+def list_runs(store: TrackingStore, query: RunQuery, latest: bool = True) -> Iterator[RunRecord]:
+    """Return all runs that match a query at the moment of the call.
+
+    The ids are read at once, and the records later, in portions.
+    So a run that starts afterwards is not listed, and none is listed twice.
+    A run that is deleted, restored or purged before its record is read is excluded.
+
+    Args:
+        store: where the runs are.
+        query: which runs; its `max_results` and `page_token` apply to the ids.
+        latest: also return the latest value of each series.
+    """
+    return _records_of(store, store.search_run_ids(query).items, query.view, latest)
+
+
+def _records_of(store: TrackingStore, run_ids: Sequence[str], view: View, latest: bool) -> Iterator[RunRecord]:
+    for start in range(0, len(run_ids), RUNS_AT_ONCE):
+        for record in store.get_runs(run_ids[start : start + RUNS_AT_ONCE], latest).values():
+            if view in ("all", record.lifecycle_stage):
+                yield record

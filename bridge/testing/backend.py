@@ -1,0 +1,19 @@
+"""The conformance suite of backends: the suites of all four interfaces."""
+
+from __future__ import annotations
+
+from bridge.testing.artifact_index import ArtifactIndexTests
+from bridge.testing.fold_store import FoldStoreTests
+from bridge.testing.lease_store import LeaseStoreTests
+from bridge.testing.tracking import TrackingStoreTests
+
+
+class BackendTests(TrackingStoreTests, LeaseStoreTests, FoldStoreTests, ArtifactIndexTests):
+    """One promise a test. The test file of a backend is a subclass with the fixture `store`.
+
+    Example:
+        class TestMyBackend(BackendTests):
+            @pytest.fixture
+            def store(self, tmp_path):
+                return MyBackend(tmp_path)
+    """

@@ -1,0 +1,34 @@
+"""The fixtures of the conformance suites."""
+
+from __future__ import annotations
+
+import pytest
+
+from bridge.records.run import RunRecord
+from bridge.store.backend import Backend
+from bridge.store.one_run import create_run
+from bridge.testing.clock import FakeClock
+
+
+class BackendFixtures:
+    """A backend and what a test of it begins with; a subclass gives the backend."""
+
+    @pytest.fixture
+    def store(self) -> Backend:
+        """A new store."""
+        raise NotImplementedError("a subclass gives the store")
+
+    @pytest.fixture
+    def other(self, store: Backend) -> Backend:
+        """Another object over the same data, as another process has it; the same object if data is not shared."""
+        return store
+
+    @pytest.fixture
+    def run(self, store: Backend) -> str:
+        """An active run."""
+        return create_run(store, RunRecord("r1", "0")).id
+
+    @pytest.fixture
+    def clock(self) -> FakeClock:
+        """A clock that stands still."""
+        return FakeClock()

@@ -1,0 +1,49 @@
+"""The conformance suite of a backend behind a journal."""
+
+from __future__ import annotations
+
+import pytest
+
+from bridge.records.run import RunChanges, RunRecord
+from bridge.store.journaled import JournaledStore
+from bridge.store.one_run import get_run
+from bridge.testing.backend import BackendTests
+from bridge.testing.claims import wait
+
+
+class JournaledStoreTests(BackendTests):
+    """Every promise of a backend, and those of the process that owns runs.
+
+    A subclass gives the fixture `store`, and the fixture `other` with the same inner backend and folder of journals.
+    """
+
+    def test_runs_that_are_begun_are_made_and_owned_until_they_are_released_or_end(self, store: JournaledStore) -> None:
+        made = store.begin_runs([RunRecord(run_id, "0", status="Running", start_time=1) for run_id in ("a", "b", "c")])
+        assert made == list(store.get_runs(["a", "b", "c"]).values())
+        assert held_in(store) == ["a", "b", "c"]
+        store.hold_lease("b")
+        store.release_lease("b")
+        assert held_in(store) == ["a", "b", "c"]
+        store.release_lease("b")
+        store.update_runs(("c",), RunChanges(status="Completed"))
+        assert held_in(store) == ["a"]
+        assert {record.status for record in store.get_runs(["a", "b"]).values()} == {"Running"}
+
+    def test_a_claim_without_a_lease_is_for_this_process(self, store: JournaledStore) -> None:
+        wait(store)
+        store.claim_run("r1")
+        assert get_run(store, "r1", latest=False).status == "Preparing"
+        assert held_in(store) == ["r1"]
+
+    @pytest.mark.parametrize("run_id", ["r1", None])
+    def test_what_was_flushed_is_read_by_others(
+        self, store: JournaledStore, other: JournaledStore, run: str, run_id: str | None
+    ) -> None:
+        store.log(run, "loss", 0.5, 1)
+        store.flush(run_id)
+        assert get_run(other, run).latest["loss"].value == 0.5
+
+
+def held_in(store: JournaledStore) -> list[str]:
+    """The runs whose leases are held."""
+    return [lease.run_id for lease in store.get_leases()]

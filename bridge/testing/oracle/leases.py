@@ -1,0 +1,80 @@
+"""The leases of a memory store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from bridge.records.run import CLAIMABLE_STATUSES, SCRIPT_RUN, TERMINAL_STATUSES, Lease, RunRecord
+from bridge.store.leases import lease_after, signs_of_life, spoken_leases, status_after, unclaimed_since
+from bridge.store.slices import Slice
+from bridge.testing.oracle.runs import MemoryRun
+
+
+class MemoryLeases:
+    """The lease of each run, and when each owning process last wrote to its journal; the store's lock is held."""
+
+    def __init__(self) -> None:
+        self._leases: dict[str, Lease] = {}  # a released lease has an empty journal id
+        self._signs_of_life: dict[str, int] = {}  # by journal id
+
+    def held(self) -> list[Lease]:
+        """Return the leases that are not released."""
+        held = (lease for lease in self._leases.values() if lease.journal_id)
+        return [lease._replace(boot_time=self._signs_of_life.get(lease.journal_id, 0)) for lease in held]
+
+    def store(self, lease: Lease) -> None:
+        """Store the lease of a new run."""
+        self._leases[lease.run_id] = lease._replace(boot_time=0)
+        if lease.boot_time:
+            self._sign(lease.journal_id, lease.boot_time)
+
+    def take(self, lease: Lease) -> None:
+        """Replace the lease of a run by a later one."""
+        before = self._leases.get(lease.run_id)
+        time = lease.time if before is None else max(lease.time, before.time + 1)
+        self.store(lease._replace(time=time))
+
+    def release(self, run_id: str) -> None:
+        """Release a lease, of which the time stays."""
+        self._leases[run_id] = self._leases[run_id]._replace(journal_id="")
+
+    def remove(self, run_id: str) -> None:
+        """Forget the lease of a run."""
+        self._leases.pop(run_id, None)
+
+    def forget_journals(self, journal_ids: Iterable[str]) -> None:
+        """Forget when processes last wrote to their journals."""
+        for journal_id in journal_ids:
+            self._signs_of_life.pop(journal_id, None)
+
+    def is_unclaimed(self, record: RunRecord, now: int) -> bool:
+        """Return whether a run has waited for a launcher for too long, without a lease."""
+        lease = self._leases.get(record.id)
+        if (record.type, record.lifecycle_stage, record.end_time) != (SCRIPT_RUN, "active", None):
+            return False
+        if record.status not in CLAIMABLE_STATUSES or record.start_time is None or (lease and lease.journal_id):
+            return False
+        return max(record.start_time, lease.time if lease else 0) < unclaimed_since(now)
+
+    def fold(self, slices: Sequence[Slice], runs: Mapping[str, MemoryRun]) -> None:
+        """Store the leases of slices."""
+        for run_id, spoken in spoken_leases(slices).items():
+            run, before = runs.get(run_id), self._leases.get(run_id)
+            after = lease_after(before, spoken)
+            if run is None or after is None or after == before:
+                continue
+            status = status_after(before, after, run.record.status, run.record.error)
+            if status is None:
+                continue
+            self._leases[run_id] = after
+            if run.record.status in TERMINAL_STATUSES:
+                run.record = replace(run.record, end_time=None, error=None)
+            run.record = replace(run.record, status=status)
+        leased, others = signs_of_life(slices)
+        for journal_id, boot_time in {**others, **leased}.items():
+            if journal_id in leased or journal_id in self._signs_of_life:
+                self._sign(journal_id, boot_time)
+
+    def _sign(self, journal_id: str, boot_time: int) -> None:
+        self._signs_of_life[journal_id] = max(boot_time, self._signs_of_life.get(journal_id, 0))
