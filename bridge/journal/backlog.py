@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from itertools import islice
+from pathlib import Path
 from typing import NamedTuple
 
 from bridge.journal.format import NUMBER_SIZE
@@ -13,29 +14,30 @@ from bridge.records.series import Point
 
 
 class Item(NamedTuple):
-    """A point, or the cells of a row, that is to be written."""
+    """A point, or the cells of a row, which are written together or not at all.
+
+    `api` is the one that logged it: `NATIVE` or `MLFLOW`.
+    """
 
     run_id: str
     time_ns: int
     points: list[Point]
-    door: int
+    api: int
 
     @property
     def size_bytes(self) -> int:
+        """Roughly how much memory the item needs."""
         texts = (point.value.encode() for point in self.points if isinstance(point.value, str))
         return NUMBER_SIZE * len(self.points) + sum(map(len, texts))
 
 
 class Backlog:
-    """Items in log order, up to a number of bytes; what exceeds it is dropped and counted.
+    """Items in log order, up to a number of bytes; items beyond it are dropped, and `dropped` counts their points."""
 
-    `dropped` counts points.
-    """
-
-    def __init__(self) -> None:
+    def __init__(self, dropped: int = 0) -> None:
         self._items: deque[Item] = deque()
         self._size_bytes = 0
-        self.dropped = 0
+        self.dropped = dropped
 
     def __len__(self) -> int:
         return len(self._items)
@@ -46,7 +48,7 @@ class Backlog:
         return sum(len(item.points) for item in self._items)
 
     def add(self, item: Item) -> bool:
-        """Take an item; return False if it had to be dropped."""
+        """Add an item at the end; return False if it had to be dropped."""
         size_bytes = item.size_bytes
         if self._size_bytes + size_bytes > UNWRITTEN_BYTES:
             self.dropped += len(item.points)
@@ -56,13 +58,67 @@ class Backlog:
         return True
 
     def first(self, count: int) -> list[Item]:
-        """Return up to so many of the oldest items, which stay."""
+        """Return the `count` oldest items, or all if there are fewer; they stay."""
         return list(islice(self._items, count))
 
     def remove(self, written: Sequence[Item]) -> None:
-        """Remove the items of a sequence that are the oldest here; idempotent."""
+        """Remove those items of a sequence that are the oldest here; idempotent."""
         known = set(map(id, written))
         while self._items and id(self._items[0]) in known:
             self._size_bytes -= self._items.popleft().size_bytes
         if not self._items:
             self._size_bytes = 0  # an interrupt may have come between the two
+
+
+class Unwritten:
+    """The points of a writer that could not be written: for a while, or as long as their workspace is away.
+
+    `waiting` are items that are written as soon as the folder can be written.
+    `homeless` are items of the runs `orphans`, which the workspace at the path does not have.
+    `warnings` has a sentence for each run whose points could not be written at once. A caller that has stored the
+    sentence removes it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.waiting = Backlog()
+        self.homeless = Backlog()
+        self.orphans: set[str] = set()
+        self.warnings: dict[str, str] = {}
+
+    def add(self, items: Sequence[Item], backlog: Backlog) -> None:
+        """Add items to one of the two backlogs, and a warning of their runs."""
+        for item in items:
+            run_id = item.run_id
+            sentence = f"Points were buffered in memory because {self._folder} could not be written."
+            if not backlog.add(item):
+                sentence = f"Points were dropped because {self._folder} could not be written for too long."
+                self.warnings[run_id] = sentence
+            self.warnings.setdefault(run_id, sentence)
+
+    def sort(self, orphans: set[str]) -> None:
+        """Sort all items again, by the runs that the workspace at the path does not have."""
+        self.orphans = orphans
+        homeless, waiting = Backlog(self.homeless.dropped), Backlog(self.waiting.dropped)
+        for backlog in (self.waiting, self.homeless):
+            for item in backlog.first(len(backlog)):
+                (homeless if item.run_id in orphans else waiting).add(item)
+        self.homeless, self.waiting = homeless, waiting  # no handler runs between the two
+
+    def describe(self, run_id: str | None, reason: str) -> list[str]:
+        """Return sentences about the points of a run, or of all runs, that are not written; empty if none is missing.
+
+        Args:
+            run_id: the run; None is all. The items of `waiting` count for each run: they are written in order.
+            reason: why the last write failed; empty if none did.
+        """
+        sentences, backlogs = [], [self.waiting]
+        if run_id is None or run_id in self.orphans:
+            backlogs.append(self.homeless)
+        if run_id in self.orphans or (run_id is None and self.orphans):
+            sentences.append("the workspace that is there now does not have a run that was logged to")
+        waiting, dropped = sum(one.points for one in backlogs), sum(one.dropped for one in backlogs)
+        if waiting or dropped:
+            reason = reason or "the workspace of these runs is gone"
+            sentences.append(f"{reason}; {waiting} points are not written and {dropped} were dropped")
+        return sentences

@@ -65,9 +65,9 @@ class Call:
         return at + len(record)
 
     def _add_item(self, item: Item, file: JournalFile, at: int) -> int:
-        run_id, time_ns, points, door = item
+        run_id, time_ns, points, api = item
         key, value, timestamp, step, kind, *_ = points[0]
-        flags = door << DOOR_SHIFT | (HAS_STEP if step is not None else 0)
+        flags = api << DOOR_SHIFT | (HAS_STEP if step is not None else 0)
         if kind == COLUMN:
             cells, at = self._cells(run_id, points, file, at)
             return self._add(encode_row(at, flags, time_ns, timestamp, step or 0, cells), at)

@@ -29,7 +29,7 @@ class JournalFile:
     `seed` is the salt plus the size: what the checksum of the next record starts from.
     `ending` says that its closing record may be written: then a reader may remove the file.
     `intact` is False once its end is uncertain: then nothing is appended any more, a closing record neither.
-    `placed` says that the file has its name; until then no reader sees it.
+    `is_published` says that the file has its name; until then no reader sees it.
     `leased_to` is where the last record of a lease ends.
     """
 
@@ -45,7 +45,7 @@ class JournalFile:
         "intact",
         "leased_to",
         "numbers",
-        "placed",
+        "is_published",
         "seed",
     )
 
@@ -56,7 +56,7 @@ class JournalFile:
         self.seed, self.full_at = header.salt, header.salt + JOURNAL_BYTES
         self.leased_to = 0
         self.intact = True
-        self.placed = False
+        self.is_published = False
         self.ending = False
         self.numbers: dict[Definition, int] = {}
         self.fast: dict[tuple[str, str], int] = {}
@@ -109,7 +109,7 @@ class JournalFile:
         except CallFailed as failed:
             logger.debug("A torn record stays at the end of journal %s: %s", self.id, failed)
 
-    def place(self, fsync: bool) -> None:
+    def publish(self, fsync: bool) -> None:
         """Lock the file for the life of this process, and give it its name.
 
         Raises:
@@ -126,14 +126,14 @@ class JournalFile:
             self.sync()
         folder = self.folder.fd
         system(os.rename, self._part, self.name, src_dir_fd=folder, dst_dir_fd=folder)
-        self.placed = True
+        self.is_published = True
         if fsync:
             system(os.fsync, folder)
 
-    def is_placed_after_all(self) -> bool:
-        """Return whether an interrupted `place` had renamed the file."""
-        self.placed = self.placed or self.is_in_place
-        return self.placed
+    def check_published(self) -> bool:
+        """Return whether an interrupted `publish` had renamed the file."""
+        self.is_published = self.is_published or self.is_in_place
+        return self.is_published
 
     def discard(self) -> None:
         """Remove a file that has no name."""
@@ -149,7 +149,7 @@ class JournalFile:
         if self.fd < 0:
             return
         try:
-            if self.intact and self.placed and self.grown() == 0:
+            if self.intact and self.is_published and self.grown() == 0:
                 self.ending = True
                 self.append(encode_end(self.seed, self.id, self.size))
                 if fsync:
@@ -182,7 +182,7 @@ class JournalFile:
                 if other.append(data) != len(data):
                     raise disk_full()
                 at += len(data)
-            other.place(fsync)
+            other.publish(fsync)
         except CallFailed:
             other.discard()
             raise

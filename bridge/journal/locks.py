@@ -321,7 +321,20 @@ def has_file_locks(path: Path) -> bool:
     return True
 
 
-class ThreadLock(RLock):  # type: ignore[misc]  # typeshed has it as final, and it is not
+class OwnedLock(RLock):  # type: ignore[misc]  # typeshed has it as final, and it is not
+    """A lock that a thread may take several times, and that can be asked whether it is the thread's.
+
+    `with` waits without a limit, and calls functions of C only.
+    """
+
+    __slots__ = ()
+
+    def is_mine(self) -> bool:
+        """Return whether this thread has the lock."""
+        return bool(self._is_owned())  # type: ignore[attr-defined]
+
+
+class ThreadLock(OwnedLock):  # type: ignore[misc]  # as above
     """A lock between the threads of a process, which its own thread may not take twice.
 
     A signal handler, a finalizer or a logging handler that interrupts a call of its own thread, and needs the same
@@ -364,10 +377,6 @@ class ThreadLock(RLock):  # type: ignore[misc]  # typeshed has it as final, and 
     def at_once(self) -> _AtOnce:
         """A `with` that raises `LockTaken` instead of waiting."""
         return _AtOnce(self)
-
-    def is_mine(self) -> bool:
-        """Whether this thread has the lock."""
-        return bool(self._is_owned())  # type: ignore[attr-defined]
 
     def describe_holder(self) -> str:
         """Which thread has the lock, and how long."""

@@ -135,7 +135,7 @@ class JournaledStore(WrappedBackend):
     def _deactivate(self, run_id: str) -> None:
         """Let the next point of a run ask the inner backend again whether the run is active."""
         self._active.discard(run_id)
-        self._writer.stop_fast(run_id)
+        self._writer.recheck_run(run_id)
 
     def tend(self) -> None:
         """Do the work of each second: notice runs that are not active any more, renew leases, and fold the backlog.
@@ -150,9 +150,9 @@ class JournaledStore(WrappedBackend):
         self._writer.retry()
         self._keep_troubles()
         self._folding.fold(wait=False)
-        if self._writer.hands_over:
+        if self._writer.leases.pending:
             journal_id = self._writer.journal_id
-            self._writer.let_go(self.inner.get_receipts([journal_id]).get(journal_id, 0))
+            self._writer.leases.confirm(self.inner.get_receipts([journal_id]).get(journal_id, 0))
 
     def _check_place(self) -> None:
         """Notice that the workspace's folder was removed or replaced, and keep this process's journals with it.
@@ -168,14 +168,14 @@ class JournaledStore(WrappedBackend):
         except BridgeError as error:
             self._report_lost(str(error))
             return
-        if not self._writer.move(found, orphans):
+        if not self._writer.follow_workspace(found, orphans):
             self._report_lost("it cannot be written.")
             return
         self._orphans = orphans
         self._owned.forget(orphans)
-        self._writer.renew()  # a reader that found no journal may have ended the runs of this process
+        self._writer.leases.renew()  # a reader that found no journal may have ended the runs of this process
         self._workspace_id = found
-        self._place_lost = self._writer.has_lost
+        self._place_lost = self._writer.waits_for_workspace
         if self._made_folding is not None:
             self._made_folding.follow(found)
 
@@ -190,7 +190,7 @@ class JournaledStore(WrappedBackend):
 
     def _keep_troubles(self) -> None:
         """Store the troubles of the writer as warnings of the runs; what cannot be stored now is stored later."""
-        for run_id, sentence in list(self._writer.troubles.items()):
+        for run_id, sentence in list(self._writer.warnings.items()):
             try:
                 self.inner.update_runs((run_id,), RunChanges(warnings=(sentence,)))
             except StoreUnavailable as error:
@@ -198,7 +198,7 @@ class JournaledStore(WrappedBackend):
                 return
             except (NotFound, InvalidState) as error:  # the run is gone
                 logger.debug("The warning of run %s is not stored: %s", run_id, error)
-            self._writer.troubles.pop(run_id, None)
+            self._writer.warnings.pop(run_id, None)
 
     # Leases
 
@@ -206,8 +206,8 @@ class JournaledStore(WrappedBackend):
         """Create runs that this process owns from the moment they exist; see `create_runs` and `hold_lease`."""
         # The lease is stored with the run, in one transaction: a process killed in between would leave the run open.
         with self._start_lock:  # a close in another thread ends the journal before, or leaves it open
-            starting = self._writer.start()  # held until the end of this call
-        journal_id, time = starting.journal_id, starting.time
+            reservation = self._writer.leases.reserve()  # held until the end of this call
+        journal_id, time = reservation.journal_id, reservation.time
         now = read_boot_time()
         leases = [Lease(record.id, journal_id, time, now) for record in records] if journal_id else []
         made = self.create_runs(records, leases)
@@ -222,17 +222,17 @@ class JournaledStore(WrappedBackend):
             self.inner.claim_run(run_id, lease)
             return
         with self._start_lock:
-            starting = self._writer.start()  # held until the end of this call, as above
-        if not starting.journal_id and not self._read_only:
+            reservation = self._writer.leases.reserve()  # held until the end of this call, as above
+        if not reservation.journal_id and not self._read_only:
             raise StoreUnavailable(str(self._folder), "no journal can be begun there, so that no run can be owned")
         try:
             self._folding.fold()  # the records of an earlier owner, whose clock may be ahead, come before the claim
         except BridgeError as error:
             logger.debug("Run %s is claimed without a fold: %s", run_id, error)
-        self.inner.claim_run(run_id, Lease(run_id, starting.journal_id, starting.time, read_boot_time()))
+        self.inner.claim_run(run_id, Lease(run_id, reservation.journal_id, reservation.time, read_boot_time()))
         for stored in self.inner.get_leases():
-            if stored.run_id == run_id and stored.journal_id == starting.journal_id:
-                self._writer.follow_lease(stored.time)
+            if stored.run_id == run_id and stored.journal_id == reservation.journal_id:
+                self._writer.leases.advance_time(stored.time)
         self.hold_lease(run_id)
 
     def hold_lease(self, run_id: str) -> None:
@@ -257,7 +257,7 @@ class JournaledStore(WrappedBackend):
     @property
     def owns_runs(self) -> bool:
         """Whether this process owns runs, or is starting one. Closing the journal would make these runs Failed."""
-        return bool(self._owned) or self._writer.is_starting
+        return bool(self._owned) or self._writer.leases.is_reserved
 
     def get_leases(self) -> list[Lease]:
         self._folding.fold()
@@ -283,7 +283,7 @@ class JournaledStore(WrappedBackend):
         self._check_place()
         if self._writer.unsynced:  # a store that syncs has these points on the disk once they are folded
             self._folding.fold()
-            self._writer.synced(self.inner.get_receipts(list(self._writer.unsynced)))
+            self._writer.mark_synced(self.inner.get_receipts(list(self._writer.unsynced)))
         self._writer.flush(run_id)  # every reader folds what it finds there
         self._keep_troubles()
 
@@ -330,7 +330,7 @@ class JournaledStore(WrappedBackend):
         self.inner.close()
 
     def after_fork(self) -> None:
-        self._writer.forget()
+        self._writer.after_fork()
         if self._made_folding is not None:
             self._made_folding.forget()
         self.inner.after_fork()
@@ -374,7 +374,7 @@ class JournaledStore(WrappedBackend):
         if not any(record.id in self._owned and is_owner_gone(record.error) for record in records):
             return False
         self._check_place()  # its journal was removed when its runs were ended
-        self._writer.renew()
+        self._writer.leases.renew()
         self._folding.fold()
         return True
 

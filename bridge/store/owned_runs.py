@@ -40,7 +40,7 @@ class OwnedRuns:
         """Hold the lease of a run, once more if it is held."""
         self._counts[run_id] = self._counts.get(run_id, 0) + 1
         if self._counts[run_id] == 1:
-            self._writer.hold(run_id)
+            self._writer.leases.hold(run_id)
             self._renewed = self._renewed or read_boot_time()
 
     def release(self, run_id: str) -> None:
@@ -53,7 +53,7 @@ class OwnedRuns:
     def drop(self, run_id: str) -> None:
         """Give up the lease of a run, however often it is held."""
         if self._counts.pop(run_id, None) is not None:
-            self._writer.release(run_id)
+            self._writer.leases.release(run_id)
 
     def forget(self, run_ids: Iterable[str]) -> None:
         """Forget leases without recording that, because the workspace of these runs is gone."""
@@ -63,6 +63,6 @@ class OwnedRuns:
     def renew(self) -> None:
         """Renew all leases, if the last time is long ago or a new journal takes them over."""
         now = read_boot_time()
-        if self._counts and (now - self._renewed > RENEW_SECONDS * 1e9 or self._writer.hands_over):
+        if self._counts and (now - self._renewed > RENEW_SECONDS * 1e9 or self._writer.leases.pending):
             self._renewed = now
-            self._writer.renew()
+            self._writer.leases.renew()

@@ -73,5 +73,5 @@ def write(folder: Path, calls: Sequence[Sequence[Point]], close: bool = True) ->
     if close:
         writer.close()
     else:
-        writer.forget()
+        writer.after_fork()
     return journal_id

@@ -81,10 +81,10 @@ def test_a_flush_says_that_the_disk_may_not_have_a_point(tmp_path: Path, disk):
     writer.log(RUN, points[2:], 0)
     (first, size), *others = writer.unsynced.items()
     assert not others
-    writer.synced({first: size - 1})
+    writer.mark_synced({first: size - 1})
     with pytest.raises(StoreUnavailable):
         writer.flush()
-    writer.synced({first: size})
+    writer.mark_synced({first: size})
     writer.flush()
     writer.close()
     found = []

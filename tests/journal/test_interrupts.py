@@ -62,29 +62,30 @@ def one_logged(case: Case) -> None:
 
 def owner(case: Case) -> None:
     case.log([point(0)])
-    case.writer.hold(RUN)
+    case.writer.leases.hold(RUN)
     case.held[RUN] = True
 
 
 def full(case: Case) -> None:
     owner(case)
-    case.writer._file.full_at = 0
+    case.writer._files.current.full_at = 0
 
 
 def waiting(case: Case) -> None:
     """Points wait, since the folder could not be written."""
     case.writer.log(RUN, [point(0)], 0)
     case.acknowledged += as_written(RUN, [point(0)])
-    case.writer._file.intact = False
-    case.writer._leave()
-    held, case.writer._held = case.writer._held, None
+    case.writer._files.current.intact = False
+    case.writer._files.leave(case.writer._leases)
+    files = case.writer._files
+    held, files._held = files._held, None
     case.folder.rename(case.folder.with_name("away"))
     case.folder.write_text("no folder")
     case.log([point(1)])
     case.log([point(2)])
     case.folder.unlink()
     case.folder.with_name("away").rename(case.folder)
-    case.writer._held = held
+    files._held = held
 
 
 ROW = [Point("row", value, 5, 5, COLUMN, f"c{at}", at > 0) for at, value in enumerate((1, 2.5, "text", None))]
@@ -100,12 +101,12 @@ SCENES: dict[str, tuple[Callable[[Case], None], Callable[[Case], object]]] = {
     "points that wait": (waiting, lambda case: case.attempt([point(5)])),
     "flush": (waiting, lambda case: case.writer.flush()),
     "retry": (waiting, lambda case: case.writer.retry()),
-    "the start of a run": (fresh, lambda case: case.writer.start()),
-    "a lease": (one_logged, lambda case: case.writer.hold("s" * 32)),
-    "the renewal of leases": (owner, lambda case: case.writer.renew()),
-    "the end of a lease": (owner, lambda case: case.writer.release(RUN)),
-    "earlier journals": (full, lambda case: (case.attempt([point(5)]), case.writer.let_go(1 << 30))),
-    "a run that stops": (owner, lambda case: case.writer.stop_fast(RUN)),
+    "the start of a run": (fresh, lambda case: case.writer.leases.reserve()),
+    "a lease": (one_logged, lambda case: case.writer.leases.hold("s" * 32)),
+    "the renewal of leases": (owner, lambda case: case.writer.leases.renew()),
+    "the end of a lease": (owner, lambda case: case.writer.leases.release(RUN)),
+    "earlier journals": (full, lambda case: (case.attempt([point(5)]), case.writer.leases.confirm(1 << 30))),
+    "a run that stops": (owner, lambda case: case.writer.recheck_run(RUN)),
     "close": (owner, lambda case: case.writer.close()),
 }
 

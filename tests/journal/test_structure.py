@@ -225,7 +225,7 @@ def test_a_record_of_an_unknown_type_is_skipped_only_where_it_may_be(tmp_path, c
             own = Run.get(Workspace.open(workspace.path), run.id)
             own.log("before", 1)
             writer = own.place.stores.tracking._writer
-            file = writer._file
+            file = writer._files.current
             record = _record(file.seed, (MAY_SKIP if skippable else 0) | 60, 0, 0, b"from a later version")
             os.write(file.fd, record)
             file.seed += len(record)

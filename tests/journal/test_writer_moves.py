@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +16,7 @@ from raw_journals import RUN, Written, as_written, journals, points_of, reader_o
 from bridge import Experiment, StoreUnavailable, Workspace
 from bridge.journal.file import JournalFile
 from bridge.journal.folder import JournalFolder
+from bridge.journal.locks import OwnedLock
 from bridge.journal.writer import JournalWriter
 from bridge.records.series import Point
 
@@ -50,7 +50,7 @@ def replaced(writer: JournalWriter) -> None:
     log(writer, 0)
     writer.folder.rename(writer.folder.with_name("moved"))
     writer.folder.mkdir()
-    assert writer.move(OTHER, {RUN})
+    assert writer.follow_workspace(OTHER, {RUN})
     log(writer, 1, 2)
 
 
@@ -84,15 +84,15 @@ def test_a_move_that_was_interrupted_anywhere_is_done_by_the_next_one(
         return writer
 
     counted = case("counted")
-    count = places(("/journal/",), lambda: counted.move(HOME, set()))
+    count = places(("/journal/",), lambda: counted.follow_workspace(HOME, set()))
     counted.close()
     assert count > 10
     for at in range(count):
         writer = case(str(at))
         with Interrupts(("/journal/",), at, EXCEPTIONS[at % len(EXCEPTIONS)]) as interrupts, suppress(*EXCEPTIONS):
-            writer.move(HOME, set())
-        assert writer.move(HOME, set()), interrupts.where
-        assert writer.is_in_place() and not writer.has_lost, interrupts.where
+            writer.follow_workspace(HOME, set())
+        assert writer.follow_workspace(HOME, set()), interrupts.where
+        assert writer.is_in_place() and not writer.waits_for_workspace, interrupts.where
         writer.flush()
         assert written(writer.folder) == as_written(RUN, points(0, 1, 2)), interrupts.where
         writer.close()
@@ -109,15 +109,15 @@ def test_an_interrupt_while_waiting_points_are_sorted_loses_none(tmp_path: Path)
         return writer
 
     counted = case("counted")
-    count = places(files, lambda: counted.move(HOME, set()))
+    count = places(files, lambda: counted.follow_workspace(HOME, set()))
     counted.close()
     assert count > 3
     for at in range(count):
         writer = case(str(at))
         error = EXCEPTIONS[at % len(EXCEPTIONS)]
         with Interrupts(files, at, error) as interrupts, pytest.raises(error):
-            writer.move(HOME, set())
-        assert writer.move(HOME, set())
+            writer.follow_workspace(HOME, set())
+        assert writer.follow_workspace(HOME, set())
         writer.flush()
         assert written(writer.folder) == as_written(RUN, points(0, 1, 2)), interrupts.where
         writer.close()
@@ -126,11 +126,11 @@ def test_an_interrupt_while_waiting_points_are_sorted_loses_none(tmp_path: Path)
 def test_a_run_that_was_homeless_at_a_close_is_written_to_its_workspace_afterwards(writer: JournalWriter) -> None:
     replaced(writer)
     put_back(writer)
-    assert writer.move(HOME, set())
+    assert writer.follow_workspace(HOME, set())
     writer.flush()
     writer.folder.rename(writer.folder.with_name("moved"))
     writer.folder.mkdir()
-    assert writer.move(OTHER, {RUN})
+    assert writer.follow_workspace(OTHER, {RUN})
     writer.close()
     put_back(writer)
     log(writer, 3)
@@ -147,7 +147,7 @@ def test_the_journal_of_what_interrupts_a_log_call_is_put_back_too(writer: Journ
     for path in writer.folder.glob("*.log"):
         path.unlink()
     assert not writer.is_in_place()
-    assert writer.move(HOME, set())
+    assert writer.follow_workspace(HOME, set())
     writer.flush()
     assert writer.is_in_place()
     assert written(writer.folder) == as_written(RUN, points(0, 1))
@@ -163,7 +163,7 @@ def test_only_the_removed_journal_of_what_interrupts_a_log_call_is_missed(writer
         if journal_id != outer:
             (writer.folder / f"{journal_id}.log").unlink()
     assert not writer.is_in_place()
-    assert writer.move(HOME, set())
+    assert writer.follow_workspace(HOME, set())
     assert written(writer.folder) == as_written(RUN, points(0, 1))
     writer.close()
 
@@ -194,7 +194,7 @@ def test_points_of_a_run_that_a_backup_does_not_have_wait_and_are_reported(tmp_p
     workspace.close()
 
 
-class YieldingLock(type(threading.RLock())):  # type: ignore[misc]
+class YieldingLock(OwnedLock):  # type: ignore[misc]
     """A lock before which another thread gets its turn, once."""
 
     def __init__(self) -> None:
@@ -207,10 +207,10 @@ class YieldingLock(type(threading.RLock())):  # type: ignore[misc]
 
 
 def test_a_run_that_is_released_while_leases_are_renewed_is_not_leased_again(writer: JournalWriter) -> None:
-    writer.hold(RUN)
-    writer._lock = lock = YieldingLock()
-    lock.before = lambda: writer.release(RUN)
-    writer.renew()
+    writer.leases.hold(RUN)
+    writer._lock = writer.leases._lock = lock = YieldingLock()
+    lock.before = lambda: writer.leases.release(RUN)
+    writer.leases.renew()
     journal_id = writer.journal_id
     reader = reader_of(writer.folder, journal_id)
     leases = reader.read(0, (writer.folder / f"{journal_id}.log").stat().st_size).leases
@@ -222,18 +222,18 @@ def test_a_journal_is_never_named_while_a_clean_up_has_its_lock(
     writer: JournalWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its process slept between the first bytes and the name, and a reader takes the file for a leftover."""
-    place = JournalFile.place
+    publish = JournalFile.publish
 
-    def place_under_a_clean_up(self: JournalFile, fsync: bool) -> None:
-        monkeypatch.setattr(JournalFile, "place", place)
+    def publish_under_a_clean_up(self: JournalFile, fsync: bool) -> None:
+        monkeypatch.setattr(JournalFile, "publish", publish)
         fd = os.open(writer.folder / self._part, os.O_RDONLY)
         try:
             fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            place(self, fsync)
+            publish(self, fsync)
         finally:
             os.close(fd)
 
-    monkeypatch.setattr(JournalFile, "place", place_under_a_clean_up)
+    monkeypatch.setattr(JournalFile, "publish", publish_under_a_clean_up)
     log(writer, 0)
     folder = JournalFolder(writer.folder)
     folder.look()

@@ -44,7 +44,7 @@ def submit_and_claim(stores: list[JournaledStore], set_clock: Callable[[int], No
     submitter, launcher, _ = stores
     set_clock(HOUR)
     submitter.begin_runs([RunRecord("r1", "0", status="Starting", type=SCRIPT_RUN)])
-    submitter._writer.renew()
+    submitter._writer.leases.renew()
     submitter.release_lease("r1")
     set_clock(0)
     launcher.claim_run("r1")

@@ -55,7 +55,7 @@ def test_leases_are_not_counted_and_not_warned_of(
     store: JournaledStore, reader: Folding, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     size = journal_of(tmp_path).stat().st_size
-    store._writer.renew()
+    store._writer.leases.renew()
     assert journal_of(tmp_path).stat().st_size > size
     assert unfolded(reader) == 0
     assert caplog.text == ""
@@ -72,7 +72,7 @@ def test_points_are_counted_and_not_what_stands_between_them(
     monkeypatch.setattr(fold_module, "has_package", lambda name: has_numpy)
     store.log(RUN, "loss", 2.0, 1)
     assert unfolded(reader) == NUMBER_SIZE
-    store._writer.renew()
+    store._writer.leases.renew()
     store.log(RUN, "note", "four", 1)  # its definition stands before it
     text_size = REST_AT + POINT.size + len("four")
     assert unfolded(reader) == NUMBER_SIZE + text_size
@@ -106,7 +106,7 @@ def test_of_a_large_rest_only_the_beginning_is_looked_through(
     store: JournaledStore, reader: Folding, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reader_module, "COUNTED_BYTES", 100)
-    store._writer.renew()
+    store._writer.leases.renew()
     lease_size = REST_AT + 16 + len(RUN)
     for value in range(10):
         store.log(RUN, "loss", float(value), 1)

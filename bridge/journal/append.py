@@ -1,0 +1,173 @@
+"""Appending to the current journal: one write a call, and the outcome of an interrupted call.
+
+A signal handler may raise at any place of a call.
+So a call first notes in memory which bytes it is about to write, and the next call settles what an interrupted one has
+left: the size of the file shows whether its bytes were written.
+Nothing depends on code that runs while an exception passes.
+"""
+
+from __future__ import annotations
+
+import logging
+from bisect import bisect_right
+from collections.abc import Sequence
+
+from bridge.journal.backlog import Item, Unwritten
+from bridge.journal.call import NUMBER_CALL, Call
+from bridge.journal.file import NO_FILE
+from bridge.journal.files import JournalFiles
+from bridge.journal.leases import Leases
+from bridge.journal.system import CallFailed, disk_full
+
+logger = logging.getLogger("bridge")
+
+
+class Appender:
+    """Appends points and leases to the current journal of a writer; the caller has the writer's lock.
+
+    `call` is the call in progress, or the one that an exception has left; None if there is none.
+    `reason` is why the last write failed; empty if none did.
+    `unsynced` is, for each journal that the disk may not have, how far it must be stored before all of it is safe.
+    """
+
+    def __init__(self, files: JournalFiles, leases: Leases, unwritten: Unwritten) -> None:
+        self.files, self.leases, self._unwritten = files, leases, unwritten
+        self.call: Call | None = None
+        self.reason = ""
+        self.unsynced: dict[str, int] = {}
+
+    def start_call(self) -> None:
+        """Start a call; before, settle what an exception has left of an earlier one."""
+        if self.call is not None:
+            self._recover(self.call)
+        self.call = Call()
+
+    def append_points(self, items: Sequence[Item]) -> int:
+        """Append points with one write, starting a journal if there is none.
+
+        Returns:
+            How many items are written. If not all are, no journal is open. Those that are written stay, because a
+            reader may have stored them already.
+        """
+        call = self.call = Call()
+        files = self.files
+        try:
+            if files.current.seed > files.current.full_at:
+                files.leave(self.leases)
+            if files.current is NO_FILE:
+                files.start(self.leases)
+        except CallFailed as failed:
+            self.reason = failed.reason
+            return 0
+        call.add_points(items, files.current)
+        return self._append(call)
+
+    def append_leases(self, run_ids: list[str], held: bool) -> bool:
+        """Append a record for each run; a journal is open. Return False if that failed; then no journal is open."""
+        call = self.call = Call()
+        call.add_leases(self.leases.encode(self.files.current.seed, run_ids, held))
+        return bool(self._append(call))
+
+    def _append(self, call: Call) -> int:
+        """Append the records of a call; return how many of its items are written."""
+        try:
+            written = self.files.current.append(b"".join(call.pieces))
+        except CallFailed as failed:
+            self.fail(failed, 0, call)
+            return 0
+        if written != call.size:
+            self.fail(disk_full(), written, call)
+            return bisect_right(call.ends, written)
+        self._settle(call)
+        self.call = Call()
+        if self.files.fsync:
+            self.sync()
+        return len(call.ends)
+
+    def sync(self) -> None:
+        """Wait for the disk.
+
+        Where that fails the points are not written again, because a reader may have stored them: `unsynced` has the
+        journal until a store has it on disk.
+        """
+        file = self.files.current
+        try:
+            file.sync()
+        except CallFailed as failed:
+            self.reason = failed.reason
+            self.unsynced[file.id] = file.size
+            file.intact = False
+            logger.error(
+                "%s: the disk may not have the last points of journal %s: %s.",
+                self.files.folder,
+                file.id,
+                failed,
+            )
+            self.files.leave(self.leases)
+
+    def mark_synced(self, stored: dict[str, int]) -> None:
+        """Remove from `unsynced` the journals that a store has on disk, by id, up to some size in bytes."""
+        for journal_id, size in list(self.unsynced.items()):
+            if stored.get(journal_id, 0) >= size:
+                self.unsynced.pop(journal_id, None)
+
+    def fail(self, failed: CallFailed, written: int, call: Call = NUMBER_CALL) -> None:
+        """Leave the current journal after a failed or short write; it is never appended to again.
+
+        Args:
+            failed: why.
+            written: how many bytes were written; whole items of them stay, a torn one is cut off.
+            call: the call whose write it was.
+        """
+        self.reason = failed.reason
+        file = self.files.current
+        whole = bisect_right(call.ends, written)
+        size = call.ends[whole - 1] if whole else 0
+        if written > size:
+            file.shorten(file.size + size)
+        file.intact = False
+        self._unwritten.waiting.remove(call.items[:whole])
+        self.files.leave(self.leases)
+
+    def check_unchanged(self) -> None:
+        """Leave the current journal if another process has cut it or appended to it.
+
+        The checksum of each record depends on its offset, so no reader could take what is appended afterwards.
+        """
+        file = self.files.current
+        if file is not NO_FILE and file.grown() != 0:
+            logger.error("%s: somebody else has changed journal %s.", self.files.folder, file.id)
+            file.intact = False
+            self.files.leave(self.leases)
+
+    def _recover(self, call: Call) -> None:
+        """Settle what an interrupted call has left."""
+        files = self.files
+        file = files.current
+        if file is NO_FILE:
+            return
+        if file in files.earlier or file in files.lost:
+            files.current = NO_FILE
+        elif not file.intact:
+            files.leave(self.leases)
+        elif not file.is_published and not file.check_published():
+            files.current = NO_FILE
+            file.discard()
+        else:
+            grown = file.grown()
+            if grown and grown == call.size:
+                self._settle(call)
+            elif grown:
+                self.fail(disk_full(), grown, call)
+
+    def _settle(self, call: Call) -> None:
+        """Add to the file what it knows once a call is written; this may be repeated until its last line has run."""
+        file = self.files.current
+        file.numbers.update(call.numbers)
+        file.fast.update(call.fast)
+        for name, columns in call.columns.items():
+            file.columns.setdefault(name, {}).update(columns)
+        self._unwritten.waiting.remove(call.items)
+        if call.leases:
+            file.leased_to = max(file.leased_to, file.size + call.size)
+        file.seed += call.size

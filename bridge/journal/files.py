@@ -1,0 +1,175 @@
+"""The journal files that a writer has open: the current one, and those that are not closed yet."""
+
+from __future__ import annotations
+
+import errno
+import logging
+from pathlib import Path
+
+from bridge.journal.file import NO_FILE, JournalFile, create
+from bridge.journal.folder import HeldFolder, hold
+from bridge.journal.format import same_id
+from bridge.journal.leases import Leases
+from bridge.journal.system import CallFailed, disk_full
+
+logger = logging.getLogger("bridge")
+
+
+class JournalFiles:
+    """The journal files of one writer; the caller has the writer's lock.
+
+    A signal handler's exception may leave a method at any place. So a file is added to its next list before it is
+    removed from the one before, and a method may be called again.
+
+    `current` is the journal that is appended to, or `NO_FILE`.
+    `earlier` are journals that are not appended to any more. They stay locked until the store has the leases of the
+    current one: a reader that found them unlocked before would take the runs of this process for lost.
+    `lost` are journals of a workspace that is not at the path any more.
+
+    Args:
+        folder: where journals are stored; it is made if absent.
+        fsync: wait for the disk before a call returns.
+        shared: the journals may be read and removed by the folder's group.
+        workspace_id: which workspace may fold new journals; empty if any.
+    """
+
+    def __init__(self, folder: Path, fsync: bool, shared: bool, workspace_id: str) -> None:
+        self.folder, self.fsync, self.shared, self.workspace_id = folder, fsync, shared, workspace_id
+        self.current = NO_FILE
+        self.earlier: list[JournalFile] = []
+        self.lost: list[JournalFile] = []
+        self._held: HeldFolder | None = None
+        self._folders: list[HeldFolder] = []
+
+    def start(self, leases: Leases) -> None:
+        """Start the current journal: it appears in the folder with its header and leases, locked until it is closed.
+
+        Raises:
+            CallFailed: it cannot be written.
+        """
+        file = create(self._hold_folder(), self.workspace_id, self._mode)
+        self.current = file  # before it has its name: a reader must not find a journal that this process does not know
+        try:
+            records = leases.encode(file.seed, leases.run_ids(), held=True)
+            if records:
+                if file.append(records) != len(records):
+                    raise disk_full()
+                file.seed += len(records)
+            file.leased_to = file.size
+            file.publish(self.fsync)
+        except CallFailed:
+            if not file.check_published():
+                self.current = NO_FILE
+                file.discard()
+            raise
+        logger.debug("Journal %s was opened in %s", file.id, self.folder)
+
+    def leave(self, leases: Leases) -> None:
+        """Append nothing more to the current journal; close it, unless leases need it locked."""
+        self.earlier.append(self.current)
+        self.current = NO_FILE
+        if not leases.need_journal:
+            self.close_earlier()
+
+    def close_earlier(self) -> None:
+        """Close the earlier journals, each with a closing record."""
+        while self.earlier:
+            self.earlier[0].finish(self.fsync)
+            del self.earlier[0]
+
+    def close_all(self) -> None:
+        """Close all journals, each with a closing record; the next one is started in the folder that is at the path."""
+        if self.current is not NO_FILE:
+            self.earlier.append(self.current)
+            self.current = NO_FILE
+        self.earlier += self.lost
+        self.lost = []
+        self.close_earlier()
+        self._held = None
+
+    def close_folders(self) -> None:
+        """Close the folders; no journal is open."""
+        while self._folders:
+            self._folders.pop().close()
+
+    def drop(self) -> None:
+        """Close files and folders in a child after a fork, without touching what the parent writes."""
+        for file in (self.current, *self.earlier, *self.lost):
+            file.close()
+        for folder in self._folders:
+            folder.close()
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the open journals are still in the folder at its path; True if none is open."""
+        in_place = self._held is None or self._held.is_at(self.folder)
+        for file in (self.current, *self.earlier):
+            in_place = in_place and (not file.is_published or file.ending or file.is_in_place)
+        return in_place
+
+    def put_back(self, workspace_id: str) -> None:
+        """Put the journals of a workspace into the folder that is now at the path; those of others become lost.
+
+        A journal that somebody removed is written again, with all that it had and its id: what was stored of it is
+        not stored again.
+
+        Raises:
+            CallFailed: a journal cannot be written there. What was put back stays so.
+        """
+        held = self._held = hold(self.folder, self._held, make=True)
+        if held not in self._folders:
+            self._folders.append(held)
+        replaced: list[JournalFile] = []
+        for files in (self.earlier, self.lost):
+            for file in list(files):
+                if self._has_copy(file):
+                    replaced.append(file)
+                    files.remove(file)
+                elif same_id(file.header.workspace_id, workspace_id):
+                    self.earlier.append(self._put_back(file, held, replaced))
+                    files.remove(file)
+                elif files is self.earlier:
+                    self.lost.append(file)
+                    files.remove(file)
+        self._put_back_current(workspace_id, held, replaced)
+        for file in replaced:
+            file.close()
+
+    def _put_back_current(self, workspace_id: str, held: HeldFolder, replaced: list[JournalFile]) -> None:
+        if self.current is NO_FILE:
+            return
+        if same_id(self.current.header.workspace_id, workspace_id):
+            self.current = self._put_back(self.current, held, replaced)
+        else:
+            self.lost.append(self.current)
+            self.current = NO_FILE
+
+    def _has_copy(self, file: JournalFile) -> bool:
+        """Return whether an exception has left an earlier `put_back` when the copy of a file was there."""
+        return any(other is not file and other.id == file.id and other.is_in_place for other in self.earlier)
+
+    def _put_back(self, file: JournalFile, held: HeldFolder, replaced: list[JournalFile]) -> JournalFile:
+        """Return a journal that is in a folder: the file itself, or its copy; then the file is added to `replaced`."""
+        if not file.is_published or (file.folder is held and file.is_in_place):
+            return file
+        copy = file.copy_to(held, self._mode, self.fsync)
+        replaced.append(file)
+        logger.warning("Journal %s was put back into %s, from which somebody had removed it.", file.id, self.folder)
+        return copy
+
+    @property
+    def _mode(self) -> int:
+        return 0o664 if self.shared else 0o644
+
+    def _hold_folder(self) -> HeldFolder:
+        """Return the folder, held open.
+
+        Raises:
+            CallFailed: it cannot be opened, or it is not the one any more in which the first journal was started.
+        """
+        if self._held is None:
+            self._held = hold(self.folder, None, make=True)
+            self._folders.append(self._held)
+        elif not self._held.is_at(self.folder):
+            raise CallFailed(OSError(errno.ESTALE, "the folder was removed or replaced"))
+        return self._held

@@ -1,0 +1,122 @@
+"""Writing leases to the journal of a writer."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from bridge.journal.append import Appender
+from bridge.journal.file import NO_FILE
+from bridge.journal.leases import Reservation
+from bridge.journal.locks import OwnedLock
+from bridge.journal.system import CallFailed
+
+logger = logging.getLogger("bridge")
+
+
+class LeaseWriter:
+    """Writes to the journal of a writer which runs this process owns.
+
+    A journal is locked as long as its process lives, and a lease names a journal. So a reader that finds the journal
+    of a lease unlocked knows that the owner of the run is gone. For the same reason a full or failed journal stays
+    locked until the store has the leases from the next one.
+
+    Any thread may call.
+
+    Args:
+        lock: the writer's.
+        appender: the writer's.
+        inner: returns the leases that a signal handler or finalizer uses within a call of its own thread.
+    """
+
+    def __init__(self, lock: OwnedLock, appender: Appender, inner: Callable[[], LeaseWriter]) -> None:
+        self._lock, self._appender, self._inner = lock, appender, inner
+        self._files, self._leases = appender.files, appender.leases
+
+    def reserve(self) -> Reservation:
+        """Return a reservation of the open journal, which is started if there is none.
+
+        The store is about to name this journal in leases, so it stays open as long as the reservation exists.
+        """
+        if self._lock.is_mine():
+            return self._inner().reserve()
+        with self._lock:
+            self._appender.start_call()
+            reservation = self._leases.reserve()
+            try:
+                if self._files.current is NO_FILE:
+                    self._files.start(self._leases)
+            except CallFailed as failed:
+                logger.debug("No journal can be started in %s: %s", self._files.folder, failed)
+            reservation.journal_id = self._files.current.id
+            self._appender.call = None
+            return reservation
+
+    @property
+    def is_reserved(self) -> bool:
+        """Whether a reservation of the open journal exists."""
+        return self._leases.is_reserved
+
+    def hold(self, run_id: str) -> None:
+        """Write that this process owns a run, now and at the beginning of every later journal."""
+        self._leases.add(run_id)
+        self._write([run_id], held=True)
+
+    def release(self, run_id: str) -> None:
+        """Write that this process does not own a run any more; nothing happens if it did not."""
+        if run_id in self._leases:
+            self._leases.discard(run_id)
+            self._write([run_id], held=False)
+
+    def renew(self) -> None:
+        """Write again which runs this process owns."""
+        self._write(None, held=True)
+
+    def advance_time(self, time: int) -> None:
+        """Give later leases a time after this one, in milliseconds since 1970 UTC, because clocks may differ."""
+        if self._lock.is_mine():
+            self._inner().advance_time(time)
+            return
+        with self._lock:
+            self._leases.advance_time(time)
+
+    @property
+    def pending(self) -> bool:
+        """Whether the leases have yet to be written to a new journal, or the store may not have them from there."""
+        return bool(self._files.earlier) or (bool(self._leases) and self._files.current is NO_FILE)
+
+    def confirm(self, stored: int) -> None:
+        """Close the earlier journals if the store has the leases of the open one.
+
+        Args:
+            stored: how many bytes of the open journal the store has.
+        """
+        if self._lock.is_mine():
+            return
+        with self._lock:
+            self._appender.start_call()
+            file = self._files.current
+            if file is not NO_FILE and stored >= file.leased_to and not self._leases.is_reserved:
+                self._files.close_earlier()
+            self._appender.call = None
+
+    def _write(self, run_ids: list[str] | None, held: bool) -> None:
+        """Append leases; where that fails they are written with the next journal, or by the next call."""
+        if self._lock.is_mine():
+            return
+        with self._lock:
+            # Chosen within the lock: a run that another thread has just released is not leased again.
+            chosen = self._leases.run_ids() if run_ids is None else run_ids
+            chosen = [run_id for run_id in chosen if (run_id in self._leases) == held]
+            if not chosen:
+                return
+            self._appender.start_call()
+            if self._files.current is not NO_FILE:
+                if not self._appender.append_leases(chosen, held):
+                    logger.debug("Leases are not written to %s: %s", self._files.folder, self._appender.reason)
+            elif held:
+                try:
+                    self._files.start(self._leases)  # which writes all of them
+                except CallFailed as failed:
+                    logger.debug("Leases are not written to %s: %s", self._files.folder, failed)
+            self._appender.call = None

@@ -1,0 +1,92 @@
+"""The leases of a process: which runs it owns, as its journals record it."""
+
+from __future__ import annotations
+
+import time
+import weakref
+from collections.abc import Sequence
+
+from bridge.journal.format import encode_lease, read_boot_time
+
+
+class Reservation:
+    """A journal that stays open as long as this object exists, because the store is about to name it in leases.
+
+    `journal_id` is empty if no journal could be started.
+    `time` is the time of these leases.
+    """
+
+    __slots__ = ("__weakref__", "journal_id", "time")
+
+    def __init__(self, journal_id: str, time: int) -> None:
+        self.journal_id, self.time = journal_id, time
+
+
+class Leases:
+    """The runs that this process owns, and the times of the records that say so.
+
+    Of two records about a run the one with the later time holds, so each record is given a later time than all before.
+    """
+
+    def __init__(self) -> None:
+        self._run_ids: dict[str, None] = {}
+        self._time = 0
+        self._reservations: weakref.WeakSet[Reservation] = weakref.WeakSet()
+
+    def __bool__(self) -> bool:
+        """Whether this process owns a run."""
+        return bool(self._run_ids)
+
+    def __contains__(self, run_id: str) -> bool:
+        return run_id in self._run_ids
+
+    def add(self, run_id: str) -> None:
+        """Add a run that this process owns."""
+        self._run_ids[run_id] = None
+
+    def discard(self, run_id: str) -> None:
+        """Remove a run; nothing happens if it is not here."""
+        self._run_ids.pop(run_id, None)
+
+    def run_ids(self) -> list[str]:
+        """Return the runs in the order in which they were added."""
+        return list(self._run_ids)  # one step: another thread may add a run
+
+    def encode(self, seed: int, run_ids: Sequence[str], held: bool) -> bytes:
+        """Return records of leases.
+
+        Args:
+            seed: the journal's salt plus the offset of the first record.
+            run_ids: the runs.
+            held: whether this process owns them; False if it has released them.
+        """
+        now, boot_time = self.next_time(), read_boot_time()
+        records = b""
+        for run_id in run_ids:
+            records += encode_lease(seed + len(records), run_id, now, boot_time, held)
+        return records
+
+    def next_time(self) -> int:
+        """Return the time of the next record, in milliseconds since 1970 UTC: later than all before."""
+        self._time = max(time.time_ns() // 1_000_000, self._time + 1)
+        return self._time
+
+    def advance_time(self, time: int) -> None:
+        """Give later records a time after this one, in milliseconds since 1970 UTC."""
+        self._time = max(self._time, time)
+
+    def reserve(self) -> Reservation:
+        """Return a reservation, which has no journal yet."""
+        reservation = Reservation("", self.next_time())
+        self._reservations.add(reservation)
+        return reservation
+
+    @property
+    def is_reserved(self) -> bool:
+        """Whether a reservation exists."""
+        return bool(self._reservations)
+
+    @property
+    def need_journal(self) -> bool:
+        """Whether a journal of this process must stay locked: a reader takes the runs of an unlocked one for lost."""
+        return bool(self._run_ids or self._reservations)
