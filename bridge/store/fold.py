@@ -36,7 +36,8 @@ from bridge.store.packages import has_package
 from bridge.store.slices import LeaseRecord, Slice
 
 if TYPE_CHECKING:
-    from bridge.journal.reader import JournalReader, Stretch
+    from bridge.journal.reader import JournalReader
+    from bridge.journal.stretch import Stretch
     from bridge.records.run import Lease
 
 logger = logging.getLogger("bridge")

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 from bridge.journal.folder import JournalFolder
-from bridge.journal.reader import JournalReader, Stretch
+from bridge.journal.reader import JournalReader
+from bridge.journal.stretch import Stretch
 from bridge.journal.writer import JournalWriter
 from bridge.records.series import Definition, Point
 

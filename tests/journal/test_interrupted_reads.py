@@ -17,7 +17,7 @@ from raw_journals import reader_of, write
 
 from bridge.records.series import COLUMN, Point
 
-FILES = ("/journal/reader.py", "/journal/format.py")
+FILES = tuple(f"/journal/{name}.py" for name in ("reader", "scanner", "stretch", "columns", "format"))
 CALLS = [
     *([Point("loss", number, number, number)] for number in range(8)),
     [Point("text", "a text", 1, None)],

@@ -191,7 +191,8 @@ def test_damage_is_skipped_in_linear_time(tmp_path):
     read = CountedBytes()
     reader = reader_of(tmp_path / "journal", journal_id)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bridge.journal.reader.crc32", read.crc32)
+        for module in ("reader", "scanner"):
+            patch.setattr(f"bridge.journal.{module}.crc32", read.crc32)
         stretch = reader.read(0, path.stat().st_size)
     assert points_of(stretch, reader.definitions) == as_written(RUN, [Point("a", 1, 1, 1)])
     assert stretch.torn

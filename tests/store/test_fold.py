@@ -14,7 +14,8 @@ from sqlite_steps import steps_of
 
 from bridge.errors import InvalidState
 from bridge.journal.format import RECORDS_AT
-from bridge.journal.reader import JournalReader, Stretch
+from bridge.journal.reader import JournalReader
+from bridge.journal.stretch import Stretch
 from bridge.records.run import RunChanges, RunRecord
 from bridge.records.series import COLUMN, Point
 from bridge.store import bounds, fold, place

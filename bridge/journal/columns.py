@@ -1,0 +1,120 @@
+"""Points of a journal as numpy columns."""
+
+from __future__ import annotations
+
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any
+
+from bridge.journal.format import CELL_SIZE, IMPRECISE, IS_INT, IS_TEXT, POINT, TYPE_ROW, decode_text
+
+if TYPE_CHECKING:
+    import numpy
+
+    Array = numpy.ndarray[Any, Any]
+
+
+@cache
+def row_type() -> numpy.dtype[Any]:
+    """Return the layout of a number point's record, as numpy reads it.
+
+    A text point and a cell of a row are converted to this layout. Of a text, `value` is an index into a list of texts.
+    Of a cell, `cell` is its index in the row, and `flags` are those of the row together with its own.
+    """
+    import numpy
+
+    names = ["crc", "size", "type", "flags", "cell", "series", "time", "timestamp", "step", "value"]
+    formats = ["<u4", "<u4", "u1", "u1", "<u2", "<u4", "<i8", "<i8", "<i8", "<f8"]
+    return numpy.dtype({"names": names, "formats": formats})
+
+
+@lru_cache(maxsize=64)
+def table_row_type(size: int, cells: int, rest_at: int) -> numpy.dtype[Any]:
+    """Return the layout of a row's record without its texts.
+
+    Args:
+        size: the size of the record in bytes.
+        cells: the number of its cells.
+        rest_at: where its head ends; see `Layout`.
+    """
+    import numpy
+
+    cell = numpy.dtype(
+        {
+            "names": ["series", "flags", "value", "at", "length"],  # a text's offset and length overlap the value
+            "formats": ["<u4", "u1", "<f8", "<u4", "<u4"],
+            "offsets": [0, 4, 8, 8, 12],
+            "itemsize": CELL_SIZE,
+        }
+    )
+    names = ["size", "type", "flags", "cells", "time", "timestamp", "step", "entries"]
+    formats = ["<u4", "u1", "u1", "<u4", "<i8", "<i8", "<i8", (cell, (cells,))]
+    offsets = [4, 8, 9, 12, rest_at, rest_at + 8, rest_at + 16, rest_at + POINT.size]
+    return numpy.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": size})
+
+
+def cells_as_points(rows: Array, records: memoryview, first_text: int, texts: list[str | bool | None]) -> bytes:
+    """Return the cells of rows, in the layout of number points.
+
+    Args:
+        rows: rows of one size and one number of cells.
+        records: the bytes of their records.
+        first_text: the offset in each record where its texts begin.
+        texts: the texts of the cells are added to it.
+    """
+    import numpy
+
+    entries = rows["entries"]  # one line a row, one column a cell
+    points = numpy.zeros(entries.shape, dtype=row_type())
+    points["type"] = TYPE_ROW
+    points["flags"] = rows["flags"][:, None] | (entries["flags"] & (IS_INT | IMPRECISE))
+    points["cell"] = numpy.arange(entries.shape[1])
+    for name in ("time", "timestamp", "step"):
+        points[name] = rows[name][:, None]
+    for name in ("series", "value"):
+        points[name] = entries[name]
+    is_text = (entries["flags"] & IS_TEXT) != 0
+    if is_text.any():
+        points["value"][is_text] = numpy.arange(len(texts), len(texts) + int(is_text.sum()))
+        _add_texts(entries, is_text, records, first_text, texts)
+    return points.tobytes()
+
+
+def _add_texts(
+    entries: Array, is_text: Array, records: memoryview, first_text: int, texts: list[str | bool | None]
+) -> None:
+    """Add the texts of cells to `texts`, row after row."""
+    import numpy
+
+    size = len(records) // len(entries)
+    begins = numpy.nonzero(is_text)[0] * size + first_text + entries["at"][is_text]
+    columns = (entries["flags"][is_text], begins, begins + entries["length"][is_text])
+    for flags, begin, end in zip(*(column.tolist() for column in columns), strict=True):
+        texts.append(decode_text(flags, bytes(records[begin:end])))
+
+
+def in_order_of_time(rows: Array) -> Array:
+    """Return points whose record times never decrease: a point gets the greatest time up to it.
+
+    Within a journal the order of the calls holds, even if the clock went back. And a reader that leaves later points
+    to the next read must make progress.
+    """
+    import numpy
+
+    times = rows["time"]
+    if not (times[1:] < times[:-1]).any():
+        return rows
+    rows = rows.copy()
+    rows["time"] = numpy.maximum.accumulate(times)
+    return rows
+
+
+def offsets(ends: tuple[range, int]) -> Array:
+    """Return the byte offset at which each point ends.
+
+    Args:
+        ends: the offsets at which records end, and how many points each record has.
+    """
+    import numpy
+
+    record_ends, points = ends
+    return numpy.repeat(numpy.arange(record_ends.start, record_ends.stop, record_ends.step), points)
