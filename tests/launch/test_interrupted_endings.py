@@ -12,12 +12,14 @@ from interrupting import EXCEPTIONS, Interrupts, Own
 
 from bridge import Workspace
 from bridge.launch import output
-from bridge.launch.launcher import Ending, Launcher, Signals
+from bridge.launch.ending import Ending
+from bridge.launch.launcher import Launcher
 from bridge.launch.process import ScriptProcess
+from bridge.launch.signals import Signals
 from bridge.records.run import SCRIPT_RUN, RunRecord
 from bridge.store.one_run import create_run
 
-FILES = ("/launch/launcher.py", "/launch/output.py")
+FILES = ("/launch/launcher.py", "/launch/ending.py", "/launch/output.py")
 PRINTED = b"first\n" + b"x" * 100_000 + b"\nlast\n"
 ENDING = Ending("Failed", "UserError", "it diverged")
 

@@ -18,8 +18,8 @@ from bridge import Experiment, ScriptRunConfig, StoreUnavailable, Workspace
 from bridge.capture import spool
 from bridge.capture.spool import Spool
 from bridge.launch import output
-from bridge.launch.launcher import Signals
 from bridge.launch.output import Output
+from bridge.launch.signals import Signals
 
 
 def test_output_waits_in_order_until_it_can_be_written(monkeypatch: pytest.MonkeyPatch) -> None:

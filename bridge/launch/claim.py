@@ -1,0 +1,91 @@
+"""How a launcher becomes the owner of a run."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import sys
+import time
+from contextlib import suppress
+
+from bridge.errors import InvalidState, StoreUnavailable
+from bridge.records.run import SCRIPT_RUN, TERMINAL_STATUSES, RunRecord, check_claimable
+from bridge.store.one_run import get_run
+from bridge.store.open import Opened
+
+logger = logging.getLogger("bridge")
+
+CLAIM_SECONDS = 30.0
+"""How long a claim is tried again while the store is not available."""
+RETRY_SECONDS = 1.0
+HERE = b"\n"
+"""The byte that the launcher sends to the process that submits: when it has started, and when it has the run."""
+
+
+def take_over(opened: Opened, run_id: str, caller: int) -> RunRecord | None:
+    """Claim a run as soon as the process that submits has released it, so that the run always has one owner.
+
+    Args:
+        opened: the workspace.
+        run_id: the run.
+        caller: the file descriptor of a socket to the process that submits.
+
+    Returns:
+        The run; None if another process has it or it has ended.
+    """
+    with socket.socket(fileno=caller) as other:
+        with suppress(OSError):  # the caller has ended
+            other.sendall(HERE)
+            other.recv(1)  # no byte comes: the caller closes its end
+        record = claim(opened, run_id)
+        if record is not None:
+            with suppress(OSError):
+                other.sendall(HERE)
+        return record
+
+
+def claim(opened: Opened, run_id: str) -> RunRecord | None:
+    """Claim a run.
+
+    Returns:
+        The run; None, and a sentence on stderr, if another process has it or it has ended.
+
+    Raises:
+        StoreUnavailable: the store was not available for 30 seconds.
+    """
+    end = time.monotonic() + CLAIM_SECONDS
+    while True:
+        try:
+            return _claim(opened, run_id)
+        except StoreUnavailable as error:
+            if time.monotonic() > end:
+                raise
+            logger.debug("The run is claimed later: %s", error)
+            time.sleep(RETRY_SECONDS)
+
+
+def _claim(opened: Opened, run_id: str) -> RunRecord | None:
+    record = get_run(opened.tracking, run_id, latest=False)
+    try:
+        check_claimable(run_id, record.type, record.status, record.end_time)  # before anything is written
+        opened.tracking.claim_run(run_id)
+    except InvalidState:
+        record = get_run(opened.tracking, run_id, latest=False)
+        report(f"This launcher leaves the run {run_id!r} alone: {_why_not(record)}.")
+        return None
+    return get_run(opened.tracking, run_id, latest=False)
+
+
+def _why_not(record: RunRecord) -> str:
+    if record.type != SCRIPT_RUN:
+        return "it is no run of a script"
+    if record.lifecycle_stage == "deleted":
+        return "it is deleted"
+    ended = record.status in TERMINAL_STATUSES or record.end_time is not None
+    return f"it is {record.status}, and has {'ended' if ended else 'a launcher'}"
+
+
+def report(sentence: str) -> None:
+    """Print a sentence on stderr, which the process that started this one may have closed."""
+    with suppress(OSError):
+        print(sentence, file=sys.stderr, flush=True)

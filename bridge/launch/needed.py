@@ -1,0 +1,23 @@
+"""Imports all that a launcher may need after it has claimed its run.
+
+An upgrade may replace the files of Runbridge while the script runs; a later import would find those of another version.
+Other code imports these modules when it first needs them, because most processes never do.
+"""
+
+# ruff: noqa: F401
+from contextlib import suppress
+
+import bridge.capture.folders
+import bridge.journal.reader
+import bridge.store.bounds
+import bridge.store.fold
+import bridge.store.folder.artifacts
+import bridge.store.place
+import bridge.store.sql.artifacts
+import bridge.store.sql.leases
+import bridge.store.sql.purge
+import bridge.store.sql.series
+
+with suppress(ImportError, MemoryError):  # without NumPy, other processes fold what this one logs
+    import numpy
+    import numpy.ma  # which `numpy.unique` loads when it is first called
