@@ -1,4 +1,4 @@
-"""The `bridge:` URIs by which MLflow names a workspace and the places of its artifacts."""
+"""The `bridge:` URIs of a workspace's artifacts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from bridge.address import SCHEME, folder_of_uri, uri_of_folder
 from bridge.errors import InvalidValue, NotFound
 
 COMPANION_FILE = "mlflow.db"
-"""MLflow's own tables of a workspace, in its folder, from the first write of them on."""
+"""The database with MLflow's own tables, in the folder of the workspace; created by the first write to them."""
 FOLDER_OF_ARTIFACTS = "artifacts"
 PROXY_ROOT = "mlflow-artifacts:/"
 DESTINATION_VARIABLE = "_MLFLOW_SERVER_ARTIFACT_DESTINATION"
@@ -16,20 +16,21 @@ DESTINATION_VARIABLE = "_MLFLOW_SERVER_ARTIFACT_DESTINATION"
 
 
 def is_workspace(folder: str) -> bool:
-    """Whether a folder holds a workspace."""
+    """Return whether a folder is that of a workspace."""
     return os.path.isfile(os.path.join(folder, "workspace.db"))
 
 
 def split_artifact_uri(uri: str) -> tuple[str, str]:
-    """The folder of the workspace in which a URI lies, and the path below its artifacts folder.
+    """Return the folder of the workspace that contains an artifact URI, and the path below its artifacts folder.
 
-    The outermost workspace whose artifacts folder the URI names counts: what users upload cannot pose as one.
-    The name of the artifacts folder may be left out, for a server joins paths to the workspace that it passes on into;
-    then the innermost workspace counts, for one may lie in the folder of another.
+    If the URI names the artifacts folders of several workspaces, the outermost one is returned, because a file that a
+    user uploads must not pass for a workspace.
+    The URI may omit the artifacts folder, because MLflow's server joins artifact paths to the URI of the workspace.
+    In that case the innermost workspace is returned, because a workspace may be in the folder of another one.
 
     Raises:
-        InvalidValue: it is no `bridge:` URI.
-        NotFound: it lies in no workspace.
+        InvalidValue: the URI is not a `bridge:` URI.
+        NotFound: the URI is not in a workspace.
     """
     segments = folder_of_uri(uri).split("/")
     innermost: tuple[str, str] | None = None
@@ -40,16 +41,16 @@ def split_artifact_uri(uri: str) -> tuple[str, str]:
                 return workspace, "/".join(below[1:])
             innermost = workspace, "/".join(below)
     if innermost is None:
-        raise NotFound("workspace", uri, "artifacts lie in the artifacts folder of a workspace")
+        raise NotFound("workspace", uri, "artifacts are stored in the artifacts folder of a workspace")
     return innermost
 
 
 def split_root(path: str) -> tuple[str, str]:
-    """The artifact root and the path below it that a path below the artifacts folder names.
+    """Split a path below the artifacts folder into the artifact root and the path below that root.
 
-    A root ends in a segment `artifacts`, the third or a later one:
-    `<experiment>/<run>/artifacts`, `<experiment>/models/<model>/artifacts`.
-    A path through no root belongs to the artifacts folder itself.
+    A root ends with the first segment `artifacts` after two others: `<experiment>/<run>/artifacts`,
+    `<experiment>/models/<model>/artifacts`.
+    If the path contains no root, the root is "".
     """
     segments = path.split("/")
     for index, segment in enumerate(segments):
@@ -59,10 +60,11 @@ def split_root(path: str) -> tuple[str, str]:
 
 
 def artifacts_uri(address: str) -> str:
-    """The URI below which the artifacts of a workspace lie, as MLflow clients are told it at this moment.
+    """Return the URI below which MLflow's clients find the artifacts of a workspace.
 
-    Where MLflow's server passes artifacts on into the same workspace, clients are told to ask it: they need no plugin.
-    That is read from the environment at each answer, for a server makes its first store before it sets the variable.
+    If this process is an MLflow server that stores artifacts in the same workspace, the URI names the server, so that
+    clients need no plugin.
+    Each call reads the environment, because the server creates its first store before it sets the variable.
     """
     destination = os.environ.get(DESTINATION_VARIABLE, "")
     if destination.startswith(f"{SCHEME}:"):

@@ -1,4 +1,4 @@
-"""MLflow's artifact repository on a workspace: bytes and index go through its artifact store."""
+"""MLflow's artifact repository over the artifact store of a workspace."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from bridge.store.artifacts import ArtifactStore
 from bridge.store.open import open_store
 from bridge_mlflow import mlflow_private
 from bridge_mlflow.addresses import split_artifact_uri, split_root
-from bridge_mlflow.confinement import check_place, check_root
+from bridge_mlflow.confinement import check_location, check_root
 from bridge_mlflow.translate.errors import invalid_path_error, missing_artifact_error, path_outside_error, translated
 
 
 class BridgeArtifactRepository(ArtifactRepository):
-    """What lies below one place of a workspace's artifacts folder: a run's root, or any above or below it."""
+    """The artifacts below one folder of a workspace: an artifact root, or a folder above or below one."""
 
     @translated
     def __init__(self, artifact_uri: str, tracking_uri: str | None = None, registry_uri: str | None = None) -> None:
         super().__init__(artifact_uri, tracking_uri, registry_uri)
-        check_place(artifact_uri, "artifact location")
+        check_location(artifact_uri, "artifact location")
         self._address, self._place = split_artifact_uri(artifact_uri)
         self._artifacts: ArtifactStore = open_store(self._address).artifacts
 
@@ -37,7 +37,7 @@ class BridgeArtifactRepository(ArtifactRepository):
         source = Path(local_file)
         verify_artifact_path(artifact_path)
         with source.open("rb"):
-            pass  # a file that cannot be read is Python's error, as in MLflow's own repositories
+            pass  # raise Python's own error for a file that cannot be read, as MLflow's repositories do
         self._put(source, posixpath.join(artifact_path or "", source.name))
 
     @translated
@@ -49,7 +49,7 @@ class BridgeArtifactRepository(ArtifactRepository):
 
     @translated
     def list_artifacts(self, path: str | None = None) -> list[FileInfo]:
-        # MLflow wants paths as they are asked for: relative to this repository, wherever the root begins.
+        # MLflow expects paths relative to this repository, not to the artifact root.
         above = _normal(path or "")
         root, folder = self._locate(above)
         found = self._artifacts.list(root, folder)
@@ -59,27 +59,27 @@ class BridgeArtifactRepository(ArtifactRepository):
         ]
 
     def get_local_path(self, artifact_path: str) -> str | None:
-        """None for a file, because MLflow may not touch the one that is kept; some folder's path for a folder.
+        """Return None for a file, because MLflow must not change the stored file; for a folder, a path of some folder.
 
-        MLflow's server asks before it sends an artifact: it refuses folders, and copies nothing to find that out.
+        MLflow's server calls this before it sends an artifact, and refuses the artifact if the path is a folder.
         """
-        self._check_is_there(artifact_path)
+        self._check_exists(artifact_path)
         return self._address if self._is_folder(artifact_path) else None
 
     def download_artifacts(self, artifact_path: str, dst_path: str | None = None) -> str:
-        """Copy a file or a folder as MLflow's own method does, but without its progress bar: these files are local."""
+        """Copy a file or a folder as MLflow's method does, but without a progress bar, because the files are local."""
         by_mlflow: Any = super().download_artifacts
         if not dst_path:
-            self._check_is_there(artifact_path)
+            self._check_exists(artifact_path)
         elif not os.path.isdir(dst_path):
-            return str(by_mlflow(artifact_path, dst_path))  # which says what is wrong
+            return str(by_mlflow(artifact_path, dst_path))  # raises MLflow's error
         folder = os.path.abspath(dst_path or create_tmp_dir())
         if self._copy_below(folder, artifact_path or ""):
             return os.path.join(folder, os.path.normpath(artifact_path)) if artifact_path else folder
-        return str(by_mlflow(artifact_path, folder))  # which tries again, and says what has failed
+        return str(by_mlflow(artifact_path, folder))  # tries again, and raises MLflow's error for what fails
 
     def _copy_below(self, folder: str, artifact_path: str) -> bool:
-        """Copy a file, or all files below a folder; whether there was any, and all are there now."""
+        """Copy a file, or all files below a folder; return whether there was a file and every copy succeeded."""
         files = [artifact_path]
         if not artifact_path or mlflow_private.is_directory(self, artifact_path):
             files = [one.path for one in mlflow_private.files_below(self, artifact_path)]
@@ -96,8 +96,8 @@ class BridgeArtifactRepository(ArtifactRepository):
         return found is None or found.is_folder
 
     @translated
-    def _check_is_there(self, path: str) -> None:
-        """Say at once that there is nothing at a path, where MLflow would list failures of its threads."""
+    def _check_exists(self, path: str) -> None:
+        """Raise one error if nothing is stored at a path; MLflow's own code would list the failures of its threads."""
         root, below = self._locate(path)
         there = self._artifacts.stat(root, below) if root and below else self._artifacts.list(root, below)
         if below and not there:
@@ -106,7 +106,7 @@ class BridgeArtifactRepository(ArtifactRepository):
     @translated
     def _download_file(self, remote_file_path: str, local_path: str) -> None:
         root, path = self._locate(remote_file_path)
-        if not root:  # above all roots there are no files
+        if not root:  # there are no files above the roots
             raise missing_artifact_error(remote_file_path)
         try:
             self._artifacts.download(root, path, Path(local_path))
@@ -121,15 +121,15 @@ class BridgeArtifactRepository(ArtifactRepository):
         self._artifacts.put(*self._locate_in_root(path), source)
 
     def _locate_in_root(self, path: str) -> tuple[str, str]:
-        """The same as `_locate`, where only what lies in a root will do."""
+        """Do the same as `_locate`, but refuse a path that is not in a root."""
         root, below = self._locate(path)
         if not root:
-            rule = "must lie in an artifact root, <experiment>/<run>/artifacts or longer"
+            rule = "must be in an artifact root, <experiment>/<run>/artifacts or longer"
             raise InvalidValue("artifact path", below, rule)
         return root, below
 
     def _locate(self, path: str) -> tuple[str, str]:
-        """The root and the path below it of a path that is relative to this repository."""
+        """Return the root, and the path below the root, of a path relative to this repository."""
         if path := path.rstrip("/"):
             try:
                 path = check_artifact_path(path)
@@ -141,10 +141,10 @@ class BridgeArtifactRepository(ArtifactRepository):
 
 
 def _normal(path: str) -> str:
-    """A path to be listed without what does not change it, such as `.`; the empty text for the place itself.
+    """Return a normalised path, without `.` and `..`; "" for the folder of the repository.
 
     Raises:
-        MlflowException: it leads outside.
+        MlflowException: the path leads out of the repository.
     """
     normal = posixpath.normpath(path) if path else "."
     if normal.split("/")[0] in ("", ".."):
@@ -153,7 +153,7 @@ def _normal(path: str) -> str:
 
 
 def _files_below(folder: Path) -> Iterator[Path]:
-    """All files below a folder, as MLflow's own repositories find them: through links to folders too, sorted."""
+    """Yield all files below a folder, sorted; like MLflow's own repositories, follow links to folders."""
     for parent, folders, files in os.walk(folder, followlinks=True):
         folders.sort()
         for name in sorted(files):

@@ -1,4 +1,4 @@
-"""What is not a run is MLflow's own: its SQL stores, on a file beside the workspace's database."""
+"""MLflow's own SQL stores for everything that is not a run, in a file beside the workspace's database."""
 
 from __future__ import annotations
 
@@ -48,17 +48,17 @@ logger = logging.getLogger(__name__)
 PART, LOCK = ".mlflow.db.part", ".mlflow.db.lock"
 ARTIFACT_LOCATION_TAG = "mlflow.artifactLocation"
 FULL_COMPARISON_SECONDS = 5.0
-"""How long a change may stay unseen that the cheap comparison misses: one by a host whose clock is behind."""
+"""The cheap comparison misses a change by a host whose clock is behind; a full one follows after this time."""
 
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def _letting_go_when_interrupted(
+def _closing_idle_when_interrupted(
     method: Callable[Concatenate[Companion, P], R],
 ) -> Callable[Concatenate[Companion, P], R]:
-    """The same method; Ctrl-C within it closes idle connections, in which SQLAlchemy may have left a lock."""
+    """Wrap a method: after Ctrl-C, close the idle connections, because SQLAlchemy may have left a lock in one."""
 
     @functools.wraps(method)
     def call(self: Companion, /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -73,12 +73,12 @@ def _letting_go_when_interrupted(
 
 
 class Companion:
-    """MLflow's own stores for one workspace, answering whatever is not the run model.
+    """MLflow's own stores for one workspace; they answer every call that is not about experiments and runs.
 
-    They lie in `mlflow.db` beside the workspace's database, which is made by the first forwarded write.
-    Reads before that are answered by an empty store in a temporary file, so looking at a workspace changes nothing in
-    its folder; reads of a folder that may not be written are answered from a copy.
-    Every method may be called from any thread; a forked child opens everything anew.
+    Their tables are in `mlflow.db` beside the workspace's database. The first forwarded write creates that file.
+    Reads before that use an empty store in a temporary file, so that reading changes nothing in the workspace's folder.
+    If the folder is read-only, reads use a temporary copy of the file.
+    Every method is thread-safe. A forked child opens its own connections.
     """
 
     def __init__(self, opened: Opened) -> None:
@@ -86,12 +86,12 @@ class Companion:
         self._folder = Path(opened.address)
         self._file = self._folder / COMPANION_FILE
         self._real_artifacts = uri_of_folder(os.path.join(opened.address, FOLDER_OF_ARTIFACTS))
-        self._begin()
+        self._reset()
         _companions.add(self)
 
     @classmethod
     def of(cls, opened: Opened) -> Companion:
-        """The companion of a workspace, one per folder and process."""
+        """Return the companion of a workspace; a process has one for each folder."""
         with _shared_lock:
             companion = _shared.get((opened.address, opened.id))
             if companion is None:
@@ -100,30 +100,30 @@ class Companion:
 
     @property
     def exists(self) -> bool:
-        """Whether anything was forwarded that writes, ever."""
+        """Whether MLflow's tables exist, which the first forwarded write creates."""
         return self._file.exists()
 
-    @_letting_go_when_interrupted
+    @_closing_idle_when_interrupted
     def call(self, name: str, /, *args: Any, **kwargs: Any) -> Any:
-        """Answer a method of a tracking store by MLflow's own SQL store."""
+        """Call a method of MLflow's own tracking store, and return its result."""
         check_forwarded(name, args, kwargs)
         reads = name in FORWARDED_READS or (name in FORWARDED_DEFAULTS and not self._is_writable())
         database = self._database(writes=not reads)
         self._mirror(database)
         if run_id := kwargs.get("source_run_id") if name == "create_issue" else None:
             self._mirror_linked_run(database, run_id)
-        return self._told(getattr(database.tracking, name)(*args, **kwargs))
+        return self._with_client_uris(getattr(database.tracking, name)(*args, **kwargs))
 
-    @_letting_go_when_interrupted
+    @_closing_idle_when_interrupted
     def call_registry(self, name: str, writes: bool, /, *args: Any, **kwargs: Any) -> Any:
-        """Answer a method of a model registry by MLflow's own SQL registry."""
+        """Call a method of MLflow's own model registry, and return its result."""
         answer = getattr(self._database(writes).registry, name)(*args, **kwargs)
-        return self._told_place(answer) if isinstance(answer, str) else answer
+        return self._client_uri(answer) if isinstance(answer, str) else answer
 
     def session(self, read_only: bool = True) -> AbstractContextManager[Session]:
-        """A transaction over the tables of MLflow's tracking store, which are not made for reading them.
+        """Return a transaction over the tables of MLflow's tracking store; `read_only` does not create them.
 
-        Where they may only be read, a change raises as it is flushed: what answers is a copy, and it would be lost.
+        If the tables are read-only, a change raises when it is flushed: it would be made to a copy, and lost.
         """
         with self._lock:
             database = self._database(writes=not read_only)
@@ -131,12 +131,12 @@ class Companion:
             return refusing_changes(session, mlflow_error(self._not_writable())) if database is self._copy else session
 
     def sql_part(self, name: str) -> Any:
-        """A part of MLflow's SQL store as it is, for MLflow's own code that looks into its tables."""
+        """Return an attribute of MLflow's SQL store, for MLflow's own code that reads the tables directly."""
         return getattr(self._database(writes=False).tracking, name)
 
-    @_letting_go_when_interrupted
+    @_closing_idle_when_interrupted
     def log_model_metrics(self, run: RunRecord, metrics: Sequence[Metric]) -> None:
-        """Keep metrics of a run with the logged models that they name; those that name none are passed over."""
+        """Store those metrics of a run that name a logged model with the model; other metrics are ignored."""
         metrics = [metric for metric in metrics if metric.model_id is not None]
         if not metrics:
             return
@@ -147,21 +147,21 @@ class Companion:
             mlflow_private.log_model_metrics(database.tracking, run.id, metrics, int(run.experiment_id))
         finally:
             if not self._opened.tracking.get_runs((run.id,), latest=False):
-                # Deleted for good meanwhile, maybe before the row was there.
+                # The run was deleted permanently during this call, perhaps before its row was written.
                 self._follow_run(database, run.id)
                 raise NotFound("run", run.id)
 
-    @_letting_go_when_interrupted
+    @_closing_idle_when_interrupted
     def experiment_changed(self, experiment_id: str) -> None:
-        """Let MLflow's tables know that an experiment was renamed, deleted, restored or deleted for good."""
+        """Update MLflow's tables after an experiment was renamed, deleted, restored or permanently deleted."""
         if self._is_followed():
             self._mirror(self._database(writes=True), whole=True)
 
     @block
     def changing_run(self, run_id: str) -> Generator[None, None, None]:
-        """While a run is deleted here, restored or deleted for good; then MLflow's tables follow, if they know the run.
+        """Update MLflow's row of a run, if there is one, after the block has deleted, restored or purged the run.
 
-        Where this process is killed on the way, the next one that compares both goes on.
+        If this process is killed before that, the next process that compares the tables updates the row.
         """
         if self._is_followed():
             with self._database(writes=True).session() as session:
@@ -173,21 +173,21 @@ class Companion:
                 self._follow_run(self._database(writes=True), run_id)
 
     def abandon(self) -> None:
-        """Let go of everything that the process from which this one was forked has open."""
+        """Forget the connections and locks of the parent process, in a forked child."""
         for database in self._databases():
             database.abandon()
-        self._begin()
+        self._reset()
 
     def _databases(self) -> list[MlflowDatabase]:
         return [one for one in (self._durable, self._temporary, self._copy) if one is not None]
 
-    def _begin(self) -> None:
+    def _reset(self) -> None:
         self._lock = threading.RLock()
         self._durable: MlflowDatabase | None = None
         self._temporary: MlflowDatabase | None = None
         self._copy: MlflowDatabase | None = None
 
-    # Which database answers
+    # The choice of the database
 
     def _database(self, writes: bool) -> MlflowDatabase:
         with self._lock:
@@ -200,14 +200,14 @@ class Companion:
             return self._opened_file() if self._is_writable() else self._copied_file()
 
     def _is_followed(self) -> bool:
-        """Whether MLflow's tables are there, and may be told of what changes here."""
+        """Return whether MLflow's tables exist and are writable."""
         return self.exists and self._is_writable()
 
     def _is_writable(self) -> bool:
         return os.access(self._folder, os.W_OK) and (not self.exists or os.access(self._file, os.W_OK))
 
     def _not_writable(self) -> NotAllowed:
-        return NotAllowed("write to", str(self._folder), "its folder or database may only be read")
+        return NotAllowed("write to", str(self._folder), "its folder or database is read-only")
 
     def _made(self, file: Path) -> MlflowDatabase:
         return MlflowDatabase(file, self._real_artifacts, self._opened.tracking)
@@ -224,7 +224,7 @@ class Companion:
         return self._durable
 
     def _copied_file(self) -> MlflowDatabase:
-        """A copy of a file that may not be written, for MLflow and the mirroring write to theirs."""
+        """Return a copy of a read-only file, because MLflow and the mirroring write even for reads."""
         identity = identity_of(self._file)
         if self._copy is None or self._copy.identity != identity:
             target = self._copy.file if self._copy else temporary_folder(self) / COMPANION_FILE
@@ -234,8 +234,8 @@ class Companion:
         return self._copy
 
     def _create(self) -> None:
-        """Make the file: whole or not at all, once, whoever else wants it now."""
-        logger.info("Making %s, where MLflow keeps traces, models and its registry (once per workspace).", self._file)
+        """Create the file: completely or not at all, and once, even if several processes need it."""
+        logger.info("Creating %s for MLflow's traces, models and registry (once per workspace).", self._file)
         empty = self._empty()
         self._mirror(empty, whole=True)
         with locked(self._folder / LOCK):
@@ -248,7 +248,7 @@ class Companion:
                 shutil.copymode(workspace, part)
             part.replace(self._file)
 
-    # Keeping our experiments and runs there
+    # Mirroring our experiments and runs
 
     def _mirror(self, database: MlflowDatabase, whole: bool = False) -> None:
         with self._lock:
@@ -269,28 +269,29 @@ class Companion:
             database.head, database.compared = head, now
 
     def _purge_experiment(self, database: MlflowDatabase, experiment_id: int, creation_time: int) -> None:
-        """Delete for good, with all that belongs to it, an experiment that was deleted for good here."""
+        """Delete from MLflow's tables an experiment that was permanently deleted here, and all that belongs to it."""
         try:
             there = self._opened.tracking.get_experiment(str(experiment_id))
-            if there.creation_time <= creation_time:  # made since the records were read
+            if there.creation_time <= creation_time:  # the workspace has it: it was created after the records were read
                 return
         except NotFound:
             pass
         with database.session() as session:
             if not mirror.mark_deleted(session, experiment_id, creation_time):
                 return
-            mirror.delete_traces(session, experiment_id)  # MLflow 3.10 fails where there are any
+            mirror.delete_traces(session, experiment_id)  # MLflow 3.10 cannot delete an experiment that has traces
         try:
             mlflow_private.hard_delete_experiment(database.tracking, str(experiment_id))
         except MlflowException as error:
-            if error.error_code != "RESOURCE_DOES_NOT_EXIST":  # another process was first
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":  # another process has deleted it
                 raise
 
-    @_letting_go_when_interrupted
+    @_closing_idle_when_interrupted
     def _follow_run(self, database: MlflowDatabase, run_id: str) -> None:
-        """Make MLflow's row of a run, if there is one, equal to ours, or let it go with all that belongs to it."""
+        """Update MLflow's row of a run, if there is one; delete the row if the run was permanently deleted."""
         with database.session() as session:
-            # First the mark, which keeps others from writing: what is read now is not older than what they wrote.
+            # The mark comes first: it takes the write lock, so no other process can write a newer state of the run
+            # between the read and the write below.
             if not mirror.mark_run(session, run_id):
                 return
             record = self._opened.tracking.get_runs((run_id,), latest=False).get(run_id)
@@ -300,7 +301,7 @@ class Companion:
                 mirror.delete_run(session, run_id)
 
     def _newest(self) -> tuple[Any, ...]:
-        """What changes with nearly every change of experiments: the last changed one, and the last made one."""
+        """Return a value that changes with nearly every change: the last updated and the last created experiment."""
         found: list[Any] = []
         for key in ("last_update_time", "experiment_id"):
             order = (Ordering("attribute", key, ascending=False),)
@@ -313,27 +314,27 @@ class Companion:
             mirror.mirror_run(session, run, self._real_artifacts)
 
     def _mirror_linked_run(self, database: MlflowDatabase, run_id: str) -> None:
-        """Make MLflow's row of a run that is to be linked to, if it is there: else the answer is MLflow's own error."""
+        """Create MLflow's row of a run that is linked to; if there is no such run, MLflow raises its own error."""
         with suppress(NotFound):
             self._mirror_run(database, get_run(self._opened.tracking, run_id))
 
-    # Places of artifacts, as clients are told them at this moment
+    # The artifact URIs that clients see
 
-    def _told(self, answer: Any) -> Any:
+    def _with_client_uris(self, answer: Any) -> Any:
         if isinstance(answer, LoggedModel):
-            answer.artifact_location = self._told_place(answer.artifact_location)
+            answer.artifact_location = self._client_uri(answer.artifact_location)
         elif isinstance(answer, (TraceInfo, TraceInfoV2)):
             if ARTIFACT_LOCATION_TAG in answer.tags:
-                answer.tags[ARTIFACT_LOCATION_TAG] = self._told_place(answer.tags[ARTIFACT_LOCATION_TAG])
+                answer.tags[ARTIFACT_LOCATION_TAG] = self._client_uri(answer.tags[ARTIFACT_LOCATION_TAG])
         elif isinstance(answer, Trace):
-            self._told(answer.info)
+            self._with_client_uris(answer.info)
         elif isinstance(answer, (list, tuple)):
             for one in answer:
-                self._told(one)
+                self._with_client_uris(one)
         return answer
 
-    def _told_place(self, place: str) -> str:
-        """The place below the workspace's artifacts, under the URI that this process tells its clients."""
+    def _client_uri(self, place: str) -> str:
+        """Return the URI under which clients of this process find a stored location."""
         for root in (self._real_artifacts, self._real_artifacts.replace(":///", ":/", 1), PROXY_ROOT.rstrip("/")):
             if place.startswith(f"{root}/") and not place.startswith(f"{root}//"):
                 return artifacts_uri(self._opened.address) + place[len(root) :]
@@ -341,7 +342,7 @@ class Companion:
 
 
 def forwarding(name: str) -> Callable[..., Any]:
-    """A method of that name, for a class with a `companion`, that MLflow's own tracking store answers."""
+    """Return a method that calls MLflow's own tracking store, for a class with a `companion`."""
 
     @translated
     def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
@@ -352,7 +353,7 @@ def forwarding(name: str) -> Callable[..., Any]:
 
 
 def sql_part(name: str) -> property:
-    """An attribute of that name, for a class with a `companion`, that is the one of MLflow's own tracking store."""
+    """Return a property that reads MLflow's own tracking store, for a class with a `companion`."""
     return property(lambda self: self.companion.sql_part(name))
 
 

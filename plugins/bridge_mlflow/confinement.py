@@ -1,4 +1,4 @@
-"""The places of artifacts that a process of MLflow's server takes from its clients: those of its own workspace."""
+"""The artifact locations that MLflow's server accepts from its clients: those in its own workspace."""
 
 from __future__ import annotations
 
@@ -24,57 +24,57 @@ from bridge_mlflow.addresses import (
 from bridge_mlflow.translate.errors import invalid
 
 STORE_VARIABLES = ("_MLFLOW_SERVER_FILE_STORE", "_MLFLOW_SERVER_REGISTRY_STORE")
-PLACE_VARIABLES = ("_MLFLOW_SERVER_ARTIFACT_ROOT", DESTINATION_VARIABLE)
-"""What MLflow's server tells its workers: the stores and the places of artifacts that its operator named.
+LOCATION_VARIABLES = ("_MLFLOW_SERVER_ARTIFACT_ROOT", DESTINATION_VARIABLE)
+"""Environment variables of a server's workers: the stores and artifact locations that its operator chose.
 
 Source: MLflow 3.17.2, `mlflow.server.constants`.
 """
 LOCATION_TAGS = frozenset({"mlflow.artifactLocation", "mlflow.trace.archiveLocation"})
-"""Tags of a trace that MLflow's server reads as addresses; source: MLflow 3.17.2, `mlflow.tracing.utils`."""
+"""Tags of a trace that MLflow's server uses as locations. Source: MLflow 3.17.2, `mlflow.tracing.utils`."""
 TAG_OF_SPAN = "mlflow.traceTag."
-"""Begins an attribute of a span that becomes a tag of its trace; source: MLflow 3.17.2, `mlflow.tracing.constant`."""
+"""Prefix of span attributes that become tags of the trace. Source: MLflow 3.17.2, `mlflow.tracing.constant`."""
 
 
-def check_place(uri: str, what: str) -> None:
-    """Refuse, in a process of MLflow's server, a place of artifacts that lies in another workspace.
+def check_location(uri: str, what: str) -> None:
+    """Refuse, in a process of MLflow's server, an artifact location in another workspace.
 
-    A client of a server has no rights of its own on the server's host, so `bridge:` URIs name a workspace that the
-    operator named, and a path or `file:` URI leads into no workspace's folder: its own has `bridge:` URIs.
-    In other processes a person acts with the rights of their own user, and every place is taken.
-    The environment is read at each call: a server makes its first store before it sets the variables.
+    A client has no rights of its own on the server's host. Its `bridge:` URIs must therefore name a workspace that the
+    operator chose, and its paths and `file:` URIs must not lead into the folder of any workspace.
+    In other processes every location is accepted, because a person acts there with the rights of their own user.
+    Each call reads the environment, because the server creates its first store before it sets the variables.
 
     Args:
-        uri: the place.
-        what: what the place is, for the sentence.
+        uri: the location.
+        what: the kind of location, for the error message.
 
     Raises:
-        MlflowException: INVALID_PARAMETER_VALUE; it does not say whether there is such a workspace.
+        MlflowException: INVALID_PARAMETER_VALUE. The message does not reveal whether the workspace exists.
     """
     if not is_server():
         return
     scheme = urlsplit(uri).scheme.lower()
     if scheme == SCHEME and not _is_served(uri):
-        raise invalid(f"Invalid {what}: '{uri}'. A server takes bridge: URIs of the workspace that it serves only.")
-    # A word, such as the source of a prompt, is no path.
+        raise invalid(f"Invalid {what}: '{uri}'. A server accepts bridge: URIs only of the workspace that it serves.")
+    # A text without a leading slash, such as the source of a prompt, is not a path.
     if (scheme == "file" or os.path.isabs(uri)) and _is_in_a_workspace(local_file_uri_to_path(uri)):
-        raise invalid(f"Invalid {what}: '{uri}'. A server takes no path into the folder of a workspace.")
+        raise invalid(f"Invalid {what}: '{uri}'. A server accepts no path into the folder of a workspace.")
 
 
 def check_trace_tags(tags: Mapping[str, Any]) -> None:
-    """Refuse tags of a trace by which MLflow's server would read in another workspace.
+    """Refuse tags of a trace that would make MLflow's server read from another workspace.
 
     Raises:
-        MlflowException: as for `check_place`.
+        MlflowException: as for `check_location`.
     """
     for key in LOCATION_TAGS & tags.keys():
-        check_place(str(tags[key]), f"value of the trace tag {key}")
+        check_location(str(tags[key]), f"value of the trace tag {key}")
 
 
 def check_forwarded(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-    """Refuse arguments of a forwarded method that would bring a trace such tags, or an id that is a way out.
+    """Refuse arguments of a forwarded method that would give a trace such tags, or an id that leads out of its folder.
 
     Raises:
-        MlflowException: as for `check_place`.
+        MlflowException: as for `check_location`.
     """
     if not is_server():
         return
@@ -91,7 +91,7 @@ def check_forwarded(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -
 
 
 def _check_trace_id(trace_id: str) -> None:
-    """Refuse an id that leads out of the folder of traces, of which MLflow makes the place of a trace."""
+    """Refuse an id that leads out of the folder of traces; MLflow stores a trace in a folder named by its id."""
     decoded = trace_id
     while decoded != unquote(decoded):
         decoded = unquote(decoded)
@@ -100,21 +100,21 @@ def _check_trace_id(trace_id: str) -> None:
 
 
 def is_server() -> bool:
-    """Whether this process answers the clients of a server of MLflow's, or works for one that does."""
-    return any(name in os.environ for name in STORE_VARIABLES + PLACE_VARIABLES)
+    """Return whether this process is an MLflow server or one of its workers."""
+    return any(name in os.environ for name in STORE_VARIABLES + LOCATION_VARIABLES)
 
 
 def check_root(workspace: str, root: str) -> None:
     """Refuse, in a process of MLflow's server, an artifact root that leads out of its workspace.
 
-    A workspace may lie among the artifacts of another one, and a link lead anywhere.
-    What users upload lies below roots, so nobody can make a folder look like a workspace there.
+    The artifacts folder of a workspace may contain another workspace, and links.
+    Users upload files only below roots, so they cannot make a folder above a root look like a workspace.
 
     Raises:
         MlflowException: INVALID_PARAMETER_VALUE.
     """
     if is_server() and _leads_into_another(workspace, root):
-        raise invalid(f"Invalid path: '{root}' lies in another workspace than the one that this server serves")
+        raise invalid(f"Invalid path: '{root}' is in another workspace than the one that this server serves")
 
 
 def _is_served(uri: str) -> bool:
@@ -128,19 +128,19 @@ def _is_served(uri: str) -> bool:
 
 
 def _leads_into_another(workspace: str, path: str) -> bool:
-    """Whether a path below the artifacts folder runs through another workspace, or through a link."""
+    """Return whether a path below the artifacts folder passes through another workspace or a link."""
     folders = [*folders_above(path), path] if path else []
     places = [os.path.join(workspace, FOLDER_OF_ARTIFACTS, folder) for folder in folders]
     return any(os.path.islink(place) or is_workspace(place) for place in places)
 
 
 def _served() -> Iterator[str]:
-    """The folders of the workspaces that the operator named."""
-    for name in STORE_VARIABLES + PLACE_VARIABLES:
+    """Yield the folders of the workspaces that the operator chose."""
+    for name in STORE_VARIABLES + LOCATION_VARIABLES:
         try:
             uri = os.environ.get(name, "")
             yield folder_of_uri(uri) if name in STORE_VARIABLES else split_artifact_uri(uri)[0]
-        except (InvalidValue, NotFound):  # not one of ours
+        except (InvalidValue, NotFound):  # not a `bridge:` URI
             pass
 
 

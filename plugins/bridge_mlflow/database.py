@@ -1,4 +1,4 @@
-"""MLflow's SQL stores over one SQLite file, and the making and copying of such files."""
+"""MLflow's SQL stores over one SQLite file, and functions that create and copy such files."""
 
 from __future__ import annotations
 
@@ -38,18 +38,22 @@ logger = logging.getLogger(__name__)
 
 TEMPORARY = "runbridge-mlflow-"
 BUSY_SECONDS = 20.0
-"""How long a copy waits for a writer; source: MLflow 3.17.2, `mlflow.store.db.utils`, its busy timeout."""
+"""How long a copy waits for a writer. Source: MLflow 3.17.2, `mlflow.store.db.utils`, its busy timeout."""
 LOCK_SECONDS = 60.0
-"""How long a process waits for another one that makes MLflow's tables, which takes MLflow about five seconds."""
+"""How long a process waits while another one creates MLflow's tables, which takes about five seconds."""
 UPGRADED = "<database_uri>"
-"""Stands for the database in MLflow's advice; source: MLflow 3.17.2, `mlflow.store.db.utils._verify_schema`."""
+"""The placeholder in MLflow's advice to upgrade. Source: MLflow 3.17.2, `mlflow.store.db.utils._verify_schema`."""
 
 
 class MlflowDatabase:
-    """One SQLite file with MLflow's stores over it, made if it is not there.
+    """A SQLite file, created if it does not exist, and MLflow's stores over it.
 
-    Experiments that MLflow's store makes on its own, as for an endpoint of its gateway, are made in `workspace` first.
-    `head` and `compared` belong to the companion: which of our experiments were mirrored here, and when.
+    MLflow's store sometimes creates an experiment itself, for example for an endpoint of its gateway. Such an
+    experiment is created in `workspace` first.
+
+    Attributes:
+        head: the state of our experiments that the companion has mirrored to this file; None before that.
+        compared: the time of that comparison, by `time.monotonic`.
     """
 
     def __init__(self, file: Path, artifacts: str, workspace: TrackingStore) -> None:
@@ -66,17 +70,17 @@ class MlflowDatabase:
                     mirror_experiments(session, [record], artifacts)
                 return record.id
 
-        Store.__name__ = SqlAlchemyStore.__name__  # it is in what MLflow's store says of what it does not do
+        Store.__name__ = SqlAlchemyStore.__name__  # MLflow's store puts its class name into error messages
         open_store: Any = Store
         self.file = file
         self.uri = _uri_of(file)
-        begun = file.exists() or _begin_with_kept_tables(file)
+        has_tables = file.exists() or _copy_stored_tables(file)
         with _quiet(), _advised(file):
             self.tracking: SqlAlchemyStore = open_store(self.uri, artifacts)
-        # MLflow keeps one engine per URI and process; its connections may be to a file that lay here before.
+        # MLflow caches one engine per URI and process. Its connections may refer to an earlier file of this name.
         self.tracking.engine.dispose()
-        if not begun:
-            _keep_tables(file)
+        if not has_tables:
+            _store_tables(file)
         self.identity = identity_of(file)
         self.head: tuple[Any, ...] | None = None
         self.compared = 0.0
@@ -93,24 +97,24 @@ class MlflowDatabase:
         return self._registry
 
     def session(self, read_only: bool = False) -> AbstractContextManager[Session]:
-        """A transaction of MLflow's own making, with its settings and errors."""
+        """Return a transaction of MLflow's own store, with MLflow's settings and errors."""
         return _session_of(self.tracking, read_only)
 
     def close_idle(self) -> None:
-        """Close the connections that nobody uses now; they are opened again when they are needed."""
+        """Close the connections that are not in use; later calls open new ones."""
         self.tracking.engine.dispose()
         if self._registry is not None:
             self._registry.engine.dispose()
 
     def abandon(self) -> None:
-        """Forget connections that belong to the process that this one was forked from, without closing them."""
+        """Forget the connections of the parent process, in a forked child, without closing them."""
         self.tracking.engine.dispose(close=False)
         if self._registry is not None:
             self._registry.engine.dispose(close=False)
 
 
 def _session_of(store: SqlAlchemyStore, read_only: bool = False) -> AbstractContextManager[Session]:
-    """A transaction over the tables of one of MLflow's stores, which knows but one kind before MLflow 3.13."""
+    """Return a transaction of one of MLflow's stores; before MLflow 3.13 there is no read-only kind."""
     make = store.ManagedSessionMaker
     kind = {"read_only": read_only} if "read_only" in inspect.signature(make).parameters else {}
     session: AbstractContextManager[Session] = make(**kind)
@@ -119,7 +123,7 @@ def _session_of(store: SqlAlchemyStore, read_only: bool = False) -> AbstractCont
 
 @block
 def refusing_changes(session: AbstractContextManager[Session], refusal: Exception) -> Generator[Session, None, None]:
-    """The same transaction, in which the first change to the tables raises what is given."""
+    """Wrap a transaction: its first change to the tables raises `refusal`."""
     from sqlalchemy import event
 
     def refuse(*_: object) -> None:
@@ -136,69 +140,73 @@ def refusing_changes(session: AbstractContextManager[Session], refusal: Exceptio
 
 
 def _uri_of(file: Path) -> str:
-    """The address of a file as SQLAlchemy reads it, whose versions differ in what they decode."""
+    """Return the SQLAlchemy URL of a file, quoted so that every version of SQLAlchemy decodes it equally."""
     from sqlalchemy.engine import URL
 
-    # With the driver named, MLflow does not take the rest for a path, whose folders it would make.
+    # The URL names the driver: without it MLflow takes the rest for a path, and creates its folders.
     url = URL.create("sqlite+pysqlite", database=f"file:{quote(os.fsencode(file))}", query={"uri": "true"})
     return url.render_as_string(hide_password=False)
 
 
 def identity_of(file: Path) -> tuple[int, int, int, int]:
-    """What tells one state of a file from another; its first two parts tell one file from another."""
+    """Return values that change whenever the file changes; the first two change only if it becomes another file."""
     seen = file.stat()
     return seen.st_dev, seen.st_ino, seen.st_mtime_ns, seen.st_size
 
 
-def _kept_tables() -> Path:
-    """A file with MLflow's tables, all empty, in the user's home: making them takes MLflow seconds, a copy none."""
+def _stored_tables() -> Path:
+    """Return the path of a file with MLflow's empty tables, in the user's home.
+
+    MLflow takes seconds to create its tables. Copying this file takes milliseconds.
+    """
     from mlflow import __version__
 
     return home_folder() / "tables" / f"mlflow-{__version__}.db"
 
 
-def _begin_with_kept_tables(file: Path) -> bool:
-    kept = _kept_tables()
-    if not kept.exists():
+def _copy_stored_tables(file: Path) -> bool:
+    stored = _stored_tables()
+    if not stored.exists():
         return False
     try:
-        copy_database(kept, file)
+        copy_database(stored, file)
         with _connected(file) as connection:
-            connection.execute("SELECT version_num FROM alembic_version")  # MLflow's mark of tables that are made
+            connection.execute("SELECT version_num FROM alembic_version")  # absent if the tables are incomplete
     except (OSError, sqlite3.Error) as error:
         file.unlink(missing_ok=True)
         if is_of_handler(error):
             raise
-        logger.debug("MLflow creates its tables, because %s cannot be copied: %s", kept, error)
+        logger.debug("MLflow creates its tables, because %s cannot be copied: %s", stored, error)
         return False
     return True
 
 
-def _keep_tables(file: Path) -> None:
-    kept = _kept_tables()
+def _store_tables(file: Path) -> None:
+    stored = _stored_tables()
     try:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        with written_whole(kept) as part:
+        stored.parent.mkdir(parents=True, exist_ok=True)
+        with written_whole(stored) as part:
             copy_database(file, part)
             with _connected(part) as connection:
-                connection.execute("DELETE FROM experiments")  # the default one has the time when it was made
+                connection.execute("DELETE FROM experiments")  # the default experiment has the time of its creation
                 connection.commit()
     except (OSError, sqlite3.Error) as error:
         if is_of_handler(error):
             raise
-        logger.debug("MLflow's empty tables cannot be stored in %s: %s", kept, error)
+        logger.debug("MLflow's empty tables cannot be stored in %s: %s", stored, error)
 
 
 def copy_database(source: Path, target: Path) -> None:
-    """Make `target` hold what one transaction left in `source`, also while others write to one and read the other."""
+    """Copy one consistent state of `source` to `target`; other processes may write to `source` concurrently."""
     with _connected(source, "?mode=ro") as read, _connected(target) as written:
         read.backup(written)
 
 
 def temporary_folder(owner: object) -> Path:
-    """A folder that goes with its owner or the process, at the latest when the next one is made after a hard end.
+    """Create a folder that is removed with its owner, or when the process exits.
 
-    A lock that is held as long as the process lives tells folders in use from those left by processes that were killed.
+    The next call in any process removes the folders of processes that were killed.
+    A process holds a lock in its folder while it lives; a folder whose lock is free is not in use.
     """
     for left in Path(tempfile.gettempdir()).glob(f"{TEMPORARY}*"):
         _remove_if_left(left)
@@ -230,10 +238,10 @@ def _remove(folder: Path, fd: int) -> None:
 
 @block
 def locked(path: Path) -> Generator[None, None, None]:
-    """Keep other processes out for a while by a lock on a file that is there just as long.
+    """Hold a lock between processes on a file, which exists as long as the lock is held.
 
     Raises:
-        StoreUnavailable: another process had the lock for `LOCK_SECONDS`; the error names it.
+        StoreUnavailable: another process held the lock for `LOCK_SECONDS`; the error names the process.
     """
     with FileLock(path, 0o664, seconds=LOCK_SECONDS):
         try:
@@ -253,7 +261,7 @@ def _connected(file: Path, options: str = "") -> Generator[sqlite3.Connection, N
 
 @block
 def _quiet() -> Generator[None, None, None]:
-    """Keep MLflow from announcing the tables that it makes: most often they are in a temporary file."""
+    """Suppress MLflow's log messages about created tables: usually the tables are in a temporary file."""
     announcer = logging.getLogger("mlflow.store.db.utils")
     level = announcer.level
     announcer.setLevel(logging.WARNING)
@@ -265,7 +273,7 @@ def _quiet() -> Generator[None, None, None]:
 
 @block
 def _advised(file: Path) -> Generator[None, None, None]:
-    """Let MLflow's advice to upgrade a database name the file, for no command of MLflow's upgrades a `bridge:` URI."""
+    """Put the file into MLflow's advice to upgrade its database, because MLflow cannot upgrade a `bridge:` URI."""
     try:
         yield
     except MlflowException as error:

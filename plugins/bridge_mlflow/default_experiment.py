@@ -1,4 +1,4 @@
-"""The experiment that MLflow writes to where nobody has named one, in a process under a native run."""
+"""MLflow's default experiment in a process that belongs to a native run."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from bridge_mlflow.run_context import BridgeRunContext
 
 
 class BridgeDefaultExperiment:
-    """Names the experiment of the native run of this process.
+    """A provider that names the experiment of the native run of this process.
 
-    MLflow makes one during `import mlflow`, so this module must not import it: only the two methods are asked for,
-    after `mlflow.set_experiment` and MLflow's own variables.
+    MLflow calls it if neither `mlflow.set_experiment` nor MLflow's own variables have named an experiment.
+    MLflow creates an instance during `import mlflow`, so this module must not import MLflow.
     Source: MLflow 3.17.2, `mlflow.tracking.default_experiment.abstract_context.DefaultExperimentProvider`.
     """
 
     def in_context(self) -> bool:
-        """Whether this process runs inside a native run, and MLflow writes to that run's workspace."""
+        """Return whether this process belongs to a native run, and MLflow writes to the workspace of that run."""
         return BridgeRunContext().in_context()
 
     def get_experiment_id(self) -> str:
-        """The id of the run's experiment.
+        """Return the id of the run's experiment.
 
         Raises:
-            NotFound: there is no such run; MLflow logs that, and goes on with its experiment 0.
+            NotFound: the run does not exist. MLflow logs the error and uses experiment 0.
         """
         import mlflow
 

@@ -1,4 +1,4 @@
-"""The experiments of MLflow's tracking store on a workspace."""
+"""The methods of MLflow's tracking store for experiments, as functions over a workspace."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mlflow.utils.uri import resolve_uri_if_local
 from bridge.errors import AlreadyExists, InvalidState, NotFound
 from bridge.records.search import ExperimentQuery
 from bridge_mlflow import mlflow_private, queries
-from bridge_mlflow.confinement import check_place
+from bridge_mlflow.confinement import check_location
 from bridge_mlflow.tracked_workspace import TrackedWorkspace
 from bridge_mlflow.translate.errors import invalid, missing_tag_error, name_taken_error
 from bridge_mlflow.translate.statuses import experiment_id_of, experiment_id_or_default
@@ -40,14 +40,15 @@ def create_experiment(
     mlflow_private.check_experiment_name(name)
     if artifact_location:
         artifact_location = resolve_uri_if_local(artifact_location)
-        check_place(artifact_location, "artifact location")
+        check_location(artifact_location, "artifact location")
         mlflow_private.check_location_length(artifact_location)
     for tag in tags or ():
         mlflow_private.check_experiment_tag(tag.key, tag.value)
     values = {tag.key: tag.value for tag in tags or ()}
     if len(values) < len(tags or ()):
         raise invalid(f"The tags of experiment {name!r} have a key twice; give each key once.")
-    # MLflow's tables get it with the next forwarded call: who only logs runs never loads what they take.
+    # The next forwarded call writes the experiment to MLflow's tables. A process that only logs runs never needs them,
+    # and never loads SQLAlchemy.
     return workspace.tracking.create_experiment(name, workspace.now(), artifact_location or None, values).id
 
 
@@ -62,7 +63,7 @@ def get_experiment_by_name(workspace: TrackedWorkspace, experiment_name: str) ->
 
 def delete_experiment(workspace: TrackedWorkspace, experiment_id: str) -> None:
     if not experiment_id and get_experiment(workspace, experiment_id).lifecycle_stage != "active":
-        raise NotFound("experiment", "0")  # MLflow looks for it before it refuses the id
+        raise NotFound("experiment", "0")  # MLflow looks up experiment 0 before it refuses the id
     workspace.tracking.delete_experiment(experiment_id_of(experiment_id), workspace.now())
     workspace.companion.experiment_changed(experiment_id_of(experiment_id))
 

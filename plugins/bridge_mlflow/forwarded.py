@@ -1,7 +1,7 @@
-"""Which methods of MLflow's stores are answered by MLflow's own tables, and whether they read or write there.
+"""The methods of MLflow's stores that are forwarded to MLflow's own tables, divided into reads and writes.
 
 Source: MLflow 3.17.2, `mlflow.store.tracking.abstract_store` with its two mixins,
-`mlflow.store.model_registry.abstract_store`, and what MLflow's commands and server call on a store beside them.
+`mlflow.store.model_registry.abstract_store`, and further methods that MLflow's commands and server call on a store.
 """
 
 from __future__ import annotations
@@ -31,11 +31,13 @@ FORWARDED_READS = frozenset(
     search_mcp_server_versions search_mcp_servers
     """.split()
 )
-"""Methods of a tracking store that read."""
+"""Methods of a tracking store that only read."""
 
 FORWARDED_DEFAULTS = frozenset({"get_or_create_user_queue", "list_label_schemas"})
-"""Methods of a tracking store that make what they answer where it is missing: they write, but looking at a page calls
-them, also that of a workspace that may only be read."""
+"""Methods of a tracking store that create a missing object and return it.
+
+They write, but MLflow's pages call them even for a workspace that is read-only.
+"""
 
 FORWARDED_WRITES = frozenset(
     """
@@ -71,7 +73,7 @@ FORWARDED_WRITES = frozenset(
 """Methods of a tracking store that write."""
 
 SQL_PARTS = frozenset({"_get_entity_or_raise", "_get_query", "secret_cache"})
-"""Parts of MLflow's SQL store that its gateway uses as they are, where it has asked for that store by its class."""
+"""Attributes of MLflow's SQL store that its gateway uses directly, after an `isinstance` check for that class."""
 
 REGISTRY_READS = frozenset(
     """
@@ -95,4 +97,4 @@ REGISTRY_WRITES = frozenset(
     transition_model_version_stage update_model_version update_registered_model update_webhook
     """.split()
 )
-"""Methods of a model registry that write; `test_webhook` sends something, so it asks for what is really there."""
+"""Methods of a model registry that write. `test_webhook` is one of them because it needs the stored webhook."""

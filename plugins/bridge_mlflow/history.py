@@ -1,4 +1,4 @@
-"""The points of metrics as MLflow's clients get them: which points are one metric, their order, pages and samples."""
+"""The history of a metric for MLflow's clients: its points, their order, pages and samples."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ from bridge_mlflow.queries import start_of
 def page(
     tracking: TrackingStore, run_id: str, key: str, max_results: int | None, page_token: str | bytes | None
 ) -> PagedList[Metric]:
-    """A page of a metric's points by timestamp, step, value; without `max_results` all from the token on."""
+    """Return a page of a metric's points, ordered by timestamp, step and value.
+
+    The page starts at the token. Without `max_results` it contains all remaining points.
+    """
     start = start_of(page_token)
     found = read(tracking, run_id, key)
     stop = None if max_results is None else start + max_results
@@ -32,7 +35,7 @@ def page(
 
 
 def bulk(tracking: TrackingStore, run_ids: Iterable[str], key: str, max_results: int) -> list[MetricWithRunId]:
-    """The points of a metric of several runs, by run id, so many in all."""
+    """Return the points of a metric of several runs, ordered by run id, at most `max_results` in total."""
     points: list[MetricWithRunId] = []
     for run_id in sorted(set(run_ids)):
         wanted = slice(0, max_results - len(points))
@@ -41,14 +44,16 @@ def bulk(tracking: TrackingStore, run_ids: Iterable[str], key: str, max_results:
 
 
 def read(tracking: TrackingStore, run_id: str | None, key: str | None) -> Series:
-    """The points of a metric by timestamp, step, value; none if there is no such run or metric, None being neither.
+    """Return the points of a metric, ordered by timestamp, step and value.
+
+    The result is empty if the run or the metric does not exist, or is None.
 
     Source: MLflow 3.17.2, `SqlAlchemyStore.get_metric_history`.
     """
     if run_id is None or not isinstance(key, str):
         return mlflow_history([])
     parts = key.split(".")
-    # A table's column is `<key>.<column>` at this door, and both may have dots.
+    # MLflow's API names a table's column `<key>.<column>`, and both parts may contain dots.
     keys = [key, *(".".join(parts[:count]) for count in range(1, len(parts)))]
     try:
         records = get_series(tracking, run_id, keys)
@@ -58,24 +63,25 @@ def read(tracking: TrackingStore, run_id: str | None, key: str | None) -> Series
 
 
 def by_step(points: Series) -> Series:
-    """The points by step, timestamp, value."""
+    """Return the points ordered by step, timestamp and value."""
     return take(points, numpy.argsort(points.steps, kind="stable"))
 
 
 def between(points: Series, start_step: int, end_step: int) -> Series:
-    """The points whose step lies between two, both included."""
+    """Return the points with `start_step` <= step <= `end_step`."""
     return take(points, (points.steps >= start_step) & (points.steps <= end_step))
 
 
 def at_steps(points: Series, steps: Iterable[int]) -> Series:
-    """The points whose step is one of some."""
+    """Return the points whose step is in `steps`."""
     return take(points, numpy.isin(points.steps, numpy.array(list(steps), dtype=numpy.int64)))
 
 
 def sampled(points: Series, most: int) -> Series:
-    """At most so many points: the first of each of `most` groups of rows, the last of all in place of the last.
+    """Return at most `most` points.
 
-    The first `n mod most` groups have one row more than the others.
+    The points are split into `most` groups of consecutive points. Of each group the first point is returned, but of the
+    last group its last point. The first `n mod most` groups have one point more than the others.
     Source: MLflow 3.17.2, `SqlAlchemyStore._sample_rows_with_window_functions` (`NTILE`).
     """
     count = len(points.steps)
@@ -83,18 +89,18 @@ def sampled(points: Series, most: int) -> Series:
         return points
     size, larger = divmod(count, most)
     group = numpy.arange(most)
-    index = group * size + numpy.minimum(group, larger)
+    index = group * size + numpy.minimum(group, larger)  # each larger group before this one shifts its start by one
     index[-1] = count - 1
     return take(points, index)
 
 
 def take(points: Series, which: numpy.ndarray[Any, Any] | slice) -> Series:
-    """The points at some indexes, where a mask is true, or in a slice."""
+    """Return the points that an array of indexes, a boolean mask or a slice selects."""
     return Series(points.steps[which], points.timestamps[which], points.values[which])
 
 
 def with_run_id(run_id: str, key: str, points: Series) -> list[MetricWithRunId]:
-    """The points as MLflow's entities that name their run."""
+    """Return the points as MLflow's entities with the run id."""
     return [MetricWithRunId(point, run_id) for point in _metrics(key, points)]
 
 

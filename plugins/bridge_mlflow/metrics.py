@@ -1,4 +1,4 @@
-"""The metrics of MLflow's tracking store on a workspace: points are logged, and read in order."""
+"""The methods of MLflow's tracking store for metrics, as functions over a workspace."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def log_batch(
         raise MlflowException(str(error), INTERNAL_ERROR) from error
     of_models = [metric for metric in metrics if metric.model_id is not None]
     if params or tags or not metrics:
-        check_points(points)  # before anything is written
+        check_points(points)  # so that nothing is written if a point is not valid
         check_new_params(params)
         values = {param.key: param.value for param in params}
         changes = tag_changes(tags, get_run(workspace.tracking, run_id), values) if tags else RunChanges(params=values)
         workspace.tracking.update_runs((run_id,), changes)
     if of_models:
-        # Before the points, so that an unknown model stores none.
+        # This comes first: if a model does not exist, no point is stored.
         workspace.companion.log_model_metrics(workspace.active_run(run_id), of_models)
     if points:
         workspace.tracking.log_points(run_id, points, MLFLOW)
@@ -98,10 +98,10 @@ def get_metric_history_bulk_interval_from_steps(
 
 
 def _point(metric: Metric, path: str) -> Point:
-    """A metric that MLflow's checks let pass, as a point: whatever is a number there becomes a float here."""
+    """Return a metric that has passed MLflow's checks as a point; its value becomes a float."""
     step: Any = metric.step
     if isinstance(step, float) and not step.is_integer():
-        said = f"metric '{metric.key}' (value={metric.value}). Step must be a valid long (64-bit integer)."
+        advice = f"metric '{metric.key}' (value={metric.value}). Step must be a valid long (64-bit integer)."
         where = validation.append_to_json_path(path, "step")
-        raise invalid(validation.invalid_value(where, step, said))
+        raise invalid(validation.invalid_value(where, step, advice))
     return Point(metric.key, float(metric.value), int(metric.timestamp), int(step))

@@ -1,4 +1,4 @@
-"""Our experiments, and single runs, as rows of MLflow's own tables, so that what refers to them there finds them."""
+"""Rows of MLflow's own tables for our experiments and for single runs, which foreign keys there refer to."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ UPSERT_EXPERIMENT = """
 """
 RENAME_EXPERIMENT = "UPDATE experiments SET name = :name WHERE experiment_id = :id"
 STAGE_OF_RUNS = "UPDATE runs SET lifecycle_stage = :stage WHERE experiment_id = :id"
-"""The runs of an experiment are deleted and restored with it."""
+"""Deleting or restoring an experiment does the same to its runs."""
 MARK_DELETED = """
     UPDATE experiments SET lifecycle_stage = 'deleted' WHERE experiment_id = :id AND creation_time = :created
 """
@@ -40,7 +40,7 @@ UPSERT_RUN = """
 """
 DELETE_TRACES = "DELETE FROM trace_info WHERE experiment_id = :id"
 CHANGING = "changing"
-"""Stands as the source of MLflow's row of a run from before the run is changed here until the row is, too."""
+"""The source name of MLflow's row of a run, from before the run changes here until the row is updated."""
 MARK_RUN = "UPDATE runs SET source_name = :mark WHERE run_uuid = :id"
 TABLES_OF_RUNS = ("latest_metrics", "metrics", "params", "tags", "runs")
 ARTIFACT_PLACES = (
@@ -49,11 +49,11 @@ ARTIFACT_PLACES = (
     ("model_versions", "storage_location", "1 = 1"),
     ("model_versions", "source", "1 = 1"),
 )
-"""Where MLflow notes places of artifacts below an experiment's: table, column, which rows."""
+"""Where MLflow stores artifact locations below that of an experiment: table, column, condition for the rows."""
 
 
 class _Row(NamedTuple):
-    """What MLflow's table holds of an experiment."""
+    """A row of MLflow's table of experiments."""
 
     id: int
     name: str
@@ -64,16 +64,20 @@ class _Row(NamedTuple):
 
 
 def mirror_experiments(session: Session, records: Iterable[ExperimentRecord], artifacts: str) -> None:
-    """Make MLflow's rows of the experiments equal to ours, touching only those that differ.
+    """Write those of MLflow's rows that differ from our experiments.
 
-    `artifacts` is the URI below which the workspace's artifacts lie; where it has changed since rows were written,
-    for the folder was moved, what MLflow noted below the old one moves along.
-    A row that somebody else wrote from a later state stays.
+    A row that another process has written from a later state is not changed.
+
+    Args:
+        session: a transaction over MLflow's tables.
+        records: the experiments.
+        artifacts: the URI below which the workspace's artifacts are stored. If it has changed because the folder was
+            moved, the locations that MLflow has stored below the old URI are changed too.
     """
     there = {row.id: row for row in _rows(session)}
     wanted = [_wanted(record, artifacts) for record in records]
     changed = [row for row in wanted if there.get(row.id) != row and not _is_older(row, there.get(row.id))]
-    # Names are unique in MLflow's table, and two experiments may have exchanged theirs.
+    # Names are unique in MLflow's table. Two experiments may have swapped names, so each first gets a unique one.
     for row in changed:
         if row.id in there and there[row.id].name != row.name:
             _execute(session, RENAME_EXPERIMENT, id=row.id, name=f"\nexperiment {row.id}")
@@ -86,28 +90,29 @@ def mirror_experiments(session: Session, records: Iterable[ExperimentRecord], ar
 
 
 def earlier_experiments(session: Session, records: Iterable[ExperimentRecord]) -> list[tuple[int, int]]:
-    """The ids, and creation times, of MLflow's rows of experiments that are none of ours, or had an id of ours before.
+    """Return the ids and creation times of rows whose experiment no longer exists here.
 
-    The row of "Default" that MLflow makes itself is not one of them: it is never older than ours.
+    Such a row may have the id of a newer experiment of ours; then it is older than that experiment.
+    The row of "Default" that MLflow creates itself is never older than ours, so it is not returned.
     """
     made = {int(record.id): record.creation_time for record in records}
     return [(row.id, row.created) for row in _rows(session) if row.created < made.get(row.id, row.created + 1)]
 
 
 def mark_deleted(session: Session, experiment_id: int, creation_time: int) -> bool:
-    """Mark MLflow's row of an experiment as deleted, if it is the one that was made then; whether it is."""
+    """Mark MLflow's row of an experiment as deleted if it has this creation time; return whether it has."""
     return bool(_execute(session, MARK_DELETED, id=experiment_id, created=creation_time).rowcount)
 
 
 def delete_traces(session: Session, experiment_id: int) -> None:
-    """Delete the traces of an experiment, with all that belongs to them."""
+    """Delete the traces of an experiment and all that belongs to them."""
     _execute(session, DELETE_TRACES, id=experiment_id)
 
 
 def mirror_run(session: Session, record: RunRecord, artifacts: str) -> None:
-    """Make MLflow's row of one run equal to ours.
+    """Write MLflow's row of one run.
 
-    Its table declares 32 characters for the id of a run, which SQLite does not hold anybody to: longer ones fit too.
+    The table declares 32 characters for a run id, but SQLite does not enforce that: longer ids work too.
     """
     _execute(
         session,
@@ -126,21 +131,22 @@ def mirror_run(session: Session, record: RunRecord, artifacts: str) -> None:
 
 
 def delete_run(session: Session, run_id: str) -> None:
-    """Delete MLflow's row of a run, with all that belongs to it.
+    """Delete MLflow's row of a run and all that belongs to it.
 
-    Source: MLflow 3.17.2, `SqlAlchemyStore._hard_delete_run`; the one of 3.10 warns where two delete a run at once.
+    Source: MLflow 3.17.2, `SqlAlchemyStore._hard_delete_run`. It is not called because the one of 3.10 warns if two
+    processes delete a run at once.
     """
     for table in TABLES_OF_RUNS:
         _execute(session, f"DELETE FROM {table} WHERE run_uuid = :id", id=run_id)
 
 
 def mark_run(session: Session, run_id: str) -> bool:
-    """Note in MLflow's row of a run, if there is one, that the run is about to be changed; whether there is one."""
+    """Mark MLflow's row of a run, if there is one, because the run is about to change; return whether there is one."""
     return bool(_execute(session, MARK_RUN, id=run_id, mark=CHANGING).rowcount)
 
 
 def marked_runs(session: Session) -> list[str]:
-    """The runs that were about to be changed, by somebody who is at it now or was killed on the way."""
+    """Return the marked runs: a process is changing them now, or was killed while it did."""
     return [row[0] for row in _execute(session, "SELECT run_uuid FROM runs WHERE source_name = :mark", mark=CHANGING)]
 
 
@@ -157,14 +163,14 @@ def _rows(session: Session) -> list[_Row]:
 
 
 def _is_older(row: _Row, there: _Row | None) -> bool:
-    """Whether MLflow's row is from a later state of the experiment; its own "Default" is from none of ours."""
+    """Return whether MLflow's row is newer than `row`; the row of "Default" may be MLflow's own, and never is."""
     return there is not None and row.updated < there.updated and row.id != 0
 
 
 def _move(session: Session, old: str, new: str) -> None:
-    """Let what MLflow noted below an experiment's old place lie below the new one.
+    """Replace the old location of an experiment by the new one in all locations that MLflow has stored below it.
 
-    MLflow's join of paths to our URIs drops their empty host, so both spellings are looked for.
+    MLflow drops the empty host when it joins a path to a `bridge:` URI, so both spellings are replaced.
     """
     for prefix in {f"{old}/", f"{old.replace(':///', ':/', 1)}/"}:
         for table, column, rows in ARTIFACT_PLACES:

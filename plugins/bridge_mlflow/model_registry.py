@@ -1,4 +1,4 @@
-"""MLflow's model registry for a workspace: registered models, prompts and webhooks, in MLflow's own tables."""
+"""The model registry of a workspace: registered models, prompts and webhooks in MLflow's own tables."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mlflow.store.model_registry.abstract_store import AbstractStore
 from bridge.address import folder_of_uri
 from bridge.store.open import ensure_store
 from bridge_mlflow.companion import Companion
-from bridge_mlflow.confinement import check_place
+from bridge_mlflow.confinement import check_location
 from bridge_mlflow.forwarded import REGISTRY_READS, REGISTRY_WRITES
 from bridge_mlflow.translate.errors import translated
 
@@ -33,7 +33,7 @@ def _forwarding(name: str, writes: bool) -> Callable[..., Any]:
 
 @translated
 def _create_model_version(self: _Registry, name: str, source: str, *args: Any, **kwargs: Any) -> ModelVersion:
-    check_place(source, "model version source")
+    check_location(source, "model version source")
     made: ModelVersion = self.companion.call_registry("create_model_version", True, name, source, *args, **kwargs)
     return made
 
@@ -41,13 +41,13 @@ def _create_model_version(self: _Registry, name: str, source: str, *args: Any, *
 _methods = {name: _forwarding(name, name in REGISTRY_WRITES) for name in REGISTRY_READS | REGISTRY_WRITES}
 _methods["create_model_version"] = _create_model_version
 BridgeRegistryStore: type[AbstractStore] = type("BridgeRegistryStore", (_Registry,), _methods)
-"""The model registry of one workspace; every method is answered by MLflow's own SQL registry.
+"""The model registry of one workspace. MLflow's own SQL registry answers every method.
 
-A process of MLflow's server takes no version whose files lie in another workspace.
+A process of MLflow's server refuses a model version whose files are in another workspace.
 """
 
 
 @translated
 def build(store_uri: str, tracking_uri: str | None = None) -> AbstractStore:
-    """The registry of the workspace that a `bridge:` URI names."""
+    """Return the registry of the workspace that a `bridge:` URI names."""
     return BridgeRegistryStore(store_uri, tracking_uri)

@@ -1,6 +1,6 @@
-"""Models by name and version, kept in MLflow's registry: what `run.register_model` and `ws.models` are made of.
+"""Registered models in MLflow's registry, for `run.register_model`, `ws.models` and `azureml.core.Model`.
 
-This module imports no MLflow before it is asked for something: scripts import `Model` where MLflow is not installed.
+This module imports MLflow only inside functions, because scripts import `Model` where MLflow is not installed.
 """
 
 from __future__ import annotations
@@ -29,22 +29,27 @@ if TYPE_CHECKING:
 
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9\-._]{0,254}")
 FACTS_TAG = "runbridge.model"
-"""The tag of a version that holds, as JSON, what Azure ML knows of a model and MLflow does not."""
+"""The tag of a version that stores, as JSON, the facts that Azure ML has and MLflow has not."""
 
 
 class Model:
-    """One version of a registered model: opens one that exists.
+    """One version of a registered model. The constructor opens an existing version.
 
-    Its files are those of the run that made it, or were uploaded; any file is a model, a pickle too.
+    The files of a version are files of a run, or were uploaded. Any file can be a model, for example a pickle.
 
     Args:
-        workspace: where.
-        name: what it is called.
-        id: `name:version`, instead of name and version.
-        version: None is the newest one.
+        workspace: the workspace of the model.
+        name: the name of the model.
+        id: `name:version`; it replaces the name and the version.
+        tags: only a version with these keys, or [key, value] pairs.
+        properties: the same for properties.
+        version: the number of the version; None is the newest one.
+        run_id: only a version of this run.
+        model_framework: only a version of this framework.
+        **azure: further arguments of the SDK, which are ignored.
 
     Raises:
-        NotFound: there is none, or MLflow is not installed.
+        NotFound: no version fits, or MLflow is not installed.
 
     Source: Azure ML SDK v1, `azureml.core.Model`.
     """
@@ -65,7 +70,7 @@ class Model:
             name, _, wanted = id.partition(":")
             version = wanted or version
         if name is None:
-            raise InvalidValue("name", name, "must be given, or an id")
+            raise InvalidValue("name", name, "must be given, unless an id is given")
         found = Model.list(workspace, name, tags, properties, run_id, model_framework=model_framework)
         versions = [model for model in found if version is None or model.version == _number(version)]
         if not versions:
@@ -97,10 +102,10 @@ class Model:
 
     @classmethod
     def register_files(cls, run: Run, name: str, model_path: str | None = None, **facts: Any) -> Model:
-        """Register files that a run has kept, or a model that MLflow has logged for it, as `run.register_model` does.
+        """Register files of a run, or a model that MLflow has logged for it; see `Run.register_model`.
 
         Raises:
-            InvalidValue: the name may not be used.
+            InvalidValue: the name is not valid.
             NotFound: the run has no such file, folder or model.
         """
         _check_name(name)
@@ -127,18 +132,18 @@ class Model:
         model_framework_version: str | None = None,
         **azure: object,
     ) -> Model:
-        """Upload a file or a folder, and register it as the next version of a model; links are followed.
+        """Upload a file or a folder, and register it as the next version of a model.
 
-        Where one file cannot be uploaded, nothing is kept.
+        Links are followed. If one file cannot be uploaded, nothing is stored.
 
         Raises:
-            InvalidValue: the name or a tag may not be used, or the folder has no files.
-            NotFound: there is no such file or folder, or a link leads nowhere; or MLflow is not installed.
+            InvalidValue: the name or a tag is not valid, or the folder has no files.
+            NotFound: the file or folder does not exist, a link is broken, or MLflow is not installed.
         """
         _check_name(model_name)
         tag_values(tags or {})
-        _client(workspace)  # before anything is uploaded
-        source = Path(os.path.abspath(model_path))  # so that it has a name
+        _client(workspace)  # fail before anything is uploaded
+        source = Path(os.path.abspath(model_path))  # the last part of `.` is not a name
         if not source.exists():
             raise NotFound("file", str(model_path))
         files = files_below(source) if source.is_dir() else [source]
@@ -192,16 +197,17 @@ class Model:
         model_framework: str | None = None,
         **azure: object,
     ) -> list[Model]:
-        """The versions that fit, newest first.
+        """Return the versions of registered models, newest first.
 
         Args:
-            workspace: where.
-            name: of this model only.
-            tags: keys that versions must have, or [key, value] pairs.
+            workspace: the workspace of the models.
+            name: only versions of this model.
+            tags: only versions with these keys, or [key, value] pairs.
             properties: the same for properties.
-            run_id: made by this run only.
+            run_id: only versions of this run.
             latest: only the newest version of each model.
-            model_framework: of this framework only.
+            model_framework: only versions of this framework.
+            **azure: further arguments of the SDK, which are ignored.
         """
         found = [cls._of(workspace, stored) for stored in _versions(workspace, name)]
         if latest:
@@ -220,20 +226,21 @@ class Model:
 
     @classmethod
     def newest(cls, workspace: Workspace) -> dict[str, Model]:
-        """The newest version of each model by name, sorted."""
+        """Return the newest version of each model by name, sorted by name."""
         return {model.name: model for model in sorted(cls.list(workspace, latest=True), key=lambda one: one.name)}
 
     def download(
         self, target_dir: str | os.PathLike[str] = ".", exist_ok: bool = False, exists_ok: object = None
     ) -> str:
-        """Write the model's file, or its folder, into a folder; returns where.
+        """Download the model's file or folder into `target_dir`, and return its new path.
 
         Raises:
-            AlreadyExists: something of the name is there, and `exist_ok` is not set.
+            AlreadyExists: a file or folder of this name exists, and `exist_ok` is not set.
+            NotFound: the files of the model were deleted.
         """
         root, path = split_root(self._place())
         artifacts = self.workspace.stores.artifacts
-        target = Path(target_dir) / (Path(path).name or self.name)  # one that MLflow logged is a root of its own
+        target = Path(target_dir) / (Path(path).name or self.name)  # MLflow's models have no path: each is a root
         if target.exists() and not (exist_ok or exists_ok):
             raise AlreadyExists("file", str(target), "pass exist_ok=True to replace it")
         record = artifacts.stat(root, path) if path else None
@@ -245,14 +252,14 @@ class Model:
         return str(target)
 
     def _place(self) -> str:
-        """Where the files lie, below the workspace's artifacts folder, wherever that is by now."""
+        """Return the path of the files below the workspace's artifacts folder."""
         if place := json.loads(self.stored.tags.get(FACTS_TAG, "{}")).get("place"):
             return str(place)
         uri = _client(self.workspace).get_model_version_download_uri(self.name, str(self.version))
         return split_artifact_uri(uri)[1]
 
     def update(self, tags: str | Mapping[str, object] | None = None, description: str | None = None) -> None:
-        """Set tags, others stay, and the description."""
+        """Set tags and the description; other tags are unchanged."""
         client = _client(self.workspace)
         for key, value in tag_values(tags or {}).items():
             client.set_model_version_tag(self.name, str(self.version), key, value or "")
@@ -261,11 +268,11 @@ class Model:
         self._set(self.workspace, client.get_model_version(self.name, str(self.version)))
 
     def add_tags(self, tags: Mapping[str, object]) -> None:
-        """Set tags; others stay."""
+        """Set tags; other tags are unchanged."""
         self.update(tags)
 
     def delete(self) -> None:
-        """Take this version out of the registry; the files of a run stay with the run."""
+        """Remove this version from the registry; the run keeps its files."""
         _client(self.workspace).delete_model_version(self.name, str(self.version))
 
     def __repr__(self) -> str:
@@ -273,7 +280,7 @@ class Model:
 
 
 def _client(workspace: Workspace) -> MlflowClient:
-    """MLflow's client of the workspace.
+    """Return MLflow's client of the workspace.
 
     Raises:
         NotFound: MLflow is not installed.
@@ -281,13 +288,13 @@ def _client(workspace: Workspace) -> MlflowClient:
     try:
         from mlflow import MlflowClient
     except ModuleNotFoundError as error:
-        raise NotFound("model registry", "mlflow", 'pip install "runbridge[mlflow]" brings it') from error
+        raise NotFound("model registry", "mlflow", 'install it with: pip install "runbridge[mlflow]"') from error
     uri = workspace.get_mlflow_tracking_uri()
     return MlflowClient(uri, uri)
 
 
 def _place_of_logged(run: Run, name: str) -> str | None:
-    """Where the model lies that MLflow has logged for a run by that name last: beside the files of the run."""
+    """Return the path of the model that MLflow has logged last for a run by that name; None if there is none."""
     workspace = run.experiment.workspace
     if not os.path.exists(os.path.join(workspace.stores.address, COMPANION_FILE)):
         return None
@@ -301,7 +308,7 @@ def _place_of_logged(run: Run, name: str) -> str | None:
 
 
 def _versions(workspace: Workspace, name: str | None) -> list[ModelVersion]:
-    """All versions, newest first, or those of a model."""
+    """Return all versions, or those of one model, newest first."""
     client = _client(workspace)
     wanted = "" if name is None else f"name = '{_check_name(name)}'"
     found: list[ModelVersion] = []
@@ -334,7 +341,7 @@ def _names(workspace: Workspace) -> str:
 
 
 def _fits(labels: Mapping[str, str], wanted: Any) -> bool:
-    """Whether labels have all keys, or [key, value] pairs, that are wanted."""
+    """Return whether labels have all wanted keys, or [key, value] pairs."""
     for one in [wanted] if isinstance(wanted, str) else wanted or ():
         key, *value = [one] if isinstance(one, str) else one
         if key not in labels or (value and labels[key] != str(value[0])):

@@ -32,7 +32,7 @@ from bridge_mlflow.translate.statuses import MLFLOW_STATUS
 if TYPE_CHECKING:
     from mlflow.projects._project_spec import Project
 
-# What `mlflow run` says is what MLflow's loggers say.
+# `mlflow run` shows the messages of MLflow's loggers only.
 logger = logging.getLogger("mlflow.projects")
 
 P = ParamSpec("P")
@@ -53,7 +53,7 @@ TRUTHS: Mapping[object, bool] = {"true": True, "1": True, "yes": True, "false": 
 
 
 def _refusing(method: Callable[P, R]) -> Callable[P, R]:
-    """The same function, with our errors as those that `mlflow run` says in one line."""
+    """Wrap a function: raise our errors as `ExecutionException`, which `mlflow run` shows in one line."""
 
     @functools.wraps(method)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -66,13 +66,14 @@ def _refusing(method: Callable[P, R]) -> Callable[P, R]:
 
 
 class BridgeProjectBackend(AbstractBackend):
-    """Submits the entry point of a project to an experiment of a workspace, as `Experiment.submit` does.
+    """A backend that submits the entry point of a project to an experiment, as `Experiment.submit` does.
 
-    Options of `backend_config`, each as a value or as its text:
+    Options of `backend_config`; a value may also be text:
         COMPUTE: "local", the only one here, or absent.
-        USE_CONDA: false uses the interpreter that submits, true builds the environment that the project names.
-            Absent, `--env-manager` says which ("local" is the former); without that, the project does.
-        STREAM_OUTPUT: `wait` prints what the script prints; true by default.
+        USE_CONDA: false uses the current interpreter; true builds the environment that the project declares. If it is
+            absent, `--env-manager` decides ("local" is the current interpreter); without that, true if the project
+            declares an environment.
+        STREAM_OUTPUT: whether `wait` prints the output of the script; true by default.
     """
 
     @_refusing
@@ -86,11 +87,11 @@ class BridgeProjectBackend(AbstractBackend):
         tracking_uri: str,
         experiment_id: str,
     ) -> BridgeSubmittedRun:
-        """Begin the run.
+        """Submit the run.
 
         Raises:
-            ExecutionException: MLflow does not write to a workspace, an option cannot apply, or the project is not to
-                be run; no run is begun.
+            ExecutionException: MLflow's tracking URI is not that of a workspace, an option does not apply, or the
+                project cannot be run. No run is created.
         """
         workspace = _workspace_of(tracking_uri)
         streams = _truth(backend_config, STREAM_OUTPUT)
@@ -115,11 +116,11 @@ class BridgeProjectBackend(AbstractBackend):
 
 
 class BridgeSubmittedRun(SubmittedRun):
-    """A submitted run, as MLflow holds one.
+    """A submitted run, with the methods that MLflow calls.
 
     Args:
         run: the run.
-        streams: `wait` prints what its script prints.
+        streams: whether `wait` prints the output of the script.
     """
 
     def __init__(self, run: ScriptRun, streams: bool) -> None:
@@ -132,22 +133,22 @@ class BridgeSubmittedRun(SubmittedRun):
         return self._run.id
 
     def wait(self) -> bool:
-        """Wait until it has ended; whether it is FINISHED."""
+        """Wait until the run has ended, and return whether it is FINISHED."""
         try:
             self._run.wait_for_completion(show_output=self._streams, raise_on_error=False)
         except SubmitFailed as error:
-            # Ctrl-C leaves a native run going; MLflow cancels it, and asks for nothing but the interrupt.
+            # Ctrl-C does not stop a native run. MLflow cancels the run if it sees the KeyboardInterrupt.
             if isinstance(error.__context__, KeyboardInterrupt):
                 raise error.__context__ from None
             raise
         return self._run.status == "Completed"
 
     def get_status(self) -> str:
-        """MLflow's word for the run's status."""
+        """Return MLflow's name of the run's status."""
         return MLFLOW_STATUS[self._run.place.record().status]
 
     def cancel(self) -> None:
-        """Stop it, and wait until it is stopped; one that has ended stays as it is."""
+        """Stop the run, and wait until it has stopped. A run that has ended is unchanged."""
         try:
             self._run.cancel()
         except InvalidState as error:
@@ -155,7 +156,7 @@ class BridgeSubmittedRun(SubmittedRun):
 
 
 def azures_own_backend() -> AbstractBackend | None:
-    """The backend that Azure's own plugin brings; None if it is not installed."""
+    """Return the backend of Azure's own plugin; None if the plugin is not installed."""
     for entry_point in entry_points(group="mlflow.project_backend", name="azureml"):
         if entry_point.module != __package__:
             backend: AbstractBackend = entry_point.load()()
@@ -167,14 +168,14 @@ def _workspace_of(tracking_uri: str) -> Workspace:
     try:
         return Workspace.open(folder_of_uri(tracking_uri))
     except InvalidValue:
-        rule = f"must be that of a workspace, {SCHEME}:///…, for a project to be submitted to it"
+        rule = f"must be that of a workspace, {SCHEME}:///…, to submit a project to it"
         raise InvalidValue("tracking URI", tracking_uri, rule) from None
     except NotFound:
         raise NotFound("workspace", tracking_uri, "set MLFLOW_TRACKING_URI to ws.get_mlflow_tracking_uri()") from None
 
 
 def _truth(options: Mapping[str, Any], name: str) -> bool | None:
-    """An option that is true or false, or its text; None if it is absent."""
+    """Return the value of a boolean option, which may be text; None if it is absent."""
     value = options.get(name)
     if value is None or isinstance(value, bool):
         return value
@@ -189,7 +190,7 @@ def _check_options(options: Mapping[str, Any]) -> None:
         raise InvalidValue(COMPUTE, options[COMPUTE], f"must be {LOCAL!r}, or absent: clusters are not supported yet")
     unknown = sorted(set(options) - GIVEN_BY_MLFLOW - {COMPUTE, USE_CONDA, STREAM_OUTPUT})
     if unknown:
-        logger.warning("backend_config has %s: not looked at.", ", ".join(unknown))
+        logger.warning("These options of backend_config are ignored: %s.", ", ".join(unknown))
 
 
 def _command(project: Project, entry_point: str, params: Mapping[str, Any] | None, storage: str | None) -> str:
@@ -198,7 +199,7 @@ def _command(project: Project, entry_point: str, params: Mapping[str, Any] | Non
 
 
 def _tags(uri: str, folder: str, version: str | None, entry_point: str, manager: str) -> dict[str, str | None]:
-    """What MLflow notes of a project's run.
+    """Return the tags that MLflow gives to a project's run.
 
     Source: MLflow 3.17.2, `mlflow.projects.utils._create_run`, `mlflow.projects.backend.local`.
     """
@@ -217,7 +218,7 @@ def _tags(uri: str, folder: str, version: str | None, entry_point: str, manager:
 
 
 def _logged_params(project: Project, entry_point: str, given: Mapping[str, Any] | None) -> dict[str, str]:
-    """The params of the run, those of the entry point first, as MLflow spells them."""
+    """Return the params of the run as MLflow spells them, those of the entry point first."""
     found, more = project.get_entry_point(entry_point).compute_parameters(dict(given or {}), storage_dir=None)
     params = [mlflow_private.checked_param(key, str(value)) for key, value in {**found, **more}.items()]
     return {param.key: param.value for param in params}

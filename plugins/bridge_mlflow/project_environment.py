@@ -1,4 +1,4 @@
-"""What an MLflow project needs of Python, as the environment of a submitted run."""
+"""The Python environment of an MLflow project, as the environment of a submitted run."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ if TYPE_CHECKING:
     from mlflow.projects._project_spec import Project
 
 BUILT = frozenset({"conda", "virtualenv", "uv"})
-"""MLflow's environment managers for which an environment is built: here a virtual one for each, of PyPI's packages."""
+"""MLflow's environment managers that build an environment; here each builds a virtual environment from PyPI."""
 
 NAME = "mlproject"
 
 
 def environment_manager(project: Project, given: str | None, uses_conda: bool | None) -> str:
-    """Which environment manager a project is run with; "local" is the interpreter that submits.
+    """Return the environment manager of a project; "local" is the current interpreter.
 
     Args:
         project: the project.
-        given: what `--env-manager` says.
-        uses_conda: what the option USE_CONDA says.
+        given: the value of `--env-manager`.
+        uses_conda: the value of the option USE_CONDA.
 
     Raises:
-        InvalidValue: the two contradict each other, an environment is asked for and the project names none, or it asks
-            for a container.
+        InvalidValue: the two values contradict each other, an environment is requested but the project declares none,
+            or the project requests a container.
     """
     if project.docker_env:
         rule = "cannot be run by this backend: submit it natively, with Environment.from_docker_image"
         raise InvalidValue("docker_env", project.docker_env.get("image"), rule)
     if uses_conda is not None and given is not None and uses_conda != (given in BUILT):
-        raise InvalidValue("USE_CONDA", uses_conda, f"must say the same as the environment manager {given!r}")
+        raise InvalidValue("USE_CONDA", uses_conda, f"contradicts the environment manager {given!r}")
     is_named = project.env_config_path is not None
     if not is_named and (uses_conda or given in BUILT):
         what, value = ("environment manager", given) if given else ("USE_CONDA", uses_conda)
-        raise InvalidValue(what, value, "cannot apply: the project names neither conda_env nor python_env")
+        raise InvalidValue(what, value, "cannot apply: the project declares neither conda_env nor python_env")
     if given is not None:
         return given
     if uses_conda is False or not is_named:
@@ -50,10 +50,10 @@ def environment_manager(project: Project, given: str | None, uses_conda: bool | 
 
 
 def environment_of(project: Project, manager: str) -> Environment | None:
-    """The environment with the packages that a project names; None for the interpreter that submits.
+    """Return the environment with the packages that a project declares; None for the current interpreter.
 
     Raises:
-        InvalidValue, NotFound: a file of it cannot be read.
+        InvalidValue, NotFound: a file of the project cannot be read.
     """
     if manager not in BUILT:
         return None

@@ -1,4 +1,4 @@
-"""Permanent deletion, which `mlflow gc` calls."""
+"""The methods of MLflow's tracking store that `mlflow gc` calls, as functions over a workspace."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def hard_delete_experiment(workspace: TrackedWorkspace, experiment_id: str) -> N
 
 
 def get_deleted_logged_models(workspace: TrackedWorkspace, older_than: int = 0) -> list[str]:
-    if not workspace.companion.exists:  # MLflow's own store takes seconds to be made, and would find nothing
+    if not workspace.companion.exists:  # there are no models; creating MLflow's own store would take seconds
         return []
     found: list[str] = workspace.companion.call("_get_deleted_logged_models", older_than=older_than)
     return found

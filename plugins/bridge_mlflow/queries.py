@@ -1,4 +1,4 @@
-"""MLflow's searches as ours: its words for attributes and statuses, and its sentences when one is refused."""
+"""MLflow's searches as queries of ours, with MLflow's error sentences."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ STATUS_RANKS = tuple(
     tuple(status for status, word in MLFLOW_STATUS.items() if word == shown)
     for shown in sorted(set(MLFLOW_STATUS.values()))
 )
-"""Our statuses in the order of MLflow's words for them."""
+"""Our statuses in the alphabetical order of MLflow's names for them."""
 
 
 def run_query(
@@ -39,10 +39,10 @@ def run_query(
     order_by: Sequence[str] | None,
     page_token: str | bytes | None,
 ) -> RunQuery:
-    """What `search_runs` asks for.
+    """Return the query of a call of `search_runs`.
 
     Raises:
-        MlflowException: the filter, order, token or number of results cannot be read, or is not understood here.
+        MlflowException: the filter, the order, the page token or the number of results is not valid.
     """
     if max_results is not None:
         _check_max_results(max_results)
@@ -65,7 +65,7 @@ def experiment_query(
     order_by: Sequence[str] | None,
     page_token: str | bytes | None,
 ) -> ExperimentQuery:
-    """What `search_experiments` asks for.
+    """Return the query of a call of `search_experiments`.
 
     Raises:
         MlflowException: as for `run_query`.
@@ -81,7 +81,7 @@ def experiment_query(
 
 
 def token(next_token: str | None) -> bytes | None:
-    """A page token as MLflow's own store gives it: as bytes."""
+    """Return a page token as bytes, as MLflow's own store does."""
     return None if next_token is None else next_token.encode()
 
 
@@ -92,7 +92,7 @@ def _view(number: int) -> View:
 
 
 def _with_our_words(clause: Comparison) -> Comparison:
-    """A clause whose key or value MLflow spells in its way."""
+    """Return a clause with our key and values in place of MLflow's."""
     if clause.entity == "tag" and clause.key in ATTRIBUTE_OF_TAG:
         return replace(clause, entity="attribute", key=ATTRIBUTE_OF_TAG[clause.key])
     if clause.entity == "attribute" and clause.key == "status":
@@ -111,15 +111,16 @@ def _ordering(key: Ordering) -> Ordering:
 
 
 def _parsed(ours: Callable[[Any], Any], given: Any, theirs: Callable[[Any], Any]) -> Any:
-    """What our parser makes of a text; when it refuses, MLflow's own parser says why in MLflow's words.
+    """Parse a text with our parser; if it refuses the text, call MLflow's parser, which raises MLflow's error.
 
-    MLflow's breaks with a ValueError on a list that is no Python, such as `(a)`: then the words are ours.
+    MLflow's parser fails with a ValueError on a list that is not valid Python, such as `(a)`. Our error is raised then,
+    and whenever MLflow's parser accepts the text.
     """
     try:
         return ours(given)
     except InvalidValue as error:
         refused, rule = error.value, error.rule
-    except TypeError:  # no text
+    except TypeError:  # not text
         refused, rule = given, "must be text"
     with suppress(ValueError):
         theirs(refused)
@@ -147,7 +148,7 @@ def _check_max_results(max_results: int | None) -> None:
 
 
 def _token_text(page_token: str | bytes | None) -> str | None:
-    """A page token as our stores want it: MLflow reads an offset out of more than they do, and says what it cannot."""
+    """Return a page token that our stores accept; MLflow's parser accepts more tokens, so its offset is used."""
     if not page_token:
         return None
     text = page_token.decode("latin-1") if isinstance(page_token, bytes) else page_token
@@ -159,13 +160,13 @@ def _token_text(page_token: str | bytes | None) -> str | None:
 
 
 def start_of(page_token: str | bytes | None) -> int:
-    """The offset that MLflow reads from a page token; where its reading breaks, the token is the caller's mistake.
+    """Return the offset that MLflow reads from a page token.
 
     Raises:
-        MlflowException: INVALID_PARAMETER_VALUE.
+        MlflowException: INVALID_PARAMETER_VALUE, also where MLflow's own parser fails with another error.
     """
     try:
         start: int = SearchUtils.parse_start_offset_from_page_token(page_token)
     except (AttributeError, TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise invalid(f"Invalid page token, not one that a page gave: {shortened(page_token)}") from error
+        raise invalid(f"Invalid page token, which no page has returned: {shortened(page_token)}") from error
     return max(0, start)

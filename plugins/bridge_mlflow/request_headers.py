@@ -1,4 +1,4 @@
-"""What MLflow's REST client says about itself."""
+"""The `User-Agent` header of MLflow's REST client."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from importlib.metadata import PackageNotFoundError, version
 
 
 class BridgeRequestHeaders:
-    """Adds `runbridge/<version>` to the `User-Agent` of MLflow's REST client.
+    """A provider that adds `runbridge/<version>` to the `User-Agent` of MLflow's REST client.
 
-    MLflow makes one during `import mlflow`, so this module must not import it, and appends a header that is there
-    already to the one before it.
+    MLflow creates an instance during `import mlflow`, so this module must not import MLflow.
+    If several providers set the same header, MLflow joins the values.
     Source: MLflow 3.17.2, `mlflow.tracking.request_header.registry.resolve_request_headers`.
     """
 
     def in_context(self) -> bool:
-        """Always."""
+        """Return True: the header is always added."""
         return True
 
     def request_headers(self) -> dict[str, str]:
-        """The one header."""
+        """Return the header."""
         return {"User-Agent": f"runbridge/{_version()}"}
 
 

@@ -1,4 +1,4 @@
-"""What MLflow is told about a run that starts inside a native one."""
+"""The tags of MLflow runs that start inside a native run."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ PARENT_RUN_ID = "mlflow.parentRunId"
 
 
 class BridgeRunContext:
-    """Names the native run of this process as the parent of runs that MLflow starts in it.
+    """A provider that makes runs that MLflow starts children of the native run of this process.
 
-    MLflow makes one during `import mlflow`, so this module must not import it: only the two methods are asked for.
+    MLflow creates an instance during `import mlflow`, so this module must not import MLflow.
     Source: MLflow 3.17.2, `mlflow.tracking.context.abstract_context.RunContextProvider`.
     """
 
     def in_context(self) -> bool:
-        """Whether this process runs inside a native run, and MLflow writes to that run's workspace."""
-        # MLFLOW_RUN_ID is not looked at: a run that MLflow goes on with is not asked for tags, and a logger that makes
-        # its own run beside it makes a child.
+        """Return whether this process belongs to a native run, and MLflow writes to the workspace of that run."""
+        # MLFLOW_RUN_ID does not matter here. MLflow asks for no tags when it resumes that run, and a logger that
+        # starts a run of its own starts a child.
         return bool(os.environ.get("BRIDGE_RUN_ID")) and _writes_to_our_workspace()
 
     def tags(self) -> dict[str, str]:
-        """The tag that makes a new run a child; a tag that the caller gives wins over it."""
+        """Return the tag that makes a new run a child; the caller's own tags override it."""
         return {PARENT_RUN_ID: os.environ["BRIDGE_RUN_ID"]} if self.in_context() else {}
 
 

@@ -65,7 +65,7 @@ class BridgeTrackingStore(AbstractStore):
         self._log = self.workspace.tracking.log
         self._checked_keys: set[str] = set()
 
-    @property  # type: ignore[misc]  # nobody is to write to it
+    @property  # type: ignore[misc]  # it is read-only
     def __class__(self) -> type:
         """MLflow's SQL store for `isinstance`, because MLflow's gateway checks for it; its calls are forwarded.
 

@@ -244,4 +244,4 @@ def test_what_may_only_be_read_is_read_and_every_other_command_says_so(
     assert os.listdir(tmp_path / "person" / "got") == ["asked.json"]
     for said in written:
         assert said.exit_code in (1, 2) and "\n" not in said.complaint, said
-        assert re.search(r"(may only be read|can only be read here|permission denied)\.$", said.complaint), said
+        assert re.search(r"(is read-only|can only be read here|permission denied)\.$", said.complaint), said

@@ -404,7 +404,7 @@ def test_a_folder_that_may_not_be_written_is_read(read_only: Path) -> None:
     assert said.returncode == 0, said.stderr
     lines = said.stdout.splitlines()
     assert lines[:4] == ["['m']", "([], None)", "1", "['m']"]
-    assert lines[4] == f"Cannot write to {read_only}: its folder or database may only be read."
+    assert lines[4] == f"Cannot write to {read_only}: its folder or database is read-only."
 
 
 def test_temporary_files_go_with_the_process(opened: Opened, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from serving import mlflow_server
 
 from bridge import Experiment, Run, Workspace
 from bridge_mlflow.addresses import DESTINATION_VARIABLE
-from bridge_mlflow.confinement import STORE_VARIABLES, check_place, is_server
+from bridge_mlflow.confinement import STORE_VARIABLES, check_location, is_server
 
 SECRET = "the secret of another workspace"
 
@@ -258,14 +258,14 @@ def test_a_workspace_among_the_artifacts_of_the_served_one_is_another(host: Host
 def test_only_a_process_of_a_server_is_confined(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     place = host.place("three slashes")
     assert not is_server()
-    check_place(place, "artifact location")
+    check_location(place, "artifact location")
     assert [one.path for one in get_artifact_repository(place).list_artifacts()][-1] == "traces.json"
     monkeypatch.setenv(DESTINATION_VARIABLE, "./mlartifacts")  # of a server that serves no workspace at all
     for uri in (place, f"bridge://{host.folder}/nothing/artifacts", "bridge://a/b"):
         with pytest.raises(MlflowException, match=re.escape(f"Invalid artifact location: '{uri}'")):
             get_artifact_repository(uri)
     monkeypatch.setenv(STORE_VARIABLES[1], f"bridge://{host.folder}/other")  # as its registry
-    check_place(place, "artifact location")
+    check_location(place, "artifact location")
 
 
 CHAINS = ("../" * depth for depth in (1, 2, 4, 5, 7))

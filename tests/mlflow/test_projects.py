@@ -164,6 +164,7 @@ def test_a_project_that_nobody_waits_for_goes_on_until_it_is_canceled(ws: Worksp
 def test_ctrl_c_while_it_is_waited_for_cancels_the_run(ws: Workspace, project: Path, streams: bool) -> None:
     code = (
         "import signal, mlflow\n"
+        "mlflow.MlflowClient().search_experiments()\n"  # so that nothing is imported when the signal arrives
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background job ignores it
         f"mlflow.projects.run({str(project)!r}, 'endless', backend='bridge', env_manager='local',"
         f" backend_config={{'STREAM_OUTPUT': {streams}}})\n"
@@ -178,7 +179,9 @@ def test_ctrl_c_while_it_is_waited_for_cancels_the_run(ws: Workspace, project: P
     try:
         while "is submitted to experiment" not in waiting.stderr.readline():
             assert waiting.poll() is None
-        time.sleep(0.2)  # it is said just before it is waited for
+        # MLflow waits for the run soon after that line, and long before the launcher has started the script.
+        while [run.info.status for run in MlflowClient().search_runs(["0"])] != ["RUNNING"]:
+            time.sleep(0.05)
         waiting.send_signal(signal.SIGINT)
         _, said = waiting.communicate(timeout=60)
     finally:
@@ -194,8 +197,8 @@ def test_ctrl_c_while_it_is_waited_for_cancels_the_run(ws: Workspace, project: P
     [
         ({"COMPUTE": "gpu-cluster"}, "local", "COMPUTE 'gpu-cluster': must be 'local', or absent"),
         ({"USE_CONDA": "perhaps"}, None, "USE_CONDA 'perhaps': must be true or false"),
-        ({"USE_CONDA": "True"}, "local", "USE_CONDA True: must say the same as the environment manager 'local'"),
-        ({"USE_CONDA": False}, "conda", "USE_CONDA False: must say the same as the environment manager 'conda'"),
+        ({"USE_CONDA": "True"}, "local", "USE_CONDA True: contradicts the environment manager 'local'"),
+        ({"USE_CONDA": False}, "conda", "USE_CONDA False: contradicts the environment manager 'conda'"),
         ({"STREAM_OUTPUT": 2}, "local", "STREAM_OUTPUT 2: must be true or false"),
     ],
 )
@@ -216,7 +219,7 @@ def test_a_project_that_wants_a_container_or_names_no_environment_is_refused(ws:
         mlflow.projects.run(str(docker), backend="bridge", env_manager="local")
     plain = write(tmp_path / "plain", {"a.py": ""})
     for given in ({"env_manager": "virtualenv"}, {"backend_config": {"USE_CONDA": 1}}):
-        with pytest.raises(ExecutionException, match="the project names neither conda_env nor python_env"):
+        with pytest.raises(ExecutionException, match="the project declares neither conda_env nor python_env"):
             mlflow.projects.run(str(plain), "a.py", backend="bridge", **given)
 
 
@@ -225,7 +228,7 @@ def test_a_broken_environment_or_a_deleted_experiment_is_refused_in_one_sentence
     with pytest.raises(ExecutionException, match="must have python, build_dependencies and dependencies"):
         mlflow.projects.run(str(folder), "a.py", backend="bridge")
     Experiment(ws, "gone").archive()
-    for experiment_id, said in (("1", "The experiment '1' is deleted"), ("7", "There is no experiment '7'")):
+    for experiment_id, said in (("1", "experiment 'gone' is archived"), ("7", "There is no experiment '7'")):
         with pytest.raises(ExecutionException, match=said):
             mlflow.projects.run(str(folder), "a.py", backend="bridge", env_manager="local", experiment_id=experiment_id)
     assert MlflowClient().search_runs(["0", "1"], run_view_type=3) == []

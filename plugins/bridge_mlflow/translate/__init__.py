@@ -1,1 +1,1 @@
-"""MLflow's vocabulary and ours: the only package that uses both. Every other module uses one of them."""
+"""The translation between MLflow's vocabulary and ours: errors, statuses, ids, entities and tags."""

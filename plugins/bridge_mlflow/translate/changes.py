@@ -1,4 +1,4 @@
-"""What MLflow's clients write, as new records and changes of ours."""
+"""New records and changes for the entities that MLflow's clients write, with MLflow's checks."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from bridge_mlflow.translate.entities import ATTRIBUTE_OF_TAG, PARENT_RUN_ID, RU
 from bridge_mlflow.translate.errors import invalid, missing_tag_error
 
 TAGS_OF_THE_HOST = frozenset({"mlflow.user", "mlflow.source.name"})
-"""MLflow's client sets them to names that the host gives; source: MLflow 3.17.2, `mlflow.tracking.context`."""
+"""Tags whose values MLflow's client takes from the host. Source: MLflow 3.17.2, `mlflow.tracking.context`."""
 
 
 def new_run(
     run_id: str, experiment_id: str, user: str, start_time: int, tags: Sequence[RunTag], name: str
 ) -> RunRecord:
-    """The record of a run that MLflow makes: running, under a name."""
+    """Return the record of a new run, which is Running and has a name."""
     plain, attributes = split_tags(tags, run_id)
     return RunRecord(
         id=run_id,
@@ -38,10 +38,10 @@ def new_run(
 
 
 def check_new_tags(tags: Sequence[RunTag]) -> None:
-    """Refuse what MLflow's database refuses of a new run's tags: a key that is none, and one key twice.
+    """Refuse tags of a new run that MLflow's database refuses: a key that is None, and a repeated key.
 
     Raises:
-        MlflowException: as there, with the code BAD_REQUEST.
+        MlflowException: BAD_REQUEST, as in MLflow.
     """
     keys = [tag.key for tag in tags]
     if None in keys:
@@ -51,30 +51,30 @@ def check_new_tags(tags: Sequence[RunTag]) -> None:
 
 
 def spelled_tags(tags: Iterable[RunTag]) -> list[RunTag]:
-    """Tags in which the names that a host gives can be spelled: a user or a script may have one that is not UTF-8."""
+    """Return the tags with names of the host as valid UTF-8; the name of a user or a script may not be UTF-8."""
     return [RunTag(tag.key, spelled(tag.value)) if tag.key in TAGS_OF_THE_HOST else tag for tag in tags]
 
 
 def spelled(name: Any) -> Any:
-    """A name in which `\\udcff` or the like stands for what UTF-8 cannot spell; what is no text stays."""
+    """Return a name with characters that UTF-8 cannot encode as escapes, such as `\\udcff`; other values unchanged."""
     return name.encode(errors="backslashreplace").decode() if isinstance(name, str) else name
 
 
 def check_models(model_ids: Iterable[str | None]) -> None:
-    """Refuse what MLflow's database refuses of models that a run used or made: an id that is none.
+    """Refuse an id of a model that is None, because MLflow's database does.
 
     Raises:
-        MlflowException: as there, with the code BAD_REQUEST.
+        MlflowException: BAD_REQUEST, as in MLflow.
     """
     if None in model_ids:
         raise MlflowException("A model of the run has no id; give each model one.", BAD_REQUEST)
 
 
 def check_new_params(params: Iterable[Param]) -> None:
-    """Refuse what MLflow's database refuses of params: a value that is none.
+    """Refuse a value of a param that is None, because MLflow's database does.
 
     Raises:
-        MlflowException: as there, with the code BAD_REQUEST.
+        MlflowException: BAD_REQUEST, as in MLflow.
     """
     for param in params:
         if param.value is None:
@@ -82,9 +82,10 @@ def check_new_params(params: Iterable[Param]) -> None:
 
 
 def split_tags(tags: Iterable[RunTag], run_id: str) -> tuple[dict[str, str | None], dict[str, str]]:
-    """Tags that stay tags, and attributes of the run that MLflow keeps as tags.
+    """Split MLflow's tags into tags of ours and attributes of the run.
 
-    An empty name changes nothing, as in MLflow, and a run is not its own parent: it was attached to, not started.
+    An empty run name is dropped, as in MLflow. A parent id that is the run's own id is dropped too: the
+    run was resumed by a process that belongs to it.
     """
     plain: dict[str, str | None] = {}
     attributes: dict[str, str] = {}
@@ -97,10 +98,10 @@ def split_tags(tags: Iterable[RunTag], run_id: str) -> tuple[dict[str, str | Non
 
 
 def tag_changes(tags: Iterable[RunTag], record: RunRecord, params: Mapping[str, str] | None = None) -> RunChanges:
-    """The changes that setting tags, and params with them, makes to a run.
+    """Return the changes to a run for setting tags and params.
 
     Raises:
-        MlflowException: a tag would hide a property, which is set once.
+        MlflowException: a tag has the key of a property, which cannot be changed.
     """
     plain, attributes = split_tags(tags, record.id)
     if fixed := [key for key in plain if key in record.properties]:
@@ -114,10 +115,10 @@ def _attribute_changes(attributes: Mapping[str, str]) -> RunChanges:
 
 
 def removed_tag(record: RunRecord, key: str) -> RunChanges:
-    """The changes that deleting a tag makes to a run.
+    """Return the changes to a run for deleting a tag.
 
     Raises:
-        MlflowException: the tag is not there, or is what a run always has.
+        MlflowException: the tag does not exist, or it is the run's name.
     """
     if key == RUN_NAME:
         raise invalid("The tag mlflow.runName is the run's name, which it always has; set another one instead.")
@@ -129,7 +130,7 @@ def removed_tag(record: RunRecord, key: str) -> RunChanges:
 
 
 def native_dataset_inputs(given: Iterable[DatasetInput]) -> tuple[runs.DatasetInput, ...]:
-    """Data sets that a run used; of equal ones (name, digest) the first stays."""
+    """Return the datasets that a run used; of datasets with equal name and digest, the first."""
     found: dict[tuple[str, str], runs.DatasetInput] = {}
     for one in given:
         data = one.dataset

@@ -33,22 +33,22 @@ from bridge_mlflow.translate.statuses import MLFLOW_STATUS
 RUN_NAME, NOTE, PARENT_RUN_ID = "mlflow.runName", "mlflow.note.content", "mlflow.parentRunId"
 
 ATTRIBUTE_OF_TAG = {RUN_NAME: "display_name", NOTE: "description", PARENT_RUN_ID: "parent_id"}
-"""MLflow's tags that are attributes of a run here: split off when written, put back when read."""
+"""MLflow's tags that are attributes of a run here."""
 
 IN_DEFAULT_WORKSPACE: Mapping[str, Any] = (
     {"workspace": "default"} if "workspace" in inspect.signature(Experiment).parameters else {}
 )
-"""Without it an experiment would say that it is in the workspace of MLflow's that MLFLOW_WORKSPACE names."""
+"""Without this argument, an experiment would name MLflow's workspace of the variable MLFLOW_WORKSPACE as its own."""
 
 
 def experiment_entity(record: ExperimentRecord, artifacts: str) -> Experiment:
-    """An experiment as MLflow's clients know it; `artifacts` is the URI below which the workspace's artifacts lie."""
+    """Return MLflow's entity of an experiment; `artifacts` is the URI below which the workspace stores artifacts."""
     return Experiment(
         experiment_id=record.id,
         name=record.name,
         artifact_location=experiment_location(record, artifacts),
         lifecycle_stage=record.lifecycle_stage,
-        # MLflow's own store keeps and gives None as well, whatever the annotation says.
+        # MLflow's own store also stores and returns None, although the annotation says text.
         tags=[ExperimentTag(key, cast(str, value)) for key, value in record.tags.items()],
         creation_time=record.creation_time,
         last_update_time=record.last_update_time,
@@ -57,12 +57,12 @@ def experiment_entity(record: ExperimentRecord, artifacts: str) -> Experiment:
 
 
 def experiment_location(record: ExperimentRecord, artifacts: str) -> str:
-    """Where the artifacts of an experiment lie: a place of its own, or below the workspace's."""
+    """Return the URI below which an experiment stores artifacts: its own location, or one in the workspace."""
     return record.artifact_location or f"{artifacts}/{record.id}"
 
 
 def run_entity(record: RunRecord, artifact_uri: str, with_model_inputs: bool = True) -> Run:
-    """A run as MLflow's clients know it; what `search_runs` gives leaves model inputs out."""
+    """Return MLflow's entity of a run; the results of `search_runs` have no model inputs."""
     models = record.model_inputs if with_model_inputs else ()
     inputs = RunInputs(
         [dataset_input_entity(given) for given in record.dataset_inputs], [LoggedModelInput(model) for model in models]
@@ -72,7 +72,7 @@ def run_entity(record: RunRecord, artifact_uri: str, with_model_inputs: bool = T
 
 
 def run_info(record: RunRecord, artifact_uri: str) -> RunInfo:
-    """The short part of a run; one that has not started yet shows 0 as its start, for MLflow wants a number."""
+    """Return the attributes of a run; the start time is 0 before the run has started, because MLflow needs a number."""
     return RunInfo(
         run_id=record.id,
         experiment_id=record.experiment_id,
@@ -87,7 +87,7 @@ def run_info(record: RunRecord, artifact_uri: str) -> RunInfo:
 
 
 def run_data(record: RunRecord) -> RunData:
-    """The metrics' latest points, params and tags of a run."""
+    """Return the latest points of all metrics, the params and the tags of a run."""
     return RunData(
         [Metric(key, shown(point.value), point.timestamp, point.step) for key, point in record.latest_metrics.items()],
         [Param(key, value) for key, value in record.params.items()],
@@ -96,12 +96,15 @@ def run_data(record: RunRecord) -> RunData:
 
 
 def shown(value: float) -> float:
-    """A metric's value as MLflow shows it: ±inf as ±1.797e308, -0.0 as 0.0."""
+    """Return the value of a metric as MLflow shows it: ±inf as ±1.797e308, -0.0 as 0.0, NaN unchanged."""
     return value if value != value else max(-BIG, min(BIG, value)) + 0.0
 
 
 def shown_tags(record: RunRecord) -> dict[str, str | None]:
-    """The tags that MLflow sees: a tag that was set wins over an attribute, a property or a text shown as one."""
+    """Return the tags of a run as MLflow shows them: its tags, attributes, properties and latest logged texts.
+
+    If several have the same key, an attribute is shown first, then a tag, then a property, then a text.
+    """
     tags = dict(record.tags)
     for key, value in attribute_tags(record).items():
         tags[key] = value
@@ -113,13 +116,13 @@ def shown_tags(record: RunRecord) -> dict[str, str | None]:
 
 
 def attribute_tags(record: RunRecord) -> dict[str, str]:
-    """The attributes of a run that MLflow keeps as tags."""
+    """Return the attributes of a run that are tags in MLflow."""
     values = {RUN_NAME: record.display_name, NOTE: record.description, PARENT_RUN_ID: record.parent_id}
     return {key: value for key, value in values.items() if value}
 
 
 def dataset_input_entity(given: runs.DatasetInput) -> DatasetInput:
-    """A data set that a run used, as MLflow's clients know it."""
+    """Return MLflow's entity of a dataset that a run used."""
     data = given.dataset
     return DatasetInput(
         Dataset(data.name, data.digest, data.source_type, data.source, data.schema, data.profile),

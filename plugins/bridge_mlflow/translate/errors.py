@@ -41,10 +41,10 @@ ERROR_CODES: Mapping[type[errors.BridgeError], int] = {
 
 
 def translated(method: Callable[P, R]) -> Callable[P, R]:
-    """The same function, with our errors as MLflow's.
+    """Wrap a function: raise our errors as MLflow's, and accept the arguments of a later MLflow if they are empty.
 
-    Keyword arguments that it does not know are those of a later MLflow: what says nothing (None, False, empty) is left
-    out, and anything else is refused, for an answer that passes over it would be a wrong one.
+    A keyword argument that the function does not have belongs to a later MLflow. It is dropped if it is None, False or
+    empty. Otherwise it is refused, because a result that ignores it would be wrong.
     """
     parameters = inspect.signature(method).parameters.values()
     known = None if any(one.kind == one.VAR_KEYWORD for one in parameters) else {one.name for one in parameters}
@@ -54,8 +54,8 @@ def translated(method: Callable[P, R]) -> Callable[P, R]:
         if known is not None and not kwargs.keys() <= known:
             for name in kwargs.keys() - known:
                 if kwargs.pop(name):
-                    said = f"{method.__name__}() has no argument {name!r} here; leave it out or upgrade runbridge."
-                    raise MlflowException(said, NOT_IMPLEMENTED)
+                    sentence = f"{method.__name__}() has no argument {name!r} here; omit it or upgrade runbridge."
+                    raise MlflowException(sentence, NOT_IMPLEMENTED)
         try:
             return method(*args, **kwargs)
         except errors.BridgeError as error:
@@ -65,7 +65,7 @@ def translated(method: Callable[P, R]) -> Callable[P, R]:
 
 
 def mlflow_error(error: errors.BridgeError) -> MlflowException:
-    """The exception that MLflow's own store raises for the same mistake, word for word where clients match on it."""
+    """Return MLflow's exception for an error of ours, with MLflow's sentence where clients match on it."""
     code = ERROR_CODES.get(type(error), INTERNAL_ERROR)
     sentence = error.sentence
     if isinstance(error, errors.NotFound):
@@ -75,8 +75,8 @@ def mlflow_error(error: errors.BridgeError) -> MlflowException:
             sentence = f"No Experiment with id={error.name} exists"
     elif isinstance(error, errors.ParamChanged):
         clashes = [{"key": key, "old_value": old, "new_value": new} for key, old, new in error.changes]
-        said = f"Params were already logged='{clashes}' for run ID='{error.run_id}'."
-        sentence = f"Changing param values is not allowed. {said}"
+        clash = f"Params were already logged='{clashes}' for run ID='{error.run_id}'."
+        sentence = f"Changing param values is not allowed. {clash}"
     elif isinstance(error, errors.InvalidState) and error.state == "deleted":
         code = INVALID_PARAMETER_VALUE
         sentence = f"The {error.kind} {error.name} must be in the 'active' state. Current state is deleted."
@@ -86,7 +86,7 @@ def mlflow_error(error: errors.BridgeError) -> MlflowException:
 
 
 def changed_param_error(error: errors.ParamChanged) -> MlflowException:
-    """What MLflow says when one param, logged by itself, would change."""
+    """Return MLflow's error for one logged param that would change."""
     key, old, new = error.changes[0]
     return MlflowException(
         f"Changing param values is not allowed. Param with key='{key}' was already logged with value='{old}'"
@@ -96,30 +96,30 @@ def changed_param_error(error: errors.ParamChanged) -> MlflowException:
 
 
 def name_taken_error(name: str) -> MlflowException:
-    """What MLflow answers when an experiment would be renamed to a name that is taken."""
+    """Return MLflow's error for renaming an experiment to a name that is taken."""
     return MlflowException(f"Experiment(name={name}) already exists.", BAD_REQUEST)
 
 
 def missing_tag_error(key: str, of: str) -> MlflowException:
-    """What MLflow says when a tag to be deleted is not there; `of` is `run` or `experiment` with its id."""
+    """Return MLflow's error for deleting a tag that does not exist; `of` is `run` or `experiment` with its id."""
     return MlflowException(f"No tag with name: {key} in {of}", RESOURCE_DOES_NOT_EXIST)
 
 
 def invalid_path_error(path: str) -> MlflowException:
-    """What MLflow says to an artifact path that leaves its place."""
-    return invalid(f"Invalid path: {path!r} is no path below the artifact directory")
+    """Return MLflow's error for an artifact path that leads out of its folder."""
+    return invalid(f"Invalid path: {path!r} is not a path below the artifact directory")
 
 
 def path_outside_error() -> MlflowException:
-    """What MLflow says when a folder to be listed lies outside the artifacts that it belongs to."""
+    """Return MLflow's error for listing a folder outside the artifacts."""
     return invalid("Invalid path: resolved path is outside the artifact directory")
 
 
 def missing_artifact_error(path: str) -> MlflowException:
-    """What MLflow says when there is no file at a path."""
+    """Return MLflow's error for a path without a file."""
     return MlflowException(f"No such artifact: '{path}'", RESOURCE_DOES_NOT_EXIST)
 
 
 def invalid(sentence: str) -> MlflowException:
-    """A mistake of the caller."""
+    """Return an error about an argument of the caller."""
     return MlflowException(sentence, INVALID_PARAMETER_VALUE)

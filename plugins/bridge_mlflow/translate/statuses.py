@@ -1,4 +1,4 @@
-"""Statuses, views and experiment ids: MLflow's spelling and ours."""
+"""Statuses, views and experiment ids in MLflow's spelling and in ours."""
 
 from __future__ import annotations
 
@@ -31,18 +31,19 @@ MLFLOW_STATUS: Mapping[Status, str] = {
 }
 
 NATIVE_STATUS: Mapping[int, Status] = {1: "Running", 2: "NotStarted", 3: "Completed", 4: "Failed", 5: "Canceled"}
-"""By MLflow's numbers; source: MLflow 3.17.2, `mlflow.entities.RunStatus`."""
+"""Our status for each number of MLflow's. Source: MLflow 3.17.2, `mlflow.entities.RunStatus`."""
 
 VIEWS: Mapping[int, View] = {ViewType.ACTIVE_ONLY: "active", ViewType.DELETED_ONLY: "deleted", ViewType.ALL: "all"}
 
 
 def experiment_id_of(given: str | int | None) -> str:
-    """An experiment id in our spelling.
+    """Return an experiment id in our spelling.
 
     Source: MLflow 3.17.2, `mlflow.utils.validation._parse_experiment_id`.
 
     Raises:
-        MlflowException: it is none, for None and the empty text too: nobody deletes experiment 0 by accident.
+        MlflowException: the id is not valid. None and "" are refused too, so that no call deletes experiment 0 by
+            mistake.
     """
     try:
         return str(int(given))  # type: ignore[arg-type]  # None is refused below
@@ -51,7 +52,7 @@ def experiment_id_of(given: str | int | None) -> str:
 
 
 def experiment_id_or_default(given: str | int | None) -> str:
-    """The same, where None and the empty text mean 0.
+    """Return an experiment id in our spelling; None and "" mean 0.
 
     Source: MLflow 3.17.2, `SqlAlchemyStore._get_experiment`.
     """
@@ -59,7 +60,7 @@ def experiment_id_or_default(given: str | int | None) -> str:
 
 
 def native_status(number: int, now: Status) -> Status | None:
-    """The status that a number of MLflow asks for, or None when the run has one already that MLflow shows as that."""
+    """Return our status for a number of MLflow's; None if MLflow already shows the status `now` as that number."""
     status = NATIVE_STATUS.get(number)
     if status is None:
         sentence = f"Could not get string corresponding to run status {number}. Valid run statuses: {[*NATIVE_STATUS]}"
