@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from bridge.handles.script_run import ScriptRun
     from bridge.launch.runconfig import DockerConfiguration, RunConfiguration
     from bridge.launch.script import ScriptRunConfig
-    from bridge.runs.metrics import LoggedFile, LoggedMetric, MetricFile, MetricTable
+    from bridge.runs.metric_values import LoggedFile, LoggedMetric, MetricFile, MetricTable
 
 __all__ = [
     "AlreadyExists",
@@ -61,10 +61,10 @@ _LATER = {
     "CondaDependencies": "bridge.environments.conda",
     "DockerConfiguration": "bridge.launch.runconfig",
     "Environment": "bridge.environments.environment",
-    "LoggedFile": "bridge.runs.metrics",
-    "LoggedMetric": "bridge.runs.metrics",
-    "MetricFile": "bridge.runs.metrics",
-    "MetricTable": "bridge.runs.metrics",
+    "LoggedFile": "bridge.runs.metric_values",
+    "LoggedMetric": "bridge.runs.metric_values",
+    "MetricFile": "bridge.runs.metric_values",
+    "MetricTable": "bridge.runs.metric_values",
     "RunConfiguration": "bridge.launch.runconfig",
     "ScriptRun": "bridge.handles.script_run",
     "ScriptRunConfig": "bridge.launch.script",

@@ -27,6 +27,7 @@ from bridge import (
     SubmitFailed,
     Workspace,
 )
+from bridge.capture.session import RunSession
 from bridge.store.one_run import get_run
 
 
@@ -539,14 +540,14 @@ def test_a_pipe_or_a_device_takes_a_download_and_stays_what_it_is(run, tmp_path)
 
 def test_of_two_threads_that_end_a_run_one_is_told_that_it_has_ended(workspace, run, monkeypatch):
     other = workspace.get_run(run.id)
-    take = Run._take_captured
+    finish = RunSession._finish_captures
 
-    def fail_meanwhile(self):  # between the look at the status and its change
-        if self is run:
+    def fail_meanwhile(self):  # between the read of the status and its change
+        if self is run.session:
             other.fail("it diverged")
-        return take(self)
+        return finish(self)
 
-    monkeypatch.setattr(Run, "_take_captured", fail_meanwhile)
+    monkeypatch.setattr(RunSession, "_finish_captures", fail_meanwhile)
     with pytest.raises(InvalidState):
         run.complete()
     assert run.status == "Failed" and run.get_details()["error"]["error"]["message"] == "it diverged"

@@ -286,6 +286,7 @@ def test_every_public_method_that_takes_a_value_is_in_the_table() -> None:
         "get_properties", "get_snapshot_id", "get_status", "get_submitted_run", "get_tags", "get_default_datastore",
         "get_default_keyvault", "get_mlflow_tracking_uri", "list", "refresh", "start", "wait_for_completion",
         "log_metric", "log_accuracy_table", "log_predictions", "register_model", "submit_child", "close",
+        "wrap",
     }  # fmt: skip
     named = {call.split(".", 1)[1].split("(")[0] for call in CALLS if "." in call}
     missing = [

@@ -164,7 +164,7 @@ run.complete()
 print(Run.__module__, run.get_status())
 """
     (tmp_path / "script.py").write_text(script, encoding="utf-8")
-    assert run([python, "-m", "bridge_azureml", "script.py"], tmp_path) == "bridge.handles.run Completed\n"
+    assert run([python, "-m", "bridge_azureml", "script.py"], tmp_path) == "bridge Completed\n"
     folder = run([python, "-c", "import bridge_azureml; print(bridge_azureml.import_folder())"], tmp_path).strip()
     assert str(ROOT) not in folder
 

@@ -8,13 +8,11 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bridge.errors import NotAllowed
-from bridge.records.run import RunRecord
+from bridge.store.run_place import RunPlace
 
 if TYPE_CHECKING:
     from bridge.capture.folders import Folder
     from bridge.store.artifacts import ArtifactStore
-    from bridge.store.open import Opened
 
 logger = logging.getLogger("bridge")
 
@@ -38,17 +36,13 @@ class Capture:
     What cannot be taken is a sentence, said once, and never an error: a slow or full disk does not fail a good run.
 
     Args:
-        opened: the workspace.
-        experiment_id: of the run.
-        run_id: the run.
+        place: the run.
         outputs: a folder whose files are kept under `outputs/` by `finish`; None for none.
         logs: a folder whose files are kept under `logs/` as they grow; None for none.
     """
 
-    def __init__(
-        self, opened: Opened, experiment_id: str, run_id: str, outputs: Path | None = None, logs: Path | None = None
-    ) -> None:
-        self._opened, self._record = opened, RunRecord(run_id, experiment_id)
+    def __init__(self, place: RunPlace, outputs: Path | None = None, logs: Path | None = None) -> None:
+        self._place = place
         self._root: str | None = None
         self._warnings: list[str] = []
         self._said = self._not_named = 0
@@ -87,7 +81,7 @@ class Capture:
             BridgeError: it is not added.
         """
         self._passed_over.add(path)
-        self._opened.artifacts.append(self.root, path, data)
+        self._place.stores.artifacts.append(self.root, path, data)
 
     def finish(self) -> tuple[str, ...]:
         """Stop watching and take what has changed in all folders; returns what could not be taken since the last call.
@@ -109,33 +103,29 @@ class Capture:
 
     @property
     def root(self) -> str:
-        """Where the run keeps its files.
+        """The artifact root of the run.
 
         Raises:
-            NotAllowed: at a place of its experiment's own, which only MLflow's clients reach.
+            NotAllowed: the experiment has an artifact location of its own, which only MLflow's clients reach.
         """
         if self._root is None:
-            location = self._opened.tracking.get_experiment(self._record.experiment_id).artifact_location
-            if location is not None:
-                reason = f"its experiment keeps them at {location}, where MLflow's clients read and write them"
-                raise NotAllowed("capture files of run", self._record.id, reason)
-            self._root = self._record.artifact_root
+            self._root = self._place.root()
         return self._root
 
     @property
     def artifacts(self) -> ArtifactStore:
-        return self._opened.artifacts
+        return self._place.stores.artifacts
 
     @property
     def address(self) -> str:
-        return self._opened.address
+        return self._place.stores.address
 
     def warn(self, *sentences: str) -> None:
         """Say what could not be taken."""
         for sentence in sentences:
             # A file name may hold bytes that are no text.
             sentence = sentence.encode("utf-8", "backslashreplace").decode()
-            logger.debug("Run %s: %s", self._record.id, sentence)
+            logger.debug("Run %s: %s", self._place.run_id, sentence)
             if self._said < NAMED:
                 self._warnings.append(sentence)
             else:
@@ -162,7 +152,7 @@ class Capture:
                 )
             taken = self._folders[prefix].sweep()
         if taken:
-            logger.debug("Run %s: took %d files of %s", self._record.id, taken, path)
+            logger.debug("Run %s: took %d files of %s", self._place.run_id, taken, path)
 
 
 def _has_entries(folder: Path) -> bool:

@@ -6,20 +6,15 @@ import builtins
 import logging
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from bridge.address import check_folder, check_path_form
-from bridge.errors import AlreadyExists, BridgeError, InvalidState, InvalidValue
+from bridge.errors import AlreadyExists, InvalidState, InvalidValue
 from bridge.handles.html import html_table
 from bridge.handles.workspace import Workspace, check_workspace
 from bridge.records.experiment import ExperimentRecord, check_native_experiment_name
 from bridge.records.labels import check_keys, has_labels, native_tags, tag_values, wanted_labels
-from bridge.records.run import RunChanges, RunRecord
 from bridge.records.series import check_key
-from bridge.records.text import check_text_or_none
 from bridge.records.times import now_ms
-from bridge.store.run_place import free_run_id, new_run
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -89,8 +84,8 @@ class Experiment:
         self.id = record.id
 
     @classmethod
-    def _of(cls, workspace: Workspace, record: ExperimentRecord) -> Experiment:
-        """The handle of an experiment that is there, active or deleted."""
+    def wrap(cls, workspace: Workspace, record: ExperimentRecord) -> Experiment:
+        """Return the handle of an experiment that exists, active or archived, without reading it."""
         experiment = cls.__new__(cls)
         experiment._set(workspace, record)
         return experiment
@@ -119,7 +114,7 @@ class Experiment:
         wanted = wanted_labels(tags, "tag")
         found = listed_experiments(workspace, STAGES[view_type])
         return [
-            Experiment._of(workspace, record)
+            Experiment.wrap(workspace, record)
             for record in sorted(found, key=lambda record: int(record.id))
             if experiment_name in (None, record.name) and has_labels(record.tags, wanted)
         ]
@@ -218,50 +213,11 @@ class Experiment:
             InvalidValue: the id, a name, the description, a tag or a folder may not be used.
         """
         from bridge.handles.run import Run
+        from bridge.runs.start import start_run
 
-        check_folder("outputs", outputs)
-        if snapshot_directory is not None:
-            check_path_form("snapshot_directory", snapshot_directory)
-        name = check_text_or_none("name", name)
-        display_name = check_text_or_none("display name", display_name)
-        record = new_run(
-            self.id,
-            run_id=free_run_id(self.workspace.stores, run_id),
-            display_name=display_name or name,
-            description=check_text_or_none("description", description),
-            tags=tags,
-        )
-        properties, warnings = self._keep_source(record, snapshot_directory)
-        if outputs is not False:
-            import bridge.capture.capture  # noqa: F401  # where no more files can be opened, no run begins
-        self.workspace.stores.tracking.begin_runs([replace(record, properties=properties)])
-        run = Run._of(self, record.id)
-        run._leave_open()
-        if outputs is not False:
-            run._track(True if outputs is None else outputs, logs=True)
-        if warnings:
-            run.place.update(RunChanges(warnings=warnings))
-        logger.debug("Run %s of experiment %s is Running", record.id, self.name)
-        return run
-
-    def _keep_source(
-        self, run: RunRecord, folder: str | os.PathLike[str] | None
-    ) -> tuple[Mapping[str, str], tuple[str, ...]]:
-        """Keep the source of a run that is to begin; returns properties and warnings of it."""
-        if folder is None:
-            return {}, ()
-        from bridge.source.empty import EMPTY, SNAPSHOT_PROPERTY, is_bare
-
-        opened = self.workspace.stores
-        try:
-            if is_bare(folder):
-                return {SNAPSHOT_PROPERTY: EMPTY}, ()
-            from bridge.source.keep import keep_source
-
-            source = keep_source(opened.artifacts, run.artifact_root, folder, workspace_folder=opened.address)
-        except (BridgeError, OSError) as error:
-            return {}, (f"No snapshot was taken of {os.fspath(folder)!r}: {error}",)
-        return source.properties, source.warnings
+        labels = (display_name, description, tags)
+        session = start_run(self.workspace.stores, self.id, name, run_id, outputs, snapshot_directory, *labels)
+        return Run.wrap(self, session.place.run_id, session=session)
 
     def submit(
         self,
@@ -290,9 +246,11 @@ class Experiment:
 
         Source: Azure ML SDK v1, `Experiment.submit`.
         """
-        from bridge.handles.script_run import submit
+        from bridge.handles.script_run import ScriptRun
+        from bridge.runs.submit import submit_script
 
-        run = submit(self, config, tags, run_id, _parent_run_id)
+        place = submit_script(self.workspace.stores, self.id, config, tags, run_id, _parent_run_id)
+        run = ScriptRun.wrap(self, place.run_id)
         if show_output:
             run.wait_for_completion(show_output=True)
         return run
@@ -315,11 +273,9 @@ class Experiment:
         Raises:
             InvalidValue: tags or properties are neither.
         """
-        from bridge.handles.run_search import find_runs
-        from bridge.records.search import RunQuery
+        from bridge.handles.run_list import runs_of_experiment
 
-        query = RunQuery((self.id,))
-        return find_runs(self, query, tags, properties, type, include_children=include_children)
+        return runs_of_experiment(self, tags, properties, type, include_children=include_children)
 
     @property
     def tags(self) -> dict[str, str | None]:
@@ -370,7 +326,7 @@ def listed_experiments(workspace: Workspace, view: View) -> builtins.list[Experi
 
 
 def _reopened(workspace: Workspace, experiment_id: str) -> Experiment:
-    return Experiment._of(workspace, workspace.stores.tracking.get_experiment(experiment_id))
+    return Experiment.wrap(workspace, workspace.stores.tracking.get_experiment(experiment_id))
 
 
 def check_experiment(experiment: object) -> None:

@@ -1,55 +1,72 @@
-"""A run: one execution, and everything it logs."""
+"""The handle of a run: one execution, and everything it logs."""
 
 from __future__ import annotations
 
 import builtins
-import logging
 import os
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from bridge.address import check_folder, check_local_path
-from bridge.errors import InvalidState, InvalidValue, NotFound
+from bridge.address import check_folder
+from bridge.capture.session import RunSession
+from bridge.errors import InvalidValue, NotFound
 from bridge.handles.experiment import Experiment, check_experiment
 from bridge.handles.html import html_table
-from bridge.handles.run_children import RunChildren
-from bridge.handles.run_details import RunDetails
-from bridge.handles.run_ending import RunEnding
 from bridge.handles.workspace import Workspace, check_workspace
-from bridge.records.labels import check_keys, label_values, native_tags, run_tag_values
+from bridge.records.failure import failure_json
+from bridge.records.labels import Labels, check_keys, label_values, native_tags, run_tag_values
 from bridge.records.run import OPEN_STATUSES, SCRIPT_RUN, RunChanges, Status
-from bridge.records.series import check_key
+from bridge.records.series import (
+    ACCURACY_TABLE,
+    CONFUSION_MATRIX,
+    PREDICTIONS,
+    RESIDUALS,
+    Series,
+    Value,
+    check_key,
+)
 from bridge.records.text import check_text_or_none
 from bridge.records.times import now_ms
 from bridge.store.one_run import get_run
 from bridge.store.run_place import RunPlace
 
 if TYPE_CHECKING:
-    from bridge.capture.capture import Capture
-    from bridge.capture.printed import Printed
+    from typing_extensions import Self  # in typing since 3.11
 
-logger = logging.getLogger("bridge")
+    from bridge.handles.script_run import ScriptRun
+    from bridge.launch.script import ScriptRunConfig
+    from bridge.records.artifact import ArtifactRecord
+    from bridge.runs.files import LocalPath
+    from bridge.runs.metric_values import LoggedMetric
 
-LEFT_OPEN = "The run was open when its process ended, and was completed then: call run.complete()."
 
+class Run:
+    """One execution, and everything it logs. The constructor opens a run that exists.
 
-class Run(RunEnding, RunChildren, RunDetails):
-    """One execution; opens a run that exists.
+    `Experiment.start_logging` starts a run, and `Run.get_context` returns the run that this process belongs to.
 
-    `Experiment.start_logging` begins one, `Run.get_context` gives the one that this process belongs to.
+    Attributes:
+        experiment: the experiment of the run.
+        id: the run's id.
+        place: the run in its stores, for functions of `bridge.runs` and for plugins.
+        session: what this process captures for the run.
 
     Args:
-        experiment: the experiment that the run belongs to.
-        run_id: its id.
-        outputs: a folder whose files are kept when the run is ended through this object; True is `./outputs`.
+        experiment: the experiment of the run.
+        run_id: the run's id.
+        outputs: a folder whose files are stored when the run is ended through this object; True is `./outputs`.
 
     Raises:
-        NotFound: the experiment has no such run.
+        NotFound: the experiment has no run with this id.
 
     Example:
         >>> with Experiment(ws, "digits").start_logging() as run:
         ...     run.log("loss", 0.3)
     """
+
+    __module__ = "bridge"
 
     def __init__(
         self, experiment: Experiment, run_id: str, outputs: bool | str | os.PathLike[str] | None = None
@@ -60,49 +77,50 @@ class Run(RunEnding, RunChildren, RunDetails):
         if record.experiment_id != experiment.id:
             raise NotFound("run", run_id, f"experiment {experiment.name!r} does not have it")
         if record.type == SCRIPT_RUN and self.__class__ is Run:
-            from bridge.handles.script_run import ScriptRun
-
-            self.__class__ = ScriptRun  # as `Run.get` gives it
-        self._set(experiment, run_id)
+            self.__class__ = _class_of(SCRIPT_RUN)  # as `Run.get` returns it
+        self._set(experiment, run_id, None)
         if outputs:
-            self._track(outputs)
+            self.session.capture_folders(outputs)
 
-    def _set(self, experiment: Experiment, run_id: str) -> None:
+    def _set(self, experiment: Experiment, run_id: str, session: RunSession | None) -> None:
+        stores = experiment.workspace.stores
         self.experiment = experiment
         self.id = run_id
-        self.place = RunPlace(experiment.workspace.stores, experiment.id, run_id)
-        self._log = experiment.workspace.stores.tracking.log
-        self._described = {}
-        self._parent = None
-        self._owner = 0
-        self._quietly = False
-        self._capture: Capture | None = None
-        self._printed: list[Printed | None] = []
-        self._entered_by: list[int] = []
+        self.session = session or RunSession(RunPlace(stores, experiment.id, run_id))
+        self.place = self.session.place
+        self._log = stores.tracking.log
+        self._described: dict[str, str | None] = {}
+        self._parent: Run | None = None
 
     @classmethod
-    def _of(cls, experiment: Experiment, run_id: str, type: str | None = None) -> Run:
-        if type == SCRIPT_RUN:
-            from bridge.handles.script_run import ScriptRun
+    def wrap(
+        cls, experiment: Experiment, run_id: str, type: str | None = None, session: RunSession | None = None
+    ) -> Self:
+        """Return the handle of a run that exists, without reading it.
 
-            run: Run = ScriptRun.__new__(ScriptRun)
-        else:
-            run = cls.__new__(cls)
-        run._set(experiment, run_id)
+        Args:
+            experiment: the experiment of the run.
+            run_id: the run's id.
+            type: the run's type, which decides the class of the handle.
+            session: the session that started the run; None makes one that has captured nothing.
+        """
+        kind: Any = _class_of(type) if cls is Run else cls
+        run: Self = kind.__new__(kind)
+        run._set(experiment, run_id, session)
         return run
 
     @staticmethod
     def get(workspace: Workspace, run_id: str) -> Run:
-        """The run of that id, of whichever experiment.
+        """Return the run with an id, whichever experiment it belongs to.
 
         Raises:
-            NotFound: the workspace has none.
+            NotFound: the workspace has no run with this id.
         """
         check_workspace("workspace", workspace)
         tracking = workspace.stores.tracking
         record = get_run(tracking, run_id, latest=False)
-        experiment = Experiment._of(workspace, tracking.get_experiment(record.experiment_id))
-        return Run._of(experiment, run_id, record.type)
+        experiment = Experiment.wrap(workspace, tracking.get_experiment(record.experiment_id))
+        return Run.wrap(experiment, run_id, record.type)
 
     @staticmethod
     def list(
@@ -114,31 +132,30 @@ class Run(RunEnding, RunChildren, RunDetails):
         include_children: bool = False,
         **ignored: object,
     ) -> Iterator[Run]:
-        """The active runs of an experiment, newest start time first; as `Experiment.get_runs`, and by status."""
-        from bridge.handles.run_search import find_runs
-        from bridge.records.search import RunQuery
+        """Return the active runs of an experiment, newest start time first: `Experiment.get_runs` with a status."""
+        from bridge.handles.run_list import runs_of_experiment
 
         check_experiment(experiment)
-        query = RunQuery((experiment.id,))
-        return find_runs(experiment, query, tags, properties, type, status, include_children)
+        return runs_of_experiment(experiment, tags, properties, type, status, include_children)
 
     @staticmethod
     def get_context(allow_offline: bool = True, **ignored: object) -> Run:
-        """The run that this process belongs to; the same object at every call.
+        """Return the run that this process belongs to; every call returns the same object.
 
-        `BRIDGE_WORKSPACE` and `BRIDGE_RUN_ID` name it, else Azure ML's variables: then the workspace lies at
-        `$BRIDGE_HOME/<AZUREML_ARM_WORKSPACE_NAME>`, and it and the run are made if absent.
-        Outside of both it is a new run in the workspace `$BRIDGE_HOME/offline`, in an experiment that has the script's
-        name; it ends with the process.
-        Within a submitted script `complete`, `fail` and `cancel` flush, upload and record the error, and the status
-        stays its launcher's.
+        `BRIDGE_WORKSPACE` and `BRIDGE_RUN_ID` name the run.
+        Without them Azure ML's variables do: the workspace is then `$BRIDGE_HOME/<AZUREML_ARM_WORKSPACE_NAME>`, and it
+        and the run are created if absent.
+        Without either, the run is a new one in the workspace `$BRIDGE_HOME/offline`, in an experiment that has the name
+        of the script, and it ends with the process.
+        In a submitted script `complete`, `fail` and `cancel` flush, upload and store the error; the launcher sets the
+        status.
 
         Args:
-            allow_offline: outside of both there may be a new run.
-            ignored: what old scripts pass besides.
+            allow_offline: allow a new run if no variable names one.
+            ignored: accepted for compatibility and ignored.
 
         Raises:
-            NotAllowed: this process belongs to no run, and `allow_offline` is not set.
+            NotAllowed: no variable names a run, and `allow_offline` is False.
 
         Source: Azure ML SDK v1, `Run.get_context`.
         """
@@ -148,37 +165,37 @@ class Run(RunEnding, RunChildren, RunDetails):
 
     @staticmethod
     def get_submitted_run(**ignored: object) -> Run:
-        """`get_context` that raises outside of a submitted script, as old scripts call it."""
+        """Return `Run.get_context(allow_offline=False)`, which raises outside of a submitted script."""
         return Run.get_context(allow_offline=False)
 
-    # What it is
+    # Attributes
 
     @property
     def run_id(self) -> str:
-        """The same as `id`, under the name it has in MLflow."""
+        """The same as `id`, under its name in MLflow."""
         return self.id
 
     @property
     def number(self) -> int:
-        """Counts the runs of the experiment from 1."""
+        """The number of the run in its experiment, counted from 1."""
         return self.place.record().number
 
     @property
     def status(self) -> Status:
-        """The status, read anew."""
+        """The status, read at each access."""
         return self.place.record().status
 
     def get_status(self) -> Status:
-        """The status, read anew."""
+        """Return the status, read at each call."""
         return self.place.record().status
 
     def get_detailed_status(self) -> dict[str, str | None]:
-        """The `status`, and under `details` what a queue says of it: nothing, for there is none here."""
+        """Return the `status`, and `details` None: no queue has more to report."""
         return {"status": self.status, "details": None}
 
     @property
     def type(self) -> str | None:
-        """`azureml.scriptrun` for a run of a submitted script, else None."""
+        """`azureml.scriptrun` for the run of a submitted script, else None."""
         return self.place.record().type
 
     @property
@@ -192,7 +209,7 @@ class Run(RunEnding, RunChildren, RunDetails):
         return f"{self.__class__.__name__}#{self.id}"
 
     def start(self) -> None:
-        """Say that a run which somebody made is Running; again, it changes nothing.
+        """Set the status of a run that was created before to Running; a Running run stays as it is.
 
         Raises:
             InvalidState: the run has ended.
@@ -204,7 +221,7 @@ class Run(RunEnding, RunChildren, RunDetails):
 
     @property
     def display_name(self) -> str:
-        """What the run is called; may be set."""
+        """The name that is shown for the run; can be set."""
         return self.place.record().display_name
 
     @display_name.setter
@@ -215,7 +232,7 @@ class Run(RunEnding, RunChildren, RunDetails):
 
     @property
     def description(self) -> str | None:
-        """Free text; may be set, and None takes it away."""
+        """Free text; can be set, and None removes it."""
         return self.place.record().description or None
 
     @description.setter
@@ -224,23 +241,23 @@ class Run(RunEnding, RunChildren, RunDetails):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What went wrong without ending the run, a sentence each."""
+        """The problems that did not end the run, a sentence each."""
         return self.place.record().warnings
 
     @property
     def error(self) -> dict[str, Any] | None:
-        """What the run failed with: `code`, `message` and what else is known; None if it did not."""
+        """The error of a failed run: `code`, `message` and more if known; None if the run did not fail."""
         import json
 
         record = self.place.record()
-        # One that failed may be ended otherwise through MLflow.
+        # MLflow's clients can give a failed run another status.
         return dict(json.loads(record.error)) if record.error and record.status == "Failed" else None
 
     # Labels
 
     @property
     def params(self) -> dict[str, str]:
-        """Params, as MLflow's clients log them: text, set once."""
+        """Params, as MLflow's clients log them: text that is set once."""
         return dict(self.place.record().params)
 
     @property
@@ -249,29 +266,29 @@ class Run(RunEnding, RunChildren, RunDetails):
         return native_tags(self.place.record().tags)
 
     def get_tags(self) -> dict[str, str | None]:
-        """Labels that can be changed, without MLflow's own (`mlflow.…`)."""
+        """Return `tags`."""
         return self.tags
 
     def tag(self, key: str, value: object = None) -> None:
-        """Set a tag; the value becomes text, and None means a tag without one."""
+        """Set a tag; the value becomes text, and None is a tag without a value."""
         self.set_tags({check_key(key, "tag key"): value})
 
     def set_tags(self, tags: str | Mapping[str, object]) -> None:
-        """Set tags; others stay.
+        """Set tags; other tags stay.
 
         Args:
             tags: values by key, or one key for a tag without a value.
 
         Raises:
-            InvalidValue: a key may not be used; none is set.
+            InvalidValue: a key is not valid; no tag is set.
         """
         self.place.update(RunChanges(tags=run_tag_values(tags)))
 
     def remove_tags(self, keys: str | builtins.list[str]) -> None:
-        """Remove tags, several or one.
+        """Remove one tag or several.
 
         Raises:
-            NotFound: one of them is not there; none is removed.
+            NotFound: the run does not have one of them; none is removed.
         """
         self.place.update(RunChanges(removed_tags=check_keys("tag key", keys)))
 
@@ -281,19 +298,554 @@ class Run(RunEnding, RunChildren, RunDetails):
         return dict(self.place.record().properties)
 
     def get_properties(self) -> dict[str, str]:
-        """Labels that are set once."""
+        """Return `properties`."""
         return self.properties
 
     def add_properties(self, properties: Mapping[str, object]) -> None:
         """Set properties; values become text.
 
         Raises:
-            InvalidState: one is set already, to another value; none is set.
-            InvalidValue: a key may not be used; none is set.
+            InvalidState: a property already has another value; none is set.
+            InvalidValue: a key is not valid; none is set.
         """
         values = {key: str(value) for key, value in label_values(properties, "property").items()}  # None too
         if values:
             self.place.update(RunChanges(properties=values))
+
+    # Logging
+
+    def log(self, name: str, value: Value, description: str | None = "", step: int | None = None) -> None:
+        """Append a point to the series `name`. Once the call has returned, the point survives the process.
+
+        Args:
+            name: 1 to 255 characters without control characters.
+            value: a number (NaN and ±inf included), text, a bool or None; scalars of numpy and torch are numbers.
+                An int beyond ±2**53 is stored as the nearest float64, with a warning of the run.
+            description: describes the metric, and is stored once. Every `log_…` method takes it.
+            step: a signed 64-bit integer. If omitted: the number of points already logged to this series without a
+                step.
+
+        Raises:
+            InvalidValue: the name, value, description or step is not valid.
+            NotFound, InvalidState: the run was deleted.
+        """
+        try:
+            if description:
+                from bridge.runs.metrics import log_scalar
+
+                log_scalar(self.place, self._described, name, value, description, step)
+            else:  # without another function call: this path is measured in microseconds
+                self._log(self.id, name, value, time.time_ns() // 1_000_000, step)
+        except InvalidValue as error:
+            from bridge.runs.metric_points import refused_scalar
+
+            raise refused_scalar(value, error) from None
+
+    def log_metric(self, name: str, value: Value, description: str | None = "", step: int | None = None) -> None:
+        """The same as `log`, under its name in MLflow."""
+        self.log(name, value, description, step)
+
+    def log_list(self, name: str, value: Iterable[Value], description: str | None = "") -> None:
+        """Append a point for each element. If one of them is not valid, none is logged.
+
+        Args:
+            name: as for `log`.
+            value: a list, one-dimensional array, range, generator or the like. An empty one logs nothing, with a
+                warning in the log.
+            description: as for `log`.
+
+        Raises:
+            InvalidValue: the name, an element or the description is not valid.
+            NotFound, InvalidState: the run was deleted.
+        """
+        from bridge.runs.metrics import log_list
+
+        log_list(self.place, self._described, name, value, description)
+
+    def log_row(self, /, name: str, description: str | None = None, **kwargs: Value) -> None:
+        """Append a row to the table `name`.
+
+        Args:
+            name: as for `log`.
+            description: as for `log`.
+            kwargs: a value for each column; rows may have different columns.
+
+        Raises:
+            InvalidValue: the name, a value or the description is not valid.
+            NotFound, InvalidState: the run was deleted.
+
+        Example:
+            >>> run.log_row("cosine", angle=0.5, cos=0.8776)
+        """
+        from bridge.runs.metrics import log_row
+
+        log_row(self.place, self._described, name, kwargs, description)
+
+    def log_table(self, name: str, value: Mapping[str, Any], description: str | None = "") -> None:
+        """Append rows to the table `name`. If one cell is not valid, nothing is logged.
+
+        Args:
+            name: as for `log`.
+            value: a list for each column, all of one length; or a value for each column, which is one row; or a data
+                frame. An empty one logs nothing, with a warning in the log.
+            description: as for `log`.
+
+        Raises:
+            InvalidValue: the name, a cell or the description is not valid, lengths differ, or lists and single values
+                are mixed.
+            NotFound, InvalidState: the run was deleted.
+        """
+        from bridge.runs.metrics import log_table
+
+        log_table(self.place, self._described, name, value, description)
+
+    def log_image(
+        self, name: str, path: Any = None, plot: Any = None, description: str | None = "", step: int | None = None
+    ) -> None:
+        """Store an image as the artifact `images/<name>_<time>_….<ending>`; each call stores another file.
+
+        Args:
+            name: as for `log`.
+            path: the path of an image file (png, jpg, gif, bmp, tiff, webp, svg), its bytes, a binary stream, or
+                anything that `plot` accepts.
+            plot: a matplotlib figure or pyplot (stored as png, and left open), a PIL image, or an array or tensor of
+                pixels: (height, width) or (height, width, 1, 3 or 4), uint8, bool or floats within 0 and 1.
+            description, step: as for `log`.
+
+        Raises:
+            InvalidValue: not exactly one of `path` and `plot` is given, or it is not an image.
+            NotFound: the file or the run does not exist.
+            InvalidState: the run is deleted.
+        """
+        from bridge.runs.metrics import log_image
+
+        log_image(self.place, self._described, name, path, plot, description, step)
+
+    def log_confusion_matrix(
+        self, name: str, value: Mapping[str, Any] | str, description: str | None = "", step: int | None = None
+    ) -> None:
+        """Store a confusion matrix as the artifact `metrics/<name>_<time>_….json`.
+
+        JSON has no NaN and no infinity: they are stored as null, with a warning in the log.
+
+        Args:
+            name: as for `log`.
+            value: a dict, or JSON text of one, with `schema_type` "confusion_matrix", any `schema_version`, and
+                `data` that has `class_labels` and `matrix` (a row for each true class).
+            description, step: as for `log`.
+
+        Raises:
+            InvalidValue: the value does not have this form.
+            NotFound, InvalidState: the run was deleted.
+        """
+        self._log_chart(name, CONFUSION_MATRIX, value, description, step)
+
+    def log_accuracy_table(
+        self, name: str, value: Mapping[str, Any] | str, description: str | None = "", step: int | None = None
+    ) -> None:
+        """Store an accuracy table, as `log_confusion_matrix` stores its matrix.
+
+        `data` has `probability_tables`, `percentile_tables` (true and false positives, true and false negatives at each
+        threshold, for each class), `probability_thresholds`, `percentile_thresholds` and `class_labels`.
+        """
+        self._log_chart(name, ACCURACY_TABLE, value, description, step)
+
+    def log_residuals(
+        self, name: str, value: Mapping[str, Any] | str, description: str | None = "", step: int | None = None
+    ) -> None:
+        """Store a histogram of residuals, as `log_confusion_matrix` stores its matrix.
+
+        `data` has `bin_edges` and `bin_counts`.
+        """
+        self._log_chart(name, RESIDUALS, value, description, step)
+
+    def log_predictions(
+        self, name: str, value: Mapping[str, Any] | str, description: str | None = "", step: int | None = None
+    ) -> None:
+        """Store predictions against true values, as `log_confusion_matrix` stores its matrix.
+
+        `data` has `bin_averages`, `bin_errors`, `bin_counts` and `bin_edges`.
+        """
+        self._log_chart(name, PREDICTIONS, value, description, step)
+
+    def _log_chart(self, name: str, kind: int, value: object, description: str | None, step: int | None) -> None:
+        from bridge.runs.metrics import log_chart
+
+        log_chart(self.place, self._described, name, kind, value, description, step)
+
+    def flush(self, timeout_seconds: float = 300) -> None:
+        """Return when a reader sees everything that was logged.
+
+        Args:
+            timeout_seconds: accepted for compatibility and ignored: in a folder there is nothing to wait for.
+
+        Raises:
+            StoreUnavailable: points are unwritten or were dropped.
+        """
+        self.place.stores.tracking.flush(self.id)
+
+    # Reading metrics
+
+    def get_metrics(
+        self,
+        name: str | None = None,
+        recursive: bool = False,
+        run_type: str | None = None,
+        populate: bool = False,
+    ) -> dict[str, Any]:
+        """Return the logged metrics by name, as plain Python values.
+
+        A metric with one point is a bare value, else a list in log order.
+        The numbers of a series are ints if all of them were logged as ints, else floats.
+        Rows and tables are a dict of columns. A column is a bare value if there is one row, else a list, with None
+        where a row does not have the column. Scalars of the same name are a column of that name.
+        An image or chart is the address of the first one that was logged.
+        `get_metric` returns everything as it was logged, without these rules.
+
+        Args:
+            name: only this metric; if it was not logged, the answer is empty.
+                Without a name, the metrics that the launcher measures (`system/…`) are excluded.
+            recursive: return the metrics of this run and all its descendants, by run id; runs without metrics are
+                excluded.
+            run_type: with `recursive`, only runs of this type.
+            populate: return the content of images and charts, as `MetricFile`.
+
+        Raises:
+            NotFound: the run was deleted permanently.
+
+        Source: Azure ML SDK v1, `Run.get_metrics`.
+        """
+        from bridge.runs.metrics import get_metrics
+
+        return get_metrics(self.place, name, recursive, run_type, populate)
+
+    def get_metric(self, name: str) -> LoggedMetric:
+        """Return everything that was logged under a name: scalars, rows, images, charts and the description.
+
+        Raises:
+            NotFound: nothing was logged under the name.
+        """
+        from bridge.runs.metrics import get_metric
+
+        return get_metric(self.place, name)
+
+    def get_series(self, key: str) -> Series:
+        """Return all scalars logged under a key, in log order, as three numpy arrays of one length.
+
+        `steps` and `timestamps` (milliseconds since 1970 UTC) are int64.
+        `values` is int64 if all values were ints (object if one is beyond int64), float64 if all are numbers,
+        else object (text, bool, None, or mixed).
+
+        Raises:
+            NotFound: no scalar was logged under the key.
+        """
+        from bridge.runs.metrics import get_series
+
+        return get_series(self.place, key)
+
+    # Files. All methods raise NotAllowed if the experiment was created with an artifact location of its own.
+
+    def upload_file(self, name: str, path_or_stream: LocalPath | BinaryIO, datastore_name: None = None) -> None:
+        """Store a file with the run; a file of that name is replaced.
+
+        Args:
+            name: the artifact path, relative and `/`-separated.
+            path_or_stream: the file, or a binary stream.
+            datastore_name: must be None, because the files of a run are stored in its workspace.
+
+        Raises:
+            InvalidValue: the name leads out of the run's artifacts, the source is neither a path nor a stream, or a
+                datastore is named.
+            NotFound: the file does not exist.
+            InvalidState: the run is deleted.
+        """
+        from bridge.runs.files import upload_file
+
+        upload_file(self.place, name, path_or_stream, datastore_name)
+
+    def upload_files(
+        self,
+        names: Sequence[str],
+        paths: Sequence[LocalPath],
+        return_artifacts: bool = False,
+        timeout_seconds: float | None = None,
+        datastore_name: None = None,
+    ) -> dict[str, ArtifactRecord] | None:
+        """Store files with the run; files of the same names are replaced.
+
+        Args:
+            names: the artifact paths.
+            paths: the files, one for each name.
+            return_artifacts: return the size, hash and time of each file, by its artifact path.
+            timeout_seconds: accepted for compatibility and ignored.
+            datastore_name: as for `upload_file`.
+
+        Raises:
+            InvalidValue: the numbers of names and paths differ, a name is not valid, or a datastore is named.
+            NotFound: a file does not exist; none is uploaded.
+            InvalidState: the run is deleted.
+        """
+        from bridge.runs.files import upload_files
+
+        records = upload_files(self.place, names, paths, datastore_name)
+        return {record.path: record for record in records} if return_artifacts else None
+
+    def upload_folder(self, name: str, path: LocalPath, datastore_name: None = None) -> None:
+        """Store every file below a folder as `name/<its path below the folder>`; links are followed.
+
+        Raises:
+            InvalidValue: the path is not a folder, a name is not valid, or a datastore is named.
+            NotFound: a link is broken; the files before it are stored.
+            InvalidState: the run is deleted.
+        """
+        from bridge.runs.files import upload_folder
+
+        upload_folder(self.place, name, path, datastore_name)
+
+    def get_file_names(self) -> builtins.list[str]:
+        """Return the artifact paths of all files of the run, sorted."""
+        from bridge.runs.files import file_names
+
+        return file_names(self.place)
+
+    def download_file(
+        self, name: str, output_file_path: LocalPath | None = None, _validate_checksum: bool = False
+    ) -> None:
+        """Write a file of the run to a local path.
+
+        Args:
+            name: the artifact path.
+            output_file_path: the target, or an existing folder for it; None is the working folder.
+
+        Raises:
+            NotFound: the run has no such file.
+        """
+        from bridge.runs.files import download_file
+
+        download_file(self.place, name, output_file_path)
+
+    def download_files(
+        self,
+        prefix: str | None = None,
+        output_directory: LocalPath | None = None,
+        output_paths: Sequence[LocalPath] | None = None,
+        batch_size: int = 100,
+        append_prefix: bool = True,
+        timeout_seconds: float | None = None,
+    ) -> None:
+        """Write all files of the run, or those of a folder, to local paths; existing files are replaced.
+
+        Args:
+            prefix: an artifact folder, matched exactly ("out" is not "outputs"); None selects all files.
+            output_directory: the folder for the files, at their artifact paths; None is the working folder.
+            output_paths: one target for each file, in the order of the artifact paths, relative to the output
+                directory if there is one. If their number differs from that of the files, they are ignored with a
+                warning in the log.
+            append_prefix: if False, files are written to the output directory at their paths below the prefix.
+            batch_size, timeout_seconds: accepted for compatibility and ignored.
+
+        Raises:
+            InvalidValue: the prefix is not valid, or a target is below a file.
+        """
+        from bridge.runs.files import download_files
+
+        download_files(self.place, prefix, output_directory, output_paths, append_prefix)
+
+    # Children. The status of a run and those of its children are independent.
+
+    def child_run(
+        self,
+        name: str | None = None,
+        run_id: str | None = None,
+        outputs: bool | str | os.PathLike[str] | None = None,
+    ) -> Run:
+        """Start a run inside this one, as `Experiment.start_logging` does.
+
+        Args:
+            name: the display name; None makes one up.
+            run_id: an id of your own; 32 hex digits by default.
+            outputs: a folder whose files are stored, as for `start_logging`; None is none.
+
+        Raises:
+            AlreadyExists: another run has the id.
+            InvalidValue: the id or the name is not valid.
+
+        Example:
+            >>> with run.child_run("fold 1") as fold:
+            ...     fold.log("loss", 0.3)
+        """
+        from bridge.runs.children import start_child
+
+        session = start_child(self.place, name, run_id, outputs)
+        return Run.wrap(self.experiment, session.place.run_id, session=session)
+
+    def create_children(
+        self, count: int | None = None, tag_key: str | None = None, tag_values: Sequence[object] | None = None
+    ) -> builtins.list[Run]:
+        """Start many runs inside this one, in one transaction.
+
+        Args:
+            count: the number of runs; the tag `azureml.batch_child_number` numbers them from 0.
+            tag_key: instead of a count, the tag in which the children differ.
+            tag_values: the tag's value for each child; values become text.
+
+        Raises:
+            InvalidValue: neither a count nor a tag with values is given, or both are.
+        """
+        from bridge.runs.children import start_children
+
+        sessions = start_children(self.place, count, tag_key, tag_values)
+        return [Run.wrap(self.experiment, session.place.run_id, session=session) for session in sessions]
+
+    def submit_child(
+        self, config: ScriptRunConfig, tags: str | Mapping[str, object] | None = None, **kwargs: Any
+    ) -> ScriptRun:
+        """Submit a script as a run inside this one; see `Experiment.submit`."""
+        return self.experiment.submit(config, tags=tags, _parent_run_id=self.id, **kwargs)
+
+    def get_children(
+        self,
+        recursive: bool = False,
+        tags: Labels = None,
+        properties: Labels = None,
+        type: str | None = None,
+        status: str | None = None,
+        **ignored: object,
+    ) -> Iterator[Run]:
+        """Return the active runs inside this one, newest start time first, of any experiment.
+
+        Args:
+            recursive: return all descendants.
+            tags: a key that runs must have, or pairs that must all be equal; values are compared as text.
+            properties: the same for properties.
+            type: the run's type, or the value of its property `azureml.runsource`.
+            status: the status that runs must have.
+            ignored: accepted for compatibility and ignored.
+
+        Raises:
+            InvalidValue: tags or properties are neither, or the status does not exist.
+        """
+        from bridge.handles.run_list import runs_below
+
+        return runs_below(self, recursive, tags, properties, type, status)
+
+    @property
+    def parent(self) -> Run | None:
+        """The run inside which this one was started; None if it has none, or the parent no longer exists.
+
+        It is read once per handle.
+        """
+        from bridge.handles.run_list import parent_of
+
+        if self._parent is None:
+            self._parent = parent_of(self)
+        return self._parent
+
+    # Details and logs
+
+    def get_portal_url(self) -> str:
+        """Return the address of the run: `<workspace URI>#/runs/<id>`."""
+        return f"{self.experiment.workspace.get_mlflow_tracking_uri()}#/runs/{self.id}"
+
+    @property
+    def input_datasets(self) -> dict[str, Any]:
+        """Empty: data is read by its path, and `mlflow.log_input` records which data a run used."""
+        return {}
+
+    @property
+    def output_datasets(self) -> dict[str, Any]:
+        """Empty: a run stores its results as files."""
+        return {}
+
+    def get_details(self) -> dict[str, Any]:
+        """Return the facts of the run as a dict.
+
+        `runId`, `target`, `status`, `startTimeUtc`, `endTimeUtc` (once the run has ended), `properties`,
+        `inputDatasets`, `outputDatasets`, `runDefinition` (what was submitted), `logFiles` (URLs by name) and
+        `submittedBy`; `error` and `warnings` if there are any.
+
+        Source: Azure ML SDK v1, `Run.get_details`.
+        """
+        from bridge.runs.details import run_details
+
+        return run_details(self.place)
+
+    def get_details_with_logs(self) -> dict[str, Any]:
+        """Return `get_details` with the text of each log in `logFiles`; bytes that are not UTF-8 are replaced."""
+        from bridge.runs.details import run_details_with_logs
+
+        return run_details_with_logs(self.place)
+
+    def get_all_logs(self, destination: LocalPath | None = None) -> builtins.list[str]:
+        """Write the logs of the run below a folder and return their local paths.
+
+        Args:
+            destination: the folder, created if absent; None is `./assets/<run id>`.
+        """
+        from bridge.runs.logs import download_logs
+
+        return download_logs(self.place, destination)
+
+    def wait_for_completion(
+        self, show_output: bool = False, wait_post_processing: bool = False, raise_on_error: bool = True
+    ) -> dict[str, Any]:
+        """Wait until the run has ended and return its details.
+
+        Args:
+            show_output: print the log while it grows, and a summary.
+            wait_post_processing: accepted for compatibility and ignored: a run ends after its files are stored.
+            raise_on_error: raise if the run failed.
+
+        Raises:
+            SubmitFailed: the run failed, and the sentence ends in its error's message; or, with `show_output`, Ctrl-C
+                was pressed. The run continues after Ctrl-C.
+
+        Source: Azure ML SDK v1, `Run.wait_for_completion`.
+        """
+        from bridge.runs.waiting import wait_for_end
+
+        return wait_for_end(self.place, self.get_portal_url(), show_output, raise_on_error)
+
+    # Source and models
+
+    def take_snapshot(self, file_or_folder_path: str | os.PathLike[str]) -> str:
+        """Store the source of the run, once, and return the snapshot's id, which is a hash of the content.
+
+        `docs/source.md` lists the files that are excluded. Files that are too large are named in a warning of the run.
+
+        Raises:
+            NotFound: the file or folder does not exist.
+            InvalidState: the run already has a snapshot, or is deleted.
+            InvalidValue: the folder is too large; nothing is stored.
+        """
+        from bridge.runs.snapshots import snapshot_run
+
+        return snapshot_run(self.place, file_or_folder_path)
+
+    def get_snapshot_id(self) -> str:
+        """Return the id of the snapshot of the run's source.
+
+        Raises:
+            NotFound: the run has no snapshot.
+        """
+        from bridge.runs.snapshots import snapshot_id
+
+        return snapshot_id(self.place)
+
+    def restore_snapshot(self, snapshot_id: str | None = None, path: str | os.PathLike[str] | None = None) -> str:
+        """Write the source as `<id>.zip` and return its absolute path.
+
+        Args:
+            snapshot_id: a snapshot of the workspace; the run's own by default.
+            path: the folder, created if absent; the system's temporary folder by default.
+
+        Raises:
+            NotFound: the snapshot does not exist.
+            InvalidState: the snapshot is damaged.
+        """
+        from bridge.runs.snapshots import write_snapshot
+
+        return write_snapshot(self.place, snapshot_id, path)
 
     def register_model(
         self,
@@ -306,22 +858,22 @@ class Run(RunEnding, RunChildren, RunDetails):
         description: str | None = None,
         **azure: object,
     ) -> Any:
-        """Register a file or folder that the run has kept as the next version of a model; returns the `Model`.
+        """Register a file or folder of the run as the next version of a model, and return the `Model`.
 
         Args:
             model_name: letters, digits, dashes, underscores and dots, at most 255.
-            model_path: the artifact path, or a folder of them, or the name of a model that MLflow has logged for the
+            model_path: the artifact path of a file or folder, or the name of a model that MLflow has logged for the
                 run; the model's name by default.
             tags: labels of the version.
-            properties: the same, kept apart.
-            model_framework: a word for it, such as "ScikitLearn".
-            model_framework_version: which.
+            properties: labels of the version that are set once.
+            model_framework: the name of the framework, such as "ScikitLearn".
+            model_framework_version: its version.
             description: free text.
-            azure: what the Azure ML SDK v1 takes besides, not looked at.
+            azure: other arguments of the Azure ML SDK v1, accepted for compatibility and ignored.
 
         Raises:
-            InvalidValue: the name may not be used.
-            NotFound: the run has no such file; or MLflow, whose registry keeps models, is not installed.
+            InvalidValue: the name is not valid.
+            NotFound: the run has no such file; or MLflow, whose registry stores models, is not installed.
         """
         from bridge.handles.models import model_class
 
@@ -336,64 +888,51 @@ class Run(RunEnding, RunChildren, RunDetails):
             description=description,
         )
 
-    # Its source
+    # Ending
 
-    def take_snapshot(self, file_or_folder_path: str | os.PathLike[str]) -> str:
-        """Keep the source of the run, once; returns the id, which follows from the content.
-
-        What is left out, for `.amlignore` or `.gitignore` says so, is never source, or is too large, is said in
-        `docs/reference.md`; files that were too large are named in a warning of the run.
+    def complete(self) -> None:
+        """End the run as Completed. Calling it again only moves the end time.
 
         Raises:
-            NotFound: there is no such file or folder.
-            InvalidState: the run has a snapshot already, or is deleted.
-            InvalidValue: the folder holds so much that nothing was kept.
+            StoreUnavailable: logged points are unwritten or were dropped; the status stays.
+            InvalidState: the run is Failed or Canceled.
         """
-        from bridge.source.empty import SNAPSHOT_PROPERTY
-        from bridge.source.snapshot import take_snapshot
+        self.session.end("Completed")
 
-        if there := self.properties.get(SNAPSHOT_PROPERTY):
-            raise InvalidState("run", self.id, f"the owner of snapshot {there}", "without a snapshot: take it once")
-        opened, source = self.place.stores, check_local_path("file_or_folder_path", file_or_folder_path)
-        snapshot = take_snapshot(opened.artifacts, source, workspace_folder=opened.address)
-        if snapshot.id is None:
-            raise InvalidValue("file_or_folder_path", str(file_or_folder_path), snapshot.warnings[0].rstrip("."))
-        self.place.update(RunChanges(properties={SNAPSHOT_PROPERTY: snapshot.id}, warnings=snapshot.warnings))
-        return snapshot.id
-
-    def get_snapshot_id(self) -> str:
-        """The id of the snapshot of the run's source.
-
-        Raises:
-            NotFound: the run has none.
-        """
-        from bridge.source.empty import SNAPSHOT_PROPERTY
-
-        snapshot_id = self.properties.get(SNAPSHOT_PROPERTY)
-        if snapshot_id is None:
-            raise NotFound("snapshot", self.id, "the run has none; take one with run.take_snapshot")
-        return snapshot_id
-
-    def restore_snapshot(self, snapshot_id: str | None = None, path: str | os.PathLike[str] | None = None) -> str:
-        """Write the source as `<id>.zip`; returns its absolute path.
+    def fail(self, error_details: str | BaseException | None = None, error_code: str | None = None) -> None:
+        """End the run as Failed, also after a logger has completed it before its owner did.
 
         Args:
-            snapshot_id: another snapshot of the workspace; by default the run's own.
-            path: the folder, made if absent; by default the system's temporary one.
+            error_details: a sentence or the exception.
+            error_code: a word for the error; "UserError" by default.
 
         Raises:
-            NotFound: there is no such snapshot.
-            InvalidState: it is damaged.
+            InvalidValue: the details are neither text nor an exception, or the code is not text.
+            StoreUnavailable, InvalidState: as for `complete`.
         """
-        import tempfile
+        self.session.end("Failed", failure_json(error_details, error_code))
 
-        from bridge.source.snapshot import write_snapshot_zip
+    def cancel(self) -> None:
+        """End the run as Canceled.
 
-        folder = tempfile.gettempdir() if path is None else check_local_path("path", path)
-        return str(write_snapshot_zip(self.place.stores.artifacts, snapshot_id or self.get_snapshot_id(), folder))
+        Raises:
+            StoreUnavailable, InvalidState: as for `complete`.
+        """
+        self.session.end("Canceled")
+
+    def __enter__(self) -> Self:
+        self.session.enter()
+        return self
+
+    def __exit__(
+        self, kind: builtins.type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.session.leave(error)
+
+    # Pickles and representations
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self)._of, (self.experiment, self.id)
+        return type(self).wrap, (self.experiment, self.id)
 
     def __repr__(self) -> str:
         return f"Run(Experiment: {self.experiment.name},\nId: {self.id},\nType: {self.type},\nStatus: {self.status})"
@@ -411,3 +950,11 @@ class Run(RunEnding, RunChildren, RunDetails):
                 "Details Page": self.get_portal_url(),
             }
         )
+
+
+def _class_of(type: str | None) -> builtins.type[Run]:
+    if type != SCRIPT_RUN:
+        return Run
+    from bridge.handles.script_run import ScriptRun
+
+    return ScriptRun

@@ -67,7 +67,7 @@ def _find_context(address: str, run_id: str, azure_workspace: str, azure_experim
     if address and run_id:
         run = Run.get(Workspace.open(address), run_id)
         if folder := os.environ.get("AZUREML_OUTPUT_DIRECTORY"):
-            run._track(os.path.join(_working_folder(run), folder))
+            run.session.capture_folders(os.path.join(_working_folder(run), folder))
         return run
     if azure_workspace and azure_experiment and azure_run_id:
         workspace = Workspace.create(azure_workspace, exist_ok=True)
@@ -111,7 +111,7 @@ def _begin_context(experiment: Experiment, run_id: str | None) -> Run:
     except AlreadyExists:  # begun by another process of the same job
         assert run_id is not None
         return Run(experiment, run_id)
-    run._leave_open(quietly=True)
+    run.session.own(quietly=True)
     return run
 
 

@@ -57,11 +57,18 @@ class Workspace:
         self._details = details
 
     @classmethod
-    def _of(
-        cls, opened: Opened, durability: Durability | None = None, details: Mapping[str, Any] = NOTHING
+    def wrap(
+        cls, stores: Opened, durability: Durability | None = None, details: Mapping[str, Any] = NOTHING
     ) -> Workspace:
+        """Return the handle of open stores.
+
+        Args:
+            stores: the stores.
+            durability: the durability that was asked for; a pickle keeps it.
+            details: the values of Azure ML arguments that this handle shows instead of the stored ones.
+        """
         workspace = cls.__new__(cls)
-        workspace._set(opened, durability, details)
+        workspace._set(stores, durability, details)
         return workspace
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -100,7 +107,7 @@ class Workspace:
         folder = named_folder(name)
         if path is not None:
             folder = expanded("path", path)
-        return Workspace._of(create_store(folder, name, exist_ok, shared, durability, details), durability, details)
+        return Workspace.wrap(create_store(folder, name, exist_ok, shared, durability, details), durability, details)
 
     @staticmethod
     def open(address: str | os.PathLike[str], durability: Durability | None = None) -> Workspace:
@@ -121,7 +128,7 @@ class Workspace:
             text = folder_of_uri(text)
         elif isinstance(text, str) and OTHER_ADDRESS.match(text):
             raise InvalidValue("workspace address", text, "must be a folder: servers and databases are not opened yet")
-        return Workspace._of(open_store(expanded("workspace address", text), durability), durability)
+        return Workspace.wrap(open_store(expanded("workspace address", text), durability), durability)
 
     @staticmethod
     def get(name: str, **azure: Any) -> Workspace:
@@ -135,7 +142,7 @@ class Workspace:
         _said("Workspace.get", azure)
         folder = named_folder(name)
         try:
-            return Workspace._of(open_store(folder))
+            return Workspace.wrap(open_store(folder))
         except NotFound:
             hint = (
                 f"{folder} holds none; Workspace.create({name!r}) makes it, Workspace.open(folder) opens another place"
@@ -159,7 +166,7 @@ class Workspace:
             except BridgeError as error:
                 logger.warning("A workspace is left out of the list: %s", error)
                 continue
-            found.setdefault(opened.name, []).append(Workspace._of(opened))
+            found.setdefault(opened.name, []).append(Workspace.wrap(opened))
         return found
 
     @staticmethod
@@ -191,7 +198,7 @@ class Workspace:
         else:
             assert config.name is not None
             opened = Workspace.create(config.name, exist_ok=True, **config.details)
-        return Workspace._of(opened.stores, None, config.details)
+        return Workspace.wrap(opened.stores, None, config.details)
 
     def write_config(self, path: str | os.PathLike[str] | None = None, file_name: str | None = None) -> None:
         """Let a project folder belong to this workspace: `Workspace.from_config` finds it there, and so does Azure's.
@@ -395,7 +402,7 @@ class Workspace:
         """The active experiments by name; MLflow's "Default" is listed once it has runs."""
         from bridge.handles.experiment import Experiment, listed_experiments
 
-        return {record.name: Experiment._of(self, record) for record in listed_experiments(self, "active")}
+        return {record.name: Experiment.wrap(self, record) for record in listed_experiments(self, "active")}
 
     def get_run(self, run_id: str) -> Run:
         """The run of that id, of whichever experiment.
@@ -424,7 +431,7 @@ class Workspace:
 
 
 def _reopened(address: str, durability: Durability | None, details: Mapping[str, Any]) -> Workspace:
-    return Workspace._of(Workspace.open(address, durability).stores, durability, details)
+    return Workspace.wrap(Workspace.open(address, durability).stores, durability, details)
 
 
 def _said(call: str, azure: Mapping[str, Any]) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from bridge.records.script import ScriptDefinition
 from bridge.source.empty import SNAPSHOT_PROPERTY
 from bridge.source.snapshot import restore_snapshot
 from bridge.store.open import Opened
+from bridge.store.run_place import RunPlace
 
 logger = logging.getLogger("bridge")
 
@@ -65,9 +66,7 @@ class Prepared:
     def capture(self, opened: Opened, record: RunRecord) -> Capture:
         """What takes its files."""
         return Capture(
-            opened,
-            record.experiment_id,
-            record.id,
+            RunPlace(opened, record.experiment_id, record.id),
             outputs=self.folder / OUTPUTS if self.collects_outputs else None,
             logs=self.folder / LOGS if self.watches_logs else None,
         )

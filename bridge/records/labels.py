@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TypeAlias
 
 from bridge.errors import InvalidValue
 from bridge.records.series import check_key
 from bridge.records.text import as_text, check_spellable
 
+Labels: TypeAlias = "str | Mapping[str, object] | None"
+"""Labels as callers give them: values by key, or a key alone."""
+
 SHOWN_AS_TAG = {"mlflow.runName": "display name", "mlflow.note.content": "description", "mlflow.parentRunId": "parent"}
-"""Tags at MLflow's door that are attributes of a run here: one that is set natively would be seen by nobody."""
+"""MLflow's tags that are attributes of a run here. A tag of such a key would be visible through neither API."""
 
 
 def label_values(labels: Mapping[str, object], what: str = "tag") -> dict[str, str | None]:
-    """Labels as they are stored: keys checked, values as text, None kept.
+    """Return labels as they are stored: keys are checked, values become text, None stays None.
 
     Raises:
-        InvalidValue: a key or value may not be used, or these are no labels.
+        InvalidValue: a key or value is not valid, or `labels` is not a mapping.
     """
     if not isinstance(labels, Mapping):
         raise InvalidValue(what, labels, "must be given as a dict of values by key")
@@ -31,7 +35,7 @@ def _label_value(what: str, value: object) -> str:
 
 
 def tag_values(tags: str | Mapping[str, object]) -> dict[str, str | None]:
-    """Tags as they are stored; a key alone is a tag without a value.
+    """Return tags as they are stored; a key alone is a tag without a value.
 
     Raises:
         InvalidValue: as for `label_values`.
@@ -40,10 +44,10 @@ def tag_values(tags: str | Mapping[str, object]) -> dict[str, str | None]:
 
 
 def run_tag_values(tags: str | Mapping[str, object]) -> dict[str, str | None]:
-    """The tags of a run as they are stored.
+    """Return the tags of a run as they are stored.
 
     Raises:
-        InvalidValue: as for `label_values`, or MLflow shows an attribute of the run by that key.
+        InvalidValue: as for `label_values`, or MLflow shows an attribute of the run under that key.
     """
     values = tag_values(tags)
     for key in values:
@@ -53,15 +57,15 @@ def run_tag_values(tags: str | Mapping[str, object]) -> dict[str, str | None]:
 
 
 def native_tags(tags: Mapping[str, str | None]) -> dict[str, str | None]:
-    """Tags without those that MLflow keeps for itself."""
+    """Return tags without MLflow's own (`mlflow.…`)."""
     return {key: value for key, value in tags.items() if not key.startswith("mlflow.")}
 
 
 def check_keys(what: str, keys: object) -> tuple[str, ...]:
-    """Return keys that are given as one or as several.
+    """Return keys that are given as one key or as a list of keys.
 
     Raises:
-        InvalidValue: they are something else.
+        InvalidValue: the value is neither.
     """
     given = (keys,) if isinstance(keys, str) else keys
     if not isinstance(given, Iterable) or isinstance(given, (bytes, Mapping)):
@@ -74,11 +78,17 @@ def check_keys(what: str, keys: object) -> tuple[str, ...]:
     return listed
 
 
-def wanted_labels(labels: str | Mapping[str, object] | None, what: str) -> str | dict[str, str | None]:
+def wanted_labels(labels: Labels, what: str) -> str | dict[str, str | None]:
+    """Return the labels that a caller searches for: a key, or values by key as they are stored; none for None.
+
+    Raises:
+        InvalidValue: as for `label_values`.
+    """
     return labels if isinstance(labels, str) else label_values({} if labels is None else labels, what)
 
 
 def has_labels(labels: Mapping[str, str | None], wanted: str | Mapping[str, str | None]) -> bool:
+    """Return whether labels contain a wanted key, or all wanted pairs."""
     if isinstance(wanted, str):
         return wanted in labels
     return all(key in labels and labels[key] == value for key, value in wanted.items())

@@ -1,357 +1,189 @@
-"""Metrics: which points a logged list, row or table becomes, and what they are when read back."""
+"""Logging the metrics of a run, and reading them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
 
-from bridge.errors import InvalidValue, NotFound
-from bridge.records.series import (
-    ACCURACY_TABLE,
-    COLUMN,
-    CONFUSION_MATRIX,
-    DESCRIPTION,
-    IMAGE,
-    PREDICTIONS,
-    RESIDUALS,
-    SCALAR,
-    Point,
-    Series,
-    SeriesRecord,
-    Value,
-    check_key,
-    check_text,
-)
-from bridge.store.points import PLAIN, check_value, in_log_order
+from bridge.errors import NotFound
+from bridge.records.search import RunQuery
+from bridge.records.series import IMAGE, SCALAR, Point, Series, check_key
+from bridge.records.times import now_ms
+from bridge.runs.metric_points import description_points, list_points, row_points, table_points
+from bridge.runs.metric_values import LoggedMetric, logged_metric, metrics_by_name
+from bridge.store import one_run
+from bridge.store.points import check_points, native_series
+from bridge.store.run_place import RunPlace
 
-if TYPE_CHECKING:
-    import numpy
+logger = logging.getLogger("bridge")
 
-KIND_NAMES = {
-    SCALAR: "scalar",
-    COLUMN: "table",
-    IMAGE: "image",
-    CONFUSION_MATRIX: "confusion_matrix",
-    ACCURACY_TABLE: "accuracy_table",
-    RESIDUALS: "residuals",
-    PREDICTIONS: "predictions",
-}
-FILE_KINDS = frozenset(KIND_NAMES) - {SCALAR, COLUMN}
-
-SYSTEM = "system/"
-"""How the names begin of what a launcher measures by itself."""
-
-SEVERAL_RULE = "must be one value: use run.log_list for several, run.log_row or run.log_table for columns"
-LIST_RULE = "must be a list of values, an array of one dimension, or something else that can be iterated over"
-TABLE_RULE = "must be a dict of columns by name, all of them values or all of them lists of one length"
+Described = dict[str, str | None]
+"""The descriptions that one handle has logged, by metric; each is logged once."""
 
 
-# Writing
-
-
-def description_points(key: str, description: str | None, timestamp: int) -> list[Point]:
-    """The point that keeps a description; none if there is nothing to keep.
+def log_points(
+    place: RunPlace, described: Described, name: str, points: Sequence[Point], description: str | None
+) -> None:
+    """Log points of one metric, after its description if that is new.
 
     Raises:
-        InvalidValue: the description is not text.
+        InvalidValue: the name, a value, the description or a step is not valid; nothing is logged.
+        NotFound, InvalidState: the run was deleted.
     """
-    if description is None or description == "":
-        return []
-    if not isinstance(description, str):
-        raise InvalidValue("description", description, "must be text")
-    # A step that is given leaves the count of step-less points alone.
-    return [Point(key, check_text(description), timestamp, 0, DESCRIPTION)]
+    check_key(name)
+    if not points:
+        logger.warning("Nothing was logged under %r: there was no value.", name)
+        return
+    new: list[Point] = []
+    if described.get(name) != description:
+        new = description_points(name, description, points[0].timestamp)
+    place.stores.tracking.log_points(place.run_id, [*new, *points])
+    if new:
+        described[name] = description
 
 
-def refused_scalar(value: object, error: InvalidValue) -> InvalidValue:
-    """The error of `run.log`: one for several values says which call takes them."""
-    several = callable(value) or (isinstance(value, Iterable) and not isinstance(value, (str, bytes)))
-    if several and len(error.problems) == 1 and error.value is value:
-        return InvalidValue(error.key, value, SEVERAL_RULE)
-    return error
+def log_scalar(
+    place: RunPlace, described: Described, name: str, value: Any, description: str | None, step: int | None
+) -> None:
+    """Log a value and its description; see `log_points`."""
+    log_points(place, described, name, [Point(name, value, now_ms(), step)], description)
 
 
-def list_points(key: object, values: object, timestamp: int) -> list[Point]:
-    """The points of a list: one for each element, in order.
+def log_list(place: RunPlace, described: Described, name: str, values: Iterable[Any], description: str | None) -> None:
+    """Log a point for each element; see `log_points`."""
+    log_points(place, described, name, list_points(name, values, now_ms()), description)
+
+
+def log_row(place: RunPlace, described: Described, name: str, row: Mapping[str, Any], description: str | None) -> None:
+    """Log one row of a table; see `log_points`."""
+    log_points(place, described, name, row_points(name, row, now_ms()), description)
+
+
+def log_table(
+    place: RunPlace, described: Described, name: str, table: Mapping[str, Any], description: str | None
+) -> None:
+    """Log the rows of a table; see `log_points`."""
+    log_points(place, described, name, table_points(name, table, now_ms()), description)
+
+
+def log_image(
+    place: RunPlace, described: Described, name: str, path: Any, plot: Any, description: str | None, step: int | None
+) -> None:
+    """Store an image and log its artifact path.
 
     Raises:
-        InvalidValue: the key may not be one, this cannot be iterated over, or an element is no single value.
+        InvalidValue: not exactly one of `path` and `plot` is given, or it is not an image.
+        NotFound: the file or the run does not exist.
+        InvalidState: the run is deleted.
     """
-    checked_key = check_key(key)
-    elements = _elements(values)
-    if elements is None:
-        raise InvalidValue(f"value of {key!r}", values, LIST_RULE)
-    return [Point(checked_key, value, timestamp) for value in _checked(elements, f"value of {key!r}")]
+    from bridge.runs.pictures import picture_of
+
+    picture = picture_of(path, plot)
+    _log_file(place, described, name, IMAGE, "images", picture.source, picture.ending, description, step)
 
 
-def row_points(key: object, row: Mapping[Any, object], timestamp: int) -> list[Point]:
-    """The points of one row: a cell for each column.
+def log_chart(
+    place: RunPlace,
+    described: Described,
+    name: str,
+    kind: int,
+    value: object,
+    description: str | None,
+    step: int | None,
+) -> None:
+    """Store a chart of a kind in `bridge.runs.charts.CHARTS` as JSON and log its artifact path.
 
     Raises:
-        InvalidValue: the key or a column's name may not be one, or a cell is no single value.
+        InvalidValue: the value is not such a chart.
+        NotFound, InvalidState: the run was deleted.
     """
-    if not all(type(value) is float or type(value) is int for value in row.values()):
-        return table_points(key, {column: [value] for column, value in row.items()}, timestamp)
-    checked_key = check_key(key)
-    # A row of plain numbers, as most are, is left to the store, which checks names and ranges for everybody.
-    return [
-        Point(checked_key, value, timestamp, None, COLUMN, column, number > 0)  # type: ignore[arg-type]  # a number
-        for number, (column, value) in enumerate(row.items())
-    ]
+    from bridge.runs.charts import chart_bytes
+
+    content = chart_bytes(kind, name, value)
+    _log_file(place, described, name, kind, "metrics", content, "json", description, step)
 
 
-def table_points(key: object, table: object, timestamp: int) -> list[Point]:
-    """The points of a table, row by row.
+def _log_file(
+    place: RunPlace,
+    described: Described,
+    name: str,
+    kind: int,
+    folder: str,
+    source: Path | bytes,
+    ending: str,
+    description: str | None,
+    step: int | None,
+) -> None:
+    """Store a file and then log its path, so that no reader sees a path before its file exists."""
+    from bridge.runs.pictures import file_name
 
-    Args:
-        key: the metric's name.
-        table: a mapping from columns to lists of one length, or to values for a single row; or a data frame.
-        timestamp: of all rows.
-
-    Raises:
-        InvalidValue: it is neither, lengths differ, values and lists are mixed, or a cell is no single value.
-    """
-    checked_key = check_key(key)
-    columns = _columns(key, table)
-    rows = zip(*columns.values(), strict=True)
-    return [
-        Point(checked_key, value, timestamp, None, COLUMN, column, number > 0)
-        for row in rows
-        for number, (column, value) in enumerate(zip(columns, row, strict=True))
-    ]
-
-
-def _columns(key: object, table: object) -> dict[str, list[Value]]:
-    """The checked columns of a table, all of one length."""
-    found: dict[str, list[Value]] = {}
-    single = 0
-    for column, value in _by_column(key, table).items():
-        check_key(column, f"column of {key!r}")
-        elements = _elements(value)
-        single += elements is None
-        found[column] = _checked([value] if elements is None else elements, f"column {column!r} of {key!r}")
-    if 0 < single < len(found):
-        raise InvalidValue(f"value of {key!r}", table, TABLE_RULE)
-    lengths = {column: len(values) for column, values in found.items()}
-    if len(set(lengths.values())) > 1:
-        raise InvalidValue(f"lengths of the columns of {key!r}", lengths, "must be equal")
-    return found
+    timestamp = now_ms()
+    path = f"{folder}/{file_name(check_key(name), timestamp, ending)}"
+    point = Point(name, path, timestamp, step, kind)
+    check_points([*description_points(name, description, timestamp), point])
+    place.stores.artifacts.put(place.writable_root(), path, source)
+    log_points(place, described, name, [point], description)
 
 
-def _by_column(key: object, table: object) -> Mapping[Any, object]:
-    if isinstance(table, Mapping):
-        return table
-    if not _is_frame(table):
-        raise InvalidValue(f"value of {key!r}", table, TABLE_RULE)
-    frame: Any = table
-    columns = list(frame.columns)
-    if len(set(columns)) < len(columns):
-        raise InvalidValue(f"columns of {key!r}", columns, "must have names of their own")
-    return {column: list(frame[column]) for column in columns}
-
-
-def _is_frame(value: object) -> bool:
-    """Whether this is a data frame, of pandas or polars."""
-    return hasattr(value, "columns") and hasattr(value, "to_dict")
-
-
-def _elements(value: object) -> list[Any] | None:
-    """The elements of a list, an array of one dimension and the like; None for anything else."""
-    if isinstance(value, (str, bytes, bytearray, Mapping)) or not isinstance(value, Iterable):
-        return None
-    if getattr(value, "ndim", 1) != 1 or _is_frame(value):
-        return None
-    to_list = getattr(value, "tolist", None)  # of numpy, torch and pandas: much faster than one by one
-    elements = to_list() if callable(to_list) else value
-    return elements if isinstance(elements, list) else list(elements)
-
-
-def _checked(elements: list[Any], what: str) -> list[Value]:
-    """The elements as plain values; the first that is none is named, by its place."""
-    checked: list[Value] = []
-    for number, element in enumerate(elements):
-        if type(element) in PLAIN and type(element) is not int and type(element) is not str:
-            checked.append(element)
-            continue
-        try:
-            checked.append(check_value(element))
-        except InvalidValue as error:
-            raise InvalidValue(f"{what}, element {number},", element, error.rule) from None
-    return checked
-
-
-# Reading
-
-
-@dataclass(frozen=True)
-class MetricTable:
-    """The rows of a metric in log order.
-
-    `columns` has a list for each column, in the order first logged, with None where a row does not have the column.
-    So the memory of a table is that of its rows times its columns, however few cells were logged.
-    `steps` and `timestamps` (milliseconds since 1970 UTC) have an entry for each row.
-    """
-
-    columns: dict[str, list[Value]]
-    steps: list[int]
-    timestamps: list[int]
-
-
-@dataclass(frozen=True)
-class LoggedFile:
-    """A file that was logged under a metric's name.
-
-    `kind` is "image", "confusion_matrix", "accuracy_table", "residuals" or "predictions".
-    `path` is its artifact path, `timestamp` in milliseconds since 1970 UTC.
-    """
-
-    kind: str
-    path: str
-    step: int
-    timestamp: int
-
-
-@dataclass(frozen=True, eq=False)
-class LoggedMetric:
-    """Everything that was logged under one name, as it was logged.
-
-    `kinds` says what there is, in the order first logged: "scalar" (also of a list), "table" (rows too), or the kind of
-    a file.
-    `points` has the scalars, `table` the rows (None if there are none), `files` the files, each in log order.
-    `description` is the last one given, None if none was.
-    """
-
-    name: str
-    kinds: tuple[str, ...]
-    description: str | None
-    points: Series
-    table: MetricTable | None
-    files: tuple[LoggedFile, ...]
-
-
-@dataclass(frozen=True)
-class MetricFile:
-    """The content of an image or chart, as `get_metrics(populate=True)` gives it.
-
-    `path` is the artifact path, `data` the bytes.
-    """
-
-    kind: str
-    path: str
-    data: bytes
-
-    @property
-    def filename(self) -> str:
-        """The last part of the path."""
-        return self.path.rpartition("/")[2]
-
-    def convert_to_object(self) -> dict[str, Any]:
-        """What was logged, for a chart.
-
-        Raises:
-            InvalidValue: it is an image.
-        """
-        import json
-
-        if self.kind == KIND_NAMES[IMAGE]:
-            raise InvalidValue("file", self.path, "must be a chart, and it is an image: its bytes are in `data`")
-        return dict(json.loads(self.data))
-
-
-def logged_metric(name: str, records: Sequence[SeriesRecord]) -> LoggedMetric:
-    """All that the series of one key hold.
-
-    Raises:
-        NotFound: they hold nothing.
-    """
-    kinds = _by_first(records)
-    if not kinds:
-        raise NotFound("metric", name, "it was not logged")
-    descriptions = in_log_order([record for record in records if record.kind == DESCRIPTION])[1].values
-    rows = [record for record in records if record.kind == COLUMN]
-    return LoggedMetric(
-        name=name,
-        kinds=tuple(KIND_NAMES[kind] for kind in kinds),
-        description=str(descriptions[-1]) if len(descriptions) else None,
-        points=in_log_order([record for record in records if record.kind == SCALAR])[1],
-        table=_table(rows) if rows else None,
-        files=_files(records),
-    )
-
-
-def metrics_by_name(
-    run_id: str,
-    records: Sequence[SeriesRecord],
-    named: bool = False,
-    load: Callable[[str], bytes] | None = None,
+def get_metrics(
+    place: RunPlace,
+    name: str | None = None,
+    recursive: bool = False,
+    run_type: str | None = None,
+    populate: bool = False,
 ) -> dict[str, Any]:
-    """What `get_metrics` gives for the series of a run.
+    """Return the metrics of a run, or with `recursive` of the run and all its descendants by run id.
 
-    Args:
-        run_id: the run's id.
-        records: its series.
-        named: they were asked for by name, so those that the launcher measured are given too.
-        load: reads a file, for populated values; without it a file is given as its address.
+    Raises:
+        NotFound: the run was deleted permanently.
     """
-    by_key: dict[str, list[SeriesRecord]] = {}
-    for record in records:
-        if named or not record.key.startswith(SYSTEM):
-            by_key.setdefault(record.key, []).append(record)
-    values: dict[str, Any] = {}
-    for key, own in by_key.items():
-        kinds = _by_first(own)
-        if COLUMN in kinds:
-            columns = _table([record for record in own if record.kind in (SCALAR, COLUMN)]).columns
-            values[key] = {column: _bare(cells) for column, cells in columns.items()}
-        elif SCALAR in kinds:
-            values[key] = _bare(in_log_order([record for record in own if record.kind == SCALAR])[1].values.tolist())
-        elif kinds:
-            file = _files(own)[0]
-            address = f"aml://artifactId/ExperimentRun/dcid.{run_id}/{file.path}"
-            values[key] = address if load is None else MetricFile(file.kind, file.path, load(file.path))
-    return values
+    runs = _with_descendants(place, run_type) if recursive else {place.run_id: place}
+    found = place.stores.tracking.get_series_of(list(runs), None if name is None else [name])
+    if not recursive and place.run_id not in found:
+        raise NotFound("run", place.run_id)
+    metrics = {}
+    for run_id, own in runs.items():
+        load = partial(_load, own) if populate else None
+        metrics[run_id] = metrics_by_name(run_id, found.get(run_id, ()), name is not None, load)
+    return {run_id: own for run_id, own in metrics.items() if own} if recursive else metrics[place.run_id]
 
 
-def _bare(values: list[Any]) -> Any:
-    return values[0] if len(values) == 1 else values
+def _with_descendants(place: RunPlace, run_type: str | None) -> dict[str, RunPlace]:
+    """Return the places of a run and of all its descendants, by run id."""
+    query = RunQuery(experiment_ids=(), below=place.run_id, recursive=True)
+    records = [place.record(), *place.stores.tracking.search_runs(query).items]
+    return {
+        record.id: RunPlace(place.stores, record.experiment_id, record.id)
+        for record in records
+        if run_type in (None, record.type)
+    }
 
 
-def _by_first(records: Sequence[SeriesRecord]) -> list[int]:
-    """The kinds of series of one key, that which was logged first before the others; descriptions are none."""
-    first: dict[int, int] = {}
-    for record in records:
-        if record.kind in KIND_NAMES and len(record.positions):
-            at = int(record.positions.min())
-            first[record.kind] = min(first.get(record.kind, at), at)
-    return sorted(first, key=first.__getitem__)
+def _load(place: RunPlace, path: str) -> bytes:
+    return b"".join(place.stores.artifacts.get(place.root(), path))
 
 
-def _table(records: Sequence[SeriesRecord]) -> MetricTable:
-    """The rows that columns make; scalars of the key are a column of its name."""
-    import numpy
+def get_metric(place: RunPlace, name: str) -> LoggedMetric:
+    """Return everything that was logged under a name.
 
-    by_column: dict[str, list[SeriesRecord]] = {}
-    for record in records:
-        by_column.setdefault(record.column if record.kind == COLUMN else record.key, []).append(record)
-    ordered = {column: in_log_order(own) for column, own in by_column.items()}
-    rows = numpy.unique(numpy.concatenate([positions for positions, _ in ordered.values()]))
-    steps, timestamps = numpy.zeros(len(rows), numpy.int64), numpy.zeros(len(rows), numpy.int64)
-    columns: dict[str, list[Value]] = {}
-    for column, (positions, series) in ordered.items():
-        at = numpy.searchsorted(rows, positions)
-        steps[at], timestamps[at] = series.steps, series.timestamps
-        cells: numpy.ndarray[Any, Any] = numpy.full(len(rows), None, dtype=object)
-        cells[at] = series.values.astype(object)
-        columns[column] = cells.tolist()
-    return MetricTable(columns, steps.tolist(), timestamps.tolist())
+    Raises:
+        NotFound: nothing was logged under the name.
+    """
+    return logged_metric(name, one_run.get_series(place.stores.tracking, place.run_id, [name]))
 
 
-def _files(records: Sequence[SeriesRecord]) -> tuple[LoggedFile, ...]:
-    found = []
-    for record in records:
-        if record.kind in FILE_KINDS:
-            positions, (steps, timestamps, paths) = in_log_order([record])
-            rows = zip(positions.tolist(), paths.tolist(), steps.tolist(), timestamps.tolist(), strict=True)
-            found += [(at, LoggedFile(KIND_NAMES[record.kind], path, step, time)) for at, path, step, time in rows]
-    return tuple(file for _, file in sorted(found, key=lambda pair: pair[0]))
+def get_series(place: RunPlace, key: str) -> Series:
+    """Return the scalars that were logged under a key.
+
+    Raises:
+        NotFound: no scalar was logged under the key.
+    """
+    found = [
+        record for record in one_run.get_series(place.stores.tracking, place.run_id, [key]) if record.kind == SCALAR
+    ]
+    if not found:
+        raise NotFound("series", key, f"run {place.run_id} has not logged it")
+    return native_series(found)

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 from bridge.address import uri_of_folder
 from bridge.errors import AlreadyExists, InvalidValue, NotFound
 from bridge.handles.run import Run
-from bridge.handles.run_files import files_below
 from bridge.handles.workspace import Workspace
 from bridge.records.artifact import check_artifact_path
 from bridge.records.labels import tag_values
 from bridge.records.run import RunRecord, new_run_id
+from bridge.runs.files import files_below
 from bridge_mlflow.addresses import COMPANION_FILE, FOLDER_OF_ARTIFACTS, split_artifact_uri, split_root
 
 if TYPE_CHECKING:

@@ -21,10 +21,11 @@ from mlflow.projects.submitted_run import SubmittedRun
 from bridge.address import SCHEME, folder_of_uri
 from bridge.errors import BridgeError, InvalidState, InvalidValue, NotFound, SubmitFailed
 from bridge.handles.experiment import Experiment
-from bridge.handles.script_run import ScriptRun, submit
+from bridge.handles.script_run import ScriptRun
 from bridge.handles.workspace import Workspace
 from bridge.launch.runconfig import LOCAL
 from bridge.launch.script import ScriptRunConfig
+from bridge.runs.submit import submit_script
 from bridge_mlflow import mlflow_private
 from bridge_mlflow.project_environment import BUILT, environment_manager, environment_of
 from bridge_mlflow.translate.statuses import MLFLOW_STATUS
@@ -106,11 +107,13 @@ class BridgeProjectBackend(AbstractBackend):
             command=_command(project, entry_point, params, backend_config.get(projects.PROJECT_STORAGE_DIR)),
             environment=environment_of(project, manager),
         )
-        experiment = Experiment(workspace, workspace.stores.tracking.get_experiment(experiment_id).name)
+        experiment = Experiment.wrap(workspace, workspace.stores.tracking.get_experiment(experiment_id))
         tags = _tags(project_uri, folder, version, entry_point, manager)
         active = mlflow.active_run()
         parent_id = active.info.run_id if active else None
-        run = submit(experiment, config, tags, None, parent_id, _logged_params(project, entry_point, params))
+        given = _logged_params(project, entry_point, params)
+        place = submit_script(workspace.stores, experiment_id, config, tags, parent_id=parent_id, params=given)
+        run = ScriptRun.wrap(experiment, place.run_id)
         logger.info("=== Run (ID '%s') is submitted to experiment '%s' ===", run.id, experiment.name)
         return BridgeSubmittedRun(run, streams is not False)
 

@@ -38,7 +38,7 @@ def swept(experiment, logs, monkeypatch):
     """A run whose logs are taken when the test says so, and how: the calls of the store."""
     run = experiment.start_logging(snapshot_directory=None, outputs=False)
     run.complete()
-    captured = Capture(run.place.stores, experiment.id, run.id, logs=logs)
+    captured = Capture(run.place, logs=logs)
     calls: list[str] = []
     artifacts = run.place.stores.artifacts
     for verb in ("put", "append"):

@@ -25,7 +25,7 @@ def test_debug_shows_what_happened_under_the_logger_bridge(script, only_run):
     assert all(line.startswith("DEBUG:bridge:") for line in said.splitlines()), said
     run = only_run()
     for what in (
-        f"Run {run.id} of experiment capture is Running",
+        f"Run {run.id} is Running",
         "Snapshot ",
         "Journal ",
         "Folded ",

@@ -31,9 +31,10 @@ from bridge import (
     SubmitFailed,
     Workspace,
 )
-from bridge.handles import script_run
 from bridge.launch.launcher import LEFT_OPEN, Ending, Launcher, Signals
 from bridge.records.run import SCRIPT_RUN, TERMINAL_STATUSES, RunRecord
+from bridge.runs import script_runs
+from bridge.runs import submit as submission
 from bridge.store.journaled import JournaledStore
 from bridge.store.one_run import create_run
 
@@ -368,14 +369,14 @@ def test_cancel_stops_a_script_and_all_that_it_started(submit: Submit) -> None:
 
 
 def test_cancel_of_a_launcher_that_does_not_answer_says_so(submit: Submit, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(script_run, "CANCEL_SECONDS", 0.5)
+    monkeypatch.setattr(script_runs, "CANCEL_SECONDS", 0.5)
     run = submit("import os, time; print(os.getpid(), flush=True); time.sleep(600)")
     lines_of(run)
     launcher = launcher_of(run)
     launcher.suspend()
     run.cancel()
     assert run.status == "Canceled"
-    assert run.warnings == (script_run.NOT_STOPPED.format(seconds=0.5),)
+    assert run.warnings == (script_runs.NOT_STOPPED.format(seconds=0.5),)
     launcher.resume()
     until(lambda: is_gone(int(log_of(run))) and not processes_of(run))
     assert run.status == "Canceled"
@@ -554,7 +555,7 @@ Experiment(Workspace.open(sys.argv[1]), "submitted").submit(ScriptRunConfig(sys.
 def test_control_c_while_a_run_is_submitted_cancels_it(
     submit: Submit, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    start_launcher = script_run.start_launcher
+    start_launcher = submission.start_launcher
 
     def interrupted_before(*arguments: object) -> None:
         raise KeyboardInterrupt
@@ -564,7 +565,7 @@ def test_control_c_while_a_run_is_submitted_cancels_it(
         raise KeyboardInterrupt
 
     for interrupted in (interrupted_before, interrupted_after):
-        monkeypatch.setattr(script_run, "start_launcher", interrupted)
+        monkeypatch.setattr(submission, "start_launcher", interrupted)
         with pytest.raises(KeyboardInterrupt):
             submit("import time; time.sleep(60)")
     runs = list(Experiment(workspace, "submitted").get_runs())
@@ -579,13 +580,13 @@ def test_a_run_that_cannot_be_launched_nor_ended_ends_with_its_process(
     caller = """
 import sys
 from bridge import Experiment, ScriptRunConfig, StoreUnavailable, Workspace
-from bridge.handles import script_run
+from bridge.runs import submit
 from bridge.store.run_place import RunPlace
 
 def fail(*arguments):
     raise StoreUnavailable("the place", "it is full")
 
-script_run.start_launcher = RunPlace.update = fail
+submit.start_launcher = RunPlace.update = fail
 try:
     Experiment(Workspace.open(sys.argv[1]), "submitted").submit(ScriptRunConfig(sys.argv[2], script="train.py"))
 except StoreUnavailable:

@@ -68,7 +68,7 @@ def test_no_call_takes_a_datastore(run: Run, sources: dict[str, Path], tmp_path:
         lambda name: run.upload_files(["a"], [file], datastore_name=name),
         lambda name: run.upload_folder("a", tmp_path, datastore_name=name),
     ):
-        with pytest.raises(InvalidValue, match="datastore_name 'blob': must be None: a run's files lie in its work"):
+        with pytest.raises(InvalidValue, match="datastore_name 'blob': must be None"):
             upload("blob")
         assert run.get_file_names() == []
     run.upload_file("a", file, datastore_name=None)
@@ -136,5 +136,5 @@ def test_files_land_where_they_are_told_to(filled: Run, tmp_path: Path, caplog: 
     assert landed(tmp_path / "top") == {"1": "outputs/a.txt", "2": "outputs/deep/b.txt"}
     with caplog.at_level(logging.WARNING, logger="bridge"):
         filled.download_files("outputs", tmp_path / "there", ["1"])
-    assert caplog.messages == ["1 output paths for 2 files: they are passed over."]
+    assert caplog.messages == ["1 output paths were given for 2 files: the paths are ignored."]
     assert sorted(landed(tmp_path / "there")) == ["outputs/a.txt", "outputs/deep/b.txt"]

@@ -11,7 +11,7 @@ import numpy
 import pytest
 
 from bridge.records.series import COLUMN, SeriesRecord
-from bridge.runs.metrics import logged_metric, metrics_by_name
+from bridge.runs.metric_values import logged_metric, metrics_by_name
 
 BYTES = 1_000
 """For each cell, row and column, beside the result; an array of all rows and columns has 4,000 bytes for each here."""

@@ -1,0 +1,61 @@
+"""The code with which this process ends: Python does not tell exit handlers that `sys.exit` ended it."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from types import FrameType
+from typing import Any, NoReturn
+
+_exit = sys.exit
+_last: tuple[object, FrameType] | None = None
+"""The last status that the main thread gave to `sys.exit`, and the outermost frame of that thread."""
+
+
+def watch_exit() -> None:
+    """Remember the status of each `sys.exit` from now on."""
+    if sys.exit is _exit:
+        sys.exit = _remember_and_exit
+
+
+def unwatch_exit() -> None:
+    """Restore `sys.exit`, unless other code has replaced it since."""
+    global _last
+    _last = None
+    if sys.exit is _remember_and_exit:
+        sys.exit = _exit
+
+
+def exit_error() -> SystemExit | None:
+    """Return the SystemExit that ended the main program, from an exit handler; None if it ended in another way.
+
+    A program that caught its SystemExit ends by returning from its outermost frame.
+    The frame's last instruction shows which of the two happened.
+    """
+    if _last is None:
+        return None
+    import opcode
+
+    status, frame = _last
+    last_instruction = opcode.opname[frame.f_code.co_code[frame.f_lasti]]
+    return None if last_instruction.startswith("RETURN") else _system_exit(status)
+
+
+def _remember_and_exit(status: Any = None, /) -> NoReturn:
+    global _last
+    if threading.current_thread() is threading.main_thread():  # in another thread it ends the thread only
+        _last = status, _outermost(sys._getframe(1))
+    raise _system_exit(status)
+
+
+def _outermost(frame: FrameType) -> FrameType:
+    while frame.f_back is not None:
+        frame = frame.f_back
+    return frame
+
+
+def _system_exit(status: Any) -> SystemExit:
+    """Return what Python's own `sys.exit` raises."""
+    if isinstance(status, SystemExit):
+        return status
+    return SystemExit(*(() if status is None else status if isinstance(status, tuple) else (status,)))

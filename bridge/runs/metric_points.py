@@ -1,0 +1,145 @@
+"""The points that a logged scalar, list, row or table becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from bridge.errors import InvalidValue
+from bridge.records.series import COLUMN, DESCRIPTION, Point, Value, check_key, check_text
+from bridge.store.points import PLAIN, check_value
+
+SEVERAL_RULE = "must be one value: use run.log_list for several, run.log_row or run.log_table for columns"
+LIST_RULE = "must be a list of values, an array of one dimension, or something else that can be iterated over"
+TABLE_RULE = "must be a dict of columns by name, all of them values or all of them lists of one length"
+
+
+def description_points(key: str, description: str | None, timestamp: int) -> list[Point]:
+    """The point that keeps a description; none if there is nothing to keep.
+
+    Raises:
+        InvalidValue: the description is not text.
+    """
+    if description is None or description == "":
+        return []
+    if not isinstance(description, str):
+        raise InvalidValue("description", description, "must be text")
+    # A step that is given leaves the count of step-less points alone.
+    return [Point(key, check_text(description), timestamp, 0, DESCRIPTION)]
+
+
+def refused_scalar(value: object, error: InvalidValue) -> InvalidValue:
+    """The error of `run.log`: one for several values says which call takes them."""
+    several = callable(value) or (isinstance(value, Iterable) and not isinstance(value, (str, bytes)))
+    if several and len(error.problems) == 1 and error.value is value:
+        return InvalidValue(error.key, value, SEVERAL_RULE)
+    return error
+
+
+def list_points(key: object, values: object, timestamp: int) -> list[Point]:
+    """The points of a list: one for each element, in order.
+
+    Raises:
+        InvalidValue: the key may not be one, this cannot be iterated over, or an element is no single value.
+    """
+    checked_key = check_key(key)
+    elements = _elements(values)
+    if elements is None:
+        raise InvalidValue(f"value of {key!r}", values, LIST_RULE)
+    return [Point(checked_key, value, timestamp) for value in _checked(elements, f"value of {key!r}")]
+
+
+def row_points(key: object, row: Mapping[Any, object], timestamp: int) -> list[Point]:
+    """The points of one row: a cell for each column.
+
+    Raises:
+        InvalidValue: the key or a column's name may not be one, or a cell is no single value.
+    """
+    if not all(type(value) is float or type(value) is int for value in row.values()):
+        return table_points(key, {column: [value] for column, value in row.items()}, timestamp)
+    checked_key = check_key(key)
+    # A row of plain numbers, as most are, is left to the store, which checks names and ranges for everybody.
+    return [
+        Point(checked_key, value, timestamp, None, COLUMN, column, number > 0)  # type: ignore[arg-type]  # a number
+        for number, (column, value) in enumerate(row.items())
+    ]
+
+
+def table_points(key: object, table: object, timestamp: int) -> list[Point]:
+    """The points of a table, row by row.
+
+    Args:
+        key: the metric's name.
+        table: a mapping from columns to lists of one length, or to values for a single row; or a data frame.
+        timestamp: of all rows.
+
+    Raises:
+        InvalidValue: it is neither, lengths differ, values and lists are mixed, or a cell is no single value.
+    """
+    checked_key = check_key(key)
+    columns = _columns(key, table)
+    rows = zip(*columns.values(), strict=True)
+    return [
+        Point(checked_key, value, timestamp, None, COLUMN, column, number > 0)
+        for row in rows
+        for number, (column, value) in enumerate(zip(columns, row, strict=True))
+    ]
+
+
+def _columns(key: object, table: object) -> dict[str, list[Value]]:
+    """The checked columns of a table, all of one length."""
+    found: dict[str, list[Value]] = {}
+    single = 0
+    for column, value in _by_column(key, table).items():
+        check_key(column, f"column of {key!r}")
+        elements = _elements(value)
+        single += elements is None
+        found[column] = _checked([value] if elements is None else elements, f"column {column!r} of {key!r}")
+    if 0 < single < len(found):
+        raise InvalidValue(f"value of {key!r}", table, TABLE_RULE)
+    lengths = {column: len(values) for column, values in found.items()}
+    if len(set(lengths.values())) > 1:
+        raise InvalidValue(f"lengths of the columns of {key!r}", lengths, "must be equal")
+    return found
+
+
+def _by_column(key: object, table: object) -> Mapping[Any, object]:
+    if isinstance(table, Mapping):
+        return table
+    if not _is_frame(table):
+        raise InvalidValue(f"value of {key!r}", table, TABLE_RULE)
+    frame: Any = table
+    columns = list(frame.columns)
+    if len(set(columns)) < len(columns):
+        raise InvalidValue(f"columns of {key!r}", columns, "must have names of their own")
+    return {column: list(frame[column]) for column in columns}
+
+
+def _is_frame(value: object) -> bool:
+    """Whether this is a data frame, of pandas or polars."""
+    return hasattr(value, "columns") and hasattr(value, "to_dict")
+
+
+def _elements(value: object) -> list[Any] | None:
+    """The elements of a list, an array of one dimension and the like; None for anything else."""
+    if isinstance(value, (str, bytes, bytearray, Mapping)) or not isinstance(value, Iterable):
+        return None
+    if getattr(value, "ndim", 1) != 1 or _is_frame(value):
+        return None
+    to_list = getattr(value, "tolist", None)  # of numpy, torch and pandas: much faster than one by one
+    elements = to_list() if callable(to_list) else value
+    return elements if isinstance(elements, list) else list(elements)
+
+
+def _checked(elements: list[Any], what: str) -> list[Value]:
+    """The elements as plain values; the first that is none is named, by its place."""
+    checked: list[Value] = []
+    for number, element in enumerate(elements):
+        if type(element) in PLAIN and type(element) is not int and type(element) is not str:
+            checked.append(element)
+            continue
+        try:
+            checked.append(check_value(element))
+        except InvalidValue as error:
+            raise InvalidValue(f"{what}, element {number},", element, error.rule) from None
+    return checked

@@ -1,0 +1,213 @@
+"""The values that are read back from the series of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bridge.errors import InvalidValue, NotFound
+from bridge.records.series import (
+    ACCURACY_TABLE,
+    COLUMN,
+    CONFUSION_MATRIX,
+    DESCRIPTION,
+    IMAGE,
+    PREDICTIONS,
+    RESIDUALS,
+    SCALAR,
+    Series,
+    SeriesRecord,
+    Value,
+)
+from bridge.store.points import in_log_order
+
+if TYPE_CHECKING:
+    import numpy
+
+KIND_NAMES = {
+    SCALAR: "scalar",
+    COLUMN: "table",
+    IMAGE: "image",
+    CONFUSION_MATRIX: "confusion_matrix",
+    ACCURACY_TABLE: "accuracy_table",
+    RESIDUALS: "residuals",
+    PREDICTIONS: "predictions",
+}
+FILE_KINDS = frozenset(KIND_NAMES) - {SCALAR, COLUMN}
+
+SYSTEM = "system/"
+"""The prefix of the metrics that a launcher measures by itself."""
+
+
+@dataclass(frozen=True)
+class MetricTable:
+    """The rows of a metric in log order.
+
+    `columns` has a list for each column, in the order first logged, with None where a row does not have the column.
+    So the memory of a table is that of its rows times its columns, however few cells were logged.
+    `steps` and `timestamps` (milliseconds since 1970 UTC) have an entry for each row.
+    """
+
+    columns: dict[str, list[Value]]
+    steps: list[int]
+    timestamps: list[int]
+
+
+@dataclass(frozen=True)
+class LoggedFile:
+    """A file that was logged under a metric's name.
+
+    `kind` is "image", "confusion_matrix", "accuracy_table", "residuals" or "predictions".
+    `path` is its artifact path, `timestamp` in milliseconds since 1970 UTC.
+    """
+
+    kind: str
+    path: str
+    step: int
+    timestamp: int
+
+
+@dataclass(frozen=True, eq=False)
+class LoggedMetric:
+    """Everything that was logged under one name, as it was logged.
+
+    `kinds` says what there is, in the order first logged: "scalar" (also of a list), "table" (rows too), or the kind of
+    a file.
+    `points` has the scalars, `table` the rows (None if there are none), `files` the files, each in log order.
+    `description` is the last one given, None if none was.
+    """
+
+    name: str
+    kinds: tuple[str, ...]
+    description: str | None
+    points: Series
+    table: MetricTable | None
+    files: tuple[LoggedFile, ...]
+
+
+@dataclass(frozen=True)
+class MetricFile:
+    """The content of an image or chart, as `get_metrics(populate=True)` gives it.
+
+    `path` is the artifact path, `data` the bytes.
+    """
+
+    kind: str
+    path: str
+    data: bytes
+
+    @property
+    def filename(self) -> str:
+        """The last part of the path."""
+        return self.path.rpartition("/")[2]
+
+    def convert_to_object(self) -> dict[str, Any]:
+        """What was logged, for a chart.
+
+        Raises:
+            InvalidValue: it is an image.
+        """
+        import json
+
+        if self.kind == KIND_NAMES[IMAGE]:
+            raise InvalidValue("file", self.path, "must be a chart, and it is an image: its bytes are in `data`")
+        return dict(json.loads(self.data))
+
+
+def logged_metric(name: str, records: Sequence[SeriesRecord]) -> LoggedMetric:
+    """All that the series of one key hold.
+
+    Raises:
+        NotFound: they hold nothing.
+    """
+    kinds = _by_first(records)
+    if not kinds:
+        raise NotFound("metric", name, "it was not logged")
+    descriptions = in_log_order([record for record in records if record.kind == DESCRIPTION])[1].values
+    rows = [record for record in records if record.kind == COLUMN]
+    return LoggedMetric(
+        name=name,
+        kinds=tuple(KIND_NAMES[kind] for kind in kinds),
+        description=str(descriptions[-1]) if len(descriptions) else None,
+        points=in_log_order([record for record in records if record.kind == SCALAR])[1],
+        table=_table(rows) if rows else None,
+        files=_files(records),
+    )
+
+
+def metrics_by_name(
+    run_id: str,
+    records: Sequence[SeriesRecord],
+    named: bool = False,
+    load: Callable[[str], bytes] | None = None,
+) -> dict[str, Any]:
+    """What `get_metrics` gives for the series of a run.
+
+    Args:
+        run_id: the run's id.
+        records: its series.
+        named: they were asked for by name, so those that the launcher measured are given too.
+        load: reads a file, for populated values; without it a file is given as its address.
+    """
+    by_key: dict[str, list[SeriesRecord]] = {}
+    for record in records:
+        if named or not record.key.startswith(SYSTEM):
+            by_key.setdefault(record.key, []).append(record)
+    values: dict[str, Any] = {}
+    for key, own in by_key.items():
+        kinds = _by_first(own)
+        if COLUMN in kinds:
+            columns = _table([record for record in own if record.kind in (SCALAR, COLUMN)]).columns
+            values[key] = {column: _bare(cells) for column, cells in columns.items()}
+        elif SCALAR in kinds:
+            values[key] = _bare(in_log_order([record for record in own if record.kind == SCALAR])[1].values.tolist())
+        elif kinds:
+            file = _files(own)[0]
+            address = f"aml://artifactId/ExperimentRun/dcid.{run_id}/{file.path}"
+            values[key] = address if load is None else MetricFile(file.kind, file.path, load(file.path))
+    return values
+
+
+def _bare(values: list[Any]) -> Any:
+    return values[0] if len(values) == 1 else values
+
+
+def _by_first(records: Sequence[SeriesRecord]) -> list[int]:
+    """The kinds of series of one key, that which was logged first before the others; descriptions are none."""
+    first: dict[int, int] = {}
+    for record in records:
+        if record.kind in KIND_NAMES and len(record.positions):
+            at = int(record.positions.min())
+            first[record.kind] = min(first.get(record.kind, at), at)
+    return sorted(first, key=first.__getitem__)
+
+
+def _table(records: Sequence[SeriesRecord]) -> MetricTable:
+    """The rows that columns make; scalars of the key are a column of its name."""
+    import numpy
+
+    by_column: dict[str, list[SeriesRecord]] = {}
+    for record in records:
+        by_column.setdefault(record.column if record.kind == COLUMN else record.key, []).append(record)
+    ordered = {column: in_log_order(own) for column, own in by_column.items()}
+    rows = numpy.unique(numpy.concatenate([positions for positions, _ in ordered.values()]))
+    steps, timestamps = numpy.zeros(len(rows), numpy.int64), numpy.zeros(len(rows), numpy.int64)
+    columns: dict[str, list[Value]] = {}
+    for column, (positions, series) in ordered.items():
+        at = numpy.searchsorted(rows, positions)
+        steps[at], timestamps[at] = series.steps, series.timestamps
+        cells: numpy.ndarray[Any, Any] = numpy.full(len(rows), None, dtype=object)
+        cells[at] = series.values.astype(object)
+        columns[column] = cells.tolist()
+    return MetricTable(columns, steps.tolist(), timestamps.tolist())
+
+
+def _files(records: Sequence[SeriesRecord]) -> tuple[LoggedFile, ...]:
+    found = []
+    for record in records:
+        if record.kind in FILE_KINDS:
+            positions, (steps, timestamps, paths) = in_log_order([record])
+            rows = zip(positions.tolist(), paths.tolist(), steps.tolist(), timestamps.tolist(), strict=True)
+            found += [(at, LoggedFile(KIND_NAMES[record.kind], path, step, time)) for at, path, step, time in rows]
+    return tuple(file for _, file in sorted(found, key=lambda pair: pair[0]))

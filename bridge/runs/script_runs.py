@@ -1,0 +1,67 @@
+"""Canceling the run of a submitted script, and removing its working folder."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from bridge.errors import InvalidState, NotAllowed
+from bridge.launch.prepare import working_folder
+from bridge.records.run import CLAIMABLE_STATUSES, OPEN_STATUSES, TERMINAL_STATUSES, RunChanges
+from bridge.records.script import ScriptDefinition
+from bridge.records.times import now_ms
+from bridge.store.run_place import RunPlace
+
+logger = logging.getLogger("bridge")
+
+CANCEL_SECONDS = 15.0
+"""The time that a launcher has to cancel its run; its script has a third of that."""
+POLL_SECONDS = 0.05
+NOT_STOPPED = "No launcher answered within {seconds:g} s when the run was canceled: its script may still be running."
+
+
+def cancel_script(place: RunPlace) -> None:
+    """Ask the launcher to stop the script, and wait until the run is Canceled; see `ScriptRun.cancel`."""
+    status = place.record().status
+    if status != "Canceled" and not (status in CLAIMABLE_STATUSES and _is_canceled_before_its_launcher(place)):
+        place.update(RunChanges(status="CancelRequested", expected=OPEN_STATUSES))
+        _wait_for_cancel(place)
+
+
+def _is_canceled_before_its_launcher(place: RunPlace) -> bool:
+    """Cancel the run if no launcher has claimed it; return whether that was possible."""
+    try:
+        place.update(RunChanges(status="Canceled", expected=CLAIMABLE_STATUSES, end_time=now_ms()))
+    except InvalidState as error:
+        logger.debug("The run is canceled by its launcher: %s", error)
+        return False
+    return True
+
+
+def _wait_for_cancel(place: RunPlace) -> None:
+    end = time.monotonic() + CANCEL_SECONDS
+    while place.record().status not in TERMINAL_STATUSES:
+        if time.monotonic() > end:
+            warning = NOT_STOPPED.format(seconds=CANCEL_SECONDS)
+            changes = RunChanges(status="Canceled", expected=("CancelRequested",), end_time=now_ms())
+            place.update(replace(changes, warnings=(warning,)))
+            return
+        time.sleep(POLL_SECONDS)
+
+
+def remove_working_folder(place: RunPlace) -> None:
+    """Remove the folder that the script worked in; see `ScriptRun.clean`."""
+    record = place.record()
+    if record.status not in TERMINAL_STATUSES:
+        raise InvalidState("run", place.run_id, record.status, "ended: its script works in the folder")
+    folder = ScriptDefinition.from_text(record.definition).working_directory
+    if folder:
+        # Everybody who can write to the workspace could have stored another folder here.
+        if Path(folder).parts[-2:] != working_folder(place.run_id).parts[-2:]:
+            raise NotAllowed("remove", folder, "it is no working folder of this user's runs")
+        with suppress(FileNotFoundError):
+            shutil.rmtree(folder)

@@ -1,0 +1,86 @@
+"""Submitting a script: its run is stored, and a launcher is started for it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from bridge.errors import InvalidState, InvalidValue, NotAllowed, NotFound, SubmitFailed
+from bridge.launch.definition import script_definition
+from bridge.launch.prepare import working_folder
+from bridge.launch.script import ScriptRunConfig
+from bridge.launch.start import start_launcher
+from bridge.records.labels import run_tag_values
+from bridge.records.run import CLAIMABLE_STATUSES, OPEN_STATUSES, SCRIPT_RUN, RunChanges, RunRecord, Status
+from bridge.records.times import now_ms
+from bridge.source.keep import keep_source
+from bridge.store.run_place import RunPlace, free_run_id, new_run
+
+if TYPE_CHECKING:
+    from bridge.store.open import Opened
+
+
+def submit_script(
+    stores: Opened,
+    experiment_id: str,
+    config: ScriptRunConfig,
+    tags: str | Mapping[str, object] | None = None,
+    run_id: str | None = None,
+    parent_id: str | None = None,
+    params: Mapping[str, str] | None = None,
+) -> RunPlace:
+    """Start a run of a script; see `Experiment.submit`. Its params are stored before the script starts."""
+    if not isinstance(config, ScriptRunConfig):
+        raise InvalidValue("config", config, "must be a ScriptRunConfig")
+    experiment = stores.tracking.get_experiment(experiment_id)
+    if experiment.artifact_location is not None:
+        reason = f"it keeps files at {experiment.artifact_location}, which only MLflow's clients reach"
+        raise NotAllowed("submit a script to experiment", experiment.name, reason)
+    run_id = free_run_id(stores, run_id)
+    definition = replace(script_definition(config), working_directory=str(working_folder(run_id)))
+    run_tag_values(tags or {})  # bad tags are refused before the source is stored
+    root = RunRecord(run_id, experiment_id).artifact_root
+    source = keep_source(stores.artifacts, root, definition.source_directory, workspace_folder=stores.address)
+    if source.snapshot_id is None:
+        raise SubmitFailed("The snapshot of the source", None, " ".join(source.warnings).rstrip("."))
+    record = new_run(
+        experiment_id,
+        run_id=run_id,
+        status="Starting",
+        parent_id=parent_id,
+        type=SCRIPT_RUN,
+        definition=json.dumps(definition.to_json()),
+        params=params,
+        tags=tags,
+        properties=source.properties,
+    )
+    stores.tracking.begin_runs([record])  # this process holds the lease until the launcher does, or the run has ended
+    place = RunPlace(stores, experiment_id, run_id)
+    _launch(place, source.warnings)
+    return place
+
+
+def _launch(place: RunPlace, warnings: tuple[str, ...]) -> None:
+    """Start the launcher; the run becomes Failed if the launcher cannot be started."""
+    tracking, run_id = place.stores.tracking, place.run_id
+    try:
+        if warnings:
+            place.update(RunChanges(warnings=warnings))
+        start_launcher(place.stores.address, run_id, lambda: tracking.release_lease(run_id))
+    except SubmitFailed as error:
+        _give_up(place, "Failed", str(error), CLAIMABLE_STATUSES)  # another launcher may have it, or it is canceled
+    except BaseException as error:  # such as Ctrl-C: the caller gets no run, so a running launcher must end it
+        status: Status = "Failed" if isinstance(error, Exception) else "Canceled"
+        _give_up(place, status, f"The submission was ended: {error!r}", OPEN_STATUSES)
+        raise
+
+
+def _give_up(place: RunPlace, status: Status, reason: str, expected: tuple[Status, ...]) -> None:
+    """End a run that was not launched. If the store cannot be written, the lease is kept and ends with this process."""
+    error = json.dumps({"code": "LauncherFailed", "message": reason}) if status == "Failed" else None
+    try:
+        place.update(RunChanges(status=status, expected=expected, end_time=now_ms(), error=error))
+    except (InvalidState, NotFound):  # ended or deleted concurrently
+        place.stores.tracking.release_lease(place.run_id)

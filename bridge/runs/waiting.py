@@ -1,0 +1,115 @@
+"""Waiting until a run has ended, with or without printing its logs."""
+
+from __future__ import annotations
+
+import codecs
+import json
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from bridge.errors import NotAllowed, SubmitFailed
+from bridge.records.run import TERMINAL_STATUSES
+from bridge.runs.details import run_details
+from bridge.store.run_place import RunPlace
+
+POLL_SECONDS = 0.1
+FOLLOWED = ("azureml-logs/20_image_build_log.txt", "user_logs/std_log.txt", "logs/user_log.txt")
+"""The logs that are printed during a wait: of building an environment, of a script, and of an interactive run."""
+
+
+def wait_for_end(place: RunPlace, url: str, show_output: bool, raise_on_error: bool) -> dict[str, Any]:
+    """Wait until a run has ended and return its details; see `Run.wait_for_completion`.
+
+    Args:
+        place: the run.
+        url: the address that is printed as its "Web View".
+        show_output: print the logs while they grow, and a summary.
+        raise_on_error: raise SubmitFailed if the run failed.
+    """
+    if show_output:
+        try:
+            _show(place, url)
+        except KeyboardInterrupt:
+            reason = "Ctrl-C was pressed; the run goes on, and run.cancel() stops it"
+            raise SubmitFailed(f"Waiting for run {place.run_id}", None, reason) from None
+    else:
+        while not _has_ended(place):
+            time.sleep(POLL_SECONDS)
+    details = run_details(place)
+    if details["status"] == "Failed" and raise_on_error:
+        error = details.get("error", {}).get("error", {})
+        # People copy the last line of a traceback, so the sentence ends in the reason.
+        reason = str(error.get("message") or error.get("code") or "it did not say why")
+        raise SubmitFailed(f"Run {place.run_id}", error.get("exitCode"), " ".join(reason.split()).rstrip("."))
+    return details
+
+
+def _has_ended(place: RunPlace) -> bool:
+    return place.record().status in TERMINAL_STATUSES
+
+
+def _show(place: RunPlace, url: str) -> None:
+    """Print the logs while they grow, and then a summary."""
+    _print(f"RunId: {place.run_id}\nWeb View: {url}\n")
+    logs = [_FollowedLog(place, path) for path in FOLLOWED]
+    ended = False
+    while not ended:
+        ended = _has_ended(place)  # before the logs are read, so that their last lines are printed too
+        for log in logs:
+            for text in log.new_texts():
+                _print(text, end="")
+        if not ended:
+            time.sleep(POLL_SECONDS)
+    _print("".join(log.end() for log in logs), end="")
+    _print(f"\nExecution Summary\n=================\nRunId: {place.run_id}\nWeb View: {url}")
+    details = run_details(place)
+    if warnings := details.get("warnings"):
+        _print("\nWarnings:\n" + "\n".join(warning["message"] for warning in warnings))
+    if error := details.get("error"):
+        _print("\nError:\n" + json.dumps(error, indent=4))
+    _print("")
+
+
+def _print(text: str, end: str = "\n") -> None:
+    """Print text; characters that the terminal cannot encode are replaced."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    print(text.encode(encoding, "replace").decode(encoding), end=end, flush=True)
+
+
+class _FollowedLog:
+    """A growing log that is read as text from the end of the last read; a title precedes its first text."""
+
+    def __init__(self, place: RunPlace, path: str) -> None:
+        self._place, self._path = place, path
+        self._read_bytes = 0
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._last = "\n"
+
+    def new_texts(self) -> Iterator[str]:
+        """Yield what was added since the last call."""
+        if self._size_bytes() <= self._read_bytes:
+            return
+        if not self._read_bytes:
+            title = f"Streaming {self._path}"
+            yield f"{title}\n{'=' * len(title)}\n\n"
+        for piece in self._place.stores.artifacts.get(self._place.root(), self._path, self._read_bytes):
+            self._read_bytes += len(piece)
+            yield self._seen(self._decoder.decode(piece))
+
+    def end(self) -> str:
+        """Return the replacement of an incomplete last character, and a line end if the last line has none."""
+        rest = self._seen(self._decoder.decode(b"", final=True))
+        return rest + ("" if self._last == "\n" else "\n")
+
+    def _seen(self, text: str) -> str:
+        self._last = text[-1:] or self._last
+        return text
+
+    def _size_bytes(self) -> int:
+        try:
+            record = self._place.stores.artifacts.stat(self._place.root(), self._path)
+        except NotAllowed:  # the experiment has an artifact location of its own
+            return 0
+        return 0 if record is None else record.size_bytes or 0
