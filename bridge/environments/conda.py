@@ -93,9 +93,12 @@ class CondaDependencies:
 
     @property
     def python_version(self) -> str | None:
-        """What is asked of Python, such as "3.11" or ">=3.10"; None if nothing is."""
-        asked = next((package for package in self._conda if package_name(package) == "python"), None)
-        return None if asked is None else asked.partition("python")[2].strip().lstrip("= ").partition("=")[0] or None
+        """The version of Python that is asked for, such as "3.11" or ">=3.10"; None for any."""
+        asked = next((package for package in self._conda if package_name(package) == "python"), "")
+        version = asked.strip().rpartition("::")[2][len("python") :].lstrip("= ")
+        if version[:1].isdigit():
+            version = version.partition("=")[0]  # `3.11=h955ad1f_0` names a build
+        return version.strip() or None
 
     def get_python_version(self) -> str | None:
         """What is asked of Python."""

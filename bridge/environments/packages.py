@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Mapping
-from itertools import takewhile
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bridge.environments.conda import CondaDependencies, package_name
 from bridge.errors import InvalidValue
+
+if TYPE_CHECKING:
+    from packaging.specifiers import Specifier
 
 ON_PYPI = {
     "beautiful-soup": "beautifulsoup4",
@@ -50,10 +52,8 @@ WITHOUT_EFFECT = frozenset(("nomkl", "pip", "setuptools", "wheel"))
 GIVEN_HERE = re.compile(r"azureml[-_.].*|azureml", re.IGNORECASE)
 """The Azure ML SDK: its names are given by Runbridge, and the real one would look for a service that is not there."""
 
-SPECIFIER = re.compile(r"(==|!=|<=|>=|~=|<|>)\s*[\w.*+!-]+(\s*,\s*(==|!=|<=|>=|~=|<|>)\s*[\w.*+!-]+)*")
-EXACT = re.compile(r"=?\s*([\w.+!]+?)(\.?\*)?(=[\w.*]+)?")
-
-PYTHON_CLAUSE = re.compile(r"(==|!=|<=|>=|~=|<|>|=)?\s*(\d+)(?:\.(\d+|\*))?(?:\.(\d+|\*))?(?:\.?[\w*]+)*")
+SIGNS = ("===", "==", "!=", "<=", ">=", "~=", "<", ">")
+"""How a clause of PEP 440 on a version starts."""
 
 
 class Wanted(NamedTuple):
@@ -104,13 +104,62 @@ def wanted_packages(conda_dependencies: Mapping[str, Any] | None) -> Wanted:
 def python_fits(asked: str, version: tuple[int, int]) -> bool:
     """Return whether a version of Python is one that an environment asks for.
 
-    `3.11` and `=3.11` are every 3.11, as conda means them; else the rules are those of PEP 440.
-    A clause that names a patch version fits if some patch version does.
+    `3.11` and `=3.11` are every 3.11, as conda means them. All other clauses follow PEP 440.
+    Clauses that name a patch version fit if some patch version fits all of them.
+
+    Args:
+        asked: clauses with commas between them, such as ">=3.10,<3.13"; empty for any version.
+        version: major and minor number.
 
     Raises:
-        InvalidValue: what is asked cannot be read.
+        InvalidValue: a clause cannot be read.
     """
-    return all(_clause_fits(clause.strip(), version) for clause in asked.split(",") if clause.strip())
+    from packaging.specifiers import InvalidSpecifier
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        specifiers = [pep_440(clause) for clause in _clauses(asked)]
+        numbers = [Version(each.version.removesuffix(".*")).release for each in specifiers]
+    except (InvalidSpecifier, InvalidVersion) as error:
+        raise InvalidValue("Python version", asked, "must be written like 3.11 or >=3.10,<3.13") from error
+    minor = f"{version[0]}.{version[1]}"
+    # Between the patch versions that are named, all patch versions give the same answer.
+    patches = {0, *(number[2] + by for number in numbers if len(number) > 2 for by in (0, 1))}
+    patches |= {patch - 1 for patch in patches if patch}
+    return any(
+        all(
+            specifier.contains(f"{minor}.{patch}" if len(number) > 2 else minor, prereleases=True)
+            for specifier, number in zip(specifiers, numbers, strict=True)
+        )
+        for patch in patches
+    )
+
+
+def pep_440(clause: str) -> Specifier:
+    """Return a clause on a version as PEP 440 writes it.
+
+    Conda's `1.26` and `=1.26` are `==1.26.*`, and its `>=1.26.*` is `>=1.26`.
+
+    Raises:
+        packaging.specifiers.InvalidSpecifier: the clause cannot be read.
+    """
+    from packaging.specifiers import InvalidSpecifier, Specifier
+
+    sign = next((each for each in SIGNS if clause.startswith(each)), "")
+    number = clause.removeprefix(sign).lstrip("= ").rstrip()
+    if sign in ("==", "!=", "==="):
+        return Specifier(sign + number)
+    number = number.removesuffix("*").removesuffix(".")
+    if sign:
+        return Specifier(sign + number)
+    try:
+        return Specifier(f"=={number}.*")
+    except InvalidSpecifier:  # a pre-release has no versions below it
+        return Specifier(f"=={number}")
+
+
+def _clauses(asked: str) -> list[str]:
+    return [clause.strip() for clause in asked.split(",") if clause.strip()]
 
 
 def asked_versions(asked: str) -> Iterable[tuple[int, int]]:
@@ -121,60 +170,23 @@ def asked_versions(asked: str) -> Iterable[tuple[int, int]]:
 
 
 def _requirement(package: str) -> str | None:
-    """A package as conda spells it, as pip spells it; None if that cannot be done."""
+    """Return a package of conda as pip writes it; None if pip cannot be given it."""
+    from packaging.specifiers import InvalidSpecifier, Specifier
+
     text = package.strip().rpartition("::")[2]
     name = package_name(text)
     version = text[len(name) :].strip()
     if not re.fullmatch(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?", name):
         return None
     on_pypi = ON_PYPI.get(name, name)
-    if not version or version == "*":
+    if version.lstrip("= ") in ("", "*"):
         return on_pypi
-    if SPECIFIER.fullmatch(version):
-        return on_pypi + version.replace(" ", "")
-    exact = EXACT.fullmatch(version)
-    if exact is None:
+    try:
+        if version.startswith(SIGNS):
+            return on_pypi + ",".join(str(pep_440(clause)) for clause in _clauses(version))
+        number, _, build = version.lstrip("= ").partition("=")
+        # `=1.26` means 1.26.* to conda, while ` 1.26` and `=1.26=py311_0` mean 1.26 itself.
+        is_prefix = number.endswith("*") or (version.startswith("=") and not build)
+        return f"{on_pypi}{pep_440(number) if is_prefix else Specifier('==' + number)}"
+    except InvalidSpecifier:
         return None
-    number, star, build = exact.groups()
-    # `=1.26` means 1.26.* to conda, and `=1.26=py311_0` exactly 1.26.
-    is_prefix = bool(star) or (version.startswith("=") and not build)
-    return f"{on_pypi}=={number}{'.*' if is_prefix else ''}"
-
-
-def _clause_fits(clause: str, version: tuple[int, int]) -> bool:
-    found = PYTHON_CLAUSE.fullmatch(clause)
-    sign, *parts = found.groups() if found else (None,)
-    numbers = tuple(int(part) for part in takewhile(str.isdigit, filter(None, parts)))
-    if not numbers or (sign == "~=" and len(numbers) == 1):
-        raise InvalidValue("Python version", clause, "must be written like 3.11 or >=3.10,<3.13")
-    begins_so = version[: len(numbers)] == numbers[:2]
-    is_prefix = "*" in parts
-    if sign in (None, "=") or (is_prefix and sign == "=="):
-        return begins_so
-    if is_prefix:
-        return not begins_so if sign == "!=" else _compared(sign, version[: len(numbers)], numbers)
-    if len(numbers) == 3:
-        return _some_patch_fits(sign, version, numbers[:2], numbers[2])
-    asked = (*numbers, 0)[:2]
-    return version[0] == asked[0] and version >= asked if sign == "~=" else _compared(sign, version, asked)
-
-
-def _some_patch_fits(sign: str | None, version: tuple[int, int], minor: tuple[int, ...], patch: int) -> bool:
-    """Return whether some patch version of a version fits, where the clause names one."""
-    if sign in ("==", "~="):
-        return version == minor
-    if version == minor:
-        return sign != "<" or patch > 0
-    return _compared(sign, version, minor)
-
-
-def _compared(sign: str | None, mine: tuple[int, ...], asked: tuple[int, ...]) -> bool:
-    return {
-        "==": mine == asked,
-        "~=": mine == asked,
-        "!=": mine != asked,
-        "<=": mine <= asked,
-        ">=": mine >= asked,
-        "<": mine < asked,
-        ">": mine > asked,
-    }[sign or "=="]
