@@ -1,4 +1,4 @@
-"""Counting what a function over columns does: unlike time, it is the same on every machine."""
+"""Count the steps of a function over columns. Unlike time, the count is the same on every machine."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import pytest
 
 
 class Steps:
-    """How many elements of arrays were read or written, texts compared, and lines of this project run."""
+    """The count: elements of arrays read or written, texts compared, and lines of this project run."""
 
     def __init__(self) -> None:
         self.count = 0
 
     def text(self, text: str) -> str:
-        """Return a text that counts what it is compared with."""
+        """Return a text that counts its comparisons."""
         steps = self
 
         class Counted(str):
@@ -31,7 +31,7 @@ class Steps:
         return Counted(text)
 
     def array(self, found: Any) -> Any:
-        """Return an array that counts what is done with it, and any other object as it is; tuples by their items."""
+        """Return an array that counts its operations, a tuple of such arrays, or any other object unchanged."""
         if isinstance(found, tuple):
             return tuple(map(self.array, found))
         if not isinstance(found, numpy.ndarray):
@@ -88,7 +88,7 @@ def _plain(value: Any) -> Any:
 
 
 def _elements(value: Any) -> int:
-    """Return how many elements the arrays within a value have."""
+    """Return the number of elements of all arrays in a value."""
     if isinstance(value, (tuple, list)):
         return sum(map(_elements, value)) if value and not isinstance(value[0], (int, float, str)) else len(value)
     return int(value.size) if isinstance(value, numpy.ndarray) else 1
@@ -109,7 +109,7 @@ class _CountingNumpy(ModuleType):
 
 
 def steps_of(steps: Steps, monkeypatch: pytest.MonkeyPatch, call: Callable[[], object]) -> int:
-    """Return how many steps a call takes that imports numpy by itself."""
+    """Return the number of steps of a call that imports numpy itself."""
     before, tracing = steps.count, sys.gettrace()
     with monkeypatch.context() as within:
         within.setitem(sys.modules, "numpy", _CountingNumpy(steps))

@@ -1,4 +1,4 @@
-"""Counting what SQLite does: unlike time, it is the same on every machine."""
+"""Count the steps of SQLite. Unlike time, the count is the same on every machine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from bridge.store.sql.backend import SqlBackend
 
 
 def steps_of(store: SqlBackend, call: Callable[[], object]) -> int:
-    """How many hundreds of instructions SQLite runs in a call of this thread."""
+    """Return how many hundreds of instructions SQLite runs in a call of this thread."""
     count = 0
 
     def progress() -> None:

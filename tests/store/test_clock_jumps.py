@@ -1,4 +1,4 @@
-"""A wall clock that is set back, or that of another machine, costs no run its owner."""
+"""No run loses its owner because a wall clock is set back, or differs on another machine."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HOUR = 3600 * 10**9
 
 @pytest.fixture
 def set_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """Put the wall clock that many nanoseconds ahead of what it is."""
+    """Set the wall clock ahead by a number of nanoseconds."""
     now, ahead = time.time_ns, [0]
     monkeypatch.setattr(time, "time_ns", lambda: now() + ahead[0])
 
@@ -32,7 +32,7 @@ def set_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 
 @pytest.fixture
 def stores(tmp_path: Path, untended: None) -> Iterator[list[JournaledStore]]:
-    """Those of the process that submits a run, of the one that executes it, and of a reader."""
+    """The stores of the process that submits a run, of the process that executes it, and of a reader."""
     stores = [JournaledStore(open_sqlite(tmp_path / "workspace.db"), tmp_path / "journal") for _ in range(3)]
     yield stores
     for store in stores:
@@ -40,7 +40,7 @@ def stores(tmp_path: Path, untended: None) -> Iterator[list[JournaledStore]]:
 
 
 def submit_and_claim(stores: list[JournaledStore], set_clock: Callable[[int], None]) -> str:
-    """Begin a run by a clock that is an hour ahead, and claim it after that was set right; the new owner's journal."""
+    """Start a run while the clock is an hour ahead, claim it when the clock is right; return the owner's journal."""
     submitter, launcher, _ = stores
     set_clock(HOUR)
     submitter.begin_runs([RunRecord("r1", "0", status="Starting", type=SCRIPT_RUN)])
@@ -67,8 +67,8 @@ def test_a_launcher_keeps_its_run_over_the_end_of_a_journal(
     first = submit_and_claim(stores, set_clock)
     for value in range(100):
         launcher.log("r1", "loss", float(value), 1)
-    launcher.tend()  # writes the leases to the new journal, and folds them
-    launcher.tend()  # ends the old ones
+    launcher.tend()  # write the leases to the new journal, and fold them
+    launcher.tend()  # end the old journals
     monkeypatch.setattr(fold, "SWEEP_SECONDS", 0.0)
     get_series(reader, "r1")
     get_series(reader, "r1")

@@ -1,4 +1,4 @@
-"""A closed workspace leaves no lock, no open file, and nothing that the next one at its path could be taken for."""
+"""A closed workspace leaves no lock, no open file, and no state that a later workspace at its path could inherit."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ def start(workspace: Workspace) -> Run:
 
 
 def open_files(folder: Path) -> list[str]:
-    """The paths of files in a folder that this process has open."""
+    """Return the paths of the open files of this process in a folder."""
     identities: set[tuple[int, int]] = set()
     for fd in os.listdir("/dev/fd"):
         try:
             state = os.fstat(int(fd))
         except OSError:
-            continue  # of the listing itself, or of another thread
+            continue  # the descriptor of the listing, or of another thread, is closed by now
         identities.add((state.st_dev, state.st_ino))
     states = {str(path): path.stat() for path in folder.rglob("*")}
     return [path for path, state in states.items() if (state.st_dev, state.st_ino) in identities]
 
 
 @pytest.mark.usefixtures("untended")
-def test_a_workspace_made_anew_after_a_close_is_another_one_though_its_file_has_the_same_inode(
+def test_a_workspace_recreated_after_a_close_is_a_new_one_even_with_the_same_inode(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """File systems give the inode of a removed file to the next one."""
+    """File systems reuse the inode of a removed file."""
     state_of, identity_of = open_module._stat, Database._identity_now
 
     def one_inode(path: Path) -> os.stat_result:
@@ -78,7 +78,7 @@ def test_a_workspace_made_anew_after_a_close_is_another_one_though_its_file_has_
 
 
 @pytest.mark.usefixtures("untended")
-def test_runs_of_a_workspace_that_was_away_at_a_close_are_logged_to_when_it_is_back(place: Path) -> None:
+def test_runs_can_be_logged_to_after_their_workspace_was_missing_at_a_close(place: Path) -> None:
     moved, other = place.with_name("moved"), place.with_name("other")
     workspace = Workspace.create("work", path=place)
     run_id = start(workspace).id
@@ -98,10 +98,10 @@ def test_runs_of_a_workspace_that_was_away_at_a_close_are_logged_to_when_it_is_b
 
 
 @pytest.mark.usefixtures("untended")
-def test_a_close_that_does_not_wait_for_a_thread_leaves_the_database_to_others(
+def test_a_close_that_does_not_wait_for_a_thread_leaves_the_database_unlocked(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The thread waits inside SQLite for another program, which has the database locked as long as the close takes."""
+    """The thread waits inside SQLite for another program, which locks the database during the close."""
     monkeypatch.setattr(database_module, "LEAVE_SECONDS", 0.1)
     workspace = Workspace.create("work", path=place)
     run = start(workspace)
@@ -130,11 +130,9 @@ def test_a_close_that_does_not_wait_for_a_thread_leaves_the_database_to_others(
     assert Run.get(Workspace.open(place), run.id).tags == {"key": "value"}
 
 
-def test_a_close_while_the_workspace_is_tended_leaves_no_file_open(
-    place: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_close_during_background_work_leaves_no_file_open(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     background = Background()
-    background._thread = threading.current_thread()  # which tends when this test says so
+    background._thread = threading.current_thread()  # it works when this test tells it to
     monkeypatch.setattr(journaled, "background", background)
     workspace = Workspace.create("work", path=place)
     run = start(workspace)
@@ -150,7 +148,7 @@ def test_a_close_while_the_workspace_is_tended_leaves_no_file_open(
         workspace.close()
         tend()
 
-    # Of this store: the process's own background tends those that earlier tests have left open.
+    # Only for this store: the background thread of the process may still serve stores that earlier tests left open.
     monkeypatch.setattr(store, "tend", close_first)
     background._tend_all()
     assert tended == [store]

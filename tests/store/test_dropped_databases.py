@@ -1,4 +1,4 @@
-"""A database that nobody holds any more leaves no connection to the collector, wherever and whenever that runs."""
+"""When the last reference to a database goes, its connections are closed before the garbage collector finds them."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def collected_on_request() -> Iterator[None]:
 
 
 def times_open(path: Path) -> int:
-    """How often this process has a database or its log open."""
+    """Return how many descriptors this process has for a database or its log."""
     count = 0
     for number in os.listdir("/proc/self/fd"):
         try:
             count += os.readlink(f"/proc/self/fd/{number}").startswith(str(path))
         except OSError:
-            pass  # of the listing itself
+            pass  # the descriptor of the listing is closed by now
     return count
 
 
@@ -56,12 +56,12 @@ def read(database: Database) -> None:
 
 
 def in_cycle(database: Database) -> None:
-    """Let only a cycle of garbage hold a database; its members are collected in the order in which they were made."""
+    """Leave a database to a cycle of garbage, whose members are collected in the order of their creation."""
     database.cycle = [database]  # type: ignore[attr-defined]
 
 
 class Watched(sqlite3.Connection):
-    """A connection that notes whether it is open when it is collected; Python 3.13 warns then."""
+    """A connection that records whether it is open when it is collected. Python 3.13 warns if it is."""
 
     left_open: list[sqlite3.Connection]
 
@@ -75,7 +75,7 @@ class Watched(sqlite3.Connection):
 
 @pytest.fixture
 def left_open(path: Path, monkeypatch: pytest.MonkeyPatch) -> list[sqlite3.Connection]:
-    """Connections that were open when they were collected; they are older than any database, and so collected first."""
+    """Collect connections that were open. They are older than any database, so the collector meets them first."""
     found: list[sqlite3.Connection] = []
     older = []
     for _ in range(2):
@@ -125,7 +125,7 @@ def test_a_transaction_that_was_interrupted_is_dropped_with_its_database(path: P
 @pytest.mark.usefixtures("collected_on_request")
 @pytest.mark.parametrize("is_known", [True, False], ids=["a thread that has used SQLite", "another thread"])
 def test_the_collector_does_not_wait_for_a_fork_or_a_close_in_another_thread(path: Path, is_known: bool) -> None:
-    """It may have a lock that the fork waits for. What it leaves is closed when that is over."""
+    """The collector may run in a thread whose lock the fork waits for. The connections are closed after the fork."""
     database, other = Database(path), Database(path)
     read(database)
     in_cycle(database)
@@ -162,7 +162,7 @@ def test_the_collector_does_not_wait_for_a_fork_or_a_close_in_another_thread(pat
 def test_a_child_that_drops_a_database_closes_no_connection_of_its_parent(
     path: Path, monkeypatch: pytest.MonkeyPatch, fork: Callable[[Callable[[Callable[[str], None]], None]], Child]
 ) -> None:
-    """A connection is open in a child only if a thread did not leave SQLite for the fork."""
+    """A connection is open in a child only if a thread stayed in SQLite during the fork."""
     monkeypatch.setattr(database_module, "LEAVE_SECONDS", 0.1)
     databases, other = [Database(path)], Database(path)
     read(databases[0])
@@ -218,6 +218,6 @@ gc.collect()
 """
 
 
-def test_no_warning_comes_of_workspaces_that_a_process_drops(tmp_path: Path) -> None:
+def test_workspaces_that_a_process_drops_cause_no_warning(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-W", "error", "-c", SCRIPT], cwd=tmp_path, capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

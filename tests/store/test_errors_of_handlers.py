@@ -1,4 +1,4 @@
-"""An exception of a signal handler that looks like a failed call of the system is not taken for one."""
+"""An exception of a signal handler is not mistaken for a failed call of the system, even if it looks like one."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ NUMBERS = [
     errno.ETIMEDOUT, errno.EIO, errno.ENOENT, errno.EACCES, errno.EWOULDBLOCK, errno.EEXIST, errno.ENOSYS, errno.EBADF,
     errno.ENOTDIR, errno.EINTR,
 ]  # fmt: skip
-"""With one of these an `OSError` is of the class that our code expects somewhere, or has the number."""
+"""An `OSError` with one of these numbers has the class or the number that our code expects somewhere."""
 
 pytestmark = [
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # of files whose opening was interrupted
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # for files whose opening was interrupted
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
 
 class Raising:
-    """Within it a function raises an error as it is entered, once, as a signal handler does there."""
+    """Make a function raise an error once when it is entered, as a signal handler can."""
 
     def __init__(self, function: Callable[..., object], error: OSError) -> None:
         self.code: CodeType = function.__code__
@@ -51,7 +51,7 @@ class Raising:
 
 @pytest.fixture
 def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Opened:
-    monkeypatch.setattr(fold, "SWEEP_SECONDS", 0.0)  # every fold looks after everything
+    monkeypatch.setattr(fold, "SWEEP_SECONDS", 0.0)  # every fold does all of its checks
     opened = create_store(tmp_path / "work", "work")
     create_run(opened.tracking, RunRecord("r", "0"))
     return opened
@@ -64,7 +64,7 @@ def logged(opened: Opened) -> list[float]:
 
 
 def what_is_wrong(interrupts: Interrupts, call: Callable[[], object], number: int) -> list[str]:
-    """What a call made of an error of that number: nothing is wrong if the error left it as it was raised."""
+    """Return what a call did wrongly with an error of that number: nothing, if the error left the call unchanged."""
     name = errno.errorcode[number]
     try:
         with interrupts:
@@ -72,7 +72,7 @@ def what_is_wrong(interrupts: Interrupts, call: Callable[[], object], number: in
     except OSError as error:
         unchanged = error.errno == number and error.strerror == interrupts.where
         return [] if unchanged else [f"{error!r} at {interrupts.where}"]
-    except Exception as error:  # of any type: it took the place of the handler's
+    except Exception as error:  # of any type: it replaced the handler's error
         return [f"{error!r} instead of {name} at {interrupts.where}"]
     return [f"nothing instead of {name} at {interrupts.where}"] if interrupts.where else []
 
@@ -81,7 +81,7 @@ ERRORS = [TimeoutError("time is up"), *(OSError(number, "of a handler") for numb
 
 
 @pytest.mark.slow
-def test_an_error_of_a_handler_leaves_a_fold_wherever_it_comes(opened: Opened) -> None:
+def test_an_error_of_a_handler_leaves_a_fold_wherever_it_is_raised(opened: Opened) -> None:
     files, values = ("/store/", "/journal/"), [0.0]
     opened.tracking.log("r", "loss", 0.0, 0, 0)
     logged(opened)
@@ -105,7 +105,7 @@ def test_an_error_of_a_handler_leaves_a_fold_wherever_it_comes(opened: Opened) -
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=repr)
-def test_an_error_of_a_handler_leaves_the_keeping_of_a_damaged_journal(opened: Opened, error: OSError) -> None:
+def test_an_error_of_a_handler_leaves_the_call_that_preserves_a_damaged_journal(opened: Opened, error: OSError) -> None:
     for number in range(5):
         opened.tracking.log("r", "loss", float(number), number, number)
     (path,) = Path(opened.address).glob("journal/*.log")
@@ -121,7 +121,7 @@ def test_an_error_of_a_handler_leaves_the_keeping_of_a_damaged_journal(opened: O
 
 
 @pytest.mark.slow
-def test_an_error_of_a_handler_leaves_a_call_for_files_wherever_it_comes(opened: Opened, tmp_path: Path) -> None:
+def test_an_error_of_a_handler_leaves_a_call_for_files_wherever_it_is_raised(opened: Opened, tmp_path: Path) -> None:
     files, root = ("/store/", "/journal/"), "0/r"
     (tmp_path / "source").write_bytes(b"of a file")
     calls: list[Callable[[], object]] = [

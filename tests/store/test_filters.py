@@ -1,4 +1,4 @@
-"""A filter is understood or refused: MLflow's grammar, in MLflow's sentences."""
+"""Filters and orders are parsed by MLflow's grammar, and refused with MLflow's error messages."""
 
 from __future__ import annotations
 
@@ -157,12 +157,12 @@ ORDERS_REFUSED = {
 
 
 @pytest.mark.parametrize("text", ACCEPTED)
-def test_a_filter_of_runs_is_understood(text: str) -> None:
+def test_a_filter_of_runs_is_parsed(text: str) -> None:
     assert list(parse_run_filter(text)) == ACCEPTED[text]
 
 
 @pytest.mark.parametrize("text", EXPERIMENTS_ACCEPTED)
-def test_a_filter_of_experiments_is_understood(text: str) -> None:
+def test_a_filter_of_experiments_is_parsed(text: str) -> None:
     assert list(parse_experiment_filter(text)) == EXPERIMENTS_ACCEPTED[text]
 
 
@@ -183,7 +183,7 @@ def test_a_wrong_filter_of_experiments_is_refused_in_mlflows_words(text: str) ->
 
 
 @pytest.mark.parametrize("clause", ORDERS)
-def test_an_order_is_understood(clause: str) -> None:
+def test_an_order_is_parsed(clause: str) -> None:
     assert parse_run_order([clause]) == (ORDERS[clause],)
 
 

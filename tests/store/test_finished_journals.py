@@ -1,4 +1,4 @@
-"""The end of a fold: journals whose processes are gone, and the runs that these owned."""
+"""The end of a fold handles the journals of dead processes, and the runs that they owned."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bridge.store.sql.sqlite import open_sqlite
 
 
 def log_and_be_killed(folder: Path, count: int) -> None:
-    """Leave `count` journals, each with a run that its process owned, and one that owned none."""
+    """Create `count` journals, each with a run that its process owned, and one journal without a run."""
     pid = os.fork()
     if pid == 0:
         try:
@@ -31,7 +31,7 @@ def log_and_be_killed(folder: Path, count: int) -> None:
 
 
 def statements_of_a_fold(folder: Path, count: int) -> list[str]:
-    """What SQLite is asked for in a fold that finishes journals."""
+    """Return the statements that a fold executes while it finishes journals."""
     store = JournaledStore(open_sqlite(folder / "workspace.db"), folder / "journal")
     statements: list[str] = []
     get_run(store.inner, "r0")

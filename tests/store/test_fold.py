@@ -1,4 +1,4 @@
-"""An append costs what it stores, not what is stored already, and others write while it is prepared."""
+"""The cost of an append depends on its own points only, and other processes can write while it is prepared."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from bridge.store.sql.sqlite import open_sqlite
 from bridge.testing.slices import Entry, make_slice
 
 SMALL, LARGE = 600, 4800
-"""More than one statement looks up at once; the second is eight times the first."""
+"""Numbers of series beyond what one statement looks up; the second is eight times the first."""
 
 MANY_KEYS = [f"key {number}" for number in range(2 * bounds.MOST_SERIES + 10)]
 
 LINEAR = 12
-"""What eight times as much may cost; where each run is joined with each key it costs sixty times as much."""
+"""The allowed factor for eight times as much. If each run were joined with each key, it would be sixty."""
 
 
 @pytest.fixture
@@ -97,12 +97,12 @@ def test_one_more_point_costs_the_same_however_many_series_there_are(
 
 
 def _entry_of(piece: Slice) -> Entry:
-    """Another point of the first series of a slice."""
+    """Return another point of the first series of a slice."""
     run_id, key, column, kind, _ = piece.definitions[0]
     return Entry(run_id, key, 2.0, column=column, kind=kind)
 
 
-def test_what_is_done_without_the_database_is_linear_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_steps_outside_the_database_are_linear_too(monkeypatch: pytest.MonkeyPatch) -> None:
     costs = []
     for count in (SMALL, LARGE):
         steps = Steps()
@@ -146,11 +146,11 @@ def test_series_of_more_keys_than_one_statement_takes_are_read_in_the_order_of_t
     assert [record.key for record in found] == keys
 
 
-# Others, while an append is prepared
+# Concurrent writes while an append is prepared
 
 
 def while_preparing(monkeypatch: pytest.MonkeyPatch, calls: Iterator[Callable[[], object]]) -> None:
-    """Let each making of rows in this thread be preceded by one of these calls, while there are some."""
+    """Make one of these calls before each creation of rows in this thread, until all are made."""
     prepare, own = series.prepare, threading.get_ident()
 
     def preparing(*arguments: Any) -> series.Rows:
@@ -162,7 +162,7 @@ def while_preparing(monkeypatch: pytest.MonkeyPatch, calls: Iterator[Callable[[]
     monkeypatch.setattr(series, "prepare", preparing)
 
 
-def test_others_write_while_points_are_placed(
+def test_other_processes_can_write_while_an_append_is_prepared(
     store: SqlBackend, other: SqlBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     create_run(store, RunRecord("r1", "0"))
@@ -184,10 +184,10 @@ def test_others_write_while_points_are_placed(
 
 @pytest.mark.parametrize("times", range(1, backend.TRIES + 1))
 @pytest.mark.parametrize("which", ["store", "other"])
-def test_points_that_others_store_of_the_same_series_meanwhile_come_before(
+def test_points_that_another_process_stores_concurrently_get_the_earlier_positions(
     store: SqlBackend, other: SqlBackend, monkeypatch: pytest.MonkeyPatch, times: int, which: str
 ) -> None:
-    """The store itself too: a signal handler may come between."""
+    """The same store may write too, because a signal handler can interrupt the preparation."""
     create_run(store, RunRecord("r1", "0"))
     writer = {"store": store, "other": other}[which]
     values = [float(number) for number in range(times)]
@@ -206,7 +206,7 @@ def test_points_that_others_store_of_the_same_series_meanwhile_come_before(
     assert get_run(store, "r1").latest["loss"].step == times + 1
 
 
-def test_a_slice_that_another_stores_meanwhile_is_stored_once(
+def test_a_slice_that_another_process_stores_concurrently_is_stored_once(
     store: SqlBackend, other: SqlBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     create_run(store, RunRecord("r1", "0"))
@@ -216,17 +216,17 @@ def test_a_slice_that_another_stores_meanwhile_is_stored_once(
     assert native_series(get_series(store, "r1")).values.tolist() == [1.0, 2.0]
 
 
-def test_a_receipt_that_another_has_moved_on_meanwhile_is_not_moved_back(
+def test_a_receipt_that_another_process_has_advanced_is_not_moved_back(
     store: SqlBackend, other: SqlBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Slices without points change nothing but receipts."""
+    """Slices without points change only receipts."""
     while_preparing(monkeypatch, iter([lambda: other.append([make_slice("j1", 0, 9, []), make_slice("j2", 0, 9, [])])]))
     with pytest.raises(InvalidState):
         store.append([make_slice("j1", 0, 5, []), make_slice("j2", 0, 20, [])])
     assert store.get_receipts(["j1", "j2"]) == {"j1": 9, "j2": 9}
 
 
-def test_points_of_a_run_that_is_removed_meanwhile_are_dropped_and_counted(
+def test_points_of_a_run_that_is_purged_concurrently_are_dropped_and_counted(
     store: SqlBackend, other: SqlBackend, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     store.create_runs([RunRecord("r1", "0"), RunRecord("r2", "0")])
@@ -238,17 +238,17 @@ def test_points_of_a_run_that_is_removed_meanwhile_are_dropped_and_counted(
     assert native_series(get_series(store, "r2")).values.tolist() == [2.0]
 
 
-# What one append takes
+# The bounds of one append
 
 
 def log_many_keys(writers: Sequence[JournaledStore]) -> None:
-    """Each key twice, the second time from another process."""
+    """Log each key twice, the second time from another process."""
     for number, key in enumerate([*MANY_KEYS, *MANY_KEYS]):
         writers[number % 3].log("r1", key, float(number), 1)
 
 
 def log_wide_rows(writers: Sequence[JournaledStore]) -> None:
-    """A row's columns are defined before it: a fold meets stretches without a point."""
+    """Log rows. Their columns are defined before them, so a fold meets stretches without a point."""
     for number in range(3000):
         writers[number % 3].log("r1", f"key {number % 50}", float(number), 1)
         if number % 1000 == 500:
@@ -258,7 +258,7 @@ def log_wide_rows(writers: Sequence[JournaledStore]) -> None:
 
 @pytest.fixture
 def three(tmp_path: Path, untended: None) -> Iterator[list[JournaledStore]]:
-    """Stores of one workspace that nothing folds in the background, and a run."""
+    """Return the stores of a workspace without background folds, and a run."""
     writers = [JournaledStore(open_sqlite(tmp_path / "workspace.db"), tmp_path / "journal") for _ in range(3)]
     create_run(writers[0], RunRecord("r1", "0"))
     yield writers
@@ -269,14 +269,14 @@ def three(tmp_path: Path, untended: None) -> Iterator[list[JournaledStore]]:
 def test_a_fold_stores_few_series_at_once(
     tmp_path: Path, three: list[JournaledStore], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And the positions of points hold over all appends and all journals."""
+    """The positions of points are correct across all appends and journals."""
     log_many_keys(three)
     own = {journal.stem for journal in (tmp_path / "journal").glob("*.log")}
     appended = []
     append = SqlBackend.append
 
     def counted_append(self: SqlBackend, slices: Sequence[Slice]) -> dict[str, int]:
-        if own.issuperset(piece.journal_id for piece in slices):  # the background of other stores appends too
+        if own.issuperset(piece.journal_id for piece in slices):  # background folds of other stores append too
             appended.append(sum(len(piece.definitions) for piece in slices))
         return append(self, slices)
 
@@ -307,7 +307,7 @@ def test_a_fold_reads_each_byte_once(
 
     def recorded_read(self: JournalReader, *arguments: Any) -> Stretch:
         stretch = read(self, *arguments)
-        if self.id in sizes:  # the background of other stores reads leases that are renewed
+        if self.id in sizes:  # background folds of other stores read renewed leases
             parts.setdefault(self.id, []).append((stretch.start, stretch.end))
         return stretch
 

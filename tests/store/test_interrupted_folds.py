@@ -20,18 +20,18 @@ from bridge.testing.strategies import row
 
 FILES = ("/store/", "/journal/")
 LONG = int(os.environ.get("RUNBRIDGE_LONG", "1")) > 1
-"""Each place with one of the exceptions, not every 33rd."""
+"""If set, interrupt at every place with one of the exceptions; otherwise at every 33rd place."""
 STEP = 3 if LONG else 99
 
 pytestmark = [
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # of files and connections whose opening was interrupted
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # for files and connections whose opening was interrupted
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A workspace with the journal of a process that was killed, and nothing of it folded."""
+    """Return a workspace with the journal of a killed process, of which nothing is folded."""
     folder = tmp_path_factory.mktemp("template") / "work"
     create_store(folder, "work").tracking.close()
     pid = os.fork()
@@ -51,7 +51,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def contents(opened: Opened) -> dict[str, object]:
-    """What a reader sees of the two runs."""
+    """Return what a reader sees of the two runs."""
     found: dict[str, object] = {}
     for run_id, records in opened.tracking.get_series_of(["r1", "r2"]).items():
         for one in records:
@@ -69,7 +69,7 @@ EXPECTED = {
 
 
 def in_other_thread(call: Callable[[], object]) -> object:
-    """What a call answers in another thread, which must not wait for a lock that was left."""
+    """Return the result of a call in another thread, which must not wait for an abandoned lock."""
     answers: list[object] = []
 
     def run() -> None:
@@ -91,10 +91,10 @@ def open_copy(template: Path, folder: Path) -> Opened:
 
 
 @pytest.mark.slow
-def test_an_interrupt_at_any_place_of_a_fold_changes_nothing_but_its_call(
+def test_an_interrupt_anywhere_in_a_fold_affects_only_that_call(
     template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(fold, "SWEEP_SECONDS", 0.0)  # every fold looks whether owners of runs are gone
+    monkeypatch.setattr(fold, "SWEEP_SECONDS", 0.0)  # every fold checks for dead owners of runs
     for name in ("first", "counted"):
         opened = open_copy(template, tmp_path / name)
         count = places(FILES, partial(opened.tracking.get_series_of, ["r1"]))

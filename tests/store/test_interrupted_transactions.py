@@ -1,4 +1,4 @@
-"""An exception of a signal handler at any place of a transaction leaves nothing taken, whoever keeps the exception."""
+"""An exception of a signal handler anywhere in a transaction leaves no lock, even while the exception is referenced."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ FILES = ("/store/sql/", "/journal/", "/contextlib.py")
 INSERT = "INSERT OR REPLACE INTO workspace VALUES ('scene', '1')"
 
 pytestmark = [
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # of files and connections whose opening was interrupted
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # for files and connections whose opening was interrupted
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
 
 class BlockFailed(Exception):
-    """What the block of a transaction raises by itself."""
+    """An exception that the block of a transaction raises itself."""
 
 
 def read(database: Database) -> None:
@@ -95,7 +95,7 @@ def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Databa
 
 
 def taken(database: Database) -> list[str]:
-    """What another thread and another process would find taken now."""
+    """Return the locks that another thread and another process would find held now."""
     found: list[str] = []
 
     def look() -> None:
@@ -125,8 +125,8 @@ def taken(database: Database) -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scene", SCENES)
-def test_an_interrupt_at_any_place_of_a_transaction_leaves_nothing_taken(database: Database, scene: str) -> None:
-    """This thread makes no further call, and the exception keeps all frames that it passed, as in a notebook."""
+def test_an_interrupt_anywhere_in_a_transaction_leaves_no_lock(database: Database, scene: str) -> None:
+    """This thread makes no further call, and the exception keeps its frames alive, as in a notebook."""
     call = partial(SCENES[scene], database)
     call()
     count = places(FILES, call)
@@ -144,13 +144,14 @@ def test_an_interrupt_at_any_place_of_a_transaction_leaves_nothing_taken(databas
 
 
 class TimeIsUp(Exception):
-    """What a handler of a time limit raises."""
+    """The exception of a handler for a time limit."""
 
 
-def test_real_alarms_leave_nothing_taken(database: Database) -> None:
-    """Each comes at another moment of a transaction.
+def test_real_alarms_leave_no_lock(database: Database) -> None:
+    """Each alarm arrives at another moment of a transaction.
 
-    Python keeps what a handler raises in the callback of a weak reference to itself: then there is another alarm.
+    Python does not pass on an exception that a handler raises in the callback of a weak reference. Then the alarm is
+    repeated.
     """
 
     come: list[int] = []

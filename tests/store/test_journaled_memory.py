@@ -1,4 +1,4 @@
-"""A journal in front of the store in memory keeps every promise of a tracking store."""
+"""The in-memory store behind a journal passes the conformance suite of tracking stores."""
 
 from __future__ import annotations
 

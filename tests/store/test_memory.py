@@ -1,4 +1,4 @@
-"""The store in memory keeps every promise of a tracking store."""
+"""The in-memory store passes the conformance suite of tracking stores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Times that older versions stored as MLflow's clients gave them are read, wherever a run's times are read."""
+"""Older versions stored times as MLflow's clients passed them. Every read of a run accepts such times."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ OLD = {
     "least": (-(2**63), -(2**63)),
     "nothing": (None, None),
 }
-"""What is stored, and what it is read as."""
+"""Stored values, and the times that they are read as."""
 
 
 @pytest.fixture
@@ -102,12 +102,12 @@ def test_a_time_of_any_year_is_shown(milliseconds: int, shown: tuple[str, int]) 
 
 
 @pytest.mark.parametrize("milliseconds", range(-(10**13), 10**14, 999_999_999_937))
-def test_a_time_of_a_year_that_python_knows_is_shown_as_python_shows_it(milliseconds: int) -> None:
+def test_a_time_in_pythons_range_of_years_is_shown_as_python_shows_it(milliseconds: int) -> None:
     from datetime import timezone
 
     date = datetime.fromtimestamp(milliseconds // 1000, timezone.utc)
     assert utc(milliseconds) == (date.isoformat()[:19], milliseconds % 1000)
 
 
-def test_what_is_a_time_is_read_as_it_is() -> None:
+def test_a_valid_time_is_read_unchanged() -> None:
     assert stored_time(5) == 5 and stored_time(None) is None and stored_time(True) == 1

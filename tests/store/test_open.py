@@ -1,4 +1,4 @@
-"""Opening and making a workspace's stores, also at once."""
+"""The stores of a workspace can be opened and created, also by several threads and processes at once."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def test_the_workspaces_own_durability_holds_after_another_was_asked_for(tmp_pat
     assert open_store(tmp_path / "work", "power") is open_store(tmp_path / "work")
 
 
-def test_threads_may_make_one_workspace_at_once(tmp_path):
-    """All of them get it, whoever made it; nothing half made is left."""
+def test_threads_can_create_one_workspace_at_once(tmp_path):
+    """Every thread gets the workspace, whichever thread created it. No incomplete file remains."""
     for attempt in range(5):
         barrier, ids = threading.Barrier(4), []
 
@@ -57,7 +57,7 @@ def test_threads_may_make_one_workspace_at_once(tmp_path):
         assert list((tmp_path / str(attempt)).glob(".*.part*")) == []
 
 
-def test_every_file_of_a_shared_workspace_is_the_groups_too(tmp_path):
+def test_every_file_of_a_shared_workspace_is_writable_by_its_group(tmp_path):
     before = os.umask(0o022)
     try:
         store = create_store(tmp_path / "work", "work", shared=True).tracking
@@ -70,8 +70,8 @@ def test_every_file_of_a_shared_workspace_is_the_groups_too(tmp_path):
     assert lock.stat().st_mode & 0o777 == 0o664
 
 
-def test_a_database_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
-    """Opening it says what to do; one that was open when it became newer refuses writes and loses no point."""
+def test_a_database_of_a_newer_version_is_refused_and_not_changed(tmp_path: Path) -> None:
+    """The error of an open names the remedy. A store that was open during the upgrade refuses writes, but no point."""
     workspace = Workspace.create("work", path=tmp_path / "work")
     run = Experiment(workspace, "newer").start_logging()
     run.log("loss", 0.5)
@@ -83,7 +83,7 @@ def test_a_database_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path: Pa
         SchemaMismatch, match=rf"has format 99, and this version of Runbridge knows {SCHEMA}: upgrade runbridge\."
     ):
         run.tag("a", "b")
-    run.log("loss", 0.25)  # goes to the journal, which a newer process folds
+    run.log("loss", 0.25)  # the point goes to the journal, which a newer process folds
     with pytest.raises(SchemaMismatch, match="upgrade runbridge"):
         Workspace.open(workspace.path, durability="power")
     assert list((workspace.path / "journal").glob("*.log"))
@@ -97,10 +97,10 @@ def test_a_database_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path: Pa
 
 
 def descriptors(folder: Path) -> int:
-    """How many descriptors of this process are of files in a folder, or of files that were removed there."""
+    """Return how many descriptors of this process belong to files in a folder, removed files included."""
     count = 0
     for number in os.listdir("/proc/self/fd" if sys.platform == "linux" else "/dev/fd"):
-        with suppress(OSError):  # closed meanwhile
+        with suppress(OSError):  # closed by now
             count += os.readlink(f"/proc/self/fd/{number}").startswith(str(folder))
     return count
 
@@ -112,7 +112,7 @@ def use(workspace: Workspace) -> str:
     return run.id
 
 
-def test_workspaces_that_nobody_uses_any_more_keep_few_files_and_threads_open(tmp_path: Path) -> None:
+def test_unused_workspaces_keep_few_files_and_threads_open(tmp_path: Path) -> None:
     gc.collect()
     close_idle()
     threads = threading.active_count()
@@ -128,7 +128,7 @@ def test_workspaces_that_nobody_uses_any_more_keep_few_files_and_threads_open(tm
     assert threading.active_count() <= threads
 
 
-def test_a_workspace_that_nobody_uses_is_closed_after_a_while_and_one_in_use_is_not(
+def test_an_unused_workspace_is_closed_after_a_while_and_one_in_use_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     used, dropped = (Workspace.create("work", path=tmp_path / name) for name in ("used", "dropped"))
@@ -150,7 +150,7 @@ def test_a_workspace_that_nobody_uses_is_closed_after_a_while_and_one_in_use_is_
     Run.get(Workspace.open(tmp_path / "running"), run_id).complete()
 
 
-def test_one_thread_tends_all_workspaces_of_a_process(tmp_path: Path) -> None:
+def test_one_background_thread_serves_all_workspaces_of_a_process(tmp_path: Path) -> None:
     workspaces = [Workspace.create("work", path=tmp_path / str(number)) for number in range(3)]
     runs = [Experiment(ws, "digits").start_logging(snapshot_directory=None, outputs=False) for ws in workspaces]
     for run in runs:
@@ -180,7 +180,7 @@ def test_a_workspace_can_be_closed_and_used_again(tmp_path: Path) -> None:
     with Workspace.open(workspace.path) as again:
         run = Experiment(again, "digits").start_logging(snapshot_directory=None, outputs=False)
         run.log("loss", 1.5)
-    assert run.status == "Running"  # this process has begun it and goes on
+    assert run.status == "Running"  # this process has started it and continues
     run.log("loss", 2.5)
     run.complete()
     assert run.get_metrics() == {"loss": [1.5, 2.5]}
@@ -226,7 +226,7 @@ def test_listing_changes_nothing_and_reports_what_cannot_be_read(
     assert all(sentence.startswith("A workspace is left out of the list: ") for sentence in said)
     for name in ("broken", "empty", "newer"):
         assert sum(f"{tmp_path}/{name}/workspace.db" in sentence for sentence in said) == 1
-    assert found["first"][0].experiments.keys() <= {"Default"}  # opened when it is used
+    assert found["first"][0].experiments.keys() <= {"Default"}  # it is opened on first use
     assert use(found["one"][0])
 
 
@@ -240,7 +240,7 @@ def no_links(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.processes
 def test_a_file_system_without_hard_links_is_enough(tmp_path: Path, no_links: None) -> None:
-    """Also when eight processes make the workspace at once, and one is killed before or after the rename."""
+    """This also holds if eight processes create the workspace at once, and one is killed before or after the rename."""
     for attempt in range(4):
         folder = tmp_path / str(attempt)
 
@@ -269,10 +269,10 @@ def test_a_file_system_without_hard_links_is_enough(tmp_path: Path, no_links: No
         assert use(Workspace.open(folder))
 
 
-def test_where_files_cannot_be_locked_create_says_that_sqlite_cannot_work(
+def test_create_reports_that_sqlite_cannot_work_where_files_cannot_be_locked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("flock", "lockf"):  # a function of C, which for a descriptor and an operation fails with EINVAL
+    for name in ("flock", "lockf"):  # a C function that fails with EINVAL for a descriptor and an operation
         monkeypatch.setattr(fcntl, name, os.getpriority)
     with pytest.raises(StoreUnavailable, match="SQLite cannot work there, for the file system has no file locks"):
         Workspace.create("work", path=tmp_path / "work")
@@ -282,7 +282,7 @@ def test_where_files_cannot_be_locked_create_says_that_sqlite_cannot_work(
 @pytest.mark.skipif(sys.platform != "linux", reason="record locks of an opened file are Linux's")
 def test_points_and_runs_work_without_flock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with (tmp_path / "file").open("wb") as file:
-        # A function of C that fails with EINVAL when it is called as `flock(fd, LOCK_EX | LOCK_NB)`.
+        # A C function that fails with EINVAL if it is called as `flock(fd, LOCK_EX | LOCK_NB)`.
         monkeypatch.setattr(fcntl, "flock", partial(os.lseek, file.fileno()))
         assert use(Workspace.create("work", path=tmp_path / "work"))
         monkeypatch.undo()
@@ -305,7 +305,7 @@ for number in range(10):
 
 
 @pytest.mark.processes
-def test_processes_that_open_a_new_place_at_once_share_one_workspace(tmp_path):
+def test_processes_that_open_a_new_folder_at_once_share_one_workspace(tmp_path):
     words = [sys.executable, "-c", NEW_PLACES, str(tmp_path)]
     ranks = [
         subprocess.Popen([*words, str(rank)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -330,7 +330,7 @@ def test_processes_that_open_a_new_place_at_once_share_one_workspace(tmp_path):
         assert {one.name for one in found} == {"Default", *(str(rank) for rank in range(8))}
 
 
-def test_a_new_place_is_made_in_a_folder_that_exists_and_nowhere_else(tmp_path, caplog):
+def test_a_new_workspace_is_created_only_in_an_existing_folder(tmp_path, caplog):
     opened = ensure_store(tmp_path / "new")
     assert (opened.name, opened.address) == ("new", str(tmp_path / "new"))
     assert caplog.messages == [f"Created the workspace new in {tmp_path}/new: there was no such folder."]
@@ -351,7 +351,7 @@ def test_a_new_place_is_made_in_a_folder_that_exists_and_nowhere_else(tmp_path, 
     assert list((tmp_path / "empty").iterdir()) == [] and len(caplog.messages) == 1
 
 
-def test_a_place_that_this_process_had_open_is_not_made_again(tmp_path):
+def test_a_folder_that_this_process_had_open_is_not_recreated(tmp_path):
     ensure_store(tmp_path / "new").tracking.close()
     create_store(tmp_path / "made", "made").tracking.close()
     (tmp_path / "link").symlink_to(tmp_path)
@@ -363,11 +363,11 @@ def test_a_place_that_this_process_had_open_is_not_made_again(tmp_path):
         assert not (tmp_path / name).exists()
     line = "import sys; from bridge.store.open import ensure_store; ensure_store(sys.argv[1])"
     subprocess.run([sys.executable, "-c", line, str(tmp_path / "new")], check=True, capture_output=True)
-    assert ensure_store(tmp_path / "new").name == "new"  # another process made it
+    assert ensure_store(tmp_path / "new").name == "new"  # another process has created it
 
 
-def test_a_new_database_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And a disk that fails then leaves nothing."""
+def test_a_new_database_is_synced_before_it_gets_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the sync fails, no file remains."""
     database = tmp_path / "work" / "workspace.db"
     synced: list[tuple[int, int, bool]] = []
     sync = os.fsync

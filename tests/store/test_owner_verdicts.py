@@ -1,4 +1,4 @@
-"""What becomes of a run is decided by what is known of its owner; what is not known is not guessed."""
+"""A run is ended only if its owner is known to be dead. If that is not known, it is not guessed."""
 
 from __future__ import annotations
 
@@ -33,29 +33,29 @@ def never_asked() -> float:
     ],
 )
 @pytest.mark.parametrize("running", [True, False, None])
-def test_whoever_holds_a_lock_is_alive(journal, here, running):
+def test_a_process_that_holds_the_lock_is_alive(journal, here, running):
     assert owner_of(journal, "held", running, here, never_asked) == "alive"
 
 
 @pytest.mark.parametrize("lock", ["free", "unavailable"])
-def test_a_process_that_runs_is_alive_without_its_lock(lock):
+def test_a_running_process_is_alive_even_without_its_lock(lock):
     assert owner_of(header(), lock, True, HERE, never_asked) == "alive"
 
 
 @pytest.mark.parametrize("running", [False, None])
-def test_a_free_lock_of_this_boot_shows_that_its_process_is_gone(running):
+def test_a_free_lock_of_this_boot_shows_that_its_process_is_dead(running):
     assert owner_of(header(), "free", running, HERE, never_asked) == "gone"
     assert owner_of(header(machine=""), "free", running, HERE._replace(machine_id=""), never_asked) == "gone"
 
 
-def test_without_locks_a_process_of_this_boot_is_gone_when_it_does_not_run():
+def test_without_locks_a_process_of_this_boot_is_dead_if_it_does_not_run():
     assert owner_of(header(), "unavailable", False, HERE, never_asked) == "gone"
     assert owner_of(header(), "unavailable", None, HERE, lambda: 3600) == "unknown"
 
 
 @pytest.mark.parametrize("lock", ["free", "unavailable"])
-def test_an_earlier_boot_of_this_machine_is_gone_unless_it_shows_a_sign_of_life(lock):
-    """Machines that were cloned from one image have one machine id, and boots of their own."""
+def test_an_earlier_boot_of_this_machine_is_over_unless_it_shows_a_sign_of_life(lock):
+    """Machines cloned from one image have the same machine id, but different boots."""
     journal = header(OTHER_BOOT)
     assert owner_of(journal, lock, None, HERE, lambda: 2 * RENEW_SECONDS - 1) == "unknown"
     assert owner_of(journal, lock, None, HERE, lambda: 2 * RENEW_SECONDS + 1) == "gone"
@@ -74,7 +74,7 @@ def test_an_earlier_boot_of_this_machine_is_gone_unless_it_shows_a_sign_of_life(
     ids=["another machine", "no machine", "no boot", "no boot here", "no boots", "a made-up boot of format 1"],
 )
 @pytest.mark.parametrize("lock", ["free", "unavailable"])
-def test_of_what_is_not_known_to_be_here_only_a_week_of_silence_counts(journal, here, lock):
+def test_a_process_that_may_be_elsewhere_is_dead_only_after_a_week_of_silence(journal, here, lock):
     assert owner_of(journal, lock, None, here, lambda: 0) == "unknown"
     assert owner_of(journal, lock, None, here, lambda: ABSENT_SECONDS - 1) == "unknown"
     assert owner_of(journal, lock, None, here, lambda: ABSENT_SECONDS + 1) == "gone"
@@ -85,8 +85,8 @@ def test_a_journal_whose_header_is_damaged_is_over_when_its_lock_is_free():
     assert owner_of(None, "unavailable", None, HERE, never_asked) == "unknown"
 
 
-def test_a_process_is_asked_after_only_on_its_own_boot():
-    """The first namespace of processes has one number everywhere, and process ids repeat."""
+def test_process_ids_are_compared_only_within_one_boot():
+    """The first process namespace has the same number on every machine, and process ids repeat."""
     import os
 
     from bridge.journal.process import pid_namespace, start_time, time_namespace

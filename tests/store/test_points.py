@@ -1,4 +1,4 @@
-"""Points are checked as they come, and read natively and in MLflow's way as one point at a time would say it."""
+"""Points are checked, and are read natively and by MLflow's rules as a reference that reads one point at a time."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class HasItem:
     ],
     ids=lambda value: type(value).__name__,
 )  # fmt: skip
-def test_a_value_becomes_pythons_own(given_value: Any, plain: Value) -> None:
+def test_a_value_becomes_a_python_value(given_value: Any, plain: Value) -> None:
     assert same_bits([check_value(given_value)], [plain])
 
 
@@ -67,7 +67,7 @@ def test_a_tensor_of_one_element_becomes_its_number() -> None:
     [[1], (1,), {}, {1}, b"x", 1j, object(), float, numpy.ones(2), numpy.datetime64(1, "s"), HasItem()],
     ids=lambda bad: type(bad).__name__,
 )
-def test_a_value_of_no_kind_is_refused(bad: Any) -> None:
+def test_a_value_of_an_unknown_type_is_refused(bad: Any) -> None:
     with pytest.raises(InvalidValue, match="must be a number, text, a bool or None"):
         check_value(bad)
 
@@ -78,7 +78,7 @@ def test_a_number_beyond_float64_is_refused(bad: Any) -> None:
         check_value(bad)
 
 
-def test_all_mistakes_of_all_points_are_named_with_their_keys() -> None:
+def test_all_mistakes_of_all_points_are_reported_with_their_keys() -> None:
     bad: Any = [Point("good", 1.0, 1), Point("a", [], "now", 0.5), Point("\n", 10**400, 1, 2**63)]
     with pytest.raises(InvalidValue) as caught:
         check_points(bad)
@@ -100,7 +100,7 @@ rows = st.lists(
 
 
 def records_of(points: list[LoggedPoint]) -> list[SeriesRecord]:
-    """The series of one key that were logged so."""
+    """Return the series of one key with these points."""
     store = MemoryStore()
     create_run(store, RunRecord("r", "0"))
     entries = [Entry("r", "k", p.value, p.step, p.timestamp, at, p.door) for at, p in enumerate(points)]
@@ -109,7 +109,7 @@ def records_of(points: list[LoggedPoint]) -> list[SeriesRecord]:
 
 
 @given(rows)
-def test_native_reading_is_what_one_point_at_a_time_says(points: list[LoggedPoint]) -> None:
+def test_native_reads_agree_with_a_reference_that_reads_one_point_at_a_time(points: list[LoggedPoint]) -> None:
     series, expected = native_series(records_of(points)), native_of(points)
     assert same_bits(series.values.tolist(), [point.value for point in expected])
     assert series.steps.tolist() == [point.step for point in expected]
@@ -117,7 +117,7 @@ def test_native_reading_is_what_one_point_at_a_time_says(points: list[LoggedPoin
 
 
 @given(rows)
-def test_mlflows_reading_is_what_one_point_at_a_time_says(points: list[LoggedPoint]) -> None:
+def test_mlflow_reads_agree_with_a_reference_that_reads_one_point_at_a_time(points: list[LoggedPoint]) -> None:
     history, expected = mlflow_history(records_of(points)), history_of(points)
     assert same_bits(history.values.tolist(), [value for _, _, value in expected])
     assert history.timestamps.tolist() == [timestamp for timestamp, _, _ in expected]
@@ -137,13 +137,13 @@ def test_the_array_has_the_type_that_holds_all_values(logged: list[Value], dtype
     assert [str(array.dtype) for array in series] == ["int64", "int64", dtype]
 
 
-def test_no_points_are_empty_arrays() -> None:
+def test_a_series_without_points_is_read_as_empty_arrays() -> None:
     for empty in (native_series([]), mlflow_history([])):
         assert [len(array) for array in empty] == [0, 0, 0]
         assert [str(array.dtype) for array in empty] == ["int64", "int64", "float64"]
 
 
-def test_columns_of_a_table_are_no_part_of_the_scalars_of_their_key() -> None:
+def test_columns_of_a_table_are_not_scalars_of_their_key() -> None:
     store = MemoryStore()
     create_run(store, RunRecord("r", "0"))
     store.append([make_slice("j", 0, 1, [Entry("r", "k", 1.0, column="c", kind=COLUMN), Entry("r", "k", 2.0)])])
@@ -161,4 +161,4 @@ def test_a_million_points_are_read_without_a_loop_over_them(door: int) -> None:
     start = time.perf_counter()
     lengths = len(native_series([record]).steps), len(mlflow_history([record]).steps)
     assert lengths == (count if door == NATIVE else count // 2, count // 2)
-    assert time.perf_counter() - start < 5  # about 0.3 s; a loop in Python takes more than that for each step of it
+    assert time.perf_counter() - start < 5  # about 0.3 s; a Python loop over the points takes longer

@@ -1,4 +1,4 @@
-"""Deletion for good leaves no row behind, in slices between which others write, and goes on where it was broken off."""
+"""A purge leaves no row. Other processes can write between its slices, and an interrupted purge can be resumed."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def store(path: Path) -> Iterator[SqlBackend]:
 
 
 def log_in_blocks(store: SqlBackend, run_id: str) -> None:
-    """Points that lie in as many blocks."""
+    """Append points, each in a block of its own."""
     for start in range(BLOCKS):
         store.append([make_slice(f"j-{run_id}", start, start + 1, [Entry(run_id, "loss", float(start))])])
 
@@ -86,7 +86,7 @@ def test_no_row_of_an_experiment_is_left(store: SqlBackend, path: Path) -> None:
         assert list(raw.iterdump()) == before
 
 
-def test_others_write_between_the_slices(store: SqlBackend, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_others_can_write_between_the_slices(store: SqlBackend, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(purge, "SLICE_POINTS", 1)
     fill(store, "gone")
     log_in_blocks(store, "gone")
@@ -105,13 +105,13 @@ def test_others_write_between_the_slices(store: SqlBackend, path: Path, monkeypa
     done.set()
     writer.join()
     other.close()
-    assert sum(written) > BLOCKS / 4  # written while a part of the run was there still
+    assert sum(written) > BLOCKS / 4  # written while a part of the run still existed
     assert count_of(path, "run") == 1
 
 
 @pytest.mark.parametrize("what", ["runs", "experiment"])
 def test_a_purge_is_linear_in_the_runs_and_keys_that_it_removes(store: SqlBackend, path: Path, what: str) -> None:
-    """Eight times as much may cost ten times as much; a search among what is removed already costs sixty times."""
+    """Eight times as much may cost ten times as much. A search through the removed rows would cost sixty times."""
     costs = []
     for count in (600, 4800):
         experiment = store.create_experiment(f"of {count}", 1).id
@@ -157,7 +157,7 @@ def test_one_transaction_of_a_purge_removes_few_runs_rows_and_blocks(
     assert max(changes) <= 2 * AT_ONCE and len(changes) >= 2 + 3
 
 
-def test_a_purge_that_is_killed_leaves_nothing_to_see_and_the_next_one_ends_it(store: SqlBackend, path: Path) -> None:
+def test_a_killed_purge_leaves_nothing_visible_and_the_next_purge_completes_it(store: SqlBackend, path: Path) -> None:
     fill(store, "gone")
     log_in_blocks(store, "gone")
     blocks = count_of(path, "point_block")
@@ -184,7 +184,7 @@ def test_a_purge_that_is_killed_leaves_nothing_to_see_and_the_next_one_ends_it(s
     assert count_of(path, "run") == 1
 
 
-def test_experiment_0_comes_back_when_the_workspace_is_opened_next(store: SqlBackend, path: Path) -> None:
+def test_experiment_0_is_recreated_when_the_workspace_is_opened_next(store: SqlBackend, path: Path) -> None:
     store.delete_experiment("0", 1)
     open_sqlite(path).close()
     assert store.get_experiment("0").lifecycle_stage == "deleted"
@@ -196,7 +196,7 @@ def test_experiment_0_comes_back_when_the_workspace_is_opened_next(store: SqlBac
     assert (again.name, again.lifecycle_stage) == ("Default", "active")
 
 
-def test_experiment_0_stays_away_while_another_one_has_its_name(store: SqlBackend, path: Path) -> None:
+def test_experiment_0_is_not_recreated_while_another_one_has_its_name(store: SqlBackend, path: Path) -> None:
     store.delete_experiment("0", 1)
     store.purge_experiment("0")
     assert store.create_experiment("Default", 2).id == "1"
@@ -205,7 +205,7 @@ def test_experiment_0_stays_away_while_another_one_has_its_name(store: SqlBacken
         store.get_experiment("0")
 
 
-def test_a_process_that_has_the_workspace_open_brings_experiment_0_back_when_it_is_asked_to(tmp_path: Path) -> None:
+def test_a_process_that_has_the_workspace_open_can_recreate_experiment_0(tmp_path: Path) -> None:
     opened = create_store(tmp_path / "work", "work")
     opened.tracking.delete_experiment("0", 1)
     opened.tracking.purge_experiment("0")
@@ -214,7 +214,7 @@ def test_a_process_that_has_the_workspace_open_brings_experiment_0_back_when_it_
     assert opened.tracking.get_experiment("0").lifecycle_stage == "active"
 
 
-def test_points_that_wait_in_journals_do_not_come_to_a_run_that_has_the_id_later(tmp_path: Path) -> None:
+def test_journaled_points_of_a_purged_run_do_not_reach_a_later_run_with_its_id(tmp_path: Path) -> None:
     tracking = create_store(tmp_path / "work", "work").tracking
     create_run(tracking, RunRecord("r1", "0"))
     tracking.log("r1", "loss", 1.0, 1)
@@ -241,7 +241,7 @@ except LookupError as error:
 """
 
 
-def test_a_process_that_logs_on_is_told_within_seconds_and_its_points_are_dropped_and_counted(
+def test_a_process_that_keeps_logging_gets_an_error_within_seconds_and_its_points_are_dropped_and_counted(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     tracking = create_store(tmp_path / "work", "work").tracking

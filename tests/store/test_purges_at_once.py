@@ -1,4 +1,4 @@
-"""Two processes purge the same run at once, and the key of its row is given to another run."""
+"""Two processes purge the same run at once, while another run gets the key of its row."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bridge.store.sql.database import Database
 from bridge.store.sql.sqlite import open_sqlite
 
 
-def test_a_run_that_got_the_key_of_a_purged_one_meanwhile_stays(
+def test_a_run_that_has_reused_the_key_of_a_purged_run_is_not_purged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = (open_sqlite(tmp_path / "workspace.db") for _ in range(2))

@@ -1,4 +1,4 @@
-"""A workspace whose folder was removed and made again, or came back from a backup, is the one that is used."""
+"""If a workspace's folder was recreated, or restored from a backup, open processes use the new one."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def start(workspace: Workspace) -> Run:
 
 
 def make_elsewhere(folder: Path, name: str = "other") -> None:
-    """Make a workspace as another process does: this one has not seen it."""
+    """Create a workspace as another process does, so that this process does not know it."""
     pid = os.fork()
     if pid == 0:
         try:
@@ -43,7 +43,7 @@ def make_elsewhere(folder: Path, name: str = "other") -> None:
 
 
 def replace_by_another(workspace: Workspace) -> Path:
-    """Put another workspace at the place of one; where the old one is now."""
+    """Replace a workspace by another one, and return the new path of the old one."""
     gone = workspace.path.with_name("gone")
     workspace.path.rename(gone)
     make_elsewhere(workspace.path)
@@ -55,7 +55,7 @@ def rows(folder: Path, statement: str) -> list[Any]:
         return database.execute(statement).fetchall()
 
 
-def test_what_an_open_process_writes_goes_to_the_workspace_that_is_there(
+def test_an_open_process_writes_to_the_workspace_that_is_now_at_the_path(
     workspace: Workspace, caplog: pytest.LogCaptureFixture
 ) -> None:
     old = start(workspace)
@@ -81,8 +81,8 @@ def test_what_an_open_process_writes_goes_to_the_workspace_that_is_there(
     assert workspace.id == Workspace.open(workspace.path).id
 
 
-def test_a_workspace_that_came_back_from_a_backup_gets_the_changes(workspace: Workspace, tmp_path: Path) -> None:
-    """It has the same id."""
+def test_a_workspace_restored_from_a_backup_gets_the_changes(workspace: Workspace, tmp_path: Path) -> None:
+    """The restored workspace has the same id."""
     run = start(workspace)
     shutil.copytree(workspace.path, tmp_path / "backup", copy_function=shutil.copy2)
     run.tag("after", "the backup")
@@ -94,7 +94,7 @@ def test_a_workspace_that_came_back_from_a_backup_gets_the_changes(workspace: Wo
     assert workspace.stores.tracking.inner.database.generation == 1
 
 
-def test_nothing_is_made_where_a_workspace_was_removed(workspace: Workspace) -> None:
+def test_nothing_is_created_where_a_workspace_was_removed(workspace: Workspace) -> None:
     run = start(workspace)
     gone = workspace.path.with_name("gone")
     workspace.path.rename(gone)
@@ -133,7 +133,7 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 
 def replace_file(database: Database, other: Path) -> Path:
-    """Put a file at the place of a database's; where the old one is now."""
+    """Replace the file of a database, and return the new path of the old one."""
     gone = database.path.with_name("gone.db")
     for end in ("", "-wal", "-shm"):
         place = Path(f"{database.path}{end}")
@@ -152,7 +152,7 @@ INSERT = "INSERT INTO workspace VALUES ('new', '1')"
 COUNT = "SELECT count(*) FROM workspace WHERE name = 'new'"
 
 
-def test_a_change_within_which_the_workspace_is_replaced_raises_and_is_in_neither(
+def test_a_change_during_which_the_workspace_is_replaced_raises_and_is_stored_in_neither(
     database: Database, tmp_path: Path
 ) -> None:
     other = another(tmp_path)
@@ -169,7 +169,7 @@ def test_a_change_within_which_the_workspace_is_replaced_raises_and_is_in_neithe
     assert database.generation == 1
 
 
-def test_each_thread_notices(database: Database, tmp_path: Path) -> None:
+def test_each_thread_notices_a_replaced_workspace(database: Database, tmp_path: Path) -> None:
     other, replaced, go_on, names = another(tmp_path), threading.Event(), threading.Event(), []
 
     def read() -> None:
@@ -192,7 +192,7 @@ def test_each_thread_notices(database: Database, tmp_path: Path) -> None:
     assert database.generation == 1
 
 
-def test_a_file_that_is_no_workspaces_is_not_used_and_left_as_it_is(database: Database, tmp_path: Path) -> None:
+def test_a_database_of_another_program_is_neither_used_nor_changed(database: Database, tmp_path: Path) -> None:
     for number, content in enumerate([b"", b"not a database" * 100]):
         (tmp_path / "file").write_bytes(content)
         gone = replace_file(database, tmp_path / "file")
@@ -211,7 +211,7 @@ def test_a_file_that_is_no_workspaces_is_not_used_and_left_as_it_is(database: Da
         assert database.generation == 0, number
 
 
-def test_a_backup_of_an_older_version_is_brought_up_to_date_and_a_newer_one_refused(
+def test_a_backup_of_an_older_version_is_upgraded_and_one_of_a_newer_version_refused(
     database: Database, tmp_path: Path
 ) -> None:
     for schema in (1, SCHEMA + 1):
@@ -234,7 +234,7 @@ def test_a_backup_of_an_older_version_is_brought_up_to_date_and_a_newer_one_refu
 def test_the_file_of_a_removed_database_is_not_touched_when_its_connections_close(
     database: Database, tmp_path: Path
 ) -> None:
-    """SQLite removes its own files by their paths, which are the new database's now."""
+    """SQLite removes its own files by their paths, which now belong to the new database."""
     with database.write() as c:
         c.execute(INSERT)
     replace_file(database, another(tmp_path))

@@ -1,4 +1,4 @@
-"""Large tables are journaled, folded and read without a statement, or a step of Python, for each of their cells."""
+"""Large tables are journaled, folded and read without an SQL statement or a Python step for each cell."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def cells(number: int, columns: int = COLUMNS) -> dict[str, Value]:
     return {f"column {at}": number + at / 100 for at in range(columns)}
 
 
-def test_a_table_of_45_000_cells_is_folded_and_read_in_well_under_a_second(store: JournaledStore) -> None:
+def test_a_table_of_45_000_cells_is_folded_and_read_in_under_a_second(store: JournaledStore) -> None:
     for number in range(ROWS):
         store.log_points("r1", row("table", cells(number), number))
     start = time.perf_counter()
@@ -55,7 +55,7 @@ def test_a_table_of_45_000_cells_is_folded_and_read_in_well_under_a_second(store
 
 
 @pytest.mark.parametrize("text", ["", "same", "other sizes"])
-def test_more_rows_than_are_looked_at_once_are_read_in_order(store: JournaledStore, text: str) -> None:
+def test_more_rows_than_one_batch_are_read_in_order(store: JournaledStore, text: str) -> None:
     values: list[Value] = [f"{number:05}" if text == "same" else text and "x" * (number % 7) for number in range(9_000)]
     for number, value in enumerate(values):
         store.log_points("r1", row("table", {"x": number, "text": value, "y": -0.0}, 1))
@@ -95,7 +95,7 @@ def test_folding_takes_as_many_statements_for_many_series_as_for_one(inner: SqlB
     assert [len(get_series(inner, run_id)) for run_id in run_ids] == [20] * 20
 
 
-def test_all_mistakes_of_rows_are_named() -> None:
+def test_all_mistakes_of_rows_are_reported() -> None:
     points = [
         Point("t", 1.0, 1, None, COLUMN, "\n"), Point("t", [], 1, None, COLUMN, "x", True),  # type: ignore[arg-type]
         Point("t", 1.0, 1, None, COLUMN, "x", True), Point("u", 1.0, 1, None, COLUMN, "x", True),
@@ -107,7 +107,7 @@ def test_all_mistakes_of_rows_are_named() -> None:
     assert named == ["column of 't'", "value of 't'", "column of 't'", "cell of 'u'", "kind of 'v'"]
 
 
-def test_cells_become_pythons_own_and_plain_ones_stay_what_they_are() -> None:
+def test_cells_become_python_values_and_plain_ones_are_unchanged() -> None:
     import numpy
 
     given = row("t", {"a": 1, "b": numpy.int64(2), "c": numpy.float32(0.5), "d": numpy.bool_(True)}, 1)  # type: ignore[dict-item]

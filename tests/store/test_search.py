@@ -1,4 +1,4 @@
-"""A question has one answer: SQL finds what the records answer, and both mean what MLflow means."""
+"""A search has one result: SQL and the evaluation of records agree, and both follow MLflow's rules."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ run_lists = st.lists(
         end_time=times,
         deletion_time=times,
         user=texts,
-        # Runs may be each other's parents, or have one that is not there.
+        # Runs may be each other's parents, or have a parent that does not exist.
         parent_id=st.none() | texts | st.sampled_from([f"{i:032x}" for i in range(20)]),
         description=st.none() | texts,
         type=st.none() | texts,
@@ -103,7 +103,7 @@ experiment_lists = st.lists(
 
 
 def comparisons(entity: str, keys: Sequence[str], values: Sequence[str] = TEXTS) -> st.SearchStrategy[Comparison]:
-    """Clauses on texts."""
+    """Conditions on texts."""
     key = st.sampled_from(keys)
     return st.one_of(
         st.builds(Comparison, st.just(entity), key, st.sampled_from(("=", "!=")), st.sampled_from(values)),
@@ -240,7 +240,7 @@ def insert_run(connection: sqlite3.Connection, record: RunRecord) -> int:
 
 def insert_metric(connection: sqlite3.Connection, run: int, key: str, record: RunRecord) -> int:
     metric = insert(connection, "metric", run=run, key=key)
-    # A column of a table has another name than its key, and one of texts, an image and a description are no metrics.
+    # A column's name differs from its key. Columns of texts, images and descriptions are not metrics.
     insert_number(connection, Latest(1.0, 9, 9), metric=metric, kind=1, column="other")
     for kind, column in ((1, "b"), (2, ""), (7, "")):
         insert(connection, "series", metric=metric, kind=kind, column=column, value_type="text", latest_text='"5"')
@@ -276,7 +276,7 @@ def database() -> sqlite3.Connection:
 
 
 def filled(records: Sequence[RunRecord]) -> tuple[sqlite3.Connection, dict[int, str]]:
-    """A database with experiments 1 and 2 and these runs, and the id of each run by its key."""
+    """Return a database with experiments 1 and 2 and these runs, and the id of each run by its key."""
     connection = database()
     for id in (1, 2):
         insert(connection, "experiment", id=id, name=str(id), stage="active", creation_time=0, last_update_time=0)
@@ -285,7 +285,7 @@ def filled(records: Sequence[RunRecord]) -> tuple[sqlite3.Connection, dict[int, 
 
 @settings(max_examples=200, deadline=None)
 @given(run_lists, run_queries)
-def test_sql_finds_the_runs_that_the_records_answer(records: list[RunRecord], query: RunQuery) -> None:
+def test_sql_finds_the_same_runs_as_the_evaluation_of_records(records: list[RunRecord], query: RunQuery) -> None:
     connection, ids = filled(records)
     while True:
         page = select_runs(query, records)
@@ -300,7 +300,7 @@ def test_sql_finds_the_runs_that_the_records_answer(records: list[RunRecord], qu
 
 @settings(max_examples=100, deadline=None)
 @given(experiment_lists, experiment_queries)
-def test_sql_finds_the_experiments_that_the_records_answer(
+def test_sql_finds_the_same_experiments_as_the_evaluation_of_records(
     records: list[ExperimentRecord], query: ExperimentQuery
 ) -> None:
     connection = database()
@@ -318,7 +318,7 @@ def test_sql_finds_the_experiments_that_the_records_answer(
 
 
 def one_of_each() -> list[RunRecord]:
-    """Runs that have every value of the pools at every place where a clause looks, and every mix of a tag's places."""
+    """Return runs with every value of the pools in every field, and every mix of sources of a tag."""
     runs = [
         RunRecord(
             f"text-{i}", "1", display_name=text, user=text, parent_id=text, description=text, type=text,
@@ -393,7 +393,7 @@ def test_sql_and_records_agree_on_every_clause_and_order() -> None:
     connection.close()
 
 
-# What the answers mean
+# MLflow's meaning of filters
 
 RUNS = [
     RunRecord("nan", "1", start_time=1, latest={"m": Latest(math.nan, 0, 0)}, tags={"t": "a\nb"}),
@@ -445,7 +445,7 @@ def found(
         ("params.x != 'v'", []),
     ],
 )
-def test_a_clause_means_what_mlflow_means(text: str, runs: list[str]) -> None:
+def test_a_condition_has_mlflows_meaning(text: str, runs: list[str]) -> None:
     assert found(text) == runs
 
 
@@ -454,7 +454,7 @@ def test_metrics_order_as_values_then_nan_then_missing_in_both_directions() -> N
     assert found("", ["metrics.m DESC"]) == ["inf", "one", "nan", "two", "bare"]
 
 
-def test_runs_come_newest_first_and_by_id_where_they_began_together() -> None:
+def test_runs_are_listed_newest_first_and_by_id_if_they_started_together() -> None:
     assert found("") == ["two", "bare", "one", "inf", "nan"]
     assert found("", ["start_time"]) == ["nan", "inf", "bare", "one", "two"]
     assert found("", experiments=()) == []
@@ -488,7 +488,7 @@ TABLES = [
         ("metrics.t.x != 7", ["less", "more", "newer", "older", "tied"]),
     ],
 )
-def test_a_column_is_a_metric_by_the_name_of_its_table_and_its_own(text: str, runs: list[str]) -> None:
+def test_a_column_is_a_metric_named_by_its_table_and_its_own_name(text: str, runs: list[str]) -> None:
     assert found(text, among=TABLES) == runs
 
 
@@ -498,11 +498,11 @@ def test_runs_are_ordered_by_a_column() -> None:
     assert found("", ['metrics."Cosine Wave.angle" DESC'], among=TABLES)[0] == "cosine"
 
 
-def test_hundreds_of_clauses_are_answered() -> None:
+def test_a_filter_may_have_hundreds_of_conditions() -> None:
     assert found(" and ".join(["metrics.m >= 1"] * 500)) == ["one", "inf"]
 
 
-def test_no_question_is_answered_from_points() -> None:
+def test_no_search_reads_points() -> None:
     connection = database()
     clauses = parse_run_filter("metrics.m > 1 and tags.t = 'a' and params.p = 'x' and dataset.name = 'd'")
     read: list[str | None] = []

@@ -1,4 +1,4 @@
-"""The store in an SQLite file keeps every promise of a tracking store."""
+"""The SQLite store passes the conformance suite of tracking stores."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_point_is_stored_as_its_64_bits(tmp_path: Path) -> None:
     assert struct.pack("<q", latest[1]) == struct.pack("<d", FLOATS[-1])
 
 
-def test_what_was_written_is_there_when_the_file_is_opened_again(tmp_path: Path) -> None:
+def test_a_reopened_file_has_everything_that_was_written(tmp_path: Path) -> None:
     path = tmp_path / "workspace.db"
     store = open_sqlite(path)
     experiment_id = store.create_experiment("a", 1, tags={"x": None}).id
@@ -81,8 +81,8 @@ def test_any_order_of_calls_agrees_with_plain_dicts() -> None:
     check_store(new_store)
 
 
-def test_a_change_within_a_change_is_refused_in_a_sentence_and_leaves_the_other_whole(tmp_path: Path) -> None:
-    """As a signal handler asks for one that interrupts another."""
+def test_a_transaction_within_a_transaction_is_refused_and_the_outer_one_is_unaffected(tmp_path: Path) -> None:
+    """A signal handler can start one while it interrupts another."""
     path = tmp_path / "workspace.db"
     open_sqlite(path).close()
     database = Database(path)

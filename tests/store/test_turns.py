@@ -1,4 +1,4 @@
-"""Who writes to a database, and who waits for it: never without a limit, and never for oneself."""
+"""Writers of a database wait for each other, but never without a limit, and never for themselves."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def stopped(workspace: Workspace) -> Iterator[Child]:
-    """A process that is stopped within a transaction of its own."""
+    """Run a process that is stopped within a transaction."""
 
     def hold(say: Callable[[str], None]) -> None:
         with Database(workspace.path / "workspace.db").write() as connection:
@@ -51,7 +51,7 @@ def stopped(workspace: Workspace) -> Iterator[Child]:
 
 
 @pytest.mark.processes
-def test_all_that_needs_the_turn_is_refused_while_a_process_is_stopped_and_works_afterwards(
+def test_writes_are_refused_while_a_stopped_process_holds_the_lock_and_work_afterwards(
     workspace: Workspace, soon: None
 ) -> None:
     run = Experiment(workspace, "digits").start_logging(snapshot_directory=None, outputs=False)
@@ -73,11 +73,11 @@ def test_all_that_needs_the_turn_is_refused_while_a_process_is_stopped_and_works
     try:
         assert child.line() == "inside"
         child.kill(signal.SIGSTOP)
-        assert Run.get(workspace, run.id).status == "Running"  # a read of what is stored waits for nobody
+        assert Run.get(workspace, run.id).status == "Running"  # a read without a fold does not wait
         for call in calls:
             with pytest.raises(StoreUnavailable, match=f"process {child.pid} on host"):
                 call()
-        run.log("loss", 0.25)  # waits for nobody
+        run.log("loss", 0.25)  # does not wait
         child.kill(signal.SIGCONT)
         assert child.line() == "done"
     finally:
@@ -89,7 +89,7 @@ def test_all_that_needs_the_turn_is_refused_while_a_process_is_stopped_and_works
 
 
 @pytest.mark.processes
-def test_threads_that_wait_behind_a_thread_are_told_of_the_process_too(
+def test_threads_that_wait_for_a_waiting_thread_report_the_process_that_holds_the_lock(
     workspace: Workspace, stopped: Child, soon: None
 ) -> None:
     database, said = Database(workspace.path / "workspace.db"), []
@@ -121,8 +121,8 @@ def database(tmp_path: Path) -> Iterator[Database]:
     database.close()
 
 
-def test_a_read_within_a_read_answers_what_that_sees(database: Database) -> None:
-    """As a signal handler asks for one that interrupts another."""
+def test_a_read_within_a_read_sees_the_same_state(database: Database) -> None:
+    """A signal handler can start one while it interrupts another."""
     other = Database(database.path)
     with database.read() as outer:
         outer.execute("SELECT count(*) FROM workspace").fetchone()
@@ -136,7 +136,7 @@ def test_a_read_within_a_read_answers_what_that_sees(database: Database) -> None
     other.close()
 
 
-def test_a_handler_that_writes_while_its_own_thread_waits_for_the_turn_is_refused_at_once(
+def test_a_handler_that_writes_while_its_own_thread_waits_for_the_lock_is_refused_at_once(
     database: Database, soon: None
 ) -> None:
     refused: list[StoreUnavailable] = []
@@ -162,7 +162,7 @@ def test_a_handler_that_writes_while_its_own_thread_waits_for_the_turn_is_refuse
         pass
 
 
-def test_a_thread_waits_with_a_limit_for_one_that_keeps_the_others_out(database: Database, soon: None) -> None:
+def test_a_thread_waits_with_a_limit_for_a_thread_that_holds_the_lock(database: Database, soon: None) -> None:
     shut, done = threading.Event(), threading.Event()
 
     def shutter() -> None:
@@ -196,8 +196,10 @@ def test_connections_of_threads_that_have_ended_are_closed(database: Database) -
     assert database._connections == {}
 
 
-def test_sqlite_is_not_waited_for_longer_than_the_locks(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One who does not queue, such as the program `sqlite3`, may have it locked."""
+def test_a_lock_inside_sqlite_has_our_time_limit(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program that does not use our lock, such as `sqlite3`, may have the database locked."""
     assert database_module.BUSY_SECONDS <= locks.WAIT_SECONDS
     monkeypatch.setattr(database_module, "BUSY_SECONDS", 0.2)
     stranger = sqlite3.connect(database.path, isolation_level=None)

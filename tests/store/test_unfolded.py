@@ -1,4 +1,4 @@
-"""A reader that may not write counts the bytes of points that it does not show, and nothing else of a journal."""
+"""A read-only reader counts the bytes of the points that it cannot show, and no other bytes of a journal."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ROW_SIZE = REST_AT + POINT.size + 2 * CELL_SIZE
 
 @pytest.fixture
 def store(tmp_path: Path, untended: None) -> Iterator[JournaledStore]:
-    """A store that owns a run, of which one point is folded."""
+    """Return a store that owns a run with one folded point."""
     store = JournaledStore(open_sqlite(tmp_path / "workspace.db"), tmp_path / "journal")
     store.begin_runs([RunRecord(RUN, "0", status="Running")])
     store.log(RUN, "loss", 1.0, 1)
@@ -37,7 +37,7 @@ def store(tmp_path: Path, untended: None) -> Iterator[JournaledStore]:
 
 @pytest.fixture
 def reader(store: JournaledStore, tmp_path: Path) -> Folding:
-    """What may not write reads."""
+    """Return the result of a read-only store."""
     return Folding(store.inner, tmp_path / "journal", False, True)
 
 
@@ -51,7 +51,7 @@ def unfolded(reader: Folding) -> int:
     return reader.unfolded_bytes
 
 
-def test_leases_are_not_counted_and_not_warned_of(
+def test_leases_are_not_counted_and_cause_no_warning(
     store: JournaledStore, reader: Folding, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     size = journal_of(tmp_path).stat().st_size
@@ -62,7 +62,7 @@ def test_leases_are_not_counted_and_not_warned_of(
 
 
 @pytest.mark.parametrize("has_numpy", [True, False])
-def test_points_are_counted_and_not_what_stands_between_them(
+def test_points_are_counted_and_records_between_them_are_not(
     store: JournaledStore,
     reader: Folding,
     has_numpy: bool,
@@ -73,7 +73,7 @@ def test_points_are_counted_and_not_what_stands_between_them(
     store.log(RUN, "loss", 2.0, 1)
     assert unfolded(reader) == NUMBER_SIZE
     store._writer.leases.renew()
-    store.log(RUN, "note", "four", 1)  # its definition stands before it
+    store.log(RUN, "note", "four", 1)  # its definition precedes it
     text_size = REST_AT + POINT.size + len("four")
     assert unfolded(reader) == NUMBER_SIZE + text_size
     store.log_points(RUN, ROW)
@@ -84,7 +84,7 @@ def test_points_are_counted_and_not_what_stands_between_them(
     assert unfolded(reader) == 0
 
 
-def test_a_closed_journal_that_is_stored_counts_nothing(store: JournaledStore, reader: Folding) -> None:
+def test_a_closed_journal_that_is_completely_folded_counts_nothing(store: JournaledStore, reader: Folding) -> None:
     store._writer.close()
     assert unfolded(reader) == 0
 
@@ -102,7 +102,7 @@ def test_points_after_damage_are_counted_and_a_torn_one_is_not(
     assert unfolded(reader) == NUMBER_SIZE
 
 
-def test_of_a_large_rest_only_the_beginning_is_looked_through(
+def test_only_the_beginning_of_a_large_rest_is_scanned(
     store: JournaledStore, reader: Folding, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reader_module, "COUNTED_BYTES", 100)
@@ -114,7 +114,7 @@ def test_of_a_large_rest_only_the_beginning_is_looked_through(
     assert unfolded(reader) == 10 * NUMBER_SIZE
 
 
-def test_a_journal_that_has_not_grown_is_looked_through_once(
+def test_a_journal_that_has_not_grown_is_scanned_once(
     store: JournaledStore, reader: Folding, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.log(RUN, "loss", 2.0, 1)
@@ -130,7 +130,7 @@ def test_a_journal_that_has_not_grown_is_looked_through_once(
     assert len(reads) == 1
 
 
-def test_a_journal_that_may_not_be_read_counts_whole(
+def test_an_unreadable_journal_counts_with_all_its_bytes(
     store: JournaledStore, reader: Folding, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     journal, opened = journal_of(tmp_path), os.open
@@ -141,7 +141,7 @@ def test_a_journal_that_may_not_be_read_counts_whole(
         return opened(path, *arguments, **options)
 
     monkeypatch.setattr(os, "open", refuse)
-    # What leaves a function of somebody else is taken for the exception of a signal handler.
+    # An exception that leaves a function outside of our packages counts as that of a signal handler.
     monkeypatch.setattr(system, "OURS", system.OURS | {__name__.partition(".")[0]})
     stored = store.inner.get_receipts([journal.stem])[journal.stem]
     store.log(RUN, "loss", 2.0, 1)

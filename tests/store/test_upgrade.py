@@ -1,4 +1,4 @@
-"""A database of an earlier schema opens, and reads the same; a fresh one equals the replayed migrations."""
+"""A database of an earlier schema opens and reads the same. A new database equals one with all migrations."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def packed(code: str, *values: float) -> bytes:
 
 @pytest.fixture
 def first(tmp_path: Path) -> Path:
-    """A workspace folder as the first schema's version left it, with a run that has one of everything."""
+    """Create a workspace folder of the first schema, with a run that has one of everything."""
     folder = tmp_path / "first"
     (folder / "journal").mkdir(parents=True)
     with closing(sqlite3.connect(folder / "workspace.db", isolation_level=None)) as database:
@@ -112,7 +112,7 @@ def check_what_is_read(tracking: SqlBackend) -> None:
     assert tracking.get_leases() == []
 
 
-def test_a_workspace_of_the_first_schema_goes_on(first: Path) -> None:
+def test_a_workspace_of_the_first_schema_can_be_written(first: Path) -> None:
     workspace = Workspace.open(first)
     old = Run.get(workspace, "r1")
     old.log("loss", 1.5)
@@ -126,7 +126,7 @@ def test_a_workspace_of_the_first_schema_goes_on(first: Path) -> None:
 
 
 @pytest.mark.parametrize("schema", range(1, SCHEMA))
-def test_who_may_not_write_reads_an_older_schema_the_same_and_leaves_it(first: Path, schema: int) -> None:
+def test_a_read_only_reader_reads_an_older_schema_and_does_not_change_it(first: Path, schema: int) -> None:
     path = first / "workspace.db"
     replay(path, 2, schema)
     before = path.read_bytes()
@@ -136,7 +136,7 @@ def test_who_may_not_write_reads_an_older_schema_the_same_and_leaves_it(first: P
     with pytest.raises(NotAllowed):
         tracking.delete_runs(("r1",), 1)
     assert (path.read_bytes(), schema_of(path)) == (before, schema)
-    with closing(sqlite3.connect(path)) as database:  # one who may write has changed it
+    with closing(sqlite3.connect(path)) as database:  # a process that may write has upgraded it
         database.execute("UPDATE run SET display_name = 'swift-lake-1' WHERE id = 'r1'")
         database.commit()
     assert get_run(tracking, "r1").display_name == "swift-lake-1"
@@ -152,7 +152,7 @@ def replay(path: Path, begin: int, end: int) -> None:
             database.execute(f"PRAGMA user_version={number}")
 
 
-def test_a_read_of_an_older_schema_within_another_answers(first: Path) -> None:
+def test_a_read_of_an_older_schema_within_another_read_works(first: Path) -> None:
     tracking = open_sqlite(first / "workspace.db", read_only=True)
     with tracking.database.read() as outer:
         assert get_run(tracking, "r1").status == "Completed"
@@ -160,7 +160,7 @@ def test_a_read_of_an_older_schema_within_another_answers(first: Path) -> None:
     tracking.close()
 
 
-def test_schemas_that_a_reader_widens_add_tables_and_indexes_alone() -> None:
+def test_migrations_that_readers_emulate_add_only_tables_and_indexes() -> None:
     for number in range(WIDENED_FROM + 1, SCHEMA + 1):
         made = set()
         for statement in _statements((FOLDER / f"{number:04}.sql").read_text()):
@@ -173,7 +173,7 @@ def test_schemas_that_a_reader_widens_add_tables_and_indexes_alone() -> None:
             assert re.match(r"\s*CREATE (UNIQUE )?INDEX ", text) or (filled and filled[1] in made), statement
 
 
-def test_processes_may_open_a_database_of_the_first_schema_at_once(first: Path) -> None:
+def test_processes_can_open_a_database_of_the_first_schema_at_once(first: Path) -> None:
     code = f"from bridge import Run, Workspace\nprint(Run.get(Workspace.open({str(first)!r}), 'r1').status)"
     opening = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(4)]
     assert [process.communicate(timeout=60)[0].strip() for process in opening] == ["Completed"] * 4
@@ -181,7 +181,7 @@ def test_processes_may_open_a_database_of_the_first_schema_at_once(first: Path) 
 
 @pytest.fixture
 def dumped(tmp_path: Path) -> Iterator[list[str]]:
-    """The schema of a database that all migrations were replayed on, one after the other."""
+    """Return the schema of a database that went through all migrations, one after the other."""
     with closing(sqlite3.connect(tmp_path / "replayed.db")) as database:
         for number in range(1, SCHEMA + 1):
             database.executescript((FOLDER / f"{number:04}.sql").read_text())

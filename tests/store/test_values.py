@@ -1,4 +1,4 @@
-"""What was logged is what is read: every value, bit by bit, in log order, from one process and from two."""
+"""Reads return what was logged: every value, bit by bit, in log order, from one process and from two."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ calls = st.lists(st.tuples(st.lists(parts, min_size=1, max_size=6).map(flat), do
 
 
 def log(store: TrackingStore, logged: list[Call]) -> dict[str, list[LoggedPoint]]:
-    """Log to run r1, points of no row singly where that is asked; returns what each key's points are to be."""
+    """Log to run r1, optionally one point at a time, and return the expected points of each key."""
     expected: dict[str, list[LoggedPoint]] = {}
     for batch, door, singly in logged:
         if singly and all(point.kind == SCALAR for point in batch):
@@ -147,7 +147,7 @@ def test_what_was_logged_is_read_equal_of_equal_type_and_in_log_order(
     @settings(max_examples=EXAMPLES, deadline=None)
     @given(logged=calls)
     def check(logged: list[Call]) -> None:
-        with place() as store:  # type: ignore[attr-defined]  # `contextmanager` made it one
+        with place() as store:  # type: ignore[attr-defined]  # `contextmanager` makes it a function
             create_run(store, RunRecord("r1", "0"))
             compare(store, log(store, logged))
 
@@ -169,7 +169,7 @@ def test_an_int_beyond_float64_is_refused_and_leaves_nothing(place: Callable[[],
 
 
 def drawn_calls(seed: int) -> list[Call]:
-    """Calls of one process, the same for the same seed."""
+    """Return the calls of one process, equal for equal seeds."""
     draw = random.Random(seed)
     pool: list[Value] = [*FLOATS, *INTS, *TEXTS]
     result: list[Call] = []
@@ -188,14 +188,14 @@ def drawn_calls(seed: int) -> list[Call]:
 
 Row = tuple[bytes, int, int, int]
 """A stored point or row: its values by kind and column, pickled (equal for equal bits of equal type), its step,
-timestamp and door."""
+timestamp and API."""
 
 Wanted = tuple[bytes, "int | None", int, int]
-"""A logged point or row; it may have come without a step."""
+"""A logged point or row; the step may be None."""
 
 
 def rows_of(records: list[SeriesRecord]) -> list[Row]:
-    """The points of one key as they are stored, in log order; all numbers as floats."""
+    """Return the stored points of one key in log order, all numbers as floats."""
     cells: dict[int, list[tuple[int, str, Value]]] = {}
     places: dict[int, set[tuple[int, int, int]]] = {}
     for record in records:
@@ -205,12 +205,12 @@ def rows_of(records: list[SeriesRecord]) -> list[Row]:
         for value, (position, *place) in zip(values or [], of_points, strict=True):
             cells.setdefault(position, []).append((record.kind, record.column, value))
             places.setdefault(position, set()).add(tuple(place))
-    assert all(len(found) == 1 for found in places.values())  # the cells of a row have one step, timestamp and door
+    assert all(len(found) == 1 for found in places.values())  # the cells of a row share these three
     return [(pickled(cells[position]), *places[position].pop()) for position in sorted(cells)]
 
 
 def pickled(cells: list[tuple[int, str, Value]]) -> bytes:
-    """The values of a point or row, so that equal ones are of equal type and bits."""
+    """Return the values of a point or row in a form that is equal only for equal types and bits."""
     return pickle.dumps([(kind, column, pickle.dumps(value)) for kind, column, value in sorted(cells, key=by_name)])
 
 
@@ -219,7 +219,7 @@ def by_name(cell: tuple[int, str, Value]) -> tuple[int, str]:
 
 
 def rows_wanted(logged: list[Call], key: str) -> list[Wanted]:
-    """The points and rows of one key as one process logged them; all numbers as floats."""
+    """Return the points and rows of one key as one process logged them, all numbers as floats."""
     wanted: list[tuple[list[tuple[int, str, Value]], int | None, int, int]] = []
     for batch, door, _ in logged:
         for p in batch:
@@ -239,15 +239,15 @@ def test_two_processes_that_log_at_once_lose_nothing_and_each_keeps_its_order(tm
     start_read, start_write = os.pipe()
 
     def work(process: int) -> None:
-        own = open_journaled(tmp_path)  # each its own object, as two programs have
+        own = open_journaled(tmp_path)  # an object each, as in two programs
         os.close(start_write)
-        os.read(start_read, 1)  # the end of the pipe is the start for both
+        os.read(start_read, 1)  # closing the pipe starts both
         log(own, logged[process])
 
     children = [Child(lambda say, process=process: work(process)) for process in (0, 1)]
     os.close(start_write)
     os.close(start_read)
-    get_run(store, "r1")  # a reader folds meanwhile
+    get_run(store, "r1")  # a reader folds concurrently
     assert [child.wait() for child in children] == [0, 0]
     for child in children:
         child.close()
@@ -271,12 +271,12 @@ def test_two_processes_that_log_at_once_lose_nothing_and_each_keeps_its_order(tm
 
 
 def fits(row: Row, wanted: Wanted) -> bool:
-    """Whether a stored point may be a logged one; a point logged without a step may have any."""
+    """Return whether a stored point can be a logged one. A point logged without a step may have any step."""
     return (row[0], row[2], row[3]) == (wanted[0], wanted[2], wanted[3]) and wanted[1] in (None, row[1])
 
 
 def is_interleaving(stored: list[Row], one: list[Wanted], two: list[Wanted]) -> bool:
-    """Whether some merge of two processes' points, each in its own order, is what was stored."""
+    """Return whether the stored points are a merge of two processes' points, each in its own order."""
     reachable = {0}
     for at, found in enumerate(stored):
         reachable = {
@@ -292,7 +292,7 @@ def is_interleaving(stored: list[Row], one: list[Wanted], two: list[Wanted]) -> 
 
 
 def check_stepless(stored: list[Row], wanted: list[list[Wanted]]) -> None:
-    """The points that came without a step have, with those that had one, the steps 0, 1, 2, … once more."""
+    """Check that the points logged without a step got the steps 0, 1, 2, … in order."""
     steps = sorted(row[1] for row in stored)
     for step in (one[1] for own in wanted for one in own if one[1] is not None):
         steps.remove(step)
