@@ -15,6 +15,7 @@ from bridge.errors import (
     StoreUnavailable,
     SubmitFailed,
 )
+from bridge.former_names import register_former_names as _register_former_names
 from bridge.handles.experiment import Experiment, ViewType
 from bridge.handles.run import Run
 from bridge.handles.workspace import Workspace
@@ -68,8 +69,14 @@ _LATER = {
     "RunConfiguration": "bridge.launch.runconfig",
     "ScriptRun": "bridge.handles.script_run",
     "ScriptRunConfig": "bridge.launch.script",
+    # Pickles of handles name these functions.
+    "reopen_experiment": "bridge.handles.pickles",
+    "reopen_run": "bridge.handles.pickles",
+    "reopen_workspace": "bridge.handles.pickles",
 }
-"""The modules of names that are loaded when first asked for: logging does not need them."""
+"""The modules of the names that are loaded at their first use, because logging does not need them."""
+
+_register_former_names()
 
 
 def __getattr__(name: str) -> object:

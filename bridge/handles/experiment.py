@@ -34,7 +34,9 @@ MLFLOWS_OWN = ("0", "Default")
 
 
 class ViewType:
-    """Which experiments are listed."""
+    """The values of `view_type` in `Experiment.list`."""
+
+    __module__ = "bridge"
 
     All = "All"
     ActiveOnly = "ActiveOnly"
@@ -61,6 +63,8 @@ class Experiment:
         InvalidValue: no experiment has the name, and none may be made with it; or the workspace is none.
         InvalidState: the experiment is archived, or deleted through MLflow, which is the same.
     """
+
+    __module__ = "bridge"
 
     def __init__(self, workspace: Workspace, name: str) -> None:
         check_workspace("workspace", workspace)
@@ -301,7 +305,9 @@ class Experiment:
         self.workspace.stores.tracking.set_experiment_tags(self.id, {}, removed=removed)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _reopened, (self.workspace, self.id)
+        from bridge.handles.pickles import reopen_experiment
+
+        return reopen_experiment, (self.workspace, self.id)
 
     def __repr__(self) -> str:
         return f"Experiment(Name: {self.name},\nWorkspace: {self.workspace.name})"
@@ -323,10 +329,6 @@ def listed_experiments(workspace: Workspace, view: View) -> builtins.list[Experi
         if (record.id, record.name) != MLFLOWS_OWN
         or tracking.search_run_ids(RunQuery((record.id,), view="all", max_results=1)).items
     ]
-
-
-def _reopened(workspace: Workspace, experiment_id: str) -> Experiment:
-    return Experiment.wrap(workspace, workspace.stores.tracking.get_experiment(experiment_id))
 
 
 def check_experiment(experiment: object) -> None:

@@ -932,7 +932,12 @@ class Run:
     # Pickles and representations
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self).wrap, (self.experiment, self.id)
+        from bridge.handles.pickles import reopen_run
+
+        return reopen_run, (type(self), self.experiment, self.id)
+
+    _of = wrap
+    """The former name of `wrap`, which pickles of version 0.1 name."""
 
     def __repr__(self) -> str:
         return f"Run(Experiment: {self.experiment.name},\nId: {self.id},\nType: {self.type},\nStatus: {self.status})"

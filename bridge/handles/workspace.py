@@ -45,6 +45,8 @@ class Workspace:
         >>> run = Experiment(ws, "digits").start_logging()
     """
 
+    __module__ = "bridge"
+
     def __init__(self, subscription_id: str, resource_group: str, workspace_name: str, **azure: Any) -> None:
         details = _said("Workspace", azure)
         given = {"subscription_id": subscription_id, "resource_group": resource_group, **details}
@@ -72,7 +74,9 @@ class Workspace:
         return workspace
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _reopened, (self.stores.address, self._durability, dict(self._details))
+        from bridge.handles.pickles import reopen_workspace
+
+        return reopen_workspace, (self.stores.address, self._durability, dict(self._details))
 
     @staticmethod
     def create(
@@ -428,10 +432,6 @@ class Workspace:
 
     def _repr_html_(self) -> str:
         return html_table({"Workspace": self.name, "Folder": self.stores.address})
-
-
-def _reopened(address: str, durability: Durability | None, details: Mapping[str, Any]) -> Workspace:
-    return Workspace.wrap(Workspace.open(address, durability).stores, durability, details)
 
 
 def _said(call: str, azure: Mapping[str, Any]) -> dict[str, Any]:

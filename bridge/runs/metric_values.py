@@ -49,6 +49,8 @@ class MetricTable:
     `steps` and `timestamps` (milliseconds since 1970 UTC) have an entry for each row.
     """
 
+    __module__ = "bridge"
+
     columns: dict[str, list[Value]]
     steps: list[int]
     timestamps: list[int]
@@ -61,6 +63,8 @@ class LoggedFile:
     `kind` is "image", "confusion_matrix", "accuracy_table", "residuals" or "predictions".
     `path` is its artifact path, `timestamp` in milliseconds since 1970 UTC.
     """
+
+    __module__ = "bridge"
 
     kind: str
     path: str
@@ -78,6 +82,8 @@ class LoggedMetric:
     `description` is the last one given, None if none was.
     """
 
+    __module__ = "bridge"
+
     name: str
     kinds: tuple[str, ...]
     description: str | None
@@ -92,6 +98,8 @@ class MetricFile:
 
     `path` is the artifact path, `data` the bytes.
     """
+
+    __module__ = "bridge"
 
     kind: str
     path: str

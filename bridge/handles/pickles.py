@@ -1,0 +1,32 @@
+"""Opening pickled handles. Pickles name these functions as names of `bridge`, so that they can move."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from bridge.handles.experiment import Experiment
+from bridge.handles.workspace import Workspace
+
+if TYPE_CHECKING:
+    from bridge.handles.run import Run
+    from bridge.store.open import Durability
+
+
+def reopen_workspace(address: str, durability: Durability | None, azure_values: Mapping[str, Any]) -> Workspace:
+    """Return the workspace at an address."""
+    return Workspace.wrap(Workspace.open(address, durability).stores, durability, azure_values)
+
+
+def reopen_experiment(workspace: Workspace, experiment_id: str) -> Experiment:
+    """Return the experiment with an id, active or archived."""
+    return Experiment.wrap(workspace, workspace.stores.tracking.get_experiment(experiment_id))
+
+
+def reopen_run(kind: type[Run], experiment: Experiment, run_id: str) -> Run:
+    """Return the run with an id, as a handle of its class."""
+    return kind.wrap(experiment, run_id)
+
+
+for function in (reopen_workspace, reopen_experiment, reopen_run):
+    function.__module__ = "bridge"
