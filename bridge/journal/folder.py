@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Literal
 
 from bridge.journal.block import block
+from bridge.journal.file_lock import FileLock
 from bridge.journal.format import END_SIZE, HEADER_SIZE, SUFFIX, VERSION, decode_header, encode_end
-from bridge.journal.locks import FileLock
 from bridge.journal.system import CallFailed, is_of_handler, system
 
 logger = logging.getLogger("bridge")

@@ -21,7 +21,7 @@ from mlflow.exceptions import MlflowException
 
 from bridge.address import home_folder
 from bridge.journal.block import block
-from bridge.journal.locks import FileLock
+from bridge.journal.file_lock import FileLock
 from bridge.journal.system import CallFailed, is_of_handler, system
 from bridge.journal.whole_file import written_whole
 from bridge.store.tracking import TrackingStore

@@ -15,9 +15,11 @@ from pathlib import Path
 import pytest
 from interrupting import Interrupts, Own
 
+import bridge.journal.file_lock as file_lock
 import bridge.journal.locks as locks
 from bridge.errors import StoreUnavailable
-from bridge.journal.locks import FileLock, LockTaken, ThreadLock
+from bridge.journal.file_lock import FileLock
+from bridge.journal.locks import LockTaken, ThreadLock
 from tests.forked import Child
 
 
@@ -83,11 +85,11 @@ def test_a_stopped_process_is_named_at_the_limit_and_waited_for_no_longer(
     for _ in range(3):
         with pytest.raises(StoreUnavailable, match=expected), FileLock(path):
             pass
-    assert len(locks._left) == 1  # the next caller takes over the place in the queue of the one before
+    assert len(file_lock._left) == 1  # the next caller takes over the place in the queue of the one before
     assert descriptors(path) == before + 1
     os.kill(holder.pid, signal.SIGCONT)
     holder.close()
-    assert eventually(lambda: not locks._left and is_free(path))
+    assert eventually(lambda: not file_lock._left and is_free(path))
     assert eventually(lambda: descriptors(path) == before)
 
 
@@ -108,7 +110,7 @@ def test_a_place_in_the_queue_that_was_left_behind_is_taken_over(path: Path, hol
         assert mine
         assert not is_free(path)
     assert is_free(path)
-    assert locks._left == []
+    assert file_lock._left == []
 
 
 def test_an_exception_of_a_signal_handler_ends_the_wait_and_leaves_nothing(path: Path, holder: Child) -> None:
@@ -201,8 +203,8 @@ def test_without_any_locks_work_goes_on_and_that_is_logged_once(
     path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     refuse_flock(monkeypatch)
-    monkeypatch.setattr(locks, "_SET_RECORD_LOCK", None)
-    monkeypatch.setattr(locks, "_said_without_locks", False)
+    monkeypatch.setattr(file_lock, "_SET_RECORD_LOCK", None)
+    monkeypatch.setattr(file_lock, "_has_warned", False)
     for _ in range(2):
         with FileLock(path) as mine:
             assert mine
@@ -252,8 +254,8 @@ def test_a_thread_that_keeps_a_lock_is_named_at_the_limit(soon: None) -> None:
 
 
 def interrupt_at(number: int, work: Callable[[], None]) -> BaseException | None:
-    """Raise at the `number`th place in locks.py at which Python may run a signal handler; None if there are fewer."""
-    interrupts = Interrupts(("/journal/locks.py",), number - 1)
+    """Raise at the `number`th place of both modules where Python may run a signal handler; None if there are fewer."""
+    interrupts = Interrupts(("/journal/locks.py", "/journal/file_lock.py"), number - 1)
     try:
         with interrupts:
             work()
@@ -310,4 +312,4 @@ def test_an_interrupt_at_any_place_of_a_wait_leaves_no_lock_taken(path: Path) ->
 
 
 def locked_fd(path: Path) -> int:
-    return next(file.fileno() for file in locks._files if not file.closed and file.name == str(path))
+    return next(file.fileno() for file in file_lock._files if not file.closed and file.name == str(path))

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from bridge import Experiment, Run, StoreUnavailable, Workspace
-from bridge.journal.locks import FileLock
+from bridge.journal.file_lock import FileLock
 from bridge.store import fold
 from bridge.store.open import open_store
 from bridge.store.slices import Slice

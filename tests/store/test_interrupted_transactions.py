@@ -15,6 +15,7 @@ from interrupting import EXCEPTIONS, Interrupts, each_place, places
 
 import bridge.store.sql.database as database_module
 from bridge.journal import locks
+from bridge.journal.file_lock import FileLock
 from bridge.store.sql.database import Database
 from bridge.store.sql.sqlite import open_sqlite
 
@@ -99,7 +100,7 @@ def taken(database: Database) -> list[str]:
     found: list[str] = []
 
     def look() -> None:
-        with locks.FileLock(database.path.with_suffix(".lock"), wait=False) as mine:
+        with FileLock(database.path.with_suffix(".lock"), wait=False) as mine:
             if not mine:
                 found.append("the turn among processes")
         if database._turn.acquire(blocking=False):

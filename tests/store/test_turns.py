@@ -16,6 +16,7 @@ import bridge.journal.locks as locks
 import bridge.store.sql.database as database_module
 from bridge import Experiment, Run, Workspace
 from bridge.errors import StoreUnavailable
+from bridge.journal.file_lock import FileLock
 from bridge.store.sql.database import Database
 from bridge.store.sql.sqlite import open_sqlite
 from tests.forked import Child
@@ -150,7 +151,7 @@ def test_a_handler_that_writes_while_its_own_thread_waits_for_the_lock_is_refuse
 
     previous = signal.signal(signal.SIGALRM, handler)
     try:
-        with locks.FileLock(database.path.with_suffix(".lock")) as mine:
+        with FileLock(database.path.with_suffix(".lock")) as mine:
             assert mine
             signal.setitimer(signal.ITIMER_REAL, 0.1)
             with pytest.raises(StoreUnavailable, match=f"process {os.getpid()} on host"), database.write():

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from bridge.errors import BridgeError, InvalidValue, NotAllowed, StoreUnavailable
-from bridge.journal.locks import FileLock
+from bridge.journal.file_lock import FileLock
 from bridge.journal.system import Ignoring, is_of_handler, was_raised_deeper
 
 PENDING = ".pending"

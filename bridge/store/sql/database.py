@@ -20,7 +20,8 @@ import bridge.journal.locks as locks
 from bridge.errors import BridgeError, InvalidValue, NotAllowed, SchemaMismatch, StoreUnavailable
 from bridge.forking import Step, on_fork
 from bridge.journal.block import block
-from bridge.journal.locks import FileLock, LockTaken, ThreadLock
+from bridge.journal.file_lock import FileLock
+from bridge.journal.locks import LockTaken, ThreadLock
 from bridge.journal.system import is_of_handler, was_raised_deeper
 from bridge.records.text import RULE
 from bridge.store.sql.migrate import SCHEMA, WIDENED_FROM, migrate, read_schema, widen

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from bridge.errors import AlreadyExists, NotFound, SchemaMismatch, StoreUnavailable
-from bridge.journal.locks import FileLock, has_file_locks
+from bridge.journal.file_lock import FileLock, has_file_locks
 from bridge.journal.system import was_raised_deeper
 from bridge.journal.whole_file import written_whole
 from bridge.store.sql import experiments

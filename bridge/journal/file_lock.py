@@ -1,0 +1,336 @@
+"""A lock between processes, on a file; no caller waits for it without a limit.
+
+As with locks of threads, a `with` that an exception leaves has released the lock, at whatever place the exception came.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import io
+import logging
+import os
+import stat
+import struct
+import time
+import weakref
+from _thread import allocate_lock, start_new_thread
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import bridge.journal.locks as locks
+from bridge.errors import StoreUnavailable
+from bridge.forking import Step, on_fork
+from bridge.journal.system import CallFailed, system, was_raised_deeper
+
+logger = logging.getLogger("bridge")
+
+HOLDER_BYTES = 160
+"""The size of the text that names the holder of a lock, at the beginning of the lock's file."""
+
+OPENINGS = 100
+"""How often a lock's file is opened again after another process has removed or replaced it."""
+
+NOT_SUPPORTED = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL})
+"""The errors by which a file system answers that it has no such locks."""
+
+# These record locks belong to the opened file, as those of `flock` do. Those that belong to the process would be
+# dropped when any descriptor of the file is closed. macOS has only `flock`.
+_SET_RECORD_LOCK = getattr(fcntl, "F_OFD_SETLK", None)
+_WAIT_FOR_RECORD_LOCK = getattr(fcntl, "F_OFD_SETLKW", None)
+_WHOLE_FILE = struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+
+
+class FileLock(io.FileIO):
+    """An exclusive lock between processes, on a file that is opened for it.
+
+    Each `with` opens the file, takes the lock and closes the file, which releases the lock. One object serves one
+    `with`. The file is made if absent, and names the process that holds the lock.
+    On a file system without `flock`, record locks are used. Where those do not exist either, there is no lock, and a
+    warning is logged once.
+
+    Args:
+        path: the file; relative to `dir_fd` if that is given.
+        mode: the permissions of the file, whatever the umask is.
+        dir_fd: an open folder.
+        wait: wait up to the limit. If False and another process has the lock, the `with` gives False at once.
+        place: the file, as an error names it; None is the path.
+        seconds: the limit; None is `locks.WAIT_SECONDS`.
+
+    Raises:
+        StoreUnavailable: another process had the lock for the whole time; the error names that process.
+        OSError: the file cannot be opened.
+
+    Example:
+        >>> with FileLock("journal/.fold.lock", wait=False) as mine:
+        ...     if mine:
+        ...         ...
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        mode: int = 0o644,
+        dir_fd: int | None = None,
+        wait: bool = True,
+        place: str | None = None,
+        seconds: float | None = None,
+    ) -> None:
+        # `__enter__` opens the file: an object that is dropped before has nothing to close.
+        self._path, self._permissions, self._wait = os.fspath(path), mode, wait
+        self._place, self._seconds = place or self._path, seconds
+        self._dir_fd = dir_fd
+        # A function of C, called by C: no handler runs between the opening and the storing of the descriptor.
+        self._opener: Any = partial(os.open, mode=mode, dir_fd=dir_fd)
+
+    def __enter__(self) -> bool:  # type: ignore[override]  # whether the lock is taken
+        try:
+            for _ in range(OPENINGS):
+                self._open()
+                if not _lock(self.fileno(), wait=False):
+                    if not self._wait:
+                        return False  # the file is closed at the end of the `with`
+                    self._wait_for_turn()
+                if self._is_at_path():
+                    with suppress(CallFailed):  # a full disk: then no error can name the holder
+                        system(os.pwrite, self.fileno(), _holder(), 0)
+                    return True
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), self._path)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self) -> None:
+        _files.add(self)
+        for _ in range(OPENINGS):
+            try:
+                super().__init__(self._path, "r+", opener=self._opener)
+                break
+            except FileNotFoundError as error:
+                if was_raised_deeper(error):
+                    raise
+                self._refuse_link(self._stat_path())
+                self._make()
+        state = os.fstat(self.fileno())
+        self._key = state.st_dev, state.st_ino
+        if state.st_mode & 0o666 != self._permissions & 0o666 and state.st_uid == os.geteuid():
+            with suppress(CallFailed):
+                system(os.fchmod, self.fileno(), self._permissions)
+
+    def _make(self) -> None:
+        """Make the file, unless another process has just made it."""
+        with io.FileIO(self._path, "a", opener=self._opener):
+            pass
+
+    def _is_at_path(self) -> bool:
+        """Return whether the locked file is the one that others open: the holder before may have removed it."""
+        found = self._stat_path()
+        self._refuse_link(found)
+        return found is not None and (found.st_dev, found.st_ino) == self._key
+
+    def _stat_path(self) -> os.stat_result | None:
+        """Return the state of what is at the path, without following a link; None if nothing is."""
+        try:
+            return os.stat(self._path, dir_fd=self._dir_fd, follow_symlinks=False)
+        except FileNotFoundError as error:
+            if was_raised_deeper(error):
+                raise
+            return None
+
+    def _refuse_link(self, found: os.stat_result | None) -> None:
+        """Raise if the path is a link: the holder's name would be written into a file that another user chose."""
+        if found is not None and not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), self._path)
+
+    def _wait_for_turn(self) -> None:
+        """Wait for the lock with a limit.
+
+        The kernel's queue is fair, but a wait in it has no limit and cannot be ended. So a thread of its own waits in
+        the queue, and this one waits for that thread.
+        """
+        waiter = _find_waiter(self._key) or _Waiter(self._path, self._opener, self._key)
+        try:
+            waiter.start()
+            waiter.turn.acquire(timeout=locks.WAIT_SECONDS if self._seconds is None else self._seconds)
+            if not waiter.done:
+                raise StoreUnavailable(self._place, self.describe_holder())
+            if waiter.error is not None:
+                raise waiter.error
+            # The lock belongs to the opened file, of which this makes a second descriptor.
+            os.dup2(waiter.file.fileno(), self.fileno(), inheritable=False)
+            waiter.file.close()
+        except BaseException:
+            waiter.leave()
+            raise
+
+    def describe_holder(self) -> str:
+        """Return which process has the lock of this opened file, and what to do, for the text of an error."""
+        text = os.pread(self.fileno(), HOLDER_BYTES, 0).decode("utf-8", "replace").split()
+        if len(text) == 3:
+            pid, host, since = text
+            holder = f"process {pid} on host {host} has held this lock since {since}"
+        else:
+            holder = "another process has held this lock for too long"
+        return f"{holder}: resume that process if it is stopped, or end it"
+
+
+def _holder() -> bytes:
+    """Return the text that names this process in the lock's file."""
+    since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    text = f"{os.getpid()} {os.uname().nodename[:64] or 'unknown'} {since}"
+    return text.encode("utf-8", "replace")[: HOLDER_BYTES - 1].ljust(HOLDER_BYTES - 1) + b"\n"
+
+
+class _File(io.FileIO):
+    """A file that is opened after its object is made: until then there is nothing to close."""
+
+    def __init__(self) -> None:
+        pass
+
+    def open(self, path: str, opener: Any) -> None:
+        """Open the file."""
+        super().__init__(path, "r+", opener=opener)
+
+
+class _Waiter:
+    """A thread that waits for the lock of a file in the kernel's queue.
+
+    A caller that gives up leaves its waiter behind in `_left`. The next caller takes it over, and with it the place in
+    the queue; if none does, the waiter releases the lock as soon as it has it.
+
+    `turn` is released once, when the wait is over. Then `done` is True, and `error` is None if the lock is taken.
+    """
+
+    def __init__(self, path: str, opener: Any, key: tuple[int, int]) -> None:
+        self.path, self.opener, self.key = path, opener, key
+        self.file = _File()
+        self.turn = allocate_lock()
+        self.turn.acquire()
+        self.started = self.running = self.done = False
+        self.error: OSError | None = None
+
+    def start(self) -> None:
+        """Start the thread, unless it was started before."""
+        if self.started:
+            return
+        _files.add(self.file)
+        self.file.open(self.path, self.opener)
+        self.started = True
+        try:
+            start_new_thread(self._run, ())
+        except RuntimeError as error:  # the system has no more threads
+            self.started = False
+            raise StoreUnavailable(self.path, str(error)) from error
+
+    def _run(self) -> None:
+        self.running = True
+        try:
+            _lock(self.file.fileno(), wait=True)
+        except OSError as error:
+            self.error = error
+        self.done = True
+        self.turn.release()
+        self._close_if_left()
+
+    def leave(self) -> None:
+        """Give up; the thread may still wait."""
+        if not self.started:
+            self.file.close()
+            return
+        _left.append(self)
+        if self.done:
+            self._close_if_left()
+
+    def _close_if_left(self) -> None:
+        try:
+            _left.remove(self)  # of several threads that try, only one succeeds
+        except ValueError:
+            return
+        self.file.close()
+
+
+_left: list[_Waiter] = []
+"""Waiters whose callers have given up."""
+
+_files: weakref.WeakSet[io.FileIO] = weakref.WeakSet()
+"""Files that may have a lock."""
+
+
+def _find_waiter(key: tuple[int, int]) -> _Waiter | None:
+    """Take over a waiter for the lock of a file; return None if there is none."""
+    for waiter in list(_left):
+        if waiter.key == key and waiter.running:
+            with suppress(ValueError):  # it has just ended, or another caller was first
+                _left.remove(waiter)
+                return waiter
+    return None
+
+
+def _close_all() -> None:
+    """Close the files in a child after a fork: the locks would stay taken as long as the child lives."""
+    for file in list(_files):
+        file.close()
+    _left.clear()
+
+
+on_fork(Step.LOCKS, in_child=_close_all)
+
+
+def _lock(fd: int, wait: bool) -> bool:
+    """Lock an opened file; return False if another process has the lock and `wait` is False."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    except OSError as error:
+        if was_raised_deeper(error):
+            raise
+        if isinstance(error, BlockingIOError):
+            return False
+        if error.errno not in NOT_SUPPORTED:
+            raise
+    return _lock_record(fd, wait)
+
+
+def _lock_record(fd: int, wait: bool) -> bool:
+    """Do the same with a record lock; return True, without a lock, where the file system has none."""
+    try:
+        if _SET_RECORD_LOCK is None or _WAIT_FOR_RECORD_LOCK is None:
+            raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+        fcntl.fcntl(fd, _WAIT_FOR_RECORD_LOCK if wait else _SET_RECORD_LOCK, _WHOLE_FILE)
+    except OSError as error:
+        if was_raised_deeper(error):
+            raise
+        if error.errno in (errno.EAGAIN, errno.EACCES):
+            return False
+        if error.errno not in NOT_SUPPORTED:
+            raise
+        _warn_of_missing_locks()
+    return True
+
+
+_has_warned = False
+
+
+def _warn_of_missing_locks() -> None:
+    global _has_warned
+    if not _has_warned:
+        _has_warned = True
+        logger.warning("This file system has no file locks: only one process at a time may write to a workspace on it.")
+
+
+def has_file_locks(path: Path) -> bool:
+    """Return whether the file system of a file has the record locks that SQLite needs.
+
+    Args:
+        path: a file that is no database: closing one would drop the locks that this process has on it.
+    """
+    with io.FileIO(str(path), "r+") as file:
+        try:
+            fcntl.lockf(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if was_raised_deeper(error):
+                raise
+            return error.errno not in NOT_SUPPORTED
+    return True
