@@ -507,7 +507,7 @@ def test_a_folder_below_that_may_not_be_read_is_refused_and_not_left_out(run, tm
         run.upload_folder("all", tmp_path / "in")
 
 
-def test_a_deleted_run_takes_no_files(workspace, run, tmp_path):
+def test_a_deleted_run_refuses_files(workspace, run, tmp_path):
     workspace.stores.tracking.delete_runs((run.id,), 1)
     with pytest.raises(InvalidState, match="is deleted"):
         run.upload_file("a.txt", io.BytesIO(b""))

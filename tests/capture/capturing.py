@@ -1,4 +1,4 @@
-"""What the tests of capturing ask of runs."""
+"""Functions that read the captured files of a run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bridge import Run
 
 
 def content(run: Run, name: str) -> str:
-    """A file of a run."""
+    """Return the content of a run's file."""
     return b"".join(run.place.stores.artifacts.get(run.place.root(), name)).decode()
 
 

@@ -1,4 +1,4 @@
-"""Scripts that are run for real, in a folder of their own, and their runs as another process sees them."""
+"""Fixtures that run scripts in processes and folders of their own, and read their runs from this process."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def experiment(workspace: Workspace) -> Experiment:
 
 @pytest.fixture
 def script(workspace: Workspace, working_folder: Path) -> Script:
-    """Runs a script that has an experiment, to its end."""
+    """Return a function that runs a script with an experiment, and waits for its end."""
 
     def run(code: str, **variables: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-c", BEGIN.format(path=str(workspace.path)) + code]
@@ -47,7 +47,7 @@ def script(workspace: Workspace, working_folder: Path) -> Script:
 
 @pytest.fixture
 def only_run(experiment: Experiment) -> Callable[[], Run]:
-    """The one run of the experiment."""
+    """Return the only run of the experiment."""
 
     def get() -> Run:
         (run,) = experiment.get_runs()

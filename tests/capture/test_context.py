@@ -1,4 +1,4 @@
-"""`Run.get_context`: in a submitted script the status is its launcher's, outside there is a whole offline run."""
+"""`Run.get_context`: in a submitted script only the launcher sets the status; elsewhere it returns an offline run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Submitted = Callable[[str], "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture
 def submitted_run(workspace: Workspace, experiment: Experiment) -> Run:
-    """A run that a launcher owns, as the launcher has begun it."""
+    """Return a run that a launcher owns and has started."""
     record = RunRecord(new_run_id(), experiment.id, "submitted", status="Running", start_time=1, type=SCRIPT_RUN)
     create_run(workspace.stores.tracking, record)
     return Run.get(workspace, record.id)
@@ -28,7 +28,7 @@ def submitted_run(workspace: Workspace, experiment: Experiment) -> Run:
 
 @pytest.fixture
 def submitted(workspace: Workspace, submitted_run: Run, working_folder: Path) -> Submitted:
-    """Runs the script of the submitted run, as its launcher does."""
+    """Return a function that runs the script of the submitted run as its launcher does."""
 
     def run(code: str) -> subprocess.CompletedProcess[str]:
         variables = {
@@ -47,7 +47,7 @@ def submitted(workspace: Workspace, submitted_run: Run, working_folder: Path) ->
     return run
 
 
-def test_a_submitted_script_has_its_run_and_all_around_it(submitted, submitted_run):
+def test_a_submitted_script_gets_its_run_experiment_and_workspace(submitted, submitted_run):
     ended = submitted(
         "assert run is Run.get_context() is Run.get_submitted_run(used_for_context_manager=True)\n"
         "run.log('loss', 0.5)\n"
@@ -58,21 +58,21 @@ def test_a_submitted_script_has_its_run_and_all_around_it(submitted, submitted_r
 
 
 @pytest.mark.parametrize("end", ["complete", "fail", "cancel"])
-def test_the_end_within_a_script_takes_files_and_leaves_the_status(submitted, submitted_run, end):
+def test_complete_within_a_script_stores_files_and_leaves_the_status(submitted, submitted_run, end):
     ended = submitted(f"Path('outputs/x').write_text('1')\nrun.{end}()\nrun.{end}()\nprint(run.status)\n")
     assert ended.stdout == "Running\n", ended.stderr
     assert (submitted_run.status, submitted_run.get_file_names()) == ("Running", ["outputs/x"])
     assert submitted_run.warnings == ()
 
 
-def test_a_failure_within_a_script_is_noted_for_its_launcher(submitted, submitted_run):
+def test_fail_within_a_script_is_recorded_for_its_launcher(submitted, submitted_run):
     submitted("run.fail('the data is gone', 'NoData')")
     record = submitted_run.place.record()
     assert record.status == "Running"
     assert record.error is not None and "the data is gone" in record.error
 
 
-def test_a_block_within_a_script_leaves_the_status_and_the_streams(submitted, submitted_run):
+def test_a_with_block_within_a_script_leaves_the_status_and_the_streams(submitted, submitted_run):
     ended = submitted(
         "stdout = sys.stdout\n"
         "with run as entered:\n"
@@ -89,7 +89,7 @@ def test_a_block_within_a_script_leaves_the_status_and_the_streams(submitted, su
     assert record.error is not None and "ValueError: bad" in record.error
 
 
-def test_a_script_whose_run_was_canceled_meanwhile_still_ends_quietly(submitted, submitted_run):
+def test_a_script_whose_run_was_canceled_ends_without_an_error(submitted, submitted_run):
     submitted_run.place.update(RunChanges(status="Canceled"))
     ended = submitted("with run:\n    pass\nrun.complete()\nrun.fail()\n")
     assert ended.returncode == 0, ended.stderr
@@ -102,7 +102,7 @@ def test_the_end_of_a_script_does_not_end_its_run(submitted, submitted_run):
     assert submitted_run.status == "Running"
 
 
-def test_ranks_of_one_script_may_all_complete(submitted, submitted_run):
+def test_all_ranks_of_one_script_can_complete_the_run(submitted, submitted_run):
     code = (
         "import os\n"
         "from bridge.store.journaled import JournaledStore\n"
@@ -121,15 +121,15 @@ def test_ranks_of_one_script_may_all_complete(submitted, submitted_run):
     assert submitted_run.status == "Running"
 
 
-def test_from_outside_a_submitted_run_is_ended_for_good(submitted_run):
+def test_another_process_ends_a_submitted_run_permanently(submitted_run):
     submitted_run.fail("stopped by hand")
     assert submitted_run.status == "Failed"
 
 
-# Outside
+# Outside of a submitted script
 
 
-def test_without_a_submitted_run_it_may_be_refused(monkeypatch, tmp_path):
+def test_without_a_submitted_run_the_call_can_be_refused(monkeypatch, tmp_path):
     monkeypatch.setenv("BRIDGE_HOME", str(tmp_path / "home"))
     for ask in (lambda: Run.get_context(allow_offline=False), Run.get_submitted_run):
         with pytest.raises(NotAllowed, match="use experiment.start_logging"):
@@ -168,7 +168,7 @@ def test_an_offline_run_can_do_what_every_run_can(tmp_path, working_folder):
     assert list(working_folder.iterdir()) == [], "it captures no folder that it was not asked to"
 
 
-def test_an_offline_run_in_a_block_is_whole_too(tmp_path, monkeypatch):
+def test_an_offline_run_in_a_with_block_is_complete_too(tmp_path, monkeypatch):
     code = (
         "from bridge import Run\nwith Run.get_context() as run:\n    print('hello')\nassert run.status == 'Completed'"
     )
@@ -201,7 +201,7 @@ def test_workers_of_a_process_share_its_offline_run(tmp_path, method):
     assert sorted(run.get_metrics()["worker"]) == [0, 1, 2, 3]
 
 
-def test_another_program_has_an_offline_run_of_its_own(tmp_path):
+def test_another_program_gets_an_offline_run_of_its_own(tmp_path):
     code = (
         "import subprocess, sys\n"
         "from bridge import Run\n"

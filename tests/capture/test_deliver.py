@@ -1,4 +1,4 @@
-"""Runs are delivered to another workspace whole, as often as one likes, and nothing there is lost or doubled."""
+"""Runs can be delivered to another workspace any number of times; nothing is lost or stored twice."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def target(tmp_path: Path) -> Workspace:
 
 
 def everything(run: Run) -> dict[str, object]:
-    """All points of a run, bit by bit."""
+    """Return all points of a run, bit by bit."""
     found: dict[str, object] = {}
     for record in get_series(run.place.stores.tracking, run.id):
         values = record.texts if record.numbers is None else [struct.pack("<d", number) for number in record.numbers]
@@ -38,7 +38,7 @@ def everything(run: Run) -> dict[str, object]:
     return found
 
 
-def test_a_run_is_delivered_with_all_that_it_has(workspace, experiment, target, working_folder, tmp_path):
+def test_a_run_is_delivered_completely(workspace, experiment, target, working_folder, tmp_path):
     (working_folder / "train.py").write_text("1")
     Experiment(target, "capture").start_logging(snapshot_directory=None).complete()
     with experiment.start_logging(display_name="first", description="text", tags={"team": "vision"}) as run:
@@ -73,7 +73,7 @@ def test_a_run_is_delivered_with_all_that_it_has(workspace, experiment, target, 
     assert (tmp_path / "restored" / "train.py").read_text() == "1"
 
 
-def test_delivering_again_brings_what_is_new_only(workspace, experiment, target):
+def test_delivering_again_copies_only_what_is_new(workspace, experiment, target):
     run = experiment.start_logging(snapshot_directory=None, outputs=False)
     run.log_row("row", a=1, b=2)
     run.log("loss", 1)
@@ -99,7 +99,7 @@ def test_delivering_again_brings_what_is_new_only(workspace, experiment, target)
     assert (there.status, there.error, there.warnings) == ("Failed", run.error, ())
 
 
-def test_children_are_delivered_below_their_parents(workspace, experiment, target):
+def test_children_are_delivered_as_children_of_their_parents(workspace, experiment, target):
     with experiment.start_logging(snapshot_directory=None) as parent, parent.child_run("fold") as child:
         child.log("loss", 1)
     assert workspace.deliver(target) == [parent.id, child.id]
@@ -107,7 +107,7 @@ def test_children_are_delivered_below_their_parents(workspace, experiment, targe
     assert there is not None and there.id == parent.id
 
 
-def test_only_some_runs_may_be_delivered(workspace, experiment, target):
+def test_a_delivery_can_be_limited_to_some_runs(workspace, experiment, target):
     first, second = (experiment.start_logging(snapshot_directory=None) for _ in range(2))
     assert workspace.deliver(target, [second.id]) == [second.id]
     with pytest.raises(NotFound):
@@ -117,7 +117,7 @@ def test_only_some_runs_may_be_delivered(workspace, experiment, target):
     assert workspace.deliver(target, first.id) == [first.id]
 
 
-def test_only_the_sources_of_the_runs_that_are_delivered_are_copied(workspace, experiment, target, tmp_path):
+def test_only_the_snapshots_of_delivered_runs_are_copied(workspace, experiment, target, tmp_path):
     sources = {}
     for name in ("mine", "others", "deleted"):
         (tmp_path / name).mkdir()
@@ -141,7 +141,7 @@ def test_only_the_sources_of_the_runs_that_are_delivered_are_copied(workspace, e
     assert delivered() == ["mine", "others", "same"]
 
 
-def test_a_snapshot_that_cannot_be_read_keeps_no_run_back(workspace, experiment, target, caplog, tmp_path):
+def test_a_run_whose_snapshot_cannot_be_read_is_delivered(workspace, experiment, target, caplog, tmp_path):
     (tmp_path / "code").mkdir()
     (tmp_path / "code" / "train.py").write_text("1")
     damaged = experiment.start_logging(snapshot_directory=tmp_path / "code")
@@ -155,7 +155,7 @@ def test_a_snapshot_that_cannot_be_read_keeps_no_run_back(workspace, experiment,
     assert target.stores.artifacts.list("snapshots", recursive=True) == []
 
 
-def test_each_run_that_is_not_delivered_is_named(workspace, experiment, target, caplog):
+def test_each_run_that_is_not_delivered_is_reported(workspace, experiment, target, caplog):
     here, deleted, archived, restored = (
         (Experiment(workspace, "old") if number > 1 else experiment).start_logging(snapshot_directory=None)
         for number in range(4)
@@ -176,7 +176,7 @@ def test_each_run_that_is_not_delivered_is_named(workspace, experiment, target, 
     assert workspace.deliver(target, []) == []
 
 
-def test_children_are_delivered_where_they_are_named(workspace, experiment, target):
+def test_children_are_delivered_if_their_ids_are_given(workspace, experiment, target):
     parent = experiment.start_logging(snapshot_directory=None)
     child = parent.child_run()
     assert workspace.deliver(target, parent.id) == [parent.id]
@@ -185,7 +185,7 @@ def test_children_are_delivered_where_they_are_named(workspace, experiment, targ
     assert workspace.deliver(target, [parent.id, *below]) == [parent.id, child.id]
 
 
-def test_what_the_target_has_otherwise_stays_and_is_said(workspace, experiment, target):
+def test_values_that_differ_in_the_target_stay_and_are_reported(workspace, experiment, target):
     run = experiment.start_logging(snapshot_directory=None, outputs=False)
     run.place.update(RunChanges(params={"lr": "0.1"}, properties={"author": "ada"}))
     workspace.deliver(target)
@@ -205,7 +205,7 @@ def test_what_the_target_has_otherwise_stays_and_is_said(workspace, experiment, 
     )
 
 
-def test_a_deleted_experiment_or_run_of_the_target_takes_nothing(workspace, experiment, target):
+def test_nothing_is_delivered_to_a_deleted_experiment_or_run(workspace, experiment, target):
     run = experiment.start_logging(snapshot_directory=None, outputs=False)
     workspace.deliver(target)
     target.stores.tracking.delete_runs((run.id,), 1)
@@ -229,7 +229,7 @@ POINTS = st.lists(st.tuples(st.sampled_from("ab"), VALUES, st.sampled_from([None
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(parts=st.lists(POINTS, min_size=1, max_size=4))
-def test_whatever_is_logged_between_deliveries_is_there_bit_by_bit(workspace, experiment, target, parts):
+def test_points_logged_between_deliveries_arrive_bit_by_bit(workspace, experiment, target, parts):
     run = experiment.start_logging(snapshot_directory=None, outputs=False)
     for part in parts:
         for key, value, step in part:
@@ -246,7 +246,7 @@ def test_whatever_is_logged_between_deliveries_is_there_bit_by_bit(workspace, ex
 
 
 @pytest.mark.processes
-def test_deliveries_that_are_killed_and_run_at_once_leave_everything_once(workspace, experiment, target):
+def test_killed_and_simultaneous_deliveries_store_everything_once(workspace, experiment, target):
     runs = []
     for number in range(12):
         with experiment.start_logging(snapshot_directory=None, outputs=False) as run:

@@ -1,4 +1,4 @@
-"""What is written into the folder of logs is kept with an open run as it grows."""
+"""Files in the folder `logs` are stored with an open run while they grow."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def has(run: Run, name: str, text: str) -> bool:
 
 @pytest.fixture
 def swept(experiment, logs, monkeypatch):
-    """A run whose logs are taken when the test says so, and how: the calls of the store."""
+    """A run whose logs are stored when the test asks for it, and the calls of the store."""
     run = experiment.start_logging(snapshot_directory=None, outputs=False)
     run.complete()
     captured = Capture(run.place, logs=logs)
@@ -59,7 +59,7 @@ def swept(experiment, logs, monkeypatch):
     return run
 
 
-def test_a_log_is_seen_while_the_run_goes_on(run, logs):
+def test_a_log_is_visible_while_the_run_continues(run, logs):
     with (logs / "train.txt").open("w") as file:
         for line in range(3):
             file.write(f"line {line}\n")
@@ -69,14 +69,14 @@ def test_a_log_is_seen_while_the_run_goes_on(run, logs):
     assert run.status == "Running"
 
 
-def test_what_was_written_last_is_kept_at_the_end(experiment, working_folder):
+def test_the_last_lines_are_stored_at_the_end(experiment, working_folder):
     with experiment.start_logging(snapshot_directory=None) as run:
         (working_folder / "logs" / "deep" / "er").mkdir(parents=True)
         (working_folder / "logs" / "deep" / "er" / "x").write_text("last words")
     assert content(run, "logs/deep/er/x") == "last words"
 
 
-def test_only_what_grew_is_added(swept, logs):
+def test_only_new_bytes_are_appended(swept, logs):
     (logs / "x").write_text("one\n")
     assert swept.sweep() == ["put"]
     assert swept.sweep() == []
@@ -86,7 +86,7 @@ def test_only_what_grew_is_added(swept, logs):
     assert content(swept, "logs/x") == "one\ntwo\n"
 
 
-def test_a_file_that_was_replaced_or_cut_is_kept_anew(swept, logs):
+def test_a_replaced_or_truncated_file_is_stored_again(swept, logs):
     (logs / "x").write_text("the first text\n")
     swept.sweep()
     (logs / "y").write_text("another, and a longer text\n")
@@ -101,7 +101,7 @@ def test_a_file_that_was_replaced_or_cut_is_kept_anew(swept, logs):
     assert content(swept, "logs/x") == (logs / "x").read_text()
 
 
-def test_a_log_that_was_moved_away_stays_kept(swept, logs):
+def test_a_log_that_was_moved_away_stays_stored(swept, logs):
     (logs / "x").write_text("one\n")
     swept.sweep()
     os.replace(logs / "x", logs / "x.1")
@@ -112,7 +112,7 @@ def test_a_log_that_was_moved_away_stays_kept(swept, logs):
     assert (content(swept, "logs/x"), content(swept, "logs/x.1")) == ("two\n", "one\n")
 
 
-def test_an_artifact_that_somebody_replaced_is_put_anew(swept, logs):
+def test_an_artifact_that_another_process_replaced_is_stored_again(swept, logs):
     (logs / "x").write_text("one\n")
     swept.sweep()
     swept.place.stores.artifacts.put(swept.place.root(), "logs/x", b"something else")
@@ -122,7 +122,7 @@ def test_an_artifact_that_somebody_replaced_is_put_anew(swept, logs):
     assert content(swept, "logs/x") == "one\ntwo\n"
 
 
-def test_hidden_files_and_folders_are_passed_over(swept, logs):
+def test_hidden_files_and_folders_are_skipped(swept, logs):
     (logs / ".hidden").write_text("1")
     (logs / ".folder").mkdir()
     (logs / ".folder" / "x").write_text("1")
@@ -132,7 +132,7 @@ def test_hidden_files_and_folders_are_passed_over(swept, logs):
     assert swept.get_file_names() == ["logs/tb-logs/events.out.tfevents.1"]
 
 
-def test_five_megabytes_written_while_they_are_taken_are_whole(experiment, working_folder, monkeypatch):
+def test_five_megabytes_written_while_they_are_stored_are_complete(experiment, working_folder, monkeypatch):
     monkeypatch.setattr(capture, "SWEEP_SECONDS", 0.01)
     run = experiment.start_logging(snapshot_directory=None)
     (working_folder / "logs").mkdir()
@@ -160,14 +160,14 @@ def test_five_megabytes_written_while_they_are_taken_are_whole(experiment, worki
     assert run.warnings == ()
 
 
-def test_no_folder_of_logs_is_no_trouble(run, working_folder):
+def test_a_missing_folder_of_logs_causes_no_warning(run, working_folder):
     run.complete()
     assert run.warnings == ()
     assert not (working_folder / "logs").exists()
 
 
-def test_where_no_thread_can_be_started_logs_are_kept_at_the_end_and_that_is_a_warning(experiment, logs: Path):
-    stack_bytes = threading.stack_size(1 << 46)  # more than there is, so the system refuses each new thread
+def test_without_a_new_thread_logs_are_stored_at_the_end_with_a_warning(experiment, logs: Path):
+    stack_bytes = threading.stack_size(1 << 46)  # more than the system has, so it refuses each new thread
     try:
         run = experiment.start_logging(snapshot_directory=None)
     finally:

@@ -1,4 +1,4 @@
-"""Our own diagnostics go to the logger `bridge`, are quiet by default, and tell what happened when asked."""
+"""Diagnostic messages go to the logger `bridge`. By default only warnings are shown; DEBUG shows every step."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ run.get_metrics()
 """
 
 
-def test_nothing_is_said_by_default(script):
+def test_nothing_is_logged_by_default(script):
     ended = script(WORK)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
 
 
-def test_debug_shows_what_happened_under_the_logger_bridge(script, only_run):
+def test_debug_shows_each_step_under_the_logger_bridge(script, only_run):
     ended = script("import logging\nlogging.basicConfig(level=logging.DEBUG)\n" + WORK)
     assert ended.returncode == 0, ended.stderr
     said = ended.stderr
@@ -35,13 +35,13 @@ def test_debug_shows_what_happened_under_the_logger_bridge(script, only_run):
         assert what in said, (what, said)
 
 
-def test_what_a_user_must_see_is_said_by_default(script):
-    """Points of a run that is gone are dropped, and that is said."""
+def test_messages_that_a_user_must_see_are_shown_by_default(script):
+    """Points of a purged run are dropped, with a message."""
     ended = script("run = experiment.start_logging()\nrun.log_list('nothing', [])\nrun.complete()\n")
     assert ended.stderr == "Nothing was logged under 'nothing': there was no value.\n"
 
 
-def test_within_a_submitted_script_only_the_users_own_messages_are_said(script, workspace):
+def test_within_a_submitted_script_only_the_users_own_messages_are_shown(script, workspace):
     code = (
         "run = experiment.start_logging()\n"
         "import logging, subprocess\n"

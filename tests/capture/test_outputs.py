@@ -1,4 +1,4 @@
-"""What lies in the folder of outputs when a run ends is kept with it, and nothing there fails a good run."""
+"""Files in the folder `outputs` are stored when a run ends, and no problem with them fails the run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def make(folder: Path, *names: str) -> None:
 
 
 def give_away(folder: Path) -> None:
-    """Make a folder and all in it another user's."""
+    """Give a folder and its content to another user."""
     for place in (folder, *folder.rglob("*")):
         os.chown(place, NOBODY, NOBODY)
 
@@ -33,7 +33,7 @@ def begin(experiment: Experiment, **options: object) -> Run:
     return experiment.start_logging(snapshot_directory=None, **options)  # type: ignore[arg-type]
 
 
-def test_outputs_are_kept_below_their_prefix(experiment, working_folder):
+def test_outputs_are_stored_below_their_prefix(experiment, working_folder):
     run = begin(experiment)
     assert (working_folder / "outputs").is_dir()
     make(working_folder / "outputs", "model.pkl", "a/b/c.txt", ".hidden")
@@ -45,7 +45,7 @@ def test_outputs_are_kept_below_their_prefix(experiment, working_folder):
 
 
 @pytest.mark.parametrize("end", [Run.complete, Run.fail, Run.cancel], ids=lambda end: end.__name__)
-def test_outputs_are_kept_before_the_run_has_ended(experiment, working_folder, end, monkeypatch):
+def test_outputs_are_stored_before_the_run_gets_its_final_status(experiment, working_folder, end, monkeypatch):
     run = begin(experiment)
     make(working_folder / "outputs", "x")
     statuses = []
@@ -62,34 +62,34 @@ def test_outputs_are_kept_before_the_run_has_ended(experiment, working_folder, e
 
 
 @pytest.mark.parametrize("outputs", [None, True])
-def test_none_and_true_are_the_folder_outputs(experiment, working_folder, outputs):
+def test_none_and_true_mean_the_folder_outputs(experiment, working_folder, outputs):
     with begin(experiment, outputs=outputs) as run:
         make(working_folder, "outputs/x", "other/y")
     assert run.get_file_names() == ["outputs/x"]
 
 
-def test_false_is_no_folder(experiment, working_folder):
+def test_false_means_no_folder(experiment, working_folder):
     with begin(experiment, outputs=False) as run:
         assert not (working_folder / "outputs").exists()
         make(working_folder, "outputs/x")
     assert run.get_file_names() == []
 
 
-def test_a_folder_elsewhere_keeps_its_files_below_outputs(experiment, working_folder, tmp_path):
+def test_files_of_another_folder_are_stored_below_outputs(experiment, working_folder, tmp_path):
     for outputs in (tmp_path / "far away", os.path.relpath(tmp_path / "far away"), "./near/../near"):
         with begin(experiment, outputs=outputs) as run:
             make(Path(outputs), "a/x")
         assert run.get_file_names() == ["outputs/a/x"]
 
 
-def test_a_script_may_go_to_another_folder(experiment, working_folder, tmp_path, monkeypatch):
+def test_a_script_can_change_its_working_folder(experiment, working_folder, tmp_path, monkeypatch):
     with begin(experiment) as run:
         make(working_folder / "outputs", "x")
         monkeypatch.chdir(tmp_path)
     assert run.get_file_names() == ["outputs/x"]
 
 
-def test_completing_again_takes_what_has_changed_only(experiment, working_folder, monkeypatch):
+def test_completing_again_stores_only_changed_files(experiment, working_folder, monkeypatch):
     run = begin(experiment)
     make(working_folder / "outputs", "same", "changed")
     run.complete()
@@ -108,7 +108,7 @@ def test_completing_again_takes_what_has_changed_only(experiment, working_folder
     assert content(run, "outputs/changed") == "anew"
 
 
-def test_links_are_followed_and_never_in_a_circle(experiment, working_folder, tmp_path):
+def test_links_are_followed_but_not_in_a_cycle(experiment, working_folder, tmp_path):
     make(tmp_path, "data/x")
     with begin(experiment) as run:
         outputs = working_folder / "outputs"
@@ -119,7 +119,7 @@ def test_links_are_followed_and_never_in_a_circle(experiment, working_folder, tm
     assert run.warnings == ()
 
 
-def test_what_cannot_be_kept_is_a_warning_that_names_it(experiment, working_folder):
+def test_a_file_that_cannot_be_stored_causes_a_warning_with_its_name(experiment, working_folder):
     run = begin(experiment)
     outputs = working_folder / "outputs"
     make(outputs, "good", "bad\nname")
@@ -142,7 +142,7 @@ def test_what_cannot_be_kept_is_a_warning_that_names_it(experiment, working_fold
     assert len(run.warnings) == 4, "each is said once"
 
 
-def test_a_file_that_may_not_be_read_is_a_warning(working_folder):
+def test_an_unreadable_file_causes_a_warning(working_folder):
     make(working_folder / "outputs", "secret", "x")
     (working_folder / "outputs" / "secret").chmod(0)
     for folder in (working_folder, *working_folder.parents):
@@ -155,8 +155,8 @@ def test_a_file_that_may_not_be_read_is_a_warning(working_folder):
         try:
             workspace = Workspace.create("nobodys", path=working_folder / "nobodys")
             with begin(Experiment(workspace, "outputs"), outputs=str(working_folder / "first")):
-                make(working_folder / "first", "x")  # all modules are loaded
-            if os.geteuid() == 0:  # who may read everything
+                make(working_folder / "first", "x")  # so that all modules are loaded
+            if os.geteuid() == 0:  # root can read everything
                 workspace.stores.tracking.close()
                 give_away(workspace.path)
                 os.setuid(NOBODY)
@@ -172,7 +172,7 @@ def test_a_file_that_may_not_be_read_is_a_warning(working_folder):
     assert os.waitpid(child, 0)[1] == 0
 
 
-def test_a_file_that_vanishes_meanwhile_is_a_warning(experiment, working_folder, monkeypatch):
+def test_a_file_that_vanishes_during_the_upload_causes_a_warning(experiment, working_folder, monkeypatch):
     run = begin(experiment)
     make(working_folder / "outputs", "a", "b", "c")
     put = FolderArtifacts.put
@@ -188,7 +188,7 @@ def test_a_file_that_vanishes_meanwhile_is_a_warning(experiment, working_folder,
     assert "outputs/b" in warning and "no such file" in warning
 
 
-def test_many_troubles_are_counted(experiment, working_folder):
+def test_many_problems_are_counted(experiment, working_folder):
     with begin(experiment) as run:
         for number in range(50):
             (working_folder / "outputs" / f"{number}").symlink_to("nowhere")
@@ -196,7 +196,7 @@ def test_many_troubles_are_counted(experiment, working_folder):
     assert run.warnings[-1] == "30 more files were not kept."
 
 
-def test_a_store_that_takes_no_files_fails_no_good_run(experiment, working_folder):
+def test_a_store_that_refuses_files_fails_no_run(experiment, working_folder):
     run = begin(experiment)
     make(working_folder / "outputs", "a")
     artifacts = experiment.workspace.path / "artifacts"
@@ -208,7 +208,7 @@ def test_a_store_that_takes_no_files_fails_no_good_run(experiment, working_folde
     assert "outputs/a was not kept" in warning
 
 
-def test_a_folder_that_cannot_be_made_is_a_warning(experiment, working_folder):
+def test_a_folder_that_cannot_be_created_causes_a_warning(experiment, working_folder):
     (working_folder / "outputs").write_text("a file")
     with begin(experiment) as run:
         run.log("loss", 1.0)
@@ -216,20 +216,20 @@ def test_a_folder_that_cannot_be_made_is_a_warning(experiment, working_folder):
     assert "outputs could not be made" in run.warnings[0]
 
 
-def test_a_workspace_in_the_folder_is_no_output(working_folder):
+def test_a_workspace_in_the_folder_is_not_an_output(working_folder):
     workspace = Workspace.create("work", path=working_folder / "outputs" / "work")
     with begin(Experiment(workspace, "inside")) as run:
         make(working_folder / "outputs", "x")
     assert run.get_file_names() == ["outputs/x"]
 
 
-def test_debug_logs_of_azure_mls_own_sdk_are_no_outputs(experiment, working_folder):
+def test_debug_logs_of_the_azure_ml_sdk_are_not_outputs(experiment, working_folder):
     with begin(experiment) as run:
         make(working_folder / "outputs", "x.log", "12_azureml.log")
     assert run.get_file_names() == ["outputs/x.log"]
 
 
-def test_an_experiment_whose_files_lie_elsewhere_is_a_warning(workspace, working_folder, tmp_path):
+def test_an_experiment_with_its_own_artifact_location_causes_a_warning(workspace, working_folder, tmp_path):
     workspace.stores.tracking.create_experiment("far", 0, artifact_location=str(tmp_path / "far"))
     run = begin(Experiment(workspace, "far"))
     make(working_folder / "outputs", "x")
@@ -238,7 +238,7 @@ def test_an_experiment_whose_files_lie_elsewhere_is_a_warning(workspace, working
     assert "far" in run.warnings[0]
 
 
-def test_a_thousand_files_are_kept_in_seconds(experiment, working_folder):
+def test_a_thousand_files_are_stored_in_seconds(experiment, working_folder):
     run = begin(experiment)
     make(working_folder / "outputs", *(f"{number % 10}/{number}" for number in range(1_000)))
     begun = time.perf_counter()
@@ -250,7 +250,7 @@ def test_a_thousand_files_are_kept_in_seconds(experiment, working_folder):
     assert time.perf_counter() - begun < 1
 
 
-def test_a_child_keeps_no_outputs_unless_asked(experiment, working_folder):
+def test_a_child_stores_no_outputs_unless_requested(experiment, working_folder):
     with begin(experiment) as parent:
         make(working_folder / "outputs", "x")
         with parent.child_run() as child:
@@ -264,20 +264,20 @@ def test_a_child_keeps_no_outputs_unless_asked(experiment, working_folder):
 # The end of a process
 
 
-def test_a_run_left_open_keeps_its_outputs_at_the_end_of_the_process(script, only_run):
+def test_a_run_left_open_stores_its_outputs_at_the_end_of_the_process(script, only_run):
     ended = script("run = experiment.start_logging()\nPath('outputs/x').write_text('late')\n")
     assert ended.returncode == 0, ended.stderr
     run = only_run()
     assert (run.status, run.get_file_names(), content(run, "outputs/x")) == ("Completed", ["outputs/x"], "late")
 
 
-def test_a_run_that_fails_keeps_its_outputs(script, only_run):
+def test_a_run_that_fails_stores_its_outputs(script, only_run):
     script("run = experiment.start_logging()\nPath('outputs/x').write_text('late')\nraise ValueError\n")
     run = only_run()
     assert (run.status, run.get_file_names()) == ("Failed", ["outputs/x"])
 
 
-def test_a_run_that_somebody_else_ended_keeps_its_outputs(script, only_run):
+def test_a_run_that_another_process_ended_stores_its_outputs(script, only_run):
     code = (
         "run = experiment.start_logging()\n"
         "from bridge.records.run import RunChanges\n"
@@ -289,7 +289,7 @@ def test_a_run_that_somebody_else_ended_keeps_its_outputs(script, only_run):
     assert (run.status, run.get_file_names()) == ("Canceled", ["outputs/x"])
 
 
-def test_a_forked_child_that_ends_the_run_keeps_its_outputs(script, only_run):
+def test_a_forked_child_that_ends_the_run_stores_its_outputs(script, only_run):
     code = (
         "run = experiment.start_logging()\n"
         "Path('logs').mkdir(); Path('logs/a').write_text('1')\n"
@@ -308,7 +308,7 @@ def test_a_forked_child_that_ends_the_run_keeps_its_outputs(script, only_run):
     assert content(run, "logs/a") == "12"
 
 
-def test_threads_may_end_a_run_at_once(experiment, working_folder):
+def test_threads_can_end_a_run_at_once(experiment, working_folder):
     run = begin(experiment)
     make(working_folder / "outputs", *"abcdef")
     threads = [threading.Thread(target=run.complete) for _ in range(4)]

@@ -1,4 +1,4 @@
-"""What is printed within `with run:` is printed and kept, and printing works whatever else happens."""
+"""Output within `with run:` is printed and stored, and printing works whatever else happens."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def begin(experiment):
     return experiment.start_logging(outputs=False, snapshot_directory=None)
 
 
-def test_what_is_printed_within_the_block_is_kept(experiment, working_folder, capsys):
+def test_output_within_the_block_is_stored(experiment, working_folder, capsys):
     print("before")
     with begin(experiment) as run:
         print("within", 1)
@@ -38,14 +38,14 @@ def test_what_is_printed_within_the_block_is_kept(experiment, working_folder, ca
     assert list(working_folder.iterdir()) == []
 
 
-def test_it_is_kept_while_the_block_runs(experiment):
+def test_output_is_stored_while_the_block_runs(experiment):
     with begin(experiment) as run:
         print("live")
         wait_until(lambda: LOG in run.get_file_names() and content(run, LOG).endswith("\n"), 2)
         assert content(run, LOG) == "live\n"
 
 
-def test_it_is_kept_before_the_run_has_ended(experiment):
+def test_output_is_stored_before_the_run_gets_its_final_status(experiment):
     with begin(experiment) as run:
         print("one")
         run.complete()
@@ -54,20 +54,20 @@ def test_it_is_kept_before_the_run_has_ended(experiment):
     assert content(run, LOG) == "one\ntwo\n"
 
 
-def test_an_exception_keeps_what_was_printed(experiment):
+def test_output_before_an_exception_is_stored(experiment):
     with pytest.raises(ZeroDivisionError), begin(experiment) as run:
         print("before it")
         1 / 0  # noqa: B018
     assert (run.status, content(run, LOG)) == ("Failed", "before it\n")
 
 
-def test_a_block_that_prints_nothing_keeps_no_log(experiment):
+def test_a_block_that_prints_nothing_stores_no_log(experiment):
     with begin(experiment) as run:
         pass
     assert run.get_file_names() == []
 
 
-def test_nested_blocks_each_keep_what_is_printed_in_them(experiment):
+def test_nested_blocks_each_store_their_own_output(experiment):
     with begin(experiment) as outer:
         print("1")
         with begin(experiment) as inner:
@@ -76,7 +76,7 @@ def test_nested_blocks_each_keep_what_is_printed_in_them(experiment):
     assert (content(outer, LOG), content(inner, LOG)) == ("1\n2\n3\n", "2\n")
 
 
-def test_nested_blocks_of_one_run_keep_it_once(experiment):
+def test_nested_blocks_of_one_run_store_output_once(experiment):
     with begin(experiment) as run:
         with run:
             print("once")
@@ -84,7 +84,7 @@ def test_nested_blocks_of_one_run_keep_it_once(experiment):
     assert content(run, LOG) == "once\nand on\n"
 
 
-def test_blocks_that_end_in_another_order_leave_the_streams_as_they_were(experiment):
+def test_blocks_that_end_in_another_order_restore_the_streams(experiment):
     stdout, stderr = sys.stdout, sys.stderr
     first, second = begin(experiment), begin(experiment)
     first.__enter__()
@@ -97,7 +97,7 @@ def test_blocks_that_end_in_another_order_leave_the_streams_as_they_were(experim
     assert content(second, LOG) == "after the first\n"
 
 
-def test_a_stream_that_was_replaced_meanwhile_stays(experiment, monkeypatch):
+def test_a_stream_that_was_replaced_in_the_block_stays(experiment, monkeypatch):
     other = io.StringIO()
     before = sys.stdout
     with begin(experiment) as run:
@@ -112,7 +112,7 @@ def test_a_stream_that_was_replaced_meanwhile_stays(experiment, monkeypatch):
     assert run.get_file_names() == []
 
 
-def test_the_stream_is_like_the_one_below(experiment):
+def test_the_stream_behaves_like_the_original_stream(experiment):
     with open(os.devnull, "w", encoding="latin-1") as file:
         before, sys.stdout = sys.stdout, file
         try:
@@ -134,7 +134,7 @@ def test_the_stream_is_like_the_one_below(experiment):
     assert b"".join(run.place.stores.artifacts.get(run.place.root(), LOG)) == b"four\xe4 bytes\n"
 
 
-def test_threads_print_at_once_and_no_line_is_lost(experiment):
+def test_threads_can_print_at_once_and_no_line_is_lost(experiment):
     def chatter(letter: str) -> None:
         for number in range(500):
             sys.stdout.write(f"{letter}{number}\n")
@@ -151,10 +151,10 @@ def test_threads_print_at_once_and_no_line_is_lost(experiment):
     assert len(lines) == 1_000
 
 
-def test_forked_children_print_too_and_nothing_twice(script, only_run):
+def test_output_of_forked_children_is_stored_once(script, only_run):
     code = (
         "import warnings\n"
-        "warnings.simplefilter('ignore')\n"  # newer Pythons warn of every fork beside threads
+        "warnings.simplefilter('ignore')\n"  # newer Pythons warn of every fork in a process with threads
         "with experiment.start_logging(outputs=False) as run:\n"
         "    print('parent', flush=True)\n"
         "    child = os.fork()\n"
@@ -170,7 +170,7 @@ def test_forked_children_print_too_and_nothing_twice(script, only_run):
     assert sorted(content(only_run(), LOG).split()) == ["again", "child", "parent"]
 
 
-def test_a_signal_handler_may_print(script, only_run):
+def test_a_signal_handler_can_print(script, only_run):
     code = (
         "import signal\n"
         "signal.signal(signal.SIGALRM, lambda *_: sys.stdout.write('tick\\n'))\n"
@@ -187,7 +187,7 @@ def test_a_signal_handler_may_print(script, only_run):
     assert printed.count("x") == ended.stdout.count("x")
 
 
-def test_what_cannot_be_kept_yet_waits_and_is_said_in_the_end():
+def test_output_that_cannot_be_stored_waits_and_is_reported_at_the_end():
     kept, away = [], True
 
     def append(data: bytes) -> None:
@@ -213,8 +213,8 @@ def test_what_cannot_be_kept_yet_waits_and_is_said_in_the_end():
     assert said == "5 bytes of what was printed were not kept: the disk is not available: it is full."
 
 
-def test_a_log_of_the_folder_is_not_mixed_in(experiment, working_folder):
-    """The SDK that this one follows wrote the file itself; one of an earlier run may lie there."""
+def test_a_log_in_the_folder_is_not_mixed_with_the_output(experiment, working_folder):
+    """The Azure ML SDK wrote the file itself, so the folder may contain one of an earlier run."""
     (working_folder / "logs").mkdir()
     (working_folder / "logs" / "user_log.txt").write_text("of another run")
     with experiment.start_logging(snapshot_directory=None) as run:
@@ -222,7 +222,7 @@ def test_a_log_of_the_folder_is_not_mixed_in(experiment, working_folder):
     assert content(run, LOG) == "of this run\n"
 
 
-def test_a_run_that_was_opened_again_keeps_what_is_printed(experiment):
+def test_a_reopened_run_stores_output(experiment):
     from bridge import Run
 
     run = begin(experiment)
@@ -233,7 +233,7 @@ def test_a_run_that_was_opened_again_keeps_what_is_printed(experiment):
 
 def test_a_notebook_like_stream_is_enough(experiment):
     class Cell:
-        """What a notebook puts into the place of stdout: little more than `write`."""
+        """A stdout like that of a notebook: little more than `write`."""
 
         def __init__(self) -> None:
             self.text = ""
@@ -255,7 +255,7 @@ def test_a_notebook_like_stream_is_enough(experiment):
 
 
 @pytest.mark.processes
-def test_what_was_printed_and_logged_before_a_kill_is_kept(workspace, experiment, working_folder):
+def test_output_and_points_before_a_kill_are_stored(workspace, experiment, working_folder):
     code = (
         "from pathlib import Path\n"
         "from bridge import Experiment, Workspace\n"
@@ -281,12 +281,12 @@ def test_what_was_printed_and_logged_before_a_kill_is_kept(workspace, experiment
     assert content(run, "logs/x") == (working_folder / "logs" / "x").read_text()[: len(content(run, "logs/x"))]
 
 
-def test_nothing_is_left_in_the_working_folder(script, working_folder: Path):
+def test_no_file_is_left_in_the_working_folder(script, working_folder: Path):
     script("with experiment.start_logging(outputs=False) as run:\n    print('x')\n")
     assert list(working_folder.iterdir()) == []
 
 
-def test_what_is_printed_at_full_speed_is_kept(experiment, monkeypatch):
+def test_output_at_full_speed_is_stored(experiment, monkeypatch):
     import hashlib
 
     printed = hashlib.sha256()

@@ -1,4 +1,4 @@
-"""What an interactive run keeps of where it began, and how it ends with its block."""
+"""An interactive run stores its source code and Git state, and ends with its `with` block or its process."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bridge.source.snapshot import restore_snapshot
 SNAPSHOT = "ContentSnapshotId"
 
 
-def test_the_source_is_kept_as_a_snapshot(experiment, working_folder, tmp_path):
+def test_the_source_is_stored_as_a_snapshot(experiment, working_folder, tmp_path):
     (working_folder / "train.py").write_text("print('hello')")
     run = experiment.start_logging()
     run.complete()
@@ -28,7 +28,7 @@ def test_the_source_is_kept_as_a_snapshot(experiment, working_folder, tmp_path):
     assert again.properties == run.properties, "what a run writes is no source"
 
 
-def test_another_folder_may_be_the_source(experiment, working_folder, tmp_path):
+def test_another_folder_can_be_the_source(experiment, working_folder, tmp_path):
     source = tmp_path / "source"
     source.mkdir()
     (source / "a.py").write_text("1")
@@ -38,14 +38,14 @@ def test_another_folder_may_be_the_source(experiment, working_folder, tmp_path):
     assert (tmp_path / "restored" / "a.py").read_text() == "1"
 
 
-def test_none_keeps_no_source(experiment, working_folder):
+def test_none_stores_no_source(experiment, working_folder):
     (working_folder / "train.py").write_text("1")
     run = experiment.start_logging(snapshot_directory=None)
     run.complete()
     assert run.properties == {}
 
 
-def test_an_empty_folder_has_the_snapshot_that_everybody_has(experiment, working_folder):
+def test_all_empty_folders_share_one_snapshot(experiment, working_folder):
     (working_folder / "outputs").mkdir()
     (working_folder / "outputs" / "x").write_text("no source")
     for _ in range(2):
@@ -53,7 +53,7 @@ def test_an_empty_folder_has_the_snapshot_that_everybody_has(experiment, working
             assert run.properties == {SNAPSHOT: EMPTY}
 
 
-def test_a_snapshot_that_fails_is_a_warning(experiment, working_folder):
+def test_a_failed_snapshot_causes_a_warning(experiment, working_folder):
     run = experiment.start_logging(snapshot_directory="nowhere")
     run.log("loss", 1.0)
     run.complete()
@@ -62,14 +62,14 @@ def test_a_snapshot_that_fails_is_a_warning(experiment, working_folder):
     assert warning.startswith("No snapshot was taken of 'nowhere': ")
 
 
-def test_a_working_folder_that_is_gone_fails_no_run(experiment, working_folder):
+def test_a_removed_working_folder_fails_no_run(experiment, working_folder):
     working_folder.rmdir()
     with experiment.start_logging() as run:
         run.log("loss", 1.0)
     assert (run.status, run.get_metrics(), len(run.warnings)) == ("Completed", {"loss": 1.0}, 2)
 
 
-def test_a_repository_is_said_by_properties(experiment, working_folder, monkeypatch):
+def test_properties_describe_the_git_repository(experiment, working_folder, monkeypatch):
     for variable in ("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"):
         monkeypatch.setenv(variable, "ada")
     below = working_folder / "below"
@@ -87,7 +87,7 @@ def test_a_repository_is_said_by_properties(experiment, working_folder, monkeypa
         assert run.properties["azureml.git.branch"] == "trunk"
 
 
-def test_git_facts_may_come_from_the_environment(experiment, working_folder, monkeypatch):
+def test_git_properties_can_come_from_environment_variables(experiment, working_folder, monkeypatch):
     monkeypatch.setenv("AZUREML_GIT_COMMIT", "abc")
     run = experiment.start_logging()
     run.complete()
@@ -109,7 +109,7 @@ def test_git_facts_may_come_from_the_environment(experiment, working_folder, mon
     ],
     ids=repr,
 )
-def test_an_exception_ends_the_run_by_its_kind_and_goes_on(experiment, error, status):
+def test_an_exception_ends_the_run_according_to_its_type_and_propagates(experiment, error, status):
     with pytest.raises(type(error)) as caught, experiment.start_logging() as run:
         raise error
     assert caught.value is error
@@ -138,7 +138,7 @@ def test_an_exception_fails_child_and_parent(experiment):
         ("import threading\nt = threading.Thread(target=sys.exit, args=(3,))\nt.start()\nt.join()", 0, "Completed"),
     ],
 )
-def test_a_run_left_open_ends_by_the_exit_code(script, only_run, code, exit_code, status):
+def test_a_run_left_open_ends_according_to_the_exit_code(script, only_run, code, exit_code, status):
     ended = script("run = experiment.start_logging()\n" + code)
     assert ended.returncode == exit_code, ended.stderr
     run = only_run()
@@ -170,14 +170,14 @@ def test_a_forked_child_that_leaves_the_block_does_not_end_the_run(script, only_
     assert (run.status, run.error, run.get_metrics()) == ("Completed", None, {"child": 1})
 
 
-def test_a_run_opened_again_ends_where_it_is_completed(experiment, working_folder):
+def test_a_reopened_run_ends_when_it_is_completed(experiment, working_folder):
     first = experiment.start_logging()
     (working_folder / "outputs" / "x").write_text("1")
     Run(experiment, first.id).complete()
     assert (first.status, first.get_file_names()) == ("Completed", ["outputs/x"])
 
 
-def test_a_run_opened_again_may_keep_outputs_of_its_own(experiment, working_folder):
+def test_a_reopened_run_can_store_outputs_of_its_own(experiment, working_folder):
     first = experiment.start_logging()
     again = Run(experiment, first.id, outputs="own")
     (working_folder / "own" / "x").write_text("1")
@@ -186,14 +186,14 @@ def test_a_run_opened_again_may_keep_outputs_of_its_own(experiment, working_fold
     assert first.get_file_names() == ["outputs/x", "outputs/y"]
 
 
-def test_the_folder_of_outputs_is_made_where_the_run_begins(experiment, working_folder: Path):
+def test_the_folder_of_outputs_is_created_when_the_run_starts(experiment, working_folder: Path):
     run = experiment.start_logging()
     run.complete()
     assert [path.name for path in working_folder.iterdir()] == ["outputs"]
 
 
-def test_no_run_begins_where_no_more_files_can_be_opened(experiment, working_folder, monkeypatch):
-    """Then Python cannot load the modules that the run needs."""
+def test_no_run_starts_if_no_more_files_can_be_opened(experiment, working_folder, monkeypatch):
+    """Python cannot load the modules that the run needs then."""
 
     class Refusing:
         def find_spec(self, name: str, *_: object) -> None:

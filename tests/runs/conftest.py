@@ -1,4 +1,4 @@
-"""A workspace and a run of it."""
+"""Fixtures: a workspace and a run."""
 
 from __future__ import annotations
 
@@ -20,5 +20,5 @@ def workspace(tmp_path: Path) -> Workspace:
 def run(workspace: Workspace) -> Iterator[Run]:
     run = Experiment(workspace, "digits").start_logging(snapshot_directory=None, outputs=False)
     yield run
-    with suppress(InvalidState):  # a test has deleted it
+    with suppress(InvalidState):  # a test has deleted the run
         run.complete()

@@ -1,4 +1,4 @@
-"""Values spelled out, so that those that differ in type or in a bit are spelled differently."""
+"""Texts for values, which differ if the values differ in type or in a bit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from bridge.testing.strategies import bits_of
 
 
 def spelled(value: Any) -> Any:
-    """A value, with the types of everything in it, the order of dicts, and the bits of floats."""
+    """Return a text for a value with all types in it, the order of dicts, and the bits of floats."""
     if type(value) is dict:
         return "dict", [(key, spelled(below)) for key, below in value.items()]
     if type(value) in (list, tuple):

@@ -1,4 +1,4 @@
-"""What the log calls take, and what they refuse; descriptions, and the reader that leaves nothing out."""
+"""The arguments that the log calls accept and refuse, descriptions, and the reader `get_metric`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bridge.records.series import SCALAR
 from bridge.store.one_run import get_series
 
 
-def test_a_list_may_be_anything_that_is_iterated_over(run: Run) -> None:
+def test_a_list_can_be_any_iterable(run: Run) -> None:
     run.log_list("Fibonacci", (number for number in (0, 1, 1, 2)))
     run.log_list("range", range(3))
     run.log_list("tuple", (1.5, "a"))
@@ -45,14 +45,14 @@ def test_numpy_floats_are_floats_however_they_are_logged(run: Run, name: str) ->
 
 
 @pytest.mark.parametrize("value", [numpy.bool_(True), numpy.str_("a"), numpy.array(2.5), numpy.array([7])])
-def test_other_numpy_values_are_what_they_hold(run: Run, value: Any) -> None:
+def test_other_numpy_values_become_the_values_that_they_hold(run: Run, value: Any) -> None:
     run.log("log", value)
     run.log_row("row", x=value)
     assert spelled(run.get_metrics()) == spelled({"log": value.item(), "row": {"x": value.item()}})
 
 
 @pytest.mark.torch
-def test_tensors_are_numbers(run: Run) -> None:
+def test_tensors_of_one_element_become_numbers(run: Run) -> None:
     import torch
 
     log_everywhere(run, torch.tensor(0.5, requires_grad=True))
@@ -81,14 +81,14 @@ def log_everywhere(run: Run, value: Any) -> None:
     run.log_table("table", {"x": [value]})
 
 
-def test_a_table_takes_lists_tuples_arrays_and_ranges(run: Run) -> None:
+def test_a_table_accepts_lists_tuples_arrays_and_ranges(run: Run) -> None:
     run.log_table("t", {"list": [1, 2], "tuple": ("a", "b"), "array": numpy.array([0.5, 1.5]), "range": range(2)})
     assert spelled(run.get_metrics()["t"]) == spelled(
         {"list": [1, 2], "tuple": ["a", "b"], "array": [0.5, 1.5], "range": [0, 1]}
     )
 
 
-def test_a_table_may_be_a_data_frame(run: Run) -> None:
+def test_a_table_can_be_a_data_frame(run: Run) -> None:
     import pandas
 
     run.log_table("t", pandas.DataFrame({"x": [1, 2], "y": [0.5, 1.5], "z": ["a", None]}, dtype=object))
@@ -98,20 +98,20 @@ def test_a_table_may_be_a_data_frame(run: Run) -> None:
         run.log_table("t", double)
 
 
-def test_the_columns_of_a_row_may_be_called_self_and_step(run: Run) -> None:
+def test_columns_of_a_row_can_be_named_self_and_step(run: Run) -> None:
     run.log_row(name="m", self=1, step=2, path=3)
     assert run.get_metrics() == {"m": {"self": 1, "step": 2, "path": 3}}
 
 
 @pytest.mark.parametrize("value", [[1], (1, 2), range(2), {"x": 1}, numpy.zeros(2), iter([1]), lambda: [1], {1}])
-def test_several_values_are_refused_by_log_with_the_call_to_use(run: Run, value: Any) -> None:
+def test_log_refuses_several_values_and_names_the_call_to_use(run: Run, value: Any) -> None:
     for description in ("", "said"):
         with pytest.raises(InvalidValue, match=r"^value of 'm' .*: must be one value: use run.log_list for several"):
             run.log("m", value, description)
     assert run.get_metrics() == {}
 
 
-def test_every_mistake_of_a_call_is_said(run: Run) -> None:
+def test_every_mistake_of_a_call_is_reported(run: Run) -> None:
     with pytest.raises(InvalidValue) as caught:
         run.log("", [1], step="first")
     assert [problem.value for problem in caught.value.problems] == ["", [1], "first"]
@@ -122,7 +122,7 @@ def test_every_mistake_of_a_call_is_said(run: Run) -> None:
 
 
 @pytest.mark.parametrize("value", [1j, b"bytes", object(), numpy.complex128(1)])
-def test_what_is_no_value_is_refused_by_every_call(run: Run, value: Any) -> None:
+def test_every_call_refuses_an_unsupported_value(run: Run, value: Any) -> None:
     for log in (
         lambda: run.log("m", value),
         lambda: run.log_list("m", [1, value]),
@@ -135,20 +135,20 @@ def test_what_is_no_value_is_refused_by_every_call(run: Run, value: Any) -> None
 
 
 @pytest.mark.parametrize("value", [3, "text", None, {"x": 1}, numpy.zeros((2, 2)), numpy.array(1)])
-def test_what_is_no_list_is_refused_by_log_list(run: Run, value: Any) -> None:
+def test_log_list_refuses_a_value_that_is_not_a_list(run: Run, value: Any) -> None:
     with pytest.raises(InvalidValue, match="must be a list of values"):
         run.log_list("m", value)
     assert run.get_metrics() == {}
 
 
-def test_a_data_frame_is_no_list(run: Run) -> None:
+def test_log_list_refuses_a_data_frame(run: Run) -> None:
     import pandas
 
     with pytest.raises(InvalidValue, match="must be a list of values"):
         run.log_list("m", pandas.DataFrame({"x": [1]}))
 
 
-def test_the_element_that_may_not_be_logged_is_named(run: Run) -> None:
+def test_an_element_that_cannot_be_logged_is_named(run: Run) -> None:
     with pytest.raises(InvalidValue, match=r"^value of 'm', element 2, \[3\]: "):
         run.log_list("m", [1, 2, [3]])
     with pytest.raises(InvalidValue, match=r"^column 'y' of 'm', element 1, \{\}: "):
@@ -168,14 +168,14 @@ def test_the_element_that_may_not_be_logged_is_named(run: Run) -> None:
         ({"": [1]}, "column of 'm' '': must be text"),
     ],
 )
-def test_a_table_that_is_none_is_refused(run: Run, table: Any, said: str) -> None:
+def test_a_value_that_is_not_a_table_is_refused(run: Run, table: Any, said: str) -> None:
     with pytest.raises(InvalidValue, match=said):
         run.log_table("m", table)
     assert run.get_metrics() == {}
 
 
 @pytest.mark.parametrize("name", ["", None, 3, ["m"], "a\nb", "a" * 256])
-def test_a_bad_name_is_refused_by_every_call(run: Run, name: Any) -> None:
+def test_every_call_refuses_an_invalid_name(run: Run, name: Any) -> None:
     for log in (
         lambda: run.log(name, 1),
         lambda: run.log(name, 1, "said"),
@@ -194,7 +194,7 @@ def test_a_bad_name_is_refused_by_every_call(run: Run, name: Any) -> None:
 RESIDUALS = {"schema_type": "residuals", "schema_version": "v1", "data": {"bin_edges": [0, 1], "bin_counts": [3]}}
 
 
-def test_nothing_to_log_is_said_and_no_error(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_empty_value_causes_a_warning_and_no_error(run: Run, caplog: pytest.LogCaptureFixture) -> None:
     for log in (
         lambda: run.log_list("m", []),
         lambda: run.log_list("m", iter(())),
@@ -209,7 +209,7 @@ def test_nothing_to_log_is_said_and_no_error(run: Run, caplog: pytest.LogCapture
     assert run.get_metrics() == {}
 
 
-def test_a_description_is_kept_once_until_it_changes(run: Run) -> None:
+def test_a_description_is_stored_once_until_it_changes(run: Run) -> None:
     for number in range(3):
         run.log_row("m", "first", x=number)
     assert described(run) == ["first"]
@@ -228,19 +228,19 @@ LOGGED = [1, 2, 3, 3, 4, None]
 
 
 def described(run: Run) -> list[Any]:
-    """The descriptions of "m", as they are stored."""
+    """Return the stored descriptions of "m"."""
     records = get_series(run.experiment.workspace.stores.tracking, run.id, ["m"])
     return [text for record in records if record.kind not in (SCALAR, 1) for text in record.texts]
 
 
-def test_a_description_that_is_no_text_is_refused_and_nothing_logged(run: Run) -> None:
+def test_a_description_that_is_not_text_is_refused_and_nothing_is_logged(run: Run) -> None:
     for log in (lambda: run.log("m", 1, 3), lambda: run.log_image("m", b"GIF89a", description=3)):
         with pytest.raises(InvalidValue, match="^description 3: must be text"):
             log()
     assert run.get_metrics() == {} and run.get_file_names() == []
 
 
-def test_a_refused_value_leaves_its_description_unsaid(run: Run) -> None:
+def test_a_refused_value_stores_no_description(run: Run) -> None:
     with pytest.raises(InvalidValue):
         run.log("m", [1], "said")
     run.log("m", 1, "said")
@@ -275,13 +275,13 @@ def test_a_metric_that_was_not_logged_is_not_found(run: Run) -> None:
         run.get_metric("m")
 
 
-def test_the_names_of_mlflow_work_too(run: Run) -> None:
+def test_the_method_names_of_mlflow_work_too(run: Run) -> None:
     run.log_metric("m", 1, step=3)
     assert run.run_id == run.id
     assert run.get_series("m").steps.tolist() == [3]
 
 
-def test_what_the_launcher_measures_is_given_when_it_is_named(run: Run) -> None:
+def test_system_metrics_are_returned_only_by_name(run: Run) -> None:
     run.log("system/cpu", 0.5)
     run.log("m", 1)
     assert run.get_metrics() == {"m": 1}
@@ -290,8 +290,8 @@ def test_what_the_launcher_measures_is_given_when_it_is_named(run: Run) -> None:
     assert run.get_metric("system/cpu").kinds == ("scalar",)
 
 
-def test_three_thousand_rows_of_fifteen_columns_are_kept(workspace: Workspace) -> None:
-    """The sample notebook `logging-api`."""
+def test_three_thousand_rows_of_fifteen_columns_are_stored(workspace: Workspace) -> None:
+    """The sample notebook `logging-api` logs such a table."""
     names = ("Accuracy", "Precision", "Recall")
     with Experiment(workspace, "rows").start_logging(snapshot_directory=None, outputs=False) as run:
         for step in range(1000):

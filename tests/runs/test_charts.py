@@ -1,4 +1,4 @@
-"""Charts: the four JSON metrics of Azure ML, checked, kept as JSON that everybody can parse, and read back."""
+"""Charts: the four JSON metrics of Azure ML are checked, stored as valid JSON, and read back."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from bridge import InvalidValue, Run, Workspace
 
-# The examples of Azure ML's documents.
+# The examples in Azure ML's documentation.
 CHARTS: dict[str, dict[str, Any]] = {
     "confusion_matrix": {
         "schema_type": "confusion_matrix",
@@ -76,7 +76,7 @@ def test_a_chart_is_read_as_it_was_logged(workspace: Workspace, run: Run, kind: 
 
 
 @pytest.mark.parametrize("kind", CHARTS)
-def test_each_list_that_a_chart_lacks_is_named(run: Run, kind: str) -> None:
+def test_each_missing_list_of_a_chart_is_named(run: Run, kind: str) -> None:
     for key in CHARTS[kind]["data"]:
         chart = copy.deepcopy(CHARTS[kind])
         del chart["data"][key]
@@ -99,13 +99,13 @@ def test_another_kind_of_chart_is_refused(run: Run, kind: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["{", "", b"\xff", "[1, 2]", "null", 3, [1]])
-def test_what_is_no_json_and_no_dict_is_refused(run: Run, value: Any) -> None:
+def test_a_value_that_is_neither_json_nor_a_dict_is_refused(run: Run, value: Any) -> None:
     said = "must be a dict, or JSON text of one" if value in ("[1, 2]", "null", 3, [1]) else "Invalid JSON provided"
     with pytest.raises(InvalidValue, match=said):
         log(run, "residuals", value)
 
 
-def test_arrays_and_numbers_of_numpy_become_plain(run: Run) -> None:
+def test_numpy_arrays_and_numbers_become_lists_and_numbers(run: Run) -> None:
     data = {"class_labels": numpy.array(["cat", "dog"]), "matrix": numpy.array([[8, 2], [1, 9]])}
     log(run, "confusion_matrix", {"schema_type": "confusion_matrix", "schema_version": "v1", "data": data})
     edges = [numpy.float32(-2), numpy.int64(-1), 0, 1, 2]
@@ -117,16 +117,14 @@ def test_arrays_and_numbers_of_numpy_become_plain(run: Run) -> None:
     assert metrics["residuals"].convert_to_object()["data"] == CHARTS["residuals"]["data"]
 
 
-def test_what_json_cannot_say_is_refused(run: Run) -> None:
+def test_a_value_that_json_cannot_represent_is_refused(run: Run) -> None:
     chart = copy.deepcopy(CHARTS["residuals"])
     chart["data"]["bin_edges"][0] = 1j
     with pytest.raises(InvalidValue, match="must be a number, text, a bool or None"):
         log(run, "residuals", chart)
 
 
-def test_numbers_that_json_does_not_have_become_null_and_that_is_said(
-    run: Run, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_nan_and_infinities_become_null_with_a_warning(run: Run, caplog: pytest.LogCaptureFixture) -> None:
     chart = copy.deepcopy(CHARTS["predictions"])
     chart["data"]["bin_errors"] = [float("nan"), numpy.inf]
     with caplog.at_level(logging.WARNING, logger="bridge"):
@@ -150,7 +148,7 @@ def test_numbers_that_json_does_not_have_become_null_and_that_is_said(
         ("accuracy_table", "class_labels", ["a"], "probability_tables should have as many entries as class_labels"),
     ],
 )
-def test_lengths_that_do_not_fit_are_said_and_kept(
+def test_lists_of_different_lengths_cause_a_warning_and_are_stored(
     run: Run, caplog: pytest.LogCaptureFixture, kind: str, key: str, value: Any, said: str
 ) -> None:
     chart = copy.deepcopy(CHARTS[kind])
@@ -162,7 +160,7 @@ def test_lengths_that_do_not_fit_are_said_and_kept(
 
 
 @pytest.mark.parametrize("version", ["v1", "1.0.0", "7", 2])
-def test_any_version_is_taken(run: Run, caplog: pytest.LogCaptureFixture, version: Any) -> None:
+def test_any_schema_version_is_accepted(run: Run, caplog: pytest.LogCaptureFixture, version: Any) -> None:
     with caplog.at_level(logging.WARNING, logger="bridge"):
         log(run, "residuals", {**CHARTS["residuals"], "schema_version": version})
     assert caplog.messages == []

@@ -1,4 +1,4 @@
-"""Images: whatever shows one is logged, kept under a name of its own, and read back."""
+"""Images of every supported kind are logged, stored under a file name of their own, and read back."""
 
 from __future__ import annotations
 
@@ -30,27 +30,27 @@ def figures() -> Any:
 
 
 def made(ending: str) -> bytes:
-    """A real image file of two pixels."""
+    """Return an image file of two pixels."""
     buffer = io.BytesIO()
     Image.new("RGB", (2, 1), (255, 0, 0)).save(buffer, format={"jpg": "jpeg"}.get(ending, ending))
     return buffer.getvalue()
 
 
 def only_file(run: Run) -> tuple[str, bytes]:
-    """The one image of the run, by its path, and its content."""
+    """Return the path and the content of the only image of the run."""
     (path,) = run.get_file_names()
     return path, b"".join(run.place.stores.artifacts.get(run.place.root(), path))
 
 
 def pixels(run: Run) -> numpy.ndarray[Any, Any]:
-    """The pixels of the one image of the run."""
+    """Return the pixels of the only image of the run."""
     path, content = only_file(run)
     assert path.endswith(".png")
     return numpy.asarray(Image.open(io.BytesIO(content)))
 
 
 @pytest.mark.parametrize("ending", ["png", "jpg", "gif", "bmp", "tiff", "webp", "svg"])
-def test_an_image_file_is_kept_as_it_is_and_known_by_its_content(run: Run, tmp_path: Path, ending: str) -> None:
+def test_an_image_file_is_stored_unchanged_and_recognised_by_its_content(run: Run, tmp_path: Path, ending: str) -> None:
     content = SVG if ending == "svg" else made(ending)
     file = tmp_path / "picture.data"
     file.write_bytes(content)
@@ -66,7 +66,7 @@ def test_an_image_file_is_kept_as_it_is_and_known_by_its_content(run: Run, tmp_p
     assert len(run.get_file_names()) == 5
 
 
-def test_repeated_images_are_all_kept_and_the_first_is_given(workspace: Workspace, run: Run) -> None:
+def test_repeated_images_are_all_stored_and_the_first_is_returned(workspace: Workspace, run: Run) -> None:
     for number in range(20):
         run.log_image("m", b"GIF89a %d" % number, step=number)
     again = Run.get(workspace, run.id)
@@ -81,7 +81,7 @@ def test_repeated_images_are_all_kept_and_the_first_is_given(workspace: Workspac
     assert again.get_metrics()["m"].endswith(files[0].path)
 
 
-def test_a_figure_is_kept_and_neither_closed_nor_changed(run: Run) -> None:
+def test_a_figure_is_stored_and_neither_closed_nor_changed(run: Run) -> None:
     figure, axes = pyplot.subplots(figsize=(3, 2), dpi=50)
     axes.plot([1, 2])
     for number, plot in enumerate((pyplot, figure, axes)):
@@ -94,37 +94,37 @@ def test_a_figure_is_kept_and_neither_closed_nor_changed(run: Run) -> None:
     assert Image.open(io.BytesIO(contents.pop())).size == (150, 100)
 
 
-def test_pyplot_without_a_figure_is_said(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+def test_pyplot_without_a_figure_causes_a_warning(run: Run, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, logger="bridge"):
         run.log_image("m", plot=pyplot)
     assert caplog.messages == ["Pyplot has no open figure: the image that is logged is empty."]
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I", "F", "HSV"])
-def test_a_pil_image_is_kept_as_png(run: Run, mode: str) -> None:
+def test_a_pil_image_is_stored_as_png(run: Run, mode: str) -> None:
     run.log_image("m", Image.new(mode, (3, 2)))
     assert pixels(run).shape[:2] == (2, 3)
 
 
 @pytest.mark.parametrize("shape", [(2, 3), (2, 3, 1), (2, 3, 3), (2, 3, 4)])
-def test_an_array_of_bytes_is_kept_pixel_by_pixel(run: Run, shape: tuple[int, ...]) -> None:
+def test_an_array_of_bytes_is_stored_pixel_by_pixel(run: Run, shape: tuple[int, ...]) -> None:
     array = numpy.arange(numpy.prod(shape), dtype=numpy.uint8).reshape(shape) * 10
     run.log_image("m", plot=array[::-1])  # not contiguous
     assert (pixels(run).reshape(shape) == array[::-1]).all()
 
 
-def test_floats_from_0_to_1_are_black_to_white(run: Run) -> None:
+def test_floats_from_0_to_1_become_black_to_white(run: Run) -> None:
     run.log_image("m", plot=numpy.array([[0.0, 0.25, 1.0]], dtype=numpy.float16))
     assert pixels(run).tolist() == [[0, 64, 255]]
 
 
-def test_bools_are_black_and_white(run: Run) -> None:
+def test_bools_become_black_and_white(run: Run) -> None:
     run.log_image("m", numpy.array([[True, False]]))
     assert pixels(run).tolist() == [[255, 0]]
 
 
 @pytest.mark.torch
-def test_a_tensor_is_an_array(run: Run) -> None:
+def test_a_tensor_is_logged_like_an_array(run: Run) -> None:
     import torch
 
     run.log_image("m", plot=torch.tensor([[0.0, 1.0]], requires_grad=True, dtype=torch.bfloat16))
@@ -142,20 +142,20 @@ def test_a_tensor_is_an_array(run: Run) -> None:
         (numpy.full((2, 2), numpy.nan), "pixels of plot"),
     ],
 )
-def test_an_array_that_is_no_image_is_refused(run: Run, array: Any, said: str) -> None:
+def test_an_array_that_is_not_an_image_is_refused(run: Run, array: Any, said: str) -> None:
     with pytest.raises(InvalidValue, match=said):
         run.log_image("m", plot=array)
     assert run.get_metrics() == {} and run.get_file_names() == []
 
 
-def test_exactly_one_of_path_and_plot_is_given(run: Run) -> None:
+def test_exactly_one_of_path_and_plot_is_required(run: Run) -> None:
     for given, arguments in (("neither", {}), ("both", {"path": "a.png", "plot": pyplot})):
         with pytest.raises(InvalidValue, match=f"path and plot '{given}': exactly one of them must be given"):
             run.log_image("m", **arguments)
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"<html><p>svg</p></html>", b"RIFF....WAVE", b"{}"])
-def test_a_file_that_is_no_image_is_refused(run: Run, tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_an_image_is_refused(run: Run, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.png").write_bytes(content)
     for path in (tmp_path / "a.png", content):
         with pytest.raises(InvalidValue, match="must be an image .*, and its content is none"):
@@ -163,7 +163,7 @@ def test_a_file_that_is_no_image_is_refused(run: Run, tmp_path: Path, content: b
     assert run.get_metrics() == {} and run.get_file_names() == []
 
 
-def test_what_is_not_there_and_what_shows_nothing_are_refused(run: Run, tmp_path: Path) -> None:
+def test_a_missing_file_and_an_object_without_an_image_are_refused(run: Run, tmp_path: Path) -> None:
     with pytest.raises(NotFound, match=r"a\.png"):
         run.log_image("m", tmp_path / "a.png")
     with pytest.raises(InvalidValue, match="cannot be read: is a directory"):
@@ -173,7 +173,7 @@ def test_what_is_not_there_and_what_shows_nothing_are_refused(run: Run, tmp_path
             run.log_image("m", plot=plot)
 
 
-def test_an_image_that_cannot_be_kept_is_not_logged(workspace: Workspace, run: Run) -> None:
+def test_an_image_that_cannot_be_stored_is_not_logged(workspace: Workspace, run: Run) -> None:
     shutil.rmtree(workspace.path / "artifacts", ignore_errors=True)
     (workspace.path / "artifacts").write_text("in the way")
     with pytest.raises(BridgeError, match="artifact"):
@@ -183,7 +183,7 @@ def test_an_image_that_cannot_be_kept_is_not_logged(workspace: Workspace, run: R
 
 
 @pytest.mark.parametrize("name", ["../../x", ".hidden", "a/b", "Größe 🎈", "...", "é" * 255])
-def test_any_metric_name_makes_a_file_name(run: Run, name: str) -> None:
+def test_any_metric_name_gives_a_valid_file_name(run: Run, name: str) -> None:
     run.log_image(name, b"GIF89a")
     (path,) = run.get_file_names()
     assert re.fullmatch(r"images/\w[\w.-]*_\d{13}_[0-9a-f]{4}\.gif", path)

@@ -1,4 +1,4 @@
-"""Metrics of a run and of all below it, read at once."""
+"""Metrics of a run and its descendants are read in one call."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bridge.store.one_run import create_run
 
 @pytest.fixture
 def family(workspace: Workspace, run: Run) -> dict[str, Run]:
-    """A run with two children, one of a launcher and one in another experiment, and a grandchild; one is silent."""
+    """A run with a child of a launcher, a child in another experiment, and a grandchild; one of them logs nothing."""
     other = Experiment(workspace, "other")
     tracking = workspace.stores.tracking
     create_run(tracking, RunRecord("launched", run.experiment.id, parent_id=run.id, type=SCRIPT_RUN))
@@ -32,7 +32,7 @@ def family(workspace: Workspace, run: Run) -> dict[str, Run]:
     return runs
 
 
-def test_a_run_and_all_below_it_that_logged_are_read(workspace: Workspace, family: dict[str, Run]) -> None:
+def test_a_run_and_its_descendants_with_metrics_are_read(workspace: Workspace, family: dict[str, Run]) -> None:
     metrics = Run.get(workspace, family["root"].id).get_metrics(recursive=True)
     assert {run_id: own["name"] for run_id, own in metrics.items()} == {
         family["root"].id: "root",
@@ -55,17 +55,17 @@ def test_images_are_read_from_the_run_that_logged_them(family: dict[str, Run]) -
         assert own["picture"].data == b"GIF89a " + own["name"].encode()
 
 
-def test_a_type_of_run_may_be_asked_for(family: dict[str, Run]) -> None:
+def test_the_type_of_run_can_be_chosen(family: dict[str, Run]) -> None:
     metrics = family["root"].get_metrics("name", recursive=True, run_type=SCRIPT_RUN)
     assert metrics == {"launched": {"name": "launched"}}
     assert family["root"].get_metrics(recursive=True, run_type="other") == {}
 
 
-def test_what_was_measured_is_read_by_name(family: dict[str, Run]) -> None:
+def test_system_metrics_are_read_by_name(family: dict[str, Run]) -> None:
     assert family["root"].get_metrics("system/cpu", recursive=True) == {"silent": {"system/cpu": 0.5}}
 
 
-def test_a_hundred_runs_cost_as_many_statements_as_one(tmp_path: Path) -> None:
+def test_a_hundred_runs_take_as_many_statements_as_one(tmp_path: Path) -> None:
     workspace = Workspace.create("many", path=tmp_path / "many")
     counts = []
     for children in (1, 100):
@@ -75,9 +75,9 @@ def test_a_hundred_runs_cost_as_many_statements_as_one(tmp_path: Path) -> None:
                 record = RunRecord(run_id, root.experiment.id, parent_id=root.id)
                 create_run(workspace.stores.tracking, record)
                 Run.get(workspace, run_id).log_row("m", x=number, y="a")
-            root.get_metrics()  # folds
+            root.get_metrics()  # this call folds
             said: list[str] = []
-            connection = workspace.stores.tracking.inner.database._connection()  # this thread's
+            connection = workspace.stores.tracking.inner.database._connection()  # only statements of this thread
             connection.set_trace_callback(said.append)
             metrics = root.get_metrics(recursive=True)
             connection.set_trace_callback(None)

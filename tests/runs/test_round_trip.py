@@ -1,4 +1,4 @@
-"""Whatever two processes log is read back equal, of equal type and in log order, natively and through MLflow."""
+"""Values that two processes log are read back equal, with equal types and in log order, by both APIs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ from bridge.testing.strategies import FLOATS, INTS, STEPS, TEXTS
 EXAMPLES = 100
 
 NAMES = ("loss", "loss.x", "Größe 🎈")
-COLUMNS = ("x", "y", "loss")  # one that a number beside the rows has too, and one that MLflow spells as a name above
+# A column may have the name of a metric ("loss"), and a metric the name that MLflow gives to a column ("loss.x").
+COLUMNS = ("x", "y", "loss")
 POOL = (*FLOATS, *INTS, *TEXTS)
 IMAGES = (b"GIF89a 1", b"GIF89a 2", b"BM 3")
 
@@ -31,7 +32,7 @@ values = st.one_of(st.sampled_from(POOL), st.sampled_from((0, 1, 0.5, "Red")))
 
 
 class Call(NamedTuple):
-    """A call of a method of a run, in one of the two processes."""
+    """Draw a call of a run's method in one of the two processes."""
 
     process: int
     method: str
@@ -41,7 +42,7 @@ class Call(NamedTuple):
 
 
 def tables() -> st.SearchStrategy[dict[str, Any]]:
-    """Tables of up to three rows, as lists, or as bare values."""
+    """Draw tables of up to three rows, as lists or as single values."""
     columns = st.lists(st.sampled_from(COLUMNS), min_size=1, max_size=3, unique=True)
     several = st.tuples(columns, st.integers(1, 3)).flatmap(
         lambda shape: st.fixed_dictionaries(
@@ -79,7 +80,7 @@ while True:
 
 
 class Place:
-    """A workspace, and two processes that log to it what they are told."""
+    """A workspace, and two processes that execute log calls on it."""
 
     def __init__(self, folder: Path) -> None:
         self.workspace = Workspace.create("work", path=folder)
@@ -117,7 +118,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 
 class Entry(NamedTuple):
-    """One value, row or image under a name, as it was logged; `step` is the one it has or got."""
+    """One logged value, row or image of a name; `step` is the logged or the default step."""
 
     kind: str
     value: Any
@@ -125,7 +126,7 @@ class Entry(NamedTuple):
 
 
 def logged_under(name: str, done: list[Call]) -> list[Entry]:
-    """What a name holds, one entry at a time: the model that readers are compared with."""
+    """The entries of a name, in order: the model that readers are compared with."""
     entries: list[Entry] = []
     stepless = 0
     for call in done:
@@ -151,13 +152,13 @@ def _single(call: Call) -> list[tuple[str, Any]]:
 
 
 def as_read(cells: list[Any]) -> list[Any]:
-    """Values of one column, or of the scalars: ints as ints unless a float is among them, as float64 has them."""
+    """Return the values of one column, or the scalars: as ints rounded to float64, or as floats if one is a float."""
     floats = any(type(cell) is float for cell in cells)
     return [(float(cell) if floats else int(float(cell))) if is_number(cell) else cell for cell in cells]
 
 
 def columns_of(rows: list[dict[str, Any]]) -> dict[str, list[Any]]:
-    """Columns in the order first logged, None where a row has none."""
+    """Return the columns in the order of their first values, with None where a row has no value."""
     found: dict[str, list[Any]] = {}
     for column in {column: None for row in rows for column in row}:
         there = [number for number, row in enumerate(rows) if column in row]
@@ -167,7 +168,7 @@ def columns_of(rows: list[dict[str, Any]]) -> dict[str, list[Any]]:
 
 
 def expected_metric(name: str, entries: list[Entry]) -> Any:
-    """What `get_metrics(populate=True)` is to give; for an image its content."""
+    """Return the expected result of `get_metrics(populate=True)`; for an image, its content."""
     values = [entry for entry in entries if entry.kind != "image"]
     if any(entry.kind == "table" for entry in values):
         columns = columns_of([entry.value if entry.kind == "table" else {name: entry.value} for entry in values])
@@ -191,7 +192,7 @@ def check_native(run: Run, model: dict[str, list[Entry]]) -> None:
 
 
 def check_metric(run: Run, metric: LoggedMetric, entries: list[Entry]) -> None:
-    """The reader that leaves nothing out."""
+    """Check the result of `get_metric`, which returns every entry."""
     assert metric.kinds == tuple(dict.fromkeys(entry.kind for entry in entries))
     scalars, rows, images = ([e for e in entries if e.kind == kind] for kind in ("scalar", "table", "image"))
     assert spelled(metric.points.values.tolist()) == spelled(as_read([entry.value for entry in scalars]))
@@ -208,7 +209,7 @@ def check_metric(run: Run, metric: LoggedMetric, entries: list[Entry]) -> None:
 
 
 def logged_points(run: Run, model: dict[str, list[Entry]]) -> dict[str, list[LoggedPoint]]:
-    """Every number under the name it has in MLflow, with the time that the native reader says it was logged at."""
+    """Return every number under its MLflow name, with the timestamp from the native reader."""
     found: dict[str, list[LoggedPoint]] = {}
     for name, entries in model.items():
         if not entries:
@@ -236,7 +237,7 @@ def check_mlflow(client: MlflowClient, run: Run, model: dict[str, list[Entry]]) 
         assert spelled(history) == spelled(history_of(logged))
 
 
-def test_what_two_processes_log_is_read_equal_of_equal_type_and_in_log_order(place: Place) -> None:
+def test_values_of_two_processes_are_read_equal_with_equal_types_and_in_log_order(place: Place) -> None:
     client = MlflowClient(place.workspace.get_mlflow_tracking_uri())
 
     @settings(max_examples=EXAMPLES, deadline=None)
@@ -245,7 +246,7 @@ def test_what_two_processes_log_is_read_equal_of_equal_type_and_in_log_order(pla
         run = place.experiment.start_logging(snapshot_directory=None, outputs=False)
         for number, call in enumerate(done):
             if number == read_between:
-                run.get_metrics()  # the rest comes in another fold
+                run.get_metrics()  # the rest is stored by another fold
             place.log(run, call)
         model = {name: logged_under(name, done) for name in NAMES}
         check_native(run, model)
@@ -269,7 +270,7 @@ for number in range(0, 300, 3):
 """
 
 
-def test_rows_that_two_processes_log_at_once_stay_whole_and_in_order(place: Place) -> None:
+def test_rows_that_two_processes_log_at_once_stay_complete_and_in_order(place: Place) -> None:
     run = place.experiment.start_logging(snapshot_directory=None, outputs=False)
     assert place.workspace.path is not None
     commands = [[sys.executable, "-c", RACE, str(place.workspace.path), run.id, f"{process}"] for process in (0, 1)]
@@ -278,7 +279,7 @@ def test_rows_that_two_processes_log_at_once_stay_whole_and_in_order(place: Plac
         assert racer.stdin is not None
         racer.stdin.close()
     while any(racer.poll() is None for racer in racers):
-        run.get_metrics()  # a reader folds meanwhile
+        run.get_metrics()  # a reader folds concurrently
     assert [racer.returncode for racer in racers] == [0, 0]
 
     columns = run.get_metrics()["m"]

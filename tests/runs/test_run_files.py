@@ -1,4 +1,4 @@
-"""Many files at once: which are kept, and where they land."""
+"""Calls that upload or download many files: the files, and their paths."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bridge import InvalidState, InvalidValue, NotFound, Run
 
 @pytest.fixture
 def sources(tmp_path: Path) -> dict[str, Path]:
-    """Local files by the artifact path they are to have; each holds that path."""
+    """Local files by their intended artifact path; each contains that path."""
     files = {}
     for number, name in enumerate(("outputs/a.txt", "outputs/deep/b.txt", "outputs.txt", "outputs2/c.txt")):
         files[name] = tmp_path / f"source{number}"
@@ -28,7 +28,7 @@ def filled(run: Run, sources: dict[str, Path]) -> Run:
 
 
 def landed(folder: Path) -> dict[str, str]:
-    """The files below a folder and their text."""
+    """Return the files below a folder and their texts."""
     return {file.relative_to(folder).as_posix(): file.read_text() for file in folder.rglob("*") if file.is_file()}
 
 
@@ -36,7 +36,7 @@ def test_files_are_uploaded_together(filled: Run, sources: dict[str, Path]) -> N
     assert filled.get_file_names() == sorted(sources)
 
 
-def test_uploading_again_replaces(filled: Run, tmp_path: Path) -> None:
+def test_uploading_again_replaces_the_files(filled: Run, tmp_path: Path) -> None:
     (tmp_path / "new").write_text("new")
     records = filled.upload_files(["outputs/a.txt"], [tmp_path / "new"], return_artifacts=True, timeout_seconds=1)
     assert records is not None and records["outputs/a.txt"].size_bytes == 3
@@ -44,7 +44,7 @@ def test_uploading_again_replaces(filled: Run, tmp_path: Path) -> None:
     assert landed(tmp_path / "there")["outputs/a.txt"] == "new"
 
 
-def test_unequal_numbers_are_refused_and_nothing_is_uploaded(run: Run, sources: dict[str, Path]) -> None:
+def test_unequal_numbers_of_names_and_paths_are_refused(run: Run, sources: dict[str, Path]) -> None:
     with pytest.raises(InvalidValue, match="numbers of names and paths '1 and 2': must be equal"):
         run.upload_files(["a"], list(sources.values())[:2])
     with pytest.raises(InvalidValue, match="^names 'a': must be a list"):
@@ -52,7 +52,7 @@ def test_unequal_numbers_are_refused_and_nothing_is_uploaded(run: Run, sources: 
     assert run.get_file_names() == []
 
 
-def test_a_missing_file_or_bad_name_keeps_all_from_being_uploaded(run: Run, sources: dict[str, Path]) -> None:
+def test_nothing_is_uploaded_if_a_file_is_missing_or_a_name_is_invalid(run: Run, sources: dict[str, Path]) -> None:
     file = sources["outputs.txt"]
     with pytest.raises(NotFound, match="nothing was uploaded"):
         run.upload_files(["a", "b"], [file, file.with_name("absent")])
@@ -61,7 +61,7 @@ def test_a_missing_file_or_bad_name_keeps_all_from_being_uploaded(run: Run, sour
     assert run.get_file_names() == []
 
 
-def test_no_call_takes_a_datastore(run: Run, sources: dict[str, Path], tmp_path: Path) -> None:
+def test_every_call_refuses_a_datastore(run: Run, sources: dict[str, Path], tmp_path: Path) -> None:
     file = sources["outputs.txt"]
     for upload in (
         lambda name: run.upload_file("a", file, datastore_name=name),
@@ -74,7 +74,7 @@ def test_no_call_takes_a_datastore(run: Run, sources: dict[str, Path], tmp_path:
     run.upload_file("a", file, datastore_name=None)
 
 
-def test_a_deleted_run_takes_no_files(run: Run, sources: dict[str, Path]) -> None:
+def test_a_deleted_run_refuses_files(run: Run, sources: dict[str, Path]) -> None:
     run.place.stores.tracking.delete_runs((run.id,), 1)
     with pytest.raises(InvalidState):
         run.upload_files(["a"], [sources["outputs.txt"]])
@@ -83,7 +83,7 @@ def test_a_deleted_run_takes_no_files(run: Run, sources: dict[str, Path]) -> Non
     assert run.get_file_names() == []
 
 
-def test_all_files_land_at_their_paths_below_the_working_folder(
+def test_all_files_are_downloaded_to_their_paths_below_the_working_folder(
     filled: Run, sources: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "here").mkdir()
@@ -93,7 +93,7 @@ def test_all_files_land_at_their_paths_below_the_working_folder(
 
 
 @pytest.mark.parametrize("prefix", ["outputs", "outputs/", "./outputs"])
-def test_a_prefix_is_a_folder_matched_exactly(filled: Run, tmp_path: Path, prefix: str) -> None:
+def test_a_prefix_matches_only_the_folder_of_that_name(filled: Run, tmp_path: Path, prefix: str) -> None:
     filled.download_files(prefix, output_directory=tmp_path / "there")
     assert sorted(landed(tmp_path / "there")) == ["outputs/a.txt", "outputs/deep/b.txt"]
     filled.download_files(prefix, str(tmp_path / "cut"), append_prefix=False)
@@ -101,12 +101,12 @@ def test_a_prefix_is_a_folder_matched_exactly(filled: Run, tmp_path: Path, prefi
 
 
 @pytest.mark.parametrize("prefix", [None, "", "/", "."])
-def test_no_prefix_is_all(filled: Run, sources: dict[str, Path], tmp_path: Path, prefix: Any) -> None:
+def test_no_prefix_means_all_files(filled: Run, sources: dict[str, Path], tmp_path: Path, prefix: Any) -> None:
     filled.download_files(prefix, tmp_path / "there", append_prefix=False)
     assert landed(tmp_path / "there") == {name: name for name in sources}
 
 
-def test_a_prefix_may_name_one_file(filled: Run, tmp_path: Path) -> None:
+def test_a_prefix_can_name_one_file(filled: Run, tmp_path: Path) -> None:
     filled.download_files("outputs/deep/b.txt", tmp_path / "there")
     assert landed(tmp_path / "there") == {"outputs/deep/b.txt": "outputs/deep/b.txt"}
     filled.download_files("outputs/deep/b.txt", tmp_path / "cut", append_prefix=False)
@@ -114,7 +114,7 @@ def test_a_prefix_may_name_one_file(filled: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("prefix", ["out", "outputs/dee", "absent"])
-def test_a_prefix_that_is_no_folder_fetches_nothing_and_that_is_said(
+def test_a_prefix_without_files_downloads_nothing_with_a_warning(
     filled: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture, prefix: str
 ) -> None:
     with caplog.at_level(logging.WARNING, logger="bridge"):
@@ -123,12 +123,12 @@ def test_a_prefix_that_is_no_folder_fetches_nothing_and_that_is_said(
     assert landed(tmp_path / "there") == {}
 
 
-def test_a_prefix_that_leads_out_is_refused(filled: Run, tmp_path: Path) -> None:
+def test_a_prefix_with_dot_dot_is_refused(filled: Run, tmp_path: Path) -> None:
     with pytest.raises(InvalidValue, match="artifact path"):
         filled.download_files("../other", tmp_path / "there")
 
 
-def test_files_land_where_they_are_told_to(filled: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_files_are_downloaded_to_a_given_folder(filled: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     filled.download_files("outputs", output_paths=[tmp_path / "x" / "1", str(tmp_path / "2")])
     assert (tmp_path / "x" / "1").read_text() == "outputs/a.txt"
     assert (tmp_path / "2").read_text() == "outputs/deep/b.txt"

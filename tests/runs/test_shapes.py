@@ -1,4 +1,4 @@
-"""What `get_metrics` gives in a new process, value by value and type by type, for each way of logging."""
+"""`get_metrics` in a new process returns the right values and types for each log call."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def scalar_then_row(run: Run) -> None:
     run.log_row("m", x="a")
 
 
-# Each as Azure ML SDK v1 gives it, `Run.get_metrics`.
+# The results of `Run.get_metrics` in the Azure ML SDK v1.
 SHAPES: dict[str, tuple[Callable[[Run], None], Any]] = {
     "log_once_int": (several("log", 3), 3),
     "log_once_float": (several("log", 3.0), 3.0),
@@ -117,7 +117,7 @@ sys.stdout.buffer.write(pickle.dumps(read))
 
 
 class Read(NamedTuple):
-    """What a new process read: the answers, and the id of the run, by the name of the shape."""
+    """The results that a new process read, and the id of the run, by the name of the shape."""
 
     answers: dict[str, dict[str, Any]]
     run_ids: dict[str, str]
@@ -138,7 +138,7 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> Read:
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_a_new_process_gets_the_shape_and_the_types(read: Read, name: str) -> None:
+def test_a_new_process_reads_the_right_shape_and_types(read: Read, name: str) -> None:
     expected = {} if name == "nothing" else {"m": SHAPES[name][1]}
     answers = read.answers[name]
     assert spelled(answers["all"]) == spelled(expected)
@@ -148,7 +148,7 @@ def test_a_new_process_gets_the_shape_and_the_types(read: Read, name: str) -> No
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_new_process_gets_the_address_or_the_content_of_the_first_file(read: Read, name: str) -> None:
+def test_a_new_process_reads_the_uri_or_the_content_of_the_first_file(read: Read, name: str) -> None:
     answers, run_id = read.answers[name], read.run_ids[name]
     pattern = r"images/m_\d{13}_[0-9a-f]{4}\.gif" if name == "image" else r"metrics/m_\d{13}_[0-9a-f]{4}\.json"
     address = answers["all"]["m"]

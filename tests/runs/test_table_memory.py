@@ -1,4 +1,4 @@
-"""A table is read with the memory of what is returned, and little more for each cell, row and column."""
+"""Reading a table needs little more memory than its result."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bridge.records.series import COLUMN, SeriesRecord
 from bridge.runs.metric_values import logged_metric, metrics_by_name
 
 BYTES = 1_000
-"""For each cell, row and column, beside the result; an array of all rows and columns has 4,000 bytes for each here."""
+"""Extra bytes for each cell, row and column. An array of all rows and columns would need 4,000 for each here."""
 
 ROWS = COLUMNS = 2_000
 
@@ -44,7 +44,7 @@ def a_table_without_gaps() -> list[SeriesRecord]:
 
 
 def size_of(value: object) -> int:
-    """The bytes of dicts, of lists and of the numbers in them."""
+    """Return the bytes of dicts, lists and the numbers in them."""
     if isinstance(value, dict):
         return sys.getsizeof(value) + sum(map(size_of, value.values()))
     if isinstance(value, list):

@@ -197,9 +197,7 @@ def test_connections_of_threads_that_have_ended_are_closed(database: Database) -
     assert database._connections == {}
 
 
-def test_a_lock_inside_sqlite_has_our_time_limit(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_lock_inside_sqlite_has_our_time_limit(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """A program that does not use our lock, such as `sqlite3`, may have the database locked."""
     assert database_module.BUSY_SECONDS <= locks.WAIT_SECONDS
     monkeypatch.setattr(database_module, "BUSY_SECONDS", 0.2)
