@@ -12,6 +12,7 @@ from typing import BinaryIO, Protocol, cast
 
 from bridge.errors import BridgeError
 from bridge.store.artifacts import ArtifactStore
+from bridge.store.walk import Entry, walk
 
 NOT_OUTPUT = "azureml.log"
 """How the names of files end that are no output: the debug logs of Azure ML's own SDK."""
@@ -70,21 +71,21 @@ class Folder(ABC):
             self._troubles[file] = reason
             self._place.warn(f"The file {file} was not kept: {reason}")
 
-    def _miss_folder(self, error: OSError) -> None:
-        if not isinstance(error, FileNotFoundError):
-            self._miss(str(error.filename), said(error))
+    def _miss_folder(self, path: str, error: OSError) -> None:
+        self._miss(str(self.path / path), said(error))
 
     def _below(self, hidden: bool) -> list[Path]:
         """All files below the folder, also behind links, but those of the workspace itself."""
-        found: list[Path] = []
         workspace = os.path.realpath(self._place.address)
-        for name, folders, files in os.walk(self.path, onerror=self._miss_folder, followlinks=True):
-            above = {os.path.realpath(parent) for parent in (Path(name), *Path(name).parents)} | {workspace}
-            folders[:] = [each for each in folders if os.path.realpath(os.path.join(name, each)) not in above]
-            if not hidden:
-                folders[:] = [each for each in folders if not each.startswith(".")]
-            found += (Path(name) / each for each in files if hidden or not each.startswith("."))
-        return sorted(found)
+
+        def is_shown(entry: Entry) -> bool:
+            return hidden or not entry.name.startswith(".")
+
+        def enters(path: str, entry: Entry) -> bool:
+            return is_shown(entry) and os.path.realpath(entry.path) != workspace
+
+        found = walk(self.path, self._miss_folder, follows_links=True, enters=enters)
+        return sorted(Path(entry.path) for _, entry in found if is_shown(entry))
 
 
 class OutputFolder(Folder):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
@@ -12,6 +13,7 @@ from bridge.address import check_local_path
 from bridge.errors import InvalidValue, NotAllowed, NotFound
 from bridge.records.artifact import ArtifactRecord, check_artifact_path
 from bridge.store.run_place import RunPlace
+from bridge.store.walk import walk
 
 logger = logging.getLogger("bridge")
 
@@ -108,20 +110,17 @@ def files_below(folder: Path) -> list[Path]:
         NotAllowed: a subfolder is not readable.
     """
     found: list[Path] = []
-    for name, folders, files in os.walk(folder, onerror=_refuse_unreadable, followlinks=True):
-        above = {os.path.realpath(parent) for parent in (Path(name), *Path(name).parents)}
-        folders[:] = [below for below in folders if os.path.realpath(os.path.join(name, below)) not in above]
-        for file in (Path(name) / file for file in files):
-            if file.is_file() or not file.exists():  # a broken link is refused when it is read
-                found.append(file)
-            else:
-                logger.warning("Not uploaded, because it is no regular file: %s", file)
+    for path, entry in walk(folder, partial(_refuse_unreadable, folder), follows_links=True):
+        file = Path(entry.path)
+        if file.is_file() or not file.exists():  # a broken link is refused when it is read
+            found.append(folder / path)
+        else:
+            logger.warning("Not uploaded, because it is no regular file: %s", file)
     return sorted(found)
 
 
-def _refuse_unreadable(error: OSError) -> None:
-    if not isinstance(error, FileNotFoundError):  # removed concurrently
-        raise NotAllowed("read", str(error.filename), (error.strerror or str(error)).lower()) from error
+def _refuse_unreadable(folder: Path, path: str, error: OSError) -> None:
+    raise NotAllowed("read", str(folder / path), (error.strerror or str(error)).lower()) from error
 
 
 def uploads(names: Sequence[str], paths: Sequence[LocalPath]) -> list[tuple[str, Path]]:

@@ -17,9 +17,10 @@ from bridge.journal.whole_file import written_whole
 from bridge.records.limits import SNAPSHOT_BYTES, SNAPSHOT_ENTRIES, SNAPSHOT_FILES
 from bridge.source.empty import EMPTY
 from bridge.source.known_tree import KnownTree, read_known, write_known
-from bridge.source.tree import Found, TooManyEntries, Tree, TreeScan, folders_of, leads_out, single_file
+from bridge.source.tree import Found, Tree, TreeScan, folders_of, leads_out, single_file
 from bridge.store.artifacts import ArtifactStore, stream_of
 from bridge.store.digest import sha256_of
+from bridge.store.walk import TooManyEntries
 
 logger = logging.getLogger("bridge")
 

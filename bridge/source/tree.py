@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from bridge.source.ignore import IgnoreRules, find_ignore_file
+from bridge.store.walk import Entry, walk
 
 Kind = Literal["file", "executable", "link"]
 
@@ -40,11 +40,6 @@ class Tree:
         self.warnings: list[str] = []
         self.decisions: dict[str, bool] = {}
         self.ignore_file: Path | None = None
-        self.entries = 0
-
-
-class TooManyEntries(Exception):
-    """The walk was given up."""
 
 
 class TreeScan:
@@ -59,6 +54,7 @@ class TreeScan:
     def __init__(self, root: Path, most_entries: int, left_out: frozenset[tuple[int, int]]) -> None:
         self._root, self._most_entries, self._left_out = root, most_entries, left_out
         self._real_root = os.path.realpath(root)
+        self._rules = IgnoreRules(None)
         self.tree = Tree()
 
     def run(self, decided: dict[str, bool], decided_with: str) -> Tree:
@@ -68,62 +64,60 @@ class TreeScan:
             decided: what the ignore file said at an earlier time.
             decided_with: the stamp that the ignore file had then.
         """
-        entries = self._list(self._root, "")
-        file = find_ignore_file(self._root, [entry.name for entry in entries])
-        known = decided if file is not None and stamp_of(file.stat()) == decided_with else {}
-        self._rules = IgnoreRules(file, known)
-        folders = self._take(entries, "")
-        while folders:
-            entry, path = folders.pop()
-            folders += self._take(self._list_below(entry, path), path + "/")
+        self._decided, self._decided_with = decided, decided_with
+        found = walk(
+            self._root,
+            self._miss_folder,
+            follows_links=False,
+            enters=self._is_source,
+            chosen=self._chosen,
+            most_entries=self._most_entries,
+        )
+        for path, entry in found:
+            if self._takes(path, is_folder=False):
+                self._take_file(entry, path)
         self.tree.files.sort(key=lambda found: found.path)
-        self.tree.decisions, self.tree.ignore_file = self._rules.decisions, file
+        self.tree.decisions = self._rules.decisions
         return self.tree
 
-    def _list_below(self, entry: os.DirEntry[str], path: str) -> list[os.DirEntry[str]]:
-        if self._left_out:
-            try:
-                state = entry.stat(follow_symlinks=False)
-            except FileNotFoundError:  # gone since it was listed
-                return []
-            if (state.st_dev, state.st_ino) in self._left_out:
-                return []
-        return self._list(Path(entry.path), path)
-
-    def _list(self, folder: Path, path: str) -> list[os.DirEntry[str]]:
-        """The entries of a folder; none of one that is a workspace, a virtual environment, or cannot be read."""
-        try:
-            with os.scandir(folder) as listing:
-                entries = list(islice(listing, self._most_entries - self.tree.entries + 1))
-        except (FileNotFoundError, NotADirectoryError):
-            return []
-        except OSError as error:
-            self._warn(path, (error.strerror or str(error)).lower())
-            return []
-        self.tree.entries += len(entries)
-        if self.tree.entries > self._most_entries:
-            raise TooManyEntries
+    def _chosen(self, path: str, entries: list[Entry]) -> list[Entry]:
+        """Return the entries of a folder that may be source: none of a workspace or a virtual environment."""
         names = {entry.name for entry in entries}
+        if not path:
+            self._read_rules(names)
         if "workspace.db" in names:
             return [] if path else [entry for entry in entries if not _is_of_workspace(entry.name)]
         return [] if path and ("pyvenv.cfg" in names or "conda-meta" in names) else entries
 
-    def _take(self, entries: list[os.DirEntry[str]], prefix: str) -> list[tuple[os.DirEntry[str], str]]:
-        """Take the files among the entries of a folder; returns the folders among them, with their paths."""
-        folders = []
-        for entry in entries:
-            path, is_folder = prefix + entry.name, entry.is_dir(follow_symlinks=False)
-            if not _is_text(path):
-                self._warn(path.encode("utf-8", "replace").decode(), "its name is not UTF-8")
-            elif self._rules.leave_out(path, is_folder):
-                continue
-            elif is_folder:
-                folders.append((entry, path))
-            else:
-                self._take_file(entry, path)
-        return folders
+    def _read_rules(self, names: set[str]) -> None:
+        """Read the ignore file, which may be among the names of the root."""
+        file = self.tree.ignore_file = find_ignore_file(self._root, names)
+        known = self._decided if file is not None and stamp_of(file.stat()) == self._decided_with else {}
+        self._rules = IgnoreRules(file, known)
 
-    def _take_file(self, entry: os.DirEntry[str], path: str) -> None:
+    def _is_source(self, path: str, entry: Entry) -> bool:
+        """Return whether a folder may have source in it."""
+        if not self._takes(path, is_folder=True):
+            return False
+        if not self._left_out:
+            return True
+        try:
+            state = entry.stat(follow_symlinks=False)
+        except FileNotFoundError:  # removed since it was listed
+            return False
+        return (state.st_dev, state.st_ino) not in self._left_out
+
+    def _takes(self, path: str, is_folder: bool) -> bool:
+        if _is_text(path):
+            return not self._rules.leave_out(path, is_folder)
+        self._warn(path.encode("utf-8", "replace").decode(), "its name is not UTF-8")
+        return False
+
+    def _miss_folder(self, path: str, error: OSError) -> None:
+        if not isinstance(error, NotADirectoryError):  # else replaced by a file since it was listed
+            self._warn(path, (error.strerror or str(error)).lower())
+
+    def _take_file(self, entry: Entry, path: str) -> None:
         try:
             found = self._link(entry, path) if entry.is_symlink() else _file(path, entry.stat(follow_symlinks=False))
         except FileNotFoundError:  # gone since it was listed
@@ -137,7 +131,7 @@ class TreeScan:
         else:
             self.tree.files.append(found)
 
-    def _link(self, entry: os.DirEntry[str], path: str) -> Found | None:
+    def _link(self, entry: Entry, path: str) -> Found | None:
         """A link within the tree as a link; one that leads out of it as the file that it leads to."""
         real = os.path.realpath(entry.path)
         if not self._is_inside(real):

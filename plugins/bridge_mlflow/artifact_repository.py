@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import posixpath
 from collections.abc import Iterator
@@ -16,10 +17,13 @@ from bridge.errors import InvalidValue, NotFound
 from bridge.records.artifact import check_artifact_path
 from bridge.store.artifacts import ArtifactStore
 from bridge.store.open import open_store
+from bridge.store.walk import walk
 from bridge_mlflow import mlflow_private
 from bridge_mlflow.addresses import split_artifact_uri, split_root
 from bridge_mlflow.confinement import check_location, check_root
 from bridge_mlflow.translate.errors import invalid_path_error, missing_artifact_error, path_outside_error, translated
+
+logger = logging.getLogger(__name__)
 
 
 class BridgeArtifactRepository(ArtifactRepository):
@@ -154,7 +158,5 @@ def _normal(path: str) -> str:
 
 def _files_below(folder: Path) -> Iterator[Path]:
     """Yield all files below a folder, sorted; like MLflow's own repositories, follow links to folders."""
-    for parent, folders, files in os.walk(folder, followlinks=True):
-        folders.sort()
-        for name in sorted(files):
-            yield Path(parent, name)
+    found = walk(folder, lambda path, error: logger.debug("%s is skipped: %s", path, error), follows_links=True)
+    yield from sorted(folder / path for path, _ in found)

@@ -1,0 +1,84 @@
+"""A walk over a folder of this computer whose files are stored: as a snapshot, as outputs of a run, or by an upload."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TypeAlias
+
+from bridge.journal.system import is_of_handler
+
+Entry: TypeAlias = "os.DirEntry[str]"
+
+
+class TooManyEntries(Exception):
+    """A folder has more entries than a walk may look at."""
+
+
+def walk(
+    top: Path,
+    unreadable: Callable[[str, OSError], object],
+    *,
+    follows_links: bool,
+    enters: Callable[[str, Entry], bool] = lambda path, entry: True,
+    chosen: Callable[[str, list[Entry]], list[Entry]] = lambda path, entries: entries,
+    most_entries: int | None = None,
+) -> Iterator[tuple[str, Entry]]:
+    """Yield all files below a folder, and whatever else is no folder, in any order.
+
+    Args:
+        top: the folder.
+        unreadable: called with the path of a folder that cannot be listed. A folder that was removed is skipped.
+        follows_links: also walk folders that links lead to, except a link to a folder above itself; else a link to a
+            folder is yielded.
+        enters: whether to walk a subfolder.
+        chosen: which entries of a folder to look at.
+        most_entries: how many entries the walk may list.
+
+    Yields:
+        The path below `top`, `/`-separated, and the entry. `unreadable`, `enters` and `chosen` get such paths too; the
+        path of `top` is empty.
+
+    Raises:
+        TooManyEntries: there are more than `most_entries`.
+    """
+    left = most_entries
+    folders = [(os.fspath(top), "", _real_parents(top) if follows_links else frozenset())]
+    while folders:
+        folder, path, above = folders.pop()
+        try:
+            with os.scandir(folder) as listing:
+                entries = list(islice(listing, None if left is None else left + 1))
+        except OSError as error:
+            if is_of_handler(error):
+                raise
+            if not isinstance(error, FileNotFoundError):
+                unreadable(path, error)
+            continue
+        if left is not None:
+            left -= len(entries)
+            if left < 0:
+                raise TooManyEntries
+        for entry in chosen(path, entries):
+            below = f"{path}/{entry.name}" if path else entry.name
+            if not _is_folder(entry, follows_links):
+                yield below, entry
+                continue
+            real = os.path.realpath(entry.path) if follows_links else ""
+            if real not in above and enters(below, entry):
+                folders.append((entry.path, below, above | {real} if follows_links else above))
+
+
+def _is_folder(entry: Entry, follows_links: bool) -> bool:
+    try:
+        return entry.is_dir(follow_symlinks=follows_links)
+    except OSError as error:
+        if is_of_handler(error):
+            raise
+        return False
+
+
+def _real_parents(top: Path) -> frozenset[str]:
+    return frozenset(os.path.realpath(folder) for folder in (top, *top.parents))
