@@ -113,7 +113,7 @@ def test_what_belongs_to_no_run_is_refused_with_what_a_place_is(ws: Workspace, r
         lambda: get_artifact_repository(f"{uri}/artifacts/1").log_artifact(file, run.id),
         lambda: get_artifact_repository(f"{uri}/artifacts/1").delete_artifacts(run.id),
     ):
-        with pytest.raises(MlflowException, match="must lie in an artifact root, <experiment>/<run>/artifacts"):
+        with pytest.raises(MlflowException, match="must be in an artifact root, <experiment>/<run>/artifacts"):
             call()
     assert run.get_file_names() == ["a.txt"]
 
