@@ -1,4 +1,4 @@
-"""Journals that a test writes and reads without a store."""
+"""Functions that write and read journals without a store."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bridge.journal.writer import JournalWriter
 from bridge.records.series import Definition, Point
 
 Written: TypeAlias = "tuple[str, str, str, object, int, int | None]"
-"""A point as a test compares it: run, key, column, value (a number by its bits), timestamp, step."""
+"""A point in comparable form: run, key, column, value (a number by its bits), timestamp, step."""
 
 RUN = "r" * 32
 
@@ -49,7 +49,7 @@ def points_of(stretch: Stretch, definitions: dict[int, Definition]) -> list[Writ
 
 
 def read_in_parts(folder: Path, journal_id: str, wanted: int) -> tuple[list[Written], Stretch]:
-    """All points of a journal, about so many bytes at a time, and the last stretch."""
+    """Read a journal in pieces of about `size` bytes; return all points and the last stretch."""
     reader = reader_of(folder, journal_id)
     size = (folder / f"{journal_id}.log").stat().st_size
     found: list[Written] = []

@@ -1,4 +1,4 @@
-"""A block runs a generator around a `with`, and hides nothing of what the block raises."""
+"""A block runs a generator around a `with`, and hides no exception of the block."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class Said(list[str]):
             self.append("after")
 
 
-def test_a_block_gives_what_its_generator_yields_and_goes_on_after_it() -> None:
+def test_a_block_returns_the_yielded_value_and_resumes_its_generator_afterwards() -> None:
     said = Said()
     with said.around("x") as given:
         said.append(given)
     assert said == ["before", "x", "kept", "after"]
 
 
-def test_an_exception_of_a_block_leaves_it_with_the_frames_of_its_own() -> None:
+def test_an_exception_of_a_block_keeps_its_own_traceback() -> None:
     said, raised = Said(), ValueError("wrong")
     with pytest.raises(ValueError, match="wrong") as found, said.around("x"):
         raise raised
@@ -39,7 +39,7 @@ def test_an_exception_of_a_block_leaves_it_with_the_frames_of_its_own() -> None:
     assert said == ["before", "after"]
 
 
-def test_a_generator_may_replace_the_exception_of_its_block() -> None:
+def test_a_generator_can_replace_the_exception_of_its_block() -> None:
     said, cause = Said(), KeyError("key")
     with pytest.raises(LookupError, match="x") as found, said.around("x"):
         raise cause
@@ -47,7 +47,7 @@ def test_a_generator_may_replace_the_exception_of_its_block() -> None:
     assert said == ["before", "after"]
 
 
-def test_a_return_within_a_block_goes_on_with_its_generator() -> None:
+def test_a_return_within_a_block_resumes_its_generator() -> None:
     said = Said()
 
     def use() -> str:

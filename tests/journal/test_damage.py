@@ -1,4 +1,4 @@
-"""A damaged journal costs what is damaged and nothing else, and the damage is reported with file and offset."""
+"""A damaged journal loses only its damaged records, and the damage is reported with file and offset."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from bridge.testing.strategies import row
 KEYS = ("loss", "accuracy")
 POINTS = 100
 ROW_SIZE = REST_AT + POINT.size
-"""Of a row without its cells and texts."""
+"""The size of a row without its cells and texts."""
 
 
 def reader_of(path: Path) -> JournalReader:
@@ -43,14 +43,14 @@ def reader_of(path: Path) -> JournalReader:
 
 
 class Written:
-    """A workspace in which another process has logged and was killed, so that its journal is whole and unfolded."""
+    """A workspace with the complete and unfolded journal of a killed process."""
 
     def __init__(self, folder: Path) -> None:
         self.workspace = Workspace.create("work", path=folder)
         run = Experiment(self.workspace, "damage").start_logging()
         run.complete()
         self.run_id = run.id
-        self.workspace.close()  # else its background thread may fold what is to be damaged first
+        self.workspace.close()  # or its background thread may fold the journal before the test damages it
         own = set((folder / "journal").glob("*" + SUFFIX))
         pid = os.fork()
         if pid == 0:
@@ -63,7 +63,7 @@ class Written:
         self.data = self.path.read_bytes()
 
     def log(self, workspace: Workspace) -> None:
-        """What the other process logs."""
+        """Return the points that the other process logs."""
         run = Run.get(workspace, self.run_id)
         for number in range(POINTS):
             for key in KEYS:
@@ -77,7 +77,7 @@ class Written:
         self.damage(self.data[:offset] + bytes([self.data[offset] ^ 0x40]) + self.data[offset + 1 :])
 
     def point_offset(self, key: str, number: int) -> int:
-        """Where the record of a point begins."""
+        """Return the offset of a point's record."""
         reader = reader_of(self.path)
         stretch = reader.read(0, len(self.data))
         series = {definition.key: n for n, definition in reader.definitions.items()}[key]
@@ -100,7 +100,7 @@ def written(tmp_path: Path) -> Written:
 ALL = {"loss": list(range(POINTS)), "accuracy": list(range(POINTS)), "note": "the end"}
 
 
-def test_an_undamaged_journal_is_read_whole_and_removed(written, caplog):
+def test_an_undamaged_journal_is_read_completely_and_removed(written, caplog):
     assert written.read() == ALL
     assert not written.path.exists()
     assert caplog.records == []
@@ -109,7 +109,7 @@ def test_an_undamaged_journal_is_read_whole_and_removed(written, caplog):
 
 @pytest.mark.parametrize("cut", [1, 3, 16, 40])
 def test_a_torn_tail_ends_a_journal(written, caplog, cut):
-    """Only the torn record is missing, and where it begins is said."""
+    """Only the torn record is missing, and its offset is reported."""
     written.damage(written.data[:-cut])
     offset = len(written.data) - (REST_AT + POINT.size + len("the end"))
 
@@ -118,7 +118,7 @@ def test_a_torn_tail_ends_a_journal(written, caplog, cut):
 
 
 class WrittenRows(Written):
-    """The same with the rows of a table, scalars between them."""
+    """A workspace like `killed`, with the rows of a table, and scalars between them."""
 
     def log(self, workspace: Workspace) -> None:
         tracking = open_store(str(workspace.path)).tracking
@@ -128,7 +128,7 @@ class WrittenRows(Written):
             tracking.log(self.run_id, "loss", number, number)
 
     def row_offset(self, number: int) -> tuple[int, int]:
-        """Where the record of a row begins, and its size."""
+        """Return the offset and the size of a row's record."""
         stretch = reader_of(self.path).read(0, len(self.data))
         first = [at for at, one in enumerate(stretch.rows) if one["type"] == TYPE_ROW and not stretch.joined[at]]
         end = int(stretch.row_ends[first[number]])
@@ -136,7 +136,7 @@ class WrittenRows(Written):
         return end - size, size
 
     def cells(self) -> dict[str, list[object]]:
-        """The cells of the table by column, and the scalars beside it."""
+        """Return the cells of the table by column, and the scalars beside it."""
         records = get_series(open_store(str(self.workspace.path)).tracking, self.run_id)
         return {
             record.column or record.key: record.texts if record.numbers is None else record.numbers.tolist()
@@ -150,7 +150,7 @@ def rows_but(*lost: int) -> dict[str, list[object]]:
     return {**rows, "loss": list(range(POINTS))}
 
 
-def test_every_flipped_byte_of_a_row_costs_that_row_whole_and_no_other(tmp_path, caplog):
+def test_a_flipped_byte_of_a_row_loses_the_whole_row_and_no_other(tmp_path, caplog):
     for byte in range(0, ROW_SIZE + 4 * CELL_SIZE + len("word 50"), 7):
         written = WrittenRows(tmp_path / str(byte))
         offset, size = written.row_offset(50)
@@ -162,8 +162,8 @@ def test_every_flipped_byte_of_a_row_costs_that_row_whole_and_no_other(tmp_path,
         assert f"{written.path} is damaged at offset {offset}: {size} bytes" in caplog.text
 
 
-def test_a_damaged_row_among_rows_of_its_size_is_lost_alone(tmp_path, caplog):
-    """They are read many at once, and each has its own checksum."""
+def test_a_damaged_row_among_rows_of_equal_size_is_the_only_one_lost(tmp_path, caplog):
+    """Such rows are read together, but each has its own checksum."""
 
     class OnlyRows(WrittenRows):
         def log(self, workspace: Workspace) -> None:
@@ -185,8 +185,8 @@ def test_a_damaged_row_among_rows_of_its_size_is_lost_alone(tmp_path, caplog):
 
 
 @pytest.mark.parametrize("cut", [1, 60, 100])
-def test_a_torn_row_is_no_row(tmp_path, caplog, cut):
-    """Not one of its cells is read."""
+def test_no_cell_of_a_torn_row_is_read(tmp_path, caplog, cut):
+    """A row is stored completely or not at all."""
     written = WrittenRows(tmp_path / "work")
     offset, size = written.row_offset(POINTS - 1)
     written.damage(written.data[: offset + size - cut])
@@ -195,11 +195,11 @@ def test_a_torn_row_is_no_row(tmp_path, caplog, cut):
     assert f"{written.path}" in caplog.text and f"offset {offset}" in caplog.text
 
 
-def test_a_column_whose_definition_is_lost_costs_that_column(tmp_path, caplog):
-    """The other cells of its rows stay rows."""
+def test_a_lost_definition_of_a_column_loses_only_that_column(tmp_path, caplog):
+    """The other cells of its rows are read as rows."""
     written = WrittenRows(tmp_path / "work")
     data = bytearray(written.data)
-    for definition in (0, 1):  # it stands twice, and the one of `x` is the first
+    for definition in (0, 1):  # it is written twice, and that of `x` comes first
         data[RECORDS_AT + definition * (REST_AT + DEFINITION.size + 32 + 1 + 1) + REST_AT] ^= 0x40
     written.damage(bytes(data))
 
@@ -211,8 +211,8 @@ def test_a_column_whose_definition_is_lost_costs_that_column(tmp_path, caplog):
     assert "the series of" in caplog.text
 
 
-def test_every_flipped_byte_of_a_point_costs_that_point_alone(tmp_path, caplog):
-    """Whichever byte of a record is wrong, all other points are read, and the record's offset is said."""
+def test_a_flipped_byte_of_a_point_loses_only_that_point(tmp_path, caplog):
+    """Whichever byte of a record is wrong, all other points are read, and the record's offset is reported."""
     for byte in range(0, NUMBER_SIZE, 5):
         written = Written(tmp_path / str(byte))
         offset = written.point_offset("loss", 50)
@@ -227,8 +227,8 @@ def test_every_flipped_byte_of_a_point_costs_that_point_alone(tmp_path, caplog):
         assert len(written.warnings) == 1
 
 
-def test_a_flipped_byte_in_a_definition_costs_nothing(written, caplog):
-    """A definition stands twice."""
+def test_a_flipped_byte_in_a_definition_loses_nothing(written, caplog):
+    """A definition is written twice."""
     written.flip(RECORDS_AT + 20)
 
     assert written.read() == ALL
@@ -236,15 +236,15 @@ def test_a_flipped_byte_in_a_definition_costs_nothing(written, caplog):
 
 
 @pytest.mark.parametrize("byte", [0, 8, 10, 20, 40, 60, HEADER.size + 3, HEADER_SIZE - 1, HEADER_SIZE, RECORDS_AT - 1])
-def test_a_flipped_byte_in_the_header_costs_nothing(written, caplog, byte):
-    """A header stands twice: without its salt nothing could be read."""
+def test_a_flipped_byte_in_the_header_loses_nothing(written, caplog, byte):
+    """The header is written twice, because without its salt no record can be read."""
     written.flip(byte)
 
     assert written.read() == ALL
     assert caplog.records == []
 
 
-def test_a_journal_without_a_header_is_kept_and_reported(written, caplog):
+def test_a_journal_without_a_header_is_preserved_and_reported(written, caplog):
     data = bytearray(written.data)
     data[60] ^= 0x40
     data[HEADER_SIZE + 60] ^= 0x40
@@ -255,8 +255,8 @@ def test_a_journal_without_a_header_is_kept_and_reported(written, caplog):
     assert written.path.with_suffix(".damaged").read_bytes() == bytes(data)
 
 
-def test_a_truncated_journal_is_read_up_to_there(written, caplog):
-    """The middle of a record and everything after it is gone."""
+def test_a_truncated_journal_is_read_up_to_the_cut(written, caplog):
+    """The file ends in the middle of a record."""
     offset = written.point_offset("loss", 50)
     written.damage(written.data[: offset + 20])
 
@@ -279,8 +279,8 @@ def test_an_empty_file_is_reported_and_everything_else_is_read(written, caplog):
     assert f"{empty}" in caplog.text and "offset 0" in caplog.text
 
 
-def test_a_journal_of_a_newer_version_is_left_as_it_is(written, caplog):
-    """It is named, kept byte by byte, and does not keep the others from being read."""
+def test_a_journal_of_a_newer_version_is_not_changed(written, caplog):
+    """It is reported by name, stays the same byte by byte, and other journals are read."""
     newer = written.path.with_name("f" * 32 + SUFFIX)
     header = written.data[:8] + struct.pack("<H", 3) + written.data[10 : HEADER.size]
     data = header + struct.pack("<I", crc32(header)) + os.urandom(300)
@@ -291,7 +291,7 @@ def test_a_journal_of_a_newer_version_is_left_as_it_is(written, caplog):
     assert str(newer) in caplog.text and "upgrade runbridge" in caplog.text
 
 
-def test_garbage_in_the_middle_is_passed_over_to_the_next_record(written, caplog):
+def test_garbage_in_the_middle_is_skipped_up_to_the_next_record(written, caplog):
     offset = written.point_offset("accuracy", 30)
     written.damage(written.data[:offset] + os.urandom(10 * NUMBER_SIZE) + written.data[offset + 10 * NUMBER_SIZE :])
 
@@ -302,8 +302,8 @@ def test_garbage_in_the_middle_is_passed_over_to_the_next_record(written, caplog
     assert f"damaged at offset {offset}: {10 * NUMBER_SIZE} bytes" in caplog.text
 
 
-def test_a_damaged_journal_is_kept_aside_and_reported_once(written, caplog):
-    """What could not be read can still be looked at, and no later reader stumbles over it."""
+def test_a_damaged_journal_is_preserved_and_reported_once(written, caplog):
+    """The damaged part can still be inspected, and later readers ignore it."""
     written.flip(written.point_offset("loss", 3))
     written.read()
     caplog.clear()
@@ -314,8 +314,8 @@ def test_a_damaged_journal_is_kept_aside_and_reported_once(written, caplog):
     assert not written.path.exists()
 
 
-def test_a_damaged_journal_is_kept_when_another_process_removes_it(tmp_path):
-    """The process that finds the damage is gone before the journal's own process is."""
+def test_a_damaged_journal_is_preserved_when_another_process_removes_it(tmp_path):
+    """The process that finds the damage ends before the process that writes the journal."""
     workspace = Workspace.create("work", path=tmp_path / "work")
     run = Experiment(workspace, "damage").start_logging(outputs=False, snapshot_directory=None)
     for number in range(10):
@@ -341,8 +341,8 @@ def test_a_damaged_journal_is_kept_when_another_process_removes_it(tmp_path):
     assert path.with_suffix(".damaged").read_bytes()[: len(data)] == bytes(data)
 
 
-def test_a_failed_write_begins_a_new_journal_with_that_record(tmp_path):
-    """After a short write the torn file is never appended to: no point is lost, none is there twice."""
+def test_after_a_failed_write_a_new_journal_starts_with_that_record(tmp_path):
+    """After a short write nothing is appended to the torn file: no point is lost, and none is stored twice."""
     workspace = Workspace.create("work", path=tmp_path / "work")
     run = Experiment(workspace, "short").start_logging()
     pid = os.fork()
@@ -359,14 +359,14 @@ def test_a_failed_write_begins_a_new_journal_with_that_record(tmp_path):
             own.log("point", number)
         own.flush()
         os._exit(len(list((workspace.path / "journal").glob("*.log"))))
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) >= 3  # one is that of the owner of the run
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) >= 3  # one of them belongs to the owner of the run
 
     assert run.get_metrics()["point"] == list(range(6))
     run.complete()
 
 
-def test_a_row_that_is_written_in_part_only_is_written_anew_and_whole(tmp_path):
-    """No cell is lost, and none is there twice."""
+def test_a_row_that_is_written_partly_is_written_again_completely(tmp_path):
+    """No cell is lost, and none is stored twice."""
     tracking = create_store(tmp_path / "work", "work").tracking
     create_run(tracking, RunRecord("r1", "0"))
     columns = [f"column {number}" for number in range(8)]

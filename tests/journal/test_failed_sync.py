@@ -1,4 +1,4 @@
-"""A disk that fails to sync: the point counts once, and who asks is told."""
+"""If the disk fails to sync, a point is still stored once, and `flush` reports the failure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bridge.records.series import Point
 
 
 class FailingDisk:
-    """`fsync` of journals, which fails once when told to; `before` is called first."""
+    """An `fsync` of journals that fails once if it is told to; it calls `before` first."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.fails = False
@@ -41,7 +41,7 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> FailingDisk:
 
 
 def read_in_child(workspace: Workspace, run_id: str) -> None:
-    """Another process folds everything that is in the journals."""
+    """Make another process fold all journals."""
     pid = os.fork()
     if pid == 0:
         code = 1
@@ -54,7 +54,7 @@ def read_in_child(workspace: Workspace, run_id: str) -> None:
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["a known series", "a new series"])
-def test_a_point_that_was_read_before_its_sync_failed_counts_once(tmp_path: Path, disk, caplog, known):
+def test_a_point_that_was_folded_before_its_sync_failed_is_stored_once(tmp_path: Path, disk, caplog, known):
     workspace = Workspace.create("work", path=tmp_path / "work", durability="power")
     run = Experiment(workspace, "sync").start_logging(outputs=False, snapshot_directory=None)
     run.log("a", 0)
@@ -64,12 +64,12 @@ def test_a_point_that_was_read_before_its_sync_failed_counts_once(tmp_path: Path
     run.log("a", 2)
     assert run.get_metrics() == ({"a": [0, 1, 2]} if known else {"a": [0, 2], "b": 1})
     assert caplog.text.count("the disk may not have the last points") == 1
-    run.flush()  # what was folded is on the disk: the database syncs by itself
+    run.flush()  # folded points are on the disk, because the database syncs by itself
     run.complete()
     assert run.status == "Completed"
 
 
-def test_a_flush_says_that_the_disk_may_not_have_a_point(tmp_path: Path, disk):
+def test_a_flush_reports_that_the_disk_may_not_have_a_point(tmp_path: Path, disk):
     folder = tmp_path / "journal"
     writer = JournalWriter(folder, fsync=True)
     points = [Point("a", number, number, number) for number in range(4)]

@@ -1,8 +1,8 @@
-"""An exception of a signal handler while a journal is read leaves nothing by which the collector of garbage crashes.
+"""An exception of a signal handler while a journal is read leaves no object that crashes the garbage collector.
 
 Python up to 3.12 crashes if it collects a cycle with a `memoryview` that an iterator, such as that of `iter_unpack`,
-still reads from (CPython issue 77894). An exception that somebody keeps has the frames that it passed, and what they
-hold.
+still reads from (CPython issue 77894). An exception that is still referenced keeps the frames that it passed, and their
+objects.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ CALLS = [
 ]
 
 
-def test_what_an_interrupted_read_leaves_can_be_collected(
+def test_objects_of_an_interrupted_read_can_be_collected(
     tmp_path: Path, fork: Callable[[Callable[[Callable[[str], None]], None]], Child]
 ) -> None:
     journal_id = write(tmp_path / "journal", CALLS)
@@ -36,7 +36,7 @@ def test_what_an_interrupted_read_leaves_can_be_collected(
         assert reader_of(tmp_path / "journal", journal_id).read(0, size).closed
 
     def interrupt_and_collect(say: Callable[[str], None]) -> None:
-        gc.freeze()  # what was there before is not collected each time
+        gc.freeze()  # older objects are not collected each time
         count = places(FILES, read)
         for at, error in each_place(count, step=len(EXCEPTIONS)):
             try:

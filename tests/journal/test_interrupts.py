@@ -1,5 +1,6 @@
-"""An exception of a signal handler, raised at every place of the writer where Python runs handlers, changes nothing
-but the call that it leaves."""
+"""An exception of a signal handler affects only the call of the writer that it leaves.
+
+It is raised at every place where Python runs handlers."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ from bridge.records.series import COLUMN, Point
 
 FILES = ("/journal/",)
 LONG = int(os.environ.get("RUNBRIDGE_LONG", "1")) > 1
-"""Each place with each exception, not with one of them."""
+"""If set, every place is tested with every exception; otherwise with one of them."""
 
 
 def point(number: int, key: str = "a", value: object = None) -> Point:
@@ -28,7 +29,7 @@ def point(number: int, key: str = "a", value: object = None) -> Point:
 
 
 class Case:
-    """A writer in a folder, what was logged and acknowledged, and what the call under test logs."""
+    """A writer in a folder, the acknowledged points, and the points of the call under test."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -38,12 +39,12 @@ class Case:
         self.held: dict[str, bool] = {}
 
     def log(self, points: list[Point]) -> None:
-        """Log, and know that it returned."""
+        """Log a point, and record that the call returned."""
         self.writer.log(RUN, points, 0)
         self.acknowledged += as_written(RUN, points)
 
     def attempt(self, points: list[Point]) -> None:
-        """Log as the call that may be interrupted."""
+        """Log a point in the call that may be interrupted."""
         self.attempted = as_written(RUN, points)
         self.writer.log(RUN, points, 0)
 
@@ -72,7 +73,7 @@ def full(case: Case) -> None:
 
 
 def waiting(case: Case) -> None:
-    """Points wait, since the folder could not be written."""
+    """Make points wait in memory, because the folder cannot be written."""
     case.writer.log(RUN, [point(0)], 0)
     case.acknowledged += as_written(RUN, [point(0)])
     case.writer._files.current.intact = False
@@ -123,7 +124,7 @@ def is_locked(path: Path) -> bool:
 
 
 def check(case: Case, scene: str, where: str, returned: bool) -> None:
-    """Log, flush and close after the interrupt; then everything is as it has to be."""
+    """Log, flush and close after the interrupt, and check all points."""
     assert not taken_elsewhere(case.writer), where
     case.log([point(100)])
     case.log([point(101, "new")])
@@ -160,7 +161,7 @@ def check(case: Case, scene: str, where: str, returned: bool) -> None:
 
 
 def taken_elsewhere(writer: JournalWriter) -> bool:
-    """Whether another thread cannot take the writer's lock."""
+    """Return whether another thread cannot take the writer's lock."""
     taken: list[bool] = []
 
     def attempt() -> None:
@@ -178,7 +179,7 @@ def taken_elsewhere(writer: JournalWriter) -> bool:
 @pytest.mark.parametrize("scene", SCENES)
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # a file whose opening was interrupted is closed by its object
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_an_interrupt_at_any_place_loses_nothing_and_doubles_nothing(tmp_path, scene):
+def test_an_interrupt_anywhere_loses_no_point_and_stores_none_twice(tmp_path, scene):
     prepare, call = SCENES[scene]
 
     def case_in(name: str) -> Case:
@@ -187,7 +188,7 @@ def test_an_interrupt_at_any_place_loses_nothing_and_doubles_nothing(tmp_path, s
         prepare(case)
         return case
 
-    for name in ("first", "counted"):  # the first fills caches
+    for name in ("first", "counted"):  # the first call fills caches
         counted = case_in(name)
         count = places(FILES, partial(call, counted))
         counted.writer.close()

@@ -1,4 +1,4 @@
-"""Files of journals that never got their name are removed, unless their process may be about to name them."""
+"""Journal files that never got their name are removed, unless their process may still name them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def folder(tmp_path: Path) -> JournalFolder:
 
 
 def left(folder: JournalFolder, age_seconds: float) -> Path:
-    """A file of a journal without a name that was written to so long ago."""
+    """Create an unnamed journal file with a last write of this age."""
     path = folder.path / f".{age_seconds}{PART}"
     path.write_bytes(b"header")
     then = folder.now() - int(age_seconds * 1e9)
@@ -28,7 +28,7 @@ def left(folder: JournalFolder, age_seconds: float) -> Path:
     return path
 
 
-def test_an_old_file_is_removed_and_a_new_one_stays(folder):
+def test_an_old_unnamed_file_is_removed_and_a_new_one_stays(folder):
     old, new = left(folder, PART_SECONDS + 1), left(folder, PART_SECONDS - 30)
     folder.remove_leftovers()
     assert not old.exists()
@@ -36,7 +36,7 @@ def test_an_old_file_is_removed_and_a_new_one_stays(folder):
 
 
 @pytest.mark.parametrize("seconds", [86_400, -86_400])
-def test_a_wall_clock_that_jumps_changes_nothing(folder, monkeypatch, seconds):
+def test_a_jump_of_the_wall_clock_changes_nothing(folder, monkeypatch, seconds):
     old, new = left(folder, PART_SECONDS + 1), left(folder, 0)
     real = time.time
     monkeypatch.setattr(time, "time", lambda: real() + seconds)
@@ -54,8 +54,8 @@ def test_a_file_that_a_process_has_locked_stays(folder):
     assert not path.exists()
 
 
-def test_a_file_that_may_not_be_opened_stays_and_does_not_stop_the_others_removal(folder):
-    """As one of another user; for root, a link to itself is what cannot be opened."""
+def test_a_file_that_cannot_be_opened_stays_and_the_others_are_removed(folder):
+    """The file stands for one of another user. Root can open everything except a link to itself."""
     mine, other = left(folder, PART_SECONDS + 2), folder.path / f".0{PART}"
     other.symlink_to(other.name)
     folder.remove_leftovers()
@@ -63,7 +63,7 @@ def test_a_file_that_may_not_be_opened_stays_and_does_not_stop_the_others_remova
     assert other.is_symlink()
 
 
-def test_asking_for_the_time_leaves_no_file(folder):
+def test_reading_the_clock_of_the_file_system_leaves_no_file(folder):
     before = time.time_ns()
     assert abs(folder.now() - before) < 60 * 10**9
     assert list(folder.path.iterdir()) == []

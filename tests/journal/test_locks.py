@@ -1,4 +1,4 @@
-"""A lock is waited for with a limit, in turn, and no interrupt leaves it taken."""
+"""Processes wait for a lock in a queue and with a time limit, and no interrupt leaves it held."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def holder(path: Path) -> Iterator[Child]:
-    """A process that has the lock until it is ended."""
+    """Start a process that holds the lock until it is ended."""
 
     def hold(say: Callable[[str], None]) -> None:
         with FileLock(path):
@@ -54,7 +54,7 @@ def is_free(path: Path) -> bool:
 
 
 def descriptors(path: Path) -> int:
-    """How many descriptors of this process are of the file, or of one that was removed there."""
+    """Return how many descriptors this process has for the file, or for a removed file at its path."""
     count = 0
     for number in os.listdir("/proc/self/fd"):
         with suppress(OSError):
@@ -69,23 +69,21 @@ def eventually(condition: Callable[[], bool]) -> bool:
     return condition()
 
 
-def test_one_that_does_not_wait_is_told_at_once(path: Path, holder: Child) -> None:
+def test_a_caller_that_does_not_wait_is_refused_at_once(path: Path, holder: Child) -> None:
     with FileLock(path, wait=False) as mine:
         assert not mine
     holder.close()
     assert is_free(path)
 
 
-def test_a_stopped_process_is_named_at_the_limit_and_waited_for_no_longer(
-    path: Path, holder: Child, soon: None
-) -> None:
+def test_a_stopped_process_is_named_when_the_time_limit_is_over(path: Path, holder: Child, soon: None) -> None:
     os.kill(holder.pid, signal.SIGSTOP)
     expected = rf"process {holder.pid} on host \S+ has held this lock since 20\S+Z: resume that process"
     before = descriptors(path)
     for _ in range(3):
         with pytest.raises(StoreUnavailable, match=expected), FileLock(path):
             pass
-    assert len(file_lock._left) == 1  # the next caller takes over the place in the queue of the one before
+    assert len(file_lock._left) == 1  # the next caller takes over the previous one's place in the queue
     assert descriptors(path) == before + 1
     os.kill(holder.pid, signal.SIGCONT)
     holder.close()
@@ -93,7 +91,7 @@ def test_a_stopped_process_is_named_at_the_limit_and_waited_for_no_longer(
     assert eventually(lambda: descriptors(path) == before)
 
 
-def test_one_that_waits_gets_the_lock_when_it_is_released(path: Path, holder: Child) -> None:
+def test_a_waiting_caller_gets_the_lock_when_it_is_released(path: Path, holder: Child) -> None:
     threading.Timer(0.2, holder.kill).start()
     with FileLock(path) as mine:
         assert mine
@@ -101,7 +99,7 @@ def test_one_that_waits_gets_the_lock_when_it_is_released(path: Path, holder: Ch
     assert is_free(path)
 
 
-def test_a_place_in_the_queue_that_was_left_behind_is_taken_over(path: Path, holder: Child, soon: None) -> None:
+def test_an_abandoned_place_in_the_queue_is_taken_over(path: Path, holder: Child, soon: None) -> None:
     with pytest.raises(StoreUnavailable), FileLock(path):
         pass
     locks.WAIT_SECONDS = 20.0  # restored by the fixture
@@ -113,7 +111,7 @@ def test_a_place_in_the_queue_that_was_left_behind_is_taken_over(path: Path, hol
     assert file_lock._left == []
 
 
-def test_an_exception_of_a_signal_handler_ends_the_wait_and_leaves_nothing(path: Path, holder: Child) -> None:
+def test_an_exception_of_a_signal_handler_ends_the_wait_and_leaves_no_lock(path: Path, holder: Child) -> None:
     def interrupt(*_: object) -> None:
         raise TimeoutError("the usual timeout recipe")
 
@@ -130,14 +128,14 @@ def test_an_exception_of_a_signal_handler_ends_the_wait_and_leaves_nothing(path:
     assert eventually(lambda: descriptors(path) == before)
 
 
-def test_a_child_that_is_forked_meanwhile_does_not_keep_the_lock(path: Path) -> None:
+def test_a_child_forked_while_the_lock_is_held_does_not_hold_it(path: Path) -> None:
     with FileLock(path):
         child = Child(lambda say: time.sleep(60))
     with closing(child):
         assert eventually(lambda: is_free(path))
 
 
-def test_a_child_may_be_forked_while_another_thread_waits(path: Path, holder: Child, soon: None) -> None:
+def test_a_child_can_be_forked_while_another_thread_waits(path: Path, holder: Child, soon: None) -> None:
     with pytest.raises(StoreUnavailable), FileLock(path):
         pass
     child = Child(lambda say: time.sleep(60))
@@ -146,7 +144,7 @@ def test_a_child_may_be_forked_while_another_thread_waits(path: Path, holder: Ch
         assert eventually(lambda: is_free(path))
 
 
-def test_the_file_has_the_mode_that_was_asked_for_and_is_found_below_an_open_folder(path: Path) -> None:
+def test_the_file_has_the_requested_mode_and_can_be_in_an_open_folder(path: Path) -> None:
     fd = os.open(path.parent, os.O_RDONLY)
     before = os.umask(0o077)
     try:
@@ -157,8 +155,8 @@ def test_the_file_has_the_mode_that_was_asked_for_and_is_found_below_an_open_fol
         os.close(fd)
 
 
-def test_a_link_at_the_path_is_refused_and_what_it_names_left_alone(path: Path) -> None:
-    """Else another member of a shared workspace's group could have the holder's name written into a file of mine."""
+def test_a_link_at_the_path_is_refused_and_its_target_not_changed(path: Path) -> None:
+    """Otherwise another user of a shared workspace could have the holder's name written into any file of this user."""
     target = path.with_name("mine")
     path.symlink_to(target)
     for content in (None, b"precious"):
@@ -169,7 +167,7 @@ def test_a_link_at_the_path_is_refused_and_what_it_names_left_alone(path: Path) 
         assert (target.read_bytes() if target.exists() else None) == content
 
 
-def test_a_file_that_its_holder_removes_is_not_taken_for_the_lock_of_those_who_come_later(path: Path) -> None:
+def test_a_lock_file_that_its_holder_removes_does_not_count_as_the_lock_of_later_callers(path: Path) -> None:
     inside, waiting = threading.Event(), threading.Event()
 
     def wait() -> None:
@@ -199,7 +197,7 @@ def test_without_flock_record_locks_are_used(path: Path, monkeypatch: pytest.Mon
     assert eventually(lambda: is_free(path))
 
 
-def test_without_any_locks_work_goes_on_and_that_is_logged_once(
+def test_without_any_locks_work_continues_with_one_warning(
     path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     refuse_flock(monkeypatch)
@@ -214,7 +212,7 @@ def test_without_any_locks_work_goes_on_and_that_is_logged_once(
 
 
 def refuse_flock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on a file system without it: by a function of C, which for a descriptor and an operation fails with EINVAL."""
+    """Simulate a file system without locks: this C function fails with EINVAL for a descriptor and an operation."""
     monkeypatch.setattr(fcntl, "flock", os.getpriority)
 
 
@@ -232,7 +230,7 @@ def test_a_thread_that_takes_its_own_lock_again_is_refused_at_once() -> None:
     assert not lock.is_mine()
 
 
-def test_a_thread_that_keeps_a_lock_is_named_at_the_limit(soon: None) -> None:
+def test_a_thread_that_holds_a_lock_is_named_when_the_time_limit_is_over(soon: None) -> None:
     lock, inside, done = ThreadLock("the journals"), threading.Event(), threading.Event()
 
     def keep() -> None:
@@ -265,8 +263,8 @@ def interrupt_at(number: int, work: Callable[[], None]) -> BaseException | None:
     return None
 
 
-def test_an_interrupt_at_any_place_leaves_no_lock_taken(path: Path) -> None:
-    """Also while the exception, and with it every frame that it passed, is kept: as a notebook keeps the last one."""
+def test_an_interrupt_anywhere_leaves_no_lock_held(path: Path) -> None:
+    """This holds even while the exception and its frames are referenced, as a notebook does with the last exception."""
     lock = ThreadLock("the journals")
 
     def work() -> None:
@@ -290,7 +288,7 @@ def test_an_interrupt_at_any_place_leaves_no_lock_taken(path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_an_interrupt_at_any_place_of_a_wait_leaves_no_lock_taken(path: Path) -> None:
+def test_an_interrupt_anywhere_in_a_wait_leaves_no_lock_held(path: Path) -> None:
     before, kept = descriptors(path), []
     for number in range(1, 1000):
         with FileLock(path) as mine:

@@ -1,4 +1,4 @@
-"""Looking into a folder of journals: what is in it that is no journal, and threads that look at once."""
+"""A folder of journals can contain other objects, and several threads can list it at once."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ MAKE: dict[str, Callable[[Path], None]] = {
 
 
 @pytest.mark.parametrize("kind", MAKE)
-def test_what_is_named_like_a_journal_and_is_no_file_is_no_journal(tmp_path: Path, kind: str) -> None:
+def test_an_object_named_like_a_journal_that_is_not_a_file_is_ignored(tmp_path: Path, kind: str) -> None:
     journal_id = write(tmp_path / "journal", [[Point("a", 1.0, 1, 1)]])
     MAKE[kind](tmp_path / "journal" / "other.log")
     folder = JournalFolder(tmp_path / "journal")
@@ -48,8 +48,8 @@ def test_what_is_named_like_a_journal_and_is_no_file_is_no_journal(tmp_path: Pat
 
 
 @pytest.mark.parametrize("kind", MAKE)
-def test_a_workspace_is_read_though_something_else_is_named_like_a_journal(tmp_path: Path, kind: str) -> None:
-    """A pipe is worst: whoever opens it waits until somebody writes to it."""
+def test_a_workspace_is_read_even_if_another_object_is_named_like_a_journal(tmp_path: Path, kind: str) -> None:
+    """A pipe is the worst case: opening it waits until another process writes to it."""
     run = Experiment(Workspace.create("work", path=tmp_path / "work"), "names").start_logging(
         snapshot_directory=None, outputs=False
     )
@@ -61,14 +61,14 @@ def test_a_workspace_is_read_though_something_else_is_named_like_a_journal(tmp_p
     reader.start()
     reader.join(HANGS_SECONDS)
     if reader.is_alive() and kind == "pipe":
-        os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))  # lets it go on
+        os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))  # lets it continue
     assert found == [{"loss": 0.5}]
     run.complete()
     assert os.path.lexists(path)
 
 
-def test_threads_that_look_at_once_hold_one_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each has opened it before the first one says that it is held."""
+def test_threads_that_list_a_folder_at_once_hold_it_open_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each thread has opened the folder before the first one records that it is open."""
     folder = JournalFolder(tmp_path)
     both = threading.Barrier(2)
     opened: list[HeldFolder] = []

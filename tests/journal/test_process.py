@@ -1,4 +1,4 @@
-"""A process knows its boot, namespaces and start, and whether another one runs, without guessing."""
+"""A process knows its own boot, namespaces and start time, and determines whether another one runs without guessing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ print(os.getpid(), pid_namespace(), start_time(), time_namespace(), boot_id(), m
 
 
 def who_is(text: str) -> tuple[int, int, int, int]:
-    """The process id, its namespace, the start time and the namespace of the clock, as `SAY` prints them."""
+    """The process id, its namespace, the start time and the clock namespace, as `SAY` prints them."""
     pid, namespace, started, clock, *_ = text.split()
     return int(pid), int(namespace), int(started), int(clock)
 
@@ -37,7 +37,7 @@ def command_of(code: str, *before: str) -> list[str]:
 
 @pytest.fixture
 def started(request: pytest.FixtureRequest):
-    """Starts a process that says who it is, and lives until it is killed; those that are left are killed at the end."""
+    """Return a function that starts a process, which prints its identity and lives until it is killed."""
     children: list[subprocess.Popen[str]] = []
 
     def start(*before: str, code: str = SAY + "import time; time.sleep(60)") -> tuple[subprocess.Popen[str], str]:
@@ -63,7 +63,7 @@ def test_a_process_runs_until_it_is_killed(started):
     assert process.is_running(*who_is(said)) is False
 
 
-def test_a_process_that_was_not_waited_for_does_not_run(started):
+def test_a_zombie_process_does_not_run(started):
     child, said = started()
     child.kill()
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
@@ -71,13 +71,13 @@ def test_a_process_that_was_not_waited_for_does_not_run(started):
     assert process.is_running(*who_is(said)) is False
 
 
-def test_a_stopped_process_runs(started):
+def test_a_stopped_process_counts_as_running(started):
     child, said = started()
     child.send_signal(signal.SIGSTOP)
     assert process.is_running(*who_is(said)) is True
 
 
-def test_a_process_stays_itself_when_it_executes_another_program(started):
+def test_a_process_keeps_its_identity_when_it_executes_another_program(started):
     again = SAY + "import time; time.sleep(60)"
     code = SAY + f"import sys\nos.execv(sys.executable, [sys.executable, '-c', {again!r}])"
     child, said = started(code=code)
@@ -86,13 +86,13 @@ def test_a_process_stays_itself_when_it_executes_another_program(started):
     assert process.is_running(*who_is(said)) is True
 
 
-def test_a_later_process_with_the_same_id_is_another(started):
+def test_a_later_process_with_the_same_id_is_another_process(started):
     _, said = started()
     pid, namespace, start, clock = who_is(said)
     assert process.is_running(pid, namespace, start - 1, clock) is False
 
 
-def test_a_process_of_another_namespace_of_processes_is_unknown(started):
+def test_a_process_in_another_process_namespace_is_unknown(started):
     _, said = started(*UNSHARE, "--pid", "--fork", "--mount-proc")
     pid, namespace, start, clock = who_is(said)
     assert pid == 1
@@ -100,8 +100,8 @@ def test_a_process_of_another_namespace_of_processes_is_unknown(started):
     assert process.is_running(pid, namespace, start, clock) is None
 
 
-def test_a_process_of_another_namespace_of_clocks_is_known_to_be_gone_but_not_to_run(started):
-    """Its start time is shown shifted there, so it says nothing here."""
+def test_a_process_in_another_clock_namespace_can_be_known_dead_but_not_running(started):
+    """Start times are shifted in another clock namespace, so they cannot be compared."""
     child, said = started(*UNSHARE, "--time", "--boottime", "5000")
     pid, namespace, start, clock = who_is(said)
     assert clock not in (0, process.time_namespace())
@@ -112,8 +112,8 @@ def test_a_process_of_another_namespace_of_clocks_is_known_to_be_gone_but_not_to
     assert process.is_running(pid, namespace, start, clock) is False
 
 
-def test_a_process_whose_proc_is_of_another_namespace_knows_its_own_start_and_no_other(started):
-    """`/proc/<pid>` is another process there."""
+def test_a_process_with_the_proc_of_another_namespace_knows_only_its_own_start(started):
+    """`/proc/<pid>` belongs to another process there."""
     code = SAY + (
         "from bridge.journal.process import is_running\n"
         "child = os.fork()\n"
@@ -131,12 +131,12 @@ def test_a_process_whose_proc_is_of_another_namespace_knows_its_own_start_and_no
 
 
 @pytest.mark.parametrize("number", [0, -1])
-def test_a_number_that_is_no_process_id_is_unknown(number):
+def test_a_number_that_is_not_a_process_id_is_unknown(number):
     known = process.pid_namespace(), process.start_time(), process.time_namespace()
     assert process.is_running(number, *known) is None
 
 
-def test_what_a_process_does_not_say_of_itself_is_not_guessed(started):
+def test_missing_facts_about_a_process_are_not_guessed(started):
     child, said = started()
     pid, namespace, start, clock = who_is(said)
     assert process.is_running(pid, 0, start, clock) is None
@@ -150,7 +150,7 @@ def test_a_forked_child_is_another_process(fork):
     assert int(child.line()) > own
 
 
-def test_two_processes_of_one_boot_agree_on_it_whatever_their_hosts_name(started):
+def test_two_processes_of_one_boot_agree_on_it_whatever_the_host_name_is(started):
     _, said = started(*UNSHARE, "--uts", "sh", "-c", 'hostname elsewhere; exec "$@"', "sh")
     boot, machine = said.split()[4:6]
     assert (boot, machine) == (process.boot_id(), process.machine_id())
@@ -161,13 +161,13 @@ def test_two_processes_of_one_boot_agree_on_it_whatever_their_hosts_name(started
     "text",
     ["", "uninitialized", "0" * 32, "3d1219c7c4c5404aaa1f6d2a48adfd", "3d1219c7c4c5404aaa1f6d2a48adfdzz"],
 )
-def test_an_id_that_is_none_is_not_taken_for_one(monkeypatch, text):
+def test_an_invalid_id_is_not_accepted(monkeypatch, text):
     monkeypatch.setattr(process, "_read_text", lambda path: text)
     assert process.machine_id.__wrapped__() == ""
     assert process.boot_id.__wrapped__() == ""
 
 
-def test_the_id_of_a_machine_is_not_shown(monkeypatch):
+def test_the_machine_id_is_not_disclosed(monkeypatch):
     own = "3d1219c7c4c5404aaa1f6d2a48adfda4"
     monkeypatch.setattr(process, "_read_text", lambda path: own)
     shown = process.machine_id.__wrapped__()
@@ -176,7 +176,7 @@ def test_the_id_of_a_machine_is_not_shown(monkeypatch):
 
 
 def test_a_system_without_these_files_has_no_identity(monkeypatch):
-    """As macOS without `ctypes`, and containers without `/proc`: never a made-up id."""
+    """macOS without `ctypes`, and a container without `/proc`, are such systems. No id is made up."""
     # The module's own `os`: other threads of this process use the real one. The files are no folders.
     without = SimpleNamespace(**{**vars(os), "stat": os.listdir, "path": SimpleNamespace(isdir=lambda path: False)})
     monkeypatch.setattr(process, "os", without)

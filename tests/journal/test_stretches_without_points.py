@@ -1,4 +1,4 @@
-"""The order of points, where a stretch of a journal has definitions only: nobody knows yet what time follows them."""
+"""Points stay in order even if a stretch of a journal has only definitions, so that its next time is not known yet."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bridge.store.sql.sqlite import open_sqlite
 def test_a_wide_row_stays_before_a_row_that_another_process_logs_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, untended: None
 ) -> None:
-    """Its definitions alone are more than one transaction takes."""
+    """Its definitions are already more than one transaction takes."""
     monkeypatch.setattr(fold, "FOLD_BYTES", 4096)
     monkeypatch.setattr(fold, "LEAST_BYTES", 4096)
     first, second = (JournaledStore(open_sqlite(tmp_path / "workspace.db"), tmp_path / "journal") for _ in range(2))
@@ -37,7 +37,7 @@ def test_a_wide_row_stays_before_a_row_that_another_process_logs_later(
 
 
 def first_journal_without_a_header(run_id: str) -> bytes:
-    """A journal of format 1, of which nothing but the header is damaged, with one point."""
+    """Return a journal of format 1 with one point, and with a damaged header."""
     text = DEFINITION.pack(0, 0, len(run_id), 1, 0) + f"{run_id}a".encode()
     definition = HEAD.pack(HEAD_SIZE + len(text), TYPE_DEFINITION, 0, 0, 1) + text
     point = NUMBER.pack(4 + NUMBER.size, TYPE_NUMBER, 0, 0, 1, 1, 1, 0, 0.5)

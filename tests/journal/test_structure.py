@@ -1,4 +1,4 @@
-"""What is logged can never be read as structure, however a journal is cut, damaged or read in parts."""
+"""Logged data is never mistaken for the structure of a journal, however it is cut, damaged or read in parts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from bridge.journal.format import (
 from bridge.records.series import COLUMN, SCALAR, Definition, Point
 
 FIRST_END = bytes.fromhex("692587f3100000000400000000000000")
-"""The closing record of format 1: it has no salt, so a number can spell it."""
+"""The closing record of format 1. It has no salt, so a number can have the same bytes."""
 
 
 def int64(data: bytes) -> int:
@@ -41,7 +41,7 @@ def float64(data: bytes) -> float:
 
 
 def spelled(data: bytes) -> list[Point]:
-    """Number points whose timestamp, step and value are the bytes given."""
+    """Return number points whose timestamp, step and value have the given bytes."""
     data += bytes(-len(data) % 24)
     return [
         Point("spelled", float64(data[at + 16 : at + 24]), int64(data[at : at + 8]), int64(data[at + 8 : at + 16]))
@@ -50,7 +50,7 @@ def spelled(data: bytes) -> list[Point]:
 
 
 def forged() -> list[bytes]:
-    """Records as they would be with the salt 0 at the start of a journal."""
+    """Return records with the salt 0, as at the start of a journal."""
     definition = Definition(RUN, "invented", "", SCALAR, "number")
     return [
         FIRST_END,
@@ -80,14 +80,14 @@ CALLS = st.lists(st.one_of(NUMBERS, TEXTS, ROWS, PLAIN), min_size=1, max_size=12
 
 
 def is_part_of(found: list, logged: list) -> bool:
-    """Whether what was found are points that were logged, in their order."""
+    """Return whether all found points were logged, and are in log order."""
     rest = iter(logged)
     return all(any(one == other for other in rest) for one in found)
 
 
 @settings(max_examples=150, deadline=None)
 @given(CALLS, st.sampled_from((1, 7, 100, 5000, None)), st.booleans())
-def test_every_point_is_read_and_nothing_else(calls, wanted, close):
+def test_exactly_the_logged_points_are_read(calls, wanted, close):
     with tempfile.TemporaryDirectory() as folder:
         journal_id = write(Path(folder), calls, close)
         found, last = read_in_parts(Path(folder), journal_id, wanted or 1 << 30)
@@ -123,8 +123,8 @@ def test_a_damaged_journal_has_no_point_that_was_not_logged(calls, wanted, where
 
 @settings(max_examples=100, deadline=None)
 @given(st.data())
-def test_a_whole_record_is_one_only_where_it_was_written(data):
-    """Records of the journal itself are copied over other places of it, as a broken disk may do."""
+def test_a_record_is_valid_only_at_the_offset_where_it_was_written(data):
+    """Records of the journal are copied to other offsets in it, as a broken disk may do."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         calls = [[Point("a", number, number, number)] for number in range(20)]
@@ -143,8 +143,8 @@ def test_a_whole_record_is_one_only_where_it_was_written(data):
     assert last.closed
 
 
-def test_a_number_that_spells_the_closing_record_changes_nothing(tmp_path):
-    """As somebody did: `step=72805197161` and the value 2e-323 spell the one of format 1."""
+def test_a_number_with_the_bytes_of_the_closing_record_changes_nothing(tmp_path):
+    """`step=72805197161` and the value 2e-323 have the bytes of the closing record of format 1."""
     workspace = Workspace.create("work", path=tmp_path / "work")
     run = Experiment(workspace, "closing").start_logging(outputs=False, snapshot_directory=None)
     run.log("x", 2e-323, step=72805197161)
@@ -166,8 +166,8 @@ def test_a_number_that_spells_the_closing_record_changes_nothing(tmp_path):
     assert run.status == "Completed"
 
 
-def test_a_row_larger_than_what_is_read_at_once_hides_nothing(tmp_path):
-    """Rows as large as they may be, and definitions of later series between them."""
+def test_a_row_larger_than_the_read_buffer_hides_nothing(tmp_path):
+    """The rows have the maximum size, with definitions of later series between them."""
     text = "x" * 65_000
     large = [Point("row", text, 1, 1, COLUMN, f"c{n}", n > 0) for n in range(128)]
     calls = [large, [Point("after", 1, 1, 1)], large, [Point("last", 2, 2, 2)]]
@@ -177,12 +177,12 @@ def test_a_row_larger_than_what_is_read_at_once_hides_nothing(tmp_path):
 
     reader = reader_of(tmp_path / "journal", journal_id)
     size = (tmp_path / "journal" / f"{journal_id}.log").stat().st_size
-    late = reader.read(size - END_SIZE - NUMBER_SIZE, size)  # what is before was stored by somebody else
+    late = reader.read(size - END_SIZE - NUMBER_SIZE, size)  # another reader has stored everything before
     assert points_of(late, reader.definitions) == as_written(RUN, calls[-1])
 
 
 def test_damage_is_skipped_in_linear_time(tmp_path):
-    """Eight megabytes of what looks like the start of a record cost as many looks, not their square."""
+    """Eight megabytes that look like starts of records take linear time, not quadratic time."""
     journal_id = write(tmp_path / "journal", [[Point("a", 1, 1, 1)], [Point("a", 2, 2, 2)]], close=False)
     path = tmp_path / "journal" / f"{journal_id}.log"
     data = path.read_bytes()
@@ -200,7 +200,7 @@ def test_damage_is_skipped_in_linear_time(tmp_path):
 
 
 class CountedBytes:
-    """How many bytes were put through a checksum."""
+    """Return how many bytes were checksummed."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -214,8 +214,8 @@ class CountedBytes:
 
 @pytest.mark.usefixtures("untended")
 @pytest.mark.parametrize("skippable", [True, False])
-def test_a_record_of_an_unknown_type_is_skipped_only_where_it_may_be(tmp_path, caplog, skippable):
-    """Else its journal is read up to there, kept, and reported once."""
+def test_a_record_of_an_unknown_type_is_skipped_only_if_it_is_optional(tmp_path, caplog, skippable):
+    """Otherwise its journal is read up to there, preserved, and reported once."""
     workspace = Workspace.create("work", path=tmp_path / "work")
     run = Experiment(workspace, "newer").start_logging(outputs=False, snapshot_directory=None)
     run.complete()

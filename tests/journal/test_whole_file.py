@@ -1,4 +1,4 @@
-"""A file or folder that is written whole: readers see all of it or nothing, whatever interrupts the writer."""
+"""Readers of a file or folder that is written whole see all of it or nothing, whatever interrupts the writer."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_a_file_is_replaced_when_all_of_it_is_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("error", [*EXCEPTIONS, OSError, FileNotFoundError])
-def test_a_block_that_raises_leaves_nothing(tmp_path: Path, error: type[BaseException]) -> None:
+def test_a_block_that_raises_leaves_no_file(tmp_path: Path, error: type[BaseException]) -> None:
     target = tmp_path / "kept"
     with pytest.raises(error), written_whole(target) as part:
         part.write_text("half")
@@ -52,12 +52,12 @@ def test_a_folder_appears_with_all_that_is_in_it(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["folder"] and os.listdir(tmp_path / "folder") == ["file"]
 
 
-def test_a_name_may_be_as_long_as_the_file_system_takes_it(tmp_path: Path) -> None:
+def test_a_name_can_be_as_long_as_the_file_system_allows(tmp_path: Path) -> None:
     replace(tmp_path / ("n" * 255), "long")
     assert os.listdir(tmp_path) == ["n" * 255]
 
 
-def test_a_place_may_leave_what_is_there(tmp_path: Path) -> None:
+def test_the_last_step_can_leave_an_existing_file(tmp_path: Path) -> None:
     target = tmp_path / "kept"
     target.write_text("first")
     with written_whole(target, place=lambda part, target: None) as part:
@@ -65,14 +65,14 @@ def test_a_place_may_leave_what_is_there(tmp_path: Path) -> None:
     assert (target.read_text(), os.listdir(tmp_path)) == ("first", ["kept"])
 
 
-def test_a_place_that_fails_leaves_nothing(tmp_path: Path) -> None:
+def test_a_failing_last_step_leaves_no_file(tmp_path: Path) -> None:
     (tmp_path / "folder" / "below").mkdir(parents=True)
     with pytest.raises(IsADirectoryError), written_whole(tmp_path / "folder") as part:
         part.write_text("a file cannot replace a folder")
     assert os.listdir(tmp_path) == ["folder"]
 
 
-def test_a_signal_handler_leaves_the_old_file_or_the_new_one_and_nothing_beside_it(tmp_path: Path) -> None:
+def test_a_signal_handler_leaves_either_the_old_or_the_new_file_and_no_other(tmp_path: Path) -> None:
     target = tmp_path / "kept"
     count = places(FILES, lambda: replace(target, "before"))
     raised = 0

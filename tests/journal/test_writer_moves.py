@@ -1,4 +1,4 @@
-"""A writer whose workspace is removed, replaced or put back keeps every point, or reports that it cannot."""
+"""A writer whose workspace is removed, replaced or put back stores every point, or reports that it cannot."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def written(folder: Path) -> list[Written]:
 
 
 def replaced(writer: JournalWriter) -> None:
-    """Another workspace, which does not have the run, takes the place of the writer's own; two points wait."""
+    """Replace the writer's workspace by one without the run, while two points wait."""
     log(writer, 0)
     writer.folder.rename(writer.folder.with_name("moved"))
     writer.folder.mkdir()
@@ -60,7 +60,7 @@ def put_back(writer: JournalWriter) -> None:
 
 
 def removed(writer: JournalWriter) -> None:
-    """Somebody has removed the journal, which nothing but this process has now."""
+    """Remove the journal, so that only this process still has it open."""
     log(writer, 0, 1, 2)
     for path in writer.folder.glob("*.log"):
         path.unlink()
@@ -72,9 +72,9 @@ def replaced_and_put_back(writer: JournalWriter) -> None:
 
 
 @pytest.mark.parametrize("prepare", [removed, replaced_and_put_back])
-@pytest.mark.filterwarnings("ignore::ResourceWarning")  # a copy that was interrupted is closed by its object
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # an interrupted copy is closed by its object
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_move_that_was_interrupted_anywhere_is_done_by_the_next_one(
+def test_an_interrupted_move_is_completed_by_the_next_one(
     tmp_path: Path, prepare: Callable[[JournalWriter], None]
 ) -> None:
     def case(name: str) -> JournalWriter:
@@ -98,7 +98,7 @@ def test_a_move_that_was_interrupted_anywhere_is_done_by_the_next_one(
         writer.close()
 
 
-def test_an_interrupt_while_waiting_points_are_sorted_loses_none(tmp_path: Path) -> None:
+def test_an_interrupt_while_waiting_points_are_sorted_loses_no_point(tmp_path: Path) -> None:
     files = ("/journal/backlog.py",)
 
     def case(name: str) -> JournalWriter:
@@ -123,7 +123,7 @@ def test_an_interrupt_while_waiting_points_are_sorted_loses_none(tmp_path: Path)
         writer.close()
 
 
-def test_a_run_that_was_homeless_at_a_close_is_written_to_its_workspace_afterwards(writer: JournalWriter) -> None:
+def test_a_run_without_a_workspace_at_a_close_is_written_to_its_workspace_later(writer: JournalWriter) -> None:
     replaced(writer)
     put_back(writer)
     assert writer.follow_workspace(HOME, set())
@@ -139,9 +139,9 @@ def test_a_run_that_was_homeless_at_a_close_is_written_to_its_workspace_afterwar
     writer.close()
 
 
-def test_the_journal_of_what_interrupts_a_log_call_is_put_back_too(writer: JournalWriter) -> None:
+def test_the_journal_of_a_log_call_inside_a_log_call_is_put_back_too(writer: JournalWriter) -> None:
     log(writer, 0)
-    with writer._lock:  # as a signal handler that logs within a log call
+    with writer._lock:  # such as a signal handler that logs within a log call
         log(writer, 1)
     assert len(journals(writer.folder)) == 2
     for path in writer.folder.glob("*.log"):
@@ -154,7 +154,7 @@ def test_the_journal_of_what_interrupts_a_log_call_is_put_back_too(writer: Journ
     writer.close()
 
 
-def test_only_the_removed_journal_of_what_interrupts_a_log_call_is_missed(writer: JournalWriter) -> None:
+def test_only_the_removed_journal_of_a_log_call_inside_a_log_call_is_missed(writer: JournalWriter) -> None:
     log(writer, 0)
     outer = writer.journal_id
     with writer._lock:
@@ -169,7 +169,7 @@ def test_only_the_removed_journal_of_what_interrupts_a_log_call_is_missed(writer
 
 
 def test_points_of_a_run_that_a_backup_does_not_have_wait_and_are_reported(tmp_path: Path, untended: None) -> None:
-    """The backup has the same id; when the whole workspace is back, so is every point."""
+    """The backup has the same id. When the complete workspace is back, every point is stored."""
     workspace = Workspace.create("work", path=tmp_path / "work")
     experiment = Experiment(workspace, "moved")
     workspace.close()
@@ -180,7 +180,7 @@ def test_points_of_a_run_that_a_backup_does_not_have_wait_and_are_reported(tmp_p
     workspace.path.rename(tmp_path / "whole")
     shutil.copytree(tmp_path / "backup", workspace.path)
     with pytest.raises(StoreUnavailable):
-        run.flush()  # which notices it
+        run.flush()  # the writer notices the move
     for number in range(3, 6):
         run.log("a", number)
     with pytest.raises(StoreUnavailable, match="does not have a run that was logged to.* 3 points are not written"):
@@ -195,7 +195,7 @@ def test_points_of_a_run_that_a_backup_does_not_have_wait_and_are_reported(tmp_p
 
 
 class YieldingLock(OwnedLock):  # type: ignore[misc]
-    """A lock before which another thread gets its turn, once."""
+    """A lock that lets another thread run once before it is taken."""
 
     def __init__(self) -> None:
         self.before = lambda: None
@@ -221,7 +221,7 @@ def test_a_run_that_is_released_while_leases_are_renewed_is_not_leased_again(wri
 def test_a_journal_is_never_named_while_a_clean_up_has_its_lock(
     writer: JournalWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its process slept between the first bytes and the name, and a reader takes the file for a leftover."""
+    """Its process slept between writing and naming the file, so a reader takes the file for a leftover."""
     publish = JournalFile.publish
 
     def publish_under_a_clean_up(self: JournalFile, fsync: bool) -> None:
