@@ -252,7 +252,7 @@ def test_a_thread_that_holds_a_lock_is_named_when_the_time_limit_is_over(soon: N
 
 
 def interrupt_at(number: int, work: Callable[[], None]) -> BaseException | None:
-    """Raise at the `number`th place of both modules where Python may run a signal handler; None if there are fewer."""
+    """Raise at place `number` of those in both modules where a signal handler may run; None if there are fewer."""
     interrupts = Interrupts(("/journal/locks.py", "/journal/file_lock.py"), number - 1)
     try:
         with interrupts:

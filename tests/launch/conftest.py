@@ -1,4 +1,4 @@
-"""Scripts that are really submitted, in folders of their own."""
+"""Fixtures that submit scripts as real processes, in folders of their own."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bridge.records.run import TERMINAL_STATUSES
 
 @pytest.fixture
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder for temporary files, of this process and of those that it starts; environments lie in another."""
+    """The folder for temporary files of this process and its children; environments are in another folder."""
     folder = tmp_path / "temporary"
     folder.mkdir()
     monkeypatch.setenv("TMPDIR", str(folder))
@@ -43,7 +43,7 @@ def source(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def submit(workspace: Workspace, source: Path, temporary: Path) -> Iterator[Submit]:
-    """Writes a script, unless it is None, and submits it; what still runs at the end is canceled."""
+    """Return a function that writes a script, unless it is None, and submits it; runs still open are canceled."""
     runs: list[ScriptRun] = []
 
     def start(code: str | None, show_output: bool = False, **settings: Any) -> ScriptRun:

@@ -1,4 +1,4 @@
-"""What tests of submitted scripts share: waiting for other processes, and finding them."""
+"""Functions that wait for other processes, and find them, for tests of submitted scripts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Submit = Callable[..., ScriptRun]
 
 
 def until(what: Callable[[], object], seconds: float = 20.0) -> None:
-    """Return when something is so."""
+    """Wait until a condition is true."""
     end = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < end, f"it is not so after {seconds:g} s"
@@ -28,28 +28,28 @@ def until(what: Callable[[], object], seconds: float = 20.0) -> None:
 
 
 def log_of(run: ScriptRun) -> str:
-    """What the script of a run has printed until now."""
+    """Return the output of a run's script up to now."""
     return str(run.get_details_with_logs()["logFiles"].get("user_logs/std_log.txt", ""))
 
 
 def lines_of(run: ScriptRun, count: int = 1) -> str:
-    """Wait for so many whole lines of a script, and return what it has printed: one line may come in several pieces."""
+    """Wait for a number of complete lines of a script, and return its output. A line may arrive in several pieces."""
     until(lambda: (log := log_of(run)).endswith("\n") and log.count("\n") >= count)
     return log_of(run)
 
 
 def processes_of(run: ScriptRun) -> list[psutil.Process]:
-    """The launcher of a run, if it is there."""
+    """Return the launcher of a run; None if there is none."""
     return [process for process in psutil.process_iter() if run.id in _words(process)]
 
 
 def launcher_of(run: ScriptRun) -> psutil.Process:
-    """The launcher of a run."""
+    """Return the launcher of a run."""
     return processes_of(run)[0]
 
 
 def is_gone(pid: int) -> bool:
-    """Whether there is no such process any more, or only its remains."""
+    """Return whether a process no longer exists, or is a zombie."""
     try:
         return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
@@ -57,13 +57,13 @@ def is_gone(pid: int) -> bool:
 
 
 def launcher(workspace: Workspace | Path, run_id: str) -> list[str]:
-    """The command that a scheduler starts for a run."""
+    """Return the command that a scheduler starts for a run."""
     place = workspace if isinstance(workspace, Path) else workspace.path
     return [sys.executable, "-m", "bridge.launch.launcher", str(place), run_id]
 
 
 def queued(submit: Submit, workspace: Workspace, code: str, run_id: str = "queued") -> ScriptRun:
-    """A run of a script that waits for a launcher which nobody has started yet."""
+    """Create a run of a script whose launcher has not been started yet."""
     first = submit(code)  # for its snapshot
     with suppress(InvalidState):
         first.cancel()

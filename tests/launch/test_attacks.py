@@ -1,4 +1,4 @@
-"""Launchers that are killed, signalled and starved at odd moments leave no run open and no script alive."""
+"""Launchers that are killed, signalled or out of resources at any moment leave no run open and no script alive."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ print("done", flush=True)
 
 
 def again(workspace: Workspace, first: ScriptRun, run_id: str) -> ScriptRun:
-    """Another run of the same script that waits for a launcher."""
+    """Create another run of the same script, which waits for a launcher."""
     record = first.place.record()
     definition = json.loads(record.definition or "")
     definition["workingDirectory"] = str(Path(definition["workingDirectory"]).with_name(run_id))
@@ -46,7 +46,7 @@ def again(workspace: Workspace, first: ScriptRun, run_id: str) -> ScriptRun:
 
 
 def pids_of(run: ScriptRun) -> list[int]:
-    *whole, _ = log_of(run).split("\n")  # the last line may have come in part
+    *whole, _ = log_of(run).split("\n")  # the last line may be incomplete
     return [int(line.split()[1]) for line in whole if line.startswith("pid ")]
 
 
@@ -64,7 +64,7 @@ def test_launchers_that_are_killed_at_any_moment_leave_no_run_open(
         process.kill()
         process.wait()
         said = f"seed {seed}, round {number}, killed after {pause:.3f} s"
-        if run.status in CLAIMABLE_STATUSES:  # it had not claimed the run: the next launcher does
+        if run.status in CLAIMABLE_STATUSES:  # it had not claimed the run, so the next launcher does
             done = subprocess.run(launcher(workspace, run.id), timeout=60)
             assert (done.returncode, run.status) == (0, "Completed"), said
         else:
@@ -72,7 +72,7 @@ def test_launchers_that_are_killed_at_any_moment_leave_no_run_open(
             assert run.status in ("Completed", "Failed"), said
             assert run.status == "Completed" or (run.error and run.error["code"] == "OwnerGone"), said
         until(lambda run=run: is_gone(pids_of(run)[0]) if pids_of(run) else True, 10)
-        for pid in pids_of(run)[1:]:  # on Linux the script dies with its launcher, and nobody is there for its children
+        for pid in pids_of(run)[1:]:  # on Linux the script dies with its launcher, but its own children do not
             if not is_gone(pid):
                 os.kill(pid, signal.SIGKILL)
         assert log_of(run).count("done") == (1 if run.status == "Completed" else log_of(run).count("done")), said
@@ -91,7 +91,7 @@ experiment.submit(ScriptRunConfig(sys.argv[2], script="train.py"))
 def test_processes_that_are_killed_while_they_submit_leave_no_run_open(
     workspace: Workspace, source: Path, temporary: Path, seed: int
 ) -> None:
-    """The launcher has the run and ends it, or the run fails because its owner is gone: no run waits for the lease."""
+    """Either the launcher has claimed the run and ends it, or the run fails because its owner is dead."""
     chance = random.Random(seed)
     (source / "train.py").write_text("print('hello')")
     experiment = Experiment(workspace, "submitted")
@@ -124,7 +124,7 @@ def test_launchers_that_are_signalled_at_any_moment_cancel_their_runs(
             process.send_signal(chance.choice((signal.SIGTERM, signal.SIGINT, signal.SIGHUP)))
         said = f"seed {seed}, round {number}, signals after {pauses}"
         exit_code = process.wait(60)
-        if run.status in CLAIMABLE_STATUSES:  # Python itself was still starting
+        if run.status in CLAIMABLE_STATUSES:  # Python was still starting
             assert exit_code != 0, said
         else:
             assert (run.status, exit_code) in (("Canceled", 143), ("Completed", 0)), said
@@ -165,7 +165,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_script_that_ends_with_0_is_completed(submit: Submit, name: str) -> None:
+def test_a_hostile_script_that_exits_with_0_is_completed(submit: Submit, name: str) -> None:
     code, warnings = HOSTILE[name]
     begun = time.monotonic()
     run = submit(code)
@@ -195,7 +195,7 @@ def test_a_script_that_kills_its_launcher_fails(submit: Submit) -> None:
     assert (details["status"], details["error"]["error"]["code"]) == ("Failed", "OwnerGone")
 
 
-def test_a_daemon_that_writes_to_an_output_file_without_pause_does_not_hold_the_end_up(submit: Submit) -> None:
+def test_a_daemon_that_writes_to_an_output_file_without_pause_does_not_delay_the_end(submit: Submit) -> None:
     writes = "f = open('outputs/endless', 'ab', 0)\nwhile True: f.write(bytes(1 << 20))"
     run = submit(
         f"""
@@ -215,10 +215,10 @@ def test_a_daemon_that_writes_to_an_output_file_without_pause_does_not_hold_the_
 
 
 @pytest.mark.parametrize("free", [0, 40_000, 200_000])
-def test_a_disk_that_is_full_when_a_launcher_starts_costs_no_run_its_status(
+def test_a_full_disk_when_a_launcher_starts_leaves_every_run_with_a_correct_status(
     source: Path, temporary: Path, tmp_path: Path, free: int
 ) -> None:
-    """The launcher waits until it can write, or ends; the run is then still to be had, or has ended."""
+    """The launcher waits until it can write, or ends. The run can then still be claimed, or has ended."""
     disk = tmp_path / "disk"
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(disk)], check=True)

@@ -1,4 +1,4 @@
-"""What a script run can be configured with, what cannot apply, and run configurations as files."""
+"""The settings of a script run, settings that are refused, and run configurations in files."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ def source(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_plain_attributes_are_what_was_given(source: Path) -> None:
+def test_attributes_have_the_given_values(source: Path) -> None:
     config = ScriptRunConfig(source, "train.py", ["--alpha", 1])
     assert (config.source_directory, config.script, config.arguments) == (str(source), "train.py", ["--alpha", 1])
     assert (config.command, config.run_config.target) == (None, "local")
     assert config.run_config.max_run_duration_seconds == 2592000
 
 
-def test_no_environment_is_the_current_interpreter(source: Path) -> None:
+def test_without_an_environment_the_current_interpreter_is_used(source: Path) -> None:
     python = script_definition(ScriptRunConfig(source, "train.py")).to_json()["environment"]["python"]
     assert python == {"userManagedDependencies": True, "interpreterPath": sys.executable}
 
 
-def test_the_definition_is_json_with_all_that_was_set(source: Path) -> None:
+def test_the_definition_is_json_with_all_settings(source: Path) -> None:
     config = ScriptRunConfig(source, "below/more.py", arguments=["--n", 1, 0.5, True, Path("data")])
     config.run_config.environment_variables["THREADS"] = 4  # type: ignore[assignment]
     config.run_config.history.output_collection = False
@@ -54,7 +54,9 @@ def test_a_command_is_text_or_a_list_joined_by_spaces(source: Path) -> None:
         assert script_definition(ScriptRunConfig(source, command=command)).command == "echo  a | wc"
 
 
-def test_a_run_config_counts_and_what_is_not_looked_at_is_said(source: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_run_config_is_used_with_a_warning_of_ignored_settings(
+    source: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     settings = RunConfiguration(script="train.py", arguments=["a"])
     with caplog.at_level(logging.WARNING, "bridge"):
         config = ScriptRunConfig(source, run_config=settings, compute_target="local", max_run_duration_seconds=5)
@@ -65,7 +67,7 @@ def test_a_run_config_counts_and_what_is_not_looked_at_is_said(source: Path, cap
     assert script_definition(ScriptRunConfig(source, run_config=settings, command="ls", arguments=[])).command == "ls"
 
 
-def test_all_mistakes_are_named_together(source: Path) -> None:
+def test_all_mistakes_are_reported_together(source: Path) -> None:
     config = ScriptRunConfig(source, compute_target="gpu-cluster", max_run_duration_seconds=0)
     with pytest.raises(InvalidValue) as caught:
         script_definition(config)
@@ -78,7 +80,7 @@ def test_all_mistakes_are_named_together(source: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["distributed_job_config", "resume_from"])
-def test_what_needs_a_cluster_is_refused(source: Path, name: str) -> None:
+def test_settings_that_need_a_cluster_are_refused(source: Path, name: str) -> None:
     with pytest.raises(InvalidValue, match=f"{name} .*: cannot apply where scripts run on this computer: "):
         ScriptRunConfig(source, "train.py", **{name: object()})  # type: ignore[arg-type]
 
@@ -109,7 +111,7 @@ def test_only_the_folder_logs_is_watched(source: Path, directories: object) -> N
         script_definition(config)
 
 
-def test_arguments_are_no_text_and_go_with_a_script(source: Path) -> None:
+def test_arguments_must_be_a_list_and_need_a_script(source: Path) -> None:
     with pytest.raises(InvalidValue, match="must be a list of values"):
         script_definition(ScriptRunConfig(source, "train.py", arguments="--alpha 1"))  # type: ignore[arg-type]
     with pytest.raises(InvalidValue, match="must be written into the command"):
@@ -119,17 +121,17 @@ def test_arguments_are_no_text_and_go_with_a_script(source: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", ["--alpha 1", {"--alpha": 1}, 5])
-def test_arguments_that_are_no_list_are_refused(source: Path, arguments: Any) -> None:
+def test_arguments_that_are_not_a_list_are_refused(source: Path, arguments: Any) -> None:
     with pytest.raises(InvalidValue, match=r"arguments .* must be a list of values\."):
         script_definition(ScriptRunConfig(source, "train.py", arguments=arguments))
 
 
-def test_arguments_that_can_be_looked_at_once_are_kept_for_every_submit(source: Path) -> None:
+def test_arguments_from_an_iterator_are_stored_for_every_submit(source: Path) -> None:
     config = ScriptRunConfig(source, "train.py", arguments=(word for word in ("--alpha", 1)))
     assert [script_definition(config).arguments for _ in range(2)] == [("--alpha", "1")] * 2
 
 
-def test_texts_that_no_process_can_be_given_are_refused(source: Path) -> None:
+def test_texts_that_cannot_be_passed_to_a_process_are_refused(source: Path) -> None:
     config = ScriptRunConfig(source, "train.py", arguments=["a", "b\0c"])
     config.run_config.environment_variables = {"A": "1\0"}
     with pytest.raises(InvalidValue) as caught:
@@ -143,12 +145,12 @@ def test_texts_that_no_process_can_be_given_are_refused(source: Path) -> None:
         script_definition(config)
 
 
-def test_an_environment_is_no_name_of_one(source: Path) -> None:
+def test_the_name_of_an_environment_is_refused_as_an_environment(source: Path) -> None:
     with pytest.raises(InvalidValue, match=r"environment 'ridge': must be an Environment: Environment\.get"):
         ScriptRunConfig(source, "train.py", environment="ridge")  # type: ignore[arg-type]
 
 
-def test_a_script_lies_below_its_folder(source: Path, tmp_path: Path) -> None:
+def test_a_script_must_be_in_its_source_folder(source: Path, tmp_path: Path) -> None:
     with pytest.raises(InvalidValue, match="must lie below the source folder"):
         script_definition(ScriptRunConfig(source / "below", "../train.py"))
     with pytest.raises(NotFound, match="script"):
@@ -157,7 +159,7 @@ def test_a_script_lies_below_its_folder(source: Path, tmp_path: Path) -> None:
         script_definition(ScriptRunConfig(source / "gone", "train.py"))
 
 
-def test_the_environment_of_a_run_configuration_can_be_set_up_in_place(source: Path) -> None:
+def test_the_environment_of_a_run_configuration_can_be_changed_in_place(source: Path) -> None:
     def python_of(settings: RunConfiguration) -> dict[str, Any]:
         definition = script_definition(ScriptRunConfig(source, "train.py", run_config=settings))
         return definition.environment.python.to_json()
@@ -202,7 +204,7 @@ def test_a_run_configuration_is_saved_and_loaded(source: Path) -> None:
 @pytest.mark.parametrize("seconds", [None, 0.5, 60, 2_592_000])
 def test_the_limit_of_a_run_configuration_is_saved_and_loaded(source: Path, seconds: float | None) -> None:
     settings = RunConfiguration("train.py")
-    settings.max_run_duration_seconds = seconds  # type: ignore[assignment]  # half seconds are taken too
+    settings.max_run_duration_seconds = seconds  # type: ignore[assignment]  # half seconds are accepted too
     settings.save(source, "limit")
     again = RunConfiguration.load(source, "limit")
     assert again.max_run_duration_seconds == seconds
@@ -230,7 +232,7 @@ def test_a_run_configuration_of_the_old_sdk_is_read(source: Path, caplog: pytest
 
 
 @pytest.mark.parametrize("text", ["- a\n- b\n", "a: [", "history: 3\n"])
-def test_what_is_no_run_configuration_is_refused(source: Path, text: str) -> None:
+def test_a_file_that_is_not_a_run_configuration_is_refused(source: Path, text: str) -> None:
     file = source / "bad.runconfig"
     file.write_text(text)
     with pytest.raises(InvalidValue, match="run configuration"):

@@ -1,4 +1,4 @@
-"""A submitted run ends, whatever becomes of its script: with the reason, and with the log on the run."""
+"""A submitted run ends whatever happens to its script, and stores the reason and the log."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ HELLO = "print('hello', flush=True)\n"
 
 
 def failure(run: ScriptRun) -> dict[str, object]:
-    """The error of a run that has failed, within seconds."""
+    """Wait until a run has failed, and return its error."""
     details = run.wait_for_completion(raise_on_error=False)
     assert details["status"] == "Failed"
     assert details["endTimeUtc"] >= details["startTimeUtc"]
@@ -65,7 +65,7 @@ def test_sys_exit_without_a_code_completes_the_run(submit: Submit) -> None:
     assert submit("import sys; sys.exit(0)").wait_for_completion()["status"] == "Completed"
 
 
-def test_an_exception_fails_the_run_and_is_its_message(submit: Submit) -> None:
+def test_an_exception_fails_the_run_and_becomes_its_message(submit: Submit) -> None:
     run = submit(HELLO + "raise ValueError('alpha must be positive')")
     assert failure(run) == {
         "code": "UserError",
@@ -75,7 +75,7 @@ def test_an_exception_fails_the_run_and_is_its_message(submit: Submit) -> None:
     assert log_of(run).startswith("hello\nTraceback")
 
 
-def test_what_is_printed_after_an_exception_does_not_hide_it(submit: Submit) -> None:
+def test_output_after_an_exception_does_not_hide_it(submit: Submit) -> None:
     run = submit("import atexit; atexit.register(print, 'bye')\ntry: 1 / 0\nexcept Exception: int('x')")
     assert str(failure(run)["message"]).endswith("ValueError: invalid literal for int() with base 10: 'x'")
     assert log_of(run).endswith("\nbye\n")
@@ -113,19 +113,19 @@ def test_a_script_without_memory_fails_with_its_error(submit: Submit) -> None:
     assert str(failure(submit(code))["message"]).endswith("exit code 1: MemoryError")
 
 
-def test_a_missing_script_begins_no_run(submit: Submit, workspace: Workspace, source: Path) -> None:
+def test_a_missing_script_starts_no_run(submit: Submit, workspace: Workspace, source: Path) -> None:
     with pytest.raises(NotFound, match="There is no script .*/source/gone.py"):
         submit(None, script="gone.py")
     assert list(Experiment(workspace, "submitted").get_runs()) == []
 
 
-def test_a_script_that_is_ignored_fails_the_run(submit: Submit, source: Path) -> None:
+def test_a_script_excluded_by_an_ignore_file_fails_the_run(submit: Submit, source: Path) -> None:
     (source / ".amlignore").write_text("train.py\n")
     error = failure(submit(HELLO))
     assert error["code"] == "ScriptMissing" and "train.py" in str(error["message"])
 
 
-def test_a_working_folder_that_cannot_be_made_fails_the_run(submit: Submit, temporary: Path) -> None:
+def test_a_working_folder_that_cannot_be_created_fails_the_run(submit: Submit, temporary: Path) -> None:
     (temporary / f"runbridge_runs_{os.getuid()}").write_text("in the way")
     run = submit(HELLO)
     error = failure(run)
@@ -153,13 +153,13 @@ def test_a_script_never_runs_where_another_user_could_replace_it(submit: Submit,
     assert not list(place.iterdir()) and not list(elsewhere.iterdir())
 
 
-def test_a_working_folder_is_its_users_alone(submit: Submit) -> None:
+def test_only_its_user_can_access_a_working_folder(submit: Submit) -> None:
     run = submit("import os; print(*(oct(os.stat(f).st_mode & 0o777) for f in ('.', '..')))")
     run.wait_for_completion()
     assert log_of(run) == "0o700 0o700\n"
 
 
-def test_cleaning_removes_no_other_folder_whatever_the_run_names(
+def test_clean_removes_no_other_folder_whatever_path_the_run_has(
     submit: Submit, workspace: Workspace, tmp_path: Path
 ) -> None:
     run = submit(HELLO)
@@ -177,7 +177,7 @@ def test_cleaning_removes_no_other_folder_whatever_the_run_names(
     assert not Path(definition["workingDirectory"]).exists()
 
 
-def test_a_snapshot_that_is_gone_fails_the_run(submit: Submit, workspace: Workspace, source: Path) -> None:
+def test_a_missing_snapshot_fails_the_run(submit: Submit, workspace: Workspace, source: Path) -> None:
     run = submit("import time; time.sleep(60)")
     until(lambda: run.status == "Running")
     run.cancel()
@@ -197,7 +197,7 @@ def test_a_script_that_takes_too_long_is_stopped(submit: Submit) -> None:
     assert time.monotonic() - begun < SECONDS
 
 
-def test_outputs_that_cannot_be_kept_are_a_warning(submit: Submit) -> None:
+def test_outputs_that_cannot_be_stored_cause_a_warning(submit: Submit) -> None:
     code = """
         import os
         open("outputs/model.bin", "w").write("good")
@@ -217,7 +217,7 @@ def test_a_launcher_that_is_terminated_cancels_its_run(submit: Submit) -> None:
     assert is_gone(int(log_of(run)))
 
 
-def test_a_launcher_that_is_killed_takes_its_script_along_and_the_run_fails(submit: Submit) -> None:
+def test_the_script_of_a_killed_launcher_dies_and_the_run_fails(submit: Submit) -> None:
     run = submit("import os, time; print(os.getpid(), flush=True); time.sleep(600)")
     lines_of(run)
     launcher_of(run).kill()
@@ -232,7 +232,7 @@ def test_a_launcher_that_cannot_start_fails_the_run(submit: Submit, monkeypatch:
     assert error["code"] == "LauncherFailed" and "exit code 1" in str(error["message"])
 
 
-def test_what_a_launcher_that_cannot_start_said_is_the_message(
+def test_the_output_of_a_launcher_that_cannot_start_becomes_the_message(
     submit: Submit, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     launcher = tmp_path / "python"
@@ -242,12 +242,12 @@ def test_what_a_launcher_that_cannot_start_said_is_the_message(
     assert "no such thing as a launcher" in str(failure(submit(HELLO))["message"])
 
 
-def test_a_script_that_says_why_it_fails_is_believed(submit: Submit) -> None:
+def test_a_script_can_set_the_reason_of_its_failure(submit: Submit) -> None:
     run = submit("import bridge, sys; bridge.Run.get_context().fail('no data', 'DataMissing'); sys.exit(2)")
     assert failure(run) == {"code": "DataMissing", "message": "no data", "exitCode": 2}
 
 
-def test_what_a_script_has_started_ends_with_it(submit: Submit) -> None:
+def test_processes_that_a_script_has_started_end_with_it(submit: Submit) -> None:
     code = """
         import subprocess, sys
         child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
@@ -285,7 +285,7 @@ def pid_left_by(run: ScriptRun) -> int:
 
 
 @pytest.mark.parametrize("pause", [0, 0.05])
-def test_the_end_of_a_script_ends_the_run_although_a_daemon_of_it_prints_on(submit: Submit, pause: float) -> None:
+def test_the_end_of_a_script_ends_the_run_even_if_its_daemon_keeps_printing(submit: Submit, pause: float) -> None:
     run = submit(DAEMON.format(code=PRINTS.format(pause=pause)))
     begun = time.monotonic()
     assert run.wait_for_completion()["status"] == "Completed"
@@ -294,13 +294,13 @@ def test_the_end_of_a_script_ends_the_run_although_a_daemon_of_it_prints_on(subm
     pid = pid_left_by(run)
     (warning,) = run.warnings
     assert warning == LEFT_OPEN.format(who=f"Process {pid}, which the script left behind, has")
-    until(lambda: is_gone(pid))  # it printed, and nobody took it
+    until(lambda: is_gone(pid))  # it printed, and nobody read the output
     log = log_of(run)
     time.sleep(0.5)
     assert log_of(run) == log
 
 
-def test_a_daemon_that_prints_nothing_more_goes_on(submit: Submit) -> None:
+def test_a_silent_daemon_keeps_running(submit: Submit) -> None:
     run = submit(DAEMON.format(code="import time; time.sleep(600)"))
     run.wait_for_completion()
     until(lambda: not processes_of(run))
@@ -312,7 +312,7 @@ def test_a_daemon_that_prints_nothing_more_goes_on(submit: Submit) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
-def test_a_daemon_that_closed_its_output_is_no_warning(submit: Submit) -> None:
+def test_a_daemon_that_closed_its_output_causes_no_warning(submit: Submit) -> None:
     code = """
         import subprocess, sys
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
@@ -335,7 +335,7 @@ def test_a_script_whose_daemon_prints_is_canceled(submit: Submit) -> None:
     assert is_gone(pid)
 
 
-# From outside
+# Ended by another process
 
 
 def test_cancel_right_after_submit_ends_the_run_and_its_processes(submit: Submit) -> None:
@@ -348,7 +348,7 @@ def test_cancel_right_after_submit_ends_the_run_and_its_processes(submit: Submit
     run.cancel()
 
 
-def test_cancel_stops_a_script_and_all_that_it_started(submit: Submit) -> None:
+def test_cancel_stops_a_script_and_all_processes_that_it_started(submit: Submit) -> None:
     code = """
         import os, signal, subprocess, sys, time
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -368,7 +368,7 @@ def test_cancel_stops_a_script_and_all_that_it_started(submit: Submit) -> None:
     assert run.wait_for_completion()["status"] == "Canceled"
 
 
-def test_cancel_of_a_launcher_that_does_not_answer_says_so(submit: Submit, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cancel_reports_a_launcher_that_does_not_answer(submit: Submit, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(script_runs, "CANCEL_SECONDS", 0.5)
     run = submit("import os, time; print(os.getpid(), flush=True); time.sleep(600)")
     lines_of(run)
@@ -382,7 +382,7 @@ def test_cancel_of_a_launcher_that_does_not_answer_says_so(submit: Submit, monke
     assert run.status == "Canceled"
 
 
-def test_cancel_leaves_runs_alone_that_the_script_has_submitted(submit: Submit, workspace: Workspace) -> None:
+def test_cancel_does_not_stop_runs_that_the_script_has_submitted(submit: Submit, workspace: Workspace) -> None:
     code = """
         import time
         from bridge import Run, ScriptRunConfig
@@ -427,7 +427,7 @@ def test_a_run_that_has_ended_is_not_canceled(submit: Submit) -> None:
         run.cancel()
 
 
-def test_fail_from_outside_stops_the_script_and_stays(submit: Submit) -> None:
+def test_fail_by_another_process_stops_the_script_and_is_final(submit: Submit) -> None:
     run = submit("import os, time; print(os.getpid(), flush=True); time.sleep(600)")
     lines_of(run)
     run.fail("looks wrong", "Diverged")
@@ -438,7 +438,7 @@ def test_fail_from_outside_stops_the_script_and_stays(submit: Submit) -> None:
     assert run.status == "Failed"
 
 
-def test_two_runs_at_once_keep_what_is_theirs(submit: Submit, source: Path) -> None:
+def test_two_simultaneous_runs_do_not_mix_their_files_and_output(submit: Submit, source: Path) -> None:
     code = "import sys, bridge; bridge.Run.get_context().log('n', int(sys.argv[1])); print(sys.argv[1])"
     runs = [submit(code, arguments=[n]) for n in (1, 2)]
     for n, run in enumerate(runs, 1):
@@ -455,7 +455,7 @@ time.sleep(float(sys.argv[3]))
 """
 
 
-def test_a_run_goes_on_when_its_caller_has_ended(workspace: Workspace, source: Path, temporary: Path) -> None:
+def test_a_run_continues_when_its_caller_has_ended(workspace: Workspace, source: Path, temporary: Path) -> None:
     (source / "train.py").write_text("import time; time.sleep(0.5); print('done')")
     command = [sys.executable, "-W", "error", "-c", CALLER, str(workspace.path), str(source), "0"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
@@ -466,11 +466,11 @@ def test_a_run_goes_on_when_its_caller_has_ended(workspace: Workspace, source: P
     assert log_of(run) == "done\n"
 
 
-def test_a_run_goes_on_when_its_callers_terminal_is_closed(workspace: Workspace, source: Path, temporary: Path) -> None:
+def test_a_run_continues_when_its_terminal_is_closed(workspace: Workspace, source: Path, temporary: Path) -> None:
     (source / "train.py").write_text("import time; time.sleep(1); print('done')")
     pid, terminal = pty.fork()
     if pid == 0:
-        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # which `nohup` ignores, for all that it starts
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # `nohup` ignores it, for all processes that it starts
         os.execv(sys.executable, [sys.executable, "-c", CALLER, str(workspace.path), str(source), "600"])
     said = b""
     while b"\n" not in said:
@@ -495,7 +495,7 @@ def test_a_run_of_one_second_takes_under_three(submit: Submit) -> None:
     assert time.monotonic() - begun < 3
 
 
-def test_a_source_folder_with_too_many_files_begins_no_run(
+def test_a_source_folder_with_too_many_files_starts_no_run(
     submit: Submit, workspace: Workspace, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BRIDGE_SNAPSHOT_FILES", "1")
@@ -506,7 +506,7 @@ def test_a_source_folder_with_too_many_files_begins_no_run(
     assert list(Experiment(workspace, "submitted").get_runs()) == []
 
 
-def test_a_config_is_a_script_run_config(workspace: Workspace) -> None:
+def test_submit_accepts_only_a_script_run_config(workspace: Workspace) -> None:
     with pytest.raises(InvalidValue, match="must be a ScriptRunConfig"):
         Experiment(workspace, "submitted").submit("train.py")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="nonsense"):
@@ -523,7 +523,7 @@ def test_cancel_while_packages_are_installed_ends_the_installation(
         environment = Environment("slow")
         environment.python.conda_dependencies = CondaDependencies.create(pip_packages=["runbridge-waits-for-it"])
         run = submit("pass", environment=environment)
-        connection, _ = silent.accept()  # pip is there
+        connection, _ = silent.accept()  # pip is running
         with connection:
             assert run.status == "Preparing"
             children = launcher_of(run).children(recursive=True)
@@ -573,7 +573,7 @@ def test_control_c_while_a_run_is_submitted_cancels_it(
     until(lambda: not any(processes_of(run) for run in runs if isinstance(run, ScriptRun)))
 
 
-def test_a_run_that_cannot_be_launched_nor_ended_ends_with_its_process(
+def test_a_run_that_can_neither_be_launched_nor_ended_ends_with_its_process(
     workspace: Workspace, source: Path, temporary: Path
 ) -> None:
     (source / "train.py").write_text("pass")
@@ -599,7 +599,7 @@ except StoreUnavailable:
     assert failure(run)["code"] == "OwnerGone"
 
 
-def test_a_child_that_is_forked_while_a_run_is_submitted_does_not_hold_it_up(
+def test_a_child_that_is_forked_while_a_run_is_submitted_does_not_delay_it(
     submit: Submit, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     children = []
@@ -643,7 +643,7 @@ def test_a_run_that_was_deleted_while_it_ran_is_stopped_and_ended_when_it_is_res
 
 
 @pytest.mark.parametrize("moment", ["before the launcher looks", "after it has looked"])
-def test_what_is_said_of_a_run_when_its_script_has_just_ended_stays(
+def test_a_status_that_is_set_just_after_the_script_has_ended_stays(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     opened = workspace.stores

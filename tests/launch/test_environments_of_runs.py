@@ -1,4 +1,4 @@
-"""What a script finds in its process: its run, its variables, its interpreter; and interpreters that are none."""
+"""The run, the variables and the interpreter of a script's process, and interpreters that do not work."""
 
 from __future__ import annotations
 
@@ -88,19 +88,19 @@ def test_variables_come_from_the_caller_and_the_configuration(submit: Submit, mo
     assert found["PYTHONPATH"].split(os.pathsep)[-1] == "/mine"
 
 
-def test_names_of_the_azure_sdk_are_there(submit: Submit) -> None:
+def test_a_script_can_import_the_names_of_the_azure_sdk(submit: Submit) -> None:
     run = submit("from azureml.core import Run; Run.get_context().log('loss', 1)")
     run.wait_for_completion()
     assert run.get_metrics() == {"loss": 1}
 
 
-def test_a_module_in_the_callers_folder_shadows_nothing(submit: Submit, working_folder: Path) -> None:
+def test_a_module_in_the_callers_folder_shadows_no_module(submit: Submit, working_folder: Path) -> None:
     for name in ("json.py", "bridge.py", "signal.py"):
         (working_folder / name).write_text("raise SystemExit('shadowed')")
     assert submit("print('hello')").wait_for_completion()["status"] == "Completed"
 
 
-def test_an_interpreter_of_ones_own_is_used(submit: Submit, tmp_path: Path) -> None:
+def test_a_given_interpreter_is_used(submit: Submit, tmp_path: Path) -> None:
     interpreter = tmp_path / "bin" / "python"
     interpreter.parent.mkdir()
     interpreter.write_text(f'#!/bin/sh\nMARK=mine exec {sys.executable} "$@"\n')
@@ -125,7 +125,7 @@ def test_an_interpreter_path_is_relative_to_the_caller(submit: Submit, working_f
         ("/usr", "cannot be run"),
     ],
 )
-def test_an_interpreter_that_is_none_fails_the_run(submit: Submit, path: str, reason: str) -> None:
+def test_a_file_that_is_not_an_interpreter_fails_the_run(submit: Submit, path: str, reason: str) -> None:
     run = submit("print('hello')", environment=user_managed(path))
     details = run.wait_for_completion(raise_on_error=False)
     error = details["error"]["error"]
@@ -141,7 +141,7 @@ def test_a_command_runs_in_a_shell_with_the_environments_python(submit: Submit) 
     assert log_of(run).split() == [sys.executable, run.id]
 
 
-def test_what_the_environment_asks_of_docker_fails_clearly_without_it(
+def test_docker_settings_fail_with_a_clear_error_without_docker(
     submit: Submit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
@@ -162,7 +162,7 @@ def test_a_build_that_fails_fails_the_run_with_its_log(submit: Submit, monkeypat
     assert "runbridge-has-no-such-thing" in logs["azureml-logs/20_image_build_log.txt"]
 
 
-def test_a_run_read_again_is_a_script_run(submit: Submit, workspace: Workspace) -> None:
+def test_a_reopened_submitted_run_is_a_script_run(submit: Submit, workspace: Workspace) -> None:
     import pickle
 
     run = submit("pass")
@@ -172,7 +172,7 @@ def test_a_run_read_again_is_a_script_run(submit: Submit, workspace: Workspace) 
     assert ScriptRun.RUN_TYPE == run.type == "azureml.scriptrun"
 
 
-def test_tags_ids_and_parents_are_kept(submit: Submit, workspace: Workspace, source: Path) -> None:
+def test_tags_ids_and_parents_are_stored(submit: Submit, workspace: Workspace, source: Path) -> None:
     from bridge.launch.script import ScriptRunConfig
 
     parent = Experiment(workspace, "submitted").start_logging(outputs=False, snapshot_directory=None)
@@ -200,7 +200,7 @@ def test_a_script_submits_children_of_its_run(submit: Submit, workspace: Workspa
     assert (log_of(child).strip(), child.parent and child.parent.id) == (child.id, run.id)
 
 
-def test_an_interpreter_without_runbridge_logs_all_the_same(submit: Submit, tmp_path: Path) -> None:
+def test_a_script_can_log_with_an_interpreter_without_runbridge(submit: Submit, tmp_path: Path) -> None:
     import venv
 
     venv.create(tmp_path / "bare", with_pip=False)
@@ -220,7 +220,7 @@ def test_an_interpreter_without_runbridge_logs_all_the_same(submit: Submit, tmp_
     assert "outputs/model.txt" in run.get_file_names()
 
 
-def test_a_password_of_an_index_is_used_and_not_kept(submit: Submit, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_password_of_an_index_is_used_and_not_stored(submit: Submit, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
     class Index(BaseHTTPRequestHandler):

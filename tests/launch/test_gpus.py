@@ -1,4 +1,4 @@
-"""Which GPUs count as a script's: told by a stand-in for NVML, for most machines have none."""
+"""The GPUs of a script, as reported by a fake NVML, because most machines have no GPU."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from bridge.launch.usage import Gpus
 
 
 class Nvml(SimpleNamespace):
-    """NVML with some GPUs: each is (busy percent, bytes used, bytes held by pid)."""
+    """A fake NVML with GPUs, each given as (busy percent, bytes used, bytes used by pid)."""
 
     class NVMLError(Exception):
-        """As NVML's own."""
+        """An error like that of NVML."""
 
     def __init__(self, *gpus: tuple[int, int, dict[int, int]]) -> None:
         self.gpus = gpus

@@ -1,4 +1,4 @@
-"""An exception at any place where a signal's handler may run leaves the end of a run as it must be."""
+"""An exception at any place where a signal handler may run does not change how a run ends."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ ENDING = Ending("Failed", "UserError", "it diverged")
 
 
 def pipes() -> int:
-    """How many pipes this process has open; what else it has open is of its other workspaces."""
+    """Return the number of open pipes of this process; other open files belong to other workspaces."""
     count = 0
     for number in os.listdir("/proc/self/fd"):
-        with suppress(OSError):  # closed meanwhile
+        with suppress(OSError):  # closed by now
             count += os.readlink(f"/proc/self/fd/{number}").startswith("pipe:")
     return count
 
 
 def end_interrupted(workspace: Workspace, run_id: str, interrupts: Interrupts) -> None:
-    """End a run whose script has printed, with an exception at one place, and once more."""
+    """End a run whose script has printed, with an exception at one place; then end it again."""
     opened = workspace.stores
     record = RunRecord(run_id, "0", status="Finalizing", type=SCRIPT_RUN, start_time=1)
     create_run(opened.tracking, record)
@@ -56,7 +56,7 @@ def end_interrupted(workspace: Workspace, run_id: str, interrupts: Interrupts) -
     assert kept == PRINTED + b"it diverged\n", place
 
 
-def test_an_exception_anywhere_in_the_end_of_a_launcher_costs_nothing(
+def test_an_exception_anywhere_in_the_end_of_a_launcher_loses_nothing(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("WAIT_SECONDS", "PAUSE_SECONDS", "LAST_SECONDS"):
@@ -65,7 +65,7 @@ def test_an_exception_anywhere_in_the_end_of_a_launcher_costs_nothing(
     before = pipes()
     for error in EXCEPTIONS:
         interrupts, at = Interrupts(FILES, None), 0
-        while interrupts.count == at:  # until a call comes to its end
+        while interrupts.count == at:  # until a call completes
             interrupts = Interrupts(FILES, at, error)
             end_interrupted(workspace, f"{error.__name__}-{at}", interrupts)
             at += 1
@@ -76,7 +76,7 @@ def test_an_exception_anywhere_in_the_end_of_a_launcher_costs_nothing(
 
 @pytest.mark.processes
 @pytest.mark.parametrize("error", EXCEPTIONS)
-def test_a_script_is_stopped_by_a_second_call_wherever_the_first_was_interrupted(
+def test_a_second_call_stops_a_script_wherever_the_first_was_interrupted(
     tmp_path: Path, error: type[BaseException]
 ) -> None:
     interrupts, at = Interrupts((), None), 0
@@ -95,10 +95,10 @@ def test_a_script_is_stopped_by_a_second_call_wherever_the_first_was_interrupted
     assert at > 8
 
 
-def test_an_exception_that_the_end_does_not_know_ends_it_once_more(
+def test_after_an_unexpected_exception_the_run_is_ended_again(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As `Launcher.run` does; a KeyboardInterrupt cannot come there, because its signal is taken."""
+    """`Launcher.run` does this. It gets no KeyboardInterrupt, because the launcher handles the signal itself."""
     record = RunRecord("r1", "0", status="Preparing", type=SCRIPT_RUN, start_time=1)
     create_run(workspace.stores.tracking, record)
     launcher = Launcher(workspace.stores, record, Signals())
@@ -111,5 +111,5 @@ def test_an_exception_that_the_end_does_not_know_ends_it_once_more(
         return told(ending)
 
     monkeypatch.setattr(launcher, "_told", fail_once)
-    assert launcher.run() == "Failed"  # it has no definition
+    assert launcher.run() == "Failed"  # the run has no definition
     assert workspace.get_run("r1").status == "Failed"

@@ -1,4 +1,4 @@
-"""One launcher has a run; another one that is started for it leaves it alone, and says so."""
+"""Only one launcher can claim a run. A second launcher for it does nothing, and reports that."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.processes
 
 @pytest.fixture
 def background_looks_late(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only a read of a status asks after the owners of runs within this time."""
+    """Within this time, only a read of a status checks the owners of runs."""
     monkeypatch.setattr(fold, "SWEEP_SECONDS", 3_600.0)
 
 
@@ -34,7 +34,7 @@ def launch(workspace: Workspace | Path, run_id: str) -> subprocess.CompletedProc
     return subprocess.run(launcher(workspace, run_id), capture_output=True, text=True, timeout=60)
 
 
-def test_a_second_launcher_ends_without_touching_anything_and_says_so(submit: Submit, workspace: Workspace) -> None:
+def test_a_second_launcher_ends_without_a_change_and_reports_it(submit: Submit, workspace: Workspace) -> None:
     run = submit(SLEEPS)
     lines_of(run)
     before = run.place.record(), log_of(run), run.get_file_names()
@@ -47,7 +47,7 @@ def test_a_second_launcher_ends_without_touching_anything_and_says_so(submit: Su
     assert run.status == "Canceled"
 
 
-def test_of_many_launchers_that_start_at_once_one_runs_the_script(submit: Submit, workspace: Workspace) -> None:
+def test_of_many_launchers_that_start_at_once_only_one_runs_the_script(submit: Submit, workspace: Workspace) -> None:
     run = queued(submit, workspace, "import time; print('hello'); time.sleep(1)")
     launchers = [subprocess.Popen(launcher(workspace, run.id), stderr=subprocess.PIPE, text=True) for _ in range(4)]
     said = [process.communicate(timeout=60)[1] for process in launchers]
@@ -56,7 +56,7 @@ def test_of_many_launchers_that_start_at_once_one_runs_the_script(submit: Submit
     assert (run.status, run.error, run.warnings, log_of(run)) == ("Completed", None, (), "hello\n")
 
 
-def test_a_launcher_that_starts_after_the_end_leaves_the_run_alone(submit: Submit, workspace: Workspace) -> None:
+def test_a_launcher_that_starts_after_the_end_does_not_change_the_run(submit: Submit, workspace: Workspace) -> None:
     run = submit("print('hello')")
     run.wait_for_completion()
     before = run.place.record()
@@ -68,7 +68,7 @@ def test_a_launcher_that_starts_after_the_end_leaves_the_run_alone(submit: Submi
     assert run.place.record() == before
 
 
-def test_a_launcher_leaves_a_run_alone_that_has_no_script(workspace: Workspace) -> None:
+def test_a_launcher_does_not_change_a_run_without_a_script(workspace: Workspace) -> None:
     run = Experiment(workspace, "interactive").start_logging(outputs=False, snapshot_directory=None)
     done = launch(workspace, run.id)
     assert done.returncode == 0 and f"leaves the run {run.id!r} alone" in done.stderr
@@ -80,7 +80,7 @@ def test_a_launcher_leaves_a_run_alone_that_has_no_script(workspace: Workspace) 
     "code, status, exit_code",
     [("pass", "Completed", 0), ("raise SystemExit(7)", "Failed", 1), ("import bridge; 1 / 0", "Failed", 1)],
 )
-def test_a_launcher_ends_with_how_its_run_did(
+def test_the_exit_code_of_a_launcher_tells_how_its_run_ended(
     submit: Submit, workspace: Workspace, code: str, status: str, exit_code: int
 ) -> None:
     run = queued(submit, workspace, code)
@@ -89,7 +89,7 @@ def test_a_launcher_ends_with_how_its_run_did(
 
 
 @pytest.mark.parametrize("how", ["by a signal", "by its owner", "as failed"])
-def test_a_launcher_of_a_run_that_is_ended_from_outside_ends_with_how_it_did(
+def test_the_exit_code_of_a_launcher_tells_how_another_process_ended_its_run(
     submit: Submit, workspace: Workspace, how: str
 ) -> None:
     run = queued(submit, workspace, "import time\nprint('up', flush=True)\ntime.sleep(0.1)\nimport sys")
@@ -107,23 +107,23 @@ def test_a_launcher_of_a_run_that_is_ended_from_outside_ends_with_how_it_did(
     assert run.status == ("Failed" if how == "as failed" else "Canceled")
 
 
-def test_a_launcher_that_cannot_open_the_workspace_says_so(tmp_path: Path) -> None:
+def test_a_launcher_that_cannot_open_the_workspace_reports_it(tmp_path: Path) -> None:
     done = launch(tmp_path / "gone", "r1")
     assert done.returncode == 1
     (sentence,) = done.stderr.splitlines()
     assert sentence.startswith("The run 'r1' is not started: There is no workspace")
 
 
-def test_a_launcher_that_does_not_find_its_run_says_so(workspace: Workspace) -> None:
+def test_a_launcher_that_does_not_find_its_run_reports_it(workspace: Workspace) -> None:
     done = launch(workspace, "r1")
     assert (done.returncode, done.stderr) == (1, "The run 'r1' is not started: There is no run 'r1'.\n")
 
 
-# Runs that nobody starts
+# Runs that no launcher claims
 
 
 @pytest.mark.parametrize("look", ["status", "details", "search", "mlflow"])
-def test_a_run_that_nobody_claims_fails_with_the_reason(
+def test_a_run_that_no_launcher_claims_fails_with_the_reason(
     submit: Submit, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, look: str
 ) -> None:
     from mlflow import MlflowClient
@@ -150,7 +150,7 @@ def test_a_run_that_nobody_claims_fails_with_the_reason(
     assert run.place.record() == record
 
 
-def test_a_run_whose_submitter_holds_it_waits_for_its_launcher(
+def test_a_run_that_its_submitter_owns_waits_for_its_launcher(
     submit: Submit, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = queued(submit, workspace, "pass")
@@ -163,7 +163,7 @@ def test_a_run_whose_submitter_holds_it_waits_for_its_launcher(
     until(lambda: workspace.get_run("held").status == "Failed", 10)
 
 
-def test_a_run_that_waits_is_canceled_at_once(submit: Submit, workspace: Workspace) -> None:
+def test_a_waiting_run_is_canceled_at_once(submit: Submit, workspace: Workspace) -> None:
     run = queued(submit, workspace, "open('started', 'w').close()")
     begun = time.monotonic()
     run.cancel()
@@ -184,7 +184,7 @@ def test_a_run_that_waits_is_canceled_at_once(submit: Submit, workspace: Workspa
 def test_a_run_is_canceled_while_its_launcher_starts(
     submit: Submit, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Its launcher starts slowly, finds the run ended, and `submit` returns a run that is Canceled."""
+    """Its launcher starts slowly and finds that the run has ended. `submit` returns a run that is Canceled."""
     python = sys.executable
     slow = tmp_path / "python"
     slow.write_text(f'#!/bin/sh\nsleep 1.5\nexec {python} "$@"\n')
@@ -211,7 +211,7 @@ print(time.monotonic() - begun < 5, runs[0].status)
 def test_a_launcher_that_ends_before_it_has_claimed_its_run_fails_the_run_at_once(
     submit: Submit, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The process that submits has released the run then, and nobody owns it."""
+    """At that moment the submitting process has released the run, and no process owns it."""
     dying = tmp_path / "python"
     dying.write_text(
         f"#!{sys.executable}\nimport os, socket, sys\nos.fork() and os._exit(0)\n"
@@ -226,10 +226,10 @@ def test_a_launcher_that_ends_before_it_has_claimed_its_run_fails_the_run_at_onc
     assert "no room to claim it" in run.error["message"]
 
 
-# One owner
+# A run has one owner
 
 
-def test_a_launcher_that_was_taken_for_gone_goes_on_and_says_how_its_script_ended(
+def test_a_launcher_that_was_considered_dead_continues_and_stores_how_its_script_ended(
     submit: Submit, workspace: Workspace
 ) -> None:
     run = submit("import os, time\nprint('up', flush=True)\nwhile not os.path.exists('logs/go'): time.sleep(0.02)")
@@ -246,7 +246,7 @@ def test_a_launcher_that_was_taken_for_gone_goes_on_and_says_how_its_script_ende
 
 
 @pytest.mark.usefixtures("background_looks_late")
-def test_who_submitted_a_run_knows_at_once_that_its_launcher_was_killed(submit: Submit, workspace: Workspace) -> None:
+def test_the_submitting_process_sees_at_once_that_the_launcher_was_killed(submit: Submit, workspace: Workspace) -> None:
     run = submit(SLEEPS)
     lines_of(run)
     time.sleep(1.5)
@@ -258,9 +258,9 @@ def test_who_submitted_a_run_knows_at_once_that_its_launcher_was_killed(submit: 
 
 
 @pytest.mark.usefixtures("background_looks_late")
-def test_a_run_that_somebody_else_executes_is_not_its_creators(submit: Submit, workspace: Workspace) -> None:
+def test_the_creator_does_not_own_a_run_that_another_process_executes(submit: Submit, workspace: Workspace) -> None:
     run = queued(submit, workspace, SLEEPS)
-    run.log("seen", 1)  # its creator writes to it, which does not make it its owner
+    run.log("seen", 1)  # writing to the run does not make its creator the owner
     process = subprocess.Popen(launcher(workspace, run.id))
     lines_of(run)
     process.kill()
@@ -270,10 +270,10 @@ def test_a_run_that_somebody_else_executes_is_not_its_creators(submit: Submit, w
     assert time.monotonic() - begun < 4
 
 
-def test_a_launcher_is_the_owner_from_the_moment_it_has_the_run(
+def test_a_launcher_owns_the_run_from_the_moment_of_its_claim(
     workspace: Workspace, source: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever reads in between sees one lease: of the process that submits, or of the launcher."""
+    """A reader sees one lease at any time: that of the submitting process, or that of the launcher."""
     (source / "train.py").write_text(SLEEPS)
     run = Experiment(workspace, "submitted").submit(ScriptRunConfig(source, script="train.py"))
     tracking = workspace.stores.tracking

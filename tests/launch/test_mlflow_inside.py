@@ -10,7 +10,7 @@ from bridge import Run, Workspace
 pytestmark = pytest.mark.processes
 
 
-def test_mlflow_attaches_and_a_second_run_is_a_child(submit: Submit, workspace: Workspace) -> None:
+def test_mlflow_writes_to_the_scripts_run_and_a_second_run_is_a_child(submit: Submit, workspace: Workspace) -> None:
     code = """
         import bridge, mlflow
         with mlflow.start_run() as first:
@@ -35,7 +35,7 @@ def test_mlflow_attaches_and_a_second_run_is_a_child(submit: Submit, workspace: 
     assert (child.parent and child.parent.id, child.status) == (run.id, "Completed")
 
 
-def test_the_last_word_of_mlflow_does_not_hide_a_crash(submit: Submit) -> None:
+def test_a_status_that_mlflow_sets_at_exit_does_not_hide_a_crash(submit: Submit) -> None:
     run = submit("import mlflow\nwith mlflow.start_run(): mlflow.log_metric('loss', 1)\nraise SystemExit(5)")
     details = run.wait_for_completion(raise_on_error=False)
     assert (details["status"], details["error"]["error"]["exitCode"]) == ("Failed", 5)

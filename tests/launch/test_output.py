@@ -1,4 +1,4 @@
-"""What a script prints is on the run at once, whatever it is."""
+"""The output of a script is stored on the run at once, whatever it contains."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.processes
 
 
 class TimedText(io.StringIO):
-    """Text with the time of each write."""
+    """A stream that records the time of each write."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ def test_output_is_shown_within_a_second(submit: Submit, monkeypatch: pytest.Mon
     assert max(late.values()) < 1.0, late
 
 
-def test_what_is_shown_has_the_layout_of_azure(submit: Submit, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_shown_output_has_the_layout_of_azure(submit: Submit, capsys: pytest.CaptureFixture[str]) -> None:
     run = submit("print('hello', flush=True); import bridge; bridge.Run.get_context().log('loss', 1)", show_output=True)
     url = f"{run.experiment.workspace.get_mlflow_tracking_uri()}#/runs/{run.id}"
     assert run.get_portal_url() == url
@@ -93,7 +93,7 @@ def test_the_log_of_an_ended_run_is_shown_as_well(submit: Submit, capsys: pytest
     assert "\nhello\n" in capsys.readouterr().out
 
 
-def test_output_is_kept_byte_by_byte(submit: Submit) -> None:
+def test_output_is_stored_byte_by_byte(submit: Submit) -> None:
     run = submit("import sys; sys.stdout.buffer.write(bytes(range(256)) + 'é 漢 🚀'.encode())")
     run.wait_for_completion()
     (path,) = run.get_all_logs("logs here")
@@ -101,7 +101,7 @@ def test_output_is_kept_byte_by_byte(submit: Submit) -> None:
     assert log_of(run).endswith("é 漢 🚀")
 
 
-def test_characters_that_come_in_pieces_are_shown_whole(submit: Submit, capsys: pytest.CaptureFixture[str]) -> None:
+def test_characters_that_arrive_in_pieces_are_shown_whole(submit: Submit, capsys: pytest.CaptureFixture[str]) -> None:
     code = """
         import sys, time
         for byte in "é🚀".encode():
@@ -111,7 +111,7 @@ def test_characters_that_come_in_pieces_are_shown_whole(submit: Submit, capsys: 
     assert "é🚀\n" in capsys.readouterr().out
 
 
-def test_ten_megabytes_of_output_are_kept(submit: Submit) -> None:
+def test_ten_megabytes_of_output_are_stored(submit: Submit) -> None:
     run = submit("for n in range(200_000): print('%050d' % n)")
     run.wait_for_completion()
     assert log_of(run) == "".join(f"{n:050d}\n" for n in range(200_000))
@@ -119,7 +119,7 @@ def test_ten_megabytes_of_output_are_kept(submit: Submit) -> None:
 
 
 @pytest.mark.slow
-def test_three_hundred_megabytes_that_are_printed_at_full_speed_are_kept(submit: Submit, workspace: Workspace) -> None:
+def test_three_hundred_megabytes_of_output_at_full_speed_are_stored(submit: Submit, workspace: Workspace) -> None:
     code = """
         import hashlib, sys
         printed = hashlib.sha256()
@@ -140,7 +140,7 @@ def test_three_hundred_megabytes_that_are_printed_at_full_speed_are_kept(submit:
     assert run.warnings == ()
 
 
-def test_lines_that_are_drawn_anew_stay_one_line(submit: Submit, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_line_that_a_progress_bar_redraws_stays_one_line(submit: Submit, capsys: pytest.CaptureFixture[str]) -> None:
     code = """
         import sys
         for n in range(3):
@@ -158,7 +158,7 @@ def test_output_and_errors_are_in_order(submit: Submit) -> None:
     assert log_of(run) == "".join(f"out {n}\nerr {n}\n" for n in range(5))
 
 
-def test_logs_are_there_while_the_script_runs_and_outputs_after(submit: Submit) -> None:
+def test_logs_are_stored_while_the_script_runs_and_outputs_afterwards(submit: Submit) -> None:
     code = """
         import os, time
         os.makedirs("logs", exist_ok=True)
@@ -180,13 +180,13 @@ def test_logs_are_there_while_the_script_runs_and_outputs_after(submit: Submit) 
     run.clean()
 
 
-def test_who_sees_a_run_completed_sees_all_of_its_outputs(submit: Submit) -> None:
+def test_a_completed_run_has_all_of_its_outputs(submit: Submit) -> None:
     run = submit("for number in range(200): open(f'outputs/{number}', 'w').write('x')")
     until(lambda: run.status == "Completed")
     assert len([name for name in run.get_file_names() if name.startswith("outputs/")]) == 200
 
 
-def test_details_name_what_was_submitted(submit: Submit, source: Path) -> None:
+def test_details_contain_the_submitted_definition(submit: Submit, source: Path) -> None:
     run = submit("print('hello')", arguments=["--alpha", 0.5, Path("x")])
     run.wait_for_completion()
     details = run.get_details()
@@ -226,7 +226,7 @@ def test_system_metrics_are_logged(submit: Submit) -> None:
     assert run.get_metrics() == {}
 
 
-def test_an_interactive_run_is_waited_for(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_interactive_run_can_be_waited_for(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     run = Experiment(workspace, "interactive").start_logging(outputs=False, snapshot_directory=None)
     threading.Timer(0.5, run.complete).start()
     details = Run.get(workspace, run.id).wait_for_completion(show_output=True)
@@ -235,13 +235,13 @@ def test_an_interactive_run_is_waited_for(workspace: Workspace, capsys: pytest.C
     assert f"Execution Summary\n=================\nRunId: {run.id}\n" in capsys.readouterr().out
 
 
-def test_a_run_that_never_failed_raises_nothing(submit: Submit) -> None:
+def test_waiting_for_a_run_that_did_not_fail_raises_nothing(submit: Submit) -> None:
     run = submit("raise SystemExit(1)")
     assert run.wait_for_completion(raise_on_error=False)["status"] == "Failed"
     assert run.wait_for_completion(raise_on_error=False, show_output=True)["status"] == "Failed"
 
 
-def test_control_c_ends_the_waiting_and_not_the_run(submit: Submit, workspace: Workspace) -> None:
+def test_control_c_ends_the_wait_and_not_the_run(submit: Submit, workspace: Workspace) -> None:
     run = submit("import time; print('hello', flush=True); time.sleep(600)")
     waiter = """
 import signal, sys
@@ -284,7 +284,7 @@ def test_text_that_a_terminal_cannot_show_is_replaced(submit: Submit, monkeypatc
     assert "\n?\n" in shown.read()
 
 
-def test_outputs_are_those_of_the_folder_that_the_script_was_started_in(submit: Submit) -> None:
+def test_outputs_are_read_from_the_folder_in_which_the_script_was_started(submit: Submit) -> None:
     run = submit(
         """
         import os

@@ -1,4 +1,4 @@
-"""Output that cannot be written for a while waits; a script never does."""
+"""Output waits if it cannot be written for a while, but a script never waits for it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_output_waits_in_order_until_it_can_be_written(monkeypatch: pytest.Monke
     time.sleep(0.2)
     begun = time.monotonic()
     for _ in range(100):
-        os.write(taken.pipe, b"x" * (1 << 16))  # more than a pipe holds
+        os.write(taken.pipe, b"x" * (1 << 16))  # more than the buffer of a pipe
     assert time.monotonic() - begun < 5
     assert isinstance(taken.trouble, StoreUnavailable) and not kept
     open_again.set()
@@ -46,8 +46,10 @@ def test_output_waits_in_order_until_it_can_be_written(monkeypatch: pytest.Monke
     assert (taken.trouble, taken.dropped_bytes) == (None, 0)
 
 
-def test_output_beyond_memory_waits_in_a_file_and_a_script_never_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The place is away while 200 MB are printed: more than waits in memory, and than a pipe holds."""
+def test_output_beyond_the_memory_limit_waits_in_a_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The workspace cannot be written while the script prints 200 MB: more than a pipe and the memory limit hold."""
     monkeypatch.setattr(output, "RETRY_SECONDS", 0.05)
     kept, printed = hashlib.sha256(), hashlib.sha256()
     open_again = threading.Event()
@@ -68,7 +70,7 @@ def test_output_beyond_memory_waits_in_a_file_and_a_script_never_does(monkeypatc
     assert (taken.trouble, taken.dropped_bytes) == (None, 0)
 
 
-def test_output_that_neither_memory_nor_the_disk_takes_is_dropped_and_counted(
+def test_output_that_fits_neither_in_memory_nor_on_disk_is_dropped_and_counted(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(spool, "MEMORY_BYTES", 100)
@@ -83,7 +85,7 @@ def test_output_that_neither_memory_nor_the_disk_takes_is_dropped_and_counted(
         kept.extend(data)
 
     taken = Output(append, folder=tmp_path / "gone")
-    for piece in (b"a" * 60, b"b" * 60, b"c" * 60):  # the first is being written, the second waits
+    for piece in (b"a" * 60, b"b" * 60, b"c" * 60):  # the first piece is being written, the second waits
         os.write(taken.pipe, piece)
         time.sleep(0.3)
     assert taken.dropped_bytes == 60
@@ -93,10 +95,8 @@ def test_output_that_neither_memory_nor_the_disk_takes_is_dropped_and_counted(
     assert taken.said_last(exception=False) == "a" * 60 + "b" * 60 + "c" * 60
 
 
-def test_a_disk_that_is_full_costs_what_does_not_fit_and_nothing_else(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """A spool on a disk of 1 MB: what it takes comes back in order, and what it refuses is counted."""
+def test_a_full_disk_loses_only_the_output_that_does_not_fit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Stored output of a spool on a disk of 1 MB is returned in order, and refused output is counted."""
     disk = tmp_path / "disk"
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)], check=True)
@@ -113,7 +113,7 @@ def test_a_disk_that_is_full_costs_what_does_not_fit_and_nothing_else(
                 expected += piece
             else:
                 refused += 1
-            if number % 20 == 0:  # somebody takes, too slowly
+            if number % 20 == 0:  # a reader that is too slow
                 data = waiting.take()
                 assert expected.startswith(data)
                 if number % 40 == 0:
@@ -131,7 +131,7 @@ def test_a_disk_that_is_full_costs_what_does_not_fit_and_nothing_else(
         subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
-def test_output_is_read_where_descriptors_are_many() -> None:
+def test_output_is_read_with_descriptors_beyond_1024() -> None:
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(before[1], 4_096), before[1]))
     held = [os.open(os.devnull, os.O_RDONLY) for _ in range(1_200)]
@@ -152,7 +152,7 @@ def test_output_is_read_where_descriptors_are_many() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
-def test_closing_gives_up_after_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closing_gives_up_after_its_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(output, "RETRY_SECONDS", 0.05)
     stop = threading.Event()
 
@@ -169,7 +169,7 @@ def test_closing_gives_up_after_its_time(monkeypatch: pytest.MonkeyPatch) -> Non
     stop.set()
 
 
-def test_a_pipe_that_somebody_else_holds_is_left() -> None:
+def test_a_pipe_that_another_process_holds_open_is_not_waited_for() -> None:
     kept = bytearray()
     taken = Output(kept.extend)
     other = os.dup(taken.pipe)
@@ -183,7 +183,7 @@ def test_a_pipe_that_somebody_else_holds_is_left() -> None:
 
 
 @pytest.mark.slow
-def test_a_daemon_that_prints_without_pause_does_not_hold_the_end_up() -> None:
+def test_a_daemon_that_prints_without_pause_does_not_delay_the_end() -> None:
     kept = bytearray()
     taken = Output(kept.extend)
     printed = b"".join(b"%d\n" % number for number in range(50_000))
@@ -194,7 +194,7 @@ def test_a_daemon_that_prints_without_pause_does_not_hold_the_end_up() -> None:
         taken.close(10)
         assert taken.left_open
         assert daemon.wait(10) == -signal.SIGPIPE
-        # All that was printed before the end is there, among what the daemon printed.
+        # All output before the end is stored, mixed with that of the daemon.
         lines = [line for line in bytes(kept).split(b"\n") if line.isdigit()]
         assert lines[-1] == b"49999" and len(lines) > 40_000
     finally:
@@ -202,7 +202,7 @@ def test_a_daemon_that_prints_without_pause_does_not_hold_the_end_up() -> None:
         daemon.wait()
 
 
-def test_a_place_that_does_not_answer_is_said() -> None:
+def test_a_workspace_that_does_not_answer_is_reported() -> None:
     answer = threading.Event()
     taken = Output(lambda data: answer.wait(30))
     os.write(taken.pipe, b"lost")
@@ -212,7 +212,7 @@ def test_a_place_that_does_not_answer_is_said() -> None:
 
 
 @pytest.mark.slow
-def test_a_disk_that_is_full_when_a_script_ends_costs_neither_its_status_nor_its_outputs(
+def test_a_full_disk_when_a_script_ends_loses_neither_its_status_nor_its_outputs(
     source: Path, temporary: Path, tmp_path: Path
 ) -> None:
     disk = tmp_path / "disk"

@@ -33,7 +33,7 @@ def take_over(*arguments, original=launcher.take_over):
 launcher.take_over = take_over
 sys.exit(launcher.main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
 """
-"""A launcher that can import nothing more of Runbridge from before it claims its run; it writes down what it tries."""
+"""A launcher that cannot import Runbridge once it claims its run; it records each attempt."""
 
 WORKS = """
 import os, time
