@@ -43,6 +43,9 @@ SCRIPT_RUN = "azureml.scriptrun"
 
 Source: Azure ML SDK v1, `azureml.core.ScriptRun.RUN_TYPE`.
 """
+SOURCE_PROPERTY = "azureml.runsource"
+"""A property that names the type of a run, as its `type` does."""
+
 RUN_ID = re.compile(r"[a-zA-Z0-9][\w\-]{0,255}")
 
 

@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias, get_args
 from bridge.errors import InvalidValue
 from bridge.records.text import RULE, is_spellable
 
-Entity = Literal["attribute", "metric", "param", "tag", "dataset"]
+Entity = Literal["attribute", "metric", "param", "tag", "property", "dataset"]
 Comparator = Literal["=", "!=", "<", "<=", ">", ">=", "LIKE", "ILIKE", "IN", "NOT IN", "IS NULL", "IS NOT NULL"]
 Operand: TypeAlias = "str | float | int | tuple[str, ...] | None"
 View = Literal["active", "deleted", "all"]
@@ -44,6 +44,7 @@ class Comparison:
 
     A clause on a metric, param, tag or attribute that a run does not have never matches, `!=` neither;
     IS NULL does.
+    `property` means the run's properties.
     `tag` means the run's tags, else its properties, else its latest texts (True, False and None by these words).
     LIKE compares the whole value by case, `%` and `_` match newlines too, nothing escapes them; ILIKE folds ASCII only.
     NaN matches `!=` alone, and ±inf compares as ±1.797e308; what a metric is compared with becomes a float64.
@@ -118,6 +119,7 @@ class RunQuery:
     `below` asks for the children of a run, with `recursive` for all its descendants, never for the run itself;
     without `experiment_ids` in whichever experiment.
     A run that is deleted still leads to its children.
+    `of_type` selects the runs whose type, or whose property `azureml.runsource`, is this text.
 
     Raises:
         InvalidValue: a clause or key is not about runs, or `max_results` is not positive.
@@ -131,6 +133,7 @@ class RunQuery:
     page_token: str | None = None
     below: str | None = None
     recursive: bool = False
+    of_type: str | None = None
 
     def __post_init__(self) -> None:
         _check_attributes((*self.filter, *self.order), RUN_ATTRIBUTES)

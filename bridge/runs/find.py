@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, get_args
@@ -10,14 +11,15 @@ from typing import TYPE_CHECKING, get_args
 from bridge.errors import InvalidValue
 from bridge.records.labels import Labels, has_labels, wanted_labels
 from bridge.records.run import RunRecord, Status
-from bridge.records.search import RunQuery
+from bridge.records.search import CLAUSES, Comparison, Entity, RunQuery
+from bridge.records.text import is_spellable
 from bridge.store.run_listing import list_runs
 
 if TYPE_CHECKING:
     from bridge.store.open import Opened
 
-SOURCE_PROPERTY = "azureml.runsource"
-"""A property that names the type of a run, as its `type` does."""
+Wanted = str | Mapping[str, str | None]
+"""A label's key, or labels that must all be equal."""
 
 
 def find_runs(
@@ -49,17 +51,32 @@ def find_runs(
     with_tags, with_properties = wanted_labels(tags, "tag"), wanted_labels(properties, "property")
     if status is not None and status not in get_args(Status):
         raise InvalidValue("status", status, f"must be one of {', '.join(get_args(Status))}")
+    if type is not None and not (isinstance(type, str) and is_spellable(type)):
+        return iter(())
+    clauses = [*_clauses("tag", with_tags), *_clauses("property", with_properties)]
+    if status is not None:
+        clauses.append(Comparison("attribute", "status", "=", status))
+    if not include_children:
+        clauses.append(Comparison("attribute", "parent_id", "IS NULL"))
+    found = list_runs(stores.tracking, replace(query, filter=tuple(clauses[-CLAUSES:]), of_type=type), latest=False)
+    return (
+        record
+        for record in _newest_first(found)
+        # A clause on a tag also matches properties and logged texts, and a status may have changed since the search.
+        if status in (None, record.status)
+        and has_labels(record.tags, with_tags)
+        and has_labels(record.properties, with_properties)
+    )
 
-    def wanted(record: RunRecord) -> bool:
-        return (
-            (include_children or record.parent_id is None)
-            and status in (None, record.status)
-            and type in (None, record.type, record.properties.get(SOURCE_PROPERTY))
-            and has_labels(record.tags, with_tags)
-            and has_labels(record.properties, with_properties)
-        )
 
-    return (record for record in _newest_first(list_runs(stores.tracking, query, latest=False)) if wanted(record))
+def _clauses(entity: Entity, wanted: Wanted) -> list[Comparison]:
+    """Return clauses that every run with these labels meets."""
+    pairs = {wanted: None} if isinstance(wanted, str) else wanted
+    return [
+        Comparison(entity, key, "IS NOT NULL") if value is None else Comparison(entity, key, "=", value)
+        for key, value in pairs.items()
+        if is_spellable(key)
+    ]
 
 
 def _newest_first(records: Iterator[RunRecord]) -> Iterator[RunRecord]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bridge.errors import InvalidValue
-from bridge.records.run import RunChanges, RunRecord, Status
+from bridge.records.run import SOURCE_PROPERTY, RunChanges, RunRecord, Status
 from bridge.records.search import Comparison, ExperimentQuery, Ordering, RunQuery
 from bridge.store.one_run import create_run, get_run
 from bridge.store.run_listing import list_runs
@@ -131,6 +131,25 @@ class SearchPromises:
         assert below("a", True) == ["b", "c"]
         assert below("a", False) == ["b"]
         assert below("self", True) == below("self", False) == []
+
+    def test_properties_are_searched_and_sorted_whatever_tags_have_their_keys(self, store: TrackingStore) -> None:
+        create_run(store, RunRecord("a", "0", properties={"owner": "ada"}, tags={"owner": "bob"}))
+        create_run(store, RunRecord("b", "0", tags={"owner": "ada"}))
+        create_run(store, RunRecord("c", "0", properties={"owner": "bob"}))
+        assert run_ids(store, Comparison("property", "owner", "=", "ada")) == ["a"]
+        assert run_ids(store, Comparison("property", "owner", "!=", "ada")) == ["c"]
+        assert run_ids(store, Comparison("property", "owner", "IS NULL")) == ["b"]
+        ordered = store.search_runs(RunQuery(("0",), order=(Ordering("property", "owner", ascending=False),))).items
+        assert [record.id for record in ordered] == ["c", "a", "b"]
+
+    def test_runs_of_a_type_are_those_whose_type_or_source_is_it(self, store: TrackingStore) -> None:
+        create_run(store, RunRecord("a", "0", type="azureml.scriptrun"))
+        create_run(store, RunRecord("b", "0", properties={SOURCE_PROPERTY: "azureml.scriptrun"}))
+        create_run(store, RunRecord("c", "0", type="azureml.scriptrun", properties={SOURCE_PROPERTY: "other"}))
+        create_run(store, RunRecord("d", "0", tags={SOURCE_PROPERTY: "azureml.scriptrun"}))
+        assert store.search_run_ids(RunQuery(("0",), of_type="azureml.scriptrun")).items == ("a", "b", "c")
+        assert store.search_run_ids(RunQuery(("0",), of_type="other")).items == ("c",)
+        assert store.search_run_ids(RunQuery(("0",), of_type="none")).items == ()
 
     def test_the_type_of_a_run_is_searched(self, store: TrackingStore) -> None:
         create_run(store, RunRecord("a", "0", type="azureml.scriptrun"))

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from bridge.records.limits import INT64_MAX, INT64_MIN
 from bridge.records.page import decode_token, encode_token
+from bridge.records.run import SOURCE_PROPERTY
 from bridge.records.search import Comparison, ExperimentQuery, Ordering, RunQuery
 from bridge.records.series import COLUMN, SCALAR
 from bridge.store.sql.experiments import number_of
@@ -53,6 +54,7 @@ LOGGED_TEXT = (
 )
 TAG = "FROM tag t WHERE t.run = r.key AND t.key = ?"
 PROPERTY = "FROM property p WHERE p.run = r.key AND p.key = ?"
+OF_TYPE = f"(r.type = ? OR EXISTS (SELECT 1 {PROPERTY} AND p.value = ?))"
 PARAM = "FROM param p WHERE p.run = r.key AND p.key = ?"
 EXPERIMENT_TAG = "FROM experiment_tag t WHERE t.experiment = e.id AND t.key = ?"
 DATASET = "FROM dataset_input i JOIN dataset d ON d.id = i.dataset WHERE i.run = r.key"
@@ -99,6 +101,8 @@ def _search_runs(connection: sqlite3.Connection, column: str, query: RunQuery) -
     where = [_run_clause(clause) for clause in query.filter]
     if query.below is not None:
         where.append(Sql(f"r.id != ? AND r.id IN ({BELOW if query.recursive else CHILDREN})", (query.below,) * 2))
+    if query.of_type is not None:
+        where.append(Sql(OF_TYPE, (query.of_type, SOURCE_PROPERTY, query.of_type)))
     if query.below is None or query.experiment_ids:
         where.append(_in_experiments(query.experiment_ids))
     if query.view != "all":
@@ -168,6 +172,8 @@ def _run_clause(clause: Comparison) -> Sql:
         return _metric_clause(clause)
     if clause.entity == "dataset":
         return _dataset_clause(clause)
+    if clause.entity == "property":
+        return _labelled(clause, Sql(f"(SELECT p.value {PROPERTY})", (clause.key,)), (PROPERTY,))
     if clause.entity == "param":
         return _labelled(clause, Sql(f"(SELECT p.value {PARAM})", (clause.key,)), (PARAM,))
     return _labelled(clause, Sql(SHOWN_TAG, (clause.key,) * 4), (TAG, PROPERTY, LOGGED_TEXT))
@@ -273,6 +279,8 @@ def _run_order(ordering: Ordering) -> list[Sql]:
             return [Sql(f"{column} {direction}")]
         cases = " ".join(f"WHEN ? THEN {rank}" for _, rank in ranks)
         return [Sql(f"CASE {column} {cases} END {direction}", tuple(text for text, _ in ranks))]
+    if ordering.entity == "property":
+        return [Sql(f"(SELECT p.value {PROPERTY}) {direction}", key)]
     if ordering.entity == "param":
         return [Sql(f"(SELECT p.value {PARAM}) {direction}", key)]
     if ordering.entity == "tag":

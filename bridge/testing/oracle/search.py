@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from bridge.records.comparators import COMPARE
 from bridge.records.experiment import ExperimentRecord
 from bridge.records.page import Page, decode_token, encode_token
-from bridge.records.run import RunRecord
+from bridge.records.run import SOURCE_PROPERTY, RunRecord
 from bridge.records.search import Comparison, ExperimentQuery, Ordering, RunQuery
 from bridge.records.series import BIG
 
@@ -37,6 +37,7 @@ def select_runs(query: RunQuery, records: Iterable[RunRecord]) -> Page[RunRecord
         if (record.experiment_id in experiments or (below is not None and not experiments))
         and (below is None or record.id in below)
         and query.view in ("all", record.lifecycle_stage)
+        and query.of_type in (None, record.type, record.properties.get(SOURCE_PROPERTY))
         and _matches(record, query.filter, _run_values)
     ]
     found.sort(key=lambda record: record.id)
@@ -86,6 +87,8 @@ def _run_values(record: RunRecord, entity: str, key: str) -> Sequence[Any]:
         return () if latest is None else (_compared(latest.value),)
     if entity == "param":
         return (record.params[key],) if key in record.params else ()
+    if entity == "property":
+        return (record.properties[key],) if key in record.properties else ()
     if entity == "tag":
         return _run_tag(record, key)
     if entity == "dataset":
