@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 import threading
@@ -11,15 +10,13 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from bridge.capture.spool import Spool
-from bridge.errors import BridgeError
+from bridge.capture.log_queue import LogQueue
 from bridge.forking import Step, on_fork
-
-logger = logging.getLogger("bridge")
 
 WRITE_SECONDS = 0.25
 """The time between two writes: what is printed fast costs few of them."""
 STREAMS = ("stdout", "stderr")
+FULL = "memory and disk were full"
 
 
 class Printed:
@@ -41,9 +38,7 @@ class Printed:
 
     def _start_anew(self) -> None:
         self._writing = threading.RLock()  # a signal handler may print or end the run while this thread writes
-        self._spool = Spool()
-        self._dropped_bytes = 0
-        self._trouble: BridgeError | OSError | None = None
+        self._queue = LogQueue(self._append)
 
     def begin(self) -> None:
         """Take the place of `sys.stdout` and `sys.stderr`."""
@@ -72,12 +67,13 @@ class Printed:
     def flush(self) -> tuple[str, ...]:
         """Add what waits; returns what could not be added."""
         self._write()
-        lost = self._spool.size_bytes + self._dropped_bytes
+        queue = self._queue
+        lost = queue.size_bytes + queue.dropped_bytes
         if not lost:
             return ()
-        self._dropped_bytes = 0
-        self._spool.close()
-        return (f"{lost} bytes of what was printed were not kept: {self._trouble}",)
+        queue.dropped_bytes = 0
+        queue.clear()
+        return (f"{lost} bytes of what was printed were not kept: {queue.trouble or FULL}",)
 
     def add(self, piece: bytes) -> None:
         """Let bytes follow what was printed; takes no lock, for signal handlers print too."""
@@ -96,23 +92,13 @@ class Printed:
 
     def _write(self) -> None:
         with self._writing:
-            while data := self._next():
-                try:
-                    self._append(data)
-                except (BridgeError, OSError) as error:
-                    if self._trouble is None:
-                        logger.debug("What is printed is kept later: %s", error)
-                    self._trouble = error
-                    self._spool.put_back(data)
-                    return
+            self._queue_pieces()
+            while self._queue.append_next():
+                self._queue_pieces()
 
-    def _next(self) -> bytes:
-        """Take out what is to be added next; empty if nothing is."""
+    def _queue_pieces(self) -> None:
         while self._pieces:
-            piece = self._pieces.popleft()
-            if not self._spool.add(piece):
-                self._dropped_bytes += len(piece)
-        return self._spool.take()
+            self._queue.add(self._pieces.popleft())
 
 
 class _Stream:

@@ -152,6 +152,23 @@ def test_output_is_read_with_descriptors_beyond_1024() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
+def test_a_log_that_cannot_be_created_at_once_is_created_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(output, "RETRY_SECONDS", 0.05)
+    kept: list[bytes] = []
+    refusals = [StoreUnavailable("the workspace", "it is locked")] * 3
+
+    def append(data: bytes) -> None:
+        if refusals:
+            raise refusals.pop()
+        kept.append(data)
+
+    taken = Output(append)
+    taken.touch()
+    taken.close(10, "the last words")
+    assert kept == [b"", b"the last words"]
+    assert taken.trouble is None
+
+
 def test_closing_gives_up_after_its_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(output, "RETRY_SECONDS", 0.05)
     stop = threading.Event()
