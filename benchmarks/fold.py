@@ -29,8 +29,8 @@ import numpy  # noqa: F401  # its import does not belong to the fold
 
 from bridge.records.run import RunRecord
 from bridge.store import background
+from bridge.store.create import create_store
 from bridge.store.one_run import create_run, get_series
-from bridge.store.open import create_store
 from bridge.store.sql.sqlite import create_sqlite
 from bridge.store.tracking import TrackingStore
 

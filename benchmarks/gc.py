@@ -22,8 +22,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from bridge.records.run import RunRecord
+from bridge.store.create import create_store
 from bridge.store.one_run import create_run, get_run
-from bridge.store.open import create_store
 
 LIMIT_MB = 50.0
 KEYS = ("loss", "accuracy", "rate", "gradient", "memory")

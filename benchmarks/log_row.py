@@ -25,8 +25,9 @@ from pathlib import Path
 from bridge import Experiment, Run, Workspace
 from bridge.journal.format import CELL_SIZE, ROW_SIZE
 from bridge.records.run import RunRecord
+from bridge.store.create import create_store
 from bridge.store.one_run import create_run, get_series
-from bridge.store.open import create_store, open_store
+from bridge.store.open import open_store
 from bridge.testing.strategies import row
 
 COLUMNS = [f"column {number}" for number in range(15)]

@@ -1,19 +1,19 @@
 """Every error that Runbridge raises.
 
 BridgeError
-├── InvalidValue (ValueError)           400
-├── NotAuthenticated (PermissionError)  401
-├── NotAllowed (PermissionError)        403
-├── NotFound (LookupError)              404
-├── AlreadyExists (FileExistsError)     409
-├── InvalidState (RuntimeError)         409
-│   └── ParamChanged                    409
-├── SchemaMismatch (RuntimeError)       500
-├── SubmitFailed (RuntimeError)         500
-└── StoreUnavailable (ConnectionError)  503
+├── InvalidValue (ValueError)          400
+├── NotAuthenticated                   401
+├── NotAllowed                         403
+├── NotFound (LookupError)             404
+├── AlreadyExists                      409
+├── InvalidState (RuntimeError)        409
+│   └── ParamChanged                   409
+├── SchemaMismatch (RuntimeError)      500
+├── SubmitFailed (RuntimeError)        500
+└── StoreUnavailable (RuntimeError)    503
 
 An error takes values, not a message, and writes one sentence from them: what happened, with which value, what to do.
-Each is also the builtin that a caller would already catch.
+None is an `OSError`, so that `except OSError` around a call of the system catches failures of the system only.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class BridgeError(Exception):
     """The base of every error of Runbridge."""
 
     status: ClassVar[int] = 500
-    """The HTTP status that a server answers with."""
+    """The HTTP status of a server's answer."""
 
     def __init__(self, sentence: str, **fields: Any) -> None:
         super().__init__(sentence)
@@ -34,7 +34,7 @@ class BridgeError(Exception):
 
     @property
     def message(self) -> str:
-        """The same as the error's text, under the name it has in the Azure ML SDK v1."""
+        """The text of the error, under its name in the Azure ML SDK v1."""
         return self.sentence
 
     def __str__(self) -> str:
@@ -49,7 +49,7 @@ def _rebuild(kind: type[BridgeError], fields: dict[str, Any]) -> BridgeError:
 
 
 class Problem(NamedTuple):
-    """One mistake of an input: which key, which value, which rule it breaks."""
+    """One mistake of an input: a key, its value, and the rule that the value breaks."""
 
     key: str
     value: Any
@@ -57,7 +57,7 @@ class Problem(NamedTuple):
 
 
 class InvalidValue(BridgeError, ValueError):
-    """A value breaks a rule; `problems` holds every mistake of the input, the first of them also as attributes."""
+    """A value breaks a rule. `problems` has every mistake of the input; the attributes have the first."""
 
     status = 400
 
@@ -68,17 +68,17 @@ class InvalidValue(BridgeError, ValueError):
         super().__init__(sentence, key=key, value=value, rule=rule, others=self.problems[1:])
 
 
-class NotAuthenticated(BridgeError, PermissionError):
-    """A server asks who is calling."""
+class NotAuthenticated(BridgeError):
+    """A server requires authentication."""
 
     status = 401
 
     def __init__(self, address: str) -> None:
-        super().__init__(f"{address} asks for a token: set BRIDGE_TOKEN to one that it knows.", address=address)
+        super().__init__(f"{address} requires a token: set BRIDGE_TOKEN to a valid one.", address=address)
 
 
-class NotAllowed(BridgeError, PermissionError):
-    """The caller is known, or the place is reachable, but this may not be done there."""
+class NotAllowed(BridgeError):
+    """The operation is not allowed, for example a write to a folder that can only be read."""
 
     status = 403
 
@@ -87,7 +87,7 @@ class NotAllowed(BridgeError, PermissionError):
 
 
 class NotFound(BridgeError, LookupError):
-    """Something that was named does not exist."""
+    """A named object does not exist."""
 
     status = 404
 
@@ -101,15 +101,15 @@ class NotFound(BridgeError, LookupError):
         )
 
 
-class AlreadyExists(BridgeError, FileExistsError):
-    """Something of that name is there already."""
+class AlreadyExists(BridgeError):
+    """An object with the name already exists."""
 
     status = 409
 
     def __init__(self, kind: str, name: str, hint: str = "") -> None:
         self.kind, self.name = kind, name
         super().__init__(
-            f"The {kind} {shortened(name, 2_000)} exists already{': ' + hint if hint else ''}.",
+            f"The {kind} {shortened(name, 2_000)} already exists{': ' + hint if hint else ''}.",
             kind=kind,
             name=name,
             hint=hint,
@@ -117,14 +117,14 @@ class AlreadyExists(BridgeError, FileExistsError):
 
 
 class InvalidState(BridgeError, RuntimeError):
-    """Something is in a state that does not allow the call."""
+    """The state of an object does not allow the call."""
 
     status = 409
 
     def __init__(self, kind: str, name: str, state: str, wanted: str) -> None:
         self.kind, self.name, self.state, self.wanted = kind, name, state, wanted
         super().__init__(
-            f"The {kind} {shortened(name, 2_000)} is {state}, and this needs it to be {wanted}.",
+            f"The {kind} {shortened(name, 2_000)} is {state}, but must be {wanted}.",
             kind=kind,
             name=name,
             state=state,
@@ -133,24 +133,24 @@ class InvalidState(BridgeError, RuntimeError):
 
 
 class ParamChanged(InvalidState):
-    """A param is set once; `changes` holds (key, old value, new value) of every param that would change."""
+    """A param can be set only once. `changes` has (key, old value, new value) of every param that would change."""
 
     def __init__(self, run_id: str, changes: tuple[tuple[str, str, str], ...]) -> None:
         self.run_id = run_id
         self.changes = tuple((key, old, new) for key, old, new in changes)
         said = "; ".join(f"{k} is {shortened(old)}, not {shortened(new)}" for k, old, new in self.changes)
-        sentence = f"A param is set once, and run {run_id!r} has it already: {said}; log it under another key."
+        sentence = f"Cannot change a param of run {run_id!r}: {said}. Log the new value under another key."
         self.kind, self.name, self.state, self.wanted = "param", self.changes[0][0], "set", "unset"
         BridgeError.__init__(self, sentence, run_id=run_id, changes=self.changes)
 
 
 class SchemaMismatch(BridgeError, RuntimeError):
-    """A file or database was written by a version of Runbridge that this one does not know."""
+    """A newer version of Runbridge has written a file or database."""
 
     def __init__(self, name: str, found: int, expected: int) -> None:
         self.name, self.found, self.expected = name, found, expected
         super().__init__(
-            f"{name} has format {found}, and this version of Runbridge knows {expected}: upgrade runbridge.",
+            f"{name} uses format {found}, but this version reads formats up to {expected}. Upgrade runbridge.",
             name=name,
             found=found,
             expected=expected,
@@ -166,8 +166,8 @@ class SubmitFailed(BridgeError, RuntimeError):
         super().__init__(f"{command} failed{code}: {reason}.", command=command, exit_code=exit_code, reason=reason)
 
 
-class StoreUnavailable(BridgeError, ConnectionError):
-    """A place cannot be read or written at the moment; trying again may help."""
+class StoreUnavailable(BridgeError, RuntimeError):
+    """A store cannot be read or written at the moment; trying again may help."""
 
     status = 503
 
@@ -177,7 +177,7 @@ class StoreUnavailable(BridgeError, ConnectionError):
 
 
 def shortened(value: Any, most: int = 200) -> str:
-    """The repr of a value, cut in the middle of a sentence that should stay readable."""
+    """Return the repr of a value, cut so that the sentence around it stays readable."""
     try:
         # Python refuses to spell huge integers in decimal digits.
         text = hex(value) if isinstance(value, int) and value.bit_length() > 1024 else repr(value)

@@ -26,6 +26,7 @@ from bridge import (
     Run,
     SubmitFailed,
     Workspace,
+    errors,
 )
 from bridge.capture.session import RunSession
 from bridge.journal import system
@@ -611,12 +612,14 @@ def test_a_run_ends_once(run):
     assert run.error is not None and run.error["message"] == "User program failed with ValueError: again"
 
 
-def test_every_error_is_ours_and_the_builtin_that_one_would_catch(workspace, tmp_path):
+def test_every_error_is_ours_and_none_is_of_the_system(workspace, tmp_path):
     with pytest.raises(LookupError):
         workspace.get_run("f" * 32)
     with pytest.raises(ValueError):
         Experiment(workspace, "")
-    with pytest.raises(FileExistsError):
+    with pytest.raises(AlreadyExists):
         Workspace.create("work", path=workspace.path)
     with pytest.raises(BridgeError):
         Workspace.open(tmp_path / "nowhere")
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, BridgeError)]
+    assert len(kinds) > 10 and not any(issubclass(kind, OSError) for kind in kinds)

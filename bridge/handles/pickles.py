@@ -10,7 +10,7 @@ from bridge.handles.workspace import Workspace
 
 if TYPE_CHECKING:
     from bridge.handles.run import Run
-    from bridge.store.open import Durability
+    from bridge.store.durability import Durability
 
 
 def reopen_workspace(address: str, durability: Durability | None, azure_values: Mapping[str, Any]) -> Workspace:

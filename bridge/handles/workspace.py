@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from bridge.handles.experiment import Experiment
     from bridge.handles.run import Run
     from bridge.records.run import RunRecord
-    from bridge.store.open import Durability, Opened
+    from bridge.store.durability import Durability
+    from bridge.store.workspace_stores import WorkspaceStores
 
 logger = logging.getLogger("bridge")
 
@@ -53,14 +54,14 @@ class Workspace:
         found = Workspace.get(workspace_name)
         self._set(found.stores, None, {key: value for key, value in given.items() if value})
 
-    def _set(self, opened: Opened, durability: Durability | None, details: Mapping[str, Any]) -> None:
+    def _set(self, opened: WorkspaceStores, durability: Durability | None, details: Mapping[str, Any]) -> None:
         self.stores = opened
         self._durability = durability
         self._details = details
 
     @classmethod
     def wrap(
-        cls, stores: Opened, durability: Durability | None = None, details: Mapping[str, Any] = NOTHING
+        cls, stores: WorkspaceStores, durability: Durability | None = None, details: Mapping[str, Any] = NOTHING
     ) -> Workspace:
         """Return the handle of open stores.
 
@@ -105,7 +106,7 @@ class Workspace:
             AlreadyExists: a workspace is there, and `exist_ok` is not set.
             NotAllowed: the folder cannot be written.
         """
-        from bridge.store.open import create_store
+        from bridge.store.create import create_store
 
         details = _said("Workspace.create", azure)
         folder = named_folder(name)
@@ -161,7 +162,8 @@ class Workspace:
 
         Listing changes none of them. One that cannot be read is reported in the log and left out.
         """
-        from bridge.store.open import DATABASE, peek_store
+        from bridge.store.layout import DATABASE
+        from bridge.store.open import peek_store
 
         found: dict[str, builtins.list[Workspace]] = {}
         for database in sorted(home_folder().glob(f"*/{DATABASE}")):

@@ -11,7 +11,7 @@ from contextlib import suppress
 from bridge.errors import InvalidState, StoreUnavailable
 from bridge.records.run import SCRIPT_RUN, TERMINAL_STATUSES, RunRecord, check_claimable
 from bridge.store.one_run import get_run
-from bridge.store.open import Opened
+from bridge.store.workspace_stores import WorkspaceStores
 
 logger = logging.getLogger("bridge")
 
@@ -22,7 +22,7 @@ HERE = b"\n"
 """The byte that the launcher sends to the process that submits: when it has started, and when it has the run."""
 
 
-def take_over(opened: Opened, run_id: str, caller: int) -> RunRecord | None:
+def take_over(opened: WorkspaceStores, run_id: str, caller: int) -> RunRecord | None:
     """Claim a run as soon as the process that submits has released it, so that the run always has one owner.
 
     Args:
@@ -44,7 +44,7 @@ def take_over(opened: Opened, run_id: str, caller: int) -> RunRecord | None:
         return record
 
 
-def claim(opened: Opened, run_id: str) -> RunRecord | None:
+def claim(opened: WorkspaceStores, run_id: str) -> RunRecord | None:
     """Claim a run.
 
     Returns:
@@ -64,7 +64,7 @@ def claim(opened: Opened, run_id: str) -> RunRecord | None:
             time.sleep(RETRY_SECONDS)
 
 
-def _claim(opened: Opened, run_id: str) -> RunRecord | None:
+def _claim(opened: WorkspaceStores, run_id: str) -> RunRecord | None:
     record = get_run(opened.tracking, run_id, latest=False)
     try:
         check_claimable(run_id, record.type, record.status, record.end_time)  # before anything is written

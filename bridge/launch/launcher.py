@@ -32,7 +32,8 @@ from bridge.launch.usage import UsageSampler
 from bridge.records.run import OPEN_STATUSES, RunChanges, RunRecord, Status
 from bridge.records.times import now_ms
 from bridge.store.one_run import get_run
-from bridge.store.open import Opened, open_store
+from bridge.store.open import open_store
+from bridge.store.workspace_stores import WorkspaceStores
 
 logger = logging.getLogger("bridge")
 
@@ -62,7 +63,7 @@ class Launcher:
         signals: the signals of this process.
     """
 
-    def __init__(self, opened: Opened, record: RunRecord, signals: Signals) -> None:
+    def __init__(self, opened: WorkspaceStores, record: RunRecord, signals: Signals) -> None:
         self._signals = signals
         self._opened, self._record, self._run_id = opened, record, record.id
         self._tracking = opened.tracking

@@ -26,8 +26,8 @@ from bridge.records.run import RunRecord
 from bridge.records.script import ScriptDefinition
 from bridge.source.empty import SNAPSHOT_PROPERTY
 from bridge.source.snapshot import restore_snapshot
-from bridge.store.open import Opened
 from bridge.store.run_place import RunPlace
+from bridge.store.workspace_stores import WorkspaceStores
 
 logger = logging.getLogger("bridge")
 
@@ -63,7 +63,7 @@ class Prepared:
     watches_logs: bool
     kill_command: Sequence[str] | None = None
 
-    def capture(self, opened: Opened, record: RunRecord) -> Capture:
+    def capture(self, opened: WorkspaceStores, record: RunRecord) -> Capture:
         """What takes its files."""
         return Capture(
             RunPlace(opened, record.experiment_id, record.id),
@@ -94,7 +94,7 @@ class Preparation:
         record: the run.
     """
 
-    def __init__(self, opened: Opened, record: RunRecord) -> None:
+    def __init__(self, opened: WorkspaceStores, record: RunRecord) -> None:
         self._opened, self._record = opened, record
         self.done: Prepared | None = None
         self.failure: tuple[str, str] | None = None
@@ -196,7 +196,7 @@ def _make_folder(folder: Path) -> Path:
     return folder
 
 
-def handed_over(opened: Opened, record: RunRecord) -> dict[str, str]:
+def handed_over(opened: WorkspaceStores, record: RunRecord) -> dict[str, str]:
     """The variables by which a script finds its run."""
     experiment = opened.tracking.get_experiment(record.experiment_id)
     uri = uri_of_folder(opened.address)

@@ -16,14 +16,14 @@ from bridge.records.text import is_spellable
 from bridge.store.run_listing import list_runs
 
 if TYPE_CHECKING:
-    from bridge.store.open import Opened
+    from bridge.store.workspace_stores import WorkspaceStores
 
 Wanted = str | Mapping[str, str | None]
 """A label's key, or labels that must all be equal."""
 
 
 def find_runs(
-    stores: Opened,
+    stores: WorkspaceStores,
     query: RunQuery,
     tags: Labels = None,
     properties: Labels = None,

@@ -7,7 +7,7 @@ from pathlib import Path
 from bridge.address import check_local_path
 from bridge.errors import InvalidValue, NotAllowed, NotFound
 from bridge.runs.files import LocalPath
-from bridge.store.open import ARTIFACTS
+from bridge.store.layout import ARTIFACTS
 from bridge.store.run_place import RunPlace
 
 LOG_FOLDERS = ("user_logs", "system_logs", "logs", "azureml-logs")

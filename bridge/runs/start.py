@@ -16,13 +16,13 @@ from bridge.records.text import check_text_or_none
 from bridge.store.run_place import RunPlace, free_run_id, new_run
 
 if TYPE_CHECKING:
-    from bridge.store.open import Opened
+    from bridge.store.workspace_stores import WorkspaceStores
 
 logger = logging.getLogger("bridge")
 
 
 def start_run(
-    stores: Opened,
+    stores: WorkspaceStores,
     experiment_id: str,
     name: str | None = None,
     run_id: str | None = None,
@@ -59,7 +59,7 @@ def start_run(
 
 
 def _keep_source(
-    stores: Opened, run: RunRecord, folder: str | os.PathLike[str] | None
+    stores: WorkspaceStores, run: RunRecord, folder: str | os.PathLike[str] | None
 ) -> tuple[Mapping[str, str], tuple[str, ...]]:
     """Store the source of a run before it starts; return its properties and warnings."""
     if folder is None:

@@ -19,11 +19,11 @@ from bridge.source.keep import keep_source
 from bridge.store.run_place import RunPlace, free_run_id, new_run
 
 if TYPE_CHECKING:
-    from bridge.store.open import Opened
+    from bridge.store.workspace_stores import WorkspaceStores
 
 
 def submit_script(
-    stores: Opened,
+    stores: WorkspaceStores,
     experiment_id: str,
     config: ScriptRunConfig,
     tags: str | Mapping[str, object] | None = None,

@@ -9,18 +9,20 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, cast
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
 from bridge.address import home_folder
-from bridge.errors import BridgeError, InvalidState, InvalidValue, NotFound, SchemaMismatch
+from bridge.errors import InvalidState, InvalidValue, NotFound, SchemaMismatch
 from bridge.journal.whole_file import written_whole
 from bridge.records.limits import SNAPSHOT_BYTES, SNAPSHOT_ENTRIES, SNAPSHOT_FILES
 from bridge.source.empty import EMPTY
 from bridge.source.known_tree import KnownTree, read_known, write_known
 from bridge.source.tree import Found, Tree, TreeScan, folders_of, leads_out, single_file
 from bridge.store.artifacts import ArtifactStore, stream_of
-from bridge.store.digest import sha256_of
 from bridge.store.walk import TooManyEntries
+
+if TYPE_CHECKING:
+    import hashlib
 
 logger = logging.getLogger("bridge")
 
@@ -236,8 +238,6 @@ def _keep(artifacts: ArtifactStore, top: Path, tree: Tree, known: KnownTree) -> 
         except FileNotFoundError:  # gone since it was listed
             continue
         except OSError as error:
-            if isinstance(error, BridgeError):
-                raise
             tree.warnings.append(f"{found.path} ({(error.strerror or str(error)).lower()})")
             continue
         stored.add(content)
@@ -261,19 +261,24 @@ def _store(artifacts: ArtifactStore, file: Path, sha256: str, stored: set[str]) 
     with file.open("rb") as source:
         begin = source.read(PIECE_BYTES)
         if len(begin) < PIECE_BYTES:
-            sha256 = sha256_of(begin)
+            sha256 = _sha256(begin).hexdigest()
             if sha256 not in stored and not artifacts.stat(ROOT, _content_path(sha256)):
                 artifacts.put(ROOT, _content_path(sha256), begin)
             return sha256
         return _store_large(artifacts, begin, source, stored)
 
 
+def _sha256(content: bytes = b"") -> hashlib._Hash:
+    import hashlib  # loads OpenSSL, which takes 10 ms: an unchanged folder needs no hashes
+
+    return hashlib.sha256(content)
+
+
 def _store_large(artifacts: ArtifactStore, begin: bytes, rest: BinaryIO, stored: set[str]) -> str:
-    import hashlib
     import tempfile
 
     with tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES) as copy:
-        digest, piece = hashlib.sha256(), begin
+        digest, piece = _sha256(), begin
         while piece:
             digest.update(piece)
             copy.write(piece)
@@ -290,7 +295,7 @@ def _write_manifest(artifacts: ArtifactStore, kept: Sequence[Kept]) -> str:
     if not kept:
         return EMPTY
     manifest = json.dumps({"format": FORMAT, "files": kept}, separators=(",", ":")).encode()
-    snapshot_id = _id_of(sha256_of(manifest))
+    snapshot_id = _id_of(_sha256(manifest).hexdigest())
     if not _is_there(artifacts, snapshot_id):
         artifacts.put(ROOT, _manifest_path(snapshot_id), manifest)
     return snapshot_id
@@ -332,12 +337,10 @@ def _content(artifacts: ArtifactStore, snapshot_id: str, kept: Kept) -> Iterator
     Raises:
         InvalidState: they are not what was kept.
     """
-    import hashlib
-
     if kept.kind == "link":
         yield kept.content.encode()
         return
-    digest = hashlib.sha256()
+    digest = _sha256()
     try:
         for piece in artifacts.get(ROOT, _content_path(kept.content)):
             digest.update(piece)

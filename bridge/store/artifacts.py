@@ -9,10 +9,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from bridge.errors import InvalidValue, NotAllowed, StoreUnavailable
+from bridge.errors import BridgeError, InvalidValue, NotAllowed, StoreUnavailable
 from bridge.journal.system import is_of_handler
 from bridge.journal.whole_file import written_whole
 from bridge.records.artifact import ArtifactRecord
+from bridge.records.text import RULE
 
 
 class ArtifactStore(ABC):
@@ -95,19 +96,26 @@ class ArtifactStore(ABC):
         pieces = self.get(root, path)
         try:
             _write(pieces, target)
+        except UnicodeEncodeError as error:
+            raise InvalidValue("output path", str(target), RULE) from error
         except OSError as error:
             if is_of_handler(error):
                 raise
-            if isinstance(error, (FileExistsError, NotADirectoryError)):
-                raise InvalidValue("output path", str(target), "must not lie below a file") from None
-            if isinstance(error, IsADirectoryError):
-                raise InvalidValue("output path", str(target), "must name a file, and this is a folder") from None
-            reason = (error.strerror or str(error)).lower()
-            if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
-                raise InvalidValue("output path", str(target), f"cannot be written: {reason}") from None
-            if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
-                raise StoreUnavailable(str(target.absolute()), reason) from error
-            raise NotAllowed("write", str(target.absolute()), reason) from None
+            raise _cannot_write(target, error) from error
+
+
+def _cannot_write(target: Path, error: OSError) -> BridgeError:
+    """Return what a failure to write a file of the caller means."""
+    if isinstance(error, (FileExistsError, NotADirectoryError)):
+        return InvalidValue("output path", str(target), "must not lie below a file")
+    if isinstance(error, IsADirectoryError):
+        return InvalidValue("output path", str(target), "must name a file, and this is a folder")
+    reason = (error.strerror or str(error)).lower()
+    if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
+        return InvalidValue("output path", str(target), f"cannot be written: {reason}")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return NotAllowed("write", str(target.absolute()), reason)
+    return StoreUnavailable(str(target.absolute()), reason)
 
 
 def stream_of(pieces: Iterator[bytes]) -> BinaryIO:

@@ -20,8 +20,8 @@ from bridge.store.slices import Slice
 if TYPE_CHECKING:
     from bridge.records.experiment import ExperimentRecord
     from bridge.store.fold_store import FoldStore
-    from bridge.store.open import Opened
     from bridge.store.tracking import TrackingStore
+    from bridge.store.workspace_stores import WorkspaceStores
 
 logger = logging.getLogger("bridge")
 
@@ -63,7 +63,7 @@ def runs_to_deliver(source: TrackingStore, run_ids: Sequence[str] | None = None)
     return sorted(runs, key=lambda run: run.start_time or 0)
 
 
-def deliver(source: Opened, target: Opened, runs: Sequence[RunRecord]) -> list[str]:
+def deliver(source: WorkspaceStores, target: WorkspaceStores, runs: Sequence[RunRecord]) -> list[str]:
     """Bring runs, with everything they logged and all of their files, into another workspace.
 
     Experiments are matched by name and made if absent, run ids stay, numbers are the target's.

@@ -327,8 +327,6 @@ class Folding:
         """The folder's errors become ours here."""
         try:
             yield
-        except BridgeError:
-            raise
         except CallFailed as failed:
             if failed.errno in (errno.EACCES, errno.EPERM):
                 raise NotAllowed("fold journals in", str(self._folder.path), failed.reason) from failed

@@ -14,14 +14,14 @@ from bridge.records.user import user_name
 from bridge.store.one_run import get_run
 
 if TYPE_CHECKING:
-    from bridge.store.open import Opened
+    from bridge.store.workspace_stores import WorkspaceStores
 
 
 @dataclass(frozen=True, slots=True)
 class RunPlace:
     """A run in the stores of its workspace: all that a function needs to read or change the run."""
 
-    stores: Opened
+    stores: WorkspaceStores
     experiment_id: str
     run_id: str
 
@@ -103,7 +103,7 @@ def new_run(
     )
 
 
-def free_run_id(stores: Opened, run_id: str | None) -> str:
+def free_run_id(stores: WorkspaceStores, run_id: str | None) -> str:
     """Return the id that a new run is given, or a fresh one for None.
 
     A caller asks before it stores files under the id, which would otherwise replace those of the run that has it.

@@ -25,7 +25,7 @@ from bridge.journal.block import block
 from bridge.records.run import RunRecord
 from bridge.records.search import ExperimentQuery, Ordering
 from bridge.store.one_run import get_run
-from bridge.store.open import Opened
+from bridge.store.workspace_stores import WorkspaceStores
 from bridge_mlflow import mirror, mlflow_private
 from bridge_mlflow.addresses import COMPANION_FILE, FOLDER_OF_ARTIFACTS, PROXY_ROOT, artifacts_uri
 from bridge_mlflow.confinement import check_forwarded
@@ -81,7 +81,7 @@ class Companion:
     Every method is thread-safe. A forked child opens its own connections.
     """
 
-    def __init__(self, opened: Opened) -> None:
+    def __init__(self, opened: WorkspaceStores) -> None:
         self._opened = opened
         self._folder = Path(opened.address)
         self._file = self._folder / COMPANION_FILE
@@ -90,7 +90,7 @@ class Companion:
         _companions.add(self)
 
     @classmethod
-    def of(cls, opened: Opened) -> Companion:
+    def of(cls, opened: WorkspaceStores) -> Companion:
         """Return the companion of a workspace; a process has one for each folder."""
         with _shared_lock:
             companion = _shared.get((opened.address, opened.id))

@@ -9,7 +9,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.store.model_registry.abstract_store import AbstractStore
 
 from bridge.address import folder_of_uri
-from bridge.store.open import ensure_store
+from bridge.store.create import ensure_store
 from bridge_mlflow.companion import Companion
 from bridge_mlflow.confinement import check_location
 from bridge_mlflow.forwarded import REGISTRY_READS, REGISTRY_WRITES

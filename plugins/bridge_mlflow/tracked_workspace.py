@@ -11,8 +11,9 @@ from bridge.address import SCHEME, folder_of_uri
 from bridge.errors import InvalidState
 from bridge.records.experiment import ExperimentRecord
 from bridge.records.run import RunRecord
+from bridge.store.create import ensure_store
 from bridge.store.one_run import get_run
-from bridge.store.open import ensure_store, restore_default_experiment
+from bridge.store.open import restore_default_experiment
 from bridge_mlflow.addresses import PROXY_ROOT, artifacts_uri
 from bridge_mlflow.companion import Companion
 from bridge_mlflow.translate import entities

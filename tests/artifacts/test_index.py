@@ -76,10 +76,10 @@ def test_what_is_set_replaces_what_was_there(index: sqlite3.Connection) -> None:
 
 
 def test_two_records_of_one_call_may_not_clash(index: sqlite3.Connection) -> None:
-    with pytest.raises(InvalidState, match="'a' is a file, and this needs it to be a folder"):
+    with pytest.raises(InvalidState, match="'a' is a file, but must be a folder"):
         set_artifacts(index, ROOT, [record("a"), record("a/b")])
     delete_artifacts(index, ROOT)
-    with pytest.raises(InvalidState, match="'a' is a folder, and this needs it to be a file"):
+    with pytest.raises(InvalidState, match="'a' is a folder, but must be a file"):
         set_artifacts(index, ROOT, [record("a/b"), record("a")])
 
 

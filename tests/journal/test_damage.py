@@ -26,8 +26,9 @@ from bridge.journal.format import (
 )
 from bridge.journal.reader import JournalReader
 from bridge.records.run import RunRecord
+from bridge.store.create import create_store
 from bridge.store.one_run import create_run, get_series
-from bridge.store.open import create_store, open_store
+from bridge.store.open import open_store
 from bridge.testing.strategies import row
 
 KEYS = ("loss", "accuracy")
@@ -288,7 +289,7 @@ def test_a_journal_of_a_newer_version_is_not_changed(written, caplog):
 
     assert written.read() == ALL
     assert newer.read_bytes() == data
-    assert str(newer) in caplog.text and "upgrade runbridge" in caplog.text
+    assert str(newer) in caplog.text and "Upgrade runbridge" in caplog.text
 
 
 def test_garbage_in_the_middle_is_skipped_up_to_the_next_record(written, caplog):

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 from deviations import RULES, is_older_than
 
-from bridge.store.open import Opened, create_store
+from bridge.store.create import create_store
+from bridge.store.workspace_stores import WorkspaceStores
 
 if TYPE_CHECKING:
     from model_journeys import Both
@@ -52,13 +53,13 @@ def make_workspace() -> Callable[[Path], str]:
 
 
 @pytest.fixture
-def opened(tmp_path: Path) -> Opened:
+def opened(tmp_path: Path) -> WorkspaceStores:
     """A fresh workspace's stores."""
     return create_store(tmp_path / "workspace", "tests")
 
 
 @pytest.fixture
-def uri(opened: Opened) -> str:
+def uri(opened: WorkspaceStores) -> str:
     """Its URI."""
     return f"bridge://{opened.address}"
 

@@ -15,9 +15,10 @@ from pair import without_waiting_for_the_disk
 
 from bridge.records.run import RunRecord, new_run_id
 from bridge.records.series import COLUMN, DESCRIPTION, IMAGE, NATIVE, PREDICTIONS, SCALAR, Point, Value
+from bridge.store.create import create_store
 from bridge.store.one_run import create_run
-from bridge.store.open import Opened, create_store
 from bridge.store.tracking import TrackingStore
+from bridge.store.workspace_stores import WorkspaceStores
 from bridge.testing.naive import LoggedPoint, is_number, log_naively
 from bridge.testing.strategies import flat, row
 from bridge_mlflow.tracking_store import BridgeTrackingStore
@@ -100,7 +101,7 @@ def texts(points: list[Metric]) -> list[str]:
 
 
 @pytest.fixture
-def waves(opened: Opened) -> Opened:
+def waves(opened: WorkspaceStores) -> WorkspaceStores:
     """Runs with a table each."""
     for run_id, angle in (("a" * 32, 1), ("b" * 32, 2.5), ("c" * 32, math.nan), ("d" * 32, "steep")):
         create_run(opened.tracking, RunRecord(run_id, "0", start_time=1))
@@ -121,19 +122,19 @@ def waves(opened: Opened) -> Opened:
         ("metrics.`Cosine Wave` > 0", ""),
     ],
 )
-def test_runs_are_found_by_a_column(waves: Opened, uri: str, text: str, runs: str) -> None:
+def test_runs_are_found_by_a_column(waves: WorkspaceStores, uri: str, text: str, runs: str) -> None:
     found = MlflowClient(uri).search_runs(["0"], text)
     assert "".join(sorted(run.info.run_id[0] for run in found)) == runs
 
 
-def test_runs_are_ordered_by_a_column(waves: Opened, uri: str) -> None:
+def test_runs_are_ordered_by_a_column(waves: WorkspaceStores, uri: str) -> None:
     client = MlflowClient(uri)
     for direction, order in (("ASC", "abdc"), ("DESC", "dbac")):
         found = client.search_runs(["0"], order_by=[f"metrics.`Cosine Wave.angle` {direction}"])
         assert "".join(run.info.run_id[0] for run in found) == order
 
 
-def test_texts_images_and_descriptions_are_no_metrics_and_no_tags(opened: Opened, uri: str) -> None:
+def test_texts_images_and_descriptions_are_no_metrics_and_no_tags(opened: WorkspaceStores, uri: str) -> None:
     create_run(opened.tracking, RunRecord("a" * 32, "0", start_time=1))
     opened.tracking.log_points(
         "a" * 32,
@@ -151,6 +152,6 @@ def test_texts_images_and_descriptions_are_no_metrics_and_no_tags(opened: Opened
         assert MlflowClient(uri).get_metric_history("a" * 32, name) == []
 
 
-def test_a_search_gives_the_columns_too(waves: Opened, uri: str) -> None:
+def test_a_search_gives_the_columns_too(waves: WorkspaceStores, uri: str) -> None:
     (found,) = MlflowClient(uri).search_runs(["0"], "metrics.`Cosine Wave.angle` = 1")
     assert found.data.metrics == {"Cosine Wave.angle": 1.0, "Cosine Wave.cosine": 0.5}

@@ -21,7 +21,8 @@ from commands import COMPARED, CommandLine, Said, every_command
 from test_companion import obey_file_modes
 
 from bridge import Workspace
-from bridge.store.open import create_store, open_store
+from bridge.store.create import create_store
+from bridge.store.open import open_store
 
 pytestmark = [
     pytest.mark.slow,
@@ -112,7 +113,7 @@ BAD = {
     "bridge://{}/none/deeper": "there is no folder {0}/none to make it in; Workspace.create('deeper', path='{0}/none/",
     "bridge://{}/file": "There is no workspace '{}/file': there is no such folder.",
     "bridge://{}/folder": "There is no workspace '{}/folder': the folder has no workspace.db; make a workspace there",
-    "bridge://{}/newer": "{}/newer/workspace.db has format 99, and this version of Runbridge knows",
+    "bridge://{}/newer": "{}/newer/workspace.db uses format 99, but this version reads formats up to",
     "bridge://{}/empty": "{}/empty/workspace.db is not available: it is no workspace's",
     "bridge://{}/broken": "{}/broken/workspace.db is not available: file is not a database.",
     "bridge://{}/" + "a" * 300: " is not available: file name too long.",

@@ -21,7 +21,8 @@ from mlflow.store import db
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from sqlalchemy import text
 
-from bridge.store.open import Opened, create_store
+from bridge.store.create import create_store
+from bridge.store.workspace_stores import WorkspaceStores
 from bridge_mlflow.companion import Companion
 from bridge_mlflow.database import copy_database
 
@@ -36,30 +37,30 @@ LATER = 4_000_000_000_000
 
 
 @pytest.fixture
-def opened(tmp_path: Path) -> Opened:
+def opened(tmp_path: Path) -> WorkspaceStores:
     return create_store(tmp_path / "a workspace", "demo")
 
 
 @pytest.fixture
-def companion(opened: Opened) -> Companion:
+def companion(opened: WorkspaceStores) -> Companion:
     return Companion.of(opened)
 
 
 @pytest.fixture
-def client(opened: Opened) -> MlflowClient:
+def client(opened: WorkspaceStores) -> MlflowClient:
     return MlflowClient(uri_of(opened))
 
 
-def uri_of(opened: Opened) -> str:
+def uri_of(opened: WorkspaceStores) -> str:
     return "bridge://" + opened.address.replace(" ", "%20")
 
 
 @pytest.fixture
-def uri(opened: Opened) -> str:
+def uri(opened: WorkspaceStores) -> str:
     return uri_of(opened)
 
 
-def files(opened: Opened) -> set[str]:
+def files(opened: WorkspaceStores) -> set[str]:
     return {name for name in os.listdir(opened.address) if "mlflow" in name}
 
 
@@ -76,7 +77,7 @@ def models(companion: Companion, experiment_id: str = "0") -> list[str]:
 # When the file comes to be
 
 
-def test_reading_makes_no_file(opened: Opened, companion: Companion) -> None:
+def test_reading_makes_no_file(opened: WorkspaceStores, companion: Companion) -> None:
     assert models(companion) == []
     assert companion.call("search_traces", ["0"]) == ([], None)
     assert companion.call("list_scorers", "0") == []
@@ -85,7 +86,9 @@ def test_reading_makes_no_file(opened: Opened, companion: Companion) -> None:
 
 
 @pytest.mark.rules
-def test_what_is_made_where_it_is_missing_is_there_for_every_process(opened: Opened, companion: Companion) -> None:
+def test_what_is_made_where_it_is_missing_is_there_for_every_process(
+    opened: WorkspaceStores, companion: Companion
+) -> None:
     queue = companion.call("get_or_create_user_queue", "0", user="ann")
     (schema,) = companion.call("list_label_schemas", "0")
     other = Companion(opened)  # as another process has it
@@ -93,7 +96,9 @@ def test_what_is_made_where_it_is_missing_is_there_for_every_process(opened: Ope
     assert [one.schema_id for one in other.call("list_label_schemas", "0")] == [schema.schema_id]
 
 
-def test_the_first_write_makes_the_file_and_leaves_nothing_beside_it(opened: Opened, companion: Companion) -> None:
+def test_the_first_write_makes_the_file_and_leaves_nothing_beside_it(
+    opened: WorkspaceStores, companion: Companion
+) -> None:
     create_model(companion, name="m")
     assert files(opened) == {"mlflow.db"}
     assert models(companion) == ["m"]
@@ -128,12 +133,14 @@ companion.call("create_logged_model", experiment_id="0", name=sys.argv[2])
 """
 
 
-def start_writer(opened: Opened, name: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+def start_writer(
+    opened: WorkspaceStores, name: str, environment: Mapping[str, str] | None = None
+) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", WRITER, opened.address, name]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
 
 
-def test_processes_that_make_it_at_once_lose_nothing(opened: Opened, companion: Companion) -> None:
+def test_processes_that_make_it_at_once_lose_nothing(opened: WorkspaceStores, companion: Companion) -> None:
     writers = [start_writer(opened, f"m{index}") for index in range(3)]
     for writer in writers:
         assert writer.stdout and writer.stdout.readline() == "ready\n"
@@ -148,7 +155,9 @@ def test_processes_that_make_it_at_once_lose_nothing(opened: Opened, companion: 
     assert files(opened) == {"mlflow.db"}
 
 
-def test_a_making_that_was_killed_leaves_no_file_and_is_begun_anew(opened: Opened, companion: Companion) -> None:
+def test_a_making_that_was_killed_leaves_no_file_and_is_begun_anew(
+    opened: WorkspaceStores, companion: Companion
+) -> None:
     folder = Path(opened.address)
     with start_writer(opened, "killed") as writer:
         assert writer.stdout and writer.stdout.readline() == "ready\n"
@@ -238,7 +247,7 @@ def rows(companion: Companion, statement: str) -> list[tuple[object, ...]]:
         return [tuple(row) for row in session.execute(text(statement))]
 
 
-def test_experiments_are_mirrored_with_their_ids(opened: Opened, companion: Companion) -> None:
+def test_experiments_are_mirrored_with_their_ids(opened: WorkspaceStores, companion: Companion) -> None:
     tracking = opened.tracking
     first = tracking.create_experiment("first", LATER)
     own = tracking.create_experiment("own place", LATER + 1, artifact_location="s3://bucket/x")
@@ -254,7 +263,7 @@ def test_experiments_are_mirrored_with_their_ids(opened: Opened, companion: Comp
     ]
 
 
-def test_experiments_that_exchange_their_names_are_mirrored(opened: Opened, companion: Companion) -> None:
+def test_experiments_that_exchange_their_names_are_mirrored(opened: WorkspaceStores, companion: Companion) -> None:
     one, two = (opened.tracking.create_experiment(name, LATER).id for name in ("one", "two"))
     create_model(companion)
     for time, (experiment_id, name) in enumerate([(one, "three"), (two, "one"), (one, "two")], LATER + 1):
@@ -264,7 +273,7 @@ def test_experiments_that_exchange_their_names_are_mirrored(opened: Opened, comp
     assert (found[one], found[two]) == ("two", "one")
 
 
-def test_nothing_is_written_when_nothing_changed(opened: Opened, companion: Companion) -> None:
+def test_nothing_is_written_when_nothing_changed(opened: WorkspaceStores, companion: Companion) -> None:
     create_model(companion)
     models(companion)
     before = (Path(opened.address) / "mlflow.db").read_bytes()
@@ -322,7 +331,9 @@ def test_an_issue_names_the_run_that_found_it(client: MlflowClient, companion: C
 # Where artifacts lie
 
 
-def test_models_follow_a_workspace_that_was_moved(opened: Opened, companion: Companion, tmp_path: Path) -> None:
+def test_models_follow_a_workspace_that_was_moved(
+    opened: WorkspaceStores, companion: Companion, tmp_path: Path
+) -> None:
     model = create_model(companion)
     assert model.artifact_location == f"{uri_of(opened)}/artifacts/0/models/{model.model_id}/artifacts"
     opened.tracking.close()
@@ -332,7 +343,7 @@ def test_models_follow_a_workspace_that_was_moved(opened: Opened, companion: Com
 
 
 def test_a_server_that_passes_artifacts_on_tells_its_own_uri(
-    opened: Opened, companion: Companion, monkeypatch: pytest.MonkeyPatch
+    opened: WorkspaceStores, companion: Companion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = create_model(companion)
     monkeypatch.setenv("_MLFLOW_SERVER_ARTIFACT_DESTINATION", uri_of(opened))
@@ -357,7 +368,7 @@ def test_a_forked_child_reads_and_writes(companion: Companion) -> None:
 
 
 @pytest.fixture
-def read_only(client: MlflowClient, companion: Companion, opened: Opened) -> Iterator[Path]:
+def read_only(client: MlflowClient, companion: Companion, opened: WorkspaceStores) -> Iterator[Path]:
     """A workspace with a model, in a folder that others may read and search but not write."""
     client.create_experiment("e")
     create_model(companion, name="m")
@@ -407,7 +418,7 @@ def test_a_folder_that_may_not_be_written_is_read(read_only: Path) -> None:
     assert lines[4] == f"Cannot write to {read_only}: its folder or database is read-only."
 
 
-def test_temporary_files_go_with_the_process(opened: Opened, tmp_path: Path) -> None:
+def test_temporary_files_go_with_the_process(opened: WorkspaceStores, tmp_path: Path) -> None:
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     command = [sys.executable, "-c", WRITER, opened.address, "m"]
@@ -418,7 +429,7 @@ def test_temporary_files_go_with_the_process(opened: Opened, tmp_path: Path) -> 
     assert list(temporary.iterdir()) == []
 
 
-def test_temporary_files_of_a_killed_process_go_with_the_next(opened: Opened, tmp_path: Path) -> None:
+def test_temporary_files_of_a_killed_process_go_with_the_next(opened: WorkspaceStores, tmp_path: Path) -> None:
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     environment = {**os.environ, "TMPDIR": str(temporary)}
@@ -447,7 +458,7 @@ def test_a_copy_holds_what_the_last_transaction_left(companion: Companion, tmp_p
 
 
 def test_an_experiment_that_is_deleted_for_good_without_a_word_to_mlflow_is_gone_there_when_its_id_is_given_again(
-    opened: Opened, companion: Companion
+    opened: WorkspaceStores, companion: Companion
 ) -> None:
     """As where a process was killed after the first half."""
     tracking = opened.tracking
@@ -463,7 +474,7 @@ def test_an_experiment_that_is_deleted_for_good_without_a_word_to_mlflow_is_gone
 
 
 def test_an_experiment_that_is_deleted_for_good_is_gone_from_mlflows_tables(
-    opened: Opened, companion: Companion
+    opened: WorkspaceStores, companion: Companion
 ) -> None:
     gone = opened.tracking.create_experiment("gone", 1).id
     create_model(companion, gone, name="m")
@@ -475,7 +486,9 @@ def test_an_experiment_that_is_deleted_for_good_is_gone_from_mlflows_tables(
         assert session.execute(text("SELECT experiment_id FROM experiments")).scalars().all() == [0]
 
 
-def test_what_somebody_has_made_since_the_experiments_were_read_stays(opened: Opened, companion: Companion) -> None:
+def test_what_somebody_has_made_since_the_experiments_were_read_stays(
+    opened: WorkspaceStores, companion: Companion
+) -> None:
     experiment = opened.tracking.create_experiment("made since", 5)
     create_model(companion, experiment.id, name="m")
     database = companion._database(writes=True)

@@ -12,7 +12,7 @@ from mlflow.exceptions import MlflowException
 from model_journeys import Both, ModelJourney, collect
 
 from bridge import Experiment, Run, Workspace
-from bridge.store.open import Opened
+from bridge.store.workspace_stores import WorkspaceStores
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:.*")]  # what MLflow warns of
 
@@ -74,7 +74,7 @@ def test_models_go_with_their_experiment(both: Both) -> None:
 
 
 @pytest.fixture
-def long_run(opened: Opened) -> Run:
+def long_run(opened: WorkspaceStores) -> Run:
     return Experiment(Workspace.open(opened.address), "long").start_logging(
         run_id="a-run-that-was-given-a-name-for-its-id-00", outputs=False, snapshot_directory=None
     )

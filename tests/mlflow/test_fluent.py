@@ -15,13 +15,13 @@ import pytest
 from mlflow.exceptions import MlflowException
 
 from bridge import Workspace
-from bridge.store.open import Opened
+from bridge.store.workspace_stores import WorkspaceStores
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*")  # of matplotlib, sklearn, torch and MLflow's own
 
 
 @pytest.fixture
-def ws(opened: Opened) -> Workspace:
+def ws(opened: WorkspaceStores) -> Workspace:
     return Workspace.open(opened.address)
 
 

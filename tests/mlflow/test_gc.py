@@ -27,7 +27,7 @@ from sqlalchemy import create_engine, text
 
 from bridge.records.run import RunRecord
 from bridge.store.one_run import create_run, get_run
-from bridge.store.open import Opened
+from bridge.store.workspace_stores import WorkspaceStores
 from bridge_mlflow.tracking_store import BridgeTrackingStore
 
 pytestmark = pytest.mark.slow  # MLflow's commands take seconds to be loaded
@@ -238,7 +238,7 @@ def collect(uri: str) -> tuple[str, float]:
     return ended.stdout, int(ended.stderr.split()[-1]) / (1024 if sys.platform == "linux" else 1 << 20)
 
 
-def test_the_command_takes_files_along_and_makes_no_tables_of_mlflows(opened: Opened, uri: str) -> None:
+def test_the_command_takes_files_along_and_makes_no_tables_of_mlflows(opened: WorkspaceStores, uri: str) -> None:
     store = BridgeTrackingStore(uri)
     run = store.create_run("0", "ann", 1, [], "a run")
     get_artifact_repository(run.info.artifact_uri).log_artifact(__file__)

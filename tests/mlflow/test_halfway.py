@@ -15,7 +15,9 @@ from forked import Child
 from mlflow.entities import Metric, ViewType
 from sqlalchemy import text
 
-from bridge.store.open import Opened, create_store, open_store
+from bridge.store.create import create_store
+from bridge.store.open import open_store
+from bridge.store.workspace_stores import WorkspaceStores
 from bridge_mlflow import companion as companions
 from bridge_mlflow import mirror
 from bridge_mlflow.companion import Companion
@@ -27,7 +29,7 @@ pytestmark = pytest.mark.slow  # MLflow's own tables are made
 class Halves:
     """A workspace with MLflow's tables beside it, one experiment with a run and a model, and both as they were."""
 
-    def __init__(self, opened: Opened) -> None:
+    def __init__(self, opened: WorkspaceStores) -> None:
         self.opened = opened
         self.store: Any = BridgeTrackingStore(f"bridge://{opened.address}")
         self.made = 0

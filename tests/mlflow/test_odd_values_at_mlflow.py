@@ -27,7 +27,7 @@ from mlflow.entities import (
 from mlflow.exceptions import MlflowException
 
 from bridge import Workspace
-from bridge.store.open import Opened
+from bridge.store.workspace_stores import WorkspaceStores
 from bridge_mlflow.tracking_store import BridgeTrackingStore
 
 BAD = "a\ud800b"
@@ -70,7 +70,7 @@ TIMES = {
 
 @pytest.mark.parametrize("time", TIMES, ids=repr)
 def test_a_time_of_a_run_is_the_whole_milliseconds_that_it_stands_for(
-    store: BridgeTrackingStore, opened: Opened, time: Any
+    store: BridgeTrackingStore, opened: WorkspaceStores, time: Any
 ) -> None:
     made = store.create_run("0", "ada", time, [], "n").info
     client = MlflowClient(f"bridge://{opened.address}")
@@ -105,7 +105,7 @@ def test_what_is_no_time_is_refused_and_changes_nothing(store: BridgeTrackingSto
     ids=repr,
 )  # fmt: skip
 def test_rows_that_an_earlier_version_wrote_with_odd_times_are_read(
-    store: BridgeTrackingStore, opened: Opened, run_id: str, kept: Any, read: int | None
+    store: BridgeTrackingStore, opened: WorkspaceStores, run_id: str, kept: Any, read: int | None
 ) -> None:
     other = store.create_run("0", "ada", 3, [], "second").info.run_id
     store.update_run_info(run_id, 3, None, None)
@@ -190,7 +190,7 @@ READS: dict[str, Callable[[BridgeTrackingStore, str], Any]] = {
 }
 
 
-def _all_rows(opened: Opened) -> list[Any]:
+def _all_rows(opened: WorkspaceStores) -> list[Any]:
     connection = sqlite3.connect(f"{opened.address}/workspace.db")
     try:
         return list(connection.iterdump())
@@ -200,7 +200,7 @@ def _all_rows(opened: Opened) -> list[Any]:
 
 @pytest.mark.parametrize("name", WRITES)
 def test_text_that_utf8_cannot_spell_is_refused_and_writes_nothing(
-    store: BridgeTrackingStore, opened: Opened, run_id: str, name: str
+    store: BridgeTrackingStore, opened: WorkspaceStores, run_id: str, name: str
 ) -> None:
     store.get_metric_history(run_id, "m")  # folds
     before = _all_rows(opened)

@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 from mlflow.exceptions import MlflowException
 
-from bridge.store.open import Opened
+from bridge.store.workspace_stores import WorkspaceStores
 from bridge_mlflow import companion
 from bridge_mlflow.tracking_store import BridgeTrackingStore
 
 
-def test_the_advice_to_upgrade_names_the_file(opened: Opened, uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_advice_to_upgrade_names_the_file(
+    opened: WorkspaceStores, uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = Path(opened.address) / "mlflow.db"
     BridgeTrackingStore(uri).create_dataset("evaluated", experiment_ids=["0"])
     with closing(sqlite3.connect(file)) as connection, connection:

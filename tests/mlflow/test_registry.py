@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from sklearn.linear_model import LinearRegression
 
-from bridge.store.open import Opened
+from bridge.store.workspace_stores import WorkspaceStores
 from bridge_mlflow import model_registry
 
 # Said while MLflow loads its models, about a type hint of its own.
@@ -21,7 +21,7 @@ pytestmark = [
 ]
 
 
-def test_a_registry_is_read_before_there_is_one(opened: Opened, fluent: str) -> None:
+def test_a_registry_is_read_before_there_is_one(opened: WorkspaceStores, fluent: str) -> None:
     client = MlflowClient()
     assert client.search_registered_models() == []
     assert client.search_model_versions("run_id = 'none'") == []

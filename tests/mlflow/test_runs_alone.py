@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from bridge.store.open import Opened
+from bridge.store.workspace_stores import WorkspaceStores
 from bridge_mlflow.tracking_store import BridgeTrackingStore
 
 SCRIPT = """
@@ -66,7 +66,9 @@ print(json.dumps(sorted(set(sys.modules) - before)))
 
 
 @pytest.mark.slow
-def test_runs_alone_make_and_load_nothing_of_mlflows_database(opened: Opened, uri: str, tmp_path: Path) -> None:
+def test_runs_alone_make_and_load_nothing_of_mlflows_database(
+    opened: WorkspaceStores, uri: str, tmp_path: Path
+) -> None:
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     assert loaded_of_mlflows_database(SCRIPT, uri, tmp_path, os.environ | {"TMPDIR": str(temporary)}) == []

@@ -12,8 +12,9 @@ import pytest
 
 from bridge.records.run import RunChanges, RunRecord
 from bridge.store import bounds
+from bridge.store.create import create_store
 from bridge.store.one_run import create_run, get_run
-from bridge.store.open import create_store, open_store
+from bridge.store.open import open_store
 from bridge.store.sql.sqlite import open_sqlite
 from bridge.store.tracking import TrackingStore
 from bridge.testing.slices import Entry, make_slice

@@ -10,8 +10,9 @@ import pytest
 
 from bridge import Experiment, Run, Workspace
 from bridge.records.run import RunRecord
+from bridge.store.create import create_store
 from bridge.store.one_run import create_run, get_series
-from bridge.store.open import create_store, open_store
+from bridge.store.open import open_store
 from bridge.testing.strategies import row
 
 pytestmark = pytest.mark.processes

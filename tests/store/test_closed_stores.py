@@ -13,7 +13,7 @@ import pytest
 
 from bridge import Experiment, Run, StoreUnavailable, Workspace
 from bridge.store import journaled
-from bridge.store import open as open_module
+from bridge.store import open_stores as open_module
 from bridge.store.background import Background
 from bridge.store.journaled import JournaledStore
 from bridge.store.sql import database as database_module
@@ -49,7 +49,7 @@ def test_a_workspace_recreated_after_a_close_is_a_new_one_even_with_the_same_ino
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """File systems reuse the inode of a removed file."""
-    state_of, identity_of = open_module._stat, Database._identity_now
+    state_of, identity_of = open_module.stat_database, Database._identity_now
 
     def one_inode(path: Path) -> os.stat_result:
         fields = list(state_of(path))
@@ -59,7 +59,7 @@ def test_a_workspace_recreated_after_a_close_is_a_new_one_even_with_the_same_ino
     def one_identity(database: Database) -> tuple[int, int]:
         return identity_of(database)[0], 1
 
-    monkeypatch.setattr(open_module, "_stat", one_inode)
+    monkeypatch.setattr(open_module, "stat_database", one_inode)
     monkeypatch.setattr(Database, "_identity_now", one_identity)
     ids: list[str] = []
     for number in range(2):

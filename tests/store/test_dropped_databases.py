@@ -197,7 +197,7 @@ def test_a_child_that_drops_a_database_closes_no_connection_of_its_parent(
 SCRIPT = """
 import gc, os, sys, threading
 from bridge import Experiment, Workspace
-from bridge.store import open as stores
+from bridge.store import open_stores as stores
 
 sys.unraisablehook = lambda unraisable: (print(unraisable.exc_value), os._exit(1))
 for number in range(20):
@@ -209,7 +209,7 @@ for number in range(20):
     other = threading.Thread(target=run.get_metrics)
     other.start()
     other.join()
-    store = workspace.stores._store.tracking
+    store = workspace.stores.open_store.tracking
     store.cycle = [store, store.inner, store.inner.database, *store.inner.database._connections.values()]
     for key in list(stores._stores):
         del stores._stores[key]

@@ -15,8 +15,9 @@ from interrupting import Interrupts, places
 from bridge.journal.folder import JournalFolder
 from bridge.records.run import RunRecord
 from bridge.store import fold
+from bridge.store.create import create_store
 from bridge.store.one_run import create_run
-from bridge.store.open import Opened, create_store
+from bridge.store.workspace_stores import WorkspaceStores
 
 NUMBERS = [
     errno.ETIMEDOUT, errno.EIO, errno.ENOENT, errno.EACCES, errno.EWOULDBLOCK, errno.EEXIST, errno.ENOSYS, errno.EBADF,
@@ -50,14 +51,14 @@ class Raising:
 
 
 @pytest.fixture
-def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Opened:
+def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WorkspaceStores:
     monkeypatch.setattr(fold, "SWEEP_SECONDS", 0.0)  # every fold does all of its checks
     opened = create_store(tmp_path / "work", "work")
     create_run(opened.tracking, RunRecord("r", "0"))
     return opened
 
 
-def logged(opened: Opened) -> list[float]:
+def logged(opened: WorkspaceStores) -> list[float]:
     (record,) = opened.tracking.get_series_of(["r"])["r"]
     assert record.numbers is not None
     return record.numbers.tolist()
@@ -81,7 +82,7 @@ ERRORS = [TimeoutError("time is up"), *(OSError(number, "of a handler") for numb
 
 
 @pytest.mark.slow
-def test_an_error_of_a_handler_leaves_a_fold_wherever_it_is_raised(opened: Opened) -> None:
+def test_an_error_of_a_handler_leaves_a_fold_wherever_it_is_raised(opened: WorkspaceStores) -> None:
     files, values = ("/store/", "/journal/"), [0.0]
     opened.tracking.log("r", "loss", 0.0, 0, 0)
     logged(opened)
@@ -105,7 +106,9 @@ def test_an_error_of_a_handler_leaves_a_fold_wherever_it_is_raised(opened: Opene
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=repr)
-def test_an_error_of_a_handler_leaves_the_call_that_preserves_a_damaged_journal(opened: Opened, error: OSError) -> None:
+def test_an_error_of_a_handler_leaves_the_call_that_preserves_a_damaged_journal(
+    opened: WorkspaceStores, error: OSError
+) -> None:
     for number in range(5):
         opened.tracking.log("r", "loss", float(number), number, number)
     (path,) = Path(opened.address).glob("journal/*.log")
@@ -121,7 +124,9 @@ def test_an_error_of_a_handler_leaves_the_call_that_preserves_a_damaged_journal(
 
 
 @pytest.mark.slow
-def test_an_error_of_a_handler_leaves_a_call_for_files_wherever_it_is_raised(opened: Opened, tmp_path: Path) -> None:
+def test_an_error_of_a_handler_leaves_a_call_for_files_wherever_it_is_raised(
+    opened: WorkspaceStores, tmp_path: Path
+) -> None:
     files, root = ("/store/", "/journal/"), "0/r"
     (tmp_path / "source").write_bytes(b"of a file")
     calls: list[Callable[[], object]] = [

@@ -15,7 +15,9 @@ from interrupting import Interrupts, each_place, places
 from bridge.records.run import RunRecord
 from bridge.records.series import Point
 from bridge.store import fold
-from bridge.store.open import Opened, create_store, open_store
+from bridge.store.create import create_store
+from bridge.store.open import open_store
+from bridge.store.workspace_stores import WorkspaceStores
 from bridge.testing.strategies import row
 
 FILES = ("/store/", "/journal/")
@@ -50,7 +52,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def contents(opened: Opened) -> dict[str, object]:
+def contents(opened: WorkspaceStores) -> dict[str, object]:
     """Return what a reader sees of the two runs."""
     found: dict[str, object] = {}
     for run_id, records in opened.tracking.get_series_of(["r1", "r2"]).items():
@@ -85,7 +87,7 @@ def in_other_thread(call: Callable[[], object]) -> object:
     return answers[0]
 
 
-def open_copy(template: Path, folder: Path) -> Opened:
+def open_copy(template: Path, folder: Path) -> WorkspaceStores:
     shutil.copytree(template, folder)
     return open_store(folder)
 

@@ -21,11 +21,13 @@ from pathlib import Path
 
 import pytest
 
-import bridge.store.open as open_module
+import bridge.store.open_stores as open_module
 from bridge import Experiment, Run, SchemaMismatch, Workspace
 from bridge.errors import NotFound, StoreUnavailable
 from bridge.records.search import ExperimentQuery
-from bridge.store.open import IDLE_STORES, close_idle, create_store, ensure_store, open_store
+from bridge.store.create import create_store, ensure_store
+from bridge.store.open import open_store
+from bridge.store.open_stores import IDLE_STORES, close_idle
 from bridge.store.sql.migrate import FOLDER, SCHEMA
 from tests.forked import Child
 
@@ -80,11 +82,11 @@ def test_a_database_of_a_newer_version_is_refused_and_not_changed(tmp_path: Path
     database.commit()
 
     with pytest.raises(
-        SchemaMismatch, match=rf"has format 99, and this version of Runbridge knows {SCHEMA}: upgrade runbridge\."
+        SchemaMismatch, match=rf"uses format 99, but this version reads formats up to {SCHEMA}\. Upgrade runbridge\."
     ):
         run.tag("a", "b")
     run.log("loss", 0.25)  # the point goes to the journal, which a newer process folds
-    with pytest.raises(SchemaMismatch, match="upgrade runbridge"):
+    with pytest.raises(SchemaMismatch, match="Upgrade runbridge"):
         Workspace.open(workspace.path, durability="power")
     assert list((workspace.path / "journal").glob("*.log"))
 
@@ -291,7 +293,7 @@ def test_points_and_runs_work_without_flock(tmp_path: Path, monkeypatch: pytest.
 NEW_PLACES = """
 import sys, time
 from pathlib import Path
-from bridge.store.open import ensure_store
+from bridge.store.create import ensure_store
 
 folder = Path(sys.argv[1])
 (folder / f"ready-{sys.argv[2]}").touch()
@@ -361,7 +363,7 @@ def test_a_folder_that_this_process_had_open_is_not_recreated(tmp_path):
             with pytest.raises(NotFound, match="its folder was removed since this process opened it"):
                 ensure_store(place)
         assert not (tmp_path / name).exists()
-    line = "import sys; from bridge.store.open import ensure_store; ensure_store(sys.argv[1])"
+    line = "import sys; from bridge.store.create import ensure_store; ensure_store(sys.argv[1])"
     subprocess.run([sys.executable, "-c", line, str(tmp_path / "new")], check=True, capture_output=True)
     assert ensure_store(tmp_path / "new").name == "new"  # another process has created it
 

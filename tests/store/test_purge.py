@@ -18,8 +18,9 @@ from sqlite_steps import steps_of
 from bridge.errors import NotFound
 from bridge.records.run import RunChanges, RunRecord
 from bridge.records.search import ExperimentQuery, RunQuery
+from bridge.store.create import create_store
 from bridge.store.one_run import create_run, get_run, get_series
-from bridge.store.open import create_store, open_store, restore_default_experiment
+from bridge.store.open import open_store, restore_default_experiment
 from bridge.store.sql import purge
 from bridge.store.sql.backend import SqlBackend
 from bridge.store.sql.sqlite import open_sqlite

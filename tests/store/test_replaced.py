@@ -16,7 +16,7 @@ import pytest
 
 from bridge import Experiment, Run, Workspace
 from bridge.errors import NotFound, SchemaMismatch, StoreUnavailable
-from bridge.store.open import was_open
+from bridge.store.open_stores import was_open
 from bridge.store.sql.database import Database
 from bridge.store.sql.migrate import FOLDER, SCHEMA, read_schema
 from bridge.store.sql.sqlite import open_sqlite

@@ -14,7 +14,6 @@ from bridge.journal.system import is_of_handler
 from bridge.records.artifact import ArtifactRecord, check_artifact_path, check_artifact_root, folders_above
 from bridge.store.artifact_index import ArtifactIndex
 from bridge.store.artifacts import ArtifactStore
-from bridge.store.digest import sha256_of
 from bridge.store.folder.files import Files, Part
 
 PIECE_BYTES = 1 << 20
@@ -139,14 +138,14 @@ class FolderArtifacts(ArtifactStore):
 
 
 def _write(part: Part, source: Path | bytes | BinaryIO) -> tuple[int, str]:
-    """Write all of a source; returns how many bytes there were, and their SHA-256."""
+    """Write all bytes of a source; return their number and their SHA-256."""
+    import hashlib  # loads OpenSSL, which takes 10 ms, and which a reader does not need
+
     if isinstance(source, (bytes, bytearray, memoryview)):
         content = bytes(source)
         part.write(content)
         part.check()
-        return len(content), sha256_of(content)
-    import hashlib  # loads OpenSSL, which a process that only logs metrics does not need
-
+        return len(content), hashlib.sha256(content).hexdigest()
     size_bytes, digest = 0, hashlib.sha256()
     for piece in _pieces_from(source):
         digest.update(piece)
@@ -167,6 +166,8 @@ def _pieces_from(source: Path | BinaryIO) -> Iterator[bytes]:
 def _open_source(source: Path) -> BinaryIO:
     try:
         return source.open("rb")
+    except UnicodeEncodeError as error:  # no file has such a name
+        raise NotFound("file", str(source)) from error
     except OSError as error:
         if is_of_handler(error):
             raise

@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from bridge.errors import BridgeError, InvalidValue, NotAllowed, StoreUnavailable
+from bridge.errors import InvalidValue, NotAllowed, StoreUnavailable
 from bridge.journal.file_lock import FileLock
 from bridge.journal.system import Ignoring, is_of_handler, was_raised_deeper
+from bridge.records.text import RULE
 
 PENDING = ".pending"
 """The folder inside, of what is being written and of what is being removed; no artifact root begins with a dot."""
@@ -195,8 +196,8 @@ class Files:
         """The errors of the file system become ours here."""
         try:
             yield
-        except BridgeError:  # some of them are OSErrors too
-            raise
+        except UnicodeEncodeError as error:  # no file has such a name
+            raise InvalidValue("artifact path", path, RULE) from error
         except OSError as error:
             if is_of_handler(error):
                 raise

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import cast
 
 import bridge.journal.locks as locks
-from bridge.errors import BridgeError, InvalidValue, NotAllowed, SchemaMismatch, StoreUnavailable
+from bridge.errors import InvalidValue, NotAllowed, SchemaMismatch, StoreUnavailable
 from bridge.forking import Step, on_fork
 from bridge.journal.block import block
 from bridge.journal.file_lock import FileLock
@@ -222,10 +222,10 @@ class Database:
     Args:
         path: the file; it is there.
         read_only: open without the wish to write.
-        fsync: a transaction is on disk before it is answered (`synchronous=FULL`).
+        fsync: a transaction is on disk when it returns (`synchronous=FULL`). None: if the workspace was created so.
     """
 
-    def __init__(self, path: Path, read_only: bool = False, fsync: bool = False) -> None:
+    def __init__(self, path: Path, read_only: bool = False, fsync: bool | None = False) -> None:
         self.path, self.read_only, self.fsync = path, read_only, fsync
         self.generation = 0
         self._file = str(path)
@@ -456,6 +456,8 @@ class Database:
         uri = self._uri()
         if not self.read_only:
             connection = self._open(uri + "?mode=rw")
+            if self.fsync is None:
+                self.fsync = _wants_fsync(connection)
             connection.execute(f"PRAGMA synchronous={'FULL' if self.fsync else 'NORMAL'}")
             connection.execute("PRAGMA foreign_keys=ON")
             return connection
@@ -556,6 +558,14 @@ class Database:
             raise StoreUnavailable(self._file, str(error)) from error
 
 
+def _wants_fsync(connection: sqlite3.Connection) -> bool:
+    """Return whether the workspace of a database was created with the durability "power"."""
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'workspace'").fetchone():
+        return False  # it is not the database of a workspace, which its opening finds out
+    row = connection.execute("SELECT value FROM workspace WHERE name = 'durability'").fetchone()
+    return row is not None and row[0] == "power"
+
+
 def _stamp(path: str) -> tuple[int, int] | None:
     try:
         state = os.stat(path)
@@ -581,7 +591,7 @@ class _Queue(FileLock):
         try:
             super()._open()
         except OSError as error:
-            if isinstance(error, BridgeError) or is_of_handler(error):
+            if is_of_handler(error):
                 raise
             reason = error.strerror or str(error)
             if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):

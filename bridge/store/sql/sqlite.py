@@ -25,12 +25,12 @@ WITHOUT_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.E
 """With one of these a file system answers that it has no hard links."""
 
 
-def open_sqlite(path: Path, fsync: bool = False, read_only: bool = False) -> SqlBackend:
+def open_sqlite(path: Path, fsync: bool | None = False, read_only: bool = False) -> SqlBackend:
     """The store in a file, which is made if it is not there and may be.
 
     Args:
         path: the file.
-        fsync: a write is on disk before it returns.
+        fsync: a write is on disk when it returns. None: if the workspace was created so.
         read_only: open without the wish to write; a write raises `NotAllowed`.
 
     Raises:

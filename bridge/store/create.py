@@ -1,0 +1,144 @@
+"""Creating a workspace in a folder."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bridge.errors import AlreadyExists, BridgeError, InvalidValue, NotAllowed, NotFound, StoreUnavailable
+from bridge.journal.system import is_of_handler
+from bridge.journal.whole_file import written_whole
+from bridge.records.run import new_run_id
+from bridge.records.text import RULE
+from bridge.store.durability import Durability, durability_of
+from bridge.store.layout import ARTIFACTS, DATABASE, JOURNAL
+from bridge.store.open import open_store
+from bridge.store.open_stores import was_open
+from bridge.store.sql.sqlite import create_sqlite
+from bridge.store.workspace_stores import WorkspaceStores
+
+logger = logging.getLogger("bridge")
+
+
+def create_store(
+    folder: str | Path,
+    name: str,
+    exist_ok: bool = False,
+    shared: bool = False,
+    durability: Durability | None = None,
+    details: Mapping[str, Any] | None = None,
+) -> WorkspaceStores:
+    """Create a workspace in a folder and open it.
+
+    Args:
+        folder: it is created if it does not exist; other files in it stay.
+        name: the name of the workspace.
+        exist_ok: open a workspace that already exists.
+        shared: files belong to the folder's group too.
+        durability: the durability of points; None is `BRIDGE_DURABILITY`, else "process".
+        details: values to store with the workspace, as JSON can hold them.
+
+    Raises:
+        AlreadyExists: a workspace exists there, and `exist_ok` is not set.
+        InvalidValue: the path is not that of a folder.
+        NotAllowed: the folder cannot be written.
+    """
+    path = _folder_of(folder)
+    chosen = durability_of(durability)
+    if (path / DATABASE).exists():
+        if not exist_ok:
+            raise AlreadyExists("workspace", str(path), "open it with Workspace.open, or pass exist_ok=True")
+        return open_store(path, durability)
+    _make(path, name, shared, chosen, details)
+    return open_store(path, durability)
+
+
+def ensure_store(folder: str | Path) -> WorkspaceStores:
+    """Open the workspace in a folder; if the folder does not exist, create both and log that once.
+
+    If several processes do this at once, one of them creates the workspace. It appears whole.
+
+    Args:
+        folder: it is created only in a folder that exists, and never where this process had a workspace open before,
+            so that a removed workspace stays removed.
+
+    Raises:
+        NotFound: the folder exists without a workspace, or none may be created there.
+        NotAllowed: the folder above cannot be written.
+    """
+    path = _folder_of(folder)
+    if not os.path.lexists(path):
+        _make_missing(path)
+    return open_store(path)
+
+
+def _make_missing(path: Path) -> None:
+    if was_open(path) and not os.path.lexists(path):  # else another thread has just made it
+        raise NotFound("workspace", str(path), "its folder was removed since this process opened it")
+    if not path.parent.is_dir():
+        create = f"Workspace.create({path.name!r}, path={str(path)!r})"
+        raise NotFound("workspace", str(path), f"there is no folder {path.parent} to make it in; {create} makes both")
+    try:
+        with written_whole(path) as part:
+            _make(part, path.name, False, durability_of(None), None)
+        logger.warning("Created the workspace %s in %s: there was no such folder.", path.name, path)
+    except BridgeError:
+        if not os.path.lexists(path):  # else another process was first
+            raise
+    except OSError as error:
+        if is_of_handler(error):
+            raise
+        if not os.path.lexists(path):
+            raise StoreUnavailable(str(path), (error.strerror or str(error)).lower()) from error
+
+
+def _folder_of(folder: str | Path) -> Path:
+    """Return the absolute path of a workspace's folder.
+
+    Raises:
+        InvalidValue: no folder can have this path.
+    """
+    path = Path(folder).absolute()
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError as error:
+        raise InvalidValue("workspace folder", str(path), RULE) from error
+    return path
+
+
+def _make(path: Path, name: str, shared: bool, chosen: Durability, details: Mapping[str, Any] | None) -> None:
+    """Create a workspace in a folder, which is created if it does not exist."""
+    facts = {"id": new_run_id(), "name": name, "durability": chosen, "created": str(time.time_ns() // 1_000_000)}
+    if details:
+        import json
+
+        facts["details"] = json.dumps(details)
+    try:
+        _make_folders(path, facts, shared)
+    except OSError as error:
+        if is_of_handler(error):
+            raise
+        rule = "must be a folder, and "
+        if isinstance(error, NotADirectoryError):
+            raise InvalidValue("workspace folder", str(path), rule + "part of this path is a file") from error
+        if isinstance(error, FileExistsError):
+            raise InvalidValue("workspace folder", str(path), rule + "this is a file") from error
+        if isinstance(error, PermissionError):
+            raise NotAllowed("make a workspace in", str(path), error.strerror or "permission denied") from error
+        raise StoreUnavailable(str(path), error.strerror or str(error)) from error
+
+
+def _make_folders(path: Path, facts: dict[str, str], shared: bool) -> None:
+    path.mkdir(parents=True, exist_ok=True)
+    shared = shared or bool(path.stat().st_mode & 0o2000)
+    if shared:
+        path.chmod(path.stat().st_mode | 0o2070)
+    for part in (JOURNAL, ARTIFACTS):
+        (path / part).mkdir(exist_ok=True)
+        if shared:
+            (path / part).chmod(0o2775)
+    create_sqlite(path / DATABASE, facts, mode=0o664 if shared else 0o644)

@@ -1,0 +1,246 @@
+"""The stores that this process has open, each shared by all handles of its workspace."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bridge.errors import BridgeError, NotAllowed, NotFound, StoreUnavailable
+from bridge.forking import Step, on_fork
+from bridge.journal.locks import ThreadLock
+from bridge.journal.system import is_of_handler
+from bridge.store.background import each_second
+from bridge.store.durability import Durability, wanted_durability
+from bridge.store.journaled import JournaledStore
+from bridge.store.layout import DATABASE, JOURNAL
+from bridge.store.sql.backend import SqlBackend
+from bridge.store.sql.sqlite import open_sqlite, read_facts
+
+if TYPE_CHECKING:
+    from bridge.store.workspace_stores import WorkspaceStores
+
+logger = logging.getLogger("bridge")
+
+IDLE_SECONDS = 10.0
+"""How long a store stays open that no handle uses."""
+
+IDLE_STORES = 4
+"""How many such stores stay open when another one is opened."""
+
+
+@dataclass(eq=False)
+class OpenStore:
+    """The open stores of a workspace, and their users. Without users they are closed after `IDLE_SECONDS`.
+
+    `identity` is the device and the inode of the database as it was opened. When another workspace takes the place of
+    this one, handles keep their stores, because the journal may have points for the former workspace. A new handle
+    gets new stores.
+    """
+
+    tracking: JournaledStore
+    backend: SqlBackend
+    shared: bool
+    durability: Durability
+    identity: tuple[int, int]
+    users: weakref.WeakSet[WorkspaceStores] = field(default_factory=weakref.WeakSet)
+    idle_since: float | None = None
+
+    @property
+    def generation(self) -> int:
+        """How often another database has taken the place of the one that was opened."""
+        return self.backend.database.generation
+
+    def facts(self) -> dict[str, str]:
+        """Read the facts of the workspace from the database."""
+        return read_facts(self.backend.database)
+
+    def close(self) -> None:
+        """Close the stores, but leave the journal open if this process owns runs."""
+        self.tracking.close_unless_owner()
+
+
+Key = tuple[str, "Durability | None", int]
+"""The folder, the durability asked for, and the user, because permissions depend on the user."""
+
+_stores: dict[Key, OpenStore] = {}
+_seen: set[str] = set()
+_lock = ThreadLock("the list of open workspaces")
+
+
+def _after_fork_in_child() -> None:
+    """Renew the lock: another thread may have been opening a workspace at the fork."""
+    global _lock
+    _lock = ThreadLock("the list of open workspaces")
+
+
+on_fork(Step.WORKSPACES, in_child=_after_fork_in_child)
+
+
+def store_at(path: Path, durability: Durability | None) -> OpenStore:
+    """Return the open stores of the workspace in a folder, opened if they are not.
+
+    Raises:
+        NotFound: no workspace exists there.
+        SchemaMismatch: a newer version of Runbridge made it.
+        StoreUnavailable: its database cannot be reached, or is not the database of a workspace.
+    """
+    if "BRIDGE_RUN_ID" in os.environ and logger.level == logging.NOTSET:
+        # In a submitted script the run's log is for the messages of its user, at whatever level.
+        logger.setLevel(logging.INFO)
+    state = stat_database(path)
+    identity = state.st_dev, state.st_ino
+    wanted = wanted_durability(durability)
+    key = str(path), wanted, os.geteuid()
+    known = _stores.get(key)
+    if known is not None and known.identity == identity:
+        return known
+    with _lock:
+        known = _stores.get(key)
+        if known is None or known.identity != identity:
+            known = _shared_with_others(key, _open_folder(path, wanted, state))
+            _stores[key] = known
+            _seen.add(os.path.realpath(path))
+    close_idle(IDLE_STORES)
+    return known
+
+
+def find_open(path: Path) -> OpenStore | None:
+    """Return the stores of the workspace in a folder if this process has them open, else None.
+
+    Raises:
+        NotFound: no workspace exists there.
+        StoreUnavailable: its database cannot be reached.
+    """
+    state = stat_database(path)
+    store = _stores.get((str(path), wanted_durability(None), os.geteuid()))
+    return store if store is not None and store.identity == (state.st_dev, state.st_ino) else None
+
+
+def _shared_with_others(key: Key, opened: OpenStore) -> OpenStore:
+    """Return the stores that are already open with the same durability, under another key, or the new ones."""
+    path, _, user = key
+    for (other_path, _, other_user), other in list(_stores.items()):
+        same = (other_path, other_user, other.identity) == (path, user, opened.identity)
+        if same and other.durability == opened.durability:
+            opened.tracking.close()
+            return other
+    return opened
+
+
+def _open_folder(path: Path, durability: Durability | None, state: os.stat_result) -> OpenStore:
+    read_only = not (os.access(path, os.W_OK) and os.access(path / DATABASE, os.W_OK))
+    shared = bool(state.st_mode & 0o020)
+    fsync = None if durability is None else durability == "power"
+    backend = open_sqlite(path / DATABASE, fsync, read_only)
+    try:
+        facts = checked_facts(path, read_facts(backend.database))
+    except BridgeError:
+        backend.close()
+        raise
+    known: Durability = "power" if (durability or facts.get("durability")) == "power" else "process"
+    tracking = JournaledStore(
+        backend,
+        path / JOURNAL,
+        fsync=known == "power",
+        shared=shared,
+        read_only=read_only,
+        workspace_id=facts["id"],
+    )
+    return OpenStore(tracking, backend, shared, known, (state.st_dev, state.st_ino))
+
+
+def checked_facts(path: Path, facts: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the facts that a database has of its workspace.
+
+    Raises:
+        StoreUnavailable: it has none.
+    """
+    if "id" not in facts:
+        reason = "it is not the database of a workspace: put a copy of the workspace's file there"
+        raise StoreUnavailable(str(path / DATABASE), reason)
+    return facts
+
+
+def stat_database(path: Path) -> os.stat_result:
+    """Return the state of the database in a workspace's folder.
+
+    Raises:
+        NotFound: no workspace exists there.
+        NotAllowed, StoreUnavailable: the file cannot be reached.
+    """
+    try:
+        return (path / DATABASE).stat()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if is_of_handler(error):
+            raise
+        hint = f"the folder has no {DATABASE}; make a workspace there with Workspace.create(name, path=…)"
+        raise NotFound("workspace", str(path), hint if path.is_dir() else "there is no such folder") from error
+    except OSError as error:
+        if is_of_handler(error):
+            raise
+        if isinstance(error, PermissionError):
+            raise NotAllowed("read", str(path), error.strerror or "permission denied") from error
+        raise StoreUnavailable(str(path), (error.strerror or str(error)).lower()) from error
+    except UnicodeEncodeError as error:  # no file has such a name
+        raise NotFound("workspace", str(path), "there is no such folder") from error
+
+
+def was_open(folder: str | Path) -> bool:
+    """Return whether this process has opened a workspace in a folder, which may be gone since."""
+    return os.path.realpath(folder) in _seen
+
+
+def close_idle(most: int = 0) -> None:
+    """Close the stores that no handle has used for `IDLE_SECONDS`, and the oldest beyond `most` without a handle."""
+    now = time.monotonic()
+    idle = _without_users(now)
+    keep = [store for store in idle if now - (store.idle_since or now) < IDLE_SECONDS][-most:] if most else []
+    for store in idle:
+        if store not in keep and not len(store.users):
+            try:
+                store.tracking.flush()  # a store with points that cannot be written yet stays open, and tries again
+                store.close()
+            except BridgeError as error:
+                logger.debug("A workspace that nobody uses stays open: %s", error)
+                continue
+            _remove(store)
+
+
+def _without_users(now: float) -> list[OpenStore]:
+    """Return the stores that no handle uses, those first that were idle first."""
+    idle: list[OpenStore] = []
+    for store in {id(store): store for store in list(_stores.values())}.values():
+        if len(store.users) or store.tracking.owns_runs:
+            store.idle_since = None
+        else:
+            store.idle_since = store.idle_since or now
+            idle.append(store)
+    idle.sort(key=lambda store: store.idle_since or now)
+    return idle
+
+
+def drop(store: OpenStore) -> None:
+    """Forget closed stores, because an open connection keeps the inode of its file, which another one might get."""
+    _remove(store)
+    for user in list(store.users):
+        user.forget()
+
+
+def _remove(store: OpenStore) -> None:
+    for key in [key for key, other in list(_stores.items()) if other is store]:
+        _stores.pop(key, None)
+
+
+def _tidy() -> None:
+    for store in list(_stores.values()):
+        store.backend.database.close_ended()
+    close_idle(IDLE_STORES)
+
+
+each_second.append(_tidy)
