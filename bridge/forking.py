@@ -1,4 +1,4 @@
-"""What a process does around a fork, and in which order; no other module registers hooks for forks.
+"""The steps that a process takes around a fork, and their order; no other module registers hooks for forks.
 
 A forked child has a copy of its parent's memory, but only the thread that forked.
 A lock that another thread holds is never released there, and an inherited file or connection belongs to the parent.
@@ -20,7 +20,7 @@ In the parent and in the child the steps run from the top of the table to its bo
 it ready.
 Before the fork they run from the bottom to the top: the longest wait comes first, and databases are closed to other
 threads for the shortest time.
-A module that is imported late, such as a plugin, takes its place in this order all the same.
+The order does not depend on when a module is imported, so a plugin that is imported late has its step in the middle.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def on_fork(
 
 
 def _call_all(functions: dict[Step, list[Function]]) -> None:
-    """Call each function, also if a signal handler raises meanwhile; raise the last error at the end."""
+    """Call each function, even if a signal handler raises in between; raise the last error at the end."""
     left: deque[Function] | None = None
     failed, raised = 0, None
     while left is None or left:

@@ -46,8 +46,8 @@ class Appender:
         """Append points with one write, starting a journal if there is none.
 
         Returns:
-            How many items are written. If not all are, no journal is open. Those that are written stay, because a
-            reader may have stored them already.
+            How many items are written. If not all are, no journal is open. The written ones stay, because a reader may
+            have stored them already.
         """
         call = self.call = Call()
         files = self.files
@@ -136,7 +136,7 @@ class Appender:
         """
         file = self.files.current
         if file is not NO_FILE and file.grown() != 0:
-            logger.error("%s: somebody else has changed journal %s.", self.files.folder, file.id)
+            logger.error("%s: another process has changed journal %s.", self.files.folder, file.id)
             file.intact = False
             self.files.leave(self.leases)
 

@@ -75,8 +75,8 @@ class Unwritten:
 
     `waiting` are items that are written as soon as the folder can be written.
     `homeless` are items of the runs `orphans`, which the workspace at the path does not have.
-    `warnings` has a sentence for each run whose points could not be written at once. A caller that has stored the
-    sentence removes it.
+    `warnings` has a sentence for each run whose points had to wait or were dropped. A caller that has stored a sentence
+    removes it.
     """
 
     def __init__(self, folder: Path) -> None:

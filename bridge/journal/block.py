@@ -1,4 +1,4 @@
-"""A `with` that a generator describes, and that no signal handler can leave half done."""
+"""A `with` block that is written as a generator, and that the exception of a signal handler cannot leave half done."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ Parameters = ParamSpec("Parameters")
 
 
 class Block(Generic[Given]):
-    """A `with` around which a generator runs: up to its only `yield` before the block, and on from there after it.
+    """The context manager of a generator that yields once: its code before the `yield` runs first, the rest at the end.
 
-    It differs from `contextlib.contextmanager` in who enters and leaves the generator.
-    Python runs signal handlers where a Python function is entered, so the exception of a handler can leave an
-    `__exit__` that is written in Python before that has done anything: a lock then stays taken.
-    Here C resumes the generator. An exception of a handler is raised within the generator, where its `with` and
-    `finally` release what they have, or within the block, or after the end of both.
+    `contextlib.contextmanager` enters and leaves the generator from Python functions.
+    Python runs signal handlers where a Python function is entered. So the exception of a handler can leave such an
+    `__exit__` before it has done anything, and a lock stays taken.
+    Here C resumes the generator. The exception of a handler is raised within the generator, where `with` and `finally`
+    release what they have, or within the block, or after the end of both.
 
-    An exception of the block is raised at the `yield`, and always leaves the `with`: the generator may replace it by
-    another one.
+    An exception of the block is raised at the `yield`, and always leaves the `with`. The generator may replace it by
+    another exception.
     """
 
-    # `with` finds these in the object through the slots of its class.
+    # `with` looks these up in the class, and finds its slots, which return the values of this object.
     __slots__ = ("__enter__", "__exit__")
 
     def __init__(self, steps: Generator[Given, None, None]) -> None:
         turns = _take(steps)
         self.__enter__: Callable[[], Given] = turns.__next__
         # `with` calls `__exit__(kind, error, trace)`. `min` is written in C and calls its key with each of its
-        # arguments, so this sends None, kind, error and trace to `_take`. All keys are 0, so `min` answers its first
-        # argument, None: the exception of the block, if there is one, goes on.
+        # arguments, so this sends None, kind, error and trace to `_take`. All keys are 0, so `min` returns its first
+        # argument, None: an exception of the block is not swallowed.
         self.__exit__: Callable[..., None] = partial(min, None, key=turns.send)
 
 
 def _take(steps: Generator[Given, None, None]) -> Generator[Any, Any, None]:
-    """Take the steps of a block's generator; this one is itself resumed by C."""
+    """Run the generator of a block; this generator is resumed by C itself."""
     error = trace = None
     try:
         yield next(steps)  # None is sent when the block ends
@@ -52,11 +52,11 @@ def _take(steps: Generator[Given, None, None]) -> Generator[Any, Any, None]:
             steps.close()
             raise
         error.__traceback__ = trace
-    yield 0  # a generator that ended here would raise StopIteration
+    yield 0  # if the generator ended here, StopIteration would be raised
 
 
 def block(function: Callable[Parameters, Generator[Given, None, None]]) -> Callable[Parameters, Block[Given]]:
-    """Make a generator function return a `Block`; a decorator.
+    """Decorate a generator function so that it returns a `Block`.
 
     Example:
         >>> @block

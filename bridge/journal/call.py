@@ -1,4 +1,4 @@
-"""What one call of a journal's writer is about to write."""
+"""The records that one call is about to append."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bridge.journal.backlog import Item
 from bridge.journal.file import JournalFile
 from bridge.journal.format import (
-    DOOR_SHIFT,
+    API_SHIFT,
     HAS_STEP,
     NUMBER_SIZE,
     encode_definition,
@@ -20,13 +20,16 @@ from bridge.records.series import COLUMN, SCALAR, Definition, Point, Value, defi
 
 
 class Call:
-    """Records that are to be appended with one write, and what the file knows once they are.
+    """Records that are appended with one write, and the facts that the file learns once they are written.
 
-    The next call settles it if an exception comes between the write and what follows.
-    `pieces` are the records; `ends` are where the items end, counted from the end of the file before, so the last is
+    If an exception comes after the write, the next call adds these facts to the file.
+
+    `items` are the points that are written.
+    `pieces` are the records.
+    `ends` are the offsets at which the items end, counted from the end of the file before the write. So the last one is
     the size of all.
-    `numbers`, `fast` and `columns` are added to those of the file once it is written.
-    `leases` says that the records are leases.
+    `numbers`, `fast` and `columns` are added to those of the file.
+    `leases` is True if the records are leases.
     """
 
     __slots__ = ("columns", "ends", "fast", "items", "leases", "numbers", "pieces")
@@ -42,11 +45,11 @@ class Call:
 
     @property
     def size(self) -> int:
-        """The bytes of all items."""
+        """The size of all records in bytes."""
         return self.ends[-1] if self.ends else 0
 
     def add_points(self, items: Sequence[Item], file: JournalFile) -> None:
-        """Add the records of points that are to be appended to a file, and the definitions that it lacks."""
+        """Add the records of points, and the definitions of their series that the file does not have yet."""
         self.items = items
         at = file.seed
         for item in items:
@@ -54,20 +57,20 @@ class Call:
             self.ends.append(at - file.seed)
 
     def add_leases(self, records: bytes) -> None:
-        """Add the records of leases."""
+        """Add records of leases, which count as one item."""
         self.leases = True
         self.pieces.append(records)
         self.ends.append(len(records))
 
     def _add(self, record: bytes, at: int) -> int:
-        """Add a record; return the seed of the next one."""
+        """Add a record that has the seed `at`; return the seed of the next one."""
         self.pieces.append(record)
         return at + len(record)
 
     def _add_item(self, item: Item, file: JournalFile, at: int) -> int:
         run_id, time_ns, points, api = item
         key, value, timestamp, step, kind, *_ = points[0]
-        flags = api << DOOR_SHIFT | (HAS_STEP if step is not None else 0)
+        flags = api << API_SHIFT | (HAS_STEP if step is not None else 0)
         if kind == COLUMN:
             cells, at = self._cells(run_id, points, file, at)
             return self._add(encode_row(at, flags, time_ns, timestamp, step or 0, cells), at)
@@ -103,7 +106,7 @@ class Call:
     def _number(self, definition: Definition, file: JournalFile, at: int) -> tuple[int, int]:
         """Return the number of a series in the journal, and the seed of the next record.
 
-        A new one has its definition added, twice: one damaged byte never costs a series.
+        The definition of a new series is added twice, so that one damaged byte never costs a series.
         """
         number = file.numbers.get(definition)
         if number is None:
@@ -116,5 +119,5 @@ class Call:
 
 
 NUMBER_CALL = Call()
-"""A call that writes one number point of a known series."""
+"""The call that writes one number point of a known series; it has no facts for the file."""
 NUMBER_CALL.ends.append(NUMBER_SIZE)

@@ -1,4 +1,4 @@
-"""One open journal: the file that this process appends to."""
+"""One open journal file, to which this process appends."""
 
 from __future__ import annotations
 
@@ -18,19 +18,22 @@ from bridge.records.series import Definition
 logger = logging.getLogger("bridge")
 
 JOURNAL_BYTES = 64 << 20
-"""A journal that is larger is closed, and another started, so that what is stored can be removed."""
+"""The size above which a journal is closed and the next one started, so that stored journals can be removed."""
 
 COPY_BYTES = 1 << 20
+"""How many bytes of a journal are copied at a time."""
 
 
 class JournalFile:
-    """A journal that this process appends to, and which series have a number in it.
+    """A journal file that this process appends to, and the numbers of the series in it.
 
-    `seed` is the salt plus the size: what the checksum of the next record starts from.
-    `ending` says that its closing record may be written: then a reader may remove the file.
-    `intact` is False once its end is uncertain: then nothing is appended any more, a closing record neither.
-    `is_published` says that the file has its name; until then no reader sees it.
-    `leased_to` is where the last record of a lease ends.
+    `seed` is the salt plus the size: the start value of the next record's checksum.
+    `full_at` is the seed at which the journal is full.
+    `ending` is True if the closing record may have been written: then a reader may remove the file.
+    `intact` is False once the end of the file is uncertain: then nothing is appended, not even a closing record.
+    `is_published` is True if the file has its name; before that, no reader sees it.
+    `leased_to` is the offset at which the last record of a lease ends.
+    `numbers` maps each series to its number; `fast` and `columns` do so by shorter keys, for scalars and for columns.
     """
 
     __slots__ = (
@@ -64,26 +67,28 @@ class JournalFile:
 
     @property
     def id(self) -> str:
+        """The journal's id."""
         return self.header.journal_id
 
     @property
     def name(self) -> str:
+        """The name of the file once it is published."""
         return self.header.journal_id + SUFFIX
 
     @property
     def size(self) -> int:
-        """Where the next record begins."""
+        """The offset at which the next record begins."""
         return self.seed - self.header.salt
 
     @property
     def is_in_place(self) -> bool:
-        """Whether its name in its folder still names this file; True if it was closed."""
+        """Whether the name in the folder still names this file; True if the file was closed."""
         if self.fd < 0 or self.folder is None:
             return True
         return self.folder.inode(self.name) == os.fstat(self.fd).st_ino
 
     def grown(self) -> int:
-        """Return by how many bytes the file is larger than what is known to be written."""
+        """Return how many bytes the file has beyond its known records."""
         return os.fstat(self.fd).st_size - self.size
 
     def append(self, data: bytes) -> int:
@@ -98,19 +103,22 @@ class JournalFile:
         """Wait until the disk has the file.
 
         Raises:
-            CallFailed: the disk may not have it; the next call would say that it has.
+            CallFailed: the disk may not have it. Another call would succeed without having written it.
         """
         system(os.fsync, self.fd)
 
     def shorten(self, size: int) -> None:
-        """Cut what is no whole record from the end."""
+        """Cut off a torn record at the end; `size` is the new size."""
         try:
             system(os.ftruncate, self.fd, size)
         except CallFailed as failed:
             logger.debug("A torn record stays at the end of journal %s: %s", self.id, failed)
 
     def publish(self, fsync: bool) -> None:
-        """Lock the file for the life of this process, and give it its name.
+        """Lock the file until it is closed, and give it its name.
+
+        Args:
+            fsync: wait until the disk has the file and its name.
 
         Raises:
             CallFailed: it cannot be renamed.
@@ -119,7 +127,7 @@ class JournalFile:
         try:
             system(fcntl.flock, self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except CallFailed as failed:
-            if failed.errno == errno.EWOULDBLOCK:  # a reader is about to remove the file, which was never placed
+            if failed.errno == errno.EWOULDBLOCK:  # a reader is about to remove the file as a leftover
                 raise
             logger.info("The file system of journal %s has no file locks.", self.id)
         if fsync:
@@ -131,12 +139,12 @@ class JournalFile:
             system(os.fsync, folder)
 
     def check_published(self) -> bool:
-        """Return whether an interrupted `publish` had renamed the file."""
+        """Return whether the file is published; an interrupted `publish` may have renamed it."""
         self.is_published = self.is_published or self.is_in_place
         return self.is_published
 
     def discard(self) -> None:
-        """Remove a file that has no name."""
+        """Remove a file that is not published, and close it."""
         assert self.folder is not None
         try:
             system(os.unlink, self._part, dir_fd=self.folder.fd)
@@ -145,7 +153,7 @@ class JournalFile:
         self.close()
 
     def finish(self, fsync: bool) -> None:
-        """Close the file, with a closing record unless its end is uncertain; idempotent."""
+        """Append a closing record, unless the end of the file is uncertain, and close the file; idempotent."""
         if self.fd < 0:
             return
         try:
@@ -166,13 +174,13 @@ class JournalFile:
             stream.close()
 
     def copy_to(self, folder: HeldFolder, mode: int, fsync: bool) -> JournalFile:
-        """Return the same journal in another folder, with all of its bytes: what was stored of it stays known.
+        """Return a copy of the journal in another folder, with the same bytes and id, so that receipts stay valid.
 
         Raises:
             CallFailed: it cannot be written there.
         """
         with suppress(CallFailed):
-            system(os.unlink, self._part, dir_fd=folder.fd)  # half a copy, of a call that an exception has left
+            system(os.unlink, self._part, dir_fd=folder.fd)  # half a copy, left by an interrupted call
         other = JournalFile(self.header, folder, _create(folder, self.id, mode))
         size = os.fstat(self.fd).st_size
         try:
@@ -200,17 +208,17 @@ def _part_name(journal_id: str) -> str:
 
 
 def _create(folder: HeldFolder, journal_id: str, mode: int) -> FileIO:
-    # A `FileIO` closes its file when an interrupt comes before it has a name here.
+    # A `FileIO` closes its file if an interrupt comes before it is stored in a variable.
     opener = partial(os.open, mode=mode, dir_fd=folder.fd)
     stream = system(FileIO, _part_name(journal_id), "xb+", True, opener)
     system(fcntl.fcntl, stream.fileno(), fcntl.F_SETFL, os.O_APPEND)
     if os.fstat(stream.fileno()).st_mode & 0o777 != mode and mode & 0o020:
-        system(os.fchmod, stream.fileno(), mode)  # whatever the umask is
+        system(os.fchmod, stream.fileno(), mode)  # the umask does not apply
     return stream
 
 
 def create(folder: HeldFolder, workspace_id: str, mode: int) -> JournalFile:
-    """Return a new journal of this process with its header, which has no name yet.
+    """Return a new journal of this process, which has its header and is not published yet.
 
     Raises:
         CallFailed: it cannot be written.
@@ -229,4 +237,4 @@ def create(folder: HeldFolder, workspace_id: str, mode: int) -> JournalFile:
 
 
 NO_FILE = JournalFile(Header("", "", 0, 0, 0), None, None)
-"""What stands for no open journal: no series has a number in it."""
+"""Stands for "no journal is open": it has no file, and no series has a number in it."""

@@ -36,8 +36,8 @@ OPENINGS = 100
 NOT_SUPPORTED = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL})
 """The errors by which a file system answers that it has no such locks."""
 
-# These record locks belong to the opened file, as those of `flock` do. Those that belong to the process would be
-# dropped when any descriptor of the file is closed. macOS has only `flock`.
+# These record locks belong to the opened file, as those of `flock` do. Record locks of a process would be dropped when
+# any descriptor of the file is closed. On macOS only `flock` exists.
 _SET_RECORD_LOCK = getattr(fcntl, "F_OFD_SETLK", None)
 _WAIT_FOR_RECORD_LOCK = getattr(fcntl, "F_OFD_SETLKW", None)
 _WHOLE_FILE = struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
@@ -55,7 +55,7 @@ class FileLock(io.FileIO):
         path: the file; relative to `dir_fd` if that is given.
         mode: the permissions of the file, whatever the umask is.
         dir_fd: an open folder.
-        wait: wait up to the limit. If False and another process has the lock, the `with` gives False at once.
+        wait: wait up to the limit. If False and another process has the lock, the `with` gives False without waiting.
         place: the file, as an error names it; None is the path.
         seconds: the limit; None is `locks.WAIT_SECONDS`.
 
@@ -166,7 +166,7 @@ class FileLock(io.FileIO):
             raise
 
     def describe_holder(self) -> str:
-        """Return which process has the lock of this opened file, and what to do, for the text of an error."""
+        """Return a text for errors: which process has the lock of this opened file, and what to do."""
         text = os.pread(self.fileno(), HOLDER_BYTES, 0).decode("utf-8", "replace").split()
         if len(text) == 3:
             pid, host, since = text
@@ -197,8 +197,8 @@ class _File(io.FileIO):
 class _Waiter:
     """A thread that waits for the lock of a file in the kernel's queue.
 
-    A caller that gives up leaves its waiter behind in `_left`. The next caller takes it over, and with it the place in
-    the queue; if none does, the waiter releases the lock as soon as it has it.
+    A caller that gives up leaves its waiter behind in `_left`. The next caller takes it over, and does not wait at the
+    end of the queue. If no caller does, the waiter releases the lock as soon as it has it.
 
     `turn` is released once, when the wait is over. Then `done` is True, and `error` is None if the lock is taken.
     """

@@ -23,7 +23,7 @@ class JournalFiles:
 
     `current` is the journal that is appended to, or `NO_FILE`.
     `earlier` are journals that are not appended to any more. They stay locked until the store has the leases of the
-    current one: a reader that found them unlocked before would take the runs of this process for lost.
+    current one: a reader that found them unlocked before that would end the runs of this process.
     `lost` are journals of a workspace that is not at the path any more.
 
     Args:
@@ -48,7 +48,7 @@ class JournalFiles:
             CallFailed: it cannot be written.
         """
         file = create(self._hold_folder(), self.workspace_id, self._mode)
-        self.current = file  # before it has its name: a reader must not find a journal that this process does not know
+        self.current = file  # before it is published: readers must not find a journal that this process does not know
         try:
             records = leases.encode(file.seed, leases.run_ids(), held=True)
             if records:
@@ -110,11 +110,11 @@ class JournalFiles:
     def put_back(self, workspace_id: str) -> None:
         """Put the journals of a workspace into the folder that is now at the path; those of others become lost.
 
-        A journal that somebody removed is written again, with all that it had and its id: what was stored of it is
-        not stored again.
+        A journal that was removed is written again with all its bytes and its id, so that receipts stay valid and no
+        point is stored twice.
 
         Raises:
-            CallFailed: a journal cannot be written there. What was put back stays so.
+            CallFailed: a journal cannot be written there. Journals that were put back before stay.
         """
         held = self._held = hold(self.folder, self._held, make=True)
         if held not in self._folders:
@@ -145,7 +145,7 @@ class JournalFiles:
             self.current = NO_FILE
 
     def _has_copy(self, file: JournalFile) -> bool:
-        """Return whether an exception has left an earlier `put_back` when the copy of a file was there."""
+        """Return whether an interrupted `put_back` has already copied a file."""
         return any(other is not file and other.id == file.id and other.is_in_place for other in self.earlier)
 
     def _put_back(self, file: JournalFile, held: HeldFolder, replaced: list[JournalFile]) -> JournalFile:
@@ -154,7 +154,7 @@ class JournalFiles:
             return file
         copy = file.copy_to(held, self._mode, self.fsync)
         replaced.append(file)
-        logger.warning("Journal %s was put back into %s, from which somebody had removed it.", file.id, self.folder)
+        logger.warning("Journal %s was put back into %s, from which it had been removed.", file.id, self.folder)
         return copy
 
     @property

@@ -1,4 +1,4 @@
-"""A folder of journals: which there are, how large, and whether their writers live."""
+"""The folder of journals: their ids, sizes and locks."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ DAMAGED = ".damaged"
 PART = ".part"
 
 Lock = Literal["free", "held", "unavailable"]
-"""What is found of the lock of a journal; `unavailable` where the file system has none."""
+"""The state of a journal's lock: `held` by its writer, or `unavailable` because the file system has no locks."""
 
 READING = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-"""How files of the folder are opened: neither a link nor a pipe of somebody else's is followed or waited for."""
+"""The flags for files of the folder: a link is not followed, and a pipe is not waited for."""
 
 _JOURNAL_NAME = re.compile("[0-9a-z]{1,64}" + re.escape(SUFFIX))
-"""How a journal may be called; any other file of the folder is somebody's own."""
+"""The names of journals; other files of the folder are ignored."""
 
 PART_SECONDS = 60.0
-"""How old the file of a journal must be that never got its name before it is removed."""
+"""How old a file that was never published must be before it is removed."""
 
 
 class HeldFolder:
-    """A folder that is held open, so that what is done in it is done in this one, whatever its path names later."""
+    """A folder that is held open, so that calls work on this folder even if its path names another one later."""
 
     __slots__ = ("fd", "identity")
 
@@ -49,7 +49,7 @@ class HeldFolder:
         self.identity = _identity(system(os.fstat, self.fd))
 
     def close(self) -> None:
-        """Close it; idempotent. Not left to a finalizer: Python would swallow an interrupt that comes in there."""
+        """Close the folder; idempotent. A finalizer does not do it, because Python would swallow an interrupt there."""
         fd, self.fd = self.fd, -1
         if fd >= 0:
             os.close(fd)
@@ -62,7 +62,7 @@ class HeldFolder:
             return False
 
     def inode(self, name: str) -> int:
-        """Return the inode of a file in it; 0 if it has none of that name."""
+        """Return the inode of a file in the folder; 0 if there is no file of that name."""
         try:
             return system(os.stat, name, dir_fd=self.fd).st_ino
         except CallFailed:
@@ -70,12 +70,12 @@ class HeldFolder:
 
 
 def hold(path: Path, held: HeldFolder | None, make: bool = False) -> HeldFolder:
-    """Return the folder at a path, held open: the one that is held already if it is still there.
+    """Return the folder at a path, held open; `held` is returned if it is still the one at the path.
 
     Args:
         path: the folder.
-        held: what was held before.
-        make: make the folder if only it is missing, and not what is above it.
+        held: the folder that was held before, or None.
+        make: make the folder if it is missing; the folder above it must exist.
 
     Raises:
         CallFailed: it cannot be opened.
@@ -100,9 +100,13 @@ def _identity(state: os.stat_result) -> tuple[int, int]:
 
 
 class JournalFolder:
-    """The journals of a workspace, all in the folder that is held.
+    """The journals of a workspace, in a folder that is held open.
 
-    Every call is about the folder that `look` found last.
+    Every call works on the folder that `look` found last.
+
+    Args:
+        path: the folder.
+        shared: locks may be taken by the folder's group.
     """
 
     def __init__(self, path: Path, shared: bool = False) -> None:
@@ -111,7 +115,7 @@ class JournalFolder:
         self._previous: HeldFolder | None = None
 
     def look(self) -> bool:
-        """Hold the folder that is at the path now; return whether it is another one than before.
+        """Hold the folder that is at the path now; return whether it differs from the one before.
 
         Raises:
             OSError: it cannot be opened.
@@ -132,11 +136,11 @@ class JournalFolder:
             return False
         if self._previous is not None:
             self._previous.close()
-        self._previous = before  # stays open a while: another thread may be about to use it
+        self._previous = before  # stays open until the next change: another thread may be about to use it
         return True
 
-    def let_go(self) -> None:
-        """Hold no folder until the next look."""
+    def close(self) -> None:
+        """Close the folder; the next call opens it again."""
         both = self._held, self._previous
         self._held = self._previous = None
         for held in both:
@@ -145,9 +149,9 @@ class JournalFolder:
 
     @property
     def _fd(self) -> int:
-        """The descriptor of the folder, while the caller keeps `_held`."""
+        """The descriptor of the folder; it is opened if no folder is held."""
         held = self._held
-        if held is None or held.fd < 0:  # another thread has let go of it since the last look
+        if held is None or held.fd < 0:  # another thread has closed it since the last look
             self.look()
             held = self._held
         if held is None:
@@ -159,13 +163,14 @@ class JournalFolder:
         sizes = {}
         if self._held is None:
             return {}
-        # A description of its own: two listings of one share their place in the folder.
+        # Opened again for each listing: two listings of one opened folder share their position in it.
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
         try:
-            fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._fd)
+            fd = os.open(".", flags, dir_fd=self._fd)
         except OSError as error:
             if error.errno != errno.EBADF or is_of_handler(error):
                 raise
-            fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._fd)  # let go of just now
+            fd = os.open(".", flags, dir_fd=self._fd)  # another thread has just closed it
         try:
             with os.scandir(fd) as entries:
                 for entry in entries:
@@ -177,7 +182,7 @@ class JournalFolder:
                         except FileNotFoundError as error:
                             if is_of_handler(error):
                                 raise
-                            continue  # folded and removed meanwhile
+                            continue  # another process has just folded and removed it
         finally:
             os.close(fd)
         return sizes
@@ -219,7 +224,7 @@ class JournalFolder:
             os.close(fd)
 
     def may_be_closed(self, journal_id: str) -> bool:
-        """Return whether a journal seems to end with a closing record; only reading it from its start can tell."""
+        """Return whether a journal seems to end with a closing record; only reading it from its start can prove it."""
         try:
             fd = self.open(journal_id)
         except OSError as error:
@@ -248,16 +253,16 @@ class JournalFolder:
         return os.stat(journal_id + SUFFIX, dir_fd=self._fd).st_mtime_ns
 
     def now(self) -> int:
-        """Return the time by the clock that `written_at` has, which may be another machine's; 0 if it cannot be asked.
+        """Return the time by the clock of `written_at`, which may be another machine's; 0 if it is unknown.
 
-        A new file shows it.
+        The timestamp of a new file shows it.
         """
         name = f".{os.urandom(16).hex()}{PART}"
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
             fd = system(os.open, name, flags, 0o600, dir_fd=self._fd)
         except CallFailed as failed:
-            logger.debug("The clock of %s cannot be asked: %s", self.path, failed)
+            logger.debug("The clock of %s is unknown: %s", self.path, failed)
             return 0
         try:
             return os.fstat(fd).st_mtime_ns
@@ -268,7 +273,7 @@ class JournalFolder:
 
     @block
     def lock_of(self, journal_id: str) -> Generator[Lock, None, None]:
-        """Yield what is found of the lock of a journal; a free one cannot be taken by anybody within the block.
+        """Yield the state of a journal's lock; a free one is held during the block, so that no process can take it.
 
         Raises:
             FileNotFoundError: the journal does not exist.
@@ -299,7 +304,7 @@ class JournalFolder:
                 raise
 
     def remove_leftovers(self) -> None:
-        """Remove files of journals that never got their name, because their process was killed or interrupted."""
+        """Remove files that were never published, because their process was killed or interrupted."""
         names = [name for name in os.listdir(self._fd) if name.startswith(".") and name.endswith(PART)]
         if not names:
             return
@@ -311,7 +316,7 @@ class JournalFolder:
                 logger.debug("%s stays: %s", self.path / name, failed)
 
     def _remove_leftover(self, name: str, now: int) -> None:
-        """Remove the file of a journal that has no name yet, unless it is new or somebody has it locked.
+        """Remove a file that is not published, unless it is new or a process has it locked.
 
         Raises:
             CallFailed: it was removed by another process, or belongs to another user.
@@ -327,8 +332,8 @@ class JournalFolder:
             finally:
                 os.close(fd)
 
-    def keep(self, journal_id: str) -> None:
-        """Keep a damaged journal under a second name, whoever removes it; its process may still write to it.
+    def link_damaged(self, journal_id: str) -> None:
+        """Give a damaged journal a second name, which stays if it is removed; its process may still write to it.
 
         Raises:
             CallFailed: the file system has no hard links.
@@ -339,8 +344,8 @@ class JournalFolder:
             if failed.errno != errno.EEXIST:
                 raise
 
-    def set_aside(self, journal_id: str) -> None:
-        """Keep a damaged journal that is stored as far as it could be read, where no reader looks again."""
+    def rename_damaged(self, journal_id: str) -> None:
+        """Rename a damaged journal whose readable part is stored, so that readers ignore it."""
         try:
             system(os.stat, journal_id + DAMAGED, dir_fd=self._fd)
         except CallFailed as failed:
@@ -351,10 +356,12 @@ class JournalFolder:
             self.remove(journal_id)
 
     def folding(self, wait: bool) -> FileLock:
-        """The fold's lock: only one process folds at a time; False if another does and `wait` is False.
+        """Return the lock of the fold, because only one process folds at a time.
+
+        Its `with` gives False if another process folds and `wait` is False.
 
         Raises:
-            StoreUnavailable: another process has had it for longer than the limit of every wait.
+            StoreUnavailable: another process has held it for longer than the limit of a wait.
             OSError: the folder cannot be written.
         """
         mode = 0o664 if self.shared else 0o644
@@ -371,7 +378,7 @@ def _parts(file: FileIO, size: int) -> Iterator[bytes]:
 
 
 def _try_lock(fd: int) -> Lock:
-    """Return what is found of the lock of an open file; a free one is taken."""
+    """Return the state of an open file's lock; a free one is taken."""
     try:
         # A shared lock is enough, and needs no right to write on NFS.
         system(fcntl.flock, fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -381,6 +388,6 @@ def _try_lock(fd: int) -> Lock:
 
 
 def _unlock(fd: int) -> None:
-    """Free a lock; not left to `close`, for a child that was forked meanwhile holds the same one."""
+    """Free a lock. Closing the file is not enough, because a child that was just forked has the same lock."""
     with suppress(CallFailed):
         system(fcntl.flock, fd, fcntl.LOCK_UN)

@@ -43,7 +43,7 @@ It has record time, timestamp and step (8 each), 16 bytes a cell, and the texts 
 | 8 | the value; of a text, where its bytes begin among the row's texts (4) and how many there are (4) |
 
 A lease has a time (8, in milliseconds since 1970 UTC), the boot-time clock (8, in nanoseconds) and a run id in UTF-8.
-Its flags say whether the journal's process owns the run (1) or does no longer (0).
+Its flags say whether the journal's process owns the run (1) or has released it (0).
 
 A type with the bit `MAY_SKIP` may be skipped by a reader that does not know it.
 At any other unknown type a reader stops, and the journal is kept.
@@ -79,25 +79,25 @@ FIRST_HEADER_SIZE = HEADER.size + 4
 HEADER_REST = struct.Struct("<16s16sQQQI")
 HEADER_SIZE = FIRST_HEADER_SIZE + HEADER_REST.size + 4
 RECORDS_AT = 2 * HEADER_SIZE
-"""Where the records of format 2 begin: its header is written twice, for without the salt nothing can be read."""
+"""Where the records of format 2 begin. The header is written twice, because no record can be read without the salt."""
 
 MARK_BYTES = b"\xff\xfe"
 MARK = int.from_bytes(MARK_BYTES, "little")
 MARK_AT = 10
-"""Where the mark is in a record."""
+"""The offset of the mark in a record."""
 
 HEAD = struct.Struct("<IBBHI")
-"""Size, type, flags, mark, series: what follows the checksum in every record."""
+"""Size, type, flags, mark, series number: the fields after the checksum in every record."""
 HEAD_SIZE = 4 + HEAD.size
 REST_AT = HEAD_SIZE + 4
-"""Where the rest of a record begins that is not a number point."""
+"""Where the head ends of a record that is not a number point."""
 
 NUMBER = struct.Struct("<IBBHIqqqd")
 """A number point without its checksum: the head, record time, timestamp, step, value."""
 NUMBER_SIZE = 4 + NUMBER.size
 
 POINT = struct.Struct("<qqq")
-"""Record time, timestamp, step: how the rest of a text point and of a row begins."""
+"""Record time, timestamp, step: the first fields after the head of a text point and of a row."""
 
 CELL = struct.Struct("<IB3xd")
 TEXT_CELL = struct.Struct("<IB3xII")
@@ -116,23 +116,26 @@ MAY_SKIP = 0x80
 """A bit of a type: a reader that does not know the type may skip the record."""
 
 HAS_STEP, IS_INT, IMPRECISE, IS_TEXT = 1, 2, 4, 8
-"""Flags: a step was given; the value was an int; it was an int that a float64 only comes near to; a cell has text.
+"""Flags: a step was given; the value was an int; it was an int that no float64 equals; a cell has text.
 
-Those of a row's head are `HAS_STEP` and the door; a cell has the others.
+The head of a row has `HAS_STEP` and the API; a cell has the other flags.
 """
-DOOR_SHIFT = 3
+API_SHIFT = 3
+"""The first of the two bits of the flags that name the API that logged the point: `NATIVE` or `MLFLOW`."""
 TEXT_SHIFT = 5
+"""The first of the bits of the flags that name the kind of a text: one of the next four."""
 TEXT_STRING, TEXT_FALSE, TEXT_TRUE, TEXT_NONE = range(4)
 
 CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-"""The host's clock that counts while it sleeps, and that nobody can set."""
+"""The host's clock that counts from its start, also while it sleeps, and that cannot be set."""
 
 
 class Header(NamedTuple):
-    """Whose journal it is, and how its record times relate to the wall clock.
+    """The header of a journal: the process that writes it, and the two clocks when it was started.
 
     Ids are hex digits, empty if unknown; numbers are 0 if unknown.
-    Format 1 has nothing after `pid`.
+    Times are nanoseconds: `boot_time` by the boot-time clock, `wall_time` since 1970 UTC.
+    Format 1 has no field after `pid`.
     """
 
     journal_id: str
@@ -149,12 +152,12 @@ class Header(NamedTuple):
 
 
 def read_boot_time() -> int:
-    """Return nanoseconds by the host's boot-time clock."""
+    """Return the time by the host's boot-time clock, in nanoseconds."""
     return time.clock_gettime_ns(CLOCK)
 
 
 def host_digest() -> bytes:
-    """Return four bytes that name this host."""
+    """Return four bytes that identify this host."""
     return crc32(os.uname().nodename.encode()).to_bytes(4, "little")
 
 
@@ -181,7 +184,7 @@ def new_header(journal_id: str, workspace_id: str) -> Header:
 
 
 def encode_header(header: Header) -> bytes:
-    """Return the bytes of a header of format 2, once."""
+    """Return the bytes of one copy of a header of format 2."""
     journal_id, boot, boot_time, wall_time, pid, workspace, machine, *rest = header
     body = HEADER.pack(
         MAGIC, VERSION, HEADER_SIZE, 0, bytes.fromhex(journal_id), _id_bytes(boot), boot_time, wall_time, pid
@@ -192,10 +195,10 @@ def encode_header(header: Header) -> bytes:
 
 
 def decode_header(data: bytes) -> tuple[int, Header] | None:
-    """Return the format's version and the header, or None if these bytes have none.
+    """Return the format's version and the header; None if the bytes are no header.
 
-    Every version has the bytes of format 1 first, and may have more behind them: of a version that is newer than ours
-    only these are read.
+    The header of every version begins with the fields of format 1. Of a version that is newer than ours, only these are
+    read.
     """
     if len(data) < FIRST_HEADER_SIZE or data[:8] != MAGIC or not _ends_with_crc(data[:FIRST_HEADER_SIZE]):
         return None
@@ -214,7 +217,7 @@ def _ends_with_crc(data: bytes) -> bool:
 
 
 def _id_bytes(text: str) -> bytes:
-    """Return the 16 bytes of an id: those that its hex digits spell, else of its text."""
+    """Return the 16 bytes of an id: its hex digits as bytes, or else its text."""
     try:
         found = bytes.fromhex(text)
     except ValueError:
@@ -227,7 +230,7 @@ def _id_text(data: bytes) -> str:
 
 
 def same_id(first: str, second: str) -> bool:
-    """Return whether two ids are the same in a header."""
+    """Return whether two ids are equal in a header, which has only 16 bytes for each."""
     return _id_bytes(first) == _id_bytes(second)
 
 
@@ -243,12 +246,22 @@ def _record(seed: int, kind: int, flags: int, series: int, rest: bytes) -> bytes
     """
     head = HEAD.pack(REST_AT + len(rest), kind, flags, MARK, series)
     check = crc32(head, seed & 0xFFFFFFFF)
-    # The second checksum is not part of the first: a CRC over bytes and their own CRC forgets these bytes.
+    # The checksum of the head is not part of the other one: a CRC over bytes and their own CRC does not depend on them.
     return b"".join((crc32(rest, check).to_bytes(4, "little"), head, check.to_bytes(4, "little"), rest))
 
 
 def encode_number(seed: int, series: int, flags: int, time_ns: int, timestamp: int, step: int, value: float) -> bytes:
-    """Return the record of a number point; `seed` is the journal's salt plus the record's offset, here and below."""
+    """Return the record of a number point.
+
+    Args:
+        seed: the journal's salt plus the record's offset, in all these functions.
+        series: its series number.
+        flags: `HAS_STEP`, `IS_INT`, `IMPRECISE` and the API.
+        time_ns: the record time.
+        timestamp: milliseconds since 1970 UTC.
+        step: the step, 0 if none was given.
+        value: the value.
+    """
     body = NUMBER.pack(NUMBER_SIZE, TYPE_NUMBER, flags, MARK, series, time_ns, timestamp, step, value)
     return crc32(body, seed & 0xFFFFFFFF).to_bytes(4, "little") + body
 
@@ -262,7 +275,7 @@ def encode_text(
 
 
 def _text_parts(value: str | bool | None) -> tuple[int, bytes]:
-    """Return which kind of text a value is, and its bytes."""
+    """Return the kind of a text value, and its bytes."""
     if isinstance(value, str):
         return TEXT_STRING, value.encode()
     if value is None:
@@ -271,14 +284,14 @@ def _text_parts(value: str | bool | None) -> tuple[int, bytes]:
 
 
 def int_flags(value: int) -> int:
-    """The flags of a number that was an int."""
+    """Return the flags of a number that was an int."""
     return IS_INT if -EXACT_INTEGER <= value <= EXACT_INTEGER else IS_INT | IMPRECISE
 
 
 def encode_row(
     seed: int, flags: int, time_ns: int, timestamp: int, step: int, cells: Iterable[tuple[int, Value]]
 ) -> bytes:
-    """Return the record of a row, given the series number and value of each cell."""
+    """Return the record of a row; `cells` are the series number and value of each."""
     entries: list[bytes] = []
     texts: list[bytes] = []
     at = 0
@@ -305,14 +318,14 @@ def decode_text(flags: int, text: bytes) -> str | bool | None:
 
 
 def encode_definition(seed: int, series: int, definition: Definition) -> bytes:
-    """Return the record that says which series a number stands for."""
+    """Return the record that defines the series of a number."""
     texts = [definition.run_id.encode(), definition.key.encode(), definition.column.encode()]
     rest = DEFINITION.pack(definition.kind, definition.value_type == "text", *map(len, texts)) + b"".join(texts)
     return _record(seed, TYPE_DEFINITION, 0, series, rest)
 
 
 def decode_definition(rest: bytes) -> Definition:
-    """Return the definition whose record's bytes after the head these are."""
+    """Return the definition in the bytes after the head of its record."""
     kind, is_text, *lengths = DEFINITION.unpack_from(rest)
     at, texts = DEFINITION.size, []
     for length in lengths:
@@ -323,7 +336,7 @@ def decode_definition(rest: bytes) -> Definition:
 
 
 def encode_end(seed: int, journal_id: str, offset: int) -> bytes:
-    """Return the closing record at an offset: the journal's writer has finished."""
+    """Return the closing record, which says that the writer has finished; `offset` is its own offset."""
     return _record(seed, TYPE_END, 0, 0, END.pack(bytes.fromhex(journal_id), offset))
 
 
@@ -331,5 +344,5 @@ END_SIZE = REST_AT + END.size
 
 
 def encode_lease(seed: int, run_id: str, time: int, boot_time: int, held: bool) -> bytes:
-    """Return the record that says whether the journal's process owns a run."""
+    """Return the record of a lease; `held` is False if the journal's process has released the run."""
     return _record(seed, TYPE_LEASE, held, 0, LEASE.pack(time, boot_time) + run_id.encode())

@@ -23,7 +23,7 @@ class Reservation:
 
 
 class Leases:
-    """The runs that this process owns, and the times of the records that say so.
+    """The runs that this process owns, and the times of their lease records.
 
     Of two records about a run the one with the later time holds, so each record is given a later time than all before.
     """

@@ -33,7 +33,7 @@ class ThreadLock(OwnedLock):  # type: ignore[misc]  # as above
     """A lock that a thread may not take twice, and that is waited for with a limit.
 
     A signal handler, a finalizer or a logging handler that interrupts a call of its own thread, and needs the same
-    lock, gets an error at once instead of waiting for itself.
+    lock, gets an error instead of waiting for itself.
 
     `holder` is the thread that took the lock last, and when, in seconds since 1970 UTC.
 
@@ -77,7 +77,7 @@ class ThreadLock(OwnedLock):  # type: ignore[misc]  # as above
         return _AtOnce(self)
 
     def describe_holder(self) -> str:
-        """Return which thread has the lock, and for how long, for the text of an error."""
+        """Return a text for errors: which thread has the lock, and for how long."""
         import threading
 
         thread, since = self.holder

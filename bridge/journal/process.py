@@ -1,6 +1,6 @@
-"""Who this process is: its machine, boot, namespaces and start; and whether another process runs.
+"""The identity of this process: its machine, boot, namespaces and start time; and whether another process runs.
 
-Everything is read once a process, in microseconds, and again in a child after a fork.
+Everything is read once in a process, in microseconds, and again in a child after a fork.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from bridge.journal.system import CallFailed, system
 IS_MACOS = sys.platform == "darwin"
 
 _PASSING = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR})
-"""Errors of a process that has too much open, or of a system that has no memory: the next try may succeed."""
+"""Errors because too many files are open, or no memory is left: the next try may succeed."""
 
 ONLY_NAMESPACE = 1
-"""The number of a namespace on a system that has no others."""
+"""The number of the namespace on a system that has only one."""
 
 
 @cache
 def boot_id() -> str:
-    """Return 32 hex digits that name this boot of this machine; empty if they are not known."""
+    """Return 32 hex digits that identify this boot of this machine; empty if they are unknown."""
     if IS_MACOS:
         return _hex_digits(_sysctl_text("kern.bootsessionuuid"))
     return _hex_digits(_read_text("/proc/sys/kernel/random/boot_id"))
@@ -33,10 +33,10 @@ def boot_id() -> str:
 
 @cache
 def machine_id() -> str:
-    """Return 32 hex digits that name this machine; empty if they are not known.
+    """Return 32 hex digits that identify this machine; empty if they are unknown.
 
-    Machines that were cloned with their disk, and containers of one image, may share them.
-    The machine's own id, which is not to be shown to others, cannot be computed from them.
+    Machines that were cloned with their disk, and containers of one image, may have the same.
+    The machine's own id is confidential, and cannot be computed from these digits.
 
     Source: machine-id(5) of systemd, gethostuuid(2) of macOS.
     """
@@ -49,16 +49,16 @@ def machine_id() -> str:
 
 @cache
 def pid_namespace() -> int:
-    """Return the number of the namespace in which this process has its id; 0 if it is not known.
+    """Return the number of the namespace in which this process has its id; 0 if it is unknown.
 
-    Two numbers may be compared on one boot only: the first namespace has the same one everywhere.
+    Two numbers may only be compared within one boot, because the first namespace has the same number on every machine.
     """
     return _namespace("pid")
 
 
 @cache
 def time_namespace() -> int:
-    """Return the number of the namespace that gives this process its boot clock; 0 if it is not known."""
+    """Return the number of the namespace that gives this process its boot clock; 0 if it is unknown."""
     return _namespace("time")
 
 
@@ -66,8 +66,9 @@ def start_time(pid: int | None = None) -> int:
     """Return when a process, or this one, started; 0 if it has ended or cannot be seen from here.
 
     The unit is the system's: clock ticks of the boot clock (Linux), or microseconds since 1970 (macOS).
-    A process keeps its start time when it executes another program; no two processes share a process id and it.
-    Linux shifts the boot clock for a process in a time namespace: compare what was read in one such namespace.
+    A process keeps its start time when it executes another program. No two processes have the same process id and start
+    time.
+    Linux shifts the boot clock for a process in a time namespace, so only compare times that were read in the same one.
     """
     return _own_start() if pid is None else _start(pid) or 0
 
@@ -85,9 +86,9 @@ def is_running(pid: int, namespace: int, started: int, clock: int) -> bool | Non
 
     Args:
         pid: its process id, greater than 0.
-        namespace: its `pid_namespace()`; 0 if it is not known.
-        started: its `start_time()`; 0 if it is not known.
-        clock: its `time_namespace()`; 0 if it is not known.
+        namespace: its `pid_namespace()`; 0 if it is unknown.
+        started: its `start_time()`; 0 if it is unknown.
+        clock: its `time_namespace()`; 0 if it is unknown.
     """
     if pid <= 0 or not namespace or namespace != pid_namespace():
         return None
@@ -104,7 +105,7 @@ def is_running(pid: int, namespace: int, started: int, clock: int) -> bool | Non
 
 
 def _sees_own_namespace() -> bool:
-    """Return whether `/proc` shows the processes of this process's namespace: it may be mounted from another one."""
+    """Return whether `/proc` shows the namespace of this process; it may be mounted from another one."""
     if IS_MACOS:
         return True
     try:
@@ -119,7 +120,7 @@ def _start(pid: int) -> int | None:
 
 
 def _start_in_stat(path: str) -> int | None:
-    """Return the 22nd field of a `stat` file; 0 if the process has ended, None if there is no such file.
+    """Return the 22nd field of a `stat` file; 0 if the process has ended, None if the file does not exist.
 
     Source: proc_pid_stat(5).
     """
@@ -127,7 +128,7 @@ def _start_in_stat(path: str) -> int | None:
     if len(fields) < 20:
         return None
     state, threads, started = fields[0], fields[17], fields[19]
-    # A process of which the first thread alone has ended is shown as one that has ended; it has other threads.
+    # A process whose first thread has ended is shown as ended, even if other threads run.
     return 0 if state in "ZXx" and int(threads) <= 1 else int(started)
 
 
@@ -136,15 +137,15 @@ def _namespace(kind: str) -> int:
         return ONLY_NAMESPACE
     try:
         return system(os.stat, f"/proc/self/ns/{kind}").st_ino
-    except CallFailed:  # this kernel has no such namespaces, or there is no `/proc`
+    except CallFailed:  # the kernel has no such namespaces, or `/proc` does not exist
         return ONLY_NAMESPACE if os.path.isdir("/proc/self/ns") else 0
 
 
 def _read_text(path: str) -> str:
-    """Return what a small file holds; empty if it cannot be read.
+    """Return the text of a small file; empty if it cannot be read.
 
     Raises:
-        CallFailed: it cannot be read now, which says nothing of the file and must not be remembered.
+        CallFailed: it cannot be read at the moment. Callers must not cache that.
     """
     try:
         with system(FileIO, path) as file:
@@ -156,14 +157,14 @@ def _read_text(path: str) -> str:
 
 
 def _hex_digits(text: str) -> str:
-    """Return the 32 hex digits of an id; empty if this is none, as on a machine that has none yet."""
+    """Return the 32 hex digits of an id; empty if the text is no id, as on a machine that has none yet."""
     digits = text.replace("-", "").lower()
     if len(digits) != 32 or set(digits) - set("0123456789abcdef") or not digits.strip("0"):
         return ""
     return digits
 
 
-# macOS has no `/proc`; `ctypes` is loaded there alone.
+# macOS has no `/proc`. Only there `ctypes` is loaded.
 
 
 def _sysctl_text(name: str) -> str:
@@ -190,7 +191,7 @@ def _macos_machine() -> str:
 def _start_on_macos(pid: int) -> int | None:
     """Return when a process started, in microseconds since 1970; 0 if it has ended, None if it cannot be seen.
 
-    Source: sys/proc_info.h of macOS: kind 3 is PROC_PIDTBSDINFO, of 136 bytes, the start in the last 16.
+    Source: sys/proc_info.h of macOS: kind 3 is PROC_PIDTBSDINFO, which has 136 bytes; the last 16 are the start time.
     """
     import ctypes
     import struct
@@ -198,7 +199,7 @@ def _start_on_macos(pid: int) -> int | None:
     library = ctypes.CDLL("/usr/lib/libproc.dylib", use_errno=True)
     data = ctypes.create_string_buffer(136)
     if library.proc_pidinfo(pid, 3, ctypes.c_uint64(0), data, 136) != 136:
-        return 0 if ctypes.get_errno() == errno.ESRCH else None  # of another user it is not permitted
+        return 0 if ctypes.get_errno() == errno.ESRCH else None  # a process of another user may not be examined
     seconds, microseconds = struct.unpack_from("=QQ", data.raw, 120)
     return int(seconds * 1_000_000 + microseconds)
 

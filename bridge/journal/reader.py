@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     import numpy
 
 READ_BYTES = 8 << 20
-"""How many bytes are parsed at once where only definitions are wanted."""
+"""How many bytes are parsed in one go where only definitions are wanted."""
 
 COUNTED_BYTES = 1 << 20
 """How many bytes of a journal are parsed where its points are only counted."""
@@ -51,7 +51,7 @@ FIRST_WINDOW = 64
 """How many number points numpy examines at first, because records of other types may follow soon."""
 
 ROWS_AT_ONCE = 4096
-"""How many rows of one size numpy examines at once, because records of other types may follow."""
+"""How many rows of one size numpy examines in one go, because records of other types may follow."""
 
 SEALED_NUMBER = struct.Struct(f"<I{NUMBER.size}s")
 """A number point: its checksum, and the bytes that this is of."""
@@ -66,7 +66,7 @@ class JournalReader:
     `definitions` maps each series number seen so far to its series.
     `closed_at` is the offset of the closing record; None if it was not found yet.
     `header_damaged` is True if neither copy of the header can be read.
-    A reader is not for several threads at once.
+    A reader is not thread-safe.
 
     Args:
         folder: the folder of journals, as it was last looked at.
@@ -249,7 +249,7 @@ class JournalReader:
             parsed.leases.append((end, run_id, time, boot_time, bool(flags)))
 
     def _take_rows(self, view: memoryview, at: int, size: int, base: int, parsed: Parsed) -> int:
-        """Take an intact row, and the intact rows of the same size and number of cells that follow it at once.
+        """Take an intact row, and the intact rows of the same size and number of cells that follow it directly.
 
         Returns:
             Their size in bytes.

@@ -1,4 +1,4 @@
-"""Calls of the system whose own failure is told apart from an exception that a signal handler raised meanwhile."""
+"""System calls whose own failure is distinguished from an exception that a signal handler raised during the call."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Answer = TypeVar("Answer")
 
 
 class CallFailed(Exception):
-    """A call of the system failed; no signal handler raises this error."""
+    """A system call failed; no signal handler raises this error."""
 
     def __init__(self, error: OSError) -> None:
         super().__init__(error.strerror or str(error))
@@ -21,13 +21,14 @@ class CallFailed(Exception):
 
 
 OURS = frozenset({"bridge", "bridge_azureml", "bridge_mlflow", "numpy"})
-"""Packages that pass on failures of the system; NumPy does so while it is loaded, where no file can be opened."""
+"""Packages through which failures of the system pass; NumPy's import raises them if no file can be opened."""
 
 
 def is_of_handler(error: BaseException) -> bool:
-    """Return whether a caught exception passed a function that is neither ours nor of the standard library.
+    """Return whether a caught exception comes from a signal handler of the user.
 
-    The system's own failures do not; those of a signal handler do, whatever their type and number are.
+    Its traceback then has a function that is neither ours nor of the standard library. The type and the error number
+    say nothing, because a handler may raise any exception.
     """
     trace = error.__traceback__
     while trace is not None:
@@ -39,7 +40,7 @@ def is_of_handler(error: BaseException) -> bool:
 
 
 class Ignoring:
-    """A `with` that errors of some types end without a word, unless a signal handler has raised them."""
+    """A `with` that swallows errors of the given types, unless a signal handler has raised them."""
 
     def __init__(self, *types: type[OSError]) -> None:
         self._types = types
@@ -52,15 +53,15 @@ class Ignoring:
 
 
 def was_raised_deeper(error: BaseException) -> bool:
-    """Return whether a caught exception left a function that the `try` block called, such as a signal handler.
+    """Return whether a caught exception was raised in a function that the `try` block called, such as a signal handler.
 
-    The usual handler of a time limit raises `TimeoutError`, which is an `OSError`: its type says nothing.
+    The type of the exception says nothing: the usual handler of a time limit raises `TimeoutError`, an `OSError`.
     """
     return error.__traceback__ is not None and error.__traceback__.tb_next is not None
 
 
 def system(call: Callable[..., Answer], *arguments: object, **options: object) -> Answer:
-    """Make a call of the system, given as a function of C.
+    """Make a system call, which is given as a function of C.
 
     Raises:
         CallFailed: the call itself failed.
@@ -74,5 +75,5 @@ def system(call: Callable[..., Answer], *arguments: object, **options: object) -
 
 
 def disk_full() -> CallFailed:
-    """Return what a short write means."""
+    """Return the error that a short write stands for."""
     return CallFailed(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))

@@ -198,7 +198,7 @@ class JournalWriter:
 
     @property
     def warnings(self) -> dict[str, str]:
-        """A sentence for each run whose points could not be written at once; a caller that stores it removes it."""
+        """A sentence for each run whose points had to wait or were dropped; a caller that stores it removes it."""
         return self._unwritten.warnings
 
     @property
@@ -317,10 +317,10 @@ class JournalWriter:
         reason = self._appender.reason
         problems = self._unwritten.describe(run_id, reason)
         if self._appender.unsynced:
-            problems.append(f"{reason}; the disk may not have what was logged last")
+            problems.append(f"{reason}; the disk may not have the last points")
         lost = self._files.lost if run_id is None or run_id in self._unwritten.orphans else []
         if lost or not self.is_in_place():
-            problems.append("what was logged last is in a file that somebody has removed; create the folder again")
+            problems.append("the last points are in a file that was removed; create the folder again")
         return problems
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from bridge.errors import BridgeError, InvalidState, NotAllowed, SchemaMismatch, StoreUnavailable
 from bridge.journal.folder import JournalFolder
 from bridge.journal.format import (
-    DOOR_SHIFT,
+    API_SHIFT,
     FIRST_HEADER_SIZE,
     HAS_STEP,
     IMPRECISE,
@@ -167,7 +167,7 @@ class Folding:
     def forget(self) -> None:
         """In a child after a fork."""
         self._begin()
-        self._folder.let_go()
+        self._folder.close()
 
     def follow(self, workspace_id: str) -> None:
         """Fold the journals of the workspace that is at the path now."""
@@ -176,13 +176,13 @@ class Folding:
             self._begin()
             self._lock = lock
             self.workspace_id = workspace_id
-            self._folder.let_go()
+            self._folder.close()
 
     def close(self) -> None:
         """Forget what was read; a later fold reads it again."""
         with self._lock:
             self._seen, self._readers = {}, {}
-            self._folder.let_go()
+            self._folder.close()
 
     def fold(self, wait: bool = True) -> None:
         """Store every point that was logged before this call, unless this process cannot: then they are counted.
@@ -365,7 +365,7 @@ class Folding:
         """Keep journals in which damage was found: another process may be the one that removes them."""
         for journal_id in [journal_id for journal_id, sentences in self._found.items() if sentences]:
             try:
-                self._folder.keep(journal_id)
+                self._folder.link_damaged(journal_id)
             except CallFailed as failed:  # then this process keeps it, if it is the one that ends it
                 logger.debug("Journal %s has no second name: %s", self._folder.path_of(journal_id), failed)
 
@@ -495,7 +495,7 @@ class Folding:
             has_step=(flags & HAS_STEP) != 0,
             values=rows["value"],
             ints=(flags & IS_INT) != 0,
-            doors=(flags >> DOOR_SHIFT) & 3,
+            doors=(flags >> API_SHIFT) & 3,
             joined=stretch.joined,
             texts=stretch.texts,
             warnings=tuple(warnings),
@@ -627,7 +627,7 @@ class Folding:
                 logger.warning("Journal %s is empty (offset 0): nothing can be read from it.", path)
             elif journal_id not in self._damaged:
                 logger.warning("Journal %s is damaged at offset 0: its header and all after it cannot be read.", path)
-            self._folder.set_aside(journal_id)
+            self._folder.rename_damaged(journal_id)
             return
         if not closed and stored < size and size > FIRST_HEADER_SIZE:
             logger.warning(

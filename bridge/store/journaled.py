@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from bridge.errors import BridgeError, InvalidState, NotAllowed, NotFound, StoreUnavailable
 from bridge.forking import Step, on_fork
-from bridge.journal.format import DOOR_SHIFT, HAS_STEP, IS_INT, read_boot_time
+from bridge.journal.format import API_SHIFT, HAS_STEP, IS_INT, read_boot_time
 from bridge.journal.writer import JournalWriter
 from bridge.records.limits import EXACT_INTEGER, INT64_MAX, INT64_MIN
 from bridge.records.run import TERMINAL_STATUSES, Lease, RunChanges
@@ -96,9 +96,9 @@ class JournaledStore(WrappedBackend):
     ) -> None:
         kind = type(value)
         if kind is float:
-            flags = door << DOOR_SHIFT
+            flags = door << API_SHIFT
         elif kind is int and -EXACT_INTEGER <= value <= EXACT_INTEGER:  # type: ignore[operator]
-            flags = door << DOOR_SHIFT | IS_INT
+            flags = door << API_SHIFT | IS_INT
         else:
             self.log_points(run_id, (Point(key, value, timestamp, step),), door)
             return

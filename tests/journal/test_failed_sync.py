@@ -76,7 +76,7 @@ def test_a_flush_reports_that_the_disk_may_not_have_a_point(tmp_path: Path, disk
     writer.log(RUN, points[:1], 0)
     disk.fails = True
     writer.log(RUN, points[1:2], 0)
-    with pytest.raises(StoreUnavailable, match="the disk may not have what was logged last"):
+    with pytest.raises(StoreUnavailable, match="the disk may not have the last points"):
         writer.flush()
     writer.log(RUN, points[2:], 0)
     (first, size), *others = writer.unsynced.items()

@@ -44,7 +44,7 @@ def test_an_object_named_like_a_journal_that_is_not_a_file_is_ignored(tmp_path: 
     folder = JournalFolder(tmp_path / "journal")
     folder.look()
     assert folder.sizes().keys() == {journal_id}
-    folder.let_go()
+    folder.close()
 
 
 @pytest.mark.parametrize("kind", MAKE)
@@ -88,5 +88,5 @@ def test_threads_that_list_a_folder_at_once_hold_it_open_once(tmp_path: Path, mo
     for thread in threads:
         thread.join()
     assert len(opened) == 2
-    folder.let_go()
+    folder.close()
     assert [held.fd for held in opened] == [-1, -1]

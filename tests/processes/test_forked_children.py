@@ -144,7 +144,7 @@ def test_a_journal_that_somebody_else_cuts_is_left_within_a_second(workspace: Wo
     (path,) = (workspace.path / "journal").glob("*.log")
     os.truncate(path, path.stat().st_size - 10)
     end = time.monotonic() + 10
-    while "somebody else has changed journal" not in caplog.text:
+    while "another process has changed journal" not in caplog.text:
         assert time.monotonic() < end
         time.sleep(0.05)
     for number in range(200, 300):
