@@ -1,11 +1,11 @@
-"""Random kills over writers, readers, folders, launchers and `mlflow gc`, with stops, interrupts and alarms.
+"""Kill, stop and interrupt writers, readers, folds, launchers and `mlflow gc` at random.
 
     python tests/processes/chaos.py --seed 1000 --kills 1000
     nice python tests/processes/chaos.py --seed 1000 --pieces 10 --kills 1000 --results chaos.jsonl
 
-A piece follows from its seed as far as chance goes; when a signal hits does not.
-Each piece prints its figures as one line of JSON, also into the file of results; seeds that are there are passed over,
-so that a long row of pieces can be interrupted and taken up again.
+The seed of a piece determines all random choices, but not the moment at which a signal arrives.
+Each piece prints its figures as one line of JSON, and appends them to the file of results. Seeds that are in the file
+are skipped, so that a long series of pieces can be interrupted and resumed.
 The exit code is 1 if any piece found a fault.
 """
 
@@ -43,28 +43,28 @@ import bridge_mlflow  # noqa: E402
 from bridge import Experiment, Workspace  # noqa: E402
 
 ROLES = {"writer": 11, "reader": 4, "folder": 2, "collector": 3}
-"""How often victims are of a role."""
+"""The relative frequency of each role."""
 
 ALIVE = 7
-"""How many victims live at once, beside the one that submits scripts."""
+"""The number of victims at a time, besides the one that submits scripts."""
 
 LIFE_SECONDS = 0.5
 LONG_LIFE_SECONDS = 20.0
-"""How long victims live on average; one in twelve lives long, so that it would show if it hangs."""
+"""The average life of a victim. One in twelve lives long, so that a hang would be seen."""
 
 HANGS_SECONDS = 45.0
-"""A victim that is not stopped writes something down before."""
+"""A victim that is not stopped writes a note within this time."""
 
 WAIT_SECONDS = 15.0
-"""No reader waits longer: the limit of 10 seconds, and what a loaded machine takes besides."""
+"""The longest wait of a reader: the limit of 10 seconds, and some time for a loaded machine."""
 
 PLANTED_SECONDS = 3.0
-"""How long runs may take to be ended where a fault is planted."""
+"""How long runs may take to be ended in a piece with a planted fault."""
 
 
 @dataclass
 class Running:
-    """A victim, and what chance has in store for it."""
+    """A victim, and the signals that it will get."""
 
     name: str
     child: Child
@@ -79,11 +79,11 @@ class Piece:
     """A number of kills in one workspace.
 
     Args:
-        place: where.
-        seed: of all chance.
-        kills: how many.
+        place: the folder.
+        seed: the seed of all random choices.
+        kills: the number of kills.
         launchers: how many of the kills hit launchers and scripts.
-        long_stops: some stops last longer than the time that anybody waits for a lock.
+        long_stops: whether some stops last longer than the time limit of locks.
     """
 
     place: Place
@@ -103,7 +103,7 @@ class Piece:
         self._stopped_at: dict[str, float] = {}
 
     def run(self) -> dict[str, Any]:
-        """Do it, and look at what is left; returns the figures."""
+        """Run the piece, check what is stored, and return the figures."""
         begun = time.monotonic()
         self._prepare()
         submitters = self.launchers > 0
@@ -181,7 +181,7 @@ class Piece:
 
     def _send(self, victim: Running, number: signal.Signals, now: float) -> None:
         if number == signal.SIGINT and not (self.place.notes / victim.name).exists():
-            return  # it has no handler yet
+            return  # the victim has no handler yet
         victim.child.kill(number)
         self.sent[number.name] += 1
         if number == signal.SIGSTOP:
@@ -228,7 +228,7 @@ class Piece:
             self._kill(victim)
 
     def _kill_launcher(self) -> None:
-        """Kill a launcher, or the script that it runs, if one is under way."""
+        """Kill a launcher, or the script that it runs, if there is one."""
         marks = f"script-submitter-{self.seed}-"
         found = [process for process in self._others() if any(marks in word for word in _words(process))]
         if found:
@@ -239,13 +239,13 @@ class Piece:
                 self.killed[role] += 1
 
     def _others(self) -> Iterator[psutil.Process]:
-        """Launchers and scripts of this place."""
+        """Return the launchers and scripts of this folder."""
         for process in psutil.process_iter():
             if any(str(self.place.folder) in word for word in _words(process)):
                 yield process
 
     def _wait_for_signs_of_life(self) -> None:
-        """With no more signals, every victim goes on."""
+        """Check that every victim continues after the last signal."""
         for victim in self.victims:
             victim.signals = [one for one in victim.signals if one[1] == signal.SIGCONT]
             victim.dies_at = float("inf")
@@ -272,7 +272,7 @@ class Piece:
             time.sleep(0.05)
 
     def _look(self) -> dict[str, Any]:
-        """What the oracle finds, in a process of its own: this one goes on forking."""
+        """Return the faults that the oracle finds, in a process of its own, because this one continues to fork."""
 
         def look(say: Any) -> None:
             enter(self.place)
@@ -331,7 +331,7 @@ class Piece:
         }
 
     def _waited(self, name: str, begun: float, ended: float) -> float:
-        """How long a call took, without the time for which its own process was stopped."""
+        """Return the duration of a call, without the time for which its own process was stopped."""
         own = sum(max(0.0, min(ended, b) - max(begun, a)) for who, a, b in self.stops if who == name)
         return ended - begun - own
 
@@ -344,7 +344,7 @@ def _words(process: psutil.Process) -> list[str]:
 
 
 def preload(lightning: bool = False) -> None:
-    """Import once what victims need, so that one costs milliseconds."""
+    """Import the modules that victims need, so that starting a victim takes milliseconds."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         _import(lightning)
@@ -357,7 +357,7 @@ def _import(lightning: bool) -> None:
     import numpy
 
     modules = [click.testing, mlflow.cli, mlflow.entities, numpy]
-    for package in (bridge, bridge_mlflow):  # for the import system keeps a handler's TimeoutError to itself
+    for package in (bridge, bridge_mlflow):  # because the import system can swallow a handler's TimeoutError
         for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not found.name.startswith("bridge.testing") and found.name != "bridge.store.sql.migrations":
                 modules.append(importlib.import_module(found.name))
@@ -375,7 +375,7 @@ def run_piece(
     long_stops: bool = False,
     plant: str = "",
 ) -> dict[str, Any]:
-    """A piece in an empty folder; returns its figures."""
+    """Run a piece in an empty folder, and return its figures."""
     return Piece(Place(folder, lightning=lightning, plant=plant), seed, kills, launchers, long_stops).run()
 
 

@@ -1,4 +1,4 @@
-"""What must be in a workspace after chaos, from the notes of its victims, and what is wrong with what is there."""
+"""Compare the content of a workspace after chaos with the notes of the victims, and list the differences."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ ENDS_SECONDS = 60.0
 
 @dataclass
 class Told:
-    """What victims were told, and what else they wrote down."""
+    """The results of calls that victims noted, and their other notes."""
 
     calls: list[tuple[str, Call, bool]] = field(default_factory=list)
-    """Victim, call, and whether it returned."""
+    """The victim, the call, and whether it returned."""
     statuses: dict[str, set[str]] = field(default_factory=dict)
-    """Which statuses a run may have at the end."""
+    """The statuses that each run may have at the end."""
     started: set[str] = field(default_factory=set)
     deleted: set[str] = field(default_factory=set)
     maybe_deleted: set[str] = field(default_factory=set)
@@ -80,9 +80,9 @@ def _read_victim(path: Path, told: Told, lightning: bool) -> None:
 
 
 class Oracle:
-    """Compares a workspace with what victims were told; `faults` has a sentence for each difference.
+    """A comparison of a workspace with the notes of the victims; `faults` has a sentence for each difference.
 
-    `ends_seconds` is how long after the last kill a run may take to be ended.
+    `ends_seconds` is the longest time from the last kill to the end of a run.
     """
 
     def __init__(self, place: Place, ends_seconds: float = ENDS_SECONDS) -> None:
@@ -152,7 +152,7 @@ class Oracle:
             if any(one != found[0] for one in found):
                 self.faults["torn rows"].append(f"{run_id} {key}: {found[0][-5:]} and {found[1][-5:]}")
             self._check_series(run_id, key, own, found[0])
-        others = [key for key, _ in series if not key.startswith("system/")]  # what a launcher measures
+        others = [key for key, _ in series if not key.startswith("system/")]  # system metrics of a launcher
         if run_id != SHARED:
             self.faults["invented"] += [f"{run_id} {key}" for key in others]
 
@@ -180,7 +180,7 @@ class Oracle:
             self.faults["reordered"].append(f"{what}: {late} comes late")
 
     def _check_leftovers(self, workspace: Workspace) -> None:
-        """Every writer is gone, so no journal is left once somebody has looked."""
+        """Check that no journal remains after a read, because all writers are dead."""
         end = time.monotonic() + self.ends_seconds
         journals = workspace.path / "journal"
         while list(journals.glob("*.log")) and time.monotonic() < end:

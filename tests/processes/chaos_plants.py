@@ -1,6 +1,6 @@
-"""Faults planted on purpose, so that it is seen that what looks for them finds them.
+"""Faults that are planted on purpose, to test that the oracle finds them.
 
-Each changes the code of the process that it is planted in, which is a victim of chaos or the one that looks at the end.
+Each fault changes the code of one process: a victim, or the process that reads at the end.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from bridge.store.sql.backend import SqlBackend
 
 COLUMNS = ("series", "times", "timestamps", "steps", "has_step", "values", "ints", "doors", "joined")
 SHARE = 0.2
-"""How often a planted fault happens, of the times that it could."""
+"""The share of the opportunities at which a planted fault happens."""
 
 
 def unwritten() -> None:
@@ -33,17 +33,17 @@ def unwritten() -> None:
 
 
 def lost() -> None:
-    """A fold leaves the last point of a slice out."""
+    """A fold omits the last point of a slice."""
     _change_slices(lambda piece: replace(piece, **{name: getattr(piece, name)[:-1] for name in COLUMNS}))
 
 
 def reordered() -> None:
-    """A fold stores a slice's points the wrong way round."""
+    """A fold stores a slice's points in reverse order."""
     _change_slices(lambda piece: replace(piece, values=piece.values[::-1].copy()), alike=True)
 
 
 def doubled() -> None:
-    """A fold does not write down how far it has come."""
+    """A fold stores no receipt."""
     finish = backend._finish_append
 
     def forget(*arguments: Any) -> None:
@@ -54,17 +54,17 @@ def doubled() -> None:
 
 
 def unended() -> None:
-    """Runs whose process is gone are left as they are."""
+    """Runs of dead processes are not ended."""
     SqlBackend.end_leases = lambda self, *_: []  # type: ignore[method-assign, assignment]
 
 
 def undeleted() -> None:
-    """A run that was removed for good is still there."""
+    """A purged run still exists."""
     SqlBackend.purge_runs = lambda self, run_ids: None  # type: ignore[method-assign, assignment]
 
 
 def _change_slices(change: Callable[[Slice], Slice], alike: bool = False) -> None:
-    """Let a change happen to slices that have more than one point, all of numbers of one series if they are alike."""
+    """Apply a change to slices with more than one point; with `alike`, only to number points of one series."""
     cut = Folding._slice
 
     def perhaps_change(self: Folding, *arguments: Any) -> Slice:
@@ -85,4 +85,4 @@ PLANTS: dict[str, tuple[Callable[[], None], str]] = {
     "unended": (unended, "running"),
     "undeleted": (undeleted, "deleted"),
 }
-"""What plants each fault, and the kind of fault that must be found."""
+"""For each fault, the function that plants it, and the kind of fault that the oracle must find."""

@@ -1,21 +1,21 @@
-"""The processes that chaos kills: what they do in a workspace, and what each writes down of it.
+"""The processes that chaos kills: their calls on a workspace, and their notes.
 
-A victim appends a line to a file of its own before and after each call, so that whoever reads the file knows what the
-victim was told by the time it was killed:
+A victim appends a line to a file of its own before and after each call, so that the file shows which calls had returned
+when the victim was killed:
 
 | line | meaning |
 |---|---|
-| `start RUN`, `started RUN` | a run is about to begin, and has |
+| `start RUN`, `started RUN` | a run is about to start, and has started |
 | `on RUN` | the calls that follow log to this run |
 | `call N`, `done N` | call N is about to be made, and has returned |
-| `maybe N` | call N was left by an exception that a signal's handler raised |
+| `maybe N` | an exception of a signal handler left call N |
 | `end RUN STATUS`, `ended RUN STATUS` | a run is about to be ended, and was |
-| `delete RUN`, `deleted RUN` | a run is about to be removed for good, and was |
+| `delete RUN`, `deleted RUN` | a run is about to be purged, and was |
 | `read SECONDS` | a read has ended |
 | `slow FROM TO WHAT` | a call took longer than a second, by the monotonic clock |
 | `fault WHAT` | something that must not happen |
 
-The points of a call follow from its number: `call_of`.
+`call_of` computes the points of a call from its number.
 """
 
 from __future__ import annotations
@@ -47,16 +47,16 @@ from bridge.records.run import TERMINAL_STATUSES
 from bridge.store.one_run import get_series
 
 SHARED = "shared"
-"""A run that every writer may log to; it is Completed."""
+"""A Completed run that every writer may log to."""
 
 MOST_POINTS = 100
-"""A call has fewer points."""
+"""Every call has fewer points than this."""
 
 SLOW_SECONDS = 1.0
 
 
 class Raised(Exception):
-    """What a signal's handler raises besides KeyboardInterrupt and TimeoutError."""
+    """An exception that a signal handler raises besides KeyboardInterrupt and TimeoutError."""
 
 
 INTERRUPTS = (KeyboardInterrupt, TimeoutError, Raised)
@@ -67,10 +67,10 @@ OURS = {str(path) for package in (bridge, bridge_mlflow) for path in Path(packag
 
 @dataclass(frozen=True)
 class Place:
-    """Where victims work, and how hard they are hit.
+    """The workspace of the victims, and the kinds of interrupts.
 
-    `alarms` is how many of the calls have an alarm set.
-    With `lightning` PyTorch Lightning's logger is one of the ways to log.
+    `alarms` is the share of calls that have an alarm.
+    With `lightning`, victims also log with PyTorch Lightning's logger.
     `plant` is the name of a fault in `chaos_plants` that is planted in every process.
     """
 
@@ -94,7 +94,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Call:
-    """One call of a writer: what it logs where, and by which way."""
+    """One call of a writer: its points, its run, and the API that it uses."""
 
     number: int
     way: str
@@ -104,12 +104,12 @@ class Call:
 
 
 def call_of(name: str, number: int, run_id: str, lightning: bool) -> Call:
-    """A victim's call of a number; values grow with the number, and all are different."""
+    """Return the call of a victim with this number. Values grow with the number, and all are different."""
     chance = random.Random(f"{name} {number}")
     way = chance.choice([way for way in WAYS if lightning or way != "lightning"])
     count = chance.choice((1, 2, 5, 50)) if way in ("list", "table", "batch", "waited_for") else 1
     values = [number * MOST_POINTS + i for i in range(count)]
-    key = f"{name}.{way}.{number}" if way == "forked" else f"{name}.{way}"  # forked ones may be late
+    key = f"{name}.{way}.{number}" if way == "forked" else f"{name}.{way}"  # points of forked children may be late
     return Call(number, way, f"{name}-child-{number}" if way == "child" else run_id, key, values)
 
 
@@ -125,11 +125,11 @@ def die_with_parent() -> None:
     LIBRARY.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-# Ways to log
+# The APIs that victims log with
 
 
 class Logger:
-    """Logs calls to one run."""
+    """A logger of calls to one run."""
 
     def __init__(self, workspace: Workspace, run: Run) -> None:
         from mlflow import MlflowClient
@@ -182,7 +182,7 @@ def log_in_child(logger: Logger, call: Call) -> None:
 
 
 def log_in_fork(logger: Logger, call: Call) -> None:
-    # No handler runs within the fork itself: Python's own steps there, such as logging's, do not survive that.
+    # No handler runs within the fork itself, because Python's own fork hooks, such as logging's, do not survive that.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGALRM))
     pid = os.fork()
     if pid == 0:
@@ -216,20 +216,20 @@ WAYS: dict[str, Callable[[Logger, Call], Any]] = {
 }
 
 OF_MLFLOW = ("metric", "batch", "waited_for", "lightning")
-"""Ways through code of others, which may keep a handler's exception to itself."""
+"""Loggers in other packages, which may swallow a handler's exception."""
 
 
 # Victims
 
 
 def _frames(frame: FrameType | None) -> str:
-    """The innermost functions of a stack, as a fault names them."""
+    """Return the innermost functions of a stack, for the text of a fault."""
     found = traceback.extract_stack(frame)[-5:]
     return "at " + " < ".join(f"{Path(one.filename).name}:{one.lineno} {one.name}" for one in reversed(found))
 
 
 class Victim:
-    """What all victims have: a name, chance, a file of notes, and handlers that raise while a call is under way."""
+    """A victim: it has a name, a random generator, a file of notes, and handlers that raise during a call."""
 
     def __init__(self, place: Place, name: str) -> None:
         self.place, self.name = place, name
@@ -246,7 +246,7 @@ class Victim:
         sys.unraisablehook = self._hide
         signal.signal(signal.SIGINT, self._handle)
         signal.signal(signal.SIGALRM, self._handle)
-        # From here on this process may get signals.
+        # From now on this process may get signals.
         self._fd = os.open(place.notes / name, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         self.workspace = Workspace.open(place.workspace)
 
@@ -261,7 +261,7 @@ class Victim:
             raise self._raised("of a handler")
 
     def _hide(self, unraisable: Any) -> None:
-        """Python itself keeps what is raised in a finalizer, and its own locks and threads may fail after it."""
+        """Ignore exceptions in finalizers, which Python swallows; its own locks and threads may fail afterwards."""
         if isinstance(unraisable.exc_value, INTERRUPTS):
             self._hidden = True
         elif OURS & {frame.filename for frame in traceback.extract_tb(unraisable.exc_traceback)}:
@@ -269,12 +269,12 @@ class Victim:
             self.note("fault unraisable", unraisable.err_msg, repr(unraisable.object), *where)
 
     def interrupted(self, call: Callable[[], Any], what: str, others: bool = False) -> bool:
-        """Make a call, perhaps with an alarm within; whether it returned untouched.
+        """Make a call, perhaps with an alarm, and return whether no exception of a handler left it.
 
         Args:
-            call: what is called.
-            what: how it is called in a fault.
-            others: it goes through code that may keep a handler's exception to itself.
+            call: the function to call.
+            what: its name in the text of a fault.
+            others: whether it calls other packages, which may swallow a handler's exception.
         """
         self._raised, self._hidden = None, False
         begun = time.monotonic()
@@ -296,9 +296,9 @@ class Victim:
                 return False
             self.note("unavailable", begun, time.monotonic(), what, error)
             return False
-        except BaseException as error:  # also the SystemExit of a command
+        except BaseException as error:  # and the SystemExit of a command
             self._armed = False
-            if others and "has held this lock since" in str(error):  # as MLflow says it
+            if others and "has held this lock since" in str(error):  # MLflow's message for it
                 self.note("unavailable", begun, time.monotonic(), what, error)
             elif not (self._raised and others):
                 self.fault(what, error)
@@ -320,7 +320,7 @@ class Victim:
 
 
 class Writer(Victim):
-    """Begins runs, logs to them in every way, and ends some of them."""
+    """A victim that starts runs, logs to them with every API, and ends some of them."""
 
     _logger: Logger
     _status = "Running"
@@ -382,7 +382,7 @@ class Writer(Victim):
 
 
 class Reader(Victim):
-    """Reads what others have logged, and expects all that was acknowledged before."""
+    """A victim that reads what others have logged, and expects every point that was acknowledged before the read."""
 
     def live(self) -> None:
         from mlflow import MlflowClient
@@ -394,7 +394,7 @@ class Reader(Victim):
             time.sleep(self.chance.choice((0, 0.002, 0.01)))
 
     def _acknowledged(self) -> tuple[str, str, set[int]]:
-        """A series that somebody logs to, and what was acknowledged of it; three empty ones if there is none yet."""
+        """Return the run, the key and the acknowledged points of a series; three empty values if there is none yet."""
         notes = [path for path in self.place.notes.iterdir() if path.name.startswith("writer")]
         newest = sorted(notes, key=lambda path: path.stat().st_mtime_ns)[-4:]
         if not newest:
@@ -456,7 +456,7 @@ class Reader(Victim):
 
 
 class Folder(Victim):
-    """Folds in a loop, as every reader does, and logs a point beside."""
+    """A victim that folds in a loop, as every reader does, and logs points."""
 
     def live(self) -> None:
         run, number = Run.get(self.workspace, SHARED), 0
@@ -473,7 +473,7 @@ class Folder(Victim):
 
 
 class Collector(Victim):
-    """Deletes runs of its own, and has `mlflow gc` remove them for good."""
+    """A victim that deletes its own runs, and purges them with `mlflow gc`."""
 
     def live(self) -> None:
         from mlflow import MlflowClient
@@ -508,7 +508,7 @@ class Collector(Victim):
 
 
 class Submitter(Victim):
-    """Submits scripts that log; the launcher and the script are killed, or this process."""
+    """A victim that submits scripts that log. The launcher, the script or this process is killed."""
 
     def live(self) -> None:
         from bridge import ScriptRunConfig
@@ -539,7 +539,7 @@ Script(Place(Path(folder), alarms=0.0), name).live()
 
 
 class Script(Victim):
-    """What a submitted script does; it ends by itself after a while."""
+    """Log from a submitted script, which ends by itself after a while."""
 
     def live(self) -> None:
         run = Run.get_context()
@@ -562,7 +562,7 @@ ROLES = {"writer": Writer, "reader": Reader, "folder": Folder, "collector": Coll
 
 
 def enter(place: Place) -> None:
-    """In a child: die with the process that started it, and keep what is temporary within the place."""
+    """In a child: die with the parent process, and put temporary files into the folder."""
     die_with_parent()
     faulthandler.enable()
     os.environ.update(BRIDGE_HOME=str(place.folder / "home"), TMPDIR=str(place.folder))
@@ -573,18 +573,18 @@ def enter(place: Place) -> None:
 
 
 def live(place: Place, name: str) -> None:
-    """Do what a victim of that name does, until it is killed."""
+    """Act as the victim of this name until this process is killed."""
     enter(place)
     try:
         ROLES[name.split("-")[0]](place, name).live()  # type: ignore[abstract]
-    except StoreUnavailable as error:  # for instance a lock that somebody who is stopped holds
+    except StoreUnavailable as error:  # for example, a stopped process holds a lock
         os.write(2, f"StoreUnavailable: {error}\n".encode())
     except NotFound as error:
         os.write(2, f"NotFound: {error}\n".encode())
 
 
 def values_of(record: Any) -> list[int]:
-    """The values of a stored series, in log order."""
+    """Return the values of a stored series in log order."""
     if record.numbers is not None:
         return [int(value) for value in record.numbers.tolist()]
     return [int(str(text).rpartition(" ")[2]) for text in record.texts]

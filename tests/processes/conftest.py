@@ -1,4 +1,4 @@
-"""What the tests of many processes share."""
+"""Fixtures of the tests with many processes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from bridge import Experiment, Run, Workspace
 
 SCALE = int(os.environ.get("RUNBRIDGE_LONG", "1"))
-"""How many times longer the fault tests run than in CI."""
+"""The factor by which the fault tests run longer than in CI."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The usual time limit, a signal handler that raises `TimeoutError`, at random moments of thousands of calls."""
+"""A time limit, which is a signal handler that raises `TimeoutError`, hits thousands of calls at random moments."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from bridge import Experiment, Run, Workspace
 pytestmark = pytest.mark.processes
 
 SECONDS = 0.0006
-"""How long after the start of a call an alarm comes at most; a call takes a few microseconds to a millisecond."""
+"""The longest time from the start of a call to its alarm. A call takes a few microseconds to a millisecond."""
 
 
 class OutOfTime(KeyboardInterrupt):
-    """As Ctrl-C."""
+    """An exception that is not an `Exception`, like that of Ctrl-C."""
 
 
 @pytest.fixture(params=[TimeoutError, OutOfTime])
@@ -67,7 +67,7 @@ def logged(run: Run) -> list[int]:
 
 
 @pytest.mark.parametrize("way", [native, texts, rows, through_mlflow, batches])
-def test_an_alarm_leaves_its_call_and_its_point_is_there_once_or_not_at_all(tmp_path: Path, error, way):
+def test_an_alarm_leaves_its_call_and_its_point_is_stored_once_or_not_at_all(tmp_path: Path, error, way):
     run = Experiment(Workspace.create("work", path=tmp_path / "work"), "alarms").start_logging(
         outputs=False, snapshot_directory=None
     )

@@ -1,4 +1,4 @@
-"""Places that cannot be written, or no longer: one clear sentence, and nothing half written."""
+"""Folders that cannot be written, or not any more, cause one clear error and no incomplete file."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NOBODY = 65534
 
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
-    """A folder that every user may enter."""
+    """A folder that every user can enter."""
     folder = Path(tempfile.mkdtemp())
     folder.chmod(0o755)
     yield folder
@@ -51,7 +51,7 @@ def fill(disk: Path) -> None:
 
 
 def become_nobody(function):
-    """Become another user, and run a function."""
+    """Become another user, and call a function."""
     os.setgroups([])
     os.setgid(NOBODY)
     os.setuid(NOBODY)
@@ -59,7 +59,7 @@ def become_nobody(function):
 
 
 def as_nobody(fork, function):
-    """Run a function in a child that has become another user; returns what it said."""
+    """Call a function in a child that has become another user, and return its output."""
 
     child = fork(lambda say: become_nobody(lambda: function(say)))
     lines = child.rest()
@@ -68,12 +68,12 @@ def as_nobody(fork, function):
 
 
 def names_in(folder: Path) -> list[str]:
-    """The names of all files below a folder, without those that SQLite makes and removes as it likes."""
+    """Return the names of all files below a folder, without SQLite's temporary files."""
     return sorted(path.name for path in folder.rglob("*") if not path.name.startswith("workspace.db-"))
 
 
 def preload() -> None:
-    """Do once what a child does, for it becomes a user who may not read the interpreter's files."""
+    """Make the calls of the child once, because it becomes a user who cannot read the interpreter's files."""
     with tempfile.TemporaryDirectory() as folder:
         run = Experiment(Workspace.create("preload", path=folder), "preload").start_logging(outputs=f"{folder}/outputs")
         run.log("point", 1)
@@ -84,8 +84,8 @@ def preload() -> None:
         run.complete()
 
 
-def test_another_user_reads_a_workspace_that_nobody_has_open(fork, open_folder):
-    """No -wal file is there, and SQLite may make none: it is read all the same."""
+def test_another_user_reads_a_workspace_that_no_process_has_open(fork, open_folder):
+    """The database is read although there is no -wal file, and SQLite cannot create one."""
     preload()
 
     def make(say):
@@ -101,7 +101,7 @@ def test_another_user_reads_a_workspace_that_nobody_has_open(fork, open_folder):
     run_id = maker.line()
     assert maker.wait() == 0
     reader = Workspace.open(open_folder / "work")
-    Run.get(reader, run_id).get_metrics()  # folds, and removes the journal
+    Run.get(reader, run_id).get_metrics()  # this read folds, and removes the journal
     reader.stores.tracking.close()
     assert not list((open_folder / "work").glob("*-wal"))
 
@@ -112,13 +112,13 @@ def test_another_user_reads_a_workspace_that_nobody_has_open(fork, open_folder):
     assert as_nobody(fork, read) == [repr(("Completed", {"loss": 0.5}, ["a.txt"]))]
 
 
-def test_another_user_reads_while_somebody_logs_and_is_told_what_is_not_folded(fork, open_folder, caplog):
+def test_another_user_reads_while_a_process_logs_and_gets_the_number_of_unfolded_bytes(fork, open_folder, caplog):
     preload()
     workspace = Workspace.create("work", path=open_folder / "work")
     run = Experiment(workspace, "shared").start_logging()
     run.log("loss", 0.5)
     run.get_metrics()
-    background.background.remove(run.place.stores.tracking)  # else it may fold before the other user reads
+    background.background.remove(run.place.stores.tracking)  # or it may fold before the other user reads
     run.log("loss", 0.25)
 
     def read(say):
@@ -140,11 +140,11 @@ def test_another_user_reads_while_somebody_logs_and_is_told_what_is_not_folded(f
     run.complete()
 
 
-def test_writing_to_a_folder_that_can_only_be_read_raises_at_once(fork, open_folder):
+def test_writing_to_a_read_only_folder_raises_at_once(fork, open_folder):
     preload()
     workspace = Workspace.create("work", path=open_folder / "work")
     run = Experiment(workspace, "shared").start_logging()
-    background.background.remove(run.place.stores.tracking)  # its first fold makes the file of a lock
+    background.background.remove(run.place.stores.tracking)  # its first fold creates a lock file
     before = names_in(workspace.path)
 
     def write(say):
@@ -194,8 +194,8 @@ def test_a_read_only_file_system_can_be_read(tmp_path):
         subprocess.run(["umount", "-l", str(mounted)], check=True)
 
 
-def test_a_full_disk_never_stops_a_training_and_is_said_at_its_end(full_disk, caplog):
-    """A metric's error comes from flush() and complete(), all else raises at once; with room again all is there."""
+def test_a_full_disk_never_stops_a_training_and_is_reported_at_its_end(full_disk, caplog):
+    """`flush` and `complete` raise for metrics; other calls raise at once. With space again, everything is stored."""
     workspace = Workspace.create("work", path=full_disk / "work")
     run = Experiment(workspace, "full").start_logging()
     run.log("loss", 0)
@@ -227,7 +227,7 @@ def test_a_full_disk_never_stops_a_training_and_is_said_at_its_end(full_disk, ca
     workspace.stores.tracking.close()
 
 
-def test_a_workspace_that_is_none_is_named(tmp_path):
+def test_a_path_that_is_not_a_workspace_is_named(tmp_path):
     with pytest.raises(NotFound, match=r"There is no workspace '.*nowhere': there is no such folder\."):
         Workspace.open(tmp_path / "nowhere")
     with pytest.raises(NotFound, match=r"has no workspace\.db; make a workspace there with Workspace\.create"):
@@ -247,8 +247,8 @@ def test_a_workspace_that_is_none_is_named(tmp_path):
         Workspace.open(tmp_path / "odd")
 
 
-def test_the_background_goes_on_after_a_while_without_free_descriptors(fork, workspace, run):
-    """Logging needs none, and when there are some again, points are folded as before."""
+def test_the_background_thread_continues_after_a_time_without_free_descriptors(fork, workspace, run):
+    """Logging needs no descriptor. When descriptors are free again, points are folded as before."""
 
     def write(say):
         import resource
@@ -276,8 +276,8 @@ def test_the_background_goes_on_after_a_while_without_free_descriptors(fork, wor
     assert run.get_metrics() == {"point": [0, 1]}
 
 
-def test_what_waited_is_written_by_the_background_when_the_disk_has_room_again(full_disk):
-    """Nobody needs to log or flush again."""
+def test_the_background_thread_writes_waiting_points_when_the_disk_has_space_again(full_disk):
+    """No further log call or flush is needed."""
     workspace = Workspace.create("work", path=full_disk / "work")
     run = Experiment(workspace, "full").start_logging()
     run.log("loss", 0)
@@ -294,8 +294,8 @@ def test_what_waited_is_written_by_the_background_when_the_disk_has_room_again(f
     workspace.stores.tracking.close()
 
 
-def test_a_reader_that_may_not_write_sees_what_others_write_meanwhile(fork, open_folder):
-    """It began when nobody had the database open, and goes on while somebody does."""
+def test_a_read_only_reader_sees_concurrent_writes(fork, open_folder):
+    """The reader started when no process had the database open, and continues while one has."""
     preload()
     workspace = Workspace.create("work", path=open_folder / "work")
     run = Experiment(workspace, "shared").start_logging()
@@ -319,8 +319,8 @@ def test_a_reader_that_may_not_write_sees_what_others_write_meanwhile(fork, open
     assert child.line() == repr({"a": "b"})
 
 
-def test_a_reader_that_may_not_lock_says_so_if_somebody_writes_meanwhile(fork, open_folder):
-    """Nobody has the database open as the read begins, and the reader may make no file of locks beside it."""
+def test_a_reader_that_cannot_lock_reports_a_concurrent_write(fork, open_folder):
+    """No process has the database open when the read starts, and the reader cannot create a lock file beside it."""
     preload()
     workspace = Workspace.create("work", path=open_folder / "work")
     run = Experiment(workspace, "shared").start_logging()
@@ -343,7 +343,7 @@ def test_a_reader_that_may_not_lock_says_so_if_somebody_writes_meanwhile(fork, o
     child = fork(lambda say: become_nobody(lambda: read(say)))
     assert os.read(begun[0], 1) == b"x"
     Run.get(Workspace.open(workspace.path), run.id).tag("a", "b")
-    workspace.stores.tracking.close()  # which writes the log of changes into the file
+    workspace.stores.tracking.close()  # this writes the -wal file into the database
     os.write(written[1], b"x")
     file = workspace.path / "workspace.db"
     assert child.rest() == [f"{file} is not available: it was written while it was read: read again.", "1"]
@@ -351,7 +351,7 @@ def test_a_reader_that_may_not_lock_says_so_if_somebody_writes_meanwhile(fork, o
         os.close(end)
 
 
-def test_a_download_to_where_nothing_may_be_written_is_refused(fork, open_folder):
+def test_a_download_to_a_read_only_folder_is_refused(fork, open_folder):
     preload()
     run = Experiment(Workspace.create("work", path=open_folder / "work"), "shared").start_logging()
     run.upload_file("a.txt", __file__)

@@ -1,4 +1,4 @@
-"""Journals of processes whose boot clock is another one: nothing of them is held back."""
+"""Points of processes with another boot clock are never withheld from readers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DAY = 86_400 * 10**9
 
 
 def written_by_another(workspace: Workspace, run: Run, key: str, change: Callable[[Header], Header]) -> None:
-    """Points of a process that was killed, whose journal's header is changed afterwards."""
+    """Points in the journal of a killed process, whose header is changed afterwards."""
     before = set((workspace.path / "journal").glob("*.log"))
     pid = os.fork()
     if pid == 0:
@@ -36,7 +36,7 @@ def written_by_another(workspace: Workspace, run: Run, key: str, change: Callabl
 
 
 def on_another_boot(ahead: int) -> Callable[[Header], Header]:
-    """The boot clock of that boot is as far ahead of ours as said; the wall clocks agree."""
+    """Set the boot clock of the journal ahead of ours by this time; the wall clocks agree."""
     return lambda header: header._replace(boot_id="b" * 32, wall_time=header.wall_time + ahead)
 
 
@@ -50,12 +50,12 @@ CLOCKS = {
 
 
 @pytest.mark.parametrize("clock", CLOCKS)
-def test_points_by_another_clock_are_seen_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: str):
-    """Also when that clock is ahead of the reader's."""
+def test_points_of_another_boot_clock_are_visible_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: str):
+    """This holds even if that clock is ahead of the reader's."""
     workspace = Workspace.create("work", path=tmp_path / "work")
     run = Experiment(workspace, "clocks").start_logging(outputs=False, snapshot_directory=None)
     written_by_another(workspace, run, "a", CLOCKS[clock])
-    monkeypatch.setattr("bridge.store.fold.read_boot_time", lambda: 1)  # the reader's clock is behind all of it
+    monkeypatch.setattr("bridge.store.fold.read_boot_time", lambda: 1)  # the reader's clock is behind all points
     assert run.get_metrics() == {"a": [0, 1, 2]}
     run.complete()
 
@@ -76,7 +76,7 @@ def test_processes_without_a_common_clock_are_ordered_by_the_wall_clock_which_is
 
 
 def test_a_process_of_this_boot_is_read_up_to_the_moment_of_the_read(tmp_path, monkeypatch):
-    """Else an answer in one journal could be placed before its question in another."""
+    """Otherwise an answer in one journal could be stored before its question in another."""
     workspace = Workspace.create("work", path=tmp_path / "work")
     run = Experiment(workspace, "clocks").start_logging(outputs=False, snapshot_directory=None)
     run.log("a", 1)
@@ -88,7 +88,7 @@ def test_a_process_of_this_boot_is_read_up_to_the_moment_of_the_read(tmp_path, m
 
 
 def test_a_journal_whose_clock_went_back_is_read_to_its_end_in_its_own_order(tmp_path: Path, monkeypatch):
-    """A boot clock does not; a reader that cuts journals at a moment must not wait for it for ever all the same."""
+    """A boot clock never goes back, but a reader that cuts journals at a moment must not wait forever if one does."""
     workspace = Workspace.create("work", path=tmp_path / "work")
     run = Experiment(workspace, "clocks").start_logging(outputs=False, snapshot_directory=None)
     ticks = iter(range(10**9, 0, -(10**6)))

@@ -1,4 +1,4 @@
-"""How a run and a journal end with their process."""
+"""A run and a journal end with their process."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ run.log("loss", 0.5)
 
 
 def script(workspace: Workspace, rest: str) -> tuple[subprocess.CompletedProcess[str], Run]:
-    """Run a script that begins a run, and give the run as another process sees it."""
+    """Run a script that starts a run, and return the run as another process sees it."""
     code = BEGIN.format(path=str(workspace.path)) + rest
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     return ended, Run.get(workspace, ended.stdout.split()[0])
@@ -51,7 +51,7 @@ def test_an_uncaught_exception_fails_the_run_with_its_message(workspace):
 def test_ctrl_c_fails_the_run(workspace):
     interrupt = (
         "import os, signal, time\n"
-        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a job in the background ignores it
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a background job ignores the signal
         "os.kill(os.getpid(), signal.SIGINT)\n"
         "time.sleep(60)\n"
     )
@@ -65,12 +65,12 @@ def test_sys_exit_zero_completes_the_run(workspace):
     assert script(workspace, "sys.exit(0)")[1].status == "Completed"
 
 
-def test_a_caught_exception_is_no_failure(workspace):
+def test_a_caught_exception_does_not_fail_the_run(workspace):
     _, run = script(workspace, "try:\n    raise ValueError\nexcept ValueError:\n    pass\n")
     assert run.status == "Completed"
 
 
-def test_with_run_ends_the_run_as_the_block_ends(workspace):
+def test_a_with_block_ends_its_run_according_to_how_it_ends(workspace):
     experiment = Experiment(workspace, "blocks")
     with experiment.start_logging() as completed:
         completed.log("loss", 1.0)
@@ -97,14 +97,14 @@ def test_a_journal_whose_process_ended_is_folded_and_removed_by_the_next_reader(
     assert list((workspace.path / "journal").glob("*.log")) == []
 
 
-def test_a_process_that_has_numpy_folds_its_journal_at_its_end(workspace):
+def test_a_process_that_has_loaded_numpy_folds_its_journal_at_exit(workspace):
     _, run = script(workspace, "import numpy")
 
     assert list((workspace.path / "journal").glob("*.log")) == [] or run.get_metrics() == {"loss": 0.5}
 
 
 def test_a_suspended_process_keeps_its_journal(fork, workspace, run):
-    """Age never removes a journal, and its process logs on when it wakes."""
+    """A journal is never removed because of its age, and its process continues to log when it is resumed."""
 
     def write(say):
         own = Run.get(Workspace.open(workspace.path), run.id)
@@ -128,7 +128,7 @@ def test_a_suspended_process_keeps_its_journal(fork, workspace, run):
     assert run.get_metrics() == {"point": [1, 2]}
 
 
-def test_get_context_outside_of_everything_is_a_run_in_the_offline_workspace(tmp_path):
+def test_get_context_outside_of_a_script_returns_a_run_in_the_offline_workspace(tmp_path):
     path = tmp_path / "train_model.py"
     path.write_text(
         "from bridge import Run\n"
@@ -146,7 +146,7 @@ def test_get_context_outside_of_everything_is_a_run_in_the_offline_workspace(tmp
     assert (run.status, run.warnings, run.get_metrics()) == ("Completed", (), {"loss": 0.25})
 
 
-def test_get_context_is_one_run_for_all_threads_of_a_process(tmp_path):
+def test_get_context_returns_one_run_for_all_threads_of_a_process(tmp_path):
     code = (
         "from concurrent.futures import ThreadPoolExecutor\n"
         "from bridge import Run\n"
@@ -159,7 +159,7 @@ def test_get_context_is_one_run_for_all_threads_of_a_process(tmp_path):
     assert ended.stdout.split() == ["1"], ended.stderr
 
 
-def test_get_context_finds_the_run_that_the_environment_names(tmp_path, workspace, run):
+def test_get_context_returns_the_run_that_environment_variables_name(tmp_path, workspace, run):
     code = "from bridge import Run\nrun = Run.get_context()\nrun.log('loss', 0.25)\nprint(run.id, run.experiment.name)"
     own = {"BRIDGE_WORKSPACE": str(workspace.path), "BRIDGE_RUN_ID": run.id}
     ended = subprocess.run(
@@ -171,8 +171,8 @@ def test_get_context_finds_the_run_that_the_environment_names(tmp_path, workspac
     assert run.status == "Running"
 
 
-def test_get_context_finds_the_run_of_azure_mls_variables(tmp_path):
-    """The workspace lies below the home folder; it and the run are made by the first process of the job."""
+def test_get_context_returns_the_run_that_azure_mls_variables_name(tmp_path):
+    """The workspace is in the home folder. The first process of the job creates it and the run."""
     azure = {
         "BRIDGE_HOME": str(tmp_path / "home"),
         "AZUREML_ARM_SUBSCRIPTION": "s",
@@ -190,8 +190,8 @@ def test_get_context_finds_the_run_of_azure_mls_variables(tmp_path):
     assert run.get_metrics() == {"rank": [1, 1]}
 
 
-def test_a_log_call_at_durability_power_returns_after_the_disk_has_it(tmp_path):
-    """The system calls show it: every write to the journal is followed by an fsync before the next."""
+def test_a_log_call_with_durability_power_returns_after_the_fsync(tmp_path):
+    """The system calls show that an fsync follows every write to the journal before the next write."""
     trace = tmp_path / "trace"
     code = (
         "from bridge import Experiment, Workspace\n"
@@ -211,7 +211,7 @@ def test_a_log_call_at_durability_power_returns_after_the_disk_has_it(tmp_path):
     assert folders, "the folder of a new journal is synced too"
 
 
-def test_a_log_call_at_durability_process_makes_no_fsync(tmp_path):
+def test_a_log_call_with_durability_process_makes_no_fsync(tmp_path):
     trace = tmp_path / "trace"
     code = (
         "from bridge import Experiment, Workspace\n"

@@ -1,4 +1,4 @@
-"""Whoever writes while another process folds waits for one bounded transaction, however much is folded."""
+"""A process that writes while another one folds waits for one bounded transaction, however much is folded."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from bridge.testing.slices import Entry, make_slice
 
 RUNS = 20_000
 FACTOR = 10
-"""Of how many appends of the most that one takes a writer waits for the time, at most: the machine has other work."""
+"""The longest wait of a writer, in maximum appends; more than one, because the machine has other work."""
 
 LOGS_AND_IS_KILLED = """
 import os, sys
@@ -53,7 +53,7 @@ print("folded", flush=True)
 
 
 def seconds_of_one_append(store: TrackingStore) -> float:
-    """How long an append takes that stores as many new series as one may."""
+    """Return the duration of an append that stores the maximum number of new series."""
     run_ids = [f"yardstick-{number}" for number in range(bounds.MOST_SERIES)]
     store.create_runs([RunRecord(run_id, "0") for run_id in run_ids])
     piece = make_slice("yardstick", 0, 1, [Entry(run_id, f"key of {run_id}", 1.0) for run_id in run_ids])
@@ -133,10 +133,10 @@ print(len(tracking.get_series_of(["r0"])["r0"]), flush=True)
 
 
 @pytest.mark.processes
-def test_who_reads_while_others_fold_longer_than_the_limit_of_a_wait_gets_an_answer(tmp_path: Path) -> None:
-    """The limit is for a process that is stopped; one that folds gets on.
+def test_a_reader_gets_a_result_even_if_others_fold_for_longer_than_its_time_limit(tmp_path: Path) -> None:
+    """The limit applies to a stopped process, and a process that folds makes progress.
 
-    The first to fold takes its time, within one turn, until both others have reached the limit.
+    The first process holds the lock until both others have reached the limit.
     """
     folder, waited = tmp_path / "work", tmp_path / "waited"
     create_store(folder, "work").tracking.close()

@@ -1,4 +1,4 @@
-"""Children of a fork: what the parent had open is none of theirs."""
+"""Forked children use none of the files, locks and connections of their parent."""
 
 from __future__ import annotations
 
@@ -66,20 +66,20 @@ print([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
 
 
 def run_script(script: str, workspace: Workspace) -> str:
-    """What a script prints that is given the folder of a workspace."""
+    """Run a script with the folder of a workspace, and return its output."""
     command = [sys.executable, "-c", script, str(workspace.path)]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout.strip()
 
 
 def test_a_child_that_outlives_its_parent_writes_into_the_workspace(workspace: Workspace):
-    """SQLite remembers in memory which locks a process has; a child would take its parent's for its own."""
+    """SQLite stores in memory which locks a process has, so a child would take its parent's locks for its own."""
     run_id = run_script(OUTLIVING, workspace)
     reader = f"from bridge import *; run = Run.get(Workspace.open({str(workspace.path)!r}), {run_id!r});"
     shown = run_script(reader + "print(run.status, run.tags['by'], len(run.get_metrics()['b']))", workspace)
     assert shown == "Completed child 100"
 
 
-def test_no_child_hangs_at_a_module_that_the_background_was_loading(workspace: Workspace):
+def test_no_child_hangs_on_a_module_that_the_background_thread_was_importing(workspace: Workspace):
     codes = run_script(IMPORTING, workspace)
     assert codes == repr([0] * 12)
 
@@ -87,7 +87,7 @@ def test_no_child_hangs_at_a_module_that_the_background_was_loading(workspace: W
 def test_a_run_that_is_started_while_another_thread_closes_the_workspace_keeps_its_owner(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ):
-    """The close comes between the transaction that makes the run and the lease in the journal."""
+    """The close happens between the transaction that creates the run and the lease in the journal."""
     import threading
 
     from bridge.store.journaled import JournaledStore
@@ -136,8 +136,8 @@ def test_a_stray_file_among_the_journals_stops_no_read(workspace: Workspace, str
     run.complete()
 
 
-def test_a_journal_that_somebody_else_cuts_is_left_within_a_second(workspace: Workspace, caplog):
-    """What was appended to it until then cannot be read; all that is logged afterwards can."""
+def test_a_journal_that_another_program_truncates_is_abandoned_within_a_second(workspace: Workspace, caplog):
+    """Records appended until then cannot be read; all later records can."""
     run = Experiment(workspace, "cut").start_logging(outputs=False, snapshot_directory=None)
     for number in range(100):
         run.log("a", number)
@@ -153,8 +153,8 @@ def test_a_journal_that_somebody_else_cuts_is_left_within_a_second(workspace: Wo
     run.complete()
 
 
-def test_a_lack_of_descriptors_is_not_remembered_as_an_unknown_boot(monkeypatch: pytest.MonkeyPatch):
-    """Else the run of such a process would stay Running for days after a kill."""
+def test_a_lack_of_descriptors_is_not_stored_as_an_unknown_boot(monkeypatch: pytest.MonkeyPatch):
+    """Otherwise the run of such a process would stay Running for days after a kill."""
     import errno
 
     from bridge.journal import process

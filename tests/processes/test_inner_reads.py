@@ -1,4 +1,4 @@
-"""What interrupts a read and reads itself gets an answer, or an error of ours; it never waits for itself."""
+"""Code that interrupts a read and reads too gets a result or an error of ours, but never waits for the outer read."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def run(tmp_path: Path) -> Iterator[Run]:
 
 
 class Inner:
-    """Inner calls, how they ended, and how long the longest took."""
+    """The inner calls: how they ended, and the longest duration."""
 
     def __init__(self, run: Run, call: Callable[[Run], object]) -> None:
         self.run, self.call = run, call
@@ -54,12 +54,12 @@ class Inner:
 
 
 @pytest.mark.parametrize("read", READS)
-def test_a_signal_handler_that_reads_never_waits_for_what_it_interrupted(run: Run, read: str):
+def test_a_signal_handler_that_reads_never_waits_for_the_read_that_it_interrupted(run: Run, read: str):
     inner = Inner(run, READS[read])
     before = signal.signal(signal.SIGALRM, inner)
     try:
         run.log("a", 0)
-        inner()  # what it imports is imported before: Python gives a handler half a module that it interrupts
+        inner()  # imported before, because a handler that interrupts an import gets an incomplete module
         signal.setitimer(signal.ITIMER_REAL, 0.003, 0.007)
         end = time.monotonic() + 4
         number = 0
@@ -78,7 +78,7 @@ def test_a_signal_handler_that_reads_never_waits_for_what_it_interrupted(run: Ru
 
 
 def test_a_logging_handler_that_reads_never_waits_for_the_fold_that_logs(run: Run):
-    """A fold reports damage through `logging`, whose handlers are a user's."""
+    """A fold reports damage through `logging`, so it calls the handlers of a user."""
     inner = Inner(run, READS["metrics"])
 
     class Reader(logging.Handler):
@@ -103,7 +103,7 @@ def test_a_logging_handler_that_reads_never_waits_for_the_fold_that_logs(run: Ru
     assert inner.longest < 8
 
 
-def test_a_finalizer_that_reads_never_waits_for_what_it_interrupted(run: Run):
+def test_a_finalizer_that_reads_never_waits_for_the_read_that_it_interrupted(run: Run):
     inner = Inner(run, READS["metrics"])
 
     class Garbage:

@@ -1,4 +1,4 @@
-"""`kill -9` loses no point that a log call returned from, and a killed fold stores each point exactly once."""
+"""`kill -9` loses no point whose log call has returned, and a killed fold stores each point exactly once."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def log_through_mlflow(workspace: Workspace, run_id: str) -> Callable[[int], Non
 
 
 def acknowledged_until_killed(child, chance: random.Random) -> int:
-    """Kill a process that says what it has logged, at a random moment; how much it had said."""
+    """Kill a process that reports each logged point, at a random moment; return the number of reported points."""
     child.line()
     time.sleep(chance.random() * 0.03)
     child.kill()
@@ -45,8 +45,8 @@ def acknowledged_until_killed(child, chance: random.Random) -> int:
 
 @pytest.mark.parametrize("door", [log_natively, log_through_mlflow])
 def test_no_acknowledged_point_is_lost_when_the_writer_is_killed(fork, tmp_path, scale, door):
-    """What the killed process said it had logged is there, in order, with at most one more."""
-    door(Workspace.create("warm", path=tmp_path / "warm"), _new_run(tmp_path / "warm"))(0)  # imports, once
+    """All points that the killed process reported are stored, in order, with at most one more."""
+    door(Workspace.create("warm", path=tmp_path / "warm"), _new_run(tmp_path / "warm"))(0)  # import the modules once
     chance = random.Random(4)
     for attempt in range(100 * scale):
         workspace = Workspace.create("work", path=tmp_path / str(attempt % 10), exist_ok=True)
@@ -65,8 +65,8 @@ def test_no_acknowledged_point_is_lost_when_the_writer_is_killed(fork, tmp_path,
         assert acknowledged <= len(logged) <= acknowledged + 1
 
 
-def test_a_killed_writer_leaves_whole_rows(fork, tmp_path, scale):
-    """Whatever the moment, every row that is there has all its cells, and no acknowledged one is missing."""
+def test_a_killed_writer_leaves_only_complete_rows(fork, tmp_path, scale):
+    """At whatever moment, every stored row has all its cells, and no acknowledged row is missing."""
     chance = random.Random(6)
     columns = [f"column {number}" for number in range(50)]
     store = create_store(tmp_path / "work", "work").tracking
@@ -92,7 +92,7 @@ def test_a_killed_writer_leaves_whole_rows(fork, tmp_path, scale):
 
 
 def test_a_killed_fold_stores_each_point_exactly_once(fork, tmp_path, scale):
-    """A folding process is killed at a random moment, again and again; the log is whole all the same."""
+    """A folding process is killed repeatedly at random moments, and no point is missing or stored twice."""
     chance = random.Random(5)
     workspace = Workspace.create("work", path=tmp_path / "work")
     run = Experiment(workspace, "folds").start_logging()

@@ -1,4 +1,4 @@
-"""A run whose process is gone is ended by whoever reads next; one whose process is only silent is not."""
+"""The next reader ends a run whose process is dead, but not a run whose process is only silent."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ WAIT_SECONDS = 8.0
 
 @pytest.fixture(autouse=True)
 def sweeping(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Journals that have not grown are looked at every second, not every five."""
+    """Check journals that have not grown every second, not every five."""
     monkeypatch.setattr(fold, "SWEEP_SECONDS", 1.0)
 
 
 def begin(workspace: Workspace) -> Run:
-    """A run of this process; without what a run keeps of its folder."""
+    """Start a run of this process, without a snapshot and outputs."""
     return Experiment(Workspace.open(workspace.path), "leases").start_logging(outputs=False, snapshot_directory=None)
 
 
 def wait_for(status: str, run: Run, seconds: float = WAIT_SECONDS) -> float:
-    """Wait until a run has a status; how long it took."""
+    """Wait until a run has a status, and return the duration."""
     begun = time.monotonic()
     while run.status != status:
         assert time.monotonic() - begun < seconds, f"{run.status} after {seconds} s, not {status}"
@@ -60,7 +60,7 @@ def log_until_killed(workspace: Workspace) -> Callable[[Callable[[str], None]], 
 
 
 def killed_run(fork, workspace: Workspace) -> str:
-    """A run whose process was killed after its first point; returns its id."""
+    """Create a run whose process is killed after its first point, and return its id."""
     child = fork(log_until_killed(workspace))
     run_id = child.line()
     child.line()
@@ -69,7 +69,7 @@ def killed_run(fork, workspace: Workspace) -> str:
     return run_id
 
 
-def test_a_run_whose_process_is_killed_fails_with_the_reason_and_keeps_every_point(fork, workspace):
+def test_a_run_whose_process_is_killed_fails_with_the_reason_and_loses_no_point(fork, workspace):
     child = fork(log_until_killed(workspace))
     run = Run.get(workspace, child.line())
     while run.get_metrics().get("point", 0) in (0, 1):
@@ -89,8 +89,8 @@ def test_a_run_whose_process_is_killed_fails_with_the_reason_and_keeps_every_poi
     assert journals(workspace) == []
 
 
-def test_every_read_shows_it(fork, workspace):
-    """Not only the status: a search, the details and MLflow's door, each as the first look after the kill."""
+def test_every_kind_of_read_shows_the_failed_status(fork, workspace):
+    """The status, a search, the details and MLflow's API show it, each as the first read after the kill."""
     from mlflow import MlflowClient
 
     client = MlflowClient(workspace.get_mlflow_tracking_uri())
@@ -108,7 +108,7 @@ def test_every_read_shows_it(fork, workspace):
             time.sleep(0.05)
 
 
-def test_a_process_that_only_reads_the_status_for_the_first_time_sees_the_truth(fork, workspace):
+def test_the_first_read_of_a_status_in_a_process_is_correct(fork, workspace):
     run_id = killed_run(fork, workspace)
     code = (
         f"from bridge import Run, Workspace\nprint(Run.get(Workspace.open({str(workspace.path)!r}), {run_id!r}).status)"
@@ -117,8 +117,8 @@ def test_a_process_that_only_reads_the_status_for_the_first_time_sees_the_truth(
     assert ended.stdout.split() == ["Failed"], ended.stderr
 
 
-def test_a_run_is_held_from_the_moment_it_is_there(fork, workspace):
-    """Killed right after it was made, without a point logged, and again and again at a random moment of that."""
+def test_a_run_has_a_lease_from_the_moment_it_exists(fork, workspace):
+    """The process is killed right after it created the run, without a point, and at random moments of the call."""
     for attempt in range(20):
 
         def write(say: Callable[[str], None], at_once: bool = attempt == 0) -> None:
@@ -139,8 +139,8 @@ def test_a_run_is_held_from_the_moment_it_is_there(fork, workspace):
         wait_for("Failed", run)
 
 
-def test_a_process_that_fails_to_begin_a_run_does_not_take_its_lease(fork, workspace):
-    """As ranks of one job do that all begin the run which the job names."""
+def test_a_process_that_fails_to_start_a_run_does_not_take_its_lease(fork, workspace):
+    """All ranks of one job try to start the run that the job names."""
 
     def first(say: Callable[[str], None]) -> None:
         run = Experiment(workspace, "leases").start_logging(run_id="job", outputs=False, snapshot_directory=None)
@@ -187,7 +187,7 @@ def test_children_and_their_parent_fail_with_their_process(fork, workspace):
     assert sorted(one.status for one in parent.get_children()) == ["Completed", "Failed", "Failed", "Failed"]
 
 
-def test_a_stopped_process_never_fails_its_run_and_shows_as_silent_until_it_goes_on(fork, workspace, monkeypatch):
+def test_a_stopped_process_never_fails_its_run_and_is_shown_as_silent_until_it_continues(fork, workspace, monkeypatch):
     monkeypatch.setattr(owners, "LEASE_SECONDS", 2.0)
     monkeypatch.setattr(owned_runs, "RENEW_SECONDS", 0.5)
     child = fork(log_until_killed(workspace))
@@ -203,7 +203,7 @@ def test_a_stopped_process_never_fails_its_run_and_shows_as_silent_until_it_goes
     from mlflow import MlflowClient
 
     assert MlflowClient(workspace.get_mlflow_tracking_uri()).get_run(run.id).info.status == "RUNNING"
-    time.sleep(2)  # longer than a sweep
+    time.sleep(2)  # longer than the interval of checks
     assert run.status == "NotResponding"
     child.kill(signal.SIGCONT)
     wait_for("Running", run)
@@ -212,7 +212,7 @@ def test_a_stopped_process_never_fails_its_run_and_shows_as_silent_until_it_goes
     wait_for("Failed", run)
 
 
-def test_a_process_that_logs_nothing_keeps_its_run(fork, workspace, monkeypatch):
+def test_a_process_that_logs_nothing_keeps_owning_its_run(fork, workspace, monkeypatch):
     monkeypatch.setattr(owners, "LEASE_SECONDS", 2.0)
     monkeypatch.setattr(owned_runs, "RENEW_SECONDS", 0.5)
 
@@ -229,7 +229,7 @@ def test_a_process_that_logs_nothing_keeps_its_run(fork, workspace, monkeypatch)
 
 
 def test_a_run_outlives_the_journals_of_its_process(fork, workspace, monkeypatch):
-    """A journal that is full is ended when the store knows that the next one has taken over, and no sooner."""
+    """A full journal is closed only when the store has the leases of the next one."""
     monkeypatch.setattr(file, "JOURNAL_BYTES", 4_000)
 
     def write(say: Callable[[str], None]) -> None:
@@ -264,7 +264,7 @@ def test_a_run_outlives_the_journals_of_its_process(fork, workspace, monkeypatch
 
 
 def test_a_run_outlives_a_journal_that_could_not_be_written(fork, workspace):
-    """A full disk ends a journal within a record; the next one takes the leases over."""
+    """A full disk ends a journal in the middle of a record, and the next journal takes over the leases."""
 
     def write(say: Callable[[str], None]) -> None:
         run = begin(workspace)
@@ -293,7 +293,7 @@ def test_a_run_outlives_a_journal_that_could_not_be_written(fork, workspace):
     assert run.get_metrics()["point"] == list(range(11))
 
 
-def test_a_journal_that_somebody_deleted_ends_its_runs(fork, workspace):
+def test_a_deleted_journal_ends_its_runs(fork, workspace):
     child = fork(log_until_killed(workspace))
     run = Run.get(workspace, child.line())
     child.line()
@@ -305,7 +305,7 @@ def test_a_journal_that_somebody_deleted_ends_its_runs(fork, workspace):
     assert run.error["code"] == "OwnerGone"
 
 
-def test_a_run_left_open_is_completed_and_not_taken_for_lost(workspace):
+def test_a_run_left_open_is_completed_and_does_not_fail(workspace):
     code = (
         "import sys\n"
         "from bridge import Run, Experiment, Workspace\n"
@@ -321,7 +321,7 @@ def test_a_run_left_open_is_completed_and_not_taken_for_lost(workspace):
 
 
 def test_a_run_is_ended_before_its_journal_is(workspace, tmp_path):
-    """The system calls show it: the last transaction of the database comes before the closing record."""
+    """The system calls show that the last transaction of the database precedes the closing record."""
     trace = tmp_path / "trace"
     code = (
         "from bridge import Run, Experiment, Workspace\n"
@@ -336,7 +336,7 @@ def test_a_run_is_ended_before_its_journal_is(workspace, tmp_path):
     assert database[-1] < journal[-1]
 
 
-def test_closing_a_store_lets_go_of_its_runs(fork, workspace):
+def test_closing_a_store_releases_its_runs(fork, workspace):
     def write(say: Callable[[str], None]) -> None:
         run = begin(workspace)
         run.log("point", 1)
@@ -353,8 +353,8 @@ def test_closing_a_store_lets_go_of_its_runs(fork, workspace):
     assert journals(workspace) == []
 
 
-def test_a_forked_child_holds_nothing(fork, workspace):
-    """Neither does its end fail the run, nor does its life keep the run of a dead parent."""
+def test_a_forked_child_holds_no_lease(fork, workspace):
+    """The end of the child does not fail the run, and a living child does not keep the run of a dead parent open."""
 
     def write(say: Callable[[str], None]) -> None:
         run = begin(workspace)
@@ -384,7 +384,7 @@ def test_a_forked_child_holds_nothing(fork, workspace):
         os.kill(grandchild, signal.SIGKILL)
 
 
-def test_a_killed_process_of_a_workspace_that_waits_for_the_disk(fork, tmp_path):
+def test_a_killed_process_of_a_workspace_with_durability_power_fails_its_run(fork, tmp_path):
     workspace = Workspace.create("power", path=tmp_path / "power", durability="power")
     child = fork(log_until_killed(workspace))
     run = Run.get(workspace, child.line())
@@ -406,12 +406,12 @@ def test_of_sixteen_processes_only_the_killed_ones_runs_fail(fork, workspace):
         child.wait()
     for run in runs[:8]:
         wait_for("Failed", run, 20)
-    time.sleep(1.5)  # a sweep
+    time.sleep(1.5)  # the interval of checks
     runs[0].get_metrics()
     assert {run.status for run in runs[8:]} == {"Running"}
 
 
-def test_a_reader_that_may_not_write_changes_nothing(fork, workspace):
+def test_a_read_only_reader_changes_nothing(fork, workspace):
     run_id = killed_run(fork, workspace)
     code = (
         "import os\n"
@@ -426,7 +426,7 @@ def test_a_reader_that_may_not_write_changes_nothing(fork, workspace):
     wait_for("Failed", Run.get(workspace, run_id))
 
 
-def test_a_run_made_through_mlflow_has_no_lease(fork, workspace):
+def test_a_run_created_through_mlflow_has_no_lease(fork, workspace):
     def write(say: Callable[[str], None]) -> None:
         from mlflow import MlflowClient
 
@@ -441,6 +441,6 @@ def test_a_run_made_through_mlflow_has_no_lease(fork, workspace):
     child.wait()
     time.sleep(1.2)
     assert run.get_metrics() == {"loss": 1.0}
-    time.sleep(1.2)  # a sweep
+    time.sleep(1.2)  # the interval of checks
     run.get_metrics()
     assert run.status == "Running"

@@ -1,4 +1,4 @@
-"""Many processes log into one run at once, and none waits for another."""
+"""Many processes log to one run at once, and none waits for another."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HANGS_SECONDS = 120.0
 
 
 def test_sixteen_processes_log_while_another_holds_every_lock(fork, workspace, run):
-    """All 32,000 calls return though the database and the fold are locked; then all points are there, once."""
+    """All 32,000 calls return while the database and the fold are locked. Afterwards every point is stored once."""
 
     def hold(say):
         connection = sqlite3.connect(workspace.path / "workspace.db", isolation_level=None)
@@ -74,7 +74,7 @@ def test_threads_of_one_process_share_its_journal(workspace, run):
 
 
 def test_a_forked_child_has_a_journal_of_its_own(fork, workspace, run):
-    """Parent and child go on with the same handle, and no record is torn or lost."""
+    """Parent and child continue with the same handle, and no record is torn or lost."""
     run.log("point", -1)
     before = {path.name for path in (workspace.path / "journal").glob("*.log")}
 
@@ -96,7 +96,7 @@ def test_a_forked_child_has_a_journal_of_its_own(fork, workspace, run):
 
 
 def test_data_loader_workers_log_into_the_run(workspace):
-    """Workers that PyTorch forks or spawns log with the handle that they were given, or one that they open."""
+    """Workers that PyTorch forks or spawns log with the handle that they get, or with a new one."""
     import multiprocessing
 
     run = Experiment(workspace, "loader").start_logging()

@@ -1,4 +1,4 @@
-"""The owner of a run is known by its process and boot, whatever its host is called and its wall clock shows."""
+"""The owner of a run is identified by its process and boot, whatever its host name and wall clock are."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Say = Callable[[str], None]
 
 @pytest.fixture(autouse=True)
 def sweeping(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Journals that have not grown are looked at every half second, not every five."""
+    """Check journals that have not grown every half second, not every five."""
     monkeypatch.setattr(fold, "SWEEP_SECONDS", 0.5)
     monkeypatch.setattr(fold, "LOOK_SECONDS", 0.2)
     monkeypatch.setattr(owned_runs, "RENEW_SECONDS", 0.3)
@@ -43,12 +43,12 @@ def absent_after_two_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def begin(workspace: Workspace) -> Run:
-    """A run of this process; without what a run keeps of its folder."""
+    """Start a run of this process, without a snapshot and outputs."""
     return Experiment(Workspace.open(workspace.path), "owners").start_logging(outputs=False, snapshot_directory=None)
 
 
 def train(workspace: Workspace, say: Say, points: int = 10**6) -> None:
-    """Begin a run and log to it, until killed."""
+    """Start a run and log to it, until killed."""
     run = begin(workspace)
     say(run.id)
     for number in range(points):
@@ -58,7 +58,7 @@ def train(workspace: Workspace, say: Say, points: int = 10**6) -> None:
 
 
 def idle(workspace: Workspace, say: Say) -> None:
-    """Begin a run and log one point, then do nothing until killed."""
+    """Start a run and log one point, then do nothing until killed."""
     train(workspace, say, points=1)
     time.sleep(60)
 
@@ -87,11 +87,11 @@ def killed(child) -> None:
     child.wait()
 
 
-# The name of a host
+# Host names
 
 
 def test_a_killed_process_of_a_host_with_another_name_fails_its_run(fork, workspace):
-    """Every container has a name of its own."""
+    """Every container has its own host name."""
 
     def write(say: Say) -> None:
         become_host("container")
@@ -124,7 +124,7 @@ def test_a_host_that_changes_its_name_keeps_its_runs_and_ends_them(fork, workspa
     assert journals(workspace) == []
 
 
-def test_a_process_of_another_namespace_of_processes_is_ended_by_its_lock(fork, workspace):
+def test_a_process_in_another_process_namespace_is_known_dead_by_its_lock(fork, workspace):
     child = fork(lambda say: within(NEW_PID, partial(train, workspace, say)))
     run = Run.get(workspace, child.line())
     child.line()
@@ -134,11 +134,11 @@ def test_a_process_of_another_namespace_of_processes_is_ended_by_its_lock(fork, 
     assert journals(workspace) == []
 
 
-# Another machine or boot
+# Other machines and boots
 
 
 def begin_elsewhere(workspace: Workspace, **facts: str) -> None:
-    """Change what the header of the only journal says of its process."""
+    """Change the process in the header of the only journal."""
     (path,) = journals(workspace)
     with path.open("r+b") as file:
         found = decode_header(file.read(HEADER_SIZE))
@@ -148,7 +148,7 @@ def begin_elsewhere(workspace: Workspace, **facts: str) -> None:
 
 
 def killed_elsewhere(fork, workspace: Workspace, **facts: str) -> Run:
-    """A run of a process that was killed, whose journal says that it was of another boot or machine."""
+    """Create a run of a killed process, and change its journal to that of another boot or machine."""
     child = fork(partial(train, workspace))
     run_id = child.line()
     child.line()
@@ -160,10 +160,10 @@ def killed_elsewhere(fork, workspace: Workspace, **facts: str) -> Run:
 OTHER_BOOT, OTHER_MACHINE = "0123456789abcdef" * 2, "fedcba9876543210" * 2
 
 
-def test_a_free_lock_of_another_machine_shows_nothing_though_its_host_has_our_name(
+def test_a_free_lock_of_another_machine_proves_nothing_even_with_our_host_name(
     fork, workspace, leases_of_a_second, absent_after_two_seconds
 ):
-    """It may be a lock that is not seen from here; a week of silence, here two seconds, ends the run."""
+    """The lock may not be visible from this machine. A week of silence, two seconds in this test, ends the run."""
     run = killed_elsewhere(fork, workspace, boot_id=OTHER_BOOT, machine_id=OTHER_MACHINE)
     wait_for("NotResponding", run)
     assert len(journals(workspace)) == 1
@@ -187,8 +187,8 @@ def test_a_closing_record_of_another_machine_ends_its_run(fork, workspace):
     assert journals(workspace) == []
 
 
-def test_a_process_of_an_earlier_boot_of_this_machine_is_gone_after_a_minute_of_silence(fork, workspace, monkeypatch):
-    """Here the minute has 1.4 seconds: a machine that was cloned with this one's id would write in that time."""
+def test_a_process_of_an_earlier_boot_of_this_machine_is_dead_after_a_minute_of_silence(fork, workspace, monkeypatch):
+    """The minute is 1.4 seconds in this test. A cloned machine with the same id would write in that time."""
     monkeypatch.setattr(owners, "RENEW_SECONDS", 0.7)
     run = killed_elsewhere(fork, workspace, boot_id=OTHER_BOOT)
     stays("Running", run, 0.5)
@@ -209,10 +209,8 @@ def test_a_process_of_a_cloned_machine_keeps_its_run_while_it_lives(fork, worksp
     wait_for("Failed", run)
 
 
-def test_a_journal_that_nobody_is_known_to_write_stays_for_a_week_without_a_run(
-    fork, workspace, absent_after_two_seconds
-):
-    """As one of a run that MLflow's API made, which has no owner."""
+def test_a_journal_with_an_unknown_writer_and_no_run_stays_for_a_week(fork, workspace, absent_after_two_seconds):
+    """A run that MLflow's API created has no owner, so its journal is such a journal."""
 
     def write(say: Say) -> None:
         run = begin(workspace)
@@ -233,11 +231,11 @@ def test_a_journal_that_nobody_is_known_to_write_stays_for_a_week_without_a_run(
     assert (run.status, journals(workspace)) == ("Running", [])
 
 
-# Another program in the same process
+# Processes that execute another program
 
 
 def test_a_process_that_executes_another_program_keeps_its_run_until_it_ends(fork, workspace, leases_of_a_second):
-    """As a training does that starts itself again; the lock of its journal is free then."""
+    """A training may restart itself like this. The lock of its journal is free then."""
 
     def write(say: Say) -> None:
         run = begin(workspace)
@@ -277,14 +275,14 @@ def test_a_process_that_executes_itself_again_completes_its_run(fork, workspace)
     assert child.wait() == 0
     assert run.get_metrics() == {"point": [1, 2]}
     assert (run.status, run.error) == ("Completed", None)
-    time.sleep(0.6)  # a sweep
+    time.sleep(0.6)  # the interval of checks
     run.get_metrics()
     assert run.status == "Completed"
     assert journals(workspace) == []
 
 
 def wait_for_program(pid: int) -> None:
-    """Until a process has executed another program."""
+    """Wait until a process has executed another program."""
     end = time.monotonic() + WAIT_SECONDS
     while b"time.sleep(60)" not in Path(f"/proc/{pid}/cmdline").read_bytes():
         assert time.monotonic() < end
@@ -295,14 +293,14 @@ def wait_for_program(pid: int) -> None:
 
 
 def shift_wall_clock(seconds: float) -> None:
-    """As if somebody had set this process's wall clock; files keep their clock."""
+    """Change the wall clock of this process; files keep their clock."""
     real, real_ns = time.time, time.time_ns
     time.time = lambda: real() + seconds
     time.time_ns = lambda: real_ns() + int(seconds * 1e9)
 
 
 @pytest.mark.parametrize("seconds", [86_400, -86_400])
-def test_a_wall_clock_that_jumps_at_a_reader_changes_no_status(fork, workspace, seconds):
+def test_a_jump_of_a_readers_wall_clock_changes_no_status(fork, workspace, seconds):
     writer = fork(partial(train, workspace))
     run_id = writer.line()
     writer.line()
@@ -324,7 +322,7 @@ def test_a_wall_clock_that_jumps_at_a_reader_changes_no_status(fork, workspace, 
 
 
 @pytest.mark.parametrize("seconds", [86_400, -86_400])
-def test_a_wall_clock_that_jumps_at_the_owner_changes_no_status(fork, workspace, leases_of_a_second, seconds):
+def test_a_jump_of_the_owners_wall_clock_changes_no_status(fork, workspace, leases_of_a_second, seconds):
     def write(say: Say) -> None:
         run = begin(workspace)
         shift_wall_clock(seconds)
@@ -343,7 +341,7 @@ def test_a_wall_clock_that_jumps_at_the_owner_changes_no_status(fork, workspace,
 
 
 @pytest.mark.parametrize("boot_seconds", [5_000, -5])
-def test_a_process_with_another_boot_clock_is_silent_by_the_clock_of_the_files(
+def test_the_silence_of_a_process_with_another_boot_clock_is_measured_by_file_times(
     fork, workspace, leases_of_a_second, boot_seconds
 ):
     def write(say: Say) -> None:
@@ -367,7 +365,7 @@ def test_a_process_with_another_boot_clock_is_silent_by_the_clock_of_the_files(
 
 
 def test_points_are_a_sign_of_life(fork, workspace, leases_of_a_second, monkeypatch):
-    """The process that has no turn to renew its leases is not silent as long as it logs."""
+    """A process that cannot renew its leases is not silent while it logs."""
     monkeypatch.setattr(owned_runs, "RENEW_SECONDS", 3600.0)
     child = fork(partial(train, workspace))
     run = Run.get(workspace, child.line())
@@ -377,7 +375,7 @@ def test_points_are_a_sign_of_life(fork, workspace, leases_of_a_second, monkeypa
         assert run.status == "Running"
 
 
-# A machine without `flock`
+# Machines without `flock`
 
 
 @without_flock
@@ -406,10 +404,8 @@ def test_without_locks_a_stopped_process_is_silent_and_never_fails_its_run(
 
 
 @without_flock
-def test_a_process_of_which_nothing_is_known_fails_its_run_after_a_week(
-    fork, workspace, leases_of_a_second, absent_after_two_seconds
-):
-    """Here the week has two seconds."""
+def test_an_unknown_process_fails_its_run_after_a_week(fork, workspace, leases_of_a_second, absent_after_two_seconds):
+    """The week is two seconds in this test."""
     child = fork(lambda say: within(NEW_PID, partial(train, workspace, say)))
     run = Run.get(workspace, child.line())
     child.line()
@@ -422,7 +418,7 @@ def test_a_process_of_which_nothing_is_known_fails_its_run_after_a_week(
 
 
 @without_flock
-def test_a_process_that_comes_back_after_its_run_was_failed_owns_it_again(
+def test_a_process_that_resumes_after_its_run_was_failed_owns_it_again(
     fork, workspace, leases_of_a_second, absent_after_two_seconds
 ):
     def write(say: Say) -> None:
@@ -454,7 +450,7 @@ def test_a_process_that_comes_back_after_its_run_was_failed_owns_it_again(
 
 
 @without_flock
-def test_a_process_that_comes_back_completes_its_run_at_once(
+def test_a_process_that_resumes_completes_its_run_at_once(
     fork, workspace, leases_of_a_second, absent_after_two_seconds, tmp_path
 ):
     signs = tmp_path / "go"
@@ -485,7 +481,7 @@ def test_a_process_that_comes_back_completes_its_run_at_once(
 
 
 def test_a_process_whose_journal_was_deleted_owns_its_run_again_at_once(fork, workspace, monkeypatch):
-    """It does not wait for its turn to renew leases."""
+    """It does not wait for the next renewal of leases."""
     monkeypatch.setattr(owned_runs, "RENEW_SECONDS", 3600.0)
     child = fork(partial(train, workspace))
     run = Run.get(workspace, child.line())

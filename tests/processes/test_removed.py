@@ -1,4 +1,4 @@
-"""A workspace, its journal folder or a journal that somebody removes under a process that logs to it."""
+"""A workspace, its journal folder or a journal can be removed while a process logs to it."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ def moved_workspace(run: Run) -> Callable[[], None]:
 
 
 @pytest.mark.parametrize("remove", [removed_journals, removed_folder, moved_workspace])
-def test_no_point_is_lost_when_what_it_was_logged_to_is_removed(run, remove, caplog):
-    """It is noticed within a second, reported once, and everything is there when the folder is back, once."""
+def test_no_point_is_lost_when_its_journal_or_workspace_is_removed(run, remove, caplog):
+    """The removal is noticed within a second and reported once. When the folder is back, every point is stored once."""
     restore = remove(run)
     for number in range(5, 10):
         run.log("a", number)
@@ -92,8 +92,8 @@ def other_process(fork: Callable[..., object], function: Callable[[Callable[[str
     return list(lines)
 
 
-def test_a_process_leaves_the_workspace_alone_that_replaced_its_own(fork, run, caplog):
-    """Removed and created again by another process, which logs: not one of its points is touched."""
+def test_a_process_does_not_change_a_workspace_that_has_replaced_its_own(fork, run, caplog):
+    """Another process removes and recreates the workspace and logs to it; all of its points stay."""
     workspace = journal(run).parent
 
     def replace(say: Callable[[str], None]) -> None:

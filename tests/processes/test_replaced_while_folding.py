@@ -1,4 +1,4 @@
-"""A workspace whose folder, database or journals are replaced while another process reads and folds them."""
+"""The folder, database or journals of a workspace can be replaced while another process reads and folds them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def journals(workspace: Path) -> list[str]:
 
 
 def logging_child(place: Path) -> Callable[[Callable[[str], None]], None]:
-    """A process that makes a workspace, logs to a run of it and is gone without an end of its journal."""
+    """Run a process that creates a workspace, logs to a run, and dies without closing its journal."""
 
     def log(say: Callable[[str], None]) -> None:
         run = start(Workspace.create("work", path=place))
@@ -50,8 +50,8 @@ def logging_child(place: Path) -> Callable[[Callable[[str], None]], None]:
     return log
 
 
-def test_a_fold_keeps_the_journals_of_a_workspace_that_is_moved_away_meanwhile(fork, place, monkeypatch):
-    """Another workspace takes its place between two transactions of the fold: it must not get the second one."""
+def test_a_fold_does_not_remove_the_journals_of_a_workspace_that_is_moved_away(fork, place, monkeypatch):
+    """Another workspace replaces it between two transactions of the fold, and must not get the second one."""
     moved, other = place.with_name("moved"), place.with_name("other")
     child = fork(logging_child(place))
     run_id = child.line()
@@ -94,7 +94,7 @@ def test_a_reader_folds_the_journals_of_the_workspace_that_replaced_the_one_it_o
 
 
 def test_a_journal_that_its_process_has_put_back_is_read_at_once(fork, place):
-    """The reader knew the removed file, and finds another one of the same name."""
+    """The reader knew the removed file, and now finds another file of the same name."""
     ends = os.pipe()
 
     def log(say: Callable[[str], None]) -> None:
@@ -123,8 +123,8 @@ def test_a_journal_that_its_process_has_put_back_is_read_at_once(fork, place):
         os.close(end)
 
 
-def test_a_journal_stays_that_a_database_from_a_backup_does_not_have(fork, place, monkeypatch):
-    """The database is put back after the last transaction of a fold, and before the fold removes the journal."""
+def test_a_journal_stays_if_a_database_restored_from_a_backup_does_not_have_it(fork, place, monkeypatch):
+    """The backup is restored after the last transaction of a fold, and before the fold removes the journal."""
     backup = place.with_name("backup.db")
 
     def log(say: Callable[[str], None]) -> None:
@@ -150,18 +150,18 @@ def test_a_journal_stays_that_a_database_from_a_backup_does_not_have(fork, place
         finish(*arguments)
 
     monkeypatch.setattr(drain, "_finish", put_back_first)
-    run = Run.get(workspace, run_id)  # which folds
+    run = Run.get(workspace, run_id)  # this read folds
     assert not backup.exists()
     assert run.get_metrics()["loss"] == list(range(POINTS))
 
 
 def test_a_fold_that_waits_for_another_process_keeps_its_folder_while_a_removed_journal_is_put_back(place, monkeypatch):
-    """A flush in another thread puts it back: what it lets go of must not be what the fold waits with."""
+    """A flush in another thread puts the journal back, and must not close the folder that the waiting fold uses."""
     run = start(Workspace.create("work", path=place))
     run.log("loss", 0.5)
     wait, flushes = FileLock._wait_for_turn, []
     with (place / "journal" / ".fold.lock").open("wb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # as another process that folds
+        fcntl.flock(lock, fcntl.LOCK_EX)  # like another process that folds
 
         def put_back_meanwhile(self: FileLock) -> None:
             if self._path == ".fold.lock" and not flushes:

@@ -1,4 +1,4 @@
-"""Threads, signals and forks of one process that log, read and close at once."""
+"""Threads, signal handlers and forks of one process log, read and close at once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def descriptors() -> int:
 
 
 class Busy:
-    """Threads that call functions without pause while a block runs; what they raise is kept."""
+    """Threads that call functions without pause while a block runs; their exceptions are recorded."""
 
     def __init__(self, *functions):
         self.errors = []
@@ -46,8 +46,8 @@ class Busy:
             thread.join()
 
 
-def test_a_fork_while_other_threads_are_inside_sqlite_leaves_a_child_that_works(fork, run):
-    """A lock of SQLite that another thread holds at the fork would stay locked in the child for ever."""
+def test_a_child_forked_while_other_threads_are_inside_sqlite_works(fork, run):
+    """A lock of SQLite that another thread holds at the fork would stay locked in the child indefinitely."""
     run.log("point", -1)
 
     def child(say):
@@ -63,8 +63,8 @@ def test_a_fork_while_other_threads_are_inside_sqlite_leaves_a_child_that_works(
     assert len(run.get_metrics("point")["point"]) == 201
 
 
-def test_a_store_may_be_closed_while_other_threads_use_it(workspace, run):
-    """Nobody sees a closed connection, and no point is lost or there twice."""
+def test_a_store_can_be_closed_while_other_threads_use_it(workspace, run):
+    """No thread gets a closed connection, and no point is lost or stored twice."""
     counts = [0, 0]
 
     def use(number):
@@ -95,17 +95,17 @@ def test_a_thread_that_ended_leaves_no_connection_open(run):
     assert descriptors() <= before + 3
 
 
-def test_what_a_short_write_has_written_whole_is_not_written_again(fork, run):
-    """A reader may have stored it before the writer knows that the write was short."""
+def test_complete_records_of_a_short_write_are_not_written_again(fork, run):
+    """A reader may have stored them before the writer knows that the write was short."""
     rounds, batch = 150, 100
 
     def write(say):
         store = run.experiment.workspace.stores.tracking
-        store.get_runs([run.id], latest=False)  # SQLite makes its files before the limit
+        store.get_runs([run.id], latest=False)  # SQLite creates its files before the limit is set
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (3 * batch * 48 // 2, resource.RLIM_INFINITY))
         store.log(run.id, "point", -1, 0)
-        with Busy(lambda: sum(range(1000))):  # so that the writer waits for its turn after each write
+        with Busy(lambda: sum(range(1000))):  # so that another thread runs after each write
             for number in range(rounds):
                 store.log_points(run.id, [Point("point", number * batch + i, 0) for i in range(batch)])
         store.flush()
@@ -118,8 +118,8 @@ def test_what_a_short_write_has_written_whole_is_not_written_again(fork, run):
     assert run.get_metrics("point")["point"] == list(range(-1, rounds * batch))
 
 
-def test_a_signals_handler_may_log_within_a_log_call(fork, run):
-    """Neither call waits for the other, and both find their points; a tag may be set in it too."""
+def test_a_signal_handler_can_log_within_a_log_call(fork, run):
+    """Neither call waits for the other, and both points are stored. The handler can also set a tag."""
 
     def write(say):
         count = 0
@@ -152,8 +152,8 @@ def test_a_signals_handler_may_log_within_a_log_call(fork, run):
         assert [v for points in series for v in (points if isinstance(points, list) else [points])] == [*range(logged)]
 
 
-def test_an_interrupted_log_call_costs_no_later_point(fork, run):
-    """As in a notebook whose cell is interrupted and run again: the series may have been new."""
+def test_an_interrupted_log_call_loses_no_later_point(fork, run):
+    """In a notebook a cell may be interrupted and run again, even if its series was new."""
 
     def write(say):
         armed = False
@@ -179,8 +179,8 @@ def test_an_interrupted_log_call_costs_no_later_point(fork, run):
     assert [key for key in (f"key{n}" for n in range(10_000)) if metrics.get(key) not in (1, [0, 1])] == []
 
 
-def test_a_child_that_is_forked_while_a_thread_folds_keeps_no_lock(fork, run, monkeypatch):
-    """It inherits the lock with the descriptor, and no thread that would free it."""
+def test_a_child_forked_while_a_thread_folds_holds_no_lock(fork, run, monkeypatch):
+    """The child inherits the lock with the descriptor, but not the thread that would release it."""
     drain = run.experiment.workspace.stores.tracking._folding
     store_some = drain._store_some
     children = []

@@ -20,7 +20,7 @@ HANGS_SECONDS = 120.0
 
 @pytest.mark.parametrize("through", ["native", "mlflow"])
 def test_another_process_reads_what_was_just_logged(fork, workspace, run, through):
-    """The child says each number after it has logged it, and then it must be there, at both doors."""
+    """The child reports each number after it has logged it. Then both APIs must return the number."""
     from mlflow import MlflowClient
 
     client = MlflowClient(workspace.get_mlflow_tracking_uri())
@@ -46,8 +46,8 @@ def test_another_process_reads_what_was_just_logged(fork, workspace, run, throug
     assert child.wait() == 0
 
 
-def test_a_read_ends_and_is_right_while_eight_processes_log_without_pause(fork, workspace, run):
-    """A fast writer cannot hold a read, and what was logged before it is in the answer."""
+def test_a_read_ends_and_is_correct_while_eight_processes_log_without_pause(fork, workspace, run):
+    """Fast writers cannot delay a read indefinitely, and its result has every point that was logged before it."""
 
     def storm(say):
         own = Run.get(Workspace.open(workspace.path), run.id)
@@ -75,8 +75,8 @@ def test_a_read_ends_and_is_right_while_eight_processes_log_without_pause(fork, 
     assert child.wait() == 0
 
 
-def test_what_one_process_answers_to_another_comes_after_the_question(fork, workspace, run):
-    """Two processes log under one key in turns, and every read has the turns in order."""
+def test_an_answer_of_one_process_comes_after_the_question_of_another(fork, workspace, run):
+    """Two processes log to one key in turns, and every read returns the points in the order of the turns."""
 
     def answer(say):
         own = Run.get(Workspace.open(workspace.path), run.id)
@@ -111,8 +111,8 @@ def test_an_experiment_and_its_runs_are_visible_at_once(fork, workspace):
     assert run.status == "Completed"
 
 
-def test_an_answer_stays_behind_its_question_though_its_process_ended_while_a_read_waited(fork, workspace, run):
-    """The read began before both: it leaves both to the next one, also what a process wrote that is gone by now."""
+def test_an_answer_comes_after_its_question_even_if_its_process_ended_while_a_read_waited(fork, workspace, run):
+    """The read started before both, so it leaves both to the next read, even that of a process that is now dead."""
     turns = {name: os.pipe() for name in ("question", "answer")}
 
     def write(name, say):
