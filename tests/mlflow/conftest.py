@@ -1,4 +1,4 @@
-"""A workspace in a folder, and MLflow pointed at it."""
+"""Fixtures: workspaces and MLflow's own stores, and MLflow configured to use them."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from model_journeys import Both
     from pair import Pair
 
-collect_ignore = ["test_forwarding.py"] if is_older_than(RULES) else []  # it imports what an older MLflow has not
+collect_ignore = ["test_forwarding.py"] if is_older_than(RULES) else []  # it needs a newer MLflow
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Pass over what MLflow's own SQL models make SQLAlchemy say."""
+    """Ignore SQLAlchemy's warnings about MLflow's own SQL models."""
     config.addinivalue_line("filterwarnings", "ignore:The ``noload`` loader strategy:DeprecationWarning")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On an older MLflow, leave out what holds us to all the rules of the one whose rules are ours."""
+    """Skip tests of all rules on an MLflow older than the release whose rules Runbridge follows."""
     if is_older_than(RULES):
         newer = [item for item in items if item.get_closest_marker("rules")]
         config.hook.pytest_deselected(items=newer)
@@ -36,14 +36,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(autouse=True)
 def no_compiled_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Python writes no `__pycache__` into the models that tests compare: MLflow's own store keeps them in a folder."""
+    """Keep Python from writing `__pycache__` into the models that tests compare, which are in a folder."""
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
 
 
 @pytest.fixture(scope="session")
 def make_workspace() -> Callable[[Path], str]:
-    """Make a workspace in a folder; returns its URI."""
+    """Return a function that creates a workspace in a folder, and returns its URI."""
 
     def make(folder: Path) -> str:
         create_store(folder, "tests")
@@ -54,13 +54,13 @@ def make_workspace() -> Callable[[Path], str]:
 
 @pytest.fixture
 def opened(tmp_path: Path) -> WorkspaceStores:
-    """A fresh workspace's stores."""
+    """The stores of a new workspace."""
     return create_store(tmp_path / "workspace", "tests")
 
 
 @pytest.fixture
 def uri(opened: WorkspaceStores) -> str:
-    """Its URI."""
+    """The URI of the new workspace."""
     return f"bridge://{opened.address}"
 
 
@@ -69,14 +69,14 @@ def pair(tmp_path: Path, make_workspace: Callable[[Path], str], monkeypatch: pyt
     """MLflow's own store and ours, both empty."""
     from pair import Pair, without_waiting_for_the_disk
 
-    monkeypatch.chdir(tmp_path)  # where a relative place of artifacts begins
+    monkeypatch.chdir(tmp_path)  # relative artifact locations start there
     with without_waiting_for_the_disk():
         yield Pair(tmp_path, make_workspace(tmp_path / "workspace"))
 
 
 @pytest.fixture(scope="session")
 def both(tmp_path_factory: pytest.TempPathFactory, make_workspace: Callable[[Path], str]) -> Both:
-    """MLflow's own store and ours for journeys with models, with MLflow's own tables in both."""
+    """MLflow's own store and ours for journeys with models; both have MLflow's own tables."""
     from model_journeys import Both
 
     folder = tmp_path_factory.mktemp("models")
@@ -85,7 +85,7 @@ def both(tmp_path_factory: pytest.TempPathFactory, make_workspace: Callable[[Pat
 
 @pytest.fixture
 def fluent(uri: str) -> Iterator[str]:
-    """MLflow's fluent interface on a fresh workspace."""
+    """MLflow's fluent interface on a new workspace."""
     import mlflow
 
     before = mlflow.get_tracking_uri()
@@ -97,4 +97,4 @@ def fluent(uri: str) -> Iterator[str]:
             mlflow.end_run()
         mlflow.set_tracking_uri(before)
         mlflow.tracking.fluent._active_experiment_id = None
-        os.environ.pop("MLFLOW_EXPERIMENT_ID", None)  # left there by set_experiment
+        os.environ.pop("MLFLOW_EXPERIMENT_ID", None)  # set by set_experiment

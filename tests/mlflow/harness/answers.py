@@ -1,4 +1,4 @@
-"""What a call on a tracking store answered, as plain values that can be compared."""
+"""Answers of calls on a tracking store, as plain values that can be compared."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from deviations import DEVIATIONS
 from mlflow.entities import RunInputs, RunOutputs
 
 SET = re.compile(r"\{('[^{}]*')\}")
-"""A set in a message: its order is not the same twice."""
+"""A set in a message; its order differs from run to run."""
 
 
 class Answers:
-    """The answers of one store; `names` says by what the texts that are its own are replaced, such as its place."""
+    """The answers of one store; `names` maps the store's own texts, such as its URI, to their replacements."""
 
     def __init__(self, names: Mapping[str, str]) -> None:
         self.names = dict(names)
 
     def of(self, call: Callable[[], Any]) -> Any:
-        """What a call answers or raises."""
+        """Return what a call returns or raises, as a plain value."""
         try:
             return self.plain(call())
         except Exception as error:
@@ -30,7 +30,7 @@ class Answers:
             return {"error": type(error).__name__, "code": code, "message": self.plain(message)}
 
     def plain(self, value: Any) -> Any:
-        """A value without objects, and with this store's own texts replaced."""
+        """Return a value without objects, with this store's own texts replaced."""
         if isinstance(value, bytes):
             return {"bytes": value.decode()}
         if isinstance(value, str):
@@ -49,24 +49,24 @@ class Answers:
             fields = dict(value) | _inherited(value) if hasattr(value, "__iter__") else vars(value)
             plain = {key: self.plain(item) for key, item in sorted(fields.items())}
             if isinstance(value, (RunInputs, RunOutputs)):
-                plain = {key: sorted(items, key=str) for key, items in plain.items()}  # in MLflow they have no order
+                plain = {key: sorted(items, key=str) for key, items in plain.items()}  # they have no order in MLflow
             return {"is": type(value).__name__} | plain
         return value
 
     def text(self, value: str) -> str:
-        """A text with the store's own names replaced."""
-        value = re.sub(r"^bridge:/(?=[^/])", "bridge:///", value)  # as MLflow's URI join leaves it
+        """Return a text with the store's own names replaced."""
+        value = re.sub(r"^bridge:/(?=[^/])", "bridge:///", value)  # MLflow's URI join drops the slashes
         for name, placeholder in self.names.items():
             value = value.replace(name, placeholder)
         return value
 
     def number(self, value: int) -> Any:
-        """A whole number."""
+        """Return an integer, which a subclass may replace."""
         return value
 
 
 def _inherited(value: Any) -> dict[str, Any]:
-    """What an entity of MLflow's has from its parents, which it leaves out when it is iterated over."""
+    """Return the attributes that an MLflow entity inherits, which its iterator omits."""
     names = {
         name for parent in type(value).__mro__[1:] for name, of in vars(parent).items() if isinstance(of, property)
     }
@@ -74,7 +74,7 @@ def _inherited(value: Any) -> dict[str, Any]:
 
 
 def difference(theirs: Any, ours: Any, where: str = "") -> str:
-    """The first place where two plain answers differ, with what each has there."""
+    """Return the path of the first difference of two plain answers, and both values."""
     if isinstance(theirs, dict) and isinstance(ours, dict) and theirs.keys() == ours.keys():
         for key in theirs:
             if theirs[key] != ours[key]:
@@ -87,9 +87,9 @@ def difference(theirs: Any, ours: Any, where: str = "") -> str:
 
 
 def check_same(table: str, theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> None:
-    """Fail where two stores saw something else under a name, and the table of deviations.toml does not list it.
+    """Fail if two stores answered differently under a name that the table of deviations.toml does not list.
 
-    A line that is listed and no longer differs fails too.
+    Fail too if a listed line no longer differs.
     """
     differing = [name for name in {**theirs, **ours} if theirs.get(name) != ours.get(name)]
     allowed = DEVIATIONS.get(table, {})

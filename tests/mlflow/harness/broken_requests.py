@@ -1,4 +1,4 @@
-"""Requests as clients should not send them: right ones, with one or two things broken."""
+"""Invalid requests: valid ones with one or two broken values."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ ODD_SEGMENTS = ("x", "0", "999", "f" * 32, "%20", "..", "ü", "a%2Fb", "<run>", 
 
 
 def broken(request: Request, random: Random) -> Request:
-    """The same request, broken in one place or two."""
+    """Draw a request with one or two broken values."""
     for _ in range(random.choice((1, 1, 2))):
         request = random.choice(WAYS)(request, random)
     return request
 
 
 def _with_odd_value(request: Request, random: Random) -> Request:
-    """Another value at one place of the body."""
+    """Draw another value for one field of the body."""
     return _changed_at_one_place(request, random, lambda holder, key: setitem(holder, key, random.choice(ODD_VALUES)))
 
 
@@ -89,7 +89,7 @@ def _with_further_field(request: Request, random: Random) -> Request:
 
 
 def _with_other_spelling(request: Request, random: Random) -> Request:
-    """One field in camel case, which protobuf takes too."""
+    """Draw a body with one field in camel case, which protobuf accepts too."""
     if not request.body or not isinstance(request.body, dict):
         return request
     field = random.choice(list(request.body))
@@ -110,7 +110,7 @@ def _with_other_type(request: Request, random: Random) -> Request:
 
 
 def _with_other_path(request: Request, random: Random) -> Request:
-    """Another value in place of one that the path names."""
+    """Draw another value for a parameter in the path."""
     segments = request.path.split("/")
     named = [index for index, segment in enumerate(segments) if segment.startswith("<")]
     if not named:
@@ -126,7 +126,7 @@ WAYS = (
 
 
 def _places(value: Any) -> Iterator[tuple[Any, Any]]:
-    """Every place of a body, as what holds it and its key there."""
+    """Yield every field of a body, as its container and its key."""
     keys = value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
     for key in keys:
         yield value, key

@@ -1,4 +1,4 @@
-"""MLflow's commands, called in this process, and which of them ask a store."""
+"""MLflow's commands, called in this process, and the list of those that use a store."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ COMPARED = set(
         "\n    ", "|"
     ).split("|")
 )
-"""Commands that are called on both stores, and must say the same."""
+"""Commands that are called on both stores, and must print the same."""
 
 ELSEWHERE = {
     "demo": "test_servers.py",
@@ -39,7 +39,7 @@ ELSEWHERE = {
     "run": "test_projects.py",
     "server": "test_servers.py",
 }
-"""Commands that run on until they are stopped, or do more than they say, and where they are tested."""
+"""Commands that run until they are stopped, or have effects beyond their output, and the tests of them."""
 
 WITHOUT_A_STORE = {
     "agent": "writes the settings of an assistant",
@@ -54,7 +54,7 @@ WITHOUT_A_STORE = {
     "sagemaker": "needs AWS",
     "skills": "prints texts of MLflow's own",
 }
-"""Commands, or all of a group, that ask no store, or fail before they do."""
+"""Commands, or groups of commands, that use no store, or fail before they use it."""
 
 CHANGING = (
     (r"\x1b\[\d+m", ""),
@@ -64,14 +64,14 @@ CHANGING = (
     (r"\b\d{13}(\d{6})?\b", "<time>"),
     (r'("execution_duration_ms": )\d+', r"\1<time>"),
     (r'("(digest|trace_id|span_id)": )"[^"<]+"', r'\1"<chance>"'),
-    (r"[ -]{2,}", "  "),  # how wide a table is
+    (r"[ -]{2,}", "  "),  # the width of a table
     (r" +\n", "\n"),
 )
 ID = re.compile(r"\b(tr-|a-|m-|d-)?[0-9a-f]{32}\b")
 
 
 class Said(NamedTuple):
-    """What a command was, how it ended, what it printed, and the last line of what it complained of."""
+    """A command, its exit code, its output, and the last line of its error output."""
 
     command: str
     exit_code: int
@@ -80,7 +80,7 @@ class Said(NamedTuple):
 
 
 def command_line() -> click.Group:
-    """MLflow's command, which warns about type hints of its own when it is loaded."""
+    """Import MLflow's command, which warns about its own type hints."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from mlflow.cli import cli
@@ -88,7 +88,7 @@ def command_line() -> click.Group:
 
 
 def every_command(command: click.Command | None = None, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """The words of each command; of a group too that is one by itself."""
+    """Yield the words of each command, and of each group that is also a command."""
     command = command or command_line()
     if isinstance(command, click.Group):
         for name in command.commands:
@@ -98,22 +98,22 @@ def every_command(command: click.Command | None = None, above: tuple[str, ...] =
 
 
 def in_order_of_columns(table: str) -> str:
-    """A table of runs with its columns in order: MLflow's stand as its database gives a run's tags, which have none."""
+    """Return a table of runs with sorted columns. MLflow's columns have the order of its database, which varies."""
     rows = list(csv.reader(table.splitlines()))
     return "\n".join(",".join(cells) for cells in zip(*sorted(zip(*rows, strict=True)), strict=True))
 
 
 class CommandLine:
-    """A person at a terminal whose MLflow is pointed at one store.
+    """A person at a terminal whose MLflow uses one store.
 
     Args:
         uri: the store.
-        folder: where the person is; made if it is not there.
-        names: texts that are this store's own, and what stands for them.
+        folder: the working folder; created if it does not exist.
+        names: texts of this store only, and their replacements.
 
     Attributes:
-        seen: what each call said.
-        called: which of the commands that are compared were called.
+        seen: the result of each call.
+        called: the compared commands that were called.
     """
 
     def __init__(self, uri: str, folder: Path, names: dict[str, str]) -> None:
@@ -125,14 +125,14 @@ class CommandLine:
         self._ids: dict[str, str] = {}
 
     def __call__(self, *words: str, **environment: str | None) -> str:
-        """Call a command as a process of its own would be called; what it printed."""
+        """Call a command as if in a process of its own, and return its output."""
         with self.at_work():
             done = CliRunner().invoke(command_line(), list(words), env=environment)
         complaint = done.stderr.strip().rpartition("\n")[2] if done.exit_code else ""
         if (error := done.exception) and not isinstance(error, SystemExit):
             complaint = f"{type(error).__module__}.{type(error).__name__}: " + str(error).split(" Error: ")[0]
         printed = self.plain(done.stdout)
-        if words[:2] == ("runs", "list"):  # in the order of the seconds in which they began
+        if words[:2] == ("runs", "list"):  # MLflow orders them by the second of their start
             printed = "\n".join(sorted(printed.splitlines()))
         if words[:2] == ("experiments", "csv"):
             printed = in_order_of_columns(printed)
@@ -142,7 +142,7 @@ class CommandLine:
 
     @contextlib.contextmanager
     def at_work(self) -> Iterator[None]:
-        """This process as if it were a new one of that person; what it leaves in the environment goes."""
+        """Make this process act as a new process of that person, and restore its environment afterwards."""
         here = os.getcwd()
         os.chdir(self.folder)
         try:
@@ -153,15 +153,15 @@ class CommandLine:
             mlflow.tracking.fluent._active_experiment_id = None
 
     def note(self, what: str, found: object) -> None:
-        """Keep what is to be the same besides."""
+        """Record a further value that must be equal on both stores."""
         self.seen.append(Said(what, 0, self.plain(str(found)), ""))
 
     def plain(self, text: str) -> str:
-        """A text without what differs from store to store and from time to time."""
+        """Return a text without parts that differ between stores or runs."""
         for name, placeholder in self._names:
             text = text.replace(name, placeholder)
         with contextlib.suppress(ValueError):
-            text = json.dumps(json.loads(text), indent=1, sort_keys=True)  # the order of tags is no promise
+            text = json.dumps(json.loads(text), indent=1, sort_keys=True)  # the order of tags is not specified
         for pattern, placeholder in CHANGING:
             text = re.sub(pattern, placeholder, text)
         text = ID.sub(lambda found: self._ids.setdefault(found[0], f"<{found[1] or ''}{len(self._ids)}>"), text)

@@ -1,4 +1,4 @@
-"""What Runbridge answers otherwise than the MLflow installed: deviations.toml, and since.toml for an older one."""
+"""The accepted differences from the installed MLflow: deviations.toml, and since.toml for an older MLflow."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any
 if sys.version_info >= (3, 11):
     import tomllib
 else:
-    import tomli as tomllib  # which pytest brings there
+    import tomli as tomllib  # pytest installs it there
 
 TABLES = Path(__file__).resolve().parents[1]
 RULES = "3.17"
-"""The release of MLflow whose rules are ours."""
+"""The release of MLflow whose rules Runbridge follows."""
 
 
 def _table(file: str) -> dict[str, dict[str, Any]]:
@@ -27,7 +27,7 @@ def _release(text: str) -> tuple[int, ...]:
 
 
 def is_older_than(release: str) -> bool:
-    """Whether the MLflow installed is older than a release."""
+    """Return whether the installed MLflow is older than a release."""
     return _release(version("mlflow")) < _release(release)
 
 
@@ -45,4 +45,4 @@ def _of_the_installed() -> dict[str, dict[str, str]]:
 
 
 DEVIATIONS = _of_the_installed()
-"""What differs with the MLflow installed."""
+"""The accepted differences from the installed MLflow."""

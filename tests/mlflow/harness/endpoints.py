@@ -1,4 +1,4 @@
-"""MLflow's server application in this process, on MLflow's own store and on ours, asked for the same."""
+"""MLflow's server application in this process, on MLflow's own store and on ours, with the same requests."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from pair import Door, Pair
 from starlette.routing import Match
 from werkzeug.exceptions import HTTPException
 
-with warnings.catch_warnings():  # of the libraries below MLflow's server
+with warnings.catch_warnings():  # from the libraries that MLflow's server uses
     warnings.simplefilter("ignore")
     import mlflow.server
     from mlflow.server import fastapi_app, handlers
@@ -41,12 +41,12 @@ NATIVE_ROUTES: list[tuple[str, Any]] = [
     )
     for route in router.routes
 ]
-"""What MLflow answers without Flask, in its order; its assistant is left out, which asks no store."""
+"""MLflow's routers without Flask, in MLflow's order; without its assistant, which uses no store."""
 STATE = ("_tracking_store", "_model_registry_store", "_job_store", "_artifact_repo")
 ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 NOW = re.compile(r"20[2-9]\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.\d]*Z?(?!\d)|(?<!\d)1[7-9]\d{8}(\d{3})?(?!\d)")
 WITHOUT_ORDER = ("params", "tags", "dataset_inputs", "model_inputs", "model_outputs", "datasetInputs")
-"""Lists that come in any order from MLflow."""
+"""Lists that MLflow returns in no fixed order."""
 NAME = re.compile(r"<(\w+)>")
 
 
@@ -63,11 +63,11 @@ class Server(Door):
         self.uri = uri
         self.state: dict[str, Any] = dict.fromkeys(STATE)
         self.kept: dict[str, str] = {}
-        """What earlier answers held, by name."""
+        """Values of earlier answers, by name."""
         self.ids: dict[str, str] = {}
-        """Which placeholder stands for each id in an answer, in the order in which they come."""
+        """The placeholder of each id in the answers, in order of appearance."""
         self.status, self.endpoint = 0, ""
-        """Of the last answer."""
+        """The status and the endpoint of the last answer."""
         with mock.patch.dict(os.environ, self.environment):
             store = handlers._tracking_store_registry.get_store(uri, "mlflow-artifacts:/")
         self.store = store
@@ -76,7 +76,7 @@ class Server(Door):
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """While it is open, the application in this process is this one."""
+        """Make this the application of this process while the block runs."""
         with ExitStack() as stack:
             stack.enter_context(mock.patch.dict(os.environ, self.environment))
             for name, value in self.state.items():
@@ -89,7 +89,7 @@ class Server(Door):
                 self.state = {name: getattr(handlers, name) for name in STATE}
 
     def text(self, value: str) -> str:
-        value = value.split(" Error: ")[0]  # after it come the words of a database
+        value = value.split(" Error: ")[0]  # the message of a database follows
         value = ID.sub(lambda found: self.ids.setdefault(found[0], f"<id {len(self.ids)}>"), super().text(value))
         return NOW.sub("<now>", value)
 
@@ -105,7 +105,7 @@ class Server(Door):
         return NOW.sub("<now>", str(value)) if value > 10**9 else value
 
     def ask(self, request: Request, number: int) -> Any:
-        """What the application answers: status, type and body."""
+        """Return the answer of the application: status, content type and body."""
 
         known = self.kept | {"n": str(number)}
         path, body = named(request.path, known), named(request.body, known)
@@ -128,7 +128,7 @@ class Server(Door):
 
 
 def named(value: Any, known: Mapping[str, str]) -> Any:
-    """A value with <name> replaced by what is known under that name, in all its texts."""
+    """Return a value with <name> in all texts replaced by the known value of that name."""
     if isinstance(value, str):
         return NAME.sub(lambda found: known.get(found[1], found[0]), value)
     if isinstance(value, list):
@@ -139,14 +139,14 @@ def named(value: Any, known: Mapping[str, str]) -> Any:
 
 
 def part(answer: Any, where: str) -> Any:
-    """The part of an answer at a dotted path, None if it is not there."""
+    """Return the part of an answer at a dotted path; None if it does not exist."""
     for key in where.split("."):
         answer = answer.get(key) if isinstance(answer, dict) else None
     return answer
 
 
 class Servers(Pair):
-    """The application on both stores; every request is made to both and must be answered the same."""
+    """The application on both stores; both must answer every request equally."""
 
     def __init__(self, folder: Path, uri: str) -> None:
         self.steps = self.calls = self.drawn = 0
@@ -164,7 +164,7 @@ class Servers(Pair):
 
 
 def call(method: str, path: str, content_type: str | None, body: bytes) -> tuple[int, str, bytes]:
-    """Ask the application that `mlflow server` runs; its status, content type and body."""
+    """Send a request to the application of `mlflow server`; return the status, the content type and the body."""
     parts = urlsplit(path)
     if native_route(method, parts.path) is None:
         answer = FLASK.test_client().open(
@@ -194,25 +194,25 @@ async def _call(method: str, path: str, query: str, content_type: str | None, bo
     async def send(message: dict[str, Any]) -> None:
         said.append(message)
 
-    with suppress(Exception):  # which the answer has told by then
+    with suppress(Exception):  # the answer is complete by then
         await fastapi_app.app(scope, receive, send)
     kind = dict(said[0]["headers"]).get(b"content-type", b"").decode()
     return said[0]["status"], kind, b"".join(message.get("body", b"") for message in said[1:])
 
 
 def endpoints() -> set[str]:
-    """Every method and path, as declared, that the application answers; what only asks which there are is left out."""
+    """Return the declared method and path of every endpoint, except those that only list endpoints."""
     flask = {
         f"{method} {rule.rule}"
         for rule in FLASK.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
-        if native_route(method, rule.rule) is None  # which comes first
+        if native_route(method, rule.rule) is None  # the first one that matches
     }
     return flask | {f"{method} {path}" for path, route in NATIVE_ROUTES for method in route.methods}
 
 
 def endpoint_of(method: str, path: str) -> str:
-    """Which of the endpoints answers, or nothing."""
+    """Return the endpoint that answers; None if there is none."""
     path = urlsplit(path).path
     if native := native_route(method, path):
         return f"{method} {native}"
@@ -224,7 +224,7 @@ def endpoint_of(method: str, path: str) -> str:
 
 
 def native_route(method: str, path: str) -> str | None:
-    """The path, as declared, of the route without Flask that answers."""
+    """Return the declared path of the route without Flask that answers."""
     for whole, route in NATIVE_ROUTES:
         prefix = whole.removesuffix(route.path)
         scope = {"type": "http", "method": method, "path": path.removeprefix(prefix)}

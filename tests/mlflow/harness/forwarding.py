@@ -1,4 +1,4 @@
-"""What is forwarded, used as users do: scripts of calls that run on MLflow's own store and on ours."""
+"""Scripts of calls that are forwarded to MLflow's own tables; they run on MLflow's own store and on ours."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from parity import Trial
 from pydantic import BaseModel
 
 DRAWN = re.compile(r"(?<![0-9a-z])(?:[a-z]+-)?(?:[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?![0-9a-f])")
-"""An id that MLflow draws by chance, with the letters before it that say of what it is."""
+"""A random id of MLflow's, with its prefix."""
 ADDRESS = re.compile(r"(?<= at )0x[0-9a-f]+(?=>)")
 SPAN = re.compile(r"(?<![0-9a-z])(?:0x)?[0-9a-f]{16}(?![0-9a-f])")
 YEAR = re.compile(r"20\d\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)?")
 SIZES = ("mlflow.trace.sizeBytes", "mlflow.trace.sizeStats")
-"""How many bytes a trace has, which depends on how long it took."""
+"""The size of a trace, which depends on its duration."""
 OF_SPANS = "name span_type trace_id span_id parent_id start_time_ns end_time_ns status inputs outputs attributes events"
 SCRIPTS: dict[str, Callable[[Forwarded], None]] = {}
 
 
 class Forwarded(Trial):
-    """One script on one store: it makes calls as users do and notes under a name what each answered.
+    """One script on one store: it makes calls as users do, and records the answer of each call under a name.
 
-    Ids that are drawn by chance are numbered as they appear, and times of now are no more than that.
+    Random ids are replaced by numbers in order of appearance, and current times by one placeholder.
     """
 
     def __init__(self, client: MlflowClient, name: str) -> None:
@@ -50,13 +50,13 @@ class Forwarded(Trial):
             client.tracking_uri: "<store>",
             type(store).__name__: "<class>",
         }
-        self.names["SqlAlchemyStore"] = "<class>"  # which names itself in what it does not do
+        self.names["SqlAlchemyStore"] = "<class>"  # its messages contain its class name
 
     def see(self, name: str, call: Callable[[], Any]) -> None:
         super().see(self.text(name), call)
 
     def experiment_place(self) -> str:
-        """Where the script's experiment keeps its artifacts."""
+        """The artifact location of the script's experiment."""
         return str(self.store.get_experiment(self.experiment).artifact_location)
 
     def plain(self, value: Any) -> Any:
@@ -64,7 +64,7 @@ class Forwarded(Trial):
             return self.plain({name: getattr(value, name) for name in OF_SPANS.split()})
         if isinstance(value, (EvaluationDataset, genai.EvaluationDataset)):
             return self.plain(value.to_dict() | {"digest": "<digest>"})
-        if is_dataclass(value) and not isinstance(value, type):  # some have properties by the names of earlier releases
+        if is_dataclass(value) and not isinstance(value, type):  # some properties have names of earlier releases
             held = {one.name: getattr(value, one.name) for one in fields(value)}
             return {"is": type(value).__name__} | self.plain(held | getattr(value, "__dict__", {}))
         if isinstance(value, Enum):
@@ -112,7 +112,7 @@ def script(call: Callable[[Forwarded], None]) -> Callable[[Forwarded], None]:
 
 
 def seen(name: str, client: MlflowClient) -> dict[str, Any]:
-    """What a script saw through one client, which MLflow's global calls take as well."""
+    """Run a script with one client, which MLflow's global calls use too, and return what it recorded."""
     mlflow.set_tracking_uri(client.tracking_uri)
     mlflow.tracing.reset()
     one = Forwarded(client, name)

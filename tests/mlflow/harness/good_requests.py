@@ -1,4 +1,4 @@
-"""The right requests of good_requests.txt, which name every endpoint of MLflow's server."""
+"""The valid requests in good_requests.txt, which cover every endpoint of MLflow's server."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FILE = Path(__file__).resolve().parents[1] / "scenarios" / "good_requests.txt"
 
 @dataclass(frozen=True)
 class Request:
-    """One request; `keep` says which parts of the answer later ones name, by dotted path."""
+    """One request; `keep` maps names for later requests to parts of the answer, by dotted path."""
 
     method: str
     path: str
@@ -23,7 +23,7 @@ class Request:
 
 
 def good_requests() -> tuple[list[Request], list[Request]]:
-    """The requests of good_requests.txt that are for any time, and those for once."""
+    """Return the requests that can be sent at any time, and those that are sent once."""
     often, _, once = FILE.read_text(encoding="utf-8").partition("# Once")
     return _read(often), _read(once.partition("\n")[2])
 
@@ -39,7 +39,7 @@ def _read(text: str) -> list[Request]:
 
 
 def spellings(request: Request) -> list[Request]:
-    """A request at each of its paths: what begins with a version lies below `api` and below `ajax-api`."""
+    """Return a request for each of its paths: a path that starts with a version exists below `api` and `ajax-api`."""
     if request.path.startswith("/"):
         return [request]
     return [replace(request, path=f"/{prefix}/{request.path}") for prefix in ("api", "ajax-api")]

@@ -1,4 +1,4 @@
-"""Journeys: scripts of fluent and client calls, run once a store, with all they are answered and all that is kept."""
+"""Journeys: scripts of fluent and client calls on each store. All answers and everything stored are compared."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ JOURNEYS: dict[str, Callable[[Journey], None]] = {}
 
 
 class Journey(Answers):
-    """One script on one store: it makes calls and notes under a name what each answered."""
+    """One script on one store: it makes calls, and records the answer of each call under a name."""
 
     def __init__(self, uri: str, folder: Path) -> None:
         self.uri, self.folder = uri, folder
         self.client = MlflowClient(uri)
         self.store = self.client._tracking_client.store
         root = self.store.artifact_root_uri
-        joined = root.replace("bridge:///", "bridge:/")  # as MLflow's URI join leaves it
+        joined = root.replace("bridge:///", "bridge:/")  # MLflow's URI join drops the slashes
         super().__init__({root: "<root>", joined: "<root>", uri: "<store>", str(folder): "<folder>"})
         self.seen: dict[str, Any] = {}
         self.ids: dict[str, str] = {}
@@ -50,21 +50,21 @@ class Journey(Answers):
         self.runs_before = {run.info.run_id for run in self._runs("0")}
 
     def see(self, name: str, call: Callable[[], Any]) -> Any:
-        """Note what a call answers or raises; gives the answer on, None if it raised."""
+        """Record what a call returns or raises; return the answer, or None if the call raised."""
         assert name not in self.seen, name
         given = []
         self.seen[name] = self.of(lambda: given.append(call()) or given[0])
         return given[0] if given else None
 
     def file(self, path: str, text: str = "text") -> Path:
-        """A file in the folder of this journey."""
+        """Write a file in the folder of this journey, and return its path."""
         place = self.folder / path
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(text)
         return place
 
     def keep(self) -> None:
-        """Note everything that the store holds of this journey."""
+        """Record everything that the store has of this journey."""
         runs = [run for run in self._runs("0") if run.info.run_id not in self.runs_before]
         for experiment in self._experiments():
             if experiment.experiment_id not in self.before:
@@ -82,7 +82,7 @@ class Journey(Answers):
             self.seen[f"{kept}, files"] = self.plain(self.files(run_id))
 
     def files(self, run_id: str, path: str | None = None) -> dict[str, Any]:
-        """All artifacts of a run with what is in them."""
+        """Return all artifacts of a run and their contents."""
         found: dict[str, Any] = {}
         for one in self.client.list_artifacts(run_id, path):
             if one.is_dir:
@@ -93,9 +93,9 @@ class Journey(Answers):
         return found
 
     def plain(self, value: Any) -> Any:
-        """As every answer, with the tables, arrays and pictures that the fluent interface gives."""
+        """Return a plain value, also for tables, arrays and pictures of the fluent interface."""
         if isinstance(value, pandas.DataFrame):
-            # The columns of params, metrics and tags stand as the database gives these, which is in no order.
+            # The database returns the columns of params, metrics and tags in no fixed order.
             return {"columns": sorted(self.plain(list(value))), "rows": self.plain(value.to_dict("records"))}
         if isinstance(value, (pandas.Timestamp, type(pandas.NaT))):
             return "<never>" if value is pandas.NaT else "<now>"
@@ -129,7 +129,7 @@ def journey(script: Callable[[Journey], None]) -> Callable[[Journey], None]:
 
 
 def travel(name: str, uri: str, folder: Path) -> dict[str, Any]:
-    """Run a journey on a store; what it noted."""
+    """Run a journey on a store, and return its records."""
     folder.mkdir()
     with fluent_on(uri), same_chance(START + 1_000_000 * list(JOURNEYS).index(name)):
         mine = Journey(uri, folder)
@@ -142,7 +142,7 @@ def travel(name: str, uri: str, folder: Path) -> dict[str, Any]:
 
 @contextmanager
 def fluent_on(uri: str) -> Iterator[None]:
-    """MLflow's fluent interface on a store, as in a new process, and nothing of it left afterwards."""
+    """Use MLflow's fluent interface on a store as in a new process, and reset it afterwards."""
     before = mlflow.get_tracking_uri()
     with mock.patch.dict(os.environ):
         mlflow.set_tracking_uri(uri)
@@ -158,7 +158,7 @@ def fluent_on(uri: str) -> Iterator[None]:
 
 @contextmanager
 def same_chance(start: int) -> Iterator[None]:
-    """A clock on which no two readings are equal, and names of runs that are the same on both stores."""
+    """Use a clock without equal readings, and the same run names on both stores."""
     clock, names = itertools.count(start), itertools.count()
     with ExitStack() as chance:
         for module in (sql, service, clients, fluent):

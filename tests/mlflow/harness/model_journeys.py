@@ -1,4 +1,4 @@
-"""Journeys with models: what is logged, registered and loaded on the way, and all models and files that are kept."""
+"""Journeys with models: the models that are logged, registered and loaded, and all stored files are compared."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ from mlflow.models import Model, ModelSignature
 
 CHANGING = re.compile(
     r"\b20\d\d-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?"  # times
-    r"|(?<=some-name-)\d+"  # of child runs that are made by several threads
-    r"|(?<=pip install -r )[^']+"  # where a model lies
+    r"|(?<=some-name-)\d+"  # of child runs that several threads create
+    r"|(?<=pip install -r )[^']+"  # the location of a model
     r"|(?<=sk-container-id-)\d+|(?<=sk-estimator-id-)\d+"  # how many of them scikit-learn has drawn
-    r"|(?<=model_size_bytes: )\d+"  # what torch pickles along is not equally long
+    r"|(?<=model_size_bytes: )\d+"  # torch's pickles differ in length
 )
 CHANGING_MEMBERS = ("schema.json", "data.pkl", "serialization_id")
 LOADED = "registered_model_meta"
-"""The file that MLflow writes beside a model that it loads, which may be where the model is kept."""
+"""The file that MLflow writes beside a model that it loads, sometimes in the store itself."""
 
 
 class ModelJourney(Journey):
-    """A journey on which nothing fails but what shall, and every message of MLflow's is noted."""
+    """A journey in which only expected calls fail, and that records every message of MLflow's."""
 
     def __init__(self, uri: str, folder: Path, name: str) -> None:
         super().__init__(uri, folder)
@@ -47,18 +47,18 @@ class ModelJourney(Journey):
         self.said: list[str] = []
 
     def see(self, name: str, call: Any) -> Any:
-        """Note an answer, or what a call answers; gives it on."""
+        """Record an answer, or the answer of a call, and return it."""
         answer = call() if callable(call) else call
         self.note(name, lambda: answer)
         return answer
 
     def refused(self, name: str, call: Callable[[], Any]) -> None:
-        """Note the error that a call raises."""
+        """Record the error that a call raises."""
         self.note(name, call)
         assert "error" in (self.seen[name] or ()), f"{name}: {self.seen[name]}"
 
     def note(self, name: str, call: Callable[[], Any]) -> None:
-        """Note what a call answers or raises, and what MLflow has said since the last one."""
+        """Record what a call returns or raises, and MLflow's messages since the last call."""
         super().see(name, call)
         if self.said:
             self.seen[f"said before {name}"] = self.plain(self.said)
@@ -70,7 +70,7 @@ class ModelJourney(Journey):
         found = self.client.search_runs(ids, run_view_type=ViewType.ALL)
         runs = self._ordered([self.client.get_run(run.info.run_id) for run in found], self._run)
         models = self._ordered(self.client.search_logged_models(ids), self._model)
-        # In what order a run names its models is by chance, so all get their numbers here.
+        # The order of a run's models is random, so all get their numbers here.
         self.see("kept: experiments", experiments)
         self.see("kept: ids", [[run.info.run_id for run in runs], [model.model_id for model in models]])
         for index, run in enumerate(runs):
@@ -86,14 +86,14 @@ class ModelJourney(Journey):
             return self.plain(value.to_dict())
         plain = self.plain(value.item()) if isinstance(value, numpy.generic) else super().plain(value)
         if isinstance(value, LoggedModel) and value.metrics:
-            plain["metrics"].sort(key=json.dumps)  # in MLflow they have no order
+            plain["metrics"].sort(key=json.dumps)  # they have no order in MLflow
         return plain
 
     def text(self, value: str) -> str:
         return super().text(CHANGING.sub("<changing>", value))
 
     def _ordered(self, found: list[Any], shown: Callable[[Any], Any]) -> list[Any]:
-        """In the order of their contents without ids, which is the same on both stores."""
+        """Sort by the contents without ids, which are the same on both stores."""
         numbers, self.ids = self.ids, _Unnumbered()
         found = sorted(found, key=lambda one: json.dumps(shown(one), sort_keys=True))
         self.ids = numbers
@@ -107,7 +107,7 @@ class ModelJourney(Journey):
         return self.plain([model, self._contents(model.artifact_location)])
 
     def _contents(self, uri: str) -> dict[str, Any]:
-        """The files below a place, with what is in them."""
+        """Return the files below a folder, and their contents."""
         if not mlflow.artifacts.list_artifacts(uri):
             return {}
         with tempfile.TemporaryDirectory() as local:
@@ -117,7 +117,7 @@ class ModelJourney(Journey):
 
     def _content(self, path: Path) -> Any:
         if zipfile.is_zipfile(path):
-            # The members of skops are named by their places in memory; torch pickles folders along.
+            # The members of a skops file are named by memory addresses; torch pickles paths.
             with zipfile.ZipFile(path) as packed:
                 return sorted(one.CRC for one in packed.infolist() if not one.filename.endswith(CHANGING_MEMBERS))
         content = path.read_bytes()
@@ -133,17 +133,17 @@ class _Unnumbered(dict[str, str]):
 
 
 class Both:
-    """MLflow's own store and a workspace, on which journeys are made."""
+    """MLflow's own store and a workspace, for journeys."""
 
     def __init__(self, folder: Path, ours: str) -> None:
-        importlib.import_module("mlflow.pyfunc.model")  # older MLflow says something when it is first loaded
+        importlib.import_module("mlflow.pyfunc.model")  # an older MLflow logs a message when it is first loaded
 
         self.folder = folder
         self.uris = (f"sqlite:///{folder}/mlflow.db", ours)
-        MlflowClient(self.uris[0]).get_experiment("0")  # made now, for artifacts lie below the working folder
+        MlflowClient(self.uris[0]).get_experiment("0")  # now, because artifacts go below the working folder
 
     def answer_the_same(self, script: Callable[[ModelJourney], None]) -> None:
-        """Make a journey on both; only what the table `[<its name>]` of deviations.toml lists may differ."""
+        """Run a journey on both stores; only lines of its table in deviations.toml may differ."""
         theirs, ours = (self._noted(script, uri) for uri in self.uris)
         for uri, noted in zip(self.uris, (theirs, ours), strict=True):
             if isinstance(noted, Exception):
@@ -151,10 +151,10 @@ class Both:
         check_same(script.__name__, theirs, ours)
 
     def _noted(self, script: Callable[[ModelJourney], None], uri: str) -> Any:
-        place = uri.partition(":")[0]  # sqlite or bridge: equally long, so that files with paths in them are too
+        place = uri.partition(":")[0]  # sqlite or bridge: equally long, so that files with paths are equally long too
         folder = self.folder / script.__name__ / place
         folder.mkdir(parents=True)
-        os.chdir(folder)  # which the next test leaves
+        os.chdir(folder)  # the next test leaves it
         with fluent_on(uri), same_chance(START):
             journey = ModelJourney(uri, folder, script.__name__)
             with _listening(journey.said):
@@ -163,7 +163,7 @@ class Both:
                     numpy.random.seed(0)
                     mlflow.set_experiment(script.__name__)
                     script(journey)
-                except Exception as error:  # raised when both have been made
+                except Exception as error:  # raised after both journeys
                     mlflow.clear_active_model()
                     return error
                 while mlflow.active_run():
@@ -173,7 +173,7 @@ class Both:
 
 
 def collect(uri: str, *options: str) -> list[str]:
-    """What `mlflow gc` says and raises."""
+    """Record the output and the error of `mlflow gc`."""
     import mlflow.cli
 
     found = CliRunner().invoke(mlflow.cli.gc, [*options, "--backend-store-uri", uri, "--tracking-uri", uri])
@@ -182,7 +182,7 @@ def collect(uri: str, *options: str) -> list[str]:
 
 @contextmanager
 def _listening(said: list[str]) -> Iterator[None]:
-    """Note what MLflow says to its user."""
+    """Record MLflow's messages to its user."""
     handler = logging.Handler()
     handler.emit = lambda record: said.append(f"{record.levelname}: {record.getMessage()}")
     logging.getLogger("mlflow").addHandler(handler)

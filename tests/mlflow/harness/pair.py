@@ -1,4 +1,4 @@
-"""MLflow's own SQL store and ours, which see the same clock and draw the same ids and names, so that all is equal."""
+"""MLflow's own SQL store and ours, with the same clock, ids and names, so that all answers are equal."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from bridge_mlflow.tracked_workspace import TrackedWorkspace
 
 START = 1_700_000_000_000
 SCALE = int(os.environ.get("RUNBRIDGE_LONG", "1"))
-"""How many times as long the machines run; beyond once they draw other calls each time."""
+"""The factor by which the machines run longer. Above 1 they draw other calls each time."""
 
 
 Known = str | Callable[[Any, Any], "str | None"] | None
 
 
 class Door(Answers):
-    """One of the two: its store and a client on it."""
+    """One of the two: a store and a client of it."""
 
     def __init__(self, client: MlflowClient) -> None:
         self.client = client
@@ -41,22 +41,22 @@ class Door(Answers):
         super().__init__({self.store.artifact_root_uri: "<root>"})
 
     def number(self, value: int) -> Any:
-        # The default experiment is made before the clock is ours.
+        # The default experiment is created before the clock is replaced.
         return "<now>" if len(str(value)) == 13 and value > START + 10_000_000_000 else value
 
 
 class Pair:
-    """Both doors; every call is made at both and must answer the same."""
+    """Both stores; every call is made on both, and must return the same."""
 
     def __init__(self, folder: Path, uri: str) -> None:
         self.steps = self.calls = self.drawn = 0
         self.theirs = Door(MlflowClient(f"sqlite:///{folder}/mlflow.db"))
         self.ours = Door(MlflowClient(uri))
         self.deviations: set[str] = set()
-        """Which known differences were seen."""
+        """The accepted differences that were seen."""
 
     def same_chance(self) -> ExitStack:
-        """While it is open, both take the time, the ids and the names of runs from here."""
+        """Give both stores the same time, ids and run names while the block runs."""
         chance = ExitStack()
         for module, name, drawn in (
             (sql, "uuid", SimpleNamespace(uuid4=self._draw)),
@@ -72,17 +72,17 @@ class Pair:
         return chance
 
     def now(self) -> int:
-        """The time, which stands still for some calls."""
+        """Return the time, which is the same for several calls."""
         return START + self.calls // 3
 
     def both(self, what: str, call: Callable[[Door], Any], known: Known = None) -> Any:
-        """Make one call at both doors; the answer of MLflow's own, which is ours too.
+        """Make one call on both stores, and return MLflow's answer, which equals ours.
 
         Args:
             what: the call, for the message when the answers differ.
-            call: makes it.
-            known: the line of deviations.toml, as `table/line`, that lets the answers differ, or what finds it from
-                both answers.
+            call: makes the call.
+            known: the line of deviations.toml, as `table/line`, that accepts the difference, or a function that returns
+                it for both answers.
         """
         self.calls += 1
         given: list[Any] = []
@@ -109,7 +109,7 @@ class Pair:
 
 @contextmanager
 def without_waiting_for_the_disk() -> Iterator[None]:
-    """What MLflow's own stores on SQLite connect to while it is open does not wait for the disk; ours seldom does."""
+    """Make new connections of MLflow's SQLite stores not wait for the disk while the block runs; ours seldom do."""
     engine = sqlalchemy.engine.Engine
     sqlalchemy.event.listen(engine, "connect", _without_waiting)
     try:

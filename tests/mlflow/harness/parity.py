@@ -1,4 +1,4 @@
-"""Trials: scripts that call one method after another on a tracking store and note what each call answered."""
+"""Trials: scripts that call one method after another on a tracking store, and record each answer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SCENARIOS: dict[str, Callable[[Trial], None]] = {}
 
 
 class Trial(Answers):
-    """One scenario on one store: it makes calls and notes under a name what each answered."""
+    """One scenario on one store: it makes calls, and records the answer of each call under a name."""
 
     def __init__(self, store: AbstractStore, name: str, root: str) -> None:
         super().__init__({root: "<root>"})
@@ -26,7 +26,7 @@ class Trial(Answers):
         self.runs = 0
 
     def run(self, **changes: Any) -> str:
-        """A new run in the scenario's experiment."""
+        """Create a run in the scenario's experiment, and return its id."""
         given = {
             "experiment_id": self.experiment,
             "user_id": "unknown",
@@ -45,7 +45,7 @@ class Trial(Answers):
         return run_id
 
     def see(self, name: str, call: Callable[[], Any]) -> None:
-        """Note what a call answers or raises."""
+        """Record what a call returns or raises."""
         assert name not in self.seen, name
         self.seen[name] = self.of(call)
 

@@ -1,4 +1,4 @@
-"""Real servers of MLflow's, each on a free port."""
+"""Real MLflow servers, each on a free port."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from typing import NamedTuple
 
 
 class Server(NamedTuple):
-    """A server that is up, in a process group of its own."""
+    """A running server in a process group of its own."""
 
     url: str
     process: subprocess.Popen[bytes]
 
     def end(self, number: int) -> None:
-        """End it, with all that it has started, by a signal."""
+        """End the server and all its processes by a signal."""
         os.killpg(self.process.pid, number)
         self.process.wait(20)
 
 
 @contextmanager
 def mlflow_server(uri: str, log: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> Iterator[str]:
-    """The address of a server of MLflow's, which is up.
+    """Start an MLflow server, and return its address.
 
     Args:
         uri: the store it serves.
-        log: the file for what it says.
+        log: the file for its output.
         arguments: more arguments of the command.
-        environment: variables beside those of this process.
+        environment: variables in addition to those of this process.
     """
     words = ["server", "--backend-store-uri", uri, *arguments]
     with running(words, log, environment=environment) as server:
@@ -45,7 +45,7 @@ def mlflow_server(uri: str, log: Path, *arguments: str, environment: Mapping[str
 
 @contextmanager
 def model_server(uri: str, model: str, log: Path) -> Iterator[str]:
-    """The address of a server of a model; `uri` is the store where the model is looked for."""
+    """Start a server of a model in the store `uri`, and return its address."""
     words = ["models", "serve", "--model-uri", model, "--env-manager", "local"]
     with running(words, log, "/ping", {"MLFLOW_TRACKING_URI": uri}) as server:
         yield server.url
@@ -55,9 +55,9 @@ def model_server(uri: str, model: str, log: Path) -> Iterator[str]:
 def running(
     words: list[str], log: Path, health: str = "/health", environment: Mapping[str, str] | None = None
 ) -> Iterator[Server]:
-    """A command of MLflow's that serves, which is up: it answers at `health`.
+    """Start an MLflow command that serves, and wait until it answers at `health`.
 
-    Its working folder is that of the log: MLflow makes a database of its own there, which no two servers may share.
+    Its working folder is that of the log, because MLflow creates a database there, which two servers must not share.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

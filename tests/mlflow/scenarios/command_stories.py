@@ -1,4 +1,4 @@
-"""What people do by command, each story on a store of either kind."""
+"""Stories of MLflow commands; each runs on both stores."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ mlflow.models.set_model(Twice())
 
 
 def experiments(mlflow_: CommandLine) -> None:
-    """Made, renamed, tagged by the settings of traces, deleted, restored; and each of these in vain."""
+    """Create, rename, tag, delete and restore experiments; each also with an error."""
     number = _made(mlflow_("experiments", "create", "-n", "digits"))
     mlflow_("experiments", "create", "-n", "digits")
     mlflow_("experiments", "create", "-n", "elsewhere", "-l", "elsewhere", "--trace-archival-retention", "30d")
@@ -54,7 +54,7 @@ def experiments(mlflow_: CommandLine) -> None:
 
 
 def runs(mlflow_: CommandLine) -> None:
-    """Made with parents and tags, listed, deleted, restored, written to a table; and each of these in vain."""
+    """Create runs with parents and tags, list, delete, restore and export them; each also with an error."""
     number = _made(mlflow_("experiments", "create", "-n", "runs"))
     first = _run(mlflow_, "runs", "--run-name", "first", "--tags", "a=b", "-t", "c=d", "--description", "x y")
     mlflow_(
@@ -90,7 +90,7 @@ def runs(mlflow_: CommandLine) -> None:
 
 
 def artifacts(mlflow_: CommandLine) -> None:
-    """Files and folders are logged, listed and downloaded; and such that are not there."""
+    """Log, list and download files and folders, and some that do not exist."""
     run_id = _run(mlflow_, "files", "--run-name", "first")
     (mlflow_.folder / "more" / "below").mkdir(parents=True)
     for name in ("one.txt", "more/two.txt", "more/below/three.txt"):
@@ -114,7 +114,7 @@ def artifacts(mlflow_: CommandLine) -> None:
 
 
 def traces(mlflow_: CommandLine) -> None:
-    """Traces are looked at, assessed, judged, linked and deleted; data sets and scorers are listed."""
+    """Read, assess, judge, link and delete traces; list datasets and scorers."""
     number = _made(mlflow_("experiments", "create", "-n", "traces"))
     for group in ("traces search", "scorers list", "datasets list"):
         mlflow_(*group.split(), "-x", number)
@@ -168,7 +168,7 @@ def traces(mlflow_: CommandLine) -> None:
     for trace, scorer in ((one, "judge"), (one, "nonsense"), ("tr-nothing", "judge")):
         mlflow_(
             "traces", "evaluate", "-x", number, "--trace-ids", trace, "--scorers", scorer, OPENAI_API_KEY=None
-        )  # fails
+        )  # this call fails
     mlflow_("traces", "delete", "-x", number)
     for words in (
         f"--trace-ids {two}", "--max-timestamp-millis 1 --max-traces 1",
@@ -179,10 +179,10 @@ def traces(mlflow_: CommandLine) -> None:
 
 
 def secrets(mlflow_: CommandLine) -> None:
-    """The passphrase of the gateway's secrets is changed, and they can be read by the new one alone."""
+    """Change the passphrase of the gateway's secrets, so that only the new one can read them."""
     rotate = ("crypto", "rotate-kek", "--new-passphrase", "the-new-one", "--yes", "--backend-store-uri", mlflow_.uri)
     old, new = {"MLFLOW_CRYPTO_KEK_PASSPHRASE": "the-old-one"}, {"MLFLOW_CRYPTO_KEK_PASSPHRASE": "the-new-one"}
-    here = {"PYTEST_CURRENT_TEST": None}  # where it is set, MLflow holds this command of its own for a mistake
+    here = {"PYTEST_CURRENT_TEST": None}  # if it is set, MLflow refuses this command
     mlflow_(*rotate, MLFLOW_CRYPTO_KEK_PASSPHRASE=None, **here)
     mlflow_(*rotate, **old, **here)
     with mlflow_.at_work():
@@ -197,7 +197,7 @@ def secrets(mlflow_: CommandLine) -> None:
 
 
 def models(mlflow_: CommandLine) -> None:
-    """A model is used by the URI of its run, of its own and of its registered version; and such that are not there."""
+    """Use a model by the URI of its run, its own URI and its registered version, and models that do not exist."""
     number = _made(mlflow_("experiments", "create", "-n", "models"))
     (mlflow_.folder / "model.py").write_text(MODEL)
     (mlflow_.folder / "asked.json").write_text(json.dumps({"inputs": [{"x": 1}, {"x": 21}]}))
@@ -231,7 +231,7 @@ STORIES = (experiments, runs, artifacts, traces, secrets, models)
 
 
 def _made(said: str) -> str:
-    """The number of the experiment that was made."""
+    """Return the id of the created experiment."""
     return said.split()[-1]
 
 
@@ -241,7 +241,7 @@ def _run(mlflow_: CommandLine, experiment: str, *words: str) -> str:
 
 
 def _traces(mlflow_: CommandLine, experiment_id: str) -> list[str]:
-    """Two traces, in their order."""
+    """Create two traces, and return their ids in order."""
     made = []
     with mlflow_.at_work():
         mlflow.set_experiment(experiment_id=experiment_id)

@@ -1,4 +1,4 @@
-"""Filters and orders as somebody may write them: right, odd and broken."""
+"""Valid, unusual and invalid filters and orders."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ VALUES = (
 
 
 def compact(parts: tuple[str, str, str]) -> str:
-    """A clause without blanks, where words would not run together."""
+    """Return a clause without blanks between its parts if the words stay separate."""
     return "".join(parts) if parts[1][0] in "<=>!" else " ".join(parts)
 
 
 def likely(
     types: Sequence[str], comparators: Sequence[str], values: Sequence[str]
 ) -> st.SearchStrategy[tuple[str, ...]]:
-    """Clauses whose parts go together, but for their keys."""
+    """Draw clauses whose parts fit together, except for their keys."""
     names = st.builds("{}.{}".format, st.sampled_from(types), st.sampled_from(KEYS))
     return st.tuples(names, st.sampled_from(comparators), st.sampled_from(values))
 
@@ -123,4 +123,4 @@ orders = st.builds(
     st.sampled_from(("", "", "", "", "", " ", ";", " -- x", "/* x */", "\n")),
 )
 SQL_IN_ORDER = re.compile(r"::|\(\)|[`'\"*\d]DESC|[`'\"]$")
-"""Casts, calls, and directions in quotes or without a blank before them."""
+"""Draw casts, calls, and directions in quotes or without a blank before them."""

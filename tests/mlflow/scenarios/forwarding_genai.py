@@ -1,4 +1,4 @@
-"""Scripts about what evaluates and improves applications: assessments, scorers, data sets, reviews, issues."""
+"""Scripts about the evaluation of applications: assessments, scorers, datasets, reviews, issues."""
 
 from __future__ import annotations
 

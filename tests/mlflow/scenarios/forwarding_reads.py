@@ -1,4 +1,4 @@
-"""A script of every forwarded read, on stores that hold nothing of the kind yet."""
+"""A script that makes every forwarded read on stores without any such objects."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ IN_REGISTRY: dict[str, tuple[Any, ...]] = {
     "search_registered_models": (),
 }
 OF_ENTITIES = {"_await_model_version_creation", "resolve_endpoint_in_scorer"}
-"""What takes an entity that exists, which the other scripts have."""
+"""Reads that need an existing entity; the other scripts make them."""
 
 
 @script
@@ -106,7 +106,7 @@ def reads_of_nothing(t: Forwarded) -> None:
 
 
 def _placed(t: Forwarded, value: Any) -> Any:
-    """An argument with the script's experiment in its place."""
+    """Return an argument with the script's experiment inserted."""
     if isinstance(value, list):
         return [_placed(t, one) for one in value]
     return t.experiment if isinstance(value, str) and value == "<e>" else value

@@ -17,7 +17,7 @@ EARLY = 1_600_000_000_000
 
 
 def traced(t: Forwarded, **more: Any) -> list[Trace]:
-    """The traces of the script's experiment, as they were begun."""
+    """Return the traces of the script's experiment, in the order of their start."""
     mlflow.flush_trace_async_logging()
     return list(mlflow.search_traces(locations=[t.experiment], return_type="list", order_by=["timestamp ASC"], **more))
 
@@ -30,7 +30,7 @@ def last(t: Forwarded) -> Trace:
 
 
 def info(t: Forwarded, number: int, **changes: Any) -> TraceInfo:
-    """A trace as a client of another language would write it, with a time of its own."""
+    """Write a trace as a client in another language would, with its own time."""
     given: dict[str, Any] = {
         "trace_id": f"tr-{t.experiment}-{number}",
         "trace_location": TraceLocation.from_experiment_id(t.experiment),

@@ -1,6 +1,6 @@
-"""Random histories of calls on MLflow's own store and ours: a machine that compares every answer and all that is kept.
+"""Random histories of calls on MLflow's own store and ours; a machine compares every answer and everything stored.
 
-Everything is drawn from small pools, so that calls meet what earlier calls have left.
+All values are drawn from small pools, so that calls meet the results of earlier calls.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ doors = pick(("store", "client"))
 indexes = st.integers(0, MOST_RUNS - 1)
 METRIC_KEYS = ("a", "b", "a b/c")
 MANY = "many"
-"""A metric with enough steps that samples of it leave some out."""
+"""A metric with so many steps that samples omit some."""
 keys = pick(("a", "a", "a", *METRIC_KEYS, MANY))
 odd_keys = pick(("", ".", "/a", "a//b", "a@b", "ü", "k" * 250, "k" * 251, None))
 tag_keys = pick(("a", "b", "mlflow.runName", "mlflow.note.content", "mlflow.parentRunId", "mlflow.user"))
@@ -49,7 +49,7 @@ names = pick(("one", "two", "Two", "", "  ", None))
 
 
 def mostly(usual: st.SearchStrategy[Any], odd: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """Nine times the usual, once the odd."""
+    """Draw the usual value nine times out of ten, otherwise the unusual one."""
     return st.integers(0, 9).flatmap(lambda drawn: odd if drawn == 9 else usual)
 
 
@@ -62,7 +62,7 @@ params = st.builds(Param, mostly(pick(("p", "q")), odd_keys), mostly(texts, odd_
 
 
 def is_compared(tag: RunTag) -> bool:
-    """Whether it is none of the known differences of `runs`: "empty note", "empty parent"."""
+    """Return whether a tag causes none of the accepted differences "empty note" and "empty parent" of `runs`."""
     return bool(tag.value) or tag.key not in ("mlflow.note.content", "mlflow.parentRunId")
 
 
@@ -107,7 +107,7 @@ sizes = mostly(pick((1, 2, 3, 1000)), pick((0, -1, 50_001, None)))
 
 
 class Histories(RuleBasedStateMachine):
-    """One history; each has experiments of its own in the same two stores."""
+    """One history; it has experiments of its own in the two shared stores."""
 
     pair: Pair
     numbers = itertools.count()
@@ -120,7 +120,7 @@ class Histories(RuleBasedStateMachine):
         self.runs: list[str] = []
         self.last = ""
         self.has_only_read = False
-        """Whether the call before was one that changes nothing."""
+        """Whether the previous call changed nothing."""
         self.outputs: set[tuple[str, str]] = set()
         self.new_experiment("one", "", [])
         self.create_run(0, "ada", START, [], "one", "store")
@@ -241,7 +241,7 @@ class Histories(RuleBasedStateMachine):
     def create_run(self, index: int, user: Any, start: Any, given: list[RunTag], name: Any, door: str) -> None:
         one = self.experiment(index)
         if any(tag.key == "mlflow.runName" and not tag.value for tag in given):
-            return  # a known difference of `runs`: "empty name tag"
+            return  # an accepted difference of `runs`: "empty name tag"
         known = None
         if len({tag.key for tag in given}) < len(given):
             known = "runs/two equal tags"
@@ -309,7 +309,7 @@ class Histories(RuleBasedStateMachine):
     def look_for_unknown_run(self, given: str, verb: str, door: str) -> None:
         self.both(f"{verb} {given!r}", lambda at: getattr(getattr(at, door), verb)(given))
 
-    # What is logged
+    # Logging
 
     @rule(index=indexes, metric=metrics, door=doors)
     def log_metric(self, index: int, metric: Metric, door: str) -> None:
@@ -408,12 +408,12 @@ class Histories(RuleBasedStateMachine):
     def log_outputs(self, index: int, models: list[str], step: int) -> None:
         run = self.run_id(index)
         if any((run, model) in self.outputs for model in models):
-            return  # the known difference of `inputs`: "outputs again"
+            return  # the accepted difference of `inputs`: "outputs again"
         made = [LoggedModelOutput(model, step) for model in models]
         self.both(f"log_outputs {run} {models} {step}", lambda at: at.store.log_outputs(run, made))
         self.outputs |= {(run, model) for model in models}
 
-    # What is read
+    # Reading
 
     @rule(index=indexes, key=mostly(keys, odd_keys), size=pick((1, 2, 3, 1000)))
     def read_pages(self, index: int, key: Any, size: int) -> None:
@@ -474,7 +474,7 @@ class Histories(RuleBasedStateMachine):
             if token is None:
                 break
 
-    # What is kept
+    # Everything that is stored
 
     @invariant()
     def all_that_is_kept_is_the_same(self) -> None:

@@ -1,4 +1,4 @@
-"""Journeys through artifacts: what the fluent interface makes files of, and how they are listed, read and fetched."""
+"""Journeys through artifacts: the objects that the fluent interface stores as files, and how files are read."""
 
 from __future__ import annotations
 

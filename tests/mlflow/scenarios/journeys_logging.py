@@ -1,4 +1,4 @@
-"""Journeys through params, metrics, tags and inputs: what may be logged, how much, at once, later and by threads."""
+"""Journeys through params, metrics, tags and inputs: values, limits, batches, asynchronous calls and threads."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from mlflow.utils.async_logging.run_operations import RunOperations
 
 INF = float("inf")
 THREADS = 8
-"""Fewer than the 15 connections that MLflow's own store has for those who write at once."""
+"""Fewer than the 15 connections that MLflow's own store has for simultaneous writers."""
 
 
 class Pending(str):
-    """What an asynchronous call gave, of which only that it gave it can be compared before it is waited for."""
+    """The text for the result of an asynchronous call, whose content cannot be compared before `wait`."""
 
     of: RunOperations
 
@@ -62,7 +62,7 @@ def fluent_params(j: Journey) -> None:
 
 
 def log_each(j: Journey, values: dict[str, Any]) -> None:
-    """Log values of many types, alone and with others."""
+    """Log values of many types, one by one and in batches."""
     for name, value in values.items():
         j.see(f"log {name}", lambda name=name, value=value: mlflow.log_metric(name, value, step=1, timestamp=1000))
         j.see(f"log {name} with others", lambda n=name, v=value: mlflow.log_metrics({"a": 1, n: v}, step=2))

@@ -1,4 +1,4 @@
-"""Journeys through experiments and runs: how they are made, end, are found again, deleted and restored."""
+"""Journeys through experiments and runs: creating, ending, reopening, deleting and restoring them."""
 
 from __future__ import annotations
 

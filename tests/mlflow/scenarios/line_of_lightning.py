@@ -1,4 +1,4 @@
-"""A model of one weight and its trainers; loading it loads Lightning and torch, which takes seconds."""
+"""A model of one weight and its trainers. Importing this module imports Lightning and torch, which takes seconds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bridge import Run, Workspace
 
 
 class Line(LightningModule):
-    """One weight, and a loss that can be told to fail."""
+    """A model with one weight, and a loss that can be made to fail."""
 
     def __init__(self, learning_rate: float = 0.1, width: int = 2, fail_at: int | None = None) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ def attached(run: Run, ws: Workspace, **changes: Any) -> MLFlowLogger:
 
 
 class RankedLine(Line):
-    """Each rank also logs natively, with the handle that it was given."""
+    """A callback: each rank also logs natively, with the handle that it gets."""
 
     def __init__(self, run: Run) -> None:
         super().__init__()

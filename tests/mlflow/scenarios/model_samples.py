@@ -1,4 +1,4 @@
-"""Models of plain Python; a module of its own, for MLflow's base class takes a second to be loaded."""
+"""Models of plain Python, in a module of their own because importing MLflow's base class takes a second."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Double(PythonModel):
 
 mlflow.models.set_model(Double())
 """
-"""A model as a file of code."""
+"""The code of a model in a file."""
 
 
 class Adder(PythonModel):
-    """Adds what it was made with, or the param `more`."""
+    """A model that adds a constant, or the param `more`."""
 
     def __init__(self, summand: float) -> None:
         self.summand = summand
@@ -40,10 +40,10 @@ class Adder(PythonModel):
 
 
 def double_all(model_input: list[float]) -> list[float]:
-    """A model as a function."""
+    """A function that is a model."""
     return [2 * x for x in model_input]
 
 
 def log_adder(summand: float = 1.0, **changes: Any) -> ModelInfo:
-    """Log an `Adder`, with whatever else `mlflow.pyfunc.log_model` takes."""
+    """Log an `Adder`, with further arguments of `mlflow.pyfunc.log_model`."""
     return mlflow.pyfunc.log_model(python_model=Adder(summand), pip_requirements=[], **{"name": "adder"} | changes)

@@ -1,4 +1,4 @@
-"""Scripts about deletion for good, which are run on MLflow's own store and on ours."""
+"""Scripts about permanent deletion, which run on MLflow's own store and on ours."""
 
 from __future__ import annotations
 
@@ -109,10 +109,10 @@ def purged_models(t: Trial) -> None:
 
 
 def mine(t: Trial, ids: list[str]) -> list[str]:
-    """Of what other scripts have left, too, what this one made."""
+    """Return only the objects of this script, without those of other scripts."""
     return [one for one in ids if one in t.names]
 
 
 def plain_metrics(t: Trial, model: Any) -> list[tuple[Any, ...]]:
-    """The metrics of a model, in the order in which the script made their runs."""
+    """Return the metrics of a model, in the order in which the script created their runs."""
     return sorted((t.names[one.run_id], one.key, one.value, one.timestamp, one.step) for one in model.metrics or ())

@@ -109,7 +109,7 @@ def order_runs(t: Trial) -> None:
     t.see("no order", lambda: _ids(t))
     for order_by in ORDERS:
         t.see(f"order {order_by}", lambda o=order_by: _ids(t, order_by=o))
-    # Ids are drawn by lot, so only their order can be compared.
+    # Ids are random, so only their order can be compared.
     for step, order_by, falling in (("ids", ["run_id"], False), ("ids falling", ["attribute.run_id DESC"], True)):
         t.see(step, lambda o=order_by, f=falling: _ids(t, order_by=o) == sorted(_ids(t), reverse=f))
     twins = [t.run(start_time=START + 99) for _ in range(4)]

@@ -1,4 +1,4 @@
-"""Searches with drawn filters, orders and pages over fixed runs and experiments in MLflow's own store and ours."""
+"""Searches with random filters, orders and pages, over fixed runs and experiments in MLflow's own store and ours."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ RUNS = 12
 
 
 def fill(pair: Pair) -> tuple[list[str], list[str]]:
-    """Make the runs and experiments; their ids."""
+    """Create the runs and experiments, and return their ids."""
     numbers, texts = itertools.cycle(NUMBERS), itertools.cycle(TEXTS)
     experiments = [
         pair.both(
@@ -79,7 +79,7 @@ def _run(pair: Pair, number: int, experiment: str, numbers: Any, texts: Any) -> 
 
 
 def clauses(*parts: tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]) -> st.SearchStrategy[str]:
-    """Right clauses: of each part a name, a comparator and a value."""
+    """Draw valid clauses of a name, a comparator and a value."""
     return st.one_of([st.tuples(*map(st.sampled_from, part)).map(" ".join) for part in parts])
 
 
@@ -181,11 +181,11 @@ searches = st.tuples(
 
 
 Search = tuple[str, Any, list[str], int, int, tuple[int, ...]]
-"""The method, its filter, order, view type and size of a page, and which of the experiments it searches."""
+"""Draw a method, a filter, an order, a view type, a page size and the experiments to search."""
 
 
 def search(pair: Pair, runs: list[str], experiments: list[str], drawn: Search) -> int:
-    """Make one search at both doors, to its last page; how many it found."""
+    """Make one search on both stores up to its last page, and return the number of results."""
     verb, text, order, view, size, places = drawn
     within = [experiments[place] if place < len(experiments) else "99999" for place in places]
     text = re.sub(r"RUN(\d)", lambda found: runs[int(found[1])], text or "") or text
@@ -211,7 +211,7 @@ PATTERN_SEARCHES: list[Search] = [
     for comparator in ("LIKE", "ILIKE")
     for pattern in PATTERNS
 ]
-"""Each pattern by itself, over params and tags that hold each of TEXTS."""
+"""Search for each pattern, over params and tags that contain each of TEXTS."""
 
 KNOWN_SENTENCES = {
     "for a list of values: use IN or NOT IN": "list compared by =",
@@ -219,7 +219,7 @@ KNOWN_SENTENCES = {
     "artifact_uri cannot be searched by": "artifact_uri",
     "contains duplicate fields": "field twice in an order",
 }
-"""The line of deviations.toml for each sentence with which ours refuses what MLflow's takes, or refuses otherwise."""
+"""The line of deviations.toml for each of our errors where MLflow's store has no error or another one."""
 
 KNOWN_EXAMPLES: dict[str, Search] = {
     "list compared by =": ("search_runs", "run_id = ('RUN0')", [], 1, 5, (0, 1)),
@@ -233,11 +233,11 @@ KNOWN_EXAMPLES: dict[str, Search] = {
     "order by a number": ("search_runs", "", ["metrics.1 DESC"], 1, 5, (0, 1)),
     "no AND before IS NULL": ("search_runs", "params.a = 'a' tags.never IS NULL", [], 1, 5, (0, 1)),
 }
-"""A search for each line, so that one that no longer differs is seen."""
+"""A search for each line, so that the test fails if the line no longer differs."""
 
 
 def known(drawn: Search, theirs: Any, ours: Any) -> str | None:
-    """The line of deviations.toml that names a difference of two answers."""
+    """Return the line of deviations.toml that accepts the difference of two answers."""
     line = _known_refusal(drawn, theirs, ours)
     if line is None and not sentence_of(theirs) and not sentence_of(ours):
         line = _known_result(drawn)
@@ -273,5 +273,5 @@ def _known_result(drawn: Search) -> str | None:
 
 
 def sentence_of(answer: Any) -> str:
-    """What an answer says if it is an error."""
+    """Return the message of an answer that is an error."""
     return str(answer["message"]) if isinstance(answer, dict) and "error" in answer else ""
