@@ -1,4 +1,4 @@
-"""Both doors, MLflow's UI server and a plain HTTP client see the same files."""
+"""Both APIs, MLflow's UI server and a plain HTTP client return the same files."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _write(path: Path, text: str) -> Path:
     return path
 
 
-def test_names_with_signs_and_blanks_and_path_objects(
+def test_files_with_special_names_and_path_objects_are_logged(
     repository: BridgeArtifactRepository, run: Run, tmp_path: Path
 ) -> None:
     file = _write(tmp_path / "epoch=0-val=0.7 ü.ckpt", "weights")
@@ -73,7 +73,7 @@ def test_a_folder_is_logged_whole_and_listed_exactly(
     assert repository.list_artifacts("nothing") == []
 
 
-def test_deleting_a_file_a_folder_and_everything(
+def test_a_file_a_folder_and_everything_can_be_deleted(
     repository: BridgeArtifactRepository, run: Run, tmp_path: Path
 ) -> None:
     for name in ("b.txt", "a/one.txt", "a/two.txt", "c/three.txt"):
@@ -88,7 +88,7 @@ def test_deleting_a_file_a_folder_and_everything(
     assert run.get_file_names() == []
 
 
-def test_above_the_roots_lie_experiments_and_their_runs(ws: Workspace, run: Run, tmp_path: Path) -> None:
+def test_the_folders_above_the_roots_list_experiments_and_runs(ws: Workspace, run: Run, tmp_path: Path) -> None:
     whole = get_artifact_repository(ws.get_mlflow_tracking_uri())
     assert whole.list_artifacts() == []
     run.upload_file("a.txt", str(_write(tmp_path / "a.txt", "a")))
@@ -97,15 +97,13 @@ def test_above_the_roots_lie_experiments_and_their_runs(ws: Workspace, run: Run,
     assert [found.path for found in whole.list_artifacts(f"1/{run.id}/artifacts")] == [f"1/{run.id}/artifacts/a.txt"]
 
 
-def test_a_place_below_a_workspace_needs_no_name_of_its_artifacts_folder(
-    ws: Workspace, run: Run, tmp_path: Path
-) -> None:
+def test_a_uri_below_a_workspace_may_omit_the_artifacts_folder(ws: Workspace, run: Run, tmp_path: Path) -> None:
     run.upload_file("a.txt", str(_write(tmp_path / "a.txt", "a")))
     joined = get_artifact_repository(f"{ws.get_mlflow_tracking_uri()}/1/{run.id}/artifacts")
     assert [found.path for found in joined.list_artifacts()] == ["a.txt"]
 
 
-def test_what_belongs_to_no_run_is_refused_with_what_a_place_is(ws: Workspace, run: Run, tmp_path: Path) -> None:
+def test_a_file_outside_of_a_run_is_refused_with_the_form_of_a_root(ws: Workspace, run: Run, tmp_path: Path) -> None:
     run.upload_file("a.txt", file := str(_write(tmp_path / "a.txt", "a")))
     uri = ws.get_mlflow_tracking_uri()
     for call in (
@@ -142,7 +140,7 @@ def test_a_missing_file_cannot_be_downloaded(repository: BridgeArtifactRepositor
     assert not (tmp_path / "out").exists()
 
 
-def test_both_doors_see_the_same_files_also_after_the_folder_was_moved(ws: Workspace, run: Run, tmp_path: Path) -> None:
+def test_both_apis_return_the_same_files_after_a_move_too(ws: Workspace, run: Run, tmp_path: Path) -> None:
     client = MlflowClient(ws.get_mlflow_tracking_uri())
     run.upload_file("native/a.txt", _write(tmp_path / "a.txt", "from the native door"))
     client.log_artifact(run.id, str(_write(tmp_path / "b.txt", "from mlflow")), "mlflow")
@@ -161,13 +159,13 @@ def _assert_both(ws: Workspace, run_id: str, folder: Path) -> None:
     assert native.get_file_names() == ["mlflow/b.txt", "native/a.txt"]
     assert [one.path for one in client.list_artifacts(run_id)] == ["mlflow", "native"]
     uri = f"{client.get_run(run_id).info.artifact_uri}/native/a.txt"
-    # By its URI, for MLflow's cache of repositories knows a run by its id alone, wherever it lies.
+    # By its URI, because MLflow caches repositories by run id only.
     assert Path(mlflow.artifacts.download_artifacts(uri, dst_path=str(folder))).read_text() == "from the native door"
     native.download_file("mlflow/b.txt", folder / "b.txt")
     assert (folder / "b.txt").read_text() == "from mlflow"
 
 
-def test_an_experiment_with_a_place_of_its_own_keeps_it(ws: Workspace, tmp_path: Path) -> None:
+def test_an_experiment_keeps_its_own_artifact_location(ws: Workspace, tmp_path: Path) -> None:
     client = MlflowClient(ws.get_mlflow_tracking_uri())
     experiment = client.create_experiment("elsewhere", artifact_location=f"file://{tmp_path}/place")
     made = client.create_run(experiment)
@@ -175,7 +173,7 @@ def test_an_experiment_with_a_place_of_its_own_keeps_it(ws: Workspace, tmp_path:
     assert (tmp_path / "place" / made.info.run_id / "artifacts" / "note.txt").read_text() == "hello"
     assert [one.path for one in client.list_artifacts(made.info.run_id)] == ["note.txt"]
 
-    native = ws.get_run(made.info.run_id)  # says so, instead of finding nothing or writing where MLflow does not look
+    native = ws.get_run(made.info.run_id)  # reports it, instead of finding nothing or writing elsewhere
     for call in (
         native.get_file_names,
         lambda: native.download_file("note.txt", tmp_path / "copy"),
@@ -186,7 +184,7 @@ def test_an_experiment_with_a_place_of_its_own_keeps_it(ws: Workspace, tmp_path:
             call()
 
 
-def test_both_spellings_of_a_uri_are_read(ws: Workspace) -> None:
+def test_both_spellings_of_a_uri_are_accepted(ws: Workspace) -> None:
     folder = str(ws.path)
     quoted = ws.get_mlflow_tracking_uri().removeprefix("bridge://")
     for uri in (f"bridge://{quoted}", f"bridge:{quoted}", f"bridge://{quoted}/", f"BRIDGE://{quoted}"):
@@ -194,13 +192,13 @@ def test_both_spellings_of_a_uri_are_read(ws: Workspace) -> None:
     assert split_artifact_uri(f"bridge://{quoted}") == (folder, "")
 
 
-def test_an_uploaded_file_cannot_pose_as_a_workspace(ws: Workspace, run: Run) -> None:
+def test_an_uploaded_file_does_not_count_as_a_workspace(ws: Workspace, run: Run) -> None:
     run.upload_file("artifacts/workspace.db", _write(ws.path.parent / "w", ""))
     uri = f"{ws.get_mlflow_tracking_uri()}/artifacts/1/{run.id}/artifacts/artifacts/artifacts/x"
     assert split_artifact_uri(uri) == (str(ws.path), f"1/{run.id}/artifacts/artifacts/artifacts/x")
 
 
-def test_a_workspace_may_lie_in_the_folder_of_another(tmp_path: Path, make_workspace: Callable[[Path], str]) -> None:
+def test_a_workspace_can_be_in_the_folder_of_another(tmp_path: Path, make_workspace: Callable[[Path], str]) -> None:
     make_workspace(tmp_path)
     inner = tmp_path / "inner"
     uri = make_workspace(inner)
@@ -223,7 +221,7 @@ def test_a_root_ends_at_the_first_folder_of_artifacts_below_an_experiment() -> N
     assert split_root("a.txt") == ("", "a.txt")
 
 
-def test_runs_name_the_server_only_where_it_passes_artifacts_into_the_same_workspace(
+def test_artifact_uris_name_the_server_only_if_it_stores_artifacts_in_the_same_workspace(
     ws: Workspace, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = MlflowClient(ws.get_mlflow_tracking_uri())
@@ -244,7 +242,7 @@ def _server(ws: Workspace, *arguments: str) -> AbstractContextManager[str]:
 
 
 @pytest.mark.processes
-def test_a_plain_http_client_of_a_server_that_passes_artifacts_on(ws: Workspace, run: Run, tmp_path: Path) -> None:
+def test_a_plain_http_client_uses_a_server_that_proxies_artifacts(ws: Workspace, run: Run, tmp_path: Path) -> None:
     run.upload_file("native/a b=1.txt", _write(tmp_path / "a.txt", "from the native door"))
     run.complete()
     ws.stores.tracking.close()
@@ -270,9 +268,7 @@ def test_a_plain_http_client_of_a_server_that_passes_artifacts_on(ws: Workspace,
 
 @pytest.mark.processes
 @pytest.mark.rules
-def test_a_server_refuses_to_send_a_folder_and_copies_nothing_to_find_that_out(
-    ws: Workspace, run: Run, tmp_path: Path
-) -> None:
+def test_a_server_refuses_to_send_a_folder_without_copying_it(ws: Workspace, run: Run, tmp_path: Path) -> None:
     for name in ("a/one.txt", "a/deep/two.txt"):
         run.upload_file(name, _write(tmp_path / "a.txt", "x" * 1000))
     temporary = tmp_path / "temporary"
@@ -295,11 +291,11 @@ def test_a_server_refuses_to_send_a_folder_and_copies_nothing_to_find_that_out(
 
 
 def _used_by(folder: Path) -> int:
-    """When the newest thing was made or removed directly in a folder: a copy that came and went is seen as well."""
+    """Return the time of the last change in a folder, which shows a temporary copy too."""
     return folder.stat().st_mtime_ns
 
 
-def test_files_of_a_workspace_are_fetched_without_a_progress_bar(
+def test_files_of_a_workspace_are_downloaded_without_a_progress_bar(
     repository: BridgeArtifactRepository,
     run: Run,
     tmp_path: Path,
@@ -326,9 +322,7 @@ def test_files_of_a_workspace_are_fetched_without_a_progress_bar(
 
 
 @pytest.mark.processes
-def test_the_server_of_mlflow_ui_lists_and_shows_what_was_logged_natively(
-    ws: Workspace, run: Run, tmp_path: Path
-) -> None:
+def test_the_server_of_mlflow_ui_lists_and_shows_natively_logged_files(ws: Workspace, run: Run, tmp_path: Path) -> None:
     run.upload_file("native/a.txt", _write(tmp_path / "a.txt", "from the native door"))
     with _server(ws) as url:
         listed = _get(f"{url}/ajax-api/2.0/mlflow/artifacts/list?run_id={run.id}&path=native")

@@ -1,4 +1,4 @@
-"""Where MLflow asks for its SQL store by class or for a database by URI: it works here, or says what it needs."""
+"""Code of MLflow that checks for its SQL store by class, or for a database by URI, works or raises a clear error."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from mlflow.exceptions import MlflowException
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from serving import mlflow_server
 
-pytestmark = [pytest.mark.rules, pytest.mark.slow]  # a server of MLflow's is started
+pytestmark = [pytest.mark.rules, pytest.mark.slow]  # an MLflow server is started
 
 SOURCES = Path(mlflow.__file__).parent
 STORES = re.compile(r"store/(tracking|model_registry|jobs|workspace)/\w*store|store/(fs2db|db|db_migrations)/|protos/")
@@ -51,7 +51,7 @@ PLACES = {
     "utils/uri.py get_uri_scheme": "names the scheme, which is `bridge`",
     "utils/validation.py _validate_db_type_string": "what all of these are asked through",
 }
-"""Every place, and what comes of it with a `bridge:` URI."""
+"""Every such place in MLflow's code, and its effect with a `bridge:` URI."""
 
 
 def test_every_place_where_mlflow_asks_for_sql_is_known() -> None:
@@ -67,7 +67,7 @@ def places(path: Path) -> Iterator[str]:
 
 
 def asking(node: ast.AST, inside: str) -> Iterator[str]:
-    """The functions in which SQL is asked for: a class by `isinstance`, a store made, a kind of database looked for."""
+    """Return the functions that check for the SQL store, create one, or check the kind of database."""
     for child in ast.iter_child_nodes(node):
         name = inside
         if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
@@ -83,14 +83,14 @@ def asking(node: ast.AST, inside: str) -> Iterator[str]:
 
 
 class Site(NamedTuple):
-    """A server of MLflow's on a workspace, with jobs enabled, and a client of the workspace itself."""
+    """An MLflow server on a workspace, with jobs enabled, and a client of the workspace itself."""
 
     url: str
     uri: str
     log: Path
     client: MlflowClient
     heard: list[tuple[str, Any]]
-    """The key and the message of each request that the provider of models got."""
+    """The key and the message of each request to the provider of models."""
     provider: str
 
     def ask(self, method: str, path: str, body: Any = None, **more: Any) -> requests.Response:
@@ -113,7 +113,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, make_workspace: Callable[[Pat
 
 @contextmanager
 def provider() -> Iterator[tuple[str, list[tuple[str, Any]]]]:
-    """A provider of models that answers `well`: its address, and what it was asked."""
+    """A provider of models that answers `well`: its address and its requests."""
     heard: list[tuple[str, Any]] = []
 
     class Provider(BaseHTTPRequestHandler):
@@ -129,7 +129,7 @@ def provider() -> Iterator[tuple[str, list[tuple[str, Any]]]]:
             self.wfile.write(json.dumps(answer | {"usage": used}).encode())
 
         def log_message(self, format: str, *args: Any) -> None:
-            """Keep quiet."""
+            """Log nothing."""
 
     server = HTTPServer(("127.0.0.1", 0), Provider)
     thread = threading.Thread(target=server.serve_forever)
@@ -142,7 +142,7 @@ def provider() -> Iterator[tuple[str, list[tuple[str, Any]]]]:
         server.server_close()
 
 
-def test_the_gateway_calls_a_model_and_traces_it(site: Site) -> None:
+def test_the_gateway_calls_a_model_and_records_a_trace(site: Site) -> None:
     gateway = "/api/3.0/mlflow/gateway"
     secret = {"secret_name": "s", "secret_value": {"api_key": "k"}, "provider": "openai"}
     given = secret | {"auth_config": {"api_base": site.provider}}
@@ -181,7 +181,7 @@ def test_the_endpoint_of_a_scorer_is_resolved(site: Site) -> None:
         get_endpoint_config("none", store)
 
 
-def test_what_the_server_says_of_itself_is_what_it_says_of_a_database(site: Site) -> None:
+def test_the_server_describes_itself_as_with_a_database(site: Site) -> None:
     said = site.ask("GET", "/api/3.0/mlflow/server-info").json()
     assert said["store_type"] == "SqlStore"
     assert (said["workspaces_enabled"], said["trace_archival_enabled"]) == (False, False)
@@ -214,7 +214,7 @@ OF_JOBS = (
 )  # fmt: skip
 
 
-def test_what_runs_as_a_job_says_that_it_needs_a_database(site: Site) -> None:
+def test_an_operation_that_runs_as_a_job_reports_that_it_needs_a_database(site: Site) -> None:
     for method, path, body, status, sentence in OF_JOBS:
         answer = site.ask(method, path, body)
         said = answer.json().get("message") or answer.json().get("detail")
@@ -242,7 +242,7 @@ def test_the_refusals_at_the_start_of_a_server_are_mlflows_own(
         handlers._verify_tracking_store_trace_archival_support(store)
 
 
-def test_spans_that_come_by_opentelemetry_make_a_trace(site: Site) -> None:
+def test_spans_sent_by_opentelemetry_become_a_trace(site: Site) -> None:
     run = site.client.create_run("0").info.run_id
     sent = ExportTraceServiceRequest()
     scope = sent.resource_spans.add().scope_spans.add()

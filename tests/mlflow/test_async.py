@@ -1,4 +1,4 @@
-"""Whatever an asynchronous logging call has returned from is stored, though its process is killed or told to end."""
+"""Once an asynchronous logging call has returned, its values are stored, even if the process is killed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from forked import Child
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 
-pytestmark = [pytest.mark.processes, pytest.mark.filterwarnings("ignore:.*")]  # Lightning's and torch's own
+pytestmark = [pytest.mark.processes, pytest.mark.filterwarnings("ignore:.*")]  # warnings of Lightning and torch
 
 LOGGED_AT_MOST = 1_000_000
 KILLED_AFTER_SECONDS = 0.15
@@ -66,7 +66,7 @@ DOORS = [
 def test_no_point_is_lost_whose_asynchronous_call_has_returned(
     door: Door, number: signal.Signals, fork: Fork, uri: str
 ) -> None:
-    """What the process said it had logged is there, in order and once, with at most one point more."""
+    """All points that the process reported are stored once and in order, with at most one more."""
     chance, client, acknowledged = random.Random(f"{door.__name__} {number}"), MlflowClient(uri), 0
     for _ in range(10):
         run_id = client.create_run("0").info.run_id
@@ -76,7 +76,7 @@ def test_no_point_is_lost_whose_asynchronous_call_has_returned(
         assert steps == list(range(len(steps)))
         assert said <= len(steps) <= said + 1
         acknowledged += said
-    assert acknowledged >= 50  # enough of them were in flight
+    assert acknowledged >= 50  # enough calls were in progress
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=lambda number: number.name)
@@ -105,7 +105,7 @@ def _log_and_say(log: Log, say: Callable[[str], None]) -> None:
 
 
 def _said_until_it_ends(child: Child, number: signal.Signals, chance: random.Random) -> int:
-    """Send a process a signal at a random moment after its first call; how many calls it said had returned."""
+    """Send a signal to a process at a random moment after its first call; return the number of reported calls."""
     child.line()
     time.sleep(chance.random() * KILLED_AFTER_SECONDS)
     child.kill(number)

@@ -1,4 +1,4 @@
-"""What MLflow logs by itself of scikit-learn, XGBoost, PyTorch and Lightning: the same on its own store and ours."""
+"""MLflow's autologging of scikit-learn, XGBoost, PyTorch and Lightning stores the same in its own store and ours."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pandas
 import pytest
 from model_journeys import Both, ModelJourney
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:.*")]  # what MLflow and its companions warn of
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:.*")]  # warnings of MLflow and the libraries
 
 X = numpy.arange(40.0).reshape(20, 2) / 40
 Y = numpy.arange(20) // 3 % 2
@@ -20,7 +20,7 @@ Y = numpy.arange(20) // 3 % 2
 
 @pytest.fixture(autouse=True)
 def no_requirements_inferred(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a model needs is found in a process of its own, in seconds a model; MLflow does without where it fails."""
+    """Keep MLflow from inferring the requirements of a model in a process, which takes seconds and may fail."""
     monkeypatch.setenv("MLFLOW_REQUIREMENTS_INFERENCE_TIMEOUT", "0")
 
 
@@ -31,7 +31,7 @@ def test_scikit_learn(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    for module in ("_search", "_validation"):  # which measure how long each fit takes
+    for module in ("_search", "_validation"):  # they measure the duration of each fit
         monkeypatch.setattr(f"sklearn.model_selection.{module}.time", SimpleNamespace(time=lambda: 0.0))
 
     @both.answer_the_same

@@ -1,4 +1,4 @@
-"""The columns of tables at MLflow's door: metrics named `<metric>.<column>`, as if MLflow had logged them."""
+"""MLflow's API shows the columns of tables as metrics `<metric>.<column>`, as if MLflow had logged them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def rows(key: str, values: st.SearchStrategy[Value]) -> st.SearchStrategy[list[P
 
 
 def scalars(key: str) -> st.SearchStrategy[Point]:
-    # Without NaN, which MLflow counts as 0: of such equals in two series of one name the scalar is shown here.
+    # Without NaN, which MLflow compares as 0: if two series of one name have equal values, we show the scalar.
     return st.builds(lambda value, timestamp, step: Point(key, value, timestamp, step), PLAIN, TIMESTAMPS, STEPS)
 
 
@@ -62,7 +62,7 @@ def stores(
 @pytest.mark.slow
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(logged=LOGGED, most=st.integers(1, 12))
-def test_a_column_is_what_mlflow_would_have_of_its_numbers(
+def test_a_column_equals_a_metric_that_mlflow_has_logged(
     stores: tuple[AbstractStore, BridgeTrackingStore, TrackingStore], logged: list[Point], most: int
 ) -> None:
     theirs, ours, native = stores
@@ -76,7 +76,7 @@ def test_a_column_is_what_mlflow_would_have_of_its_numbers(
 
 
 def as_metrics(logged: list[Point]) -> list[Metric]:
-    """The numbers as MLflow would have got them, each with the step that it got here."""
+    """Return the numbers as MLflow metrics, each with its step in the column."""
     points: dict[str, list[LoggedPoint]] = {}
     log_naively(points, logged, NATIVE)
     return [
@@ -102,7 +102,7 @@ def texts(points: list[Metric]) -> list[str]:
 
 @pytest.fixture
 def waves(opened: WorkspaceStores) -> WorkspaceStores:
-    """Runs with a table each."""
+    """Create runs with a table each."""
     for run_id, angle in (("a" * 32, 1), ("b" * 32, 2.5), ("c" * 32, math.nan), ("d" * 32, "steep")):
         create_run(opened.tracking, RunRecord(run_id, "0", start_time=1))
         for value in (9.0, angle):
@@ -122,19 +122,19 @@ def waves(opened: WorkspaceStores) -> WorkspaceStores:
         ("metrics.`Cosine Wave` > 0", ""),
     ],
 )
-def test_runs_are_found_by_a_column(waves: WorkspaceStores, uri: str, text: str, runs: str) -> None:
+def test_a_filter_can_use_a_column(waves: WorkspaceStores, uri: str, text: str, runs: str) -> None:
     found = MlflowClient(uri).search_runs(["0"], text)
     assert "".join(sorted(run.info.run_id[0] for run in found)) == runs
 
 
-def test_runs_are_ordered_by_a_column(waves: WorkspaceStores, uri: str) -> None:
+def test_an_order_can_use_a_column(waves: WorkspaceStores, uri: str) -> None:
     client = MlflowClient(uri)
     for direction, order in (("ASC", "abdc"), ("DESC", "dbac")):
         found = client.search_runs(["0"], order_by=[f"metrics.`Cosine Wave.angle` {direction}"])
         assert "".join(run.info.run_id[0] for run in found) == order
 
 
-def test_texts_images_and_descriptions_are_no_metrics_and_no_tags(opened: WorkspaceStores, uri: str) -> None:
+def test_texts_images_and_descriptions_are_neither_metrics_nor_tags(opened: WorkspaceStores, uri: str) -> None:
     create_run(opened.tracking, RunRecord("a" * 32, "0", start_time=1))
     opened.tracking.log_points(
         "a" * 32,
@@ -152,6 +152,6 @@ def test_texts_images_and_descriptions_are_no_metrics_and_no_tags(opened: Worksp
         assert MlflowClient(uri).get_metric_history("a" * 32, name) == []
 
 
-def test_a_search_gives_the_columns_too(waves: WorkspaceStores, uri: str) -> None:
+def test_the_results_of_a_search_have_the_columns_too(waves: WorkspaceStores, uri: str) -> None:
     (found,) = MlflowClient(uri).search_runs(["0"], "metrics.`Cosine Wave.angle` = 1")
     assert found.data.metrics == {"Cosine Wave.angle": 1.0, "Cosine Wave.cosine": 0.5}

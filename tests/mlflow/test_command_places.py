@@ -1,4 +1,4 @@
-"""MLflow's commands, told of places of every kind: they work, or say in one sentence why not."""
+"""MLflow's commands work with every kind of workspace URI, or report the problem in one sentence."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ WRITING = {
 
 
 def call_all(mlflow_: CommandLine, commands: dict[str, str], ids: dict[str, str]) -> list[Said]:
-    """Call each command that the MLflow installed has; what each said."""
+    """Call each command of the installed MLflow, and return the results."""
     ids = NOTHING | {"uri": mlflow_.uri, "folder": str(mlflow_.folder)} | ids
     there = {" ".join(words) for words in every_command()}
     before = len(mlflow_.seen)
@@ -88,13 +88,13 @@ def call_all(mlflow_: CommandLine, commands: dict[str, str], ids: dict[str, str]
     return mlflow_.seen[before:]
 
 
-def test_every_command_that_asks_a_store_is_told_of_these_places() -> None:
+def test_every_command_that_uses_a_store_is_tested_with_these_uris() -> None:
     assert COMPARED == READING.keys() | WRITING.keys() | {"doctor"}
 
 
 @pytest.fixture(scope="module")
 def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folders and files that are no workspace."""
+    """Folders and files that are not workspaces."""
     folder = tmp_path_factory.mktemp("places")
     create_store(folder / "made", "tests")
     shutil.copytree(folder / "made", folder / "newer")
@@ -169,7 +169,7 @@ def test_one_workspace_has_many_uris(tmp_path: Path) -> None:
 
 @pytest.fixture
 def read_only(tmp_path: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    """A workspace in a folder that may be read and not written, and the ids of what is in it."""
+    """A workspace in a read-only folder, and the ids of its objects."""
     with tempfile.TemporaryDirectory() as outside:
         folder = Path(outside) / "workspace"
         uri = f"bridge://{folder}"
@@ -185,7 +185,7 @@ def read_only(tmp_path: Path) -> Iterator[tuple[str, dict[str, str]]]:
 
 
 def make(mlflow_: CommandLine) -> dict[str, str]:
-    """One of each thing."""
+    """Create one object of each kind, and return the ids."""
     mlflow_("experiments", "create", "-n", "kept")
     mlflow_("experiments", "create", "-n", "deleted")
     mlflow_("experiments", "delete", "-x", "2")
@@ -227,12 +227,12 @@ print(json.dumps([call_all(person, READING, ids), call_all(person, WRITING, ids)
 """
 
 
-def test_what_may_only_be_read_is_read_and_every_other_command_says_so(
+def test_commands_read_a_read_only_workspace_and_report_it_if_they_must_write(
     read_only: tuple[str, dict[str, str]], tmp_path: Path
 ) -> None:
     uri, ids = read_only
     command = [sys.executable, "-c", READER, uri, str(tmp_path / "person"), json.dumps(ids)]
-    # Where that variable is set, MLflow refuses a change of its own in `crypto rotate-kek`.
+    # If that variable is set, MLflow refuses its own change in `crypto rotate-kek`.
     environment = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
     environment["PYTHONPATH"] = os.pathsep.join(sys.path)
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""MLflow's commands answer on a workspace what they answer on MLflow's own SQL store."""
+"""MLflow's commands print the same for a workspace and for MLflow's own SQL store."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from serving import model_server
 
 pytestmark = [
     pytest.mark.slow,
-    # Said while MLflow starts its tracing and its server, about a type hint of its own and about Starlette.
+    # Warnings of MLflow's tracing and server about its own type hints and about Starlette.
     pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning"),
 ]
 
 
 @pytest.mark.rules
-def test_every_command_of_mlflow_is_tested_or_asks_no_store() -> None:
-    """A new release with a command more, or one less, is noticed here."""
+def test_every_command_of_mlflow_is_tested_or_uses_no_store() -> None:
+    """This test fails if a new release adds or removes a command."""
     known = {" ".join(words) for words in every_command()}
     asks_none = {name for name in known for alone in WITHOUT_A_STORE if f"{name} ".startswith(f"{alone} ")}
     assert COMPARED | set(ELSEWHERE) | asks_none == known
@@ -38,7 +38,7 @@ def test_every_command_of_mlflow_is_tested_or_asks_no_store() -> None:
 
 
 @pytest.mark.rules
-def test_every_command_that_asks_a_store_says_on_a_workspace_what_it_says_on_mlflows_own_store(
+def test_every_command_that_uses_a_store_prints_the_same_for_a_workspace_and_mlflows_own_store(
     uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logging.getLogger("mlflow.store.db.utils"), "level", logging.WARNING)
@@ -56,13 +56,13 @@ def test_every_command_that_asks_a_store_says_on_a_workspace_what_it_says_on_mlf
 
 
 def run(uri: str, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """A command in a process of its own."""
+    """Run a command in a process of its own."""
     environment = {**os.environ, "MLFLOW_TRACKING_URI": uri}
     command = [sys.executable, "-m", "mlflow", *words]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
 
 
-def test_a_process_takes_the_workspace_from_the_environment_and_its_error_ends_in_one_sentence(
+def test_a_command_gets_the_workspace_from_the_environment_and_reports_an_error_in_one_sentence(
     uri: str, tmp_path: Path
 ) -> None:
     MlflowClient(uri).create_experiment("digits")
@@ -73,7 +73,7 @@ def test_a_process_takes_the_workspace_from_the_environment_and_its_error_ends_i
     assert failed.stderr.splitlines()[-1] == "mlflow.exceptions.MlflowException: Run with id=none not found"
 
 
-def test_logged_and_registered_models_are_served_by_command(fluent: str, tmp_path: Path) -> None:
+def test_a_command_serves_logged_and_registered_models(fluent: str, tmp_path: Path) -> None:
     (tmp_path / "model.py").write_text(MODEL)
     with mlflow.start_run() as run:
         mlflow.pyfunc.log_model(
@@ -88,7 +88,7 @@ def test_logged_and_registered_models_are_served_by_command(fluent: str, tmp_pat
             assert requests.post(f"{url}/invocations", json={}, timeout=60).status_code == 400
 
 
-def test_commands_that_need_a_database_or_mlflows_workspaces_fail_in_mlflows_own_words(
+def test_commands_that_need_a_database_or_mlflows_workspaces_fail_with_mlflows_own_errors(
     uri: str, tmp_path: Path
 ) -> None:
     mlflow_ = CommandLine(uri, tmp_path / "person", {})
@@ -102,7 +102,7 @@ def test_commands_that_need_a_database_or_mlflows_workspaces_fail_in_mlflows_own
     assert f"Workspace functionality is unavailable; got unsupported URI '{uri}'" in served.stderr.splitlines()[-1]
 
 
-def test_a_workspace_is_mlflows_default_workspace_whatever_the_environment_says(
+def test_a_workspace_is_mlflows_default_workspace_whatever_the_environment_is(
     uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_WORKSPACE", "team")

@@ -1,4 +1,4 @@
-"""What is not a run is kept and answered by MLflow's own stores, beside the workspace, and only once it is written."""
+"""MLflow's own stores, beside the workspace, serve everything that is not a run; they are created by a first write."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from bridge.store.workspace_stores import WorkspaceStores
 from bridge_mlflow.companion import Companion
 from bridge_mlflow.database import copy_database
 
-# Said while MLflow starts its tracing, about a type hint of its own.
+# A warning of MLflow's tracing about its own type hint.
 pytestmark = [
-    pytest.mark.slow,  # each makes MLflow's own tables
+    pytest.mark.slow,  # each creates MLflow's own tables
     pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning"),
 ]
 
 LATER = 4_000_000_000_000
-"""Milliseconds after the beginning of any workspace made here: what changed last is seen at once."""
+"""Milliseconds later than the creation of every workspace here, so that each change is noticed at once."""
 
 
 @pytest.fixture
@@ -74,10 +74,10 @@ def models(companion: Companion, experiment_id: str = "0") -> list[str]:
     return sorted(model.name for model in companion.call("search_logged_models", experiment_ids=[experiment_id]))
 
 
-# When the file comes to be
+# The creation of the file
 
 
-def test_reading_makes_no_file(opened: WorkspaceStores, companion: Companion) -> None:
+def test_reading_creates_no_file(opened: WorkspaceStores, companion: Companion) -> None:
     assert models(companion) == []
     assert companion.call("search_traces", ["0"]) == ([], None)
     assert companion.call("list_scorers", "0") == []
@@ -86,19 +86,17 @@ def test_reading_makes_no_file(opened: WorkspaceStores, companion: Companion) ->
 
 
 @pytest.mark.rules
-def test_what_is_made_where_it_is_missing_is_there_for_every_process(
+def test_a_default_object_that_a_read_creates_is_stored_for_every_process(
     opened: WorkspaceStores, companion: Companion
 ) -> None:
     queue = companion.call("get_or_create_user_queue", "0", user="ann")
     (schema,) = companion.call("list_label_schemas", "0")
-    other = Companion(opened)  # as another process has it
+    other = Companion(opened)  # like that of another process
     assert other.call("get_review_queue", queue.queue_id).name == "ann"
     assert [one.schema_id for one in other.call("list_label_schemas", "0")] == [schema.schema_id]
 
 
-def test_the_first_write_makes_the_file_and_leaves_nothing_beside_it(
-    opened: WorkspaceStores, companion: Companion
-) -> None:
+def test_the_first_write_creates_only_the_file(opened: WorkspaceStores, companion: Companion) -> None:
     create_model(companion, name="m")
     assert files(opened) == {"mlflow.db"}
     assert models(companion) == ["m"]
@@ -106,7 +104,7 @@ def test_the_first_write_makes_the_file_and_leaves_nothing_beside_it(
     assert (Path(opened.address) / "mlflow.db").stat().st_mode == mode
 
 
-def test_workspaces_whose_names_look_like_parts_of_a_uri_have_files_of_their_own(
+def test_workspaces_with_uri_characters_in_their_names_have_files_of_their_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "elsewhere").mkdir()
@@ -140,7 +138,7 @@ def start_writer(
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
 
 
-def test_processes_that_make_it_at_once_lose_nothing(opened: WorkspaceStores, companion: Companion) -> None:
+def test_processes_that_create_the_file_at_once_lose_nothing(opened: WorkspaceStores, companion: Companion) -> None:
     writers = [start_writer(opened, f"m{index}") for index in range(3)]
     for writer in writers:
         assert writer.stdout and writer.stdout.readline() == "ready\n"
@@ -155,14 +153,12 @@ def test_processes_that_make_it_at_once_lose_nothing(opened: WorkspaceStores, co
     assert files(opened) == {"mlflow.db"}
 
 
-def test_a_making_that_was_killed_leaves_no_file_and_is_begun_anew(
-    opened: WorkspaceStores, companion: Companion
-) -> None:
+def test_a_killed_creation_leaves_no_file_and_is_repeated(opened: WorkspaceStores, companion: Companion) -> None:
     folder = Path(opened.address)
     with start_writer(opened, "killed") as writer:
         assert writer.stdout and writer.stdout.readline() == "ready\n"
         writer.send_signal(signal.SIGKILL)
-    # What a process leaves that dies in the middle of the copy.
+    # The file of a process that died in the middle of the copy.
     (folder / ".mlflow.db.part").write_bytes(b"SQLite format 3\x00")
     (folder / ".mlflow.db.lock").touch()
     assert not companion.exists
@@ -171,7 +167,7 @@ def test_a_making_that_was_killed_leaves_no_file_and_is_begun_anew(
     assert models(companion) == ["m"]
 
 
-# MLflow's tables, which are made once for a user
+# MLflow's empty tables, which are created once per user
 
 
 @pytest.fixture
@@ -182,7 +178,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def makings(monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """The databases in which MLflow has made its tables."""
+    """The databases in which MLflow has created its tables."""
     made: list[object] = []
     make = db.utils._initialize_tables
     monkeypatch.setattr(db.utils, "_initialize_tables", lambda engine: (made.append(engine.url), make(engine)))
@@ -198,16 +194,14 @@ def first_models(folder: Path) -> list[str]:
     return models(companion)
 
 
-def test_a_users_next_workspace_begins_with_a_copy_of_mlflows_empty_tables(
-    home: Path, makings: list[object], tmp_path: Path
-) -> None:
+def test_a_users_next_workspace_copies_mlflows_empty_tables(home: Path, makings: list[object], tmp_path: Path) -> None:
     assert first_models(tmp_path / "one") == first_models(tmp_path / "two") == ["m"]
     assert len(makings) == 1
     assert os.listdir(home / "tables") == [f"mlflow-{mlflow.__version__}.db"]
 
 
 @pytest.mark.parametrize("damage", [b"", b"no database", b"SQLite format 3\x00"])
-def test_kept_tables_that_are_damaged_are_made_anew(
+def test_damaged_stored_tables_are_created_again(
     home: Path, makings: list[object], tmp_path: Path, damage: bytes
 ) -> None:
     kept = home / "tables" / f"mlflow-{mlflow.__version__}.db"
@@ -217,7 +211,7 @@ def test_kept_tables_that_are_damaged_are_made_anew(
     assert len(makings) == 1
 
 
-def test_a_home_that_cannot_be_written_keeps_no_tables(home: Path, makings: list[object], tmp_path: Path) -> None:
+def test_a_read_only_home_stores_no_tables(home: Path, makings: list[object], tmp_path: Path) -> None:
     home.write_text("a file")
     assert first_models(tmp_path / "one") == first_models(tmp_path / "two") == ["m"]
     assert len(makings) == 2
@@ -239,7 +233,7 @@ def test_an_error_of_a_signal_handler_is_not_taken_for_a_failure_to_copy_tables(
         first_models(tmp_path / "two")
 
 
-# What it knows of experiments and runs
+# The mirrored experiments and runs
 
 
 def rows(companion: Companion, statement: str) -> list[tuple[object, ...]]:
@@ -263,7 +257,7 @@ def test_experiments_are_mirrored_with_their_ids(opened: WorkspaceStores, compan
     ]
 
 
-def test_experiments_that_exchange_their_names_are_mirrored(opened: WorkspaceStores, companion: Companion) -> None:
+def test_experiments_that_swap_names_are_mirrored(opened: WorkspaceStores, companion: Companion) -> None:
     one, two = (opened.tracking.create_experiment(name, LATER).id for name in ("one", "two"))
     create_model(companion)
     for time, (experiment_id, name) in enumerate([(one, "three"), (two, "one"), (one, "two")], LATER + 1):
@@ -273,7 +267,7 @@ def test_experiments_that_exchange_their_names_are_mirrored(opened: WorkspaceSto
     assert (found[one], found[two]) == ("two", "one")
 
 
-def test_nothing_is_written_when_nothing_changed(opened: WorkspaceStores, companion: Companion) -> None:
+def test_nothing_is_written_if_nothing_has_changed(opened: WorkspaceStores, companion: Companion) -> None:
     create_model(companion)
     models(companion)
     before = (Path(opened.address) / "mlflow.db").read_bytes()
@@ -282,7 +276,7 @@ def test_nothing_is_written_when_nothing_changed(opened: WorkspaceStores, compan
     assert (Path(opened.address) / "mlflow.db").read_bytes() == before
 
 
-def test_a_deleted_experiment_takes_no_models_until_it_is_restored(client: MlflowClient, companion: Companion) -> None:
+def test_a_deleted_experiment_refuses_models_until_it_is_restored(client: MlflowClient, companion: Companion) -> None:
     experiment_id = client.create_experiment("e")
     create_model(companion, experiment_id)
     client.delete_experiment(experiment_id)
@@ -292,7 +286,7 @@ def test_a_deleted_experiment_takes_no_models_until_it_is_restored(client: Mlflo
     assert create_model(companion, experiment_id).experiment_id == experiment_id
 
 
-def test_a_metric_with_a_model_is_kept_with_both(client: MlflowClient, companion: Companion) -> None:
+def test_a_metric_of_a_model_is_stored_with_the_model_and_the_run(client: MlflowClient, companion: Companion) -> None:
     run_id = client.create_run("0").info.run_id
     model = create_model(companion, source_run_id=run_id)
     for _ in range(2):
@@ -302,14 +296,14 @@ def test_a_metric_with_a_model_is_kept_with_both(client: MlflowClient, companion
     assert client.get_run(run_id).data.metrics == {"accuracy": 0.5}
 
 
-def test_a_metric_of_a_model_that_is_not_there_is_kept_nowhere(client: MlflowClient) -> None:
+def test_a_metric_of_a_missing_model_is_not_stored(client: MlflowClient) -> None:
     run_id = client.create_run("0").info.run_id
     with pytest.raises(MlflowException):
         client.log_metric(run_id, "accuracy", 0.5, model_id="m-none")
     assert client.get_run(run_id).data.metrics == {}
 
 
-def test_a_run_is_mirrored_when_it_is_linked_to_and_followed_then(client: MlflowClient, companion: Companion) -> None:
+def test_a_linked_run_is_mirrored_and_updated_afterwards(client: MlflowClient, companion: Companion) -> None:
     run_id = client.create_run("0", run_name="a").info.run_id
     other = client.create_run("0").info.run_id
     model = create_model(companion)
@@ -328,10 +322,10 @@ def test_an_issue_names_the_run_that_found_it(client: MlflowClient, companion: C
     assert companion.call("get_issue", issue.issue_id).source_run_id == run_id
 
 
-# Where artifacts lie
+# Artifact locations
 
 
-def test_models_follow_a_workspace_that_was_moved(
+def test_models_are_found_after_their_workspace_was_moved(
     opened: WorkspaceStores, companion: Companion, tmp_path: Path
 ) -> None:
     model = create_model(companion)
@@ -342,7 +336,7 @@ def test_models_follow_a_workspace_that_was_moved(
     assert found.artifact_location == f"bridge://{tmp_path}/moved/artifacts/0/models/{model.model_id}/artifacts"
 
 
-def test_a_server_that_passes_artifacts_on_tells_its_own_uri(
+def test_a_server_that_proxies_artifacts_returns_its_own_uri(
     opened: WorkspaceStores, companion: Companion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = create_model(companion)
@@ -351,7 +345,7 @@ def test_a_server_that_passes_artifacts_on_tells_its_own_uri(
     assert found.artifact_location == f"mlflow-artifacts:/0/models/{model.model_id}/artifacts"
 
 
-# Other processes, other users
+# Other processes and other users
 
 
 def test_a_forked_child_reads_and_writes(companion: Companion) -> None:
@@ -369,7 +363,7 @@ def test_a_forked_child_reads_and_writes(companion: Companion) -> None:
 
 @pytest.fixture
 def read_only(client: MlflowClient, companion: Companion, opened: WorkspaceStores) -> Iterator[Path]:
-    """A workspace with a model, in a folder that others may read and search but not write."""
+    """A workspace with a model, in a folder that other users can read but not write."""
     client.create_experiment("e")
     create_model(companion, name="m")
     opened.tracking.flush()
@@ -403,13 +397,13 @@ except NotAllowed as error:
 
 
 def obey_file_modes() -> None:
-    """Give up root's right to pass over the modes of files (CAP_DAC_OVERRIDE), as every other user has to."""
+    """Give up root's right to ignore file modes (CAP_DAC_OVERRIDE), which other users do not have."""
     if os.getuid() == 0:
         ctypes.CDLL(None).prctl(24, 1)
 
 
 @pytest.mark.rules
-def test_a_folder_that_may_not_be_written_is_read(read_only: Path) -> None:
+def test_a_read_only_folder_is_read(read_only: Path) -> None:
     command = [sys.executable, "-c", READER, str(read_only)]
     said = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, preexec_fn=obey_file_modes)
     assert said.returncode == 0, said.stderr
@@ -418,7 +412,7 @@ def test_a_folder_that_may_not_be_written_is_read(read_only: Path) -> None:
     assert lines[4] == f"Cannot write to {read_only}: its folder or database is read-only."
 
 
-def test_temporary_files_go_with_the_process(opened: WorkspaceStores, tmp_path: Path) -> None:
+def test_temporary_files_are_removed_with_the_process(opened: WorkspaceStores, tmp_path: Path) -> None:
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     command = [sys.executable, "-c", WRITER, opened.address, "m"]
@@ -429,7 +423,7 @@ def test_temporary_files_go_with_the_process(opened: WorkspaceStores, tmp_path: 
     assert list(temporary.iterdir()) == []
 
 
-def test_temporary_files_of_a_killed_process_go_with_the_next(opened: WorkspaceStores, tmp_path: Path) -> None:
+def test_temporary_files_of_a_killed_process_are_removed_by_the_next(opened: WorkspaceStores, tmp_path: Path) -> None:
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     environment = {**os.environ, "TMPDIR": str(temporary)}
@@ -447,20 +441,20 @@ def test_temporary_files_of_a_killed_process_go_with_the_next(opened: WorkspaceS
     assert list(temporary.iterdir()) == []
 
 
-def test_a_copy_holds_what_the_last_transaction_left(companion: Companion, tmp_path: Path) -> None:
+def test_a_copy_has_the_state_after_the_last_transaction(companion: Companion, tmp_path: Path) -> None:
     create_model(companion, name="m")
     for _ in range(2):
         copy_database(companion._file, tmp_path / "copy.db")
     assert SqlAlchemyStore(f"sqlite:///{tmp_path}/copy.db", "x").search_logged_models(["0"])[0].name == "m"
 
 
-# Deletion for good
+# Permanent deletion
 
 
-def test_an_experiment_that_is_deleted_for_good_without_a_word_to_mlflow_is_gone_there_when_its_id_is_given_again(
+def test_a_purged_experiment_that_mlflow_does_not_know_of_is_removed_when_its_id_is_reused(
     opened: WorkspaceStores, companion: Companion
 ) -> None:
-    """As where a process was killed after the first half."""
+    """A process that is killed after the first half leaves this state."""
     tracking = opened.tracking
     kept, gone = (tracking.create_experiment(name, time).id for name, time in (("kept", 1), ("gone", 2)))
     for experiment_id in (kept, gone):
@@ -473,9 +467,7 @@ def test_an_experiment_that_is_deleted_for_good_without_a_word_to_mlflow_is_gone
     assert (models(companion, gone), models(companion, kept)) == (["new"], [f"of {kept}"])
 
 
-def test_an_experiment_that_is_deleted_for_good_is_gone_from_mlflows_tables(
-    opened: WorkspaceStores, companion: Companion
-) -> None:
+def test_a_purged_experiment_is_removed_from_mlflows_tables(opened: WorkspaceStores, companion: Companion) -> None:
     gone = opened.tracking.create_experiment("gone", 1).id
     create_model(companion, gone, name="m")
     opened.tracking.delete_experiment(gone, 2)
@@ -486,7 +478,7 @@ def test_an_experiment_that_is_deleted_for_good_is_gone_from_mlflows_tables(
         assert session.execute(text("SELECT experiment_id FROM experiments")).scalars().all() == [0]
 
 
-def test_what_somebody_has_made_since_the_experiments_were_read_stays(
+def test_an_experiment_created_after_the_read_of_experiments_stays(
     opened: WorkspaceStores, companion: Companion
 ) -> None:
     experiment = opened.tracking.create_experiment("made since", 5)
@@ -496,10 +488,10 @@ def test_what_somebody_has_made_since_the_experiments_were_read_stays(
     assert models(companion, experiment.id) == ["m"]
 
 
-# What people do with it
+# Use of the companion
 
 
-def test_traces_are_kept_and_found(fluent: str) -> None:
+def test_traces_are_stored_and_found(fluent: str) -> None:
     @mlflow.trace
     def double(x: int) -> int:
         return 2 * x
@@ -513,7 +505,7 @@ def test_traces_are_kept_and_found(fluent: str) -> None:
     assert found.info.trace_id == trace.info.trace_id
 
 
-def test_evaluation_datasets_are_kept_and_read(fluent: str) -> None:
+def test_evaluation_datasets_are_stored_and_read(fluent: str) -> None:
     dataset = mlflow.genai.create_dataset("questions", experiment_id="0")
     dataset.merge_records([{"inputs": {"q": "1 + 1"}, "expectations": {"a": "2"}}])
     found = mlflow.genai.get_dataset(dataset_id=dataset.dataset_id).to_df()

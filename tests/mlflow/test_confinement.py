@@ -1,4 +1,4 @@
-"""A client of a server of MLflow's reads and writes in the workspace that is served, and in no other."""
+"""A client of an MLflow server can read and write only the workspace that the server serves."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ SECRET = "the secret of another workspace"
 
 
 class Host(NamedTuple):
-    """What lies on the host of a server."""
+    """The folders and files on the host of a server."""
 
     folder: Path
     served: Workspace
     run: Run
 
     def place(self, spelling: str) -> str:
-        """The artifacts of the run that holds the secret, by one of the ways to spell it."""
+        """Return the URI of the secret run's artifacts in one of the spellings."""
         below = f"{self.run.experiment.id}/{self.run.id}/artifacts"
         return SPELLINGS[spelling].format(host=self.folder, below=below)
 
@@ -58,7 +58,7 @@ SPELLINGS = {
     "path": "{host}/other/artifacts/{below}",
     "path through a link": "{host}/link/artifacts/{below}",
 }
-"""Ways to name a place in the other workspace; `bridge:` URIs are refused where they are used, too."""
+"""Spellings of a location in the other workspace. `bridge:` URIs are also refused on use."""
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Host:
 
 
 class Client:
-    """A client that speaks HTTP to a server."""
+    """A client that sends HTTP requests to a server."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -107,7 +107,7 @@ def client(host: Host) -> Iterator[Client]:
 
 
 def refused(answer: requests.Response) -> bool:
-    """Whether an answer is MLflow's for a mistake of the caller, and does not say what lies on the host."""
+    """Return whether an answer is MLflow's error for an invalid argument, and reveals nothing about the host."""
     assert SECRET not in answer.text
     return answer.status_code == 400 and answer.json()["error_code"] == "INVALID_PARAMETER_VALUE"
 
@@ -116,7 +116,7 @@ pytestmark = [pytest.mark.processes, pytest.mark.rules]
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
-def test_no_model_version_has_its_files_in_another_workspace(host: Host, client: Client, spelling: str) -> None:
+def test_a_model_version_with_files_in_another_workspace_is_refused(host: Host, client: Client, spelling: str) -> None:
     name = client.fresh()
     assert client.post("registered-models/create", {"name": name}).status_code == 200
     made = client.post("model-versions/create", {"name": name, "source": host.place(spelling)})
@@ -126,7 +126,7 @@ def test_no_model_version_has_its_files_in_another_workspace(host: Host, client:
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
-def test_no_experiment_keeps_its_files_in_another_workspace(host: Host, client: Client, spelling: str) -> None:
+def test_an_experiment_with_files_in_another_workspace_is_refused(host: Host, client: Client, spelling: str) -> None:
     before = sorted(host.folder.joinpath("other").rglob("*"))
     place = host.place(spelling)
     made = client.post("experiments/create", {"name": client.fresh(), "artifact_location": place})
@@ -177,7 +177,7 @@ def test_no_trace_is_read_from_another_workspace(host: Host, client: Client, spe
     assert SECRET not in read()
 
 
-def test_no_span_brings_its_trace_a_place_in_another_workspace(host: Host, client: Client) -> None:
+def test_no_span_gives_its_trace_a_location_in_another_workspace(host: Host, client: Client) -> None:
     place = host.place("three slashes")
     attribute = KeyValue(key="mlflow.traceTag.mlflow.artifactLocation", value=AnyValue(string_value=place))
     span = Span(trace_id=bytes(16), span_id=b"12345678", name="root", attributes=[attribute])
@@ -190,8 +190,8 @@ def test_no_span_brings_its_trace_a_place_in_another_workspace(host: Host, clien
     assert sent.status_code in (400, 422), sent.text
 
 
-def test_what_a_direct_client_has_put_elsewhere_is_not_opened_by_the_server(host: Host, client: Client) -> None:
-    """A person with a user of their own on the host may; a server has other rights than that person."""
+def test_the_server_does_not_open_locations_that_a_direct_client_has_stored(host: Host, client: Client) -> None:
+    """A person with a user on the host may open them, but the server has other rights than that person."""
     direct = MlflowClient(host.served.get_mlflow_tracking_uri())
     place = host.place("three slashes")
     experiment = direct.create_experiment("of a direct client", artifact_location=place)
@@ -221,10 +221,10 @@ def test_what_a_direct_client_has_put_elsewhere_is_not_opened_by_the_server(host
         assert refused(answer), answer.text
     assert [one.path for one in direct.list_artifacts(made.run_id)] == ["mine.txt"]
     seen = client.ask("GET", "api/2.0/mlflow/runs/get", run_id=made.run_id).json()["run"]["info"]
-    assert seen["artifact_uri"] == made.artifact_uri  # where the person finds it
+    assert seen["artifact_uri"] == made.artifact_uri  # the person can read it there
 
 
-def test_the_place_of_the_served_workspace_is_taken_in_each_spelling(host: Host, client: Client) -> None:
+def test_locations_in_the_served_workspace_are_accepted_in_each_spelling(host: Host, client: Client) -> None:
     (host.folder / "alias").symlink_to(host.folder / "served")
     for start in (f"bridge://{host.folder}/served", f"bridge:{host.folder}/served", f"bridge://{host.folder}/alias"):
         place = f"{start}/artifacts/own"
@@ -237,10 +237,10 @@ def test_the_place_of_the_served_workspace_is_taken_in_each_spelling(host: Host,
         ).raise_for_status()
         assert client.ask("GET", "get-artifact", **query).text == "own"
     elsewhere = {"name": client.fresh(), "artifact_location": f"file://{host.folder}/elsewhere"}
-    assert client.post("experiments/create", elsewhere).status_code == 200  # as MLflow's own store has it
+    assert client.post("experiments/create", elsewhere).status_code == 200  # as in MLflow's own store
 
 
-def test_a_workspace_among_the_artifacts_of_the_served_one_is_another(host: Host, client: Client) -> None:
+def test_a_workspace_among_the_artifacts_of_the_served_one_is_not_accessible(host: Host, client: Client) -> None:
     inner = Workspace.create("inner", path=host.folder / "served" / "artifacts" / "inner")
     run = Experiment(inner, "secrets").start_logging(outputs=False, snapshot_directory=None)
     run.upload_file("secret.txt", host.folder / "secret.txt")
@@ -260,11 +260,11 @@ def test_only_a_process_of_a_server_is_confined(host: Host, monkeypatch: pytest.
     assert not is_server()
     check_location(place, "artifact location")
     assert [one.path for one in get_artifact_repository(place).list_artifacts()][-1] == "traces.json"
-    monkeypatch.setenv(DESTINATION_VARIABLE, "./mlartifacts")  # of a server that serves no workspace at all
+    monkeypatch.setenv(DESTINATION_VARIABLE, "./mlartifacts")  # the variable of a server that serves no workspace
     for uri in (place, f"bridge://{host.folder}/nothing/artifacts", "bridge://a/b"):
         with pytest.raises(MlflowException, match=re.escape(f"Invalid artifact location: '{uri}'")):
             get_artifact_repository(uri)
-    monkeypatch.setenv(STORE_VARIABLES[1], f"bridge://{host.folder}/other")  # as its registry
+    monkeypatch.setenv(STORE_VARIABLES[1], f"bridge://{host.folder}/other")  # the server's registry
     check_location(place, "artifact location")
 
 
@@ -277,11 +277,11 @@ HOSTILE = [
     "./../secret.txt", "a//../../secret.txt", "..;/secret.txt", ".../secret.txt", "..\u2215secret.txt", "~/secret.txt",
     "link/{below}/secret.txt", "link/secret.txt", ".pending/../secret.txt", "a?../secret.txt", "a#../secret.txt",
 ]  # fmt: skip
-"""Paths that lead out of a folder of artifacts, for one who resolves them."""
+"""Paths that lead out of an artifacts folder when they are resolved."""
 
 
 def _encodings(path: str) -> Iterator[str]:
-    """A path as it may stand in an address: encoded not at all, once, in full, and twice."""
+    """Return the spellings of a path in a URL: not encoded, encoded, fully encoded, and encoded twice."""
     once = quote(path)
     everything = "".join(f"%{byte:02x}" for byte in path.encode())
     yield from {quote(path, safe="/.:\\;~"), once.replace(".", "%2e"), everything, quote(everything), quote(once)}
@@ -321,12 +321,12 @@ def test_no_path_leads_out_of_a_folder_of_artifacts(host: Host, client: Client) 
     for template in HOSTILE:
         for path in _encodings(template.format(host=host.folder, below=below)):
             for method, way in ways:
-                # Not by `requests`, which resolves dots before it sends them.
+                # Not with `requests`, which resolves dots before it sends a path.
                 connection.request(method, way.format(path), body=b"planted" if method in ("PUT", "POST") else None)
                 answer = connection.getresponse()
                 text = answer.read().decode("utf-8", "replace")
                 assert SECRET not in text, (method, way, path)
-                # That sentence is MLflow's own, with a code that is a 500 there.
+                # MLflow's own message, whose code gives a 500 there.
                 assert answer.status < 500 or "must not resolve to other names" in text, (method, way, path, text)
     connection.close()
     assert _everything_outside(host) == before
@@ -334,7 +334,7 @@ def test_no_path_leads_out_of_a_folder_of_artifacts(host: Host, client: Client) 
     assert {one for one in inside if not one.startswith(("workspace.", "mlflow."))} == {"artifacts", "journal", "link"}
 
 
-def test_the_id_of_a_trace_leads_nowhere(host: Host, client: Client) -> None:
+def test_the_id_of_a_trace_cannot_lead_out_of_its_folder(host: Host, client: Client) -> None:
     elsewhere = {"name": client.fresh(), "artifact_location": f"file://{host.folder}/elsewhere"}
     elsewhere_id = client.post("experiments/create", elsewhere).json()["experiment_id"]
     below = f"other/artifacts/{host.run.experiment.id}/{host.run.id}"

@@ -1,4 +1,4 @@
-"""Models that are deleted, for good too, and those of runs and experiments that are: the same on both stores."""
+"""Deleted and purged models, and models of deleted runs and experiments, are the same on both stores."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from model_journeys import Both, ModelJourney, collect
 from bridge import Experiment, Run, Workspace
 from bridge.store.workspace_stores import WorkspaceStores
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:.*")]  # what MLflow warns of
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:.*")]  # warnings of MLflow
 
 
 def test_models_are_deleted_and_collected(both: Both) -> None:
@@ -43,7 +43,7 @@ def test_models_are_deleted_and_collected(both: Both) -> None:
         )
 
 
-def test_models_go_with_their_experiment(both: Both) -> None:
+def test_models_are_deleted_with_their_experiment(both: Both) -> None:
     @both.answer_the_same
     def models_of_deleted_experiments(on: ModelJourney) -> None:
         experiment_id = on.client.create_experiment(f"{on.name} gone")
@@ -80,7 +80,7 @@ def long_run(opened: WorkspaceStores) -> Run:
     )
 
 
-def test_a_run_with_a_longer_id_than_mlflow_gives_has_models_too(long_run: Run, fluent: str) -> None:
+def test_a_run_with_a_longer_id_than_mlflows_can_have_models(long_run: Run, fluent: str) -> None:
     from model_samples import log_adder
 
     run_id = long_run.id
@@ -107,7 +107,7 @@ def test_a_run_with_a_longer_id_than_mlflow_gives_has_models_too(long_run: Run, 
 
 
 @pytest.mark.rules
-def test_an_issue_outlives_its_run_with_a_longer_id_than_mlflow_gives(long_run: Run, fluent: str) -> None:
+def test_an_issue_outlives_its_run_with_a_longer_id_than_mlflows(long_run: Run, fluent: str) -> None:
     client = mlflow.MlflowClient()
     store = client._tracking_client.store
     issue = store.create_issue(long_run.experiment.id, "n", "d", source_run_id=long_run.id)

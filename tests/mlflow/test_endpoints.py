@@ -1,4 +1,4 @@
-"""Whatever MLflow's server is asked, right or broken, it answers the same on both stores."""
+"""MLflow's server answers valid and invalid requests equally on both stores."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SETTINGS = {
     "MLFLOW_MODEL_CATALOG_URI": "",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
-"""Nothing is asked beyond this machine."""
+"""Keep requests from leaving this machine."""
 
 NEVER_ANSWERED = {
     "no store in the cloud": ("presigned", "/mpu/"),
@@ -40,7 +40,7 @@ NEVER_ANSWERED = {
     "no such file": ("GET /static-files/", "GET /build/", "/artifacts/files"),
     "only a POST has a query": ("GET /graphql",),
 }
-"""Endpoints that have no right request here on MLflow's own store either, by a part of their names."""
+"""Endpoints without a valid request even on MLflow's own store, by a part of their names."""
 
 
 @pytest.fixture
@@ -52,10 +52,10 @@ def servers(
     monkeypatch.chdir(tmp_path)
     for name, value in SETTINGS.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setenv("MLFLOW_REGISTRY_URI", "")  # put back what its handlers leave there
+    monkeypatch.setenv("MLFLOW_REGISTRY_URI", "")  # restores the state that its handlers change
     monkeypatch.setattr("mlflow.tracking._model_registry.utils._registry_uri", None)
     before = mlflow.get_tracking_uri()
-    logging.disable(logging.ERROR)  # every broken request is an error there
+    logging.disable(logging.ERROR)  # every invalid request logs an error there
     try:
         with without_waiting_for_the_disk():
             yield Servers(tmp_path, make_workspace(tmp_path / "workspace"))
@@ -67,7 +67,7 @@ def servers(
 @pytest.mark.rules
 @pytest.mark.slow
 @pytest.mark.timeout(900 * SCALE)
-def test_every_endpoint_answers_the_same_whatever_it_is_asked(servers: Servers) -> None:
+def test_every_endpoint_answers_every_request_equally(servers: Servers) -> None:
     from endpoints import endpoints
 
     random = Random(SEED if SCALE == 1 else None)
@@ -113,7 +113,7 @@ KNOWN_SENTENCES = {
     "requires a database backend store URI": "jobs",
     "artifact root": "artifacts of no run",
 }
-"""The line of deviations.toml for each sentence with which ours refuses what MLflow's takes, or refuses otherwise."""
+"""The line of deviations.toml for each of our errors where MLflow's store has no error or another one."""
 
 FILE = "/api/2.0/mlflow-artifacts/artifacts/<experiment>/<run>/artifacts/only/a.json"
 KNOWN_EXAMPLES = {
@@ -131,11 +131,11 @@ KNOWN_EXAMPLES = {
         Request("POST", "/api/2.0/mlflow/runs/create", {}),
     ],
 }
-"""Requests that show each line, so that one that no longer differs is seen."""
+"""A request for each line, so that the test fails if the line no longer differs."""
 
 
 def known(request: Request, theirs: Any, ours: Any) -> str | None:
-    """The line of deviations.toml that names a difference of two answers."""
+    """Return the line of deviations.toml that accepts the difference of two answers."""
     for sentence, line in KNOWN_SENTENCES.items():
         if sentence in str(ours["body"]):
             return f"server/{line}"
@@ -156,7 +156,7 @@ def known(request: Request, theirs: Any, ours: Any) -> str | None:
 
 
 def _only_empty_folders_differ(theirs: Any, ours: Any) -> bool:
-    """Whether MLflow's list of files has folders that ours has not, and nothing else."""
+    """Return whether the only difference is that MLflow's list of files has more folders."""
     if not isinstance(theirs, dict) or "files" not in theirs:
         return False
     listed = ours.get("files", [])

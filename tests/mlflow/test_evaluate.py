@@ -1,4 +1,4 @@
-"""Evaluation of models, tables and answers: the same on MLflow's own store and on a workspace."""
+"""Evaluations of models, tables and answers give the same on MLflow's own store and on a workspace."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas
 import pytest
 from model_journeys import Both, ModelJourney
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:.*")]  # what MLflow and scikit-learn warn of
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:.*")]  # warnings of MLflow and scikit-learn
 
 X = pandas.DataFrame({"a": numpy.arange(12.0), "b": numpy.arange(12.0) % 3})
 CLASSES = X.assign(label=[0, 1, 0, 0, 1, 0, 1, 1, 0, 1, 1, 1])
@@ -54,12 +54,12 @@ def test_classifiers_and_regressors(both: Both) -> None:
 
 
 def largest_error(predictions: pandas.Series, targets: pandas.Series, metrics: dict[str, Any]) -> float:
-    """A measure of one's own."""
+    """A custom metric."""
     return float(abs(predictions - targets).max())
 
 
 def errors(eval_df: pandas.DataFrame, builtin_metrics: dict[str, float], artifacts_dir: str) -> dict[str, Any]:
-    """Artifacts of one's own."""
+    """Custom artifacts."""
     return {"errors": (eval_df["prediction"] - eval_df["target"]).round(6).to_dict(), "count": [len(eval_df)]}
 
 
@@ -129,10 +129,10 @@ def test_answers_with_scorers_of_plain_python(both: Both) -> None:
 
 @mlflow.trace
 def add_one(question: str) -> str:
-    """What is asked."""
+    """Return the answer to a question."""
     return str(int(question.split()[0]) + 1)
 
 
 def assessed(trace: Any) -> list[tuple[str, str]]:
-    """Names and values of all assessments of a trace."""
+    """Return the names and values of all assessments of a trace."""
     return sorted((one.name, str(one.value), str(one.rationale)) for one in trace.info.assessments)

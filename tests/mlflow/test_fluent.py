@@ -1,4 +1,4 @@
-"""MLflow's fluent interface on a workspace, read back through both doors."""
+"""Values logged through MLflow's fluent interface are read through both APIs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mlflow.exceptions import MlflowException
 from bridge import Workspace
 from bridge.store.workspace_stores import WorkspaceStores
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*")  # of matplotlib, sklearn, torch and MLflow's own
+pytestmark = pytest.mark.filterwarnings("ignore:.*")  # warnings of matplotlib, sklearn, torch and MLflow
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def ws(opened: WorkspaceStores) -> Workspace:
     return Workspace.open(opened.address)
 
 
-def test_what_the_fluent_interface_logs_is_there_at_both_doors(fluent: str, ws: Workspace, tmp_path: Path) -> None:
+def test_both_apis_return_what_the_fluent_interface_logs(fluent: str, ws: Workspace, tmp_path: Path) -> None:
     mlflow.set_experiment("fluent")
     with mlflow.start_run(run_name="first", description="a note", tags={"team": "vision"}) as active:
         mlflow.log_param("lr", 0.1)
@@ -95,7 +95,7 @@ def test_searches_and_nested_runs(fluent: str, ws: Workspace) -> None:
     assert mlflow.last_active_run().info.run_id == parent.info.run_id
 
 
-def test_ends_of_runs(fluent: str, ws: Workspace) -> None:
+def test_the_ends_of_runs(fluent: str, ws: Workspace) -> None:
     with pytest.raises(ZeroDivisionError), mlflow.start_run() as failed:
         raise ZeroDivisionError
     assert ws.get_run(failed.info.run_id).get_status() == "Failed"
@@ -113,7 +113,7 @@ def test_inputs_and_asynchronous_logging(fluent: str, ws: Workspace) -> None:
     with mlflow.start_run() as active:
         mlflow.log_input(data, context="training")
         operations = [mlflow.log_metric("m", i, step=i, synchronous=False) for i in range(50)]
-        assert len(ws.get_run(active.info.run_id).get_metrics()["m"]) == 50  # before anybody waited
+        assert len(ws.get_run(active.info.run_id).get_metrics()["m"]) == 50  # before any call waits
         for operation in operations:
             operation.wait()
         mlflow.flush_async_logging()

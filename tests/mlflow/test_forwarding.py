@@ -1,4 +1,4 @@
-"""What is forwarded to MLflow's own tables answers as MLflow's own store does, called as users call it."""
+"""Calls that are forwarded to MLflow's own tables return the same as on MLflow's own store."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from forwarding import SCRIPTS, seen
 from mlflow import MlflowClient
 
 pytestmark = [
-    pytest.mark.slow,  # MLflow's own tables are made twice
-    # Said while MLflow starts its tracing, about a type hint of its own.
+    pytest.mark.slow,  # MLflow's own tables are created twice
+    # A warning of MLflow's tracing about its own type hint.
     pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning"),
-    pytest.mark.filterwarnings("ignore::FutureWarning:mlflow"),  # what MLflow calls experimental or will take away
+    pytest.mark.filterwarnings("ignore::FutureWarning:mlflow"),  # warnings of experimental and deprecated functions
 ]
 
 
@@ -30,10 +30,10 @@ def clients(
     folder = tmp_path_factory.mktemp("forwarding")
     before = mlflow.get_tracking_uri()
     with pytest.MonkeyPatch.context() as patched:
-        patched.chdir(folder)  # where MLflow's own store keeps artifacts
+        patched.chdir(folder)  # the artifact folder of MLflow's own store
         patched.setenv("MLFLOW_ENABLE_ASYNC_TRACE_LOGGING", "false")  # a flush takes a second
         patched.setenv("MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS", "true")
-        patched.setenv("MLFLOW_EXPERIMENT_ID", "")  # put back what set_experiment leaves there
+        patched.setenv("MLFLOW_EXPERIMENT_ID", "")  # restore the state that set_experiment changes
         try:
             uris = (f"sqlite:///{folder}/mlflow.db", make_workspace(folder / "workspace"))
             yield MlflowClient(uris[0]), MlflowClient(uris[1])
@@ -44,5 +44,5 @@ def clients(
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_a_script_sees_the_same_on_both_stores(name: str, clients: tuple[MlflowClient, MlflowClient]) -> None:
+def test_a_script_gets_the_same_answers_on_both_stores(name: str, clients: tuple[MlflowClient, MlflowClient]) -> None:
     check_same(name, *(seen(name, client) for client in clients))

@@ -1,4 +1,4 @@
-"""Experiments and runs that others have just made, changed or linked: what is forwarded knows them at once."""
+"""Forwarded calls see experiments and runs at once after another process has created, changed or linked them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mlflow.exceptions import MlflowException
 from bridge import Experiment, Workspace
 from bridge_mlflow.tracking_store import BridgeTrackingStore
 
-pytestmark = pytest.mark.slow  # MLflow's own tables are made
+pytestmark = pytest.mark.slow  # MLflow's own tables are created
 
 Fork = Callable[[Callable[[Callable[[str], None]], None]], Child]
 PROCESSES, THREADS = 4, 8
@@ -40,8 +40,8 @@ def store(ws: Workspace) -> Any:
     return BridgeTrackingStore(ws.get_mlflow_tracking_uri())
 
 
-def test_experiments_that_threads_and_processes_make_take_traces_at_once(ws: Workspace, fork: Fork) -> None:
-    """Before the first of them there are no tables of MLflow's."""
+def test_experiments_of_threads_and_processes_accept_traces_at_once(ws: Workspace, fork: Fork) -> None:
+    """MLflow's tables do not exist before the first trace."""
     uri = ws.get_mlflow_tracking_uri()
 
     def work(process: int, say: Callable[[str], None]) -> None:
@@ -70,7 +70,7 @@ def test_experiments_that_threads_and_processes_make_take_traces_at_once(ws: Wor
         assert store.get_trace_info(f"tr-{name}").experiment_id == experiment_id
 
 
-def test_what_the_native_door_makes_is_known_to_the_next_call(ws: Workspace, store: Any) -> None:
+def test_natively_created_experiments_and_runs_are_visible_to_the_next_call(ws: Workspace, store: Any) -> None:
     for number in range(5):
         experiment = Experiment(ws, f"native-{number}")
         run = experiment.start_logging()
@@ -85,15 +85,15 @@ def test_what_the_native_door_makes_is_known_to_the_next_call(ws: Workspace, sto
 
 
 @pytest.mark.rules
-def test_a_run_that_the_native_door_has_just_made_is_the_source_of_an_issue(ws: Workspace, store: Any) -> None:
+def test_a_run_that_was_just_created_natively_can_be_the_source_of_an_issue(ws: Workspace, store: Any) -> None:
     experiment = Experiment(ws, "with-issues")
     run = experiment.start_logging()
     assert store.create_issue(experiment.id, "i", "d", source_run_id=run.id).source_run_id == run.id
     run.complete()
 
 
-def test_what_another_process_does_is_known_to_the_next_call(ws: Workspace, store: Any, fork: Fork) -> None:
-    """The other one does one thing after the other; this one looks in between."""
+def test_changes_of_another_process_are_visible_to_the_next_call(ws: Workspace, store: Any, fork: Fork) -> None:
+    """The other process makes one change after the other, and this one reads in between."""
     uri, experiment_id = ws.get_mlflow_tracking_uri(), store.create_experiment("of two")
     traces(store, experiment_id)
 
@@ -123,8 +123,8 @@ def test_what_another_process_does_is_known_to_the_next_call(ws: Workspace, stor
     assert (again, traces(store, again)) == (experiment_id, [])
 
 
-def test_a_run_that_goes_while_it_is_linked_leaves_nothing_and_no_error(ws: Workspace, store: Any) -> None:
-    """Runs are deleted for good by one thread while another logs metrics of a model to them, which go with the runs."""
+def test_a_run_that_is_purged_while_it_is_linked_leaves_no_row_and_no_error(ws: Workspace, store: Any) -> None:
+    """One thread purges runs while another logs metrics of a model to them, which are purged with the runs."""
     experiment_id = store.create_experiment("linked")
     model = store.create_logged_model(experiment_id, "m").model_id
     runs = [store.create_run(experiment_id, "ann", 1, [], f"run {number}").info.run_id for number in range(40)]

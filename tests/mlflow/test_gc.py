@@ -1,4 +1,4 @@
-"""`mlflow gc` does on a workspace what it does on MLflow's own store, and says the same."""
+"""`mlflow gc` does and prints the same for a workspace and for MLflow's own store."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from bridge.store.one_run import create_run, get_run
 from bridge.store.workspace_stores import WorkspaceStores
 from bridge_mlflow.tracking_store import BridgeTrackingStore
 
-pytestmark = pytest.mark.slow  # MLflow's commands take seconds to be loaded
+pytestmark = pytest.mark.slow  # importing MLflow's commands takes seconds
 
 HOUR = 3_600_000
 POINTS = 1_000_000
 MLFLOW = os.path.join(sysconfig.get_path("scripts"), "mlflow")
-# Where the command stops at one of several runs, which of them are gone by then is by chance: no such case is here.
+# If the command stops at one of several runs, the runs purged before it are random, so no case here does that.
 OPTIONS = (
     "", "--older-than 12h", "--older-than soon", "--older-than 1d2h3m4s",
     "--run-ids <young>", "--run-ids <young>,<old>", "--run-ids <active> --experiment-ids <empty>",
@@ -53,7 +53,7 @@ OF_MODELS = (
 
 
 def command_line() -> ModuleType:
-    """The module of MLflow's commands, which warns about type hints of its own when it is loaded."""
+    """Import the module of MLflow's commands, which warns about its own type hints."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import mlflow.cli
@@ -62,7 +62,7 @@ def command_line() -> ModuleType:
 
 @dataclass
 class Side:
-    """One of the two stores, and the names of what is in it."""
+    """One of the two stores, and the names of its objects."""
 
     store: AbstractStore
     uri: str
@@ -71,7 +71,7 @@ class Side:
     seen: dict[str, str] = field(default_factory=dict)
 
     def make(self, case: str) -> None:
-        """One experiment of each kind, with runs, each of which has a file."""
+        """Create one experiment of each kind, with runs that have a file each."""
         self.ids = {name: self.experiment(f"{case} {name}") for name in ("kept", "deleted", "old deleted", "elsewhere")}
         self.ids["with restored"] = self.experiment(f"{case} with restored")
         for name in ("active", "young", "old"):
@@ -113,7 +113,7 @@ class Side:
         return run.info.run_id
 
     def collect(self, options: str) -> list[str]:
-        """What `mlflow gc` says and raises."""
+        """Return the output and the error of `mlflow gc`."""
         for name, given in self.ids.items():
             options = options.replace(f"<{name}>", given)
         command = [*options.split(), "--backend-store-uri", self.uri, "--tracking-uri", self.uri]
@@ -123,7 +123,7 @@ class Side:
         return [*sorted(self.plain(found.output).splitlines()), str(found.exit_code), *map(self.plain, raised)]
 
     def left(self) -> list[str]:
-        """All that is there afterwards, files too."""
+        """Return everything that remains, files included."""
         experiments = self.store.search_experiments(ViewType.ALL)
         runs = self.store.search_runs([one.experiment_id for one in experiments], "", ViewType.ALL)
         lines = [f"experiment {one.experiment_id} {one.name} {one.lifecycle_stage}" for one in experiments]
@@ -164,7 +164,7 @@ def sides(tmp_path_factory: pytest.TempPathFactory, make_workspace: Callable[[Pa
 
 
 def ageing(database: str, columns: dict[str, str]) -> Callable[[str, str], None]:
-    """What lets a run's or an experiment's deletion be a day ago."""
+    """Return a function that sets the deletion time of a run or an experiment back by a day."""
     engine = create_engine(database)
 
     def age(kind: str, given: str) -> None:
@@ -183,7 +183,7 @@ def tracking_uri() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("options", OPTIONS)
-def test_the_command_says_and_does_the_same_on_both_stores(sides: list[Side], options: str) -> None:
+def test_the_command_does_and_prints_the_same_on_both_stores(sides: list[Side], options: str) -> None:
     theirs, ours = ([said(side, options), side.left()] for side in sides)
     assert ours == theirs
 
@@ -194,7 +194,7 @@ def said(side: Side, options: str) -> list[str]:
 
 
 @pytest.mark.parametrize("options", OF_MODELS)
-def test_the_command_says_and_does_the_same_about_models(sides: list[Side], options: str) -> None:
+def test_the_command_does_and_prints_the_same_for_models(sides: list[Side], options: str) -> None:
     answers = []
     for side in sides:
         side.make(f"models {options}")
@@ -203,7 +203,7 @@ def test_the_command_says_and_does_the_same_about_models(sides: list[Side], opti
     assert answers[1] == answers[0]
 
 
-def test_experiment_0_is_there_again_for_the_next_process(sides: list[Side]) -> None:
+def test_experiment_0_is_recreated_for_the_next_process(sides: list[Side]) -> None:
     answers = []
     for side in sides:
         side.store.delete_experiment("0")
@@ -228,7 +228,7 @@ def test_the_store_has_every_method_that_the_command_calls() -> None:
 
 
 def collect(uri: str) -> tuple[str, float]:
-    """`mlflow gc` on a workspace: what it says, and its peak memory in MB."""
+    """Run `mlflow gc` on a workspace; return its output and its peak memory in MB."""
     code = "import resource, subprocess, sys\nsubprocess.run(sys.argv[1:], check=True)\n" \
         "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)"  # fmt: skip
     command = [sys.executable, "-c", code, MLFLOW, "gc", "--backend-store-uri", uri]
@@ -238,7 +238,7 @@ def collect(uri: str) -> tuple[str, float]:
     return ended.stdout, int(ended.stderr.split()[-1]) / (1024 if sys.platform == "linux" else 1 << 20)
 
 
-def test_the_command_takes_files_along_and_makes_no_tables_of_mlflows(opened: WorkspaceStores, uri: str) -> None:
+def test_the_command_removes_files_and_does_not_create_mlflows_tables(opened: WorkspaceStores, uri: str) -> None:
     store = BridgeTrackingStore(uri)
     run = store.create_run("0", "ann", 1, [], "a run")
     get_artifact_repository(run.info.artifact_uri).log_artifact(__file__)
@@ -269,5 +269,5 @@ def test_the_memory_of_the_command_does_not_grow_with_the_points_of_a_run(
         output, peak = collect(uri)
         assert output == "Run with ID gone has been permanently deleted.\n"
         peaks.append(peak)
-    assert POINTS * 33 > 30e6  # bytes, were they held at once
+    assert POINTS * 33 > 30e6  # bytes, if all were in memory at once
     assert peaks[1] - peaks[0] < 15

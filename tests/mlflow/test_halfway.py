@@ -1,4 +1,4 @@
-"""A process that is killed between the workspace and MLflow's tables: the next use of these makes them equal."""
+"""If a process is killed after the workspace and before MLflow's tables, their next use makes them equal."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from bridge_mlflow import mirror
 from bridge_mlflow.companion import Companion
 from bridge_mlflow.tracking_store import BridgeTrackingStore
 
-pytestmark = pytest.mark.slow  # MLflow's own tables are made
+pytestmark = pytest.mark.slow  # MLflow's own tables are created
 
 
 class Halves:
-    """A workspace with MLflow's tables beside it, one experiment with a run and a model, and both as they were."""
+    """A workspace and MLflow's tables, with an experiment, a run and a model, and functions that read both."""
 
     def __init__(self, opened: WorkspaceStores) -> None:
         self.opened = opened
@@ -35,7 +35,7 @@ class Halves:
         self.made = 0
 
     def begin(self) -> None:
-        """A new experiment, with a run that MLflow knows for a metric of its model."""
+        """Create an experiment with a run, which MLflow's tables have because of a metric of its model."""
         self.made += 1
         self.experiment = self.store.create_experiment(f"experiment {self.made}")
         self.run = self.store.create_run(self.experiment, "ann", 1, [], "a").info.run_id
@@ -43,7 +43,7 @@ class Halves:
         self.store.log_metric(self.run, Metric("acc", 0.5, 1, 1, model_id=self.model))
 
     def kill_before(self, method: str, call: Callable[[Any], object]) -> None:
-        """Let a process make a call, and kill it when it comes to a method of the companion."""
+        """Make a call in a process that is killed when it calls a method of the companion."""
 
         def work(say: Callable[[str], None]) -> None:
             store: Any = BridgeTrackingStore(f"bridge://{self.opened.address}")
@@ -57,7 +57,7 @@ class Halves:
             child.close()
 
     def ours(self) -> dict[str, Any]:
-        """What is to be found in MLflow's tables."""
+        """Return the expected content of MLflow's tables."""
         found = self.opened.tracking.get_runs([self.run], latest=False)
         experiments = self.store.search_experiments(ViewType.ALL)
         return {
@@ -67,7 +67,7 @@ class Halves:
         }
 
     def theirs(self, companion: Companion) -> dict[str, Any]:
-        """What is found there after a use."""
+        """Return the content of MLflow's tables after a use."""
         companion.call("search_logged_models", experiment_ids=["0"])
         with companion.session() as session:
 
@@ -115,16 +115,16 @@ CHANGES: dict[str, tuple[str, list[Callable[[Any, Halves], object]]]] = {
         ],
     ),
 }
-"""Changes by what one is called: where the process is killed in the last one, and all that it takes."""
+"""Changes by name: the method at which the process is killed in the last call, and all calls."""
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_what_a_killed_process_left_halfway_is_made_whole_by_the_next_one(change: str, halves: Halves) -> None:
+def test_the_next_process_completes_the_change_of_a_killed_one(change: str, halves: Halves) -> None:
     leave_halfway(change, halves)
     assert halves.theirs(Companion(open_store(halves.opened.address))) == halves.ours()
 
 
-def test_a_process_that_goes_on_makes_it_whole_too(halves: Halves, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_running_process_completes_it_too(halves: Halves, monkeypatch: pytest.MonkeyPatch) -> None:
     halves.begin()
     halves.theirs(halves.store.companion)
     halves.kill_before("_follow_run", lambda store: store._hard_delete_run(halves.run))
@@ -133,7 +133,7 @@ def test_a_process_that_goes_on_makes_it_whole_too(halves: Halves, monkeypatch: 
     assert halves.ours()["run"] == []
 
 
-def test_a_change_that_was_not_made_after_all_leaves_all_as_it_was(halves: Halves) -> None:
+def test_a_change_that_was_not_made_leaves_everything_unchanged(halves: Halves) -> None:
     halves.begin()
     before = halves.theirs(halves.store.companion)
 
@@ -145,7 +145,7 @@ def test_a_change_that_was_not_made_after_all_leaves_all_as_it_was(halves: Halve
     assert halves.theirs(Companion(open_store(halves.opened.address))) == before == halves.ours()
 
 
-def test_what_another_wrote_meanwhile_is_not_written_over(halves: Halves, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_newer_state_of_another_process_is_not_overwritten(halves: Halves, monkeypatch: pytest.MonkeyPatch) -> None:
     halves.begin()
     deleting, mirror_run = threading.Thread(target=halves.store.delete_run, args=(halves.run,)), mirror.mirror_run
 
@@ -164,7 +164,7 @@ def test_what_another_wrote_meanwhile_is_not_written_over(halves: Halves, monkey
     assert halves.theirs(other) == halves.ours()
 
 
-def test_a_lock_left_by_an_interrupted_call_is_let_go(halves: Halves, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lock_of_an_interrupted_call_is_released(halves: Halves, monkeypatch: pytest.MonkeyPatch) -> None:
     halves.begin()
     database = halves.store.companion._database(writes=True)
 

@@ -1,4 +1,4 @@
-"""After any history of calls both stores have answered the same and keep the same."""
+"""In every history of calls both stores return the same and store the same."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HISTORIES, STEPS = 44, 50
 @pytest.mark.rules
 @pytest.mark.timeout(900 * SCALE)
 @pytest.mark.filterwarnings("ignore:Column 'tags.key' is marked as a member of the primary key")
-def test_any_history_of_calls_is_answered_the_same(pair: Pair) -> None:
+def test_both_stores_answer_every_history_of_calls_equally(pair: Pair) -> None:
     class OfThisPair(Histories):
         pass
 

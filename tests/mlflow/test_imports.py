@@ -1,4 +1,4 @@
-"""MLflow loads the plugin while its own package is half imported: every module can come first."""
+"""MLflow loads the plugin while its own package is half imported, so every module can be imported first."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_a_module_can_be_imported_first(module: str) -> None:
         "bridge_mlflow.run_context",
     ],
 )
-def test_what_mlflow_loads_during_its_import_imports_no_mlflow(module: str) -> None:
+def test_modules_that_mlflow_loads_during_its_import_do_not_import_mlflow(module: str) -> None:
     _python(f"import sys, {module}; assert not any(name.split('.')[0] == 'mlflow' for name in sys.modules)")
 
 
@@ -60,7 +60,7 @@ def test_importing_mlflow_registers_every_entry_point_without_a_warning() -> Non
     )
 
 
-def test_no_module_takes_the_place_of_what_mlflow_calls() -> None:
+def test_no_module_has_the_name_of_a_function_that_mlflow_calls() -> None:
     for module in MODULES:
         importlib.import_module(f"bridge_mlflow.{module}")
     assert [one for one in MODULES if "." not in one and callable(getattr(bridge_mlflow, one))] == []

@@ -1,4 +1,4 @@
-"""A script of fluent and client calls is answered the same on MLflow's own store and ours, and leaves the same."""
+"""Scripts of fluent and client calls return the same and store the same on MLflow's own store and ours."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CPU = "system/cpu_utilization_percentage"
 
 pytestmark = [
     pytest.mark.rules,
-    pytest.mark.filterwarnings("ignore:.*"),  # of matplotlib, torch and MLflow's own
+    pytest.mark.filterwarnings("ignore:.*"),  # warnings of matplotlib, torch and MLflow
 ]
 
 
@@ -31,7 +31,7 @@ def uris(tmp_path_factory: pytest.TempPathFactory, make_workspace) -> tuple[str,
     """MLflow's own store and ours."""
     folder = tmp_path_factory.mktemp("journeys")
     with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)  # where a relative place of artifacts begins
+        patch.chdir(folder)  # relative artifact locations start there
         theirs = f"sqlite:///{folder}/mlflow.db"
         MlflowClient(theirs)
     return theirs, make_workspace(folder / "workspace")
@@ -47,7 +47,7 @@ LONG = (
     "fluent_tables",
     "fluent_threads",
 )
-"""Those that take more than a second."""
+"""Journeys that take more than a second."""
 
 
 def marks_of(name: str) -> tuple[pytest.MarkDecorator, ...]:
@@ -55,12 +55,12 @@ def marks_of(name: str) -> tuple[pytest.MarkDecorator, ...]:
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=marks_of(name)) for name in JOURNEYS])
-def test_both_stores_answer_and_keep_the_same(name: str, uris: tuple[str, str], tmp_path: Path) -> None:
+def test_both_stores_return_and_store_the_same(name: str, uris: tuple[str, str], tmp_path: Path) -> None:
     theirs, ours = (travel(name, uri, tmp_path / place) for uri, place in zip(uris, ("theirs", "ours"), strict=True))
     check_same(name, theirs, ours)
 
 
-def test_metrics_of_the_system_have_the_same_names(uris: tuple[str, str], tmp_path: Path, monkeypatch) -> None:
+def test_system_metrics_have_the_same_names(uris: tuple[str, str], tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "0.05")
     monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLES_BEFORE_LOGGING", "1")
     theirs, ours = (_system_metrics(uri) for uri in uris)
@@ -69,7 +69,7 @@ def test_metrics_of_the_system_have_the_same_names(uris: tuple[str, str], tmp_pa
 
 
 def _system_metrics(uri: str) -> set[str]:
-    """The names of what is logged of the machine while a run goes and while it goes on, at steps without gaps."""
+    """Return the names of the system metrics of a run and a resumed run, and check that their steps have no gaps."""
     with fluent_on(uri):
         client = MlflowClient(uri)
         with mlflow.start_run(log_system_metrics=True) as run:
@@ -141,7 +141,7 @@ ENDS = """
 def test_processes_that_end_in_any_way_leave_the_same(uris: tuple[str, str], tmp_path: Path) -> None:
     journeys = [Journey(uri, tmp_path) for uri in uris]
     code = [sys.executable, "-c", textwrap.dedent(ENDS)]
-    place = Path(uris[0].removeprefix("sqlite:///")).parent  # where a relative place of artifacts begins
+    place = Path(uris[0].removeprefix("sqlite:///")).parent  # relative artifact locations start there
     for process in [subprocess.Popen([*code, uri], stderr=subprocess.DEVNULL, cwd=place) for uri in uris]:
         assert process.wait(120) == 0
     for mine in journeys:

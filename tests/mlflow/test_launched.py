@@ -1,4 +1,4 @@
-"""MLflow within a submitted script, and runs inside runs at both doors."""
+"""MLflow within a submitted script, and nested runs at both APIs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def ws(tmp_path: Path) -> Workspace:
 
 @pytest.fixture
 def launched(ws: Workspace) -> Run:
-    """A run as its launcher has it while the script works."""
+    """A run of a launcher whose script is running."""
     experiment = Experiment(ws, "launched")
     record = RunRecord("launched", experiment.id, "train", status="Running", start_time=1, type=SCRIPT_RUN)
     create_run(ws.stores.tracking, record)
@@ -33,7 +33,7 @@ def launched(ws: Workspace) -> Run:
 
 
 def script(ws: Workspace, run: Run, code: str) -> list[str]:
-    """Run code as a launcher runs it; the words it prints."""
+    """Run code as a launcher does, and return the words that it prints."""
     environment = os.environ | {
         "BRIDGE_WORKSPACE": str(ws.path),
         "BRIDGE_RUN_ID": run.id,
@@ -48,7 +48,7 @@ def script(ws: Workspace, run: Run, code: str) -> list[str]:
 
 
 @pytest.mark.slow  # a process of its own
-def test_the_first_start_attaches_and_the_second_makes_a_child(ws: Workspace, launched: Run) -> None:
+def test_the_first_start_uses_the_run_and_the_second_creates_a_child(ws: Workspace, launched: Run) -> None:
     code = (
         "import mlflow\n"
         "mlflow.autolog(disable=True)\n"
@@ -71,7 +71,7 @@ def test_the_first_start_attaches_and_the_second_makes_a_child(ws: Workspace, la
 
 
 @pytest.mark.slow  # a process of its own
-def test_metrics_logged_without_a_start_go_to_the_run(ws: Workspace, launched: Run) -> None:
+def test_metrics_logged_without_a_start_are_stored_in_the_run(ws: Workspace, launched: Run) -> None:
     script(ws, launched, "import mlflow\nmlflow.log_metric('loss', 0.5)\nmlflow.log_param('lr', 0.1)\n")
     assert (launched.get_metrics(), launched.params, launched.status) == ({"loss": 0.5}, {"lr": "0.1"}, "Running")
     assert list(launched.get_children()) == []
@@ -95,15 +95,15 @@ def test_no_end_within_the_script_ends_the_run(ws: Workspace, launched: Run, end
 
 
 @pytest.mark.slow  # a process of its own
-def test_an_exception_within_an_attached_block_does_not_end_the_run(ws: Workspace, launched: Run) -> None:
+def test_an_exception_within_a_with_block_does_not_end_the_run(ws: Workspace, launched: Run) -> None:
     code = "import mlflow\ntry:\n    with mlflow.start_run(): 1 / 0\nexcept ZeroDivisionError: pass\n"
     script(ws, launched, code)
     assert launched.status == "Running"
 
 
 @pytest.mark.slow  # a process of its own
-def test_the_loggers_own_run_within_a_script_is_a_child(ws: Workspace, launched: Run) -> None:
-    """Lightning's logger, given no run, makes one by the client, with the tags that the context gives."""
+def test_a_run_that_a_logger_creates_within_a_script_is_a_child(ws: Workspace, launched: Run) -> None:
+    """Lightning's logger without a run creates one with the client, with the tags of the run context."""
     code = (
         "from mlflow import MlflowClient\n"
         "from mlflow.tracking.context.registry import resolve_tags\n"
@@ -115,7 +115,7 @@ def test_the_loggers_own_run_within_a_script_is_a_child(ws: Workspace, launched:
 
 
 @pytest.mark.parametrize("status", ["Preparing", "Running", "CancelRequested", "Finalizing", "NotResponding"])
-def test_a_launchers_run_keeps_its_status_and_takes_the_rest(ws: Workspace, launched: Run, status: str) -> None:
+def test_a_launchers_run_keeps_its_status_and_accepts_other_changes(ws: Workspace, launched: Run, status: str) -> None:
     launched.place.update(RunChanges(status=status))  # type: ignore[arg-type]  # it is one
     store = BridgeTrackingStore(ws.get_mlflow_tracking_uri())
     for number in (RunStatus.RUNNING, RunStatus.FINISHED, RunStatus.FAILED, RunStatus.KILLED, RunStatus.SCHEDULED):
@@ -126,15 +126,15 @@ def test_a_launchers_run_keeps_its_status_and_takes_the_rest(ws: Workspace, laun
         assert record.display_name == f"name {number}"
 
 
-def test_a_launchers_run_that_has_ended_may_be_opened_again(ws: Workspace, launched: Run) -> None:
+def test_a_launchers_run_that_has_ended_can_be_reopened(ws: Workspace, launched: Run) -> None:
     launched.place.update(RunChanges(status="Completed", end_time=5))
     client = MlflowClient(ws.get_mlflow_tracking_uri())
     client.update_run(launched.id, status="RUNNING")
     assert launched.status == "Running"
 
 
-def test_how_a_launchers_run_ended_stays(ws: Workspace, launched: Run) -> None:
-    """`mlflow run` tells the store how a run ended that it has waited for, and says FAILED of one that was canceled."""
+def test_the_final_status_of_a_launchers_run_stays(ws: Workspace, launched: Run) -> None:
+    """`mlflow run` sets the status of a run that it has waited for, and sets FAILED on a canceled run."""
     launched.place.update(RunChanges(status="Canceled", end_time=5))
     client = MlflowClient(ws.get_mlflow_tracking_uri())
     for status in ("FAILED", "FINISHED", "KILLED"):
@@ -142,7 +142,7 @@ def test_how_a_launchers_run_ended_stays(ws: Workspace, launched: Run) -> None:
         assert (launched.status, launched.place.record().end_time) == ("Canceled", 5)
 
 
-def test_the_runs_that_one_door_nests_the_other_finds(fluent: str) -> None:
+def test_each_api_finds_the_runs_that_the_other_nests(fluent: str) -> None:
     ws = Workspace.open(fluent.removeprefix("bridge://"))
     experiment = Experiment(ws, "nested")
     client = MlflowClient(fluent)
@@ -163,7 +163,7 @@ def test_the_runs_that_one_door_nests_the_other_finds(fluent: str) -> None:
     run.complete()
 
 
-def test_a_run_that_does_not_respond_is_running_at_mlflows_door(ws: Workspace, launched: Run) -> None:
+def test_mlflows_api_shows_a_run_that_does_not_respond_as_running(ws: Workspace, launched: Run) -> None:
     launched.place.update(RunChanges(status="NotResponding"))
     client = MlflowClient(ws.get_mlflow_tracking_uri())
     assert client.get_run(launched.id).info.status == "RUNNING"

@@ -1,4 +1,4 @@
-"""A Lightning training writes into a native run that exists: one run, and both doors read all of it."""
+"""A Lightning training writes to an existing native run, and both APIs read all of it."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from mlflow import MlflowClient
 
 from bridge import Experiment, Workspace
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*")  # Lightning's and torch's own
+pytestmark = pytest.mark.filterwarnings("ignore:.*")  # warnings of Lightning and torch
 Fork = Callable[[Callable[[Callable[[str], None]], None]], Child]
 METRICS = {"train_loss", "val_loss", "test_loss", "epoch"}
 
 
 @pytest.fixture(scope="module")
 def line() -> Any:
-    """The module with the model, which is loaded when a test runs: torch is not loaded to collect tests."""
+    """Import the module with the model when a test runs, so that collecting tests does not import torch."""
     return importlib.import_module("line_of_lightning")
 
 
@@ -79,12 +79,12 @@ def test_the_flow_of_the_article(tmp_path: Path, line: Any) -> None:
     assert math.isfinite(line.torch.load(local, weights_only=False)["state_dict"]["layer.bias"].item())
 
 
-def test_all_checkpoints_are_kept_when_asked(tmp_path: Path, line: Any) -> None:
+def test_all_checkpoints_are_stored_on_request(tmp_path: Path, line: Any) -> None:
     ws = Workspace.create("demo", path=tmp_path / "ws")
     run = Experiment(ws, "digits").start_logging()
     line.trainer(line.attached(run, ws, log_model="all"), tmp_path).fit(line.Line(), line.loader(), line.loader())
     kept = [name for name in run.get_file_names() if name.endswith(".ckpt")]
-    assert [name.partition("-")[0] for name in kept] == ["epoch=0", "epoch=1"]  # the best of both is epoch 1
+    assert [name.partition("-")[0] for name in kept] == ["epoch=0", "epoch=1"]  # the better of the two is epoch 1
 
 
 def test_a_training_that_fails_ends_the_run_as_failed(tmp_path: Path, line: Any) -> None:
@@ -97,7 +97,7 @@ def test_a_training_that_fails_ends_the_run_as_failed(tmp_path: Path, line: Any)
 
 
 @pytest.mark.processes
-def test_two_spawned_ranks_write_into_one_run(tmp_path: Path, line: Any) -> None:
+def test_two_spawned_ranks_write_to_one_run(tmp_path: Path, line: Any) -> None:
     ws = Workspace.create("demo", path=tmp_path / "ws")
     run = Experiment(ws, "digits").start_logging()
     run.log("early", 1)
@@ -125,7 +125,7 @@ def test_two_spawned_ranks_write_into_one_run(tmp_path: Path, line: Any) -> None
     assert [name for name in run.get_file_names() if name.endswith(".ckpt")] == ["epoch=1-step=4/epoch=1-step=4.ckpt"]
 
 
-def test_a_logger_without_a_run_makes_one_that_is_read_natively(tmp_path: Path, line: Any) -> None:
+def test_a_logger_without_a_run_creates_one_that_can_be_read_natively(tmp_path: Path, line: Any) -> None:
     ws = Workspace.create("demo", path=tmp_path / "ws")
     uri = ws.get_mlflow_tracking_uri()
     logger = line.MLFlowLogger("fresh", run_name="by lightning", tracking_uri=uri, tags={"team": "vision"})

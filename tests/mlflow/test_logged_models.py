@@ -1,4 +1,4 @@
-"""Logged models: the same on MLflow's own store and on a workspace, with their files and what MLflow says meanwhile."""
+"""Logged models, their files and MLflow's messages are the same on MLflow's own store and on a workspace."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mlflow.models import ModelSignature, infer_signature
 from mlflow.types import ColSpec, Schema
 from model_journeys import LOADED, Both, ModelJourney
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:.*")]  # what MLflow and scikit-learn warn of
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:.*")]  # warnings of MLflow and scikit-learn
 
 
 def test_models_are_logged_loaded_and_registered(both: Both) -> None:
@@ -67,7 +67,7 @@ def test_models_are_logged_loaded_and_registered(both: Both) -> None:
 
 
 def files(uri: str) -> list[tuple[str, bool]]:
-    """All that is listed below a place."""
+    """Return all paths below an artifact location."""
     found = []
     repository = mlflow.artifacts.get_artifact_repository(uri)
     folders = [None]
@@ -115,7 +115,7 @@ def test_models_of_plain_python_and_of_code(both: Both) -> None:
         on.see("requirements", lambda: Path(mlflow.pyfunc.get_model_dependencies(of_code.model_uri)).read_text())
 
 
-def test_models_are_found_by_what_was_measured_of_them(both: Both) -> None:
+def test_models_are_found_by_their_metrics(both: Both) -> None:
     @both.answer_the_same
     def models_searched(on: ModelJourney) -> None:
         other = mlflow.create_experiment(f"{on.name} other", artifact_location=str(on.folder / "elsewhere"))
@@ -176,11 +176,11 @@ def test_models_are_found_by_what_was_measured_of_them(both: Both) -> None:
 
 
 def external(name: str, params: dict[str, str] | None = None, **changes):
-    """A model that lies somewhere else."""
+    """Create a model with files in another location."""
     return mlflow.create_external_model(name=name, params=params, **changes)
 
 
-def test_models_without_files_and_what_is_set_on_them(both: Both) -> None:
+def test_models_without_files_and_their_params_and_tags(both: Both) -> None:
     @both.answer_the_same
     def models_without_files(on: ModelJourney) -> None:
         on.see("external", lambda: external("outside", {"a": "1"}, tags={"t": "1"}, model_type="agent"))
@@ -234,7 +234,7 @@ def double_traced(x: int) -> int:
     return 2 * x
 
 
-def test_runs_name_the_models_that_they_made_and_used(both: Both) -> None:
+def test_runs_list_the_models_that_they_have_created_and_used(both: Both) -> None:
     @both.answer_the_same
     def models_of_runs(on: ModelJourney) -> None:
         data = mlflow.data.from_pandas(pandas.DataFrame({"x": [1, 2]}), name="points", targets="x")

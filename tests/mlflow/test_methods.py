@@ -1,4 +1,4 @@
-"""Every method that MLflow offers on its own stores, or calls on a store, is ours, forwarded or right as inherited."""
+"""Every method that MLflow's stores have, or that MLflow calls on a store, is ours, forwarded or inherited."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ WRITTEN = sorted(
     for name in OURS - FORWARDED
     if inspect.isfunction(inspect.getattr_static(BridgeTrackingStore, name)) and name != "__init__"
 )
-"""Our methods that are written out."""
+"""Our methods that are not forwarded."""
 RIGHT_AS_INHERITED = frozenset(
     """
     _evenly_spaced_indices end_async_logging flush_async_logging log_metric_async log_param_async search_runs
     set_tag_async shut_down_async_logging supports_trace_archival supports_workspaces
     """.split()
 )
-"""Helpers, the queue of asynchronous logging, and what a store says that it does not do."""
+"""Methods that are correct as inherited: helpers, the queue of asynchronous logging, and unsupported features."""
 OF_THE_REGISTRY = frozenset({"supports_workspaces"})
 ITS_OWN_AFFAIR = frozenset(
     """
@@ -56,16 +56,16 @@ ITS_OWN_AFFAIR = frozenset(
     search_entities_by_source
     """.split()
 )
-"""Public names of MLflow's SQL stores that they alone use; whoever else did would be found below."""
+"""Public names that only MLflow's SQL stores use themselves. A test below finds any other use."""
 
 SOURCES = Path(mlflow.__file__).parent
 STORES = re.compile(r"store/(tracking|model_registry)/.*_store\.py|store/fs2db/|protos/|server/auth/sqlalchemy")
-"""MLflow's own stores, which call themselves, and what reads files of earlier releases."""
+"""Files that are not searched: MLflow's own stores, and code that reads files of earlier releases."""
 CALL_ON_A_STORE = re.compile(r"store\w*(\(.*?\))?\s*\.\s*_?\w", re.IGNORECASE)
 
 
 class Use(NamedTuple):
-    """A place where MLflow asks a store for something."""
+    """A place where MLflow uses an attribute of a store."""
 
     name: str
     where: str
@@ -83,7 +83,7 @@ def test_every_method_of_mlflows_registries_is_forwarded() -> None:
 
 
 @pytest.mark.rules
-def test_what_is_forwarded_is_there_and_in_one_table_only() -> None:
+def test_every_forwarded_method_exists_and_is_in_one_table_only() -> None:
     assert [name for name in FORWARDED if not hasattr(SqlAlchemyStore, name)] == []
     assert [name for name in REGISTRY_READS | REGISTRY_WRITES if not hasattr(SqlRegistry, name)] == []
     tables = FORWARDED_READS, FORWARDED_DEFAULTS, FORWARDED_WRITES
@@ -92,7 +92,7 @@ def test_what_is_forwarded_is_there_and_in_one_table_only() -> None:
     assert FORWARDED <= OURS
 
 
-def test_what_mlflow_calls_on_a_store_is_ours_or_forwarded() -> None:
+def test_every_method_that_mlflow_calls_on_a_store_is_ours_or_forwarded() -> None:
     known = OURS | RIGHT_AS_INHERITED | set(vars(BridgeRegistryStore)) | OF_THE_REGISTRY
     missing = [
         f"{use.where} asks a store for {use.name}, which is neither ours nor forwarded."
@@ -103,7 +103,7 @@ def test_what_mlflow_calls_on_a_store_is_ours_or_forwarded() -> None:
 
 
 @pytest.mark.rules
-def test_the_search_for_calls_finds_those_that_mlflow_is_known_to_make() -> None:
+def test_the_search_for_calls_finds_the_known_calls() -> None:
     found = {use.name for use in uses()}
     of_commands = {"_get_deleted_runs", "_hard_delete_run", "_hard_delete_experiment", "_get_deleted_logged_models"}
     of_the_server = {"_search_datasets", "_load_dataset_records", "get_metric_history_bulk", "delete_tag", "log_batch"}
@@ -113,7 +113,7 @@ def test_the_search_for_calls_finds_those_that_mlflow_is_known_to_make() -> None
 
 @pytest.mark.rules
 @pytest.mark.parametrize("name", WRITTEN)
-def test_a_method_takes_what_mlflows_own_takes(name: str) -> None:
+def test_a_method_has_the_parameters_of_mlflows_own(name: str) -> None:
     offered = getattr(SqlAlchemyStore, name, None) or getattr(AbstractStore, name)
     theirs, ours = (list(inspect.signature(one).parameters.values()) for one in (offered, method_of_ours(name)))
     fixed = [one for one in ours if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
@@ -123,16 +123,16 @@ def test_a_method_takes_what_mlflows_own_takes(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", WRITTEN)
-def test_an_argument_of_a_later_release_is_refused_where_it_says_something(name: str, store: AbstractStore) -> None:
+def test_an_argument_of_a_later_release_is_refused_if_it_has_a_value(name: str, store: AbstractStore) -> None:
     required = [one for one in inspect.signature(method_of_ours(name)).parameters.values() if one.default is one.empty]
     some = {"metric": Metric("m", 1.0, 1, 1)}
     given = [some.get(one.name) for one in required[1:] if one.kind == one.POSITIONAL_OR_KEYWORD]
     with pytest.raises(MlflowException, match="has no argument 'later' here"):
         answer = method_of_ours(name)(store, *given, later=5)
-        answer.wait()  # an asynchronous call says it there
+        answer.wait()  # an asynchronous call raises there
 
 
-def test_an_argument_of_a_later_release_that_says_nothing_is_taken(store: AbstractStore) -> None:
+def test_an_empty_argument_of_a_later_release_is_accepted(store: AbstractStore) -> None:
     run = store.create_run("0", "ann", 1, [], "a", later=None).info.run_id
     for value in (None, False, "", ()):
         store.log_metric(run, Metric("m", 1.0, 1, 1), later=value)
@@ -158,7 +158,7 @@ def public(store: type) -> set[str]:
 
 @cache
 def uses() -> list[Use]:
-    """Whatever MLflow's commands, server, clients and libraries ask a store for."""
+    """Return every use of a store in MLflow's commands, server, clients and libraries."""
     files = [path for path in SOURCES.rglob("*.py") if not STORES.match(path.relative_to(SOURCES).as_posix())]
     return [use for path in files for use in read(path)]
 
@@ -176,7 +176,7 @@ def found_in(tree: ast.AST, file: str) -> Iterator[Use]:
 
 
 def is_store(node: ast.expr) -> bool:
-    """Whether an expression is named as MLflow names stores: `store`, `self._tracking_store`, `_get_store()`."""
+    """Return whether an expression is named like a store: `store`, `self._tracking_store`, `_get_store()`."""
     if isinstance(node, ast.Call):
         node = node.func
     name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""

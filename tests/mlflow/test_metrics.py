@@ -1,4 +1,4 @@
-"""Points drawn from small pools, logged to MLflow's own store and to ours: the same metrics, history and samples."""
+"""Points from small pools give the same metrics, history and samples on MLflow's own store and ours."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def stores(
 @pytest.mark.slow
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batches=BATCHES, singly=st.booleans(), most=st.integers(1, 12))
-def test_both_stores_show_the_same_points(
+def test_both_stores_return_the_same_points(
     stores: tuple[AbstractStore, AbstractStore], batches: list[list[Metric]], singly: bool, most: int
 ) -> None:
     theirs, ours = (_shown(store, batches, singly, most) for store in stores)

@@ -1,4 +1,4 @@
-"""Values that nobody can store are refused in MLflow's way, and rows that hold them are read."""
+"""Values that cannot be stored are refused as in MLflow, and rows that have such values can be read."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from bridge.store.workspace_stores import WorkspaceStores
 from bridge_mlflow.tracking_store import BridgeTrackingStore
 
 BAD = "a\ud800b"
-"""Text that UTF-8 cannot spell."""
+"""Text that UTF-8 cannot encode."""
 
 YEAR_10000 = 253_402_300_800_000
 
@@ -51,7 +51,7 @@ def _refusal(call: Callable[[], Any], code: str = "INVALID_PARAMETER_VALUE") -> 
         call()
     assert caught.value.error_code == code
     assert caught.value.get_http_status_code() < 500
-    caught.value.serialize_as_json().encode()  # as a server answers it
+    caught.value.serialize_as_json().encode()  # the answer of a server
 
 
 TIMES = {
@@ -69,7 +69,7 @@ TIMES = {
 
 
 @pytest.mark.parametrize("time", TIMES, ids=repr)
-def test_a_time_of_a_run_is_the_whole_milliseconds_that_it_stands_for(
+def test_a_time_of_a_run_is_stored_as_whole_milliseconds(
     store: BridgeTrackingStore, opened: WorkspaceStores, time: Any
 ) -> None:
     made = store.create_run("0", "ada", time, [], "n").info
@@ -77,7 +77,7 @@ def test_a_time_of_a_run_is_the_whole_milliseconds_that_it_stands_for(
     client.set_terminated(made.run_id, "FINISHED", time)
     for info in (client.get_run(made.run_id).info, client.search_runs(["0"])[0].info):
         assert (type(info.start_time), info.start_time, info.end_time) == (int, TIMES[time], TIMES[time])
-        info.to_proto()  # as a server answers it
+        info.to_proto()  # the answer of a server
     native = Workspace.open(opened.address).get_run(made.run_id)
     details = native.wait_for_completion()
     assert details == native.get_details()
@@ -90,7 +90,7 @@ def test_a_time_of_a_run_is_the_whole_milliseconds_that_it_stands_for(
      date(2026, 1, 1), datetime(2026, 1, 1), [1], {}, numpy.array([3, 4]), 1j],
     ids=lambda time: repr(time)[:30],
 )  # fmt: skip
-def test_what_is_no_time_is_refused_and_changes_nothing(store: BridgeTrackingStore, run_id: str, time: Any) -> None:
+def test_an_invalid_time_is_refused_and_changes_nothing(store: BridgeTrackingStore, run_id: str, time: Any) -> None:
     before = store.get_run(run_id).to_dictionary()
     _refusal(lambda: store.create_run("0", "ada", time, [], "n"))
     _refusal(lambda: store.update_run_info(run_id, 3, time, "other"))
@@ -104,7 +104,7 @@ def test_what_is_no_time_is_refused_and_changes_nothing(store: BridgeTrackingSto
      (b"\x05\0\0\0\0\0\0\0", 5), (b"\xfb\xff\xff\xff", -5), (math.inf, None), (YEAR_10000, YEAR_10000)],
     ids=repr,
 )  # fmt: skip
-def test_rows_that_an_earlier_version_wrote_with_odd_times_are_read(
+def test_rows_with_odd_times_of_an_earlier_version_are_read(
     store: BridgeTrackingStore, opened: WorkspaceStores, run_id: str, kept: Any, read: int | None
 ) -> None:
     other = store.create_run("0", "ada", 3, [], "second").info.run_id
@@ -199,10 +199,10 @@ def _all_rows(opened: WorkspaceStores) -> list[Any]:
 
 
 @pytest.mark.parametrize("name", WRITES)
-def test_text_that_utf8_cannot_spell_is_refused_and_writes_nothing(
+def test_text_that_utf8_cannot_encode_is_refused_and_writes_nothing(
     store: BridgeTrackingStore, opened: WorkspaceStores, run_id: str, name: str
 ) -> None:
-    store.get_metric_history(run_id, "m")  # folds
+    store.get_metric_history(run_id, "m")  # this read folds
     before = _all_rows(opened)
     _refusal(lambda: WRITES[name](store, run_id))
     assert store.get_metric_history(run_id, "m") == []
@@ -210,16 +210,16 @@ def test_text_that_utf8_cannot_spell_is_refused_and_writes_nothing(
 
 
 @pytest.mark.parametrize("name", READS)
-def test_a_question_that_utf8_cannot_spell_is_refused(store: BridgeTrackingStore, run_id: str, name: str) -> None:
+def test_a_search_that_utf8_cannot_encode_is_refused(store: BridgeTrackingStore, run_id: str, name: str) -> None:
     _refusal(lambda: READS[name](store, run_id))
 
 
-def test_a_tag_that_no_run_can_have_is_missing(store: BridgeTrackingStore, run_id: str) -> None:
+def test_a_tag_that_no_run_can_have_is_reported_as_missing(store: BridgeTrackingStore, run_id: str) -> None:
     _refusal(lambda: store.delete_tag(run_id, BAD), "RESOURCE_DOES_NOT_EXIST")
     assert store.get_metric_history(run_id, 5) == []  # type: ignore[arg-type]  # as MLflow answers
 
 
-def test_a_user_and_a_script_whose_names_are_not_utf8_may_start_runs(store: BridgeTrackingStore) -> None:
+def test_a_user_and_a_script_whose_names_are_not_utf8_can_start_runs(store: BridgeTrackingStore) -> None:
     name = b"j\xfcrgen".decode("utf-8", "surrogateescape")
     tags = [RunTag("mlflow.user", name), RunTag("mlflow.source.name", f"{name}.py")]
     made = store.create_run("0", name, 1, tags, "n")
@@ -240,13 +240,13 @@ BAD_TOKENS = [
 
 
 @pytest.mark.parametrize("token", BAD_TOKENS, ids=lambda token: repr(token)[:30])
-def test_a_page_token_that_no_page_gave_is_refused(store: BridgeTrackingStore, run_id: str, token: Any) -> None:
+def test_a_page_token_that_no_page_has_returned_is_refused(store: BridgeTrackingStore, run_id: str, token: Any) -> None:
     _refusal(lambda: store.search_runs(["0"], "", 1, page_token=token))
     _refusal(lambda: store.search_experiments(page_token=token))
     _refusal(lambda: store.get_metric_history(run_id, "m", 5, token))
 
 
-def test_a_history_has_nothing_before_its_start(store: BridgeTrackingStore, run_id: str) -> None:
+def test_a_token_before_the_start_of_a_history_returns_the_start(store: BridgeTrackingStore, run_id: str) -> None:
     for step in range(3):
         store.log_metric(run_id, Metric("m", step, step, step))
     steps = [one.step for one in store.get_metric_history(run_id, "m", 2, _token('{"offset": -1}'))]

@@ -1,4 +1,4 @@
-"""MLflow's own tables that another MLflow has made are upgraded by MLflow's command, which is told with their file."""
+"""The advice to upgrade MLflow's own tables of an older MLflow names their file for MLflow's command."""
 
 from __future__ import annotations
 

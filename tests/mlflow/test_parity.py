@@ -1,4 +1,4 @@
-"""One script on two stores: MLflow's own and ours answer the same, but for the differences that are listed."""
+"""MLflow's own store and ours answer the same script equally, except for the listed differences."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def stores(tmp_path_factory: pytest.TempPathFactory, make_workspace) -> Iterator
 
 
 LONG = ("purged_models",)
-"""Those that make MLflow's own tables beside a workspace, which takes seconds."""
+"""Scripts that create MLflow's own tables beside a workspace, which takes seconds."""
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow if n in LONG else ()) for n in SCENARIOS])
-def test_both_stores_answer_the_same(name: str, stores: tuple[AbstractStore, AbstractStore]) -> None:
+def test_both_stores_answer_equally(name: str, stores: tuple[AbstractStore, AbstractStore]) -> None:
     check_same(name, *(_seen(name, store) for store in stores))
 
 

@@ -59,7 +59,7 @@ FILES = {
         """,
 }
 OURS = {"mlflow.project.backend", "mlflow.runName", "ContentSnapshotId"}
-"""Tags that differ by what they say: the backend, a name made up, and that the source is kept."""
+"""Tags with different values: the backend, a generated name, and whether the source is stored."""
 
 
 def write(folder: Path, files: dict[str, str]) -> Path:
@@ -83,17 +83,17 @@ def ws(fluent: str) -> Workspace:
 
 @pytest.fixture
 def sqlite(tmp_path: Path) -> Iterator[MlflowClient]:
-    """MLflow's own store, which MLflow is pointed at."""
+    """MLflow's own store, set as MLflow's tracking URI."""
     before = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/theirs.db")
     yield MlflowClient()
     mlflow.set_tracking_uri(before)
 
 
-def test_a_project_leaves_the_run_that_mlflows_own_backend_leaves(
+def test_a_project_creates_the_same_run_as_mlflows_own_backend(
     ws: Workspace, project: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """As the notebook train-projects-local calls it."""
+    """The call is that of the notebook train-projects-local."""
     given = {"uri": str(project), "parameters": {"alpha": 0.3, "extra": "x y"}, "env_manager": "local"}
     options = {"COMPUTE": "local", "USE_CONDA": False, "STREAM_OUTPUT": True}
     submitted = mlflow.projects.run(**given, backend="azureml", backend_config=options, experiment_name="a / b")
@@ -137,7 +137,7 @@ def test_a_project_of_a_git_repository_has_its_commit_and_its_url(ws: Workspace,
     assert found.data.tags["mlflow.project.entryPoint"] == "endless"
 
 
-def test_a_project_that_fails_is_mlflows_error_and_its_run_says_why(
+def test_a_failing_project_raises_mlflows_error_and_its_run_has_the_reason(
     ws: Workspace, project: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     options = {"STREAM_OUTPUT": "false"}
@@ -151,7 +151,7 @@ def test_a_project_that_fails_is_mlflows_error_and_its_run_says_why(
     assert details["logFiles"]["user_logs/std_log.txt"] == "going\n"
 
 
-def test_a_project_that_nobody_waits_for_goes_on_until_it_is_canceled(ws: Workspace, project: Path) -> None:
+def test_a_project_without_a_wait_runs_until_it_is_canceled(ws: Workspace, project: Path) -> None:
     submitted = mlflow.projects.run(str(project), "endless", backend="bridge", env_manager="local", synchronous=False)
     assert submitted.get_status() in ("SCHEDULED", "RUNNING")
     submitted.cancel()
@@ -161,7 +161,7 @@ def test_a_project_that_nobody_waits_for_goes_on_until_it_is_canceled(ws: Worksp
 
 
 @pytest.mark.parametrize("streams", [True, False])
-def test_ctrl_c_while_it_is_waited_for_cancels_the_run(ws: Workspace, project: Path, streams: bool) -> None:
+def test_ctrl_c_during_the_wait_cancels_the_run(ws: Workspace, project: Path, streams: bool) -> None:
     code = (
         "import signal, mlflow\n"
         "mlflow.MlflowClient().search_experiments()\n"  # so that nothing is imported when the signal arrives
@@ -202,7 +202,7 @@ def test_ctrl_c_while_it_is_waited_for_cancels_the_run(ws: Workspace, project: P
         ({"STREAM_OUTPUT": 2}, "local", "STREAM_OUTPUT 2: must be true or false"),
     ],
 )
-def test_an_option_that_cannot_apply_is_refused_and_no_run_is_begun(
+def test_an_option_that_does_not_apply_is_refused_and_no_run_is_created(
     ws: Workspace, project: Path, options: dict[str, object], manager: str | None, said: str
 ) -> None:
     with pytest.raises(ExecutionException) as caught:
@@ -211,7 +211,7 @@ def test_an_option_that_cannot_apply_is_refused_and_no_run_is_begun(
     assert MlflowClient().search_runs(["0"]) == []
 
 
-def test_a_project_that_wants_a_container_or_names_no_environment_is_refused(ws: Workspace, tmp_path: Path) -> None:
+def test_a_project_that_needs_a_container_or_declares_no_environment_is_refused(ws: Workspace, tmp_path: Path) -> None:
     docker = write(
         tmp_path / "docker", {"MLproject": "docker_env: {image: python}\nentry_points: {main: {command: a}}"}
     )
@@ -234,14 +234,14 @@ def test_a_broken_environment_or_a_deleted_experiment_is_refused_in_one_sentence
     assert MlflowClient().search_runs(["0", "1"], run_view_type=3) == []
 
 
-def test_a_uri_that_is_no_workspaces_is_refused_in_one_sentence(sqlite: MlflowClient, project: Path) -> None:
+def test_a_uri_that_is_not_a_workspaces_is_refused_in_one_sentence(sqlite: MlflowClient, project: Path) -> None:
     with pytest.raises(ExecutionException, match="must be that of a workspace, bridge:///…"):
         mlflow.projects.run(str(project), backend="bridge", env_manager="local")
     assert sqlite.search_runs(["0"]) == []
 
 
 @pytest.mark.parametrize("manager", [None, "conda", "virtualenv"])
-def test_the_environment_that_a_project_names_is_built(ws: Workspace, project: Path, manager: str | None) -> None:
+def test_the_environment_that_a_project_declares_is_built(ws: Workspace, project: Path, manager: str | None) -> None:
     submitted = mlflow.projects.run(str(project), backend="bridge", env_manager=manager, synchronous=False)
     submitted.cancel()
     python = ws.get_run(submitted.run_id).get_details()["runDefinition"]["environment"]["python"]
@@ -278,7 +278,7 @@ def test_a_project_runs_in_the_environment_that_was_built_for_it(
     assert printed.startswith(f"in {tmp_path}/home/environments/")
 
 
-def test_mlflow_run_submits_and_says_which_run(ws: Workspace, project: Path) -> None:
+def test_mlflow_run_submits_a_run_and_prints_its_id(ws: Workspace, project: Path) -> None:
     command = [sys.executable, "-m", "mlflow", "run", ".", "-P", "alpha=0.25", "--env-manager", "local"]
     command += ["-b", "bridge", "--experiment-name", "cli", "-c", json.dumps({"USE_CONDA": False})]
     environment = {**os.environ, "MLFLOW_TRACKING_URI": ws.get_mlflow_tracking_uri()}
@@ -296,13 +296,13 @@ def test_mlflow_run_submits_and_says_which_run(ws: Workspace, project: Path) -> 
     assert "must be that of a workspace" in done.stderr.splitlines()[-1]
 
 
-def test_azureml_is_azures_own_backend_where_that_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_azureml_backend_is_azures_own_if_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(loader.load_backend("bridge"), BridgeProjectBackend)
     assert isinstance(loader.load_backend("azureml"), BridgeProjectBackend)
     facts = write(tmp_path / "azureml_mlflow-1.0.dist-info", {"METADATA": "Name: azureml-mlflow\nVersion: 1.0\n"})
     (facts / "entry_points.txt").write_text("[mlflow.project_backend]\nazureml = azures_backend:Backend\n")
     (tmp_path / "azures_backend.py").write_text("class Backend: pass\n")
-    for place in (0, len(sys.path)):  # whichever of the two is found first
+    for place in (0, len(sys.path)):  # in either order of the two entry points
         monkeypatch.setattr(sys, "path", [*sys.path[:place], str(tmp_path), *sys.path[place:]])
         assert type(loader.load_backend("azureml")).__name__ == "Backend"
         monkeypatch.undo()
@@ -325,7 +325,7 @@ def test_under_a_native_run_mlflow_writes_to_its_experiment(ws: Workspace, monke
     run.complete()
 
 
-def test_the_default_experiment_is_asked_for_under_a_native_run_of_that_workspace_alone(
+def test_the_default_experiment_is_used_only_under_a_native_run_of_that_workspace(
     ws: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     provider = BridgeDefaultExperiment()
@@ -339,7 +339,7 @@ def test_the_default_experiment_is_asked_for_under_a_native_run_of_that_workspac
     run.complete()
 
 
-def test_mlflow_goes_on_where_the_native_run_of_a_process_is_gone(
+def test_mlflow_continues_if_the_native_run_of_a_process_no_longer_exists(
     ws: Workspace, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("BRIDGE_RUN_ID", "gone")

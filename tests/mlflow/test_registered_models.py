@@ -1,4 +1,4 @@
-"""The model registry: the same on MLflow's own store and on a workspace."""
+"""The model registry gives the same on MLflow's own store and on a workspace."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas
 import pytest
 from model_journeys import Both, ModelJourney
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:.*")]  # what MLflow warns of
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:.*")]  # warnings of MLflow
 
 
 def test_registered_models_versions_aliases_and_stages(both: Both) -> None:
@@ -23,7 +23,7 @@ def test_registered_models_versions_aliases_and_stages(both: Both) -> None:
         on.refused("made again", lambda: client.create_registered_model(name))
         for refused in ("", None):
             on.refused(f"named {refused!r}", lambda n=refused: client.create_registered_model(n))
-        for taken in ("a/b", "a:b"):  # by older MLflow
+        for taken in ("a/b", "a:b"):  # in an older MLflow
             on.note(f"named {taken!r}", lambda n=taken: client.create_registered_model(n))
         for number in range(4):
             tags = {"number": str(number), "even": str(number % 2)}
@@ -98,7 +98,7 @@ def _named(found, name: str) -> list[str]:
     return [one.name for one in found if one.name.startswith(name)]
 
 
-def test_versions_that_threads_register_at_once(both: Both) -> None:
+def test_threads_can_register_versions_at_once(both: Both) -> None:
     from model_samples import log_adder
 
     @both.answer_the_same
@@ -107,18 +107,18 @@ def test_versions_that_threads_register_at_once(both: Both) -> None:
             info = log_adder(summand, params={"summand": summand})
             return [str(mlflow.register_model(info.model_uri, on.name).version) for _ in range(3)]
 
-        # MLflow looks whether a name is taken and then takes it, which only one of two threads can do at once.
+        # MLflow checks whether a name is free and then takes it, so two threads must not do this at once.
         on.client.create_registered_model(on.name)
         with ThreadPoolExecutor(4) as threads:
             given = list(threads.map(register, range(4)))
         on.see("versions", sorted(int(one) for some in given for one in some))
-        on.said.clear()  # in what order is by chance
+        on.said.clear()  # the order is random
         summands = [
             mlflow.pyfunc.load_model(f"models:/{on.name}/{version}").predict(pandas.DataFrame({"a": [0]}))["a"][0]
             for version in range(1, 13)
         ]
         on.see("models", sorted(summands))
-        on.client.delete_registered_model(on.name)  # which version is of which model is by chance
+        on.client.delete_registered_model(on.name)  # the assignment of versions is random
         for model in mlflow.search_logged_models(output_format="list"):
             on.see(f"versions of {model.params}", model.tags["mlflow.modelVersions"].count("version"))
             mlflow.delete_logged_model_tag(model.model_id, "mlflow.modelVersions")

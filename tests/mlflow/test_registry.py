@@ -1,4 +1,4 @@
-"""The model registry of a workspace, prompts with it, is MLflow's own and answers from the first look on."""
+"""The model registry of a workspace, with its prompts, is MLflow's own and can be read before it exists."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from sklearn.linear_model import LinearRegression
 from bridge.store.workspace_stores import WorkspaceStores
 from bridge_mlflow import model_registry
 
-# Said while MLflow loads its models, about a type hint of its own.
+# A warning of MLflow about its own type hint.
 pytestmark = [
-    pytest.mark.slow,  # each makes MLflow's own tables
+    pytest.mark.slow,  # each creates MLflow's own tables
     pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning"),
 ]
 
 
-def test_a_registry_is_read_before_there_is_one(opened: WorkspaceStores, fluent: str) -> None:
+def test_a_registry_can_be_read_before_it_exists(opened: WorkspaceStores, fluent: str) -> None:
     client = MlflowClient()
     assert client.search_registered_models() == []
     assert client.search_model_versions("run_id = 'none'") == []
@@ -31,13 +31,13 @@ def test_a_registry_is_read_before_there_is_one(opened: WorkspaceStores, fluent:
     assert "mlflow.db" not in os.listdir(opened.address)
 
 
-def test_a_folder_that_is_no_workspace_is_refused_in_one_sentence(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_a_workspace_is_refused_in_one_sentence(tmp_path: Path) -> None:
     for place in (tmp_path, tmp_path / "missing" / "folder"):
         with pytest.raises(MlflowException, match=r"There is no workspace.*Workspace\.create"):
             model_registry.build(f"bridge://{place}")
 
 
-def test_a_model_is_logged_registered_and_loaded_back(fluent: str) -> None:
+def test_a_model_is_logged_registered_and_loaded(fluent: str) -> None:
     model = LinearRegression().fit([[0.0], [1.0]], [0.0, 2.0])
     with mlflow.start_run() as run:
         logged = mlflow.sklearn.log_model(model, name="line", registered_model_name="line", input_example=[[1.0]])
@@ -51,7 +51,7 @@ def test_a_model_is_logged_registered_and_loaded_back(fluent: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*stages:FutureWarning")
-def test_versions_take_aliases_tags_and_stages(fluent: str) -> None:
+def test_versions_accept_aliases_tags_and_stages(fluent: str) -> None:
     client = MlflowClient()
     client.create_registered_model("m", tags={"team": "vision"}, description="d")
     for _ in range(2):

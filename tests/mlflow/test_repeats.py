@@ -1,4 +1,4 @@
-"""What is logged twice, or by two at once, is no error and is there once."""
+"""A value that is logged twice, or by two processes at once, is stored once and raises no error."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Fork = Callable[[Callable[[Callable[[str], None]], None]], Child]
 
 
 @pytest.mark.parametrize("value", [1.5, -0.0, math.nan, math.inf])
-def test_a_point_logged_twice_is_one(uri: str, value: float) -> None:
+def test_a_point_logged_twice_is_stored_once(uri: str, value: float) -> None:
     client = MlflowClient(uri)
     run = client.create_run("0").info.run_id
     for _ in range(2):
@@ -54,7 +54,7 @@ def test_a_request_that_is_sent_twice_changes_nothing(uri: str) -> None:
     assert send() == first
 
 
-def test_two_processes_that_log_the_same_at_once_leave_it_once(uri: str, tmp_path: Path, fork: Fork) -> None:
+def test_values_that_two_processes_log_at_once_are_stored_once(uri: str, tmp_path: Path, fork: Fork) -> None:
     client = MlflowClient(uri)
     run = client.create_run("0").info.run_id
     begin = tmp_path / "begin"
@@ -86,7 +86,7 @@ def test_two_processes_that_log_the_same_at_once_leave_it_once(uri: str, tmp_pat
     assert [given.dataset.name for given in kept.inputs.dataset_inputs] == ["digits"]
 
 
-def test_threads_that_log_the_same_at_once_leave_it_once(uri: str) -> None:
+def test_values_that_threads_log_at_once_are_stored_once(uri: str) -> None:
     client = MlflowClient(uri)
     run = client.create_run("0").info.run_id
     failed: list[BaseException] = []

@@ -1,4 +1,4 @@
-"""With nothing but runs in use, MLflow's own tables are not made, and what makes them is not even imported."""
+"""A workspace with only runs never creates MLflow's own tables, and does not import the code that creates them."""
 
 from __future__ import annotations
 
@@ -66,9 +66,7 @@ print(json.dumps(sorted(set(sys.modules) - before)))
 
 
 @pytest.mark.slow
-def test_runs_alone_make_and_load_nothing_of_mlflows_database(
-    opened: WorkspaceStores, uri: str, tmp_path: Path
-) -> None:
+def test_runs_create_and_import_nothing_of_mlflows_database(opened: WorkspaceStores, uri: str, tmp_path: Path) -> None:
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     assert loaded_of_mlflows_database(SCRIPT, uri, tmp_path, os.environ | {"TMPDIR": str(temporary)}) == []
@@ -76,8 +74,8 @@ def test_runs_alone_make_and_load_nothing_of_mlflows_database(
     assert list(temporary.iterdir()) == []
 
 
-@pytest.mark.slow  # MLflow's own tables are made
-def test_a_run_in_a_new_experiment_loads_nothing_of_mlflows_database_that_is_there(uri: str, tmp_path: Path) -> None:
+@pytest.mark.slow  # MLflow's own tables are created
+def test_a_run_in_a_new_experiment_imports_nothing_of_an_existing_database_of_mlflows(uri: str, tmp_path: Path) -> None:
     store: Any = BridgeTrackingStore(uri)
     store.create_logged_model("0", "m")
     assert store.companion.exists
@@ -87,7 +85,7 @@ def test_a_run_in_a_new_experiment_loads_nothing_of_mlflows_database_that_is_the
 
 
 def loaded_of_mlflows_database(script: str, uri: str, folder: Path, environment: Mapping[str, str]) -> list[str]:
-    """The modules of MLflow's database that a script loads."""
+    """Return the modules of MLflow's database that a script imports."""
     command = [sys.executable, "-c", script, uri]
     done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr

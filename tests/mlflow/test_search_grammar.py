@@ -1,4 +1,4 @@
-"""Filters and orders mean here what MLflow's own parser makes of them, and what it refuses is refused."""
+"""Our parser of filters and orders agrees with MLflow's own, and refuses what it refuses."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ ATTRIBUTES = {
 STRICTER = (
     "for a list of values: use IN or NOT IN",  # MLflow's database refuses it
     "artifact_uri cannot be searched by",
-    "ill-formed list",  # MLflow reads lists as Python: 'a' 'b' is 'ab' there
+    "ill-formed list",  # MLflow evaluates lists as Python: 'a' 'b' means 'ab'
 )
-"""What is refused here while MLflow's parser accepts it."""
+"""Filters that we refuse, although MLflow's parser accepts them."""
 
 KEYS_WITH_BLANKS = ("a b", "Run Name", "run name")
 
 
 def of_mlflow(clause: dict[str, Any]) -> Comparison:
-    """MLflow's clause as one of ours."""
+    """Return our form of MLflow's clause."""
     entity = ENTITIES.get(clause["type"], clause["type"])
     key, comparator, value = clause["key"], clause["comparator"].upper(), clause["value"]
     if entity == "attribute":
@@ -58,19 +58,19 @@ def of_mlflow(clause: dict[str, Any]) -> Comparison:
 
 
 def mlflow_run_filter(text: str) -> list[dict[str, Any]] | str:
-    """What MLflow makes of a filter of runs, or its sentence."""
+    """Return MLflow's clauses of a filter of runs, or its error message."""
     try:
         clauses = SearchUtils.parse_search_filter(text)
         _get_sqlalchemy_filter_clauses(clauses, Session(), "sqlite")
     except MlflowException as error:
         return error.message
-    except ValueError as error:  # a list that is no Python literal
+    except ValueError as error:  # a list that is not a Python literal
         return str(error)
     return cast("list[dict[str, Any]]", clauses)
 
 
 def mlflow_experiment_filter(text: str) -> list[dict[str, Any]] | str:
-    """What MLflow makes of a filter of experiments, or its sentence."""
+    """Return MLflow's clauses of a filter of experiments, or its error message."""
     try:
         clauses = SearchExperimentsUtils.parse_search_filter(text)
         _get_search_experiments_filter_clauses(clauses, "sqlite")
@@ -82,12 +82,12 @@ def mlflow_experiment_filter(text: str) -> list[dict[str, Any]] | str:
 
 
 def is_looser(text: str) -> bool:
-    """For MLflow `parameters` is a word of SQL unless a letter follows its dot; here it always means params."""
+    """Return whether MLflow takes `parameters` for an SQL keyword, because no letter follows its dot."""
     return re.search(r"parameters?\.\d", text) is not None
 
 
 def is_misread(clauses: list[dict[str, Any]]) -> bool:
-    """MLflow has taken two identifiers for one with an alias, so that its key has blanks that nobody quoted."""
+    """Return whether MLflow has read two identifiers as one with an alias, so that its key has unquoted blanks."""
     return any(" " in clause["key"] and clause["key"] not in KEYS_WITH_BLANKS for clause in clauses)
 
 
@@ -148,19 +148,19 @@ SAME_EXPERIMENT_SENTENCE = (
 
 
 def without_order(sentence: str) -> str:
-    """A sentence with the words between braces sorted, for MLflow writes sets."""
+    """Return a sentence with the words between braces sorted, because MLflow prints sets."""
     return re.sub(r"\{(.*?)\}", lambda found: "{" + ", ".join(sorted(found[1].split(", "))) + "}", sentence)
 
 
 @pytest.mark.parametrize("text", SAME_SENTENCE)
-def test_a_filter_of_runs_is_refused_in_the_same_words(text: str) -> None:
+def test_a_filter_of_runs_is_refused_with_the_same_message(text: str) -> None:
     theirs, ours = mlflow_run_filter(text), our_run_filter(text)
     assert isinstance(theirs, str) and isinstance(ours, InvalidValue)
     assert without_order(ours.rule) == without_order(theirs)
 
 
 @pytest.mark.parametrize("text", SAME_EXPERIMENT_SENTENCE)
-def test_a_filter_of_experiments_is_refused_in_the_same_words(text: str) -> None:
+def test_a_filter_of_experiments_is_refused_with_the_same_message(text: str) -> None:
     theirs, ours = mlflow_experiment_filter(text), our_experiment_filter(text)
     assert isinstance(theirs, str) and isinstance(ours, InvalidValue)
     assert without_order(ours.rule) == without_order(theirs)
@@ -199,7 +199,7 @@ def our_order(clause: str, parse: Callable[[Sequence[str]], tuple[Ordering, ...]
 
 def assert_orders_agree(clause: str, theirs: Ordering | str, ours: Ordering | str) -> None:
     if isinstance(ours, str):
-        # MLflow takes the number of `metrics.1` for a key where a direction follows, and only there.
+        # MLflow accepts the number in `metrics.1` as a key only if a direction follows.
         known = any(reason in ours for reason in STRICTER) or re.search(r"\.\d\w*\s", clause)
         known = known or SQL_IN_ORDER.search(clause.strip())
         assert isinstance(theirs, str) or known, (theirs, ours)
@@ -228,20 +228,20 @@ def test_orders_of_experiments_agree(clause: str) -> None:
     ["", " run_id", "run_id ", "metrics.a, metrics.b", "metrics.a foo", "metrics.a DESC foo", "duration", "foo.a",
      "dataset.name", "`Run Name`", "metrics.val-loss", "metrics.a NULLS LAST"],
 )  # fmt: skip
-def test_an_order_of_runs_is_refused_in_the_same_words(clause: str) -> None:
+def test_an_order_of_runs_is_refused_with_the_same_message(clause: str) -> None:
     theirs, ours = mlflow_order(clause), our_order(clause, parse_run_order)
     assert isinstance(theirs, str) and isinstance(ours, str)
     assert without_order(ours) == without_order(theirs)
 
 
 @pytest.mark.parametrize("clause", ["", "tags.a", "attributes.name", "lifecycle_stage", "name foo", "name DESC foo"])
-def test_an_order_of_experiments_is_refused_in_the_same_words(clause: str) -> None:
+def test_an_order_of_experiments_is_refused_with_the_same_message(clause: str) -> None:
     theirs, ours = mlflow_experiment_order(clause), our_order(clause, parse_experiment_order)
     assert isinstance(theirs, str) and isinstance(ours, str)
     assert without_order(ours) == without_order(theirs)
 
 
-def test_two_orders_by_one_field_are_refused_in_the_same_words() -> None:
+def test_two_orders_by_one_field_are_refused_with_the_same_message() -> None:
     clauses = ["created", "metrics.a", "start_time DESC"]
     with pytest.raises(MlflowException) as theirs:
         _get_orderby_clauses(clauses, Session())

@@ -1,4 +1,4 @@
-"""Whatever is searched for, right, odd or broken, both stores find the same in the same order, or refuse it alike."""
+"""For every search, valid or not, both stores return the same in the same order, or raise the same error."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pair import SCALE, Pair
 @pytest.mark.slow
 @pytest.mark.rules
 @pytest.mark.timeout(900 * SCALE)
-def test_every_search_is_answered_the_same(pair: Pair) -> None:
+def test_every_search_has_the_same_results(pair: Pair) -> None:
     with pair.same_chance():
         runs, experiments = searches.fill(pair)
         found: list[int] = []
@@ -36,7 +36,7 @@ def test_every_search_is_answered_the_same(pair: Pair) -> None:
 
 @pytest.mark.slow
 @pytest.mark.rules
-def test_every_pattern_is_matched_the_same(pair: Pair) -> None:
+def test_every_pattern_has_the_same_matches(pair: Pair) -> None:
     with pair.same_chance():
         runs, experiments = searches.fill(pair)
         assert sum(searches.search(pair, runs, experiments, drawn) for drawn in searches.PATTERN_SEARCHES) > 100

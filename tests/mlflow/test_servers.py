@@ -1,4 +1,4 @@
-"""MLflow's servers on a workspace: what clients without the plugin leave there, who may, and how servers end."""
+"""MLflow's servers on a workspace: clients without the plugin, permissions, and the end of servers."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_server_of_four_workers_with_basic_auth_serves_runs_files_and_permissi
         made = admin.create_run(run.experiment.id, run_name="over http").info
         assert made.artifact_uri == f"mlflow-artifacts:/{run.experiment.id}/{made.run_id}/artifacts"
         admin.log_text(made.run_id, "hello", "deep/note.txt")
-        # Each request may meet another of the four: what one has written the others read at once.
+        # Each request may reach another of the four workers, and each reads at once what another has written.
         for step in range(8):
             admin.log_metric(made.run_id, "m", step, step=step)
             assert admin.get_run(made.run_id).data.metrics == {"m": step}
@@ -110,7 +110,7 @@ ADMIN, BOB = ("admin", "correct-horse-7"), ("bob", "battery-staple-7")
 
 
 def write_over_http(url: str, ws: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All that a client logs, in each of the ways in which it may; and all of it is in the workspace."""
+    """Log everything that a client can log, with each of its calls, and check that it is in the workspace."""
     monkeypatch.setenv("MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD", "true")
     monkeypatch.setenv("MLFLOW_MULTIPART_UPLOAD_MINIMUM_FILE_SIZE", "100000")
     monkeypatch.setenv("MLFLOW_MULTIPART_UPLOAD_CHUNK_SIZE", "100000")
@@ -138,14 +138,14 @@ def write_over_http(url: str, ws: Workspace, tmp_path: Path, monkeypatch: pytest
 
 
 def ends(server: Server, number: int) -> None:
-    """End a server as a batch system does, and see that nothing of it lives on."""
+    """End a server as a batch system does, and check that no process of it remains."""
     group = [one for one in psutil.process_iter() if os.getpgid(one.pid) == server.process.pid]
     assert len(group) >= 3
     server.end(number)
     assert psutil.wait_procs(group, timeout=20)[1] == []
 
 
-def test_a_server_that_is_ended_or_killed_leaves_all_it_was_told_and_nothing_else(
+def test_a_server_that_is_ended_or_killed_loses_no_request_and_leaves_no_files(
     ws: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     uri, temporary = ws.get_mlflow_tracking_uri(), tmp_path / "temporary"
@@ -155,8 +155,8 @@ def test_a_server_that_is_ended_or_killed_leaves_all_it_was_told_and_nothing_els
         log = tmp_path / f"{number}.log"
         with running(words, log, environment={"TMPDIR": str(temporary)}) as server:
             client = MlflowClient(server.url)
-            assert client.search_traces(locations=["0"]) == []  # from an empty store of MLflow's in a temporary file
-            assert len(list(temporary.glob("runbridge-mlflow-*"))) in (1, 2)  # and none of the server before
+            assert client.search_traces(locations=["0"]) == []  # MLflow's empty store in a temporary file
+            assert len(list(temporary.glob("runbridge-mlflow-*"))) in (1, 2)  # and no file of the previous server
             if number == signal.SIGTERM:
                 write_over_http(server.url, ws, tmp_path, monkeypatch)
             run_id = client.create_run("0").info.run_id
@@ -171,10 +171,10 @@ def test_a_server_that_is_ended_or_killed_leaves_all_it_was_told_and_nothing_els
 
 
 @pytest.mark.rules
-def test_mlflow_ui_without_a_proxy_of_artifacts_below_a_prefix_and_with_a_registry_of_its_own(
+def test_mlflow_ui_works_without_an_artifact_proxy_below_a_prefix_and_with_a_separate_registry(
     ws: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`mlflow ui` is `mlflow server` by another name; clients with the plugin write files by themselves."""
+    """`mlflow ui` is another name of `mlflow server`. Clients with the plugin write files themselves."""
     words = ["ui", "--backend-store-uri", ws.get_mlflow_tracking_uri(), "--workers", "1", "--static-prefix", "/lab"]
     words += ["--no-serve-artifacts", "--registry-store-uri", f"sqlite:///{tmp_path}/registry.db"]
     words += ["--default-artifact-root", str(tmp_path / "elsewhere")]
@@ -197,7 +197,7 @@ def test_mlflow_ui_without_a_proxy_of_artifacts_below_a_prefix_and_with_a_regist
     assert not (tmp_path / "elsewhere").exists() and "Traceback" not in log.read_text()
 
 
-def test_a_server_of_artifacts_alone_keeps_them_in_the_workspace(ws: Workspace, tmp_path: Path) -> None:
+def test_a_server_of_artifacts_only_stores_them_in_the_workspace(ws: Workspace, tmp_path: Path) -> None:
     words = ["server", "--artifacts-only", "--artifacts-destination", ws.get_mlflow_tracking_uri(), "--workers", "1"]
     run = Experiment(ws, "native").start_logging(outputs=False, snapshot_directory=None)
     log = tmp_path / "artifacts.log"
@@ -214,8 +214,8 @@ def test_a_server_of_artifacts_alone_keeps_them_in_the_workspace(ws: Workspace, 
     run.complete()
 
 
-@pytest.mark.filterwarnings("ignore")  # MLflow's own, of what it calls of pandas
-def test_mlflows_demo_is_made_in_a_workspace(ws: Workspace, tmp_path: Path) -> None:
+@pytest.mark.filterwarnings("ignore")  # a warning of MLflow about its use of pandas
+def test_mlflows_demo_works_in_a_workspace(ws: Workspace, tmp_path: Path) -> None:
     log = tmp_path / "server.log"
     uri = ws.get_mlflow_tracking_uri()
     with mlflow_server(uri, log, "--workers", "1", "--artifacts-destination", uri) as url:

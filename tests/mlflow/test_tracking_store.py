@@ -1,4 +1,4 @@
-"""What MLflow's clients rely on beyond single answers: no method is missing, both doors agree, nothing is lost."""
+"""The tracking store opens workspaces, agrees with the native API, and loses nothing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from bridge_mlflow.translate.statuses import MLFLOW_STATUS, NATIVE_STATUS, VIEWS
 Fork = Callable[[Callable[[Callable[[str], None]], None]], Child]
 
 
-def test_looking_into_a_folder_of_artifacts_makes_no_store_of_mlflow(tmp_path: Path) -> None:
+def test_listing_a_folder_of_artifacts_does_not_create_mlflows_store(tmp_path: Path) -> None:
     ws = Workspace.create("demo", path=tmp_path / "ws")
     run = Experiment(ws, "both").start_logging()
     client = MlflowClient(ws.get_mlflow_tracking_uri())
@@ -38,7 +38,7 @@ def test_looking_into_a_folder_of_artifacts_makes_no_store_of_mlflow(tmp_path: P
     assert not store.companion.exists
 
 
-def test_a_tracking_uri_whose_folder_does_not_exist_makes_the_workspace(
+def test_a_tracking_uri_whose_folder_does_not_exist_creates_the_workspace(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     client = MlflowClient(f"bridge://{tmp_path}/new", f"bridge://{tmp_path}/new")
@@ -51,7 +51,7 @@ def test_a_tracking_uri_whose_folder_does_not_exist_makes_the_workspace(
     with pytest.raises(MlflowException, match=r"Workspace\.create\('deeper'") as caught:
         MlflowClient(f"bridge://{tmp_path}/none/deeper")
     assert caught.value.error_code == "RESOURCE_DOES_NOT_EXIST"
-    with pytest.raises(MlflowException, match="There is no"):  # a place of artifacts is no workspace to be
+    with pytest.raises(MlflowException, match="There is no"):  # an artifact location does not create a workspace
         get_artifact_repository(f"bridge://{tmp_path}/other/artifacts/0")
     assert [one.name for one in tmp_path.iterdir()] == ["new"]
 
@@ -65,7 +65,7 @@ SHOWN_STATUSES = {
 }
 
 
-def test_every_status_goes_to_mlflow_and_every_status_of_mlflow_comes_back() -> None:
+def test_every_status_has_one_in_mlflow_and_every_status_of_mlflow_has_one_here() -> None:
     assert set(MLFLOW_STATUS) == set(get_args(Status))
     assert {word: {own for own, theirs in MLFLOW_STATUS.items() if theirs == word} for word in SHOWN_STATUSES} == {
         word: set(own.split()) for word, own in SHOWN_STATUSES.items()
@@ -86,7 +86,7 @@ def test_another_view_type_is_refused(tmp_path: Path) -> None:
             search()
 
 
-def test_what_one_door_writes_the_other_reads(tmp_path: Path) -> None:
+def test_each_api_reads_what_the_other_writes(tmp_path: Path) -> None:
     ws = Workspace.create("demo", path=tmp_path / "ws")
     run = Experiment(ws, "both").start_logging(display_name="native", snapshot_directory=None)
     client = MlflowClient(ws.get_mlflow_tracking_uri())
@@ -139,7 +139,7 @@ def test_a_property_cannot_be_set_as_a_tag(tmp_path: Path) -> None:
     assert client.get_run(run.id).data.params == {}
 
 
-def test_a_finer_native_status_survives_a_client_that_says_the_same_again(tmp_path: Path) -> None:
+def test_a_finer_native_status_survives_a_client_that_sets_the_same_status_again(tmp_path: Path) -> None:
     ws = Workspace.create("demo", path=tmp_path / "ws")
     run = Experiment(ws, "both").start_logging()
     store = BridgeTrackingStore(ws.get_mlflow_tracking_uri())
@@ -164,8 +164,8 @@ def test_a_run_that_failed_and_was_then_finished_through_mlflow_has_no_error(tmp
     assert (run.status, run.error) == ("Completed", None)
 
 
-def test_what_a_logger_completed_may_still_fail_until_its_owner_ends_it(tmp_path: Path) -> None:
-    """A script goes on after its trainer: `Trainer.fit` finishes the run, and what comes then may go wrong."""
+def test_a_run_that_a_logger_completed_can_still_fail_until_its_owner_ends_it(tmp_path: Path) -> None:
+    """A script continues after `Trainer.fit` has finished the run, and may fail afterwards."""
     ws = Workspace.create("demo", path=tmp_path / "ws")
     client = MlflowClient(ws.get_mlflow_tracking_uri())
     experiment = Experiment(ws, "digits")
@@ -193,7 +193,7 @@ def test_what_a_logger_completed_may_still_fail_until_its_owner_ends_it(tmp_path
     assert uncaught.status == "Failed"
 
 
-def test_values_keep_their_bits_natively_and_have_mlflow_spelling_at_its_door(tmp_path: Path) -> None:
+def test_values_keep_their_bits_natively_and_follow_mlflows_rules_in_its_api(tmp_path: Path) -> None:
     ws = Workspace.create("demo", path=tmp_path / "ws")
     run = Experiment(ws, "both").start_logging()
     client = MlflowClient(ws.get_mlflow_tracking_uri())
@@ -209,7 +209,7 @@ def test_values_keep_their_bits_natively_and_have_mlflow_spelling_at_its_door(tm
     assert math.isnan(shown[3])
 
 
-def test_a_failure_of_an_asynchronous_call_waits_in_its_answer(tmp_path: Path) -> None:
+def test_a_failure_of_an_asynchronous_call_is_raised_by_wait(tmp_path: Path) -> None:
     ws = Workspace.create("demo", path=tmp_path / "ws")
     run = Experiment(ws, "both").start_logging()
     client = MlflowClient(ws.get_mlflow_tracking_uri())
@@ -227,7 +227,7 @@ def test_many_metrics_in_one_batch_arrive_in_order(tmp_path: Path) -> None:
     assert {key: len(values) for key, values in run.get_metrics().items()} == {"k0": 834, "k1": 833, "k2": 833}
 
 
-def test_a_batch_with_one_bad_point_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_a_batch_with_one_invalid_point_stores_nothing(tmp_path: Path) -> None:
     ws = Workspace.create("demo", path=tmp_path / "ws")
     run = Experiment(ws, "both").start_logging()
     client = MlflowClient(ws.get_mlflow_tracking_uri())
@@ -238,7 +238,7 @@ def test_a_batch_with_one_bad_point_leaves_nothing_behind(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("uri", ["bridge:demo", "bridge://host/demo", "bridge:///nowhere/at/all", "bridge:///a?b=c"])
-def test_an_address_that_is_no_workspace_is_refused_in_one_sentence(uri: str) -> None:
+def test_a_uri_that_is_not_a_workspaces_is_refused_in_one_sentence(uri: str) -> None:
     with pytest.raises(MlflowException) as raised:
         MlflowClient(uri)
     assert "\n" not in str(raised.value)
@@ -277,7 +277,7 @@ def test_only_a_run_in_the_workspace_of_the_native_one_is_its_child(
     context = BridgeRunContext()
     assert not context.in_context()
     monkeypatch.setenv("BRIDGE_RUN_ID", "native")
-    assert context.tags() == {"mlflow.parentRunId": "native"}  # MLflow writes to some workspace, and none is named
+    assert context.tags() == {"mlflow.parentRunId": "native"}  # the environment names no workspace
     monkeypatch.setenv("BRIDGE_WORKSPACE", str(tmp_path / "other"))
     assert context.tags() == {}
     for address in (fluent, fluent.removeprefix("bridge://"), fluent + "/"):
@@ -290,7 +290,7 @@ def test_only_a_run_in_the_workspace_of_the_native_one_is_its_child(
     assert context.tags() == {}
 
 
-def test_the_client_says_who_it_is() -> None:
+def test_the_client_sends_a_user_agent() -> None:
     from mlflow.tracking.request_header.registry import resolve_request_headers
 
     agent = resolve_request_headers()["User-Agent"]

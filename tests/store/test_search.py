@@ -492,7 +492,7 @@ def test_a_column_is_a_metric_named_by_its_table_and_its_own_name(text: str, run
     assert found(text, among=TABLES) == runs
 
 
-def test_runs_are_ordered_by_a_column() -> None:
+def test_an_order_can_use_a_column() -> None:
     ordered = ["older", "less", "more", "newer", "tied", "cosine", "dots"]
     assert found("", ["metrics.t.x"], among=TABLES) == ordered
     assert found("", ['metrics."Cosine Wave.angle" DESC'], among=TABLES)[0] == "cosine"
