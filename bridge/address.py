@@ -1,4 +1,4 @@
-"""Addresses: what names a workspace, and paths of this computer, as callers give them."""
+"""Addresses of workspaces, and local paths, as callers give them."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ FILE_NAME_BYTES, PATH_BYTES = 255, 4_096
 
 WORKSPACE_NAME = re.compile(r"[a-zA-Z0-9][\w-]*")
 WORKSPACE_NAME_BYTES = 255
-"""Of a workspace's name, which is also that of its folder."""
+"""The limit of a workspace's name, which is also the name of its folder."""
+
+OTHER_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://")
 
 
 def check_local_path(what: str, path: object) -> Path:
-    """Return the path, if something can be read or written there.
+    """Return a path that can be read or written.
 
     Raises:
-        InvalidValue: as for `check_path_form`, or it is relative to a working folder that was removed.
+        InvalidValue: as for `check_path_form`, or the path is relative and the working folder was removed.
     """
     checked = check_path_form(what, path)
     if not checked.is_absolute():
@@ -32,13 +34,14 @@ def check_local_path(what: str, path: object) -> Path:
 
 
 def check_path_form(what: str, path: object) -> Path:
-    """Return the path, if a file system can have it.
+    """Return a path that a file system can store.
 
     Raises:
-        InvalidValue: it is neither text nor a path, holds a null character, is too long, or cannot be spelled here.
+        InvalidValue: the value is neither text nor a path, contains a null character, is too long, or cannot be
+            encoded on this computer.
     """
     try:
-        text = os.fspath(path)  # type: ignore[call-overload]  # what else it may be is refused
+        text = os.fspath(path)  # type: ignore[call-overload]  # other values raise
     except TypeError:
         raise InvalidValue(what, path, "must be a path") from None
     if not isinstance(text, str):
@@ -46,37 +49,37 @@ def check_path_form(what: str, path: object) -> Path:
     try:
         encoded = os.fsencode(text)
     except UnicodeEncodeError:
-        raise InvalidValue(what, text, "must be a path that this computer can spell") from None
+        raise InvalidValue(what, text, "must be a path that this computer can encode") from None
     if b"\0" in encoded:
-        raise InvalidValue(what, text, "must not have a null character in it")
+        raise InvalidValue(what, text, "must not contain a null character")
     if len(encoded) >= PATH_BYTES or any(len(name) > FILE_NAME_BYTES for name in encoded.split(b"/")):
         raise InvalidValue(
-            what, text, f"must have less than {PATH_BYTES} bytes, and names of at most {FILE_NAME_BYTES}"
+            what, text, f"must have less than {PATH_BYTES} bytes, and names of at most {FILE_NAME_BYTES} bytes"
         )
     return Path(text)
 
 
 def check_folder(what: str, folder: object) -> None:
-    """Raise InvalidValue if something that is given for a folder is none; True, False and None stand for defaults."""
+    """Raise InvalidValue if the value cannot be a folder; True, False and None select defaults and are valid."""
     if folder is not None and not isinstance(folder, bool):
         check_path_form(what, folder)
 
 
 def home_folder() -> Path:
-    """Where workspaces lie that are named without a path, and what is kept between them: `$BRIDGE_HOME`, else
-    `~/.bridge`."""
+    """Return the folder of workspaces that are named without a path: `$BRIDGE_HOME`, or `~/.bridge`."""
     return Path(os.environ.get("BRIDGE_HOME") or "~/.bridge").expanduser()
 
 
 def named_folder(name: object) -> Path:
-    """The folder of the workspace of that name.
+    """Return the folder of the workspace with a name.
 
     Raises:
-        InvalidValue: no workspace may be called so.
+        InvalidValue: the name is not valid.
     """
     if not isinstance(name, str) or not WORKSPACE_NAME.fullmatch(name) or len(name.encode()) > WORKSPACE_NAME_BYTES:
         rule = (
-            f"must have 1 to {WORKSPACE_NAME_BYTES} bytes of letters, digits, underscores and dashes, the first no dash"
+            f"must have 1 to {WORKSPACE_NAME_BYTES} bytes of letters, digits, underscores and dashes, "
+            "and start with a letter or digit"
         )
         raise InvalidValue("workspace name", name, rule)
     return home_folder() / name
@@ -129,11 +132,25 @@ def uri_of_folder(folder: str) -> str:
     return f"{SCHEME}://{quote(os.fsencode(folder))}"
 
 
-def expanded(what: str, path: object) -> Path:
-    """A folder that a caller names, `~` being the home folder.
+def folder_of_address(address: object) -> Path:
+    """Return the folder that a workspace's address names: the folder itself, or its `bridge:///…` URI.
 
     Raises:
-        InvalidValue: it is no path, or nobody knows the home folder.
+        InvalidValue: the address is not that of a folder.
+    """
+    text = os.fspath(address) if isinstance(address, os.PathLike) else address
+    if is_workspace_uri(text):
+        return expanded("workspace address", folder_of_uri(str(text)))
+    if isinstance(text, str) and OTHER_ADDRESS.match(text):
+        raise InvalidValue("workspace address", text, "must be a folder: servers and databases are not supported yet")
+    return expanded("workspace address", text)
+
+
+def expanded(what: str, path: object) -> Path:
+    """Return a folder that a caller names; `~` is replaced by the home folder.
+
+    Raises:
+        InvalidValue: the value is not a path, or the home folder is not known.
     """
     folder = check_local_path(what, path)
     try:

@@ -44,7 +44,7 @@ def exit_error() -> SystemExit | None:
 def _remember_and_exit(status: Any = None, /) -> NoReturn:
     global _last
     if threading.current_thread() is threading.main_thread():  # in another thread it ends the thread only
-        _last = status, _outermost(sys._getframe(1))
+        _last = status, _outermost(sys._getframe(1))  # a public function with an underscore
     raise _system_exit(status)
 
 

@@ -19,6 +19,8 @@ from bridge.records.times import now_ms
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from typing_extensions import Self  # in typing since 3.11
+
     from bridge.handles.run import Run
     from bridge.handles.script_run import ScriptRun
     from bridge.launch.script import ScriptRunConfig
@@ -30,7 +32,7 @@ DOCS_URL = "https://learn.microsoft.com/python/api/azureml-core/azureml.core.exp
 
 
 MLFLOWS_OWN = ("0", "Default")
-"""Id and name of the experiment that MLflow needs in every workspace."""
+"""The id and name of the experiment that MLflow needs in every workspace."""
 
 
 class ViewType:
@@ -48,20 +50,20 @@ STAGES: Mapping[str, View] = {
     ViewType.ActiveOnly: "active",
     ViewType.ArchivedOnly: "deleted",
 }
-"""An archived experiment is a deleted one, as MLflow calls it."""
+"""The lifecycle stages of each view: MLflow calls an archived experiment deleted."""
 
 
 class Experiment:
-    """A named set of runs, made if the workspace has none of that name.
+    """A named set of runs. The constructor opens the experiment with a name, and creates it if absent.
 
     Args:
-        workspace: where.
-        name: what it is called. One that is made here has 1 to 255 letters, digits, underscores and dashes, beginning
-            with a letter or digit; one that MLflow made may have any name.
+        workspace: the workspace.
+        name: the name. A new experiment's name has 1 to 255 letters, digits, underscores and dashes, and starts with a
+            letter or digit. An experiment that MLflow created can have any name.
 
     Raises:
-        InvalidValue: no experiment has the name, and none may be made with it; or the workspace is none.
-        InvalidState: the experiment is archived, or deleted through MLflow, which is the same.
+        InvalidValue: no experiment has the name, and it is not valid for a new one; or the workspace is not one.
+        InvalidState: the experiment is archived, which is the same as deleted through MLflow.
     """
 
     __module__ = "bridge"
@@ -74,11 +76,11 @@ class Experiment:
             check_native_experiment_name(name)
             try:
                 record = tracking.create_experiment(name, now_ms())
-            except AlreadyExists:  # made by somebody else meanwhile
+            except AlreadyExists:  # created concurrently
                 record = tracking.find_experiment(name)
         assert record is not None
         if record.lifecycle_stage == "deleted":
-            wanted = "active: Experiment.list(ws, name, ViewType.ArchivedOnly)[0].reactivate() makes it so"
+            wanted = "active: call Experiment.list(ws, name, ViewType.ArchivedOnly)[0].reactivate()"
             raise InvalidState("experiment", name, "archived", wanted)
         self._set(workspace, record)
 
@@ -88,9 +90,9 @@ class Experiment:
         self.id = record.id
 
     @classmethod
-    def wrap(cls, workspace: Workspace, record: ExperimentRecord) -> Experiment:
+    def wrap(cls, workspace: Workspace, record: ExperimentRecord) -> Self:
         """Return the handle of an experiment that exists, active or archived, without reading it."""
-        experiment = cls.__new__(cls)
+        experiment: Self = cls.__new__(cls)
         experiment._set(workspace, record)
         return experiment
 
@@ -101,16 +103,16 @@ class Experiment:
         view_type: str = ViewType.ActiveOnly,
         tags: str | Mapping[str, object] | None = None,
     ) -> builtins.list[Experiment]:
-        """The experiments of a workspace, oldest first; MLflow's "Default" is listed once it has runs.
+        """Return the experiments of a workspace, oldest first. MLflow's "Default" is included once it has runs.
 
         Args:
-            workspace: where.
-            experiment_name: only the one of that name.
-            view_type: one of `ViewType`.
+            workspace: the workspace.
+            experiment_name: only the experiment with this name.
+            view_type: a value of `ViewType`.
             tags: a key that experiments must have, or pairs that must all be equal; values are compared as text.
 
         Raises:
-            InvalidValue: there is no such view, or tags are neither.
+            InvalidValue: the view does not exist, or tags are neither.
         """
         check_workspace("workspace", workspace)
         if not isinstance(view_type, str) or view_type not in STAGES:
@@ -125,11 +127,11 @@ class Experiment:
 
     @staticmethod
     def delete(workspace: Workspace, experiment_id: str) -> None:
-        """Archive the experiment of that id and all its runs.
+        """Archive the experiment with an id, and all its runs.
 
         Raises:
-            InvalidValue: the id is no text.
-            NotFound: there is none, or it is archived already.
+            InvalidValue: the id is not text.
+            NotFound: the experiment does not exist, or is already archived.
         """
         check_workspace("workspace", workspace)
         if not isinstance(experiment_id, str):
@@ -139,33 +141,33 @@ class Experiment:
         workspace.stores.tracking.delete_experiment(experiment_id, now_ms())
 
     def archive(self) -> None:
-        """Take the experiment and its runs out of sight: MLflow shows them as deleted; nothing is lost.
+        """Hide the experiment and its runs. Nothing is lost; MLflow shows them as deleted.
 
         Raises:
-            NotFound: it is archived already.
+            NotFound: the experiment is already archived.
         """
         Experiment.delete(self.workspace, self.id)
 
     def reactivate(self, new_name: str | None = None) -> None:
-        """Bring an archived experiment and all its runs back.
+        """Restore an archived experiment and all its runs.
 
         Args:
             new_name: must be None, as in the Azure ML SDK v1.
 
         Raises:
-            NotFound: it is not archived.
+            NotFound: the experiment is not archived.
         """
         if new_name is not None:
-            raise InvalidValue("new_name", new_name, "must be None: an experiment comes back under its own name")
+            raise InvalidValue("new_name", new_name, "must be None: an experiment is restored under its own name")
         self.workspace.stores.tracking.restore_experiment(self.id, now_ms())
 
     def refresh(self) -> None:
-        """Take over a name that somebody else has given the experiment."""
+        """Read the name of the experiment again; another process may have changed it."""
         self._set(self.workspace, self.workspace.stores.tracking.get_experiment(self.id))
 
     @property
     def archived_time(self) -> datetime | None:
-        """When it was archived, UTC; None for an active one."""
+        """The time at which the experiment was archived, in UTC; None if it is active."""
         from datetime import datetime, timezone
 
         record = self.workspace.stores.tracking.get_experiment(self.id)
@@ -175,15 +177,15 @@ class Experiment:
 
     @property
     def workspace_object(self) -> Workspace:
-        """The same as `workspace`, as old scripts call it."""
+        """The same as `workspace`, under its name in the Azure ML SDK v1."""
         return self.workspace
 
     def get_portal_url(self) -> str:
-        """Where the experiment is to be seen: `<workspace URI>#/experiments/<id>`."""
+        """Return the address of the experiment: `<workspace URI>#/experiments/<id>`."""
         return f"{self.workspace.get_mlflow_tracking_uri()}#/experiments/{self.id}"
 
     def get_docs_url(self) -> str:
-        """Where experiments are described."""
+        """Return the address of the documentation of experiments."""
         return DOCS_URL
 
     def start_logging(
@@ -196,25 +198,25 @@ class Experiment:
         description: str | None = None,
         tags: str | Mapping[str, object] | None = None,
     ) -> Run:
-        """Begin an interactive run: it is Running until `complete`, `fail` or `cancel`.
+        """Start an interactive run. It is Running until `complete`, `fail` or `cancel` is called.
 
-        A run that is still open when the process ends is ended then: Completed, or Failed after an uncaught exception.
-        What lies in `./logs` is kept with the run while it is written, and the outputs before the run has ended; what
-        cannot be kept is a warning of the run.
+        If the run is still open when the process ends, it becomes Completed, or Failed after an uncaught exception.
+        Files in `./logs` are stored while they grow, and outputs before the run ends.
+        A file that cannot be stored becomes a warning of the run.
 
         Args:
             name: the same as `display_name`.
             run_id: an id of your own, of letters, digits, underscores and dashes; 32 hex digits by default.
-            outputs: a folder whose files are kept under `outputs/`, made if it is not there: `./outputs` for None and
-                True; with False neither these nor the logs are kept.
-            snapshot_directory: the source, kept as a snapshot; None for none.
-            display_name: what it is called; a name is made up by default.
+            outputs: a folder, created if absent, whose files are stored under `outputs/`. None and True are
+                `./outputs`; with False neither outputs nor logs are stored.
+            snapshot_directory: the source, stored as a snapshot; None is none.
+            display_name: the name that is shown; None makes one up.
             description: free text.
-            tags: labels that can be changed, values by key, or one key; values become text.
+            tags: labels that can be changed: values by key, or one key; values become text.
 
         Raises:
             AlreadyExists: another run has the id.
-            InvalidValue: the id, a name, the description, a tag or a folder may not be used.
+            InvalidValue: the id, a name, the description, a tag or a folder is not valid.
         """
         from bridge.handles.run import Run
         from bridge.runs.start import start_run
@@ -233,20 +235,20 @@ class Experiment:
         _parent_run_id: str | None = None,
         credential_passthrough: bool | None = None,
     ) -> ScriptRun:
-        """Begin a run of a script, in a process that outlives this one; returns when its launcher has it.
+        """Start a script in a process that outlives this one, and return once its launcher owns the run.
 
         Args:
             config: the script, its folder, arguments and environment.
-            tags: labels that can be changed, values by key, or one key; values become text.
-            show_output: print what it prints as it goes, and return when it has ended.
+            tags: labels that can be changed: values by key, or one key; values become text.
+            show_output: print the output of the script, and return when the run has ended.
             run_id: an id of your own; 32 hex digits by default.
-            _parent_run_id: the run that it is a child of.
-            credential_passthrough: taken for the sake of old scripts; nothing is asked of it.
+            _parent_run_id: the id of the parent run.
+            credential_passthrough: accepted for compatibility and ignored.
 
         Raises:
-            InvalidValue: the configuration cannot apply; every mistake is named.
-            NotFound: the source folder or the script is not there. No run is begun, as with all errors but the next.
-            SubmitFailed: there are too many files; with `show_output` also: the run failed.
+            InvalidValue: the configuration is not valid; every mistake is named. No run is started.
+            NotFound: the source folder or the script does not exist. No run is started.
+            SubmitFailed: the source has too many files; with `show_output` also: the run failed.
 
         Source: Azure ML SDK v1, `Experiment.submit`.
         """
@@ -266,13 +268,13 @@ class Experiment:
         properties: str | Mapping[str, object] | None = None,
         include_children: bool = False,
     ) -> Iterator[Run]:
-        """The active runs, newest start time first.
+        """Return the active runs, newest start time first.
 
         Args:
-            type: what the run's type, or its property `azureml.runsource`, must be.
+            type: the run's type, or the value of its property `azureml.runsource`.
             tags: a key that runs must have, or pairs that must all be equal; values are compared as text.
             properties: the same for properties.
-            include_children: runs that have a parent too.
+            include_children: include runs that have a parent.
 
         Raises:
             InvalidValue: tags or properties are neither.
@@ -288,18 +290,18 @@ class Experiment:
         return native_tags(record.tags)
 
     def tag(self, key: str, value: object = None) -> None:
-        """Set a tag; the value becomes text, and None means a tag without one."""
+        """Set a tag; the value becomes text, and None is a tag without a value."""
         self.set_tags({check_key(key, "tag key"): value})
 
     def set_tags(self, tags: str | Mapping[str, object]) -> None:
-        """Set tags, values by key, or one key for a tag without a value; others stay."""
+        """Set tags: values by key, or one key for a tag without a value. Other tags stay."""
         self.workspace.stores.tracking.set_experiment_tags(self.id, tag_values(tags))
 
     def remove_tags(self, keys: str | builtins.list[str]) -> None:
-        """Remove tags, several or one.
+        """Remove one tag or several.
 
         Raises:
-            NotFound: one of them is not there; none is removed.
+            NotFound: the experiment does not have one of them; none is removed.
         """
         removed = check_keys("tag key", keys)
         self.workspace.stores.tracking.set_experiment_tags(self.id, {}, removed=removed)
@@ -318,7 +320,7 @@ class Experiment:
 
 
 def listed_experiments(workspace: Workspace, view: View) -> builtins.list[ExperimentRecord]:
-    """Return the experiments that are listed natively: all but MLflow's own, as long as nobody uses it."""
+    """Return the experiments that are listed natively: all except MLflow's own if it has no runs."""
     from bridge.records.search import ExperimentQuery, RunQuery
 
     tracking = workspace.stores.tracking
@@ -332,6 +334,6 @@ def listed_experiments(workspace: Workspace, view: View) -> builtins.list[Experi
 
 
 def check_experiment(experiment: object) -> None:
-    """Raise InvalidValue if something, such as a name, is given for an experiment."""
+    """Raise InvalidValue if the value is not an experiment but, for example, a name."""
     if not isinstance(experiment, Experiment):
         raise InvalidValue("experiment", experiment, "must be an Experiment, as Experiment(workspace, name) gives")

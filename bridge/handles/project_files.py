@@ -45,7 +45,7 @@ class Config(NamedTuple):
 
     address: str | None
     name: str | None
-    details: dict[str, Any]
+    azure_values: dict[str, Any]
 
 
 def find_config(path: str | os.PathLike[str] | None, file_name: str | None = None) -> Path:
@@ -95,8 +95,8 @@ def read_config(file: Path) -> Config:
     subscription, group, name = _scope_of(said, file)
     if not (isinstance(address, str) and address) and name is None:
         raise InvalidValue(f"configuration {file}", said, FORMS)
-    details = {"subscription_id": subscription, "resource_group": group}
-    return Config(_from_project(address, file), name, {key: value for key, value in details.items() if value})
+    values = {"subscription_id": subscription, "resource_group": group}
+    return Config(_from_project(address, file), name, {key: value for key, value in values.items() if value})
 
 
 def _scope_of(said: dict[str, Any], file: Path) -> tuple[str | None, str | None, str | None]:

@@ -5,27 +5,25 @@ from __future__ import annotations
 import builtins
 import logging
 import os
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from bridge.address import expanded, folder_of_uri, home_folder, is_workspace_uri, named_folder, uri_of_folder
-from bridge.errors import BridgeError, InvalidState, InvalidValue, NotAllowed, NotFound
+from bridge.address import expanded, folder_of_address, named_folder, uri_of_folder
+from bridge.errors import InvalidValue, NotAllowed, NotFound
 from bridge.handles.html import html_table
 
 if TYPE_CHECKING:
+    from typing_extensions import Self  # in typing since 3.11
+
     from bridge.environments.environment import Environment
     from bridge.handles.experiment import Experiment
     from bridge.handles.run import Run
-    from bridge.records.run import RunRecord
     from bridge.store.durability import Durability
     from bridge.store.workspace_stores import WorkspaceStores
 
 logger = logging.getLogger("bridge")
-
-OTHER_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://")
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -33,13 +31,16 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 class Workspace:
     """A separate home of experiments, in a folder.
 
-    Made by `Workspace.create`, `Workspace.open` and `Workspace.from_config`.
-    The constructor is that of the Azure ML SDK v1, and opens `$BRIDGE_HOME/<workspace_name>`, which must be there.
-    It, its experiments and runs can be pickled: another process opens them anew.
+    `Workspace.create`, `Workspace.open` and `Workspace.from_config` return one.
+    The constructor is that of the Azure ML SDK v1, and opens `$BRIDGE_HOME/<workspace_name>`, which must exist.
+    A workspace and its experiments and runs can be pickled: another process then opens them itself.
+
+    Attributes:
+        stores: the stores of the workspace, for functions of `bridge.runs` and for plugins.
 
     Args:
-        subscription_id: kept as it is, and not looked at; `resource_group` and the others likewise.
-        workspace_name: which workspace.
+        subscription_id: stored with this handle and not used; `resource_group` and further arguments likewise.
+        workspace_name: the name of the workspace.
 
     Example:
         >>> ws = Workspace.create("demo", path="./demo", exist_ok=True)
@@ -49,35 +50,35 @@ class Workspace:
     __module__ = "bridge"
 
     def __init__(self, subscription_id: str, resource_group: str, workspace_name: str, **azure: Any) -> None:
-        details = _said("Workspace", azure)
-        given = {"subscription_id": subscription_id, "resource_group": resource_group, **details}
+        values = _azure_values("Workspace", azure)
+        given = {"subscription_id": subscription_id, "resource_group": resource_group, **values}
         found = Workspace.get(workspace_name)
         self._set(found.stores, None, {key: value for key, value in given.items() if value})
 
-    def _set(self, opened: WorkspaceStores, durability: Durability | None, details: Mapping[str, Any]) -> None:
-        self.stores = opened
+    def _set(self, stores: WorkspaceStores, durability: Durability | None, azure_values: Mapping[str, Any]) -> None:
+        self.stores = stores
         self._durability = durability
-        self._details = details
+        self._azure_values = azure_values
 
     @classmethod
     def wrap(
-        cls, stores: WorkspaceStores, durability: Durability | None = None, details: Mapping[str, Any] = NOTHING
-    ) -> Workspace:
+        cls, stores: WorkspaceStores, durability: Durability | None = None, azure_values: Mapping[str, Any] = NOTHING
+    ) -> Self:
         """Return the handle of open stores.
 
         Args:
             stores: the stores.
             durability: the durability that was asked for; a pickle keeps it.
-            details: the values of Azure ML arguments that this handle shows instead of the stored ones.
+            azure_values: values of Azure ML arguments that this handle shows instead of the stored ones.
         """
-        workspace = cls.__new__(cls)
-        workspace._set(stores, durability, details)
+        workspace: Self = cls.__new__(cls)
+        workspace._set(stores, durability, azure_values)
         return workspace
 
     def __reduce__(self) -> tuple[Any, ...]:
         from bridge.handles.pickles import reopen_workspace
 
-        return reopen_workspace, (self.stores.address, self._durability, dict(self._details))
+        return reopen_workspace, (self.stores.address, self._durability, dict(self._azure_values))
 
     @staticmethod
     def create(
@@ -88,31 +89,31 @@ class Workspace:
         durability: Durability | None = None,
         **azure: Any,
     ) -> Workspace:
-        """Make a workspace and open it.
+        """Create a workspace and open it.
 
         Args:
-            name: letters, digits, underscores and dashes, beginning with a letter or digit; at most 255 bytes.
-            path: its folder, made if absent; None is `$BRIDGE_HOME/<name>`, by default below `~/.bridge`.
-            exist_ok: open a workspace that is there already; its own name stays.
-            shared: its files belong to the folder's group too, as with `git init --shared`.
-            durability: what a log call survives when it has returned: "process" the death of the process (the
-                default), "power" that of the machine; None is `BRIDGE_DURABILITY` if that is set.
-            azure: what the Azure ML SDK v1 takes besides: `subscription_id`, `resource_group`, `location`, `sku`,
-                `tags`, `friendly_name` and `description` are kept as they are, the rest says nothing here.
+            name: letters, digits, underscores and dashes, starting with a letter or digit; at most 255 bytes.
+            path: its folder, created if absent; None is `$BRIDGE_HOME/<name>`, by default below `~/.bridge`.
+            exist_ok: open the workspace if it already exists; its own name stays.
+            shared: give the folder's group write access to the files, as `git init --shared` does.
+            durability: the event that a point survives once its log call has returned: "process" (the default) is the
+                death of the process, "power" that of the machine. None is `BRIDGE_DURABILITY` if that is set.
+            azure: other arguments of the Azure ML SDK v1. `subscription_id`, `resource_group`, `location`, `sku`,
+                `tags`, `friendly_name` and `description` are stored, the others are ignored.
 
         Raises:
-            InvalidValue: the name or the path may not be used.
-            TypeError: neither we nor the SDK know an argument.
-            AlreadyExists: a workspace is there, and `exist_ok` is not set.
-            NotAllowed: the folder cannot be written.
+            InvalidValue: the name or the path is not valid.
+            TypeError: an argument is unknown to the SDK too.
+            AlreadyExists: the workspace exists, and `exist_ok` is False.
+            NotAllowed: the folder is not writable.
         """
         from bridge.store.create import create_store
 
-        details = _said("Workspace.create", azure)
+        values = _azure_values("Workspace.create", azure)
         folder = named_folder(name)
         if path is not None:
             folder = expanded("path", path)
-        return Workspace.wrap(create_store(folder, name, exist_ok, shared, durability, details), durability, details)
+        return Workspace.wrap(create_store(folder, name, exist_ok, shared, durability, values), durability, values)
 
     @staticmethod
     def open(address: str | os.PathLike[str], durability: Durability | None = None) -> Workspace:
@@ -120,37 +121,32 @@ class Workspace:
 
         Args:
             address: its folder, or its `bridge:///…` URI.
-            durability: what a log call survives; None is `BRIDGE_DURABILITY`, else what the workspace was made with.
+            durability: as for `create`; None is `BRIDGE_DURABILITY`, or the workspace's own.
 
         Raises:
-            NotFound: there is no workspace.
-            InvalidValue: the address is no folder's.
+            NotFound: the workspace does not exist.
+            InvalidValue: the address is not that of a folder.
         """
         from bridge.store.open import open_store
 
-        text = os.fspath(address) if isinstance(address, os.PathLike) else address
-        if is_workspace_uri(text):
-            text = folder_of_uri(text)
-        elif isinstance(text, str) and OTHER_ADDRESS.match(text):
-            raise InvalidValue("workspace address", text, "must be a folder: servers and databases are not opened yet")
-        return Workspace.wrap(open_store(expanded("workspace address", text), durability), durability)
+        return Workspace.wrap(open_store(folder_of_address(address), durability), durability)
 
     @staticmethod
     def get(name: str, **azure: Any) -> Workspace:
-        """The workspace of that name in `$BRIDGE_HOME`; the SDK's other arguments are taken and not looked at.
+        """Open the workspace `$BRIDGE_HOME/<name>`; other arguments of the Azure ML SDK are ignored.
 
         Raises:
-            NotFound: there is none.
+            NotFound: the workspace does not exist.
         """
         from bridge.store.open import open_store
 
-        _said("Workspace.get", azure)
+        _azure_values("Workspace.get", azure)
         folder = named_folder(name)
         try:
             return Workspace.wrap(open_store(folder))
         except NotFound:
             hint = (
-                f"{folder} holds none; Workspace.create({name!r}) makes it, Workspace.open(folder) opens another place"
+                f"create {folder} with Workspace.create({name!r}), or open another folder with Workspace.open(folder)"
             )
             raise NotFound("workspace", name, hint) from None
 
@@ -158,22 +154,14 @@ class Workspace:
     def list(
         subscription_id: str | None = None, auth: object = None, resource_group: str | None = None
     ) -> dict[str, builtins.list[Workspace]]:
-        """The workspaces in `$BRIDGE_HOME` by name, several if folders were renamed; no argument narrows them down.
+        """Return the workspaces in `$BRIDGE_HOME` by name; the arguments are ignored.
 
-        Listing changes none of them. One that cannot be read is reported in the log and left out.
+        A name has several workspaces if folders were renamed.
+        No workspace is changed. One that cannot be read is skipped with a warning in the log.
         """
-        from bridge.store.layout import DATABASE
-        from bridge.store.open import peek_store
+        from bridge.handles.workspace_list import workspaces_at_home
 
-        found: dict[str, builtins.list[Workspace]] = {}
-        for database in sorted(home_folder().glob(f"*/{DATABASE}")):
-            try:
-                opened = peek_store(database.parent)
-            except BridgeError as error:
-                logger.warning("A workspace is left out of the list: %s", error)
-                continue
-            found.setdefault(opened.name, []).append(Workspace.wrap(opened))
-        return found
+        return workspaces_at_home()
 
     @staticmethod
     def from_config(
@@ -182,48 +170,44 @@ class Workspace:
         _logger: object = None,
         _file_name: str | None = None,
     ) -> Workspace:
-        """The workspace that a project folder belongs to, as a file in it or above it says.
+        """Open the workspace that a configuration file in a folder, or above it, names.
 
-        The nearest `.bridge/config.json` counts, else the old SDK's `.azureml/config.json` or `config.json`.
-        One with an `address` opens that; one that has only a workspace's name, as Azure ML's have, opens
-        `$BRIDGE_HOME/<name>` and makes it if absent, so that an old project folder works as it stands.
+        The nearest `.bridge/config.json` is used, or else the SDK's `.azureml/config.json` or `config.json`.
+        A file with an `address` opens that workspace.
+        A file with only a workspace's name, as Azure ML's have, opens `$BRIDGE_HOME/<name>`, created if absent, so that
+        an Azure ML project folder works without a change.
 
         Args:
-            path: the folder to begin at, by default the working folder, or the file itself.
-            auth: taken for the sake of old scripts; nothing is asked of it.
+            path: the folder to start at (by default the working folder), or the file itself.
+            auth: accepted for compatibility and ignored.
 
         Raises:
-            InvalidValue: there is no such file, or it says neither.
-            NotFound: there is no workspace at the address.
+            InvalidValue: no file was found, or it has neither an address nor a name.
+            NotFound: the workspace at the address does not exist.
         """
-        from bridge.handles.project_files import find_config, read_config
+        from bridge.handles.workspace_list import workspace_of_project
 
-        config = read_config(find_config(path, _file_name))
-        if config.address is not None:
-            opened = Workspace.open(config.address)
-        else:
-            assert config.name is not None
-            opened = Workspace.create(config.name, exist_ok=True, **config.details)
-        return Workspace.wrap(opened.stores, None, config.details)
+        return workspace_of_project(path, _file_name)
 
     def write_config(self, path: str | os.PathLike[str] | None = None, file_name: str | None = None) -> None:
-        """Let a project folder belong to this workspace: `Workspace.from_config` finds it there, and so does Azure's.
+        """Write a configuration file by which `Workspace.from_config` finds this workspace; Azure's reads it too.
 
-        The file is `<path>/.azureml/config.json`, and holds the address beside the old SDK's `Scope`; where
-        `.bridge/config.json`, the folder `aml_config` or a `project.json` is there already, that one.
+        The file is `<path>/.azureml/config.json`, or `.bridge/config.json`, one in the folder `aml_config` or a
+        `project.json` if that exists. It contains the address beside the SDK's `Scope`.
         """
+        from bridge.handles.azure_details import scope_of
         from bridge.handles.project_files import write_config
 
-        write_config(path, file_name, {"Id": None, "Scope": self._scope, "address": self.stores.address})
+        write_config(path, file_name, {"Id": None, "Scope": scope_of(self), "address": self.stores.address})
 
     def close(self) -> None:
-        """Close what this process has open of the workspace: files, connections, its journal.
+        """Close the files, connections and the journal that this process has open for the workspace.
 
-        The handle can be used again, which opens them again, and so can other handles of the same workspace.
-        A run that this process has begun and not ended stays under way. A `with` closes at its end.
+        The next use of this or another handle of the workspace opens them again.
+        A run that this process owns stays active. A `with` block closes at its end.
 
         Raises:
-            StoreUnavailable: logged points are unwritten, or were dropped; all is closed nevertheless.
+            StoreUnavailable: logged points are unwritten or were dropped; everything is closed nevertheless.
         """
         self.stores.close()
 
@@ -235,129 +219,92 @@ class Workspace:
 
     @property
     def name(self) -> str:
-        """What the workspace is called."""
+        """The name of the workspace."""
         return self.stores.name
 
     @property
     def id(self) -> str:
-        """32 hex digits that no other workspace has."""
+        """The unique id of the workspace, 32 hex digits."""
         return self.stores.id
 
     @property
     def path(self) -> Path:
-        """The folder, absolute."""
+        """The absolute path of the folder."""
         return Path(self.stores.address)
 
-    def _detail(self, key: str) -> Any:
-        return self._details.get(key) or self.stores.details.get(key)
-
-    @property
-    def _scope(self) -> str:
-        provider = "providers/Microsoft.MachineLearningServices/workspaces"
-        return f"/subscriptions/{self.subscription_id}/resourceGroups/{self.resource_group}/{provider}/{self.name}"
+    def _azure_value(self, key: str) -> Any:
+        return self._azure_values.get(key) or self.stores.azure_values.get(key)
 
     @property
     def subscription_id(self) -> str:
-        """What the configuration, or who made the workspace, says; else "local"."""
-        return str(self._detail("subscription_id") or "local")
+        """The value in the configuration or given when the workspace was created, or "local"."""
+        return str(self._azure_value("subscription_id") or "local")
 
     @property
     def resource_group(self) -> str:
-        """What the configuration, or who made the workspace, says; else "local"."""
-        return str(self._detail("resource_group") or "local")
+        """The value in the configuration or given when the workspace was created, or "local"."""
+        return str(self._azure_value("resource_group") or "local")
 
     @property
     def location(self) -> str:
-        """What who made the workspace says; else "local"."""
-        return str(self._detail("location") or "local")
+        """The value given when the workspace was created, or "local"."""
+        return str(self._azure_value("location") or "local")
 
     @property
     def sku(self) -> str:
-        """What who made the workspace says; else "basic"."""
-        return str(self._detail("sku") or "basic")
+        """The value given when the workspace was created, or "basic"."""
+        return str(self._azure_value("sku") or "basic")
 
     @property
     def tags(self) -> dict[str, str | None]:
-        """What who made the workspace says."""
-        return dict(self._detail("tags") or {})
+        """The value given when the workspace was created, or no tags."""
+        return dict(self._azure_value("tags") or {})
 
     @property
     def discovery_url(self) -> str:
-        """The address by which clients find the workspace: its URI."""
+        """The URI of the workspace."""
         return self.get_mlflow_tracking_uri()
 
     def get_details(self) -> dict[str, Any]:
-        """What is known about the workspace, by the old SDK's names."""
-        from datetime import datetime, timezone
+        """Return the facts of the workspace, under the names of the Azure ML SDK v1."""
+        from bridge.handles.azure_details import workspace_details
 
-        created = datetime.fromtimestamp(self.stores.creation_time / 1000, timezone.utc)
-        return {
-            "id": self._scope,
-            "name": self.name,
-            "type": "Microsoft.MachineLearningServices/workspaces",
-            "location": self.location,
-            "sku": self.sku,
-            "tags": self.tags,
-            "workspaceid": self.id,
-            "friendlyName": str(self._detail("friendly_name") or self.name),
-            "description": str(self._detail("description") or ""),
-            "creationTime": created.isoformat(),
-            "discoveryUrl": self.discovery_url,
-        }
+        return workspace_details(self, self._azure_value)
 
     def deliver(self, target: Workspace, run_ids: str | Sequence[str] | None = None) -> builtins.list[str]:
-        """Bring runs, such as those of the offline workspace, into another workspace, as often as one likes.
+        """Copy runs, such as those of the offline workspace, to another workspace. It can be repeated.
 
-        Experiments are matched by name and made if absent; run ids stay, numbers are the target's.
-        Metrics and files that are there already are passed over.
-        A param or property that the target has with another value stays the target's, with a warning of the run, and
-        so does the status of a run that has ended there; name, description and tags become ours.
-        Of the snapshots of sources only those of these runs are copied.
-        What MLflow keeps beside runs (logged models, traces) stays behind, and so do children that are not named.
+        Experiments are matched by name and created if absent. Run ids stay; the target assigns the numbers.
+        Metrics and files that the target already has are skipped.
+        If the target has another value of a param or property, that value stays, with a warning of the run.
+        The status of a run that has ended in the target stays too; name, description and tags are replaced.
+        The snapshots of these runs are copied, and no others.
+        MLflow's logged models and traces are not copied, and neither are child runs that are not named.
 
         Args:
-            target: where they go.
-            run_ids: only these runs, or this one; None is all that are active.
+            target: the other workspace.
+            run_ids: the runs, or one run; None is all active runs.
 
         Returns:
-            the ids of the runs that were delivered; the log names each of `run_ids` that was not, because it is deleted
+            the ids of the delivered runs. The log names each of `run_ids` that was skipped, because the run is deleted
             or its experiment is archived.
 
         Raises:
-            NotFound: there is no such run; nothing is delivered.
-            InvalidValue: the target is this workspace, or none.
-            InvalidState: an experiment or a run is deleted in the target; the others before it are delivered.
+            NotFound: a run does not exist; nothing is delivered.
+            InvalidValue: the target is this workspace, or not a workspace.
+            InvalidState: an experiment or a run is deleted in the target; the runs before it are delivered.
         """
-        from bridge.store.deliver import deliver, runs_to_deliver
+        from bridge.runs.deliver import deliver_runs
 
         check_workspace("target", target)
-        if target.id == self.id:
-            raise InvalidValue("target", str(target.path), "must be another workspace")
-        wanted = (run_ids,) if isinstance(run_ids, str) else run_ids
-        if wanted is not None and not isinstance(wanted, Iterable):
-            raise InvalidValue("run_ids", run_ids, "must be the id of a run, or a list of ids")
-        runs = runs_to_deliver(self.stores.tracking, wanted)
-        self._deliver_sources(target, runs)
-        return deliver(self.stores, target.stores, runs)
-
-    def _deliver_sources(self, target: Workspace, runs: Sequence[RunRecord]) -> None:
-        """Copy the snapshots of runs; the log names each run whose snapshot cannot be read."""
-        from bridge.source.empty import SNAPSHOT_PROPERTY
-        from bridge.source.snapshot import copy_snapshot
-
-        for run in runs:
-            if snapshot_id := run.properties.get(SNAPSHOT_PROPERTY):
-                try:
-                    copy_snapshot(self.stores.artifacts, target.stores.artifacts, snapshot_id)
-                except (NotFound, InvalidState) as error:
-                    logger.warning("The snapshot of run %s was not delivered: %s", run.id, error)
+        return deliver_runs(self.stores, target.stores, run_ids)
 
     @property
     def models(self) -> dict[str, Any]:
         """The newest version of each registered model, a `Model` by name.
 
         Raises:
-            NotFound: MLflow, whose registry it is, is not installed.
+            NotFound: MLflow is not installed, whose registry stores models.
         """
         from bridge.handles.models import model_class
 
@@ -365,56 +312,56 @@ class Workspace:
 
     @property
     def environments(self) -> dict[str, Environment]:
-        """The newest version of each environment that was registered, by name."""
+        """The newest version of each registered environment, by name."""
         from bridge.environments.environment import Environment
 
         return Environment.list(self)
 
     @property
     def compute_targets(self) -> dict[str, Any]:
-        """None: runs execute on this machine."""
+        """Empty: runs execute on this machine."""
         return {}
 
     @property
     def datastores(self) -> dict[str, Any]:
-        """None: data is read by its path, and files are kept with runs."""
+        """Empty: data is read by its path, and files are stored with runs."""
         return {}
 
     @property
     def datasets(self) -> dict[str, Any]:
-        """None: data is read by its path; MLflow's `log_input` notes which data a run used."""
+        """Empty: data is read by its path, and MLflow's `log_input` records which data a run used."""
         return {}
 
     def get_default_datastore(self) -> NoReturn:
-        """Always refused, saying what to do instead.
+        """Raise an error that names the alternative.
 
         Raises:
-            NotAllowed: there are no datastores.
+            NotAllowed: always, because a workspace has no datastores.
         """
         reason = "it has none: read data by its path, and keep files with run.upload_file or run.upload_folder"
         raise NotAllowed("open a datastore of workspace", self.name, reason)
 
     def get_default_keyvault(self) -> NoReturn:
-        """Always refused, saying what to do instead.
+        """Raise an error that names the alternative.
 
         Raises:
-            NotAllowed: there is no key vault.
+            NotAllowed: always, because a workspace has no key vault.
         """
         reason = "it has none: give secrets to a script by environment variables"
         raise NotAllowed("open a key vault of workspace", self.name, reason)
 
     @property
     def experiments(self) -> dict[str, Experiment]:
-        """The active experiments by name; MLflow's "Default" is listed once it has runs."""
+        """The active experiments by name. MLflow's "Default" is included once it has runs."""
         from bridge.handles.experiment import Experiment, listed_experiments
 
         return {record.name: Experiment.wrap(self, record) for record in listed_experiments(self, "active")}
 
     def get_run(self, run_id: str) -> Run:
-        """The run of that id, of whichever experiment.
+        """Return the run with an id, whichever experiment it belongs to.
 
         Raises:
-            NotFound: there is none.
+            NotFound: the run does not exist.
         """
         from bridge.handles.run import Run
 
@@ -422,11 +369,11 @@ class Workspace:
 
     @property
     def unfolded_bytes(self) -> int:
-        """How many bytes of points the last read did not see, because nothing may be written here; else 0."""
+        """The size of the points that the last read did not see, because this user may not write; otherwise 0."""
         return self.stores.tracking.unfolded_bytes
 
     def get_mlflow_tracking_uri(self, _with_auth: bool = False) -> str:
-        """The URI by which MLflow reaches this workspace, `bridge:///abs/path`, percent-encoded."""
+        """Return the URI of this workspace for MLflow, `bridge:///abs/path`, percent-encoded."""
         return uri_of_folder(self.stores.address)
 
     def __repr__(self) -> str:
@@ -436,8 +383,8 @@ class Workspace:
         return html_table({"Workspace": self.name, "Folder": self.stores.address})
 
 
-def _said(call: str, azure: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the Azure ML SDK's arguments that are kept."""
+def _azure_values(call: str, azure: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of the Azure ML SDK that are stored."""
     if not azure:
         return {}
     from bridge.handles.project_files import check_azure_arguments
@@ -446,7 +393,7 @@ def _said(call: str, azure: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_workspace(key: str, workspace: object) -> None:
-    """Raise InvalidValue if something, such as a name, is given for a workspace."""
+    """Raise InvalidValue if the value is not a workspace but, for example, a name."""
     if not isinstance(workspace, Workspace):
         raise InvalidValue(
             key, workspace, "must be a Workspace, as Workspace.get(name) and Workspace.open(folder) give"

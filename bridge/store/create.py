@@ -30,7 +30,7 @@ def create_store(
     exist_ok: bool = False,
     shared: bool = False,
     durability: Durability | None = None,
-    details: Mapping[str, Any] | None = None,
+    azure_values: Mapping[str, Any] | None = None,
 ) -> WorkspaceStores:
     """Create a workspace in a folder and open it.
 
@@ -40,7 +40,7 @@ def create_store(
         exist_ok: open a workspace that already exists.
         shared: files belong to the folder's group too.
         durability: the durability of points; None is `BRIDGE_DURABILITY`, else "process".
-        details: values to store with the workspace, as JSON can hold them.
+        azure_values: values to store with the workspace, as JSON can hold them.
 
     Raises:
         AlreadyExists: a workspace exists there, and `exist_ok` is not set.
@@ -53,7 +53,7 @@ def create_store(
         if not exist_ok:
             raise AlreadyExists("workspace", str(path), "open it with Workspace.open, or pass exist_ok=True")
         return open_store(path, durability)
-    _make(path, name, shared, chosen, details)
+    _make(path, name, shared, chosen, azure_values)
     return open_store(path, durability)
 
 
@@ -110,13 +110,13 @@ def _folder_of(folder: str | Path) -> Path:
     return path
 
 
-def _make(path: Path, name: str, shared: bool, chosen: Durability, details: Mapping[str, Any] | None) -> None:
+def _make(path: Path, name: str, shared: bool, chosen: Durability, azure_values: Mapping[str, Any] | None) -> None:
     """Create a workspace in a folder, which is created if it does not exist."""
     facts = {"id": new_run_id(), "name": name, "durability": chosen, "created": str(time.time_ns() // 1_000_000)}
-    if details:
+    if azure_values:
         import json
 
-        facts["details"] = json.dumps(details)
+        facts["details"] = json.dumps(azure_values)
     try:
         _make_folders(path, facts, shared)
     except OSError as error:

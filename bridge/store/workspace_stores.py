@@ -22,7 +22,7 @@ class WorkspaceStores:
 
     Args:
         address: the folder.
-        facts: the row of the database about the workspace: id, name, durability, creation time and details.
+        facts: the row of the database about the workspace: id, name, durability, creation time and Azure values.
         store: the open stores; None opens them when they are first needed.
     """
 
@@ -85,8 +85,8 @@ class WorkspaceStores:
         return int(self.facts.get("created", 0))
 
     @property
-    def details(self) -> dict[str, Any]:
-        """The details given when the workspace was created. The stores ignore them."""
+    def azure_values(self) -> dict[str, Any]:
+        """The values of Azure ML arguments, given when the workspace was created. The stores ignore them."""
         import json
 
         return dict(json.loads(self.facts.get("details", "{}")))

@@ -225,7 +225,7 @@ def test_listing_changes_nothing_and_reports_what_cannot_be_read(
     assert found["first"][0].id == "w1"
     assert snapshot(tmp_path) == before
     said = [record.getMessage() for record in caplog.records]
-    assert all(sentence.startswith("A workspace is left out of the list: ") for sentence in said)
+    assert all(sentence.startswith("A workspace is excluded from the list: ") for sentence in said)
     for name in ("broken", "empty", "newer"):
         assert sum(f"{tmp_path}/{name}/workspace.db" in sentence for sentence in said) == 1
     assert found["first"][0].experiments.keys() <= {"Default"}  # it is opened on first use

@@ -56,7 +56,7 @@ def create(c: sqlite3.Connection, records: Sequence[RunRecord], leases: Sequence
             raise AlreadyExists("run", record.id)
     _insert_runs(c, [(active[record.experiment_id], record) for record in new.values()])
     keys = keys_of(c, [record.id for record in records])
-    _insert_details(c, [(keys[record.id], record) for record in new.values()])
+    _insert_labels_and_inputs(c, [(keys[record.id], record) for record in new.values()])
     held = [(keys[lease.run_id], lease.journal_id, lease.time) for lease in leases if lease.run_id in new]
     insert(c, "lease", ("run", "journal_id", "time"), held)
     store_signs_of_life(c, {one.journal_id: one.boot_time for one in leases if one.run_id in new and one.boot_time})
@@ -98,7 +98,7 @@ def _insert_runs(c: sqlite3.Connection, runs: Sequence[tuple[int, RunRecord]]) -
     )  # fmt: skip
 
 
-def _insert_details(c: sqlite3.Connection, runs: Sequence[tuple[int, RunRecord]]) -> None:
+def _insert_labels_and_inputs(c: sqlite3.Connection, runs: Sequence[tuple[int, RunRecord]]) -> None:
     """Store what new runs bring: they have nothing yet that it could clash with."""
     for table, of in (("param", "params"), ("tag", "tags"), ("property", "properties")):
         rows = [(key, *item) for key, record in runs for item in getattr(record, of).items()]
@@ -144,11 +144,13 @@ def update(c: sqlite3.Connection, run_id: str, changes: RunChanges) -> None:
         settings = ", ".join(f"{name} = ?" for name in columns)
         c.execute(f"UPDATE run SET {settings} WHERE key = ?", (*columns.values(), key))
     experiment = c.execute("SELECT experiment FROM run WHERE key = ?", (key,)).fetchone()[0]
-    _change_details(c, key, run_id, experiment, changes)
+    _change_labels_and_inputs(c, key, run_id, experiment, changes)
     add_warnings(c, key, changes.warnings)
 
 
-def _change_details(c: sqlite3.Connection, key: int, run_id: str, experiment: int, changes: RunChanges) -> None:
+def _change_labels_and_inputs(
+    c: sqlite3.Connection, key: int, run_id: str, experiment: int, changes: RunChanges
+) -> None:
     if changes.params:
         _set_params(c, key, run_id, changes.params)
     if changes.properties:
