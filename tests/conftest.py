@@ -1,5 +1,6 @@
-"""Every test works in a folder of its own, for a run captures `outputs` and `logs` of the folder that it begins in, and
-has a home of its own."""
+"""Fixtures for all tests.
+
+Every test has its own working folder, because a run captures `outputs` and `logs` there, and its own home folder."""
 
 from __future__ import annotations
 
@@ -24,12 +25,12 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_runtest_setup() -> None:
-    if len(sys.modules) > _frozen + 200:  # MLflow and torch import much when a test first needs it
+    if len(sys.modules) > _frozen + 200:  # MLflow and torch import many modules when a test first needs them
         _leave_modules_to_themselves()
 
 
 def _leave_modules_to_themselves() -> None:
-    """Keep what is imported out of every later collection of garbage, which takes half a second with it."""
+    """Exclude the imported modules from garbage collections, which take half a second with them."""
     global _frozen
     gc.collect()
     gc.freeze()
@@ -47,24 +48,24 @@ def working_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest
 
 @pytest.fixture(autouse=True)
 def no_stores_of_others() -> Iterator[None]:
-    """After a test the background leaves its stores alone: what a later test counts or replaces is its own."""
+    """Stop the background work for the stores of a test after it, so that later tests count only their own work."""
     yield
     background = journaled.background
     with background._lock:
         for store in list(background._stores):
             background.remove(store)
-            store.is_tended = False  # one that outlives the test is tended again from its next call on
+            store.is_tended = False  # a store that outlives the test is served again from its next call on
 
 
 @pytest.fixture
 def untended(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing happens to workspaces in the background, here or in a child: a test says who folds, and when."""
+    """Disable the background thread, here and in children, so that the test controls every fold."""
     monkeypatch.setattr(journaled.JournaledStore, "_be_tended", lambda self: None)
 
 
 @pytest.fixture
 def tmp_path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of its own; pytest's looks at the folders of all tests before to find a free name."""
+    """A new folder. Pytest's own fixture lists the folders of all earlier tests to find a free name."""
     name = re.sub(r"\W", "_", request.node.name)[:30]
     folder = tmp_path_factory.getbasetemp() / f"{name}{next(_numbers)}"
     folder.mkdir(mode=0o700)
@@ -73,7 +74,7 @@ def tmp_path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 @pytest.fixture
 def fork() -> Iterator[Callable[[Callable[[Callable[[str], None]], None]], Child]]:
-    """Starts children; those that are left are killed at the end."""
+    """Return a function that starts children; the fixture kills the remaining ones at its end."""
     import mlflow  # noqa: F401  imported once here, not in every child
     import numpy  # noqa: F401
 

@@ -1,4 +1,4 @@
-"""Real processes: forked from one that has imported MLflow, so that starting one costs milliseconds."""
+"""Real processes, forked from one that has imported MLflow, so that they start in milliseconds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 
 class Child:
-    """A forked process that runs a function, which tells this one lines of text over a pipe."""
+    """A forked process that runs a function, which sends lines of text to this process over a pipe."""
 
     def __init__(self, function: Callable[[Callable[[str], None]], None]) -> None:
         reading, writing = os.pipe()
@@ -34,7 +34,7 @@ class Child:
         self._waited: int | None = None
 
     def line(self) -> str:
-        """The next line it says; an error if it ends before."""
+        """Return the next line of the child; raise an error if it ends first."""
         while b"\n" not in self._text:
             piece = os.read(self._reading, 65536)
             assert piece, "the child ended without saying more"
@@ -43,7 +43,7 @@ class Child:
         return line.decode()
 
     def rest(self) -> list[str]:
-        """Every whole line that it says until it ends."""
+        """Return every complete line of the child until it ends."""
         while piece := os.read(self._reading, 1 << 16):
             self._text += piece
         *lines, _ = self._text.split(b"\n")
@@ -53,14 +53,14 @@ class Child:
         os.kill(self.pid, number)
 
     def wait(self) -> int:
-        """Its exit code; negative if a signal ended it."""
+        """Wait for the child, and return its exit code, which is negative if a signal ended it."""
         if self._waited is None:
             _, status = os.waitpid(self.pid, 0)
             self._waited = os.waitstatus_to_exitcode(status)
         return self._waited
 
     def wait_for(self, seconds: float) -> int | None:
-        """Its exit code, or None if it is still there after that time."""
+        """Return the exit code of the child, or None if it still runs after that time."""
         end = time.monotonic() + seconds
         while self._waited is None and time.monotonic() < end:
             pid, status = os.waitpid(self.pid, os.WNOHANG)

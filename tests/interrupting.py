@@ -1,4 +1,4 @@
-"""Exceptions raised where a signal handler may raise them, at each such place of a call in turn."""
+"""Raise exceptions where a signal handler can raise them, at each such place of a call in turn."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from typing import Any, NamedTuple
 import bridge
 
 PLACES = str(Path(bridge.__file__).parent), contextlib.__file__
-"""Whose places may count: a `with` of ours may be left by a function of `contextlib`."""
+"""Files whose places can count. `contextlib` is one of them because its functions end our `with` blocks."""
 
 
 class Own(Exception):
-    """An exception that only a handler knows."""
+    """An exception that only a handler raises."""
 
 
 EXCEPTIONS: tuple[type[BaseException], ...] = (KeyboardInterrupt, TimeoutError, Own)
 
 
 HAS_RESUME = sys.version_info >= (3, 11)
-"""From 3.11 on an instruction enters a function, and runs handlers."""
+"""Since Python 3.11 an instruction enters a function, and runs handlers."""
 
 MONITORED = sys.version_info >= (3, 12)
-"""From 3.12 on a trace function does not get every instruction of a frame that it has not seen from its start."""
+"""Since Python 3.12 a trace function misses instructions of a frame that it has not seen from the start."""
 
 
 class Instruction(NamedTuple):
-    """An instruction of a function: its name, where the next one begins, and whether a handler may run in it."""
+    """An instruction of a function: its name, the offset of the next one, and whether a handler can run in it."""
 
     name: str
     following: int
@@ -42,12 +42,12 @@ class Instruction(NamedTuple):
 
 
 NOTHING, ENTRY = Instruction("", -1, False), Instruction("", -1, True)
-"""What stands for the instruction before the first one that is seen."""
+"""A placeholder for the instruction before the first traced one."""
 
 
 @cache
 def _instructions(code: CodeType) -> dict[int, Instruction]:
-    """By their offsets; what extends the argument of an instruction counts as that instruction."""
+    """Return the instructions by offset; an EXTENDED_ARG counts as the instruction that it extends."""
     found: dict[int, Instruction] = {}
     following, now = -1, NOTHING
     for one in reversed(list(dis.get_instructions(code))):
@@ -59,7 +59,7 @@ def _instructions(code: CodeType) -> dict[int, Instruction]:
 
 
 def _runs_handlers(before: Instruction, now: Instruction, at: int) -> bool:
-    """Whether Python runs signal handlers between two instructions of a function, the second one at an offset."""
+    """Return whether Python runs signal handlers before the instruction at `offset`, after the previous instruction."""
     if before is ENTRY or (before.name in CALLS and at == before.following):
         return now.name not in SKIPPING
     if HAS_RESUME:
@@ -71,24 +71,24 @@ CALLS = {"CALL", "CALL_KW", "CALL_FUNCTION", "CALL_FUNCTION_EX", "CALL_FUNCTION_
 if HAS_RESUME:  # the instruction itself runs handlers
     JUMPS = {"JUMP_BACKWARD", *(f"POP_JUMP_BACKWARD_IF_{on}" for on in ("TRUE", "FALSE", "NONE", "NOT_NONE"))}
     SKIPPING = set()
-else:  # the instruction at which a jump arrives does, unless it begins a `try` or a `with`
+else:  # the target of a jump does, unless it starts a `try` or a `with`
     JUMPS = {"JUMP_ABSOLUTE", "POP_JUMP_IF_FALSE", "POP_JUMP_IF_TRUE"}
     SKIPPING = {"SETUP_FINALLY", "SETUP_WITH", "BEFORE_ASYNC_WITH", "YIELD_FROM"}
 
 
 class Interrupts:
-    """A watch over a call that counts the places of some files where Python runs signal handlers, and raises at one.
+    """A watch over a call: it counts the places in some files where Python runs signal handlers, and raises at one.
 
-    These are where a function is entered or a generator resumed, where a call has returned, and where a loop jumps
-    back.
-    Lines would be too coarse to find a point that is written twice.
-    Between any two instructions would be too fine: there not even `with lock` is safe, and no handler runs.
-    Nor does one run where a call has raised: an exception there would leave the interpreter's own state in disorder.
+    The places are the entry of a function, the resumption of a generator, the return of a call, and the backward jump
+    of a loop.
+    Lines would be too coarse to find a point that is written twice. All instructions would be too many: no handler runs
+    between most of them, where not even `with lock` would be safe. No handler runs after a call that has raised, where
+    an exception would corrupt the state of the interpreter.
 
     Args:
         files: parts of the paths of the files whose places count.
         at: the number of the place at which to raise; None only counts.
-        error: what to raise.
+        error: the exception to raise.
     """
 
     def __init__(self, files: tuple[str, ...], at: int | None, error: type[BaseException] = Own) -> None:
@@ -106,18 +106,18 @@ class Interrupts:
         self._watch.stop()
 
     def is_of_files(self, code: CodeType) -> bool:
-        """Whether the places of a function count."""
+        """Return whether the places of a function count."""
         name = code.co_filename
         return name.startswith(PLACES) and any(part in name for part in self.files)
 
     def enter(self, frame: FrameType, at: int) -> None:
-        """A function is entered, or a generator goes on: at its instruction, or at none that has begun."""
+        """Handle the entry of a function or the resumption of a generator."""
         self._last[id(frame)] = NOTHING if HAS_RESUME else ENTRY
         if _instructions(frame.f_code).get(at, NOTHING).is_entry:
             self._place(frame)
 
     def step(self, frame: FrameType, at: int) -> None:
-        """An instruction begins."""
+        """Handle the start of an instruction."""
         now = _instructions(frame.f_code)[at]
         before = self._last.get(id(frame), NOTHING)
         self._last[id(frame)] = now
@@ -133,7 +133,7 @@ class Interrupts:
 
 
 class _Tracing:
-    """Sees each instruction of this thread by a trace function."""
+    """A watch that gets each instruction of this thread from a trace function."""
 
     def __init__(self, interrupts: Interrupts) -> None:
         self._interrupts = interrupts
@@ -164,7 +164,7 @@ class _Tracing:
 
 
 class _Monitoring:
-    """Sees each instruction of this thread by `sys.monitoring`."""
+    """A watch that gets each instruction of this thread from `sys.monitoring`."""
 
     TOOL = 4
 
@@ -210,14 +210,14 @@ class _Monitoring:
 
 
 def places(files: tuple[str, ...], call: Callable[[], object]) -> int:
-    """How many places a call has."""
+    """Return the number of places of a call."""
     with Interrupts(files, None) as interrupts:
         call()
     return interrupts.count
 
 
 def each_place(count: int, step: int = 1) -> Iterator[tuple[int, type[BaseException]]]:
-    """Every place with one of the exceptions, in turn; with `step` 1 each with all of them."""
+    """Yield every place with one of the exceptions in turn, or with each of them if `step` is 1."""
     for error_number, error in enumerate(EXCEPTIONS):
         for at in range(error_number % step, count, step):
             yield at, error

@@ -1,4 +1,4 @@
-"""Other surroundings for a forked child: a host's name, a boot clock, process ids, a file system without locks."""
+"""Other environments for a forked child: host name, boot clock, process ids, a file system without locks."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def become_host(name: str) -> None:
-    """Give this process a host name that it shares with nobody."""
+    """Give this process a host name of its own."""
     _unshare(NEW_UTS)
     socket.sethostname(name)
 
 
 def within(namespace: int, function: Callable[[], None], boot_seconds: int = 0) -> None:
-    """Run a function in a child within another namespace, and return when it ends; it dies with this process.
+    """Run a function in a child in another namespace, and wait for it; the child dies with this process.
 
     Args:
         namespace: `NEW_PID`, or `NEW_TIME`.
-        function: what runs there.
+        function: the function to run.
         boot_seconds: how far the boot clock of a `NEW_TIME` is ahead.
     """
     _unshare(namespace)
@@ -48,7 +48,7 @@ def within(namespace: int, function: Callable[[], None], boot_seconds: int = 0) 
 
 
 def refuse_flock() -> None:
-    """Make `flock` fail in this process and its children as on a file system that has none; nothing undoes that."""
+    """Make `flock` fail permanently in this process and its children, as on a file system without locks."""
     number = {"x86_64": 73, "aarch64": 32}[platform.machine()]
     load, jump_if_equal, answer, allow, fail = 0x20, 0x15, 0x06, 0x7FFF0000, 0x00050000 | errno.ENOLCK
     steps = ((load, 0, 0, 0), (jump_if_equal, 0, 1, number), (answer, 0, 0, fail), (answer, 0, 0, allow))
@@ -74,7 +74,7 @@ def without_flock(test: Callable[..., None]) -> Callable[..., None]:
             assert child.wait() == 0
         finally:
             with suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGKILL)  # what it started
+                os.killpg(child.pid, signal.SIGKILL)  # the processes that it started
             child.close()
 
     return run

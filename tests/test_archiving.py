@@ -1,4 +1,4 @@
-"""Experiments are listed, archived and brought back."""
+"""Experiments are listed, archived and reactivated."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def names(found: list[Experiment]) -> list[str]:
     return [experiment.name for experiment in found if experiment.name != "Default"]
 
 
-def test_an_archived_experiment_is_out_of_sight_and_comes_back_whole(ws: Workspace) -> None:
+def test_an_archived_experiment_is_hidden_and_complete_after_reactivation(ws: Workspace) -> None:
     experiment = Experiment(ws, "old")
     with experiment.start_logging() as run:
         run.log("loss", 0.5)
@@ -47,19 +47,19 @@ def test_an_archived_experiment_is_out_of_sight_and_comes_back_whole(ws: Workspa
         experiment.reactivate()
 
 
-def test_a_new_name_is_not_given_at_reactivation(ws: Workspace) -> None:
+def test_reactivation_refuses_a_new_name(ws: Workspace) -> None:
     experiment = Experiment(ws, "old")
     experiment.archive()
     with pytest.raises(InvalidValue, match="new_name"):
         experiment.reactivate("other")
 
 
-def test_deleting_by_id_archives(ws: Workspace) -> None:
+def test_deleting_by_id_archives_the_experiment(ws: Workspace) -> None:
     Experiment.delete(ws, Experiment(ws, "old").id)
     assert names(Experiment.list(ws, view_type=ViewType.ArchivedOnly)) == ["old"]
 
 
-def test_a_list_narrows_by_name_tags_and_view(ws: Workspace) -> None:
+def test_a_list_can_be_limited_by_name_tags_and_view(ws: Workspace) -> None:
     for name, tags in (("a", {"k": "v"}), ("b", {"k": "w", "l": "1"}), ("c", {})):
         Experiment(ws, name).set_tags(tags)
     assert names(Experiment.list(ws)) == ["a", "b", "c"]
@@ -70,14 +70,14 @@ def test_a_list_narrows_by_name_tags_and_view(ws: Workspace) -> None:
         Experiment.list(ws, view_type="Deleted")
 
 
-def test_a_handle_takes_over_a_new_name(ws: Workspace) -> None:
+def test_a_handle_gets_a_new_name(ws: Workspace) -> None:
     experiment = Experiment(ws, "old")
     ws.stores.tracking.rename_experiment(experiment.id, "new", 1)
     experiment.refresh()
     assert experiment.name == "new"
 
 
-def test_an_experiment_shows_where_it_is_seen(ws: Workspace) -> None:
+def test_an_experiment_shows_how_to_view_it(ws: Workspace) -> None:
     experiment = Experiment(ws, "shown")
     assert experiment.get_portal_url() == f"{ws.get_mlflow_tracking_uri()}#/experiments/{experiment.id}"
     shown = experiment._repr_html_()

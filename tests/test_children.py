@@ -1,4 +1,4 @@
-"""Runs inside runs: how they begin, how they are found, and how many statements that costs."""
+"""Child runs: creating them, finding them, and the number of SQL statements for that."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def ids(runs: object) -> list[str]:
     return [run.id for run in runs]  # type: ignore[attr-defined]
 
 
-def test_a_child_is_a_running_run_of_the_same_experiment_that_knows_its_parent(experiment, run):
+def test_a_child_is_a_running_run_of_the_same_experiment_with_its_parent(experiment, run):
     child = run.child_run("fold 1", run_id="child-1")
     assert (child.id, child.display_name, child.status, child.type) == ("child-1", "fold 1", "Running", None)
     assert child.experiment.id == experiment.id
@@ -44,9 +44,9 @@ def test_a_child_is_a_running_run_of_the_same_experiment_that_knows_its_parent(e
     assert run.child_run().display_name != ""
 
 
-def test_bad_children_are_refused_and_nothing_is_begun(run):
+def test_invalid_children_are_refused_and_no_run_is_created(run):
     run.child_run(run_id="taken")
-    time.sleep(0.002)  # the same id in the same millisecond is the same call sent again
+    time.sleep(0.002)  # the same id in the same millisecond counts as a repeated call
     for call, error in (
         (lambda: run.child_run(run_id="taken"), AlreadyExists),
         (lambda: run.child_run(run_id="no/id"), InvalidValue),
@@ -79,13 +79,13 @@ def test_children_made_by_a_tag_differ_by_it(run):
     assert [child.tags for child in children] == [{"alpha": "0.1"}, {"alpha": None}, {"alpha": "a"}]
 
 
-def test_more_children_than_a_page_come_newest_first(run):
+def test_more_children_than_a_page_are_listed_newest_first(run):
     children = run.create_children(1100)
     found = [child.tags["azureml.batch_child_number"] for child in run.get_children()]
     assert len(found) == len(set(found)) == len(children)
 
 
-def test_a_block_ends_the_child_and_an_exception_fails_both(experiment):
+def test_a_with_block_ends_the_child_and_an_exception_fails_both(experiment):
     with experiment.start_logging(outputs=False, snapshot_directory=None) as parent:
         with parent.child_run() as child:
             child.log("loss", 0.5)
@@ -128,7 +128,7 @@ def test_children_are_found_by_depth_label_type_and_status(experiment, run):
         run.get_children(tags=["team"])
 
 
-def test_descendants_in_another_experiment_are_of_that(experiment, run):
+def test_descendants_in_another_experiment_have_that_experiment(experiment, run):
     other = Experiment(experiment.workspace, "other")
     away = other.start_logging(outputs=False, snapshot_directory=None)
     away.place.update(RunChanges(parent_id=run.id))
@@ -137,7 +137,7 @@ def test_descendants_in_another_experiment_are_of_that(experiment, run):
     assert away.parent is not None and away.parent.experiment.name == "family"
 
 
-def test_a_parent_that_is_not_there_is_none(run):
+def test_a_parent_that_does_not_exist_is_none(run):
     run.place.update(RunChanges(parent_id="gone"))
     assert run.parent is None
 
@@ -156,7 +156,7 @@ def test_runs_are_listed_by_type_label_and_status(experiment, run):
     assert "Type: azureml.scriptrun" in repr(script)
 
 
-def test_a_run_that_somebody_made_is_started(experiment):
+def test_a_run_that_another_process_created_can_be_started(experiment):
     tracking = experiment.workspace.stores.tracking
     create_run(tracking, RunRecord("made", experiment.id, status="NotStarted"))
     made = Run.get(experiment.workspace, "made")
@@ -176,24 +176,24 @@ def test_a_child_can_be_pickled(run):
     assert (again.id, again.parent.id) == (child.id, run.id)
 
 
-def test_logging_to_the_parent_gathers_what_children_found(run):
+def test_children_can_log_their_results_to_the_parent(run):
     for child in run.create_children(3):
         child.parent.log("best", child.number)
     assert run.get_metrics() == {"best": [2, 3, 4]}
 
 
-# How many statements that costs
+# The number of SQL statements
 
 
 @pytest.fixture
 def statements(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Every statement that SQLite executes from now on for this test, in whichever thread."""
+    """The statements that SQLite executes from now on for this test, in any thread."""
     executed: list[str] = []
     connect = Database._connect
 
     def connect_traced(self: Database) -> sqlite3.Connection:
         connection = connect(self)
-        if tmp_path in self.path.parents:  # and not for the background of an earlier test
+        if tmp_path in self.path.parents:  # and not for background work of an earlier test
             connection.set_trace_callback(executed.append)
         return connection
 
@@ -202,7 +202,7 @@ def statements(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def counted(statements: list[str], call: Callable[[], object]) -> tuple[int, object]:
-    """How many statements a call executes, and what it returns; the background is not running beside it."""
+    """Return the number of statements of a call, without background work, and its result."""
     statements.clear()
     result = call()
     return len(statements), result

@@ -1,4 +1,4 @@
-"""Every example runs as it is typed, and prints what it says."""
+"""Every example runs unchanged, and prints the documented output."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.processes
 
 
 def printed(example: str, folder: Path) -> list[str]:
-    """The lines that an example prints in an empty folder, with an empty `$BRIDGE_HOME`."""
+    """Return the lines that an example prints in an empty folder, with an empty `$BRIDGE_HOME`."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("BRIDGE_", "MLFLOW_"))}
     environment |= {"BRIDGE_HOME": str(folder / "home"), "MLFLOW_DISABLE_TELEMETRY": "true"}
     done = subprocess.run(
@@ -33,7 +33,7 @@ def test_a_sweep_trains_in_a_submitted_script(tmp_path: Path) -> None:
     ]
 
 
-def test_every_way_of_logging_is_read_back(tmp_path: Path) -> None:
+def test_values_of_every_log_call_are_read(tmp_path: Path) -> None:
     assert printed("logging_api/logging_api.py", tmp_path) == [
         "Completed red 42 89",
         "sigmoid: 20 points",
@@ -44,7 +44,7 @@ def test_every_way_of_logging_is_read_back(tmp_path: Path) -> None:
     ]
 
 
-def test_runs_are_managed(tmp_path: Path) -> None:
+def test_the_example_of_managing_runs(tmp_path: Path) -> None:
     lines = printed("manage_runs/manage_runs.py", tmp_path)
     refused = lines.pop(4)
     assert refused.startswith("refused: ")
@@ -61,7 +61,7 @@ def test_runs_are_managed(tmp_path: Path) -> None:
     ]
 
 
-def test_mlflow_and_lightning_write_into_the_submitted_run(tmp_path: Path) -> None:
+def test_mlflow_and_lightning_write_to_the_submitted_run(tmp_path: Path) -> None:
     lines = printed("mlflow_in_a_submitted_run/submit.py", tmp_path)
     assert "the run is Running" in lines
     assert lines[-3:] == [

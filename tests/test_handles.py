@@ -1,4 +1,4 @@
-"""What a person holds: workspaces, experiments and runs."""
+"""The public classes: workspaces, experiments and runs."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ def test_a_workspace_is_opened_by_its_folder_or_its_uri(workspace):
         assert (other.name, other.id, other.path) == ("work", workspace.id, workspace.path)
 
 
-def test_a_workspace_is_made_once(workspace):
+def test_a_workspace_is_created_once(workspace):
     with pytest.raises(AlreadyExists, match="exist_ok=True"):
         Workspace.create("other", path=workspace.path)
     assert Workspace.create("other", path=workspace.path, exist_ok=True).name == "work"
 
 
-def test_a_workspace_without_a_path_lies_below_the_home_folder(monkeypatch, tmp_path):
+def test_a_workspace_without_a_path_is_created_in_the_home_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("BRIDGE_HOME", str(tmp_path))
     assert Workspace.create("team").path == tmp_path / "team"
 
@@ -77,13 +77,13 @@ def test_a_workspace_name_has_1_to_255_bytes(tmp_path, monkeypatch, name):
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "-a", "_a", "a b", "a.b", "a/b", "a\n", "a" * 256, "aé" * 86, None, 3])
-def test_a_bad_workspace_name_is_refused(tmp_path, name):
+def test_an_invalid_workspace_name_is_refused(tmp_path, name):
     with pytest.raises(InvalidValue, match="workspace name"):
         Workspace.create(name, path=tmp_path / "work")
     assert not (tmp_path / "work").exists()
 
 
-def test_a_durability_that_is_none_is_refused(tmp_path, monkeypatch):
+def test_an_unknown_durability_is_refused(tmp_path, monkeypatch):
     with pytest.raises(InvalidValue, match="process, power"):
         Workspace.create("work", path=tmp_path / "work", durability="disk")
     monkeypatch.setenv("BRIDGE_DURABILITY", "strong")
@@ -91,8 +91,8 @@ def test_a_durability_that_is_none_is_refused(tmp_path, monkeypatch):
         Workspace.create("work", path=tmp_path / "work")
 
 
-def test_a_folder_that_was_removed_and_made_again_is_a_new_workspace(tmp_path):
-    """Notebooks do this: `rm -r demo`, and the cell that creates it once more."""
+def test_a_folder_that_was_removed_and_recreated_is_a_new_workspace(tmp_path):
+    """Notebooks do this: they run `rm -r demo`, and then the cell that creates it again."""
     import shutil
 
     first = Workspace.create("work", path=tmp_path / "work")
@@ -107,7 +107,7 @@ def test_a_folder_that_was_removed_and_made_again_is_a_new_workspace(tmp_path):
     assert run.get_metrics() == {"loss": 1.0}
 
 
-def test_a_moved_workspace_is_whole(workspace, run, tmp_path):
+def test_a_moved_workspace_is_complete(workspace, run, tmp_path):
     run.log("loss", 0.5)
     run.upload_file("a.txt", io.BytesIO(b"text"))
     run.complete()
@@ -120,7 +120,7 @@ def test_a_moved_workspace_is_whole(workspace, run, tmp_path):
 
 
 def test_a_shared_workspace_belongs_to_the_group(tmp_path):
-    """Every file in it may be written by the folder's group, as with `git init --shared`."""
+    """The folder's group can write every file in it, as with `git init --shared`."""
     workspace = Workspace.create("work", path=tmp_path / "work", shared=True)
     with Experiment(workspace, "digits").start_logging() as run:
         run.log("loss", 0.5)
@@ -134,25 +134,25 @@ def test_a_shared_workspace_belongs_to_the_group(tmp_path):
 # Experiments
 
 
-def test_an_experiment_is_made_once_and_found_by_name(workspace):
+def test_an_experiment_is_created_once_and_found_by_name(workspace):
     first, second = Experiment(workspace, "digits"), Experiment(workspace, "digits")
     assert first.id == second.id == "1"
     assert {name: e.id for name, e in workspace.experiments.items()} == {"digits": "1"}
 
 
 @pytest.mark.parametrize("name", ["", " a", "-a", "a/b", "a" * 256, None, 3])
-def test_a_bad_experiment_name_is_refused(workspace, name):
+def test_an_invalid_experiment_name_is_refused(workspace, name):
     with pytest.raises(InvalidValue, match="experiment name"):
         Experiment(workspace, name)
     assert list(workspace.experiments) == []
 
 
-def test_an_experiment_takes_no_name_for_its_workspace():
+def test_an_experiment_refuses_a_name_as_its_workspace():
     with pytest.raises(InvalidValue, match=r"workspace 'work': must be a Workspace, as Workspace\.get"):
         Experiment("work", "digits")
 
 
-def test_a_deleted_experiment_is_said_to_be(workspace):
+def test_opening_a_deleted_experiment_reports_that_it_is_deleted(workspace):
     experiment = Experiment(workspace, "digits")
     workspace.stores.tracking.delete_experiment(experiment.id, 1)
     with pytest.raises(InvalidState, match="'digits' is archived"):
@@ -175,7 +175,7 @@ def test_the_default_experiment_of_mlflow_is_listed_once_it_has_runs(workspace):
     assert (names(), names("ArchivedOnly")) == ([], ["Default"])
 
 
-def test_an_experiment_that_somebody_has_renamed_is_listed(workspace):
+def test_an_experiment_renamed_by_another_process_is_listed(workspace):
     workspace.stores.tracking.rename_experiment("0", "mine", 1)
     assert list(workspace.experiments) == ["mine"]
 
@@ -208,7 +208,7 @@ def test_runs_are_listed_newest_first_and_by_their_labels(workspace):
     assert ids(tags={"number": "1"}) == [1]
     assert ids(tags={"even": None}, properties={"author": "ada"}) == [2]
     assert ids(properties={"author": "eve"}) == []
-    assert ids(tags={"number": 1}) == [1]  # a number becomes text here as it did in the tag
+    assert ids(tags={"number": 1}) == [1]  # the number becomes text, as in the tag
     for wanted in ({"tags": 5}, {"properties": ["author"]}):
         with pytest.raises(InvalidValue, match="must be given as a dict"):
             ids(**wanted)
@@ -218,7 +218,7 @@ def test_runs_are_listed_newest_first_and_by_their_labels(workspace):
 # Runs
 
 
-def test_a_run_begins_running_and_says_what_it_is(workspace, run):
+def test_a_new_run_is_running_and_describes_itself(workspace, run):
     assert (run.status, run.get_status(), run.number, run.display_name) == ("Running", "Running", 1, "cnn")
     assert len(run.id) == 32 and int(run.id, 16) >= 0
     assert run.experiment.name == "digits" and run.experiment.workspace is workspace
@@ -259,12 +259,12 @@ def test_html_is_escaped(workspace):
     assert "work" in workspace._repr_html_()
 
 
-def test_a_run_without_a_name_gets_one(workspace):
+def test_a_run_without_a_name_gets_a_generated_one(workspace):
     name = Experiment(workspace, "digits").start_logging().display_name
     assert len(name.split("-")) == 3
 
 
-def test_a_run_may_bring_its_id(workspace):
+def test_a_run_can_have_a_given_id(workspace):
     experiment = Experiment(workspace, "digits")
     run = experiment.start_logging(run_id="train-on-local_1795498826_efbb4acc")
     assert Run.get(workspace, "train-on-local_1795498826_efbb4acc").number == run.number == 1
@@ -275,7 +275,7 @@ def test_a_run_may_bring_its_id(workspace):
         experiment.start_logging(run_id=run.id)
 
 
-def test_an_unknown_run_is_said_to_be(workspace, run):
+def test_an_unknown_run_is_reported(workspace, run):
     for call in (
         lambda: workspace.get_run("f" * 32),
         lambda: Run.get(workspace, "f" * 32),
@@ -286,7 +286,7 @@ def test_an_unknown_run_is_said_to_be(workspace, run):
             call()
 
 
-def test_scalars_come_back_as_they_were_logged(run):
+def test_scalars_are_read_as_they_were_logged(run):
     run.log("once", 1)
     for value in (1, 2, 3):
         run.log("ints", value)
@@ -334,7 +334,7 @@ def test_a_series_has_steps_timestamps_and_values(run):
 
 
 @pytest.mark.torch
-def test_numbers_of_numpy_and_torch_are_numbers(run):
+def test_numbers_of_numpy_and_torch_become_numbers(run):
     import torch
 
     for value in (numpy.int64(3), numpy.float32(0.5), numpy.array(2.0), torch.tensor(4), numpy.bool_(True)):
@@ -359,7 +359,7 @@ def test_numbers_of_numpy_and_torch_are_numbers(run):
         ("long", "x" * 70_000, None),
     ],
 )
-def test_what_cannot_be_logged_raises_and_changes_nothing(run, name, value, step):
+def test_a_value_that_cannot_be_logged_raises_and_changes_nothing(run, name, value, step):
     with pytest.raises(InvalidValue) as caught:
         run.log(name, value, step=step)
     assert "\n" not in str(caught.value) and str(caught.value).endswith(".")
@@ -380,7 +380,7 @@ def test_logging_to_a_deleted_run_raises(workspace, run):
 
 
 def test_logging_to_a_run_that_another_process_deleted_raises_within_seconds(workspace, run):
-    """A process asks after its runs each second."""
+    """A process checks its runs each second."""
     run.log("loss", 1.0)
     other = workspace.stores.tracking.inner
     other.delete_runs((run.id,), 1)
@@ -391,7 +391,7 @@ def test_logging_to_a_run_that_another_process_deleted_raises_within_seconds(wor
             time.sleep(0.05)
 
 
-def test_one_tag_may_be_removed_by_its_key(workspace, run):
+def test_a_tag_can_be_removed_by_its_key(workspace, run):
     for labelled in (run, run.experiment):
         labelled.set_tags({"a": 1, "b": 2, "ab": 3})
         labelled.remove_tags("ab")
@@ -426,8 +426,8 @@ def test_tags_and_properties(run):
 
 
 @pytest.mark.parametrize("key", ["mlflow.runName", "mlflow.note.content", "mlflow.parentRunId"])
-def test_a_tag_that_would_be_seen_at_no_door_is_refused(run, key):
-    """At MLflow's door these are the run's name, description and parent."""
+def test_a_tag_that_no_api_would_show_is_refused(run, key):
+    """MLflow's API shows the run's name, description and parent as these tags."""
     with pytest.raises(InvalidValue, match=f"tag key '{key}': is MLflow's name for the run's"):
         run.tag(key, "x")
     with pytest.raises(InvalidValue, match="tag key"):
@@ -453,7 +453,7 @@ def test_files(run, tmp_path):
     assert (tmp_path / "out" / "epoch=1.ckpt").read_text() == "b"
 
 
-def test_what_is_no_file_is_said_to_be_none(run, tmp_path):
+def test_a_path_without_a_file_is_reported(run, tmp_path):
     with pytest.raises(NotFound, match=r"There is no file 'missing': run .* has none"):
         run.download_file("missing", tmp_path)
     run.upload_file("a.txt", io.BytesIO(b""))
@@ -471,7 +471,7 @@ def test_what_is_no_file_is_said_to_be_none(run, tmp_path):
     assert run.get_file_names() == ["a.txt"]
 
 
-def test_a_folder_is_uploaded_with_what_its_links_lead_to(run, tmp_path):
+def test_a_folder_is_uploaded_with_the_targets_of_its_links(run, tmp_path):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "a.txt").write_text("a")
     (tmp_path / "in").mkdir()
@@ -485,7 +485,7 @@ def test_a_folder_is_uploaded_with_what_its_links_lead_to(run, tmp_path):
         run.upload_folder("all", tmp_path / "in")
 
 
-def test_what_is_no_regular_file_in_a_folder_is_logged_and_hangs_no_upload(run, tmp_path, caplog):
+def test_an_object_that_is_not_a_regular_file_is_skipped_with_a_message(run, tmp_path, caplog):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.txt").write_text("a")
     os.mkfifo(tmp_path / "in" / "pipe")
@@ -494,8 +494,8 @@ def test_what_is_no_regular_file_in_a_folder_is_logged_and_hangs_no_upload(run, 
     assert "no regular file" in caplog.text and "in/pipe" in caplog.text
 
 
-def test_a_folder_below_that_may_not_be_read_is_refused_and_not_left_out(run, tmp_path, monkeypatch):
-    """As `scandir` refuses it: this test may run as a user who may read everything."""
+def test_an_unreadable_subfolder_is_refused_and_not_skipped(run, tmp_path, monkeypatch):
+    """`scandir` is made to fail, because root can read every folder."""
     (tmp_path / "in" / "secret").mkdir(parents=True)
     scandir = os.scandir
 
@@ -505,7 +505,7 @@ def test_a_folder_below_that_may_not_be_read_is_refused_and_not_left_out(run, tm
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", refusing)
-    monkeypatch.setattr(system, "OURS", system.OURS | {__name__})  # else it passes for the error of a signal handler
+    monkeypatch.setattr(system, "OURS", system.OURS | {__name__})  # or it counts as the error of a signal handler
     with pytest.raises(NotAllowed, match="Cannot read .*/in/secret: permission denied"):
         run.upload_folder("all", tmp_path / "in")
 
@@ -526,7 +526,7 @@ def test_a_download_below_a_file_is_refused(run, tmp_path):
         run.download_file("a.txt", tmp_path / "file" / "a.txt")
 
 
-def test_a_pipe_or_a_device_takes_a_download_and_stays_what_it_is(run, tmp_path):
+def test_a_download_into_a_pipe_or_a_device_does_not_replace_it(run, tmp_path):
     run.upload_file("a.bin", io.BytesIO(b"a" * 10_000))
     os.mkfifo(tmp_path / "pipe")
     received = []
@@ -541,7 +541,7 @@ def test_a_pipe_or_a_device_takes_a_download_and_stays_what_it_is(run, tmp_path)
     assert (tmp_path / "terminal").is_symlink() and stat.S_ISCHR((tmp_path / "terminal").stat().st_mode)
 
 
-def test_of_two_threads_that_end_a_run_one_is_told_that_it_has_ended(workspace, run, monkeypatch):
+def test_if_two_threads_end_a_run_one_gets_an_error(workspace, run, monkeypatch):
     other = workspace.get_run(run.id)
     finish = RunSession._finish_captures
 
@@ -565,7 +565,7 @@ def test_of_two_threads_that_end_a_run_one_is_told_that_it_has_ended(workspace, 
         ("", None, "failed: UserError."),
     ],
 )
-def test_the_last_line_of_a_failure_is_what_happened(run, details, code, last):
+def test_the_last_line_of_a_traceback_becomes_the_message(run, details, code, last):
     run.fail(details, code)
     with pytest.raises(SubmitFailed) as raised:
         run.wait_for_completion()
@@ -585,7 +585,7 @@ def test_an_exception_without_a_text_ends_a_run_too(run):
     assert run.error["message"].startswith("User program failed with Silent: <")
 
 
-def test_completing_again_moves_the_end_time_on(workspace, run):
+def test_completing_again_moves_the_end_time(workspace, run):
     run.complete()
     tracking = workspace.stores.tracking
     first = get_run(tracking, run.id).end_time
@@ -612,7 +612,7 @@ def test_a_run_ends_once(run):
     assert run.error is not None and run.error["message"] == "User program failed with ValueError: again"
 
 
-def test_every_error_is_ours_and_none_is_of_the_system(workspace, tmp_path):
+def test_every_error_is_ours_and_none_is_an_os_error(workspace, tmp_path):
     with pytest.raises(LookupError):
         workspace.get_run("f" * 32)
     with pytest.raises(ValueError):

@@ -1,4 +1,4 @@
-"""`import bridge`, and a script that only logs, load nothing but the standard library."""
+"""`import bridge`, and a script that only logs, load only the standard library."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from bridge import Workspace
 
-# Registered first and so called last: what the exit of a process loads is counted too.
+# Registered first and so called last, so that modules loaded at exit are counted too.
 PROBE = """
 import atexit, sys
 before = set(sys.modules)
@@ -40,7 +40,7 @@ SPARED = {
     "tempfile",
     "uuid",
 }
-"""What a process that logs numbers in an empty folder does without: each would make every start slower."""
+"""Modules that a process does not need to log numbers in an empty folder; each would slow down every start."""
 
 LOG_NUMBERS = """
 from bridge import Experiment, Workspace
@@ -52,7 +52,7 @@ run.log("loss", 0.25, step=3)
 
 
 def modules_loaded_by(code: str, folder: Path) -> set[str]:
-    """The modules that a fresh process loads until it has ended."""
+    """Return the modules that a new process loads until its end."""
     done = subprocess.run(
         [sys.executable, "-c", PROBE + code], cwd=folder, capture_output=True, text=True, check=True, timeout=60
     )
@@ -60,7 +60,7 @@ def modules_loaded_by(code: str, folder: Path) -> set[str]:
 
 
 def loaded_by(code: str, folder: Path) -> set[str]:
-    """The top-level packages of these modules."""
+    """Return the top-level packages of these modules."""
     return {name.partition(".")[0] for name in modules_loaded_by(code, folder)}
 
 
@@ -73,18 +73,18 @@ def empty_folder(tmp_path: Path) -> Path:
     return folder
 
 
-def test_the_probe_sees_what_is_loaded(tmp_path: Path) -> None:
+def test_the_probe_lists_loaded_modules(tmp_path: Path) -> None:
     assert {"numpy", "json"} <= loaded_by("import json, numpy", tmp_path)
 
 
-def test_import_loads_the_standard_library_alone(tmp_path: Path) -> None:
+def test_import_loads_only_the_standard_library(tmp_path: Path) -> None:
     loaded = loaded_by("import bridge", tmp_path)
     assert "bridge" in loaded
     assert not loaded & HEAVY
     assert loaded - sys.stdlib_module_names == {"bridge"}
 
 
-def test_a_first_metric_loads_the_standard_library_alone(tmp_path: Path) -> None:
+def test_a_first_metric_loads_only_the_standard_library(tmp_path: Path) -> None:
     code = """
 from bridge import Experiment, Workspace
 
@@ -98,7 +98,7 @@ run.log("note", "text")
     assert loaded - sys.stdlib_module_names == {"bridge"}
 
 
-def test_a_first_metric_in_an_existing_run_loads_the_standard_library_alone(tmp_path: Path) -> None:
+def test_a_first_metric_in_an_existing_run_loads_only_the_standard_library(tmp_path: Path) -> None:
     begin = """
 from bridge import Experiment, Workspace
 
@@ -115,14 +115,14 @@ Workspace.open("./first").get_run({begun.stdout.strip()!r}).log("loss", 0.25)
     assert loaded_by(code, tmp_path) - sys.stdlib_module_names == {"bridge"}
 
 
-def test_logging_numbers_in_an_empty_folder_loads_nothing_that_it_can_do_without(empty_folder: Path) -> None:
+def test_logging_numbers_in_an_empty_folder_loads_no_unneeded_module(empty_folder: Path) -> None:
     assert not modules_loaded_by(LOG_NUMBERS, empty_folder) & SPARED
-    again = modules_loaded_by(LOG_NUMBERS, empty_folder)  # now outputs/ is there
+    again = modules_loaded_by(LOG_NUMBERS, empty_folder)  # now outputs/ exists
     assert not again & SPARED
     assert "bridge.store.journaled" in again
 
 
-def test_keeping_a_script_loads_no_more_than_that_takes(empty_folder: Path) -> None:
+def test_storing_a_script_loads_only_needed_modules(empty_folder: Path) -> None:
     (empty_folder / "train.py").write_text(LOG_NUMBERS)
     loaded = modules_loaded_by(LOG_NUMBERS, empty_folder)
     assert {"bridge.source.snapshot", "hashlib"} <= loaded

@@ -1,4 +1,4 @@
-"""The limits of the hosted service do not bind here; the real ones are said to the caller, and nothing is dropped."""
+"""The limits of the hosted service do not apply. Real limits raise an error, and nothing is dropped."""
 
 from __future__ import annotations
 
@@ -17,37 +17,37 @@ def run(tmp_path: Path) -> Run:
 
 
 def again(run: Run) -> Run:
-    """The run as somebody else reads it."""
+    """Return the run as another process reads it."""
     return Run.get(Workspace.open(run.experiment.workspace.path), run.id)
 
 
-def test_a_run_has_more_metrics_than_the_service_allows(run: Run) -> None:
+def test_a_run_can_have_more_metrics_than_the_service_allows(run: Run) -> None:
     names = [f"metric {number}" for number in range(SERVICE_LIMITS["metric names"] + 1)]
     for number, name in enumerate(names):
         run.log(name, number)
     assert again(run).get_metrics() == {name: number for number, name in enumerate(names)}
 
 
-def test_a_row_has_more_columns_with_longer_names_than_the_service_allows(run: Run) -> None:
+def test_a_row_can_have_more_columns_with_longer_names_than_the_service_allows(run: Run) -> None:
     row = {f"column {number}": number for number in range(SERVICE_LIMITS["metric columns"] + 1)}
     run.log_row("wide", **row)
     assert again(run).get_metrics() == {"wide": row}
 
 
-def test_a_list_has_more_rows_than_the_service_takes_at_once(run: Run) -> None:
+def test_a_list_can_have_more_rows_than_the_service_accepts_at_once(run: Run) -> None:
     values = list(range(SERVICE_LIMITS["rows of one upload"] + 1))
     run.log_list("long", values)
     assert again(run).get_metrics() == {"long": values}
 
 
-def test_a_text_is_longer_than_the_service_allows(run: Run) -> None:
+def test_a_text_can_be_longer_than_the_service_allows(run: Run) -> None:
     text = "x" * (SERVICE_LIMITS["text value"] + 1)
     run.log("text", text)
     assert again(run).get_metrics() == {"text": text}
 
 
 @pytest.mark.parametrize("what", ["tag", "property"])
-def test_labels_are_more_and_longer_than_the_service_allows(run: Run, what: str) -> None:
+def test_labels_can_be_more_and_longer_than_the_service_allows(run: Run, what: str) -> None:
     count = SERVICE_LIMITS["tags" if what == "tag" else "properties"] + 1
     labels = {f"label {number}": str(number) for number in range(count)}
     labels["k" * (SERVICE_LIMITS[f"{what} key"] + 1)] = "v" * (SERVICE_LIMITS[f"{what} value"] + 1)
@@ -60,7 +60,7 @@ def test_labels_are_more_and_longer_than_the_service_allows(run: Run, what: str)
         assert {key: found[key] for key in labels} == labels
 
 
-def test_names_and_sentences_are_longer_than_the_service_allows(run: Run) -> None:
+def test_names_and_sentences_can_be_longer_than_the_service_allows(run: Run) -> None:
     run.display_name = "n" * (SERVICE_LIMITS["display name"] + 1)
     run.description = "d" * (SERVICE_LIMITS["description"] + 1)
     message = "e" * (SERVICE_LIMITS["error message"] + 1)
@@ -78,7 +78,7 @@ def test_names_and_sentences_are_longer_than_the_service_allows(run: Run) -> Non
         ("text", "x" * (TEXT_VALUE_LENGTH + 1), f"at most {TEXT_VALUE_LENGTH} characters"),
     ],
 )
-def test_a_real_limit_is_said_to_the_caller(run: Run, name: str, value: object, sentence: str) -> None:
+def test_a_real_limit_raises_an_error(run: Run, name: str, value: object, sentence: str) -> None:
     with pytest.raises(InvalidValue, match=sentence):
         run.log(name, value)  # type: ignore[arg-type]
     with pytest.raises(InvalidValue, match=sentence):

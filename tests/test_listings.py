@@ -1,4 +1,4 @@
-"""A listing of runs is that of one moment, however many there are and whatever happens while it is read."""
+"""A listing of runs shows one moment, however many runs there are and whatever changes during the read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bridge.records.times import now_ms
 from bridge.store.run_listing import list_runs
 
 MANY = 1_050
-"""More than two times what is read at once."""
+"""More than twice the number of runs that are read at once."""
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ LISTINGS: dict[str, Callable[[Run], Iterator[Run]]] = {
 
 
 @pytest.mark.parametrize("listing", LISTINGS)
-def test_a_listing_repeats_and_hides_no_run_whatever_starts_and_goes_meanwhile(parent: Run, listing: str) -> None:
+def test_a_listing_repeats_and_omits_no_run_while_others_are_created_and_purged(parent: Run, listing: str) -> None:
     whole = [run.id for run in LISTINGS[listing](parent)]
     assert len(whole) >= MANY
     tracking = parent.experiment.workspace.stores.tracking
@@ -53,17 +53,17 @@ def test_a_listing_repeats_and_hides_no_run_whatever_starts_and_goes_meanwhile(p
     for run_id in gone[:10]:
         tracking.purge_runs([run_id])
     rest = [run.id for run in reading]
-    # The record of the first run that went was read already.
+    # The record of the first purged run had already been read.
     assert [*first, *rest] == [run_id for run_id in whole if run_id not in gone[1:]]
 
 
-def test_runs_that_began_in_one_millisecond_come_newest_first_however_many_there_are(experiment: Experiment) -> None:
+def test_any_number_of_runs_of_one_millisecond_are_listed_newest_first(experiment: Experiment) -> None:
     records = [RunRecord(new_run_id(), experiment.id, status="Running", start_time=5) for _ in range(MANY)]
     experiment.workspace.stores.tracking.create_runs(records)
     assert [run.id for run in experiment.get_runs()] == [record.id for record in reversed(records)]
 
 
-def test_a_listing_is_that_of_the_moment_of_the_call(parent: Run) -> None:
+def test_a_listing_shows_the_moment_of_the_call(parent: Run) -> None:
     reading = parent.get_children()
     parent.create_children(1)
     assert len(list(reading)) == MANY
@@ -75,7 +75,7 @@ STORED: list[dict[str, str | None]] = [{}, {"key": "1"}, {"key": "2"}, {"key": "
 
 @pytest.fixture
 def labelled(experiment: Experiment) -> Experiment:
-    """An experiment whose runs have each combination of tags, properties, type, source, status and parent."""
+    """An experiment with a run for each combination of tags, properties, type, source, status and parent."""
     types = (None, SCRIPT_RUN), (None, SCRIPT_RUN, "other"), ("Running", "Failed"), (None, "parent")
     records = [
         RunRecord(
@@ -94,19 +94,19 @@ def labelled(experiment: Experiment) -> Experiment:
     ]
     tracking = experiment.workspace.stores.tracking
     tracking.create_runs(records)
-    for number, record in enumerate(records[:20]):  # a logged text is no tag
+    for number, record in enumerate(records[:20]):  # a logged text is not a tag
         tracking.log(record.id, "key", "1", number)
     return experiment
 
 
 def has(stored: Any, wanted: Any) -> bool:
-    """The rule of labels, in plain words: a key, or pairs that are equal as text."""
+    """Return whether labels match, by a simple reference rule: a key, or pairs that are equal as text."""
     if wanted is None or isinstance(wanted, str):
         return wanted is None or wanted in stored
     return all(key in stored and stored[key] == (None if one is None else str(one)) for key, one in wanted.items())
 
 
-def test_the_filter_of_the_store_gives_the_answers_of_the_plain_rule(labelled: Experiment) -> None:
+def test_the_filter_of_the_store_agrees_with_the_reference_rule(labelled: Experiment) -> None:
     tracking = labelled.workspace.stores.tracking
     records = list(list_runs(tracking, RunQuery((labelled.id,)), latest=False))
     types = (None, SCRIPT_RUN, "other", "none")
@@ -156,7 +156,7 @@ def test_a_listing_reads_only_the_records_that_match(
     assert set(found) - {parent.id} == {"rare0", "rare1", "rare2"}
 
 
-def test_labels_beyond_what_one_search_takes_are_compared_too(experiment: Experiment) -> None:
+def test_more_labels_than_one_search_accepts_are_compared_too(experiment: Experiment) -> None:
     many = {f"key{number}": str(number) for number in range(CLAUSES + 100)}
     tracking = experiment.workspace.stores.tracking
     tracking.create_runs([RunRecord("all", experiment.id, tags=many)])

@@ -1,4 +1,4 @@
-"""Runs work where names, variables and folders of the computer are odd."""
+"""Runs work with unusual user names, variables and folders."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def script(code: str, folder: Path, **variables: bytes) -> str:
 
 
 @pytest.mark.parametrize("name", [b"\xff\xfe", b"J\xf6rg"])
-def test_a_user_name_that_is_not_utf_8_blocks_no_run(tmp_path: Path, name: bytes) -> None:
+def test_a_user_whose_name_is_not_utf_8_can_start_runs(tmp_path: Path, name: bytes) -> None:
     code = """
 run = Experiment(Workspace.create("work", path="work"), "odd").start_logging(snapshot_directory=None)
 run.log("loss", 1)
@@ -38,7 +38,7 @@ run.complete()
     assert [(run.status, run.get_details()["submittedBy"]) for run in runs] == [("Completed", shown)] * 3
 
 
-def test_a_workspace_may_lie_in_a_folder_whose_name_is_not_utf_8(tmp_path: Path) -> None:
+def test_a_workspace_can_be_in_a_folder_whose_name_is_not_utf_8(tmp_path: Path) -> None:
     folder = tmp_path / os.fsdecode(b"\xff ?#%")
     ws = Workspace.create("work", path=folder)
     with Experiment(ws, "odd").start_logging(snapshot_directory=None) as run:
@@ -46,13 +46,13 @@ def test_a_workspace_may_lie_in_a_folder_whose_name_is_not_utf_8(tmp_path: Path)
     uri = ws.get_mlflow_tracking_uri()
     assert uri == "bridge://" + str(tmp_path) + "/%FF%20%3F%23%25"
     assert Run.get(Workspace.open(uri), run.id).get_metrics() == {"loss": 1}
-    # As another process opens it, which has no store of it yet.
+    # Another process has no store of it yet.
     code = f"print(Run.get(Workspace.open({uri!r}), {run.id!r}).get_metrics())"
     assert script(code, tmp_path) == "{'loss': 1}\n"
 
 
 @pytest.mark.processes
-def test_a_script_runs_where_no_name_is_utf_8(tmp_path: Path) -> None:
+def test_a_script_runs_with_names_that_are_not_utf_8(tmp_path: Path) -> None:
     folder = tmp_path / os.fsdecode(b"\xff dir")
     folder.mkdir()
     (folder / "train.py").write_text("import os, sys; print(os.fsencode(sys.argv[1]), os.environb[b'ODD'])")
@@ -71,7 +71,7 @@ run.download_file("user_logs/std_log.txt", "printed.txt")
     assert Run.get(Workspace.open(folder / os.fsdecode(b"\xffwork")), run_id).status == "Completed"
 
 
-def test_where_the_working_folder_was_removed_runs_work_and_relative_paths_are_refused(tmp_path: Path) -> None:
+def test_runs_work_in_a_removed_working_folder_and_relative_paths_are_refused(tmp_path: Path) -> None:
     (tmp_path / "gone").mkdir()
     code = f"""
 import numpy  # which Python 3.13 cannot load from where there is no folder
@@ -104,7 +104,7 @@ print(run.status, run.get_metrics())
     assert script(code, tmp_path / "gone") == "Completed {'loss': 1}\n"
 
 
-def test_a_run_that_cannot_be_ended_keeps_no_other_from_ending(tmp_path: Path) -> None:
+def test_a_run_that_cannot_be_ended_does_not_prevent_others_from_ending(tmp_path: Path) -> None:
     code = """
 def fail(run_ids, latest=True):
     if list(run_ids) == [runs[1].id]:

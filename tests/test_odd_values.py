@@ -1,4 +1,4 @@
-"""Whatever is given to the native API is accepted or refused by an error of ours, and what is stored stays readable."""
+"""The native API accepts every value or refuses it with an error of ours, and stored values stay readable."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ ODD_VALUES: tuple[Any, ...] = (
 
 
 class Place(NamedTuple):
-    """What the calls are made with."""
+    """The objects that the calls use."""
 
     ws: Workspace
     experiment: Experiment
@@ -91,12 +91,12 @@ def place(tmp_path: Path, working_folder: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def begun(p: Place, **given: Any) -> None:
-    """Begin a run and end it."""
+    """Start a run and end it."""
     p.experiment.start_logging(**{"outputs": False, "snapshot_directory": None, **given}).complete()
 
 
 def inside(value: Any) -> Any:
-    """The value, unless it is a path that leads out of the folder of the test."""
+    """Return the value, or "no" for a path that leads out of the folder of the test."""
     return "no" if isinstance(value, str) and value in ("/", "..", "../../x") else value
 
 
@@ -279,7 +279,7 @@ def all_is_readable(ws: Workspace) -> None:
             repr((run, run.get_details(), run.get_metrics(), run.get_file_names(), run.tags, run.properties))
 
 
-def test_every_public_method_that_takes_a_value_is_in_the_table() -> None:
+def test_every_public_method_with_an_argument_is_in_the_table() -> None:
     without_values = {
         "add_type_provider", "archive", "cancel", "complete", "flush", "get_context", "get_details",
         "get_details_with_logs", "get_detailed_status", "get_docs_url", "get_file_names", "get_portal_url",

@@ -1,4 +1,4 @@
-"""A project folder says which workspace it belongs to, by our file or by the old SDK's."""
+"""A configuration file of ours or of the old SDK names the workspace of a project folder."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PORTAL = {"subscription_id": "sub-2", "resource_group": "group-2", "workspace_na
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty `$BRIDGE_HOME`, and an empty project folder that is the working folder."""
+    """Create an empty `$BRIDGE_HOME`, and an empty project folder as the working folder."""
     monkeypatch.setenv("BRIDGE_HOME", str(tmp_path / "home"))
     (tmp_path / "project" / "below" / "deeper").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "project")
@@ -30,7 +30,7 @@ def write(path: str, said: object) -> Path:
     return file
 
 
-def test_the_file_of_azures_portal_opens_a_workspace_and_makes_it(home: Path) -> None:
+def test_the_file_of_azures_portal_creates_and_opens_a_workspace(home: Path) -> None:
     write("config.json", PORTAL)
     ws = Workspace.from_config()
     assert (ws.name, ws.path) == ("portal-ws", home / "portal-ws")
@@ -38,18 +38,18 @@ def test_the_file_of_azures_portal_opens_a_workspace_and_makes_it(home: Path) ->
     assert Workspace.from_config().id == ws.id
 
 
-def test_the_file_of_the_old_sdk_does_too(home: Path) -> None:
+def test_the_file_of_the_old_sdk_opens_a_workspace_too(home: Path) -> None:
     write(".azureml/config.json", {"Id": None, "Scope": SCOPE.format("scope-ws")})
     ws = Workspace.from_config()
     assert (ws.name, ws.subscription_id, ws.resource_group) == ("scope-ws", "sub-1", "group-1")
 
 
-def test_a_scope_wins_over_the_three_keys(home: Path) -> None:
+def test_a_scope_overrides_the_three_keys(home: Path) -> None:
     write("config.json", {**PORTAL, "Scope": SCOPE.format("scope-ws")})
     assert Workspace.from_config().name == "scope-ws"
 
 
-def test_an_address_wins_and_is_meant_from_the_project_folder(home: Path, tmp_path: Path) -> None:
+def test_an_address_overrides_all_and_is_relative_to_the_project_folder(home: Path, tmp_path: Path) -> None:
     ws = Workspace.create("here", path="data/ws")
     for file in (".bridge/config.json", ".azureml/config.json", "config.json"):
         written = write(file, {**PORTAL, "address": "data/ws"})
@@ -61,7 +61,7 @@ def test_an_address_wins_and_is_meant_from_the_project_folder(home: Path, tmp_pa
     assert not home.exists()
 
 
-def test_an_address_without_a_workspace_is_not_made(home: Path) -> None:
+def test_a_workspace_is_not_created_at_an_address(home: Path) -> None:
     write("config.json", {**PORTAL, "address": "nowhere"})
     with pytest.raises(NotFound, match="nowhere"):
         Workspace.from_config()
@@ -77,18 +77,18 @@ def test_an_address_without_a_workspace_is_not_made(home: Path) -> None:
         ("aml_config/config.json", "config.json"),
         ("config.json", "project.json"),
         ("below/config.json", "config.json"),
-        # Each place is looked for up to the root before the next one.
+        # Each name is searched up to the root before the next name.
         (".azureml/config.json", "below/config.json"),
         ("config.json", "below/project.json"),
     ],
 )
-def test_files_are_looked_for_in_the_order_of_the_old_sdk(home: Path, first: str, second: str) -> None:
+def test_files_are_searched_in_the_order_of_the_old_sdk(home: Path, first: str, second: str) -> None:
     write(first, {**PORTAL, "workspace_name": "first"})
     write(second, {**PORTAL, "workspace_name": "second"})
     assert Workspace.from_config("below/deeper").name == "first"
 
 
-def test_a_file_may_have_another_name_or_be_given(home: Path) -> None:
+def test_a_file_can_have_another_name_or_path(home: Path) -> None:
     write("config.json", PORTAL)
     write(".azureml/other.json", {**PORTAL, "workspace_name": "other"})
     assert Workspace.from_config(_file_name="other.json").name == "other"
@@ -96,7 +96,7 @@ def test_a_file_may_have_another_name_or_be_given(home: Path) -> None:
     assert Workspace.from_config(".", None, None, None).name == "portal-ws"
 
 
-def test_no_file_is_said_with_what_to_do(home: Path, tmp_path: Path) -> None:
+def test_a_missing_file_is_reported_with_a_remedy(home: Path, tmp_path: Path) -> None:
     with pytest.raises(InvalidValue, match="write_config") as error:
         Workspace.from_config()
     assert str(tmp_path / "project") in str(error.value)
@@ -105,31 +105,31 @@ def test_no_file_is_said_with_what_to_do(home: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "said", [[], "text", {}, {"workspace_name": "half"}, {"address": ""}, {"Scope": "/nonsense/x"}]
 )
-def test_a_file_that_says_nothing_is_named(home: Path, said: object) -> None:
+def test_a_file_without_a_workspace_is_named(home: Path, said: object) -> None:
     write("config.json", said)
     with pytest.raises(InvalidValue, match="config.json"):
         Workspace.from_config()
     assert not home.exists()
 
 
-def test_a_file_that_is_no_json_is_named(home: Path) -> None:
+def test_a_file_that_is_not_json_is_named(home: Path) -> None:
     Path("config.json").write_text("{", encoding="utf-8")
     with pytest.raises(InvalidValue, match="no JSON"):
         Workspace.from_config()
 
 
-def test_a_name_that_leads_elsewhere_is_refused(home: Path) -> None:
+def test_a_name_that_leads_out_of_the_home_folder_is_refused(home: Path) -> None:
     write("config.json", {**PORTAL, "workspace_name": "../elsewhere"})
     with pytest.raises(InvalidValue, match="workspace name"):
         Workspace.from_config()
 
 
-def test_a_byte_order_mark_is_passed_over(home: Path) -> None:
+def test_a_byte_order_mark_is_ignored(home: Path) -> None:
     Path("config.json").write_text("\ufeff" + json.dumps(PORTAL), encoding="utf-8")
     assert Workspace.from_config().name == "portal-ws"
 
 
-def test_what_is_written_is_found_and_reads_as_azures(home: Path, tmp_path: Path) -> None:
+def test_a_written_file_is_found_and_has_azures_format(home: Path, tmp_path: Path) -> None:
     ws = Workspace.create("mine", path=tmp_path / "elsewhere", subscription_id="s", resource_group="g")
     ws.write_config()
     said = json.loads(Path(".azureml/config.json").read_text(encoding="utf-8"))
@@ -139,7 +139,7 @@ def test_what_is_written_is_found_and_reads_as_azures(home: Path, tmp_path: Path
     assert (again.id, again.subscription_id) == (ws.id, "s")
 
 
-def test_a_file_is_written_where_one_is_already(home: Path) -> None:
+def test_an_existing_file_is_replaced(home: Path) -> None:
     ws = Workspace.create("mine")
     for path, file_name, wanted in (
         (".azureml", None, ".azureml/config.json"),
@@ -160,7 +160,7 @@ def test_a_file_is_written_where_one_is_already(home: Path) -> None:
     assert not Path("e/.azureml").exists()
 
 
-def test_the_constructor_and_get_open_what_is_there(home: Path) -> None:
+def test_the_constructor_and_get_open_an_existing_workspace(home: Path) -> None:
     with pytest.raises(NotFound, match=r"Workspace.create\('old'\)"):
         Workspace("s", "g", "old")
     made = Workspace.create(
@@ -190,7 +190,7 @@ def test_the_constructor_and_get_open_what_is_there(home: Path) -> None:
         Workspace.create("old", subscription_id="s")
 
 
-def test_an_argument_that_nobody_knows_is_refused(home: Path) -> None:
+def test_an_unknown_argument_is_refused(home: Path) -> None:
     with pytest.raises(TypeError, match="pth"):
         Workspace.create("typo", pth="./here")
     with pytest.raises(TypeError, match="nonsense"):
@@ -198,7 +198,7 @@ def test_an_argument_that_nobody_knows_is_refused(home: Path) -> None:
     assert not home.exists()
 
 
-def test_what_was_said_of_a_workspace_goes_with_its_handles(home: Path) -> None:
+def test_details_given_for_a_workspace_stay_with_its_handles(home: Path) -> None:
     write("config.json", PORTAL)
     Workspace.create("portal-ws", location="here")
     run = Experiment(Workspace.from_config(), "e").start_logging()
@@ -229,7 +229,7 @@ def test_details_have_the_old_names(home: Path) -> None:
     assert ws.discovery_url == ws.get_mlflow_tracking_uri()
 
 
-def test_what_a_folder_cannot_have_is_said(home: Path) -> None:
+def test_features_without_a_counterpart_are_reported(home: Path) -> None:
     ws = Workspace.create("mine")
     assert (ws.compute_targets, ws.datastores, ws.datasets) == ({}, {}, {})
     with pytest.raises(NotAllowed, match="upload_folder"):

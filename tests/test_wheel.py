@@ -1,4 +1,4 @@
-"""The wheel, installed elsewhere, works as the checkout does."""
+"""The installed wheel works like the checkout."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ENTRY_POINTS = {
 
 
 def run(command: Iterable[str | Path], folder: Path, timeout: float = 240) -> str:
-    """What a command prints, without the environment variables that would let it see the checkout."""
+    """Run a command without the environment variables that point to the checkout, and return its output."""
     environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
     done = subprocess.run(
         [str(word) for word in command],
@@ -66,26 +66,26 @@ def install(wheel: Path, python: Path, *options: str) -> None:
 
 
 def make_environment(folder: Path) -> Path:
-    """An empty virtual environment; returns its python."""
+    """Create an empty virtual environment, and return its python."""
     venv.create(folder, with_pip=False)
     return folder / "bin" / "python"
 
 
 @pytest.fixture(scope="module")
 def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A python that has the wheel, and the packages of this environment but not the checkout."""
+    """A python with the wheel and the packages of this environment, but without the checkout."""
     folder = tmp_path_factory.mktemp("elsewhere")
     python = make_environment(folder / "venv")
     install(wheel, python, "--no-deps", "--no-index")
     packages = run([python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], folder).strip()
-    # A folder named in a .pth file is searched last, and its own .pth files, the editable install's, are not read.
+    # A folder in a .pth file is searched last, and its own .pth files, such as that of the checkout, are not read.
     Path(packages, "development.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
     where = run([python, "-c", "import bridge, bridge_mlflow; print(bridge.__file__, bridge_mlflow.__file__)"], folder)
     assert all(path.startswith(packages) for path in where.split())
     return python
 
 
-def test_the_wheel_holds_the_packages_their_data_and_nothing_else(wheel: Path) -> None:
+def test_the_wheel_has_only_the_packages_and_their_data(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.partition("/")[0] for name in names} == {
         "bridge",
@@ -113,7 +113,7 @@ for point in distribution("runbridge").entry_points:
     assert {tuple(line.split()) for line in printed.splitlines()} == ENTRY_POINTS
 
 
-def test_an_interpreter_without_packages_imports_what_the_wheel_installed(
+def test_an_interpreter_without_packages_can_import_the_installed_wheel(
     python: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BRIDGE_HOME", str(tmp_path / "home"))
@@ -132,7 +132,7 @@ print(bridge.__file__, len(distribution("runbridge").entry_points))
 
 
 def check_example(python: Path, folder: Path) -> None:
-    """Run the first example with a python, and read what it left through that python's MLflow."""
+    """Run the first example with a python, and read its run through that python's MLflow."""
     shutil.copy(ROOT / "examples" / EXAMPLE, folder)
     printed = run([python, EXAMPLE, "--path", "./there", "--epochs", "1"], folder)
     uri = f"bridge://{(folder / 'there').resolve()}"

@@ -1,4 +1,4 @@
-"""Errors and records come out of JSON as they went in."""
+"""Errors and records survive a round trip through JSON."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ ERRORS = [
 ]
 
 
-def test_every_error_is_tried():
+def test_every_error_has_an_example():
     kinds = {kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, BridgeError)}
     assert kinds - {BridgeError} == {type(error) for error in ERRORS}
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
-def test_an_error_is_the_same_on_the_other_side(error):
-    """Its kind, sentence and fields; through JSON and through pickle."""
+def test_an_error_survives_the_round_trip(error):
+    """Its class, sentence and fields are equal after JSON and after pickle."""
     over_json = load_error(json.loads(json.dumps(dump_error(error))))
     over_pickle = pickle.loads(pickle.dumps(error))
 
@@ -64,20 +64,20 @@ def test_an_error_of_a_newer_version_is_a_bridge_error():
     assert str(error) == "Too much."
 
 
-def test_all_mistakes_are_told_on_the_other_side():
+def test_all_mistakes_survive_the_round_trip():
     error = load_error(json.loads(json.dumps(dump_error(ERRORS[0]))))
     assert isinstance(error, InvalidValue)
     assert [problem.key for problem in error.problems] == ["step", "value"]
 
 
-def test_changed_params_are_told_on_the_other_side():
+def test_changed_params_survive_the_round_trip():
     error = load_error(json.loads(json.dumps(dump_error(ERRORS[6]))))
     assert isinstance(error, ParamChanged)
     assert error.changes == (("lr", "0.1", "0.2"), ("n", "1", "2"))
 
 
-def test_a_run_is_the_same_on_the_other_side():
-    """With NaN's payload, infinities and all that hangs on it."""
+def test_a_run_survives_the_round_trip():
+    """This includes the payload of NaN, infinities and all nested records."""
     nan = struct.unpack("<d", struct.pack("<Q", 0x7FF8_0000_0000_0ABC))[0]
     run = RunRecord(
         "r1",
@@ -106,6 +106,6 @@ def test_a_run_is_the_same_on_the_other_side():
     assert load_run({**dump_record(run), "newer": 1}).id == "r1"
 
 
-def test_an_experiment_is_the_same_on_the_other_side():
+def test_an_experiment_survives_the_round_trip():
     experiment = ExperimentRecord("1", "digits", "deleted", 5, 6, "s3://bucket", {"a": "b", "c": None})
     assert load_experiment(json.loads(json.dumps(dump_record(experiment)))) == experiment

@@ -1,4 +1,4 @@
-"""A file of an artifact is whole, stays in its folder, and leaves nothing behind when something goes wrong."""
+"""The file of an artifact is complete, stays in its folder, and leaves no rest after an error."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def artifacts(folder: Path) -> FolderArtifacts:
 
 
 def files_in(folder: Path) -> list[str]:
-    """Every file and link in a folder but the lock, so that leftovers are seen."""
+    """Return every file and link in a folder except the lock, so that leftovers are found."""
     found = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_symlink() or path.is_file()]
     return sorted(path for path in found if path != f"{PENDING}/lock")
 
@@ -45,7 +45,7 @@ def folders_in(folder: Path) -> list[str]:
 
 
 class Meanwhile:
-    """A stream during whose reading something else happens."""
+    """A stream that makes another call while it is read."""
 
     def __init__(self, happens: Callable[[], object]) -> None:
         self._happens, self._content = happens, io.BytesIO(b"new")
@@ -58,13 +58,13 @@ class Meanwhile:
 # The folder and the index
 
 
-def test_a_file_lies_under_its_own_name(artifacts: FolderArtifacts, folder: Path) -> None:
+def test_a_file_is_stored_under_its_own_name(artifacts: FolderArtifacts, folder: Path) -> None:
     artifacts.put(ROOT, "a b/epoch=1#2.ckpt", b"content")
     assert files_in(folder) == [f"{ROOT}/a b/epoch=1#2.ckpt"]
     assert (folder / ROOT / "a b" / "epoch=1#2.ckpt").read_bytes() == b"content"
 
 
-def test_a_file_that_is_not_in_the_index_is_not_there(artifacts: FolderArtifacts, folder: Path) -> None:
+def test_a_file_that_is_not_in_the_index_does_not_exist(artifacts: FolderArtifacts, folder: Path) -> None:
     artifacts.put(ROOT, "x", b"1")
     (folder / ROOT / "y").write_bytes(b"2")
     assert [record.path for record in artifacts.list(ROOT)] == ["x"]
@@ -73,7 +73,7 @@ def test_a_file_that_is_not_in_the_index_is_not_there(artifacts: FolderArtifacts
         artifacts.get(ROOT, "y")
 
 
-def test_a_file_that_somebody_removed_is_not_found(artifacts: FolderArtifacts, folder: Path) -> None:
+def test_a_file_removed_by_another_program_is_not_found(artifacts: FolderArtifacts, folder: Path) -> None:
     artifacts.put(ROOT, "a/x", b"1")
     (folder / ROOT / "a" / "x").unlink()
     with pytest.raises(NotFound, match="removed"):
@@ -98,7 +98,7 @@ def test_deleting_removes_bytes_and_empty_folders(artifacts: FolderArtifacts, fo
     assert files_in(folder) == []
 
 
-def test_deleting_removes_what_no_index_lists(artifacts: FolderArtifacts, folder: Path) -> None:
+def test_deleting_removes_files_that_are_not_in_the_index(artifacts: FolderArtifacts, folder: Path) -> None:
     artifacts.put(ROOT, "a/x", b"1")
     (folder / ROOT / "a" / "left").write_bytes(b"2")
     artifacts.delete(ROOT, "a/left")
@@ -108,7 +108,7 @@ def test_deleting_removes_what_no_index_lists(artifacts: FolderArtifacts, folder
     assert files_in(folder) == []
 
 
-def test_looking_and_deleting_nothing_make_nothing(artifacts: FolderArtifacts, folder: Path) -> None:
+def test_reading_and_deleting_nothing_creates_nothing(artifacts: FolderArtifacts, folder: Path) -> None:
     artifacts.list(ROOT)
     artifacts.stat(ROOT, "x")
     artifacts.delete(ROOT)
@@ -127,7 +127,7 @@ def test_a_path_of_two_thousand_folders_works(artifacts: FolderArtifacts, folder
     assert folders_in(folder) == [PENDING]
 
 
-def test_a_folder_that_a_link_leads_to_may_hold_them_all(tmp_path: Path) -> None:
+def test_the_folder_of_all_artifacts_can_be_a_link(tmp_path: Path) -> None:
     (tmp_path / "disk").mkdir()
     (tmp_path / "artifacts").symlink_to(tmp_path / "disk")
     artifacts = FolderArtifacts(MemoryStore(), tmp_path / "artifacts")
@@ -135,7 +135,7 @@ def test_a_folder_that_a_link_leads_to_may_hold_them_all(tmp_path: Path) -> None
     assert (tmp_path / "disk" / ROOT / "x").read_bytes() == b"1"
 
 
-def test_the_folder_of_a_workspace_that_is_gone_is_not_made_anew(tmp_path: Path) -> None:
+def test_the_folder_of_a_removed_workspace_is_not_recreated(tmp_path: Path) -> None:
     artifacts = FolderArtifacts(MemoryStore(), tmp_path / "gone" / "artifacts")
     with pytest.raises(StoreUnavailable, match="no such file or directory"):
         artifacts.put(ROOT, "x", b"1")
@@ -145,7 +145,7 @@ def test_the_folder_of_a_workspace_that_is_gone_is_not_made_anew(tmp_path: Path)
 # Links
 
 
-def test_no_verb_follows_a_linked_folder(artifacts: FolderArtifacts, folder: Path, tmp_path: Path) -> None:
+def test_no_method_follows_a_linked_folder(artifacts: FolderArtifacts, folder: Path, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "x").write_bytes(b"secret")
@@ -210,10 +210,10 @@ def test_a_planted_pipe_makes_no_reader_wait(artifacts: FolderArtifacts, folder:
     assert not (folder / ROOT).exists()
 
 
-# Whole or not at all
+# Completely or not at all
 
 
-def test_a_refusal_of_the_index_leaves_what_was_there(folder: Path) -> None:
+def test_a_refusal_by_the_index_changes_nothing(folder: Path) -> None:
     tracking = MemoryStore()
     artifacts = FolderArtifacts(tracking, folder)
     artifacts.put(ROOT, "x", b"before")
@@ -234,7 +234,7 @@ def test_a_refusal_of_the_index_leaves_what_was_there(folder: Path) -> None:
     assert f"{ROOT}/new" not in folders_in(folder)
 
 
-def test_a_file_that_grew_into_a_folder_meanwhile_is_refused(folder: Path) -> None:
+def test_a_file_that_has_become_a_folder_is_refused(folder: Path) -> None:
     artifacts = FolderArtifacts(MemoryStore(), folder)
     put_below = Meanwhile(lambda: artifacts.put(ROOT, "a/b", b"1"))
     with pytest.raises(InvalidValue, match="folder"):
@@ -255,7 +255,7 @@ def file_size_limit(size_bytes: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_a_write_that_fails_midway_leaves_what_was_there(artifacts: FolderArtifacts, folder: Path) -> None:
+def test_a_write_that_fails_midway_changes_nothing(artifacts: FolderArtifacts, folder: Path) -> None:
     artifacts.put(ROOT, "x", b"before")
     for path in ("x", "new/folder/y"):
         with file_size_limit(1_500_000), pytest.raises(StoreUnavailable, match="is not available: file too large"):
@@ -265,7 +265,7 @@ def test_a_write_that_fails_midway_leaves_what_was_there(artifacts: FolderArtifa
     assert f"{ROOT}/new" not in folders_in(folder)
 
 
-def test_an_append_that_fails_midway_leaves_what_was_there(artifacts: FolderArtifacts, folder: Path) -> None:
+def test_an_append_that_fails_midway_changes_nothing(artifacts: FolderArtifacts, folder: Path) -> None:
     artifacts.append(ROOT, "x", b"before")
     for path in ("x", "new/y"):
         with file_size_limit(1_500_000), pytest.raises(StoreUnavailable, match="is not available: file too large"):
@@ -276,7 +276,7 @@ def test_an_append_that_fails_midway_leaves_what_was_there(artifacts: FolderArti
     assert b"".join(artifacts.get(ROOT, "x")) == b"before and after"
 
 
-def test_an_append_that_the_index_refuses_leaves_what_was_there(folder: Path) -> None:
+def test_an_append_that_the_index_refuses_changes_nothing(folder: Path) -> None:
     class Refusing(MemoryStore):
         refuses = False
 
@@ -296,7 +296,7 @@ def test_an_append_that_the_index_refuses_leaves_what_was_there(folder: Path) ->
     assert (folder / ROOT / "x").read_bytes() == b"before"
 
 
-def test_a_growing_file_that_somebody_removed_begins_anew(artifacts: FolderArtifacts, folder: Path) -> None:
+def test_a_growing_file_removed_by_another_program_starts_again(artifacts: FolderArtifacts, folder: Path) -> None:
     artifacts.append(ROOT, "a/x", b"before")
     (folder / ROOT / "a" / "x").unlink()
     (folder / ROOT / "a").rmdir()
@@ -304,7 +304,7 @@ def test_a_growing_file_that_somebody_removed_begins_anew(artifacts: FolderArtif
     assert b"".join(artifacts.get(ROOT, "a/x")) == b"after"
 
 
-def test_a_growing_file_is_continued_where_a_crash_has_left_it(artifacts: FolderArtifacts, folder: Path) -> None:
+def test_a_growing_file_is_continued_after_a_crash(artifacts: FolderArtifacts, folder: Path) -> None:
     artifacts.append(ROOT, "x", b"before")
     os.truncate(folder / ROOT / "x", 3)
     assert artifacts.append(ROOT, "x", b"after").size_bytes == 8
@@ -313,7 +313,7 @@ def test_a_growing_file_is_continued_where_a_crash_has_left_it(artifacts: Folder
 
 @contextmanager
 def mounted(folder: Path, *commands: str) -> Iterator[None]:
-    """Mounts that only root may make; elsewhere the test that asks is passed over."""
+    """Create mounts as root; other users skip the test."""
     for command in commands:
         if os.geteuid() or subprocess.run([*command.split(), str(folder)], capture_output=True).returncode:
             pytest.skip("mounting needs root")
@@ -325,14 +325,14 @@ def mounted(folder: Path, *commands: str) -> Iterator[None]:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of one megabyte; without root the limit on a file's size, above, stands for it."""
+    """A disk of one megabyte; without root, the limit on the size of a file stands for it."""
     folder = tmp_path / "disk"
     folder.mkdir()
     with mounted(folder, "mount -t tmpfs -o size=1m none"):
         yield folder
 
 
-def test_a_full_disk_is_said_in_one_sentence_and_leaves_nothing(small_disk: Path) -> None:
+def test_a_full_disk_is_reported_in_one_sentence_and_leaves_no_file(small_disk: Path) -> None:
     folder = small_disk / "artifacts"
     artifacts = FolderArtifacts(MemoryStore(), folder)
     artifacts.put(ROOT, "x", b"1" * 500_000)
@@ -351,7 +351,7 @@ def test_a_full_disk_is_said_in_one_sentence_and_leaves_nothing(small_disk: Path
 
 @contextmanager
 def read_only(folder: Path) -> Iterator[None]:
-    """A folder that this user may not write; root may write anything that is not mounted read-only."""
+    """A folder that this user cannot write. For root it is mounted read-only."""
     if os.geteuid() == 0:
         with mounted(folder, f"mount --bind {folder}", "mount -o remount,bind,ro"):
             yield
@@ -395,7 +395,7 @@ def test_bytes_that_cannot_be_removed_stay_listed(folder: Path) -> None:
 # Permissions
 
 
-def test_a_shared_folder_may_be_changed_by_its_group(folder: Path) -> None:
+def test_the_group_of_a_shared_folder_can_change_it(folder: Path) -> None:
     before = os.umask(0o077)
     try:
         FolderArtifacts(MemoryStore(), folder, shared=True).put(ROOT, "a/x", b"1")
@@ -434,7 +434,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // (1024 if 
 """
 
 
-def test_a_large_file_passes_in_a_few_megabytes_of_memory(tmp_path: Path) -> None:
+def test_a_large_file_needs_only_a_few_megabytes_of_memory(tmp_path: Path) -> None:
     size_bytes = 200_000_000
     with (tmp_path / "large").open("wb") as file:
         file.truncate(size_bytes)

@@ -1,4 +1,4 @@
-"""The index of artifacts lists folders exactly, and reads no more of them than it must."""
+"""The index of artifacts lists folders exactly, and reads no more rows than needed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def record(path: str, size_bytes: int = 1) -> ArtifactRecord:
 
 
 def listed(paths: set[str], folder: str) -> list[str]:
-    """What a folder holds, said in the plainest way."""
+    """Return the content of a folder, by a simple reference implementation."""
     start = folder + "/" if folder else ""
     return sorted({start + path[len(start) :].split("/")[0] for path in paths if path.startswith(start)})
 
@@ -68,14 +68,14 @@ def test_the_index_agrees_with_a_set_of_paths(index: sqlite3.Connection, steps: 
     assert [entry.path for entry in list_artifacts(index, "0/run/artifacts2", recursive=True)] == ["a/x", "z"]
 
 
-def test_what_is_set_replaces_what_was_there(index: sqlite3.Connection) -> None:
+def test_a_record_replaces_an_earlier_one_of_its_path(index: sqlite3.Connection) -> None:
     set_artifacts(index, ROOT, [record("x", 1), record("x", 2)])
     assert find_artifact(index, ROOT, "x") == record("x", 2)
     assert find_artifact(index, ROOT, "y") is None
     assert find_artifact(index, "0/other/artifacts", "x") is None
 
 
-def test_two_records_of_one_call_may_not_clash(index: sqlite3.Connection) -> None:
+def test_two_records_of_one_call_must_not_clash(index: sqlite3.Connection) -> None:
     with pytest.raises(InvalidState, match="'a' is a file, but must be a folder"):
         set_artifacts(index, ROOT, [record("a"), record("a/b")])
     delete_artifacts(index, ROOT)
@@ -83,7 +83,7 @@ def test_two_records_of_one_call_may_not_clash(index: sqlite3.Connection) -> Non
         set_artifacts(index, ROOT, [record("a/b"), record("a")])
 
 
-def test_listing_skips_what_lies_in_subfolders(index: sqlite3.Connection) -> None:
+def test_listing_does_not_read_the_rows_of_subfolders(index: sqlite3.Connection) -> None:
     rows = [(ROOT, f"folder{n % 10}/{n:06}", 1, None, 0) for n in range(20_000)]
     index.executemany("INSERT INTO artifact VALUES (?, ?, ?, ?, ?)", rows)
     steps = 0

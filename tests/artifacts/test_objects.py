@@ -1,4 +1,4 @@
-"""Artifacts in a workspace's folder keep the contract of every artifact store, over each index."""
+"""The artifact store of a workspace's folder passes the conformance suite, over each index."""
 
 from __future__ import annotations
 

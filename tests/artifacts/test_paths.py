@@ -17,12 +17,12 @@ anything = st.one_of(st.text(), st.lists(st.sampled_from(SEGMENTS), max_size=5).
 
 
 @pytest.mark.parametrize("path", ODD_PATHS, ids=lambda path: ascii(path)[:40])
-def test_an_unusual_path_is_kept_as_it_is(path: str) -> None:
+def test_an_unusual_path_is_not_changed(path: str) -> None:
     assert check_artifact_path(path) == path
 
 
 @pytest.mark.parametrize("path", (*BAD_PATHS, "", None, 3, b"x"), ids=lambda path: ascii(path)[:40])
-def test_a_path_that_may_not_be_used_is_said_with_its_rule(path: object) -> None:
+def test_an_invalid_path_is_refused_with_its_rule(path: object) -> None:
     with pytest.raises(InvalidValue) as caught:
         check_artifact_path(path)
     assert caught.value.key == "artifact path"
@@ -31,7 +31,7 @@ def test_a_path_that_may_not_be_used_is_said_with_its_rule(path: object) -> None
 
 
 @given(anything)
-def test_a_path_that_passes_stays_below_any_root(path: str) -> None:
+def test_an_accepted_path_stays_below_any_root(path: str) -> None:
     try:
         checked = check_artifact_path(path)
     except InvalidValue:
@@ -53,7 +53,7 @@ def test_a_root_follows_the_rules_of_a_path(root: str) -> None:
 
 
 @pytest.mark.parametrize("root", ("0/abc/artifacts", "1/models/m-1/artifacts", "1/traces/tr-1/artifacts"))
-def test_the_roots_of_runs_models_and_traces_pass(root: str) -> None:
+def test_the_roots_of_runs_models_and_traces_are_accepted(root: str) -> None:
     assert check_artifact_root(root) == root
 
 
@@ -63,14 +63,14 @@ def test_leading_dots_are_dropped() -> None:
     assert check_artifact_path("..a") == "..a"
 
 
-def test_a_path_at_the_limit_passes_and_one_beyond_does_not() -> None:
+def test_a_path_at_the_limit_is_accepted_and_a_longer_one_is_not() -> None:
     longest = ("a" * 249 + "/") * 20
     assert check_artifact_path(longest[:-1] + "b") == longest[:-1] + "b"
     with pytest.raises(InvalidValue, match="5000"):
         check_artifact_path(longest + "b")
 
 
-def test_a_hostile_length_is_refused_at_once() -> None:
+def test_an_extremely_long_path_is_refused_at_once() -> None:
     path = "./" * 5_000_000
     begin = time.perf_counter()
     with pytest.raises(InvalidValue):
@@ -78,7 +78,7 @@ def test_a_hostile_length_is_refused_at_once() -> None:
     assert time.perf_counter() - begin < 1
 
 
-def test_the_folders_of_a_path_are_named_from_the_outside() -> None:
+def test_the_folders_of_a_path_are_listed_from_the_outside() -> None:
     assert list(folders_above("a/b/c")) == ["a", "a/b"]
     assert list(folders_above("a")) == []
 

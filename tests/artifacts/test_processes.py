@@ -1,4 +1,4 @@
-"""Artifacts stay whole while processes write at once, are killed, or were forked."""
+"""Artifacts stay complete while processes write at once, are killed, or are forked."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def start(script: str, folder: Path, *arguments: str) -> subprocess.Popen[str]:
 
 
 def kill(process: subprocess.Popen[str]) -> str:
-    """End a process without a chance to clean up; returns what it still said."""
+    """Kill a process, and return the rest of its output."""
     process.send_signal(signal.SIGKILL)
     assert process.stdout is not None
     said = process.stdout.read()  # `communicate` would lose the lines that `readline` has buffered
@@ -125,7 +125,7 @@ def content(artifacts: FolderArtifacts, path: str) -> bytes:
     return b"".join(artifacts.get(ROOT, path))
 
 
-def test_a_writer_that_is_killed_leaves_nothing_to_be_seen(artifacts: FolderArtifacts, tmp_path: Path) -> None:
+def test_a_killed_writer_leaves_nothing_visible(artifacts: FolderArtifacts, tmp_path: Path) -> None:
     artifacts.put(ROOT, "x", b"before")
     for path in ("x", "a/y"):
         process = start(STALL, tmp_path, path)
@@ -142,7 +142,7 @@ def test_a_writer_that_is_killed_leaves_nothing_to_be_seen(artifacts: FolderArti
     assert pending_in(tmp_path) == []
 
 
-def test_whatever_is_listed_after_a_kill_is_whole(artifacts: FolderArtifacts, tmp_path: Path) -> None:
+def test_every_file_that_is_listed_after_a_kill_is_complete(artifacts: FolderArtifacts, tmp_path: Path) -> None:
     chance = random.Random(7)
     acknowledged = []
     for attempt in range(12):
@@ -160,9 +160,7 @@ def test_whatever_is_listed_after_a_kill_is_whole(artifacts: FolderArtifacts, tm
     assert pending_in(tmp_path) == []
 
 
-def test_whatever_was_appended_before_a_kill_is_read_and_nothing_else(
-    artifacts: FolderArtifacts, tmp_path: Path
-) -> None:
+def test_exactly_the_bytes_appended_before_a_kill_are_read(artifacts: FolderArtifacts, tmp_path: Path) -> None:
     chance = random.Random(7)
     expected: list[str] = []
     for attempt in range(12):
@@ -181,7 +179,7 @@ def test_whatever_was_appended_before_a_kill_is_read_and_nothing_else(
         expected = lines
 
 
-def test_bytes_of_a_writer_that_died_before_they_were_listed_are_replaced(
+def test_bytes_of_a_writer_that_died_before_the_index_was_updated_are_replaced(
     artifacts: FolderArtifacts, tmp_path: Path
 ) -> None:
     artifacts.append(ROOT, "log", b"one\n")
@@ -193,7 +191,7 @@ def test_bytes_of_a_writer_that_died_before_they_were_listed_are_replaced(
     assert (tmp_path / "artifacts" / ROOT / "log").read_bytes() == b"one\ntwo\n"
 
 
-def test_processes_append_to_one_file(artifacts: FolderArtifacts, tmp_path: Path) -> None:
+def test_processes_can_append_to_one_file(artifacts: FolderArtifacts, tmp_path: Path) -> None:
     processes = [start(APPEND, tmp_path, letter) for letter in "abc"]
     for process in processes:
         process.communicate()
@@ -204,7 +202,7 @@ def test_processes_append_to_one_file(artifacts: FolderArtifacts, tmp_path: Path
         assert [line for line in lines if line[0] == letter] == [f"{letter} {number}" for number in range(40)]
 
 
-def test_writers_of_one_path_leave_one_whole_file(artifacts: FolderArtifacts, tmp_path: Path) -> None:
+def test_writers_of_one_path_leave_one_complete_file(artifacts: FolderArtifacts, tmp_path: Path) -> None:
     processes = [start(PUT_ONE_PATH, tmp_path, letter) for letter in "abc"]
     while any(process.poll() is None for process in processes):
         if artifacts.stat(ROOT, "x"):
@@ -218,7 +216,7 @@ def test_writers_of_one_path_leave_one_whole_file(artifacts: FolderArtifacts, tm
     assert pending_in(tmp_path) == []
 
 
-def test_writers_and_deleters_of_one_folder_agree(artifacts: FolderArtifacts, tmp_path: Path) -> None:
+def test_files_and_index_agree_after_simultaneous_changes(artifacts: FolderArtifacts, tmp_path: Path) -> None:
     processes = [start(PUT_AND_DELETE, tmp_path, letter) for letter in "abc"]
     for process in processes:
         process.communicate()
@@ -227,7 +225,7 @@ def test_writers_and_deleters_of_one_folder_agree(artifacts: FolderArtifacts, tm
     assert sorted(os.listdir(tmp_path / "artifacts" / ROOT / "shared")) == ["a", "b", "c"]
 
 
-def test_a_forked_child_of_a_writer_writes_and_reads(artifacts: FolderArtifacts, tmp_path: Path) -> None:
+def test_a_forked_child_of_a_writer_can_write_and_read(artifacts: FolderArtifacts, tmp_path: Path) -> None:
     process = start(FORK, tmp_path)
     process.communicate(timeout=20)
     assert process.returncode == 0
