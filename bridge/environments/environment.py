@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from bridge.address import check_local_path
 from bridge.environments.conda import CondaDependencies
 from bridge.errors import AlreadyExists, InvalidState, InvalidValue, NotFound
+from bridge.journal.system import is_of_handler
 from bridge.records.script import EnvironmentDefinition, ImageDefinition, PythonDefinition
 from bridge.records.text import as_text
 
@@ -357,6 +358,8 @@ def _dockerfile_text(dockerfile: str | None) -> str | None:
     try:
         return Path(dockerfile).read_text(encoding="utf-8")
     except OSError as error:
+        if is_of_handler(error):
+            raise
         rule = f"must be the text of a Dockerfile or its path ({(error.strerror or str(error)).lower()})"
         raise InvalidValue("base_dockerfile", dockerfile, rule) from error
 

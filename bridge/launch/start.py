@@ -1,4 +1,4 @@
-"""Starting the launcher of a run: a process that outlives the caller and its terminal."""
+"""Starting the launcher of a run: a process that outlives the process that submits, and its terminal."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from bridge.errors import SubmitFailed
+from bridge.journal.system import Ignoring, is_of_handler
 
-# It forks once more, so that the caller has no process to wait for; the folder it starts in must not shadow packages,
-# and `bridge` is found where the caller found it, also by a relative path.
+# The launcher forks once more, so that the process that submits has no child to wait for. Its working folder must not
+# shadow packages. It finds `bridge` where the process that submits found it, even if that was by a relative path.
 CODE = (
     "import os, sys\n"
     "os.fork() and os._exit(0)\n"
@@ -24,21 +24,21 @@ CODE = (
     "sys.exit(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))"
 )
 START_SECONDS = 60.0
-"""How long a launcher may take until it has the run; one that takes longer is left alone."""
+"""How long to wait until the launcher has the run; a launcher that takes longer is not waited for."""
 STDERR_BYTES = 1 << 12
 SAID_NOTHING = "it ended without a word"
 
 
 def start_launcher(address: str, run_id: str, hand_over: Callable[[], object]) -> None:
-    """Start the launcher of a run and return when it has the run.
+    """Start the launcher of a run, and return when the launcher has the run.
 
     Args:
         address: the workspace's folder.
         run_id: the run.
-        hand_over: called when the launcher is there and waits for the run: nobody owns it when this returns.
+        hand_over: called when the launcher has started and waits for the run. It releases the run.
 
     Raises:
-        SubmitFailed: it ended before it had the run, with what it said.
+        SubmitFailed: the launcher could not be started, or ended before it had the run; with what it printed.
     """
     if not sys.executable:
         raise SubmitFailed("The launcher", None, "this process does not know its Python interpreter: sys.executable")
@@ -47,23 +47,23 @@ def start_launcher(address: str, run_id: str, hand_over: Callable[[], object]) -
         with theirs:
             command = [sys.executable, "-c", CODE, address, run_id, str(theirs.fileno()), _import_folder()]
             exit_code = _start(command, stderr, theirs.fileno())
-        if exit_code or not _has_said(ours):
-            raise SubmitFailed("The launcher", exit_code or None, _said(stderr) or SAID_NOTHING)
+        if exit_code or not _goes_on(ours):
+            raise SubmitFailed("The launcher", exit_code or None, _printed(stderr) or SAID_NOTHING)
         try:
             hand_over()
         finally:
-            # Not left to `close`, for a child that was forked meanwhile has the same socket.
-            with suppress(OSError):
+            # `close` would not do: a child that was forked concurrently has the same socket.
+            with Ignoring(OSError):
                 ours.shutdown(socket.SHUT_WR)
-        if not _has_said(ours):
-            raise SubmitFailed("The launcher", None, _said(stderr) or SAID_NOTHING)
+        if not _goes_on(ours):
+            raise SubmitFailed("The launcher", None, _printed(stderr) or SAID_NOTHING)
 
 
 def _start(command: list[str], stderr: BinaryIO, theirs: int) -> int:
     try:
         process = subprocess.Popen(
             command,
-            cwd="/",  # it must not keep the caller's folder in use
+            cwd="/",  # the launcher must not keep the caller's folder in use
             # A launcher that a script starts does not belong to the script's run.
             env={name: value for name, value in os.environ.items() if name != "BRIDGE_RUN_ID"},
             stdin=subprocess.DEVNULL,
@@ -73,35 +73,43 @@ def _start(command: list[str], stderr: BinaryIO, theirs: int) -> int:
             pass_fds=(theirs,),
         )
     except OSError as error:
+        if is_of_handler(error):
+            raise
         raise SubmitFailed(f"The launcher ({command[0]})", None, error.strerror or str(error)) from error
     return process.wait()
 
 
-def _has_said(ours: socket.socket) -> bool:
-    """Whether the launcher goes on, as it says; False if it has ended."""
+def _goes_on(ours: socket.socket) -> bool:
+    """Wait for the next byte of the launcher; return False if the launcher has ended instead."""
     ours.settimeout(START_SECONDS)
     try:
         return ours.recv(1) != b""
-    except TimeoutError:
-        return True  # it is slow, and still there: its end is open
-    except ConnectionResetError:
-        return False
+    except OSError as error:
+        if is_of_handler(error):
+            raise
+        if isinstance(error, TimeoutError):
+            return True  # it is slow, but it runs: its end of the socket is open
+        if isinstance(error, ConnectionResetError):
+            return False
+        raise
 
 
 def _stderr() -> BinaryIO:
-    """A file without a name: it is gone when nobody holds it any more."""
+    """Open a file without a name, which exists as long as a process has it open."""
     try:
         return tempfile.TemporaryFile()
-    except OSError:
+    except OSError as error:
+        if is_of_handler(error):
+            raise
         return open(os.devnull, "w+b")
 
 
-def _said(stderr: BinaryIO) -> str:
+def _printed(stderr: BinaryIO) -> str:
     stderr.seek(0, os.SEEK_END)
     stderr.seek(max(0, stderr.tell() - STDERR_BYTES))
     return stderr.read().decode("utf-8", "replace").strip()
 
 
 def _import_folder() -> str:
-    """Where this process found `bridge`."""
+    """Return the folder in which this process found `bridge`."""
     return str(Path(__file__).absolute().parent.parent.parent)

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from bridge.journal.system import is_of_handler
 from bridge.source.ignore import is_never_source
 
 logger = logging.getLogger("bridge")
@@ -60,6 +61,8 @@ def git_facts(folder: str | os.PathLike[str]) -> GitFacts:
         try:
             facts, diff = _read(top)
         except (OSError, _GitFailed) as error:
+            if is_of_handler(error):
+                raise
             logger.debug("Git says nothing of %s: %s", top, error)
     for fact in PROPERTIES:
         if value := os.environ.get("AZUREML_GIT_" + fact.upper()):

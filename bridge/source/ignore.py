@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bridge.errors import NotAllowed
+from bridge.journal.system import is_of_handler
 from bridge.source.empty import WRITTEN_BY_RUNS
 
 if TYPE_CHECKING:
@@ -97,6 +98,8 @@ def _read_lines(file: Path) -> list[str]:
     try:
         text = file.read_text(encoding="utf-8", errors="surrogateescape").removeprefix("\ufeff")
     except OSError as error:
+        if is_of_handler(error):
+            raise
         raise NotAllowed("read", str(file), (error.strerror or str(error)).lower()) from error
     return [line.removesuffix("\r") for line in text.split("\n")]
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bridge.address import home_folder
+from bridge.journal.system import is_of_handler
 from bridge.journal.whole_file import written_whole
 from bridge.source.tree import Found, Tree, stamp_of
 
@@ -61,10 +62,11 @@ def read_known(folder: Path) -> KnownTree:
         files = {path: (stamp, kept) for path, stamp, kept in content["files"]}
         decided = {path: bool(left_out) for path, left_out in content["decided"].items()}
         return KnownTree(content["id"], files, decided, content["decided_with"])
-    except FileNotFoundError:
-        return KnownTree()
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        logger.debug("What was known of %s cannot be read: %r", folder, error)
+        if is_of_handler(error):
+            raise
+        if not isinstance(error, FileNotFoundError):
+            logger.debug("The last snapshot of %s cannot be read: %r", folder, error)
         return KnownTree()
 
 
@@ -100,7 +102,9 @@ def write_known(folder: Path, snapshot_id: str, tree: Tree, contents: dict[str, 
             part.write_text(json.dumps(content, separators=(",", ":")), encoding="utf-8")
         _drop_oldest(place.parent)
     except OSError as error:
-        logger.debug("What is known of %s cannot be kept: %s", folder, error)
+        if is_of_handler(error):
+            raise
+        logger.debug("The snapshot of %s is not remembered: %s", folder, error)
 
 
 def _decisions(tree: Tree, settled: int) -> tuple[dict[str, bool], str]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
 from bridge.address import home_folder
 from bridge.errors import InvalidState, InvalidValue, NotFound, SchemaMismatch
+from bridge.journal.system import is_of_handler
 from bridge.journal.whole_file import written_whole
 from bridge.records.limits import SNAPSHOT_BYTES, SNAPSHOT_ENTRIES, SNAPSHOT_FILES
 from bridge.source.empty import EMPTY
@@ -235,9 +236,11 @@ def _keep(artifacts: ArtifactStore, top: Path, tree: Tree, known: KnownTree) -> 
     for found in tree.files:
         try:
             content = found.target or _store(artifacts, top / found.path, known.content_of(found), stored)
-        except FileNotFoundError:  # gone since it was listed
-            continue
         except OSError as error:
+            if is_of_handler(error):
+                raise
+            if isinstance(error, FileNotFoundError):  # removed since it was listed
+                continue
             tree.warnings.append(f"{found.path} ({(error.strerror or str(error)).lower()})")
             continue
         stored.add(content)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from bridge.journal.system import is_of_handler
 from bridge.source.ignore import IgnoreRules, find_ignore_file
 from bridge.store.walk import Entry, walk
 
@@ -103,7 +104,9 @@ class TreeScan:
             return True
         try:
             state = entry.stat(follow_symlinks=False)
-        except FileNotFoundError:  # removed since it was listed
+        except FileNotFoundError as error:  # removed since it was listed
+            if is_of_handler(error):
+                raise
             return False
         return (state.st_dev, state.st_ino) not in self._left_out
 
@@ -120,10 +123,11 @@ class TreeScan:
     def _take_file(self, entry: Entry, path: str) -> None:
         try:
             found = self._link(entry, path) if entry.is_symlink() else _file(path, entry.stat(follow_symlinks=False))
-        except FileNotFoundError:  # gone since it was listed
-            return
         except OSError as error:
-            self._warn(path, (error.strerror or str(error)).lower())
+            if is_of_handler(error):
+                raise
+            if not isinstance(error, FileNotFoundError):  # else removed since it was listed
+                self._warn(path, (error.strerror or str(error)).lower())
             return
         if found is None:
             link = "a link that leads out of the folder, and to no file"
@@ -137,7 +141,9 @@ class TreeScan:
         if not self._is_inside(real):
             try:
                 return _file(path, os.stat(entry.path))
-            except FileNotFoundError:
+            except FileNotFoundError as error:
+                if is_of_handler(error):
+                    raise
                 return None
         target = os.readlink(entry.path)
         if os.path.isabs(target) or leads_out(path, target):  # on a detour: the same place, said from here
@@ -178,7 +184,9 @@ def folders_of(paths: list[Path]) -> Iterator[tuple[int, int]]:
     for path in paths:
         try:
             state = path.stat()
-        except OSError:
+        except OSError as error:
+            if is_of_handler(error):
+                raise
             continue
         yield state.st_dev, state.st_ino
 

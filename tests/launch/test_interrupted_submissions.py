@@ -1,0 +1,35 @@
+"""A time limit, whose signal handler raises TimeoutError, ends a submission; it is not taken for a slow launcher."""
+
+from __future__ import annotations
+
+import pytest
+from interrupting import Interrupts
+from submitting import Submit, processes_of, until
+
+import bridge.launch.start  # noqa: F401  # its import is none of the places
+from bridge import Experiment, Workspace
+from bridge.handles.script_run import ScriptRun
+
+pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.filterwarnings("ignore::ResourceWarning")]
+
+
+def test_an_exception_anywhere_in_the_start_of_a_launcher_is_raised_and_the_run_ends(
+    submit: Submit, workspace: Workspace
+) -> None:
+    at, interrupts = 0, Interrupts((), 0)
+    while at == 0 or interrupts.where:  # until a submission comes to its end
+        interrupts = Interrupts(("/launch/start.py",), at, TimeoutError)
+        try:
+            with interrupts:
+                run = submit("import time; time.sleep(60)")
+        except TimeoutError:
+            run = next(iter(Experiment(workspace, "submitted").get_runs()))
+            assert isinstance(run, ScriptRun)
+            until(lambda run=run: run.status == "Failed")
+        else:
+            assert not interrupts.where
+            assert run.status != "Failed"
+            run.cancel()
+        until(lambda run=run: not processes_of(run))
+        at += 1
+    assert at > 10

@@ -1,0 +1,55 @@
+"""An exception of a signal handler leaves a snapshot, whatever its type is: it is not taken for a failure to read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from interrupting import Interrupts, Own
+
+from bridge import Run
+from bridge.source.keep import keep_source
+from bridge.store.artifacts import ArtifactStore
+
+FILES = ("/source/", "/store/walk.py", "/journal/whole_file.py")
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A folder with files, a link and an ignore file."""
+    folder = tmp_path / "source"
+    (folder / "package").mkdir(parents=True)
+    (folder / "train.py").write_text("print('hello')")
+    (folder / "package" / "model.py").write_text("class Model: pass")
+    (folder / "link.py").symlink_to("train.py")
+    (folder / ".amlignore").write_text("*.csv\n")
+    return folder
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # between `open` and `with`
+@pytest.mark.parametrize("error", [TimeoutError, FileNotFoundError, PermissionError, ValueError, Own])
+def test_an_exception_of_a_signal_handler_is_raised_wherever_it_comes(
+    artifacts: ArtifactStore, run: Run, source: Path, error: type[Exception]
+) -> None:
+    root = run.place.root()
+
+    def keep() -> str | None:
+        (source / "train.py").write_text("print('hello')")  # a new time, so that the file is read again
+        kept = keep_source(artifacts, root, source)
+        assert kept.warnings == ()
+        return kept.snapshot_id
+
+    whole = keep()
+    swallowed, at, interrupts = [], 0, Interrupts(FILES, 0, error)
+    while at == 0 or interrupts.where:  # until a call comes to its end
+        interrupts = Interrupts(FILES, at, error)
+        try:
+            with interrupts:
+                keep()
+        except error:
+            pass
+        else:
+            swallowed.append(interrupts.where)
+        at += 3
+    assert swallowed == [""] and at > 100
+    assert keep() == whole
