@@ -1,4 +1,4 @@
-"""What is known about an artifact, and which paths one may have."""
+"""Artifacts: their records, and the rules of their paths."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bridge.errors import InvalidValue
-from bridge.records.text import RULE, is_spellable
+from bridge.records.text import RULE, is_encodable
 
 PATH_LENGTH = 5_000
+"""The length of the longest path, in characters."""
+
 NAME_BYTES = 255
+"""The length of the longest name in a path, in bytes of UTF-8: file systems allow no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +20,8 @@ class ArtifactRecord:
     """A file or a folder below an artifact root.
 
     `path` is relative to the root and separated by `/`.
-    `size_bytes` is None for a folder, `time` (milliseconds since 1970 UTC) and `sha256` too.
+    `time` is milliseconds since 1970 UTC.
+    For a folder `size_bytes`, `time` and `sha256` are None.
     """
 
     path: str
@@ -27,29 +31,25 @@ class ArtifactRecord:
 
     @property
     def is_folder(self) -> bool:
+        """Whether it is a folder."""
         return self.size_bytes is None
 
 
 def check_artifact_path(path: object) -> str:
-    """The path in its one spelling, `a/b/c`, if it stays below the artifact root.
-
-    A leading `./` is dropped.
-    Refused are empty and absolute paths, `..` and other segments that a file system would resolve,
-    control characters, names of more than 255 bytes and paths of more than 5,000 characters.
+    """Return the path of an artifact in its normal form, `a/b/c`: a leading `./` is dropped.
 
     Raises:
-        InvalidValue: it may not be used.
+        InvalidValue: the path is empty or absolute, has `..` or another segment that a file system would resolve, has
+            control characters, a name of more than 255 bytes or more than 5,000 characters.
     """
     return _checked("artifact path", path)
 
 
 def check_artifact_root(root: object) -> str:
-    """The root, `<experiment id>/…`, if it is a path below the workspace's artifacts folder.
-
-    The rules are those of `check_artifact_path`, and it may not begin with a dot: such names are the store's own.
+    """Return an artifact root, `<experiment id>/…`, in its normal form; it is relative to the artifacts folder.
 
     Raises:
-        InvalidValue: it may not be used.
+        InvalidValue: the root breaks a rule of `check_artifact_path`, or begins with a dot. The store uses such names.
     """
     checked = _checked("artifact root", root)
     if checked.startswith("."):
@@ -58,7 +58,7 @@ def check_artifact_root(root: object) -> str:
 
 
 def folders_above(path: str) -> Iterator[str]:
-    """The folders that a path runs through, the outermost first: `a` and `a/b` for `a/b/c`."""
+    """Yield the folders above a path, the outermost first: `a` and `a/b` for `a/b/c`."""
     end = path.find("/")
     while end >= 0:
         yield path[:end]
@@ -80,7 +80,7 @@ def _checked(key: str, given: object) -> str:
 
 
 def _broken_rule(path: str) -> str:
-    """The first rule that a path breaks, or nothing."""
+    """Return the first rule that a path breaks; empty if it breaks none."""
     segments = path.split("/")
     if not path:
         return "must not be empty"
@@ -90,7 +90,7 @@ def _broken_rule(path: str) -> str:
         return "must stay below its root, so it may not have empty segments, '.' or '..'"
     if any(ord(character) < 32 or ord(character) == 127 for character in path):
         return "must not contain control characters"
-    if not is_spellable(path):
+    if not is_encodable(path):
         return RULE
     if any(len(segment.encode()) > NAME_BYTES for segment in segments):
         return f"must have names of at most {NAME_BYTES} bytes"

@@ -1,4 +1,4 @@
-"""What is known about an experiment."""
+"""Experiments: their records, and the rules of their names."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal
 
 from bridge.errors import InvalidValue
 from bridge.records.limits import EXPERIMENT_NAME_LENGTH
-from bridge.records.text import check_spellable
+from bridge.records.text import check_encodable
 
 LifecycleStage = Literal["active", "deleted"]
 NATIVE_NAME = re.compile(r"[a-zA-Z0-9][\w-]{0,254}")
@@ -19,9 +19,9 @@ NATIVE_NAME = re.compile(r"[a-zA-Z0-9][\w-]{0,254}")
 class ExperimentRecord:
     """A named set of runs.
 
-    `id` is a small decimal integer as text, given by the store; "0" is the experiment "Default".
+    `id` is a small decimal integer as text, which the store assigns; "0" is the experiment "Default".
     Times are milliseconds since 1970 UTC.
-    `artifact_location` is None unless the experiment was created with a place of its own.
+    `artifact_location` is the URI that the experiment was created with, or None: then its files are in the workspace.
     """
 
     id: str
@@ -34,23 +34,23 @@ class ExperimentRecord:
 
 
 def check_experiment_name(name: object) -> str:
-    """The name, if a store may hold it: non-empty text of at most 500 characters (MLflow's rule).
+    """Return the name of an experiment.
 
     Raises:
-        InvalidValue: it may not.
+        InvalidValue: it is not a text of 1 to 500 characters (MLflow's rule), or UTF-8 cannot encode it.
     """
     if not isinstance(name, str) or not name or len(name) > EXPERIMENT_NAME_LENGTH:
         raise InvalidValue("experiment name", name, f"must be text of 1 to {EXPERIMENT_NAME_LENGTH} characters")
-    return check_spellable("experiment name", name)
+    return check_encodable("experiment name", name)
 
 
 def check_native_experiment_name(name: object) -> str:
-    """The name, if it may be made natively.
+    """Return the name of an experiment that the native API creates.
 
     Source: Azure ML SDK v1, `Experiment`.
 
     Raises:
-        InvalidValue: it may not.
+        InvalidValue: it does not follow the rule of the Azure ML SDK v1.
     """
     if not isinstance(name, str) or not NATIVE_NAME.fullmatch(name):
         rule = "must begin with a letter or digit and have at most 255 letters, digits, underscores and dashes"

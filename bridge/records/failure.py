@@ -1,4 +1,4 @@
-"""The error of a run, as JSON: why it failed."""
+"""The error of a failed run, as JSON."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from bridge.errors import InvalidValue
 from bridge.records.series import check_key
-from bridge.records.text import as_text, check_spellable
+from bridge.records.text import as_text, check_encodable
 
 Labels: TypeAlias = "str | Mapping[str, object] | None"
 """Labels as callers give them: values by key, or a key alone."""
@@ -31,7 +31,7 @@ def label_values(labels: Mapping[str, object], what: str = "tag") -> dict[str, s
 
 
 def _label_value(what: str, value: object) -> str:
-    return check_spellable(what, as_text(what, value))
+    return check_encodable(what, as_text(what, value))
 
 
 def tag_values(tags: str | Mapping[str, object]) -> dict[str, str | None]:
@@ -74,7 +74,7 @@ def check_keys(what: str, keys: object) -> tuple[str, ...]:
     for key in listed:
         if not isinstance(key, str):
             raise InvalidValue(what, key, "must be text")
-        check_spellable(what, key)
+        check_encodable(what, key)
     return listed
 
 

@@ -1,47 +1,55 @@
-"""The limits that are kept everywhere; lengths are in characters."""
+"""Limits that hold in all parts of Runbridge; lengths are in characters."""
 
 KEY_LENGTH = 255
-"""Of a metric, param, tag or property key, natively (MLflow's door: 250)."""
+"""The length of the longest metric, param, tag or property key in the native API; MLflow allows 250."""
 
 TEXT_VALUE_LENGTH = 65_535
-"""Of one logged text value."""
+"""The length of the longest text value that can be logged."""
 
 ROW_COLUMNS = 65_535
-"""Cells of one row of a table."""
+"""The greatest number of cells in one row of a table."""
 
 ROW_TEXT_BYTES = 8 * 1024 * 1024
-"""Of all the texts of one row, in UTF-8."""
+"""The greatest size of all texts of one row together, in UTF-8."""
 
 EXPERIMENT_NAME_LENGTH = 500
-"""Source: MLflow 3.17.2, `mlflow/utils/validation.py`; Azure ML allows 255."""
+"""The length of the longest name of an experiment.
+
+Source: MLflow 3.17.2, `mlflow/utils/validation.py`; Azure ML allows 255.
+"""
 
 RUN_ID_LENGTH = 256
-"""Source: MLflow 3.17.2, `^[a-zA-Z0-9][\\w\\-]{0,255}$`."""
+"""The length of the longest run id.
+
+Source: MLflow 3.17.2, `^[a-zA-Z0-9][\\w\\-]{0,255}$`.
+"""
 
 EXACT_INTEGER = 2**53
-"""Integers up to here, of either sign, are kept exactly; those beyond become the nearest float64."""
+"""Integers up to this absolute value are stored exactly; larger ones are stored as the nearest float64."""
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 """The range of a step and of a timestamp in milliseconds."""
 
 LEASE_SECONDS = 300
-"""How long the owner of a run may be silent before the run is shown as NotResponding."""
+"""How long the owner of a run may write nothing before the run is shown as NotResponding."""
 
 RENEW_SECONDS = 30.0
-"""How often a process writes to its journal which runs it owns."""
+"""How often a process renews its leases in its journal."""
 
 ABSENT_SECONDS = 7 * 24 * 3600
-"""How long an owner of which nothing else is known may be silent before its runs become Failed."""
+"""How long an owner of unknown state may write nothing before its runs become Failed."""
 
 UNWRITTEN_BYTES = 64 * 1024 * 1024
-"""Points that wait in memory while a journal cannot be written; what comes beyond is dropped and counted."""
+"""The size of the points that wait in memory while no journal can be written; more are dropped and counted."""
 
 SNAPSHOT_BYTES, SNAPSHOT_FILES = 300_000_000, 2_000
-"""Of one snapshot; what is beyond is left out with a warning, the largest files first. They can be set, by
-`BRIDGE_SNAPSHOT_BYTES` and `BRIDGE_SNAPSHOT_FILES`."""
+"""The greatest size and number of files of one snapshot; beyond, the largest files are left out, with a warning.
+
+`BRIDGE_SNAPSHOT_BYTES` and `BRIDGE_SNAPSHOT_FILES` set other limits.
+"""
 
 SNAPSHOT_ENTRIES = 10_000
-"""Files and folders that are looked at for a snapshot, also those that are left out; of more, none is taken."""
+"""The greatest number of files and folders, ignored ones included, in a folder of which a snapshot is made."""
 
 SERVICE_LIMITS = {
     "workspace name": 32,
@@ -77,9 +85,9 @@ SERVICE_LIMITS = {
     "snapshot bytes": 300_000_000,
     "snapshot files": 2_000,
 }
-"""What Azure ML's service allows, of each thing per run where it is counted, in characters where it is text.
+"""The limits of Azure ML's service: numbers are per run, lengths are in characters.
 
-Not one of them is enforced: the limits above are, and those of a snapshot are warned about.
+None of them is enforced here. The limits above are; those of a snapshot lead to a warning.
 
-Source: Azure ML, "Manage resources and quotas" (February 2025); the number of params as its errors said in 2022.
+Source: Azure ML, "Manage resources and quotas" (February 2025). The number of params is from its errors in 2022.
 """

@@ -1,4 +1,4 @@
-"""A page of results, and the opaque token that asks for the next one."""
+"""A page of results, and the opaque token of the next page."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Results in order, and a token for the page after them, None on the last page."""
+    """Results in order; `next_token` asks for the next page, and is None on the last one."""
 
     items: tuple[T, ...]
     next_token: str | None = None
 
 
 def encode_token(offset: int) -> str:
-    """The token of the page that begins `offset` results from the start."""
+    """Return the token of the page that begins after the first `offset` results."""
     return base64.urlsafe_b64encode(json.dumps({"offset": offset}).encode()).decode()
 
 
 def decode_token(token: str | None) -> int:
-    """The offset that a token stands for; None and the empty text are the start.
+    """Return the offset of a token; None and the empty text are the first page.
 
     Raises:
         InvalidValue: the token was not made by `encode_token`.
@@ -37,7 +37,7 @@ def decode_token(token: str | None) -> int:
     try:
         offset = json.loads(base64.urlsafe_b64decode(token))["offset"]
     except (binascii.Error, ValueError, TypeError, KeyError, RecursionError) as error:
-        raise InvalidValue("page_token", token, "must be a token that a page gave") from error
+        raise InvalidValue("page_token", token, "must be the `next_token` of a page") from error
     if type(offset) is not int or offset < 0:
-        raise InvalidValue("page_token", token, "must be a token that a page gave")
+        raise InvalidValue("page_token", token, "must be the `next_token` of a page")
     return offset

@@ -1,4 +1,4 @@
-"""What is known about a run, and what may be changed of it."""
+"""Runs: their records, changes and leases, and the rules of their ids and times."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ CLAIMABLE_STATUSES: tuple[Status, ...] = ("NotStarted", "Queued", "Provisioning"
 """The statuses of a run that waits for the launcher that will execute it."""
 
 SCRIPT_RUN = "azureml.scriptrun"
-"""The type of a run that a launcher owns: only it, or somebody outside the script, ends the run.
+"""The type of a run that a launcher owns. Only the launcher, or a user outside the script, ends such a run.
 
 Source: Azure ML SDK v1, `azureml.core.ScriptRun.RUN_TYPE`.
 """
@@ -51,7 +51,7 @@ RUN_ID = re.compile(r"[a-zA-Z0-9][\w\-]{0,255}")
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A data set that runs of one experiment use; (name, digest) names it there, and the first logged stays."""
+    """A data set that runs of one experiment use; (name, digest) identifies it there, and the first one stays."""
 
     name: str
     digest: str
@@ -71,7 +71,7 @@ class DatasetInput:
 
 @dataclass(frozen=True, slots=True)
 class ModelOutput:
-    """A link from a run to a model it made, with the step at which it did."""
+    """A link from a run to a model that it produced, with the step at which it did."""
 
     model_id: str
     step: int = 0
@@ -79,17 +79,17 @@ class ModelOutput:
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """One execution, and the short part of what it logged; long series are read with `get_series`.
+    """One run: everything that is stored about it, except the points of its series.
 
-    `number` counts the runs of one experiment from 1, and is 0 in a record that is to be created.
+    `number` counts the runs of one experiment from 1; it is 0 in a record that is to be created.
     Times are milliseconds since 1970 UTC.
-    `params`, `tags` and `properties` keep the order in which keys were first set.
-    `latest` has the latest point of each number series and `latest_texts` the latest value of each text series, the
-    one with the greatest (step, timestamp), and of equals the last logged;
-    both are in the order in which keys were first logged.
+    `params`, `tags` and `properties` are in the order in which keys were first set.
+    `latest` has the latest point of each number series.
+    `latest_texts` has the latest value of each text series: the one with the greatest (step, timestamp), and of equals
+    the last logged. Both are in the order in which keys were first logged.
     `latest_columns` has the latest point of each number column of a table, by (key, column).
-    `type` is `SCRIPT_RUN` for a run that a launcher owns, None for one that its own process or a logger owns.
-    `definition` is the JSON of what a launcher runs.
+    `type` is `SCRIPT_RUN` for a run that a launcher owns, and None for one that its own process or a logger owns.
+    `definition` is the JSON of the script that a launcher runs.
     `deletion_time` is None while the run is active.
     """
 
@@ -121,9 +121,9 @@ class RunRecord:
 
     @property
     def latest_metrics(self) -> Mapping[str, Latest]:
-        """The latest point of each metric by the name that MLflow knows: a key, or `<key>.<column>` of a table.
+        """The latest point of each metric by its name in MLflow's API: a key, or `<key>.<column>` of a table.
 
-        Where several have one name it is the greatest of them, and of equals the first here.
+        Of several points with one name it is the greatest, and of equals that of the key.
         """
         found = dict(self.latest)
         for (key, column), latest in self.latest_columns.items():
@@ -134,19 +134,19 @@ class RunRecord:
 
     @property
     def artifact_root(self) -> str:
-        """Where the run's artifacts lie, relative to the workspace's `artifacts` folder."""
+        """The folder of the run's artifacts, relative to the workspace's `artifacts` folder."""
         return f"{self.experiment_id}/{self.id}/artifacts"
 
 
 @dataclass(frozen=True, slots=True)
 class RunChanges:
-    """What one transaction changes of a run; what is None or empty stays as it is.
+    """The changes of a run in one transaction; a field that is None or empty changes nothing.
 
-    But an empty description or parent takes away the one that the run has.
-    A param that is set already may come again with the same value only; a property likewise.
-    `removed_tags` must be there.
-    `dataset_inputs`, `model_inputs` and `model_outputs` that are there already stay as they are.
-    With `expected` the run must have one of these statuses, else nothing changes (`InvalidState`).
+    But an empty text as description or parent removes the one that the run has.
+    A param or property that is already set may only be set again to the same value.
+    `removed_tags` must exist.
+    `dataset_inputs`, `model_inputs` and `model_outputs` are added; those that already exist are unchanged.
+    With `expected` the run must have one of these statuses; otherwise nothing changes (`InvalidState`).
     """
 
     status: Status | None = None
@@ -168,11 +168,11 @@ class RunChanges:
 
 
 class Lease(NamedTuple):
-    """A claim of the process that writes a journal: it owns a run that is under way.
+    """A lease of a run that has not ended: the process that writes the journal owns the run.
 
-    `time` orders the leases of a run, in milliseconds since 1970 UTC; it is not compared with a clock.
+    `time` orders the leases of a run, in milliseconds since 1970 UTC; it is never compared with a clock.
     `boot_time` is when the process last wrote to its journal, in nanoseconds by the boot clock that the journal's
-    header names; 0 if that is not known.
+    header names; 0 if that is unknown.
     """
 
     run_id: str
@@ -182,7 +182,7 @@ class Lease(NamedTuple):
 
 
 def new_run_id() -> str:
-    """A fresh run id: 32 hex digits."""
+    """Return a new run id: 32 random hex digits."""
     return os.urandom(16).hex()
 
 
@@ -195,19 +195,19 @@ NOUNS = (
 
 
 def new_display_name() -> str:
-    """A name for a run that was given none: `<adjective>-<noun>-<number>`."""
+    """Return a random display name, `<adjective>-<noun>-<number>`, for a run that was given none."""
     first, second, *rest = os.urandom(4)
     adjective, noun = ADJECTIVES[first % len(ADJECTIVES)], NOUNS[second % len(NOUNS)]
     return f"{adjective}-{noun}-{int.from_bytes(bytes(rest), 'little') % 1000}"
 
 
 def check_run_id(run_id: object) -> str:
-    """The id, if a run may have it.
+    """Return a run id.
 
     Source: MLflow 3.17.2, `_RUN_ID_REGEX`.
 
     Raises:
-        InvalidValue: it may not.
+        InvalidValue: it does not follow MLflow's rule.
     """
     if not isinstance(run_id, str) or not RUN_ID.fullmatch(run_id):
         rule = "must begin with a letter or digit and have at most 256 letters, digits, underscores and dashes"
@@ -216,13 +216,12 @@ def check_run_id(run_id: object) -> str:
 
 
 def check_run_time(what: str, value: Any) -> int:
-    """Return a time at which a run starts or ends, in whole milliseconds since 1970 UTC.
+    """Return the start or end time of a run, in whole milliseconds since 1970 UTC.
 
-    Any number is taken, of NumPy too, and what it has behind the point is cut; a text that spells a whole number is
-    that number.
+    Any number is accepted, also of NumPy, and its fraction is cut off. So is the text of a whole number.
 
     Raises:
-        InvalidValue: it is something else, NaN, infinite, or beyond 64 bits.
+        InvalidValue: the value is anything else, NaN, infinite, or beyond 64 bits.
     """
     from numbers import Number
 
@@ -237,12 +236,12 @@ def check_run_time(what: str, value: Any) -> int:
 
 
 def check_claimable(run_id: str, type: str | None, status: Status, end_time: int | None) -> None:
-    """Refuse to give a run to a launcher, unless it is a run of a script that waits for one.
+    """Check that a run may be given to a launcher.
 
-    A run that has ended once is not given again, whatever status a logger has given it since.
+    A run that has ended is never given to another launcher, even if a logger has changed its status since.
 
     Raises:
-        InvalidState: the run is another one, has a launcher, or has ended.
+        InvalidState: the run is not the run of a script, already has a launcher, or has ended.
     """
     if type != SCRIPT_RUN:
         raise InvalidState("run", run_id, "no run of a script", "one")
@@ -251,7 +250,7 @@ def check_claimable(run_id: str, type: str | None, status: Status, end_time: int
 
 
 def changed_facts(changes: RunChanges) -> dict[str, str | int | None]:
-    """The single facts of a run that are to be changed, with what they become."""
+    """Return the fields of a run, other than collections, that are changed, with their new values."""
     names = ("status", "start_time", "end_time", "display_name", "description", "parent_id", "error")
     facts = {name: value for name in names if (value := getattr(changes, name)) is not None}
     return {
@@ -260,10 +259,10 @@ def changed_facts(changes: RunChanges) -> dict[str, str | int | None]:
 
 
 def check_expected(run_id: str, status: Status, changes: RunChanges) -> None:
-    """Refuse changes of a run that expect another status.
+    """Check that a run has a status that the changes expect.
 
     Raises:
-        InvalidState: the run does not have it.
+        InvalidState: it has another one.
     """
     if changes.expected and status not in changes.expected:
         raise InvalidState("run", run_id, status, " or ".join(changes.expected))

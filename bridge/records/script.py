@@ -114,7 +114,7 @@ class EnvironmentDefinition(Definition):
 
 @dataclass(frozen=True, kw_only=True)
 class HistoryDefinition(Definition):
-    """What is stored of a run beside what it logs.
+    """The files that are stored with a run, besides those that it logs.
 
     Attributes:
         output_collection: files in `./outputs` are stored when the script ends.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
 from bridge.errors import InvalidValue
-from bridge.records.text import RULE, is_spellable
+from bridge.records.text import RULE, is_encodable
 
 Entity = Literal["attribute", "metric", "param", "tag", "property", "dataset"]
 Comparator = Literal["=", "!=", "<", "<=", ">", ">=", "LIKE", "ILIKE", "IN", "NOT IN", "IS NULL", "IS NOT NULL"]
@@ -32,28 +32,29 @@ LIST_COMPARATORS = ("IN", "NOT IN")
 NULL_COMPARATORS = ("IS NULL", "IS NOT NULL")
 
 PATTERN_LENGTH = 12_000
-"""Of a LIKE or ILIKE pattern, in characters: SQLite refuses patterns of more than 50,000 bytes."""
+"""The length of the longest LIKE or ILIKE pattern, in characters: SQLite refuses patterns of more than 50,000 bytes."""
 
 CLAUSES, LISTED = 500, 10_000
-"""Of one filter, and texts in all its lists: SQLite nests 1,000 expressions and takes 32,766 values."""
+"""The greatest number of clauses in a filter, and of texts in all its lists: SQLite has limits of 1,000 and 32,766."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """One clause: `operand` is text, a number, a tuple of texts (IN, NOT IN) or None (IS NULL, IS NOT NULL).
 
-    A clause on a metric, param, tag or attribute that a run does not have never matches, `!=` neither;
-    IS NULL does.
+    A clause on a metric, param, tag or attribute that a run does not have matches only if it is IS NULL; `!=` does not.
     `property` means the run's properties.
-    `tag` means the run's tags, else its properties, else its latest texts (True, False and None by these words).
-    LIKE compares the whole value by case, `%` and `_` match newlines too, nothing escapes them; ILIKE folds ASCII only.
-    NaN matches `!=` alone, and ±inf compares as ±1.797e308; what a metric is compared with becomes a float64.
-    A clause on a data set is met by some data set of the run, `!=` too.
+    `tag` means the run's tags; if the run has no such tag, its properties; if it has no such property, its latest texts
+    (True, False and None as these words).
+    LIKE compares the whole value with its case. `%` and `_` also match newlines, and cannot be escaped. ILIKE ignores
+    the case of ASCII letters only.
+    NaN matches only `!=`, and ±inf compares as ±1.797e308. The operand of a metric becomes a float64.
+    A clause on a data set matches if one data set of the run meets it, also with `!=`.
 
     Source: MLflow 3.17.2, `SqlAlchemyStore._search_runs`.
 
     Raises:
-        InvalidValue: entity, comparator and operand do not go together.
+        InvalidValue: the comparator or the operand does not fit the entity.
     """
 
     entity: Entity
@@ -81,7 +82,7 @@ class Comparison:
         else:
             rule = ""
         texts = operand if isinstance(operand, tuple) else (operand,) if isinstance(operand, str) else ()
-        if not rule and not is_spellable(self.key, *texts):
+        if not rule and not is_encodable(self.key, *texts):
             rule = RULE
         if self.entity == "metric" and isinstance(operand, int):
             object.__setattr__(self, "operand", _float64(operand))
@@ -91,10 +92,10 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Ordering:
-    """One key of an order; `tag` means what it means in a `Comparison`, and texts are ordered by code point.
+    """One key of an order; `tag` has the same meaning as in a `Comparison`, and texts are ordered by code point.
 
-    With `ranks`, for an attribute that is text, its values are ordered by the first group that lists them; those of one
-    group are equal, and one that no group lists counts as missing.
+    With `ranks`, the values of a text attribute are ordered by the first group that lists them. Values of one group are
+    equal, and a value that no group lists counts as missing.
     """
 
     entity: Entity
@@ -103,22 +104,25 @@ class Ordering:
     ranks: tuple[tuple[str, ...], ...] = ()
 
     def __post_init__(self) -> None:
-        if self.entity not in get_args(Entity) or not is_spellable(self.key):
-            raise InvalidValue("order", (self.entity, self.key), "must be about something that a run can have")
+        if self.entity not in get_args(Entity) or not is_encodable(self.key):
+            raise InvalidValue(
+                "order",
+                (self.entity, self.key),
+                f"must be about one of {', '.join(get_args(Entity))}, with a key that UTF-8 can encode",
+            )
         if self.ranks and (self.entity != "attribute" or self.key in TIMES):
-            raise InvalidValue("order", (self.entity, self.key), "only attributes that are text have ranks")
+            raise InvalidValue("order", (self.entity, self.key), "only text attributes have ranks")
 
 
 @dataclass(frozen=True, slots=True)
 class RunQuery:
-    """Which runs, in which order.
+    """A query for runs, with their order.
 
-    Given keys come first, then start time descending unless it was given, then run id ascending.
-    Metrics order as values, NaN, missing in both directions; everything else has missing last in both.
+    Runs are ordered by the given keys, then by start time descending unless it was given, then by run id ascending.
+    Metrics are ordered as values, NaN, missing, in both directions. All other keys have missing values last.
     `max_results` None means all.
-    `below` asks for the children of a run, with `recursive` for all its descendants, never for the run itself;
-    without `experiment_ids` in whichever experiment.
-    A run that is deleted still leads to its children.
+    With `below`, only the children of that run match; with `recursive`, all its descendants. The run itself never
+    matches. Without `experiment_ids` they may be in any experiment. Children of a deleted run match too.
     `of_type` selects the runs whose type, or whose property `azureml.runsource`, is this text.
 
     Raises:
@@ -138,15 +142,18 @@ class RunQuery:
     def __post_init__(self) -> None:
         _check_attributes((*self.filter, *self.order), RUN_ATTRIBUTES)
         if any(ordering.entity == "dataset" for ordering in self.order):
-            raise InvalidValue("order", "dataset", "runs cannot be ordered by a data set, for they may have several")
+            raise InvalidValue(
+                "order", "dataset", "runs cannot be ordered by a data set, because a run may have several"
+            )
         _check_size(self)
 
 
 @dataclass(frozen=True, slots=True)
 class ExperimentQuery:
-    """Which experiments, in which order.
+    """A query for experiments, with their order.
 
-    Given keys come first (default: creation time descending), then id: descending after given keys, else ascending.
+    Experiments are ordered by the given keys, then by id descending. Without keys they are ordered by creation time
+    descending, then by id ascending.
 
     Raises:
         InvalidValue: a clause or key is not about experiments, or `max_results` is not positive.
@@ -181,7 +188,7 @@ def _check_size(query: RunQuery | ExperimentQuery) -> None:
     if query.max_results is not None and query.max_results < 1:
         raise InvalidValue("max_results", query.max_results, "must be positive")
     if len(query.filter) > CLAUSES or len(query.order) > CLAUSES:
-        raise InvalidValue("filter", len(query.filter), f"must have at most {CLAUSES} clauses, an order too")
+        raise InvalidValue("filter", len(query.filter), f"must have at most {CLAUSES} clauses; so must an order")
     listed = sum(len(clause.operand) for clause in query.filter if isinstance(clause.operand, tuple))
     if listed > LISTED:
         raise InvalidValue("filter", listed, f"must have at most {LISTED} values in its lists")

@@ -1,6 +1,6 @@
-"""Words of a filter: what MLflow's SQL tokenizer sees in one, as far as a filter that is accepted can go.
+"""Tokens of a filter, as MLflow's SQL tokenizer finds them in the filters that are accepted.
 
-Source: MLflow 3.17.2 with sqlparse 0.6, whose expressions are kept here where they decide what is accepted.
+Source: MLflow 3.17.2 with sqlparse 0.6. Its regular expressions are repeated here where they decide what is accepted.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ QUOTED = r'"(?:""|\\"|[^"])*"'
 BACKTICKED = r"`(?:``|[^`])*`"
 RESERVED = r"(?:CASE|IN|VALUES|USING|FROM|AS)\b"
 LETTER = "[_A-ZÀ-Ü]"
-# A key may begin with one digit, unless what begins there is a number; or with one of these marks and two letters.
+# A key may begin with one digit, unless that is the start of a number, or with one of these marks and two letters.
 KEY_WORD = rf"(?!{RESERVED})(?:[^\W\d]\w*|(?!\dE-?\d|0x[\dA-F])\d(?={LETTER})\w*|(?:@|[#][#]?)[A-ZÀ-Ü]\w+)"
-# A dot may have nothing behind it, so that a key may begin or end with one.
+# A dot may be followed by nothing, so that a key may begin or end with a dot.
 NAME = rf"(?:{BACKTICKED}|{QUOTED}|\w+)(?:\.(?:{BACKTICKED}|{QUOTED}|{TEXT}|{KEY_WORD}|\*)?)*"
 
 TOKEN = re.compile(
@@ -41,7 +41,7 @@ ORDER = re.compile(rf"(?:{NAME})(?:\s+(?:{NAME}))*", re.IGNORECASE | re.DOTALL)
 
 
 class Token(NamedTuple):
-    """A word of a filter, from `start` to `end` of it; a list has the tokens between its parentheses as `items`."""
+    """A token of a filter, from the offset `start` to `end`; a list has the tokens in its parentheses as `items`."""
 
     kind: Kind
     text: str
@@ -50,11 +50,12 @@ class Token(NamedTuple):
     items: tuple[Token, ...] = ()
 
     def is_keyword(self, word: str) -> bool:
+        """Return whether the token is this keyword, in any case."""
         return self.kind == "keyword" and self.text.upper() == word
 
 
 def tokens_of(text: str) -> list[Token]:
-    """The words of a filter without blanks; parentheses that match are one word, and so is arithmetic."""
+    """Return the tokens of a filter without blanks; a pair of parentheses is one token, and so is arithmetic."""
     tokens: list[Token] = []
     opened: list[int] = []
     for token in _words(text):
@@ -79,7 +80,7 @@ def _words(text: str) -> Iterator[Token]:
 
 
 def _with_operations(text: str, tokens: list[Token]) -> list[Token]:
-    """The tokens with `a - b` and its like joined, so that an error can name `metrics.dash-key` as a whole."""
+    """Return the tokens with arithmetic such as `a - b` joined, so that an error can name all of `metrics.dash-key`."""
     joined: list[Token] = []
     for token in tokens:
         if len(joined) > 1 and token.kind in OPERANDS and joined[-2].kind in OPERANDS and _is_operator(joined[-1]):

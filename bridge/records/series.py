@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from bridge.errors import InvalidValue
 from bridge.records.limits import INT64_MAX, INT64_MIN, KEY_LENGTH, TEXT_VALUE_LENGTH
-from bridge.records.text import check_spellable
+from bridge.records.text import check_encodable
 
 if TYPE_CHECKING:
     import numpy
@@ -24,22 +24,22 @@ The values of an image and of the four JSON kinds are artifact paths; a descript
 """
 
 NATIVE, MLFLOW = 0, 1
-"""The doors through which a point can come; the numbers are part of the journal's format and of the database."""
+"""The APIs that can log a point; the numbers are part of the journal's format and of the database."""
 
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-"""Control characters, and halves of characters that UTF-8 cannot spell."""
+"""Control characters, and halves of characters, which UTF-8 cannot encode."""
 
 BIG = 1.7976931348623157e308
-"""What MLflow compares and shows in place of infinity."""
+"""The number that MLflow compares and shows instead of infinity."""
 
 
 class Point(NamedTuple):
-    """What is logged: a value under a key.
+    """A logged value under a key.
 
     `timestamp` is milliseconds since 1970 UTC.
-    `step` None means that the point gets the number of step-less points that its key had before.
-    `column` is empty but for a cell of a row, whose kind is `COLUMN`.
-    `joined` says that a cell belongs to the row of the point before it: the cells of a row share its position and
+    `step` None means that the point gets the number of earlier points of its key that were logged without a step.
+    `column` is the column of a cell, whose kind is `COLUMN`; otherwise it is empty.
+    `joined` is True if a cell belongs to the same row as the point before it. The cells of a row share its position and
     step, and become durable together.
     """
 
@@ -53,7 +53,7 @@ class Point(NamedTuple):
 
 
 class Definition(NamedTuple):
-    """Which series a point belongs to: `column` is empty but for a table's columns; `kind` is that of the point."""
+    """The identity of a series; `column` is empty unless the series is a column of a table."""
 
     run_id: str
     key: str
@@ -63,7 +63,7 @@ class Definition(NamedTuple):
 
 
 def definition_of(run_id: str, point: Point) -> Definition:
-    """The series that a checked point of a run belongs to."""
+    """Return the series that a point of a run belongs to; the point was checked."""
     is_number = type(point.value) is float or type(point.value) is int
     return Definition(run_id, point.key, point.column, point.kind, "number" if is_number else "text")
 
@@ -71,7 +71,7 @@ def definition_of(run_id: str, point: Point) -> Definition:
 class Latest(NamedTuple):
     """The latest point of a number series: the greatest by (step, timestamp, value) as MLflow compares.
 
-    NaN counts as 0 and ±inf as ±1.797e308; of equals the first logged stays.
+    NaN counts as 0 and ±inf as ±1.797e308. Of equal points the first logged stays.
     """
 
     value: float
@@ -80,7 +80,7 @@ class Latest(NamedTuple):
 
 
 def later(new: Latest, old: Latest | None) -> bool:
-    """Whether a point takes the place of the latest one: only if it is greater."""
+    """Return whether a point replaces the latest one: only if it is greater."""
     if old is None:
         return True
     return (new.step, new.timestamp, comparable(new.value)) > (old.step, old.timestamp, comparable(old.value))
@@ -103,11 +103,14 @@ class Series(NamedTuple):
 class SeriesRecord:
     """One stored series: a key, kind, column and value type of a run, with its points in log order.
 
-    `positions`, `steps` and `timestamps` are int64 arrays, `doors` uint8 (`NATIVE`, `MLFLOW`).
-    `numbers` is the float64 values with their exact bits, None for text; `texts` the text values, None for numbers.
-    A position is a point's place in the log order of its key over all kinds and value types; positions have no
-    order across keys and may have gaps.
-    A point that came through MLflow's door may stand here twice: `bridge.store.points` drops it on read.
+    `all_ints` is True if all values were logged as ints.
+    `positions`, `steps` and `timestamps` (milliseconds since 1970 UTC) are int64 arrays. `doors` is a uint8 array with
+    the API that logged each point (`NATIVE` or `MLFLOW`).
+    `numbers` are the float64 values with their exact bits; None for a text series.
+    `texts` are the text values; None for a number series.
+    A position is the number of a point in the log order of its key, over all kinds and value types. Positions may have
+    gaps, and say nothing about the order of points of different keys.
+    A point that MLflow's API logged twice is here twice: `bridge.store.points` drops the second on read.
     """
 
     key: str
@@ -124,10 +127,10 @@ class SeriesRecord:
 
 
 def check_key(key: object, what: str = "metric name") -> str:
-    """The key, if it may name a series, param, tag or property natively.
+    """Return the key of a series, param, tag or property, by the rule of the native API.
 
     Raises:
-        InvalidValue: it may not.
+        InvalidValue: it is not a text of 1 to 255 characters, or has control characters.
     """
     if not isinstance(key, str) or not 0 < len(key) <= KEY_LENGTH or UNPRINTABLE.search(key):
         raise InvalidValue(what, key, f"must be text of 1 to {KEY_LENGTH} characters without control characters")
@@ -135,26 +138,26 @@ def check_key(key: object, what: str = "metric name") -> str:
 
 
 def imprecise_warning(key: str) -> str:
-    """The sentence that a run keeps when an int beyond ±2**53 was logged."""
+    """Return the warning of a run that has logged an int beyond ±2**53."""
     return f"Metric {key!r} has integers beyond ±2**53: they are kept as the nearest float64."
 
 
 def check_text(value: str) -> str:
-    """The text, if it may be a logged value.
+    """Return a text that is logged as a value.
 
     Raises:
-        InvalidValue: it is too long, or UTF-8 cannot spell it.
+        InvalidValue: it is too long, or UTF-8 cannot encode it.
     """
     if len(value) > TEXT_VALUE_LENGTH:
-        raise InvalidValue("value", value, f"must have at most {TEXT_VALUE_LENGTH} characters; keep it as a file")
-    return check_spellable("value", value)
+        raise InvalidValue("value", value, f"must have at most {TEXT_VALUE_LENGTH} characters; store it as a file")
+    return check_encodable("value", value)
 
 
 def check_int64(what: str, value: object) -> int:
-    """The integer, if 64 bits with a sign hold it; numpy integers become ints.
+    """Return a signed 64-bit integer; an integer of numpy becomes an int.
 
     Raises:
-        InvalidValue: it is no integer, or too large.
+        InvalidValue: the value is no integer, or beyond 64 bits.
     """
     try:
         number = value.__index__()  # type: ignore[attr-defined]
@@ -166,7 +169,7 @@ def check_int64(what: str, value: object) -> int:
 
 
 def comparable(value: float) -> float:
-    """The value as MLflow compares it: NaN as 0, ±inf as ±1.797e308.
+    """Return the value as MLflow compares it: NaN as 0, ±inf as ±1.797e308.
 
     Source: MLflow 3.17.2, `SqlAlchemyStore._log_metrics`.
     """

@@ -1,4 +1,4 @@
-"""What a store can hold of runs and experiments: text that UTF-8 can spell, and times of 64 bits."""
+"""Checks that a store can hold a run or an experiment: UTF-8 can encode its texts, and its times have 64 bits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from bridge.errors import InvalidValue, Problem
 from bridge.records.run import DatasetInput, ModelOutput, RunChanges, RunRecord
 from bridge.records.series import check_int64
-from bridge.records.text import RULE, is_spellable, spelled
+from bridge.records.text import RULE, escaped, is_encodable
 
 Texts = Iterator[tuple[str, object]]
 
@@ -19,10 +19,10 @@ DATASET_TEXTS = ("name", "digest", "source_type", "source", "schema", "profile")
 
 
 def check_run(record: RunRecord) -> RunRecord:
-    """Return the record, if a run can be created from it; integers of numpy become Python's.
+    """Return a record from which a run can be created; integers of numpy become ints.
 
     Raises:
-        InvalidValue: UTF-8 cannot spell some text, or a time is no integer of 64 bits; every mistake is named.
+        InvalidValue: UTF-8 cannot encode a text, or a time is no integer of 64 bits; the error names every mistake.
     """
     problems = _problems((*_facts(record, RUN_TEXTS), *_details(record)))
     times = _times(record, ("start_time", "end_time"), problems)
@@ -31,7 +31,7 @@ def check_run(record: RunRecord) -> RunRecord:
 
 
 def check_changes(changes: RunChanges) -> RunChanges:
-    """Return the changes, if they can be made; integers of numpy become Python's, and warnings are spelled.
+    """Return changes that can be stored; integers of numpy become ints, and warnings are escaped.
 
     Raises:
         InvalidValue: as for `check_run`.
@@ -40,9 +40,9 @@ def check_changes(changes: RunChanges) -> RunChanges:
     problems = _problems((*_facts(changes, CHANGED_TEXTS), *_details(changes), *removed))
     changed = _times(changes, ("start_time", "end_time"), problems)
     _raise(problems)
-    if not is_spellable(*changes.warnings):
-        # A sentence of ours, which may name a file: it must not keep a run from ending.
-        changed["warnings"] = tuple(map(spelled, changes.warnings))
+    if not is_encodable(*changes.warnings):
+        # A warning is our own sentence and may name a file. A strange file name must not prevent the end of a run.
+        changed["warnings"] = tuple(map(escaped, changes.warnings))
     return replace(changes, **changed) if changed else changes
 
 
@@ -52,7 +52,7 @@ def check_experiment(
     tags: Mapping[str, str | None] | None = None,
     removed: Sequence[str] = (),
 ) -> None:
-    """Raise InvalidValue if a store cannot hold this of an experiment."""
+    """Raise InvalidValue if a store cannot hold these fields of an experiment."""
     location = ("artifact location", artifact_location)
     problems = _problems((location, *_labels("tag", tags or {}), *((f"tag {key!r}", key) for key in removed)))
     _raise(problems)
@@ -84,13 +84,13 @@ def _dataset(used: DatasetInput) -> Texts:
 
 
 def _problems(texts: Sequence[tuple[str, object]]) -> list[Problem]:
-    if is_spellable(*(text for _, text in texts if isinstance(text, str))):
+    if is_encodable(*(text for _, text in texts if isinstance(text, str))):
         return []
-    return [Problem(what, text, RULE) for what, text in texts if isinstance(text, str) and not is_spellable(text)]
+    return [Problem(what, text, RULE) for what, text in texts if isinstance(text, str) and not is_encodable(text)]
 
 
 def _times(of: RunRecord | RunChanges, names: Sequence[str], problems: list[Problem]) -> dict[str, Any]:
-    """Return what must be replaced by plain integers; what is no integer of 64 bits is added to the problems."""
+    """Return the times that must be replaced by plain ints; values that are no integers are added to `problems`."""
     changed: dict[str, Any] = {}
     numbers = [(name.replace("_", " "), name, getattr(of, name)) for name in names]
     for what, name, value in numbers:

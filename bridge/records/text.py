@@ -1,15 +1,15 @@
-"""Text that can be stored: what UTF-8 can spell."""
+"""Text that can be stored: UTF-8 can encode it."""
 
 from __future__ import annotations
 
 from bridge.errors import InvalidValue
 
-RULE = "must be text that UTF-8 can spell"
-"""Python's text may hold halves of characters, as file names and variables that are not UTF-8 bring them."""
+RULE = "must be text that UTF-8 can encode"
+"""Python reads a file name or variable that is not UTF-8 as text with halves of characters. They cannot be encoded."""
 
 
-def is_spellable(*texts: str) -> bool:
-    """Return whether UTF-8 can spell all of these texts."""
+def is_encodable(*texts: str) -> bool:
+    """Return whether UTF-8 can encode all of these texts."""
     try:
         for text in texts:
             text.encode()
@@ -18,13 +18,13 @@ def is_spellable(*texts: str) -> bool:
     return True
 
 
-def check_spellable(what: str, text: str) -> str:
-    """Return the text, if UTF-8 can spell it.
+def check_encodable(what: str, text: str) -> str:
+    """Return the text, if UTF-8 can encode it.
 
     Raises:
         InvalidValue: it cannot.
     """
-    if not is_spellable(text):
+    if not is_encodable(text):
         raise InvalidValue(what, text, RULE)
     return text
 
@@ -33,7 +33,7 @@ def as_text(what: str, value: object) -> str:
     """Return a value as text.
 
     Raises:
-        InvalidValue: it is an integer of so many digits that Python does not write it.
+        InvalidValue: it is an integer with too many digits for Python to write it.
     """
     try:
         return str(value)
@@ -41,19 +41,19 @@ def as_text(what: str, value: object) -> str:
         raise InvalidValue(what, value, "must be something that Python can write as text") from error
 
 
-def spelled(text: str) -> str:
-    """Return the text, with each half of a character replaced by its number, as in `\\udcff`."""
+def escaped(text: str) -> str:
+    """Return the text with each half of a character replaced by its number, as in `\\udcff`."""
     return text.encode(errors="backslashreplace").decode()
 
 
 def check_text_or_none(what: str, value: object) -> str | None:
-    """The text, or None.
+    """Return the text, or None.
 
     Raises:
-        InvalidValue: it is neither, or UTF-8 cannot spell it.
+        InvalidValue: the value is neither, or UTF-8 cannot encode it.
     """
     if value is None:
         return None
     if not isinstance(value, str):
         raise InvalidValue(what, value, "must be text")
-    return check_spellable(what, value)
+    return check_encodable(what, value)

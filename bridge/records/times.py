@@ -1,4 +1,4 @@
-"""Times in milliseconds since 1970 UTC: as they are read from a database, and as they are shown."""
+"""Times in milliseconds since 1970 UTC: now, read from a database, and as text."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from bridge.records.limits import INT64_MAX, INT64_MIN
 
 CYCLE_SECONDS, CYCLE_YEARS = 146_097 * 86_400, 400
-"""After so long the calendar is the same again, year by year and day by day."""
+"""The period of the Gregorian calendar: after it, dates and days of the week repeat."""
 
 
 def now_ms() -> int:
@@ -16,9 +16,10 @@ def now_ms() -> int:
 
 
 def stored_time(value: object) -> int | None:
-    """Return a time that some version of Runbridge has stored; None for what is no time.
+    """Return a time that any version of Runbridge has stored; None if the value is no time.
 
-    Versions before 0.2 stored what MLflow's clients gave: floats, integers of numpy (as their bytes), texts and dates.
+    Versions before 0.2 stored the values of MLflow's clients unchanged: floats, integers of numpy (as bytes), texts and
+    dates.
     """
     if value is None or type(value) is int:
         return value
@@ -39,13 +40,13 @@ def _number_of(value: object) -> int | None:
     try:
         return int(float(value))
     except ValueError:
-        from datetime import datetime  # a process that only logs does without
+        from datetime import datetime  # a process that only logs does not need it
 
         return int(datetime.fromisoformat(value).timestamp() * 1000)
 
 
 def utc(milliseconds: int) -> tuple[str, int]:
-    """Return a time of any year as `YYYY-MM-DDTHH:MM:SS`, and its milliseconds; a year beyond 9999 has a sign."""
+    """Return a time as `YYYY-MM-DDTHH:MM:SS`, and its milliseconds; a year beyond 9999 or below 0 has a sign."""
     from datetime import datetime, timezone
 
     seconds, rest = divmod(milliseconds, 1000)

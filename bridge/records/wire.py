@@ -1,7 +1,7 @@
-"""Records and errors as JSON, so that the other side of a connection has the same.
+"""Records and errors as JSON, so that the other side of a connection can restore them.
 
 An error is `{"error": {"kind": "NotFound", "sentence": "There is no run 'x'.", "fields": {"kind": "run", …}}}`.
-A record is an object of its fields; floats are their 64 bits as a signed integer, since JSON has no NaN.
+A record is an object with its fields. A float is written as its 64 bits, a signed integer, because JSON has no NaN.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from bridge.records.series import Latest
 
 
 def dump_error(error: BridgeError) -> dict[str, Any]:
-    """An error as JSON; a value that JSON does not have is its repr there."""
+    """Return an error as JSON; a value that JSON cannot represent is replaced by its repr."""
     fields = {name: _plain(value) for name, value in error.fields.items()}
     return {"error": {"kind": type(error).__name__, "sentence": error.sentence, "fields": fields}}
 
 
 def load_error(answer: Mapping[str, Any]) -> BridgeError:
-    """The error that was dumped, with the same sentence; a kind that this version does not know is a `BridgeError`."""
-    told = answer["error"]
-    kind = getattr(errors, told["kind"], None)
+    """Return a dumped error, with the same sentence; an error class that this version lacks becomes `BridgeError`."""
+    dumped = answer["error"]
+    kind = getattr(errors, dumped["kind"], None)
     if not (isinstance(kind, type) and issubclass(kind, BridgeError)) or kind is BridgeError:
-        return BridgeError(told["sentence"])
-    error: BridgeError = kind(**told["fields"])
-    error.sentence = told["sentence"]
+        return BridgeError(dumped["sentence"])
+    error: BridgeError = kind(**dumped["fields"])
+    error.sentence = dumped["sentence"]
     return error
 
 
 def dump_record(record: ExperimentRecord | RunRecord) -> dict[str, Any]:
-    """A record as JSON."""
+    """Return a record as JSON."""
     fields = dataclasses.asdict(record)
     if isinstance(record, RunRecord):
         fields["latest"] = {k: [_bits(v.value), v.timestamp, v.step] for k, v in record.latest.items()}
@@ -47,12 +47,12 @@ def dump_record(record: ExperimentRecord | RunRecord) -> dict[str, Any]:
 
 
 def load_experiment(fields: Mapping[str, Any]) -> ExperimentRecord:
-    """The experiment that was dumped; fields that this version does not know are passed over."""
+    """Return a dumped experiment; fields that this version does not know are ignored."""
     return ExperimentRecord(**_known(ExperimentRecord, fields))
 
 
 def load_run(fields: Mapping[str, Any]) -> RunRecord:
-    """The run that was dumped; fields that this version does not know are passed over."""
+    """Return a dumped run; fields that this version does not know are ignored."""
     known = _known(RunRecord, fields)
     known["latest"] = {
         k: Latest(_float(bits), timestamp, step) for k, (bits, timestamp, step) in known["latest"].items()

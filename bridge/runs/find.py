@@ -12,7 +12,7 @@ from bridge.errors import InvalidValue
 from bridge.records.labels import Labels, has_labels, wanted_labels
 from bridge.records.run import RunRecord, Status
 from bridge.records.search import CLAUSES, Comparison, Entity, RunQuery
-from bridge.records.text import is_spellable
+from bridge.records.text import is_encodable
 from bridge.store.run_listing import list_runs
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def find_runs(
     with_tags, with_properties = wanted_labels(tags, "tag"), wanted_labels(properties, "property")
     if status is not None and status not in get_args(Status):
         raise InvalidValue("status", status, f"must be one of {', '.join(get_args(Status))}")
-    if type is not None and not (isinstance(type, str) and is_spellable(type)):
+    if type is not None and not (isinstance(type, str) and is_encodable(type)):
         return iter(())
     clauses = [*_clauses("tag", with_tags), *_clauses("property", with_properties)]
     if status is not None:
@@ -75,7 +75,7 @@ def _clauses(entity: Entity, wanted: Wanted) -> list[Comparison]:
     return [
         Comparison(entity, key, "IS NOT NULL") if value is None else Comparison(entity, key, "=", value)
         for key, value in pairs.items()
-        if is_spellable(key)
+        if is_encodable(key)
     ]
 
 

@@ -16,7 +16,7 @@ from bridge.store.tracking import TrackingStore
 
 DIGITS = Dataset("digits", "abc", "local", "{}", schema="{}", profile=None)
 HALF = "x\udcff"
-"""Text that UTF-8 cannot spell: half of a character, as Python reads a byte that is not UTF-8."""
+"""Text that UTF-8 cannot encode: half of a character, as Python reads a byte that is not UTF-8."""
 TEXTS = ("", "a", "Größe 🎈", "a\nb", "'; --", "x" * 5_000)
 
 
