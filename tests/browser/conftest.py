@@ -1,4 +1,4 @@
-"""A real `mlflow server` on MLflow's own store and one on a workspace, and a real Chromium in front of both."""
+"""Real MLflow servers on MLflow's own store and on a workspace, and a real Chromium that opens both."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ localStorage.setItem("mlflow.assistant.panelOpen_v1", "false");
 localStorage.setItem("mlflow.detectIssues.guidanceShown_v1", "true");
 localStorage.setItem("mlflow.assistant.fab.autoOpenedOnFirstLoad_v1", "true");
 """
-"""What a user's browser remembers: the view "Model training", a closed assistant and a hint that was read."""
+"""The browser storage of a user: the view "Model training", a closed assistant and a hint that was read."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Pass over what MLflow's own SQL models make SQLAlchemy say."""
+    """Ignore SQLAlchemy's warnings about MLflow's own SQL models."""
     config.addinivalue_line("filterwarnings", "ignore:The ``noload`` loader strategy:DeprecationWarning")
 
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    """Debian's Chromium, which does not need Playwright's own download."""
+    """Debian's Chromium, so that Playwright need not download one."""
     found = shutil.which("chromium") or shutil.which("chromium-browser")
     if found is None:
         pytest.fail("The browser tests need Chromium: install it with `apt-get install chromium`.", pytrace=False)
@@ -56,7 +56,7 @@ def chromium() -> str:
 
 @pytest.fixture(scope="session")
 def shots() -> Path:
-    """Where pictures are kept: the folder named by BRIDGE_SCREENSHOTS."""
+    """The folder for screenshots, which BRIDGE_SCREENSHOTS names."""
     folder = Path(os.environ.get("BRIDGE_SCREENSHOTS", "artifacts-ci")).absolute()
     folder.mkdir(parents=True, exist_ok=True)
     return folder
@@ -64,14 +64,14 @@ def shots() -> Path:
 
 @pytest.fixture(scope="package")
 def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, Site]]:
-    """MLflow's own store and a workspace with the same runs and nothing else, each shown by an `mlflow server`."""
+    """MLflow's own store and a workspace with only the same runs, each with an `mlflow server`."""
     folder = tmp_path_factory.mktemp("browser")
     workspace = Workspace.create("demo", path=folder / "demo")
     sites = []
     with ExitStack() as servers, ThreadPoolExecutor() as starts, pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)  # where MLflow's own artifacts lie
+        patch.chdir(folder)  # the artifacts of MLflow's own store
         patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
-        patch.setenv("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")  # seven processes more, for nothing that is shown
+        patch.setenv("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")  # seven more processes, which no page needs
         for name, uri in ("theirs", f"sqlite:///{folder}/mlflow.db"), ("ours", workspace.get_mlflow_tracking_uri()):
             with _as_in_another_process(uri):
                 site = Site(folder, uri, fill(uri), folder / f"{name}.log")
@@ -86,7 +86,7 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, Site
 
 @pytest.fixture(scope="package")
 def visitors(chromium: str, sites: tuple[Site, Site], shots: Path) -> Iterator[Visitors]:
-    """A browser with a page in front of each; it reaches nothing else."""
+    """A browser with a page for each server, without access to other hosts."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, headless=True, args=list(FLAGS))
         context = browser.new_context(viewport={"width": 1400, "height": 900})
@@ -105,18 +105,18 @@ def visitors(chromium: str, sites: tuple[Site, Site], shots: Path) -> Iterator[V
 
 @pytest.fixture(scope="package")
 def visitors_of_all(visitors: Visitors) -> Visitors:
-    """The same, after another process than the servers has written all that is not a run."""
+    """The same, after another process has written everything that is not a run."""
     for visitor in visitors:
         with _as_in_another_process(visitor.site.uri):
             visitor.site.ids.update(fill_the_rest(visitor.site.uri, visitor.site.ids, visitor.site.folder))
-        visitor.page.reload()  # for it remembers that there was nothing
+        visitor.page.reload()  # because it caches that nothing existed
     visitors.settle()
     return visitors
 
 
 @contextmanager
 def _as_in_another_process(uri: str) -> Iterator[None]:
-    """Put back what MLflow's fluent calls leave, and pass over what it says of newer releases of what it builds on."""
+    """Reset the state of MLflow's fluent calls, and ignore its warnings about newer libraries."""
     with warnings.catch_warnings(), mock.patch.dict(os.environ), _use_tracking_uri(uri):
         warnings.simplefilter("ignore")
         yield

@@ -1,4 +1,4 @@
-"""The pages of MLflow's UI: where each is, and what it must show of what seeding.py has written."""
+"""The pages of MLflow's UI: their paths, and the texts from seeding.py that they must show."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ PAGES_OF_RUNS = {
     "gateway": ("gateway", "Endpoints"),
     "mcp_registry": ("mcp-registry", "MCP Registry"),
 }
-"""Those that are looked at while there are runs alone."""
+"""The pages that are visited while the store has only runs."""
 
 PAGES = {
     "home_of_all": ("", "digits", "sums"),
@@ -115,20 +115,20 @@ PAGES = {
     "settings_connections": ("settings/llm-connections", "key_of_ada"),
     "settings_webhooks": ("settings/webhooks", "told", "https://1.1.1.1/told"),
 }
-"""Those that are looked at when everything is there."""
+"""The pages that are visited when the store has everything."""
 
 ROUTE = r'static get \w+\(\)\{return\(0,\w+\.\w+\)\("(/[^"]*)"\)\}'
 
 
 def known_routes() -> set[str]:
-    """The routes of the UI that MLflow ships, as they stand in its JavaScript, with `:name` for what varies."""
+    """Return the routes in the JavaScript of MLflow's UI, with `:name` for variable parts."""
     folder = Path(mlflow.__file__).parent / "server/js/build/static/js"
     scripts = [file.read_text(encoding="utf-8") for file in folder.glob("*.js")]
     return {route for script in scripts for route in re.findall(ROUTE, script)}
 
 
 def is_visited(route: str) -> bool:
-    """Whether one of the pages has a route."""
+    """Return whether one of the pages has this route."""
     pattern = re.sub(r":\w+", "[^/?]+", route.strip("/")).replace("*", ".+")
     pages = [page[0].partition("?")[0] for page in (PAGES_OF_RUNS | PAGES).values()]
     return any(re.fullmatch(pattern, page) for page in pages)

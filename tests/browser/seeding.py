@@ -1,4 +1,4 @@
-"""Something for every page of MLflow's UI, written by MLflow's own calls into any store."""
+"""Write content for every page of MLflow's UI into any store, with MLflow's own calls."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from mlflow.genai.scorers import scorer
 from PIL import Image
 
 STARTED = int(time.time()) * 1000 - 3_600_000
-"""When the first run began: an hour ago, so that pages which show the last days show it."""
+"""The start of the first run: an hour ago, so that pages of the last days show it."""
 POINTS = 3_000
 MODEL = "artifact_path: model\nflavors:\n  python_function:\n    loader_module: mlflow.sklearn\n"
 HUMAN = AssessmentSource("HUMAN", "ada")
 
 
 def track(uri: str) -> MlflowClient:
-    """Let MLflow's fluent calls track to a store; returns a client of it."""
+    """Make MLflow's fluent calls use a store, and return a client of it."""
     mlflow.set_tracking_uri(uri)
     return MlflowClient(uri)
 
 
 def fill(uri: str) -> dict[str, str]:
-    """Fill an empty store with runs alone; returns the ids of what was made, by the names that routes use."""
+    """Fill an empty store with runs only, and return their ids by the names that routes use."""
     client = track(uri)
     experiment = client.create_experiment("digits", tags={"team": "vision"})
     client.set_experiment_tag(experiment, "mlflow.note.content", "Digits, **read** by machines.")
@@ -46,12 +46,12 @@ def fill(uri: str) -> dict[str, str]:
 
 
 def fill_the_rest(uri: str, ids: dict[str, str], folder: Path) -> dict[str, str]:
-    """Add what is not a run to a store that holds runs; returns its ids.
+    """Add everything that is not a run to a store with runs, and return the ids.
 
     Args:
         uri: the store.
-        ids: those of its runs.
-        folder: one for a file on its way.
+        ids: the ids of its runs.
+        folder: a folder for temporary files.
     """
     client, experiment = track(uri), ids["experiment"]
     mlflow.set_experiment(experiment_id=experiment)
@@ -66,7 +66,7 @@ def fill_the_rest(uri: str, ids: dict[str, str], folder: Path) -> dict[str, str]
 
 
 def runs(client: MlflowClient, experiment: str) -> dict[str, str]:
-    """Runs with everything a run may have: curves, pictures, tables, files, a data set, a child."""
+    """Create runs with everything a run can have: curves, pictures, tables, files, a dataset, a child."""
     run = client.create_run(experiment, STARTED, {"mlflow.user": "ada"}, "cnn").info.run_id
     points = [Metric("loss", 1 / (1 + step / 100), STARTED + step, step) for step in range(POINTS)]
     points += [Metric("accuracy", 1 - 1 / (step + 2), STARTED + step, step) for step in range(30)]
@@ -96,7 +96,7 @@ def runs(client: MlflowClient, experiment: str) -> dict[str, str]:
 
 
 def sweep(client: MlflowClient) -> dict[str, str]:
-    """Four runs that differ in two params, in an experiment of their own."""
+    """Create four runs that differ in two params, in an experiment of their own."""
     experiment = client.create_experiment("sweep")
     for number in range(4):
         began = STARTED + 5000 + number * 1000
@@ -109,7 +109,7 @@ def sweep(client: MlflowClient) -> dict[str, str]:
 
 
 def models(client: MlflowClient, ids: dict[str, str], folder: Path) -> dict[str, str]:
-    """A logged model, a registered one with two versions, and a prompt with two."""
+    """Create a logged model, a registered model with two versions, and a prompt with two versions."""
     model = client.create_logged_model(ids["experiment"], "classifier", ids["run"], {"team": "vision"}, {"layers": "3"})
     described = folder / "MLmodel"
     described.write_text(f"{MODEL}model_id: {model.model_id}\n")
@@ -131,7 +131,7 @@ def models(client: MlflowClient, ids: dict[str, str], folder: Path) -> dict[str,
 
 
 def traces(experiment: str, issue: str) -> dict[str, str]:
-    """Two traces of one session with assessments, and one that failed."""
+    """Create two traces of one session with assessments, and a failed trace."""
     made = []
     session = {"mlflow.trace.session": "chat", "mlflow.trace.user": "ada"}
     for number, question in enumerate(("what is one", "what is two", "what is broken")):
@@ -151,7 +151,7 @@ def traces(experiment: str, issue: str) -> dict[str, str]:
 
 
 def reviewed(client: MlflowClient, experiment: str, trace: str) -> dict[str, str]:
-    """What people and judges say about traces: a judge, a label schema, a queue with a trace."""
+    """Create the objects for reviews of traces: a judge, a label schema, a queue with a trace."""
     store = client._tracking_client.store
     judge = make_judge("brief", "Is {{ outputs }} brief?", "openai:/gpt-4", feedback_value_type=bool)
     judge.register(experiment_id=experiment)
@@ -160,13 +160,13 @@ def reviewed(client: MlflowClient, experiment: str, trace: str) -> dict[str, str
     queue = store.create_review_queue(
         experiment, name="to_read", queue_type="custom", created_by="ada", users=["ada"], schema_ids=[schema.schema_id]
     )
-    store.get_or_create_user_queue(experiment, user="default")  # the UI makes it while it asks for all queues
+    store.get_or_create_user_queue(experiment, user="default")  # the UI creates it when it lists all queues
     store.add_items_to_review_queue(queue.queue_id, item_ids=[trace])
     return {"queue": queue.queue_id}
 
 
 def evaluated(client: MlflowClient) -> dict[str, str]:
-    """A data set for evaluations, and a run that evaluated with it, in an experiment of their own."""
+    """Create a dataset for evaluations, and a run that used it, in an experiment of their own."""
     experiment = client.create_experiment("sums")
     mlflow.set_experiment(experiment_id=experiment)
     data = create_dataset("sums_of_two", experiment, {"team": "vision"})
@@ -184,7 +184,7 @@ def evaluated(client: MlflowClient) -> dict[str, str]:
 
 
 def served(client: MlflowClient) -> dict[str, str]:
-    """A webhook, an MCP server and an endpoint of the gateway; none of them is ever called."""
+    """Create a webhook, an MCP server and an endpoint of the gateway, which are never called."""
     store = client._tracking_client.store
     client.create_webhook("told", "https://1.1.1.1/told", ["prompt.created"], "tells somebody", status="DISABLED")
     server = {"name": "io.example/tools", "version": "1.0.0", "description": "Tools for digits"}

@@ -1,4 +1,4 @@
-"""Every page of MLflow's UI shows on a workspace what it shows on MLflow's own store, and looking changes nothing."""
+"""Every page of MLflow's UI shows the same for a workspace and for MLflow's own store, and changes nothing."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from visiting import Visitors
 pytestmark = pytest.mark.browser
 
 
-def test_there_is_no_other_page() -> None:
+def test_mlflows_ui_has_no_other_page() -> None:
     routes = known_routes()
     assert len(routes) > 50
     assert [route for route in sorted(routes) if not is_visited(route)] == []
 
 
 @pytest.mark.parametrize("name", PAGES_OF_RUNS)
-def test_a_page_shows_runs_as_on_mlflows_own_store_and_makes_no_file(visitors: Visitors, name: str) -> None:
+def test_a_page_shows_runs_as_on_mlflows_own_store_and_creates_no_file(visitors: Visitors, name: str) -> None:
     route, *texts = PAGES_OF_RUNS[name]
     visitors.open(route, *texts)
     visitors.show_the_same(name)
@@ -26,13 +26,13 @@ def test_a_page_shows_runs_as_on_mlflows_own_store_and_makes_no_file(visitors: V
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_shows_all_else_as_on_mlflows_own_store(visitors_of_all: Visitors, name: str) -> None:
+def test_a_page_shows_everything_else_as_on_mlflows_own_store(visitors_of_all: Visitors, name: str) -> None:
     route, *texts = PAGES[name]
     visitors_of_all.open(route, *texts)
     visitors_of_all.show_the_same(name)
 
 
-def test_the_server_had_no_trouble(visitors: Visitors) -> None:
+def test_the_server_logged_no_error(visitors: Visitors) -> None:
     said = visitors.ours.site.log.read_text()
     assert "Traceback" not in said
     assert " 500 " not in said and " 501 " not in said

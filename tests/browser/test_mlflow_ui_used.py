@@ -1,4 +1,4 @@
-"""What is done in MLflow's UI does on a workspace what it does on MLflow's own store, and is there afterwards."""
+"""Actions in MLflow's UI have the same effect on a workspace as on MLflow's own store, and are stored."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ pytestmark = pytest.mark.browser
 RUNS = "experiments/{experiment}/runs?compareRunsMode=TABLE"
 CURVES = """Array.from(document.querySelectorAll('.js-plotly-plot'), chart =>
     chart.data.map(({x, y}) => [Array.from(x), Array.from(y)]))"""
-"""The points of all charts that are on a page."""
+"""JavaScript that returns the points of all charts on a page."""
 Charts: TypeAlias = "list[list[list[list[float]]]]"
 """The steps and the values of each curve of each chart."""
 ORDER = """Array.from(document.querySelectorAll('.ag-row:has(a)'))
     .sort((one, other) => one.getAttribute('row-index') - other.getAttribute('row-index'))
     .map(row => row.querySelector('a').innerText)"""
-"""The names of the runs in their table, from the top."""
+"""Return the names in the table of runs, from the top."""
 
 
 def choose(page: Page, *names: str) -> None:
@@ -34,13 +34,13 @@ def choose(page: Page, *names: str) -> None:
 
 
 def list_runs(page: Page, state: str) -> None:
-    """List the runs that are active, or deleted."""
+    """Show the active or the deleted runs."""
     page.get_by_text("State:").click()
     page.get_by_test_id(f"{state}-runs-menu-item").click()
 
 
 def save(page: Page, name: str = "Save") -> None:
-    """Press a button of the dialog that is open, and wait until it closes."""
+    """Press a button of the open dialog, and wait until it closes."""
     dialog = page.get_by_role("dialog").last
     dialog.get_by_role("button", name=name, exact=True).click()
     expect(dialog).to_be_hidden()
@@ -70,7 +70,7 @@ def test_runs_are_filtered_and_sorted(visitors: Visitors) -> None:
         assert visitor.page.evaluate(ORDER) == ["try_0", "try_1", "try_2", "try_3"]
 
 
-def test_chosen_runs_are_compared(visitors: Visitors) -> None:
+def test_selected_runs_are_compared(visitors: Visitors) -> None:
     visitors.open(RUNS, "cnn", "svm")
     for visitor in visitors:
         choose(visitor.page, "cnn", "svm")
@@ -129,7 +129,7 @@ def test_runs_are_deleted_and_restored(visitors: Visitors) -> None:
     visitors.show_the_same("runs_restored")
 
 
-def test_an_experiment_is_made_and_deleted(visitors: Visitors) -> None:
+def test_an_experiment_is_created_and_deleted(visitors: Visitors) -> None:
     visitors.open("experiments", "digits")
     for visitor in visitors:
         page = visitor.page
@@ -177,7 +177,7 @@ def test_artifacts_are_shown_and_downloaded(visitors: Visitors, tmp_path: Path) 
         assert (tmp_path / "teal.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_curve_is_drawn_of_points_that_are_fetched_anew_for_a_part(visitors: Visitors) -> None:
+def test_a_zoomed_curve_is_drawn_from_newly_fetched_points(visitors: Visitors) -> None:
     visitors.open("experiments/{experiment}/runs/{run}/model-metrics", "loss")
     visitors.settle()
     whole = draw_the_same(visitors, lambda charts: {len(steps) for chart in charts for steps, _ in chart} >= {30, 320})
@@ -213,7 +213,7 @@ def test_a_curve_is_smoothed(visitors: Visitors) -> None:
 
 
 def draw_the_same(visitors: Visitors, expected: Callable[[Charts], bool]) -> Charts:
-    """The charts that both come to show, with the same points, and as they are expected."""
+    """Wait until both show the expected charts with the same points."""
     end = time.monotonic() + PATIENCE
     while True:
         theirs, ours = (visitor.page.evaluate(CURVES) for visitor in visitors)
@@ -224,7 +224,7 @@ def draw_the_same(visitors: Visitors, expected: Callable[[Charts], bool]) -> Cha
         visitors.ours.page.wait_for_timeout(300)
 
 
-def test_a_prompt_is_made_and_its_versions_are_compared(visitors_of_all: Visitors) -> None:
+def test_a_prompt_is_created_and_its_versions_are_compared(visitors_of_all: Visitors) -> None:
     visitors = visitors_of_all
     visitors.open("prompts", "greeting")
     for visitor in visitors:
@@ -258,7 +258,7 @@ def test_a_model_is_registered(visitors_of_all: Visitors) -> None:
         assert version.source == f"models:/{visitor.site.ids['model']}"
 
 
-def test_a_trace_is_looked_into(visitors_of_all: Visitors) -> None:
+def test_a_trace_is_opened(visitors_of_all: Visitors) -> None:
     visitors = visitors_of_all
     visitors.open("experiments/{experiment}/traces", "what is two")
     visitors.do(lambda page: page.get_by_text("what is two").first.click())

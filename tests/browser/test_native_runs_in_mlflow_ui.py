@@ -1,4 +1,4 @@
-"""What was logged at the native door is shown by MLflow's UI."""
+"""MLflow's UI shows natively logged values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bridge import Experiment, Workspace
 pytestmark = pytest.mark.browser
 
 
-def test_rows_images_and_charts_that_were_logged_natively_are_shown(visitors: Visitors) -> None:
+def test_natively_logged_rows_images_and_charts_are_shown(visitors: Visitors) -> None:
     visitor = visitors.ours
     workspace = Workspace.open(visitor.site.folder / "demo")
     run = Experiment(workspace, "native").start_logging(snapshot_directory=None, outputs=False)

@@ -1,4 +1,4 @@
-"""What the browser tests look at, and who looks: MLflow's own store and ours, side by side."""
+"""The sites and pages of the browser tests: MLflow's own store and ours, side by side."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pathlib import Path
 from playwright.sync_api import ConsoleMessage, Page, Request, Response
 
 PATIENCE = 20.0
-"""For how many seconds both are waited for, until they show the same."""
+"""How long both pages may take until they show the same."""
 QUIET = 0.35
-"""For how many seconds nothing is asked for by a page that is at rest."""
+"""How long a page at rest has made no request."""
 SHOWN = """() => {
     const ruler = document.getElementById('recharts_measurement_span');
     if (ruler) ruler.textContent = '';  // where a chart has measured its last label
@@ -26,25 +26,25 @@ MASKS = {
     "<colour>": r"#[0-9a-f]{6}\b",
     "<time>": r"\d+/\d+/20\d\d, [\d:]+ [AP]M|20\d\d-\d\d-\d\d[T ][\d:.]+Z?|\d+ (?:second|minute)s? ago|just now",
 }
-"""What two stores draw by chance, or take from the clock."""
+"""Texts that are random, or depend on the clock."""
 
 
 @dataclass
 class Site:
-    """A store, what was logged into it, and the address at which MLflow shows it."""
+    """A store, the ids of its content, and the address of its MLflow server."""
 
     folder: Path
     uri: str
     ids: dict[str, str]
     log: Path
     place: str = ""
-    """Where the experiments keep their artifacts."""
+    """The root of the experiments' artifacts."""
     address: str = ""
 
 
 @dataclass
 class Visitor:
-    """A page of a browser in front of one site: what it asked for, was answered and complained about."""
+    """A browser page of one site: its requests, their answers and its errors."""
 
     page: Page
     site: Site
@@ -61,33 +61,33 @@ class Visitor:
         self.page.on("pageerror", lambda error: self._complained(str(error)))
 
     def open(self, route: str) -> None:
-        """Go to a page of MLflow's UI as a click on a link does, with an empty memory of answers."""
+        """Open a page of MLflow's UI as a click on a link does, with an empty cache."""
         self.answers.clear()
         self.complaints.clear()
         self.page.evaluate("route => { location.hash = route }", f"/{route.format(**self.site.ids)}")
         self.last = time.monotonic()
 
     def sees(self, *texts: str) -> None:
-        """Wait until each text can be seen."""
+        """Wait until each text is visible."""
         for text in texts:
             shown = self.page.get_by_text(text.format(**self.site.ids), exact=False).locator("visible=true")
             shown.first.wait_for(timeout=PATIENCE * 1000)
 
     def is_at_rest(self) -> bool:
-        """Whether nothing is asked for, and was not for a while."""
+        """Return whether the page has made no request for a while."""
         return not self.open_requests and time.monotonic() - self.last > QUIET
 
     def shows(self) -> list[str]:
-        """All lines of text that can be seen, without what is chance."""
+        """Return all visible lines of text, without random parts."""
         return self.plain(str(self.page.evaluate(SHOWN))).splitlines()
 
     def asked(self) -> set[tuple[str, str, int]]:
-        """What was asked of the server and how it answered: method, path and status; a browser remembers pictures."""
+        """Return the method, path and status of each request, without those of pictures, which a browser caches."""
         answers = [one for one in self.answers if one.request.resource_type != "image" or one.status >= 400]
         return {(one.request.method, self.plain(one.url.partition("?")[0]), one.status) for one in answers}
 
     def plain(self, text: str) -> str:
-        """A text without the site's own ids and places."""
+        """Return a text without the site's own ids and locations."""
         text = text.replace(self.site.address, "").replace(self.site.place, "<place>")
         for name, drawn in self.site.ids.items():
             if len(drawn) > 30:
@@ -98,7 +98,7 @@ class Visitor:
 
     def _asked(self, request: Request) -> None:
         self.last = time.monotonic()
-        if "worker" not in request.url:  # that of a worker is never said to have ended
+        if "worker" not in request.url:  # the end of a worker's request is never reported
             self.open_requests.add(request)
 
     def _answered(self, answer: Response) -> None:
@@ -121,7 +121,7 @@ class Visitor:
 
 @dataclass(frozen=True)
 class Visitors:
-    """Who looks at MLflow's own store, and who looks at ours."""
+    """The pages of MLflow's own store and of ours."""
 
     theirs: Visitor
     ours: Visitor
@@ -129,7 +129,7 @@ class Visitors:
 
     def __iter__(self) -> Iterator[Visitor]:
         for visitor in (self.theirs, self.ours):
-            visitor.page.bring_to_front()  # a page that is behind another draws seldom, and is slow to click in
+            visitor.page.bring_to_front()  # a background page is drawn rarely, and clicks in it are slow
             yield visitor
 
     def open(self, route: str, *texts: str) -> None:
@@ -155,7 +155,7 @@ class Visitors:
             self.ours.page.wait_for_timeout(50)
 
     def show_the_same(self, name: str) -> None:
-        """Fail unless ours shows, asks for and is answered what MLflow's own is, and neither is in trouble."""
+        """Fail unless both show the same, with the same requests and answers, and neither has an error."""
         end = time.monotonic() + PATIENCE
         self.settle()
         while time.monotonic() < end and self._difference():

@@ -1,4 +1,4 @@
-"""A home of its own for each test: virtual environments and import folders are kept there."""
+"""A home folder for each test, because virtual environments and import folders are stored there."""
 
 from __future__ import annotations
 

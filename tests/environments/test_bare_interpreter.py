@@ -1,4 +1,4 @@
-"""An interpreter without any package runs a script that logs; what needs a package says so in one sentence."""
+"""A script can log with an interpreter without packages. A call that needs a package raises one clear error."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ MISSING = "There is no package 'numpy': reading metrics needs it, so pip install
 
 
 def bare(folder: Path, python: str = sys.executable) -> str:
-    """The interpreter of a virtual environment that has not even pip."""
+    """The interpreter of a virtual environment without packages, even without pip."""
     if python == sys.executable:
         venv.create(folder, with_pip=False)
     else:
@@ -88,7 +88,7 @@ def printed_by(interpreter: str, *words: str, paths: list[str], folder: Path) ->
 
 
 def other_pythons() -> list[str]:
-    """Interpreters of other versions that this computer has."""
+    """The installed interpreters of other versions."""
     pyenv = Path(os.environ.get("PYENV_ROOT") or "~/.pyenv").expanduser()
     own = f"{sys.version_info[0]}.{sys.version_info[1]}."
     found = sorted(pyenv.glob("versions/3.1[0-9].*/bin/python"))
@@ -128,7 +128,7 @@ def test_a_script_logs_without_a_single_package(
     assert offline.get_metrics() == {"loss": 1}
 
 
-def test_the_folder_finds_bridge_its_plugins_and_their_entry_points(tmp_path: Path) -> None:
+def test_the_import_folder_gives_bridge_its_plugins_and_their_entry_points(tmp_path: Path) -> None:
     code = """
 import bridge, bridge_mlflow, bridge_azureml
 from importlib.metadata import distribution
@@ -156,7 +156,7 @@ def test_an_interpreter_that_has_runbridge_needs_nothing(tmp_path: Path) -> None
     assert import_paths(str(tmp_path / "not-there")) == []
 
 
-def test_processes_may_make_the_folder_at_once(home: Path) -> None:
+def test_processes_can_create_the_folder_at_once(home: Path) -> None:
     code = "from bridge.environments.import_folder import import_folder; print(import_folder())"
     started = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(5)]
     said = {process.communicate(timeout=60)[0].strip() for process in started}
@@ -168,7 +168,7 @@ def test_processes_may_make_the_folder_at_once(home: Path) -> None:
 def test_mlflow_of_another_environment_finds_the_workspace(workspace: Workspace, tmp_path: Path) -> None:
     interpreter = bare(tmp_path / "venv")
     (packages,) = (tmp_path / "venv").glob("lib/python*/site-packages")
-    # The packages of this environment without Runbridge: a folder that is named so is not asked for its own .pth files.
+    # The packages of this environment without Runbridge: the .pth files of a folder on the path are not read.
     (packages / "others.pth").write_text(f"{sysconfig.get_path('purelib')}\n", encoding="utf-8")
     paths = import_paths(interpreter)
     assert paths == [str(import_folder())]

@@ -1,4 +1,4 @@
-"""An environment survives being kept, registered and copied, and its packages become what pip installs."""
+"""An environment can be stored, registered and copied, and pip installs its packages."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def of_lines(*conda: str) -> Wanted:
     return wanted_packages({"dependencies": list(conda)})
 
 
-def test_a_kept_environment_is_read_as_it_was(workspace: Workspace, tmp_path: Path) -> None:
+def test_a_stored_environment_is_read_unchanged(workspace: Workspace, tmp_path: Path) -> None:
     environment = example()
     environment.save_to_directory(tmp_path / "kept")
     with pytest.raises(InvalidValue, match="overwrite"):
@@ -87,7 +87,7 @@ def test_callers_that_register_at_once_get_one_version_each(
         os.close(writing)
         mine, same = example(), Environment("same")
         mine.environment_variables["SEED"] = str(seed)
-        os.read(reading, 1)  # all go on when the parent closes the other end
+        os.read(reading, 1)  # all continue when the parent closes the other end
         say(str(mine.register(workspace).version))
         say(str(same.register(workspace).version))
 
@@ -103,7 +103,7 @@ def test_callers_that_register_at_once_get_one_version_each(
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"name": ""}'])
-def test_a_damaged_environment_is_said_to_be_and_keeps_no_other_back(
+def test_a_damaged_environment_is_reported_and_others_are_listed(
     workspace: Workspace, content: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     example().register(workspace)
@@ -117,7 +117,7 @@ def test_a_damaged_environment_is_said_to_be_and_keeps_no_other_back(
     assert list(Environment.list(workspace)) == ["example", "other"]
 
 
-def test_what_is_not_registered_is_not_found(workspace: Workspace) -> None:
+def test_an_unregistered_environment_is_not_found(workspace: Workspace) -> None:
     assert Environment.list(workspace) == {}
     for name in ("example", "../etc", ""):
         with pytest.raises(NotFound, match="environment"):
@@ -130,7 +130,7 @@ def test_what_is_not_registered_is_not_found(workspace: Workspace) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "-a", 5, None])
-def test_a_name_that_may_not_be_one_is_refused(name: object) -> None:
+def test_an_invalid_name_is_refused(name: object) -> None:
     with pytest.raises(InvalidValue, match="environment name"):
         Environment(name)  # type: ignore[arg-type]
 
@@ -157,7 +157,7 @@ def test_a_conda_file_is_read_and_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["- a\n", "dependencies: 5\n", "dependencies: [[a]]\n", "a: [\n", "5"])
-def test_another_file_is_refused(tmp_path: Path, content: str) -> None:
+def test_a_file_of_another_kind_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "environment.yml").write_text(content, encoding="utf-8")
     with pytest.raises(InvalidValue):
         CondaDependencies(tmp_path / "environment.yml")
@@ -165,7 +165,7 @@ def test_another_file_is_refused(tmp_path: Path, content: str) -> None:
         CondaDependencies(tmp_path / "not-there.yml")
 
 
-def test_packages_replace_those_of_their_name() -> None:
+def test_a_package_replaces_an_earlier_one_of_its_name() -> None:
     packages = CondaDependencies.create(conda_packages=["numpy"], pip_packages=["torch==1"])
     packages.add_conda_package("NumPy=1.26")
     packages.add_pip_package("torch[extra]>=2")
@@ -214,7 +214,7 @@ def test_a_requirements_file_is_read(tmp_path: Path) -> None:
         ("Scikit-Learn", "scikit-learn"),
     ],
 )
-def test_conda_spells_packages_otherwise(conda: str, pip: str) -> None:
+def test_conda_names_of_packages_are_translated(conda: str, pip: str) -> None:
     assert of_lines(conda).lines == (pip,)
 
 
@@ -230,7 +230,7 @@ def test_the_documented_names_are_those_of_the_code() -> None:
     assert set(refused) - {"r-…"} <= NOT_ON_PYPI
 
 
-def test_what_pip_cannot_install_is_refused_all_at_once() -> None:
+def test_all_packages_that_pip_cannot_install_are_reported_together() -> None:
     with pytest.raises(InvalidValue) as raised:
         of_lines("numpy", "cudatoolkit=11.3", "r-ggplot2", "numpy[version='>=1|2']", "python=3.11")
     assert [problem.value for problem in raised.value.problems] == [
@@ -241,7 +241,7 @@ def test_what_pip_cannot_install_is_refused_all_at_once() -> None:
     assert "interpreter_path" in str(raised.value)
 
 
-def test_the_names_of_the_azure_sdk_are_passed_over() -> None:
+def test_packages_of_the_azure_sdk_are_skipped() -> None:
     definition = {
         "dependencies": ["azureml-core=1.61", "pip", "nomkl", {"pip": ["azureml-defaults", "azureml_mlflow"]}]
     }
@@ -298,7 +298,7 @@ def test_a_clause_on_a_prefix_is_answered_as_pep_440_answers_it(clause: str) -> 
         assert python_fits(clause, (3, minor)) == SpecifierSet(clause).contains(f"3.{minor}"), minor
 
 
-def test_a_python_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_missing_python_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     environment = Environment("old")
     environment.python.conda_dependencies = CondaDependencies.create(python_version="3.6")
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -306,14 +306,14 @@ def test_a_python_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch, tmp
         interpreter_for(definition_of(environment).python, print)
 
 
-def test_conda_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_missing_conda_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CONDA_EXE", raising=False)
     with pytest.raises(NotFound, match="interpreter_path"):
         Environment.from_existing_conda_environment("mine", "base")
 
 
-def test_no_environment_and_python_are_the_interpreter_that_submits(tmp_path: Path) -> None:
+def test_no_environment_and_python_mean_the_submitting_interpreter(tmp_path: Path) -> None:
     environment = Environment("mine")
     environment.python.user_managed_dependencies = True
     assert (
@@ -336,7 +336,7 @@ def test_an_interpreter_is_found_by_its_path(tmp_path: Path, monkeypatch: pytest
             user_interpreter(path)
 
 
-def test_without_a_docker_engine_the_error_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_a_docker_engine_the_error_names_a_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     environment = Environment("docker")
     environment.docker.enabled = True
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/docker.sock")
@@ -347,7 +347,7 @@ def test_without_a_docker_engine_the_error_says_what_to_do(monkeypatch: pytest.M
         image_of(EnvironmentDefinition(), print)
 
 
-def test_a_container_is_run_with_these_words(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_container_is_run_with_this_command(monkeypatch: pytest.MonkeyPatch) -> None:
     own = {"SECRET": "s", "MLFLOW_SET": "1", "HOME": "/root"}
     for name, value in own.items():
         monkeypatch.setenv(name, value)
@@ -365,7 +365,7 @@ def test_a_container_is_run_with_these_words(monkeypatch: pytest.MonkeyPatch) ->
     assert "--workdir /tmp/r1 --volume /tmp/r1:/tmp/r1 --volume /ws:/ws --env" in text
     assert text.endswith("--env HOME=/tmp --shm-size 2g --gpus all python:3.11")
     passed = [words[place + 1] for place, word in enumerate(words) if word == "--env"]
-    assert passed == ["BRIDGE_RUN_ID", "MLFLOW_SET", "SEED", "HOME=/tmp"]  # a value here is shown to every user
+    assert passed == ["BRIDGE_RUN_ID", "MLFLOW_SET", "SEED", "HOME=/tmp"]  # every user could see a value here
 
 
 @pytest.mark.parametrize(
@@ -377,7 +377,7 @@ def test_a_container_is_run_with_these_words(monkeypatch: pytest.MonkeyPatch) ->
         (False, "/opt/x", "python"),
     ],
 )
-def test_a_container_has_a_python_of_its_own(managed: bool, path: str, called: str) -> None:
+def test_a_container_uses_its_own_python(managed: bool, path: str, called: str) -> None:
     environment = Environment("docker")
     environment.python.user_managed_dependencies, environment.python.interpreter_path = managed, path
     assert container_interpreter(definition_of(environment).python) == called

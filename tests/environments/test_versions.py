@@ -1,4 +1,4 @@
-"""What an environment asks of versions is answered as `packaging` answers it, which pip uses too."""
+"""Version specifiers of an environment have the meaning of `packaging`, which pip uses too."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_clauses_on_patch_versions_fit_if_one_patch_version_fits_all_of_them(
         with pytest.raises(InvalidValue, match="Python version"):
             python_fits(asked, (3, 11))
         return
-    if any(specifier.version == "x" for specifier in specifiers):  # `===` takes any text, and no version is `x`
+    if any(specifier.version == "x" for specifier in specifiers):  # `===` accepts any text, and no version is `x`
         return
     for minor in MINORS:
         some = any(specifiers.contains(f"3.{minor}.{patch}", prereleases=True) for patch in range(30))
@@ -38,7 +38,7 @@ def test_clauses_on_patch_versions_fit_if_one_patch_version_fits_all_of_them(
 
 
 @given(st.lists(st.tuples(SIGNS, NUMBERS | ODD), min_size=1, max_size=3))
-def test_a_package_is_given_to_pip_if_pip_can_read_it(clauses: Sequence[tuple[str, str]]) -> None:
+def test_a_package_is_passed_to_pip_if_pip_can_read_it(clauses: Sequence[tuple[str, str]]) -> None:
     version = ",".join(sign + number for sign, number in clauses)
     try:
         wanted = SpecifierSet(version)
@@ -71,7 +71,7 @@ def test_the_version_of_python_is_read_as_it_is_written(written: str, asked: str
     assert CondaDependencies(_underlying_structure={"dependencies": [written]}).python_version == asked
 
 
-def test_a_version_of_python_that_is_set_is_asked_for() -> None:
+def test_a_version_of_python_that_is_set_is_required() -> None:
     for asked in ("3.11", ">=3.10", ">=3.10,<3.13", "!=3.9", "~=3.10"):
         packages = CondaDependencies.create(python_version=asked)
         assert packages.python_version == wanted_packages(packages.as_dict()).python == asked
@@ -83,7 +83,7 @@ def test_a_version_of_python_that_is_set_is_asked_for() -> None:
     [
         (">3.11.4,<3.11.5", False),  # each fits some patch version, and no patch version fits both
         (">3.11.4,<3.11.6", True),
-        ("==3.11.0rc1", False),  # a pre-release is none of the versions that are installed
+        ("==3.11.0rc1", False),  # a pre-release is not among the installed versions
         (">=3.11.0rc1", True),
         ("3.11rc1", False),
         ("==3.11.4.1", False),
@@ -91,7 +91,7 @@ def test_a_version_of_python_that_is_set_is_asked_for() -> None:
         ("<3.11.*", False),
     ],
 )
-def test_clauses_are_judged_together(asked: str, fits: bool) -> None:
+def test_all_clauses_must_hold_for_one_version(asked: str, fits: bool) -> None:
     assert python_fits(asked, (3, 11)) is fits
 
 
@@ -107,7 +107,7 @@ def test_clauses_are_judged_together(asked: str, fits: bool) -> None:
         ("pytorch=1.10.0=py3.8_cuda11.3_cudnn8.2.0_0", "torch==1.10.0"),
     ],
 )
-def test_a_version_of_conda_is_one_that_pip_can_read(conda: str, pip: str) -> None:
+def test_a_version_of_conda_becomes_one_that_pip_can_read(conda: str, pip: str) -> None:
     assert wanted_packages({"dependencies": [conda]}).lines == (pip,)
     Requirement(pip)
 

@@ -1,4 +1,4 @@
-"""A virtual environment is built once for its content, whole or not at all, and says why it could not be."""
+"""A virtual environment is built once for its content, completely or not at all, and a failure is explained."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from bridge.records.script import PythonDefinition
 
 
 class Log:
-    """What a build printed."""
+    """Return the output of a build."""
 
     def __init__(self) -> None:
         self.text = ""
@@ -40,7 +40,7 @@ def with_packages(*pip: str, options: tuple[str, ...] = ()) -> PythonDefinition:
 
 @pytest.fixture
 def wheels(tmp_path: Path) -> Path:
-    """A folder with a package of our own, built by nobody's index."""
+    """A folder with a package of the test, which is in no index."""
     import zipfile
 
     folder = tmp_path / "wheels"
@@ -75,7 +75,7 @@ def test_an_environment_is_built_once_and_used_again(home: Path, wheels: Path) -
 
 
 @pytest.mark.slow
-def test_a_build_that_fails_leaves_nothing_and_its_last_lines(home: Path) -> None:
+def test_a_failed_build_leaves_no_environment_and_reports_its_last_lines(home: Path) -> None:
     log = Log()
     with pytest.raises(SubmitFailed, match="No matching distribution found for tiny-bridge-probe") as raised:
         interpreter_for(with_packages("tiny-bridge-probe", options=("--no-index",)), log.write)
@@ -98,7 +98,7 @@ def start_build() -> subprocess.Popen[str]:
 
 
 @pytest.mark.slow
-def test_runs_that_need_it_at_once_build_it_once_also_after_one_was_killed(home: Path) -> None:
+def test_runs_that_need_an_environment_at_once_build_it_once_even_after_a_kill(home: Path) -> None:
     killed = start_build()
     assert killed.stderr is not None and "Building" in killed.stderr.readline()
     deadline = time.monotonic() + 30
@@ -116,8 +116,8 @@ def test_runs_that_need_it_at_once_build_it_once_also_after_one_was_killed(home:
 
 
 @pytest.mark.slow
-def test_nobody_builds_where_the_pip_of_a_killed_build_still_works(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as index:  # it takes connections and does not answer
+def test_no_build_starts_while_the_pip_of_a_killed_build_runs(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as index:  # it accepts connections and does not answer
         monkeypatch.setenv("PIP_RETRIES", "0")
         options = (f"--index-url http://127.0.0.1:{index.getsockname()[1]}/simple",)
         definition = with_packages("tiny-bridge-probe==1.0", options=options)
@@ -142,7 +142,7 @@ def test_nobody_builds_where_the_pip_of_a_killed_build_still_works(home: Path, m
 
 
 @pytest.mark.slow
-def test_packages_come_from_the_index(home: Path) -> None:
+def test_packages_are_installed_from_the_index(home: Path) -> None:
     environment = Environment("managed")
     version = f"{sys.version_info[0]}.{sys.version_info[1]}"
     environment.python.conda_dependencies = CondaDependencies.create(
@@ -154,7 +154,7 @@ def test_packages_come_from_the_index(home: Path) -> None:
 
 
 @pytest.mark.slow
-def test_another_python_is_taken_from_the_path(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_python_is_found_on_the_path(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pyenv = Path(os.environ.get("PYENV_ROOT") or "~/.pyenv").expanduser()
     others = sorted(pyenv.glob("versions/3.1[0-9].*/bin"))
     others = [folder for folder in others if f"{sys.version_info[0]}.{sys.version_info[1]}." not in folder.parent.name]

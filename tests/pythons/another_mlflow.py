@@ -1,4 +1,4 @@
-"""The tests of MLflow's door on another release of MLflow: `make test-mlflow VERSION=3.10.1`."""
+"""Run the tests of the MLflow API on another release of MLflow: `make test-mlflow VERSION=3.10.1`."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 NEWEST = "newest"
 OLDEST = next(iter(re.findall(r'"mlflow>=([\d.]+)"', (ROOT / "pyproject.toml").read_text(encoding="utf-8"))))
-"""What pyproject.toml promises."""
+"""The oldest supported release, from pyproject.toml."""
 TOGETHER = ("-n", "2", "--dist", "worksteal", "-m", "not (browser or postgres or processes or pythons)")
 ALONE = ("-m", "processes")
 
 
 def environment_with(release: str) -> Path:
-    """The Python of an environment that is this one but for MLflow, and for what that release wants otherwise.
+    """Return the Python of an environment like this one, except for MLflow and the packages that the release needs.
 
-    It sees what is installed here, so that pip installs what differs and nothing else.
+    It can import the packages of this environment, so that pip installs only those that differ.
     """
     folder = ROOT / ".venv" / "mlflow" / release
     python = folder / "bin" / "python"
@@ -37,8 +37,8 @@ def environment_with(release: str) -> Path:
 
 
 def run_tests(python: Path, *arguments: str | Path) -> int:
-    """Run pytest there; its exit status."""
-    folders = (python.parent, Path(sys.executable).parent, os.environ["PATH"])  # commands of what is installed here too
+    """Run pytest in that environment, and return its exit status."""
+    folders = (python.parent, Path(sys.executable).parent, os.environ["PATH"])  # the commands of this environment too
     environment = {**os.environ, "PATH": os.pathsep.join(map(str, folders))}
     environment.pop("PYTEST_XDIST_WORKER", None)
     command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
@@ -46,7 +46,7 @@ def run_tests(python: Path, *arguments: str | Path) -> int:
 
 
 def main(release: str) -> int:
-    """Run all that MLflow has to do with, on that release."""
+    """Run all tests that use MLflow on that release."""
     if not release:
         print(f"Say which MLflow: make test-mlflow VERSION=3.10.1, or VERSION={NEWEST}.", file=sys.stderr)
         return 2

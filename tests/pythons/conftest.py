@@ -1,4 +1,4 @@
-"""Environments with another Python or MLflow, which are installed while the tests that come before run."""
+"""Environments with another Python or MLflow, which are installed while earlier tests run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def _install() -> None:
-    """Begin with all of them, two at a time, for pip uses one core."""
+    """Start installing all of them, two at a time, because pip uses one core."""
     from test_other_pythons import OTHERS, environment_of, find_python
 
     pool = ThreadPoolExecutor(2)
@@ -31,5 +31,5 @@ def _install() -> None:
 
 @pytest.fixture(scope="session")
 def environments() -> Mapping[str, Future[Path]]:
-    """The Python of each environment: by the version of each other Python that is here, and "mlflow" for the oldest."""
+    """The Python of each environment: by version for the other installed Pythons, "mlflow" for the oldest MLflow."""
     return _installed

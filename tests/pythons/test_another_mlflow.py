@@ -1,4 +1,4 @@
-"""MLflow's door works on the oldest release that is promised, and `make test-mlflow` runs the tests on another."""
+"""The MLflow API works on the oldest supported release, and `make test-mlflow` runs the tests on another one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_the_core_works_on_the_oldest_mlflow(environments: Mapping[str, Future[P
     assert another_mlflow.run_tests(python, *another_mlflow.TOGETHER, *core) == 0
 
 
-def test_without_a_version_it_says_what_to_give() -> None:
+def test_without_a_version_the_command_names_the_argument() -> None:
     done = subprocess.run([sys.executable, another_mlflow.__file__, ""], capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stderr == "Say which MLflow: make test-mlflow VERSION=3.10.1, or VERSION=newest.\n"

@@ -1,4 +1,4 @@
-"""The native door and MLflow's work on every Python that is promised and present, also with old numpy and MLflow."""
+"""Both APIs work on every supported and installed Python, also with an old numpy and MLflow."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from another_mlflow import OLDEST, ROOT
 
 VERSIONS = {"3.10": ["numpy==1.26.*", f"mlflow=={OLDEST}"], "3.12": ["numpy>=2"], "3.13": ["numpy>=2"]}
 LONG = int(os.environ.get("RUNBRIDGE_LONG", "1")) > 1
-"""Otherwise the oldest runs all, and the newest all but what drives MLflow."""
+"""Otherwise the oldest Python runs all tests, and the newest all except those of MLflow."""
 OLDEST_PYTHON, *_, NEWEST_PYTHON = VERSIONS
 CHOSEN = {*VERSIONS} if LONG else {OLDEST_PYTHON, NEWEST_PYTHON}
 OTHERS = sorted(CHOSEN - {f"{sys.version_info.major}.{sys.version_info.minor}"})
-"""Not this Python, on which the whole suite runs."""
+"""The versions except that of this Python, on which the whole suite runs."""
 NEEDED = ["ipython", "matplotlib", "pillow", "pytest-timeout", "pytest-xdist", "tensorboard"]
 LONGER = "browser or postgres or processes or pythons or slow or torch"
-# These need torch, or are about this environment and not about a Python.
+# These need torch, or test this environment and not a Python.
 LEFT_OUT = [
     "tests/browser",
     "tests/mlflow/test_async.py",
@@ -35,7 +35,7 @@ LEFT_OUT = [
 
 
 def find_python(version: str) -> str | None:
-    """A Python of that version which starts, from PATH or pyenv."""
+    """Return a working Python of that version, from PATH or pyenv."""
     versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     installed = sorted(versions.glob(f"{version}.*/bin/python"), reverse=True)
     for python in (shutil.which(f"python{version}"), *map(str, installed)):
@@ -45,7 +45,7 @@ def find_python(version: str) -> str | None:
 
 
 def environment_of(version: str, python: str) -> Path:
-    """The Python of a virtual environment with Runbridge, MLflow and no torch; made once."""
+    """Return the Python of a virtual environment with Runbridge and MLflow, without torch; it is created once."""
     folder = ROOT / ".venv" / "pythons" / version
     ready, wanted = folder / ".ready", [f"{ROOT}[mlflow,testing]", *NEEDED, *VERSIONS[version]]
     if not ready.exists() or ready.read_text(encoding="utf-8") != str(wanted):

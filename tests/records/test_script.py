@@ -40,7 +40,7 @@ OLD: dict[str, Any] = {
     "docker": {"useDocker": False, "sharedVolumes": True, "arguments": [], "shmSize": None},
     "workingDirectory": "/tmp/runbridge_runs_0/r1",
 }
-"""As version 0.1.0 stored it."""
+"""A definition that version 0.1.0 has stored."""
 
 TEXTS = st.sampled_from(["", "a", "script", "é"])
 MAYBE = st.none() | TEXTS
@@ -102,7 +102,7 @@ FIELDS: dict[type[Definition], dict[str, st.SearchStrategy[Any]]] = {
 
 @st.composite
 def definitions(draw: st.DrawFn, kind: type[Definition]) -> Definition:
-    """A definition with any values, some fields absent, and keys that it does not know."""
+    """Draw a definition with any values, some missing fields, and unknown keys."""
     chosen = draw(st.sets(st.sampled_from(sorted(FIELDS[kind]))))
     values = {name: draw(FIELDS[kind][name]) for name in sorted(chosen)}
     absent = draw(st.sets(st.sampled_from(sorted(FIELDS[kind]))))
@@ -133,7 +133,7 @@ def test_a_key_of_a_newer_version_survives_a_change(definition: Definition, at: 
     assert changed == {**written, "workingDirectory": "/elsewhere"}
 
 
-def test_a_definition_of_the_version_before_is_read_and_stays_the_same() -> None:
+def test_a_definition_of_the_previous_version_is_read_and_stays_the_same() -> None:
     definition = ScriptDefinition.from_text(json.dumps(OLD))
     assert definition.to_json() == OLD
     assert list(definition.to_json()) == list(OLD)
@@ -144,7 +144,7 @@ def test_a_definition_of_the_version_before_is_read_and_stays_the_same() -> None
 
 
 @pytest.mark.parametrize("key", OLD)
-def test_a_key_that_is_missing_has_its_default(key: str) -> None:
+def test_a_missing_key_has_its_default(key: str) -> None:
     stored = {name: value for name, value in OLD.items() if name != key}
     definition = ScriptDefinition.from_json(stored)
     (name,) = definition.absent
@@ -152,7 +152,7 @@ def test_a_key_that_is_missing_has_its_default(key: str) -> None:
     assert definition.to_json() == stored
 
 
-def test_nothing_stored_asks_for_nothing() -> None:
+def test_an_empty_definition_has_only_defaults() -> None:
     for text in (None, "", "{}", '{"environment": null, "docker": null, "history": null, "arguments": null}'):
         definition = ScriptDefinition.from_text(text)
         assert definition == ScriptDefinition()
@@ -171,7 +171,7 @@ def test_nothing_stored_asks_for_nothing() -> None:
         ('{"environmentVariables": ["A=1"]}', "environmentVariables"),
     ],
 )
-def test_what_is_no_definition_is_refused(text: str, key: str) -> None:
+def test_text_that_is_not_a_definition_is_refused(text: str, key: str) -> None:
     with pytest.raises(InvalidValue) as raised:
         ScriptDefinition.from_text(text)
     assert raised.value.key == key

@@ -1,4 +1,4 @@
-"""A home of its own for each test: what is known of folders is kept there."""
+"""A home folder for each test, because the cache of snapshots is stored there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What git knows of the source is on the run; credentials are not."""
+"""A run stores the Git state of its source, but no credentials."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_clean_repository(repository: Path) -> None:
     assert facts.diff == b""
 
 
-def test_the_diff_of_a_dirty_repository_brings_a_clean_one_to_its_state(repository: Path, tmp_path: Path) -> None:
+def test_the_diff_of_a_dirty_repository_recreates_its_state_from_a_clean_one(repository: Path, tmp_path: Path) -> None:
     git(tmp_path, "clone", "--quiet", str(repository), "clean")
     (repository / "src" / "train.py").write_text("print('two')\n", encoding="utf-8")
     (repository / "old.py").unlink()
@@ -77,20 +77,20 @@ def test_the_diff_of_a_dirty_repository_brings_a_clean_one_to_its_state(reposito
     assert not (tmp_path / "clean" / "old.py").exists()
 
 
-def test_only_a_file_that_git_does_not_know_makes_it_dirty(repository: Path) -> None:
+def test_an_untracked_file_makes_a_repository_dirty(repository: Path) -> None:
     (repository / "new.py").write_text("new\n", encoding="utf-8")
     facts = git_facts(repository)
     assert (facts.properties["azureml.git.dirty"], facts.diff) == ("True", b"# not known to git: new.py\n")
 
 
-def test_what_runs_write_does_not_make_it_dirty(repository: Path) -> None:
+def test_files_that_runs_write_do_not_make_a_repository_dirty(repository: Path) -> None:
     for file in ("outputs/model.pkl", "logs/log.txt", "src/__pycache__/train.pyc", "demo/workspace.db"):
         (repository / file).parent.mkdir(exist_ok=True)
         (repository / file).write_text("x", encoding="utf-8")
     assert git_facts(repository).properties["azureml.git.dirty"] == "False"
 
 
-def test_a_started_run_has_them_as_properties_and_the_diff_as_a_file(
+def test_a_started_run_has_the_git_state_as_properties_and_the_diff_as_a_file(
     workspace: Workspace, repository: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (repository / "old.py").write_text("changed\n", encoding="utf-8")
@@ -105,7 +105,7 @@ def test_a_started_run_has_them_as_properties_and_the_diff_as_a_file(
     assert (tmp_path / "diff").read_bytes() == facts.diff and b"+changed" in facts.diff
 
 
-def test_an_id_that_is_taken_costs_the_run_that_has_it_no_file(
+def test_starting_a_run_with_a_taken_id_changes_no_file_of_the_existing_run(
     workspace: Workspace, repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (repository / "old.py").write_text("first\n", encoding="utf-8")
@@ -121,7 +121,7 @@ def test_an_id_that_is_taken_costs_the_run_that_has_it_no_file(
     assert b"".join(workspace.stores.artifacts.get(run.place.root(), module.DIFF_PATH)) == kept
 
 
-def test_a_long_diff_is_cut(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_diff_is_truncated(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_DIFF_BYTES", 1_000)
     (repository / "old.py").write_text("long\n" * 1_000_000, encoding="utf-8")
     diff = git_facts(repository).diff
@@ -155,12 +155,12 @@ def test_outside_of_a_repository_git_is_not_started(tmp_path: Path, monkeypatch:
     assert started.exists()
 
 
-def test_without_git_there_are_no_facts(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_git_no_properties_are_set(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert git_facts(repository) == ({}, b"")
 
 
-def test_a_repository_of_somebody_else_has_no_facts(repository: Path) -> None:
+def test_a_repository_of_another_user_gives_no_properties(repository: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root can give a file away")
     for path in (repository, *repository.rglob("*")):
@@ -172,7 +172,7 @@ def test_a_git_that_hangs_is_not_waited_for(repository: Path, tmp_path: Path, mo
     real = subprocess.run(["which", "git"], capture_output=True, text=True, check=True).stdout.strip()
     program = tmp_path / "bin" / "git"
     program.parent.mkdir()
-    # Its child holds the pipe open, as a file system monitor of git's does.
+    # Its child holds the pipe open, as Git's file system monitor does.
     program.write_text(f'#!/bin/sh\ncase "$*" in *status*) sleep 30;; *) exec {real} "$@";; esac\n', encoding="utf-8")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
@@ -183,7 +183,7 @@ def test_a_git_that_hangs_is_not_waited_for(repository: Path, tmp_path: Path, mo
     assert properties["azureml.git.branch"] == "trunk" and "azureml.git.dirty" not in properties
 
 
-def test_the_environment_overrides_git(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_variables_override_git(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AZUREML_GIT_BRANCH", "release")
     monkeypatch.setenv("AZUREML_GIT_BUILD_ID", "77")
     monkeypatch.setenv("AZUREML_GIT_REPOSITORY_URI", "https://token@example.org/x")
@@ -213,5 +213,5 @@ def test_the_environment_overrides_git(repository: Path, tmp_path: Path, monkeyp
         ("https://user:pass@[broken/a", ""),
     ],
 )
-def test_credentials_are_left_out(url: str, shown: str) -> None:
+def test_credentials_are_removed(url: str, shown: str) -> None:
     assert without_credentials(url) == shown

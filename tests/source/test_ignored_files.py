@@ -1,4 +1,4 @@
-"""A snapshot leaves out what git would ignore by the same rules, and what is never source."""
+"""A snapshot excludes files that Git would ignore by the same rules, and files that are never source."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NAMES = ("a", "b", "ab", "a.log", "kept", ".hidden")
 
 
 def found_in(folder: Path) -> set[str]:
-    """The paths of the files that a snapshot of a folder would hold."""
+    """Return the paths of the files in a snapshot of a folder."""
     return {found.path for found in TreeScan(folder, 10_000, frozenset()).run({}, "").files}
 
 
@@ -64,7 +64,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rules=st.lists(patterns, min_size=1, max_size=4), files=st.sets(paths, min_size=1, max_size=8))
-def test_rules_mean_what_they_mean_to_git(repository: Path, rules: list[str], files: set[str]) -> None:
+def test_rules_have_the_same_meaning_as_in_git(repository: Path, rules: list[str], files: set[str]) -> None:
     for entry in repository.iterdir():
         if entry.is_file():
             entry.unlink()
@@ -75,7 +75,7 @@ def test_rules_mean_what_they_mean_to_git(repository: Path, rules: list[str], fi
             make(repository, file)
     (repository / ".gitignore").write_text("\n".join(rules) + "\n", encoding="utf-8")
     there = everything_below(repository)
-    # With --no-index, the rules alone count; a path is named once for each line that it was given on.
+    # With --no-index, only the rules count. Git prints a path once for each line of input that names it.
     ignored = git(repository, "check-ignore", "--no-index", "--stdin", "-z", given="\0".join(there), codes=(0, 1))
     assert found_in(repository) == set(there) - set(ignored.split("\0"))
 
@@ -97,18 +97,18 @@ def test_rules_mean_what_they_mean_to_git(repository: Path, rules: list[str], fi
         "mlruns/0/meta.yaml",
     ],
 )
-def test_what_is_never_source_is_left_out(tmp_path: Path, file: str) -> None:
+def test_files_that_are_never_source_are_excluded(tmp_path: Path, file: str) -> None:
     make(tmp_path, file, "train.py")
     assert found_in(tmp_path) == {"train.py"}
 
 
 @pytest.mark.parametrize("file", ["pkg/outputs/__init__.py", "pkg/logs/reader.py", "outputs", ".azureml/config.json"])
-def test_what_only_looks_so_is_kept(tmp_path: Path, file: str) -> None:
+def test_files_with_similar_names_are_included(tmp_path: Path, file: str) -> None:
     make(tmp_path, file)
     assert found_in(tmp_path) == {file}
 
 
-def test_a_name_that_is_unignored_wins_over_the_defaults(tmp_path: Path) -> None:
+def test_a_negated_rule_overrides_the_defaults(tmp_path: Path) -> None:
     make(tmp_path, "outputs/model.pkl", "outputs/__pycache__/x.pyc", "logs/a")
     (tmp_path / ".amlignore").write_text("!outputs\n!*\n", encoding="utf-8")
     assert found_in(tmp_path) == {".amlignore", "outputs/model.pkl"}
@@ -123,7 +123,7 @@ def test_amlignore_replaces_gitignore_and_only_the_root_has_one(tmp_path: Path) 
     assert found_in(tmp_path) == {".amlignore", ".gitignore", "a.log", "below/.gitignore", "below/b.csv"}
 
 
-def test_virtual_environments_and_workspaces_are_left_out(tmp_path: Path) -> None:
+def test_virtual_environments_and_workspaces_are_excluded(tmp_path: Path) -> None:
     make(tmp_path, "env/pyvenv.cfg", "env/lib/x.py", "other/conda-meta/history", "other/lib/y.py", "train.py")
     Workspace.create("inside", path=tmp_path / "data" / "demo")
     assert found_in(tmp_path) == {"train.py"}
@@ -138,7 +138,7 @@ def test_a_folder_that_is_a_workspace_itself_still_has_its_source(tmp_path: Path
     assert found_in(tmp_path) == {"train.py", "lib/model.py"}
 
 
-def test_home_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_home_folder_is_excluded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BRIDGE_HOME", str(tmp_path / "home"))
     make(tmp_path, "home/environments/x", "train.py")
     artifacts = Workspace.create("elsewhere", path=tmp_path.parent / "elsewhere").stores.artifacts

@@ -1,4 +1,4 @@
-"""A snapshot is the folder, byte by byte; an unchanged one costs nothing; limits are warnings."""
+"""A snapshot has the folder byte by byte. An unchanged folder is not read again, and limits cause warnings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from bridge.store.artifacts import ArtifactStore
 
 
 def fill(folder: Path) -> Path:
-    """A folder with all that a snapshot can hold."""
+    """A folder with every kind of object that a snapshot can contain."""
     contents = {
         "train.py": b"print('training')\n",
         "empty": b"",
@@ -45,7 +45,7 @@ def fill(folder: Path) -> Path:
 
 
 def contents_of(folder: Path) -> dict[str, tuple[str, bytes | str]]:
-    """What lies in a folder, links not followed: kind and content by path."""
+    """Return the kind and content of every object in a folder by path, without following links."""
     found: dict[str, tuple[str, bytes | str]] = {}
     for top, folders, files in os.walk(folder):
         for name in (*folders, *files):
@@ -59,7 +59,7 @@ def contents_of(folder: Path) -> dict[str, tuple[str, bytes | str]]:
 
 
 def unzipped(archive: Path) -> dict[str, tuple[str, bytes | str]]:
-    """What a zip holds, in the words of `contents_of`."""
+    """Return the content of a zip in the form of `contents_of`."""
     found: dict[str, tuple[str, bytes | str]] = {}
     with zipfile.ZipFile(archive) as file:
         assert file.testzip() is None
@@ -73,7 +73,7 @@ def unzipped(archive: Path) -> dict[str, tuple[str, bytes | str]]:
 
 
 def states_of(folder: Path) -> dict[str, tuple[int, int, str]]:
-    """Size, time and hash of every file below a folder, but for the shared memory of SQLite's readers."""
+    """Return the size, time and hash of every file below a folder, except SQLite's shared memory."""
     return {
         str(path): (path.stat().st_size, path.stat().st_mtime_ns, hashlib.sha256(path.read_bytes()).hexdigest())
         for path in folder.rglob("*")
@@ -82,18 +82,18 @@ def states_of(folder: Path) -> dict[str, tuple[int, int, str]]:
 
 
 def bytes_read() -> int:
-    """How many bytes this process has read so far."""
+    """Return the number of bytes that this process has read so far."""
     return int(Path("/proc/self/io").read_text().split("rchar: ")[1].split()[0])
 
 
 def taken(artifacts: ArtifactStore, folder: Path) -> str:
-    """The id of a snapshot that leaves nothing out."""
+    """Take a snapshot, check that it excludes nothing, and return its id."""
     snapshot = take_snapshot(artifacts, folder)
     assert snapshot.id is not None and snapshot.warnings == ()
     return snapshot.id
 
 
-def test_a_zip_holds_the_folder_byte_by_byte(run: Run, tmp_path: Path) -> None:
+def test_a_zip_contains_the_folder_byte_by_byte(run: Run, tmp_path: Path) -> None:
     folder = fill(tmp_path / "src")
     snapshot_id = run.take_snapshot(folder)
     path = run.restore_snapshot(path=tmp_path / "snapshots")
@@ -110,7 +110,7 @@ def test_a_restored_folder_is_the_folder_byte_by_byte(artifacts: ArtifactStore, 
         assert contents_of(tmp_path / "back") == contents_of(folder)
 
 
-def test_the_id_follows_from_the_content(artifacts: ArtifactStore, tmp_path: Path) -> None:
+def test_the_id_depends_only_on_the_content(artifacts: ArtifactStore, tmp_path: Path) -> None:
     folder = fill(tmp_path / "src")
     first = taken(artifacts, folder)
     restore_snapshot(artifacts, first, tmp_path / "copy")
@@ -142,7 +142,7 @@ def test_an_unchanged_folder_is_not_read_and_nothing_is_written(
     assert (states_of(workspace.path), states_of(home)) == before
 
 
-def test_a_small_change_stores_only_what_is_new(workspace: Workspace, artifacts: ArtifactStore, tmp_path: Path) -> None:
+def test_a_small_change_stores_only_new_content(workspace: Workspace, artifacts: ArtifactStore, tmp_path: Path) -> None:
     folder = fill(tmp_path / "src")
     taken(artifacts, folder)
     before = set(states_of(workspace.path / "artifacts"))
@@ -153,7 +153,7 @@ def test_a_small_change_stores_only_what_is_new(workspace: Workspace, artifacts:
     assert len(new) == 2
 
 
-def test_changes_in_quick_succession_are_seen(artifacts: ArtifactStore, tmp_path: Path) -> None:
+def test_changes_in_quick_succession_are_noticed(artifacts: ArtifactStore, tmp_path: Path) -> None:
     file = tmp_path / "src" / "train.py"
     file.parent.mkdir()
     with file.open("wb", buffering=0) as writing:  # the same inode and size each time
@@ -166,7 +166,7 @@ def test_changes_in_quick_succession_are_seen(artifacts: ArtifactStore, tmp_path
             assert (tmp_path / "back" / "train.py").read_bytes() == b"%03d" % number
 
 
-def test_a_file_that_may_change_within_its_time_stamp_is_read_again(artifacts: ArtifactStore, tmp_path: Path) -> None:
+def test_a_file_that_could_change_within_its_time_stamp_is_read_again(artifacts: ArtifactStore, tmp_path: Path) -> None:
     folder = fill(tmp_path / "src")
     first = taken(artifacts, folder)
     begun = bytes_read()
@@ -179,7 +179,7 @@ def test_a_file_that_may_change_within_its_time_stamp_is_read_again(artifacts: A
     assert bytes_read() - begun < 200_000
 
 
-def test_a_change_behind_a_time_stamp_that_was_put_back_is_seen(artifacts: ArtifactStore, tmp_path: Path) -> None:
+def test_a_change_with_a_restored_time_stamp_is_noticed(artifacts: ArtifactStore, tmp_path: Path) -> None:
     file = tmp_path / "src" / "train.py"
     file.parent.mkdir()
     file.write_bytes(b"one")
@@ -192,7 +192,7 @@ def test_a_change_behind_a_time_stamp_that_was_put_back_is_seen(artifacts: Artif
     assert taken(artifacts, file.parent) != first
 
 
-def test_a_change_of_the_ignore_file_counts_at_once(artifacts: ArtifactStore, tmp_path: Path) -> None:
+def test_a_change_of_the_ignore_file_takes_effect_at_once(artifacts: ArtifactStore, tmp_path: Path) -> None:
     folder = fill(tmp_path / "src")
     for rule in ("*.bin", "*.py", "*.sh", "# none"):
         (folder / ".amlignore").write_text(rule, encoding="utf-8")
@@ -202,7 +202,7 @@ def test_a_change_of_the_ignore_file_counts_at_once(artifacts: ArtifactStore, tm
         assert there == {"", ".txt", ".bin", ".py", ".sh"} - {rule[1:]}
 
 
-def test_a_snapshot_that_another_workspace_has_is_stored_here_too(
+def test_a_snapshot_that_another_workspace_has_is_stored_in_this_one_too(
     artifacts: ArtifactStore, home: Path, tmp_path: Path
 ) -> None:
     folder = fill(tmp_path / "src")
@@ -214,7 +214,7 @@ def test_a_snapshot_that_another_workspace_has_is_stored_here_too(
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"format":1}', b'{"format":1,"folder":5}', b"\xff"])
-def test_a_damaged_memory_of_a_folder_costs_only_time(
+def test_a_damaged_cache_of_a_folder_only_costs_time(
     artifacts: ArtifactStore, home: Path, tmp_path: Path, content: bytes
 ) -> None:
     folder = fill(tmp_path / "src")
@@ -224,7 +224,7 @@ def test_a_damaged_memory_of_a_folder_costs_only_time(
     assert taken(artifacts, folder) == first
 
 
-def test_a_home_that_cannot_be_written_costs_only_time(
+def test_a_read_only_home_only_costs_time(
     artifacts: ArtifactStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("x", encoding="utf-8")
@@ -233,7 +233,7 @@ def test_a_home_that_cannot_be_written_costs_only_time(
     assert taken(artifacts, folder) == taken(artifacts, folder)
 
 
-def test_the_folders_used_last_are_remembered(
+def test_the_cache_keeps_the_folders_used_last(
     artifacts: ArtifactStore, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(known_tree, "FOLDERS_KEPT", 3)
@@ -246,7 +246,7 @@ def test_the_folders_used_last_are_remembered(
     assert sorted(kept) == [str(folder) for folder in folders[2:]]
 
 
-def test_links_out_of_the_folder_become_files_or_a_warning(artifacts: ArtifactStore, tmp_path: Path) -> None:
+def test_links_out_of_the_folder_become_files_or_cause_a_warning(artifacts: ArtifactStore, tmp_path: Path) -> None:
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "data.csv").write_text("1,2", encoding="utf-8")
     folder = tmp_path / "src"
@@ -274,7 +274,7 @@ def test_links_out_of_the_folder_become_files_or_a_warning(artifacts: ArtifactSt
     }
 
 
-def test_what_is_no_file_is_left_out_with_a_warning(artifacts: ArtifactStore, tmp_path: Path) -> None:
+def test_an_object_that_is_not_a_file_is_excluded_with_a_warning(artifacts: ArtifactStore, tmp_path: Path) -> None:
     folder = tmp_path / "src"
     folder.mkdir()
     (folder / "train.py").write_text("x", encoding="utf-8")
@@ -290,7 +290,7 @@ def test_what_is_no_file_is_left_out_with_a_warning(artifacts: ArtifactStore, tm
     assert contents_of(tmp_path / "back") == {"train.py": ("file", b"x")}
 
 
-def test_what_may_not_be_read_is_left_out_with_a_warning(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_excluded_with_a_warning(tmp_path: Path) -> None:
     code = """
 import os
 from pathlib import Path
@@ -320,7 +320,7 @@ try:
 except NotAllowed as error:
     print(error)
 """
-    with tempfile.TemporaryDirectory() as folder:  # the folders of pytest are closed to other users
+    with tempfile.TemporaryDirectory() as folder:  # other users cannot enter pytest's folders
         os.chmod(folder, 0o777)
         environment = {**os.environ, "BRIDGE_HOME": f"{folder}/home"}
         done = subprocess.run(
@@ -334,7 +334,7 @@ except NotAllowed as error:
     ]
 
 
-def test_a_deep_folder_is_a_snapshot(artifacts: ArtifactStore, tmp_path: Path) -> None:
+def test_a_deep_folder_can_be_a_snapshot(artifacts: ArtifactStore, tmp_path: Path) -> None:
     deep = "/".join("d" * 900)
     (tmp_path / "src" / deep).mkdir(parents=True)
     (tmp_path / "src" / deep / "train.py").write_text("x", encoding="utf-8")
@@ -342,7 +342,7 @@ def test_a_deep_folder_is_a_snapshot(artifacts: ArtifactStore, tmp_path: Path) -
     assert (tmp_path / "back" / deep / "train.py").read_text(encoding="utf-8") == "x"
 
 
-def test_beyond_the_size_limit_the_largest_files_are_left_out_unread(
+def test_beyond_the_size_limit_the_largest_files_are_excluded_without_reading_them(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BRIDGE_SNAPSHOT_BYTES", "1000000")
@@ -359,7 +359,7 @@ def test_beyond_the_size_limit_the_largest_files_are_left_out_unread(
     assert "huge (50000.0 MB), large (0.9 MB)" in warning and "at most 1 MB and 2,000 files" in warning
 
 
-def test_beyond_the_file_limit_the_largest_files_are_left_out(
+def test_beyond_the_limit_of_files_the_largest_files_are_excluded(
     artifacts: ArtifactStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BRIDGE_SNAPSHOT_FILES", "4")
@@ -388,7 +388,7 @@ def test_a_folder_with_too_many_entries_has_no_snapshot(
     run.take_snapshot(tmp_path)
 
 
-def test_a_limit_that_is_no_number_is_refused(
+def test_a_limit_that_is_not_a_number_is_refused(
     artifacts: ArtifactStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BRIDGE_SNAPSHOT_BYTES", "300 MB")
@@ -406,14 +406,14 @@ def test_a_run_has_one_snapshot(run: Run, tmp_path: Path) -> None:
         run.take_snapshot(tmp_path)
 
 
-def test_a_single_file_is_a_snapshot(run: Run, tmp_path: Path) -> None:
+def test_a_single_file_can_be_a_snapshot(run: Run, tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text("x", encoding="utf-8")
     (tmp_path / "other.py").write_text("y", encoding="utf-8")
     run.take_snapshot(tmp_path / "train.py")
     assert unzipped(Path(run.restore_snapshot(path=tmp_path))) == {"train.py": ("file", b"x")}
 
 
-def test_what_is_not_there_is_an_error(run: Run, tmp_path: Path) -> None:
+def test_a_missing_folder_is_an_error(run: Run, tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         run.take_snapshot(tmp_path / "not-there")
     for wrong in ("../../etc/passwd", "0f5b2c1e-0000-8000-8000-000000000000", ""):
@@ -431,7 +431,7 @@ def test_an_empty_folder_stores_nothing(workspace: Workspace, run: Run, home: Pa
 
 
 @pytest.mark.parametrize("files", [0, 3], ids=["empty", "unchanged"])
-def test_nothing_new_loads_neither_hashes_nor_rules(workspace: Workspace, tmp_path: Path, files: int) -> None:
+def test_an_unchanged_folder_loads_neither_hashes_nor_rules(workspace: Workspace, tmp_path: Path, files: int) -> None:
     for number in range(files):
         (tmp_path / f"{number}.py").write_text("x", encoding="utf-8")
         (tmp_path / ".gitignore").write_text("*.log", encoding="utf-8")
@@ -450,7 +450,7 @@ print([name for name in ("hashlib", "_hashlib", "pathspec", "numpy", "subprocess
     assert printed.splitlines() == [first.id, "[]"]
 
 
-def test_damage_is_said(workspace: Workspace, run: Run, tmp_path: Path) -> None:
+def test_a_damaged_snapshot_is_reported(workspace: Workspace, run: Run, tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text("x" * 10, encoding="utf-8")
     run.take_snapshot(tmp_path)
     (content,) = (path for path in (workspace.path / "artifacts" / ROOT / "files").rglob("*") if path.is_file())
@@ -491,7 +491,7 @@ def test_a_manifest_that_leads_out_of_the_folder_is_refused(
 def test_links_that_lead_out_of_the_folder_through_each_other_are_refused(
     artifacts: ArtifactStore, tmp_path: Path
 ) -> None:
-    """A second snapshot restored there would write its files through them."""
+    """A second snapshot restored to the same folder would write its files through them."""
     snapshot_id = "0f5b2c1e-0000-8000-8000-000000000000"
     links = [["a", "link", "b/..", 4], ["b", "link", ".", 1]]
     artifacts.put(ROOT, f"trees/{snapshot_id}.json", json.dumps({"format": 1, "files": links}).encode())
@@ -500,7 +500,7 @@ def test_links_that_lead_out_of_the_folder_through_each_other_are_refused(
     assert [path.name for path in (tmp_path / "back").iterdir()] == ["b"]
 
 
-def test_processes_may_take_the_same_snapshot_at_once(workspace: Workspace, tmp_path: Path) -> None:
+def test_processes_can_take_the_same_snapshot_at_once(workspace: Workspace, tmp_path: Path) -> None:
     folder = fill(tmp_path / "src")
     code = f"""
 from bridge.store.open import open_store
@@ -512,7 +512,7 @@ print(take_snapshot(open_store({str(workspace.path)!r}).artifacts, {str(folder)!
     assert printed == {f"{take_snapshot(workspace.stores.artifacts, folder)}\n"}
 
 
-def test_a_started_run_has_the_working_folder(workspace: Workspace, tmp_path: Path, working_folder: Path) -> None:
+def test_a_started_run_stores_the_working_folder(workspace: Workspace, tmp_path: Path, working_folder: Path) -> None:
     (working_folder / "train.py").write_text("x", encoding="utf-8")
     with Experiment(workspace, "default").start_logging() as run:
         run.log("loss", 0.5)

@@ -1,4 +1,4 @@
-"""A process of the earlier version, which does what it is asked, line by line; run as a script by `EarlierProcess`."""
+"""A process of the earlier version, which executes requests line by line; `EarlierProcess` runs it as a script."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from typing import Any
 
 
 class EarlierProcess:
-    """The process, seen from the test.
+    """A handle of the process for the test.
 
     Args:
         unpacked: the folder with the earlier version.
-        folder: the workspace that it opens, and makes if absent.
+        folder: the workspace that it opens, or creates if it does not exist.
     """
 
     def __init__(self, unpacked: Path, folder: Path) -> None:
@@ -30,7 +30,7 @@ class EarlierProcess:
         self.loaded_from = Path(self._answer())
 
     def ask(self, *request: Any) -> Any:
-        """What it answers; `LookupError` with its sentence if it raises."""
+        """Send a request and return the answer; raise `LookupError` with the message if the process raises."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
@@ -47,7 +47,7 @@ class EarlierProcess:
         return answer["value"]
 
     def end(self) -> int:
-        """Let it end as a script does; returns its exit code."""
+        """End the process as a script ends, and return its exit code."""
         assert self._process.stdin is not None
         self._process.stdin.close()
         return self._process.wait(timeout=60)
@@ -70,7 +70,7 @@ def serve(folder: Path) -> None:
     from bridge import Experiment, Run, Workspace
     from bridge.store import drain
 
-    drain.SWEEP_SECONDS = 0.3  # it looks often whether a journal's writer is gone
+    drain.SWEEP_SECONDS = 0.3  # it checks often whether the writer of a journal is dead
     warnings: list[str] = []
 
     class Keep(logging.Handler):
@@ -120,7 +120,7 @@ def serve(folder: Path) -> None:
         name, *arguments = json.loads(line)
         try:
             value = requests[name](*arguments)
-        except Exception as error:  # told to the test, whatever it is
+        except Exception as error:  # every error is sent to the test
             answer(error=f"{type(error).__name__}: {error}")
         else:
             answer(value=value)

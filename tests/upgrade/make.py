@@ -1,10 +1,10 @@
-"""Make the wheel of the earlier version, a workspace that it wrote, and what it reads from that workspace.
+"""Create the wheel of the earlier version, a workspace of that version, and the result of its reads.
 
     python tests/upgrade/make.py              # as root, in a clone that has the commit
 
 `COMMIT` is the last commit with schema 3 and journals of format 1.
 The wheel is built from it; `write.py` and `reading.py` then run with that wheel in front of everything else.
-The workspace is read twice, each time from a fresh copy: by another user, who folds nothing, and by one who may write.
+The workspace is read twice, each time from a new copy: by another user, who folds nothing, and by one who may write.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ def build_wheel(folder: Path) -> Path:
 
 
 def python(unpacked: Path, *arguments: str | Path) -> str:
-    """What the earlier version prints."""
+    """Return the output of the earlier version."""
     environment = {**os.environ, "PYTHONPATH": str(unpacked), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, *map(str, arguments)]
     return subprocess.run(command, check=True, env=environment, stdout=subprocess.PIPE, text=True).stdout
 
 
 def pack(folder: Path) -> bytes:
-    """A folder as an archive that keeps the times at which the workspace's clock stood."""
+    """Return a folder as an archive with the file times of the workspace's clock."""
     data = io.BytesIO()
     with gzip.GzipFile(fileobj=data, mode="wb", mtime=0) as compressed:
         with tarfile.open(fileobj=compressed, mode="w", format=tarfile.PAX_FORMAT) as archive:

@@ -3,7 +3,7 @@
     git worktree add /tmp/earlier 97db7e9
     PYTHONPATH=/tmp/earlier python tests/upgrade/make_pickles.py tests/upgrade/pickles
 
-At that commit the handles were pickled by functions of modules that have moved since.
+At that commit the pickles of handles named functions in modules that have moved since.
 The pickles of handles have protocol 0, which is text, so that a test can replace the path of the workspace.
 """
 

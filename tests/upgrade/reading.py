@@ -1,7 +1,7 @@
-"""Everything that a workspace holds, as plain JSON: read through whichever version of Runbridge is imported.
+"""Everything in a workspace as plain JSON, read by the imported version of Runbridge.
 
-Run as a script it prints the JSON, which is how the earlier version is asked: `reading.py FOLDER`, or
-`reading.py FOLDER COPY` to read as a user who may not write; a copy is read before, for what that loads.
+Run as a script it prints the JSON, so that the earlier version can be used: `reading.py FOLDER`, or
+`reading.py FOLDER COPY` to read as a user who may not write. The copy is read before, to load the needed modules.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ NOBODY = 65534
 
 
 def read_everything(folder: Path) -> dict[str, Any]:
-    """Experiments, runs, series, artifacts, and what MLflow's API says of metrics; numbers as their 64 bits."""
+    """Return experiments, runs, series, artifacts, and metrics by MLflow's rules; numbers as their 64 bits."""
     workspace = Workspace.open(folder)
-    stores = getattr(workspace, "stores", None) or workspace._opened  # of the earlier version
+    stores = getattr(workspace, "stores", None) or workspace._opened  # the earlier version has these modules
     tracking, artifacts = stores.tracking, stores.artifacts
     experiments = tracking.search_experiments(ExperimentQuery(view="all")).items
     runs = tracking.search_runs(RunQuery(tuple(one.id for one in experiments), view="all")).items
@@ -70,12 +70,12 @@ def _metrics_of_mlflow(workspace: Workspace, run_ids: list[str]) -> dict[str, An
 
 
 def bits(value: float) -> str:
-    """The 64 bits of a float64, as hex."""
+    """Return the 64 bits of a float64 as hex."""
     return struct.pack(">d", value).hex()
 
 
 def plain(value: Any) -> Any:
-    """A record as JSON takes it: floats as their bits, mappings in their order as pairs."""
+    """Return a record as JSON: floats as their bits, mappings in their order as pairs."""
     if dataclasses.is_dataclass(value):
         return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if hasattr(value, "dtype"):

@@ -1,4 +1,4 @@
-"""Pickles that an earlier version wrote can be opened; `make_pickles.py` has made them."""
+"""Pickles of an earlier version can be opened; `make_pickles.py` has written them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HANDLES = ("workspace", "experiment", "run", "script_run")
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
-    """A workspace with the experiment and the runs that the pickles name."""
+    """Create a workspace with the experiment and the runs that the pickles name."""
     workspace = Workspace.create("earlier", path=tmp_path / "ws")
     experiment = Experiment(workspace, "digits")
     interactive = new_run(experiment.id, run_id="interactive")

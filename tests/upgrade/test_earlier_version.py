@@ -1,6 +1,6 @@
-"""What the earlier version wrote reads the same, and a process of it beside new ones loses no point.
+"""A workspace of the earlier version reads the same, and a process of that version beside new ones loses no point.
 
-`make.py` has made the wheel of that version, the workspace and what it read from it: schema 3, journals of format 1.
+`make.py` has created the wheel of that version, the workspace and its results: schema 3, journals of format 1.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ pytestmark = pytest.mark.processes
 
 HERE = Path(__file__).parent
 KILLED = ("status", "end_time", "error")
-"""What depends on who looks when, of a run whose process was killed: another host cannot know it at once."""
+"""Fields of a run of a killed process that depend on the reader, because another host cannot know them at once."""
 
 WAIT_SECONDS = 30.0
 
 
 @pytest.fixture
 def copy() -> Iterator[Path]:
-    """A fresh copy of the workspace, which every user may read."""
+    """A new copy of the workspace, which every user can read."""
     folder = Path(tempfile.mkdtemp())
     folder.chmod(0o755)
     with tarfile.open(HERE / "workspace.tar.gz") as archive:
@@ -47,13 +47,13 @@ def copy() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def expected() -> dict[str, Any]:
-    """What the earlier version read: `unfolded` as another user, `folded` as one who may write."""
+    """The results of the earlier version: `unfolded` as another user, `folded` as one who may write."""
     return dict(json.loads((HERE / "read.json").read_text(encoding="utf-8")))
 
 
 @pytest.fixture(scope="module")
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The earlier version, to be imported from."""
+    """The unpacked earlier version."""
     folder = tmp_path_factory.mktemp("earlier")
     (wheel,) = HERE.glob("*.whl")
     zipfile.ZipFile(wheel).extractall(folder)
@@ -62,7 +62,7 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def earlier(unpacked: Path, tmp_path: Path) -> Iterator[Callable[[], EarlierProcess]]:
-    """Starts processes of the earlier version on the workspace `tmp_path / "work"`."""
+    """Return a function that starts processes of the earlier version on the workspace `tmp_path / "work"`."""
     started: list[EarlierProcess] = []
 
     def start() -> EarlierProcess:
@@ -80,7 +80,7 @@ def journals(folder: Path) -> set[Path]:
 
 
 def assert_the_same(found: dict[str, Any], expected: dict[str, Any], killed: set[str], folder: Path) -> None:
-    """Compare part by part; a record may have more fields than it had."""
+    """Compare part by part; a record may have additional fields."""
     for name, record in expected["experiments"].items():
         assert {field: found["experiments"][name][field] for field in record} == record
     assert found["runs"].keys() == expected["runs"].keys()
@@ -108,7 +108,7 @@ def killed_in(expected: dict[str, Any]) -> set[str]:
 
 
 def test_everything_reads_the_same(copy: Path, expected: dict[str, Any]) -> None:
-    """Twice: what is folded is read again from the database alone."""
+    """The workspace is read twice: the second read uses only the database, because everything is folded."""
     killed = killed_in(expected)
     for _ in range(2):
         assert_the_same(read_everything(copy), expected["folded"], killed, copy)
@@ -118,10 +118,10 @@ def test_everything_reads_the_same(copy: Path, expected: dict[str, Any]) -> None
         found = Run.get(Workspace.open(copy), run_id)
         assert len(found.warnings) == len(expected["folded"]["runs"][run_id]["warnings"])
     Workspace.open(copy).close()
-    assert len(journals(copy)) <= 1  # of the process that was killed with its runs
+    assert len(journals(copy)) <= 1  # the journal of the process that was killed with its runs
 
 
-def test_what_was_read_can_be_gone_on_with(copy: Path) -> None:
+def test_a_workspace_of_the_earlier_version_can_be_written(copy: Path) -> None:
     workspace = Workspace.open(copy)
     run = Run.get(workspace, "half")
     run.log("point", 150)
@@ -134,13 +134,13 @@ def test_what_was_read_can_be_gone_on_with(copy: Path) -> None:
     workspace.close()
 
 
-def test_somebody_who_may_not_write_reads_the_same(fork, copy, expected, tmp_path) -> None:
-    """The schema stays as it is, and so does every file."""
+def test_a_user_who_may_not_write_reads_the_same(fork, copy, expected, tmp_path) -> None:
+    """The schema and every file stay unchanged."""
     shutil.copytree(copy, tmp_path / "other")
     before = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()}
 
     def read(say):
-        read_everything(tmp_path / "other")  # loads what another user may not load
+        read_everything(tmp_path / "other")  # loads modules that another user cannot load
         become_nobody()
         say(json.dumps(read_everything(copy)))
         say(str(Workspace.open(copy).unfolded_bytes > 0))
@@ -187,7 +187,7 @@ def test_a_process_of_the_earlier_version_beside_new_ones_loses_nothing(fork, ea
     assert of_old
 
     def write(say):
-        workspace = Workspace.open(folder)  # which migrates
+        workspace = Workspace.open(folder)  # this migrates the database
         run = Run.get(workspace, "old")
         logged(run, 100)
         new = Experiment(workspace, "beside").start_logging(run_id="new", outputs=False, snapshot_directory=None)
@@ -205,14 +205,14 @@ def test_a_process_of_the_earlier_version_beside_new_ones_loses_nothing(fork, ea
 
     beside = fork(write)
     assert beside.line() == "logged"
-    beside.kill(signal.SIGSTOP)  # it folds nothing: journals of its version lie there, one locked and one not
+    beside.kill(signal.SIGSTOP)  # it folds nothing, because there are journals of its version, one locked and one not
     assert fork(write_and_be_killed).wait() == -signal.SIGKILL
     kept = {journal: journal.read_bytes() for journal in journals(folder) - of_old}
     assert len(kept) == 2
     for first in range(100, 400, 100):
         old.ask("log", "old", first, first + 100)
         old.ask("log_through_mlflow", "old", first // 5, first // 5 + 20)
-        time.sleep(1.2)  # its background has its turn
+        time.sleep(1.2)  # its background thread runs once
     with pytest.raises(LookupError, match="SchemaMismatch: .*upgrade"):
         old.ask("read", "old")
     assert {journal: journal.read_bytes() for journal in kept} == kept

@@ -1,6 +1,6 @@
-"""A workspace as the earlier version leaves it, with one of everything, and with every state that a journal can be in.
+"""Write a workspace with the earlier version, with one of everything, and with every possible state of a journal.
 
-Run as a script with a folder by `make.py`, which lets it import the earlier version.
+`make.py` runs this script with a folder, so that it imports the earlier version.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 OFFSET_NS = 1_740_787_200_000_000_000 - time.time_ns()
-"""The wall clock of what is made here stands at 1 March 2025: its leases are old, whenever it is read."""
+"""The fixed wall clock, 1 March 2025, so that the leases are old whenever they are read."""
 
 _real_time_ns = time.time_ns
 time.time_ns = lambda: _real_time_ns() + OFFSET_NS  # type: ignore[assignment]
@@ -31,7 +31,7 @@ from bridge.journal.format import HEADER_SIZE  # noqa: E402
 from bridge.store import journaled  # noqa: E402
 from bridge.testing.strategies import FLOATS, INTS, TEXTS, float_of  # noqa: E402
 
-journaled.FOLD_SECONDS = 3600.0  # only what is meant to be folded is
+journaled.FOLD_SECONDS = 3600.0  # nothing else is folded
 
 
 def make(folder: Path) -> None:
@@ -41,7 +41,7 @@ def make(folder: Path) -> None:
     names = ("half", "unfolded", "turns", "torn", "damaged", "header", "defined")
     for name in names:
         begin(experiment, run_id=name).complete()
-    half_folded(workspace)  # the last read: what comes now stays in journals
+    half_folded(workspace)  # the last read; later points stay in journals
     unfolded(workspace)
     turns(workspace)
     damaged(workspace)
@@ -56,7 +56,7 @@ def begin(experiment: Experiment, **settings: object) -> Run:
 
 
 def with_everything(workspace: Workspace, experiment: Experiment) -> None:
-    """What is folded, and what is never in a journal."""
+    """Write the folded values, and the values that are never in a journal."""
     client = MlflowClient(workspace.get_mlflow_tracking_uri())
     run = begin(experiment, run_id="everything", display_name="Everything", description="about it", tags={"a": "b"})
     log_everything(run, client)
@@ -102,14 +102,14 @@ def log_everything(run: Run, client: MlflowClient) -> None:
     for number in range(5):
         run.log_row("row", x=number, y=f"text {number}", **({"z": 0.5} if number == 3 else {}))
     run.log_table("table", {"x": [0.1, 0.2, float("nan")], "y": [True, None, "Red"]})
-    run.log("row", 7)  # a scalar under the name of a table
+    run.log("row", 7)  # a scalar with the name of a table
     metrics = [Metric("batch", number / 3, 1_000 + number, number % 4) for number in range(20)]
     client.log_batch(run.id, metrics=[*metrics, metrics[0]])
     client.log_metric(run.id, "batch", 0.5, timestamp=5, step=9)
 
 
 def in_child(workspace: Workspace, run_id: str, log: Callable[[Run], None], kill: bool = False) -> Path:
-    """Log to a run in a process of its own, which ends its journal or is killed; returns the journal."""
+    """Log to a run in a process that closes its journal or is killed, and return the journal."""
     before = set((workspace.path / "journal").glob("*.log"))
 
     def write(say: Callable[[str], None]) -> None:
@@ -134,7 +134,7 @@ def numbers(first: int, end: int) -> Callable[[Run], None]:
 
 
 def half_folded(workspace: Workspace) -> None:
-    """A journal of which a reader has stored a part."""
+    """Write a journal of which a reader has stored a part."""
 
     def write(say: Callable[[str], None]) -> None:
         run = Run.get(Workspace.open(workspace.path), "half")
@@ -154,7 +154,7 @@ def half_folded(workspace: Workspace) -> None:
 
 
 def unfolded(workspace: Workspace) -> None:
-    """Journals that ended well and of which nothing is stored."""
+    """Write closed journals of which nothing is stored."""
 
     def log(run: Run) -> None:
         log_everything(run, MlflowClient(workspace.get_mlflow_tracking_uri()))
@@ -164,7 +164,7 @@ def unfolded(workspace: Workspace) -> None:
 
 
 def turns(workspace: Workspace) -> None:
-    """Two processes that logged under one key at once."""
+    """Write journals of two processes that logged to one key at once."""
 
     def write(say: Callable[[str], None]) -> None:
         own = Workspace.open(workspace.path)
@@ -179,7 +179,7 @@ def turns(workspace: Workspace) -> None:
 
 
 def damaged(workspace: Workspace) -> None:
-    """A torn tail, a changed byte in the middle of points and of a definition, and a header that is none."""
+    """Write a torn tail, a changed byte in points and in a definition, and an invalid header."""
     torn = in_child(workspace, "torn", numbers(0, 50), kill=True)
     os.truncate(torn, torn.stat().st_size - 20)
     for name, at in (("damaged", 0.5), ("header", 0.0), ("defined", 0.0)):
@@ -190,7 +190,7 @@ def damaged(workspace: Workspace) -> None:
 
 
 def killed(workspace: Workspace) -> None:
-    """A process that was killed while its run, and the run's children, were under way."""
+    """Run a process that is killed while its run and the children of the run are active."""
     before = set((workspace.path / "journal").glob("*.log"))
 
     def write(say: Callable[[str], None]) -> None:
@@ -208,4 +208,4 @@ def killed(workspace: Workspace) -> None:
 
 if __name__ == "__main__":
     make(Path(sys.argv[1]))
-    os._exit(0)  # a process that ends otherwise folds
+    os._exit(0)  # a process that ends normally folds
