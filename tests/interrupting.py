@@ -87,7 +87,7 @@ class Interrupts:
 
     Args:
         files: parts of the paths of the files whose places count.
-        at: the number of the place at which to raise; None only counts.
+        at: the number of the place where it raises; None only counts.
         error: the exception to raise.
     """
 

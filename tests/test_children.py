@@ -187,7 +187,7 @@ def test_children_can_log_their_results_to_the_parent(run):
 
 @pytest.fixture
 def statements(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The statements that SQLite executes from now on for this test, in any thread."""
+    """The statements that SQLite executes for this test after this call, in any thread."""
     executed: list[str] = []
     connect = Database._connect
 

@@ -17,7 +17,7 @@ from bridge.records.times import now_ms
 from bridge.store.run_listing import list_runs
 
 MANY = 1_050
-"""More than twice the number of runs that are read at once."""
+"""More than twice the number of runs that one query reads."""
 
 
 @pytest.fixture

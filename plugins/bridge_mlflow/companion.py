@@ -342,7 +342,7 @@ class Companion:
 
 
 def forwarding(name: str) -> Callable[..., Any]:
-    """Return a method that calls MLflow's own tracking store, for a class with a `companion`."""
+    """Return a method that calls MLflow's own tracking store; its class needs an attribute `companion`."""
 
     @translated
     def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
@@ -353,7 +353,7 @@ def forwarding(name: str) -> Callable[..., Any]:
 
 
 def sql_part(name: str) -> property:
-    """Return a property that reads MLflow's own tracking store, for a class with a `companion`."""
+    """Return a property that reads MLflow's own tracking store; its class needs an attribute `companion`."""
     return property(lambda self: self.companion.sql_part(name))
 
 

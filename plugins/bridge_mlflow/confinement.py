@@ -45,7 +45,7 @@ def check_location(uri: str, what: str) -> None:
 
     Args:
         uri: the location.
-        what: the kind of location, for the error message.
+        what: the kind of location; it is part of the error message.
 
     Raises:
         MlflowException: INVALID_PARAMETER_VALUE. The message does not reveal whether the workspace exists.

@@ -143,7 +143,7 @@ def _uri_of(file: Path) -> str:
     """Return the SQLAlchemy URL of a file, quoted so that every version of SQLAlchemy decodes it equally."""
     from sqlalchemy.engine import URL
 
-    # The URL names the driver: without it MLflow takes the rest for a path, and creates its folders.
+    # The URL names the driver: without it MLflow treats the rest as a path, and creates its folders.
     url = URL.create("sqlite+pysqlite", database=f"file:{quote(os.fsencode(file))}", query={"uri": "true"})
     return url.render_as_string(hide_password=False)
 

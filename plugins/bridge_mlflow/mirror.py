@@ -134,7 +134,7 @@ def delete_run(session: Session, run_id: str) -> None:
     """Delete MLflow's row of a run and all that belongs to it.
 
     Source: MLflow 3.17.2, `SqlAlchemyStore._hard_delete_run`. It is not called because the one of 3.10 warns if two
-    processes delete a run at once.
+    processes delete a run at the same time.
     """
     for table in TABLES_OF_RUNS:
         _execute(session, f"DELETE FROM {table} WHERE run_uuid = :id", id=run_id)

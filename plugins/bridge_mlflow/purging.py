@@ -10,7 +10,7 @@ from bridge_mlflow.translate.statuses import experiment_id_or_default
 
 
 def get_deleted_runs(workspace: TrackedWorkspace, older_than: int = 0) -> list[str]:
-    workspace.tracking.resume_purge()  # what one that was killed has begun
+    workspace.tracking.resume_purge()  # complete a purge whose process was killed
     experiments = workspace.tracking.search_experiments(ExperimentQuery(view="all")).items
     old = Comparison("attribute", "deletion_time", "<=", workspace.now() - int(older_than))
     query = RunQuery(tuple(one.id for one in experiments), (old,), (Ordering("attribute", "start_time"),), "deleted")

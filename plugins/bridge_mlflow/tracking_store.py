@@ -142,7 +142,7 @@ class BridgeTrackingStore(AbstractStore):
     def log_batch_async(
         self, run_id: str, metrics: Sequence[Metric], params: Sequence[Param], tags: Sequence[RunTag], **later: Any
     ) -> RunOperations:
-        """Log at once, so that nothing is lost if the process dies; `wait` of the result raises a failure."""
+        """Log immediately, so that nothing is lost if the process dies; `wait` of the result raises a failure."""
         done: Future[None] = Future()
         try:
             self.log_batch(run_id, metrics, params, tags, **later)

@@ -1,4 +1,4 @@
-"""Artifacts stay complete while processes write at once, are killed, or are forked."""
+"""Artifacts stay complete while several processes write, are killed, or are forked."""
 
 from __future__ import annotations
 

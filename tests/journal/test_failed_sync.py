@@ -17,7 +17,7 @@ from bridge.records.series import Point
 
 
 class FailingDisk:
-    """An `fsync` of journals that fails once if it is told to; it calls `before` first."""
+    """An `fsync` of journals that fails once if the test requests it; it calls `before` first."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.fails = False
@@ -64,7 +64,7 @@ def test_a_point_that_was_folded_before_its_sync_failed_is_stored_once(tmp_path:
     run.log("a", 2)
     assert run.get_metrics() == ({"a": [0, 1, 2]} if known else {"a": [0, 2], "b": 1})
     assert caplog.text.count("the disk may not have the last points") == 1
-    run.flush()  # folded points are on the disk, because the database syncs by itself
+    run.flush()  # folded points are on the disk, because the database syncs automatically
     run.complete()
     assert run.status == "Completed"
 

@@ -1,4 +1,4 @@
-"""A folder of journals can contain other objects, and several threads can list it at once."""
+"""A folder of journals can contain other objects, and several threads can list it at the same time."""
 
 from __future__ import annotations
 

@@ -221,7 +221,7 @@ def test_a_run_that_is_released_while_leases_are_renewed_is_not_leased_again(wri
 def test_a_journal_is_never_named_while_a_clean_up_has_its_lock(
     writer: JournalWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its process slept between writing and naming the file, so a reader takes the file for a leftover."""
+    """Its process slept between writing and naming the file, so a reader mistakes the file for a leftover."""
     publish = JournalFile.publish
 
     def publish_under_a_clean_up(self: JournalFile, fsync: bool) -> None:

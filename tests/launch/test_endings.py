@@ -294,7 +294,7 @@ def test_the_end_of_a_script_ends_the_run_even_if_its_daemon_keeps_printing(subm
     pid = pid_left_by(run)
     (warning,) = run.warnings
     assert warning == LEFT_OPEN.format(who=f"Process {pid}, which the script left behind, has")
-    until(lambda: is_gone(pid))  # it printed, and nobody read the output
+    until(lambda: is_gone(pid))  # it printed, and no process read the output
     log = log_of(run)
     time.sleep(0.5)
     assert log_of(run) == log

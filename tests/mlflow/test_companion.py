@@ -33,7 +33,7 @@ pytestmark = [
 ]
 
 LATER = 4_000_000_000_000
-"""Milliseconds later than the creation of every workspace here, so that each change is noticed at once."""
+"""Milliseconds later than the creation of every workspace here, so that each change is noticed immediately."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Forwarded calls see experiments and runs at once after another process has created, changed or linked them."""
+"""Forwarded calls see experiments and runs immediately after another process has created or changed them."""
 
 from __future__ import annotations
 

@@ -269,5 +269,5 @@ def test_the_memory_of_the_command_does_not_grow_with_the_points_of_a_run(
         output, peak = collect(uri)
         assert output == "Run with ID gone has been permanently deleted.\n"
         peaks.append(peak)
-    assert POINTS * 33 > 30e6  # bytes, if all were in memory at once
+    assert POINTS * 33 > 30e6  # bytes, if all were in memory
     assert peaks[1] - peaks[0] < 15

@@ -65,7 +65,7 @@ CALL_ON_A_STORE = re.compile(r"store\w*(\(.*?\))?\s*\.\s*_?\w", re.IGNORECASE)
 
 
 class Use(NamedTuple):
-    """A place where MLflow uses an attribute of a store."""
+    """A use of an attribute of a store in MLflow's code."""
 
     name: str
     where: str

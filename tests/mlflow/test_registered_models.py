@@ -107,7 +107,7 @@ def test_threads_can_register_versions_at_once(both: Both) -> None:
             info = log_adder(summand, params={"summand": summand})
             return [str(mlflow.register_model(info.model_uri, on.name).version) for _ in range(3)]
 
-        # MLflow checks whether a name is free and then takes it, so two threads must not do this at once.
+        # MLflow checks whether a name is free and then takes it, so two threads must not do this simultaneously.
         on.client.create_registered_model(on.name)
         with ThreadPoolExecutor(4) as threads:
             given = list(threads.map(register, range(4)))

@@ -1,4 +1,4 @@
-"""A value that is logged twice, or by two processes at once, is stored once and raises no error."""
+"""A value that is logged twice, or by two processes at the same time, is stored once and raises no error."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def test_a_server_of_four_workers_with_basic_auth_serves_runs_files_and_permissi
         made = admin.create_run(run.experiment.id, run_name="over http").info
         assert made.artifact_uri == f"mlflow-artifacts:/{run.experiment.id}/{made.run_id}/artifacts"
         admin.log_text(made.run_id, "hello", "deep/note.txt")
-        # Each request may reach another of the four workers, and each reads at once what another has written.
+        # Each request may reach another of the four workers, and each immediately reads what another has written.
         for step in range(8):
             admin.log_metric(made.run_id, "m", step, step=step)
             assert admin.get_run(made.run_id).data.metrics == {"m": step}

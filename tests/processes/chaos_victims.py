@@ -223,7 +223,7 @@ OF_MLFLOW = ("metric", "batch", "waited_for", "lightning")
 
 
 def _frames(frame: FrameType | None) -> str:
-    """Return the innermost functions of a stack, for the text of a fault."""
+    """Return the innermost functions of a stack; the text of a fault has them."""
     found = traceback.extract_stack(frame)[-5:]
     return "at " + " < ".join(f"{Path(one.filename).name}:{one.lineno} {one.name}" for one in reversed(found))
 
@@ -246,7 +246,7 @@ class Victim:
         sys.unraisablehook = self._hide
         signal.signal(signal.SIGINT, self._handle)
         signal.signal(signal.SIGALRM, self._handle)
-        # From now on this process may get signals.
+        # This process may get signals after this line.
         self._fd = os.open(place.notes / name, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         self.workspace = Workspace.open(place.workspace)
 
@@ -539,7 +539,7 @@ Script(Place(Path(folder), alarms=0.0), name).live()
 
 
 class Script(Victim):
-    """Log from a submitted script, which ends by itself after a while."""
+    """Log from a submitted script, which ends after a while."""
 
     def live(self) -> None:
         run = Run.get_context()

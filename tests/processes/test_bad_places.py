@@ -195,7 +195,7 @@ def test_a_read_only_file_system_can_be_read(tmp_path):
 
 
 def test_a_full_disk_never_stops_a_training_and_is_reported_at_its_end(full_disk, caplog):
-    """`flush` and `complete` raise for metrics; other calls raise at once. With space again, everything is stored."""
+    """`flush` and `complete` raise for metrics, other calls immediately. With space again, everything is stored."""
     workspace = Workspace.create("work", path=full_disk / "work")
     run = Experiment(workspace, "full").start_logging()
     run.log("loss", 0)

@@ -1,4 +1,4 @@
-"""Many processes log to one run at once, and none waits for another."""
+"""Many processes log to one run at the same time, and none waits for another."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_sixteen_processes_log_while_another_holds_every_lock(fork, workspace, r
 
 
 def test_threads_of_one_process_share_its_journal(workspace, run):
-    """Eight threads log at once, and each finds its own points in its own order."""
+    """Eight threads log at the same time, and each finds its own points in its own order."""
 
     def write(number):
         for point in range(1_000):

@@ -1,4 +1,4 @@
-"""Threads, signal handlers and forks of one process log, read and close at once."""
+"""Threads, signal handlers and forks of one process log, read and close at the same time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stores of a workspace can be opened and created, also by several threads and processes at once."""
+"""The stores of a workspace can be opened and created, also by several threads and processes at the same time."""
 
 from __future__ import annotations
 
@@ -242,7 +242,7 @@ def no_links(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.processes
 def test_a_file_system_without_hard_links_is_enough(tmp_path: Path, no_links: None) -> None:
-    """This also holds if eight processes create the workspace at once, and one is killed before or after the rename."""
+    """This holds even if eight processes create the workspace, and one is killed before or after the rename."""
     for attempt in range(4):
         folder = tmp_path / str(attempt)
 

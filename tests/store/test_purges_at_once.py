@@ -1,4 +1,4 @@
-"""Two processes purge the same run at once, while another run gets the key of its row."""
+"""Two processes purge the same run at the same time, while another run gets the key of its row."""
 
 from __future__ import annotations
 

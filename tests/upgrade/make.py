@@ -4,7 +4,8 @@
 
 `COMMIT` is the last commit with schema 3 and journals of format 1.
 The wheel is built from it; `write.py` and `reading.py` then run with that wheel in front of everything else.
-The workspace is read twice, each time from a new copy: by another user, who folds nothing, and by one who may write.
+The workspace is read twice, each time from a new copy: by a user without write access, who folds nothing, and by a user
+with write access.
 """
 
 from __future__ import annotations

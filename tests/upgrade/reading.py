@@ -1,7 +1,7 @@
 """Everything in a workspace as plain JSON, read by the imported version of Runbridge.
 
 Run as a script it prints the JSON, so that the earlier version can be used: `reading.py FOLDER`, or
-`reading.py FOLDER COPY` to read as a user who may not write. The copy is read before, to load the needed modules.
+`reading.py FOLDER COPY` to read as a user without write access. The copy is read before, to load the needed modules.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.processes
 
 HERE = Path(__file__).parent
 KILLED = ("status", "end_time", "error")
-"""Fields of a run of a killed process that depend on the reader, because another host cannot know them at once."""
+"""Fields of a run of a killed process that depend on the reader, because another host cannot know them immediately."""
 
 WAIT_SECONDS = 30.0
 
@@ -47,7 +47,7 @@ def copy() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def expected() -> dict[str, Any]:
-    """The results of the earlier version: `unfolded` as another user, `folded` as one who may write."""
+    """The results of the earlier version: `unfolded` as another user, `folded` as a user with write access."""
     return dict(json.loads((HERE / "read.json").read_text(encoding="utf-8")))
 
 

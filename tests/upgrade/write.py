@@ -164,7 +164,7 @@ def unfolded(workspace: Workspace) -> None:
 
 
 def turns(workspace: Workspace) -> None:
-    """Write journals of two processes that logged to one key at once."""
+    """Write journals of two processes that logged to one key simultaneously."""
 
     def write(say: Callable[[str], None]) -> None:
         own = Workspace.open(workspace.path)

@@ -79,7 +79,7 @@ class Pair:
         """Make one call on both stores, and return MLflow's answer, which equals ours.
 
         Args:
-            what: the call, for the message when the answers differ.
+            what: a name of the call; the message of a difference has it.
             call: makes the call.
             known: the line of deviations.toml, as `table/line`, that accepts the difference, or a function that returns
                 it for both answers.

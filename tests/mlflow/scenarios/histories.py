@@ -34,7 +34,7 @@ doors = pick(("store", "client"))
 indexes = st.integers(0, MOST_RUNS - 1)
 METRIC_KEYS = ("a", "b", "a b/c")
 MANY = "many"
-"""A metric with so many steps that samples omit some."""
+"""A metric with more steps than a sample has."""
 keys = pick(("a", "a", "a", *METRIC_KEYS, MANY))
 odd_keys = pick(("", ".", "/a", "a//b", "a@b", "ü", "k" * 250, "k" * 251, None))
 tag_keys = pick(("a", "b", "mlflow.runName", "mlflow.note.content", "mlflow.parentRunId", "mlflow.user"))
