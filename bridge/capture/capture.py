@@ -1,4 +1,4 @@
-"""What a run takes from the folders of its process: `logs` while they are written, `outputs` at its end."""
+"""Capturing folders of a process for a run: `logs` while they are written, `outputs` at the end."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ if TYPE_CHECKING:
 logger = logging.getLogger("bridge")
 
 OUTPUTS, LOGS = "outputs", "logs"
-"""The folders of a script, and what the artifact paths of their files begin with."""
+"""The folders of a script, and the prefixes of the artifact paths of their files."""
 
 USER_LOG = f"{LOGS}/user_log.txt"
-"""What is printed within `with run:`.
+"""The log of the output that is printed in a block `with run:`.
 
 Source: Azure ML SDK v1, `azureml._history.utils.context_managers`.
 """
 
 SWEEP_SECONDS = 1.0
 NAMED = 20
-"""How many sentences about files one capture says; the rest is counted."""
+"""The number of warnings about files that one capture gives; further files are only counted."""
 
 
 class Capture:
     """The folders that one run captures.
 
-    What cannot be taken is a sentence, said once, and never an error: a slow or full disk does not fail a good run.
+    A file that cannot be stored becomes one warning, and never an error: a slow or full disk does not fail a run.
 
     Args:
         place: the run.
-        outputs: a folder whose files are kept under `outputs/` by `finish`; None for none.
-        logs: a folder whose files are kept under `logs/` as they grow; None for none.
+        outputs: a folder whose files `finish` stores under `outputs/`; None is none.
+        logs: a folder whose files are stored under `logs/` while they grow; None is none.
     """
 
     def __init__(self, place: RunPlace, outputs: Path | None = None, logs: Path | None = None) -> None:
@@ -48,7 +48,7 @@ class Capture:
         self._said = self._not_named = 0
         self._outputs, self._logs = outputs, logs
         self._folders: dict[str, Folder] = {}
-        self._passed_over: set[str] = set()
+        self._skipped: set[str] = set()
         self._begin()
 
     def _begin(self) -> None:
@@ -58,7 +58,7 @@ class Capture:
         self._thread: threading.Thread | None = None
 
     def watch(self) -> None:
-        """Make the folder of outputs if it is not there, and take the logs every second from here on."""
+        """Create the folder of outputs if absent, and store the logs every second from now on."""
         if self._outputs is not None:
             try:
                 os.makedirs(self._outputs, exist_ok=True)
@@ -72,23 +72,23 @@ class Capture:
                 thread.start()
             except RuntimeError as error:  # the system has no more threads
                 self._thread = None
-                self.warn(f"The folder {self._logs} is looked at only when the run ends: {error}.")
+                self.warn(f"The folder {self._logs} is captured only when the run ends: {error}.")
 
     def append(self, path: str, data: bytes) -> None:
-        """Add to a log of the run; the file of that name in the folder `logs` is passed over from here on.
+        """Append to a log of the run. A file with the same name in the folder `logs` is skipped from now on.
 
         Raises:
-            BridgeError: it is not added.
+            BridgeError: nothing was appended.
         """
-        self._passed_over.add(path)
+        self._skipped.add(path)
         self._place.stores.artifacts.append(self.root, path, data)
 
     def finish(self) -> tuple[str, ...]:
-        """Stop watching and take what has changed in all folders; returns what could not be taken since the last call.
+        """Stop watching, store the changed files of all folders, and return the warnings since the last call.
 
-        It may be called again, and looks for what has changed again.
+        It can be called again, and then stores the files that have changed since.
         """
-        if self._process != os.getpid():  # a forked child: the thread, and who held the lock, are the parent's
+        if self._process != os.getpid():  # a forked child: the thread, and the owner of the lock, are in the parent
             self._begin()
         self._stop.set()
         if self._thread is not None:
@@ -121,9 +121,9 @@ class Capture:
         return self._place.stores.address
 
     def warn(self, *sentences: str) -> None:
-        """Say what could not be taken."""
+        """Add warnings about files that could not be stored."""
         for sentence in sentences:
-            # A file name may hold bytes that are no text.
+            # A file name may contain bytes that are not UTF-8.
             sentence = sentence.encode("utf-8", "backslashreplace").decode()
             logger.debug("Run %s: %s", self._place.run_id, sentence)
             if self._said < NAMED:
@@ -143,16 +143,14 @@ class Capture:
             if prefix not in self._folders:
                 if not _has_entries(path):
                     return
-                from bridge.capture.folders import LogFolder, OutputFolder  # most short runs do without
+                from bridge.capture.folders import LogFolder, OutputFolder  # most short runs do not need them
 
                 self._folders[prefix] = (
-                    LogFolder(self, prefix, path, self._passed_over)
-                    if prefix == LOGS
-                    else OutputFolder(self, prefix, path)
+                    LogFolder(self, prefix, path, self._skipped) if prefix == LOGS else OutputFolder(self, prefix, path)
                 )
             taken = self._folders[prefix].sweep()
         if taken:
-            logger.debug("Run %s: took %d files of %s", self._place.run_id, taken, path)
+            logger.debug("Run %s: stored %d files of %s", self._place.run_id, taken, path)
 
 
 def _has_entries(folder: Path) -> bool:
@@ -162,4 +160,4 @@ def _has_entries(folder: Path) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError:
-        return True  # said when it is looked through
+        return True  # the sweep reports it

@@ -1,4 +1,4 @@
-"""Folders whose files become artifacts of a run: outputs, taken whole, and logs, taken as they grow."""
+"""Folders whose files become artifacts of a run: outputs are stored whole, and logs while they grow."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from bridge.store.artifacts import ArtifactStore
 from bridge.store.walk import Entry, walk
 
 NOT_OUTPUT = "azureml.log"
-"""How the names of files end that are no output: the debug logs of Azure ML's own SDK."""
+"""The suffix of file names that are not outputs: the debug logs of Azure ML's own SDK."""
 PIECE_BYTES = 1 << 20
 TAIL_BYTES = 64
-"""By how much a file is known to be the one that it was."""
+"""The number of last bytes by which a file is recognised as the same file, grown."""
 
 
-class Place(Protocol):
-    """Where files go, and who is told of those that cannot.
+class Destination(Protocol):
+    """The run that stores the files.
 
-    `root` may raise where the run keeps no files; `address` is the workspace's folder, which is never taken.
+    `root` raises NotAllowed if the run stores no files here. `address` is the workspace's folder, which is skipped.
+    `warn` receives a sentence about each file that could not be stored.
     """
 
     @property
@@ -42,21 +43,21 @@ class Place(Protocol):
 class Folder(ABC):
     """A folder whose files become artifacts of a run."""
 
-    def __init__(self, place: Place, prefix: str, path: Path) -> None:
-        self._place, self._prefix, self.path = place, prefix, path
+    def __init__(self, run: Destination, prefix: str, path: Path) -> None:
+        self._run, self._prefix, self.path = run, prefix, path
         self._troubles: dict[str, str] = {}
 
     def sweep(self) -> int:
-        """Take what has changed since the last time; returns how many files that were."""
+        """Store the files that have changed since the last call, and return their number."""
         return sum(self._try(file) for file in self._files())
 
     @abstractmethod
     def _files(self) -> Iterator[Path]:
-        """The files to look at."""
+        """Return the files to examine."""
 
     @abstractmethod
     def _take(self, file: Path, path: str) -> bool:
-        """Whether a file had changed, and is taken."""
+        """Store a file if it has changed, and return whether it had."""
 
     def _try(self, file: Path) -> bool:
         path = f"{self._prefix}/{file.relative_to(self.path).as_posix()}"
@@ -69,14 +70,14 @@ class Folder(ABC):
     def _miss(self, file: str, reason: str) -> None:
         if self._troubles.get(file) != reason:
             self._troubles[file] = reason
-            self._place.warn(f"The file {file} was not kept: {reason}")
+            self._run.warn(f"The file {file} was not kept: {reason}")
 
     def _miss_folder(self, path: str, error: OSError) -> None:
         self._miss(str(self.path / path), said(error))
 
     def _below(self, hidden: bool) -> list[Path]:
-        """All files below the folder, also behind links, but those of the workspace itself."""
-        workspace = os.path.realpath(self._place.address)
+        """Return all files below the folder, links followed, except those of the workspace itself."""
+        workspace = os.path.realpath(self._run.address)
 
         def is_shown(entry: Entry) -> bool:
             return hidden or not entry.name.startswith(".")
@@ -89,10 +90,10 @@ class Folder(ABC):
 
 
 class OutputFolder(Folder):
-    """A folder whose files are uploaded, and again when their size or time has changed."""
+    """A folder whose files are stored, and stored again when their size or time has changed."""
 
-    def __init__(self, place: Place, prefix: str, path: Path) -> None:
-        super().__init__(place, prefix, path)
+    def __init__(self, run: Destination, prefix: str, path: Path) -> None:
+        super().__init__(run, prefix, path)
         self._taken: dict[str, tuple[int, ...]] = {}
 
     def _files(self) -> Iterator[Path]:
@@ -104,13 +105,13 @@ class OutputFolder(Folder):
         if self._taken.get(path) == state:
             return False
         with file.open("rb") as stream:
-            self._place.artifacts.put(self._place.root, path, _until(stream, os.fstat(stream.fileno()).st_size))
+            self._run.artifacts.put(self._run.root, path, _until(stream, os.fstat(stream.fileno()).st_size))
         self._taken[path] = state
         return True
 
 
 class _Log:
-    """How far a log is taken: `time` is that of its last change, `tail` what it ends with there."""
+    """The stored part of a log: its size, its last bytes, and the time of the file's last change."""
 
     __slots__ = ("inode", "size_bytes", "tail", "time")
 
@@ -119,22 +120,22 @@ class _Log:
 
 
 class LogFolder(Folder):
-    """A folder whose files grow: what was added is added to the artifact, and a file that was replaced is put anew."""
+    """A folder whose files grow: new bytes are appended to the artifact, and a replaced file is stored again."""
 
-    def __init__(self, place: Place, prefix: str, path: Path, passed_over: AbstractSet[str]) -> None:
-        super().__init__(place, prefix, path)
+    def __init__(self, run: Destination, prefix: str, path: Path, skipped: AbstractSet[str]) -> None:
+        super().__init__(run, prefix, path)
         self._taken: dict[str, _Log] = {}
-        self._passed_over = passed_over
+        self._skipped = skipped
 
     def _files(self) -> Iterator[Path]:
         return iter(self._below(hidden=False))
 
     def _take(self, file: Path, path: str) -> bool:
-        if path in self._passed_over:
+        if path in self._skipped:
             return False
         try:
             facts = _check_regular(file)
-        except FileNotFoundError:  # it was moved away, as logs are
+        except FileNotFoundError:  # moved away, as rotated logs are
             return False
         log = self._taken.get(path)
         if log is not None and log.inode == facts.st_ino:
@@ -146,21 +147,21 @@ class LogFolder(Folder):
         return True
 
     def _put(self, file: Path, path: str) -> None:
-        artifacts, root = self._place.artifacts, self._place.root
+        artifacts, root = self._run.artifacts, self._run.root
         with file.open("rb") as stream:
             facts = os.fstat(stream.fileno())
             size_bytes = artifacts.put(root, path, _until(stream, facts.st_size)).size_bytes or 0
             self._taken[path] = _Log(facts.st_ino, size_bytes, facts.st_mtime_ns, _tail(stream.fileno(), size_bytes))
 
     def _append(self, file: Path, path: str, log: _Log) -> bool:
-        """Whether the file is the one that was taken, grown: then the rest is taken too."""
-        artifacts, root = self._place.artifacts, self._place.root
+        """Append the new bytes of a log; return False if the file or the artifact was replaced."""
+        artifacts, root = self._run.artifacts, self._run.root
         with file.open("rb") as stream:
             facts = os.fstat(stream.fileno())
             if facts.st_ino != log.inode or _tail(stream.fileno(), log.size_bytes) != log.tail:
                 return False
             listed = artifacts.stat(root, path)
-            if listed is None or listed.size_bytes != log.size_bytes:  # somebody replaced the artifact
+            if listed is None or listed.size_bytes != log.size_bytes:  # the artifact was replaced
                 return False
             stream.seek(log.size_bytes)
             while log.size_bytes < facts.st_size:
@@ -175,7 +176,11 @@ class LogFolder(Folder):
 
 
 def _check_regular(file: Path) -> os.stat_result:
-    """What the file system knows of a file behind its links."""
+    """Return the facts of a regular file, links followed.
+
+    Raises:
+        OSError: it is not a regular file.
+    """
     facts = file.stat()
     if not stat.S_ISREG(facts.st_mode):
         raise OSError(None, "it is no regular file", str(file))
@@ -183,7 +188,7 @@ def _check_regular(file: Path) -> os.stat_result:
 
 
 class _Beginning:
-    """The first bytes of a stream: a file that somebody writes to without pause has an end too."""
+    """The first bytes of a stream, so that reading a file ends even if it grows without pause."""
 
     def __init__(self, stream: BinaryIO, size_bytes: int) -> None:
         self._stream, self._left = stream, size_bytes
@@ -204,6 +209,6 @@ def _tail(fd: int, end: int) -> bytes:
 
 
 def said(error: BridgeError | OSError) -> str:
-    """An error as the end of a sentence."""
+    """Return an error as the end of a sentence."""
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return text[:1].lower() + text[1:].rstrip(".") + "."

@@ -1,4 +1,4 @@
-"""What a process prints, added to a log while a block runs."""
+"""Printed output of a process, appended to a log during a block."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from bridge.capture.log_queue import LogQueue
 from bridge.forking import Step, on_fork
 
 WRITE_SECONDS = 0.25
-"""The time between two writes: what is printed fast costs few of them."""
+"""The time between two writes, so that fast printing causes few of them."""
 STREAMS = ("stdout", "stderr")
 FULL = "memory and disk were full"
 
 
 class Printed:
-    """Between `begin` and `end`, what Python code of this process prints is printed and added to a log too.
+    """A copy of the output that Python code of this process prints between `begin` and `end`.
 
-    Threads and forked children are included, what native libraries and other programs print is not.
-    It never breaks printing: what cannot be added waits, and is a sentence in what `end` returns.
+    Output of threads and forked children is included, that of native libraries and other programs is not.
+    Printing never fails because of the log: output that cannot be appended waits, and `end` returns a warning.
 
     Args:
-        append: adds bytes to the log.
+        append: appends bytes to the log.
     """
 
     def __init__(self, append: Callable[[bytes], object]) -> None:
@@ -34,14 +34,14 @@ class Printed:
         self._process = os.getpid()
         self._pieces: deque[bytes] = deque()
         self._streams: dict[str, _Stream] = {}
-        self._start_anew()
+        self._reset()
 
-    def _start_anew(self) -> None:
-        self._writing = threading.RLock()  # a signal handler may print or end the run while this thread writes
+    def _reset(self) -> None:
+        self._writing = threading.RLock()  # a signal handler can print or end the run while this thread writes
         self._queue = LogQueue(self._append)
 
     def begin(self) -> None:
-        """Take the place of `sys.stdout` and `sys.stderr`."""
+        """Replace `sys.stdout` and `sys.stderr`."""
         for name in STREAMS:
             stream = getattr(sys, name)
             if stream is not None:
@@ -53,7 +53,7 @@ class Printed:
         _active.add(self)
 
     def end(self) -> tuple[str, ...]:
-        """Give the streams back, unless somebody else has replaced them meanwhile; returns what could not be added."""
+        """Restore the streams, unless other code has replaced them since, and return warnings as `flush` does."""
         for name, stream in self._streams.items():
             stream.sink = None
             if getattr(sys, name) is stream:
@@ -65,7 +65,7 @@ class Printed:
         return self.flush()
 
     def flush(self) -> tuple[str, ...]:
-        """Add what waits; returns what could not be added."""
+        """Append the waiting output; return a warning if some could not be appended and was dropped."""
         self._write()
         queue = self._queue
         lost = queue.size_bytes + queue.dropped_bytes
@@ -76,15 +76,15 @@ class Printed:
         return (f"{lost} bytes of what was printed were not kept: {queue.trouble or FULL}",)
 
     def add(self, piece: bytes) -> None:
-        """Let bytes follow what was printed; takes no lock, for signal handlers print too."""
+        """Add printed bytes. It takes no lock, because signal handlers print too."""
         self._pieces.append(piece)
         if self._process != os.getpid():
-            self._write()  # a forked child has no thread for it, and may end without a word
+            self._write()  # a forked child has no thread that writes, and may end at any time
 
     def forget(self) -> None:
-        """In a forked child: what waits is the parent's to write."""
+        """Drop the waiting output, in a forked child: the parent writes it."""
         self._pieces.clear()
-        self._start_anew()
+        self._reset()
 
     def _write_until_stopped(self) -> None:
         while not self._stop.wait(WRITE_SECONDS):
@@ -102,7 +102,7 @@ class Printed:
 
 
 class _Stream:
-    """A text stream that also adds what is written to a log; everything else is the original's."""
+    """A text stream that copies its output to a log, and otherwise behaves as the original stream."""
 
     def __init__(self, original: Any, sink: Printed) -> None:
         self.original = original
@@ -120,11 +120,11 @@ class _Stream:
 
     @property
     def buffer(self) -> Any:
-        """The bytes below; written to directly by some."""
+        """The binary stream below, to which some code writes directly."""
         return _Bytes(self.original.buffer, self)
 
     def uncovered(self) -> Any:
-        """The original, or what that has covered if its own block has ended."""
+        """Return the original stream, or the stream below it if the block of the original has ended."""
         original = self.original
         while isinstance(original, _Stream) and original.sink is None:
             original = original.original
@@ -147,7 +147,7 @@ class _Stream:
 
 
 class _Bytes:
-    """The binary stream below a text stream that adds to a log."""
+    """The binary stream below a text stream; it copies its output to the log too."""
 
     def __init__(self, original: Any, stream: _Stream) -> None:
         self._original, self._stream = original, stream

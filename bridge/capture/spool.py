@@ -1,4 +1,4 @@
-"""Bytes that wait to be written somewhere: in memory, and beyond a limit in files that have no name."""
+"""A queue of bytes in memory and, beyond a limit, in unnamed files."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from io import FileIO
 from pathlib import Path
 
 MEMORY_BYTES = 64 << 20
-"""How much waits in memory; what comes beyond it waits in files."""
+"""The limit of the bytes in memory; further bytes wait in files."""
 MEMORY_PART_BYTES, FILE_PART_BYTES = 8 << 20, 64 << 20
-"""The size of one part in memory and on disk: a part that was taken frees its space."""
+"""The size of one part in memory and on disk. A part is freed once it has been taken."""
 TAKE_BYTES = 8 << 20
-"""How much is taken at once."""
+"""The number of bytes that are taken at once."""
 
 
 class Spool:
     """A queue of bytes that threads fill and one thread empties.
 
     Args:
-        folder: where the files lie; None is the system's folder for temporary files.
+        folder: the folder for the files; None is the system's temporary folder.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
-        self._lock = threading.RLock()  # a signal handler may print too
+        self._lock = threading.RLock()  # a signal handler can print too
         self._parts: deque[_MemoryPart | _FilePart] = deque()
         self._returned: deque[bytes] = deque()
         self._taken = 0
 
     def add(self, data: bytes) -> bool:
-        """Let bytes wait after those that wait already; False if neither memory nor the disk takes them."""
+        """Add bytes at the end; return False if neither memory nor the disk has room."""
         with self._lock:
             last = self._parts[-1] if self._parts else None
             if last is not None and last.add(data):
@@ -45,7 +45,7 @@ class Spool:
             return True
 
     def take(self) -> bytes:
-        """Take out the bytes that have waited longest; empty if none wait."""
+        """Remove and return the first bytes; empty if none wait."""
         with self._lock:
             if self._returned:
                 return self._returned.popleft()
@@ -60,12 +60,12 @@ class Spool:
             return data
 
     def put_back(self, data: bytes) -> None:
-        """Let bytes that were taken out wait again, before all others."""
+        """Insert bytes that were taken, before all others."""
         with self._lock:
             self._returned.appendleft(data)
 
     def close(self) -> None:
-        """Forget what waits."""
+        """Drop all bytes."""
         with self._lock:
             self._returned.clear()
             while self._parts:
@@ -74,7 +74,7 @@ class Spool:
 
     @property
     def size_bytes(self) -> int:
-        """How many bytes wait."""
+        """The number of bytes in the queue."""
         with self._lock:
             return sum(part.size_bytes for part in self._parts) - self._taken + sum(map(len, self._returned))
 
@@ -109,7 +109,7 @@ class _MemoryPart:
 
 
 class _FilePart:
-    """Bytes in a file, which is gone when it is closed or its process ends."""
+    """Bytes in an unnamed file, which disappears when it is closed or the process ends."""
 
     def __init__(self, folder: Path | None) -> None:
         self.size_bytes = 0
@@ -126,7 +126,7 @@ class _FilePart:
         try:
             while written < len(data):
                 written += os.pwrite(self._file.fileno(), memoryview(data)[written:], self.size_bytes + written)
-        except OSError:  # the next bytes that fit take the place of what was written of these
+        except OSError:  # the next bytes that fit overwrite the written part
             return False
         self.size_bytes += len(data)
         return True

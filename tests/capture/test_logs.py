@@ -177,4 +177,4 @@ def test_without_a_new_thread_logs_are_stored_at_the_end_with_a_warning(experime
     assert run.status == "Completed"
     assert content(run, "logs/a.txt") == "line\n"
     (warning,) = run.warnings
-    assert warning == f"The folder {logs} is looked at only when the run ends: can't start new thread."
+    assert warning == f"The folder {logs} is captured only when the run ends: can't start new thread."

@@ -29,7 +29,7 @@ def test_debug_shows_each_step_under_the_logger_bridge(script, only_run):
         "Snapshot ",
         "Journal ",
         "Folded ",
-        f"Run {run.id}: took 1 files of ",
+        f"Run {run.id}: stored 1 files of ",
         f"Run {run.id} is Completed",
     ):
         assert what in said, (what, said)

@@ -136,6 +136,14 @@ def test_an_exception_fails_child_and_parent(experiment):
         ("try:\n    sys.exit(3)\nexcept SystemExit as error:\n    kept = error\nsys.exit(0)", 0, "Completed"),
         ("import argparse\nargparse.ArgumentParser().parse_args(['--unknown'])", 2, "Failed"),
         ("import threading\nt = threading.Thread(target=sys.exit, args=(3,))\nt.start()\nt.join()", 0, "Completed"),
+        ("try:\n    sys.exit(3)\nfinally:\n    print('last')", 3, "Failed"),
+        ("def main():\n    sys.exit(3)\ntry:\n    main()\nexcept ValueError:\n    pass", 3, "Failed"),
+        ("def main():\n    try:\n        sys.exit(3)\n    except SystemExit:\n        pass\nmain()", 0, "Completed"),
+        (
+            "try:\n    sys.exit(3)\nexcept SystemExit as error:\n    assert type(error) is SystemExit\n    raise",
+            3,
+            "Failed",
+        ),
     ],
 )
 def test_a_run_left_open_ends_according_to_the_exit_code(script, only_run, code, exit_code, status):
