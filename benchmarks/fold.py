@@ -5,7 +5,7 @@ Each series has one point.
 All points are in a journal. The benchmark measures the first read of one series, which folds them.
 The reference stores the same metrics, series and blocks in an empty database with the same schema, in one transaction.
 Afterwards, one more point is logged and read. Its time must not depend on the number of stored series.
-The results are medians of several repeats. The cases alternate, and each repeat uses a new workspace.
+All cases are measured in turn, several times, each time in a new workspace. The results are medians.
 """
 
 from __future__ import annotations

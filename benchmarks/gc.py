@@ -1,7 +1,7 @@
 """Measure `mlflow gc` on a run with 5 million points, and compare it with the same command on an empty run.
 
 The results are the peak memory of the process in MB and its time in seconds.
-Each is the median of several repeats. The two cases alternate, and each repeat uses a new workspace.
+Both cases are measured in turn, several times, each time in a new workspace. The results are medians.
 All points are folded before the measurement.
 """
 

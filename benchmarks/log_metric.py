@@ -1,6 +1,6 @@
 """Measure the time for logging one number with both APIs, and compare it with a plain write and MLflow's SQLite store.
 
-The results are medians of several alternating repeats, in microseconds for each call.
+All cases are measured in turn, several times. The results are medians in microseconds for each call.
 Both journals have the durability "process": a point survives the death of the process once the call has returned.
 MLflow's SQLite store waits for the disk, but nearly all of its time is spent in Python.
 """

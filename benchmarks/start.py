@@ -1,6 +1,7 @@
 """Measure the time for `import bridge` and for a first metric in a new process, and compare it with an empty program.
 
-The results are medians of several alternating repeats, in milliseconds. They include the start of Python.
+All cases are measured in turn, several times.
+The results are medians in milliseconds, including the start of Python.
 All modules are loaded from bytecode, as in an installed package, even if the environment disables writing it.
 """
 

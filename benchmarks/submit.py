@@ -1,6 +1,6 @@
 """Measure the time from `submit` to Completed for a script of one second, and compare it with running it directly.
 
-The results are medians of several alternating repeats, in seconds.
+All cases are measured in turn, several times. The results are medians in seconds.
 """
 
 from __future__ import annotations
