@@ -50,7 +50,7 @@ def peak_of_gc(uri: str) -> tuple[float, float]:
     command = [os.path.join(sysconfig.get_path("scripts"), "mlflow"), "gc", "--backend-store-uri", uri]
     environment = {**os.environ, "MLFLOW_TRACKING_URI": uri, "MLFLOW_DISABLE_TELEMETRY": "true"}
     begun = time.perf_counter()
-    # A process inherits the peak of its parent. A small parent is started first, because this process has a large one.
+    # The peak of a process starts at that of its parent. This process is large, so a small one starts the command.
     starting = [sys.executable, "-c", "import resource, subprocess, sys\n"
                 "subprocess.run(sys.argv[1:], check=True)\n"
                 "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)", *command]  # fmt: skip
