@@ -27,13 +27,13 @@ test: .venv/.dev chromium lint types layers  ## Everything that CI runs
 	@$(MAKE) --no-print-directory --keep-going fast slow processes alone
 
 test-mlflow: .venv/.dev  ## Run MLflow's tests on another MLflow: VERSION=3.10.1, or VERSION=newest
-	@$(BIN)/python tests/pythons/another_mlflow.py "$(VERSION)"
+	@$(BIN)/python tests/support/another_mlflow.py "$(VERSION)"
 
 bench: .venv/.dev  ## Run every benchmark, each with a reference measurement
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit 1; done
 
 compatibility: .venv/.dev  ## Write docs/mlflow_compatibility.md from its tables in tests/mlflow
-	@$(BIN)/python tests/mlflow/compatibility.py
+	@$(BIN)/python tests/mlflow/harness/compatibility.py
 
 lint: .venv/.dev
 	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check .

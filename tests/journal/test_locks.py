@@ -13,6 +13,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
+from forked import Child
 from interrupting import Interrupts, Own
 
 import bridge.journal.file_lock as file_lock
@@ -20,7 +21,6 @@ import bridge.journal.locks as locks
 from bridge.errors import StoreUnavailable
 from bridge.journal.file_lock import FileLock
 from bridge.journal.locks import LockTaken, ThreadLock
-from tests.forked import Child
 
 
 @pytest.fixture

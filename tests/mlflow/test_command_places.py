@@ -18,7 +18,7 @@ import mlflow
 import pytest
 from command_stories import MODEL, NO_RUN
 from commands import COMPARED, CommandLine, Said, every_command
-from test_companion import obey_file_modes
+from namespaces import obey_file_modes
 
 from bridge import Workspace
 from bridge.store.create import create_store

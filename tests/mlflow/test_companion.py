@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import shutil
 import signal
@@ -19,6 +18,7 @@ from mlflow.entities import LoggedModel
 from mlflow.exceptions import MlflowException
 from mlflow.store import db
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+from namespaces import obey_file_modes
 from sqlalchemy import text
 
 from bridge.store.create import create_store
@@ -394,12 +394,6 @@ try:
 except NotAllowed as error:
     print(error)
 """
-
-
-def obey_file_modes() -> None:
-    """Give up root's right to ignore file modes (CAP_DAC_OVERRIDE), which other users do not have."""
-    if os.getuid() == 0:
-        ctypes.CDLL(None).prctl(24, 1)
 
 
 @pytest.mark.rules

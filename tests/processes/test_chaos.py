@@ -32,7 +32,7 @@ def test_chaos_loses_duplicates_and_reorders_no_acknowledged_point(
     """Writers, readers, folds, launchers and `mlflow gc` are killed, stopped, and interrupted at random."""
     words = ["--seed", seed, "--kills", kills, "--launchers", launchers, "--keep", tmp_path]
     words += ["--no-lightning", "--short-stops"] if SCALE == 1 else []
-    chaos = Path(__file__).with_name("chaos.py")
+    chaos = Path(__file__).parent / "chaos" / "chaos.py"
     ended = subprocess.run([sys.executable, str(chaos), *map(str, words)], stdout=subprocess.PIPE, text=True)
     figures = json.loads(ended.stdout)
     found = figures.pop("found")

@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from forked import Child
 
 import bridge.store.open_stores as open_module
 from bridge import Experiment, Run, SchemaMismatch, Workspace
@@ -29,7 +30,6 @@ from bridge.store.create import create_store, ensure_store
 from bridge.store.open import open_store
 from bridge.store.open_stores import IDLE_STORES, close_idle
 from bridge.store.sql.migrate import FOLDER, SCHEMA
-from tests.forked import Child
 
 
 def test_the_workspaces_own_durability_holds_after_another_was_asked_for(tmp_path):

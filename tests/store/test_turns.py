@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from forked import Child
 
 import bridge.journal.locks as locks
 import bridge.store.sql.database as database_module
@@ -19,7 +20,6 @@ from bridge.errors import StoreUnavailable
 from bridge.journal.file_lock import FileLock
 from bridge.store.sql.database import Database
 from bridge.store.sql.sqlite import open_sqlite
-from tests.forked import Child
 
 
 @pytest.fixture

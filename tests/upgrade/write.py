@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
 OFFSET_NS = 1_740_787_200_000_000_000 - time.time_ns()
 """The fixed wall clock, 1 March 2025, so that the leases are old whenever they are read."""

@@ -45,7 +45,7 @@ class Project:
 
     def copy(self, name: str) -> None:
         """Put the scripts of an old notebook into the folder."""
-        shutil.copytree(Path(__file__).parent / "scripts" / name, self.folder, dirs_exist_ok=True)
+        shutil.copytree(Path(__file__).parents[1] / "azureml" / "scripts" / name, self.folder, dirs_exist_ok=True)
 
     def lines(self, script: str, *arguments: str, **variables: str) -> list[str]:
         """The lines that a script of the folder prints, which must end well."""

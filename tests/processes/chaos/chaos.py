@@ -30,7 +30,8 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [path for path in (str(HERE), str(HERE.parent)) if path not in sys.path]
+SUPPORT = HERE.parents[1] / "support"
+sys.path[:0] = [path for path in (str(HERE), str(SUPPORT)) if path not in sys.path]
 
 import psutil  # noqa: E402
 from chaos_oracle import ENDS_SECONDS, Oracle  # noqa: E402

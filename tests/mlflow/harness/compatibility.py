@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent / "harness"))
 
 from deviations import LISTED, RULES, SINCE
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "mlflow_compatibility.md"
+DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "mlflow_compatibility.md"
 
 TITLES = {
     "experiments": "Experiments",

@@ -16,9 +16,17 @@ from functools import wraps
 from forked import Child
 
 NEW_TIME, NEW_UTS, NEW_USER, NEW_PID = 0x80, 0x4000000, 0x10000000, 0x20000000
-SET_PARENT_DEATH_SIGNAL = 1
+SET_PARENT_DEATH_SIGNAL, DROP_BOUNDING_CAPABILITY = 1, 24
+OVERRIDE_FILE_MODES = 1
+"""CAP_DAC_OVERRIDE."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
+
+
+def obey_file_modes() -> None:
+    """Give up root's right to ignore the modes of files."""
+    if os.getuid() == 0:
+        _libc.prctl(DROP_BOUNDING_CAPABILITY, OVERRIDE_FILE_MODES)
 
 
 def become_host(name: str) -> None:
