@@ -8,9 +8,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from bridge.environments.build_failure import BUILD_LOG, LINES_OF_FAILURE, build_cause
 from bridge.environments.environment import PYTHON, default_image
 from bridge.environments.packages import Wanted, wanted_packages
 from bridge.errors import SubmitFailed
@@ -33,7 +35,7 @@ def check_engine() -> None:
     Raises:
         SubmitFailed: none does; the sentence says what to do.
     """
-    instead = "start Docker, or set environment.docker.enabled = False to run on this computer"
+    instead = "start Docker, or set BRIDGE_DOCKER=0 to run without"
     command = ["docker", "version", "--format", "{{.Server.Version}}"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=ANSWER_SECONDS, check=False)
@@ -70,12 +72,12 @@ def image_of(environment: EnvironmentDefinition, write: Write) -> str:
         assert process.stdin is not None and process.stdout is not None
         process.stdin.write(dockerfile.encode())
         process.stdin.close()
-        last = ""
+        printed: deque[str] = deque(maxlen=LINES_OF_FAILURE)
         for line in process.stdout:
             write(line)
-            last = line.decode(errors="replace").strip() or last
+            printed.append(line.decode(errors="replace"))
     if process.returncode:
-        raise SubmitFailed("docker build", process.returncode, last.rstrip("."))
+        raise SubmitFailed("docker build", process.returncode, f"{build_cause(printed)}; see the log {BUILD_LOG}")
     return tag
 
 

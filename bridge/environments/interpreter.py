@@ -14,12 +14,6 @@ from bridge.environments.virtual import virtual_interpreter
 from bridge.errors import SubmitFailed
 from bridge.records.script import PythonDefinition
 
-BUILD_LOG = "azureml-logs/20_image_build_log.txt"
-"""The artifact that takes what a build prints.
-
-Source: Azure ML, logs of a run.
-"""
-
 
 def interpreter_for(python: PythonDefinition, write: Callable[[bytes], object]) -> str:
     """Return the path of the interpreter for an environment; a virtual environment is built if needed.

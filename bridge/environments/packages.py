@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from bridge.environments.azureml_packages import brought_by, is_azureml
 from bridge.environments.conda import CondaDependencies, package_name
 from bridge.errors import InvalidValue
 
@@ -49,11 +50,11 @@ NOT_ON_PYPI = frozenset(
 WITHOUT_EFFECT = frozenset(("nomkl", "pip", "setuptools", "wheel"))
 """Of conda, where no version is named: pip is there anyhow, and builds packages in environments of their own."""
 
-GIVEN_HERE = re.compile(r"azureml[-_.].*|azureml", re.IGNORECASE)
-"""The Azure ML SDK: its names are given by Runbridge, and the real one would look for a service that is not there."""
-
 SIGNS = ("===", "==", "!=", "<=", ">=", "~=", "<", ">")
 """How a clause of PEP 440 on a version starts."""
+
+OLDEST = (3, 10)
+"""The oldest Python that Runbridge runs on."""
 
 
 class Wanted(NamedTuple):
@@ -79,10 +80,12 @@ def wanted_packages(conda_dependencies: Mapping[str, Any] | None) -> Wanted:
     """
     packages = CondaDependencies(_underlying_structure=conda_dependencies)
     lines, refused, passed_over = [], [], []
+    brought: list[str] = []
     for package in packages.conda_packages:
         name = package_name(package)
-        if GIVEN_HERE.fullmatch(name) or package in WITHOUT_EFFECT:
+        if is_azureml(package) or package in WITHOUT_EFFECT:
             passed_over.append(package)
+            brought += brought_by(package)
         elif name in NOT_ON_PYPI or name.startswith("r-"):
             refused.append((package, "is no Python package, so pip cannot install it"))
         elif (line := _requirement(package)) is None:
@@ -94,10 +97,13 @@ def wanted_packages(conda_dependencies: Mapping[str, Any] | None) -> Wanted:
         first, *others = [("conda package", package, rule) for package, rule in refused]
         raise InvalidValue(first[0], first[1], f"{first[2]} ({sentence})", others=tuple(others))  # type: ignore[arg-type]
     for package in packages.pip_packages:
-        if GIVEN_HERE.fullmatch(package_name(package)):
+        if is_azureml(package):
             passed_over.append(package)
+            brought += brought_by(package)
         else:
             lines.append(package)
+    named = {package_name(line) for line in lines}
+    lines += [package for package in dict.fromkeys(brought) if package not in named]
     return Wanted(packages.python_version or "", (*packages.pip_options, *sorted(lines)), tuple(passed_over))
 
 
@@ -160,6 +166,15 @@ def pep_440(clause: str) -> Specifier:
 
 def _clauses(asked: str) -> list[str]:
     return [clause.strip() for clause in asked.split(",") if clause.strip()]
+
+
+def is_too_old(asked: str) -> bool:
+    """Return whether every version of Python that fits is older than the oldest that Runbridge runs on.
+
+    Raises:
+        InvalidValue: what is asked cannot be read.
+    """
+    return not any(python_fits(asked, (OLDEST[0], minor)) for minor in range(OLDEST[1], 100))
 
 
 def asked_versions(asked: str) -> Iterable[tuple[int, int]]:

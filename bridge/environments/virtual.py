@@ -14,14 +14,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bridge.address import home_folder
-from bridge.environments.packages import Wanted, asked_versions
+from bridge.environments.build_failure import BUILD_LOG, LINES_OF_FAILURE, build_cause
+from bridge.environments.packages import OLDEST, Wanted, asked_versions, is_too_old
 from bridge.errors import SubmitFailed
 
 COMPLETE = "complete"
 """A file in an environment's folder, written last: without it the folder is what a build that died has left."""
 
-PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--progress-bar", "off")
-LINES_IN_ERROR = 8
+PIP = ("-m", "pip", "--disable-pip-version-check", "--no-color", "--no-input", "install", "--progress-bar", "off")
+COLOUR_VARIABLES = ("CLICOLOR_FORCE", "FORCE_COLOR", "PY_COLORS")
+"""Variables that ask for colours, which a log does not take; a notebook sets one."""
 VERSION_CODE = "import sys; print('%d.%d' % sys.version_info[:2], sys.base_prefix)"
 
 Write = Callable[[bytes], object]
@@ -60,7 +62,7 @@ def find_python(asked: str) -> tuple[str, str, str]:
         SubmitFailed: there is none.
         InvalidValue: what is asked cannot be read.
     """
-    versions = list(asked_versions(asked))
+    versions = [version for version in asked_versions(asked) if version >= OLDEST]
     for major, minor in versions:
         version = f"{major}.{minor}"
         if (major, minor) == sys.version_info[:2]:
@@ -71,7 +73,10 @@ def find_python(asked: str) -> tuple[str, str, str]:
             if done.returncode == 0 and found == version:
                 return path, version, prefix
     own = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    reason = f"it asks for Python {asked}, and none is on the PATH: install that, or ask for {own}"
+    if is_too_old(asked):
+        reason = f"it asks for Python {asked}, and Runbridge needs 3.10 or newer: ask for {own}, or for no version"
+    else:
+        reason = f"it asks for Python {asked}, and none is on the PATH: install that, or ask for {own}"
     raise SubmitFailed("The environment", None, reason)
 
 
@@ -126,8 +131,10 @@ def _run(command: Sequence[str], write: Write, lock: int) -> None:
     Raises:
         SubmitFailed: it failed.
     """
-    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
-    last: deque[str] = deque(maxlen=LINES_IN_ERROR)
+    dropped = ("PYTHONPATH", "PYTHONHOME", *COLOUR_VARIABLES)
+    environment = {name: value for name, value in os.environ.items() if name not in dropped}
+    environment["NO_COLOR"] = "1"
+    last: deque[str] = deque(maxlen=LINES_OF_FAILURE)
     try:
         process = subprocess.Popen(
             command,
@@ -143,8 +150,7 @@ def _run(command: Sequence[str], write: Write, lock: int) -> None:
         assert process.stdout is not None
         for line in process.stdout:
             write(line)
-            last.append(line.decode(errors="replace").strip())
+            last.append(line.decode(errors="replace"))
     if process.returncode:
-        said = " / ".join(line for line in last if line) or "it said nothing"
-        step = f"Building the environment ({' '.join(command[:4])} …)"
-        raise SubmitFailed(step, process.returncode, said.rstrip("."))
+        reason = f"{build_cause(last)}; see the log {BUILD_LOG}"
+        raise SubmitFailed("Building the environment", process.returncode, reason)

@@ -18,9 +18,11 @@ from pathlib import Path
 
 from bridge.address import uri_of_folder
 from bridge.capture.capture import LOGS, OUTPUTS, Capture
+from bridge.environments.build_failure import BUILD_LOG
 from bridge.environments.docker import container_command, container_interpreter, image_of
 from bridge.environments.import_folder import import_folder, import_paths
-from bridge.environments.interpreter import BUILD_LOG, interpreter_for
+from bridge.environments.interpreter import interpreter_for
+from bridge.environments.packages import OLDEST
 from bridge.errors import BridgeError, SubmitFailed
 from bridge.records.run import RunRecord
 from bridge.records.script import ScriptDefinition
@@ -252,6 +254,9 @@ def _check_python(interpreter: str) -> None:
         said = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines()
         reason = f"it is no Python interpreter{': ' + said[-1] if said else ''}"
         raise SubmitFailed(interpreter, done.returncode, reason)
+    version = done.stdout.decode().split()[1]
+    if tuple(map(int, version.split("."))) < OLDEST:
+        raise SubmitFailed(interpreter, None, f"it is Python {version}, and Runbridge needs 3.10 or newer")
 
 
 def _check_own(folder: Path) -> None:

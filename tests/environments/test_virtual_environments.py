@@ -77,7 +77,7 @@ def test_an_environment_is_built_once_and_used_again(home: Path, wheels: Path) -
 @pytest.mark.slow
 def test_a_failed_build_leaves_no_environment_and_reports_its_last_lines(home: Path) -> None:
     log = Log()
-    with pytest.raises(SubmitFailed, match="No matching distribution found for tiny-bridge-probe") as raised:
+    with pytest.raises(SubmitFailed, match="satisfies the requirement tiny-bridge-probe") as raised:
         interpreter_for(with_packages("tiny-bridge-probe", options=("--no-index",)), log.write)
     assert raised.value.exit_code == 1
     assert "No matching distribution found for tiny-bridge-probe" in log.text

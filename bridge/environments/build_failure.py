@@ -1,0 +1,73 @@
+"""Why pip could not build an environment, from what it printed."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+
+from bridge.environments.conda import package_name
+
+BUILD_LOG = "azureml-logs/20_image_build_log.txt"
+"""The artifact that takes what a build prints.
+
+Source: Azure ML, logs of a run.
+"""
+
+COLOURS = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
+FAILED = re.compile(r"ERROR: Failed building wheel for (\S+)|ERROR: Failed to build '([^']+)'.*")
+AT = re.compile(r"(?:Collecting|Processing|Obtaining) (\S+)(?: \(from .*)?")
+COMPLETE = re.compile(r"ERROR: ((?:Could not find a version that satisfies the requirement|Cannot install) .+)")
+"""Lines that name both the package and the cause."""
+UNREACHABLE = re.compile(r"WARNING: Retrying .* after connection broken by .*")
+EXCEPTION = re.compile(
+    r"(?:[\w.]+\.)?\w*(?:Error|Exception|Failed|Unavailable|Unsupported)\w*: .+|(?:fatal )?error: .+"
+)
+PIPS_OWN = re.compile(
+    r"error: (?:subprocess-exited-with-error|metadata-generation-failed|legacy-install-failure|subprocess-.*)"
+    r"|note: .*|hint: .*|ERROR: (?:No matching distribution found|Failed|ResolutionImpossible).*"
+)
+"""Lines in which pip says that something failed, and not why."""
+CAUSE_LENGTH = 300
+LINES_OF_FAILURE = 400
+"""How many of the last lines of a build are kept to find the cause in."""
+
+
+def build_cause(lines: Iterable[str]) -> str:
+    """Return why a build failed: the package that pip was at, and the line that says why.
+
+    Args:
+        lines: what the build printed.
+    """
+    plain = [COLOURS.sub("", line).strip(" \t\r\n│╰─>×") for line in lines]
+    if complete := _last(COMPLETE, plain):
+        away = ", and the package index could not be reached" if _last(UNREACHABLE, plain) else ""
+        return _shortened(complete[1].rstrip(".")) + away
+    package, reason = _package(plain), _reason(plain)
+    return _shortened(f"{package}: {reason}" if package else reason)
+
+
+def _package(lines: Sequence[str]) -> str | None:
+    """Return the requirement that pip says failed, else the last that it looked at; None if it looked at none."""
+    looked_at = [os.path.basename(found[1]) for line in lines if (found := AT.fullmatch(line))]
+    failed = _last(FAILED, lines)
+    if failed is None:
+        return looked_at[-1] if looked_at else None
+    name = str(failed[failed.lastindex or 1])
+    return next((each for each in reversed(looked_at) if package_name(each) == name.lower()), name)
+
+
+def _reason(lines: Sequence[str]) -> str:
+    """Return the last line that names an error, else the last of all."""
+    said = [line for line in lines if line and not PIPS_OWN.fullmatch(line)]
+    named = [line for line in said if EXCEPTION.fullmatch(line) or line.startswith("ERROR: ")]
+    last = (named or said or ["it printed nothing"])[-1]
+    return last.removeprefix("ERROR: ").rstrip(".")
+
+
+def _last(pattern: re.Pattern[str], lines: Sequence[str]) -> re.Match[str] | None:
+    return next((found for line in reversed(lines) if (found := pattern.fullmatch(line))), None)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= CAUSE_LENGTH else text[: CAUSE_LENGTH - 1] + "…"

@@ -1,0 +1,58 @@
+"""In place of a package of the Azure ML SDK, what it brought is installed."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from bridge.environments.azureml_packages import BROUGHT, brought_by, is_azureml
+from bridge.environments.packages import wanted_packages
+
+
+def installed(*pip: str, conda: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """What pip is asked for."""
+    return wanted_packages({"dependencies": [*conda, {"pip": list(pip)}]}).lines
+
+
+@pytest.mark.parametrize(
+    ("package", "brought"),
+    [
+        ("azureml-defaults", ("numpy", "pandas", "pyarrow")),
+        ("azureml-sdk==1.19.0", ("numpy", "pandas", "pyarrow")),
+        ("azureml_core>=1.40", ("numpy", "pandas", "pyarrow")),
+        ("AzureML-Defaults", ("numpy", "pandas", "pyarrow")),
+        ("azureml-dataprep[pandas]", ("pandas",)),
+        ("azureml-dataset-runtime[pandas,fuse]~=1.40", ("numpy", "pyarrow", "pandas")),
+        ("azureml-sdk[automl,notebooks]", ("numpy", "pandas", "pyarrow")),
+        ("azureml-mlflow", ("mlflow",)),
+        ("azureml-widgets", ()),
+        ("azureml", ()),
+    ],
+)
+def test_a_package_brings_what_scripts_rely_on(package: str, brought: tuple[str, ...]) -> None:
+    assert is_azureml(package)
+    assert brought_by(package) == brought
+
+
+def test_other_packages_are_not_of_the_sdk() -> None:
+    assert not is_azureml("azure-storage-blob") and not is_azureml("my-azureml-tools")
+
+
+def test_what_is_brought_is_installed_once_and_gives_way_to_what_the_environment_names() -> None:
+    assert installed("azureml-defaults", "azureml-dataprep[pandas]") == ("numpy", "pandas", "pyarrow")
+    assert installed("azureml-core", "pandas==1.5.3") == ("numpy", "pandas==1.5.3", "pyarrow")
+    assert installed("azureml-core", conda=("numpy=1.26",)) == ("numpy==1.26.*", "pandas", "pyarrow")
+    assert installed(conda=("azureml-core=1.61",)) == ("numpy", "pandas", "pyarrow")
+
+
+def test_the_documented_packages_are_those_of_the_code() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "environments.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`azureml-.*) \| (.*) \|$", text, re.MULTILINE)
+    documented = {
+        package: tuple(re.findall(r"`([a-z]+)`", brought))
+        for packages, brought in rows
+        for package in re.findall(r"`(azureml-[a-z-]+)`", packages)
+    }
+    assert documented == BROUGHT
