@@ -81,6 +81,7 @@ def test_an_experiment_shows_how_to_view_it(ws: Workspace) -> None:
     experiment = Experiment(ws, "shown")
     assert experiment.get_portal_url() == f"{ws.get_mlflow_tracking_uri()}#/experiments/{experiment.id}"
     shown = experiment._repr_html_()
-    for text in ("Report Page", experiment.get_portal_url(), "Docs Page", experiment.get_docs_url()):
+    command = f"mlflow ui --backend-store-uri {ws.get_mlflow_tracking_uri()}"
+    for text in ("Report Page", command, "Docs Page", experiment.get_docs_url()):
         assert text in shown
     assert experiment.workspace_object is ws

@@ -15,6 +15,7 @@ from bridge.records.experiment import ExperimentRecord, check_native_experiment_
 from bridge.records.labels import check_keys, has_labels, native_tags, tag_values, wanted_labels
 from bridge.records.series import check_key
 from bridge.records.times import now_ms
+from bridge.runs.web_view import web_view
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -315,7 +316,7 @@ class Experiment:
         return f"Experiment(Name: {self.name},\nWorkspace: {self.workspace.name})"
 
     def _repr_html_(self) -> str:
-        links = {"Report Page": self.get_portal_url(), "Docs Page": self.get_docs_url()}
+        links = {"Report Page": web_view(self.get_portal_url()), "Docs Page": self.get_docs_url()}
         return html_table({"Name": self.name, "Workspace": self.workspace.name, **links})
 
 

@@ -69,6 +69,24 @@ def find_config(path: str | os.PathLike[str] | None, file_name: str | None = Non
     raise InvalidValue("folder", str(begin), rule + "write one with ws.write_config(), or use Workspace.open")
 
 
+def find_project_config() -> Path | None:
+    """Return the file that counts for the working folder, as `find_config` does.
+
+    Returns:
+        None if there is none, or if a bare `config.json` is some other program's.
+    """
+    try:
+        file = find_config(None)
+    except (InvalidValue, OSError):  # a folder may be unreadable, or removed
+        return None
+    if file.parent.name not in FOLDERS[:3]:
+        try:
+            read_config(file)
+        except InvalidValue:
+            return None
+    return file
+
+
 def _places(begin: Path, names: tuple[str, ...]) -> Iterator[Path]:
     for folder in FOLDERS:
         for name in names:

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 from bridge.address import check_folder
 from bridge.capture.session import RunSession
@@ -29,6 +29,7 @@ from bridge.records.series import (
 )
 from bridge.records.text import check_text_or_none
 from bridge.records.times import now_ms
+from bridge.runs.web_view import web_view
 from bridge.store.one_run import get_run
 from bridge.store.run_place import RunPlace
 
@@ -804,7 +805,7 @@ class Run:
         """
         from bridge.runs.waiting import wait_for_end
 
-        return wait_for_end(self.place, self.get_portal_url(), show_output, raise_on_error)
+        return wait_for_end(self.place, web_view(self.get_portal_url()), show_output, raise_on_error)
 
     # Source and models
 
@@ -931,6 +932,13 @@ class Run:
 
     # Pickles and representations
 
+    if not TYPE_CHECKING:  # a type checker would take every attribute for one that exists
+
+        def __getattr__(self, name: str) -> NoReturn:
+            from bridge.handles.absent import absent_attribute
+
+            raise absent_attribute("Run", name)
+
     def __reduce__(self) -> tuple[Any, ...]:
         from bridge.handles.pickles import reopen_run
 
@@ -952,7 +960,7 @@ class Run:
                 "Number": str(record.number),
                 "Type": record.type or "",
                 "Status": record.status,
-                "Details Page": self.get_portal_url(),
+                "Details Page": web_view(self.get_portal_url()),
             }
         )
 

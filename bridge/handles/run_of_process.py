@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
-from bridge.address import home_folder
 from bridge.errors import AlreadyExists, NotAllowed, NotFound
 from bridge.forking import Step, on_fork
 from bridge.handles.experiment import Experiment
+from bridge.handles.project_files import find_project_config
 from bridge.handles.run import Run
 from bridge.handles.workspace import Workspace
 from bridge.journal.locks import ThreadLock
@@ -24,9 +21,6 @@ CONTEXT_VARIABLES = (
     "AZUREML_ARM_PROJECT_NAME",
     "AZUREML_RUN_ID",
 )
-OFFLINE_RUN = "_BRIDGE_OFFLINE_RUN"
-"""The variable that tells the workers of a process which offline run it has begun."""
-
 _contexts: dict[tuple[Any, ...], Run] = {}
 _offline_run: Run | None = None
 _context_lock = ThreadLock("the run of this process")
@@ -48,6 +42,14 @@ def run_of_process(allow_offline: bool = True) -> Run:
         if run is None:
             run = _contexts[process] = _find_context(*names)
         return run
+
+
+def workspace_of_process() -> Workspace | None:
+    """Return the workspace of the submitted run, else the one that the project's configuration file names."""
+    if address := os.environ.get("BRIDGE_WORKSPACE"):
+        return Workspace.open(address)
+    file = find_project_config()
+    return None if file is None else Workspace.from_config(file)
 
 
 def _forget_context_lock() -> None:
@@ -85,38 +87,19 @@ def _working_folder(run: Run) -> str:
 
 
 def _find_offline() -> Run:
-    """The offline run of this process: a worker has that of the process which it works for."""
+    """Return the offline run of this process, or that of the process which this one was forked from."""
     global _offline_run
     if _offline_run is None:
-        workspace = Workspace.create("offline", path=home_folder() / "offline", exist_ok=True)
-        run_id = os.environ.get(OFFLINE_RUN)
-        if run_id and _is_worker():
-            with suppress(NotFound):
-                return Run.get(workspace, run_id)
-        _offline_run = _begin_context(Experiment(workspace, _script_name()), None)
-        os.environ[OFFLINE_RUN] = _offline_run.id
+        from bridge.handles.offline import offline_run
+
+        _offline_run = offline_run()
     return _offline_run
 
 
-def _is_worker() -> bool:
-    """Whether another process has started this one through `multiprocessing`."""
-    multiprocessing = sys.modules.get("multiprocessing.process")
-    # Its parent is not known yet while a spawned one imports the script, its name is.
-    return multiprocessing is not None and multiprocessing.current_process().name != "MainProcess"
-
-
-def _begin_context(experiment: Experiment, run_id: str | None) -> Run:
+def _begin_context(experiment: Experiment, run_id: str) -> Run:
     try:
         run = experiment.start_logging(run_id=run_id, outputs=False, snapshot_directory=None)
     except AlreadyExists:  # begun by another process of the same job
-        assert run_id is not None
         return Run(experiment, run_id)
     run.session.own(quietly=True)
     return run
-
-
-def _script_name() -> str:
-    """The name of the running script, as an experiment may be called; "interactive" if there is none."""
-    stem = Path(sys.argv[0]).stem if sys.argv and sys.argv[0] not in ("", "-c") else ""
-    name = "".join(character if character.isalnum() or character in "_-" else "-" for character in stem)
-    return name.encode("ascii", "ignore").decode().lstrip("_-")[:255] or "interactive"

@@ -19,18 +19,18 @@ FOLLOWED = ("azureml-logs/20_image_build_log.txt", "user_logs/std_log.txt", "log
 """The logs that are printed during a wait: of building an environment, of a script, and of an interactive run."""
 
 
-def wait_for_end(place: RunPlace, url: str, show_output: bool, raise_on_error: bool) -> dict[str, Any]:
+def wait_for_end(place: RunPlace, view: str, show_output: bool, raise_on_error: bool) -> dict[str, Any]:
     """Wait until a run has ended and return its details; see `Run.wait_for_completion`.
 
     Args:
         place: the run.
-        url: the address that is printed as its "Web View".
+        view: the text that is printed as its "Web View": how a person opens it in a browser.
         show_output: print the logs while they grow, and a summary.
         raise_on_error: raise SubmitFailed if the run failed.
     """
     if show_output:
         try:
-            _show(place, url)
+            _show(place, view)
         except KeyboardInterrupt:
             reason = "Ctrl-C was pressed; the run goes on, and run.cancel() stops it"
             raise SubmitFailed(f"Waiting for run {place.run_id}", None, reason) from None
@@ -50,9 +50,9 @@ def _has_ended(place: RunPlace) -> bool:
     return place.record().status in TERMINAL_STATUSES
 
 
-def _show(place: RunPlace, url: str) -> None:
+def _show(place: RunPlace, view: str) -> None:
     """Print the logs while they grow, and then a summary."""
-    _print(f"RunId: {place.run_id}\nWeb View: {url}\n")
+    _print(f"RunId: {place.run_id}\nWeb View: {view}\n")
     logs = [_FollowedLog(place, path) for path in FOLLOWED]
     ended = False
     while not ended:
@@ -63,7 +63,7 @@ def _show(place: RunPlace, url: str) -> None:
         if not ended:
             time.sleep(POLL_SECONDS)
     _print("".join(log.end() for log in logs), end="")
-    _print(f"\nExecution Summary\n=================\nRunId: {place.run_id}\nWeb View: {url}")
+    _print(f"\nExecution Summary\n=================\nRunId: {place.run_id}\nWeb View: {view}")
     details = run_details(place)
     if warnings := details.get("warnings"):
         _print("\nWarnings:\n" + "\n".join(warning["message"] for warning in warnings))

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import html
+import re
 import sys
 from datetime import datetime
 from typing import Any
 
 from bridge import Run
 from bridge.records.run import TERMINAL_STATUSES
+from bridge.runs.web_view import web_view
 
+FILE_ADDRESS = re.compile(r"aml://artifactId/ExperimentRun/dcid\.[^/]+/(.+)")
+"""What `get_metrics` returns for an image or a chart.
+
+Source: Azure ML SDK v1, `Run.get_metrics`.
+"""
 NO_LOG = "Log is empty or no log files found."
 PREFERRED_LOG = "user_logs/std_log.txt"
 
@@ -76,7 +83,9 @@ def _lines(data: dict[str, Any]) -> list[tuple[str, str]]:
     lines += [(f"Tag {key}", str(value)) for key, value in properties["tags"].items()]
     lines += [(f"Metric {metric['name']}", _short(metric["series"])) for metric in data["run_metrics"]]
     lines += [(f"Child {child['run_number']}", f"{child['run_id']} {child['status']}") for child in data["child_runs"]]
-    return [*lines, ("Web View", data["workbench_run_details_uri"])]
+    if data["loading"]:
+        lines.append(("Note", "the run has not ended: call show() again to see how it stands then"))
+    return [*lines, ("Web View", web_view(data["workbench_run_details_uri"]))]
 
 
 def _short(series: list[dict[str, Any]]) -> str:
@@ -85,7 +94,13 @@ def _short(series: list[dict[str, Any]]) -> str:
 
 def _last(values: list[Any]) -> str:
     more = f" (the last of {len(values)})" if len(values) > 1 else ""
-    return f"{values[-1]}{more}" if values else ""
+    return f"{_file_name(values[-1])}{more}" if values else ""
+
+
+def _file_name(value: Any) -> Any:
+    """Return the path of a file that a metric names by its address in the service; any other value as it is."""
+    address = FILE_ADDRESS.fullmatch(value) if isinstance(value, str) else None
+    return address[1] if address else value
 
 
 def _properties(run: Run, details: dict[str, Any]) -> dict[str, Any]:

@@ -15,37 +15,16 @@ from azureml_project import Project
 
 from bridge import Experiment, NotAllowed, NotFound, Run, Workspace
 from bridge_azureml.authentication import ServicePrincipalAuthentication
-from bridge_azureml.compute import AmlCompute, ComputeTarget
 from bridge_azureml.data import Dataset, Datastore, Keyvault
 from bridge_azureml.details import RunDetails
 from bridge_azureml.diagnostics import diagnostic_log
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 25
 
 
 @pytest.fixture
 def ws(tmp_path: Path) -> Workspace:
     return Workspace.create("substitutes", path=tmp_path / "ws")
-
-
-# Compute targets
-
-
-def test_this_machine_is_the_only_compute_target(ws: Workspace) -> None:
-    assert ComputeTarget(ws, "local").name == "local"
-    assert [target.name for target in ComputeTarget.list(ws)] == ["local"]
-    with pytest.raises(NotFound, match='name it "local"'):
-        ComputeTarget(workspace=ws, name="gpu-cluster")
-
-
-def test_a_cluster_that_is_made_is_this_machine_and_a_warning_says_so(
-    ws: Workspace, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
-) -> None:
-    asked = AmlCompute.provisioning_configuration(vm_size="STANDARD_NC6", max_nodes=4)
-    target = ComputeTarget.create(ws, "gpu-cluster", asked)
-    assert "'gpu-cluster' runs on this machine" in caplog.text
-    target.wait_for_completion(show_output=True, min_node_count=None, timeout_in_minutes=20)
-    assert "this machine" in capsys.readouterr().out
-    assert (target.name, target.provisioning_state) == ("local", "Succeeded")
-    assert target.get_status().serialize()["provisioningState"] == "Succeeded"
 
 
 # Data
@@ -71,6 +50,11 @@ def test_each_use_of_absent_data_says_what_to_do(ws: Workspace, use: Callable[[W
 def test_a_run_has_no_datasets(ws: Workspace) -> None:
     run = Experiment(ws, "data").start_logging(snapshot_directory=None, outputs=False)
     assert (run.input_datasets, run.output_datasets, ws.datasets) == ({}, {}, {})
+    for empty in (run.input_datasets, run.output_datasets, ws.datasets):
+        for look_up in (lambda empty=empty: empty["train"], lambda empty=empty: empty.get("train")):
+            with pytest.raises(NotFound, match="no dataset 'train': Runbridge has no datasets: read data by its path"):
+                look_up()
+        assert "train" not in empty and empty.get("train", None) is None
     run.complete()
 
 
@@ -112,7 +96,6 @@ def test_except_clauses_of_old_scripts_catch_what_is_raised(project: Project) ->
     code = """
         from azureml.core import Experiment, Model, Run, ScriptRunConfig, Workspace
         from azureml.exceptions import *
-        from azureml.core.compute import ComputeTarget
         import os
 
         ws = Workspace.from_config()
@@ -138,7 +121,6 @@ def test_except_clauses_of_old_scripts_catch_what_is_raised(project: Project) ->
             (lambda: Workspace.get("none"), WorkspaceException),
             (lambda: Workspace("s", "g", "none"), ProjectSystemException),
             (lambda: Workspace.create(ws.name), WorkspaceException),
-            (lambda: ComputeTarget(ws, "cluster"), ComputeTargetException),
             (lambda: Model(ws, "none"), WebserviceException),
             (lambda: Model(ws, "none"), ModelNotFoundException),
             (lambda: run.register_model("m", "none"), ModelPathNotFoundException),
@@ -177,12 +159,16 @@ def test_a_diagnostic_log_has_everything_said_meanwhile(tmp_path: Path, monkeypa
 
 
 @pytest.fixture
-def run(ws: Workspace) -> Run:
+def run(ws: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     run = Experiment(ws, "widget").start_logging(snapshot_directory=None, tags={"team": "vision"})
     run.log("loss", 0.5)
     run.log("loss", 0.25)
     run.log_row("wave", angle=0.0, cos=1.0)
     run.child_run("child").complete()
+    (tmp_path / "charts").mkdir()
+    (tmp_path / "charts" / "picture.png").write_bytes(PNG)
+    monkeypatch.chdir(tmp_path)
+    run.log_image("picture", path="charts/picture.png")
     return run
 
 
@@ -193,7 +179,10 @@ def test_details_are_shown_as_text_and_show_returns(run: Run, capsys: pytest.Cap
     assert "Tag team: vision" in lines
     assert "Metric loss: 0.25 (the last of 2)" in lines
     assert "Metric wave: angle: 0.0; cos: 1.0" in lines
-    assert f"Web View: {run.get_portal_url()}" in lines
+    (picture,) = run.get_file_names()
+    assert f"Metric picture: {picture}" in lines
+    assert "Note: the run has not ended: call show() again to see how it stands then" in lines
+    assert f"Web View: mlflow ui --backend-store-uri {run.experiment.workspace.get_mlflow_tracking_uri()}" in lines
 
 
 def test_widget_data_has_the_old_names(run: Run) -> None:

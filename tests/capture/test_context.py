@@ -159,9 +159,11 @@ def test_an_offline_run_can_do_what_every_run_can(tmp_path, working_folder):
     command = [sys.executable, "-c", code]
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, cwd=working_folder)
     assert ended.returncode == 0, ended.stderr
-    assert ended.stderr == ""
     run_id = ended.stdout.strip()
-    assert len(run_id) == 32 and int(run_id, 16) >= 0
+    assert len(run_id) == 32 and run_id.startswith("OfflineRun_")
+    folder = tmp_path / "home" / "offline"
+    look = f"mlflow ui --backend-store-uri bridge://{folder}"
+    assert ended.stderr == f"Run {run_id} of experiment interactive is in {folder}: {look}\n"
     run = Run.get(Workspace.open(tmp_path / "home" / "offline"), run_id)
     assert (run.status, run.warnings, run.get_tags()) == ("Completed", (), {"team": "vision"})
     assert content(run, "a.txt") == "1"
@@ -174,7 +176,8 @@ def test_an_offline_run_in_a_with_block_is_complete_too(tmp_path, monkeypatch):
     )
     environment = {**os.environ, "BRIDGE_HOME": str(tmp_path / "home")}
     ended = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60)
-    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "hello\n", "")
+    assert (ended.returncode, ended.stdout) == (0, "hello\n"), ended.stderr
+    assert ended.stderr.count("\n") == 1, "it says where the run is, and nothing else"
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])

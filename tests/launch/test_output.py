@@ -58,10 +58,11 @@ def test_the_shown_output_has_the_layout_of_azure(submit: Submit, capsys: pytest
     run = submit("print('hello', flush=True); import bridge; bridge.Run.get_context().log('loss', 1)", show_output=True)
     url = f"{run.experiment.workspace.get_mlflow_tracking_uri()}#/runs/{run.id}"
     assert run.get_portal_url() == url
+    view = f"mlflow ui --backend-store-uri {run.experiment.workspace.get_mlflow_tracking_uri()}"
     assert (
         capsys.readouterr().out
         == f"""RunId: {run.id}
-Web View: {url}
+Web View: {view}
 
 Streaming user_logs/std_log.txt
 ===============================
@@ -71,7 +72,7 @@ hello
 Execution Summary
 =================
 RunId: {run.id}
-Web View: {url}
+Web View: {view}
 
 """
     )

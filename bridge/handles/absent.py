@@ -1,0 +1,85 @@
+"""What the Azure ML SDK has and Runbridge has not: each look-up says in one sentence what to do instead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from bridge.errors import NotFound
+
+PAGE = "docs/azureml.md#not-there"
+"""The page that lists what is absent, with a substitute for each."""
+
+NO_DATASETS = f"Runbridge has no datasets: read data by its path, and log its use with mlflow.log_input ({PAGE})"
+NO_DATASTORES = f"Runbridge has no datastores: read data by its path, and keep files with run.upload_file ({PAGE})"
+NO_WEBSERVICES = f"Runbridge deploys no models: serve one with mlflow models serve ({PAGE})"
+SWEEP = "there are no sweeps: submit a script for each point with run.submit_child, and compare run.get_children()"
+STEPS = "there are no pipelines: submit a script for each step, and pass files with run.upload_file"
+SERVE = "Runbridge deploys no models: serve one with mlflow models serve"
+THIS_COMPUTER = "scripts run on this computer"
+SERVICE = "it belongs to the Azure service"
+
+ATTRIBUTES: Mapping[str, Mapping[str, str]] = {
+    "Run": {
+        "get_best_child": SWEEP,
+        "get_best_run_by_primary_metric": SWEEP,
+        "get_children_sorted_by_primary_metric": SWEEP,
+        "get_hyperparameters": SWEEP,
+        "find_step_run": STEPS,
+        "get_output": STEPS,
+        "get_output_data": STEPS,
+        "get_pipeline_output": STEPS,
+        "get_steps": STEPS,
+        "publish_pipeline": STEPS,
+    },
+    "Model": {"deploy": SERVE, "package": SERVE, "profile": SERVE, "print_configuration": SERVE},
+    "Workspace": {
+        "diagnose_workspace": SERVICE,
+        "get_default_compute_target": THIS_COMPUTER,
+        "images": SERVE,
+        "linked_services": SERVICE,
+        "list_connections": SERVICE,
+        "private_endpoints": SERVICE,
+        "set_connection": SERVICE,
+        "sync_keys": SERVICE,
+    },
+}
+"""The substitute of each attribute that the Azure ML SDK's classes have and ours do not."""
+
+
+_GIVEN_NOTHING: Any = object()
+
+
+class EmptyNames(dict[str, Any]):
+    """An empty dict whose look-ups raise NotFound with one sentence.
+
+    `in`, iteration, and `get` with a default work as with any empty dict.
+
+    Args:
+        kind: what it would hold, such as "dataset".
+        instead: what to do instead.
+    """
+
+    def __init__(self, kind: str, instead: str) -> None:
+        super().__init__()
+        self.kind, self.instead = kind, instead
+
+    def __missing__(self, name: str) -> NoReturn:
+        raise NotFound(self.kind, str(name), self.instead)
+
+    def get(self, name: str, default: Any = _GIVEN_NOTHING) -> Any:
+        """Return the default; raise NotFound if none is given, because None would fail later without a reason."""
+        return self[name] if default is _GIVEN_NOTHING else default
+
+
+def absent_attribute(kind: str, name: str) -> AttributeError:
+    """Return the error of an attribute that a class does not have; it says what to do instead, if that is known.
+
+    Args:
+        kind: the name of the class.
+        name: the attribute.
+    """
+    instead = ATTRIBUTES[kind].get(name)
+    if instead is None:
+        return AttributeError(f"{kind!r} object has no attribute {name!r}")
+    return AttributeError(f"Runbridge has no {kind}.{name}: {instead} ({PAGE}).")

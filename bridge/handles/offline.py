@@ -1,0 +1,100 @@
+"""The run of a process that belongs to no submitted script."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from bridge.address import home_folder
+from bridge.errors import BridgeError, NotFound
+from bridge.handles.experiment import Experiment
+from bridge.handles.project_files import find_project_config
+from bridge.handles.run import Run
+from bridge.handles.workspace import Workspace
+from bridge.records.run import new_run_id
+from bridge.runs.web_view import web_view
+
+logger = logging.getLogger("bridge")
+
+PREFIX = "OfflineRun_"
+"""The ids of offline runs begin so; scripts ask whether an id does.
+
+Source: Azure ML SDK v1, `azureml.core.run._OfflineRun`.
+"""
+ID_LENGTH = 32
+"""MLflow's tables have room for 32 characters where they refer to a run."""
+VARIABLE = "_BRIDGE_OFFLINE_RUN"
+"""The variable that tells the workers of a process its offline run: `<run id>@<address of the workspace>`."""
+
+
+class OfflineRun(Run):
+    """The run of a process that belongs to no submitted script; Azure ML calls it `_OfflineRun`."""
+
+
+def offline_run() -> OfflineRun:
+    """Return the offline run of this process; a worker shares the one of the process that started it.
+
+    The run is begun in the workspace that a configuration file of the project names, else in `$BRIDGE_HOME/offline`.
+    When the process ends, one line on stderr says where the run is.
+    """
+    run_id, _, address = os.environ.get(VARIABLE, "").partition("@")
+    if address and _is_worker():
+        with suppress(NotFound):
+            return _as_offline(Run.get(Workspace.open(address), run_id))
+    begun: list[OfflineRun] = []
+    # Registered before the end of the run, so that it is called after it.
+    atexit.register(_report, begun, os.getpid())
+    begun.append(run := _begin())
+    os.environ[VARIABLE] = f"{run.id}@{run.experiment.workspace.path}"
+    return run
+
+
+def _begin() -> OfflineRun:
+    """Begin a run in the project's own workspace, or in the offline one if that cannot be used."""
+    file = find_project_config()
+    if file is not None:
+        try:
+            return _begin_in(Workspace.from_config(file))
+        except BridgeError as error:
+            logger.warning("The run is in the offline workspace, because that of %s cannot be used: %s", file, error)
+    return _begin_in(Workspace.create("offline", path=home_folder() / "offline", exist_ok=True))
+
+
+def _begin_in(workspace: Workspace) -> OfflineRun:
+    experiment = Experiment(workspace, script_name())
+    run_id = PREFIX + new_run_id()[: ID_LENGTH - len(PREFIX)]
+    run = experiment.start_logging(run_id=run_id, outputs=False, snapshot_directory=None)
+    run.session.own(quietly=True)
+    return _as_offline(run)
+
+
+def _as_offline(run: Run) -> OfflineRun:
+    return OfflineRun.wrap(run.experiment, run.id, session=run.session)
+
+
+def _report(begun: list[OfflineRun], process: int) -> None:
+    """Print where the run is, unless this is a child process."""
+    if process != os.getpid():
+        return
+    for run in begun:
+        place, command = run.experiment.workspace.path, web_view(run.get_portal_url())
+        with suppress(AttributeError, OSError, ValueError):  # stderr may be None, broken or closed
+            print(f"Run {run.id} of experiment {run.experiment.name} is in {place}: {command}", file=sys.stderr)
+
+
+def _is_worker() -> bool:
+    """Return whether another process has started this one through `multiprocessing`."""
+    multiprocessing = sys.modules.get("multiprocessing.process")
+    # While a spawned process imports the script, its parent is not known yet, but its name is.
+    return multiprocessing is not None and multiprocessing.current_process().name != "MainProcess"
+
+
+def script_name() -> str:
+    """Return the name of the running script, as an experiment may be called; "interactive" if there is none."""
+    stem = Path(sys.argv[0]).stem if sys.argv and sys.argv[0] not in ("", "-c") else ""
+    name = "".join(character if character.isalnum() or character in "_-" else "-" for character in stem)
+    return name.encode("ascii", "ignore").decode().lstrip("_-")[:255] or "interactive"
