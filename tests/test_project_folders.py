@@ -231,7 +231,7 @@ def test_details_have_the_old_names(home: Path) -> None:
 
 def test_features_without_a_counterpart_are_reported(home: Path) -> None:
     ws = Workspace.create("mine")
-    assert (ws.compute_targets, ws.datastores, ws.datasets) == ({}, {}, {})
+    assert (list(ws.compute_targets), ws.datastores, ws.datasets, ws.webservices) == (["local"], {}, {}, {})
     with pytest.raises(NotAllowed, match="upload_folder"):
         ws.get_default_datastore()
     with pytest.raises(NotAllowed, match="environment variables"):

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING
 
 from bridge.address import check_local_path
 from bridge.environments.conda import CondaDependencies
+from bridge.environments.substitutes import is_curated
 from bridge.errors import AlreadyExists, InvalidState, InvalidValue, NotFound
 from bridge.journal.system import is_of_handler
 from bridge.records.script import EnvironmentDefinition, ImageDefinition, PythonDefinition
 from bridge.records.text import as_text
 
 if TYPE_CHECKING:
+    from bridge.environments.build import EnvironmentBuild
     from bridge.handles.workspace import Workspace
 
 logger = logging.getLogger("bridge")
@@ -186,6 +188,46 @@ class Environment:
         environment.docker.enabled, environment.docker.base_image = True, image
         return environment
 
+    @staticmethod
+    def from_dockerfile(
+        name: str,
+        dockerfile: str | os.PathLike[str],
+        conda_specification: str | os.PathLike[str] | None = None,
+        pip_requirements: str | os.PathLike[str] | None = None,
+    ) -> Environment:
+        """Return one that runs in a container of an image that is built from a Dockerfile.
+
+        Args:
+            name: what it is called.
+            dockerfile: the path of a Dockerfile, or its text.
+            conda_specification: a conda `environment.yml` with packages to install in the image.
+            pip_requirements: a requirements file with packages to install in the image.
+
+        Raises:
+            InvalidValue: both kinds of packages are given.
+        """
+        environment = Environment.from_docker_image(name, default_image(), None, conda_specification, pip_requirements)
+        environment.docker.base_image, environment.docker.base_dockerfile = None, os.fspath(dockerfile)
+        return environment
+
+    def build(self, workspace: Workspace, image_build_compute: object = None, **azure: object) -> EnvironmentBuild:
+        """Build it now, on this computer; a run that needs it later uses it as it is.
+
+        Args:
+            workspace, image_build_compute, azure: accepted for compatibility and ignored.
+
+        Raises:
+            SubmitFailed: the build failed.
+            InvalidValue: pip cannot install the packages.
+        """
+        from bridge.environments.build import build_environment
+
+        return build_environment(definition_of(self))
+
+    def build_local(self, workspace: Workspace, platform: object = None, **azure: object) -> EnvironmentBuild:
+        """Build it now; the same as `build`, because every build is local."""
+        return self.build(workspace)
+
     def clone(self, new_name: str) -> Environment:
         """The same under another name, without a version."""
         return environment_of(replace(definition_of(self), name=new_name, version=None))
@@ -210,7 +252,7 @@ class Environment:
 
     @staticmethod
     def get(workspace: Workspace, name: str, version: str | None = None, label: str | None = None) -> Environment:
-        """One that was registered.
+        """One that was registered, or one of Azure's (`AzureML-…`), which means the interpreter that submits.
 
         Args:
             workspace: where.
@@ -223,6 +265,8 @@ class Environment:
             InvalidState: its file is damaged.
         """
         versions = _versions(workspace, name)
+        if not versions and is_curated(name):
+            return _curated(name)
         if not versions:
             raise NotFound("environment", name, "register one, or use Environment(name)")
         if label not in (None, "latest"):
@@ -342,6 +386,13 @@ def environment_of(definition: EnvironmentDefinition) -> Environment:
 def default_image() -> str:
     """The image of an environment that names none: Python's own, of the version that submits."""
     return f"docker.io/library/python:{sys.version_info[0]}.{sys.version_info[1]}-slim"
+
+
+def _curated(name: str) -> Environment:
+    """Return the environment that stands for one of Azure's: the interpreter that submits."""
+    environment = Environment(name)
+    environment.python.user_managed_dependencies = True
+    return environment
 
 
 def _versions(workspace: Workspace, name: str) -> list[int]:

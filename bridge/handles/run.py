@@ -36,6 +36,7 @@ from bridge.store.run_place import RunPlace
 if TYPE_CHECKING:
     from typing_extensions import Self  # in typing since 3.11
 
+    from bridge.environments.environment import Environment
     from bridge.handles.script_run import ScriptRun
     from bridge.launch.script import ScriptRunConfig
     from bridge.records.artifact import ArtifactRecord
@@ -750,13 +751,44 @@ class Run:
 
     @property
     def input_datasets(self) -> dict[str, Any]:
-        """Empty: data is read by its path, and `mlflow.log_input` records which data a run used."""
-        return {}
+        """An empty dict, whose look-ups say what to do instead."""
+        from bridge.handles.absent import NO_DATASETS, EmptyNames
+
+        return EmptyNames("dataset", NO_DATASETS)
 
     @property
     def output_datasets(self) -> dict[str, Any]:
-        """Empty: a run stores its results as files."""
-        return {}
+        """An empty dict, whose look-ups say what to do instead."""
+        from bridge.handles.absent import NO_DATASETS, EmptyNames
+
+        return EmptyNames("dataset", NO_DATASETS)
+
+    def get_environment(self) -> Environment:
+        """Return the environment that the run's script runs with.
+
+        Raises:
+            NotFound: the run is not of a submitted script.
+        """
+        from bridge.environments.environment import environment_of
+        from bridge.runs.details import run_environment
+
+        return environment_of(run_environment(self.place))
+
+    def get_secret(self, name: str) -> str:
+        """Return a secret: the environment variable of that name, or of its capitals (`db-password`: `DB_PASSWORD`).
+
+        Raises:
+            NotFound: neither is set.
+        """
+        from bridge.runs.secrets import get_secret
+
+        return get_secret(name)
+
+    def get_secrets(self, secrets: Iterable[str]) -> dict[str, str | None]:
+        """Return secrets by name, as `get_secret` does; None for a secret that is not set."""
+        from bridge.runs.secrets import find_secret
+
+        return {name: find_secret(name) for name in secrets}
 
     def get_details(self) -> dict[str, Any]:
         """Return the facts of the run as a dict.

@@ -7,7 +7,7 @@ import logging
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from bridge.address import expanded, folder_of_address, named_folder, uri_of_folder
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self  # in typing since 3.11
 
     from bridge.environments.environment import Environment
+    from bridge.handles.compute import ComputeTargets
     from bridge.handles.experiment import Experiment
     from bridge.handles.run import Run
     from bridge.store.durability import Durability
@@ -318,19 +319,32 @@ class Workspace:
         return Environment.list(self)
 
     @property
-    def compute_targets(self) -> dict[str, Any]:
-        """Empty: runs execute on this machine."""
-        return {}
+    def compute_targets(self) -> ComputeTargets:
+        """The compute targets by name: "local" is listed, and each other name means this computer too."""
+        from bridge.handles.compute import ComputeTargets
+
+        return ComputeTargets(self)
 
     @property
     def datastores(self) -> dict[str, Any]:
-        """Empty: data is read by its path, and files are stored with runs."""
-        return {}
+        """An empty dict, whose look-ups say what to do instead."""
+        from bridge.handles.absent import NO_DATASTORES, EmptyNames
+
+        return EmptyNames("datastore", NO_DATASTORES)
 
     @property
     def datasets(self) -> dict[str, Any]:
-        """Empty: data is read by its path, and MLflow's `log_input` records which data a run used."""
-        return {}
+        """An empty dict, whose look-ups say what to do instead."""
+        from bridge.handles.absent import NO_DATASETS, EmptyNames
+
+        return EmptyNames("dataset", NO_DATASETS)
+
+    @property
+    def webservices(self) -> dict[str, Any]:
+        """An empty dict, whose look-ups say what to do instead."""
+        from bridge.handles.absent import NO_WEBSERVICES, EmptyNames
+
+        return EmptyNames("web service", NO_WEBSERVICES)
 
     def get_default_datastore(self) -> NoReturn:
         """Raise an error that names the alternative.
@@ -340,6 +354,34 @@ class Workspace:
         """
         reason = "it has none: read data by its path, and keep files with run.upload_file or run.upload_folder"
         raise NotAllowed("open a datastore of workspace", self.name, reason)
+
+    def set_default_datastore(self, name: str) -> NoReturn:
+        """Raise NotAllowed: there are no datastores."""
+        from bridge.handles.absent import NO_DATASTORES
+
+        raise NotAllowed("set the default datastore of workspace", self.name, NO_DATASTORES)
+
+    def update(self, **azure: Any) -> NoReturn:
+        """Raise NotAllowed: the details of a workspace are set once."""
+        raise NotAllowed("update workspace", self.name, "its details are those that Workspace.create was given")
+
+    def delete(self, delete_dependent_resources: bool = False, no_wait: bool = False) -> NoReturn:
+        """Raise NotAllowed: a script does not delete every run, but a person may remove the folder."""
+        raise NotAllowed("delete workspace", self.name, f"remove its folder {self.path} if you want to lose every run")
+
+    @staticmethod
+    def setup() -> None:
+        """Do nothing, as in the Azure ML SDK v1."""
+
+    @property
+    def service_context(self) -> SimpleNamespace:
+        """The names by which Azure ML's service would know the workspace."""
+        return SimpleNamespace(
+            subscription_id=self.subscription_id,
+            resource_group_name=self.resource_group,
+            workspace_name=self.name,
+            workspace_id=self.id,
+        )
 
     def get_default_keyvault(self) -> NoReturn:
         """Raise an error that names the alternative.
@@ -375,6 +417,13 @@ class Workspace:
     def get_mlflow_tracking_uri(self, _with_auth: bool = False) -> str:
         """Return the URI of this workspace for MLflow, `bridge:///abs/path`, percent-encoded."""
         return uri_of_folder(self.stores.address)
+
+    if not TYPE_CHECKING:  # a type checker would take every attribute for one that exists
+
+        def __getattr__(self, name: str) -> NoReturn:
+            from bridge.handles.absent import absent_attribute
+
+            raise absent_attribute("Workspace", name)
 
     def __repr__(self) -> str:
         return f"Workspace(name={self.name!r}, path={self.stores.address!r})"

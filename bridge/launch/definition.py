@@ -11,8 +11,9 @@ from typing import Any
 
 from bridge.address import check_local_path
 from bridge.environments.environment import PYTHON
+from bridge.environments.substitutes import accept_target
 from bridge.errors import InvalidValue, NotFound, Problem
-from bridge.launch.runconfig import LOCAL, RunConfiguration
+from bridge.launch.runconfig import RunConfiguration
 from bridge.launch.script import ScriptRunConfig
 from bridge.records.script import (
     DockerDefinition,
@@ -42,12 +43,12 @@ def script_definition(config: ScriptRunConfig) -> ScriptDefinition:
         arguments=tuple(_words(config.arguments)),
         command=_line(config.command),
         source_directory=str(source),
-        target=LOCAL,
+        target=_target_name(settings),
         framework=settings.framework,
         communicator=settings.communicator,
         node_count=settings.node_count,
         max_run_duration_seconds=settings.max_run_duration_seconds,
-        environment_variables={key: str(value) for key, value in settings.environment_variables.items()},
+        environment_variables=_variables(config),
         environment=_environment(settings),
         history=HistoryDefinition(
             output_collection=settings.history.output_collection,
@@ -75,16 +76,24 @@ def _problems_of(config: ScriptRunConfig) -> Iterable[Problem]:
         yield Problem("command", config.command, "must be text, or a list of texts that are joined by spaces")
     if config.arguments is not None and not _is_list(config.arguments):
         yield Problem("arguments", config.arguments, "must be a list of values")
-    if (target := getattr(settings.target, "name", settings.target)) != LOCAL:
-        yield Problem("compute_target", target, "must be 'local': clusters are not supported yet")
+    yield from _problems_of_target(_target_name(settings))
     if settings.framework != "Python":
         yield Problem("framework", settings.framework, "must be 'Python': start anything else with command=")
     if settings.communicator not in ("None", None):
         yield Problem("communicator", settings.communicator, "must be 'None': start mpirun with command=")
     if settings.node_count != 1:
-        yield Problem("node_count", settings.node_count, "must be 1: clusters are not supported yet")
+        yield Problem("node_count", settings.node_count, "must be 1: scripts run on this computer")
     yield from _problems_of_texts(config)
     yield from _problems_of_limits(settings)
+
+
+def _problems_of_target(name: object) -> Iterable[Problem]:
+    try:
+        accept_target(name)
+    except InvalidValue as error:
+        yield Problem("compute_target", name, error.rule)
+    except NotFound:
+        yield Problem("compute_target", name, "must be 'local', because BRIDGE_STRICT is 1")
 
 
 def _problems_of_texts(config: ScriptRunConfig) -> Iterable[Problem]:
@@ -140,6 +149,16 @@ def _is_command(command: object) -> bool:
     if isinstance(command, str):
         return bool(command.strip())
     return isinstance(command, (list, tuple)) and bool(command)
+
+
+def _target_name(settings: RunConfiguration) -> Any:
+    return getattr(settings.target, "name", settings.target)
+
+
+def _variables(config: ScriptRunConfig) -> dict[str, str]:
+    job = config.distributed_job_config
+    given = {key: str(value) for key, value in config.run_config.environment_variables.items()}
+    return given if job is None else {**job.variables(), **given}
 
 
 def _check_source(folder: Path, script: str | None) -> None:

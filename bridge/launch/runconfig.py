@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from bridge.address import check_local_path
 from bridge.environments.conda import load_yaml_package
+from bridge.environments.substitutes import LOCAL
 from bridge.errors import InvalidValue, NotFound
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("bridge")
 
 RUN_SECONDS = 30 * 24 * 60 * 60
-LOCAL = "local"
 FOLDER, ENDING = ".azureml", ".runconfig"
 
 PLAIN = {

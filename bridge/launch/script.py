@@ -7,8 +7,10 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from bridge.address import check_local_path
+from bridge.environments.substitutes import LOCAL
 from bridge.errors import InvalidValue
-from bridge.launch.runconfig import LOCAL, RUN_SECONDS, DockerConfiguration, RunConfiguration
+from bridge.launch.distributed import check_job
+from bridge.launch.runconfig import RUN_SECONDS, DockerConfiguration, RunConfiguration
 
 if TYPE_CHECKING:
     from bridge.environments.environment import Environment
@@ -26,9 +28,10 @@ class ScriptRunConfig:
         run_config: settings to begin with; then `compute_target`, `environment`, `max_run_duration_seconds` and
             `docker_runtime_config` are not looked at, and a warning in the log says so.
         _telemetry_values: not looked at.
-        compute_target: None or "local": clusters are not supported yet.
+        compute_target: None or "local" is this computer; the name of a cluster means it too, with a warning of the run.
         environment: what Python and packages it needs; None is the interpreter that submits it.
-        distributed_job_config, resume_from: must be None: they need a cluster.
+        distributed_job_config: a job of several processes, which runs as one, with a warning of the run.
+        resume_from: must be None.
         max_run_duration_seconds: after that it is stopped, and the run fails; None is no limit.
         command: a shell command in place of `script` and `arguments`; a list is joined by spaces.
         docker_runtime_config: whether it runs in a container.
@@ -58,8 +61,8 @@ class ScriptRunConfig:
         command: str | Iterable[str] | None = None,
         docker_runtime_config: DockerConfiguration | None = None,
     ) -> None:
+        self.distributed_job_config = check_job(distributed_job_config)
         _refuse(
-            distributed_job_config=(distributed_job_config, "start torchrun or mpirun with command= instead"),
             resume_from=(resume_from, "pass the id of that run as an argument and download its files in the script"),
         )
         check_local_path("source_directory", source_directory if source_directory is not None else ".")

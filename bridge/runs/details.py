@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from bridge.errors import NotFound
 from bridge.records.run import DatasetInput, RunRecord
-from bridge.records.script import ScriptDefinition
+from bridge.records.script import EnvironmentDefinition, ScriptDefinition
 from bridge.records.times import utc
 from bridge.runs.logs import log_texts, log_urls
 from bridge.store.run_place import RunPlace
@@ -25,6 +26,14 @@ def run_details(place: RunPlace) -> dict[str, Any]:
 def run_details_with_logs(place: RunPlace) -> dict[str, Any]:
     """Return the details of a run with the text of each log; see `Run.get_details_with_logs`."""
     return {**run_details(place), "logFiles": log_texts(place)}
+
+
+def run_environment(place: RunPlace) -> EnvironmentDefinition:
+    """Return the environment of a submitted script; see `Run.get_environment`."""
+    definition = place.record().definition
+    if definition is None:
+        raise NotFound("environment", place.run_id, "the run is not of a submitted script")
+    return ScriptDefinition.from_text(definition).environment
 
 
 def _facts(record: RunRecord) -> dict[str, Any]:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 from bridge.errors import InvalidState, InvalidValue, NotAllowed, NotFound, SubmitFailed
 from bridge.launch.definition import script_definition
+from bridge.launch.distributed import job_warnings
 from bridge.launch.prepare import working_folder
 from bridge.launch.script import ScriptRunConfig
 from bridge.launch.start import start_launcher
+from bridge.launch.substitutes import substitute
 from bridge.records.labels import run_tag_values
 from bridge.records.run import CLAIMABLE_STATUSES, OPEN_STATUSES, SCRIPT_RUN, RunChanges, RunRecord, Status
 from bridge.records.times import now_ms
@@ -39,7 +41,9 @@ def submit_script(
         reason = f"it keeps files at {experiment.artifact_location}, which only MLflow's clients reach"
         raise NotAllowed("submit a script to experiment", experiment.name, reason)
     run_id = free_run_id(stores, run_id)
-    definition = replace(script_definition(config), working_directory=str(working_folder(run_id)))
+    definition, warnings = substitute(script_definition(config))
+    warnings += job_warnings(config.distributed_job_config)
+    definition = replace(definition, working_directory=str(working_folder(run_id)))
     run_tag_values(tags or {})  # bad tags are refused before the source is stored
     root = RunRecord(run_id, experiment_id).artifact_root
     source = keep_source(stores.artifacts, root, definition.source_directory, workspace_folder=stores.address)
@@ -58,7 +62,7 @@ def submit_script(
     )
     stores.tracking.begin_runs([record])  # this process holds the lease until the launcher does, or the run has ended
     place = RunPlace(stores, experiment_id, run_id)
-    _launch(place, source.warnings)
+    _launch(place, (*warnings, *source.warnings))
     return place
 
 

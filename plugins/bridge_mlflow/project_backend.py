@@ -23,7 +23,6 @@ from bridge.errors import BridgeError, InvalidState, InvalidValue, NotFound, Sub
 from bridge.handles.experiment import Experiment
 from bridge.handles.script_run import ScriptRun
 from bridge.handles.workspace import Workspace
-from bridge.launch.runconfig import LOCAL
 from bridge.launch.script import ScriptRunConfig
 from bridge.runs.submit import submit_script
 from bridge_mlflow import mlflow_private
@@ -70,7 +69,7 @@ class BridgeProjectBackend(AbstractBackend):
     """A backend that submits the entry point of a project to an experiment, as `Experiment.submit` does.
 
     Options of `backend_config`; a value may also be text:
-        COMPUTE: "local", the only one here, or absent.
+        COMPUTE: "local" or absent is this computer; the name of a cluster means it too, with a warning of the run.
         USE_CONDA: false uses the current interpreter; true builds the environment that the project declares. If it is
             absent, `--env-manager` decides ("local" is the current interpreter); without that, true if the project
             declares an environment.
@@ -106,6 +105,7 @@ class BridgeProjectBackend(AbstractBackend):
             folder,
             command=_command(project, entry_point, params, backend_config.get(projects.PROJECT_STORAGE_DIR)),
             environment=environment_of(project, manager),
+            compute_target=backend_config.get(COMPUTE) or None,
         )
         experiment = Experiment.wrap(workspace, workspace.stores.tracking.get_experiment(experiment_id))
         tags = _tags(project_uri, folder, version, entry_point, manager)
@@ -189,8 +189,6 @@ def _truth(options: Mapping[str, Any], name: str) -> bool | None:
 
 
 def _check_options(options: Mapping[str, Any]) -> None:
-    if options.get(COMPUTE) not in (None, "", LOCAL):
-        raise InvalidValue(COMPUTE, options[COMPUTE], f"must be {LOCAL!r}, or absent: clusters are not supported yet")
     unknown = sorted(set(options) - GIVEN_BY_MLFLOW - {COMPUTE, USE_CONDA, STREAM_OUTPUT})
     if unknown:
         logger.warning("These options of backend_config are ignored: %s.", ", ".join(unknown))

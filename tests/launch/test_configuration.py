@@ -68,7 +68,7 @@ def test_a_run_config_is_used_with_a_warning_of_ignored_settings(
 
 
 def test_all_mistakes_are_reported_together(source: Path) -> None:
-    config = ScriptRunConfig(source, compute_target="gpu-cluster", max_run_duration_seconds=0)
+    config = ScriptRunConfig(source, compute_target=5, max_run_duration_seconds=0)
     with pytest.raises(InvalidValue) as caught:
         script_definition(config)
     assert [problem.key for problem in caught.value.problems] == [
@@ -76,7 +76,7 @@ def test_all_mistakes_are_reported_together(source: Path) -> None:
         "compute_target",
         "max_run_duration_seconds",
     ]
-    assert "clusters are not supported yet" in str(caught.value)
+    assert "compute_target 5: must be the name of a compute target" in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["distributed_job_config", "resume_from"])

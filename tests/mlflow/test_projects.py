@@ -95,7 +95,7 @@ def test_a_project_creates_the_same_run_as_mlflows_own_backend(
 ) -> None:
     """The call is that of the notebook train-projects-local."""
     given = {"uri": str(project), "parameters": {"alpha": 0.3, "extra": "x y"}, "env_manager": "local"}
-    options = {"COMPUTE": "local", "USE_CONDA": False, "STREAM_OUTPUT": True}
+    options = {"COMPUTE": "cpu-cluster", "USE_CONDA": False, "STREAM_OUTPUT": True}
     submitted = mlflow.projects.run(**given, backend="azureml", backend_config=options, experiment_name="a / b")
     assert "trained with ['0.3', '0.1', 'a b', '--extra', 'x y']\n" in capfd.readouterr().out
     assert isinstance(submitted, SubmittedRun)
@@ -115,6 +115,7 @@ def test_a_project_creates_the_same_run_as_mlflows_own_backend(
 
     run = ws.get_run(submitted.run_id)
     assert (run.type, run.experiment.name, run.status) == ("azureml.scriptrun", "a / b", "Completed")
+    assert run.warnings == ("The script ran on this computer, because Runbridge has no compute target 'cpu-cluster'.",)
     assert run.get_details()["runDefinition"]["environment"]["python"]["userManagedDependencies"] is True
 
 
@@ -195,7 +196,7 @@ def test_ctrl_c_during_the_wait_cancels_the_run(ws: Workspace, project: Path, st
 @pytest.mark.parametrize(
     "options, manager, said",
     [
-        ({"COMPUTE": "gpu-cluster"}, "local", "COMPUTE 'gpu-cluster': must be 'local', or absent"),
+        ({"COMPUTE": 5}, "local", "compute_target 5: must be the name of a compute target"),
         ({"USE_CONDA": "perhaps"}, None, "USE_CONDA 'perhaps': must be true or false"),
         ({"USE_CONDA": "True"}, "local", "USE_CONDA True: contradicts the environment manager 'local'"),
         ({"USE_CONDA": False}, "conda", "USE_CONDA False: contradicts the environment manager 'conda'"),

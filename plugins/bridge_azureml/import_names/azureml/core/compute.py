@@ -1,5 +1,13 @@
-"""`azureml.core.compute` on Runbridge."""
+"""`azureml.core.compute` on Runbridge: each kind of target is this computer."""
 
-from bridge_azureml.compute import AmlCompute, ComputeInstance, ComputeTarget, RemoteCompute
+from bridge_azureml.absent import attribute_finder
 
-__all__ = ["AmlCompute", "ComputeInstance", "ComputeTarget", "RemoteCompute"]
+from bridge.errors import NotFound
+from bridge.handles.compute import ComputeTarget
+
+AmlCompute = ComputeInstance = RemoteCompute = ComputeTarget
+ComputeTargetException = NotFound
+
+__all__ = ["AmlCompute", "ComputeInstance", "ComputeTarget", "ComputeTargetException", "RemoteCompute"]
+
+__getattr__ = attribute_finder(__name__)

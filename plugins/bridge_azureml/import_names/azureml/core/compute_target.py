@@ -1,8 +1,12 @@
 """`azureml.core.compute_target` on Runbridge."""
 
+from bridge_azureml.absent import attribute_finder
+
 from bridge.errors import NotFound
-from bridge_azureml.compute import ComputeTarget
+from bridge.handles.compute import ComputeTarget
 
 ComputeTargetException = NotFound
 
 __all__ = ["ComputeTarget", "ComputeTargetException"]
+
+__getattr__ = attribute_finder(__name__)

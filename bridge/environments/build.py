@@ -1,0 +1,43 @@
+"""Building an environment before a run needs it."""
+
+from __future__ import annotations
+
+from bridge.environments.docker import image_of
+from bridge.environments.interpreter import interpreter_for
+from bridge.records.script import EnvironmentDefinition
+
+
+class EnvironmentBuild:
+    """An environment that has been built.
+
+    Attributes:
+        status: "Succeeded": a build that fails raises its error.
+        log: what the build printed.
+
+    Source: Azure ML SDK v1, `azureml.core.environment.ImageBuildDetails`.
+    """
+
+    status = "Succeeded"
+
+    def __init__(self, log: str) -> None:
+        self.log = log
+
+    def wait_for_completion(self, show_output: bool = True) -> None:
+        """Return at once; with `show_output`, print what the build printed."""
+        if show_output:
+            print(self.log, end="")
+
+
+def build_environment(environment: EnvironmentDefinition) -> EnvironmentBuild:
+    """Build an environment; one that was built before is used again.
+
+    Raises:
+        SubmitFailed: the build failed, or its interpreter does not exist.
+        InvalidValue: pip cannot install the packages.
+    """
+    printed: list[bytes] = []
+    if environment.docker.enabled:
+        image_of(environment, printed.append)
+    else:
+        interpreter_for(environment.python, printed.append)
+    return EnvironmentBuild(b"".join(printed).decode("utf-8", "replace"))

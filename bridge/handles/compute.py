@@ -1,0 +1,136 @@
+"""Compute targets: each is this computer, whatever an old script calls it."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from bridge.environments.substitutes import LOCAL, accept_target, is_strict
+
+if TYPE_CHECKING:
+    from bridge.handles.workspace import Workspace
+
+
+class ComputeTarget:
+    """This computer, under the name that a script gives to it.
+
+    Azure ML's clusters and machines are all of this class, so that a script finds the kind that it looks for.
+
+    Args:
+        workspace: the workspace.
+        name: "local", or the name of a cluster: the first such name is reported in the log.
+
+    Attributes:
+        type: "local", or "AmlCompute" under the name of a cluster.
+        provisioning_state, provisioning_errors: "Succeeded" and none.
+
+    Raises:
+        InvalidValue: the name is no text, or empty.
+        NotFound: `BRIDGE_STRICT` is 1, and the name is not "local".
+
+    Source: Azure ML SDK v1, `azureml.core.compute.ComputeTarget` and `AmlCompute`.
+    """
+
+    allocation_state = "Steady"
+    current_node_count = target_node_count = 1
+
+    def __init__(self, workspace: Workspace, name: str) -> None:
+        self.workspace, self.name = workspace, accept_target(name)
+        self.type = LOCAL if name == LOCAL else "AmlCompute"
+        self.provisioning_state = "Succeeded"
+        self.provisioning_errors: builtins.list[Any] = []
+
+    @classmethod
+    def create(cls, workspace: Workspace, name: str, provisioning_configuration: object = None) -> ComputeTarget:
+        """Return this computer: nothing is created."""
+        return cls(workspace, name)
+
+    @classmethod
+    def attach(cls, workspace: Workspace, name: str, attach_configuration: object = None) -> ComputeTarget:
+        """Return this computer: nothing is attached."""
+        return cls(workspace, name)
+
+    @staticmethod
+    def list(workspace: Workspace) -> builtins.list[ComputeTarget]:
+        """Return this computer, in a list."""
+        return [ComputeTarget(workspace, LOCAL)]
+
+    @staticmethod
+    def provisioning_configuration(**kwargs: object) -> dict[str, object]:
+        """Return the arguments: `create` ignores them."""
+        return kwargs
+
+    attach_configuration = provisioning_configuration
+
+    @staticmethod
+    def supported_vmsizes(workspace: Workspace, location: str | None = None) -> builtins.list[dict[str, object]]:
+        """Return no sizes: there is one computer, as it is."""
+        return []
+
+    @property
+    def status(self) -> ComputeTarget:
+        """The target itself, which has the attributes of a status."""
+        return self
+
+    def get_status(self) -> ComputeTarget:
+        """Return the target itself, which has the attributes of a status."""
+        return self
+
+    def wait_for_completion(self, show_output: bool = False, **kwargs: object) -> None:
+        """Return at once; with `show_output`, print which computer it is."""
+        if show_output:
+            print(f"Compute target {self.name}: this computer")
+
+    wait_for_provisioning = wait_for_completion
+
+    def update(self, **kwargs: object) -> None:
+        """Do nothing: this computer has no nodes to add or remove."""
+
+    def list_nodes(self) -> builtins.list[dict[str, object]]:
+        """Return no nodes."""
+        return []
+
+    def serialize(self) -> dict[str, Any]:
+        """Return the name, type and state by Azure ML's names."""
+        return {"name": self.name, "type": self.type, "provisioningState": self.provisioning_state}
+
+    def delete(self) -> None:
+        """Do nothing: this computer stays."""
+
+    detach = delete
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(name={self.name}, type={self.type})"
+
+
+class ComputeTargets(Mapping[str, ComputeTarget]):
+    """The compute targets of a workspace by name: lists "local", and has every name.
+
+    With `BRIDGE_STRICT=1` it has "local" only.
+
+    Args:
+        workspace: the workspace.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+
+    def __getitem__(self, name: str) -> ComputeTarget:
+        return ComputeTarget(self._workspace, name)
+
+    def __contains__(self, name: object) -> bool:
+        return name == LOCAL or (isinstance(name, str) and name != "" and not is_strict())
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return a target, or the default."""
+        return self[name] if name in self else default
+
+    def __iter__(self) -> Iterator[str]:
+        return iter((LOCAL,))
+
+    def __len__(self) -> int:
+        return 1
+
+    def __repr__(self) -> str:
+        return repr(dict(self))

@@ -1,0 +1,61 @@
+"""What is submitted with names of the Azure ML service, and what runs on this computer instead."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+
+from bridge.environments.substitutes import LOCAL, is_curated
+from bridge.records.script import EnvironmentDefinition, PythonDefinition, ScriptDefinition
+
+DOCKER = "BRIDGE_DOCKER"
+
+
+def substitute(definition: ScriptDefinition) -> tuple[ScriptDefinition, tuple[str, ...]]:
+    """Replace the names of the service in a definition; return it with a warning of the run for each."""
+    warnings = []
+    if definition.target != LOCAL:
+        name = definition.target
+        warnings.append(f"The script ran on this computer, because Runbridge has no compute target {name!r}.")
+        definition = replace(definition, target=LOCAL)
+    environment, warning = _substitute_environment(definition.environment)
+    if warning is not None:
+        warnings.append(warning)
+    definition = replace(definition, environment=environment)
+    if (definition.docker.use_docker or environment.docker.enabled) and os.environ.get(DOCKER) == "0":
+        warnings.append(f"The script ran without Docker, because {DOCKER} is 0.")
+        definition = _without_docker(definition)
+    return definition, tuple(warnings)
+
+
+def _without_docker(definition: ScriptDefinition) -> ScriptDefinition:
+    environment = definition.environment
+    return replace(
+        definition,
+        docker=replace(definition.docker, use_docker=False),
+        environment=replace(environment, docker=replace(environment.docker, enabled=False)),
+    )
+
+
+def _substitute_environment(environment: EnvironmentDefinition) -> tuple[EnvironmentDefinition, str | None]:
+    """Let a curated environment be the interpreter that submits; return a warning of packages that are not there."""
+    python, name = environment.python, environment.name
+    packages = _packages(python)
+    if is_curated(name) and environment.version is None and not packages:
+        found = replace(environment, python=replace(python, user_managed_dependencies=True))
+        return found, (
+            f"The script ran with the interpreter that submitted it, because the environment {name!r}"
+            " is one of Azure's: its packages were not installed."
+        )
+    if python.user_managed_dependencies and packages:
+        named = ", ".join(packages)
+        return environment, f"Packages were not installed, because the environment {name!r} is user-managed: {named}."
+    return environment, None
+
+
+def _packages(python: PythonDefinition) -> list[str]:
+    """Return the packages that an environment names, except Python."""
+    named = (python.conda_dependencies or {}).get("dependencies") or []
+    flat = [each for entry in named for each in (entry.get("pip", []) if isinstance(entry, Mapping) else [entry])]
+    return [package for package in flat if not package.startswith(("python=", "-"))]

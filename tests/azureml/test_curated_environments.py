@@ -1,0 +1,82 @@
+"""The name of one of Azure's curated environments means the interpreter that submits, with a warning of the run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bridge import Environment, Experiment, NotFound, ScriptRunConfig, Workspace
+from bridge.launch.definition import script_definition
+from bridge.launch.substitutes import substitute
+from bridge.records.script import ScriptDefinition
+
+
+@pytest.fixture
+def ws(tmp_path: Path) -> Workspace:
+    return Workspace.create("curated", path=tmp_path / "ws")
+
+
+def submitted(environment: Environment, folder: Path) -> tuple[ScriptDefinition, tuple[str, ...]]:
+    """What is submitted with an environment, and the warnings of the run."""
+    (folder / "train.py").touch()
+    config = ScriptRunConfig(folder, script="train.py", environment=environment)
+    return substitute(script_definition(config))
+
+
+def test_one_is_found_though_nobody_registered_it(ws: Workspace) -> None:
+    found = Environment.get(workspace=ws, name="AzureML-sklearn-0.24-ubuntu18.04-py37-cpu", version="1")
+    assert found.python.user_managed_dependencies
+    assert ws.environments == {}, "it is not listed"
+    with pytest.raises(NotFound):
+        Environment.get(ws, "sklearn")
+
+
+def test_one_that_was_registered_here_is_itself(ws: Workspace, tmp_path: Path) -> None:
+    mine = Environment("AzureML-mine")
+    mine.python.user_managed_dependencies = True
+    mine.register(ws)
+    found = Environment.get(ws, "AzureML-mine")
+    assert found.version == "1"
+    assert submitted(found, tmp_path)[1] == ()
+
+
+@pytest.mark.parametrize("is_found", [True, False])
+def test_a_run_with_one_has_a_warning(ws: Workspace, tmp_path: Path, is_found: bool) -> None:
+    name = "AzureML-Minimal"
+    definition, warnings = submitted(Environment.get(ws, name) if is_found else Environment(name), tmp_path)
+    assert warnings == (
+        "The script ran with the interpreter that submitted it, because the environment 'AzureML-Minimal' is one of"
+        " Azure's: its packages were not installed.",
+    )
+    python = definition.environment.python
+    assert (python.user_managed_dependencies, python.interpreter_path) == (True, "python")
+
+
+def test_packages_that_are_added_to_one_are_named_in_the_warning(ws: Workspace, tmp_path: Path) -> None:
+    mine = Environment.get(ws, "AzureML-Minimal").clone("mine")
+    assert mine.python.conda_dependencies is not None
+    mine.python.conda_dependencies.add_conda_package("scipy")
+    mine.python.conda_dependencies.add_pip_package("tqdm")
+    _, warnings = submitted(mine, tmp_path)
+    assert warnings == ("Packages were not installed, because the environment 'mine' is user-managed: scipy, tqdm.",)
+
+
+def test_strict_workspaces_have_none(ws: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BRIDGE_STRICT", "1")
+    with pytest.raises(NotFound, match="AzureML-Minimal"):
+        Environment.get(ws, "AzureML-Minimal")
+
+
+@pytest.mark.processes
+def test_a_script_runs_with_the_interpreter_that_submits(ws: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "train.py").write_text("import bridge; bridge.Run.get_context().log('loss', 1)")
+    environment = Environment.get(ws, "AzureML-Minimal")
+    run = Experiment(ws, "curated").submit(
+        ScriptRunConfig(tmp_path / "src", script="train.py", environment=environment)
+    )
+    run.wait_for_completion()
+    assert run.get_metrics() == {"loss": 1}
+    (warning,) = run.warnings
+    assert "one of Azure's" in warning
