@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from bridge_mlflow.removed import install_finder
+
 if TYPE_CHECKING:
     from mlflow.genai.scorers.registry import AbstractScorerStore
     from mlflow.projects.backend.abstract_backend import AbstractBackend
     from mlflow.store.artifact.artifact_repo import ArtifactRepository
     from mlflow.store.model_registry.abstract_store import AbstractStore as AbstractRegistry
     from mlflow.store.tracking.abstract_store import AbstractStore
+
+install_finder()
 
 
 def open_tracking_store(store_uri: str, artifact_uri: str | None = None, **kwargs: Any) -> AbstractStore:

@@ -16,12 +16,15 @@ from typing import TYPE_CHECKING, Any
 from bridge.address import uri_of_folder
 from bridge.errors import AlreadyExists, InvalidValue, NotFound
 from bridge.handles.run import Run
+from bridge.handles.run_of_process import workspace_of_process
 from bridge.handles.workspace import Workspace
 from bridge.records.artifact import check_artifact_path
 from bridge.records.labels import tag_values
 from bridge.records.run import RunRecord, new_run_id
 from bridge.runs.files import files_below
 from bridge_mlflow.addresses import COMPANION_FILE, FOLDER_OF_ARTIFACTS, split_artifact_uri, split_root
+from bridge_mlflow.model_names import Framework, ModelNames
+from bridge_mlflow.model_paths import FOLDER, VARIABLE, model_path, version_folder
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -32,7 +35,7 @@ FACTS_TAG = "runbridge.model"
 """The tag of a version that stores, as JSON, the facts that Azure ML has and MLflow has not."""
 
 
-class Model:
+class Model(metaclass=ModelNames):
     """One version of a registered model. The constructor opens an existing version.
 
     The files of a version are files of a run, or were uploaded. Any file can be a model, for example a pickle.
@@ -53,6 +56,8 @@ class Model:
 
     Source: Azure ML SDK v1, `azureml.core.Model`.
     """
+
+    Framework = Framework
 
     def __init__(
         self,
@@ -228,6 +233,43 @@ class Model:
     def newest(cls, workspace: Workspace) -> dict[str, Model]:
         """Return the newest version of each model by name, sorted by name."""
         return {model.name: model for model in sorted(cls.list(workspace, latest=True), key=lambda one: one.name)}
+
+    @classmethod
+    def get_model_path(
+        cls, model_name: str, version: int | str | None = None, _workspace: Workspace | None = None
+    ) -> str:
+        """Return the path of a model's file or folder on this computer.
+
+        Models of the workspace are written to `./azureml-models/<name>/<version>`.
+        The workspace is that of the submitted run, or the one that the project's configuration file names.
+
+        Args:
+            model_name: the model.
+            version: None is the newest.
+            _workspace: the workspace, if it is another.
+
+        Raises:
+            NotFound: neither a folder nor the workspace has the model.
+
+        Source: Azure ML SDK v1, `Model.get_model_path`.
+        """
+        number = None if version is None else _number(version)
+
+        def download(folder: Path) -> str | None:
+            workspace = _workspace or workspace_of_process()
+            if workspace is None:
+                return None
+            try:
+                model = cls(workspace, _check_name(model_name), version=number)
+            except NotFound:
+                return None
+            return model.download(version_folder(folder, model.name, model.version), exist_ok=True)
+
+        path = model_path(model_name, number, download)
+        if path is None:
+            hint = f"neither {VARIABLE}, nor the workspace, nor ./{FOLDER} has it"
+            raise NotFound("model", model_name if number is None else f"{model_name}:{number}", hint)
+        return path
 
     def download(
         self, target_dir: str | os.PathLike[str] = ".", exist_ok: bool = False, exists_ok: object = None

@@ -1,4 +1,4 @@
-"""The import names of the Azure ML SDK v1, which step aside where the real SDK is installed, unless they are asked.
+"""The import names of the Azure ML SDK v1, which step aside where the real SDK is installed, unless they are asked for.
 
 Other packages below `azureml` stay importable: the name is shared, as the SDK's own packages share it.
 """
@@ -14,3 +14,8 @@ if _real and os.environ.get("BRIDGE_AZUREML") != "1":
     __path__ = _others
 else:
     __path__ = _ours + _others
+
+    from bridge_azureml.absent import attribute_finder, install_finder
+
+    install_finder()
+    __getattr__ = attribute_finder(__name__)

@@ -5,6 +5,7 @@ so that the `except` clauses of old scripts catch what is raised now.
 """
 
 from bridge.errors import BridgeError, InvalidState, InvalidValue, NotAuthenticated, NotFound, SubmitFailed
+from bridge_azureml.absent import attribute_finder
 
 AzureMLException = BridgeError
 UserErrorException = InvalidValue
@@ -46,3 +47,5 @@ __all__ = [
     "WebserviceException",
     "WorkspaceException",
 ]
+
+__getattr__ = attribute_finder(__name__)

@@ -1,1 +1,5 @@
 """`azureml.mlflow` on Runbridge: importing it is enough, for MLflow finds Runbridge's plugin by itself."""
+
+from bridge_azureml.absent import attribute_finder
+
+__getattr__ = attribute_finder(__name__)

@@ -1,7 +1,14 @@
 """`azureml.telemetry` on Runbridge: nothing is sent."""
 
-__all__ = ["set_diagnostics_collection"]
+from bridge_azureml.absent import attribute_finder
+
+INSTRUMENTATION_KEY = ""
+"""The key of no service."""
+
+__all__ = ["INSTRUMENTATION_KEY", "set_diagnostics_collection"]
+
+__getattr__ = attribute_finder(__name__)
 
 
 def set_diagnostics_collection(send_diagnostics: bool = True, verbosity: object = None) -> None:
-    """Do nothing: diagnostics are never sent, whatever is asked for."""
+    """Do nothing: diagnostics are never sent."""

@@ -3,6 +3,7 @@
 import importlib
 from typing import Any
 
+from bridge_azureml.absent import attribute_finder
 from bridge_azureml.version import VERSION
 
 __version__ = VERSION
@@ -26,6 +27,8 @@ _PLACES = {
 
 __all__ = ["VERSION", "diagnostic_log", *_PLACES]
 
+_find_absent = attribute_finder(__name__)
+
 
 def __getattr__(name: str) -> Any:
     if name == "diagnostic_log":
@@ -33,7 +36,7 @@ def __getattr__(name: str) -> Any:
 
         return diagnostic_log
     if name not in _PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return _find_absent(name)
     return getattr(importlib.import_module(f"{__name__}.{_PLACES[name]}"), name)
 
 

@@ -1,5 +1,7 @@
-"""`azureml.core.authentication` on Runbridge: accepted, and not looked at."""
+"""`azureml.core.authentication` on Runbridge: accepted and ignored."""
 
+from bridge.errors import NotAuthenticated
+from bridge_azureml.absent import attribute_finder
 from bridge_azureml.authentication import (
     AbstractAuthentication,
     AzureCliAuthentication,
@@ -9,11 +11,16 @@ from bridge_azureml.authentication import (
     TokenAuthentication,
 )
 
+AuthenticationException = NotAuthenticated
+
 __all__ = [
     "AbstractAuthentication",
+    "AuthenticationException",
     "AzureCliAuthentication",
     "InteractiveLoginAuthentication",
     "MsiAuthentication",
     "ServicePrincipalAuthentication",
     "TokenAuthentication",
 ]
+
+__getattr__ = attribute_finder(__name__)

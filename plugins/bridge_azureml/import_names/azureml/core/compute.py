@@ -1,9 +1,8 @@
 """`azureml.core.compute` on Runbridge: each kind of target is this computer."""
 
-from bridge_azureml.absent import attribute_finder
-
 from bridge.errors import NotFound
 from bridge.handles.compute import ComputeTarget
+from bridge_azureml.absent import attribute_finder
 
 AmlCompute = ComputeInstance = RemoteCompute = ComputeTarget
 ComputeTargetException = NotFound

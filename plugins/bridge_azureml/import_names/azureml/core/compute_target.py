@@ -1,9 +1,8 @@
 """`azureml.core.compute_target` on Runbridge."""
 
-from bridge_azureml.absent import attribute_finder
-
 from bridge.errors import NotFound
 from bridge.handles.compute import ComputeTarget
+from bridge_azureml.absent import attribute_finder
 
 ComputeTargetException = NotFound
 

@@ -1,5 +1,8 @@
 """`azureml.core.datastore` on Runbridge: it says what to do instead."""
 
+from bridge_azureml.absent import attribute_finder
 from bridge_azureml.data import Datastore
 
 __all__ = ["Datastore"]
+
+__getattr__ = attribute_finder(__name__)

@@ -4,6 +4,7 @@ from typing import Any
 
 from bridge.errors import NotFound
 from bridge.handles.models import model_class
+from bridge_azureml.absent import attribute_finder
 
 Model: Any
 try:
@@ -12,3 +13,5 @@ except NotFound:
     from bridge_azureml.data import Model
 
 __all__ = ["Model"]
+
+__getattr__ = attribute_finder(__name__)

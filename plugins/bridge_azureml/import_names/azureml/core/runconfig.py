@@ -1,9 +1,26 @@
 """`azureml.core.runconfig` on Runbridge."""
 
-from bridge.environments.environment import default_image
+from bridge.environments.conda import CondaDependencies
+from bridge.environments.environment import DockerSection, Environment, PythonSection, default_image
+from bridge.launch.distributed import MpiConfiguration, PyTorchConfiguration, TensorflowConfiguration
 from bridge.launch.runconfig import DockerConfiguration, RunConfiguration
+from bridge_azureml.absent import attribute_finder
 
-DEFAULT_CPU_IMAGE = default_image()
+DEFAULT_CPU_IMAGE = DEFAULT_GPU_IMAGE = default_image()
 """The image of an environment that names none: Python's own."""
 
-__all__ = ["DEFAULT_CPU_IMAGE", "DockerConfiguration", "RunConfiguration"]
+__all__ = [
+    "DEFAULT_CPU_IMAGE",
+    "DEFAULT_GPU_IMAGE",
+    "CondaDependencies",
+    "DockerConfiguration",
+    "DockerSection",
+    "Environment",
+    "MpiConfiguration",
+    "PyTorchConfiguration",
+    "PythonSection",
+    "RunConfiguration",
+    "TensorflowConfiguration",
+]
+
+__getattr__ = attribute_finder(__name__)
