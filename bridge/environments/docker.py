@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from bridge.environments.build_failure import BUILD_LOG, LINES_OF_FAILURE, build_cause
-from bridge.environments.environment import PYTHON, default_image
 from bridge.environments.packages import Wanted, wanted_packages
+from bridge.environments.sections import PYTHON, default_image
 from bridge.errors import SubmitFailed
 from bridge.records.script import EnvironmentDefinition, PythonDefinition
 

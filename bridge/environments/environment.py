@@ -6,13 +6,13 @@ import json
 import logging
 import os
 import re
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bridge.address import check_local_path
 from bridge.environments.conda import CondaDependencies
+from bridge.environments.sections import PYTHON, DockerSection, PythonSection, default_image
 from bridge.environments.substitutes import is_curated
 from bridge.errors import AlreadyExists, InvalidState, InvalidValue, NotFound
 from bridge.journal.system import is_of_handler
@@ -31,47 +31,6 @@ ROOT = "environments"
 NAME = re.compile(r"[a-zA-Z0-9][\w.-]{0,254}")
 VERSION_FILE = re.compile(r".*/([1-9][0-9]{0,17})\.json")
 DEFINITION_FILE = "azureml_environment.json"
-PYTHON = "python"
-"""An interpreter path that means the interpreter that submits."""
-
-
-class PythonSection:
-    """Which interpreter runs the script.
-
-    Attributes:
-        user_managed_dependencies: the interpreter of `interpreter_path` is used as it is; else a virtual environment
-            with the packages of `conda_dependencies` is built once and used again.
-        interpreter_path: "python" is the interpreter that submits.
-        conda_dependencies: packages, and a Python version.
-    """
-
-    __slots__ = ("conda_dependencies", "interpreter_path", "user_managed_dependencies")
-
-    def __init__(self) -> None:
-        self.user_managed_dependencies = False
-        self.interpreter_path = PYTHON
-        self.conda_dependencies: CondaDependencies | None = CondaDependencies()
-
-
-class DockerSection:
-    """Whether the script runs in a container, and of which image.
-
-    Attributes:
-        enabled: run it in a container.
-        base_image: the image; None if `base_dockerfile` says how to build one.
-        base_dockerfile: the text of a Dockerfile, or the path of one.
-        arguments: more arguments of `docker run`.
-        shm_size: the size of the container's shared memory, as `2g`.
-    """
-
-    __slots__ = ("arguments", "base_dockerfile", "base_image", "enabled", "shm_size")
-
-    def __init__(self) -> None:
-        self.enabled = False
-        self.base_image: str | None = default_image()
-        self.base_dockerfile: str | None = None
-        self.arguments: list[str] = []
-        self.shm_size: str | None = None
 
 
 class Environment:
@@ -381,11 +340,6 @@ def environment_of(definition: EnvironmentDefinition) -> Environment:
     environment.docker.arguments = list(docker.arguments)
     environment.docker.shm_size = docker.shm_size
     return environment
-
-
-def default_image() -> str:
-    """The image of an environment that names none: Python's own, of the version that submits."""
-    return f"docker.io/library/python:{sys.version_info[0]}.{sys.version_info[1]}-slim"
 
 
 def _curated(name: str) -> Environment:

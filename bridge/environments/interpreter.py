@@ -8,8 +8,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bridge.environments.environment import PYTHON
 from bridge.environments.packages import wanted_packages
+from bridge.environments.sections import PYTHON
 from bridge.environments.virtual import virtual_interpreter
 from bridge.errors import SubmitFailed
 from bridge.records.script import PythonDefinition

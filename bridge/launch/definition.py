@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge.address import check_local_path
-from bridge.environments.environment import PYTHON
+from bridge.environments.sections import PYTHON
 from bridge.environments.substitutes import accept_target
 from bridge.errors import InvalidValue, NotFound, Problem
 from bridge.launch.runconfig import RunConfiguration

@@ -1,7 +1,8 @@
 """`azureml.core.runconfig` on Runbridge."""
 
 from bridge.environments.conda import CondaDependencies
-from bridge.environments.environment import DockerSection, Environment, PythonSection, default_image
+from bridge.environments.environment import Environment
+from bridge.environments.sections import DockerSection, PythonSection, default_image
 from bridge.launch.distributed import MpiConfiguration, PyTorchConfiguration, TensorflowConfiguration
 from bridge.launch.runconfig import DockerConfiguration, RunConfiguration
 from bridge_azureml.absent import attribute_finder

@@ -1,0 +1,54 @@
+"""The sections of an environment: its Python, and its container."""
+
+from __future__ import annotations
+
+import sys
+
+from bridge.environments.conda import CondaDependencies
+
+PYTHON = "python"
+"""The path that stands for the interpreter that submits."""
+
+
+class PythonSection:
+    """The interpreter that runs a script, and its packages.
+
+    Attributes:
+        user_managed_dependencies: whether the interpreter of `interpreter_path` is used as it is. Otherwise a virtual
+            environment with the packages of `conda_dependencies` is built once and used again.
+        interpreter_path: "python" is the interpreter that submits.
+        conda_dependencies: packages, and a Python version.
+    """
+
+    __slots__ = ("conda_dependencies", "interpreter_path", "user_managed_dependencies")
+
+    def __init__(self) -> None:
+        self.user_managed_dependencies = False
+        self.interpreter_path = PYTHON
+        self.conda_dependencies: CondaDependencies | None = CondaDependencies()
+
+
+class DockerSection:
+    """The container that a script runs in.
+
+    Attributes:
+        enabled: whether the script runs in a container.
+        base_image: the image; None if it is built from `base_dockerfile`.
+        base_dockerfile: the text of a Dockerfile, or the path of one.
+        arguments: more arguments of `docker run`.
+        shm_size: the size of the container's shared memory, as `2g`.
+    """
+
+    __slots__ = ("arguments", "base_dockerfile", "base_image", "enabled", "shm_size")
+
+    def __init__(self) -> None:
+        self.enabled = False
+        self.base_image: str | None = default_image()
+        self.base_dockerfile: str | None = None
+        self.arguments: list[str] = []
+        self.shm_size: str | None = None
+
+
+def default_image() -> str:
+    """Return the image of an environment that names none: Python's own, of the version that submits."""
+    return f"docker.io/library/python:{sys.version_info[0]}.{sys.version_info[1]}-slim"
