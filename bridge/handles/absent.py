@@ -1,4 +1,4 @@
-"""What the Azure ML SDK has and Runbridge has not: each look-up says in one sentence what to do instead."""
+"""Names that the Azure ML SDK has and Runbridge does not: each look-up says in one sentence what to do instead."""
 
 from __future__ import annotations
 
@@ -45,7 +45,6 @@ ATTRIBUTES: Mapping[str, Mapping[str, str]] = {
     },
 }
 """The substitute of each attribute that the Azure ML SDK's classes have and ours do not."""
-
 
 _GIVEN_NOTHING: Any = object()
 

@@ -21,12 +21,12 @@ from bridge.runs.web_view import web_view
 logger = logging.getLogger("bridge")
 
 PREFIX = "OfflineRun_"
-"""The ids of offline runs begin so; scripts ask whether an id does.
+"""The beginning of the id of every offline run; scripts test whether an id starts with it.
 
 Source: Azure ML SDK v1, `azureml.core.run._OfflineRun`.
 """
 ID_LENGTH = 32
-"""MLflow's tables have room for 32 characters where they refer to a run."""
+"""Links to runs in MLflow's own tables, such as those of traces, have room for 32 characters."""
 VARIABLE = "_BRIDGE_OFFLINE_RUN"
 """The variable that tells the workers of a process its offline run: `<run id>@<address of the workspace>`."""
 

@@ -15,11 +15,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 VARIABLE = "BRIDGE_AZUREML"
-"""Set to 1, our names replace those of an installed azureml-core; to 0, they never do."""
+"""1: our names replace those of an installed azureml-core. 0: they never do."""
 
 
 def import_folder() -> str:
-    """The folder to put on `PYTHONPATH`, so that a process finds our `azureml`."""
+    """Return the folder that a `PYTHONPATH` needs for our `azureml`."""
     return str(Path(__file__).resolve().parent / "import_names")
 
 
@@ -29,8 +29,8 @@ def install(replace: bool = False) -> None:
     Repeating it changes nothing.
 
     Args:
-        replace: also when the real azureml-core is installed, which is left alone otherwise; modules of it that are
-            loaded are forgotten, so that later imports find ours.
+        replace: whether to replace the real azureml-core, if it is installed. Its loaded modules are forgotten, so that
+            later imports find ours.
     """
     if replace:
         os.environ[VARIABLE] = "1"
@@ -39,13 +39,13 @@ def install(replace: bool = False) -> None:
     _put_on_path(folder)
     loaded = sys.modules.get("azureml")
     if loaded is not None and not _offers_core(loaded.__path__):
-        # Some package `azureml.something` was imported before.
+        # Another package `azureml.something` was imported before.
         loaded.__path__ = [os.path.join(folder, "azureml"), *loaded.__path__]
 
 
 def _put_on_path(folder: str) -> None:
     if folder not in sys.path:
-        sys.path.insert(min(1, len(sys.path)), folder)  # the first is the script's own
+        sys.path.insert(min(1, len(sys.path)), folder)  # the first folder is that of the script
     inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     if folder not in inherited:
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (folder, *inherited)))

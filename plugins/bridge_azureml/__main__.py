@@ -1,4 +1,4 @@
-"""`python -m bridge_azureml SCRIPT [ARGS]`: what Python does with a script, with our `azureml` import names."""
+"""`python -m bridge_azureml SCRIPT [ARGS]`: run a script as Python does, with our `azureml` import names."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ USAGE = """usage: python -m bridge_azureml SCRIPT [ARGUMENTS]
 
 Run a script that was written for the Azure ML SDK v1 (azureml-core) on Runbridge: `import azureml.core` and its like
 resolve to Runbridge in it, also where azureml-core is installed, unless BRIDGE_AZUREML=0 says otherwise.
-Everything else is as with `python SCRIPT`. Workspaces lie in $BRIDGE_HOME, by default ~/.bridge.
+Everything else is as with `python SCRIPT`. Workspaces are in $BRIDGE_HOME, by default ~/.bridge.
 """
 
 
 def main() -> int:
-    """Become `python SCRIPT [ARGS]`; returns only when there is nothing to run."""
+    """Replace this process by `python SCRIPT [ARGS]`; return only if there is nothing to run."""
     arguments = sys.argv[1:]
     if arguments[:1] in (["-h"], ["--help"]):
         print(USAGE, end="")
@@ -31,12 +31,12 @@ def main() -> int:
         return 2
     os.environ.setdefault(bridge_azureml.VARIABLE, "1")
     sys.stdout.flush()
-    # A new interpreter: traceback, sys.argv, sys.path, __main__ and child processes are as with the script alone.
+    # A new interpreter has the same traceback, sys.argv, sys.path, __main__ and child processes as without us.
     os.execv(sys.executable, [sys.executable, *_options(len(arguments)), *arguments])
 
 
 def _options(following: int) -> list[str]:
-    """The options that this interpreter was started with, before `-m bridge_azureml`."""
+    """Return the options of this interpreter, which come before `-m bridge_azureml`."""
     before = sys.orig_argv[1 : len(sys.orig_argv) - following]
     return before[:-1] if before[-1].startswith("-m") else before[:-2]
 

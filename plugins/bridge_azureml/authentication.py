@@ -1,46 +1,46 @@
-"""Authentication classes: a workspace in a folder asks nobody who they are."""
+"""Authentication classes, which are accepted and ignored: a workspace in a folder needs no login."""
 
 from __future__ import annotations
 
 
 class Authentication:
-    """Taken wherever an old script passes one, and not looked at.
+    """An authentication that is accepted wherever a script passes one, and ignored.
 
     Args:
-        args: of whichever class of the Azure ML SDK it was; nothing of them is kept, secrets neither.
+        args, kwargs: the arguments of the Azure ML SDK's class. Nothing of them is stored, not even secrets.
     """
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         pass
 
     def get_authentication_header(self) -> dict[str, str]:
-        """No header: nothing is asked for."""
+        """Return no header, because nothing asks for one."""
         return {}
 
     def get_token(self, *scopes: str, **kwargs: object) -> str:
-        """An empty one: nothing is asked for."""
+        """Return an empty token, because nothing asks for one."""
         return ""
 
 
 class AbstractAuthentication(Authentication):
-    """The base of the others in the SDK."""
+    """The base class of the SDK."""
 
 
 class InteractiveLoginAuthentication(AbstractAuthentication):
-    """Login by a browser."""
+    """A login in a browser."""
 
 
 class AzureCliAuthentication(AbstractAuthentication):
-    """Login by the Azure command line."""
+    """A login with the Azure command line."""
 
 
 class ServicePrincipalAuthentication(AbstractAuthentication):
-    """Login by a secret."""
+    """A login with a secret."""
 
 
 class MsiAuthentication(AbstractAuthentication):
-    """Login by the identity of a machine."""
+    """A login with the identity of a machine."""
 
 
 class TokenAuthentication(AbstractAuthentication):
-    """Login by a token."""
+    """A login with a token."""

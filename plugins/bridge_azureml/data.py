@@ -1,19 +1,20 @@
-"""Names without anything behind them: each use says what to do instead."""
+"""Classes of the Azure ML SDK that have no counterpart: each use says what to do instead."""
 
 from __future__ import annotations
 
 from typing import Any, NoReturn
 
 from bridge import NotAllowed
+from bridge.handles.absent import PAGE
 
 
 class _Absent(type):
-    """Refuses the call of a class and of whatever is asked of it, by the sentence of the class."""
+    """A metaclass that refuses each use of its classes, with the sentence of the class."""
 
     instead: str
 
     def _refuse(cls, action: str) -> NoReturn:
-        raise NotAllowed(action, cls.__name__, cls.instead)
+        raise NotAllowed(action, cls.__name__, f"{cls.instead} ({PAGE})")
 
     def __call__(cls, *args: object, **kwargs: object) -> Any:
         cls._refuse("make a")
@@ -25,40 +26,40 @@ class _Absent(type):
 
 
 class Datastore(metaclass=_Absent):
-    """Storage that the service mounts.
+    """A storage that the service would mount.
 
     Raises:
-        NotAllowed: whenever it is used.
+        NotAllowed: at each use.
     """
 
-    instead = "there are no datastores: read data by its path, and keep files with run.upload_file or upload_folder"
+    instead = "there are no datastores: read data by its path, and keep files with run.upload_file"
 
 
 class Dataset(metaclass=_Absent):
-    """Data that the service keeps versions of.
+    """Data that the service would store in versions.
 
     Raises:
-        NotAllowed: whenever it is used.
+        NotAllowed: at each use.
     """
 
-    instead = "there are no datasets: read data by its path, and note what a run used with mlflow.log_input"
+    instead = "there are no datasets: read data by its path, and log its use with mlflow.log_input"
 
 
 class Keyvault(metaclass=_Absent):
-    """Secrets that the service keeps.
+    """Secrets that the service would store.
 
     Raises:
-        NotAllowed: whenever it is used.
+        NotAllowed: at each use.
     """
 
     instead = "there is no key vault: give secrets to a script by environment variables"
 
 
 class Model(metaclass=_Absent):
-    """A registered model, where no plugin keeps any.
+    """A registered model, if MLflow is not installed.
 
     Raises:
-        NotAllowed: whenever it is used.
+        NotAllowed: at each use.
     """
 
-    instead = 'nothing here keeps models: pip install "runbridge[mlflow]" brings MLflow\'s registry'
+    instead = 'there is no model registry: pip install "runbridge[mlflow]" brings MLflow\'s registry'

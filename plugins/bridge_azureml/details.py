@@ -1,4 +1,4 @@
-"""How a run stands, as a table in a notebook and as text elsewhere."""
+"""The state of a run, as a table in a notebook and as text elsewhere."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PREFERRED_LOG = "user_logs/std_log.txt"
 
 
 class RunDetails:
-    """A run and its children, as they stand when they are shown.
+    """A view of a run and its children, with their state at the time it is shown.
 
     Args:
         run_instance: the run.
@@ -34,14 +34,14 @@ class RunDetails:
         self.run = run_instance
 
     def show(self, render_lib: object = None, widget_settings: object = None) -> None:
-        """Show it once and return: a table in a notebook, text elsewhere."""
+        """Show the view once and return: a table in a notebook, text elsewhere."""
         if (ipython := sys.modules.get("IPython")) and ipython.get_ipython():
             ipython.display.display(self)
         else:
             print(self)
 
     def get_widget_data(self, widget_settings: dict[str, Any] | None = None) -> dict[str, Any]:
-        """What is shown, by the names that the old widget gave it."""
+        """Return the data of the view, under the names of the Azure ML SDK's widget."""
         details = self.run.get_details_with_logs()
         status = details["status"]
         children = list(self.run.get_children())
@@ -76,7 +76,7 @@ class RunDetails:
 
 
 def _lines(data: dict[str, Any]) -> list[tuple[str, str]]:
-    """What is shown besides the log, a name and a text each."""
+    """Return the lines of the view except the log, each as a name and a text."""
     properties = data["run_properties"]
     lines = [("Run", data["run_id"]), ("Status", data["status"]), ("Duration", properties["run_duration"])]
     lines += [("Script", properties["script_name"])] if properties["script_name"] else []
@@ -84,7 +84,7 @@ def _lines(data: dict[str, Any]) -> list[tuple[str, str]]:
     lines += [(f"Metric {metric['name']}", _short(metric["series"])) for metric in data["run_metrics"]]
     lines += [(f"Child {child['run_number']}", f"{child['run_id']} {child['status']}") for child in data["child_runs"]]
     if data["loading"]:
-        lines.append(("Note", "the run has not ended: call show() again to see how it stands then"))
+        lines.append(("Note", "the run has not ended: call show() again to see its next state"))
     return [*lines, ("Web View", web_view(data["workbench_run_details_uri"]))]
 
 
@@ -143,7 +143,7 @@ def _child(run: Run) -> dict[str, Any]:
 
 
 def _metrics(run: Run) -> list[dict[str, Any]]:
-    """Every metric with its values: one series, or one for each column of a table."""
+    """Return every metric with its values: one series, or one for each column of a table."""
     found = []
     for name, value in run.get_metrics().items():
         columns = value if isinstance(value, dict) else {None: value}

@@ -1,4 +1,4 @@
-"""A file with everything that Runbridge says while something is done."""
+"""A file with every log message of Runbridge."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ FORMAT = "%(asctime)s|%(name)s|%(levelname)s|%(message)s"
 
 @contextmanager
 def diagnostic_log(context_name: str = "azureml.log", **kwargs: object) -> Iterator[None]:
-    """Write what the loggers `bridge` and `azureml` say meanwhile, in all detail, to a file in the working folder.
+    """Append every message of the loggers `bridge` and `azureml` to a file, until the `with` block ends.
 
     Args:
-        context_name: the file; it is appended to.
+        context_name: the file, relative to the working folder.
     """
     handler = logging.FileHandler(context_name, encoding="utf-8")
     handler.setFormatter(logging.Formatter(FORMAT))

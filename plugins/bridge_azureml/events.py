@@ -23,12 +23,12 @@ TABLE = _table()
 
 
 class EventWriter:
-    """Writes scalars into a new event file of a folder.
+    """A writer of scalars into a new event file of a folder.
 
     A record is its length, a checksum of the length, the event and a checksum of the event.
 
     Args:
-        folder: made if absent; TensorBoard shows it as one run.
+        folder: the folder, created if absent. TensorBoard shows it as one run.
         time: seconds since 1970 UTC; part of the file's name.
 
     Source: TensorFlow, `tensorflow/core/lib/io/record_writer.h` and `tensorflow/core/util/event.proto`.
@@ -40,7 +40,7 @@ class EventWriter:
         self._write(_double(1, time) + _bytes(3, b"brain.Event:2"))
 
     def add_scalar(self, tag: str, value: float, step: int, time: float) -> None:
-        """Write one point; the value is kept as a float32, as TensorBoard's files have it."""
+        """Write one point. TensorBoard's files hold values as float32."""
         summary = _bytes(1, _bytes(1, tag.encode()) + _float(2, value))
         self._write(_double(1, time) + _integer(2, step) + _bytes(5, summary))
 
@@ -49,7 +49,7 @@ class EventWriter:
         self._file.write(length + _checksum(length) + event + _checksum(event))
 
     def close(self) -> None:
-        """End the file."""
+        """Close the file."""
         self._file.close()
 
     def __enter__(self) -> EventWriter:
@@ -62,7 +62,7 @@ class EventWriter:
 
 
 def _checksum(data: bytes) -> bytes:
-    """CRC-32C, masked as TensorFlow's records have it."""
+    """Return the CRC-32C of data, masked as in TensorFlow's records."""
     crc = 0xFFFFFFFF
     for byte in data:
         crc = TABLE[(crc ^ byte) & 0xFF] ^ crc >> 8

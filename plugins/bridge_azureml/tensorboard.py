@@ -33,16 +33,16 @@ def export_to_tensorboard(
     logger: logging.Logger | None = None,
     recursive: bool = True,
 ) -> None:
-    """Write the numbers that runs have logged, open ones too, as TensorBoard's event files.
+    """Write the numbers that runs have logged as TensorBoard's event files. The runs may still be open.
 
-    Each run gets a folder of its id; a number of a row or table stands under `<metric>/<column>`, text is left out.
-    Exporting again replaces what was exported of a run.
+    Each run gets a folder with the name of its id. A number of a row or table has the tag `<metric>/<column>`.
+    Text is excluded. Exporting a run again replaces its files.
 
     Args:
-        run_data: a run, several, or an experiment for all its runs.
-        logsdir: made if absent.
-        logger: told what is written.
-        recursive: the runs' children too.
+        run_data: a run, a list of runs, or an experiment for all its runs.
+        logsdir: the folder, created if absent.
+        logger: gets a message for each run.
+        recursive: whether to export the child runs too.
     """
     for run in _all_of(run_data, recursive):
         folder = Path(logsdir) / run.id
@@ -68,7 +68,7 @@ def _all_of(run_data: Run | Experiment | Iterable[Run], recursive: bool) -> Iter
 
 
 def _points_of(run: Run) -> Iterator[tuple[str, float, int, float]]:
-    """(tag, value, step, seconds since 1970) of every number."""
+    """Yield (tag, value, step, seconds since 1970) of every number."""
     for record in get_series(run.place.stores.tracking, run.id):
         if record.kind not in (SCALAR, COLUMN) or record.numbers is None:
             continue
@@ -79,13 +79,13 @@ def _points_of(run: Run) -> Iterator[tuple[str, float, int, float]]:
 
 
 class Tensorboard:
-    """TensorBoard on what runs write below `./logs`, while they write it.
+    """A TensorBoard that shows the event files of runs below `./logs`, while they grow.
 
     Args:
         runs: their files below `logs/` are mirrored to `<local_root>/<run id>/` until `stop`.
-        local_root: a folder; None is a temporary one, which goes with `stop`.
-        port: where it answers.
-        use_display_name: call the folders by the runs' display names.
+        local_root: a folder; None is a temporary one, which `stop` removes.
+        port: the port of its page.
+        use_display_name: whether the folders have the display names of the runs.
 
     Source: Azure ML SDK v1, `azureml.tensorboard.Tensorboard`.
     """
@@ -105,12 +105,12 @@ class Tensorboard:
         self._stopping = threading.Event()
 
     def start(self, start_browser: bool = False) -> str:
-        """Start it, and return its URL when it answers, printed too.
+        """Start TensorBoard; print and return its URL when it answers.
 
         Raises:
             NotFound: the package `tensorboard` is not installed.
             InvalidState: it was started already.
-            StoreUnavailable: it does not come up, as when the port is taken.
+            StoreUnavailable: it does not start, for example because the port is taken.
         """
         if self._process is not None:
             raise InvalidState("Tensorboard", str(self._port), "started", "stopped")
@@ -136,7 +136,7 @@ class Tensorboard:
         return url
 
     def stop(self) -> None:
-        """End it; repeating this changes nothing."""
+        """Stop TensorBoard; calling this again changes nothing."""
         if self._process is None:
             return
         self._stopping.set()

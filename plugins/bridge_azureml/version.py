@@ -1,4 +1,4 @@
-"""Which version of the Azure ML SDK's surface is offered."""
+"""The version of the Azure ML SDK that our import names follow."""
 
 VERSION = "1.61.0"
-"""The last one whose names and behaviour were followed; `bridge_azureml` says nothing of its own version here."""
+"""The last version whose names and behaviour we follow. It is not the version of Runbridge."""

@@ -181,7 +181,7 @@ def test_details_are_shown_as_text_and_show_returns(run: Run, capsys: pytest.Cap
     assert "Metric wave: angle: 0.0; cos: 1.0" in lines
     (picture,) = run.get_file_names()
     assert f"Metric picture: {picture}" in lines
-    assert "Note: the run has not ended: call show() again to see how it stands then" in lines
+    assert "Note: the run has not ended: call show() again to see its next state" in lines
     assert f"Web View: mlflow ui --backend-store-uri {run.experiment.workspace.get_mlflow_tracking_uri()}" in lines
 
 

@@ -1,7 +1,7 @@
 """`azureml.exceptions` on Runbridge: other names of our errors.
 
-Each is the error, or the common base of the errors, that Runbridge raises where the Azure ML SDK v1 raised this one,
-so that the `except` clauses of old scripts catch what is raised now.
+Each name is the error that Runbridge raises where the Azure ML SDK v1 raised this one, or the common base of several
+such errors. So the `except` clauses of old scripts catch our errors.
 """
 
 from bridge.errors import BridgeError, InvalidState, InvalidValue, NotAuthenticated, NotFound, SubmitFailed
@@ -20,8 +20,7 @@ ModelNotFoundException = NotFound
 ModelPathNotFoundException = NotFound
 AuthenticationException = NotAuthenticated
 
-# Several of ours stand for each of these: a script is missing or cannot be started; a workspace is missing or there
-# already; a model's name is wrong or there is no such model; a snapshot was taken already or cannot be read.
+# Several of our errors correspond to each of these. For example, a workspace does not exist, or it already exists.
 ExperimentExecutionException = BridgeError
 ProjectSystemException = BridgeError
 RunEnvironmentException = BridgeError

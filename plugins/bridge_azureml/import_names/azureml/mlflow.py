@@ -1,4 +1,4 @@
-"""`azureml.mlflow` on Runbridge: importing it is enough, for MLflow finds Runbridge's plugin by itself."""
+"""`azureml.mlflow` on Runbridge: importing it is enough, because MLflow finds Runbridge's plugin by itself."""
 
 from bridge_azureml.absent import attribute_finder
 
