@@ -9,11 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from forked import Child
+from interrupting import Interrupts, Own, each_place, places
 
 import bridge.forking
 from bridge.forking import TRIES, Step, on_fork
-from tests.forked import Child
-from tests.interrupting import Interrupts, Own, each_place, places
 
 ROOT = Path(bridge.__file__).parent.parent
 SOURCES = [*ROOT.glob("bridge/**/*.py"), *ROOT.glob("plugins/**/*.py")]
