@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bridge.errors import BridgeError, InvalidState, NotAllowed, NotFound, StoreUnavailable
+from bridge.errors import BridgeError, NotAllowed, StoreUnavailable
 from bridge.forking import Step, on_fork
 from bridge.journal.format import API_SHIFT, HAS_STEP, IS_INT, read_boot_time
 from bridge.journal.writer import JournalWriter
@@ -19,7 +19,9 @@ from bridge.records.limits import EXACT_INTEGER, INT64_MAX, INT64_MIN
 from bridge.records.run import TERMINAL_STATUSES, Lease, RunChanges
 from bridge.records.series import NATIVE, Point
 from bridge.store.background import background
+from bridge.store.journal_warnings import store_warnings
 from bridge.store.owned_runs import OwnedRuns
+from bridge.store.place_watch import PlaceWatch
 from bridge.store.points import check_points
 from bridge.store.wrapper import WrappedBackend
 
@@ -60,6 +62,7 @@ class JournaledStore(WrappedBackend):
         self._writer = JournalWriter(folder, fsync, shared, workspace_id)
         self._folder, self._shared, self._read_only = folder, shared, read_only
         self._made_folding: Folding | None = None
+        self._place = PlaceWatch(inner, self._writer, folder)
         self._start_lock = threading.RLock()
         self._begin()
         _stores.add(self)
@@ -68,7 +71,7 @@ class JournaledStore(WrappedBackend):
         self._active: set[str] = set()
         self._owned = OwnedRuns(self._writer)
         self._orphans: set[str] = set()
-        self._place_lost = False
+        self._place.reset()
         self.is_tended = False  # the background sets it
 
     @property
@@ -138,67 +141,33 @@ class JournaledStore(WrappedBackend):
         self._writer.recheck_run(run_id)
 
     def tend(self) -> None:
-        """Do the work of each second: notice runs that are not active any more, renew leases, and fold the backlog.
-
-        The fold is left to another process if that one is folding.
-        """
+        """Do the work of each second: ask which runs are active, renew leases, and fold unless another process does."""
         self._check_place()
         self._owned.renew()
         active = [run_id for run_id in list(self._active) if run_id not in self._orphans]
         for run_id in set(active) - self.inner.get_active_runs(active):
             self._deactivate(run_id)
         self._writer.retry()
-        self._keep_troubles()
+        store_warnings(self.inner, self._writer)
         self._folding.fold(wait=False)
         if self._writer.leases.pending:
             journal_id = self._writer.journal_id
             self._writer.leases.confirm(self.inner.get_receipts([journal_id]).get(journal_id, 0))
 
     def _check_place(self) -> None:
-        """Notice that the workspace's folder was removed or replaced, and keep this process's journals with it.
-
-        Points are never written to another workspace. They wait until their own workspace is at the path again.
-        """
-        if self._read_only or (not self._place_lost and self._writer.is_in_place()):
+        """Notice that the workspace's folder was removed or replaced, and keep this process's journals with it."""
+        if self._read_only:
             return
-        try:
-            found = self.inner.find_workspace_id()
-            own = list(self._active.union(self._owned, self._orphans))
-            orphans = set(own) - self.inner.get_runs(own, latest=False).keys()
-        except BridgeError as error:
-            self._report_lost(str(error))
+        moved = self._place.check(self._active.union(self._owned, self._orphans))
+        if moved is None:
             return
-        if not self._writer.follow_workspace(found, orphans):
-            self._report_lost("it cannot be written.")
-            return
-        self._orphans = orphans
-        self._owned.forget(orphans)
+        self._orphans = moved.orphans
+        self._owned.forget(moved.orphans)
         self._writer.leases.renew()  # a reader that found no journal may have ended the runs of this process
-        self._workspace_id = found
-        self._place_lost = self._writer.waits_for_workspace
+        self._workspace_id = moved.workspace_id
+        self._place.settle()
         if self._made_folding is not None:
-            self._made_folding.follow(found)
-
-    def _report_lost(self, reason: str) -> None:
-        if not self._place_lost:
-            self._place_lost = True
-            logger.error(
-                "%s, to which this process logs, was removed: %s New points wait in memory until it exists again.",
-                self._folder,
-                reason,
-            )
-
-    def _keep_troubles(self) -> None:
-        """Store the troubles of the writer as warnings of the runs; what cannot be stored now is stored later."""
-        for run_id, sentence in list(self._writer.warnings.items()):
-            try:
-                self.inner.update_runs((run_id,), RunChanges(warnings=(sentence,)))
-            except StoreUnavailable as error:
-                logger.debug("The warning of run %s is stored later: %s", run_id, error)
-                return
-            except (NotFound, InvalidState) as error:  # the run is gone
-                logger.debug("The warning of run %s is not stored: %s", run_id, error)
-            self._writer.warnings.pop(run_id, None)
+            self._made_folding.follow(moved.workspace_id)
 
     # Leases
 
@@ -238,8 +207,7 @@ class JournaledStore(WrappedBackend):
     def hold_lease(self, run_id: str) -> None:
         """Own a run until it ends, its lease is released, or this process ends.
 
-        If this process ends first, the run becomes Failed. If it is silent for long, the run is NotResponding
-        meanwhile.
+        If this process ends first, the run becomes Failed; while it is silent for long, the run is NotResponding.
         A lease that is held twice must be released twice.
         """
         if self._read_only:
@@ -275,17 +243,13 @@ class JournaledStore(WrappedBackend):
         return self.inner.get_series_of(run_ids, keys)
 
     def flush(self, run_id: str | None = None) -> None:
-        """Return when every reader sees all points logged through this object, of one run or of all.
-
-        Raises:
-            StoreUnavailable: points are unwritten or were dropped.
-        """
+        """Return when every reader sees all points of one run or of all; `StoreUnavailable` if some are lost."""
         self._check_place()
         if self._writer.unsynced:  # a store that syncs has these points on the disk once they are folded
             self._folding.fold()
             self._writer.mark_synced(self.inner.get_receipts(list(self._writer.unsynced)))
         self._writer.flush(run_id)  # every reader folds what it finds there
-        self._keep_troubles()
+        store_warnings(self.inner, self._writer)
 
     @property
     def unfolded_bytes(self) -> int:
@@ -315,7 +279,7 @@ class JournaledStore(WrappedBackend):
         """Close the files that were opened only to read; a later call opens them again."""
         if self._made_folding is not None:
             self._made_folding.close()
-        self.inner.close()
+        super().close()
 
     def at_exit(self) -> None:
         """End the journal as the process ends, and fold it if that costs no import and no waiting."""
@@ -358,28 +322,28 @@ class JournaledStore(WrappedBackend):
         if latest:
             self._folding.fold()
         found = self.inner.get_runs(run_ids, latest)
-        if any(record.status == "Failed" and record.id in self._owned for record in found.values()):
-            if self._claim_back(found.values()):
-                found = self.inner.get_runs(run_ids, latest)
-        # This read does not fold. Its statuses are true only if the owners of other processes' runs are alive.
-        if not latest and not self._read_only and any(self._is_of_others(record) for record in found.values()):
-            if self._folding.look_after_leases():
+        if self._claim_back(found.values()):
+            found = self.inner.get_runs(run_ids, latest)
+        if not latest and not self._read_only:
+            # This read does not fold. Its statuses are true only if the owners of other processes' runs are alive.
+            others = (record for record in found.values() if record.id not in self._owned)
+            if any(record.status not in TERMINAL_STATUSES for record in others) and self._folding.look_after_leases():
                 found = self.inner.get_runs(run_ids, latest)
         return found
 
     def _claim_back(self, records: Iterable[RunRecord]) -> bool:
         """Own runs again that were ended because this process was silent for too long; return whether there are any."""
+        failed = [record for record in records if record.status == "Failed" and record.id in self._owned]
+        if not failed:
+            return False
         from bridge.store.leases import is_owner_gone
 
-        if not any(record.id in self._owned and is_owner_gone(record.error) for record in records):
+        if not any(is_owner_gone(record.error) for record in failed):
             return False
         self._check_place()  # its journal was removed when its runs were ended
         self._writer.leases.renew()
         self._folding.fold()
         return True
-
-    def _is_of_others(self, record: RunRecord) -> bool:
-        return record.id not in self._owned and record.status not in TERMINAL_STATUSES
 
     def update_runs(self, run_ids: Sequence[str], changes: RunChanges) -> None:
         self.inner.update_runs(run_ids, changes)

@@ -20,6 +20,7 @@ from bridge.store.durability import Durability, wanted_durability
 from bridge.store.journaled import JournaledStore
 from bridge.store.layout import DATABASE, JOURNAL
 from bridge.store.sql.backend import SqlBackend
+from bridge.store.sql.database_file import NOT_OURS
 from bridge.store.sql.sqlite import open_sqlite, read_facts
 
 if TYPE_CHECKING:
@@ -162,8 +163,7 @@ def checked_facts(path: Path, facts: Mapping[str, str]) -> Mapping[str, str]:
         StoreUnavailable: it has none.
     """
     if "id" not in facts:
-        reason = "it is not the database of a workspace: put a copy of the workspace's file there"
-        raise StoreUnavailable(str(path / DATABASE), reason)
+        raise StoreUnavailable(str(path / DATABASE), NOT_OURS)
     return facts
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from bridge.journal.folder import JournalFolder, Lock
 from bridge.journal.format import Header, read_boot_time
 from bridge.journal.process import boot_id, is_running, machine_id, time_namespace
 from bridge.records.limits import ABSENT_SECONDS, LEASE_SECONDS, RENEW_SECONDS
+
+if TYPE_CHECKING:
+    from bridge.records.run import Lease
 
 Owner = Literal["alive", "gone", "unknown"]
 
@@ -64,6 +67,11 @@ class Owners:
     def _silence(self, journal_id: str, header: Header | None) -> float:
         spoke = self._spoke.get(journal_id, 0)
         return silence(header, self._here, spoke, self._folder.written_at(journal_id), self._file_clock)
+
+
+def owners_of(folder: JournalFolder, leases: Sequence[Lease]) -> Owners:
+    """Return the processes that hold leases, as they are now."""
+    return Owners(folder, {lease.journal_id: lease.boot_time for lease in leases})
 
 
 def owner_of(

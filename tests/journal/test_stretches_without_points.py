@@ -11,7 +11,7 @@ import pytest
 from bridge.journal.format import DEFINITION, FIRST_HEADER_SIZE, HEAD, HEAD_SIZE, NUMBER, TYPE_DEFINITION, TYPE_NUMBER
 from bridge.records.run import RunRecord
 from bridge.records.series import COLUMN, Point
-from bridge.store import fold
+from bridge.store import cuts
 from bridge.store.journaled import JournaledStore
 from bridge.store.one_run import create_run, get_run, get_series
 from bridge.store.sql.sqlite import open_sqlite
@@ -21,8 +21,8 @@ def test_a_wide_row_stays_before_a_row_that_another_process_logs_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, untended: None
 ) -> None:
     """Its definitions are already more than one transaction takes."""
-    monkeypatch.setattr(fold, "FOLD_BYTES", 4096)
-    monkeypatch.setattr(fold, "LEAST_BYTES", 4096)
+    monkeypatch.setattr(cuts, "FOLD_BYTES", 4096)
+    monkeypatch.setattr(cuts, "LEAST_BYTES", 4096)
     first, second = (JournaledStore(open_sqlite(tmp_path / "workspace.db"), tmp_path / "journal") for _ in range(2))
     create_run(first, RunRecord("r1", "0"))
     columns = [f"column {number} {'x' * 60}" for number in range(200)]
@@ -48,8 +48,8 @@ def first_journal_without_a_header(run_id: str) -> bytes:
 def test_a_journal_without_a_header_that_waits_for_such_a_stretch_is_reported_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, untended: None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(fold, "FOLD_BYTES", 4096)
-    monkeypatch.setattr(fold, "LEAST_BYTES", 4096)
+    monkeypatch.setattr(cuts, "FOLD_BYTES", 4096)
+    monkeypatch.setattr(cuts, "LEAST_BYTES", 4096)
     store = JournaledStore(open_sqlite(tmp_path / "workspace.db"), tmp_path / "journal")
     create_run(store, RunRecord("r1", "0"))
     columns = [f"column {number} {'x' * 60}" for number in range(200)]

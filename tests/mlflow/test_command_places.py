@@ -114,7 +114,7 @@ BAD = {
     "bridge://{}/file": "There is no workspace '{}/file': there is no such folder.",
     "bridge://{}/folder": "There is no workspace '{}/folder': the folder has no workspace.db; make a workspace there",
     "bridge://{}/newer": "{}/newer/workspace.db uses format 99, but this version reads formats up to",
-    "bridge://{}/empty": "{}/empty/workspace.db is not available: it is no workspace's",
+    "bridge://{}/empty": "{}/empty/workspace.db is not available: it is not the database of a workspace",
     "bridge://{}/broken": "{}/broken/workspace.db is not available: file is not a database.",
     "bridge://{}/" + "a" * 300: " is not available: file name too long.",
     "bridge:made": f"URI 'bridge:made': {ABSOLUTE}",

@@ -95,7 +95,7 @@ def test_a_journal_whose_clock_went_back_is_read_to_its_end_in_its_own_order(tmp
     monkeypatch.setattr("bridge.journal.writer._boot_time", lambda clock: next(ticks))
     for number in range(200):
         run.log("a", number)
-    monkeypatch.setattr("bridge.store.fold.LEAST_BYTES", 1000)
-    monkeypatch.setattr("bridge.store.fold.FOLD_BYTES", 1000)
+    monkeypatch.setattr("bridge.store.cuts.LEAST_BYTES", 1000)
+    monkeypatch.setattr("bridge.store.cuts.FOLD_BYTES", 1000)
     assert run.get_metrics()["a"] == list(range(200))
     run.complete()

@@ -105,11 +105,11 @@ READS = """
 import sys, time
 from pathlib import Path
 from bridge.journal import locks
-from bridge.store import fold
+from bridge.store import cuts, fold
 from bridge.store.open import open_store
 from bridge.store.sql.backend import SqlBackend
 
-locks.WAIT_SECONDS, fold.TURN_SECONDS, fold.FOLD_BYTES, fold.LEAST_BYTES = 2.0, 1000.0, 1 << 12, 1 << 12
+locks.WAIT_SECONDS, fold.TURN_SECONDS, cuts.FOLD_BYTES, cuts.LEAST_BYTES = 2.0, 1000.0, 1 << 12, 1 << 12
 waited = Path(sys.argv[2])
 append, fold_some = SqlBackend.append, fold.Folding._fold_some
 

@@ -139,17 +139,17 @@ def test_a_journal_stays_if_a_database_restored_from_a_backup_does_not_have_it(f
     run_id = child.line()
     assert child.wait() == 0
     workspace = Workspace.open(place)
-    drain = workspace.stores.tracking._folding
-    finish = drain._finish
+    finished = workspace.stores.tracking._folding._finished
+    remove = finished.remove
 
     def put_back_first(*arguments: Any) -> None:
-        monkeypatch.setattr(drain, "_finish", finish)
+        monkeypatch.setattr(finished, "remove", remove)
         for end in ("-wal", "-shm"):
             (place / f"workspace.db{end}").unlink(missing_ok=True)
         backup.replace(place / "workspace.db")
-        finish(*arguments)
+        remove(*arguments)
 
-    monkeypatch.setattr(drain, "_finish", put_back_first)
+    monkeypatch.setattr(finished, "remove", put_back_first)
     run = Run.get(workspace, run_id)  # this read folds
     assert not backup.exists()
     assert run.get_metrics()["loss"] == list(range(POINTS))

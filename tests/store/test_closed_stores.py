@@ -17,6 +17,7 @@ from bridge.store import open_stores as open_module
 from bridge.store.background import Background
 from bridge.store.journaled import JournaledStore
 from bridge.store.sql import database as database_module
+from bridge.store.sql import gate as gate_module
 from bridge.store.sql.database import Database
 
 HANGS_SECONDS = 20.0
@@ -49,18 +50,18 @@ def test_a_workspace_recreated_after_a_close_is_a_new_one_even_with_the_same_ino
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """File systems reuse the inode of a removed file."""
-    state_of, identity_of = open_module.stat_database, Database._identity_now
+    state_of, identity_of = open_module.stat_database, database_module.identity_of
 
     def one_inode(path: Path) -> os.stat_result:
         fields = list(state_of(path))
         fields[1] = 1
         return os.stat_result(fields)
 
-    def one_identity(database: Database) -> tuple[int, int]:
-        return identity_of(database)[0], 1
+    def one_identity(file: str) -> tuple[int, int]:
+        return identity_of(file)[0], 1
 
     monkeypatch.setattr(open_module, "stat_database", one_inode)
-    monkeypatch.setattr(Database, "_identity_now", one_identity)
+    monkeypatch.setattr(database_module, "identity_of", one_identity)
     ids: list[str] = []
     for number in range(2):
         workspace = Workspace.create("work", path=place)
@@ -102,7 +103,7 @@ def test_a_close_that_does_not_wait_for_a_thread_leaves_the_database_unlocked(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The thread waits inside SQLite for another program, which locks the database during the close."""
-    monkeypatch.setattr(database_module, "LEAVE_SECONDS", 0.1)
+    monkeypatch.setattr(gate_module, "LEAVE_SECONDS", 0.1)
     workspace = Workspace.create("work", path=place)
     run = start(workspace)
     run.complete()

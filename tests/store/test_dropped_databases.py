@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from forked import Child
 
-from bridge.store.sql import database as database_module
+from bridge.store.sql import gate as gate_module
 from bridge.store.sql.database import Database
 from bridge.store.sql.sqlite import create_sqlite
 
@@ -135,10 +135,10 @@ def test_the_collector_does_not_wait_for_a_fork_or_a_close_in_another_thread(pat
     open_still: list[bool] = []
 
     def close() -> None:
-        assert database_module._gate.shut()
+        assert gate_module.gate.shut()
         shut.set()
         waited.append(not collected.wait(HANGS_SECONDS))
-        database_module._open_gate()
+        gate_module.open_gate()
 
     def collect() -> None:
         if is_known:
@@ -163,7 +163,7 @@ def test_a_child_that_drops_a_database_closes_no_connection_of_its_parent(
     path: Path, monkeypatch: pytest.MonkeyPatch, fork: Callable[[Callable[[Callable[[str], None]], None]], Child]
 ) -> None:
     """A connection is open in a child only if a thread stayed in SQLite during the fork."""
-    monkeypatch.setattr(database_module, "LEAVE_SECONDS", 0.1)
+    monkeypatch.setattr(gate_module, "LEAVE_SECONDS", 0.1)
     databases, other = [Database(path)], Database(path)
     read(databases[0])
     inside, leave = threading.Event(), threading.Event()

@@ -116,7 +116,7 @@ def test_an_error_of_a_handler_leaves_the_call_that_preserves_a_damaged_journal(
     data[-60] ^= 255
     with path.open("r+b") as file:
         file.write(data)
-    with pytest.raises(OSError) as raised, Raising(JournalFolder.keep, error):
+    with pytest.raises(OSError) as raised, Raising(JournalFolder.link_damaged, error):
         logged(opened)
     assert raised.value is error
     assert len(logged(opened)) == 4

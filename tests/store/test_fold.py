@@ -18,7 +18,7 @@ from bridge.journal.reader import JournalReader
 from bridge.journal.stretch import Stretch
 from bridge.records.run import RunChanges, RunRecord
 from bridge.records.series import COLUMN, Point
-from bridge.store import bounds, fold, place
+from bridge.store import bounds, cuts, place
 from bridge.store.journaled import JournaledStore
 from bridge.store.one_run import create_run, get_run, get_series
 from bridge.store.points import native_series
@@ -298,8 +298,8 @@ def test_a_fold_reads_each_byte_once(
     monkeypatch: pytest.MonkeyPatch,
     log: Callable[[Sequence[JournaledStore]], None],
 ) -> None:
-    monkeypatch.setattr(fold, "LEAST_BYTES", 1 << 16)
-    monkeypatch.setattr(fold, "FOLD_BYTES", 1 << 16)
+    monkeypatch.setattr(cuts, "LEAST_BYTES", 1 << 16)
+    monkeypatch.setattr(cuts, "FOLD_BYTES", 1 << 16)
     log(three)
     parts: dict[str, list[tuple[int, int]]] = {}
     sizes = {journal.stem: journal.stat().st_size for journal in (tmp_path / "journal").glob("*.log")}

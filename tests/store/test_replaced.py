@@ -74,8 +74,8 @@ def test_an_open_process_writes_to_the_workspace_that_is_now_at_the_path(
     assert (rows(gone, "SELECT count(*) FROM run"), rows(gone, "SELECT count(*) FROM tag")) == before
     said = [record.getMessage() for record in caplog.records if "was replaced" in record.getMessage()]
     assert said == [
-        f"The workspace at {workspace.path} was replaced by another one, which is used from now on: "
-        "what was only in the one before is not found any more."
+        f"The workspace at {workspace.path} was replaced by another one, which is used from now on. "
+        "Runs that only the former one had are not found any more."
     ]
     assert (workspace.name, workspace.id != old_id) == ("other", True)
     assert workspace.id == Workspace.open(workspace.path).id
@@ -156,7 +156,7 @@ def test_a_change_during_which_the_workspace_is_replaced_raises_and_is_stored_in
     database: Database, tmp_path: Path
 ) -> None:
     other = another(tmp_path)
-    with pytest.raises(StoreUnavailable, match="another workspace has taken its place"), database.write() as c:
+    with pytest.raises(StoreUnavailable, match="another workspace took its place"), database.write() as c:
         c.execute(INSERT)
         gone = replace_file(database, other)
     for path in (gone, database.path):

@@ -15,6 +15,7 @@ from forked import Child
 
 import bridge.journal.locks as locks
 import bridge.store.sql.database as database_module
+import bridge.store.sql.gate as gate_module
 from bridge import Experiment, Run, Workspace
 from bridge.errors import StoreUnavailable
 from bridge.journal.file_lock import FileLock
@@ -167,10 +168,10 @@ def test_a_thread_waits_with_a_limit_for_a_thread_that_holds_the_lock(database: 
     shut, done = threading.Event(), threading.Event()
 
     def shutter() -> None:
-        database_module._gate.shut()
+        gate_module.gate.shut()
         shut.set()
         done.wait(20)
-        database_module._gate.open()
+        gate_module.gate.open()
 
     thread = threading.Thread(target=shutter)
     thread.start()

@@ -17,6 +17,7 @@ from bridge.journal.whole_file import written_whole
 from bridge.store.sql import experiments
 from bridge.store.sql.backend import SqlBackend
 from bridge.store.sql.database import Database
+from bridge.store.sql.database_file import NOT_OURS
 from bridge.store.sql.migrate import SCHEMA, migrate, read_schema
 
 logger = logging.getLogger("bridge")
@@ -49,7 +50,7 @@ def open_sqlite(path: Path, fsync: bool | None = False, read_only: bool = False)
         raise SchemaMismatch(str(path), found, SCHEMA)
     if not found:
         database.close()
-        raise StoreUnavailable(str(path), "it is no workspace's: put a copy of the workspace's file there")
+        raise StoreUnavailable(str(path), NOT_OURS)
     if found < SCHEMA and not read_only:
         with database.read() as connection:
             connection.rollback()
@@ -158,5 +159,5 @@ def peek_facts(path: Path) -> dict[str, str]:
         if found > SCHEMA:
             raise SchemaMismatch(str(path), found, SCHEMA)
         if not found:
-            raise StoreUnavailable(str(path), "it is no workspace's: put a copy of the workspace's file there")
+            raise StoreUnavailable(str(path), NOT_OURS)
         return dict(connection.execute("SELECT name, value FROM workspace"))

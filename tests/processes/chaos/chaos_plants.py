@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from bridge.journal.writer import JournalWriter
-from bridge.store.fold import Folding
+from bridge.store.cuts import Cutter
 from bridge.store.slices import Slice
 from bridge.store.sql import backend
 from bridge.store.sql.backend import SqlBackend
@@ -65,16 +65,16 @@ def undeleted() -> None:
 
 def _change_slices(change: Callable[[Slice], Slice], alike: bool = False) -> None:
     """Apply a change to slices with more than one point; with `alike`, only to number points of one series."""
-    cut = Folding._slice
+    cut = Cutter._slice
 
-    def perhaps_change(self: Folding, *arguments: Any) -> Slice:
+    def perhaps_change(self: Cutter, *arguments: Any) -> Slice:
         piece = cut(self, *arguments)
         fits = len(piece.series) > 1 and not piece.joined.any()
         if fits and alike:
             fits = not piece.texts and len(piece.definitions) == 1
         return change(piece) if fits and random.random() < SHARE else piece
 
-    Folding._slice = perhaps_change  # type: ignore[method-assign]
+    Cutter._slice = perhaps_change  # type: ignore[method-assign]
 
 
 PLANTS: dict[str, tuple[Callable[[], None], str]] = {

@@ -1,0 +1,249 @@
+"""Cutting journals into slices that one transaction stores."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from bridge.journal.format import API_SHIFT, HAS_STEP, IMPRECISE, IS_INT, Header
+from bridge.journal.process import boot_id, time_namespace
+from bridge.journal.system import is_of_handler
+from bridge.records.series import imprecise_warning
+from bridge.store.bounds import last_moment
+from bridge.store.journal_readers import JournalReaders
+from bridge.store.slices import LeaseRecord, Slice
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bridge.journal.reader import JournalReader
+    from bridge.journal.stretch import Stretch
+
+logger = logging.getLogger("bridge")
+
+FOLD_BYTES, LEAST_BYTES = 8 << 20, 1 << 20
+"""How many bytes of all journals together, and at least of each, one transaction stores."""
+
+
+@dataclass
+class FoldProgress:
+    """The progress of one fold.
+
+    Args:
+        left: the journals that are not stored yet, each with the size up to which it is to be stored.
+        listed: all journals that the folder had when the fold began.
+        until: a time by the boot clock, in nanoseconds; points that were logged later are left to a later fold.
+
+    `rests` has the stretches that were read and not stored yet, each with its reader.
+    """
+
+    left: dict[str, int]
+    listed: frozenset[str]
+    until: int
+    rests: dict[str, tuple[JournalReader, Stretch]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.journal_ids = tuple(self.left)
+
+
+class Cut(NamedTuple):
+    """The next stretch of a journal, which begins at the receipt `start`; `clock` makes its times comparable."""
+
+    reader: JournalReader
+    start: int
+    stretch: Stretch
+    clock: int
+
+
+class Cutter:
+    """Cuts the journals of a folder; one thread at a time.
+
+    `seen` has the size of each journal up to which everything is stored.
+    `damages` has, for each journal of the last cut, a sentence for each damage that was found.
+    `kept` has the journals that contain records of a newer version, which are never removed.
+
+    Args:
+        readers: the readers of the journals.
+        folder: the path of the folder, for messages.
+    """
+
+    def __init__(self, readers: JournalReaders, folder: str) -> None:
+        self._readers, self._folder = readers, folder
+        self.seen: dict[str, int] = {}
+        self.damages: dict[str, list[str]] = {}
+        self.kept: set[str] = set()
+        self._clocks: dict[tuple[str, int], int] = {}
+        self._warned_of_clocks = False
+
+    def cut(self, progress: FoldProgress, receipts: Mapping[str, int]) -> list[Slice]:
+        """Return slices of all journals that end at one moment; journals without more points leave `progress.left`.
+
+        Because of the common moment no later transaction brings a point that was logged before these.
+        """
+        self.damages = {}
+        size_of = dict(progress.left)
+        cuts, horizon = self._next_cuts(progress, receipts)
+        # A stretch without points, such as the definitions of a wide row, does not tell which moment follows it. It is
+        # stored alone, because the moment of its next point may be before those of the other journals.
+        unknown = [cut for cut in cuts if cut.stretch.end < size_of[cut.reader.id] and not len(cut.stretch.rows)]
+        if unknown:
+            stored = {cut.reader.id for cut in unknown}
+            later = [cut for cut in cuts if cut.reader.id not in stored]
+            progress.rests.update({cut.reader.id: (cut.reader, cut.stretch) for cut in later})
+            return [self._slice(cut) for cut in unknown]
+        self._warn_of_clocks(cuts)
+        rows = [cut.stretch.rows for cut in cuts]
+        times = [own["time"] + cut.clock for own, cut in zip(rows, cuts, strict=True)]
+        bound = last_moment(times, [own["series"] for own in rows])
+        if bound is not None:
+            horizon = bound if horizon is None else min(horizon, bound)
+        for cut in cuts:
+            rest = None if horizon is None else cut.stretch.cut(horizon - cut.clock)
+            if rest is not None:
+                progress.rests[cut.reader.id] = cut.reader, rest
+        return [self._slice(cut) for cut in cuts if cut.stretch.end > cut.start]
+
+    def _next_cuts(self, progress: FoldProgress, receipts: Mapping[str, int]) -> tuple[list[Cut], int | None]:
+        """Return the next stretch of each journal, and the last moment that all of them reach; None is no limit."""
+        left = progress.left
+        share = max(LEAST_BYTES, FOLD_BYTES // len(left))
+        cuts: list[Cut] = []
+        horizon: int | None = None
+        for journal_id, size in list(left.items()):
+            start = receipts.get(journal_id, 0)
+            cut = self._cut(progress, journal_id, start, share)
+            if cut is None or cut.stretch.end <= start:  # all is stored, or the rest came after this fold began
+                if cut is None:
+                    self.seen[journal_id] = size
+                del left[journal_id]
+                continue
+            cuts.append(cut)
+            if cut.stretch.end < size and len(cut.stretch.rows):  # points follow this stretch, from its last moment on
+                last = int(cut.stretch.rows["time"][-1]) + cut.clock
+                horizon = last if horizon is None else min(horizon, last)
+        return cuts, horizon
+
+    def _cut(self, progress: FoldProgress, journal_id: str, start: int, share: int) -> Cut | None:
+        """Return the next stretch of a journal, of about `share` bytes, or None if nothing more can be read."""
+        size = progress.left[journal_id]
+        found = self._read_some(progress, journal_id, start, size, share)
+        if found is None:
+            return None
+        reader, stretch = found
+        if stretch.unknown and journal_id not in self.kept:
+            self.kept.add(journal_id)
+            logger.warning(
+                "Journal %s has a record of type %d at offset %d, which this version of Runbridge cannot read. "
+                "The journal is kept for a newer version.",
+                reader.path,
+                stretch.unknown,
+                stretch.end,
+            )
+        if stretch.end <= start:
+            return None
+        if _has_our_clock(reader.header):
+            stretch.cut(progress.until)
+        return Cut(reader, start, stretch, self._clock_of(reader.header))
+
+    def _read_some(
+        self, progress: FoldProgress, journal_id: str, start: int, size: int, share: int
+    ) -> tuple[JournalReader, Stretch] | None:
+        """Return the reader of a journal and its next stretch, or None if there is nothing to read."""
+        for _ in range(2):
+            try:
+                reader = self._readers.get(journal_id)
+                if start >= size or reader is None:
+                    return None
+                of_reader, stretch = progress.rests.pop(journal_id, (None, None))
+                # Another reader does not know the definitions before the stretch.
+                if of_reader is reader and stretch is not None and stretch.start == max(start, reader.records_at):
+                    return reader, stretch
+                stretch = reader.read(start, size, share)
+                if start == 0 and reader.header_damaged:
+                    stretch.damages.insert(0, (0, "its header"))
+                return reader, stretch
+            except FileNotFoundError as error:
+                if is_of_handler(error):
+                    raise
+                # Its process may have put the journal back: then another file has its name.
+                self._readers.forget(journal_id)
+        return None
+
+    def _clock_of(self, header: Header) -> int:
+        """Return the number to add to a journal's record times, so that they may be compared.
+
+        All journals of one boot clock get the same distance to the wall clock, which may have been set since.
+        """
+        distance = header.wall_time - header.boot_time
+        if not header.boot_id:
+            return distance
+        return self._clocks.setdefault((header.boot_id, header.time_namespace), distance)
+
+    def _slice(self, cut: Cut) -> Slice:
+        """Return a stretch as a backend takes it."""
+        import numpy
+
+        reader, stretch = cut.reader, cut.stretch
+        rows, flags = stretch.rows, stretch.rows["flags"]
+        return Slice(
+            journal_id=reader.path.stem,
+            start=cut.start,
+            end=stretch.end,
+            definitions={number: reader.definitions[number] for number in numpy.unique(rows["series"]).tolist()},
+            series=rows["series"],
+            times=rows["time"] + cut.clock,
+            timestamps=rows["timestamp"],
+            steps=rows["step"],
+            has_step=(flags & HAS_STEP) != 0,
+            values=rows["value"],
+            ints=(flags & IS_INT) != 0,
+            doors=(flags >> API_SHIFT) & 3,
+            joined=stretch.joined,
+            texts=stretch.texts,
+            warnings=tuple(self._warnings_of(reader, stretch)),
+            leases=tuple(LeaseRecord(run_id, time, held) for _, run_id, time, _, held in stretch.leases),
+            boot_time=_last_boot_time(stretch),
+            workspace_id=reader.header.workspace_id if self._readers.workspace_id else "",
+        )
+
+    def _warnings_of(self, reader: JournalReader, stretch: Stretch) -> list[tuple[str, str]]:
+        """Return the warnings of runs, as (run id, sentence), and note the damages."""
+        damages = [
+            f"Journal {reader.path} is damaged at offset {offset}: {what} cannot be read and are skipped."
+            for offset, what in stretch.damages
+        ]
+        self.damages[reader.path.stem] = damages
+        runs = {definition.run_id for definition in reader.definitions.values()} if damages else ()
+        warnings = [(run_id, sentence) for sentence in damages for run_id in sorted(runs)]
+        imprecise = (stretch.rows["flags"] & IMPRECISE) != 0
+        if imprecise.any():
+            for number in sorted(set(stretch.rows["series"][imprecise].tolist())):
+                definition = reader.definitions[number]
+                warnings.append((definition.run_id, imprecise_warning(definition.key)))
+        return warnings
+
+    def _warn_of_clocks(self, cuts: Sequence[Cut]) -> None:
+        """Warn once that the points of processes without a common clock are ordered by the wall clock."""
+        headers = [cut.reader.header for cut in cuts if len(cut.stretch.rows)]
+        clocks = {(h.boot_id, h.time_namespace) if h.boot_id else (h.journal_id, -1) for h in headers}
+        if len(clocks) > 1 and not self._warned_of_clocks:
+            self._warned_of_clocks = True
+            logger.warning(
+                "%s has journals of processes that do not share a clock, as on two machines: "
+                "the order of their points is that of their wall clocks.",
+                self._folder,
+            )
+
+
+def _has_our_clock(header: Header) -> bool:
+    """Return whether the record times of a journal may be compared with this process's boot clock."""
+    ours = boot_id(), time_namespace()
+    return all(ours) and (header.boot_id, header.time_namespace) == ours
+
+
+def _last_boot_time(stretch: Stretch) -> int:
+    """Return when the process last wrote in a stretch of its journal, by its boot clock; 0 if that is not known."""
+    latest = max((boot_time for _, _, _, boot_time, _ in stretch.leases), default=0)
+    return max(latest, int(stretch.rows["time"].max())) if len(stretch.rows) else latest

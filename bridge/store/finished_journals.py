@@ -1,0 +1,149 @@
+"""Finished journals: removing those that are stored and whose writers have ended."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cached_property
+
+from bridge.journal.folder import JournalFolder
+from bridge.journal.format import FIRST_HEADER_SIZE
+from bridge.journal.system import is_of_handler
+from bridge.records.run import Lease
+from bridge.store.backend import Backend
+from bridge.store.cuts import Cutter, FoldProgress
+from bridge.store.journal_readers import JournalReaders
+from bridge.store.owners import Owners, owners_of
+
+logger = logging.getLogger("bridge")
+
+
+@dataclass
+class _Ending:
+    """The facts that the end of a fold asks for once, for all journals, and only if a journal may be removed.
+
+    The leases of the journals `ended` have been ended.
+    A process may take a lease afterwards. If its journal is removed nevertheless, the next reader ends the lease.
+    """
+
+    inner: Backend
+    folder: JournalFolder
+    ended: Collection[str] = ()
+
+    @cached_property
+    def _leases(self) -> list[Lease]:
+        return self.inner.get_leases()
+
+    @cached_property
+    def owners(self) -> Owners:
+        """The processes that write journals."""
+        return owners_of(self.folder, self._leases)
+
+    @cached_property
+    def owning(self) -> set[str]:
+        """The journals whose processes own runs."""
+        return {lease.journal_id for lease in self._leases}.difference(self.ended)
+
+
+class FinishedJournals:
+    """Removes journals at the end of a fold, while the fold's lock is held.
+
+    Args:
+        inner: the backend that stores the journals.
+        folder: the folder of journals.
+        readers: the readers of the journals.
+        cutter: knows how much of each journal is stored.
+    """
+
+    def __init__(self, inner: Backend, folder: JournalFolder, readers: JournalReaders, cutter: Cutter) -> None:
+        self._inner, self._folder, self._readers, self._cutter = inner, folder, readers, cutter
+        self.damaged: set[str] = set()
+
+    def remove(self, progress: FoldProgress) -> None:
+        """Remove the journals of a fold that are stored and whose writers have ended; end the leases they held."""
+        gone = {}
+        ending = _Ending(self._inner, self._folder)
+        for journal_id in progress.journal_ids:
+            owned_until = self._finish(journal_id, ending)
+            if owned_until is not None:
+                gone[journal_id] = owned_until
+        # A journal that appeared since the fold began may have taken over the leases.
+        if not gone or self._folder.sizes().keys() - progress.listed:
+            return
+        self._inner.end_leases(gone)
+        ending = _Ending(self._inner, self._folder, gone.keys())
+        for journal_id in gone:
+            self._finish(journal_id, ending)
+
+    def _finish(self, journal_id: str, ending: _Ending) -> int | None:
+        """Remove a journal if nobody needs it any more.
+
+        Returns:
+            when the journal was last written to, in milliseconds since 1970 UTC, if its writer has ended and its leases
+            must be ended before the removal; else None.
+        """
+        if self._readers.is_skipped(journal_id) or journal_id in self._cutter.kept:
+            return None
+        seen = self._cutter.seen
+        try:
+            with self._folder.lock_of(journal_id) as lock:
+                if lock == "held" and not self._folder.may_be_closed(journal_id):
+                    return None
+                size = self._folder.size_of(journal_id)
+                if seen.get(journal_id) != size:
+                    return None  # a later fold stores the rest, with what other journals got concurrently
+                stored = self._inner.get_receipts([journal_id]).get(journal_id, 0)
+                closed = self._is_closed(journal_id, stored)
+                if not closed and stored < size and self._has_more(journal_id, stored, size):
+                    seen.pop(journal_id, None)
+                    return None  # the database was replaced by a backup, which has less than this fold has stored
+                header = self._readers.header(journal_id)
+                owner = "gone" if closed else ending.owners.look(journal_id, header, lock)
+                if journal_id in ending.owning:
+                    return self._folder.written_at(journal_id) // 1_000_000 if owner == "gone" else None
+                # A process that has executed another program owns its runs until it ends, and is known by its journal.
+                if owner != "gone" and (owner != "alive" or lock != "free"):
+                    return None
+                self._settle(journal_id, size, stored, closed)
+        except FileNotFoundError as error:
+            if is_of_handler(error):
+                raise
+            return None
+        seen.pop(journal_id, None)
+        self._readers.forget(journal_id)
+        return None
+
+    def _has_more(self, journal_id: str, stored: int, size: int) -> bool:
+        """Return whether complete records follow the stored part of a journal."""
+        reader = self._readers.get(journal_id)
+        return reader is not None and reader.read(stored, size).end > max(stored, reader.records_at)
+
+    def _is_closed(self, journal_id: str, stored: int) -> bool:
+        """Return whether the stored part of a journal ends with its closing record."""
+        reader = self._readers.get(journal_id)
+        if reader is None or not self._folder.may_be_closed(journal_id):
+            return False
+        if reader.closed_at is None:
+            reader.read(stored, self._folder.size_of(journal_id))
+        return reader.closed_at is not None and stored >= reader.closed_at
+
+    def _settle(self, journal_id: str, size: int, stored: int, closed: bool) -> None:
+        """Remove a journal, or set it aside if it is damaged."""
+        path = self._folder.path_of(journal_id)
+        reader = self._readers.known(journal_id)
+        if size == 0 or journal_id in self.damaged or (reader is not None and reader.header_damaged):
+            if size == 0:
+                logger.warning("Journal %s is empty (offset 0): nothing can be read from it.", path)
+            elif journal_id not in self.damaged:
+                logger.warning("Journal %s is damaged at offset 0: its header and all after it cannot be read.", path)
+            self._folder.rename_damaged(journal_id)
+            return
+        if not closed and stored < size and size > FIRST_HEADER_SIZE:
+            logger.warning(
+                "Journal %s ends with a torn record at offset %d: its last %d bytes were never acknowledged.",
+                path,
+                stored,
+                size - stored,
+            )
+        self._folder.remove(journal_id)

@@ -1,0 +1,25 @@
+"""Warnings of a journal's writer, stored with the runs."""
+
+from __future__ import annotations
+
+import logging
+
+from bridge.errors import InvalidState, NotFound, StoreUnavailable
+from bridge.journal.writer import JournalWriter
+from bridge.records.run import RunChanges
+from bridge.store.tracking import TrackingStore
+
+logger = logging.getLogger("bridge")
+
+
+def store_warnings(store: TrackingStore, writer: JournalWriter) -> None:
+    """Store the warnings of a writer with their runs; a warning that cannot be stored now stays with the writer."""
+    for run_id, sentence in list(writer.warnings.items()):
+        try:
+            store.update_runs((run_id,), RunChanges(warnings=(sentence,)))
+        except StoreUnavailable as error:
+            logger.debug("The warning of run %s is stored later: %s", run_id, error)
+            return
+        except (NotFound, InvalidState) as error:  # the run is gone
+            logger.debug("The warning of run %s is not stored: %s", run_id, error)
+        writer.warnings.pop(run_id, None)

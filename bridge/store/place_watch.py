@@ -1,0 +1,73 @@
+"""Watching the folder of a workspace: it may be removed or replaced while this process logs to it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from pathlib import Path
+from typing import NamedTuple
+
+from bridge.errors import BridgeError
+from bridge.journal.writer import JournalWriter
+from bridge.store.backend import Backend
+
+logger = logging.getLogger("bridge")
+
+
+class Moved(NamedTuple):
+    """The workspace that is at the path now, and the runs of this process that it does not have."""
+
+    workspace_id: str
+    orphans: set[str]
+
+
+class PlaceWatch:
+    """Keeps the journals of this process with their workspace.
+
+    Points are never written to another workspace. They wait until their own workspace is at the path again.
+
+    Args:
+        inner: the backend of the workspace.
+        writer: the writer of the journals.
+        folder: the folder of journals.
+    """
+
+    def __init__(self, inner: Backend, writer: JournalWriter, folder: Path) -> None:
+        self._inner, self._writer, self._folder = inner, writer, folder
+        self._is_lost = False
+
+    def reset(self) -> None:
+        """Forget that the folder was lost."""
+        self._is_lost = False
+
+    def check(self, run_ids: Collection[str]) -> Moved | None:
+        """Return where the journals were moved because the folder was removed or replaced; None if they stay.
+
+        Args:
+            run_ids: the runs that this process logs to or owns.
+        """
+        if not self._is_lost and self._writer.is_in_place():
+            return None
+        try:
+            found = self._inner.find_workspace_id()
+            orphans = set(run_ids) - self._inner.get_runs(list(run_ids), latest=False).keys()
+        except BridgeError as error:
+            self._report_lost(str(error))
+            return None
+        if not self._writer.follow_workspace(found, orphans):
+            self._report_lost("it cannot be written.")
+            return None
+        return Moved(found, orphans)
+
+    def settle(self) -> None:
+        """Take note of a move after the leases were renewed there."""
+        self._is_lost = self._writer.waits_for_workspace
+
+    def _report_lost(self, reason: str) -> None:
+        if not self._is_lost:
+            self._is_lost = True
+            logger.error(
+                "%s, to which this process logs, was removed: %s New points wait in memory until it exists again.",
+                self._folder,
+                reason,
+            )

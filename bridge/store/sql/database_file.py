@@ -1,0 +1,85 @@
+"""The file of a database: its identity, its address, and its errors."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from bridge.errors import InvalidValue, NotAllowed, StoreUnavailable
+from bridge.journal.system import was_raised_deeper
+from bridge.records.text import RULE
+
+Identity = tuple[int, int]
+"""The device and the inode of a file."""
+
+NOT_OURS = "it is not the database of a workspace: put a copy of the workspace's file there"
+"""Why another SQLite database is not opened."""
+
+
+def identity_of(file: str) -> Identity:
+    """Return the device and the inode of a database.
+
+    The file is not opened, because closing it would drop SQLite's locks.
+
+    Raises:
+        StoreUnavailable: the file is gone or cannot be reached.
+    """
+    try:
+        state = os.stat(file)
+    except OSError as error:
+        if was_raised_deeper(error):  # of a signal handler
+            raise
+        if isinstance(error, (FileNotFoundError, NotADirectoryError)):
+            raise StoreUnavailable(file, "the file is gone: its folder was removed or moved") from error
+        raise StoreUnavailable(file, error.strerror or str(error)) from error
+    return state.st_dev, state.st_ino
+
+
+def stamp_of(path: str) -> tuple[int, int] | None:
+    """Return the time and the size of a file, which change when it is written, or None if it does not exist."""
+    try:
+        state = os.stat(path)
+    except FileNotFoundError as error:
+        if was_raised_deeper(error):  # of a signal handler
+            raise
+        return None
+    return state.st_mtime_ns, state.st_size
+
+
+def uri_of(file: str) -> str:
+    """Return the URI of a database as SQLite reads it."""
+    path = os.fsencode(file)
+    return "file:" + "".join(chr(b) if b < 128 and b not in b"%?#" else f"%{b:02x}" for b in path)
+
+
+def has_wal(file: str) -> bool:
+    """Return whether a database has a log of changes beside it."""
+    return os.path.exists(f"{file}-wal")
+
+
+@contextmanager
+def border(file: str) -> Iterator[None]:
+    """Turn the errors of SQLite, and of values that it does not take, into ours."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        text = str(error)
+        if "readonly" in text:
+            raise NotAllowed("write to", file, "it can only be read here") from error
+        if "full" in text:
+            raise StoreUnavailable(file, "the disk is full") from error
+        raise StoreUnavailable(file, text) from error
+    except UnicodeEncodeError as error:
+        raise InvalidValue("text", error.object, RULE) from error
+    except OverflowError as error:
+        raise InvalidValue("number", None, "must be an integer of 64 bits") from error
+    except (sqlite3.ProgrammingError, sqlite3.InterfaceError) as error:
+        if "binding parameter" not in str(error):
+            raise
+        raise InvalidValue("value", None, f"must be text or a number ({error})") from error
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError)):
+            raise
+        raise StoreUnavailable(file, str(error)) from error

@@ -1,0 +1,66 @@
+"""Unfolded points: how many bytes a reader that may not fold does not see."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from bridge.journal.folder import JournalFolder
+from bridge.journal.format import RECORDS_AT
+from bridge.journal.system import is_of_handler
+from bridge.store.journal_readers import JournalReaders
+
+logger = logging.getLogger("bridge")
+
+
+class UnfoldedBytes:
+    """Counts the bytes of points in journals that are not stored; each journal is read once for each change.
+
+    Args:
+        folder: the folder of journals.
+        readers: the readers of the journals.
+    """
+
+    def __init__(self, folder: JournalFolder, readers: JournalReaders) -> None:
+        self._folder, self._readers = folder, readers
+        self._counted: dict[str, tuple[int, int, int]] = {}  # size, receipt and unfolded bytes, by journal id
+        self._warned = False
+        self.total = 0
+
+    def count(self, sizes: Mapping[str, int], receipts: Mapping[str, int]) -> None:
+        """Set `total` to the number of unfolded bytes of journals."""
+        counted = {}
+        for journal_id, size in sizes.items():
+            state = size, receipts.get(journal_id, 0)
+            known = self._counted.get(journal_id)
+            is_known = known is not None and known[:2] == state
+            counted[journal_id] = (*state, known[2] if is_known and known else self._point_bytes(journal_id, *state))
+        self._counted = counted
+        self.total = sum(found for _, _, found in counted.values())
+
+    def warn(self) -> None:
+        """Warn once that points are not visible because this process may not write."""
+        if self.total and not self._warned:
+            self._warned = True
+            logger.warning(
+                "%d bytes of points in the journals of %s are not folded yet, and nothing may be written here: "
+                "these points are not visible until somebody who may write has read the workspace.",
+                self.total,
+                self._folder.path,
+            )
+
+    def _point_bytes(self, journal_id: str, size: int, stored: int) -> int:
+        """Return how many bytes of a journal belong to points that are not stored; all, if it cannot be read."""
+        for _ in range(2):
+            try:
+                reader = self._readers.get(journal_id)
+                return 0 if reader is None else reader.point_bytes(stored, size)
+            except OSError as error:
+                if is_of_handler(error):
+                    raise
+                if isinstance(error, FileNotFoundError):  # its process may have put it back under its name
+                    self._readers.forget(journal_id)
+                    continue
+                logger.debug("Journal %s cannot be read: %s", self._folder.path_of(journal_id), error)
+                return max(0, size - max(stored, RECORDS_AT))
+        return 0
