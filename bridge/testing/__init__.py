@@ -15,6 +15,7 @@ pytest.register_assert_rewrite(
     "bridge.testing.journaled",
     "bridge.testing.lease_records",
     "bridge.testing.machine",
+    "bridge.testing.model",
     "bridge.testing.naive",
     "bridge.testing.slices",
     "bridge.testing.tracking_experiments",

@@ -1,4 +1,4 @@
-"""What every artifact store must do: subclass `ArtifactStoreTests` and give it a fixture."""
+"""The conformance suite of `bridge.store.artifacts.ArtifactStore`."""
 
 from __future__ import annotations
 
@@ -16,90 +16,14 @@ from hypothesis import strategies as st
 from bridge.errors import AlreadyExists, InvalidValue, NotFound
 from bridge.records.artifact import ArtifactRecord
 from bridge.store.artifacts import ArtifactStore
+from bridge.testing.artifact_paths import BAD_PATHS, ODD_PATHS, SEGMENTS
 
 ROOT = "1/0123456789abcdef0123456789abcdef/artifacts"
 OTHER_ROOT = "1/models/m-0123456789abcdef0123456789abcdef/artifacts"
 
-ODD_PATHS = (
-    "epoch=3-val=0.5.ckpt/epoch=3-val=0.5.ckpt",
-    "a b/ c ",
-    "a%20b",
-    "%2e%2e/%2e%2e/x",
-    "%252e",
-    "a#b",
-    "a#1",
-    "a#1/b#2",
-    "a?b=c&d",
-    "a;b",
-    "C:/x",
-    "C:\\x",
-    "..\\..\\x",
-    "...",
-    "..a/b..",
-    "~",
-    ".hidden/.x",
-    "-rf",
-    "*",
-    "'\"`$(x)",
-    "ä/ö/日本語/😀",
-    "e\u0301",
-    "\u2024\u2024/x",
-    "\uff0e\uff0e/x",
-    "\U0010ffff",
-    "x" * 255,
-    "ö" * 127,
-)
-"""Paths that are unusual and must work exactly as they are."""
-
-BAD_PATHS = (
-    "..",
-    "../x",
-    "a/../b",
-    "a/../../b",
-    "a/..",
-    ".",
-    "./",
-    "././",
-    "a/./b",
-    "/",
-    "/x",
-    "//x",
-    ".//x",
-    "a//b",
-    "a/",
-    "a\0b",
-    "a\nb",
-    "a\x7fb",
-    "x" * 256,
-    "ö" * 128,
-    "a/" * 2_500 + "bc",
-    "\ud800",
-)
-"""Paths that every verb refuses."""
-
-SEGMENTS = (
-    "..",
-    ".",
-    "",
-    "a",
-    "b",
-    "ab",
-    "a.b",
-    "%2e%2e",
-    "\\",
-    "..\\",
-    "C:",
-    "#",
-    "?",
-    "a b",
-    "\uff0e\uff0e",
-    "\0",
-    "~",
-)
-
 
 class ArtifactStoreTests:
-    """The contract of `ArtifactStore`, for any place; a subclass has the fixture `artifacts`, an empty store."""
+    """Every promise of an artifact store; a subclass has the fixture `artifacts`, an empty store."""
 
     def test_what_was_put_is_read_back(self, artifacts: ArtifactStore) -> None:
         record = artifacts.put(ROOT, "a/b.txt", b"content")
@@ -384,16 +308,16 @@ class ArtifactStoreTests:
         assert artifacts.list(ROOT, recursive=True) == []
 
     @pytest.mark.parametrize("path", BAD_PATHS, ids=lambda path: ascii(path)[:40])
-    def test_a_bad_path_is_refused_by_every_verb(self, artifacts: ArtifactStore, path: str) -> None:
+    def test_a_bad_path_is_refused_by_every_method(self, artifacts: ArtifactStore, path: str) -> None:
         artifacts.put(ROOT, "a/b", b"1")
-        for refused in _verbs(artifacts, ROOT, path):
+        for refused in _calls(artifacts, ROOT, path):
             with pytest.raises(InvalidValue, match="artifact path"):
                 refused()
         assert [record.path for record in artifacts.list(ROOT, recursive=True)] == ["a/b"]
 
     @pytest.mark.parametrize("root", (*BAD_PATHS, "", ".x", "1/../2"), ids=lambda root: ascii(root)[:40])
-    def test_a_bad_root_is_refused_by_every_verb(self, artifacts: ArtifactStore, root: str) -> None:
-        for refused in _verbs(artifacts, root, "x"):
+    def test_a_bad_root_is_refused_by_every_method(self, artifacts: ArtifactStore, root: str) -> None:
+        for refused in _calls(artifacts, root, "x"):
             with pytest.raises(InvalidValue, match="artifact root"):
                 refused()
         if root:  # without one, the folders of all roots are listed
@@ -409,7 +333,7 @@ class ArtifactStoreTests:
             try:
                 put = artifacts.put(ROOT, path, b"1")
             except InvalidValue:
-                for refused in _verbs(artifacts, ROOT, path):
+                for refused in _calls(artifacts, ROOT, path):
                     with pytest.raises(InvalidValue):
                         refused()
             else:
@@ -440,7 +364,7 @@ def _content(artifacts: ArtifactStore, path: str, root: str = ROOT) -> bytes:
     return b"".join(artifacts.get(root, path))
 
 
-def _verbs(artifacts: ArtifactStore, root: str, path: str) -> tuple[Callable[[], object], ...]:
+def _calls(artifacts: ArtifactStore, root: str, path: str) -> tuple[Callable[[], object], ...]:
     return (
         lambda: artifacts.put(root, path, b"1"),
         lambda: artifacts.append(root, path, b"1"),

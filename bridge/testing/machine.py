@@ -1,10 +1,9 @@
-"""A state machine that holds a tracking store against plain dicts."""
+"""A state machine that compares a tracking store with plain dicts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -20,29 +19,20 @@ from hypothesis.stateful import (
 from bridge.errors import AlreadyExists, InvalidState, NotFound, ParamChanged
 from bridge.records.run import RunChanges, RunRecord
 from bridge.records.search import RunQuery
-from bridge.records.series import MLFLOW, NATIVE, SCALAR, Latest, Point, SeriesRecord, Value
+from bridge.records.series import MLFLOW, NATIVE, SCALAR, Point
 from bridge.store.one_run import create_run, get_run, get_series
-from bridge.store.points import mlflow_history, native_series
 from bridge.store.tracking import TrackingStore
+from bridge.testing.model import ModelExperiment, ModelRun, compare_latest, compare_series
 from bridge.testing.naive import (
-    LoggedPoint,
-    by_column,
-    check_series,
-    history_of,
-    latest_of,
-    latest_text_of,
     log_naively,
-    native_of,
-    same_bits,
-    scalars,
 )
 from bridge.testing.strategies import TAG_VALUES, doors, flat, kept_files, tied_keys, tied_points, tied_rows
 
 StoreFactory = Callable[[], AbstractContextManager[TrackingStore]]
-"""Gives a new store, and takes it away."""
+"""Returns a context manager that gives a new store and closes it."""
 
 names = st.sampled_from(("Default", "vision", "audio"))
-# Unknown ones are rare: most calls are to get somewhere.
+# Unknown ids are rare, so that most calls succeed.
 run_ids = st.sampled_from(("r1", "r1", "r1", "r2", "r2", "r3"))
 experiment_ids = st.sampled_from(("0", "0", "0", "1", "1", "2"))
 batches = st.lists(st.one_of(tied_points, tied_points, tied_rows, kept_files(tied_keys)), min_size=2, max_size=8).map(
@@ -53,35 +43,8 @@ small_texts = st.dictionaries(st.sampled_from("ab"), st.sampled_from(("", "1", "
 small_tags = st.dictionaries(st.sampled_from("ab"), st.sampled_from(TAG_VALUES), max_size=2)
 
 
-@dataclass
-class ModelExperiment:
-    """What is to be known of an experiment."""
-
-    name: str
-    stage: str = "active"
-    tags: dict[str, str | None] = field(default_factory=dict)
-    runs: int = 0
-
-
-@dataclass
-class ModelRun:
-    """What is to be known of a run."""
-
-    experiment_id: str
-    number: int
-    start_time: int | None
-    stage: str = "active"
-    status: str = "NotStarted"
-    parent_id: str | None = None
-    deletion_time: int | None = None
-    params: dict[str, str] = field(default_factory=dict)
-    tags: dict[str, str | None] = field(default_factory=dict)
-    properties: dict[str, str] = field(default_factory=dict)
-    points: dict[str, list[LoggedPoint]] = field(default_factory=dict)
-
-
 class TrackingMachine(RuleBasedStateMachine):
-    """Every verb that writes, in any order, on a store and on dicts; every read must agree."""
+    """Every method that writes, in any order, on a store and on dicts; every read must agree."""
 
     factory: StoreFactory
 
@@ -316,10 +279,10 @@ class TrackingMachine(RuleBasedStateMachine):
         assert list(record.params.items()) == list(run.params.items())
         assert list(record.tags.items()) == list(run.tags.items())
         assert list(record.properties.items()) == list(run.properties.items())
-        self.compare_latest(record, run)
+        compare_latest(record, run)
         assert {record.key for record in get_series(self.store, run_id)} == set(run.points)
         for key, logged in run.points.items():
-            self.compare_series(run_id, key, logged)
+            compare_series(get_series(self.store, run_id, [key]), logged)
 
     @rule(chosen=st.lists(run_ids), keys=st.sampled_from((None, ("loss",), ("loss", "none"))))
     def read_runs(self, chosen: list[str], keys: tuple[str, ...] | None) -> None:
@@ -327,7 +290,7 @@ class TrackingMachine(RuleBasedStateMachine):
         bare = self.store.get_runs(chosen, latest=False)
         assert list(bare.items()) == [(run_id, get_run(self.store, run_id, latest=False)) for run_id in known]
         for run_id, record in self.store.get_runs(chosen).items():
-            self.compare_latest(record, self.runs[run_id])
+            compare_latest(record, self.runs[run_id])
         found = self.store.get_series_of(chosen, keys)
         assert list(found) == known
         for run_id, records in found.items():
@@ -347,39 +310,6 @@ class TrackingMachine(RuleBasedStateMachine):
                 break
         found = self.store.search_runs(RunQuery((), view="all", below=run_id, recursive=recursive)).items
         assert {record.id for record in found} == below - {run_id}
-
-    def compare_series(self, run_id: str, key: str, logged: list[LoggedPoint]) -> None:
-        records = get_series(self.store, run_id, [key])
-        check_series(records, logged)
-        series, expected = native_series(records), native_of(scalars(logged))
-        assert series.steps.tolist() == [point.step for point in expected]
-        assert series.timestamps.tolist() == [point.timestamp for point in expected]
-        assert same_bits(series.values.tolist(), [point.value for point in expected])
-        self.compare_history([record for record in records if record.kind == SCALAR], scalars(logged))
-        for column, cells in by_column(logged).items():
-            self.compare_history([record for record in records if record.column == column], cells)
-
-    def compare_history(self, records: list[SeriesRecord], logged: list[LoggedPoint]) -> None:
-        history, shown = mlflow_history(records), history_of(logged)
-        columns = (history.timestamps.tolist(), history.steps.tolist(), history.values.tolist())
-        assert list(zip(*columns[:2], strict=True)) == [row[:2] for row in shown]
-        assert same_bits(columns[2], [row[2] for row in shown])
-
-    def compare_latest(self, record: RunRecord, run: ModelRun) -> None:
-        points = {key: scalars(own) for key, own in run.points.items()}
-        self.compare_latest_numbers(record.latest, points)
-        cells = {(key, column): own for key, of in run.points.items() for column, own in by_column(of).items()}
-        self.compare_latest_numbers(record.latest_columns, cells)
-        texts: dict[str, Value] = {key: found[0] for key, own in points.items() if (found := latest_text_of(own))}
-        assert same_bits([dict(record.latest_texts).get(key, 0) for key in texts], list(texts.values()))
-        assert set(record.latest_texts) == set(texts)
-
-    def compare_latest_numbers(self, found: Mapping[Any, Latest], points: Mapping[Any, list[LoggedPoint]]) -> None:
-        expected = {name: latest for name, own in points.items() if (latest := latest_of(own)) is not None}
-        assert set(found) == set(expected)
-        for name, latest in found.items():
-            assert latest[1:] == expected[name][1:]
-            assert same_bits([latest.value], [expected[name].value])
 
     @rule(experiment_id=experiment_ids)
     def read_experiment(self, experiment_id: str) -> None:
@@ -408,7 +338,7 @@ class TrackingMachine(RuleBasedStateMachine):
         return self.clock
 
     def agreed(self, error: type[Exception] | tuple[type[Exception], ...] | None, call: Callable[[], object]) -> bool:
-        """Call; True if that was to work, and then it did; else it was to raise, and did."""
+        """Call a function; return True if it was expected to work. If an error was expected, the call must raise it."""
         if not error:
             call()
             return True
@@ -418,7 +348,7 @@ class TrackingMachine(RuleBasedStateMachine):
 
 
 def check_store(factory: StoreFactory, examples: int = 60, steps: int = 40) -> None:
-    """Run the state machine over stores of a place; a failure shows the shortest way to it.
+    """Run the state machine over new stores; a failure shows the shortest calls that lead to it.
 
     Example:
         def test_any_order_of_calls_agrees_with_plain_dicts():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -39,6 +39,7 @@ from bridge.testing.oracle.runs import (
     copy_of_experiment,
     copy_of_run,
     move_run,
+    new_run,
     uses_of,
     warn,
     with_inputs,
@@ -47,7 +48,7 @@ from bridge.testing.oracle.runs import (
     with_tags,
 )
 from bridge.testing.oracle.search import select_experiments, select_runs
-from bridge.testing.oracle.series import in_log_order, stored_point
+from bridge.testing.oracle.series import fresh_slices, in_log_order, stored_point
 
 logger = logging.getLogger("bridge")
 
@@ -150,30 +151,8 @@ class MemoryStore(Backend):
                     self._leases.store(lease)
             for record in records:
                 if record.id not in self._runs:
-                    self._runs[record.id] = self._new_run(record)
+                    self._runs[record.id] = new_run(record, self._experiments[record.experiment_id])
             return [copy_of_run(self._runs[record.id]) for record in records]
-
-    def _new_run(self, record: RunRecord) -> MemoryRun:
-        experiment = self._experiments[record.experiment_id]
-        experiment.runs += 1
-        return MemoryRun(
-            replace(
-                record,
-                number=experiment.runs,
-                lifecycle_stage="active",
-                deletion_time=None,
-                params=dict(record.params),
-                tags=dict(record.tags),
-                properties=dict(record.properties),
-                latest={},
-                latest_texts={},
-                latest_columns={},
-                dataset_inputs=with_inputs((), record.dataset_inputs, experiment),
-                model_inputs=tuple(dict.fromkeys(record.model_inputs)),
-                model_outputs=tuple(dict.fromkeys(record.model_outputs)),
-                warnings=(),
-            )
-        )
 
     def get_runs(self, run_ids: Sequence[str], latest: bool = True) -> dict[str, RunRecord]:
         with self._lock:
@@ -336,7 +315,7 @@ class MemoryStore(Backend):
 
     def append(self, slices: Sequence[Slice]) -> dict[str, int]:
         with self._lock:
-            fresh, ends = self._fresh(slices)
+            fresh, ends = fresh_slices(slices, self.get_receipts([piece.journal_id for piece in slices]))
             lost = 0
             for definition, point in in_log_order(fresh):
                 run = self._runs.get(definition.run_id)
@@ -408,17 +387,3 @@ class MemoryStore(Backend):
         if run.record.lifecycle_stage != "active":
             raise InvalidState("run", run_id, "deleted", "active")
         return run
-
-    def _fresh(self, slices: Iterable[Slice]) -> tuple[list[Slice], dict[str, int]]:
-        """The slices that are not stored yet, and how far each journal is stored after them."""
-        ends = self.get_receipts([piece.journal_id for piece in slices])
-        fresh = []
-        for piece in slices:
-            end = ends.get(piece.journal_id, 0)
-            if piece.end <= end:
-                continue
-            if piece.start != end:
-                raise InvalidState("journal", piece.journal_id, f"stored up to {end}", f"stored up to {piece.start}")
-            fresh.append(piece)
-            ends[piece.journal_id] = piece.end
-        return fresh, ends

@@ -31,6 +31,29 @@ class MemoryRun:
     series: dict[Definition, MemorySeries] = field(default_factory=dict)
 
 
+def new_run(record: RunRecord, experiment: MemoryExperiment) -> MemoryRun:
+    """Return a new run of an experiment, with the next number."""
+    experiment.runs += 1
+    return MemoryRun(
+        replace(
+            record,
+            number=experiment.runs,
+            lifecycle_stage="active",
+            deletion_time=None,
+            params=dict(record.params),
+            tags=dict(record.tags),
+            properties=dict(record.properties),
+            latest={},
+            latest_texts={},
+            latest_columns={},
+            dataset_inputs=with_inputs((), record.dataset_inputs, experiment),
+            model_inputs=tuple(dict.fromkeys(record.model_inputs)),
+            model_outputs=tuple(dict.fromkeys(record.model_outputs)),
+            warnings=(),
+        )
+    )
+
+
 def add_point(run: MemoryRun, definition: Definition, point: MemoryPoint) -> None:
     """Append a point to a run."""
     metric = run.metrics.setdefault(definition.key, MemoryMetric())

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, cast
 
+from bridge.errors import InvalidState
 from bridge.records.limits import INT64_MIN
 from bridge.records.series import Definition, Latest, Point, SeriesRecord, comparable
 from bridge.store.slices import Slice
@@ -94,6 +95,21 @@ class MemorySeries:
             numbers=None if is_text else numpy.array(values, dtype=numpy.float64),
             texts=cast("list[str | bool | None]", values) if is_text else None,
         )
+
+
+def fresh_slices(slices: Sequence[Slice], receipts: Mapping[str, int]) -> tuple[list[Slice], dict[str, int]]:
+    """Return the slices that are not stored yet, and the receipts of the journals after them."""
+    ends = dict(receipts)
+    fresh = []
+    for piece in slices:
+        end = ends.get(piece.journal_id, 0)
+        if piece.end <= end:
+            continue
+        if piece.start != end:
+            raise InvalidState("journal", piece.journal_id, f"stored up to {end}", f"stored up to {piece.start}")
+        fresh.append(piece)
+        ends[piece.journal_id] = piece.end
+    return fresh, ends
 
 
 def in_log_order(slices: Sequence[Slice]) -> Iterator[tuple[Definition, MemoryPoint]]:
