@@ -114,7 +114,7 @@ def test_a_file_without_a_workspace_is_named(home: Path, said: object) -> None:
 
 def test_a_file_that_is_not_json_is_named(home: Path) -> None:
     Path("config.json").write_text("{", encoding="utf-8")
-    with pytest.raises(InvalidValue, match="no JSON"):
+    with pytest.raises(InvalidValue, match="not JSON"):
         Workspace.from_config()
 
 

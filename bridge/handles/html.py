@@ -1,4 +1,4 @@
-"""Tables that notebooks show for handles."""
+"""Tables with which notebooks show handles."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import html
 
 
 def html_table(cells: dict[str, str]) -> str:
-    """A table of one row, for notebooks."""
+    """Return a table of one row, for notebooks."""
     style = 'style="text-align:left"'
     head = "".join(f"<th {style}>{html.escape(name)}</th>" for name in cells)
     row = "".join(f"<td {style}>{html.escape(value)}</td>" for value in cells.values())

@@ -1,4 +1,4 @@
-"""The way to registered models, which a plugin keeps: `bridge` knows none."""
+"""Registered models: `bridge` has none, and a plugin provides their class."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ GROUP = "runbridge.models"
 
 
 def model_class() -> Any:
-    """The class of registered models that an installed plugin offers.
+    """Return the class of registered models of an installed plugin.
 
     Raises:
-        NotFound: none does, or what it builds on is not installed.
+        NotFound: no plugin provides one, or a package that it needs is not installed.
     """
     from importlib.metadata import entry_points
 

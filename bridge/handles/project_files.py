@@ -1,4 +1,4 @@
-"""What old scripts and project folders say of a workspace: arguments of the Azure ML SDK, and `config.json` files."""
+"""Workspaces as Azure ML scripts and project folders name them: arguments of the SDK, and `config.json` files."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ FORMS = (
     + '"subscription_id", "resource_group" and "workspace_name"'
 )
 
-KEPT = frozenset(("subscription_id", "resource_group", "location", "sku", "tags", "friendly_name", "description"))
-PASSED_OVER = frozenset(
+STORED = frozenset(("subscription_id", "resource_group", "location", "sku", "tags", "friendly_name", "description"))
+IGNORED = frozenset(
     """
     adb_workspace api_server app_insights auth cloud cmk_keyvault container_registry create_resource_group
     default_cpu_compute_target default_gpu_compute_target hbi_workspace id key_vault primary_user_assigned_identity
@@ -41,7 +41,7 @@ Source: `azureml.core.Workspace`, `create`, `get` and the constructor.
 
 
 class Config(NamedTuple):
-    """What a file says: an address, or the name of a workspace in `$BRIDGE_HOME`, or both; the address counts."""
+    """The content of a file: an address, a name of a workspace in `$BRIDGE_HOME`, or both; the address is used first."""
 
     address: str | None
     name: str | None
@@ -49,15 +49,15 @@ class Config(NamedTuple):
 
 
 def find_config(path: str | os.PathLike[str] | None, file_name: str | None = None) -> Path:
-    """The file that counts for a folder, or `path` itself if it is a file.
+    """Return the configuration file of a folder, or `path` itself if it is a file.
 
-    The places are tried one after another, each from the folder up to the root: `.bridge/config.json`, then the old
+    These paths are tried in order, each in the folder and then in the folders above it: `.bridge/config.json`, then the
     SDK's `.azureml`, `aml_config` and the folder itself, with `config.json` before `project.json`.
 
     Source: Azure ML SDK v1, `Workspace.from_config`.
 
     Raises:
-        InvalidValue: there is none.
+        InvalidValue: no file exists.
     """
     begin = check_local_path("path", path if path is not None else ".").expanduser().absolute()
     if begin.is_file():
@@ -95,15 +95,15 @@ def _places(begin: Path, names: tuple[str, ...]) -> Iterator[Path]:
 
 
 def read_config(file: Path) -> Config:
-    """What a file says; a relative address is meant from the project folder.
+    """Return the content of a file; a relative address starts at the project folder.
 
     Raises:
-        InvalidValue: it is in none of the three forms.
+        InvalidValue: the file has none of the three forms.
     """
     try:
         said = json.loads(file.read_text(encoding="utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        raise InvalidValue(f"configuration {file}", None, f"{FORMS}; it is no JSON ({error})") from error
+        raise InvalidValue(f"configuration {file}", None, f"{FORMS}; it is not JSON ({error})") from error
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise InvalidValue(f"configuration {file}", None, f"{FORMS}; it cannot be read: {reason}") from error
@@ -140,7 +140,7 @@ def _from_project(address: object, file: Path) -> str | None:
 
 
 def write_config(path: str | os.PathLike[str] | None, file_name: str | None, content: dict[str, Any]) -> Path:
-    """Write a file where `find_config` looks, and where the old SDK does unless there is a `.bridge/config.json`.
+    """Write a file that `find_config` finds. The SDK finds it too, unless a `.bridge/config.json` exists.
 
     Source: Azure ML SDK v1, `Workspace.write_config`.
     """
@@ -159,19 +159,19 @@ def write_config(path: str | os.PathLike[str] | None, file_name: str | None, con
 
 
 def check_azure_arguments(call: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the Azure ML SDK's arguments that are kept.
+    """Return the arguments of the Azure ML SDK that are stored.
 
     Raises:
-        InvalidValue: JSON cannot hold one.
-        TypeError: the SDK does not know an argument either.
+        InvalidValue: JSON cannot store an argument.
+        TypeError: an argument is unknown to the SDK too.
     """
     for name in given:
-        if name not in KEPT and name not in PASSED_OVER:
+        if name not in STORED and name not in IGNORED:
             raise TypeError(f"{call}() got an unexpected keyword argument {name!r}")
-    kept = {name: value for name, value in given.items() if name in KEPT and value is not None}
+    kept = {name: value for name, value in given.items() if name in STORED and value is not None}
     for name, value in kept.items():
         try:
             json.dumps(value)
         except (TypeError, ValueError) as error:
-            raise InvalidValue(name, value, f"must be something that JSON can hold ({error})") from error
+            raise InvalidValue(name, value, f"must be something that JSON can store ({error})") from error
     return kept

@@ -1,4 +1,4 @@
-"""The run that this process belongs to, as its environment names it."""
+"""The run that this process belongs to, as environment variables name it."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _context_lock = ThreadLock("the run of this process")
 
 
 def run_of_process(allow_offline: bool = True) -> Run:
-    """The run that this process belongs to; the same object at every call, for all threads.
+    """Return the run that this process belongs to: the same object at every call, in all threads.
 
     Raises:
-        NotAllowed: it belongs to none, and may have no offline run.
+        NotAllowed: the process belongs to no run, and `allow_offline` is False.
     """
     names = tuple(os.environ.get(name, "") for name in CONTEXT_VARIABLES)
     if not allow_offline and not _is_named(*names):
-        reason = "if outside of an execution context, use experiment.start_logging to begin a run"
+        reason = "if outside of an execution context, use experiment.start_logging to start a run"
         raise NotAllowed("load", "a submitted run", reason)
     process = (os.getpid(), *names)
     with _context_lock:
@@ -53,7 +53,7 @@ def workspace_of_process() -> Workspace | None:
 
 
 def _forget_context_lock() -> None:
-    """In a child: another thread of the parent may have held it."""
+    """Replace the lock in a forked child, because a thread of the parent may have held it."""
     global _context_lock
     _context_lock = ThreadLock("the run of this process")
 
@@ -76,12 +76,12 @@ def _find_context(address: str, run_id: str, azure_workspace: str, azure_experim
         try:
             return Run.get(workspace, azure_run_id)
         except NotFound:
-            return _begin_context(Experiment(workspace, azure_experiment), azure_run_id)
+            return _start_context(Experiment(workspace, azure_experiment), azure_run_id)
     return _find_offline()
 
 
 def _working_folder(run: Run) -> str:
-    """Where the script was started, wherever it works by now."""
+    """Return the folder in which the script was started; it may have changed its working folder since."""
     folder = ScriptDefinition.from_text(run.place.record().definition).working_directory
     return folder if os.path.isdir(folder) else os.getcwd()
 
@@ -96,10 +96,10 @@ def _find_offline() -> Run:
     return _offline_run
 
 
-def _begin_context(experiment: Experiment, run_id: str) -> Run:
+def _start_context(experiment: Experiment, run_id: str) -> Run:
     try:
         run = experiment.start_logging(run_id=run_id, outputs=False, snapshot_directory=None)
-    except AlreadyExists:  # begun by another process of the same job
+    except AlreadyExists:  # started by another process of the same job
         return Run(experiment, run_id)
     run.session.own(quietly=True)
     return run

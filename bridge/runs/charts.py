@@ -1,4 +1,4 @@
-"""Charts: the four metrics that are logged as JSON, checked and written so that every reader can parse them."""
+"""Charts: the four kinds of metric that are logged as JSON. They are checked, and written as strict JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ logger = logging.getLogger("bridge")
 
 
 class Chart(NamedTuple):
-    """What the data of a kind must have: lists under these keys."""
+    """The form of one kind: its `schema_type`, and the keys of the lists in its data."""
 
     schema_type: str
     keys: tuple[str, ...]
@@ -44,18 +44,18 @@ Source: Azure ML SDK v1, `Run.log_confusion_matrix` and the three beside it.
 
 
 def chart_bytes(kind: int, name: str, value: object) -> bytes:
-    """The JSON of a chart, as it is kept.
+    """Return the JSON of a chart, as it is stored.
 
-    JSON has no NaN and no infinity: they become null, and the log says so.
-    Lengths that do not fit together are said in the log too, and kept.
+    JSON has no NaN and no infinity: they become null, with a warning in the log.
+    Lengths that do not match are stored as they are, with a warning in the log.
 
     Args:
-        kind: which of `CHARTS`.
-        name: the metric's name, for what is said.
+        kind: a key of `CHARTS`.
+        name: the metric's name, for warnings and errors.
         value: the chart as JSON text, or as a mapping; arrays and numbers of numpy in it become plain.
 
     Raises:
-        InvalidValue: it is neither, or lacks what its kind must have.
+        InvalidValue: the value is neither, or does not have the form of its kind.
     """
     whole = _parsed(value) if isinstance(value, (str, bytes)) else value
     chart = CHARTS[kind]
@@ -70,12 +70,12 @@ def chart_bytes(kind: int, name: str, value: object) -> bytes:
     for sentence in _mismatches(kind, plain["data"]):
         logger.warning("Chart %r: %s.", name, sentence)
     if lost:
-        logger.warning("Chart %r has %d values that are NaN or infinite: JSON keeps them as null.", name, len(lost))
+        logger.warning("Chart %r has %d values that are NaN or infinite: they are stored as null.", name, len(lost))
     try:
         return json.dumps(plain, ensure_ascii=False, allow_nan=False).encode(errors="replace")
-    except ValueError as error:  # an integer of more digits than Python writes
+    except ValueError as error:  # an integer with more digits than Python writes
         raise InvalidValue(
-            f"value of {name!r}", "the chart", f"must be something that JSON can hold ({error})"
+            f"value of {name!r}", "the chart", f"must be something that JSON can store ({error})"
         ) from error
 
 
@@ -87,7 +87,7 @@ def _parsed(text: str | bytes) -> object:
 
 
 def _plain(value: Any, lost: list[float]) -> Any:
-    """The value in the types that JSON has; numbers that it has not go to `lost`."""
+    """Return the value in the types of JSON, and add numbers that JSON does not have to `lost`."""
     if isinstance(value, Mapping):
         return {str(key): _plain(below, lost) for key, below in value.items()}
     to_list = getattr(value, "tolist", None)
@@ -120,7 +120,7 @@ def _check_envelope(chart: Chart, name: str, value: dict[str, Any]) -> None:
 
 
 def _mismatches(kind: int, data: dict[str, Any]) -> list[str]:
-    """A sentence for each pair of lengths that does not fit."""
+    """Return a sentence for each pair of lengths that does not match."""
     size = {key: len(value) for key, value in data.items() if isinstance(value, list)}
     if kind == CONFUSION_MATRIX:
         wanted = [("matrix", "class_labels", 0)]

@@ -15,7 +15,7 @@ TABLE_RULE = "must be a dict of columns by name, all of them values or all of th
 
 
 def description_points(key: str, description: str | None, timestamp: int) -> list[Point]:
-    """The point that keeps a description; none if there is nothing to keep.
+    """Return the point that stores a description; none for None and "".
 
     Raises:
         InvalidValue: the description is not text.
@@ -24,12 +24,12 @@ def description_points(key: str, description: str | None, timestamp: int) -> lis
         return []
     if not isinstance(description, str):
         raise InvalidValue("description", description, "must be text")
-    # A step that is given leaves the count of step-less points alone.
+    # An explicit step does not change the count of points without a step.
     return [Point(key, check_text(description), timestamp, 0, DESCRIPTION)]
 
 
 def refused_scalar(value: object, error: InvalidValue) -> InvalidValue:
-    """The error of `run.log`: one for several values says which call takes them."""
+    """Return the error of `run.log`. If the value has several elements, the error names the method for them."""
     several = callable(value) or (isinstance(value, Iterable) and not isinstance(value, (str, bytes)))
     if several and len(error.problems) == 1 and error.value is value:
         return InvalidValue(error.key, value, SEVERAL_RULE)
@@ -37,10 +37,10 @@ def refused_scalar(value: object, error: InvalidValue) -> InvalidValue:
 
 
 def list_points(key: object, values: object, timestamp: int) -> list[Point]:
-    """The points of a list: one for each element, in order.
+    """Return the points of a list: one for each element, in order.
 
     Raises:
-        InvalidValue: the key may not be one, this cannot be iterated over, or an element is no single value.
+        InvalidValue: the key is not valid, the value cannot be iterated over, or an element is not a single value.
     """
     checked_key = check_key(key)
     elements = _elements(values)
@@ -50,15 +50,15 @@ def list_points(key: object, values: object, timestamp: int) -> list[Point]:
 
 
 def row_points(key: object, row: Mapping[Any, object], timestamp: int) -> list[Point]:
-    """The points of one row: a cell for each column.
+    """Return the points of one row: a cell for each column.
 
     Raises:
-        InvalidValue: the key or a column's name may not be one, or a cell is no single value.
+        InvalidValue: the key or a column's name is not valid, or a cell is not a single value.
     """
     if not all(type(value) is float or type(value) is int for value in row.values()):
         return table_points(key, {column: [value] for column, value in row.items()}, timestamp)
     checked_key = check_key(key)
-    # A row of plain numbers, as most are, is left to the store, which checks names and ranges for everybody.
+    # Most rows contain plain numbers only. The store checks names and ranges, so nothing is checked twice.
     return [
         Point(checked_key, value, timestamp, None, COLUMN, column, number > 0)  # type: ignore[arg-type]  # a number
         for number, (column, value) in enumerate(row.items())
@@ -66,15 +66,15 @@ def row_points(key: object, row: Mapping[Any, object], timestamp: int) -> list[P
 
 
 def table_points(key: object, table: object, timestamp: int) -> list[Point]:
-    """The points of a table, row by row.
+    """Return the points of a table, row by row.
 
     Args:
         key: the metric's name.
         table: a mapping from columns to lists of one length, or to values for a single row; or a data frame.
-        timestamp: of all rows.
+        timestamp: the time of all rows, in milliseconds since 1970 UTC.
 
     Raises:
-        InvalidValue: it is neither, lengths differ, values and lists are mixed, or a cell is no single value.
+        InvalidValue: the table is neither, lengths differ, values and lists are mixed, or a cell is not a single value.
     """
     checked_key = check_key(key)
     columns = _columns(key, table)
@@ -87,7 +87,7 @@ def table_points(key: object, table: object, timestamp: int) -> list[Point]:
 
 
 def _columns(key: object, table: object) -> dict[str, list[Value]]:
-    """The checked columns of a table, all of one length."""
+    """Return the checked columns of a table, all of one length."""
     found: dict[str, list[Value]] = {}
     single = 0
     for column, value in _by_column(key, table).items():
@@ -116,23 +116,23 @@ def _by_column(key: object, table: object) -> Mapping[Any, object]:
 
 
 def _is_frame(value: object) -> bool:
-    """Whether this is a data frame, of pandas or polars."""
+    """Return whether a value is a data frame of pandas or polars."""
     return hasattr(value, "columns") and hasattr(value, "to_dict")
 
 
 def _elements(value: object) -> list[Any] | None:
-    """The elements of a list, an array of one dimension and the like; None for anything else."""
+    """Return the elements of a list, a one-dimensional array and the like; None for anything else."""
     if isinstance(value, (str, bytes, bytearray, Mapping)) or not isinstance(value, Iterable):
         return None
     if getattr(value, "ndim", 1) != 1 or _is_frame(value):
         return None
-    to_list = getattr(value, "tolist", None)  # of numpy, torch and pandas: much faster than one by one
+    to_list = getattr(value, "tolist", None)  # numpy, torch and pandas convert all at once, which is much faster
     elements = to_list() if callable(to_list) else value
     return elements if isinstance(elements, list) else list(elements)
 
 
 def _checked(elements: list[Any], what: str) -> list[Value]:
-    """The elements as plain values; the first that is none is named, by its place."""
+    """Return the elements as plain values; the error names the first one that is not valid, by its index."""
     checked: list[Value] = []
     for number, element in enumerate(elements):
         if type(element) in PLAIN and type(element) is not int and type(element) is not str:

@@ -45,7 +45,7 @@ class MetricTable:
     """The rows of a metric in log order.
 
     `columns` has a list for each column, in the order first logged, with None where a row does not have the column.
-    So the memory of a table is that of its rows times its columns, however few cells were logged.
+    So the memory of a table grows with its rows times its columns, even if few cells were logged.
     `steps` and `timestamps` (milliseconds since 1970 UTC) have an entry for each row.
     """
 
@@ -76,10 +76,9 @@ class LoggedFile:
 class LoggedMetric:
     """Everything that was logged under one name, as it was logged.
 
-    `kinds` says what there is, in the order first logged: "scalar" (also of a list), "table" (rows too), or the kind of
-    a file.
-    `points` has the scalars, `table` the rows (None if there are none), `files` the files, each in log order.
-    `description` is the last one given, None if none was.
+    `kinds` lists the kinds in the order first logged: "scalar" (lists too), "table" (rows too), or the kind of a file.
+    `points` contains the scalars, `table` the rows (None without rows), `files` the files, each in log order.
+    `description` is the last description, or None.
     """
 
     __module__ = "bridge"
@@ -94,7 +93,7 @@ class LoggedMetric:
 
 @dataclass(frozen=True)
 class MetricFile:
-    """The content of an image or chart, as `get_metrics(populate=True)` gives it.
+    """The content of an image or chart, as `get_metrics(populate=True)` returns it.
 
     `path` is the artifact path, `data` the bytes.
     """
@@ -111,23 +110,23 @@ class MetricFile:
         return self.path.rpartition("/")[2]
 
     def convert_to_object(self) -> dict[str, Any]:
-        """What was logged, for a chart.
+        """Return the chart that was logged.
 
         Raises:
-            InvalidValue: it is an image.
+            InvalidValue: the file is an image.
         """
         import json
 
         if self.kind == KIND_NAMES[IMAGE]:
-            raise InvalidValue("file", self.path, "must be a chart, and it is an image: its bytes are in `data`")
+            raise InvalidValue("file", self.path, "must be a chart, but it is an image: its bytes are in `data`")
         return dict(json.loads(self.data))
 
 
 def logged_metric(name: str, records: Sequence[SeriesRecord]) -> LoggedMetric:
-    """All that the series of one key hold.
+    """Return everything that the series of one key contain.
 
     Raises:
-        NotFound: they hold nothing.
+        NotFound: they contain nothing.
     """
     kinds = _by_first(records)
     if not kinds:
@@ -150,13 +149,13 @@ def metrics_by_name(
     named: bool = False,
     load: Callable[[str], bytes] | None = None,
 ) -> dict[str, Any]:
-    """What `get_metrics` gives for the series of a run.
+    """Return the result of `get_metrics` for the series of a run.
 
     Args:
         run_id: the run's id.
         records: its series.
-        named: they were asked for by name, so those that the launcher measured are given too.
-        load: reads a file, for populated values; without it a file is given as its address.
+        named: the caller named a metric, so metrics that the launcher measured are included.
+        load: reads a file, for populated values; without it the value of a file is its address.
     """
     by_key: dict[str, list[SeriesRecord]] = {}
     for record in records:
@@ -182,7 +181,7 @@ def _bare(values: list[Any]) -> Any:
 
 
 def _by_first(records: Sequence[SeriesRecord]) -> list[int]:
-    """The kinds of series of one key, that which was logged first before the others; descriptions are none."""
+    """Return the kinds of the series of one key, in the order first logged; a description is not a kind."""
     first: dict[int, int] = {}
     for record in records:
         if record.kind in KIND_NAMES and len(record.positions):
@@ -192,7 +191,10 @@ def _by_first(records: Sequence[SeriesRecord]) -> list[int]:
 
 
 def _table(records: Sequence[SeriesRecord]) -> MetricTable:
-    """The rows that columns make; scalars of the key are a column of its name."""
+    """Return the rows of column series; scalars of the key are a column with the key's name.
+
+    The cells of a row have one position, so the distinct positions of all columns are the rows.
+    """
     import numpy
 
     by_column: dict[str, list[SeriesRecord]] = {}

@@ -1,4 +1,4 @@
-"""Images to be logged: the bytes and the type of a file, figure, picture or array."""
+"""Images that are logged: the bytes and the type of a file, figure, PIL image or array."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy
 
 HEAD_BYTES = 4096
-"""How much of a file tells what it is."""
+"""The number of first bytes that show the type of a file."""
 
 KNOWN = "png, jpg, gif, bmp, tiff, webp or svg"
 SOURCES = "must be the path of an image file, its bytes, a figure, a PIL image or an array of pixels"
@@ -33,22 +33,22 @@ SIGNATURES = (
 )
 
 PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
-"""How PIL calls the pixels that a PNG file can hold."""
+"""PIL's names of the pixel formats that a PNG file can store."""
 
 
 class Picture(NamedTuple):
-    """An image as it is kept: a file or bytes, and the ending of its name."""
+    """An image as it is stored: a file or bytes, and the ending of its name."""
 
     source: Path | bytes
     ending: str
 
 
 def picture_of(path: object, plot: object) -> Picture:
-    """The picture that `run.log_image` was given, as `path` or as `plot`.
+    """Return the image that `run.log_image` was given, as `path` or as `plot`.
 
     Raises:
-        InvalidValue: both or neither are given, or this is no image.
-        NotFound: there is no such file.
+        InvalidValue: both or neither are given, or the value is not an image.
+        NotFound: the file does not exist.
     """
     if (path is None) == (plot is None):
         given = "neither" if path is None else "both"
@@ -59,7 +59,7 @@ def picture_of(path: object, plot: object) -> Picture:
 
 
 def file_name(name: str, time: int, ending: str) -> str:
-    """A file name that shows a metric's name and is no other's: `<name>_<time>_<4 hex digits>.<ending>`."""
+    """Return a new file name that contains a metric's name: `<name>_<time>_<4 hex digits>.<ending>`."""
     readable = re.sub(r"[^\w.-]+", "_", name).strip("._").encode()[:120].decode(errors="ignore")
     return f"{readable or 'unnamed'}_{time}_{os.urandom(2).hex()}.{ending}"
 
@@ -95,7 +95,11 @@ def _of_file(what: str, file: Path) -> Picture:
 
 
 def _ending(what: str, head: bytes, shown: str) -> str:
-    """What kind of image begins so."""
+    """Return the ending for an image with these first bytes.
+
+    Raises:
+        InvalidValue: it is not an image.
+    """
     for signature, ending in SIGNATURES:
         if head.startswith(signature):
             return ending
@@ -104,11 +108,11 @@ def _ending(what: str, head: bytes, shown: str) -> str:
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if text.startswith(b"<") and re.search(rb"<(\w+:)?svg[\s>]", text):
         return "svg"
-    raise InvalidValue(what, shown, f"must be an image ({KNOWN}), and its content is none")
+    raise InvalidValue(what, shown, f"must be an image ({KNOWN}), but its content is not one")
 
 
 def _is_of(module: str, name: str, value: object) -> bool:
-    """Whether a value is of a class of a module; one that was never loaded has made no value."""
+    """Return whether a value is an instance of a class, without importing its module."""
     kind = getattr(sys.modules.get(module), name, None)
     return isinstance(kind, type) and isinstance(value, kind)
 
@@ -119,17 +123,17 @@ def _of_figure(figure: Any) -> bytes:
 
     numbers = getattr(figure, "get_fignums", None)
     if callable(numbers) and not numbers():
-        logging.getLogger("bridge").warning("Pyplot has no open figure: the image that is logged is empty.")
+        logging.getLogger("bridge").warning("Pyplot has no open figure: the logged image is empty.")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()
 
 
 def _array(value: Any) -> numpy.ndarray[Any, Any] | None:
-    """The pixels of an array or a tensor; None if it is neither."""
+    """Return the pixels of an array or a tensor; None if the value is neither."""
     if callable(getattr(value, "detach", None)):
         value = value.detach().cpu()
-        if "bfloat16" in str(getattr(value, "dtype", "")):  # which numpy does not have
+        if "bfloat16" in str(getattr(value, "dtype", "")):  # numpy has no such type
             value = value.float()
     if callable(getattr(value, "numpy", None)):
         value = value.numpy()
@@ -146,7 +150,7 @@ def _of_array(what: str, array: numpy.ndarray[Any, Any]) -> bytes:
     if array.ndim not in (2, 3) or not array.size or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
         raise InvalidValue(f"shape of {what}", array.shape, SHAPES)
     if array.dtype.kind == "f":
-        if not ((array >= 0) & (array <= 1)).all():  # NaN is neither
+        if not ((array >= 0) & (array <= 1)).all():  # NaN fails both
             raise InvalidValue(f"pixels of {what}", (float(array.min()), float(array.max())), PIXELS)
         array = numpy.rint(array.astype(numpy.float64) * 255)
     elif array.dtype == bool:

@@ -130,7 +130,7 @@ def test_nan_and_infinities_become_null_with_a_warning(run: Run, caplog: pytest.
     with caplog.at_level(logging.WARNING, logger="bridge"):
         log(run, "predictions", chart)
         log(run, "predictions", json.dumps(chart))
-    said = "Chart 'val/chart' has 2 values that are NaN or infinite: JSON keeps them as null."
+    said = "Chart 'val/chart' has 2 values that are NaN or infinite: they are stored as null."
     assert caplog.messages == [said, said]
     for file in run.get_metric("val/chart").files:
         text = b"".join(run.place.stores.artifacts.get(run.place.root(), file.path)).decode()

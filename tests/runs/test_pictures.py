@@ -97,7 +97,7 @@ def test_a_figure_is_stored_and_neither_closed_nor_changed(run: Run) -> None:
 def test_pyplot_without_a_figure_causes_a_warning(run: Run, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, logger="bridge"):
         run.log_image("m", plot=pyplot)
-    assert caplog.messages == ["Pyplot has no open figure: the image that is logged is empty."]
+    assert caplog.messages == ["Pyplot has no open figure: the logged image is empty."]
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I", "F", "HSV"])
@@ -158,7 +158,7 @@ def test_exactly_one_of_path_and_plot_is_required(run: Run) -> None:
 def test_a_file_that_is_not_an_image_is_refused(run: Run, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.png").write_bytes(content)
     for path in (tmp_path / "a.png", content):
-        with pytest.raises(InvalidValue, match="must be an image .*, and its content is none"):
+        with pytest.raises(InvalidValue, match="must be an image .*, but its content is not one"):
             run.log_image("m", path)
     assert run.get_metrics() == {} and run.get_file_names() == []
 
