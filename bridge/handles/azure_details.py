@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timezone
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -38,3 +39,13 @@ def workspace_details(workspace: Workspace, azure_value: Callable[[str], Any]) -
         "creationTime": created.isoformat(),
         "discoveryUrl": workspace.discovery_url,
     }
+
+
+def service_context(workspace: Workspace) -> SimpleNamespace:
+    """Return the names by which Azure ML's service would know the workspace."""
+    return SimpleNamespace(
+        subscription_id=workspace.subscription_id,
+        resource_group_name=workspace.resource_group,
+        workspace_name=workspace.name,
+        workspace_id=workspace.id,
+    )

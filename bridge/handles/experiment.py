@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from bridge.errors import AlreadyExists, InvalidState, InvalidValue
+from bridge.handles.checks import check_workspace
 from bridge.handles.html import html_table
-from bridge.handles.workspace import Workspace, check_workspace
+from bridge.handles.workspace import Workspace
 from bridge.records.experiment import ExperimentRecord, check_native_experiment_name
 from bridge.records.labels import check_keys, has_labels, native_tags, tag_values, wanted_labels
 from bridge.records.series import check_key
@@ -332,9 +333,3 @@ def listed_experiments(workspace: Workspace, view: View) -> builtins.list[Experi
         if (record.id, record.name) != MLFLOWS_OWN
         or tracking.search_run_ids(RunQuery((record.id,), view="all", max_results=1)).items
     ]
-
-
-def check_experiment(experiment: object) -> None:
-    """Raise InvalidValue if the value is not an experiment but, for example, a name."""
-    if not isinstance(experiment, Experiment):
-        raise InvalidValue("experiment", experiment, "must be an Experiment, as Experiment(workspace, name) gives")

@@ -1,11 +1,11 @@
-"""Workspaces as Azure ML scripts and project folders name them: arguments of the SDK, and `config.json` files."""
+"""The configuration files of project folders, which name a workspace."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,24 +24,9 @@ FORMS = (
     + '"subscription_id", "resource_group" and "workspace_name"'
 )
 
-STORED = frozenset(("subscription_id", "resource_group", "location", "sku", "tags", "friendly_name", "description"))
-IGNORED = frozenset(
-    """
-    adb_workspace api_server app_insights auth cloud cmk_keyvault container_registry create_resource_group
-    default_cpu_compute_target default_gpu_compute_target hbi_workspace id key_vault primary_user_assigned_identity
-    private_endpoint_auto_approval private_endpoint_config resource_cmk_uri show_output storage_account
-    system_datastores_auth_mode user_assigned_identity_for_cmk_encryption v1_legacy_mode
-    _cloud _disable_service_check _location _workspace_id
-    """.split()
-)
-"""Arguments of the Azure ML SDK v1 that are about the service.
-
-Source: `azureml.core.Workspace`, `create`, `get` and the constructor.
-"""
-
 
 class Config(NamedTuple):
-    """The content of a file: an address, a name of a workspace in `$BRIDGE_HOME`, or both; the address is used first."""
+    """The content of a file: an address, or a workspace's name in `$BRIDGE_HOME`, or both: then the address is used."""
 
     address: str | None
     name: str | None
@@ -156,22 +141,3 @@ def write_config(path: str | os.PathLike[str] | None, file_name: str | None, con
     file = folder / name
     file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     return file
-
-
-def check_azure_arguments(call: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments of the Azure ML SDK that are stored.
-
-    Raises:
-        InvalidValue: JSON cannot store an argument.
-        TypeError: an argument is unknown to the SDK too.
-    """
-    for name in given:
-        if name not in STORED and name not in IGNORED:
-            raise TypeError(f"{call}() got an unexpected keyword argument {name!r}")
-    kept = {name: value for name, value in given.items() if name in STORED and value is not None}
-    for name, value in kept.items():
-        try:
-            json.dumps(value)
-        except (TypeError, ValueError) as error:
-            raise InvalidValue(name, value, f"must be something that JSON can store ({error})") from error
-    return kept

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 from bridge.address import check_folder
 from bridge.capture.session import RunSession
 from bridge.errors import InvalidValue, NotFound
-from bridge.handles.experiment import Experiment, check_experiment
+from bridge.handles.checks import check_experiment, check_workspace
+from bridge.handles.experiment import Experiment
 from bridge.handles.html import html_table
-from bridge.handles.workspace import Workspace, check_workspace
+from bridge.handles.workspace import Workspace
 from bridge.records.failure import failure_json
 from bridge.records.labels import Labels, check_keys, label_values, native_tags, run_tag_values
 from bridge.records.run import OPEN_STATUSES, SCRIPT_RUN, RunChanges, Status

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import builtins
-import logging
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType, SimpleNamespace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from bridge.address import expanded, folder_of_address, named_folder, uri_of_folder
-from bridge.errors import InvalidValue, NotAllowed, NotFound
+from bridge.errors import NotAllowed, NotFound
+from bridge.handles.absent import NO_DATASETS, NO_DATASTORES, NO_WEBSERVICES, EmptyNames, absent_attribute
+from bridge.handles.checks import check_workspace
 from bridge.handles.html import html_table
+from bridge.handles.models import model_class
 
 if TYPE_CHECKING:
+    from types import SimpleNamespace
+
     from typing_extensions import Self  # in typing since 3.11
 
     from bridge.environments.environment import Environment
@@ -23,8 +27,6 @@ if TYPE_CHECKING:
     from bridge.handles.run import Run
     from bridge.store.durability import Durability
     from bridge.store.workspace_stores import WorkspaceStores
-
-logger = logging.getLogger("bridge")
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -51,10 +53,12 @@ class Workspace:
     __module__ = "bridge"
 
     def __init__(self, subscription_id: str, resource_group: str, workspace_name: str, **azure: Any) -> None:
-        values = _azure_values("Workspace", azure)
+        from bridge.handles.azure_values import stored_values
+
+        values = stored_values("Workspace", azure)
         given = {"subscription_id": subscription_id, "resource_group": resource_group, **values}
-        found = Workspace.get(workspace_name)
-        self._set(found.stores, None, {key: value for key, value in given.items() if value})
+        stores = Workspace.get(workspace_name).stores
+        self._set(stores, None, {key: value for key, value in given.items() if value})
 
     def _set(self, stores: WorkspaceStores, durability: Durability | None, azure_values: Mapping[str, Any]) -> None:
         self.stores = stores
@@ -108,9 +112,10 @@ class Workspace:
             AlreadyExists: the workspace exists, and `exist_ok` is False.
             NotAllowed: the folder is not writable.
         """
+        from bridge.handles.azure_values import stored_values
         from bridge.store.create import create_store
 
-        values = _azure_values("Workspace.create", azure)
+        values = stored_values("Workspace.create", azure)
         folder = named_folder(name)
         if path is not None:
             folder = expanded("path", path)
@@ -139,9 +144,10 @@ class Workspace:
         Raises:
             NotFound: the workspace does not exist.
         """
+        from bridge.handles.azure_values import stored_values
         from bridge.store.open import open_store
 
-        _azure_values("Workspace.get", azure)
+        stored_values("Workspace.get", azure)
         folder = named_folder(name)
         try:
             return Workspace.wrap(open_store(folder))
@@ -155,10 +161,9 @@ class Workspace:
     def list(
         subscription_id: str | None = None, auth: object = None, resource_group: str | None = None
     ) -> dict[str, builtins.list[Workspace]]:
-        """Return the workspaces in `$BRIDGE_HOME` by name; the arguments are ignored.
+        """Return the workspaces in `$BRIDGE_HOME` by name, without changing them; the arguments are ignored.
 
-        A name has several workspaces if folders were renamed.
-        No workspace is changed. One that cannot be read is skipped with a warning in the log.
+        A name has several workspaces if folders were renamed. One that cannot be read is skipped with a warning.
         """
         from bridge.handles.workspace_list import workspaces_at_home
 
@@ -174,9 +179,7 @@ class Workspace:
         """Open the workspace that a configuration file in a folder, or above it, names.
 
         The nearest `.bridge/config.json` is used, or else the SDK's `.azureml/config.json` or `config.json`.
-        A file with an `address` opens that workspace.
-        A file with only a workspace's name, as Azure ML's have, opens `$BRIDGE_HOME/<name>`, created if absent, so that
-        an Azure ML project folder works without a change.
+        A file without an `address`, such as Azure ML's, names a workspace in `$BRIDGE_HOME`, created if absent.
 
         Args:
             path: the folder to start at (by default the working folder), or the file itself.
@@ -191,10 +194,9 @@ class Workspace:
         return workspace_of_project(path, _file_name)
 
     def write_config(self, path: str | os.PathLike[str] | None = None, file_name: str | None = None) -> None:
-        """Write a configuration file by which `Workspace.from_config` finds this workspace; Azure's reads it too.
+        """Write a configuration file with the address and the SDK's `Scope`; `Workspace.from_config` finds it.
 
-        The file is `<path>/.azureml/config.json`, or `.bridge/config.json`, one in the folder `aml_config` or a
-        `project.json` if that exists. It contains the address beside the SDK's `Scope`.
+        It is `<path>/.azureml/config.json`, or an existing `.bridge/config.json`, `project.json` or `aml_config`.
         """
         from bridge.handles.azure_details import scope_of
         from bridge.handles.project_files import write_config
@@ -202,9 +204,8 @@ class Workspace:
         write_config(path, file_name, {"Id": None, "Scope": scope_of(self), "address": self.stores.address})
 
     def close(self) -> None:
-        """Close the files, connections and the journal that this process has open for the workspace.
+        """Close the files, connections and the journal that this process has open; the next use opens them again.
 
-        The next use of this or another handle of the workspace opens them again.
         A run that this process owns stays active. A `with` block closes at its end.
 
         Raises:
@@ -276,10 +277,9 @@ class Workspace:
         """Copy runs, such as those of the offline workspace, to another workspace. It can be repeated.
 
         Experiments are matched by name and created if absent. Run ids stay; the target assigns the numbers.
-        Metrics and files that the target already has are skipped.
+        Metrics and files that the target already has are skipped, and name, description and tags are replaced.
         If the target has another value of a param or property, that value stays, with a warning of the run.
-        The status of a run that has ended in the target stays too; name, description and tags are replaced.
-        The snapshots of these runs are copied, and no others.
+        The status of a run that has ended in the target stays too. The snapshots of the runs are copied.
         MLflow's logged models and traces are not copied, and neither are child runs that are not named.
 
         Args:
@@ -287,8 +287,7 @@ class Workspace:
             run_ids: the runs, or one run; None is all active runs.
 
         Returns:
-            the ids of the delivered runs. The log names each of `run_ids` that was skipped, because the run is deleted
-            or its experiment is archived.
+            the ids of the delivered runs. The log names the `run_ids` that were skipped because they are deleted.
 
         Raises:
             NotFound: a run does not exist; nothing is delivered.
@@ -302,13 +301,7 @@ class Workspace:
 
     @property
     def models(self) -> dict[str, Any]:
-        """The newest version of each registered model, a `Model` by name.
-
-        Raises:
-            NotFound: MLflow is not installed, whose registry stores models.
-        """
-        from bridge.handles.models import model_class
-
+        """The newest version of each registered model, a `Model` by name; NotFound if MLflow is not installed."""
         return dict(model_class().newest(self))
 
     @property
@@ -328,37 +321,25 @@ class Workspace:
     @property
     def datastores(self) -> dict[str, Any]:
         """An empty dict, whose look-ups say what to do instead."""
-        from bridge.handles.absent import NO_DATASTORES, EmptyNames
-
         return EmptyNames("datastore", NO_DATASTORES)
 
     @property
     def datasets(self) -> dict[str, Any]:
         """An empty dict, whose look-ups say what to do instead."""
-        from bridge.handles.absent import NO_DATASETS, EmptyNames
-
         return EmptyNames("dataset", NO_DATASETS)
 
     @property
     def webservices(self) -> dict[str, Any]:
         """An empty dict, whose look-ups say what to do instead."""
-        from bridge.handles.absent import NO_WEBSERVICES, EmptyNames
-
         return EmptyNames("web service", NO_WEBSERVICES)
 
     def get_default_datastore(self) -> NoReturn:
-        """Raise an error that names the alternative.
-
-        Raises:
-            NotAllowed: always, because a workspace has no datastores.
-        """
+        """Raise NotAllowed: a workspace has no datastores."""
         reason = "it has none: read data by its path, and keep files with run.upload_file or run.upload_folder"
         raise NotAllowed("open a datastore of workspace", self.name, reason)
 
     def set_default_datastore(self, name: str) -> NoReturn:
         """Raise NotAllowed: there are no datastores."""
-        from bridge.handles.absent import NO_DATASTORES
-
         raise NotAllowed("set the default datastore of workspace", self.name, NO_DATASTORES)
 
     def update(self, **azure: Any) -> NoReturn:
@@ -376,19 +357,12 @@ class Workspace:
     @property
     def service_context(self) -> SimpleNamespace:
         """The names by which Azure ML's service would know the workspace."""
-        return SimpleNamespace(
-            subscription_id=self.subscription_id,
-            resource_group_name=self.resource_group,
-            workspace_name=self.name,
-            workspace_id=self.id,
-        )
+        from bridge.handles.azure_details import service_context
+
+        return service_context(self)
 
     def get_default_keyvault(self) -> NoReturn:
-        """Raise an error that names the alternative.
-
-        Raises:
-            NotAllowed: always, because a workspace has no key vault.
-        """
+        """Raise NotAllowed: a workspace has no key vault."""
         reason = "it has none: give secrets to a script by environment variables"
         raise NotAllowed("open a key vault of workspace", self.name, reason)
 
@@ -400,11 +374,7 @@ class Workspace:
         return {record.name: Experiment.wrap(self, record) for record in listed_experiments(self, "active")}
 
     def get_run(self, run_id: str) -> Run:
-        """Return the run with an id, whichever experiment it belongs to.
-
-        Raises:
-            NotFound: the run does not exist.
-        """
+        """Return the run with an id; see `Run.get`."""
         from bridge.handles.run import Run
 
         return Run.get(self, run_id)
@@ -421,8 +391,6 @@ class Workspace:
     if not TYPE_CHECKING:  # a type checker would take every attribute for one that exists
 
         def __getattr__(self, name: str) -> NoReturn:
-            from bridge.handles.absent import absent_attribute
-
             raise absent_attribute("Workspace", name)
 
     def __repr__(self) -> str:
@@ -430,20 +398,3 @@ class Workspace:
 
     def _repr_html_(self) -> str:
         return html_table({"Workspace": self.name, "Folder": self.stores.address})
-
-
-def _azure_values(call: str, azure: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments of the Azure ML SDK that are stored."""
-    if not azure:
-        return {}
-    from bridge.handles.project_files import check_azure_arguments
-
-    return check_azure_arguments(call, azure)
-
-
-def check_workspace(key: str, workspace: object) -> None:
-    """Raise InvalidValue if the value is not a workspace but, for example, a name."""
-    if not isinstance(workspace, Workspace):
-        raise InvalidValue(
-            key, workspace, "must be a Workspace, as Workspace.get(name) and Workspace.open(folder) give"
-        )

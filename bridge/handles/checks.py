@@ -1,0 +1,23 @@
+"""Checks of arguments that must be handles; people pass names by mistake."""
+
+from __future__ import annotations
+
+from bridge.errors import InvalidValue
+
+
+def check_workspace(key: str, workspace: object) -> None:
+    """Raise InvalidValue if the value is not a workspace but, for example, a name."""
+    from bridge.handles.workspace import Workspace
+
+    if not isinstance(workspace, Workspace):
+        raise InvalidValue(
+            key, workspace, "must be a Workspace, as Workspace.get(name) and Workspace.open(folder) give"
+        )
+
+
+def check_experiment(experiment: object) -> None:
+    """Raise InvalidValue if the value is not an experiment but, for example, a name."""
+    from bridge.handles.experiment import Experiment
+
+    if not isinstance(experiment, Experiment):
+        raise InvalidValue("experiment", experiment, "must be an Experiment, as Experiment(workspace, name) gives")
