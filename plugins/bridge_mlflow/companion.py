@@ -81,21 +81,21 @@ class Companion:
     Every method is thread-safe. A forked child opens its own connections.
     """
 
-    def __init__(self, opened: WorkspaceStores) -> None:
-        self._opened = opened
-        self._folder = Path(opened.address)
+    def __init__(self, stores: WorkspaceStores) -> None:
+        self._stores = stores
+        self._folder = Path(stores.address)
         self._file = self._folder / COMPANION_FILE
-        self._real_artifacts = uri_of_folder(os.path.join(opened.address, FOLDER_OF_ARTIFACTS))
+        self._real_artifacts = uri_of_folder(os.path.join(stores.address, FOLDER_OF_ARTIFACTS))
         self._reset()
         _companions.add(self)
 
     @classmethod
-    def of(cls, opened: WorkspaceStores) -> Companion:
+    def of(cls, stores: WorkspaceStores) -> Companion:
         """Return the companion of a workspace; a process has one for each folder."""
         with _shared_lock:
-            companion = _shared.get((opened.address, opened.id))
+            companion = _shared.get((stores.address, stores.id))
             if companion is None:
-                companion = _shared[(opened.address, opened.id)] = cls(opened)
+                companion = _shared[(stores.address, stores.id)] = cls(stores)
             return companion
 
     @property
@@ -146,7 +146,7 @@ class Companion:
         try:
             mlflow_private.log_model_metrics(database.tracking, run.id, metrics, int(run.experiment_id))
         finally:
-            if not self._opened.tracking.get_runs((run.id,), latest=False):
+            if not self._stores.tracking.get_runs((run.id,), latest=False):
                 # The run was deleted permanently during this call, perhaps before its row was written.
                 self._follow_run(database, run.id)
                 raise NotFound("run", run.id)
@@ -154,7 +154,7 @@ class Companion:
     @_closing_idle_when_interrupted
     def experiment_changed(self, experiment_id: str) -> None:
         """Update MLflow's tables after an experiment was renamed, deleted, restored or permanently deleted."""
-        if self._is_followed():
+        if self._has_writable_tables():
             self._mirror(self._database(writes=True), whole=True)
 
     @block
@@ -163,13 +163,13 @@ class Companion:
 
         If this process is killed before that, the next process that compares the tables updates the row.
         """
-        if self._is_followed():
+        if self._has_writable_tables():
             with self._database(writes=True).session() as session:
                 mirror.mark_run(session, run_id)
         try:
             yield
         finally:
-            if self._is_followed():
+            if self._has_writable_tables():
                 self._follow_run(self._database(writes=True), run_id)
 
     def abandon(self) -> None:
@@ -197,9 +197,9 @@ class Companion:
                 self._create()
             if not self.exists:
                 return self._empty()
-            return self._opened_file() if self._is_writable() else self._copied_file()
+            return self._database_of_file() if self._is_writable() else self._database_of_copy()
 
-    def _is_followed(self) -> bool:
+    def _has_writable_tables(self) -> bool:
         """Return whether MLflow's tables exist and are writable."""
         return self.exists and self._is_writable()
 
@@ -210,20 +210,20 @@ class Companion:
         return NotAllowed("write to", str(self._folder), "its folder or database is read-only")
 
     def _made(self, file: Path) -> MlflowDatabase:
-        return MlflowDatabase(file, self._real_artifacts, self._opened.tracking)
+        return MlflowDatabase(file, self._real_artifacts, self._stores.tracking)
 
     def _empty(self) -> MlflowDatabase:
         if self._temporary is None:
             self._temporary = self._made(temporary_folder(self) / COMPANION_FILE)
         return self._temporary
 
-    def _opened_file(self) -> MlflowDatabase:
+    def _database_of_file(self) -> MlflowDatabase:
         identity = identity_of(self._file)
         if self._durable is None or self._durable.identity[:2] != identity[:2]:
             self._durable = self._made(self._file)
         return self._durable
 
-    def _copied_file(self) -> MlflowDatabase:
+    def _database_of_copy(self) -> MlflowDatabase:
         """Return a copy of a read-only file, because MLflow and the mirroring write even for reads."""
         identity = identity_of(self._file)
         if self._copy is None or self._copy.identity != identity:
@@ -256,7 +256,7 @@ class Companion:
             head = self._newest()
             if not whole and head == database.head and now - database.compared < FULL_COMPARISON_SECONDS:
                 return
-            records = self._opened.tracking.search_experiments(ExperimentQuery(view="all")).items
+            records = self._stores.tracking.search_experiments(ExperimentQuery(view="all")).items
             with database.session() as session:
                 earlier = mirror.earlier_experiments(session, records)
             for experiment_id, creation_time in earlier:
@@ -271,7 +271,7 @@ class Companion:
     def _purge_experiment(self, database: MlflowDatabase, experiment_id: int, creation_time: int) -> None:
         """Delete from MLflow's tables an experiment that was permanently deleted here, and all that belongs to it."""
         try:
-            there = self._opened.tracking.get_experiment(str(experiment_id))
+            there = self._stores.tracking.get_experiment(str(experiment_id))
             if there.creation_time <= creation_time:  # the workspace has it: it was created after the records were read
                 return
         except NotFound:
@@ -294,7 +294,7 @@ class Companion:
             # between the read and the write below.
             if not mirror.mark_run(session, run_id):
                 return
-            record = self._opened.tracking.get_runs((run_id,), latest=False).get(run_id)
+            record = self._stores.tracking.get_runs((run_id,), latest=False).get(run_id)
             if record is not None:
                 mirror.mirror_run(session, record, self._real_artifacts)
             else:
@@ -305,7 +305,7 @@ class Companion:
         found: list[Any] = []
         for key in ("last_update_time", "experiment_id"):
             order = (Ordering("attribute", key, ascending=False),)
-            page = self._opened.tracking.search_experiments(ExperimentQuery(order=order, view="all", max_results=1))
+            page = self._stores.tracking.search_experiments(ExperimentQuery(order=order, view="all", max_results=1))
             found += [(one.id, one.name, one.lifecycle_stage, one.last_update_time) for one in page.items]
         return tuple(found)
 
@@ -316,7 +316,7 @@ class Companion:
     def _mirror_linked_run(self, database: MlflowDatabase, run_id: str) -> None:
         """Create MLflow's row of a run that is linked to; if there is no such run, MLflow raises its own error."""
         with suppress(NotFound):
-            self._mirror_run(database, get_run(self._opened.tracking, run_id))
+            self._mirror_run(database, get_run(self._stores.tracking, run_id))
 
     # The artifact URIs that clients see
 
@@ -337,7 +337,7 @@ class Companion:
         """Return the URI under which clients of this process find a stored location."""
         for root in (self._real_artifacts, self._real_artifacts.replace(":///", ":/", 1), PROXY_ROOT.rstrip("/")):
             if place.startswith(f"{root}/") and not place.startswith(f"{root}//"):
-                return artifacts_uri(self._opened.address) + place[len(root) :]
+                return artifacts_uri(self._stores.address) + place[len(root) :]
         return place
 
 
