@@ -1,4 +1,4 @@
-"""The packages of an environment, named as conda and pip name them."""
+"""The packages of an environment, by their names in conda and pip."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ INDEX_OPTION = "--index-url"
 
 
 class CondaDependencies:
-    """Packages by conda's and by pip's names, with a Python version: what a conda `environment.yml` holds.
+    """Packages of conda and of pip with a Python version: the content of a conda `environment.yml`.
 
     Args:
         conda_dependencies_file_path: such a file; None starts without packages.
@@ -51,14 +51,14 @@ class CondaDependencies:
         python_version: str | None = None,
         pin_sdk_version: bool = True,
     ) -> CondaDependencies:
-        """Packages from lists.
+        """Return packages from lists.
 
         Args:
-            pip_indexurl: where pip looks instead of PyPI.
+            pip_indexurl: the address of the package index that pip uses instead of PyPI.
             pip_packages: as in a requirements file.
             conda_packages: as in an `environment.yml`.
-            python_version: such as "3.11"; None is that of the interpreter that submits.
-            pin_sdk_version: taken for the sake of old scripts.
+            python_version: such as "3.11"; None is the version of the interpreter that submits.
+            pin_sdk_version: accepted for compatibility and ignored.
         """
         made = CondaDependencies()
         if python_version is not None:
@@ -73,22 +73,22 @@ class CondaDependencies:
 
     @property
     def conda_packages(self) -> Iterator[str]:
-        """Packages by conda's names, but for Python."""
+        """The packages of conda, except Python."""
         return (package for package in self._conda if package_name(package) != "python")
 
     @property
     def pip_packages(self) -> Iterator[str]:
-        """Packages by pip's names."""
+        """The packages of pip."""
         return (line for line in self._pip if not line.startswith("-"))
 
     @property
     def pip_options(self) -> Iterator[str]:
-        """Options of pip, as in a requirements file."""
+        """The options of pip, as in a requirements file."""
         return (line for line in self._pip if line.startswith("-"))
 
     @property
     def conda_channels(self) -> Iterator[str]:
-        """Channels, which are kept and not used: packages come from PyPI."""
+        """The channels. They are stored but not used, because packages come from PyPI."""
         return iter(self._channels)
 
     @property
@@ -101,7 +101,7 @@ class CondaDependencies:
         return version.strip() or None
 
     def get_python_version(self) -> str | None:
-        """What is asked of Python."""
+        """Return the version of Python that is asked for; None for any."""
         return self.python_version
 
     def set_python_version(self, version: str) -> None:
@@ -109,58 +109,58 @@ class CondaDependencies:
         self._conda = [f"python={version}", *self.conda_packages]
 
     def add_conda_package(self, conda_package: str) -> None:
-        """Add a package, in place of one of its name."""
+        """Add a package; it replaces a package of the same name."""
         _put(self._conda, _name_of("conda_package", conda_package))
 
     def remove_conda_package(self, conda_package: str) -> None:
-        """Take a package out; one that is not there is no error."""
+        """Remove a package; do nothing if it does not exist."""
         _drop(self._conda, conda_package)
 
     def add_pip_package(self, pip_package: str) -> None:
-        """Add a package, in place of one of its name."""
+        """Add a package; it replaces a package of the same name."""
         _put(self._pip, _name_of("pip_package", pip_package))
 
     def remove_pip_package(self, pip_package: str) -> None:
-        """Take a package out; one that is not there is no error."""
+        """Remove a package; do nothing if it does not exist."""
         _drop(self._pip, pip_package)
 
     def set_pip_option(self, pip_option: str) -> None:
-        """Add an option of pip, as in a requirements file, in place of one of its name."""
+        """Add an option of pip, as in a requirements file; it replaces an option of the same name."""
         name = _name_of("pip_option", pip_option).replace("=", " ").split()[0]
         self._pip = [line for line in self._pip if line.replace("=", " ").split()[0] != name] + [pip_option]
 
     def set_pip_index_url(self, index_url: str) -> None:
-        """Let pip look elsewhere than on PyPI.
+        """Let pip use another package index than PyPI.
 
-        The run keeps the address for all its readers: write a password as `${NAME}`, which pip takes from the
-        environment variable NAME of the process that submits.
+        The address is stored with the run, so all its readers see it. Write a password as `${NAME}`: pip reads it from
+        the environment variable NAME of the process that submits.
         """
         self.set_pip_option(f"{INDEX_OPTION} {index_url}")
 
     def add_channel(self, channel: str) -> None:
-        """Note a channel, which is kept and not used: packages come from PyPI."""
+        """Add a channel. It is stored but not used, because packages come from PyPI."""
         if channel not in self._channels:
             self._channels.append(channel)
 
     def remove_channel(self, channel: str) -> None:
-        """Take a channel out; one that is not there is no error."""
+        """Remove a channel; do nothing if it does not exist."""
         if channel in self._channels:
             self._channels.remove(channel)
 
     def as_dict(self) -> dict[str, Any]:
-        """What the YAML holds: `channels` and `dependencies`."""
+        """Return the content of the YAML: `channels` and `dependencies`."""
         pip: list[Any] = [{"pip": list(self._pip)}] if self._pip else []
         name = {"name": self._name} if self._name else {}
         channels = {"channels": list(self._channels)} if self._channels else {}
         return {**name, **channels, "dependencies": [*self._conda, *pip]}
 
     def serialize_to_string(self) -> str:
-        """The YAML."""
+        """Return the YAML."""
         yaml = load_yaml_package()
         return str(yaml.safe_dump(self.as_dict(), sort_keys=False))
 
     def save(self, path: str | os.PathLike[str] | None = None) -> Path:
-        """Write the YAML to a file, or into a folder as `conda_dependencies.yml`; returns where."""
+        """Write the YAML to a file, or into a folder as `conda_dependencies.yml`; return the path."""
         place = check_local_path("path", path if path is not None else ".")
         if place.is_dir():
             place /= "conda_dependencies.yml"
@@ -169,13 +169,13 @@ class CondaDependencies:
         return place
 
     def save_to_file(self, base_directory: str | os.PathLike[str], conda_file_path: str | None = None) -> str:
-        """Write the YAML below a folder; returns its path there."""
+        """Write the YAML below a folder; return its path relative to the folder."""
         name = conda_file_path or "conda_dependencies.yml"
         self.save(Path(base_directory) / name)
         return name
 
     def _take(self, content: Any) -> None:
-        """Take over what a YAML holds."""
+        """Set everything from the content of a YAML."""
         dependencies = content.get("dependencies", []) if isinstance(content, Mapping) else None
         if not isinstance(dependencies, list):
             raise InvalidValue("conda dependencies", content, "must be a mapping with a list of dependencies")
@@ -199,17 +199,18 @@ class CondaDependencies:
 
 
 def package_name(package: str) -> str:
-    """The name in `numpy=1.26`, `conda-forge::numpy >=1.26`, `torch[extra]==2`, in small letters."""
+    """Return the name in `numpy=1.26`, `conda-forge::numpy >=1.26` or `torch[extra]==2`, in lower case."""
     text = package.strip().rpartition("::")[2]
     end = next((place for place, character in enumerate(text) if character in " =<>!~[;@"), len(text))
     return text[:end].lower()
 
 
 def read_yaml(file: Path) -> Any:
-    """What a YAML file holds.
+    """Return the content of a YAML file.
 
     Raises:
-        NotFound, InvalidValue: there is no such file, or it is something else.
+        NotFound: the file does not exist.
+        InvalidValue: it is not YAML.
     """
     yaml = load_yaml_package()
     try:
@@ -221,10 +222,10 @@ def read_yaml(file: Path) -> Any:
 
 
 def load_yaml_package() -> Any:
-    """PyYAML.
+    """Return the module `yaml`.
 
     Raises:
-        NotFound: this interpreter does not have it.
+        NotFound: PyYAML is not installed.
     """
     check_package("yaml", "an environment's file", install="pyyaml")
     import yaml

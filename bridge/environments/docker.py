@@ -1,6 +1,6 @@
 """Running a script in a container.
 
-No test has run one: the words below are checked, and what happens where no engine answers.
+No test runs a container. The tests check the commands, and the error if no engine answers.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from bridge.records.script import EnvironmentDefinition, PythonDefinition
 
 ANSWER_SECONDS = 20.0
 PASSED_ON = ("BRIDGE_", "AZUREML_", "MLFLOW_", "PYTHON")
-"""Beginnings of the names of variables that a container gets, beside those that this process does not have; its others
-are of this computer."""
+"""Prefixes of the names of variables that a container gets. It also gets the variables that this process does not have.
+All others belong to this computer."""
 
 NOT_PASSED_ON = frozenset(("PYTHONHOME", "BRIDGE_HOME"))
 HOME = "/tmp"
@@ -30,10 +30,10 @@ Write = Callable[[bytes], object]
 
 
 def check_engine() -> None:
-    """Ask whether a Docker engine answers.
+    """Check that a Docker engine answers.
 
     Raises:
-        SubmitFailed: none does; the sentence says what to do.
+        SubmitFailed: no engine answers; the message says what to do.
     """
     instead = "start Docker, or set BRIDGE_DOCKER=0 to run without"
     command = ["docker", "version", "--format", "{{.Server.Version}}"]
@@ -49,7 +49,9 @@ def check_engine() -> None:
 
 
 def image_of(environment: EnvironmentDefinition, write: Write) -> str:
-    """The image that a script runs in, built if the environment says how or has packages; Docker keeps what it built.
+    """Return the image that a script runs in. It is built if the environment has a Dockerfile or packages.
+
+    Docker caches the images that it has built.
 
     Raises:
         SubmitFailed: no engine answers, or the build failed.
@@ -82,13 +84,13 @@ def image_of(environment: EnvironmentDefinition, write: Write) -> str:
 
 
 def container_interpreter(python: PythonDefinition) -> str:
-    """What Python is called in the container: the path that a user names, but for one that is this computer's."""
+    """Return the interpreter in the container: the path that a user names, unless it is the one of this process."""
     path = python.interpreter_path
     return path if python.user_managed_dependencies and path and path != sys.executable else PYTHON
 
 
 def dockerfile_of(image: str | None, dockerfile: str | None, wanted: Wanted | None) -> str | None:
-    """What an image is built from; None if it is used as it is."""
+    """Return the Dockerfile of an image; None if the image is used as it is."""
     lines = [] if wanted is None else list(wanted.lines)
     if dockerfile is None and not lines:
         return None
@@ -113,17 +115,18 @@ def container_command(
     arguments: Sequence[str] = (),
     shm_size: str | None = None,
 ) -> list[str]:
-    """The words before a script's own command that run it in a container, which is removed when it ends.
+    """Return the words that are put before the command of a script to run it in a container.
 
-    The container's user is this process's, and each folder has the same path inside.
+    The container runs as the user of this process, each folder has the same path inside, and the container is removed
+    when the script ends.
 
     Args:
-        name: the container's name, by which it can be ended: `docker kill NAME`.
-        image: what it is made of.
+        name: the name of the container; `docker kill NAME` ends it.
+        image: the image.
         folder: the script's working folder.
-        mounts: other folders that it needs, such as the workspace.
-        variables: those of the script, which the command must be started with; of the caller's, the container gets what
-            concerns the run.
+        mounts: other folders that the script needs, such as the workspace.
+        variables: the environment variables of the script. The command must be started with them. The container gets
+            those that concern the run.
         arguments: more arguments of `docker run`.
         shm_size: the size of the container's shared memory.
     """
@@ -134,7 +137,7 @@ def container_command(
     for key in sorted(variables):
         is_own = variables[key] != os.environ.get(key)
         if (is_own or key.startswith(PASSED_ON)) and key not in NOT_PASSED_ON:
-            words += ["--env", key]  # without its value, which every user of this computer could read
+            words += ["--env", key]  # without its value, because every user of this computer can see the command
     words += ["--env", f"HOME={HOME}"]
     if shm_size:
         words += ["--shm-size", shm_size]

@@ -1,4 +1,4 @@
-"""What Python, packages, variables and image a script runs with."""
+"""Environments: the Python, packages, variables and image that a script runs with."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("bridge")
 
 ROOT = "environments"
-"""The artifact root: `<name>/<version>.json`."""
+"""The artifact root of registered environments; each is the file `<name>/<version>.json` below it."""
 
 NAME = re.compile(r"[a-zA-Z0-9][\w.-]{0,254}")
 VERSION_FILE = re.compile(r".*/([1-9][0-9]{0,17})\.json")
@@ -34,19 +34,20 @@ DEFINITION_FILE = "azureml_environment.json"
 
 
 class Environment:
-    """What Python, packages, variables and image a script runs with.
+    """The Python, packages, variables and image that a script runs with.
 
     Args:
-        name: 1 to 255 letters, digits, underscores, dashes and dots, beginning with a letter or digit.
+        name: 1 to 255 letters, digits, underscores, dashes and dots; the first is a letter or a digit.
 
     Attributes:
-        name, version: the version is None until it is registered.
+        name: the name.
+        version: the version; None until the environment is registered.
         python: `PythonSection`.
         docker: `DockerSection`.
         environment_variables: set for the script.
 
     Raises:
-        InvalidValue: the name may not be one.
+        InvalidValue: the name is not valid.
 
     Example:
         >>> environment = Environment("mine")
@@ -68,14 +69,15 @@ class Environment:
         self.docker = DockerSection()
         self.environment_variables: dict[str, str] = {}
 
-    # Made from something
+    # Created from a file, an interpreter or an image
 
     @staticmethod
     def from_conda_specification(name: str, file_path: str | os.PathLike[str]) -> Environment:
-        """One with the packages of a conda `environment.yml`.
+        """Return an environment with the packages of a conda `environment.yml`.
 
         Raises:
-            NotFound, InvalidValue: there is no such file, or it is something else.
+            NotFound: the file does not exist.
+            InvalidValue: it is not the file of a conda environment.
         """
         environment = Environment(name)
         environment.python.conda_dependencies = CondaDependencies(file_path)
@@ -85,15 +87,15 @@ class Environment:
     def from_pip_requirements(
         name: str, file_path: str | os.PathLike[str], pip_version: str | None = None
     ) -> Environment:
-        """One with the packages of a requirements file, which must name packages and no other files.
+        """Return an environment with the packages of a requirements file.
 
         Args:
-            name: what it is called.
-            file_path: the file.
-            pip_version: which pip installs them; None is the one that Python brings.
+            name: the name of the environment.
+            file_path: the file. It must name packages only, and no other files.
+            pip_version: the version of pip that installs them; None is the one that Python brings.
 
         Raises:
-            NotFound: there is no such file.
+            NotFound: the file does not exist.
             InvalidValue: it names another file.
         """
         environment = Environment(name)
@@ -110,7 +112,7 @@ class Environment:
 
     @staticmethod
     def from_existing_conda_environment(name: str, conda_environment_name: str) -> Environment:
-        """One that uses a conda environment of this computer as it is.
+        """Return an environment that uses a conda environment of this computer as it is.
 
         Raises:
             NotFound: conda is not on the PATH, or has no such environment.
@@ -128,10 +130,12 @@ class Environment:
         conda_specification: str | os.PathLike[str] | None = None,
         pip_requirements: str | os.PathLike[str] | None = None,
     ) -> Environment:
-        """One that runs in a container of an image; without packages its Python is used as it is.
+        """Return an environment that runs in a container of an image.
+
+        Without packages, the Python of the image is used as it is.
 
         Raises:
-            InvalidValue: both kinds of packages are given, or a registry.
+            InvalidValue: a registry is given, or packages of both kinds.
         """
         if container_registry is not None:
             raise InvalidValue("container_registry", "given", "cannot apply here: log in with docker login")
@@ -188,13 +192,16 @@ class Environment:
         return self.build(workspace)
 
     def clone(self, new_name: str) -> Environment:
-        """The same under another name, without a version."""
+        """Return a copy with another name, without a version."""
         return environment_of(replace(definition_of(self), name=new_name, version=None))
 
-    # Kept in a workspace
+    # Stored in a workspace
 
     def register(self, workspace: Workspace) -> Environment:
-        """Keep it in a workspace, as its next version, or as the last one if nothing is different; returns it so."""
+        """Store the environment in a workspace as its next version, and return that.
+
+        If nothing has changed since the last version, return the last version.
+        """
         definition = replace(definition_of(self), version=None)
         while True:
             versions = _versions(workspace, self.name)
@@ -205,23 +212,25 @@ class Environment:
             content = json.dumps(replace(definition, version=version).to_json(), indent=1).encode()
             try:
                 workspace.stores.artifacts.put(ROOT, f"{self.name}/{version}.json", content, replace=False)
-            except AlreadyExists:  # somebody else has registered this version meanwhile
+            except AlreadyExists:  # another process has registered this version concurrently
                 continue
             return Environment.get(workspace, self.name, version)
 
     @staticmethod
     def get(workspace: Workspace, name: str, version: str | None = None, label: str | None = None) -> Environment:
-        """One that was registered, or one of Azure's (`AzureML-…`), which means the interpreter that submits.
+        """Return an environment that was registered.
+
+        An environment of Azure (`AzureML-…`) that is not registered means the interpreter that submits.
 
         Args:
-            workspace: where.
-            name: what it is called.
-            version: which; None is the last.
+            workspace: the workspace.
+            name: the name of the environment.
+            version: its version; None is the last one.
             label: None or "latest".
 
         Raises:
-            NotFound: there is no such environment, version or label.
-            InvalidState: its file is damaged.
+            NotFound: the environment, the version or the label does not exist.
+            InvalidState: the file of the environment is damaged.
         """
         versions = _versions(workspace, name)
         if not versions and is_curated(name):
@@ -229,19 +238,22 @@ class Environment:
         if not versions:
             raise NotFound("environment", name, "register one, or use Environment(name)")
         if label not in (None, "latest"):
-            raise NotFound("label", label, "environments have the label latest alone")
+            raise NotFound("label", label, "an environment has only the label latest")
         wanted = str(versions[-1]) if version is None else as_text("version", version)
         if wanted not in map(str, versions):
             raise NotFound("version", wanted, f"environment {name!r} has {', '.join(map(str, versions))}")
         content = b"".join(workspace.stores.artifacts.get(ROOT, f"{name}/{wanted}.json"))
         try:
             return environment_of(EnvironmentDefinition.from_json(json.loads(content)))
-        except ValueError as error:  # of JSON too; a power cut may leave an empty file
+        except ValueError as error:  # JSON's error is a ValueError too; a power cut may leave an empty file
             raise InvalidState("environment", f"{name}:{wanted}", "damaged", "whole: register it again") from error
 
     @staticmethod
     def list(workspace: Workspace) -> dict[str, Environment]:
-        """The last version of each that was registered, by name; one that is damaged is reported in the log."""
+        """Return the last version of each registered environment, by name.
+
+        An environment whose file is damaged is skipped with a warning in the log.
+        """
         folders = workspace.stores.artifacts.list(ROOT)
         found = {folder.path: Environment._find(workspace, folder.path) for folder in folders if folder.is_folder}
         return {name: environment for name, environment in found.items() if environment is not None}
@@ -254,17 +266,17 @@ class Environment:
             logger.warning("%s", error)
             return None
 
-    # Kept in a folder
+    # Stored in a folder
 
     def save_to_directory(self, path: str | os.PathLike[str], overwrite: bool = False) -> None:
-        """Write it to a folder, which is made, as `azureml_environment.json`.
+        """Write the environment to a folder as `azureml_environment.json`; create the folder.
 
         Raises:
-            InvalidValue: the folder is there, and `overwrite` is not set.
+            InvalidValue: the folder exists, and `overwrite` is not set.
         """
         folder = check_local_path("path", path)
         if folder.exists() and not overwrite:
-            raise InvalidValue("path", str(folder), "must not be there, or pass overwrite=True")
+            raise InvalidValue("path", str(folder), "must not exist, or pass overwrite=True")
         folder.mkdir(parents=True, exist_ok=True)
         (folder / DEFINITION_FILE).write_text(
             json.dumps(definition_of(self).to_json(), indent=1) + "\n", encoding="utf-8"
@@ -272,10 +284,11 @@ class Environment:
 
     @staticmethod
     def load_from_directory(path: str | os.PathLike[str]) -> Environment:
-        """Read what `save_to_directory` wrote.
+        """Read an environment that `save_to_directory` wrote.
 
         Raises:
-            NotFound, InvalidValue: there is no such file, or it is something else.
+            NotFound: the file does not exist.
+            InvalidValue: it is not the file of an environment.
         """
         file = check_local_path("path", path) / DEFINITION_FILE
         try:
@@ -357,7 +370,7 @@ def _versions(workspace: Workspace, name: str) -> list[int]:
 
 
 def _dockerfile_text(dockerfile: str | None) -> str | None:
-    """The text of a Dockerfile that is given by its text or its path."""
+    """Return the text of a Dockerfile, which is given by its text or its path."""
     if dockerfile is None or "\n" in dockerfile or dockerfile.lstrip().upper().startswith("FROM "):
         return dockerfile
     try:
@@ -370,7 +383,7 @@ def _dockerfile_text(dockerfile: str | None) -> str | None:
 
 
 def _requirement_lines(file: Path) -> list[str]:
-    """The lines of a requirements file, without comments, and with continued lines joined."""
+    """Return the lines of a requirements file, without comments; continued lines are joined."""
     try:
         text = re.sub(r"\s*\\\n\s*", " ", file.read_text(encoding="utf-8-sig"))
     except (FileNotFoundError, IsADirectoryError):
@@ -378,7 +391,7 @@ def _requirement_lines(file: Path) -> list[str]:
     lines = [re.sub(r"(^|\s)#.*", "", line).strip() for line in text.splitlines()]
     for line in lines:
         if re.match(r"(-r|--requirement|-c|--constraint|-e|--editable|\.|/)", line):
-            raise InvalidValue("requirements file", line, "must name packages: other files are not kept with it")
+            raise InvalidValue("requirements file", line, "must name packages only: other files are not stored with it")
     return [line for line in lines if line]
 
 

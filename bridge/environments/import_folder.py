@@ -1,4 +1,4 @@
-"""A folder for PYTHONPATH by which an interpreter without Runbridge imports it."""
+"""A folder for PYTHONPATH, so that an interpreter without Runbridge can import it."""
 
 from __future__ import annotations
 
@@ -17,17 +17,19 @@ LOOK = "import importlib.util, sys; sys.exit(0 if importlib.util.find_spec('brid
 
 
 def import_paths(interpreter: str) -> list[str]:
-    """What an interpreter needs on its PYTHONPATH to import Runbridge: nothing, if it has it, else `import_folder()`.
+    """Return what an interpreter needs on its PYTHONPATH to import Runbridge.
+
+    That is nothing if Runbridge is installed for it, else `import_folder()`.
 
     Args:
-        interpreter: its path; one that cannot be run needs nothing.
+        interpreter: its path. An interpreter that cannot be run needs nothing.
     """
     if interpreter == sys.executable:
         return []
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     command = [interpreter, "-c", LOOK]
     try:
-        # Not from the working folder, where a folder `bridge` may lie.
+        # Not in the working folder, which may contain a folder `bridge`.
         done = subprocess.run(
             command, cwd="/", env=environment, capture_output=True, timeout=LOOK_SECONDS, stdin=subprocess.DEVNULL
         )
@@ -37,10 +39,10 @@ def import_paths(interpreter: str) -> list[str]:
 
 
 def import_folder() -> Path:
-    """The folder `$BRIDGE_HOME/imports/<version>-<hash>` of links to what this process imports: `bridge`, its plugins,
-    and the metadata by which MLflow finds these.
+    """Return the folder `$BRIDGE_HOME/imports/<version>-<hash>`, which is created if it does not exist.
 
-    It is made once, whole or not at all; processes may ask for it at once.
+    It has links to the packages of this process: `bridge`, its plugins, and the metadata by which MLflow finds the
+    plugins. Several processes may create it at once.
     """
     import hashlib
 
@@ -69,7 +71,7 @@ def _place_unless_made(part: Path, folder: Path) -> None:
 
 
 def _places() -> Iterator[Path]:
-    """`bridge` and its plugins: beside it as installed, or in `plugins` of a checkout."""
+    """Yield the folders of `bridge` and its plugins. The plugins are beside it, or in `plugins` of a checkout."""
     package = Path(__file__).resolve().parent.parent
     yield package
     for folder in (package.parent, package.parent / "plugins"):
@@ -77,7 +79,7 @@ def _places() -> Iterator[Path]:
 
 
 def _metadata() -> tuple[str, Path | None]:
-    """The version, and the folder of the distribution's metadata; none, where Runbridge is on the path alone."""
+    """Return the version of Runbridge and the folder of its metadata; no folder if Runbridge is not installed."""
     from importlib.metadata import PackageNotFoundError, distribution
 
     try:

@@ -1,4 +1,4 @@
-"""The interpreter that runs a script, as its environment asks for it."""
+"""Finds the interpreter that an environment asks for."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def interpreter_for(python: PythonDefinition, write: Callable[[bytes], object]) 
 
     Args:
         python: the part of the environment that concerns Python.
-        write: takes what a build prints, piece by piece.
+        write: called with the output of a build, piece by piece.
 
     Raises:
-        SubmitFailed: the interpreter is not there, or the build failed.
+        SubmitFailed: the interpreter does not exist, or the build failed.
         InvalidValue: pip cannot install the packages.
     """
     if not python.builds_packages:
@@ -32,10 +32,13 @@ def interpreter_for(python: PythonDefinition, write: Callable[[bytes], object]) 
 
 
 def user_interpreter(path: str) -> str:
-    """The interpreter that a user names: "python" is this one, a name is looked for on the PATH.
+    """Return the path of the interpreter that a user names.
+
+    Args:
+        path: a path, or a name that is searched for on the PATH; "python" is the interpreter of this process.
 
     Raises:
-        SubmitFailed: it is not there, or cannot be run.
+        SubmitFailed: the interpreter does not exist, or cannot be run.
     """
     if path == PYTHON:
         return sys.executable

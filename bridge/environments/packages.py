@@ -1,4 +1,4 @@
-"""From an environment's packages to what pip installs."""
+"""Translates the packages of an environment into requirements for pip."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ON_PYPI = {
     "tensorflow-base": "tensorflow",
     "tensorflow-gpu": "tensorflow",
 }
-"""Packages that conda and PyPI call differently; all others are looked for on PyPI under conda's name."""
+"""Packages whose names in conda and on PyPI differ. All others have the same name."""
 
 NOT_ON_PYPI = frozenset(
     """
@@ -45,10 +45,11 @@ NOT_ON_PYPI = frozenset(
     r-essentials readline sqlite tk unixodbc xz zlib zstd
     """.split()
 )
-"""Packages of conda that are no Python packages; those that begin with `r-` are not, either."""
+"""Packages of conda that are not Python packages. Packages whose names start with `r-` are not, either."""
 
 WITHOUT_EFFECT = frozenset(("nomkl", "pip", "setuptools", "wheel"))
-"""Of conda, where no version is named: pip is there anyhow, and builds packages in environments of their own."""
+"""Packages of conda that are skipped if no version is given: a virtual environment has pip, which brings its own build
+tools."""
 
 SIGNS = ("===", "==", "!=", "<=", ">=", "~=", "<", ">")
 """How a clause of PEP 440 on a version starts."""
@@ -58,10 +59,12 @@ OLDEST = (3, 10)
 
 
 class Wanted(NamedTuple):
-    """What a virtual environment is made of.
+    """The content of a virtual environment.
 
-    `python` is what conda asks of Python's version, such as "3.11" or ">=3.10", or nothing.
-    `lines` are those of a requirements file; `passed_over` are packages that are not installed.
+    Attributes:
+        python: the version of Python that is asked for, such as "3.11" or ">=3.10"; empty for any.
+        lines: the lines of a requirements file.
+        passed_over: packages that are not installed.
     """
 
     python: str
@@ -76,7 +79,7 @@ def wanted_packages(conda_dependencies: Mapping[str, Any] | None) -> Wanted:
         conda_dependencies: the content of a conda `environment.yml`; None for no packages.
 
     Raises:
-        InvalidValue: packages that pip cannot install; all of them are named.
+        InvalidValue: pip cannot install some of the packages; the error names all of them.
     """
     packages = CondaDependencies(_underlying_structure=conda_dependencies)
     lines, refused, passed_over = [], [], []
@@ -87,7 +90,7 @@ def wanted_packages(conda_dependencies: Mapping[str, Any] | None) -> Wanted:
             passed_over.append(package)
             brought += brought_by(package)
         elif name in NOT_ON_PYPI or name.startswith("r-"):
-            refused.append((package, "is no Python package, so pip cannot install it"))
+            refused.append((package, "is not a Python package, so pip cannot install it"))
         elif (line := _requirement(package)) is None:
             refused.append((package, "must be written like numpy, numpy=1.26 or numpy>=1.26,<3"))
         else:
@@ -178,7 +181,7 @@ def is_too_old(asked: str) -> bool:
 
 
 def asked_versions(asked: str) -> Iterable[tuple[int, int]]:
-    """The versions of Python that fit, this interpreter's first, then the newest first."""
+    """Return the versions of Python that fit: first that of this interpreter, then from the newest to the oldest."""
     own = sys.version_info[:2]
     candidates = [own, *((3, minor) for minor in range(own[1] + 5, 5, -1) if (3, minor) != own)]
     return [version for version in candidates if python_fits(asked, version)]

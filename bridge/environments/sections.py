@@ -7,15 +7,15 @@ import sys
 from bridge.environments.conda import CondaDependencies
 
 PYTHON = "python"
-"""The path that stands for the interpreter that submits."""
+"""The path that means the interpreter that submits."""
 
 
 class PythonSection:
     """The interpreter that runs a script, and its packages.
 
     Attributes:
-        user_managed_dependencies: whether the interpreter of `interpreter_path` is used as it is. Otherwise a virtual
-            environment with the packages of `conda_dependencies` is built once and used again.
+        user_managed_dependencies: True uses the interpreter of `interpreter_path` as it is; False builds a virtual
+            environment with the packages of `conda_dependencies` once, and uses it again.
         interpreter_path: "python" is the interpreter that submits.
         conda_dependencies: packages, and a Python version.
     """
@@ -34,9 +34,9 @@ class DockerSection:
     Attributes:
         enabled: whether the script runs in a container.
         base_image: the image; None if it is built from `base_dockerfile`.
-        base_dockerfile: the text of a Dockerfile, or the path of one.
+        base_dockerfile: the text of a Dockerfile, or its path.
         arguments: more arguments of `docker run`.
-        shm_size: the size of the container's shared memory, as `2g`.
+        shm_size: the size of the container's shared memory, such as "2g".
     """
 
     __slots__ = ("arguments", "base_dockerfile", "base_image", "enabled", "shm_size")
@@ -50,5 +50,5 @@ class DockerSection:
 
 
 def default_image() -> str:
-    """Return the image of an environment that names none: Python's own, of the version that submits."""
+    """Return the default image: Python's own, of the version that submits."""
     return f"docker.io/library/python:{sys.version_info[0]}.{sys.version_info[1]}-slim"

@@ -1,4 +1,4 @@
-"""Virtual environments, built once for their content and used again."""
+"""Virtual environments: each is built once for its packages, and used again."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from bridge.environments.packages import OLDEST, Wanted, asked_versions, is_too_
 from bridge.errors import SubmitFailed
 
 COMPLETE = "complete"
-"""A file in an environment's folder, written last: without it the folder is what a build that died has left."""
+"""A file in the folder of an environment, which is written last. Without it, the folder is the rest of a build that
+failed."""
 
 PIP = ("-m", "pip", "--disable-pip-version-check", "--no-color", "--no-input", "install", "--progress-bar", "off")
 COLOUR_VARIABLES = ("CLICOLOR_FORCE", "FORCE_COLOR", "PY_COLORS")
@@ -30,17 +31,17 @@ Write = Callable[[bytes], object]
 
 
 def virtual_interpreter(wanted: Wanted, write: Write) -> str:
-    """The interpreter of the virtual environment that has some packages; it is built if nobody has built it.
+    """Return the path of the interpreter of a virtual environment, which is built if it does not exist.
 
-    It lies in `$BRIDGE_HOME/environments/<key>`, and the key follows from the interpreter it is made with and from the
-    lines of its requirements: packages without a version are those of the day it was built.
+    The environment is in `$BRIDGE_HOME/environments/<key>`. The key is a hash of the interpreter and of the
+    requirements. So a package without a version keeps the version of the day of the build.
 
     Args:
-        wanted: what it is made of.
-        write: takes what the build prints.
+        wanted: the content of the environment.
+        write: called with the output of the build.
 
     Raises:
-        SubmitFailed: there is no such Python, or the build failed; its last lines are the reason.
+        SubmitFailed: no such Python is installed, or the build failed; the message has the last lines of its output.
     """
     python, version, prefix = find_python(wanted.python)
     key = _key((version, prefix, *wanted.lines))
@@ -56,11 +57,11 @@ def virtual_interpreter(wanted: Wanted, write: Write) -> str:
 
 
 def find_python(asked: str) -> tuple[str, str, str]:
-    """An interpreter of a version that is asked for: its path, its version as `3.11`, and where it is installed.
+    """Return an interpreter of a version that is asked for: its path, its version as `3.11`, and its prefix.
 
     Raises:
-        SubmitFailed: there is none.
-        InvalidValue: what is asked cannot be read.
+        SubmitFailed: no such interpreter is on the PATH.
+        InvalidValue: the version that is asked for cannot be read.
     """
     versions = [version for version in asked_versions(asked) if version >= OLDEST]
     for major, minor in versions:
@@ -87,13 +88,13 @@ def _key(parts: Sequence[str]) -> str:
 
 
 def _is_complete(folder: Path) -> bool:
-    # An upgrade of the system may take the interpreter away that `bin/python` leads to.
+    # `bin/python` is a link, and an upgrade of the system may remove its target.
     return (folder / COMPLETE).exists() and (folder / "bin" / "python").exists()
 
 
 @contextmanager
 def _building(folder: Path, write: Write) -> Iterator[int]:
-    """Nobody else builds this environment meanwhile; gives the lock's file descriptor."""
+    """Hold the lock of an environment, so that no other process builds it; give the file descriptor of the lock."""
     lock = os.open(folder.with_name(folder.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
         try:
@@ -107,7 +108,7 @@ def _building(folder: Path, write: Write) -> Iterator[int]:
 
 
 def _build(folder: Path, python: str, wanted: Wanted, write: Write, lock: int) -> None:
-    # In place, for the programs of a virtual environment know where it lies.
+    # In its final place, because the programs of a virtual environment contain its path.
     shutil.rmtree(folder, ignore_errors=True)
     write(os.fsencode(f"Building the environment {folder}\n"))
     for package in wanted.passed_over:
@@ -116,7 +117,7 @@ def _build(folder: Path, python: str, wanted: Wanted, write: Write, lock: int) -
         _run([python, "-m", "venv", str(folder)], write, lock)
         if wanted.lines:
             requirements = folder / "requirements.txt"
-            requirements.touch(mode=0o600)  # an index's address may have a password in it
+            requirements.touch(mode=0o600)  # the address of a package index may contain a password
             requirements.write_text("\n".join(wanted.lines) + "\n", encoding="utf-8")
             _run([str(folder / "bin" / "python"), *PIP, "-r", str(requirements)], write, lock)
         (folder / COMPLETE).touch()
@@ -126,10 +127,10 @@ def _build(folder: Path, python: str, wanted: Wanted, write: Write, lock: int) -
 
 
 def _run(command: Sequence[str], write: Write, lock: int) -> None:
-    """Run a step of a build, which holds the lock too: it may outlive a process that is killed.
+    """Run a step of a build. The step holds the lock too, because it may outlive this process.
 
     Raises:
-        SubmitFailed: it failed.
+        SubmitFailed: the step failed.
     """
     dropped = ("PYTHONPATH", "PYTHONHOME", *COLOUR_VARIABLES)
     environment = {name: value for name, value in os.environ.items() if name not in dropped}

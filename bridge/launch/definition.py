@@ -1,4 +1,4 @@
-"""From a script run configuration to the definition that a run stores."""
+"""Translates the configuration of a script into the definition that a run stores."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def _problems_of_target(name: object) -> Iterable[Problem]:
 
 
 def _problems_of_texts(config: ScriptRunConfig) -> Iterable[Problem]:
-    """Texts that no process can be given."""
+    """Yield the texts that no process can get."""
     variables = config.run_config.environment_variables
     texts: list[tuple[str, Any]] = [("script", config.script)]
     if _is_command(config.command):
@@ -109,9 +109,9 @@ def _problems_of_texts(config: ScriptRunConfig) -> Iterable[Problem]:
         texts += [(what, as_text(what, text)) for pair in variables.items() for text in pair]
     for key, text in texts:
         if isinstance(text, str) and "\0" in text:
-            yield Problem(key, text, "must not have a null character in it")
+            yield Problem(key, text, "must not contain a null character")
         elif isinstance(text, str) and not _can_be_given(text):
-            yield Problem(key, text, "must be text that this computer can spell")
+            yield Problem(key, text, "must be text that this computer can encode")
 
 
 def _can_be_given(text: str) -> bool:
@@ -170,7 +170,7 @@ def _check_source(folder: Path, script: str | None) -> None:
     if not place.resolve().is_relative_to(folder.resolve()):
         raise InvalidValue("script", script, f"must lie below the source folder {folder}")
     if not place.is_file():
-        raise NotFound("script", str(place), "a script must lie below its source folder, and be named relative to it")
+        raise NotFound("script", str(place), "a script must be in its source folder, and be named relative to it")
 
 
 def _words(arguments: Iterable[object] | None) -> list[str]:

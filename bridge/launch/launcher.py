@@ -14,7 +14,6 @@ import sys
 import threading
 import time
 import traceback
-from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -344,6 +343,8 @@ def main(address: str, run_id: str, caller: int | None = None) -> int:
 
 def run_command() -> int:
     """Run the launcher with the arguments of this process; return its exit code."""
+    from argparse import ArgumentParser
+
     parser = ArgumentParser(prog="python -m bridge.launch.launcher", description="Run a submitted run to its end.")
     parser.add_argument("address", help="the workspace's folder")
     parser.add_argument("run_id", help="the run")

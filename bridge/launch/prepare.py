@@ -1,4 +1,4 @@
-"""What is made ready before a script can run: its working folder, its interpreter, its variables."""
+"""The preparation of a script: its working folder, its interpreter and its environment variables."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from bridge.store.workspace_stores import WorkspaceStores
 logger = logging.getLogger("bridge")
 
 STD_LOG = "user_logs/std_log.txt"
-"""The artifact that takes what a script prints.
+"""The artifact path of the output of a script.
 
 Source: Azure ML, `user_logs` of its common runtime.
 """
@@ -44,7 +44,7 @@ CHECK = "import sys; sys.stdout.write('python %d.%d' % sys.version_info[:2])"
 
 
 def working_folder(run_id: str) -> Path:
-    """Where a run's script works on this computer: in a folder of the user's own, which no other user may change."""
+    """Return the folder in which the script of a run works. It is in a folder that only this user may change."""
     return Path(tempfile.gettempdir()) / f"runbridge_runs_{os.getuid()}" / run_id
 
 
@@ -52,7 +52,16 @@ def working_folder(run_id: str) -> Path:
 class Prepared:
     """A script that can be started.
 
-    `name` is what it is called in sentences; `kill_command` ends what outlives the process of the command.
+    Attributes:
+        name: the script's name in messages.
+        command: the program and its arguments.
+        shell: a shell runs the command.
+        folder: the working folder.
+        variables: all environment variables.
+        most_seconds: the time limit; None for none.
+        collects_outputs: files in `./outputs` are stored.
+        watches_logs: files in `./logs` are stored while they grow.
+        kill_command: a command that ends what outlives the process of `command`, such as a container.
     """
 
     name: str
@@ -66,7 +75,7 @@ class Prepared:
     kill_command: Sequence[str] | None = None
 
     def capture(self, opened: WorkspaceStores, record: RunRecord) -> Capture:
-        """What takes its files."""
+        """Return the capture that stores the files of the script."""
         return Capture(
             RunPlace(opened, record.experiment_id, record.id),
             outputs=self.folder / OUTPUTS if self.collects_outputs else None,
@@ -76,7 +85,7 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a script runs: its interpreter there, its variables, and what comes before its own command."""
+    """An environment that is ready: its interpreter, the variables, and the words before the command of a script."""
 
     interpreter: str
     variables: Mapping[str, str]
@@ -85,11 +94,11 @@ class Place:
 
 
 class NotPrepared(Exception):
-    """A step failed: a word for it, and the sentence."""
+    """A step of the preparation failed: its code, and the reason as a sentence."""
 
 
 class Preparation:
-    """Makes one run's script ready; `done` or `failure` (code, sentence) says how it went.
+    """The preparation of the script of one run.
 
     Args:
         opened: the workspace.
@@ -102,7 +111,7 @@ class Preparation:
         self.failure: tuple[str, str] | None = None
 
     def run(self, finished: Callable[[], None]) -> None:
-        """Prepare, and say when it is finished; never raises."""
+        """Prepare the script, then call `finished`; raise nothing."""
         try:
             self.done = self._prepare()
         except NotPrepared as error:
@@ -141,11 +150,11 @@ class Preparation:
             sentence = f"The snapshot {snapshot_id} could not be restored to {folder}: {error}"
             raise NotPrepared("SnapshotFailed", sentence) from error
         if script and not (folder / script).is_file():
-            reason = "the snapshot does not have it, as an ignore file or its size may say"
-            raise NotPrepared("ScriptMissing", f"The script {script} is not there: {reason}")
+            reason = "the snapshot does not have it: an ignore file or a size limit may exclude it"
+            raise NotPrepared("ScriptMissing", f"The script {script} does not exist: {reason}")
 
     def _place(self, folder: Path, definition: ScriptDefinition) -> Place:
-        """Make the environment ready."""
+        """Make the environment ready; build it if necessary."""
         environment = definition.environment
         try:
             if definition.docker.use_docker or environment.docker.enabled:
@@ -179,7 +188,10 @@ class Preparation:
         self._opened.artifacts.append(self._record.artifact_root, BUILD_LOG, data)
 
     def _variables(self, definition: ScriptDefinition, paths: list[str]) -> dict[str, str]:
-        """The caller's variables, those that hand the run over, and those that the definition sets."""
+        """Return the environment variables of the script; later ones override earlier ones.
+
+        They are those of this process, those that identify the run, and those of the definition.
+        """
         given = {**definition.environment.environment_variables, **definition.environment_variables}
         variables = {**os.environ, **handed_over(self._opened, self._record), **given}
         variables["PYTHONPATH"] = os.pathsep.join(path for path in (*paths, variables.get("PYTHONPATH")) if path)
@@ -199,7 +211,7 @@ def _make_folder(folder: Path) -> Path:
 
 
 def handed_over(opened: WorkspaceStores, record: RunRecord) -> dict[str, str]:
-    """The variables by which a script finds its run."""
+    """Return the environment variables that identify the run of a script."""
     experiment = opened.tracking.get_experiment(record.experiment_id)
     uri = uri_of_folder(opened.address)
     return {
@@ -224,7 +236,7 @@ def handed_over(opened: WorkspaceStores, record: RunRecord) -> dict[str, str]:
 
 
 def _with_programs_of(interpreter: str, variables: Mapping[str, str]) -> dict[str, str]:
-    """Variables with which `python`, and what its packages install, is found as in an activated environment."""
+    """Return variables with which `python` and the programs of its packages are found, as if it were activated."""
     found = dict(variables)
     folder = os.path.dirname(interpreter)
     path = found.get("PATH", os.defpath)
@@ -239,7 +251,7 @@ def _with_programs_of(interpreter: str, variables: Mapping[str, str]) -> dict[st
 
 
 def _check_python(interpreter: str) -> None:
-    """Ask an interpreter that somebody named whether it is one: another program may end well without a script."""
+    """Check that a program is a Python interpreter: another program may exit with 0 without running the script."""
     if interpreter == sys.executable:
         return
     try:
@@ -252,7 +264,7 @@ def _check_python(interpreter: str) -> None:
         raise SubmitFailed(interpreter, None, f"it did not answer within {CHECK_SECONDS:g} s") from error
     if not done.stdout.startswith(b"python "):
         said = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines()
-        reason = f"it is no Python interpreter{': ' + said[-1] if said else ''}"
+        reason = f"it is not a Python interpreter{': ' + said[-1] if said else ''}"
         raise SubmitFailed(interpreter, done.returncode, reason)
     version = done.stdout.decode().split()[1]
     if tuple(map(int, version.split("."))) < OLDEST:
@@ -260,10 +272,14 @@ def _check_python(interpreter: str) -> None:
 
 
 def _check_own(folder: Path) -> None:
-    """Refuse a folder in which another user could put a script in the place of one that is about to run."""
+    """Refuse a folder in which another user could replace a script that is about to run.
+
+    Raises:
+        OSError: other users may write to the folder, or it is not a folder.
+    """
     facts = folder.lstat()
     if not stat.S_ISDIR(facts.st_mode):
-        raise NotADirectoryError(errno.ENOTDIR, f"{folder} is no folder")
+        raise NotADirectoryError(errno.ENOTDIR, f"{folder} is not a folder")
     if facts.st_uid != os.getuid() or facts.st_mode & 0o022:
         raise PermissionError(errno.EPERM, f"other users may write to {folder}")
 
@@ -277,7 +293,7 @@ def _make_outputs(folder: Path) -> None:
 
 
 def _import_names() -> list[str]:
-    """The folder that holds the names of the Azure ML SDK, if the plugin is installed; it is not imported for that."""
+    """Return the folder with the import names of the Azure ML SDK, if the plugin is installed; do not import it."""
     found = find_spec("bridge_azureml")
     folders = [] if found is None else list(found.submodule_search_locations or ())
     return [path for folder in folders if os.path.isdir(path := os.path.join(folder, "import_names"))]

@@ -1,4 +1,4 @@
-"""The process of a script: started, watched, stopped, and how it ended in words."""
+"""The process of a script: how it is started, watched and stopped, and how it ended."""
 
 from __future__ import annotations
 
@@ -12,38 +12,38 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 GRACE_SECONDS = 5.0
-"""How long a script may take to end when it is asked to."""
+"""How long a script may take to end after SIGTERM."""
 LEFT_BEHIND_SECONDS = 1.0
-"""The same for processes that a script has left behind in its group."""
+"""The same for processes that a script has left behind in its process group."""
 SHELL_SIGNAL = 128
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 
 SIGNALS = {
-    signal.SIGSEGV: "it touched memory that is not its own",
-    signal.SIGKILL: "somebody killed it, or the kernel did because memory ran out",
-    signal.SIGABRT: "it gave up, as native libraries do",
-    signal.SIGBUS: "a file or memory that it used was gone",
-    signal.SIGILL: "it uses instructions that this processor does not have",
+    signal.SIGSEGV: "it accessed memory that is not its own",
+    signal.SIGKILL: "it was killed, or the kernel killed it because memory ran out",
+    signal.SIGABRT: "it aborted, as native libraries do",
+    signal.SIGBUS: "a file or memory that it used was removed",
+    signal.SIGILL: "it used instructions that this processor does not have",
     signal.SIGXCPU: "it used more processor time than its limit allows",
 }
 
 
 class ScriptProcess:
-    """A command that runs in a session and process group of its own, and that dies with this process (on Linux).
+    """A command in its own session and process group. On Linux it dies with this process.
 
     Args:
         command: the program and its arguments.
-        folder: where it works.
-        environment: all of its environment variables.
-        output: the file descriptor that takes both its output and its errors.
+        folder: the working folder.
+        environment: all environment variables.
+        output: the file descriptor for stdout and stderr.
 
     Raises:
-        OSError: it cannot be started.
+        OSError: the command cannot be started.
     """
 
     def __init__(self, command: Sequence[str], folder: Path, environment: Mapping[str, str], output: int) -> None:
         with warnings.catch_warnings():
-            # That other threads are there at the fork is known: what is done before exec takes no locks.
+            # Python warns of a fork with other threads. It is safe here: the child takes no locks before exec.
             warnings.simplefilter("ignore", DeprecationWarning)
             self._process = subprocess.Popen(
                 command,
@@ -61,29 +61,29 @@ class ScriptProcess:
 
     @property
     def exit_code(self) -> int | None:
-        """The exit code, negative for a signal; None while it runs."""
+        """The exit code, negative for a signal; None while the command runs."""
         return self._process.poll()
 
     def stop(self, wait: Callable[[float], object] = time.sleep) -> None:
-        """Ask the whole group to end, and kill it after a while."""
+        """Send SIGTERM to the whole process group, and SIGKILL five seconds later."""
         descendants = _descendants(self._run_id)
         self._end_group(GRACE_SECONDS, wait)
-        for pid in descendants:  # those that left the group
+        for pid in descendants:  # some may have left the group
             _kill(os.kill, pid, signal.SIGKILL)
         self._process.wait()
 
     def end_those_left(self, wait: Callable[[float], object] = time.sleep) -> None:
-        """End what the script has left behind in its group."""
+        """End the processes that the script has left behind in its process group."""
         self._end_group(LEFT_BEHIND_SECONDS, wait)
 
     def left_behind(self) -> list[int]:
-        """The processes that the script has started and that are still there; none where they cannot be found."""
+        """Return the processes that the script has started and that still run, as far as they can be found."""
         return _descendants(self._run_id)
 
     def _end_group(self, grace_seconds: float, wait: Callable[[float], object]) -> None:
         end = time.monotonic() + grace_seconds
         if _kill(os.killpg, self.pid, signal.SIGTERM):
-            # A stopped process takes the signal when it goes on.
+            # A stopped process gets the signal when it continues.
             _kill(os.killpg, self.pid, signal.SIGCONT)
         while self._group_is_there() and time.monotonic() < end:
             wait(0.02)
@@ -92,7 +92,7 @@ class ScriptProcess:
     def _group_is_there(self) -> bool:
         if self.exit_code is None:
             return True
-        try:  # those that it left behind are this process's children now, if it adopts them
+        try:  # the processes that it left behind are children of this process, if it adopts orphans
             while os.waitpid(-self.pid, os.WNOHANG)[0]:
                 pass
         except ChildProcessError:
@@ -101,18 +101,18 @@ class ScriptProcess:
 
 
 def _kill(send: Callable[[int, int], None], pid: int, number: int) -> bool:
-    """Whether there was somebody to send a signal to."""
+    """Send a signal; return whether a process got it."""
     try:
         send(pid, number)
     except ProcessLookupError:
         return False
-    except PermissionError:  # it has become another user's
+    except PermissionError:  # it belongs to another user now
         return False
     return True
 
 
 def _descendants(run_id: str) -> list[int]:
-    """The processes below this one that belong to a run: not the launchers that its script has started."""
+    """Return the descendants of this process that belong to a run; not the launchers that its script has started."""
     import psutil
 
     found = []
@@ -120,13 +120,16 @@ def _descendants(run_id: str) -> list[int]:
         try:
             if process.environ().get("BRIDGE_RUN_ID") == run_id and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process.pid)
-        except psutil.Error:  # it has ended, or become another user's
+        except psutil.Error:  # it has ended, or belongs to another user now
             continue
     return found
 
 
 def end_children() -> None:
-    """Ask all processes below this one to end; not its group, which may have others where a scheduler started it."""
+    """Send SIGTERM to all descendants of this process.
+
+    Its process group may have other processes too, if a scheduler started this one.
+    """
     import psutil
 
     for process in psutil.Process().children(recursive=True):
@@ -134,14 +137,17 @@ def end_children() -> None:
 
 
 def adopt_orphans() -> None:
-    """Become the parent of processes whose parents end, on Linux: so none of a script's is lost sight of."""
+    """On Linux, become the parent of descendants whose parents end, so that all processes of a script can be found."""
     prctl = _prctl()
     if prctl is not None:
         prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def _dies_with_this_process() -> Callable[[], None] | None:
-    """What the child does between fork and exec; loaded before, for another thread may hold the import lock then."""
+    """Return what the child does between fork and exec.
+
+    Everything is imported before the fork, because another thread may hold the import lock at the fork.
+    """
     prctl = _prctl()
     if prctl is None:
         return None
@@ -165,12 +171,12 @@ def _prctl() -> Callable[..., int] | None:
 
 
 def describe_end(exit_code: int, last_words: str, shell: bool) -> tuple[str, str | None]:
-    """How a script ended, as the second half of a sentence, and the signal that ended it.
+    """Return how a script ended, as the second half of a sentence, and the name of the signal that ended it.
 
     Args:
         exit_code: negative for a signal.
-        last_words: what the script said of it.
-        shell: a shell ran the command, and says signals its own way.
+        last_words: the last line that the script printed.
+        shell: a shell ran the command. It reports a signal as an exit code above 128.
     """
     number = -exit_code if exit_code < 0 else exit_code - SHELL_SIGNAL if shell and exit_code > SHELL_SIGNAL else 0
     said = f": {last_words}" if last_words else ""

@@ -37,7 +37,7 @@ PLAIN = {
     "outputData": "output_data",
 }
 MAY_BE_NULL = frozenset(("maxRunDurationSeconds",))
-"""Settings of which null is a value of its own: no limit. Elsewhere null means the default."""
+"""Settings for which null means no limit. For all others null means the default."""
 
 HISTORY = {
     "outputCollection": "output_collection",
@@ -48,12 +48,12 @@ DOCKER = {"useDocker": "use_docker", "sharedVolumes": "shared_volumes", "argumen
 
 
 class History:
-    """What is kept of a run beside what it logs.
+    """What is stored of a run besides what it logs.
 
     Attributes:
-        output_collection: files in `./outputs` are kept.
-        snapshot_project: the source is kept; it must be, for the script runs in a copy of it.
-        directories_to_watch: folders whose files are kept while they grow: "logs", the only one here, or none.
+        output_collection: files in `./outputs` are stored.
+        snapshot_project: the source is stored. It must be True, because the script runs in a copy of the snapshot.
+        directories_to_watch: folders whose files are stored while they grow: `["logs"]` or `[]`.
     """
 
     def __init__(self) -> None:
@@ -66,10 +66,10 @@ class DockerConfiguration:
     """Whether a script runs in a container, and how.
 
     Args:
-        use_docker: run it in a container of the environment's image.
-        shared_volumes: taken, and of no effect: the working folder is always shared.
+        use_docker: run the script in a container of the environment's image.
+        shared_volumes: accepted for compatibility and ignored: the working folder is always shared.
         arguments: more arguments of `docker run`.
-        shm_size: the size of the container's shared memory, as `2g`.
+        shm_size: the size of the container's shared memory, such as "2g".
     """
 
     def __init__(
@@ -86,16 +86,17 @@ class DockerConfiguration:
 
 
 class RunConfiguration:
-    """How a script runs: can be saved as `.azureml/<name>.runconfig` and loaded again.
+    """The settings of a script. They can be saved as `.azureml/<name>.runconfig` and loaded again.
 
     Args:
         script: the script, relative to the source folder.
         arguments: its arguments.
-        framework: "Python", the only one here.
-        communicator: "None", the only one here.
-        conda_dependencies: packages of a managed environment.
+        framework: must be "Python".
+        communicator: must be "None".
+        conda_dependencies: packages of a virtual environment.
         command: a shell command in place of script and arguments.
-        _history_enabled, _path, _name: taken for the sake of old scripts; the name is the one that `save` uses.
+        _history_enabled, _path: accepted for compatibility and ignored.
+        _name: the name that `save` uses.
 
     Source: Azure ML SDK v1, `azureml.core.runconfig.RunConfiguration`.
     """
@@ -136,8 +137,11 @@ class RunConfiguration:
 
     @property
     def environment(self) -> Environment:
-        """What Python and packages the script needs; where none is set, one that can be: with neither packages nor an
-        interpreter it is the interpreter that submits."""
+        """The Python and packages that the script needs.
+
+        If no environment was set, this is a new one that can be changed. As long as it has neither packages nor an
+        interpreter, the script runs with the interpreter that submits.
+        """
         from bridge.environments.environment import Environment
 
         if self._environment is None:
@@ -167,40 +171,40 @@ class RunConfiguration:
         name: str | None = None,
         separate_environment_yaml: bool = False,
     ) -> Path:
-        """Write `<path>/.azureml/<name>.runconfig` and return where that is.
+        """Write `<path>/.azureml/<name>.runconfig` and return its path.
 
         Args:
             path: a folder; None is the working folder.
-            name: None is the one it was loaded with, else "default".
-            separate_environment_yaml: must be False: the environment is kept in the same file.
+            name: None is the name that the settings were loaded with, or "default".
+            separate_environment_yaml: must be False: the environment is stored in the same file.
         """
         if separate_environment_yaml:
-            rule = "must be False: the environment is kept in the same file"
+            rule = "must be False: the environment is stored in the same file"
             raise InvalidValue("separate_environment_yaml", True, rule)
         self._name = name or self._name or "default"
         return _write(self, _place(path, self._name))
 
     @staticmethod
     def load(path: str | os.PathLike[str], name: str | None = None) -> RunConfiguration:
-        """Read what `save` wrote; settings that it does not know are left out, with a line in the log.
+        """Read a file that `save` wrote. Unknown settings are ignored, with a line in the log.
 
         Args:
             path: the file, or a folder.
             name: None is "default".
 
         Raises:
-            NotFound: there is no such file.
-            InvalidValue: it is no YAML of a run configuration.
+            NotFound: the file does not exist.
+            InvalidValue: it is not the YAML of a run configuration.
         """
         place = check_local_path("path", path)
         return _load(place if place.is_file() else _place(path, name or "default"))
 
     @staticmethod
     def delete(path: str | os.PathLike[str], name: str) -> None:
-        """Remove what `save` wrote.
+        """Remove a file that `save` wrote.
 
         Raises:
-            NotFound: there is no such file.
+            NotFound: the file does not exist.
         """
         place = _place(path, name)
         try:
@@ -246,7 +250,7 @@ def _load(place: Path) -> RunConfiguration:
     except FileNotFoundError:
         raise NotFound("run configuration", str(place)) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InvalidValue("run configuration", str(place), f"must be YAML, and is not: {error}") from error
+        raise InvalidValue("run configuration", str(place), f"must be YAML: {error}") from error
     if not isinstance(content, dict):
         raise InvalidValue("run configuration", str(place), "must be a mapping of settings")
     config = RunConfiguration(_name=place.stem)
@@ -260,7 +264,7 @@ def _load(place: Path) -> RunConfiguration:
 
         config.environment = environment_of(EnvironmentDefinition.from_json(environment))
     if content:
-        logger.info("Not looked at in %s: %s.", place, ", ".join(sorted(map(str, content))))
+        logger.info("Ignored in %s: %s.", place, ", ".join(sorted(map(str, content))))
     return config
 
 
@@ -271,9 +275,9 @@ def _as_dict(config: object, names: dict[str, str]) -> dict[str, Any]:
 def _fill(
     config: RunConfiguration | History | DockerConfiguration, names: dict[str, str], content: Any, place: Path
 ) -> None:
-    """Set what a file says, and take it out of what it says."""
+    """Set the settings of a file, and remove them from its content."""
     if not isinstance(content, dict):
-        raise InvalidValue("run configuration", str(place), f"must have a mapping, and this is none: {content!r}")
+        raise InvalidValue("run configuration", str(place), f"must have a mapping instead of {content!r}")
     for key, name in names.items():
         is_given = key in content
         value = content.pop(key, None)

@@ -1,4 +1,4 @@
-"""What a script needs to run: its folder, arguments, environment and limits."""
+"""The configuration of a script: its folder, arguments, environment and limits."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 class ScriptRunConfig:
     """A script with its folder, arguments, environment and limits; `Experiment.submit` runs it.
 
-    The script works in a copy of the folder, as it is when it is submitted.
+    The script works in a copy of the folder, which is made when the script is submitted.
 
     Args:
         source_directory: the folder that the script needs; None is the working folder.
         script: the script, relative to the folder.
         arguments: values that become text.
-        run_config: settings to begin with; then `compute_target`, `environment`, `max_run_duration_seconds` and
-            `docker_runtime_config` are not looked at, and a warning in the log says so.
-        _telemetry_values: not looked at.
+        run_config: settings. If they are given, `compute_target`, `environment`, `max_run_duration_seconds` and
+            `docker_runtime_config` are ignored, with a warning in the log.
+        _telemetry_values: ignored.
         compute_target: None or "local" is this computer; the name of a cluster means it too, with a warning of the run.
-        environment: what Python and packages it needs; None is the interpreter that submits it.
+        environment: the Python and packages that it needs; None is the interpreter that submits it.
         distributed_job_config: a job of several processes, which runs as one, with a warning of the run.
         resume_from: must be None.
-        max_run_duration_seconds: after that it is stopped, and the run fails; None is no limit.
+        max_run_duration_seconds: after this time the script is stopped, and the run fails; None is no limit.
         command: a shell command in place of `script` and `arguments`; a list is joined by spaces.
         docker_runtime_config: whether it runs in a container.
 
@@ -85,7 +85,7 @@ class ScriptRunConfig:
         self.run_config = run_config
         self.script = script if script is not None else run_config.script
         self.arguments = arguments if arguments is not None else run_config.arguments
-        if isinstance(self.arguments, Iterator):  # it is looked at more than once
+        if isinstance(self.arguments, Iterator):  # it is read more than once
             self.arguments = list(self.arguments)
         self.command = command if command is not None else (None if script is not None else run_config.command)
         if command is not None and script is None:
@@ -103,4 +103,5 @@ def _say_unused(**given: bool) -> None:
 
     unused = [name for name, is_given in given.items() if is_given]
     if unused:
-        logging.getLogger("bridge").warning("run_config is given, so %s: not looked at.", ", ".join(unused))
+        sentence = "These arguments are ignored, because run_config is given: %s."
+        logging.getLogger("bridge").warning(sentence, ", ".join(unused))

@@ -1,4 +1,4 @@
-"""What a script and its processes use: processor, memory, GPUs."""
+"""The processor time, memory and GPUs that a script and its processes use."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ PERIOD_SECONDS = 5.0
 
 
 class UsageSampler:
-    """Logs `system/…` metrics of a process and its descendants, the first soon and then every few seconds.
+    """A thread that logs metrics of a process and its descendants: after half a second, then every five seconds.
 
-    `system/cpu_percent` is of one processor: 200 is two of them busy.
-    `system/memory_bytes` is the memory they hold; `system/gpu_<n>_percent` how busy a GPU that they use is,
-    `system/gpu_<n>_memory_bytes` what they hold of its memory.
+    `system/cpu_percent` is the processor time; 200 means that two processors are busy.
+    `system/memory_bytes` is the memory of the processes.
+    `system/gpu_<n>_percent` is how busy a GPU is that they use.
+    `system/gpu_<n>_memory_bytes` is the memory of the GPU that they use.
 
     Args:
-        tracking: where.
+        tracking: the store.
         run_id: the run.
         pid: the process.
     """
@@ -37,7 +38,7 @@ class UsageSampler:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop, without waiting for a sample that is being taken."""
+        """Stop the thread, without waiting for it."""
         self._closed.set()
 
     def _sample(self) -> None:
@@ -63,7 +64,7 @@ class UsageSampler:
 
 
 class ProcessTree:
-    """A process and its descendants; processor time is counted from one sample to the next."""
+    """A process and its descendants. A sample has the processor time since the sample before."""
 
     def __init__(self, pid: int) -> None:
         import psutil
@@ -79,7 +80,7 @@ class ProcessTree:
         return set(self._known)
 
     def sample(self) -> dict[str, float | int]:
-        """Nothing if they are gone."""
+        """Return the values of the processes; nothing if they have ended."""
         processes = self._processes()
         if not processes:
             return {}
@@ -100,13 +101,13 @@ class ProcessTree:
             return []
 
     def _count(self, processes: list[Any]) -> tuple[float, int]:
-        """Processor seconds since the last count, and bytes of memory now."""
+        """Return the processor seconds since the last count, and the bytes of memory now."""
         seconds, memory, known = 0.0, 0, {}
         for process in processes:
             try:
                 times = process.cpu_times()
                 memory += process.memory_info().rss
-            except self._psutil.Error:  # it has ended meanwhile
+            except self._psutil.Error:  # it has ended
                 continue
             total = times.user + times.system
             before = self._known.get(process.pid)
@@ -117,7 +118,7 @@ class ProcessTree:
 
 
 class Gpus:
-    """NVIDIA's GPUs, if there are any."""
+    """The NVIDIA GPUs of this computer."""
 
     def __init__(self) -> None:
         self._handles: list[Any] = []
@@ -133,7 +134,11 @@ class Gpus:
             logger.debug("No GPU metrics: %s", error)
 
     def sample(self, pids: set[int]) -> dict[str, float | int]:
-        """The GPUs that some processes use."""
+        """Return the values of the GPUs that some processes use.
+
+        Args:
+            pids: the processes.
+        """
         values: dict[str, float | int] = {}
         for number, handle in enumerate(self._handles):
             try:
@@ -141,14 +146,14 @@ class Gpus:
                 if used is not None:
                     values[f"gpu_{number}_percent"] = float(self._pynvml.nvmlDeviceGetUtilizationRates(handle).gpu)
                     values[f"gpu_{number}_memory_bytes"] = used
-            except self._pynvml.NVMLError as error:  # MIG and some boards do not tell
-                logger.debug("GPU %d does not tell: %s", number, error)
+            except self._pynvml.NVMLError as error:  # MIG and some boards report nothing
+                logger.debug("GPU %d does not report its use: %s", number, error)
         return values
 
     def _memory(self, handle: Any, pids: set[int]) -> int | None:
-        """Bytes that the processes hold; None if they do not use the GPU.
+        """Return the bytes of a GPU that the processes use; None if they do not use it.
 
-        In a container NVML names no processes: then a GPU that is used counts as theirs.
+        In a container, NVML lists no processes. Then a GPU that is busy counts as used by them.
         """
         processes = self._pynvml.nvmlDeviceGetComputeRunningProcesses(handle)
         held = [process.usedGpuMemory for process in processes if process.pid in pids]

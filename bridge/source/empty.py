@@ -1,11 +1,11 @@
-"""The source of a run that has none: known at once, which is what starting in a fresh folder should cost."""
+"""The source of a run that has none. It is found fast, because a run is often started in an empty folder."""
 
 from __future__ import annotations
 
 import os
 
 EMPTY = "c0a1f5d5-0000-8000-8000-000000000000"
-"""The snapshot of a folder without files: everybody has it, and nothing is stored."""
+"""The snapshot of a folder without files. It exists in every workspace, and nothing is stored for it."""
 
 SNAPSHOT_PROPERTY = "ContentSnapshotId"
 """The property of a run that names its snapshot.
@@ -14,14 +14,14 @@ Source: Azure ML SDK v1, a run's properties.
 """
 
 WRITTEN_BY_RUNS = frozenset(("outputs", "logs", "azureml-logs", "azureml-setup", "mlruns"))
-"""Folders in the root of a source that are none of it."""
+"""Folders in the root of a source folder that do not belong to the source."""
 
 
 def is_bare(folder: str | os.PathLike[str]) -> bool:
-    """Whether a folder has nothing but what runs write into it, and belongs to no git repository.
+    """Return whether a folder contains only folders that runs write, and belongs to no git repository.
 
     Raises:
-        OSError: it is no folder, or may not be read.
+        OSError: it is not a folder, or is not readable.
     """
     for name in os.listdir(folder):
         if name not in WRITTEN_BY_RUNS or not os.path.isdir(os.path.join(folder, name)):

@@ -1,4 +1,4 @@
-"""What git knows of the source that runs: where it comes from, which commit, and what is not committed."""
+"""Facts from git about the source of a run: its remote, commit and branch, and the changes that are not committed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST_OUTPUT_BYTES = 16 << 20
 MOST_DIFF_BYTES = 4 << 20
 
 DIFF_PATH = "source/uncommitted.diff"
-"""The artifact path of what is not committed."""
+"""The artifact path of the changes that are not committed."""
 
 PROPERTIES = {
     "repository_uri": ("azureml.git.repository_uri", "mlflow.source.git.repoURL"),
@@ -29,30 +29,30 @@ PROPERTIES = {
     "build_id": ("azureml.git.build_id",),
     "build_uri": ("azureml.git.build_uri",),
 }
-"""The properties of each fact; `AZUREML_GIT_<FACT>` overrides it.
+"""The properties of a run that store each fact. The environment variable `AZUREML_GIT_<FACT>` overrides the fact.
 
 Source: Azure ML, "Git integration" (October 2024).
 """
 
 SETTINGS = ("core.fsmonitor=false", "diff.noprefix=false", "diff.mnemonicPrefix=false", "color.ui=false")
-"""A repository's own configuration starts no program here, and does not change how a diff looks."""
+"""Settings that override the configuration of a repository: it starts no program, and does not change the diff."""
 
 
 class GitFacts(NamedTuple):
-    """Properties of a run, and what is not committed: a patch, behind the names of files that git does not know."""
+    """Properties of a run, and the changes that are not committed: the names of untracked files, then a patch."""
 
     properties: dict[str, str]
     diff: bytes = b""
 
 
 def git_facts(folder: str | os.PathLike[str]) -> GitFacts:
-    """What git knows of a folder; nothing outside of a repository, without git, or if git refuses.
+    """Return the facts from git about a folder; none outside a repository, without git, or if git fails.
 
-    Credentials in the address of a remote are left out.
-    Without a repository no program is started.
+    Credentials in the address of a remote are removed.
+    Outside a repository, no program is started.
 
     Args:
-        folder: a folder in the repository's work tree.
+        folder: a folder in the work tree of the repository.
     """
     facts: dict[str, str] = {}
     diff = b""
@@ -63,7 +63,7 @@ def git_facts(folder: str | os.PathLike[str]) -> GitFacts:
         except (OSError, _GitFailed) as error:
             if is_of_handler(error):
                 raise
-            logger.debug("Git says nothing of %s: %s", top, error)
+            logger.debug("Git reports nothing about %s: %s", top, error)
     for fact in PROPERTIES:
         if value := os.environ.get("AZUREML_GIT_" + fact.upper()):
             facts[fact] = without_credentials(value)
@@ -71,14 +71,14 @@ def git_facts(folder: str | os.PathLike[str]) -> GitFacts:
 
 
 def without_credentials(url: str) -> str:
-    """The address of a remote without user, password and query; git's user of an ssh address stays."""
+    """Return the address of a remote without user, password and query. The user of an ssh address stays."""
     from urllib.parse import urlsplit, urlunsplit
 
     if "://" not in url:
         return url
     try:
         parts = urlsplit(url)
-    except ValueError:  # no address; whatever it is, it may hold a secret
+    except ValueError:  # not an address, but it may contain a secret
         return ""
     user, _, host = parts.netloc.rpartition("@")
     if parts.scheme.endswith("ssh") and user:
@@ -100,7 +100,7 @@ def _read(top: Path) -> tuple[dict[str, str], bytes]:
         facts["repository_uri"] = without_credentials(remote)
     try:
         entries = _git(top, "status", "--porcelain=v2", "--branch", "-z").decode(errors="replace").split("\0")
-    except _Timeout:  # a repository so large that its state takes too long still has a commit
+    except _Timeout:  # in a very large repository, the commit can still be read
         commit, branch = _git(top, "rev-parse", "HEAD", "--abbrev-ref", "HEAD").decode().split("\n")[:2]
         return facts | {"commit": commit} | ({"branch": branch} if branch != "HEAD" else {}), b""
     heads = dict(entry[2:].partition(" ")[::2] for entry in entries if entry.startswith("# "))
@@ -114,7 +114,7 @@ def _read(top: Path) -> tuple[dict[str, str], bytes]:
 
 
 def _unknown_files(top: Path, entries: Sequence[str]) -> Iterator[str]:
-    """Files and folders that git does not know, but for what is not source either: caches, outputs, workspaces."""
+    """Yield the untracked files and folders, except those that are never source: caches, outputs, workspaces."""
     for entry in entries:
         if entry.startswith("? "):
             path = entry[2:]
@@ -147,12 +147,12 @@ class _Timeout(_GitFailed):
 
 
 def _git(folder: Path, *words: str, most_bytes: int = MOST_OUTPUT_BYTES) -> bytes:
-    """What git prints, one byte beyond `most_bytes` at most.
+    """Return the output of git, cut after one byte more than `most_bytes`.
 
     Raises:
-        _GitFailed: it ended with an error.
-        _Timeout: it took too long.
-        OSError: there is no git.
+        _GitFailed: git ended with an error.
+        _Timeout: git took too long.
+        OSError: git is not installed.
     """
     import subprocess
     import threading
@@ -180,7 +180,7 @@ def _git(folder: Path, *words: str, most_bytes: int = MOST_OUTPUT_BYTES) -> byte
 
 
 def _end(session: int) -> None:
-    """End a git with its children, who hold its pipe open too."""
+    """Kill git and its children, which have its pipe open too."""
     import signal
 
     with suppress(ProcessLookupError):

@@ -1,4 +1,4 @@
-"""What a snapshot leaves out: names that are never source, and what `.amlignore` or `.gitignore` says."""
+"""The rules for excluding files from a snapshot: names that are never source, and `.amlignore` or `.gitignore`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import re
 
 IGNORE_FILES = (".amlignore", ".gitignore")
-"""Looked for in the root of a folder only, and the first that is there is the only one.
+"""The ignore files. Only the first one that exists in the root of a folder is used.
 
 Source: Azure ML SDK v1, "Save and track snapshots": `.amlignore` replaces `.gitignore`.
 """
@@ -35,17 +35,20 @@ NEVER_SOURCE = frozenset(
         ".tox",
     )
 )
-"""Folders (and `.git` as a file: a submodule's) that are left out at any depth."""
+"""Folders that are excluded at any depth; also the file `.git`, which a submodule has."""
 
 
 class IgnoreRules:
-    """Decides by its path whether an entry is left out.
+    """The rules of one ignore file. They decide by its path whether an entry is excluded.
 
-    A name that the ignore file un-ignores by name (`!outputs`, not `!*`) wins over the names above.
+    If the ignore file re-includes a name of the list above by name (`!outputs`, not `!*`), the entry is included.
 
     Args:
         file: the ignore file, or None.
-        decided: decisions of an earlier time with the same file, by path; a folder's path ends with `/`.
+        decided: earlier decisions with the same file, by path. The path of a folder ends with `/`.
+
+    Attributes:
+        decisions: the decisions so far, by path.
     """
 
     def __init__(self, file: Path | None, decided: dict[str, bool] | None = None) -> None:
@@ -56,6 +59,8 @@ class IgnoreRules:
         self.decisions: dict[str, bool] = {}
 
     def leave_out(self, path: str, is_folder: bool) -> bool:
+        """Return whether an entry is excluded."""
+        """Return whether an entry is excluded."""
         if self._file is None:
             return is_never_source(path, is_folder)
         name = path + "/" if is_folder else path
@@ -68,7 +73,7 @@ class IgnoreRules:
         return decision
 
     def _said(self, name: str) -> bool | None:
-        """What the last pattern that matches an entry says: True to leave it out, False to keep it."""
+        """Return whether the last pattern that matches an entry excludes it; None if no pattern matches."""
         if self._patterns is None:
             assert self._file is not None
             lines = _read_lines(self._file)
@@ -81,7 +86,7 @@ class IgnoreRules:
 
 
 def is_never_source(path: str, is_folder: bool) -> bool:
-    """Whether an entry is left out when no ignore file speaks of it."""
+    """Return whether an entry is excluded if no ignore file mentions it."""
     name = path[path.rfind("/") + 1 :]
     if not is_folder:
         return name == ".git"
@@ -89,7 +94,7 @@ def is_never_source(path: str, is_folder: bool) -> bool:
 
 
 def find_ignore_file(folder: Path, names: Iterable[str]) -> Path | None:
-    """The ignore file among the names of a folder."""
+    """Return the ignore file among the names in a folder; None if there is none."""
     there = set(names)
     return next((folder / name for name in IGNORE_FILES if name in there and (folder / name).is_file()), None)
 
@@ -107,7 +112,7 @@ def _read_lines(file: Path) -> list[str]:
 def _patterns_of(lines: list[str]) -> list[tuple[bool, re.Pattern[str]]]:
     from pathspec import GitIgnoreSpec, RegexPattern  # slow to load (24 ms), and most folders have no such file
 
-    # To git, `a/**/` names the folders in `a`, and not `a`.
+    # In git, `a/**/` matches the folders in `a`, but not `a`.
     spelled = [line + "*/" if line.endswith("/**/") else line for line in lines]
     patterns = GitIgnoreSpec.from_lines(spelled).patterns
     regexes = [(pattern.include, pattern.regex) for pattern in patterns if isinstance(pattern, RegexPattern)]
@@ -115,11 +120,11 @@ def _patterns_of(lines: list[str]) -> list[tuple[bool, re.Pattern[str]]]:
 
 
 def _is_of_entry(match: re.Match[str], name: str) -> bool:
-    """Whether a match is of the entry itself.
+    """Return whether a pattern matches the entry itself, and not only a folder above it.
 
-    A pattern of `pathspec` also matches what lies below the entry it names; git asks for each entry on the way alone,
-    so that `!kept` says nothing of `kept/debug.log`.
+    A pattern of `pathspec` also matches everything below the entry that it names. Git looks at each entry separately,
+    so `!kept` does not concern `kept/debug.log`.
     """
     if match.groupdict().get("ps_d") is not None:
         return match.end("ps_d") == len(name)
-    return not (name.endswith("/") and match.end() == len(name))  # `a/**` names what lies in `a`, and not `a`
+    return not (name.endswith("/") and match.end() == len(name))  # `a/**` matches the entries in `a`, but not `a`

@@ -1,4 +1,4 @@
-"""What is kept of the source of a run: a snapshot of its folder, and what git knows of it."""
+"""Stores the source of a run: a snapshot of its folder, and facts from git."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bridge.store.artifacts import ArtifactStore
 
 
 class Source(NamedTuple):
-    """What was kept: the snapshot's id (None if there is none), properties and warnings of the run."""
+    """The stored source: the id of the snapshot (None if there is none), properties and warnings of the run."""
 
     snapshot_id: str | None
     properties: dict[str, str]
@@ -26,16 +26,16 @@ def keep_source(
     *,
     workspace_folder: str | os.PathLike[str] | None = None,
 ) -> Source:
-    """Keep a folder's snapshot, and as an artifact of the run what is not committed to git.
+    """Store the snapshot of a folder, and the changes that are not committed to git as an artifact of the run.
 
     Args:
-        artifacts: where.
-        run_root: the run's artifact root, for the diff.
+        artifacts: the artifact store.
+        run_root: the artifact root of the run, for the changes.
         folder: the source folder.
-        workspace_folder: a folder that is left out of the snapshot.
+        workspace_folder: a folder that is excluded from the snapshot.
 
     Raises:
-        NotFound: there is no such folder.
+        NotFound: the folder does not exist.
     """
     snapshot = take_snapshot(artifacts, folder, workspace_folder=workspace_folder)
     git = git_facts(folder)

@@ -1,4 +1,4 @@
-"""What the last snapshot of a folder saw, kept for the next one: unchanged files are not read again."""
+"""The files of the last snapshot of a folder, remembered so that the next one does not read unchanged files again."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ logger = logging.getLogger("bridge")
 
 FORMAT = 1
 FOLDERS_KEPT = 64
-"""Folders whose last snapshot is remembered; the file of one is at most about 2 MB."""
+"""How many folders are remembered. The file of one folder has at most about 2 MB."""
 
 SETTLED_NS = 2_000_000_000
-"""A file that changed less than this before it was looked at may change again within the same time stamp (2 s on some
-file systems), so that its stamp proves nothing: it is read again next time."""
+"""A file that changed this shortly before the snapshot is read again by the next one. It may change again without a new
+time stamp, because the time stamps of some file systems have a resolution of 2 s."""
 
 
 class KnownTree:
@@ -30,8 +30,8 @@ class KnownTree:
     Args:
         snapshot_id: its id.
         files: its files by path, as (stamp, hash or target).
-        decided: what its ignore file said, by path.
-        decided_with: the stamp that the ignore file had.
+        decided: the decisions of its ignore file, by path.
+        decided_with: the stamp of the ignore file.
     """
 
     def __init__(
@@ -45,16 +45,18 @@ class KnownTree:
         self.decided, self.decided_with = decided or {}, decided_with
 
     def content_of(self, found: Found) -> str:
-        """The hash of a file's content, or a link's target; nothing if it may have changed."""
+        """Return the hash of the content of a file, or the target of a link; "" if it may have changed."""
         stamp, content = self.files.get(found.path, ("", ""))
         return content if stamp == found.stamp else ""
 
     def equals(self, files: Sequence[Found]) -> bool:
+        """Return whether these are the files of the snapshot, unchanged."""
+        """Return whether these are the files of the snapshot, unchanged."""
         return len(files) == len(self.files) and all(self.content_of(found) for found in files)
 
 
 def read_known(folder: Path) -> KnownTree:
-    """What is known of a folder; nothing, if nobody kept it or somebody damaged it."""
+    """Return the last snapshot of a folder; an empty one if none is remembered, or its file is damaged."""
     try:
         content = json.loads(_place(folder).read_bytes())
         if content["format"] != FORMAT or content["folder"] != str(folder):
@@ -71,14 +73,14 @@ def read_known(folder: Path) -> KnownTree:
 
 
 def write_known(folder: Path, snapshot_id: str, tree: Tree, contents: dict[str, str], begun_ns: int) -> None:
-    """Keep what a snapshot saw, for the next one; a home that cannot be written costs that one time only.
+    """Remember a snapshot for the next one. If the home folder cannot be written, the next one reads all files again.
 
     Args:
         folder: the folder.
-        snapshot_id: what was made of it.
-        tree: what was found.
-        contents: hash or target of each file that was kept, by path.
-        begun_ns: when the walk began, nanoseconds since 1970 UTC.
+        snapshot_id: the id of the snapshot.
+        tree: the files that were found.
+        contents: hash or target of each file that was stored, by path.
+        begun_ns: when the walk started, in nanoseconds since 1970 UTC.
     """
     settled = begun_ns - SETTLED_NS
     files = [

@@ -1,4 +1,4 @@
-"""Snapshots: the source that ran, kept by content, so that an unchanged folder costs nothing."""
+"""Snapshots of the source of runs. They are stored by content, so an unchanged folder needs no more space."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ if TYPE_CHECKING:
 logger = logging.getLogger("bridge")
 
 ROOT = "snapshots"
-"""The artifact root: `files/<two digits>/<SHA-256>` holds contents, `trees/<id>.json` what lies where."""
+"""The artifact root. `files/<two digits>/<SHA-256>` has the contents, and `trees/<id>.json` their paths."""
 
 FORMAT = 1
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 MODES = {"file": 0o100644, "executable": 0o100755, "link": 0o120777}
-"""What a file may be, and its mode in a zip."""
+"""The kinds of files, with their modes in a zip."""
 
 KEPT_AT_HOME = ("environments", "imports", "snapshots")
-"""Folders in `$BRIDGE_HOME` that are left out even where that is the folder itself."""
+"""Folders in `$BRIDGE_HOME` that are excluded, even from a snapshot of `$BRIDGE_HOME` itself."""
 
 PIECE_BYTES = 1 << 20
 IN_MEMORY_BYTES = 16 << 20
 NAMED = 10
-"""How many files a warning names."""
+"""How many files a warning names at most."""
 
 
 class Snapshot(NamedTuple):
-    """What was kept: the id, None if nothing could be, and what was left out against the user's wish, as sentences."""
+    """A snapshot that was taken: its id (None if nothing was stored), and warnings about files that were excluded."""
 
     id: str | None
     warnings: tuple[str, ...] = ()
@@ -64,21 +64,22 @@ class Kept(NamedTuple):
 def take_snapshot(
     artifacts: ArtifactStore, folder: str | os.PathLike[str], *, workspace_folder: str | os.PathLike[str] | None = None
 ) -> Snapshot:
-    """Keep the files of a folder, or one file.
+    """Store the files of a folder, or one file.
 
-    The same content has the same id, in every folder and workspace; what is stored already is not stored again, and
-    files whose size, inode and times are those of the last snapshot of this folder are not read again.
-    Left out are what `.amlignore` (else `.gitignore`) in the folder says, and what is never source
-    (`bridge.source.ignore`): of files beyond 300 MB or 2,000 files the largest, with a warning.
-    More than 10,000 entries are not even looked at: nothing is kept then, and the warning says what to do.
+    The same content has the same id in every folder and workspace. Content that is stored already is not stored again.
+    Files with the same size, inode and times as in the last snapshot of this folder are not read again.
+    Files are excluded if `.amlignore` (or else `.gitignore`) in the folder excludes them, or if they are never source
+    (`bridge.source.ignore`).
+    Beyond 300 MB or 2,000 files, the largest files are excluded, with a warning.
+    Nothing is stored if the folder has more than 10,000 entries. A warning says what to do.
 
     Args:
-        artifacts: where.
+        artifacts: the artifact store.
         folder: the folder or file.
-        workspace_folder: a folder that is left out; each folder that is a workspace is, too.
+        workspace_folder: a folder that is excluded. Workspaces below the folder are excluded too.
 
     Raises:
-        NotFound: there is no such folder or file.
+        NotFound: the folder or file does not exist.
     """
     top = Path(os.path.realpath(folder))
     if not top.exists():
@@ -109,10 +110,10 @@ def take_snapshot(
 
 
 def restore_snapshot(artifacts: ArtifactStore, snapshot_id: str, target: str | os.PathLike[str]) -> None:
-    """Write the files of a snapshot below a folder, which is made; others there stay.
+    """Write the files of a snapshot to a folder, which is created. Other files in the folder stay.
 
     Raises:
-        NotFound: there is no such snapshot.
+        NotFound: the snapshot does not exist.
         InvalidState: it is damaged.
     """
     top = Path(target)
@@ -134,14 +135,14 @@ def restore_snapshot(artifacts: ArtifactStore, snapshot_id: str, target: str | o
         (top / kept.path).unlink(missing_ok=True)
         (top / kept.path).symlink_to(kept.content)
     inside = os.path.realpath(top)
-    for kept in links:  # one that stays below the folder by its text may lead out of it through another
+    for kept in links:  # a link may leave the folder through another link, even if its text does not
         if os.path.commonpath((os.path.realpath(top / kept.path), inside)) != inside:
             (top / kept.path).unlink()
             raise InvalidState("snapshot", snapshot_id, f"leading out of its folder by {kept.path!r}", "whole")
 
 
 def copy_snapshot(source: ArtifactStore, target: ArtifactStore, snapshot_id: str) -> None:
-    """Copy a snapshot from one workspace to another; of one that is there nothing is copied.
+    """Copy a snapshot from one workspace to another, unless that has it.
 
     Raises:
         NotFound, InvalidState: as for `restore_snapshot`.
@@ -152,11 +153,11 @@ def copy_snapshot(source: ArtifactStore, target: ArtifactStore, snapshot_id: str
         if kept.kind != "link" and target.stat(ROOT, _content_path(kept.content)) is None:
             target.put(ROOT, _content_path(kept.content), stream_of(_content(source, snapshot_id, kept)))
     manifest = stream_of(source.get(ROOT, _manifest_path(snapshot_id)))
-    target.put(ROOT, _manifest_path(snapshot_id), manifest)  # last: it says that all contents are there
+    target.put(ROOT, _manifest_path(snapshot_id), manifest)  # last, because it says that all contents exist
 
 
 def write_snapshot_zip(artifacts: ArtifactStore, snapshot_id: str, folder: str | os.PathLike[str]) -> Path:
-    """Write `<id>.zip` with the files of a snapshot into a folder, which is made; returns its absolute path.
+    """Write `<id>.zip` with the files of a snapshot to a folder, which is created; return its absolute path.
 
     Raises:
         NotFound, InvalidState: as for `restore_snapshot`.
@@ -178,13 +179,13 @@ def write_snapshot_zip(artifacts: ArtifactStore, snapshot_id: str, folder: str |
 
 
 def limits() -> tuple[int, int, int]:
-    """The most bytes, files and entries of a snapshot.
+    """Return the maximum number of bytes, files and entries of a snapshot.
 
-    `BRIDGE_SNAPSHOT_BYTES` and `BRIDGE_SNAPSHOT_FILES` set others, and Azure ML's `AML_SNAPSHOT_NO_FILE_LIMIT` lifts
-    the second; entries are five times as many as files.
+    `BRIDGE_SNAPSHOT_BYTES` and `BRIDGE_SNAPSHOT_FILES` set the first two. Azure ML's `AML_SNAPSHOT_NO_FILE_LIMIT`
+    removes the limit of files. There may be five times as many entries as files.
 
     Raises:
-        InvalidValue: one of them is no number.
+        InvalidValue: one of the variables is not a number.
     """
     most_files = _setting("BRIDGE_SNAPSHOT_FILES", SNAPSHOT_FILES)
     if os.environ.get("AML_SNAPSHOT_NO_FILE_LIMIT", "").lower() in ("1", "true"):
@@ -201,7 +202,7 @@ def _setting(name: str, default: int) -> int:
 
 
 def _leave_out_largest(tree: Tree, most_bytes: int, most_files: int) -> str:
-    """Take the largest files out of a tree until the rest is within the limits; returns what to say of them."""
+    """Remove the largest files from a tree until the others are within the limits; return a warning that names them."""
     total, count = sum(found.size_bytes for found in tree.files), len(tree.files)
     left_out: list[Found] = []
     for found in sorted(tree.files, key=lambda found: found.size_bytes, reverse=True):
@@ -222,7 +223,7 @@ def _leave_out_largest(tree: Tree, most_bytes: int, most_files: int) -> str:
 class _Result(NamedTuple):
     snapshot: Snapshot
     contents: dict[str, str] | None
-    """Hash or target by path, of all files kept; None if they are those that were known."""
+    """Hash or target of each stored file, by path; None if no file has changed since the last snapshot."""
 
 
 def _keep(artifacts: ArtifactStore, top: Path, tree: Tree, known: KnownTree) -> _Result:
@@ -250,17 +251,17 @@ def _keep(artifacts: ArtifactStore, top: Path, tree: Tree, known: KnownTree) -> 
 
 
 def _store(artifacts: ArtifactStore, file: Path, sha256: str, stored: set[str]) -> str:
-    """Keep the content of a file, if it is not stored yet; returns its hash.
+    """Store the content of a file, if it is not stored yet; return its hash.
 
     Args:
-        artifacts: where.
-        file: it is read only if it may have changed, or its content is not stored here.
-        sha256: its hash, if it is known.
+        artifacts: the artifact store.
+        file: the file. It is read only if it may have changed, or its content is not stored.
+        sha256: its hash; "" if it is not known.
         stored: hashes of contents that are known to be stored.
     """
     if sha256 and (sha256 in stored or artifacts.stat(ROOT, _content_path(sha256))):
         return sha256
-    # A copy, so that what is stored under the hash is what was hashed, whoever writes the file meanwhile.
+    # The copy is hashed and stored, because another process may write to the file concurrently.
     with file.open("rb") as source:
         begin = source.read(PIECE_BYTES)
         if len(begin) < PIECE_BYTES:
@@ -294,7 +295,7 @@ def _store_large(artifacts: ArtifactStore, begin: bytes, rest: BinaryIO, stored:
 
 
 def _write_manifest(artifacts: ArtifactStore, kept: Sequence[Kept]) -> str:
-    """Keep what lies where, and return the id that follows from it."""
+    """Store the paths and hashes of the files, and return the id, which is a hash of them."""
     if not kept:
         return EMPTY
     manifest = json.dumps({"format": FORMAT, "files": kept}, separators=(",", ":")).encode()
@@ -308,7 +309,7 @@ def _read_manifest(artifacts: ArtifactStore, snapshot_id: str) -> list[Kept]:
     if snapshot_id == EMPTY:
         return []
     if not isinstance(snapshot_id, str) or not ID.fullmatch(snapshot_id):
-        raise NotFound("snapshot", snapshot_id, "an id is a UUID, as run.get_snapshot_id() gives it")
+        raise NotFound("snapshot", snapshot_id, "an id is a UUID, as run.get_snapshot_id() returns it")
     try:
         content = b"".join(artifacts.get(ROOT, _manifest_path(snapshot_id)))
     except NotFound:
@@ -326,7 +327,7 @@ def _read_manifest(artifacts: ArtifactStore, snapshot_id: str) -> list[Kept]:
 
 
 def _may_be_written(kept: Kept) -> bool:
-    """Whether a file of a manifest stays below the folder that it is restored to."""
+    """Return whether a file of a manifest stays in the folder that it is restored to."""
     if kept.kind not in MODES or any(part in ("", ".", "..") for part in kept.path.split("/")):
         return False
     if "\0" in kept.path + kept.content:
@@ -335,10 +336,10 @@ def _may_be_written(kept: Kept) -> bool:
 
 
 def _content(artifacts: ArtifactStore, snapshot_id: str, kept: Kept) -> Iterator[bytes]:
-    """The bytes of a file of a snapshot, or the target of a link.
+    """Yield the bytes of a file of a snapshot, or the target of a link.
 
     Raises:
-        InvalidState: they are not what was kept.
+        InvalidState: the bytes are not those that were stored.
     """
     if kept.kind == "link":
         yield kept.content.encode()
@@ -361,7 +362,7 @@ def _is_there(artifacts: ArtifactStore, snapshot_id: str) -> bool:
 
 
 def _id_of(sha256: str) -> str:
-    """A hash as a UUID of version 8, which is what RFC 9562 gives to such ids."""
+    """Return a hash as a UUID of version 8, which RFC 9562 reserves for such ids."""
     variant = "89ab"[int(sha256[16], 16) & 3]
     return f"{sha256[:8]}-{sha256[8:12]}-8{sha256[13:16]}-{variant}{sha256[17:20]}-{sha256[20:32]}"
 

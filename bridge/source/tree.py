@@ -1,4 +1,4 @@
-"""The files of a folder that belong to a snapshot, found by listing folders and asking for sizes alone."""
+"""Finds the files of a folder that belong to a snapshot. It reads names, sizes and times, but no contents."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ WORKSPACE_NAMES = ("journal", "artifacts")
 
 
 class Found(NamedTuple):
-    """A file, or a link that stays one.
+    """A file, or a link that is stored as a link.
 
-    `path` is relative to the tree's root and `/`-separated; `target` is what a link says.
-    `stamp` changes when the content does: size, inode, and the times of the last change of content and of anything.
-    `changed_ns` is the later of these times.
+    Attributes:
+        path: relative to the root of the tree, `/`-separated.
+        stamp: a text that changes when the content does: size, inode, and the times of the last changes.
+        changed_ns: when the content or the inode last changed, in nanoseconds since 1970 UTC.
+        target: the target of a link.
     """
 
     path: str
@@ -34,7 +36,14 @@ class Found(NamedTuple):
 
 
 class Tree:
-    """What was found: files by path in order, what was left out against the user's wish, and the rules' decisions."""
+    """The files of a folder.
+
+    Attributes:
+        files: sorted by path.
+        warnings: files that had to be excluded, each with the reason.
+        decisions: the decisions of the ignore file, by path.
+        ignore_file: the ignore file, or None.
+    """
 
     def __init__(self) -> None:
         self.files: list[Found] = []
@@ -48,8 +57,8 @@ class TreeScan:
 
     Args:
         root: the folder.
-        most_entries: the walk is given up beyond (`TooManyEntries`).
-        left_out: (device, inode) of folders that are left out wherever they lie.
+        most_entries: how many entries the folder may have.
+        left_out: (device, inode) of folders that are excluded.
     """
 
     def __init__(self, root: Path, most_entries: int, left_out: frozenset[tuple[int, int]]) -> None:
@@ -59,11 +68,14 @@ class TreeScan:
         self.tree = Tree()
 
     def run(self, decided: dict[str, bool], decided_with: str) -> Tree:
-        """Walk.
+        """Return the files of the folder.
 
         Args:
-            decided: what the ignore file said at an earlier time.
-            decided_with: the stamp that the ignore file had then.
+            decided: earlier decisions of the ignore file, by path.
+            decided_with: the stamp of the ignore file at that time.
+
+        Raises:
+            TooManyEntries: the folder has more than `most_entries`.
         """
         self._decided, self._decided_with = decided, decided_with
         found = walk(
@@ -136,7 +148,7 @@ class TreeScan:
             self.tree.files.append(found)
 
     def _link(self, entry: Entry, path: str) -> Found | None:
-        """A link within the tree as a link; one that leads out of it as the file that it leads to."""
+        """Return a link into the tree as a link, and a link to a file elsewhere as that file; None for other links."""
         real = os.path.realpath(entry.path)
         if not self._is_inside(real):
             try:
@@ -146,7 +158,7 @@ class TreeScan:
                     raise
                 return None
         target = os.readlink(entry.path)
-        if os.path.isabs(target) or leads_out(path, target):  # on a detour: the same place, said from here
+        if os.path.isabs(target) or leads_out(path, target):  # store an equivalent relative path
             target = os.path.relpath(real, os.path.dirname(os.path.join(self._real_root, path)))
         state = entry.stat(follow_symlinks=False)
         return Found(path, "link", 0, stamp_of(state), _changed(state), target)
@@ -159,7 +171,7 @@ class TreeScan:
 
 
 def single_file(path: Path) -> Tree:
-    """The tree of one file."""
+    """Return the tree of one file."""
     tree, found = Tree(), _file(path.name, path.stat())
     if found is None:
         tree.warnings.append(f"{path.name} (neither a file nor a folder)")
@@ -169,18 +181,23 @@ def single_file(path: Path) -> Tree:
 
 
 def stamp_of(state: os.stat_result) -> str:
-    """What changes when a file does."""
+    """Return a text that changes when a file does."""
     return f"{state.st_size}:{state.st_ino}:{state.st_mtime_ns}:{state.st_ctime_ns}"
 
 
 def leads_out(path: str, target: str) -> bool:
-    """Whether the link at a path of a tree, read as text, leads out of the tree."""
+    """Return whether the target of a link, read as text, is outside the tree.
+
+    Args:
+        path: the path of the link in the tree.
+        target: its target.
+    """
     place = os.path.normpath(os.path.join(os.path.dirname(path), target))
     return os.path.isabs(place) or place == ".." or place.startswith("../")
 
 
 def folders_of(paths: list[Path]) -> Iterator[tuple[int, int]]:
-    """(Device, inode) of those folders that are there."""
+    """Yield (device, inode) of the folders that exist."""
     for path in paths:
         try:
             state = path.stat()
@@ -203,7 +220,7 @@ def _changed(state: os.stat_result) -> int:
 
 
 def _is_of_workspace(name: str) -> bool:
-    """Whether a name in a folder that is a workspace is the workspace's own."""
+    """Return whether a name in the folder of a workspace belongs to the workspace."""
     return name in WORKSPACE_NAMES or name.startswith(("workspace.", "mlflow.db"))
 
 
