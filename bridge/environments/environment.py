@@ -7,15 +7,14 @@ import logging
 import os
 import re
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bridge.address import check_local_path
 from bridge.environments.conda import CondaDependencies
 from bridge.environments.sections import PYTHON, DockerSection, PythonSection, default_image
+from bridge.environments.specifications import conda_interpreter, dockerfile_text, requirement_lines
 from bridge.environments.substitutes import is_curated
 from bridge.errors import AlreadyExists, InvalidState, InvalidValue, NotFound
-from bridge.journal.system import is_of_handler
 from bridge.records.script import EnvironmentDefinition, ImageDefinition, PythonDefinition
 from bridge.records.text import as_text
 
@@ -102,7 +101,7 @@ class Environment:
         packages = CondaDependencies()
         if pip_version is not None:
             packages.add_conda_package(f"pip={pip_version}")
-        for line in _requirement_lines(check_local_path("file_path", file_path)):
+        for line in requirement_lines(check_local_path("file_path", file_path)):
             if line.startswith("-"):
                 packages.set_pip_option(line)
             else:
@@ -119,7 +118,7 @@ class Environment:
         """
         environment = Environment(name)
         environment.python.user_managed_dependencies = True
-        environment.python.interpreter_path = _conda_interpreter(conda_environment_name)
+        environment.python.interpreter_path = conda_interpreter(conda_environment_name)
         return environment
 
     @staticmethod
@@ -325,7 +324,7 @@ def definition_of(environment: Environment) -> EnvironmentDefinition:
         docker=ImageDefinition(
             enabled=bool(docker.enabled),
             base_image=docker.base_image,
-            base_dockerfile=_dockerfile_text(docker.base_dockerfile),
+            base_dockerfile=dockerfile_text(docker.base_dockerfile),
             arguments=tuple(str(word) for word in docker.arguments),
             shm_size=docker.shm_size,
         ),
@@ -367,45 +366,3 @@ def _versions(workspace: Workspace, name: str) -> list[int]:
         return []
     files = workspace.stores.artifacts.list(ROOT, name)
     return sorted(int(found[1]) for file in files if (found := VERSION_FILE.fullmatch(file.path)))
-
-
-def _dockerfile_text(dockerfile: str | None) -> str | None:
-    """Return the text of a Dockerfile, which is given by its text or its path."""
-    if dockerfile is None or "\n" in dockerfile or dockerfile.lstrip().upper().startswith("FROM "):
-        return dockerfile
-    try:
-        return Path(dockerfile).read_text(encoding="utf-8")
-    except OSError as error:
-        if is_of_handler(error):
-            raise
-        rule = f"must be the text of a Dockerfile or its path ({(error.strerror or str(error)).lower()})"
-        raise InvalidValue("base_dockerfile", dockerfile, rule) from error
-
-
-def _requirement_lines(file: Path) -> list[str]:
-    """Return the lines of a requirements file, without comments; continued lines are joined."""
-    try:
-        text = re.sub(r"\s*\\\n\s*", " ", file.read_text(encoding="utf-8-sig"))
-    except (FileNotFoundError, IsADirectoryError):
-        raise NotFound("file", str(file)) from None
-    lines = [re.sub(r"(^|\s)#.*", "", line).strip() for line in text.splitlines()]
-    for line in lines:
-        if re.match(r"(-r|--requirement|-c|--constraint|-e|--editable|\.|/)", line):
-            raise InvalidValue("requirements file", line, "must name packages only: other files are not stored with it")
-    return [line for line in lines if line]
-
-
-def _conda_interpreter(name: str) -> str:
-    import shutil
-    import subprocess
-
-    conda = os.environ.get("CONDA_EXE") or shutil.which("conda")
-    if conda is None or not os.path.exists(conda):
-        hint = "it is not on the PATH; set environment.python.interpreter_path to the environment's python instead"
-        raise NotFound("program", "conda", hint)
-    done = subprocess.run([conda, "env", "list", "--json"], capture_output=True, text=True, timeout=120, check=False)
-    folders = json.loads(done.stdout)["envs"] if done.returncode == 0 else []
-    found = next((folder for folder in folders if folder == name or os.path.basename(folder) == name), None)
-    if found is None:
-        raise NotFound("conda environment", name, f"conda has {', '.join(map(os.path.basename, folders)) or 'none'}")
-    return os.path.join(found, "bin", "python")

@@ -197,7 +197,7 @@ def _requirement(package: str) -> str | None:
     if not re.fullmatch(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?", name):
         return None
     on_pypi = ON_PYPI.get(name, name)
-    if version.lstrip("= ") in ("", "*"):
+    if version in ("", "*") or re.fullmatch(r"=\s*\*", version):
         return on_pypi
     try:
         if version.startswith(SIGNS):

@@ -60,7 +60,6 @@ class IgnoreRules:
 
     def leave_out(self, path: str, is_folder: bool) -> bool:
         """Return whether an entry is excluded."""
-        """Return whether an entry is excluded."""
         if self._file is None:
             return is_never_source(path, is_folder)
         name = path + "/" if is_folder else path

@@ -51,7 +51,6 @@ class KnownTree:
 
     def equals(self, files: Sequence[Found]) -> bool:
         """Return whether these are the files of the snapshot, unchanged."""
-        """Return whether these are the files of the snapshot, unchanged."""
         return len(files) == len(self.files) and all(self.content_of(found) for found in files)
 
 

@@ -112,7 +112,9 @@ def test_a_version_of_conda_becomes_one_that_pip_can_read(conda: str, pip: str) 
     Requirement(pip)
 
 
-@pytest.mark.parametrize("conda", ["numpy~=1", "numpy=1.26|1.25", "numpy>=", "numpy==1.26.*.*", "numpy >=1.26 py_0"])
+@pytest.mark.parametrize(
+    "conda", ["numpy~=1", "numpy=1.26|1.25", "numpy>=", "numpy==", "numpy=", "numpy==1.26.*.*", "numpy >=1.26 py_0"]
+)
 def test_a_version_that_pip_cannot_read_is_refused(conda: str) -> None:
     with pytest.raises(InvalidValue, match="must be written like"):
         wanted_packages({"dependencies": [conda]})

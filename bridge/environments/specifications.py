@@ -1,0 +1,67 @@
+"""Reads the specification of an environment: a requirements file, a Dockerfile, or the name of a conda environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+
+from bridge.errors import InvalidValue, NotFound
+from bridge.journal.system import is_of_handler
+
+
+def dockerfile_text(dockerfile: str | None) -> str | None:
+    """Return the text of a Dockerfile, which is given by its text or its path.
+
+    Raises:
+        InvalidValue: the file cannot be read.
+    """
+    if dockerfile is None or "\n" in dockerfile or dockerfile.lstrip().upper().startswith("FROM "):
+        return dockerfile
+    try:
+        return Path(dockerfile).read_text(encoding="utf-8")
+    except OSError as error:
+        if is_of_handler(error):
+            raise
+        rule = f"must be the text of a Dockerfile or its path ({(error.strerror or str(error)).lower()})"
+        raise InvalidValue("base_dockerfile", dockerfile, rule) from error
+
+
+def requirement_lines(file: Path) -> list[str]:
+    """Return the lines of a requirements file, without comments; continued lines are joined.
+
+    Raises:
+        NotFound: the file does not exist.
+        InvalidValue: it names another file.
+    """
+    try:
+        text = re.sub(r"\s*\\\n\s*", " ", file.read_text(encoding="utf-8-sig"))
+    except (FileNotFoundError, IsADirectoryError):
+        raise NotFound("file", str(file)) from None
+    lines = [re.sub(r"(^|\s)#.*", "", line).strip() for line in text.splitlines()]
+    for line in lines:
+        if re.match(r"(-r|--requirement|-c|--constraint|-e|--editable|\.|/)", line):
+            raise InvalidValue("requirements file", line, "must name packages only: other files are not stored with it")
+    return [line for line in lines if line]
+
+
+def conda_interpreter(name: str) -> str:
+    """Return the interpreter of a conda environment of this computer, by its name or its folder.
+
+    Raises:
+        NotFound: conda is not on the PATH, or has no such environment.
+    """
+    import shutil
+    import subprocess
+
+    conda = os.environ.get("CONDA_EXE") or shutil.which("conda")
+    if conda is None or not os.path.exists(conda):
+        hint = "it is not on the PATH; set environment.python.interpreter_path to the environment's python instead"
+        raise NotFound("program", "conda", hint)
+    done = subprocess.run([conda, "env", "list", "--json"], capture_output=True, text=True, timeout=120, check=False)
+    folders = json.loads(done.stdout)["envs"] if done.returncode == 0 else []
+    found = next((folder for folder in folders if folder == name or os.path.basename(folder) == name), None)
+    if found is None:
+        raise NotFound("conda environment", name, f"conda has {', '.join(map(os.path.basename, folders)) or 'none'}")
+    return os.path.join(found, "bin", "python")
