@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 from bridge.errors import NotFound
 
-PAGE = "docs/azureml.md#not-there"
+PAGE = "docs/azureml.md#not-available"
 """The page that lists what is absent, with a substitute for each."""
 
 NO_DATASETS = f"Runbridge has no datasets: read data by its path, and log its use with mlflow.log_input ({PAGE})"

@@ -1,4 +1,4 @@
-"""The module `mlflow.azureml`, which MLflow 2 removed and old scripts still import.
+"""The module `mlflow.azureml`, which MLflow 2 removed and existing scripts still import.
 
 The standard library is enough here: MLflow loads this while its own package is half imported.
 """
@@ -12,7 +12,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 NAME = "mlflow.azureml"
-INSTEAD = "serve a model with mlflow models serve; see docs/azureml.md#not-there"
+INSTEAD = "serve a model with mlflow models serve; see docs/azureml.md#not-available"
 
 
 class RemovedModule(Loader):

@@ -16,7 +16,7 @@ from bridge.handles.absent import ATTRIBUTES
 from bridge_azureml.absent import INSTEAD, sentence_of
 from bridge_mlflow.models import Model
 
-PAGE = "docs/azureml.md#not-there"
+PAGE = "docs/azureml.md#not-available"
 
 # The absent names that public scripts import most, and one of each package of the SDK.
 IMPORTS = """
@@ -156,8 +156,8 @@ def test_the_longest_name_that_is_known_chooses_the_substitute() -> None:
 
 def test_the_guide_lists_every_absent_name_with_a_substitute() -> None:
     guide = (Path(__file__).parents[2] / "docs" / "azureml.md").read_text(encoding="utf-8")
-    assert "\n## Not there\n" in guide, "the heading that the sentences name"
-    table = guide.partition("\n## Not there\n")[2].partition("\n## ")[0]
+    assert "\n## Not available\n" in guide, "the heading that the sentences name"
+    table = guide.partition("\n## Not available\n")[2].partition("\n## ")[0]
     listed = set(re.findall(r"`([\w.]+)`", table))
     assert sorted(name for name in INSTEAD if name not in listed) == []
     attributes = {f"{kind}.{name}" for kind, names in ATTRIBUTES.items() for name in names}
