@@ -13,7 +13,7 @@ from bridge.records.run import TERMINAL_STATUSES
 from bridge.runs.web_view import web_view
 
 FILE_ADDRESS = re.compile(r"aml://artifactId/ExperimentRun/dcid\.[^/]+/(.+)")
-"""What `get_metrics` returns for an image or a chart.
+"""The address that `get_metrics` returns for an image or a chart.
 
 Source: Azure ML SDK v1, `Run.get_metrics`.
 """

@@ -183,7 +183,7 @@ def _check_installed() -> None:
     import importlib.util
 
     if importlib.util.find_spec("tensorboard") is None:
-        hint = "pip install tensorboard brings it; export_to_tensorboard works without"
+        hint = "pip install tensorboard installs it; export_to_tensorboard works without it"
         raise NotFound("package", "tensorboard", hint)
 
 

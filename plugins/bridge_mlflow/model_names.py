@@ -23,7 +23,7 @@ class Framework:
 class ModelNames(type):
     """The class of `Model`, which says of absent functions what to use instead."""
 
-    if not TYPE_CHECKING:  # a type checker would take every attribute for one that exists
+    if not TYPE_CHECKING:  # a type checker would accept every attribute
 
         def __getattr__(cls, name: str) -> NoReturn:
             raise absent_attribute("Model", name)

@@ -1,4 +1,4 @@
-"""Where the files of a model lie for a script that knows its name only.
+"""Find the files of a model for a script that knows only its name.
 
 Source: Azure ML SDK v1, `Model.get_model_path`; Azure ML, "Locate model files in your entry script": the folder of
 `AZUREML_MODEL_DIR` is `azureml-models/<name>/<version>`, or `azureml-models` where there are several models.

@@ -1,7 +1,7 @@
 """`azureml.exceptions` on Runbridge: other names of our errors.
 
 Each name is the error that Runbridge raises where the Azure ML SDK v1 raised this one, or the common base of several
-such errors. So the `except` clauses of old scripts catch our errors.
+such errors. So the `except` clauses of existing scripts catch our errors.
 """
 
 from bridge.errors import BridgeError, InvalidState, InvalidValue, NotAuthenticated, NotFound, SubmitFailed

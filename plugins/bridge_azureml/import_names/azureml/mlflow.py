@@ -1,4 +1,4 @@
-"""`azureml.mlflow` on Runbridge: importing it is enough, because MLflow finds Runbridge's plugin by itself."""
+"""`azureml.mlflow` on Runbridge: it only has to be importable, because MLflow finds Runbridge's plugin without it."""
 
 from bridge_azureml.absent import attribute_finder
 
