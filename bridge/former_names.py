@@ -25,9 +25,9 @@ MOVED = {
     },
     "bridge.submit.conda": {"CondaDependencies": "bridge.environments.conda:CondaDependencies"},
     "bridge.submit.environment": {
-        "DockerSection": "bridge.environments.environment:DockerSection",
+        "DockerSection": "bridge.environments.sections:DockerSection",
         "Environment": "bridge.environments.environment:Environment",
-        "PythonSection": "bridge.environments.environment:PythonSection",
+        "PythonSection": "bridge.environments.sections:PythonSection",
     },
     "bridge.submit.script": {
         "DockerConfiguration": "bridge.launch.runconfig:DockerConfiguration",

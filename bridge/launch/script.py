@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bridge.address import check_local_path
 from bridge.environments.substitutes import LOCAL
 from bridge.errors import InvalidValue
-from bridge.launch.distributed import check_job
+from bridge.launch.distributed import DistributedJob, check_job
 from bridge.launch.runconfig import RUN_SECONDS, DockerConfiguration, RunConfiguration
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ class ScriptRunConfig:
 
     Source: Azure ML SDK v1, `azureml.core.ScriptRunConfig`.
     """
+
+    distributed_job_config: DistributedJob | None = None  # objects that an earlier version pickled lack it
 
     def __init__(
         self,
