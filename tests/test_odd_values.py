@@ -220,6 +220,9 @@ CALLS: dict[str, Callable[[Place, Any], Any]] = {
     "Run.get_metric": lambda p, x: p.run.get_metric(x),
     "Run.get_series": lambda p, x: p.run.get_series(x),
     # Files
+    "Run.get_secret": lambda p, x: p.run.get_secret(x),
+    "Run.get_secrets": lambda p, x: p.run.get_secrets(x),
+    "Run.get_secrets([name])": lambda p, x: p.run.get_secrets([x]),
     "Run.upload_file(name)": lambda p, x: p.run.upload_file(x, p.ws.path.parent / "in" / "a.txt"),
     "Run.upload_file(path)": lambda p, x: p.run.upload_file("odd.txt", x),
     "Run.upload_files(names)": lambda p, x: p.run.upload_files(x, [p.ws.path.parent / "in" / "a.txt"]),
@@ -286,7 +289,7 @@ def test_every_public_method_with_an_argument_is_in_the_table() -> None:
         "get_properties", "get_snapshot_id", "get_status", "get_submitted_run", "get_tags", "get_default_datastore",
         "get_default_keyvault", "get_mlflow_tracking_uri", "list", "refresh", "start", "wait_for_completion",
         "log_metric", "log_accuracy_table", "log_predictions", "register_model", "submit_child", "close",
-        "wrap",
+        "wrap", "get_environment", "set_default_datastore", "setup", "update", "delete",
     }  # fmt: skip
     named = {call.split(".", 1)[1].split("(")[0] for call in CALLS if "." in call}
     missing = [

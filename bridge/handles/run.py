@@ -787,9 +787,9 @@ class Run:
 
     def get_secrets(self, secrets: Iterable[str]) -> dict[str, str | None]:
         """Return secrets by name, as `get_secret` does; None for a secret that is not set."""
-        from bridge.runs.secrets import find_secret
+        from bridge.runs.secrets import find_secrets
 
-        return {name: find_secret(name) for name in secrets}
+        return find_secrets(secrets)
 
     def get_details(self) -> dict[str, Any]:
         """Return the facts of the run as a dict.
