@@ -125,8 +125,9 @@ class Appender:
         size = call.ends[whole - 1] if whole else 0
         if written > size:
             file.shorten(file.size + size)
+        if whole:  # before `intact`: as long as that is True, the next call repeats what an exception interrupts here
+            self._unwritten.waiting.remove(call.items[:whole])
         file.intact = False
-        self._unwritten.waiting.remove(call.items[:whole])
         self.files.leave(self.leases)
 
     def check_unchanged(self) -> None:

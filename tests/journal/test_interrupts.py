@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import fcntl
 import os
+import resource
 import shutil
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +18,7 @@ import pytest
 from interrupting import EXCEPTIONS, Interrupts, each_place, places
 from raw_journals import RUN, Written, as_written, journals, points_of, reader_of
 
+from bridge.errors import StoreUnavailable
 from bridge.journal.writer import JournalWriter
 from bridge.records.series import COLUMN, Point
 
@@ -89,6 +92,31 @@ def waiting(case: Case) -> None:
     files._held = held
 
 
+def on_full_disk(case: Case, room: int, call: Callable[[], object]) -> None:
+    """Make a call while no file of this process may have more than `room` bytes beyond the open journal."""
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (case.writer._files.current.size + room, limit[1]))
+    try:
+        with suppress(StoreUnavailable):
+            call()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+
+
+def many_waiting(case: Case) -> None:
+    """Make more points wait than a journal on the full disk has room for; a journal is open again."""
+    waiting(case)
+    case.folder.rename(case.folder.with_name("away"))
+    files = case.writer._files
+    held, files._held = files._held, None
+    case.folder.write_text("no folder")
+    case.log([point(number) for number in range(3, 5)])
+    case.folder.unlink()
+    case.folder.with_name("away").rename(case.folder)
+    files._held = held
+    files.start(case.writer._leases)
+
+
 ROW = [Point("row", value, 5, 5, COLUMN, f"c{at}", at > 0) for at, value in enumerate((1, 2.5, "text", None))]
 
 SCENES: dict[str, tuple[Callable[[Case], None], Callable[[Case], object]]] = {
@@ -102,6 +130,19 @@ SCENES: dict[str, tuple[Callable[[Case], None], Callable[[Case], object]]] = {
     "points that wait": (waiting, lambda case: case.attempt([point(5)])),
     "flush": (waiting, lambda case: case.writer.flush()),
     "retry": (waiting, lambda case: case.writer.retry()),
+    "a number on a full disk": (
+        one_logged,
+        lambda case: on_full_disk(case, 20, lambda: case.writer.log_number(RUN, "a", 5.0, 3, 5, 5)),
+    ),
+    "a batch that a full disk cuts": (
+        one_logged,
+        lambda case: on_full_disk(case, 100, lambda: case.attempt([point(number) for number in range(5, 9)])),
+    ),
+    "waiting points that a full disk cuts": (many_waiting, lambda case: on_full_disk(case, 300, case.writer.flush)),
+    "a lease on a full disk": (
+        owner,
+        lambda case: on_full_disk(case, 10, lambda: case.writer.leases.hold("s" * 32)),
+    ),
     "the start of a run": (fresh, lambda case: case.writer.leases.reserve()),
     "a lease": (one_logged, lambda case: case.writer.leases.hold("s" * 32)),
     "the renewal of leases": (owner, lambda case: case.writer.leases.renew()),
