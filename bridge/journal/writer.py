@@ -68,6 +68,7 @@ class JournalWriter:
         self._unwritten = Unwritten(files.folder)
         self._appender = Appender(files, self._leases, self._unwritten)
         self.leases = LeaseWriter(self._lock, self._appender, self._inner.leases)
+        self._is_following = False
         self._retry_at = 0.0  # last: `__del__` looks for it
 
     @property
@@ -246,9 +247,12 @@ class JournalWriter:
     # The workspace at the path was removed or replaced
 
     def is_in_place(self) -> bool:
-        """Return whether the open journals are still in the folder at its path; True if none is open."""
+        """Return whether the open journals are still in the folder at its path; True if none is open.
+
+        It is False until a `follow_workspace` that failed or was interrupted is repeated.
+        """
         with self._lock:
-            in_place = self._files.is_in_place
+            in_place = self._files.is_in_place and not self._is_following
         return in_place and (self._inner.made is None or self._inner.made.is_in_place())
 
     @property
@@ -272,6 +276,7 @@ class JournalWriter:
             return False
         with self._lock:
             self._appender.start_call()
+            self._is_following = True
             try:
                 self._files.put_back(workspace_id)
             except CallFailed as failed:
@@ -284,6 +289,7 @@ class JournalWriter:
             self._unwritten.sort(orphans)
             for run_id in orphans:
                 self.recheck_run(run_id)  # its points wait in memory, also if its journal was put back
+            self._is_following = False
             self._appender.call = None
         return self._inner.made is None or self._inner.made.follow_workspace(workspace_id, orphans)
 

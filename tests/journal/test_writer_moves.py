@@ -243,3 +243,35 @@ def test_a_journal_is_never_named_while_a_clean_up_has_its_lock(
     writer.flush()
     assert written(writer.folder) == as_written(RUN, points(0))
     writer.close()
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # an interrupted copy is closed by its object
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_interrupted_move_is_either_noticed_or_complete(tmp_path: Path) -> None:
+    """A caller moves a writer only if it is not in place, so a half move must not look complete."""
+
+    def case(name: str) -> JournalWriter:
+        (tmp_path / name).mkdir()
+        writer = JournalWriter(tmp_path / name / "journal", workspace_id=HOME)
+        log(writer, 0)
+        writer.folder.rename(writer.folder.with_name("moved"))
+        writer.folder.mkdir()
+        return writer
+
+    counted = case("counted")
+    count = places(("/journal/",), lambda: counted.follow_workspace(OTHER, {RUN}))
+    counted.close()
+    for at in range(count):
+        writer = case(str(at))
+        with Interrupts(("/journal/",), at, EXCEPTIONS[at % len(EXCEPTIONS)]) as interrupts, suppress(*EXCEPTIONS):
+            writer.follow_workspace(OTHER, {RUN})
+        if writer.is_in_place():
+            log(writer, 1)
+            assert journals(writer.folder) == [], f"{interrupts.where}: a point is written to another workspace"
+        else:
+            assert writer.follow_workspace(OTHER, {RUN}), interrupts.where
+        writer.folder.rmdir()
+        writer.folder.with_name("moved").rename(writer.folder)
+        assert writer.follow_workspace(HOME, set()), interrupts.where
+        writer.flush()
+        writer.close()
