@@ -7,7 +7,7 @@ So each module with such state calls `on_fork` when it is imported, and names it
 | step | before the fork | in the parent | in the child | why it stands here |
 |---|---|---|---|---|
 | PROCESS | | | forget which process this is | the steps below may ask |
-| LOCKS | | | close the files of locks | stores take such locks |
+| FILES | | | close journals and files of locks | stores open such files |
 | DATABASES | close them to all threads | open them again | forget who uses them | stores use them |
 | BACKGROUND | wait for its imports | let it import | forget its thread | stores are tended by it |
 | STORES | | | drop journals and connections | they need all above |
@@ -46,7 +46,7 @@ class Step(IntEnum):
     """The steps around a fork, in the order of the table above."""
 
     PROCESS = auto()
-    LOCKS = auto()
+    FILES = auto()
     DATABASES = auto()
     BACKGROUND = auto()
     STORES = auto()

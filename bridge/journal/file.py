@@ -12,6 +12,7 @@ from io import FileIO
 
 from bridge.journal.folder import PART, HeldFolder
 from bridge.journal.format import RECORDS_AT, SUFFIX, Header, encode_end, encode_header, new_header, new_journal_id
+from bridge.journal.own_file import OwnFile
 from bridge.journal.system import CallFailed, disk_full, system
 from bridge.records.series import Definition
 
@@ -208,9 +209,9 @@ def _part_name(journal_id: str) -> str:
 
 
 def _create(folder: HeldFolder, journal_id: str, mode: int) -> FileIO:
-    # A `FileIO` closes its file if an interrupt comes before it is stored in a variable.
     opener = partial(os.open, mode=mode, dir_fd=folder.fd)
-    stream = system(FileIO, _part_name(journal_id), "xb+", True, opener)
+    stream = OwnFile()
+    system(FileIO.__init__, stream, _part_name(journal_id), "xb+", True, opener)
     system(fcntl.fcntl, stream.fileno(), fcntl.F_SETFL, os.O_APPEND)
     if os.fstat(stream.fileno()).st_mode & 0o777 != mode and mode & 0o020:
         system(os.fchmod, stream.fileno(), mode)  # the umask does not apply

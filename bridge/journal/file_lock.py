@@ -13,7 +13,6 @@ import os
 import stat
 import struct
 import time
-import weakref
 from _thread import allocate_lock, start_new_thread
 from contextlib import suppress
 from functools import partial
@@ -23,6 +22,7 @@ from typing import Any
 import bridge.journal.locks as locks
 from bridge.errors import StoreUnavailable
 from bridge.forking import Step, on_fork
+from bridge.journal.own_file import OwnFile
 from bridge.journal.system import CallFailed, system, was_raised_deeper
 
 logger = logging.getLogger("bridge")
@@ -43,7 +43,7 @@ _WAIT_FOR_RECORD_LOCK = getattr(fcntl, "F_OFD_SETLKW", None)
 _WHOLE_FILE = struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
 
 
-class FileLock(io.FileIO):
+class FileLock(OwnFile):
     """An exclusive lock between processes, on a file that is opened for it.
 
     Each `with` opens the file, takes the lock and closes the file, which releases the lock. One object serves one
@@ -78,7 +78,7 @@ class FileLock(io.FileIO):
         place: str | None = None,
         seconds: float | None = None,
     ) -> None:
-        # `__enter__` opens the file: an object that is dropped before has nothing to close.
+        super().__init__()
         self._path, self._permissions, self._wait = os.fspath(path), mode, wait
         self._place, self._seconds = place or self._path, seconds
         self._dir_fd = dir_fd
@@ -103,10 +103,9 @@ class FileLock(io.FileIO):
             raise
 
     def _open(self) -> None:
-        _files.add(self)
         for _ in range(OPENINGS):
             try:
-                super().__init__(self._path, "r+", opener=self._opener)
+                io.FileIO.__init__(self, self._path, "r+", opener=self._opener)
                 break
             except FileNotFoundError as error:
                 if was_raised_deeper(error):
@@ -183,17 +182,6 @@ def _holder() -> bytes:
     return text.encode("utf-8", "replace")[: HOLDER_BYTES - 1].ljust(HOLDER_BYTES - 1) + b"\n"
 
 
-class _File(io.FileIO):
-    """A file that is opened after its object is made: until then there is nothing to close."""
-
-    def __init__(self) -> None:
-        pass
-
-    def open(self, path: str, opener: Any) -> None:
-        """Open the file."""
-        super().__init__(path, "r+", opener=opener)
-
-
 class _Waiter:
     """A thread that waits for the lock of a file in the kernel's queue.
 
@@ -205,7 +193,7 @@ class _Waiter:
 
     def __init__(self, path: str, opener: Any, key: tuple[int, int]) -> None:
         self.path, self.opener, self.key = path, opener, key
-        self.file = _File()
+        self.file = OwnFile()
         self.turn = allocate_lock()
         self.turn.acquire()
         self.started = self.running = self.done = False
@@ -215,8 +203,7 @@ class _Waiter:
         """Start the thread, unless it was started before."""
         if self.started:
             return
-        _files.add(self.file)
-        self.file.open(self.path, self.opener)
+        self.file.open(self.path, "r+", self.opener)
         self.started = True
         try:
             start_new_thread(self._run, ())
@@ -254,8 +241,7 @@ class _Waiter:
 _left: list[_Waiter] = []
 """Waiters whose callers have given up."""
 
-_files: weakref.WeakSet[io.FileIO] = weakref.WeakSet()
-"""Files that may have a lock."""
+on_fork(Step.FILES, in_child=_left.clear)  # their threads do not exist in a child
 
 
 def _find_waiter(key: tuple[int, int]) -> _Waiter | None:
@@ -266,16 +252,6 @@ def _find_waiter(key: tuple[int, int]) -> _Waiter | None:
                 _left.remove(waiter)
                 return waiter
     return None
-
-
-def _close_all() -> None:
-    """Close the files in a child after a fork: the locks would stay taken as long as the child lives."""
-    for file in list(_files):
-        file.close()
-    _left.clear()
-
-
-on_fork(Step.LOCKS, in_child=_close_all)
 
 
 def _lock(fd: int, wait: bool) -> bool:

@@ -18,6 +18,7 @@ from interrupting import Interrupts, Own
 
 import bridge.journal.file_lock as file_lock
 import bridge.journal.locks as locks
+import bridge.journal.own_file as own_file
 from bridge.errors import StoreUnavailable
 from bridge.journal.file_lock import FileLock
 from bridge.journal.locks import LockTaken, ThreadLock
@@ -253,7 +254,7 @@ def test_a_thread_that_holds_a_lock_is_named_when_the_time_limit_is_over(soon: N
 
 def interrupt_at(number: int, work: Callable[[], None]) -> BaseException | None:
     """Raise at place `number` of those in both modules where a signal handler may run; None if there are fewer."""
-    interrupts = Interrupts(("/journal/locks.py", "/journal/file_lock.py"), number - 1)
+    interrupts = Interrupts(("/journal/locks.py", "/journal/file_lock.py", "/journal/own_file.py"), number - 1)
     try:
         with interrupts:
             work()
@@ -310,4 +311,4 @@ def test_an_interrupt_anywhere_in_a_wait_leaves_no_lock_held(path: Path) -> None
 
 
 def locked_fd(path: Path) -> int:
-    return next(file.fileno() for file in file_lock._files if not file.closed and file.name == str(path))
+    return next(file.fileno() for file in own_file._files if not file.closed and file.name == str(path))

@@ -129,7 +129,11 @@ class Interrupts:
         if self.count - 1 == self.at:
             self.where = f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno} in {frame.f_code.co_name}"
             self._watch.end()
-            raise self.error(self.where)
+            self.handle()
+
+    def handle(self) -> None:
+        """Act as the signal handler: raise."""
+        raise self.error(self.where)
 
 
 class _Tracing:
