@@ -244,12 +244,12 @@ class Model(metaclass=ModelNames):
         The workspace is that of the submitted run, or the one that the project's configuration file names.
 
         Args:
-            model_name: the model.
-            version: None is the newest.
-            _workspace: the workspace, if it is another.
+            model_name: the name of the model.
+            version: the number of the version; None is the newest.
+            _workspace: another workspace.
 
         Raises:
-            NotFound: neither a folder nor the workspace has the model.
+            NotFound: neither the folders nor the workspace have the model.
 
         Source: Azure ML SDK v1, `Model.get_model_path`.
         """
