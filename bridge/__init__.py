@@ -69,7 +69,8 @@ _LATER = {
     "RunConfiguration": "bridge.launch.runconfig",
     "ScriptRun": "bridge.handles.script_run",
     "ScriptRunConfig": "bridge.launch.script",
-    # Pickles of handles name these functions.
+    # Pickles of handles name these.
+    "OfflineRun": "bridge.handles.offline",
     "reopen_experiment": "bridge.handles.pickles",
     "reopen_run": "bridge.handles.pickles",
     "reopen_workspace": "bridge.handles.pickles",

@@ -34,6 +34,8 @@ VARIABLE = "_BRIDGE_OFFLINE_RUN"
 class OfflineRun(Run):
     """The run of a process that belongs to no submitted script; Azure ML calls it `_OfflineRun`."""
 
+    __module__ = "bridge"
+
 
 def offline_run() -> OfflineRun:
     """Return the offline run of this process; a worker shares the one of the process that started it.

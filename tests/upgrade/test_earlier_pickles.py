@@ -12,6 +12,7 @@ import pytest
 
 import bridge
 from bridge import Experiment, Run, ScriptRun, ScriptRunConfig, Workspace
+from bridge.handles.offline import OfflineRun
 from bridge.records.run import SCRIPT_RUN
 from bridge.store.run_place import new_run
 
@@ -83,11 +84,16 @@ def test_a_process_that_has_not_imported_bridge_opens_an_earlier_handle(workspac
     assert done.stdout == type(opened(name, workspace)).__name__ + "\n", done.stderr
 
 
-@pytest.mark.parametrize("name", HANDLES)
+@pytest.mark.parametrize("name", [*HANDLES, "offline_run"])
 def test_a_pickle_names_only_functions_and_classes_of_bridge_itself(workspace: Workspace, name: str) -> None:
-    text = pickle.dumps(opened(name, workspace), protocol=0).decode()
-    named = {line for line in text.splitlines() if "bridge" in line and "/" not in line}
+    if name == "offline_run":
+        handle: Any = OfflineRun.wrap(Experiment(workspace, "digits"), "interactive")
+    else:
+        handle = opened(name, workspace)
+    pickled = pickle.dumps(handle, protocol=0)
+    named = {line for line in pickled.decode().splitlines() if "bridge" in line and "/" not in line}
     assert named and named <= {"cbridge", "(cbridge"}
+    assert type(pickle.loads(pickled)) is type(handle)
 
 
 def test_a_former_module_has_no_other_names() -> None:
