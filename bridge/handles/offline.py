@@ -21,14 +21,14 @@ from bridge.runs.web_view import web_view
 logger = logging.getLogger("bridge")
 
 PREFIX = "OfflineRun_"
-"""The beginning of the id of every offline run; scripts test whether an id starts with it.
+"""The prefix of the id of every offline run. Scripts test for it.
 
 Source: Azure ML SDK v1, `azureml.core.run._OfflineRun`.
 """
 ID_LENGTH = 32
 """Links to runs in MLflow's own tables, such as those of traces, have room for 32 characters."""
 VARIABLE = "_BRIDGE_OFFLINE_RUN"
-"""The variable that tells the workers of a process its offline run: `<run id>@<address of the workspace>`."""
+"""The variable by which worker processes find the offline run: `<run id>@<address of the workspace>`."""
 
 
 class OfflineRun(Run):
@@ -40,33 +40,33 @@ class OfflineRun(Run):
 def offline_run() -> OfflineRun:
     """Return the offline run of this process; a worker shares the one of the process that started it.
 
-    The run is begun in the workspace that a configuration file of the project names, else in `$BRIDGE_HOME/offline`.
-    When the process ends, one line on stderr says where the run is.
+    The run is started in the workspace that a configuration file of the project names, or in `$BRIDGE_HOME/offline`.
+    When the process ends, one line on stderr names its workspace and a command that opens it.
     """
     run_id, _, address = os.environ.get(VARIABLE, "").partition("@")
     if address and _is_worker():
         with suppress(NotFound):
             return _as_offline(Run.get(Workspace.open(address), run_id))
-    begun: list[OfflineRun] = []
+    started: list[OfflineRun] = []
     # Registered before the end of the run, so that it is called after it.
-    atexit.register(_report, begun, os.getpid())
-    begun.append(run := _begin())
+    atexit.register(_report, started, os.getpid())
+    started.append(run := _start())
     os.environ[VARIABLE] = f"{run.id}@{run.experiment.workspace.path}"
     return run
 
 
-def _begin() -> OfflineRun:
-    """Begin a run in the project's own workspace, or in the offline one if that cannot be used."""
+def _start() -> OfflineRun:
+    """Start a run in the project's own workspace, or in the offline one if that cannot be used."""
     file = find_project_config()
     if file is not None:
         try:
-            return _begin_in(Workspace.from_config(file))
+            return _start_in(Workspace.from_config(file))
         except BridgeError as error:
             logger.warning("The run is in the offline workspace, because that of %s cannot be used: %s", file, error)
-    return _begin_in(Workspace.create("offline", path=home_folder() / "offline", exist_ok=True))
+    return _start_in(Workspace.create("offline", path=home_folder() / "offline", exist_ok=True))
 
 
-def _begin_in(workspace: Workspace) -> OfflineRun:
+def _start_in(workspace: Workspace) -> OfflineRun:
     experiment = Experiment(workspace, script_name())
     run_id = PREFIX + new_run_id()[: ID_LENGTH - len(PREFIX)]
     run = experiment.start_logging(run_id=run_id, outputs=False, snapshot_directory=None)
@@ -78,11 +78,11 @@ def _as_offline(run: Run) -> OfflineRun:
     return OfflineRun.wrap(run.experiment, run.id, session=run.session)
 
 
-def _report(begun: list[OfflineRun], process: int) -> None:
-    """Print where the run is, unless this is a child process."""
+def _report(started: list[OfflineRun], process: int) -> None:
+    """Print the id and the workspace of the run, unless this is a child process."""
     if process != os.getpid():
         return
-    for run in begun:
+    for run in started:
         place, command = run.experiment.workspace.path, web_view(run.get_portal_url())
         with suppress(AttributeError, OSError, ValueError):  # stderr may be None, broken or closed
             print(f"Run {run.id} of experiment {run.experiment.name} is in {place}: {command}", file=sys.stderr)
@@ -96,7 +96,7 @@ def _is_worker() -> bool:
 
 
 def script_name() -> str:
-    """Return the name of the running script, as an experiment may be called; "interactive" if there is none."""
+    """Return the name of the running script, in characters of an experiment's name, or "interactive"."""
     stem = Path(sys.argv[0]).stem if sys.argv and sys.argv[0] not in ("", "-c") else ""
     name = "".join(character if character.isalnum() or character in "_-" else "-" for character in stem)
     return name.encode("ascii", "ignore").decode().lstrip("_-")[:255] or "interactive"
