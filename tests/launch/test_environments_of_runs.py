@@ -119,8 +119,8 @@ def test_an_interpreter_path_is_relative_to_the_caller(submit: Submit, working_f
     [
         ("/nowhere/python", "not there"),
         ("no-such-python", "not on the PATH"),
-        ("/bin/true", "no Python interpreter"),
-        ("/bin/cat", "no Python interpreter"),
+        ("/bin/true", "not a Python interpreter"),
+        ("/bin/cat", "not a Python interpreter"),
         ("/etc/passwd", "cannot be run"),
         ("/usr", "cannot be run"),
     ],
