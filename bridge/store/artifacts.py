@@ -1,4 +1,4 @@
-"""The port of artifacts: bytes and their index, changed together."""
+"""The interface to artifacts: files and their index, changed together."""
 
 from __future__ import annotations
 
@@ -17,81 +17,81 @@ from bridge.records.text import RULE
 
 
 class ArtifactStore(ABC):
-    """A place for files, below roots.
+    """A store of files below artifact roots.
 
-    `root` is a path below the workspace's artifacts folder: a run's is `<experiment id>/<run id>/artifacts`.
-    `path` is relative to the root, `/`-separated, and checked by `bridge.records.artifact.check_artifact_path`
-    in every verb (`InvalidValue`).
-    A file is visible whole or not at all: it is streamed beside its place, then renamed into it, then indexed.
-    Putting replaces; repeating it is harmless.
-    Only appending changes a file in its place: readers see it grow, and what was appended whole or not at all.
+    `root` is a path below the folder of artifacts; the root of a run is `<experiment id>/<run id>/artifacts`.
+    `path` is relative to the root and separated by `/`. Every method checks it by
+    `bridge.records.artifact.check_artifact_path` and raises `InvalidValue`.
+    A reader sees a file whole or not at all: it is written beside its path, then renamed, then indexed.
+    `put` replaces a file and may be repeated.
+    Only `append` changes a file: readers see it grow, and see each appended piece whole or not at all.
     """
 
     @abstractmethod
     def put(self, root: str, path: str, source: Path | bytes | BinaryIO, replace: bool = True) -> ArtifactRecord:
-        """Keep the bytes of a file, of a value or of a binary stream under a path.
+        """Store a file, a value or a binary stream under a path.
 
         Args:
             root: the artifact root.
             path: the artifact path.
             source: the bytes.
-            replace: whether a file that exists under the path may be replaced. If not, one of several callers succeeds.
+            replace: replace a file that exists under the path. If False, one of several callers succeeds.
 
         Raises:
-            InvalidValue: the path may not be used, runs through a file, or names a folder.
-            NotFound: the source file is not there.
+            InvalidValue: the path is not valid, runs through a file, or names a folder.
+            NotFound: the source file does not exist.
             AlreadyExists: a file exists under the path, and `replace` is False.
         """
 
     @abstractmethod
     def append(self, root: str, path: str, data: bytes) -> ArtifactRecord:
-        """Add bytes to the end of a growing file, a log, which is made if it is not there; repeating adds them again.
+        """Append bytes to a growing file such as a log; create it if it does not exist. A repeat appends them again.
 
-        What was appended is read by everybody when this returns.
-        Of an append that raised, or whose process was killed within, nothing is listed and nothing is read, and the
-        next one continues where the file is listed to end.
-        A file that grew has no `sha256`, until it is put anew.
+        When this returns, every reader sees the bytes.
+        If an append raises or its process is killed, readers never see its bytes. The next append overwrites them,
+        because it starts at the size recorded in the index.
+        A file that has grown has no `sha256` until it is put again.
 
         Raises:
-            InvalidValue: as for `put`, or these are not bytes.
+            InvalidValue: as for `put`, or the data is not bytes.
         """
 
     @abstractmethod
     def get(self, root: str, path: str, start: int = 0) -> Iterator[bytes]:
-        """The bytes of a file from an offset on, in pieces; none if it is not that long.
+        """Return the bytes of a file from an offset on, in pieces; no pieces if the file is shorter.
 
-        Of a file that grows these are as many as were listed at the call.
+        Of a growing file these are the bytes up to the size recorded at the call.
 
         Raises:
-            NotFound: there is no such file.
+            NotFound: the file does not exist.
             InvalidValue: the offset is negative.
         """
 
     @abstractmethod
     def list(self, root: str, folder: str = "", recursive: bool = False) -> list[ArtifactRecord]:
-        """What lies directly in a folder, files and folders by path; with `recursive` all files below it.
+        """Return the files and folders directly in a folder, by path; with `recursive` all files below it.
 
-        A folder that is not there, and a file, give an empty list.
-        The root `""` is the folder of all roots: of it only the folders in which roots with files lie can be listed.
+        A folder that does not exist, and a file, give an empty list.
+        The root `""` lists the folders that contain roots with files; `recursive` is not supported there.
         """
 
     @abstractmethod
     def stat(self, root: str, path: str) -> ArtifactRecord | None:
-        """The file or folder at a path, or None."""
+        """Return the record of the file or folder at a path, or None."""
 
     @abstractmethod
     def delete(self, root: str, path: str = "") -> None:
-        """Remove a file, or everything below a folder (`""`: the root); what is not there is no error."""
+        """Remove a file, or everything below a folder (`""`: the root). It need not exist."""
 
     def download(self, root: str, path: str, target: Path) -> None:
-        """Write a file's bytes to `target`, whole or not at all; folders above it are made.
+        """Write a file to `target`, whole or not at all; create the folders above it.
 
-        A device or a pipe at `target` takes the bytes, and stays what it is.
+        A device or a pipe at `target` is written to and not replaced.
 
         Raises:
-            NotFound: there is no such file.
-            InvalidValue: the target would lie below a file.
-            NotAllowed: nothing may be written there.
+            NotFound: the file does not exist.
+            InvalidValue: the target would be below a file.
+            NotAllowed: the target cannot be written.
         """
         pieces = self.get(root, path)
         try:
@@ -105,7 +105,7 @@ class ArtifactStore(ABC):
 
 
 def _cannot_write(target: Path, error: OSError) -> BridgeError:
-    """Return what a failure to write a file of the caller means."""
+    """Return the error of a failure to write the caller's file."""
     if isinstance(error, (FileExistsError, NotADirectoryError)):
         return InvalidValue("output path", str(target), "must not lie below a file")
     if isinstance(error, IsADirectoryError):
@@ -119,7 +119,7 @@ def _cannot_write(target: Path, error: OSError) -> BridgeError:
 
 
 def stream_of(pieces: Iterator[bytes]) -> BinaryIO:
-    """Return what `get` gives as a stream that `put` takes."""
+    """Return the pieces of `get` as a stream for `put`."""
     return cast(BinaryIO, _Stream(pieces))
 
 

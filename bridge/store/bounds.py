@@ -1,4 +1,4 @@
-"""How much one append stores, so that others who write wait for a bounded time."""
+"""Bounds of one append, so that other writers wait for a limited time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     Array = numpy.ndarray[Any, Any]
 
 MOST_POINTS, MOST_SERIES = 170_000, 5_000
-"""How many points, and points of how many series, one append stores: each of these takes SQLite about 30 ms."""
+"""How many points, and of how many series, one append stores. Each of these takes SQLite about 30 ms."""
 
 
 def last_moment(
@@ -20,22 +20,24 @@ def last_moment(
     """Return the record time up to which an append takes the points of journals, or None if it may take them all.
 
     Journals are cut at one moment, so that no later append brings an earlier point.
-    The points of the first moment are not divided, however many they are.
+    The points of the first moment are stored together, however many they are.
 
     Args:
-        times: of each journal, the record times of its next points in log order; they may be compared between journals.
-        series: of each journal, the numbers of the series of these points, which mean nothing at another journal.
-        most_points: how many points there may be.
-        most_series: how many series there may be.
+        times: for each journal, the record times of its next points in log order. They are comparable between journals.
+        series: for each journal, the series of these points, numbered for this journal only.
+        most_points: the greatest number of points.
+        most_series: the greatest number of series.
     """
     import numpy
 
-    # Within a journal the order of the calls holds, whatever the clock said.
+    # Within a journal the order of the calls counts, even if the clock went back.
     ordered = [numpy.maximum.accumulate(own) if len(own) else own for own in times]
+    # When each series has its first point: a series counts from then on.
     firsts = [own[numpy.unique(numbers, return_index=True)[1]] for own, numbers in zip(ordered, series, strict=True)]
     too_many = []
     for moments, most in ((ordered, most_points), (firsts, most_series)):
         if sum(map(len, moments)) > most:
+            # `partition` finds the moment of the first point or series beyond the bound, without a full sort.
             too_many.append(int(numpy.partition(numpy.concatenate(moments), most)[most]))
     if not too_many:
         return None

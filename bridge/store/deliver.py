@@ -1,4 +1,4 @@
-"""Bringing runs of one workspace into another, as often as one likes: what is there already stays as it is."""
+"""Delivering runs of one workspace to another. It may be repeated: what the target already has stays as it is."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ TRIES = 5
 
 
 def runs_to_deliver(source: TrackingStore, run_ids: Sequence[str] | None = None) -> list[RunRecord]:
-    """Return the runs that can be delivered, those that began first first.
+    """Return the runs that can be delivered, sorted by start time.
 
     Each run of `run_ids` that is deleted, or whose experiment is archived, is excluded, and the log names it.
 
     Args:
         source: where the runs are.
-        run_ids: only these runs; None is all that are active.
+        run_ids: only these runs; None is all active runs.
 
     Raises:
-        InvalidValue: no run can have one of the ids.
-        NotFound: the source does not have some of the runs; all of them are named.
+        InvalidValue: an id is not valid.
+        NotFound: the source does not have some of the runs; all of these are named.
     """
     if run_ids is None:
         active = tuple(record.id for record in source.search_experiments(ExperimentQuery()).items)
@@ -64,26 +64,24 @@ def runs_to_deliver(source: TrackingStore, run_ids: Sequence[str] | None = None)
 
 
 def deliver(source: WorkspaceStores, target: WorkspaceStores, runs: Sequence[RunRecord]) -> list[str]:
-    """Bring runs, with everything they logged and all of their files, into another workspace.
+    """Copy runs, with everything they logged and all of their files, to another workspace.
 
-    Experiments are matched by name and made if absent, run ids stay, numbers are the target's.
-    What the source has had since the last time is brought anew; points and files that are there already are passed
-    over, and a run that has ended in the target keeps its status.
-    A param or property that the target has with another value stays the target's, with a warning of the run.
-    The children of a run, the snapshots of sources, and what MLflow keeps beside runs (logged models, traces) are not
-    brought.
+    Experiments are matched by name, and created if they do not exist. Runs keep their ids and get new numbers.
+    A repeated delivery copies only new points and files. A run that has ended in the target keeps its status.
+    If the target has a param or property with another value, that value stays, and the run gets a warning.
+    The children of a run, snapshots, and MLflow's own data (logged models, traces) are not copied.
 
     Args:
-        source: where the runs are; nothing is changed there.
-        target: where they go.
-        runs: as `runs_to_deliver` gives them.
+        source: the workspace that has the runs; nothing changes there.
+        target: the other workspace.
+        runs: the runs, from `runs_to_deliver`.
 
     Returns:
         the ids of the runs, by experiment.
 
     Raises:
-        InvalidState: an experiment or a run is deleted in the target; what comes before it is delivered.
-        NotFound: the source does not have an experiment any more.
+        InvalidState: an experiment or a run is deleted in the target; the runs before it are delivered.
+        NotFound: an experiment was purged in the source.
     """
     delivered = []
     by_experiment: dict[str, list[RunRecord]] = {}
@@ -104,12 +102,12 @@ def deliver(source: WorkspaceStores, target: WorkspaceStores, runs: Sequence[Run
 
 
 def _experiment_in(target: TrackingStore, experiment: ExperimentRecord) -> str:
-    """The id of the experiment of that name, which is made if there is none."""
+    """Return the id of the target's experiment of the same name, which is created if it does not exist."""
     there = target.find_experiment(experiment.name)
     if there is None:
         try:
             return target.create_experiment(experiment.name, experiment.creation_time, tags=experiment.tags).id
-        except AlreadyExists:  # made by somebody else meanwhile
+        except AlreadyExists:  # another process has just created it
             there = target.find_experiment(experiment.name)
     assert there is not None
     if there.lifecycle_stage == "deleted":
@@ -118,7 +116,7 @@ def _experiment_in(target: TrackingStore, experiment: ExperimentRecord) -> str:
 
 
 def _deliver_record(target: TrackingStore, run: RunRecord) -> RunRecord:
-    """Make the run or bring it up to date, all but its end; returns the run of the target."""
+    """Create or update the run in the target, except its end; return the target's run."""
     there = target.get_runs((run.id,), latest=False).get(run.id)
     if there is None:
         status = "Running" if run.status in TERMINAL_STATUSES else run.status
@@ -147,13 +145,13 @@ def _clashes(run: RunRecord, there: RunRecord) -> Iterator[str]:
 
 
 def _deliver_end(target: TrackingStore, run: RunRecord, there: RunRecord) -> None:
-    """Give a run its status last: who sees it ended sees it whole."""
+    """Set the status last, so that a reader who sees that the run has ended sees all of it."""
     if there.status not in TERMINAL_STATUSES and run.status != get_run(target, run.id, latest=False).status:
         target.update_runs((run.id,), RunChanges(status=run.status, end_time=run.end_time, error=run.error))
 
 
 def _deliver_points(target: FoldStore, run_id: str, series: Sequence[SeriesRecord]) -> None:
-    """Append what the target does not have: a key is a journal whose offset counts points."""
+    """Append the points that the target does not have. Each key is a journal whose offsets count points."""
     by_key: dict[str, list[SeriesRecord]] = {}
     for record in series:
         by_key.setdefault(record.key, []).append(record)
@@ -169,7 +167,7 @@ def _deliver_points(target: FoldStore, run_id: str, series: Sequence[SeriesRecor
             if slices:
                 target.append(slices)
             return
-        except InvalidState:  # somebody else delivers at the same time
+        except InvalidState:  # another process delivers the run at the same time
             if attempt == TRIES - 1:
                 raise
             time.sleep(0.05)
@@ -182,14 +180,15 @@ def _journal_id(run_id: str, key: str) -> str:
 
 
 def _slice_of(journal_id: str, start: int, number: int, run_id: str, records: Sequence[SeriesRecord]) -> Slice:
-    """The points of one key from the `start`-th on, in log order; `number` orders the keys by when they were first."""
+    """Return the points of one key from the `start`-th on, in log order; `number` is the rank of the key."""
     import numpy
 
+    # Put the series of the key one after the other; `which` is the series of each point.
     lengths = [len(record.positions) for record in records]
     which = numpy.repeat(numpy.arange(len(records)), lengths)
     positions = numpy.concatenate([record.positions for record in records])
     texts: list[str | bool | None] = []
-    values = []
+    values = []  # of texts: their indices in `texts`
     for record in records:
         if record.numbers is not None:
             values.append(record.numbers)
@@ -197,6 +196,7 @@ def _slice_of(journal_id: str, start: int, number: int, run_id: str, records: Se
         assert record.texts is not None
         values.append(numpy.arange(len(texts), len(texts) + len(record.texts), dtype=numpy.float64))
         texts += record.texts
+    # Positions give the log order; the cells of a row share one.
     order = numpy.lexsort((which, positions))
     rows = numpy.array([record.kind == COLUMN for record in records])[which[order]]
     same = numpy.concatenate([[False], positions[order][1:] == positions[order][:-1]])
@@ -226,7 +226,7 @@ def _copy_files(source: ArtifactStore, source_root: str, target: ArtifactStore, 
     there = {record.path: record for record in target.list(target_root, recursive=True)}
     for record in source.list(source_root, recursive=True):
         other = there.get(record.path)
-        # A growing file has no hash, and is another one when its size is.
+        # A growing file has no hash, and is considered changed if its size has changed.
         if other is not None and other.size_bytes == record.size_bytes and record.sha256 in (None, other.sha256):
             continue
         target.put(target_root, record.path, stream_of(source.get(source_root, record.path)))

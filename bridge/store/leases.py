@@ -1,4 +1,4 @@
-"""Leases: who speaks for a run that is under way, and what becomes of the run when nobody does any more."""
+"""Leases: the rules by which journals change the leases of runs, and by which runs without an owner end."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ if TYPE_CHECKING:
     from bridge.store.slices import LeaseRecord, Slice
 
 OWNER_GONE = "OwnerGone"
-"""The code of the error of a run that was ended because its owner is gone."""
+"""The error code of a run that was ended because its owner had ended."""
 
 NEVER_STARTED = "NeverStarted"
-"""The code of the error of a run that was ended because no launcher claimed it."""
+"""The error code of a run that was ended because no launcher claimed it."""
 
 
-def spoken_leases(slices: Iterable[Slice]) -> dict[str, list[tuple[str, LeaseRecord]]]:
-    """What journals say of the lease of each run, by time, each with its journal's id."""
-    spoken: dict[str, list[tuple[str, LeaseRecord]]] = {}
+def lease_records(slices: Iterable[Slice]) -> dict[str, list[tuple[str, LeaseRecord]]]:
+    """Return the lease records of each run, sorted by time, each with the id of its journal."""
+    found: dict[str, list[tuple[str, LeaseRecord]]] = {}
     for piece in slices:
         for record in piece.leases:
-            spoken.setdefault(record.run_id, []).append((piece.journal_id, record))
-    for records in spoken.values():
+            found.setdefault(record.run_id, []).append((piece.journal_id, record))
+    for records in found.values():
         records.sort(key=lambda one: one[1].time)
-    return spoken
+    return found
 
 
 def signs_of_life(slices: Iterable[Slice]) -> tuple[dict[str, int], dict[str, int]]:
-    """Return when processes last wrote to their journals, by their boot clocks: those with leases here, and others."""
+    """Return when processes last wrote, by journal id and boot clock: journals with lease records here, and others."""
     leased: dict[str, int] = {}
     others: dict[str, int] = {}
     for piece in slices:
@@ -40,13 +40,14 @@ def signs_of_life(slices: Iterable[Slice]) -> tuple[dict[str, int], dict[str, in
     return leased, others
 
 
-def lease_after(lease: Lease | None, spoken: Iterable[tuple[str, LeaseRecord]]) -> Lease | None:
-    """The lease of a run after what journals said of it; one that was let go of has an empty journal id.
+def lease_after(lease: Lease | None, records: Iterable[tuple[str, LeaseRecord]]) -> Lease | None:
+    """Return the lease of a run after lease records; a released lease has an empty journal id.
 
-    A later record takes a lease over; only who has it lets it go.
-    One that was let go of keeps the time at which it was last held, so that an older record changes nothing.
+    A later "held" record moves the lease to its own journal. A "released" record counts only if it is of the journal
+    that holds the lease.
+    A released lease keeps the time at which it was last held, so that an older record changes nothing.
     """
-    for journal_id, record in spoken:
+    for journal_id, record in records:
         if record.held and (lease is None or record.time > lease.time):
             lease = Lease(record.run_id, journal_id, record.time)
         elif not record.held and lease is not None and lease.journal_id == journal_id:
@@ -57,20 +58,20 @@ def lease_after(lease: Lease | None, spoken: Iterable[tuple[str, LeaseRecord]]) 
 def verdict(
     lease: Lease, status: Status, gone: Mapping[str, int], silent: Collection[str], start_time: int | None = None
 ) -> RunChanges | None:
-    """Return what is to be changed of a run whose lease this is, or None.
+    """Return the changes of a run whose owner has ended or is silent, or None.
 
     Args:
-        lease: which journal's process owns the run.
-        status: the status that the run has.
-        gone: when each journal whose process is gone was last written to, by its id.
+        lease: the lease of the run, which names the owner's journal.
+        status: the status of the run.
+        gone: the journals whose processes have ended, with the time of their last write.
         silent: the journals whose processes have been silent for longer than a lease.
-        start_time: when the run began; it does not end before.
+        start_time: the start of the run, which is its earliest end.
     """
     if status in TERMINAL_STATUSES:
         return None
     if lease.journal_id in gone:
         since = max(gone[lease.journal_id], lease.time)
-        # A start time that a caller gave may be of any year.
+        # A caller may have given a start time in the future.
         return RunChanges(status="Failed", end_time=max(since, start_time or 0), error=_owner_gone(since))
     if status == "Running" and lease.journal_id in silent:
         return RunChanges(status="NotResponding")
@@ -78,10 +79,10 @@ def verdict(
 
 
 def status_after(before: Lease | None, after: Lease, status: Status, error: str | None) -> Status | None:
-    """Return the status of a run after its lease has changed; None if the change does not count, as the run has ended.
+    """Return the status of a run after its lease has changed, or None if the run has ended and the change is ignored.
 
-    A run that was ended because its owner seemed gone is Running again when that owner, or a later one, holds a lease
-    that is later than all before.
+    A run that was ended because its owner seemed to have ended is Running again when this owner, or a later one, holds
+    a lease that is later than all before.
     """
     if status in TERMINAL_STATUSES:
         comes_back = status == "Failed" and before is not None and after.journal_id and is_owner_gone(error)
@@ -90,7 +91,7 @@ def status_after(before: Lease | None, after: Lease, status: Status, error: str 
 
 
 def is_owner_gone(error: str | None) -> bool:
-    """Return whether the error of a run says that it was ended because its owner seemed gone."""
+    """Return whether a run was ended because its owner seemed to have ended, given the error of the run."""
     import json
 
     try:
@@ -106,9 +107,9 @@ def _owner_gone(end_time: int) -> str:
 
     since = datetime.fromtimestamp(end_time / 1000, timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
     message = (
-        f"owner gone since {since}: the process that began the run ended without ending it, as a kill or a crash does,"
-        " or nothing was heard of it for a week; what it logged until then is kept, its own output or the system's log"
-        " may say why it ended."
+        f"owner gone since {since}: the process that started the run ended without ending it, for example by a kill or"
+        " a crash, or it has been silent for a week. Everything logged until then is stored. The output of the process"
+        " or the system's log may tell why it ended."
     )
     return json.dumps({"code": OWNER_GONE, "message": message})
 
@@ -117,7 +118,7 @@ def _owner_gone(end_time: int) -> str:
 
 
 def unclaimed_since(now: int) -> int:
-    """Return the time since when a run must have waited for a launcher to be ended as never started.
+    """Return the time before which a run must have started to wait, so that it is ended as never started.
 
     Times are milliseconds since 1970 UTC.
     """
@@ -125,12 +126,12 @@ def unclaimed_since(now: int) -> int:
 
 
 def never_started(now: int) -> RunChanges:
-    """Return what changes of a run that no launcher claimed within the lease."""
+    """Return the changes of a run that no launcher claimed in time."""
     import json
 
     message = (
-        f"No launcher took the run within {LEASE_SECONDS:g} seconds: it was not started, or could not open the"
-        " workspace; its own output or the system's log may say why."
+        f"No launcher claimed the run within {LEASE_SECONDS:g} seconds: it was not started, or could not open the"
+        " workspace. Its output or the system's log may tell why."
     )
     error = json.dumps({"code": NEVER_STARTED, "message": message})
     return RunChanges(status="Failed", end_time=now, error=error)

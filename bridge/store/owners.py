@@ -1,4 +1,4 @@
-"""What became of a process that writes a journal: whether it is alive, and how long it has been silent."""
+"""The owners of journals: whether a process that writes a journal is alive, and how long it has been silent."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Owner = Literal["alive", "gone", "unknown"]
 
 
 class Place(NamedTuple):
-    """Where a process runs; what is not known is empty or 0."""
+    """The machine that a process runs on; unknown values are empty or 0."""
 
     boot_id: str
     machine_id: str
@@ -26,16 +26,16 @@ class Place(NamedTuple):
 
 
 def this_place() -> Place:
-    """Return where this process runs."""
+    """Return the machine that this process runs on."""
     return Place(boot_id(), machine_id(), time_namespace())
 
 
 class Owners:
-    """A look at the processes that write journals, all at one moment of the file system's clock.
+    """The processes that write journals, all observed at one moment of the file system's clock.
 
     Args:
-        folder: where the journals are.
-        spoke: when each process last wrote, by its own boot clock, in nanoseconds, by the id of its journal.
+        folder: the folder of journals.
+        spoke: when each process last wrote, by journal id, in nanoseconds by its own boot clock.
     """
 
     def __init__(self, folder: JournalFolder, spoke: dict[str, int]) -> None:
@@ -44,7 +44,7 @@ class Owners:
         self._file_clock = cache(folder.now)
 
     def look(self, journal_id: str, header: Header | None, lock: Lock) -> Owner:
-        """Return what became of the process that writes a journal without a closing record.
+        """Return whether the process that writes a journal without a closing record is alive.
 
         Raises:
             FileNotFoundError: the journal does not exist.
@@ -55,7 +55,7 @@ class Owners:
     def is_silent(self, journal_id: str, header: Header | None, lock: Lock) -> bool:
         """Return whether a process that is not gone has been silent for longer than a lease.
 
-        A process that is alive without its lock has executed another program, which knows nothing of the journal.
+        A process that is alive but has lost its lock has executed another program, which does not write the journal.
 
         Raises:
             FileNotFoundError: the journal does not exist.
@@ -77,57 +77,57 @@ def owners_of(folder: JournalFolder, leases: Sequence[Lease]) -> Owners:
 def owner_of(
     header: Header | None, lock: Lock, running: bool | None, here: Place, silent_seconds: Callable[[], float]
 ) -> Owner:
-    """Return what became of the process that writes a journal without a closing record.
+    """Return whether the process that writes a journal without a closing record is alive.
 
-    A lock that is held proves that somebody has the journal open, wherever that is.
-    A free lock proves something on the same boot alone, because a file system may show a lock on one machine only.
+    A held lock proves that a process has the journal open, on whichever machine.
+    A free lock proves something only on the same boot, because a file system may not share locks between machines.
     Equal host names prove nothing: containers have names of their own, and machines may share one.
 
     Args:
-        header: the journal's; None if it is damaged.
-        lock: what is found of the journal's lock.
-        running: whether the process runs, if it is one of this boot; None if that is not known.
-        here: where this process runs.
-        silent_seconds: how long the process has written nothing; asked only where that matters.
+        header: the header of the journal; None if it is damaged.
+        lock: the state of the journal's lock.
+        running: whether the process runs, if it belongs to this boot; None if that is not known.
+        here: the machine that this process runs on.
+        silent_seconds: returns how long the process has written nothing; called only if that matters.
     """
     if lock == "held" or running:
         return "alive"
-    if header is None:  # what can be read is kept beside, under another name
+    if header is None:  # the readable part of the journal is stored under another name
         return "gone" if lock == "free" else "unknown"
     if is_of_boot(header, here):
         if lock == "free" or running is False:
             return "gone"
     elif _boot_of(header) and here.boot_id and header.machine_id and header.machine_id == here.machine_id:
-        # The machine was started again; or it is a clone of the other one, which would write a sign of life.
+        # Either the machine was started again, or it is a clone. The original would write a sign of life.
         if silent_seconds() > 2 * RENEW_SECONDS:
             return "gone"
     return "gone" if silent_seconds() > ABSENT_SECONDS else "unknown"
 
 
 def is_of_boot(header: Header, here: Place) -> bool:
-    """Return whether a journal is known to have been begun on this boot of this machine."""
+    """Return whether a journal was started on this boot of this machine, as far as that is known."""
     return bool(here.boot_id) and _boot_of(header) == here.boot_id
 
 
 def is_writer_running(header: Header | None, here: Place) -> bool | None:
-    """Return whether the process that began a journal runs; None if that is not known here."""
+    """Return whether the process that started a journal runs; None if that is not known here."""
     if header is None or not is_of_boot(header, here):
         return None
     return is_running(header.pid, header.pid_namespace, header.start_time, header.time_namespace)
 
 
 def silence(header: Header | None, here: Place, spoke: int, written: int, file_clock: Callable[[], int]) -> float:
-    """Return how many seconds ago a process wrote to its journal, measured by one clock that both ends share.
+    """Return how many seconds ago a process last wrote to its journal, by a clock that both processes share.
 
-    That is the boot clock, if both are known to have the same one, and the file system's clock otherwise.
-    The wall clock is not asked: it may be set at any moment.
+    That is the boot clock if both have the same one, and the file system's clock otherwise.
+    The wall clock is not used, because it may be set at any moment.
 
     Args:
-        header: the journal's; None if it is damaged.
-        here: where this process runs.
+        header: the header of the journal; None if it is damaged.
+        here: the machine that this process runs on.
         spoke: when the process last wrote, by its boot clock, in nanoseconds; 0 if that is not known.
         written: when the journal was last written to, by the file system's clock, in nanoseconds.
-        file_clock: asks the file system for the time, in nanoseconds.
+        file_clock: returns the file system's time, in nanoseconds.
     """
     if spoke and header is not None and is_of_boot(header, here):
         if here.time_namespace and header.time_namespace == here.time_namespace:
@@ -138,7 +138,7 @@ def silence(header: Header | None, here: Place, spoke: int, written: int, file_c
 def _boot_of(header: Header) -> str:
     """Return the boot that a header names; empty if it names none.
 
-    The first format of journals had four times the checksum of the host's name where no boot id is known.
+    In the first format of journals an unknown boot id was four times the checksum of the host's name.
     """
     boot = header.boot_id
     return "" if boot == boot[:8] * 4 else boot

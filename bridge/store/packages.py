@@ -1,4 +1,4 @@
-"""Packages that readers need, and that the interpreter of a submitted script may not have."""
+"""Packages that readers need, but that the interpreter of a submitted script may not have."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _found: dict[str, bool] = {}
 
 
 def has_package(name: str) -> bool:
-    """Whether a package can be imported; it is looked for once."""
+    """Return whether a package can be imported; the answer is remembered."""
     if name in sys.modules:
         return sys.modules[name] is not None
     if name not in _found:
@@ -20,15 +20,15 @@ def has_package(name: str) -> bool:
 
 
 def check_package(name: str, what: str, install: str = "") -> None:
-    """Ask for a package before it is used.
+    """Raise unless a package can be imported.
 
     Args:
-        name: what is imported.
-        what: what needs it, as the beginning of a sentence.
-        install: what pip calls it; by default the same.
+        name: the name to import.
+        what: what needs the package, as the beginning of a sentence.
+        install: the name for pip; by default the same.
 
     Raises:
-        NotFound: this interpreter does not have it.
+        NotFound: this interpreter does not have the package.
     """
     if not has_package(name):
         raise NotFound("package", name, f"{what} needs it, so pip install {install or name}")

@@ -1,4 +1,4 @@
-"""Placing points: which positions, steps and latest values they get when a store appends them."""
+"""Placing points: the positions, steps and latest values that points get when a backend appends them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Name: TypeAlias = "tuple[str, str]"
 
 
 class Counters(NamedTuple):
-    """How many points a key has, over all kinds, and how many of them came without a step; a row counts as one."""
+    """The number of points of a key, over all kinds, and of those without a step; a row counts as one point."""
 
     points: int
     stepless: int
@@ -41,8 +41,7 @@ class Counters(NamedTuple):
 class Joined(NamedTuple):
     """The points of slices in log order, as columns of one length.
 
-    `columns` has the arrays of `Slice` by name; `series` indexes `definitions` and, of a text series, `values` indexes
-    `texts`.
+    `columns` has the arrays of `Slice` by name. `series` indexes `definitions`; `values` of text series index `texts`.
     `definitions` are the series that have a point here, in the order of their first points.
     """
 
@@ -53,13 +52,13 @@ class Joined(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """Points with their positions and steps: those of one series stand together in log order, series after series.
+    """Points with their positions and steps, series after series, and within a series in log order.
 
-    `ends` is the index at which the points of each series end.
-    `latest` is the index of the greatest point of each series by (step, timestamp, value); see
+    `ends` has, for each series, the index at which its points end.
+    `latest` has the index of the greatest point of each series by (step, timestamp, value); see
     `bridge.records.series.Latest`.
-    `all_ints` says of each series whether all these points were logged as ints.
-    `counters` are those of every key after these points.
+    `all_ints` is true for each series whose points here were all logged as ints.
+    `counters` has the counters of every key after these points.
     """
 
     ends: list[int]
@@ -74,10 +73,10 @@ class Placed:
 
 
 def fresh_slices(slices: Iterable[Slice], stored: Mapping[str, int]) -> tuple[list[Slice], dict[str, int]]:
-    """The slices that a store does not have yet, and how far each journal is stored after them.
+    """Return the slices that are not stored yet, and the receipts of the journals after them.
 
     Raises:
-        InvalidState: a slice does not begin where the store is.
+        InvalidState: a slice does not start at the receipt of its journal.
     """
     fresh, ends = [], dict(stored)
     for piece in slices:
@@ -92,13 +91,15 @@ def fresh_slices(slices: Iterable[Slice], stored: Mapping[str, int]) -> tuple[li
 
 
 def join(slices: Sequence[Slice]) -> Joined:
-    """The points of slices in log order, with series and texts numbered over all of them."""
+    """Return the points of slices in log order, with series and texts numbered over all of them."""
     import numpy
 
     numbers: dict[Definition, int] = {}
+    # The empty arrays are for no slices: `concatenate` needs one.
     parts: dict[str, list[Array]] = {name: [numpy.empty(0, numpy.int64)] for name in COLUMNS}
     texts: list[str | bool | None] = []
     for piece in slices:
+        # `present` are the numbers of the series of this slice, and `at` the index of each point's series in them.
         present, at = numpy.unique(piece.series, return_inverse=True)
         definitions = [piece.definitions[number] for number in present.tolist()]
         own_numbers = [numbers.setdefault(definition, len(numbers)) for definition in definitions]
@@ -106,11 +107,13 @@ def join(slices: Sequence[Slice]) -> Joined:
         if piece.texts and texts:
             is_text = numpy.array([definition.value_type == "text" for definition in definitions], dtype=bool)
             values = values.copy()
-            values[is_text[at]] += len(texts)  # numbers stay untouched, for -0.0 and NaN change in a sum
+            # Move the indices behind the texts of earlier slices. Numbers must not be added to: a sum changes -0.0 and
+            # the payload of NaN.
+            values[is_text[at]] += len(texts)
         texts += piece.texts
         own = {
             "series": numpy.array(own_numbers, dtype=numpy.int64)[at],
-            # Within a slice the order of the calls holds, whatever the clock said.
+            # Within a slice the order of the calls counts, even if the clock went back.
             "times": numpy.maximum.accumulate(piece.times) if len(piece.times) else piece.times,
             "timestamps": piece.timestamps,
             "steps": piece.steps,
@@ -125,8 +128,10 @@ def join(slices: Sequence[Slice]) -> Joined:
                 parts[name].append(own[name])
     columns = {name: numpy.concatenate(part[1:] or part) for name, part in parts.items()}
     if len(slices) > 1:
+        # A stable sort, so that of equal times the order within each slice stays.
         order = numpy.argsort(columns["times"], kind="stable")
         columns = {name: column[order] for name, column in columns.items()}
+    # Number the series again, by their first points in log order: new series are stored in this order.
     known = list(numbers)
     present, first, at = numpy.unique(columns["series"], return_index=True, return_inverse=True)
     by_first = numpy.argsort(first)
@@ -135,7 +140,7 @@ def join(slices: Sequence[Slice]) -> Joined:
 
 
 def without_series(points: Joined, lost: Sequence[bool]) -> tuple[Joined, int]:
-    """The points but for those of some series, and how many these have; `lost` has an entry a series."""
+    """Return the points except those of lost series, and the number of lost points; `lost` has an entry a series."""
     import numpy
 
     if not any(lost):
@@ -143,25 +148,26 @@ def without_series(points: Joined, lost: Sequence[bool]) -> tuple[Joined, int]:
     kept = ~numpy.array(lost, dtype=bool)
     stay = kept[points.columns["series"]]
     columns = {name: column[stay] for name, column in points.columns.items()}
-    columns["series"] = (numpy.cumsum(kept) - 1)[columns["series"]]
+    columns["series"] = (numpy.cumsum(kept) - 1)[columns["series"]]  # the rank of each series among those kept
     definitions = [definition for definition, gone in zip(points.definitions, lost, strict=True) if not gone]
     return points._replace(definitions=definitions, columns=columns), int((~stay).sum())
 
 
 def place(points: Joined, before: Mapping[Name, Counters]) -> Placed:
-    """Give points their places.
+    """Give points their positions and steps, and find the latest of each series.
 
     Args:
-        points: what is to be stored.
-        before: the counters that their keys have, of those that have points.
+        points: the new points in log order.
+        before: the counters of the keys that have points already.
     """
     import numpy
 
     definitions, columns = points.definitions, points.columns
     positions, steps, counters = _places(definitions, columns, before)
+    # Group the points by series. The sort is stable, so each group stays in log order.
     order = numpy.argsort(columns["series"], kind="stable")
     series = columns["series"][order]
-    begins = numpy.searchsorted(series, numpy.arange(len(definitions)))
+    begins = numpy.searchsorted(series, numpy.arange(len(definitions)))  # where the group of each series begins
     placed = {
         "positions": positions[order],
         "steps": steps[order],
@@ -169,7 +175,8 @@ def place(points: Joined, before: Mapping[Name, Counters]) -> Placed:
     }
     compared = comparable_values(placed["values"])
     is_text = numpy.array([definition.value_type == "text" for definition in definitions], dtype=bool)[series]
-    compared[is_text] = placed["positions"][is_text]  # of equal steps and times the last text is the latest
+    # Texts are not compared: of equal steps and timestamps the last one is the latest, so its position counts.
+    compared[is_text] = placed["positions"][is_text]
     ints = columns["ints"][order]
     return Placed(
         ends=[*begins[1:].tolist(), len(order)] if definitions else [],
@@ -181,7 +188,7 @@ def place(points: Joined, before: Mapping[Name, Counters]) -> Placed:
 
 
 def _ranks(order: Array) -> Array:
-    """The inverse of a permutation: the place of each entry."""
+    """Return the inverse of a permutation: the rank of each entry."""
     import numpy
 
     ranks = numpy.empty(len(order), dtype=numpy.int64)
@@ -192,14 +199,16 @@ def _ranks(order: Array) -> Array:
 def _places(
     definitions: Sequence[Definition], columns: Mapping[str, Array], before: Mapping[Name, Counters]
 ) -> tuple[Array, Array, dict[Name, Counters]]:
-    """The position and the step of each point, and the counters of keys after them."""
+    """Return the position and the step of each point, and the counters of their keys afterwards."""
     import numpy
 
+    # Number the keys. Several series may share a key, and so its counters: numbers, texts and columns.
     numbers: dict[Name, int] = {}
     of_series = [numbers.setdefault((d.run_id, d.key), len(numbers)) for d in definitions]
     old = [before.get(name, Counters(0, 0)) for name in numbers]
     points_before, stepless_before = numpy.array(old, dtype=numpy.int64).reshape(-1, 2).T
-    # A row has one place, which its further cells share.
+    # A row has one position, which its further cells share. So only the first cells are counted, and `row_of` gives
+    # for each point the first cell of its row.
     first: Any = slice(None)
     row_of: Any = slice(None)
     if columns["joined"].any():
@@ -207,13 +216,16 @@ def _places(
         row_of = numpy.cumsum(first) - 1
     has_step = columns["has_step"][first]
     metrics = numpy.array(of_series, dtype=numpy.int64)[columns["series"][first]]
+    # Group the points by key, each group in log order.
     order = numpy.argsort(metrics, kind="stable")
     groups = metrics[order]
-    begins = numpy.searchsorted(groups, groups)  # where each point's group begins
+    begins = numpy.searchsorted(groups, groups)  # for each point, where its group begins
     stepless = (~has_step)[order].astype(numpy.int64)
-    stepless_until = numpy.cumsum(stepless) - stepless
+    stepless_until = numpy.cumsum(stepless) - stepless  # points without a step before each point, over all groups
+    # The position is the old counter plus the rank in the group. It is scattered back to log order by `order`.
     positions = numpy.empty(len(order), dtype=numpy.int64)
     positions[order] = points_before[groups] + numpy.arange(len(order)) - begins
+    # The step of a point without one is the number of such points that its key had before.
     rank = numpy.empty(len(order), dtype=numpy.int64)
     rank[order] = stepless_before[groups] + stepless_until - stepless_until[begins]
     counted = points_before + numpy.bincount(metrics, minlength=len(numbers))
@@ -224,27 +236,28 @@ def _places(
 
 
 def _greatest(begins: Array, series: Array, steps: Array, timestamps: Array, compared: Array) -> Array:
-    """The index of the first of the greatest points of each series by (step, timestamp, compared value)."""
+    """Return the index of each series' greatest point by (step, timestamp, compared value), of equals the first."""
     import numpy
 
     greatest = numpy.ones(len(series), dtype=bool)
     least: int | float
+    # Column by column, keep the points that are the greatest of their series among those kept before.
     for column, least in ((steps, INT64_MIN), (timestamps, INT64_MIN), (compared, -BIG)):
         among = numpy.where(greatest, column, least)
         greatest &= among == numpy.maximum.reduceat(among, begins)[series] if len(series) else greatest
-    found = numpy.flatnonzero(greatest)
+    found = numpy.flatnonzero(greatest)  # sorted, so the first from `begins` on is the first of its series
     return found[numpy.searchsorted(found, begins)]
 
 
 def comparable_values(values: Array) -> Array:
-    """Values as MLflow compares them: NaN as 0, ±inf as ±1.797e308; a new array."""
+    """Return a new array of values as MLflow compares them: NaN as 0, ±inf as ±1.797e308."""
     import numpy
 
     return numpy.clip(numpy.where(numpy.isnan(values), 0.0, values), -BIG, BIG)
 
 
 def slice_of(run_id: str, points: Sequence[Point], door: int) -> Slice:
-    """A slice that no journal holds, of checked points of one run: for a store that is written without one."""
+    """Return checked points of one run as a slice of no journal, for a backend that is written without one."""
     import numpy
 
     definitions: dict[Definition, int] = {}
@@ -280,7 +293,7 @@ def slice_of(run_id: str, points: Sequence[Point], door: int) -> Slice:
 
 
 def _float_array(values: Sequence[float]) -> Array:
-    """The values as float64 with their exact bits, NaN payloads too."""
+    """Return the values as float64 with their exact bits, including the payloads of NaN."""
     import numpy
 
     return numpy.frombuffer(struct.pack(f"<{len(values)}d", *values), dtype="<f8")

@@ -1,4 +1,4 @@
-"""Points as they come from a caller, checked, and as they go to a reader, natively or in MLflow's way."""
+"""Points: checked as they come from a caller, and arranged for native readers and for MLflow."""
 
 from __future__ import annotations
 
@@ -29,29 +29,30 @@ if TYPE_CHECKING:
     Array = numpy.ndarray[Any, Any]
 
 RowPlace: TypeAlias = "tuple[str, int, int | None, int]"
-"""What the cells of a row share: key, timestamp, step and kind."""
+"""The facts that the cells of a row share: key, timestamp, step and kind."""
 
 PLAIN = frozenset((float, int, str, bool, type(None)))
 VALUE_RULE = "must be a number, text, a bool or None"
-RANGE_RULE = "must be a number that a float64 can come near to, so within ±1.797e308"
+RANGE_RULE = "must be a number that a float64 can approximate, so within ±1.797e308"
 
 
 def check_points(points: Iterable[Point]) -> list[Point]:
-    """The points with plain values, if all of them may be stored.
+    """Return points with plain values, if all of them may be stored.
 
-    Numbers of numpy, torch and the like, and arrays of one element, become Python's.
+    Numbers of numpy, torch and similar libraries, and arrays of one element, become Python's numbers.
 
     Raises:
-        InvalidValue: some may not; every mistake is named.
+        InvalidValue: a point may not be stored. The error names every mistake of all points.
     """
     checked: list[Point] = []
     problems: list[Problem] = []
-    row: RowPlace | None = None
-    columns: set[str] = set()
-    large = False
+    row: RowPlace | None = None  # the row that a joined point must belong to
+    columns: set[str] = set()  # the columns that this row has so far
+    large = False  # whether a text may make a row too large
     for point in points:
         key, value, timestamp, step, kind, column, joined = point
-        if (  # the plain cells of a row are nearly all of what goes through here
+        # Most points are the further cells of rows with plain numbers. Accept these without another call.
+        if (
             joined is True
             and row is not None
             and (type(value) is float or type(value) is int and -EXACT_INTEGER <= value <= EXACT_INTEGER)
@@ -64,16 +65,18 @@ def check_points(points: Iterable[Point]) -> list[Point]:
             columns.add(column)
             continue
         checked.append(_check_point(point, problems))
+        # A point of a scalar series ends a row, and needs no more checks.
         if type(kind) is int and kind == SCALAR and column == "" and not joined:
             row = None
             continue
         _check_place(point, row, columns, problems)
-        if not joined:
+        if not joined:  # the first cell begins a row; its checked values are those of the row
             row = (key, checked[-1].timestamp, checked[-1].step, kind) if kind == COLUMN else None
             columns = set()
         if isinstance(column, str):
             columns.add(column)
         large = large or isinstance(value, str)
+    # Sizes are summed up only where a limit can be reached: one text, or more cells than a row may have.
     if not problems and (large or len(checked) > ROW_COLUMNS):
         _check_rows(checked, problems)
     if problems:
@@ -82,10 +85,10 @@ def check_points(points: Iterable[Point]) -> list[Point]:
 
 
 def check_value(value: object) -> Value:
-    """The value as a plain float, int, text, bool or None, if it may be logged.
+    """Return a value as a plain float, int, text, bool or None, if it may be logged.
 
     Raises:
-        InvalidValue: it may not.
+        InvalidValue: the value may not be logged.
     """
     plain = value if type(value) in PLAIN else _plain(value)
     if isinstance(plain, str):
@@ -99,26 +102,26 @@ def check_value(value: object) -> Value:
 
 
 def imprecise(value: Value) -> bool:
-    """Whether a plain value is an int that a float64 may only come near to."""
+    """Return whether a plain value is an int that a float64 may only approximate."""
     return type(value) is int and not -EXACT_INTEGER <= value <= EXACT_INTEGER
 
 
 def native_series(records: Sequence[SeriesRecord]) -> Series:
-    """What a native reader gets of one key: its scalar points, numbers and texts, in log order.
+    """Return the scalar points of one key for a native reader: numbers and texts, in log order.
 
-    A point that came through MLflow's door is left out if an earlier one equals it in step, timestamp and value, as
-    MLflow sees values (±inf as ±1.797e308, -0.0 as 0.0; NaN equals NaN and nothing else).
+    A point that was logged through MLflow's API is excluded if an earlier point has the same step, timestamp and value.
+    Values are compared as MLflow stores them: ±inf as ±1.797e308, -0.0 as 0.0, and NaN equals only NaN.
     Values keep their bits; see `Series` for their type.
     """
     return in_log_order([record for record in records if record.kind == SCALAR])[1]
 
 
 def in_log_order(records: Sequence[SeriesRecord]) -> tuple[Array, Series]:
-    """The positions, and the points, of series of one key that are read as one, as `native_series` gives them."""
+    """Return the positions and the points of several series of one key as one series; see `native_series`."""
     import numpy
 
     values = _native_values(records)
-    if len(records) == 1:  # it is in log order; a run may have very many keys
+    if len(records) == 1:  # it is already in log order, and a run may have very many keys
         columns = (records[0].positions.copy(), records[0].steps.copy(), records[0].timestamps.copy(), values)
         if records[0].numbers is not None and (repeated := _repeated(records)).any():
             columns = (columns[0][~repeated], columns[1][~repeated], columns[2][~repeated], values[~repeated])
@@ -135,9 +138,9 @@ def in_log_order(records: Sequence[SeriesRecord]) -> tuple[Array, Series]:
 
 
 def mlflow_history(records: Sequence[SeriesRecord]) -> Series:
-    """What an MLflow reader gets of one metric, given the series that are it: number points, equal ones once.
+    """Return the history of one metric for an MLflow reader: the number points of its series, equal ones once.
 
-    Their order is timestamp, step, value, with NaN where 0 is, after it.
+    They are sorted by timestamp, step and value. NaN follows 0.
     `values` is float64 with ±inf as ±1.797e308, -0.0 as 0.0 and NaN as the one NaN.
 
     Source: MLflow 3.17.2, `SqlAlchemyStore.get_metric_history`.
@@ -175,7 +178,7 @@ def _check_point(point: Point, problems: list[Problem]) -> Point:
 
 
 def _check_place(point: Point, row: RowPlace | None, columns: set[str], problems: list[Problem]) -> None:
-    """Say what is wrong with the kind and the column of a point, given the row that it may belong to."""
+    """Add the mistakes in the kind and the column of a point, given the row that it may belong to."""
     key, value, timestamp, step, kind, column, joined = point
     if type(kind) is not int or not SCALAR <= kind <= DESCRIPTION:
         problems.append(Problem(f"kind of {key!r}", kind, "must be one of `bridge.records.series`"))
@@ -199,7 +202,7 @@ def _check_place(point: Point, row: RowPlace | None, columns: set[str], problems
 
 
 def _check_rows(points: Sequence[Point], problems: list[Problem]) -> None:
-    """Say which rows are larger than one record may be."""
+    """Add the rows that are larger than one record may be."""
     cells = text_bytes = 0
     for point in points:
         if not point.joined:
@@ -218,7 +221,7 @@ def _check_rows(points: Sequence[Point], problems: list[Problem]) -> None:
 
 @lru_cache(maxsize=4096)
 def _is_column(column: str) -> bool:
-    """Whether a text may name a column."""
+    """Return whether a text may name a column."""
     try:
         check_key(column)
     except InvalidValue:
@@ -227,7 +230,7 @@ def _is_column(column: str) -> bool:
 
 
 def _plain(value: object) -> object:
-    """Python's own number, text or bool in place of a subclass, a number of a library, or an array of one element."""
+    """Return Python's own number, text or bool for a subclass, a library's number, or an array of one element."""
     item = getattr(value, "item", None)
     if callable(item):
         try:
@@ -257,7 +260,7 @@ def _is_text(record: SeriesRecord) -> Array:
 
 
 def _native_values(records: Sequence[SeriesRecord]) -> Array:
-    """The values of series one after the other, in an array of the type that holds them all."""
+    """Return the values of series one after the other, in an array whose type holds all of them."""
     import numpy
 
     if all(record.numbers is not None for record in records):
@@ -278,7 +281,7 @@ def _native_values(records: Sequence[SeriesRecord]) -> Array:
 
 
 def _as_ints(numbers: Array) -> Array:
-    """Floats that were logged as ints, as int64, or as Python's ints where one does not fit."""
+    """Return floats that were logged as ints as int64, or as Python's ints if one does not fit."""
     import numpy
 
     if ((numbers >= -(2.0**63)) & (numbers < 2.0**63)).all():
@@ -293,7 +296,7 @@ def _numbers(records: Sequence[SeriesRecord]) -> list[Array]:
 
 
 def _mlflow_columns(records: Sequence[SeriesRecord]) -> tuple[Array, Array, Array, Array]:
-    """The steps, timestamps and values of number series as MLflow stores them: NaN is 0 there, and a column says so."""
+    """Return the steps, timestamps and values of number series as MLflow stores them, NaN as 0, and which are NaN."""
     import numpy
 
     numbers = numpy.concatenate([numpy.empty(0), *_numbers(records)])
@@ -308,7 +311,7 @@ def _mlflow_columns(records: Sequence[SeriesRecord]) -> tuple[Array, Array, Arra
 
 
 def _repeated(records: Sequence[SeriesRecord]) -> Array:
-    """Which points of number series came through MLflow's door and equal an earlier point."""
+    """Return which points of number series came through MLflow's API and equal an earlier point."""
     import numpy
 
     doors = numpy.concatenate([numpy.empty(0, numpy.uint8), *(record.doors for record in records)])
@@ -318,13 +321,14 @@ def _repeated(records: Sequence[SeriesRecord]) -> Array:
     columns = _mlflow_columns(records)
     steps, timestamps, values, nan = columns
     positions = numpy.concatenate([record.positions for record in records])
+    # Sort equal points next to each other, the first logged one first: it counts, whichever API it came through.
     order = numpy.lexsort((positions, nan, values, steps, timestamps))
     repeated[order] &= _like_previous(columns, order)
     return repeated
 
 
 def _like_previous(columns: Sequence[Array], order: Array) -> Array:
-    """For each entry of an order, whether all columns have the same there as one entry before."""
+    """Return, for each entry of an order, whether all columns have the same value as in the entry before."""
     import numpy
 
     same = numpy.zeros(len(order), dtype=bool)

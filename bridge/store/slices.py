@@ -1,4 +1,4 @@
-"""Stretches of journals, as a store takes them."""
+"""Slices: stretches of journals as a backend takes them."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """A stretch of a journal: the points that lie between two of its byte offsets, as columns in the order logged.
+    """A stretch of a journal: the points between two of its byte offsets, as columns in log order.
 
-    All arrays have one entry a point.
+    All arrays have one entry for each point.
     `series` (uint32) indexes `definitions`.
-    `times` (int64) are nanoseconds that may be compared between the slices of one `append`: the log order.
-    `steps` (int64) holds 0 where `has_step` (bool) is false.
-    `values` (float64) holds the value, or for a text series the index of its value in `texts`.
-    `ints` (bool) says that the value was logged as an int; `doors` (uint8) through which door it came.
-    `joined` (bool) says that a point is a further cell of the row of the point before it: the cells of a row have one
-    key, time, timestamp and step, and no row lies in two slices.
-    `warnings` are (run id, sentence): damage in this stretch, to be kept on the run.
-    `leases` say for which runs the journal's process speaks.
-    `workspace_id` is the workspace that the journal belongs to; empty if any.
-    `boot_time` is when the process last wrote in this stretch, in nanoseconds by its own boot clock; 0: not known.
+    `times` (int64) are nanoseconds that may be compared between the slices of one `append`. They give the log order.
+    `steps` (int64) is 0 where `has_step` (bool) is false.
+    `values` (float64) is the value, or for a text series the index of the value in `texts`.
+    `ints` (bool) is true for a value that was logged as an int. `doors` (uint8) is the API it came through, `NATIVE` or
+    `MLFLOW`.
+    `joined` (bool) is true for a further cell of the row of the point before it. The cells of a row have the same key,
+    time, timestamp and step, and are all in one slice.
+    `warnings` are (run id, sentence), such as a damage in this stretch. They are stored with the run.
+    `leases` are the lease records in this stretch.
+    `workspace_id` is the workspace that the journal belongs to; empty for any.
+    `boot_time` is when the process last wrote in this stretch, in nanoseconds by its own boot clock; 0 if not known.
     """
 
     journal_id: str
@@ -51,9 +52,10 @@ class Slice:
 
 
 class LeaseRecord(NamedTuple):
-    """What a journal says of a run: its process speaks for it (`held`), or does so no longer.
+    """A record of a journal: its process owns a run from now on (`held`), or does so no longer.
 
-    `time` is milliseconds since 1970 UTC; a later record takes a lease over, and only who has it lets it go.
+    `time` is milliseconds since 1970 UTC. A later "held" record moves the lease to its own journal. A "released" record
+    counts only if it is of the journal that holds the lease.
     """
 
     run_id: str

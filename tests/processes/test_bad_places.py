@@ -219,7 +219,8 @@ def test_a_full_disk_never_stops_a_training_and_is_reported_at_its_end(full_disk
 
     (full_disk / "filler").unlink()
     run.complete()
-    assert run.warnings == (f"Points had to wait in memory because {workspace.path / 'journal'} could not be written.",)
+    journal = workspace.path / "journal"
+    assert run.warnings == (f"Points were buffered in memory because {journal} could not be written.",)
     assert run.get_metrics()["loss"] == list(range(2_000))
     assert run.get_file_names() == []
     run.upload_file("small.txt", Path(__file__))
@@ -346,7 +347,7 @@ def test_a_reader_that_cannot_lock_reports_a_concurrent_write(fork, open_folder)
     workspace.stores.tracking.close()  # this writes the -wal file into the database
     os.write(written[1], b"x")
     file = workspace.path / "workspace.db"
-    assert child.rest() == [f"{file} is not available: it was written while it was read: read again.", "1"]
+    assert child.rest() == [f"{file} is not available: another process wrote to it during the read: read again.", "1"]
     for end in (*begun, *written):
         os.close(end)
 

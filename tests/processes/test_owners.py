@@ -15,7 +15,7 @@ from namespaces import NEW_PID, NEW_TIME, become_host, within, without_flock
 
 from bridge import Experiment, Run, Workspace
 from bridge.journal.format import HEADER_SIZE, SUFFIX, decode_header, encode_end, encode_header
-from bridge.store import fold, owned_runs, owners
+from bridge.store import background, fold, owned_runs, owners
 
 pytestmark = pytest.mark.processes
 
@@ -35,6 +35,7 @@ def sweeping(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def leases_of_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(owners, "LEASE_SECONDS", 1.0)
+    monkeypatch.setattr(background, "FOLD_SECONDS", 0.2)  # the owner renews far more often, also on a busy machine
 
 
 @pytest.fixture

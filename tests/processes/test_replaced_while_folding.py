@@ -15,7 +15,7 @@ import pytest
 
 from bridge import Experiment, Run, StoreUnavailable, Workspace
 from bridge.journal.file_lock import FileLock
-from bridge.store import fold
+from bridge.store import cuts
 from bridge.store.open import open_store
 from bridge.store.slices import Slice
 from bridge.store.sql.backend import SqlBackend
@@ -58,8 +58,8 @@ def test_a_fold_does_not_remove_the_journals_of_a_workspace_that_is_moved_away(f
     assert child.wait() == 0
     assert fork(lambda say: Workspace.create("other", path=other)).wait() == 0
     store = open_store(place).tracking
-    monkeypatch.setattr(fold, "FOLD_BYTES", 4096)
-    monkeypatch.setattr(fold, "LEAST_BYTES", 4096)
+    monkeypatch.setattr(cuts, "FOLD_BYTES", 4096)
+    monkeypatch.setattr(cuts, "LEAST_BYTES", 4096)
     append, appended = SqlBackend.append, []
 
     def move_before_the_second(self: SqlBackend, slices: Sequence[Slice]) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Artifacts in a workspace's folder: bytes in files, their index in the tracking store."""
+"""Artifacts in a workspace's folder: files, and their index in a database."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ PIECE_BYTES = 1 << 20
 
 
 class FolderArtifacts(ArtifactStore):
-    """Artifacts as files of a folder; the index is the truth of what there is.
+    """Artifacts as files of a folder. The index decides which files exist.
 
-    A file that lies in the folder without being indexed is not listed and not read.
-    A process killed between the two halves of `put` leaves such a file, or new bytes under the size and hash of those
-    they replace, until the next `put`; one killed between the halves of `delete` leaves files that nothing lists.
-    One killed within `append` leaves bytes after those that are listed, which nobody reads and the next one replaces.
+    A file in the folder that is not in the index is neither listed nor read.
+    A process that is killed within `put` may leave such a file, or a new file with the size and hash of the one it
+    replaces, until the next `put`. A process that is killed within `delete` may leave files that are not listed.
+    A process that is killed within `append` may leave bytes beyond the recorded size. They are never read, and the next
+    append overwrites them.
 
     Args:
         index: which files exist.
-        folder: where the roots lie, `<workspace>/artifacts`; made by the first `put`.
+        folder: the folder of all roots, `<workspace>/artifacts`; the first `put` creates it.
         shared: files and folders may be changed by the folder's group.
     """
 
@@ -63,13 +64,13 @@ class FolderArtifacts(ArtifactStore):
                 self._check_place(root, path)
                 return self._begin(root, path, data)
             if listed.sha256 is not None:
-                # Before it grows: a reader of a growing file reads as far as is listed.
+                # First: readers read a file without a hash only up to the size in the index.
                 self._index.set_artifacts(root, (replace(listed, sha256=None),))
             with self._files.appended(place, data, listed.size_bytes or 0) as size_bytes:
                 return self._note(root, path, size_bytes)
 
     def _begin(self, root: str, path: str, data: bytes) -> ArtifactRecord:
-        """Make a file that grows, in the caller's lock."""
+        """Create a growing file; the caller holds the lock."""
         place = f"{root}/{path}"
         with self._files.part(place) as part:
             part.write(data)
@@ -93,7 +94,7 @@ class FolderArtifacts(ArtifactStore):
         if file is None:
             raise NotFound("artifact", path, "its file was removed from the workspace's folder")
         pieces = _pieces_of(file, start, record.size_bytes if record.sha256 is None else None)
-        next(pieces)  # from here on the file is closed when the pieces are let go of, also if none is taken
+        next(pieces)  # so that the file is closed when the pieces are dropped, even if none is taken
         return pieces
 
     def list(self, root: str, folder: str = "", recursive: bool = False) -> list[ArtifactRecord]:
@@ -113,9 +114,9 @@ class FolderArtifacts(ArtifactStore):
         if not self._records(root, path) and not self._files.exists(place):
             return
         with self._files.changing("delete", place):
-            self._files.exists(place)  # a path through a link is refused before anything is forgotten
+            self._files.exists(place)  # raises for a path through a link, before the index changes
             records = self._records(root, path)
-            # The index first: what is listed can be read at any moment, and a repeat finds what was left.
+            # The index first, so that every listed file can be read at any moment. A repeat removes what is left.
             self._index.delete_artifacts(root, path)
             try:
                 self._files.remove(place)
@@ -125,7 +126,7 @@ class FolderArtifacts(ArtifactStore):
         self._files.sweep()
 
     def _records(self, root: str, path: str) -> Sequence[ArtifactRecord]:
-        """The file at a path, or those below it."""
+        """Return the record of the file at a path, or of the files below it."""
         file = self._index.find_artifact(root, path) if path else None
         return [file] if file else self._index.list_artifacts(root, path, recursive=True)
 
@@ -194,7 +195,7 @@ def _read(stream: BinaryIO) -> Iterator[bytes]:
 
 
 def _pieces_of(file: BinaryIO, start: int, end: int | None) -> Iterator[bytes]:
-    """The bytes from an offset up to another, or to the end of the file; before them an empty piece."""
+    """Yield an empty piece, then the bytes from an offset up to another, or up to the end of the file."""
     with file:
         yield b""
         file.seek(start)

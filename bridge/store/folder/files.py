@@ -1,4 +1,4 @@
-"""Files below one folder, written whole or not at all and never through a symbolic link."""
+"""Files below one folder, written whole or not at all, and never through a symbolic link."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from bridge.journal.system import Ignoring, is_of_handler, was_raised_deeper
 from bridge.records.text import RULE
 
 PENDING = ".pending"
-"""The folder inside, of what is being written and of what is being removed; no artifact root begins with a dot."""
+"""The folder inside for files that are being written or removed; no artifact root begins with a dot."""
 
 LOCK, REPLACED = "lock", "replaced"
-"""Names inside it: the lock of changes, and the file that a change in progress replaces."""
+"""Names in it: the lock of changes, and the file that the current change replaces."""
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 NOT_ALLOWED = frozenset((errno.EACCES, errno.EPERM, errno.EROFS))
 
 
 class Part:
-    """A file in the making: a name in the pending folder, locked as long as its writer lives."""
+    """A file that is being written, in the pending folder; it is locked as long as its writer lives."""
 
     def __init__(self, files: Files, path: str, name: str, fd: int) -> None:
         self._files, self._path = files, path
@@ -40,7 +40,7 @@ class Part:
                 view = view[os.write(self.fd, view) :]
 
     def check(self) -> None:
-        """Raise now what a network file system or a quota says only when a file is closed."""
+        """Raise the errors that a network file system or a quota reports only when a file is closed."""
         with self._files.border("write", self._path):
             os.close(os.dup(self.fd))
 
@@ -48,27 +48,27 @@ class Part:
 class Files:
     """The files below one folder; any thread and any process may use it at once.
 
-    Every folder on the way is opened below the one before it and not followed if it is a link, so that nobody who
-    may write here leads a reader or writer out of the folder.
-    Names change under one lock, `changing`; bytes are written before, without it.
-    Each verb raises `NotAllowed` where the file system forbids, `InvalidValue` for a path that runs through a link,
-    and `StoreUnavailable` for a full disk and whatever else the file system says.
+    Each folder of a path is opened relative to the one above and must not be a link. So nobody who may write here can
+    lead a reader or a writer out of the folder.
+    Names change under one lock, `changing`. Bytes are written before, without the lock.
+    Each method raises `NotAllowed` if the file system denies access, `InvalidValue` for a path through a link, and
+    `StoreUnavailable` for a full disk and all other errors of the file system.
 
     Args:
-        folder: made by the first write if it is not there, in a folder that is; it may itself be a link.
-        shared: what is made here may be changed by the folder's group.
+        folder: the first write creates it, in a folder that must exist; it may itself be a link.
+        shared: the folder's group may change the files.
     """
 
     def __init__(self, folder: Path, shared: bool = False) -> None:
         self.folder, self.shared = folder, shared
 
     def find(self, path: str) -> BinaryIO | None:
-        """A file to be read, or None."""
+        """Return a file that is open for reading, or None."""
         names = path.split("/")
         with self.border("read", path):
             try:
                 with self._below(names[:-1]) as folder:
-                    # A planted pipe must not make a reader wait.
+                    # Not blocking: somebody may have put a pipe there, at which a reader would wait.
                     fd = os.open(names[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
             except (FileNotFoundError, NotADirectoryError) as error:
                 if is_of_handler(error):
@@ -80,7 +80,7 @@ class Files:
             return None
 
     def exists(self, path: str) -> bool:
-        """Whether anything lies at a path."""
+        """Return whether anything exists at a path."""
         names = path.split("/")
         with self.border("read", path):
             try:
@@ -93,7 +93,7 @@ class Files:
 
     @contextmanager
     def part(self, path: str) -> Iterator[Part]:
-        """A new file to be written and placed at a path; what was not placed when the block ends is gone."""
+        """Give a new file, to be written and placed at a path; the end of the block removes it if it was not placed."""
         with self.border("write", path):
             pending = self._open_pending()
         try:
@@ -110,7 +110,7 @@ class Files:
 
     @contextmanager
     def changing(self, action: str, path: str) -> Iterator[None]:
-        """Nobody else changes names here meanwhile (on a file system without locks: perhaps)."""
+        """Keep all others from changing names during the block, if the file system has locks."""
         with self.border(action, path):
             pending = self._open_pending()
         try:
@@ -121,7 +121,7 @@ class Files:
 
     @contextmanager
     def placed(self, part: Part, path: str) -> Iterator[None]:
-        """A part is at its path from here on, unless the block raises: then all is as it was before."""
+        """Place a file at its path for the block; if the block raises, restore what was there before."""
         *above, name = path.split("/")
         try:
             with self.border("write", path), self._pending() as pending, self._below(above, make=True) as folder:
@@ -143,25 +143,25 @@ class Files:
 
     @contextmanager
     def appended(self, path: str, data: bytes, size_bytes: int) -> Iterator[int]:
-        """Data follows the first bytes of a file from here on, unless the block raises: then only they are there.
+        """Write data after the first bytes of a file; if the block raises, cut the file to these bytes again.
 
         Args:
-            path: of a file that is there.
-            data: what to write.
-            size_bytes: how many bytes stay; a file that is shorter is continued where it ends.
+            path: the path of a file that exists.
+            data: the bytes to write.
+            size_bytes: how many bytes stay; a shorter file is continued at its end.
 
         Yields:
             the size of the file.
         """
         *above, name = path.split("/")
         with self.border("write", path), self._below(above) as folder:
-            # A planted pipe must not make a writer wait.
+            # Not blocking: somebody may have put a pipe there, at which a writer would wait.
             fd = os.open(name, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
         try:
             end = min(size_bytes, os.fstat(fd).st_size)
             try:
                 with self.border("write", path):
-                    os.ftruncate(fd, end)  # the rest was written by somebody who died before it was listed
+                    os.ftruncate(fd, end)  # a process that wrote the rest was killed before it changed the index
                     _write_at(fd, data, end)
                     os.close(os.dup(fd))
                 yield end + len(data)
@@ -173,7 +173,7 @@ class Files:
             os.close(fd)
 
     def remove(self, path: str) -> None:
-        """Take a file or a folder away in one step, and the folders above it that are empty then."""
+        """Remove a file or a folder in one step, and the folders above it that are then empty."""
         *above, name = path.split("/")
         with self.border("delete", path), self._pending() as pending:
             with Ignoring(FileNotFoundError, NotADirectoryError), self._below(above) as folder:
@@ -181,9 +181,9 @@ class Files:
         self._prune(above)
 
     def sweep(self) -> None:
-        """Free the space of what was removed, and of what writers that died left behind.
+        """Delete removed files, and the files that killed writers left.
 
-        What this process may not remove is left to one that may.
+        Files that this process may not delete are left to another one.
         """
         with Ignoring(OSError), self._pending() as pending:
             names = [name for name in os.listdir(pending) if name not in (LOCK, REPLACED)]
@@ -193,7 +193,7 @@ class Files:
 
     @contextmanager
     def border(self, action: str, path: str) -> Iterator[None]:
-        """The errors of the file system become ours here."""
+        """Turn the errors of the file system into ours."""
         try:
             yield
         except UnicodeEncodeError as error:  # no file has such a name
@@ -230,7 +230,7 @@ class Files:
         return self._descend((PENDING,), make=True)
 
     def _descend(self, names: Sequence[str], make: bool) -> int:
-        """A file descriptor of a folder below; `make` makes the folders that are not there."""
+        """Return a file descriptor of a folder below; `make` creates missing folders."""
         fd = self._open_top(make)
         for name in names:
             try:
@@ -282,15 +282,15 @@ class Files:
                 if was_raised_deeper(error):  # of a signal handler
                     os.close(fd)
                     raise
-                swept = isinstance(error, BlockingIOError)  # somebody who sweeps has it
+                swept = isinstance(error, BlockingIOError)  # `sweep` of another process has it
             self._share(fd)
             if not swept and os.fstat(fd).st_nlink:
                 return Part(self, path, name, fd)
-            os.close(fd)  # swept between its birth and its lock
+            os.close(fd)  # deleted by `sweep` before it was locked
 
     def _share(self, fd: int) -> None:
         if self.shared:
-            with Ignoring(PermissionError):  # another member of the group made it
+            with Ignoring(PermissionError):  # it belongs to another member of the group
                 os.fchmod(fd, stat.S_IMODE(os.fstat(fd).st_mode) | 0o660)
 
     def _prune(self, names: Sequence[str]) -> None:
@@ -307,7 +307,7 @@ class Files:
 
 
 class _ChangeLock(FileLock):
-    """The turn to change names in a folder of artifacts, by a lock below its folder of pending files."""
+    """The turn to change names: a lock in the folder of pending files."""
 
     def __init__(self, files: Files, action: str, path: str, pending: int) -> None:
         place = str(files.folder / PENDING / LOCK)
@@ -341,8 +341,8 @@ def _exists(folder: int, name: str) -> bool:
 
 
 def _keep(folder: int, name: str, pending: int) -> bool:
-    """Give a file that is about to be replaced a second name, if there is one and the file system can."""
-    with Ignoring(FileNotFoundError):  # left by a writer that died here
+    """Give a file that is about to be replaced a second name, if it exists and the file system has hard links."""
+    with Ignoring(FileNotFoundError):  # a writer that was killed may have left it
         os.unlink(REPLACED, dir_fd=pending)
     try:
         os.link(name, REPLACED, src_dir_fd=folder, dst_dir_fd=pending, follow_symlinks=False)
@@ -356,12 +356,12 @@ def _keep(folder: int, name: str, pending: int) -> bool:
 def _share_folder(fd: int, group: int) -> None:
     with Ignoring(PermissionError):  # not a member of it
         os.fchown(fd, -1, group)
-    with Ignoring(PermissionError):  # another member of the group made it meanwhile
+    with Ignoring(PermissionError):  # another member of the group has just created it
         os.fchmod(fd, stat.S_IMODE(os.fstat(fd).st_mode) | stat.S_ISGID | 0o770)
 
 
 def _clear(pending: int, name: str) -> list[str]:
-    """Remove a file that nobody is writing, or a folder; its own folders are moved up and named, to be next."""
+    """Delete a file without a writer, or a folder; return the new names of the folders in it, which are moved up."""
     mode = os.stat(name, dir_fd=pending, follow_symlinks=False).st_mode
     if stat.S_ISDIR(mode):
         return _clear_folder(pending, name)

@@ -1,4 +1,4 @@
-"""The latest values of runs in SQL: what the record of a run shows of its series."""
+"""The latest values of series, which a run's record shows, in SQL."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import NamedTuple
 from bridge.records.series import COLUMN, SCALAR, Latest
 
 BITS = struct.Struct("<q")
-"""How the exact bits of a float lie in a column of integers."""
+"""How the bits of a float are stored in a column of integers."""
 _FLOAT = struct.Struct("<d")
 
 
 class LatestValues(NamedTuple):
-    """The latest point of each number series and of each number column, the latest value of each text series."""
+    """The latest point of each number series and number column, and the latest value of each text series."""
 
     numbers: dict[str, Latest]
     texts: dict[str, str | bool | None]
@@ -24,7 +24,7 @@ class LatestValues(NamedTuple):
 
 
 def read_latest(c: sqlite3.Connection, runs: Sequence[int]) -> dict[int, LatestValues]:
-    """The latest values of some runs, by run, in the order in which series were first logged."""
+    """Return the latest values of runs, by run, in the order in which the series were first logged."""
     found: dict[int, LatestValues] = defaultdict(lambda: LatestValues({}, {}, {}))
     rows = c.execute(
         'SELECT m.run, m.key, s.kind, s."column", s.value_type, s.latest_bits, s.latest_timestamp, s.latest_step,'
@@ -48,5 +48,5 @@ def read_latest(c: sqlite3.Connection, runs: Sequence[int]) -> dict[int, LatestV
 
 
 def latest_of(bits: int, timestamp: int, step: int) -> Latest:
-    """A latest point from the columns that hold it."""
+    """Return a latest point from its columns."""
     return Latest(_FLOAT.unpack(BITS.pack(bits))[0], timestamp, step)

@@ -20,9 +20,9 @@ from bridge.records.run import (
 from bridge.records.times import stored_time
 from bridge.store.leases import (
     lease_after,
+    lease_records,
     never_started,
     signs_of_life,
-    spoken_leases,
     status_after,
     unclaimed_since,
     verdict,
@@ -39,7 +39,7 @@ def store(c: sqlite3.Connection, slices: Sequence[Slice]) -> None:
 
     A run that was ended because its owner seemed gone is Running again after a later record of its lease.
     """
-    spoken = spoken_leases(slices)
+    spoken = lease_records(slices)
     rows = in_chunks(
         c,
         "SELECT r.id, r.key, r.status, r.error, l.journal_id, l.time FROM run r LEFT JOIN lease l ON l.run = r.key"

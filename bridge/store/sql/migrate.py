@@ -1,4 +1,4 @@
-"""The schema of a database, and the numbered steps that lead to it."""
+"""The schema of a database, and the numbered migrations that lead to it."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from pathlib import Path
 
 FOLDER = Path(__file__).with_name("migrations")
 SCHEMA = 4
-"""The newest schema that this version of Runbridge knows; `migrations/<number>.sql` leads to each."""
+"""The newest schema of this version of Runbridge; `migrations/<number>.sql` leads to each schema."""
 
 WIDENED_FROM = 3
-"""Later schemas add tables and indexes alone, so that `widen` makes a database of this one readable."""
+"""Later schemas only add tables and indexes, so that `widen` can make a database of this schema readable."""
 
 NEW_TABLE = re.compile(r"^CREATE TABLE (\w+)", re.MULTILINE)
 FILLED_TABLE = re.compile(r"^INSERT INTO (\w+)", re.MULTILINE)
 
 
 def read_schema(connection: sqlite3.Connection) -> int:
-    """The schema that a database has; 0 if it has none."""
+    """Return the schema of a database; 0 if it has none."""
     row = connection.execute("PRAGMA user_version").fetchone()
     return int(row[0])
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Bring a database to the newest schema, each step in a transaction of its own; others may do so at once."""
+    """Migrate a database to the newest schema, each step in one transaction. Several processes may do so at once."""
     number = 0
     while number < SCHEMA:
         connection.execute("BEGIN IMMEDIATE")
@@ -42,10 +42,10 @@ def migrate(connection: sqlite3.Connection) -> None:
 
 
 def widen(connection: sqlite3.Connection) -> None:
-    """Make the tables that a database of an older schema lacks as temporary ones, for a reader that may not write.
+    """Create the tables that a database of an older schema lacks as temporary ones, for a reader that may not write.
 
     Args:
-        connection: to a database that has schema `WIDENED_FROM` or a later one.
+        connection: a connection to a database with schema `WIDENED_FROM` or a later one.
     """
     connection.execute("PRAGMA temp_store=MEMORY")
     made = set()
@@ -62,7 +62,7 @@ def widen(connection: sqlite3.Connection) -> None:
 
 
 def _statements(script: str) -> Iterator[str]:
-    """The statements of a script, one after the other: run whole, it would end the transaction first."""
+    """Yield the statements of a script one by one. `executescript` would commit the transaction first."""
     statement = ""
     for line in script.splitlines(keepends=True):
         statement += line

@@ -1,4 +1,4 @@
-"""Questions about runs and experiments, each compiled to one statement that answers with keys; no point is read."""
+"""Searches, each compiled to one SQL statement that returns keys; no point is read."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ GLOB = str.maketrans({"%": "*", "_": "?", "*": "[*]", "?": "[?]", "[": "[[]"})
 
 
 class Sql(NamedTuple):
-    """A piece of SQL and what its question marks stand for."""
+    """A piece of SQL and the values of its question marks."""
 
     text: str
     values: tuple[Any, ...] = ()
@@ -88,12 +88,12 @@ NEVER = Sql("1 = 0")
 
 
 def search_run_keys(connection: sqlite3.Connection, query: RunQuery) -> tuple[list[int], str | None]:
-    """The keys of the runs that a query asks for, in its order, and the token of the next page."""
+    """Return the keys of the runs that match a query, in the query's order, and the token of the next page."""
     return _search_runs(connection, "r.key", query)
 
 
 def search_run_ids(connection: sqlite3.Connection, query: RunQuery) -> tuple[list[str], str | None]:
-    """The ids of the runs that a query asks for, in its order, and the token of the next page."""
+    """Return the ids of the runs that match a query, in the query's order, and the token of the next page."""
     return _search_runs(connection, "r.id", query)
 
 
@@ -115,7 +115,7 @@ def _search_runs(connection: sqlite3.Connection, column: str, query: RunQuery) -
 
 
 def search_experiment_ids(connection: sqlite3.Connection, query: ExperimentQuery) -> tuple[list[int], str | None]:
-    """The ids of the experiments that a query asks for, in its order, and the token of the next page."""
+    """Return the ids of the experiments that match a query, in the query's order, and the token of the next page."""
     where = [Sql("e.id >= 0"), *(_experiment_clause(clause) for clause in query.filter)]
     if query.view != "all":
         where.append(Sql("e.stage = ?", (query.view,)))
@@ -151,7 +151,7 @@ def _joined(separator: str, parts: Sequence[Sql]) -> Sql:
 
 
 def _in_experiments(ids: Sequence[str]) -> Sql:
-    # The numbers stand in the text: there may be more experiments than a statement may have question marks.
+    # The numbers are part of the text, because a statement has a limited number of question marks.
     known = sorted({number for number in map(number_of, ids) if number is not None})
     return _among("r.experiment", known)
 
@@ -196,7 +196,10 @@ def _column_clause(column: str, clause: Comparison) -> Sql:
 
 
 def _labelled(clause: Comparison, value: Sql, places: Sequence[str]) -> Sql:
-    """A clause on a label that may stand at several places; one that stands there without a value is not NULL."""
+    """Compile a condition on a tag, property or logged text, which may be in several tables (`places`).
+
+    For IS NULL and IS NOT NULL, a row whose value is NULL counts as present.
+    """
     if clause.operand is not None:
         return _compared(value, clause)
     there = " OR ".join(f"EXISTS (SELECT 1 {place})" for place in places)
@@ -205,9 +208,9 @@ def _labelled(clause: Comparison, value: Sql, places: Sequence[str]) -> Sql:
 
 
 def _metric(key: str) -> Sql:
-    """The latest value, as `s.latest_value`, of the metric of a name; no row if a run has none.
+    """Return SQL that selects the latest value of a metric as `s.latest_value`; no row if a run does not have it.
 
-    `<key>.<column>` names a table's column, and of several metrics of one name it is the greatest.
+    `<key>.<column>` names a column of a table. If several metrics have the name, the greatest value is selected.
     """
     parts = key.split(".")
     keys = [key, *filter(None, (".".join(parts[:count]) for count in range(1, len(parts))))]
@@ -251,7 +254,7 @@ def _compared(value: Sql, clause: Comparison) -> Sql:
 
 
 def _compared_text(value: Sql, comparator: str, operand: str) -> Sql:
-    # GLOB, for SQLite's LIKE looks at the case of no letter.
+    # GLOB, because SQLite's LIKE ignores the case of letters.
     if comparator == "LIKE":
         return Sql(f"{value.text} GLOB ?", (*value.values, operand.translate(GLOB)))
     if comparator == "ILIKE":
@@ -260,7 +263,7 @@ def _compared_text(value: Sql, comparator: str, operand: str) -> Sql:
 
 
 def _within_int64(number: float | int) -> float | int:
-    """The number as a database takes it: an integer that is beyond every stored one is infinity to them."""
+    """Return a number that SQLite accepts: an integer beyond 64 bits is compared as infinity."""
     if isinstance(number, int) and not INT64_MIN <= number <= INT64_MAX:
         return math.inf if number > 0 else -math.inf
     return number

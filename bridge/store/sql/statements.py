@@ -9,34 +9,34 @@ from typing import Any, TypeVar
 Value = TypeVar("Value")
 
 AT_ONCE = 500
-"""How many runs or rows one statement reads or makes: SQLite takes 32,766 values."""
+"""How many runs or rows one statement reads or writes; SQLite accepts 32,766 values."""
 
 
 def in_chunks(c: sqlite3.Connection, sql: str, values: Sequence[Any]) -> Iterator[Any]:
-    """The rows of a question about many values, `{}` standing for their marks, asked by few statements."""
+    """Yield the rows of a query about many values, by few statements; `{}` in the SQL stands for the question marks."""
     for some in chunks(values):
         yield from c.execute(sql.format(marks_for(some)), some)
 
 
 def chunks(values: Sequence[Value]) -> list[Sequence[Value]]:
-    """The values, so many at a time as one statement takes."""
+    """Return the values in portions of one statement."""
     return [values[start : start + AT_ONCE] for start in range(0, len(values), AT_ONCE)]
 
 
 def marks_for(values: Sequence[Any]) -> str:
-    """A question mark for each value."""
+    """Return a question mark for each value."""
     return ",".join("?" * len(values))
 
 
 def marks_for_rows(columns: int, rows: int) -> str:
-    """A bracket of question marks for each row of a `VALUES`."""
+    """Return a bracket of question marks for each row of a `VALUES`."""
     return ", ".join([f"({', '.join('?' * columns)})"] * rows)
 
 
 def insert(
     c: sqlite3.Connection, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]], otherwise: str = ""
 ) -> None:
-    """Insert many rows by few statements; `otherwise` is what to do about rows that are there, an `ON CONFLICT`."""
+    """Insert many rows by few statements; `otherwise` is an `ON CONFLICT` clause for rows that exist."""
     for some in chunks(rows):
         values = marks_for_rows(len(columns), len(some))
         sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES {values} {otherwise}"
@@ -44,6 +44,6 @@ def insert(
 
 
 def state_of(c: sqlite3.Connection) -> tuple[sqlite3.Connection, int, int]:
-    """A value that is equal to an earlier one only if the database has not changed since."""
-    # The first number changes with each commit of another connection, and means nothing at another one.
+    """Return a value that is equal to an earlier one only if the database has not changed since."""
+    # `data_version` changes with each commit of another connection; it is comparable only for one connection.
     return c, c.execute("PRAGMA data_version").fetchone()[0], c.total_changes

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from bridge.records.run import CLAIMABLE_STATUSES, SCRIPT_RUN, TERMINAL_STATUSES, Lease, RunRecord
-from bridge.store.leases import lease_after, signs_of_life, spoken_leases, status_after, unclaimed_since
+from bridge.store.leases import lease_after, lease_records, signs_of_life, status_after, unclaimed_since
 from bridge.store.slices import Slice
 from bridge.testing.oracle.runs import MemoryRun
 
@@ -59,7 +59,7 @@ class MemoryLeases:
 
     def fold(self, slices: Sequence[Slice], runs: Mapping[str, MemoryRun]) -> None:
         """Store the leases of slices."""
-        for run_id, spoken in spoken_leases(slices).items():
+        for run_id, spoken in lease_records(slices).items():
             run, before = runs.get(run_id), self._leases.get(run_id)
             after = lease_after(before, spoken)
             if run is None or after is None or after == before:
