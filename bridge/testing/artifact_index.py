@@ -18,7 +18,7 @@ def noted(path: str, size_bytes: int = 1) -> ArtifactRecord:
 
 
 def listed(store: Backend, folder: str = "", recursive: bool = False, root: str = ROOT) -> list[str]:
-    """The paths in a folder."""
+    """Return the paths in a folder."""
     return [record.path for record in store.list_artifacts(root, folder, recursive)]
 
 

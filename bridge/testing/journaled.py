@@ -45,5 +45,5 @@ class JournaledStoreTests(BackendTests):
 
 
 def held_in(store: JournaledStore) -> list[str]:
-    """The runs whose leases are held."""
+    """Return the runs whose leases are held."""
     return [lease.run_id for lease in store.get_leases()]

@@ -36,12 +36,12 @@ def log_naively(points: dict[str, list[LoggedPoint]], logged: Iterable[Point], d
 
 
 def scalars(points: Iterable[LoggedPoint]) -> list[LoggedPoint]:
-    """The points that belong to no row and name no file."""
+    """Return the points that belong to no row and name no file."""
     return [point for point in points if point.kind == SCALAR]
 
 
 def by_column(points: Iterable[LoggedPoint]) -> dict[str, list[LoggedPoint]]:
-    """The cells of rows by column."""
+    """Return the cells of rows by column."""
     found: dict[str, list[LoggedPoint]] = {}
     for point in points:
         if point.kind == COLUMN:
@@ -84,7 +84,7 @@ def shown(value: float) -> float:
 
 
 def native_of(points: Sequence[LoggedPoint]) -> list[LoggedPoint]:
-    """The points of one key that a native reader gets, in log order, with their values as they come back."""
+    """Return the points of one key that a native reader gets, in log order, with their values as they come back."""
     floats = any(isinstance(point.value, float) for point in points)
     seen: set[tuple[int, int, str]] = set()
     kept = []
@@ -112,7 +112,7 @@ def history_of(points: Sequence[LoggedPoint]) -> list[tuple[int, int, float]]:
 
 
 def latest_of(points: Sequence[LoggedPoint]) -> Latest | None:
-    """The latest number of one key, or None."""
+    """Return the latest number of one key, or None."""
     best: Latest | None = None
     rank: tuple[int, int, float] | None = None
     for point in points:
@@ -126,7 +126,7 @@ def latest_of(points: Sequence[LoggedPoint]) -> Latest | None:
 
 
 def latest_text_of(points: Sequence[LoggedPoint]) -> tuple[Value] | None:
-    """The latest text of one key in a tuple, or None."""
+    """Return the latest text of one key in a tuple, or None."""
     best: LoggedPoint | None = None
     for point in points:
         if not is_number(point.value) and (

@@ -11,12 +11,12 @@ from bridge.records.series import BIG, COLUMN, DESCRIPTION, IMAGE, MLFLOW, NATIV
 
 
 def float_of(bits: int) -> float:
-    """The float64 that has these 64 bits."""
+    """Return the float64 that has these 64 bits."""
     return float(struct.unpack("<d", struct.pack("<Q", bits))[0])
 
 
 def bits_of(value: float) -> int:
-    """The 64 bits of a float64."""
+    """Return the 64 bits of a float64."""
     return int(struct.unpack("<Q", struct.pack("<d", value))[0])
 
 
@@ -58,7 +58,7 @@ def scalar(key: str, value: Value, timestamp: int, step: int | None) -> Point:
 
 
 def row(key: str, cells: Mapping[str, Value], timestamp: int, step: int | None = None) -> list[Point]:
-    """The points of a row, given its values by column."""
+    """Return the points of a row, given its values by column."""
     return [
         Point(key, value, timestamp, step, COLUMN, column, joined=at > 0)
         for at, (column, value) in enumerate(cells.items())

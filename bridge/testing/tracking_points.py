@@ -17,7 +17,7 @@ from bridge.testing.strategies import FLOATS, INTS, NAN_WITH_PAYLOAD, QUIET_NAN,
 
 
 def only(store: TrackingStore, key: str, value_type: str = "number", run_id: str = "r1") -> SeriesRecord:
-    """The one series of a key and type."""
+    """Return the one series of a key and type."""
     (record,) = [one for one in get_series(store, run_id, [key]) if one.value_type == value_type]
     return record
 

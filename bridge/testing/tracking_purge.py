@@ -43,7 +43,7 @@ def fill(store: Backend, run_id: str, experiment_id: str = "0", context: str | N
 
 
 def found(store: Backend, *experiment_ids: str) -> list[str]:
-    """The ids of the runs of experiments."""
+    """Return the ids of the runs of experiments."""
     return [run.id for run in store.search_runs(RunQuery(experiment_ids or ("0",), view="all")).items]
 
 

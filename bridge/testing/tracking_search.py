@@ -17,7 +17,7 @@ from bridge.store.tracking import TrackingStore
 
 
 def run_ids(store: TrackingStore, *clauses: Comparison, order: tuple[Ordering, ...] = ()) -> list[str]:
-    """The runs of experiment 0 that clauses find."""
+    """Return the runs of experiment 0 that clauses find."""
     return [record.id for record in store.search_runs(RunQuery(("0",), clauses, order)).items]
 
 

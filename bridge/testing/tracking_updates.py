@@ -21,7 +21,7 @@ TEXTS = ("", "a", "Größe 🎈", "a\nb", "'; --", "x" * 5_000)
 
 
 def facts_of(changes: RunChanges) -> dict[str, Any]:
-    """The single facts that are to be changed."""
+    """Return the single facts that are to be changed."""
     names = ("status", "start_time", "end_time", "display_name", "description", "parent_id", "error")
     return {name: value for name in names if (value := getattr(changes, name)) is not None}
 

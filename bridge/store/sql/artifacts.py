@@ -1,4 +1,4 @@
-"""The index of artifacts: which files lie below which root, in the table `artifact`."""
+"""The index of artifacts: the files below each root, in the table `artifact`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COLUMNS = "path, size_bytes, sha256, time"
 
 
 def set_artifacts(connection: sqlite3.Connection, root: str, records: Sequence[ArtifactRecord]) -> None:
-    """Note files below a root, inside the caller's transaction, which it rolls back when this raises.
+    """Store the records of files below a root. If this raises, the caller must roll back the transaction.
 
     Raises:
         InvalidState: a path runs through another file, or is a folder of other files.
@@ -36,7 +36,7 @@ def set_artifacts(connection: sqlite3.Connection, root: str, records: Sequence[A
 
 
 def find_artifact(connection: sqlite3.Connection, root: str, path: str) -> ArtifactRecord | None:
-    """The file at a path, or None."""
+    """Return the file at a path, or None."""
     row = connection.execute(f"SELECT {COLUMNS} FROM artifact WHERE root = ? AND path = ?", (root, path)).fetchone()
     return None if row is None else ArtifactRecord(*row)
 
@@ -44,7 +44,7 @@ def find_artifact(connection: sqlite3.Connection, root: str, path: str) -> Artif
 def list_artifacts(
     connection: sqlite3.Connection, root: str, folder: str = "", recursive: bool = False
 ) -> list[ArtifactRecord]:
-    """What lies directly in a folder, files and folders by path; with `recursive` all files below it."""
+    """Return the files and folders directly in a folder, by path; with `recursive` all files below it."""
     start, end = _bounds(folder)
     if not root:
         records = _folders_of_roots(connection, start, end)
@@ -56,7 +56,7 @@ def list_artifacts(
 
 
 def delete_artifacts(connection: sqlite3.Connection, root: str, path: str = "") -> list[str]:
-    """Forget a file or everything below a folder, inside the caller's transaction; returns the paths, sorted."""
+    """Remove the records of a file or of all files below a folder; return their paths, sorted."""
     start, end = _bounds(path)
     where = "root = ? AND (path = ? OR (path >= ? AND path < ?))"
     values = (root, path, start, end)
@@ -66,12 +66,12 @@ def delete_artifacts(connection: sqlite3.Connection, root: str, path: str = "") 
 
 
 def _bounds(folder: str) -> tuple[str, str]:
-    """Between which texts the paths below a folder lie; the second is not one of them."""
+    """Return two texts: the paths below a folder are from the first up to the second, without it."""
     return (folder + "/", folder + AFTER_SLASH) if folder else ("", AFTER_ALL)
 
 
 def _directly(connection: sqlite3.Connection, root: str, start: str, end: str) -> Iterator[ArtifactRecord]:
-    """Files of one folder, and its subfolders, of which only the first row is read."""
+    """Yield the files and subfolders of a folder. Only the first row of each subfolder is read."""
     depth = len(start)
     while start < end:
         for record in _files(connection, root, start, end):

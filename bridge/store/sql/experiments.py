@@ -21,7 +21,7 @@ def create(
     tags: Mapping[str, str | None],
     experiment_id: int | None = None,
 ) -> int:
-    """Make an experiment; its id is the next free one unless it is given."""
+    """Create an experiment. Its id is the next free one unless it is given."""
     check_experiment_name(name)
     if find_id(c, name) is not None:
         raise AlreadyExists("experiment", name)
@@ -36,13 +36,13 @@ def create(
 
 
 def find_id(c: sqlite3.Connection, name: str) -> int | None:
-    """The id of the experiment of a name, or None."""
+    """Return the id of the experiment of a name, or None."""
     row = c.execute("SELECT id FROM experiment WHERE name = ? AND id >= 0", (name,)).fetchone()
     return None if row is None else int(row[0])
 
 
 def existing_id(c: sqlite3.Connection, experiment_id: str) -> int:
-    """The id as a number; `NotFound` if there is no such experiment."""
+    """Return the id as a number; `NotFound` if there is no such experiment."""
     number = number_of(experiment_id)
     if number is None or c.execute("SELECT 1 FROM experiment WHERE id = ?", (number,)).fetchone() is None:
         raise NotFound("experiment", experiment_id)
@@ -58,7 +58,7 @@ def number_of(experiment_id: object) -> int | None:
 
 
 def active_id(c: sqlite3.Connection, experiment_id: str) -> int:
-    """The id as a number, if the experiment may be written to."""
+    """Return the id as a number, if the experiment may be written to."""
     number = existing_id(c, experiment_id)
     if stage_of(c, number) != "active":
         raise InvalidState("experiment", experiment_id, "deleted", "active")
@@ -66,12 +66,12 @@ def active_id(c: sqlite3.Connection, experiment_id: str) -> int:
 
 
 def stage_of(c: sqlite3.Connection, experiment: int) -> str:
-    """The lifecycle stage of an experiment that exists."""
+    """Return the lifecycle stage of an experiment that exists."""
     return str(c.execute("SELECT stage FROM experiment WHERE id = ?", (experiment,)).fetchone()[0])
 
 
 def read(c: sqlite3.Connection, experiments: Sequence[int]) -> list[ExperimentRecord]:
-    """The records of experiments that exist, in the order asked for."""
+    """Return the records of experiments that exist, in the order asked for."""
     tags: dict[int, dict[str, str | None]] = {experiment: {} for experiment in experiments}
     rows = in_chunks(
         c, "SELECT experiment, key, value FROM experiment_tag WHERE experiment IN ({}) ORDER BY id", experiments
@@ -95,7 +95,7 @@ def rename(c: sqlite3.Connection, experiment_id: str, name: str, time: int) -> N
 
 
 def set_tags(c: sqlite3.Connection, experiment: int, tags: Mapping[str, str | None]) -> None:
-    """Set tags; others stay."""
+    """Set tags; other tags are unchanged."""
     c.executemany(
         "INSERT INTO experiment_tag (experiment, key, value) VALUES (?, ?, ?)"
         " ON CONFLICT (experiment, key) DO UPDATE SET value = excluded.value",
@@ -104,7 +104,7 @@ def set_tags(c: sqlite3.Connection, experiment: int, tags: Mapping[str, str | No
 
 
 def remove_tags(c: sqlite3.Connection, experiment: int, keys: Iterable[str]) -> None:
-    """Remove tags that are there."""
+    """Remove tags; raise `NotFound` for a tag that does not exist."""
     for key in keys:
         if not c.execute("DELETE FROM experiment_tag WHERE experiment = ? AND key = ?", (experiment, key)).rowcount:
             raise NotFound("tag", key, f"experiment {experiment} does not have it")

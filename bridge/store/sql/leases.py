@@ -1,7 +1,7 @@
 """Leases in SQL: functions over a connection within a transaction.
 
-A lease that was let go of keeps its row with an empty journal id, so that an older record of it changes nothing.
-So does the lease of a run that was ended because its owner seemed gone: a later record brings the run back.
+A released lease keeps its row with an empty journal id, so that an older record changes nothing.
+So does the lease of a run that was ended because its owner seemed to have ended: a later record makes it run again.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ REPLACED = "ON CONFLICT (run) DO UPDATE SET journal_id = excluded.journal_id, ti
 
 
 def store(c: sqlite3.Connection, slices: Sequence[Slice]) -> None:
-    """Store what journals say of leases; of runs that have ended, or do not exist, nothing is stored.
+    """Store the lease records of slices, except those of runs that have ended or do not exist.
 
-    A run that was ended because its owner seemed gone is Running again after a later record of its lease.
+    A run that was ended because its owner seemed to have ended is Running again after a later lease record.
     """
     spoken = lease_records(slices)
     rows = in_chunks(
@@ -75,7 +75,7 @@ def _store_signs(c: sqlite3.Connection, slices: Sequence[Slice]) -> None:
 
 
 def read(c: sqlite3.Connection) -> list[Lease]:
-    """The leases that are held, by run."""
+    """Return the leases that are held, by run."""
     rows = c.execute(
         "SELECT r.id, l.journal_id, l.time, coalesce(s.boot_time, 0) FROM lease l JOIN run r ON r.key = l.run"
         " LEFT JOIN sign_of_life s ON s.journal_id = l.journal_id WHERE l.journal_id != '' ORDER BY l.run"
@@ -86,7 +86,7 @@ def read(c: sqlite3.Connection) -> list[Lease]:
 def verdicts(
     c: sqlite3.Connection, gone: Mapping[str, int], silent: Collection[str]
 ) -> list[tuple[str, int, RunChanges]]:
-    """What is to be changed of runs whose owner is gone or silent: their ids, keys and changes."""
+    """Return the changes of runs whose owner has ended or is silent, as (run id, key, changes)."""
     rows = c.execute(
         "SELECT r.id, r.key, r.status, r.start_time, l.journal_id, l.time FROM lease l JOIN run r ON r.key = l.run"
         " WHERE l.journal_id != '' ORDER BY l.run"
@@ -100,7 +100,7 @@ def verdicts(
 
 
 def end(c: sqlite3.Connection, gone: Mapping[str, int], silent: Collection[str]) -> list[str]:
-    """End runs whose owner is gone, and mark those whose owner is silent; the ids of both."""
+    """End runs whose owner has ended, and mark those whose owner is silent; return the ids of both."""
     found = verdicts(c, gone, silent)
     for _, key, changes in found:
         c.execute(
@@ -137,12 +137,12 @@ def claim(c: sqlite3.Connection, run_id: str, lease: Lease) -> None:
 
 
 def unclaimed(c: sqlite3.Connection, now: int) -> list[tuple[str, int]]:
-    """The ids and keys of runs that waited for a launcher for too long while nobody held their lease."""
+    """Return the ids and keys of runs that waited for a launcher for too long while nobody held their lease."""
     return [(run_id, key) for run_id, key in c.execute(UNCLAIMED, (unclaimed_since(now),))]
 
 
 def end_unclaimed(c: sqlite3.Connection, now: int) -> list[str]:
-    """End the runs that waited for a launcher for too long; their ids."""
+    """End the runs that waited too long for a launcher; return their ids."""
     found, changes = unclaimed(c, now), never_started(now)
     for _, key in found:
         c.execute(

@@ -1,6 +1,6 @@
-"""Deletion for good in SQL: runs are hidden, and what they logged is removed, in bounded slices.
+"""Permanent deletion in SQL: runs are hidden, and their rows are removed in bounded slices.
 
-A hidden run belongs to the experiment `BIN` and has an id that no run may have and nobody knows.
+A hidden run belongs to the experiment `BIN` and has a random id, which is not valid for a run.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ BIN = -1
 """The experiment of hidden runs; the migration that brings it is `0003.sql`."""
 
 SLICE_POINTS = 250_000
-"""About how many points one transaction removes: in memory they are some megabytes, and others wait some 10 ms."""
+"""About how many points one transaction removes. They take a few megabytes of memory, and other writers wait 10 ms."""
 
 SLICE_ROWS = 5_000
-"""About how many rows one transaction removes: others wait some 10 ms."""
+"""About how many rows one transaction removes. Other writers wait about 10 ms."""
 
 PAUSE_SECONDS = 0.001
-"""How long nobody holds the turn to write between two slices: who gives it back would else have it again at once."""
+"""The pause between two slices. Without it this process would take the turn to write again at once."""
 
 DETAILS = ("param", "tag", "property", "warning", "dataset_input", "model_input", "model_output", "lease")
 KEEP_USES = (
@@ -38,16 +38,16 @@ HIDE = "UPDATE run SET id = ?, experiment = ?, parent_id = NULL WHERE key = ?"
 
 
 def hide_runs(database: Database, run_ids: Sequence[str]) -> None:
-    """Let runs be gone for everybody, with all of them that is small, some at a time; `finish` removes the rest."""
+    """Hide runs from every reader and remove their small rows, in several transactions; `finish` removes the rest."""
     for some in chunks(run_ids):
         with database.write() as c:
-            # Looked up here: the key of a run that somebody else has purged meanwhile may be that of a new run.
+            # Look the keys up in this transaction: the key of a purged run may be given to a new run.
             _hide_some(c, list(keys_of(c, some).values()))
         time.sleep(PAUSE_SECONDS)
 
 
 def remove_experiment(database: Database, experiment_id: str) -> None:
-    """Hide the runs of a deleted experiment, some at a time, and remove it with the last of them."""
+    """Hide the runs of a deleted experiment in several transactions, and remove it with the last of them."""
     runs: list[int] | None = None
     while runs is None or runs:
         with database.write() as c:
@@ -82,7 +82,7 @@ def _hide_some(c: sqlite3.Connection, keys: Sequence[int]) -> None:
 
 
 def finish(database: Database) -> None:
-    """Remove all that is left of hidden runs, in transactions between which others write."""
+    """Remove all rows of hidden runs, in several transactions, between which other processes may write."""
     while _is_anything_hidden(database):
         with database.write() as c:
             _remove_slice(c)

@@ -39,7 +39,7 @@ CONTEXT_TAG = "mlflow.data.context"
 
 
 def create(c: sqlite3.Connection, records: Sequence[RunRecord], leases: Sequence[Lease] = ()) -> list[int]:
-    """Make runs, and return their keys; a record that is there is answered with the run that is there."""
+    """Create runs and return their keys. A record whose run already exists gives the key of that run."""
     active: dict[str, int] = {}
     for record in records:
         check_run_id(record.id)
@@ -73,13 +73,13 @@ def store_signs_of_life(c: sqlite3.Connection, boot_times: Mapping[str, int]) ->
 
 
 def _starts(c: sqlite3.Connection, run_ids: Sequence[str]) -> dict[str, tuple[int, int | None]]:
-    """The experiment and the start time of each of these runs that is there."""
+    """Return the experiment and the start time of each of these runs that exists."""
     rows = in_chunks(c, "SELECT id, experiment, start_time FROM run WHERE id IN ({})", run_ids)
     return {run_id: (experiment, start_time) for run_id, experiment, start_time in rows}
 
 
 def _insert_runs(c: sqlite3.Connection, runs: Sequence[tuple[int, RunRecord]]) -> None:
-    """Make new runs of experiments, numbered in the order given."""
+    """Create runs of experiments, numbered in the order given."""
     numbers = {}
     for experiment, count in Counter(experiment for experiment, _ in runs).items():
         c.execute("UPDATE experiment SET runs = runs + ? WHERE id = ?", (count, experiment))
@@ -99,7 +99,7 @@ def _insert_runs(c: sqlite3.Connection, runs: Sequence[tuple[int, RunRecord]]) -
 
 
 def _insert_labels_and_inputs(c: sqlite3.Connection, runs: Sequence[tuple[int, RunRecord]]) -> None:
-    """Store what new runs bring: they have nothing yet that it could clash with."""
+    """Store the labels and inputs of new runs, which cannot clash with stored ones."""
     for table, of in (("param", "params"), ("tag", "tags"), ("property", "properties")):
         rows = [(key, *item) for key, record in runs for item in getattr(record, of).items()]
         insert(c, table, ("run", "key", "value"), rows)
@@ -110,19 +110,19 @@ def _insert_labels_and_inputs(c: sqlite3.Connection, runs: Sequence[tuple[int, R
 
 
 def keys_of(c: sqlite3.Connection, run_ids: Sequence[str]) -> dict[str, int]:
-    """The integer keys of those of these runs that are there, in the order given."""
+    """Return the integer keys of those runs that exist, in the order given."""
     found = dict(in_chunks(c, "SELECT id, key FROM run WHERE id IN ({})", run_ids))
     return {run_id: found[run_id] for run_id in run_ids if run_id in found}
 
 
 def active_ids(c: sqlite3.Connection, run_ids: Sequence[str]) -> set[str]:
-    """Those of these runs that may be written to."""
+    """Return those of some runs that may be written to."""
     rows = in_chunks(c, "SELECT id FROM run WHERE stage = 'active' AND id IN ({})", run_ids)
     return {row[0] for row in rows}
 
 
 def active_key(c: sqlite3.Connection, run_id: str) -> int:
-    """The integer key of a run that may be written to."""
+    """Return the integer key of a run that may be written to."""
     row = c.execute("SELECT key, stage FROM run WHERE id = ?", (run_id,)).fetchone()
     if row is None:
         raise NotFound("run", run_id)
@@ -132,7 +132,7 @@ def active_key(c: sqlite3.Connection, run_id: str) -> int:
 
 
 def update(c: sqlite3.Connection, run_id: str, changes: RunChanges) -> None:
-    """Change an active run; when this raises, the transaction must be undone."""
+    """Change an active run. If this raises, the caller must roll back the transaction."""
     key = active_key(c, run_id)
     if changes.expected:
         status = c.execute("SELECT status FROM run WHERE key = ?", (key,)).fetchone()[0]
@@ -227,7 +227,7 @@ def _add_dataset(c: sqlite3.Connection, key: int, experiment: int, dataset_input
 
 
 def add_warnings(c: sqlite3.Connection, key: int, sentences: Iterable[str]) -> None:
-    """Keep warnings of a run, each once."""
+    """Store warnings of a run, each once."""
     c.executemany(
         "INSERT INTO warning (run, sentence) VALUES (?, ?) ON CONFLICT DO NOTHING",
         [(key, sentence) for sentence in sentences],
@@ -248,7 +248,7 @@ def set_stage(c: sqlite3.Connection, run_ids: Sequence[str], stage: str, time: i
 
 
 def read(c: sqlite3.Connection, keys: Sequence[int], with_latest: bool = True) -> list[RunRecord]:
-    """The records of runs that exist, in the order asked for."""
+    """Return the records of runs that exist, in the order asked for."""
     records: list[RunRecord] = []
     for start in range(0, len(keys), AT_ONCE):
         records += _read_some(c, keys[start : start + AT_ONCE], with_latest)
@@ -309,9 +309,9 @@ def _dataset_input(row: Sequence[Any]) -> DatasetInput:
 
 
 def search_datasets(c: sqlite3.Connection, experiment_ids: Sequence[str]) -> list[tuple[str, str, str, str | None]]:
-    """The distinct data sets that runs of experiments used, with the context of the use."""
+    """Return the distinct data sets that runs of experiments used, with the context of the use."""
     known = {number for number in map(experiments.number_of, experiment_ids) if number is not None}
-    # The numbers stand in the text: there may be more than a statement may have question marks.
+    # The numbers are part of the text, because a statement has a limited number of question marks.
     rows = c.execute(
         "SELECT DISTINCT d.experiment, d.name, d.digest, u.context FROM dataset d JOIN"
         " (SELECT dataset, context FROM dataset_input UNION ALL SELECT dataset, context FROM past_use) u"

@@ -57,7 +57,7 @@ Warnings: TypeAlias = "Sequence[tuple[str, str]]"
 
 
 class State(NamedTuple):
-    """What a series has beside its points; the columns of `STATE`."""
+    """The state of a series beside its points; the columns of `STATE`."""
 
     all_ints: int
     latest_step: int
@@ -73,7 +73,7 @@ class State(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """What a database has of one series; what it does not have is None. `run` is the key of the run."""
+    """The stored rows of one series; a missing row is None. `run` is the key of the run."""
 
     run: int | None
     metric: int | None
@@ -84,9 +84,9 @@ class Stored(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What a database has of some series, and the greatest ids of metrics and series, which new rows follow.
+    """The stored rows of several series, and the greatest ids of metrics and series, which new rows follow.
 
-    `warned` are the keys of the runs that warnings are of, without those that it does not have.
+    `warned` has the keys of the runs with warnings, except those that do not exist.
     """
 
     stored: list[Stored]
@@ -96,7 +96,7 @@ class Known(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """The rows that store points, and how many points have none because the database does not have their run."""
+    """The rows that store points, and how many points are dropped because their run does not exist."""
 
     metrics: list[Row]
     series: list[Row]
@@ -111,12 +111,12 @@ def store(c: sqlite3.Connection, points: Joined, warnings: Warnings) -> None:
 
 
 def warnings_of(slices: Iterable[Slice]) -> list[tuple[str, str]]:
-    """The warnings that came with slices."""
+    """Return the warnings that came with slices."""
     return [warning for piece in slices for warning in piece.warnings]
 
 
 def look_up(c: sqlite3.Connection, points: Joined, warnings: Warnings) -> Known:
-    """Read what is stored of the series of points: one statement for every `AT_ONCE` of them."""
+    """Read the stored rows of the series of points, by one statement for every `AT_ONCE` series."""
     found: dict[int, Stored] = {}
     for some in chunks(list(enumerate(points.definitions))):
         values = [value for number, d in some for value in (number, d.run_id, d.key, d.kind, d.column, d.value_type)]
@@ -129,7 +129,7 @@ def look_up(c: sqlite3.Connection, points: Joined, warnings: Warnings) -> Known:
 
 
 def prepare(points: Joined, warnings: Warnings, known: Known) -> Rows:
-    """Make the rows that store points, given what is stored of their series; no database is asked."""
+    """Return the rows that store points, given the stored rows of their series; no database is used."""
     from bridge.store.place import Counters, place, without_series
 
     warned = [(known.warned[run_id], sentence) for run_id, sentence in warnings if run_id in known.warned]
@@ -150,7 +150,7 @@ def prepare(points: Joined, warnings: Warnings, known: Known) -> Rows:
 def _series_rows(
     points: Joined, placed: Placed, metrics: Sequence[int], there: Sequence[Stored], last_series: int
 ) -> tuple[list[Row], list[Row]]:
-    """The rows of series that are new or change, and the blocks of the new points."""
+    """Return the rows of series that are new or change, and the blocks of the new points."""
     number = itertools.count(last_series + 1)
     ids = [next(number) if stored.series is None else stored.series for stored in there]
     series = []
@@ -163,7 +163,7 @@ def _series_rows(
 
 
 def write(c: sqlite3.Connection, rows: Rows) -> None:
-    """Store rows, if the database has of their series what it had when they were made."""
+    """Store rows. The stored rows of their series must be as they were when the rows were prepared."""
     if rows.dropped:
         logger.warning("%d points were dropped: their runs are not in this workspace (any more).", rows.dropped)
     insert(c, "metric", METRIC, rows.metrics, _replacing(METRIC[3:]))
@@ -177,7 +177,7 @@ def _replacing(columns: Sequence[str]) -> str:
 
 
 def _states_after(points: Joined, placed: Placed, there: Sequence[Stored]) -> Iterator[State]:
-    """What is kept of each series once the new points have joined it."""
+    """Yield the state of each series with the new points."""
     latest = placed.latest
     values = placed.values[latest]
     columns = zip(
@@ -205,7 +205,7 @@ def _states_after(points: Joined, placed: Placed, there: Sequence[Stored]) -> It
 
 
 def _blocks(points: Joined, placed: Placed) -> Iterator[Row]:
-    """The new points of each series as they are stored."""
+    """Return the new points of each series as they are stored."""
     columns = (placed.positions, placed.steps, placed.timestamps, placed.values)
     positions, steps, timestamps, values = (
         column.astype(f"<{column.dtype.kind}8", copy=False).tobytes() for column in columns
@@ -222,7 +222,7 @@ def _blocks(points: Joined, placed: Placed) -> Iterator[Row]:
 
 
 def read(c: sqlite3.Connection, runs: Sequence[int], keys: Sequence[str] | None) -> dict[int, list[SeriesRecord]]:
-    """The series of runs, or those under some keys, in the order in which they were first logged."""
+    """Return the series of runs, or those under some keys, in the order in which they were first logged."""
     found: dict[int, list[SeriesRecord]] = {run: [] for run in runs}
     for some in chunks(runs):
         series: list[Row] = []
@@ -233,14 +233,14 @@ def read(c: sqlite3.Connection, runs: Sequence[int], keys: Sequence[str] | None)
             series += c.execute(READ_SERIES.format(where), values)
             blocks += c.execute(READ_BLOCKS.format(where), values)
         series.sort(key=itemgetter(0))
-        blocks.sort(key=itemgetter(0, 1))  # here, for the database would carry the points along while it sorts
+        blocks.sort(key=itemgetter(0, 1))  # not in SQL, where the database would move the points while it sorts
         for run, record in _records(series, blocks):
             found[run].append(record)
     return found
 
 
 def _records(series: Sequence[Row], blocks: Sequence[Row]) -> Iterator[tuple[int, SeriesRecord]]:
-    """Series with their points, which stand in one array for all of them: a run may have very many."""
+    """Yield series with their points. Each column is one array for all series, because a run may have very many."""
     import numpy
 
     is_text = {id: value_type == "text" for id, _, _, _, _, value_type, _ in series}

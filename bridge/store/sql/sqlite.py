@@ -1,4 +1,4 @@
-"""A tracking store in one SQLite file."""
+"""A backend in one SQLite file."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from bridge.store.sql.migrate import SCHEMA, migrate, read_schema
 logger = logging.getLogger("bridge")
 
 WITHOUT_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK})
-"""With one of these a file system answers that it has no hard links."""
+"""The errors by which a file system reports that it has no hard links."""
 
 
 def open_sqlite(path: Path, fsync: bool | None = False, read_only: bool = False) -> SqlBackend:
-    """The store in a file, which is made if it is not there and may be.
+    """Return the store in a file, which is made if it is not there and may be.
 
     Args:
         path: the file.
         fsync: a write is on disk when it returns. None: if the workspace was created so.
-        read_only: open without the wish to write; a write raises `NotAllowed`.
+        read_only: open only for reading; a write raises `NotAllowed`.
 
     Raises:
         NotFound: the file is not there, and `read_only` is set.
@@ -61,7 +61,7 @@ def open_sqlite(path: Path, fsync: bool | None = False, read_only: bool = False)
 
 
 def make_default_experiment(store: SqlBackend) -> None:
-    """Make experiment 0, "Default", if it is not there (any more), its name is free, and this process may.
+    """Create experiment 0, "Default", if it does not exist, its name is free, and this process may write.
 
     Source: MLflow 3.17.2, `SqlAlchemyStore._initialize_store_state`, when a store opens.
     """
@@ -123,7 +123,7 @@ def _fill(part: Path, facts: dict[str, str]) -> None:
 
 
 def _place(part: Path, path: Path, *, mode: int) -> None:
-    """Give a database its name, unless another one has it already."""
+    """Give a database its name, unless another database has it."""
     try:
         os.link(part, path)
     except FileExistsError as error:

@@ -64,7 +64,7 @@ class MemorySeries:
         self.points.append(placed)
 
     def latest(self) -> Latest:
-        """The greatest point by (step, timestamp, value) as MLflow compares, of equals the first."""
+        """Return the greatest point by (step, timestamp, value) as MLflow compares, of equals the first."""
         best = self.points[0]
         for placed in self.points[1:]:
             if _rank(placed) > _rank(best):
@@ -72,12 +72,12 @@ class MemorySeries:
         return Latest(cast(float, best.point.value), best.point.timestamp, best.step)
 
     def latest_text(self) -> str | bool | None:
-        """The value of the greatest point by (step, timestamp), of equals the last."""
+        """Return the value of the greatest point by (step, timestamp), of equals the last."""
         best = max(self.points, key=lambda placed: (placed.step, placed.point.timestamp, placed.position))
         return cast("str | bool | None", best.point.value)
 
     def record(self, definition: Definition) -> SeriesRecord:
-        """The series as a reader gets it."""
+        """Return the series as a reader gets it."""
         import numpy
 
         is_text = definition.value_type == "text"
@@ -113,7 +113,7 @@ def fresh_slices(slices: Sequence[Slice], receipts: Mapping[str, int]) -> tuple[
 
 
 def in_log_order(slices: Sequence[Slice]) -> Iterator[tuple[Definition, MemoryPoint]]:
-    """The points of all slices by time; within a slice the order of the calls holds, whatever the clock said."""
+    """Return the points of all slices by time; within a slice the order of the calls holds, whatever the clock said."""
     points = []
     for piece in slices:
         latest = INT64_MIN
