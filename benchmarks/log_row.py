@@ -21,9 +21,10 @@ from collections.abc import Callable
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from bridge import Experiment, Run, Workspace
-from bridge.journal.format import CELL_SIZE, ROW_SIZE
+from bridge.journal.format import CELL_SIZE, POINT, REST_AT
 from bridge.records.run import RunRecord
 from bridge.store.create import create_store
 from bridge.store.one_run import create_run, get_series
@@ -31,7 +32,7 @@ from bridge.store.open import open_store
 from bridge.testing.strategies import row
 
 COLUMNS = [f"column {number}" for number in range(15)]
-ROW_BYTES = ROW_SIZE + CELL_SIZE * len(COLUMNS)
+ROW_BYTES = REST_AT + POINT.size + CELL_SIZE * len(COLUMNS)
 
 
 def cells(number: int) -> dict[str, float]:
@@ -65,7 +66,7 @@ def native_call(folder: Path) -> Callable[[int], object]:
     run_id = Experiment(workspace, "bench").start_logging(outputs=False, snapshot_directory=None).id
     run = Run.get(workspace, run_id)
     run.complete()
-    values = {f"column_{number}": float(number) for number in range(len(COLUMNS))}
+    values: dict[str, Any] = {f"column_{number}": float(number) for number in range(len(COLUMNS))}
     return lambda number: run.log_row("table", **values)
 
 

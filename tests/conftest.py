@@ -80,7 +80,7 @@ def fork() -> Iterator[Callable[[Callable[[Callable[[str], None]], None]], Child
 
     children: list[Child] = []
 
-    def start(function: Callable[[Callable[[str], None]], None]) -> Child:
+    def start(function: Callable[[Callable[[str], None]], object]) -> Child:
         children.append(Child(function))
         return children[-1]
 

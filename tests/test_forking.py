@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from forked import Child
@@ -101,7 +102,7 @@ def test_a_step_that_always_raises_keeps_no_other_one_from_being_taken(
 
 def test_every_function_is_called_although_a_signal_handler_raises_at_any_place():
     called: list[int] = []
-    functions = {step: [lambda step=step: called.append(step)] for step in Step}
+    functions: Any = {step: [lambda step=step: called.append(step)] for step in Step}
     count = places(("forking.py",), lambda: bridge.forking._call_all(functions))
     assert count > 3 * len(Step)
     for at, error in each_place(count):

@@ -85,7 +85,7 @@ def test_an_invalid_workspace_name_is_refused(tmp_path, name):
 
 def test_an_unknown_durability_is_refused(tmp_path, monkeypatch):
     with pytest.raises(InvalidValue, match="process, power"):
-        Workspace.create("work", path=tmp_path / "work", durability="disk")
+        Workspace.create("work", path=tmp_path / "work", durability="disk")  # type: ignore[arg-type]
     monkeypatch.setenv("BRIDGE_DURABILITY", "strong")
     with pytest.raises(InvalidValue, match="process, power"):
         Workspace.create("work", path=tmp_path / "work")
@@ -149,7 +149,7 @@ def test_an_invalid_experiment_name_is_refused(workspace, name):
 
 def test_an_experiment_refuses_a_name_as_its_workspace():
     with pytest.raises(InvalidValue, match=r"workspace 'work': must be a Workspace, as Workspace\.get"):
-        Experiment("work", "digits")
+        Experiment("work", "digits")  # type: ignore[arg-type]
 
 
 def test_opening_a_deleted_experiment_reports_that_it_is_deleted(workspace):

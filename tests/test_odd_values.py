@@ -100,6 +100,11 @@ def inside(value: Any) -> Any:
     return "no" if isinstance(value, str) and value in ("/", "..", "../../x") else value
 
 
+def log_column(run: Run, column: str) -> None:
+    cells: dict[str, Any] = {column: 1}
+    run.log_row("row", **cells)
+
+
 def set_attribute(of: Any, name: str, value: Any) -> None:
     setattr(of, name, value)
 
@@ -200,7 +205,7 @@ CALLS: dict[str, Callable[[Place, Any], Any]] = {
     "Run.log_list([value])": lambda p, x: p.run.log_list("odd", [1, x]),
     "Run.log_row(name)": lambda p, x: p.run.log_row(x, a=1),
     "Run.log_row(value)": lambda p, x: p.run.log_row("row", a=x, b=1),
-    "Run.log_row(column)": lambda p, x: p.run.log_row("row", **{str(x)[:400] if isinstance(x, str) else "a": 1}),
+    "Run.log_row(column)": lambda p, x: log_column(p.run, str(x)[:400] if isinstance(x, str) else "a"),
     "Run.log_table(name)": lambda p, x: p.run.log_table(x, {"a": [1]}),
     "Run.log_table(value)": lambda p, x: p.run.log_table("table", x),
     "Run.log_table(column)": lambda p, x: p.run.log_table("table", {x: [1]} if x.__hash__ else x),

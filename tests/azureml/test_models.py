@@ -165,7 +165,8 @@ def test_a_folder_is_registered_by_whatever_path_names_it(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path / "net" / "deeper")
-    for number, path in enumerate((".", "../deeper", tmp_path / "net" / "deeper" / "..")):
+    paths: tuple[str | Path, ...] = (".", "../deeper", tmp_path / "net" / "deeper" / "..")
+    for number, path in enumerate(paths):
         model = Model.register(run.experiment.workspace, path, "net")
         where = Path(model.download(tmp_path / str(number)))
         assert where.name == ("net" if number == 2 else "deeper")

@@ -33,11 +33,11 @@ def ws(tmp_path: Path) -> Workspace:
 @pytest.mark.parametrize(
     ("use", "instead"),
     [
-        (lambda ws: Datastore(ws, "d"), "read data by its path"),
+        (lambda ws: Datastore(ws, "d"), "read data by its path"),  # type: ignore[call-arg]
         (lambda ws: Datastore.get(ws, "d"), "read data by its path"),
         (lambda ws: Dataset.get_by_name(ws, "d"), "log_input"),
         (lambda ws: Dataset.Tabular.from_delimited_files("d"), "log_input"),
-        (lambda ws: Keyvault(ws), "environment variables"),
+        (lambda ws: Keyvault(ws), "environment variables"),  # type: ignore[call-arg]
         (lambda ws: ws.get_default_datastore(), "read data by its path"),
         (lambda ws: ws.get_default_keyvault(), "environment variables"),
     ],

@@ -125,7 +125,7 @@ def test_the_stream_behaves_like_the_original_stream(experiment):
                 sys.stdout.buffer.write(b"\xe4 bytes\n")
                 subprocess.run([sys.executable, "-c", "print('of a program')"], stdout=sys.stdout, check=True)
                 with pytest.raises(TypeError):
-                    sys.stdout.write(5)
+                    sys.stdout.write(5)  # type: ignore[arg-type]  # wrong on purpose
                 with pytest.raises(UnicodeEncodeError):
                     print("日本")
             assert sys.stdout is file

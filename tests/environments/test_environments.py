@@ -79,7 +79,7 @@ def test_versions_count_changes(workspace: Workspace) -> None:
 
 @pytest.mark.processes
 def test_callers_that_register_at_once_get_one_version_each(
-    workspace: Workspace, fork: Callable[[Callable[[Callable[[str], None]], None]], Child]
+    workspace: Workspace, fork: Callable[[Callable[[Callable[[str], None]], object]], Child]
 ) -> None:
     reading, writing = os.pipe()
 

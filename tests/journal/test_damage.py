@@ -6,6 +6,7 @@ import logging
 import os
 import struct
 from pathlib import Path
+from typing import Any
 from zlib import crc32
 
 import pytest
@@ -124,7 +125,7 @@ class WrittenRows(Written):
     def log(self, workspace: Workspace) -> None:
         tracking = open_store(str(workspace.path)).tracking
         for number in range(POINTS):
-            cells = {"x": number, "text": f"word {number}", "y": -0.0, "z": None}
+            cells: dict[str, Any] = {"x": number, "text": f"word {number}", "y": -0.0, "z": None}
             tracking.log_points(self.run_id, row("t", cells, number))
             tracking.log(self.run_id, "loss", number, number)
 
@@ -145,9 +146,14 @@ class WrittenRows(Written):
         }
 
 
-def rows_but(*lost: int) -> dict[str, list[object]]:
+def rows_but(*lost: int) -> dict[str, list[Any]]:
     kept = [number for number in range(POINTS) if number not in lost]
-    rows = {"x": kept, "text": [f"word {number}" for number in kept], "y": [-0.0] * len(kept), "z": [None] * len(kept)}
+    rows: dict[str, list[Any]] = {
+        "x": kept,
+        "text": [f"word {number}" for number in kept],
+        "y": [-0.0] * len(kept),
+        "z": [None] * len(kept),
+    }
     return {**rows, "loss": list(range(POINTS))}
 
 

@@ -43,7 +43,7 @@ def test_objects_of_an_interrupted_read_can_be_collected(
                 with Interrupts(FILES, at, error):
                     read()
             except EXCEPTIONS as found:
-                found.kept = found  # type: ignore[union-attr]
+                found.kept = found  # type: ignore[attr-defined]
                 say(f"{type(found).__name__} at {found}")
             gc.collect()
         say("all")

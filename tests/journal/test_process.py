@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -183,5 +184,6 @@ def test_a_system_without_these_files_has_no_identity(monkeypatch):
     monkeypatch.setattr(process, "_read_text", lambda path: "")
     for ask in (process.boot_id, process.machine_id):
         assert ask.__wrapped__() == ""
-    for ask in (process.pid_namespace, process.time_namespace, process._own_start):
+    asks: tuple[Any, ...] = (process.pid_namespace, process.time_namespace, process._own_start)
+    for ask in asks:
         assert ask.__wrapped__() == 0

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from submitting import Submit, is_gone, launcher_of, lines_of, log_of, processes_of, until
@@ -602,7 +603,7 @@ except StoreUnavailable:
 def test_a_child_that_is_forked_while_a_run_is_submitted_does_not_delay_it(
     submit: Submit, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    children = []
+    children: list[Any] = []
     release_lease = JournaledStore.release_lease
 
     def fork_and_release(self: JournaledStore, run_id: str) -> None:

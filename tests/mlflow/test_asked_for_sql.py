@@ -193,7 +193,7 @@ SCORER = json.dumps({
     "name": "safety", "mlflow_version": "3.17.2", "serialization_version": 1, "builtin_scorer_class": "Safety",
     "builtin_scorer_pydantic_data": {"name": "safety"},
 })  # fmt: skip
-OF_JOBS = (
+OF_JOBS: tuple[tuple[Any, ...], ...] = (
     ("GET", "/ajax-api/3.0/mlflow/jobs/x", None, 400, NO_JOB_STORE),
     ("PATCH", "/ajax-api/3.0/mlflow/jobs/cancel/x", None, 400, NO_JOB_STORE),
     ("GET", "/ajax-api/3.0/jobs/x", None, 400, NO_JOB_STORE),

@@ -17,9 +17,9 @@ pytestmark = [pytest.mark.processes, pytest.mark.filterwarnings("ignore:.*")]  #
 
 LOGGED_AT_MOST = 1_000_000
 KILLED_AFTER_SECONDS = 0.15
-Log = Callable[[int], None]
+Log = Callable[[int], object]
 Door = Callable[[str, str], Log]
-Fork = Callable[[Callable[[Callable[[str], None]], None]], Child]
+Fork = Callable[[Callable[[Callable[[str], None]], object]], Child]
 
 
 def by_the_fluent_interface(uri: str, run_id: str) -> Log:

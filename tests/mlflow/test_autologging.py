@@ -142,7 +142,7 @@ def test_pytorch_and_lightning(both: Both) -> None:
                 stopping = EarlyStopping("val_loss", patience=1)
                 trained = trainer(on.folder, False, stopping)
                 trained.fit(Line(), data(), data())
-                trained.test(verbose=False, dataloaders=data(), model=trained.model)
+                trained.test(verbose=False, dataloaders=data(), model=trained.model)  # type: ignore[arg-type]
             loaded = mlflow.pytorch.load_model(f"models:/{on.name} model/1")
             on.see("predicted", lambda: loaded(torch.ones(1, 2)).detach().numpy())
         finally:
@@ -159,7 +159,7 @@ def test_pytorch_and_lightning(both: Both) -> None:
             saved = ModelCheckpoint(monitor="val_loss", filename="{epoch}-{val_loss:.2f}", save_top_k=2, save_last=True)
             trained = trainer(on.folder, logger, saved)
             trained.fit(Line(), data(), data())
-            trained.test(trained.model, data(), verbose=False)
+            trained.test(trained.model, data(), verbose=False)  # type: ignore[arg-type]
         attached = MLFlowLogger(run_id=run.info.run_id, tracking_uri=on.uri, prefix="late", synchronous=False)
         trainer(on.folder, attached).fit(Line(), data())
         on.see("attached", lambda: attached.experiment.get_run(run.info.run_id).data.to_dictionary())

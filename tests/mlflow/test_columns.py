@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -96,7 +96,7 @@ def shown(store: AbstractStore, run_id: str, most: int) -> dict[str, list[str]]:
     return seen
 
 
-def texts(points: list[Metric]) -> list[str]:
+def texts(points: Sequence[Metric]) -> list[str]:
     return [f"{point.step} {point.timestamp} {point.value!r}" for point in points]
 
 

@@ -51,8 +51,12 @@ def test_every_command_that_uses_a_store_prints_the_same_for_a_workspace_and_mlf
             side.seen.clear()
             story(side)
         assert len(theirs.seen) > 4
-        assert ours.seen == theirs.seen, difference(*([list(one) for one in side.seen] for side in (theirs, ours)))
+        assert ours.seen == theirs.seen, difference(_told(theirs), _told(ours))
     assert ours.called == theirs.called == COMPARED
+
+
+def _told(side: CommandLine) -> list[list[object]]:
+    return [list(one) for one in side.seen]
 
 
 def run(uri: str, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:

@@ -263,7 +263,7 @@ def test_experiments_that_swap_names_are_mirrored(opened: WorkspaceStores, compa
     for time, (experiment_id, name) in enumerate([(one, "three"), (two, "one"), (one, "two")], LATER + 1):
         opened.tracking.rename_experiment(experiment_id, name, time)
     models(companion)
-    found = dict(rows(companion, "SELECT CAST(experiment_id AS TEXT), name FROM experiments"))  # type: ignore[arg-type]
+    found: dict[str, str] = dict(rows(companion, "SELECT CAST(experiment_id AS TEXT), name FROM experiments"))  # type: ignore[arg-type]
     assert (found[one], found[two]) == ("two", "one")
 
 

@@ -85,7 +85,7 @@ def test_a_run_with_a_longer_id_than_mlflows_can_have_models(long_run: Run, flue
 
     run_id = long_run.id
     mlflow.set_experiment("long")
-    data = mlflow.data.from_pandas(pandas.DataFrame({"x": [1]}), name="points")
+    data = mlflow.data.from_pandas(pandas.DataFrame({"x": [1]}), name="points")  # type: ignore[attr-defined]
     with mlflow.start_run(run_id=run_id):
         info = log_adder(registered_model_name="long")
         mlflow.log_metric("loss", 0.5, step=3, model_id=info.model_id, dataset=data)

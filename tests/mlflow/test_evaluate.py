@@ -28,7 +28,7 @@ def test_classifiers_and_regressors(both: Both) -> None:
         as_table = given | {"targets": "label"}
         with mlflow.start_run(run_name="classifier"):
             info = mlflow.sklearn.log_model(classifier, name="classifier", pip_requirements=[])
-            data = mlflow.data.from_pandas(CLASSES, name="classes", targets="label")
+            data = mlflow.data.from_pandas(CLASSES, name="classes", targets="label")  # type: ignore[attr-defined]
             seen(on, "classifier", mlflow.models.evaluate(info.model_uri, data, model_type="classifier", **given))
         with mlflow.start_run(run_name="regressor"):
             mlflow.sklearn.log_model(regressor, name="regressor", registered_model_name=on.name, pip_requirements=[])
@@ -73,7 +73,8 @@ def test_tables_of_predictions(both: Both) -> None:
     @both.answer_the_same
     def tables_evaluated(on: ModelJourney) -> None:
         predicted = VALUES.assign(guess=VALUES["label"] + 0.5)
-        data = mlflow.data.from_pandas(predicted, predictions="guess", targets="label", name="guesses")
+        from_pandas = mlflow.data.from_pandas  # type: ignore[attr-defined]
+        data = from_pandas(predicted, predictions="guess", targets="label", name="guesses")
         with mlflow.start_run(run_name="data set"):
             seen(on, "data set", mlflow.models.evaluate(data=data, model_type="regressor"))
         model = mlflow.create_external_model(name="elsewhere")

@@ -37,8 +37,8 @@ def test_both_apis_return_what_the_fluent_interface_logs(fluent: str, ws: Worksp
         mlflow.delete_tag("a")
         (tmp_path / "folder").mkdir()
         (tmp_path / "folder" / "one.txt").write_text("one")
-        mlflow.log_artifact(tmp_path / "folder" / "one.txt")
-        mlflow.log_artifacts(tmp_path / "folder", "many")
+        mlflow.log_artifact(tmp_path / "folder" / "one.txt")  # type: ignore[arg-type]
+        mlflow.log_artifacts(tmp_path / "folder", "many")  # type: ignore[arg-type]
         mlflow.log_text("hello", "text/hello.txt")
         mlflow.log_dict({"a": [1]}, "dict.json")
         mlflow.log_table({"x": [1, 2], "y": ["a", "b"]}, "table.json")
@@ -109,7 +109,7 @@ def test_the_ends_of_runs(fluent: str, ws: Workspace) -> None:
 
 
 def test_inputs_and_asynchronous_logging(fluent: str, ws: Workspace) -> None:
-    data = mlflow.data.from_pandas(pandas.DataFrame({"x": [1, 2]}), name="points")
+    data = mlflow.data.from_pandas(pandas.DataFrame({"x": [1, 2]}), name="points")  # type: ignore[attr-defined]
     with mlflow.start_run() as active:
         mlflow.log_input(data, context="training")
         operations = [mlflow.log_metric("m", i, step=i, synchronous=False) for i in range(50)]

@@ -17,7 +17,7 @@ from bridge_mlflow.tracking_store import BridgeTrackingStore
 
 pytestmark = pytest.mark.slow  # MLflow's own tables are created
 
-Fork = Callable[[Callable[[Callable[[str], None]], None]], Child]
+Fork = Callable[[Callable[[Callable[[str], None]], object]], Child]
 PROCESSES, THREADS = 4, 8
 
 
@@ -98,7 +98,7 @@ def test_changes_of_another_process_are_visible_to_the_next_call(ws: Workspace, 
     traces(store, experiment_id)
 
     def change(call: Callable[[Any], object]) -> None:
-        child = fork(lambda say: call(BridgeTrackingStore(uri)) and None)
+        child = fork(lambda say: call(BridgeTrackingStore(uri)))
         assert child.wait() == 0
 
     store.start_trace(info(experiment_id, "of-two"))

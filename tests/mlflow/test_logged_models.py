@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import numpy
@@ -70,7 +71,7 @@ def files(uri: str) -> list[tuple[str, bool]]:
     """Return all paths below an artifact location."""
     found = []
     repository = mlflow.artifacts.get_artifact_repository(uri)
-    folders = [None]
+    folders: list[str | None] = [None]
     while folders:
         for one in repository.list_artifacts(folders.pop()):
             if one.path != LOADED:
@@ -119,7 +120,8 @@ def test_models_are_found_by_their_metrics(both: Both) -> None:
     @both.answer_the_same
     def models_searched(on: ModelJourney) -> None:
         other = mlflow.create_experiment(f"{on.name} other", artifact_location=str(on.folder / "elsewhere"))
-        data = {name: mlflow.data.from_pandas(pandas.DataFrame({"x": [n]}), name=name) for n, name in enumerate("ab")}
+        from_pandas = mlflow.data.from_pandas  # type: ignore[attr-defined]
+        data = {name: from_pandas(pandas.DataFrame({"x": [n]}), name=name) for n, name in enumerate("ab")}
         with mlflow.start_run():
             for data_name in data:
                 mlflow.log_input(data[data_name], context="eval")
@@ -161,7 +163,10 @@ def test_models_are_found_by_their_metrics(both: Both) -> None:
             {"field_name": "unknown"}, {"field_name": "metrics.loss", "dataset_digest": "d"},
         ):  # fmt: skip
             on.note(f"by {order}", lambda o=order: [one.name for one in search(order_by=[o])])
-        for given in ([{"dataset_name": "a"}], [{"dataset_name": "b", "dataset_digest": "none"}], [{}], [{"x": "y"}]):
+        asked: tuple[list[dict[str, str]], ...] = (
+            [{"dataset_name": "a"}], [{"dataset_name": "b", "dataset_digest": "none"}], [{}], [{"x": "y"}],
+        )  # fmt: skip
+        for given in asked:
             on.note(
                 f"of {given}",
                 lambda g=given: [one.name for one in search(datasets=g, filter_string="metrics.loss > 2")],
@@ -184,12 +189,13 @@ def test_models_without_files_and_their_params_and_tags(both: Both) -> None:
     @both.answer_the_same
     def models_without_files(on: ModelJourney) -> None:
         on.see("external", lambda: external("outside", {"a": "1"}, tags={"t": "1"}, model_type="agent"))
-        begun = on.see("begun", lambda: mlflow.initialize_logged_model(name="begun", tags={"k": 1}, params={"p": "1"}))
+        tags: Any = {"k": 1}
+        begun = on.see("begun", lambda: mlflow.initialize_logged_model(name="begun", tags=tags, params={"p": "1"}))
         on.see("last", mlflow.last_logged_model)
         mlflow.log_model_params({"q": "2", "long": "x" * 501}, model_id=begun.model_id)
         on.see("ready", lambda: mlflow.finalize_logged_model(begun.model_id, "READY"))
         on.note("ready again", lambda: mlflow.finalize_logged_model(begun.model_id, "FAILED"))
-        on.refused("no status", lambda: mlflow.finalize_logged_model(begun.model_id, "DONE"))
+        on.refused("no status", lambda: mlflow.finalize_logged_model(begun.model_id, "DONE"))  # type: ignore[arg-type]
         mlflow.set_logged_model_tags(begun.model_id, {"a": 1, "k": "new", "long": "y" * 10_000})
         mlflow.delete_logged_model_tag(begun.model_id, "a")
         on.refused("tag that is not there", lambda: mlflow.delete_logged_model_tag(begun.model_id, "a"))
@@ -237,7 +243,8 @@ def double_traced(x: int) -> int:
 def test_runs_list_the_models_that_they_have_created_and_used(both: Both) -> None:
     @both.answer_the_same
     def models_of_runs(on: ModelJourney) -> None:
-        data = mlflow.data.from_pandas(pandas.DataFrame({"x": [1, 2]}), name="points", targets="x")
+        points = pandas.DataFrame({"x": [1, 2]})
+        data = mlflow.data.from_pandas(points, name="points", targets="x")  # type: ignore[attr-defined]
         with mlflow.start_run(run_name="training") as run:
             mlflow.log_input(data, context="training")
             made = on.see("made", [mlflow.initialize_logged_model(name=f"step {step}") for step in range(3)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -62,5 +62,5 @@ def _shown(store: AbstractStore, batches: list[list[Metric]], singly: bool, most
     return shown
 
 
-def _texts(points: list[Metric]) -> list[str]:
+def _texts(points: Sequence[Metric]) -> list[str]:
     return [f"{point.step} {point.timestamp} {point.value!r}" for point in points]

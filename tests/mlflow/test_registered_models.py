@@ -33,7 +33,7 @@ def test_registered_models_versions_aliases_and_stages(both: Both) -> None:
         on.refused("of none", lambda: client.create_model_version("none", info.model_uri))
         on.refused("from none", lambda: client.create_model_version(name, "models:/m-00000000000000000000000000000000"))
         for alias, version in (("champion", 1), ("challenger", "2"), ("champion", "3")):
-            client.set_registered_model_alias(name, alias, version)
+            client.set_registered_model_alias(name, alias, version)  # type: ignore[arg-type]
         on.see("by alias", lambda: client.get_model_version_by_alias(name, "champion"))
         on.refused("alias latest", lambda: client.set_registered_model_alias(name, "latest", "1"))
         on.refused("alias v1", lambda: client.set_registered_model_alias(name, "v1", "1"))

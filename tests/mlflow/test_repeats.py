@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from forked import Child
@@ -17,7 +18,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelInput, L
 from bridge_mlflow.tracking_store import BridgeTrackingStore
 
 POINTS = 200
-Fork = Callable[[Callable[[Callable[[str], None]], None]], Child]
+Fork = Callable[[Callable[[Callable[[str], None]], object]], Child]
 
 
 @pytest.mark.parametrize("value", [1.5, -0.0, math.nan, math.inf])
@@ -38,7 +39,7 @@ def test_a_request_that_is_sent_twice_changes_nothing(uri: str) -> None:
     points = [Metric("loss", value, 5, step) for step, value in enumerate((1.0, math.nan, math.inf, 0.5))]
     data = DatasetInput(Dataset("digits", "d1", "local", "here"), [InputTag("mlflow.data.context", "train")])
 
-    def send() -> dict[str, object]:
+    def send() -> dict[str, Any]:
         store.log_batch(run, points, [Param("depth", "3")], [RunTag("team", "vision"), RunTag("mlflow.runName", "new")])
         store.log_inputs(run, [data], [LoggedModelInput("m-1")])
         store.log_outputs(run, [LoggedModelOutput("m-2", 1)])

@@ -24,7 +24,7 @@ from bridge_mlflow.run_context import BridgeRunContext
 from bridge_mlflow.tracking_store import BridgeTrackingStore
 from bridge_mlflow.translate.statuses import MLFLOW_STATUS, NATIVE_STATUS, VIEWS
 
-Fork = Callable[[Callable[[Callable[[str], None]], None]], Child]
+Fork = Callable[[Callable[[Callable[[str], None]], object]], Child]
 
 
 def test_listing_a_folder_of_artifacts_does_not_create_mlflows_store(tmp_path: Path) -> None:

@@ -330,7 +330,7 @@ def test_a_reader_that_cannot_lock_reports_a_concurrent_write(fork, open_folder)
     begun, written = os.pipe(), os.pipe()
 
     def read(say):
-        database = Workspace.open(workspace.path).stores.tracking.inner.database
+        database = Workspace.open(workspace.path).stores.tracking.inner.database  # type: ignore[attr-defined]
         try:
             with database.read() as connection:
                 connection.execute("SELECT * FROM run").fetchone()

@@ -20,12 +20,12 @@ pytestmark = pytest.mark.processes
 LOGGED_AT_MOST = 1_000_000
 
 
-def log_natively(workspace: Workspace, run_id: str) -> Callable[[int], None]:
+def log_natively(workspace: Workspace, run_id: str) -> Callable[[int], object]:
     run = Run.get(Workspace.open(workspace.path), run_id)
     return lambda number: run.log("point", number)
 
 
-def log_through_mlflow(workspace: Workspace, run_id: str) -> Callable[[int], None]:
+def log_through_mlflow(workspace: Workspace, run_id: str) -> Callable[[int], object]:
     from mlflow import MlflowClient
 
     client = MlflowClient(workspace.get_mlflow_tracking_uri())

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,7 +47,7 @@ def journals(workspace: Workspace) -> list[Path]:
     return sorted((workspace.path / "journal").glob("*.log"))
 
 
-def log_until_killed(workspace: Workspace) -> Callable[[Callable[[str], None]], None]:
+def log_until_killed(workspace: Workspace) -> Callable[[Callable[[str], None]], object]:
     def write(say: Callable[[str], None]) -> None:
         run = begin(workspace)
         say(run.id)
@@ -80,8 +81,8 @@ def test_a_run_whose_process_is_killed_fails_with_the_reason_and_loses_no_point(
     assert child.wait() == -signal.SIGKILL
 
     assert wait_for("Failed", run) < 2.5
-    assert run.error["code"] == "OwnerGone"
-    assert run.error["message"].startswith("owner gone since ")
+    assert run.error and run.error["code"] == "OwnerGone"
+    assert run.error and run.error["message"].startswith("owner gone since ")
     logged = run.get_series("point").values.tolist()
     assert logged == list(range(len(logged))) and len(logged) >= said
     details = run.get_details()
@@ -246,7 +247,7 @@ def test_a_run_outlives_the_journals_of_its_process(fork, workspace, monkeypatch
 
     child = fork(write)
     run = Run.get(workspace, child.line())
-    seen = set()
+    seen: set[Any] = set()
     logged: object = 0
     while not isinstance(logged, list) or len(logged) < 20_000:
         assert run.status == "Running"
@@ -302,7 +303,7 @@ def test_a_deleted_journal_ends_its_runs(fork, workspace):
     for path in journals(workspace):
         path.unlink()
     wait_for("Failed", run)
-    assert run.error["code"] == "OwnerGone"
+    assert run.error and run.error["code"] == "OwnerGone"
 
 
 def test_a_run_left_open_is_completed_and_does_not_fail(workspace):

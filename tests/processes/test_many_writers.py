@@ -7,6 +7,7 @@ import os
 import sqlite3
 import threading
 import time
+from typing import Any
 
 import pytest
 
@@ -101,7 +102,7 @@ def test_data_loader_workers_log_into_the_run(workspace):
 
     run = Experiment(workspace, "loader").start_logging()
     for method in ("fork", "spawn"):
-        context = multiprocessing.get_context(method)
+        context: Any = multiprocessing.get_context(method)
         workers = [
             context.Process(target=_worker, args=(run if given else None, str(workspace.path), run.id, method, number))
             for number, given in enumerate((True, False))

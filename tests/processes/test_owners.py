@@ -104,7 +104,7 @@ def test_a_killed_process_of_a_host_with_another_name_fails_its_run(fork, worksp
     stays("Running", run)
     killed(child)
     wait_for("Failed", run)
-    assert run.error["code"] == "OwnerGone"
+    assert run.error and run.error["code"] == "OwnerGone"
     assert journals(workspace) == []
 
 
@@ -145,7 +145,7 @@ def begin_elsewhere(workspace: Workspace, **facts: str) -> None:
         found = decode_header(file.read(HEADER_SIZE))
         assert found is not None
         file.seek(0)
-        file.write(2 * encode_header(found[1]._replace(**facts)))
+        file.write(2 * encode_header(found[1]._replace(**facts)))  # type: ignore[arg-type]
 
 
 def killed_elsewhere(fork, workspace: Workspace, **facts: str) -> Run:
@@ -169,7 +169,7 @@ def test_a_free_lock_of_another_machine_proves_nothing_even_with_our_host_name(
     wait_for("NotResponding", run)
     assert len(journals(workspace)) == 1
     wait_for("Failed", run)
-    assert run.error["code"] == "OwnerGone"
+    assert run.error and run.error["code"] == "OwnerGone"
     run.get_metrics()
     assert journals(workspace) == []
 
@@ -251,7 +251,7 @@ def test_a_process_that_executes_another_program_keeps_its_run_until_it_ends(for
     assert run.get_metrics() == {"point": 1}
     killed(child)
     wait_for("Failed", run)
-    assert run.error["code"] == "OwnerGone"
+    assert run.error and run.error["code"] == "OwnerGone"
     assert journals(workspace) == []
 
 

@@ -85,7 +85,7 @@ def test_no_point_is_lost_when_its_journal_or_workspace_is_removed(run, remove, 
     assert Run.get(Workspace.open(journal(run).parent), run.id).get_metrics()["a"] == logged
 
 
-def other_process(fork: Callable[..., object], function: Callable[[Callable[[str], None]], None]) -> list[str]:
+def other_process(fork: Callable[..., object], function: Callable[[Callable[[str], None]], object]) -> list[str]:
     child = fork(function)
     lines = child.rest()  # type: ignore[attr-defined]
     assert child.wait() == 0  # type: ignore[attr-defined]

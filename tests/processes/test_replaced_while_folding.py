@@ -159,7 +159,7 @@ def test_a_fold_that_waits_for_another_process_keeps_its_folder_while_a_removed_
     """A flush in another thread puts the journal back, and must not close the folder that the waiting fold uses."""
     run = start(Workspace.create("work", path=place))
     run.log("loss", 0.5)
-    wait, flushes = FileLock._wait_for_turn, []
+    wait, flushes = FileLock._wait_for_turn, list[Any]()
     with (place / "journal" / ".fold.lock").open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # like another process that folds
 

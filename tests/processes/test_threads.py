@@ -8,6 +8,7 @@ import resource
 import signal
 import threading
 import time
+from typing import Any
 
 import pytest
 
@@ -183,7 +184,7 @@ def test_a_child_forked_while_a_thread_folds_holds_no_lock(fork, run, monkeypatc
     """The child inherits the lock with the descriptor, but not the thread that would release it."""
     drain = run.experiment.workspace.stores.tracking._folding
     store_some = drain._store_some
-    children = []
+    children: list[Any] = []
 
     def store_and_fork(fold):
         if not children:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import another_mlflow
 import pytest
+from another_python import OTHERS, environment_of, find_python
 
 _installed: dict[str, Future[Path]] = {}
 

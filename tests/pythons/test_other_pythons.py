@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
-import sys
 from collections.abc import Mapping
 from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
-from another_mlflow import OLDEST, ROOT
+from another_mlflow import ROOT
+from another_python import LONG, OLDEST_PYTHON, OTHERS
 
 VERSIONS = {"3.10": ["numpy==1.26.*", f"mlflow=={OLDEST}"], "3.12": ["numpy>=2"], "3.13": ["numpy>=2"]}
 LONG = int(os.environ.get("RUNBRIDGE_LONG", "1")) > 1
@@ -65,7 +64,18 @@ def test_the_fast_suites_pass(version: str, environments: Mapping[str, Future[Pa
     python = environments[version].result()
     shortened = [] if LONG or version == OLDEST_PYTHON else ["tests/mlflow"]
     left_out = [f"--ignore={ROOT / path}" for path in (*LEFT_OUT, *shortened)]
-    command = [python, "-m", "pytest", "-q", "-n", "2", "--dist", "worksteal", "-p", "no:cacheprovider"]
+    command: list[str | Path] = [
+        python,
+        "-m",
+        "pytest",
+        "-q",
+        "-n",
+        "2",
+        "--dist",
+        "worksteal",
+        "-p",
+        "no:cacheprovider",
+    ]
     environment = {**os.environ, "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}"}
     environment.pop("PYTEST_XDIST_WORKER", None)
     done = subprocess.run(

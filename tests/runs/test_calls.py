@@ -20,7 +20,7 @@ def test_a_list_can_be_any_iterable(run: Run) -> None:
     run.log_list("range", range(3))
     run.log_list("tuple", (1.5, "a"))
     run.log_list("array", numpy.arange(3, dtype=numpy.int8))
-    run.log_list("scalars", [numpy.int64(3), numpy.float16(0.5), numpy.array([2])])
+    run.log_list("scalars", [numpy.int64(3), numpy.float16(0.5), numpy.array([2])])  # type: ignore[list-item]
     expected = {
         "Fibonacci": [0, 1, 1, 2],
         "range": [0, 1, 2],
@@ -56,8 +56,8 @@ def test_tensors_of_one_element_become_numbers(run: Run) -> None:
     import torch
 
     log_everywhere(run, torch.tensor(0.5, requires_grad=True))
-    run.log("bfloat16", torch.tensor(0.5, dtype=torch.bfloat16))
-    run.log("int64", torch.tensor(4))
+    run.log("bfloat16", torch.tensor(0.5, dtype=torch.bfloat16))  # type: ignore[arg-type]
+    run.log("int64", torch.tensor(4))  # type: ignore[arg-type]
     run.log_list("tensor", torch.arange(3))
     run.log_table("columns", {"x": torch.arange(2), "y": torch.tensor([0.5, 1.5])})
     assert spelled(run.get_metrics()) == spelled(
@@ -113,12 +113,12 @@ def test_log_refuses_several_values_and_names_the_call_to_use(run: Run, value: A
 
 def test_every_mistake_of_a_call_is_reported(run: Run) -> None:
     with pytest.raises(InvalidValue) as caught:
-        run.log("", [1], step="first")
+        run.log("", [1], step="first")  # type: ignore[arg-type]
     assert [problem.value for problem in caught.value.problems] == ["", [1], "first"]
     with pytest.raises(InvalidValue, match="^metric name '': must be text"):
-        run.log("", [1], "said")
+        run.log("", [1], "said")  # type: ignore[arg-type]
     with pytest.raises(InvalidValue, match="^description 3: must be text"):
-        run.log("m", [1], 3)
+        run.log("m", [1], 3)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("value", [1j, b"bytes", object(), numpy.complex128(1)])
@@ -150,7 +150,7 @@ def test_log_list_refuses_a_data_frame(run: Run) -> None:
 
 def test_an_element_that_cannot_be_logged_is_named(run: Run) -> None:
     with pytest.raises(InvalidValue, match=r"^value of 'm', element 2, \[3\]: "):
-        run.log_list("m", [1, 2, [3]])
+        run.log_list("m", [1, 2, [3]])  # type: ignore[list-item]
     with pytest.raises(InvalidValue, match=r"^column 'y' of 'm', element 1, \{\}: "):
         run.log_table("m", {"x": [1, 2], "y": ["a", {}]})
     assert run.get_metrics() == {}
@@ -242,7 +242,7 @@ def test_a_description_that_is_not_text_is_refused_and_nothing_is_logged(run: Ru
 
 def test_a_refused_value_stores_no_description(run: Run) -> None:
     with pytest.raises(InvalidValue):
-        run.log("m", [1], "said")
+        run.log("m", [1], "said")  # type: ignore[arg-type]
     run.log("m", 1, "said")
     assert run.get_metric("m").description == "said"
 

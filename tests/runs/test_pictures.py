@@ -151,7 +151,7 @@ def test_an_array_that_is_not_an_image_is_refused(run: Run, array: Any, said: st
 def test_exactly_one_of_path_and_plot_is_required(run: Run) -> None:
     for given, arguments in (("neither", {}), ("both", {"path": "a.png", "plot": pyplot})):
         with pytest.raises(InvalidValue, match=f"path and plot '{given}': exactly one of them must be given"):
-            run.log_image("m", **arguments)
+            run.log_image("m", **arguments)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"<html><p>svg</p></html>", b"RIFF....WAVE", b"{}"])

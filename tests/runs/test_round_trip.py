@@ -92,7 +92,7 @@ class Place:
 
     def log(self, run: Run, call: Call) -> None:
         process, method, name, value, step = call
-        arguments = {"name": name}
+        arguments: dict[str, Any] = {"name": name}
         if method == "log_row":
             arguments |= value
         else:

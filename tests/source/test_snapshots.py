@@ -18,7 +18,8 @@ import pytest
 
 from bridge import Experiment, InvalidState, InvalidValue, NotFound, Run, Workspace
 from bridge.source import known_tree
-from bridge.source.snapshot import EMPTY, ROOT, restore_snapshot, take_snapshot, write_snapshot_zip
+from bridge.source.empty import EMPTY
+from bridge.source.snapshot import ROOT, restore_snapshot, take_snapshot, write_snapshot_zip
 from bridge.store.artifacts import ArtifactStore
 
 

@@ -44,7 +44,7 @@ def test_the_workspaces_own_durability_holds_after_another_was_asked_for(tmp_pat
 def test_threads_can_create_one_workspace_at_once(tmp_path):
     """Every thread gets the workspace, whichever thread created it. No incomplete file remains."""
     for attempt in range(5):
-        barrier, ids = threading.Barrier(4), []
+        barrier, ids = threading.Barrier(4), list[str]()
 
         def make(folder=tmp_path / str(attempt), barrier=barrier, ids=ids):
             barrier.wait()

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlite_steps import steps_of
@@ -93,7 +94,7 @@ def test_others_can_write_between_the_slices(store: SqlBackend, path: Path, monk
     log_in_blocks(store, "gone")
     create_run(store, RunRecord("other", "0"))
     other = open_sqlite(path)
-    done, written = threading.Event(), []
+    done, written = threading.Event(), list[Any]()
 
     def write() -> None:
         while not done.is_set():

@@ -22,7 +22,7 @@ def test_a_run_that_has_reused_the_key_of_a_purged_run_is_not_purged(
     first.delete_runs(("old",), 1)
     hide = purge.hide_runs
 
-    def after_another(database: Database, runs: Sequence[object]) -> None:
+    def after_another(database: Database, runs: Sequence[str]) -> None:
         monkeypatch.setattr(purge, "hide_runs", hide)
         second.purge_runs(["old"])
         create_run(second, RunRecord("new", "0"))

@@ -91,7 +91,7 @@ def test_a_workspace_restored_from_a_backup_gets_the_changes(workspace: Workspac
     run.tag("a", "b")
     assert dict(run.tags) == {"a": "b"}
     assert rows(workspace.path, "SELECT key FROM tag WHERE key IN ('a', 'after')") == [("a",)]
-    assert workspace.stores.tracking.inner.database.generation == 1
+    assert workspace.stores.tracking.inner.database.generation == 1  # type: ignore[attr-defined]
 
 
 def test_nothing_is_created_where_a_workspace_was_removed(workspace: Workspace) -> None:
@@ -119,7 +119,7 @@ def test_nothing_is_created_where_a_workspace_was_removed(workspace: Workspace) 
     gone.rename(workspace.path)
     run.tag("a", "b")
     run.complete()
-    assert workspace.stores.tracking.inner.database.generation == 0
+    assert workspace.stores.tracking.inner.database.generation == 0  # type: ignore[attr-defined]
 
 
 @pytest.fixture

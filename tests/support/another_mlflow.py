@@ -29,7 +29,8 @@ def environment_with(release: str) -> Path:
         packages = Path(sysconfig.get_path("purelib", vars={"base": str(folder)}))
         here = sysconfig.get_path("purelib")
         (packages / "here.pth").write_text(f"import site; site.addsitedir({here!r})\n", encoding="utf-8")
-    install = ["nice", python, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--upgrade"]
+    pip = ("-m", "pip", "install", "-qq", "--disable-pip-version-check", "--upgrade")
+    install: list[str | Path] = ["nice", python, *pip]
     # On SQLAlchemy 2.1 the own store of MLflow 3.13 and 3.14 samples no metrics.
     wanted = ["mlflow<4"] if release == NEWEST else [f"mlflow=={release}", "sqlalchemy<2.1"]
     subprocess.run([*install, "--constraint", ROOT / "constraints.txt", *wanted], check=True)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 class Child:
     """A forked process that runs a function, which sends lines of text to this process over a pipe."""
 
-    def __init__(self, function: Callable[[Callable[[str], None]], None]) -> None:
+    def __init__(self, function: Callable[[Callable[[str], None]], object]) -> None:
         reading, writing = os.pipe()
         sys.stdout.flush()
         self.pid = os.fork()
@@ -21,7 +21,7 @@ class Child:
             os.close(reading)
             code = 1
             try:
-                function(lambda text: os.write(writing, (text + "\n").encode()) and None)
+                function(lambda text: _write_line(writing, text))
                 code = 0
             except BaseException:
                 traceback.print_exc()
@@ -77,3 +77,7 @@ class Child:
         if self._reading >= 0:
             os.close(self._reading)
             self._reading = -1
+
+
+def _write_line(descriptor: int, text: str) -> None:
+    os.write(descriptor, (text + "\n").encode())

@@ -25,6 +25,7 @@ class Own(Exception):
 EXCEPTIONS: tuple[type[BaseException], ...] = (KeyboardInterrupt, TimeoutError, Own)
 
 
+_monitoring: Any = getattr(sys, "monitoring", None)
 HAS_RESUME = sys.version_info >= (3, 11)
 """Since Python 3.11 an instruction enters a function, and runs handlers."""
 
@@ -91,7 +92,7 @@ class Interrupts:
         error: the exception to raise.
     """
 
-    def __init__(self, files: tuple[str, ...], at: int | None, error: type[BaseException] = Own) -> None:
+    def __init__(self, files: tuple[str, ...], at: int | None, error: Callable[[str], BaseException] = Own) -> None:
         self.files, self.at, self.error = files, at, error
         self.count = 0
         self.where = ""
@@ -179,7 +180,7 @@ class _Monitoring:
 
     def start(self) -> None:
         self._thread = get_ident()
-        monitoring, events = sys.monitoring, sys.monitoring.events
+        monitoring, events = _monitoring, _monitoring.events
         monitoring.use_tool_id(self.TOOL, "interrupts")
         for event in (events.PY_START, events.PY_RESUME):
             monitoring.register_callback(self.TOOL, event, self._enter)
@@ -193,7 +194,7 @@ class _Monitoring:
 
     def stop(self) -> None:
         self._is_on = False
-        monitoring = sys.monitoring
+        monitoring = _monitoring
         monitoring.set_events(self.TOOL, 0)
         for code in self._codes:
             monitoring.set_local_events(self.TOOL, code, 0)
@@ -201,10 +202,10 @@ class _Monitoring:
 
     def _enter(self, code: CodeType, at: int) -> object:
         if not self._interrupts.is_of_files(code):
-            return sys.monitoring.DISABLE
+            return _monitoring.DISABLE
         if self._is_on and get_ident() == self._thread:
             self._codes.add(code)
-            sys.monitoring.set_local_events(self.TOOL, code, sys.monitoring.events.INSTRUCTION)
+            _monitoring.set_local_events(self.TOOL, code, _monitoring.events.INSTRUCTION)
             self._interrupts.enter(sys._getframe(1), at)
         return None
 

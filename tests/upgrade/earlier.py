@@ -68,7 +68,7 @@ def serve(folder: Path) -> None:
     """Answer requests from the standard input until it ends."""
     import bridge
     from bridge import Experiment, Run, Workspace
-    from bridge.store import drain
+    from bridge.store import drain  # type: ignore[attr-defined]  # the earlier version's
 
     drain.SWEEP_SECONDS = 0.3  # it checks often whether the writer of a journal is dead
     warnings: list[str] = []

@@ -31,7 +31,7 @@ def build_wheel(folder: Path) -> Path:
     source = folder / "source"
     subprocess.run(["git", "clone", "--quiet", HERE.parents[1], source], check=True)
     subprocess.run(["git", "-C", source, "checkout", "--quiet", COMMIT], check=True)
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", HERE, source]
+    command: list[str | Path] = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", HERE, source]
     environment = {**os.environ, "SOURCE_DATE_EPOCH": "1740787200"}  # the same bytes each time
     subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
     return next(HERE.glob("*.whl"))

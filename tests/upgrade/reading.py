@@ -12,6 +12,7 @@ import json
 import os
 import struct
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def read_everything(folder: Path) -> dict[str, Any]:
     }
 
 
-def _roots(experiments: list[Any], runs: list[Any]) -> list[str]:
+def _roots(experiments: Sequence[Any], runs: Sequence[Any]) -> list[str]:
     return sorted({run.artifact_root for run in runs} | {"environments", "snapshots"})
 
 

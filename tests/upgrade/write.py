@@ -94,13 +94,13 @@ def log_everything(run: Run, client: MlflowClient) -> None:
             client.log_metric(run.id, "of MLflow", value, timestamp=1_000 + number % 2, step=number % 3)
     for value in INTS:
         run.log("int", value)
-    for value in TEXTS:
-        run.log("Größe 🎈", value)
+    for text in TEXTS:
+        run.log("Größe 🎈", text)
     run.log("mixed", 1)
     run.log("mixed", "Red")
     run.log_list("list", [1, 0.5, "Red", None, True])
     for number in range(5):
-        run.log_row("row", x=number, y=f"text {number}", **({"z": 0.5} if number == 3 else {}))
+        run.log_row("row", x=number, y=f"text {number}", **({"z": 0.5} if number == 3 else {}))  # type: ignore[arg-type]
     run.log_table("table", {"x": [0.1, 0.2, float("nan")], "y": [True, None, "Red"]})
     run.log("row", 7)  # a scalar with the name of a table
     metrics = [Metric("batch", number / 3, 1_000 + number, number % 4) for number in range(20)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import numpy as np
@@ -81,7 +82,7 @@ def runs(client: MlflowClient, experiment: str) -> dict[str, str]:
     client.log_image(run, Image.new("RGB", (80, 60), "teal"), "pictures/teal.png")
     for step in range(2):
         client.log_image(run, np.full((30, 40, 3), 90 * step, np.uint8), key="grey", step=step, timestamp=STARTED)
-    data = mlflow.data.from_numpy(np.arange(6.0), name="six_numbers")._to_mlflow_entity()
+    data = mlflow.data.from_numpy(np.arange(6.0), name="six_numbers")._to_mlflow_entity()  # type: ignore[attr-defined]
     client.log_inputs(run, [DatasetInput(data, [InputTag("mlflow.data.context", "training")])])
     child = client.create_run(experiment, STARTED + 1000, {"mlflow.parentRunId": run}, "cnn_child").info.run_id
     client.set_terminated(child, "FAILED", STARTED + 2000)
@@ -116,7 +117,7 @@ def models(client: MlflowClient, ids: dict[str, str], folder: Path) -> dict[str,
     client.log_model_artifact(model.model_id, str(described))
     client.finalize_logged_model(model.model_id, "READY")
     client.log_outputs(ids["run"], [LoggedModelOutput(model.model_id, 0)])
-    data = mlflow.data.from_numpy(np.arange(4.0), name="four_numbers")
+    data = mlflow.data.from_numpy(np.arange(4.0), name="four_numbers")  # type: ignore[attr-defined]
     linked = {"model_id": model.model_id, "dataset_name": data.name, "dataset_digest": data.digest}
     client.log_metric(ids["run"], "test_accuracy", 0.96875, timestamp=STARTED + 50, step=0, **linked)
     client.create_registered_model("digit_reader", {"team": "vision"}, "Reads **digits**.")
@@ -136,7 +137,7 @@ def traces(experiment: str, issue: str) -> dict[str, str]:
     session = {"mlflow.trace.session": "chat", "mlflow.trace.user": "ada"}
     for number, question in enumerate(("what is one", "what is two", "what is broken")):
         start = (STARTED + number * 1000) * 1_000_000
-        place = {"metadata": session, "experiment_id": experiment, "start_time_ns": start}
+        place: dict[str, Any] = {"metadata": session, "experiment_id": experiment, "start_time_ns": start}
         root = mlflow.start_span_no_context("answer", "CHAIN", None, {"question": question}, **place)
         found = [{"page_content": f"{number} is found", "id": "1"}]
         inner = mlflow.start_span_no_context("lookup", "RETRIEVER", root, question, start_time_ns=start + 1_000_000)

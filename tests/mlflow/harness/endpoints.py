@@ -39,7 +39,7 @@ NATIVE_ROUTES: list[tuple[str, Any]] = [
         *((prefix, fastapi_app.mcp_server_router) for prefix in fastapi_app.get_mcp_server_api_route_prefixes()),
         ("", fastapi_app.server_info_router),
     )
-    for route in router.routes
+    for route in vars(router)["routes"]
 ]
 """MLflow's routers without Flask, in MLflow's order; without its assistant, which uses no store."""
 STATE = ("_tracking_store", "_model_registry_store", "_job_store", "_artifact_repo")
@@ -148,6 +148,9 @@ def part(answer: Any, where: str) -> Any:
 class Servers(Pair):
     """The application on both stores; both must answer every request equally."""
 
+    theirs: Server
+    ours: Server
+
     def __init__(self, folder: Path, uri: str) -> None:
         self.steps = self.calls = self.drawn = 0
         self.deviations: set[str] = set()
@@ -189,7 +192,9 @@ async def _call(method: str, path: str, query: str, content_type: str | None, bo
     given = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive() -> dict[str, Any]:
-        return given.pop() if given else await asyncio.Event().wait()
+        if not given:
+            await asyncio.Event().wait()
+        return given.pop()
 
     async def send(message: dict[str, Any]) -> None:
         said.append(message)

@@ -184,7 +184,7 @@ def collect(uri: str, *options: str) -> list[str]:
 def _listening(said: list[str]) -> Iterator[None]:
     """Record MLflow's messages to its user."""
     handler = logging.Handler()
-    handler.emit = lambda record: said.append(f"{record.levelname}: {record.getMessage()}")
+    handler.emit = lambda record: said.append(f"{record.levelname}: {record.getMessage()}")  # type: ignore[method-assign]
     logging.getLogger("mlflow").addHandler(handler)
     try:
         yield

@@ -18,7 +18,6 @@ import sqlalchemy
 from answers import Answers, difference
 from deviations import DEVIATIONS
 from mlflow import MlflowClient
-from mlflow.store.tracking.abstract_store import AbstractStore
 
 import bridge_mlflow.runs as native
 from bridge_mlflow import database
@@ -37,7 +36,7 @@ class Door(Answers):
 
     def __init__(self, client: MlflowClient) -> None:
         self.client = client
-        self.store: AbstractStore = client._tracking_client.store
+        self.store: Any = client._tracking_client.store
         super().__init__({self.store.artifact_root_uri: "<root>"})
 
     def number(self, value: int) -> Any:

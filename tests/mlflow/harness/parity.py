@@ -20,7 +20,7 @@ class Trial(Answers):
 
     def __init__(self, store: AbstractStore, name: str, root: str) -> None:
         super().__init__({root: "<root>"})
-        self.store = store
+        self.store: Any = store  # scripts call private methods too, and give values of wrong types
         self.seen: dict[str, Any] = {}
         self.experiment = store.create_experiment(f"parity {name}", "", [])
         self.runs = 0

@@ -248,7 +248,7 @@ def _traces(mlflow_: CommandLine, experiment_id: str) -> list[str]:
         for question in "ab":
             mlflow.trace(lambda q: q * 2, name="answer", span_type="LLM")(question)
             mlflow.flush_trace_async_logging()
-            made.append(mlflow.get_last_active_trace_id())
+            made.append(str(mlflow.get_last_active_trace_id()))
     return made
 
 

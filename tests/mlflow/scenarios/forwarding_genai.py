@@ -347,7 +347,7 @@ def issues(t: Forwarded) -> None:
         "bad place": {"experiment_id": "abc"},
         "bad status": {"status": "none"},
     }.items():
-        given = {"experiment_id": t.experiment, "name": name, "description": "d"} | more
+        given = {"experiment_id": t.experiment, "name": name, "description": "d", **more}
         t.see(f"create {name[:15]!r}", lambda g=given: store.create_issue(**g))
     issue = store.create_issue(t.experiment, "one", "d").issue_id
     t.see("get", lambda: store.get_issue(issue))

@@ -89,7 +89,7 @@ RUN_FILTERS = (
     "dataset.context NOT IN ('train') AND dataset.name LIKE 'd%'", f"run_id != '{UNKNOWN_RUN}'", "metrics.a = 'x'",
     "params.p = 1", "nothing = 1", "metrics.a > 0 OR metrics.a < 0", "run_id IN ()",
 )  # fmt: skip
-RUN_ORDERS = (
+RUN_ORDERS: tuple[list[str], ...] = (
     [], ["metrics.a"], ["metrics.a DESC"], ["params.p"], ["tags.a DESC", "metrics.b"], ["start_time"], ["end_time"],
     ["run_name DESC"], ["tags.mlflow.runName"], ["user_id", "run_id DESC"], ["tags.mlflow.note.content DESC"],
     ["created DESC"], ["metrics.never"], ["metrics.a up"], ["nothing"],
@@ -99,7 +99,7 @@ EXPERIMENT_FILTERS = (
     "tag.b IS NOT NULL", "tags.a ILIKE '%'", f"creation_time >= {START}", "last_update_time = 5", "experiment_id = '1'",
     "experiment_id NOT IN ('1', '2')", "name IN ('x')", "lifecycle_stage = 'active'", "name like 'x'",
 )  # fmt: skip
-EXPERIMENT_ORDERS = (
+EXPERIMENT_ORDERS: tuple[list[str], ...] = (
     [], ["name"], ["name DESC"], ["creation_time", "name"], ["last_update_time DESC"], ["experiment_id"], ["tags.a"],
 )  # fmt: skip
 views = pick((1, 1, 2, 3, 3))

@@ -50,7 +50,7 @@ def doubled() -> None:
         if random.random() > SHARE:
             finish(*arguments)
 
-    backend._finish_append = forget
+    backend._finish_append = forget  # type: ignore[assignment]
 
 
 def unended() -> None:

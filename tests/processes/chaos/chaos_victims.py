@@ -242,7 +242,7 @@ class Victim:
         os.dup2(said, 2)
         logging.lastResort = logging.StreamHandler(os.fdopen(said, "w"))
         logging.lastResort.setLevel(logging.WARNING)
-        faulthandler.register(signal.SIGUSR1, file=sys.__stderr__, all_threads=True)
+        faulthandler.register(signal.SIGUSR1, file=sys.__stderr__, all_threads=True)  # type: ignore[arg-type]
         sys.unraisablehook = self._hide
         signal.signal(signal.SIGINT, self._handle)
         signal.signal(signal.SIGALRM, self._handle)
@@ -253,7 +253,7 @@ class Victim:
     def note(self, *words: object) -> None:
         os.write(self._fd, (" ".join(map(str, words)).replace("\n", " ") + "\n").encode())
 
-    def _handle(self, number: int, frame: object) -> None:
+    def _handle(self, number: int, frame: FrameType | None) -> None:
         if self._armed:
             self._armed = False
             kinds = (KeyboardInterrupt,) if number == signal.SIGINT else (TimeoutError, TimeoutError, Raised)
@@ -400,7 +400,7 @@ class Reader(Victim):
         if not newest:
             return "", "", set()
         path = self.chance.choice(newest)
-        run_id, found = "", {}
+        run_id, found = "", dict[tuple[str, str], set[int]]()
         for line in path.read_bytes().rpartition(b"\n")[0].decode().splitlines():
             word, *rest = line.split(" ")
             if word == "on":

@@ -1,0 +1,42 @@
+"""Environments with the other Pythons that are promised and present, also with old numpy and MLflow."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from another_mlflow import OLDEST, ROOT
+
+VERSIONS = {"3.10": ["numpy==1.26.*", f"mlflow=={OLDEST}"], "3.12": ["numpy>=2"], "3.13": ["numpy>=2"]}
+LONG = int(os.environ.get("RUNBRIDGE_LONG", "1")) > 1
+"""Otherwise the oldest runs all, and the newest all but what drives MLflow."""
+OLDEST_PYTHON, *_, NEWEST_PYTHON = VERSIONS
+CHOSEN = {*VERSIONS} if LONG else {OLDEST_PYTHON, NEWEST_PYTHON}
+OTHERS = sorted(CHOSEN - {f"{sys.version_info.major}.{sys.version_info.minor}"})
+"""Not this Python, on which the whole suite runs."""
+NEEDED = ["ipython", "matplotlib", "pillow", "pytest-timeout", "pytest-xdist", "tensorboard"]
+
+
+def find_python(version: str) -> str | None:
+    """A Python of that version which starts, from PATH or pyenv."""
+    versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    installed = sorted(versions.glob(f"{version}.*/bin/python"), reverse=True)
+    for python in (shutil.which(f"python{version}"), *map(str, installed)):
+        if python and not subprocess.run([python, "-c", "import ensurepip, sqlite3"], capture_output=True).returncode:
+            return python
+    return None
+
+
+def environment_of(version: str, python: str) -> Path:
+    """The Python of a virtual environment with Runbridge, MLflow and no torch; made once."""
+    folder = ROOT / ".venv" / "pythons" / version
+    ready, wanted = folder / ".ready", [f"{ROOT}[mlflow,testing]", *NEEDED, *VERSIONS[version]]
+    if not ready.exists() or ready.read_text(encoding="utf-8") != str(wanted):
+        subprocess.run([python, "-m", "venv", "--clear", folder], check=True)
+        install: list[str | Path] = ["nice", folder / "bin" / "python", "-m", "pip", "install", "-qq"]
+        subprocess.run([*install, "--disable-pip-version-check", "--no-compile", "-e", *wanted], check=True)
+        ready.write_text(str(wanted), encoding="utf-8")
+    return folder / "bin" / "python"
