@@ -6,18 +6,25 @@ from __future__ import annotations
 
 import gc
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
 import pytest
-from forked import Child
+from forked import Child, Fork, Say
 
 from bridge.store import journaled
 
 _numbers = count()
 _frozen = 0
+
+
+def pytest_configure() -> None:
+    """Handle SIGINT as in the foreground: a job that a shell starts in the background inherits it as ignored."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish() -> None:
@@ -80,7 +87,7 @@ def fork() -> Iterator[Callable[[Callable[[Callable[[str], None]], None]], Child
 
     children: list[Child] = []
 
-    def start(function: Callable[[Callable[[str], None]], object]) -> Child:
+    def start(function: Callable[[Say], object]) -> Child:
         children.append(Child(function))
         return children[-1]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from forked import Child
+from forked import Fork
 from packaging.specifiers import SpecifierSet
 
 from bridge import InvalidState, InvalidValue, NotFound, SubmitFailed, Workspace
@@ -78,9 +78,7 @@ def test_versions_count_changes(workspace: Workspace) -> None:
 
 
 @pytest.mark.processes
-def test_callers_that_register_at_once_get_one_version_each(
-    workspace: Workspace, fork: Callable[[Callable[[Callable[[str], None]], object]], Child]
-) -> None:
+def test_callers_that_register_at_once_get_one_version_each(workspace: Workspace, fork: Fork) -> None:
     reading, writing = os.pipe()
 
     def register(seed: int, say: Callable[[str], None]) -> None:

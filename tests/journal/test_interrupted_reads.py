@@ -11,8 +11,9 @@ import gc
 from collections.abc import Callable
 from pathlib import Path
 
-from forked import Child
+from forked import Fork
 from interrupting import EXCEPTIONS, Interrupts, each_place, places
+from longer import LONG
 from raw_journals import reader_of, write
 
 from bridge.records.series import COLUMN, Point
@@ -38,7 +39,7 @@ def test_objects_of_an_interrupted_read_can_be_collected(
     def interrupt_and_collect(say: Callable[[str], None]) -> None:
         gc.freeze()  # older objects are not collected each time
         count = places(FILES, read)
-        for at, error in each_place(count, step=len(EXCEPTIONS)):
+        for at, error in each_place(count, step=len(EXCEPTIONS) * (1 if LONG else 2)):
             try:
                 with Interrupts(FILES, at, error):
                     read()

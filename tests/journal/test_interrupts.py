@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from interrupting import EXCEPTIONS, Interrupts, each_place, places
+from longer import LONG
 from raw_journals import RUN, Written, as_written, journals, points_of, reader_of
 
 from bridge.errors import StoreUnavailable
@@ -235,6 +236,7 @@ def test_an_interrupt_anywhere_loses_no_point_and_stores_none_twice(tmp_path, sc
         counted.writer.close()
     assert count > 3
     raised = 0
+    # Each exception at each place, or one of them.
     for at, error in each_place(count, 1 if LONG else len(EXCEPTIONS)):
         case = case_in(f"{at}-{error.__name__}")
         returned = False

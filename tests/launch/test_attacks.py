@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from longer import SCALE
 from submitting import Submit, is_gone, launcher, log_of, processes_of, queued, until
 
 from bridge import Experiment, ScriptRun, ScriptRunConfig, Workspace
@@ -21,7 +22,7 @@ from bridge.store.one_run import create_run
 
 pytestmark = [pytest.mark.processes, pytest.mark.slow]
 
-ROUNDS = 12 * int(os.environ.get("RUNBRIDGE_LONG", "1"))
+ROUNDS = 12 * SCALE
 SCRIPT = """
 import os, subprocess, sys, time
 print("pid", os.getpid(), flush=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from deviations import RULES, is_older_than
+from forked import Fork
 
 from bridge.store.create import create_store
 from bridge.store.workspace_stores import WorkspaceStores

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import mlflow
 import pytest
-from forked import Child
+from forked import Child, Fork
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 
@@ -19,7 +19,6 @@ LOGGED_AT_MOST = 1_000_000
 KILLED_AFTER_SECONDS = 0.15
 Log = Callable[[int], object]
 Door = Callable[[str, str], Log]
-Fork = Callable[[Callable[[Callable[[str], None]], object]], Child]
 
 
 def by_the_fluent_interface(uri: str, run_id: str) -> Log:

@@ -15,7 +15,8 @@ import pytest
 from broken_requests import broken
 from deviations import DEVIATIONS
 from good_requests import Request, good_requests, spellings
-from pair import SCALE, without_waiting_for_the_disk
+from longer import SCALE
+from pair import without_waiting_for_the_disk
 
 if TYPE_CHECKING:
     from endpoints import Servers

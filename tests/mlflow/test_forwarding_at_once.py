@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from forked import Child
+from forked import Fork
 from forwarding_traces import EARLY
 from mlflow.entities import Metric, TraceInfo, TraceLocation, TraceState, ViewType
 from mlflow.exceptions import MlflowException
@@ -17,7 +17,6 @@ from bridge_mlflow.tracking_store import BridgeTrackingStore
 
 pytestmark = pytest.mark.slow  # MLflow's own tables are created
 
-Fork = Callable[[Callable[[Callable[[str], None]], object]], Child]
 PROCESSES, THREADS = 4, 8
 
 

@@ -6,7 +6,8 @@ import pytest
 from histories import Histories
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
-from pair import SCALE, Pair
+from longer import SCALE
+from pair import Pair
 
 HISTORIES, STEPS = 44, 50
 

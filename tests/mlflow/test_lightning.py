@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from forked import Child
+from forked import Fork
 from mlflow import MlflowClient
 
 from bridge import Experiment, Workspace

@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from forked import Child
+from forked import Fork
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelInput, LoggedModelOutput, Metric, Param, RunTag
 
 from bridge_mlflow.tracking_store import BridgeTrackingStore
 
 POINTS = 200
-Fork = Callable[[Callable[[Callable[[str], None]], object]], Child]
 
 
 @pytest.mark.parametrize("value", [1.5, -0.0, math.nan, math.inf])

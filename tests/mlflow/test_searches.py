@@ -6,7 +6,8 @@ import pytest
 import searches
 from deviations import DEVIATIONS
 from hypothesis import HealthCheck, given, settings
-from pair import SCALE, Pair
+from longer import SCALE
+from pair import Pair
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from typing import get_args
 
 import mlflow
 import pytest
-from forked import Child
+from forked import Fork
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunStatus, RunTag
 from mlflow.exceptions import MlflowException
@@ -23,8 +23,6 @@ from bridge.records.run import RunChanges, Status
 from bridge_mlflow.run_context import BridgeRunContext
 from bridge_mlflow.tracking_store import BridgeTrackingStore
 from bridge_mlflow.translate.statuses import MLFLOW_STATUS, NATIVE_STATUS, VIEWS
-
-Fork = Callable[[Callable[[Callable[[str], None]], object]], Child]
 
 
 def test_listing_a_folder_of_artifacts_does_not_create_mlflows_store(tmp_path: Path) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from forked import Fork
+from longer import SCALE
 
 from bridge import Experiment, Run, Workspace
 
@@ -29,3 +30,11 @@ def run(workspace: Workspace) -> Iterator[Run]:
 @pytest.fixture(scope="session")
 def scale() -> int:
     return SCALE
+
+
+@pytest.fixture
+def fork(fork: Fork) -> Fork:
+    """Start children of a process that has imported MLflow, so that none of them has to."""
+    import mlflow  # noqa: F401
+
+    return fork

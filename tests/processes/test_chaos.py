@@ -7,7 +7,6 @@ Here it runs in an interpreter of its own too, so that the effects of other test
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,10 +14,10 @@ from pathlib import Path
 import pytest
 from chaos import preload, run_piece
 from chaos_plants import PLANTS
+from longer import SCALE
 
 pytestmark = pytest.mark.processes
 
-SCALE = int(os.environ.get("RUNBRIDGE_LONG", "1"))
 
 PIECES = [(1, 100, 3)] if SCALE == 1 else [(1000 + number, 1000, 30) for number in range(SCALE)]
 """The seed, the number of kills, and how many of them hit launchers and their scripts."""

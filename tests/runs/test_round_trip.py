@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from longer import SCALE
 from mlflow import MlflowClient
 from spelling import spelled
 
@@ -20,7 +21,7 @@ from bridge.records.series import NATIVE
 from bridge.testing.naive import LoggedPoint, history_of, is_number
 from bridge.testing.strategies import FLOATS, INTS, STEPS, TEXTS
 
-EXAMPLES = 100
+EXAMPLES = 40 * SCALE
 
 NAMES = ("loss", "loss.x", "Größe 🎈")
 # A column may have the name of a metric ("loss"), and a metric the name that MLflow gives to a column ("loss.x").

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from longer import SCALE
 
 from bridge import Experiment, Workspace
 from bridge.source.snapshot import restore_snapshot, take_snapshot
@@ -62,7 +63,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50 * SCALE, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rules=st.lists(patterns, min_size=1, max_size=4), files=st.sets(paths, min_size=1, max_size=8))
 def test_rules_have_the_same_meaning_as_in_git(repository: Path, rules: list[str], files: set[str]) -> None:
     for entry in repository.iterdir():

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from forked import Child
+from forked import Fork
 
 from bridge.store.sql import gate as gate_module
 from bridge.store.sql.database import Database
@@ -160,7 +160,7 @@ def test_the_collector_does_not_wait_for_a_fork_or_a_close_in_another_thread(pat
 
 @pytest.mark.processes
 def test_a_child_that_drops_a_database_closes_no_connection_of_its_parent(
-    path: Path, monkeypatch: pytest.MonkeyPatch, fork: Callable[[Callable[[Callable[[str], None]], object]], Child]
+    path: Path, monkeypatch: pytest.MonkeyPatch, fork: Fork
 ) -> None:
     """A connection is open in a child only if a thread stayed in SQLite during the fork."""
     monkeypatch.setattr(gate_module, "LEAVE_SECONDS", 0.1)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from interrupting import Interrupts, each_place, places
+from longer import LONG
 
 from bridge.records.run import RunRecord
 from bridge.records.series import Point
@@ -24,6 +25,7 @@ FILES = ("/store/", "/journal/")
 LONG = int(os.environ.get("RUNBRIDGE_LONG", "1")) > 1
 """If set, interrupt at every place with one of the exceptions; otherwise at every 33rd place."""
 STEP = 3 if LONG else 99
+"""One of the exceptions is raised at each place, or at every 33rd."""
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),  # for files and connections whose opening was interrupted

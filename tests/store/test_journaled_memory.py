@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from longer import SCALE
 
 from bridge.store.backend import Backend
 from bridge.store.journaled import JournaledStore
@@ -43,4 +44,4 @@ def new_store() -> Iterator[JournaledStore]:
 
 
 def test_any_order_of_calls_agrees_with_plain_dicts() -> None:
-    check_store(new_store)
+    check_store(new_store, examples=30 * SCALE)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from longer import SCALE
 
 from bridge.store.backend import Backend
 from bridge.testing.backend import BackendTests
@@ -25,4 +26,4 @@ def new_store() -> Iterator[Backend]:
 
 
 def test_any_order_of_calls_agrees_with_plain_dicts() -> None:
-    check_store(new_store)
+    check_store(new_store, examples=30 * SCALE)

@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from longer import SCALE
 
 from bridge.errors import StoreUnavailable
 from bridge.records.run import RunRecord
@@ -78,7 +79,7 @@ def new_store() -> Iterator[Backend]:
 
 @pytest.mark.slow
 def test_any_order_of_calls_agrees_with_plain_dicts() -> None:
-    check_store(new_store)
+    check_store(new_store, examples=40 * SCALE)
 
 
 def test_a_transaction_within_a_transaction_is_refused_and_the_outer_one_is_unaffected(tmp_path: Path) -> None:

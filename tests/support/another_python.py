@@ -9,12 +9,12 @@ import sys
 from pathlib import Path
 
 from another_mlflow import OLDEST, ROOT
+from longer import LONG
 
 VERSIONS = {"3.10": ["numpy==1.26.*", f"mlflow=={OLDEST}"], "3.12": ["numpy>=2"], "3.13": ["numpy>=2"]}
-LONG = int(os.environ.get("RUNBRIDGE_LONG", "1")) > 1
-"""Otherwise the oldest runs all, and the newest all but what drives MLflow."""
 OLDEST_PYTHON, *_, NEWEST_PYTHON = VERSIONS
 CHOSEN = {*VERSIONS} if LONG else {OLDEST_PYTHON, NEWEST_PYTHON}
+"""The oldest runs all tests. Unless `LONG`, the newest runs all but those of the MLflow plugin."""
 OTHERS = sorted(CHOSEN - {f"{sys.version_info.major}.{sys.version_info.minor}"})
 """Not this Python, on which the whole suite runs."""
 NEEDED = ["ipython", "matplotlib", "pillow", "pytest-timeout", "pytest-xdist", "tensorboard"]

@@ -9,11 +9,15 @@ import time
 import traceback
 from collections.abc import Callable
 
+Say = Callable[[str], None]
+Fork = Callable[[Callable[[Say], object]], "Child"]
+"""Start a child that calls a function."""
+
 
 class Child:
     """A forked process that runs a function, which sends lines of text to this process over a pipe."""
 
-    def __init__(self, function: Callable[[Callable[[str], None]], object]) -> None:
+    def __init__(self, function: Callable[[Say], object]) -> None:
         reading, writing = os.pipe()
         sys.stdout.flush()
         self.pid = os.fork()
