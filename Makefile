@@ -6,6 +6,7 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint
 ALONE := browser or pythons
 PROCESSES := postgres or processes
 LONGER := $(ALONE) or $(PROCESSES) or slow
+QUICK := tests/architecture tests/journal tests/store
 PYTEST := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q
 export MLFLOW_DISABLE_TELEMETRY ?= true
 # Hundreds of processes load the same modules: what Python has compiled is kept, also in an image that says otherwise.
@@ -22,6 +23,9 @@ ui: .venv/.demo  ## Open MLflow's UI on the workspace that `make demo` made
 		"$$($(BIN)/python -c 'import bridge; print(bridge.Workspace.open("demo").get_mlflow_tracking_uri())')"
 
 check: lint types layers fast  ## Lint, types, layers, fast tests and docs: about a minute
+
+quick: lint types layers  ## Lint, types, layers, and the tests of stores and journals: needs no MLflow
+	@$(PYTEST) --numprocesses 3 --dist worksteal -m "not ($(LONGER) or torch)" $(QUICK)
 
 test: .venv/.dev chromium lint types layers  ## Everything that CI runs
 	@$(MAKE) --no-print-directory --keep-going fast slow processes alone
@@ -87,6 +91,6 @@ chromium:
 	@$(PIP) --editable '.[dev]'
 	@touch $@
 
-.PHONY: help demo ui check test test-mlflow bench compatibility lint types layers fast slow processes alone chromium
+.PHONY: help demo ui quick check test test-mlflow bench compatibility lint types layers fast slow processes alone chromium
 # Installing and testing have .venv and the machine to themselves, also with `make --jobs`.
 .NOTPARALLEL:

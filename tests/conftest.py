@@ -16,6 +16,7 @@ import pytest
 from forked import Child, Fork, Say
 
 from bridge.store import journaled
+from bridge.store.background import background
 
 _numbers = count()
 _frozen = 0
@@ -57,7 +58,6 @@ def working_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest
 def no_stores_of_others() -> Iterator[None]:
     """Stop the background work for the stores of a test after it, so that later tests count only their own work."""
     yield
-    background = journaled.background
     with background._lock:
         for store in list(background._stores):
             background.remove(store)

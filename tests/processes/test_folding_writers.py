@@ -16,7 +16,6 @@ from bridge.store.create import create_store
 from bridge.store.one_run import create_run, get_run
 from bridge.store.open import open_store
 from bridge.store.sql.sqlite import open_sqlite
-from bridge.store.tracking import TrackingStore
 from bridge.testing.slices import Entry, make_slice
 
 RUNS = 20_000

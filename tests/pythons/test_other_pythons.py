@@ -23,6 +23,7 @@ NEEDED = ["ipython", "matplotlib", "pillow", "pytest-timeout", "pytest-xdist", "
 LONGER = "browser or postgres or processes or pythons or slow or torch"
 # These need torch, or test this environment and not a Python.
 LEFT_OUT = [
+    "tests/architecture",
     "tests/browser",
     "tests/mlflow/test_async.py",
     "tests/mlflow/test_lightning.py",

@@ -50,6 +50,12 @@ OTHERS = st.dictionaries(
     st.sampled_from(["newKey", "another", "user_name"]), st.none() | st.integers() | st.lists(TEXTS) | VARIABLES
 )
 PACKAGES = st.none() | st.fixed_dictionaries({"dependencies": st.lists(TEXTS, max_size=2)})
+
+
+def any_of(kind: type[Definition]) -> st.SearchStrategy[Any]:
+    return definitions(kind)
+
+
 FIELDS: dict[type[Definition], dict[str, st.SearchStrategy[Any]]] = {
     PythonDefinition: {
         "user_managed_dependencies": st.booleans(),
@@ -66,9 +72,9 @@ FIELDS: dict[type[Definition], dict[str, st.SearchStrategy[Any]]] = {
     EnvironmentDefinition: {
         "name": TEXTS,
         "version": MAYBE,
-        "python": st.deferred(lambda: definitions(PythonDefinition)),
+        "python": st.deferred(lambda: any_of(PythonDefinition)),
         "environment_variables": VARIABLES,
-        "docker": st.deferred(lambda: definitions(ImageDefinition)),
+        "docker": st.deferred(lambda: any_of(ImageDefinition)),
     },
     HistoryDefinition: {
         "output_collection": st.booleans(),
@@ -92,9 +98,9 @@ FIELDS: dict[type[Definition], dict[str, st.SearchStrategy[Any]]] = {
         "node_count": st.integers(0, 2),
         "max_run_duration_seconds": st.none() | st.integers(1, 9) | st.floats(0.5, 9),
         "environment_variables": VARIABLES,
-        "environment": st.deferred(lambda: definitions(EnvironmentDefinition)),
-        "history": st.deferred(lambda: definitions(HistoryDefinition)),
-        "docker": st.deferred(lambda: definitions(DockerDefinition)),
+        "environment": st.deferred(lambda: any_of(EnvironmentDefinition)),
+        "history": st.deferred(lambda: any_of(HistoryDefinition)),
+        "docker": st.deferred(lambda: any_of(DockerDefinition)),
         "working_directory": TEXTS,
     },
 }
