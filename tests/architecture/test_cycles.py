@@ -9,10 +9,6 @@ import grimp
 PACKAGES = ("bridge", "bridge_azureml", "bridge_mlflow")
 HANDLES = "bridge.handles."
 """`Workspace`, `Experiment` and `Run` return each other, so their modules may import each other."""
-EXCEPTIONS: list[set[str]] = [
-    {"bridge.handles.run_details", "bridge.runs.details"},
-]
-"""Cycles that are to be removed."""
 
 
 def cycles(imports: Mapping[str, Sequence[str]]) -> list[set[str]]:
@@ -46,10 +42,7 @@ def test_only_handles_import_each_other() -> None:
     imports = {module: sorted(graph.find_modules_directly_imported_by(module)) for module in sorted(graph.modules)}
     assert "bridge.handles.run" in imports and "bridge_mlflow.translate" in imports
     outside = [one for one in cycles(imports) if not all(module.startswith(HANDLES) for module in one)]
-    new = [sorted(one) for one in outside if one not in EXCEPTIONS]
-    assert not new, f"these modules import each other: {new}"
-    gone = [sorted(one) for one in EXCEPTIONS if one not in outside]
-    assert not gone, f"these no longer import each other, remove them from EXCEPTIONS: {gone}"
+    assert not outside, f"these modules import each other: {[sorted(one) for one in outside]}"
 
 
 def test_a_cycle_is_found_however_long_it_is() -> None:

@@ -38,6 +38,9 @@ ROW_SIZE = REST_AT + POINT.size
 """The size of a row without its cells and texts."""
 
 
+pytestmark = pytest.mark.usefixtures("untended")  # else the background may fold what is to be damaged first
+
+
 def reader_of(path: Path) -> JournalReader:
     folder = JournalFolder(path.parent)
     folder.look()

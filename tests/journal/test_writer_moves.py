@@ -200,7 +200,7 @@ class YieldingLock(OwnedLock):  # type: ignore[misc]
     def __init__(self) -> None:
         self.before = lambda: None
 
-    def __enter__(self) -> bool:
+    def __enter__(self) -> bool:  # type: ignore[override]
         before, self.before = self.before, lambda: None
         before()
         return bool(self.acquire())

@@ -32,7 +32,9 @@ from bridge import (
     SubmitFailed,
     Workspace,
 )
-from bridge.launch.launcher import LEFT_OPEN, Ending, Launcher, Signals
+from bridge.launch.ending import Ending
+from bridge.launch.launcher import LEFT_OPEN, Launcher
+from bridge.launch.signals import Signals
 from bridge.records.run import SCRIPT_RUN, TERMINAL_STATUSES, RunRecord
 from bridge.runs import script_runs
 from bridge.runs import submit as submission
@@ -556,7 +558,7 @@ Experiment(Workspace.open(sys.argv[1]), "submitted").submit(ScriptRunConfig(sys.
 def test_control_c_while_a_run_is_submitted_cancels_it(
     submit: Submit, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    start_launcher = submission.start_launcher
+    start_launcher = submission.start_launcher  # type: ignore[attr-defined]
 
     def interrupted_before(*arguments: object) -> None:
         raise KeyboardInterrupt

@@ -22,10 +22,8 @@ from bridge.store.workspace_stores import WorkspaceStores
 from bridge.testing.strategies import row
 
 FILES = ("/store/", "/journal/")
-LONG = int(os.environ.get("RUNBRIDGE_LONG", "1")) > 1
-"""If set, interrupt at every place with one of the exceptions; otherwise at every 33rd place."""
 STEP = 3 if LONG else 99
-"""One of the exceptions is raised at each place, or at every 33rd."""
+"""Interrupt at every place with one of the exceptions, or at every 33rd place."""
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),  # for files and connections whose opening was interrupted

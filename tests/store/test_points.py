@@ -79,7 +79,8 @@ def test_a_number_beyond_float64_is_refused(bad: Any) -> None:
 
 
 def test_all_mistakes_of_all_points_are_reported_with_their_keys() -> None:
-    bad: Any = [Point("good", 1.0, 1), Point("a", [], "now", 0.5), Point("\n", 10**400, 1, 2**63)]
+    wrong: Any = ([], "now", 0.5)
+    bad = [Point("good", 1.0, 1), Point("a", *wrong), Point("\n", 10**400, 1, 2**63)]
     with pytest.raises(InvalidValue) as caught:
         check_points(bad)
     named = [problem.key for problem in caught.value.problems]

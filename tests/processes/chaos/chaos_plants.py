@@ -29,7 +29,7 @@ def unwritten() -> None:
         if random.random() > SHARE:
             log(self, run_id, points, door)
 
-    JournalWriter.log = forget  # type: ignore[method-assign]
+    JournalWriter.log = forget  # type: ignore[method-assign, assignment]
 
 
 def lost() -> None:
