@@ -85,8 +85,8 @@ def labelled(experiment: Experiment) -> Experiment:
             type=type,
             parent_id=parent,
             start_time=number,
-            tags=tags,
-            properties={**properties, **({SOURCE_PROPERTY: source} if source else {})},  # type: ignore[arg-type]
+            tags=tags,  # type: ignore[arg-type]
+            properties={**properties, **({SOURCE_PROPERTY: source} if source else {})},  # type: ignore[arg-type, dict-item]
         )
         for number, (tags, properties, type, source, status, parent) in enumerate(
             product([*STORED, {"key": None}], STORED, *types)

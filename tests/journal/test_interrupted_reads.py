@@ -27,9 +27,7 @@ CALLS = [
 ]
 
 
-def test_objects_of_an_interrupted_read_can_be_collected(
-    tmp_path: Path, fork: Callable[[Callable[[Callable[[str], None]], None]], Child]
-) -> None:
+def test_objects_of_an_interrupted_read_can_be_collected(tmp_path: Path, fork: Fork) -> None:
     journal_id = write(tmp_path / "journal", CALLS)
     size = (tmp_path / "journal" / f"{journal_id}.log").stat().st_size
 

@@ -24,8 +24,6 @@ from bridge.journal.writer import JournalWriter
 from bridge.records.series import COLUMN, Point
 
 FILES = ("/journal/",)
-LONG = int(os.environ.get("RUNBRIDGE_LONG", "1")) > 1
-"""If set, every place is tested with every exception; otherwise with one of them."""
 
 
 def point(number: int, key: str = "a", value: object = None) -> Point:
@@ -236,7 +234,7 @@ def test_an_interrupt_anywhere_loses_no_point_and_stores_none_twice(tmp_path, sc
         counted.writer.close()
     assert count > 3
     raised = 0
-    # Each exception at each place, or one of them.
+    # Every exception at every place, or one of them.
     for at, error in each_place(count, 1 if LONG else len(EXCEPTIONS)):
         case = case_in(f"{at}-{error.__name__}")
         returned = False

@@ -99,3 +99,11 @@ def fluent(uri: str) -> Iterator[str]:
         mlflow.set_tracking_uri(before)
         mlflow.tracking.fluent._active_experiment_id = None
         os.environ.pop("MLFLOW_EXPERIMENT_ID", None)  # set by set_experiment
+
+
+@pytest.fixture
+def fork(fork: Fork) -> Fork:
+    """Start children of a process that has imported MLflow, so that none of them has to."""
+    import mlflow  # noqa: F401
+
+    return fork

@@ -11,9 +11,6 @@ from longer import SCALE
 
 from bridge import Experiment, Run, Workspace
 
-SCALE = int(os.environ.get("RUNBRIDGE_LONG", "1"))
-"""The factor by which the fault tests run longer than in CI."""
-
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:

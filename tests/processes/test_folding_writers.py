@@ -15,6 +15,7 @@ from bridge.store import bounds
 from bridge.store.create import create_store
 from bridge.store.one_run import create_run, get_run
 from bridge.store.open import open_store
+from bridge.store.sql.backend import SqlBackend
 from bridge.store.sql.sqlite import open_sqlite
 from bridge.testing.slices import Entry, make_slice
 
@@ -51,7 +52,7 @@ print("folded", flush=True)
 """
 
 
-def seconds_of_one_append(store: TrackingStore) -> float:
+def seconds_of_one_append(store: SqlBackend) -> float:
     """Return the duration of an append that stores the maximum number of new series."""
     run_ids = [f"yardstick-{number}" for number in range(bounds.MOST_SERIES)]
     store.create_runs([RunRecord(run_id, "0") for run_id in run_ids])

@@ -234,7 +234,7 @@ def described(run: Run) -> list[Any]:
 
 
 def test_a_description_that_is_not_text_is_refused_and_nothing_is_logged(run: Run) -> None:
-    for log in (lambda: run.log("m", 1, 3), lambda: run.log_image("m", b"GIF89a", description=3)):
+    for log in (lambda: run.log("m", 1, 3), lambda: run.log_image("m", b"GIF89a", description=3)):  # type: ignore[arg-type]
         with pytest.raises(InvalidValue, match="^description 3: must be text"):
             log()
     assert run.get_metrics() == {} and run.get_file_names() == []

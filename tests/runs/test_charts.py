@@ -106,7 +106,7 @@ def test_a_value_that_is_neither_json_nor_a_dict_is_refused(run: Run, value: Any
 
 
 def test_numpy_arrays_and_numbers_become_lists_and_numbers(run: Run) -> None:
-    data = {"class_labels": numpy.array(["cat", "dog"]), "matrix": numpy.array([[8, 2], [1, 9]])}
+    data: dict[str, Any] = {"class_labels": numpy.array(["cat", "dog"]), "matrix": numpy.array([[8, 2], [1, 9]])}
     log(run, "confusion_matrix", {"schema_type": "confusion_matrix", "schema_version": "v1", "data": data})
     edges = [numpy.float32(-2), numpy.int64(-1), 0, 1, 2]
     counts = (numpy.uint64(3), 17, 15, 5)

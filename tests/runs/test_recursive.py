@@ -78,7 +78,8 @@ def test_a_hundred_runs_take_as_many_statements_as_one(tmp_path: Path) -> None:
                 Run.get(workspace, run_id).log_row("m", x=number, y="a")
             root.get_metrics()  # this call folds
             said: list[str] = []
-            connection = workspace.stores.tracking.inner.database._connection()  # only statements of this thread
+            inner: Any = workspace.stores.tracking.inner
+            connection = inner.database._connection()  # only statements of this thread
             connection.set_trace_callback(said.append)
             metrics = root.get_metrics(recursive=True)
             connection.set_trace_callback(None)

@@ -23,9 +23,6 @@ from bridge_mlflow import database
 from bridge_mlflow.tracked_workspace import TrackedWorkspace
 
 START = 1_700_000_000_000
-SCALE = int(os.environ.get("RUNBRIDGE_LONG", "1"))
-"""The factor by which the machines run longer. Above 1 they draw other calls each time."""
-
 
 Known = str | Callable[[Any, Any], "str | None"] | None
 
@@ -73,7 +70,7 @@ class Pair:
         """Return the time, which is the same for several calls."""
         return START + self.calls // 3
 
-    def both(self, what: str, call: Callable[[Door], Any], known: Known = None) -> Any:
+    def both(self, what: str, call: Callable[[Any], Any], known: Known = None) -> Any:
         """Make one call on both stores, and return MLflow's answer, which equals ours.
 
         Args:

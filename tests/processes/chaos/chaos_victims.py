@@ -576,7 +576,7 @@ def live(place: Place, name: str) -> None:
     """Act as the victim of this name until this process is killed."""
     enter(place)
     try:
-        ROLES[name.split("-")[0]](place, name).live()  # type: ignore[abstract]
+        ROLES[name.split("-")[0]](place, name).live()  # type: ignore[attr-defined]
     except StoreUnavailable as error:  # for example, a stopped process holds a lock
         os.write(2, f"StoreUnavailable: {error}\n".encode())
     except NotFound as error:
