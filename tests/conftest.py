@@ -14,9 +14,16 @@ from pathlib import Path
 
 import pytest
 from forked import Child, Fork, Say
+from hypothesis import HealthCheck, settings
 
 from bridge.store import journaled
 from bridge.store.background import background
+
+# Examples may take as long as they need, because the machine may be busy. They may share what a fixture made.
+settings.register_profile(
+    "tests", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+settings.load_profile("tests")
 
 _numbers = count()
 _frozen = 0

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -44,7 +45,7 @@ def test_a_workspace_can_be_in_a_folder_whose_name_is_not_utf_8(tmp_path: Path) 
     with Experiment(ws, "odd").start_logging(snapshot_directory=None) as run:
         run.log("loss", 1)
     uri = ws.get_mlflow_tracking_uri()
-    assert uri == "bridge://" + str(tmp_path) + "/%FF%20%3F%23%25"
+    assert uri == f"bridge://{quote(str(tmp_path))}/%FF%20%3F%23%25"
     assert Run.get(Workspace.open(uri), run.id).get_metrics() == {"loss": 1}
     # Another process has no store of it yet.
     code = f"print(Run.get(Workspace.open({uri!r}), {run.id!r}).get_metrics())"

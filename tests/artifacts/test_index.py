@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from importlib.resources import files
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from longer import SCALE
 
@@ -40,7 +40,7 @@ def listed(paths: set[str], folder: str) -> list[str]:
 paths = st.lists(st.sampled_from(NAMES), min_size=1, max_size=3).map("/".join)
 
 
-@settings(max_examples=60 * SCALE, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60 * SCALE)
 @given(st.lists(st.tuples(st.sampled_from(["set", "set", "set", "delete"]), paths), max_size=15))
 def test_the_index_agrees_with_a_set_of_paths(index: sqlite3.Connection, steps: list[tuple[str, str]]) -> None:
     delete_artifacts(index, ROOT)

@@ -196,7 +196,8 @@ def test_workers_of_a_process_share_its_offline_run(tmp_path, method):
         "    assert run.status == 'Running'\n"
         "    print(run.id)\n"
     )
-    environment = {**os.environ, "BRIDGE_HOME": str(tmp_path / "home")}
+    # The path of a socket of multiprocessing has at most about 100 characters.
+    environment = {**os.environ, "BRIDGE_HOME": str(tmp_path / "home"), "TMPDIR": "/tmp"}
     ended = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True, timeout=60)
     assert ended.returncode == 0, ended.stderr
     (run,) = Experiment(Workspace.open(tmp_path / "home" / "offline"), "train").get_runs()

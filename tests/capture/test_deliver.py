@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy
 import pytest
 from capturing import content
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge import Experiment, InvalidState, InvalidValue, NotFound, Run, Workspace
@@ -227,7 +227,7 @@ VALUES = st.sampled_from([0, 1, -1, 0.5, -0.0, math.nan, math.inf, 2**60, "", "t
 POINTS = st.lists(st.tuples(st.sampled_from("ab"), VALUES, st.sampled_from([None, 0, 1, -(2**63)])), max_size=6)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25)
 @given(parts=st.lists(POINTS, min_size=1, max_size=4))
 def test_points_logged_between_deliveries_arrive_bit_by_bit(workspace, experiment, target, parts):
     run = experiment.start_logging(snapshot_directory=None, outputs=False)

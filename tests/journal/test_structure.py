@@ -86,7 +86,7 @@ def is_part_of(found: list, logged: list) -> bool:
     return all(any(one == other for other in rest) for one in found)
 
 
-@settings(max_examples=60 * SCALE, deadline=None)
+@settings(max_examples=60 * SCALE)
 @given(CALLS, st.sampled_from((1, 7, 100, 5000, None)), st.booleans())
 def test_exactly_the_logged_points_are_read(calls, wanted, close):
     with tempfile.TemporaryDirectory() as folder:
@@ -96,7 +96,7 @@ def test_exactly_the_logged_points_are_read(calls, wanted, close):
     assert (last.torn, last.closed) == (False, close)
 
 
-@settings(max_examples=120 * SCALE, deadline=None)
+@settings(max_examples=120 * SCALE)
 @given(
     CALLS,
     st.sampled_from((1, 100, 5000)),
@@ -122,7 +122,7 @@ def test_a_damaged_journal_has_no_point_that_was_not_logged(calls, wanted, where
         assert found == logged[: len(found)] and not last.closed
 
 
-@settings(max_examples=60 * SCALE, deadline=None)
+@settings(max_examples=60 * SCALE)
 @given(st.data())
 def test_a_record_is_valid_only_at_the_offset_where_it_was_written(data):
     """Records of the journal are copied to other offsets in it, as a broken disk may do."""

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from mlflow import MlflowClient
 from mlflow.entities import Metric
@@ -60,7 +60,7 @@ def stores(
 
 @pytest.mark.rules
 @pytest.mark.slow
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 @given(logged=LOGGED, most=st.integers(1, 12))
 def test_a_column_equals_a_metric_that_mlflow_has_logged(
     stores: tuple[AbstractStore, BridgeTrackingStore, TrackingStore], logged: list[Point], most: int

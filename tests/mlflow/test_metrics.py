@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from mlflow.entities import Metric
 from mlflow.store.tracking.abstract_store import AbstractStore
@@ -36,7 +36,7 @@ def stores(
 
 @pytest.mark.rules
 @pytest.mark.slow
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 @given(batches=BATCHES, singly=st.booleans(), most=st.integers(1, 12))
 def test_both_stores_return_the_same_points(
     stores: tuple[AbstractStore, AbstractStore], batches: list[list[Metric]], singly: bool, most: int

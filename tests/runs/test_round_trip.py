@@ -241,7 +241,7 @@ def check_mlflow(client: MlflowClient, run: Run, model: dict[str, list[Entry]]) 
 def test_values_of_two_processes_are_read_equal_with_equal_types_and_in_log_order(place: Place) -> None:
     client = MlflowClient(place.workspace.get_mlflow_tracking_uri())
 
-    @settings(max_examples=EXAMPLES, deadline=None)
+    @settings(max_examples=EXAMPLES)
     @given(done=st.lists(calls, max_size=8), read_between=st.integers(0, 8))
     def check(done: list[Call], read_between: int) -> None:
         run = place.experiment.start_logging(snapshot_directory=None, outputs=False)

@@ -144,7 +144,7 @@ def test_outside_of_a_repository_git_is_not_started(tmp_path: Path, monkeypatch:
     started = tmp_path / "started"
     program = tmp_path / "bin" / "git"
     program.parent.mkdir()
-    program.write_text(f"#!/bin/sh\ntouch {started}\nexit 1\n", encoding="utf-8")
+    program.write_text(f"#!/bin/sh\ntouch '{started}'\nexit 1\n", encoding="utf-8")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
     (tmp_path / "src").mkdir()

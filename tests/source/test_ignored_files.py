@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from longer import SCALE
 
@@ -63,7 +63,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@settings(max_examples=50 * SCALE, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50 * SCALE)
 @given(rules=st.lists(patterns, min_size=1, max_size=4), files=st.sets(paths, min_size=1, max_size=8))
 def test_rules_have_the_same_meaning_as_in_git(repository: Path, rules: list[str], files: set[str]) -> None:
     for entry in repository.iterdir():

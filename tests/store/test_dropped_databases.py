@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from forked import Fork
@@ -85,7 +86,7 @@ def left_open(path: Path, monkeypatch: pytest.MonkeyPatch) -> list[sqlite3.Conne
     connect = sqlite3.connect
 
     def reconnect(database: str, *arguments: Any, **options: Any) -> sqlite3.Connection:
-        return older.pop() if str(path) in database else connect(database, *arguments, **options)
+        return older.pop() if str(path) in unquote(database) else connect(database, *arguments, **options)
 
     monkeypatch.setattr(sqlite3, "connect", reconnect)
     return found

@@ -41,12 +41,12 @@ def cells(number: int, columns: int = COLUMNS) -> dict[str, Value]:
     return {f"column {at}": number + at / 100 for at in range(columns)}
 
 
-def test_a_table_of_45_000_cells_is_folded_and_read_in_under_a_second(store: JournaledStore) -> None:
+def test_a_table_of_45_000_cells_is_folded_and_read_in_less_than_a_second_of_cpu_time(store: JournaledStore) -> None:
     for number in range(ROWS):
         store.log_points("r1", row("table", cells(number), number))
-    start = time.perf_counter()
+    start = time.process_time()
     records = get_series(store, "r1")
-    assert time.perf_counter() - start < 1  # about 0.06 s
+    assert time.process_time() - start < 1  # about 0.06 s
     assert [len(record.positions) for record in records] == [ROWS] * COLUMNS
     for at, record in enumerate(records):
         assert record.numbers is not None

@@ -284,7 +284,7 @@ def filled(records: Sequence[RunRecord]) -> tuple[sqlite3.Connection, dict[int, 
     return connection, {insert_run(connection, record): record.id for record in records}
 
 
-@settings(max_examples=80 * SCALE, deadline=None)
+@settings(max_examples=80 * SCALE)
 @given(run_lists, run_queries)
 def test_sql_finds_the_same_runs_as_the_evaluation_of_records(records: list[RunRecord], query: RunQuery) -> None:
     connection, ids = filled(records)
@@ -299,7 +299,7 @@ def test_sql_finds_the_same_runs_as_the_evaluation_of_records(records: list[RunR
     connection.close()
 
 
-@settings(max_examples=60 * SCALE, deadline=None)
+@settings(max_examples=60 * SCALE)
 @given(experiment_lists, experiment_queries)
 def test_sql_finds_the_same_experiments_as_the_evaluation_of_records(
     records: list[ExperimentRecord], query: ExperimentQuery

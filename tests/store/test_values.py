@@ -144,7 +144,7 @@ def compare(store: TrackingStore, expected: dict[str, list[LoggedPoint]]) -> Non
 def test_what_was_logged_is_read_equal_of_equal_type_and_in_log_order(
     place: Callable[[], Iterator[TrackingStore]],
 ) -> None:
-    @settings(max_examples=EXAMPLES, deadline=None)
+    @settings(max_examples=EXAMPLES)
     @given(logged=calls)
     def check(logged: list[Call]) -> None:
         with place() as store:  # type: ignore[attr-defined]  # `contextmanager` makes it a function

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -57,7 +58,7 @@ class Answers:
         """Return a text with the store's own names replaced."""
         value = re.sub(r"^bridge:/(?=[^/])", "bridge:///", value)  # MLflow's URI join drops the slashes
         for name, placeholder in self.names.items():
-            value = value.replace(name, placeholder)
+            value = value.replace(name, placeholder).replace(json.dumps(name)[1:-1], placeholder)
         return value
 
     def number(self, value: int) -> Any:
