@@ -35,6 +35,16 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Among parallel tests, start with the files that may take longest, so that none of them runs last and alone."""
+    if hasattr(config, "workerinput"):
+        longest: dict[Path, float] = {}
+        for item in items:
+            marker = item.get_closest_marker("timeout")
+            longest[item.path] = max(longest.get(item.path, 0.0), marker.args[0] if marker else 0.0)
+        items.sort(key=lambda item: -longest[item.path])
+
+
 def pytest_collection_finish() -> None:
     _leave_modules_to_themselves()
 
