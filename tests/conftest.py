@@ -97,10 +97,9 @@ def tmp_path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 
 @pytest.fixture
-def fork() -> Iterator[Callable[[Callable[[Callable[[str], None]], None]], Child]]:
+def fork() -> Iterator[Fork]:
     """Return a function that starts children; the fixture kills the remaining ones at its end."""
-    import mlflow  # noqa: F401  imported once here, not in every child
-    import numpy  # noqa: F401
+    import numpy  # noqa: F401  # imported once here, not in every child
 
     children: list[Child] = []
 

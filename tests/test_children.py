@@ -202,7 +202,7 @@ def statements(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return executed
 
 
-def counted(statements: list[str], call: Callable[[], object]) -> tuple[int, object]:
+def counted(statements: list[str], call: Callable[[], Any]) -> tuple[int, Any]:
     """Return the number of statements of a call, without background work, and its result."""
     statements.clear()
     result = call()

@@ -23,7 +23,7 @@ def test_an_exception_anywhere_in_the_start_of_a_launcher_is_raised_and_the_run_
             with interrupts:
                 run = submit("import time; time.sleep(60)")
         except TimeoutError:
-            run = next(iter(Experiment(workspace, "submitted").get_runs()))
+            run = next(iter(Experiment(workspace, "submitted").get_runs()))  # type: ignore[assignment]
             assert isinstance(run, ScriptRun)
             until(lambda run=run: run.status == "Failed")
         else:

@@ -17,7 +17,6 @@ from mlflow import MlflowClient
 from bridge import Experiment, Workspace
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*")  # warnings of Lightning and torch
-Fork = Callable[[Callable[[Callable[[str], None]], None]], Child]
 METRICS = {"train_loss", "val_loss", "test_loss", "epoch"}
 
 

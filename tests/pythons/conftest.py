@@ -20,8 +20,6 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 def _install() -> None:
     """Start installing all of them, two at a time, because pip uses one core."""
-    from test_other_pythons import OTHERS, environment_of, find_python
-
     pool = ThreadPoolExecutor(2)
     _installed["mlflow"] = pool.submit(another_mlflow.environment_with, another_mlflow.OLDEST)  # needed first
     for version in OTHERS:

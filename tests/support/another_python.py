@@ -1,4 +1,4 @@
-"""Environments with the other Pythons that are promised and present, also with old numpy and MLflow."""
+"""Environments with the other supported and installed Pythons, also with an old numpy and MLflow."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ OLDEST_PYTHON, *_, NEWEST_PYTHON = VERSIONS
 CHOSEN = {*VERSIONS} if LONG else {OLDEST_PYTHON, NEWEST_PYTHON}
 """The oldest runs all tests. Unless `LONG`, the newest runs all but those of the MLflow plugin."""
 OTHERS = sorted(CHOSEN - {f"{sys.version_info.major}.{sys.version_info.minor}"})
-"""Not this Python, on which the whole suite runs."""
+"""The versions except that of this Python, on which the whole suite runs."""
 NEEDED = ["ipython", "matplotlib", "pillow", "pytest-timeout", "pytest-xdist", "tensorboard"]
 
 
 def find_python(version: str) -> str | None:
-    """A Python of that version which starts, from PATH or pyenv."""
+    """Return a working Python of that version, from PATH or pyenv."""
     versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     installed = sorted(versions.glob(f"{version}.*/bin/python"), reverse=True)
     for python in (shutil.which(f"python{version}"), *map(str, installed)):
@@ -31,7 +31,7 @@ def find_python(version: str) -> str | None:
 
 
 def environment_of(version: str, python: str) -> Path:
-    """The Python of a virtual environment with Runbridge, MLflow and no torch; made once."""
+    """Return the Python of a virtual environment with Runbridge and MLflow, without torch; it is created once."""
     folder = ROOT / ".venv" / "pythons" / version
     ready, wanted = folder / ".ready", [f"{ROOT}[mlflow,testing]", *NEEDED, *VERSIONS[version]]
     if not ready.exists() or ready.read_text(encoding="utf-8") != str(wanted):

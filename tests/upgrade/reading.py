@@ -25,7 +25,7 @@ NOBODY = 65534
 def read_everything(folder: Path) -> dict[str, Any]:
     """Return experiments, runs, series, artifacts, and metrics by MLflow's rules; numbers as their 64 bits."""
     workspace = Workspace.open(folder)
-    stores = getattr(workspace, "stores", None) or workspace._opened  # the earlier version has these modules
+    stores = getattr(workspace, "stores", None) or workspace._opened  # type: ignore[attr-defined]  # the earlier version has these modules
     tracking, artifacts = stores.tracking, stores.artifacts
     experiments = tracking.search_experiments(ExperimentQuery(view="all")).items
     runs = tracking.search_runs(RunQuery(tuple(one.id for one in experiments), view="all")).items
