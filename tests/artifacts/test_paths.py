@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bridge.errors import InvalidValue
 from bridge.records.artifact import ArtifactRecord, check_artifact_path, check_artifact_root, folders_above
-from bridge.testing.artifacts import BAD_PATHS, ODD_PATHS, SEGMENTS
+from bridge.testing.artifact_paths import BAD_PATHS, ODD_PATHS, SEGMENTS
 
 anything = st.one_of(st.text(), st.lists(st.sampled_from(SEGMENTS), max_size=5).map("/".join))
 

@@ -50,7 +50,7 @@ def test_a_workspace_recreated_after_a_close_is_a_new_one_even_with_the_same_ino
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """File systems reuse the inode of a removed file."""
-    state_of, identity_of = open_module.stat_database, database_module.identity_of
+    state_of, identity_of = open_module.stat_database, database_module.identity_of  # type: ignore[attr-defined]
 
     def one_inode(path: Path) -> os.stat_result:
         fields = list(state_of(path))

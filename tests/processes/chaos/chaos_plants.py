@@ -74,7 +74,7 @@ def _change_slices(change: Callable[[Slice], Slice], alike: bool = False) -> Non
             fits = not piece.texts and len(piece.definitions) == 1
         return change(piece) if fits and random.random() < SHARE else piece
 
-    Cutter._slice = perhaps_change  # type: ignore[method-assign]
+    Cutter._slice = perhaps_change  # type: ignore[method-assign, assignment]
 
 
 PLANTS: dict[str, tuple[Callable[[], None], str]] = {
