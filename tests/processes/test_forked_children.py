@@ -51,7 +51,7 @@ run = Experiment(workspace, "forks").start_logging(outputs=False, snapshot_direc
 start = time.time()
 run.log("a", 1)
 children = []
-while time.time() - start < 4 and len(children) < 12:
+while len(children) < 12:
     if "bridge.store.fold" in sys.modules or time.time() - start > 1.5:
         child = os.fork()
         if not child:
