@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NoReturn
+from collections.abc import Iterable, Mapping
+from typing import Any, NoReturn, TypeVar
 
 from bridge.errors import NotFound
 
@@ -46,6 +46,7 @@ ATTRIBUTES: Mapping[str, Mapping[str, str]] = {
 }
 """The substitute of each attribute that the Azure ML SDK's classes have and ours do not."""
 
+Handle = TypeVar("Handle")
 _GIVEN_NOTHING: Any = object()
 
 
@@ -69,6 +70,31 @@ class EmptyNames(dict[str, Any]):
     def get(self, name: str, default: Any = _GIVEN_NOTHING) -> Any:
         """Return the default; raise NotFound if none is given, because None would fail later without a reason."""
         return self[name] if default is _GIVEN_NOTHING else default
+
+
+class AbsentAttribute:
+    """A class attribute that raises AttributeError when it is read; the error says what to do instead.
+
+    Unlike a `__getattr__` of the class, it does not slow down the attributes that exist.
+    """
+
+    def __init__(self, kind: str, name: str) -> None:
+        self.kind, self.name = kind, name
+
+    def __get__(self, instance: object, owner: type | None = None) -> NoReturn:
+        raise absent_attribute(self.kind, self.name)
+
+
+def with_absent_attributes(kind: type[Handle]) -> type[Handle]:
+    """Decorate a class: add its attributes of `ATTRIBUTES`."""
+    for name in ATTRIBUTES[kind.__name__]:
+        setattr(kind, name, AbsentAttribute(kind.__name__, name))
+    return kind
+
+
+def without_absent_attributes(kind: str, names: Iterable[str]) -> list[str]:
+    """Return the names without those of absent attributes, for `dir`."""
+    return [name for name in names if name not in ATTRIBUTES[kind]]
 
 
 def absent_attribute(kind: str, name: str) -> AttributeError:

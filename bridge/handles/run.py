@@ -7,11 +7,12 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from bridge.address import check_folder
 from bridge.capture.session import RunSession
 from bridge.errors import InvalidValue, NotFound
+from bridge.handles.absent import with_absent_attributes, without_absent_attributes
 from bridge.handles.checks import check_experiment, check_workspace
 from bridge.handles.experiment import Experiment
 from bridge.handles.html import html_table
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from bridge.runs.metric_values import LoggedMetric
 
 
+@with_absent_attributes
 class Run:
     """One execution, and everything it logs. The constructor opens a run that exists.
 
@@ -965,12 +967,8 @@ class Run:
 
     # Pickles and representations
 
-    if not TYPE_CHECKING:  # a type checker would take every attribute for one that exists
-
-        def __getattr__(self, name: str) -> NoReturn:
-            from bridge.handles.absent import absent_attribute
-
-            raise absent_attribute("Run", name)
+    def __dir__(self) -> Iterable[str]:
+        return without_absent_attributes("Run", super().__dir__())
 
     def __reduce__(self) -> tuple[Any, ...]:
         from bridge.handles.pickles import reopen_run

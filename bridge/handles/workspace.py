@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import builtins
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from bridge.address import expanded, folder_of_address, named_folder, uri_of_folder
 from bridge.errors import NotAllowed, NotFound
-from bridge.handles.absent import NO_DATASETS, NO_DATASTORES, NO_WEBSERVICES, EmptyNames, absent_attribute
+from bridge.handles import absent
 from bridge.handles.checks import check_workspace
 from bridge.handles.html import html_table
 from bridge.handles.models import model_class
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
+@absent.with_absent_attributes
 class Workspace:
     """A separate home of experiments, in a folder.
 
@@ -321,17 +322,17 @@ class Workspace:
     @property
     def datastores(self) -> dict[str, Any]:
         """An empty dict, whose look-ups say what to do instead."""
-        return EmptyNames("datastore", NO_DATASTORES)
+        return absent.EmptyNames("datastore", absent.NO_DATASTORES)
 
     @property
     def datasets(self) -> dict[str, Any]:
         """An empty dict, whose look-ups say what to do instead."""
-        return EmptyNames("dataset", NO_DATASETS)
+        return absent.EmptyNames("dataset", absent.NO_DATASETS)
 
     @property
     def webservices(self) -> dict[str, Any]:
         """An empty dict, whose look-ups say what to do instead."""
-        return EmptyNames("web service", NO_WEBSERVICES)
+        return absent.EmptyNames("web service", absent.NO_WEBSERVICES)
 
     def get_default_datastore(self) -> NoReturn:
         """Raise NotAllowed: a workspace has no datastores."""
@@ -340,7 +341,7 @@ class Workspace:
 
     def set_default_datastore(self, name: str) -> NoReturn:
         """Raise NotAllowed: there are no datastores."""
-        raise NotAllowed("set the default datastore of workspace", self.name, NO_DATASTORES)
+        raise NotAllowed("set the default datastore of workspace", self.name, absent.NO_DATASTORES)
 
     def update(self, **azure: Any) -> NoReturn:
         """Raise NotAllowed: the details of a workspace are set once."""
@@ -388,10 +389,8 @@ class Workspace:
         """Return the URI of this workspace for MLflow, `bridge:///abs/path`, percent-encoded."""
         return uri_of_folder(self.stores.address)
 
-    if not TYPE_CHECKING:  # a type checker would take every attribute for one that exists
-
-        def __getattr__(self, name: str) -> NoReturn:
-            raise absent_attribute("Workspace", name)
+    def __dir__(self) -> Iterable[str]:
+        return absent.without_absent_attributes("Workspace", super().__dir__())
 
     def __repr__(self) -> str:
         return f"Workspace(name={self.name!r}, path={self.stores.address!r})"
