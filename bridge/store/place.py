@@ -99,32 +99,10 @@ def join(slices: Sequence[Slice]) -> Joined:
     parts: dict[str, list[Array]] = {name: [numpy.empty(0, numpy.int64)] for name in COLUMNS}
     texts: list[str | bool | None] = []
     for piece in slices:
-        # `present` are the numbers of the series of this slice, and `at` the index of each point's series in them.
-        present, at = numpy.unique(piece.series, return_inverse=True)
-        definitions = [piece.definitions[number] for number in present.tolist()]
-        own_numbers = [numbers.setdefault(definition, len(numbers)) for definition in definitions]
-        values = piece.values
-        if piece.texts and texts:
-            is_text = numpy.array([definition.value_type == "text" for definition in definitions], dtype=bool)
-            values = values.copy()
-            # Move the indices behind the texts of earlier slices. Numbers must not be added to: a sum changes -0.0 and
-            # the payload of NaN.
-            values[is_text[at]] += len(texts)
+        own = _columns_of(piece, numbers, len(texts))
         texts += piece.texts
-        own = {
-            "series": numpy.array(own_numbers, dtype=numpy.int64)[at],
-            # Within a slice the order of the calls counts, even if the clock went back.
-            "times": numpy.maximum.accumulate(piece.times) if len(piece.times) else piece.times,
-            "timestamps": piece.timestamps,
-            "steps": piece.steps,
-            "has_step": piece.has_step,
-            "values": values,
-            "ints": piece.ints,
-            "doors": piece.doors,
-            "joined": piece.joined,
-        }
         for name in COLUMNS:
-            if len(at):
+            if len(piece.times):
                 parts[name].append(own[name])
     columns = {name: numpy.concatenate(part[1:] or part) for name, part in parts.items()}
     if len(slices) > 1:
@@ -137,6 +115,41 @@ def join(slices: Sequence[Slice]) -> Joined:
     by_first = numpy.argsort(first)
     columns["series"] = _ranks(by_first)[at]
     return Joined([known[number] for number in present[by_first].tolist()], columns, texts)
+
+
+def _columns_of(piece: Slice, numbers: dict[Definition, int], earlier_texts: int) -> dict[str, Array]:
+    """Return the columns of one slice, with its series and texts numbered over all slices.
+
+    Args:
+        piece: the slice.
+        numbers: the number of each series of earlier slices; new ones of this slice are added.
+        earlier_texts: how many texts the earlier slices have.
+    """
+    import numpy
+
+    # `present` are the numbers of the series of this slice, and `at` the index of each point's series in them.
+    present, at = numpy.unique(piece.series, return_inverse=True)
+    definitions = [piece.definitions[number] for number in present.tolist()]
+    own_numbers = [numbers.setdefault(definition, len(numbers)) for definition in definitions]
+    values = piece.values
+    if piece.texts and earlier_texts:
+        is_text = numpy.array([definition.value_type == "text" for definition in definitions], dtype=bool)
+        values = values.copy()
+        # Move the indices behind the texts of earlier slices. Numbers must not be added to: a sum changes -0.0 and
+        # the payload of NaN.
+        values[is_text[at]] += earlier_texts
+    return {
+        "series": numpy.array(own_numbers, dtype=numpy.int64)[at],
+        # Within a slice the order of the calls counts, even if the clock went back.
+        "times": numpy.maximum.accumulate(piece.times) if len(piece.times) else piece.times,
+        "timestamps": piece.timestamps,
+        "steps": piece.steps,
+        "has_step": piece.has_step,
+        "values": values,
+        "ints": piece.ints,
+        "doors": piece.doors,
+        "joined": piece.joined,
+    }
 
 
 def without_series(points: Joined, lost: Sequence[bool]) -> tuple[Joined, int]:
