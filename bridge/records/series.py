@@ -104,7 +104,7 @@ class SeriesRecord:
     """One stored series: a key, kind, column and value type of a run, with its points in log order.
 
     `all_ints` is True if all values were logged as ints.
-    `positions`, `steps` and `timestamps` (milliseconds since 1970 UTC) are int64 arrays. `doors` is a uint8 array with
+    `positions`, `steps` and `timestamps` (milliseconds since 1970 UTC) are int64 arrays. `apis` is a uint8 array with
     the API that logged each point (`NATIVE` or `MLFLOW`).
     `numbers` are the float64 values with their exact bits; None for a text series.
     `texts` are the text values; None for a number series.
@@ -121,7 +121,7 @@ class SeriesRecord:
     positions: numpy.ndarray[Any, Any]
     steps: numpy.ndarray[Any, Any]
     timestamps: numpy.ndarray[Any, Any]
-    doors: numpy.ndarray[Any, Any]
+    apis: numpy.ndarray[Any, Any]
     numbers: numpy.ndarray[Any, Any] | None
     texts: list[str | bool | None] | None
 

@@ -199,7 +199,7 @@ class Cutter:
             has_step=(flags & HAS_STEP) != 0,
             values=rows["value"],
             ints=(flags & IS_INT) != 0,
-            doors=(flags >> API_SHIFT) & 3,
+            apis=(flags >> API_SHIFT) & 3,
             joined=stretch.joined,
             texts=stretch.texts,
             warnings=tuple(self._warnings_of(reader, stretch)),

@@ -216,7 +216,7 @@ def _slice_of(journal_id: str, start: int, number: int, run_id: str, records: Se
         has_step=numpy.ones(len(order), dtype=bool),
         values=numpy.concatenate(values)[order],
         ints=numpy.array([record.all_ints for record in records])[which[order]],
-        doors=numpy.concatenate([record.doors for record in records])[order],
+        apis=numpy.concatenate([record.apis for record in records])[order],
         joined=joined,
         texts=texts,
     )

@@ -95,15 +95,15 @@ class JournaledStore(WrappedBackend):
         value: Value,
         timestamp: int,
         step: int | None = None,
-        door: int = NATIVE,
+        api: int = NATIVE,
     ) -> None:
         kind = type(value)
         if kind is float:
-            flags = door << API_SHIFT
+            flags = api << API_SHIFT
         elif kind is int and -EXACT_INTEGER <= value <= EXACT_INTEGER:  # type: ignore[operator]
-            flags = door << API_SHIFT | IS_INT
+            flags = api << API_SHIFT | IS_INT
         else:
-            self.log_points(run_id, (Point(key, value, timestamp, step),), door)
+            self.log_points(run_id, (Point(key, value, timestamp, step),), api)
             return
         if step is None:
             given = 0
@@ -111,17 +111,17 @@ class JournaledStore(WrappedBackend):
             given = step
             flags |= HAS_STEP
         else:
-            self.log_points(run_id, (Point(key, value, timestamp, step),), door)
+            self.log_points(run_id, (Point(key, value, timestamp, step),), api)
             return
         if type(timestamp) is int and self._writer.log_number(run_id, key, value, flags, timestamp, given):  # type: ignore[arg-type]
             return
-        self.log_points(run_id, (Point(key, value, timestamp, step),), door)
+        self.log_points(run_id, (Point(key, value, timestamp, step),), api)
 
-    def log_points(self, run_id: str, points: Sequence[Point], door: int = NATIVE) -> None:
+    def log_points(self, run_id: str, points: Sequence[Point], api: int = NATIVE) -> None:
         checked = check_points(points)
         self.check_writable(run_id)
         if checked:
-            self._writer.log(run_id, checked, door)
+            self._writer.log(run_id, checked, api)
 
     def check_writable(self, run_id: str) -> None:
         if run_id not in self._active:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Array = numpy.ndarray[Any, Any]
 
 
-COLUMNS = ("series", "times", "timestamps", "steps", "has_step", "values", "ints", "doors", "joined")
+COLUMNS = ("series", "times", "timestamps", "steps", "has_step", "values", "ints", "apis", "joined")
 
 
 Name: TypeAlias = "tuple[str, str]"
@@ -68,7 +68,7 @@ class Placed:
     steps: Array
     timestamps: Array
     values: Array
-    doors: Array
+    apis: Array
     counters: dict[Name, Counters]
 
 
@@ -147,7 +147,7 @@ def _columns_of(piece: Slice, numbers: dict[Definition, int], earlier_texts: int
         "has_step": piece.has_step,
         "values": values,
         "ints": piece.ints,
-        "doors": piece.doors,
+        "apis": piece.apis,
         "joined": piece.joined,
     }
 
@@ -184,7 +184,7 @@ def place(points: Joined, before: Mapping[Name, Counters]) -> Placed:
     placed = {
         "positions": positions[order],
         "steps": steps[order],
-        **{name: columns[name][order] for name in ("timestamps", "values", "doors")},
+        **{name: columns[name][order] for name in ("timestamps", "values", "apis")},
     }
     compared = comparable_values(placed["values"])
     is_text = numpy.array([definition.value_type == "text" for definition in definitions], dtype=bool)[series]
@@ -269,7 +269,7 @@ def comparable_values(values: Array) -> Array:
     return numpy.clip(numpy.where(numpy.isnan(values), 0.0, values), -BIG, BIG)
 
 
-def slice_of(run_id: str, points: Sequence[Point], door: int) -> Slice:
+def slice_of(run_id: str, points: Sequence[Point], api: int) -> Slice:
     """Return checked points of one run as a slice of no journal, for a backend that is written without one."""
     import numpy
 
@@ -298,7 +298,7 @@ def slice_of(run_id: str, points: Sequence[Point], door: int) -> Slice:
         has_step=numpy.array([p.step is not None for p in points], dtype=bool),
         values=_float_array(values),
         ints=numpy.array([type(p.value) is int for p in points], dtype=bool),
-        doors=numpy.full(len(points), door, dtype=numpy.uint8),
+        apis=numpy.full(len(points), api, dtype=numpy.uint8),
         joined=numpy.array([p.joined for p in points], dtype=bool),
         texts=texts,
         warnings=tuple((run_id, imprecise_warning(key)) for key in sorted(imprecise)),

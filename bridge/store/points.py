@@ -314,8 +314,8 @@ def _repeated(records: Sequence[SeriesRecord]) -> Array:
     """Return which points of number series came through MLflow's API and equal an earlier point."""
     import numpy
 
-    doors = numpy.concatenate([numpy.empty(0, numpy.uint8), *(record.doors for record in records)])
-    repeated: Array = doors == MLFLOW
+    apis = numpy.concatenate([numpy.empty(0, numpy.uint8), *(record.apis for record in records)])
+    repeated: Array = apis == MLFLOW
     if not repeated.any():
         return repeated
     columns = _mlflow_columns(records)

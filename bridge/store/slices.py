@@ -21,7 +21,7 @@ class Slice:
     `times` (int64) are nanoseconds that may be compared between the slices of one `append`. They give the log order.
     `steps` (int64) is 0 where `has_step` (bool) is false.
     `values` (float64) is the value, or for a text series the index of the value in `texts`.
-    `ints` (bool) is true for a value that was logged as an int. `doors` (uint8) is the API it came through, `NATIVE` or
+    `ints` (bool) is true for a value that was logged as an int. `apis` (uint8) is the API it came through, `NATIVE` or
     `MLFLOW`.
     `joined` (bool) is true for a further cell of the row of the point before it. The cells of a row have the same key,
     time, timestamp and step, and are all in one slice.
@@ -42,7 +42,7 @@ class Slice:
     has_step: numpy.ndarray[Any, Any]
     values: numpy.ndarray[Any, Any]
     ints: numpy.ndarray[Any, Any]
-    doors: numpy.ndarray[Any, Any]
+    apis: numpy.ndarray[Any, Any]
     joined: numpy.ndarray[Any, Any]
     texts: Sequence[str | bool | None] = ()
     warnings: tuple[tuple[str, str], ...] = field(default=())

@@ -212,13 +212,13 @@ class TrackingStore(ABC):
         value: Value,
         timestamp: int,
         step: int | None = None,
-        door: int = NATIVE,
+        api: int = NATIVE,
     ) -> None:
         """Append one point to an active run; the same as `log_points` with one point."""
-        self.log_points(run_id, (Point(key, value, timestamp, step),), door)
+        self.log_points(run_id, (Point(key, value, timestamp, step),), api)
 
     @abstractmethod
-    def log_points(self, run_id: str, points: Sequence[Point], door: int = NATIVE) -> None:
+    def log_points(self, run_id: str, points: Sequence[Point], api: int = NATIVE) -> None:
         """Append points to an active run in the order given. When this returns, they survive the process.
 
         Values are floats, ints, text, bools and None. NaN keeps its payload; ±inf and -0.0 are stored bit by bit.
@@ -229,7 +229,7 @@ class TrackingStore(ABC):
         Args:
             run_id: the run.
             points: the points.
-            door: the API that they came through, `NATIVE` or `MLFLOW` of `bridge.records.series`.
+            api: the API that they came through, `NATIVE` or `MLFLOW` of `bridge.records.series`.
 
         Raises:
             InvalidValue: a key, value, step, timestamp, kind or row is not valid; no point is stored.

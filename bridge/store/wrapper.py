@@ -119,8 +119,8 @@ class WrappedBackend(Backend):
 
     # Points
 
-    def log_points(self, run_id: str, points: Sequence[Point], door: int = NATIVE) -> None:
-        self.inner.log_points(run_id, points, door)
+    def log_points(self, run_id: str, points: Sequence[Point], api: int = NATIVE) -> None:
+        self.inner.log_points(run_id, points, api)
 
     def get_series_of(self, run_ids: Sequence[str], keys: Sequence[str] | None = None) -> dict[str, list[SeriesRecord]]:
         return self.inner.get_series_of(run_ids, keys)

@@ -24,7 +24,7 @@ class FoldStoreTests(BackendFixtures):
         assert store.append([make_slice("j1", 0, 100, entries)]) == {"j1": 100}
         assert other.get_receipts(["j1", "no"]) == {"j1": 100}
         assert numbers_of(only(other, "loss")) == [0.5]
-        assert only(other, "loss").doors.tolist() == [MLFLOW]
+        assert only(other, "loss").apis.tolist() == [MLFLOW]
         assert (only(other, "loss").steps.tolist(), only(other, "loss").timestamps.tolist()) == ([3], [7])
         assert only(other, "loss", "text").texts == ["x"]
         assert only(other, "n").all_ints

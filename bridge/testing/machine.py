@@ -26,7 +26,7 @@ from bridge.testing.model import ModelExperiment, ModelRun, compare_latest, comp
 from bridge.testing.naive import (
     log_naively,
 )
-from bridge.testing.strategies import TAG_VALUES, doors, flat, kept_files, tied_keys, tied_points, tied_rows
+from bridge.testing.strategies import TAG_VALUES, apis, flat, kept_files, tied_keys, tied_points, tied_rows
 
 StoreFactory = Callable[[], AbstractContextManager[TrackingStore]]
 """Returns a context manager that gives a new store and closes it."""
@@ -239,26 +239,26 @@ class TrackingMachine(RuleBasedStateMachine):
     def log_through_mlflow(self, run_id: str, logged: list[Point], then_read: bool) -> None:
         self.log(run_id, logged, MLFLOW, then_read)
 
-    @rule(run_id=run_ids, point=tied_points, door=doors, then_read=st.booleans())
-    def log_one(self, run_id: str, point: Point, door: int, then_read: bool) -> None:
-        self.log(run_id, [point], door, then_read)
+    @rule(run_id=run_ids, point=tied_points, api=apis, then_read=st.booleans())
+    def log_one(self, run_id: str, point: Point, api: int, then_read: bool) -> None:
+        self.log(run_id, [point], api, then_read)
 
-    def log(self, run_id: str, logged: list[Point], door: int, then_read: bool) -> None:
+    def log(self, run_id: str, logged: list[Point], api: int, then_read: bool) -> None:
         run = self.runs.get(run_id)
 
         def call() -> None:
             if len(logged) == 1 and logged[0].kind == SCALAR:
                 key, value, timestamp, step, *_ = logged[0]
-                self.store.log(run_id, key, value, timestamp, step, door)
+                self.store.log(run_id, key, value, timestamp, step, api)
             else:
-                self.store.log_points(run_id, logged, door)
+                self.store.log_points(run_id, logged, api)
 
         if run is None:
             error: type[Exception] | None = NotFound
         else:
             error = InvalidState if run.stage == "deleted" else None
         if self.agreed(error, call) and run:
-            log_naively(run.points, logged, door)
+            log_naively(run.points, logged, api)
             if then_read:
                 self.read_run(run_id)
 

@@ -17,13 +17,13 @@ class LoggedPoint(NamedTuple):
     timestamp: int
     step: int
     stepless: bool
-    door: int
+    api: int
     kind: int = SCALAR
     column: str = ""
     position: int = 0
 
 
-def log_naively(points: dict[str, list[LoggedPoint]], logged: Iterable[Point], door: int) -> None:
+def log_naively(points: dict[str, list[LoggedPoint]], logged: Iterable[Point], api: int) -> None:
     """Add logged points to what the keys of a run had before."""
     for key, value, timestamp, given, kind, column, joined in logged:
         own = points.setdefault(key, [])
@@ -32,7 +32,7 @@ def log_naively(points: dict[str, list[LoggedPoint]], logged: Iterable[Point], d
             continue
         stepless_of = {point.position: point.stepless for point in own}
         step = sum(stepless_of.values()) if given is None else given
-        own.append(LoggedPoint(value, timestamp, step, given is None, door, kind, column, len(stepless_of)))
+        own.append(LoggedPoint(value, timestamp, step, given is None, api, kind, column, len(stepless_of)))
 
 
 def scalars(points: Iterable[LoggedPoint]) -> list[LoggedPoint]:
@@ -62,7 +62,7 @@ def check_series(records: Sequence[SeriesRecord], points: Sequence[LoggedPoint])
         assert [rank[position] for position in record.positions.tolist()] == [point.position for point in own]
         assert record.steps.tolist() == [point.step for point in own]
         assert record.timestamps.tolist() == [point.timestamp for point in own]
-        assert record.doors.tolist() == [point.door for point in own]
+        assert record.apis.tolist() == [point.api for point in own]
         if record.numbers is None:
             assert same_bits(record.texts or [], [point.value for point in own])
             assert not record.all_ints
@@ -94,7 +94,7 @@ def native_of(points: Sequence[LoggedPoint]) -> list[LoggedPoint]:
             continue
         number = float(point.value)  # type: ignore[arg-type]  # it is a number
         name = point.step, point.timestamp, repr(shown(number))
-        if point.door != MLFLOW or name not in seen:
+        if point.api != MLFLOW or name not in seen:
             kept.append(point._replace(value=number if floats else int(number)))
         seen.add(name)
     return kept

@@ -18,7 +18,7 @@ class Entry(NamedTuple):
     step: int | None = None
     timestamp: int = 0
     time: int = 0
-    door: int = NATIVE
+    api: int = NATIVE
     column: str = ""
     kind: int = SCALAR
     joined: bool = False
@@ -60,7 +60,7 @@ def make_slice(
         has_step=numpy.array([entry.step is not None for entry in entries], dtype=bool),
         values=numpy.array(values, dtype=numpy.float64),
         ints=numpy.array([type(entry.value) is int for entry in entries], dtype=bool),
-        doors=numpy.array([entry.door for entry in entries], dtype=numpy.uint8),
+        apis=numpy.array([entry.api for entry in entries], dtype=numpy.uint8),
         joined=numpy.array([entry.joined for entry in entries], dtype=bool),
         texts=texts,
         warnings=warnings,

@@ -56,11 +56,11 @@ class PointPromises:
         record = only(store, "loss")
         assert (record.key, record.column, record.kind, record.value_type) == ("loss", "", SCALAR, "number")
         assert (record.all_ints, record.texts) == (False, None)
-        arrays = (record.positions, record.steps, record.timestamps, record.doors, record.numbers)
+        arrays = (record.positions, record.steps, record.timestamps, record.apis, record.numbers)
         assert [str(array.dtype) for array in arrays if array is not None] == ["int64"] * 3 + ["uint8", "float64"]
         assert record.steps.tolist() == [3, 0]
         assert record.timestamps.tolist() == [7, 8]
-        assert record.doors.tolist() == [MLFLOW, MLFLOW]
+        assert record.apis.tolist() == [MLFLOW, MLFLOW]
         assert numbers_of(record) == [0.5, 0.25]
 
     def test_the_last_call_is_read_by_the_next_whoever_reads(

@@ -142,7 +142,7 @@ def test_a_missing_file_cannot_be_downloaded(repository: BridgeArtifactRepositor
 
 def test_both_apis_return_the_same_files_after_a_move_too(ws: Workspace, run: Run, tmp_path: Path) -> None:
     client = MlflowClient(ws.get_mlflow_tracking_uri())
-    run.upload_file("native/a.txt", _write(tmp_path / "a.txt", "from the native door"))
+    run.upload_file("native/a.txt", _write(tmp_path / "a.txt", "from the native API"))
     client.log_artifact(run.id, str(_write(tmp_path / "b.txt", "from mlflow")), "mlflow")
     run.complete()
     _assert_both(ws, run.id, tmp_path / "before")
@@ -160,7 +160,7 @@ def _assert_both(ws: Workspace, run_id: str, folder: Path) -> None:
     assert [one.path for one in client.list_artifacts(run_id)] == ["mlflow", "native"]
     uri = f"{client.get_run(run_id).info.artifact_uri}/native/a.txt"
     # By its URI, because MLflow caches repositories by run id only.
-    assert Path(mlflow.artifacts.download_artifacts(uri, dst_path=str(folder))).read_text() == "from the native door"
+    assert Path(mlflow.artifacts.download_artifacts(uri, dst_path=str(folder))).read_text() == "from the native API"
     native.download_file("mlflow/b.txt", folder / "b.txt")
     assert (folder / "b.txt").read_text() == "from mlflow"
 
@@ -243,7 +243,7 @@ def _server(ws: Workspace, *arguments: str) -> AbstractContextManager[str]:
 
 @pytest.mark.processes
 def test_a_plain_http_client_uses_a_server_that_proxies_artifacts(ws: Workspace, run: Run, tmp_path: Path) -> None:
-    run.upload_file("native/a b=1.txt", _write(tmp_path / "a.txt", "from the native door"))
+    run.upload_file("native/a b=1.txt", _write(tmp_path / "a.txt", "from the native API"))
     run.complete()
     ws.stores.tracking.close()
     ws = Workspace.open(ws.path.rename(tmp_path / "moved ws"))
@@ -255,7 +255,7 @@ def test_a_plain_http_client_uses_a_server_that_proxies_artifacts(ws: Workspace,
         listed = client.list_artifacts(run.id, "native")
         assert [(one.path, one.file_size) for one in listed] == [("native/a b=1.txt", 20)]
         local = client.download_artifacts(run.id, "native/a b=1.txt", str(tmp_path))
-        assert Path(local).read_text() == "from the native door"
+        assert Path(local).read_text() == "from the native API"
         made = client.create_run(run.experiment.id, run_name="over http")
         client.log_text(made.info.run_id, "hello", "deep/note.txt")
         client.log_metric(made.info.run_id, "m", 1.0)
@@ -323,12 +323,12 @@ def test_files_of_a_workspace_are_downloaded_without_a_progress_bar(
 
 @pytest.mark.processes
 def test_the_server_of_mlflow_ui_lists_and_shows_natively_logged_files(ws: Workspace, run: Run, tmp_path: Path) -> None:
-    run.upload_file("native/a.txt", _write(tmp_path / "a.txt", "from the native door"))
+    run.upload_file("native/a.txt", _write(tmp_path / "a.txt", "from the native API"))
     with _server(ws) as url:
         listed = _get(f"{url}/ajax-api/2.0/mlflow/artifacts/list?run_id={run.id}&path=native")
         assert '"path": "native/a.txt"' in listed
         shown = _get(f"{url}/get-artifact?run_id={run.id}&path=native%2Fa.txt")
-        assert shown == "from the native door"
+        assert shown == "from the native API"
 
 
 def _get(url: str) -> str:

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.processes, pytest.mark.filterwarnings("ignore:.*")]  #
 LOGGED_AT_MOST = 1_000_000
 KILLED_AFTER_SECONDS = 0.15
 Log = Callable[[int], object]
-Door = Callable[[str, str], Log]
+Api = Callable[[str, str], Log]
 
 
 def by_the_fluent_interface(uri: str, run_id: str) -> Log:
@@ -51,7 +51,7 @@ def by_the_logger_of_lightning(uri: str, run_id: str) -> Log:
     return lambda number: logger.log_metrics({"point": number}, number)
 
 
-DOORS = [
+APIS = [
     by_the_fluent_interface,
     by_fluent_metrics_with_asynchronous_logging_on,
     by_batches_of_the_client,
@@ -61,15 +61,15 @@ DOORS = [
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=lambda number: number.name)
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("api", APIS)
 def test_no_point_is_lost_whose_asynchronous_call_has_returned(
-    door: Door, number: signal.Signals, fork: Fork, uri: str
+    api: Api, number: signal.Signals, fork: Fork, uri: str
 ) -> None:
     """All points that the process reported are stored once and in order, with at most one more."""
-    chance, client, acknowledged = random.Random(f"{door.__name__} {number}"), MlflowClient(uri), 0
+    chance, client, acknowledged = random.Random(f"{api.__name__} {number}"), MlflowClient(uri), 0
     for _ in range(10):
         run_id = client.create_run("0").info.run_id
-        child = fork(lambda say, run_id=run_id: _log_and_say(door(uri, run_id), say))
+        child = fork(lambda say, run_id=run_id: _log_and_say(api(uri, run_id), say))
         said = _said_until_it_ends(child, number, chance)
         steps = [point.step for point in client.get_metric_history(run_id, "point")]
         assert steps == list(range(len(steps)))

@@ -43,17 +43,17 @@ def acknowledged_until_killed(child, chance: random.Random) -> int:
     return acknowledged
 
 
-@pytest.mark.parametrize("door", [log_natively, log_through_mlflow])
-def test_no_acknowledged_point_is_lost_when_the_writer_is_killed(fork, tmp_path, scale, door):
+@pytest.mark.parametrize("api", [log_natively, log_through_mlflow])
+def test_no_acknowledged_point_is_lost_when_the_writer_is_killed(fork, tmp_path, scale, api):
     """All points that the killed process reported are stored, in order, with at most one more."""
-    door(Workspace.create("warm", path=tmp_path / "warm"), _new_run(tmp_path / "warm"))(0)  # import the modules once
+    api(Workspace.create("warm", path=tmp_path / "warm"), _new_run(tmp_path / "warm"))(0)  # import the modules once
     chance = random.Random(4)
     for attempt in range(100 * scale):
         workspace = Workspace.create("work", path=tmp_path / str(attempt % 10), exist_ok=True)
         run_id = _new_run(workspace.path)
 
         def write(say, workspace=workspace, run_id=run_id):
-            log = door(workspace, run_id)
+            log = api(workspace, run_id)
             for number in range(LOGGED_AT_MOST):
                 log(number)
                 say(str(number))

@@ -21,7 +21,7 @@ from bridge.store.points import check_points, check_value, imprecise, mlflow_his
 from bridge.testing.naive import LoggedPoint, history_of, native_of, same_bits
 from bridge.testing.oracle.memory import MemoryStore
 from bridge.testing.slices import Entry, make_slice
-from bridge.testing.strategies import FLOATS, INTS, TEXTS, doors, values
+from bridge.testing.strategies import FLOATS, INTS, TEXTS, apis, values
 
 
 class Level(enum.IntEnum):
@@ -95,7 +95,7 @@ def test_only_ints_beyond_two_to_the_53_are_imprecise() -> None:
 
 
 rows = st.lists(
-    st.builds(LoggedPoint, values, st.sampled_from((0, 1)), st.sampled_from((0, 1, -(2**63))), st.just(False), doors),
+    st.builds(LoggedPoint, values, st.sampled_from((0, 1)), st.sampled_from((0, 1, -(2**63))), st.just(False), apis),
     max_size=12,
 )
 
@@ -104,7 +104,7 @@ def records_of(points: list[LoggedPoint]) -> list[SeriesRecord]:
     """Return the series of one key with these points."""
     store = MemoryStore()
     create_run(store, RunRecord("r", "0"))
-    entries = [Entry("r", "k", p.value, p.step, p.timestamp, at, p.door) for at, p in enumerate(points)]
+    entries = [Entry("r", "k", p.value, p.step, p.timestamp, at, p.api) for at, p in enumerate(points)]
     store.append([make_slice("j", 0, 1, entries)])
     return get_series(store, "r")
 
@@ -151,15 +151,15 @@ def test_columns_of_a_table_are_not_scalars_of_their_key() -> None:
     assert native_series(get_series(store, "r")).values.tolist() == [2.0]
 
 
-@pytest.mark.parametrize("door", [NATIVE, MLFLOW])
-def test_a_million_points_are_read_without_a_loop_over_them(door: int) -> None:
+@pytest.mark.parametrize("api", [NATIVE, MLFLOW])
+def test_a_million_points_are_read_without_a_loop_over_them(api: int) -> None:
     count = 1_000_000
     record = SeriesRecord(
         key="k", column="", kind=SCALAR, value_type="number", all_ints=False,
         positions=numpy.arange(count), steps=numpy.arange(count) // 2, timestamps=numpy.zeros(count, numpy.int64),
-        doors=numpy.full(count, door, numpy.uint8), numbers=numpy.ones(count), texts=None,
+        apis=numpy.full(count, api, numpy.uint8), numbers=numpy.ones(count), texts=None,
     )  # fmt: skip
     start = time.process_time()
     lengths = len(native_series([record]).steps), len(mlflow_history([record]).steps)
-    assert lengths == (count if door == NATIVE else count // 2, count // 2)
+    assert lengths == (count if api == NATIVE else count // 2, count // 2)
     assert time.process_time() - start < 5  # about 0.3 s; a Python loop over the points takes longer

@@ -104,7 +104,7 @@ def check_what_is_read(tracking: SqlBackend) -> None:
     loss, note = get_series(tracking, "r1")
     assert loss.numbers is not None
     assert loss.numbers.tobytes() == packed("d", *VALUES)
-    assert (loss.steps.tolist(), loss.timestamps.tolist(), loss.doors.tolist()) == ([0, 5, 7], [1, 2, 3], [0, 1, 0])
+    assert (loss.steps.tolist(), loss.timestamps.tolist(), loss.apis.tolist()) == ([0, 5, 7], [1, 2, 3], [0, 1, 0])
     assert note.texts == ["red"]
     assert dict(tracking.get_experiment("1").tags) == {"team": "vision"}
     assert tracking.get_receipts(["j1"]) == {"j1": 100}

@@ -44,7 +44,7 @@ from bridge.testing.strategies import (
     STEPS,
     TEXTS,
     TIMESTAMPS,
-    doors,
+    apis,
     flat,
     floats,
     kept_files,
@@ -95,19 +95,19 @@ def journaled_sqlite() -> Iterator[TrackingStore]:
 PLACES = [memory, sqlite, journaled_memory, journaled_sqlite]
 Call = tuple[list[Point], int, bool]
 parts = st.one_of(points(), tied_points, points(floats), rows(), tied_rows, rows(floats), kept_files())
-calls = st.lists(st.tuples(st.lists(parts, min_size=1, max_size=6).map(flat), doors, st.booleans()), max_size=6)
+calls = st.lists(st.tuples(st.lists(parts, min_size=1, max_size=6).map(flat), apis, st.booleans()), max_size=6)
 
 
 def log(store: TrackingStore, logged: list[Call]) -> dict[str, list[LoggedPoint]]:
     """Log to run r1, optionally one point at a time, and return the expected points of each key."""
     expected: dict[str, list[LoggedPoint]] = {}
-    for batch, door, singly in logged:
+    for batch, api, singly in logged:
         if singly and all(point.kind == SCALAR for point in batch):
             for point in batch:
-                store.log("r1", point.key, point.value, point.timestamp, point.step, door)
+                store.log("r1", point.key, point.value, point.timestamp, point.step, api)
         else:
-            store.log_points("r1", batch, door)
-        log_naively(expected, batch, door)
+            store.log_points("r1", batch, api)
+        log_naively(expected, batch, api)
     return expected
 
 
@@ -200,7 +200,7 @@ def rows_of(records: list[SeriesRecord]) -> list[Row]:
     places: dict[int, set[tuple[int, int, int]]] = {}
     for record in records:
         values = record.texts if record.numbers is None else record.numbers.tolist()
-        columns = (record.positions, record.steps, record.timestamps, record.doors)
+        columns = (record.positions, record.steps, record.timestamps, record.apis)
         of_points = zip(*(column.tolist() for column in columns), strict=True)
         for value, (position, *place) in zip(values or [], of_points, strict=True):
             cells.setdefault(position, []).append((record.kind, record.column, value))
@@ -221,13 +221,13 @@ def by_name(cell: tuple[int, str, Value]) -> tuple[int, str]:
 def rows_wanted(logged: list[Call], key: str) -> list[Wanted]:
     """Return the points and rows of one key as one process logged them, all numbers as floats."""
     wanted: list[tuple[list[tuple[int, str, Value]], int | None, int, int]] = []
-    for batch, door, _ in logged:
+    for batch, api, _ in logged:
         for p in batch:
             value = float(p.value) if is_number(p.value) else p.value  # type: ignore[arg-type]  # it is a number
             if p.key == key and p.joined:
                 wanted[-1][0].append((p.kind, p.column, value))
             elif p.key == key:
-                wanted.append(([(p.kind, p.column, value)], p.step, p.timestamp, door))
+                wanted.append(([(p.kind, p.column, value)], p.step, p.timestamp, api))
     return [(pickled(cells), *rest) for cells, *rest in wanted]  # type: ignore[misc]  # a tuple's rest is a list
 
 
@@ -259,8 +259,8 @@ def test_two_processes_that_log_at_once_lose_nothing_and_each_keeps_its_order(tm
         assert is_interleaving(stored, wanted[0], wanted[1])
         check_stepless(stored, wanted)
         merged = [
-            LoggedPoint(pickle.loads(value), timestamp, step, False, door)
-            for cells, step, timestamp, door in stored
+            LoggedPoint(pickle.loads(value), timestamp, step, False, api)
+            for cells, step, timestamp, api in stored
             for kind, _, value in pickle.loads(cells)
             if kind == SCALAR
         ]

@@ -20,6 +20,8 @@ from bridge import Workspace
 from bridge.records.search import ExperimentQuery, RunQuery
 
 NOBODY = 65534
+NAMES_BEFORE = {"apis": "doors"}
+"""Fields of records that the earlier version calls by another name; the JSON has that name."""
 
 
 def read_everything(folder: Path) -> dict[str, Any]:
@@ -78,7 +80,8 @@ def bits(value: float) -> str:
 def plain(value: Any) -> Any:
     """Return a record as JSON: floats as their bits, mappings in their order as pairs."""
     if dataclasses.is_dataclass(value):
-        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        names = [field.name for field in dataclasses.fields(value)]
+        return {NAMES_BEFORE.get(name, name): plain(getattr(value, name)) for name in names}
     if hasattr(value, "dtype"):
         return [plain(item) for item in value.tolist()]
     if isinstance(value, float):

@@ -194,14 +194,14 @@ class SqlBackend(Backend):
 
     # Points
 
-    def log_points(self, run_id: str, points: Sequence[Point], door: int = NATIVE) -> None:
+    def log_points(self, run_id: str, points: Sequence[Point], api: int = NATIVE) -> None:
         checked = check_points(points)
         self.check_writable(run_id)
         if checked:
             from bridge.store.place import join, slice_of
             from bridge.store.sql import series
 
-            piece = slice_of(run_id, checked, door)
+            piece = slice_of(run_id, checked, api)
             joined = join([piece])
             with self.database.write() as c:
                 runs.active_key(c, run_id)

@@ -210,14 +210,14 @@ def _blocks(points: Joined, placed: Placed) -> Iterator[Row]:
     positions, steps, timestamps, values = (
         column.astype(f"<{column.dtype.kind}8", copy=False).tobytes() for column in columns
     )
-    doors = placed.doors.astype("u1", copy=False).tobytes()
+    apis = placed.apis.astype("u1", copy=False).tobytes()
     begin = 0
     for definition, end in zip(points.definitions, placed.ends, strict=True):
         at = slice(8 * begin, 8 * end)
         own = values[at]
         if definition.value_type == "text":
             own = json.dumps([points.texts[int(index)] for index in placed.values[begin:end].tolist()]).encode()
-        yield end - begin, positions[at], steps[at], timestamps[at], own, doors[begin:end]
+        yield end - begin, positions[at], steps[at], timestamps[at], own, apis[begin:end]
         begin = end
 
 
@@ -253,7 +253,7 @@ def _records(series: Sequence[Row], blocks: Sequence[Row]) -> Iterator[tuple[int
     positions, steps, timestamps = (
         numpy.frombuffer(b"".join([block[column] for block in blocks]), dtype="<i8") for column in (3, 4, 5)
     )
-    doors = numpy.frombuffer(b"".join([block[6] for block in blocks]), dtype="u1")
+    apis = numpy.frombuffer(b"".join([block[6] for block in blocks]), dtype="u1")
     numbers = numpy.frombuffer(b"".join([block[7] for block in blocks if not is_text[block[0]]]), dtype="<f8")
     at = at_number = 0
     for id, run, key, column, kind, value_type, all_ints in series:
@@ -270,7 +270,7 @@ def _records(series: Sequence[Row], blocks: Sequence[Row]) -> Iterator[tuple[int
                 positions=positions[own],
                 steps=steps[own],
                 timestamps=timestamps[own],
-                doors=doors[own],
+                apis=apis[own],
                 numbers=None if text else numbers[at_number : at_number + points[id]],
                 texts=texts[id] if text else None,
             ),

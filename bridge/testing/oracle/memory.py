@@ -294,12 +294,12 @@ class MemoryStore(Backend):
 
     # Points
 
-    def log_points(self, run_id: str, points: Sequence[Point], door: int = NATIVE) -> None:
+    def log_points(self, run_id: str, points: Sequence[Point], api: int = NATIVE) -> None:
         checked = check_points(points)
         with self._lock:
             run = self._active_run(run_id)
             for point in checked:
-                add_point(run, definition_of(run_id, point), stored_point(point, door))
+                add_point(run, definition_of(run_id, point), stored_point(point, api))
                 if imprecise(point.value):
                     warn(run, imprecise_warning(point.key))
 

@@ -19,7 +19,7 @@ class MemoryPoint(NamedTuple):
     timestamp: int
     step: int | None
     is_int: bool
-    door: int
+    api: int
     joined: bool = False
 
 
@@ -91,7 +91,7 @@ class MemorySeries:
             positions=numpy.array([placed.position for placed in self.points], dtype=numpy.int64),
             steps=numpy.array([placed.step for placed in self.points], dtype=numpy.int64),
             timestamps=numpy.array([placed.point.timestamp for placed in self.points], dtype=numpy.int64),
-            doors=numpy.array([placed.point.door for placed in self.points], dtype=numpy.uint8),
+            apis=numpy.array([placed.point.api for placed in self.points], dtype=numpy.uint8),
             numbers=None if is_text else numpy.array(values, dtype=numpy.float64),
             texts=cast("list[str | bool | None]", values) if is_text else None,
         )
@@ -126,7 +126,7 @@ def in_log_order(slices: Sequence[Slice]) -> Iterator[tuple[Definition, MemoryPo
                 int(piece.timestamps[at]),
                 int(piece.steps[at]) if piece.has_step[at] else None,
                 bool(piece.ints[at]),
-                int(piece.doors[at]),
+                int(piece.apis[at]),
                 bool(piece.joined[at]),
             )
             points.append((latest, definition, point))
@@ -134,12 +134,12 @@ def in_log_order(slices: Sequence[Slice]) -> Iterator[tuple[Definition, MemoryPo
     return ((definition, point) for _, definition, point in points)
 
 
-def stored_point(point: Point, door: int) -> MemoryPoint:
+def stored_point(point: Point, api: int) -> MemoryPoint:
     """A checked point of a caller as it is stored."""
     value = point.value
     if isinstance(value, int) and not isinstance(value, bool):
-        return MemoryPoint(float(value), point.timestamp, point.step, True, door, point.joined)
-    return MemoryPoint(value, point.timestamp, point.step, False, door, point.joined)
+        return MemoryPoint(float(value), point.timestamp, point.step, True, api, point.joined)
+    return MemoryPoint(value, point.timestamp, point.step, False, api, point.joined)
 
 
 def _rank(placed: PlacedPoint) -> tuple[int, int, float]:

@@ -19,7 +19,7 @@ from urllib.parse import urlencode, urlsplit
 
 import mlflow
 from good_requests import Request
-from pair import Door, Pair
+from pair import Pair, Side
 from starlette.routing import Match
 from werkzeug.exceptions import HTTPException
 
@@ -50,7 +50,7 @@ WITHOUT_ORDER = ("params", "tags", "dataset_inputs", "model_inputs", "model_outp
 NAME = re.compile(r"<(\w+)>")
 
 
-class Server(Door):
+class Server(Side):
     """The application on one store."""
 
     def __init__(self, uri: str, artifacts: str) -> None:

@@ -27,7 +27,7 @@ START = 1_700_000_000_000
 Known = str | Callable[[Any, Any], "str | None"] | None
 
 
-class Door(Answers):
+class Side(Answers):
     """One of the two: a store and a client of it."""
 
     def __init__(self, client: MlflowClient) -> None:
@@ -45,8 +45,8 @@ class Pair:
 
     def __init__(self, folder: Path, uri: str) -> None:
         self.steps = self.calls = self.drawn = 0
-        self.theirs = Door(MlflowClient(f"sqlite:///{folder}/mlflow.db"))
-        self.ours = Door(MlflowClient(uri))
+        self.theirs = Side(MlflowClient(f"sqlite:///{folder}/mlflow.db"))
+        self.ours = Side(MlflowClient(uri))
         self.deviations: set[str] = set()
         """The accepted differences that were seen."""
 
@@ -82,10 +82,10 @@ class Pair:
         self.calls += 1
         given: list[Any] = []
         seen = []
-        for door in (self.theirs, self.ours):
+        for side in (self.theirs, self.ours):
             self.drawn = 0
             given.append(None)
-            seen.append(door.of(lambda door=door: given.__setitem__(-1, call(door)) or given[-1]))
+            seen.append(side.of(lambda side=side: given.__setitem__(-1, call(side)) or given[-1]))
         if seen[0] != seen[1]:
             line = known(*seen) if callable(known) else known
             assert line, f"{what} differs in {difference(*seen)}"

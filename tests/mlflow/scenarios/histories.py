@@ -23,14 +23,14 @@ from mlflow.entities import (
     Param,
     RunTag,
 )
-from pair import START, Door, Pair
+from pair import START, Pair, Side
 
 MOST_EXPERIMENTS, MOST_RUNS = 3, 4
 BIG = 1.7976931348623157e308
 UNKNOWN_RUN = "f" * 32
 
 pick = st.sampled_from
-doors = pick(("store", "client"))
+apis = pick(("store", "client"))
 indexes = st.integers(0, MOST_RUNS - 1)
 METRIC_KEYS = ("a", "b", "a b/c")
 MANY = "many"
@@ -133,7 +133,7 @@ class Histories(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.chance.close()
 
-    def both(self, what: str, call: Callable[[Door], Any], known: str | None = None) -> Any:
+    def both(self, what: str, call: Callable[[Side], Any], known: str | None = None) -> Any:
         return self.pair.both(what, call, known)
 
     def experiment(self, index: int) -> str:
@@ -159,18 +159,18 @@ class Histories(RuleBasedStateMachine):
         twice = len({key for key, _ in given}) < len(given)
         made = self.both(
             f"create_experiment {name!r} {place[:50]!r} {given}",
-            lambda door: door.store.create_experiment(self.full_name(name), place, tags),
+            lambda side: side.store.create_experiment(self.full_name(name), place, tags),
             "experiments/two equal tags" if twice else None,
         )
         if made is not None:
             self.experiments.append(made)
 
-    @rule(index=indexes, name=mostly(pick(("one", "two", "Three")), pick(("", None, 5, "x" * 501))), door=doors)
-    def rename_experiment(self, index: int, name: Any, door: str) -> None:
+    @rule(index=indexes, name=mostly(pick(("one", "two", "Three")), pick(("", None, 5, "x" * 501))), api=apis)
+    def rename_experiment(self, index: int, name: Any, api: str) -> None:
         one = self.experiment(index)
         self.both(
             f"rename_experiment {one} {name!r}",
-            lambda at: getattr(at, door).rename_experiment(one, self.full_name(name)),
+            lambda at: getattr(at, api).rename_experiment(one, self.full_name(name)),
             "experiments/rename to taken" if self.is_taken(self.full_name(name), one) else None,
         )
 
@@ -184,14 +184,14 @@ class Histories(RuleBasedStateMachine):
         verb = "restore_experiment" if restored else "delete_experiment"
         self.both(f"{verb} {one}", lambda at: getattr(at.store, verb)(one))
 
-    @rule(index=indexes, key=mostly(pick(("a", "b")), odd_keys), value=mostly(texts, odd_texts), door=doors)
-    def tag_experiment(self, index: int, key: Any, value: Any, door: str) -> None:
+    @rule(index=indexes, key=mostly(pick(("a", "b")), odd_keys), value=mostly(texts, odd_texts), api=apis)
+    def tag_experiment(self, index: int, key: Any, value: Any, api: str) -> None:
         one = self.experiment(index)
         self.both(
-            f"set_experiment_tag {one} {key!r} {value!r} by the {door}",
+            f"set_experiment_tag {one} {key!r} {value!r} by the {api}",
             lambda at: (
                 at.client.set_experiment_tag(one, key, value)
-                if door == "client"
+                if api == "client"
                 else at.store.set_experiment_tag(one, ExperimentTag(key, value))
             ),
         )
@@ -236,9 +236,9 @@ class Histories(RuleBasedStateMachine):
         start=mostly(times, pick((None, -5))),
         given=st.lists(tags.filter(lambda tag: not isinstance(tag.value, int)), max_size=2),
         name=names,
-        door=doors,
+        api=apis,
     )
-    def create_run(self, index: int, user: Any, start: Any, given: list[RunTag], name: Any, door: str) -> None:
+    def create_run(self, index: int, user: Any, start: Any, given: list[RunTag], name: Any, api: str) -> None:
         one = self.experiment(index)
         if any(tag.key == "mlflow.runName" and not tag.value for tag in given):
             return  # an accepted difference of `runs`: "empty name tag"
@@ -248,10 +248,10 @@ class Histories(RuleBasedStateMachine):
         elif any(tag.key is None for tag in given):
             known = "runs/tag without a key"
         made = self.both(
-            f"create_run {one} {user!r} {start!r} {given} {name!r} by the {door}",
+            f"create_run {one} {user!r} {start!r} {given} {name!r} by the {api}",
             lambda at: (
                 at.client.create_run(one, start, {tag.key: tag.value for tag in given}, name)
-                if door == "client"
+                if api == "client"
                 else at.store.create_run(one, user, start, given, name)
             ),
             known,
@@ -305,20 +305,20 @@ class Histories(RuleBasedStateMachine):
             self.both(f"_hard_delete_experiment {one}", lambda at: at.store._hard_delete_experiment(one))
             self.experiments.remove(one)
 
-    @rule(given=pick((UNKNOWN_RUN, "no", "a b", "")), verb=pick(("get_run", "delete_run", "restore_run")), door=doors)
-    def look_for_unknown_run(self, given: str, verb: str, door: str) -> None:
-        self.both(f"{verb} {given!r}", lambda at: getattr(getattr(at, door), verb)(given))
+    @rule(given=pick((UNKNOWN_RUN, "no", "a b", "")), verb=pick(("get_run", "delete_run", "restore_run")), api=apis)
+    def look_for_unknown_run(self, given: str, verb: str, api: str) -> None:
+        self.both(f"{verb} {given!r}", lambda at: getattr(getattr(at, api), verb)(given))
 
     # Logging
 
-    @rule(index=indexes, metric=metrics, door=doors)
-    def log_metric(self, index: int, metric: Metric, door: str) -> None:
+    @rule(index=indexes, metric=metrics, api=apis)
+    def log_metric(self, index: int, metric: Metric, api: str) -> None:
         run = self.run_id(index)
         self.both(
-            f"log_metric {run} {vars(metric)} by the {door}",
+            f"log_metric {run} {vars(metric)} by the {api}",
             lambda at: (
                 at.client.log_metric(run, metric.key, metric.value, metric.timestamp, metric.step)
-                if door == "client"
+                if api == "client"
                 else at.store.log_metric(run, metric)
             ),
         )
@@ -332,63 +332,63 @@ class Histories(RuleBasedStateMachine):
             metric = Metric(key, value, latest.timestamp, latest.step)
             self.both(f"log_metric {run} {vars(metric)}", lambda at: at.store.log_metric(run, metric))
 
-    @rule(index=indexes, param=params, door=doors)
-    def log_param(self, index: int, param: Param, door: str) -> None:
+    @rule(index=indexes, param=params, api=apis)
+    def log_param(self, index: int, param: Param, api: str) -> None:
         run = self.run_id(index)
         self.both(
-            f"log_param {run} {param} by the {door}",
+            f"log_param {run} {param} by the {api}",
             lambda at: (
-                at.client.log_param(run, param.key, param.value) if door == "client" else at.store.log_param(run, param)
+                at.client.log_param(run, param.key, param.value) if api == "client" else at.store.log_param(run, param)
             ),
             "params/no value" if param.value is None else None,
         )
 
-    @rule(index=indexes, tag=tags, door=doors)
-    def set_tag(self, index: int, tag: RunTag, door: str) -> None:
+    @rule(index=indexes, tag=tags, api=apis)
+    def set_tag(self, index: int, tag: RunTag, api: str) -> None:
         run = self.run_id(index)
         self.both(
-            f"set_tag {run} {tag} by the {door}",
-            lambda at: at.client.set_tag(run, tag.key, tag.value) if door == "client" else at.store.set_tag(run, tag),
+            f"set_tag {run} {tag} by the {api}",
+            lambda at: at.client.set_tag(run, tag.key, tag.value) if api == "client" else at.store.set_tag(run, tag),
         )
 
-    @rule(index=indexes, key=mostly(tag_keys.filter(lambda key: key != "mlflow.runName"), odd_keys), door=doors)
-    def delete_tag(self, index: int, key: Any, door: str) -> None:
+    @rule(index=indexes, key=mostly(tag_keys.filter(lambda key: key != "mlflow.runName"), odd_keys), api=apis)
+    def delete_tag(self, index: int, key: Any, api: str) -> None:
         run = self.run_id(index)
-        self.both(f"delete_tag {run} {key!r}", lambda at: getattr(at, door).delete_tag(run, key))
+        self.both(f"delete_tag {run} {key!r}", lambda at: getattr(at, api).delete_tag(run, key))
 
     @rule(
         index=indexes,
         metrics=mostly(st.lists(good_metrics, max_size=12), st.lists(metrics, max_size=4)),
         params=st.just([]) | st.lists(params, max_size=2),
         tags=st.just([]) | st.lists(tags, max_size=3),
-        door=doors,
+        api=apis,
         twice=st.booleans(),
     )
     def log_batch(
-        self, index: int, metrics: list[Metric], params: list[Param], tags: list[RunTag], door: str, twice: bool
+        self, index: int, metrics: list[Metric], params: list[Param], tags: list[RunTag], api: str, twice: bool
     ) -> None:
         run = self.run_id(index)
-        what = f"log_batch {run} {[vars(one) for one in metrics]} {params} {tags} by the {door}"
+        what = f"log_batch {run} {[vars(one) for one in metrics]} {params} {tags} by the {api}"
         for _ in range(1 + twice):
             self.both(
                 what,
-                lambda at: getattr(at, door).log_batch(run, metrics, params, tags),
+                lambda at: getattr(at, api).log_batch(run, metrics, params, tags),
                 "params/no value in a batch" if any(param.value is None for param in params) else None,
             )
 
     @rule(
         index=indexes,
         counts=pick(((1000, 0, 0), (1001, 0, 0), (0, 100, 0), (0, 101, 0), (0, 0, 101), (901, 99, 1), (801, 100, 100))),
-        door=doors,
+        api=apis,
     )
-    def log_large_batch(self, index: int, counts: tuple[int, int, int], door: str) -> None:
+    def log_large_batch(self, index: int, counts: tuple[int, int, int], api: str) -> None:
         run = self.run_id(index)
         metrics = [Metric("a", float(i % 7), i % 5, i % 3) for i in range(counts[0])]
         params = [Param(f"p{i}", "1") for i in range(counts[1])]
         tags = [RunTag(f"t{i}", "1") for i in range(counts[2])]
         self.both(
-            f"log_batch {run} of {counts} by the {door}",
-            lambda at: getattr(at, door).log_batch(run, metrics, params, tags),
+            f"log_batch {run} of {counts} by the {api}",
+            lambda at: getattr(at, api).log_batch(run, metrics, params, tags),
         )
 
     @rule(
@@ -458,17 +458,17 @@ class Histories(RuleBasedStateMachine):
         view=views,
         size=sizes,
         indexes=st.lists(indexes, min_size=1, max_size=2),
-        door=doors,
+        api=apis,
     )
     def search_runs(
-        self, filter_string: Any, order: list[str], view: int, size: Any, indexes: list[int], door: str
+        self, filter_string: Any, order: list[str], view: int, size: Any, indexes: list[int], api: str
     ) -> None:
         self.has_only_read = True
         within, token = [self.experiment(index) for index in indexes], None
         for page in range(3):
             found = self.both(
                 f"search_runs {within} {filter_string!r} {order} view {view} size {size} page {page}",
-                lambda at, token=token: getattr(at, door).search_runs(within, filter_string, view, size, order, token),
+                lambda at, token=token: getattr(at, api).search_runs(within, filter_string, view, size, order, token),
             )
             token = found.token if found else None
             if token is None:

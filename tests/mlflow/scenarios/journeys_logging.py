@@ -172,9 +172,9 @@ def client_limits(j: Journey) -> None:
         )
         j.see(name, lambda: (at or client).log_batch(run_id, *given))
 
-    for door, at in {"client": client, "store": j.store}.items():
+    for api, at in {"client": client, "store": j.store}.items():
         for counts in ((1000, 0, 0), (1001, 0, 0), (0, 100, 0), (0, 101, 0), (0, 0, 100), (0, 0, 101), (801, 100, 100)):
-            logged(f"{counts} by the {door}", *counts, at=at)
+            logged(f"{counts} by the {api}", *counts, at=at)
     logged("2500 and all else", 2500, 250, 120)
     logged("nothing")
     for truncate in ("true", "false"):

@@ -16,7 +16,7 @@ from bridge.store.slices import Slice
 from bridge.store.sql import backend
 from bridge.store.sql.backend import SqlBackend
 
-COLUMNS = ("series", "times", "timestamps", "steps", "has_step", "values", "ints", "doors", "joined")
+COLUMNS = ("series", "times", "timestamps", "steps", "has_step", "values", "ints", "apis", "joined")
 SHARE = 0.2
 """The share of the opportunities at which a planted fault happens."""
 
@@ -25,9 +25,9 @@ def unwritten() -> None:
     """A call returns before its points are in the journal, and they are never written."""
     log = JournalWriter.log
 
-    def forget(self: JournalWriter, run_id: str, points: Any, door: int) -> None:
+    def forget(self: JournalWriter, run_id: str, points: Any, api: int) -> None:
         if random.random() > SHARE:
-            log(self, run_id, points, door)
+            log(self, run_id, points, api)
 
     JournalWriter.log = forget  # type: ignore[method-assign, assignment]
 
