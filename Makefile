@@ -1,24 +1,25 @@
-# Everything runs in .venv, which the first target that needs it makes; PYTHON chooses the Python it is made with.
+# All targets run in .venv. The first target that needs .venv creates it, with the Python that PYTHON names.
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
-# What runs by itself, and what starts many processes: two files at a time, because its tests bear a busy machine.
+# Tests that must run alone, and tests that start many processes. Of the latter, two files run at a time.
 ALONE := browser or pythons
 PROCESSES := postgres or processes
 LONGER := $(ALONE) or $(PROCESSES) or slow
 QUICK := tests/architecture tests/journal tests/store
 PYTEST := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q
 export MLFLOW_DISABLE_TELEMETRY ?= true
-# Hundreds of processes load the same modules: what Python has compiled is kept, also in an image that says otherwise.
+# The tests start hundreds of processes that import the same modules. Python must store compiled modules, even if the
+# image sets this variable.
 unexport PYTHONDONTWRITEBYTECODE
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "make %-13s %s\n", $$1, $$2 }'
 
-demo: .venv/.demo  ## Train a small network with PyTorch Lightning into a native run, and say how to look at it
+demo: .venv/.demo  ## Train a small network with PyTorch Lightning, log to a native run, and print how to view it
 	@$(BIN)/python examples/01_lightning_into_an_existing_run.py --path demo
 
-ui: .venv/.demo  ## Open MLflow's UI on the workspace that `make demo` made
+ui: .venv/.demo  ## Open MLflow's UI with the workspace that `make demo` created
 	@PATH="$(CURDIR)/$(BIN):$$PATH" mlflow ui --backend-store-uri \
 		"$$($(BIN)/python -c 'import bridge; print(bridge.Workspace.open("demo").get_mlflow_tracking_uri())')"
 
@@ -49,7 +50,7 @@ types: .venv/.dev
 layers: .venv/.dev
 	@$(BIN)/lint-imports --no-logo > .venv/layers.log 2>&1 || { cat .venv/layers.log; exit 1; }
 
-# They wait now and then: three at a time keep two cores busy.
+# The tests sometimes wait, so three test processes are needed to use two cores.
 fast: .venv/.dev
 	@$(PYTEST) --numprocesses 3 --dist worksteal -m "not ($(LONGER))"
 
@@ -62,20 +63,20 @@ processes: .venv/.dev
 alone: .venv/.dev
 	@$(PYTEST) -m "$(ALONE)"
 
-# The browser tests drive Debian's Chromium: Playwright's own is a download of its own.
+# The browser tests use Debian's Chromium, because Playwright would download another one.
 chromium:
 	@command -v chromium > /dev/null || command -v chromium-browser > /dev/null || \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
 		echo "Installing Chromium for the browser tests ..."; \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium > /dev/null; \
 	else \
-		echo "The browser tests need Chromium: run \`sudo apt-get install chromium\`, or \`make check\` to do without."; \
+		echo "The browser tests need Chromium: run \`sudo apt-get install chromium\`, or \`make check\` to skip the browser tests."; \
 		exit 1; \
 	fi
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Runbridge needs Python 3.10 or newer: make PYTHON=python3.12 ...")'
-	@echo "Making .venv ..."
+	@echo "Creating .venv ..."
 	@$(PYTHON) -m venv .venv
 
 .venv/.demo: pyproject.toml constraints.txt | .venv/bin/python
@@ -92,5 +93,5 @@ chromium:
 	@touch $@
 
 .PHONY: help demo ui quick check test test-mlflow bench compatibility lint types layers fast slow processes alone chromium
-# Installing and testing have .venv and the machine to themselves, also with `make --jobs`.
+# Targets run one after the other, even with `make --jobs`: they share .venv, and tests must not compete for the machine.
 .NOTPARALLEL:
