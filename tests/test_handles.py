@@ -522,7 +522,7 @@ def test_a_deleted_run_refuses_files(workspace, run, tmp_path):
 def test_a_download_below_a_file_is_refused(run, tmp_path):
     run.upload_file("a.txt", io.BytesIO(b"text"))
     (tmp_path / "file").write_text("text")
-    with pytest.raises(InvalidValue, match="must not lie below a file"):
+    with pytest.raises(InvalidValue, match="must not be below a file"):
         run.download_file("a.txt", tmp_path / "file" / "a.txt")
 
 

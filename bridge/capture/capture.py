@@ -58,7 +58,7 @@ class Capture:
         self._thread: threading.Thread | None = None
 
     def watch(self) -> None:
-        """Create the folder of outputs if absent, and store the logs every second from now on."""
+        """Create the folder of outputs if absent, and start a thread that stores the logs every second."""
         if self._outputs is not None:
             try:
                 os.makedirs(self._outputs, exist_ok=True)
@@ -75,7 +75,7 @@ class Capture:
                 self.warn(f"The folder {self._logs} is captured only when the run ends: {error}.")
 
     def append(self, path: str, data: bytes) -> None:
-        """Append to a log of the run. A file with the same name in the folder `logs` is skipped from now on.
+        """Append to a log of the run. Afterwards a file with the same name in the folder `logs` is skipped.
 
         Raises:
             BridgeError: nothing was appended.

@@ -13,7 +13,7 @@ _last: tuple[object, FrameType] | None = None
 
 
 def watch_exit() -> None:
-    """Remember the status of each `sys.exit` from now on."""
+    """Start to remember the status of each `sys.exit`."""
     if sys.exit is _exit:
         sys.exit = _remember_and_exit
 

@@ -56,7 +56,7 @@ class LogQueue:
         return False
 
     def append(self, data: bytes) -> bool:
-        """Append bytes at once; return whether that was possible."""
+        """Append bytes to the log immediately; return whether that was possible."""
         try:
             self._append(data)
         except Exception as error:

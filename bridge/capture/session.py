@@ -47,7 +47,7 @@ class RunSession:
     # Ending
 
     def own(self, quietly: bool = False) -> None:
-        """Let this process end the run at its exit if nobody has ended it before.
+        """Let this process end the run at its exit, unless the run has ended before.
 
         Args:
             quietly: without the warning that the run was left open.

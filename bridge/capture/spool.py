@@ -14,7 +14,7 @@ MEMORY_BYTES = 64 << 20
 MEMORY_PART_BYTES, FILE_PART_BYTES = 8 << 20, 64 << 20
 """The size of one part in memory and on disk. A part is freed once it has been taken."""
 TAKE_BYTES = 8 << 20
-"""The number of bytes that are taken at once."""
+"""The number of bytes that one step takes from the queue, at most."""
 
 
 class Spool:

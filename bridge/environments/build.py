@@ -23,7 +23,7 @@ class EnvironmentBuild:
         self.log = log
 
     def wait_for_completion(self, show_output: bool = True) -> None:
-        """Return at once; with `show_output`, print what the build printed."""
+        """Return immediately. With `show_output`, print the output of the build."""
         if show_output:
             print(self.log, end="")
 

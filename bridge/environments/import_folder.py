@@ -42,7 +42,7 @@ def import_folder() -> Path:
     """Return the folder `$BRIDGE_HOME/imports/<version>-<hash>`, which is created if it does not exist.
 
     It has links to the packages of this process: `bridge`, its plugins, and the metadata by which MLflow finds the
-    plugins. Several processes may create it at once.
+    plugins. Several processes may create it at the same time.
     """
     import hashlib
 

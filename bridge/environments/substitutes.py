@@ -1,4 +1,4 @@
-"""Names of the Azure ML service that mean something on this computer, so that old scripts run unchanged."""
+"""Names of the Azure ML service and their meaning on this computer, so that Azure ML scripts run unchanged."""
 
 from __future__ import annotations
 

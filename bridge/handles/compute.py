@@ -1,4 +1,4 @@
-"""Compute targets: each is this computer, whatever an old script calls it."""
+"""Compute targets. Each name of a compute target means this computer."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class ComputeTarget:
         return self
 
     def wait_for_completion(self, show_output: bool = False, **kwargs: object) -> None:
-        """Return at once; with `show_output`, print which computer it is."""
+        """Return immediately. With `show_output`, print which computer it is."""
         if show_output:
             print(f"Compute target {self.name}: this computer")
 

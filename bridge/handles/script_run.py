@@ -19,7 +19,7 @@ class ScriptRun(Run):
         """Stop the script, end the run as Canceled, and return after that.
 
         The script and all processes that it started get SIGTERM, and SIGKILL five seconds later.
-        A run that no launcher has claimed is Canceled at once; a launcher that starts later skips it.
+        A run that no launcher has claimed is Canceled immediately. A launcher that starts later skips it.
 
         Raises:
             InvalidState: the run is Completed or Failed.

@@ -164,7 +164,7 @@ class Workspace:
     ) -> dict[str, builtins.list[Workspace]]:
         """Return the workspaces in `$BRIDGE_HOME` by name, without changing them; the arguments are ignored.
 
-        A name has several workspaces if folders were renamed. One that cannot be read is skipped with a warning.
+        A name has several workspaces if folders were renamed. An unreadable workspace is skipped with a warning.
         """
         from bridge.handles.workspace_list import workspaces_at_home
 

@@ -168,7 +168,7 @@ def _check_source(folder: Path, script: str | None) -> None:
         return
     place = folder / check_local_path("script", script)
     if not place.resolve().is_relative_to(folder.resolve()):
-        raise InvalidValue("script", script, f"must lie below the source folder {folder}")
+        raise InvalidValue("script", script, f"must be below the source folder {folder}")
     if not place.is_file():
         raise NotFound("script", str(place), "a script must be in its source folder, and be named relative to it")
 

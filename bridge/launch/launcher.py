@@ -1,7 +1,7 @@
 """The launcher: the process that owns a submitted run, from its preparation to its last status.
 
 `bridge.launch.start` starts it. A scheduler can start it too: `python -m bridge.launch.launcher <workspace> <run id>`.
-It claims the run, and ends at once if another launcher has claimed the run.
+It claims the run, and ends immediately if another launcher has claimed the run.
 It ends the run whatever happens. If it is killed, the script dies with it, and the lease of the run tells readers so.
 """
 
@@ -46,8 +46,8 @@ KILL_SECONDS = 30.0
 NAMED = 5
 """How many processes a sentence names at most."""
 LEFT_OPEN = (
-    "{who} the script's output open: what is printed there from now on is not stored, and the next print ends its"
-    " process with SIGPIPE unless that signal is ignored."
+    "{who} the script's output open: later output is not stored, and the next print ends its process"
+    " with SIGPIPE unless that signal is ignored."
 )
 EXIT_CODES: dict[Status | None, int] = {"Completed": 0, "Failed": 1, "Canceled": 128 + signal.SIGTERM}
 GOING_ON: tuple[Status, ...] = tuple(status for status in OPEN_STATUSES if status != "CancelRequested")
@@ -81,7 +81,7 @@ class Launcher:
         """
         try:
             ending = self._work()
-        except InvalidState as error:  # the run was ended or deleted meanwhile
+        except InvalidState as error:  # another process ended or deleted the run
             ending = self._asked() or Ending("Failed", "LauncherFailed", str(error))
         except BridgeError as error:
             ending = Ending("Failed", "LauncherFailed", str(error))
@@ -91,7 +91,7 @@ class Launcher:
         try:
             return self._end(ending)
         except Exception as error:  # a fault of ours, or no memory: each step may be repeated
-            logger.error("The run is ended once more.", exc_info=error)
+            logger.error("The end of the run failed and is tried again.", exc_info=error)
             return self._end(ending)
 
     def _work(self) -> Ending:
@@ -214,7 +214,7 @@ class Launcher:
 
         Raises:
             InvalidState: the end of the run was asked for.
-            StoreUnavailable: the store was not available for 30 seconds, or a signal came meanwhile.
+            StoreUnavailable: the store was not available for 30 seconds, or a signal arrived in this time.
         """
         end = time.monotonic() + OUTPUT_SECONDS
         while True:
@@ -275,7 +275,7 @@ class Launcher:
             self._status = ending.status
         except NotFound:
             return True
-        except BridgeError as error:  # the run changed meanwhile, or the store is not available
+        except BridgeError as error:  # another process changed the run, or the store is not available
             logger.debug("The end of the run is stored later: %s", error)
             return False
         return True
@@ -317,8 +317,8 @@ def main(address: str, run_id: str, caller: int | None = None) -> int:
     Args:
         address: the workspace's folder.
         run_id: the run.
-        caller: the file descriptor of a socket to the process that submits. That process owns the run until this one
-            has started, and is told when this one has the run. None: no process owns the run.
+        caller: the file descriptor of a socket to the process that submits. That process owns the run until it gets
+            the message that this process has claimed the run. None: no process owns the run.
 
     Returns:
         The exit code: 0 if the run is Completed or another launcher's, 1 if it Failed or was not started, 143 if it is

@@ -123,7 +123,7 @@ class Output:
             if written != self._queue.written_bytes:
                 written, end = self._queue.written_bytes, time.monotonic() + timeout_seconds
             elif time.monotonic() > end:
-                self._late = TimeoutError(f"the place did not answer within {timeout_seconds:g} s")
+                self._late = TimeoutError(f"the workspace did not answer within {timeout_seconds:g} s")
                 return
             self._writer.join(WAIT_SECONDS)
         self._late = None

@@ -48,7 +48,7 @@ DOCKER = {"useDocker": "use_docker", "sharedVolumes": "shared_volumes", "argumen
 
 
 class History:
-    """What is stored of a run besides what it logs.
+    """The files of a run that are stored.
 
     Attributes:
         output_collection: files in `./outputs` are stored.

@@ -14,8 +14,9 @@ from typing import BinaryIO
 from bridge.errors import SubmitFailed
 from bridge.journal.system import Ignoring, is_of_handler
 
-# The launcher forks once more, so that the process that submits has no child to wait for. Its working folder must not
-# shadow packages. It finds `bridge` where the process that submits found it, even if that was by a relative path.
+# The launcher forks a second time, so that the submitting process has no child to wait for. The working folder of the
+# launcher must not shadow packages. The launcher finds `bridge` where the submitting process found it, even if that was
+# by a relative path.
 CODE = (
     "import os, sys\n"
     "os.fork() and os._exit(0)\n"

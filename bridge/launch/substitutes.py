@@ -1,4 +1,4 @@
-"""What is submitted with names of the Azure ML service, and what runs on this computer instead."""
+"""Submitted definitions that name compute targets or environments of Azure ML, and their form on this computer."""
 
 from __future__ import annotations
 

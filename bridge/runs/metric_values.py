@@ -37,7 +37,7 @@ KIND_NAMES = {
 FILE_KINDS = frozenset(KIND_NAMES) - {SCALAR, COLUMN}
 
 SYSTEM = "system/"
-"""The prefix of the metrics that a launcher measures by itself."""
+"""The prefix of the metrics that a launcher measures automatically."""
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ def keep_source(
 
     Args:
         artifacts: the artifact store.
-        run_root: the artifact root of the run, for the changes.
+        run_root: the artifact root of the run. The changes are stored there.
         folder: the source folder.
         workspace_folder: a folder that is excluded from the snapshot.
 

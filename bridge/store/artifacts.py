@@ -107,7 +107,7 @@ class ArtifactStore(ABC):
 def _cannot_write(target: Path, error: OSError) -> BridgeError:
     """Return the error of a failure to write the caller's file."""
     if isinstance(error, (FileExistsError, NotADirectoryError)):
-        return InvalidValue("output path", str(target), "must not lie below a file")
+        return InvalidValue("output path", str(target), "must not be below a file")
     if isinstance(error, IsADirectoryError):
         return InvalidValue("output path", str(target), "must name a file, and this is a folder")
     reason = (error.strerror or str(error)).lower()

@@ -39,7 +39,7 @@ class Background:
         self._loading = ThreadLock("modules that the background loads")
 
     def before_fork(self) -> None:
-        """Wait until the thread loads no module: in a child, nobody would release the lock of that module."""
+        """Wait until the thread loads no module. Otherwise the lock of that module would stay locked in the child."""
         self._loading.acquire(timeout=LOAD_SECONDS)
 
     def after_fork(self) -> None:
@@ -48,7 +48,7 @@ class Background:
             self._loading.release()
 
     def add(self, store: JournaledStore) -> None:
-        """Tend a store from now on."""
+        """Let the thread tend a store: fold its journals and renew its leases."""
         with self._lock:
             self._stores.add(store)
             if self._thread is None:
@@ -111,7 +111,7 @@ class Background:
 
 
 def _load_what_folds() -> None:
-    """Load the modules of a fold at once, so that the background loads none later, when the process may fork."""
+    """Load all modules of a fold, so that the background loads none later, when the process may fork."""
     try:
         import numpy  # noqa: F401
 

@@ -32,7 +32,7 @@ def last_moment(
 
     # Within a journal the order of the calls counts, even if the clock went back.
     ordered = [numpy.maximum.accumulate(own) if len(own) else own for own in times]
-    # When each series has its first point: a series counts from then on.
+    # The time of the first point of each series. A series counts after this time.
     firsts = [own[numpy.unique(numbers, return_index=True)[1]] for own, numbers in zip(ordered, series, strict=True)]
     too_many = []
     for moments, most in ((ordered, most_points), (firsts, most_series)):

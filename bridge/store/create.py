@@ -60,7 +60,8 @@ def create_store(
 def ensure_store(folder: str | Path) -> WorkspaceStores:
     """Open the workspace in a folder; if the folder does not exist, create both and log that once.
 
-    If several processes do this at once, one of them creates the workspace. It appears whole.
+    If several processes do this at the same time, one of them creates the workspace.
+    Other processes see no workspace until it is complete.
 
     Args:
         folder: it is created only in a folder that exists, and never where this process had a workspace open before,

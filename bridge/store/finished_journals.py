@@ -77,7 +77,7 @@ class FinishedJournals:
             self._finish(journal_id, ending)
 
     def _finish(self, journal_id: str, ending: _Ending) -> int | None:
-        """Remove a journal if nobody needs it any more.
+        """Remove a journal if no process needs it any more.
 
         Returns:
             when the journal was last written to, in milliseconds since 1970 UTC, if its writer has ended and its leases

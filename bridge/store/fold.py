@@ -121,7 +121,7 @@ class Folding:
         self._fold_all(FoldProgress(left, frozenset(sizes), until), wait, sweeps)
 
     def _fold_all(self, progress: FoldProgress, wait: bool, sweeps: bool) -> None:
-        """Take turns until all is folded; without `wait` at most one, and only if nobody else folds."""
+        """Take turns until all is folded. Without `wait`, take one turn, unless another thread or process folds."""
         if not wait:
             with suppress(LockTaken), self._lock.at_once():
                 if self._fold_some(progress, wait) and sweeps:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class LeaseStore(ABC):
     """A store of leases. A lease names the journal whose process owns a run.
 
-    A run whose owner ended without ending the run is ended by somebody else, who finds out by its lease.
+    If the owner of a run ends without ending the run, the lease shows this, and another process ends the run.
     A new run gets its lease from `TrackingStore.create_runs`. Later changes of a lease arrive with `FoldStore.append`.
     A run that has ended has no lease.
     As for a `TrackingStore`, every method may be called from any thread, and one that raises has changed nothing.

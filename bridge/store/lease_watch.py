@@ -36,7 +36,7 @@ def seems_over(folder: JournalFolder, readers: JournalReaders, leases: Sequence[
 
 
 def end_lost_leases(inner: Backend, folder: JournalFolder, readers: JournalReaders) -> None:
-    """End the leases of journals that were removed by somebody else, and mark runs whose owner is silent."""
+    """End the leases of journals that another process removed, and mark runs whose owner writes no lease records."""
     inner.end_unclaimed(time.time_ns() // 1_000_000)
     leases = inner.get_leases()
     if not leases:

@@ -207,7 +207,7 @@ def close_idle(most: int = 0) -> None:
                 store.tracking.flush()  # a store with points that cannot be written yet stays open, and tries again
                 store.close()
             except BridgeError as error:
-                logger.debug("A workspace that nobody uses stays open: %s", error)
+                logger.debug("A workspace without users stays open: %s", error)
                 continue
             _remove(store)
 

@@ -37,7 +37,7 @@ class OwnedRuns:
         return iter(list(self._counts))
 
     def hold(self, run_id: str) -> None:
-        """Hold the lease of a run, once more if it is held."""
+        """Hold the lease of a run. Each call needs a `release` of its own."""
         self._counts[run_id] = self._counts.get(run_id, 0) + 1
         if self._counts[run_id] == 1:
             self._writer.leases.hold(run_id)

@@ -270,7 +270,7 @@ def comparable_values(values: Array) -> Array:
 
 
 def slice_of(run_id: str, points: Sequence[Point], api: int) -> Slice:
-    """Return checked points of one run as a slice of no journal, for a backend that is written without one."""
+    """Return checked points of one run as a slice, so that a backend can store points without a journal."""
     import numpy
 
     definitions: dict[Definition, int] = {}

@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from bridge.store.tracking import TrackingStore
 
 RUNS_AT_ONCE = 500
-"""How many records a listing reads at once."""
+"""The number of records that a listing reads in one portion."""
 
 
 def list_runs(store: TrackingStore, query: RunQuery, latest: bool = True) -> Iterator[RunRecord]:
     """Return all runs that match a query at the moment of the call.
 
-    The ids are read at once, and the records later, in portions.
+    The ids are read immediately, and the records later, in portions.
     So a run that starts afterwards is not listed, and none is listed twice.
     A run that is deleted, restored or purged before its record is read is excluded.
 

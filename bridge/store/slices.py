@@ -52,7 +52,7 @@ class Slice:
 
 
 class LeaseRecord(NamedTuple):
-    """A record of a journal: its process owns a run from now on (`held`), or does so no longer.
+    """A record of a journal: after it, the process of the journal owns a run (`held`), or no longer owns it.
 
     `time` is milliseconds since 1970 UTC. A later "held" record moves the lease to its own journal. A "released" record
     counts only if it is of the journal that holds the lease.

@@ -43,8 +43,8 @@ class UnfoldedBytes:
         if self.total and not self._warned:
             self._warned = True
             logger.warning(
-                "%d bytes of points in the journals of %s are not folded yet, and nothing may be written here: "
-                "these points are not visible until somebody who may write has read the workspace.",
+                "%d bytes of points in the journals of %s are not folded yet, and this process has no write access. "
+                "These points are not visible until a process with write access reads the workspace.",
                 self.total,
                 self._folder.path,
             )

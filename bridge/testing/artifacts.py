@@ -25,7 +25,7 @@ OTHER_ROOT = "1/models/m-0123456789abcdef0123456789abcdef/artifacts"
 class ArtifactStoreTests:
     """Every promise of an artifact store; a subclass has the fixture `artifacts`, an empty store."""
 
-    def test_what_was_put_is_read_back(self, artifacts: ArtifactStore) -> None:
+    def test_stored_bytes_are_read_back(self, artifacts: ArtifactStore) -> None:
         record = artifacts.put(ROOT, "a/b.txt", b"content")
         assert record.path == "a/b.txt"
         assert record.size_bytes == 7
@@ -57,7 +57,7 @@ class ArtifactStoreTests:
         assert (artifacts.stat(ROOT, "x"), _content(artifacts, "x")) == (first, b"first")
         assert artifacts.put(OTHER_ROOT, "x", b"other", replace=False).size_bytes == 5
 
-    def test_of_callers_that_must_not_replace_one_puts_the_file(self, artifacts: ArtifactStore) -> None:
+    def test_one_of_many_callers_that_must_not_replace_stores_the_file(self, artifacts: ArtifactStore) -> None:
         def put(number: int) -> int | None:
             try:
                 artifacts.put(ROOT, "x", str(number).encode(), replace=False)
@@ -76,19 +76,19 @@ class ArtifactStoreTests:
         assert _content(artifacts, "x") == b"second"
         assert [record.size_bytes for record in artifacts.list(ROOT)] == [6]
 
-    def test_a_reader_of_a_replaced_file_reads_one_of_both(self, artifacts: ArtifactStore) -> None:
+    def test_a_reader_during_a_replacement_gets_the_old_or_the_new_file(self, artifacts: ArtifactStore) -> None:
         first, second = b"a" * 3_000_000, b"b" * 3_000_000
         artifacts.put(ROOT, "x", first)
         pieces = artifacts.get(ROOT, "x")
         artifacts.put(ROOT, "x", second)
         assert b"".join(pieces) in (first, second)
 
-    def test_a_leading_dot_is_the_same_path(self, artifacts: ArtifactStore) -> None:
+    def test_a_leading_dot_in_a_path_is_ignored(self, artifacts: ArtifactStore) -> None:
         assert artifacts.put(ROOT, "./a/b", b"1").path == "a/b"
         assert _content(artifacts, "././a/b") == b"1"
         assert artifacts.list(ROOT, "./a") == artifacts.list(ROOT, "a")
 
-    def test_roots_are_apart(self, artifacts: ArtifactStore) -> None:
+    def test_roots_do_not_share_files(self, artifacts: ArtifactStore) -> None:
         artifacts.put(ROOT, "x", b"1")
         artifacts.put(OTHER_ROOT, "x", b"22")
         artifacts.delete(ROOT)
@@ -97,7 +97,7 @@ class ArtifactStoreTests:
 
     # Growing
 
-    def test_what_was_appended_is_read_at_once(self, artifacts: ArtifactStore) -> None:
+    def test_appended_bytes_can_be_read_immediately(self, artifacts: ArtifactStore) -> None:
         first = artifacts.append(ROOT, "logs/x.txt", b"one\n")
         assert (first.path, first.size_bytes, first.sha256) == ("logs/x.txt", 4, None)
         assert first.time is not None and first.time > 1_600_000_000_000
@@ -125,7 +125,7 @@ class ArtifactStoreTests:
             with pytest.raises(InvalidValue, match="start"):
                 artifacts.get(ROOT, path, -1)
 
-    def test_a_reader_of_a_growing_file_reads_what_was_there_or_more(self, artifacts: ArtifactStore) -> None:
+    def test_a_reader_gets_at_least_the_bytes_that_the_file_had_at_open(self, artifacts: ArtifactStore) -> None:
         content = b"a" * 3_000_000
         artifacts.append(ROOT, "x", content)
         pieces = artifacts.get(ROOT, "x")
@@ -168,9 +168,9 @@ class ArtifactStoreTests:
             assert [line for line in lines if line[0] == letter] == [f"{letter}{number}" for number in range(20)]
         assert len(lines) == 80
 
-    # What is missing
+    # Missing files
 
-    def test_a_missing_file_is_said_by_its_path(self, artifacts: ArtifactStore) -> None:
+    def test_the_error_for_a_missing_file_names_its_path(self, artifacts: ArtifactStore) -> None:
         artifacts.put(ROOT, "folder/x", b"1")
         for path in ("y", "folder", "folder/y", "folder/x/y"):
             with pytest.raises(NotFound, match=path):
@@ -185,7 +185,7 @@ class ArtifactStoreTests:
             artifacts.put(ROOT, "a/x", tmp_path)
         assert artifacts.list(ROOT) == []
 
-    def test_a_source_that_fails_leaves_what_was_there(self, artifacts: ArtifactStore) -> None:
+    def test_a_failing_source_leaves_the_file_before(self, artifacts: ArtifactStore) -> None:
         artifacts.put(ROOT, "x", b"before")
         for path in ("x", "new/y"):
             with pytest.raises(ZeroDivisionError):
@@ -272,7 +272,7 @@ class ArtifactStoreTests:
         artifacts.delete(ROOT)
         assert artifacts.list(ROOT, recursive=True) == []
 
-    def test_deleting_what_is_not_there_is_no_error(self, artifacts: ArtifactStore) -> None:
+    def test_deleting_an_absent_path_is_no_error(self, artifacts: ArtifactStore) -> None:
         artifacts.delete(ROOT)
         artifacts.delete(ROOT, "a/b")
         artifacts.put(ROOT, "x", b"1")
@@ -320,7 +320,7 @@ class ArtifactStoreTests:
         for refused in _calls(artifacts, root, "x"):
             with pytest.raises(InvalidValue, match="artifact root"):
                 refused()
-        if root:  # without one, the folders of all roots are listed
+        if root:  # the empty root lists the folders of all roots
             with pytest.raises(InvalidValue, match="artifact root"):
                 artifacts.list(root)
 

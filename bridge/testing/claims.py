@@ -1,4 +1,4 @@
-"""What a tracking store promises of runs that wait for a launcher: one process gets each, or it ends as failed."""
+"""The conformance suite of claims: one launcher claims a waiting run, or the run fails after a while."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from bridge.store.slices import LeaseRecord
 from bridge.testing.slices import make_slice
 
 LONG = LEASE_SECONDS * 1000 + 1
-"""How long a run waits in vain, in milliseconds."""
+"""The time after which a run that no launcher has claimed fails, in milliseconds."""
 
 
 def wait(store: Backend, run_id: str = "r1", status: Status = "Queued", time: int = 1_000) -> RunRecord:
-    """Make a run of a script that waits for a launcher, and whose lease nobody holds."""
+    """Create a run of a script that waits for a launcher. Its lease is not held."""
     return create_run(store, RunRecord(run_id, "0", status=status, start_time=time, type=SCRIPT_RUN))
 
 
-def say(store: Backend, journal_id: str, *records: LeaseRecord) -> None:
-    """Store leases as the next stretch of a journal."""
+def store_leases(store: Backend, journal_id: str, *records: LeaseRecord) -> None:
+    """Store lease records as the next slice of a journal."""
     start = store.get_receipts([journal_id]).get(journal_id, 0)
     store.append([replace(make_slice(journal_id, start, start + 1, []), leases=records)])
 
 
 class ClaimPromises:
-    """One promise a test; `LeaseStoreTests` has them all."""
+    """Tests of one promise each. `LeaseStoreTests` has all of them."""
 
     @pytest.mark.parametrize("status", CLAIMABLE_STATUSES)
     def test_a_run_that_waits_is_claimed_with_its_lease(self, store: Backend, status: Status) -> None:
@@ -55,7 +55,7 @@ class ClaimPromises:
             store.claim_run("r1", Lease("r1", "j2", 3_000))
         assert store.get_leases() == [Lease("r1", "j1", 2_000)]
 
-    def test_a_run_that_has_ended_once_is_not_claimed_whatever_its_status_is(self, store: Backend) -> None:
+    def test_a_run_that_has_ended_once_cannot_be_claimed_with_any_status(self, store: Backend) -> None:
         wait(store)
         store.update_runs(("r1",), RunChanges(status="Completed", end_time=2_000))
         store.update_runs(("r1",), RunChanges(status="NotStarted"))
@@ -63,7 +63,7 @@ class ClaimPromises:
             store.claim_run("r1", Lease("r1", "j1", 3_000))
         assert store.end_unclaimed(3_000 + LONG) == []
 
-    def test_of_many_that_claim_a_run_at_once_one_has_it(self, store: Backend) -> None:
+    def test_one_of_many_concurrent_claims_of_a_run_succeeds(self, store: Backend) -> None:
         wait(store)
         won: list[int] = []
 
@@ -94,18 +94,18 @@ class ClaimPromises:
             store.claim_run("r3", Lease("r3", "j1", 2_000))
         assert store.get_leases() == []
 
-    def test_a_claim_takes_the_lease_from_who_made_the_run(self, store: Backend) -> None:
+    def test_a_claim_takes_the_lease_from_the_process_that_created_the_run(self, store: Backend) -> None:
         record = RunRecord("r1", "0", status="Starting", start_time=1_000, type=SCRIPT_RUN)
         store.create_runs([record], [Lease("r1", "j1", 5_000)])
         store.claim_run("r1", Lease("r1", "j2", 2_000))  # its clock may be behind
         (lease,) = store.get_leases()
         assert lease.journal_id == "j2" and lease.time > 5_000
-        # What the first has said meanwhile comes later.
-        say(store, "j1", LeaseRecord("r1", 5_001, True), LeaseRecord("r1", 5_001, False))
+        # The lease records that the first process wrote before the claim arrive later.
+        store_leases(store, "j1", LeaseRecord("r1", 5_001, True), LeaseRecord("r1", 5_001, False))
         assert store.get_leases() == [lease]
         assert store.end_leases({"j1": 6_000}) == []
 
-    def test_a_run_that_nobody_claims_fails_with_the_reason(self, store: Backend) -> None:
+    def test_an_unclaimed_run_fails_with_the_reason(self, store: Backend) -> None:
         wait(store)
         wait(store, "claimed")
         wait(store, "later", time=2_000)
@@ -124,15 +124,15 @@ class ClaimPromises:
         with pytest.raises(InvalidState, match="Failed"):
             store.claim_run("r1", Lease("r1", "j2", now))
 
-    def test_a_run_that_somebody_holds_or_has_held_lately_is_waited_for(self, store: Backend) -> None:
+    def test_a_waiting_run_does_not_fail_while_its_lease_is_held_or_was_held_lately(self, store: Backend) -> None:
         records = [RunRecord(run_id, "0", status="Starting", start_time=1_000, type=SCRIPT_RUN) for run_id in "ab"]
         store.create_runs(records, [Lease(run_id, "j1", 1_000) for run_id in "ab"])
-        say(store, "j1", LeaseRecord("b", 2_000, True), LeaseRecord("b", 2_000, False))
+        store_leases(store, "j1", LeaseRecord("b", 2_000, True), LeaseRecord("b", 2_000, False))
         assert store.end_unclaimed(1_000 + LONG) == []
         assert store.end_unclaimed(2_000 + LONG) == ["b"]
         assert get_run(store, "a").status == "Starting"
 
-    def test_a_deleted_run_that_nobody_claims_stays_as_it_is(self, store: Backend) -> None:
+    def test_an_unclaimed_deleted_run_stays_unchanged(self, store: Backend) -> None:
         wait(store)
         store.delete_runs(("r1",), 2_000)
         assert store.end_unclaimed(1_000 + LONG) == []

@@ -1,4 +1,4 @@
-"""A clock that moves when it is told to."""
+"""A clock that tests move."""
 
 from __future__ import annotations
 
@@ -19,6 +19,6 @@ class FakeClock:
         return self.now
 
     def tick(self, milliseconds: int = 1) -> int:
-        """Move on, and return the new time."""
+        """Move the clock, and return the new time."""
         self.now += milliseconds
         return self.now

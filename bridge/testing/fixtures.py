@@ -11,16 +11,16 @@ from bridge.testing.clock import FakeClock
 
 
 class BackendFixtures:
-    """A backend and what a test of it begins with; a subclass gives the backend."""
+    """The fixtures of tests of a backend. A subclass overrides `store`."""
 
     @pytest.fixture
     def store(self) -> Backend:
         """A new store."""
-        raise NotImplementedError("a subclass gives the store")
+        raise NotImplementedError("a subclass overrides the fixture `store`")
 
     @pytest.fixture
     def other(self, store: Backend) -> Backend:
-        """Another object over the same data, as another process has it; the same object if data is not shared."""
+        """Another object over the same data, as in another process. The same object if data is not shared."""
         return store
 
     @pytest.fixture
@@ -30,5 +30,5 @@ class BackendFixtures:
 
     @pytest.fixture
     def clock(self) -> FakeClock:
-        """A clock that stands still."""
+        """A clock that moves only by `tick`."""
         return FakeClock()

@@ -1,4 +1,4 @@
-"""What a tracking store promises of the slices of journals."""
+"""The conformance suite of a fold: slices of journals are stored, once each and in order."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ from bridge.testing.tracking_points import native, numbers_of, only
 
 
 class FoldStoreTests(BackendFixtures):
-    """One promise a test."""
+    """Tests of one promise each."""
 
-    def test_an_appended_slice_is_read_and_its_end_is_known(self, store: Backend, other: Backend, run: str) -> None:
+    def test_an_appended_slice_is_read_and_its_end_is_the_receipt(
+        self, store: Backend, other: Backend, run: str
+    ) -> None:
         entries = [Entry(run, "loss", 0.5, 3, 7, 1, MLFLOW), Entry(run, "loss", "x", None, 8, 2), Entry(run, "n", 4)]
         assert store.append([make_slice("j1", 0, 100, entries)]) == {"j1": 100}
         assert other.get_receipts(["j1", "no"]) == {"j1": 100}
@@ -30,12 +32,12 @@ class FoldStoreTests(BackendFixtures):
         assert only(other, "n").all_ints
         assert get_run(other, run).latest == {"loss": Latest(0.5, 7, 3), "n": Latest(4.0, 0, 0)}
 
-    def test_nothing_is_known_of_a_journal_before_its_first_slice(self, store: Backend) -> None:
+    def test_a_journal_has_no_receipt_before_its_first_slice(self, store: Backend) -> None:
         assert store.get_receipts([]) == {}
         assert store.get_receipts(["j1"]) == {}
         assert store.append([]) == {}
 
-    def test_a_slice_sent_again_is_passed_over(self, store: Backend, run: str) -> None:
+    def test_a_slice_that_is_stored_already_is_ignored(self, store: Backend, run: str) -> None:
         first = make_slice("j1", 0, 100, [Entry(run, "loss", 1.0)])
         second = make_slice("j1", 100, 200, [Entry(run, "loss", 2.0)])
         store.append([first])
@@ -78,13 +80,15 @@ class FoldStoreTests(BackendFixtures):
         assert native(store, "loss") == [1.0, 2.0, "x", 4.0, 5.0]
         assert native_series(get_series(store, run, ["loss"])).steps.tolist() == [0, 1, 2, 3, 4]
 
-    def test_a_later_append_comes_later_whatever_its_times(self, store: Backend, run: str) -> None:
+    def test_points_of_a_later_append_come_later_with_any_times(self, store: Backend, run: str) -> None:
         store.append([make_slice("j1", 0, 1, [Entry(run, "loss", 1.0, time=100)])])
         store.append([make_slice("j2", 0, 1, [Entry(run, "loss", 2.0, time=1)])])
         assert native(store, "loss") == [1.0, 2.0]
         assert only(store, "loss").steps.tolist() == [0, 1]
 
-    def test_the_order_of_a_slice_holds_whatever_the_clock_said(self, store: Backend, run: str) -> None:
+    def test_points_of_a_slice_keep_their_order_even_if_their_times_go_backwards(
+        self, store: Backend, run: str
+    ) -> None:
         one = [Entry(run, "loss", value, time=time) for value, time in ((1.0, 100), (2.0, 5), (3.0, 7))]
         two = [Entry(run, "loss", value, time=time) for value, time in ((-1.0, 50), (-2.0, 200))]
         store.append([make_slice("j1", 0, 1, one), make_slice("j2", 0, 1, two)])
@@ -145,7 +149,7 @@ class FoldStoreTests(BackendFixtures):
         assert store.append([make_slice("j1", 0, 9, [Entry("no", "loss", 1.0)])]) == {"j1": 9}
         assert store.get_receipts(["j1"]) == {"j1": 9}
 
-    def test_points_still_land_in_a_deleted_run(self, store: Backend, run: str) -> None:
+    def test_slices_are_stored_in_a_deleted_run_too(self, store: Backend, run: str) -> None:
         store.delete_runs((run,), 5)
         store.append([make_slice("j1", 0, 9, [Entry(run, "loss", 1.0)])])
         store.restore_runs((run,))

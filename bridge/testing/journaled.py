@@ -1,4 +1,4 @@
-"""The conformance suite of a backend behind a journal."""
+"""The conformance suite of a store that writes points to a journal and folds them into a backend."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from bridge.testing.claims import wait
 
 
 class JournaledStoreTests(BackendTests):
-    """Every promise of a backend, and those of the process that owns runs.
+    """The tests of a backend, and of a process that owns runs.
 
-    A subclass gives the fixture `store`, and the fixture `other` with the same inner backend and folder of journals.
+    A subclass overrides the fixture `store`, and the fixture `other` with the same backend and folder of journals.
     """
 
-    def test_runs_that_are_begun_are_made_and_owned_until_they_are_released_or_end(self, store: JournaledStore) -> None:
+    def test_started_runs_are_owned_until_they_are_released_or_end(self, store: JournaledStore) -> None:
         made = store.begin_runs([RunRecord(run_id, "0", status="Running", start_time=1) for run_id in ("a", "b", "c")])
         assert made == list(store.get_runs(["a", "b", "c"]).values())
         assert held_in(store) == ["a", "b", "c"]
@@ -36,7 +36,7 @@ class JournaledStoreTests(BackendTests):
         assert held_in(store) == ["r1"]
 
     @pytest.mark.parametrize("run_id", ["r1", None])
-    def test_what_was_flushed_is_read_by_others(
+    def test_other_readers_see_flushed_points(
         self, store: JournaledStore, other: JournaledStore, run: str, run_id: str | None
     ) -> None:
         store.log(run, "loss", 0.5, 1)

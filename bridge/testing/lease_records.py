@@ -1,4 +1,4 @@
-"""What a tracking store promises of leases: who speaks for a run, and what becomes of it when nobody does."""
+"""The conformance suite of leases: which journal owns a run, and how a run ends whose owner has ended."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from bridge.store.slices import LeaseRecord
 from bridge.testing.slices import make_slice
 
 
-def say(store: Backend, journal_id: str, *records: LeaseRecord) -> None:
-    """Store leases as the next stretch of a journal."""
+def store_leases(store: Backend, journal_id: str, *records: LeaseRecord) -> None:
+    """Store lease records as the next slice of a journal."""
     start = store.get_receipts([journal_id]).get(journal_id, 0)
     store.append([replace(make_slice(journal_id, start, start + 1, []), leases=records)])
 
 
-def begin(store: Backend, run_id: str = "r1", journal_id: str = "j1", time: int = 1_000) -> RunRecord:
-    """Make a run that is Running, and that a journal's process speaks for."""
+def start(store: Backend, run_id: str = "r1", journal_id: str = "j1", time: int = 1_000) -> RunRecord:
+    """Create a Running run whose lease a journal holds."""
     record = RunRecord(run_id, "0", status="Running", start_time=time)
     return store.create_runs([record], [Lease(run_id, journal_id, time)])[0]
 
 
 class LeasePromises:
-    """One promise a test; `LeaseStoreTests` has them all."""
+    """Tests of one promise each. `LeaseStoreTests` has all of them."""
 
-    def test_a_run_is_made_with_its_lease(self, store: Backend) -> None:
-        begin(store)
+    def test_a_run_is_created_with_its_lease(self, store: Backend) -> None:
+        start(store)
         create_run(store, RunRecord("r2", "0"))
         assert store.get_leases() == [Lease("r1", "j1", 1_000)]
 
-    def test_a_run_that_is_there_keeps_its_lease_when_it_is_made_again(self, store: Backend) -> None:
+    def test_creating_an_existing_run_again_does_not_change_its_lease(self, store: Backend) -> None:
         record = RunRecord("r1", "0", status="Running", start_time=1_000)
         store.create_runs([record], [Lease("r1", "j1", 1_000)])
         store.create_runs([record], [Lease("r1", "j2", 2_000)])
@@ -43,54 +43,50 @@ class LeasePromises:
             store.create_runs([replace(record, start_time=5)], [Lease("r1", "j3", 3_000)])
         assert store.get_leases() == [Lease("r1", "j1", 1_000)]
 
-    def test_leases_come_with_the_points_of_a_journal(self, store: Backend, run: str) -> None:
-        say(store, "j1", LeaseRecord(run, 5, True), LeaseRecord("no", 5, True))
+    def test_lease_records_are_stored_with_the_slices_of_a_journal(self, store: Backend, run: str) -> None:
+        store_leases(store, "j1", LeaseRecord(run, 5, True), LeaseRecord("no", 5, True))
         assert store.get_leases() == [Lease(run, "j1", 5)]
 
-    def test_of_two_records_of_a_lease_the_later_holds_in_whatever_order_they_come(
-        self, store: Backend, run: str
-    ) -> None:
-        say(store, "j2", LeaseRecord(run, 7, True))
-        say(store, "j1", LeaseRecord(run, 5, True), LeaseRecord(run, 6, True))
+    def test_the_later_of_two_lease_records_counts_in_any_order_of_arrival(self, store: Backend, run: str) -> None:
+        store_leases(store, "j2", LeaseRecord(run, 7, True))
+        store_leases(store, "j1", LeaseRecord(run, 5, True), LeaseRecord(run, 6, True))
         assert store.get_leases() == [Lease(run, "j2", 7)]
-        say(store, "j2", LeaseRecord(run, 9, True), LeaseRecord(run, 8, True))
+        store_leases(store, "j2", LeaseRecord(run, 9, True), LeaseRecord(run, 8, True))
         assert store.get_leases() == [Lease(run, "j2", 9)]
 
-    def test_a_lease_that_was_let_go_of_is_not_held_again_by_an_older_record(self, store: Backend, run: str) -> None:
-        say(store, "j2", LeaseRecord(run, 5, True), LeaseRecord(run, 7, False))
-        say(store, "j1", LeaseRecord(run, 4, True))
+    def test_an_older_record_does_not_take_a_released_lease_again(self, store: Backend, run: str) -> None:
+        store_leases(store, "j2", LeaseRecord(run, 5, True), LeaseRecord(run, 7, False))
+        store_leases(store, "j1", LeaseRecord(run, 4, True))
         assert store.get_leases() == []
         assert store.end_leases({"j1": 9, "j2": 9}) == []
-        say(store, "j1", LeaseRecord(run, 8, True))
+        store_leases(store, "j1", LeaseRecord(run, 8, True))
         assert store.get_leases() == [Lease(run, "j1", 8)]
 
-    def test_only_who_has_a_lease_lets_it_go(self, store: Backend, run: str) -> None:
-        say(store, "j1", LeaseRecord(run, 5, True))
-        say(store, "j2", LeaseRecord(run, 6, True))
-        say(store, "j1", LeaseRecord(run, 7, False))
+    def test_only_the_journal_that_holds_a_lease_releases_it(self, store: Backend, run: str) -> None:
+        store_leases(store, "j1", LeaseRecord(run, 5, True))
+        store_leases(store, "j2", LeaseRecord(run, 6, True))
+        store_leases(store, "j1", LeaseRecord(run, 7, False))
         assert store.get_leases() == [Lease(run, "j2", 6)]
 
-    def test_a_lease_that_is_handed_over_is_held_in_whatever_order_the_journals_come(
-        self, store: Backend, run: str
-    ) -> None:
-        say(store, "j1", LeaseRecord(run, 5, True), LeaseRecord(run, 7, False))
+    def test_a_lease_handed_to_another_journal_is_held_in_any_order_of_arrival(self, store: Backend, run: str) -> None:
+        store_leases(store, "j1", LeaseRecord(run, 5, True), LeaseRecord(run, 7, False))
         assert store.get_leases() == []
-        say(store, "j2", LeaseRecord(run, 6, True))
+        store_leases(store, "j2", LeaseRecord(run, 6, True))
         assert store.get_leases() == [Lease(run, "j2", 6)]
 
     @pytest.mark.parametrize("status", ["Completed", "Failed", "Canceled"])
     def test_a_run_that_has_ended_has_no_lease(self, store: Backend, status: str) -> None:
-        begin(store)
-        store.update_runs(("r1",), RunChanges(status=status))  # type: ignore[arg-type]  # it is one
+        start(store)
+        store.update_runs(("r1",), RunChanges(status=status))  # type: ignore[arg-type]  # the string is a status
         assert store.get_leases() == []
-        say(store, "j1", LeaseRecord("r1", 9_000, True))
+        store_leases(store, "j1", LeaseRecord("r1", 9_000, True))
         assert store.get_leases() == []
         assert store.end_leases({"j1": 9_000}, {"j1"}) == []
         assert get_run(store, "r1").status == status
 
-    def test_a_run_whose_owner_is_gone_is_failed_with_the_reason(self, store: Backend) -> None:
-        before = begin(store, "r1", "j1", 1_700_000_000_000)
-        begin(store, "r2", "j2")
+    def test_a_run_whose_owner_ended_fails_with_the_reason(self, store: Backend) -> None:
+        before = start(store, "r1", "j1", 1_700_000_000_000)
+        start(store, "r2", "j2")
         store.log("r1", "loss", 0.5, 1)
         assert store.end_leases({"j1": 1_700_000_060_000, "other": 1}) == ["r1"]
         record = get_run(store, "r1")
@@ -102,50 +98,52 @@ class LeasePromises:
         assert store.get_leases() == [Lease("r2", "j2", 1_000)]
         assert store.end_leases({"j1": 1_700_000_060_000}) == []
 
-    def test_a_run_ends_no_earlier_than_its_owner_last_spoke(self, store: Backend) -> None:
-        begin(store, time=5_000)
+    def test_a_failed_run_ends_no_earlier_than_the_last_lease_record_of_its_owner(self, store: Backend) -> None:
+        start(store, time=5_000)
         store.end_leases({"j1": 0})
         assert get_run(store, "r1").end_time == 5_000
 
-    def test_a_run_ends_no_earlier_than_it_began(self, store: Backend) -> None:
-        begin(store)
+    def test_a_failed_run_ends_no_earlier_than_its_start(self, store: Backend) -> None:
+        start(store)
         store.update_runs(("r1",), RunChanges(start_time=9_000))
         store.end_leases({"j1": 6_000})
         assert get_run(store, "r1").end_time == 9_000
 
     @pytest.mark.parametrize("status", ["NotStarted", "Preparing", "NotResponding", "CancelRequested", "Finalizing"])
-    def test_whatever_a_run_does_it_is_failed_when_its_owner_is_gone(self, store: Backend, status: str) -> None:
-        begin(store)
-        store.update_runs(("r1",), RunChanges(status=status))  # type: ignore[arg-type]  # it is one
+    def test_a_run_of_any_open_status_fails_when_its_owner_ended(self, store: Backend, status: str) -> None:
+        start(store)
+        store.update_runs(("r1",), RunChanges(status=status))  # type: ignore[arg-type]  # the string is a status
         assert store.end_leases({"j1": 2_000}) == ["r1"]
         assert get_run(store, "r1").status == "Failed"
 
-    def test_a_deleted_run_whose_owner_is_gone_is_failed_too(self, store: Backend) -> None:
-        begin(store)
+    def test_a_deleted_run_whose_owner_ended_fails_too(self, store: Backend) -> None:
+        start(store)
         store.delete_runs(("r1",), 7)
         assert store.end_leases({"j1": 2_000}) == ["r1"]
         record = get_run(store, "r1")
         assert (record.status, record.lifecycle_stage, record.deletion_time) == ("Failed", "deleted", 7)
 
-    def test_a_run_whose_owner_is_silent_does_not_respond_until_it_speaks(self, store: Backend) -> None:
-        begin(store)
+    def test_a_run_is_not_responding_while_its_owner_stores_no_lease_record(self, store: Backend) -> None:
+        start(store)
         assert store.end_leases({}, {"j2"}) == []
         assert get_run(store, "r1").status == "Running"
         assert store.end_leases({}, {"j1", "j2"}) == ["r1"]
         assert store.end_leases({}, {"j1"}) == []
         record = get_run(store, "r1")
         assert (record.status, record.end_time, record.error) == ("NotResponding", None, None)
-        say(store, "j1", LeaseRecord("r1", 900, True), LeaseRecord("r1", 1_000, True))
+        store_leases(store, "j1", LeaseRecord("r1", 900, True), LeaseRecord("r1", 1_000, True))
         assert get_run(store, "r1").status == "NotResponding"
-        say(store, "j1", LeaseRecord("r1", 1_001, True))
+        store_leases(store, "j1", LeaseRecord("r1", 1_001, True))
         assert get_run(store, "r1").status == "Running"
         assert store.get_leases() == [Lease("r1", "j1", 1_001)]
 
     @pytest.mark.parametrize("journal_id", ["j1", "j2"])
-    def test_a_run_whose_owner_only_seemed_gone_is_its_own_again(self, store: Backend, journal_id: str) -> None:
-        before = begin(store)
+    def test_a_run_that_was_failed_by_mistake_continues_with_its_owners_next_record(
+        self, store: Backend, journal_id: str
+    ) -> None:
+        before = start(store)
         store.end_leases({"j1": 2_000})
-        say(store, journal_id, LeaseRecord("r1", 1_001, True))
+        store_leases(store, journal_id, LeaseRecord("r1", 1_001, True))
         assert get_run(store, "r1") == before
         assert store.get_leases() == [Lease("r1", journal_id, 1_001)]
         assert store.end_leases({journal_id: 3_000}) == ["r1"]
@@ -160,13 +158,13 @@ class LeasePromises:
         ],
         ids=["no later record", "released", "held and released"],
     )
-    def test_a_run_whose_owner_is_gone_stays_failed_unless_a_later_lease_is_held(
+    def test_a_failed_run_stays_failed_unless_a_later_record_holds_its_lease(
         self, store: Backend, records: list[LeaseRecord]
     ) -> None:
-        begin(store)
+        start(store)
         store.end_leases({"j1": 2_000})
         failed = get_run(store, "r1")
-        say(store, "j1", *records)
+        store_leases(store, "j1", *records)
         assert get_run(store, "r1") == failed
         assert store.get_leases() == []
 
@@ -181,16 +179,18 @@ class LeasePromises:
         ],
         ids=["failed otherwise", "completed", "canceled", "another error", "a list"],
     )
-    def test_a_run_that_ended_otherwise_is_never_running_again(self, store: Backend, changes: RunChanges) -> None:
-        begin(store)
+    def test_a_lease_record_does_not_continue_a_run_that_ended_in_another_way(
+        self, store: Backend, changes: RunChanges
+    ) -> None:
+        start(store)
         store.end_leases({"j1": 2_000})
         store.update_runs(("r1",), changes)
         ended = get_run(store, "r1")
-        say(store, "j1", LeaseRecord("r1", 9_000, True))
+        store_leases(store, "j1", LeaseRecord("r1", 9_000, True))
         assert get_run(store, "r1") == ended
         assert store.get_leases() == []
 
-    def test_a_lease_comes_with_the_moment_when_its_process_last_wrote(self, store: Backend, run: str) -> None:
+    def test_a_lease_has_the_time_when_its_process_last_wrote(self, store: Backend, run: str) -> None:
         store.create_runs([RunRecord("r2", "0", status="Running")], [Lease("r2", "j1", 1_000, 50)])
         assert store.get_leases() == [Lease("r2", "j1", 1_000, 50)]
         for start, (records, boot_time, known) in enumerate(
@@ -203,17 +203,17 @@ class LeasePromises:
 
     @pytest.mark.parametrize("status", ["Preparing", "CancelRequested", "Finalizing"])
     def test_only_a_running_run_is_marked_as_not_responding(self, store: Backend, status: str) -> None:
-        begin(store)
-        store.update_runs(("r1",), RunChanges(status=status))  # type: ignore[arg-type]  # it is one
+        start(store)
+        store.update_runs(("r1",), RunChanges(status=status))  # type: ignore[arg-type]  # the string is a status
         assert store.end_leases({}, {"j1"}) == []
         assert get_run(store, "r1").status == status
 
-    def test_a_run_without_a_lease_is_left_alone(self, store: Backend) -> None:
+    def test_a_run_without_a_lease_is_not_changed(self, store: Backend) -> None:
         before = create_run(store, RunRecord("r1", "0", status="Running", start_time=1))
         assert store.end_leases({"j1": 2, "": 2}, {"j1", ""}) == []
         assert get_run(store, "r1") == before
 
-    def test_active_runs_are_told_from_others(self, store: Backend) -> None:
+    def test_get_active_runs_returns_the_active_ones(self, store: Backend) -> None:
         for run_id in ("a", "b", "c"):
             create_run(store, RunRecord(run_id, "0"))
         store.delete_runs(("b",), 1)

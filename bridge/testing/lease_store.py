@@ -8,4 +8,4 @@ from bridge.testing.lease_records import LeasePromises
 
 
 class LeaseStoreTests(LeasePromises, ClaimPromises, BackendFixtures):
-    """Every promise of the interface to leases."""
+    """All tests of the interface to leases."""

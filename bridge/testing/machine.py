@@ -29,7 +29,7 @@ from bridge.testing.naive import (
 from bridge.testing.strategies import TAG_VALUES, apis, flat, kept_files, tied_keys, tied_points, tied_rows
 
 StoreFactory = Callable[[], AbstractContextManager[TrackingStore]]
-"""Returns a context manager that gives a new store and closes it."""
+"""A function that returns a context manager. It gives a new store, and closes the store at its end."""
 
 names = st.sampled_from(("Default", "vision", "audio"))
 # Unknown ids are rare, so that most calls succeed.
@@ -44,14 +44,14 @@ small_tags = st.dictionaries(st.sampled_from("ab"), st.sampled_from(TAG_VALUES),
 
 
 class TrackingMachine(RuleBasedStateMachine):
-    """Every method that writes, in any order, on a store and on dicts; every read must agree."""
+    """A state machine that calls every writing method on a store and on dicts, in any order. Every read must agree."""
 
     factory: StoreFactory
 
     @initialize()
     def open(self) -> None:
-        self.place = self.factory()
-        self.store = self.place.__enter__()
+        self.opening = self.factory()
+        self.store = self.opening.__enter__()
         self.experiments = {"0": ModelExperiment("Default")}
         self.runs: dict[str, ModelRun] = {}
         self.clock = 10
@@ -60,8 +60,8 @@ class TrackingMachine(RuleBasedStateMachine):
         self.create_run("r2", "1", None, {"a": "1"}, {"a": "1"})
 
     def teardown(self) -> None:
-        if hasattr(self, "place"):
-            self.place.__exit__(None, None, None)
+        if hasattr(self, "opening"):
+            self.opening.__exit__(None, None, None)
 
     # Experiments
 
@@ -348,7 +348,7 @@ class TrackingMachine(RuleBasedStateMachine):
 
 
 def check_store(factory: StoreFactory, examples: int = 60, steps: int = 40) -> None:
-    """Run the state machine over new stores; a failure shows the shortest calls that lead to it.
+    """Run the state machine on new stores. A failure shows the shortest sequence of calls that leads to it.
 
     Example:
         def test_any_order_of_calls_agrees_with_plain_dicts():

@@ -1,4 +1,4 @@
-"""The model of the state machine: plain dicts, and how a store's answers are compared with them."""
+"""The model of the state machine: plain dicts, and the functions that compare records of a store with them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What readers must get of points, said one point at a time: the oracle of the vectorised code."""
+"""The rules of positions, steps, series and latest values, one point at a time: the oracle of the vectorised code."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bridge.testing.strategies import bits_of
 
 
 class LoggedPoint(NamedTuple):
-    """A point of one key as it was logged, with the step that it has or got."""
+    """A point of one key as it was logged. `step` is the given step, or the one that a store assigns."""
 
     value: Value
     timestamp: int
@@ -24,7 +24,7 @@ class LoggedPoint(NamedTuple):
 
 
 def log_naively(points: dict[str, list[LoggedPoint]], logged: Iterable[Point], api: int) -> None:
-    """Add logged points to what the keys of a run had before."""
+    """Add logged points to the earlier points of a run, by key."""
     for key, value, timestamp, given, kind, column, joined in logged:
         own = points.setdefault(key, [])
         if joined:
@@ -50,7 +50,10 @@ def by_column(points: Iterable[LoggedPoint]) -> dict[str, list[LoggedPoint]]:
 
 
 def check_series(records: Sequence[SeriesRecord], points: Sequence[LoggedPoint]) -> None:
-    """Assert that the series of one key are what was logged under it, in the order in which they were first logged."""
+    """Assert that the series of one key have the points that were logged under it.
+
+    Series are in the order in which each was first logged.
+    """
     expected: dict[tuple[int, str, str], list[LoggedPoint]] = {}
     for point in points:
         name = point.kind, point.column, "number" if is_number(point.value) else "text"
@@ -76,7 +79,7 @@ def is_number(value: Value) -> bool:
 
 
 def shown(value: float) -> float:
-    """A number as MLflow shows it; NaN stays."""
+    """Return a number as MLflow shows it: infinities are finite, -0.0 is 0.0, and NaN stays."""
     number = float(value)
     if math.isnan(number):
         return math.nan
@@ -84,7 +87,7 @@ def shown(value: float) -> float:
 
 
 def native_of(points: Sequence[LoggedPoint]) -> list[LoggedPoint]:
-    """Return the points of one key that a native reader gets, in log order, with their values as they come back."""
+    """Return the points of one key as the native API returns them, in log order."""
     floats = any(isinstance(point.value, float) for point in points)
     seen: set[tuple[int, int, str]] = set()
     kept = []
@@ -101,7 +104,7 @@ def native_of(points: Sequence[LoggedPoint]) -> list[LoggedPoint]:
 
 
 def history_of(points: Sequence[LoggedPoint]) -> list[tuple[int, int, float]]:
-    """(timestamp, step, value) of one key's numbers as MLflow lists them."""
+    """Return the numbers of one key as MLflow lists them: (timestamp, step, value)."""
     rows = {}
     for point in points:
         if is_number(point.value):
@@ -137,7 +140,7 @@ def latest_text_of(points: Sequence[LoggedPoint]) -> tuple[Value] | None:
 
 
 def same_bits(found: Sequence[Value], expected: Sequence[Value]) -> bool:
-    """Whether values are equal and of equal type, floats bit by bit."""
+    """Return whether values are equal and of equal type. Floats are compared bit by bit."""
     return [_spelled(value) for value in found] == [_spelled(value) for value in expected]
 
 

@@ -1,4 +1,4 @@
-"""Slices of journals that no journal ever held."""
+"""Slices of journals, made for tests without a journal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bridge.store.slices import Slice
 
 
 class Entry(NamedTuple):
-    """A point as a journal holds it; `time` is what orders it between journals, in nanoseconds."""
+    """A point as a journal holds it. `time` orders points of several journals, in nanoseconds."""
 
     run_id: str
     key: str
@@ -31,7 +31,7 @@ def make_slice(
     entries: Sequence[Entry],
     warnings: tuple[tuple[str, str], ...] = (),
 ) -> Slice:
-    """A slice with these points."""
+    """Return a slice with the given points and warnings."""
     import numpy
 
     definitions: dict[Definition, int] = {}

@@ -1,4 +1,4 @@
-"""What property tests draw points from: small pools on purpose, so that ties and repeats are common."""
+"""Strategies from which property tests draw points. The pools are small so that ties and repeats are common."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ values: st.SearchStrategy[Value] = st.one_of(floats, ints, texts)
 
 
 def points(of: st.SearchStrategy[Value] = values) -> st.SearchStrategy[Point]:
-    """Points of no row with values of a strategy."""
+    """Return a strategy of points outside of rows, with values of a strategy."""
     return st.builds(scalar, keys, of, timestamps, steps)
 
 
 def scalar(key: str, value: Value, timestamp: int, step: int | None) -> Point:
-    """A point of no row."""
+    """Return a point that belongs to no row."""
     return Point(key, value, timestamp, step)
 
 
@@ -66,13 +66,13 @@ def row(key: str, cells: Mapping[str, Value], timestamp: int, step: int | None =
 
 
 def rows(of: st.SearchStrategy[Value] = values) -> st.SearchStrategy[list[Point]]:
-    """Rows of one to three cells with values of a strategy."""
+    """Return a strategy of rows of one to three cells, with values of a strategy."""
     cells = st.dictionaries(st.sampled_from(COLUMNS), of, min_size=1)
     return st.builds(row, keys, cells, timestamps, steps)
 
 
 def kept_files(of: st.SearchStrategy[str] = keys) -> st.SearchStrategy[Point]:
-    """Points that name an artifact, and descriptions."""
+    """Return a strategy of points that name an artifact, and of descriptions. `of` draws the keys."""
     paths, kinds = st.sampled_from(("a.png", "b.png")), st.integers(IMAGE, PREDICTIONS)
     none, no_row = st.just(""), st.just(False)
     return st.one_of(
@@ -82,7 +82,7 @@ def kept_files(of: st.SearchStrategy[str] = keys) -> st.SearchStrategy[Point]:
 
 
 def flat(parts: list[list[Point] | Point]) -> list[Point]:
-    """Points and rows as the points of one call."""
+    """Return points and rows as the points of one call."""
     return [point for part in parts for point in (part if isinstance(part, list) else [part])]
 
 
@@ -95,7 +95,7 @@ tied_keys, tied_timestamps, tied_steps = (
     st.sampled_from((None, 0, 1)),
 )
 tied_points = st.builds(scalar, tied_keys, tied_values, tied_timestamps, tied_steps)
-"""Points so alike that most of them tie with another in something."""
+"""Points of few values, so that most of them have the same key, step, timestamp or value as another."""
 
 tied_rows = st.builds(
     row,
@@ -104,4 +104,4 @@ tied_rows = st.builds(
     tied_timestamps,
     tied_steps,
 )
-"""Rows so alike, under the keys of `tied_points`."""
+"""Rows of few values, under the keys of `tied_points`."""

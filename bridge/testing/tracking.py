@@ -22,4 +22,4 @@ class TrackingStoreTests(
     SearchPromises,
     BackendFixtures,
 ):
-    """Every promise of the interface to experiments, runs and points."""
+    """All tests of the interface to experiments, runs and points."""

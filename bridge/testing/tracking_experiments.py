@@ -1,4 +1,4 @@
-"""What a tracking store promises of experiments."""
+"""The conformance suite of experiments."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bridge.testing.clock import FakeClock
 
 
 class ExperimentPromises:
-    """One promise a test; `TrackingStoreTests` has them all."""
+    """Tests of one promise each. `TrackingStoreTests` has all of them."""
 
     def test_a_new_store_has_the_experiment_default(self, store: TrackingStore) -> None:
         record = store.get_experiment("0")
@@ -43,7 +43,7 @@ class ExperimentPromises:
         assert store.get_experiment(created.id).name == name
         assert store.find_experiment(name) == created
 
-    def test_what_cannot_be_stored_of_an_experiment_is_refused(self, store: TrackingStore) -> None:
+    def test_values_of_an_experiment_that_cannot_be_stored_are_refused(self, store: TrackingStore) -> None:
         half, found = "x\udcff", store.get_experiment("0")
         for call in (
             lambda: store.create_experiment(half, 1),
@@ -60,7 +60,7 @@ class ExperimentPromises:
         assert store.find_experiment("a") is None
         assert store.get_experiment("0") == found
 
-    def test_an_experiment_name_is_taken_once_also_by_a_deleted_one(self, store: TrackingStore) -> None:
+    def test_experiment_names_are_unique_and_deleted_experiments_count(self, store: TrackingStore) -> None:
         first = store.create_experiment("a", 1)
         with pytest.raises(AlreadyExists):
             store.create_experiment("a", 2)
@@ -80,7 +80,7 @@ class ExperimentPromises:
         assert store.find_experiment("vision ") is None
         store.create_experiment("Vision", 1)
 
-    def test_an_unknown_experiment_is_not_found_by_any_verb(self, store: TrackingStore) -> None:
+    def test_every_method_refuses_an_unknown_experiment(self, store: TrackingStore) -> None:
         for unknown in ("99", "no", "", "-1", "1.0", "9" * 40):
             for call in (
                 lambda name: store.get_experiment(name),
@@ -119,7 +119,7 @@ class ExperimentPromises:
         assert dict(record.tags) == {"x": "3", "z": None}
         assert record.last_update_time == 1
 
-    def test_removing_an_experiment_tag_that_is_not_there_changes_nothing(self, store: TrackingStore) -> None:
+    def test_removing_an_absent_experiment_tag_changes_nothing(self, store: TrackingStore) -> None:
         created = store.create_experiment("a", 1, tags={"x": "1"})
         with pytest.raises(NotFound):
             store.set_experiment_tags(created.id, {"y": "2"}, removed=["x", "no"])

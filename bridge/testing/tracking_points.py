@@ -1,4 +1,4 @@
-"""What a tracking store promises of points and series."""
+"""The conformance suite of points and series."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def numbers_of(record: SeriesRecord) -> list[float]:
 
 
 def native(store: TrackingStore, key: str, run_id: str = "r1") -> list[Any]:
-    """What a native reader gets of a key."""
+    """Return the values of a key as the native API returns them."""
     return list(native_series(get_series(store, run_id, [key])).values.tolist())
 
 
@@ -40,11 +40,11 @@ BAD_POINTS: tuple[tuple[Any, ...], ...] = (
     ("k", 1.0, float("nan")), ("k", 1.0, float("inf")), ("k", 1.0, 1, float("nan")),
     ("k", 1.0, 1, 1.5), ("k", 1.0, 1, "1"), ("k", 1.0, 1, 2**63), ("k", 1.0, 1, True),
 )  # fmt: skip
-"""The fields of points that may not be stored."""
+"""The fields of points that a store must refuse."""
 
 
 class PointPromises:
-    """One promise a test; `TrackingStoreTests` has them all."""
+    """Tests of one promise each. `TrackingStoreTests` has all of them."""
 
     def test_a_run_without_points_has_no_series(self, store: TrackingStore, run: str) -> None:
         assert get_series(store, run) == []
@@ -63,7 +63,7 @@ class PointPromises:
         assert record.apis.tolist() == [MLFLOW, MLFLOW]
         assert numbers_of(record) == [0.5, 0.25]
 
-    def test_the_last_call_is_read_by_the_next_whoever_reads(
+    def test_every_reader_sees_a_point_after_its_log_call(
         self, store: TrackingStore, other: TrackingStore, run: str
     ) -> None:
         for step in range(5):
@@ -71,7 +71,7 @@ class PointPromises:
             assert get_run(other, run).latest["loss"] == Latest(float(step), 10, step)
             assert numbers_of(only(other, "loss")) == [float(s) for s in range(step + 1)]
 
-    def test_points_of_two_objects_of_one_place_form_one_series(
+    def test_points_logged_through_two_store_objects_form_one_series(
         self, store: TrackingStore, other: TrackingStore, run: str
     ) -> None:
         for step in range(3):
@@ -171,7 +171,7 @@ class PointPromises:
     @pytest.mark.parametrize(
         "fields", BAD_POINTS, ids=lambda fields: ", ".join(ascii(shortened(field, 20)) for field in fields)
     )
-    def test_a_point_that_may_not_be_stored_is_refused_with_all_that_came_with_it(
+    def test_a_call_with_a_point_that_cannot_be_stored_stores_nothing(
         self, store: TrackingStore, run: str, fields: tuple[Any, ...]
     ) -> None:
         point = Point(*fields)
@@ -180,7 +180,7 @@ class PointPromises:
                 store.log_points(run, [Point("good", 1.0, 1), point, Point("good", 2.0, 1)])
             with pytest.raises(InvalidValue):
                 store.log(run, point.key, point.value, point.timestamp, point.step)
-            store.log(run, "k", 1.0, 1)  # a store may know the key now, and must look all the same
+            store.log(run, "k", 1.0, 1)  # now the store knows the key, and must still check the point
         assert [record.key for record in get_series(store, run)] == ["k"]
 
     def test_every_mistake_of_a_batch_is_named(self, store: TrackingStore, run: str) -> None:
@@ -219,7 +219,7 @@ class PointPromises:
         assert numbers_of(only(store, "loss", run_id="r2")) == [2.0]
         assert only(store, "loss", run_id="r2").steps.tolist() == [0]
 
-    def test_the_same_native_points_again_are_there_again(self, store: TrackingStore, run: str) -> None:
+    def test_native_points_that_are_logged_twice_are_stored_twice(self, store: TrackingStore, run: str) -> None:
         for _ in range(3):
             store.log_points(run, [Point("loss", 1.0, 1, 1), Point("loss", 1.0, 1, 1)])
         assert native(store, "loss") == [1.0] * 6
@@ -277,7 +277,7 @@ class PointPromises:
         store.log_points(run, [Point("at once", v, t, s) for v, t, s in (("z", 1, 1), ("a", 1, 1), ("old", 0, 1))])
         assert get_run(store, run).latest_texts == {"singly": "a", "at once": "a"}
 
-    def test_an_imprecise_int_is_said_once_for_each_key(self, store: TrackingStore, run: str) -> None:
+    def test_an_imprecise_int_adds_one_warning_for_each_key(self, store: TrackingStore, run: str) -> None:
         store.log_points(run, [Point("exact", 2**53, 1), Point("exact", -(2**53), 1), Point("float", 1e300, 1)])
         assert get_run(store, run).warnings == ()
         for _ in range(2):
@@ -286,12 +286,12 @@ class PointPromises:
         store.log(run, "low", -(2**53) - 1, 1)
         assert get_run(store, run).warnings == (imprecise_warning("big"), imprecise_warning("low"))
 
-    def test_no_points_are_no_change(self, store: TrackingStore, run: str) -> None:
+    def test_logging_no_points_changes_nothing(self, store: TrackingStore, run: str) -> None:
         before = get_run(store, run)
         store.log_points(run, [])
         assert get_run(store, run) == before
 
-    def test_many_points_of_one_call_are_all_there(self, store: TrackingStore, run: str) -> None:
+    def test_a_call_with_many_points_stores_all(self, store: TrackingStore, run: str) -> None:
         points = [Point("abc"[at % 3], float(at), at, None if at % 2 else at) for at in range(3_000)]
         store.log_points(run, points)
         for place, key in enumerate("abc"):

@@ -1,4 +1,4 @@
-"""What a tracking store promises of deletion for good."""
+"""The conformance suite of purges."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ FILE = ArtifactRecord("a.txt", 1, "0" * 64, 5)
 
 
 def used(context: str | None, name: str = "points") -> DatasetInput:
-    """A data set as a run used it."""
+    """Return a use of a data set in a context."""
     return DatasetInput(Dataset(name, "d", "local", "here"), {"mlflow.data.context": context} if context else {})
 
 
 def fill(store: Backend, run_id: str, experiment_id: str = "0", context: str | None = "train") -> None:
-    """A run with one of everything."""
+    """Create a run that has at least one of everything that a store keeps of a run."""
     store.create_runs(
         [RunRecord(run_id, experiment_id, params={"p": "1"}, tags={"t": "1"}, properties={"q": "1"})],
         [Lease(run_id, "j", 5)],
@@ -48,9 +48,9 @@ def found(store: Backend, *experiment_ids: str) -> list[str]:
 
 
 class PurgePromises:
-    """One promise a test; `TrackingStoreTests` has them all."""
+    """Tests of one promise each. `TrackingStoreTests` has all of them."""
 
-    def test_of_a_run_that_is_deleted_for_good_nothing_is_left(self, store: Backend, other: Backend) -> None:
+    def test_a_purge_removes_everything_of_a_run(self, store: Backend, other: Backend) -> None:
         for run_id in ("gone", "kept"):
             fill(store, run_id)
         kept, series = get_run(store, "kept"), [str(record) for record in get_series(store, "kept")]
@@ -74,19 +74,19 @@ class PurgePromises:
         assert get_run(other, "kept") == kept
         assert [str(record) for record in get_series(other, "kept")] == series
 
-    def test_an_active_run_can_be_deleted_for_good(self, store: Backend, run: str) -> None:
+    def test_an_active_run_can_be_purged(self, store: Backend, run: str) -> None:
         store.log(run, "loss", 1.0, 1)
         store.purge_runs([run])
         assert found(store) == []
 
-    def test_unknown_runs_are_passed_over_and_a_repeat_changes_nothing(self, store: Backend, run: str) -> None:
+    def test_a_purge_ignores_unknown_runs_and_can_be_repeated(self, store: Backend, run: str) -> None:
         store.resume_purge()
         store.purge_runs(["no"])
         store.purge_runs(["no", run, run])
         store.purge_runs([run])
         assert found(store) == []
 
-    def test_the_id_of_a_run_that_is_gone_may_be_taken_and_nothing_of_it_comes_back(self, store: Backend) -> None:
+    def test_the_id_of_a_purged_run_can_be_used_again_and_starts_empty(self, store: Backend) -> None:
         fill(store, "again")
         store.purge_runs(["again"])
         made = create_run(store, RunRecord("again", "0"))
@@ -96,7 +96,7 @@ class PurgePromises:
         store.log("again", "loss", 2.0, 1)
         assert native(store, "loss", "again") == [2.0]
 
-    def test_points_that_come_for_a_run_that_is_gone_are_dropped_and_counted(
+    def test_points_for_a_purged_run_are_dropped_and_counted(
         self, store: Backend, run: str, caplog: pytest.LogCaptureFixture
     ) -> None:
         store.append([make_slice("j1", 0, 9, [Entry(run, "loss", 1.0)])])
@@ -106,14 +106,14 @@ class PurgePromises:
         assert store.get_receipts(["j1"]) == {"j1": 18}
         assert found(store) == []
 
-    def test_children_of_a_run_that_is_gone_stay(self, store: Backend, run: str) -> None:
+    def test_children_of_a_purged_run_stay(self, store: Backend, run: str) -> None:
         store.create_runs([RunRecord("child", "0", parent_id=run), RunRecord("grandchild", "0", parent_id="child")])
         store.purge_runs(["child"])
         assert sorted(found(store)) == ["grandchild", run]
         assert get_run(store, "grandchild").parent_id == "child"
         assert store.search_runs(RunQuery((), view="all", below=run, recursive=True)).items == ()
 
-    def test_the_uses_of_data_sets_stay_known(self, store: Backend) -> None:
+    def test_the_uses_of_data_sets_survive_a_purge(self, store: Backend) -> None:
         for run_id, context in (("a", "train"), ("b", "test"), ("c", "train"), ("d", None)):
             fill(store, run_id, context=context)
         before = store.search_datasets(["0"])
@@ -132,7 +132,7 @@ class PurgePromises:
         assert [run.id for run in store.search_runs(RunQuery(("0",), old, view="deleted")).items] == ["early"]
         assert [run.id for run in store.search_runs(RunQuery(("0",), old, view="all")).items] == ["early"]
 
-    def test_an_experiment_is_deleted_for_good_with_its_runs(self, store: Backend, other: Backend) -> None:
+    def test_an_experiment_is_purged_with_its_runs(self, store: Backend, other: Backend) -> None:
         gone = store.create_experiment("vision", 1, tags={"team": "a"}).id
         for run_id, experiment_id in (("gone", gone), ("restored", gone), ("kept", "0")):
             fill(store, run_id, experiment_id)
@@ -148,13 +148,13 @@ class PurgePromises:
         assert [use[0] for use in other.search_datasets([gone, "0"])] == ["0"]
         assert other.list_artifacts(f"{gone}/gone/artifacts") == []
 
-    def test_an_active_or_unknown_experiment_is_not_deleted_for_good(self, store: Backend, run: str) -> None:
+    def test_an_active_or_unknown_experiment_cannot_be_purged(self, store: Backend, run: str) -> None:
         for experiment_id in ("0", "7", "-1", "x"):
             with pytest.raises(NotFound):
                 store.purge_experiment(experiment_id)
         assert found(store) == [run]
 
-    def test_the_name_and_the_greatest_id_of_an_experiment_that_is_gone_are_free(self, store: Backend) -> None:
+    def test_the_name_and_the_greatest_id_of_a_purged_experiment_are_free(self, store: Backend) -> None:
         first, last = (store.create_experiment(name, 1, tags={"a": name}).id for name in ("a", "b"))
         fill(store, "r", last)
         for experiment_id in (last, first):
@@ -167,7 +167,7 @@ class PurgePromises:
         store.purge_experiment(first)
         assert store.create_experiment("a", 7).id == str(int(last) + 1)
 
-    def test_nothing_of_the_runs_of_an_experiment_that_is_gone_comes_back(self, store: Backend) -> None:
+    def test_runs_of_a_purged_experiment_do_not_come_back(self, store: Backend) -> None:
         gone = store.create_experiment("a", 1).id
         fill(store, "again", gone)
         store.delete_experiment(gone, 5)
@@ -176,7 +176,7 @@ class PurgePromises:
         assert create_run(store, RunRecord("again", gone)) == get_run(store, "again")
         assert get_series(store, "again") == []
 
-    def test_experiment_0_can_be_deleted_for_good(self, store: Backend) -> None:
+    def test_experiment_0_can_be_purged(self, store: Backend) -> None:
         store.delete_experiment("0", 5)
         store.purge_experiment("0")
         assert store.find_experiment("Default") is None

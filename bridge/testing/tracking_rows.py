@@ -1,4 +1,4 @@
-"""What a tracking store promises of the rows of tables, of images and of descriptions."""
+"""The conformance suite of the rows of tables, of images and of descriptions."""
 
 from __future__ import annotations
 
@@ -59,11 +59,11 @@ BAD_CELLS: tuple[tuple[Any, ...], ...] = (
     (Point("t", 1.0, 1), Point("t", 2.0, 1, None, COLUMN, "y", True)),
     (Point("t", 1.0, 1, None, COLUMN, "x"), Point("t", [], 1, None, COLUMN, "y", True)),  # type: ignore[arg-type]
 )
-"""The points of calls that may not be stored, each with something wrong about a kind, a column or a row."""
+"""The points of calls that a store must refuse. Each has a wrong kind, a wrong column or a wrong row."""
 
 
 def table(store: Backend, key: str = "t") -> dict[str, list[tuple[int, Value]]]:
-    """(position, value) of the cells of a table by column; numbers as they are kept."""
+    """Return the (position, value) of the cells of a table, by column. Numbers are as stored."""
     found: dict[str, list[tuple[int, Value]]] = {}
     for record in get_series(store, "r1", [key]):
         if record.kind == COLUMN:
@@ -77,7 +77,7 @@ def columns_of(records: list[SeriesRecord]) -> list[tuple[str, int, str]]:
 
 
 class RowPromises:
-    """One promise a test; `TrackingStoreTests` has them all."""
+    """Tests of one promise each. `TrackingStoreTests` has all of them."""
 
     def test_the_cells_of_a_row_share_its_position_and_step(self, store: Backend, run: str) -> None:
         store.log_points(run, [*row("t", {"x": 1, "y": 0.5}, 7), *row("t", {"x": 2, "y": 0.25}, 8)])
@@ -169,14 +169,14 @@ class RowPromises:
         assert get_run(store, run).latest_texts == {}
 
     @pytest.mark.parametrize("points", BAD_CELLS)
-    def test_a_row_that_is_none_is_refused_and_leaves_nothing(
+    def test_an_invalid_row_is_refused_and_stores_nothing(
         self, store: Backend, run: str, points: tuple[Point, ...]
     ) -> None:
         with pytest.raises(InvalidValue):
             store.log_points(run, [Point("good", 1.0, 1), *row("good", {"x": 1.0}, 1), *points])
         assert get_series(store, run) == []
 
-    def test_a_row_has_so_many_cells_and_no_more(self, store: Backend, run: str) -> None:
+    def test_the_number_of_cells_in_a_row_is_limited(self, store: Backend, run: str) -> None:
         cells: dict[str, Value] = {f"c{at}": at for at in range(ROW_COLUMNS + 1)}
         with pytest.raises(InvalidValue, match="65535"):
             store.log_points(run, row("t", cells, 1))

@@ -1,4 +1,4 @@
-"""What a tracking store promises of runs."""
+"""The conformance suite of new runs and of reads of runs."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ TEXTS = ("", "a", "Größe 🎈", "a\nb", "'; --", "x" * 5_000)
 
 
 def facts_of(changes: RunChanges) -> dict[str, Any]:
-    """Return the single facts that are to be changed."""
+    """Return changes of one value each."""
     names = ("status", "start_time", "end_time", "display_name", "description", "parent_id", "error")
     return {name: value for name in names if (value := getattr(changes, name)) is not None}
 
 
 class RunPromises:
-    """One promise a test; `TrackingStoreTests` has them all."""
+    """Tests of one promise each. `TrackingStoreTests` has all of them."""
 
     def test_a_created_run_is_returned_as_it_is_read(self, store: TrackingStore) -> None:
         record = RunRecord(
@@ -46,7 +46,7 @@ class RunPromises:
     def test_a_bare_run_has_nothing_but_its_defaults(self, store: TrackingStore) -> None:
         assert create_run(store, RunRecord("r1", "0")) == RunRecord("r1", "0", number=1)
 
-    def test_what_a_store_gives_to_a_run_cannot_be_brought(self, store: TrackingStore) -> None:
+    def test_a_caller_cannot_set_the_fields_that_a_store_assigns(self, store: TrackingStore) -> None:
         brought = RunRecord(
             "r1", "0", number=9, lifecycle_stage="deleted", deletion_time=3, latest_texts={"a": "b"}, warnings=("w",)
         )
@@ -95,7 +95,7 @@ class RunPromises:
         ],
         ids=str,
     )
-    def test_what_cannot_be_stored_is_refused_and_nothing_is_changed(
+    def test_values_that_cannot_be_stored_are_refused_and_nothing_is_changed(
         self, store: TrackingStore, run: str, wrong: dict[str, Any]
     ) -> None:
         before = get_run(store, run)
@@ -118,7 +118,7 @@ class RunPromises:
             store.update_runs((run_id,), RunChanges(end_time=end))  # type: ignore[arg-type]  # on purpose
             assert get_run(store, run_id).end_time == int(end)
 
-    def test_a_warning_that_utf_8_cannot_spell_is_spelled_out(self, store: TrackingStore, run: str) -> None:
+    def test_a_warning_that_utf_8_cannot_encode_is_stored_escaped(self, store: TrackingStore, run: str) -> None:
         store.update_runs((run,), RunChanges(warnings=("x\udcff was left out.",)))
         assert get_run(store, run).warnings == ("x\\udcff was left out.",)
 
@@ -133,7 +133,7 @@ class RunPromises:
                     call(odd)
         assert store.search_datasets(["²", "no", "01", "9" * 30, ""]) == []
 
-    def test_the_same_run_again_is_answered_with_the_run_that_is_there(self, store: TrackingStore) -> None:
+    def test_creating_the_same_run_again_returns_the_existing_run(self, store: TrackingStore) -> None:
         record = RunRecord("r1", "0", start_time=5, params={"a": "1"})
         create_run(store, record)
         store.update_runs(("r1",), RunChanges(status="Completed", params={"b": "2"}))
@@ -172,7 +172,7 @@ class RunPromises:
         assert made == [replace(record, number=at) for at, record in enumerate(records, 1)]
         assert list(store.get_runs([record.id for record in records]).values()) == made
 
-    def test_of_runs_made_together_one_that_is_there_is_answered(self, store: TrackingStore) -> None:
+    def test_creating_several_runs_returns_those_that_exist_already(self, store: TrackingStore) -> None:
         create_run(store, RunRecord("r1", "0", start_time=5))
         store.update_runs(("r1",), RunChanges(status="Completed"))
         records = [RunRecord("r2", "0"), RunRecord("r1", "0", start_time=5, params={"a": "b"}), RunRecord("r2", "0")]
@@ -193,7 +193,7 @@ class RunPromises:
             (RunRecord("r4", "1"), InvalidState),
         ],
     )
-    def test_of_runs_made_together_a_bad_one_prevents_all(
+    def test_one_invalid_run_of_a_call_prevents_all(
         self, store: TrackingStore, bad: RunRecord, error: type[Exception]
     ) -> None:
         store.delete_experiment(store.create_experiment("gone", 1).id, 2)
@@ -221,7 +221,7 @@ class RunPromises:
             create_run(store, RunRecord(run_id, "0"))
             for key in ("loss", "accuracy", "text")[:number]:
                 store.log(run_id, key, f"{number}" if key == "text" else number + 0.5, 1)
-                get_series(store, run_id)  # so that a series comes in several stretches
+                get_series(store, run_id)  # so that a series is stored in several blocks
                 store.log(run_id, key, f"{number}!" if key == "text" else number, 2)
         found = store.get_series_of(["d", "a", "no", "c"])
         assert list(found) == ["d", "a", "c"]
@@ -241,7 +241,7 @@ class RunPromises:
         assert store.get_series_of(["a"], []) == {"a": []}
         assert store.get_series_of([]) == {}
 
-    def test_an_unknown_run_is_not_found_by_any_verb(self, store: TrackingStore) -> None:
+    def test_every_method_refuses_an_unknown_run(self, store: TrackingStore) -> None:
         for call in (
             lambda: get_run(store, "no"),
             lambda: store.update_runs(("no",), RunChanges()),

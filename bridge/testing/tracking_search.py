@@ -1,4 +1,4 @@
-"""The promises of searches; `bridge.testing.oracle.search` has the rule of every clause."""
+"""The conformance suite of searches. `bridge.testing.oracle.search` has the rule of every clause."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def run_ids(store: TrackingStore, *clauses: Comparison, order: tuple[Ordering, .
 
 
 class SearchPromises:
-    """One promise a test; `TrackingStoreTests` has them all."""
+    """Tests of one promise each. `TrackingStoreTests` has all of them."""
 
     def test_runs_are_found_whole(self, store: TrackingStore) -> None:
         create_run(store, RunRecord("r1", "0", params={"a": "1"}, tags={"b": None}, properties={"c": "2"}))
@@ -47,7 +47,7 @@ class SearchPromises:
         }
         assert found == {"active": ["a", "c"], "deleted": ["b"], "all": ["a", "b", "c"]}
 
-    def test_runs_of_some_experiments_are_found_and_unknown_ones_passed_over(self, store: TrackingStore) -> None:
+    def test_a_search_ignores_unknown_experiments(self, store: TrackingStore) -> None:
         one, two = store.create_experiment("one", 1).id, store.create_experiment("two", 1).id
         for run_id, experiment_id in (("a", "0"), ("b", one), ("c", two)):
             create_run(store, RunRecord(run_id, experiment_id))
@@ -81,7 +81,7 @@ class SearchPromises:
             runs, ids = store.search_runs(RunQuery(("0",), **page)), store.search_run_ids(RunQuery(("0",), **page))
             assert (ids.items, ids.next_token) == (tuple(run.id for run in runs.items), runs.next_token)
 
-    def test_a_listing_is_that_of_its_moment(self, store: TrackingStore) -> None:
+    def test_a_listing_omits_runs_that_are_created_or_deleted_while_it_is_read(self, store: TrackingStore) -> None:
         for number in range(4):
             create_run(store, RunRecord(f"r{number}", "0", start_time=number, params={"a": str(number)}))
         store.log("r3", "loss", 0.5, 1)
@@ -215,7 +215,7 @@ class SearchPromises:
         assert run_ids(store, *both) == ["b"]
         assert run_ids(store, order=(Ordering("attribute", "display_name", ascending=False),)) == ["c", "b", "a"]
 
-    def test_an_order_by_ranks_takes_the_values_of_a_group_for_equal(self, store: TrackingStore) -> None:
+    def test_an_order_by_ranks_treats_the_values_of_a_group_as_equal(self, store: TrackingStore) -> None:
         statuses: tuple[Status, ...] = ("Running", "Queued", "Failed", "Finalizing", "Completed")
         store.create_runs([RunRecord(id, "0", status=status) for id, status in zip("abcde", statuses, strict=True)])
         order = Ordering("attribute", "status", ranks=(("Failed",), ("Running", "Finalizing"), ("Queued",)))

@@ -1,4 +1,4 @@
-"""The promises of changes, deletion and restoration of runs."""
+"""The conformance suite of changes, deletion and restoration of runs."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ TEXTS = ("", "a", "Größe 🎈", "a\nb", "'; --", "x" * 5_000)
 
 
 def facts_of(changes: RunChanges) -> dict[str, Any]:
-    """Return the single facts that are to be changed."""
+    """Return changes of one value each."""
     names = ("status", "start_time", "end_time", "display_name", "description", "parent_id", "error")
     return {name: value for name in names if (value := getattr(changes, name)) is not None}
 
 
 class UpdatePromises:
-    """One promise a test; `TrackingStoreTests` has them all."""
+    """Tests of one promise each. `TrackingStoreTests` has all of them."""
 
     @pytest.mark.parametrize(
         "change",
@@ -47,7 +47,7 @@ class UpdatePromises:
         store.update_runs(("r1",), change)
         assert get_run(store, "r1") == replace(before, **facts_of(change))
 
-    def test_an_empty_description_or_parent_takes_it_away(self, store: TrackingStore) -> None:
+    def test_an_empty_description_or_parent_removes_it(self, store: TrackingStore) -> None:
         before = create_run(store, RunRecord("r1", "0", description="d", parent_id="p"))
         store.update_runs(("r1",), RunChanges(description=""))
         assert get_run(store, "r1") == replace(before, description=None)
@@ -62,7 +62,7 @@ class UpdatePromises:
         store.update_runs(("r1",), RunChanges(params={"a": "", "b": "1"}))
         assert list(get_run(store, "r1").params.items()) == [("b", "1"), ("a", "")]
 
-    def test_a_changed_param_is_refused_and_nothing_is_changed(self, store: TrackingStore) -> None:
+    def test_a_changed_param_is_refused_and_the_run_stays_unchanged(self, store: TrackingStore) -> None:
         before = create_run(store, RunRecord("r1", "0", params={"a": "1", "b": "2", "c": "3"}, tags={"t": "1"}))
         changes = RunChanges(
             status="Completed", end_time=5, display_name="x", tags={"t": "2"}, removed_tags=("t",),
@@ -89,7 +89,7 @@ class UpdatePromises:
         store.update_runs(("r1",), RunChanges(tags={"a": "3", "d": None}, removed_tags=("b",)))
         assert list(get_run(store, "r1").tags.items()) == [("a", "3"), ("c", None), ("d", None)]
 
-    def test_removing_a_tag_that_is_not_there_changes_nothing(self, store: TrackingStore) -> None:
+    def test_removing_an_absent_tag_changes_nothing(self, store: TrackingStore) -> None:
         before = create_run(store, RunRecord("r1", "0", tags={"a": "1"}))
         with pytest.raises(NotFound):
             store.update_runs(("r1",), RunChanges(tags={"b": "2"}, params={"p": "1"}, removed_tags=("a", "no")))
@@ -104,7 +104,7 @@ class UpdatePromises:
             store.update_runs(("r1",), RunChanges(properties={"c": "3", "a": "9"}, params={"p": "1"}, status="Failed"))
         assert get_run(store, "r1") == before
 
-    def test_params_tags_and_properties_of_one_key_do_not_meet(self, store: TrackingStore) -> None:
+    def test_params_tags_and_properties_can_have_the_same_key(self, store: TrackingStore) -> None:
         create_run(store, RunRecord("r1", "0", params={"a": "1"}, tags={"a": "2"}, properties={"a": "3"}))
         record = get_run(store, "r1")
         assert (dict(record.params), dict(record.tags), dict(record.properties)) == ({"a": "1"}, {"a": "2"}, {"a": "3"})
@@ -116,7 +116,7 @@ class UpdatePromises:
         store.update_runs(("r1",), RunChanges(dataset_inputs=(DatasetInput(replace(DIGITS, source="x"), {"k": "v"}),)))
         assert get_run(store, "r1").dataset_inputs == (first,)
 
-    def test_a_dataset_is_the_experiments_and_its_tags_are_the_runs(self, store: TrackingStore) -> None:
+    def test_a_dataset_belongs_to_the_experiment_and_its_tags_to_the_run(self, store: TrackingStore) -> None:
         other = store.create_experiment("a", 1).id
         create_run(store, RunRecord("r1", "0", dataset_inputs=(DatasetInput(DIGITS, {"a": "1"}),)))
         changed = replace(DIGITS, source="elsewhere")

@@ -131,7 +131,7 @@ def test_a_killed_writer_leaves_nothing_visible(artifacts: FolderArtifacts, tmp_
         process = start(STALL, tmp_path, path)
         assert process.stdout is not None and process.stdout.readline() == "stalled\n"
         artifacts.put(ROOT, "other", b"1")
-        assert len(pending_in(tmp_path)) == 1, "a file that is being written is nobody else's to sweep"
+        assert len(pending_in(tmp_path)) == 1, "no other process removes a file that is being written"
         kill(process)
     assert [record.path for record in artifacts.list(ROOT, recursive=True)] == ["other", "x"]
     assert sorted(os.listdir(tmp_path / "artifacts" / ROOT)) == ["other", "x"]

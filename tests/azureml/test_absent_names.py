@@ -1,4 +1,4 @@
-"""What the Azure ML SDK has and Runbridge has not says in one sentence what to use instead."""
+"""A name of the Azure ML SDK that Runbridge does not have raises an error that says what to use instead."""
 
 from __future__ import annotations
 

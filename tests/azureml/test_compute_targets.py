@@ -1,4 +1,4 @@
-"""The name of a cluster means this computer, wherever an old script uses it, and is reported once."""
+"""The name of a cluster means this computer wherever an Azure ML script uses it, and is reported once."""
 
 from __future__ import annotations
 

@@ -18,13 +18,13 @@ def ws(tmp_path: Path) -> Workspace:
 
 
 def submitted(environment: Environment, folder: Path) -> tuple[ScriptDefinition, tuple[str, ...]]:
-    """What is submitted with an environment, and the warnings of the run."""
+    """Return the definition that is submitted with an environment, and the warnings of the run."""
     (folder / "train.py").touch()
     config = ScriptRunConfig(folder, script="train.py", environment=environment)
     return substitute(script_definition(config))
 
 
-def test_one_is_found_though_nobody_registered_it(ws: Workspace) -> None:
+def test_a_curated_environment_is_found_without_a_registration(ws: Workspace) -> None:
     found = Environment.get(workspace=ws, name="AzureML-sklearn-0.24-ubuntu18.04-py37-cpu", version="1")
     assert found.python.user_managed_dependencies
     assert ws.environments == {}, "it is not listed"

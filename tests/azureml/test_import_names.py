@@ -50,7 +50,7 @@ STATEMENTS = EVERY_IMPORT.strip().splitlines()
 
 @pytest.fixture(scope="module")
 def in_one_process(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What each import statement says when it is run: nothing, or what it failed with."""
+    """Return the outcome of each import statement: "fine", or the error that it raised."""
     code = f"""
 import bridge_azureml
 for statement in {STATEMENTS!r}:

@@ -80,7 +80,7 @@ def test_a_file_beside_the_script_is_the_last_resort(tmp_path: Path, monkeypatch
     assert model_path("ridge", None, nowhere) is None
     put(tmp_path, "ridge")
     assert model_path("ridge", None, nowhere) == "ridge"
-    assert model_path("ridge", 2, nowhere) is None, "nobody knows its version"
+    assert model_path("ridge", 2, nowhere) is None, "the version of a folder without versions is unknown"
 
 
 def test_the_workspace_has_the_newest_version_and_the_folder_a_named_one(

@@ -1,4 +1,4 @@
-"""Models of old scripts are versions in MLflow's registry, and their files are those of runs."""
+"""Models of Azure ML scripts are versions in MLflow's registry. Their files are artifacts of runs."""
 
 from __future__ import annotations
 
@@ -192,7 +192,7 @@ def test_a_workspace_that_was_moved_keeps_its_models(run: Run, tmp_path: Path) -
     assert pickle.loads(Path(moved.download(tmp_path / "got")).read_bytes()) == {"alpha": 0.4}
 
 
-def test_what_cannot_be_registered_is_said(run: Run) -> None:
+def test_invalid_registrations_are_refused_with_the_reason(run: Run) -> None:
     with pytest.raises(NotFound, match="outputs/ridge.pkl") as missing:
         run.register_model("m", "outputs/none.pkl")
     assert run.id in str(missing.value)

@@ -1,4 +1,4 @@
-"""A script that nobody submitted has an offline run: in its project's workspace, and easy to find."""
+"""A script that runs without being submitted has an offline run in the workspace of its project."""
 
 from __future__ import annotations
 

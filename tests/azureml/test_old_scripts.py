@@ -1,4 +1,4 @@
-"""Every call of the old sample notebooks runs as typed, with the `azureml` imports left as they are."""
+"""Every call of the sample notebooks for the Azure ML SDK v1 runs unchanged, `azureml` imports included."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.processes
 
 
 def said(lines: list[str], word: str) -> list[str]:
-    """What the lines that begin with a word say after it."""
+    """Return the rest of each line that begins with a word and a colon."""
     return [line.partition(f"{word}: ")[2] for line in lines if line.startswith(f"{word}: ")]
 
 

@@ -1,4 +1,4 @@
-"""What a self-hosted workspace has no counterpart for works in a simpler way, or says what to do instead."""
+"""Features of the Azure ML service that Runbridge does not have work in a simpler way, or say what to use instead."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_authentication_is_taken_and_forgotten(ws: Workspace) -> None:
     assert login.get_authentication_header() == {}
 
 
-# Errors: what old scripts catch is what is raised
+# Errors: the classes that Azure ML scripts catch are the classes that are raised
 
 
 def test_the_error_names_are_ours(project: Project) -> None:
@@ -144,15 +144,17 @@ def test_except_clauses_of_old_scripts_catch_what_is_raised(project: Project) ->
 # Diagnostics
 
 
-def test_a_diagnostic_log_has_everything_said_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_diagnostic_log_has_all_messages_that_are_logged_within_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    said = logging.getLogger("bridge.some.part")
-    said.debug("before")
+    logger = logging.getLogger("bridge.some.part")
+    logger.debug("before")
     with diagnostic_log():
-        said.debug("meanwhile")
-    said.debug("after")
+        logger.debug("within")
+    logger.debug("after")
     (line,) = (tmp_path / "azureml.log").read_text(encoding="utf-8").splitlines()
-    assert line.endswith("|bridge.some.part|DEBUG|meanwhile")
+    assert line.endswith("|bridge.some.part|DEBUG|within")
 
 
 # The widget

@@ -133,7 +133,7 @@ def test_tensorboard_shows_what_a_run_has_written(
 
 
 @pytest.mark.processes
-def test_a_port_that_is_taken_is_said(board: Tensorboard, port: int) -> None:
+def test_the_error_for_a_taken_port_names_it(board: Tensorboard, port: int) -> None:
     with socket.socket() as taken:
         taken.bind(("localhost", port))
         taken.listen()

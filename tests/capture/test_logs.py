@@ -94,9 +94,9 @@ def test_a_replaced_or_truncated_file_is_stored_again(swept, logs):
     assert swept.sweep() == ["put"]
     (logs / "x").write_text("cut\n")
     assert swept.sweep() == ["put"]
-    (logs / "x").write_text("written anew in its place, and longer than before\n")
+    (logs / "x").write_text("written again in its place, and longer than before\n")
     assert swept.sweep() == ["put"]
-    (logs / "x").write_text("written anew in its place, and as long as before!\n")
+    (logs / "x").write_text("written again in its place, and as long as before\n")
     assert swept.sweep() == ["put"]
     assert content(swept, "logs/x") == (logs / "x").read_text()
 

@@ -139,7 +139,7 @@ def test_a_file_that_cannot_be_stored_causes_a_warning_with_its_name(experiment,
     ):
         assert any(name in warning and reason in warning for warning in run.warnings), (name, warnings)
     run.complete()
-    assert len(run.warnings) == 4, "each is said once"
+    assert len(run.warnings) == 4, "one warning for each"
 
 
 def test_an_unreadable_file_causes_a_warning(working_folder):

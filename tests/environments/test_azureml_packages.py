@@ -12,7 +12,7 @@ from bridge.environments.packages import wanted_packages
 
 
 def installed(*pip: str, conda: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """What pip is asked for."""
+    """Return the packages that pip installs."""
     return wanted_packages({"dependencies": [*conda, {"pip": list(pip)}]}).lines
 
 
@@ -40,7 +40,7 @@ def test_other_packages_are_not_of_the_sdk() -> None:
     assert not is_azureml("azure-storage-blob") and not is_azureml("my-azureml-tools")
 
 
-def test_what_is_brought_is_installed_once_and_gives_way_to_what_the_environment_names() -> None:
+def test_implied_packages_are_installed_once_unless_the_environment_names_them() -> None:
     assert installed("azureml-defaults", "azureml-dataprep[pandas]") == ("numpy", "pandas", "pyarrow")
     assert installed("azureml-core", "pandas==1.5.3") == ("numpy", "pandas==1.5.3", "pyarrow")
     assert installed("azureml-core", conda=("numpy=1.26",)) == ("numpy==1.26.*", "pandas", "pyarrow")

@@ -41,7 +41,7 @@ CALLS: dict[str, tuple[list[Point], list[Point], Callable[[JournalWriter], objec
 
 
 class Pause(Interrupts):
-    """A pause of a thread at a place of its call."""
+    """A pause of a thread within its call, at one of the positions that `Interrupts` counts."""
 
     def __init__(self, at: int) -> None:
         super().__init__(FILES, at)
@@ -76,7 +76,7 @@ def written_by(folder: Path) -> dict[int, list[Written]]:
 
 
 def fork_within(folder: Path, at: int, before: list[Point], call: Callable[[JournalWriter], object]) -> str:
-    """Fork while another thread is at a place of its call; return the place.
+    """Fork while another thread pauses within its call. Return the position in the code at which it paused.
 
     Parent and child log another point, and close the writer.
     """

@@ -151,7 +151,7 @@ def test_the_name_of_an_environment_is_refused_as_an_environment(source: Path) -
 
 
 def test_a_script_must_be_in_its_source_folder(source: Path, tmp_path: Path) -> None:
-    with pytest.raises(InvalidValue, match="must lie below the source folder"):
+    with pytest.raises(InvalidValue, match="must be below the source folder"):
         script_definition(ScriptRunConfig(source / "below", "../train.py"))
     with pytest.raises(NotFound, match="script"):
         script_definition(ScriptRunConfig(source, "gone.py"))

@@ -224,7 +224,7 @@ def test_a_workspace_that_does_not_answer_is_reported() -> None:
     taken = Output(lambda data: answer.wait(30))
     os.write(taken.pipe, b"lost")
     taken.close(0.3)
-    assert str(taken.trouble) == "the place did not answer within 0.3 s"
+    assert str(taken.trouble) == "the workspace did not answer within 0.3 s"
     answer.set()
 
 

@@ -1,4 +1,4 @@
-"""Where there is no Docker, scripts that ask for it can run without, and their runs say so."""
+"""On a computer without Docker, scripts that ask for Docker can run without it, and their runs get a warning."""
 
 from __future__ import annotations
 

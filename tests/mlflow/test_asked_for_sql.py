@@ -27,10 +27,10 @@ SOURCES = Path(mlflow.__file__).parent
 STORES = re.compile(r"store/(tracking|model_registry|jobs|workspace)/\w*store|store/(fs2db|db|db_migrations)/|protos/")
 ASKING = ("extract_db_type_from_uri", "DATABASE_ENGINES")
 PLACES = {
-    "cli/__init__.py gc": "`--jobs` passes over jobs where there is no database, as test_commands.py shows",
+    "cli/__init__.py gc": "`--jobs` skips jobs without a database, as test_commands.py shows",
     "genai/scorers/registry.py _register_scorer_stores": "our entry point is asked, as the script of scorers shows",
-    "server/auth/__init__.py": "users and permissions lie in a database of their own",
-    "server/auth/sqlalchemy_store.py SqlAlchemyStore.init_db": "users and permissions lie in a database of their own",
+    "server/auth/__init__.py": "users and permissions are in a database of their own",
+    "server/auth/sqlalchemy_store.py SqlAlchemyStore.init_db": "users and permissions are in a database of their own",
     "server/gateway_api.py _validate_store": "works: the gateway below",
     "server/handlers.py TrackingStoreRegistryWrapper.__init__": "our entry point is asked",
     "server/handlers.py TrackingStoreRegistryWrapper._get_sqlalchemy_store": "our entry point is asked",
@@ -49,9 +49,9 @@ PLACES = {
     "tracking/_workspace/registry.py _get_sqlalchemy_workspace_store": "workspaces of MLflow's: test_commands.py",
     "tracking/_workspace/registry.py _register_default_workspace_stores": "workspaces of MLflow's: test_commands.py",
     "utils/uri.py get_uri_scheme": "names the scheme, which is `bridge`",
-    "utils/validation.py _validate_db_type_string": "what all of these are asked through",
+    "utils/validation.py _validate_db_type_string": "all of these call it",
 }
-"""Every such place in MLflow's code, and its effect with a `bridge:` URI."""
+"""Every place in MLflow's code that asks for a database, and its effect with a `bridge:` URI."""
 
 
 def test_every_place_where_mlflow_asks_for_sql_is_known() -> None:
@@ -168,7 +168,7 @@ def test_the_gateway_calls_a_model_and_records_a_trace(site: Site) -> None:
 
     site.ask("POST", f"{gateway}/secrets/update", given | {"secret_id": secret_id, "secret_value": {"api_key": "l"}})
     site.ask("POST", "/gateway/e/mlflow/invocations", asked)
-    assert site.heard[-1] == ("Bearer l", "how"), "a key that was changed is used at once"
+    assert site.heard[-1] == ("Bearer l", "how"), "a changed key is used immediately"
     wait_for(lambda: len(site.client.search_traces(locations=[created["experiment_id"]], include_spans=False)) == 3)
 
 

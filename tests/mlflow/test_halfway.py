@@ -93,11 +93,11 @@ CHANGES: dict[str, tuple[str, list[Callable[[Any, Halves], object]]]] = {
         "_follow_run",
         [lambda store, at: store.delete_run(at.run), lambda store, at: store.restore_run(at.run)],
     ),
-    "run deleted for good": (
+    "run deleted permanently": (
         "_follow_run",
         [lambda store, at: store.delete_run(at.run), lambda store, at: store._hard_delete_run(at.run)],
     ),
-    "active run deleted for good": ("_follow_run", [lambda store, at: store._hard_delete_run(at.run)]),
+    "active run deleted permanently": ("_follow_run", [lambda store, at: store._hard_delete_run(at.run)]),
     "experiment renamed": ("_mirror", [lambda store, at: store.rename_experiment(at.experiment, f"new {at.made}")]),
     "experiment deleted": ("_mirror", [lambda store, at: store.delete_experiment(at.experiment)]),
     "experiment restored": (
@@ -107,7 +107,7 @@ CHANGES: dict[str, tuple[str, list[Callable[[Any, Halves], object]]]] = {
             lambda store, at: store.restore_experiment(at.experiment),
         ],
     ),
-    "experiment deleted for good": (
+    "experiment deleted permanently": (
         "_mirror",
         [
             lambda store, at: store.delete_experiment(at.experiment),

@@ -115,7 +115,7 @@ ENDS = """
             signal.raise_signal(signal.SIGTERM)
 
     def gone_at_once():
-        with mlflow.start_run(run_name="gone at once"):
+        with mlflow.start_run(run_name="gone immediately"):
             os._exit(0)
 
     def nobody_waited():
@@ -157,6 +157,6 @@ def test_processes_that_end_in_any_way_leave_the_same(uris: tuple[str, str], tmp
         "exit with zero within a block": "FAILED",
         "interrupted within a block": "FAILED",
         "terminated": "RUNNING",
-        "gone at once": "RUNNING",
+        "gone immediately": "RUNNING",
         "nobody waited": "FINISHED",
     }

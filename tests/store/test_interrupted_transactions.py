@@ -82,7 +82,7 @@ SCENES: dict[str, Callable[[Database], None]] = {
     "a read whose block fails": read_and_fail,
     "a write whose block fails": write_and_fail,
     "a look": peek,
-    "a read of who may not write": read_only,
+    "a read without write access": read_only,
 }
 
 

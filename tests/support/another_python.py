@@ -14,7 +14,7 @@ from longer import LONG
 VERSIONS = {"3.10": ["numpy==1.26.*", f"mlflow=={OLDEST}"], "3.12": ["numpy>=2"], "3.13": ["numpy>=2"]}
 OLDEST_PYTHON, *_, NEWEST_PYTHON = VERSIONS
 CHOSEN = {*VERSIONS} if LONG else {OLDEST_PYTHON, NEWEST_PYTHON}
-"""The oldest runs all tests. Unless `LONG`, the newest runs all but those of the MLflow plugin."""
+"""The versions that run tests. The oldest runs all. Unless `LONG`, the newest skips those of the MLflow plugin."""
 OTHERS = sorted(CHOSEN - {f"{sys.version_info.major}.{sys.version_info.minor}"})
 """The versions except that of this Python, on which the whole suite runs."""
 NEEDED = ["ipython", "matplotlib", "pillow", "pytest-timeout", "pytest-xdist", "tensorboard"]

@@ -54,7 +54,7 @@ class Project:
         return done.stdout.splitlines()
 
     def run(self, script: str, text: str, *arguments: str, **variables: str) -> str:
-        """What an old script prints, which must end well."""
+        """Run an Azure ML script, which must exit with 0, and return its output."""
         self.write(script, text)
         done = self.start("-m", "bridge_azureml", script, *arguments, **variables)
         assert done.returncode == 0, done.stdout + done.stderr

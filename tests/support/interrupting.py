@@ -88,7 +88,7 @@ class Interrupts:
 
     Args:
         files: parts of the paths of the files whose places count.
-        at: the number of the place where it raises; None only counts.
+        at: the number of the place in the code where it raises. None: only count.
         error: the exception to raise.
     """
 

@@ -46,10 +46,10 @@ class Part:
 
 
 class Files:
-    """The files below one folder; any thread and any process may use it at once.
+    """The files below one folder. Threads and processes may use them at the same time.
 
-    Each folder of a path is opened relative to the one above and must not be a link. So nobody who may write here can
-    lead a reader or a writer out of the folder.
+    Each folder of a path is opened relative to the folder above and must not be a link. So another user with write
+    access cannot lead a reader or a writer out of the folder.
     Names change under one lock, `changing`. Bytes are written before, without the lock.
     Each method raises `NotAllowed` if the file system denies access, `InvalidValue` for a path through a link, and
     `StoreUnavailable` for a full disk and all other errors of the file system.
@@ -68,7 +68,7 @@ class Files:
         with self.border("read", path):
             try:
                 with self._below(names[:-1]) as folder:
-                    # Not blocking: somebody may have put a pipe there, at which a reader would wait.
+                    # Not blocking, because the path may be a pipe, at which a reader would wait.
                     fd = os.open(names[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
             except (FileNotFoundError, NotADirectoryError) as error:
                 if is_of_handler(error):
@@ -155,7 +155,7 @@ class Files:
         """
         *above, name = path.split("/")
         with self.border("write", path), self._below(above) as folder:
-            # Not blocking: somebody may have put a pipe there, at which a writer would wait.
+            # Not blocking, because the path may be a pipe, at which a writer would wait.
             fd = os.open(name, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
         try:
             end = min(size_bytes, os.fstat(fd).st_size)

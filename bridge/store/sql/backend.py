@@ -221,7 +221,7 @@ class SqlBackend(Backend):
 
         journal_ids = list(dict.fromkeys(piece.journal_id for piece in slices))
         for _ in range(TRIES):
-            # What takes long is done before the lock for writing is taken.
+            # The slow steps are done before the lock for writing is taken.
             with self.database.read() as c:
                 before = _receipts(c, journal_ids)
             fresh, ends = fresh_slices(slices, before)
@@ -289,7 +289,7 @@ class SqlBackend(Backend):
 
 
 def _check_workspace(c: sqlite3.Connection, slices: Sequence[Slice]) -> None:
-    """Raise if journals belong to another workspace than this one, which may have taken its place meanwhile."""
+    """Raise if slices come from journals of another workspace, because the database may have been replaced."""
     from bridge.errors import StoreUnavailable
     from bridge.journal.format import same_id
 

@@ -256,8 +256,8 @@ class Database:
                 self._identity = identity
                 self.generation += 1
                 logger.warning(
-                    "The workspace at %s was replaced by another one, which is used from now on. "
-                    "Runs that only the former one had are not found any more.",
+                    "The workspace at %s was replaced by another workspace, which is used now. "
+                    "Runs that only the former workspace had are not found any more.",
                     self.path.parent,
                 )
             self._mode = os.stat(self._file).st_mode & 0o666

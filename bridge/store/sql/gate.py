@@ -53,7 +53,7 @@ class Entry(ThreadLock):  # type: ignore[misc]  # typeshed has it as final, and 
 
 
 class Gate:
-    """The entries of all threads. A thread that shuts the gate takes the entries of all others, so nobody enters.
+    """The entries of all threads. A thread that shuts the gate takes the entries of all others, so no thread enters.
 
     The order of locks is always `_first` before entries, so that two threads that shut the gate do not block each
     other.
@@ -64,8 +64,8 @@ class Gate:
 
     def reset(self) -> None:
         """Forget all threads; in a child after a fork, where only this thread exists."""
-        # Whoever holds `_first` may shut the gate. It also guards `_entries`: a thread that is new to SQLite waits
-        # until the gate is open, else `shut` would miss its entry.
+        # Only the thread that holds `_first` may shut the gate. `_first` also guards `_entries`: a thread that uses
+        # SQLite for the first time waits until the gate is open. Otherwise `shut` would miss its entry.
         self._first = Entry()
         self._shutting = 0  # the thread that holds the gate shut, or 0
         self._entries: weakref.WeakSet[Entry] = weakref.WeakSet()  # weak: an entry goes with its thread
@@ -152,7 +152,7 @@ _of_parents: list[sqlite3.Connection] = []
 
 
 def leave(opened: dict[sqlite3.Connection, int]) -> None:
-    """Close the connections of a database that nobody holds any more.
+    """Close the connections of a database that has no users any more.
 
     The garbage collector calls this at any place, with any lock held, so this function must not wait. While another
     thread forks or closes, that thread closes the connections when it is done.

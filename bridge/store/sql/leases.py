@@ -137,7 +137,7 @@ def claim(c: sqlite3.Connection, run_id: str, lease: Lease) -> None:
 
 
 def unclaimed(c: sqlite3.Connection, now: int) -> list[tuple[str, int]]:
-    """Return the ids and keys of runs that waited for a launcher for too long while nobody held their lease."""
+    """Return the ids and keys of runs that waited for a launcher for too long while their lease was not held."""
     return [(run_id, key) for run_id, key in c.execute(UNCLAIMED, (unclaimed_since(now),))]
 
 

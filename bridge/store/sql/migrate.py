@@ -25,7 +25,10 @@ def read_schema(connection: sqlite3.Connection) -> int:
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Migrate a database to the newest schema, each step in one transaction. Several processes may do so at once."""
+    """Migrate a database to the newest schema, each step in one transaction.
+
+    Several processes may migrate a database at the same time.
+    """
     number = 0
     while number < SCHEMA:
         connection.execute("BEGIN IMMEDIATE")
@@ -42,7 +45,7 @@ def migrate(connection: sqlite3.Connection) -> None:
 
 
 def widen(connection: sqlite3.Connection) -> None:
-    """Create the tables that a database of an older schema lacks as temporary ones, for a reader that may not write.
+    """Create the tables that an older schema lacks as temporary tables, because a reader may have no write access.
 
     Args:
         connection: a connection to a database with schema `WIDENED_FROM` or a later one.

@@ -18,7 +18,7 @@ from bridge.store.sql.runs import keys_of
 from bridge.store.sql.statements import AT_ONCE, chunks, in_chunks, marks_for
 
 BIN = -1
-"""The experiment of hidden runs; the migration that brings it is `0003.sql`."""
+"""The key of the experiment of hidden runs. The migration `0003.sql` creates it."""
 
 SLICE_POINTS = 250_000
 """About how many points one transaction removes. They take a few megabytes of memory, and other writers wait 10 ms."""
@@ -27,7 +27,7 @@ SLICE_ROWS = 5_000
 """About how many rows one transaction removes. Other writers wait about 10 ms."""
 
 PAUSE_SECONDS = 0.001
-"""The pause between two slices. Without it this process would take the turn to write again at once."""
+"""The pause between two slices. Without the pause, this process would always take the next turn to write."""
 
 DETAILS = ("param", "tag", "property", "warning", "dataset_input", "model_input", "model_output", "lease")
 KEEP_USES = (

@@ -95,7 +95,7 @@ def create_sqlite(path: Path, facts: dict[str, str], mode: int = 0o644) -> None:
         with written_whole(path, place, companions=("-wal", "-shm")) as part:
             part.touch()
             if not has_file_locks(part):
-                reason = "SQLite cannot work there, for the file system has no file locks: choose a folder elsewhere"
+                reason = "SQLite cannot work there because the file system has no file locks: choose another folder"
                 raise StoreUnavailable(str(path), reason)
             _fill(part, facts)
             with part.open("rb") as file:
@@ -133,25 +133,25 @@ def _place(part: Path, path: Path, *, mode: int) -> None:
     except OSError as error:
         if error.errno not in WITHOUT_LINKS:
             raise
-        # A rename would replace another one: those that make it at once take turns, and the kernel ends the turn of
-        # one that is killed.
+        # A rename would replace a database that another process has just created. So processes take turns, by a lock
+        # that the kernel releases if its process is killed.
         with FileLock(path.with_suffix(".lock"), mode):
             if not path.exists():
                 part.rename(path)
 
 
 def read_facts(database: Database) -> dict[str, str]:
-    """What a database says of its workspace: id, name, durability."""
+    """Return the facts of a workspace from its database: id, name, durability."""
     with database.read() as connection:
         return dict(connection.execute("SELECT name, value FROM workspace"))
 
 
 def peek_facts(path: Path) -> dict[str, str]:
-    """What a database says of its workspace, without a change of the folder, as far as SQLite can do that.
+    """Return the facts of a workspace without changing its folder, as far as SQLite allows that.
 
     Raises:
         SchemaMismatch: a newer version of Runbridge wrote the file.
-        StoreUnavailable: it cannot be read, or is no database of ours.
+        StoreUnavailable: the file cannot be read, or is no database of Runbridge.
     """
     database = Database(path, read_only=True)
     with database.peek() as connection:

@@ -12,7 +12,10 @@ from bridge.testing.oracle.runs import MemoryRun
 
 
 class MemoryLeases:
-    """The lease of each run, and when each owning process last wrote to its journal; the store's lock is held."""
+    """The lease of each run, and the time when each owning process last wrote to its journal.
+
+    Callers hold the lock of the store.
+    """
 
     def __init__(self) -> None:
         self._leases: dict[str, Lease] = {}  # a released lease has an empty journal id
@@ -36,7 +39,7 @@ class MemoryLeases:
         self.store(lease._replace(time=time))
 
     def release(self, run_id: str) -> None:
-        """Release a lease, of which the time stays."""
+        """Release a lease. Its time stays, so that an older record does not take the lease again."""
         self._leases[run_id] = self._leases[run_id]._replace(journal_id="")
 
     def remove(self, run_id: str) -> None:
@@ -59,9 +62,9 @@ class MemoryLeases:
 
     def fold(self, slices: Sequence[Slice], runs: Mapping[str, MemoryRun]) -> None:
         """Store the leases of slices."""
-        for run_id, spoken in lease_records(slices).items():
+        for run_id, found in lease_records(slices).items():
             run, before = runs.get(run_id), self._leases.get(run_id)
-            after = lease_after(before, spoken)
+            after = lease_after(before, found)
             if run is None or after is None or after == before:
                 continue
             status = status_after(before, after, run.record.status, run.record.error)

@@ -54,7 +54,7 @@ logger = logging.getLogger("bridge")
 
 
 class MemoryStore(Backend):
-    """The four interfaces of a backend over dicts, as long as the process lives."""
+    """A backend that stores everything in dicts of the process."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -350,7 +350,7 @@ class MemoryStore(Backend):
     def delete_artifacts(self, root: str, path: str = "") -> list[str]:
         return self._index.delete_artifacts(root, path)
 
-    # Below, the lock is held.
+    # Callers of the methods below hold the lock.
 
     def _add_experiment(self, record: ExperimentRecord) -> MemoryExperiment:
         self._experiments[record.id] = experiment = MemoryExperiment(record)

@@ -67,7 +67,7 @@ def warn(run: MemoryRun, sentence: str) -> None:
 
 
 def move_run(run: MemoryRun, stage: LifecycleStage, deletion_time: int | None) -> None:
-    """Move a run to a stage, if it is not there."""
+    """Move a run to a lifecycle stage, unless it has that stage."""
     if run.record.lifecycle_stage != stage:
         run.record = replace(run.record, lifecycle_stage=stage, deletion_time=deletion_time)
 
@@ -120,7 +120,7 @@ def uses_of(record: RunRecord) -> set[tuple[str, str, str | None]]:
 
 
 def copy_of_experiment(record: ExperimentRecord) -> ExperimentRecord:
-    """Return a record whose mappings are its own."""
+    """Return a copy of a record, which shares no mapping with it."""
     return replace(record, tags=dict(record.tags))
 
 

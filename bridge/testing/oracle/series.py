@@ -13,7 +13,7 @@ from bridge.store.slices import Slice
 
 
 class MemoryPoint(NamedTuple):
-    """A point as it arrives; `step` None is filled in when it is placed."""
+    """A point as a caller logs it. If `step` is None, the point gets a step together with its position."""
 
     value: float | str | bool | None
     timestamp: int
@@ -24,7 +24,7 @@ class MemoryPoint(NamedTuple):
 
 
 class PlacedPoint(NamedTuple):
-    """A point with its place in the log order of its key, and its step."""
+    """A point with its position in the log order of its key, and its step."""
 
     position: int
     step: int
@@ -33,7 +33,7 @@ class PlacedPoint(NamedTuple):
 
 @dataclass(slots=True)
 class MemoryMetric:
-    """What the series of one key share: how many points there are, and how many came without a step.
+    """The counters that the series of one key share: all points, and the points that were logged without a step.
 
     A row counts as one point.
     """
@@ -43,7 +43,7 @@ class MemoryMetric:
     last: PlacedPoint | None = None
 
     def place(self, point: MemoryPoint) -> PlacedPoint:
-        """Give a point the next position, and a step if it has none; a further cell of a row has those of the row."""
+        """Give a point the next position, and a step if it has none. All cells of a row have the same ones."""
         if point.joined and self.last is not None:
             return PlacedPoint(self.last.position, self.last.step, point)
         step = self.stepless if point.step is None else point.step
@@ -64,7 +64,7 @@ class MemorySeries:
         self.points.append(placed)
 
     def latest(self) -> Latest:
-        """Return the greatest point by (step, timestamp, value) as MLflow compares, of equals the first."""
+        """Return the greatest point by (step, timestamp, value), as MLflow compares. Of equal points, the first."""
         best = self.points[0]
         for placed in self.points[1:]:
             if _rank(placed) > _rank(best):
@@ -72,7 +72,7 @@ class MemorySeries:
         return Latest(cast(float, best.point.value), best.point.timestamp, best.step)
 
     def latest_text(self) -> str | bool | None:
-        """Return the value of the greatest point by (step, timestamp), of equals the last."""
+        """Return the value of the greatest point by (step, timestamp). Of equal points, the last."""
         best = max(self.points, key=lambda placed: (placed.step, placed.point.timestamp, placed.position))
         return cast("str | bool | None", best.point.value)
 
@@ -113,7 +113,7 @@ def fresh_slices(slices: Sequence[Slice], receipts: Mapping[str, int]) -> tuple[
 
 
 def in_log_order(slices: Sequence[Slice]) -> Iterator[tuple[Definition, MemoryPoint]]:
-    """Return the points of all slices by time; within a slice the order of the calls holds, whatever the clock said."""
+    """Return the points of all slices by time. Points of one slice keep their order even if the clock went back."""
     points = []
     for piece in slices:
         latest = INT64_MIN
@@ -135,7 +135,7 @@ def in_log_order(slices: Sequence[Slice]) -> Iterator[tuple[Definition, MemoryPo
 
 
 def stored_point(point: Point, api: int) -> MemoryPoint:
-    """A checked point of a caller as it is stored."""
+    """Return a checked point of a caller as it is stored."""
     value = point.value
     if isinstance(value, int) and not isinstance(value, bool):
         return MemoryPoint(float(value), point.timestamp, point.step, True, api, point.joined)

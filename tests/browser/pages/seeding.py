@@ -145,7 +145,7 @@ def traces(experiment: str, issue: str) -> dict[str, str]:
         root.end({"answer": f"it is {number}"}, status="ERROR" if number == 2 else "OK", end_time_ns=start + 70_000_000)
         made.append(root.trace_id)
     mlflow.flush_trace_async_logging()
-    mlflow.log_feedback(trace_id=made[0], name="helpful", value=True, source=HUMAN, rationale="it says so")
+    mlflow.log_feedback(trace_id=made[0], name="helpful", value=True, source=HUMAN, rationale="it answers the question")
     mlflow.log_expectation(trace_id=made[0], name="expected_answer", value="one", source=HUMAN)
     mlflow.log_issue(trace_id=made[1], issue_id=issue, issue_name="says too little", source=HUMAN)
     return {"trace": made[0], "second_trace": made[1], "failed_trace": made[2]}

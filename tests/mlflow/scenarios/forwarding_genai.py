@@ -283,7 +283,7 @@ def reviews(t: Forwarded) -> None:
     queues = review_queues
     t.see("user queue", lambda: queues.get_or_create_user_queue("Ann"))
     t.see("user queue again", lambda: queues.get_or_create_user_queue("ann "))
-    t.see("user queue of nobody", lambda: queues.get_or_create_user_queue(""))
+    t.see("user queue without a user", lambda: queues.get_or_create_user_queue(""))
     t.see("user queue elsewhere", lambda: queues.get_or_create_user_queue("ann", experiment_id="99999"))
     more = {"users": ["bob", "Bob", "ann"], "schema_ids": [one.schema_id]}
     t.see("queue", lambda: queues.create_review_queue("mine", queue_type="custom", **more))

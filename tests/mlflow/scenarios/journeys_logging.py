@@ -304,7 +304,7 @@ def fluent_asynchronous(j: Journey) -> None:
         ]
         j.see("what is given", lambda: [type(one).__name__ for one in given])
         j.see("and waited for", lambda: [one.wait() for one in given])
-        j.see("an error that nobody waits for", lambda: mlflow.log_param("p", 2) and None)
+        j.see("an error without a wait for it", lambda: mlflow.log_param("p", 2) and None)
         j.see("synchronous all the same", lambda: mlflow.log_metric("s", 1, timestamp=1, synchronous=True))
     j.see("all is there at the end", lambda: mlflow.get_run(run.info.run_id))
     mlflow.config.enable_async_logging(False)

@@ -1,4 +1,4 @@
-"""What the training script imports from its own folder."""
+"""A module that the training script imports from its own folder."""
 
 import numpy
 
