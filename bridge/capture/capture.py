@@ -27,7 +27,7 @@ Source: Azure ML SDK v1, `azureml._history.utils.context_managers`.
 
 SWEEP_SECONDS = 1.0
 NAMED = 20
-"""The number of warnings about files that one capture gives; further files are only counted."""
+"""The number of files that get a warning each. Further files are only counted."""
 
 
 class Capture:
@@ -63,7 +63,7 @@ class Capture:
             try:
                 os.makedirs(self._outputs, exist_ok=True)
             except OSError as error:
-                self.warn(f"The folder {self._outputs} could not be made: {error.strerror}.")
+                self.warn(f"The folder {self._outputs} could not be created: {error.strerror}.")
         if self._logs is not None and self._thread is None:
             thread = self._thread = threading.Thread(
                 target=self._sweep_until_stopped, name="bridge-capture", daemon=True
@@ -88,7 +88,7 @@ class Capture:
 
         It can be called again, and then stores the files that have changed since.
         """
-        if self._process != os.getpid():  # a forked child: the thread, and the owner of the lock, are in the parent
+        if self._process != os.getpid():  # a forked child has neither the thread nor the holder of the lock
             self._begin()
         self._stop.set()
         if self._thread is not None:
@@ -97,7 +97,7 @@ class Capture:
         self._sweep(OUTPUTS, self._outputs)
         warnings, self._warnings = self._warnings, []
         if self._not_named:
-            warnings.append(f"{self._not_named} more files were not kept.")
+            warnings.append(f"{self._not_named} more files were not stored.")
             self._not_named = 0
         return tuple(warnings)
 

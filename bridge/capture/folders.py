@@ -18,7 +18,7 @@ NOT_OUTPUT = "azureml.log"
 """The suffix of file names that are not outputs: the debug logs of Azure ML's own SDK."""
 PIECE_BYTES = 1 << 20
 TAIL_BYTES = 64
-"""The number of last bytes by which a file is recognised as the same file, grown."""
+"""The number of last bytes that are compared, to find out whether a file has grown or was replaced."""
 
 
 class Destination(Protocol):
@@ -57,7 +57,7 @@ class Folder(ABC):
 
     @abstractmethod
     def _take(self, file: Path, path: str) -> bool:
-        """Store a file if it has changed, and return whether it had."""
+        """Store a file if it has changed; return whether it was stored."""
 
     def _try(self, file: Path) -> bool:
         path = f"{self._prefix}/{file.relative_to(self.path).as_posix()}"
@@ -70,7 +70,7 @@ class Folder(ABC):
     def _miss(self, file: str, reason: str) -> None:
         if self._troubles.get(file) != reason:
             self._troubles[file] = reason
-            self._run.warn(f"The file {file} was not kept: {reason}")
+            self._run.warn(f"The file {file} was not stored: {reason}")
 
     def _miss_folder(self, path: str, error: OSError) -> None:
         self._miss(str(self.path / path), said(error))
@@ -179,7 +179,7 @@ def _check_regular(file: Path) -> os.stat_result:
     """Return the facts of a regular file, links followed.
 
     Raises:
-        OSError: it is not a regular file.
+        OSError: the path is not that of a regular file.
     """
     facts = file.stat()
     if not stat.S_ISREG(facts.st_mode):

@@ -1,4 +1,4 @@
-"""Output on its way into the log of a run."""
+"""A queue of output that is appended to the log of a run."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ logger = logging.getLogger("bridge")
 
 
 class LogQueue:
-    """A queue of bytes that are appended to a log, in order; bytes that cannot be appended yet wait.
+    """A queue of bytes that are appended to a log, in order. Bytes that cannot be appended yet stay in the queue.
 
-    One thread at a time appends. Bytes that cannot wait, because memory and disk are full, are dropped and counted.
+    One thread at a time appends. If memory and disk are full, new bytes are dropped and counted.
 
     Args:
         append: appends bytes to the log.
-        folder: the folder for files of waiting bytes; None is the system's folder for temporary files.
+        folder: the folder for the files of the queue; None is the system's folder for temporary files.
 
     Attributes:
-        dropped_bytes: how many bytes were dropped.
-        written_bytes: how many bytes were appended.
-        trouble: why the last bytes could not be appended; None if they were.
+        dropped_bytes: the number of bytes that were dropped.
+        written_bytes: the number of bytes that were appended.
+        trouble: the error of the last append; None if the last append succeeded.
     """
 
     def __init__(self, append: Callable[[bytes], object], folder: Path | None = None) -> None:
@@ -37,16 +37,16 @@ class LogQueue:
 
     @property
     def size_bytes(self) -> int:
-        """How many bytes wait."""
+        """The number of bytes in the queue."""
         return self._spool.size_bytes
 
     def add(self, data: bytes) -> None:
-        """Let bytes wait behind all others."""
+        """Put bytes at the end of the queue, or drop them if memory and disk are full."""
         if not self._spool.add(data):
             self.dropped_bytes += len(data)
 
     def append_next(self) -> bool:
-        """Append the bytes that have waited longest; return False if none wait, or they have to wait on."""
+        """Append the first bytes of the queue to the log; return False if the queue is empty or the append fails."""
         data = self._spool.take()
         if not data:
             return False
@@ -56,7 +56,7 @@ class LogQueue:
         return False
 
     def append(self, data: bytes) -> bool:
-        """Append bytes to the log immediately; return whether that was possible."""
+        """Append bytes to the log without the queue; return whether that was possible."""
         try:
             self._append(data)
         except Exception as error:
@@ -71,7 +71,7 @@ class LogQueue:
         return True
 
     def clear(self) -> None:
-        """Drop all bytes that wait, without counting them."""
+        """Drop all bytes of the queue, without counting them."""
         self._spool.close()
 
 

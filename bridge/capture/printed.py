@@ -1,4 +1,4 @@
-"""Printed output of a process, appended to a log during a block."""
+"""The printed output of a process, which is copied to a log of the run while a block `with run:` runs."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ FULL = "memory and disk were full"
 class Printed:
     """A copy of the output that Python code of this process prints between `begin` and `end`.
 
-    Output of threads and forked children is included, that of native libraries and other programs is not.
-    Printing never fails because of the log: output that cannot be appended waits, and `end` returns a warning.
+    The output of threads and forked children is included. The output of native libraries and other programs is not.
+    Printing never fails because of the log. Output that cannot be appended waits, and `end` returns a warning about
+    output that was dropped.
 
     Args:
         append: appends bytes to the log.
@@ -53,7 +54,7 @@ class Printed:
         _active.add(self)
 
     def end(self) -> tuple[str, ...]:
-        """Restore the streams, unless other code has replaced them since, and return warnings as `flush` does."""
+        """Restore the streams, unless other code has replaced them since. Return warnings as `flush` does."""
         for name, stream in self._streams.items():
             stream.sink = None
             if getattr(sys, name) is stream:
@@ -73,10 +74,10 @@ class Printed:
             return ()
         queue.dropped_bytes = 0
         queue.clear()
-        return (f"{lost} bytes of what was printed were not kept: {queue.trouble or FULL}",)
+        return (f"{lost} bytes of the printed output were not stored: {queue.trouble or FULL}",)
 
     def add(self, piece: bytes) -> None:
-        """Add printed bytes. It takes no lock, because signal handlers print too."""
+        """Add printed bytes. This method takes no lock, because signal handlers print too."""
         self._pieces.append(piece)
         if self._process != os.getpid():
             self._write()  # a forked child has no thread that writes, and may end at any time
@@ -124,7 +125,7 @@ class _Stream:
         return _Bytes(self.original.buffer, self)
 
     def uncovered(self) -> Any:
-        """Return the original stream, or the stream below it if the block of the original has ended."""
+        """Return the original stream. If that is a copying stream whose block has ended, return the stream below it."""
         original = self.original
         while isinstance(original, _Stream) and original.sink is None:
             original = original.original

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("bridge")
 
-LEFT_OPEN = "The run was open when its process ended, and was completed then: call run.complete()."
+LEFT_OPEN = "The process ended while the run was open, so the run became Completed: call run.complete()."
 
 
 class RunSession:
@@ -65,8 +65,8 @@ class RunSession:
 
         Args:
             status: Completed, Failed or Canceled.
-            error: why it failed, as `failure_json` gives it.
-            warnings: stored with the run.
+            error: the reason of a failure, as `failure_json` returns it.
+            warnings: sentences that are stored with the run.
 
         Raises:
             StoreUnavailable: logged points are unwritten or were dropped; the status stays.
@@ -84,7 +84,7 @@ class RunSession:
             place.update(RunChanges(error=error, warnings=warnings))
             return
         end_time = max(now_ms(), record.end_time or 0)
-        # Its launcher, another thread or another process may end it concurrently.
+        # The launcher of the run, another thread or another process may end the run concurrently.
         launched = record.type == SCRIPT_RUN and record.status not in TERMINAL_STATUSES
         expected = OPEN_STATUSES if launched else self._ends_from(status)
         place.update(RunChanges(status=status, expected=expected, error=error, end_time=end_time, warnings=warnings))
@@ -103,13 +103,13 @@ class RunSession:
     def _ends_from(self, status: Status) -> tuple[Status, ...]:
         """Return the statuses from which the run may end with a status.
 
-        A run that this process owns may have been completed by a logger before.
+        If this process owns the run, a logger may have completed the run before.
         """
         by_logger: tuple[Status, ...] = ("Completed",) if self.place.run_id in _open else ()
         return (*OPEN_STATUSES, status, *by_logger)
 
     def end_with_process(self) -> None:
-        """End the run at the exit of the process that owns it, as the process ends."""
+        """End the run at the exit of its owner: Failed if the process ends with an error, else Completed."""
         if self._owner != os.getpid():
             return
         status = self.place.record().status
@@ -125,11 +125,11 @@ class RunSession:
     # Capturing
 
     def capture_folders(self, outputs: bool | str | os.PathLike[str] | None, logs: bool = False) -> None:
-        """Capture folders of this process until the run ends; their paths are made absolute now.
+        """Capture folders of this process until the run ends. Relative paths start at the current working folder.
 
         Args:
             outputs: a folder, created if absent; True is `./outputs`, False and None are none.
-            logs: capture `./logs` too, while its files grow.
+            logs: capture `./logs` too, whose files are stored while they grow.
         """
         from bridge.capture.capture import LOGS, OUTPUTS, Capture
 
@@ -138,20 +138,20 @@ class RunSession:
         try:
             folders = [None if name is None else Path(os.path.abspath(name)) for name in wanted]
         except FileNotFoundError:  # the working folder of this process was removed
-            folders, trouble = [None, None], ["No folder is captured: the working folder is gone."]
+            folders, trouble = [None, None], ["No folder is captured: the working folder was removed."]
         self._capture = Capture(self.place, *folders)
         self._capture.warn(*trouble)
         self._capture.watch()
 
     def _finish_captures(self) -> tuple[str, ...]:
-        """Store what was captured until now, also by the session that started the run; return warnings."""
+        """Store the captured files of this session and of the session that started the run; return warnings."""
         warnings: tuple[str, ...] = ()
         for session in dict.fromkeys((_open.get(self.place.run_id, self), self)):
             warnings += session.finish_capture()
         return warnings
 
     def finish_capture(self) -> tuple[str, ...]:
-        """Store what this session has captured until now; return warnings."""
+        """Store the captured files and output of this session; return warnings."""
         if self._capture is None:
             return ()
         for printed in self._printed:
@@ -159,7 +159,7 @@ class RunSession:
         return self._capture.finish()
 
     def _store_captured(self) -> None:
-        """Store what was captured for a run that has ended in another way."""
+        """Store the captured files of a run that this session does not end."""
         warnings = self._finish_captures() if self.place.record().lifecycle_stage == "active" else ()
         if warnings:
             self.place.update(RunChanges(warnings=warnings))
@@ -167,7 +167,7 @@ class RunSession:
     # The block `with run:`
 
     def enter(self) -> None:
-        """Start a block: printed output goes into a log of the run, unless a launcher or another block does that."""
+        """Start a block. Printed output goes into a log of the run, unless a launcher or an outer block captures it."""
         captured = any(self._printed) or is_run_of_process(self.place.run_id)
         self._printed.append(None if captured else self._print_to_log())
         self._entered_by.append(os.getpid())
@@ -219,7 +219,9 @@ def _register_exit() -> None:
 
 
 def _end_open_runs() -> None:
-    with ExitStack() as stack:  # after an error it continues with the other runs, and raises the error in the end
+    with (
+        ExitStack() as stack
+    ):  # after an error the stack continues with the other runs, and raises the error at its end
         for session in reversed(list(_open.values())):
             stack.callback(_end_open_run, session)
 

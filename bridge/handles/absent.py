@@ -1,4 +1,4 @@
-"""Names that the Azure ML SDK has and Runbridge does not: each look-up says in one sentence what to do instead."""
+"""Names of the Azure ML SDK that Runbridge does not have. Each look-up raises an error that names a substitute."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, NoReturn, TypeVar
 from bridge.errors import NotFound
 
 PAGE = "docs/azureml.md#not-available"
-"""The page that lists what is absent, with a substitute for each."""
+"""The page that lists the absent names, with a substitute for each."""
 
 NO_DATASETS = f"Runbridge has no datasets: read data by its path, and log its use with mlflow.log_input ({PAGE})"
 NO_DATASTORES = f"Runbridge has no datastores: read data by its path, and keep files with run.upload_file ({PAGE})"
@@ -51,13 +51,13 @@ _GIVEN_NOTHING: Any = object()
 
 
 class EmptyNames(dict[str, Any]):
-    """An empty dict whose look-ups raise NotFound with one sentence.
+    """An empty dict whose look-ups raise NotFound with a substitute.
 
     `in`, iteration, and `get` with a default work as with any empty dict.
 
     Args:
-        kind: what it would hold, such as "dataset".
-        instead: what to do instead.
+        kind: the kind of the absent values, such as "dataset".
+        instead: the substitute, as the end of the error.
     """
 
     def __init__(self, kind: str, instead: str) -> None:
@@ -68,12 +68,12 @@ class EmptyNames(dict[str, Any]):
         raise NotFound(self.kind, str(name), self.instead)
 
     def get(self, name: str, default: Any = _GIVEN_NOTHING) -> Any:
-        """Return the default; raise NotFound if none is given, because None would fail later without a reason."""
+        """Return the default. Without a default, raise NotFound, because None would fail later without a reason."""
         return self[name] if default is _GIVEN_NOTHING else default
 
 
 class AbsentAttribute:
-    """A class attribute that raises AttributeError when it is read; the error says what to do instead.
+    """A class attribute that raises AttributeError when it is read. The error names a substitute.
 
     Unlike a `__getattr__` of the class, it does not slow down the attributes that exist.
     """
@@ -98,7 +98,7 @@ def without_absent_attributes(kind: str, names: Iterable[str]) -> list[str]:
 
 
 def absent_attribute(kind: str, name: str) -> AttributeError:
-    """Return the error of an attribute that a class does not have; it says what to do instead, if that is known.
+    """Return the error of an attribute that a class does not have. It names a substitute if one is known.
 
     Args:
         kind: the name of the class.

@@ -17,7 +17,7 @@ IGNORED = frozenset(
     _cloud _disable_service_check _location _workspace_id
     """.split()
 )
-"""Arguments of the Azure ML SDK v1 that are about the service.
+"""Arguments of the Azure ML SDK v1 that only concern the service. They are accepted and ignored.
 
 Source: `azureml.core.Workspace`, `create`, `get` and the constructor.
 """

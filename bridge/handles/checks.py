@@ -1,4 +1,4 @@
-"""Checks of arguments that must be handles; people pass names by mistake."""
+"""Checks of arguments that must be handles, because users pass names by mistake."""
 
 from __future__ import annotations
 

@@ -15,18 +15,19 @@ if TYPE_CHECKING:
 class ComputeTarget:
     """This computer, under the name that a script gives to it.
 
-    Azure ML's clusters and machines are all of this class, so that a script finds the kind that it looks for.
+    All clusters and machines of Azure ML are of this class, so that type checks of scripts succeed.
 
     Args:
         workspace: the workspace.
-        name: "local", or the name of a cluster: the first such name is reported in the log.
+        name: "local", or the name of a cluster. The first name of a cluster is reported in the log.
 
     Attributes:
-        type: "local", or "AmlCompute" under the name of a cluster.
-        provisioning_state, provisioning_errors: "Succeeded" and none.
+        type: "local" if the name is "local", else "AmlCompute".
+        provisioning_state: "Succeeded".
+        provisioning_errors: an empty list.
 
     Raises:
-        InvalidValue: the name is no text, or empty.
+        InvalidValue: the name is not text, or empty.
         NotFound: `BRIDGE_STRICT` is 1, and the name is not "local".
 
     Source: Azure ML SDK v1, `azureml.core.compute.ComputeTarget` and `AmlCompute`.
@@ -43,12 +44,12 @@ class ComputeTarget:
 
     @classmethod
     def create(cls, workspace: Workspace, name: str, provisioning_configuration: object = None) -> ComputeTarget:
-        """Return this computer: nothing is created."""
+        """Return this computer under a name. Nothing is created."""
         return cls(workspace, name)
 
     @classmethod
     def attach(cls, workspace: Workspace, name: str, attach_configuration: object = None) -> ComputeTarget:
-        """Return this computer: nothing is attached."""
+        """Return this computer under a name. Nothing is attached."""
         return cls(workspace, name)
 
     @staticmethod
@@ -58,14 +59,14 @@ class ComputeTarget:
 
     @staticmethod
     def provisioning_configuration(**kwargs: object) -> dict[str, object]:
-        """Return the arguments: `create` ignores them."""
+        """Return the arguments as a dict, which `create` ignores."""
         return kwargs
 
     attach_configuration = provisioning_configuration
 
     @staticmethod
     def supported_vmsizes(workspace: Workspace, location: str | None = None) -> builtins.list[dict[str, object]]:
-        """Return no sizes: there is one computer, as it is."""
+        """Return an empty list, because this computer has no sizes to choose from."""
         return []
 
     @property
@@ -88,11 +89,11 @@ class ComputeTarget:
         """Do nothing: this computer has no nodes to add or remove."""
 
     def list_nodes(self) -> builtins.list[dict[str, object]]:
-        """Return no nodes."""
+        """Return an empty list."""
         return []
 
     def serialize(self) -> dict[str, Any]:
-        """Return the name, type and state by Azure ML's names."""
+        """Return the name, type and state, under Azure ML's names."""
         return {"name": self.name, "type": self.type, "provisioningState": self.provisioning_state}
 
     def delete(self) -> None:
@@ -105,9 +106,10 @@ class ComputeTarget:
 
 
 class ComputeTargets(Mapping[str, ComputeTarget]):
-    """The compute targets of a workspace by name: lists "local", and has every name.
+    """The compute targets of a workspace, by name.
 
-    With `BRIDGE_STRICT=1` it has "local" only.
+    Iteration gives only "local", but a look-up of any name returns a target.
+    With `BRIDGE_STRICT=1`, only "local" can be looked up.
 
     Args:
         workspace: the workspace.

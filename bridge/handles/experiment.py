@@ -64,8 +64,8 @@ class Experiment:
             letter or digit. An experiment that MLflow created can have any name.
 
     Raises:
-        InvalidValue: no experiment has the name, and it is not valid for a new one; or the workspace is not one.
-        InvalidState: the experiment is archived, which is the same as deleted through MLflow.
+        InvalidValue: no experiment has the name, and the name is not valid for a new one; or the workspace is invalid.
+        InvalidState: the experiment is archived. MLflow calls an archived experiment deleted.
     """
 
     __module__ = "bridge"
@@ -111,10 +111,10 @@ class Experiment:
             workspace: the workspace.
             experiment_name: only the experiment with this name.
             view_type: a value of `ViewType`.
-            tags: a key that experiments must have, or pairs that must all be equal; values are compared as text.
+            tags: a key that experiments must have, or a dict of tags that must be equal. Values are compared as text.
 
         Raises:
-            InvalidValue: the view does not exist, or tags are neither.
+            InvalidValue: the view does not exist, or `tags` is neither a key nor a dict.
         """
         check_workspace("workspace", workspace)
         if not isinstance(view_type, str) or view_type not in STAGES:
@@ -237,7 +237,7 @@ class Experiment:
         _parent_run_id: str | None = None,
         credential_passthrough: bool | None = None,
     ) -> ScriptRun:
-        """Start a script in a process that outlives this one, and return once its launcher owns the run.
+        """Start a script in a process that outlives this process. Return once the launcher of the run owns the run.
 
         Args:
             config: the script, its folder, arguments and environment.
@@ -250,7 +250,7 @@ class Experiment:
         Raises:
             InvalidValue: the configuration is not valid; every mistake is named. No run is started.
             NotFound: the source folder or the script does not exist. No run is started.
-            SubmitFailed: the source has too many files; with `show_output` also: the run failed.
+            SubmitFailed: the source has too many files, or the run failed and `show_output` is set.
 
         Source: Azure ML SDK v1, `Experiment.submit`.
         """
@@ -274,12 +274,12 @@ class Experiment:
 
         Args:
             type: the run's type, or the value of its property `azureml.runsource`.
-            tags: a key that runs must have, or pairs that must all be equal; values are compared as text.
+            tags: a key that runs must have, or a dict of tags that must be equal. Values are compared as text.
             properties: the same for properties.
             include_children: include runs that have a parent.
 
         Raises:
-            InvalidValue: tags or properties are neither.
+            InvalidValue: `tags` or `properties` is neither a key nor a dict.
         """
         from bridge.handles.run_list import runs_of_experiment
 
@@ -303,7 +303,7 @@ class Experiment:
         """Remove one tag or several.
 
         Raises:
-            NotFound: the experiment does not have one of them; none is removed.
+            NotFound: the experiment does not have one of the tags; none is removed.
         """
         removed = check_keys("tag key", keys)
         self.workspace.stores.tracking.set_experiment_tags(self.id, {}, removed=removed)

@@ -1,4 +1,4 @@
-"""Tables with which notebooks show handles."""
+"""HTML tables that show handles in notebooks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import html
 
 
 def html_table(cells: dict[str, str]) -> str:
-    """Return a table of one row, for notebooks."""
+    """Return an HTML table with a header and one row."""
     style = 'style="text-align:left"'
     head = "".join(f"<th {style}>{html.escape(name)}</th>" for name in cells)
     row = "".join(f"<td {style}>{html.escape(value)}</td>" for value in cells.values())

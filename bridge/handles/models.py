@@ -14,10 +14,10 @@ def model_class() -> Any:
     """Return the class of registered models of an installed plugin.
 
     Raises:
-        NotFound: no plugin provides one, or a package that it needs is not installed.
+        NotFound: no plugin provides the class, or a package that the plugin needs is not installed.
     """
     from importlib.metadata import entry_points
 
     for point in entry_points(group=GROUP):
         return point.load()
-    raise NotFound("model registry", GROUP, 'pip install "runbridge[mlflow]" brings MLflow\'s')
+    raise NotFound("model registry", GROUP, 'install MLflow\'s with pip install "runbridge[mlflow]"')

@@ -1,4 +1,4 @@
-"""The run of a process that belongs to no submitted script."""
+"""Offline runs: the run of a process that belongs to no submitted script."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ PREFIX = "OfflineRun_"
 Source: Azure ML SDK v1, `azureml.core.run._OfflineRun`.
 """
 ID_LENGTH = 32
-"""Links to runs in MLflow's own tables, such as those of traces, have room for 32 characters."""
+"""The length of an offline run's id. MLflow's own tables, such as those of traces, have room for 32 characters."""
 VARIABLE = "_BRIDGE_OFFLINE_RUN"
-"""The variable by which worker processes find the offline run: `<run id>@<address of the workspace>`."""
+"""The environment variable by which worker processes find the offline run: `<run id>@<address of the workspace>`."""
 
 
 class OfflineRun(Run):
@@ -38,9 +38,9 @@ class OfflineRun(Run):
 
 
 def offline_run() -> OfflineRun:
-    """Return the offline run of this process; a worker shares the one of the process that started it.
+    """Return the offline run of this process. A worker process shares the offline run of the process that started it.
 
-    The run is started in the workspace that a configuration file of the project names, or in `$BRIDGE_HOME/offline`.
+    The run starts in the workspace that a configuration file of the project names, or in `$BRIDGE_HOME/offline`.
     When the process ends, one line on stderr names its workspace and a command that opens it.
     """
     run_id, _, address = os.environ.get(VARIABLE, "").partition("@")
@@ -48,7 +48,7 @@ def offline_run() -> OfflineRun:
         with suppress(NotFound):
             return _as_offline(Run.get(Workspace.open(address), run_id))
     started: list[OfflineRun] = []
-    # Registered before the end of the run, so that it is called after it.
+    # Exit handlers run in reverse order. This one is registered before the one that ends the run, so it runs after it.
     atexit.register(_report, started, os.getpid())
     started.append(run := _start())
     os.environ[VARIABLE] = f"{run.id}@{run.experiment.workspace.path}"
@@ -56,13 +56,15 @@ def offline_run() -> OfflineRun:
 
 
 def _start() -> OfflineRun:
-    """Start a run in the project's own workspace, or in the offline one if that cannot be used."""
+    """Start a run in the workspace of the project, or in the offline workspace if the former cannot be used."""
     file = find_project_config()
     if file is not None:
         try:
             return _start_in(Workspace.from_config(file))
         except BridgeError as error:
-            logger.warning("The run is in the offline workspace, because that of %s cannot be used: %s", file, error)
+            logger.warning(
+                "The run is in the offline workspace, because the workspace of %s cannot be used: %s", file, error
+            )
     return _start_in(Workspace.create("offline", path=home_folder() / "offline", exist_ok=True))
 
 

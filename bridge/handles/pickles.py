@@ -1,4 +1,4 @@
-"""Opening pickled handles. Pickles name these functions as names of `bridge`, so that they can move."""
+"""Functions that open pickled handles. Pickles name them as functions of `bridge`, so that this module can move."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ FORMS = (
 
 
 class Config(NamedTuple):
-    """The content of a file: an address, or a workspace's name in `$BRIDGE_HOME`, or both: then the address is used."""
+    """The content of a file: an address, or the name of a workspace in `$BRIDGE_HOME`. An address comes first."""
 
     address: str | None
     name: str | None
@@ -55,10 +55,10 @@ def find_config(path: str | os.PathLike[str] | None, file_name: str | None = Non
 
 
 def find_project_config() -> Path | None:
-    """Return the file that counts for the working folder, as `find_config` does.
+    """Return the configuration file of the working folder, as `find_config` does.
 
     Returns:
-        None if there is none, or if a bare `config.json` is some other program's.
+        None if no file exists, or if it is a `config.json` of another program.
     """
     try:
         file = find_config(None)
@@ -80,7 +80,7 @@ def _places(begin: Path, names: tuple[str, ...]) -> Iterator[Path]:
 
 
 def read_config(file: Path) -> Config:
-    """Return the content of a file; a relative address starts at the project folder.
+    """Return the content of a file. A relative address starts at the project folder.
 
     Raises:
         InvalidValue: the file has none of the three forms.

@@ -246,7 +246,7 @@ class Run:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """The problems that did not end the run, a sentence each."""
+        """Warnings: problems that did not end the run, one sentence each."""
         return self.place.record().warnings
 
     @property
@@ -293,7 +293,7 @@ class Run:
         """Remove one tag or several.
 
         Raises:
-            NotFound: the run does not have one of them; none is removed.
+            NotFound: the run does not have one of the tags; none is removed.
         """
         self.place.update(RunChanges(removed_tags=check_keys("tag key", keys)))
 
@@ -721,14 +721,14 @@ class Run:
 
         Args:
             recursive: return all descendants.
-            tags: a key that runs must have, or pairs that must all be equal; values are compared as text.
+            tags: a key that runs must have, or a dict of tags that must be equal. Values are compared as text.
             properties: the same for properties.
             type: the run's type, or the value of its property `azureml.runsource`.
             status: the status that runs must have.
             ignored: accepted for compatibility and ignored.
 
         Raises:
-            InvalidValue: tags or properties are neither, or the status does not exist.
+            InvalidValue: `tags` or `properties` is neither a key nor a dict, or the status does not exist.
         """
         from bridge.handles.run_list import runs_below
 
@@ -736,9 +736,9 @@ class Run:
 
     @property
     def parent(self) -> Run | None:
-        """The run inside which this one was started; None if it has none, or the parent no longer exists.
+        """The run inside which this run was started; None if no such run exists, or no longer exists.
 
-        It is read once per handle.
+        The parent is read once per handle.
         """
         from bridge.handles.run_list import parent_of
 
@@ -754,14 +754,14 @@ class Run:
 
     @property
     def input_datasets(self) -> dict[str, Any]:
-        """An empty dict, whose look-ups say what to do instead."""
+        """An empty dict. A look-up raises NotFound, which names a substitute."""
         from bridge.handles.absent import NO_DATASETS, EmptyNames
 
         return EmptyNames("dataset", NO_DATASETS)
 
     @property
     def output_datasets(self) -> dict[str, Any]:
-        """An empty dict, whose look-ups say what to do instead."""
+        """An empty dict. A look-up raises NotFound, which names a substitute."""
         from bridge.handles.absent import NO_DATASETS, EmptyNames
 
         return EmptyNames("dataset", NO_DATASETS)
@@ -770,7 +770,7 @@ class Run:
         """Return the environment that the run's script runs with.
 
         Raises:
-            NotFound: the run is not of a submitted script.
+            NotFound: the run has no submitted script.
         """
         from bridge.environments.environment import environment_of
         from bridge.runs.details import run_environment
@@ -778,10 +778,12 @@ class Run:
         return environment_of(run_environment(self.place))
 
     def get_secret(self, name: str) -> str:
-        """Return a secret: the environment variable of that name, or of its capitals (`db-password`: `DB_PASSWORD`).
+        """Return a secret: the environment variable of that name, or of its form in capitals.
+
+        For `db-password` these are the variables `db-password` and `DB_PASSWORD`.
 
         Raises:
-            NotFound: neither is set.
+            NotFound: neither variable is set.
         """
         from bridge.runs.secrets import get_secret
 

@@ -47,7 +47,7 @@ def parent_of(run: Run) -> Run | None:
 
 
 def _handles(home: Experiment, records: Iterable[RunRecord]) -> Iterator[Run]:
-    """Wrap records; each further experiment is read once."""
+    """Yield the handles of runs. Each experiment except `home` is read once."""
     workspace = home.workspace
     experiments = {home.id: home}
     for record in records:

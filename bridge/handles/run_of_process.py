@@ -27,7 +27,7 @@ _context_lock = ThreadLock("the run of this process")
 
 
 def run_of_process(allow_offline: bool = True) -> Run:
-    """Return the run that this process belongs to: the same object at every call, in all threads.
+    """Return the run that this process belongs to. All calls in all threads return the same object.
 
     Raises:
         NotAllowed: the process belongs to no run, and `allow_offline` is False.
@@ -45,7 +45,7 @@ def run_of_process(allow_offline: bool = True) -> Run:
 
 
 def workspace_of_process() -> Workspace | None:
-    """Return the workspace of the submitted run, else the one that the project's configuration file names."""
+    """Return the workspace of the submitted run, or the workspace that the project's configuration file names."""
     if address := os.environ.get("BRIDGE_WORKSPACE"):
         return Workspace.open(address)
     file = find_project_config()
@@ -81,13 +81,13 @@ def _find_context(address: str, run_id: str, azure_workspace: str, azure_experim
 
 
 def _working_folder(run: Run) -> str:
-    """Return the folder in which the script was started; it may have changed its working folder since."""
+    """Return the folder in which the script was started. The script may have changed its working folder since then."""
     folder = ScriptDefinition.from_text(run.place.record().definition).working_directory
     return folder if os.path.isdir(folder) else os.getcwd()
 
 
 def _find_offline() -> Run:
-    """Return the offline run of this process, or that of the process which this one was forked from."""
+    """Return the offline run of this process, or of the process from which this process was forked."""
     global _offline_run
     if _offline_run is None:
         from bridge.handles.offline import offline_run

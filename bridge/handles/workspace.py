@@ -321,17 +321,17 @@ class Workspace:
 
     @property
     def datastores(self) -> dict[str, Any]:
-        """An empty dict, whose look-ups say what to do instead."""
+        """An empty dict. A look-up raises NotFound, which names a substitute."""
         return absent.EmptyNames("datastore", absent.NO_DATASTORES)
 
     @property
     def datasets(self) -> dict[str, Any]:
-        """An empty dict, whose look-ups say what to do instead."""
+        """An empty dict. A look-up raises NotFound, which names a substitute."""
         return absent.EmptyNames("dataset", absent.NO_DATASETS)
 
     @property
     def webservices(self) -> dict[str, Any]:
-        """An empty dict, whose look-ups say what to do instead."""
+        """An empty dict. A look-up raises NotFound, which names a substitute."""
         return absent.EmptyNames("web service", absent.NO_WEBSERVICES)
 
     def get_default_datastore(self) -> NoReturn:
@@ -348,7 +348,7 @@ class Workspace:
         raise NotAllowed("update workspace", self.name, "its details are those that Workspace.create was given")
 
     def delete(self, delete_dependent_resources: bool = False, no_wait: bool = False) -> NoReturn:
-        """Raise NotAllowed: a script does not delete every run, but a person may remove the folder."""
+        """Raise NotAllowed. A script cannot delete a workspace, but a user can remove its folder."""
         raise NotAllowed("delete workspace", self.name, f"remove its folder {self.path} if you want to lose every run")
 
     @staticmethod

@@ -46,7 +46,7 @@ def find_runs(
         include_children: include runs that have a parent.
 
     Raises:
-        InvalidValue: tags or properties are neither, or the status does not exist.
+        InvalidValue: `tags` or `properties` is neither a key nor a dict, or the status does not exist.
     """
     with_tags, with_properties = wanted_labels(tags, "tag"), wanted_labels(properties, "property")
     if status is not None and status not in get_args(Status):

@@ -18,7 +18,7 @@ from bridge_mlflow.models import Model
 
 PAGE = "docs/azureml.md#not-available"
 
-# The absent names that public scripts import most, and one of each package of the SDK.
+# The absent names that most public scripts import, and one name of each package of the SDK.
 IMPORTS = """
 import azureml.train
 import azureml.train.hyperdrive
@@ -82,7 +82,7 @@ import mlflow.azureml; mlflow.azureml.deploy
 
 @pytest.fixture(scope="module")
 def said() -> dict[str, tuple[str, str]]:
-    """The error of each statement in one process: its class and its text."""
+    """Return the error of each statement, all run in one process: its class and its text."""
     code = f"""
 import bridge_azureml, json
 found = {{}}
@@ -101,7 +101,7 @@ print(json.dumps(found))
 
 
 def absent_name(statement: str) -> str:
-    """The shortest name of a statement that its sentence must have: the first absent package, or the attribute."""
+    """Return the shortest name that the error of an import statement must contain: the package and its first part."""
     found = re.match(r"(?:from|import) ((?:azureml|mlflow)[.\w]*)", statement)
     assert found is not None
     return ".".join(found[1].split(".")[:2])
@@ -122,7 +122,7 @@ def test_an_absent_name_of_a_module_is_an_attribute_error(said: dict[str, tuple[
     assert statement.partition("; ")[2] in sentence and sentence.endswith(f"{PAGE}.")
 
 
-def test_scripts_that_ask_before_they_use_get_no_error(script: Callable[[str], list[str]]) -> None:
+def test_hasattr_and_defaults_of_absent_names_raise_no_error(script: Callable[[str], list[str]]) -> None:
     text = """
         import importlib.util
         import azureml.core, azureml.core.model, azureml.core.run
@@ -147,7 +147,7 @@ def test_scripts_that_ask_before_they_use_get_no_error(script: Callable[[str], l
     assert about == "MLflow 2 removed `mlflow.azureml`: serve a model with mlflow models serve; see " + PAGE + "."
 
 
-def test_the_longest_name_that_is_known_chooses_the_substitute() -> None:
+def test_the_longest_known_name_chooses_the_substitute() -> None:
     assert sentence_of("azureml.core.compute.AksCompute").startswith("Runbridge has no azureml.core.compute.AksCompute")
     assert INSTEAD["azureml.core.compute.AksCompute"] in sentence_of("azureml.core.compute.AksCompute")
     assert INSTEAD["azureml.core.compute"] in sentence_of("azureml.core.compute.BatchCompute")
@@ -167,7 +167,7 @@ def test_the_guide_lists_every_absent_name_with_a_substitute() -> None:
 # Attributes of classes
 
 
-def test_an_absent_attribute_of_a_class_says_what_to_do(tmp_path: Path) -> None:
+def test_the_error_of_an_absent_attribute_names_a_substitute(tmp_path: Path) -> None:
     ws = Workspace.create("absent", path=tmp_path / "ws")
     with Experiment(ws, "absent").start_logging(snapshot_directory=None, outputs=False) as run:
         for kind, owner in {"Run": run, "Workspace": ws, "Model": Model}.items():
@@ -179,7 +179,7 @@ def test_an_absent_attribute_of_a_class_says_what_to_do(tmp_path: Path) -> None:
                 owner.nonsense  # type: ignore[attr-defined]  # noqa: B018
 
 
-def test_what_a_folder_cannot_do_is_refused(tmp_path: Path) -> None:
+def test_methods_that_a_folder_cannot_support_are_refused(tmp_path: Path) -> None:
     ws = Workspace.create("absent", path=tmp_path / "ws")
     for refused, sentence in (
         (lambda: ws.set_default_datastore("blobs"), "Runbridge has no datastores"),

@@ -47,7 +47,9 @@ def test_the_targets_of_a_workspace_list_this_computer_only(ws: Workspace) -> No
         targets[5]  # type: ignore[index]
 
 
-def test_a_target_has_what_scripts_ask_of_a_cluster(ws: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_target_has_the_attributes_that_scripts_read_of_a_cluster(
+    ws: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
     target = ComputeTarget(workspace=ws, name="cpu-cluster")
     target.wait_for_completion(show_output=True, min_node_count=None, timeout_in_minutes=20)
     assert "this computer" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""The name of one of Azure's curated environments means the interpreter that submits, with a warning of the run."""
+"""The name of a curated environment of Azure means the submitting interpreter, and the run gets a warning."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_a_curated_environment_is_found_without_a_registration(ws: Workspace) ->
         Environment.get(ws, "sklearn")
 
 
-def test_one_that_was_registered_here_is_itself(ws: Workspace, tmp_path: Path) -> None:
+def test_a_registered_environment_replaces_the_curated_environment_of_that_name(ws: Workspace, tmp_path: Path) -> None:
     mine = Environment("AzureML-mine")
     mine.python.user_managed_dependencies = True
     mine.register(ws)
@@ -42,7 +42,7 @@ def test_one_that_was_registered_here_is_itself(ws: Workspace, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("is_found", [True, False])
-def test_a_run_with_one_has_a_warning(ws: Workspace, tmp_path: Path, is_found: bool) -> None:
+def test_a_run_with_a_curated_environment_has_a_warning(ws: Workspace, tmp_path: Path, is_found: bool) -> None:
     name = "AzureML-Minimal"
     definition, warnings = submitted(Environment.get(ws, name) if is_found else Environment(name), tmp_path)
     assert warnings == (
@@ -53,7 +53,7 @@ def test_a_run_with_one_has_a_warning(ws: Workspace, tmp_path: Path, is_found: b
     assert (python.user_managed_dependencies, python.interpreter_path) == (True, "python")
 
 
-def test_packages_that_are_added_to_one_are_named_in_the_warning(ws: Workspace, tmp_path: Path) -> None:
+def test_the_warning_names_packages_that_are_added_to_a_curated_environment(ws: Workspace, tmp_path: Path) -> None:
     mine = Environment.get(ws, "AzureML-Minimal").clone("mine")
     assert mine.python.conda_dependencies is not None
     mine.python.conda_dependencies.add_conda_package("scipy")
@@ -62,14 +62,14 @@ def test_packages_that_are_added_to_one_are_named_in_the_warning(ws: Workspace, 
     assert warnings == ("Packages were not installed, because the environment 'mine' is user-managed: scipy, tqdm.",)
 
 
-def test_strict_workspaces_have_none(ws: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_strict_workspaces_have_no_curated_environments(ws: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BRIDGE_STRICT", "1")
     with pytest.raises(NotFound, match="AzureML-Minimal"):
         Environment.get(ws, "AzureML-Minimal")
 
 
 @pytest.mark.processes
-def test_a_script_runs_with_the_interpreter_that_submits(ws: Workspace, tmp_path: Path) -> None:
+def test_a_script_in_a_curated_environment_runs_with_the_submitting_interpreter(ws: Workspace, tmp_path: Path) -> None:
     (tmp_path / "src").mkdir()
     (tmp_path / "src" / "train.py").write_text("import bridge; bridge.Run.get_context().log('loss', 1)")
     environment = Environment.get(ws, "AzureML-Minimal")

@@ -65,11 +65,11 @@ for statement in {STATEMENTS!r}:
 
 
 @pytest.mark.parametrize("statement", STATEMENTS)
-def test_an_old_import_works(in_one_process: dict[str, str], statement: str) -> None:
+def test_each_import_statement_works(in_one_process: dict[str, str], statement: str) -> None:
     assert in_one_process[statement] == "fine"
 
 
-def test_the_names_are_ours(script: Callable[[str], list[str]]) -> None:
+def test_the_import_names_are_classes_of_runbridge(script: Callable[[str], list[str]]) -> None:
     text = """
         import azureml.core
         import bridge
@@ -157,7 +157,7 @@ OTHER = {"azureml/__init__.py": REAL["azureml/__init__.py"], "azureml/elsewhere/
 
 @pytest.fixture(scope="module")
 def pythons(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]:
-    """Environments with packages below `azureml`, and with the packages of this one behind them."""
+    """Environments by name, each with other packages below `azureml`. They import Runbridge from this checkout."""
     found = {}
     for name, files in {
         "real": REAL,
@@ -185,7 +185,7 @@ def printed(python: Path, code: str, *options: str, **variables: str) -> str:
     return done.stdout.strip()
 
 
-def test_the_real_sdk_is_left_alone(pythons: dict[str, Path]) -> None:
+def test_an_installed_real_sdk_is_not_replaced(pythons: dict[str, Path]) -> None:
     real, folder = pythons["real"], bridge_azureml.import_folder()
     assert printed(real, WHOSE) == "True"
     assert printed(real, WHOSE, PYTHONPATH=folder) == "True"
@@ -193,14 +193,14 @@ def test_the_real_sdk_is_left_alone(pythons: dict[str, Path]) -> None:
     assert (
         printed(real, "import bridge_azureml; from azureml.widgets import RunDetails; print(RunDetails.real)") == "True"
     )
-    # A script's environment that has half of the SDK gets none of ours beside it.
+    # If the environment of a script has a part of the SDK, Runbridge adds no names to it.
     assert (
         printed(real, "import importlib.util as u; print(u.find_spec('azureml.tensorboard'))", PYTHONPATH=folder)
         == "None"
     )
 
 
-def test_who_asks_gets_ours_beside_the_real_sdk(pythons: dict[str, Path]) -> None:
+def test_a_script_can_ask_for_runbridges_names_beside_the_real_sdk(pythons: dict[str, Path]) -> None:
     real, folder = pythons["real"], bridge_azureml.import_folder()
     assert printed(real, WHOSE, PYTHONPATH=folder, BRIDGE_AZUREML="1") == "False"
     assert printed(real, f"import bridge_azureml; bridge_azureml.install(replace=True); {WHOSE}") == "False"
@@ -211,7 +211,7 @@ def test_who_asks_gets_ours_beside_the_real_sdk(pythons: dict[str, Path]) -> Non
 
 
 @pytest.mark.parametrize("kind", ["other", "namespace"])
-def test_packages_of_others_below_the_name_stay(pythons: dict[str, Path], kind: str) -> None:
+def test_other_packages_below_azureml_stay_importable(pythons: dict[str, Path], kind: str) -> None:
     both = f"import azureml.elsewhere; print(azureml.elsewhere.here); {WHOSE}"
     assert printed(pythons[kind], both, PYTHONPATH=bridge_azureml.import_folder()) == "1\nFalse"
     assert printed(pythons[kind], f"import bridge_azureml; {both}") == "1\nFalse"

@@ -17,7 +17,7 @@ from bridge import AlreadyExists, Experiment, InvalidValue, NotFound, Run, Works
 from bridge.handles.models import model_class
 from bridge_mlflow.models import Model
 
-# Said while MLflow loads its models, about a type hint of its own.
+# A warning that MLflow gives about its own type hints when it loads models.
 pytestmark = [
     pytest.mark.slow,  # each makes MLflow's own tables
     pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning"),
@@ -84,7 +84,7 @@ def test_a_folder_of_a_run_is_a_model_too(run: Run, tmp_path: Path) -> None:
     }
 
 
-def test_versions_count_up_and_the_newest_is_the_one(run: Run) -> None:
+def test_versions_count_up_and_a_name_means_the_newest(run: Run) -> None:
     ws = run.experiment.workspace
     for number in range(3):
         run.register_model("m", "outputs/ridge.pkl", tags={"number": number})
@@ -147,7 +147,7 @@ def test_files_from_elsewhere_are_uploaded(run: Run, tmp_path: Path) -> None:
     assert (Path(Model(ws, "net").download(tmp_path / "got")) / "deeper" / "more").read_bytes() == b"m"
 
 
-def test_a_folder_is_registered_with_what_its_links_lead_to(run: Run, tmp_path: Path) -> None:
+def test_a_folder_is_registered_with_the_targets_of_its_links(run: Run, tmp_path: Path) -> None:
     ws = run.experiment.workspace
     (tmp_path / "net" / "linked").symlink_to(tmp_path / "shards")
     (tmp_path / "net" / "round").symlink_to(tmp_path / "net")
@@ -161,7 +161,7 @@ def test_a_folder_is_registered_with_what_its_links_lead_to(run: Run, tmp_path: 
     ]
 
 
-def test_a_folder_is_registered_by_whatever_path_names_it(
+def test_a_folder_is_registered_by_any_path_that_names_it(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path / "net" / "deeper")
@@ -173,7 +173,7 @@ def test_a_folder_is_registered_by_whatever_path_names_it(
         assert (where / ("deeper/more" if number == 2 else "more")).read_bytes() == b"m"
 
 
-def test_of_a_folder_that_cannot_be_registered_nothing_is_kept(run: Run, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_registered_leaves_nothing(run: Run, tmp_path: Path) -> None:
     ws = run.experiment.workspace
     (tmp_path / "empty" / "below").mkdir(parents=True)
     with pytest.raises(InvalidValue, match="model_path .*empty.*: must be a folder that has files"):

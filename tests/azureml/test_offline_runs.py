@@ -24,7 +24,7 @@ SCRIPT = """
 
 
 def started(project: Project, script: str = SCRIPT, **variables: str) -> tuple[str, str]:
-    """Run a script of the project; return the id of its run, and what it prints on stderr."""
+    """Run a script of the project; return the id of its run, and its output on stderr."""
     project.write("train.py", script)
     done = project.start("-m", "bridge_azureml", "train.py", **variables)
     assert done.returncode == 0, done.stderr
@@ -38,7 +38,7 @@ def line_of(run_id: str, folder: Path) -> str:
     return f"Run {run_id} of experiment train is in {folder}: {look}\n"
 
 
-def test_it_is_in_the_workspace_that_the_project_names(project: Project) -> None:
+def test_an_offline_run_is_in_the_workspace_that_the_project_names(project: Project) -> None:
     run_id, said = started(project)
     folder = project.home / CONFIG["workspace_name"]
     assert said == line_of(run_id, folder)
@@ -49,7 +49,7 @@ def test_it_is_in_the_workspace_that_the_project_names(project: Project) -> None
     assert ws.subscription_id == CONFIG["subscription_id"]
 
 
-def test_an_address_in_the_file_counts(project: Project) -> None:
+def test_an_address_in_the_configuration_file_is_used(project: Project) -> None:
     elsewhere = Workspace.create("elsewhere", path=project.folder.parent / "elsewhere")
     (project.folder / "config.json").unlink()
     elsewhere.write_config(project.folder)
@@ -59,9 +59,11 @@ def test_an_address_in_the_file_counts(project: Project) -> None:
 
 
 @pytest.mark.parametrize("content", [None, json.dumps({"hidden_size": 768}), "no JSON", "[1]"])
-def test_a_project_that_names_none_has_the_offline_workspace(project: Project, content: str | None) -> None:
+def test_an_offline_run_of_a_project_without_a_workspace_is_in_the_offline_workspace(
+    project: Project, content: str | None
+) -> None:
     (project.folder / "config.json").unlink()
-    if content is not None:  # of some other program
+    if content is not None:  # the configuration of another program
         project.write("config.json", content)
     run_id, said = started(project)
     assert said == line_of(run_id, project.home / "offline")
@@ -75,7 +77,7 @@ def test_a_workspace_that_cannot_be_used_is_reported_and_the_run_is_offline(proj
     assert "The run is in the offline workspace" in warning and "/nowhere/at/all" in warning
 
 
-def test_workers_share_it_wherever_they_work(project: Project) -> None:
+def test_worker_processes_share_the_offline_run_in_any_working_folder(project: Project) -> None:
     script = """
         import multiprocessing, os
         from azureml.core import Run
@@ -98,13 +100,13 @@ def test_workers_share_it_wherever_they_work(project: Project) -> None:
     assert said == line_of(run_id, project.home / CONFIG["workspace_name"]), "the workers say nothing"
 
 
-def test_a_forked_child_does_not_say_it_again(project: Project) -> None:
+def test_a_forked_child_does_not_print_the_line_again(project: Project) -> None:
     script = SCRIPT + "    import os, sys\n    if os.fork(): os.wait()\n    else: sys.exit(0)\n"
     run_id, said = started(project, script.replace("print(run.id)", "print(run.id, flush=True)"))
     assert said.count("Run OfflineRun_") == 1
 
 
-def test_it_ends_well_without_an_error_output(project: Project) -> None:
+def test_an_offline_run_ends_well_without_stderr(project: Project) -> None:
     script = SCRIPT + "    import os\n    os.close(2)\n"
     run_id, said = started(project, script)
     assert said == ""
@@ -113,7 +115,7 @@ def test_it_ends_well_without_an_error_output(project: Project) -> None:
 
 
 @pytest.mark.slow  # MLflow makes its own tables
-def test_mlflow_reads_and_writes_it(project: Project) -> None:
+def test_mlflow_reads_and_writes_an_offline_run(project: Project) -> None:
     script = """
         import mlflow
         from azureml.core import Run
@@ -134,7 +136,7 @@ def test_mlflow_reads_and_writes_it(project: Project) -> None:
     started(project, script)
 
 
-def test_it_can_be_pickled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_offline_run_can_be_pickled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import pickle
 
     run = Experiment(Workspace.create("pickled", path=tmp_path / "ws"), "e").start_logging(snapshot_directory=None)

@@ -130,7 +130,7 @@ def test_the_article(project: Project) -> None:
     lines = done.stdout.splitlines()
     names = ["Cosine Wave", "Fibonacci", "Sigmoid", "Sine Wave", "food"]
     assert said(lines, "interactive") == [f"Completed {names}"]
-    # Printed by submit(…, show_output=True) and again by wait_for_completion(show_output=True).
+    # submit(…, show_output=True) and wait_for_completion(show_output=True) both print it.
     assert said(lines, "status in the script") == ["Running", "Running"]
     (metrics,) = said(lines, "metrics")
     assert metrics == "{'train_loss': [1.0, 0.5, 0.3333333333333333], 'after the logger': 0.5}"

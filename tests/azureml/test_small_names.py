@@ -1,4 +1,4 @@
-"""Names of the Azure ML SDK that many scripts use in passing: each works."""
+"""Small features of the Azure ML SDK that many scripts use: each works."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def source(tmp_path: Path) -> Path:
     return folder
 
 
-def test_they_are_where_scripts_import_them(script: Callable[[str], list[str]]) -> None:
+def test_small_names_are_where_scripts_import_them(script: Callable[[str], list[str]]) -> None:
     text = """
         from azureml._restclient.constants import RunStatus
         from azureml.core.authentication import AuthenticationException
@@ -118,7 +118,7 @@ def test_an_environment_of_a_dockerfile(tmp_path: Path) -> None:
     assert bare.python.user_managed_dependencies
 
 
-def test_an_environment_that_needs_no_packages_is_built_at_once(
+def test_an_environment_without_packages_is_built_immediately(
     ws: Workspace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     environment = Environment("mine")

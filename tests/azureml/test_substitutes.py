@@ -42,7 +42,9 @@ def ws(tmp_path: Path) -> Workspace:
         (lambda ws: ws.get_default_keyvault(), "environment variables"),
     ],
 )
-def test_each_use_of_absent_data_says_what_to_do(ws: Workspace, use: Callable[[Workspace], Any], instead: str) -> None:
+def test_each_use_of_absent_data_raises_an_error_with_a_substitute(
+    ws: Workspace, use: Callable[[Workspace], Any], instead: str
+) -> None:
     with pytest.raises(NotAllowed, match=instead):
         use(ws)
 
@@ -58,7 +60,7 @@ def test_a_run_has_no_datasets(ws: Workspace) -> None:
     run.complete()
 
 
-def test_what_only_a_service_needs_may_be_given(ws: Workspace, tmp_path: Path) -> None:
+def test_arguments_that_only_the_service_needs_are_accepted(ws: Workspace, tmp_path: Path) -> None:
     run = Experiment(ws, "data").start_logging(snapshot_directory=None, outputs=False)
     run.upload_file("a.txt", io.BytesIO(b"1"))
     run.download_file("a.txt", str(tmp_path / "b.txt"), _validate_checksum=True)
@@ -67,7 +69,7 @@ def test_what_only_a_service_needs_may_be_given(ws: Workspace, tmp_path: Path) -
     run.complete()
 
 
-def test_authentication_is_taken_and_forgotten(ws: Workspace) -> None:
+def test_authentication_is_accepted_and_not_stored(ws: Workspace) -> None:
     login = ServicePrincipalAuthentication("tenant", "id", service_principal_password="secret")
     assert "secret" not in repr(vars(login))
     assert login.get_authentication_header() == {}
@@ -76,7 +78,7 @@ def test_authentication_is_taken_and_forgotten(ws: Workspace) -> None:
 # Errors: the classes that Azure ML scripts catch are the classes that are raised
 
 
-def test_the_error_names_are_ours(project: Project) -> None:
+def test_the_error_names_of_azure_ml_are_classes_of_runbridge(project: Project) -> None:
     code = """
         from azureml.exceptions import *
         import azureml.exceptions as all_of_them
@@ -92,7 +94,7 @@ def test_the_error_names_are_ours(project: Project) -> None:
 
 
 @pytest.mark.slow
-def test_except_clauses_of_old_scripts_catch_what_is_raised(project: Project) -> None:
+def test_except_clauses_of_azure_ml_scripts_catch_the_errors_of_runbridge(project: Project) -> None:
     code = """
         from azureml.core import Experiment, Model, Run, ScriptRunConfig, Workspace
         from azureml.exceptions import *

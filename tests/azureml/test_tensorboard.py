@@ -1,4 +1,4 @@
-"""TensorBoard reads what is exported to it, and shows what runs write."""
+"""TensorBoard reads exported event files, and shows the event files that runs write."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bridge import Experiment, InvalidState, Run, StoreUnavailable, Workspace
 from bridge_azureml.events import EventWriter
 from bridge_azureml.tensorboard import Tensorboard, export_to_tensorboard
 
-# TensorBoard's, on what it builds on.
+# Warnings from TensorBoard about its dependencies.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*is deprecated:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:pkg_resources is deprecated:UserWarning"),
@@ -29,7 +29,7 @@ def run(tmp_path: Path) -> Run:
 
 
 def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
-    """(step, value) of every scalar below a folder, as TensorBoard reads it."""
+    """Return the (step, value) of every scalar below a folder, as TensorBoard reads it."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     reader = EventAccumulator(str(folder)).Reload()
@@ -52,7 +52,7 @@ def test_tensorboard_reads_the_events_that_are_written(tmp_path: Path) -> None:
     assert [value for _, value in found["größe/α"]] == pytest.approx([0.0, -0.5, 1e30, math.inf, -math.inf, math.inf])
 
 
-def test_a_damaged_file_is_noticed_so_the_checksums_are_looked_at(tmp_path: Path) -> None:
+def test_a_damaged_event_file_is_noticed_by_its_checksums(tmp_path: Path) -> None:
     from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
     with EventWriter(tmp_path, 1.0) as writer:
@@ -81,7 +81,7 @@ def test_a_running_run_is_exported_with_its_children(run: Run, tmp_path: Path) -
     assert scalars(tmp_path / "logs" / child.id) == {"mse": [(0, 3.0)]}
 
 
-def test_exporting_again_replaces(run: Run, tmp_path: Path) -> None:
+def test_exporting_again_replaces_the_event_files(run: Run, tmp_path: Path) -> None:
     run.log("a", 1)
     export_to_tensorboard([run], tmp_path, recursive=False)
     run.log("a", 2)

@@ -193,7 +193,7 @@ def test_many_problems_are_counted(experiment, working_folder):
         for number in range(50):
             (working_folder / "outputs" / f"{number}").symlink_to("nowhere")
     assert len(run.warnings) == 21
-    assert run.warnings[-1] == "30 more files were not kept."
+    assert run.warnings[-1] == "30 more files were not stored."
 
 
 def test_a_store_that_refuses_files_fails_no_run(experiment, working_folder):
@@ -205,7 +205,7 @@ def test_a_store_that_refuses_files_fails_no_run(experiment, working_folder):
     run.complete()
     assert run.status == "Completed"
     (warning,) = run.warnings
-    assert "outputs/a was not kept" in warning
+    assert "outputs/a was not stored" in warning
 
 
 def test_a_folder_that_cannot_be_created_causes_a_warning(experiment, working_folder):
@@ -213,7 +213,7 @@ def test_a_folder_that_cannot_be_created_causes_a_warning(experiment, working_fo
     with begin(experiment) as run:
         run.log("loss", 1.0)
     assert run.status == "Completed"
-    assert "outputs could not be made" in run.warnings[0]
+    assert "outputs could not be created" in run.warnings[0]
 
 
 def test_a_workspace_in_the_folder_is_not_an_output(working_folder):

@@ -210,7 +210,7 @@ def test_output_that_cannot_be_stored_waits_and_is_reported_at_the_end():
     printed.begin()
     print("four")
     (said,) = printed.end()
-    assert said == "5 bytes of what was printed were not kept: the disk is not available: it is full."
+    assert said == "5 bytes of the printed output were not stored: the disk is not available: it is full."
 
 
 def test_a_log_in_the_folder_is_not_mixed_with_the_output(experiment, working_folder):

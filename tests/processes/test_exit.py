@@ -35,7 +35,9 @@ def test_a_run_left_open_is_completed_with_a_warning(workspace):
 
     assert ended.returncode == 0, ended.stderr
     assert run.status == "Completed"
-    assert run.warnings == ("The run was open when its process ended, and was completed then: call run.complete().",)
+    assert run.warnings == (
+        "The process ended while the run was open, so the run became Completed: call run.complete().",
+    )
     assert run.get_metrics() == {"loss": 0.5}
 
 

@@ -257,5 +257,5 @@ def test_a_process_that_keeps_logging_gets_an_error_within_seconds_and_its_point
     out, err = logging.communicate("go on\n", timeout=60)
     tracking.search_runs(RunQuery(("0",)))
     assert out == "NotFound\n"
-    assert "points were dropped: their runs are not in this workspace (any more)" in err + caplog.text
+    assert "points were dropped because their runs do not exist in this workspace (any more)" in err + caplog.text
     assert count_of(tmp_path / "work" / "workspace.db", "receipt") >= 1

@@ -156,7 +156,7 @@ def test_a_change_during_which_the_workspace_is_replaced_raises_and_is_stored_in
     database: Database, tmp_path: Path
 ) -> None:
     other = another(tmp_path)
-    with pytest.raises(StoreUnavailable, match="another workspace took its place"), database.write() as c:
+    with pytest.raises(StoreUnavailable, match="another workspace replaced it"), database.write() as c:
         c.execute(INSERT)
         gone = replace_file(database, other)
     for path in (gone, database.path):

@@ -12,7 +12,7 @@ AFTER_SLASH = "0"
 """The character that follows "/": `model/` ≤ path < `model0` is everything below the folder `model`."""
 
 AFTER_ALL = "\U0010ffff" * 64
-"""Greater than every path: a name of at most 255 bytes cannot hold 64 of the last character."""
+"""A text that is greater than every path. A name has at most 255 bytes, so it cannot begin with 64 such characters."""
 
 COLUMNS = "path, size_bytes, sha256, time"
 
@@ -21,7 +21,7 @@ def set_artifacts(connection: sqlite3.Connection, root: str, records: Sequence[A
     """Store the records of files below a root. If this raises, the caller must roll back the transaction.
 
     Raises:
-        InvalidState: a path runs through another file, or is a folder of other files.
+        InvalidState: a path is below another file, or is a folder of other files.
     """
     for record in records:
         for folder in folders_above(record.path):
@@ -60,13 +60,13 @@ def delete_artifacts(connection: sqlite3.Connection, root: str, path: str = "") 
     start, end = _bounds(path)
     where = "root = ? AND (path = ? OR (path >= ? AND path < ?))"
     values = (root, path, start, end)
-    forgotten = [row[0] for row in connection.execute(f"SELECT path FROM artifact WHERE {where}", values)]
+    removed = [row[0] for row in connection.execute(f"SELECT path FROM artifact WHERE {where}", values)]
     connection.execute(f"DELETE FROM artifact WHERE {where}", values)
-    return sorted(forgotten)
+    return sorted(removed)
 
 
 def _bounds(folder: str) -> tuple[str, str]:
-    """Return two texts: the paths below a folder are from the first up to the second, without it."""
+    """Return two texts, `start` and `end`: a path is below the folder if `start` ≤ path < `end`."""
     return (folder + "/", folder + AFTER_SLASH) if folder else ("", AFTER_ALL)
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 TRIES = 3
-"""How often an append is prepared before it takes the lock for writing; then it is prepared within."""
+"""How often an append prepares its rows without the lock for writing. After that it prepares them with the lock."""
 
 
 class SqlBackend(Backend):
@@ -238,7 +238,7 @@ class SqlBackend(Backend):
                     series.write(c, rows)
                     _finish_append(c, fresh, ends)
                     return ends
-        with self.database.write() as c:  # others wrote to the same series each time
+        with self.database.write() as c:  # another process wrote to the same series each time
             _check_workspace(c, slices)
             fresh, ends = fresh_slices(slices, _receipts(c, journal_ids))
             if fresh:
@@ -307,7 +307,7 @@ def _receipts(c: sqlite3.Connection, journal_ids: Sequence[str]) -> dict[str, in
 
 
 def _finish_append(c: sqlite3.Connection, fresh: Sequence[Slice], ends: Mapping[str, int]) -> None:
-    """Store what slices say of leases, and how far their journals are stored."""
+    """Store the lease records of slices, and the receipts of their journals."""
     from bridge.store.sql import leases
 
     leases.store(c, fresh)

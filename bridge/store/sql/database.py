@@ -26,7 +26,7 @@ BUSY_SECONDS = 10.0
 """How long SQLite itself waits for a lock. Writers queue on a file before, so SQLite rarely has to wait."""
 
 TRIES = 3
-"""How often a transaction is started again because another file has taken the place of the database."""
+"""How often a transaction is tried while another file replaces the database."""
 
 
 class _Local(threading.local):
@@ -43,14 +43,16 @@ class Database:
 
     Each thread has a connection of its own. `read` and `write` return it in a transaction.
     Each transaction compares the file at the path with the file that its connection has open. If they differ, because
-    the folder was replaced or restored from a backup, the transaction uses the file at the path. That is logged once,
-    and `generation` counts it.
+    the folder was replaced or restored from a backup, the transaction uses the file at the path, and logs that once.
     After a fork the child must call `forget`.
 
     Args:
-        path: the file; it exists.
+        path: the file, which must exist.
         read_only: open the file only for reading.
-        fsync: a transaction is on disk when it returns (`synchronous=FULL`). None: if the workspace was created so.
+        fsync: each write waits until it is on disk (`synchronous=FULL`). None: as the workspace was created.
+
+    Attributes:
+        generation: how often another database has replaced the file at the path.
     """
 
     def __init__(self, path: Path, read_only: bool = False, fsync: bool | None = False) -> None:
@@ -61,8 +63,8 @@ class Database:
         self._identity: Identity | None = None
         self._mode = 0o644
         self._opened: dict[sqlite3.Connection, int] = {}
-        # A connection that is finalized while it is open warns. The collector calls this before it finalizes any object
-        # of a cycle.
+        # Python warns if the garbage collector finalizes an open connection. The collector calls `leave` before it
+        # finalizes any object of a cycle.
         weakref.finalize(self, leave, self._opened).atexit = False
         self._begin()
         databases.add(self)
@@ -76,9 +78,10 @@ class Database:
 
     @block
     def read(self) -> Generator[sqlite3.Connection, None, None]:
-        """Return a `with` that gives a connection, which sees one state of the database.
+        """Return a context manager that gives a connection, which sees one state of the database.
 
-        A read within another transaction of the same thread, for example in a signal handler, sees what that one sees.
+        A read within another transaction of the same thread, for example in a signal handler, sees the state of that
+        transaction.
 
         Raises:
             StoreUnavailable: the file is gone, or cannot be read at the moment.
@@ -87,7 +90,7 @@ class Database:
         with border(self._file), gate.inside():
             own = self._local.connection
             if self.read_only:  # opened each time, because an immutable file may have been written since
-                yield from self._read_anew()
+                yield from self._read_newly_opened()
             elif own is not None and own.in_transaction:
                 yield own
             else:
@@ -95,7 +98,7 @@ class Database:
 
     @block
     def write(self) -> Generator[sqlite3.Connection, None, None]:
-        """Return a `with` that gives a connection, whose changes are stored together at its end, or not at all.
+        """Return a context manager that gives a connection. Its changes are stored together at the end, or not at all.
 
         Raises:
             NotAllowed: the database can only be read.
@@ -116,7 +119,7 @@ class Database:
 
     @block
     def peek(self) -> Generator[sqlite3.Connection, None, None]:
-        """Return a `with` that gives a connection for one look. SQLite makes no file beside the database if it can."""
+        """Return a context manager that gives a connection for one read. If possible, SQLite creates no file for it."""
         with border(self._file), gate.inside():
             connection = self._open(
                 uri_of(self._file) + ("?mode=ro" if has_wal(self._file) else "?mode=ro&immutable=1")
@@ -127,12 +130,13 @@ class Database:
                 self._close(connection)
 
     def _transaction(self, begin: str) -> Generator[sqlite3.Connection, None, None]:
-        """Yield this thread's connection, in a transaction on the file at the path; a read changes nothing."""
+        """Yield this thread's connection in a transaction on the file at the path. A read is rolled back."""
         for _ in range(TRIES):
             connection = self._connection()
-            # Roll back after an exception. Its `__exit__` is written in C, so no signal handler can interrupt it.
+            # The `with` rolls back after an exception. The `__exit__` of a connection is written in C, so no signal
+            # handler can interrupt it.
             with connection:
-                local = self._local  # a close in another thread, which does not wait for this one, replaces it
+                local = self._local  # a close in another thread replaces `self._local` at any time
                 if self._has_begun(connection, begin):
                     if begin != "BEGIN":
                         self._check_schema(connection)
@@ -144,10 +148,10 @@ class Database:
                     return
                 connection.rollback()
             self._drop()
-        raise StoreUnavailable(self._file, "another file takes its place again and again")
+        raise StoreUnavailable(self._file, "another file replaces it again and again")
 
     def _has_begun(self, connection: sqlite3.Connection, begin: str) -> bool:
-        """Start a transaction; return False if a close dropped the connection, or its file is not at the path."""
+        """Start a transaction. Return False if a close dropped the connection, or its file is no longer at the path."""
         try:
             connection.execute(begin)
         except sqlite3.Error:
@@ -163,11 +167,11 @@ class Database:
 
     def _check_place(self, identity: Identity | None) -> None:
         if identity_of(self._file) != identity:
-            reason = "another workspace took its place during this change, which is not stored there"
+            reason = "another workspace replaced it during this change, and the change is not stored there"
             raise StoreUnavailable(self._file, reason)
 
     def _queue(self, start: float) -> Queue:
-        """Return the turn among processes. It waits for the rest of the limit, which began with the turn of threads."""
+        """Return the turn among processes. The wait for it is limited by the rest of the time since `start`."""
         left = locks.WAIT_SECONDS - (time.monotonic() - start)
         return Queue(self._queue_path, self._mode, self._file, seconds=max(left, locks.WAIT_SECONDS / 10))
 
@@ -184,7 +188,7 @@ class Database:
     def close_for_fork(self) -> None:
         """Close every connection that is in no transaction, while no other thread is inside SQLite."""
         own = self._local.connection
-        if own is not None and own.in_transaction:  # a signal handler forks, and SQLite does not support that
+        if own is not None and own.in_transaction:  # a signal handler forks within a transaction: SQLite forbids that
             return
         self._set_connections_aside()
         self._close_set_aside()
@@ -192,7 +196,7 @@ class Database:
     def close_ended(self) -> None:
         """Close the connections of threads that have ended."""
         close_left_at_once()
-        main = threading.main_thread()  # it counts as dead while the process ends, but still folds then
+        main = threading.main_thread()  # while the process ends, `is_alive` is False, and the thread still folds
         for thread in [one for one in list(self._connections) if one is not main and not one.is_alive()]:
             ended = self._connections.pop(thread, None)
             if ended is not None:
@@ -236,14 +240,14 @@ class Database:
         return connection
 
     def _drop(self) -> None:
-        """Close this thread's connection, because its file is not the one at the path."""
+        """Close this thread's connection, because its file is no longer the file at the path."""
         connection, self._local.connection = self._local.connection, None
         if connection is not None:
             self._connections.pop(threading.current_thread(), None)
             self._close(connection)
 
     def _note(self, identity: Identity, connection: sqlite3.Connection) -> None:
-        """Remember which file is open; count and log that it is another one than before."""
+        """Remember which file is open. If it is another file than before, count and log the replacement."""
         if identity == self._identity:
             return
         with self._noting:
@@ -263,7 +267,7 @@ class Database:
             self._mode = os.stat(self._file).st_mode & 0o666
 
     def _check(self, connection: sqlite3.Connection) -> None:
-        """Raise unless the file that took the place of another is the database of a workspace; migrate an older one."""
+        """Raise unless a replacing file is the database of a workspace. Migrate a database of an older schema."""
         found = read_schema(connection)
         if found > SCHEMA:
             raise SchemaMismatch(self._file, found, SCHEMA)
@@ -286,13 +290,13 @@ class Database:
             connection.execute("SELECT 1 FROM workspace LIMIT 1").fetchone()
             return connection
         except sqlite3.OperationalError:
-            # Without a -wal file no process has it open, and SQLite can read it without creating one.
+            # Without a -wal file no process has the database open, so SQLite can read it as an immutable file.
             if has_wal(self._file):
                 raise
             self._local.unlocked = True
             return self._open(uri + "?mode=ro&immutable=1")
 
-    def _read_anew(self) -> Generator[sqlite3.Connection, None, None]:
+    def _read_newly_opened(self) -> Generator[sqlite3.Connection, None, None]:
         identity, stamp = identity_of(self._file), stamp_of(self._file)
         self._local.unlocked = False
         connection = self._connect()
@@ -308,11 +312,11 @@ class Database:
                 yield connection
         finally:
             self._close(connection)
-        if self._local.unlocked and stamp_of(self._file) != stamp:  # it was read without a lock
+        if self._local.unlocked and stamp_of(self._file) != stamp:  # the file was read without a lock
             raise StoreUnavailable(self._file, "another process wrote to it during the read: read again")
 
     def _read_copy(self, old: sqlite3.Connection, identity: Identity) -> Generator[sqlite3.Connection, None, None]:
-        """Read a copy in a private temporary file, which is made again when the database has changed."""
+        """Read from a copy in a private temporary file. The copy is made again when the database has changed."""
         stamp = identity, *(stamp_of(self._file + end) for end in ("", "-wal"))
         known = self._local.copy
         if known is not None and known[1].in_transaction:  # a read within a read
@@ -338,7 +342,7 @@ class Database:
             known[1].rollback()
 
     def _open(self, uri: str) -> sqlite3.Connection:
-        # A close may run in another thread than the one that opened the connection.
+        # `check_same_thread` is off, because a close may run in another thread than the open.
         connection = sqlite3.connect(
             uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
         )
@@ -349,6 +353,6 @@ class Database:
 def _wants_fsync(connection: sqlite3.Connection) -> bool:
     """Return whether the workspace of a database was created with the durability "power"."""
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'workspace'").fetchone():
-        return False  # it is not the database of a workspace, which its opening finds out
+        return False  # not the database of a workspace; the caller that opens it finds that out
     row = connection.execute("SELECT value FROM workspace WHERE name = 'durability'").fetchone()
     return row is not None and row[0] == "power"

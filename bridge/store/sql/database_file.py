@@ -15,7 +15,7 @@ Identity = tuple[int, int]
 """The device and the inode of a file."""
 
 NOT_OURS = "it is not the database of a workspace: put a copy of the workspace's file there"
-"""Why another SQLite database is not opened."""
+"""The reason of the error for an SQLite database that is not of a workspace."""
 
 
 def identity_of(file: str) -> Identity:
@@ -29,7 +29,7 @@ def identity_of(file: str) -> Identity:
     try:
         state = os.stat(file)
     except OSError as error:
-        if was_raised_deeper(error):  # of a signal handler
+        if was_raised_deeper(error):  # a signal handler raised it
             raise
         if isinstance(error, (FileNotFoundError, NotADirectoryError)):
             raise StoreUnavailable(file, "the file is gone: its folder was removed or moved") from error
@@ -42,7 +42,7 @@ def stamp_of(path: str) -> tuple[int, int] | None:
     try:
         state = os.stat(path)
     except FileNotFoundError as error:
-        if was_raised_deeper(error):  # of a signal handler
+        if was_raised_deeper(error):  # a signal handler raised it
             raise
         return None
     return state.st_mtime_ns, state.st_size
@@ -55,13 +55,13 @@ def uri_of(file: str) -> str:
 
 
 def has_wal(file: str) -> bool:
-    """Return whether a database has a log of changes beside it."""
+    """Return whether SQLite's log of changes (`-wal`) exists beside a database."""
     return os.path.exists(f"{file}-wal")
 
 
 @contextmanager
 def border(file: str) -> Iterator[None]:
-    """Turn the errors of SQLite, and of values that it does not take, into ours."""
+    """Turn the errors of SQLite, and of values that it does not accept, into errors of Runbridge."""
     try:
         yield
     except sqlite3.OperationalError as error:

@@ -21,7 +21,7 @@ def create(
     tags: Mapping[str, str | None],
     experiment_id: int | None = None,
 ) -> int:
-    """Create an experiment. Its id is the next free one unless it is given."""
+    """Create an experiment and return its id: the given id, or the next free one."""
     check_experiment_name(name)
     if find_id(c, name) is not None:
         raise AlreadyExists("experiment", name)
@@ -42,7 +42,7 @@ def find_id(c: sqlite3.Connection, name: str) -> int | None:
 
 
 def existing_id(c: sqlite3.Connection, experiment_id: str) -> int:
-    """Return the id as a number; `NotFound` if there is no such experiment."""
+    """Return the id as a number; raise NotFound if the experiment does not exist."""
     number = number_of(experiment_id)
     if number is None or c.execute("SELECT 1 FROM experiment WHERE id = ?", (number,)).fetchone() is None:
         raise NotFound("experiment", experiment_id)
@@ -50,7 +50,7 @@ def existing_id(c: sqlite3.Connection, experiment_id: str) -> int:
 
 
 def number_of(experiment_id: object) -> int | None:
-    """Return the number of an experiment id in its one spelling; None for what no experiment has as its id."""
+    """Return the number of an experiment id. Return None for any other value, such as "01" or "+1"."""
     if not isinstance(experiment_id, str) or not experiment_id.isascii() or not experiment_id.isdigit():
         return None
     number = int(experiment_id) if len(experiment_id) < 20 else INT64_MAX + 1
@@ -58,7 +58,7 @@ def number_of(experiment_id: object) -> int | None:
 
 
 def active_id(c: sqlite3.Connection, experiment_id: str) -> int:
-    """Return the id as a number, if the experiment may be written to."""
+    """Return the id as a number; raise an error unless the experiment may be written to."""
     number = existing_id(c, experiment_id)
     if stage_of(c, number) != "active":
         raise InvalidState("experiment", experiment_id, "deleted", "active")
@@ -71,7 +71,7 @@ def stage_of(c: sqlite3.Connection, experiment: int) -> str:
 
 
 def read(c: sqlite3.Connection, experiments: Sequence[int]) -> list[ExperimentRecord]:
-    """Return the records of experiments that exist, in the order asked for."""
+    """Return the records of experiments, in the order given. All experiments must exist."""
     tags: dict[int, dict[str, str | None]] = {experiment: {} for experiment in experiments}
     rows = in_chunks(
         c, "SELECT experiment, key, value FROM experiment_tag WHERE experiment IN ({}) ORDER BY id", experiments
@@ -104,7 +104,7 @@ def set_tags(c: sqlite3.Connection, experiment: int, tags: Mapping[str, str | No
 
 
 def remove_tags(c: sqlite3.Connection, experiment: int, keys: Iterable[str]) -> None:
-    """Remove tags; raise `NotFound` for a tag that does not exist."""
+    """Remove tags; raise NotFound for a tag that does not exist."""
     for key in keys:
         if not c.execute("DELETE FROM experiment_tag WHERE experiment = ? AND key = ?", (experiment, key)).rowcount:
             raise NotFound("tag", key, f"experiment {experiment} does not have it")

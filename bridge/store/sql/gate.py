@@ -29,7 +29,7 @@ LEAVE_SECONDS = 5.0
 class Entry(ThreadLock):  # type: ignore[misc]  # typeshed has it as final, and it is not
     """The entry of one thread: a lock that the thread holds while it is inside SQLite.
 
-    A lock for each thread costs less than one counter for all: a thread that enters meets no other one.
+    A lock for each thread costs less than one counter for all threads, because threads do not wait for each other.
     `__exit__` is inherited from C, so that no signal handler can interrupt it.
     """
 
@@ -45,18 +45,17 @@ class Entry(ThreadLock):  # type: ignore[misc]  # typeshed has it as final, and 
             if self.acquire(timeout=locks.WAIT_SECONDS):
                 return True
         except BaseException:
-            # A signal handler raised here: the lock may have been taken before, and `__exit__` will not run.
+            # A signal handler raised here. The lock may have been taken before that, and `__exit__` will not run.
             if self.is_mine():
                 self.release()
             raise
-        raise StoreUnavailable("SQLite", "a fork or a close in another thread of this process has not ended for long")
+        raise StoreUnavailable("SQLite", "a fork or a close in another thread of this process takes too long")
 
 
 class Gate:
     """The entries of all threads. A thread that shuts the gate takes the entries of all others, so no thread enters.
 
-    The order of locks is always `_first` before entries, so that two threads that shut the gate do not block each
-    other.
+    Threads always take `_first` before entries. So two threads that shut the gate cannot wait for each other forever.
     """
 
     def __init__(self) -> None:
@@ -68,11 +67,11 @@ class Gate:
         # SQLite for the first time waits until the gate is open. Otherwise `shut` would miss its entry.
         self._first = Entry()
         self._shutting = 0  # the thread that holds the gate shut, or 0
-        self._entries: weakref.WeakSet[Entry] = weakref.WeakSet()  # weak: an entry goes with its thread
+        self._entries: weakref.WeakSet[Entry] = weakref.WeakSet()  # weak: an entry disappears with its thread
         self._local = _OwnEntry()
 
     def inside(self) -> RLock:
-        """Return a `with` within which this thread may use SQLite.
+        """Return a context manager within which this thread may use SQLite.
 
         Raises:
             StoreUnavailable: another thread has kept the gate shut for longer than the limit of every wait.
@@ -85,8 +84,8 @@ class Gate:
         if entry.is_mine():  # a call within a call, or the thread that has shut the gate
             return entry.spare
         if self._shutting not in (0, get_ident()):
-            # Wait for the thread that shuts the gate. Without this a busy thread would take its own entry again before
-            # the other one, which waits for the entry, is woken up.
+            # Wait for the thread that shuts the gate. Otherwise a busy thread would take its own entry again before
+            # the waiting thread wakes up.
             with self._first:
                 pass
         return entry
@@ -95,7 +94,7 @@ class Gate:
         """Return this thread's entry without waiting.
 
         Raises:
-            LockTaken: the thread has none yet, and none can be made at the moment.
+            LockTaken: the thread has no entry yet, and the gate is shut or about to be shut.
         """
         entry = self._local.entry
         if entry is None:
@@ -105,27 +104,27 @@ class Gate:
         return entry
 
     def shut(self) -> bool:
-        """Let no thread enter, and wait until the others have left; return False if some are still inside."""
+        """Let no thread enter, and wait until the other threads have left. Return False if one is still inside."""
         end = time.monotonic() + LEAVE_SECONDS
         if not self._first.acquire(timeout=LEAVE_SECONDS):
             return False
         self._shutting = get_ident()
         left = True
         for entry in list(self._entries):
-            # Its own entry is skipped: the thread may be inside SQLite itself, when a signal handler forks.
+            # The own entry is skipped, because this thread is inside SQLite if a signal handler forks there.
             if entry is not self._local.entry:
                 left = entry.acquire(timeout=max(0.0, end - time.monotonic())) and left
         return left
 
     def open(self) -> None:
-        """Undo `shut`, however many entries that has taken. It may be called again, and without `shut`."""
+        """Undo `shut`, even if it took only some entries. This may be called repeatedly, and without `shut`."""
         if not self._first.is_mine():  # `shut` took nothing
             return
         for entry in list(self._entries):
             while entry is not self._local.entry and entry.is_mine():
                 entry.release()
         self._shutting = 0
-        # Last, and as often as it was taken: an interrupted step of a fork is taken again.
+        # `_first` is released last, and as often as it was taken: an interrupted step of a fork takes it again.
         while self._first.is_mine():
             self._first.release()
 
@@ -145,17 +144,17 @@ gate = Gate()
 databases: weakref.WeakSet[ForkedDatabase] = weakref.WeakSet()
 
 _left: deque[tuple[sqlite3.Connection, int]] = deque()
-"""The connections of databases that were dropped without a close, each with the process that opened it."""
+"""The connections of databases that were dropped without a close, each with the id of the process that opened it."""
 
 _of_parents: list[sqlite3.Connection] = []
-"""Connections that are never closed here: this process inherited them by a fork, and their locks are its parent's."""
+"""Connections that this process inherited by a fork. They are never closed here, because the parent has their locks."""
 
 
 def leave(opened: dict[sqlite3.Connection, int]) -> None:
     """Close the connections of a database that has no users any more.
 
-    The garbage collector calls this at any place, with any lock held, so this function must not wait. While another
-    thread forks or closes, that thread closes the connections when it is done.
+    The garbage collector calls this function at any time, with any lock held, so it must not wait. While another thread
+    forks or closes, that thread closes the connections at its end.
     """
     _left.extend(opened.items())
     opened.clear()
@@ -181,7 +180,7 @@ def _close_left() -> None:
         if process_id == os.getpid():
             connection.close()
         else:
-            _of_parents.append(connection)  # a list keeps it from the collector, which would close it
+            _of_parents.append(connection)  # otherwise the garbage collector would close the connection
 
 
 def open_gate() -> None:
@@ -193,9 +192,9 @@ def open_gate() -> None:
 def _before_fork() -> None:
     """Close all connections, because SQLite keeps in a process's memory which locks the process has on a file.
 
-    A child has that memory, but not the locks.
-    It would believe that it has the file open. The next process that closes the file as the last one would then remove
-    the log of changes into which the child writes.
+    A child has that memory, but not the locks. SQLite in the child would believe that it holds the locks.
+    Another process that closes the file could then believe that it is the last, and remove the log of changes into
+    which the child writes.
     """
     if gate.shut():
         for database in list(databases):

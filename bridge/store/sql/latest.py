@@ -1,4 +1,4 @@
-"""The latest values of series, which a run's record shows, in SQL."""
+"""Latest values in SQL: the latest value of each series is part of the record of its run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import NamedTuple
 from bridge.records.series import COLUMN, SCALAR, Latest
 
 BITS = struct.Struct("<q")
-"""How the bits of a float are stored in a column of integers."""
+"""The bits of a float as a signed integer, because SQLite stores NaN in a float column as NULL."""
 _FLOAT = struct.Struct("<d")
 
 
@@ -35,7 +35,7 @@ def read_latest(c: sqlite3.Connection, runs: Sequence[int]) -> dict[int, LatestV
     )
     for run, key, kind, column, value_type, bits, timestamp, step, text in rows:
         if value_type == "text":
-            import json  # a process that only logs does without
+            import json  # imported here, because a process that only logs does not need it
 
             found[run].texts[key] = json.loads(text)
             continue

@@ -1,7 +1,8 @@
 """Leases in SQL: functions over a connection within a transaction.
 
-A released lease keeps its row with an empty journal id, so that an older record changes nothing.
-So does the lease of a run that was ended because its owner seemed to have ended: a later record makes it run again.
+A released lease keeps its row, with an empty journal id. The row has the time of the release, so that an older record
+does not take the lease again. If a run was ended because its owner seemed to have ended, its lease keeps its row too,
+and a later record makes the run Running again.
 """
 
 from __future__ import annotations
@@ -39,17 +40,17 @@ def store(c: sqlite3.Connection, slices: Sequence[Slice]) -> None:
 
     A run that was ended because its owner seemed to have ended is Running again after a later lease record.
     """
-    spoken = lease_records(slices)
+    arrived = lease_records(slices)
     rows = in_chunks(
         c,
         "SELECT r.id, r.key, r.status, r.error, l.journal_id, l.time FROM run r LEFT JOIN lease l ON l.run = r.key"
         " WHERE r.id IN ({})",
-        list(spoken),
+        list(arrived),
     )
     changed = []
     for run_id, key, status, error, journal_id, time in list(rows):
         before = None if time is None else Lease(run_id, journal_id, time)
-        after = lease_after(before, spoken[run_id])
+        after = lease_after(before, arrived[run_id])
         if after is None or after == before:
             continue
         status_then = status_after(before, after, status, error)
@@ -65,7 +66,7 @@ def store(c: sqlite3.Connection, slices: Sequence[Slice]) -> None:
 
 
 def _store_signs(c: sqlite3.Connection, slices: Sequence[Slice]) -> None:
-    """Store when processes that own runs last wrote to their journals."""
+    """Store the times at which processes that own runs last wrote to their journals."""
     leased, others = signs_of_life(slices)
     store_signs_of_life(c, leased)
     c.executemany(
@@ -100,7 +101,10 @@ def verdicts(
 
 
 def end(c: sqlite3.Connection, gone: Mapping[str, int], silent: Collection[str]) -> list[str]:
-    """End runs whose owner has ended, and mark those whose owner is silent; return the ids of both."""
+    """End runs whose owner has ended, and mark runs whose owner is silent. Return the ids of both.
+
+    An owner is silent if it has written no lease record for a while.
+    """
     found = verdicts(c, gone, silent)
     for _, key, changes in found:
         c.execute(
@@ -130,7 +134,7 @@ def claim(c: sqlite3.Connection, run_id: str, lease: Lease) -> None:
     check_claimable(run_id, type, status, end_time)
     c.execute("UPDATE run SET status = 'Preparing' WHERE key = ?", (key,))
     row = c.execute("SELECT time FROM lease WHERE run = ?", (key,)).fetchone()
-    time = lease.time if row is None else max(lease.time, row[0] + 1)  # later than what others have said
+    time = lease.time if row is None else max(lease.time, row[0] + 1)  # later than all stored lease records
     insert(c, "lease", ("run", "journal_id", "time"), [(key, lease.journal_id, time)], REPLACED)
     if lease.boot_time:
         store_signs_of_life(c, {lease.journal_id: lease.boot_time})

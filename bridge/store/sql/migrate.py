@@ -65,7 +65,7 @@ def widen(connection: sqlite3.Connection) -> None:
 
 
 def _statements(script: str) -> Iterator[str]:
-    """Yield the statements of a script one by one. `executescript` would commit the transaction first."""
+    """Yield the statements of a script one by one, because `executescript` would commit the transaction first."""
     statement = ""
     for line in script.splitlines(keepends=True):
         statement += line

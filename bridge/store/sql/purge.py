@@ -47,7 +47,7 @@ def hide_runs(database: Database, run_ids: Sequence[str]) -> None:
 
 
 def remove_experiment(database: Database, experiment_id: str) -> None:
-    """Hide the runs of a deleted experiment in several transactions, and remove it with the last of them."""
+    """Hide the runs of a deleted experiment in several transactions. The last one removes the experiment."""
     runs: list[int] | None = None
     while runs is None or runs:
         with database.write() as c:
@@ -82,7 +82,7 @@ def _hide_some(c: sqlite3.Connection, keys: Sequence[int]) -> None:
 
 
 def finish(database: Database) -> None:
-    """Remove all rows of hidden runs, in several transactions, between which other processes may write."""
+    """Remove all rows of hidden runs, in several transactions. Other processes may write between them."""
     while _is_anything_hidden(database):
         with database.write() as c:
             _remove_slice(c)
@@ -106,13 +106,13 @@ def _remove_slice(c: sqlite3.Connection) -> None:
 
 
 def _remove_some(c: sqlite3.Connection, most_points: int, most_blocks: int) -> tuple[int, int]:
-    """Remove blocks of hidden runs, else series that have none, else metrics that have none, else runs.
+    """Remove blocks of hidden runs; if there are none, their series; then their metrics; then the runs.
 
-    Each is looked for below few of what it belongs to: a search among all would pass those that have none left, again
-    and again.
+    Each query looks below a few rows of the table above. A query over all rows would read again and again those that
+    have nothing left below them.
 
     Returns:
-        How many rows, and how many points in them.
+        the number of removed rows, and the number of points in them.
     """
     runs = _ids(c, "SELECT key FROM run WHERE experiment = ? LIMIT ?", (BIN, AT_ONCE))
     metrics = _below(c, "SELECT id FROM metric WHERE run IN ({}) LIMIT ?", runs)
@@ -139,7 +139,7 @@ def _below(c: sqlite3.Connection, sql: str, above: Sequence[int]) -> list[int]:
 
 
 def _blocks(c: sqlite3.Connection, series: Sequence[int], most_points: int, most_blocks: int) -> tuple[list[int], int]:
-    """Blocks of series, about as many as may be, and how many points they have."""
+    """Return blocks of series, up to about the given limits, and the number of their points."""
     blocks, points = [], 0
     for block, count in in_chunks(c, "SELECT id, points FROM point_block WHERE series IN ({})", series):
         blocks.append(block)

@@ -39,7 +39,7 @@ CONTEXT_TAG = "mlflow.data.context"
 
 
 def create(c: sqlite3.Connection, records: Sequence[RunRecord], leases: Sequence[Lease] = ()) -> list[int]:
-    """Create runs and return their keys. A record whose run already exists gives the key of that run."""
+    """Create runs and return their keys. If the run of a record already exists, its key is returned."""
     active: dict[str, int] = {}
     for record in records:
         check_run_id(record.id)
@@ -64,7 +64,7 @@ def create(c: sqlite3.Connection, records: Sequence[RunRecord], leases: Sequence
 
 
 def store_signs_of_life(c: sqlite3.Connection, boot_times: Mapping[str, int]) -> None:
-    """Store when processes that own runs last wrote to their journals, by the journals' ids."""
+    """Store the times at which processes that own runs last wrote to their journals, by journal id."""
     later = (
         "ON CONFLICT (journal_id) DO UPDATE SET boot_time = excluded.boot_time"
         " WHERE excluded.boot_time > sign_of_life.boot_time"
@@ -110,13 +110,13 @@ def _insert_labels_and_inputs(c: sqlite3.Connection, runs: Sequence[tuple[int, R
 
 
 def keys_of(c: sqlite3.Connection, run_ids: Sequence[str]) -> dict[str, int]:
-    """Return the integer keys of those runs that exist, in the order given."""
+    """Return the integer keys of the runs that exist, in the order given."""
     found = dict(in_chunks(c, "SELECT id, key FROM run WHERE id IN ({})", run_ids))
     return {run_id: found[run_id] for run_id in run_ids if run_id in found}
 
 
 def active_ids(c: sqlite3.Connection, run_ids: Sequence[str]) -> set[str]:
-    """Return those of some runs that may be written to."""
+    """Return the ids of the runs that may be written to."""
     rows = in_chunks(c, "SELECT id FROM run WHERE stage = 'active' AND id IN ({})", run_ids)
     return {row[0] for row in rows}
 
@@ -248,7 +248,7 @@ def set_stage(c: sqlite3.Connection, run_ids: Sequence[str], stage: str, time: i
 
 
 def read(c: sqlite3.Connection, keys: Sequence[int], with_latest: bool = True) -> list[RunRecord]:
-    """Return the records of runs that exist, in the order asked for."""
+    """Return the records of runs, in the order of `keys`. All runs must exist."""
     records: list[RunRecord] = []
     for start in range(0, len(keys), AT_ONCE):
         records += _read_some(c, keys[start : start + AT_ONCE], with_latest)
@@ -302,7 +302,7 @@ def _read_some(c: sqlite3.Connection, keys: Sequence[int], with_latest: bool) ->
 
 
 def _dataset_input(row: Sequence[Any]) -> DatasetInput:
-    import json  # a process that only logs does without
+    import json  # imported here, because a process that only logs does not need it
 
     *dataset, tags = row
     return DatasetInput(Dataset(*dataset), json.loads(tags))

@@ -1,4 +1,4 @@
-"""Searches, each compiled to one SQL statement that returns keys; no point is read."""
+"""Searches. Each is compiled to one SQL statement, which returns keys or ids and reads no points."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ EXPERIMENT_TAG = "FROM experiment_tag t WHERE t.experiment = e.id AND t.key = ?"
 DATASET = "FROM dataset_input i JOIN dataset d ON d.id = i.dataset WHERE i.run = r.key"
 
 CHILDREN = "SELECT child.id FROM run child WHERE child.parent_id = ?"
-BELOW = (  # UNION ends at what was found before: runs may be each other's parents
+BELOW = (  # UNION, not UNION ALL, because runs may be each other's parents: it follows each run only once
     f"WITH RECURSIVE below (id) AS ({CHILDREN}"
     " UNION SELECT child.id FROM below JOIN run child ON child.parent_id = below.id) SELECT id FROM below"
 )
@@ -208,7 +208,7 @@ def _labelled(clause: Comparison, value: Sql, places: Sequence[str]) -> Sql:
 
 
 def _metric(key: str) -> Sql:
-    """Return SQL that selects the latest value of a metric as `s.latest_value`; no row if a run does not have it.
+    """Return SQL that selects the latest value of a metric as `s.latest_value`. A run without the metric has no row.
 
     `<key>.<column>` names a column of a table. If several metrics have the name, the greatest value is selected.
     """
@@ -248,7 +248,7 @@ def _compared(value: Sql, clause: Comparison) -> Sql:
         return Sql(f"{value.text} {clause.comparator} ({marks})", (*value.values, *operand))
     if isinstance(operand, str):
         return _compared_text(value, clause.comparator, operand)
-    if operand is None or operand != operand:  # NaN, which a database would take for NULL
+    if operand is None or operand != operand:  # NaN, which SQLite would store as NULL
         return NEVER if clause.comparator != "!=" else Sql(f"({value.text}) IS NOT NULL", value.values)
     return Sql(f"{value.text} {clause.comparator} ?", (*value.values, _within_int64(operand)))
 
@@ -289,7 +289,7 @@ def _run_order(ordering: Ordering) -> list[Sql]:
     if ordering.entity == "tag":
         return [Sql(f"{SHOWN_TAG} {direction}", key * 4)]
     metric = _metric(ordering.key)
-    return [  # NaN, which is NULL here, comes before what is missing
+    return [  # NaN, which is NULL here, comes before runs without the metric
         Sql(f"CASE WHEN EXISTS (SELECT 1 {metric.text}) THEN 0 ELSE 1 END", metric.values),
         Sql(f"(SELECT s.latest_value {metric.text}) {direction}", metric.values),
     ]

@@ -1,8 +1,8 @@
 """Series and points in SQL: functions over a connection within a transaction.
 
-A store of points has three steps, so that the lock for writing is not held while points are placed and encoded:
-`look_up` reads what is stored of their series, `prepare` makes the rows, and `write` stores them.
-`write` may only follow if a `look_up` in its transaction finds the same as before.
+Points are stored in three steps, so that the lock for writing is not held while points are placed and encoded:
+`look_up` reads the stored rows of their series, `prepare` makes the new rows, and `write` stores them.
+A caller may `write` only if the stored rows of the series are still those that `look_up` read.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ NAME = ("metric", "kind", '"column"', "value_type")
 STATE = ("all_ints", "latest_step", "latest_timestamp", "latest_bits", "latest_value", "latest_text")
 BLOCK = ("series", "points", "positions", "steps", "timestamps", '"values"', "doors")
 
-LOOK_UP = (  # the joins to the left keep the order: from each wanted series, by index, to what is stored of it
+LOOK_UP = (  # SQLite keeps the order of left joins, so each wanted series is found by an index
     "WITH wanted (number, run_id, key, kind, col, value_type) AS (VALUES {})"
     f" SELECT w.number, r.key, m.id, m.points, m.stepless, s.id, {', '.join(f's.{column}' for column in STATE)}"
     " FROM wanted w LEFT JOIN run r ON r.id = w.run_id LEFT JOIN metric m ON m.run = r.key AND m.key = w.key"
@@ -53,11 +53,11 @@ READ_BLOCKS = (
 
 Row: TypeAlias = "tuple[Any, ...]"
 Warnings: TypeAlias = "Sequence[tuple[str, str]]"
-"""Run ids, and sentences."""
+"""Pairs of a run id and a warning."""
 
 
 class State(NamedTuple):
-    """The state of a series beside its points; the columns of `STATE`."""
+    """The state of a series without its points: the columns of `STATE`."""
 
     all_ints: int
     latest_step: int
@@ -84,9 +84,9 @@ class Stored(NamedTuple):
 
 
 class Known(NamedTuple):
-    """The stored rows of several series, and the greatest ids of metrics and series, which new rows follow.
+    """The stored rows of several series, and the greatest ids of metrics and series. New rows get the next ids.
 
-    `warned` has the keys of the runs with warnings, except those that do not exist.
+    `warned` has the keys of the runs that get warnings, by run id, without runs that do not exist.
     """
 
     stored: list[Stored]
@@ -96,7 +96,7 @@ class Known(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """The rows that store points, and how many points are dropped because their run does not exist."""
+    """The rows that store points, and the number of points that are dropped because their run does not exist."""
 
     metrics: list[Row]
     series: list[Row]
@@ -106,7 +106,7 @@ class Rows(NamedTuple):
 
 
 def store(c: sqlite3.Connection, points: Joined, warnings: Warnings) -> None:
-    """Store points, and warnings of their runs, within one transaction."""
+    """Store points and warnings of runs, within the transaction of the caller."""
     write(c, prepare(points, warnings, look_up(c, points, warnings)))
 
 
@@ -116,7 +116,7 @@ def warnings_of(slices: Iterable[Slice]) -> list[tuple[str, str]]:
 
 
 def look_up(c: sqlite3.Connection, points: Joined, warnings: Warnings) -> Known:
-    """Read the stored rows of the series of points, by one statement for every `AT_ONCE` series."""
+    """Read the stored rows of the series of points, with one statement for every `AT_ONCE` series."""
     found: dict[int, Stored] = {}
     for some in chunks(list(enumerate(points.definitions))):
         values = [value for number, d in some for value in (number, d.run_id, d.key, d.kind, d.column, d.value_type)]
@@ -129,7 +129,7 @@ def look_up(c: sqlite3.Connection, points: Joined, warnings: Warnings) -> Known:
 
 
 def prepare(points: Joined, warnings: Warnings, known: Known) -> Rows:
-    """Return the rows that store points, given the stored rows of their series; no database is used."""
+    """Return the rows that store points, given the stored rows of their series. This does not use the database."""
     from bridge.store.place import Counters, place, without_series
 
     warned = [(known.warned[run_id], sentence) for run_id, sentence in warnings if run_id in known.warned]
@@ -150,7 +150,7 @@ def prepare(points: Joined, warnings: Warnings, known: Known) -> Rows:
 def _series_rows(
     points: Joined, placed: Placed, metrics: Sequence[int], there: Sequence[Stored], last_series: int
 ) -> tuple[list[Row], list[Row]]:
-    """Return the rows of series that are new or change, and the blocks of the new points."""
+    """Return the rows of new and changed series, and the blocks of the new points."""
     number = itertools.count(last_series + 1)
     ids = [next(number) if stored.series is None else stored.series for stored in there]
     series = []
@@ -165,7 +165,9 @@ def _series_rows(
 def write(c: sqlite3.Connection, rows: Rows) -> None:
     """Store rows. The stored rows of their series must be as they were when the rows were prepared."""
     if rows.dropped:
-        logger.warning("%d points were dropped: their runs are not in this workspace (any more).", rows.dropped)
+        logger.warning(
+            "%d points were dropped because their runs do not exist in this workspace (any more).", rows.dropped
+        )
     insert(c, "metric", METRIC, rows.metrics, _replacing(METRIC[3:]))
     insert(c, "series", ("id", *NAME, *STATE), rows.series, _replacing(STATE))
     insert(c, "point_block", BLOCK, rows.blocks)
@@ -177,7 +179,7 @@ def _replacing(columns: Sequence[str]) -> str:
 
 
 def _states_after(points: Joined, placed: Placed, there: Sequence[Stored]) -> Iterator[State]:
-    """Yield the state of each series with the new points."""
+    """Yield the state of each series after the new points."""
     latest = placed.latest
     values = placed.values[latest]
     columns = zip(
@@ -205,7 +207,7 @@ def _states_after(points: Joined, placed: Placed, there: Sequence[Stored]) -> It
 
 
 def _blocks(points: Joined, placed: Placed) -> Iterator[Row]:
-    """Return the new points of each series as they are stored."""
+    """Yield the new points of each series as one row of `point_block`, without the id of the series."""
     columns = (placed.positions, placed.steps, placed.timestamps, placed.values)
     positions, steps, timestamps, values = (
         column.astype(f"<{column.dtype.kind}8", copy=False).tobytes() for column in columns
@@ -233,14 +235,14 @@ def read(c: sqlite3.Connection, runs: Sequence[int], keys: Sequence[str] | None)
             series += c.execute(READ_SERIES.format(where), values)
             blocks += c.execute(READ_BLOCKS.format(where), values)
         series.sort(key=itemgetter(0))
-        blocks.sort(key=itemgetter(0, 1))  # not in SQL, where the database would move the points while it sorts
+        blocks.sort(key=itemgetter(0, 1))  # not in SQL, because SQLite would copy the points while it sorts
         for run, record in _records(series, blocks):
             found[run].append(record)
     return found
 
 
 def _records(series: Sequence[Row], blocks: Sequence[Row]) -> Iterator[tuple[int, SeriesRecord]]:
-    """Yield series with their points. Each column is one array for all series, because a run may have very many."""
+    """Yield series with their points. All series share one array for each column, because runs may have many series."""
     import numpy
 
     is_text = {id: value_type == "text" for id, _, _, _, _, value_type, _ in series}

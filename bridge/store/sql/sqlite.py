@@ -27,17 +27,17 @@ WITHOUT_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.E
 
 
 def open_sqlite(path: Path, fsync: bool | None = False, read_only: bool = False) -> SqlBackend:
-    """Return the store in a file, which is made if it is not there and may be.
+    """Return the store in a file. The file is created if it does not exist, unless `read_only` is set.
 
     Args:
         path: the file.
-        fsync: a write is on disk when it returns. None: if the workspace was created so.
-        read_only: open only for reading; a write raises `NotAllowed`.
+        fsync: each write waits until it is on disk. None: as the workspace was created.
+        read_only: open the file only for reading; a write raises NotAllowed.
 
     Raises:
-        NotFound: the file is not there, and `read_only` is set.
+        NotFound: the file does not exist, and `read_only` is set.
         SchemaMismatch: a newer version of Runbridge wrote the file.
-        StoreUnavailable: it is no database of ours.
+        StoreUnavailable: the file is no database of a workspace.
     """
     if not path.exists():
         if read_only:
@@ -74,7 +74,7 @@ def make_default_experiment(store: SqlBackend) -> None:
         try:
             _create_default(connection)
         except AlreadyExists as error:
-            logger.debug("Experiment 0 is not made again: %s", error)
+            logger.debug("Experiment 0 is not created again: %s", error)
 
 
 def _create_default(connection: sqlite3.Connection) -> None:
@@ -83,12 +83,12 @@ def _create_default(connection: sqlite3.Connection) -> None:
 
 
 def create_sqlite(path: Path, facts: dict[str, str], mode: int = 0o644) -> None:
-    """Make a database with the newest schema, the experiment "Default" and some facts; it appears whole.
+    """Create a database with the newest schema, the experiment "Default" and the facts of its workspace.
 
-    A file that is there already stays.
+    Other processes see no file until the database is complete. A file that already exists stays.
 
     Raises:
-        StoreUnavailable: SQLite cannot work there.
+        StoreUnavailable: SQLite cannot use files in this folder.
     """
     place = partial(_place, mode=mode)
     try:
@@ -108,8 +108,8 @@ def create_sqlite(path: Path, facts: dict[str, str], mode: int = 0o644) -> None:
 def _fill(part: Path, facts: dict[str, str]) -> None:
     connection = sqlite3.connect(part, isolation_level=None)
     try:
-        # Only this process has the file, and one that is half written is removed: one wait for the disk at its end is
-        # enough, and none at each transaction.
+        # Only this process uses the file, and an incomplete file is removed. So one wait for the disk at the end is
+        # enough, and transactions do not wait for it.
         connection.execute("PRAGMA synchronous=OFF")
         connection.execute("PRAGMA journal_mode=MEMORY")
         migrate(connection)
@@ -123,7 +123,7 @@ def _fill(part: Path, facts: dict[str, str]) -> None:
 
 
 def _place(part: Path, path: Path, *, mode: int) -> None:
-    """Give a database its name, unless another database has it."""
+    """Give a complete database its path, unless another database exists there."""
     try:
         os.link(part, path)
     except FileExistsError as error:

@@ -1,4 +1,4 @@
-"""Statements about many rows at once: a constant number of them for up to `AT_ONCE` rows."""
+"""Statements about many rows: one statement reads or writes up to `AT_ONCE` rows."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any, TypeVar
 Value = TypeVar("Value")
 
 AT_ONCE = 500
-"""How many runs or rows one statement reads or writes; SQLite accepts 32,766 values."""
+"""The greatest number of runs or rows of one statement. SQLite accepts 32,766 values in a statement."""
 
 
 def in_chunks(c: sqlite3.Connection, sql: str, values: Sequence[Any]) -> Iterator[Any]:
-    """Yield the rows of a query about many values, by few statements; `{}` in the SQL stands for the question marks."""
+    """Yield the rows of a query about many values, with few statements. `{}` in the SQL means the question marks."""
     for some in chunks(values):
         yield from c.execute(sql.format(marks_for(some)), some)
 
 
 def chunks(values: Sequence[Value]) -> list[Sequence[Value]]:
-    """Return the values in portions of one statement."""
+    """Return the values in portions, each for one statement."""
     return [values[start : start + AT_ONCE] for start in range(0, len(values), AT_ONCE)]
 
 
@@ -36,7 +36,7 @@ def marks_for_rows(columns: int, rows: int) -> str:
 def insert(
     c: sqlite3.Connection, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]], otherwise: str = ""
 ) -> None:
-    """Insert many rows by few statements; `otherwise` is an `ON CONFLICT` clause for rows that exist."""
+    """Insert many rows with few statements. `otherwise` is an `ON CONFLICT` clause for rows that exist."""
     for some in chunks(rows):
         values = marks_for_rows(len(columns), len(some))
         sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES {values} {otherwise}"
@@ -45,5 +45,6 @@ def insert(
 
 def state_of(c: sqlite3.Connection) -> tuple[sqlite3.Connection, int, int]:
     """Return a value that is equal to an earlier one only if the database has not changed since."""
-    # `data_version` changes with each commit of another connection; it is comparable only for one connection.
+    # `data_version` changes with each commit of another connection. Its values can be compared only within one
+    # connection.
     return c, c.execute("PRAGMA data_version").fetchone()[0], c.total_changes

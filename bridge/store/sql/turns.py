@@ -13,14 +13,14 @@ from bridge.store.sql.database_file import identity_of
 
 
 class Queue(FileLock):
-    """The turn to write, among processes. SQLite's own way to wait, which sleeps, lets some writers starve."""
+    """The turn to write, among processes. SQLite itself waits by sleeping, so that some writers would starve."""
 
     def __init__(self, path: str, mode: int, database: str, seconds: float) -> None:
         super().__init__(path, mode, place=database, seconds=seconds)
         self._database = database
 
     def _make(self) -> None:
-        identity_of(self._database)  # raises if the workspace is gone: nothing may be made in its place
+        identity_of(self._database)  # raises if the workspace was removed: then no file may be created there
         super()._make()
 
     def _open(self) -> None:

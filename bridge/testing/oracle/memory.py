@@ -329,7 +329,7 @@ class MemoryStore(Backend):
             self._leases.fold(fresh, self._runs)
             self._receipts.update(ends)
         if lost:
-            logger.warning("%d points were dropped: their runs are not in this workspace (any more).", lost)
+            logger.warning("%d points were dropped because their runs do not exist in this workspace (any more).", lost)
         return ends
 
     def get_receipts(self, journal_ids: Sequence[str]) -> dict[str, int]:
