@@ -111,6 +111,7 @@ def fork_within(folder: Path, at: int, before: list[Point], call: Callable[[Jour
     return pause.where
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scene", CALLS)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Python 3.12 warns of a fork of a process with threads
 def test_a_fork_within_a_call_of_another_thread_gives_the_child_no_journal(tmp_path: Path, scene: str) -> None:

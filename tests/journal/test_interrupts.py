@@ -216,7 +216,9 @@ def taken_elsewhere(writer: JournalWriter) -> bool:
     return taken[0]
 
 
-@pytest.mark.parametrize("scene", SCENES)
+@pytest.mark.parametrize(
+    "scene", [pytest.param(scene, marks=pytest.mark.slow) if "full disk" in scene else scene for scene in SCENES]
+)
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # a file whose opening was interrupted is closed by its object
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_an_interrupt_anywhere_loses_no_point_and_stores_none_twice(tmp_path, scene):

@@ -27,7 +27,13 @@ def source(tmp_path: Path) -> Path:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # between `open` and `with`
-@pytest.mark.parametrize("error", [TimeoutError, FileNotFoundError, PermissionError, ValueError, Own])
+@pytest.mark.parametrize(
+    "error",
+    [
+        FileNotFoundError,
+        *(pytest.param(error, marks=pytest.mark.slow) for error in (TimeoutError, PermissionError, ValueError, Own)),
+    ],
+)
 def test_an_exception_of_a_signal_handler_is_raised_wherever_it_comes(
     artifacts: ArtifactStore, run: Run, source: Path, error: type[Exception]
 ) -> None:
