@@ -88,7 +88,7 @@ chromium:
 	@touch $@
 
 .venv/.dev: .venv/.demo
-	@echo "  what the tests need ..."
+	@echo "  the packages that the tests need ..."
 	@$(PIP) --editable '.[dev]'
 	@touch $@
 

@@ -1,6 +1,6 @@
-"""The conformance suites of the interfaces. Subclass one, give it a store, and run it with pytest.
+"""The conformance suites of the interfaces. Subclass a suite, override its fixture for the store, and run pytest.
 
-`BackendTests` is the suite of everything that a backend stores, `ArtifactStoreTests` that of files.
+`BackendTests` is the suite of a backend. `ArtifactStoreTests` is the suite of a store of files.
 `oracle` has the simple reference implementation; `strategies` draws values for Hypothesis.
 """
 

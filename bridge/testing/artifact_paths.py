@@ -1,4 +1,4 @@
-"""Artifact paths for tests: odd ones, bad ones, and segments to make more of."""
+"""Artifact paths for tests: unusual paths, bad paths, and segments from which tests draw more paths."""
 
 from __future__ import annotations
 

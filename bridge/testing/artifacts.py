@@ -23,7 +23,7 @@ OTHER_ROOT = "1/models/m-0123456789abcdef0123456789abcdef/artifacts"
 
 
 class ArtifactStoreTests:
-    """Every promise of an artifact store; a subclass has the fixture `artifacts`, an empty store."""
+    """All tests of an artifact store. A subclass overrides the fixture `artifacts` with an empty store."""
 
     def test_stored_bytes_are_read_back(self, artifacts: ArtifactStore) -> None:
         record = artifacts.put(ROOT, "a/b.txt", b"content")

@@ -97,7 +97,7 @@ class ClaimPromises:
     def test_a_claim_takes_the_lease_from_the_process_that_created_the_run(self, store: Backend) -> None:
         record = RunRecord("r1", "0", status="Starting", start_time=1_000, type=SCRIPT_RUN)
         store.create_runs([record], [Lease("r1", "j1", 5_000)])
-        store.claim_run("r1", Lease("r1", "j2", 2_000))  # its clock may be behind
+        store.claim_run("r1", Lease("r1", "j2", 2_000))  # the clock of the claiming process may be behind
         (lease,) = store.get_leases()
         assert lease.journal_id == "j2" and lease.time > 5_000
         # The lease records that the first process wrote before the claim arrive later.

@@ -262,7 +262,7 @@ class TrackingMachine(RuleBasedStateMachine):
             if then_read:
                 self.read_run(run_id)
 
-    # Every read agrees
+    # Reads
 
     @rule(run_id=run_ids)
     def read_run(self, run_id: str) -> None:

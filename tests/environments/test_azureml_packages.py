@@ -1,4 +1,4 @@
-"""In place of a package of the Azure ML SDK, what it brought is installed."""
+"""In place of a package of the Azure ML SDK, the packages that it depended on are installed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def installed(*pip: str, conda: tuple[str, ...] = ()) -> tuple[str, ...]:
         ("azureml", ()),
     ],
 )
-def test_a_package_brings_what_scripts_rely_on(package: str, brought: tuple[str, ...]) -> None:
+def test_a_package_implies_the_packages_that_scripts_rely_on(package: str, brought: tuple[str, ...]) -> None:
     assert is_azureml(package)
     assert brought_by(package) == brought
 

@@ -1,4 +1,4 @@
-"""An environment that cannot be built says which package failed, why, and where the log is."""
+"""The error of an environment that cannot be built names the package, the cause and the log."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def build(home: Path, tmp_path: Path) -> Callable[[str], bytes]:
-    """Build an environment with a package of a folder that has one, which no Python can build; return the log."""
+    """Build an environment with a package in a folder, which no Python can build; return the log."""
     files = {
         "bad-1.0/PKG-INFO": "Metadata-Version: 2.1\nName: bad\nVersion: 1.0\n",
         "bad-1.0/pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "own"\nbackend-path = ["."]\n',

@@ -107,7 +107,7 @@ def test_all_clauses_must_hold_for_one_version(asked: str, fits: bool) -> None:
         ("pytorch=1.10.0=py3.8_cuda11.3_cudnn8.2.0_0", "torch==1.10.0"),
     ],
 )
-def test_a_version_of_conda_becomes_one_that_pip_can_read(conda: str, pip: str) -> None:
+def test_a_conda_version_becomes_a_pip_version(conda: str, pip: str) -> None:
     assert wanted_packages({"dependencies": [conda]}).lines == (pip,)
     Requirement(pip)
 

@@ -67,7 +67,9 @@ def test_a_workspace_is_read_even_if_another_object_is_named_like_a_journal(tmp_
     assert os.path.lexists(path)
 
 
-def test_threads_that_list_a_folder_at_once_hold_it_open_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrent_listings_of_a_folder_keep_one_descriptor_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each thread has opened the folder before the first one records that it is open."""
     folder = JournalFolder(tmp_path)
     both = threading.Barrier(2)

@@ -11,7 +11,7 @@ from bridge.launch.usage import Gpus
 
 
 class Nvml(SimpleNamespace):
-    """A fake NVML with GPUs, each given as (busy percent, bytes used, bytes used by pid)."""
+    """A fake NVML with GPUs. Each GPU is (busy percent, used bytes, used bytes by pid)."""
 
     class NVMLError(Exception):
         """An error like that of NVML."""

@@ -1,4 +1,4 @@
-"""An exception at any place where a signal handler may run does not change how a run ends."""
+"""A signal handler that raises at any place in the code does not change how a run ends."""
 
 from __future__ import annotations
 

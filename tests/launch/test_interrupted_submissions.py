@@ -1,4 +1,4 @@
-"""A time limit, whose signal handler raises TimeoutError, ends a submission; it is not taken for a slow launcher."""
+"""A time limit, whose signal handler raises TimeoutError, ends a submission. It is not mistaken for a slow launcher."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The output of a script is stored on the run immediately, whatever it contains."""
+"""The output of a script is stored with the run immediately, whatever bytes it contains."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ time.sleep(1.5)  # time for a sweep of the logs, a sample of what the script use
 
 @pytest.fixture
 def refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., list[str]]:
-    """Gives the imports that launchers were refused."""
+    """Make launchers refuse imports. Return a function that returns the names of the refused modules."""
     file = tmp_path / "refused"
     file.touch()
     code = CODE.format(refused=str(file))

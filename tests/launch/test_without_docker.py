@@ -30,7 +30,7 @@ def test_a_script_runs_without_docker_if_that_is_switched_off(
     assert not run.get_environment().docker.enabled, "what the run keeps is what has happened"
 
 
-def test_else_it_is_not_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_definitions_are_not_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "train.py").touch()
     monkeypatch.setenv("BRIDGE_DOCKER", "1")
     asks = ScriptRunConfig(tmp_path, script="train.py", docker_runtime_config=DockerConfiguration(use_docker=True))
@@ -38,7 +38,7 @@ def test_else_it_is_not_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert definition.docker.use_docker and warnings == ()
     monkeypatch.setenv("BRIDGE_DOCKER", "0")
     _, warnings = substitute(script_definition(ScriptRunConfig(tmp_path, script="train.py")))
-    assert warnings == (), "it asked for none"
+    assert warnings == (), "the script did not ask for Docker"
 
 
 @pytest.mark.processes

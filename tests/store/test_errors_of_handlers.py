@@ -82,7 +82,7 @@ ERRORS = [TimeoutError("time is up"), *(OSError(number, "of a handler") for numb
 
 
 @pytest.mark.slow
-def test_an_error_of_a_handler_leaves_a_fold_wherever_it_is_raised(opened: WorkspaceStores) -> None:
+def test_an_error_of_a_handler_leaves_a_fold_at_any_place(opened: WorkspaceStores) -> None:
     files, values = ("/store/", "/journal/"), [0.0]
     opened.tracking.log("r", "loss", 0.0, 0, 0)
     logged(opened)
@@ -124,9 +124,7 @@ def test_an_error_of_a_handler_leaves_the_call_that_preserves_a_damaged_journal(
 
 
 @pytest.mark.slow
-def test_an_error_of_a_handler_leaves_a_call_for_files_wherever_it_is_raised(
-    opened: WorkspaceStores, tmp_path: Path
-) -> None:
+def test_an_error_of_a_handler_leaves_a_call_for_files_at_any_place(opened: WorkspaceStores, tmp_path: Path) -> None:
     files, root = ("/store/", "/journal/"), "0/r"
     (tmp_path / "source").write_bytes(b"of a file")
     calls: list[Callable[[], object]] = [

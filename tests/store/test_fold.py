@@ -84,7 +84,7 @@ def test_an_append_is_linear_in_its_series(store: SqlBackend, make: Callable[[Sq
 
 
 @pytest.mark.parametrize("make", MAKERS)
-def test_one_more_point_costs_the_same_however_many_series_there_are(
+def test_the_cost_of_a_point_does_not_depend_on_the_number_of_series(
     store: SqlBackend, make: Callable[[SqlBackend, str, int], Slice]
 ) -> None:
     costs: list[int] = []
@@ -121,7 +121,9 @@ def test_the_steps_outside_the_database_are_linear_too(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("make", MAKERS)
-def test_reads_are_linear_in_what_they_read(store: SqlBackend, make: Callable[[SqlBackend, str, int], Slice]) -> None:
+def test_reads_take_steps_in_proportion_to_their_result(
+    store: SqlBackend, make: Callable[[SqlBackend, str, int], Slice]
+) -> None:
     costs: list[list[int]] = []
     for count in (SMALL, LARGE):
         piece = make(store, f"of-{count}", count)

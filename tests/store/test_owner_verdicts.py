@@ -54,7 +54,7 @@ def test_without_locks_a_process_of_this_boot_is_dead_if_it_does_not_run():
 
 
 @pytest.mark.parametrize("lock", ["free", "unavailable"])
-def test_an_earlier_boot_of_this_machine_is_over_unless_it_shows_a_sign_of_life(lock):
+def test_an_earlier_boot_of_this_machine_has_ended_unless_its_processes_still_write(lock):
     """Machines cloned from one image have the same machine id, but different boots."""
     journal = header(OTHER_BOOT)
     assert owner_of(journal, lock, None, HERE, lambda: 2 * RENEW_SECONDS - 1) == "unknown"

@@ -141,7 +141,7 @@ def compare(store: TrackingStore, expected: dict[str, list[LoggedPoint]]) -> Non
 
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place.__name__)
-def test_what_was_logged_is_read_equal_of_equal_type_and_in_log_order(
+def test_logged_values_are_read_equal_with_their_types_and_in_log_order(
     place: Callable[[], Iterator[TrackingStore]],
 ) -> None:
     @settings(max_examples=EXAMPLES)

@@ -68,7 +68,7 @@ def test_a_walk_lists_no_more_than_it_may(top: Path) -> None:
         list(walk(top, refuse, follows_links=False, most_entries=count - 1))
 
 
-def test_a_folder_that_cannot_be_listed_is_reported_and_one_that_was_removed_is_not(tmp_path: Path) -> None:
+def test_an_unreadable_folder_is_reported_and_a_removed_folder_is_not(tmp_path: Path) -> None:
     refused: list[str] = []
     assert list(walk(tmp_path / "gone", refuse, follows_links=True)) == []
     (tmp_path / "file").touch()

@@ -14,7 +14,7 @@ class MemoryIndex(ArtifactIndex):
     """The records of files in dicts.
 
     Args:
-        lock: guards the index and everything else of the store.
+        lock: the lock of the store, which also guards this index.
     """
 
     def __init__(self, lock: threading.RLock) -> None:
@@ -22,7 +22,7 @@ class MemoryIndex(ArtifactIndex):
         self._artifacts: dict[str, dict[str, ArtifactRecord]] = {}
 
     def drop_below(self, above: str) -> None:
-        """Forget the roots whose paths begin with a text."""
+        """Remove the records of all roots that begin with a text."""
         self._artifacts = {root: of for root, of in self._artifacts.items() if not root.startswith(above)}
 
     def set_artifacts(self, root: str, records: Sequence[ArtifactRecord]) -> None:

@@ -43,11 +43,11 @@ class MemoryLeases:
         self._leases[run_id] = self._leases[run_id]._replace(journal_id="")
 
     def remove(self, run_id: str) -> None:
-        """Forget the lease of a run."""
+        """Remove the lease of a run."""
         self._leases.pop(run_id, None)
 
     def forget_journals(self, journal_ids: Iterable[str]) -> None:
-        """Forget when processes last wrote to their journals."""
+        """Remove the times at which processes last wrote to their journals."""
         for journal_id in journal_ids:
             self._signs_of_life.pop(journal_id, None)
 

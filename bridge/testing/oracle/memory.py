@@ -1,4 +1,4 @@
-"""A backend in the memory of one process: a simple reference implementation that faster ones are tested against."""
+"""A backend in the memory of one process: a simple reference implementation that other backends are tested against."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ class MemoryStore(Backend):
                 same = record.experiment_id, record.start_time
                 if starts.setdefault(record.id, same) != same:
                     raise AlreadyExists("run", record.id)
-            # Nothing below this line fails.
+            # Nothing below this line raises, so a call changes all runs or none.
             for lease in leases:
                 if lease.run_id not in self._runs:
                     self._leases.store(lease)
@@ -194,7 +194,7 @@ class MemoryStore(Backend):
         params = with_params(old, changes.params)
         properties = with_properties(old, changes.properties)
         tags = with_tags(old.tags, changes.tags, changes.removed_tags, f"run {run_id}")
-        # Nothing below this line fails.
+        # Nothing below this line raises.
         run.record = replace(
             old,
             **facts,

@@ -75,7 +75,7 @@ def move_run(run: MemoryRun, stage: LifecycleStage, deletion_time: int | None) -
 def with_tags(
     old: Mapping[str, str | None], new: Mapping[str, str | None], removed: Iterable[str], owner: str
 ) -> dict[str, str | None]:
-    """Return tags with some set and some removed."""
+    """Return tags after `new` was set and `removed` was removed."""
     tags = dict(old)
     for key in removed:
         if key not in tags:
@@ -85,7 +85,7 @@ def with_tags(
 
 
 def with_params(record: RunRecord, new: Mapping[str, str]) -> dict[str, str]:
-    """Return the params of a run with new ones."""
+    """Return the params of a run after `new` was added."""
     old = record.params
     changed = tuple((key, old[key], value) for key, value in new.items() if old.get(key, value) != value)
     if changed:
@@ -94,7 +94,7 @@ def with_params(record: RunRecord, new: Mapping[str, str]) -> dict[str, str]:
 
 
 def with_properties(record: RunRecord, new: Mapping[str, str]) -> dict[str, str]:
-    """Return the properties of a run with new ones."""
+    """Return the properties of a run after `new` was added."""
     old = record.properties
     for key, value in new.items():
         if old.get(key, value) != value:
@@ -105,7 +105,7 @@ def with_properties(record: RunRecord, new: Mapping[str, str]) -> dict[str, str]
 def with_inputs(
     old: Sequence[DatasetInput], new: Iterable[DatasetInput], experiment: MemoryExperiment
 ) -> tuple[DatasetInput, ...]:
-    """Return the inputs of a run with new ones. A data set that the experiment has stays as it was first logged."""
+    """Return the inputs of a run after `new` was added. A data set stays as it was first logged in the experiment."""
     inputs = {(used.dataset.name, used.dataset.digest): used for used in old}
     for used in new:
         name = used.dataset.name, used.dataset.digest
@@ -125,7 +125,7 @@ def copy_of_experiment(record: ExperimentRecord) -> ExperimentRecord:
 
 
 def copy_of_run(run: MemoryRun) -> RunRecord:
-    """Return the record of a run with its latest values and mappings of its own."""
+    """Return a copy of the record of a run, with latest values. It shares no mapping with the stored record."""
     record = run.record
     scalars = [(of, series) for of, series in run.series.items() if of.kind == SCALAR]
     columns = [(of, series) for of, series in run.series.items() if of.kind == COLUMN]

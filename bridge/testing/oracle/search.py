@@ -139,13 +139,13 @@ def _meets(values: Sequence[Any], clause: Comparison) -> bool:
 
 
 def _sort(records: list[Record], order: Sequence[Ordering], values: Values[Record]) -> None:
-    # The sort is stable, so the last key goes first; reverse=True keeps the order of equals too.
+    # A stable sort by each key, the last key first. `reverse=True` keeps the order of equal records too.
     for ordering in reversed(order):
         records.sort(key=lambda record: _rank(record, ordering, values), reverse=not ordering.ascending)
 
 
 def _rank(record: Record, ordering: Ordering, values: Values[Record]) -> tuple[int, Any]:
-    """Return the rank of a record for one key: values come first, then NaN, then missing, in both directions."""
+    """Return the rank of a record for one key: values come first, then NaN, then records without a value."""
     value = next(iter(values(record, ordering.entity, ordering.key)), None)
     if ordering.ranks:
         value = next((rank for rank, texts in enumerate(ordering.ranks) if value in texts), None)
