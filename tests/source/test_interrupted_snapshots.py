@@ -1,4 +1,4 @@
-"""An exception of a signal handler leaves a snapshot, whatever its type is: it is not taken for a failure to read."""
+"""An exception of a signal handler ends a snapshot, whatever its type. It is not mistaken for a failure to read."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def source(tmp_path: Path) -> Path:
         *(pytest.param(error, marks=pytest.mark.slow) for error in (TimeoutError, PermissionError, ValueError, Own)),
     ],
 )
-def test_an_exception_of_a_signal_handler_is_raised_wherever_it_comes(
+def test_an_exception_of_a_signal_handler_is_raised_at_any_place(
     artifacts: ArtifactStore, run: Run, source: Path, error: type[Exception]
 ) -> None:
     root = run.place.root()
