@@ -6,18 +6,18 @@ So each module with such state calls `on_fork` when it is imported, and names it
 
 | step | before the fork | in the parent | in the child | why it stands here |
 |---|---|---|---|---|
-| PROCESS | | | forget which process this is | the steps below may ask |
+| PROCESS | | | forget the id of the process | other steps use this id |
 | FILES | | | close journals and files of locks | stores open such files |
 | DATABASES | close them to all threads | open them again | forget who uses them | stores use them |
-| BACKGROUND | wait for its imports | let it import | forget its thread | stores are tended by it |
+| BACKGROUND | wait for imports of its thread | allow imports | forget its thread | this thread folds the stores |
 | STORES | | | drop journals and connections | they need all above |
 | WORKSPACES | | | renew the lock of their list | their stores are usable again |
 | PLUGINS | | | drop the host's connections | a plugin uses stores |
 | OUTPUT | | | stop capturing printed text | its log is a file of a store |
-| CONTEXT | | | renew the lock of the process's run | handles are the highest layer |
+| CONTEXT | | | renew the lock of the current run | handles are the highest layer |
 
-In the parent and in the child the steps run from the top of the table to its bottom, so that a layer finds those below
-it ready.
+In the parent and in the child the steps run from the top of the table to its bottom. The lowest layers come first, so
+each layer can use the layers that it depends on.
 Before the fork they run from the bottom to the top: the longest wait comes first, and databases are closed to other
 threads for the shortest time.
 The order does not depend on when a module is imported, so a plugin that is imported late has its step in the middle.
@@ -25,8 +25,8 @@ The order does not depend on when a module is imported, so a plugin that is impo
 
 from __future__ import annotations
 
-# Both have hooks of their own. They are imported first so that in a child the interpreter knows its threads, and the
-# locks of loggers are new, before a step below logs or asks for the current thread.
+# `logging` and `threading` register fork hooks too. They are imported first, so that their hooks run first in a child.
+# Afterwards a step can log and ask for the current thread.
 import logging  # noqa: F401
 import os
 import threading  # noqa: F401
@@ -56,7 +56,8 @@ class Step(IntEnum):
     CONTEXT = auto()
 
 
-# All keys exist from the start: another thread may import a module, and so add a function, while this one forks.
+# All keys exist from the start, because a dict must not grow while `_call_all` iterates over it, and another thread may
+# register a function at that time.
 _before: dict[Step, list[Function]] = {step: [] for step in reversed(Step)}
 _in_parent: dict[Step, list[Function]] = {step: [] for step in Step}
 _in_child: dict[Step, list[Function]] = {step: [] for step in Step}
@@ -71,9 +72,9 @@ def on_fork(
 ) -> None:
     """Call functions around each later fork of this process.
 
-    A function that raises is called again, so it must be idempotent: a signal handler may raise at any place of it,
-    and Python forks all the same. A function that still raises after `TRIES` calls is skipped. Python reports the last
-    error through `sys.unraisablehook`.
+    A signal handler may raise while a function runs, and Python forks nevertheless. Therefore a function that raised
+    is called again, and must be idempotent. A function that still raises after `TRIES` calls is skipped. Python reports
+    the last error through `sys.unraisablehook`.
 
     Args:
         step: where the functions stand in the order. Functions of one step are called in the order of registration.
@@ -95,7 +96,7 @@ def _call_all(functions: dict[Step, list[Function]]) -> None:
             left = left or deque(chain.from_iterable(functions.values()))
             while left:
                 left[0]()
-                left.popleft()  # a handler may raise before this: then the function is called twice
+                left.popleft()  # if a signal handler raises before this call, the function is called again
                 failed = 0
         except BaseException as error:
             raised = error
@@ -107,7 +108,8 @@ def _call_all(functions: dict[Step, list[Function]]) -> None:
         raise raised
 
 
-# `partial` is written in C: no handler runs between the fork and `_call_all`.
+# `partial` is written in C, so no signal handler runs between the fork and `_call_all`. See "Signal handlers" in
+# docs/architecture.md.
 os.register_at_fork(
     before=partial(_call_all, _before),
     after_in_parent=partial(_call_all, _in_parent),

@@ -26,7 +26,8 @@ class Spool:
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
-        self._lock = threading.RLock()  # a signal handler can print too
+        # Reentrant, because a signal handler may print, and so call `add`, while this thread holds the lock.
+        self._lock = threading.RLock()
         self._parts: deque[_MemoryPart | _FilePart] = deque()
         self._returned: deque[bytes] = deque()
         self._taken = 0
@@ -126,7 +127,7 @@ class _FilePart:
         try:
             while written < len(data):
                 written += os.pwrite(self._file.fileno(), memoryview(data)[written:], self.size_bytes + written)
-        except OSError:  # the next bytes that fit overwrite the written part
+        except OSError:  # the bytes that were written are not counted, so a later call overwrites them
             return False
         self.size_bytes += len(data)
         return True

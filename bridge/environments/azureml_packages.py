@@ -1,4 +1,7 @@
-"""The packages that are installed in place of those of the Azure ML SDK: scripts rely on what these brought."""
+"""The packages that are installed instead of the Azure ML SDK.
+
+The SDK installs them as its dependencies, and scripts rely on them.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,13 @@ import re
 from bridge.environments.conda import package_name
 
 AZUREML = re.compile(r"azureml[-_.].*|azureml", re.IGNORECASE)
-"""The SDK itself is never installed: Runbridge has its import names, and the real one would look for its service."""
+"""The packages of the SDK are never installed.
+
+Runbridge has the same import names, and the SDK would need the service.
+"""
 
 BASICS = ("numpy", "pandas", "pyarrow")
-BROUGHT = {
+DEPENDENCIES = {
     "azureml-core": BASICS,
     "azureml-dataset-runtime": ("numpy", "pyarrow"),
     "azureml-defaults": BASICS,
@@ -21,23 +27,26 @@ BROUGHT = {
     "azureml-train-automl-client": BASICS,
     "azureml-train-core": BASICS,
 }
-"""The packages that each one brought. MLflow's small package, which azureml-mlflow brought, lacks what our store needs.
+"""For each package of the SDK: the other packages that it depends on.
 
-Source: PyPI, metadata of azureml-defaults: 1.19 brought numpy and pandas, and 1.62 brings numpy and pyarrow.
+azureml-mlflow depends on mlflow-skinny. mlflow is installed instead, because mlflow-skinny lacks modules that our store
+needs.
+
+Source: PyPI, metadata of azureml-defaults: 1.19 depends on numpy and pandas, and 1.62 on numpy and pyarrow.
 """
 EXTRA = re.compile(r"\[([^]]*)\]")
 EXTRAS = {"pandas": "pandas", "parquet": "pyarrow", "scipy": "scipy"}
-"""Packages by the extra of azureml-dataprep and azureml-dataset-runtime that brought them."""
+"""The extras of azureml-dataprep and azureml-dataset-runtime, and the package that each extra installs."""
 
 
 def is_azureml(package: str) -> bool:
-    """Return whether a requirement is of a package of the Azure ML SDK."""
+    """Return whether a requirement names a package of the Azure ML SDK."""
     return AZUREML.fullmatch(package_name(package)) is not None
 
 
-def brought_by(package: str) -> tuple[str, ...]:
-    """Return the names of the packages that a package of the SDK brought, without versions."""
+def dependencies_of(package: str) -> tuple[str, ...]:
+    """Return the names of the packages on which a package of the SDK depends, without versions."""
     name = re.sub(r"[-_.]+", "-", package_name(package))
     extras = EXTRA.search(package)
     asked = [extra.strip().lower() for extra in extras[1].split(",")] if extras else []
-    return (*BROUGHT.get(name, ()), *(EXTRAS[extra] for extra in asked if extra in EXTRAS))
+    return (*DEPENDENCIES.get(name, ()), *(EXTRAS[extra] for extra in asked if extra in EXTRAS))

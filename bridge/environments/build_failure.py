@@ -58,10 +58,10 @@ def _package(lines: Sequence[str]) -> str | None:
 
 
 def _reason(lines: Sequence[str]) -> str:
-    """Return the last line that names an error, else the last of all."""
+    """Return the last line that names an error; if no line does, the last line."""
     said = [line for line in lines if line and not PIPS_OWN.fullmatch(line)]
     named = [line for line in said if EXCEPTION.fullmatch(line) or line.startswith("ERROR: ")]
-    last = (named or said or ["it printed nothing"])[-1]
+    last = (named or said or ["pip printed no message"])[-1]
     return last.removeprefix("ERROR: ").rstrip(".")
 
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bridge.environments.azureml_packages import brought_by, is_azureml
+from bridge.environments.azureml_packages import dependencies_of, is_azureml
 from bridge.environments.conda import CondaDependencies, package_name
 from bridge.errors import InvalidValue
 
@@ -83,12 +83,12 @@ def wanted_packages(conda_dependencies: Mapping[str, Any] | None) -> Wanted:
     """
     packages = CondaDependencies(_underlying_structure=conda_dependencies)
     lines, refused, passed_over = [], [], []
-    brought: list[str] = []
+    dependencies: list[str] = []
     for package in packages.conda_packages:
         name = package_name(package)
         if is_azureml(package) or package in WITHOUT_EFFECT:
             passed_over.append(package)
-            brought += brought_by(package)
+            dependencies += dependencies_of(package)
         elif name in NOT_ON_PYPI or name.startswith("r-"):
             refused.append((package, "is not a Python package, so pip cannot install it"))
         elif (line := _requirement(package)) is None:
@@ -102,11 +102,11 @@ def wanted_packages(conda_dependencies: Mapping[str, Any] | None) -> Wanted:
     for package in packages.pip_packages:
         if is_azureml(package):
             passed_over.append(package)
-            brought += brought_by(package)
+            dependencies += dependencies_of(package)
         else:
             lines.append(package)
     named = {package_name(line) for line in lines}
-    lines += [package for package in dict.fromkeys(brought) if package not in named]
+    lines += [package for package in dict.fromkeys(dependencies) if package not in named]
     return Wanted(packages.python_version or "", (*packages.pip_options, *sorted(lines)), tuple(passed_over))
 
 

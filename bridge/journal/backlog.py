@@ -1,4 +1,4 @@
-"""Points that wait in memory because they cannot be written."""
+"""Points that are buffered in memory because the journal cannot be written."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bridge.records.series import Point
 class Item(NamedTuple):
     """A point, or the cells of a row, which are written together or not at all.
 
-    `api` is the one that logged it: `NATIVE` or `MLFLOW`.
+    `api` is the API through which the item was logged: `NATIVE` or `MLFLOW`.
     """
 
     run_id: str
@@ -26,13 +26,16 @@ class Item(NamedTuple):
 
     @property
     def size_bytes(self) -> int:
-        """Roughly how much memory the item needs."""
+        """The memory that the item needs, approximately."""
         texts = (point.value.encode() for point in self.points if isinstance(point.value, str))
         return NUMBER_SIZE * len(self.points) + sum(map(len, texts))
 
 
 class Backlog:
-    """Items in log order, up to a number of bytes; items beyond it are dropped, and `dropped` counts their points."""
+    """Items in log order, up to a limit in bytes.
+
+    Items beyond the limit are dropped, and `dropped` counts their points.
+    """
 
     def __init__(self, dropped: int = 0) -> None:
         self._items: deque[Item] = deque()
@@ -44,7 +47,7 @@ class Backlog:
 
     @property
     def points(self) -> int:
-        """How many points wait."""
+        """The number of points in the backlog."""
         return sum(len(item.points) for item in self._items)
 
     def add(self, item: Item) -> bool:
@@ -58,25 +61,30 @@ class Backlog:
         return True
 
     def first(self, count: int) -> list[Item]:
-        """Return the `count` oldest items, or all if there are fewer; they stay."""
+        """Return the `count` oldest items, or all if there are fewer. The items stay in the backlog."""
         return list(islice(self._items, count))
 
     def remove(self, written: Sequence[Item]) -> None:
-        """Remove those items of a sequence that are the oldest here; idempotent."""
+        """Remove items from the front as long as they are in `written`.
+
+        Another call with the same items changes nothing.
+        """
         known = set(map(id, written))
         while self._items and id(self._items[0]) in known:
             self._size_bytes -= self._items.popleft().size_bytes
         if not self._items:
-            self._size_bytes = 0  # an interrupt may have come between the two
+            # A signal handler may have raised after an item was removed and before its size was subtracted.
+            self._size_bytes = 0
 
 
 class Unwritten:
-    """The points of a writer that could not be written: for a while, or as long as their workspace is away.
+    """The points that a writer could not write yet, because the folder is not writable or their workspace is gone.
 
-    `waiting` are items that are written as soon as the folder can be written.
-    `homeless` are items of the runs `orphans`, which the workspace at the path does not have.
-    `warnings` has a sentence for each run whose points had to wait or were dropped. A caller that has stored a sentence
-    removes it.
+    `waiting` are items that are written as soon as the folder is writable.
+    `orphans` are the ids of runs that do not exist in the workspace that is now at the path, for example because the
+    folder was replaced. `homeless` are the items of these runs.
+    `warnings` maps the id of each run whose points were buffered or dropped to a sentence. A caller that has stored a
+    sentence removes it.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -87,7 +95,7 @@ class Unwritten:
         self.warnings: dict[str, str] = {}
 
     def add(self, items: Sequence[Item], backlog: Backlog) -> None:
-        """Add items to one of the two backlogs, and a warning of their runs."""
+        """Add items to `waiting` or `homeless`, and a warning for each of their runs."""
         for item in items:
             run_id = item.run_id
             sentence = f"Points were buffered in memory because {self._folder} could not be written."
@@ -97,26 +105,30 @@ class Unwritten:
             self.warnings.setdefault(run_id, sentence)
 
     def sort(self, orphans: set[str]) -> None:
-        """Sort all items again, by the runs that the workspace at the path does not have."""
+        """Divide all items between the two backlogs again: the items of `orphans` become homeless, all others wait."""
         self.orphans = orphans
         homeless, waiting = Backlog(self.homeless.dropped), Backlog(self.waiting.dropped)
         for backlog in (self.waiting, self.homeless):
             for item in backlog.first(len(backlog)):
                 (homeless if item.run_id in orphans else waiting).add(item)
-        self.homeless, self.waiting = homeless, waiting  # no handler runs between the two
+        # Python runs no signal handler between these two assignments, so no item is lost or in both backlogs.
+        self.homeless, self.waiting = homeless, waiting
 
     def describe(self, run_id: str | None, reason: str) -> list[str]:
         """Return sentences about the points of a run, or of all runs, that are not written; empty if none is missing.
 
         Args:
-            run_id: the run; None is all. The items of `waiting` count for each run: they are written in order.
-            reason: why the last write failed; empty if none did.
+            run_id: the run; None is all. All items of `waiting` are counted for every run, because the points of a run
+                are written only after the older items of other runs.
+            reason: why the last write failed; empty if it did not fail.
         """
         sentences, backlogs = [], [self.waiting]
         if run_id is None or run_id in self.orphans:
             backlogs.append(self.homeless)
         if run_id in self.orphans or (run_id is None and self.orphans):
-            sentences.append("the workspace that is there now does not have a run that was logged to")
+            sentences.append(
+                "points were logged to a run that does not exist in the workspace that is now in this folder"
+            )
         waiting, dropped = sum(one.points for one in backlogs), sum(one.dropped for one in backlogs)
         if waiting or dropped:
             reason = reason or "the workspace of these runs is gone"

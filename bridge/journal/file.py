@@ -19,7 +19,10 @@ from bridge.records.series import Definition
 logger = logging.getLogger("bridge")
 
 JOURNAL_BYTES = 64 << 20
-"""The size above which a journal is closed and the next one started, so that stored journals can be removed."""
+"""The size above which a journal is closed and a new one started.
+
+A closed journal can be removed as soon as all its points are in the database.
+"""
 
 COPY_BYTES = 1 << 20
 """How many bytes of a journal are copied at a time."""
@@ -28,13 +31,14 @@ COPY_BYTES = 1 << 20
 class JournalFile:
     """A journal file that this process appends to, and the numbers of the series in it.
 
-    `seed` is the salt plus the size: the start value of the next record's checksum.
-    `full_at` is the seed at which the journal is full.
-    `ending` is True if the closing record may have been written: then a reader may remove the file.
-    `intact` is False once the end of the file is uncertain: then nothing is appended, not even a closing record.
-    `is_published` is True if the file has its name; before that, no reader sees it.
+    `seed` is the start value for the checksum of the next record: the salt (a number in the header) plus the current
+    size of the file.
+    `full_at` is the value of `seed` at which the journal is full.
+    `ending` is True if the closing record may have been written. Afterwards a reader may remove the file.
+    `intact` is False if the end of the file is uncertain. Afterwards nothing is appended, not even a closing record.
+    `is_published` is True if the file was renamed to its final name. Readers ignore the file before that.
     `leased_to` is the offset at which the last record of a lease ends.
-    `numbers` maps each series to its number; `fast` and `columns` do so by shorter keys, for scalars and for columns.
+    `numbers` maps each series to its number. `fast` maps scalars, and `columns` maps table columns, by shorter keys.
     """
 
     __slots__ = (
@@ -83,13 +87,13 @@ class JournalFile:
 
     @property
     def is_in_place(self) -> bool:
-        """Whether the name in the folder still names this file; True if the file was closed."""
+        """Whether the file with this name in the folder is still this file; True if this file was closed."""
         if self.fd < 0 or self.folder is None:
             return True
         return self.folder.inode(self.name) == os.fstat(self.fd).st_ino
 
     def grown(self) -> int:
-        """Return how many bytes the file has beyond its known records."""
+        """Return the number of bytes in the file after its known records."""
         return os.fstat(self.fd).st_size - self.size
 
     def append(self, data: bytes) -> int:
@@ -101,10 +105,11 @@ class JournalFile:
         return system(os.write, self.fd, data)
 
     def sync(self) -> None:
-        """Wait until the disk has the file.
+        """Wait until the file is on the disk.
 
         Raises:
-            CallFailed: the disk may not have it. Another call would succeed without having written it.
+            CallFailed: the data may be lost. Do not call this method again, because a second `fsync` may report success
+                although the data was lost.
         """
         system(os.fsync, self.fd)
 
@@ -116,13 +121,13 @@ class JournalFile:
             logger.debug("A torn record stays at the end of journal %s: %s", self.id, failed)
 
     def publish(self, fsync: bool) -> None:
-        """Lock the file until it is closed, and give it its name.
+        """Lock the file until it is closed, and rename it to its final name.
 
         Args:
-            fsync: wait until the disk has the file and its name.
+            fsync: wait until the file and its name are on the disk.
 
         Raises:
-            CallFailed: it cannot be renamed.
+            CallFailed: the file cannot be renamed.
         """
         assert self.folder is not None
         try:
@@ -140,7 +145,7 @@ class JournalFile:
             system(os.fsync, folder)
 
     def check_published(self) -> bool:
-        """Return whether the file is published; an interrupted `publish` may have renamed it."""
+        """Return whether the file is published. An interrupted call of `publish` may have renamed it."""
         self.is_published = self.is_published or self.is_in_place
         return self.is_published
 
@@ -170,7 +175,7 @@ class JournalFile:
     def close(self) -> None:
         """Close the file; idempotent."""
         stream, self._stream = self._stream, None
-        self.fd = -1  # first: the number may be another file's as soon as this one is closed
+        self.fd = -1  # before closing, because the system may give the number to another file immediately afterwards
         if stream is not None:
             stream.close()
 
@@ -178,10 +183,10 @@ class JournalFile:
         """Return a copy of the journal in another folder, with the same bytes and id, so that receipts stay valid.
 
         Raises:
-            CallFailed: it cannot be written there.
+            CallFailed: the copy cannot be written there.
         """
         with suppress(CallFailed):
-            system(os.unlink, self._part, dir_fd=folder.fd)  # half a copy, left by an interrupted call
+            system(os.unlink, self._part, dir_fd=folder.fd)  # an interrupted call may have left a part of a copy
         other = JournalFile(self.header, folder, _create(folder, self.id, mode))
         size = os.fstat(self.fd).st_size
         try:
@@ -214,15 +219,15 @@ def _create(folder: HeldFolder, journal_id: str, mode: int) -> FileIO:
     system(FileIO.__init__, stream, _part_name(journal_id), "xb+", True, opener)
     system(fcntl.fcntl, stream.fileno(), fcntl.F_SETFL, os.O_APPEND)
     if os.fstat(stream.fileno()).st_mode & 0o777 != mode and mode & 0o020:
-        system(os.fchmod, stream.fileno(), mode)  # the umask does not apply
+        system(os.fchmod, stream.fileno(), mode)  # the umask has removed permissions: set them again
     return stream
 
 
 def create(folder: HeldFolder, workspace_id: str, mode: int) -> JournalFile:
-    """Return a new journal of this process, which has its header and is not published yet.
+    """Return a new journal of this process. It has its header and is not published yet.
 
     Raises:
-        CallFailed: it cannot be written.
+        CallFailed: the file cannot be written.
     """
     header = new_header(new_journal_id(), workspace_id)
     file = JournalFile(header, folder, _create(folder, header.journal_id, mode))
@@ -238,4 +243,4 @@ def create(folder: HeldFolder, workspace_id: str, mode: int) -> JournalFile:
 
 
 NO_FILE = JournalFile(Header("", "", 0, 0, 0), None, None)
-"""Stands for "no journal is open": it has no file, and no series has a number in it."""
+"""The object that means "no journal is open". It has no file, and no series has a number in it."""

@@ -1,6 +1,6 @@
 """A lock between processes, on a file; no caller waits for it without a limit.
 
-As with locks of threads, a `with` that an exception leaves has released the lock, at whatever place the exception came.
+As with a thread lock, the lock is released if an exception leaves the `with` block, wherever it was raised.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ OPENINGS = 100
 """How often a lock's file is opened again after another process has removed or replaced it."""
 
 NOT_SUPPORTED = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL})
-"""The errors by which a file system answers that it has no such locks."""
+"""The errors by which a file system reports that it does not support a kind of lock."""
 
-# These record locks belong to the opened file, as those of `flock` do. Record locks of a process would be dropped when
-# any descriptor of the file is closed. On macOS only `flock` exists.
+# Open-file-description locks (F_OFD_…) belong to the open file, like `flock` locks. The usual record locks belong to
+# the process, which loses them when it closes any descriptor of the file. On macOS only `flock` exists.
 _SET_RECORD_LOCK = getattr(fcntl, "F_OFD_SETLK", None)
 _WAIT_FOR_RECORD_LOCK = getattr(fcntl, "F_OFD_SETLKW", None)
 _WHOLE_FILE = struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
@@ -82,7 +82,8 @@ class FileLock(OwnFile):
         self._path, self._permissions, self._wait = os.fspath(path), mode, wait
         self._place, self._seconds = place or self._path, seconds
         self._dir_fd = dir_fd
-        # A function of C, called by C: no handler runs between the opening and the storing of the descriptor.
+        # `partial(os.open)` and `FileIO` are written in C, so no signal handler runs between opening the file and
+        # storing its descriptor.
         self._opener: Any = partial(os.open, mode=mode, dir_fd=dir_fd)
 
     def __enter__(self) -> bool:  # type: ignore[override]  # whether the lock is taken
@@ -94,7 +95,7 @@ class FileLock(OwnFile):
                         return False  # the file is closed at the end of the `with`
                     self._wait_for_turn()
                 if self._is_at_path():
-                    with suppress(CallFailed):  # a full disk: then no error can name the holder
+                    with suppress(CallFailed):  # if the disk is full, later errors cannot name the holder
                         system(os.pwrite, self.fileno(), _holder(), 0)
                     return True
             raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), self._path)
@@ -124,13 +125,13 @@ class FileLock(OwnFile):
             pass
 
     def _is_at_path(self) -> bool:
-        """Return whether the locked file is the one that others open: the holder before may have removed it."""
+        """Return whether the locked file is still the file at the path. The previous holder may have removed it."""
         found = self._stat_path()
         self._refuse_link(found)
         return found is not None and (found.st_dev, found.st_ino) == self._key
 
     def _stat_path(self) -> os.stat_result | None:
-        """Return the state of what is at the path, without following a link; None if nothing is."""
+        """Return the state of the file or link at the path; None if the path does not exist."""
         try:
             return os.stat(self._path, dir_fd=self._dir_fd, follow_symlinks=False)
         except FileNotFoundError as error:
@@ -139,15 +140,15 @@ class FileLock(OwnFile):
             return None
 
     def _refuse_link(self, found: os.stat_result | None) -> None:
-        """Raise if the path is a link: the holder's name would be written into a file that another user chose."""
+        """Raise if the path is a link: another user may have chosen the file to which it leads."""
         if found is not None and not stat.S_ISREG(found.st_mode):
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), self._path)
 
     def _wait_for_turn(self) -> None:
         """Wait for the lock with a limit.
 
-        The kernel's queue is fair, but a wait in it has no limit and cannot be ended. So a thread of its own waits in
-        the queue, and this one waits for that thread.
+        The kernel's queue is fair, but a wait in the queue has no time limit and cannot be ended. So a separate thread
+        waits in the queue, and the caller waits for that thread.
         """
         waiter = _find_waiter(self._key) or _Waiter(self._path, self._opener, self._key)
         try:
@@ -157,7 +158,8 @@ class FileLock(OwnFile):
                 raise StoreUnavailable(self._place, self.describe_holder())
             if waiter.error is not None:
                 raise waiter.error
-            # The lock belongs to the opened file, of which this makes a second descriptor.
+            # Make this object's descriptor a duplicate of the waiter's. The lock stays, because it belongs to the open
+            # file, not to a descriptor.
             os.dup2(waiter.file.fileno(), self.fileno(), inheritable=False)
             waiter.file.close()
         except BaseException:
@@ -165,7 +167,7 @@ class FileLock(OwnFile):
             raise
 
     def describe_holder(self) -> str:
-        """Return a text for errors: which process has the lock of this opened file, and what to do."""
+        """Return a text for errors, which names the process that holds the lock and says what to do."""
         text = os.pread(self.fileno(), HOLDER_BYTES, 0).decode("utf-8", "replace").split()
         if len(text) == 3:
             pid, host, since = text
@@ -185,10 +187,11 @@ def _holder() -> bytes:
 class _Waiter:
     """A thread that waits for the lock of a file in the kernel's queue.
 
-    A caller that gives up leaves its waiter behind in `_left`. The next caller takes it over, and does not wait at the
-    end of the queue. If no caller does, the waiter releases the lock as soon as it has it.
+    A caller that gives up leaves its waiter in `_left`. The next caller uses this waiter, and so does not wait at the
+    end of the queue. A waiter that no caller uses releases the file lock as soon as it has taken it.
 
-    `turn` is released once, when the wait is over. Then `done` is True, and `error` is None if the lock is taken.
+    `turn` is a thread lock that is released once, when the wait is over. Afterwards `done` is True, and `error` is None
+    if the waiter has taken the file lock.
     """
 
     def __init__(self, path: str, opener: Any, key: tuple[int, int]) -> None:
@@ -222,7 +225,7 @@ class _Waiter:
         self._close_if_left()
 
     def leave(self) -> None:
-        """Give up; the thread may still wait."""
+        """Leave this waiter to the next caller. Its thread may still be waiting."""
         if not self.started:
             self.file.close()
             return
@@ -248,14 +251,14 @@ def _find_waiter(key: tuple[int, int]) -> _Waiter | None:
     """Take over a waiter for the lock of a file; return None if there is none."""
     for waiter in list(_left):
         if waiter.key == key and waiter.running:
-            with suppress(ValueError):  # it has just ended, or another caller was first
+            with suppress(ValueError):  # the waiter has just ended, or another caller has it
                 _left.remove(waiter)
                 return waiter
     return None
 
 
 def _lock(fd: int, wait: bool) -> bool:
-    """Lock an opened file; return False if another process has the lock and `wait` is False."""
+    """Lock an open file; return False if another process has the lock and `wait` is False."""
     try:
         fcntl.flock(fd, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         return True
@@ -270,7 +273,7 @@ def _lock(fd: int, wait: bool) -> bool:
 
 
 def _lock_record(fd: int, wait: bool) -> bool:
-    """Do the same with a record lock; return True, without a lock, where the file system has none."""
+    """Lock an open file with a record lock. If the file system has no record locks, return True without a lock."""
     try:
         if _SET_RECORD_LOCK is None or _WAIT_FOR_RECORD_LOCK is None:
             raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
@@ -300,7 +303,8 @@ def has_file_locks(path: Path) -> bool:
     """Return whether the file system of a file has the record locks that SQLite needs.
 
     Args:
-        path: a file that is no database: closing one would drop the locks that this process has on it.
+        path: a file. It must not be a database in use, because closing it would release the locks that this process
+            holds on that database.
     """
     with io.FileIO(str(path), "r+") as file:
         try:

@@ -1,4 +1,4 @@
-"""A stretch of a journal: the points, leases and damages between two byte offsets."""
+"""The contents of a journal between two byte offsets: points, leases and damages."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ if TYPE_CHECKING:
 class Stretch:
     """The contents of a journal between the byte offsets `start` and `end`.
 
-    `rows` is a structured array with one entry a point, in the order logged, with the fields of `row_type`. For a text
-    point, `value` is the index of its text in `texts`.
-    `joined` (bool) marks points that belong to the same row as the point before.
-    `row_ends` (int64) are the byte offsets at which the points end. All cells of a row have the same.
-    `leases` are (byte offset at which the record ends, run id, time, boot time or 0, held).
-    `damages` are (offset, description) of bytes that were skipped.
-    `torn` is True if the bytes after `end` are no whole record.
+    `rows` is a structured array with one element for each point, in log order, with the fields of `row_type`. For a
+    text point, `value` is the index of its text in `texts`.
+    `joined` (bool) is True for a point that is in the same table row as the previous point.
+    `row_ends` (int64) has the byte offset at which each point ends. All cells of a table row have the same end.
+    `leases` are tuples: end offset of the record, run id, wall-clock time, boot-time clock (0 if unknown), and whether
+    the lease is held (True) or was released (False).
+    `damages` are pairs: the offset of bytes that were skipped, and a description of the damage.
+    `torn` is True if the bytes after `end` are not a complete record.
     `closed` is True if the closing record follows `end`.
-    `unknown` is the type of the record that follows `end` and must not be skipped, or 0.
+    `unknown` is the type of a record after `end` that this version does not know and must not skip; otherwise 0.
     """
 
     start: int
@@ -50,7 +51,7 @@ class Stretch:
         if not late.any():
             return None
         count = int(late.argmax())
-        # A row is on one side as a whole, because its cells have one time and one end.
+        # The cut never divides a table row, because all its cells have the same time and the same end.
         end = int(self.row_ends[count - 1]) if count else self.start
         rest = Stretch(
             end,
@@ -76,12 +77,13 @@ class Stretch:
 
 @dataclass(slots=True)
 class Parsed:
-    """The contents of records, gathered one record after the other.
+    """The contents of journal records, collected record by record.
 
-    `pieces` are points in the layout of number points; `ends` are the byte offsets at which their records end, and how
-    many points each of these records has.
-    `short` is True if a record reaches beyond the bytes that were read, or if damage fills them to their end.
-    The other fields are those of a stretch.
+    `pieces` are packed points. Text points are packed like numbers, with the index of their text as the value.
+    `ends` are pairs: the end offsets of a group of records, and the number of points in each of these records.
+    `short` is True if more bytes must be read: a record continues after the bytes that were read, or they end in
+    damage.
+    The other fields have the same meaning as in `Stretch`.
     """
 
     pieces: list[bytes | memoryview] = field(default_factory=list)
@@ -99,10 +101,10 @@ def to_stretch(parsed: Parsed, start: int, end: int, definitions: Container[int]
 
     Args:
         parsed: the records.
-        start: the byte offset where they begin.
-        end: the byte offset where they end.
-        definitions: the series numbers that are defined. Points of other series are left out and reported as damage.
-        torn: whether the bytes after `end` are no whole record.
+        start: the byte offset where the records begin.
+        end: the byte offset where the records end.
+        definitions: the series numbers that are defined. Points of other series are skipped and reported as damage.
+        torn: whether the bytes after `end` are not a complete record.
     """
     import numpy
 
@@ -112,10 +114,10 @@ def to_stretch(parsed: Parsed, start: int, end: int, definitions: Container[int]
     unknown = [number for number in numpy.unique(rows["series"]).tolist() if number not in definitions]
     if unknown:
         known = ~numpy.isin(rows["series"], unknown)
-        parsed.damages.append((start, f"the series of {int((~known).sum())} points"))
+        parsed.damages.append((start, f"{int((~known).sum())} points whose series is not defined"))
         row_numbers = numpy.cumsum(~joined)[known]
         rows, ends, joined = rows[known], ends[known], joined[known]
-        # The first cell of a row may be left out: then the next one is the row's first.
+        # If the first cell of a row was skipped, the next cell becomes the first one.
         joined[:1] = False
         joined[1:] &= row_numbers[1:] == row_numbers[:-1]
     return Stretch(

@@ -1,8 +1,9 @@
 """The launcher: the process that owns a submitted run, from its preparation to its last status.
 
 `bridge.launch.start` starts it. A scheduler can start it too: `python -m bridge.launch.launcher <workspace> <run id>`.
-It claims the run, and ends immediately if another launcher has claimed the run.
-It ends the run whatever happens. If it is killed, the script dies with it, and the lease of the run tells readers so.
+The launcher claims the run, and exits immediately if another launcher has claimed it.
+The launcher ends the run, also after an error. If the launcher is killed, the script is killed too, and the next reader
+ends the run because its lease has expired.
 """
 
 from __future__ import annotations
@@ -44,10 +45,10 @@ END_SECONDS = 600.0
 RETRY_SECONDS = 1.0
 KILL_SECONDS = 30.0
 NAMED = 5
-"""How many processes a sentence names at most."""
+"""The greatest number of process ids that a warning lists."""
 LEFT_OPEN = (
-    "{who} the script's output open: later output is not stored, and the next print ends its process"
-    " with SIGPIPE unless that signal is ignored."
+    "{who} the script's output open. Later output is not stored, and a process that prints there"
+    " is ended by the signal SIGPIPE unless it ignores this signal."
 )
 EXIT_CODES: dict[Status | None, int] = {"Completed": 0, "Failed": 1, "Canceled": 128 + signal.SIGTERM}
 GOING_ON: tuple[Status, ...] = tuple(status for status in OPEN_STATUSES if status != "CancelRequested")
@@ -77,7 +78,7 @@ class Launcher:
         """Run the script and end the run.
 
         Returns:
-            The status in which the run ended; None if that could not be stored, or the run was deleted.
+            The status in which the run ended; None if the status could not be stored, or the run was deleted.
         """
         try:
             ending = self._work()
@@ -90,8 +91,8 @@ class Launcher:
             ending = Ending("Failed", "LauncherFailed", message, trace=traceback.format_exc())
         try:
             return self._end(ending)
-        except Exception as error:  # a fault of ours, or no memory: each step may be repeated
-            logger.error("The end of the run failed and is tried again.", exc_info=error)
+        except Exception as error:  # a bug or no memory; each step of `_end` may be repeated
+            logger.error("Storing the end of the run failed; trying again.", exc_info=error)
             return self._end(ending)
 
     def _work(self) -> Ending:
@@ -105,8 +106,8 @@ class Launcher:
         capture.watch()
         ending = self._execute(prepared)
         if ending.status is not None:
-            # InvalidState: the run is to be canceled, and stays so until it is. StoreUnavailable: the end is stored
-            # later.
+            # InvalidState: a cancel was requested. The status stays CancelRequested until `_end` sets it to Canceled.
+            # StoreUnavailable: `_end` tries again.
             with suppress(InvalidState, StoreUnavailable):
                 self._change(RunChanges(status="Finalizing"))
         self._warn(*capture.finish())
@@ -146,7 +147,7 @@ class Launcher:
                 process.end_those_left()
             else:
                 _stop(process, prepared)
-        except BaseException:  # a fault of ours: no script outlives its run
+        except BaseException:  # a bug in the launcher: the script must not run on after its run has ended
             _stop(process, prepared)
             raise
         finally:
@@ -172,7 +173,7 @@ class Launcher:
         """Wait until something is done.
 
         Returns:
-            None if it is done; how the run ends if that was asked for, or the time is over.
+            None if it is done. If a cancel was requested or the time limit has passed: how the run ends.
         """
         while not done():
             ending = self._asked()
@@ -191,7 +192,7 @@ class Launcher:
         return max(0.0, self._deadline - time.monotonic())
 
     def _asked(self) -> Ending | None:
-        """Return how the run ends if a signal or another process asks for its end."""
+        """Return how the run ends if a signal or another process requested its end; otherwise None."""
         if self._signals.canceled:
             return CANCELED
         now = time.monotonic()
@@ -210,10 +211,10 @@ class Launcher:
         return CANCELED if record.status == "CancelRequested" else None
 
     def _change(self, changes: RunChanges) -> None:
-        """Change the run unless its end was asked for; try again while the store is not available.
+        """Change the run unless its end was requested; try again while the store is not available.
 
         Raises:
-            InvalidState: the end of the run was asked for.
+            InvalidState: the end of the run was requested.
             StoreUnavailable: the store was not available for 30 seconds, or a signal arrived in this time.
         """
         end = time.monotonic() + OUTPUT_SECONDS
@@ -233,11 +234,11 @@ class Launcher:
         self._warnings.update(dict.fromkeys(sentences))
 
     def _end(self, ending: Ending) -> Status | None:
-        """End the run. If an exception ends this method, it may be called again."""
+        """End the run. If this method raises, it may be called again."""
         said = ending.message if ending.exit_code is None else ""
         self._output.close(OUTPUT_SECONDS, last_words=ending.trace + (f"{said}\n" if said else ""))
         if self._output.dropped_bytes:
-            self._warn(f"{self._output.dropped_bytes:,} bytes of output could not be kept.")
+            self._warn(f"{self._output.dropped_bytes:,} bytes of output could not be stored.")
         if self._output.trouble is not None:
             self._warn(f"The log is not complete: {self._output.trouble}")
         try:
@@ -252,7 +253,10 @@ class Launcher:
         return self._status
 
     def _told(self, ending: Ending) -> bool:
-        """Store how the run ended, unless another process has ended it; return False if that must be tried again."""
+        """Store how the run ended, unless another process has ended the run.
+
+        Return False if the caller must try again.
+        """
         try:
             record = get_run(self._tracking, self._run_id, latest=False)
             if record.lifecycle_stage == "deleted":
@@ -292,7 +296,7 @@ def _stop(process: ScriptProcess, prepared: Prepared) -> None:
 
 
 def _run_quietly(command: Sequence[str] | None) -> None:
-    """Run a program that may find nothing left to do."""
+    """Run a clean-up command and ignore its exit code, because there may be nothing left to clean up."""
     if command is not None:
         try:
             subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=KILL_SECONDS, check=False)
@@ -301,7 +305,7 @@ def _run_quietly(command: Sequence[str] | None) -> None:
 
 
 def _who(pids: Sequence[int]) -> str:
-    """Name processes as the beginning of a sentence."""
+    """Return the beginning of a sentence about processes, with their ids."""
     if len(pids) == 1:
         return f"Process {pids[0]}, which the script left behind, has"
     return f"Processes that the script left behind{f' ({_listed(pids)})' if pids else ''} have"
@@ -318,7 +322,7 @@ def main(address: str, run_id: str, caller: int | None = None) -> int:
         address: the workspace's folder.
         run_id: the run.
         caller: the file descriptor of a socket to the process that submits. That process owns the run until it gets
-            the message that this process has claimed the run. None: no process owns the run.
+            the message that this process has claimed the run. None if no process owns the run.
 
     Returns:
         The exit code: 0 if the run is Completed or another launcher's, 1 if it Failed or was not started, 143 if it is
@@ -337,7 +341,8 @@ def main(address: str, run_id: str, caller: int | None = None) -> int:
     adopt_orphans()
     status = Launcher(opened, record, signals).run()
     signals.ignore()
-    # The store is not closed, which would release a run whose end could not be stored. Readers end it, as after a kill.
+    # Do not close the store: closing would release a run whose end could not be stored. The next reader ends this run,
+    # as it does after a kill.
     return EXIT_CODES.get(status, EXIT_CODES["Failed"])
 
 

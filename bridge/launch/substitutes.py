@@ -1,4 +1,4 @@
-"""Submitted definitions that name compute targets or environments of Azure ML, and their form on this computer."""
+"""Replaces compute targets and environments that exist only in Azure ML by those of this computer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DOCKER = "BRIDGE_DOCKER"
 
 
 def substitute(definition: ScriptDefinition) -> tuple[ScriptDefinition, tuple[str, ...]]:
-    """Replace the names of the service in a definition; return it with a warning of the run for each."""
+    """Replace the names of Azure ML in a definition. Return the definition and a warning for each replaced name."""
     warnings = []
     if definition.target != LOCAL:
         name = definition.target
@@ -39,14 +39,18 @@ def _without_docker(definition: ScriptDefinition) -> ScriptDefinition:
 
 
 def _substitute_environment(environment: EnvironmentDefinition) -> tuple[EnvironmentDefinition, str | None]:
-    """Let a curated environment be the interpreter that submits; return a warning of packages that are not there."""
+    """For an environment that Azure provides (curated), use the Python interpreter that submits the script.
+
+    Returns:
+        The environment, and a warning if packages are not installed.
+    """
     python, name = environment.python, environment.name
     packages = _packages(python)
     if is_curated(name) and environment.version is None and not packages:
         found = replace(environment, python=replace(python, user_managed_dependencies=True))
         return found, (
-            f"The script ran with the interpreter that submitted it, because the environment {name!r}"
-            " is one of Azure's: its packages were not installed."
+            f"The script ran with the Python interpreter that submitted it, because the environment {name!r}"
+            " exists only in Azure ML. The packages of this environment were not installed."
         )
     if python.user_managed_dependencies and packages:
         named = ", ".join(packages)

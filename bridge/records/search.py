@@ -1,6 +1,6 @@
 """Queries for runs and experiments.
 
-`bridge.records.search_grammar` parses them from text in MLflow's grammar, and a backend compiles them to SQL.
+`bridge.records.search_grammar` parses queries from text in MLflow's grammar, and a backend compiles them to SQL.
 """
 
 from __future__ import annotations
@@ -44,12 +44,13 @@ class Comparison:
 
     A clause on a metric, param, tag or attribute that a run does not have matches only if it is IS NULL; `!=` does not.
     `property` means the run's properties.
-    `tag` means the run's tags; if the run has no such tag, its properties; if it has no such property, its latest texts
-    (True, False and None as these words).
-    LIKE compares the whole value with its case. `%` and `_` also match newlines, and cannot be escaped. ILIKE ignores
-    the case of ASCII letters only.
+    `tag` means the run's tags. If the run has no such tag, it means the run's properties. If the run has no such
+    property, it means the last value of the text series with this key (True, False and None are compared as these
+    words).
+    LIKE matches the whole value and is case-sensitive. `%` and `_` also match newlines, and cannot be escaped. ILIKE
+    ignores the case of ASCII letters only.
     NaN matches only `!=`, and ±inf compares as ±1.797e308. The operand of a metric becomes a float64.
-    A clause on a data set matches if one data set of the run meets it, also with `!=`.
+    A clause on a data set, also one with `!=`, matches if at least one data set of the run meets it.
 
     Source: MLflow 3.17.2, `SqlAlchemyStore._search_runs`.
 
@@ -66,7 +67,10 @@ class Comparison:
         numeric = self.entity == "metric" or (self.entity == "attribute" and self.key in TIMES)
         operand = self.operand
         if self.entity not in get_args(Entity) or (self.entity == "dataset" and self.key not in DATASET_ATTRIBUTES):
-            rule = f"must be about one of {', '.join(get_args(Entity))} (data sets: {', '.join(DATASET_ATTRIBUTES)})"
+            rule = (
+                f"must be about one of {', '.join(get_args(Entity))}; a clause on a dataset must use"
+                f" {', '.join(DATASET_ATTRIBUTES[:-1])} or {DATASET_ATTRIBUTES[-1]}"
+            )
         elif self.comparator in NULL_COMPARATORS:
             rule = "" if operand is None else f"{self.comparator} takes no value"
         elif numeric:
@@ -94,8 +98,8 @@ class Comparison:
 class Ordering:
     """One key of an order; `tag` has the same meaning as in a `Comparison`, and texts are ordered by code point.
 
-    With `ranks`, the values of a text attribute are ordered by the first group that lists them. Values of one group are
-    equal, and a value that no group lists counts as missing.
+    `ranks` is a list of groups of values of a text attribute. A value is ordered by the position of the first group
+    that contains it. Values of one group are equal, and a value that is in no group counts as missing.
     """
 
     entity: Entity
@@ -188,7 +192,7 @@ def _check_size(query: RunQuery | ExperimentQuery) -> None:
     if query.max_results is not None and query.max_results < 1:
         raise InvalidValue("max_results", query.max_results, "must be positive")
     if len(query.filter) > CLAUSES or len(query.order) > CLAUSES:
-        raise InvalidValue("filter", len(query.filter), f"must have at most {CLAUSES} clauses; so must an order")
+        raise InvalidValue("filter", len(query.filter), f"a filter or an order can have at most {CLAUSES} clauses")
     listed = sum(len(clause.operand) for clause in query.filter if isinstance(clause.operand, tuple))
     if listed > LISTED:
         raise InvalidValue("filter", listed, f"must have at most {LISTED} values in its lists")

@@ -46,7 +46,7 @@ def start_run(
     )
     properties, warnings = _keep_source(stores, record, snapshot_directory)
     if outputs is not False:
-        import bridge.capture.capture  # noqa: F401  # no run starts if the process has too many open files
+        import bridge.capture.capture  # noqa: F401  # now, so that an import error comes before the run exists
     stores.tracking.begin_runs([replace(record, properties=properties)])
     session = RunSession(RunPlace(stores, experiment_id, record.id))
     session.own()

@@ -25,9 +25,9 @@ class FoldStore(ABC):
         This method assigns positions, the steps of points without a step, and latest values.
         Points are ordered as logged within a slice, and by record time across slices.
         Points of an unknown run are dropped, and a warning with their number is logged.
-        Leases of runs that do not exist or have ended are skipped, with one exception: a run that
-        `LeaseStore.end_leases` ended is Running again, without end time and error, if the lease is later than all that
-        were stored of it before.
+        Leases of runs that do not exist or have ended are skipped. Exception: if `LeaseStore.end_leases` ended the run,
+        and the lease is newer than every stored lease of that run, the run becomes Running again, and its end time and
+        error are removed.
 
         Raises:
             InvalidState: a slice does not start at the receipt of its journal. Nothing is stored: the caller must

@@ -67,9 +67,10 @@ class BridgeTrackingStore(AbstractStore):
 
     @property  # type: ignore[misc]  # it is read-only
     def __class__(self) -> type:
-        """MLflow's SQL store for `isinstance`, because MLflow's gateway checks for it; its calls are forwarded.
+        """Let `isinstance(store, SqlAlchemyStore)` be True, because MLflow's AI gateway requires it.
 
-        The class cannot be asked for before its module is loaded.
+        The methods that the gateway calls are forwarded to MLflow's own store.
+        If the module of `SqlAlchemyStore` is not loaded, no code can check for that class, so it is not imported here.
         """
         module = sys.modules.get("mlflow.store.tracking.sqlalchemy_store")
         return getattr(module, "SqlAlchemyStore", type(self))

@@ -46,8 +46,8 @@ def test_a_run_with_a_curated_environment_has_a_warning(ws: Workspace, tmp_path:
     name = "AzureML-Minimal"
     definition, warnings = submitted(Environment.get(ws, name) if is_found else Environment(name), tmp_path)
     assert warnings == (
-        "The script ran with the interpreter that submitted it, because the environment 'AzureML-Minimal' is one of"
-        " Azure's: its packages were not installed.",
+        "The script ran with the Python interpreter that submitted it, because the environment 'AzureML-Minimal' exists"
+        " only in Azure ML. The packages of this environment were not installed.",
     )
     python = definition.environment.python
     assert (python.user_managed_dependencies, python.interpreter_path) == (True, "python")
@@ -79,4 +79,4 @@ def test_a_script_in_a_curated_environment_runs_with_the_submitting_interpreter(
     run.wait_for_completion()
     assert run.get_metrics() == {"loss": 1}
     (warning,) = run.warnings
-    assert "one of Azure's" in warning
+    assert "exists only in Azure ML" in warning

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.environments.azureml_packages import BROUGHT, brought_by, is_azureml
+from bridge.environments.azureml_packages import DEPENDENCIES, dependencies_of, is_azureml
 from bridge.environments.packages import wanted_packages
 
 
@@ -17,7 +17,7 @@ def installed(*pip: str, conda: tuple[str, ...] = ()) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize(
-    ("package", "brought"),
+    ("package", "dependencies"),
     [
         ("azureml-defaults", ("numpy", "pandas", "pyarrow")),
         ("azureml-sdk==1.19.0", ("numpy", "pandas", "pyarrow")),
@@ -31,9 +31,9 @@ def installed(*pip: str, conda: tuple[str, ...] = ()) -> tuple[str, ...]:
         ("azureml", ()),
     ],
 )
-def test_a_package_implies_the_packages_that_scripts_rely_on(package: str, brought: tuple[str, ...]) -> None:
+def test_a_package_implies_the_packages_that_scripts_rely_on(package: str, dependencies: tuple[str, ...]) -> None:
     assert is_azureml(package)
-    assert brought_by(package) == brought
+    assert dependencies_of(package) == dependencies
 
 
 def test_other_packages_are_not_of_the_sdk() -> None:
@@ -51,8 +51,8 @@ def test_the_documented_packages_are_those_of_the_code() -> None:
     text = (Path(__file__).parents[2] / "docs" / "environments.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (`azureml-.*) \| (.*) \|$", text, re.MULTILINE)
     documented = {
-        package: tuple(re.findall(r"`([a-z]+)`", brought))
-        for packages, brought in rows
+        package: tuple(re.findall(r"`([a-z]+)`", dependencies))
+        for packages, dependencies in rows
         for package in re.findall(r"`(azureml-[a-z-]+)`", packages)
     }
-    assert documented == BROUGHT
+    assert documented == DEPENDENCIES

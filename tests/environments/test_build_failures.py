@@ -81,7 +81,7 @@ ERROR: Failed to build 'scikit-learn' when getting requirements to build wheel
             " could not be reached",
         ),
         (["Killed"], "Killed"),
-        ([], "it printed nothing"),
+        ([], "pip printed no message"),
     ],
 )
 def test_the_cause_names_the_package_and_the_error(lines: list[str], cause: str | None) -> None:

@@ -1,4 +1,4 @@
-"""New records and changes for the entities that MLflow's clients write, with MLflow's checks."""
+"""Converts runs, tags, params and datasets of MLflow's clients to records and changes, with the checks of MLflow."""
 
 from __future__ import annotations
 
@@ -51,12 +51,15 @@ def check_new_tags(tags: Sequence[RunTag]) -> None:
 
 
 def spelled_tags(tags: Iterable[RunTag]) -> list[RunTag]:
-    """Return the tags with names of the host as valid UTF-8; the name of a user or a script may not be UTF-8."""
+    """Return the tags. In tags with the name of a user or a script, escape characters that UTF-8 cannot encode."""
     return [RunTag(tag.key, spelled(tag.value)) if tag.key in TAGS_OF_THE_HOST else tag for tag in tags]
 
 
 def spelled(name: Any) -> Any:
-    """Return a name with characters that UTF-8 cannot encode as escapes, such as `\\udcff`; other values unchanged."""
+    """Replace the characters of a name that UTF-8 cannot encode by escapes such as `\\udcff`.
+
+    Other values are returned unchanged.
+    """
     return name.encode(errors="backslashreplace").decode() if isinstance(name, str) else name
 
 
@@ -84,8 +87,8 @@ def check_new_params(params: Iterable[Param]) -> None:
 def split_tags(tags: Iterable[RunTag], run_id: str) -> tuple[dict[str, str | None], dict[str, str]]:
     """Split MLflow's tags into tags of ours and attributes of the run.
 
-    An empty run name is dropped, as in MLflow. A parent id that is the run's own id is dropped too: the
-    run was resumed by a process that belongs to it.
+    An empty run name is dropped, as in MLflow. A parent id that is equal to the run's own id is dropped too. MLflow
+    sets it when a process that already belongs to the run resumes the run.
     """
     plain: dict[str, str | None] = {}
     attributes: dict[str, str] = {}
