@@ -45,7 +45,7 @@ class Comparison:
     A clause on a metric, param, tag or attribute that a run does not have matches only if it is IS NULL; `!=` does not.
     `property` means the run's properties.
     `tag` means the run's tags. If the run has no such tag, it means the run's properties. If the run has no such
-    property, it means the last value of the text series with this key (True, False and None are compared as these
+    property, it means the latest value of the text series with this key (True, False and None are compared as these
     words).
     LIKE matches the whole value and is case-sensitive. `%` and `_` also match newlines, and cannot be escaped. ILIKE
     ignores the case of ASCII letters only.
