@@ -49,7 +49,8 @@ class Database:
     Args:
         path: the file, which must exist.
         read_only: open the file only for reading.
-        fsync: each write waits until it is on disk (`synchronous=FULL`). None: as the workspace was created.
+        fsync: each write waits until it is on disk (`synchronous=FULL`). None: only if the workspace was created
+            with the durability "power".
 
     Attributes:
         generation: how often another database has replaced the file at the path.
@@ -89,7 +90,7 @@ class Database:
         """
         with border(self._file), gate.inside():
             own = self._local.connection
-            if self.read_only:  # opened each time, because an immutable file may have been written since
+            if self.read_only:  # with `immutable=1`, SQLite does not notice changes of the file
                 yield from self._read_newly_opened()
             elif own is not None and own.in_transaction:
                 yield own
@@ -136,7 +137,7 @@ class Database:
             # The `with` rolls back after an exception. The `__exit__` of a connection is written in C, so no signal
             # handler can interrupt it.
             with connection:
-                local = self._local  # a close in another thread replaces `self._local` at any time
+                local = self._local  # kept, because `close` in another thread may replace `self._local`
                 if self._has_begun(connection, begin):
                     if begin != "BEGIN":
                         self._check_schema(connection)
@@ -167,7 +168,7 @@ class Database:
 
     def _check_place(self, identity: Identity | None) -> None:
         if identity_of(self._file) != identity:
-            reason = "another workspace replaced it during this change, and the change is not stored there"
+            reason = "another workspace replaced it during this change, and the new one does not contain the change"
             raise StoreUnavailable(self._file, reason)
 
     def _queue(self, start: float) -> Queue:
@@ -353,6 +354,6 @@ class Database:
 def _wants_fsync(connection: sqlite3.Connection) -> bool:
     """Return whether the workspace of a database was created with the durability "power"."""
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'workspace'").fetchone():
-        return False  # not the database of a workspace; the caller that opens it finds that out
+        return False  # not the database of a workspace; `open_sqlite` reports that
     row = connection.execute("SELECT value FROM workspace WHERE name = 'durability'").fetchone()
     return row is not None and row[0] == "power"

@@ -31,7 +31,8 @@ def open_sqlite(path: Path, fsync: bool | None = False, read_only: bool = False)
 
     Args:
         path: the file.
-        fsync: each write waits until it is on disk. None: as the workspace was created.
+        fsync: each write waits until it is on disk. None: only if the workspace was created with the durability
+            "power".
         read_only: open the file only for reading; a write raises NotAllowed.
 
     Raises:
@@ -83,7 +84,7 @@ def _create_default(connection: sqlite3.Connection) -> None:
 
 
 def create_sqlite(path: Path, facts: dict[str, str], mode: int = 0o644) -> None:
-    """Create a database with the newest schema, the experiment "Default" and the facts of its workspace.
+    """Create a database with the newest schema, the experiment "Default" and the properties of its workspace.
 
     Other processes see no file until the database is complete. A file that already exists stays.
 
@@ -141,13 +142,13 @@ def _place(part: Path, path: Path, *, mode: int) -> None:
 
 
 def read_facts(database: Database) -> dict[str, str]:
-    """Return the facts of a workspace from its database: id, name, durability."""
+    """Return the properties of a workspace from its database: id, name, durability."""
     with database.read() as connection:
         return dict(connection.execute("SELECT name, value FROM workspace"))
 
 
 def peek_facts(path: Path) -> dict[str, str]:
-    """Return the facts of a workspace without changing its folder, as far as SQLite allows that.
+    """Return the properties of a workspace without changing its folder, as far as SQLite allows that.
 
     Raises:
         SchemaMismatch: a newer version of Runbridge wrote the file.
