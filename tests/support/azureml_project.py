@@ -1,4 +1,4 @@
-"""An old project folder, in which a test runs scripts as they are typed: `python -m bridge_azureml SCRIPT`."""
+"""A project folder of Azure ML, in which a test runs scripts by `python -m bridge_azureml SCRIPT`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CONFIG = {"subscription_id": "11111111-2222", "resource_group": "old-group", "wo
 
 
 class Project:
-    """An old project folder: the `config.json` that Azure's portal gave, and whatever a test writes into it."""
+    """A project folder with a `config.json` as Azure's portal writes it, and with the files that a test adds."""
 
     def __init__(self, folder: Path, home: Path) -> None:
         self.folder, self.home = folder, home
@@ -22,14 +22,14 @@ class Project:
         self.write("config.json", json.dumps(CONFIG))
 
     def write(self, name: str, text: str) -> Path:
-        """Write a file of the folder; the common indentation of its lines is taken away."""
+        """Write a file of the folder, without the common indentation of its lines."""
         file = self.folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(textwrap.dedent(text), encoding="utf-8")
         return file
 
     def start(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        """A python with these arguments in the folder, without any of this process's own settings."""
+        """Run Python with arguments in the folder, without the settings of this process; return its result."""
         ours = ("BRIDGE_", "AZUREML_", "MLFLOW_", "PYTHONPATH")
         environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         environment |= {
@@ -44,17 +44,17 @@ class Project:
         )
 
     def copy(self, name: str) -> None:
-        """Put the scripts of an old notebook into the folder."""
+        """Copy the scripts of a sample notebook into the folder."""
         shutil.copytree(Path(__file__).parents[1] / "azureml" / "scripts" / name, self.folder, dirs_exist_ok=True)
 
     def lines(self, script: str, *arguments: str, **variables: str) -> list[str]:
-        """The lines that a script of the folder prints, which must end well."""
+        """Run a script of the folder, which must exit with 0, and return the lines of its output."""
         done = self.start("-m", "bridge_azureml", script, *arguments, **variables)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout.splitlines()
 
     def run(self, script: str, text: str, *arguments: str, **variables: str) -> str:
-        """Run an Azure ML script, which must exit with 0, and return its output."""
+        """Write and run a script, which must exit with 0, and return its output."""
         self.write(script, text)
         done = self.start("-m", "bridge_azureml", script, *arguments, **variables)
         assert done.returncode == 0, done.stdout + done.stderr
