@@ -1,9 +1,9 @@
-"""Appending to the current journal: one write a call, and the outcome of an interrupted call.
+"""Appends to the current journal with one write for each call, and completes calls that were interrupted.
 
-A signal handler may raise at any place of a call.
-So a call first notes in memory which bytes it is about to write, and the next call settles what an interrupted one has
-left: the size of the file shows whether its bytes were written.
-Nothing depends on code that runs while an exception passes.
+A signal handler may raise at any moment of a call.
+So a call first records in memory which bytes it will write. The next call completes an interrupted call: the size of
+the file shows whether the bytes of that call were written.
+This works even if no `except` or `finally` block of the interrupted call has run.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ logger = logging.getLogger("bridge")
 class Appender:
     """Appends points and leases to the current journal of a writer; the caller has the writer's lock.
 
-    `call` is the call in progress, or the one that an exception has left; None if there is none.
-    `reason` is why the last write failed; empty if none did.
-    `unsynced` is, for each journal that the disk may not have, how far it must be stored before all of it is safe.
+    `call` is the call in progress, or a call that was interrupted by an exception; otherwise None.
+    `reason` is why the last write failed; empty if it did not fail.
+    `unsynced` has each journal whose last bytes may not be on the disk, with the offset up to which its points must be
+    stored in the database before all of them are safe.
     """
 
     def __init__(self, files: JournalFiles, leases: Leases, unwritten: Unwritten) -> None:
@@ -37,17 +38,17 @@ class Appender:
         self.unsynced: dict[str, int] = {}
 
     def start_call(self) -> None:
-        """Start a call; before, settle what an exception has left of an earlier one."""
+        """Start a call, after completing an earlier call that an exception interrupted."""
         if self.call is not None:
             self._recover(self.call)
         self.call = Call()
 
     def append_points(self, items: Sequence[Item]) -> int:
-        """Append points with one write, starting a journal if there is none.
+        """Append points with one write; start a journal if none is open.
 
         Returns:
-            How many items are written. If not all are, no journal is open. The written ones stay, because a reader may
-            have stored them already.
+            How many items are written. If some are not, no journal is open afterwards. The items that are written stay,
+            because a reader may have stored them already.
         """
         call = self.call = Call()
         files = self.files
@@ -63,7 +64,10 @@ class Appender:
         return self._append(call)
 
     def append_leases(self, run_ids: list[str], held: bool) -> bool:
-        """Append a record for each run; a journal is open. Return False if that failed; then no journal is open."""
+        """Append a lease record for each run to the open journal.
+
+        If that fails, return False, and no journal is open.
+        """
         call = self.call = Call()
         call.add_leases(self.leases.encode(self.files.current.seed, run_ids, held))
         return bool(self._append(call))
@@ -85,10 +89,10 @@ class Appender:
         return len(call.ends)
 
     def sync(self) -> None:
-        """Wait for the disk.
+        """Wait until the points are on the disk.
 
-        Where that fails the points are not written again, because a reader may have stored them: `unsynced` has the
-        journal until a store has it on disk.
+        If this fails, the points are not written again, because a reader may have stored them already. The journal is
+        in `unsynced` until a store has its points on the disk.
         """
         file = self.files.current
         try:
@@ -112,12 +116,12 @@ class Appender:
                 self.unsynced.pop(journal_id, None)
 
     def fail(self, failed: CallFailed, written: int, call: Call = NUMBER_CALL) -> None:
-        """Leave the current journal after a failed or short write; it is never appended to again.
+        """Stop using the current journal after a failed or short write. Nothing is appended to it later.
 
         Args:
-            failed: why.
-            written: how many bytes were written; whole items of them stay, a torn one is cut off.
-            call: the call whose write it was.
+            failed: the error.
+            written: how many bytes were written. Complete items stay, and an incomplete one is cut off.
+            call: the call that has written.
         """
         self.reason = failed.reason
         file = self.files.current
@@ -125,15 +129,15 @@ class Appender:
         size = call.ends[whole - 1] if whole else 0
         if written > size:
             file.shorten(file.size + size)
-        if whole:  # before `intact`: as long as that is True, the next call repeats what an exception interrupts here
+        if whole:  # before `intact` becomes False: while it is True, the next call repeats an interrupted call of this
             self._unwritten.waiting.remove(call.items[:whole])
         file.intact = False
         self.files.leave(self.leases)
 
     def check_unchanged(self) -> None:
-        """Leave the current journal if another process has cut it or appended to it.
+        """Stop using the current journal if another process has cut it or appended to it.
 
-        The checksum of each record depends on its offset, so no reader could take what is appended afterwards.
+        The checksum of each record depends on its offset, so no reader could read records that are appended later.
         """
         file = self.files.current
         if file is not NO_FILE and file.grown() != 0:
@@ -142,7 +146,7 @@ class Appender:
             self.files.leave(self.leases)
 
     def _recover(self, call: Call) -> None:
-        """Settle what an interrupted call has left."""
+        """Complete a call that was interrupted."""
         files = self.files
         file = files.current
         if file is NO_FILE:
@@ -162,7 +166,7 @@ class Appender:
                 self.fail(disk_full(), grown, call)
 
     def _settle(self, call: Call) -> None:
-        """Add to the file what it knows once a call is written; this may be repeated until its last line has run."""
+        """Update the file object after a call is written. This may be repeated until its last line has run."""
         file = self.files.current
         file.numbers.update(call.numbers)
         file.fast.update(call.fast)

@@ -1,4 +1,4 @@
-"""A `with` block that is written as a generator, and that the exception of a signal handler cannot leave half done."""
+"""Context managers that are written as generators, and that clean up even if a signal handler raises."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ Parameters = ParamSpec("Parameters")
 
 
 class Block(Generic[Given]):
-    """The context manager of a generator that yields once: its code before the `yield` runs first, the rest at the end.
+    """The context manager of a generator that yields once. The code before the `yield` runs first, the rest at the end.
 
-    `contextlib.contextmanager` enters and leaves the generator from Python functions.
-    Python runs signal handlers where a Python function is entered. So the exception of a handler can leave such an
-    `__exit__` before it has done anything, and a lock stays taken.
-    Here C resumes the generator. The exception of a handler is raised within the generator, where `with` and `finally`
-    release what they have, or within the block, or after the end of both.
+    `contextlib.contextmanager` resumes the generator from `__enter__` and `__exit__` methods in Python.
+    Python may run a signal handler when such a method starts. If the handler raises, `__exit__` ends before it has done
+    anything, and a lock stays taken.
+    A `Block` resumes the generator from C. An exception of a signal handler is then raised in one of three places: in
+    the generator, where `with` and `finally` release locks and files; in the block; or after the end of both.
 
-    An exception of the block is raised at the `yield`, and always leaves the `with`. The generator may replace it by
-    another exception.
+    An exception of the block is raised at the `yield`, and always leaves the `with` statement. The generator may
+    replace this exception by another one.
     """
 
-    # `with` looks these up in the class, and finds its slots, which return the values of this object.
+    # `with` looks up `__enter__` and `__exit__` in the class. The slots there return the values of this object.
     __slots__ = ("__enter__", "__exit__")
 
     def __init__(self, steps: Generator[Given, None, None]) -> None:
@@ -36,10 +36,10 @@ class Block(Generic[Given]):
 
 
 def _take(steps: Generator[Given, None, None]) -> Generator[Any, Any, None]:
-    """Run the generator of a block; this generator is resumed by C itself."""
+    """Run the generator of a block. C code resumes this generator."""
     error = trace = None
     try:
-        yield next(steps)  # None is sent when the block ends
+        yield next(steps)  # `__exit__` sends None first, when the block ends
         yield 0
         error = yield 0
         trace = yield 0
@@ -52,7 +52,7 @@ def _take(steps: Generator[Given, None, None]) -> Generator[Any, Any, None]:
             steps.close()
             raise
         error.__traceback__ = trace
-    yield 0  # if the generator ended here, StopIteration would be raised
+    yield 0  # without this `yield`, the end of the generator would raise StopIteration
 
 
 def block(function: Callable[Parameters, Generator[Given, None, None]]) -> Callable[Parameters, Block[Given]]:

@@ -20,15 +20,15 @@ from bridge.records.series import COLUMN, SCALAR, Definition, Point, Value, defi
 
 
 class Call:
-    """Records that are appended with one write, and the facts that the file learns once they are written.
+    """Records that are appended with one write, and the changes of the `JournalFile` object after the write.
 
-    If an exception comes after the write, the next call adds these facts to the file.
+    If an exception is raised after the write, the next call makes these changes.
 
     `items` are the points that are written.
     `pieces` are the records.
-    `ends` are the offsets at which the items end, counted from the end of the file before the write. So the last one is
-    the size of all.
-    `numbers`, `fast` and `columns` are added to those of the file.
+    `ends` are the offsets at which the items end, counted from the end of the file before the write. So the last end is
+    the size of all items.
+    `numbers`, `fast` and `columns` are added to the attributes of the same names of the file.
     `leases` is True if the records are leases.
     """
 
@@ -63,7 +63,7 @@ class Call:
         self.ends.append(len(records))
 
     def _add(self, record: bytes, at: int) -> int:
-        """Add a record that has the seed `at`; return the seed of the next one."""
+        """Add a record whose seed is `at`; return the seed of the next record."""
         self.pieces.append(record)
         return at + len(record)
 
@@ -86,7 +86,7 @@ class Call:
     def _cells(
         self, run_id: str, points: Sequence[Point], file: JournalFile, at: int
     ) -> tuple[list[tuple[int, Value]], int]:
-        """Return the series number and value of each cell of a row, and the seed of its record."""
+        """Return the series number and the value of each cell of a row, and the seed of the row's record."""
         name = run_id, points[0].key
         known, fresh = file.columns.get(name, {}), self.columns.get(name, {})
         cells = []
@@ -106,7 +106,7 @@ class Call:
     def _number(self, definition: Definition, file: JournalFile, at: int) -> tuple[int, int]:
         """Return the number of a series in the journal, and the seed of the next record.
 
-        The definition of a new series is added twice, so that one damaged byte never costs a series.
+        The definition of a new series is added twice, so that one damaged byte never makes a series unreadable.
         """
         number = file.numbers.get(definition)
         if number is None:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 def row_type() -> numpy.dtype[Any]:
     """Return the layout of a number point's record, as numpy reads it.
 
-    A text point and a cell of a row are converted to this layout. Of a text, `value` is an index into a list of texts.
-    Of a cell, `cell` is its index in the row, and `flags` are those of the row together with its own.
+    Text points and cells of rows are converted to this layout. The `value` of a text is an index into a list of texts.
+    The `cell` of a cell is its index in the row. The `flags` of a cell are the flags of the row and of the cell.
     """
     import numpy
 
@@ -63,7 +63,7 @@ def cells_as_points(rows: Array, records: memoryview, first_text: int, texts: li
     """
     import numpy
 
-    entries = rows["entries"]  # one line a row, one column a cell
+    entries = rows["entries"]  # one line for each row, one column for each cell
     points = numpy.zeros(entries.shape, dtype=row_type())
     points["type"] = TYPE_ROW
     points["flags"] = rows["flags"][:, None] | (entries["flags"] & (IS_INT | IMPRECISE))
@@ -93,10 +93,10 @@ def _add_texts(
 
 
 def in_order_of_time(rows: Array) -> Array:
-    """Return points whose record times never decrease: a point gets the greatest time up to it.
+    """Return points whose record times never decrease: each gets the greatest time of all points up to it.
 
-    Within a journal the order of the calls holds, even if the clock went back. And a reader that leaves later points
-    to the next read must make progress.
+    So the points of a journal stay in the order of the calls, even if the clock was set back. A reader that leaves
+    points after a given time to the next read needs this, because otherwise it might make no progress.
     """
     import numpy
 

@@ -1,4 +1,4 @@
-"""The journal files that a writer has open: the current one, and those that are not closed yet."""
+"""The journal files that a writer has open: the current journal, and earlier ones that are not closed yet."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ logger = logging.getLogger("bridge")
 class JournalFiles:
     """The journal files of one writer; the caller has the writer's lock.
 
-    A signal handler's exception may leave a method at any place. So a file is added to its next list before it is
-    removed from the one before, and a method may be called again.
+    A signal handler may raise at any moment of a method. So a file is added to its new list before it is removed from
+    its old list, and every method may be called again.
 
     `current` is the journal that is appended to, or `NO_FILE`.
-    `earlier` are journals that are not appended to any more. They stay locked until the store has the leases of the
-    current one: a reader that found them unlocked before that would end the runs of this process.
+    `earlier` are journals to which nothing is appended any more. They stay locked until the store has the leases of the
+    current journal. A reader that found them unlocked earlier would end the runs of this process.
     `lost` are journals of a workspace that is not at the path any more.
 
     Args:
@@ -42,10 +42,12 @@ class JournalFiles:
         self._folders: list[HeldFolder] = []
 
     def start(self, leases: Leases) -> None:
-        """Start the current journal: it appears in the folder with its header and leases, locked until it is closed.
+        """Start a new current journal.
+
+        The journal appears in the folder with its header and leases, and stays locked until it is closed.
 
         Raises:
-            CallFailed: it cannot be written.
+            CallFailed: the journal cannot be written.
         """
         file = create(self._hold_folder(), self.workspace_id, self._mode)
         self.current = file  # before it is published: readers must not find a journal that this process does not know
@@ -65,7 +67,7 @@ class JournalFiles:
         logger.debug("Journal %s was opened in %s", file.id, self.folder)
 
     def leave(self, leases: Leases) -> None:
-        """Append nothing more to the current journal; close it, unless leases need it locked."""
+        """Stop using the current journal. Close it, unless it must stay locked because of leases."""
         self.earlier.append(self.current)
         self.current = NO_FILE
         if not leases.need_journal:
@@ -88,7 +90,7 @@ class JournalFiles:
         self._held = None
 
     def close_folders(self) -> None:
-        """Close the folders; no journal is open."""
+        """Close the folders. No journal may be open."""
         while self._folders:
             self._folders.pop().close()
 
@@ -108,13 +110,13 @@ class JournalFiles:
         return in_place
 
     def put_back(self, workspace_id: str) -> None:
-        """Put the journals of a workspace into the folder that is now at the path; those of others become lost.
+        """Put the journals of a workspace into the folder that is now at the path. All other journals become lost.
 
         A journal that was removed is written again with all its bytes and its id, so that receipts stay valid and no
         point is stored twice.
 
         Raises:
-            CallFailed: a journal cannot be written there. Journals that were put back before stay.
+            CallFailed: a journal cannot be written there. Journals that were already put back stay there.
         """
         held = self._held = hold(self.folder, self._held, make=True)
         if held not in self._folders:
@@ -149,7 +151,7 @@ class JournalFiles:
         return any(other is not file and other.id == file.id and other.is_in_place for other in self.earlier)
 
     def _put_back(self, file: JournalFile, held: HeldFolder, replaced: list[JournalFile]) -> JournalFile:
-        """Return a journal that is in a folder: the file itself, or its copy; then the file is added to `replaced`."""
+        """Return the journal in a folder: the file itself, or a copy; then the file is added to `replaced`."""
         if not file.is_published or (file.folder is held and file.is_in_place):
             return file
         copy = file.copy_to(held, self._mode, self.fsync)
@@ -165,7 +167,7 @@ class JournalFiles:
         """Return the folder, held open.
 
         Raises:
-            CallFailed: it cannot be opened, or it is not the one any more in which the first journal was started.
+            CallFailed: the folder cannot be opened, or it is not the folder in which the first journal was started.
         """
         if self._held is None:
             self._held = hold(self.folder, None, make=True)

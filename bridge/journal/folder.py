@@ -26,20 +26,20 @@ DAMAGED = ".damaged"
 PART = ".part"
 
 Lock = Literal["free", "held", "unavailable"]
-"""The state of a journal's lock: `held` by its writer, or `unavailable` because the file system has no locks."""
+"""The state of a journal's lock. `unavailable` means that the file system has no locks."""
 
 READING = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-"""The flags for files of the folder: a link is not followed, and a pipe is not waited for."""
+"""The flags for opening files of the folder. Links are not followed, and opening a pipe does not wait."""
 
 _JOURNAL_NAME = re.compile("[0-9a-z]{1,64}" + re.escape(SUFFIX))
 """The names of journals; other files of the folder are ignored."""
 
 PART_SECONDS = 60.0
-"""How old a file that was never published must be before it is removed."""
+"""The age at which a file that was never published is removed."""
 
 
 class HeldFolder:
-    """A folder that is held open, so that calls work on this folder even if its path names another one later."""
+    """An open folder. Calls work on this folder even if another folder is at its path later."""
 
     __slots__ = ("fd", "identity")
 
@@ -49,7 +49,7 @@ class HeldFolder:
         self.identity = _identity(system(os.fstat, self.fd))
 
     def close(self) -> None:
-        """Close the folder; idempotent. A finalizer does not do it, because Python would swallow an interrupt there."""
+        """Close the folder; idempotent. No finalizer calls this, because Python ignores exceptions there."""
         fd, self.fd = self.fd, -1
         if fd >= 0:
             os.close(fd)
@@ -70,15 +70,15 @@ class HeldFolder:
 
 
 def hold(path: Path, held: HeldFolder | None, make: bool = False) -> HeldFolder:
-    """Return the folder at a path, held open; `held` is returned if it is still the one at the path.
+    """Return the folder at a path, as an open folder. If `held` is still the folder at the path, return `held`.
 
     Args:
         path: the folder.
-        held: the folder that was held before, or None.
-        make: make the folder if it is missing; the folder above it must exist.
+        held: the open folder so far, or None.
+        make: create the folder if it does not exist. The folder above it must exist.
 
     Raises:
-        CallFailed: it cannot be opened.
+        CallFailed: the folder cannot be opened.
     """
     if held is not None and held.fd >= 0 and held.is_at(path):
         return held
@@ -115,15 +115,15 @@ class JournalFolder:
         self._previous: HeldFolder | None = None
 
     def look(self) -> bool:
-        """Hold the folder that is at the path now; return whether it differs from the one before.
+        """Open the folder that is at the path now; return whether it differs from the folder so far.
 
         Raises:
-            OSError: it cannot be opened.
+            OSError: the folder cannot be opened.
         """
         before = self._held
         try:
             found = hold(self.path, before)
-            if self._held is not before:  # another thread was first
+            if self._held is not before:  # another thread has opened it
                 if found is not before:
                     found.close()
                 return True
@@ -149,7 +149,7 @@ class JournalFolder:
 
     @property
     def _fd(self) -> int:
-        """The descriptor of the folder; it is opened if no folder is held."""
+        """The descriptor of the folder, which is opened if necessary."""
         held = self._held
         if held is None or held.fd < 0:  # another thread has closed it since the last look
             self.look()
@@ -159,11 +159,15 @@ class JournalFolder:
         return held.fd
 
     def sizes(self) -> dict[str, int]:
-        """Return the size in bytes of each journal, by id; one directory listing and a `stat` each."""
+        """Return the size in bytes of each journal, by id.
+
+        This takes one directory listing, and a `stat` for each journal.
+        """
         sizes = {}
         if self._held is None:
             return {}
-        # Opened again for each listing: two listings of one opened folder share their position in it.
+        # The folder is opened again for each listing, because two listings of one open folder would share their
+        # position.
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
         try:
             fd = os.open(".", flags, dir_fd=self._fd)
@@ -208,10 +212,10 @@ class JournalFolder:
         return _identity(os.stat(journal_id + SUFFIX, dir_fd=self._fd))
 
     def read(self, journal_id: str, identity: tuple[int, int], start: int, size: int) -> bytes:
-        """Return bytes of a journal; fewer if it ends before.
+        """Return bytes of a journal; fewer bytes if the journal is shorter.
 
         Raises:
-            FileNotFoundError: it does not exist, or its name is that of another file now.
+            FileNotFoundError: the journal does not exist, or another file has its name now.
         """
         fd = self.open(journal_id)
         try:
@@ -224,7 +228,10 @@ class JournalFolder:
             os.close(fd)
 
     def may_be_closed(self, journal_id: str) -> bool:
-        """Return whether a journal seems to end with a closing record; only reading it from its start can prove it."""
+        """Return whether a journal seems to end with a closing record.
+
+        Only a reader of the whole journal can be certain.
+        """
         try:
             fd = self.open(journal_id)
         except OSError as error:
@@ -253,9 +260,9 @@ class JournalFolder:
         return os.stat(journal_id + SUFFIX, dir_fd=self._fd).st_mtime_ns
 
     def now(self) -> int:
-        """Return the time by the clock of `written_at`, which may be another machine's; 0 if it is unknown.
+        """Return the time by the clock of `written_at`; 0 if it is unknown.
 
-        The timestamp of a new file shows it.
+        This clock may be that of another machine. The time is read from the timestamp of a new file.
         """
         name = f".{os.urandom(16).hex()}{PART}"
         try:
@@ -273,7 +280,7 @@ class JournalFolder:
 
     @block
     def lock_of(self, journal_id: str) -> Generator[Lock, None, None]:
-        """Yield the state of a journal's lock; a free one is held during the block, so that no process can take it.
+        """Yield the state of a journal's lock. A free lock is taken for the block, so that no process takes it.
 
         Raises:
             FileNotFoundError: the journal does not exist.
@@ -296,7 +303,7 @@ class JournalFolder:
         return os.stat(journal_id + SUFFIX, dir_fd=self._fd).st_size
 
     def remove(self, journal_id: str) -> None:
-        """Remove a journal that is stored to its end."""
+        """Remove a journal whose points are all stored."""
         try:
             system(os.unlink, journal_id + SUFFIX, dir_fd=self._fd)
         except CallFailed as failed:
@@ -319,7 +326,7 @@ class JournalFolder:
         """Remove a file that is not published, unless it is new or a process has it locked.
 
         Raises:
-            CallFailed: it was removed by another process, or belongs to another user.
+            CallFailed: another process has removed the file, or the file belongs to another user.
         """
         fd = system(os.open, name, READING, dir_fd=self._fd)
         try:
@@ -333,7 +340,7 @@ class JournalFolder:
                 os.close(fd)
 
     def link_damaged(self, journal_id: str) -> None:
-        """Give a damaged journal a second name, which stays if it is removed; its process may still write to it.
+        """Give a damaged journal a second name, which stays if the journal is removed. A process may still write to it.
 
         Raises:
             CallFailed: the file system has no hard links.
@@ -356,12 +363,12 @@ class JournalFolder:
             self.remove(journal_id)
 
     def folding(self, wait: bool) -> FileLock:
-        """Return the lock of the fold, because only one process folds at a time.
+        """Return the lock that lets only one process fold at a time.
 
-        Its `with` gives False if another process folds and `wait` is False.
+        A `with` statement on the lock gives False if another process folds and `wait` is False.
 
         Raises:
-            StoreUnavailable: another process has held it for longer than the limit of a wait.
+            StoreUnavailable: another process has held the lock for longer than the time limit.
             OSError: the folder cannot be written.
         """
         mode = 0o664 if self.shared else 0o644
@@ -378,7 +385,7 @@ def _parts(file: FileIO, size: int) -> Iterator[bytes]:
 
 
 def _try_lock(fd: int) -> Lock:
-    """Return the state of an open file's lock; a free one is taken."""
+    """Return the state of an open file's lock. If the lock is free, take it."""
     try:
         # A shared lock is enough, and needs no right to write on NFS.
         system(fcntl.flock, fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -388,6 +395,6 @@ def _try_lock(fd: int) -> Lock:
 
 
 def _unlock(fd: int) -> None:
-    """Free a lock. Closing the file is not enough, because a child that was just forked has the same lock."""
+    """Release a lock. Closing the file is not enough, because a child that was just forked has the same lock."""
     with suppress(CallFailed):
         system(fcntl.flock, fd, fcntl.LOCK_UN)

@@ -25,28 +25,29 @@ The checksum of a number point is the CRC-32 of the 44 bytes after it.
 Every other record has a checksum of its head next (4): the CRC-32 of the 12 bytes before.
 The checksum at its start continues that CRC over the rest of the record.
 Each CRC starts from the journal's salt plus the record's offset.
-So no bytes that a caller logs can be read as a record: the caller knows neither number.
-The mark never occurs in UTF-8; after damage the next record is found by looking for it.
+So text that a caller logs is never read as a record, because the caller knows neither the salt nor the offset.
+The mark never occurs in UTF-8. After damage, a reader searches for the mark to find the next record.
 
 A number point continues with record time, timestamp, step and value (8 each) and so has 48 bytes.
 A text point has record time, timestamp and step (8 each), then its text in UTF-8.
 A definition has kind (1), value type (1), the lengths of run id, key and column (2 each), then these in UTF-8.
 A closing record has the journal's id (16) and its own offset (8).
-A row is several points of one key that are durable together: the series number of its head is the number of its cells.
-It has record time, timestamp and step (8 each), 16 bytes a cell, and the texts of the cells in UTF-8:
+A row contains several points of one key, which are written together or not at all. In the head of a row, the number of
+its cells replaces the series number.
+A row has record time, timestamp and step (8 each), 16 bytes for each cell, and the texts of the cells in UTF-8:
 
 | bytes | field of a cell |
 |---|---|
 | 4 | series number |
 | 1 | flags: `IS_INT`, `IMPRECISE`, `IS_TEXT`, and which kind of text |
 | 3 | reserved, zero |
-| 8 | the value; of a text, where its bytes begin among the row's texts (4) and how many there are (4) |
+| 8 | the value; for a text, the offset of its bytes in the texts of the row (4) and their number (4) |
 
 A lease has a time (8, in milliseconds since 1970 UTC), the boot-time clock (8, in nanoseconds) and a run id in UTF-8.
 Its flags say whether the journal's process owns the run (1) or has released it (0).
 
 A type with the bit `MAY_SKIP` may be skipped by a reader that does not know it.
-At any other unknown type a reader stops, and the journal is kept.
+At a record of any other unknown type the reader stops, and the journal is not removed.
 
 Format 1 has the first 72 bytes of the header once.
 Its records have zeros for the mark, no checksum of their head, and CRCs that start from zero.
@@ -90,7 +91,7 @@ HEAD = struct.Struct("<IBBHI")
 """Size, type, flags, mark, series number: the fields after the checksum in every record."""
 HEAD_SIZE = 4 + HEAD.size
 REST_AT = HEAD_SIZE + 4
-"""Where the head ends of a record that is not a number point."""
+"""The offset at which the head of a record ends, except that of a number point."""
 
 NUMBER = struct.Struct("<IBBHIqqqd")
 """A number point without its checksum: the head, record time, timestamp, step, value."""
@@ -116,18 +117,18 @@ MAY_SKIP = 0x80
 """A bit of a type: a reader that does not know the type may skip the record."""
 
 HAS_STEP, IS_INT, IMPRECISE, IS_TEXT = 1, 2, 4, 8
-"""Flags: a step was given; the value was an int; it was an int that no float64 equals; a cell has text.
+"""Flags: the step was given by the caller; the value was an int; no float64 equals this int; the cell has text.
 
 The head of a row has `HAS_STEP` and the API; a cell has the other flags.
 """
 API_SHIFT = 3
-"""The first of the two bits of the flags that name the API that logged the point: `NATIVE` or `MLFLOW`."""
+"""The lower of the two bits of the flags that name the API through which the point was logged (`NATIVE`, `MLFLOW`)."""
 TEXT_SHIFT = 5
-"""The first of the bits of the flags that name the kind of a text: one of the next four."""
+"""The lowest of the bits of the flags that name the kind of a text: one of the next four constants."""
 TEXT_STRING, TEXT_FALSE, TEXT_TRUE, TEXT_NONE = range(4)
 
 CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-"""The host's clock that counts from its start, also while it sleeps, and that cannot be set."""
+"""The clock that counts the time since the host was started, including sleep. It cannot be set."""
 
 
 class Header(NamedTuple):
@@ -162,7 +163,7 @@ def host_digest() -> bytes:
 
 
 def new_journal_id() -> str:
-    """Return a fresh journal id, 32 hex digits."""
+    """Return a new journal id, 32 hex digits."""
     return host_digest().hex() + os.urandom(12).hex()
 
 
@@ -195,10 +196,10 @@ def encode_header(header: Header) -> bytes:
 
 
 def decode_header(data: bytes) -> tuple[int, Header] | None:
-    """Return the format's version and the header; None if the bytes are no header.
+    """Return the version of the format and the header; None if the bytes are not a header.
 
-    The header of every version begins with the fields of format 1. Of a version that is newer than ours, only these are
-    read.
+    The header of every version begins with the fields of format 1. Of a version that is newer than this code, only
+    these fields are read.
     """
     if len(data) < FIRST_HEADER_SIZE or data[:8] != MAGIC or not _ends_with_crc(data[:FIRST_HEADER_SIZE]):
         return None
@@ -217,7 +218,7 @@ def _ends_with_crc(data: bytes) -> bool:
 
 
 def _id_bytes(text: str) -> bytes:
-    """Return the 16 bytes of an id: its hex digits as bytes, or else its text."""
+    """Return the 16 bytes of an id: its hex digits as bytes, or its text if it has other characters."""
     try:
         found = bytes.fromhex(text)
     except ValueError:
@@ -246,7 +247,7 @@ def _record(seed: int, kind: int, flags: int, series: int, rest: bytes) -> bytes
     """
     head = HEAD.pack(REST_AT + len(rest), kind, flags, MARK, series)
     check = crc32(head, seed & 0xFFFFFFFF)
-    # The checksum of the head is not part of the other one: a CRC over bytes and their own CRC does not depend on them.
+    # The second checksum excludes the checksum of the head, because a CRC over bytes and their own CRC is constant.
     return b"".join((crc32(rest, check).to_bytes(4, "little"), head, check.to_bytes(4, "little"), rest))
 
 
@@ -254,7 +255,7 @@ def encode_number(seed: int, series: int, flags: int, time_ns: int, timestamp: i
     """Return the record of a number point.
 
     Args:
-        seed: the journal's salt plus the record's offset, in all these functions.
+        seed: the journal's salt plus the record's offset, as in the functions below.
         series: its series number.
         flags: `HAS_STEP`, `IS_INT`, `IMPRECISE` and the API.
         time_ns: the record time.
@@ -336,7 +337,7 @@ def decode_definition(rest: bytes) -> Definition:
 
 
 def encode_end(seed: int, journal_id: str, offset: int) -> bytes:
-    """Return the closing record, which says that the writer has finished; `offset` is its own offset."""
+    """Return the closing record, which states that the writer has finished. `offset` is the offset of this record."""
     return _record(seed, TYPE_END, 0, 0, END.pack(bytes.fromhex(journal_id), offset))
 
 

@@ -1,4 +1,4 @@
-"""Writing leases to the journal of a writer."""
+"""Writes leases to the journal of a writer."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ logger = logging.getLogger("bridge")
 
 
 class LeaseWriter:
-    """Writes to the journal of a writer which runs this process owns.
+    """Records in the journal of a writer which runs this process owns.
 
-    A journal is locked as long as its process lives, and a lease names a journal. So a reader that finds the journal
-    of a lease unlocked knows that the owner of the run is gone. For the same reason a full or failed journal stays
-    locked until the store has the leases from the next one.
+    A journal is locked as long as its process runs, and a lease names a journal. So a reader that finds the journal
+    of a lease unlocked knows that the owner of the run has ended. For the same reason a full or failed journal stays
+    locked until the store has the leases from the next journal.
 
-    Any thread may call.
+    Thread-safe.
 
     Args:
-        lock: the writer's.
-        appender: the writer's.
-        inner: returns the leases that a signal handler or finalizer uses within a call of its own thread.
+        lock: the lock of the writer.
+        appender: the appender of the writer.
+        inner: returns the object that a signal handler or finalizer uses if it interrupts a call of its own thread.
     """
 
     def __init__(self, lock: OwnedLock, appender: Appender, inner: Callable[[], LeaseWriter]) -> None:
@@ -34,9 +34,9 @@ class LeaseWriter:
         self._files, self._leases = appender.files, appender.leases
 
     def reserve(self) -> Reservation:
-        """Return a reservation of the open journal, which is started if there is none.
+        """Return a reservation of the open journal; start a journal if none is open.
 
-        The store is about to name this journal in leases, so it stays open as long as the reservation exists.
+        The journal stays open as long as the reservation exists, because the store will name this journal in leases.
         """
         if self._lock.is_mine():
             return self._inner().reserve()
@@ -58,18 +58,18 @@ class LeaseWriter:
         return self._leases.is_reserved
 
     def hold(self, run_id: str) -> None:
-        """Write that this process owns a run, now and at the beginning of every later journal."""
+        """Record that this process owns a run, now and at the beginning of every later journal."""
         self._leases.add(run_id)
         self._write([run_id], held=True)
 
     def release(self, run_id: str) -> None:
-        """Write that this process does not own a run any more; nothing happens if it did not."""
+        """Record that this process no longer owns a run; do nothing if it did not own the run."""
         if run_id in self._leases:
             self._leases.discard(run_id)
             self._write([run_id], held=False)
 
     def renew(self) -> None:
-        """Write again which runs this process owns."""
+        """Record again which runs this process owns."""
         self._write(None, held=True)
 
     def advance_time(self, time: int) -> None:
@@ -82,7 +82,7 @@ class LeaseWriter:
 
     @property
     def pending(self) -> bool:
-        """Whether the leases have yet to be written to a new journal, or the store may not have them from there."""
+        """Whether the leases are not yet written to the new journal, or the store may not have read them from it."""
         return bool(self._files.earlier) or (bool(self._leases) and self._files.current is NO_FILE)
 
     def confirm(self, stored: int) -> None:
@@ -101,11 +101,11 @@ class LeaseWriter:
             self._appender.call = None
 
     def _write(self, run_ids: list[str] | None, held: bool) -> None:
-        """Append leases; where that fails they are written with the next journal, or by the next call."""
+        """Append leases. If this fails, they are written with the next journal or by the next call."""
         if self._lock.is_mine():
             return
         with self._lock:
-            # Chosen within the lock: a run that another thread has just released is not leased again.
+            # The runs are selected under the lock, because another thread may have just released a run.
             chosen = self._leases.run_ids() if run_ids is None else run_ids
             chosen = [run_id for run_id in chosen if (run_id in self._leases) == held]
             if not chosen:

@@ -10,7 +10,7 @@ from bridge.journal.format import encode_lease, read_boot_time
 
 
 class Reservation:
-    """A journal that stays open as long as this object exists, because the store is about to name it in leases.
+    """A journal that stays open as long as this object exists, because the store will name it in leases.
 
     `journal_id` is empty if no journal could be started.
     `time` is the time of these leases.
@@ -25,7 +25,8 @@ class Reservation:
 class Leases:
     """The runs that this process owns, and the times of their lease records.
 
-    Of two records about a run the one with the later time holds, so each record is given a later time than all before.
+    If two records concern the same run, the record with the later time is valid. So each record gets a later time than
+    all earlier records.
     """
 
     def __init__(self) -> None:
@@ -45,12 +46,12 @@ class Leases:
         self._run_ids[run_id] = None
 
     def discard(self, run_id: str) -> None:
-        """Remove a run; nothing happens if it is not here."""
+        """Remove a run; do nothing if this process does not own it."""
         self._run_ids.pop(run_id, None)
 
     def run_ids(self) -> list[str]:
         """Return the runs in the order in which they were added."""
-        return list(self._run_ids)  # one step: another thread may add a run
+        return list(self._run_ids)  # one call of C code, because another thread may add a run
 
     def encode(self, seed: int, run_ids: Sequence[str], held: bool) -> bytes:
         """Return records of leases.
@@ -67,7 +68,7 @@ class Leases:
         return records
 
     def next_time(self) -> int:
-        """Return the time of the next record, in milliseconds since 1970 UTC: later than all before."""
+        """Return the time of the next record, in milliseconds since 1970 UTC. It is later than all earlier times."""
         self._time = max(time.time_ns() // 1_000_000, self._time + 1)
         return self._time
 
@@ -88,5 +89,8 @@ class Leases:
 
     @property
     def need_journal(self) -> bool:
-        """Whether a journal of this process must stay locked: a reader takes the runs of an unlocked one for lost."""
+        """Whether journals of this process must stay locked.
+
+        Readers end the runs whose leases name an unlocked journal.
+        """
         return bool(self._run_ids or self._reservations)

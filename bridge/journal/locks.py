@@ -1,8 +1,8 @@
 """Locks between the threads of a process.
 
-They are used by `with`, and their `__exit__` is written in C: Python runs signal handlers where a Python function is
-entered, so the exception of a handler could leave an `__exit__` in Python before that has done anything.
-So a `with` that an exception leaves has released the lock, at whatever place the exception came.
+The locks are used in `with` statements, and their `__exit__` is written in C. Python may run a signal handler when an
+`__exit__` in Python starts. If the handler raised, that `__exit__` would not release the lock.
+So if an exception leaves the `with` statement, the lock is released, wherever the exception was raised.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from _thread import RLock, get_ident
 from bridge.errors import StoreUnavailable
 
 WAIT_SECONDS = 10.0
-"""How long a caller waits for a lock, of threads or of processes, before it raises."""
+"""How long a caller waits for a lock between threads or between processes. Afterwards the caller gets an error."""
 
 
 class OwnedLock(RLock):  # type: ignore[misc]  # typeshed has it as final, and it is not
-    """A lock that a thread may take several times, and that can be asked whether it is the thread's.
+    """A lock that a thread may take several times, and that tells whether the thread holds it.
 
-    `with` waits without a limit, and calls functions of C only.
+    A `with` statement waits without a time limit, and calls only functions written in C.
     """
 
     __slots__ = ()
@@ -30,25 +30,25 @@ class OwnedLock(RLock):  # type: ignore[misc]  # typeshed has it as final, and i
 
 
 class ThreadLock(OwnedLock):  # type: ignore[misc]  # as above
-    """A lock that a thread may not take twice, and that is waited for with a limit.
+    """A lock that a thread may not take twice, and that a caller waits for with a time limit.
 
     A signal handler, a finalizer or a logging handler that interrupts a call of its own thread, and needs the same
     lock, gets an error instead of waiting for itself.
 
-    `holder` is the thread that took the lock last, and when, in seconds since 1970 UTC.
+    `holder` is the thread that took the lock last, and the time, in seconds since 1970 UTC.
 
     Args:
-        place: what the lock guards, as an error names it.
+        place: the name of the data that the lock protects, for errors.
 
     Raises:
-        StoreUnavailable: this thread has the lock, or another one had it for `WAIT_SECONDS`.
+        StoreUnavailable: this thread has the lock, or another thread had the lock for `WAIT_SECONDS`.
 
     Example:
         >>> lock = ThreadLock("the journals")
         >>> with lock:
         ...     ...
         >>> with suppress(LockTaken), lock.at_once():
-        ...     ...  # skipped if any thread has the lock, this one included
+        ...     ...  # skipped if any thread has the lock, even the calling thread
     """
 
     def __new__(cls, place: str) -> ThreadLock:
@@ -73,11 +73,11 @@ class ThreadLock(OwnedLock):  # type: ignore[misc]  # as above
             raise
 
     def at_once(self) -> _AtOnce:
-        """Return a `with` that raises `LockTaken` instead of waiting."""
+        """Return a context manager that raises `LockTaken` instead of waiting."""
         return _AtOnce(self)
 
     def describe_holder(self) -> str:
-        """Return a text for errors: which thread has the lock, and for how long."""
+        """Return a text for errors, which names the thread that has the lock, and for how long."""
         import threading
 
         thread, since = self.holder
@@ -87,13 +87,14 @@ class ThreadLock(OwnedLock):  # type: ignore[misc]  # as above
 
 
 class LockTaken(Exception):
-    """A lock that is not waited for is taken."""
+    """The lock is taken, and the caller does not want to wait."""
 
 
 class _AtOnce:
-    """One use of a `ThreadLock`, which is not waited for."""
+    """One use of a `ThreadLock` without waiting."""
 
-    # `with` looks up `__exit__` before it calls `__enter__`, and finds the lock's own, which is written in C.
+    # `with` looks up `__exit__` before it calls `__enter__`. It finds the `__exit__` of the lock, which is written in
+    # C.
     __slots__ = ("__exit__", "_lock")
 
     def __init__(self, lock: ThreadLock) -> None:

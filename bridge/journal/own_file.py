@@ -12,8 +12,8 @@ from bridge.forking import Step, on_fork
 class OwnFile(io.FileIO):
     """A file that a forked child closes, because a lock on it would stay taken as long as the child lives.
 
-    The object is made before the file is opened: so there is no moment at which a fork finds the file open and unknown,
-    and an object that is dropped before has nothing to close.
+    The object is created before the file is opened. So the object is known at every moment at which a fork may find the
+    file open.
     """
 
     def __init__(self) -> None:
