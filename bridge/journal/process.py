@@ -1,6 +1,6 @@
-"""The identity of this process: its machine, boot, namespaces and start time; and whether another process runs.
+"""Identifies this process by its machine, boot, namespaces and start time, and finds out whether another process runs.
 
-Everything is read once in a process, in microseconds, and again in a child after a fork.
+Each value is read once in a process, which takes microseconds, and again in a child after a fork.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from bridge.journal.system import CallFailed, system
 IS_MACOS = sys.platform == "darwin"
 
 _PASSING = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR})
-"""Errors because too many files are open, or no memory is left: the next try may succeed."""
+"""The errors that mean that too many files are open or no memory is left. The next attempt may succeed."""
 
 ONLY_NAMESPACE = 1
 """The number of the namespace on a system that has only one."""
@@ -35,8 +35,8 @@ def boot_id() -> str:
 def machine_id() -> str:
     """Return 32 hex digits that identify this machine; empty if they are unknown.
 
-    Machines that were cloned with their disk, and containers of one image, may have the same.
-    The machine's own id is confidential, and cannot be computed from these digits.
+    Machines that were cloned with their disk, and containers of one image, may have the same digits.
+    The machine id of the system is confidential, and cannot be computed from these digits.
 
     Source: machine-id(5) of systemd, gethostuuid(2) of macOS.
     """
@@ -63,7 +63,7 @@ def time_namespace() -> int:
 
 
 def start_time(pid: int | None = None) -> int:
-    """Return when a process, or this one, started; 0 if it has ended or cannot be seen from here.
+    """Return when a process (by default this one) started; 0 if the process has ended or is not visible from here.
 
     The unit is the system's: clock ticks of the boot clock (Linux), or microseconds since 1970 (macOS).
     A process keeps its start time when it executes another program. No two processes have the same process id and start
@@ -80,7 +80,7 @@ def _own_start() -> int:
 
 
 def is_running(pid: int, namespace: int, started: int, clock: int) -> bool | None:
-    """Return whether a process of this boot runs; None if that cannot be seen from here.
+    """Return whether a process of this boot runs; None if the process is not visible from here.
 
     A process that has ended and was not waited for does not run.
 
@@ -105,7 +105,7 @@ def is_running(pid: int, namespace: int, started: int, clock: int) -> bool | Non
 
 
 def _sees_own_namespace() -> bool:
-    """Return whether `/proc` shows the namespace of this process; it may be mounted from another one."""
+    """Return whether `/proc` shows the namespace of this process. It may be mounted from another namespace."""
     if IS_MACOS:
         return True
     try:
@@ -115,7 +115,7 @@ def _sees_own_namespace() -> bool:
 
 
 def _start(pid: int) -> int | None:
-    """Return when a process started; 0 if it has ended, None if it cannot be seen."""
+    """Return when a process started; 0 if the process has ended, None if it is not visible."""
     return _start_on_macos(pid) if IS_MACOS else _start_in_stat(f"/proc/{pid}/stat")
 
 
@@ -157,7 +157,7 @@ def _read_text(path: str) -> str:
 
 
 def _hex_digits(text: str) -> str:
-    """Return the 32 hex digits of an id; empty if the text is no id, as on a machine that has none yet."""
+    """Return the 32 hex digits of an id; empty if the text is not an id, as on a machine without a machine id."""
     digits = text.replace("-", "").lower()
     if len(digits) != 32 or set(digits) - set("0123456789abcdef") or not digits.strip("0"):
         return ""

@@ -1,4 +1,4 @@
-"""The journal reader: the points of a journal as columns, and its damages."""
+"""The journal reader, which returns the points of a journal as columns, and describes damage."""
 
 from __future__ import annotations
 
@@ -42,34 +42,34 @@ if TYPE_CHECKING:
     import numpy
 
 READ_BYTES = 8 << 20
-"""How many bytes are parsed in one go where only definitions are wanted."""
+"""The number of bytes that are parsed at a time if only definitions are needed."""
 
 COUNTED_BYTES = 1 << 20
-"""How many bytes of a journal are parsed where its points are only counted."""
+"""The number of bytes of a journal that are parsed if its points are only counted."""
 
 FIRST_WINDOW = 64
-"""How many number points numpy examines at first, because records of other types may follow soon."""
+"""The number of number points that numpy examines first. It is small, because records of other types may follow."""
 
 ROWS_AT_ONCE = 4096
-"""How many rows of one size numpy examines in one go, because records of other types may follow."""
+"""The number of rows of one size that numpy examines at a time, because records of other types may follow."""
 
 SEALED_NUMBER = struct.Struct(f"<I{NUMBER.size}s")
-"""A number point: its checksum, and the bytes that this is of."""
+"""A number point: its checksum, and the bytes that the checksum covers."""
 
 
 class JournalReader:
-    """A reader of one journal, which begins at any offset that it is asked to begin at.
+    """A reader of one journal, which can begin at any offset at which a record begins.
 
-    It takes one record after the other, each with its checksum. After damage it continues at the next whole record. A
-    record that is only cut off by the end of the bytes that were read is no damage.
+    The reader checks the checksum of each record. After damage it continues at the next intact record. A record that
+    is incomplete because the bytes that were read end is not damage.
 
     `definitions` maps each series number seen so far to its series.
-    `closed_at` is the offset of the closing record; None if it was not found yet.
+    `closed_at` is the offset of the closing record; None if the reader has not found it yet.
     `header_damaged` is True if neither copy of the header can be read.
     A reader is not thread-safe.
 
     Args:
-        folder: the folder of journals, as it was last looked at.
+        folder: the folder of journals.
         journal_id: the journal.
 
     Raises:
@@ -101,7 +101,7 @@ class JournalReader:
         Args:
             start: a byte offset at which an earlier stretch ended, or 0.
             limit: the byte offset beyond which nothing is read.
-            wanted: about how many bytes to read; a larger record is read as a whole. None is all.
+            wanted: about how many bytes to read. A larger record is read as a whole. None reads all bytes.
         """
         if start > self._defined_to:
             self._read_definitions(start)
@@ -110,8 +110,8 @@ class JournalReader:
     def point_bytes(self, start: int, limit: int) -> int:
         """Return how many bytes between two offsets belong to records of points.
 
-        Bytes whose records cannot be known count too: those after a record of a newer version, and those beyond the
-        first `COUNTED_BYTES`. Unlike `read` this needs no numpy.
+        Bytes whose records are unknown are counted too: all bytes after a record of a newer version, and all bytes
+        after the first `COUNTED_BYTES`. Unlike `read`, this method does not need numpy.
         """
         start = max(start, self.records_at)
         data = self._read_bytes(start, min(limit - start, COUNTED_BYTES))
@@ -168,7 +168,7 @@ class JournalReader:
         return to_stretch(parsed, start, end, self.definitions, torn=parsed.short and is_all)
 
     def _parse(self, data: bytes, base: int, parsed: Parsed) -> int:
-        """Take the records of `data`, which begins at the offset `base`; return how many bytes were taken."""
+        """Parse the records of `data`, which begins at the offset `base`; return how many bytes were parsed."""
         view, at = memoryview(data), 0
         while at < len(data):
             at += self._take_numbers(view, at, base, parsed)
@@ -190,16 +190,16 @@ class JournalReader:
         return at
 
     def _after_damage(self, view: memoryview, at: int, base: int, found: Found) -> int | None:
-        """Return where the next record begins after one that is damaged; None if there is none."""
+        """Return the offset of the next record after a damaged record; None if no record follows."""
         return at + found.size if found.size else self._scanner.next_record(view, at + 1, base)
 
     def _take_numbers(self, view: memoryview, at: int, base: int, parsed: Parsed) -> int:
-        """Take the intact number points that follow each other from an offset on; return their size in bytes."""
+        """Parse consecutive intact number points, which begin at an offset; return their size in bytes."""
         count = _count_numbers(view, at)
         if count == 0:
             return 0
-        # A copy: up to Python 3.12 the garbage collector crashes on a `memoryview` that an iterator reads from, and the
-        # exception of a signal handler may keep both alive.
+        # Iterate over a copy. Up to Python 3.12 the garbage collector crashes on a `memoryview` with an iterator, and
+        # the exception of a signal handler may keep both alive.
         records = SEALED_NUMBER.iter_unpack(bytes(view[at : at + count * NUMBER_SIZE]))
         if self._is_first:
             intact = [crc32(body) == checksum for checksum, body in records]
@@ -216,7 +216,7 @@ class JournalReader:
         return count * NUMBER_SIZE
 
     def _take(self, view: memoryview, at: int, base: int, found: Found, parsed: Parsed) -> int:
-        """Take an intact record, and rows like it that follow; return how many bytes were taken: 0 ends the journal."""
+        """Parse an intact record, and similar rows after it; return how many bytes were parsed. 0 ends the journal."""
         size, kind = found.size, found.kind
         if kind == TYPE_END:
             parsed.closed = self._scanner.is_end(view[at : at + size], base + at)
@@ -233,7 +233,7 @@ class JournalReader:
         return size
 
     def _take_one(self, record: memoryview, end: int, parsed: Parsed) -> None:
-        """Take a text, a definition or a lease, which ends at the offset `end` of the journal."""
+        """Parse a text, a definition or a lease, which ends at the offset `end` of the journal."""
         size, kind, flags, _, series = HEAD.unpack_from(record, 4)
         rest = bytes(record[self._rest_at :])
         if kind == TYPE_TEXT:
@@ -249,7 +249,7 @@ class JournalReader:
             parsed.leases.append((end, run_id, time, boot_time, bool(flags)))
 
     def _take_rows(self, view: memoryview, at: int, size: int, base: int, parsed: Parsed) -> int:
-        """Take an intact row, and the intact rows of the same size and number of cells that follow it directly.
+        """Parse an intact row, and the intact rows of the same size and number of cells that follow it directly.
 
         Returns:
             Their size in bytes.
@@ -275,7 +275,7 @@ class JournalReader:
 
 
 def _count_numbers(view: memoryview, at: int) -> int:
-    """Return how many records with the head of a number point follow each other from an offset on."""
+    """Return the number of consecutive records, from an offset on, that have the head of a number point."""
     import numpy
 
     most = (len(view) - at) // NUMBER_SIZE

@@ -1,4 +1,4 @@
-"""Finding records in the bytes of a journal: the record at an offset, and the next one after damage."""
+"""Finds records in the bytes of a journal: the record at an offset, and the next record after damage."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ FIRST_HEAD_AT = 7
 class Layout(NamedTuple):
     """The layout of a format's records.
 
-    `records_at` is the offset of the first record. `rest_at` is where the head of a record ends that is no number
-    point.
+    `records_at` is the offset of the first record. `rest_at` is the offset at which the head of a record ends, except
+    that of a number point.
     `salt` is None for format 1, whose checksums do not depend on the offset of a record.
     """
 
@@ -76,11 +76,11 @@ def layout_of(is_first: bool, salt: int) -> Layout:
 
 
 class Found(NamedTuple):
-    """A record, or what looks like one: its size (0 if there is none) and type.
+    """The size and type of a record, or of bytes that look like a record. The size is 0 if there is no record.
 
-    `intact` is True if its checksum is right and its content is possible.
-    `reaches` is True if it ends beyond the bytes that were read. In format 2 its head has a checksum of its own and is
-    certain; in format 1 the bytes only look like a head.
+    `intact` is True if the checksum is right and the content is possible.
+    `reaches` is True if the record ends after the bytes that were read. In format 2 the head is certainly one, because
+    it has its own checksum. In format 1 the bytes only look like a head.
     """
 
     size: int
@@ -96,8 +96,8 @@ class Scanner:
     """Finds the records of one journal in a `view` of its bytes, which begins at the offset `base` of the journal.
 
     Args:
-        layout: the layout of its format.
-        journal_id: its id, which its closing record repeats.
+        layout: the layout of the journal's records.
+        journal_id: the id of the journal, which is repeated in its closing record.
     """
 
     def __init__(self, layout: Layout, journal_id: str) -> None:
@@ -137,10 +137,10 @@ class Scanner:
         return Found(size, kind, intact, False)
 
     def next_record(self, view: memoryview, at: int, base: int) -> int | None:
-        """Return the first offset of `view`, from `at` on, at which an intact record begins; None if there is none.
+        """Return the first offset of `view`, from `at` on, at which an intact record begins; None if no record follows.
 
-        In format 2 a record that reaches beyond `view` counts if its head has a checksum of its own: more bytes have
-        to be read for it.
+        In format 2 a record that continues after `view` is returned too, if the checksum of its head is right. The
+        caller must read more bytes for such a record.
         """
         for offset in self._candidates(view, at):
             found = self.record(view, offset, base)
@@ -171,13 +171,13 @@ class Scanner:
         if kind not in KNOWN or mark or size > limit or not self._is_possible(kind, size, cells):
             return NOTHING
         if at + size > len(view):
-            # A text that reaches beyond may contain bytes that look like records; other records cannot.
+            # A text that continues after `view` may contain bytes that look like records. Other records cannot.
             return Found(size, kind, False, True) if kind in (TYPE_TEXT, TYPE_ROW) else NOTHING
         intact = crc32(view[at + 4 : at + size]) == int.from_bytes(view[at : at + 4], "little")
         return Found(size, kind, True, False) if intact else NOTHING
 
     def _is_possible(self, kind: int, size: int, cells: int) -> bool:
-        """Return whether a record of a type may have a size and, as a row, a number of cells."""
+        """Return whether a record of this type can have this size and, if it is a row, this number of cells."""
         if size < self._least.get(kind, self.layout.rest_at) or (kind == TYPE_NUMBER and size != NUMBER_SIZE):
             return False
         return kind != TYPE_ROW or 0 < cells <= (size - self.layout.rest_at - POINT.size) // CELL_SIZE
@@ -185,7 +185,7 @@ class Scanner:
     def _candidates(self, view: memoryview, at: int) -> Iterator[int]:
         """Yield offsets at which records may begin.
 
-        Heads of format 2 are found by their mark, those of format 1 by the bytes that all of them share.
+        Heads of format 2 are found by their mark, and heads of format 1 by the bytes that all heads share.
         """
         data = view.obj
         assert isinstance(data, bytes)

@@ -1,4 +1,4 @@
-"""System calls whose own failure is distinguished from an exception that a signal handler raised during the call."""
+"""Makes system calls, and tells their failures from exceptions of signal handlers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Answer = TypeVar("Answer")
 
 
 class CallFailed(Exception):
-    """A system call failed; no signal handler raises this error."""
+    """A system call failed. Signal handlers never raise this error."""
 
     def __init__(self, error: OSError) -> None:
         super().__init__(error.strerror or str(error))
@@ -21,14 +21,17 @@ class CallFailed(Exception):
 
 
 OURS = frozenset({"bridge", "bridge_azureml", "bridge_mlflow", "numpy"})
-"""Packages through which failures of the system pass; NumPy's import raises them if no file can be opened."""
+"""Packages whose functions may be in the traceback of a system error.
+
+Importing NumPy raises one if no file can open.
+"""
 
 
 def is_of_handler(error: BaseException) -> bool:
     """Return whether a caught exception comes from a signal handler of the user.
 
-    Its traceback then has a function that is neither ours nor of the standard library. The type and the error number
-    say nothing, because a handler may raise any exception.
+    If so, its traceback has a function that belongs neither to Runbridge nor to the standard library. The type and the
+    error number of the exception prove nothing, because a signal handler may raise any exception.
     """
     trace = error.__traceback__
     while trace is not None:
@@ -40,7 +43,7 @@ def is_of_handler(error: BaseException) -> bool:
 
 
 class Ignoring:
-    """A `with` that swallows errors of the given types, unless a signal handler has raised them."""
+    """A context manager that suppresses errors of the given types, unless a signal handler has raised them."""
 
     def __init__(self, *types: type[OSError]) -> None:
         self._types = types
@@ -55,13 +58,14 @@ class Ignoring:
 def was_raised_deeper(error: BaseException) -> bool:
     """Return whether a caught exception was raised in a function that the `try` block called, such as a signal handler.
 
-    The type of the exception says nothing: the usual handler of a time limit raises `TimeoutError`, an `OSError`.
+    The type of the exception proves nothing. For example, signal handlers for time limits raise `TimeoutError`, which
+    is an `OSError`.
     """
     return error.__traceback__ is not None and error.__traceback__.tb_next is not None
 
 
 def system(call: Callable[..., Answer], *arguments: object, **options: object) -> Answer:
-    """Make a system call, which is given as a function of C.
+    """Make a system call. The function must be written in C.
 
     Raises:
         CallFailed: the call itself failed.
@@ -75,5 +79,5 @@ def system(call: Callable[..., Answer], *arguments: object, **options: object) -
 
 
 def disk_full() -> CallFailed:
-    """Return the error that a short write stands for."""
+    """Return the error to raise after a short write."""
     return CallFailed(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))

@@ -1,4 +1,4 @@
-"""Writing a file or a folder so that readers see all of it or nothing."""
+"""Writes a file or a folder so that readers see all of it or nothing."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from bridge.journal.system import is_of_handler
 def written_whole(
     target: Path, place: Callable[[Path, Path], object] = os.replace, *, companions: Sequence[str] = ()
 ) -> Generator[Path, None, None]:
-    """Give a new path in the folder of `target`; what the block writes there gets the name `target` at its end.
+    """Yield a new path in the folder of `target`. The block writes a file or folder to it, which then becomes `target`.
 
-    If the block, `place` or a signal handler raises, what was written is removed and `target` stays as it is.
+    If the block, `place` or a signal handler raises, the new file or folder is removed, and `target` is unchanged.
 
     Args:
-        target: the path of a file or a folder. The folder that it is in must exist.
-        place: gives what was written its name. It may leave a `target` that exists as it is.
-        companions: endings of the names of more files that are removed, such as SQLite's `-wal`.
+        target: the path of a file or a folder. The folder that contains it must exist.
+        place: renames the new file or folder to `target`. It may leave an existing `target` unchanged.
+        companions: endings of the names of other files that are removed too, such as SQLite's `-wal`.
 
     Raises:
-        OSError: what was written cannot be renamed.
+        OSError: the new file or folder cannot be renamed.
 
     Example:
         >>> with written_whole(path) as part:
@@ -37,7 +37,7 @@ def written_whole(
         place(part, target)
     finally:
         for name in names:
-            # Only functions of C run before the file is removed: no signal handler can keep it from that.
+            # Only C code runs before the file is removed, so no signal handler can prevent the removal.
             try:
                 os.unlink(name)
             except OSError as error:
@@ -48,6 +48,6 @@ def written_whole(
 
 
 def _remove_folder(name: str) -> None:
-    import shutil  # only a failure needs it
+    import shutil  # imported here, because only a failure needs it
 
     shutil.rmtree(name, ignore_errors=True)

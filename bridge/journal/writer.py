@@ -1,4 +1,4 @@
-"""The journal writer: a log call returns once its record is appended."""
+"""The journal writer. A log call returns after its record is appended."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ from bridge.records.series import Point
 logger = logging.getLogger("bridge")
 
 RETRY_SECONDS = 1.0
-"""How long the writer waits before it tries again to write to a folder that could not be written."""
+"""How long the writer waits before it tries again to write to a folder that was not writable."""
 
 ITEMS_AT_ONCE = 10_000
-"""How many waiting items are written with one write."""
+"""The number of buffered items that are written with one write."""
 
 _boot_time = time.clock_gettime_ns
 
 
 class JournalWriter:
-    """The writer of this process's journal, which is started when the first point is written.
+    """The writer of this process's journal. The journal is started when the first point is written.
 
-    It composes the open files, the calls that append to them, the points that wait, and the leases, under one lock.
-    The caller checks points before. Any thread may call. A child must call `after_fork`.
+    The writer combines the open files, the calls that append to them, the buffered points and the leases, under one
+    lock. Callers must check points before they log them. Thread-safe. A forked child must call `after_fork`.
 
-    A signal handler or finalizer that logs within a call of its own thread writes to a journal of its own, by an inner
-    writer. If such a handler raises, its exception leaves the interrupted call: then the point of that call
-    is written once or not at all.
+    If a signal handler or finalizer interrupts a call and logs a point, an inner writer writes this point to a separate
+    journal. If such a handler raises, its exception leaves the interrupted call. The point of that call is then written
+    once or not at all.
 
     `leases` writes which runs this process owns.
 
@@ -57,7 +57,7 @@ class JournalWriter:
         self._reset(JournalFiles(folder, fsync, shared, workspace_id))
 
     def __del__(self, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
-        """End the journal of a writer to which nothing refers any more, so that its file and lock do not stay."""
+        """End the journal of a writer that is no longer used, so that its file and lock do not stay."""
         if hasattr(self, "_retry_at") and not is_finalizing():
             self.close()
 
@@ -79,13 +79,13 @@ class JournalWriter:
     # Points
 
     def log_number(self, run_id: str, key: str, value: float, flags: int, timestamp: int, step: int) -> bool:
-        """Append a number point of a series that was written before; return False if it was not, or cannot be.
+        """Append a number point of a series that the journal has; return False if the series is new or the write fails.
 
-        This is the path of nearly all points, so it repeats in place what `Appender` does for any call.
+        Nearly all points take this path. So it contains the code of `Appender` for this one case.
         """
         with self._lock:
             appender = self._appender
-            if appender.call is not None:  # an exception has left a call, or this is a handler within a call
+            if appender.call is not None:  # an exception has interrupted a call, or a signal handler logs within a call
                 return False
             appender.call = NUMBER_CALL
             files = self._files
@@ -98,7 +98,7 @@ class JournalWriter:
                 body = NUMBER.pack(
                     NUMBER_SIZE, TYPE_NUMBER, flags, MARK, number, _boot_time(CLOCK), timestamp, step, value
                 )
-            except (TypeError, struct.error) as error:  # an impossible key or timestamp, which the caller names
+            except (TypeError, struct.error) as error:  # an impossible key or timestamp; the caller raises the error
                 if was_raised_deeper(error):
                     raise
                 appender.call = None
@@ -122,9 +122,9 @@ class JournalWriter:
             return True
 
     def log(self, run_id: str, points: list[Point], api: int) -> None:
-        """Append points in the order given with one write; the cells of a row are written together or not at all.
+        """Append points in the given order with one write. The cells of a row are written together or not at all.
 
-        Points that cannot be written wait in memory, and are written first when writing works again.
+        Points that cannot be written are buffered in memory, and are written first when writing works again.
         """
         if self._is_within():
             self._inner.writer().log(run_id, points, api)
@@ -154,18 +154,18 @@ class JournalWriter:
                 self._write_waiting(force=True)
 
     def recheck_run(self, run_id: str) -> None:
-        """Make `log_number` return False for a run until `log` has written its next point, which is checked again."""
+        """Make `log_number` return False for a run until `log` has checked and written a point of the run."""
         with self._lock:
             fast = self._files.current.fast
             for pair in [pair for pair in fast if pair[0] == run_id]:
                 del fast[pair]
 
     def flush(self, run_id: str | None = None) -> None:
-        """Write the points that wait.
+        """Write the buffered points.
 
         Args:
-            run_id: the run that is asked about; None is all. Points of runs that the workspace at the path does not
-                have are no problem of its other runs.
+            run_id: the run that the error concerns; None is all runs. Points of runs that do not exist in the workspace
+                at the path cause no error for its other runs.
 
         Raises:
             StoreUnavailable: points are unwritten, may not be on the disk, were dropped, or are in a file that was
@@ -185,7 +185,7 @@ class JournalWriter:
                 raise StoreUnavailable(str(self.folder), "; ".join(problems))
 
     def retry(self) -> None:
-        """Write the points that wait, if it is time to try; leave a journal that another process has changed."""
+        """Write the buffered points, if it is time to try. Stop using a journal that another process has changed."""
         if self._is_within():
             return
         with self._lock:
@@ -199,12 +199,15 @@ class JournalWriter:
 
     @property
     def warnings(self) -> dict[str, str]:
-        """A sentence for each run whose points had to wait or were dropped; a caller that stores it removes it."""
+        """A sentence for each run whose points were buffered or dropped.
+
+        A caller that stores a sentence removes it here.
+        """
         return self._unwritten.warnings
 
     @property
     def unsynced(self) -> dict[str, int]:
-        """How far journals have to be stored, by id, because the disk may not have them."""
+        """The offsets up to which journals must be stored, by journal id, because the disk may not have their end."""
         return dict(self._appender.unsynced)
 
     def mark_synced(self, stored: dict[str, int]) -> None:
@@ -215,11 +218,11 @@ class JournalWriter:
 
     @property
     def journal_id(self) -> str:
-        """The id of the open journal; empty if none is."""
+        """The id of the open journal; empty if no journal is open."""
         return self._files.current.id
 
     def close(self) -> None:
-        """End the journal with a closing record; a later point starts another."""
+        """End the journal with a closing record. A later point starts another journal."""
         if self._inner.made is not None:
             self._inner.made.close()
         if self._is_within():
@@ -237,7 +240,7 @@ class JournalWriter:
             self._appender.call = None
 
     def after_fork(self) -> None:
-        """Drop the parent's journal in a child, without touching it."""
+        """Drop the parent's journal in a forked child, without changing the file."""
         files = self._files
         files.drop()
         if self._inner.made is not None:
@@ -249,7 +252,7 @@ class JournalWriter:
     def is_in_place(self) -> bool:
         """Return whether the open journals are still in the folder at its path; True if none is open.
 
-        It is False until a `follow_workspace` that failed or was interrupted is repeated.
+        After `follow_workspace` has failed or was interrupted, this is False until a call of it succeeds.
         """
         with self._lock:
             in_place = self._files.is_in_place and not self._is_following
@@ -263,14 +266,14 @@ class JournalWriter:
         return self._inner.made is not None and self._inner.made.waits_for_workspace
 
     def follow_workspace(self, workspace_id: str, orphans: set[str]) -> bool:
-        """Follow the workspace at the path, which was removed or replaced; return whether that worked.
+        """Follow the workspace at the path, which was removed or replaced; return whether this succeeded.
 
-        Journals of this workspace are put back with all that they had. They keep their ids, so what was stored of
-        them is not stored again. Journals of another workspace stay open until it comes back.
+        Journals of this workspace are put back with all their records. They keep their ids, so points that are already
+        stored are not stored again. Journals of another workspace stay open until that workspace is at the path again.
 
         Args:
             workspace_id: the workspace that is at the path now.
-            orphans: runs of this process that it does not have: their points wait in memory.
+            orphans: runs of this process that this workspace does not have. Their points are buffered in memory.
         """
         if self._is_within():
             return False
@@ -294,11 +297,11 @@ class JournalWriter:
         return self._inner.made is None or self._inner.made.follow_workspace(workspace_id, orphans)
 
     def _is_within(self) -> bool:
-        """Return whether this thread is within a call already: then a signal handler or a finalizer calls."""
-        return self._lock.is_mine()  # the lock itself knows; a flag could be left by an exception
+        """Return whether this thread is already within a call. If so, a signal handler or a finalizer calls."""
+        return self._lock.is_mine()  # ask the lock, because an exception could leave a flag set
 
     def _write_waiting(self, force: bool) -> None:
-        """Write the points that wait, at most once in `RETRY_SECONDS` unless forced."""
+        """Write the buffered points, at most once in `RETRY_SECONDS` unless forced."""
         now = time.monotonic()
         if not force and now < self._retry_at:
             return
@@ -310,7 +313,7 @@ class JournalWriter:
                 waiting.remove(items[:written])
                 if self._retry_at == 0.0:
                     logger.error(
-                        "Cannot write to %s: %s. Logging continues in memory and is written when that works again.",
+                        "Cannot write to %s: %s. New points are buffered in memory and written later.",
                         self.folder,
                         self._appender.reason,
                     )
@@ -319,7 +322,7 @@ class JournalWriter:
         self._retry_at = 0.0
 
     def _problems(self, run_id: str | None = None) -> list[str]:
-        """Return what is wrong with the points of a run or of all; empty if all are written."""
+        """Return a text about problems with the points of a run or of all runs; empty if all points are written."""
         reason = self._appender.reason
         problems = self._unwritten.describe(run_id, reason)
         if self._appender.unsynced:
@@ -331,9 +334,9 @@ class JournalWriter:
 
 
 class _Inner:
-    """The writer for a signal handler or finalizer that logs within a call of its own thread; made when needed.
+    """Creates the writer for a signal handler or finalizer that logs within a call of its own thread, when needed.
 
-    It does not refer to the outer writer: that one is closed when nothing refers to it any more.
+    This object does not refer to the outer writer, which is closed as soon as nothing refers to it.
     """
 
     def __init__(self, outer: JournalFiles) -> None:
@@ -341,7 +344,7 @@ class _Inner:
         self.made: JournalWriter | None = None
 
     def writer(self) -> JournalWriter:
-        """Return the writer, which is made if there is none."""
+        """Return the writer; create it at the first call."""
         if self.made is None:
             outer = self._outer
             self.made = JournalWriter(outer.folder, outer.fsync, outer.shared, outer.workspace_id)

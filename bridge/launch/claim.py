@@ -19,11 +19,11 @@ CLAIM_SECONDS = 30.0
 """How long a claim is tried again while the store is not available."""
 RETRY_SECONDS = 1.0
 HERE = b"\n"
-"""The byte that the launcher sends to the process that submits: when it has started, and when it has the run."""
+"""The byte that the launcher sends to the submitting process when it has started, and again when it owns the run."""
 
 
 def take_over(opened: WorkspaceStores, run_id: str, caller: int) -> RunRecord | None:
-    """Claim a run as soon as the process that submits has released it, so that the run always has one owner.
+    """Claim a run as soon as the submitting process has released it, so that the run always has exactly one owner.
 
     Args:
         opened: the workspace.
@@ -34,9 +34,9 @@ def take_over(opened: WorkspaceStores, run_id: str, caller: int) -> RunRecord | 
         The run; None if another process has it or it has ended.
     """
     with socket.socket(fileno=caller) as other:
-        with suppress(OSError):  # the caller has ended
+        with suppress(OSError):  # the submitting process has ended
             other.sendall(HERE)
-            other.recv(1)  # no byte comes: the caller closes its end
+            other.recv(1)  # wait until the submitting process closes its end; it sends no byte
         record = claim(opened, run_id)
         if record is not None:
             with suppress(OSError):
@@ -71,21 +71,21 @@ def _claim(opened: WorkspaceStores, run_id: str) -> RunRecord | None:
         opened.tracking.claim_run(run_id)
     except InvalidState:
         record = get_run(opened.tracking, run_id, latest=False)
-        report(f"This launcher leaves the run {run_id!r} alone: {_why_not(record)}.")
+        report(f"This launcher does not start the run {run_id!r}: {_why_not(record)}.")
         return None
     return get_run(opened.tracking, run_id, latest=False)
 
 
 def _why_not(record: RunRecord) -> str:
     if record.type != SCRIPT_RUN:
-        return "it is no run of a script"
+        return "the run is not that of a script"
     if record.lifecycle_stage == "deleted":
-        return "it is deleted"
+        return "the run is deleted"
     ended = record.status in TERMINAL_STATUSES or record.end_time is not None
-    return f"it is {record.status}, and has {'ended' if ended else 'a launcher'}"
+    return f"the run is {record.status}, and has {'ended' if ended else 'a launcher'}"
 
 
 def report(sentence: str) -> None:
-    """Print a sentence on stderr, which the process that started this one may have closed."""
+    """Print a sentence on stderr. The parent process may have closed stderr."""
     with suppress(OSError):
         print(sentence, file=sys.stderr, flush=True)

@@ -67,7 +67,11 @@ def script_definition(config: ScriptRunConfig) -> ScriptDefinition:
 def _problems_of(config: ScriptRunConfig) -> Iterable[Problem]:
     settings = config.run_config
     if (config.script is None) == (config.command is None):
-        yield Problem("script", config.script, "must be given, or a command, and not both")
+        yield Problem(
+            "script",
+            config.script,
+            "must be given if no command is given, and must not be given together with a command",
+        )
     if config.script is not None and (not isinstance(config.script, str) or not config.script):
         yield Problem("script", config.script, "must be the path of a script below the source folder")
     if config.command is not None and config.arguments:
@@ -97,7 +101,7 @@ def _problems_of_target(name: object) -> Iterable[Problem]:
 
 
 def _problems_of_texts(config: ScriptRunConfig) -> Iterable[Problem]:
-    """Yield the texts that no process can get."""
+    """Yield the texts that cannot be passed to a process, with the reason."""
     variables = config.run_config.environment_variables
     texts: list[tuple[str, Any]] = [("script", config.script)]
     if _is_command(config.command):
@@ -184,7 +188,7 @@ def _line(command: str | Iterable[str] | None) -> str:
 def _environment(settings: RunConfiguration) -> EnvironmentDefinition:
     asked = settings.environment_definition()
     if asked is None:
-        # The keys that are absent always were: what is stored stays the same.
+        # Keys that are absent here were never stored, so the stored JSON stays the same.
         python = PythonDefinition(
             user_managed_dependencies=True,
             interpreter_path=sys.executable,
@@ -193,6 +197,6 @@ def _environment(settings: RunConfiguration) -> EnvironmentDefinition:
         absent = frozenset({"version", "environment_variables", "docker"})
         return EnvironmentDefinition(name="current-interpreter", python=python, absent=absent)
     path = asked.python.interpreter_path or PYTHON
-    if os.sep in path:  # the launcher works in another folder
+    if os.sep in path:  # absolute, because the launcher has another working folder
         path = os.path.abspath(os.path.expanduser(path))
     return replace(asked, python=replace(asked.python, interpreter_path=path))

@@ -1,4 +1,4 @@
-"""Jobs of several processes, which run as one process on this computer."""
+"""Jobs that ask for several processes. On this computer each of them runs as one process."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from bridge.errors import InvalidValue
 
 
 class DistributedJob:
-    """A job of several processes; it runs as one, with a warning of the run.
+    """A job that asks for several processes. It runs as one process, and the run gets a warning.
 
     Attributes:
-        node_count: how many computers it asks for.
-        process_count: how many processes it asks for, on all computers together.
+        node_count: the number of computers that the job asks for.
+        process_count: the number of processes that the job asks for, on all computers together.
     """
 
     node_count = 1
@@ -71,7 +71,7 @@ def check_job(job: object) -> DistributedJob | None:
     """Return a job that runs as one process.
 
     Raises:
-        InvalidValue: it is no such job, or it asks for several processes while `BRIDGE_STRICT` is 1.
+        InvalidValue: the value is not a job, or the job asks for several processes and `BRIDGE_STRICT` is 1.
     """
     if job is None or (isinstance(job, DistributedJob) and not (is_strict() and job.process_count > 1)):
         return job

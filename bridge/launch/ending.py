@@ -1,4 +1,4 @@
-"""How the run of a script ends."""
+"""The end of the run of a script: status and error."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bridge.store.leases import is_owner_gone
 
 @dataclass(frozen=True)
 class Ending:
-    """How a run ends.
+    """The end of a run.
 
     Attributes:
         status: the last status; None if another process has ended the run.
@@ -31,7 +31,7 @@ class Ending:
     trace: str = ""
 
     def error(self, before: str | None) -> str | None:
-        """Return the error of the run as JSON; an error that the script has reported stays.
+        """Return the error of the run as JSON. An error that the script has reported is not replaced.
 
         Args:
             before: the error that the run has.
@@ -55,6 +55,7 @@ ENDED_ELSEWHERE = Ending(None)
 def has_ended(record: RunRecord) -> bool:
     """Return whether another process has ended a run of this launcher.
 
-    A run whose owner seemed gone has not ended, because its owner is this process; the machine was stopped, perhaps.
+    A run that a reader ended because its owner seemed to have ended counts as not ended, because this process is its
+    owner. The machine may have been suspended.
     """
     return record.status in TERMINAL_STATUSES and not is_owner_gone(record.error)

@@ -1,7 +1,7 @@
-"""Imports all that a launcher may need after it has claimed its run.
+"""Imports all modules that a launcher may need after it has claimed its run.
 
-An upgrade may replace the files of Runbridge while the script runs; a later import would find those of another version.
-Other code imports these modules when it first needs them, because most processes never do.
+An upgrade may replace the files of Runbridge while the script runs. A later import would then load another version.
+Other code imports these modules when it first needs them, because most processes never need them.
 """
 
 # ruff: noqa: F401
@@ -18,6 +18,6 @@ import bridge.store.sql.leases
 import bridge.store.sql.purge
 import bridge.store.sql.series
 
-with suppress(ImportError, MemoryError):  # without NumPy, other processes fold what this one logs
+with suppress(ImportError, MemoryError):  # if NumPy is missing, other processes fold the points of this process
     import numpy
-    import numpy.ma  # which `numpy.unique` loads when it is first called
+    import numpy.ma  # `numpy.unique` loads this module at its first call

@@ -1,4 +1,4 @@
-"""The output of a script, on its way into the log of its run."""
+"""Copies the output of a script to the log of its run."""
 
 from __future__ import annotations
 
@@ -23,13 +23,12 @@ logger = logging.getLogger("bridge")
 PIPE_BYTES = 1 << 20
 PIECE_BYTES = 1 << 18
 PAUSE_SECONDS = 0.1
-"""The least time between two writes of little output, so that a script that prints fast costs few writes."""
+"""The least time between two writes of little output, so that a script that prints often causes few writes."""
 RETRY_SECONDS = 1.0
 WAIT_SECONDS = 0.1
 """How soon the end of the script is noticed while the pipe stays open."""
 LAST_SECONDS = 0.3
-"""After the script has ended, how long its pipe may stay open: the processes that were killed with it end within that
-time."""
+"""How long the pipe may stay open after the script has ended. Processes killed with it end within this time."""
 TAIL_BYTES = 1 << 15
 TRACEBACK = "Traceback (most recent call last):"
 
@@ -37,8 +36,8 @@ TRACEBACK = "Traceback (most recent call last):"
 class Output:
     """A pipe whose content is appended to a log.
 
-    One thread reads and another one writes, so that a slow disk never stops a script.
-    Bytes that cannot be written yet wait in memory, and beyond 64 MB in a file.
+    One thread reads from the pipe and another thread writes to the log, so that a slow disk never stops a script.
+    Bytes that cannot be written yet are buffered in memory, and in a file if they are more than 64 MB.
     If an exception of a signal handler ends a method, the method may be called again.
 
     Args:
@@ -64,7 +63,7 @@ class Output:
         reading, writing = os.pipe()
         self._reading = io.FileIO(reading, "rb")
         self._writing = io.FileIO(writing, "wb")
-        with suppress(OSError, AttributeError):  # only Linux has it
+        with suppress(OSError, AttributeError):  # exists only on Linux
             fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         self._reader = threading.Thread(target=self._read, name="bridge-read-output", daemon=True)
         self._writer = threading.Thread(target=self._write, name="bridge-write-output", daemon=True)
@@ -73,17 +72,17 @@ class Output:
 
     @property
     def pipe(self) -> int:
-        """The file descriptor that takes the output."""
+        """The file descriptor to which the script writes its output."""
         return self._writing.fileno()
 
     @property
     def dropped_bytes(self) -> int:
-        """How many bytes were dropped, because neither memory nor disk took them."""
+        """The number of bytes that were dropped because neither memory nor disk had space."""
         return self._queue.dropped_bytes
 
     @property
     def trouble(self) -> Exception | None:
-        """Why the log is not complete; None if it is."""
+        """The reason why the log is not complete; None if it is complete."""
         return self._queue.trouble or self._late
 
     def touch(self) -> None:
@@ -92,22 +91,22 @@ class Output:
         self._woken.put(None)
 
     def begun(self) -> None:
-        """Close this process's writing end of the pipe, because the script has it now."""
+        """Close the writing end of the pipe in this process, because the script has its own copy now."""
         self._writing.close()
 
     def drain(self) -> None:
-        """Return when all that the script printed has been read, even if another process has the pipe open."""
+        """Wait until all output of the script has been read, even if another process still has the pipe open."""
         self._writing.close()
         if self._ended_at is None:
             self._ended_at = time.monotonic()
         self._reader.join()
 
     def leave(self) -> None:
-        """Close the pipe after `drain`. A process that prints into it later gets SIGPIPE."""
+        """Close the pipe after `drain`. A process that writes to the pipe later gets SIGPIPE."""
         self._reading.close()
 
     def close(self, timeout_seconds: float, last_words: str = "") -> None:
-        """Return when all output is in the log, or nothing could be written for a while; then `trouble` says why.
+        """Wait until all output is in the log. Give up if nothing can be written; `trouble` then has the reason.
 
         Args:
             timeout_seconds: how long to wait without progress.
@@ -129,7 +128,7 @@ class Output:
         self._late = None
 
     def said_last(self, exception: bool) -> str:
-        """Return the last line that is not empty. Of a progress bar, that is its last state.
+        """Return the last line that is not empty. For a progress bar, this is its last state.
 
         Args:
             exception: return the exception of the last traceback instead, if there is one.
@@ -149,7 +148,7 @@ class Output:
         while self._ended_at is None:
             if poll.poll(WAIT_SECONDS * 1000) and not self._take():
                 return
-        # All that the script has printed is in the pipe now. Later output is of processes that it left behind.
+        # All output of the script is in the pipe now. Later output comes from processes that the script left behind.
         left = _bytes_in(self._reading.fileno())
         end = self._ended_at + LAST_SECONDS
         while left > 0 or time.monotonic() < end:
@@ -161,7 +160,7 @@ class Output:
         self.left_open = True
 
     def _take(self) -> int:
-        """Take a piece out of the pipe; return its size, 0 if no process can write to the pipe any more."""
+        """Read a piece from the pipe; return its size, or 0 if no process can write to the pipe any more."""
         data = os.read(self._reading.fileno(), PIECE_BYTES)
         if data:
             self.tail = (self.tail + data[-TAIL_BYTES:])[-TAIL_BYTES:]
@@ -205,7 +204,7 @@ class Output:
 
 
 def _bytes_in(pipe: int) -> int:
-    """Return how many bytes wait in a pipe."""
+    """Return the number of bytes in a pipe that are not read yet."""
     count = array.array("i", [0])
     fcntl.ioctl(pipe, termios.FIONREAD, count)
     return count[0]

@@ -44,7 +44,7 @@ CHECK = "import sys; sys.stdout.write('python %d.%d' % sys.version_info[:2])"
 
 
 def working_folder(run_id: str) -> Path:
-    """Return the folder in which the script of a run works. It is in a folder that only this user may change."""
+    """Return the working folder of the script of a run. Only this user may change the folder that contains it."""
     return Path(tempfile.gettempdir()) / f"runbridge_runs_{os.getuid()}" / run_id
 
 
@@ -61,7 +61,7 @@ class Prepared:
         most_seconds: the time limit; None for none.
         collects_outputs: files in `./outputs` are stored.
         watches_logs: files in `./logs` are stored while they grow.
-        kill_command: a command that ends what outlives the process of `command`, such as a container.
+        kill_command: a command that ends processes that outlive `command`, such as a container.
     """
 
     name: str
@@ -85,7 +85,7 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Place:
-    """An environment that is ready: its interpreter, the variables, and the words before the command of a script."""
+    """A built environment: its interpreter, its variables, and the words to put before the command of a script."""
 
     interpreter: str
     variables: Mapping[str, str]
@@ -94,7 +94,7 @@ class Place:
 
 
 class NotPrepared(Exception):
-    """A step of the preparation failed: its code, and the reason as a sentence."""
+    """A step of the preparation failed. The error has a code, and the reason as a sentence."""
 
 
 class Preparation:
@@ -111,7 +111,7 @@ class Preparation:
         self.failure: tuple[str, str] | None = None
 
     def run(self, finished: Callable[[], None]) -> None:
-        """Prepare the script, then call `finished`; raise nothing."""
+        """Prepare the script, then call `finished`. This method never raises."""
         try:
             self.done = self._prepare()
         except NotPrepared as error:
@@ -150,11 +150,11 @@ class Preparation:
             sentence = f"The snapshot {snapshot_id} could not be restored to {folder}: {error}"
             raise NotPrepared("SnapshotFailed", sentence) from error
         if script and not (folder / script).is_file():
-            reason = "the snapshot does not have it: an ignore file or a size limit may exclude it"
+            reason = "the snapshot does not contain it. An ignore file or a size limit may have excluded it"
             raise NotPrepared("ScriptMissing", f"The script {script} does not exist: {reason}")
 
     def _place(self, folder: Path, definition: ScriptDefinition) -> Place:
-        """Make the environment ready; build it if necessary."""
+        """Return the environment; build it if necessary."""
         environment = definition.environment
         try:
             if definition.docker.use_docker or environment.docker.enabled:
@@ -190,7 +190,7 @@ class Preparation:
     def _variables(self, definition: ScriptDefinition, paths: list[str]) -> dict[str, str]:
         """Return the environment variables of the script; later ones override earlier ones.
 
-        They are those of this process, those that identify the run, and those of the definition.
+        The order is: variables of this process, variables that identify the run, variables of the definition.
         """
         given = {**definition.environment.environment_variables, **definition.environment_variables}
         variables = {**os.environ, **handed_over(self._opened, self._record), **given}
@@ -206,7 +206,7 @@ def _make_folder(folder: Path) -> Path:
         folder.mkdir(mode=0o700)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise NotPrepared("WorkingFolderFailed", f"The working folder {folder} cannot be made: {reason}") from error
+        raise NotPrepared("WorkingFolderFailed", f"The working folder {folder} cannot be created: {reason}") from error
     return folder
 
 
@@ -236,7 +236,7 @@ def handed_over(opened: WorkspaceStores, record: RunRecord) -> dict[str, str]:
 
 
 def _with_programs_of(interpreter: str, variables: Mapping[str, str]) -> dict[str, str]:
-    """Return variables with which `python` and the programs of its packages are found, as if it were activated."""
+    """Return variables with which a script finds the programs of an environment, as if it were activated."""
     found = dict(variables)
     folder = os.path.dirname(interpreter)
     path = found.get("PATH", os.defpath)
@@ -251,7 +251,7 @@ def _with_programs_of(interpreter: str, variables: Mapping[str, str]) -> dict[st
 
 
 def _check_python(interpreter: str) -> None:
-    """Check that a program is a Python interpreter: another program may exit with 0 without running the script."""
+    """Check that a program is a Python interpreter. Another program may exit with 0 without running the script."""
     if interpreter == sys.executable:
         return
     try:
@@ -261,14 +261,14 @@ def _check_python(interpreter: str) -> None:
     except OSError as error:
         raise SubmitFailed(interpreter, None, (error.strerror or str(error)).lower()) from error
     except subprocess.TimeoutExpired as error:
-        raise SubmitFailed(interpreter, None, f"it did not answer within {CHECK_SECONDS:g} s") from error
+        raise SubmitFailed(interpreter, None, f"the interpreter did not answer within {CHECK_SECONDS:g} s") from error
     if not done.stdout.startswith(b"python "):
         said = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines()
-        reason = f"it is not a Python interpreter{': ' + said[-1] if said else ''}"
+        reason = f"the program is not a Python interpreter{': ' + said[-1] if said else ''}"
         raise SubmitFailed(interpreter, done.returncode, reason)
     version = done.stdout.decode().split()[1]
     if tuple(map(int, version.split("."))) < OLDEST:
-        raise SubmitFailed(interpreter, None, f"it is Python {version}, and Runbridge needs 3.10 or newer")
+        raise SubmitFailed(interpreter, None, f"the interpreter is Python {version}, and Runbridge needs 3.10 or newer")
 
 
 def _check_own(folder: Path) -> None:
@@ -289,7 +289,9 @@ def _make_outputs(folder: Path) -> None:
         (folder / OUTPUTS).mkdir(exist_ok=True)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise NotPrepared("WorkingFolderFailed", f"The folder {folder / OUTPUTS} cannot be made: {reason}") from error
+        raise NotPrepared(
+            "WorkingFolderFailed", f"The folder {folder / OUTPUTS} cannot be created: {reason}"
+        ) from error
 
 
 def _import_names() -> list[str]:

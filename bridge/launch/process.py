@@ -1,4 +1,4 @@
-"""The process of a script: how it is started, watched and stopped, and how it ended."""
+"""The process of a script: starts, watches and stops it, and describes its end."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 GRACE_SECONDS = 5.0
-"""How long a script may take to end after SIGTERM."""
+"""The time that a script has to end after SIGTERM."""
 LEFT_BEHIND_SECONDS = 1.0
-"""The same for processes that a script has left behind in its process group."""
+"""The time that processes have to end after SIGTERM if a script has left them behind in its process group."""
 SHELL_SIGNAL = 128
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 
 SIGNALS = {
-    signal.SIGSEGV: "it accessed memory that is not its own",
-    signal.SIGKILL: "it was killed, or the kernel killed it because memory ran out",
-    signal.SIGABRT: "it aborted, as native libraries do",
-    signal.SIGBUS: "a file or memory that it used was removed",
-    signal.SIGILL: "it used instructions that this processor does not have",
-    signal.SIGXCPU: "it used more processor time than its limit allows",
+    signal.SIGSEGV: "the process accessed memory that does not belong to it",
+    signal.SIGKILL: "a user killed the process, or the kernel killed it because memory ran out",
+    signal.SIGABRT: "the process aborted, as native libraries do after an error",
+    signal.SIGBUS: "a file or memory that the process used was removed",
+    signal.SIGILL: "the process used instructions that this processor does not have",
+    signal.SIGXCPU: "the process used more processor time than its limit allows",
 }
 
 
 class ScriptProcess:
-    """A command in its own session and process group. On Linux it dies with this process.
+    """A command in its own session and process group. On Linux the kernel kills it when this process ends.
 
     Args:
         command: the program and its arguments.
@@ -68,7 +68,7 @@ class ScriptProcess:
         """Send SIGTERM to the whole process group, and SIGKILL five seconds later."""
         descendants = _descendants(self._run_id)
         self._end_group(GRACE_SECONDS, wait)
-        for pid in descendants:  # some may have left the group
+        for pid in descendants:  # some processes may have left the group
             _kill(os.kill, pid, signal.SIGKILL)
         self._process.wait()
 
@@ -77,7 +77,7 @@ class ScriptProcess:
         self._end_group(LEFT_BEHIND_SECONDS, wait)
 
     def left_behind(self) -> list[int]:
-        """Return the processes that the script has started and that still run, as far as they can be found."""
+        """Return the ids of processes that the script has started and that still run, if they can be found."""
         return _descendants(self._run_id)
 
     def _end_group(self, grace_seconds: float, wait: Callable[[float], object]) -> None:
@@ -92,7 +92,7 @@ class ScriptProcess:
     def _group_is_there(self) -> bool:
         if self.exit_code is None:
             return True
-        try:  # the processes that it left behind are children of this process, if it adopts orphans
+        try:  # processes that the script left behind are children of this process if `adopt_orphans` was called
             while os.waitpid(-self.pid, os.WNOHANG)[0]:
                 pass
         except ChildProcessError:
@@ -112,7 +112,7 @@ def _kill(send: Callable[[int, int], None], pid: int, number: int) -> bool:
 
 
 def _descendants(run_id: str) -> list[int]:
-    """Return the descendants of this process that belong to a run; not the launchers that its script has started."""
+    """Return the descendants of this process that belong to a run, except launchers that its script has started."""
     import psutil
 
     found = []
@@ -144,7 +144,7 @@ def adopt_orphans() -> None:
 
 
 def _dies_with_this_process() -> Callable[[], None] | None:
-    """Return what the child does between fork and exec.
+    """Return the function that the child calls between fork and exec.
 
     Everything is imported before the fork, because another thread may hold the import lock at the fork.
     """
@@ -171,7 +171,7 @@ def _prctl() -> Callable[..., int] | None:
 
 
 def describe_end(exit_code: int, last_words: str, shell: bool) -> tuple[str, str | None]:
-    """Return how a script ended, as the second half of a sentence, and the name of the signal that ended it.
+    """Return the second half of a sentence about the end of a script, and the name of the signal that ended it.
 
     Args:
         exit_code: negative for a signal.

@@ -1,4 +1,4 @@
-"""Starting the launcher of a run: a process that outlives the process that submits, and its terminal."""
+"""Starts the launcher of a run. The launcher outlives the submitting process and its terminal."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ CODE = (
     "sys.exit(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))"
 )
 START_SECONDS = 60.0
-"""How long to wait until the launcher has the run; a launcher that takes longer is not waited for."""
+"""How long the submitting process waits until the launcher owns the run. Afterwards it goes on without an error."""
 STDERR_BYTES = 1 << 12
-SAID_NOTHING = "it ended without a word"
+SAID_NOTHING = "the launcher ended without a message"
 
 
 def start_launcher(address: str, run_id: str, hand_over: Callable[[], object]) -> None:
-    """Start the launcher of a run, and return when the launcher has the run.
+    """Start the launcher of a run, and return when the launcher owns the run.
 
     Args:
         address: the workspace's folder.
         run_id: the run.
-        hand_over: called when the launcher has started and waits for the run. It releases the run.
+        hand_over: releases the run. It is called when the launcher has started and waits for the run.
 
     Raises:
-        SubmitFailed: the launcher could not be started, or ended before it had the run; with what it printed.
+        SubmitFailed: the launcher could not be started, or ended before it owned the run. The error has its output.
     """
     if not sys.executable:
         raise SubmitFailed("The launcher", None, "this process does not know its Python interpreter: sys.executable")
@@ -53,7 +53,7 @@ def start_launcher(address: str, run_id: str, hand_over: Callable[[], object]) -
         try:
             hand_over()
         finally:
-            # `close` would not do: a child that was forked concurrently has the same socket.
+            # `close` is not enough, because a child that was forked concurrently has the same socket.
             with Ignoring(OSError):
                 ours.shutdown(socket.SHUT_WR)
         if not _goes_on(ours):
@@ -89,7 +89,7 @@ def _goes_on(ours: socket.socket) -> bool:
         if is_of_handler(error):
             raise
         if isinstance(error, TimeoutError):
-            return True  # it is slow, but it runs: its end of the socket is open
+            return True  # the launcher is slow, but it runs, because its end of the socket is open
         if isinstance(error, ConnectionResetError):
             return False
         raise

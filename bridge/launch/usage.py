@@ -18,12 +18,12 @@ PERIOD_SECONDS = 5.0
 
 
 class UsageSampler:
-    """A thread that logs metrics of a process and its descendants: after half a second, then every five seconds.
+    """A thread that logs metrics of a process and its descendants after half a second, then every five seconds.
 
     `system/cpu_percent` is the processor time; 200 means that two processors are busy.
     `system/memory_bytes` is the memory of the processes.
-    `system/gpu_<n>_percent` is how busy a GPU is that they use.
-    `system/gpu_<n>_memory_bytes` is the memory of the GPU that they use.
+    `system/gpu_<n>_percent` is the load of a GPU that the processes use.
+    `system/gpu_<n>_memory_bytes` is the memory of this GPU that the processes use.
 
     Args:
         tracking: the store.
@@ -64,7 +64,7 @@ class UsageSampler:
 
 
 class ProcessTree:
-    """A process and its descendants. A sample has the processor time since the sample before."""
+    """A process and its descendants. A sample contains the processor time since the previous sample."""
 
     def __init__(self, pid: int) -> None:
         import psutil
@@ -80,7 +80,7 @@ class ProcessTree:
         return set(self._known)
 
     def sample(self) -> dict[str, float | int]:
-        """Return the values of the processes; nothing if they have ended."""
+        """Return the metrics of the processes; empty if the processes have ended."""
         processes = self._processes()
         if not processes:
             return {}
@@ -107,7 +107,7 @@ class ProcessTree:
             try:
                 times = process.cpu_times()
                 memory += process.memory_info().rss
-            except self._psutil.Error:  # it has ended
+            except self._psutil.Error:  # the process has ended
                 continue
             total = times.user + times.system
             before = self._known.get(process.pid)
@@ -134,7 +134,7 @@ class Gpus:
             logger.debug("No GPU metrics: %s", error)
 
     def sample(self, pids: set[int]) -> dict[str, float | int]:
-        """Return the values of the GPUs that some processes use.
+        """Return the metrics of the GPUs that the given processes use.
 
         Args:
             pids: the processes.
@@ -151,9 +151,9 @@ class Gpus:
         return values
 
     def _memory(self, handle: Any, pids: set[int]) -> int | None:
-        """Return the bytes of a GPU that the processes use; None if they do not use it.
+        """Return the bytes of memory that the processes use on a GPU; None if they do not use the GPU.
 
-        In a container, NVML lists no processes. Then a GPU that is busy counts as used by them.
+        In a container, NVML lists no processes. In this case every busy GPU counts as used by the processes.
         """
         processes = self._pynvml.nvmlDeviceGetComputeRunningProcesses(handle)
         held = [process.usedGpuMemory for process in processes if process.pid in pids]

@@ -1,4 +1,4 @@
-"""The background thread of this process: it folds, and renews leases, about once a second."""
+"""The background thread of this process, which folds and renews leases about once a second."""
 
 from __future__ import annotations
 
@@ -19,43 +19,48 @@ if TYPE_CHECKING:
 logger = logging.getLogger("bridge")
 
 LOAD_SECONDS = 5.0
-"""How long a fork waits while the background loads modules."""
+"""How long a fork waits while the background thread loads modules."""
 
 FOLD_SECONDS = 1.0
-"""How old a backlog gets before this process folds it, and how often the store is asked whether runs are active."""
+"""The age of unfolded points at which this process folds, and the time between two checks whether runs are active."""
 
 
 class Background:
-    """The one thread that tends the stores of this process each second, as long as anybody holds one."""
+    """The thread that folds journals and renews leases for all stores of this process, as long as a store is in use."""
 
     def __init__(self) -> None:
         self.begin()
 
     def begin(self) -> None:
-        """Forget all stores; also in a child after a fork, where the thread does not exist."""
+        """Forget all stores. A forked child calls this too, because the thread does not exist there."""
         self._lock = threading.RLock()
         self._stores: weakref.WeakSet[JournaledStore] = weakref.WeakSet()
         self._thread: threading.Thread | None = None
         self._loading = ThreadLock("modules that the background loads")
 
     def before_fork(self) -> None:
-        """Wait until the thread loads no module. Otherwise the lock of that module would stay locked in the child."""
+        """Wait until the thread has loaded its modules.
+
+        Otherwise the lock of a module would stay locked in a forked child.
+        """
         self._loading.acquire(timeout=LOAD_SECONDS)
 
     def after_fork(self) -> None:
-        """Let the thread load modules again; in the parent after a fork."""
-        while self._loading.is_mine():  # an interrupted step before the fork may have taken it twice, or not at all
+        """Let the thread load modules again. The parent calls this after a fork."""
+        while (
+            self._loading.is_mine()
+        ):  # if the step before the fork was interrupted, it may have taken the lock twice or not at all
             self._loading.release()
 
     def add(self, store: JournaledStore) -> None:
-        """Let the thread tend a store: fold its journals and renew its leases."""
+        """Let the thread fold the journals of a store and renew its leases."""
         with self._lock:
             self._stores.add(store)
             if self._thread is None:
                 thread = threading.Thread(target=self._run, name="bridge-fold", daemon=True)
                 try:
                     thread.start()
-                except RuntimeError as error:  # the system has no more threads: the next call tries again
+                except RuntimeError as error:  # the system has no more threads; the next call tries again
                     logger.debug("Nothing is folded in the background: %s", error)
                     return
                 except KeyError as error:  # `Thread.start` hides what a signal handler raised as the thread started
@@ -64,7 +69,7 @@ class Background:
             store.is_tended = True
 
     def remove(self, store: JournaledStore) -> None:
-        """Tend a store no longer."""
+        """Stop folding and renewing leases for a store."""
         with self._lock:
             self._stores.discard(store)
 
@@ -74,7 +79,7 @@ class Background:
             while self._is_needed():
                 time.sleep(FOLD_SECONDS)
                 if not is_loaded:
-                    self._loading.acquire()  # without the limit of a `with`
+                    self._loading.acquire()  # without the time limit of a `with` statement
                     try:
                         _load_what_folds()
                     finally:
@@ -99,10 +104,12 @@ class Background:
             try:
                 if store in self._stores:  # another thread may have closed it
                     store.tend()
-                    if store not in self._stores:  # it was closed as it was tended: close what that has opened since
+                    if (
+                        store not in self._stores
+                    ):  # the store was closed during its work: close the files that this work has opened again
                         store.let_go()
             except (BridgeError, OSError, ImportError, MemoryError) as error:  # the last three: numpy's import may fail
-                logger.debug("Not folded this time, the next reader or second does: %s", error)
+                logger.debug("The fold failed and is tried again by the next reader or in a second: %s", error)
         for tidy in each_second:
             try:
                 tidy()
@@ -127,7 +134,7 @@ def _load_what_folds() -> None:
 
 
 each_second: list[Callable[[], None]] = []
-"""Other functions that the background calls each second."""
+"""Other functions that the background thread calls each second."""
 
 background = Background()
 

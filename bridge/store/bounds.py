@@ -1,4 +1,4 @@
-"""Bounds of one append, so that other writers wait for a limited time."""
+"""Limits the size of one append, so that other writers wait for a limited time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     Array = numpy.ndarray[Any, Any]
 
 MOST_POINTS, MOST_SERIES = 170_000, 5_000
-"""How many points, and of how many series, one append stores. Each of these takes SQLite about 30 ms."""
+"""The greatest number of points, and of series, that one append stores. Either number takes SQLite about 30 ms."""
 
 
 def last_moment(
@@ -19,8 +19,8 @@ def last_moment(
 ) -> int | None:
     """Return the record time up to which an append takes the points of journals, or None if it may take them all.
 
-    Journals are cut at one moment, so that no later append brings an earlier point.
-    The points of the first moment are stored together, however many they are.
+    Journals are cut at one moment, so that no later append stores a point that was logged earlier.
+    All points of the first moment are stored together, even if they exceed the limits.
 
     Args:
         times: for each journal, the record times of its next points in log order. They are comparable between journals.

@@ -1,4 +1,4 @@
-"""Cutting journals into slices that one transaction stores."""
+"""Cuts journals into slices that one transaction stores."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("bridge")
 
 FOLD_BYTES, LEAST_BYTES = 8 << 20, 1 << 20
-"""How many bytes of all journals together, and at least of each, one transaction stores."""
+"""The number of bytes that one transaction stores of all journals together, and the least number of each journal."""
 
 
 @dataclass
@@ -32,11 +32,11 @@ class FoldProgress:
     """The progress of one fold.
 
     Args:
-        left: the journals that are not stored yet, each with the size up to which it is to be stored.
-        listed: all journals that the folder had when the fold began.
-        until: a time by the boot clock, in nanoseconds; points that were logged later are left to a later fold.
+        left: the journals that are not stored yet, each with the size up to which this fold stores it.
+        listed: all journals in the folder when the fold began.
+        until: a time by the boot clock, in nanoseconds. Points that were logged later are stored by a later fold.
 
-    `rests` has the stretches that were read and not stored yet, each with its reader.
+    `rests` has the stretches that are read and not stored yet, each with its reader.
     """
 
     left: dict[str, int]
@@ -60,7 +60,7 @@ class Cut(NamedTuple):
 class Cutter:
     """Cuts the journals of a folder; one thread at a time.
 
-    `seen` has the size of each journal up to which everything is stored.
+    `seen` has, for each journal, the size up to which all points are stored.
     `damages` has, for each journal of the last cut, a sentence for each damage that was found.
     `kept` has the journals that contain records of a newer version, which are never removed.
 
@@ -78,9 +78,9 @@ class Cutter:
         self._warned_of_clocks = False
 
     def cut(self, progress: FoldProgress, receipts: Mapping[str, int]) -> list[Slice]:
-        """Return slices of all journals that end at one moment; journals without more points leave `progress.left`.
+        """Return slices of all journals that end at one moment. Journals that are stored leave `progress.left`.
 
-        Because of the common moment no later transaction brings a point that was logged before these.
+        Because all slices end at the same moment, no later transaction stores a point that was logged earlier.
         """
         self.damages = {}
         size_of = dict(progress.left)
@@ -114,7 +114,9 @@ class Cutter:
         for journal_id, size in list(left.items()):
             start = receipts.get(journal_id, 0)
             cut = self._cut(progress, journal_id, start, share)
-            if cut is None or cut.stretch.end <= start:  # all is stored, or the rest came after this fold began
+            if (
+                cut is None or cut.stretch.end <= start
+            ):  # all points are stored, or the others were logged after this fold began
                 if cut is None:
                     self.seen[journal_id] = size
                 del left[journal_id]
@@ -157,7 +159,7 @@ class Cutter:
                 if start >= size or reader is None:
                     return None
                 of_reader, stretch = progress.rests.pop(journal_id, (None, None))
-                # Another reader does not know the definitions before the stretch.
+                # A new reader does not know the definitions before the stretch.
                 if of_reader is reader and stretch is not None and stretch.start == max(start, reader.records_at):
                     return reader, stretch
                 stretch = reader.read(start, size, share)
@@ -167,14 +169,14 @@ class Cutter:
             except FileNotFoundError as error:
                 if is_of_handler(error):
                     raise
-                # Its process may have put the journal back: then another file has its name.
+                # The process of the journal may have put it back. In that case another file has its name.
                 self._readers.forget(journal_id)
         return None
 
     def _clock_of(self, header: Header) -> int:
         """Return the number to add to a journal's record times, so that they may be compared.
 
-        All journals of one boot clock get the same distance to the wall clock, which may have been set since.
+        All journals of one boot clock get the same offset to the wall clock, because the wall clock may have been set.
         """
         distance = header.wall_time - header.boot_time
         if not header.boot_id:
@@ -182,7 +184,7 @@ class Cutter:
         return self._clocks.setdefault((header.boot_id, header.time_namespace), distance)
 
     def _slice(self, cut: Cut) -> Slice:
-        """Return a stretch as a backend takes it."""
+        """Return a stretch as a slice, which is the form that a backend stores."""
         import numpy
 
         reader, stretch = cut.reader, cut.stretch
@@ -209,7 +211,7 @@ class Cutter:
         )
 
     def _warnings_of(self, reader: JournalReader, stretch: Stretch) -> list[tuple[str, str]]:
-        """Return the warnings of runs, as (run id, sentence), and note the damages."""
+        """Return the warnings of runs, as (run id, sentence), and store the damage in `damages`."""
         damages = [
             f"Journal {reader.path} is damaged at offset {offset}: {what} cannot be read and are skipped."
             for offset, what in stretch.damages
@@ -231,8 +233,8 @@ class Cutter:
         if len(clocks) > 1 and not self._warned_of_clocks:
             self._warned_of_clocks = True
             logger.warning(
-                "%s has journals of processes that do not share a clock, as on two machines: "
-                "the order of their points is that of their wall clocks.",
+                "%s has journals of processes that do not share a clock, for example of two machines: "
+                "their points are ordered by the wall clocks of the machines.",
                 self._folder,
             )
 
@@ -244,6 +246,6 @@ def _has_our_clock(header: Header) -> bool:
 
 
 def _last_boot_time(stretch: Stretch) -> int:
-    """Return when the process last wrote in a stretch of its journal, by its boot clock; 0 if that is not known."""
+    """Return the time of the last write in a stretch, by the boot clock of the process that wrote; 0 if unknown."""
     latest = max((boot_time for _, _, _, boot_time, _ in stretch.leases), default=0)
     return max(latest, int(stretch.rows["time"].max())) if len(stretch.rows) else latest

@@ -1,4 +1,4 @@
-"""Delivering runs of one workspace to another. It may be repeated: what the target already has stays as it is."""
+"""Delivers runs of one workspace to another. A delivery may be repeated, and data that the target already has stays."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def runs_to_deliver(source: TrackingStore, run_ids: Sequence[str] | None = None)
     Each run of `run_ids` that is deleted, or whose experiment is archived, is excluded, and the log names it.
 
     Args:
-        source: where the runs are.
+        source: the workspace that has the runs.
         run_ids: only these runs; None is all active runs.
 
     Raises:
@@ -52,7 +52,9 @@ def runs_to_deliver(source: TrackingStore, run_ids: Sequence[str] | None = None)
         raise NotFound("run", ", ".join(missing), "nothing was delivered")
     runs = []
     for record in found.values():
-        experiment = experiments.get(record.experiment_id)  # None: purged just now, and the run with it
+        experiment = experiments.get(
+            record.experiment_id
+        )  # None if the experiment was just purged together with the run
         if experiment is not None and experiment.lifecycle_stage != "active":
             name = experiment.name
             logger.warning("Run %s was not delivered: its experiment %r is archived.", record.id, name)
@@ -77,7 +79,7 @@ def deliver(source: WorkspaceStores, target: WorkspaceStores, runs: Sequence[Run
         runs: the runs, from `runs_to_deliver`.
 
     Returns:
-        the ids of the runs, by experiment.
+        The ids of the runs, by experiment.
 
     Raises:
         InvalidState: an experiment or a run is deleted in the target; the runs before it are delivered.
@@ -141,7 +143,8 @@ def _clashes(run: RunRecord, there: RunRecord) -> Iterator[str]:
     for kind, ours, theirs in (("Param", run.params, there.params), ("Property", run.properties, there.properties)):
         for key, value in ours.items():
             if theirs.get(key, value) != value:
-                yield f"{kind} {key!r} is {theirs[key]!r} here, and was {value!r} where the run was delivered from."
+                here = f"{kind} {key!r} is {theirs[key]!r} in this workspace"
+                yield f"{here}, and was {value!r} in the workspace of origin."
 
 
 def _deliver_end(target: TrackingStore, run: RunRecord, there: RunRecord) -> None:
@@ -188,7 +191,7 @@ def _slice_of(journal_id: str, start: int, number: int, run_id: str, records: Se
     which = numpy.repeat(numpy.arange(len(records)), lengths)
     positions = numpy.concatenate([record.positions for record in records])
     texts: list[str | bool | None] = []
-    values = []  # of texts: their indices in `texts`
+    values = []  # for texts, the values are indices in `texts`
     for record in records:
         if record.numbers is not None:
             values.append(record.numbers)

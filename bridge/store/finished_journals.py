@@ -1,4 +1,4 @@
-"""Finished journals: removing those that are stored and whose writers have ended."""
+"""Removes finished journals: those whose points are all stored and whose writers have ended."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ logger = logging.getLogger("bridge")
 
 @dataclass
 class _Ending:
-    """The facts that the end of a fold asks for once, for all journals, and only if a journal may be removed.
+    """Values that the end of a fold reads once for all journals, and only if a journal may be removed.
 
-    The leases of the journals `ended` have been ended.
+    `ended` are the journals whose leases have been ended.
     A process may take a lease afterwards. If its journal is removed nevertheless, the next reader ends the lease.
     """
 
@@ -68,7 +68,7 @@ class FinishedJournals:
             owned_until = self._finish(journal_id, ending)
             if owned_until is not None:
                 gone[journal_id] = owned_until
-        # A journal that appeared since the fold began may have taken over the leases.
+        # A journal that was created after the fold began may have the leases of an older one.
         if not gone or self._folder.sizes().keys() - progress.listed:
             return
         self._inner.end_leases(gone)
@@ -80,8 +80,8 @@ class FinishedJournals:
         """Remove a journal if no process needs it any more.
 
         Returns:
-            when the journal was last written to, in milliseconds since 1970 UTC, if its writer has ended and its leases
-            must be ended before the removal; else None.
+            The time of the last write to the journal, in milliseconds since 1970 UTC, if its writer has ended and its
+            leases must be ended before the removal; otherwise None.
         """
         if self._readers.is_skipped(journal_id) or journal_id in self._cutter.kept:
             return None
@@ -97,12 +97,13 @@ class FinishedJournals:
                 closed = self._is_closed(journal_id, stored)
                 if not closed and stored < size and self._has_more(journal_id, stored, size):
                     seen.pop(journal_id, None)
-                    return None  # the database was replaced by a backup, which has less than this fold has stored
+                    return None  # the database was replaced by a backup, which lacks points that this fold has stored
                 header = self._readers.header(journal_id)
                 owner = "gone" if closed else ending.owners.look(journal_id, header, lock)
                 if journal_id in ending.owning:
                     return self._folder.written_at(journal_id) // 1_000_000 if owner == "gone" else None
-                # A process that has executed another program owns its runs until it ends, and is known by its journal.
+                # A process that has executed another program owns its runs until it ends. Only its journal identifies
+                # the process.
                 if owner != "gone" and (owner != "alive" or lock != "free"):
                     return None
                 self._settle(journal_id, size, stored, closed)
@@ -120,7 +121,7 @@ class FinishedJournals:
         return reader is not None and reader.read(stored, size).end > max(stored, reader.records_at)
 
     def _is_closed(self, journal_id: str, stored: int) -> bool:
-        """Return whether the stored part of a journal ends with its closing record."""
+        """Return whether the stored part of a journal ends with the closing record."""
         reader = self._readers.get(journal_id)
         if reader is None or not self._folder.may_be_closed(journal_id):
             return False
@@ -134,9 +135,11 @@ class FinishedJournals:
         reader = self._readers.known(journal_id)
         if size == 0 or journal_id in self.damaged or (reader is not None and reader.header_damaged):
             if size == 0:
-                logger.warning("Journal %s is empty (offset 0): nothing can be read from it.", path)
+                logger.warning("Journal %s is empty (offset 0), so no point can be read from it.", path)
             elif journal_id not in self.damaged:
-                logger.warning("Journal %s is damaged at offset 0: its header and all after it cannot be read.", path)
+                logger.warning(
+                    "Journal %s is damaged at offset 0: its header and all records after it cannot be read.", path
+                )
             self._folder.rename_damaged(journal_id)
             return
         if not closed and stored < size and size > FIRST_HEADER_SIZE:

@@ -1,4 +1,4 @@
-"""Folding: storing the points of the journals in a folder in a backend."""
+"""Folds: stores the points of all journals of a folder in a backend."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from bridge.store.unfolded import UnfoldedBytes
 logger = logging.getLogger("bridge")
 
 SWEEP_SECONDS = 5.0
-"""How often journals that have not grown are examined too, because their writers may have ended."""
+"""The time between two checks of journals that have not grown. Their writers may have ended."""
 
 LOOK_SECONDS = 1.0
-"""How often a read of statuses examines whether the owners of runs are alive."""
+"""The time between two checks, by reads of statuses, whether the owners of runs are alive."""
 
 TURN_SECONDS = 0.5
-"""About how long one turn of a fold lasts. Between turns, others that wait to fold have theirs."""
+"""About how long one turn of a fold lasts. Between its turns, other threads and processes may fold."""
 
 GIVE_WAY_SECONDS = 0.001
-"""How long a process that folds pauses after a turn: neither the lock of threads nor that of processes is fair."""
+"""How long a fold pauses after a turn. Without the pause the same thread would often take the unfair locks again."""
 
 TRIES = 5
-"""How often slices are cut again when another process has stored some of their points."""
+"""The number of times that slices are cut again because another process has stored some of their points."""
 
 
 class Folding:
@@ -47,8 +47,8 @@ class Folding:
         inner: the backend.
         folder: the folder of journals.
         shared: the lock of the fold belongs to the folder's group too.
-        read_only: nothing may be written, so nothing is folded.
-        workspace_id: the workspace whose journals are folded; empty for those of any.
+        read_only: the workspace cannot be written, so nothing is folded.
+        workspace_id: the workspace whose journals are folded; empty to fold the journals of every workspace.
     """
 
     def __init__(self, inner: Backend, folder: Path, shared: bool, read_only: bool, workspace_id: str = "") -> None:
@@ -67,7 +67,7 @@ class Folding:
 
     @property
     def unfolded_bytes(self) -> int:
-        """How many bytes of points the last read did not see, because this process cannot fold."""
+        """The number of bytes of points that the last read did not see, because this process cannot fold."""
         return self._unfolded.total
 
     def forget(self) -> None:
@@ -76,7 +76,7 @@ class Folding:
         self._folder.close()
 
     def follow(self, workspace_id: str) -> None:
-        """Fold the journals of another workspace, which has taken the place of the former one."""
+        """Fold the journals of another workspace, which has replaced the former one."""
         with self._lock:  # another thread may be folding
             lock = self._lock
             self._begin(workspace_id)
@@ -84,7 +84,7 @@ class Folding:
             self._folder.close()
 
     def close(self) -> None:
-        """Forget what was read; a later fold reads it again."""
+        """Forget the journals that were read. A later fold reads them again."""
         with self._lock:
             self._cutter.seen.clear()
             self._readers.forget_all()
@@ -97,8 +97,8 @@ class Folding:
             wait: wait for another process that folds; if False, leave the fold to that one.
 
         Raises:
-            StoreUnavailable: the backend cannot be written at the moment; or another process or thread has been folding
-                for longer than the limit of every wait; or a signal handler has interrupted a fold of this thread.
+            StoreUnavailable: the backend cannot be written at the moment; another process or thread has been folding
+                for longer than the time limit; or a signal handler has interrupted a fold of this thread.
         """
         until = read_boot_time()
         with self._border():
@@ -121,7 +121,10 @@ class Folding:
         self._fold_all(FoldProgress(left, frozenset(sizes), until), wait, sweeps)
 
     def _fold_all(self, progress: FoldProgress, wait: bool, sweeps: bool) -> None:
-        """Take turns until all is folded. Without `wait`, take one turn, unless another thread or process folds."""
+        """Take turns until all points are folded.
+
+        Without `wait`, take one turn, unless another thread or process folds.
+        """
         if not wait:
             with suppress(LockTaken), self._lock.at_once():
                 if self._fold_some(progress, wait) and sweeps:
@@ -141,9 +144,9 @@ class Folding:
             self._folder.remove_leftovers()
 
     def look_after_leases(self) -> bool:
-        """Fold if the owner of a run seems to have ended or is silent; return whether it did. At most once a second.
+        """Fold if the owner of a run seems to have ended or is silent; return whether a fold was made.
 
-        This serves a read of statuses, which must not fail where a fold fails.
+        This happens at most once a second. Reads of statuses call this method. They must not fail if a fold fails.
         """
         if time.monotonic() < self._look_at:
             return False
@@ -163,7 +166,7 @@ class Folding:
         return True
 
     def _fold_some(self, progress: FoldProgress, wait: bool) -> bool:
-        """Store some of what is left of a fold; return whether it was this process's turn."""
+        """Store some of the remaining points of a fold; return whether this process had the turn."""
         left = progress.left
         before = self._inner.get_receipts(list(left)) if wait else {}
         turn_ends = None
@@ -187,7 +190,7 @@ class Folding:
 
     @contextmanager
     def _border(self) -> Iterator[None]:
-        """Turn the errors of the folder into ours."""
+        """Convert errors of the folder to errors of Runbridge."""
         try:
             yield
         except CallFailed as failed:
@@ -203,7 +206,10 @@ class Folding:
             raise StoreUnavailable(str(self._folder.path), error.strerror or str(error)) from error
 
     def _store_some(self, progress: FoldProgress) -> None:
-        """Store the oldest part of what is left, in one transaction; what is done leaves `progress.left`."""
+        """Store the oldest remaining points in one transaction.
+
+        Journals that are stored are removed from `progress.left`.
+        """
         for _ in range(TRIES):
             slices = self._cutter.cut(progress, self._inner.get_receipts(list(progress.left)))
             if not slices:
@@ -211,7 +217,7 @@ class Folding:
             self._keep_damaged()
             try:
                 self._inner.append(slices)
-            except InvalidState as error:  # another process has stored some of it: cut again
+            except InvalidState as error:  # another process has stored some of these points: cut again
                 mismatch = error
                 continue
             size_bytes = sum(piece.end - piece.start for piece in slices)
@@ -224,9 +230,11 @@ class Folding:
         raise mismatch
 
     def _keep_damaged(self) -> None:
-        """Give damaged journals a second name, because another process may be the one that removes them."""
+        """Give damaged journals a second name, because another process may remove them."""
         for journal_id in [journal_id for journal_id, sentences in self._cutter.damages.items() if sentences]:
             try:
                 self._folder.link_damaged(journal_id)
-            except CallFailed as failed:  # then this process keeps the journal, if it is the one that ends it
+            except (
+                CallFailed
+            ) as failed:  # in that case this process keeps the journal, if it is the process that removes it
                 logger.debug("Journal %s has no second name: %s", self._folder.path_of(journal_id), failed)

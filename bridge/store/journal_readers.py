@@ -22,7 +22,7 @@ class JournalReaders:
     Args:
         folder: the folder of journals.
         inner: the backend into which journals are folded.
-        workspace_id: the workspace whose journals are read; empty for those of any.
+        workspace_id: the workspace whose journals are read; empty to read the journals of every workspace.
     """
 
     def __init__(self, folder: JournalFolder, inner: Backend, workspace_id: str) -> None:
@@ -60,7 +60,7 @@ class JournalReaders:
         return reader
 
     def known(self, journal_id: str) -> JournalReader | None:
-        """Return the reader of a journal if there is one already."""
+        """Return the reader of a journal if it exists; otherwise None."""
         return self._readers.get(journal_id)
 
     def header(self, journal_id: str) -> Header | None:
@@ -73,7 +73,7 @@ class JournalReaders:
         return None if reader is None or reader.header_damaged else reader.header
 
     def is_skipped(self, journal_id: str) -> bool:
-        """Return whether a journal is skipped, as far as is known without reading it."""
+        """Return whether a journal is known to be skipped. This does not read the journal."""
         return journal_id in self._skipped
 
     def forget(self, journal_id: str) -> None:

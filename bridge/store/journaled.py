@@ -72,7 +72,7 @@ class JournaledStore(WrappedBackend):
         self._owned = OwnedRuns(self._writer)
         self._orphans: set[str] = set()
         self._place.reset()
-        self.is_tended = False  # the background sets it
+        self.is_tended = False  # the background thread sets it
 
     @property
     def _folding(self) -> Folding:
@@ -155,7 +155,7 @@ class JournaledStore(WrappedBackend):
             self._writer.leases.confirm(self.inner.get_receipts([journal_id]).get(journal_id, 0))
 
     def _check_place(self) -> None:
-        """Notice that the workspace's folder was removed or replaced, and keep this process's journals with it."""
+        """Check whether the workspace's folder was removed or replaced, and keep journals with their workspace."""
         if self._read_only:
             return
         moved = self._place.check(self._active.union(self._owned, self._orphans))
@@ -172,7 +172,7 @@ class JournaledStore(WrappedBackend):
     # Leases
 
     def begin_runs(self, records: Sequence[RunRecord]) -> list[RunRecord]:
-        """Create runs that this process owns from the moment they exist; see `create_runs` and `hold_lease`."""
+        """Create runs that this process owns immediately; see `create_runs` and `hold_lease`."""
         # The lease is stored with the run, in one transaction: a process killed in between would leave the run open.
         with self._start_lock:  # a close in another thread ends the journal before, or leaves it open
             reservation = self._writer.leases.reserve()  # held until the end of this call
@@ -193,7 +193,9 @@ class JournaledStore(WrappedBackend):
         with self._start_lock:
             reservation = self._writer.leases.reserve()  # held until the end of this call, as above
         if not reservation.journal_id and not self._read_only:
-            raise StoreUnavailable(str(self._folder), "no journal can be begun there, so that no run can be owned")
+            raise StoreUnavailable(
+                str(self._folder), "no journal can be started there, so this process cannot own a run"
+            )
         try:
             self._folding.fold()  # the records of an earlier owner, whose clock may be ahead, come before the claim
         except BridgeError as error:
@@ -218,7 +220,7 @@ class JournaledStore(WrappedBackend):
             self._be_tended()
 
     def release_lease(self, run_id: str) -> None:
-        """Own a run no longer: it stays as it is when this process ends."""
+        """Stop owning a run. The run then stays unchanged when this process ends."""
         with self._start_lock:
             self._owned.release(run_id)
 
@@ -253,7 +255,7 @@ class JournaledStore(WrappedBackend):
 
     @property
     def unfolded_bytes(self) -> int:
-        """How many bytes of points a read does not see, because nothing may be written here or numpy is missing."""
+        """The number of bytes of points that reads do not see (read-only workspace, or numpy is missing)."""
         return 0 if self._made_folding is None else self._made_folding.unfolded_bytes
 
     def close(self) -> None:
@@ -276,13 +278,13 @@ class JournaledStore(WrappedBackend):
                 self.close()
 
     def let_go(self) -> None:
-        """Close the files that were opened only to read; a later call opens them again."""
+        """Close files that were opened only for reading. A later call opens them again."""
         if self._made_folding is not None:
             self._made_folding.close()
         super().close()
 
     def at_exit(self) -> None:
-        """End the journal as the process ends, and fold it if that costs no import and no waiting."""
+        """End the journal at the end of the process. Fold it if this needs no import and no waiting."""
         background.remove(self)
         self._check_place()
         self._writer.close()
@@ -290,7 +292,7 @@ class JournaledStore(WrappedBackend):
             try:
                 self._folding.fold(wait=False)
             except BridgeError as error:
-                logger.debug("Not folded at exit, the next reader does: %s", error)
+                logger.debug("The journal is not folded at exit; the next reader folds it: %s", error)
         self.inner.close()
 
     def after_fork(self) -> None:

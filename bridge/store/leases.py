@@ -126,7 +126,7 @@ def unclaimed_since(now: int) -> int:
 
 
 def never_started(now: int) -> RunChanges:
-    """Return the changes of a run that no launcher claimed in time."""
+    """Return the changes of a run that was not claimed by a launcher in time."""
     import json
 
     message = (

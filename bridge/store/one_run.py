@@ -1,4 +1,4 @@
-"""One run of a store: the methods of `TrackingStore` take several."""
+"""Functions for a single run of a store, because the methods of `TrackingStore` take several runs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def get_run(store: TrackingStore, run_id: str, latest: bool = True) -> RunRecord
     """Return everything known about a run except its points.
 
     Args:
-        store: where the run is.
+        store: the store of the run.
         run_id: the run.
         latest: also return the latest value of each series.
 

@@ -1,4 +1,4 @@
-"""Opening a workspace: from its address to its stores."""
+"""Opens a workspace: returns the stores at an address."""
 
 from __future__ import annotations
 
@@ -46,5 +46,5 @@ def peek_store(address: str | Path) -> WorkspaceStores:
 
 
 def restore_default_experiment(stores: WorkspaceStores) -> None:
-    """Make experiment 0 again if it was purged, as the next process that opens the workspace does."""
+    """Create experiment 0 again if it was purged. Every process does this when it opens the workspace."""
     make_default_experiment(stores.open_store.backend)

@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger("bridge")
 
 IDLE_SECONDS = 10.0
-"""How long a store stays open that no handle uses."""
+"""The time after which a store is closed that no handle uses."""
 
 IDLE_STORES = 4
-"""How many such stores stay open when another one is opened."""
+"""The number of unused stores that stay open when another store is opened."""
 
 
 @dataclass(eq=False)
@@ -54,11 +54,11 @@ class OpenStore:
 
     @property
     def generation(self) -> int:
-        """How often another database has taken the place of the one that was opened."""
+        """The number of times that another database has replaced the database that was opened."""
         return self.backend.database.generation
 
     def facts(self) -> dict[str, str]:
-        """Read the facts of the workspace from the database."""
+        """Read the properties of the workspace from the database."""
         return read_facts(self.backend.database)
 
     def close(self) -> None:
@@ -75,7 +75,7 @@ _lock = ThreadLock("the list of open workspaces")
 
 
 def _after_fork_in_child() -> None:
-    """Renew the lock: another thread may have been opening a workspace at the fork."""
+    """Replace the lock, because another thread may have held it during the fork."""
     global _lock
     _lock = ThreadLock("the list of open workspaces")
 
@@ -84,7 +84,7 @@ on_fork(Step.WORKSPACES, in_child=_after_fork_in_child)
 
 
 def store_at(path: Path, durability: Durability | None) -> OpenStore:
-    """Return the open stores of the workspace in a folder, opened if they are not.
+    """Return the stores of the workspace in a folder. Open them if they are not open.
 
     Raises:
         NotFound: no workspace exists there.
@@ -157,10 +157,10 @@ def _open_folder(path: Path, durability: Durability | None, state: os.stat_resul
 
 
 def checked_facts(path: Path, facts: Mapping[str, str]) -> Mapping[str, str]:
-    """Return the facts that a database has of its workspace.
+    """Return the properties of a workspace from its database.
 
     Raises:
-        StoreUnavailable: it has none.
+        StoreUnavailable: the database has no such properties.
     """
     if "id" not in facts:
         raise StoreUnavailable(str(path / DATABASE), NOT_OURS)
@@ -192,7 +192,7 @@ def stat_database(path: Path) -> os.stat_result:
 
 
 def was_open(folder: str | Path) -> bool:
-    """Return whether this process has opened a workspace in a folder, which may be gone since."""
+    """Return whether this process has opened a workspace in a folder. The workspace may have been removed since."""
     return os.path.realpath(folder) in _seen
 
 
@@ -207,13 +207,13 @@ def close_idle(most: int = 0) -> None:
                 store.tracking.flush()  # a store with points that cannot be written yet stays open, and tries again
                 store.close()
             except BridgeError as error:
-                logger.debug("A workspace without users stays open: %s", error)
+                logger.debug("An unused workspace cannot be closed and stays open: %s", error)
                 continue
             _remove(store)
 
 
 def _without_users(now: float) -> list[OpenStore]:
-    """Return the stores that no handle uses, those first that were idle first."""
+    """Return the stores that no handle uses, those that have been idle longest first."""
     idle: list[OpenStore] = []
     for store in {id(store): store for store in list(_stores.values())}.values():
         if len(store.users) or store.tracking.owns_runs:

@@ -44,14 +44,14 @@ class OwnedRuns:
             self._renewed = self._renewed or read_boot_time()
 
     def release(self, run_id: str) -> None:
-        """Undo one `hold` of a run; the last one gives the lease up."""
+        """Undo one `hold` of a run. The last call releases the lease."""
         if run_id in self._counts:
             self._counts[run_id] -= 1
             if not self._counts[run_id]:
                 self.drop(run_id)
 
     def drop(self, run_id: str) -> None:
-        """Give up the lease of a run, however often it is held."""
+        """Release the lease of a run, even if it is held several times."""
         if self._counts.pop(run_id, None) is not None:
             self._writer.leases.release(run_id)
 
@@ -61,7 +61,7 @@ class OwnedRuns:
             self._counts.pop(run_id, None)
 
     def renew(self) -> None:
-        """Renew all leases, if the last time is long ago or a new journal takes them over."""
+        """Renew all leases if the last renewal is long ago, or a new journal must record them."""
         now = read_boot_time()
         if self._counts and (now - self._renewed > RENEW_SECONDS * 1e9 or self._writer.leases.pending):
             self._renewed = now

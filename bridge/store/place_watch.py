@@ -37,7 +37,7 @@ class PlaceWatch:
         self._is_lost = False
 
     def reset(self) -> None:
-        """Forget that the folder was lost."""
+        """Forget that the folder was removed or replaced."""
         self._is_lost = False
 
     def check(self, run_ids: Collection[str]) -> Moved | None:
@@ -60,7 +60,7 @@ class PlaceWatch:
         return Moved(found, orphans)
 
     def settle(self) -> None:
-        """Take note of a move after the leases were renewed there."""
+        """Record a move, after the leases were renewed at the new place."""
         self._is_lost = self._writer.waits_for_workspace
 
     def _report_lost(self, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""Points: checked as they come from a caller, and arranged for native readers and for MLflow."""
+"""Checks the points of callers, and arranges points for native readers and for MLflow."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     Array = numpy.ndarray[Any, Any]
 
 RowPlace: TypeAlias = "tuple[str, int, int | None, int]"
-"""The facts that the cells of a row share: key, timestamp, step and kind."""
+"""The values that all cells of a row share: key, timestamp, step and kind."""
 
 PLAIN = frozenset((float, int, str, bool, type(None)))
 VALUE_RULE = "must be a number, text, a bool or None"
@@ -188,7 +188,9 @@ def _check_place(point: Point, row: RowPlace | None, columns: set[str], problems
         except InvalidValue as error:
             problems += error.problems
     elif column != "":
-        problems.append(Problem(f"column of {key!r}", column, "must be empty: the point is no cell of a row"))
+        problems.append(
+            Problem(f"column of {key!r}", column, "must be empty, because the point is not a cell of a row")
+        )
     elif kind != SCALAR and (not isinstance(value, str) or not value):
         what = "text" if kind == DESCRIPTION else "an artifact path"
         problems.append(Problem(f"value of {key!r}", value, f"must be {what}"))

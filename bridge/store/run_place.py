@@ -45,7 +45,9 @@ class RunPlace:
         """
         location = self.stores.tracking.get_experiment(self.experiment_id).artifact_location
         if location is not None:
-            reason = f"its experiment keeps them at {location}, where MLflow's clients read and write them"
+            reason = (
+                f"the experiment of the run stores files at {location}, which only MLflow's clients can read and write"
+            )
             raise NotAllowed("reach files of run", self.run_id, reason)
         return RunRecord(self.run_id, self.experiment_id).artifact_root
 
@@ -77,8 +79,8 @@ def new_run(
     """Return the record of a run that starts now and belongs to this user; it is not stored yet.
 
     Args:
-        run_id: a checked id; None makes one.
-        display_name: None or "" makes one up.
+        run_id: a checked id; None generates an id.
+        display_name: None or "" generates a name.
         tags: values by key, or one key; values become text. The user is added as the tag `mlflow.user`, because
             MLflow's searches by user look for the tag.
 

@@ -1,4 +1,4 @@
-"""Slices: stretches of journals as a backend takes them."""
+"""Slices: parts of journals in the form that a backend stores."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Slice:
     `MLFLOW`.
     `joined` (bool) is true for a further cell of the row of the point before it. The cells of a row have the same key,
     time, timestamp and step, and are all in one slice.
-    `warnings` are (run id, sentence), such as a damage in this stretch. They are stored with the run.
+    `warnings` are pairs (run id, sentence), for example about damage. The sentences are stored with the runs.
     `leases` are the lease records in this stretch.
     `workspace_id` is the workspace that the journal belongs to; empty for any.
-    `boot_time` is when the process last wrote in this stretch, in nanoseconds by its own boot clock; 0 if not known.
+    `boot_time` is the time of the last write in this stretch, in nanoseconds by the process's boot clock; 0 if unknown.
     """
 
     journal_id: str

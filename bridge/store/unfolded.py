@@ -1,4 +1,4 @@
-"""Unfolded points: how many bytes a reader that may not fold does not see."""
+"""Counts the bytes of unfolded points, which a reader without write access does not see."""
 
 from __future__ import annotations
 
@@ -50,7 +50,10 @@ class UnfoldedBytes:
             )
 
     def _point_bytes(self, journal_id: str, size: int, stored: int) -> int:
-        """Return how many bytes of a journal belong to points that are not stored; all, if it cannot be read."""
+        """Return the number of bytes of a journal that belong to points that are not stored.
+
+        If the journal cannot be read, return its size.
+        """
         for _ in range(2):
             try:
                 reader = self._readers.get(journal_id)

@@ -62,7 +62,7 @@ class WorkspaceStores:
 
     @property
     def facts(self) -> Mapping[str, str]:
-        """The facts of the workspace, read again if another workspace has taken the place of this one."""
+        """The properties of the workspace. They are read again if another workspace has replaced this one."""
         store = self._store
         if store is not None and store.generation != self._generation:
             generation = store.generation
@@ -71,7 +71,7 @@ class WorkspaceStores:
 
     @property
     def id(self) -> str:
-        """32 hex digits that no other workspace has."""
+        """The id of the workspace, 32 hex digits."""
         return self.facts["id"]
 
     @property
@@ -81,7 +81,7 @@ class WorkspaceStores:
 
     @property
     def creation_time(self) -> int:
-        """When the workspace was created, in milliseconds since 1970 UTC."""
+        """The time when the workspace was created, in milliseconds since 1970 UTC."""
         return int(self.facts.get("created", 0))
 
     @property

@@ -200,8 +200,8 @@ def test_values_that_differ_in_the_target_stay_and_are_reported(workspace, exper
     assert there.properties == {"author": "ada", "place": "there"}
     assert there.status == "Completed"
     assert there.warnings == (
-        "Param 'size' is '1' here, and was '2' where the run was delivered from.",
-        "Property 'place' is 'there' here, and was 'here' where the run was delivered from.",
+        "Param 'size' is '1' in this workspace, and was '2' in the workspace of origin.",
+        "Property 'place' is 'there' in this workspace, and was 'here' in the workspace of origin.",
     )
 
 

@@ -40,7 +40,9 @@ def test_a_second_launcher_ends_without_a_change_and_reports_it(submit: Submit, 
     before = run.place.record(), log_of(run), run.get_file_names()
     second = launch(workspace, run.id)
     assert (second.returncode, second.stdout) == (0, "")
-    assert second.stderr == f"This launcher leaves the run {run.id!r} alone: it is Running, and has a launcher.\n"
+    assert (
+        second.stderr == f"This launcher does not start the run {run.id!r}: the run is Running, and has a launcher.\n"
+    )
     assert (run.place.record(), log_of(run), run.get_file_names()) == before
     assert not is_gone(int(log_of(run)))
     run.cancel()
@@ -63,7 +65,7 @@ def test_a_launcher_that_starts_after_the_end_does_not_change_the_run(submit: Su
     second = launch(workspace, run.id)
     assert (second.returncode, second.stderr) == (
         0,
-        f"This launcher leaves the run {run.id!r} alone: it is Completed, and has ended.\n",
+        f"This launcher does not start the run {run.id!r}: the run is Completed, and has ended.\n",
     )
     assert run.place.record() == before
 
@@ -71,7 +73,7 @@ def test_a_launcher_that_starts_after_the_end_does_not_change_the_run(submit: Su
 def test_a_launcher_does_not_change_a_run_without_a_script(workspace: Workspace) -> None:
     run = Experiment(workspace, "interactive").start_logging(outputs=False, snapshot_directory=None)
     done = launch(workspace, run.id)
-    assert done.returncode == 0 and f"leaves the run {run.id!r} alone" in done.stderr
+    assert done.returncode == 0 and f"does not start the run {run.id!r}" in done.stderr
     assert run.status == "Running"
     run.complete()
 
@@ -174,7 +176,7 @@ def test_a_waiting_run_is_canceled_at_once(submit: Submit, workspace: Workspace)
     done = launch(workspace, run.id)
     assert (done.returncode, done.stderr) == (
         0,
-        f"This launcher leaves the run {run.id!r} alone: it is Canceled, and has ended.\n",
+        f"This launcher does not start the run {run.id!r}: the run is Canceled, and has ended.\n",
     )
     with pytest.raises(NotFound):
         run.download_file("user_logs/std_log.txt")

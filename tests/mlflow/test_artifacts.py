@@ -180,7 +180,7 @@ def test_an_experiment_keeps_its_own_artifact_location(ws: Workspace, tmp_path: 
         lambda: native.upload_file("more.txt", tmp_path / "place" / made.info.run_id / "artifacts" / "note.txt"),
         lambda: native.upload_folder("more", tmp_path / "place"),
     ):
-        with pytest.raises(NotAllowed, match="keeps them at file://.*/place"):
+        with pytest.raises(NotAllowed, match="stores files at file://.*/place"):
             call()
 
 
@@ -253,7 +253,7 @@ def test_a_plain_http_client_uses_a_server_that_proxies_artifacts(ws: Workspace,
         assert seen.info.artifact_uri == f"mlflow-artifacts:/1/{run.id}/artifacts"
         assert [one.path for one in client.list_artifacts(run.id)] == ["native"]
         listed = client.list_artifacts(run.id, "native")
-        assert [(one.path, one.file_size) for one in listed] == [("native/a b=1.txt", 20)]
+        assert [(one.path, one.file_size) for one in listed] == [("native/a b=1.txt", 19)]
         local = client.download_artifacts(run.id, "native/a b=1.txt", str(tmp_path))
         assert Path(local).read_text() == "from the native API"
         made = client.create_run(run.experiment.id, run_name="over http")

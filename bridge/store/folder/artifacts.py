@@ -114,7 +114,7 @@ class FolderArtifacts(ArtifactStore):
         if not self._records(root, path) and not self._files.exists(place):
             return
         with self._files.changing("delete", place):
-            self._files.exists(place)  # raises for a path through a link, before the index changes
+            self._files.exists(place)  # if the path leads through a link, this raises before the index changes
             records = self._records(root, path)
             # The index first, so that every listed file can be read at any moment. A repeat removes what is left.
             self._index.delete_artifacts(root, path)

@@ -17,10 +17,10 @@ from bridge.journal.system import Ignoring, is_of_handler, was_raised_deeper
 from bridge.records.text import RULE
 
 PENDING = ".pending"
-"""The folder inside for files that are being written or removed; no artifact root begins with a dot."""
+"""The subfolder for files that are being written or removed. Artifact roots never begin with a dot."""
 
 LOCK, REPLACED = "lock", "replaced"
-"""Names in it: the lock of changes, and the file that the current change replaces."""
+"""Names in this subfolder: the lock of changes, and the file that the current change replaces."""
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 NOT_ALLOWED = frozenset((errno.EACCES, errno.EPERM, errno.EROFS))
@@ -93,7 +93,7 @@ class Files:
 
     @contextmanager
     def part(self, path: str) -> Iterator[Part]:
-        """Give a new file, to be written and placed at a path; the end of the block removes it if it was not placed."""
+        """Yield a new file, which the block writes and places at a path. If it was not placed, the file is removed."""
         with self.border("write", path):
             pending = self._open_pending()
         try:
@@ -151,7 +151,7 @@ class Files:
             size_bytes: how many bytes stay; a shorter file is continued at its end.
 
         Yields:
-            the size of the file.
+            The size of the file.
         """
         *above, name = path.split("/")
         with self.border("write", path), self._below(above) as folder:
@@ -193,7 +193,7 @@ class Files:
 
     @contextmanager
     def border(self, action: str, path: str) -> Iterator[None]:
-        """Turn the errors of the file system into ours."""
+        """Convert errors of the file system to errors of Runbridge."""
         try:
             yield
         except UnicodeEncodeError as error:  # no file has such a name
@@ -307,7 +307,7 @@ class Files:
 
 
 class _ChangeLock(FileLock):
-    """The turn to change names: a lock in the folder of pending files."""
+    """The lock that a change of names takes, in the folder of pending files."""
 
     def __init__(self, files: Files, action: str, path: str, pending: int) -> None:
         place = str(files.folder / PENDING / LOCK)
