@@ -116,7 +116,7 @@ def test_arguments_must_be_a_list_and_need_a_script(source: Path) -> None:
         script_definition(ScriptRunConfig(source, "train.py", arguments="--alpha 1"))  # type: ignore[arg-type]
     with pytest.raises(InvalidValue, match="must be written into the command"):
         script_definition(ScriptRunConfig(source, command="ls", arguments=["-l"]))
-    with pytest.raises(InvalidValue, match="and not both"):
+    with pytest.raises(InvalidValue, match="must not be given together with a command"):
         script_definition(ScriptRunConfig(source, "train.py", command="ls"))
 
 
