@@ -210,7 +210,8 @@ def test_a_server_of_artifacts_only_stores_them_in_the_workspace(ws: Workspace, 
         assert Path(files.download_artifacts("deep/a.txt", str(tmp_path))).read_text() == "a"
         asked = requests.get(f"{server.url}/api/2.0/mlflow/runs/get", params={"run_id": run.id}, timeout=60)
         assert (asked.status_code, "artifacts-only" in asked.text) == (503, True)
-    assert "Traceback" not in log.read_text()
+        # Read before the end of the server: a process of MLflow's that starts at that moment may end in a traceback.
+        assert "Traceback" not in log.read_text()
     run.complete()
 
 

@@ -64,7 +64,8 @@ def undeleted() -> None:
 
 
 def _change_slices(change: Callable[[Slice], Slice], alike: bool = False) -> None:
-    """Apply a change to slices with more than one point; with `alike`, only to number points of one series."""
+    """Apply a change to a share of the slices with more than one point; with `alike`, to all with number points of one
+    series."""
     cut = Cutter._slice
 
     def perhaps_change(self: Cutter, *arguments: Any) -> Slice:
@@ -72,7 +73,8 @@ def _change_slices(change: Callable[[Slice], Slice], alike: bool = False) -> Non
         fits = len(piece.series) > 1 and not piece.joined.any()
         if fits and alike:
             fits = not piece.texts and len(piece.definitions) == 1
-        return change(piece) if fits and random.random() < SHARE else piece
+        # Few slices have points of one series only, so all of these are changed.
+        return change(piece) if fits and (alike or random.random() < SHARE) else piece
 
     Cutter._slice = perhaps_change  # type: ignore[method-assign, assignment]
 
