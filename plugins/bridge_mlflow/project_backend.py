@@ -107,7 +107,7 @@ class BridgeProjectBackend(AbstractBackend):
             environment=environment_of(project, manager),
             compute_target=backend_config.get(COMPUTE) or None,
         )
-        experiment = Experiment.wrap(workspace, workspace.stores.tracking.get_experiment(experiment_id))
+        experiment = Experiment(workspace, workspace.stores.tracking.get_experiment(experiment_id).name)
         tags = _tags(project_uri, folder, version, entry_point, manager)
         active = mlflow.active_run()
         parent_id = active.info.run_id if active else None
