@@ -19,7 +19,9 @@ OTHER_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://")
 
 
 def check_local_path(what: str, path: object) -> Path:
-    """Return a path that can be read or written.
+    """Return the value as a path, if its form is valid and it can be resolved.
+
+    Neither existence nor permissions are checked.
 
     Raises:
         InvalidValue: as for `check_path_form`, or the path is relative and the working folder was removed.
@@ -60,7 +62,13 @@ def check_path_form(what: str, path: object) -> Path:
 
 
 def check_folder(what: str, folder: object) -> None:
-    """Raise InvalidValue if the value cannot be a folder; True, False and None select defaults and are valid."""
+    """Check an argument that is a folder, a bool or None.
+
+    A bool or None is always valid, because it does not name a folder.
+
+    Raises:
+        InvalidValue: as for `check_path_form`.
+    """
     if folder is not None and not isinstance(folder, bool):
         check_path_form(what, folder)
 

@@ -1,4 +1,4 @@
-"""Modules that moved: pickles that an earlier version wrote name them.
+"""Former names of modules. Pickles of an earlier version contain these names.
 
 They are kept for one release. A name is looked up in its present module when it is first used.
 """

@@ -110,7 +110,11 @@ class Appender:
             self.files.leave(self.leases)
 
     def mark_synced(self, stored: dict[str, int]) -> None:
-        """Remove from `unsynced` the journals that a store has on disk, by id, up to some size in bytes."""
+        """Remove the journals from `unsynced` whose points a store has on the disk.
+
+        Args:
+            stored: the offset up to which the store has each journal, by journal id.
+        """
         for journal_id, size in list(self.unsynced.items()):
             if stored.get(journal_id, 0) >= size:
                 self.unsynced.pop(journal_id, None)
@@ -129,7 +133,7 @@ class Appender:
         size = call.ends[whole - 1] if whole else 0
         if written > size:
             file.shorten(file.size + size)
-        if whole:  # before `intact` becomes False: while it is True, the next call repeats an interrupted call of this
+        if whole:  # before `intact` becomes False: while it is True, the next call repeats this step if interrupted
             self._unwritten.waiting.remove(call.items[:whole])
         file.intact = False
         self.files.leave(self.leases)

@@ -15,18 +15,21 @@ logger = logging.getLogger("bridge")
 
 
 class LeaseWriter:
-    """Records in the journal of a writer which runs this process owns.
+    """Writes to a journal the runs that this process owns.
 
     A journal is locked as long as its process runs, and a lease names a journal. So a reader that finds the journal
-    of a lease unlocked knows that the owner of the run has ended. For the same reason a full or failed journal stays
-    locked until the store has the leases from the next journal.
+    of a lease unlocked knows that the owner of the run has ended.
+
+    If a journal is full or a write failed, its lock is kept until the store has the leases of the next journal.
+    Otherwise a reader would conclude that the owner has ended.
 
     Thread-safe.
 
     Args:
         lock: the lock of the writer.
         appender: the appender of the writer.
-        inner: returns the object that a signal handler or finalizer uses if it interrupts a call of its own thread.
+        inner: returns a second `LeaseWriter`. A signal handler or finalizer uses it if it interrupts a call of this one
+            in the same thread.
     """
 
     def __init__(self, lock: OwnedLock, appender: Appender, inner: Callable[[], LeaseWriter]) -> None:
@@ -34,9 +37,9 @@ class LeaseWriter:
         self._files, self._leases = appender.files, appender.leases
 
     def reserve(self) -> Reservation:
-        """Return a reservation of the open journal; start a journal if none is open.
+        """Keep the open journal open (start one if none is open), and return a reservation.
 
-        The journal stays open as long as the reservation exists, because the store will name this journal in leases.
+        As long as the reservation exists, the journal is not closed, because the store will name it in leases.
         """
         if self._lock.is_mine():
             return self._inner().reserve()
@@ -82,7 +85,11 @@ class LeaseWriter:
 
     @property
     def pending(self) -> bool:
-        """Whether the leases are not yet written to the new journal, or the store may not have read them from it."""
+        """Whether the leases must still be stored from a new journal.
+
+        Either no new journal could be started yet, or an earlier journal must stay locked, because the store may still
+        lack leases of the new one.
+        """
         return bool(self._files.earlier) or (bool(self._leases) and self._files.current is NO_FILE)
 
     def confirm(self, stored: int) -> None:
@@ -101,7 +108,7 @@ class LeaseWriter:
             self._appender.call = None
 
     def _write(self, run_ids: list[str] | None, held: bool) -> None:
-        """Append leases. If this fails, they are written with the next journal or by the next call."""
+        """Append leases. If this fails, the next journal or the next call writes them."""
         if self._lock.is_mine():
             return
         with self._lock:
@@ -116,7 +123,7 @@ class LeaseWriter:
                     logger.debug("Leases are not written to %s: %s", self._files.folder, self._appender.reason)
             elif held:
                 try:
-                    self._files.start(self._leases)  # which writes all of them
+                    self._files.start(self._leases)  # writes the leases of all runs
                 except CallFailed as failed:
                     logger.debug("Leases are not written to %s: %s", self._files.folder, failed)
             self._appender.call = None

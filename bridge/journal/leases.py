@@ -51,10 +51,10 @@ class Leases:
 
     def run_ids(self) -> list[str]:
         """Return the runs in the order in which they were added."""
-        return list(self._run_ids)  # one call of C code, because another thread may add a run
+        return list(self._run_ids)  # one call of C code, so that no other thread can add a run during the copy
 
     def encode(self, seed: int, run_ids: Sequence[str], held: bool) -> bytes:
-        """Return records of leases.
+        """Return the lease records of runs, all with the current time.
 
         Args:
             seed: the journal's salt plus the offset of the first record.

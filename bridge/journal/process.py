@@ -124,7 +124,8 @@ def _start_in_stat(path: str) -> int | None:
 
     Source: proc_pid_stat(5).
     """
-    fields = _read_text(path).rpartition(")")[2].split()  # the name before it may contain anything
+    # The program name, which precedes the last `)`, may contain any character.
+    fields = _read_text(path).rpartition(")")[2].split()
     if len(fields) < 20:
         return None
     state, threads, started = fields[0], fields[17], fields[19]

@@ -47,7 +47,7 @@ class JournalWriter:
     `leases` writes which runs this process owns.
 
     Args:
-        folder: where journals are stored; it is made if absent.
+        folder: where journals are stored; it is created if it does not exist.
         fsync: wait for the disk before a call returns.
         shared: the journal may be read and removed by the folder's group.
         workspace_id: which workspace may fold the journal; empty if any.
@@ -57,7 +57,7 @@ class JournalWriter:
         self._reset(JournalFiles(folder, fsync, shared, workspace_id))
 
     def __del__(self, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
-        """End the journal of a writer that is no longer used, so that its file and lock do not stay."""
+        """End the journal of a writer that is no longer used, so that its file is closed and its lock is released."""
         if hasattr(self, "_retry_at") and not is_finalizing():
             self.close()
 
@@ -69,7 +69,7 @@ class JournalWriter:
         self._appender = Appender(files, self._leases, self._unwritten)
         self.leases = LeaseWriter(self._lock, self._appender, self._inner.leases)
         self._is_following = False
-        self._retry_at = 0.0  # last: `__del__` looks for it
+        self._retry_at = 0.0  # assigned last, because `__del__` checks whether it exists
 
     @property
     def folder(self) -> Path:
@@ -79,7 +79,7 @@ class JournalWriter:
     # Points
 
     def log_number(self, run_id: str, key: str, value: float, flags: int, timestamp: int, step: int) -> bool:
-        """Append a number point of a series that the journal has; return False if the series is new or the write fails.
+        """Append a number point of a series that the journal defines; return False if it is new or the write fails.
 
         Nearly all points take this path. So it contains the code of `Appender` for this one case.
         """
@@ -201,17 +201,21 @@ class JournalWriter:
     def warnings(self) -> dict[str, str]:
         """A sentence for each run whose points were buffered or dropped.
 
-        A caller that stores a sentence removes it here.
+        A caller that stores a sentence removes it from this dict.
         """
         return self._unwritten.warnings
 
     @property
     def unsynced(self) -> dict[str, int]:
-        """The offsets up to which journals must be stored, by journal id, because the disk may not have their end."""
+        """The journals whose end may not be on the disk, by id, with the offset up to which a store must have each."""
         return dict(self._appender.unsynced)
 
     def mark_synced(self, stored: dict[str, int]) -> None:
-        """Remove from `unsynced` the journals that a store has on disk, by id, up to some size in bytes."""
+        """Remove the journals from `unsynced` whose points a store has on the disk.
+
+        Args:
+            stored: the offset up to which the store has each journal, by journal id.
+        """
         self._appender.mark_synced(stored)
 
     # The journal
@@ -291,13 +295,16 @@ class JournalWriter:
                 self._leases.discard(run_id)
             self._unwritten.sort(orphans)
             for run_id in orphans:
-                self.recheck_run(run_id)  # its points wait in memory, also if its journal was put back
+                self.recheck_run(run_id)  # its points are buffered in memory, even if its journal was put back
             self._is_following = False
             self._appender.call = None
         return self._inner.made is None or self._inner.made.follow_workspace(workspace_id, orphans)
 
     def _is_within(self) -> bool:
-        """Return whether this thread is already within a call. If so, a signal handler or a finalizer calls."""
+        """Return whether this thread is already within a call.
+
+        If so, the current call comes from a signal handler or a finalizer.
+        """
         return self._lock.is_mine()  # ask the lock, because an exception could leave a flag set
 
     def _write_waiting(self, force: bool) -> None:
@@ -334,7 +341,7 @@ class JournalWriter:
 
 
 class _Inner:
-    """Creates the writer for a signal handler or finalizer that logs within a call of its own thread, when needed.
+    """Creates a writer when a signal handler or finalizer first logs within a call of its own thread.
 
     This object does not refer to the outer writer, which is closed as soon as nothing refers to it.
     """
@@ -351,5 +358,5 @@ class _Inner:
         return self.made
 
     def leases(self) -> LeaseWriter:
-        """Return the leases of the writer."""
+        """Return the lease writer of this writer."""
         return self.writer().leases

@@ -1,8 +1,9 @@
 """MLflow's grammar of filters and orders, parsed into the clauses of a query.
 
 A text that MLflow refuses is refused with MLflow's sentence as the `rule` of an `InvalidValue`.
-MLflow accepts some texts in a sense that their author cannot mean: a list compared by `=`, an operator inside a key, a
-missing AND before IS NULL. Such a text is refused here too.
+MLflow accepts some faulty texts and gives them a meaning that no author intends. Three examples: a list compared by
+`=`, an operator inside a key, and a missing AND between a value and a clause with IS NULL. Such a text is refused here
+too.
 
 Source: MLflow 3.17.2, `mlflow/utils/search_utils.py` and `SqlAlchemyStore`.
 """
@@ -51,7 +52,7 @@ def parse_run_filter(text: str | None) -> tuple[Comparison, ...]:
     """Return the clauses of a filter of runs, such as `metrics.loss < 0.3 and tags.team LIKE 'vis%'`.
 
     None and "" have no clauses. MLflow's `run_name` is our `display_name`, its `user_id` our `user`.
-    The words of `status` stay as they are: a caller that takes MLflow's words translates them.
+    Values of `status` are not translated. A caller that accepts MLflow's statuses must translate them.
 
     Raises:
         InvalidValue: the filter is not accepted.
@@ -117,7 +118,8 @@ def _clauses(tokens: Sequence[Token], listed: str) -> list[_Clause]:
             clauses.append(clause)
         elif not tokens[position].is_keyword("AND"):
             refused.append(listed.format(tokens[position].text))
-        # MLflow takes a name after a value for the alias of the value: only after IS NULL may AND be missing.
+        # MLflow's parser reads a name directly after a value as an alias (as in SQL). So before a clause with IN or IS,
+        # AND may be missing only after IS NULL or IS NOT NULL, which have no value.
         joined = clause is None or clause.value is None
         position += length
     if refused:
@@ -164,7 +166,8 @@ def _run_clause(clause: _Clause) -> Comparison:
 def _check_run_comparator(key: SearchKey, comparator: str) -> None:
     texts = TEXT_COMPARATORS + (NULL_COMPARATORS if key.entity in ("param", "tag") else LIST_COMPARATORS)
     if comparator not in (NUMBER_COMPARATORS if key.is_number else texts):
-        # MLflow lists the comparators of texts for its numeric attributes too, and closes the quote for two entities.
+        # Two quirks of MLflow's message are copied. For numeric attributes it lists the comparators of text. Only for
+        # params and text attributes does the list end with a quote character.
         named = NUMBER_COMPARATORS if key.entity == "metric" else texts
         if key.entity == "attribute" and key.is_number:
             named = TEXT_COMPARATORS + LIST_COMPARATORS

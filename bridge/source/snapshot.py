@@ -68,15 +68,15 @@ def take_snapshot(
 
     The same content has the same id in every folder and workspace. Content that is stored already is not stored again.
     Files with the same size, inode and times as in the last snapshot of this folder are not read again.
-    Files are excluded if `.amlignore` (or else `.gitignore`) in the folder excludes them, or if they are never source
-    (`bridge.source.ignore`).
+    Files are excluded if `.amlignore` (or else `.gitignore`) in the folder excludes them. Names that are usually not
+    source (`bridge.source.ignore`) are excluded too, unless the ignore file includes them again by name.
     Beyond 300 MB or 2,000 files, the largest files are excluded, with a warning.
     Nothing is stored if the folder has more than 10,000 entries. A warning says what to do.
 
     Args:
         artifacts: the artifact store.
         folder: the folder or file.
-        workspace_folder: a folder that is excluded. Workspaces below the folder are excluded too.
+        workspace_folder: a folder that is excluded. Other workspaces inside `folder` are excluded too.
 
     Raises:
         NotFound: the folder or file does not exist.
@@ -169,7 +169,8 @@ def write_snapshot_zip(artifacts: ArtifactStore, snapshot_id: str, folder: str |
     target.parent.mkdir(parents=True, exist_ok=True)
     with written_whole(target) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
         for kept in kept_files:
-            info = zipfile.ZipInfo(kept.path)  # dated 1980, so that a snapshot has one zip
+            # The entries are always dated 1980, so that the same snapshot always gives the same zip bytes.
+            info = zipfile.ZipInfo(kept.path)
             info.compress_type = zipfile.ZIP_DEFLATED
             info.external_attr = MODES[kept.kind] << 16
             with archive.open(info, "w", force_zip64=True) as file:
@@ -261,7 +262,8 @@ def _store(artifacts: ArtifactStore, file: Path, sha256: str, stored: set[str]) 
     """
     if sha256 and (sha256 in stored or artifacts.stat(ROOT, _content_path(sha256))):
         return sha256
-    # The copy is hashed and stored, because another process may write to the file concurrently.
+    # The file is read once. The bytes that were read are both hashed and stored, because the file may change between
+    # two reads.
     with file.open("rb") as source:
         begin = source.read(PIECE_BYTES)
         if len(begin) < PIECE_BYTES:

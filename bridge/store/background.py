@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("bridge")
 
 LOAD_SECONDS = 5.0
-"""How long a fork waits while the background thread loads modules."""
+"""How long a fork waits at most until the background thread has loaded its modules."""
 
 FOLD_SECONDS = 1.0
 """The age of unfolded points at which this process folds, and the time between two checks whether runs are active."""
@@ -47,9 +47,8 @@ class Background:
 
     def after_fork(self) -> None:
         """Let the thread load modules again. The parent calls this after a fork."""
-        while (
-            self._loading.is_mine()
-        ):  # if the step before the fork was interrupted, it may have taken the lock twice or not at all
+        # If the step before the fork was interrupted, it may have taken the lock twice or not at all.
+        while self._loading.is_mine():
             self._loading.release()
 
     def add(self, store: JournaledStore) -> None:
@@ -63,9 +62,11 @@ class Background:
                 except RuntimeError as error:  # the system has no more threads; the next call tries again
                     logger.debug("Nothing is folded in the background: %s", error)
                     return
-                except KeyError as error:  # `Thread.start` hides what a signal handler raised as the thread started
+                except KeyError as error:
+                    # `Thread.start` raises it in place of the exception of a signal handler that ran during the start.
                     raise error.__context__ or error from None
-                self._thread = thread  # after its start: an interrupt before would leave one that never runs
+                # Set after the start, because an interrupted start may leave a thread that never runs.
+                self._thread = thread
             store.is_tended = True
 
     def remove(self, store: JournaledStore) -> None:
@@ -104,11 +105,11 @@ class Background:
             try:
                 if store in self._stores:  # another thread may have closed it
                     store.tend()
-                    if (
-                        store not in self._stores
-                    ):  # the store was closed during its work: close the files that this work has opened again
+                    # If the store was closed during this work, close the files that the work has opened again.
+                    if store not in self._stores:
                         store.let_go()
-            except (BridgeError, OSError, ImportError, MemoryError) as error:  # the last three: numpy's import may fail
+            except (BridgeError, OSError, ImportError, MemoryError) as error:
+                # The last three are caught because the import of numpy may raise them.
                 logger.debug("The fold failed and is tried again by the next reader or in a second: %s", error)
         for tidy in each_second:
             try:

@@ -1,4 +1,4 @@
-"""Limits the size of one append, so that other writers wait for a limited time."""
+"""Limits how many points one fold transaction writes to the database, so that other writers wait for a limited time."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ if TYPE_CHECKING:
     Array = numpy.ndarray[Any, Any]
 
 MOST_POINTS, MOST_SERIES = 170_000, 5_000
-"""The greatest number of points, and of series, that one append stores. Either number takes SQLite about 30 ms."""
+"""The greatest number of points, and of series, that one fold transaction stores. Either number takes SQLite about 30 ms."""
 
 
 def last_moment(
     times: Sequence[Array], series: Sequence[Array], most_points: int = MOST_POINTS, most_series: int = MOST_SERIES
 ) -> int | None:
-    """Return the record time up to which an append takes the points of journals, or None if it may take them all.
+    """Return the record time up to which a fold transaction stores points of journals; None if it may store all.
 
-    Journals are cut at one moment, so that no later append stores a point that was logged earlier.
-    All points of the first moment are stored together, even if they exceed the limits.
+    Journals are cut at one moment, so that no later transaction stores a point that was logged earlier.
+    All points with the earliest record time are stored together, even if they exceed the limits.
 
     Args:
         times: for each journal, the record times of its next points in log order. They are comparable between journals.
@@ -32,7 +32,7 @@ def last_moment(
 
     # Within a journal the order of the calls counts, even if the clock went back.
     ordered = [numpy.maximum.accumulate(own) if len(own) else own for own in times]
-    # The time of the first point of each series. A series counts after this time.
+    # The time of the first point of each series. From this time on, the series counts towards the limit.
     firsts = [own[numpy.unique(numbers, return_index=True)[1]] for own, numbers in zip(ordered, series, strict=True)]
     too_many = []
     for moments, most in ((ordered, most_points), (firsts, most_series)):

@@ -33,7 +33,7 @@ class LeaseStore(ABC):
 
     @abstractmethod
     def end_unclaimed(self, now: int) -> list[str]:
-        """End the scripts' runs that have waited `LEASE_SECONDS` for a launcher without a lease; return their ids.
+        """End the scripts' runs that have no lease and have waited `LEASE_SECONDS` for a launcher; return their ids.
 
         They become Failed, and their error gives the reason.
 
@@ -49,12 +49,12 @@ class LeaseStore(ABC):
     def end_leases(self, gone: Mapping[str, int], silent: Collection[str] = ()) -> list[str]:
         """End runs whose owner has ended, and mark runs whose owner is silent; return the ids of both.
 
-        A run whose lease names a journal in `gone` becomes Failed, and its error gives the time.
+        A run whose lease names a journal in `gone` becomes Failed, and its error states when the owner last wrote.
         A Running run whose lease names a journal in `silent` becomes NotResponding.
         Both are Running again when `FoldStore.append` stores a newer lease: the owner was alive after all.
 
         Args:
             gone: the journals whose processes have ended, by journal id, with the time of their last write in
                 milliseconds since 1970 UTC.
-            silent: the journals whose processes have been silent for longer than a lease.
+            silent: the journals whose processes have been silent for longer than `LEASE_SECONDS`.
         """

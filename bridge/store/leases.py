@@ -30,7 +30,10 @@ def lease_records(slices: Iterable[Slice]) -> dict[str, list[tuple[str, LeaseRec
 
 
 def signs_of_life(slices: Iterable[Slice]) -> tuple[dict[str, int], dict[str, int]]:
-    """Return when processes last wrote, by journal id and boot clock: journals with lease records here, and others."""
+    """Return when processes last wrote, by journal id, in nanoseconds by their own boot clocks.
+
+    The first dict is from the slices with lease records, and the second is from the other slices.
+    """
     leased: dict[str, int] = {}
     others: dict[str, int] = {}
     for piece in slices:
@@ -41,7 +44,7 @@ def signs_of_life(slices: Iterable[Slice]) -> tuple[dict[str, int], dict[str, in
 
 
 def lease_after(lease: Lease | None, records: Iterable[tuple[str, LeaseRecord]]) -> Lease | None:
-    """Return the lease of a run after lease records; a released lease has an empty journal id.
+    """Return the lease of a run after lease records are applied to it; a released lease has an empty journal id.
 
     A later "held" record moves the lease to its own journal. A "released" record counts only if it is of the journal
     that holds the lease.
@@ -64,8 +67,8 @@ def verdict(
         lease: the lease of the run, which names the owner's journal.
         status: the status of the run.
         gone: the journals whose processes have ended, with the time of their last write.
-        silent: the journals whose processes have been silent for longer than a lease.
-        start_time: the start of the run, which is its earliest end.
+        silent: the journals whose processes have been silent for longer than `LEASE_SECONDS`.
+        start_time: the start of the run. Its end is never earlier.
     """
     if status in TERMINAL_STATUSES:
         return None
@@ -81,8 +84,8 @@ def verdict(
 def status_after(before: Lease | None, after: Lease, status: Status, error: str | None) -> Status | None:
     """Return the status of a run after its lease has changed, or None if the run has ended and the change is ignored.
 
-    A run that was ended because its owner seemed to have ended is Running again when this owner, or a later one, holds
-    a lease that is later than all before.
+    A run that was ended because its owner seemed to have ended is Running again when this owner, or a later one, writes
+    a lease that is later than all earlier ones.
     """
     if status in TERMINAL_STATUSES:
         comes_back = status == "Failed" and before is not None and after.journal_id and is_owner_gone(error)
@@ -96,7 +99,7 @@ def is_owner_gone(error: str | None) -> bool:
 
     try:
         found = json.loads(error or "")
-    except ValueError:  # MLflow's API stores any text
+    except ValueError:  # MLflow's API accepts any text as the error
         return False
     return isinstance(found, dict) and found.get("code") == OWNER_GONE
 
@@ -118,7 +121,7 @@ def _owner_gone(end_time: int) -> str:
 
 
 def unclaimed_since(now: int) -> int:
-    """Return the time before which a run must have started to wait, so that it is ended as never started.
+    """Return a time: a run that has waited for a launcher since before this time is ended as never started.
 
     Times are milliseconds since 1970 UTC.
     """

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("bridge")
 
 IDLE_SECONDS = 10.0
-"""The time after which a store is closed that no handle uses."""
+"""The time in seconds after which a store without handles is closed."""
 
 IDLE_STORES = 4
 """The number of unused stores that stay open when another store is opened."""
@@ -67,7 +67,7 @@ class OpenStore:
 
 
 Key = tuple[str, "Durability | None", int]
-"""The folder, the durability asked for, and the user, because permissions depend on the user."""
+"""The folder, the requested durability, and the user, because permissions depend on the user."""
 
 _stores: dict[Key, OpenStore] = {}
 _seen: set[str] = set()
@@ -92,7 +92,8 @@ def store_at(path: Path, durability: Durability | None) -> OpenStore:
         StoreUnavailable: its database cannot be reached, or is not the database of a workspace.
     """
     if "BRIDGE_RUN_ID" in os.environ and logger.level == logging.NOTSET:
-        # In a submitted script the run's log is for the messages of its user, at whatever level.
+        # In a submitted script, debug messages of Runbridge must not fill the run's log, even if the script enables
+        # debug messages.
         logger.setLevel(logging.INFO)
     state = stat_database(path)
     identity = state.st_dev, state.st_ino
@@ -168,7 +169,7 @@ def checked_facts(path: Path, facts: Mapping[str, str]) -> Mapping[str, str]:
 
 
 def stat_database(path: Path) -> os.stat_result:
-    """Return the state of the database in a workspace's folder.
+    """Return the `stat` result of the database file of a workspace.
 
     Raises:
         NotFound: no workspace exists there.
@@ -197,7 +198,11 @@ def was_open(folder: str | Path) -> bool:
 
 
 def close_idle(most: int = 0) -> None:
-    """Close the stores that no handle has used for `IDLE_SECONDS`, and the oldest beyond `most` without a handle."""
+    """Close unused stores.
+
+    A store that no handle has used for `IDLE_SECONDS` is closed. Of the other unused stores, the `most` that were used
+    last stay open.
+    """
     now = time.monotonic()
     idle = _without_users(now)
     keep = [store for store in idle if now - (store.idle_since or now) < IDLE_SECONDS][-most:] if most else []
@@ -213,7 +218,7 @@ def close_idle(most: int = 0) -> None:
 
 
 def _without_users(now: float) -> list[OpenStore]:
-    """Return the stores that no handle uses, those that have been idle longest first."""
+    """Return the stores that no handle uses and that own no runs, the longest idle first."""
     idle: list[OpenStore] = []
     for store in {id(store): store for store in list(_stores.values())}.values():
         if len(store.users) or store.tracking.owns_runs:
@@ -226,7 +231,11 @@ def _without_users(now: float) -> list[OpenStore]:
 
 
 def drop(store: OpenStore) -> None:
-    """Forget closed stores, because an open connection keeps the inode of its file, which another one might get."""
+    """Forget closed stores.
+
+    Only an open connection keeps an inode in use. After it is closed, a new database may get the same inode and would
+    be mistaken for the old one.
+    """
     _remove(store)
     for user in list(store.users):
         user.forget()

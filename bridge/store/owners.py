@@ -53,7 +53,7 @@ class Owners:
         return owner_of(header, lock, running, self._here, lambda: self._silence(journal_id, header))
 
     def is_silent(self, journal_id: str, header: Header | None, lock: Lock) -> bool:
-        """Return whether a process that is not gone has been silent for longer than a lease.
+        """Return whether a process that is not gone has been silent for longer than `LEASE_SECONDS`.
 
         A process that is alive but has lost its lock has executed another program, which does not write the journal.
 
@@ -98,7 +98,8 @@ def owner_of(
         if lock == "free" or running is False:
             return "gone"
     elif _boot_of(header) and here.boot_id and header.machine_id and header.machine_id == here.machine_id:
-        # Either the machine was started again, or it is a clone. The original would write a sign of life.
+        # Either the machine was rebooted, or one machine is a clone of the other. A process that still runs on the
+        # other machine would write a sign of life.
         if silent_seconds() > 2 * RENEW_SECONDS:
             return "gone"
     return "gone" if silent_seconds() > ABSENT_SECONDS else "unknown"
@@ -136,7 +137,7 @@ def silence(header: Header | None, here: Place, spoke: int, written: int, file_c
 
 
 def _boot_of(header: Header) -> str:
-    """Return the boot that a header names; empty if it names none.
+    """Return the boot id in a header; empty if it is unknown.
 
     In the first format of journals an unknown boot id was four times the checksum of the host's name.
     """

@@ -51,7 +51,10 @@ def check_new_tags(tags: Sequence[RunTag]) -> None:
 
 
 def spelled_tags(tags: Iterable[RunTag]) -> list[RunTag]:
-    """Return the tags. In tags with the name of a user or a script, escape characters that UTF-8 cannot encode."""
+    """Return the tags.
+
+    In `mlflow.user` and `mlflow.source.name`, characters that UTF-8 cannot encode are replaced by escapes.
+    """
     return [RunTag(tag.key, spelled(tag.value)) if tag.key in TAGS_OF_THE_HOST else tag for tag in tags]
 
 
