@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     Array = numpy.ndarray[Any, Any]
 
 MOST_POINTS, MOST_SERIES = 170_000, 5_000
-"""The greatest number of points, and of series, that one fold transaction stores. Either number takes SQLite about 30 ms."""
+"""The greatest number of points, and of series, in one fold transaction. Either number takes SQLite about 30 ms."""
 
 
 def last_moment(
