@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
@@ -34,7 +35,9 @@ def journals(folder: Path) -> list[str]:
 def reader_of(folder: Path, journal_id: str) -> JournalReader:
     held = JournalFolder(folder)
     held.look()
-    return JournalReader(held, journal_id)
+    reader = JournalReader(held, journal_id)
+    weakref.finalize(reader, held.close)  # thousands of readers would use up the files that a process may open
+    return reader
 
 
 def points_of(stretch: Stretch, definitions: dict[int, Definition]) -> list[Written]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dis
+import gc
 import sys
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -96,15 +97,21 @@ class Interrupts:
         self.files, self.at, self.error = files, at, error
         self.count = 0
         self.where = ""
+        self._collects = True
         self._last: dict[int, Instruction] = {}
         self._watch: _Tracing | _Monitoring = _Monitoring(self) if MONITORED else _Tracing(self)
 
     def __enter__(self) -> Interrupts:
+        # A collection would finalize what earlier tests left, and Python ignores exceptions in finalizers.
+        self._collects = gc.isenabled()
+        gc.disable()
         self._watch.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._watch.stop()
+        if self._collects:
+            gc.enable()
 
     def is_of_files(self, code: CodeType) -> bool:
         """Return whether the places of a function count."""
