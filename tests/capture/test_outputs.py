@@ -100,12 +100,12 @@ def test_completing_again_stores_only_changed_files(experiment, working_folder, 
     )
     run.complete()
     assert put == []
-    (working_folder / "outputs" / "changed").write_text("anew")
+    (working_folder / "outputs" / "changed").write_text("again")
     make(working_folder / "outputs", "new")
     Run.get(experiment.workspace, run.id).complete()
     run.complete()
     assert put == ["outputs/changed", "outputs/new"]
-    assert content(run, "outputs/changed") == "anew"
+    assert content(run, "outputs/changed") == "again"
 
 
 def test_links_are_followed_but_not_in_a_cycle(experiment, working_folder, tmp_path):
