@@ -90,22 +90,30 @@ def on_fork(
 def _call_all(functions: dict[Step, list[Function]]) -> None:
     """Call each function, even if a signal handler raises in between; raise the last error at the end."""
     left: deque[Function] | None = None
-    failed, raised = 0, None
+    failed, remaining, raised = 0, 0, None
     while left is None or left:
         try:
             left = left or deque(chain.from_iterable(functions.values()))
-            while left:
-                left[0]()
-                left.popleft()  # if a signal handler raises before this call, the function is called again
-                failed = 0
+            _call_in_turn(left)
         except BaseException as error:
             raised = error
-            failed += 1
+            failed = failed + 1 if left and len(left) == remaining else 1
+            remaining = len(left or ())
             if left and failed == TRIES:
-                failed = 0
                 left.popleft()
     if raised is not None:
         raise raised
+
+
+def _call_in_turn(left: deque[Function]) -> None:
+    """Call each function and remove it.
+
+    The loop is a function of its own: Python 3.13 does not protect the end of a loop within `try`, where a handler can
+    raise.
+    """
+    while left:
+        left[0]()
+        left.popleft()  # if a signal handler raises before this call, the function is called again
 
 
 # `partial` is written in C, so no signal handler runs between the fork and `_call_all`. See "Signal handlers" in
