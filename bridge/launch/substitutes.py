@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import replace
 
+from bridge.environments.conda import CondaDependencies
 from bridge.environments.substitutes import LOCAL, is_curated
 from bridge.records.script import EnvironmentDefinition, PythonDefinition, ScriptDefinition
 
@@ -60,6 +60,5 @@ def _substitute_environment(environment: EnvironmentDefinition) -> tuple[Environ
 
 def _packages(python: PythonDefinition) -> list[str]:
     """Return the packages that an environment names, except Python."""
-    named = (python.conda_dependencies or {}).get("dependencies") or []
-    flat = [each for entry in named for each in (entry.get("pip", []) if isinstance(entry, Mapping) else [entry])]
-    return [package for package in flat if not package.startswith(("python=", "-"))]
+    packages = CondaDependencies(_underlying_structure=python.conda_dependencies)
+    return [*packages.conda_packages, *packages.pip_packages]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge import Environment, Experiment, NotFound, ScriptRunConfig, Workspace
+from bridge import CondaDependencies, Environment, Experiment, NotFound, ScriptRunConfig, Workspace
 from bridge.launch.definition import script_definition
 from bridge.launch.substitutes import substitute
 from bridge.records.script import ScriptDefinition
@@ -60,6 +60,19 @@ def test_the_warning_names_packages_that_are_added_to_a_curated_environment(ws: 
     mine.python.conda_dependencies.add_pip_package("tqdm")
     _, warnings = submitted(mine, tmp_path)
     assert warnings == ("Packages were not installed, because the environment 'mine' is user-managed: scipy, tqdm.",)
+
+
+@pytest.mark.parametrize("python", ["python", "python=3.11", "python>=3.10", "python 3.11", "conda-forge::python=3.11"])
+def test_python_is_not_among_the_packages_that_were_not_installed(tmp_path: Path, python: str) -> None:
+    dependencies = [python, {"pip": ["--no-deps"]}]
+    mine, curated = Environment("mine"), Environment("AzureML-Minimal")
+    mine.python.user_managed_dependencies = True
+    for environment in (mine, curated):
+        environment.python.conda_dependencies = CondaDependencies(_underlying_structure={"dependencies": dependencies})
+    assert submitted(mine, tmp_path)[1] == ()
+    definition, (warning,) = submitted(curated, tmp_path)
+    assert definition.environment.python.user_managed_dependencies
+    assert "exists only in Azure ML" in warning
 
 
 def test_strict_workspaces_have_no_curated_environments(ws: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
