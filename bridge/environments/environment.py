@@ -98,15 +98,11 @@ class Environment:
             InvalidValue: it names another file.
         """
         environment = Environment(name)
-        packages = CondaDependencies()
-        if pip_version is not None:
-            packages.add_conda_package(f"pip={pip_version}")
-        for line in requirement_lines(check_local_path("file_path", file_path)):
-            if line.startswith("-"):
-                packages.set_pip_option(line)
-            else:
-                packages.add_pip_package(line)
-        environment.python.conda_dependencies = packages
+        conda = [] if pip_version is None else [f"pip={pip_version}"]
+        # All lines, because a file may name a package for each platform, or several package indexes.
+        lines = requirement_lines(check_local_path("file_path", file_path))
+        content = {"dependencies": [*conda, {"pip": lines}]}
+        environment.python.conda_dependencies = CondaDependencies(_underlying_structure=content)
         return environment
 
     @staticmethod

@@ -195,6 +195,19 @@ def test_a_requirements_file_is_read(tmp_path: Path) -> None:
         Environment.from_pip_requirements("mine", tmp_path / "requirements.txt")
 
 
+def test_a_requirements_file_may_name_a_package_and_an_option_several_times(tmp_path: Path) -> None:
+    lines = [
+        "--extra-index-url https://a.example.org",
+        "--extra-index-url https://b.example.org",
+        "numpy==1.26; python_version < '3.13'",
+        "numpy==2.1; python_version >= '3.13'",
+    ]
+    (tmp_path / "requirements.txt").write_text("\n".join(lines), encoding="utf-8")
+    packages = Environment.from_pip_requirements("mine", tmp_path / "requirements.txt").python.conda_dependencies
+    assert packages is not None
+    assert list(wanted_packages(packages.as_dict()).lines) == lines
+
+
 @pytest.mark.parametrize(
     ("conda", "pip"),
     [
