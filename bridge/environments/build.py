@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bridge.environments.docker import image_of
 from bridge.environments.interpreter import interpreter_for
+from bridge.environments.substitutes import is_docker_off
 from bridge.records.script import EnvironmentDefinition
 
 
@@ -31,12 +32,14 @@ class EnvironmentBuild:
 def build_environment(environment: EnvironmentDefinition) -> EnvironmentBuild:
     """Build an environment; one that was built before is used again.
 
+    With `BRIDGE_DOCKER=0` no image is built, but the virtual environment in which scripts then run.
+
     Raises:
         SubmitFailed: the build failed, or its interpreter does not exist.
         InvalidValue: pip cannot install the packages.
     """
     printed: list[bytes] = []
-    if environment.docker.enabled:
+    if environment.docker.enabled and not is_docker_off():
         image_of(environment, printed.append)
     else:
         interpreter_for(environment.python, printed.append)

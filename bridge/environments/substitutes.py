@@ -18,7 +18,7 @@ CURATED = "AzureML-"
 Source: Azure ML SDK v1, "Use a curated environment".
 """
 
-STRICT = "BRIDGE_STRICT"
+STRICT, DOCKER = "BRIDGE_STRICT", "BRIDGE_DOCKER"
 
 _reported = False
 
@@ -26,6 +26,11 @@ _reported = False
 def is_strict() -> bool:
     """Return whether a name of the service is an error: `BRIDGE_STRICT` is 1."""
     return os.environ.get(STRICT) == "1"
+
+
+def is_docker_off() -> bool:
+    """Return whether scripts that request Docker run without it: `BRIDGE_DOCKER` is 0."""
+    return os.environ.get(DOCKER) == "0"
 
 
 def accept_target(name: object) -> str:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 
 from bridge.environments.conda import CondaDependencies
-from bridge.environments.substitutes import LOCAL, is_curated
+from bridge.environments.substitutes import DOCKER, LOCAL, is_curated, is_docker_off
 from bridge.records.script import EnvironmentDefinition, PythonDefinition, ScriptDefinition
-
-DOCKER = "BRIDGE_DOCKER"
 
 
 def substitute(definition: ScriptDefinition) -> tuple[ScriptDefinition, tuple[str, ...]]:
@@ -23,7 +20,7 @@ def substitute(definition: ScriptDefinition) -> tuple[ScriptDefinition, tuple[st
     if warning is not None:
         warnings.append(warning)
     definition = replace(definition, environment=environment)
-    if (definition.docker.use_docker or environment.docker.enabled) and os.environ.get(DOCKER) == "0":
+    if (definition.docker.use_docker or environment.docker.enabled) and is_docker_off():
         warnings.append(f"The script ran without Docker, because {DOCKER} is 0.")
         definition = _without_docker(definition)
     return definition, tuple(warnings)

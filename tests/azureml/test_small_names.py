@@ -131,6 +131,17 @@ def test_an_environment_without_packages_is_built_immediately(
         environment.build_local(ws)
 
 
+def test_an_environment_is_built_without_docker_if_that_is_switched_off(
+    ws: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    environment = Environment.from_docker_image("mine", "python:3.11")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SubmitFailed, match="set BRIDGE_DOCKER=0"):
+        environment.build(ws)
+    monkeypatch.setenv("BRIDGE_DOCKER", "0")
+    assert environment.build(ws).status == "Succeeded"
+
+
 @pytest.mark.slow
 def test_an_environment_is_built_before_a_run_needs_it(
     ws: Workspace, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
