@@ -38,16 +38,15 @@ NAME_FILTER = re.compile(r"name = '[^']*'")
 
 def _answered_by(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a method that calls a function with the workspace in place of `self`; our errors become MLflow's."""
-    answer = translated(function)
 
     @wraps(function)
     def method(self: BridgeTrackingStore, *args: Any, **kwargs: Any) -> Any:
-        return answer(self.workspace, *args, **kwargs)
+        return function(self.workspace, *args, **kwargs)
 
     signature = inspect.signature(function)
     first, *others = signature.parameters.values()
     method.__signature__ = signature.replace(parameters=[first.replace(name="self"), *others])  # type: ignore[attr-defined]
-    return method
+    return translated(method)  # by this signature: an argument `workspace` is one of a later MLflow
 
 
 class BridgeTrackingStore(AbstractStore):

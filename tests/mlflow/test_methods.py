@@ -122,13 +122,16 @@ def test_a_method_has_the_parameters_of_mlflows_own(name: str) -> None:
         assert (mine.name, mine.kind, mine.default) == (one.name, one.kind, one.default)
 
 
+@pytest.mark.parametrize("later", ["later", "workspace"])
 @pytest.mark.parametrize("name", WRITTEN)
-def test_an_argument_of_a_later_release_is_refused_if_it_has_a_value(name: str, store: AbstractStore) -> None:
+def test_an_argument_of_a_later_release_is_refused_if_it_has_a_value(
+    name: str, later: str, store: AbstractStore
+) -> None:
     required = [one for one in inspect.signature(method_of_ours(name)).parameters.values() if one.default is one.empty]
     some = {"metric": Metric("m", 1.0, 1, 1)}
     given = [some.get(one.name) for one in required[1:] if one.kind == one.POSITIONAL_OR_KEYWORD]
-    with pytest.raises(MlflowException, match="has no argument 'later' here"):
-        answer = method_of_ours(name)(store, *given, later=5)
+    with pytest.raises(MlflowException, match=f"has no argument '{later}' here"):
+        answer = method_of_ours(name)(store, *given, **{later: 5})
         answer.wait()  # an asynchronous call raises there
 
 
@@ -138,7 +141,7 @@ def test_an_empty_argument_of_a_later_release_is_accepted(store: Any) -> None:
         store.log_metric(run, Metric("m", 1.0, 1, 1), later=value)
         store.log_batch_async(run, [Metric("n", 1.0, 1, 1)], [], [], later=value).wait()
         assert store.get_run(run, later=value).data.metrics == {"m": 1.0, "n": 1.0}
-        assert len(store.search_experiments(later=value)) == 1
+        assert len(store.search_experiments(later=value, workspace=value)) == 1
     assert get_run(store.workspace.tracking, run).display_name == "a"
 
 
