@@ -16,6 +16,7 @@ from bridge.environments.build_failure import BUILD_LOG, LINES_OF_FAILURE, build
 from bridge.environments.packages import Wanted, wanted_packages
 from bridge.environments.sections import PYTHON, default_image
 from bridge.errors import SubmitFailed
+from bridge.journal.system import is_of_handler
 from bridge.records.script import EnvironmentDefinition, PythonDefinition
 
 ANSWER_SECONDS = 20.0
@@ -39,9 +40,12 @@ def check_engine() -> None:
     command = ["docker", "version", "--format", "{{.Server.Version}}"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=ANSWER_SECONDS, check=False)
-    except FileNotFoundError:
-        raise SubmitFailed("Docker", None, f"the environment asks for it, and it is not installed: {instead}") from None
     except (OSError, subprocess.TimeoutExpired) as error:
+        if is_of_handler(error):
+            raise
+        if isinstance(error, FileNotFoundError):
+            reason = f"the environment asks for it, and it is not installed: {instead}"
+            raise SubmitFailed("Docker", None, reason) from None
         raise SubmitFailed("Docker", None, f"no engine answers ({error}): {instead}") from error
     if done.returncode:
         said = " ".join(done.stderr.split()).rstrip(".")

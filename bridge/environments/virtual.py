@@ -17,6 +17,7 @@ from bridge.address import home_folder
 from bridge.environments.build_failure import BUILD_LOG, LINES_OF_FAILURE, build_cause
 from bridge.environments.packages import OLDEST, Wanted, asked_versions, is_too_old
 from bridge.errors import SubmitFailed
+from bridge.journal.system import is_of_handler
 
 COMPLETE = "complete"
 """A file in the folder of an environment, which is written last. Without it, the folder is the rest of a build that
@@ -146,6 +147,8 @@ def _run(command: Sequence[str], write: Write, lock: int) -> None:
             pass_fds=(lock,),
         )
     except OSError as error:
+        if is_of_handler(error):
+            raise
         raise SubmitFailed(" ".join(command), None, error.strerror or str(error)) from error
     with process:
         assert process.stdout is not None
