@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bridge.errors import InvalidState, InvalidValue, NotAllowed, NotFound, SubmitFailed
+from bridge.errors import BridgeError, InvalidState, InvalidValue, NotAllowed, NotFound, SubmitFailed
 from bridge.launch.definition import script_definition
 from bridge.launch.distributed import job_warnings
 from bridge.launch.prepare import working_folder
@@ -60,16 +60,17 @@ def submit_script(
         tags=tags,
         properties=source.properties,
     )
-    stores.tracking.begin_runs([record])  # this process holds the lease until the launcher does, or the run has ended
     place = RunPlace(stores, experiment_id, run_id)
-    _launch(place, (*warnings, *source.warnings))
+    _launch(place, record, (*warnings, *source.warnings))
     return place
 
 
-def _launch(place: RunPlace, warnings: tuple[str, ...]) -> None:
-    """Start the launcher; the run becomes Failed if the launcher cannot be started."""
-    tracking, run_id = place.stores.tracking, place.run_id
+def _launch(place: RunPlace, record: RunRecord, warnings: tuple[str, ...]) -> None:
+    """Store the run and start the launcher; the run becomes Failed if the launcher cannot be started."""
+    tracking, run_id, is_stored = place.stores.tracking, place.run_id, False
     try:
+        tracking.begin_runs([record])  # this process holds the lease until the launcher does, or the run has ended
+        is_stored = True
         if warnings:
             place.update(RunChanges(warnings=warnings))
         start_launcher(place.stores.address, run_id, lambda: tracking.release_lease(run_id))
@@ -77,7 +78,8 @@ def _launch(place: RunPlace, warnings: tuple[str, ...]) -> None:
         _give_up(place, "Failed", str(error), CLAIMABLE_STATUSES)  # another launcher may have it, or it is canceled
     except BaseException as error:  # such as Ctrl-C: the caller gets no run, so a running launcher must end it
         status: Status = "Failed" if isinstance(error, Exception) else "Canceled"
-        _give_up(place, status, f"The submission was ended: {error!r}", OPEN_STATUSES)
+        if is_stored or not isinstance(error, BridgeError):  # an exception of a signal handler comes at any time
+            _give_up(place, status, f"The submission was ended: {error!r}", OPEN_STATUSES)
         raise
 
 

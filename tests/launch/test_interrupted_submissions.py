@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import CodeType
+
 import pytest
 from interrupting import Interrupts
 from submitting import Submit, processes_of, until
@@ -33,3 +35,26 @@ def test_an_exception_anywhere_in_the_start_of_a_launcher_is_raised_and_the_run_
         until(lambda run=run: not processes_of(run))
         at += 1
     assert at > 10
+
+
+class WhileStoring(Interrupts):
+    """Exceptions while the run is stored, and before its launcher is started."""
+
+    def is_of_files(self, code: CodeType) -> bool:
+        return super().is_of_files(code) and code.co_name in ("_launch", "begin_runs")
+
+
+def test_an_exception_while_the_run_is_stored_leaves_no_run_that_waits_for_a_launcher(
+    submit: Submit, workspace: Workspace
+) -> None:
+    at, interrupts = 0, WhileStoring((), 0)
+    while at == 0 or interrupts.where:  # until a submission comes to its end
+        interrupts = WhileStoring(("/runs/submit.py", "/store/journaled.py"), at, TimeoutError)
+        try:
+            with interrupts:
+                submit("import time; time.sleep(60)").cancel()
+        except TimeoutError:
+            statuses = {run.status for run in Experiment(workspace, "submitted").get_runs()}
+            assert statuses <= {"Failed"}, interrupts.where
+        at += 1
+    assert at > 5
