@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bridge.address import home_folder
-from bridge.journal.whole_file import written_whole
+from bridge.journal.whole_file import rename_unless_made, written_whole
 
 DISTRIBUTION = "runbridge"
 LOOK_SECONDS = 60.0
@@ -55,19 +55,11 @@ def import_folder() -> Path:
     if all((folder / place.name).exists() for place in places):
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with written_whole(folder, _place_unless_made) as part:
+    with written_whole(folder, rename_unless_made) as part:
         part.mkdir()
         for place in places:
             (part / place.name).symlink_to(place, target_is_directory=True)
     return folder
-
-
-def _place_unless_made(part: Path, folder: Path) -> None:
-    try:
-        part.rename(folder)
-    except OSError:
-        if not folder.is_dir():  # else another process has made it
-            raise
 
 
 def _places() -> Iterator[Path]:

@@ -17,6 +17,7 @@ def written_whole(
     """Yield a new path in the folder of `target`. The block writes a file or folder to it, which then becomes `target`.
 
     If the block, `place` or a signal handler raises, the new file or folder is removed, and `target` is unchanged.
+    If a signal handler raises while a new folder is removed, a part of that folder stays.
 
     Args:
         target: the path of a file or a folder. The folder that contains it must exist.
@@ -45,6 +46,15 @@ def written_whole(
                     raise
                 if os.path.isdir(name):
                     _remove_folder(name)
+
+
+def rename_unless_made(part: Path, target: Path) -> None:
+    """Rename a new folder to `target`, unless another process has created that folder; for `written_whole`."""
+    try:
+        part.rename(target)
+    except OSError as error:
+        if is_of_handler(error) or not target.is_dir():
+            raise
 
 
 def _remove_folder(name: str) -> None:

@@ -18,6 +18,7 @@ from bridge.errors import AlreadyExists, InvalidValue, NotFound
 from bridge.handles.run import Run
 from bridge.handles.run_of_process import workspace_of_process
 from bridge.handles.workspace import Workspace
+from bridge.journal.whole_file import rename_unless_made, written_whole
 from bridge.records.artifact import check_artifact_path
 from bridge.records.labels import tag_values
 from bridge.records.run import RunRecord, new_run_id
@@ -263,7 +264,12 @@ class Model(metaclass=ModelNames):
                 model = cls(workspace, _check_name(model_name), version=number)
             except NotFound:
                 return None
-            return model.download(version_folder(folder, model.name, model.version), exist_ok=True)
+            place = version_folder(folder, model.name, model.version)
+            if place.exists():
+                return model.download(place, exist_ok=True)
+            with written_whole(place, rename_unless_made) as part:  # so that a later call finds all files or none
+                name = os.path.basename(model.download(part))
+            return str(place / name)
 
         path = model_path(model_name, number, download)
         if path is None:

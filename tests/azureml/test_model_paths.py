@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import resource
 from pathlib import Path
 
 import pytest
 
-from bridge import NotFound, Workspace
+from bridge import NotFound, StoreUnavailable, Workspace
 from bridge_mlflow.model_paths import model_path
 from bridge_mlflow.models import Model
 
@@ -114,3 +115,25 @@ def test_models_of_the_project_are_written_to_the_working_folder(
     assert net.is_dir() and (net / "deep" / "weights").exists()
     with pytest.raises(NotFound, match="no model 'ridge:7'"):
         Model.get_model_path("ridge", version=7)
+
+
+@pytest.mark.slow
+def test_a_download_that_fails_leaves_no_part_of_a_model(
+    tmp_path: Path, working_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AZUREML_MODEL_DIR", raising=False)
+    ws = Workspace.create("models", path=tmp_path / "ws")
+    put(tmp_path, "net/config")
+    (tmp_path / "net" / "weights").write_bytes(bytes(9_000_000))
+    Model.register(ws, tmp_path / "net", "net")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8_000_000, before[1]))  # the disk is full
+    try:
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable, match="weights"):
+                Model.get_model_path("net", version=1, _workspace=ws)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    net = Path(Model.get_model_path("net", version=1, _workspace=ws))
+    assert {file.name for file in net.iterdir()} == {"config", "weights"}
+    assert [folder.name for folder in net.parent.parent.iterdir()] == ["1"]

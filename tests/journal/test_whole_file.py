@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from interrupting import EXCEPTIONS, Interrupts, each_place, places
 
-from bridge.journal.whole_file import written_whole
+from bridge.journal.whole_file import rename_unless_made, written_whole
 
 FILES = ("journal/whole_file.py", "journal/block.py")
 
@@ -89,3 +89,30 @@ def test_a_signal_handler_leaves_either_the_old_or_the_new_file_and_no_other(tmp
         for name in os.listdir(tmp_path):
             (tmp_path / name).unlink()
     assert raised == count * len(EXCEPTIONS) > 0
+
+
+def create_again(folder: Path) -> None:
+    with written_whole(folder, rename_unless_made) as part:
+        (part / "second").mkdir(parents=True)
+
+
+def test_a_folder_that_another_process_has_created_stays(tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+    (folder / "first").mkdir(parents=True)
+    create_again(folder)
+    assert (os.listdir(tmp_path), os.listdir(folder)) == (["kept"], ["first"])
+
+
+def test_an_exception_of_a_signal_handler_is_not_mistaken_for_a_folder_of_another_process(tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+    for at, error in each_place(places(FILES, lambda: create_again(folder))):
+        with pytest.raises(error), Interrupts(FILES, at, error):
+            create_again(folder)
+        assert folder.is_dir()
+
+
+def test_a_folder_does_not_replace_a_file(tmp_path: Path) -> None:
+    (tmp_path / "kept").touch()
+    with pytest.raises(NotADirectoryError):
+        create_again(tmp_path / "kept")
+    assert os.listdir(tmp_path) == ["kept"]
