@@ -60,7 +60,7 @@ def delete_artifacts(connection: sqlite3.Connection, root: str, path: str = "") 
     start, end = _bounds(path)
     where = "root = ? AND (path = ? OR (path >= ? AND path < ?))"
     values = (root, path, start, end)
-    removed = [row[0] for row in connection.execute(f"SELECT path FROM artifact WHERE {where}", values)]
+    removed = [row[0] for row in connection.execute(f"SELECT path FROM artifact WHERE {where}", values).fetchall()]
     connection.execute(f"DELETE FROM artifact WHERE {where}", values)
     return sorted(removed)
 
@@ -98,7 +98,7 @@ def _folders_of_roots(connection: sqlite3.Connection, start: str, end: str) -> I
 def _files(connection: sqlite3.Connection, root: str, start: str, end: str) -> Iterator[ArtifactRecord]:
     rows = connection.execute(
         f"SELECT {COLUMNS} FROM artifact WHERE root = ? AND path >= ? AND path < ? ORDER BY path", (root, start, end)
-    )
+    ).fetchall()
     return (ArtifactRecord(*row) for row in rows)
 
 

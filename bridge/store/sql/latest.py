@@ -32,7 +32,7 @@ def read_latest(c: sqlite3.Connection, runs: Sequence[int]) -> dict[int, LatestV
         f" WHERE m.run IN ({','.join('?' * len(runs))}) AND (s.kind = {SCALAR}"
         f" OR s.kind = {COLUMN} AND s.value_type = 'number') ORDER BY s.id",
         runs,
-    )
+    ).fetchall()
     for run, key, kind, column, value_type, bits, timestamp, step, text in rows:
         if value_type == "text":
             import json  # imported here, because a process that only logs does not need it

@@ -80,7 +80,7 @@ def read(c: sqlite3.Connection) -> list[Lease]:
     rows = c.execute(
         "SELECT r.id, l.journal_id, l.time, coalesce(s.boot_time, 0) FROM lease l JOIN run r ON r.key = l.run"
         " LEFT JOIN sign_of_life s ON s.journal_id = l.journal_id WHERE l.journal_id != '' ORDER BY l.run"
-    )
+    ).fetchall()
     return [Lease(*row) for row in rows]
 
 
@@ -91,7 +91,7 @@ def verdicts(
     rows = c.execute(
         "SELECT r.id, r.key, r.status, r.start_time, l.journal_id, l.time FROM lease l JOIN run r ON r.key = l.run"
         " WHERE l.journal_id != '' ORDER BY l.run"
-    )
+    ).fetchall()
     found = []
     for run_id, key, status, start_time, journal_id, time in rows:
         changes = verdict(Lease(run_id, journal_id, time), status, gone, silent, stored_time(start_time))
@@ -142,7 +142,7 @@ def claim(c: sqlite3.Connection, run_id: str, lease: Lease) -> None:
 
 def unclaimed(c: sqlite3.Connection, now: int) -> list[tuple[str, int]]:
     """Return the ids and keys of runs that waited for a launcher for too long while their lease was not held."""
-    return [(run_id, key) for run_id, key in c.execute(UNCLAIMED, (unclaimed_since(now),))]
+    return [(run_id, key) for run_id, key in c.execute(UNCLAIMED, (unclaimed_since(now),)).fetchall()]
 
 
 def end_unclaimed(c: sqlite3.Connection, now: int) -> list[str]:

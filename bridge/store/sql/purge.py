@@ -131,7 +131,7 @@ def _remove_some(c: sqlite3.Connection, most_points: int, most_blocks: int) -> t
 
 
 def _ids(c: sqlite3.Connection, sql: str, values: Sequence[int]) -> list[int]:
-    return [row[0] for row in c.execute(sql, values)]
+    return [row[0] for row in c.execute(sql, values).fetchall()]
 
 
 def _below(c: sqlite3.Connection, sql: str, above: Sequence[int]) -> list[int]:

@@ -260,7 +260,7 @@ def _read_some(c: sqlite3.Connection, keys: Sequence[int], with_latest: bool) ->
 
     def grouped(sql: str) -> dict[int, list[Any]]:
         rows: dict[int, list[Any]] = defaultdict(list)
-        for run, *rest in c.execute(sql.format(marks), keys):
+        for run, *rest in c.execute(sql.format(marks), keys).fetchall():
             rows[run].append(rest)
         return rows
 
@@ -277,7 +277,7 @@ def _read_some(c: sqlite3.Connection, keys: Sequence[int], with_latest: bool) ->
     latest = read_latest(c, keys if with_latest else [])
     rows: dict[int, dict[str, Any]] = {
         row[0]: dict(zip(FIELDS, (row[1], str(row[2]), *row[3:]), strict=True))
-        for row in c.execute(f"SELECT key, {', '.join(COLUMNS)} FROM run WHERE key IN ({marks})", keys)
+        for row in c.execute(f"SELECT key, {', '.join(COLUMNS)} FROM run WHERE key IN ({marks})", keys).fetchall()
     }
     for row in rows.values():
         for name in TIMES:
@@ -316,5 +316,5 @@ def search_datasets(c: sqlite3.Connection, experiment_ids: Sequence[str]) -> lis
         "SELECT DISTINCT d.experiment, d.name, d.digest, u.context FROM dataset d JOIN"
         " (SELECT dataset, context FROM dataset_input UNION ALL SELECT dataset, context FROM past_use) u"
         f" ON u.dataset = d.id WHERE d.experiment IN ({', '.join(map(str, sorted(known)))}) ORDER BY 1, 2, 3, 4"
-    )
+    ).fetchall()
     return [(str(row[0]), *row[1:]) for row in rows]

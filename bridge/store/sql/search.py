@@ -141,7 +141,7 @@ def _page(
     rows = connection.execute(
         f"{select} WHERE {found.text} ORDER BY {sorting.text} LIMIT ? OFFSET ?",
         (*found.values, *sorting.values, wanted if query.max_results is None else wanted + 1, start),
-    )
+    ).fetchall()
     keys = [row[0] for row in rows]
     return keys[:wanted], encode_token(start + wanted) if len(keys) > wanted else None
 

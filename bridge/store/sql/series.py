@@ -120,7 +120,7 @@ def look_up(c: sqlite3.Connection, points: Joined, warnings: Warnings) -> Known:
     found: dict[int, Stored] = {}
     for some in chunks(list(enumerate(points.definitions))):
         values = [value for number, d in some for value in (number, d.run_id, d.key, d.kind, d.column, d.value_type)]
-        rows = c.execute(LOOK_UP.format(marks_for_rows(6, len(some))), values)
+        rows = c.execute(LOOK_UP.format(marks_for_rows(6, len(some))), values).fetchall()
         for number, run, metric, count, stepless, series, *state in rows:
             found[number] = Stored(run, metric, count, stepless, series, None if series is None else State(*state))
     last_metric, last_series = c.execute(LAST_IDS).fetchone()
@@ -232,8 +232,8 @@ def read(c: sqlite3.Connection, runs: Sequence[int], keys: Sequence[str] | None)
         for few in [None] if keys is None else chunks(keys):
             where = f"m.run IN ({marks_for(some)})" + ("" if few is None else f" AND m.key IN ({marks_for(few)})")
             values = (*some, *(few or ()))
-            series += c.execute(READ_SERIES.format(where), values)
-            blocks += c.execute(READ_BLOCKS.format(where), values)
+            series += c.execute(READ_SERIES.format(where), values).fetchall()
+            blocks += c.execute(READ_BLOCKS.format(where), values).fetchall()
         series.sort(key=itemgetter(0))
         blocks.sort(key=itemgetter(0, 1))  # not in SQL, because SQLite would copy the points while it sorts
         for run, record in _records(series, blocks):

@@ -144,7 +144,7 @@ def _place(part: Path, path: Path, *, mode: int) -> None:
 def read_facts(database: Database) -> dict[str, str]:
     """Return the properties of a workspace from its database: id, name, durability."""
     with database.read() as connection:
-        return dict(connection.execute("SELECT name, value FROM workspace"))
+        return dict(connection.execute("SELECT name, value FROM workspace").fetchall())
 
 
 def peek_facts(path: Path) -> dict[str, str]:
@@ -161,4 +161,4 @@ def peek_facts(path: Path) -> dict[str, str]:
             raise SchemaMismatch(str(path), found, SCHEMA)
         if not found:
             raise StoreUnavailable(str(path), NOT_OURS)
-        return dict(connection.execute("SELECT name, value FROM workspace"))
+        return dict(connection.execute("SELECT name, value FROM workspace").fetchall())

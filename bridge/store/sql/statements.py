@@ -1,4 +1,10 @@
-"""Statements about many rows: one statement reads or writes up to `AT_ONCE` rows."""
+"""Statements about many rows: one statement reads or writes up to `AT_ONCE` rows.
+
+Each query in this package ends with `fetchone` or `fetchall`, so that no variable refers to a cursor. SQLite keeps the
+state that a query sees as long as its cursor exists with unread rows. A variable would keep the cursor as long as a
+traceback refers to its frame, for example after Ctrl-C in a notebook. Until then, later reads of the thread would see
+the old state, and its writes would be refused.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +21,7 @@ AT_ONCE = 500
 def in_chunks(c: sqlite3.Connection, sql: str, values: Sequence[Any]) -> Iterator[Any]:
     """Yield the rows of a query about many values, with few statements. `{}` in the SQL means the question marks."""
     for some in chunks(values):
-        yield from c.execute(sql.format(marks_for(some)), some)
+        yield from c.execute(sql.format(marks_for(some)), some).fetchall()
 
 
 def chunks(values: Sequence[Value]) -> list[Sequence[Value]]:
