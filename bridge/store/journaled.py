@@ -165,9 +165,9 @@ class JournaledStore(WrappedBackend):
         self._owned.forget(moved.orphans)
         self._writer.leases.renew()  # a reader that found no journal may have ended the runs of this process
         self._workspace_id = moved.workspace_id
-        self._place.settle()
         if self._made_folding is not None:
             self._made_folding.follow(moved.workspace_id)
+        self._place.settle()  # last: until then, the next call repeats all these steps
 
     # Leases
 

@@ -34,19 +34,22 @@ class PlaceWatch:
 
     def __init__(self, inner: Backend, writer: JournalWriter, folder: Path) -> None:
         self._inner, self._writer, self._folder = inner, writer, folder
-        self._is_lost = False
+        self.reset()
 
     def reset(self) -> None:
         """Forget that the folder was removed or replaced."""
-        self._is_lost = False
+        self._is_lost, self._is_settled = False, True
 
     def check(self, run_ids: Collection[str]) -> Moved | None:
         """Return where the journals were moved because the folder was removed or replaced; None if they stay.
 
+        A move is returned again until the caller has called `settle`, because a signal handler may interrupt the
+        caller.
+
         Args:
             run_ids: the runs that this process logs to or owns.
         """
-        if not self._is_lost and self._writer.is_in_place():
+        if self._is_settled and not self._is_lost and self._writer.is_in_place():
             return None
         try:
             found = self._inner.find_workspace_id()
@@ -54,14 +57,16 @@ class PlaceWatch:
         except BridgeError as error:
             self._report_lost(str(error))
             return None
+        self._is_settled = False
         if not self._writer.follow_workspace(found, orphans):
             self._report_lost("it cannot be written.")
             return None
         return Moved(found, orphans)
 
     def settle(self) -> None:
-        """Record a move, after the leases were renewed at the new place."""
+        """Record that the caller has completed a move."""
         self._is_lost = self._writer.waits_for_workspace
+        self._is_settled = True
 
     def _report_lost(self, reason: str) -> None:
         if not self._is_lost:
