@@ -54,10 +54,10 @@ class Folding:
     def __init__(self, inner: Backend, folder: Path, shared: bool, read_only: bool, workspace_id: str = "") -> None:
         self._inner, self._read_only = inner, read_only
         self._folder = JournalFolder(folder, shared)
+        self._lock = ThreadLock(str(folder))
         self._begin(workspace_id)
 
     def _begin(self, workspace_id: str) -> None:
-        self._lock = ThreadLock(str(self._folder.path))
         self._readers = JournalReaders(self._folder, self._inner, workspace_id)
         self._cutter = Cutter(self._readers, str(self._folder.path))
         self._finished = FinishedJournals(self._inner, self._folder, self._readers, self._cutter)
@@ -72,15 +72,14 @@ class Folding:
 
     def forget(self) -> None:
         """Forget everything in a child after a fork."""
+        self._lock = ThreadLock(str(self._folder.path))
         self._begin(self._readers.workspace_id)
         self._folder.close()
 
     def follow(self, workspace_id: str) -> None:
         """Fold the journals of another workspace, which has replaced the former one."""
         with self._lock:  # another thread may be folding
-            lock = self._lock
             self._begin(workspace_id)
-            self._lock = lock
             self._folder.close()
 
     def close(self) -> None:
