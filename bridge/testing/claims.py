@@ -14,7 +14,7 @@ from bridge.records.run import CLAIMABLE_STATUSES, OPEN_STATUSES, SCRIPT_RUN, Le
 from bridge.store.backend import Backend
 from bridge.store.one_run import create_run, get_run
 from bridge.store.slices import LeaseRecord
-from bridge.testing.slices import make_slice
+from bridge.testing.lease_records import store_leases
 
 LONG = LEASE_SECONDS * 1000 + 1
 """The time after which a run that no launcher has claimed fails, in milliseconds."""
@@ -23,12 +23,6 @@ LONG = LEASE_SECONDS * 1000 + 1
 def wait(store: Backend, run_id: str = "r1", status: Status = "Queued", time: int = 1_000) -> RunRecord:
     """Create a run of a script that waits for a launcher. Its lease is not held."""
     return create_run(store, RunRecord(run_id, "0", status=status, start_time=time, type=SCRIPT_RUN))
-
-
-def store_leases(store: Backend, journal_id: str, *records: LeaseRecord) -> None:
-    """Store lease records as the next slice of a journal."""
-    start = store.get_receipts([journal_id]).get(journal_id, 0)
-    store.append([replace(make_slice(journal_id, start, start + 1, []), leases=records)])
 
 
 class ClaimPromises:
