@@ -213,7 +213,7 @@ class Cutter:
     def _warnings_of(self, reader: JournalReader, stretch: Stretch) -> list[tuple[str, str]]:
         """Return the warnings of runs, as (run id, sentence), and store the damage in `damages`."""
         damages = [
-            f"Journal {reader.path} is damaged at offset {offset}: {what} cannot be read and are skipped."
+            f"Journal {reader.path} is damaged at offset {offset}: {what} cannot be read."
             for offset, what in stretch.damages
         ]
         self.damages[reader.path.stem] = damages
