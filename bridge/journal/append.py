@@ -26,7 +26,7 @@ class Appender:
     """Appends points and leases to the current journal of a writer; the caller has the writer's lock.
 
     `call` is the call in progress, or a call that was interrupted by an exception; otherwise None.
-    `reason` is why the last write failed; empty if it did not fail.
+    `reason` is why the most recent failed write failed; empty if no write has failed.
     `unsynced` has each journal whose last bytes may not be on the disk, with the offset up to which its points must be
     stored in the database before all of them are safe.
     """

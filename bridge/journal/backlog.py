@@ -120,7 +120,7 @@ class Unwritten:
         Args:
             run_id: the run; None is all. All items of `waiting` are counted for every run, because the points of a run
                 are written only after the older items of other runs.
-            reason: why the last write failed; empty if it did not fail.
+            reason: why the most recent failed write failed; empty if no write has failed.
         """
         sentences, backlogs = [], [self.waiting]
         if run_id is None or run_id in self.orphans:

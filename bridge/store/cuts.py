@@ -114,9 +114,8 @@ class Cutter:
         for journal_id, size in list(left.items()):
             start = receipts.get(journal_id, 0)
             cut = self._cut(progress, journal_id, start, share)
-            if (
-                cut is None or cut.stretch.end <= start
-            ):  # all points are stored, or the others were logged after this fold began
+            if cut is None or cut.stretch.end <= start:
+                # All points are stored, or the others were logged after this fold began.
                 if cut is None:
                     self.seen[journal_id] = size
                 del left[journal_id]

@@ -52,9 +52,8 @@ def runs_to_deliver(source: TrackingStore, run_ids: Sequence[str] | None = None)
         raise NotFound("run", ", ".join(missing), "nothing was delivered")
     runs = []
     for record in found.values():
-        experiment = experiments.get(
-            record.experiment_id
-        )  # None if the experiment was just purged together with the run
+        # None if the experiment was just purged together with the run.
+        experiment = experiments.get(record.experiment_id)
         if experiment is not None and experiment.lifecycle_stage != "active":
             name = experiment.name
             logger.warning("Run %s was not delivered: its experiment %r is archived.", record.id, name)

@@ -233,7 +233,6 @@ class Folding:
         for journal_id in [journal_id for journal_id, sentences in self._cutter.damages.items() if sentences]:
             try:
                 self._folder.link_damaged(journal_id)
-            except (
-                CallFailed
-            ) as failed:  # in that case this process keeps the journal, if it is the process that removes it
+            except CallFailed as failed:
+                # The journal is kept nevertheless if this process is the one that removes it.
                 logger.debug("Journal %s has no second name: %s", self._folder.path_of(journal_id), failed)
