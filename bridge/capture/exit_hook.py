@@ -8,8 +8,9 @@ from types import FrameType
 from typing import Any, NoReturn
 
 _exit = sys.exit
-_last: tuple[object, FrameType] | None = None
-"""The last status that the main thread gave to `sys.exit`, and the outermost frame of that thread."""
+_last: tuple[object, FrameType, object] | None = None
+"""The last status that the main thread gave to `sys.exit`, the outermost frame of that thread, and the exception that
+Python had printed last."""
 
 
 def watch_exit() -> None:
@@ -31,12 +32,13 @@ def exit_error() -> SystemExit | None:
 
     A program that caught its SystemExit ends by returning from its outermost frame.
     The frame's last instruction shows which of the two happened.
+    Python has printed another exception since then if that one ended the program.
     """
-    if _last is None:
+    if _last is None or _last_printed() is not _last[2]:
         return None
     import opcode
 
-    status, frame = _last
+    status, frame, _ = _last
     last_instruction = opcode.opname[frame.f_code.co_code[frame.f_lasti]]
     return None if last_instruction.startswith("RETURN") else _system_exit(status)
 
@@ -44,8 +46,12 @@ def exit_error() -> SystemExit | None:
 def _remember_and_exit(status: Any = None, /) -> NoReturn:
     global _last
     if threading.current_thread() is threading.main_thread():  # in another thread it ends the thread only
-        _last = status, _outermost(sys._getframe(1))  # a public function with an underscore
+        _last = status, _outermost(sys._getframe(1)), _last_printed()  # a public function with an underscore
     raise _system_exit(status)
+
+
+def _last_printed() -> object:
+    return getattr(sys, "last_value", None)
 
 
 def _outermost(frame: FrameType) -> FrameType:

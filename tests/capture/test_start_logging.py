@@ -155,6 +155,16 @@ def test_a_run_left_open_ends_according_to_the_exit_code(script, only_run, code,
         assert run.error is not None and "SystemExit" in run.error["message"]
 
 
+@pytest.mark.parametrize("code", [0, 3])
+def test_an_error_after_a_caught_exit_fails_the_run(script, only_run, code):
+    caught = f"try:\n    sys.exit({code})\nexcept SystemExit:\n    pass\n"
+    ended = script("run = experiment.start_logging()\n" + caught + "raise ValueError('bad data')")
+    assert ended.returncode == 1, ended.stderr
+    run = only_run()
+    assert run.status == "Failed"
+    assert run.error is not None and "ValueError: bad data" in run.error["message"]
+
+
 def test_sys_exit_is_pythons_own_when_no_run_is_open(experiment):
     before = sys.exit
     run = experiment.start_logging()
