@@ -150,8 +150,8 @@ class Run:
         `BRIDGE_WORKSPACE` and `BRIDGE_RUN_ID` name the run.
         Without them Azure ML's variables do: the workspace is then `$BRIDGE_HOME/<AZUREML_ARM_WORKSPACE_NAME>`, and it
         and the run are created if absent.
-        Without either, the run is a new one in the workspace `$BRIDGE_HOME/offline`, in an experiment that has the name
-        of the script, and it ends with the process.
+        Without either, the run is a new offline run, in an experiment that has the name of the script, and it ends with
+        the process. Its workspace is the one that the project's configuration file names, or `$BRIDGE_HOME/offline`.
         In a submitted script `complete`, `fail` and `cancel` flush, upload and store the error; the launcher sets the
         status.
 
