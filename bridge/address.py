@@ -30,7 +30,9 @@ def check_local_path(what: str, path: object) -> Path:
     if not checked.is_absolute():
         try:
             os.getcwd()
-        except OSError:
+        except OSError as error:
+            if error.__traceback__ and error.__traceback__.tb_next:  # a signal handler has raised it
+                raise
             raise InvalidValue(what, str(checked), "must be absolute: the working folder does not exist") from None
     return checked
 

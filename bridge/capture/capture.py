@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bridge.journal.system import is_of_handler
 from bridge.store.run_place import RunPlace
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ class Capture:
             try:
                 os.makedirs(self._outputs, exist_ok=True)
             except OSError as error:
+                if is_of_handler(error):
+                    raise
                 self.warn(f"The folder {self._outputs} could not be created: {error.strerror}.")
         if self._logs is not None and self._thread is None:
             thread = self._thread = threading.Thread(
@@ -157,7 +160,7 @@ def _has_entries(folder: Path) -> bool:
     try:
         with os.scandir(folder) as entries:
             return next(entries, None) is not None
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError:
-        return True  # the sweep reports it
+    except OSError as error:
+        if is_of_handler(error):
+            raise
+        return not isinstance(error, (FileNotFoundError, NotADirectoryError))  # the sweep reports other errors

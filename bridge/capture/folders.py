@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
 from bridge.errors import BridgeError
+from bridge.journal.system import is_of_handler
 from bridge.store.artifacts import ArtifactStore
 from bridge.store.walk import Entry, walk
 
@@ -64,6 +65,8 @@ class Folder(ABC):
         try:
             return self._take(file, path)
         except (BridgeError, OSError) as error:
+            if is_of_handler(error):
+                raise
             self._miss(str(file), said(error))
             return False
 
@@ -135,7 +138,9 @@ class LogFolder(Folder):
             return False
         try:
             facts = _check_regular(file)
-        except FileNotFoundError:  # moved away, as rotated logs are
+        except FileNotFoundError as error:  # moved away, as rotated logs are
+            if is_of_handler(error):
+                raise
             return False
         log = self._taken.get(path)
         if log is not None and log.inode == facts.st_ino:

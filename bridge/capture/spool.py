@@ -9,6 +9,8 @@ from collections import deque
 from io import FileIO
 from pathlib import Path
 
+from bridge.journal.system import is_of_handler
+
 MEMORY_BYTES = 64 << 20
 """The limit of the bytes in memory; further bytes wait in files."""
 MEMORY_PART_BYTES, FILE_PART_BYTES = 8 << 20, 64 << 20
@@ -117,7 +119,9 @@ class _FilePart:
         self._file: FileIO | None
         try:
             self._file = tempfile.TemporaryFile(buffering=0, dir=folder)
-        except OSError:
+        except OSError as error:
+            if is_of_handler(error):
+                raise
             self._file = None
 
     def add(self, data: bytes) -> bool:
@@ -127,7 +131,9 @@ class _FilePart:
         try:
             while written < len(data):
                 written += os.pwrite(self._file.fileno(), memoryview(data)[written:], self.size_bytes + written)
-        except OSError:  # the bytes that were written are not counted, so a later call overwrites them
+        except OSError as error:  # the bytes that were written are not counted, so a later call overwrites them
+            if is_of_handler(error):
+                raise
             return False
         self.size_bytes += len(data)
         return True

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from bridge.address import check_local_path, is_workspace_uri
 from bridge.errors import InvalidValue
+from bridge.journal.system import is_of_handler
 
 FOLDERS = (".bridge", ".azureml", "aml_config", "")
 NAMES = ("config.json", "project.json")
@@ -62,7 +63,9 @@ def find_project_config() -> Path | None:
     """
     try:
         file = find_config(None)
-    except (InvalidValue, OSError):  # a folder may be unreadable, or removed
+    except (InvalidValue, OSError) as error:  # a folder may be unreadable, or removed
+        if is_of_handler(error):
+            raise
         return None
     if file.parent.name not in FOLDERS[:3]:
         try:
@@ -87,11 +90,13 @@ def read_config(file: Path) -> Config:
     """
     try:
         said = json.loads(file.read_text(encoding="utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise InvalidValue(f"configuration {file}", None, f"{FORMS}; it is not JSON ({error})") from error
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise InvalidValue(f"configuration {file}", None, f"{FORMS}; it cannot be read: {reason}") from error
+    except (ValueError, RecursionError, OSError) as error:
+        if is_of_handler(error):
+            raise
+        reason = f"it is not JSON ({error})"
+        if isinstance(error, OSError):
+            reason = f"it cannot be read: {(error.strerror or str(error)).lower()}"
+        raise InvalidValue(f"configuration {file}", None, f"{FORMS}; {reason}") from error
     if not isinstance(said, dict):
         raise InvalidValue(f"configuration {file}", said, FORMS)
     address = said.get("address")

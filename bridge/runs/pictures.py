@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bridge.address import check_local_path
 from bridge.errors import InvalidValue, NotFound
+from bridge.journal.system import is_of_handler
 
 if TYPE_CHECKING:
     import numpy
@@ -87,9 +88,11 @@ def _of_file(what: str, file: Path) -> Picture:
     try:
         with file.open("rb") as opened:
             head = opened.read(HEAD_BYTES)
-    except FileNotFoundError:
-        raise NotFound("file", str(file)) from None
     except OSError as error:
+        if is_of_handler(error):
+            raise
+        if isinstance(error, FileNotFoundError):
+            raise NotFound("file", str(file)) from None
         raise InvalidValue(what, str(file), f"cannot be read: {(error.strerror or str(error)).lower()}") from error
     return Picture(file, _ending(what, head, str(file)))
 

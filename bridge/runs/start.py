@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from bridge.address import check_folder, check_path_form
 from bridge.capture.session import RunSession
 from bridge.errors import BridgeError
+from bridge.journal.system import is_of_handler
 from bridge.records.run import RunChanges, RunRecord
 from bridge.records.text import check_text_or_none
 from bridge.store.run_place import RunPlace, free_run_id, new_run
@@ -73,5 +74,7 @@ def _keep_source(
 
         source = keep_source(stores.artifacts, run.artifact_root, folder, workspace_folder=stores.address)
     except (BridgeError, OSError) as error:
+        if is_of_handler(error):
+            raise
         return {}, (f"No snapshot was taken of {os.fspath(folder)!r}: {error}",)
     return source.properties, source.warnings
