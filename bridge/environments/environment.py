@@ -247,11 +247,14 @@ class Environment:
     def list(workspace: Workspace) -> dict[str, Environment]:
         """Return the last version of each registered environment, by name.
 
-        An environment whose file is damaged is skipped with a warning in the log.
+        An environment whose file is damaged is skipped with a warning in the log. A name that is not in the dict is
+        looked up as by `get`: an environment of Azure (`AzureML-…`) means the interpreter that submits, and each other
+        name raises NotFound.
         """
         folders = workspace.stores.artifacts.list(ROOT)
         found = {folder.path: Environment._find(workspace, folder.path) for folder in folders if folder.is_folder}
-        return {name: environment for name, environment in found.items() if environment is not None}
+        listed = {name: environment for name, environment in found.items() if environment is not None}
+        return RegisteredEnvironments(workspace, listed)
 
     @staticmethod
     def _find(workspace: Workspace, name: str, version: str | None = None) -> Environment | None:
@@ -298,6 +301,17 @@ class Environment:
 
     def __repr__(self) -> str:
         return f"Environment(Name: {self.name},\nVersion: {self.version})"
+
+
+class RegisteredEnvironments(dict[str, Environment]):
+    """The environments of a workspace by name; a name that is not listed is looked up by `Environment.get`."""
+
+    def __init__(self, workspace: Workspace, listed: dict[str, Environment]) -> None:
+        super().__init__(listed)
+        self._workspace = workspace
+
+    def __missing__(self, name: str) -> Environment:
+        return Environment.get(self._workspace, name)
 
 
 def definition_of(environment: Environment) -> EnvironmentDefinition:

@@ -28,6 +28,9 @@ def test_a_curated_environment_is_found_without_a_registration(ws: Workspace) ->
     found = Environment.get(workspace=ws, name="AzureML-sklearn-0.24-ubuntu18.04-py37-cpu", version="1")
     assert found.python.user_managed_dependencies
     assert ws.environments == {}, "it is not listed"
+    assert ws.environments["AzureML-Minimal"].python.user_managed_dependencies
+    with pytest.raises(NotFound, match=r"There is no environment 'sklearn': register one, or use Environment\(name\)."):
+        ws.environments["sklearn"]
     with pytest.raises(NotFound):
         Environment.get(ws, "sklearn")
 
