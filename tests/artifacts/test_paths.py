@@ -72,10 +72,10 @@ def test_a_path_at_the_limit_is_accepted_and_a_longer_one_is_not() -> None:
 
 def test_an_extremely_long_path_is_refused_at_once() -> None:
     path = "./" * 5_000_000
-    begin = time.perf_counter()
+    begin = time.process_time()
     with pytest.raises(InvalidValue):
         check_artifact_path(path)
-    assert time.perf_counter() - begin < 1
+    assert time.process_time() - begin < 1
 
 
 def test_the_folders_of_a_path_are_listed_from_the_outside() -> None:

@@ -492,10 +492,16 @@ def test_a_failed_run_raises_when_it_is_waited_for(submit: Submit) -> None:
         run.wait_for_completion()
 
 
-def test_a_run_of_one_second_takes_under_three(submit: Submit) -> None:
-    begun = time.monotonic()
-    assert submit("import time; time.sleep(1)").wait_for_completion()["status"] == "Completed"
-    assert time.monotonic() - begun < 3
+def test_a_submitted_run_takes_little_longer_than_starting_its_launcher_and_its_script(submit: Submit) -> None:
+    times: list[float] = []
+    for _ in range(3):
+        begun = time.monotonic()
+        subprocess.run([sys.executable, "-c", "import bridge.launch.launcher"], check=True)
+        subprocess.run([sys.executable, "-c", "pass"], check=True)
+        between = time.monotonic()
+        assert submit("pass").wait_for_completion()["status"] == "Completed"
+        times.append((time.monotonic() - between) / (between - begun))
+    assert min(times) < 5, times  # about 1.5
 
 
 def test_a_source_folder_with_too_many_files_starts_no_run(
