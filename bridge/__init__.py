@@ -69,7 +69,7 @@ _LATER = {
     "RunConfiguration": "bridge.launch.runconfig",
     "ScriptRun": "bridge.handles.script_run",
     "ScriptRunConfig": "bridge.launch.script",
-    # Pickles of handles name these.
+    # Pickled handles refer to the following names.
     "OfflineRun": "bridge.handles.offline",
     "reopen_experiment": "bridge.handles.pickles",
     "reopen_run": "bridge.handles.pickles",

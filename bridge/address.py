@@ -13,7 +13,7 @@ FILE_NAME_BYTES, PATH_BYTES = 255, 4_096
 
 WORKSPACE_NAME = re.compile(r"[a-zA-Z0-9][\w-]*")
 WORKSPACE_NAME_BYTES = 255
-"""The limit of a workspace's name, which is also the name of its folder."""
+"""The greatest length of a workspace's name, in bytes: the name is also the name of its folder."""
 
 OTHER_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://")
 
@@ -38,7 +38,7 @@ def check_local_path(what: str, path: object) -> Path:
 
 
 def check_path_form(what: str, path: object) -> Path:
-    """Return a path that a file system can store.
+    """Return the value as a path, if its type, characters and length are valid.
 
     Raises:
         InvalidValue: the value is neither text nor a path, contains a null character, is too long, or cannot be
@@ -58,7 +58,9 @@ def check_path_form(what: str, path: object) -> Path:
         raise InvalidValue(what, text, "must not contain a null character")
     if len(encoded) >= PATH_BYTES or any(len(name) > FILE_NAME_BYTES for name in encoded.split(b"/")):
         raise InvalidValue(
-            what, text, f"must have less than {PATH_BYTES} bytes, and names of at most {FILE_NAME_BYTES} bytes"
+            what,
+            text,
+            f"must be shorter than {PATH_BYTES} bytes, and each name in it must have at most {FILE_NAME_BYTES} bytes",
         )
     return Path(text)
 
@@ -76,7 +78,7 @@ def check_folder(what: str, folder: object) -> None:
 
 
 def home_folder() -> Path:
-    """Return the folder of workspaces that are named without a path: `$BRIDGE_HOME`, or `~/.bridge`."""
+    """Return the folder that contains workspaces created without a path: `$BRIDGE_HOME`, or `~/.bridge`."""
     return Path(os.environ.get("BRIDGE_HOME") or "~/.bridge").expanduser()
 
 
@@ -104,8 +106,8 @@ def folder_of_uri(uri: str) -> str:
     """Return the folder that a `bridge:///abs/path` URI names, as an absolute, normalised path.
 
     `bridge:/abs/path` names the same folder: MLflow drops the empty host when it joins paths to a URI.
-    `..` removes the segment before it, without a look at the disk.
-    Bytes that are not UTF-8 are decoded as Python decodes paths.
+    A segment `..` removes the segment before it, even if that is a symbolic link.
+    Bytes that are not UTF-8 are decoded with `surrogateescape`, as in all paths of Python.
 
     Raises:
         InvalidValue: the URI has another scheme, a host, a query, a fragment, a control character, a blank at either
@@ -113,23 +115,24 @@ def folder_of_uri(uri: str) -> str:
     """
     from urllib.parse import unquote, urlsplit
 
-    # `urlsplit` drops line breaks, and blanks at both ends.
+    # `urlsplit` would silently remove line breaks, and blanks at both ends.
     if uri != uri.strip() or any(ord(character) < 32 for character in uri):
-        raise InvalidValue("URI", uri, "must have control characters and blanks at its ends percent-encoded")
+        rule = "must not contain control characters, or begin or end with a blank: percent-encode them"
+        raise InvalidValue("URI", uri, rule)
     try:
         parts = urlsplit(uri)
     except ValueError as error:
-        raise InvalidValue("URI", uri, f"must be a URI ({error})") from error
+        raise InvalidValue("URI", uri, f"must be a valid URI ({error})") from error
     path = unquote(parts.path, errors="surrogateescape")
     rule = ""
     if parts.scheme != SCHEME:
         rule = f"must begin with {SCHEME}:"
     elif parts.netloc or not parts.path.startswith("/"):
-        rule = f"must have three slashes and an absolute path, {SCHEME}:///abs/path"
+        rule = f"must have the form {SCHEME}:///abs/path, with three slashes and without a host"
     elif "?" in uri or "#" in uri:
-        rule = "must have ? and # percent-encoded"
+        rule = "must not contain ? or #: write %3F or %23 instead"
     elif "\0" in path:
-        rule = "must have no %00"
+        rule = "must not contain %00, because a path cannot contain a null character"
     if rule:
         raise InvalidValue("URI", uri, rule)
     return os.path.normpath("/" + path.strip("/"))
@@ -143,10 +146,10 @@ def uri_of_folder(folder: str) -> str:
 
 
 def folder_of_address(address: object) -> Path:
-    """Return the folder that a workspace's address names: the folder itself, or its `bridge:///…` URI.
+    """Return the folder of a workspace's address, which is a path or a `bridge:///…` URI.
 
     Raises:
-        InvalidValue: the address is not that of a folder.
+        InvalidValue: the address is neither a path nor a `bridge:` URI of a folder.
     """
     text = os.fspath(address) if isinstance(address, os.PathLike) else address
     if is_workspace_uri(text):
@@ -157,7 +160,7 @@ def folder_of_address(address: object) -> Path:
 
 
 def expanded(what: str, path: object) -> Path:
-    """Return a folder that a caller names; `~` is replaced by the home folder.
+    """Return a path with `~` replaced by the home folder.
 
     Raises:
         InvalidValue: the value is not a path, or the home folder is not known.
@@ -166,4 +169,4 @@ def expanded(what: str, path: object) -> Path:
     try:
         return folder.expanduser()
     except RuntimeError as error:
-        raise InvalidValue(what, str(folder), "must be a path without ~: the home folder is not known") from error
+        raise InvalidValue(what, str(folder), "must not begin with ~: the home folder is not known") from error

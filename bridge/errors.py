@@ -1,4 +1,4 @@
-"""Every error that Runbridge raises.
+"""All error classes of Runbridge, with the HTTP status of each.
 
 BridgeError
 ├── InvalidValue (ValueError)          400
@@ -12,8 +12,9 @@ BridgeError
 ├── SubmitFailed (RuntimeError)        500
 └── StoreUnavailable (RuntimeError)    503
 
-An error takes values, not a message, and writes one sentence from them: what happened, with which value, what to do.
-None is an `OSError`, so that `except OSError` around a call of the system catches failures of the system only.
+The arguments of an error are values, not a message. The error makes one sentence of them: what happened, with which
+value, and what to do.
+No error is an `OSError`, so `except OSError` around a system call catches only failures of the system.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ class BridgeError(Exception):
     """The base of every error of Runbridge."""
 
     status: ClassVar[int] = 500
-    """The HTTP status of a server's answer."""
+    """The HTTP status of the response in which a server reports the error."""
 
     def __init__(self, sentence: str, **fields: Any) -> None:
         super().__init__(sentence)
@@ -34,7 +35,7 @@ class BridgeError(Exception):
 
     @property
     def message(self) -> str:
-        """The text of the error, under its name in the Azure ML SDK v1."""
+        """The text of the error. Exceptions of the Azure ML SDK v1 have an attribute of this name."""
         return self.sentence
 
     def __str__(self) -> str:
@@ -49,7 +50,7 @@ def _rebuild(kind: type[BridgeError], fields: dict[str, Any]) -> BridgeError:
 
 
 class Problem(NamedTuple):
-    """One mistake of an input: a key, its value, and the rule that the value breaks."""
+    """One mistake in an input: a key, its value, and the rule that the value breaks."""
 
     key: str
     value: Any
@@ -57,7 +58,10 @@ class Problem(NamedTuple):
 
 
 class InvalidValue(BridgeError, ValueError):
-    """A value breaks a rule. `problems` has every mistake of the input; the attributes have the first."""
+    """A value breaks a rule.
+
+    `problems` contains every mistake in the input. `key`, `value` and `rule` describe the first mistake.
+    """
 
     status = 400
 
@@ -74,11 +78,11 @@ class NotAuthenticated(BridgeError):
     status = 401
 
     def __init__(self, address: str) -> None:
-        super().__init__(f"{address} requires a token: set BRIDGE_TOKEN to a valid one.", address=address)
+        super().__init__(f"{address} requires a token: set BRIDGE_TOKEN to a valid token.", address=address)
 
 
 class NotAllowed(BridgeError):
-    """The operation is not allowed, for example a write to a folder that can only be read."""
+    """An operation is not allowed, for example a write to a folder that can only be read."""
 
     status = 403
 
@@ -117,7 +121,7 @@ class AlreadyExists(BridgeError):
 
 
 class InvalidState(BridgeError, RuntimeError):
-    """The state of an object does not allow the call."""
+    """An object is in a state in which the operation is not possible."""
 
     status = 409
 
@@ -133,7 +137,10 @@ class InvalidState(BridgeError, RuntimeError):
 
 
 class ParamChanged(InvalidState):
-    """A param can be set only once. `changes` has (key, old value, new value) of every param that would change."""
+    """A call would change a param, which can be set only once.
+
+    `changes` has a tuple (key, old value, new value) for every param that the call would change.
+    """
 
     def __init__(self, run_id: str, changes: tuple[tuple[str, str, str], ...]) -> None:
         self.run_id = run_id
@@ -177,10 +184,10 @@ class StoreUnavailable(BridgeError, RuntimeError):
 
 
 def shortened(value: Any, most: int = 200) -> str:
-    """Return the repr of a value, cut so that the sentence around it stays readable."""
+    """Return the repr of a value, cut to `most` characters so that an error message stays readable."""
     try:
-        # Python refuses to spell huge integers in decimal digits.
+        # `repr` raises ValueError for an integer of more than 4300 decimal digits.
         text = hex(value) if isinstance(value, int) and value.bit_length() > 1024 else repr(value)
-    except ValueError:  # one within something else
+    except ValueError:  # the value contains a huge integer
         text = f"<{type(value).__name__}>"
     return text if len(text) <= most else text[: most - 1] + "…"

@@ -1,10 +1,12 @@
-"""The steps that a process takes around a fork, and their order; no other module registers hooks for forks.
+"""The steps that a process takes before and after a fork, and their order.
 
 A forked child has a copy of its parent's memory, but only the thread that forked.
-A lock that another thread holds is never released there, and an inherited file or connection belongs to the parent.
-So each module with such state calls `on_fork` when it is imported, and names its row in this table:
+In the child, a lock that another thread held during the fork is never released.
+A file or connection that the child inherited still belongs to the parent.
+So each module that has locks, files or connections calls `on_fork` when it is imported.
+The module passes its step, which is one row of this table:
 
-| step | before the fork | in the parent | in the child | why it stands here |
+| step | before the fork | in the parent | in the child | reason for the position of the step |
 |---|---|---|---|---|
 | PROCESS | | | forget the id of the process | other steps use this id |
 | FILES | | | close journals and files of locks | stores open such files |
@@ -16,17 +18,18 @@ So each module with such state calls `on_fork` when it is imported, and names it
 | OUTPUT | | | stop capturing printed text | its log is a file of a store |
 | CONTEXT | | | renew the lock of the current run | handles are the highest layer |
 
-In the parent and in the child the steps run from the top of the table to its bottom. The lowest layers come first, so
-each layer can use the layers that it depends on.
-Before the fork they run from the bottom to the top: the longest wait comes first, and databases are closed to other
-threads for the shortest time.
-The order does not depend on when a module is imported, so a plugin that is imported late has its step in the middle.
+After the fork, the steps run from the top of the table to its bottom, in the parent and in the child. The lowest layers
+come first, so each layer can use the layers that it depends on.
+Before the fork, the steps run from the bottom to the top. So the longest wait comes first, and other threads cannot use
+the databases for as short a time as possible.
+The order does not depend on the order of imports: PLUGINS runs before OUTPUT even if a plugin is imported last.
+No other module registers hooks for forks.
 """
 
 from __future__ import annotations
 
-# `logging` and `threading` register fork hooks too. They are imported first, so that their hooks run first in a child.
-# Afterwards a step can log and ask for the current thread.
+# `logging` and `threading` register fork hooks too. These modules are imported first, so that their hooks run in a
+# child before the steps. A step may log, or call `threading.current_thread`.
 import logging  # noqa: F401
 import os
 import threading  # noqa: F401
@@ -39,7 +42,7 @@ from itertools import chain
 Function = Callable[[], object]
 
 TRIES = 100
-"""How often a function that raises is called before it is skipped."""
+"""How many times a function that raises is called before it is skipped."""
 
 
 class Step(IntEnum):
@@ -56,8 +59,8 @@ class Step(IntEnum):
     CONTEXT = auto()
 
 
-# All keys exist from the start, because a dict must not grow while `_call_all` iterates over it, and another thread may
-# register a function at that time.
+# All keys exist from the start: while `_call_all` iterates over a dict, another thread may register a function, and
+# the dict must not grow then.
 _before: dict[Step, list[Function]] = {step: [] for step in reversed(Step)}
 _in_parent: dict[Step, list[Function]] = {step: [] for step in Step}
 _in_child: dict[Step, list[Function]] = {step: [] for step in Step}
@@ -70,17 +73,18 @@ def on_fork(
     in_parent: Function | None = None,
     in_child: Function | None = None,
 ) -> None:
-    """Call functions around each later fork of this process.
+    """Register functions that are called before and after each later fork of this process.
 
     A signal handler may raise while a function runs, and Python forks nevertheless. Therefore a function that raised
     is called again, and must be idempotent. A function that still raises after `TRIES` calls is skipped. Python reports
     the last error through `sys.unraisablehook`.
 
     Args:
-        step: where the functions stand in the order. Functions of one step are called in the order of registration.
+        step: the position of the functions in the order of calls. Functions of the same step are called in the order of
+            registration.
         before: called in the parent before the fork.
         in_parent: called in the parent after the fork.
-        in_child: called in the child.
+        in_child: called in the child after the fork.
     """
     for functions, function in ((_before, before), (_in_parent, in_parent), (_in_child, in_child)):
         if function is not None:
@@ -108,8 +112,8 @@ def _call_all(functions: dict[Step, list[Function]]) -> None:
 def _call_in_turn(left: deque[Function]) -> None:
     """Call each function and remove it.
 
-    The loop is a function of its own: Python 3.13 does not protect the end of a loop within `try`, where a handler can
-    raise.
+    A signal handler can raise at the end of a loop. If the loop were directly in the `try` block of `_call_all`, Python
+    3.13 would not catch that exception.
     """
     while left:
         left[0]()

@@ -1,6 +1,6 @@
-"""Former names of modules. Pickles of an earlier version contain these names.
+"""Former names of modules, which pickles of an earlier version contain.
 
-They are kept for one release. A name is looked up in its present module when it is first used.
+The former names are kept for one release.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ MOVED = {
         "ScriptRunConfig": "bridge.launch.script:ScriptRunConfig",
     },
 }
-"""The present place of each name, as `module:name`, by former module and name."""
+"""The present `module:name` of each class and function that moved, by former module and then by former name."""
 
 
 class _FormerModule(ModuleType):
-    """A module that moved; it has the names that pickles use."""
+    """A former module. It imports the present module of a name when the name is first used."""
 
     def __getattr__(self, name: str) -> object:
         present = MOVED[self.__name__].get(name)
@@ -51,6 +51,6 @@ class _FormerModule(ModuleType):
 
 
 def register_former_names() -> None:
-    """Let the former modules be imported."""
+    """Make the former modules importable."""
     for name in MOVED:
         sys.modules.setdefault(name, _FormerModule(name, "A module that moved; see bridge.former_names."))

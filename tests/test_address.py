@@ -28,9 +28,9 @@ FOLDERS = {
     "bridge:///~/a": "/~/a",
 }
 
-ABSOLUTE = "must have three slashes and an absolute path, bridge:///abs/path"
-ENCODED = "must have ? and # percent-encoded"
-ENDS = "must have control characters and blanks at its ends percent-encoded"
+ABSOLUTE = "must have the form bridge:///abs/path, with three slashes and without a host"
+ENCODED = "must not contain ? or #: write %3F or %23 instead"
+ENDS = "must not contain control characters, or begin or end with a blank: percent-encode them"
 REFUSED = {
     "": "must begin with bridge:",
     "/a/b": "must begin with bridge:",
@@ -43,7 +43,7 @@ REFUSED = {
     "bridge://host/a": ABSOLUTE,
     "bridge://host:1/a": ABSOLUTE,
     "bridge://user@/a": ABSOLUTE,
-    "bridge://[/a": "must be a URI",
+    "bridge://[/a": "must be a valid URI",
     "bridge:///a?b": ENCODED,
     "bridge:///a?": ENCODED,
     "bridge:///a#b": ENCODED,
@@ -52,7 +52,7 @@ REFUSED = {
     "bridge:///a\tb": ENDS,
     " bridge:///a": ENDS,
     "bridge:///a ": ENDS,
-    "bridge:///a%00": "must have no %00",
+    "bridge:///a%00": "must not contain %00, because a path cannot contain a null character",
 }
 
 

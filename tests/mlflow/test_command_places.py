@@ -108,7 +108,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-ABSOLUTE = "must have three slashes and an absolute path, bridge:///abs/path."
+ABSOLUTE = "must have the form bridge:///abs/path, with three slashes and without a host."
 BAD = {
     "bridge://{}/none/deeper": "there is no folder {0}/none to make it in; Workspace.create('deeper', path='{0}/none/",
     "bridge://{}/file": "There is no workspace '{}/file': there is no such folder.",
@@ -120,8 +120,8 @@ BAD = {
     "bridge:made": f"URI 'bridge:made': {ABSOLUTE}",
     "bridge://made": f"URI 'bridge://made': {ABSOLUTE}",
     "bridge:": f"URI 'bridge:': {ABSOLUTE}",
-    "bridge://{}/made?a=b": "URI 'bridge://{}/made?a=b': must have ? and # percent-encoded.",
-    "bridge://{}/made%00": "URI 'bridge://{}/made%00': must have no %00.",
+    "bridge://{}/made?a=b": "URI 'bridge://{}/made?a=b': must not contain ? or #: write %3F or %23 instead.",
+    "bridge://{}/made%00": "URI 'bridge://{}/made%00': must not contain %00, because a path cannot contain a null",
 }
 
 
