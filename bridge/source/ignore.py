@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from bridge.errors import NotAllowed
 from bridge.journal.system import is_of_handler
 from bridge.source.empty import WRITTEN_BY_RUNS
-
-if TYPE_CHECKING:
-    import re
 
 IGNORE_FILES = (".amlignore", ".gitignore")
 """The ignore files. Only the first one that exists in the root of a folder is used.
@@ -111,9 +109,12 @@ def _read_lines(file: Path) -> list[str]:
 def _patterns_of(lines: list[str]) -> list[tuple[bool, re.Pattern[str]]]:
     from pathspec import GitIgnoreSpec, RegexPattern  # slow to load (24 ms), and most folders have no such file
 
-    # In git, `a/**/` matches the folders in `a`, but not `a`.
-    spelled = [line + "*/" if line.endswith("/**/") else line for line in lines]
-    patterns = GitIgnoreSpec.from_lines(spelled).patterns
+    patterns: list[object] = []
+    for line in lines:
+        # In git, `a/**/` matches the folders in `a`, but not `a`.
+        spelled = line + "*/" if line.endswith("/**/") else line
+        with suppress(ValueError, re.error):  # in git, a pattern that is not valid, such as `!`, matches nothing
+            patterns += GitIgnoreSpec.from_lines([spelled]).patterns
     regexes = [(pattern.include, pattern.regex) for pattern in patterns if isinstance(pattern, RegexPattern)]
     return [(include, regex) for include, regex in regexes if include is not None and regex is not None]
 

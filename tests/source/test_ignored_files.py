@@ -81,6 +81,13 @@ def test_rules_have_the_same_meaning_as_in_git(repository: Path, rules: list[str
     assert found_in(repository) == set(there) - set(ignored.split("\0"))
 
 
+@pytest.mark.parametrize("rule", ["!", "\\", "a\\", "[b-a]c"])
+def test_a_rule_that_is_not_valid_matches_nothing(tmp_path: Path, rule: str) -> None:
+    make(tmp_path, "a", "b", "c", "x.log")
+    (tmp_path / ".gitignore").write_text(f"{rule}\n*.log\n", encoding="utf-8")
+    assert found_in(tmp_path) == {".gitignore", "a", "b", "c"}
+
+
 @pytest.mark.parametrize(
     "file",
     [
