@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,9 @@ from mlflow.projects import env_type
 from mlflow.utils.environment import _PythonEnv
 from yaml import YAMLError
 
+from bridge.environments.conda import CondaDependencies
 from bridge.environments.environment import Environment
+from bridge.environments.specifications import requirement_lines
 from bridge.errors import InvalidValue
 
 if TYPE_CHECKING:
@@ -70,18 +73,17 @@ def _of_python_env(file: Path) -> Environment:
             "python_env", str(file), f"must have python, build_dependencies and dependencies: {error}"
         ) from error
     environment = Environment(NAME)
-    packages = environment.python.conda_dependencies
-    assert packages is not None
-    packages.set_python_version(wanted.python)
-    for line in wanted.dependencies:
-        option, _, named = str(line).strip().partition(" ")
-        if option in ("-r", "--requirement"):
-            others = Environment.from_pip_requirements(NAME, file.parent / named.strip()).python.conda_dependencies
-            assert others is not None
-            for package in others.pip_packages:
-                packages.add_pip_package(package)
-            for setting in others.pip_options:
-                packages.set_pip_option(setting)
-        else:
-            packages.add_pip_package(str(line))
+    lines = list(_pip_lines(wanted.dependencies, file.parent))
+    content = {"dependencies": [f"python={wanted.python}", {"pip": lines}]}
+    environment.python.conda_dependencies = CondaDependencies(_underlying_structure=content)
     return environment
+
+
+def _pip_lines(dependencies: Iterable[object], folder: Path) -> Iterator[str]:
+    """Yield the packages and options of a project, with those of the requirements files that it names."""
+    for line in map(str, dependencies):
+        option, _, named = line.strip().partition(" ")
+        if option in ("-r", "--requirement"):
+            yield from requirement_lines(folder / named.strip())
+        else:
+            yield line.strip()

@@ -254,16 +254,16 @@ def test_the_environment_that_a_project_declares_is_built(ws: Workspace, project
 def test_a_python_env_with_a_requirements_file_is_built(ws: Workspace, tmp_path: Path) -> None:
     files = {
         "python_env.yaml": 'python: "3.11"\nbuild_dependencies: [pip]\ndependencies: [numpy, -r wanted.txt]\n',
-        "wanted.txt": "--extra-index-url https://example.com\npandas>=2\n",
+        "wanted.txt": "--extra-index-url https://a.example.com\n--extra-index-url https://b.example.com\n"
+        "pandas>=2; sys_platform == 'linux'\npandas; sys_platform != 'linux'\n",
         "a.py": "",
     }
     folder = write(tmp_path / "project", files)
     submitted = mlflow.projects.run(str(folder), "a.py", backend="bridge", synchronous=False)
     submitted.cancel()
     python = ws.get_run(submitted.run_id).get_details()["runDefinition"]["environment"]["python"]
-    pip = {"pip": ["numpy", "pandas>=2", "--extra-index-url https://example.com"]}
-    assert sorted(map(str, python["condaDependencies"]["dependencies"][-1]["pip"])) == sorted(pip["pip"])
-    assert python["condaDependencies"]["dependencies"][0] == "python=3.11"
+    lines = ["numpy", *files["wanted.txt"].splitlines()]
+    assert python["condaDependencies"]["dependencies"] == ["python=3.11", {"pip": lines}]
 
 
 def test_a_project_runs_in_the_environment_that_was_built_for_it(
