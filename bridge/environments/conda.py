@@ -180,12 +180,12 @@ class CondaDependencies:
         if not isinstance(dependencies, list):
             raise InvalidValue("conda dependencies", content, "must be a mapping with a list of dependencies")
         self._name = content.get("name")
-        self._channels = [str(channel) for channel in content.get("channels") or ()]
+        self._channels = _texts_of(content, "channels")
         for entry in dependencies:
             if isinstance(entry, str):
                 self._conda.append(entry)
             elif isinstance(entry, dict) and set(entry) == {"pip"}:
-                self._pip += [str(line) for line in entry["pip"] or ()]
+                self._pip += _texts_of(entry, "pip")
             else:
                 raise InvalidValue("conda dependencies", entry, "must be text, or a list of pip packages")
 
@@ -231,6 +231,14 @@ def load_yaml_package() -> Any:
     import yaml
 
     return yaml
+
+
+def _texts_of(content: Mapping[str, Any], key: str) -> list[str]:
+    """Return a list of texts in the content of a YAML; an empty one if it is absent or null."""
+    texts = content.get(key) or ()
+    if not isinstance(texts, (list, tuple)) or not all(isinstance(text, str) for text in texts):
+        raise InvalidValue(key, texts, "must be a list of texts")
+    return list(texts)
 
 
 def _names(key: str, packages: Iterable[str] | None) -> list[str]:

@@ -163,6 +163,13 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path, content: str) -> None
         CondaDependencies(tmp_path / "not-there.yml")
 
 
+@pytest.mark.parametrize("content", ["numpy", 5, {"numpy": "1.26"}, [{"numpy": "1.26"}], [None]])
+def test_a_value_that_is_not_a_list_of_texts_is_refused(content: object) -> None:
+    for structure in ({"dependencies": [{"pip": content}]}, {"dependencies": [], "channels": content}):
+        with pytest.raises(InvalidValue, match=r"(pip|channels) .*must be a list of texts"):
+            CondaDependencies(_underlying_structure=structure)
+
+
 def test_a_package_replaces_an_earlier_one_of_its_name() -> None:
     packages = CondaDependencies.create(conda_packages=["numpy"], pip_packages=["torch==1"])
     packages.add_conda_package("NumPy=1.26")
