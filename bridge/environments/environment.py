@@ -95,7 +95,7 @@ class Environment:
 
         Raises:
             NotFound: the file does not exist.
-            InvalidValue: it names another file.
+            InvalidValue: it names another file, or is not text in UTF-8.
         """
         environment = Environment(name)
         conda = [] if pip_version is None else [f"pip={pip_version}"]

@@ -10,22 +10,28 @@ from pathlib import Path
 from bridge.errors import InvalidValue, NotFound
 from bridge.journal.system import is_of_handler
 
+NOT_UTF_8 = "the file is not UTF-8"
 
-def dockerfile_text(dockerfile: str | None) -> str | None:
+
+def dockerfile_text(dockerfile: str | os.PathLike[str] | None) -> str | None:
     """Return the text of a Dockerfile, which is given by its text or its path.
 
     Raises:
-        InvalidValue: the file cannot be read.
+        InvalidValue: the file cannot be read, or is not text in UTF-8.
     """
-    if dockerfile is None or "\n" in dockerfile or dockerfile.lstrip().upper().startswith("FROM "):
-        return dockerfile
+    if dockerfile is None:
+        return None
+    given = os.fspath(dockerfile)
+    if "\n" in given or given.lstrip().upper().startswith("FROM "):
+        return given
     try:
-        return Path(dockerfile).read_text(encoding="utf-8")
-    except OSError as error:
+        return Path(given).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
         if is_of_handler(error):
             raise
-        rule = f"must be the text of a Dockerfile or its path ({(error.strerror or str(error)).lower()})"
-        raise InvalidValue("base_dockerfile", dockerfile, rule) from error
+        reason = error.strerror if isinstance(error, OSError) else NOT_UTF_8
+        rule = f"must be the text of a Dockerfile or its path ({(reason or str(error)).lower()})"
+        raise InvalidValue("base_dockerfile", given, rule) from error
 
 
 def requirement_lines(file: Path) -> list[str]:
@@ -33,12 +39,14 @@ def requirement_lines(file: Path) -> list[str]:
 
     Raises:
         NotFound: the file does not exist.
-        InvalidValue: it names another file.
+        InvalidValue: it names another file, or is not text in UTF-8.
     """
     try:
         text = re.sub(r"\s*\\\n\s*", " ", file.read_text(encoding="utf-8-sig"))
     except (FileNotFoundError, IsADirectoryError):
         raise NotFound("file", str(file)) from None
+    except UnicodeDecodeError as error:
+        raise InvalidValue("requirements file", str(file), f"must be text: {NOT_UTF_8}") from error
     lines = [re.sub(r"(^|\s)#.*", "", line).strip() for line in text.splitlines()]
     for line in lines:
         if re.match(r"(-r|--requirement|-c|--constraint|-e|--editable|\.|/)", line):

@@ -415,6 +415,20 @@ def test_a_dockerfile_is_read_from_its_path(tmp_path: Path) -> None:
     environment = Environment("docker")
     environment.docker.base_dockerfile = str(tmp_path / "Dockerfile")
     assert definition_of(environment).docker.base_dockerfile == "FROM x\n"
+    environment.docker.base_dockerfile = tmp_path / "Dockerfile"  # type: ignore[assignment]  # a path is accepted too
+    assert definition_of(environment).docker.base_dockerfile == "FROM x\n"
     environment.docker.base_dockerfile = str(tmp_path / "not-there")
     with pytest.raises(InvalidValue, match="base_dockerfile"):
         definition_of(environment)
+
+
+def test_a_file_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"numpy\xff")
+    environment = Environment.from_dockerfile("mine", tmp_path / "file")
+    for read in (
+        lambda: definition_of(environment),
+        lambda: Environment.from_pip_requirements("mine", tmp_path / "file"),
+        lambda: Environment.from_conda_specification("mine", tmp_path / "file"),
+    ):
+        with pytest.raises(InvalidValue, match="(?i)utf-8"):
+            read()
