@@ -128,12 +128,12 @@ def _can_be_given(text: str) -> bool:
 
 def _problems_of_limits(settings: RunConfiguration) -> Iterable[Problem]:
     seconds = settings.max_run_duration_seconds
-    if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or seconds <= 0):
+    if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds > 0):
         yield Problem("max_run_duration_seconds", seconds, "must be a number greater than 0")
     if not settings.history.snapshot_project:
         yield Problem("history.snapshot_project", False, "must be True: the script runs in a copy of the snapshot")
     folders = settings.history.directories_to_watch
-    if not isinstance(folders, (list, tuple)) or any(folder.strip("./") != "logs" for folder in folders):
+    if not isinstance(folders, (list, tuple)) or any(str(folder).strip("./") != "logs" for folder in folders):
         yield Problem("history.directories_to_watch", folders, "must be ['logs'], or [] for none")
     for name, value in (("data", settings.data), ("output_data", settings.output_data)):
         if value:
@@ -150,9 +150,7 @@ def _is_list(values: object) -> bool:
 
 
 def _is_command(command: object) -> bool:
-    if isinstance(command, str):
-        return bool(command.strip())
-    return isinstance(command, (list, tuple)) and bool(command)
+    return isinstance(command, (str, list, tuple)) and bool(_line(command).strip())
 
 
 def _target_name(settings: RunConfiguration) -> Any:
@@ -181,7 +179,7 @@ def _words(arguments: Iterable[object] | None) -> list[str]:
     return [as_text("argument", argument) for argument in arguments or ()]
 
 
-def _line(command: str | Iterable[str] | None) -> str:
+def _line(command: str | Iterable[object] | None) -> str:
     return "" if command is None else command if isinstance(command, str) else " ".join(map(str, command))
 
 

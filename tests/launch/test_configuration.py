@@ -52,6 +52,9 @@ def test_the_definition_is_json_with_all_settings(source: Path) -> None:
 def test_a_command_is_text_or_a_list_joined_by_spaces(source: Path) -> None:
     for command in ("echo  a | wc", ["echo ", "a", "|", "wc"]):
         assert script_definition(ScriptRunConfig(source, command=command)).command == "echo  a | wc"
+    for empty in ("", " ", [], [""], [" ", ""]):
+        with pytest.raises(InvalidValue, match="command"):
+            script_definition(ScriptRunConfig(source, command=empty))
 
 
 def test_a_run_config_is_used_with_a_warning_of_ignored_settings(
@@ -94,6 +97,7 @@ def test_settings_that_need_a_cluster_are_refused(source: Path, name: str) -> No
         ("data", {"x": object()}),
         ("output_data", {"x": object()}),
         ("environment_variables", ["A=1"]),
+        ("max_run_duration_seconds", float("nan")),
     ],
 )
 def test_settings_that_cannot_apply_are_refused(source: Path, attribute: str, value: object) -> None:
@@ -103,7 +107,7 @@ def test_settings_that_cannot_apply_are_refused(source: Path, attribute: str, va
         script_definition(config)
 
 
-@pytest.mark.parametrize("directories", [["logs", "tb"], "logs"])
+@pytest.mark.parametrize("directories", [["logs", "tb"], "logs", [5]])
 def test_only_the_folder_logs_is_watched(source: Path, directories: object) -> None:
     config = ScriptRunConfig(source, "train.py")
     config.run_config.history.directories_to_watch = directories  # type: ignore[assignment]
