@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from bridge.address import check_local_path
 from bridge.environments.conda import CondaDependencies
-from bridge.environments.sections import PYTHON, DockerSection, PythonSection, default_image
+from bridge.environments.sections import PYTHON, DockerSection, PythonSection, default_image, shm_size_text
 from bridge.environments.specifications import conda_interpreter, dockerfile_text, requirement_lines
 from bridge.environments.substitutes import is_curated
 from bridge.errors import AlreadyExists, InvalidState, InvalidValue, NotFound
 from bridge.records.script import EnvironmentDefinition, ImageDefinition, PythonDefinition
-from bridge.records.text import as_text
+from bridge.records.text import as_text, as_texts
 
 if TYPE_CHECKING:
     from bridge.environments.build import EnvironmentBuild
@@ -318,7 +318,7 @@ def definition_of(environment: Environment) -> EnvironmentDefinition:
     """Return an environment as a run and a workspace store it.
 
     Raises:
-        InvalidValue: the file of its Dockerfile cannot be read.
+        InvalidValue: the file of its Dockerfile cannot be read, or the arguments of `docker run` are not a list.
     """
     python, docker = environment.python, environment.docker
     packages = python.conda_dependencies
@@ -335,8 +335,8 @@ def definition_of(environment: Environment) -> EnvironmentDefinition:
             enabled=bool(docker.enabled),
             base_image=docker.base_image,
             base_dockerfile=dockerfile_text(docker.base_dockerfile),
-            arguments=tuple(str(word) for word in docker.arguments),
-            shm_size=docker.shm_size,
+            arguments=as_texts("docker arguments", docker.arguments),
+            shm_size=shm_size_text(docker.shm_size),
         ),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from bridge.environments.conda import CondaDependencies
+from bridge.records.text import as_text
 
 PYTHON = "python"
 """The path that means the interpreter that submits."""
@@ -52,3 +53,8 @@ class DockerSection:
 def default_image() -> str:
     """Return the default image: Python's own, of the version that submits."""
     return f"docker.io/library/python:{sys.version_info[0]}.{sys.version_info[1]}-slim"
+
+
+def shm_size_text(size: object) -> str | None:
+    """Return the size of a container's shared memory as text; a number is a number of bytes."""
+    return None if size is None else as_text("shm_size", size)

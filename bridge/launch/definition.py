@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from bridge.address import check_local_path
-from bridge.environments.sections import PYTHON
+from bridge.environments.sections import PYTHON, shm_size_text
 from bridge.environments.substitutes import accept_target
 from bridge.errors import InvalidValue, NotFound, Problem
-from bridge.launch.runconfig import RunConfiguration
+from bridge.launch.runconfig import DockerConfiguration, RunConfiguration
 from bridge.launch.script import ScriptRunConfig
 from bridge.records.script import (
     DockerDefinition,
@@ -22,7 +22,7 @@ from bridge.records.script import (
     PythonDefinition,
     ScriptDefinition,
 )
-from bridge.records.text import as_text
+from bridge.records.text import as_text, as_texts, is_list
 
 
 def script_definition(config: ScriptRunConfig) -> ScriptDefinition:
@@ -40,7 +40,7 @@ def script_definition(config: ScriptRunConfig) -> ScriptDefinition:
     _check_source(source, config.script)
     return ScriptDefinition(
         script=config.script,
-        arguments=tuple(_words(config.arguments)),
+        arguments=as_texts("argument", config.arguments),
         command=_line(config.command),
         source_directory=str(source),
         target=_target_name(settings),
@@ -58,8 +58,8 @@ def script_definition(config: ScriptRunConfig) -> ScriptDefinition:
         docker=DockerDefinition(
             use_docker=settings.docker.use_docker,
             shared_volumes=settings.docker.shared_volumes,
-            arguments=tuple(settings.docker.arguments),
-            shm_size=settings.docker.shm_size,
+            arguments=as_texts("docker arguments", settings.docker.arguments),
+            shm_size=shm_size_text(settings.docker.shm_size),
         ),
     )
 
@@ -78,7 +78,7 @@ def _problems_of(config: ScriptRunConfig) -> Iterable[Problem]:
         yield Problem("arguments", config.arguments, "must be written into the command")
     if config.command is not None and not _is_command(config.command):
         yield Problem("command", config.command, "must be text, or a list of texts that are joined by spaces")
-    if config.arguments is not None and not _is_list(config.arguments):
+    if config.arguments is not None and not is_list(config.arguments):
         yield Problem("arguments", config.arguments, "must be a list of values")
     yield from _problems_of_target(_target_name(settings))
     if settings.framework != "Python":
@@ -87,6 +87,9 @@ def _problems_of(config: ScriptRunConfig) -> Iterable[Problem]:
         yield Problem("communicator", settings.communicator, "must be 'None': start mpirun with command=")
     if settings.node_count != 1:
         yield Problem("node_count", settings.node_count, "must be 1: scripts run on this computer")
+    docker: object = settings.docker
+    if not isinstance(docker, DockerConfiguration):
+        yield Problem("docker_runtime_config", docker, "must be a DockerConfiguration")
     yield from _problems_of_texts(config)
     yield from _problems_of_limits(settings)
 
@@ -106,8 +109,8 @@ def _problems_of_texts(config: ScriptRunConfig) -> Iterable[Problem]:
     texts: list[tuple[str, Any]] = [("script", config.script)]
     if _is_command(config.command):
         texts.append(("command", _line(config.command)))
-    if _is_list(config.arguments):
-        texts += [("argument", as_text("argument", argument)) for argument in config.arguments or ()]
+    if is_list(config.arguments):
+        texts += [("argument", text) for text in as_texts("argument", config.arguments)]
     if isinstance(variables, Mapping):
         what = "environment variable"
         texts += [(what, as_text(what, text)) for pair in variables.items() for text in pair]
@@ -145,10 +148,6 @@ def _problems_of_limits(settings: RunConfiguration) -> Iterable[Problem]:
         yield Problem("environment_variables", variables, "must be a dict of values by name")
 
 
-def _is_list(values: object) -> bool:
-    return isinstance(values, Iterable) and not isinstance(values, (str, bytes, Mapping))
-
-
 def _is_command(command: object) -> bool:
     return isinstance(command, (str, list, tuple)) and bool(_line(command).strip())
 
@@ -173,10 +172,6 @@ def _check_source(folder: Path, script: str | None) -> None:
         raise InvalidValue("script", script, f"must be below the source folder {folder}")
     if not place.is_file():
         raise NotFound("script", str(place), "a script must be in its source folder, and be named relative to it")
-
-
-def _words(arguments: Iterable[object] | None) -> list[str]:
-    return [as_text("argument", argument) for argument in arguments or ()]
 
 
 def _line(command: str | Iterable[object] | None) -> str:

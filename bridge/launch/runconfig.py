@@ -13,6 +13,7 @@ from bridge.address import check_local_path
 from bridge.environments.conda import load_yaml_package
 from bridge.environments.substitutes import LOCAL
 from bridge.errors import InvalidValue, NotFound
+from bridge.records.text import as_texts
 
 if TYPE_CHECKING:
     from bridge.environments.environment import Environment
@@ -70,6 +71,9 @@ class DockerConfiguration:
         shared_volumes: accepted for compatibility and ignored: the working folder is always shared.
         arguments: more arguments of `docker run`.
         shm_size: the size of the container's shared memory, such as "2g".
+
+    Raises:
+        InvalidValue: the arguments are not a list.
     """
 
     def __init__(
@@ -81,7 +85,7 @@ class DockerConfiguration:
     ) -> None:
         self.use_docker = use_docker
         self.shared_volumes = shared_volumes
-        self.arguments = list(arguments or ())
+        self.arguments = list(as_texts("docker arguments", arguments))
         self.shm_size = shm_size
 
 

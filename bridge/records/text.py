@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from typing import TypeGuard
+
 from bridge.errors import InvalidValue
 
 RULE = "must be text that UTF-8 can encode"
@@ -39,6 +42,24 @@ def as_text(what: str, value: object) -> str:
         return str(value)
     except ValueError as error:
         raise InvalidValue(what, value, "must be something that Python can write as text") from error
+
+
+def is_list(values: object) -> TypeGuard[Iterable[object]]:
+    """Return whether a value can be iterated over, and is neither one text nor a mapping."""
+    return isinstance(values, Iterable) and not isinstance(values, (str, bytes, Mapping))
+
+
+def as_texts(what: str, values: object) -> tuple[str, ...]:
+    """Return the values of a list as texts; none for None.
+
+    Raises:
+        InvalidValue: it is not a list, for example one text.
+    """
+    if values is None:
+        return ()
+    if not is_list(values):
+        raise InvalidValue(what, values, "must be a list of values")
+    return tuple(as_text(what, value) for value in values)
 
 
 def escaped(text: str) -> str:

@@ -130,6 +130,34 @@ def test_arguments_that_are_not_a_list_are_refused(source: Path, arguments: Any)
         script_definition(ScriptRunConfig(source, "train.py", arguments=arguments))
 
 
+@pytest.mark.parametrize("arguments", ["--gpus all", {"--gpus": "all"}, 5])
+def test_arguments_of_docker_that_are_not_a_list_are_refused(source: Path, arguments: Any) -> None:
+    with pytest.raises(InvalidValue, match="docker arguments"):
+        DockerConfiguration(arguments=arguments)
+    environment = Environment("mine")
+    environment.docker.arguments = arguments
+    settings = RunConfiguration()
+    settings.docker.arguments = arguments
+    for config in (
+        ScriptRunConfig(source, "train.py", environment=environment),
+        ScriptRunConfig(source, "train.py", run_config=settings),
+    ):
+        with pytest.raises(InvalidValue, match=r"arguments .*: must be a list of values"):
+            script_definition(config)
+    with pytest.raises(InvalidValue, match="must be a DockerConfiguration"):
+        script_definition(ScriptRunConfig(source, "train.py", docker_runtime_config=arguments))
+
+
+def test_a_container_gets_texts(source: Path) -> None:
+    docker: Any = DockerConfiguration(use_docker=True, arguments=["--cpus", 2], shm_size=1 << 30)  # type: ignore[list-item, arg-type]
+    environment = Environment("mine")
+    environment.docker.arguments, environment.docker.shm_size = ["--cpus", 2], 1 << 30  # type: ignore[list-item, assignment]
+    config = ScriptRunConfig(source, "train.py", environment=environment, docker_runtime_config=docker)
+    definition = script_definition(config)
+    for section in (definition.docker, definition.environment.docker):
+        assert (section.arguments, section.shm_size) == (("--cpus", "2"), "1073741824")
+
+
 def test_arguments_from_an_iterator_are_stored_for_every_submit(source: Path) -> None:
     config = ScriptRunConfig(source, "train.py", arguments=(word for word in ("--alpha", 1)))
     assert [script_definition(config).arguments for _ in range(2)] == [("--alpha", "1")] * 2
