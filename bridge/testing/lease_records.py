@@ -176,8 +176,9 @@ class LeasePromises:
             RunChanges(status="Canceled"),
             RunChanges(error="OwnerGone"),
             RunChanges(error='["OwnerGone"]'),
+            RunChanges(error="[" * 100_000),
         ],
-        ids=["failed otherwise", "completed", "canceled", "another error", "a list"],
+        ids=["failed otherwise", "completed", "canceled", "another error", "a list", "nested too deeply"],
     )
     def test_a_lease_record_does_not_continue_a_run_that_ended_in_another_way(
         self, store: Backend, changes: RunChanges
