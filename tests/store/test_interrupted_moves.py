@@ -17,7 +17,7 @@ from bridge.store.one_run import get_series
 from bridge.store.open import open_store
 
 FILES = ("/store/journaled.py", "/store/place_watch.py", "/store/owned_runs.py", "/store/fold.py")
-STEP = 1 if LONG else 2 * len(EXCEPTIONS)
+STEP = 1 if LONG else 4 * len(EXCEPTIONS)
 
 
 @pytest.fixture(scope="module")
