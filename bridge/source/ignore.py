@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 
 from bridge.errors import NotAllowed
@@ -107,16 +106,28 @@ def _read_lines(file: Path) -> list[str]:
 
 
 def _patterns_of(lines: list[str]) -> list[tuple[bool, re.Pattern[str]]]:
-    from pathspec import GitIgnoreSpec, RegexPattern  # slow to load (24 ms), and most folders have no such file
+    from pathspec import RegexPattern  # slow to load (24 ms), and most folders have no such file
 
-    patterns: list[object] = []
-    for line in lines:
-        # In git, `a/**/` matches the folders in `a`, but not `a`.
-        spelled = line + "*/" if line.endswith("/**/") else line
-        with suppress(ValueError, re.error):  # in git, a pattern that is not valid, such as `!`, matches nothing
-            patterns += GitIgnoreSpec.from_lines([spelled]).patterns
+    # In git, `a/**/` matches the folders in `a`, but not `a`.
+    spelled = [line + "*/" if line.endswith("/**/") else line for line in lines]
+    patterns = [pattern for line in spelled for pattern in _parsed(line)]
     regexes = [(pattern.include, pattern.regex) for pattern in patterns if isinstance(pattern, RegexPattern)]
     return [(include, regex) for include, regex in regexes if include is not None and regex is not None]
+
+
+def _parsed(line: str) -> Iterable[object]:
+    """Return the pattern of a line, if it has one.
+
+    In git, a pattern that is not valid, such as `!`, matches nothing.
+    """
+    from pathspec import GitIgnoreSpec
+
+    try:
+        return GitIgnoreSpec.from_lines([line]).patterns
+    except (ValueError, re.error) as error:
+        if type(error) is ValueError:  # of a signal handler, because pathspec raises errors of its own class
+            raise
+        return ()
 
 
 def _is_of_entry(match: re.Match[str], name: str) -> bool:
