@@ -72,7 +72,9 @@ def read_known(folder: Path) -> KnownTree:
 
 
 def write_known(folder: Path, snapshot_id: str, tree: Tree, contents: dict[str, str], begun_ns: int) -> None:
-    """Remember a snapshot for the next one. If the home folder cannot be written, the next one reads all files again.
+    """Remember a snapshot for the next one.
+
+    If the home folder cannot be written, or the folder or its ignore file was removed, the next one reads all files.
 
     Args:
         folder: the folder.
@@ -87,17 +89,17 @@ def write_known(folder: Path, snapshot_id: str, tree: Tree, contents: dict[str, 
         for found in tree.files
         if found.path in contents
     ]
-    decided, decided_with = _decisions(tree, settled)
-    content = {
-        "format": FORMAT,
-        "folder": str(folder),
-        "id": snapshot_id,
-        "files": files,
-        "decided": decided,
-        "decided_with": decided_with,
-    }
-    place = _place(folder)
     try:
+        decided, decided_with = _decisions(tree, settled)
+        content = {
+            "format": FORMAT,
+            "folder": str(folder),
+            "id": snapshot_id,
+            "files": files,
+            "decided": decided,
+            "decided_with": decided_with,
+        }
+        place = _place(folder)
         place.parent.mkdir(parents=True, exist_ok=True)
         with written_whole(place) as part:
             part.write_text(json.dumps(content, separators=(",", ":")), encoding="utf-8")

@@ -20,6 +20,7 @@ from bridge import Experiment, InvalidState, InvalidValue, NotFound, Run, Worksp
 from bridge.source import known_tree
 from bridge.source.empty import EMPTY
 from bridge.source.snapshot import ROOT, restore_snapshot, take_snapshot, write_snapshot_zip
+from bridge.source.tree import TreeScan
 from bridge.store.artifacts import ArtifactStore
 
 
@@ -232,6 +233,14 @@ def test_a_read_only_home_only_costs_time(
     monkeypatch.setenv("BRIDGE_HOME", str(tmp_path / "file" / "home"))
     folder = fill(tmp_path / "src")
     assert taken(artifacts, folder) == taken(artifacts, folder)
+
+
+def test_a_folder_whose_ignore_file_is_removed_meanwhile_is_only_read_again(tmp_path: Path) -> None:
+    (tmp_path / ".amlignore").write_text("*.csv\n")
+    tree = TreeScan(tmp_path, 10, frozenset()).run({}, "")
+    (tmp_path / ".amlignore").unlink()
+    known_tree.write_known(tmp_path, EMPTY, tree, {}, time.time_ns())
+    assert known_tree.read_known(tmp_path).snapshot_id == ""
 
 
 def test_the_cache_keeps_the_folders_used_last(
