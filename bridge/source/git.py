@@ -101,7 +101,7 @@ def _read(top: Path) -> tuple[dict[str, str], bytes]:
     try:
         entries = _git(top, "status", "--porcelain=v2", "--branch", "-z").decode(errors="replace").split("\0")
     except _Timeout:  # in a very large repository, the commit can still be read
-        commit, branch = _git(top, "rev-parse", "HEAD", "--abbrev-ref", "HEAD").decode().split("\n")[:2]
+        commit, branch = _git(top, "rev-parse", "HEAD", "--abbrev-ref", "HEAD").decode(errors="replace").split("\n")[:2]
         return facts | {"commit": commit} | ({"branch": branch} if branch != "HEAD" else {}), b""
     heads = dict(entry[2:].partition(" ")[::2] for entry in entries if entry.startswith("# "))
     for fact, head in (("commit", "branch.oid"), ("branch", "branch.head")):
@@ -166,10 +166,12 @@ def _git(folder: Path, *words: str, most_bytes: int = MOST_OUTPUT_BYTES) -> byte
     ) as process:
         assert process.stdout is not None
         timer = threading.Timer(TIMEOUT_SECONDS, _end, (process.pid,))
-        timer.start()
-        output = process.stdout.read(most_bytes + 1)
-        in_time = timer.is_alive()
-        timer.cancel()
+        try:
+            timer.start()
+            output = process.stdout.read(most_bytes + 1)
+            in_time = timer.is_alive()
+        finally:
+            timer.cancel()
         if len(output) > most_bytes:
             process.kill()
     if not in_time:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
 import time
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
+from interrupting import Interrupts, Own
 
 from bridge import AlreadyExists, Experiment, ScriptRunConfig, Workspace
 from bridge.source import git as module
@@ -181,6 +185,19 @@ def test_a_git_that_hangs_is_not_waited_for(repository: Path, tmp_path: Path, mo
     properties = git_facts(repository).properties
     assert time.monotonic() - begun < 20
     assert properties["azureml.git.branch"] == "trunk" and "azureml.git.dirty" not in properties
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # the program that was started is not waited for
+def test_an_exception_of_a_signal_handler_leaves_no_timer_that_would_kill_another_process(repository: Path) -> None:
+    at, interrupts, call = 0, Interrupts((), None), partial(module._git, repository, "status")
+    while at == 0 or interrupts.where:  # until a call comes to its end
+        interrupts = Interrupts(("/source/git.py",), at)
+        with suppress(Own), interrupts:
+            call()
+        timers = [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
+        assert all(timer.finished.is_set() for timer in timers), interrupts.where
+        at += 1
+    assert at > 5
 
 
 def test_environment_variables_override_git(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
