@@ -2,7 +2,8 @@
 
 MLflow loads this module while its own package is half imported, so nothing here imports MLflow before a function is
 called.
-No function has the name of a module of this package: importing the module would replace the function.
+No function here has the name of a module of this package, because Python would replace the function when it imports
+that module.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def open_tracking_store(store_uri: str, artifact_uri: str | None = None, **kwarg
     """Return the tracking store of the workspace that a `bridge:` URI names; `artifact_uri` is ignored."""
     from bridge_mlflow.tracking_store import BridgeTrackingStore
 
-    return BridgeTrackingStore(store_uri)  # type: ignore[abstract]  # the other methods are set from a table of names
+    return BridgeTrackingStore(store_uri)  # type: ignore[abstract]  # a loop in the module adds the other methods
 
 
 def open_artifact_repository(
@@ -45,7 +46,7 @@ def model_registry_store(store_uri: str, tracking_uri: str | None = None, **kwar
 
 
 def scorer_store(tracking_uri: str | None = None, **kwargs: Any) -> AbstractScorerStore:
-    """Return the store of scorers of a workspace; its tracking store stores them."""
+    """Return MLflow's store of scorers, which passes every call to the tracking store of the workspace."""
     from mlflow.genai.scorers.registry import MlflowTrackingStore
 
     return MlflowTrackingStore(tracking_uri)
@@ -59,7 +60,10 @@ def bridge_backend() -> AbstractBackend:
 
 
 def azureml_backend() -> AbstractBackend:
-    """Return the backend of `mlflow run --backend azureml`: Azure's own if its plugin is installed, otherwise ours."""
+    """Return the backend of `mlflow run --backend azureml`.
+
+    If Azure's own plugin for MLflow is installed, this is the backend of that plugin, otherwise that of Runbridge.
+    """
     from bridge_mlflow.project_backend import azures_own_backend
 
     return azures_own_backend() or bridge_backend()

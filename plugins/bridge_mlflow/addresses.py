@@ -12,19 +12,22 @@ COMPANION_FILE = "mlflow.db"
 FOLDER_OF_ARTIFACTS = "artifacts"
 PROXY_ROOT = "mlflow-artifacts:/"
 DESTINATION_VARIABLE = "_MLFLOW_SERVER_ARTIFACT_DESTINATION"
-"""Source: MLflow 3.17.2, `mlflow.server.constants.ARTIFACTS_DESTINATION_ENV_VAR`."""
+"""The environment variable with the location at which MLflow's server stores the artifacts that clients send to it.
+
+Source: MLflow 3.17.2, `mlflow.server.constants.ARTIFACTS_DESTINATION_ENV_VAR`.
+"""
 
 
 def is_workspace(folder: str) -> bool:
-    """Return whether a folder is that of a workspace."""
+    """Return whether a folder is the folder of a workspace."""
     return os.path.isfile(os.path.join(folder, "workspace.db"))
 
 
 def split_artifact_uri(uri: str) -> tuple[str, str]:
-    """Return the folder of the workspace that contains an artifact URI, and the path below its artifacts folder.
+    """Split an artifact URI into the folder of a workspace and the path below the artifacts folder of that workspace.
 
-    If the URI names the artifacts folders of several workspaces, the outermost one is returned, because a file that a
-    user uploads must not pass for a workspace.
+    If the URI passes through the artifacts folders of several workspaces, the outermost workspace is returned. The
+    others may be files that a user has uploaded.
     The URI may omit the artifacts folder, because MLflow's server joins artifact paths to the URI of the workspace.
     In that case the innermost workspace is returned, because a workspace may be in the folder of another one.
 
@@ -41,15 +44,15 @@ def split_artifact_uri(uri: str) -> tuple[str, str]:
                 return workspace, "/".join(below[1:])
             innermost = workspace, "/".join(below)
     if innermost is None:
-        raise NotFound("workspace", uri, "artifacts are stored in the artifacts folder of a workspace")
+        raise NotFound("workspace", uri, "an artifact URI must begin with the URI of a workspace")
     return innermost
 
 
 def split_root(path: str) -> tuple[str, str]:
     """Split a path below the artifacts folder into the artifact root and the path below that root.
 
-    A root ends with the first segment `artifacts` after two others: `<experiment>/<run>/artifacts`,
-    `<experiment>/models/<model>/artifacts`.
+    A root ends with the first segment `artifacts` that follows at least two other segments. Examples are
+    `<experiment>/<run>/artifacts` and `<experiment>/models/<model>/artifacts`.
     If the path contains no root, the root is "".
     """
     segments = path.split("/")
@@ -62,9 +65,9 @@ def split_root(path: str) -> tuple[str, str]:
 def artifacts_uri(address: str) -> str:
     """Return the URI below which MLflow's clients find the artifacts of a workspace.
 
-    If this process is an MLflow server that stores artifacts in the same workspace, the URI names the server, so that
-    clients need no plugin.
-    Each call reads the environment, because the server creates its first store before it sets the variable.
+    If this process is an MLflow server that stores its artifacts in this workspace, the URI is `mlflow-artifacts:`.
+    Clients then send and receive files through the server, and need no plugin.
+    Each call reads `DESTINATION_VARIABLE`, because the server creates its first store before it sets the variable.
     """
     destination = os.environ.get(DESTINATION_VARIABLE, "")
     if destination.startswith(f"{SCHEME}:"):

@@ -27,7 +27,10 @@ logger = logging.getLogger(__name__)
 
 
 class BridgeArtifactRepository(ArtifactRepository):
-    """The artifacts below one folder of a workspace: an artifact root, or a folder above or below one."""
+    """A repository of the artifacts below one folder of a workspace.
+
+    The folder is an artifact root, a folder above artifact roots, or a folder below one artifact root.
+    """
 
     @translated
     def __init__(self, artifact_uri: str, tracking_uri: str | None = None, registry_uri: str | None = None) -> None:
@@ -41,7 +44,7 @@ class BridgeArtifactRepository(ArtifactRepository):
         source = Path(local_file)
         verify_artifact_path(artifact_path)
         with source.open("rb"):
-            pass  # raise Python's own error for a file that cannot be read, as MLflow's repositories do
+            pass  # if the file cannot be read, `open` raises Python's own error, as in MLflow's repositories
         self._put(source, posixpath.join(artifact_path or "", source.name))
 
     @translated
@@ -63,9 +66,11 @@ class BridgeArtifactRepository(ArtifactRepository):
         ]
 
     def get_local_path(self, artifact_path: str) -> str | None:
-        """Return None for a file, because MLflow must not change the stored file; for a folder, a path of some folder.
+        """Return None for a file, and the workspace's folder for a folder.
 
-        MLflow's server calls this before it sends an artifact, and refuses the artifact if the path is a folder.
+        The path of a file is not returned, because MLflow could then change the stored file.
+        MLflow's server calls this method before it sends an artifact. It refuses the artifact if the returned path is a
+        folder.
         """
         self._check_exists(artifact_path)
         return self._address if self._is_folder(artifact_path) else None
@@ -76,14 +81,14 @@ class BridgeArtifactRepository(ArtifactRepository):
         if not dst_path:
             self._check_exists(artifact_path)
         elif not os.path.isdir(dst_path):
-            return str(by_mlflow(artifact_path, dst_path))  # raises MLflow's error
+            return str(by_mlflow(artifact_path, dst_path))  # MLflow's method raises the error for this folder
         folder = os.path.abspath(dst_path or create_tmp_dir())
         if self._copy_below(folder, artifact_path or ""):
             return os.path.join(folder, os.path.normpath(artifact_path)) if artifact_path else folder
-        return str(by_mlflow(artifact_path, folder))  # tries again, and raises MLflow's error for what fails
+        return str(by_mlflow(artifact_path, folder))  # MLflow's method tries again, and raises its error if that fails
 
     def _copy_below(self, folder: str, artifact_path: str) -> bool:
-        """Copy a file, or all files below a folder; return whether there was a file and every copy succeeded."""
+        """Copy a file, or all files below a folder. Return whether there was a file and every copy succeeded."""
         files = [artifact_path]
         if not artifact_path or mlflow_private.is_directory(self, artifact_path):
             files = [one.path for one in mlflow_private.files_below(self, artifact_path)]
@@ -101,7 +106,10 @@ class BridgeArtifactRepository(ArtifactRepository):
 
     @translated
     def _check_exists(self, path: str) -> None:
-        """Raise one error if nothing is stored at a path; MLflow's own code would list the failures of its threads."""
+        """Raise an error if nothing is stored at a path.
+
+        Without this check, MLflow would raise an error that lists the failures of its download threads.
+        """
         root, below = self._locate(path)
         there = self._artifacts.stat(root, below) if root and below else self._artifacts.list(root, below)
         if below and not there:
@@ -110,7 +118,7 @@ class BridgeArtifactRepository(ArtifactRepository):
     @translated
     def _download_file(self, remote_file_path: str, local_path: str) -> None:
         root, path = self._locate(remote_file_path)
-        if not root:  # there are no files above the roots
+        if not root:  # files are stored only below artifact roots
             raise missing_artifact_error(remote_file_path)
         try:
             self._artifacts.download(root, path, Path(local_path))
@@ -125,15 +133,15 @@ class BridgeArtifactRepository(ArtifactRepository):
         self._artifacts.put(*self._locate_in_root(path), source)
 
     def _locate_in_root(self, path: str) -> tuple[str, str]:
-        """Do the same as `_locate`, but refuse a path that is not in a root."""
+        """Return the same as `_locate`, but refuse a path that is not in an artifact root."""
         root, below = self._locate(path)
         if not root:
-            rule = "must be in an artifact root, <experiment>/<run>/artifacts or longer"
+            rule = "must be in an artifact root, for example below <experiment>/<run>/artifacts"
             raise InvalidValue("artifact path", below, rule)
         return root, below
 
     def _locate(self, path: str) -> tuple[str, str]:
-        """Return the root, and the path below the root, of a path relative to this repository."""
+        """Split a path, relative to this repository, into the artifact root and the path below the root."""
         if path := path.rstrip("/"):
             try:
                 path = check_artifact_path(path)
@@ -157,6 +165,6 @@ def _normal(path: str) -> str:
 
 
 def _files_below(folder: Path) -> Iterator[Path]:
-    """Yield all files below a folder, sorted; like MLflow's own repositories, follow links to folders."""
+    """Yield all files below a folder, sorted by path. Links to folders are followed, as in MLflow's repositories."""
     found = walk(folder, lambda path, error: logger.debug("%s is skipped: %s", path, error), follows_links=True)
     yield from sorted(folder / path for path, _ in found)

@@ -1,4 +1,4 @@
-"""MLflow's own SQL stores for everything that is not a run, in a file beside the workspace's database."""
+"""MLflow's own SQL stores, for all objects except experiments and runs, in a file beside the workspace's database."""
 
 from __future__ import annotations
 
@@ -48,7 +48,10 @@ logger = logging.getLogger(__name__)
 PART, LOCK = ".mlflow.db.part", ".mlflow.db.lock"
 ARTIFACT_LOCATION_TAG = "mlflow.artifactLocation"
 FULL_COMPARISON_SECONDS = 5.0
-"""The cheap comparison misses a change by a host whose clock is behind; a full one follows after this time."""
+"""The time after which MLflow's rows of experiments are compared with all experiments of the workspace.
+
+Within this time only the newest experiments are compared. A change by a host whose clock is behind is then missed.
+"""
 
 
 P = ParamSpec("P")
@@ -58,7 +61,7 @@ R = TypeVar("R")
 def _closing_idle_when_interrupted(
     method: Callable[Concatenate[Companion, P], R],
 ) -> Callable[Concatenate[Companion, P], R]:
-    """Wrap a method: after Ctrl-C, close the idle connections, because SQLAlchemy may have left a lock in one."""
+    """Wrap a method: after Ctrl-C, close the idle connections, because one of them may still hold a database lock."""
 
     @functools.wraps(method)
     def call(self: Companion, /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -73,11 +76,12 @@ def _closing_idle_when_interrupted(
 
 
 class Companion:
-    """MLflow's own stores for one workspace; they answer every call that is not about experiments and runs.
+    """MLflow's own stores for one workspace. Calls that do not concern experiments or runs are forwarded to them.
 
-    Their tables are in `mlflow.db` beside the workspace's database. The first forwarded write creates that file.
-    Reads before that use an empty store in a temporary file, so that reading changes nothing in the workspace's folder.
-    If the folder is read-only, reads use a temporary copy of the file.
+    The tables of these stores are in `mlflow.db` beside the workspace's database. The first forwarded write creates
+    that file. Until then, reads use an empty store in a temporary file, so that they do not change the workspace's
+    folder. If the folder is read-only, reads use a temporary copy of the file.
+    The tables also contain rows of our experiments, and of some runs, because other rows refer to them.
     Every method is thread-safe. A forked child opens its own connections.
     """
 
@@ -100,7 +104,7 @@ class Companion:
 
     @property
     def exists(self) -> bool:
-        """Whether MLflow's tables exist, which the first forwarded write creates."""
+        """Whether MLflow's tables exist. The first forwarded write creates them."""
         return self._file.exists()
 
     @_closing_idle_when_interrupted
@@ -121,9 +125,11 @@ class Companion:
         return self._client_uri(answer) if isinstance(answer, str) else answer
 
     def session(self, read_only: bool = True) -> AbstractContextManager[Session]:
-        """Return a transaction over the tables of MLflow's tracking store; `read_only` does not create them.
+        """Return a transaction over the tables of MLflow's tracking store.
 
-        If the tables are read-only, a change raises when it is flushed: it would be made to a copy, and lost.
+        If `read_only` is False, missing tables are created.
+        If the file is read-only, the transaction reads a copy of it. A change to the copy would be lost, so the first
+        change raises an MlflowException.
         """
         with self._lock:
             database = self._database(writes=not read_only)
@@ -136,7 +142,7 @@ class Companion:
 
     @_closing_idle_when_interrupted
     def log_model_metrics(self, run: RunRecord, metrics: Sequence[Metric]) -> None:
-        """Store those metrics of a run that name a logged model with the model; other metrics are ignored."""
+        """Store metrics of a run with the logged models that they name. Metrics that name no model are ignored."""
         metrics = [metric for metric in metrics if metric.model_id is not None]
         if not metrics:
             return
@@ -147,7 +153,7 @@ class Companion:
             mlflow_private.log_model_metrics(database.tracking, run.id, metrics, int(run.experiment_id))
         finally:
             if not self._stores.tracking.get_runs((run.id,), latest=False):
-                # The run was deleted permanently during this call, perhaps before its row was written.
+                # The run was permanently deleted during this call. If its row was written after that, delete the row.
                 self._follow_run(database, run.id)
                 raise NotFound("run", run.id)
 
@@ -159,9 +165,10 @@ class Companion:
 
     @block
     def changing_run(self, run_id: str) -> Generator[None, None, None]:
-        """Update MLflow's row of a run, if there is one, after the block has deleted, restored or purged the run.
+        """Run a block that deletes, restores or purges a run, and then update MLflow's row of the run if it exists.
 
-        If this process is killed before that, the next process that compares the tables updates the row.
+        The row is marked before the block. If this process is killed during the block, the next process that compares
+        MLflow's rows with the workspace finds the mark and updates the row.
         """
         if self._has_writable_tables():
             with self._database(writes=True).session() as session:
@@ -207,7 +214,9 @@ class Companion:
         return os.access(self._folder, os.W_OK) and (not self.exists or os.access(self._file, os.W_OK))
 
     def _not_writable(self) -> NotAllowed:
-        return NotAllowed("write to", str(self._folder), "its folder or database is read-only")
+        return NotAllowed(
+            "write to", str(self._folder), f"the folder, or the file {COMPANION_FILE} in it, is read-only"
+        )
 
     def _made(self, file: Path) -> MlflowDatabase:
         return MlflowDatabase(file, self._real_artifacts, self._stores.tracking)
@@ -224,7 +233,7 @@ class Companion:
         return self._durable
 
     def _database_of_copy(self) -> MlflowDatabase:
-        """Return a copy of a read-only file, because MLflow and the mirroring write even for reads."""
+        """Return a database over a copy of the read-only file, because MLflow and `_mirror` write even during reads."""
         identity = identity_of(self._file)
         if self._copy is None or self._copy.identity != identity:
             target = self._copy.file if self._copy else temporary_folder(self) / COMPANION_FILE
@@ -234,7 +243,7 @@ class Companion:
         return self._copy
 
     def _create(self) -> None:
-        """Create the file: completely or not at all, and once, even if several processes need it."""
+        """Create the file completely or not at all. If several processes need it, only one of them creates it."""
         logger.info("Creating %s for MLflow's traces, models and registry (once per workspace).", self._file)
         empty = self._empty()
         self._mirror(empty, whole=True)
@@ -248,7 +257,7 @@ class Companion:
                 shutil.copymode(workspace, part)
             part.replace(self._file)
 
-    # Mirroring our experiments and runs
+    # Mirroring: MLflow's tables get rows of our experiments, and of those runs to which other rows refer
 
     def _mirror(self, database: MlflowDatabase, whole: bool = False) -> None:
         with self._lock:
@@ -269,10 +278,10 @@ class Companion:
             database.head, database.compared = head, now
 
     def _purge_experiment(self, database: MlflowDatabase, experiment_id: int, creation_time: int) -> None:
-        """Delete from MLflow's tables an experiment that was permanently deleted here, and all that belongs to it."""
+        """Delete MLflow's rows of a permanently deleted experiment and of everything that belongs to it."""
         try:
             there = self._stores.tracking.get_experiment(str(experiment_id))
-            if there.creation_time <= creation_time:  # the workspace has it: it was created after the records were read
+            if there.creation_time <= creation_time:  # it exists: it was created after the caller had read the records
                 return
         except NotFound:
             pass
@@ -283,15 +292,15 @@ class Companion:
         try:
             mlflow_private.hard_delete_experiment(database.tracking, str(experiment_id))
         except MlflowException as error:
-            if error.error_code != "RESOURCE_DOES_NOT_EXIST":  # another process has deleted it
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":  # this code means that another process has deleted it
                 raise
 
     @_closing_idle_when_interrupted
     def _follow_run(self, database: MlflowDatabase, run_id: str) -> None:
         """Update MLflow's row of a run, if there is one; delete the row if the run was permanently deleted."""
         with database.session() as session:
-            # The mark comes first: it takes the write lock, so no other process can write a newer state of the run
-            # between the read and the write below.
+            # Marking the row takes the write lock. It comes first, so that no other process can write a newer state to
+            # the row between the read and the write below.
             if not mirror.mark_run(session, run_id):
                 return
             record = self._stores.tracking.get_runs((run_id,), latest=False).get(run_id)
@@ -301,7 +310,10 @@ class Companion:
                 mirror.delete_run(session, run_id)
 
     def _newest(self) -> tuple[Any, ...]:
-        """Return a value that changes with nearly every change: the last updated and the last created experiment."""
+        """Return the state of the last updated and the last created experiment.
+
+        The result changes with nearly every change of an experiment.
+        """
         found: list[Any] = []
         for key in ("last_update_time", "experiment_id"):
             order = (Ordering("attribute", key, ascending=False),)
@@ -314,7 +326,10 @@ class Companion:
             mirror.mirror_run(session, run, self._real_artifacts)
 
     def _mirror_linked_run(self, database: MlflowDatabase, run_id: str) -> None:
-        """Create MLflow's row of a run that is linked to; if there is no such run, MLflow raises its own error."""
+        """Create MLflow's row of a run to which an issue refers.
+
+        If the run does not exist, no row is created, and MLflow raises its own error.
+        """
         with suppress(NotFound):
             self._mirror_run(database, get_run(self._stores.tracking, run_id))
 
@@ -342,7 +357,7 @@ class Companion:
 
 
 def forwarding(name: str) -> Callable[..., Any]:
-    """Return a method that calls MLflow's own tracking store; its class needs an attribute `companion`."""
+    """Return a method that calls MLflow's own tracking store. Its class needs an attribute `companion`."""
 
     @translated
     def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
@@ -353,7 +368,7 @@ def forwarding(name: str) -> Callable[..., Any]:
 
 
 def sql_part(name: str) -> property:
-    """Return a property that reads MLflow's own tracking store; its class needs an attribute `companion`."""
+    """Return a property that reads MLflow's own tracking store. Its class needs an attribute `companion`."""
     return property(lambda self: self.companion.sql_part(name))
 
 

@@ -25,8 +25,9 @@ from bridge_mlflow.translate.errors import invalid
 
 STORE_VARIABLES = ("_MLFLOW_SERVER_FILE_STORE", "_MLFLOW_SERVER_REGISTRY_STORE")
 LOCATION_VARIABLES = ("_MLFLOW_SERVER_ARTIFACT_ROOT", DESTINATION_VARIABLE)
-"""Environment variables of a server's workers: the stores and artifact locations that its operator chose.
+"""`STORE_VARIABLES` and `LOCATION_VARIABLES` are set in the processes of MLflow's server.
 
+They contain the URIs of the stores and the artifact locations that the operator of the server chose.
 Source: MLflow 3.17.2, `mlflow.server.constants`.
 """
 LOCATION_TAGS = frozenset({"mlflow.artifactLocation", "mlflow.trace.archiveLocation"})
@@ -40,8 +41,8 @@ def check_location(uri: str, what: str) -> None:
 
     A client has no rights of its own on the server's host. Its `bridge:` URIs must therefore name a workspace that the
     operator chose, and its paths and `file:` URIs must not lead into the folder of any workspace.
-    In other processes every location is accepted, because a person acts there with the rights of their own user.
-    Each call reads the environment, because the server creates its first store before it sets the variables.
+    In other processes every location is accepted, because these processes have the rights of the user who started them.
+    Each call reads the environment variables, because the server creates its first store before it sets them.
 
     Args:
         uri: the location.
@@ -54,10 +55,10 @@ def check_location(uri: str, what: str) -> None:
         return
     scheme = urlsplit(uri).scheme.lower()
     if scheme == SCHEME and not _is_served(uri):
-        raise invalid(f"Invalid {what}: '{uri}'. A server accepts bridge: URIs only of the workspace that it serves.")
+        raise invalid(f"Invalid {what}: '{uri}'. A bridge: URI must be in the workspace that this server serves.")
     # A text without a leading slash, such as the source of a prompt, is not a path.
     if (scheme == "file" or os.path.isabs(uri)) and _is_in_a_workspace(local_file_uri_to_path(uri)):
-        raise invalid(f"Invalid {what}: '{uri}'. A server accepts no path into the folder of a workspace.")
+        raise invalid(f"Invalid {what}: '{uri}'. On a server, a path must not be in the folder of a workspace.")
 
 
 def check_trace_tags(tags: Mapping[str, Any]) -> None:
@@ -71,7 +72,9 @@ def check_trace_tags(tags: Mapping[str, Any]) -> None:
 
 
 def check_forwarded(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-    """Refuse arguments of a forwarded method that would give a trace such tags, or an id that leads out of its folder.
+    """Check the arguments of a method of MLflow's own store, if the method writes traces.
+
+    The tags of a trace must pass `check_trace_tags`. The id of a trace must not lead out of the folder of traces.
 
     Raises:
         MlflowException: as for `check_location`.
@@ -91,12 +94,12 @@ def check_forwarded(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -
 
 
 def _check_trace_id(trace_id: str) -> None:
-    """Refuse an id that leads out of the folder of traces; MLflow stores a trace in a folder named by its id."""
+    """Refuse a trace id that leads out of the folder of traces. MLflow stores a trace in a folder named by its id."""
     decoded = trace_id
     while decoded != unquote(decoded):
         decoded = unquote(decoded)
     if ".." in decoded.replace("\\", "/").split("/"):
-        raise invalid(f"Invalid trace id: '{trace_id}'. It must not lead to another folder.")
+        raise invalid(f"Invalid trace id: '{trace_id}'. A trace id must not contain the path segment '..'.")
 
 
 def is_server() -> bool:
@@ -107,8 +110,9 @@ def is_server() -> bool:
 def check_root(workspace: str, root: str) -> None:
     """Refuse, in a process of MLflow's server, an artifact root that leads out of its workspace.
 
-    The artifacts folder of a workspace may contain another workspace, and links.
-    Users upload files only below roots, so they cannot make a folder above a root look like a workspace.
+    The artifacts folder of a workspace may contain another workspace, or links to other folders.
+    Only the root and the folders above it are checked. Files that a user uploads are below a root, so they cannot make
+    a checked folder look like a workspace.
 
     Raises:
         MlflowException: INVALID_PARAMETER_VALUE.
@@ -140,7 +144,7 @@ def _served() -> Iterator[str]:
         try:
             uri = os.environ.get(name, "")
             yield folder_of_uri(uri) if name in STORE_VARIABLES else split_artifact_uri(uri)[0]
-        except (InvalidValue, NotFound):  # not a `bridge:` URI
+        except (InvalidValue, NotFound):  # the variable does not name a workspace
             pass
 
 

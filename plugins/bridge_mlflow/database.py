@@ -38,22 +38,29 @@ logger = logging.getLogger(__name__)
 
 TEMPORARY = "runbridge-mlflow-"
 BUSY_SECONDS = 20.0
-"""How long a copy waits for a writer. Source: MLflow 3.17.2, `mlflow.store.db.utils`, its busy timeout."""
+"""The time for which a copy of a file waits while another process writes to the file. It is MLflow's busy timeout.
+
+Source: MLflow 3.17.2, `mlflow.store.db.utils`.
+"""
 LOCK_SECONDS = 60.0
 """How long a process waits while another one creates MLflow's tables, which takes about five seconds."""
 UPGRADED = "<database_uri>"
-"""The placeholder in MLflow's advice to upgrade. Source: MLflow 3.17.2, `mlflow.store.db.utils._verify_schema`."""
+"""The placeholder for the database in MLflow's advice to upgrade the tables.
+
+Source: MLflow 3.17.2, `mlflow.store.db.utils._verify_schema`.
+"""
 
 
 class MlflowDatabase:
     """A SQLite file, created if it does not exist, and MLflow's stores over it.
 
     MLflow's store sometimes creates an experiment itself, for example for an endpoint of its gateway. Such an
-    experiment is created in `workspace` first.
+    experiment is first created in `workspace`, the tracking store of the workspace.
 
     Attributes:
-        head: the state of our experiments that the companion has mirrored to this file; None before that.
-        compared: the time of that comparison, by `time.monotonic`.
+        head: the state of the newest experiments when the companion last compared all experiments with this file; None
+            before the first comparison.
+        compared: the time of this comparison, in seconds, from `time.monotonic`.
     """
 
     def __init__(self, file: Path, artifacts: str, workspace: TrackingStore) -> None:
@@ -77,7 +84,8 @@ class MlflowDatabase:
         has_tables = file.exists() or _copy_stored_tables(file)
         with _quiet(), _advised(file):
             self.tracking: SqlAlchemyStore = open_store(self.uri, artifacts)
-        # MLflow caches one engine per URI and process. Its connections may refer to an earlier file of this name.
+        # MLflow caches one engine per URI and process. Connections of a cached engine may refer to an earlier file of
+        # this name.
         self.tracking.engine.dispose()
         if not has_tables:
             _store_tables(file)
@@ -114,7 +122,7 @@ class MlflowDatabase:
 
 
 def _session_of(store: SqlAlchemyStore, read_only: bool = False) -> AbstractContextManager[Session]:
-    """Return a transaction of one of MLflow's stores; before MLflow 3.13 there is no read-only kind."""
+    """Return a transaction of one of MLflow's stores. MLflow before 3.13 has no read-only transactions."""
     make = store.ManagedSessionMaker
     kind = {"read_only": read_only} if "read_only" in inspect.signature(make).parameters else {}
     session: AbstractContextManager[Session] = make(**kind)
@@ -143,13 +151,16 @@ def _uri_of(file: Path) -> str:
     """Return the SQLAlchemy URL of a file, quoted so that every version of SQLAlchemy decodes it equally."""
     from sqlalchemy.engine import URL
 
-    # The URL names the driver: without it MLflow treats the rest as a path, and creates its folders.
+    # Without the name of the driver in the URL, MLflow treats the rest of the URL as a path, and creates its folders.
     url = URL.create("sqlite+pysqlite", database=f"file:{quote(os.fsencode(file))}", query={"uri": "true"})
     return url.render_as_string(hide_password=False)
 
 
 def identity_of(file: Path) -> tuple[int, int, int, int]:
-    """Return values that change whenever the file changes; the first two change only if it becomes another file."""
+    """Return four numbers of a file.
+
+    At least one of them changes whenever the file changes. The first two change only if another file replaces it.
+    """
     seen = file.stat()
     return seen.st_dev, seen.st_ino, seen.st_mtime_ns, seen.st_size
 
@@ -171,7 +182,7 @@ def _copy_stored_tables(file: Path) -> bool:
     try:
         copy_database(stored, file)
         with _connected(file) as connection:
-            connection.execute("SELECT version_num FROM alembic_version")  # absent if the tables are incomplete
+            connection.execute("SELECT version_num FROM alembic_version")  # fails if the tables are incomplete
     except (OSError, sqlite3.Error) as error:
         file.unlink(missing_ok=True)
         if is_of_handler(error):
@@ -188,7 +199,8 @@ def _store_tables(file: Path) -> None:
         with written_whole(stored) as part:
             copy_database(file, part)
             with _connected(part) as connection:
-                connection.execute("DELETE FROM experiments")  # the default experiment has the time of its creation
+                # MLflow's row of the default experiment contains a creation time, which is wrong for later files.
+                connection.execute("DELETE FROM experiments")
                 connection.commit()
     except (OSError, sqlite3.Error) as error:
         if is_of_handler(error):
@@ -203,10 +215,11 @@ def copy_database(source: Path, target: Path) -> None:
 
 
 def temporary_folder(owner: object) -> Path:
-    """Create a folder that is removed with its owner, or when the process exits.
+    """Create a folder that is removed when the object `owner` is destroyed or the process exits.
 
-    The next call in any process removes the folders of processes that were killed.
-    A process holds a lock in its folder while it lives; a folder whose lock is free is not in use.
+    Each call first removes the folders that killed processes have left behind.
+    A process holds a lock on a file in its folder until the folder is removed. A folder whose lock is free is therefore
+    not in use.
     """
     for left in Path(tempfile.gettempdir()).glob(f"{TEMPORARY}*"):
         _remove_if_left(left)
@@ -221,11 +234,11 @@ def temporary_folder(owner: object) -> Path:
 def _remove_if_left(folder: Path) -> None:
     try:
         fd = system(os.open, folder / "lock", os.O_RDWR | os.O_CLOEXEC)
-    except CallFailed:  # another user's, not yet in use, or already removed
+    except CallFailed:  # the folder belongs to another user, is being created, or was already removed
         return
     try:
         system(fcntl.flock, fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except CallFailed:  # its process is alive
+    except CallFailed:  # the process that created the folder still runs
         os.close(fd)
     else:
         _remove(folder, fd)
@@ -238,10 +251,10 @@ def _remove(folder: Path, fd: int) -> None:
 
 @block
 def locked(path: Path) -> Generator[None, None, None]:
-    """Hold a lock between processes on a file, which exists as long as the lock is held.
+    """Hold a lock that excludes other processes. The lock is on a file that exists only while the lock is held.
 
     Raises:
-        StoreUnavailable: another process held the lock for `LOCK_SECONDS`; the error names the process.
+        StoreUnavailable: another process holds the lock for longer than `LOCK_SECONDS`. The error names that process.
     """
     with FileLock(path, 0o664, seconds=LOCK_SECONDS):
         try:
@@ -261,7 +274,7 @@ def _connected(file: Path, options: str = "") -> Generator[sqlite3.Connection, N
 
 @block
 def _quiet() -> Generator[None, None, None]:
-    """Suppress MLflow's log messages about created tables: usually the tables are in a temporary file."""
+    """Suppress MLflow's messages about created tables. Most of these tables are in temporary files."""
     announcer = logging.getLogger("mlflow.store.db.utils")
     level = announcer.level
     announcer.setLevel(logging.WARNING)
@@ -273,7 +286,10 @@ def _quiet() -> Generator[None, None, None]:
 
 @block
 def _advised(file: Path) -> Generator[None, None, None]:
-    """Put the file into MLflow's advice to upgrade its database, because MLflow cannot upgrade a `bridge:` URI."""
+    """Replace the placeholder in MLflow's advice to upgrade its database by the `sqlite:` URI of the file.
+
+    Users do not know this URI, and `mlflow db upgrade` does not accept a `bridge:` URI.
+    """
     try:
         yield
     except MlflowException as error:

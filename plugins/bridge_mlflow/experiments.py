@@ -47,8 +47,8 @@ def create_experiment(
     values = {tag.key: tag.value for tag in tags or ()}
     if len(values) < len(tags or ()):
         raise invalid(f"The tags of experiment {name!r} have a key twice; give each key once.")
-    # The next forwarded call writes the experiment to MLflow's tables. A process that only logs runs never needs them,
-    # and never loads SQLAlchemy.
+    # The experiment is not written to MLflow's own tables here. The companion writes it before the next call that uses
+    # these tables. A process that only logs runs makes no such call, and does not load SQLAlchemy.
     return workspace.tracking.create_experiment(name, workspace.now(), artifact_location or None, values).id
 
 
@@ -63,7 +63,7 @@ def get_experiment_by_name(workspace: TrackedWorkspace, experiment_name: str) ->
 
 def delete_experiment(workspace: TrackedWorkspace, experiment_id: str) -> None:
     if not experiment_id and get_experiment(workspace, experiment_id).lifecycle_stage != "active":
-        raise NotFound("experiment", "0")  # MLflow looks up experiment 0 before it refuses the id
+        raise NotFound("experiment", "0")  # MLflow looks up experiment 0 before it refuses an empty id
     workspace.tracking.delete_experiment(experiment_id_of(experiment_id), workspace.now())
     workspace.companion.experiment_changed(experiment_id_of(experiment_id))
 

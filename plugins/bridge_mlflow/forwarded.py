@@ -73,7 +73,7 @@ FORWARDED_WRITES = frozenset(
 """Methods of a tracking store that write."""
 
 SQL_PARTS = frozenset({"_get_entity_or_raise", "_get_query", "secret_cache"})
-"""Attributes of MLflow's SQL store that its gateway uses directly, after an `isinstance` check for that class."""
+"""Attributes that MLflow's gateway reads directly from a store that is an instance of `SqlAlchemyStore`."""
 
 REGISTRY_READS = frozenset(
     """
@@ -97,4 +97,7 @@ REGISTRY_WRITES = frozenset(
     transition_model_version_stage update_model_version update_registered_model update_webhook
     """.split()
 )
-"""Methods of a model registry that write. `test_webhook` is one of them because it needs the stored webhook."""
+"""Methods of a model registry that write.
+
+`test_webhook` does not write. It is listed here because it is useful only after a webhook was stored.
+"""

@@ -24,7 +24,7 @@ def page(
 ) -> PagedList[Metric]:
     """Return a page of a metric's points, ordered by timestamp, step and value.
 
-    The page starts at the token. Without `max_results` it contains all remaining points.
+    The page starts at the offset that `page_token` contains. Without `max_results` it contains all remaining points.
     """
     start = start_of(page_token)
     found = read(tracking, run_id, key)
@@ -80,8 +80,8 @@ def at_steps(points: Series, steps: Iterable[int]) -> Series:
 def sampled(points: Series, most: int) -> Series:
     """Return at most `most` points.
 
-    The points are split into `most` groups of consecutive points. Of each group the first point is returned, but of the
-    last group its last point. The first `n mod most` groups have one point more than the others.
+    The points are split into `most` groups of consecutive points. Of `n` points, the first `n mod most` groups contain
+    one point more than the others. The first point of each group is returned, but the last point of the last group.
     Source: MLflow 3.17.2, `SqlAlchemyStore._sample_rows_with_window_functions` (`NTILE`).
     """
     count = len(points.steps)
@@ -89,7 +89,7 @@ def sampled(points: Series, most: int) -> Series:
         return points
     size, larger = divmod(count, most)
     group = numpy.arange(most)
-    index = group * size + numpy.minimum(group, larger)  # each larger group before this one shifts its start by one
+    index = group * size + numpy.minimum(group, larger)  # each larger group shifts the start of later groups by one
     index[-1] = count - 1
     return take(points, index)
 

@@ -43,13 +43,13 @@ def log_batch(
         raise MlflowException(str(error), INTERNAL_ERROR) from error
     of_models = [metric for metric in metrics if metric.model_id is not None]
     if params or tags or not metrics:
-        check_points(points)  # so that nothing is written if a point is not valid
+        check_points(points)  # check before the writes below, so that nothing is written if a point is not valid
         check_new_params(params)
         values = {param.key: param.value for param in params}
         changes = tag_changes(tags, get_run(workspace.tracking, run_id), values) if tags else RunChanges(params=values)
         workspace.tracking.update_runs((run_id,), changes)
     if of_models:
-        # This comes first: if a model does not exist, no point is stored.
+        # The metrics of models are stored before the points: if a model does not exist, no point is stored.
         workspace.companion.log_model_metrics(workspace.active_run(run_id), of_models)
     if points:
         workspace.tracking.log_points(run_id, points, MLFLOW)
@@ -98,7 +98,10 @@ def get_metric_history_bulk_interval_from_steps(
 
 
 def _point(metric: Metric, path: str) -> Point:
-    """Return a metric that has passed MLflow's checks as a point; its value becomes a float."""
+    """Convert a metric to a point. The metric must have passed MLflow's checks.
+
+    `path` is the position of the metric in the request. It is part of the error message.
+    """
     step: Any = metric.step
     if isinstance(step, float) and not step.is_integer():
         advice = f"metric '{metric.key}' (value={metric.value}). Step must be a valid long (64-bit integer)."

@@ -1,4 +1,4 @@
-"""Rows of MLflow's own tables for our experiments and for single runs, which foreign keys there refer to."""
+"""Write rows of our experiments, and of some runs, to MLflow's own tables, because foreign keys there refer to them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ UPSERT_EXPERIMENT = """
 """
 RENAME_EXPERIMENT = "UPDATE experiments SET name = :name WHERE experiment_id = :id"
 STAGE_OF_RUNS = "UPDATE runs SET lifecycle_stage = :stage WHERE experiment_id = :id"
-"""Deleting or restoring an experiment does the same to its runs."""
+"""The runs of an experiment are deleted and restored together with the experiment."""
 MARK_DELETED = """
     UPDATE experiments SET lifecycle_stage = 'deleted' WHERE experiment_id = :id AND creation_time = :created
 """
@@ -40,7 +40,10 @@ UPSERT_RUN = """
 """
 DELETE_TRACES = "DELETE FROM trace_info WHERE experiment_id = :id"
 CHANGING = "changing"
-"""The source name of MLflow's row of a run, from before the run changes here until the row is updated."""
+"""The mark of a row in MLflow's table of runs. It is in the column `source_name`.
+
+The row is marked before the run is changed in the workspace, until the row is updated.
+"""
 MARK_RUN = "UPDATE runs SET source_name = :mark WHERE run_uuid = :id"
 TABLES_OF_RUNS = ("latest_metrics", "metrics", "params", "tags", "runs")
 ARTIFACT_PLACES = (
@@ -49,7 +52,7 @@ ARTIFACT_PLACES = (
     ("model_versions", "storage_location", "1 = 1"),
     ("model_versions", "source", "1 = 1"),
 )
-"""Where MLflow stores artifact locations below that of an experiment: table, column, condition for the rows."""
+"""The columns that contain artifact locations below that of an experiment: table, column, condition for the rows."""
 
 
 class _Row(NamedTuple):
@@ -64,20 +67,21 @@ class _Row(NamedTuple):
 
 
 def mirror_experiments(session: Session, records: Iterable[ExperimentRecord], artifacts: str) -> None:
-    """Write those of MLflow's rows that differ from our experiments.
+    """Write the rows of MLflow's table that are missing or differ from our experiments.
 
-    A row that another process has written from a later state is not changed.
+    A row that is newer than the record is not changed, because another process has written a later state to it.
 
     Args:
         session: a transaction over MLflow's tables.
         records: the experiments.
-        artifacts: the URI below which the workspace's artifacts are stored. If it has changed because the folder was
-            moved, the locations that MLflow has stored below the old URI are changed too.
+        artifacts: the URI below which the workspace's artifacts are stored. If the folder of the workspace was moved,
+            the locations that MLflow has stored below the old URI are changed too.
     """
     there = {row.id: row for row in _rows(session)}
     wanted = [_wanted(record, artifacts) for record in records]
     changed = [row for row in wanted if there.get(row.id) != row and not _is_older(row, there.get(row.id))]
-    # Names are unique in MLflow's table. Two experiments may have swapped names, so each first gets a unique one.
+    # Names are unique in MLflow's table, and two experiments may have swapped their names. So each renamed experiment
+    # first gets a temporary name.
     for row in changed:
         if row.id in there and there[row.id].name != row.name:
             _execute(session, RENAME_EXPERIMENT, id=row.id, name=f"\nexperiment {row.id}")
@@ -90,17 +94,18 @@ def mirror_experiments(session: Session, records: Iterable[ExperimentRecord], ar
 
 
 def earlier_experiments(session: Session, records: Iterable[ExperimentRecord]) -> list[tuple[int, int]]:
-    """Return the ids and creation times of rows whose experiment no longer exists here.
+    """Return the ids and creation times of those rows of MLflow's table whose experiment no longer exists.
 
-    Such a row may have the id of a newer experiment of ours; then it is older than that experiment.
-    The row of "Default" that MLflow creates itself is never older than ours, so it is not returned.
+    A newer experiment may have the same id. The row is then returned, because its creation time is earlier than that of
+    the newer experiment.
+    The row of "Default" that MLflow creates itself is never older than our experiment, so it is not returned.
     """
     made = {int(record.id): record.creation_time for record in records}
     return [(row.id, row.created) for row in _rows(session) if row.created < made.get(row.id, row.created + 1)]
 
 
 def mark_deleted(session: Session, experiment_id: int, creation_time: int) -> bool:
-    """Mark MLflow's row of an experiment as deleted if it has this creation time; return whether it has."""
+    """Mark MLflow's row of an experiment as deleted if it has this creation time. Return whether a row was marked."""
     return bool(_execute(session, MARK_DELETED, id=experiment_id, created=creation_time).rowcount)
 
 
@@ -133,20 +138,20 @@ def mirror_run(session: Session, record: RunRecord, artifacts: str) -> None:
 def delete_run(session: Session, run_id: str) -> None:
     """Delete MLflow's row of a run and all that belongs to it.
 
-    Source: MLflow 3.17.2, `SqlAlchemyStore._hard_delete_run`. It is not called because the one of 3.10 warns if two
-    processes delete a run at the same time.
+    Source: MLflow 3.17.2, `SqlAlchemyStore._hard_delete_run`. That method is not called, because in MLflow 3.10 it
+    issues a warning if two processes delete a run at the same time.
     """
     for table in TABLES_OF_RUNS:
         _execute(session, f"DELETE FROM {table} WHERE run_uuid = :id", id=run_id)
 
 
 def mark_run(session: Session, run_id: str) -> bool:
-    """Mark MLflow's row of a run, if there is one, because the run is about to change; return whether there is one."""
+    """Mark MLflow's row of a run that is about to change. Return whether the row exists."""
     return bool(_execute(session, MARK_RUN, id=run_id, mark=CHANGING).rowcount)
 
 
 def marked_runs(session: Session) -> list[str]:
-    """Return the marked runs: a process is changing them now, or was killed while it did."""
+    """Return the ids of the marked runs. A process is changing each of them, or was killed while it changed the run."""
     return [row[0] for row in _execute(session, "SELECT run_uuid FROM runs WHERE source_name = :mark", mark=CHANGING)]
 
 
@@ -163,19 +168,23 @@ def _rows(session: Session) -> list[_Row]:
 
 
 def _is_older(row: _Row, there: _Row | None) -> bool:
-    """Return whether MLflow's row is newer than `row`; the row of "Default" may be MLflow's own, and never is."""
+    """Return whether `row` is older than `there`, MLflow's row of the same experiment.
+
+    The result is always False for experiment 0, because MLflow itself may have created the row, at a later time.
+    """
     return there is not None and row.updated < there.updated and row.id != 0
 
 
 def _move(session: Session, old: str, new: str) -> None:
     """Replace the old location of an experiment by the new one in all locations that MLflow has stored below it.
 
-    MLflow drops the empty host when it joins a path to a `bridge:` URI, so both spellings are replaced.
+    MLflow drops the empty host when it joins a path to a `bridge:` URI. So a location that begins with `bridge:/` is
+    replaced as well as one that begins with `bridge:///`.
     """
     for prefix in {f"{old}/", f"{old.replace(':///', ':/', 1)}/"}:
         for table, column, rows in ARTIFACT_PLACES:
-            moved, lies = f":new || substr({column}, :size + 1)", f"substr({column}, 1, :size) = :prefix"
-            statement = f"UPDATE {table} SET {column} = {moved} WHERE {rows} AND {lies}"
+            moved, is_below = f":new || substr({column}, :size + 1)", f"substr({column}, 1, :size) = :prefix"
+            statement = f"UPDATE {table} SET {column} = {moved} WHERE {rows} AND {is_below}"
             _execute(session, statement, prefix=prefix, size=len(prefix), new=f"{new}/")
 
 

@@ -1,6 +1,6 @@
-"""The private functions of MLflow that have no public form, each under a public name.
+"""Public names for those private functions of MLflow that this plugin needs.
 
-MLflow's own store checks its arguments with them, and clients rely on their error sentences.
+MLflow's own store checks its arguments with most of these functions. Clients rely on the error messages of the checks.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ checked_batch: Callable[..., Any] = validation._validate_batch_log_data
 
 def log_model_metrics(store: SqlAlchemyStore, run_id: str, metrics: list[Metric], experiment_id: int) -> None:
     """Store metrics of logged models in MLflow's tables."""
-    passed: Any = experiment_id  # MLflow passes an integer here, although it declares text
+    passed: Any = experiment_id  # MLflow passes an integer, although the parameter is declared as text
     store._log_model_metrics(run_id, metrics, experiment_id=passed)
 
 

@@ -1,4 +1,4 @@
-"""Names of the Azure ML SDK's class `Model`: the words of frameworks, and the functions that ours does not have."""
+"""Attributes of the Azure ML SDK's class `Model`: names of frameworks, and errors for functions that we do not have."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from bridge.handles.absent import absent_attribute
 
 
 class Framework:
-    """Words for the package that a model was made with.
+    """The names of the packages with which models are made.
 
     Source: Azure ML SDK v1, `Model.Framework`.
     """
@@ -21,9 +21,9 @@ class Framework:
 
 
 class ModelNames(type):
-    """The class of `Model`, which says of absent functions what to use instead."""
+    """The metaclass of `Model`. For a function of the SDK that we do not have, it raises an error with advice."""
 
-    if not TYPE_CHECKING:  # a type checker would accept every attribute
+    if not TYPE_CHECKING:  # because of `__getattr__`, a type checker would accept every attribute
 
         def __getattr__(cls, name: str) -> NoReturn:
             raise absent_attribute("Model", name)

@@ -1,7 +1,8 @@
 """Find the files of a model for a script that knows only its name.
 
-Source: Azure ML SDK v1, `Model.get_model_path`; Azure ML, "Locate model files in your entry script": the folder of
-`AZUREML_MODEL_DIR` is `azureml-models/<name>/<version>`, or `azureml-models` where there are several models.
+The environment variable `AZUREML_MODEL_DIR` names the folder `azureml-models/<name>/<version>`, or `azureml-models` if
+there are several models.
+Source: Azure ML SDK v1, `Model.get_model_path`; Azure ML, "Locate model files in your entry script".
 """
 
 from __future__ import annotations
@@ -15,16 +16,18 @@ VARIABLE = "AZUREML_MODEL_DIR"
 
 
 def model_path(name: str, version: int | None, download: Callable[[Path], str | None]) -> str | None:
-    """Return the path of a model's file or folder; None if it is nowhere.
+    """Return the path of a model's file or folder; None if the model is not found.
 
-    The folder that `AZUREML_MODEL_DIR` names comes first.
-    For the newest version the workspace comes next, then `./azureml-models`; for a version that is named the folder
-    comes before the workspace. The last is `./<name>`.
+    The newest version is searched in this order: the folder that `AZUREML_MODEL_DIR` names, the workspace,
+    `./azureml-models`, `./<name>`.
+    A given version is searched in this order: the folder that `AZUREML_MODEL_DIR` names, `./azureml-models`, the
+    workspace.
 
     Args:
-        name: the model.
-        version: None is the newest.
-        download: write the model's files below a folder, and return the path; None if the workspace has no such model.
+        name: the name of the model.
+        version: the number of the version; None is the newest one.
+        download: a function that writes the model's files below a folder and returns their path. It returns None if the
+            workspace does not have the model.
     """
     named = _in_named_folder(name, version)
     if named is not None:
@@ -40,12 +43,15 @@ def model_path(name: str, version: int | None, download: Callable[[Path], str | 
 
 
 def version_folder(folder: Path, name: str, version: int) -> Path:
-    """Return the folder of a version below one of models."""
+    """Return the path of the folder of one version in a folder of models."""
     return folder / name / str(version)
 
 
 def _in_named_folder(name: str, version: int | None) -> Path | None:
-    """Look in the folder of `AZUREML_MODEL_DIR`, which is of all models, of one, or of one version."""
+    """Look for a model in the folder that `AZUREML_MODEL_DIR` names.
+
+    That folder contains all models, all versions of one model, or the files of one version.
+    """
     value = os.environ.get(VARIABLE)
     if not value:
         return None
@@ -58,7 +64,7 @@ def _in_named_folder(name: str, version: int | None) -> Path | None:
 
 
 def _in_folder(folder: Path, name: str, version: int | None) -> Path | None:
-    """Look for `<name>/<version>` and `<name>` below a folder of models."""
+    """Look for a model in a folder of models, as `<name>/<version>`, or as `<name>` if the folder has no versions."""
     model = folder / name
     versions = sorted(number for number in map(_number, _names(model)) if number is not None)
     if version is None and not versions:
@@ -68,7 +74,7 @@ def _in_folder(folder: Path, name: str, version: int | None) -> Path | None:
 
 
 def _only_entry(folder: Path) -> Path | None:
-    """Return the one file or folder that a folder has, or the folder itself if it has several."""
+    """Return the only entry of a folder; the folder itself if it has several entries, None if it is empty."""
     names = list(_names(folder))
     if len(names) == 1:
         return folder / names[0]

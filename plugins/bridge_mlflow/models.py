@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9\-._]{0,254}")
 FACTS_TAG = "runbridge.model"
-"""The tag of a version that stores, as JSON, the facts that Azure ML has and MLflow has not."""
+"""The tag of a model version that contains, as JSON, the values for which MLflow has no field."""
 
 
 class Model(metaclass=ModelNames):
@@ -45,15 +45,15 @@ class Model(metaclass=ModelNames):
         workspace: the workspace of the model.
         name: the name of the model.
         id: `name:version`; it replaces the name and the version.
-        tags: only a version with these keys, or [key, value] pairs.
-        properties: the same for properties.
+        tags: keys, or [key, value] pairs, that the tags of the version must contain.
+        properties: keys, or [key, value] pairs, that the properties of the version must contain.
         version: the number of the version; None is the newest one.
-        run_id: only a version of this run.
-        model_framework: only a version of this framework.
+        run_id: the run to which the version must belong.
+        model_framework: the framework that the version must have.
         **azure: further arguments of the SDK, which are ignored.
 
     Raises:
-        NotFound: no version fits, or MLflow is not installed.
+        NotFound: no version matches, or MLflow is not installed.
 
     Source: Azure ML SDK v1, `azureml.core.Model`.
     """
@@ -76,7 +76,7 @@ class Model(metaclass=ModelNames):
             name, _, wanted = id.partition(":")
             version = wanted or version
         if name is None:
-            raise InvalidValue("name", name, "must be given, unless an id is given")
+            raise InvalidValue("name", name, "pass the name or the id of a model")
         found = Model.list(workspace, name, tags, properties, run_id, model_framework=model_framework)
         versions = [model for model in found if version is None or model.version == _number(version)]
         if not versions:
@@ -108,7 +108,7 @@ class Model(metaclass=ModelNames):
 
     @classmethod
     def register_files(cls, run: Run, name: str, model_path: str | None = None, **facts: Any) -> Model:
-        """Register files of a run, or a model that MLflow has logged for it; see `Run.register_model`.
+        """Register files of a run, or a model that was logged for the run with MLflow. See `Run.register_model`.
 
         Raises:
             InvalidValue: the name is not valid.
@@ -120,7 +120,7 @@ class Model(metaclass=ModelNames):
         place = f"{root}/{path}" if opened.artifacts.stat(root, path) is not None else _place_of_logged(run, path)
         if place is None:
             there = ", ".join(run.get_file_names()[:20]) or "none"
-            raise NotFound("file", path, f"run {run.id} has {there}")
+            raise NotFound("file", path, f"the files of run {run.id} are {there}")
         facts["experiment_name"] = run.experiment.name
         return cls._add(run.experiment.workspace, name, place, run.id, facts)
 
@@ -148,8 +148,8 @@ class Model(metaclass=ModelNames):
         """
         _check_name(model_name)
         tag_values(tags or {})
-        _client(workspace)  # fail before anything is uploaded
-        source = Path(os.path.abspath(model_path))  # the last part of `.` is not a name
+        _client(workspace)  # if MLflow is not installed, fail before the upload
+        source = Path(os.path.abspath(model_path))  # the path `.` has no name, but its absolute path has one
         if not source.exists():
             raise NotFound("file", str(model_path))
         files = files_below(source) if source.is_dir() else [source]
@@ -208,8 +208,8 @@ class Model(metaclass=ModelNames):
         Args:
             workspace: the workspace of the models.
             name: only versions of this model.
-            tags: only versions with these keys, or [key, value] pairs.
-            properties: the same for properties.
+            tags: keys, or [key, value] pairs, that the tags of a version must contain.
+            properties: keys, or [key, value] pairs, that the properties of a version must contain.
             run_id: only versions of this run.
             latest: only the newest version of each model.
             model_framework: only versions of this framework.
@@ -267,7 +267,7 @@ class Model(metaclass=ModelNames):
             place = version_folder(folder, model.name, model.version)
             if place.exists():
                 return model.download(place, exist_ok=True)
-            with written_whole(place, rename_unless_made) as part:  # so that a later call finds all files or none
+            with written_whole(place, rename_unless_made) as part:  # later calls find all files or none
                 name = os.path.basename(model.download(part))
             return str(place / name)
 
@@ -288,7 +288,7 @@ class Model(metaclass=ModelNames):
         """
         root, path = split_root(self._place())
         artifacts = self.workspace.stores.artifacts
-        target = Path(target_dir) / (Path(path).name or self.name)  # MLflow's models have no path: each is a root
+        target = Path(target_dir) / (Path(path).name or self.name)  # `path` is "" if MLflow's API logged the model
         if target.exists() and not (exist_ok or exists_ok):
             raise AlreadyExists("file", str(target), "pass exist_ok=True to replace it")
         record = artifacts.stat(root, path) if path else None
@@ -336,13 +336,13 @@ def _client(workspace: Workspace) -> MlflowClient:
     try:
         from mlflow import MlflowClient
     except ModuleNotFoundError as error:
-        raise NotFound("model registry", "mlflow", 'install it with: pip install "runbridge[mlflow]"') from error
+        raise NotFound("model registry", "mlflow", 'install MLflow with: pip install "runbridge[mlflow]"') from error
     uri = workspace.get_mlflow_tracking_uri()
     return MlflowClient(uri, uri)
 
 
 def _place_of_logged(run: Run, name: str) -> str | None:
-    """Return the path of the model that MLflow has logged last for a run by that name; None if there is none."""
+    """Return the path of the last model that was logged under a name for a run with MLflow; None if none exists."""
     workspace = run.experiment.workspace
     if not os.path.exists(os.path.join(workspace.stores.address, COMPANION_FILE)):
         return None

@@ -32,7 +32,7 @@ from bridge_mlflow.translate.statuses import MLFLOW_STATUS
 if TYPE_CHECKING:
     from mlflow.projects._project_spec import Project
 
-# `mlflow run` shows the messages of MLflow's loggers only.
+# `mlflow run` shows only the messages of MLflow's loggers, so this module uses one of them.
 logger = logging.getLogger("mlflow.projects")
 
 P = ParamSpec("P")
@@ -69,10 +69,11 @@ class BridgeProjectBackend(AbstractBackend):
     """A backend that submits the entry point of a project to an experiment, as `Experiment.submit` does.
 
     Options of `backend_config`; a value may also be text:
-        COMPUTE: "local" or absent is this computer; the name of a cluster means it too, with a warning of the run.
-        USE_CONDA: false uses the current interpreter; true builds the environment that the project declares. If it is
-            absent, `--env-manager` decides ("local" is the current interpreter); without that, true if the project
-            declares an environment.
+        COMPUTE: the name of a compute target; "local" by default. Every target is this computer. If the value is not
+            "local", the run gets a warning.
+        USE_CONDA: false uses the current interpreter; true builds the environment that the project declares. If the
+            option is absent, `--env-manager` decides ("local" is the current interpreter). If both are absent, the
+            environment is built if the project declares one.
         STREAM_OUTPUT: whether `wait` prints the output of the script; true by default.
     """
 
@@ -140,7 +141,8 @@ class BridgeSubmittedRun(SubmittedRun):
         try:
             self._run.wait_for_completion(show_output=self._streams, raise_on_error=False)
         except SubmitFailed as error:
-            # Ctrl-C does not stop a native run. MLflow cancels the run if it sees the KeyboardInterrupt.
+            # `wait_for_completion` turns Ctrl-C into SubmitFailed, and the run continues. MLflow expects the
+            # KeyboardInterrupt, and then cancels the run.
             if isinstance(error.__context__, KeyboardInterrupt):
                 raise error.__context__ from None
             raise
@@ -171,7 +173,7 @@ def _workspace_of(tracking_uri: str) -> Workspace:
     try:
         return Workspace.open(folder_of_uri(tracking_uri))
     except InvalidValue:
-        rule = f"must be that of a workspace, {SCHEME}:///…, to submit a project to it"
+        rule = f"must be the URI of a workspace, {SCHEME}:///…; use ws.get_mlflow_tracking_uri()"
         raise InvalidValue("tracking URI", tracking_uri, rule) from None
     except NotFound:
         raise NotFound("workspace", tracking_uri, "set MLFLOW_TRACKING_URI to ws.get_mlflow_tracking_uri()") from None
@@ -196,7 +198,7 @@ def _check_options(options: Mapping[str, Any]) -> None:
 
 def _command(project: Project, entry_point: str, params: Mapping[str, Any] | None, storage: str | None) -> str:
     (command,) = projects.get_entry_point_command(project, entry_point, dict(params or {}), storage)
-    return f"bash -c {shlex.quote(command)}"  # as MLflow's own backend does
+    return f"bash -c {shlex.quote(command)}"  # MLflow's own backend uses bash too
 
 
 def _tags(uri: str, folder: str, version: str | None, entry_point: str, manager: str) -> dict[str, str | None]:
@@ -219,7 +221,7 @@ def _tags(uri: str, folder: str, version: str | None, entry_point: str, manager:
 
 
 def _logged_params(project: Project, entry_point: str, given: Mapping[str, Any] | None) -> dict[str, str]:
-    """Return the params of the run as MLflow spells them, those of the entry point first."""
+    """Return the params of the run as MLflow spells them, beginning with those that the entry point declares."""
     found, more = project.get_entry_point(entry_point).compute_parameters(dict(given or {}), storage_dir=None)
     params = [mlflow_private.checked_param(key, str(value)) for key, value in {**found, **more}.items()]
     return {param.key: param.value for param in params}

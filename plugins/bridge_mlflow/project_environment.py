@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from mlflow.projects._project_spec import Project
 
 BUILT = frozenset({"conda", "virtualenv", "uv"})
-"""MLflow's environment managers that build an environment; here each builds a virtual environment from PyPI."""
+"""The environment managers of MLflow that build an environment.
+
+With Runbridge, each of them builds a virtual environment with packages from PyPI.
+"""
 
 NAME = "mlproject"
 
@@ -37,14 +40,14 @@ def environment_manager(project: Project, given: str | None, uses_conda: bool | 
             or the project requests a container.
     """
     if project.docker_env:
-        rule = "cannot be run by this backend: submit it natively, with Environment.from_docker_image"
+        rule = "this backend runs no containers; use Experiment.submit with Environment.from_docker_image"
         raise InvalidValue("docker_env", project.docker_env.get("image"), rule)
     if uses_conda is not None and given is not None and uses_conda != (given in BUILT):
         raise InvalidValue("USE_CONDA", uses_conda, f"contradicts the environment manager {given!r}")
     is_named = project.env_config_path is not None
     if not is_named and (uses_conda or given in BUILT):
         what, value = ("environment manager", given) if given else ("USE_CONDA", uses_conda)
-        raise InvalidValue(what, value, "cannot apply: the project declares neither conda_env nor python_env")
+        raise InvalidValue(what, value, "the project declares no environment to build; declare conda_env or python_env")
     if given is not None:
         return given
     if uses_conda is False or not is_named:
@@ -70,7 +73,7 @@ def _of_python_env(file: Path) -> Environment:
         wanted = _PythonEnv.from_yaml(file)
     except (TypeError, YAMLError) as error:
         raise InvalidValue(
-            "python_env", str(file), f"must have python, build_dependencies and dependencies: {error}"
+            "python_env", str(file), f"must be YAML with the keys python, build_dependencies or dependencies: {error}"
         ) from error
     environment = Environment(NAME)
     lines = list(_pip_lines(wanted.dependencies, file.parent))

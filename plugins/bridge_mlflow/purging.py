@@ -10,7 +10,7 @@ from bridge_mlflow.translate.statuses import experiment_id_or_default
 
 
 def get_deleted_runs(workspace: TrackedWorkspace, older_than: int = 0) -> list[str]:
-    workspace.tracking.resume_purge()  # complete a purge whose process was killed
+    workspace.tracking.resume_purge()  # complete purges of processes that were killed
     experiments = workspace.tracking.search_experiments(ExperimentQuery(view="all")).items
     old = Comparison("attribute", "deletion_time", "<=", workspace.now() - int(older_than))
     query = RunQuery(tuple(one.id for one in experiments), (old,), (Ordering("attribute", "start_time"),), "deleted")
@@ -19,7 +19,8 @@ def get_deleted_runs(workspace: TrackedWorkspace, older_than: int = 0) -> list[s
 
 def hard_delete_run(workspace: TrackedWorkspace, run_id: str) -> None:
     record = get_run(workspace.tracking, run_id, latest=False)
-    workspace.stores.artifacts.delete(record.artifact_root)  # before the run: nothing else names its files
+    # The files are deleted before the record, because only the record names them.
+    workspace.stores.artifacts.delete(record.artifact_root)
     with workspace.companion.changing_run(run_id):
         workspace.tracking.purge_runs((run_id,))
 

@@ -1,4 +1,4 @@
-"""MLflow's searches as queries of ours, with MLflow's error sentences."""
+"""Convert searches of MLflow's API to queries of our stores, with MLflow's error messages."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ STATUS_RANKS = tuple(
     tuple(status for status, word in MLFLOW_STATUS.items() if word == shown)
     for shown in sorted(set(MLFLOW_STATUS.values()))
 )
-"""Our statuses in the alphabetical order of MLflow's names for them."""
+"""Our statuses, grouped by MLflow's name for them, in the alphabetical order of these names."""
 
 
 def run_query(
@@ -92,7 +92,7 @@ def _view(number: int) -> View:
 
 
 def _with_our_words(clause: Comparison) -> Comparison:
-    """Return a clause with our key and values in place of MLflow's."""
+    """Return a clause with MLflow's key and values replaced by ours."""
     if clause.entity == "tag" and clause.key in ATTRIBUTE_OF_TAG:
         return replace(clause, entity="attribute", key=ATTRIBUTE_OF_TAG[clause.key])
     if clause.entity == "attribute" and clause.key == "status":
@@ -113,8 +113,8 @@ def _ordering(key: Ordering) -> Ordering:
 def _parsed(ours: Callable[[Any], Any], given: Any, theirs: Callable[[Any], Any]) -> Any:
     """Parse a text with our parser; if it refuses the text, call MLflow's parser, which raises MLflow's error.
 
-    MLflow's parser fails with a ValueError on a list that is not valid Python, such as `(a)`. Our error is raised then,
-    and whenever MLflow's parser accepts the text.
+    The error of our parser is raised in two cases: MLflow's parser accepts the text, or it fails with a ValueError. It
+    fails with a ValueError if the text contains a list that is not valid Python, such as `(a)`.
     """
     try:
         return ours(given)
@@ -137,7 +137,10 @@ def _parse_experiment_order(refused: str) -> None:
 
 
 def _check_max_results(max_results: int | None) -> None:
-    """Source: MLflow 3.17.2, `SqlAlchemyStore._validate_max_results_param`."""
+    """Check the number of results as MLflow does.
+
+    Source: MLflow 3.17.2, `SqlAlchemyStore._validate_max_results_param`.
+    """
     rule = ""
     if max_results is None or max_results < 1:
         rule = "It must be a positive integer"
@@ -148,7 +151,10 @@ def _check_max_results(max_results: int | None) -> None:
 
 
 def _token_text(page_token: str | bytes | None) -> str | None:
-    """Return a page token that our stores accept; MLflow's parser accepts more tokens, so its offset is used."""
+    """Return a page token that our stores accept.
+
+    MLflow accepts more tokens than our stores. Such a token is replaced by a token of ours with the same offset.
+    """
     if not page_token:
         return None
     text = page_token.decode("latin-1") if isinstance(page_token, bytes) else page_token
@@ -163,10 +169,12 @@ def start_of(page_token: str | bytes | None) -> int:
     """Return the offset that MLflow reads from a page token.
 
     Raises:
-        MlflowException: INVALID_PARAMETER_VALUE, also where MLflow's own parser fails with another error.
+        MlflowException: INVALID_PARAMETER_VALUE, also if MLflow's own parser fails with another error.
     """
     try:
         start: int = SearchUtils.parse_start_offset_from_page_token(page_token)
     except (AttributeError, TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise invalid(f"Invalid page token, which no page has returned: {shortened(page_token)}") from error
+        raise invalid(
+            f"Invalid page token {shortened(page_token)}: pass the token that a page has returned."
+        ) from error
     return max(0, start)

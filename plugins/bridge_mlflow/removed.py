@@ -1,6 +1,6 @@
 """The module `mlflow.azureml`, which MLflow 2 removed and existing scripts still import.
 
-The standard library is enough here: MLflow loads this while its own package is half imported.
+This module imports only the standard library, because MLflow loads it while MLflow's own package is half imported.
 """
 
 from __future__ import annotations
@@ -16,32 +16,36 @@ INSTEAD = "serve a model with mlflow models serve; see docs/azureml.md#not-avail
 
 
 class RemovedModule(Loader):
-    """A loader of a module whose every name says that MLflow removed it."""
+    """A loader of a module without functions. Reading a name of the module raises an error about the removal."""
 
     def create_module(self, spec: ModuleSpec) -> None:
         """Let Python create the module."""
 
     def exec_module(self, module: ModuleType) -> None:
-        """Give the module its one function."""
+        """Set the docstring of the module, and the function that Python calls for each missing name."""
         module.__doc__ = f"MLflow 2 removed `{NAME}`: {INSTEAD}."
         module.__path__ = []
         module.__dict__["__getattr__"] = _refuse
 
 
 class RemovedModuleFinder(MetaPathFinder):
-    """The last finder: it is asked for `mlflow.azureml` only if MLflow does not have it."""
+    """A finder of `mlflow.azureml`. It is the last finder, so Python uses it only if MLflow has no such module."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return the module for its name, and None for any other; raise ImportError for a name below it."""
+        """Return the spec of `mlflow.azureml`, or None for another module.
+
+        Raises:
+            ModuleNotFoundError: the name is that of a submodule of `mlflow.azureml`.
+        """
         if fullname.startswith(f"{NAME}."):
             raise ModuleNotFoundError(_sentence(fullname))
         return ModuleSpec(fullname, RemovedModule(), is_package=True) if fullname == NAME else None
 
 
 def install_finder() -> None:
-    """Let `import mlflow.azureml` work; repeating it changes nothing."""
+    """Let `import mlflow.azureml` work. Further calls change nothing."""
     if not any(isinstance(finder, RemovedModuleFinder) for finder in sys.meta_path):
         sys.meta_path.append(RemovedModuleFinder())
 

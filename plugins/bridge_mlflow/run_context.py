@@ -1,4 +1,4 @@
-"""The tags of MLflow runs that start inside a native run."""
+"""The tags of a run that MLflow starts in a process that belongs to a run of the native API."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PARENT_RUN_ID = "mlflow.parentRunId"
 
 
 class BridgeRunContext:
-    """A provider that makes runs that MLflow starts children of the native run of this process.
+    """A provider of a tag for new MLflow runs. The tag makes them child runs of the native run of this process.
 
     MLflow creates an instance during `import mlflow`, so this module must not import MLflow.
     Source: MLflow 3.17.2, `mlflow.tracking.context.abstract_context.RunContextProvider`.
@@ -20,8 +20,8 @@ class BridgeRunContext:
 
     def in_context(self) -> bool:
         """Return whether this process belongs to a native run, and MLflow writes to the workspace of that run."""
-        # MLFLOW_RUN_ID does not matter here. MLflow asks for no tags when it resumes that run, and a logger that
-        # starts a run of its own starts a child.
+        # The variable MLFLOW_RUN_ID is ignored here. If MLflow resumes the run that it names, MLflow asks for no tags.
+        # If a logger starts another run instead, that run is a child run.
         return bool(os.environ.get("BRIDGE_RUN_ID")) and _writes_to_our_workspace()
 
     def tags(self) -> dict[str, str]:

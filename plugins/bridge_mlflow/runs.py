@@ -72,7 +72,7 @@ def create_run(
     name = run_name or name_tag or _generate_random_name()
     record = new_run(new_run_id(), experiment.id, user_id, start_time, tags, name)
     made = workspace.run_entity(one_run.create_run(workspace.tracking, record))
-    return Run(made.info, made.data, made.inputs)  # without outputs, as MLflow does; `get_run` returns them
+    return Run(made.info, made.data, made.inputs)  # MLflow's `create_run` returns no outputs, but `get_run` does
 
 
 def get_run(workspace: TrackedWorkspace, run_id: str) -> Run:
@@ -86,8 +86,9 @@ def update_run_info(
     end_time = None if end_time is None else check_run_time("end_time", end_time)
     status = None if run_status is None else native_status(run_status, record.status)
     if record.type == SCRIPT_RUN and (record.status not in TERMINAL_STATUSES or status in (None, *TERMINAL_STATUSES)):
-        # Only the launcher sets the status of a submitted run, not a logger in its script. The final status and the
-        # end time stay too: `mlflow run` sets FAILED on a canceled run, and FINISHED and a new time on a Completed one.
+        # Only the launcher sets the status of a submitted run. A status from a logger in the script is ignored.
+        # The final status and the end time are not changed either: `mlflow run` sets FAILED on a canceled run, and
+        # FINISHED with a new end time on a completed run.
         status = end_time = None
     started = workspace.now() if status == "Running" and record.start_time is None else None
     changes = RunChanges(status=status, start_time=started, end_time=end_time, display_name=run_name or None)
@@ -141,7 +142,7 @@ def log_param(workspace: TrackedWorkspace, run_id: str, param: Param) -> None:
 def set_tag(workspace: TrackedWorkspace, run_id: str, tag: RunTag) -> None:
     try:
         tag = mlflow_private.checked_tag(tag.key, tag.value)
-    except TypeError as error:  # the key or the value is not text; in a batch MLflow raises the TypeError
+    except TypeError as error:  # the key or the value is not text; MLflow's `log_batch` raises the TypeError itself
         raise MlflowException(str(error), INTERNAL_ERROR) from error
     workspace.tracking.update_runs((run_id,), tag_changes([tag], one_run.get_run(workspace.tracking, run_id)))
 

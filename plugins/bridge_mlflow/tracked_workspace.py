@@ -20,10 +20,11 @@ from bridge_mlflow.translate import entities
 
 
 class TrackedWorkspace:
-    """The workspace that a `bridge:` URI names; created if its folder does not exist.
+    """The workspace that a `bridge:` URI names. The constructor creates the workspace if it does not exist.
 
-    The functions in `experiments`, `runs` and `metrics` take one, and answer the methods of the tracking store.
-    Their rules are those of MLflow 3.17.2, `mlflow.store.tracking.sqlalchemy_store.SqlAlchemyStore`.
+    Each function in `experiments`, `runs`, `metrics` and `purging` implements one method of the tracking store, with a
+    `TrackedWorkspace` as its first argument.
+    The functions follow the rules of MLflow 3.17.2, `mlflow.store.tracking.sqlalchemy_store.SqlAlchemyStore`.
 
     Raises:
         BridgeError: the workspace cannot be opened or created.

@@ -1,4 +1,4 @@
-"""MLflow's tracking store over a workspace: the methods that MLflow calls, each answered by one function."""
+"""MLflow's tracking store over a workspace. Each method that MLflow calls is implemented by one function."""
 
 from __future__ import annotations
 
@@ -33,11 +33,14 @@ logger = logging.getLogger(__name__)
 
 MOST_CHECKED_KEYS = 10_000
 NAME_FILTER = re.compile(r"name = '[^']*'")
-"""Source: MLflow 3.17.2, `RunsArtifactRepository._get_logged_model_artifact_repo`."""
+"""The filter of MLflow's search for a logged model of one name.
+
+Source: MLflow 3.17.2, `RunsArtifactRepository._get_logged_model_artifact_repo`.
+"""
 
 
 def _answered_by(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a method that calls a function with the workspace in place of `self`; our errors become MLflow's."""
+    """Return a method that calls a function with the workspace instead of `self`, and raises our errors as MLflow's."""
 
     @wraps(function)
     def method(self: BridgeTrackingStore, *args: Any, **kwargs: Any) -> Any:
@@ -46,15 +49,17 @@ def _answered_by(function: Callable[..., Any]) -> Callable[..., Any]:
     signature = inspect.signature(function)
     first, *others = signature.parameters.values()
     method.__signature__ = signature.replace(parameters=[first.replace(name="self"), *others])  # type: ignore[attr-defined]
-    return translated(method)  # by this signature: an argument `workspace` is one of a later MLflow
+    # `translated` reads this signature. The first parameter is renamed in it, so that a keyword argument `workspace` is
+    # treated as an argument of a later MLflow.
+    return translated(method)
 
 
 class BridgeTrackingStore(AbstractStore):
     """The tracking store of one workspace.
 
     Experiments, runs and metrics are read and written in the workspace.
-    MLflow's own store, through the companion, answers the methods for everything else: traces, logged models,
-    evaluation datasets and more.
+    The companion forwards all other methods to MLflow's own store, for example those for traces, logged models and
+    evaluation datasets.
     """
 
     def __init__(self, store_uri: str) -> None:
@@ -69,7 +74,7 @@ class BridgeTrackingStore(AbstractStore):
         """Let `isinstance(store, SqlAlchemyStore)` be True, because MLflow's AI gateway requires it.
 
         The methods that the gateway calls are forwarded to MLflow's own store.
-        If the module of `SqlAlchemyStore` is not loaded, no code can check for that class, so it is not imported here.
+        The module of `SqlAlchemyStore` is not imported here: code that checks for the class has already imported it.
         """
         module = sys.modules.get("mlflow.store.tracking.sqlalchemy_store")
         return getattr(module, "SqlAlchemyStore", type(self))
@@ -117,8 +122,8 @@ class BridgeTrackingStore(AbstractStore):
     _get_deleted_logged_models = _answered_by(purging.get_deleted_logged_models)
 
     def log_metric(self, run_id: str, metric: Metric, **later: Any) -> None:
-        # Nearly every call takes this short path, in a few microseconds: a key that was checked before, plain numbers,
-        # no model.
+        # Nearly every call has a key that was checked before, plain numbers and no model. Such a call takes a short
+        # path of a few microseconds.
         key, value, timestamp, step = metric.key, metric.value, metric.timestamp, metric.step
         if (
             type(value) is float
@@ -142,13 +147,16 @@ class BridgeTrackingStore(AbstractStore):
     def log_batch_async(
         self, run_id: str, metrics: Sequence[Metric], params: Sequence[Param], tags: Sequence[RunTag], **later: Any
     ) -> RunOperations:
-        """Log immediately, so that nothing is lost if the process dies; `wait` of the result raises a failure."""
+        """Log immediately, so that nothing is lost if the process dies.
+
+        If logging fails, the method `wait` of the result raises the error.
+        """
         done: Future[None] = Future()
         try:
             self.log_batch(run_id, metrics, params, tags, **later)
             done.set_result(None)
         except (MlflowException, TypeError, ValueError, OverflowError) as error:
-            logger.error("Run %s: %s", run_id, error)  # for callers that never wait for the result
+            logger.error("Cannot log to run %s: %s", run_id, error)  # for callers that never wait for the result
             done.set_exception(error)
         return RunOperations([done])
 
@@ -157,8 +165,8 @@ class BridgeTrackingStore(AbstractStore):
         self, experiment_ids: list[str], filter_string: str | None = None, *args: Any, **kwargs: Any
     ) -> PagedList[LoggedModel]:
         if not self.companion.exists and NAME_FILTER.fullmatch(filter_string or ""):
-            # MLflow asks this each time it lists a folder of artifacts. Its own store has no models before it exists,
-            # and takes seconds to be created.
+            # MLflow makes this search each time it lists a folder of artifacts. If MLflow's tables do not exist, there
+            # are no models. Creating the tables for the search would take seconds.
             return PagedList([], None)
         answer: PagedList[LoggedModel] = self.companion.call(
             "search_logged_models", experiment_ids, filter_string, *args, **kwargs
@@ -167,7 +175,7 @@ class BridgeTrackingStore(AbstractStore):
 
     @translated
     def ManagedSessionMaker(self, read_only: bool = True) -> AbstractContextManager[Session]:
-        """Open a transaction over MLflow's own tables, for `mlflow crypto rotate-kek`, which changes secrets itself."""
+        """Open a transaction over MLflow's own tables. `mlflow crypto rotate-kek` uses it to change stored secrets."""
         return self.companion.session(read_only)
 
 

@@ -230,7 +230,7 @@ except AzureMLException as error:
     python = tmp_path / "venv" / "bin" / "python"
     done = subprocess.run([python, "-c", code], cwd=tmp_path, capture_output=True, text=True)
     assert re.search(
-        r"There is no model registry 'mlflow': install it with: pip install .runbridge\[mlflow\].", done.stdout
+        r"There is no model registry 'mlflow': install MLflow with: pip install .runbridge\[mlflow\].", done.stdout
     ), done.stderr
     points.unlink()  # as in a checkout that is not installed
     for use in ("bridge.Workspace.open('ws').models", "azureml.core.Model.list(bridge.Workspace.open('ws'))"):

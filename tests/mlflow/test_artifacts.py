@@ -111,7 +111,7 @@ def test_a_file_outside_of_a_run_is_refused_with_the_form_of_a_root(ws: Workspac
         lambda: get_artifact_repository(f"{uri}/artifacts/1").log_artifact(file, run.id),
         lambda: get_artifact_repository(f"{uri}/artifacts/1").delete_artifacts(run.id),
     ):
-        with pytest.raises(MlflowException, match="must be in an artifact root, <experiment>/<run>/artifacts"):
+        with pytest.raises(MlflowException, match="must be in an artifact root, for example"):
             call()
     assert run.get_file_names() == ["a.txt"]
 

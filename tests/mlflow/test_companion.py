@@ -403,7 +403,7 @@ def test_a_read_only_folder_is_read(read_only: Path) -> None:
     assert said.returncode == 0, said.stderr
     lines = said.stdout.splitlines()
     assert lines[:4] == ["['m']", "([], None)", "1", "['m']"]
-    assert lines[4] == f"Cannot write to {read_only}: its folder or database is read-only."
+    assert lines[4] == f"Cannot write to {read_only}: the folder, or the file mlflow.db in it, is read-only."
 
 
 def test_temporary_files_are_removed_with_the_process(opened: WorkspaceStores, tmp_path: Path) -> None:

@@ -140,7 +140,7 @@ def known(request: Request, theirs: Any, ours: Any) -> str | None:
     for sentence, line in KNOWN_SENTENCES.items():
         if sentence in str(ours["body"]):
             return f"server/{line}"
-    if theirs["status"] == 500 > ours["status"] and "which no page has returned" in str(ours["body"]):
+    if theirs["status"] == 500 > ours["status"] and "pass the token that a page has returned" in str(ours["body"]):
         return "odd_values/token 'MQ=='"
     if re.search(r"Invalid path: '[^']{256}", str(ours["body"])):
         return "server/long path"

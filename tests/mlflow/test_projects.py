@@ -216,7 +216,7 @@ def test_a_project_that_needs_a_container_or_declares_no_environment_is_refused(
     docker = write(
         tmp_path / "docker", {"MLproject": "docker_env: {image: python}\nentry_points: {main: {command: a}}"}
     )
-    with pytest.raises(ExecutionException, match="docker_env 'python': cannot be run by this backend"):
+    with pytest.raises(ExecutionException, match="docker_env 'python': this backend runs no containers"):
         mlflow.projects.run(str(docker), backend="bridge", env_manager="local")
     plain = write(tmp_path / "plain", {"a.py": ""})
     for given in ({"env_manager": "virtualenv"}, {"backend_config": {"USE_CONDA": 1}}):
@@ -226,7 +226,7 @@ def test_a_project_that_needs_a_container_or_declares_no_environment_is_refused(
 
 def test_a_broken_environment_or_a_deleted_experiment_is_refused_in_one_sentence(ws: Workspace, tmp_path: Path) -> None:
     folder = write(tmp_path / "project", {"python_env.yaml": "pythons: 3\n", "a.py": ""})
-    with pytest.raises(ExecutionException, match="must have python, build_dependencies and dependencies"):
+    with pytest.raises(ExecutionException, match="must be YAML with the keys python, build_dependencies"):
         mlflow.projects.run(str(folder), "a.py", backend="bridge")
     Experiment(ws, "gone").archive()
     for experiment_id, said in (("1", "experiment 'gone' is archived"), ("7", "There is no experiment '7'")):
@@ -236,7 +236,7 @@ def test_a_broken_environment_or_a_deleted_experiment_is_refused_in_one_sentence
 
 
 def test_a_uri_that_is_not_a_workspaces_is_refused_in_one_sentence(sqlite: MlflowClient, project: Path) -> None:
-    with pytest.raises(ExecutionException, match="must be that of a workspace, bridge:///…"):
+    with pytest.raises(ExecutionException, match="must be the URI of a workspace, bridge:///…"):
         mlflow.projects.run(str(project), backend="bridge", env_manager="local")
     assert sqlite.search_runs(["0"]) == []
 
@@ -294,7 +294,7 @@ def test_mlflow_run_submits_a_run_and_prints_its_id(ws: Workspace, project: Path
     done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
-    assert "must be that of a workspace" in done.stderr.splitlines()[-1]
+    assert "must be the URI of a workspace" in done.stderr.splitlines()[-1]
 
 
 def test_the_azureml_backend_is_azures_own_if_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

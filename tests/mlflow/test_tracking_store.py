@@ -131,7 +131,7 @@ def test_a_property_cannot_be_set_as_a_tag(tmp_path: Path) -> None:
         lambda: client.set_tag(run.id, "origin", "there"),
         lambda: client.log_batch(run.id, params=[Param("p", "1")], tags=[RunTag("origin", "there")]),
     ):
-        with pytest.raises(MlflowException, match="is a property") as raised:
+        with pytest.raises(MlflowException, match="has a property with this key") as raised:
             write()
         assert raised.value.error_code == "INVALID_PARAMETER_VALUE"
     assert client.get_run(run.id).data.params == {}

@@ -1,4 +1,4 @@
-"""Converts runs, tags, params and datasets of MLflow's clients to records and changes, with the checks of MLflow."""
+"""Check runs, tags, params and datasets of MLflow's clients as MLflow does, and convert them to records and changes."""
 
 from __future__ import annotations
 
@@ -45,9 +45,11 @@ def check_new_tags(tags: Sequence[RunTag]) -> None:
     """
     keys = [tag.key for tag in tags]
     if None in keys:
-        raise MlflowException("A tag of the new run has no key; give each tag one.", BAD_REQUEST)
+        raise MlflowException("A tag of the new run has no key; give each tag a key.", BAD_REQUEST)
     if twice := [key for key in dict.fromkeys(keys) if keys.count(key) > 1]:
-        raise MlflowException(f"The tags of the new run have a key twice, {twice[0]!r}; give each once.", BAD_REQUEST)
+        raise MlflowException(
+            f"Several tags of the new run have the key {twice[0]!r}; give each key once.", BAD_REQUEST
+        )
 
 
 def spelled_tags(tags: Iterable[RunTag]) -> list[RunTag]:
@@ -67,17 +69,17 @@ def spelled(name: Any) -> Any:
 
 
 def check_models(model_ids: Iterable[str | None]) -> None:
-    """Refuse an id of a model that is None, because MLflow's database does.
+    """Refuse a model without an id, because MLflow's database refuses it.
 
     Raises:
         MlflowException: BAD_REQUEST, as in MLflow.
     """
     if None in model_ids:
-        raise MlflowException("A model of the run has no id; give each model one.", BAD_REQUEST)
+        raise MlflowException("A model of the run has no id; give each model an id.", BAD_REQUEST)
 
 
 def check_new_params(params: Iterable[Param]) -> None:
-    """Refuse a value of a param that is None, because MLflow's database does.
+    """Refuse a param without a value, because MLflow's database refuses it.
 
     Raises:
         MlflowException: BAD_REQUEST, as in MLflow.
@@ -88,10 +90,10 @@ def check_new_params(params: Iterable[Param]) -> None:
 
 
 def split_tags(tags: Iterable[RunTag], run_id: str) -> tuple[dict[str, str | None], dict[str, str]]:
-    """Split MLflow's tags into tags of ours and attributes of the run.
+    """Split the tags of an MLflow client into tags and attributes of our run record.
 
-    An empty run name is dropped, as in MLflow. A parent id that is equal to the run's own id is dropped too. MLflow
-    sets it when a process that already belongs to the run resumes the run.
+    An empty run name is dropped, as in MLflow. A parent id that is equal to the run's own id is dropped too. MLflow's
+    client sends such a parent id when a process that already belongs to the run resumes the run.
     """
     plain: dict[str, str | None] = {}
     attributes: dict[str, str] = {}
@@ -111,7 +113,10 @@ def tag_changes(tags: Iterable[RunTag], record: RunRecord, params: Mapping[str, 
     """
     plain, attributes = split_tags(tags, record.id)
     if fixed := [key for key in plain if key in record.properties]:
-        raise invalid(f"The tag {fixed[0]!r} of run {record.id} is a property, which is set once; choose another key.")
+        raise invalid(
+            f"Cannot set the tag {fixed[0]!r} of run {record.id}: the run has a property with this key, and a property "
+            "cannot be changed. Choose another key."
+        )
     return replace(_attribute_changes(attributes), tags=plain, params=params or {})
 
 
@@ -127,7 +132,7 @@ def removed_tag(record: RunRecord, key: str) -> RunChanges:
         MlflowException: the tag does not exist, or it is the run's name.
     """
     if key == RUN_NAME:
-        raise invalid("The tag mlflow.runName is the run's name, which it always has; set another one instead.")
+        raise invalid("Cannot delete the tag mlflow.runName: a run always has a name. Set the tag to another name.")
     if key in ATTRIBUTE_OF_TAG and key in attribute_tags(record):
         return _attribute_changes({ATTRIBUTE_OF_TAG[key]: ""})
     if key not in record.tags:
@@ -136,7 +141,7 @@ def removed_tag(record: RunRecord, key: str) -> RunChanges:
 
 
 def native_dataset_inputs(given: Iterable[DatasetInput]) -> tuple[runs.DatasetInput, ...]:
-    """Return the datasets that a run used; of datasets with equal name and digest, the first."""
+    """Return the datasets that a run used. Of datasets with the same name and digest, only the first is returned."""
     found: dict[tuple[str, str], runs.DatasetInput] = {}
     for one in given:
         data = one.dataset

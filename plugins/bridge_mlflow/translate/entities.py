@@ -1,4 +1,4 @@
-"""Our records as MLflow's entities."""
+"""Convert our records to MLflow's entities."""
 
 from __future__ import annotations
 
@@ -33,12 +33,15 @@ from bridge_mlflow.translate.statuses import MLFLOW_STATUS
 RUN_NAME, NOTE, PARENT_RUN_ID = "mlflow.runName", "mlflow.note.content", "mlflow.parentRunId"
 
 ATTRIBUTE_OF_TAG = {RUN_NAME: "display_name", NOTE: "description", PARENT_RUN_ID: "parent_id"}
-"""MLflow's tags that are attributes of a run here."""
+"""The attributes of our run records for which MLflow uses tags, by the key of the tag."""
 
 IN_DEFAULT_WORKSPACE: Mapping[str, Any] = (
     {"workspace": "default"} if "workspace" in inspect.signature(Experiment).parameters else {}
 )
-"""Without this argument, an experiment would name MLflow's workspace of the variable MLFLOW_WORKSPACE as its own."""
+"""The argument for the name of an experiment's workspace, in MLflow's sense of the word.
+
+Without it, MLflow would take the name from the environment variable MLFLOW_WORKSPACE.
+"""
 
 
 def experiment_entity(record: ExperimentRecord, artifacts: str) -> Experiment:
@@ -62,7 +65,7 @@ def experiment_location(record: ExperimentRecord, artifacts: str) -> str:
 
 
 def run_entity(record: RunRecord, artifact_uri: str, with_model_inputs: bool = True) -> Run:
-    """Return MLflow's entity of a run; the results of `search_runs` have no model inputs."""
+    """Return MLflow's entity of a run. As in MLflow, the results of `search_runs` are without model inputs."""
     models = record.model_inputs if with_model_inputs else ()
     inputs = RunInputs(
         [dataset_input_entity(given) for given in record.dataset_inputs], [LoggedModelInput(model) for model in models]
@@ -91,7 +94,7 @@ def run_data(record: RunRecord) -> RunData:
     return RunData(
         [Metric(key, shown(point.value), point.timestamp, point.step) for key, point in record.latest_metrics.items()],
         [Param(key, value) for key, value in record.params.items()],
-        [RunTag(key, cast(str, value)) for key, value in shown_tags(record).items()],  # None too, as above
+        [RunTag(key, cast(str, value)) for key, value in shown_tags(record).items()],  # a value may be None
     )
 
 
@@ -103,7 +106,7 @@ def shown(value: float) -> float:
 def shown_tags(record: RunRecord) -> dict[str, str | None]:
     """Return the tags of a run as MLflow shows them: its tags, attributes, properties and latest logged texts.
 
-    If several have the same key, an attribute is shown first, then a tag, then a property, then a text.
+    If several of these have the same key, only one is shown: the attribute, else the tag, else the property.
     """
     tags = dict(record.tags)
     for key, value in attribute_tags(record).items():

@@ -1,4 +1,4 @@
-"""Our errors as MLflow's, with the sentences on which MLflow's clients rely."""
+"""Convert our errors to MLflow's, with the messages on which MLflow's clients rely."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def translated(method: Callable[P, R]) -> Callable[P, R]:
 
 
 def mlflow_error(error: errors.BridgeError) -> MlflowException:
-    """Return MLflow's exception for an error of ours, with MLflow's sentence where clients match on it."""
+    """Return MLflow's exception for an error of ours. It has MLflow's message if clients compare that message."""
     code = ERROR_CODES.get(type(error), INTERNAL_ERROR)
     sentence = error.sentence
     if isinstance(error, errors.NotFound):
@@ -116,7 +116,7 @@ def path_outside_error() -> MlflowException:
 
 
 def missing_artifact_error(path: str) -> MlflowException:
-    """Return MLflow's error for a path without a file."""
+    """Return MLflow's error for a path at which no file is stored."""
     return MlflowException(f"No such artifact: '{path}'", RESOURCE_DOES_NOT_EXIST)
 
 

@@ -31,7 +31,7 @@ MLFLOW_STATUS: Mapping[Status, str] = {
 }
 
 NATIVE_STATUS: Mapping[int, Status] = {1: "Running", 2: "NotStarted", 3: "Completed", 4: "Failed", 5: "Canceled"}
-"""Our status for each number of MLflow's. Source: MLflow 3.17.2, `mlflow.entities.RunStatus`."""
+"""Our status for each status number of MLflow. Source: MLflow 3.17.2, `mlflow.entities.RunStatus`."""
 
 VIEWS: Mapping[int, View] = {ViewType.ACTIVE_ONLY: "active", ViewType.DELETED_ONLY: "deleted", ViewType.ALL: "all"}
 
@@ -60,7 +60,10 @@ def experiment_id_or_default(given: str | int | None) -> str:
 
 
 def native_status(number: int, now: Status) -> Status | None:
-    """Return our status for a number of MLflow's; None if MLflow already shows the status `now` as that number."""
+    """Return our status for a status number of MLflow.
+
+    The result is None if MLflow already shows the run's present status `now` under that number.
+    """
     status = NATIVE_STATUS.get(number)
     if status is None:
         sentence = f"Could not get string corresponding to run status {number}. Valid run statuses: {[*NATIVE_STATUS]}"
