@@ -259,11 +259,14 @@ class JournaledStore(WrappedBackend):
         return 0 if self._made_folding is None else self._made_folding.unfolded_bytes
 
     def close(self) -> None:
-        background.remove(self)
         self._check_place()
         for run_id in self._owned:
             self._owned.drop(run_id)
         self._writer.close()
+        # A signal handler may interrupt this method. So the background tends the store until its journal is closed, and
+        # again after the next call that opens a journal.
+        self.is_tended = False
+        background.remove(self)
         if self._made_folding is not None:
             self._made_folding.close()
         self.inner.close()

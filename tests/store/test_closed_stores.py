@@ -10,11 +10,14 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from interrupting import EXCEPTIONS, Interrupts, each_place, places
 
 from bridge import Experiment, Run, StoreUnavailable, Workspace
+from bridge.records.run import RunRecord
 from bridge.store import journaled
 from bridge.store import open_stores as open_module
 from bridge.store.background import Background
+from bridge.store.create import create_store
 from bridge.store.journaled import JournaledStore
 from bridge.store.sql import database as database_module
 from bridge.store.sql import gate as gate_module
@@ -131,10 +134,42 @@ def test_a_close_that_does_not_wait_for_a_thread_leaves_the_database_unlocked(
     assert Run.get(Workspace.open(place), run.id).tags == {"key": "value"}
 
 
-def test_a_close_during_background_work_leaves_no_file_open(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def background(monkeypatch: pytest.MonkeyPatch) -> Background:
+    """Return the background of the stores of a test. It has no thread: it works when the test tells it to."""
     background = Background()
-    background._thread = threading.current_thread()  # it works when this test tells it to
+    background._thread = threading.current_thread()
     monkeypatch.setattr(journaled, "background", background)
+    return background
+
+
+def test_a_store_that_is_used_after_an_interrupted_close_is_tended(place: Path, background: Background) -> None:
+    """Otherwise its process would not renew the leases of its runs."""
+    files = ("/store/journaled.py", "/store/background.py", "/store/owned_runs.py")
+    tracking = create_store(place, "work").tracking
+    tracking.create_runs([RunRecord("r1", "0")])
+
+    def use() -> None:
+        tracking.log("r1", "loss", 0.5, 1)
+        assert tracking.is_tended and tracking in background._stores
+
+    use()
+    tracking.hold_lease("r1")
+    count = places(files, tracking.close)
+    assert count > 10
+    for at, error in each_place(count, len(EXCEPTIONS)):
+        use()
+        tracking.hold_lease("r1")
+        with Interrupts(files, at, error), pytest.raises(error):
+            tracking.close()
+        use()
+    tracking.close()
+    assert tracking not in background._stores
+
+
+def test_a_close_during_background_work_leaves_no_file_open(
+    place: Path, background: Background, monkeypatch: pytest.MonkeyPatch
+) -> None:
     workspace = Workspace.create("work", path=place)
     run = start(workspace)
     run.log("loss", 0.5)
