@@ -12,10 +12,12 @@ from typing import Any
 
 from bridge.capture.log_queue import LogQueue
 from bridge.forking import Step, on_fork
+from bridge.journal.system import is_of_handler
 
 WRITE_SECONDS = 0.25
 """The time between two writes, so that fast printing causes few of them."""
 STREAMS = ("stdout", "stderr")
+NO_PROCESS = 0
 FULL = "memory and disk were full"
 
 
@@ -43,15 +45,20 @@ class Printed:
 
     def begin(self) -> None:
         """Replace `sys.stdout` and `sys.stderr`."""
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._write_until_stopped, name="bridge-printed", daemon=True)
+        try:
+            self._thread.start()
+        except RuntimeError as error:  # the system has no more threads
+            if is_of_handler(error):
+                raise
+            self._process = NO_PROCESS
+        _active.add(self)
         for name in STREAMS:
             stream = getattr(sys, name)
             if stream is not None:
                 self._streams[name] = _Stream(stream, self)
                 setattr(sys, name, self._streams[name])
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._write_until_stopped, name="bridge-printed", daemon=True)
-        self._thread.start()
-        _active.add(self)
 
     def end(self) -> tuple[str, ...]:
         """Restore the streams, unless other code has replaced them since. Return warnings as `flush` does."""
@@ -80,7 +87,7 @@ class Printed:
         """Add printed bytes. This method takes no lock, because signal handlers print too."""
         self._pieces.append(piece)
         if self._process != os.getpid():
-            self._write()  # a forked child has no thread that writes, and may end at any time
+            self._write()  # no thread of this process writes, and a forked child may end at any time
 
     def forget(self) -> None:
         """Drop the waiting output, in a forked child: the parent writes it."""

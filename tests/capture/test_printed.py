@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,22 @@ def test_output_within_the_block_is_stored(experiment, working_folder, capsys):
     assert printed.out == "before\nwithin 1\nä\ntwo pieces\nafter\n"
     assert printed.err == "an error\n"
     assert list(working_folder.iterdir()) == []
+
+
+def test_output_is_stored_if_no_thread_can_start(experiment):
+    before, run = sys.stdout, begin(experiment)
+    with ExitStack() as block:
+        threading.stack_size(1 << 47)  # more than there are addresses
+        try:
+            block.enter_context(run)
+        finally:
+            threading.stack_size(0)
+        print("one")
+        assert content(run, LOG) == "one\n"
+        print("two")
+    assert content(run, LOG) == "one\ntwo\n"
+    assert (run.status, run.warnings) == ("Completed", ())
+    assert sys.stdout is before
 
 
 def test_output_is_stored_while_the_block_runs(experiment):
