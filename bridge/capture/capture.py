@@ -74,6 +74,8 @@ class Capture:
             try:
                 thread.start()
             except RuntimeError as error:  # the system has no more threads
+                if is_of_handler(error):
+                    raise
                 self._thread = None
                 self.warn(f"The folder {self._logs} is captured only when the run ends: {error}.")
 

@@ -21,16 +21,18 @@ pytestmark = [
 ]
 
 
-def swallowed(files: tuple[str, ...], call: Callable[[], object], step: int = 1) -> list[str]:
+def swallowed(
+    files: tuple[str, ...], call: Callable[[], object], step: int = 1, kind: type[Exception] = TimeoutError
+) -> list[str]:
     """Interrupt a call at each place of some files, and return the places whose error did not leave the call."""
     found: list[str] = []
-    at, interrupts = 0, Interrupts(files, 0, TimeoutError)
+    at, interrupts = 0, Interrupts(files, 0, kind)
     while at == 0 or interrupts.where:  # until a call comes to its end
-        interrupts = Interrupts(files, at, TimeoutError)
+        interrupts = Interrupts(files, at, kind)
         try:
             with interrupts:
                 call()
-        except TimeoutError:
+        except kind:
             pass
         except Exception as error:
             found.append(f"{error!r} at {interrupts.where}")
@@ -67,13 +69,14 @@ def test_it_leaves_the_end_of_a_run_that_stores_folders(experiment: Experiment, 
     assert sorted(run.get_file_names()) == ["logs/log.txt", "outputs/model.pt"]
 
 
-def test_it_leaves_the_start_of_a_capture(experiment: Experiment, working_folder: Path) -> None:
+@pytest.mark.parametrize("kind", [TimeoutError, RuntimeError])
+def test_it_leaves_the_start_of_a_capture(experiment: Experiment, working_folder: Path, kind: type[Exception]) -> None:
     def start() -> None:
         run = experiment.start_logging(snapshot_directory=None)
         run.complete()
         assert run.warnings == ()
 
-    assert swallowed(("/capture/capture.py",), start) == []
+    assert swallowed(("/capture/capture.py",), start, kind=kind) == []
 
 
 def test_it_leaves_a_call_that_moves_printed_output_to_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
