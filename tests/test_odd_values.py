@@ -118,6 +118,9 @@ CALLS: dict[str, Callable[[Place, Any], Any]] = {
         "odd", path=p.folder / str(next(p.number)), durability=x
     ),
     "Workspace.create(tags)": lambda p, x: Workspace.create(
+        "odd", path=p.folder / str(next(p.number)), tags=x
+    ).get_details(),
+    "Workspace.create({tag: })": lambda p, x: Workspace.create(
         "odd", path=p.folder / str(next(p.number)), tags={"a": x}
     ).get_details(),
     "Workspace.create(description)": lambda p, x: Workspace.create(
@@ -127,6 +130,8 @@ CALLS: dict[str, Callable[[Place, Any], Any]] = {
     "Workspace.get": lambda p, x: Workspace.get(x),
     "Workspace()": lambda p, x: Workspace(x, x, x),
     "Workspace.from_config": lambda p, x: Workspace.from_config(x),
+    "Workspace.from_config(file_name)": lambda p, x: Workspace.from_config(p.folder, _file_name=x),
+    "Workspace.datasets": lambda p, x: p.ws.datasets[x if x.__hash__ else "x"],
     "Workspace.write_config(path)": lambda p, x: p.ws.write_config(inside(x)),
     "Workspace.write_config(file_name)": lambda p, x: p.ws.write_config(p.folder, inside(x)),
     "Workspace.get_run": lambda p, x: p.ws.get_run(x),
@@ -236,6 +241,7 @@ CALLS: dict[str, Callable[[Place, Any], Any]] = {
     "Run.upload_folder(name)": lambda p, x: p.run.upload_folder(x, p.ws.path.parent / "in"),
     "Run.upload_folder(path)": lambda p, x: p.run.upload_folder("in", inside(x)),
     "Run.download_file(name)": lambda p, x: p.run.download_file(x, p.folder / "out.txt"),
+    "Run.download_file(name) to a folder": lambda p, x: p.run.download_file(x, p.folder),
     "Run.download_file(path)": lambda p, x: p.run.download_file("a.txt", inside(x)),
     "Run.download_files(prefix)": lambda p, x: p.run.download_files(x, p.folder / "out"),
     "Run.download_files(directory)": lambda p, x: p.run.download_files(None, inside(x)),

@@ -65,7 +65,7 @@ class EmptyNames(dict[str, Any]):
         self.kind, self.instead = kind, instead
 
     def __missing__(self, name: str) -> NoReturn:
-        raise NotFound(self.kind, str(name), self.instead)
+        raise NotFound(self.kind, name, self.instead)
 
     def get(self, name: str, default: Any = _GIVEN_NOTHING) -> Any:
         """Return the default. Without a default, raise NotFound, because None would fail later without a reason."""

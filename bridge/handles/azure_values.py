@@ -27,7 +27,7 @@ def stored_values(call: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments that are stored with a workspace.
 
     Raises:
-        InvalidValue: JSON cannot store an argument.
+        InvalidValue: JSON cannot store an argument, or the tags are not a dict.
         TypeError: an argument is unknown to the SDK too.
     """
     for name in given:
@@ -42,6 +42,8 @@ def stored_values(call: str, given: Mapping[str, Any]) -> dict[str, Any]:
 def _check_storable(name: str, value: Any) -> None:
     import json
 
+    if name == "tags" and not isinstance(value, Mapping):
+        raise InvalidValue(name, value, "must be given as a dict of values by key")
     try:
         json.dumps(value)
     except (TypeError, ValueError) as error:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bridge.address import check_local_path, is_workspace_uri
+from bridge.address import check_local_path, check_path_form, is_workspace_uri
 from bridge.errors import InvalidValue
 from bridge.journal.system import is_of_handler
 
@@ -48,7 +48,8 @@ def find_config(path: str | os.PathLike[str] | None, file_name: str | None = Non
     begin = check_local_path("path", path if path is not None else ".").expanduser().absolute()
     if begin.is_file():
         return begin
-    for file in _places(begin, (file_name,) if file_name else NAMES):
+    names = (str(check_path_form("file name", file_name)),) if file_name else NAMES
+    for file in _places(begin, names):
         if file.is_file():
             return file
     rule = "has no .bridge/config.json, .azureml/config.json or config.json, and no folder above it does: "

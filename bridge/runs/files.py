@@ -59,7 +59,7 @@ def download_file(place: RunPlace, name: str, output_file_path: LocalPath | None
     """Write a file of a run to a local path; see `Run.download_file`."""
     target = check_local_path("output_file_path", output_file_path if output_file_path is not None else ".")
     if target.is_dir():
-        target = target / Path(name).name
+        target = target / Path(check_artifact_path(name)).name
     record = place.stores.artifacts.stat(place.root(), name)
     if record is None or record.is_folder:
         existing = ", ".join(file_names(place)[:20]) or "none"
