@@ -24,6 +24,7 @@ from bridge.records.labels import tag_values
 from bridge.records.run import RunRecord, new_run_id
 from bridge.runs.files import files_below
 from bridge_mlflow.addresses import COMPANION_FILE, FOLDER_OF_ARTIFACTS, split_artifact_uri, split_root
+from bridge_mlflow.model_facts import FACTS_TAG, ModelFacts, model_facts
 from bridge_mlflow.model_names import Framework, ModelNames
 from bridge_mlflow.model_paths import FOLDER, VARIABLE, model_path, version_folder
 
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9\-._]{0,254}")
-FACTS_TAG = "runbridge.model"
-"""The tag of a model version that contains, as JSON, the values for which MLflow has no field."""
 
 
 class Model(metaclass=ModelNames):
@@ -111,18 +110,19 @@ class Model(metaclass=ModelNames):
         """Register files of a run, or a model that was logged for the run with MLflow. See `Run.register_model`.
 
         Raises:
-            InvalidValue: the name is not valid.
+            InvalidValue: the name or one of the facts is not valid.
             NotFound: the run has no such file, folder or model.
         """
         _check_name(name)
+        stored = model_facts(**facts)
         path = check_artifact_path(model_path or name)
         opened, root = run.experiment.workspace.stores, RunRecord(run.id, run.experiment.id).artifact_root
         place = f"{root}/{path}" if opened.artifacts.stat(root, path) is not None else _place_of_logged(run, path)
         if place is None:
             there = ", ".join(run.get_file_names()[:20]) or "none"
             raise NotFound("file", path, f"the files of run {run.id} are {there}")
-        facts["experiment_name"] = run.experiment.name
-        return cls._add(run.experiment.workspace, name, place, run.id, facts)
+        stored.others["experiment_name"] = run.experiment.name
+        return cls._add(run.experiment.workspace, name, place, run.id, stored)
 
     @classmethod
     def register(
@@ -143,11 +143,11 @@ class Model(metaclass=ModelNames):
         Links are followed. If one file cannot be uploaded, nothing is stored.
 
         Raises:
-            InvalidValue: the name or a tag is not valid, or the folder has no files.
+            InvalidValue: the name, a tag, a property or a text is not valid, or the folder has no files.
             NotFound: the file or folder does not exist, a link is broken, or MLflow is not installed.
         """
         _check_name(model_name)
-        tag_values(tags or {})
+        facts = model_facts(tags, properties, description, model_framework, model_framework_version)
         _client(workspace)  # if MLflow is not installed, fail before the upload
         source = Path(os.path.abspath(model_path))  # the path `.` has no name, but its absolute path has one
         if not source.exists():
@@ -155,13 +155,6 @@ class Model(metaclass=ModelNames):
         files = files_below(source) if source.is_dir() else [source]
         if not files:
             raise InvalidValue("model_path", str(model_path), "must be a folder that has files, or a file")
-        facts = {
-            "tags": tags,
-            "properties": properties,
-            "description": description,
-            "model_framework": model_framework,
-            "model_framework_version": model_framework_version,
-        }
         artifacts, root = workspace.stores.artifacts, f"models/{new_run_id()}/{FOLDER_OF_ARTIFACTS}"
         try:
             for file in files:
@@ -172,14 +165,12 @@ class Model(metaclass=ModelNames):
         return cls._add(workspace, model_name, f"{root}/{source.name}", None, facts)
 
     @classmethod
-    def _add(cls, workspace: Workspace, name: str, place: str, run_id: str | None, facts: dict[str, Any]) -> Model:
+    def _add(cls, workspace: Workspace, name: str, place: str, run_id: str | None, facts: ModelFacts) -> Model:
         client = _client(workspace)
         from mlflow.exceptions import MlflowException
 
-        labels = {key: value or "" for key, value in tag_values(facts.pop("tags", None) or {}).items()}
-        description = facts.pop("description", None)
-        facts["properties"] = {key: str(value) for key, value in (facts.get("properties") or {}).items()}
-        labels[FACTS_TAG] = json.dumps({"place": place, **{key: value for key, value in facts.items() if value}})
+        others = {key: value for key, value in facts.others.items() if value}
+        labels = {**facts.tags, FACTS_TAG: json.dumps({"place": place, **others})}
         try:
             client.create_registered_model(name)
         except MlflowException as error:
@@ -187,7 +178,7 @@ class Model(metaclass=ModelNames):
                 raise
         source = f"{uri_of_folder(os.path.join(workspace.stores.address, FOLDER_OF_ARTIFACTS))}/{place}"
         version = client.create_model_version(
-            name, source, run_id, labels, description=description, await_creation_for=0
+            name, source, run_id, labels, description=facts.description, await_creation_for=0
         )
         return cls._of(workspace, version)
 

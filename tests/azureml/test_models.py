@@ -7,6 +7,7 @@ import re
 import subprocess
 import venv
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import pytest
@@ -206,6 +207,30 @@ def test_invalid_registrations_are_refused_with_the_reason(run: Run) -> None:
     assert run.experiment.workspace.models == {}
     with pytest.raises(NotFound, match="There is no model 'none'"):
         Model(run.experiment.workspace, "none")
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"tags": ["a"]},
+        {"tags": {"a\nb": 1}},
+        {"properties": "author"},
+        {"properties": {"author": "\udcff"}},
+        {"description": 5},
+        {"model_framework": "\udcff"},
+        {"model_framework_version": 10**5000},
+    ],
+    ids=lambda facts: next(iter(facts)),
+)
+def test_facts_that_cannot_be_stored_are_refused_before_files_are_stored(
+    run: Run, tmp_path: Path, facts: dict[str, Any]
+) -> None:
+    ws = run.experiment.workspace
+    with pytest.raises(InvalidValue):
+        run.register_model("m", "outputs/ridge.pkl", **facts)
+    with pytest.raises(InvalidValue):
+        Model.register(ws, tmp_path / "ridge.pkl", "m", **facts)
+    assert [root.path for root in ws.stores.artifacts.list("")] == [run.experiment.id]
 
 
 def test_without_mlflow_one_sentence_says_what_to_install(tmp_path: Path) -> None:
