@@ -267,9 +267,7 @@ class JournaledStore(WrappedBackend):
         # again after the next call that opens a journal.
         self.is_tended = False
         background.remove(self)
-        if self._made_folding is not None:
-            self._made_folding.close()
-        self.inner.close()
+        self.let_go()
         self._begin()
 
     def close_unless_owner(self) -> None:
