@@ -1,4 +1,4 @@
-"""The interface to the index of artifacts: which files exist, without looking at the files."""
+"""The interface of the artifact index, which lists the files of artifact roots without a look at the disk."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 
 class ArtifactIndex(ABC):
-    """The path, size, hash and time of every file, by artifact root.
+    """An index that contains the path, size, hash and time of every artifact, by artifact root.
 
-    `root` is a path below the folder of artifacts; the root of a run is `<experiment id>/<run id>/artifacts`.
+    `root` is a path below the folder of artifacts. The root of a run is `<experiment id>/<run id>/artifacts`.
     An `ArtifactStore` changes the index together with the files.
-    As for a `TrackingStore`, every method may be called from any thread, and one that raises has changed nothing.
+    As in a `TrackingStore`, every method may be called from any thread, and a method that raises has changed nothing.
     """
 
     @abstractmethod
@@ -23,15 +23,16 @@ class ArtifactIndex(ABC):
         """Store the records of files below a root. A record replaces the one with the same path.
 
         Raises:
-            InvalidState: a path runs through a file, or is a folder of other files.
+            InvalidState: a path is below another file, or is a folder that contains files.
         """
 
     @abstractmethod
     def list_artifacts(self, root: str, folder: str = "", recursive: bool = False) -> list[ArtifactRecord]:
-        """Return the files and folders directly in a folder, by path; with `recursive` all files below it.
+        """Return the files and folders directly in a folder, sorted by path; with `recursive`, all files below it.
 
-        A folder that does not exist, and a file, give an empty list.
-        The root `""` lists the folders that contain roots with files; `recursive` is not supported there.
+        The list is empty if the folder does not exist, or is a file.
+        With the root `""`, the method lists the folders that contain artifact roots with files. `folder` is then a path
+        below the folder of artifacts, and `recursive` is not supported.
         """
 
     @abstractmethod
@@ -40,4 +41,8 @@ class ArtifactIndex(ABC):
 
     @abstractmethod
     def delete_artifacts(self, root: str, path: str = "") -> list[str]:
-        """Remove the records of a file, or of all files below a folder (`""`: the root); return their paths, sorted."""
+        """Remove the record of a file, or the records of all files below a folder. The path `""` is the root.
+
+        Returns:
+            The paths of the removed records, sorted.
+        """

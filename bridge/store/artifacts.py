@@ -1,4 +1,4 @@
-"""The interface to artifacts: files and their index, changed together."""
+"""The interface of an artifact store, which changes files and the artifact index together."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from bridge.records.text import RULE
 class ArtifactStore(ABC):
     """A store of files below artifact roots.
 
-    `root` is a path below the folder of artifacts; the root of a run is `<experiment id>/<run id>/artifacts`.
-    `path` is relative to the root and separated by `/`. Every method checks it by
-    `bridge.records.artifact.check_artifact_path` and raises `InvalidValue`.
-    A reader sees a file whole or not at all: it is written beside its path, then renamed, then indexed.
-    `put` replaces a file and may be repeated.
-    Only `append` changes a file: readers see it grow, and see each appended piece whole or not at all.
+    `root` is a path below the folder of artifacts. The root of a run is `<experiment id>/<run id>/artifacts`.
+    `path` is relative to the root, with `/` between its parts. Every method checks `path` with
+    `bridge.records.artifact.check_artifact_path`, which raises `InvalidValue`.
+    A reader sees a complete file or no file: the file is written under another name, then renamed, then indexed.
+    `put` may be repeated, because it replaces an existing file.
+    Only `append` changes an existing file. A reader sees each appended piece completely or not at all.
     """
 
     @abstractmethod
@@ -34,8 +34,9 @@ class ArtifactStore(ABC):
         Args:
             root: the artifact root.
             path: the artifact path.
-            source: the bytes.
-            replace: replace a file that exists under the path. If False, one of several callers succeeds.
+            source: the path of a file, the bytes, or the stream.
+            replace: whether to replace a file that exists under the path. If False, and several callers store a file
+                under the same path, one of them succeeds.
 
         Raises:
             InvalidValue: the path is not valid, runs through a file, or names a folder.
@@ -45,12 +46,13 @@ class ArtifactStore(ABC):
 
     @abstractmethod
     def append(self, root: str, path: str, data: bytes) -> ArtifactRecord:
-        """Append bytes to a growing file such as a log; create it if it does not exist. A repeat appends them again.
+        """Append bytes to a growing file, for example a log. Create the file if it does not exist.
 
-        When this returns, every reader sees the bytes.
-        If an append raises or its process is killed, readers never see its bytes. The next append overwrites them,
+        A repeated call appends the bytes again.
+        When the call returns, every reader sees the bytes.
+        If a call raises or its process is killed, readers never see its bytes. The next append overwrites them,
         because it starts at the size recorded in the index.
-        A file that has grown has no `sha256` until it is put again.
+        After an append, the record of the file has no `sha256` until `put` stores the file again.
 
         Raises:
             InvalidValue: as for `put`, or the data is not bytes.
@@ -58,9 +60,10 @@ class ArtifactStore(ABC):
 
     @abstractmethod
     def get(self, root: str, path: str, start: int = 0) -> Iterator[bytes]:
-        """Return the bytes of a file from an offset on, in pieces; no pieces if the file is shorter.
+        """Return the bytes of a file in pieces, from the offset `start` to the end of the file.
 
-        Of a growing file these are the bytes up to the size recorded at the call.
+        If the file is shorter than `start`, no pieces are returned.
+        If the file grows during the iteration, the pieces end at the size that the index had at the call.
 
         Raises:
             NotFound: the file does not exist.
@@ -69,10 +72,11 @@ class ArtifactStore(ABC):
 
     @abstractmethod
     def list(self, root: str, folder: str = "", recursive: bool = False) -> list[ArtifactRecord]:
-        """Return the files and folders directly in a folder, by path; with `recursive` all files below it.
+        """Return the files and folders directly in a folder, sorted by path; with `recursive`, all files below it.
 
-        A folder that does not exist, and a file, give an empty list.
-        The root `""` lists the folders that contain roots with files; `recursive` is not supported there.
+        The list is empty if the folder does not exist, or is a file.
+        With the root `""`, the method lists the folders that contain artifact roots with files. `folder` is then a path
+        below the folder of artifacts, and `recursive` is not supported.
         """
 
     @abstractmethod
@@ -81,17 +85,21 @@ class ArtifactStore(ABC):
 
     @abstractmethod
     def delete(self, root: str, path: str = "") -> None:
-        """Remove a file, or everything below a folder (`""`: the root). It need not exist."""
+        """Remove a file, or everything below a folder. The path `""` is the root.
+
+        If the path does not exist, nothing happens.
+        """
 
     def download(self, root: str, path: str, target: Path) -> None:
-        """Write a file to `target`, whole or not at all; create the folders above it.
+        """Copy an artifact to the file `target`, completely or not at all. Create the folders above `target`.
 
-        A device or a pipe at `target` is written to and not replaced.
+        If a device or a pipe exists at `target`, the bytes are written to it, and it is not replaced.
 
         Raises:
-            NotFound: the file does not exist.
-            InvalidValue: the target would be below a file.
-            NotAllowed: the target cannot be written.
+            NotFound: the artifact does not exist.
+            InvalidValue: the target is a folder or below a file, or no file can have its path.
+            NotAllowed: this process may not write the target.
+            StoreUnavailable: the target cannot be written for another reason, for example a full disk.
         """
         pieces = self.get(root, path)
         try:
@@ -105,11 +113,11 @@ class ArtifactStore(ABC):
 
 
 def _cannot_write(target: Path, error: OSError) -> BridgeError:
-    """Return the error of a failure to write the caller's file."""
+    """Convert an error of the file system, raised while a download was written, to an error of Runbridge."""
     if isinstance(error, (FileExistsError, NotADirectoryError)):
         return InvalidValue("output path", str(target), "must not be below a file")
     if isinstance(error, IsADirectoryError):
-        return InvalidValue("output path", str(target), "must name a file, and this is a folder")
+        return InvalidValue("output path", str(target), "must be the path of a file, but is a folder")
     reason = (error.strerror or str(error)).lower()
     if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
         return InvalidValue("output path", str(target), f"cannot be written: {reason}")

@@ -1,4 +1,4 @@
-"""Everything that one backend stores."""
+"""The interface of a backend, which combines four interfaces of stores."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from bridge.store.tracking import TrackingStore
 
 
 class Backend(TrackingStore, LeaseStore, FoldStore, ArtifactIndex):
-    """A database, or what stands for one: the four interfaces over the same data."""
+    """An object that implements four interfaces over the same data, for example over one database."""
 
     def find_workspace_id(self) -> str:
         """Return the id of the workspace that is at the backend's address now, or `""` if it has no id.
 
         Raises:
-            StoreUnavailable: no workspace is there any more.
+            StoreUnavailable: no workspace exists at the address any more.
         """
         return ""

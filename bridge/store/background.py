@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger("bridge")
 
 LOAD_SECONDS = 5.0
-"""How long a fork waits at most until the background thread has loaded its modules."""
+"""The longest time that a fork waits for the background thread to load its modules."""
 
 FOLD_SECONDS = 1.0
-"""The age of unfolded points at which this process folds, and the time between two checks whether runs are active."""
+"""How long the background thread sleeps after it has folded the journals and checked which runs are active."""
 
 
 class Background:
@@ -36,18 +36,18 @@ class Background:
         self._lock = threading.RLock()
         self._stores: weakref.WeakSet[JournaledStore] = weakref.WeakSet()
         self._thread: threading.Thread | None = None
-        self._loading = ThreadLock("modules that the background loads")
+        self._loading = ThreadLock("the modules that the background thread loads")
 
     def before_fork(self) -> None:
         """Wait until the thread has loaded its modules.
 
-        Otherwise the lock of a module would stay locked in a forked child.
+        Python locks a module while a thread imports it. In a forked child this lock would stay locked.
         """
         self._loading.acquire(timeout=LOAD_SECONDS)
 
     def after_fork(self) -> None:
         """Let the thread load modules again. The parent calls this after a fork."""
-        # If the step before the fork was interrupted, it may have taken the lock twice or not at all.
+        # If a signal handler interrupted `before_fork`, it may have taken the lock twice or not at all.
         while self._loading.is_mine():
             self._loading.release()
 
@@ -59,13 +59,14 @@ class Background:
                 thread = threading.Thread(target=self._run, name="bridge-fold", daemon=True)
                 try:
                     thread.start()
-                except RuntimeError as error:  # the system has no more threads; the next call tries again
-                    logger.debug("Nothing is folded in the background: %s", error)
+                except RuntimeError as error:  # the system cannot start another thread; the next call tries again
+                    logger.debug("The background thread does not start, so it folds no journals: %s", error)
                     return
                 except KeyError as error:
-                    # `Thread.start` raises it in place of the exception of a signal handler that ran during the start.
+                    # If a signal handler raises during `Thread.start`, Python raises KeyError instead, and the
+                    # exception of the handler is its context.
                     raise error.__context__ or error from None
-                # Set after the start, because an interrupted start may leave a thread that never runs.
+                # `_thread` is set after the start, because an interrupted start may leave a thread that never runs.
                 self._thread = thread
             store.is_tended = True
 
@@ -80,14 +81,14 @@ class Background:
             while self._is_needed():
                 time.sleep(FOLD_SECONDS)
                 if not is_loaded:
-                    self._loading.acquire()  # without the time limit of a `with` statement
+                    self._loading.acquire()  # not by `with`, which has a time limit
                     try:
-                        _load_what_folds()
+                        _load_fold_modules()
                     finally:
                         self._loading.release()
                     is_loaded = True
                 self._tend_all()
-        finally:  # an unexpected error ends the thread: the next call of each store starts another
+        finally:  # if an unexpected error ends the thread, the next call of a store starts another thread
             with self._lock:
                 for store in list(self._stores):
                     store.is_tended = False
@@ -105,21 +106,21 @@ class Background:
             try:
                 if store in self._stores:  # another thread may have closed it
                     store.tend()
-                    # If the store was closed during this work, close the files that the work has opened again.
+                    # If another thread closed the store during `tend`, close the files that `tend` has opened again.
                     if store not in self._stores:
                         store.let_go()
             except (BridgeError, OSError, ImportError, MemoryError) as error:
-                # The last three are caught because the import of numpy may raise them.
-                logger.debug("The fold failed and is tried again by the next reader or in a second: %s", error)
+                # The import of numpy may raise an OSError, ImportError or MemoryError.
+                logger.debug("The fold failed. The next read, or this thread in a second, tries again: %s", error)
         for tidy in each_second:
             try:
                 tidy()
             except BridgeError as error:
-                logger.debug("Not tidied this time: %s", error)
+                logger.debug("A periodic task failed. The background thread tries again in a second: %s", error)
 
 
-def _load_what_folds() -> None:
-    """Load all modules of a fold, so that the background loads none later, when the process may fork."""
+def _load_fold_modules() -> None:
+    """Load all modules of a fold, so that the thread loads none later, when the process may fork."""
     try:
         import numpy  # noqa: F401
 
@@ -131,7 +132,7 @@ def _load_what_folds() -> None:
         import bridge.store.sql.leases
         import bridge.store.sql.series  # noqa: F401
     except (ImportError, MemoryError) as error:
-        logger.debug("Nothing is folded in the background: %s", error)
+        logger.debug("The background thread cannot load a module, so it folds no journals: %s", error)
 
 
 each_second: list[Callable[[], None]] = []

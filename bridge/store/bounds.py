@@ -11,33 +11,34 @@ if TYPE_CHECKING:
     Array = numpy.ndarray[Any, Any]
 
 MOST_POINTS, MOST_SERIES = 170_000, 5_000
-"""The greatest number of points, and of series, in one fold transaction. Either number takes SQLite about 30 ms."""
+"""The greatest number of points, and of series, in one fold transaction. SQLite writes either number in about 30 ms."""
 
 
 def last_moment(
     times: Sequence[Array], series: Sequence[Array], most_points: int = MOST_POINTS, most_series: int = MOST_SERIES
 ) -> int | None:
-    """Return the record time up to which a fold transaction stores points of journals; None if it may store all.
+    """Return the record time up to which one fold transaction stores points, or None if it may store all points.
 
-    Journals are cut at one moment, so that no later transaction stores a point that was logged earlier.
+    All journals are cut at this time, so that no later transaction stores a point that was logged earlier.
     All points with the earliest record time are stored together, even if they exceed the limits.
 
     Args:
         times: for each journal, the record times of its next points in log order. They are comparable between journals.
-        series: for each journal, the series of these points, numbered for this journal only.
+        series: for each journal, the series numbers of these points. Each journal has series numbers of its own.
         most_points: the greatest number of points.
         most_series: the greatest number of series.
     """
     import numpy
 
-    # Within a journal the order of the calls counts, even if the clock went back.
+    # If the clock went back within a journal, a point gets the time of the point before it, because the order of the
+    # log calls decides.
     ordered = [numpy.maximum.accumulate(own) if len(own) else own for own in times]
     # The time of the first point of each series. From this time on, the series counts towards the limit.
     firsts = [own[numpy.unique(numbers, return_index=True)[1]] for own, numbers in zip(ordered, series, strict=True)]
     too_many = []
     for moments, most in ((ordered, most_points), (firsts, most_series)):
         if sum(map(len, moments)) > most:
-            # `partition` finds the moment of the first point or series beyond the bound, without a full sort.
+            # `partition` finds the time of the first point or series that exceeds the limit, without a full sort.
             too_many.append(int(numpy.partition(numpy.concatenate(moments), most)[most]))
     if not too_many:
         return None

@@ -1,4 +1,4 @@
-"""Creating a workspace in a folder."""
+"""Creates a workspace in a folder."""
 
 from __future__ import annotations
 
@@ -35,17 +35,18 @@ def create_store(
     """Create a workspace in a folder and open it.
 
     Args:
-        folder: it is created if it does not exist; other files in it stay.
+        folder: the folder, which is created if it does not exist. Other files in the folder are not changed.
         name: the name of the workspace.
-        exist_ok: open a workspace that already exists.
-        shared: files belong to the folder's group too.
-        durability: the durability of points; None is `BRIDGE_DURABILITY`, else "process".
-        azure_values: values to store with the workspace, as JSON can hold them.
+        exist_ok: if the folder already contains a workspace, open it instead of raising an error.
+        shared: members of the folder's group may write to the workspace.
+        durability: the durability of points. None means `BRIDGE_DURABILITY` if it is set, else "process".
+        azure_values: the values of Azure ML arguments, which are stored with the workspace as JSON.
 
     Raises:
-        AlreadyExists: a workspace exists there, and `exist_ok` is not set.
-        InvalidValue: the path is not that of a folder.
-        NotAllowed: the folder cannot be written.
+        AlreadyExists: the folder contains a workspace, and `exist_ok` is not set.
+        InvalidValue: the path, or a part of it, is a file, or no folder can have this path.
+        NotAllowed: this process may not write to the folder.
+        StoreUnavailable: the file system reports another error, or does not support file locks.
     """
     path = _folder_of(folder)
     chosen = durability_of(durability)
@@ -58,18 +59,18 @@ def create_store(
 
 
 def ensure_store(folder: str | Path) -> WorkspaceStores:
-    """Open the workspace in a folder; if the folder does not exist, create both and log that once.
+    """Open the workspace in a folder. If the folder does not exist, create it with a workspace, and log a warning.
 
-    If several processes do this at the same time, one of them creates the workspace.
+    If several processes call this at the same time, one of them creates the workspace.
     Other processes see no workspace until it is complete.
 
     Args:
-        folder: it is created only in a folder that exists, and never where this process had a workspace open before,
-            so that a removed workspace stays removed.
+        folder: the folder of the workspace. It is created only if its parent folder exists, and if this process has
+            not opened a workspace in it before: a workspace that a user removed must stay removed.
 
     Raises:
-        NotFound: the folder exists without a workspace, or none may be created there.
-        NotAllowed: the folder above cannot be written.
+        NotFound: the folder exists but contains no workspace, or it may not be created.
+        NotAllowed: this process may not write to the parent folder.
     """
     path = _folder_of(folder)
     if not os.path.lexists(path):
@@ -78,17 +79,17 @@ def ensure_store(folder: str | Path) -> WorkspaceStores:
 
 
 def _make_missing(path: Path) -> None:
-    if was_open(path) and not os.path.lexists(path):  # else another thread has just made it
-        raise NotFound("workspace", str(path), "its folder was removed since this process opened it")
+    if was_open(path) and not os.path.lexists(path):  # if the folder exists now, another thread has just created it
+        raise NotFound("workspace", str(path), "its folder was removed after this process had opened it")
     if not path.parent.is_dir():
         create = f"Workspace.create({path.name!r}, path={str(path)!r})"
-        raise NotFound("workspace", str(path), f"there is no folder {path.parent} to make it in; {create} makes both")
+        raise NotFound("workspace", str(path), f"its parent folder does not exist. {create} creates both folders")
     try:
         with written_whole(path) as part:
             _make(part, path.name, False, durability_of(None), None)
-        logger.warning("Created the workspace %s in %s: there was no such folder.", path.name, path)
+        logger.warning("Created the workspace %s in %s, because this folder did not exist.", path.name, path)
     except BridgeError:
-        if not os.path.lexists(path):  # else another process was first
+        if not os.path.lexists(path):  # if the folder exists now, another process has just created it
             raise
     except OSError as error:
         if is_of_handler(error):
@@ -101,7 +102,7 @@ def _folder_of(folder: str | Path) -> Path:
     """Return the absolute path of a workspace's folder.
 
     Raises:
-        InvalidValue: no folder can have this path.
+        InvalidValue: the path cannot be encoded, so no folder can have it.
     """
     path = Path(folder).absolute()
     try:
@@ -112,7 +113,7 @@ def _folder_of(folder: str | Path) -> Path:
 
 
 def _make(path: Path, name: str, shared: bool, chosen: Durability, azure_values: Mapping[str, Any] | None) -> None:
-    """Create a workspace in a folder, which is created if it does not exist."""
+    """Create a workspace in a folder. Create the folder if it does not exist."""
     facts = {"id": new_run_id(), "name": name, "durability": chosen, "created": str(time.time_ns() // 1_000_000)}
     if azure_values:
         import json
@@ -123,13 +124,13 @@ def _make(path: Path, name: str, shared: bool, chosen: Durability, azure_values:
     except OSError as error:
         if is_of_handler(error):
             raise
-        rule = "must be a folder, and "
+        rule = "must be a folder, but "
         if isinstance(error, NotADirectoryError):
-            raise InvalidValue("workspace folder", str(path), rule + "part of this path is a file") from error
+            raise InvalidValue("workspace folder", str(path), rule + "a part of this path is a file") from error
         if isinstance(error, FileExistsError):
-            raise InvalidValue("workspace folder", str(path), rule + "this is a file") from error
+            raise InvalidValue("workspace folder", str(path), rule + "is a file") from error
         if isinstance(error, PermissionError):
-            raise NotAllowed("make a workspace in", str(path), error.strerror or "permission denied") from error
+            raise NotAllowed("create a workspace in", str(path), error.strerror or "permission denied") from error
         raise StoreUnavailable(str(path), error.strerror or str(error)) from error
 
 

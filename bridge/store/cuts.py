@@ -1,4 +1,4 @@
-"""Cuts journals into slices that one transaction stores."""
+"""Cuts journals into slices, which one transaction stores."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("bridge")
 
 FOLD_BYTES, LEAST_BYTES = 8 << 20, 1 << 20
-"""The number of bytes that one transaction stores of all journals together, and the least number of each journal."""
+"""About how many bytes one transaction stores of all journals together, and how many at least of each journal."""
 
 
 @dataclass
@@ -32,11 +32,12 @@ class FoldProgress:
     """The progress of one fold.
 
     Args:
-        left: the journals that are not stored yet, each with the size up to which this fold stores it.
-        listed: all journals in the folder when the fold began.
-        until: a time by the boot clock, in nanoseconds. Points that were logged later are stored by a later fold.
+        left: by journal id, the size up to which this fold stores the journal. Journals that are stored up to this size
+            are removed.
+        listed: the ids of all journals in the folder when the fold began.
+        until: a time of the boot-time clock, in nanoseconds. Points that were logged later are left to a later fold.
 
-    `rests` has the stretches that are read and not stored yet, each with its reader.
+    `rests` has the stretches that were read and are not stored yet, each with its reader.
     """
 
     left: dict[str, int]
@@ -49,7 +50,11 @@ class FoldProgress:
 
 
 class Cut(NamedTuple):
-    """The next stretch of a journal, which begins at the receipt `start`; `clock` makes its times comparable."""
+    """The next stretch of a journal.
+
+    The stretch begins at the byte offset `start`, the receipt of the journal.
+    The record times of several journals can be compared after `clock` is added to each.
+    """
 
     reader: JournalReader
     start: int
@@ -58,11 +63,11 @@ class Cut(NamedTuple):
 
 
 class Cutter:
-    """Cuts the journals of a folder; one thread at a time.
+    """Cuts the journals of a folder into slices. Only one thread may use it at a time.
 
     `seen` has, for each journal, the size up to which all points are stored.
-    `damages` has, for each journal of the last cut, a sentence for each damage that was found.
-    `kept` has the journals that contain records of a newer version, which are never removed.
+    `damages` has, for each journal of the last cut, one sentence for each damaged part.
+    `kept` has the journals with records of a newer version of Runbridge. These journals are never removed.
 
     Args:
         readers: the readers of the journals.
@@ -78,15 +83,16 @@ class Cutter:
         self._warned_of_clocks = False
 
     def cut(self, progress: FoldProgress, receipts: Mapping[str, int]) -> list[Slice]:
-        """Return slices of all journals that end at one moment. Journals that are stored leave `progress.left`.
+        """Return the next slice of each journal, and remove journals that are stored from `progress.left`.
 
-        Because all slices end at the same moment, no later transaction stores a point that was logged earlier.
+        All slices end at the same record time, so that no later transaction stores a point that was logged earlier.
         """
         self.damages = {}
         size_of = dict(progress.left)
         cuts, horizon = self._next_cuts(progress, receipts)
-        # A stretch without points, such as the definitions of a wide row, does not tell which moment follows it. It is
-        # stored alone, because the moment of its next point may be before those of the other journals.
+        # A stretch without points, for example with the definitions of a wide row, has no record time, and the next
+        # point of its journal may be older than the points of other journals. So stretches without points are stored
+        # first.
         unknown = [cut for cut in cuts if cut.stretch.end < size_of[cut.reader.id] and not len(cut.stretch.rows)]
         if unknown:
             stored = {cut.reader.id for cut in unknown}
@@ -106,7 +112,10 @@ class Cutter:
         return [self._slice(cut) for cut in cuts if cut.stretch.end > cut.start]
 
     def _next_cuts(self, progress: FoldProgress, receipts: Mapping[str, int]) -> tuple[list[Cut], int | None]:
-        """Return the next stretch of each journal, and the last moment that all of them reach; None is no limit."""
+        """Return the next stretch of each journal, and the record time up to which all journals were read.
+
+        The time is None if all journals were read to their end.
+        """
         left = progress.left
         share = max(LEAST_BYTES, FOLD_BYTES // len(left))
         cuts: list[Cut] = []
@@ -115,13 +124,13 @@ class Cutter:
             start = receipts.get(journal_id, 0)
             cut = self._cut(progress, journal_id, start, share)
             if cut is None or cut.stretch.end <= start:
-                # All points are stored, or the others were logged after this fold began.
+                # Either all points of the journal are stored, or the others were logged after this fold began.
                 if cut is None:
                     self.seen[journal_id] = size
                 del left[journal_id]
                 continue
             cuts.append(cut)
-            if cut.stretch.end < size and len(cut.stretch.rows):  # points follow this stretch, from its last moment on
+            if cut.stretch.end < size and len(cut.stretch.rows):  # the points after this stretch are not older
                 last = int(cut.stretch.rows["time"][-1]) + cut.clock
                 horizon = last if horizon is None else min(horizon, last)
         return cuts, horizon
@@ -158,7 +167,7 @@ class Cutter:
                 if start >= size or reader is None:
                     return None
                 of_reader, stretch = progress.rests.pop(journal_id, (None, None))
-                # A new reader does not know the definitions before the stretch.
+                # A stretch is used only with the reader that read it: a new reader lacks the earlier definitions.
                 if of_reader is reader and stretch is not None and stretch.start == max(start, reader.records_at):
                     return reader, stretch
                 stretch = reader.read(start, size, share)
@@ -168,14 +177,15 @@ class Cutter:
             except FileNotFoundError as error:
                 if is_of_handler(error):
                     raise
-                # The process of the journal may have put it back. In that case another file has its name.
+                # The writer may have put the removed journal back as a new file with the same name. Read that file.
                 self._readers.forget(journal_id)
         return None
 
     def _clock_of(self, header: Header) -> int:
-        """Return the number to add to a journal's record times, so that they may be compared.
+        """Return the difference between the wall clock and the boot-time clock of a journal, in nanoseconds.
 
-        All journals of one boot clock get the same offset to the wall clock, because the wall clock may have been set.
+        Record times of several journals can be compared after it is added. All journals of one boot-time clock get the
+        same difference, because the wall clock may have been set in between.
         """
         distance = header.wall_time - header.boot_time
         if not header.boot_id:
@@ -210,7 +220,7 @@ class Cutter:
         )
 
     def _warnings_of(self, reader: JournalReader, stretch: Stretch) -> list[tuple[str, str]]:
-        """Return the warnings of runs, as (run id, sentence), and store the damage in `damages`."""
+        """Return the warnings of runs as pairs (run id, sentence), and describe the damage in `damages`."""
         damages = [
             f"Journal {reader.path} is damaged at offset {offset}: {what} cannot be read."
             for offset, what in stretch.damages
@@ -226,7 +236,7 @@ class Cutter:
         return warnings
 
     def _warn_of_clocks(self, cuts: Sequence[Cut]) -> None:
-        """Warn once that the points of processes without a common clock are ordered by the wall clock."""
+        """Warn once if the points of several processes must be ordered by the wall clock."""
         headers = [cut.reader.header for cut in cuts if len(cut.stretch.rows)]
         clocks = {(h.boot_id, h.time_namespace) if h.boot_id else (h.journal_id, -1) for h in headers}
         if len(clocks) > 1 and not self._warned_of_clocks:
@@ -239,12 +249,12 @@ class Cutter:
 
 
 def _has_our_clock(header: Header) -> bool:
-    """Return whether the record times of a journal may be compared with this process's boot clock."""
+    """Return whether a journal and this process have the same boot-time clock."""
     ours = boot_id(), time_namespace()
     return all(ours) and (header.boot_id, header.time_namespace) == ours
 
 
 def _last_boot_time(stretch: Stretch) -> int:
-    """Return the time of the last write in a stretch, by the boot clock of the process that wrote; 0 if unknown."""
+    """Return the time of the last write in a stretch, by the boot-time clock of its process; 0 if it is unknown."""
     latest = max((boot_time for _, _, _, boot_time, _ in stretch.leases), default=0)
     return max(latest, int(stretch.rows["time"].max())) if len(stretch.rows) else latest

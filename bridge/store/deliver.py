@@ -1,4 +1,4 @@
-"""Delivers runs of one workspace to another. A delivery may be repeated, and data that the target already has stays."""
+"""Delivers runs: copies them from one workspace to another. A delivery may be repeated."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ TRIES = 5
 def runs_to_deliver(source: TrackingStore, run_ids: Sequence[str] | None = None) -> list[RunRecord]:
     """Return the runs that can be delivered, sorted by start time.
 
-    Each run of `run_ids` that is deleted, or whose experiment is archived, is excluded, and the log names it.
+    A run of `run_ids` is excluded if it is deleted or its experiment is archived, and a warning with its id is logged.
 
     Args:
-        source: the workspace that has the runs.
-        run_ids: only these runs; None is all active runs.
+        source: the tracking store that contains the runs.
+        run_ids: the ids of the runs. None means all active runs.
 
     Raises:
         InvalidValue: an id is not valid.
-        NotFound: the source does not have some of the runs; all of these are named.
+        NotFound: the source does not contain some of the runs. The error names all of them.
     """
     if run_ids is None:
         active = tuple(record.id for record in source.search_experiments(ExperimentQuery()).items)
@@ -68,20 +68,20 @@ def deliver(source: WorkspaceStores, target: WorkspaceStores, runs: Sequence[Run
     """Copy runs, with everything they logged and all of their files, to another workspace.
 
     Experiments are matched by name, and created if they do not exist. Runs keep their ids and get new numbers.
-    A repeated delivery copies only new points and files. A run that has ended in the target keeps its status.
-    If the target has a param or property with another value, that value stays, and the run gets a warning.
+    A repeated delivery copies only new points and files. If the run has ended in the target, its status stays.
+    If the target has a param or property with another value, the target's value stays, and its run gets a warning.
     The children of a run, snapshots, and MLflow's own data (logged models, traces) are not copied.
 
     Args:
-        source: the workspace that has the runs; nothing changes there.
-        target: the other workspace.
-        runs: the runs, from `runs_to_deliver`.
+        source: the workspace that contains the runs. It is not changed.
+        target: the workspace that the runs are copied to.
+        runs: the records that `runs_to_deliver` returned.
 
     Returns:
-        The ids of the runs, by experiment.
+        The ids of the runs, grouped by experiment.
 
     Raises:
-        InvalidState: an experiment or a run is deleted in the target; the runs before it are delivered.
+        InvalidState: an experiment or a run is deleted in the target. The runs before it have been delivered.
         NotFound: an experiment was purged in the source.
     """
     delivered = []
@@ -103,7 +103,7 @@ def deliver(source: WorkspaceStores, target: WorkspaceStores, runs: Sequence[Run
 
 
 def _experiment_in(target: TrackingStore, experiment: ExperimentRecord) -> str:
-    """Return the id of the target's experiment of the same name, which is created if it does not exist."""
+    """Return the id of the target's experiment of the same name. Create the experiment if it does not exist."""
     there = target.find_experiment(experiment.name)
     if there is None:
         try:
@@ -117,7 +117,10 @@ def _experiment_in(target: TrackingStore, experiment: ExperimentRecord) -> str:
 
 
 def _deliver_record(target: TrackingStore, run: RunRecord) -> RunRecord:
-    """Create or update the run in the target, except its end; return the target's run."""
+    """Create or update the run in the target, without its end. Return the target's record as it was before the update.
+
+    `_deliver_end` sets the end later.
+    """
     there = target.get_runs((run.id,), latest=False).get(run.id)
     if there is None:
         status = "Running" if run.status in TERMINAL_STATUSES else run.status
@@ -147,13 +150,16 @@ def _clashes(run: RunRecord, there: RunRecord) -> Iterator[str]:
 
 
 def _deliver_end(target: TrackingStore, run: RunRecord, there: RunRecord) -> None:
-    """Set the status last, so that a reader who sees that the run has ended sees all of it."""
+    """Set the status and the end of the run. This is the last step, so that a reader sees an ended run complete."""
     if there.status not in TERMINAL_STATUSES and run.status != get_run(target, run.id, latest=False).status:
         target.update_runs((run.id,), RunChanges(status=run.status, end_time=run.end_time, error=run.error))
 
 
 def _deliver_points(target: FoldStore, run_id: str, series: Sequence[SeriesRecord]) -> None:
-    """Append the points that the target does not have. Each key is a journal whose offsets count points."""
+    """Append the points that the target does not have.
+
+    For this purpose each key is treated as a journal, and its receipt is the number of points in the target.
+    """
     by_key: dict[str, list[SeriesRecord]] = {}
     for record in series:
         by_key.setdefault(record.key, []).append(record)
@@ -169,7 +175,7 @@ def _deliver_points(target: FoldStore, run_id: str, series: Sequence[SeriesRecor
             if slices:
                 target.append(slices)
             return
-        except InvalidState:  # another process delivers the run at the same time
+        except InvalidState:  # another process has delivered some of these points
             if attempt == TRIES - 1:
                 raise
             time.sleep(0.05)
@@ -182,15 +188,18 @@ def _journal_id(run_id: str, key: str) -> str:
 
 
 def _slice_of(journal_id: str, start: int, number: int, run_id: str, records: Sequence[SeriesRecord]) -> Slice:
-    """Return the points of one key from the `start`-th on, in log order; `number` is the rank of the key."""
+    """Return the points of one key as a slice in log order, without the first `start` points.
+
+    `number` is the index of the key in the run. It is the record time of the points, so that keys stay in order.
+    """
     import numpy
 
-    # Put the series of the key one after the other; `which` is the series of each point.
+    # The series of the key are concatenated. `which` has the index of the series of each point.
     lengths = [len(record.positions) for record in records]
     which = numpy.repeat(numpy.arange(len(records)), lengths)
     positions = numpy.concatenate([record.positions for record in records])
     texts: list[str | bool | None] = []
-    values = []  # for texts, the values are indices in `texts`
+    values = []  # the value of a text point is its index in `texts`
     for record in records:
         if record.numbers is not None:
             values.append(record.numbers)
@@ -198,7 +207,7 @@ def _slice_of(journal_id: str, start: int, number: int, run_id: str, records: Se
         assert record.texts is not None
         values.append(numpy.arange(len(texts), len(texts) + len(record.texts), dtype=numpy.float64))
         texts += record.texts
-    # Positions give the log order; the cells of a row share one.
+    # The order of positions is the log order. The cells of a row share a position.
     order = numpy.lexsort((which, positions))
     rows = numpy.array([record.kind == COLUMN for record in records])[which[order]]
     same = numpy.concatenate([[False], positions[order][1:] == positions[order][:-1]])
@@ -228,7 +237,7 @@ def _copy_files(source: ArtifactStore, source_root: str, target: ArtifactStore, 
     there = {record.path: record for record in target.list(target_root, recursive=True)}
     for record in source.list(source_root, recursive=True):
         other = there.get(record.path)
-        # A growing file has no hash, and is considered changed if its size has changed.
+        # A growing file has no hash. It is copied again only if its size has changed.
         if other is not None and other.size_bytes == record.size_bytes and record.sha256 in (None, other.sha256):
             continue
         target.put(target_root, record.path, stream_of(source.get(source_root, record.path)))

@@ -8,23 +8,26 @@ from typing import Literal, get_args
 from bridge.errors import InvalidValue
 
 Durability = Literal["process", "power"]
-"""A point survives the death of the process ("process"), or of the machine too ("power"), once the call returns."""
+"""The failures that a point survives after the log call has returned.
+
+"process": the end of the process, even by a kill. "power": also a power failure or a crash of the machine.
+"""
 
 
 def durability_of(chosen: str | None) -> Durability:
     """Return the durability that a caller chose, else that of `BRIDGE_DURABILITY`, else "process".
 
     Raises:
-        InvalidValue: there is no such durability.
+        InvalidValue: the durability is neither "process" nor "power".
     """
     return wanted_durability(chosen) or "process"
 
 
 def wanted_durability(chosen: str | None) -> Durability | None:
-    """Return the durability that a caller or `BRIDGE_DURABILITY` asks for, or None if neither does.
+    """Return the durability that a caller chose, else that of `BRIDGE_DURABILITY`, else None.
 
     Raises:
-        InvalidValue: there is no such durability.
+        InvalidValue: the durability is neither "process" nor "power".
     """
     value = chosen or os.environ.get("BRIDGE_DURABILITY")
     if not value:

@@ -21,10 +21,11 @@ logger = logging.getLogger("bridge")
 
 @dataclass
 class _Ending:
-    """Values that the end of a fold reads once for all journals, and only if a journal may be removed.
+    """The leases and owners at the end of a fold, which are read once for all journals when they are first needed.
 
-    `ended` are the journals whose leases have been ended.
-    A process may take a lease afterwards. If its journal is removed nevertheless, the next reader ends the lease.
+    `ended` are the journals whose leases this fold has ended.
+    A process may take a lease after the leases were read. If its journal is removed nevertheless, the next reader ends
+    the lease.
     """
 
     inner: Backend
@@ -50,10 +51,10 @@ class FinishedJournals:
     """Removes journals at the end of a fold, while the fold's lock is held.
 
     Args:
-        inner: the backend that stores the journals.
+        inner: the backend into which the journals are folded.
         folder: the folder of journals.
         readers: the readers of the journals.
-        cutter: knows how much of each journal is stored.
+        cutter: the cutter of the fold, which has the size up to which each journal is stored.
     """
 
     def __init__(self, inner: Backend, folder: JournalFolder, readers: JournalReaders, cutter: Cutter) -> None:
@@ -61,14 +62,15 @@ class FinishedJournals:
         self.damaged: set[str] = set()
 
     def remove(self, progress: FoldProgress) -> None:
-        """Remove the journals of a fold that are stored and whose writers have ended; end the leases they held."""
+        """Remove each journal of a fold that is stored and whose writer has ended. End the leases of the writer."""
         gone = {}
         ending = _Ending(self._inner, self._folder)
         for journal_id in progress.journal_ids:
             owned_until = self._finish(journal_id, ending)
             if owned_until is not None:
                 gone[journal_id] = owned_until
-        # A journal that was created after the fold began may have the leases of an older one.
+        # If a journal was created after the fold began, it may have taken over the leases of an older journal. So they
+        # are left to the next fold.
         if not gone or self._folder.sizes().keys() - progress.listed:
             return
         self._inner.end_leases(gone)
@@ -80,8 +82,8 @@ class FinishedJournals:
         """Remove a journal if no process needs it any more.
 
         Returns:
-            The time of the last write to the journal, in milliseconds since 1970 UTC, if its writer has ended and its
-            leases must be ended before the removal; otherwise None.
+            None, or the time of the last write to the journal in milliseconds since 1970 UTC. A time means that the
+            writer has ended without ending its leases. They must be ended before the journal can be removed.
         """
         if self._readers.is_skipped(journal_id) or journal_id in self._cutter.kept:
             return None
@@ -92,21 +94,21 @@ class FinishedJournals:
                     return None
                 size = self._folder.size_of(journal_id)
                 if seen.get(journal_id) != size:
-                    return None  # a later fold stores the rest, with what other journals got concurrently
+                    return None  # a later fold stores the rest, together with new points of other journals
                 stored = self._inner.get_receipts([journal_id]).get(journal_id, 0)
                 closed = self._is_closed(journal_id, stored)
                 if not closed and stored < size and self._has_more(journal_id, stored, size):
                     seen.pop(journal_id, None)
-                    return None  # the database was replaced by a backup, which lacks points that this fold has stored
+                    return None  # a backup has replaced the database and lacks points: the next fold stores them again
                 header = self._readers.header(journal_id)
                 owner = "gone" if closed else ending.owners.look(journal_id, header, lock)
                 if journal_id in ending.owning:
                     return self._folder.written_at(journal_id) // 1_000_000 if owner == "gone" else None
-                # A process that has executed another program owns its runs until it ends. Only its journal identifies
-                # the process.
+                # A process that is alive without its lock has executed another program, which does not write to the
+                # journal. Its journal is needed only while it owns runs, because the journal identifies the process.
                 if owner != "gone" and (owner != "alive" or lock != "free"):
                     return None
-                self._settle(journal_id, size, stored, closed)
+                self._remove_or_rename(journal_id, size, stored, closed)
         except FileNotFoundError as error:
             if is_of_handler(error):
                 raise
@@ -129,8 +131,8 @@ class FinishedJournals:
             reader.read(stored, self._folder.size_of(journal_id))
         return reader.closed_at is not None and stored >= reader.closed_at
 
-    def _settle(self, journal_id: str, size: int, stored: int, closed: bool) -> None:
-        """Remove a journal, or set it aside if it is damaged."""
+    def _remove_or_rename(self, journal_id: str, size: int, stored: int, closed: bool) -> None:
+        """Remove a journal. If it is damaged, rename it instead, so that a user can examine it."""
         path = self._folder.path_of(journal_id)
         reader = self._readers.known(journal_id)
         if size == 0 or journal_id in self.damaged or (reader is not None and reader.header_damaged):
@@ -144,7 +146,7 @@ class FinishedJournals:
             return
         if not closed and stored < size and size > FIRST_HEADER_SIZE:
             logger.warning(
-                "Journal %s ends with a torn record at offset %d: its last %d bytes were never acknowledged.",
+                "Journal %s ends with a torn record at offset %d: its last %d bytes are not a complete record.",
                 path,
                 stored,
                 size - stored,

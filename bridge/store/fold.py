@@ -25,29 +25,29 @@ from bridge.store.unfolded import UnfoldedBytes
 logger = logging.getLogger("bridge")
 
 SWEEP_SECONDS = 5.0
-"""The time between two checks of journals that have not grown. Their writers may have ended."""
+"""The time between two checks of all journals. Between them, only journals that have grown are read."""
 
 LOOK_SECONDS = 1.0
-"""The time between two checks, by reads of statuses, whether the owners of runs are alive."""
+"""The shortest time between two checks whether the owners of runs are alive. Reads of statuses make these checks."""
 
 TURN_SECONDS = 0.5
-"""About how long one turn of a fold lasts. Between its turns, other threads and processes may fold."""
+"""About how long one turn of a fold lasts. Between two turns, other threads and processes may fold."""
 
 GIVE_WAY_SECONDS = 0.001
-"""How long a fold pauses after a turn. Without the pause the same thread would often take the unfair locks again."""
+"""How long a fold pauses after a turn. Without a pause, the same thread would often get the locks again."""
 
 TRIES = 5
-"""The number of times that slices are cut again because another process has stored some of their points."""
+"""How often a fold tries to store slices. If another process has stored some of the points, new slices are cut."""
 
 
 class Folding:
-    """The fold of one folder of journals into a backend. Any thread may call it.
+    """Folds the journals of one folder into a backend. Any thread may call its methods.
 
     Args:
         inner: the backend.
         folder: the folder of journals.
-        shared: the lock of the fold belongs to the folder's group too.
-        read_only: the workspace cannot be written, so nothing is folded.
+        shared: members of the folder's group may fold too, so they get write access to the lock file.
+        read_only: this process has no write access to the workspace, so it folds nothing.
         workspace_id: the workspace whose journals are folded; empty to fold the journals of every workspace.
     """
 
@@ -77,7 +77,7 @@ class Folding:
         self._folder.close()
 
     def follow(self, workspace_id: str) -> None:
-        """Fold the journals of another workspace, which has replaced the former one."""
+        """Fold the journals of another workspace in later calls, because it has replaced the former workspace."""
         with self._lock:  # another thread may be folding
             self._begin(workspace_id)
             self._folder.close()
@@ -90,10 +90,12 @@ class Folding:
             self._folder.close()
 
     def fold(self, wait: bool = True) -> None:
-        """Store every point that was logged before this call. A process that cannot fold counts the points instead.
+        """Store every point that was logged before this call.
+
+        A process without write access or without numpy only counts the bytes of these points.
 
         Args:
-            wait: wait for another process that folds; if False, leave the fold to that one.
+            wait: whether to wait if another thread or process folds. If False, the call then returns without a fold.
 
         Raises:
             StoreUnavailable: the backend cannot be written at the moment; another process or thread has been folding
@@ -122,7 +124,7 @@ class Folding:
     def _fold_all(self, progress: FoldProgress, wait: bool, sweeps: bool) -> None:
         """Take turns until all points are folded.
 
-        Without `wait`, take one turn, unless another thread or process folds.
+        If `wait` is False, take at most one turn, and no turn if another thread or process folds.
         """
         if not wait:
             with suppress(LockTaken), self._lock.at_once():
@@ -143,9 +145,10 @@ class Folding:
             self._folder.remove_leftovers()
 
     def look_after_leases(self) -> bool:
-        """Fold if the owner of a run seems to have ended or is silent; return whether a fold was made.
+        """Fold if the owner of a run seems to have ended or is silent. Return whether statuses may have changed.
 
-        This happens at most once a second. Reads of statuses call this method. They must not fail if a fold fails.
+        Reads of statuses call this method. The owners are checked at most once a second.
+        An error is logged and not raised, because the read must not fail.
         """
         if time.monotonic() < self._look_at:
             return False
@@ -159,8 +162,8 @@ class Folding:
                     return False
             self._sweep_at = 0.0
             self.fold()
-        except (BridgeError, ImportError, MemoryError) as error:  # the last two: numpy's import may fail
-            logger.debug("The owners of runs are not examined this time: %s", error)
+        except (BridgeError, ImportError, MemoryError) as error:  # importing numpy may raise the last two
+            logger.debug("Cannot check now whether the owners of runs are alive: %s", error)
             return False
         return True
 
@@ -181,7 +184,8 @@ class Folding:
                 if not left:
                     self._finished.remove(progress)
         except StoreUnavailable:
-            # The wait for a turn took too long. The process that folds is not stopped if receipts have grown.
+            # This process has waited too long for a turn. If receipts have changed, another process is folding, and
+            # this process waits again.
             if turn_ends is None and wait and self._inner.get_receipts(list(left)) != before:
                 return False
             raise
@@ -229,10 +233,11 @@ class Folding:
         raise mismatch
 
     def _keep_damaged(self) -> None:
-        """Give damaged journals a second name, because another process may remove them."""
+        """Give each damaged journal a second name, so that its file stays if another process removes the journal."""
         for journal_id in [journal_id for journal_id, sentences in self._cutter.damages.items() if sentences]:
             try:
                 self._folder.link_damaged(journal_id)
             except CallFailed as failed:
-                # The journal is kept nevertheless if this process is the one that removes it.
-                logger.debug("Journal %s has no second name: %s", self._folder.path_of(journal_id), failed)
+                # The file is lost only if another process removes the journal. This process would rename it instead.
+                path = self._folder.path_of(journal_id)
+                logger.debug("The damaged journal %s cannot get a second name: %s", path, failed)

@@ -1,4 +1,4 @@
-"""The interface that folds journals into a store."""
+"""The interface of a store into which journals are folded."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 class FoldStore(ABC):
-    """A store that takes points from journals, each point once.
+    """A store into which the points of journals are copied, each point once.
 
     A receipt is the byte offset up to which a journal is stored.
-    As for a `TrackingStore`, both methods may be called from any thread, and one that raises has changed nothing.
+    As in a `TrackingStore`, both methods may be called from any thread, and a method that raises has changed nothing.
     """
 
     @abstractmethod
@@ -25,15 +25,15 @@ class FoldStore(ABC):
         This method assigns positions, the steps of points without a step, and latest values.
         Points are ordered as logged within a slice, and by record time across slices.
         Points of an unknown run are dropped, and a warning with their number is logged.
-        Leases of runs that do not exist or have ended are skipped. Exception: if `LeaseStore.end_leases` ended the run,
-        and the lease is newer than every stored lease of that run, the run becomes Running again, and its end time and
-        error are removed.
+        Lease records of runs that do not exist or have ended are skipped, with one exception: `LeaseStore.end_leases`
+        ended the run, and the record is newer than every stored lease of the run. Then the run becomes Running again,
+        and its end time and error are removed.
 
         Raises:
-            InvalidState: a slice does not start at the receipt of its journal. Nothing is stored: the caller must
-                build its slices again, from the current receipts.
+            InvalidState: a slice does not start at the receipt of its journal. Nothing is stored. The caller must
+                create slices that start at the current receipts.
         """
 
     @abstractmethod
     def get_receipts(self, journal_ids: Sequence[str]) -> dict[str, int]:
-        """Return the receipts of journals, in bytes, by journal id; a journal without one is absent."""
+        """Return the receipts of journals, in bytes, by journal id. A journal without a receipt is absent."""

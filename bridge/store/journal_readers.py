@@ -33,7 +33,7 @@ class JournalReaders:
     def get(self, journal_id: str) -> JournalReader | None:
         """Return the reader of a journal, or None for a journal that this process skips.
 
-        Journals of another workspace or of a newer format are skipped, which is logged once.
+        Journals of another workspace or of a newer format are skipped. A warning is logged when this is first found.
 
         Raises:
             FileNotFoundError: the journal does not exist any more.
@@ -60,7 +60,7 @@ class JournalReaders:
         return reader
 
     def known(self, journal_id: str) -> JournalReader | None:
-        """Return the reader of a journal if it exists; otherwise None."""
+        """Return the reader that `get` has created for a journal, or None if `get` has created no reader."""
         return self._readers.get(journal_id)
 
     def header(self, journal_id: str) -> Header | None:
@@ -73,11 +73,11 @@ class JournalReaders:
         return None if reader is None or reader.header_damaged else reader.header
 
     def is_skipped(self, journal_id: str) -> bool:
-        """Return whether a journal is known to be skipped. This does not read the journal."""
+        """Return whether `get` has found that a journal is skipped. The journal is not read."""
         return journal_id in self._skipped
 
     def forget(self, journal_id: str) -> None:
-        """Drop the reader of a journal, whose name may be that of another file now."""
+        """Drop the reader of a journal, because another file may have the journal's name now."""
         self._readers.pop(journal_id, None)
 
     def forget_all(self) -> None:
@@ -85,7 +85,7 @@ class JournalReaders:
         self._readers = {}
 
     def _is_ours(self, belongs_to: str) -> bool:
-        """Return whether a journal belongs to the workspace at the path, which may have been replaced."""
+        """Return whether `belongs_to` is the id of the workspace that is at the path now."""
         if not self.workspace_id or not belongs_to or same_id(belongs_to, self.workspace_id):
             return True
         found = self._inner.find_workspace_id()

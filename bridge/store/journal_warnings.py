@@ -1,4 +1,4 @@
-"""Warnings of a journal's writer, stored with the runs."""
+"""Stores the warnings of a journal's writer with the runs."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ logger = logging.getLogger("bridge")
 
 
 def store_warnings(store: TrackingStore, writer: JournalWriter) -> None:
-    """Store the warnings of a writer with their runs; a warning that cannot be stored now stays with the writer."""
+    """Store the warnings of a writer with their runs. Warnings that cannot be stored now stay with the writer."""
     for run_id, sentence in list(writer.warnings.items()):
         try:
             store.update_runs((run_id,), RunChanges(warnings=(sentence,)))
         except StoreUnavailable as error:
-            logger.debug("The warning of run %s is stored later: %s", run_id, error)
+            logger.debug("A warning of run %s cannot be stored now, and is stored later: %s", run_id, error)
             return
-        except (NotFound, InvalidState) as error:  # the run is gone
-            logger.debug("The warning of run %s is not stored: %s", run_id, error)
+        except (NotFound, InvalidState) as error:  # the run was deleted or purged
+            logger.debug("A warning of run %s is dropped, because it cannot be stored: %s", run_id, error)
         writer.warnings.pop(run_id, None)

@@ -1,4 +1,4 @@
-"""A backend behind a journal: a log call waits for no lock, no disk and no network."""
+"""A backend that writes points to a journal first, so that a log call does not wait for the database."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ class JournaledStore(WrappedBackend):
 
     Args:
         inner: the backend that stores everything.
-        folder: the folder of journals; all processes that share the inner backend share it.
-        fsync: a log call waits for the disk.
-        shared: journals belong to the folder's group too.
+        folder: the folder of journals. All processes with the same inner backend use the same folder.
+        fsync: each log call waits until its points are on the disk.
+        shared: members of the folder's group may read and remove the journals.
         read_only: nothing may be written. Points that are not folded are not visible, and a warning gives their size.
-        workspace_id: the id of the workspace; empty if the inner backend has none.
+        workspace_id: the id of the workspace; empty if the inner backend has no workspace id.
     """
 
     def __init__(
@@ -72,11 +72,11 @@ class JournaledStore(WrappedBackend):
         self._owned = OwnedRuns(self._writer)
         self._orphans: set[str] = set()
         self._place.reset()
-        self.is_tended = False  # the background thread sets it
+        self.is_tended = False  # `background` changes it
 
     @property
     def _folding(self) -> Folding:
-        """The folding of the journals. Its module is loaded when first needed; a short process never needs it."""
+        """The object that folds the journals. It is created when first needed: a short process needs no fold."""
         if self._made_folding is None:
             from bridge.store.fold import Folding
 
@@ -126,7 +126,7 @@ class JournaledStore(WrappedBackend):
     def check_writable(self, run_id: str) -> None:
         if run_id not in self._active:
             if self._read_only:
-                raise NotAllowed("log to run", run_id, "the workspace can only be read here")
+                raise NotAllowed("log to run", run_id, "this process has no write access to the workspace")
             self.inner.check_writable(run_id)
             self._active.add(run_id)
         if not self.is_tended:
@@ -136,12 +136,12 @@ class JournaledStore(WrappedBackend):
         background.add(self)
 
     def _deactivate(self, run_id: str) -> None:
-        """Let the next point of a run ask the inner backend again whether the run is active."""
+        """Make the next log call of a run ask the inner backend again whether the run is active."""
         self._active.discard(run_id)
         self._writer.recheck_run(run_id)
 
     def tend(self) -> None:
-        """Do the work of each second: ask which runs are active, renew leases, and fold unless another process does."""
+        """Check which runs are active, renew leases, and fold if no other process folds. Called once a second."""
         self._check_place()
         self._owned.renew()
         active = [run_id for run_id in list(self._active) if run_id not in self._orphans]
@@ -155,7 +155,7 @@ class JournaledStore(WrappedBackend):
             self._writer.leases.confirm(self.inner.get_receipts([journal_id]).get(journal_id, 0))
 
     def _check_place(self) -> None:
-        """Check whether the workspace's folder was removed or replaced, and keep journals with their workspace."""
+        """If the workspace's folder was removed or replaced, put the journals back into their workspace."""
         if self._read_only:
             return
         moved = self._place.check(self._active.union(self._owned, self._orphans))
@@ -172,10 +172,10 @@ class JournaledStore(WrappedBackend):
     # Leases
 
     def begin_runs(self, records: Sequence[RunRecord]) -> list[RunRecord]:
-        """Create runs that this process owns immediately; see `create_runs` and `hold_lease`."""
-        # The lease is stored with the run, in one transaction: a process killed in between would leave the run open.
-        with self._start_lock:  # a close in another thread ends the journal before, or leaves it open
-            reservation = self._writer.leases.reserve()  # held until the end of this call
+        """Create runs whose owner is this process; see `create_runs` and `hold_lease`."""
+        # One transaction stores run and lease: otherwise a process killed in between would leave a run without owner.
+        with self._start_lock:  # a close in another thread comes before, or sees the reservation and ends no journal
+            reservation = self._writer.leases.reserve()  # lasts until this variable is dropped at the end of the call
         journal_id, time = reservation.journal_id, reservation.time
         now = read_boot_time()
         leases = [Lease(record.id, journal_id, time, now) for record in records] if journal_id else []
@@ -186,20 +186,20 @@ class JournaledStore(WrappedBackend):
         return made
 
     def claim_run(self, run_id: str, lease: Lease | None = None) -> None:
-        """Claim a run as `LeaseStore.claim_run` does; without a lease, this process owns the run afterwards."""
+        """Claim a run as `LeaseStore.claim_run` does. If `lease` is None, this process becomes the owner of the run."""
         if lease is not None:
             self.inner.claim_run(run_id, lease)
             return
         with self._start_lock:
-            reservation = self._writer.leases.reserve()  # held until the end of this call, as above
+            reservation = self._writer.leases.reserve()  # as in `begin_runs`
         if not reservation.journal_id and not self._read_only:
             raise StoreUnavailable(
-                str(self._folder), "no journal can be started there, so this process cannot own a run"
+                str(self._folder), "no journal can be created in it, so this process cannot own a run"
             )
         try:
-            self._folding.fold()  # the records of an earlier owner, whose clock may be ahead, come before the claim
+            self._folding.fold()  # stores the lease records of an earlier owner, so that the claim can be made later
         except BridgeError as error:
-            logger.debug("Run %s is claimed without a fold: %s", run_id, error)
+            logger.debug("The journals cannot be folded before run %s is claimed: %s", run_id, error)
         self.inner.claim_run(run_id, Lease(run_id, reservation.journal_id, reservation.time, read_boot_time()))
         for stored in self.inner.get_leases():
             if stored.run_id == run_id and stored.journal_id == reservation.journal_id:
@@ -207,9 +207,9 @@ class JournaledStore(WrappedBackend):
         self.hold_lease(run_id)
 
     def hold_lease(self, run_id: str) -> None:
-        """Own a run until it ends, its lease is released, or this process ends.
+        """Own a run until the run ends, its lease is released, or this process ends.
 
-        If this process ends first, the run becomes Failed; while it is silent for long, the run is NotResponding.
+        If this process ends first, the run becomes Failed. If it writes nothing for long, the run is NotResponding.
         A lease that is held twice must be released twice.
         """
         if self._read_only:
@@ -245,17 +245,17 @@ class JournaledStore(WrappedBackend):
         return self.inner.get_series_of(run_ids, keys)
 
     def flush(self, run_id: str | None = None) -> None:
-        """Return when every reader sees all points of one run or of all; `StoreUnavailable` if some are lost."""
+        """Wait until every reader sees all points of a run, or of all runs. `StoreUnavailable` if points are lost."""
         self._check_place()
-        if self._writer.unsynced:  # a store that syncs has these points on the disk once they are folded
+        if self._writer.unsynced:  # the database writes these points to the disk when they are folded
             self._folding.fold()
             self._writer.mark_synced(self.inner.get_receipts(list(self._writer.unsynced)))
-        self._writer.flush(run_id)  # every reader folds what it finds there
+        self._writer.flush(run_id)  # every reader folds the points that it finds in the journals
         store_warnings(self.inner, self._writer)
 
     @property
     def unfolded_bytes(self) -> int:
-        """The number of bytes of points that reads do not see (read-only workspace, or numpy is missing)."""
+        """The number of bytes of points that reads do not see, without write access or without numpy."""
         return 0 if self._made_folding is None else self._made_folding.unfolded_bytes
 
     def close(self) -> None:
@@ -271,7 +271,7 @@ class JournaledStore(WrappedBackend):
         self._begin()
 
     def close_unless_owner(self) -> None:
-        """Close, but leave the journal open if this process owns runs or is starting one."""
+        """Close the store, but leave the journal open if this process owns runs or is starting one."""
         with self._start_lock:
             if self.owns_runs:
                 self.inner.close()
@@ -285,7 +285,7 @@ class JournaledStore(WrappedBackend):
         super().close()
 
     def at_exit(self) -> None:
-        """End the journal at the end of the process. Fold it if this needs no import and no waiting."""
+        """Close the journal at the end of the process. Fold it if that needs neither an import nor a wait."""
         background.remove(self)
         self._check_place()
         self._writer.close()
@@ -293,7 +293,7 @@ class JournaledStore(WrappedBackend):
             try:
                 self._folding.fold(wait=False)
             except BridgeError as error:
-                logger.debug("The journal is not folded at exit; the next reader folds it: %s", error)
+                logger.debug("The journal cannot be folded at exit. The next reader folds it: %s", error)
         self.inner.close()
 
     def after_fork(self) -> None:
@@ -312,7 +312,7 @@ class JournaledStore(WrappedBackend):
             self._deactivate(run_id)
 
     def purge_experiment(self, experiment_id: str) -> None:
-        self._folding.fold()  # else points that wait in journals would be stored in a later run with the same id
+        self._folding.fold()  # otherwise unfolded points would be stored in a later run with the same id
         self.inner.purge_experiment(experiment_id)
         self._forget_purged()
 
@@ -328,14 +328,14 @@ class JournaledStore(WrappedBackend):
         if self._claim_back(found.values()):
             found = self.inner.get_runs(run_ids, latest)
         if not latest and not self._read_only:
-            # This read does not fold. Its statuses are true only if the owners of other processes' runs are alive.
+            # This read does not fold, so a status is wrong if the run's owner has ended and no process has noticed.
             others = (record for record in found.values() if record.id not in self._owned)
             if any(record.status not in TERMINAL_STATUSES for record in others) and self._folding.look_after_leases():
                 found = self.inner.get_runs(run_ids, latest)
         return found
 
     def _claim_back(self, records: Iterable[RunRecord]) -> bool:
-        """Own runs again that were ended because this process was silent for too long; return whether there are any."""
+        """Own the runs again that were ended because this process was silent. Return whether such runs exist."""
         failed = [record for record in records if record.status == "Failed" and record.id in self._owned]
         if not failed:
             return False
@@ -343,7 +343,7 @@ class JournaledStore(WrappedBackend):
 
         if not any(is_owner_gone(record.error) for record in failed):
             return False
-        self._check_place()  # its journal was removed when its runs were ended
+        self._check_place()  # puts the journal back, which was removed when the runs were ended
         self._writer.leases.renew()
         self._folding.fold()
         return True
@@ -361,7 +361,7 @@ class JournaledStore(WrappedBackend):
             self._deactivate(run_id)
 
     def purge_runs(self, run_ids: Sequence[str]) -> None:
-        self._folding.fold()  # as above
+        self._folding.fold()  # as in `purge_experiment`
         self.inner.purge_runs(run_ids)
         self._forget_purged()
 

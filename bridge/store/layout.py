@@ -1,4 +1,4 @@
-"""The files and folders of a workspace's folder."""
+"""The names of the database and of the subfolders in the folder of a workspace."""
 
 from __future__ import annotations
 

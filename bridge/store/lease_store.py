@@ -1,4 +1,4 @@
-"""The interface to leases: which process owns a run that is under way."""
+"""The interface of a store of leases, which name the owners of runs that have not ended."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ if TYPE_CHECKING:
 
 
 class LeaseStore(ABC):
-    """A store of leases. A lease names the journal whose process owns a run.
+    """A store of leases. A lease names a run, and the journal whose process owns the run.
 
-    If the owner of a run ends without ending the run, the lease shows this, and another process ends the run.
-    A new run gets its lease from `TrackingStore.create_runs`. Later changes of a lease arrive with `FoldStore.append`.
+    If the process ends and leaves the run unfinished, another process finds the lease and ends the run.
+    `TrackingStore.create_runs` stores the first lease of a run. `FoldStore.append` stores later changes of the lease.
     A run that has ended has no lease.
-    As for a `TrackingStore`, every method may be called from any thread, and one that raises has changed nothing.
+    As in a `TrackingStore`, every method may be called from any thread, and a method that raises has changed nothing.
     """
 
     @abstractmethod
     def claim_run(self, run_id: str, lease: Lease) -> None:
-        """Claim a script's run that waits for a launcher: set it to Preparing and store its lease, in one transaction.
+        """Claim a submitted run that waits for a launcher: set it to Preparing and store its lease, in one transaction.
 
-        Of several processes that claim a run, one succeeds.
+        If several processes claim a run, one of them succeeds.
 
         Raises:
             NotFound: the run does not exist.
-            InvalidState: the run has been claimed, has ended, is deleted, or is not the run of a script.
+            InvalidState: the run has been claimed, has ended, is deleted, or is not a submitted run.
             StoreUnavailable: the store cannot be written at the moment.
         """
 
     @abstractmethod
     def end_unclaimed(self, now: int) -> list[str]:
-        """End the scripts' runs that have no lease and have waited `LEASE_SECONDS` for a launcher; return their ids.
+        """End each submitted run that no launcher has claimed for `LEASE_SECONDS`. Return the ids of these runs.
 
-        They become Failed, and their error gives the reason.
+        The runs become Failed, and their error gives the reason. A run with a lease does not wait for a launcher.
 
         Args:
             now: the current time, in milliseconds since 1970 UTC.
@@ -47,11 +47,11 @@ class LeaseStore(ABC):
 
     @abstractmethod
     def end_leases(self, gone: Mapping[str, int], silent: Collection[str] = ()) -> list[str]:
-        """End runs whose owner has ended, and mark runs whose owner is silent; return the ids of both.
+        """End runs whose owner has ended, and mark runs whose owner is silent. Return the ids of all changed runs.
 
         A run whose lease names a journal in `gone` becomes Failed, and its error states when the owner last wrote.
         A Running run whose lease names a journal in `silent` becomes NotResponding.
-        Both are Running again when `FoldStore.append` stores a newer lease: the owner was alive after all.
+        If `FoldStore.append` later stores a newer lease, the owner is alive after all, and the run is Running again.
 
         Args:
             gone: the journals whose processes have ended, by journal id, with the time of their last write in

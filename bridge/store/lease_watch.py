@@ -1,4 +1,4 @@
-"""Watching leases: ending runs whose owner has ended, and marking those whose owner is silent."""
+"""Watches leases: finds runs whose owner has ended, and runs whose owner is silent."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bridge.store.owners import owners_of
 
 
 def seems_over(folder: JournalFolder, readers: JournalReaders, leases: Sequence[Lease]) -> bool:
-    """Return whether the owner of a run seems to have ended, or is silent."""
+    """Return whether an owner that one of the leases names seems to have ended, or is silent."""
     folder.look()
     listed = folder.sizes()
     owners = owners_of(folder, leases)
@@ -36,7 +36,7 @@ def seems_over(folder: JournalFolder, readers: JournalReaders, leases: Sequence[
 
 
 def end_lost_leases(inner: Backend, folder: JournalFolder, readers: JournalReaders) -> None:
-    """End the leases of journals that another process removed, and mark runs whose owner writes no lease records."""
+    """End runs that no launcher has claimed, and runs whose owner's journal was removed. Mark runs of silent owners."""
     inner.end_unclaimed(time.time_ns() // 1_000_000)
     leases = inner.get_leases()
     if not leases:

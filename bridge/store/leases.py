@@ -1,4 +1,4 @@
-"""Leases: the rules by which journals change the leases of runs, and by which runs without an owner end."""
+"""The rules of leases: how lease records change the lease of a run, and when a run without an owner is ended."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def lease_records(slices: Iterable[Slice]) -> dict[str, list[tuple[str, LeaseRec
 
 
 def signs_of_life(slices: Iterable[Slice]) -> tuple[dict[str, int], dict[str, int]]:
-    """Return when processes last wrote, by journal id, in nanoseconds by their own boot clocks.
+    """Return when each process last wrote, by journal id, in nanoseconds of the process's boot-time clock.
 
-    The first dict is from the slices with lease records, and the second is from the other slices.
+    The first dict contains the times of slices with lease records, and the second the times of all other slices.
     """
     leased: dict[str, int] = {}
     others: dict[str, int] = {}
@@ -46,9 +46,9 @@ def signs_of_life(slices: Iterable[Slice]) -> tuple[dict[str, int], dict[str, in
 def lease_after(lease: Lease | None, records: Iterable[tuple[str, LeaseRecord]]) -> Lease | None:
     """Return the lease of a run after lease records are applied to it; a released lease has an empty journal id.
 
-    A later "held" record moves the lease to its own journal. A "released" record counts only if it is of the journal
-    that holds the lease.
-    A released lease keeps the time at which it was last held, so that an older record changes nothing.
+    A later "held" record moves the lease to the journal of the record. A "released" record counts only if it comes from
+    the journal that holds the lease.
+    A released lease keeps the time of its last "held" record, so that an older "held" record changes nothing.
     """
     for journal_id, record in records:
         if record.held and (lease is None or record.time > lease.time):
@@ -61,20 +61,20 @@ def lease_after(lease: Lease | None, records: Iterable[tuple[str, LeaseRecord]])
 def verdict(
     lease: Lease, status: Status, gone: Mapping[str, int], silent: Collection[str], start_time: int | None = None
 ) -> RunChanges | None:
-    """Return the changes of a run whose owner has ended or is silent, or None.
+    """Return the changes to a run if its owner has ended or is silent, or None if nothing is to be changed.
 
     Args:
         lease: the lease of the run, which names the owner's journal.
         status: the status of the run.
         gone: the journals whose processes have ended, with the time of their last write.
         silent: the journals whose processes have been silent for longer than `LEASE_SECONDS`.
-        start_time: the start of the run. Its end is never earlier.
+        start_time: the start of the run. The end of the run is never earlier.
     """
     if status in TERMINAL_STATUSES:
         return None
     if lease.journal_id in gone:
         since = max(gone[lease.journal_id], lease.time)
-        # A caller may have given a start time in the future.
+        # The start may be later than the last write, because a caller may have given any start time.
         return RunChanges(status="Failed", end_time=max(since, start_time or 0), error=_owner_gone(since))
     if status == "Running" and lease.journal_id in silent:
         return RunChanges(status="NotResponding")
@@ -84,8 +84,7 @@ def verdict(
 def status_after(before: Lease | None, after: Lease, status: Status, error: str | None) -> Status | None:
     """Return the status of a run after its lease has changed, or None if the run has ended and the change is ignored.
 
-    A run that was ended because its owner seemed to have ended is Running again when this owner, or a later one, writes
-    a lease that is later than all earlier ones.
+    If a run was ended because its owner seemed to have ended, a newer lease makes the run Running again.
     """
     if status in TERMINAL_STATUSES:
         comes_back = status == "Failed" and before is not None and after.journal_id and is_owner_gone(error)
@@ -94,7 +93,7 @@ def status_after(before: Lease | None, after: Lease, status: Status, error: str 
 
 
 def is_owner_gone(error: str | None) -> bool:
-    """Return whether a run was ended because its owner seemed to have ended, given the error of the run."""
+    """Return whether the error of a run states that the run was ended because its owner seemed to have ended."""
     import json
 
     try:
@@ -110,9 +109,9 @@ def _owner_gone(end_time: int) -> str:
 
     since = datetime.fromtimestamp(end_time / 1000, timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
     message = (
-        f"owner gone since {since}: the process that started the run ended without ending it, for example by a kill or"
-        " a crash, or it has been silent for a week. Everything logged until then is stored. The output of the process"
-        " or the system's log may tell why it ended."
+        f"owner gone since {since}: the process that started the run ended before it could end the run, for example by"
+        " a kill or a crash, or it has written nothing for a week. Everything that it logged until then is stored."
+        " The output of the process or the log of the system may show why the process ended."
     )
     return json.dumps({"code": OWNER_GONE, "message": message})
 
@@ -121,20 +120,17 @@ def _owner_gone(end_time: int) -> str:
 
 
 def unclaimed_since(now: int) -> int:
-    """Return a time: a run that has waited for a launcher since before this time is ended as never started.
-
-    Times are milliseconds since 1970 UTC.
-    """
+    """Return a time in milliseconds since 1970 UTC. A run that waits for a launcher since an earlier time is ended."""
     return now - int(LEASE_SECONDS * 1000)
 
 
 def never_started(now: int) -> RunChanges:
-    """Return the changes of a run that was not claimed by a launcher in time."""
+    """Return the changes to a run that no launcher has claimed in time."""
     import json
 
     message = (
-        f"No launcher claimed the run within {LEASE_SECONDS:g} seconds: it was not started, or could not open the"
-        " workspace. Its output or the system's log may tell why."
+        f"No launcher claimed the run within {LEASE_SECONDS:g} seconds: the launcher was not started, or could not open"
+        " the workspace. The output of the launcher or the log of the system may show why."
     )
     error = json.dumps({"code": NEVER_STARTED, "message": message})
     return RunChanges(status="Failed", end_time=now, error=error)

@@ -22,8 +22,8 @@ def get_run(store: TrackingStore, run_id: str, latest: bool = True) -> RunRecord
     """Return everything known about a run except its points.
 
     Args:
-        store: the store of the run.
-        run_id: the run.
+        store: the store that contains the run.
+        run_id: the id of the run.
         latest: also return the latest value of each series.
 
     Raises:
@@ -39,9 +39,9 @@ def get_series(store: TrackingStore, run_id: str, keys: Sequence[str] | None = N
     """Return the series of a run in the order in which they were first logged.
 
     Args:
-        store: where the run is.
-        run_id: the run.
-        keys: only the series with these keys; None is all series. A key that was not logged is absent.
+        store: the store that contains the run.
+        run_id: the id of the run.
+        keys: only the series with these keys are returned; None means all series. A key that was not logged is absent.
 
     Raises:
         NotFound: the run does not exist.

@@ -1,4 +1,4 @@
-"""Opens a workspace: returns the stores at an address."""
+"""Opens a workspace: returns the stores of the workspace in a folder."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from bridge.store.workspace_stores import WorkspaceStores
 
 
 def open_store(address: str | Path, durability: Durability | None = None) -> WorkspaceStores:
-    """Open the workspace at an address. A process opens a folder once, however often this is called.
+    """Open the workspace in a folder. If this process has the workspace open already, return the open stores.
 
     Args:
-        address: a folder.
-        durability: the durability of new points; None is `BRIDGE_DURABILITY`, else that of the workspace.
+        address: the folder.
+        durability: the durability of new points. None means `BRIDGE_DURABILITY` if it is set, else the durability of
+            the workspace.
 
     Raises:
-        NotFound: no workspace exists there.
-        SchemaMismatch: a newer version of Runbridge made it.
-        StoreUnavailable: its database cannot be reached, or is not the database of a workspace.
+        NotFound: the folder contains no workspace.
+        SchemaMismatch: a newer version of Runbridge has created or migrated the workspace.
+        StoreUnavailable: the database cannot be reached, or is not the database of a workspace.
     """
     path = Path(address).absolute()
     store = store_at(path, durability)
@@ -32,12 +33,12 @@ def open_store(address: str | Path, durability: Durability | None = None) -> Wor
 
 
 def peek_store(address: str | Path) -> WorkspaceStores:
-    """Return the workspace at an address without opening its stores: nothing in its folder changes.
+    """Return the workspace in a folder without opening its stores, so that nothing in the folder changes.
 
     Raises:
-        NotFound: no workspace exists there.
-        SchemaMismatch: a newer version of Runbridge made it.
-        StoreUnavailable: its database cannot be reached, or is not the database of a workspace.
+        NotFound: the folder contains no workspace.
+        SchemaMismatch: a newer version of Runbridge has created or migrated the workspace.
+        StoreUnavailable: the database cannot be reached, or is not the database of a workspace.
     """
     path = Path(address).absolute()
     if find_open(path) is not None:
@@ -46,5 +47,5 @@ def peek_store(address: str | Path) -> WorkspaceStores:
 
 
 def restore_default_experiment(stores: WorkspaceStores) -> None:
-    """Create experiment 0 again if it was purged. Every process does this when it opens the workspace."""
+    """Create experiment 0 again if it was purged. Each process calls this when it opens the workspace."""
     make_default_experiment(stores.open_store.backend)

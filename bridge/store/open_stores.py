@@ -1,4 +1,4 @@
-"""The stores that this process has open, each shared by all handles of its workspace."""
+"""The stores that this process has open. All handles of a workspace share its stores."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("bridge")
 
 IDLE_SECONDS = 10.0
-"""The time in seconds after which a store without handles is closed."""
+"""The time in seconds after which a store that no handle uses is closed."""
 
 IDLE_STORES = 4
 """The number of unused stores that stay open when another store is opened."""
@@ -37,11 +37,11 @@ IDLE_STORES = 4
 
 @dataclass(eq=False)
 class OpenStore:
-    """The open stores of a workspace, and their users. Without users they are closed after `IDLE_SECONDS`.
+    """The open stores of a workspace, and their users. Stores without users are closed after `IDLE_SECONDS`.
 
-    `identity` is the device and the inode of the database as it was opened. When another workspace takes the place of
-    this one, handles keep their stores, because the journal may have points for the former workspace. A new handle
-    gets new stores.
+    `identity` is the device and the inode of the database file when it was opened. If another workspace replaces this
+    one at the path, old handles keep these stores, because the journal may contain points of the former workspace.
+    New handles get new stores.
     """
 
     tracking: JournaledStore
@@ -67,7 +67,7 @@ class OpenStore:
 
 
 Key = tuple[str, "Durability | None", int]
-"""The folder, the requested durability, and the user, because permissions depend on the user."""
+"""The folder, the requested durability, and the user id of the process. Permissions depend on the user."""
 
 _stores: dict[Key, OpenStore] = {}
 _seen: set[str] = set()
@@ -87,13 +87,13 @@ def store_at(path: Path, durability: Durability | None) -> OpenStore:
     """Return the stores of the workspace in a folder. Open them if they are not open.
 
     Raises:
-        NotFound: no workspace exists there.
-        SchemaMismatch: a newer version of Runbridge made it.
-        StoreUnavailable: its database cannot be reached, or is not the database of a workspace.
+        NotFound: the folder contains no workspace.
+        SchemaMismatch: a newer version of Runbridge has created or migrated the workspace.
+        StoreUnavailable: the database cannot be reached, or is not the database of a workspace.
     """
     if "BRIDGE_RUN_ID" in os.environ and logger.level == logging.NOTSET:
-        # In a submitted script, debug messages of Runbridge must not fill the run's log, even if the script enables
-        # debug messages.
+        # In a submitted script, debug messages of Runbridge must not fill the run's log. So they are disabled, even if
+        # the script enables debug messages of all libraries.
         logger.setLevel(logging.INFO)
     state = stat_database(path)
     identity = state.st_dev, state.st_ino
@@ -116,8 +116,8 @@ def find_open(path: Path) -> OpenStore | None:
     """Return the stores of the workspace in a folder if this process has them open, else None.
 
     Raises:
-        NotFound: no workspace exists there.
-        StoreUnavailable: its database cannot be reached.
+        NotFound: the folder contains no workspace.
+        StoreUnavailable: the database cannot be reached.
     """
     state = stat_database(path)
     store = _stores.get((str(path), wanted_durability(None), os.geteuid()))
@@ -125,7 +125,7 @@ def find_open(path: Path) -> OpenStore | None:
 
 
 def _shared_with_others(key: Key, opened: OpenStore) -> OpenStore:
-    """Return the stores that are already open with the same durability, under another key, or the new ones."""
+    """Return the stores that another key already has open with the same durability, else the newly opened stores."""
     path, _, user = key
     for (other_path, _, other_user), other in list(_stores.items()):
         same = (other_path, other_user, other.identity) == (path, user, opened.identity)
@@ -158,10 +158,10 @@ def _open_folder(path: Path, durability: Durability | None, state: os.stat_resul
 
 
 def checked_facts(path: Path, facts: Mapping[str, str]) -> Mapping[str, str]:
-    """Return the properties of a workspace from its database.
+    """Return the properties of a workspace, after a check that they come from the database of a workspace.
 
     Raises:
-        StoreUnavailable: the database has no such properties.
+        StoreUnavailable: the properties contain no workspace id.
     """
     if "id" not in facts:
         raise StoreUnavailable(str(path / DATABASE), NOT_OURS)
@@ -172,7 +172,7 @@ def stat_database(path: Path) -> os.stat_result:
     """Return the `stat` result of the database file of a workspace.
 
     Raises:
-        NotFound: no workspace exists there.
+        NotFound: the folder contains no workspace.
         NotAllowed, StoreUnavailable: the file cannot be reached.
     """
     try:
@@ -200,7 +200,7 @@ def was_open(folder: str | Path) -> bool:
 def close_idle(most: int = 0) -> None:
     """Close unused stores.
 
-    A store that no handle has used for `IDLE_SECONDS` is closed. Of the other unused stores, the `most` that were used
+    A store that has had no handle for `IDLE_SECONDS` is closed. Of the other unused stores, the `most` that were used
     last stay open.
     """
     now = time.monotonic()
@@ -209,7 +209,7 @@ def close_idle(most: int = 0) -> None:
     for store in idle:
         if store not in keep and not len(store.users):
             try:
-                store.tracking.flush()  # a store with points that cannot be written yet stays open, and tries again
+                store.tracking.flush()  # raises if points cannot be written yet: then the store stays open
                 store.close()
             except BridgeError as error:
                 logger.debug("An unused workspace cannot be closed and stays open: %s", error)
@@ -231,10 +231,10 @@ def _without_users(now: float) -> list[OpenStore]:
 
 
 def drop(store: OpenStore) -> None:
-    """Forget closed stores.
+    """Remove closed stores from the list of open stores.
 
-    Only an open connection keeps an inode in use. After it is closed, a new database may get the same inode and would
-    be mistaken for the old one.
+    Open stores are recognised by the inode of their database. After the last connection is closed, a new database may
+    get the same inode, and would be mistaken for the old one.
     """
     _remove(store)
     for user in list(store.users):

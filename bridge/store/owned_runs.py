@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 class OwnedRuns:
-    """The runs whose leases this process holds, each with how often it is held.
+    """The runs whose leases this process holds, each with the number of `hold` calls without a `release`.
 
-    The caller guards changes by a lock.
+    The caller must hold a lock when it changes this object.
 
     Args:
-        writer: records leases in the journal.
+        writer: the writer that records leases in the journal.
     """
 
     def __init__(self, writer: JournalWriter) -> None:
@@ -37,14 +37,14 @@ class OwnedRuns:
         return iter(list(self._counts))
 
     def hold(self, run_id: str) -> None:
-        """Hold the lease of a run. Each call needs a `release` of its own."""
+        """Hold the lease of a run. The lease is released after as many `release` calls."""
         self._counts[run_id] = self._counts.get(run_id, 0) + 1
         if self._counts[run_id] == 1:
             self._writer.leases.hold(run_id)
             self._renewed = self._renewed or read_boot_time()
 
     def release(self, run_id: str) -> None:
-        """Undo one `hold` of a run. The last call releases the lease."""
+        """Undo one `hold` of a run. If no `hold` is left, release the lease."""
         if run_id in self._counts:
             self._counts[run_id] -= 1
             if not self._counts[run_id]:
@@ -56,12 +56,12 @@ class OwnedRuns:
             self._writer.leases.release(run_id)
 
     def forget(self, run_ids: Iterable[str]) -> None:
-        """Forget leases without recording that, because the workspace of these runs is gone."""
+        """Forget leases without a journal record, because the workspace of these runs does not exist any more."""
         for run_id in run_ids:
             self._counts.pop(run_id, None)
 
     def renew(self) -> None:
-        """Renew all leases if the last renewal is long ago, or a new journal must record them."""
+        """Renew all leases if the last renewal is older than `RENEW_SECONDS`, or a new journal must record them."""
         now = read_boot_time()
         if self._counts and (now - self._renewed > RENEW_SECONDS * 1e9 or self._writer.leases.pending):
             self._renewed = now

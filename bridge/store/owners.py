@@ -18,7 +18,7 @@ Owner = Literal["alive", "gone", "unknown"]
 
 
 class Place(NamedTuple):
-    """The machine that a process runs on; unknown values are empty or 0."""
+    """The machine and the boot that a process runs on. Unknown values are empty or 0."""
 
     boot_id: str
     machine_id: str
@@ -26,16 +26,16 @@ class Place(NamedTuple):
 
 
 def this_place() -> Place:
-    """Return the machine that this process runs on."""
+    """Return the machine and the boot that this process runs on."""
     return Place(boot_id(), machine_id(), time_namespace())
 
 
 class Owners:
-    """The processes that write journals, all observed at one moment of the file system's clock.
+    """The processes that write journals. The file system's clock is read once for all of them.
 
     Args:
         folder: the folder of journals.
-        spoke: when each process last wrote, by journal id, in nanoseconds by its own boot clock.
+        spoke: when each process last wrote, by journal id, in nanoseconds of the process's boot-time clock.
     """
 
     def __init__(self, folder: JournalFolder, spoke: dict[str, int]) -> None:
@@ -53,9 +53,10 @@ class Owners:
         return owner_of(header, lock, running, self._here, lambda: self._silence(journal_id, header))
 
     def is_silent(self, journal_id: str, header: Header | None, lock: Lock) -> bool:
-        """Return whether a process that is not gone has been silent for longer than `LEASE_SECONDS`.
+        """Return whether a process that has not ended has written nothing for longer than `LEASE_SECONDS`.
 
-        A process that is alive but has lost its lock has executed another program, which does not write the journal.
+        A running process without its lock has executed another program, which does not write to the journal. Such a
+        process is not silent.
 
         Raises:
             FileNotFoundError: the journal does not exist.
@@ -70,7 +71,7 @@ class Owners:
 
 
 def owners_of(folder: JournalFolder, leases: Sequence[Lease]) -> Owners:
-    """Return the processes that hold leases, as they are now."""
+    """Return the processes that hold leases, in their present state."""
     return Owners(folder, {lease.journal_id: lease.boot_time for lease in leases})
 
 
@@ -79,56 +80,57 @@ def owner_of(
 ) -> Owner:
     """Return whether the process that writes a journal without a closing record is alive.
 
-    A held lock proves that a process has the journal open, on whichever machine.
-    A free lock proves something only on the same boot, because a file system may not share locks between machines.
-    Equal host names prove nothing: containers have names of their own, and machines may share one.
+    A held lock proves that a process has the journal open, on this or on another machine.
+    A free lock proves that the process has ended only if it was started on this boot of this machine, because a file
+    system may not share locks between machines.
+    Host names are not compared: a container has its own name, and several machines may have the same name.
 
     Args:
         header: the header of the journal; None if it is damaged.
         lock: the state of the journal's lock.
-        running: whether the process runs, if it belongs to this boot; None if that is not known.
+        running: whether the process runs; None if that is not known, for example on another machine.
         here: the machine that this process runs on.
-        silent_seconds: returns how long the process has written nothing; called only if that matters.
+        silent_seconds: a function that returns how long the process has written nothing. Called only if needed.
     """
     if lock == "held" or running:
         return "alive"
-    if header is None:  # the readable part of the journal is stored under another name
+    if header is None:  # the journal also has a second name, so its removal loses nothing
         return "gone" if lock == "free" else "unknown"
     if is_of_boot(header, here):
         if lock == "free" or running is False:
             return "gone"
     elif _boot_of(header) and here.boot_id and header.machine_id and header.machine_id == here.machine_id:
-        # Either the machine was rebooted, or one machine is a clone of the other. A process that still runs on the
-        # other machine would write a sign of life.
+        # Either this machine was rebooted, or the process runs on a clone of this machine. In the second case the
+        # process would renew its leases.
         if silent_seconds() > 2 * RENEW_SECONDS:
             return "gone"
     return "gone" if silent_seconds() > ABSENT_SECONDS else "unknown"
 
 
 def is_of_boot(header: Header, here: Place) -> bool:
-    """Return whether a journal was started on this boot of this machine, as far as that is known."""
+    """Return whether a journal was created on this boot of this machine; False if that is not known."""
     return bool(here.boot_id) and _boot_of(header) == here.boot_id
 
 
 def is_writer_running(header: Header | None, here: Place) -> bool | None:
-    """Return whether the process that started a journal runs; None if that is not known here."""
+    """Return whether the process that created a journal runs; None if this machine cannot know it."""
     if header is None or not is_of_boot(header, here):
         return None
     return is_running(header.pid, header.pid_namespace, header.start_time, header.time_namespace)
 
 
 def silence(header: Header | None, here: Place, spoke: int, written: int, file_clock: Callable[[], int]) -> float:
-    """Return how many seconds ago a process last wrote to its journal, by a clock that both processes share.
+    """Return how many seconds ago a process last wrote to its journal, measured with a clock that both processes share.
 
-    That is the boot clock if both have the same one, and the file system's clock otherwise.
-    The wall clock is not used, because it may be set at any moment.
+    This clock is the boot-time clock if both processes have the same one, and otherwise the file system's clock.
+    The wall clock is not used, because it may be set at any time.
 
     Args:
         header: the header of the journal; None if it is damaged.
         here: the machine that this process runs on.
-        spoke: when the process last wrote, by its boot clock, in nanoseconds; 0 if that is not known.
+        spoke: when the process last wrote, by its boot-time clock, in nanoseconds; 0 if that is not known.
         written: when the journal was last written to, by the file system's clock, in nanoseconds.
-        file_clock: returns the file system's time, in nanoseconds.
+        file_clock: a function that returns the file system's time, in nanoseconds.
     """
     if spoke and header is not None and is_of_boot(header, here):
         if here.time_namespace and header.time_namespace == here.time_namespace:
@@ -139,7 +141,8 @@ def silence(header: Header | None, here: Place, spoke: int, written: int, file_c
 def _boot_of(header: Header) -> str:
     """Return the boot id in a header; empty if it is unknown.
 
-    In the first format of journals an unknown boot id was four times the checksum of the host's name.
+    In the first format of journals, an unknown boot id was stored as the checksum of the host's name, repeated four
+    times.
     """
     boot = header.boot_id
     return "" if boot == boot[:8] * 4 else boot

@@ -11,7 +11,7 @@ _found: dict[str, bool] = {}
 
 
 def has_package(name: str) -> bool:
-    """Return whether a package can be imported; the answer is remembered."""
+    """Return whether a package can be imported. The result is cached."""
     if name in sys.modules:
         return sys.modules[name] is not None
     if name not in _found:
@@ -20,15 +20,15 @@ def has_package(name: str) -> bool:
 
 
 def check_package(name: str, what: str, install: str = "") -> None:
-    """Raise unless a package can be imported.
+    """Raise an error if a package cannot be imported.
 
     Args:
-        name: the name to import.
-        what: what needs the package, as the beginning of a sentence.
-        install: the name for pip; by default the same.
+        name: the name of the package in an `import` statement.
+        what: the operation that needs the package, as the beginning of a sentence.
+        install: the name of the package for pip; by default the same name.
 
     Raises:
         NotFound: this interpreter does not have the package.
     """
     if not has_package(name):
-        raise NotFound("package", name, f"{what} needs it, so pip install {install or name}")
+        raise NotFound("package", name, f"{what} needs it. Run: pip install {install or name}")

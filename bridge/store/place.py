@@ -1,4 +1,4 @@
-"""Placing points: the positions, steps and latest values that points get when a backend appends them."""
+"""Gives points their positions and steps, and finds the latest points, when a backend appends points."""
 
 from __future__ import annotations
 
@@ -32,17 +32,22 @@ Name: TypeAlias = "tuple[str, str]"
 
 
 class Counters(NamedTuple):
-    """The number of points of a key, over all kinds, and of those without a step; a row counts as one point."""
+    """The number of points of a key, and the number of its points without a step.
+
+    Points of all kinds are counted. A row counts as one point.
+    """
 
     points: int
     stepless: int
 
 
 class Joined(NamedTuple):
-    """The points of slices in log order, as columns of one length.
+    """The points of several slices in log order, as columns of the same length.
 
-    `columns` has the arrays of `Slice` by name. `series` indexes `definitions`; `values` of text series index `texts`.
-    `definitions` are the series that have a point here, in the order of their first points.
+    `columns` has the arrays of `Slice` by name, for example `columns["steps"]`.
+    The column `series` has the index of each point's series in `definitions`.
+    The column `values` has the value of each point, or for a text series the index of the value in `texts`.
+    `definitions` are the series of the points, in the order of their first points.
     """
 
     definitions: list[Definition]
@@ -52,12 +57,11 @@ class Joined(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """Points with their positions and steps, series after series, and within a series in log order.
+    """Points with their positions and steps. They are sorted by series, and within a series in log order.
 
-    `ends` has, for each series, the index at which its points end.
-    `latest` has the index of the greatest point of each series by (step, timestamp, value); see
-    `bridge.records.series.Latest`.
-    `all_ints` is true for each series whose points here were all logged as ints.
+    `ends` has, for each series, the index after its last point.
+    `latest` has, for each series, the index of its latest point; see `bridge.records.series.Latest`.
+    `all_ints` has, for each series, whether all of these points were logged as ints.
     `counters` has the counters of every key after these points.
     """
 
@@ -73,7 +77,7 @@ class Placed:
 
 
 def fresh_slices(slices: Iterable[Slice], stored: Mapping[str, int]) -> tuple[list[Slice], dict[str, int]]:
-    """Return the slices that are not stored yet, and the receipts of the journals after them.
+    """Return the slices that are not stored yet, and the receipts that the journals have after these slices.
 
     Raises:
         InvalidState: a slice does not start at the receipt of its journal.
@@ -91,11 +95,11 @@ def fresh_slices(slices: Iterable[Slice], stored: Mapping[str, int]) -> tuple[li
 
 
 def join(slices: Sequence[Slice]) -> Joined:
-    """Return the points of slices in log order, with series and texts numbered over all of them."""
+    """Return the points of slices in log order. Series and texts are numbered across all slices."""
     import numpy
 
     numbers: dict[Definition, int] = {}
-    # The empty arrays are for no slices: `concatenate` needs one.
+    # Each list begins with an empty array, because `concatenate` needs an array even if there are no slices.
     parts: dict[str, list[Array]] = {name: [numpy.empty(0, numpy.int64)] for name in COLUMNS}
     texts: list[str | bool | None] = []
     for piece in slices:
@@ -106,10 +110,10 @@ def join(slices: Sequence[Slice]) -> Joined:
                 parts[name].append(own[name])
     columns = {name: numpy.concatenate(part[1:] or part) for name, part in parts.items()}
     if len(slices) > 1:
-        # A stable sort, so that of equal times the order within each slice stays.
+        # The sort is stable, so that points with equal times stay in the order of their slice.
         order = numpy.argsort(columns["times"], kind="stable")
         columns = {name: column[order] for name, column in columns.items()}
-    # Number the series again, by their first points in log order: new series are stored in this order.
+    # Number the series in the order of their first points, because new series are stored in this order.
     known = list(numbers)
     present, first, at = numpy.unique(columns["series"], return_index=True, return_inverse=True)
     by_first = numpy.argsort(first)
@@ -118,16 +122,16 @@ def join(slices: Sequence[Slice]) -> Joined:
 
 
 def _columns_of(piece: Slice, numbers: dict[Definition, int], earlier_texts: int) -> dict[str, Array]:
-    """Return the columns of one slice, with its series and texts numbered over all slices.
+    """Return the columns of one slice. Series and texts are numbered across all slices.
 
     Args:
         piece: the slice.
-        numbers: the number of each series of earlier slices; new ones of this slice are added.
-        earlier_texts: how many texts the earlier slices have.
+        numbers: the number of each series of earlier slices. New series of this slice are added to this dict.
+        earlier_texts: the number of texts in the earlier slices.
     """
     import numpy
 
-    # `present` are the numbers of the series of this slice, and `at` the index of each point's series in them.
+    # `present` has the series numbers that occur in this slice. `at` has the index of each point's series in `present`.
     present, at = numpy.unique(piece.series, return_inverse=True)
     definitions = [piece.definitions[number] for number in present.tolist()]
     own_numbers = [numbers.setdefault(definition, len(numbers)) for definition in definitions]
@@ -135,12 +139,12 @@ def _columns_of(piece: Slice, numbers: dict[Definition, int], earlier_texts: int
     if piece.texts and earlier_texts:
         is_text = numpy.array([definition.value_type == "text" for definition in definitions], dtype=bool)
         values = values.copy()
-        # Move the indices behind the texts of earlier slices. Numbers must not be added to: a sum changes -0.0 and
-        # the payload of NaN.
+        # Add the number of earlier texts to the text indices. The values of numbers are excluded, because even adding 0
+        # would change -0.0 and the payload of NaN.
         values[is_text[at]] += earlier_texts
     return {
         "series": numpy.array(own_numbers, dtype=numpy.int64)[at],
-        # Within a slice the order of the calls counts, even if the clock went back.
+        # If the clock went back, a point gets the time of the point before it: the order of the log calls decides.
         "times": numpy.maximum.accumulate(piece.times) if len(piece.times) else piece.times,
         "timestamps": piece.timestamps,
         "steps": piece.steps,
@@ -153,7 +157,12 @@ def _columns_of(piece: Slice, numbers: dict[Definition, int], earlier_texts: int
 
 
 def without_series(points: Joined, lost: Sequence[bool]) -> tuple[Joined, int]:
-    """Return the points except those of lost series, and the number of lost points; `lost` has an entry a series."""
+    """Return the points without those of lost series, and the number of lost points.
+
+    Args:
+        points: the points.
+        lost: for each series, whether it is lost.
+    """
     import numpy
 
     if not any(lost):
@@ -161,17 +170,17 @@ def without_series(points: Joined, lost: Sequence[bool]) -> tuple[Joined, int]:
     kept = ~numpy.array(lost, dtype=bool)
     stay = kept[points.columns["series"]]
     columns = {name: column[stay] for name, column in points.columns.items()}
-    columns["series"] = (numpy.cumsum(kept) - 1)[columns["series"]]  # the rank of each series among those kept
+    columns["series"] = (numpy.cumsum(kept) - 1)[columns["series"]]  # the index of each series among the kept ones
     definitions = [definition for definition, gone in zip(points.definitions, lost, strict=True) if not gone]
     return points._replace(definitions=definitions, columns=columns), int((~stay).sum())
 
 
 def place(points: Joined, before: Mapping[Name, Counters]) -> Placed:
-    """Give points their positions and steps, and find the latest of each series.
+    """Give points their positions and steps, and find the latest point of each series.
 
     Args:
         points: the new points in log order.
-        before: the counters of the keys that have points already.
+        before: the counters of the keys that already have points.
     """
     import numpy
 
@@ -188,7 +197,8 @@ def place(points: Joined, before: Mapping[Name, Counters]) -> Placed:
     }
     compared = comparable_values(placed["values"])
     is_text = numpy.array([definition.value_type == "text" for definition in definitions], dtype=bool)[series]
-    # Texts are not compared: of equal steps and timestamps the last one is the latest, so its position counts.
+    # If several texts have the greatest step and timestamp, the last logged text is the latest. So the positions of
+    # texts are compared.
     compared[is_text] = placed["positions"][is_text]
     ints = columns["ints"][order]
     return Placed(
@@ -201,7 +211,7 @@ def place(points: Joined, before: Mapping[Name, Counters]) -> Placed:
 
 
 def _ranks(order: Array) -> Array:
-    """Return the inverse of a permutation: the rank of each entry."""
+    """Return the inverse of a permutation: the index of each entry in the new order."""
     import numpy
 
     ranks = numpy.empty(len(order), dtype=numpy.int64)
@@ -212,16 +222,16 @@ def _ranks(order: Array) -> Array:
 def _places(
     definitions: Sequence[Definition], columns: Mapping[str, Array], before: Mapping[Name, Counters]
 ) -> tuple[Array, Array, dict[Name, Counters]]:
-    """Return the position and the step of each point, and the counters of their keys afterwards."""
+    """Return the position and the step of each point, and the counters of the keys after these points."""
     import numpy
 
-    # Number the keys. Several series may share a key, and so its counters: numbers, texts and columns.
+    # Number the keys. Several series may have the same key, for example numbers and texts. They share its counters.
     numbers: dict[Name, int] = {}
     of_series = [numbers.setdefault((d.run_id, d.key), len(numbers)) for d in definitions]
     old = [before.get(name, Counters(0, 0)) for name in numbers]
     points_before, stepless_before = numpy.array(old, dtype=numpy.int64).reshape(-1, 2).T
-    # A row has one position, which its further cells share. So only the first cells are counted, and `row_of` gives
-    # for each point the first cell of its row.
+    # All cells of a row have the same position. So only the first cell of each row is counted, and `row_of` has the
+    # index of the counted cell for each point.
     first: Any = slice(None)
     row_of: Any = slice(None)
     if columns["joined"].any():
@@ -229,16 +239,16 @@ def _places(
         row_of = numpy.cumsum(first) - 1
     has_step = columns["has_step"][first]
     metrics = numpy.array(of_series, dtype=numpy.int64)[columns["series"][first]]
-    # Group the points by key, each group in log order.
+    # Group the points by key. Each group stays in log order.
     order = numpy.argsort(metrics, kind="stable")
     groups = metrics[order]
     begins = numpy.searchsorted(groups, groups)  # for each point, where its group begins
     stepless = (~has_step)[order].astype(numpy.int64)
-    stepless_until = numpy.cumsum(stepless) - stepless  # points without a step before each point, over all groups
-    # The position is the old counter plus the rank in the group. It is scattered back to log order by `order`.
+    stepless_until = numpy.cumsum(stepless) - stepless  # how many points of all groups before this one have no step
+    # The position is the old counter plus the index in the group. `order` assigns it to the point in log order.
     positions = numpy.empty(len(order), dtype=numpy.int64)
     positions[order] = points_before[groups] + numpy.arange(len(order)) - begins
-    # The step of a point without one is the number of such points that its key had before.
+    # A point that was logged without a step gets the number of earlier points of its key without a step.
     rank = numpy.empty(len(order), dtype=numpy.int64)
     rank[order] = stepless_before[groups] + stepless_until - stepless_until[begins]
     counted = points_before + numpy.bincount(metrics, minlength=len(numbers))
@@ -249,21 +259,24 @@ def _places(
 
 
 def _greatest(begins: Array, series: Array, steps: Array, timestamps: Array, compared: Array) -> Array:
-    """Return the index of each series' greatest point by (step, timestamp, compared value), of equals the first."""
+    """Return the index of the greatest point of each series, by (step, timestamp, compared value).
+
+    If several points are equal, the first of them is returned.
+    """
     import numpy
 
     greatest = numpy.ones(len(series), dtype=bool)
     least: int | float
-    # Column by column, keep the points that are the greatest of their series among those kept before.
+    # For each column in turn, keep only the points with the greatest value of their series.
     for column, least in ((steps, INT64_MIN), (timestamps, INT64_MIN), (compared, -BIG)):
         among = numpy.where(greatest, column, least)
         greatest &= among == numpy.maximum.reduceat(among, begins)[series] if len(series) else greatest
-    found = numpy.flatnonzero(greatest)  # sorted, so the first from `begins` on is the first of its series
+    found = numpy.flatnonzero(greatest)  # sorted, so `searchsorted` finds the first point of each series
     return found[numpy.searchsorted(found, begins)]
 
 
 def comparable_values(values: Array) -> Array:
-    """Return a new array of values as MLflow compares them: NaN as 0, ±inf as ±1.797e308."""
+    """Return a new array of the values that MLflow compares: 0 for NaN, and ±1.797e308 for ±inf."""
     import numpy
 
     return numpy.clip(numpy.where(numpy.isnan(values), 0.0, values), -BIG, BIG)
@@ -306,7 +319,7 @@ def slice_of(run_id: str, points: Sequence[Point], api: int) -> Slice:
 
 
 def _float_array(values: Sequence[float]) -> Array:
-    """Return the values as float64 with their exact bits, including the payloads of NaN."""
+    """Return the values as a float64 array with the same bits, including the payloads of NaN."""
     import numpy
 
     return numpy.frombuffer(struct.pack(f"<{len(values)}d", *values), dtype="<f8")

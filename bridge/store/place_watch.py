@@ -1,4 +1,4 @@
-"""Watching the folder of a workspace: it may be removed or replaced while this process logs to it."""
+"""Watches the folder of a workspace, which may be removed or replaced while this process logs to it."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ logger = logging.getLogger("bridge")
 
 
 class Moved(NamedTuple):
-    """The workspace that is at the path now, and the runs of this process that it does not have."""
+    """The workspace that is at the path now. `orphans` are the runs of this process that it does not contain."""
 
     workspace_id: str
     orphans: set[str]
 
 
 class PlaceWatch:
-    """Keeps the journals of this process with their workspace.
+    """Keeps the journals of this process in the folder of their workspace.
 
-    Points are never written to another workspace. They wait until their own workspace is at the path again.
+    Points are never written to another workspace. If their workspace is not at the path, they wait in memory or in a
+    removed file until it is at the path again.
 
     Args:
         inner: the backend of the workspace.
@@ -37,14 +38,14 @@ class PlaceWatch:
         self.reset()
 
     def reset(self) -> None:
-        """Forget that the folder was removed or replaced."""
+        """Return to the state of a new object, as if the folder had never been removed or replaced."""
         self._is_lost, self._is_settled = False, True
 
     def check(self, run_ids: Collection[str]) -> Moved | None:
-        """Return where the journals were moved because the folder was removed or replaced; None if they stay.
+        """Put the journals back if the folder was removed or replaced. Return the workspace, or None without a change.
 
-        A move is returned again until the caller has called `settle`, because a signal handler may interrupt the
-        caller.
+        Each call returns the workspace again until the caller has called `settle`, because a signal handler may
+        interrupt the caller.
 
         Args:
             run_ids: the runs that this process logs to or owns.
@@ -59,12 +60,12 @@ class PlaceWatch:
             return None
         self._is_settled = False
         if not self._writer.follow_workspace(found, orphans):
-            self._report_lost("it cannot be written.")
+            self._report_lost("its journals cannot be put back.")
             return None
         return Moved(found, orphans)
 
     def settle(self) -> None:
-        """Record that the caller has completed a move."""
+        """Record that the caller has adapted to the workspace that `check` returned."""
         self._is_lost = self._writer.waits_for_workspace
         self._is_settled = True
 
@@ -72,7 +73,8 @@ class PlaceWatch:
         if not self._is_lost:
             self._is_lost = True
             logger.error(
-                "%s, to which this process logs, was removed: %s New points wait in memory until it exists again.",
+                "The folder %s, to which this process logs, was removed or cannot be written: %s "
+                "New points wait in memory until the folder can be written again.",
                 self._folder,
                 reason,
             )

@@ -33,25 +33,25 @@ RowPlace: TypeAlias = "tuple[str, int, int | None, int]"
 
 PLAIN = frozenset((float, int, str, bool, type(None)))
 VALUE_RULE = "must be a number, text, a bool or None"
-RANGE_RULE = "must be a number that a float64 can approximate, so within ±1.797e308"
+RANGE_RULE = "must be between -1.797e308 and 1.797e308, because numbers are stored as float64"
 
 
 def check_points(points: Iterable[Point]) -> list[Point]:
-    """Return points with plain values, if all of them may be stored.
+    """Return the points with values of Python's own types, if all points are valid.
 
-    Numbers of numpy, torch and similar libraries, and arrays of one element, become Python's numbers.
+    Numbers of numpy, torch and similar libraries, and arrays of one element, are converted to Python's numbers.
 
     Raises:
-        InvalidValue: a point may not be stored. The error names every mistake of all points.
+        InvalidValue: a point is not valid. The error names every mistake in all points.
     """
     checked: list[Point] = []
     problems: list[Problem] = []
-    row: RowPlace | None = None  # the row that a joined point must belong to
+    row: RowPlace | None = None  # the row of the point before; a joined point must belong to it
     columns: set[str] = set()  # the columns that this row has so far
-    large = False  # whether a text may make a row too large
+    large = False  # whether a row contains texts, which may make it too large
     for point in points:
         key, value, timestamp, step, kind, column, joined = point
-        # Most points are the further cells of rows with plain numbers. Accept these without another call.
+        # Most points are numbers in rows, after the first cell. They are accepted here without slow function calls.
         if (
             joined is True
             and row is not None
@@ -65,18 +65,18 @@ def check_points(points: Iterable[Point]) -> list[Point]:
             columns.add(column)
             continue
         checked.append(_check_point(point, problems))
-        # A point of a scalar series ends a row, and needs no more checks.
+        # A scalar point ends the row before it, and needs no more checks.
         if type(kind) is int and kind == SCALAR and column == "" and not joined:
             row = None
             continue
-        _check_place(point, row, columns, problems)
-        if not joined:  # the first cell begins a row; its checked values are those of the row
+        _check_kind_and_row(point, row, columns, problems)
+        if not joined:  # the first cell begins a row; its timestamp and step were converted by the check
             row = (key, checked[-1].timestamp, checked[-1].step, kind) if kind == COLUMN else None
             columns = set()
         if isinstance(column, str):
             columns.add(column)
         large = large or isinstance(value, str)
-    # Sizes are summed up only where a limit can be reached: one text, or more cells than a row may have.
+    # The sizes of rows are checked only if a row can be too large: with texts, or with more cells than a row may have.
     if not problems and (large or len(checked) > ROW_COLUMNS):
         _check_rows(checked, problems)
     if problems:
@@ -85,10 +85,10 @@ def check_points(points: Iterable[Point]) -> list[Point]:
 
 
 def check_value(value: object) -> Value:
-    """Return a value as a plain float, int, text, bool or None, if it may be logged.
+    """Return a value as a float, int, text, bool or None of Python, if it can be logged.
 
     Raises:
-        InvalidValue: the value may not be logged.
+        InvalidValue: the value cannot be logged.
     """
     plain = value if type(value) in PLAIN else _plain(value)
     if isinstance(plain, str):
@@ -98,11 +98,11 @@ def check_value(value: object) -> Value:
             float(plain)
         except OverflowError:
             raise InvalidValue("value", plain, RANGE_RULE) from None
-    return plain  # type: ignore[return-value]  # `_plain` gives nothing but what PLAIN has
+    return plain  # type: ignore[return-value]  # `_plain` returns only types of PLAIN
 
 
 def imprecise(value: Value) -> bool:
-    """Return whether a plain value is an int that a float64 may only approximate."""
+    """Return whether a value is an int that a float64 may not represent exactly."""
     return type(value) is int and not -EXACT_INTEGER <= value <= EXACT_INTEGER
 
 
@@ -110,18 +110,21 @@ def native_series(records: Sequence[SeriesRecord]) -> Series:
     """Return the scalar points of one key for a native reader: numbers and texts, in log order.
 
     A point that was logged through MLflow's API is excluded if an earlier point has the same step, timestamp and value.
-    Values are compared as MLflow stores them: ±inf as ±1.797e308, -0.0 as 0.0, and NaN equals only NaN.
-    Values keep their bits; see `Series` for their type.
+    The values that MLflow stores are compared: ±inf as ±1.797e308, and -0.0 as 0.0. NaN equals only NaN.
+    The returned values have the bits that were logged. See `Series` for their type.
     """
     return in_log_order([record for record in records if record.kind == SCALAR])[1]
 
 
 def in_log_order(records: Sequence[SeriesRecord]) -> tuple[Array, Series]:
-    """Return the positions and the points of several series of one key as one series; see `native_series`."""
+    """Return the positions and the points of several series of one key, merged into one series.
+
+    Repeated points of MLflow's API are excluded, as `native_series` describes.
+    """
     import numpy
 
     values = _native_values(records)
-    if len(records) == 1:  # it is already in log order, and a run may have very many keys
+    if len(records) == 1:  # one series is already in log order; this path is fast for runs with very many keys
         columns = (records[0].positions.copy(), records[0].steps.copy(), records[0].timestamps.copy(), values)
         if records[0].numbers is not None and (repeated := _repeated(records)).any():
             columns = (columns[0][~repeated], columns[1][~repeated], columns[2][~repeated], values[~repeated])
@@ -138,10 +141,10 @@ def in_log_order(records: Sequence[SeriesRecord]) -> tuple[Array, Series]:
 
 
 def mlflow_history(records: Sequence[SeriesRecord]) -> Series:
-    """Return the history of one metric for an MLflow reader: the number points of its series, equal ones once.
+    """Return the history of one metric for an MLflow reader: all points of its number series, without duplicates.
 
-    They are sorted by timestamp, step and value. NaN follows 0.
-    `values` is float64 with ±inf as ±1.797e308, -0.0 as 0.0 and NaN as the one NaN.
+    The points are sorted by timestamp, step and value. In this order, NaN comes directly after 0.
+    `values` is float64. ±inf is returned as ±1.797e308, -0.0 as 0.0, and NaN with any payload as `numpy.nan`.
 
     Source: MLflow 3.17.2, `SqlAlchemyStore.get_metric_history`.
     """
@@ -177,11 +180,19 @@ def _check_point(point: Point, problems: list[Problem]) -> Point:
     return Point(key, value, timestamp, step, kind, column, joined)
 
 
-def _check_place(point: Point, row: RowPlace | None, columns: set[str], problems: list[Problem]) -> None:
-    """Add the mistakes in the kind and the column of a point, given the row that it may belong to."""
+def _check_kind_and_row(point: Point, row: RowPlace | None, columns: set[str], problems: list[Problem]) -> None:
+    """Add the mistakes in the kind, the column and the row of a point to `problems`.
+
+    Args:
+        point: the point.
+        row: the row of the point before, if that point is in a row.
+        columns: the columns of this row.
+        problems: the list of mistakes.
+    """
     key, value, timestamp, step, kind, column, joined = point
     if type(kind) is not int or not SCALAR <= kind <= DESCRIPTION:
-        problems.append(Problem(f"kind of {key!r}", kind, "must be one of `bridge.records.series`"))
+        rule = "must be a constant of bridge.records.series, for example SCALAR or COLUMN"
+        problems.append(Problem(f"kind of {key!r}", kind, rule))
     elif kind == COLUMN:
         try:
             check_key(column, f"column of {key!r}")
@@ -197,14 +208,14 @@ def _check_place(point: Point, row: RowPlace | None, columns: set[str], problems
     if not joined:
         return
     if row is None or (key, timestamp, step, kind) != row:
-        rule = "must follow a cell of the same key, timestamp and step"
+        rule = "must come directly after a cell with the same key, timestamp and step"
         problems.append(Problem(f"cell of {key!r}", column, rule))
     elif column in columns:
-        problems.append(Problem(f"column of {key!r}", column, "must be in a row once"))
+        problems.append(Problem(f"column of {key!r}", column, "must occur only once in a row"))
 
 
 def _check_rows(points: Sequence[Point], problems: list[Problem]) -> None:
-    """Add the rows that are larger than one record may be."""
+    """Add the rows that are too large for one journal record to `problems`."""
     cells = text_bytes = 0
     for point in points:
         if not point.joined:
@@ -216,14 +227,14 @@ def _check_rows(points: Sequence[Point], problems: list[Problem]) -> None:
         if cells == ROW_COLUMNS + 1:
             problems.append(Problem(f"row of {point.key!r}", point.column, f"must have at most {ROW_COLUMNS} cells"))
         if text_bytes > ROW_TEXT_BYTES:
-            rule = f"must have texts of at most {ROW_TEXT_BYTES} bytes; keep them as a file"
+            rule = f"must have at most {ROW_TEXT_BYTES} bytes of text; store longer texts as a file"
             problems.append(Problem(f"row of {point.key!r}", point.column, rule))
             text_bytes = 0
 
 
 @lru_cache(maxsize=4096)
 def _is_column(column: str) -> bool:
-    """Return whether a text may name a column."""
+    """Return whether a text is a valid name of a column."""
     try:
         check_key(column)
     except InvalidValue:
@@ -232,13 +243,13 @@ def _is_column(column: str) -> bool:
 
 
 def _plain(value: object) -> object:
-    """Return Python's own number, text or bool for a subclass, a library's number, or an array of one element."""
+    """Convert a number of a library, an array of one element, or a subclass of a Python type to Python's own type."""
     item = getattr(value, "item", None)
     if callable(item):
         try:
             value = item()
-        except (TypeError, ValueError, RuntimeError) as error:  # of numpy, and of torch: more than one element
-            raise InvalidValue("value", value, f"{VALUE_RULE}, and an array must have one element") from error
+        except (TypeError, ValueError, RuntimeError) as error:  # an array of numpy or torch with several elements
+            raise InvalidValue("value", value, f"{VALUE_RULE}; an array must have exactly one element") from error
         if type(value) in PLAIN:
             return value
     if isinstance(value, str):
@@ -262,7 +273,7 @@ def _is_text(record: SeriesRecord) -> Array:
 
 
 def _native_values(records: Sequence[SeriesRecord]) -> Array:
-    """Return the values of series one after the other, in an array whose type holds all of them."""
+    """Return the concatenated values of series, in an array of a type that can contain all of them."""
     import numpy
 
     if all(record.numbers is not None for record in records):
@@ -283,7 +294,7 @@ def _native_values(records: Sequence[SeriesRecord]) -> Array:
 
 
 def _as_ints(numbers: Array) -> Array:
-    """Return floats that were logged as ints as int64, or as Python's ints if one does not fit."""
+    """Convert floats that were logged as ints to int64, or to Python's ints if one of them does not fit into int64."""
     import numpy
 
     if ((numbers >= -(2.0**63)) & (numbers < 2.0**63)).all():
@@ -298,7 +309,10 @@ def _numbers(records: Sequence[SeriesRecord]) -> list[Array]:
 
 
 def _mlflow_columns(records: Sequence[SeriesRecord]) -> tuple[Array, Array, Array, Array]:
-    """Return the steps, timestamps and values of number series as MLflow stores them, NaN as 0, and which are NaN."""
+    """Return the columns of number series in the form that MLflow stores: steps, timestamps, values, and `is_nan`.
+
+    The value of NaN is 0, and `is_nan` is true for it.
+    """
     import numpy
 
     numbers = numpy.concatenate([numpy.empty(0), *_numbers(records)])
@@ -313,7 +327,7 @@ def _mlflow_columns(records: Sequence[SeriesRecord]) -> tuple[Array, Array, Arra
 
 
 def _repeated(records: Sequence[SeriesRecord]) -> Array:
-    """Return which points of number series came through MLflow's API and equal an earlier point."""
+    """Return which points of number series were logged through MLflow's API and equal an earlier point."""
     import numpy
 
     apis = numpy.concatenate([numpy.empty(0, numpy.uint8), *(record.apis for record in records)])
@@ -323,14 +337,15 @@ def _repeated(records: Sequence[SeriesRecord]) -> Array:
     columns = _mlflow_columns(records)
     steps, timestamps, values, nan = columns
     positions = numpy.concatenate([record.positions for record in records])
-    # Sort equal points next to each other, the first logged one first: it counts, whichever API it came through.
+    # After the sort, equal points are neighbours, and the first logged of them comes first. That point is not repeated,
+    # even if it was logged through MLflow's API.
     order = numpy.lexsort((positions, nan, values, steps, timestamps))
     repeated[order] &= _like_previous(columns, order)
     return repeated
 
 
 def _like_previous(columns: Sequence[Array], order: Array) -> Array:
-    """Return, for each entry of an order, whether all columns have the same value as in the entry before."""
+    """Return which points have the same values in all columns as the point before them in an order."""
     import numpy
 
     same = numpy.zeros(len(order), dtype=bool)

@@ -1,4 +1,4 @@
-"""Listing runs: all that match a query, read in portions."""
+"""Lists all runs that match a query. The records are read in portions."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ RUNS_AT_ONCE = 500
 def list_runs(store: TrackingStore, query: RunQuery, latest: bool = True) -> Iterator[RunRecord]:
     """Return all runs that match a query at the moment of the call.
 
-    The ids are read immediately, and the records later, in portions.
-    So a run that starts afterwards is not listed, and none is listed twice.
-    A run that is deleted, restored or purged before its record is read is excluded.
+    The ids are read immediately. The records are read later, in portions.
+    So a run that starts after the call is not listed, and no run is listed twice.
+    A run is excluded if it is purged, or moved to a lifecycle stage outside the query, before its record is read.
 
     Args:
-        store: where the runs are.
-        query: which runs; its `max_results` and `page_token` apply to the ids.
+        store: the store that contains the runs.
+        query: the query. Its `max_results` and `page_token` apply to the ids.
         latest: also return the latest value of each series.
     """
     return _records_of(store, store.search_run_ids(query).items, query.view, latest)

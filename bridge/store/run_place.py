@@ -1,4 +1,4 @@
-"""Where a run is stored, and the record of a new one."""
+"""The reference to a stored run, and functions for new runs."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RunPlace:
-    """A run in the stores of its workspace: all that a function needs to read or change the run."""
+    """A reference to a run in the stores of its workspace, with which functions read or change the run."""
 
     stores: WorkspaceStores
     experiment_id: str
     run_id: str
 
     def record(self, latest: bool = False) -> RunRecord:
-        """Return the record of the run, read now; with its latest points if `latest` is True.
+        """Read the record of the run, and its latest points if `latest` is True.
 
         Raises:
             NotFound: the run was deleted permanently.
@@ -41,14 +41,14 @@ class RunPlace:
         """Return the artifact root of the run.
 
         Raises:
-            NotAllowed: the experiment has an artifact location of its own, which only MLflow's clients reach.
+            NotAllowed: the experiment has an artifact location outside the workspace. Only MLflow's clients can use it.
         """
         location = self.stores.tracking.get_experiment(self.experiment_id).artifact_location
         if location is not None:
             reason = (
                 f"the experiment of the run stores files at {location}, which only MLflow's clients can read and write"
             )
-            raise NotAllowed("reach files of run", self.run_id, reason)
+            raise NotAllowed("read or write files of run", self.run_id, reason)
         return RunRecord(self.run_id, self.experiment_id).artifact_root
 
     def writable_root(self) -> str:
@@ -76,13 +76,13 @@ def new_run(
     tags: str | Mapping[str, object] | None = None,
     properties: Mapping[str, str] | None = None,
 ) -> RunRecord:
-    """Return the record of a run that starts now and belongs to this user; it is not stored yet.
+    """Return a record for a run that starts now and belongs to the current user. The run is not stored yet.
 
     Args:
-        run_id: a checked id; None generates an id.
-        display_name: None or "" generates a name.
-        tags: values by key, or one key; values become text. The user is added as the tag `mlflow.user`, because
-            MLflow's searches by user look for the tag.
+        run_id: a valid id. If it is None, an id is generated.
+        display_name: the name. If it is None or "", a name is generated.
+        tags: values by key, or a single key. Values are converted to text. The tag `mlflow.user` is added, because
+            MLflow's searches by user look for this tag.
 
     Raises:
         InvalidValue: a tag's key or value is not valid.
@@ -106,9 +106,9 @@ def new_run(
 
 
 def free_run_id(stores: WorkspaceStores, run_id: str | None) -> str:
-    """Return the id that a new run is given, or a fresh one for None.
+    """Return an id for a new run: `run_id` if no run has this id, or a generated id if `run_id` is None.
 
-    A caller asks before it stores files under the id, which would otherwise replace those of the run that has it.
+    A caller that stores files under the id calls this first. Otherwise its files could replace those of another run.
 
     Raises:
         InvalidValue: the id is not valid.

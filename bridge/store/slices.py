@@ -1,4 +1,4 @@
-"""Slices: parts of journals in the form that a backend stores."""
+"""Slices: parts of journals, in the form in which they are passed to a backend."""
 
 from __future__ import annotations
 
@@ -14,21 +14,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """A stretch of a journal: the points between two of its byte offsets, as columns in log order.
+    """A part of a journal: the points between two byte offsets, as columns in log order.
 
+    `start` and `end` are the byte offsets.
     All arrays have one entry for each point.
-    `series` (uint32) indexes `definitions`.
-    `times` (int64) are nanoseconds that may be compared between the slices of one `append`. They give the log order.
-    `steps` (int64) is 0 where `has_step` (bool) is false.
+    `series` (uint32) has the number of the point's series, a key of `definitions`.
+    `times` (int64) are nanoseconds. They can be compared between the slices of one `append`, and define the log order.
+    `has_step` (bool) is true if the point was logged with a step. `steps` (int64) is that step, or 0.
     `values` (float64) is the value, or for a text series the index of the value in `texts`.
-    `ints` (bool) is true for a value that was logged as an int. `apis` (uint8) is the API it came through, `NATIVE` or
-    `MLFLOW`.
-    `joined` (bool) is true for a further cell of the row of the point before it. The cells of a row have the same key,
-    time, timestamp and step, and are all in one slice.
+    `ints` (bool) is true if the value was logged as an int.
+    `apis` (uint8) is the API through which the point was logged, `NATIVE` or `MLFLOW`.
+    `joined` (bool) is true if the point is a cell of the same row as the point before it. The cells of a row have the
+    same key, time, timestamp and step, and are all in one slice.
     `warnings` are pairs (run id, sentence), for example about damage. The sentences are stored with the runs.
-    `leases` are the lease records in this stretch.
-    `workspace_id` is the workspace that the journal belongs to; empty for any.
-    `boot_time` is the time of the last write in this stretch, in nanoseconds by the process's boot clock; 0 if unknown.
+    `leases` are the lease records of this part.
+    `workspace_id` is the workspace that the journal belongs to. If it is empty, every backend accepts the slice.
+    `boot_time` is the time of the last write in this part, in nanoseconds of the process's boot-time clock; 0 if
+    unknown.
     """
 
     journal_id: str
@@ -52,10 +54,11 @@ class Slice:
 
 
 class LeaseRecord(NamedTuple):
-    """A record of a journal: after it, the process of the journal owns a run (`held`), or no longer owns it.
+    """A journal record about the lease of a run. `held` states whether the process of the journal owns the run now.
 
-    `time` is milliseconds since 1970 UTC. A later "held" record moves the lease to its own journal. A "released" record
-    counts only if it is of the journal that holds the lease.
+    `time` is in milliseconds since 1970 UTC.
+    A later "held" record moves the lease to the journal of the record. A "released" record counts only if it comes from
+    the journal that holds the lease.
     """
 
     run_id: str

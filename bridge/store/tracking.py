@@ -1,4 +1,4 @@
-"""The interface to everything known about experiments, runs and series."""
+"""The interface of a tracking store, which contains experiments, runs and series."""
 
 from __future__ import annotations
 
@@ -20,14 +20,13 @@ class TrackingStore(ABC):
     """A store of experiments, runs and the points that runs log.
 
     Every method may be called from any thread.
-    When a method returns, its effect is visible to every later read: of this object and, where several processes share
-    the store, of every process.
+    After a method has returned, every later read sees its effect, also in other processes that share the store.
     A method that raises has changed nothing.
-    A returned record is a value: it does not change later, and changing its mappings changes nothing in the store.
-    Times are milliseconds since 1970 UTC, and the caller gives them.
-    An unknown experiment or run raises `NotFound`.
-    A deleted experiment or run can be read. Methods that would write to it raise `InvalidState`, except that points
-    from a journal are still stored in a deleted run.
+    A returned record does not change later. If a caller changes its mappings, nothing changes in the store.
+    Times are milliseconds since 1970 UTC. The caller passes the current time.
+    If an experiment or run does not exist, a method raises `NotFound`.
+    A deleted experiment or run can be read. A method that would change it raises `InvalidState`. There is one
+    exception: points from a journal are stored in a deleted run too.
     Text that UTF-8 cannot encode raises `InvalidValue`.
     """
 
@@ -62,7 +61,7 @@ class TrackingStore(ABC):
 
     @abstractmethod
     def rename_experiment(self, experiment_id: str, name: str, time: int) -> None:
-        """Rename an active experiment. It may be given the name that it has.
+        """Rename an active experiment. The new name may be equal to the present one.
 
         Raises:
             InvalidValue, AlreadyExists: as for `create_experiment`; the name is checked first.
@@ -75,24 +74,35 @@ class TrackingStore(ABC):
         """Set and remove tags of an active experiment. Other tags and `last_update_time` are unchanged.
 
         Raises:
-            NotFound: the experiment does not have a tag that is to be removed.
+            NotFound: a tag in `removed` does not exist.
         """
 
     @abstractmethod
     def delete_experiment(self, experiment_id: str, time: int) -> None:
-        """Mark an active experiment and all its runs as deleted; raise `NotFound` if it is deleted."""
+        """Mark an active experiment and all its runs as deleted.
+
+        Raises:
+            NotFound: the experiment is already deleted.
+        """
 
     @abstractmethod
     def restore_experiment(self, experiment_id: str, time: int) -> None:
-        """Mark a deleted experiment and *all* its runs as active; raise `NotFound` if it is active."""
+        """Mark a deleted experiment as active, and also *all* its runs, even those that were deleted before it.
+
+        Raises:
+            NotFound: the experiment is active.
+        """
 
     @abstractmethod
     def purge_experiment(self, experiment_id: str) -> None:
-        """Remove a deleted experiment permanently; raise `NotFound` if it is active.
+        """Remove a deleted experiment and its runs permanently.
 
-        Its runs are removed as by `purge_runs`.
-        The runs are removed first, in several transactions. If a call is interrupted, the next call continues.
-        Afterwards the name is free. The id is given again if it was the greatest.
+        The runs are removed first, in several transactions, as `purge_runs` describes. If a call is interrupted, the
+        next call continues.
+        Afterwards another experiment may have the name. If the id was the greatest, the next experiment gets it.
+
+        Raises:
+            NotFound: the experiment is active.
         """
 
     # Runs
@@ -101,10 +111,11 @@ class TrackingStore(ABC):
     def create_runs(self, records: Sequence[RunRecord], leases: Sequence[Lease] = ()) -> list[RunRecord]:
         """Create runs in active experiments, all in one transaction, and return them with their run numbers.
 
-        Runs are numbered and returned in the order given.
-        The params, tags, properties, inputs and outputs of a record are stored; its number, latest points and warnings
-        are ignored.
-        A record whose id, experiment and start time are those of a stored run is not stored: that run is returned.
+        Runs are numbered and returned in the order of `records`.
+        The number, latest points and warnings of a record are ignored. Its params, tags, properties, inputs and outputs
+        are stored.
+        If a stored run has the same id, experiment and start time as a record, the stored run is returned, and the
+        record is ignored. So a call may be repeated.
 
         Args:
             records: the new runs.
@@ -118,38 +129,37 @@ class TrackingStore(ABC):
 
     @abstractmethod
     def get_runs(self, run_ids: Sequence[str], latest: bool = True) -> dict[str, RunRecord]:
-        """Return everything known about runs except their points, by run id, in the order given.
-
-        An unknown run is absent from the answer.
+        """Return the records of runs by run id, in the order of `run_ids`. A run that does not exist is absent.
 
         Args:
-            run_ids: the runs.
+            run_ids: the ids of the runs.
             latest: also return the latest value of each series.
         """
 
     @abstractmethod
     def get_active_runs(self, run_ids: Sequence[str]) -> set[str]:
-        """Return those of some runs that exist and are active."""
+        """Return the ids in `run_ids` whose runs exist and are active."""
 
     @abstractmethod
     def check_writable(self, run_id: str) -> None:
-        """Raise unless the run may be written to.
+        """Raise an error if the run cannot be changed.
 
         Raises:
-            NotFound, InvalidState: the run does not exist, or is deleted.
-            NotAllowed: the store can only be read.
+            NotFound: the run does not exist.
+            InvalidState: the run is deleted.
+            NotAllowed: this process has no write access to the store.
         """
 
     @abstractmethod
     def update_runs(self, run_ids: Sequence[str], changes: RunChanges) -> None:
-        """Apply the same changes to active runs, in one transaction: if this raises, no run is changed.
+        """Apply the same changes to active runs, in one transaction. If the call raises, no run is changed.
 
-        Errors name the run. Calling it again changes nothing more.
+        Errors name the run. A repeated call changes nothing.
 
         Raises:
-            ParamChanged: a run has params with other values; all of these params are named.
-            InvalidState: a run has a property with another value, or not the status that `changes` expects.
-            NotFound: a run does not exist, or does not have a tag that is to be removed.
+            ParamChanged: a run has params with other values. The error names all of these params.
+            InvalidState: a run has a property with another value, or does not have the status that `changes` expects.
+            NotFound: a run, or a tag that `changes` removes, does not exist.
         """
 
     @abstractmethod
@@ -159,29 +169,29 @@ class TrackingStore(ABC):
         A run that is already deleted is unchanged.
 
         Raises:
-            NotFound: a run does not exist; no run is changed.
+            NotFound: a run does not exist. In this case no run is changed.
         """
 
     @abstractmethod
     def restore_runs(self, run_ids: Sequence[str]) -> None:
-        """Mark runs as active, in one transaction. Their experiment may be deleted.
+        """Mark runs as active, in one transaction, even if their experiment is deleted.
 
         A run that is already active is unchanged.
 
         Raises:
-            NotFound: a run does not exist; no run is changed.
+            NotFound: a run does not exist. In this case no run is changed.
         """
 
     @abstractmethod
     def purge_runs(self, run_ids: Sequence[str]) -> None:
         """Remove active or deleted runs permanently, with everything they logged and the index of their files.
 
-        Unknown runs are skipped, so calling it again changes nothing.
-        A run disappears for every reader at one moment. Its points are removed afterwards in several transactions,
-        between which other processes may write.
+        Runs that do not exist are skipped, so the call may be repeated.
+        A run disappears for all readers at the same time. Its points are removed afterwards in several transactions,
+        so that other processes can write in between.
         If a call is interrupted, `resume_purge` or the next purge completes it.
-        Points that arrive from a journal later are dropped, and a warning with their number is logged.
-        `search_datasets` continues to return the contexts in which the runs used data sets.
+        If a later fold finds points of the runs in a journal, it drops them and logs a warning with their number.
+        `search_datasets` still returns the contexts in which the runs used data sets.
         """
 
     @abstractmethod
@@ -190,7 +200,7 @@ class TrackingStore(ABC):
 
     @abstractmethod
     def search_runs(self, query: RunQuery) -> Page[RunRecord]:
-        """Return the runs that match a query, in the query's order; unknown experiments are skipped."""
+        """Return the runs that match a query, in the query's order. Experiments that do not exist are skipped."""
 
     @abstractmethod
     def search_run_ids(self, query: RunQuery) -> Page[str]:
@@ -219,39 +229,40 @@ class TrackingStore(ABC):
 
     @abstractmethod
     def log_points(self, run_id: str, points: Sequence[Point], api: int = NATIVE) -> None:
-        """Append points to an active run in the order given. When this returns, they survive the process.
+        """Append points to an active run, in the order given. After the call, the points survive a kill of the process.
 
-        Values are floats, ints, text, bools and None. NaN keeps its payload; ±inf and -0.0 are stored bit by bit.
-        An int beyond ±2**53 is stored as the nearest float64, and a warning of the run names its key once.
-        The cells of a row share position and step. Either all of them are stored or none.
-        Points that are logged again are stored again.
+        Values are floats, ints, text, bools and None. Floats are stored with all their bits, also NaN, ±inf and -0.0.
+        An int beyond ±2**53 is stored as the nearest float64, and the run gets one warning for each such key.
+        The cells of a row get the same position and step. Either all cells of a row are stored or none.
+        A repeated call stores the points again.
 
         Args:
-            run_id: the run.
+            run_id: the id of the run.
             points: the points.
-            api: the API that they came through, `NATIVE` or `MLFLOW` of `bridge.records.series`.
+            api: the API through which the points were logged: `NATIVE` or `MLFLOW` of `bridge.records.series`.
 
         Raises:
-            InvalidValue: a key, value, step, timestamp, kind or row is not valid; no point is stored.
+            InvalidValue: a key, value, step, timestamp, kind or row is not valid. In this case no point is stored.
         """
 
     @abstractmethod
     def get_series_of(self, run_ids: Sequence[str], keys: Sequence[str] | None = None) -> dict[str, list[SeriesRecord]]:
-        """Return the series of runs, by run id in the order given, each run's in the order they were first logged.
+        """Return the series of runs by run id, in the order of `run_ids`.
 
-        An unknown run is absent from the answer, and so is a key that a run did not log.
+        The series of a run are in the order in which they were first logged.
+        A run that does not exist is absent, and so is a key that a run did not log.
 
         Args:
-            run_ids: the runs.
-            keys: only the series with these keys; None is all series.
+            run_ids: the ids of the runs.
+            keys: only the series with these keys are returned; None means all series.
         """
 
-    # Life
+    # Closing and forking
 
     def close(self) -> None:
-        """Close files and connections. A later call opens them again. Closing again changes nothing."""
+        """Close files and connections. A later call of any method opens them again. A repeated close does nothing."""
         return None
 
     def after_fork(self) -> None:
-        """Drop everything that belongs to the parent process; called in the child after a fork."""
+        """Drop the files, connections and locks of the parent process. Called in the child after a fork."""
         return None

@@ -14,7 +14,7 @@ logger = logging.getLogger("bridge")
 
 
 class UnfoldedBytes:
-    """Counts the bytes of points in journals that are not stored; each journal is read once for each change.
+    """Counts the bytes of points that are only in journals. A journal is read again only after it has changed.
 
     Args:
         folder: the folder of journals.
@@ -39,7 +39,7 @@ class UnfoldedBytes:
         self.total = sum(found for _, _, found in counted.values())
 
     def warn(self) -> None:
-        """Warn once that points are not visible because this process may not write."""
+        """Warn once that points are not visible, because this process has no write access."""
         if self.total and not self._warned:
             self._warned = True
             logger.warning(
@@ -61,7 +61,7 @@ class UnfoldedBytes:
             except OSError as error:
                 if is_of_handler(error):
                     raise
-                if isinstance(error, FileNotFoundError):  # its process may have put it back under its name
+                if isinstance(error, FileNotFoundError):  # the writer may have put it back as a new file
                     self._readers.forget(journal_id)
                     continue
                 logger.debug("Journal %s cannot be read: %s", self._folder.path_of(journal_id), error)

@@ -1,4 +1,4 @@
-"""A walk over a folder of this computer whose files are stored: as a snapshot, as outputs of a run, or by an upload."""
+"""Lists the files below a folder of this computer, for a snapshot, an upload, or the outputs of a run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Entry: TypeAlias = "os.DirEntry[str]"
 
 
 class TooManyEntries(Exception):
-    """A folder has more entries than a walk may look at."""
+    """A folder has more entries than a walk may list."""
 
 
 def walk(
@@ -26,23 +26,25 @@ def walk(
     chosen: Callable[[str, list[Entry]], list[Entry]] = lambda path, entries: entries,
     most_entries: int | None = None,
 ) -> Iterator[tuple[str, Entry]]:
-    """Yield all files below a folder, and whatever else is no folder, in any order.
+    """Yield all entries below a folder that are not folders, in any order.
+
+    All paths are relative to `top`, with `/` between their parts. The path of `top` is empty.
 
     Args:
         top: the folder.
-        unreadable: called with the path of a folder that cannot be listed. A folder that was removed is skipped.
-        follows_links: also walk folders that links lead to, except a link to a folder above itself; else a link to a
-            folder is yielded.
-        enters: whether to walk a subfolder.
-        chosen: which entries of a folder to look at.
-        most_entries: how many entries the walk may list.
+        unreadable: called with the path of a folder that cannot be listed, and the error. Not called for a folder that
+            was removed.
+        follows_links: whether to enter the folders that links lead to, except a link to a folder above the link. If
+            False, a link to a folder is yielded like a file.
+        enters: called with the path of a subfolder and its entry; returns whether to enter the subfolder.
+        chosen: called with the path of a folder and its entries; returns the entries to yield or enter.
+        most_entries: the greatest number of entries that the walk may list; None means no limit.
 
     Yields:
-        The path below `top`, `/`-separated, and the entry. `unreadable`, `enters` and `chosen` get such paths too; the
-        path of `top` is empty.
+        The path and the entry.
 
     Raises:
-        TooManyEntries: there are more than `most_entries`.
+        TooManyEntries: the folder has more than `most_entries` entries.
     """
     left = most_entries
     folders = [(os.fspath(top), "", _real_parents(top) if follows_links else frozenset())]

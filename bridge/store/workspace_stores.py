@@ -16,14 +16,12 @@ if TYPE_CHECKING:
 
 
 class WorkspaceStores:
-    """A workspace: its name, and the two stores behind every handle.
-
-    `address` is the absolute path of its folder.
+    """A workspace: its properties, its tracking store and its artifact store. Handles use them.
 
     Args:
-        address: the folder.
-        facts: the row of the database about the workspace: id, name, durability, creation time and Azure values.
-        store: the open stores; None opens them when they are first needed.
+        address: the absolute path of the workspace's folder.
+        facts: the properties in the database: id, name, durability, creation time and values of Azure ML arguments.
+        store: the open stores. If it is None, the stores are opened when they are first needed.
     """
 
     def __init__(self, address: str, facts: Mapping[str, str], store: OpenStore | None = None) -> None:
@@ -37,7 +35,7 @@ class WorkspaceStores:
 
     @property
     def open_store(self) -> OpenStore:
-        """The open stores, shared with the other handles of the workspace; a closed one is opened again."""
+        """The open stores, which all handles of the workspace share. If they were closed, they are opened again."""
         store = self._store
         if store is None:
             store = self._store = store_at(Path(self.address), None)
@@ -52,7 +50,7 @@ class WorkspaceStores:
 
     @property
     def shared(self) -> bool:
-        """Whether files belong to the folder's group too."""
+        """Whether members of the folder's group may write to the workspace."""
         return self.open_store.shared
 
     @property
@@ -71,7 +69,7 @@ class WorkspaceStores:
 
     @property
     def id(self) -> str:
-        """The id of the workspace, 32 hex digits."""
+        """The id of the workspace, 32 hexadecimal digits."""
         return self.facts["id"]
 
     @property
@@ -86,15 +84,15 @@ class WorkspaceStores:
 
     @property
     def azure_values(self) -> dict[str, Any]:
-        """The values of Azure ML arguments, given when the workspace was created. The stores ignore them."""
+        """The values of Azure ML arguments that were passed when the workspace was created. No store uses them."""
         import json
 
         return dict(json.loads(self.facts.get("details", "{}")))
 
     @property
     def artifacts(self) -> ArtifactStore:
-        """The store of artifacts. Its module is loaded when first needed; logging never needs it."""
-        # No `cached_property`: before Python 3.12 all of them share a lock, which a child of a fork may inherit locked.
+        """The store of artifacts. Its module is loaded when it is first needed, because logging does not need it."""
+        # This is no `cached_property`: before Python 3.12 it has a lock, which a forked child may inherit locked.
         if self._artifacts is None:
             from bridge.store.folder.artifacts import FolderArtifacts
 
@@ -102,14 +100,14 @@ class WorkspaceStores:
         return self._artifacts
 
     def close(self) -> None:
-        """Close everything that this process has open of the workspace; a later call opens it again.
+        """Close all stores of the workspace in this process. A later call of a handle opens them again.
 
-        If this process owns a run, it keeps the journal open, because a closed journal would mean that its owner ended.
+        If this process owns a run, the journal stays open, because a closed journal means that the owner has ended.
 
         Raises:
-            StoreUnavailable: points are unwritten or were dropped; everything is closed nevertheless.
+            StoreUnavailable: points cannot be written or were dropped. The stores are closed nevertheless.
         """
-        store = self._store  # another thread that closes it too sets it to None
+        store = self._store  # a local variable, because a `close` in another thread sets `_store` to None
         if store is None:
             return
         try:
@@ -120,6 +118,6 @@ class WorkspaceStores:
                 drop(store)
 
     def forget(self) -> None:
-        """Forget stores that were closed; the next call opens new ones."""
+        """Forget the closed stores. The next call opens new stores."""
         self._store = None
         self._artifacts = None  # it uses the closed store

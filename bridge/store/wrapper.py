@@ -1,4 +1,4 @@
-"""A backend in front of another one."""
+"""A backend that passes its calls to another backend."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ class WrappedBackend(Backend):
     def delete_artifacts(self, root: str, path: str = "") -> list[str]:
         return self.inner.delete_artifacts(root, path)
 
-    # Life
+    # Closing and forking
 
     def find_workspace_id(self) -> str:
         return self.inner.find_workspace_id()

@@ -65,7 +65,7 @@ print(sorted({name.partition(".")[0] for name in sys.modules} & {"numpy", "paths
 print(run.id)
 """
 
-MISSING = "There is no package 'numpy': reading metrics needs it, so pip install numpy."
+MISSING = "There is no package 'numpy': reading metrics needs it. Run: pip install numpy."
 
 
 def bare(folder: Path, python: str = sys.executable) -> str:

@@ -145,8 +145,8 @@ def test_a_run_that_no_launcher_claims_fails_with_the_reason(
     assert record.end_time is not None and record.start_time is not None and record.end_time >= record.start_time
     assert run.error == {
         "code": "NeverStarted",
-        "message": "No launcher claimed the run within 0.5 seconds: it was not started, or could not open the "
-        "workspace. Its output or the system's log may tell why.",
+        "message": "No launcher claimed the run within 0.5 seconds: the launcher was not started, or could not open "
+        "the workspace. The output of the launcher or the log of the system may show why.",
     }
     assert launch(workspace, run.id).returncode == 0
     assert run.place.record() == record

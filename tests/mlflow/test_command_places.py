@@ -110,7 +110,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 ABSOLUTE = "must have the form bridge:///abs/path, with three slashes and without a host."
 BAD = {
-    "bridge://{}/none/deeper": "there is no folder {0}/none to make it in; Workspace.create('deeper', path='{0}/none/",
+    "bridge://{}/none/deeper": "its parent folder does not exist. Workspace.create('deeper', path='{0}/none/",
     "bridge://{}/file": "There is no workspace '{}/file': there is no such folder.",
     "bridge://{}/folder": "There is no workspace '{}/folder': the folder has no workspace.db; make a workspace there",
     "bridge://{}/newer": "{}/newer/workspace.db uses format 99, but this version reads formats up to",

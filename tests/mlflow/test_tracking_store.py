@@ -43,7 +43,7 @@ def test_a_tracking_uri_whose_folder_does_not_exist_creates_the_workspace(
     run_id = client.create_run("0").info.run_id
     client.log_metric(run_id, "loss", 0.5)
     assert [line for line in caplog.messages if "Created the workspace" in line] == [
-        f"Created the workspace new in {tmp_path}/new: there was no such folder."
+        f"Created the workspace new in {tmp_path}/new, because this folder did not exist."
     ]
     assert Workspace.open(tmp_path / "new").get_run(run_id).get_metrics() == {"loss": 0.5}
     with pytest.raises(MlflowException, match=r"Workspace\.create\('deeper'") as caught:

@@ -81,7 +81,7 @@ def test_no_point_is_lost_when_its_journal_or_workspace_is_removed(run, remove, 
     assert run.get_metrics()["a"] == logged
     run.complete()
     assert run.status == "Completed"
-    assert caplog.text.count("was removed:") == (1 if remove is moved_workspace else 0)
+    assert caplog.text.count("was removed or cannot be written:") == (1 if remove is moved_workspace else 0)
     assert Run.get(Workspace.open(journal(run).parent), run.id).get_metrics()["a"] == logged
 
 

@@ -322,7 +322,7 @@ def test_processes_that_open_a_new_folder_at_once_share_one_workspace(tmp_path):
     assert len({ids for ids, _ in printed}) == 1, "they have different workspaces"
     lines = [line for _, said in printed for line in said.splitlines()]
     assert sorted(lines) == [
-        f"Created the workspace new {number} in {tmp_path}/new {number}: there was no such folder."
+        f"Created the workspace new {number} in {tmp_path}/new {number}, because this folder did not exist."
         for number in range(10)
     ]
     names = {path.name for path in tmp_path.iterdir()}
@@ -335,7 +335,7 @@ def test_processes_that_open_a_new_folder_at_once_share_one_workspace(tmp_path):
 def test_a_new_workspace_is_created_only_in_an_existing_folder(tmp_path, caplog):
     opened = ensure_store(tmp_path / "new")
     assert (opened.name, opened.address) == ("new", str(tmp_path / "new"))
-    assert caplog.messages == [f"Created the workspace new in {tmp_path}/new: there was no such folder."]
+    assert caplog.messages == [f"Created the workspace new in {tmp_path}/new, because this folder did not exist."]
     assert ensure_store(tmp_path / "new") is opened
     assert Workspace.open(tmp_path / "new").name == "new"
     create = re.escape(f"Workspace.create('deeper', path='{tmp_path}/none/deeper')")
@@ -360,7 +360,7 @@ def test_a_folder_that_this_process_had_open_is_not_recreated(tmp_path):
     for name in ("new", "made"):
         shutil.rmtree(tmp_path / name)
         for place in (tmp_path / name, tmp_path / "link" / name):
-            with pytest.raises(NotFound, match="its folder was removed since this process opened it"):
+            with pytest.raises(NotFound, match="its folder was removed after this process had opened it"):
                 ensure_store(place)
         assert not (tmp_path / name).exists()
     line = "import sys; from bridge.store.create import ensure_store; ensure_store(sys.argv[1])"
