@@ -14,6 +14,7 @@ from bridge.environments.conda import CondaDependencies
 from bridge.environments.sections import PYTHON, DockerSection, PythonSection, default_image, shm_size_text
 from bridge.environments.specifications import conda_interpreter, dockerfile_text, requirement_lines
 from bridge.environments.substitutes import is_curated
+from bridge.environments.variables import checked_variables
 from bridge.errors import AlreadyExists, InvalidState, InvalidValue, NotFound
 from bridge.records.script import EnvironmentDefinition, ImageDefinition, PythonDefinition
 from bridge.records.text import as_text, as_texts
@@ -318,7 +319,8 @@ def definition_of(environment: Environment) -> EnvironmentDefinition:
     """Return an environment as a run and a workspace store it.
 
     Raises:
-        InvalidValue: the file of its Dockerfile cannot be read, or the arguments of `docker run` are not a list.
+        InvalidValue: the file of its Dockerfile cannot be read, the arguments of `docker run` are not a list, or a
+            process cannot get its environment variables.
     """
     python, docker = environment.python, environment.docker
     packages = python.conda_dependencies
@@ -330,7 +332,7 @@ def definition_of(environment: Environment) -> EnvironmentDefinition:
             interpreter_path=str(python.interpreter_path),
             conda_dependencies=None if packages is None else packages.as_dict(),
         ),
-        environment_variables={key: str(value) for key, value in environment.environment_variables.items()},
+        environment_variables=checked_variables("environment_variables", environment.environment_variables),
         docker=ImageDefinition(
             enabled=bool(docker.enabled),
             base_image=docker.base_image,

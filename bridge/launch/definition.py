@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from bridge.address import check_local_path
 from bridge.environments.sections import PYTHON, shm_size_text
 from bridge.environments.substitutes import accept_target
+from bridge.environments.variables import problems_of_text, problems_of_variables
 from bridge.errors import InvalidValue, NotFound, Problem
 from bridge.launch.runconfig import DockerConfiguration, RunConfiguration
 from bridge.launch.script import ScriptRunConfig
@@ -22,7 +23,7 @@ from bridge.records.script import (
     PythonDefinition,
     ScriptDefinition,
 )
-from bridge.records.text import as_text, as_texts, is_list
+from bridge.records.text import as_texts, is_list
 
 
 def script_definition(config: ScriptRunConfig) -> ScriptDefinition:
@@ -105,28 +106,14 @@ def _problems_of_target(name: object) -> Iterable[Problem]:
 
 def _problems_of_texts(config: ScriptRunConfig) -> Iterable[Problem]:
     """Yield the texts that cannot be passed to a process, with the reason."""
-    variables = config.run_config.environment_variables
-    texts: list[tuple[str, Any]] = [("script", config.script)]
+    if isinstance(config.script, str):
+        yield from problems_of_text("script", config.script)
     if _is_command(config.command):
-        texts.append(("command", _line(config.command)))
+        yield from problems_of_text("command", _line(config.command))
     if is_list(config.arguments):
-        texts += [("argument", text) for text in as_texts("argument", config.arguments)]
-    if isinstance(variables, Mapping):
-        what = "environment variable"
-        texts += [(what, as_text(what, text)) for pair in variables.items() for text in pair]
-    for key, text in texts:
-        if isinstance(text, str) and "\0" in text:
-            yield Problem(key, text, "must not contain a null character")
-        elif isinstance(text, str) and not _can_be_given(text):
-            yield Problem(key, text, "must be text that this computer can encode")
-
-
-def _can_be_given(text: str) -> bool:
-    try:
-        os.fsencode(text)
-    except UnicodeEncodeError:
-        return False
-    return True
+        for text in as_texts("argument", config.arguments):
+            yield from problems_of_text("argument", text)
+    yield from problems_of_variables("environment_variables", config.run_config.environment_variables)
 
 
 def _problems_of_limits(settings: RunConfiguration) -> Iterable[Problem]:
@@ -141,11 +128,6 @@ def _problems_of_limits(settings: RunConfiguration) -> Iterable[Problem]:
     for name, value in (("data", settings.data), ("output_data", settings.output_data)):
         if value:
             yield Problem(name, value, "cannot apply here: pass paths as arguments")
-    variables = settings.environment_variables
-    if not isinstance(variables, Mapping) or not all(
-        isinstance(key, str) and key and "=" not in key for key in variables
-    ):
-        yield Problem("environment_variables", variables, "must be a dict of values by name")
 
 
 def _is_command(command: object) -> bool:

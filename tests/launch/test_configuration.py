@@ -177,6 +177,16 @@ def test_texts_that_cannot_be_passed_to_a_process_are_refused(source: Path) -> N
         script_definition(config)
 
 
+@pytest.mark.parametrize("variables", [{"A=B": "1"}, {"A": "1\0"}, {5: "1"}, {"": "1"}, ["A"], None])
+def test_variables_of_an_environment_that_cannot_be_passed_to_a_process_are_refused(
+    source: Path, variables: Any
+) -> None:
+    environment = Environment("mine")
+    environment.environment_variables = variables
+    with pytest.raises(InvalidValue, match="environment.variable"):
+        script_definition(ScriptRunConfig(source, "train.py", environment=environment))
+
+
 def test_the_name_of_an_environment_is_refused_as_an_environment(source: Path) -> None:
     with pytest.raises(InvalidValue, match=r"environment 'ridge': must be an Environment: Environment\.get"):
         ScriptRunConfig(source, "train.py", environment="ridge")  # type: ignore[arg-type]
