@@ -70,7 +70,10 @@ class ProcessTree:
         import psutil
 
         self._psutil = psutil
-        self._root = psutil.Process(pid) if psutil.pid_exists(pid) else None
+        try:
+            self._root: Any = psutil.Process(pid)
+        except psutil.Error:  # the process has ended
+            self._root = None
         self._known: dict[int, tuple[Any, float]] = {}
         self._at = time.monotonic()
         self._count(self._processes())

@@ -1,13 +1,14 @@
-"""The GPUs of a script, as reported by a fake NVML, because most machines have no GPU."""
+"""The usage of a script. A fake NVML reports its GPUs, because most machines have no GPU."""
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from types import SimpleNamespace
 
 import pytest
 
-from bridge.launch.usage import Gpus
+from bridge.launch.usage import Gpus, ProcessTree
 
 
 class Nvml(SimpleNamespace):
@@ -55,3 +56,10 @@ def test_gpus_that_a_script_uses_are_sampled(
 ) -> None:
     monkeypatch.setitem(sys.modules, "pynvml", Nvml(*gpus))
     assert Gpus().sample({7, 8, 9}) == values
+
+
+def test_a_process_that_ends_before_the_first_sample_has_no_usage(monkeypatch: pytest.MonkeyPatch) -> None:
+    process = subprocess.Popen(["true"])
+    process.wait()
+    monkeypatch.setattr("psutil.pid_exists", lambda pid: True)  # it was there a moment ago
+    assert ProcessTree(process.pid).sample() == {}
