@@ -1,6 +1,7 @@
-"""The import names of the Azure ML SDK v1, on Runbridge: importing this package prepares the process.
+"""The import names of the Azure ML SDK v1, on Runbridge.
 
-Afterwards `import azureml.core` and its like resolve to Runbridge, unless the real azureml-core is installed.
+After an import of this package, `import azureml.core` and similar imports resolve to Runbridge, unless the real
+azureml-core is installed.
 
 Example:
     >>> import bridge_azureml
@@ -15,22 +16,26 @@ from collections.abc import Sequence
 from pathlib import Path
 
 VARIABLE = "BRIDGE_AZUREML"
-"""1: our names replace those of an installed azureml-core. 0: they never do."""
+"""The environment variable that decides what `import azureml` finds if azureml-core is installed.
+
+If the value is 1, the import finds Runbridge, otherwise azureml-core. `python -m bridge_azureml` sets the variable to 1
+if it is not set.
+"""
 
 
 def import_folder() -> str:
-    """Return the folder that a `PYTHONPATH` needs for our `azureml`."""
+    """Return the folder of our package `azureml`, for `PYTHONPATH`."""
     return str(Path(__file__).resolve().parent / "import_names")
 
 
 def install(replace: bool = False) -> None:
-    """Make `import azureml…` resolve to Runbridge in this process and in those that it starts.
+    """Make `import azureml…` resolve to Runbridge in this process and in the processes that it starts.
 
-    Repeating it changes nothing.
+    Further calls change nothing.
 
     Args:
-        replace: whether to replace the real azureml-core, if it is installed. Its loaded modules are forgotten, so that
-            later imports find ours.
+        replace: whether to replace the real azureml-core, if it is installed. The modules of azureml-core that are
+            already loaded are removed from `sys.modules`, so that later imports find ours.
     """
     if replace:
         os.environ[VARIABLE] = "1"
@@ -39,13 +44,13 @@ def install(replace: bool = False) -> None:
     _put_on_path(folder)
     loaded = sys.modules.get("azureml")
     if loaded is not None and not _offers_core(loaded.__path__):
-        # Another package `azureml.something` was imported before.
+        # The package `azureml` was imported before, from folders that do not contain `azureml.core`. Add our folder.
         loaded.__path__ = [os.path.join(folder, "azureml"), *loaded.__path__]
 
 
 def _put_on_path(folder: str) -> None:
     if folder not in sys.path:
-        sys.path.insert(min(1, len(sys.path)), folder)  # the first folder is that of the script
+        sys.path.insert(min(1, len(sys.path)), folder)  # the folder of the script must stay first
     inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     if folder not in inherited:
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (folder, *inherited)))

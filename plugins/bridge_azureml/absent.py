@@ -1,6 +1,6 @@
 """Packages and names of the Azure ML SDK that Runbridge does not have, and what to use instead.
 
-Importing one raises ImportError, and asking a module for one AttributeError, in one sentence.
+An import of such a name raises ImportError. `module.name` raises AttributeError. Both errors name a substitute.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ DATA = "read data by its path, and log its use with mlflow.log_input"
 SERVE = "serve a model with mlflow models serve, or load it with Model.get_model_path"
 STEPS = "submit a ScriptRunConfig for each step, one after the other"
 AUTOML = "there is no substitute for AutoML: train models of your own, and log them"
-EXPLAIN = "compute explanations with the package interpret or shap, and keep them with run.upload_file"
-THIS_COMPUTER = "scripts run on this computer: leave the compute target out"
+EXPLAIN = "compute explanations with the package interpret or shap, and store them with run.upload_file"
+THIS_COMPUTER = "scripts run on this computer: omit the compute target"
 SERVICE = "it belongs to the Azure service"
 
 INSTEAD: Mapping[str, str] = {
@@ -49,14 +49,14 @@ INSTEAD: Mapping[str, str] = {
     "azureml.opendatasets": DATA,
     "azureml.pipeline": STEPS,
     "azureml.studio": "the designer belongs to the Azure service",
-    "azureml.telemetry": "nothing is sent",
-    "azureml.train": "submit a ScriptRunConfig in place of an estimator, and one for each point of a sweep",
+    "azureml.telemetry": "Runbridge sends no telemetry",
+    "azureml.train": "submit a ScriptRunConfig instead of an estimator, or several of them instead of a sweep",
 }
-"""The substitute of each absent package or name; the longest name that begins a given one counts."""
+"""The substitutes of absent packages and names. An entry also applies to all names below it that have no entry."""
 
 
 def sentence_of(name: str) -> str:
-    """Return the sentence that says that a package or name is absent, and what to use instead.
+    """Return the message of the error for an absent package or name. It names a substitute if one is known.
 
     Args:
         name: the full name, such as "azureml.core.Webservice".
@@ -68,10 +68,11 @@ def sentence_of(name: str) -> str:
 
 
 def attribute_finder(module: str) -> Callable[[str], Any]:
-    """Return a `__getattr__` for a module, which says of each absent name what to use instead.
+    """Return a `__getattr__` for a module. It raises AttributeError, with a substitute for the absent name.
 
-    It makes the module a package without a folder, so that `from module import name` asks `AbsentFinder`, whose
-    sentence Python keeps; it replaces the one of an AttributeError.
+    `from module import name` would replace the message of this error by a message of Python. So the module is also made
+    a package without a folder. Python then looks for a submodule, and `AbsentFinder` raises an error whose message is
+    not replaced.
     """
     sys.modules[module].__dict__.setdefault("__path__", [])
 
@@ -84,19 +85,22 @@ def attribute_finder(module: str) -> Callable[[str], Any]:
 
 
 class AbsentFinder(MetaPathFinder):
-    """The last finder: each import below `azureml` that reaches it is of something absent."""
+    """A finder that refuses all imports below `azureml`.
+
+    It is the last finder, so Python calls it only for modules that no other finder has found.
+    """
 
     def find_spec(self, fullname: str, path: object, target: object = None) -> None:
         """Raise ModuleNotFoundError for a name below `azureml`.
 
-        The error does not carry the name as an attribute, because `from … import` would take it for harmless then, and
-        replace its sentence.
+        The attribute `name` of the error is not set. If it were set, `from … import` would ignore the error, and raise
+        another one without the substitute.
         """
         if fullname.startswith(f"{ROOT}."):
             raise ModuleNotFoundError(sentence_of(fullname))
 
 
 def install_finder() -> None:
-    """Let absent imports say what to use instead; repeating it changes nothing."""
+    """Install `AbsentFinder`. Further calls change nothing."""
     if not any(isinstance(finder, AbsentFinder) for finder in sys.meta_path):
         sys.meta_path.append(AbsentFinder())

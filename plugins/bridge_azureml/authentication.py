@@ -7,23 +7,23 @@ class Authentication:
     """An authentication that is accepted wherever a script passes one, and ignored.
 
     Args:
-        args, kwargs: the arguments of the Azure ML SDK's class. Nothing of them is stored, not even secrets.
+        args, kwargs: the arguments of the Azure ML SDK's class. They are not stored, because they may be secrets.
     """
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         pass
 
     def get_authentication_header(self) -> dict[str, str]:
-        """Return no header, because nothing asks for one."""
+        """Return an empty dict, because Runbridge needs no header."""
         return {}
 
     def get_token(self, *scopes: str, **kwargs: object) -> str:
-        """Return an empty token, because nothing asks for one."""
+        """Return an empty text, because Runbridge needs no token."""
         return ""
 
 
 class AbstractAuthentication(Authentication):
-    """The base class of the SDK."""
+    """The base class of the authentication classes in the SDK."""
 
 
 class InteractiveLoginAuthentication(AbstractAuthentication):

@@ -1,4 +1,4 @@
-"""Classes of the Azure ML SDK that have no counterpart: each use says what to do instead."""
+"""Classes of the Azure ML SDK that Runbridge does not have. Each use raises an error that names a substitute."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bridge.handles.absent import PAGE
 
 
 class _Absent(type):
-    """A metaclass that refuses each use of its classes, with the sentence of the class."""
+    """A metaclass that refuses each use of a class. The error contains the attribute `instead` of the class."""
 
     instead: str
 
@@ -26,17 +26,17 @@ class _Absent(type):
 
 
 class Datastore(metaclass=_Absent):
-    """A storage that the service would mount.
+    """A storage that Azure's service would mount.
 
     Raises:
         NotAllowed: at each use.
     """
 
-    instead = "there are no datastores: read data by its path, and keep files with run.upload_file"
+    instead = "there are no datastores: read data by its path, and store files with run.upload_file"
 
 
 class Dataset(metaclass=_Absent):
-    """Data that the service would store in versions.
+    """Data that Azure's service would store in versions.
 
     Raises:
         NotAllowed: at each use.
@@ -46,13 +46,13 @@ class Dataset(metaclass=_Absent):
 
 
 class Keyvault(metaclass=_Absent):
-    """Secrets that the service would store.
+    """Secrets that Azure's service would store.
 
     Raises:
         NotAllowed: at each use.
     """
 
-    instead = "there is no key vault: give secrets to a script by environment variables"
+    instead = "there is no key vault: pass secrets to a script in environment variables"
 
 
 class Model(metaclass=_Absent):
@@ -62,4 +62,4 @@ class Model(metaclass=_Absent):
         NotAllowed: at each use.
     """
 
-    instead = 'there is no model registry: pip install "runbridge[mlflow]" brings MLflow\'s registry'
+    instead = 'there is no model registry: install that of MLflow with pip install "runbridge[mlflow]"'

@@ -22,7 +22,7 @@ PREFERRED_LOG = "user_logs/std_log.txt"
 
 
 class RunDetails:
-    """A view of a run and its children, with their state at the time it is shown.
+    """A view of a run and its children. It shows their state at the time of the call of `show`.
 
     Args:
         run_instance: the run.
@@ -34,7 +34,7 @@ class RunDetails:
         self.run = run_instance
 
     def show(self, render_lib: object = None, widget_settings: object = None) -> None:
-        """Show the view once and return: a table in a notebook, text elsewhere."""
+        """Show the view once and return. In a notebook it is a table, elsewhere it is text."""
         if (ipython := sys.modules.get("IPython")) and ipython.get_ipython():
             ipython.display.display(self)
         else:
@@ -98,7 +98,7 @@ def _last(values: list[Any]) -> str:
 
 
 def _file_name(value: Any) -> Any:
-    """Return the path of a file that a metric names by its address in the service; any other value as it is."""
+    """Return the artifact path of a file if the value of a metric is the file's address, else the unchanged value."""
     address = FILE_ADDRESS.fullmatch(value) if isinstance(value, str) else None
     return address[1] if address else value
 
@@ -168,9 +168,9 @@ def _log(details: dict[str, Any]) -> str:
 
 
 def _time(text: str | None) -> datetime | None:
-    if not text or len(text) > len("YYYY-MM-DDThh:mm:ss.ffffffZ"):  # none, or one that `datetime` ends before
+    if not text or len(text) > len("YYYY-MM-DDThh:mm:ss.ffffffZ"):  # a longer text has a year that `datetime` lacks
         return None
-    # Python 3.10 reads no more than six digits of a second.
+    # Python 3.10 does not accept more than six digits after the decimal point of the seconds.
     return datetime.fromisoformat(f"{text[:26].rstrip('Z')}+00:00")
 
 

@@ -1,4 +1,4 @@
-"""TensorBoard's event files: scalars only, written without TensorFlow."""
+"""Write scalars to TensorBoard's event files, without TensorFlow."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ TABLE = _table()
 class EventWriter:
     """A writer of scalars into a new event file of a folder.
 
-    A record is its length, a checksum of the length, the event and a checksum of the event.
+    The file consists of records. A record is the length of an event, a checksum of the length, the event and a checksum
+    of the event.
 
     Args:
         folder: the folder, created if absent. TensorBoard shows it as one run.
@@ -40,7 +41,7 @@ class EventWriter:
         self._write(_double(1, time) + _bytes(3, b"brain.Event:2"))
 
     def add_scalar(self, tag: str, value: float, step: int, time: float) -> None:
-        """Write one point. TensorBoard's files hold values as float32."""
+        """Write one point. TensorBoard's files store values as float32."""
         summary = _bytes(1, _bytes(1, tag.encode()) + _float(2, value))
         self._write(_double(1, time) + _integer(2, step) + _bytes(5, summary))
 
@@ -70,7 +71,7 @@ def _checksum(data: bytes) -> bytes:
     return struct.pack("<I", ((crc >> 15 | crc << 17) + MASK) & 0xFFFFFFFF)
 
 
-# Protocol buffers: a field is its number and kind, then its value
+# Encoding of protocol buffers: a field consists of its number and kind, followed by its value
 
 
 def _double(field: int, value: float) -> bytes:
@@ -80,7 +81,7 @@ def _double(field: int, value: float) -> bytes:
 def _float(field: int, value: float) -> bytes:
     try:
         return _varint(field << 3 | 5) + struct.pack("<f", value)
-    except OverflowError:  # beyond float32
+    except OverflowError:  # the value is outside the range of float32
         return _float(field, float("inf") if value > 0 else float("-inf"))
 
 

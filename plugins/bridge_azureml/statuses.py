@@ -1,4 +1,4 @@
-"""The statuses of runs, by the names that the Azure ML SDK has for them in Python."""
+"""The statuses of runs, under the names of the Azure ML SDK's constants."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class RunStatus:
 
     @classmethod
     def get_post_processing_statuses(cls) -> list[Status]:
-        """Return the statuses of a run whose script has ended, or is about to."""
+        """Return the statuses of a run whose script has ended, or is about to end."""
         return [cls.CANCEL_REQUESTED, cls.FINALIZING]
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Runs in TensorBoard: their metrics as event files, and the event files that they wrote below `./logs`."""
+"""Show runs in TensorBoard: their metrics, as event files, and the event files that they stored below `logs/`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bridge.store.one_run import get_series
 from bridge.store.points import in_log_order
 from bridge_azureml.events import EventWriter
 
-said = logging.getLogger("bridge.azureml")
+own_logger = logging.getLogger("bridge.azureml")
 
 LOGS = "logs"
 MIRROR_SECONDS = 5.0
@@ -35,11 +35,11 @@ def export_to_tensorboard(
 ) -> None:
     """Write the numbers that runs have logged as TensorBoard's event files. The runs may still be open.
 
-    Each run gets a folder with the name of its id. A number of a row or table has the tag `<metric>/<column>`.
-    Text is excluded. Exporting a run again replaces its files.
+    The folder of a run has the run's id as its name. A number of a row or table has the tag `<metric>/<column>`.
+    Text is not exported. If a run is exported again, its files are replaced.
 
     Args:
-        run_data: a run, a list of runs, or an experiment for all its runs.
+        run_data: a run, a list of runs, or an experiment. All runs of an experiment are exported.
         logsdir: the folder, created if absent.
         logger: gets a message for each run.
         recursive: whether to export the child runs too.
@@ -52,7 +52,7 @@ def export_to_tensorboard(
         with EventWriter(folder, points[0][3] if points else time.time()) as writer:
             for tag, value, step, seconds in points:
                 writer.add_scalar(tag, value, step, seconds)
-        (logger or said).info("Exported %s points of run %s to %s", len(points), run.id, folder)
+        (logger or own_logger).info("Exported %s points of run %s to %s", len(points), run.id, folder)
 
 
 def _all_of(run_data: Run | Experiment | Iterable[Run], recursive: bool) -> Iterator[Run]:
@@ -79,13 +79,14 @@ def _points_of(run: Run) -> Iterator[tuple[str, float, int, float]]:
 
 
 class Tensorboard:
-    """A TensorBoard that shows the event files of runs below `./logs`, while they grow.
+    """A TensorBoard process that shows the event files of runs, even while the files grow.
 
     Args:
-        runs: their files below `logs/` are mirrored to `<local_root>/<run id>/` until `stop`.
-        local_root: a folder; None is a temporary one, which `stop` removes.
-        port: the port of its page.
-        use_display_name: whether the folders have the display names of the runs.
+        runs: a run or several. Until `stop` is called, their files below `logs/` are copied to
+            `<local_root>/<run id>/` whenever they change.
+        local_root: a folder; None is a temporary folder, which `stop` removes.
+        port: the port of TensorBoard's page.
+        use_display_name: whether the folders are named by the display names of the runs instead of their ids.
 
     Source: Azure ML SDK v1, `azureml.tensorboard.Tensorboard`.
     """
@@ -105,12 +106,12 @@ class Tensorboard:
         self._stopping = threading.Event()
 
     def start(self, start_browser: bool = False) -> str:
-        """Start TensorBoard; print and return its URL when it answers.
+        """Start TensorBoard, wait until its page can be loaded, and print and return the URL of the page.
 
         Raises:
             NotFound: the package `tensorboard` is not installed.
-            InvalidState: it was started already.
-            StoreUnavailable: it does not start, for example because the port is taken.
+            InvalidState: this object has already started TensorBoard.
+            StoreUnavailable: TensorBoard does not start, for example because another process uses the port.
         """
         if self._process is not None:
             raise InvalidState("Tensorboard", str(self._port), "started", "stopped")
@@ -183,7 +184,7 @@ def _check_installed() -> None:
     import importlib.util
 
     if importlib.util.find_spec("tensorboard") is None:
-        hint = "pip install tensorboard installs it; export_to_tensorboard works without it"
+        hint = "install it with pip install tensorboard; export_to_tensorboard works without it"
         raise NotFound("package", "tensorboard", hint)
 
 

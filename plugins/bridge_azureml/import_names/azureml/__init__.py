@@ -1,6 +1,7 @@
-"""The import names of the Azure ML SDK v1, which step aside where the real SDK is installed, unless they are asked for.
+"""The import names of the Azure ML SDK v1, on Runbridge.
 
-Other packages below `azureml` stay importable: the name is shared, as the SDK's own packages share it.
+If the real SDK is installed, this package finds the modules of the SDK, unless the variable BRIDGE_AZUREML is 1.
+Other installed packages can also have modules below `azureml`. These modules stay importable.
 """
 
 import os

@@ -20,7 +20,7 @@ ModelNotFoundException = NotFound
 ModelPathNotFoundException = NotFound
 AuthenticationException = NotAuthenticated
 
-# Several of our errors correspond to each of these. For example, a workspace does not exist, or it already exists.
+# Several of our errors correspond to each of these names. For example, a workspace does not exist, or already exists.
 ExperimentExecutionException = BridgeError
 ProjectSystemException = BridgeError
 RunEnvironmentException = BridgeError

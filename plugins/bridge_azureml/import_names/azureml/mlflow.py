@@ -1,4 +1,4 @@
-"""`azureml.mlflow` on Runbridge: it only has to be importable, because MLflow finds Runbridge's plugin without it."""
+"""`azureml.mlflow` on Runbridge. Scripts import it, but it has no content: MLflow finds our plugin without it."""
 
 from bridge_azureml.absent import attribute_finder
 

@@ -3,7 +3,7 @@
 from bridge_azureml.absent import attribute_finder
 
 INSTRUMENTATION_KEY = ""
-"""The key of no service."""
+"""An empty key, because nothing is sent to a service."""
 
 __all__ = ["INSTRUMENTATION_KEY", "set_diagnostics_collection"]
 

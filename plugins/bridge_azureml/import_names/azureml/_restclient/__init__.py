@@ -1,4 +1,4 @@
-"""`azureml._restclient` on Runbridge: the SDK's private client, of which scripts use the names of statuses."""
+"""`azureml._restclient` on Runbridge: a private package of the SDK, from which scripts import names of statuses."""
 
 from bridge_azureml.absent import attribute_finder
 

@@ -1,4 +1,4 @@
-"""`azureml.core` on Runbridge; each name is loaded when it is asked for."""
+"""`azureml.core` on Runbridge. Each name is loaded when it is used first."""
 
 import importlib
 from typing import Any

@@ -1,4 +1,4 @@
-"""`azureml.core.authentication` on Runbridge: accepted and ignored."""
+"""`azureml.core.authentication` on Runbridge: logins are accepted and ignored."""
 
 from bridge.errors import NotAuthenticated
 from bridge_azureml.absent import attribute_finder

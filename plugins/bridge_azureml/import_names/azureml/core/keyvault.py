@@ -1,4 +1,4 @@
-"""`azureml.core.keyvault` on Runbridge: each use says what to do instead."""
+"""`azureml.core.keyvault` on Runbridge: each use raises an error that names a substitute."""
 
 from bridge_azureml.absent import attribute_finder
 from bridge_azureml.data import Keyvault

@@ -8,7 +8,7 @@ from bridge.launch.runconfig import DockerConfiguration, RunConfiguration
 from bridge_azureml.absent import attribute_finder
 
 DEFAULT_CPU_IMAGE = DEFAULT_GPU_IMAGE = default_image()
-"""The image of an environment that names none: Python's own."""
+"""The container image of an environment that names no image: the official image of Python."""
 
 __all__ = [
     "DEFAULT_CPU_IMAGE",
