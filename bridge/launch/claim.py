@@ -16,39 +16,39 @@ from bridge.store.workspace_stores import WorkspaceStores
 logger = logging.getLogger("bridge")
 
 CLAIM_SECONDS = 30.0
-"""How long a claim is tried again while the store is not available."""
+"""How long a launcher tries to claim its run while the store is not available."""
 RETRY_SECONDS = 1.0
-HERE = b"\n"
+READY = b"\n"
 """The byte that the launcher sends to the submitting process when it has started, and again when it owns the run."""
 
 
 def take_over(opened: WorkspaceStores, run_id: str, caller: int) -> RunRecord | None:
-    """Claim a run as soon as the submitting process has released it, so that the run always has exactly one owner.
+    """Claim a run as soon as the submitting process has released it.
 
     Args:
         opened: the workspace.
         run_id: the run.
-        caller: the file descriptor of a socket to the process that submits.
+        caller: the file descriptor of a socket to the submitting process.
 
     Returns:
-        The run; None if another process has it or it has ended.
+        The run; None if another process owns the run, or if the run has ended.
     """
     with socket.socket(fileno=caller) as other:
         with suppress(OSError):  # the submitting process has ended
-            other.sendall(HERE)
+            other.sendall(READY)
             other.recv(1)  # wait until the submitting process closes its end; it sends no byte
         record = claim(opened, run_id)
         if record is not None:
             with suppress(OSError):
-                other.sendall(HERE)
+                other.sendall(READY)
         return record
 
 
 def claim(opened: WorkspaceStores, run_id: str) -> RunRecord | None:
-    """Claim a run.
+    """Become the owner of a run. If this is not possible, print the reason to stderr.
 
     Returns:
-        The run; None, and a sentence on stderr, if another process has it or it has ended.
+        The run; None if another process owns the run, or if the run has ended.
 
     Raises:
         StoreUnavailable: the store was not available for 30 seconds.
@@ -67,7 +67,7 @@ def claim(opened: WorkspaceStores, run_id: str) -> RunRecord | None:
 def _claim(opened: WorkspaceStores, run_id: str) -> RunRecord | None:
     record = get_run(opened.tracking, run_id, latest=False)
     try:
-        check_claimable(run_id, record.type, record.status, record.end_time)  # before anything is written
+        check_claimable(run_id, record.type, record.status, record.end_time)  # raises before anything is written
         opened.tracking.claim_run(run_id)
     except InvalidState:
         record = get_run(opened.tracking, run_id, latest=False)
@@ -78,7 +78,7 @@ def _claim(opened: WorkspaceStores, run_id: str) -> RunRecord | None:
 
 def _why_not(record: RunRecord) -> str:
     if record.type != SCRIPT_RUN:
-        return "the run is not that of a script"
+        return "the run has no script, because it was not submitted"
     if record.lifecycle_stage == "deleted":
         return "the run is deleted"
     ended = record.status in TERMINAL_STATUSES or record.end_time is not None

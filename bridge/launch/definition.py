@@ -1,4 +1,4 @@
-"""Translates the configuration of a script into the definition that a run stores."""
+"""Translates a `ScriptRunConfig` into the `ScriptDefinition` that is stored with a run."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from bridge.records.text import as_texts, is_list
 
 
 def script_definition(config: ScriptRunConfig) -> ScriptDefinition:
-    """Return all that a launcher needs to run a script, except the folder that the script works in.
+    """Return everything that a launcher needs to run a script, except the working folder of the script.
 
     Raises:
         InvalidValue: the configuration has mistakes; the error names all of them.
@@ -71,19 +71,19 @@ def _problems_of(config: ScriptRunConfig) -> Iterable[Problem]:
         yield Problem(
             "script",
             config.script,
-            "must be given if no command is given, and must not be given together with a command",
+            "must be given if there is no command, and must be None if there is a command",
         )
     if config.script is not None and (not isinstance(config.script, str) or not config.script):
         yield Problem("script", config.script, "must be the path of a script below the source folder")
     if config.command is not None and config.arguments:
-        yield Problem("arguments", config.arguments, "must be written into the command")
+        yield Problem("arguments", config.arguments, "must be part of the command, because a command is given")
     if config.command is not None and not _is_command(config.command):
-        yield Problem("command", config.command, "must be text, or a list of texts that are joined by spaces")
+        yield Problem("command", config.command, "must be text, or a list of texts, which are then joined by spaces")
     if config.arguments is not None and not is_list(config.arguments):
         yield Problem("arguments", config.arguments, "must be a list of values")
     yield from _problems_of_target(_target_name(settings))
     if settings.framework != "Python":
-        yield Problem("framework", settings.framework, "must be 'Python': start anything else with command=")
+        yield Problem("framework", settings.framework, "must be 'Python': start any other program with command=")
     if settings.communicator not in ("None", None):
         yield Problem("communicator", settings.communicator, "must be 'None': start mpirun with command=")
     if settings.node_count != 1:
@@ -105,7 +105,7 @@ def _problems_of_target(name: object) -> Iterable[Problem]:
 
 
 def _problems_of_texts(config: ScriptRunConfig) -> Iterable[Problem]:
-    """Yield the texts that cannot be passed to a process, with the reason."""
+    """Yield a problem for each text that cannot be passed to a process."""
     if isinstance(config.script, str):
         yield from problems_of_text("script", config.script)
     if _is_command(config.command):
@@ -121,13 +121,14 @@ def _problems_of_limits(settings: RunConfiguration) -> Iterable[Problem]:
     if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds > 0):
         yield Problem("max_run_duration_seconds", seconds, "must be a number greater than 0")
     if not settings.history.snapshot_project:
-        yield Problem("history.snapshot_project", False, "must be True: the script runs in a copy of the snapshot")
+        rule = "must be True, because the script runs in a copy of the snapshot"
+        yield Problem("history.snapshot_project", False, rule)
     folders = settings.history.directories_to_watch
     if not isinstance(folders, (list, tuple)) or any(str(folder).strip("./") != "logs" for folder in folders):
-        yield Problem("history.directories_to_watch", folders, "must be ['logs'], or [] for none")
+        yield Problem("history.directories_to_watch", folders, "must be ['logs'], or [] to watch no folder")
     for name, value in (("data", settings.data), ("output_data", settings.output_data)):
         if value:
-            yield Problem(name, value, "cannot apply here: pass paths as arguments")
+            yield Problem(name, value, "is not supported: pass the paths as arguments of the script")
 
 
 def _is_command(command: object) -> bool:
@@ -153,7 +154,8 @@ def _check_source(folder: Path, script: str | None) -> None:
     if not place.resolve().is_relative_to(folder.resolve()):
         raise InvalidValue("script", script, f"must be below the source folder {folder}")
     if not place.is_file():
-        raise NotFound("script", str(place), "a script must be in its source folder, and be named relative to it")
+        hint = "the script must be in the source folder, and its path must be relative to this folder"
+        raise NotFound("script", str(place), hint)
 
 
 def _line(command: str | Iterable[object] | None) -> str:
@@ -163,7 +165,8 @@ def _line(command: str | Iterable[object] | None) -> str:
 def _environment(settings: RunConfiguration) -> EnvironmentDefinition:
     asked = settings.environment_definition()
     if asked is None:
-        # Keys that are absent here were never stored, so the stored JSON stays the same.
+        # Earlier versions did not write these fields for the current interpreter. `absent` excludes them, so that the
+        # same configuration is still stored as the same JSON.
         python = PythonDefinition(
             user_managed_dependencies=True,
             interpreter_path=sys.executable,
@@ -172,6 +175,6 @@ def _environment(settings: RunConfiguration) -> EnvironmentDefinition:
         absent = frozenset({"version", "environment_variables", "docker"})
         return EnvironmentDefinition(name="current-interpreter", python=python, absent=absent)
     path = asked.python.interpreter_path or PYTHON
-    if os.sep in path:  # absolute, because the launcher has another working folder
+    if os.sep in path:  # the path must be absolute, because the launcher has a different working folder
         path = os.path.abspath(os.path.expanduser(path))
     return replace(asked, python=replace(asked.python, interpreter_path=path))

@@ -1,4 +1,4 @@
-"""Jobs that ask for several processes. On this computer each of them runs as one process."""
+"""Distributed jobs of Azure ML, which ask for several processes. Runbridge runs each job as one process."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class DistributedJob:
     process_count = 1
 
     def variables(self) -> dict[str, str]:
-        """Return the environment variables of the one process."""
+        """Return the environment variables of the process."""
         return {}
 
 
 class MpiConfiguration(DistributedJob):
-    """A job that mpirun would start.
+    """A job that Azure ML starts with mpirun.
 
     Source: Azure ML SDK v1, `azureml.core.runconfig.MpiConfiguration`.
     """
@@ -36,7 +36,7 @@ class MpiConfiguration(DistributedJob):
 
 
 class PyTorchConfiguration(DistributedJob):
-    """A job of `torch.distributed`; its one process gets the variables of rank 0 of 1.
+    """A job of `torch.distributed`. The process gets rank 0 and a world size of 1.
 
     Source: Azure ML SDK v1, `azureml.core.runconfig.PyTorchConfiguration`.
     """
@@ -48,7 +48,7 @@ class PyTorchConfiguration(DistributedJob):
         self.process_count = process_count or node_count
 
     def variables(self) -> dict[str, str]:
-        """Return the variables by which `torch.distributed` finds its one process."""
+        """Return the environment variables from which `torch.distributed` reads rank, world size and address."""
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
@@ -57,7 +57,7 @@ class PyTorchConfiguration(DistributedJob):
 
 
 class TensorflowConfiguration(DistributedJob):
-    """A job of workers and parameter servers; the one process is a worker.
+    """A job of workers and parameter servers. The process is a worker.
 
     Source: Azure ML SDK v1, `azureml.core.runconfig.TensorflowConfiguration`.
     """
@@ -68,14 +68,14 @@ class TensorflowConfiguration(DistributedJob):
 
 
 def check_job(job: object) -> DistributedJob | None:
-    """Return a job that runs as one process.
+    """Check a distributed job, and return it.
 
     Raises:
         InvalidValue: the value is not a job, or the job asks for several processes and `BRIDGE_STRICT` is 1.
     """
     if job is None or (isinstance(job, DistributedJob) and not (is_strict() and job.process_count > 1)):
         return job
-    rule = "cannot apply where scripts run on this computer: start torchrun or mpirun with command= instead"
+    rule = "is not supported, because scripts run on this computer: start torchrun or mpirun with command= instead"
     raise InvalidValue("distributed_job_config", job, rule)
 
 

@@ -12,7 +12,7 @@ from bridge.store.leases import is_owner_gone
 
 @dataclass(frozen=True)
 class Ending:
-    """The end of a run.
+    """The result of a run: its last status, and the reason if the run failed.
 
     Attributes:
         status: the last status; None if another process has ended the run.
@@ -20,7 +20,7 @@ class Ending:
         message: the failure as a sentence.
         exit_code: the exit code of the script, negative for a signal.
         signal: the name of the signal that ended the script.
-        trace: the traceback of a failure of the launcher itself.
+        trace: the traceback, if the launcher itself failed.
     """
 
     status: Status | None
@@ -31,10 +31,10 @@ class Ending:
     trace: str = ""
 
     def error(self, before: str | None) -> str | None:
-        """Return the error of the run as JSON. An error that the script has reported is not replaced.
+        """Return the error of the run as JSON. The code and message of an error that the script has reported are kept.
 
         Args:
-            before: the error that the run has.
+            before: the error that is stored with the run now, as JSON.
         """
         if self.status != "Failed":
             return None
@@ -53,9 +53,9 @@ ENDED_ELSEWHERE = Ending(None)
 
 
 def has_ended(record: RunRecord) -> bool:
-    """Return whether another process has ended a run of this launcher.
+    """Return whether another process has ended the run of this launcher.
 
-    A run that a reader ended because its owner seemed to have ended counts as not ended, because this process is its
-    owner. The machine may have been suspended.
+    A reader ends a run if it finds that the owner has ended. Readers may be wrong about this, for example after the
+    machine was suspended. This function ignores such an end, because the owner is this process.
     """
     return record.status in TERMINAL_STATUSES and not is_owner_gone(record.error)

@@ -2,8 +2,8 @@
 
 `bridge.launch.start` starts it. A scheduler can start it too: `python -m bridge.launch.launcher <workspace> <run id>`.
 The launcher claims the run, and exits immediately if another launcher has claimed it.
-The launcher ends the run, also after an error. If the launcher is killed, the script is killed too, and the next reader
-ends the run because its lease has expired.
+The launcher ends the run, also after an error. If the launcher is killed, the script is killed too. The next process
+that reads the run then finds that its owner has ended, and ends the run.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-import bridge.launch.needed  # noqa: F401  # before a run is claimed
+import bridge.launch.needed  # noqa: F401  # must be imported before a run is claimed
 from bridge.errors import BridgeError, InvalidState, NotFound, StoreUnavailable
 from bridge.launch.claim import claim, report, take_over
 from bridge.launch.ending import CANCELED, ENDED_ELSEWHERE, Ending, has_ended
@@ -39,7 +39,10 @@ logger = logging.getLogger("bridge")
 
 POLL_SECONDS = 0.25
 OUTPUT_SECONDS = 30.0
-"""How long the launcher tries to change the run while the script is under way, and to write its output at the end."""
+"""How long the launcher tries to store a new status of a run that has not ended.
+
+At the end, the launcher gives up writing the output if it could write nothing for this long.
+"""
 END_SECONDS = 600.0
 """How long the launcher tries to store how the run ended."""
 RETRY_SECONDS = 1.0
@@ -55,12 +58,12 @@ GOING_ON: tuple[Status, ...] = tuple(status for status in OPEN_STATUSES if statu
 
 
 class Launcher:
-    """The owner of one run, which runs its script.
+    """The owner of one run. It runs the script of the run.
 
     Args:
         opened: the workspace.
         record: the run.
-        signals: the signals of this process.
+        signals: the signals that this process has received.
     """
 
     def __init__(self, opened: WorkspaceStores, record: RunRecord, signals: Signals) -> None:
@@ -91,7 +94,7 @@ class Launcher:
             ending = Ending("Failed", "LauncherFailed", message, trace=traceback.format_exc())
         try:
             return self._end(ending)
-        except Exception as error:  # a bug or no memory; each step of `_end` may be repeated
+        except Exception as error:  # a bug, or not enough memory: call `_end` again, because its steps may be repeated
             logger.error("Storing the end of the run failed; trying again.", exc_info=error)
             return self._end(ending)
 
@@ -106,8 +109,8 @@ class Launcher:
         capture.watch()
         ending = self._execute(prepared)
         if ending.status is not None:
-            # InvalidState: a cancel was requested. The status stays CancelRequested until `_end` sets it to Canceled.
-            # StoreUnavailable: `_end` tries again.
+            # `InvalidState` means that a cancel was requested: the status stays CancelRequested until `_end` sets it to
+            # Canceled. After `StoreUnavailable`, `_end` tries again.
             with suppress(InvalidState, StoreUnavailable):
                 self._change(RunChanges(status="Finalizing"))
         self._warn(*capture.finish())
@@ -138,16 +141,16 @@ class Launcher:
             return _not_started(prepared, error)
         sampler = None
         try:
-            self._output.begun()
+            self._output.started()
             sampler = UsageSampler(self._tracking, self._run_id, process.pid)
             if prepared.most_seconds is not None:
                 self._deadline = process.begun + prepared.most_seconds
             ending = self._wait_until(lambda: process.exit_code is not None)
             if ending is None:
-                process.end_those_left()
+                process.end_left_behind()
             else:
                 _stop(process, prepared)
-        except BaseException:  # a bug in the launcher: the script must not run on after its run has ended
+        except BaseException:  # the launcher failed: the script must not continue after the end of its run
             _stop(process, prepared)
             raise
         finally:
@@ -163,17 +166,17 @@ class Launcher:
     def _ending_of(self, prepared: Prepared, exit_code: int) -> Ending:
         if exit_code == 0:
             return Ending("Completed")
-        words = self._output.said_last(exception=exit_code == 1)  # Python's exit code of an exception
+        words = self._output.last_line(exception=exit_code == 1)  # Python exits with 1 after an exception
         said, name = describe_end(exit_code, words, prepared.shell)
         return Ending("Failed", "UserError", f"{prepared.name} {said}", exit_code, name)
 
     # Waiting
 
     def _wait_until(self, done: Callable[[], bool]) -> Ending | None:
-        """Wait until something is done.
+        """Wait until `done` returns True, a cancel is requested, or the time limit of the script has passed.
 
         Returns:
-            None if it is done. If a cancel was requested or the time limit has passed: how the run ends.
+            None if `done` returned True; otherwise how the run must end.
         """
         while not done():
             ending = self._asked()
@@ -186,13 +189,14 @@ class Launcher:
 
     def _too_long(self) -> Ending:
         seconds = self._preparation.done and self._preparation.done.most_seconds
-        return Ending("Failed", "MaxRunDurationExceeded", f"The script was stopped after {seconds} seconds, its limit")
+        message = f"The script was stopped after its time limit of {seconds} seconds"
+        return Ending("Failed", "MaxRunDurationExceeded", message)
 
     def _seconds_left(self) -> float:
         return max(0.0, self._deadline - time.monotonic())
 
     def _asked(self) -> Ending | None:
-        """Return how the run ends if a signal or another process requested its end; otherwise None."""
+        """Return how the run must end if a signal or another process has requested its end; None if not."""
         if self._signals.canceled:
             return CANCELED
         now = time.monotonic()
@@ -211,10 +215,10 @@ class Launcher:
         return CANCELED if record.status == "CancelRequested" else None
 
     def _change(self, changes: RunChanges) -> None:
-        """Change the run unless its end was requested; try again while the store is not available.
+        """Change the run. Try again while the store is not available.
 
         Raises:
-            InvalidState: the end of the run was requested.
+            InvalidState: the run was not changed, because a cancel was requested or the run has ended.
             StoreUnavailable: the store was not available for 30 seconds, or a signal arrived in this time.
         """
         end = time.monotonic() + OUTPUT_SECONDS
@@ -246,16 +250,16 @@ class Launcher:
         except StoreUnavailable as error:
             self._warn(str(error))
         end = time.monotonic() + END_SECONDS
-        while not self._told(ending):
+        while not self._store_ending(ending):
             if time.monotonic() > end:
                 return None
             time.sleep(RETRY_SECONDS)
         return self._status
 
-    def _told(self, ending: Ending) -> bool:
+    def _store_ending(self, ending: Ending) -> bool:
         """Store how the run ended, unless another process has ended the run.
 
-        Return False if the caller must try again.
+        Return False if this failed and the caller must try again.
         """
         try:
             record = get_run(self._tracking, self._run_id, latest=False)
@@ -316,17 +320,17 @@ def _listed(pids: Sequence[int]) -> str:
 
 
 def main(address: str, run_id: str, caller: int | None = None) -> int:
-    """Run a submitted run to its end, unless another launcher has it.
+    """Run the script of a submitted run, and end the run. Do nothing if another launcher owns the run.
 
     Args:
         address: the workspace's folder.
         run_id: the run.
-        caller: the file descriptor of a socket to the process that submits. That process owns the run until it gets
-            the message that this process has claimed the run. None if no process owns the run.
+        caller: the file descriptor of a socket to the submitting process. That process owns the run until it learns
+            through the socket that this process has started. None if no process owns the run.
 
     Returns:
-        The exit code: 0 if the run is Completed or another launcher's, 1 if it Failed or was not started, 143 if it is
-        Canceled.
+        The exit code: 0 if the run is Completed or belongs to another launcher; 1 if the run Failed or was not
+        started; 143 if the run is Canceled.
     """
     signals = Signals()
     signals.listen()
@@ -341,8 +345,8 @@ def main(address: str, run_id: str, caller: int | None = None) -> int:
     adopt_orphans()
     status = Launcher(opened, record, signals).run()
     signals.ignore()
-    # Do not close the store: closing would release a run whose end could not be stored. The next reader ends this run,
-    # as it does after a kill.
+    # The store stays open, because closing it would release the lease of a run whose end could not be stored. Without
+    # this, the next reader ends such a run, as it does if the launcher was killed.
     return EXIT_CODES.get(status, EXIT_CODES["Failed"])
 
 

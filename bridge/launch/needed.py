@@ -18,6 +18,6 @@ import bridge.store.sql.leases
 import bridge.store.sql.purge
 import bridge.store.sql.series
 
-with suppress(ImportError, MemoryError):  # if NumPy is missing, other processes fold the points of this process
+with suppress(ImportError, MemoryError):  # without NumPy, other processes fold the points of this process
     import numpy
     import numpy.ma  # `numpy.unique` loads this module at its first call

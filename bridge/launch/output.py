@@ -28,7 +28,7 @@ RETRY_SECONDS = 1.0
 WAIT_SECONDS = 0.1
 """How soon the end of the script is noticed while the pipe stays open."""
 LAST_SECONDS = 0.3
-"""How long the pipe may stay open after the script has ended. Processes killed with it end within this time."""
+"""How long the pipe is read after the script has ended. Processes that were killed with the script end in this time."""
 TAIL_BYTES = 1 << 15
 TRACEBACK = "Traceback (most recent call last):"
 
@@ -38,11 +38,11 @@ class Output:
 
     One thread reads from the pipe and another thread writes to the log, so that a slow disk never stops a script.
     Bytes that cannot be written yet are buffered in memory, and in a file if they are more than 64 MB.
-    If an exception of a signal handler ends a method, the method may be called again.
+    If a signal handler raises an exception during a method, the method may be called again.
 
     Args:
         append: appends bytes to the log.
-        folder: the folder for files of waiting bytes; None is the system's folder for temporary files.
+        folder: the folder of the file for buffered bytes; None is the system's folder for temporary files.
 
     Attributes:
         tail: the last bytes that the script printed.
@@ -57,13 +57,13 @@ class Output:
         self._touched = self._closed = False
         self._last_words = b""
         self._ended_at: float | None = None
-        # The two threads share plain values and queues only: an exception that a signal handler raises within the
-        # `with` block of a condition would leave the condition locked.
+        # The two threads share only plain values and queues, and no `threading.Condition`. If a signal handler raised
+        # an exception in the `with` block of a condition, the condition would stay locked.
         self._woken: SimpleQueue[None] = SimpleQueue()
         reading, writing = os.pipe()
         self._reading = io.FileIO(reading, "rb")
         self._writing = io.FileIO(writing, "wb")
-        with suppress(OSError, AttributeError):  # exists only on Linux
+        with suppress(OSError, AttributeError):  # `F_SETPIPE_SZ` exists only on Linux
             fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         self._reader = threading.Thread(target=self._read, name="bridge-read-output", daemon=True)
         self._writer = threading.Thread(target=self._write, name="bridge-write-output", daemon=True)
@@ -82,7 +82,7 @@ class Output:
 
     @property
     def trouble(self) -> Exception | None:
-        """The reason why the log is not complete; None if it is complete."""
+        """The reason why the log is not complete; None if the log is complete."""
         return self._queue.trouble or self._late
 
     def touch(self) -> None:
@@ -90,7 +90,7 @@ class Output:
         self._touched = True
         self._woken.put(None)
 
-    def begun(self) -> None:
+    def started(self) -> None:
         """Close the writing end of the pipe in this process, because the script has its own copy now."""
         self._writing.close()
 
@@ -127,11 +127,11 @@ class Output:
             self._writer.join(WAIT_SECONDS)
         self._late = None
 
-    def said_last(self, exception: bool) -> str:
-        """Return the last line that is not empty. For a progress bar, this is its last state.
+    def last_line(self, exception: bool) -> str:
+        """Return the last line of the output that is not empty. For a progress bar, this is its last state.
 
         Args:
-            exception: return the exception of the last traceback instead, if there is one.
+            exception: if the output contains a traceback, return the exception of the last traceback instead.
         """
         lines = self.tail.decode("utf-8", "replace").replace("\r", "\n").split("\n")
         begun = max((number for number, line in enumerate(lines) if line.startswith(TRACEBACK)), default=None)
@@ -173,7 +173,7 @@ class Output:
     def _write(self) -> None:
         made = False
         while True:
-            closed = self._closed  # before the look: nothing comes after it
+            closed = self._closed  # read before the queue, because the queue gets no more bytes after `_closed` is set
             if self._queue.append_next():
                 made = True
                 if not self._closed and self._queue.size_bytes < PIECE_BYTES:
@@ -191,12 +191,12 @@ class Output:
             self._put(self._last_words)
 
     def _put(self, data: bytes) -> None:
-        """Append bytes, again and again if necessary."""
+        """Append bytes to the log. Try again until this succeeds."""
         while not self._queue.append(data):
             time.sleep(RETRY_SECONDS)
 
     def _wait(self) -> None:
-        """Return when there may be something to do."""
+        """Wait until the reading thread or a caller has put an item into `_woken`; then empty `_woken`."""
         self._woken.get()
         with suppress(Empty):
             while True:

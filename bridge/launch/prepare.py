@@ -44,7 +44,7 @@ CHECK = "import sys; sys.stdout.write('python %d.%d' % sys.version_info[:2])"
 
 
 def working_folder(run_id: str) -> Path:
-    """Return the working folder of the script of a run. Only this user may change the folder that contains it."""
+    """Return the working folder of the script of a run. Only this user may write to its parent folder."""
     return Path(tempfile.gettempdir()) / f"runbridge_runs_{os.getuid()}" / run_id
 
 
@@ -58,10 +58,10 @@ class Prepared:
         shell: a shell runs the command.
         folder: the working folder.
         variables: all environment variables.
-        most_seconds: the time limit; None for none.
+        most_seconds: the time limit; None for no limit.
         collects_outputs: files in `./outputs` are stored.
         watches_logs: files in `./logs` are stored while they grow.
-        kill_command: a command that ends processes that outlive `command`, such as a container.
+        kill_command: a command that ends what `command` started outside its own processes, such as a container.
     """
 
     name: str
@@ -85,7 +85,14 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Place:
-    """A built environment: its interpreter, its variables, and the words to put before the command of a script."""
+    """A built environment.
+
+    Attributes:
+        interpreter: the Python interpreter.
+        variables: all environment variables of the script.
+        before: words to put before the command of the script, such as a `docker run` command.
+        kill_command: a command that ends the container; None if the script does not run in a container.
+    """
 
     interpreter: str
     variables: Mapping[str, str]
@@ -154,7 +161,7 @@ class Preparation:
             raise NotPrepared("ScriptMissing", f"The script {script} does not exist: {reason}")
 
     def _place(self, folder: Path, definition: ScriptDefinition) -> Place:
-        """Return the environment; build it if necessary."""
+        """Return the environment of the script. Build the environment if necessary."""
         environment = definition.environment
         try:
             if definition.docker.use_docker or environment.docker.enabled:
@@ -236,7 +243,7 @@ def handed_over(opened: WorkspaceStores, record: RunRecord) -> dict[str, str]:
 
 
 def _with_programs_of(interpreter: str, variables: Mapping[str, str]) -> dict[str, str]:
-    """Return variables with which a script finds the programs of an environment, as if it were activated."""
+    """Return the variables with `PATH` and `VIRTUAL_ENV` as if the environment of the interpreter were activated."""
     found = dict(variables)
     folder = os.path.dirname(interpreter)
     path = found.get("PATH", os.defpath)
@@ -251,7 +258,7 @@ def _with_programs_of(interpreter: str, variables: Mapping[str, str]) -> dict[st
 
 
 def _check_python(interpreter: str) -> None:
-    """Check that a program is a Python interpreter. Another program may exit with 0 without running the script."""
+    """Check that a program is a Python interpreter. Any other program may exit with 0 and not run the script."""
     if interpreter == sys.executable:
         return
     try:
@@ -268,7 +275,7 @@ def _check_python(interpreter: str) -> None:
         raise SubmitFailed(interpreter, done.returncode, reason)
     version = done.stdout.decode().split()[1]
     if tuple(map(int, version.split("."))) < OLDEST:
-        raise SubmitFailed(interpreter, None, f"the interpreter is Python {version}, and Runbridge needs 3.10 or newer")
+        raise SubmitFailed(interpreter, None, f"the interpreter is Python {version}, but Runbridge needs 3.10 or newer")
 
 
 def _check_own(folder: Path) -> None:
@@ -295,7 +302,10 @@ def _make_outputs(folder: Path) -> None:
 
 
 def _import_names() -> list[str]:
-    """Return the folder with the import names of the Azure ML SDK, if the plugin is installed; do not import it."""
+    """Return the folder of the plugin `bridge_azureml` that contains `azureml.core`. Do not import the plugin.
+
+    The list is empty if the plugin is not installed.
+    """
     found = find_spec("bridge_azureml")
     folders = [] if found is None else list(found.submodule_search_locations or ())
     return [path for folder in folders if os.path.isdir(path := os.path.join(folder, "import_names"))]

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 GRACE_SECONDS = 5.0
-"""The time that a script has to end after SIGTERM."""
+"""How long a script may still run after SIGTERM. Then it gets SIGKILL."""
 LEFT_BEHIND_SECONDS = 1.0
-"""The time that processes have to end after SIGTERM if a script has left them behind in its process group."""
+"""How long processes that a script left behind in its process group may still run after SIGTERM."""
 SHELL_SIGNAL = 128
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 
@@ -29,7 +29,7 @@ SIGNALS = {
 
 
 class ScriptProcess:
-    """A command in its own session and process group. On Linux the kernel kills it when this process ends.
+    """A command that runs in its own session and process group. On Linux the kernel kills it when this process ends.
 
     Args:
         command: the program and its arguments.
@@ -43,7 +43,8 @@ class ScriptProcess:
 
     def __init__(self, command: Sequence[str], folder: Path, environment: Mapping[str, str], output: int) -> None:
         with warnings.catch_warnings():
-            # Python warns of a fork with other threads. It is safe here: the child takes no locks before exec.
+            # Python warns if a process with several threads forks, because the child could wait for a lock that another
+            # thread held. This child takes no locks before exec.
             warnings.simplefilter("ignore", DeprecationWarning)
             self._process = subprocess.Popen(
                 command,
@@ -72,7 +73,7 @@ class ScriptProcess:
             _kill(os.kill, pid, signal.SIGKILL)
         self._process.wait()
 
-    def end_those_left(self, wait: Callable[[float], object] = time.sleep) -> None:
+    def end_left_behind(self, wait: Callable[[float], object] = time.sleep) -> None:
         """End the processes that the script has left behind in its process group."""
         self._end_group(LEFT_BEHIND_SECONDS, wait)
 
@@ -85,11 +86,11 @@ class ScriptProcess:
         if _kill(os.killpg, self.pid, signal.SIGTERM):
             # A stopped process gets the signal when it continues.
             _kill(os.killpg, self.pid, signal.SIGCONT)
-        while self._group_is_there() and time.monotonic() < end:
+        while self._group_exists() and time.monotonic() < end:
             wait(0.02)
         _kill(os.killpg, self.pid, signal.SIGKILL)
 
-    def _group_is_there(self) -> bool:
+    def _group_exists(self) -> bool:
         if self.exit_code is None:
             return True
         try:  # processes that the script left behind are children of this process if `adopt_orphans` was called
@@ -106,7 +107,7 @@ def _kill(send: Callable[[int, int], None], pid: int, number: int) -> bool:
         send(pid, number)
     except ProcessLookupError:
         return False
-    except PermissionError:  # it belongs to another user now
+    except PermissionError:  # the process now belongs to another user
         return False
     return True
 
@@ -120,7 +121,7 @@ def _descendants(run_id: str) -> list[int]:
         try:
             if process.environ().get("BRIDGE_RUN_ID") == run_id and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process.pid)
-        except psutil.Error:  # it has ended, or belongs to another user now
+        except psutil.Error:  # the process has ended, or now belongs to another user
             continue
     return found
 
@@ -128,7 +129,8 @@ def _descendants(run_id: str) -> list[int]:
 def end_children() -> None:
     """Send SIGTERM to all descendants of this process.
 
-    Its process group may have other processes too, if a scheduler started this one.
+    The signal is not sent to the whole process group. If a scheduler started this process, the group may also contain
+    processes of the scheduler.
     """
     import psutil
 
@@ -144,9 +146,10 @@ def adopt_orphans() -> None:
 
 
 def _dies_with_this_process() -> Callable[[], None] | None:
-    """Return the function that the child calls between fork and exec.
+    """Return a function for the child to call between fork and exec. Return None on systems other than Linux.
 
-    Everything is imported before the fork, because another thread may hold the import lock at the fork.
+    The function tells the kernel to kill the child when this process ends. The function imports nothing, because
+    another thread may hold the import lock at the fork.
     """
     prctl = _prctl()
     if prctl is None:
@@ -171,12 +174,12 @@ def _prctl() -> Callable[..., int] | None:
 
 
 def describe_end(exit_code: int, last_words: str, shell: bool) -> tuple[str, str | None]:
-    """Return the second half of a sentence about the end of a script, and the name of the signal that ended it.
+    """Return the second half of a sentence about the end of a script, and the name of the signal that ended the script.
 
     Args:
-        exit_code: negative for a signal.
+        exit_code: the exit code of the script, negative for a signal.
         last_words: the last line that the script printed.
-        shell: a shell ran the command. It reports a signal as an exit code above 128.
+        shell: whether a shell ran the command. A shell reports a signal as an exit code above 128.
     """
     number = -exit_code if exit_code < 0 else exit_code - SHELL_SIGNAL if shell and exit_code > SHELL_SIGNAL else 0
     said = f": {last_words}" if last_words else ""

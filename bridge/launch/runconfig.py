@@ -1,4 +1,4 @@
-"""Run configurations: how a script runs, kept as YAML files in the keys of the Azure ML SDK v1."""
+"""Run configurations: the settings of a script, stored as YAML files with the keys of the Azure ML SDK v1."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ DOCKER = {"useDocker": "use_docker", "sharedVolumes": "shared_volumes", "argumen
 
 
 class History:
-    """The files of a run that are stored.
+    """Settings that determine which files of a script are stored with its run.
 
     Attributes:
-        output_collection: files in `./outputs` are stored.
-        snapshot_project: the source is stored. It must be True, because the script runs in a copy of the snapshot.
-        directories_to_watch: folders whose files are stored while they grow: `["logs"]` or `[]`.
+        output_collection: whether the files in `./outputs` are stored.
+        snapshot_project: whether the source is stored. Must be True, because the script runs in a copy of the snapshot.
+        directories_to_watch: the folders whose files are stored while they grow: `["logs"]` or `[]`.
     """
 
     def __init__(self) -> None:
@@ -64,7 +64,7 @@ class History:
 
 
 class DockerConfiguration:
-    """Whether a script runs in a container, and how.
+    """Settings that determine whether a script runs in a container, and how.
 
     Args:
         use_docker: run the script in a container of the environment's image.
@@ -98,7 +98,7 @@ class RunConfiguration:
         framework: must be "Python".
         communicator: must be "None".
         conda_dependencies: packages of a virtual environment.
-        command: a shell command in place of script and arguments.
+        command: a shell command instead of script and arguments.
         _history_enabled, _path: accepted for compatibility and ignored.
         _name: the name that `save` uses.
 
@@ -141,10 +141,10 @@ class RunConfiguration:
 
     @property
     def environment(self) -> Environment:
-        """The Python and packages that the script needs.
+        """The environment of the script.
 
-        If no environment was set, this is a new one that can be changed. As long as it has neither packages nor an
-        interpreter, the script runs with the interpreter that submits.
+        If no environment was set, this is a new environment, which the caller may change. As long as it has neither
+        packages nor an interpreter, the script runs with the interpreter that submits it.
         """
         from bridge.environments.environment import Environment
 
@@ -158,7 +158,7 @@ class RunConfiguration:
         self._environment, self._is_given = environment, environment is not None
 
     def environment_definition(self) -> EnvironmentDefinition | None:
-        """Return the environment as a run stores it; None if no environment was set or changed."""
+        """Return the record of the environment that is stored with a run; None if no environment was set or read."""
         from bridge.environments.environment import definition_of
 
         if self._environment is None:
@@ -180,17 +180,17 @@ class RunConfiguration:
         Args:
             path: a folder; None is the working folder.
             name: None is the name that the settings were loaded with, or "default".
-            separate_environment_yaml: must be False: the environment is stored in the same file.
+            separate_environment_yaml: must be False, because the environment is stored in the same file.
         """
         if separate_environment_yaml:
-            rule = "must be False: the environment is stored in the same file"
+            rule = "must be False, because the environment is stored in the same file"
             raise InvalidValue("separate_environment_yaml", True, rule)
         self._name = name or self._name or "default"
         return _write(self, _place(path, self._name))
 
     @staticmethod
     def load(path: str | os.PathLike[str], name: str | None = None) -> RunConfiguration:
-        """Read a file that `save` wrote. Unknown settings are ignored, with a line in the log.
+        """Read a file that `save` wrote. Unknown settings are ignored, and their names are logged.
 
         Args:
             path: the file, or a folder.
@@ -198,7 +198,7 @@ class RunConfiguration:
 
         Raises:
             NotFound: the file does not exist.
-            InvalidValue: it is not the YAML of a run configuration.
+            InvalidValue: the file is not a run configuration in YAML.
         """
         place = check_local_path("path", path)
         return _load(place if place.is_file() else _place(path, name or "default"))
@@ -268,7 +268,7 @@ def _load(place: Path) -> RunConfiguration:
 
         config.environment = environment_of(EnvironmentDefinition.from_json(environment))
     if content:
-        logger.info("Ignored in %s: %s.", place, ", ".join(sorted(map(str, content))))
+        logger.info("Unknown settings in %s are ignored: %s.", place, ", ".join(sorted(map(str, content))))
     return config
 
 
@@ -279,9 +279,9 @@ def _as_dict(config: object, names: dict[str, str]) -> dict[str, Any]:
 def _fill(
     config: RunConfiguration | History | DockerConfiguration, names: dict[str, str], content: Any, place: Path
 ) -> None:
-    """Set the settings of a file, and remove them from its content."""
+    """Set the settings that the content of a file contains. Remove these settings from the content."""
     if not isinstance(content, dict):
-        raise InvalidValue("run configuration", str(place), f"must have a mapping instead of {content!r}")
+        raise InvalidValue("run configuration", str(place), f"must have a mapping of settings instead of {content!r}")
     for key, name in names.items():
         is_given = key in content
         value = content.pop(key, None)

@@ -22,22 +22,23 @@ class ScriptRunConfig:
     The script works in a copy of the folder, which is made when the script is submitted.
 
     Args:
-        source_directory: the folder that the script needs; None is the working folder.
-        script: the script, relative to the folder.
-        arguments: values that become text.
+        source_directory: the folder that contains the script and its other files; None is the working folder.
+        script: the path of the script, relative to `source_directory`.
+        arguments: the arguments of the script, which are converted to text.
         run_config: settings. If they are given, `compute_target`, `environment`, `max_run_duration_seconds` and
-            `docker_runtime_config` are ignored, with a warning in the log.
-        _telemetry_values: ignored.
-        compute_target: None or "local" is this computer; the name of a cluster means it too, with a warning of the run.
-        environment: the Python and packages that it needs; None is the interpreter that submits it.
-        distributed_job_config: a job of several processes, which runs as one, with a warning of the run.
+            `docker_runtime_config` are ignored, and a warning is logged.
+        _telemetry_values: accepted for compatibility and ignored.
+        compute_target: the computer that runs the script; None or "local" is this computer. With any other name, the
+            script also runs on this computer, and the run gets a warning.
+        environment: the Python version and packages of the script; None is the interpreter that submits the script.
+        distributed_job_config: a job of several processes. It runs as one process, and the run gets a warning.
         resume_from: must be None.
-        max_run_duration_seconds: after this time the script is stopped, and the run fails; None is no limit.
-        command: a shell command in place of `script` and `arguments`; a list is joined by spaces.
-        docker_runtime_config: whether it runs in a container.
+        max_run_duration_seconds: after this time the script is stopped, and the run fails; None means no limit.
+        command: a shell command instead of `script` and `arguments`; a list is joined by spaces.
+        docker_runtime_config: whether the script runs in a container, and how.
 
     Raises:
-        InvalidValue: an argument cannot apply.
+        InvalidValue: an argument has a value that is not supported.
 
     Example:
         >>> config = ScriptRunConfig("./src", script="train.py", arguments=["--alpha", 0.1])
@@ -46,7 +47,7 @@ class ScriptRunConfig:
     Source: Azure ML SDK v1, `azureml.core.ScriptRunConfig`.
     """
 
-    distributed_job_config: DistributedJob | None = None  # objects that an earlier version pickled lack it
+    distributed_job_config: DistributedJob | None = None  # objects pickled by an earlier version have no such attribute
 
     def __init__(
         self,
@@ -65,7 +66,7 @@ class ScriptRunConfig:
     ) -> None:
         self.distributed_job_config = check_job(distributed_job_config)
         _refuse(
-            resume_from=(resume_from, "pass the id of that run as an argument and download its files in the script"),
+            resume_from=(resume_from, "pass the id of the run as an argument and download its files in the script"),
         )
         check_local_path("source_directory", source_directory if source_directory is not None else ".")
         self.source_directory = os.fspath(source_directory) if source_directory is not None else "."
@@ -78,7 +79,7 @@ class ScriptRunConfig:
         elif not isinstance(run_config, RunConfiguration):
             raise InvalidValue("run_config", run_config, "must be a RunConfiguration")
         else:
-            _say_unused(
+            _warn_of_unused(
                 compute_target=compute_target is not None,
                 environment=environment is not None,
                 max_run_duration_seconds=max_run_duration_seconds != RUN_SECONDS,
@@ -87,7 +88,7 @@ class ScriptRunConfig:
         self.run_config = run_config
         self.script = script if script is not None else run_config.script
         self.arguments = arguments if arguments is not None else run_config.arguments
-        if isinstance(self.arguments, Iterator):  # it is read more than once
+        if isinstance(self.arguments, Iterator):  # the arguments are read several times
             self.arguments = list(self.arguments)
         self.command = command if command is not None else (None if script is not None else run_config.command)
         if command is not None and script is None:
@@ -97,10 +98,10 @@ class ScriptRunConfig:
 def _refuse(**given: tuple[object, str]) -> None:
     for name, (value, instead) in given.items():
         if value is not None:
-            raise InvalidValue(name, value, f"cannot apply where scripts run on this computer: {instead}")
+            raise InvalidValue(name, value, f"is not supported, because scripts run on this computer: {instead}")
 
 
-def _say_unused(**given: bool) -> None:
+def _warn_of_unused(**given: bool) -> None:
     import logging
 
     unused = [name for name, is_given in given.items() if is_given]

@@ -1,4 +1,4 @@
-"""The signals of a launcher."""
+"""Handles the signals that a launcher receives."""
 
 from __future__ import annotations
 
@@ -11,12 +11,10 @@ CANCEL_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Signals:
-    """The signals that this process has got: whether to cancel its run, and a way to wait for the next one.
-
-    The handlers raise nothing.
+    """The signals that this process has received. Their handlers raise no exceptions.
 
     Attributes:
-        canceled: a signal asked to cancel the run.
+        canceled: True if a signal has requested that the run is canceled.
     """
 
     def __init__(self) -> None:
@@ -27,33 +25,33 @@ class Signals:
         self._poll.register(self._waking, select.POLLIN)
 
     def listen(self) -> None:
-        """Take the signals that would end this process as a request to cancel its run."""
+        """Install signal handlers. SIGTERM, SIGINT and SIGHUP then cancel the run instead of ending this process."""
 
         def cancel(number: int, frame: object) -> None:
             self.canceled = True
 
         for number in CANCEL_SIGNALS:
             signal.signal(number, cancel)
-        signal.signal(signal.SIGCHLD, lambda number, frame: None)  # so that the end of the script ends `wait`
+        signal.signal(signal.SIGCHLD, lambda number, frame: None)  # with a handler, `wait` returns if the script ends
         signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
 
     def ignore(self) -> None:
-        """Ignore the signals, because Python forgets its handlers before its process ends."""
+        """Ignore the signals. At its exit, Python removes its handlers, and a signal would then kill the process."""
         for number in CANCEL_SIGNALS:
             signal.signal(number, signal.SIG_IGN)
 
     def notify(self) -> None:
-        """Let `wait` return."""
+        """Make `wait` return."""
         with suppress(BlockingIOError):
             os.write(self._wake, b"\0")
 
     def wait(self, seconds: float) -> None:
-        """Return when a signal has come, `notify` was called, or the time is over."""
+        """Wait until a signal arrives, `notify` is called, or the time is over."""
         if self._poll.poll(seconds * 1000):
             os.read(self._waking, 4096)
 
     def close(self) -> None:
-        """Close the pipe. A signal that comes later still cancels the run."""
+        """Close the pipe of `wait`. A signal that arrives later still sets `canceled`."""
         waking, wake, self._waking, self._wake = self._waking, self._wake, -1, -1
         for fd in (waking, wake):
             if fd >= 0:

@@ -14,9 +14,9 @@ from typing import BinaryIO
 from bridge.errors import SubmitFailed
 from bridge.journal.system import Ignoring, is_of_handler
 
-# The launcher forks a second time, so that the submitting process has no child to wait for. The working folder of the
-# launcher must not shadow packages. The launcher finds `bridge` where the submitting process found it, even if that was
-# by a relative path.
+# The code of the launcher process. The process forks and its parent exits, so that the submitting process has no child
+# to wait for. The code then removes the working folder from `sys.path`, so that files in this folder are not imported
+# instead of packages. The fourth argument is the folder in which the submitting process found `bridge`.
 CODE = (
     "import os, sys\n"
     "os.fork() and os._exit(0)\n"
@@ -27,37 +27,42 @@ CODE = (
 START_SECONDS = 60.0
 """How long the submitting process waits until the launcher owns the run. Afterwards it goes on without an error."""
 STDERR_BYTES = 1 << 12
-SAID_NOTHING = "the launcher ended without a message"
+NO_MESSAGE = "the launcher ended without a message"
 
 
 def start_launcher(address: str, run_id: str, hand_over: Callable[[], object]) -> None:
     """Start the launcher of a run, and return when the launcher owns the run.
 
+    If this takes longer than 60 seconds, return earlier.
+
     Args:
         address: the workspace's folder.
         run_id: the run.
-        hand_over: releases the run. It is called when the launcher has started and waits for the run.
+        hand_over: releases the lease of the run. It is called when the launcher has started and waits for the run.
 
     Raises:
-        SubmitFailed: the launcher could not be started, or ended before it owned the run. The error has its output.
+        SubmitFailed: the launcher could not be started, or ended before it owned the run. The error contains the
+            output of the launcher.
     """
     if not sys.executable:
-        raise SubmitFailed("The launcher", None, "this process does not know its Python interpreter: sys.executable")
+        reason = "sys.executable is empty. Set it to the path of the Python interpreter that starts the launcher"
+        raise SubmitFailed("The launcher", None, reason)
     ours, theirs = socket.socketpair()
     with ours, _stderr() as stderr:
         with theirs:
             command = [sys.executable, "-c", CODE, address, run_id, str(theirs.fileno()), _import_folder()]
             exit_code = _start(command, stderr, theirs.fileno())
         if exit_code or not _goes_on(ours):
-            raise SubmitFailed("The launcher", exit_code or None, _printed(stderr) or SAID_NOTHING)
+            raise SubmitFailed("The launcher", exit_code or None, _printed(stderr) or NO_MESSAGE)
         try:
             hand_over()
         finally:
-            # `close` is not enough, because a child that was forked concurrently has the same socket.
+            # `close` does not close the connection if another thread has just forked a child, because the child has a
+            # copy of the socket. `shutdown` does.
             with Ignoring(OSError):
                 ours.shutdown(socket.SHUT_WR)
         if not _goes_on(ours):
-            raise SubmitFailed("The launcher", None, _printed(stderr) or SAID_NOTHING)
+            raise SubmitFailed("The launcher", None, _printed(stderr) or NO_MESSAGE)
 
 
 def _start(command: list[str], stderr: BinaryIO, theirs: int) -> int:
@@ -96,7 +101,7 @@ def _goes_on(ours: socket.socket) -> bool:
 
 
 def _stderr() -> BinaryIO:
-    """Open a file without a name, which exists as long as a process has it open."""
+    """Open a temporary file without a name. The file exists as long as a process has it open."""
     try:
         return tempfile.TemporaryFile()
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Replaces compute targets and environments that exist only in Azure ML by those of this computer."""
+"""Replaces compute targets and environments that exist only in Azure ML with this computer and its interpreter."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ from bridge.records.script import EnvironmentDefinition, PythonDefinition, Scrip
 
 
 def substitute(definition: ScriptDefinition) -> tuple[ScriptDefinition, tuple[str, ...]]:
-    """Replace the names of Azure ML in a definition. Return the definition and a warning for each replaced name."""
+    """Replace everything in a definition that exists only in Azure ML.
+
+    Docker is switched off if `BRIDGE_DOCKER` is 0.
+
+    Returns:
+        The new definition, and one warning for each replacement.
+    """
     warnings = []
     if definition.target != LOCAL:
         name = definition.target
@@ -36,10 +42,10 @@ def _without_docker(definition: ScriptDefinition) -> ScriptDefinition:
 
 
 def _substitute_environment(environment: EnvironmentDefinition) -> tuple[EnvironmentDefinition, str | None]:
-    """For an environment that Azure provides (curated), use the Python interpreter that submits the script.
+    """Replace a curated environment, which exists only in Azure ML, with the interpreter that submits the script.
 
     Returns:
-        The environment, and a warning if packages are not installed.
+        The environment, and a warning if its packages are not installed.
     """
     python, name = environment.python, environment.name
     packages = _packages(python)
@@ -56,6 +62,6 @@ def _substitute_environment(environment: EnvironmentDefinition) -> tuple[Environ
 
 
 def _packages(python: PythonDefinition) -> list[str]:
-    """Return the packages that an environment names, except Python."""
+    """Return the packages that an environment lists, except Python itself."""
     packages = CondaDependencies(_underlying_structure=python.conda_dependencies)
     return [*packages.conda_packages, *packages.pip_packages]

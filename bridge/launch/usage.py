@@ -18,7 +18,7 @@ PERIOD_SECONDS = 5.0
 
 
 class UsageSampler:
-    """A thread that logs metrics of a process and its descendants after half a second, then every five seconds.
+    """A thread that logs metrics of a process and its descendants: after half a second, and then every five seconds.
 
     `system/cpu_percent` is the processor time; 200 means that two processors are busy.
     `system/memory_bytes` is the memory of the processes.
@@ -83,7 +83,7 @@ class ProcessTree:
         return set(self._known)
 
     def sample(self) -> dict[str, float | int]:
-        """Return the metrics of the processes; empty if the processes have ended."""
+        """Return the metrics of the processes; an empty dict if the processes have ended."""
         processes = self._processes()
         if not processes:
             return {}
@@ -104,7 +104,7 @@ class ProcessTree:
             return []
 
     def _count(self, processes: list[Any]) -> tuple[float, int]:
-        """Return the processor seconds since the last count, and the bytes of memory now."""
+        """Return the processor time since the last count, in seconds, and the present memory, in bytes."""
         seconds, memory, known = 0.0, 0, {}
         for process in processes:
             try:
@@ -149,7 +149,7 @@ class Gpus:
                 if used is not None:
                     values[f"gpu_{number}_percent"] = float(self._pynvml.nvmlDeviceGetUtilizationRates(handle).gpu)
                     values[f"gpu_{number}_memory_bytes"] = used
-            except self._pynvml.NVMLError as error:  # MIG and some boards report nothing
+            except self._pynvml.NVMLError as error:  # some GPUs, and parts of a GPU (MIG), report no use
                 logger.debug("GPU %d does not report its use: %s", number, error)
         return values
 

@@ -84,7 +84,7 @@ def test_all_mistakes_are_reported_together(source: Path) -> None:
 
 @pytest.mark.parametrize("name", ["distributed_job_config", "resume_from"])
 def test_settings_that_need_a_cluster_are_refused(source: Path, name: str) -> None:
-    with pytest.raises(InvalidValue, match=f"{name} .*: cannot apply where scripts run on this computer: "):
+    with pytest.raises(InvalidValue, match=f"{name} .*: is not supported, because scripts run on this computer: "):
         ScriptRunConfig(source, "train.py", **{name: object()})  # type: ignore[arg-type]
 
 
@@ -118,9 +118,9 @@ def test_only_the_folder_logs_is_watched(source: Path, directories: object) -> N
 def test_arguments_must_be_a_list_and_need_a_script(source: Path) -> None:
     with pytest.raises(InvalidValue, match="must be a list of values"):
         script_definition(ScriptRunConfig(source, "train.py", arguments="--alpha 1"))  # type: ignore[arg-type]
-    with pytest.raises(InvalidValue, match="must be written into the command"):
+    with pytest.raises(InvalidValue, match="must be part of the command"):
         script_definition(ScriptRunConfig(source, command="ls", arguments=["-l"]))
-    with pytest.raises(InvalidValue, match="must not be given together with a command"):
+    with pytest.raises(InvalidValue, match="must be None if there is a command"):
         script_definition(ScriptRunConfig(source, "train.py", command="ls"))
 
 

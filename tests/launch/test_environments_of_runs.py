@@ -117,7 +117,7 @@ def test_an_interpreter_path_is_relative_to_the_caller(submit: Submit, working_f
 @pytest.mark.parametrize(
     "path, reason",
     [
-        ("/nowhere/python", "not there"),
+        ("/nowhere/python", "does not exist"),
         ("no-such-python", "not on the PATH"),
         ("/bin/true", "not a Python interpreter"),
         ("/bin/cat", "not a Python interpreter"),

@@ -102,7 +102,7 @@ def test_after_an_unexpected_exception_the_run_is_ended_again(
     record = RunRecord("r1", "0", status="Preparing", type=SCRIPT_RUN, start_time=1)
     create_run(workspace.stores.tracking, record)
     launcher = Launcher(workspace.stores, record, Signals())
-    told = launcher._told
+    told = launcher._store_ending
     raised = [Own("once")]
 
     def fail_once(ending: Ending) -> bool:
@@ -110,6 +110,6 @@ def test_after_an_unexpected_exception_the_run_is_ended_again(
             raise raised.pop()
         return told(ending)
 
-    monkeypatch.setattr(launcher, "_told", fail_once)
+    monkeypatch.setattr(launcher, "_store_ending", fail_once)
     assert launcher.run() == "Failed"  # the run has no definition
     assert workspace.get_run("r1").status == "Failed"

@@ -92,7 +92,7 @@ def test_output_that_fits_neither_in_memory_nor_on_disk_is_dropped_and_counted(
     open_again.set()
     taken.close(10)
     assert bytes(kept) == b"a" * 60 + b"b" * 60
-    assert taken.said_last(exception=False) == "a" * 60 + "b" * 60 + "c" * 60
+    assert taken.last_line(exception=False) == "a" * 60 + "b" * 60 + "c" * 60
 
 
 def test_a_full_disk_loses_only_the_output_that_does_not_fit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
