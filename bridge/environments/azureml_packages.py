@@ -1,6 +1,6 @@
-"""The packages that are installed instead of the Azure ML SDK.
+"""The packages that are installed instead of the packages of the Azure ML SDK.
 
-The SDK installs them as its dependencies, and scripts rely on them.
+The SDK installs these packages as its dependencies, and many scripts import them.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import re
 from bridge.environments.conda import package_name
 
 AZUREML = re.compile(r"azureml[-_.].*|azureml", re.IGNORECASE)
-"""The packages of the SDK are never installed.
+"""Matches the names of the packages of the SDK. These packages are never installed.
 
-Runbridge has the same import names, and the SDK would need the service.
+Runbridge provides the same import names, and the SDK works only with the Azure ML service.
 """
 
 BASICS = ("numpy", "pandas", "pyarrow")
@@ -27,16 +27,16 @@ DEPENDENCIES = {
     "azureml-train-automl-client": BASICS,
     "azureml-train-core": BASICS,
 }
-"""For each package of the SDK: the other packages that it depends on.
+"""The dependencies of each package of the SDK.
 
-azureml-mlflow depends on mlflow-skinny. mlflow is installed instead, because mlflow-skinny lacks modules that our store
-needs.
+azureml-mlflow depends on mlflow-skinny. mlflow is installed instead, because mlflow-skinny lacks modules that the
+plugin `bridge_mlflow` needs.
 
 Source: PyPI, metadata of azureml-defaults: 1.19 depends on numpy and pandas, and 1.62 on numpy and pyarrow.
 """
 EXTRA = re.compile(r"\[([^]]*)\]")
 EXTRAS = {"pandas": "pandas", "parquet": "pyarrow", "scipy": "scipy"}
-"""The extras of azureml-dataprep and azureml-dataset-runtime, and the package that each extra installs."""
+"""The extras of azureml-dataprep and azureml-dataset-runtime, with the package that each extra installs."""
 
 
 def is_azureml(package: str) -> bool:
@@ -45,7 +45,7 @@ def is_azureml(package: str) -> bool:
 
 
 def dependencies_of(package: str) -> tuple[str, ...]:
-    """Return the names of the packages on which a package of the SDK depends, without versions."""
+    """Return the dependencies of a package of the SDK, without versions."""
     name = re.sub(r"[-_.]+", "-", package_name(package))
     extras = EXTRA.search(package)
     asked = [extra.strip().lower() for extra in extras[1].split(",")] if extras else []

@@ -1,4 +1,4 @@
-"""Building an environment before a run needs it."""
+"""Builds an environment before a run needs it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ class EnvironmentBuild:
     """An environment that has been built.
 
     Attributes:
-        status: "Succeeded": a build that fails raises its error.
-        log: what the build printed.
+        status: always "Succeeded", because a build that fails raises an error.
+        log: the output of the build.
 
     Source: Azure ML SDK v1, `azureml.core.environment.ImageBuildDetails`.
     """
@@ -30,9 +30,9 @@ class EnvironmentBuild:
 
 
 def build_environment(environment: EnvironmentDefinition) -> EnvironmentBuild:
-    """Build an environment; one that was built before is used again.
+    """Build an environment. Do nothing if it was built before.
 
-    With `BRIDGE_DOCKER=0` no image is built, but the virtual environment in which scripts then run.
+    With `BRIDGE_DOCKER=0`, scripts run without a container. No image is built then, but a virtual environment.
 
     Raises:
         SubmitFailed: the build failed, or its interpreter does not exist.

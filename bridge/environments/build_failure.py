@@ -1,4 +1,4 @@
-"""Why pip could not build an environment, from what it printed."""
+"""Finds the reason why pip could not build an environment, in the output of pip."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from bridge.environments.conda import package_name
 
 BUILD_LOG = "azureml-logs/20_image_build_log.txt"
-"""The artifact that takes what a build prints.
+"""The artifact path of the log of a build.
 
 Source: Azure ML, logs of a run.
 """
@@ -18,7 +18,7 @@ COLOURS = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 FAILED = re.compile(r"ERROR: Failed building wheel for (\S+)|ERROR: Failed to build '([^']+)'.*")
 AT = re.compile(r"(?:Collecting|Processing|Obtaining) (\S+)(?: \(from .*)?")
 COMPLETE = re.compile(r"ERROR: ((?:Could not find a version that satisfies the requirement|Cannot install) .+)")
-"""Lines that name both the package and the cause."""
+"""Matches lines that name both the package and the cause."""
 UNREACHABLE = re.compile(r"WARNING: Retrying .* after connection broken by .*")
 EXCEPTION = re.compile(
     r"(?:[\w.]+\.)?\w*(?:Error|Exception|Failed|Unavailable|Unsupported)\w*: .+|(?:fatal )?error: .+"
@@ -27,17 +27,17 @@ PIPS_OWN = re.compile(
     r"error: (?:subprocess-exited-with-error|metadata-generation-failed|legacy-install-failure|subprocess-.*)"
     r"|note: .*|hint: .*|ERROR: (?:No matching distribution found|Failed|ResolutionImpossible).*"
 )
-"""Lines in which pip says that something failed, and not why."""
+"""Matches lines in which pip reports a failure without its reason."""
 CAUSE_LENGTH = 300
 LINES_OF_FAILURE = 400
-"""How many of the last lines of a build are kept to find the cause in."""
+"""The number of lines at the end of the output in which the cause is searched."""
 
 
 def build_cause(lines: Iterable[str]) -> str:
-    """Return why a build failed: the package that pip was at, and the line that says why.
+    """Return why a build failed: the package that pip was installing, and the line of the output with the reason.
 
     Args:
-        lines: what the build printed.
+        lines: the output of the build.
     """
     plain = [COLOURS.sub("", line).strip(" \t\r\n│╰─>×") for line in lines]
     if complete := _last(COMPLETE, plain):
@@ -48,7 +48,10 @@ def build_cause(lines: Iterable[str]) -> str:
 
 
 def _package(lines: Sequence[str]) -> str | None:
-    """Return the requirement that pip says failed, else the last that it looked at; None if it looked at none."""
+    """Return the requirement that failed.
+
+    If pip reports none, return the last requirement that pip collected; None if pip collected none.
+    """
     looked_at = [os.path.basename(found[1]) for line in lines if (found := AT.fullmatch(line))]
     failed = _last(FAILED, lines)
     if failed is None:

@@ -1,4 +1,4 @@
-"""The packages of an environment, by their names in conda and pip."""
+"""The conda packages and pip packages of an environment."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ INDEX_OPTION = "--index-url"
 
 
 class CondaDependencies:
-    """Packages of conda and of pip with a Python version: the content of a conda `environment.yml`.
+    """The content of a conda `environment.yml`: conda packages, pip packages and a Python version.
 
     Args:
-        conda_dependencies_file_path: such a file; None starts without packages.
-        _underlying_structure: the content of such a file, as `as_dict` returns it.
+        conda_dependencies_file_path: the path of an `environment.yml`; None starts without packages.
+        _underlying_structure: the content of an `environment.yml`, as `as_dict` returns it.
 
     Raises:
         NotFound: the file does not exist.
-        InvalidValue: the content is not that of a conda environment.
+        InvalidValue: the content is not that of an `environment.yml`.
 
     Source: Azure ML SDK v1, `azureml.core.conda_dependencies.CondaDependencies`.
     """
@@ -51,13 +51,13 @@ class CondaDependencies:
         python_version: str | None = None,
         pin_sdk_version: bool = True,
     ) -> CondaDependencies:
-        """Return packages from lists.
+        """Create an object from lists of packages.
 
         Args:
             pip_indexurl: the address of the package index that pip uses instead of PyPI.
-            pip_packages: as in a requirements file.
-            conda_packages: as in an `environment.yml`.
-            python_version: such as "3.11"; None is the version of the interpreter that submits.
+            pip_packages: requirements as in a requirements file, such as "numpy>=1.26".
+            conda_packages: packages as in an `environment.yml`, such as "numpy=1.26".
+            python_version: for example "3.11"; None means the version of the interpreter that submits the script.
             pin_sdk_version: accepted for compatibility and ignored.
         """
         made = CondaDependencies()
@@ -73,94 +73,98 @@ class CondaDependencies:
 
     @property
     def conda_packages(self) -> Iterator[str]:
-        """The packages of conda, except Python."""
+        """The conda packages, except Python."""
         return (package for package in self._conda if package_name(package) != "python")
 
     @property
     def pip_packages(self) -> Iterator[str]:
-        """The packages of pip."""
+        """The pip packages."""
         return (line for line in self._pip if not line.startswith("-"))
 
     @property
     def pip_options(self) -> Iterator[str]:
-        """The options of pip, as in a requirements file."""
+        """The options for pip, as in a requirements file."""
         return (line for line in self._pip if line.startswith("-"))
 
     @property
     def conda_channels(self) -> Iterator[str]:
-        """The channels. They are stored but not used, because packages come from PyPI."""
+        """The conda channels. They are stored but not used, because Runbridge installs packages from PyPI."""
         return iter(self._channels)
 
     @property
     def python_version(self) -> str | None:
-        """The version of Python that is asked for, such as "3.11" or ">=3.10"; None for any."""
+        """The requested version of Python, such as "3.11" or ">=3.10"; None for any version."""
         asked = next((package for package in self._conda if package_name(package) == "python"), "")
         version = asked.strip().rpartition("::")[2][len("python") :].lstrip("= ")
         if version[:1].isdigit():
-            version = version.partition("=")[0]  # `3.11=h955ad1f_0` names a build
+            version = version.partition("=")[0]  # `3.11=h955ad1f_0` also names a build of conda
         return version.strip() or None
 
     def get_python_version(self) -> str | None:
-        """Return the version of Python that is asked for; None for any."""
+        """Return the requested version of Python; None for any version."""
         return self.python_version
 
     def set_python_version(self, version: str) -> None:
-        """Ask for a version of Python, such as "3.11"."""
+        """Request a version of Python, such as "3.11"."""
         self._conda = [f"python={version}", *self.conda_packages]
 
     def add_conda_package(self, conda_package: str) -> None:
-        """Add a package; it replaces a package of the same name."""
+        """Add a package, or replace the package with the same name."""
         _put(self._conda, _name_of("conda_package", conda_package))
 
     def remove_conda_package(self, conda_package: str) -> None:
-        """Remove a package; do nothing if it does not exist."""
+        """Remove a package. Do nothing if no package has this name."""
         _drop(self._conda, conda_package)
 
     def add_pip_package(self, pip_package: str) -> None:
-        """Add a package; it replaces a package of the same name."""
+        """Add a package, or replace the package with the same name."""
         _put(self._pip, _name_of("pip_package", pip_package))
 
     def remove_pip_package(self, pip_package: str) -> None:
-        """Remove a package; do nothing if it does not exist."""
+        """Remove a package. Do nothing if no package has this name."""
         _drop(self._pip, pip_package)
 
     def set_pip_option(self, pip_option: str) -> None:
-        """Add an option of pip, as in a requirements file; it replaces an option of the same name."""
+        """Add an option for pip, as in a requirements file, or replace the option with the same name."""
         name = _name_of("pip_option", pip_option).replace("=", " ").split()[0]
         self._pip = [line for line in self._pip if line.replace("=", " ").split()[0] != name] + [pip_option]
 
     def set_pip_index_url(self, index_url: str) -> None:
-        """Let pip use another package index than PyPI.
+        """Make pip use another package index than PyPI.
 
-        The address is stored with the run, so all its readers see it. Write a password as `${NAME}`: pip reads it from
-        the environment variable NAME of the process that submits.
+        The address is stored with the run, where every reader of the run sees it. Write `${NAME}` instead of a
+        password: pip then reads the password from the environment variable NAME of the process that submits.
         """
         self.set_pip_option(f"{INDEX_OPTION} {index_url}")
 
     def add_channel(self, channel: str) -> None:
-        """Add a channel. It is stored but not used, because packages come from PyPI."""
+        """Add a conda channel. It is stored but not used, because Runbridge installs packages from PyPI."""
         if channel not in self._channels:
             self._channels.append(channel)
 
     def remove_channel(self, channel: str) -> None:
-        """Remove a channel; do nothing if it does not exist."""
+        """Remove a conda channel. Do nothing if the channel was not added."""
         if channel in self._channels:
             self._channels.remove(channel)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the content of the YAML: `channels` and `dependencies`."""
+        """Return the content of the `environment.yml`: `name`, `channels` and `dependencies`."""
         pip: list[Any] = [{"pip": list(self._pip)}] if self._pip else []
         name = {"name": self._name} if self._name else {}
         channels = {"channels": list(self._channels)} if self._channels else {}
         return {**name, **channels, "dependencies": [*self._conda, *pip]}
 
     def serialize_to_string(self) -> str:
-        """Return the YAML."""
+        """Return the text of the `environment.yml`."""
         yaml = load_yaml_package()
         return str(yaml.safe_dump(self.as_dict(), sort_keys=False))
 
     def save(self, path: str | os.PathLike[str] | None = None) -> Path:
-        """Write the YAML to a file, or into a folder as `conda_dependencies.yml`; return the path."""
+        """Write an `environment.yml`, and return its path.
+
+        Args:
+            path: the path of the file, or an existing folder for `conda_dependencies.yml`; None is the working folder.
+        """
         place = check_local_path("path", path if path is not None else ".")
         if place.is_dir():
             place /= "conda_dependencies.yml"
@@ -169,13 +173,13 @@ class CondaDependencies:
         return place
 
     def save_to_file(self, base_directory: str | os.PathLike[str], conda_file_path: str | None = None) -> str:
-        """Write the YAML below a folder; return its path relative to the folder."""
+        """Write an `environment.yml` below a folder, and return its path relative to the folder."""
         name = conda_file_path or "conda_dependencies.yml"
         self.save(Path(base_directory) / name)
         return name
 
     def _take(self, content: Any) -> None:
-        """Set everything from the content of a YAML."""
+        """Set all attributes from the content of an `environment.yml`."""
         dependencies = content.get("dependencies", []) if isinstance(content, Mapping) else None
         if not isinstance(dependencies, list):
             raise InvalidValue("conda dependencies", content, "must be a mapping with a list of dependencies")
@@ -199,7 +203,11 @@ class CondaDependencies:
 
 
 def package_name(package: str) -> str:
-    """Return the name in `numpy=1.26`, `conda-forge::numpy >=1.26` or `torch[extra]==2`, in lower case."""
+    """Return the name of a package in lower case.
+
+    Args:
+        package: for example `numpy=1.26`, `conda-forge::numpy >=1.26` or `torch[extra]==2`.
+    """
     text = package.strip().rpartition("::")[2]
     end = next((place for place, character in enumerate(text) if character in " =<>!~[;@"), len(text))
     return text[:end].lower()
@@ -210,7 +218,7 @@ def read_yaml(file: Path) -> Any:
 
     Raises:
         NotFound: the file does not exist.
-        InvalidValue: it is not YAML.
+        InvalidValue: the content of the file is not YAML.
     """
     yaml = load_yaml_package()
     try:

@@ -1,4 +1,4 @@
-"""Running a script in a container.
+"""Builds the image of an environment, and the command that runs a script in a container.
 
 No test runs a container. The tests check the commands, and the error if no engine answers.
 """
@@ -21,8 +21,10 @@ from bridge.records.script import EnvironmentDefinition, PythonDefinition
 
 ANSWER_SECONDS = 20.0
 PASSED_ON = ("BRIDGE_", "AZUREML_", "MLFLOW_", "PYTHON")
-"""Prefixes of the names of variables that a container gets. It also gets the variables that this process does not have.
-All others belong to this computer."""
+"""A variable whose name begins with one of these prefixes is passed to the container.
+
+A variable that this process does not have with the same value is passed too. All others describe only this computer.
+"""
 
 NOT_PASSED_ON = frozenset(("PYTHONHOME", "BRIDGE_HOME"))
 HOME = "/tmp"
@@ -34,9 +36,9 @@ def check_engine() -> None:
     """Check that a Docker engine answers.
 
     Raises:
-        SubmitFailed: no engine answers; the message says what to do.
+        SubmitFailed: no engine answers. The message states what to do.
     """
-    instead = "start Docker, or set BRIDGE_DOCKER=0 to run without"
+    instead = "start Docker, or set BRIDGE_DOCKER=0 to run scripts without it"
     command = ["docker", "version", "--format", "{{.Server.Version}}"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=ANSWER_SECONDS, check=False)
@@ -44,7 +46,7 @@ def check_engine() -> None:
         if is_of_handler(error):
             raise
         if isinstance(error, FileNotFoundError):
-            reason = f"the environment asks for it, and it is not installed: {instead}"
+            reason = f"the environment needs Docker, but Docker is not installed: {instead}"
             raise SubmitFailed("Docker", None, reason) from None
         raise SubmitFailed("Docker", None, f"no engine answers ({error}): {instead}") from error
     if done.returncode:
@@ -53,7 +55,7 @@ def check_engine() -> None:
 
 
 def image_of(environment: EnvironmentDefinition, write: Write) -> str:
-    """Return the image that a script runs in. It is built if the environment has a Dockerfile or packages.
+    """Return the image that a script runs in. Build the image if the environment has a Dockerfile or packages.
 
     Docker caches the images that it has built.
 
@@ -88,13 +90,25 @@ def image_of(environment: EnvironmentDefinition, write: Write) -> str:
 
 
 def container_interpreter(python: PythonDefinition) -> str:
-    """Return the interpreter in the container: the path that a user names, unless it is the one of this process."""
+    """Return the interpreter in the container: the one that the user has set, or "python".
+
+    The interpreter of this process is replaced by "python", because the container has other files.
+    """
     path = python.interpreter_path
     return path if python.user_managed_dependencies and path and path != sys.executable else PYTHON
 
 
 def dockerfile_of(image: str | None, dockerfile: str | None, wanted: Wanted | None) -> str | None:
-    """Return the Dockerfile of an image; None if the image is used as it is."""
+    """Return the text of the Dockerfile that adds the wanted packages to an image.
+
+    Args:
+        image: the image, if there is no Dockerfile.
+        dockerfile: the text of a Dockerfile, to which the packages are added.
+        wanted: the packages; None for none.
+
+    Returns:
+        None if there is neither a Dockerfile nor a package, so that nothing must be built.
+    """
     lines = [] if wanted is None else list(wanted.lines)
     if dockerfile is None and not lines:
         return None
@@ -119,18 +133,18 @@ def container_command(
     arguments: Sequence[str] = (),
     shm_size: str | None = None,
 ) -> list[str]:
-    """Return the words that are put before the command of a script to run it in a container.
+    """Return the `docker run` command that runs a script in a container. The command of the script must be added to it.
 
-    The container runs as the user of this process, each folder has the same path inside, and the container is removed
-    when the script ends.
+    The container runs as the user of this process. Each folder has the same path inside the container. The container
+    is removed when the script ends.
 
     Args:
-        name: the name of the container; `docker kill NAME` ends it.
+        name: the name of the container; `docker kill NAME` ends the container.
         image: the image.
         folder: the script's working folder.
         mounts: other folders that the script needs, such as the workspace.
-        variables: the environment variables of the script. The command must be started with them. The container gets
-            those that concern the run.
+        variables: the environment variables of the script. The caller must start the command with these variables,
+            because the command contains only their names. Variables that describe this computer are not passed on.
         arguments: more arguments of `docker run`.
         shm_size: the size of the container's shared memory.
     """
@@ -141,7 +155,7 @@ def container_command(
     for key in sorted(variables):
         is_own = variables[key] != os.environ.get(key)
         if (is_own or key.startswith(PASSED_ON)) and key not in NOT_PASSED_ON:
-            words += ["--env", key]  # without its value, because every user of this computer can see the command
+            words += ["--env", key]  # without the value, because every user of this computer can see the command
     words += ["--env", f"HOME={HOME}"]
     if shm_size:
         words += ["--shm-size", shm_size]

@@ -1,4 +1,4 @@
-"""Environments: the Python, packages, variables and image that a script runs with."""
+"""Environments: the Python version, packages, environment variables and container image that a script runs with."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("bridge")
 
 ROOT = "environments"
-"""The artifact root of registered environments; each is the file `<name>/<version>.json` below it."""
+"""The artifact root of registered environments. It contains the file `<name>/<version>.json` for each of them."""
 
 NAME = re.compile(r"[a-zA-Z0-9][\w.-]{0,254}")
 VERSION_FILE = re.compile(r".*/([1-9][0-9]{0,17})\.json")
@@ -34,7 +34,7 @@ DEFINITION_FILE = "azureml_environment.json"
 
 
 class Environment:
-    """The Python, packages, variables and image that a script runs with.
+    """The Python version, packages, environment variables and container image that a script runs with.
 
     Args:
         name: 1 to 255 letters, digits, underscores, dashes and dots; the first is a letter or a digit.
@@ -42,9 +42,9 @@ class Environment:
     Attributes:
         name: the name.
         version: the version; None until the environment is registered.
-        python: `PythonSection`.
-        docker: `DockerSection`.
-        environment_variables: set for the script.
+        python: the interpreter and the packages, a `PythonSection`.
+        docker: the container, a `DockerSection`.
+        environment_variables: the environment variables that are set for the script.
 
     Raises:
         InvalidValue: the name is not valid.
@@ -77,7 +77,7 @@ class Environment:
 
         Raises:
             NotFound: the file does not exist.
-            InvalidValue: it is not the file of a conda environment.
+            InvalidValue: the file is not that of a conda environment.
         """
         environment = Environment(name)
         environment.python.conda_dependencies = CondaDependencies(file_path)
@@ -91,16 +91,16 @@ class Environment:
 
         Args:
             name: the name of the environment.
-            file_path: the file. It must name packages only, and no other files.
-            pip_version: the version of pip that installs them; None is the one that Python brings.
+            file_path: the requirements file. It must name only packages, and no other files.
+            pip_version: the version of pip that installs the packages; None is the version that is part of Python.
 
         Raises:
             NotFound: the file does not exist.
-            InvalidValue: it names another file, or is not text in UTF-8.
+            InvalidValue: the file refers to another file, or is not text in UTF-8.
         """
         environment = Environment(name)
         conda = [] if pip_version is None else [f"pip={pip_version}"]
-        # All lines, because a file may name a package for each platform, or several package indexes.
+        # Repeated names must be kept, because a file may name a package once for each platform, and several indexes.
         lines = requirement_lines(check_local_path("file_path", file_path))
         content = {"dependencies": [*conda, {"pip": lines}]}
         environment.python.conda_dependencies = CondaDependencies(_underlying_structure=content)
@@ -128,15 +128,23 @@ class Environment:
     ) -> Environment:
         """Return an environment that runs in a container of an image.
 
-        Without packages, the Python of the image is used as it is.
+        The packages are installed in the image. Without packages, the image is used as it is.
+
+        Args:
+            name: the name of the environment.
+            image: the name of the image.
+            container_registry: must be None.
+            conda_specification: a conda `environment.yml` with the packages; None if `pip_requirements` is given.
+            pip_requirements: a requirements file with the packages; None if `conda_specification` is given.
 
         Raises:
-            InvalidValue: a registry is given, or packages of both kinds.
+            InvalidValue: `container_registry` is given, or both kinds of packages are given.
         """
         if container_registry is not None:
-            raise InvalidValue("container_registry", "given", "cannot apply here: log in with docker login")
+            raise InvalidValue("container_registry", "given", "must be None: use the command docker login")
         if conda_specification is not None and pip_requirements is not None:
-            raise InvalidValue("pip_requirements", str(pip_requirements), "must be None beside a conda_specification")
+            rule = "must be None if conda_specification is given"
+            raise InvalidValue("pip_requirements", str(pip_requirements), rule)
         if conda_specification is not None:
             environment = Environment.from_conda_specification(name, conda_specification)
         elif pip_requirements is not None:
@@ -154,10 +162,10 @@ class Environment:
         conda_specification: str | os.PathLike[str] | None = None,
         pip_requirements: str | os.PathLike[str] | None = None,
     ) -> Environment:
-        """Return one that runs in a container of an image that is built from a Dockerfile.
+        """Return an environment that runs in a container. The image is built from a Dockerfile.
 
         Args:
-            name: what it is called.
+            name: the name of the environment.
             dockerfile: the path of a Dockerfile, or its text.
             conda_specification: a conda `environment.yml` with packages to install in the image.
             pip_requirements: a requirements file with packages to install in the image.
@@ -170,7 +178,7 @@ class Environment:
         return environment
 
     def build(self, workspace: Workspace, image_build_compute: object = None, **azure: object) -> EnvironmentBuild:
-        """Build it now, on this computer; a run that needs it later uses it as it is.
+        """Build the environment now, on this computer. A run that needs the environment later does not build it again.
 
         Args:
             workspace, image_build_compute, azure: accepted for compatibility and ignored.
@@ -184,19 +192,19 @@ class Environment:
         return build_environment(definition_of(self))
 
     def build_local(self, workspace: Workspace, platform: object = None, **azure: object) -> EnvironmentBuild:
-        """Build it now; the same as `build`, because every build is local."""
+        """Build the environment now. This does the same as `build`, because every build is local."""
         return self.build(workspace)
 
     def clone(self, new_name: str) -> Environment:
-        """Return a copy with another name, without a version."""
+        """Return a copy of the environment with another name and without a version."""
         return environment_of(replace(definition_of(self), name=new_name, version=None))
 
     # Stored in a workspace
 
     def register(self, workspace: Workspace) -> Environment:
-        """Store the environment in a workspace as its next version, and return that.
+        """Store the environment in a workspace as its next version, and return this version.
 
-        If nothing has changed since the last version, return the last version.
+        If nothing has changed since the last version, store nothing and return the last version.
         """
         definition = replace(definition_of(self), version=None)
         while True:
@@ -214,14 +222,15 @@ class Environment:
 
     @staticmethod
     def get(workspace: Workspace, name: str, version: str | None = None, label: str | None = None) -> Environment:
-        """Return an environment that was registered.
+        """Return a registered environment.
 
-        An environment of Azure (`AzureML-…`) that is not registered means the interpreter that submits.
+        Azure ML has curated environments, whose names begin with `AzureML-`. If such an environment is not registered,
+        return an environment that uses the interpreter that submits the script.
 
         Args:
             workspace: the workspace.
             name: the name of the environment.
-            version: its version; None is the last one.
+            version: the version; None is the last version.
             label: None or "latest".
 
         Raises:
@@ -241,14 +250,14 @@ class Environment:
         content = b"".join(workspace.stores.artifacts.get(ROOT, f"{name}/{wanted}.json"))
         try:
             return environment_of(EnvironmentDefinition.from_json(json.loads(content)))
-        except ValueError as error:  # JSON's error is a ValueError too; a power cut may leave an empty file
-            raise InvalidState("environment", f"{name}:{wanted}", "damaged", "whole: register it again") from error
+        except ValueError as error:  # invalid JSON or an invalid value; a power cut may leave an empty file
+            raise InvalidState("environment", f"{name}:{wanted}", "damaged", "valid: register it again") from error
 
     @staticmethod
     def list(workspace: Workspace) -> dict[str, Environment]:
         """Return the last version of each registered environment, by name.
 
-        An environment whose file is damaged is skipped with a warning in the log. A name that is not in the dict is
+        An environment whose file is damaged is skipped, and a warning is logged. A name that is not in the dict is
         looked up as by `get`: an environment of Azure (`AzureML-…`) means the interpreter that submits, and each other
         name raises NotFound.
         """
@@ -268,14 +277,18 @@ class Environment:
     # Stored in a folder
 
     def save_to_directory(self, path: str | os.PathLike[str], overwrite: bool = False) -> None:
-        """Write the environment to a folder as `azureml_environment.json`; create the folder.
+        """Write the environment to the file `azureml_environment.json` in a folder. Create the folder if necessary.
+
+        Args:
+            path: the path of the folder.
+            overwrite: whether the folder may exist. Its other files are kept.
 
         Raises:
-            InvalidValue: the folder exists, and `overwrite` is not set.
+            InvalidValue: the folder exists, and `overwrite` is False.
         """
         folder = check_local_path("path", path)
         if folder.exists() and not overwrite:
-            raise InvalidValue("path", str(folder), "must not exist, or pass overwrite=True")
+            raise InvalidValue("path", str(folder), "must not exist yet: pass overwrite=True to write to this folder")
         folder.mkdir(parents=True, exist_ok=True)
         (folder / DEFINITION_FILE).write_text(
             json.dumps(definition_of(self).to_json(), indent=1) + "\n", encoding="utf-8"
@@ -287,7 +300,7 @@ class Environment:
 
         Raises:
             NotFound: the file does not exist.
-            InvalidValue: it is not the file of an environment.
+            InvalidValue: the content of the file is not an environment.
         """
         file = check_local_path("path", path) / DEFINITION_FILE
         try:
@@ -316,11 +329,11 @@ class RegisteredEnvironments(dict[str, Environment]):
 
 
 def definition_of(environment: Environment) -> EnvironmentDefinition:
-    """Return an environment as a run and a workspace store it.
+    """Return the record of an environment, as runs and workspaces store it.
 
     Raises:
-        InvalidValue: the file of its Dockerfile cannot be read, the arguments of `docker run` are not a list, or a
-            process cannot get its environment variables.
+        InvalidValue: the Dockerfile of the environment cannot be read, `docker.arguments` is not a list, or an
+            environment variable cannot be passed to a process.
     """
     python, docker = environment.python, environment.docker
     packages = python.conda_dependencies
@@ -344,10 +357,10 @@ def definition_of(environment: Environment) -> EnvironmentDefinition:
 
 
 def environment_of(definition: EnvironmentDefinition) -> Environment:
-    """Return the environment that was stored.
+    """Return the environment that a record describes.
 
     Raises:
-        InvalidValue: it has no name, or its packages are not those of a conda environment.
+        InvalidValue: the record has no valid name, or its packages are not in the form of an `environment.yml`.
     """
     environment = Environment(definition.name)
     environment.version = definition.version
@@ -367,7 +380,7 @@ def environment_of(definition: EnvironmentDefinition) -> Environment:
 
 
 def _curated(name: str) -> Environment:
-    """Return the environment that stands for one of Azure's: the interpreter that submits."""
+    """Return an environment with the name of a curated one, which uses the interpreter that submits the script."""
     environment = Environment(name)
     environment.python.user_managed_dependencies = True
     return environment

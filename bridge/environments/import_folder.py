@@ -1,4 +1,4 @@
-"""A folder for PYTHONPATH, so that an interpreter without Runbridge can import it."""
+"""Creates a folder for `PYTHONPATH`, from which an interpreter that has no Runbridge can import Runbridge."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ LOOK = "import importlib.util, sys; sys.exit(0 if importlib.util.find_spec('brid
 
 
 def import_paths(interpreter: str) -> list[str]:
-    """Return what an interpreter needs on its PYTHONPATH to import Runbridge.
+    """Return the folders that an interpreter needs on its PYTHONPATH to import Runbridge.
 
-    That is nothing if Runbridge is installed for it, else `import_folder()`.
+    The list is empty if Runbridge is installed for the interpreter. It is also empty if the interpreter cannot be run.
 
     Args:
-        interpreter: its path. An interpreter that cannot be run needs nothing.
+        interpreter: the path of the interpreter.
     """
     if interpreter == sys.executable:
         return []
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     command = [interpreter, "-c", LOOK]
     try:
-        # Not in the working folder, which may contain a folder `bridge`.
+        # The command does not run in the working folder, because that folder may contain a folder `bridge`.
         done = subprocess.run(
             command, cwd="/", env=environment, capture_output=True, timeout=LOOK_SECONDS, stdin=subprocess.DEVNULL
         )
@@ -39,10 +39,10 @@ def import_paths(interpreter: str) -> list[str]:
 
 
 def import_folder() -> Path:
-    """Return the folder `$BRIDGE_HOME/imports/<version>-<hash>`, which is created if it does not exist.
+    """Return the folder `$BRIDGE_HOME/imports/<version>-<hash>`. Create the folder if it does not exist.
 
-    It has links to the packages of this process: `bridge`, its plugins, and the metadata by which MLflow finds the
-    plugins. Several processes may create it at the same time.
+    The folder contains links to the packages of this process: `bridge`, its plugins, and the metadata by which MLflow
+    finds the plugins. Several processes may create the folder at the same time.
     """
     import hashlib
 
@@ -63,7 +63,10 @@ def import_folder() -> Path:
 
 
 def _places() -> Iterator[Path]:
-    """Yield the folders of `bridge` and its plugins. The plugins are beside it, or in `plugins` of a checkout."""
+    """Yield the folders of `bridge` and its plugins.
+
+    If Runbridge is installed, the plugins are next to `bridge`. In a checkout they are in `plugins`.
+    """
     package = Path(__file__).resolve().parent.parent
     yield package
     for folder in (package.parent, package.parent / "plugins"):
@@ -71,7 +74,7 @@ def _places() -> Iterator[Path]:
 
 
 def _metadata() -> tuple[str, Path | None]:
-    """Return the version of Runbridge and the folder of its metadata; no folder if Runbridge is not installed."""
+    """Return the version of Runbridge and the folder of its metadata. If Runbridge is not installed: "0" and None."""
     from importlib.metadata import PackageNotFoundError, distribution
 
     try:

@@ -1,4 +1,4 @@
-"""Finds the interpreter that an environment asks for."""
+"""Finds the Python interpreter of an environment."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from bridge.records.script import PythonDefinition
 
 
 def interpreter_for(python: PythonDefinition, write: Callable[[bytes], object]) -> str:
-    """Return the path of the interpreter for an environment; a virtual environment is built if needed.
+    """Return the path of the interpreter for an environment. Build a virtual environment if necessary.
 
     Args:
-        python: the part of the environment that concerns Python.
-        write: called with the output of a build, piece by piece.
+        python: the interpreter and the packages of the environment.
+        write: called with each piece of the output of the build.
 
     Raises:
         SubmitFailed: the interpreter does not exist, or the build failed.
@@ -32,10 +32,10 @@ def interpreter_for(python: PythonDefinition, write: Callable[[bytes], object]) 
 
 
 def user_interpreter(path: str) -> str:
-    """Return the path of the interpreter that a user names.
+    """Return the absolute path of an interpreter that a user has set.
 
     Args:
-        path: a path, or a name that is searched for on the PATH; "python" is the interpreter of this process.
+        path: a path, or a name that is searched on the PATH; "python" means the interpreter of this process.
 
     Raises:
         SubmitFailed: the interpreter does not exist, or cannot be run.
@@ -47,7 +47,7 @@ def user_interpreter(path: str) -> str:
     if found is None:
         raise SubmitFailed("The environment", None, f"its interpreter {path!r} is not on the PATH")
     if not os.path.exists(found):
-        raise SubmitFailed("The environment", None, f"its interpreter {path!r} is not there")
+        raise SubmitFailed("The environment", None, f"its interpreter {path!r} does not exist")
     if Path(found).is_dir() or not os.access(found, os.X_OK):
         raise SubmitFailed("The environment", None, f"its interpreter {path!r} cannot be run")
     return os.path.abspath(found)

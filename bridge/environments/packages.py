@@ -45,14 +45,16 @@ NOT_ON_PYPI = frozenset(
     r-essentials readline sqlite tk unixodbc xz zlib zstd
     """.split()
 )
-"""Packages of conda that are not Python packages. Packages whose names start with `r-` are not, either."""
+"""Conda packages that are not Python packages. Packages whose names start with `r-` are not Python packages either."""
 
 WITHOUT_EFFECT = frozenset(("nomkl", "pip", "setuptools", "wheel"))
-"""Packages of conda that are skipped if no version is given: a virtual environment has pip, which brings its own build
-tools."""
+"""Conda packages that are skipped if no version is given.
+
+A virtual environment contains pip, and pip installs the build tools that it needs.
+"""
 
 SIGNS = ("===", "==", "!=", "<=", ">=", "~=", "<", ">")
-"""How a clause of PEP 440 on a version starts."""
+"""The comparison operators of PEP 440. A clause is such an operator with a version, for example ">=1.26"."""
 
 OLDEST = (3, 10)
 """The oldest Python that Runbridge runs on."""
@@ -62,32 +64,32 @@ class Wanted(NamedTuple):
     """The content of a virtual environment.
 
     Attributes:
-        python: the version of Python that is asked for, such as "3.11" or ">=3.10"; empty for any.
+        python: the requested version of Python, such as "3.11" or ">=3.10"; empty for any version.
         lines: the lines of a requirements file.
-        passed_over: packages that are not installed.
+        skipped: packages that are not installed.
     """
 
     python: str
     lines: tuple[str, ...]
-    passed_over: tuple[str, ...]
+    skipped: tuple[str, ...]
 
 
 def wanted_packages(conda_dependencies: Mapping[str, Any] | None) -> Wanted:
-    """Return what pip installs for the packages of an environment.
+    """Return the requirements that pip must install for the packages of an environment.
 
     Args:
         conda_dependencies: the content of a conda `environment.yml`; None for no packages.
 
     Raises:
-        InvalidValue: pip cannot install some of the packages; the error names all of them.
+        InvalidValue: pip cannot install some of the packages. The error names all of these packages.
     """
     packages = CondaDependencies(_underlying_structure=conda_dependencies)
-    lines, refused, passed_over = [], [], []
+    lines, refused, skipped = [], [], []
     dependencies: list[str] = []
     for package in packages.conda_packages:
         name = package_name(package)
         if is_azureml(package) or package in WITHOUT_EFFECT:
-            passed_over.append(package)
+            skipped.append(package)
             dependencies += dependencies_of(package)
         elif name in NOT_ON_PYPI or name.startswith("r-"):
             refused.append((package, "is not a Python package, so pip cannot install it"))
@@ -96,32 +98,35 @@ def wanted_packages(conda_dependencies: Mapping[str, Any] | None) -> Wanted:
         else:
             lines.append(line)
     if refused:
-        sentence = "packages come from PyPI here; set user_managed_dependencies and interpreter_path, or use Docker"
+        sentence = (
+            "Runbridge installs only packages from PyPI; install others yourself and set user_managed_dependencies"
+            " and interpreter_path, or use Docker"
+        )
         first, *others = [("conda package", package, rule) for package, rule in refused]
         raise InvalidValue(first[0], first[1], f"{first[2]} ({sentence})", others=tuple(others))  # type: ignore[arg-type]
     for package in packages.pip_packages:
         if is_azureml(package):
-            passed_over.append(package)
+            skipped.append(package)
             dependencies += dependencies_of(package)
         else:
             lines.append(package)
     named = {package_name(line) for line in lines}
     lines += [package for package in dict.fromkeys(dependencies) if package not in named]
-    return Wanted(packages.python_version or "", (*packages.pip_options, *sorted(lines)), tuple(passed_over))
+    return Wanted(packages.python_version or "", (*packages.pip_options, *sorted(lines)), tuple(skipped))
 
 
 def python_fits(asked: str, version: tuple[int, int]) -> bool:
-    """Return whether a version of Python is one that an environment asks for.
+    """Return whether an environment accepts a version of Python.
 
-    `3.11` and `=3.11` are every 3.11, as conda means them. All other clauses follow PEP 440.
-    Clauses that name a patch version fit if some patch version fits all of them.
+    As in conda, `3.11` and `=3.11` mean every version 3.11.x. All other clauses follow PEP 440.
+    If clauses name a patch version, the result is True if at least one patch version fits all clauses.
 
     Args:
-        asked: clauses with commas between them, such as ">=3.10,<3.13"; empty for any version.
-        version: major and minor number.
+        asked: clauses that are separated by commas, such as ">=3.10,<3.13"; empty for any version.
+        version: the major and the minor number of the version.
 
     Raises:
-        InvalidValue: a clause cannot be read.
+        InvalidValue: a clause has a syntax error.
     """
     from packaging.specifiers import InvalidSpecifier
     from packaging.version import InvalidVersion, Version
@@ -132,7 +137,8 @@ def python_fits(asked: str, version: tuple[int, int]) -> bool:
     except (InvalidSpecifier, InvalidVersion) as error:
         raise InvalidValue("Python version", asked, "must be written like 3.11 or >=3.10,<3.13") from error
     minor = f"{version[0]}.{version[1]}"
-    # Between the patch versions that are named, all patch versions give the same answer.
+    # It is enough to try each patch version that is named, and its neighbours: all patch versions between two named
+    # ones give the same result.
     patches = {0, *(number[2] + by for number in numbers if len(number) > 2 for by in (0, 1))}
     patches |= {patch - 1 for patch in patches if patch}
     return any(
@@ -145,12 +151,12 @@ def python_fits(asked: str, version: tuple[int, int]) -> bool:
 
 
 def pep_440(clause: str) -> Specifier:
-    """Return a clause on a version as PEP 440 writes it.
+    """Translate a version clause of conda into a version specifier of PEP 440.
 
-    Conda's `1.26` and `=1.26` are `==1.26.*`, and its `>=1.26.*` is `>=1.26`.
+    `1.26` and `=1.26` become `==1.26.*`; `>=1.26.*` becomes `>=1.26`.
 
     Raises:
-        packaging.specifiers.InvalidSpecifier: the clause cannot be read.
+        packaging.specifiers.InvalidSpecifier: the clause has a syntax error.
     """
     from packaging.specifiers import InvalidSpecifier, Specifier
 
@@ -163,7 +169,7 @@ def pep_440(clause: str) -> Specifier:
         return Specifier(sign + number)
     try:
         return Specifier(f"=={number}.*")
-    except InvalidSpecifier:  # a pre-release has no versions below it
+    except InvalidSpecifier:  # PEP 440 allows no `.*` after a pre-release such as 1.0rc1
         return Specifier(f"=={number}")
 
 
@@ -172,23 +178,23 @@ def _clauses(asked: str) -> list[str]:
 
 
 def is_too_old(asked: str) -> bool:
-    """Return whether every version of Python that fits is older than the oldest that Runbridge runs on.
+    """Return whether an environment accepts only versions of Python that are too old for Runbridge.
 
     Raises:
-        InvalidValue: what is asked cannot be read.
+        InvalidValue: a clause has a syntax error.
     """
     return not any(python_fits(asked, (OLDEST[0], minor)) for minor in range(OLDEST[1], 100))
 
 
 def asked_versions(asked: str) -> Iterable[tuple[int, int]]:
-    """Return the versions of Python that fit: first that of this interpreter, then from the newest to the oldest."""
+    """Return the versions of Python that fit: first the version of this interpreter, then the others, newest first."""
     own = sys.version_info[:2]
     candidates = [own, *((3, minor) for minor in range(own[1] + 5, 5, -1) if (3, minor) != own)]
     return [version for version in candidates if python_fits(asked, version)]
 
 
 def _requirement(package: str) -> str | None:
-    """Return a package of conda as pip writes it; None if pip cannot be given it."""
+    """Translate a conda package into a requirement of pip. Return None if this is not possible."""
     from packaging.specifiers import InvalidSpecifier, Specifier
 
     text = package.strip().rpartition("::")[2]
@@ -203,7 +209,7 @@ def _requirement(package: str) -> str | None:
         if version.startswith(SIGNS):
             return on_pypi + ",".join(str(pep_440(clause)) for clause in _clauses(version))
         number, _, build = version.lstrip("= ").partition("=")
-        # `=1.26` means 1.26.* to conda, while ` 1.26` and `=1.26=py311_0` mean 1.26 itself.
+        # In conda, `=1.26` means 1.26.*, but ` 1.26` and `=1.26=py311_0` mean exactly 1.26.
         is_prefix = number.endswith("*") or (version.startswith("=") and not build)
         return f"{on_pypi}{pep_440(number) if is_prefix else Specifier('==' + number)}"
     except InvalidSpecifier:

@@ -1,4 +1,4 @@
-"""The sections of an environment: its Python, and its container."""
+"""The two sections of an environment: the Python interpreter and the container."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from bridge.environments.conda import CondaDependencies
 from bridge.records.text import as_text
 
 PYTHON = "python"
-"""The path that means the interpreter that submits."""
+"""As the path of an interpreter, this means the interpreter that submits the script."""
 
 
 class PythonSection:
     """The interpreter that runs a script, and its packages.
 
     Attributes:
-        user_managed_dependencies: True uses the interpreter of `interpreter_path` as it is; False builds a virtual
-            environment with the packages of `conda_dependencies` once, and uses it again.
-        interpreter_path: "python" is the interpreter that submits.
-        conda_dependencies: packages, and a Python version.
+        user_managed_dependencies: if True, the script runs with the interpreter `interpreter_path`, and no packages are
+            installed. If False, it runs in a virtual environment with the packages of `conda_dependencies`.
+        interpreter_path: the path of an interpreter; "python" means the interpreter that submits the script.
+        conda_dependencies: the packages, and the Python version.
     """
 
     __slots__ = ("conda_dependencies", "interpreter_path", "user_managed_dependencies")
@@ -30,7 +30,7 @@ class PythonSection:
 
 
 class DockerSection:
-    """The container that a script runs in.
+    """Settings of the container that a script runs in.
 
     Attributes:
         enabled: whether the script runs in a container.
@@ -51,7 +51,7 @@ class DockerSection:
 
 
 def default_image() -> str:
-    """Return the default image: Python's own, of the version that submits."""
+    """Return the default image: the official image of Python, in the version of the interpreter that submits."""
     return f"docker.io/library/python:{sys.version_info[0]}.{sys.version_info[1]}-slim"
 
 

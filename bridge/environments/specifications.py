@@ -1,4 +1,4 @@
-"""Reads the specification of an environment: a requirements file, a Dockerfile, or the name of a conda environment."""
+"""Reads from what an environment is created: a Dockerfile, a requirements file, or the name of a conda environment."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from pathlib import Path
 from bridge.errors import InvalidValue, NotFound
 from bridge.journal.system import is_of_handler
 
-NOT_UTF_8 = "the file is not UTF-8"
-
 
 def dockerfile_text(dockerfile: str | os.PathLike[str] | None) -> str | None:
-    """Return the text of a Dockerfile, which is given by its text or its path.
+    """Return the text of a Dockerfile.
+
+    Args:
+        dockerfile: the text or the path of a Dockerfile; None is returned as it is.
 
     Raises:
         InvalidValue: the file cannot be read, or is not text in UTF-8.
@@ -29,33 +30,37 @@ def dockerfile_text(dockerfile: str | os.PathLike[str] | None) -> str | None:
     except (OSError, UnicodeDecodeError) as error:
         if is_of_handler(error):
             raise
-        reason = error.strerror if isinstance(error, OSError) else NOT_UTF_8
+        reason = error.strerror if isinstance(error, OSError) else "the file is not UTF-8"
         rule = f"must be the text of a Dockerfile or its path ({(reason or str(error)).lower()})"
         raise InvalidValue("base_dockerfile", given, rule) from error
 
 
 def requirement_lines(file: Path) -> list[str]:
-    """Return the lines of a requirements file, without comments; continued lines are joined.
+    """Return the lines of a requirements file without comments. Lines that end with a backslash are joined.
 
     Raises:
         NotFound: the file does not exist.
-        InvalidValue: it names another file, or is not text in UTF-8.
+        InvalidValue: the file refers to another file, or is not text in UTF-8.
     """
     try:
         text = re.sub(r"\s*\\\n\s*", " ", file.read_text(encoding="utf-8-sig"))
     except (FileNotFoundError, IsADirectoryError):
         raise NotFound("file", str(file)) from None
     except UnicodeDecodeError as error:
-        raise InvalidValue("requirements file", str(file), f"must be text: {NOT_UTF_8}") from error
+        raise InvalidValue("requirements file", str(file), "must be text in UTF-8") from error
     lines = [re.sub(r"(^|\s)#.*", "", line).strip() for line in text.splitlines()]
     for line in lines:
         if re.match(r"(-r|--requirement|-c|--constraint|-e|--editable|\.|/)", line):
-            raise InvalidValue("requirements file", line, "must name packages only: other files are not stored with it")
+            rule = "must name only packages, because a run does not store the other files"
+            raise InvalidValue("requirements file", line, rule)
     return [line for line in lines if line]
 
 
 def conda_interpreter(name: str) -> str:
-    """Return the interpreter of a conda environment of this computer, by its name or its folder.
+    """Return the interpreter of a conda environment of this computer.
+
+    Args:
+        name: the name or the folder of the conda environment.
 
     Raises:
         NotFound: conda is not on the PATH, or has no such environment.
@@ -65,11 +70,11 @@ def conda_interpreter(name: str) -> str:
 
     conda = os.environ.get("CONDA_EXE") or shutil.which("conda")
     if conda is None or not os.path.exists(conda):
-        hint = "it is not on the PATH; set environment.python.interpreter_path to the environment's python instead"
+        hint = "it is not on the PATH. Set environment.python.interpreter_path to the python of the environment instead"
         raise NotFound("program", "conda", hint)
     done = subprocess.run([conda, "env", "list", "--json"], capture_output=True, text=True, timeout=120, check=False)
     folders = json.loads(done.stdout)["envs"] if done.returncode == 0 else []
     found = next((folder for folder in folders if folder == name or os.path.basename(folder) == name), None)
     if found is None:
-        raise NotFound("conda environment", name, f"conda has {', '.join(map(os.path.basename, folders)) or 'none'}")
+        raise NotFound("conda environment", name, f"conda lists {', '.join(map(os.path.basename, folders)) or 'none'}")
     return os.path.join(found, "bin", "python")

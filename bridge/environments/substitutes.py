@@ -1,4 +1,4 @@
-"""Names of the Azure ML service and their meaning on this computer, so that Azure ML scripts run unchanged."""
+"""Gives names that exist only in Azure ML a meaning on this computer, so that Azure ML scripts run unchanged."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LOCAL = "local"
 """The name of this computer as a compute target."""
 
 CURATED = "AzureML-"
-"""The names of Azure's curated environments begin so.
+"""The prefix of the names of curated environments, which Azure ML provides.
 
 Source: Azure ML SDK v1, "Use a curated environment".
 """
@@ -24,20 +24,20 @@ _reported = False
 
 
 def is_strict() -> bool:
-    """Return whether a name of the service is an error: `BRIDGE_STRICT` is 1."""
+    """Return whether `BRIDGE_STRICT` is 1. If so, a name that exists only in Azure ML is an error."""
     return os.environ.get(STRICT) == "1"
 
 
 def is_docker_off() -> bool:
-    """Return whether scripts that request Docker run without it: `BRIDGE_DOCKER` is 0."""
+    """Return whether `BRIDGE_DOCKER` is 0. If so, scripts that request Docker run without Docker."""
     return os.environ.get(DOCKER) == "0"
 
 
 def accept_target(name: object) -> str:
-    """Return the name of a compute target; the first that is not "local" is reported in the log.
+    """Check the name of a compute target, and return it. For the first name except "local", log a warning.
 
     Raises:
-        InvalidValue: the name is no text, or empty.
+        InvalidValue: the name is not text, or is empty.
         NotFound: `BRIDGE_STRICT` is 1, and the name is not "local".
     """
     global _reported
@@ -46,11 +46,12 @@ def accept_target(name: object) -> str:
     if name == LOCAL:
         return name
     if is_strict():
-        raise NotFound("compute target", name, "scripts run on this computer, which is called 'local'")
+        raise NotFound("compute target", name, "use 'local', because all scripts run on this computer")
     if not _reported:
         _reported = True
         logger.warning(
-            "The compute target %r means this computer: Runbridge has no clusters. %s=1 makes its name an error.",
+            "Scripts for the compute target %r run on this computer, because Runbridge has no clusters."
+            " Set %s=1 to get an error instead.",
             name,
             STRICT,
         )
@@ -58,5 +59,5 @@ def accept_target(name: object) -> str:
 
 
 def is_curated(name: object) -> bool:
-    """Return whether the name is one of Azure's curated environments, which mean the interpreter that submits."""
+    """Return whether a name is that of a curated environment. Always return False if `BRIDGE_STRICT` is 1."""
     return isinstance(name, str) and name.startswith(CURATED) and not is_strict()

@@ -1,4 +1,4 @@
-"""Virtual environments: each is built once for its packages, and used again."""
+"""Builds virtual environments. Each one is built once, and used by all runs that need the same packages."""
 
 from __future__ import annotations
 
@@ -20,29 +20,31 @@ from bridge.errors import SubmitFailed
 from bridge.journal.system import is_of_handler
 
 COMPLETE = "complete"
-"""A file in the folder of an environment, which is written last. Without it, the folder is the rest of a build that
-failed."""
+"""The name of an empty file that is created at the end of a build.
+
+A folder without this file is left from a build that failed.
+"""
 
 PIP = ("-m", "pip", "--disable-pip-version-check", "--no-color", "--no-input", "install", "--progress-bar", "off")
 COLOUR_VARIABLES = ("CLICOLOR_FORCE", "FORCE_COLOR", "PY_COLORS")
-"""Variables that ask for colours, which a log does not take; a notebook sets one."""
+"""Environment variables that request coloured output. Colour codes would make the log unreadable."""
 VERSION_CODE = "import sys; print('%d.%d' % sys.version_info[:2], sys.base_prefix)"
 
 Write = Callable[[bytes], object]
 
 
 def virtual_interpreter(wanted: Wanted, write: Write) -> str:
-    """Return the path of the interpreter of a virtual environment, which is built if it does not exist.
+    """Return the path of the interpreter of a virtual environment. Build the environment if it does not exist.
 
     The environment is in `$BRIDGE_HOME/environments/<key>`. The key is a hash of the interpreter and of the
-    requirements. So a package without a version keeps the version of the day of the build.
+    requirements. If a requirement has no version, the environment keeps the version that was current when it was built.
 
     Args:
-        wanted: the content of the environment.
-        write: called with the output of the build.
+        wanted: the Python version and the requirements.
+        write: called with each line of the output of the build.
 
     Raises:
-        SubmitFailed: no such Python is installed, or the build failed; the message has the last lines of its output.
+        SubmitFailed: the requested Python is not installed, or the build failed. The message contains the cause.
     """
     python, version, prefix = find_python(wanted.python)
     key = _key((version, prefix, *wanted.lines))
@@ -58,11 +60,14 @@ def virtual_interpreter(wanted: Wanted, write: Write) -> str:
 
 
 def find_python(asked: str) -> tuple[str, str, str]:
-    """Return an interpreter of a version that is asked for: its path, its version as `3.11`, and its prefix.
+    """Return the path, the version and the `sys.base_prefix` of an interpreter. The version has the form `3.11`.
+
+    Args:
+        asked: the requested versions, such as ">=3.10,<3.13"; empty for any version.
 
     Raises:
-        SubmitFailed: no such interpreter is on the PATH.
-        InvalidValue: the version that is asked for cannot be read.
+        SubmitFailed: no interpreter of such a version is on the PATH.
+        InvalidValue: `asked` has a syntax error.
     """
     versions = [version for version in asked_versions(asked) if version >= OLDEST]
     for major, minor in versions:
@@ -76,9 +81,9 @@ def find_python(asked: str) -> tuple[str, str, str]:
                 return path, version, prefix
     own = f"{sys.version_info[0]}.{sys.version_info[1]}"
     if is_too_old(asked):
-        reason = f"it asks for Python {asked}, and Runbridge needs 3.10 or newer: ask for {own}, or for no version"
+        reason = f"it asks for Python {asked}, but Runbridge needs 3.10 or newer: ask for {own}, or for no version"
     else:
-        reason = f"it asks for Python {asked}, and none is on the PATH: install that, or ask for {own}"
+        reason = f"it asks for Python {asked}, which is not on the PATH: install this version, or ask for {own}"
     raise SubmitFailed("The environment", None, reason)
 
 
@@ -95,13 +100,13 @@ def _is_complete(folder: Path) -> bool:
 
 @contextmanager
 def _building(folder: Path, write: Write) -> Iterator[int]:
-    """Hold the lock of an environment, so that no other process builds it; give the file descriptor of the lock."""
+    """Hold the lock of an environment, so that no other process builds it. Yield the file descriptor of the lock."""
     lock = os.open(folder.with_name(folder.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            write(os.fsencode(f"Another run builds the environment {folder}: waiting for it\n"))
+            write(os.fsencode(f"Waiting: another process builds the environment {folder}\n"))
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield lock
     finally:
@@ -109,11 +114,11 @@ def _building(folder: Path, write: Write) -> Iterator[int]:
 
 
 def _build(folder: Path, python: str, wanted: Wanted, write: Write, lock: int) -> None:
-    # In its final place, because the programs of a virtual environment contain its path.
+    # The environment is built in its final folder, because the programs of a virtual environment contain its path.
     shutil.rmtree(folder, ignore_errors=True)
     write(os.fsencode(f"Building the environment {folder}\n"))
-    for package in wanted.passed_over:
-        write(f"{package} is not installed: it is not needed here\n".encode())
+    for package in wanted.skipped:
+        write(f"{package} is not installed, because Runbridge does not need it\n".encode())
     try:
         _run([python, "-m", "venv", str(folder)], write, lock)
         if wanted.lines:
@@ -128,10 +133,10 @@ def _build(folder: Path, python: str, wanted: Wanted, write: Write, lock: int) -
 
 
 def _run(command: Sequence[str], write: Write, lock: int) -> None:
-    """Run a step of a build. The step holds the lock too, because it may outlive this process.
+    """Run a command of a build. The command also holds the lock, because it may run longer than this process.
 
     Raises:
-        SubmitFailed: the step failed.
+        SubmitFailed: the command failed.
     """
     dropped = ("PYTHONPATH", "PYTHONHOME", *COLOUR_VARIABLES)
     environment = {name: value for name, value in os.environ.items() if name not in dropped}

@@ -32,7 +32,7 @@ def test_every_name_is_a_target_and_the_first_is_reported_once(ws: Workspace, ca
     names = [ComputeTarget(ws, "cpu-cluster").name, ws.compute_targets["gpu-cluster"].name]
     names.append(ComputeTarget.create(ws, "third", ComputeTarget.provisioning_configuration(vm_size="x")).name)
     assert names == ["cpu-cluster", "gpu-cluster", "third"]
-    assert caplog.text.count("means this computer") == 1
+    assert caplog.text.count("run on this computer") == 1
     assert "'cpu-cluster'" in caplog.text
 
 
@@ -68,7 +68,7 @@ def test_a_target_has_the_attributes_that_scripts_read_of_a_cluster(
 
 @pytest.mark.usefixtures("strict")
 def test_strict_workspaces_have_this_computer_only(ws: Workspace, tmp_path: Path) -> None:
-    with pytest.raises(NotFound, match="'cpu-cluster': scripts run on this computer"):
+    with pytest.raises(NotFound, match="'cpu-cluster': use 'local', because all scripts run on this computer"):
         ComputeTarget(ws, "cpu-cluster")
     with pytest.raises(NotFound):
         ws.compute_targets["cpu-cluster"]
@@ -115,4 +115,4 @@ def test_the_first_tutorial_of_azure_runs_and_its_runs_have_a_warning(project: P
     done = project.start("-m", "bridge_azureml", "script.py")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines()[1:] == ["found", *[f"Completed local {RAN_HERE}"] * 3]
-    assert done.stderr.count("means this computer") == 1
+    assert done.stderr.count("run on this computer") == 1

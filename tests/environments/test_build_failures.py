@@ -157,5 +157,5 @@ def test_a_python_that_is_too_old_is_refused_with_a_version_that_would_do(asked:
 
 def test_a_python_that_this_computer_lacks_can_be_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(SubmitFailed, match=r"asks for Python 3\.19, and none is on the PATH: install that"):
+    with pytest.raises(SubmitFailed, match=r"asks for Python 3\.19, which is not on the PATH: install this version"):
         find_python("3.19")

@@ -265,7 +265,7 @@ def test_the_names_of_the_azure_sdk_are_not_installed() -> None:
     }
     wanted = wanted_packages(definition)
     assert wanted.lines == ("mlflow", "numpy", "pandas", "pyarrow"), "what they brought"
-    assert wanted.passed_over == ("azureml-core=1.61", "pip", "nomkl", "azureml-defaults", "azureml_mlflow")
+    assert wanted.skipped == ("azureml-core=1.61", "pip", "nomkl", "azureml-defaults", "azureml_mlflow")
 
 
 @pytest.mark.parametrize(
@@ -320,7 +320,7 @@ def test_a_missing_python_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path:
     environment = Environment("old")
     environment.python.conda_dependencies = CondaDependencies.create(python_version="3.19")
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(SubmitFailed, match=r"asks for Python 3\.19, and none is on the PATH"):
+    with pytest.raises(SubmitFailed, match=r"asks for Python 3\.19, which is not on the PATH"):
         interpreter_for(definition_of(environment).python, print)
 
 
@@ -349,7 +349,7 @@ def test_an_interpreter_is_found_by_its_path(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path))
     assert user_interpreter("~/mine") == user_interpreter("mine") == str(tmp_path / "mine")
-    for path, reason in (("~/not-there", "not there"), ("other", "not on the PATH"), ("~/text", "cannot be run")):
+    for path, reason in (("~/not-there", "does not exist"), ("other", "not on the PATH"), ("~/text", "cannot be run")):
         with pytest.raises(SubmitFailed, match=reason):
             user_interpreter(path)
 
@@ -358,10 +358,10 @@ def test_without_a_docker_engine_the_error_names_a_remedy(monkeypatch: pytest.Mo
     environment = Environment("docker")
     environment.docker.enabled = True
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/docker.sock")
-    with pytest.raises(SubmitFailed, match=r"start Docker, or set BRIDGE_DOCKER=0 to run without"):
+    with pytest.raises(SubmitFailed, match=r"start Docker, or set BRIDGE_DOCKER=0 to run scripts without it"):
         image_of(definition_of(environment), print)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(SubmitFailed, match="it is not installed"):
+    with pytest.raises(SubmitFailed, match="Docker is not installed"):
         image_of(EnvironmentDefinition(), print)
 
 
