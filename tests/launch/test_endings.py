@@ -195,7 +195,7 @@ def test_a_script_that_takes_too_long_is_stopped(submit: Submit) -> None:
     begun = time.monotonic()
     run = submit(HELLO + "import time; time.sleep(600)", max_run_duration_seconds=1)
     error = failure(run)
-    assert error["code"] == "MaxRunDurationExceeded" and "after 1 seconds" in str(error["message"])
+    assert error["code"] == "MaxRunDurationExceeded" and "time limit of 1 seconds" in str(error["message"])
     assert log_of(run) == f"hello\n{error['message']}\n"
     assert time.monotonic() - begun < SECONDS
 

@@ -52,4 +52,4 @@ def test_an_interpreter_that_is_too_old_is_refused(submit: Submit, tmp_path: Pat
     run = submit("print('ran')", environment=environment)
     run.wait_for_completion(raise_on_error=False)
     assert run.error is not None and run.error["code"] == "EnvironmentFailed"
-    assert "the interpreter is Python 3.6, and Runbridge needs 3.10 or newer" in run.error["message"]
+    assert "the interpreter is Python 3.6, but Runbridge needs 3.10 or newer" in run.error["message"]
