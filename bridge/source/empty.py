@@ -1,27 +1,27 @@
-"""The source of a run that has none. It is found fast, because a run is often started in an empty folder."""
+"""Recognizes an empty source folder without a scan, because runs are often started in an empty folder."""
 
 from __future__ import annotations
 
 import os
 
 EMPTY = "c0a1f5d5-0000-8000-8000-000000000000"
-"""The snapshot of a folder without files. It exists in every workspace, and nothing is stored for it."""
+"""The id of the snapshot of a folder without files. This snapshot exists in every workspace without being stored."""
 
 SNAPSHOT_PROPERTY = "ContentSnapshotId"
-"""The property of a run that names its snapshot.
+"""The property of a run that contains the id of its snapshot.
 
 Source: Azure ML SDK v1, a run's properties.
 """
 
 WRITTEN_BY_RUNS = frozenset(("outputs", "logs", "azureml-logs", "azureml-setup", "mlruns"))
-"""Folders in the root of a source folder that do not belong to the source."""
+"""Folders in a source folder that do not belong to the source, because runs write them."""
 
 
 def is_bare(folder: str | os.PathLike[str]) -> bool:
-    """Return whether a folder contains only folders that runs write, and belongs to no git repository.
+    """Return whether a folder contains no source and git has no facts about it.
 
     Raises:
-        OSError: it is not a folder, or is not readable.
+        OSError: the path is not that of a folder, or the folder is not readable.
     """
     for name in os.listdir(folder):
         if name not in WRITTEN_BY_RUNS or not os.path.isdir(os.path.join(folder, name)):

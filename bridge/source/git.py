@@ -1,4 +1,4 @@
-"""Facts from git about the source of a run: its remote, commit and branch, and the changes that are not committed."""
+"""Reads facts about the source of a run from git: remote, commit, branch, and the changes that are not committed."""
 
 from __future__ import annotations
 
@@ -29,27 +29,35 @@ PROPERTIES = {
     "build_id": ("azureml.git.build_id",),
     "build_uri": ("azureml.git.build_uri",),
 }
-"""The properties of a run that store each fact. The environment variable `AZUREML_GIT_<FACT>` overrides the fact.
+"""The properties of a run in which each fact is stored. The environment variable `AZUREML_GIT_<FACT>` overrides it.
 
 Source: Azure ML, "Git integration" (October 2024).
 """
 
 SETTINGS = ("core.fsmonitor=false", "diff.noprefix=false", "diff.mnemonicPrefix=false", "color.ui=false")
-"""Settings that override the configuration of a repository: it starts no program, and does not change the diff."""
+"""Settings that override the git configuration of the user and of the repository.
+
+With these settings git does not start the program of `core.fsmonitor`, and the format of a diff is always the same.
+"""
 
 
 class GitFacts(NamedTuple):
-    """Properties of a run, and the changes that are not committed: the names of untracked files, then a patch."""
+    """Facts about the source of a run.
+
+    Attributes:
+        properties: the properties for the run.
+        diff: the changes that are not committed: the names of untracked files, and then a patch.
+    """
 
     properties: dict[str, str]
     diff: bytes = b""
 
 
 def git_facts(folder: str | os.PathLike[str]) -> GitFacts:
-    """Return the facts from git about a folder; none outside a repository, without git, or if git fails.
+    """Return the facts from git about a folder.
 
-    Credentials in the address of a remote are removed.
-    Outside a repository, no program is started.
+    If the folder is not in a repository, or git is not installed or fails, return only facts from `AZUREML_GIT_*`.
+    Git is not started if the folder is not in a repository. Credentials in the address of a remote are removed.
 
     Args:
         folder: a folder in the work tree of the repository.
@@ -71,14 +79,14 @@ def git_facts(folder: str | os.PathLike[str]) -> GitFacts:
 
 
 def without_credentials(url: str) -> str:
-    """Return the address of a remote without user, password and query. The user of an ssh address stays."""
+    """Return the address of a remote without user, password and query. In an ssh address, the user is kept."""
     from urllib.parse import urlsplit, urlunsplit
 
     if "://" not in url:
         return url
     try:
         parts = urlsplit(url)
-    except ValueError:  # not an address, but it may contain a secret
+    except ValueError:  # the text is not a valid address, but it may contain a password
         return ""
     user, _, host = parts.netloc.rpartition("@")
     if parts.scheme.endswith("ssh") and user:
@@ -100,21 +108,21 @@ def _read(top: Path) -> tuple[dict[str, str], bytes]:
         facts["repository_uri"] = without_credentials(remote)
     try:
         entries = _git(top, "status", "--porcelain=v2", "--branch", "-z").decode(errors="replace").split("\0")
-    except _Timeout:  # in a very large repository, the commit can still be read
+    except _Timeout:  # `git status` is slow in a very large repository, but `git rev-parse` is not
         commit, branch = _git(top, "rev-parse", "HEAD", "--abbrev-ref", "HEAD").decode(errors="replace").split("\n")[:2]
         return facts | {"commit": commit} | ({"branch": branch} if branch != "HEAD" else {}), b""
     heads = dict(entry[2:].partition(" ")[::2] for entry in entries if entry.startswith("# "))
     for fact, head in (("commit", "branch.oid"), ("branch", "branch.head")):
-        if not heads.get(head, "(").startswith("("):  # (initial), (detached)
+        if not heads.get(head, "(").startswith("("):  # git writes "(initial)" or "(detached)" if there is no such fact
             facts[fact] = heads[head]
     changed = any(entry[:2] in ("1 ", "2 ", "u ") for entry in entries)
-    unknown = list(_unknown_files(top, entries))
-    facts["dirty"] = str(changed or bool(unknown))
-    return facts, _diff(top, changed and "commit" in facts, unknown)
+    untracked = list(_untracked(top, entries))
+    facts["dirty"] = str(changed or bool(untracked))
+    return facts, _diff(top, changed and "commit" in facts, untracked)
 
 
-def _unknown_files(top: Path, entries: Sequence[str]) -> Iterator[str]:
-    """Yield the untracked files and folders, except those that are never source: caches, outputs, workspaces."""
+def _untracked(top: Path, entries: Sequence[str]) -> Iterator[str]:
+    """Yield the untracked files and folders, except caches, outputs and workspaces, which are never source."""
     for entry in entries:
         if entry.startswith("? "):
             path = entry[2:]
@@ -123,20 +131,20 @@ def _unknown_files(top: Path, entries: Sequence[str]) -> Iterator[str]:
                 yield path
 
 
-def _diff(top: Path, changed: bool, unknown: Sequence[str]) -> bytes:
-    head = "".join(f"# not known to git: {path}\n" for path in unknown).encode()
+def _diff(top: Path, changed: bool, untracked: Sequence[str]) -> bytes:
+    head = "".join(f"# not tracked by git: {path}\n" for path in untracked).encode()
     if not changed:
         return head[:MOST_DIFF_BYTES]
     diff = head + _git(top, "diff", "--no-ext-diff", "--no-textconv", "HEAD", most_bytes=MOST_DIFF_BYTES)
     if len(diff) <= MOST_DIFF_BYTES:
         return diff
-    return diff[:MOST_DIFF_BYTES] + f"\n# cut here: more than {MOST_DIFF_BYTES:,} bytes\n".encode()
+    return diff[:MOST_DIFF_BYTES] + f"\n# cut off here after {MOST_DIFF_BYTES:,} bytes\n".encode()
 
 
 def _remote(top: Path) -> str:
     try:
         lines = _git(top, "config", "--get-regexp", r"^remote\..*\.url$").decode(errors="replace").splitlines()
-    except _GitFailed:  # there is none
+    except _GitFailed:  # the repository has no remote
         return ""
     remotes = dict(line.partition(" ")[::2] for line in lines)
     return remotes.get("remote.origin.url") or next(iter(remotes.values()), "")
@@ -147,7 +155,7 @@ class _Timeout(_GitFailed):
 
 
 def _git(folder: Path, *words: str, most_bytes: int = MOST_OUTPUT_BYTES) -> bytes:
-    """Return the output of git, cut after one byte more than `most_bytes`.
+    """Return the output of a git command. If it is longer than `most_bytes`, return only `most_bytes + 1` bytes.
 
     Raises:
         _GitFailed: git ended with an error.
@@ -182,7 +190,7 @@ def _git(folder: Path, *words: str, most_bytes: int = MOST_OUTPUT_BYTES) -> byte
 
 
 def _end(session: int) -> None:
-    """Kill git and its children, which have its pipe open too."""
+    """Kill git and its child processes. The children also have the pipe open, which would otherwise not end."""
     import signal
 
     with suppress(ProcessLookupError):

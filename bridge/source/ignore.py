@@ -1,4 +1,4 @@
-"""The rules for excluding files from a snapshot: names that are never source, and `.amlignore` or `.gitignore`."""
+"""Decides which files are excluded from a snapshot, by a list of names and by `.amlignore` or `.gitignore`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bridge.journal.system import is_of_handler
 from bridge.source.empty import WRITTEN_BY_RUNS
 
 IGNORE_FILES = (".amlignore", ".gitignore")
-"""The ignore files. Only the first one that exists in the root of a folder is used.
+"""The names of ignore files. Only the first one that exists in the root of the source folder is used.
 
 Source: Azure ML SDK v1, "Save and track snapshots": `.amlignore` replaces `.gitignore`.
 """
@@ -32,17 +32,18 @@ NEVER_SOURCE = frozenset(
         ".tox",
     )
 )
-"""Folders that are excluded at any depth; also the file `.git`, which a submodule has."""
+"""The names of folders that are excluded at any depth. A file `.git`, which a submodule has, is excluded too."""
 
 
 class IgnoreRules:
-    """The rules of one ignore file. They decide by its path whether an entry is excluded.
+    """Rules that decide from the path of a file or folder whether it is excluded.
 
-    If the ignore file re-includes a name of the list above by name (`!outputs`, not `!*`), the entry is included.
+    The rules are those of one ignore file and those of `is_never_source`. The ignore file can re-include a folder that
+    `is_never_source` excludes, but only by its name: `!outputs` re-includes `outputs`, and `!*` does not.
 
     Args:
         file: the ignore file, or None.
-        decided: earlier decisions with the same file, by path. The path of a folder ends with `/`.
+        decided: earlier decisions with the same ignore file, by path. The path of a folder ends with `/`.
 
     Attributes:
         decisions: the decisions so far, by path.
@@ -55,21 +56,26 @@ class IgnoreRules:
         self._named: set[str] = set()
         self.decisions: dict[str, bool] = {}
 
-    def leave_out(self, path: str, is_folder: bool) -> bool:
-        """Return whether an entry is excluded."""
+    def excludes(self, path: str, is_folder: bool) -> bool:
+        """Return whether a file or folder is excluded.
+
+        Args:
+            path: its path relative to the source folder.
+            is_folder: whether it is a folder.
+        """
         if self._file is None:
             return is_never_source(path, is_folder)
         name = path + "/" if is_folder else path
         decision = self._decided.get(name)
         if decision is None:
-            said = self._said(name)
+            ignored = self._is_ignored(name)
             named = path[path.rfind("/") + 1 :] in self._named
-            decision = said or (is_never_source(path, is_folder) and not (named and said is False))
+            decision = ignored or (is_never_source(path, is_folder) and not (named and ignored is False))
         self.decisions[name] = decision
         return decision
 
-    def _said(self, name: str) -> bool | None:
-        """Return whether the last pattern that matches an entry excludes it; None if no pattern matches."""
+    def _is_ignored(self, name: str) -> bool | None:
+        """Return whether the last pattern that matches a path excludes it; None if no pattern matches."""
         if self._patterns is None:
             assert self._file is not None
             lines = _read_lines(self._file)
@@ -82,7 +88,7 @@ class IgnoreRules:
 
 
 def is_never_source(path: str, is_folder: bool) -> bool:
-    """Return whether an entry is excluded if no ignore file mentions it."""
+    """Return whether a file or folder is excluded if no ignore file mentions it."""
     name = path[path.rfind("/") + 1 :]
     if not is_folder:
         return name == ".git"
@@ -90,7 +96,12 @@ def is_never_source(path: str, is_folder: bool) -> bool:
 
 
 def find_ignore_file(folder: Path, names: Iterable[str]) -> Path | None:
-    """Return the ignore file among the names in a folder; None if there is none."""
+    """Return the ignore file of a folder; None if the folder has none.
+
+    Args:
+        folder: the folder.
+        names: the names of all files in the folder.
+    """
     there = set(names)
     return next((folder / name for name in IGNORE_FILES if name in there and (folder / name).is_file()), None)
 
@@ -106,9 +117,9 @@ def _read_lines(file: Path) -> list[str]:
 
 
 def _patterns_of(lines: list[str]) -> list[tuple[bool, re.Pattern[str]]]:
-    from pathspec import RegexPattern  # slow to load (24 ms), and most folders have no such file
+    from pathspec import RegexPattern  # slow to load (24 ms), and most folders have no ignore file
 
-    # In git, `a/**/` matches the folders in `a`, but not `a`.
+    # In git, `a/**/` matches the folders in `a`, but not `a` itself. In `pathspec`, only `a/**/*/` means the same.
     spelled = [line + "*/" if line.endswith("/**/") else line for line in lines]
     patterns = [pattern for line in spelled for pattern in _parsed(line)]
     regexes = [(pattern.include, pattern.regex) for pattern in patterns if isinstance(pattern, RegexPattern)]
@@ -116,25 +127,25 @@ def _patterns_of(lines: list[str]) -> list[tuple[bool, re.Pattern[str]]]:
 
 
 def _parsed(line: str) -> Iterable[object]:
-    """Return the pattern of a line, if it has one.
+    """Return the pattern of a line as a list; the list is empty if the line contains no valid pattern.
 
-    In git, a pattern that is not valid, such as `!`, matches nothing.
+    Git also ignores patterns that are not valid, such as `!`.
     """
     from pathspec import GitIgnoreSpec
 
     try:
         return GitIgnoreSpec.from_lines([line]).patterns
     except (ValueError, re.error) as error:
-        if type(error) is ValueError:  # of a signal handler, because pathspec raises errors of its own class
+        if type(error) is ValueError:  # a signal handler has raised it: `pathspec` raises only subclasses
             raise
         return ()
 
 
 def _is_of_entry(match: re.Match[str], name: str) -> bool:
-    """Return whether a pattern matches the entry itself, and not only a folder above it.
+    """Return whether a pattern matches a path itself, and not only a folder above it.
 
-    A pattern of `pathspec` also matches everything below the entry that it names. Git looks at each entry separately,
-    so `!kept` does not concern `kept/debug.log`.
+    If a pattern of `pathspec` matches a folder, it also matches everything below this folder. Git compares each path
+    separately, so that the pattern `!kept` does not re-include `kept/debug.log`.
     """
     if match.groupdict().get("ps_d") is not None:
         return match.end("ps_d") == len(name)

@@ -12,7 +12,13 @@ from bridge.store.artifacts import ArtifactStore
 
 
 class Source(NamedTuple):
-    """The stored source: the id of the snapshot (None if there is none), properties and warnings of the run."""
+    """The stored source of a run.
+
+    Attributes:
+        snapshot_id: the id of the snapshot; None if no snapshot was stored.
+        properties: the properties for the run.
+        warnings: the warnings for the run.
+    """
 
     snapshot_id: str | None
     properties: dict[str, str]

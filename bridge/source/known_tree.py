@@ -1,4 +1,4 @@
-"""The files of the last snapshot of a folder, remembered so that the next one does not read unchanged files again."""
+"""Remembers the files of the last snapshot of a folder, so that the next snapshot does not read unchanged files."""
 
 from __future__ import annotations
 
@@ -16,21 +16,24 @@ from bridge.source.tree import Found, Tree, stamp_of
 logger = logging.getLogger("bridge")
 
 FORMAT = 1
-FOLDERS_KEPT = 64
-"""How many folders are remembered. The file of one folder has at most about 2 MB."""
+MOST_FOLDERS = 64
+"""The greatest number of folders that are remembered. The file of one folder has at most about 2 MB."""
 
 SETTLED_NS = 2_000_000_000
-"""A file that changed this shortly before the snapshot is read again by the next one. It may change again without a new
-time stamp, because the time stamps of some file systems have a resolution of 2 s."""
+"""The time after which the stamp of a file is reliable.
+
+Some file systems have time stamps with a resolution of 2 s. A file that changed shortly before a snapshot may change
+again and keep its time stamp, so the next snapshot reads this file again.
+"""
 
 
 class KnownTree:
     """The last snapshot of a folder.
 
     Args:
-        snapshot_id: its id.
-        files: its files by path, as (stamp, hash or target).
-        decided: the decisions of its ignore file, by path.
+        snapshot_id: the id of the snapshot.
+        files: for each path: the stamp of the file, and the hash of its content or the target of the link.
+        decided: the decisions of the ignore file, by path.
         decided_with: the stamp of the ignore file.
     """
 
@@ -45,23 +48,23 @@ class KnownTree:
         self.decided, self.decided_with = decided or {}, decided_with
 
     def content_of(self, found: Found) -> str:
-        """Return the hash of the content of a file, or the target of a link; "" if it may have changed."""
+        """Return the hash of the content of a file, or the target of a link; "" if the file may have changed."""
         stamp, content = self.files.get(found.path, ("", ""))
         return content if stamp == found.stamp else ""
 
     def equals(self, files: Sequence[Found]) -> bool:
-        """Return whether these are the files of the snapshot, unchanged."""
+        """Return whether the given files are those of the snapshot and none of them has changed."""
         return len(files) == len(self.files) and all(self.content_of(found) for found in files)
 
 
 def read_known(folder: Path) -> KnownTree:
-    """Return the last snapshot of a folder; an empty one if none is remembered, or its file is damaged."""
+    """Return the last snapshot of a folder. If it is not remembered or its file is damaged, return an empty one."""
     try:
         content = json.loads(_place(folder).read_bytes())
         if content["format"] != FORMAT or content["folder"] != str(folder):
             return KnownTree()
         files = {path: (stamp, kept) for path, stamp, kept in content["files"]}
-        decided = {path: bool(left_out) for path, left_out in content["decided"].items()}
+        decided = {path: bool(excluded) for path, excluded in content["decided"].items()}
         return KnownTree(content["id"], files, decided, content["decided_with"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         if is_of_handler(error):
@@ -72,16 +75,17 @@ def read_known(folder: Path) -> KnownTree:
 
 
 def write_known(folder: Path, snapshot_id: str, tree: Tree, contents: dict[str, str], begun_ns: int) -> None:
-    """Remember a snapshot for the next one.
+    """Store the facts about a snapshot in the home folder.
 
-    If the home folder cannot be written, or the folder or its ignore file was removed, the next one reads all files.
+    If this fails, nothing is raised: the next snapshot then reads all files again. It fails if the home folder cannot
+    be written, or if the folder or its ignore file was removed.
 
     Args:
         folder: the folder.
         snapshot_id: the id of the snapshot.
         tree: the files that were found.
-        contents: hash or target of each file that was stored, by path.
-        begun_ns: when the walk started, in nanoseconds since 1970 UTC.
+        contents: the hash of each file that was stored, or the target of a link, by path.
+        begun_ns: the time before the walk over the folder, in nanoseconds since 1970 UTC.
     """
     settled = begun_ns - SETTLED_NS
     files = [
@@ -127,5 +131,5 @@ def _place(folder: Path) -> Path:
 def _drop_oldest(folder: Path) -> None:
     with os.scandir(folder) as listing:
         kept = [(entry.stat().st_mtime_ns, entry.path) for entry in listing if entry.name.endswith(".json")]
-    for _, path in sorted(kept)[:-FOLDERS_KEPT]:
+    for _, path in sorted(kept)[:-MOST_FOLDERS]:
         Path(path).unlink(missing_ok=True)

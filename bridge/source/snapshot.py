@@ -1,4 +1,4 @@
-"""Snapshots of the source of runs. They are stored by content, so an unchanged folder needs no more space."""
+"""Stores and restores snapshots of the source of runs. Files with the same content are stored only once."""
 
 from __future__ import annotations
 
@@ -28,7 +28,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger("bridge")
 
 ROOT = "snapshots"
-"""The artifact root. `files/<two digits>/<SHA-256>` has the contents, and `trees/<id>.json` their paths."""
+"""The artifact root of all snapshots.
+
+`files/<two digits>/<SHA-256>` is the content of a file. `trees/<id>.json` is the manifest of a snapshot: a list of the
+paths of its files and the hashes of their contents.
+"""
 
 FORMAT = 1
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -36,24 +40,29 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 MODES = {"file": 0o100644, "executable": 0o100755, "link": 0o120777}
 """The kinds of files, with their modes in a zip."""
 
-KEPT_AT_HOME = ("environments", "imports", "snapshots")
+NOT_SOURCE_AT_HOME = ("environments", "imports", "snapshots")
 """Folders in `$BRIDGE_HOME` that are excluded, even from a snapshot of `$BRIDGE_HOME` itself."""
 
 PIECE_BYTES = 1 << 20
 IN_MEMORY_BYTES = 16 << 20
 NAMED = 10
-"""How many files a warning names at most."""
+"""The greatest number of files that a warning names."""
 
 
 class Snapshot(NamedTuple):
-    """A snapshot that was taken: its id (None if nothing was stored), and warnings about files that were excluded."""
+    """The result of taking a snapshot.
+
+    Attributes:
+        id: the id of the snapshot; None if no snapshot was stored.
+        warnings: warnings about files that were excluded.
+    """
 
     id: str | None
     warnings: tuple[str, ...] = ()
 
 
 class Kept(NamedTuple):
-    """A file of a snapshot: `content` is a hash, or the target of a link."""
+    """A file of a snapshot, as its manifest lists it. `content` is the SHA-256 of a file, or the target of a link."""
 
     path: str
     kind: str
@@ -66,17 +75,17 @@ def take_snapshot(
 ) -> Snapshot:
     """Store the files of a folder, or one file.
 
-    The same content has the same id in every folder and workspace. Content that is stored already is not stored again.
-    Files with the same size, inode and times as in the last snapshot of this folder are not read again.
-    Files are excluded if `.amlignore` (or else `.gitignore`) in the folder excludes them. Names that are usually not
-    source (`bridge.source.ignore`) are excluded too, unless the ignore file includes them again by name.
-    Beyond 300 MB or 2,000 files, the largest files are excluded, with a warning.
-    Nothing is stored if the folder has more than 10,000 entries. A warning says what to do.
+    Folders with the same files have the same snapshot id, in every workspace. No content is stored twice.
+    A file is not read if its size, inode and times are the same as in the last snapshot of this folder.
+    A file is excluded if `.amlignore` excludes it; if there is no `.amlignore`, then `.gitignore` is used. Names that
+    are usually not source (`bridge.source.ignore`) are excluded too, unless the ignore file re-includes them by name.
+    If the files have more than 300 MB or are more than 2,000, the largest files are excluded, with a warning.
+    If the folder contains more than 10,000 files and folders, nothing is stored. A warning then states what to do.
 
     Args:
         artifacts: the artifact store.
         folder: the folder or file.
-        workspace_folder: a folder that is excluded. Other workspaces inside `folder` are excluded too.
+        workspace_folder: the folder of the workspace, which is excluded. Other workspaces in `folder` are excluded too.
 
     Raises:
         NotFound: the folder or file does not exist.
@@ -89,17 +98,17 @@ def take_snapshot(
         return _keep(artifacts, top.parent, single_file(top), KnownTree()).snapshot
     most_bytes, most_files, most_entries = limits()
     home = home_folder()
-    left_out = [home, *(home / name for name in KEPT_AT_HOME)]
+    excluded = [home, *(home / name for name in NOT_SOURCE_AT_HOME)]
     if workspace_folder is not None:
-        left_out.append(Path(workspace_folder))
+        excluded.append(Path(workspace_folder))
     known = read_known(top)
     try:
-        scan = TreeScan(top, most_entries, frozenset(folders_of(left_out)))
+        scan = TreeScan(top, most_entries, frozenset(folders_of(excluded)))
         tree = scan.run(known.decided, known.decided_with)
     except TooManyEntries:
-        reason = f"{top} has more than {most_entries:,} files and folders, so no snapshot of it was taken"
+        reason = f"No snapshot of {top} was taken, because it contains more than {most_entries:,} files and folders"
         return Snapshot(None, (f"{reason}: list the folders that are not source in {top / '.amlignore'}.",))
-    too_large = _leave_out_largest(tree, most_bytes, most_files)
+    too_large = _exclude_largest(tree, most_bytes, most_files)
     if too_large:
         tree.warnings.append(too_large)
     kept = _keep(artifacts, top, tree, known)
@@ -110,11 +119,11 @@ def take_snapshot(
 
 
 def restore_snapshot(artifacts: ArtifactStore, snapshot_id: str, target: str | os.PathLike[str]) -> None:
-    """Write the files of a snapshot to a folder, which is created. Other files in the folder stay.
+    """Write the files of a snapshot to a folder. Create the folder if necessary. Other files in the folder are kept.
 
     Raises:
         NotFound: the snapshot does not exist.
-        InvalidState: it is damaged.
+        InvalidState: the snapshot is damaged.
     """
     top = Path(target)
     top.mkdir(parents=True, exist_ok=True)
@@ -131,18 +140,19 @@ def restore_snapshot(artifacts: ArtifactStore, snapshot_id: str, target: str | o
             if kept.kind == "executable":
                 mode = os.fstat(file.fileno()).st_mode & 0o777
                 os.fchmod(file.fileno(), mode | (mode & 0o444) >> 2)
-    for kept in links:  # last, so that no file is written through one
+    for kept in links:  # links are created last, so that no file is written to a folder that is a link
         (top / kept.path).unlink(missing_ok=True)
         (top / kept.path).symlink_to(kept.content)
     inside = os.path.realpath(top)
-    for kept in links:  # a link may leave the folder through another link, even if its text does not
+    for kept in links:  # check where each link really leads, because its target may contain another link
         if os.path.commonpath((os.path.realpath(top / kept.path), inside)) != inside:
             (top / kept.path).unlink()
-            raise InvalidState("snapshot", snapshot_id, f"leading out of its folder by {kept.path!r}", "whole")
+            reason = f"damaged (the link {kept.path!r} leads out of the folder of the snapshot)"
+            raise InvalidState("snapshot", snapshot_id, reason, "intact")
 
 
 def copy_snapshot(source: ArtifactStore, target: ArtifactStore, snapshot_id: str) -> None:
-    """Copy a snapshot from one workspace to another, unless that has it.
+    """Copy a snapshot from one workspace to another. Do nothing if the other workspace already has the snapshot.
 
     Raises:
         NotFound, InvalidState: as for `restore_snapshot`.
@@ -153,11 +163,14 @@ def copy_snapshot(source: ArtifactStore, target: ArtifactStore, snapshot_id: str
         if kept.kind != "link" and target.stat(ROOT, _content_path(kept.content)) is None:
             target.put(ROOT, _content_path(kept.content), stream_of(_content(source, snapshot_id, kept)))
     manifest = stream_of(source.get(ROOT, _manifest_path(snapshot_id)))
-    target.put(ROOT, _manifest_path(snapshot_id), manifest)  # last, because it says that all contents exist
+    # The manifest is stored last: if it exists, the contents of all its files exist.
+    target.put(ROOT, _manifest_path(snapshot_id), manifest)
 
 
 def write_snapshot_zip(artifacts: ArtifactStore, snapshot_id: str, folder: str | os.PathLike[str]) -> Path:
-    """Write `<id>.zip` with the files of a snapshot to a folder, which is created; return its absolute path.
+    """Write the files of a snapshot to `<id>.zip` in a folder, and return the absolute path of the zip file.
+
+    The folder is created if it does not exist.
 
     Raises:
         NotFound, InvalidState: as for `restore_snapshot`.
@@ -169,7 +182,7 @@ def write_snapshot_zip(artifacts: ArtifactStore, snapshot_id: str, folder: str |
     target.parent.mkdir(parents=True, exist_ok=True)
     with written_whole(target) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
         for kept in kept_files:
-            # The entries are always dated 1980, so that the same snapshot always gives the same zip bytes.
+            # The date of an entry is always 1980 (the default), so that a snapshot always gives the same zip file.
             info = zipfile.ZipInfo(kept.path)
             info.compress_type = zipfile.ZIP_DEFLATED
             info.external_attr = MODES[kept.kind] << 16
@@ -180,13 +193,13 @@ def write_snapshot_zip(artifacts: ArtifactStore, snapshot_id: str, folder: str |
 
 
 def limits() -> tuple[int, int, int]:
-    """Return the maximum number of bytes, files and entries of a snapshot.
+    """Return the limits of a snapshot: bytes, files, and entries (files and folders) of the source folder.
 
-    `BRIDGE_SNAPSHOT_BYTES` and `BRIDGE_SNAPSHOT_FILES` set the first two. Azure ML's `AML_SNAPSHOT_NO_FILE_LIMIT`
-    removes the limit of files. There may be five times as many entries as files.
+    `BRIDGE_SNAPSHOT_BYTES` and `BRIDGE_SNAPSHOT_FILES` set the limits of bytes and files. Azure ML's
+    `AML_SNAPSHOT_NO_FILE_LIMIT` removes the limit of files. The limit of entries is five times the limit of files.
 
     Raises:
-        InvalidValue: one of the variables is not a number.
+        InvalidValue: the value of one of these environment variables is not a number.
     """
     most_files = _setting("BRIDGE_SNAPSHOT_FILES", SNAPSHOT_FILES)
     if os.environ.get("AML_SNAPSHOT_NO_FILE_LIMIT", "").lower() in ("1", "true"):
@@ -198,33 +211,33 @@ def limits() -> tuple[int, int, int]:
 def _setting(name: str, default: int) -> int:
     text = os.environ.get(name) or str(default)
     if not text.isascii() or not text.isdigit():
-        raise InvalidValue(name, text, "must be a number of zero or more")
+        raise InvalidValue(name, text, "must be a whole number, zero or greater")
     return int(text)
 
 
-def _leave_out_largest(tree: Tree, most_bytes: int, most_files: int) -> str:
-    """Remove the largest files from a tree until the others are within the limits; return a warning that names them."""
+def _exclude_largest(tree: Tree, most_bytes: int, most_files: int) -> str:
+    """Remove the largest files until the rest is within the limits. Return a text that names them, empty for none."""
     total, count = sum(found.size_bytes for found in tree.files), len(tree.files)
-    left_out: list[Found] = []
+    excluded: list[Found] = []
     for found in sorted(tree.files, key=lambda found: found.size_bytes, reverse=True):
         if total <= most_bytes and count <= most_files:
             break
-        left_out.append(found)
+        excluded.append(found)
         total, count = total - found.size_bytes, count - 1
-    if not left_out:
+    if not excluded:
         return ""
-    gone = {found.path for found in left_out}
+    gone = {found.path for found in excluded}
     tree.files = [found for found in tree.files if found.path not in gone]
-    names = ", ".join(f"{found.path} ({found.size_bytes / 1e6:.1f} MB)" for found in left_out[:NAMED])
-    more = f" and {len(left_out) - NAMED:,} more" if len(left_out) > NAMED else ""
+    names = ", ".join(f"{found.path} ({found.size_bytes / 1e6:.1f} MB)" for found in excluded[:NAMED])
+    more = f" and {len(excluded) - NAMED:,} more" if len(excluded) > NAMED else ""
     within = f"{most_bytes / 1e6:g} MB and {most_files:,} files"
-    return f"{names}{more} (a snapshot has at most {within}: list what is not source in .amlignore)"
+    return f"{names}{more} (a snapshot has at most {within}: list the files that are not source in .amlignore)"
 
 
 class _Result(NamedTuple):
     snapshot: Snapshot
     contents: dict[str, str] | None
-    """Hash or target of each stored file, by path; None if no file has changed since the last snapshot."""
+    """The hash or link target of each stored file, by path; None if no file has changed since the last snapshot."""
 
 
 def _keep(artifacts: ArtifactStore, top: Path, tree: Tree, known: KnownTree) -> _Result:
@@ -241,7 +254,7 @@ def _keep(artifacts: ArtifactStore, top: Path, tree: Tree, known: KnownTree) -> 
         except OSError as error:
             if is_of_handler(error):
                 raise
-            if isinstance(error, FileNotFoundError):  # removed since it was listed
+            if isinstance(error, FileNotFoundError):  # the file was removed after the scan
                 continue
             tree.warnings.append(f"{found.path} ({(error.strerror or str(error)).lower()})")
             continue
@@ -252,18 +265,17 @@ def _keep(artifacts: ArtifactStore, top: Path, tree: Tree, known: KnownTree) -> 
 
 
 def _store(artifacts: ArtifactStore, file: Path, sha256: str, stored: set[str]) -> str:
-    """Store the content of a file, if it is not stored yet; return its hash.
+    """Store the content of a file if it is not stored yet, and return the hash of the content.
 
     Args:
         artifacts: the artifact store.
-        file: the file. It is read only if it may have changed, or its content is not stored.
-        sha256: its hash; "" if it is not known.
-        stored: hashes of contents that are known to be stored.
+        file: the file. It is read only if its hash is not known or its content is not stored.
+        sha256: the hash of the content; "" if it is not known.
+        stored: the hashes of contents that are known to be stored.
     """
     if sha256 and (sha256 in stored or artifacts.stat(ROOT, _content_path(sha256))):
         return sha256
-    # The file is read once. The bytes that were read are both hashed and stored, because the file may change between
-    # two reads.
+    # The file is read only once, and the hash is that of the bytes that are stored. Between two reads it could change.
     with file.open("rb") as source:
         begin = source.read(PIECE_BYTES)
         if len(begin) < PIECE_BYTES:
@@ -297,7 +309,7 @@ def _store_large(artifacts: ArtifactStore, begin: bytes, rest: BinaryIO, stored:
 
 
 def _write_manifest(artifacts: ArtifactStore, kept: Sequence[Kept]) -> str:
-    """Store the paths and hashes of the files, and return the id, which is a hash of them."""
+    """Store the manifest of a snapshot, and return the id of the snapshot, which is a hash of the manifest."""
     if not kept:
         return EMPTY
     manifest = json.dumps({"format": FORMAT, "files": kept}, separators=(",", ":")).encode()
@@ -311,7 +323,7 @@ def _read_manifest(artifacts: ArtifactStore, snapshot_id: str) -> list[Kept]:
     if snapshot_id == EMPTY:
         return []
     if not isinstance(snapshot_id, str) or not ID.fullmatch(snapshot_id):
-        raise NotFound("snapshot", snapshot_id, "an id is a UUID, as run.get_snapshot_id() returns it")
+        raise NotFound("snapshot", snapshot_id, "the id must be a UUID, as run.get_snapshot_id() returns it")
     try:
         content = b"".join(artifacts.get(ROOT, _manifest_path(snapshot_id)))
     except NotFound:
@@ -325,11 +337,11 @@ def _read_manifest(artifacts: ArtifactStore, snapshot_id: str) -> list[Kept]:
             return kept
     except (ValueError, KeyError, TypeError, AttributeError):
         pass
-    raise InvalidState("snapshot", snapshot_id, "damaged", "whole")
+    raise InvalidState("snapshot", snapshot_id, "damaged (its list of files is not valid)", "intact")
 
 
 def _may_be_written(kept: Kept) -> bool:
-    """Return whether a file of a manifest stays in the folder that it is restored to."""
+    """Return whether an entry of a manifest is valid and is not restored outside of the target folder."""
     if kept.kind not in MODES or any(part in ("", ".", "..") for part in kept.path.split("/")):
         return False
     if "\0" in kept.path + kept.content:
@@ -338,10 +350,10 @@ def _may_be_written(kept: Kept) -> bool:
 
 
 def _content(artifacts: ArtifactStore, snapshot_id: str, kept: Kept) -> Iterator[bytes]:
-    """Yield the bytes of a file of a snapshot, or the target of a link.
+    """Yield the content of a file of a snapshot in pieces, or the target of a link.
 
     Raises:
-        InvalidState: the bytes are not those that were stored.
+        InvalidState: the content is missing, or does not have the hash that the manifest lists.
     """
     if kept.kind == "link":
         yield kept.content.encode()
@@ -352,9 +364,9 @@ def _content(artifacts: ArtifactStore, snapshot_id: str, kept: Kept) -> Iterator
             digest.update(piece)
             yield piece
     except NotFound:
-        raise InvalidState("snapshot", snapshot_id, f"without its file {kept.path!r}", "whole") from None
+        raise InvalidState("snapshot", snapshot_id, f"damaged (the file {kept.path!r} is missing)", "intact") from None
     if digest.hexdigest() != kept.content:
-        raise InvalidState("snapshot", snapshot_id, f"damaged in its file {kept.path!r}", "whole")
+        raise InvalidState("snapshot", snapshot_id, f"damaged (the file {kept.path!r} was changed)", "intact")
 
 
 def _is_there(artifacts: ArtifactStore, snapshot_id: str) -> bool:
@@ -382,4 +394,4 @@ def _sentences(top: Path, tree: Tree) -> tuple[str, ...]:
         return ()
     named = "; ".join(tree.warnings[:NAMED])
     more = f"; and {len(tree.warnings) - NAMED:,} more" if len(tree.warnings) > NAMED else ""
-    return (f"The snapshot of {top} leaves out: {named}{more}.",)
+    return (f"The snapshot of {top} does not contain: {named}{more}.",)

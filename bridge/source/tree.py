@@ -21,10 +21,10 @@ class Found(NamedTuple):
     """A file, or a link that is stored as a link.
 
     Attributes:
-        path: relative to the root of the tree, `/`-separated.
-        stamp: a text that changes when the content does: size, inode, and the times of the last changes.
-        changed_ns: when the content or the inode last changed, in nanoseconds since 1970 UTC.
-        target: the target of a link.
+        path: the path relative to the root of the folder, with `/` between its parts.
+        stamp: a text that changes if the file is changed. It contains the size, the inode number and two time stamps.
+        changed_ns: the time of the last change of the content or the inode, in nanoseconds since 1970 UTC.
+        target: the target of a link; empty for a file.
     """
 
     path: str
@@ -36,11 +36,11 @@ class Found(NamedTuple):
 
 
 class Tree:
-    """The files of a folder.
+    """The files of a folder that belong to a snapshot.
 
     Attributes:
-        files: sorted by path.
-        warnings: files that had to be excluded, each with the reason.
+        files: the files, sorted by path.
+        warnings: files that could not be included, each with the reason.
         decisions: the decisions of the ignore file, by path.
         ignore_file: the ignore file, or None.
     """
@@ -57,12 +57,12 @@ class TreeScan:
 
     Args:
         root: the folder.
-        most_entries: how many entries the folder may have.
-        left_out: (device, inode) of folders that are excluded.
+        most_entries: the greatest number of files and folders that the folder may contain.
+        excluded: (device, inode) of folders that are excluded.
     """
 
-    def __init__(self, root: Path, most_entries: int, left_out: frozenset[tuple[int, int]]) -> None:
-        self._root, self._most_entries, self._left_out = root, most_entries, left_out
+    def __init__(self, root: Path, most_entries: int, excluded: frozenset[tuple[int, int]]) -> None:
+        self._root, self._most_entries, self._excluded = root, most_entries, excluded
         self._real_root = os.path.realpath(root)
         self._rules = IgnoreRules(None)
         self.tree = Tree()
@@ -72,10 +72,10 @@ class TreeScan:
 
         Args:
             decided: earlier decisions of the ignore file, by path.
-            decided_with: the stamp of the ignore file at that time.
+            decided_with: the stamp that the ignore file had then. If its stamp has changed, `decided` is not used.
 
         Raises:
-            TooManyEntries: the folder has more than `most_entries`.
+            TooManyEntries: the folder contains more than `most_entries` files and folders.
         """
         self._decided, self._decided_with = decided, decided_with
         found = walk(
@@ -94,7 +94,10 @@ class TreeScan:
         return self.tree
 
     def _chosen(self, path: str, entries: list[Entry]) -> list[Entry]:
-        """Return the entries of a folder that may be source: none of a workspace or a virtual environment."""
+        """Return the entries of a folder that may be source.
+
+        The files of a workspace and of a virtual environment are not source.
+        """
         names = {entry.name for entry in entries}
         if not path:
             self._read_rules(names)
@@ -103,33 +106,37 @@ class TreeScan:
         return [] if path and ("pyvenv.cfg" in names or "conda-meta" in names) else entries
 
     def _read_rules(self, names: set[str]) -> None:
-        """Read the ignore file, which may be among the names of the root."""
+        """Read the ignore file of the root folder, if it has one.
+
+        Args:
+            names: the names of the files in the root folder.
+        """
         file = self.tree.ignore_file = find_ignore_file(self._root, names)
         known = self._decided if file is not None and stamp_of(file.stat()) == self._decided_with else {}
         self._rules = IgnoreRules(file, known)
 
     def _is_source(self, path: str, entry: Entry) -> bool:
-        """Return whether a folder may have source in it."""
+        """Return whether a folder may contain source."""
         if not self._takes(path, is_folder=True):
             return False
-        if not self._left_out:
+        if not self._excluded:
             return True
         try:
             state = entry.stat(follow_symlinks=False)
-        except FileNotFoundError as error:  # removed since it was listed
+        except FileNotFoundError as error:  # the folder was removed after the walk had listed it
             if is_of_handler(error):
                 raise
             return False
-        return (state.st_dev, state.st_ino) not in self._left_out
+        return (state.st_dev, state.st_ino) not in self._excluded
 
     def _takes(self, path: str, is_folder: bool) -> bool:
         if _is_text(path):
-            return not self._rules.leave_out(path, is_folder)
+            return not self._rules.excludes(path, is_folder)
         self._warn(path.encode("utf-8", "replace").decode(), "its name is not UTF-8")
         return False
 
     def _miss_folder(self, path: str, error: OSError) -> None:
-        if not isinstance(error, NotADirectoryError):  # else replaced by a file since it was listed
+        if not isinstance(error, NotADirectoryError):  # this error means that a file has just replaced the folder
             self._warn(path, (error.strerror or str(error)).lower())
 
     def _take_file(self, entry: Entry, path: str) -> None:
@@ -138,17 +145,20 @@ class TreeScan:
         except OSError as error:
             if is_of_handler(error):
                 raise
-            if not isinstance(error, FileNotFoundError):  # else removed since it was listed
+            if not isinstance(error, FileNotFoundError):  # this error means that the file has just been removed
                 self._warn(path, (error.strerror or str(error)).lower())
             return
         if found is None:
-            link = "a link that leads out of the folder, and to no file"
+            link = "a link to something outside of the folder that is not a file"
             self._warn(path, link if entry.is_symlink() else "neither a file nor a folder")
         else:
             self.tree.files.append(found)
 
     def _link(self, entry: Entry, path: str) -> Found | None:
-        """Return a link into the tree as a link, and a link to a file elsewhere as that file; None for other links."""
+        """Return a link to a path inside the root folder as a link, and a link to a file outside of it as this file.
+
+        Return None for any other link.
+        """
         real = os.path.realpath(entry.path)
         if not self._is_inside(real):
             try:
@@ -158,7 +168,7 @@ class TreeScan:
                     raise
                 return None
         target = os.readlink(entry.path)
-        if os.path.isabs(target) or leads_out(path, target):  # store an equivalent relative path
+        if os.path.isabs(target) or leads_out(path, target):  # use an equivalent relative path instead
             target = os.path.relpath(real, os.path.dirname(os.path.join(self._real_root, path)))
         state = entry.stat(follow_symlinks=False)
         return Found(path, "link", 0, stamp_of(state), _changed(state), target)
@@ -181,23 +191,23 @@ def single_file(path: Path) -> Tree:
 
 
 def stamp_of(state: os.stat_result) -> str:
-    """Return a text that changes when a file does."""
+    """Return a text that changes if a file is changed."""
     return f"{state.st_size}:{state.st_ino}:{state.st_mtime_ns}:{state.st_ctime_ns}"
 
 
 def leads_out(path: str, target: str) -> bool:
-    """Return whether the target of a link, read as text, is outside the tree.
+    """Return whether a link leads out of the root folder. Only the texts of the paths are used, not the files.
 
     Args:
-        path: the path of the link in the tree.
-        target: its target.
+        path: the path of the link, relative to the root folder.
+        target: the target of the link.
     """
     place = os.path.normpath(os.path.join(os.path.dirname(path), target))
     return os.path.isabs(place) or place == ".." or place.startswith("../")
 
 
 def folders_of(paths: list[Path]) -> Iterator[tuple[int, int]]:
-    """Yield (device, inode) of the folders that exist."""
+    """Yield (device, inode) of each of the folders that exists."""
     for path in paths:
         try:
             state = path.stat()
@@ -220,7 +230,7 @@ def _changed(state: os.stat_result) -> int:
 
 
 def _is_of_workspace(name: str) -> bool:
-    """Return whether a name in the folder of a workspace belongs to the workspace."""
+    """Return whether a file in the folder of a workspace belongs to the workspace, by its name."""
     return name in WORKSPACE_NAMES or name.startswith(("workspace.", "mlflow.db"))
 
 

@@ -74,7 +74,7 @@ def test_the_diff_of_a_dirty_repository_recreates_its_state_from_a_clean_one(rep
     git(repository, "config", "diff.noprefix", "true")
     facts = git_facts(repository)
     assert facts.properties["azureml.git.dirty"] == "True"
-    assert facts.diff.startswith(b"# not known to git: new file.py\n")
+    assert facts.diff.startswith(b"# not tracked by git: new file.py\n")
     git(tmp_path / "clean", "apply", given=facts.diff)
     for name in ("src/train.py", "staged.py"):
         assert (tmp_path / "clean" / name).read_bytes() == (repository / name).read_bytes()
@@ -84,7 +84,7 @@ def test_the_diff_of_a_dirty_repository_recreates_its_state_from_a_clean_one(rep
 def test_an_untracked_file_makes_a_repository_dirty(repository: Path) -> None:
     (repository / "new.py").write_text("new\n", encoding="utf-8")
     facts = git_facts(repository)
-    assert (facts.properties["azureml.git.dirty"], facts.diff) == ("True", b"# not known to git: new.py\n")
+    assert (facts.properties["azureml.git.dirty"], facts.diff) == ("True", b"# not tracked by git: new.py\n")
 
 
 def test_files_that_runs_write_do_not_make_a_repository_dirty(repository: Path) -> None:
@@ -129,7 +129,7 @@ def test_a_long_diff_is_truncated(repository: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(module, "MOST_DIFF_BYTES", 1_000)
     (repository / "old.py").write_text("long\n" * 1_000_000, encoding="utf-8")
     diff = git_facts(repository).diff
-    assert len(diff) < 1_100 and diff.endswith(b"\n# cut here: more than 1,000 bytes\n")
+    assert len(diff) < 1_100 and diff.endswith(b"\n# cut off here after 1,000 bytes\n")
 
 
 def test_a_detached_head_has_no_branch_and_a_new_repository_no_commit(repository: Path, tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_a_detached_head_has_no_branch_and_a_new_repository_no_commit(repository
     (tmp_path / "new" / "a.py").write_text("x", encoding="utf-8")
     facts = git_facts(tmp_path / "new")
     assert facts.properties["azureml.git.branch"] == "trunk" and "azureml.git.commit" not in facts.properties
-    assert facts.diff == b"# not known to git: a.py\n"
+    assert facts.diff == b"# not tracked by git: a.py\n"
 
 
 def test_outside_of_a_repository_git_is_not_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -246,7 +246,7 @@ def test_a_folder_whose_ignore_file_is_removed_meanwhile_is_only_read_again(tmp_
 def test_the_cache_keeps_the_folders_used_last(
     artifacts: ArtifactStore, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(known_tree, "FOLDERS_KEPT", 3)
+    monkeypatch.setattr(known_tree, "MOST_FOLDERS", 3)
     folders = [tmp_path / str(number) for number in range(5)]
     for folder in folders:
         folder.mkdir()
@@ -339,7 +339,7 @@ except NotAllowed as error:
         assert done.returncode == 0, done.stderr
         place = os.path.realpath(folder)
     assert done.stdout.splitlines() == [
-        f"The snapshot of {place}/src leaves out: closed (permission denied); secret (permission denied).",
+        f"The snapshot of {place}/src does not contain: closed (permission denied); secret (permission denied).",
         f"Cannot read {place}/src/.amlignore: permission denied.",
     ]
 
@@ -465,11 +465,11 @@ def test_a_damaged_snapshot_is_reported(workspace: Workspace, run: Run, tmp_path
     run.take_snapshot(tmp_path)
     (content,) = (path for path in (workspace.path / "artifacts" / ROOT / "files").rglob("*") if path.is_file())
     content.write_text("y" * 10, encoding="utf-8")
-    with pytest.raises(InvalidState, match=r"damaged in its file 'train\.py'"):
+    with pytest.raises(InvalidState, match=r"damaged \(the file 'train\.py' was changed\)"):
         run.restore_snapshot(path=tmp_path / "zip")
     assert list((tmp_path / "zip").iterdir()) == []
     workspace.stores.artifacts.delete(ROOT, "files")
-    with pytest.raises(InvalidState, match=r"without its file 'train\.py'"):
+    with pytest.raises(InvalidState, match=r"damaged \(the file 'train\.py' is missing\)"):
         run.restore_snapshot(path=tmp_path / "zip")
 
 
@@ -505,7 +505,7 @@ def test_links_that_lead_out_of_the_folder_through_each_other_are_refused(
     snapshot_id = "0f5b2c1e-0000-8000-8000-000000000000"
     links = [["a", "link", "b/..", 4], ["b", "link", ".", 1]]
     artifacts.put(ROOT, f"trees/{snapshot_id}.json", json.dumps({"format": 1, "files": links}).encode())
-    with pytest.raises(InvalidState, match="leading out of its folder by 'a'"):
+    with pytest.raises(InvalidState, match="the link 'a' leads out of the folder"):
         restore_snapshot(artifacts, snapshot_id, tmp_path / "back")
     assert [path.name for path in (tmp_path / "back").iterdir()] == ["b"]
 
