@@ -169,10 +169,7 @@ class LogFolder(Folder):
             if listed is None or listed.size_bytes != log.size_bytes:  # the artifact was replaced
                 return False
             stream.seek(log.size_bytes)
-            while log.size_bytes < facts.st_size:
-                piece = stream.read(min(PIECE_BYTES, facts.st_size - log.size_bytes))
-                if not piece:
-                    break
+            for piece in _pieces(stream, facts.st_size - log.size_bytes):
                 artifacts.append(root, path, piece)
                 log.size_bytes += len(piece)
                 log.tail = (log.tail + piece)[-TAIL_BYTES:]
@@ -206,6 +203,13 @@ class _Beginning:
 
 def _until(stream: BinaryIO, size_bytes: int) -> BinaryIO:
     return cast(BinaryIO, _Beginning(stream, size_bytes))
+
+
+def _pieces(stream: BinaryIO, size_bytes: int) -> Iterator[bytes]:
+    """Yield the next bytes of a stream, up to a number of bytes or its end."""
+    while piece := stream.read(min(PIECE_BYTES, size_bytes)):
+        size_bytes -= len(piece)
+        yield piece
 
 
 def _tail(fd: int, end: int) -> bytes:

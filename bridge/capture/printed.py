@@ -100,9 +100,12 @@ class Printed:
 
     def _write(self) -> None:
         with self._writing:
+            self._write_pieces()
+
+    def _write_pieces(self) -> None:
+        self._queue_pieces()
+        while self._queue.append_next():
             self._queue_pieces()
-            while self._queue.append_next():
-                self._queue_pieces()
 
     def _queue_pieces(self) -> None:
         while self._pieces:

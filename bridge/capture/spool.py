@@ -71,8 +71,9 @@ class Spool:
         """Drop all bytes."""
         with self._lock:
             self._returned.clear()
-            while self._parts:
-                self._parts.popleft().close()
+            for part in self._parts:
+                part.close()
+            self._parts.clear()
             self._taken = 0
 
     @property
@@ -127,10 +128,8 @@ class _FilePart:
     def add(self, data: bytes) -> bool:
         if self._file is None or (self.size_bytes and self.size_bytes + len(data) > FILE_PART_BYTES):
             return False
-        written = 0
         try:
-            while written < len(data):
-                written += os.pwrite(self._file.fileno(), memoryview(data)[written:], self.size_bytes + written)
+            _write_at(self._file.fileno(), self.size_bytes, data)
         except OSError as error:  # the bytes that were written are not counted, so a later call overwrites them
             if is_of_handler(error):
                 raise
@@ -145,3 +144,9 @@ class _FilePart:
     def close(self) -> None:
         if self._file is not None:
             self._file.close()
+
+
+def _write_at(fd: int, offset: int, data: bytes) -> None:
+    written = 0
+    while written < len(data):
+        written += os.pwrite(fd, memoryview(data)[written:], offset + written)

@@ -188,14 +188,8 @@ class JournalFile:
         with suppress(CallFailed):
             system(os.unlink, self._part, dir_fd=folder.fd)  # an interrupted call may have left a part of a copy
         other = JournalFile(self.header, folder, _create(folder, self.id, mode))
-        size = os.fstat(self.fd).st_size
         try:
-            at = 0
-            while at < size:
-                data = os.pread(self.fd, min(COPY_BYTES, size - at), at)
-                if other.append(data) != len(data):
-                    raise disk_full()
-                at += len(data)
+            self._copy_bytes(other)
             other.publish(fsync)
         except CallFailed:
             other.discard()
@@ -203,6 +197,14 @@ class JournalFile:
         other.seed, other.intact, other.leased_to = self.seed, self.intact, self.leased_to
         other.numbers, other.fast, other.columns = self.numbers, self.fast, self.columns
         return other
+
+    def _copy_bytes(self, other: JournalFile) -> None:
+        size, at = os.fstat(self.fd).st_size, 0
+        while at < size:
+            data = os.pread(self.fd, min(COPY_BYTES, size - at), at)
+            if other.append(data) != len(data):
+                raise disk_full()
+            at += len(data)
 
     @property
     def _part(self) -> str:

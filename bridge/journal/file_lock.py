@@ -88,20 +88,23 @@ class FileLock(OwnFile):
 
     def __enter__(self) -> bool:  # type: ignore[override]  # whether the lock is taken
         try:
-            for _ in range(OPENINGS):
-                self._open()
-                if not _lock(self.fileno(), wait=False):
-                    if not self._wait:
-                        return False  # the file is closed at the end of the `with`
-                    self._wait_for_turn()
-                if self._is_at_path():
-                    with suppress(CallFailed):  # if the disk is full, later errors cannot name the holder
-                        system(os.pwrite, self.fileno(), _holder(), 0)
-                    return True
-            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), self._path)
+            return self._take()
         except BaseException:
             self.close()
             raise
+
+    def _take(self) -> bool:
+        for _ in range(OPENINGS):
+            self._open()
+            if not _lock(self.fileno(), wait=False):
+                if not self._wait:
+                    return False  # the file is closed at the end of the `with`
+                self._wait_for_turn()
+            if self._is_at_path():
+                with suppress(CallFailed):  # if the disk is full, later errors cannot name the holder
+                    system(os.pwrite, self.fileno(), _holder(), 0)
+                return True
+        raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), self._path)
 
     def _open(self) -> None:
         for _ in range(OPENINGS):

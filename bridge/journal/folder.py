@@ -8,7 +8,7 @@ import logging
 import os
 import re
 import stat
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
@@ -163,7 +163,6 @@ class JournalFolder:
 
         This takes one directory listing, and a `stat` for each journal.
         """
-        sizes = {}
         if self._held is None:
             return {}
         # The folder is opened again for each listing, because two listings of one open folder would share their
@@ -177,19 +176,9 @@ class JournalFolder:
             fd = os.open(".", flags, dir_fd=self._fd)  # another thread has just closed it
         try:
             with os.scandir(fd) as entries:
-                for entry in entries:
-                    if _JOURNAL_NAME.fullmatch(entry.name):
-                        try:
-                            state = entry.stat(follow_symlinks=False)
-                            if stat.S_ISREG(state.st_mode):  # opening a pipe would wait for its writer
-                                sizes[entry.name[: -len(SUFFIX)]] = state.st_size
-                        except FileNotFoundError as error:
-                            if is_of_handler(error):
-                                raise
-                            continue  # another process has just folded and removed it
+                return dict(_sizes_of(entries))
         finally:
             os.close(fd)
-        return sizes
 
     def path_of(self, journal_id: str) -> Path:
         """Return the path of a journal, for messages."""
@@ -373,6 +362,20 @@ class JournalFolder:
         """
         mode = 0o664 if self.shared else 0o644
         return FileLock(FOLD_LOCK, mode, dir_fd=self._fd, wait=wait, place=str(self.path / FOLD_LOCK))
+
+
+def _sizes_of(entries: Iterable[os.DirEntry[str]]) -> Iterator[tuple[str, int]]:
+    """Yield the id and the size in bytes of each journal among the entries of a folder."""
+    for entry in entries:
+        if _JOURNAL_NAME.fullmatch(entry.name):
+            try:
+                state = entry.stat(follow_symlinks=False)
+            except FileNotFoundError as error:
+                if is_of_handler(error):
+                    raise
+                continue  # another process has just folded and removed it
+            if stat.S_ISREG(state.st_mode):  # opening a pipe would wait for its writer
+                yield entry.name[: -len(SUFFIX)], state.st_size
 
 
 def _parts(file: FileIO, size: int) -> Iterator[bytes]:

@@ -107,14 +107,17 @@ class LeaseWriter:
                 self._files.close_earlier()
             self._appender.call = None
 
+    def _choose(self, run_ids: list[str] | None, held: bool) -> list[str]:
+        chosen = self._leases.run_ids() if run_ids is None else run_ids
+        return [run_id for run_id in chosen if (run_id in self._leases) == held]
+
     def _write(self, run_ids: list[str] | None, held: bool) -> None:
         """Append leases. If this fails, the next journal or the next call writes them."""
         if self._lock.is_mine():
             return
         with self._lock:
             # The runs are selected under the lock, because another thread may have just released a run.
-            chosen = self._leases.run_ids() if run_ids is None else run_ids
-            chosen = [run_id for run_id in chosen if (run_id in self._leases) == held]
+            chosen = self._choose(run_ids, held)
             if not chosen:
                 return
             self._appender.start_call()

@@ -156,9 +156,7 @@ class JournalWriter:
     def recheck_run(self, run_id: str) -> None:
         """Make `log_number` return False for a run until `log` has checked and written a point of the run."""
         with self._lock:
-            fast = self._files.current.fast
-            for pair in [pair for pair in fast if pair[0] == run_id]:
-                del fast[pair]
+            _forget_run(self._files.current.fast, run_id)
 
     def flush(self, run_id: str | None = None) -> None:
         """Write the buffered points.
@@ -338,6 +336,11 @@ class JournalWriter:
         if lost or not self.is_in_place():
             problems.append("the last points are in a file that was removed; create the folder again")
         return problems
+
+
+def _forget_run(fast: dict[tuple[str, str], int], run_id: str) -> None:
+    for pair in [pair for pair in fast if pair[0] == run_id]:
+        del fast[pair]
 
 
 class _Inner:

@@ -9,6 +9,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 GRACE_SECONDS = 5.0
@@ -93,12 +94,21 @@ class ScriptProcess:
     def _group_exists(self) -> bool:
         if self.exit_code is None:
             return True
-        try:  # processes that the script left behind are children of this process if `adopt_orphans` was called
-            while os.waitpid(-self.pid, os.WNOHANG)[0]:
-                pass
-        except ChildProcessError:
-            pass
+        with suppress(ChildProcessError):
+            _collect_ended(self.pid)
         return _kill(os.killpg, self.pid, 0)
+
+
+def _collect_ended(group: int) -> None:
+    """Collect the exit codes of processes that the script left.
+
+    They are children of this process if `adopt_orphans` was called.
+
+    Raises:
+        ChildProcessError: no process of the group is a child of this process.
+    """
+    while os.waitpid(-group, os.WNOHANG)[0]:
+        pass
 
 
 def _kill(send: Callable[[int, int], None], pid: int, number: int) -> bool:

@@ -66,12 +66,13 @@ def start_launcher(address: str, run_id: str, hand_over: Callable[[], object]) -
 
 
 def _start(command: list[str], stderr: BinaryIO, theirs: int) -> int:
+    # A launcher that a script starts does not belong to the script's run.
+    environment = {name: value for name, value in os.environ.items() if name != "BRIDGE_RUN_ID"}
     try:
         process = subprocess.Popen(
             command,
             cwd="/",  # the launcher must not keep the caller's folder in use
-            # A launcher that a script starts does not belong to the script's run.
-            env={name: value for name, value in os.environ.items() if name != "BRIDGE_RUN_ID"},
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=stderr,

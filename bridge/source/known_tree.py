@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -129,7 +128,6 @@ def _place(folder: Path) -> Path:
 
 
 def _drop_oldest(folder: Path) -> None:
-    with os.scandir(folder) as listing:
-        kept = [(entry.stat().st_mtime_ns, entry.path) for entry in listing if entry.name.endswith(".json")]
+    kept = [(path.stat().st_mtime_ns, path) for path in folder.glob("*.json")]
     for _, path in sorted(kept)[:-MOST_FOLDERS]:
-        Path(path).unlink(missing_ok=True)
+        path.unlink(missing_ok=True)

@@ -8,6 +8,7 @@ import os
 import re
 import time
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
@@ -296,11 +297,10 @@ def _store_large(artifacts: ArtifactStore, begin: bytes, rest: BinaryIO, stored:
     import tempfile
 
     with tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES) as copy:
-        digest, piece = _sha256(), begin
-        while piece:
+        digest = _sha256()
+        for piece in chain([begin], iter(lambda: rest.read(PIECE_BYTES), b"")):
             digest.update(piece)
             copy.write(piece)
-            piece = rest.read(PIECE_BYTES)
         sha256 = digest.hexdigest()
         if sha256 not in stored and not artifacts.stat(ROOT, _content_path(sha256)):
             copy.seek(0)

@@ -77,23 +77,26 @@ class Background:
 
     def _run(self) -> None:
         try:
-            is_loaded = False
-            while self._is_needed():
-                time.sleep(FOLD_SECONDS)
-                if not is_loaded:
-                    self._loading.acquire()  # not by `with`, which has a time limit
-                    try:
-                        _load_fold_modules()
-                    finally:
-                        self._loading.release()
-                    is_loaded = True
-                self._tend_all()
+            self._tend_repeatedly()
         finally:  # if an unexpected error ends the thread, the next call of a store starts another thread
             with self._lock:
                 for store in list(self._stores):
                     store.is_tended = False
                 if self._thread is threading.current_thread():
                     self._thread = None
+
+    def _tend_repeatedly(self) -> None:
+        is_loaded = False
+        while self._is_needed():
+            time.sleep(FOLD_SECONDS)
+            if not is_loaded:
+                self._loading.acquire()  # not by `with`, which has a time limit
+                try:
+                    _load_fold_modules()
+                finally:
+                    self._loading.release()
+                is_loaded = True
+            self._tend_all()
 
     def _is_needed(self) -> bool:
         with self._lock:

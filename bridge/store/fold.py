@@ -177,10 +177,7 @@ class Folding:
                 turn_ends = time.monotonic() + TURN_SECONDS
                 if not mine:
                     return False
-                while left:
-                    self._store_some(progress)
-                    if time.monotonic() > turn_ends:
-                        break
+                self._store_until(turn_ends, progress)
                 if not left:
                     self._finished.remove(progress)
         except StoreUnavailable:
@@ -207,6 +204,13 @@ class Folding:
                 reason = error.strerror or "no permission"
                 raise NotAllowed("fold journals in", str(self._folder.path), reason) from error
             raise StoreUnavailable(str(self._folder.path), error.strerror or str(error)) from error
+
+    def _store_until(self, end: float, progress: FoldProgress) -> None:
+        """Store the remaining points, as long as the monotonic clock has not reached `end`."""
+        while progress.left:
+            self._store_some(progress)
+            if time.monotonic() > end:
+                return
 
     def _store_some(self, progress: FoldProgress) -> None:
         """Store the oldest remaining points in one transaction.

@@ -199,5 +199,9 @@ def _pieces_of(file: BinaryIO, start: int, end: int | None) -> Iterator[bytes]:
     with file:
         yield b""
         file.seek(start)
-        while piece := file.read(PIECE_BYTES if end is None else max(0, min(PIECE_BYTES, end - file.tell()))):
-            yield piece
+        yield from _rest_of(file, end)
+
+
+def _rest_of(file: BinaryIO, end: int | None) -> Iterator[bytes]:
+    while piece := file.read(PIECE_BYTES if end is None else max(0, min(PIECE_BYTES, end - file.tell()))):
+        yield piece

@@ -35,9 +35,7 @@ class Part:
 
     def write(self, piece: bytes) -> None:
         with self._files.border("write", self._path):
-            view = memoryview(piece)
-            while view:
-                view = view[os.write(self.fd, view) :]
+            _write_all(self.fd, memoryview(piece))
 
     def check(self) -> None:
         """Raise the errors that a network file system or a quota reports only when a file is closed."""
@@ -186,10 +184,7 @@ class Files:
         Files that this process may not delete are left to another one.
         """
         with Ignoring(OSError), self._pending() as pending:
-            names = [name for name in os.listdir(pending) if name not in (LOCK, REPLACED)]
-            while names:
-                with Ignoring(OSError):
-                    names += _clear(pending, names.pop())
+            _clear_all(pending)
 
     @contextmanager
     def border(self, action: str, path: str) -> Iterator[None]:
@@ -358,6 +353,18 @@ def _share_folder(fd: int, group: int) -> None:
         os.fchown(fd, -1, group)
     with Ignoring(PermissionError):  # another member of the group has just created it
         os.fchmod(fd, stat.S_IMODE(os.fstat(fd).st_mode) | stat.S_ISGID | 0o770)
+
+
+def _write_all(fd: int, view: memoryview) -> None:
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def _clear_all(pending: int) -> None:
+    names = [name for name in os.listdir(pending) if name not in (LOCK, REPLACED)]
+    while names:
+        with Ignoring(OSError):
+            names += _clear(pending, names.pop())
 
 
 def _clear(pending: int, name: str) -> list[str]:
