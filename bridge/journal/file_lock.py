@@ -88,10 +88,11 @@ class FileLock(OwnFile):
 
     def __enter__(self) -> bool:  # type: ignore[override]  # whether the lock is taken
         try:
-            return self._take()
+            is_taken = self._take()
         except BaseException:
             self.close()
             raise
+        return is_taken
 
     def _take(self) -> bool:
         for _ in range(OPENINGS):
