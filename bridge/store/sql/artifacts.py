@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from bridge.errors import InvalidState
 from bridge.records.artifact import ArtifactRecord, folders_above
@@ -13,6 +13,12 @@ AFTER_SLASH = "0"
 
 AFTER_ALL = "\U0010ffff" * 64
 """A text that is greater than every path. A name has at most 255 bytes, so it cannot begin with 64 such characters."""
+
+FIRST_CHARACTER = "\0"
+"""The least character. No path has it, so a path is greater than another one if it is at least that path and this."""
+
+FEWEST_ROWS, MOST_ROWS = 4, 4096
+"""The number of rows that a listing reads at once: few at first, because the rest of a subfolder is skipped."""
 
 COLUMNS = "path, size_bytes, sha256, time"
 
@@ -46,6 +52,7 @@ def list_artifacts(
 ) -> list[ArtifactRecord]:
     """Return the files and folders directly in a folder, by path; with `recursive` all files below it."""
     start, end = _bounds(folder)
+    records: Iterable[ArtifactRecord]
     if not root:
         records = _folders_of_roots(connection, start, end)
     elif recursive:
@@ -71,19 +78,22 @@ def _bounds(folder: str) -> tuple[str, str]:
 
 
 def _directly(connection: sqlite3.Connection, root: str, start: str, end: str) -> Iterator[ArtifactRecord]:
-    """Yield the files and subfolders of a folder. Only the first row of each subfolder is read."""
-    depth = len(start)
-    while start < end:
-        for record in _files(connection, root, start, end):
+    """Yield the files and subfolders of a folder. Only the first rows of each subfolder are read."""
+    depth, wanted = len(start), FEWEST_ROWS
+    while True:
+        records = _files(connection, root, start, end, wanted)
+        for record in records:
             name, slash, _ = record.path[depth:].partition("/")
             if slash:
                 subfolder = record.path[:depth] + name
                 yield ArtifactRecord(subfolder)
-                start = subfolder + AFTER_SLASH
+                start, wanted = subfolder + AFTER_SLASH, FEWEST_ROWS
                 break
             yield record
         else:
-            return
+            if len(records) < wanted:
+                return
+            start, wanted = records[-1].path + FIRST_CHARACTER, min(2 * wanted, MOST_ROWS)
 
 
 def _folders_of_roots(connection: sqlite3.Connection, start: str, end: str) -> Iterator[ArtifactRecord]:
@@ -95,11 +105,13 @@ def _folders_of_roots(connection: sqlite3.Connection, start: str, end: str) -> I
         start = folder + AFTER_SLASH
 
 
-def _files(connection: sqlite3.Connection, root: str, start: str, end: str) -> Iterator[ArtifactRecord]:
+def _files(connection: sqlite3.Connection, root: str, start: str, end: str, at_most: int = -1) -> list[ArtifactRecord]:
+    """Return the first files whose path is at least `start` and less than `end`. -1 means all of them."""
     rows = connection.execute(
-        f"SELECT {COLUMNS} FROM artifact WHERE root = ? AND path >= ? AND path < ? ORDER BY path", (root, start, end)
+        f"SELECT {COLUMNS} FROM artifact WHERE root = ? AND path >= ? AND path < ? ORDER BY path LIMIT ?",
+        (root, start, end, at_most),
     ).fetchall()
-    return (ArtifactRecord(*row) for row in rows)
+    return [ArtifactRecord(*row) for row in rows]
 
 
 def _first_between(connection: sqlite3.Connection, root: str, start: str, end: str) -> str | None:
