@@ -165,8 +165,7 @@ class JournalFolder:
         """
         if self._held is None:
             return {}
-        # The folder is opened again for each listing, because two listings of one open folder would share their
-        # position.
+        # The folder is opened again, because two listings of one open folder would share their position.
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
         try:
             fd = os.open(".", flags, dir_fd=self._fd)
@@ -379,10 +378,7 @@ def _sizes_of(entries: Iterable[os.DirEntry[str]]) -> Iterator[tuple[str, int]]:
 
 
 def _parts(file: FileIO, size: int) -> Iterator[bytes]:
-    while size > 0:
-        data = file.read(size)
-        if not data:
-            return
+    while size > 0 and (data := file.read(size)):
         size -= len(data)
         yield data
 

@@ -7,7 +7,7 @@ import fcntl
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -205,13 +205,8 @@ class Files:
                 raise NotAllowed(action, f"artifact {path!r} in {self.folder}", reason) from error
             raise StoreUnavailable(str(self.folder), reason) from error
 
-    @contextmanager
-    def _pending(self) -> Iterator[int]:
-        fd = self._open_pending()
-        try:
-            yield fd
-        finally:
-            os.close(fd)
+    def _pending(self) -> AbstractContextManager[int]:
+        return self._below((PENDING,), make=True)
 
     @contextmanager
     def _below(self, names: Sequence[str], make: bool = False) -> Iterator[int]:
