@@ -18,7 +18,7 @@ FIRST_CHARACTER = "\0"
 """The least character. No path has it, so a path is greater than another one if it is at least that path and this."""
 
 FEWEST_ROWS, MOST_ROWS = 4, 4096
-"""The number of rows that a listing reads at once: few at first, because the rest of a subfolder is skipped."""
+"""The number of rows that a statement of a listing reads: few at first, because the rest of a subfolder is skipped."""
 
 COLUMNS = "path, size_bytes, sha256, time"
 
