@@ -1,4 +1,4 @@
-"""Capturing folders of a process for a run: `logs` while they are written, `outputs` at the end."""
+"""Captures folders of a process for a run: the files in `logs` while they grow, and those in `outputs` at the end."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ if TYPE_CHECKING:
 logger = logging.getLogger("bridge")
 
 OUTPUTS, LOGS = "outputs", "logs"
-"""The folders of a script, and the prefixes of the artifact paths of their files."""
+"""The names of the folders that are captured. They are also the prefixes of the artifact paths of their files."""
 
 USER_LOG = f"{LOGS}/user_log.txt"
-"""The log of the output that is printed in a block `with run:`.
+"""The artifact path of the log that contains the output printed in a block `with run:`.
 
 Source: Azure ML SDK v1, `azureml._history.utils.context_managers`.
 """
 
 SWEEP_SECONDS = 1.0
 NAMED = 20
-"""The number of files that get a warning each. Further files are only counted."""
+"""The greatest number of warnings about single files. Further files that could not be stored are only counted."""
 
 
 class Capture:
-    """The folders that one run captures.
+    """The folders that are captured for one run.
 
-    A file that cannot be stored becomes one warning, and never an error: a slow or full disk does not fail a run.
+    If a file cannot be stored, the run gets a warning. No error is raised, so that a full disk does not fail a run.
 
     Args:
         place: the run.
-        outputs: a folder whose files `finish` stores under `outputs/`; None is none.
-        logs: a folder whose files are stored under `logs/` while they grow; None is none.
+        outputs: a folder whose files `finish` stores under `outputs/`; None for no folder.
+        logs: a folder whose files are stored under `logs/` while they grow; None for no folder.
     """
 
     def __init__(self, place: RunPlace, outputs: Path | None = None, logs: Path | None = None) -> None:
@@ -59,7 +59,7 @@ class Capture:
         self._thread: threading.Thread | None = None
 
     def watch(self) -> None:
-        """Create the folder of outputs if absent, and start a thread that stores the logs every second."""
+        """Create the folder of outputs if it does not exist, and start a thread that stores the logs every second."""
         if self._outputs is not None:
             try:
                 os.makedirs(self._outputs, exist_ok=True)
@@ -80,7 +80,11 @@ class Capture:
                 self.warn(f"The folder {self._logs} is captured only when the run ends: {error}.")
 
     def append(self, path: str, data: bytes) -> None:
-        """Append to a log of the run. Afterwards a file with the same name in the folder `logs` is skipped.
+        """Append bytes to a log of the run. Afterwards a captured file with the same artifact path is not stored.
+
+        Args:
+            path: the artifact path of the log.
+            data: the bytes.
 
         Raises:
             BridgeError: nothing was appended.
@@ -91,9 +95,9 @@ class Capture:
     def finish(self) -> tuple[str, ...]:
         """Stop watching, store the changed files of all folders, and return the warnings since the last call.
 
-        It can be called again, and then stores the files that have changed since.
+        If this method is called again, it stores the files that have changed since the previous call.
         """
-        if self._process != os.getpid():  # a forked child has neither the thread nor the holder of the lock
+        if self._process != os.getpid():  # in a forked child, the thread does not exist and may have held the lock
             self._begin()
         self._stop.set()
         if self._thread is not None:
@@ -111,7 +115,7 @@ class Capture:
         """The artifact root of the run.
 
         Raises:
-            NotAllowed: the experiment has an artifact location of its own, which only MLflow's clients reach.
+            NotAllowed: the experiment has its own artifact location, to which only the MLflow API can write.
         """
         if self._root is None:
             self._root = self._place.root()
@@ -128,7 +132,7 @@ class Capture:
     def warn(self, *sentences: str) -> None:
         """Add warnings about files that could not be stored."""
         for sentence in sentences:
-            # A file name may contain bytes that are not UTF-8.
+            # A file name in a sentence may contain bytes that are not UTF-8.
             sentence = sentence.encode("utf-8", "backslashreplace").decode()
             logger.debug("Run %s: %s", self._place.run_id, sentence)
             if self._said < NAMED:
@@ -148,7 +152,7 @@ class Capture:
             if prefix not in self._folders:
                 if not _has_entries(path):
                     return
-                from bridge.capture.folders import LogFolder, OutputFolder  # most short runs do not need them
+                from bridge.capture.folders import LogFolder, OutputFolder  # not needed by most short runs
 
                 self._folders[prefix] = (
                     LogFolder(self, prefix, path, self._skipped) if prefix == LOGS else OutputFolder(self, prefix, path)
@@ -165,4 +169,4 @@ def _has_entries(folder: Path) -> bool:
     except OSError as error:
         if is_of_handler(error):
             raise
-        return not isinstance(error, (FileNotFoundError, NotADirectoryError))  # the sweep reports other errors
+        return not isinstance(error, (FileNotFoundError, NotADirectoryError))  # `Folder.sweep` reports other errors

@@ -1,4 +1,4 @@
-"""The code with which this process ends: Python does not tell exit handlers that `sys.exit` ended it."""
+"""Finds out whether `sys.exit` has ended this process. Exit handlers need this, and Python does not tell them."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ from typing import Any, NoReturn
 
 _exit = sys.exit
 _last: tuple[object, FrameType, object] | None = None
-"""The last status that the main thread gave to `sys.exit`, the outermost frame of that thread, and the exception that
-Python had printed last."""
+"""Facts about the last call of `sys.exit` in the main thread.
+
+They are the exit status, the outermost frame of the thread, and the exception that Python had printed last before.
+"""
 
 
 def watch_exit() -> None:
-    """Start to remember the status of each `sys.exit`."""
+    """Replace `sys.exit` with a function that also stores its exit status in `_last`."""
     if sys.exit is _exit:
         sys.exit = _remember_and_exit
 
 
 def unwatch_exit() -> None:
-    """Restore `sys.exit`, unless other code has replaced it since."""
+    """Restore `sys.exit`, unless other code has replaced it too."""
     global _last
     _last = None
     if sys.exit is _remember_and_exit:
@@ -28,11 +30,11 @@ def unwatch_exit() -> None:
 
 
 def exit_error() -> SystemExit | None:
-    """Return the SystemExit that ended the main program, from an exit handler; None if it ended in another way.
+    """Return the SystemExit that ended the main program; None if the program ended in another way.
 
-    A program that caught its SystemExit ends by returning from its outermost frame.
-    The frame's last instruction shows which of the two happened.
-    Python has printed another exception since then if that one ended the program.
+    Only an exit handler may call this. A program may catch the SystemExit of `sys.exit` and continue. If it then ends
+    normally, the last instruction of its outermost frame is a return. If another exception ends the program, Python
+    has printed this exception.
     """
     if _last is None or _last_printed() is not _last[2]:
         return None
@@ -45,8 +47,8 @@ def exit_error() -> SystemExit | None:
 
 def _remember_and_exit(status: Any = None, /) -> NoReturn:
     global _last
-    if threading.current_thread() is threading.main_thread():  # in another thread it ends the thread only
-        _last = status, _outermost(sys._getframe(1)), _last_printed()  # a public function with an underscore
+    if threading.current_thread() is threading.main_thread():  # in any other thread, `sys.exit` ends only the thread
+        _last = status, _outermost(sys._getframe(1)), _last_printed()  # `_getframe` is documented, despite its name
     raise _system_exit(status)
 
 
@@ -61,7 +63,7 @@ def _outermost(frame: FrameType) -> FrameType:
 
 
 def _system_exit(status: Any) -> SystemExit:
-    """Return what Python's own `sys.exit` raises."""
+    """Return the exception that Python's own `sys.exit` raises for a status."""
     if isinstance(status, SystemExit):
         return status
     return SystemExit(*(() if status is None else status if isinstance(status, tuple) else (status,)))

@@ -1,4 +1,4 @@
-"""Folders whose files become artifacts of a run: outputs are stored whole, and logs while they grow."""
+"""Stores the files of a folder as artifacts of a run. Log files are stored piece by piece while they grow."""
 
 from __future__ import annotations
 
@@ -16,17 +16,23 @@ from bridge.store.artifacts import ArtifactStore
 from bridge.store.walk import Entry, walk
 
 NOT_OUTPUT = "azureml.log"
-"""The suffix of file names that are not outputs: the debug logs of Azure ML's own SDK."""
+"""Files whose names end with this are not stored as outputs: they are debug logs of the Azure ML SDK."""
 PIECE_BYTES = 1 << 20
 TAIL_BYTES = 64
-"""The number of last bytes that are compared, to find out whether a file has grown or was replaced."""
+"""The number of bytes before the end of the stored part that are compared with the file.
+
+If these bytes are the same, the file has grown; otherwise it was replaced.
+"""
 
 
 class Destination(Protocol):
-    """The run that stores the files.
+    """The run in which the files are stored.
 
-    `root` raises NotAllowed if the run stores no files here. `address` is the workspace's folder, which is skipped.
-    `warn` receives a sentence about each file that could not be stored.
+    Attributes:
+        artifacts: the artifact store.
+        root: the artifact root of the run. It raises NotAllowed if the artifacts of the run are not in the workspace.
+        address: the workspace's folder, which is not captured.
+        warn: is called with a sentence about each file that could not be stored.
     """
 
     @property
@@ -42,7 +48,7 @@ class Destination(Protocol):
 
 
 class Folder(ABC):
-    """A folder whose files become artifacts of a run."""
+    """A folder whose files are stored as artifacts of a run."""
 
     def __init__(self, run: Destination, prefix: str, path: Path) -> None:
         self._run, self._prefix, self.path = run, prefix, path
@@ -54,7 +60,7 @@ class Folder(ABC):
 
     @abstractmethod
     def _files(self) -> Iterator[Path]:
-        """Return the files to examine."""
+        """Return the files that may have to be stored."""
 
     @abstractmethod
     def _take(self, file: Path, path: str) -> bool:
@@ -79,7 +85,11 @@ class Folder(ABC):
         self._miss(str(self.path / path), said(error))
 
     def _below(self, hidden: bool) -> list[Path]:
-        """Return all files below the folder, links followed, except those of the workspace itself."""
+        """Return all files below the folder, except those of the workspace. Links are followed.
+
+        Args:
+            hidden: include files and folders whose names start with a dot.
+        """
         workspace = os.path.realpath(self._run.address)
 
         def is_shown(entry: Entry) -> bool:
@@ -93,7 +103,7 @@ class Folder(ABC):
 
 
 class OutputFolder(Folder):
-    """A folder whose files are stored, and stored again when their size or time has changed."""
+    """A folder whose files are stored as a whole. A file is stored again if its size or time has changed."""
 
     def __init__(self, run: Destination, prefix: str, path: Path) -> None:
         super().__init__(run, prefix, path)
@@ -114,7 +124,14 @@ class OutputFolder(Folder):
 
 
 class _Log:
-    """The stored part of a log: its size, its last bytes, and the time of the file's last change."""
+    """Facts about the stored part of a log file.
+
+    Attributes:
+        inode: the inode number of the file.
+        size_bytes: the size of the stored part.
+        time: the time of the last change of the file when it was stored, in nanoseconds.
+        tail: the last bytes of the stored part.
+    """
 
     __slots__ = ("inode", "size_bytes", "tail", "time")
 
@@ -123,7 +140,14 @@ class _Log:
 
 
 class LogFolder(Folder):
-    """A folder whose files grow: new bytes are appended to the artifact, and a replaced file is stored again."""
+    """A folder whose files grow. New bytes of a file are appended to the artifact. A replaced file is stored again.
+
+    Args:
+        run: the run.
+        prefix: the prefix of the artifact paths.
+        path: the folder.
+        skipped: the artifact paths of files that are not stored.
+    """
 
     def __init__(self, run: Destination, prefix: str, path: Path, skipped: AbstractSet[str]) -> None:
         super().__init__(run, prefix, path)
@@ -138,7 +162,7 @@ class LogFolder(Folder):
             return False
         try:
             facts = _check_regular(file)
-        except FileNotFoundError as error:  # moved away, as rotated logs are
+        except FileNotFoundError as error:  # the file was moved, as rotated logs are
             if is_of_handler(error):
                 raise
             return False
@@ -178,19 +202,19 @@ class LogFolder(Folder):
 
 
 def _check_regular(file: Path) -> os.stat_result:
-    """Return the facts of a regular file, links followed.
+    """Return the `os.stat_result` of a regular file. A link is followed.
 
     Raises:
         OSError: the path is not that of a regular file.
     """
     facts = file.stat()
     if not stat.S_ISREG(facts.st_mode):
-        raise OSError(None, "it is no regular file", str(file))
+        raise OSError(None, "it is not a regular file", str(file))
     return facts
 
 
 class _Beginning:
-    """The first bytes of a stream, so that reading a file ends even if it grows without pause."""
+    """A stream that ends after a number of bytes, so that reading a file ends even if the file grows all the time."""
 
     def __init__(self, stream: BinaryIO, size_bytes: int) -> None:
         self._stream, self._left = stream, size_bytes
@@ -218,6 +242,6 @@ def _tail(fd: int, end: int) -> bytes:
 
 
 def said(error: BridgeError | OSError) -> str:
-    """Return an error as the end of a sentence."""
+    """Return the message of an error as the end of a sentence."""
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return text[:1].lower() + text[1:].rstrip(".") + "."

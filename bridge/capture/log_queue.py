@@ -15,9 +15,9 @@ logger = logging.getLogger("bridge")
 
 
 class LogQueue:
-    """A queue of bytes that are appended to a log, in order. Bytes that cannot be appended yet stay in the queue.
+    """A queue of bytes that are appended to a log in order. Bytes that cannot be appended yet stay in the queue.
 
-    One thread at a time appends. If memory and disk are full, new bytes are dropped and counted.
+    Only one thread at a time may append. If memory and disk are full, new bytes are dropped and counted.
 
     Args:
         append: appends bytes to the log.
@@ -46,7 +46,7 @@ class LogQueue:
             self.dropped_bytes += len(data)
 
     def append_next(self) -> bool:
-        """Append the first bytes of the queue to the log; return False if the queue is empty or the append fails."""
+        """Append the first bytes of the queue to the log. Return False if the queue is empty or the append fails."""
         data = self._spool.take()
         if not data:
             return False
@@ -56,7 +56,7 @@ class LogQueue:
         return False
 
     def append(self, data: bytes) -> bool:
-        """Append bytes to the log without the queue; return whether that was possible."""
+        """Append bytes to the log directly, before the bytes of the queue. Return whether this succeeded."""
         try:
             self._append(data)
         except Exception as error:
@@ -71,12 +71,12 @@ class LogQueue:
         return True
 
     def clear(self) -> None:
-        """Drop all bytes of the queue, without counting them."""
+        """Drop all bytes of the queue. They do not count as dropped bytes."""
         self._spool.close()
 
 
 def _is_of_handler(error: Exception) -> bool:
-    """Return whether a signal handler has raised an error; handlers run in the main thread only."""
+    """Return whether a signal handler has raised an error. Signal handlers run only in the main thread."""
     if isinstance(error, BridgeError) or threading.current_thread() is not threading.main_thread():
         return False
     return is_of_handler(error)

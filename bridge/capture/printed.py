@@ -1,4 +1,4 @@
-"""The printed output of a process, which is copied to a log of the run while a block `with run:` runs."""
+"""Copies the printed output of a process to a log of the run, while a block `with run:` runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bridge.forking import Step, on_fork
 from bridge.journal.system import is_of_handler
 
 WRITE_SECONDS = 0.25
-"""The time between two writes, so that fast printing causes few of them."""
+"""The time between two writes to the log, so that a program that prints often causes few writes."""
 STREAMS = ("stdout", "stderr")
 NO_PROCESS = 0
 FULL = "memory and disk were full"
@@ -61,7 +61,7 @@ class Printed:
                 setattr(sys, name, self._streams[name])
 
     def end(self) -> tuple[str, ...]:
-        """Restore the streams, unless other code has replaced them since. Return warnings as `flush` does."""
+        """Restore the streams, unless other code has replaced them too. Return warnings as `flush` does."""
         for name, stream in self._streams.items():
             stream.sink = None
             if getattr(sys, name) is stream:
@@ -73,7 +73,7 @@ class Printed:
         return self.flush()
 
     def flush(self) -> tuple[str, ...]:
-        """Append the waiting output; return a warning if some could not be appended and was dropped."""
+        """Append the waiting output. Drop the output that cannot be appended, and return a warning about it."""
         self._write()
         queue = self._queue
         lost = queue.size_bytes + queue.dropped_bytes
@@ -87,10 +87,10 @@ class Printed:
         """Add printed bytes. This method takes no lock, because signal handlers print too."""
         self._pieces.append(piece)
         if self._process != os.getpid():
-            self._write()  # no thread of this process writes, and a forked child may end at any time
+            self._write()  # this process has no thread that writes: it is a forked child, or could start no thread
 
     def forget(self) -> None:
-        """Drop the waiting output, in a forked child: the parent writes it."""
+        """Drop the waiting output. A forked child calls this, because its parent also has this output and writes it."""
         self._pieces.clear()
         self._reset()
 
@@ -113,7 +113,7 @@ class Printed:
 
 
 class _Stream:
-    """A text stream that copies its output to a log, and otherwise behaves as the original stream."""
+    """A text stream that behaves as the original stream, and also copies its output to a log."""
 
     def __init__(self, original: Any, sink: Printed) -> None:
         self.original = original
@@ -131,11 +131,11 @@ class _Stream:
 
     @property
     def buffer(self) -> Any:
-        """The binary stream below, to which some code writes directly."""
+        """The binary stream of the text stream, to which some programs write directly."""
         return _Bytes(self.original.buffer, self)
 
     def uncovered(self) -> Any:
-        """Return the original stream. If that is a copying stream whose block has ended, return the stream below it."""
+        """Return the original stream. Skip streams of this class whose block has already ended."""
         original = self.original
         while isinstance(original, _Stream) and original.sink is None:
             original = original.original
@@ -158,7 +158,7 @@ class _Stream:
 
 
 class _Bytes:
-    """The binary stream below a text stream; it copies its output to the log too."""
+    """The binary stream of a text stream. It also copies its output to the log."""
 
     def __init__(self, original: Any, stream: _Stream) -> None:
         self._original, self._stream = original, stream

@@ -1,4 +1,4 @@
-"""The work that this process does for a run: it captures folders and printed output, and ends the run."""
+"""Captures folders and printed output of this process for a run, and ends the run."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("bridge")
 
-LEFT_OPEN = "The process ended while the run was open, so the run became Completed: call run.complete()."
+LEFT_OPEN = "The process ended without run.complete(), so the run became Completed at the end of the process."
 
 
 class RunSession:
-    """The work that this process does for one run through one handle.
+    """The part of a `Run` object that captures output of this process and ends the run.
 
     Args:
         place: the run.
@@ -47,10 +47,10 @@ class RunSession:
     # Ending
 
     def own(self, quietly: bool = False) -> None:
-        """Let this process end the run at its exit, unless the run has ended before.
+        """Make this process the one that ends the run at its exit, if the run has not ended by then.
 
         Args:
-            quietly: without the warning that the run was left open.
+            quietly: do not warn that the process ended without `run.complete()`.
         """
         self._owner = os.getpid()
         self._quietly = quietly
@@ -59,9 +59,10 @@ class RunSession:
         _open[self.place.run_id] = self
 
     def end(self, status: Status, error: str | None = None, warnings: tuple[str, ...] = ()) -> None:
-        """End the run, after its points are readable and its captured files are stored.
+        """Make all points of the run readable, store its captured files, and end the run.
 
-        In the script of a submitted run the status stays, because its launcher sets it; the error is stored.
+        In the script of a submitted run, only the error and the warnings are stored: the launcher sets the status when
+        the script has ended.
 
         Args:
             status: Completed, Failed or Canceled.
@@ -69,7 +70,7 @@ class RunSession:
             warnings: sentences that are stored with the run.
 
         Raises:
-            StoreUnavailable: logged points are unwritten or were dropped; the status stays.
+            StoreUnavailable: logged points could not be written. The status of the run is unchanged.
             InvalidState: the run has ended with another status.
         """
         place = self.place
@@ -84,7 +85,7 @@ class RunSession:
             place.update(RunChanges(error=error, warnings=warnings))
             return
         end_time = max(now_ms(), record.end_time or 0)
-        # The launcher of the run, another thread or another process may end the run concurrently.
+        # `expected` prevents overwriting the end of the run by its launcher, another thread or another process.
         launched = record.type == SCRIPT_RUN and record.status not in TERMINAL_STATUSES
         expected = OPEN_STATUSES if launched else self._ends_from(status)
         place.update(RunChanges(status=status, expected=expected, error=error, end_time=end_time, warnings=warnings))
@@ -93,23 +94,27 @@ class RunSession:
         logger.debug("Run %s is %s", place.run_id, status)
 
     def _is_submitted(self, record: RunRecord) -> bool:
-        """Return whether this process is the script of the run, and a launcher owns the run."""
+        """Return whether this process is the script of a submitted run, whose launcher owns the run."""
         return record.type == SCRIPT_RUN and is_run_of_process(record.id)
 
     def _may_end(self, now: Status, status: Status) -> bool:
-        """Return whether a run with the status `now` may end with another."""
+        """Return whether a run with the status `now` may end with the status `status`."""
         return now in self._ends_from(status)
 
     def _ends_from(self, status: Status) -> tuple[Status, ...]:
-        """Return the statuses from which the run may end with a status.
+        """Return the statuses in which the run may be before it ends with `status`.
 
-        If this process owns the run, a logger may have completed the run before.
+        If this process owns the run, Completed is one of them: the logger of a training library may have completed the
+        run before the program failed.
         """
         by_logger: tuple[Status, ...] = ("Completed",) if self.place.run_id in _open else ()
         return (*OPEN_STATUSES, status, *by_logger)
 
     def end_with_process(self) -> None:
-        """End the run at the exit of its owner: Failed if the process ends with an error, else Completed."""
+        """End the run at the exit of this process, if this process owns the run.
+
+        The run is Failed if the process ends with an error, otherwise Completed.
+        """
         if self._owner != os.getpid():
             return
         status = self.place.record().status
@@ -128,8 +133,8 @@ class RunSession:
         """Capture folders of this process until the run ends. Relative paths start at the current working folder.
 
         Args:
-            outputs: a folder, created if absent; True is `./outputs`, False and None are none.
-            logs: capture `./logs` too, whose files are stored while they grow.
+            outputs: a folder, which is created if it does not exist; True means `./outputs`, False and None no folder.
+            logs: also capture the folder `./logs`. Its files are stored while they grow.
         """
         from bridge.capture.capture import LOGS, OUTPUTS, Capture
 
@@ -144,14 +149,14 @@ class RunSession:
         self._capture.watch()
 
     def _finish_captures(self) -> tuple[str, ...]:
-        """Store the captured files of this session and of the session that started the run; return warnings."""
+        """Store the captured files of this session and of the session that started the run. Return warnings."""
         warnings: tuple[str, ...] = ()
         for session in dict.fromkeys((_open.get(self.place.run_id, self), self)):
             warnings += session.finish_capture()
         return warnings
 
     def finish_capture(self) -> tuple[str, ...]:
-        """Store the captured files and output of this session; return warnings."""
+        """Store the captured files and output of this session. Return warnings."""
         if self._capture is None:
             return ()
         for printed in self._printed:
@@ -159,7 +164,7 @@ class RunSession:
         return self._capture.finish()
 
     def _store_captured(self) -> None:
-        """Store the captured files of a run that this session does not end."""
+        """Store the captured files without ending the run."""
         warnings = self._finish_captures() if self.place.record().lifecycle_stage == "active" else ()
         if warnings:
             self.place.update(RunChanges(warnings=warnings))
@@ -184,7 +189,11 @@ class RunSession:
         return printed
 
     def leave(self, error: BaseException | None) -> None:
-        """End a block, and the run with it: Failed after an exception, else Completed."""
+        """End a block and the run. The run is Failed if the block raised an exception, otherwise Completed.
+
+        Args:
+            error: the exception that the block raised, or None.
+        """
         printed = self._printed.pop()
         if printed is not None and self._capture is not None:
             self._capture.warn(*printed.end())
@@ -211,17 +220,17 @@ _open: dict[str, RunSession] = {}
 
 @cache
 def _register_exit() -> None:
-    """Register the exit handler once.
+    """Register `_end_open_runs` as an exit handler, once.
 
-    Handlers run in reverse order: this one is registered after the one that closes the journal, so it runs before.
+    Python calls exit handlers in reverse order. `_end_open_runs` is registered after the handler that closes the
+    journal, so that it is called before the journal is closed.
     """
     atexit.register(_end_open_runs)
 
 
 def _end_open_runs() -> None:
-    with (
-        ExitStack() as stack
-    ):  # after an error the stack continues with the other runs, and raises the error at its end
+    # After an error, the stack continues with the other runs. It raises the error when it has ended all of them.
+    with ExitStack() as stack:
         for session in reversed(list(_open.values())):
             stack.callback(_end_open_run, session)
 
@@ -230,7 +239,7 @@ def _end_open_run(session: RunSession) -> None:
     run_id = session.place.run_id
     try:
         session.end_with_process()
-    except (InvalidState, NotFound) as error:  # deleted, or ended concurrently
+    except (InvalidState, NotFound) as error:  # the run was deleted, or has ended concurrently
         logger.debug("Run %s is not ended: %s", run_id, error)
     except BridgeError as error:
         logger.error("Run %s could not be ended: %s", run_id, error)

@@ -1,4 +1,4 @@
-"""A queue of bytes in memory and, beyond a limit, in unnamed files."""
+"""A queue of bytes. Up to a limit the bytes are in memory, and all others in temporary files."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from pathlib import Path
 from bridge.journal.system import is_of_handler
 
 MEMORY_BYTES = 64 << 20
-"""The limit of the bytes in memory; further bytes wait in files."""
+"""The greatest number of bytes in memory. Further bytes wait in files."""
 MEMORY_PART_BYTES, FILE_PART_BYTES = 8 << 20, 64 << 20
-"""The size of one part in memory and on disk. A part is freed once it has been taken."""
+"""The queue consists of parts. This is the greatest size of a part in memory, and of a part in a file.
+
+The memory or disk space of a part is freed when all its bytes have been taken.
+"""
 TAKE_BYTES = 8 << 20
-"""The number of bytes that one step takes from the queue, at most."""
+"""The greatest number of bytes that one call of `take` returns."""
 
 
 class Spool:
@@ -28,14 +31,14 @@ class Spool:
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
-        # Reentrant, because a signal handler may print, and so call `add`, while this thread holds the lock.
+        # The lock is reentrant: a signal handler may print, and so call `add`, while its thread holds the lock.
         self._lock = threading.RLock()
         self._parts: deque[_MemoryPart | _FilePart] = deque()
         self._returned: deque[bytes] = deque()
         self._taken = 0
 
     def add(self, data: bytes) -> bool:
-        """Add bytes at the end; return False if neither memory nor the disk has room."""
+        """Add bytes at the end. Return False if neither memory nor the disk has room for them."""
         with self._lock:
             last = self._parts[-1] if self._parts else None
             if last is not None and last.add(data):
@@ -48,7 +51,7 @@ class Spool:
             return True
 
     def take(self) -> bytes:
-        """Remove and return the first bytes; empty if none wait."""
+        """Remove and return the first bytes; `b""` if the queue is empty."""
         with self._lock:
             if self._returned:
                 return self._returned.popleft()
@@ -63,7 +66,7 @@ class Spool:
             return data
 
     def put_back(self, data: bytes) -> None:
-        """Insert bytes that were taken, before all others."""
+        """Insert bytes that `take` returned, before all other bytes."""
         with self._lock:
             self._returned.appendleft(data)
 
@@ -113,7 +116,7 @@ class _MemoryPart:
 
 
 class _FilePart:
-    """Bytes in an unnamed file, which disappears when it is closed or the process ends."""
+    """Bytes in a temporary file without a name. The file disappears when it is closed or the process ends."""
 
     def __init__(self, folder: Path | None) -> None:
         self.size_bytes = 0

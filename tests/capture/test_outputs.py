@@ -133,7 +133,7 @@ def test_a_file_that_cannot_be_stored_causes_a_warning_with_its_name(experiment,
     assert len(run.warnings) == 4
     for name, reason in (
         ("dangling", "no such file or directory"),
-        ("pipe", "no regular file"),
+        ("pipe", "not a regular file"),
         ("bad", "must not contain control characters"),
         ("\\udcff", "UTF-8"),
     ):

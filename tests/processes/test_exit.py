@@ -36,7 +36,7 @@ def test_a_run_left_open_is_completed_with_a_warning(workspace):
     assert ended.returncode == 0, ended.stderr
     assert run.status == "Completed"
     assert run.warnings == (
-        "The process ended while the run was open, so the run became Completed: call run.complete().",
+        "The process ended without run.complete(), so the run became Completed at the end of the process.",
     )
     assert run.get_metrics() == {"loss": 0.5}
 
