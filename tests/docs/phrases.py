@@ -29,7 +29,11 @@ class Phrase(NamedTuple):
 
     def is_in(self, sentence: str) -> bool:
         """Return whether a sentence has the phrase, outside of code."""
-        return self.pattern.search(INLINE_CODE.sub("`…`", sentence)) is not None
+        return self.pattern.search(without_code(sentence)) is not None
+
+
+def without_code(sentence: str) -> str:
+    return INLINE_CODE.sub("`…`", sentence)
 
 
 def phrases() -> list[Phrase]:
@@ -48,8 +52,9 @@ def files() -> list[Path]:
 def problems(path: Path, listed: Sequence[Phrase]) -> Iterator[str]:
     """Yield a line for each sentence of a file that has a phrase of the list."""
     for sentence in sentences_of(path):
+        text = without_code(sentence.text)
         for phrase in listed:
-            if phrase.is_in(sentence.text):
+            if phrase.pattern.search(text):
                 yield f"{path.relative_to(ROOT)}:{sentence.line}: {sentence.text}\n    {phrase.reason}"
 
 
