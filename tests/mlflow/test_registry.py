@@ -9,7 +9,6 @@ import mlflow
 import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
-from sklearn.linear_model import LinearRegression
 
 from bridge.store.workspace_stores import WorkspaceStores
 from bridge_mlflow import model_registry
@@ -38,6 +37,8 @@ def test_a_folder_that_is_not_a_workspace_is_refused_in_one_sentence(tmp_path: P
 
 
 def test_a_model_is_logged_registered_and_loaded(fluent: str) -> None:
+    from sklearn.linear_model import LinearRegression
+
     model = LinearRegression().fit([[0.0], [1.0]], [0.0, 2.0])
     with mlflow.start_run() as run:
         logged = mlflow.sklearn.log_model(model, name="line", registered_model_name="line", input_example=[[1.0]])
