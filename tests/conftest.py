@@ -38,13 +38,15 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Among parallel tests, start with the files that may take longest, so that none of them runs last and alone."""
+    """Order parallel tests: first those with torch, which one process loads, then the files that may take longest.
+
+    No long file runs last and alone then."""
     if hasattr(config, "workerinput"):
         longest: dict[Path, float] = {}
         for item in items:
             marker = item.get_closest_marker("timeout")
             longest[item.path] = max(longest.get(item.path, 0.0), marker.args[0] if marker else 0.0)
-        items.sort(key=lambda item: -longest[item.path])
+        items.sort(key=lambda item: (item.get_closest_marker("torch") is None, -longest[item.path]))
 
 
 def pytest_collection_finish() -> None:

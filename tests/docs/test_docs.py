@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
-import json
+import io
 import os
 import re
 import shlex
@@ -17,6 +18,7 @@ from typing import Any, NamedTuple
 
 import click
 import pytest
+from forked import Fork, Say
 
 import bridge
 from bridge import errors
@@ -58,40 +60,38 @@ def test_every_block_says_its_language() -> None:
     assert {block.language for document in DOCUMENTS for block in _blocks(document)} <= known
 
 
-# One process runs all documents, because MLflow and torch take seconds to load. The blocks of a document share names.
-RUNNER = """
-import contextlib, io, json, os, re, sys, tempfile
-
-shown = re.compile(r"^ *print\\(.*\\)  # (.+)$", re.MULTILINE)
-names, folders = {}, {}
-for path, line, code in json.load(sys.stdin):
-    if path not in names:
-        names[path] = {"__name__": "__main__"}
-        folders[path] = tempfile.mkdtemp(dir=os.environ["BRIDGE_HOME"])
-    os.chdir(folders[path])
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        exec(compile("\\n" * (line - 1) + code, path, "exec"), names[path])
-    wanted = shown.findall(code)
-    got = [text for text in printed.getvalue().splitlines() if text]
-    if wanted and got != wanted:
-        sys.exit(f"{path}:{line} prints {got}, but the document shows {wanted}")
-    print(f"{path}:{line}")
-"""
+SHOWN = re.compile(r"^ *print\(.*\)  # (.+)$", re.MULTILINE)
 
 
-def test_every_python_block_runs_and_prints_what_it_says(tmp_path: Path) -> None:
-    given = [(str(block.document), block.line, block.code) for block in blocks("python")]
-    done = subprocess.run(
-        [sys.executable, "-c", RUNNER],
-        input=json.dumps(given),
-        env={**os.environ, "BRIDGE_HOME": str(tmp_path), "MLFLOW_DISABLE_TELEMETRY": "true"},
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == [f"{path}:{line}" for path, line, _ in given]
+@pytest.mark.torch
+@pytest.mark.filterwarnings("default")
+def test_every_python_block_runs_and_prints_what_it_says(tmp_path: Path, fork: Fork) -> None:
+    """One child runs all documents. The blocks of a document share names and a folder."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pytorch_lightning  # noqa: F401  # here, because other tests of this process need it too
+
+    given = blocks("python")
+
+    def run(say: Say) -> None:
+        os.environ |= {"BRIDGE_HOME": str(tmp_path), "MLFLOW_DISABLE_TELEMETRY": "true"}
+        names: dict[Path, dict[str, object]] = {}
+        for document, line, _, code in given:
+            folder = tmp_path / document.name
+            folder.mkdir(exist_ok=True)
+            os.chdir(folder)
+            printed = io.StringIO()
+            with contextlib.redirect_stdout(printed):
+                program = compile("\n" * (line - 1) + code, document, "exec")
+                exec(program, names.setdefault(document, {"__name__": "__main__"}))
+            wanted = SHOWN.findall(code)
+            got = [text for text in printed.getvalue().splitlines() if text]
+            assert not wanted or got == wanted, f"{document}:{line} prints {got}, but the document shows {wanted}"
+            say(f"{document}:{line}")
+
+    child = fork(run)
+    assert child.rest() == [f"{block.document}:{block.line}" for block in given]
+    assert child.wait() == 0
 
 
 def commands() -> list[list[str]]:

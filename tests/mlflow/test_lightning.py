@@ -16,7 +16,7 @@ from mlflow import MlflowClient
 
 from bridge import Experiment, Workspace
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*")  # warnings of Lightning and torch
+pytestmark = [pytest.mark.torch, pytest.mark.filterwarnings("ignore:.*")]  # warnings of Lightning and torch
 METRICS = {"train_loss", "val_loss", "test_loss", "epoch"}
 
 
