@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -269,13 +270,15 @@ def _check_python(interpreter: str) -> None:
         raise SubmitFailed(interpreter, None, (error.strerror or str(error)).lower()) from error
     except subprocess.TimeoutExpired as error:
         raise SubmitFailed(interpreter, None, f"the interpreter did not answer within {CHECK_SECONDS:g} s") from error
-    if not done.stdout.startswith(b"python "):
+    found = re.match(rb"python (\d+)\.(\d+)", done.stdout)
+    if found is None:
         said = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines()
-        reason = f"the program is not a Python interpreter{': ' + said[-1] if said else ''}"
+        reason = f"the program is not a Python interpreter{': ' + said[-1].rstrip('.') if said else ''}"
         raise SubmitFailed(interpreter, done.returncode, reason)
-    version = done.stdout.decode().split()[1]
-    if tuple(map(int, version.split("."))) < OLDEST:
-        raise SubmitFailed(interpreter, None, f"the interpreter is Python {version}, but Runbridge needs 3.10 or newer")
+    major, minor = map(int, found.groups())
+    if (major, minor) < OLDEST:
+        reason = f"the interpreter is Python {major}.{minor}, but Runbridge needs 3.10 or newer"
+        raise SubmitFailed(interpreter, None, reason)
 
 
 def _check_own(folder: Path) -> None:

@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 from submitting import Submit, log_of
 
-from bridge import Experiment, Run, Workspace
+from bridge import Experiment, Run, SubmitFailed, Workspace
 from bridge.environments.conda import CondaDependencies
 from bridge.environments.environment import Environment
 from bridge.handles.script_run import ScriptRun
+from bridge.launch.prepare import _check_python
 from bridge.launch.runconfig import RunConfiguration
 
 pytestmark = pytest.mark.processes
@@ -132,6 +133,15 @@ def test_a_file_that_is_not_an_interpreter_fails_the_run(submit: Submit, path: s
     assert (details["status"], error["code"]) == ("Failed", "EnvironmentFailed")
     assert path in error["message"] and reason in error["message"]
     assert log_of(run) == f"{error['message']}\n"
+
+
+@pytest.mark.parametrize("printed", ["python x.y", "python ", "Try --help for more information."])
+def test_a_program_that_prints_no_version_is_not_an_interpreter(tmp_path: Path, printed: str) -> None:
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\necho '{printed}'\n")
+    program.chmod(0o755)
+    with pytest.raises(SubmitFailed, match=r"is not a Python interpreter: .*[^.]\.$"):
+        _check_python(str(program))
 
 
 def test_a_command_runs_in_a_shell_with_the_environments_python(submit: Submit) -> None:
