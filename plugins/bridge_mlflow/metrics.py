@@ -14,7 +14,6 @@ from mlflow.utils import validation
 
 from bridge.records.run import RunChanges
 from bridge.records.series import MLFLOW, Point
-from bridge.store.one_run import get_run
 from bridge.store.points import check_points
 from bridge_mlflow import history, mlflow_private
 from bridge_mlflow.tracked_workspace import TrackedWorkspace
@@ -46,7 +45,7 @@ def log_batch(
         check_points(points)  # check before the writes below, so that nothing is written if a point is not valid
         check_new_params(params)
         values = {param.key: param.value for param in params}
-        changes = tag_changes(tags, get_run(workspace.tracking, run_id), values) if tags else RunChanges(params=values)
+        changes = tag_changes(tags, workspace.plain_run(run_id), values) if tags else RunChanges(params=values)
         workspace.tracking.update_runs((run_id,), changes)
     if of_models:
         # The metrics of models are stored before the points: if a model does not exist, no point is stored.

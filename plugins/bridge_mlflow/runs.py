@@ -93,7 +93,7 @@ def update_run_info(
     started = workspace.now() if status == "Running" and record.start_time is None else None
     changes = RunChanges(status=status, start_time=started, end_time=end_time, display_name=run_name or None)
     workspace.tracking.update_runs((run_id,), changes)
-    return run_info(one_run.get_run(workspace.tracking, run_id), workspace.artifact_uri(record))
+    return run_info(workspace.plain_run(run_id), workspace.artifact_uri(record))
 
 
 def delete_run(workspace: TrackedWorkspace, run_id: str) -> None:
@@ -144,7 +144,7 @@ def set_tag(workspace: TrackedWorkspace, run_id: str, tag: RunTag) -> None:
         tag = mlflow_private.checked_tag(tag.key, tag.value)
     except TypeError as error:  # the key or the value is not text; MLflow's `log_batch` raises the TypeError itself
         raise MlflowException(str(error), INTERNAL_ERROR) from error
-    workspace.tracking.update_runs((run_id,), tag_changes([tag], one_run.get_run(workspace.tracking, run_id)))
+    workspace.tracking.update_runs((run_id,), tag_changes([tag], workspace.plain_run(run_id)))
 
 
 def delete_tag(workspace: TrackedWorkspace, run_id: str, key: str) -> None:
@@ -180,7 +180,7 @@ def record_logged_model(workspace: TrackedWorkspace, run_id: str, mlflow_model: 
 
     if not isinstance(mlflow_model, Model):
         raise TypeError(f"Argument 'mlflow_model' should be mlflow.models.Model, got '{type(mlflow_model)}'")
-    before = one_run.get_run(workspace.tracking, run_id).tags.get(MLFLOW_LOGGED_MODELS)
+    before = workspace.plain_run(run_id).tags.get(MLFLOW_LOGGED_MODELS)
     models = [*json.loads(before or "[]"), mlflow_model.get_tags_dict()]
     tag = mlflow_private.checked_tag(MLFLOW_LOGGED_MODELS, json.dumps(models))
     workspace.tracking.update_runs((run_id,), RunChanges(tags={tag.key: tag.value}))

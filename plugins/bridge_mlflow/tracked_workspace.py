@@ -41,14 +41,22 @@ class TrackedWorkspace:
         """The URI below which the artifacts are stored."""
         return artifacts_uri(self.stores.address)
 
+    def plain_run(self, run_id: str) -> RunRecord:
+        """Return the record of a run without the latest values of its metrics, for which the journals must be folded.
+
+        Raises:
+            NotFound: the run does not exist.
+        """
+        return get_run(self.tracking, run_id, latest=False)
+
     def active_run(self, run_id: str) -> RunRecord:
-        """Return the record of a run that is not deleted.
+        """Return the record of a run that is not deleted, as `plain_run` does.
 
         Raises:
             NotFound: the run does not exist.
             InvalidState: the run is deleted.
         """
-        record = get_run(self.tracking, run_id)
+        record = self.plain_run(run_id)
         if record.lifecycle_stage != "active":
             raise InvalidState("run", run_id, record.lifecycle_stage, "active")
         return record

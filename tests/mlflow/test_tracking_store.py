@@ -6,6 +6,7 @@ import math
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
@@ -20,6 +21,7 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 
 from bridge import Experiment, InvalidState, Workspace
 from bridge.records.run import RunChanges, Status
+from bridge.store.fold import Folding
 from bridge_mlflow.run_context import BridgeRunContext
 from bridge_mlflow.tracking_store import BridgeTrackingStore
 from bridge_mlflow.translate.statuses import MLFLOW_STATUS, NATIVE_STATUS, VIEWS
@@ -52,6 +54,23 @@ def test_a_tracking_uri_whose_folder_does_not_exist_creates_the_workspace(
     with pytest.raises(MlflowException, match="There is no"):  # an artifact location does not create a workspace
         get_artifact_repository(f"bridge://{tmp_path}/other/artifacts/0")
     assert [one.name for one in tmp_path.iterdir()] == ["new"]
+
+
+def test_a_change_of_a_tag_or_a_name_does_not_wait_for_a_fold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = BridgeTrackingStore(f"bridge://{tmp_path}/ws")
+    run_id = store.create_run("0", "ada", 1, [], "first").info.run_id
+    folding: list[threading.Thread] = []
+    monkeypatch.setattr(Folding, "fold", lambda self, wait=True: folding.append(threading.current_thread()))
+    store.log_metric(run_id, Metric("loss", 0.5, 1, 1))
+    store.set_tag(run_id, RunTag("a", "1"))
+    store.log_batch(run_id, [Metric("loss", 0.4, 2, 2)], [Param("p", "1")], [RunTag("b", "2")])
+    store.delete_tag(run_id, "a")
+    info = store.update_run_info(run_id, None, None, "second")
+    assert (info.run_name, info.status) == ("second", "RUNNING")
+    assert threading.current_thread() not in folding
+    monkeypatch.undo()
+    data = store.get_run(run_id).data
+    assert (data.metrics, data.params, data.tags["b"], "a" in data.tags) == ({"loss": 0.4}, {"p": "1"}, "2", False)
 
 
 SHOWN_STATUSES = {
