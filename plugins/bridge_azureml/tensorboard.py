@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -14,7 +15,8 @@ import weakref
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from bridge import Experiment, InvalidState, NotFound, Run, StoreUnavailable
+from bridge import BridgeError, Experiment, InvalidState, NotFound, Run, StoreUnavailable
+from bridge.journal.system import is_of_handler
 from bridge.records.series import COLUMN, SCALAR
 from bridge.store.one_run import get_series
 from bridge.store.points import in_log_order
@@ -116,6 +118,7 @@ class Tensorboard:
         if self._process is not None:
             raise InvalidState("Tensorboard", str(self._port), "started", "stopped")
         _check_installed()
+        self._check_port()
         self._root = self._local_root or Path(tempfile.mkdtemp(prefix="runbridge_tensorboard_"))
         self._root.mkdir(parents=True, exist_ok=True)
         self._stopping.clear()
@@ -149,10 +152,24 @@ class Tensorboard:
         if self._local_root is None:
             shutil.rmtree(self._root, ignore_errors=True)
 
+    @property
+    def _url(self) -> str:
+        return f"http://localhost:{self._port}/"
+
+    def _check_port(self) -> None:
+        """Check that no other program answers at the port, because its answers would be taken for TensorBoard's."""
+        try:
+            socket.create_connection(("localhost", self._port), 1).close()
+        except (OSError, OverflowError) as error:
+            if is_of_handler(error):
+                raise
+        else:
+            raise StoreUnavailable(f"TensorBoard at {self._url}", "another program uses the port: choose another one")
+
     def _wait_until_it_answers(self) -> str:
         import requests
 
-        url = f"http://localhost:{self._port}/"
+        url = self._url
         until = time.monotonic() + START_SECONDS
         assert self._process is not None
         while time.monotonic() < until and self._process.poll() is None:
@@ -167,17 +184,30 @@ class Tensorboard:
         raise StoreUnavailable(f"TensorBoard at {url}", lines[-1] if lines else "it did not answer in time")
 
     def _keep_mirroring(self) -> None:
+        trouble = ""
         while not self._stopping.wait(MIRROR_SECONDS):
-            self._mirror()
+            try:
+                self._mirror()
+                trouble = ""
+            except (BridgeError, OSError) as error:
+                if trouble != str(error):
+                    trouble = str(error)
+                    own_logger.warning("TensorBoard shows new files later: %s", trouble)
 
     def _mirror(self) -> None:
         for run in self._runs:
             artifacts, root = run.place.stores.artifacts, run.place.root()
-            folder = self._root / (run.display_name if self._use_display_name else run.id)
+            folder = self._root / (_folder_name(run.display_name) if self._use_display_name else run.id)
             for record in artifacts.list(root, LOGS, recursive=True):
                 target = folder / record.path.removeprefix(f"{LOGS}/")
                 if not target.exists() or target.stat().st_size != record.size_bytes:
                     artifacts.download(root, record.path, target)
+
+
+def _folder_name(display_name: str) -> str:
+    """Return a name that does not lead out of the folder in which it is used."""
+    parts = [part for part in display_name.split("/") if part not in ("", ".", "..")]
+    return "/".join(parts) or "unnamed"
 
 
 def _check_installed() -> None:

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import math
 import socket
+import subprocess
+import sys
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import requests
+from capturing import wait_until
 
 from bridge import Experiment, InvalidState, Run, StoreUnavailable, Workspace
+from bridge.store.folder.artifacts import FolderArtifacts
+from bridge_azureml import tensorboard
 from bridge_azureml.events import EventWriter
 from bridge_azureml.tensorboard import Tensorboard, export_to_tensorboard
 
@@ -136,6 +145,71 @@ def test_tensorboard_shows_what_a_run_has_written(
 def test_the_error_for_a_taken_port_names_it(board: Tensorboard, port: int) -> None:
     with socket.socket() as taken:
         taken.bind(("localhost", port))
-        taken.listen()
         with pytest.raises(StoreUnavailable, match=f"localhost:{port}"):
             board.start()
+
+
+@contextmanager
+def page_at(port: int) -> Iterator[None]:
+    """Serve a page at a port."""
+    with ThreadingHTTPServer(("localhost", port), SimpleHTTPRequestHandler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_the_page_of_another_program_is_not_taken_for_tensorboards(
+    board: Tensorboard, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.TemporaryFile", start_nothing)
+    with page_at(port), pytest.raises(StoreUnavailable, match=f"localhost:{port}/ is not .*another program"):
+        board.start()
+
+
+def start_nothing() -> NoReturn:
+    raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("name", ["../../outside", "{tmp_path}/outside", "..", "a/./b/../c"])
+def test_a_display_name_does_not_lead_out_of_the_folder(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, port: int, name: str
+) -> None:
+    monkeypatch.setattr("tempfile.TemporaryFile", start_nothing)
+    (tmp_path / "event").write_text("e")
+    run.upload_file("logs/event", tmp_path / "event")
+    run.display_name = name.format(tmp_path=tmp_path)
+    with pytest.raises(ZeroDivisionError):
+        Tensorboard([run], tmp_path / "below" / "root", port, use_display_name=True).start()
+    found = {file.relative_to(tmp_path).parts[:2] for file in tmp_path.rglob("event") if file.parent != tmp_path}
+    assert {parts for parts in found if parts[0] != "ws"} == {("below", "root")}
+
+
+def test_files_are_mirrored_again_after_an_error(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    pages = ExitStack()
+    popen = subprocess.Popen
+
+    def start(command: object, **_: Any) -> subprocess.Popen[bytes]:
+        pages.enter_context(page_at(port))
+        return popen([sys.executable, "-c", "import time; time.sleep(60)"])
+
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise StoreUnavailable("the workspace", "it is locked")
+
+    monkeypatch.setattr("subprocess.Popen", start)
+    monkeypatch.setattr(tensorboard, "MIRROR_SECONDS", 0.001)
+    board = Tensorboard([run], tmp_path / "root", port)
+    with pages:
+        board.start()
+        pages.callback(board.stop)
+        with monkeypatch.context() as patch:
+            patch.setattr(FolderArtifacts, "list", refuse)
+            wait_until(lambda: "TensorBoard shows new files later: the workspace is not available" in caplog.text)
+        run.upload_file("logs/event", io.BytesIO(b"e"))
+        wait_until((tmp_path / "root" / run.id / "event").exists)
+    assert len(caplog.records) == 1
