@@ -75,8 +75,9 @@ def download_files(
     append_prefix: bool,
 ) -> None:
     """Write files of a run to local paths; see `Run.download_files`."""
+    root = place.root()
     for path, target in downloads(file_names(place), prefix, output_directory, output_paths, append_prefix):
-        place.stores.artifacts.download(place.root(), path, target)
+        place.stores.artifacts.download(root, path, target)
 
 
 def check_no_datastore(datastore_name: object) -> None:
