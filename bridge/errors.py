@@ -42,11 +42,16 @@ class BridgeError(Exception):
         return self.sentence
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self.fields)
+        return _rebuild, (type(self), self.fields, self.sentence)
 
 
-def _rebuild(kind: type[BridgeError], fields: dict[str, Any]) -> BridgeError:
-    return kind(**fields)
+def _rebuild(kind: type[BridgeError], fields: dict[str, Any], sentence: str | None = None) -> BridgeError:
+    if kind is BridgeError:
+        return BridgeError(sentence or "", **fields)
+    error = kind(**fields)
+    if sentence is not None:  # pickles of version 0.1 have none
+        error.sentence = sentence
+    return error
 
 
 class Problem(NamedTuple):

@@ -60,8 +60,15 @@ def test_the_shape_of_an_error_is_pinned():
 
 def test_an_error_of_a_newer_version_is_a_bridge_error():
     error = load_error({"error": {"kind": "QuotaExceeded", "sentence": "Too much.", "fields": {"most": 1}}})
-    assert type(error) is BridgeError
-    assert str(error) == "Too much."
+    for other in (error, pickle.loads(pickle.dumps(error))):
+        assert type(other) is BridgeError
+        assert str(other) == "Too much."
+
+
+def test_the_sentence_of_another_version_survives_a_pickle():
+    dumped = dump_error(NotFound("run", "x"))
+    dumped["error"]["sentence"] = "No run is named x."
+    assert str(pickle.loads(pickle.dumps(load_error(dumped)))) == "No run is named x."
 
 
 def test_all_mistakes_survive_the_round_trip():
