@@ -61,11 +61,13 @@ def test_after_an_interrupt_this_thread_sees_and_makes_changes(store: SqlBackend
     assert count > 10
     kept: list[BaseException] = []
     for at in range(0, count, 1 if LONG else 1 + count // 40):
-        with Interrupts(FILES, at) as interrupts, pytest.raises(Own) as raised:
-            READS[kind](store)
-        kept.append(raised.value)
+        try:
+            with Interrupts(FILES, at) as interrupts:
+                READS[kind](store)
+        except Own as error:
+            kept.append(error)
         stranger.execute("UPDATE experiment SET name = ? WHERE id = 0", (f"theirs {at}",))
         assert store.get_experiment("0").name == f"theirs {at}", interrupts.where
         store.rename_experiment("0", f"ours {at}", at)
-    assert kept
+    assert len(kept) > 10
     stranger.close()
