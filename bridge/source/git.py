@@ -40,6 +40,17 @@ SETTINGS = ("core.fsmonitor=false", "diff.noprefix=false", "diff.mnemonicPrefix=
 With these settings git does not start the program of `core.fsmonitor`, and the format of a diff is always the same.
 """
 
+OF_A_REPOSITORY = frozenset(
+    """
+    GIT_ALTERNATE_OBJECT_DIRECTORIES GIT_COMMON_DIR GIT_DIR GIT_GRAFT_FILE GIT_INDEX_FILE GIT_OBJECT_DIRECTORY
+    GIT_SHALLOW_FILE GIT_WORK_TREE
+    """.split()
+)
+"""Environment variables that name the files of a repository. Git sets some of them for its hooks.
+
+Source: `git rev-parse --local-env-vars`.
+"""
+
 
 class GitFacts(NamedTuple):
     """Facts about the source of a run.
@@ -166,7 +177,7 @@ def _git(folder: Path, *words: str, most_bytes: int = MOST_OUTPUT_BYTES) -> byte
     import threading
 
     command = ["git", "-C", str(folder), *(word for setting in SETTINGS for word in ("-c", setting)), *words]
-    environment = {name: value for name, value in os.environ.items() if name not in ("GIT_DIR", "GIT_WORK_TREE")}
+    environment = {name: value for name, value in os.environ.items() if name not in OF_A_REPOSITORY}
     environment |= {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
     pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
     with subprocess.Popen(

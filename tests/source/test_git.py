@@ -200,6 +200,16 @@ def test_an_exception_of_a_signal_handler_leaves_no_timer_that_would_kill_anothe
     assert at > 5
 
 
+def test_a_hook_of_another_repository_does_not_change_the_facts(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = git_facts(repository)
+    assert facts.properties["azureml.git.dirty"] == "False"
+    for name in ("GIT_DIR", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY"):  # a hook gets these from git
+        monkeypatch.setenv(name, str(tmp_path / "other"))
+    assert git_facts(repository) == facts
+
+
 def test_environment_variables_override_git(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AZUREML_GIT_BRANCH", "release")
     monkeypatch.setenv("AZUREML_GIT_BUILD_ID", "77")
