@@ -454,10 +454,10 @@ def test_files(run, tmp_path):
 
 
 def test_a_path_without_a_file_is_reported(run, tmp_path):
-    with pytest.raises(NotFound, match=r"There is no file 'missing': run .* has none"):
+    with pytest.raises(NotFound, match=r"There is no file 'missing': run .* has no files"):
         run.download_file("missing", tmp_path)
     run.upload_file("a.txt", io.BytesIO(b""))
-    with pytest.raises(NotFound, match=r"has a\.txt"):
+    with pytest.raises(NotFound, match=r"has the files a\.txt"):
         run.download_file("b.txt", tmp_path)
     with pytest.raises(NotFound):
         run.upload_file("b.txt", tmp_path / "missing")
@@ -491,7 +491,7 @@ def test_an_object_that_is_not_a_regular_file_is_skipped_with_a_message(run, tmp
     os.mkfifo(tmp_path / "in" / "pipe")
     run.upload_folder("all", tmp_path / "in")
     assert run.get_file_names() == ["all/a.txt"]
-    assert "no regular file" in caplog.text and "in/pipe" in caplog.text
+    assert "not a regular file" in caplog.text and "in/pipe" in caplog.text
 
 
 def test_an_unreadable_subfolder_is_refused_and_not_skipped(run, tmp_path, monkeypatch):

@@ -16,7 +16,7 @@ logger = logging.getLogger("bridge")
 
 
 class Chart(NamedTuple):
-    """The form of one kind: its `schema_type`, and the keys of the lists in its data."""
+    """The form of one kind of chart: its `schema_type`, and the keys of the lists in its `data`."""
 
     schema_type: str
     keys: tuple[str, ...]
@@ -39,7 +39,7 @@ CHARTS = {
 }
 """The kinds of charts.
 
-Source: Azure ML SDK v1, `Run.log_confusion_matrix` and the three beside it.
+Source: Azure ML SDK v1, `Run.log_confusion_matrix`, `log_accuracy_table`, `log_residuals` and `log_predictions`.
 """
 
 
@@ -47,25 +47,25 @@ def chart_bytes(kind: int, name: str, value: object) -> bytes:
     """Return the JSON of a chart, as it is stored.
 
     JSON has no NaN and no infinity: they become null, with a warning in the log.
-    Lengths that do not match are stored as they are, with a warning in the log.
+    If the lengths of lists in the chart do not match, a warning is logged, and the lists are stored unchanged.
 
     Args:
         kind: a key of `CHARTS`.
         name: the metric's name, for warnings and errors.
-        value: the chart as JSON text, or as a mapping; arrays and numbers of numpy in it become plain.
+        value: the chart as JSON text, or as a mapping. Arrays and numbers of numpy become lists and Python numbers.
 
     Raises:
-        InvalidValue: the value is neither, or does not have the form of its kind.
+        InvalidValue: the value is neither JSON text nor a mapping, or does not have the form of its kind.
     """
     whole = _parsed(value) if isinstance(value, (str, bytes)) else value
     chart = CHARTS[kind]
     if not isinstance(whole, Mapping):
-        raise InvalidValue(f"value of {name!r}", value, "must be a dict, or JSON text of one")
+        raise InvalidValue(f"value of {name!r}", value, "must be a dict, or the JSON text of a dict")
     lost: list[float] = []
     try:
         plain = _plain(whole, lost)
     except RecursionError:
-        raise InvalidValue(f"value of {name!r}", "the chart", "must not be nested so deeply") from None
+        raise InvalidValue(f"value of {name!r}", "the chart", "must have fewer levels of nested values") from None
     _check_envelope(chart, name, plain)
     for sentence in _mismatches(kind, plain["data"]):
         logger.warning("Chart %r: %s.", name, sentence)
@@ -73,9 +73,9 @@ def chart_bytes(kind: int, name: str, value: object) -> bytes:
         logger.warning("Chart %r has %d values that are NaN or infinite: they are stored as null.", name, len(lost))
     try:
         return json.dumps(plain, ensure_ascii=False, allow_nan=False).encode(errors="replace")
-    except ValueError as error:  # an integer with more digits than Python writes
+    except ValueError as error:  # Python refuses to write an integer with very many digits
         raise InvalidValue(
-            f"value of {name!r}", "the chart", f"must be something that JSON can store ({error})"
+            f"value of {name!r}", "the chart", f"must have only values that JSON can store ({error})"
         ) from error
 
 
@@ -87,7 +87,7 @@ def _parsed(text: str | bytes) -> object:
 
 
 def _plain(value: Any, lost: list[float]) -> Any:
-    """Return the value in the types of JSON, and add numbers that JSON does not have to `lost`."""
+    """Return the value in the types of JSON. NaN and infinite numbers become None, and are appended to `lost`."""
     if isinstance(value, Mapping):
         return {str(key): _plain(below, lost) for key, below in value.items()}
     to_list = getattr(value, "tolist", None)
@@ -129,7 +129,7 @@ def _mismatches(kind: int, data: dict[str, Any]) -> list[str]:
     elif kind == ACCURACY_TABLE:
         wanted = [("probability_tables", "class_labels", 0), ("percentile_tables", "class_labels", 0)]
         sentences = [
-            f"a table of {which}_tables does not have one row for each of {which}_thresholds"
+            f"a table of {which}_tables does not have one row for each threshold of {which}_thresholds"
             for which in ("probability", "percentile")
             if any(not isinstance(t, list) or len(t) != size[f"{which}_thresholds"] for t in data[f"{which}_tables"])
         ]
@@ -140,6 +140,6 @@ def _mismatches(kind: int, data: dict[str, Any]) -> list[str]:
             wanted += [("bin_averages", "bin_counts", 0), ("bin_errors", "bin_counts", 0)]
     for left, right, more in wanted:
         if size[left] != size[right] + more:
-            one_more = f"one entry more than {right}" if more else f"as many entries as {right}"
-            sentences.append(f"{left} should have {one_more}, and has {size[left]} to {size[right]}")
+            wanted_size = f"one entry more than {right}" if more else f"as many entries as {right}"
+            sentences.append(f"{left} should have {wanted_size}, but the lengths are {size[left]} and {size[right]}")
     return sentences

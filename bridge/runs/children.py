@@ -15,7 +15,7 @@ from bridge.store.one_run import get_run
 from bridge.store.run_place import RunPlace, new_run
 
 BATCH_TAG = "azureml.batch_child_number"
-"""The tag that numbers children which were created by their count."""
+"""The tag that contains the number of a child if `Run.create_children` was called with a count."""
 
 
 def start_child(
@@ -45,12 +45,12 @@ def _tags_of_children(
 ) -> list[Mapping[str, object]]:
     if count is not None and tag_key is None and tag_values is None:
         if isinstance(count, bool) or not isinstance(count, int) or count < 0:
-            raise InvalidValue("count", count, "must be a number of runs")
+            raise InvalidValue("count", count, "must be an int that is not negative")
         return [{BATCH_TAG: str(number)} for number in range(count)]
     if count is None and tag_key is not None and isinstance(tag_values, Iterable) and not _is_text(tag_values):
         return [{check_key(tag_key, "tag key"): value} for value in tag_values]
     given = {"count": count, "tag_key": tag_key, "tag_values": tag_values}
-    raise InvalidValue("children", given, "give a count, or a tag_key and a list of tag_values")
+    raise InvalidValue("children", given, "pass either a count, or a tag_key and a list of tag_values")
 
 
 def _is_text(values: object) -> bool:
@@ -70,5 +70,5 @@ def find_parent(place: RunPlace) -> RunRecord | None:
     parent_id = place.record().parent_id
     try:
         return get_run(place.stores.tracking, parent_id, latest=False) if parent_id else None
-    except NotFound:  # MLflow's clients may set any parent id
+    except NotFound:  # MLflow's clients may set a parent id that does not exist
         return None

@@ -1,4 +1,4 @@
-"""The details of a run: its facts as the dict of the Azure ML SDK v1."""
+"""The details of a run, as a dict with the keys of the Azure ML SDK v1."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bridge.runs.logs import log_texts, log_urls
 from bridge.store.run_place import RunPlace
 
 OPTIONAL = ("startTimeUtc", "endTimeUtc", "services", "runDefinition", "error", "warnings")
-"""The keys that are absent without a value."""
+"""The keys that are omitted if they have no value."""
 
 
 def run_details(place: RunPlace) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def run_environment(place: RunPlace) -> EnvironmentDefinition:
     """Return the environment of a submitted script; see `Run.get_environment`."""
     definition = place.record().definition
     if definition is None:
-        raise NotFound("environment", place.run_id, "the run is not of a submitted script")
+        raise NotFound("environment", place.run_id, "only the run of a submitted script has an environment")
     return ScriptDefinition.from_text(definition).environment
 
 

@@ -1,4 +1,4 @@
-"""The files of a run: which local file is which artifact."""
+"""Upload and download the files of a run."""
 
 from __future__ import annotations
 
@@ -62,8 +62,9 @@ def download_file(place: RunPlace, name: str, output_file_path: LocalPath | None
         target = target / Path(check_artifact_path(name)).name
     record = place.stores.artifacts.stat(place.root(), name)
     if record is None or record.is_folder:
-        existing = ", ".join(file_names(place)[:20]) or "none"
-        raise NotFound("file", name, f"run {place.run_id} has {existing}")
+        existing = ", ".join(file_names(place)[:20])
+        files = f"the files {existing}" if existing else "no files"
+        raise NotFound("file", name, f"run {place.run_id} has {files}")
     place.stores.artifacts.download(place.root(), name, target)
 
 
@@ -92,7 +93,7 @@ def source_of(path_or_stream: LocalPath | BinaryIO) -> Path | BinaryIO:
     """Return the path or binary stream that is uploaded.
 
     Raises:
-        InvalidValue: the value is neither.
+        InvalidValue: the value is neither a path nor a stream.
     """
     if isinstance(path_or_stream, (str, os.PathLike)):
         return check_local_path("path_or_stream", path_or_stream)
@@ -113,10 +114,10 @@ def files_below(folder: Path) -> list[Path]:
     found: list[Path] = []
     for path, entry in walk(folder, partial(_refuse_unreadable, folder), follows_links=True):
         file = Path(entry.path)
-        if file.is_file() or not file.exists():  # a broken link is refused when it is read
+        if file.is_file() or not file.exists():  # a broken link is included, so that its upload raises NotFound
             found.append(folder / path)
         else:
-            logger.warning("Not uploaded, because it is no regular file: %s", file)
+            logger.warning("%s is not uploaded, because it is not a regular file.", file)
     return sorted(found)
 
 
@@ -162,7 +163,7 @@ def downloads(
         output_directory: the folder that targets are relative to; None is the working folder.
         output_paths: one target for each file, in the order of the artifact paths. If their number differs from that
             of the files, they are ignored with a warning in the log.
-        append_prefix: if True, files in an output directory keep the folders of the prefix.
+        append_prefix: if False, files are written to the output directory at their paths below the prefix.
 
     Raises:
         InvalidValue: the prefix is not a valid artifact path.

@@ -1,4 +1,4 @@
-"""Finding runs natively: by labels, type and status, in an experiment or below a run."""
+"""Find runs for the native API: by tags, properties, type and status, in an experiment or below a run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bridge.store.workspace_stores import WorkspaceStores
 
 Wanted = str | Mapping[str, str | None]
-"""A label's key, or labels that must all be equal."""
+"""The key of a tag or property that a run must have, or values by key that must all be equal."""
 
 
 def find_runs(
@@ -31,16 +31,16 @@ def find_runs(
     status: str | None = None,
     include_children: bool = True,
 ) -> Iterator[RunRecord]:
-    """Return the records of the runs of a query that have these labels, newest start time first.
+    """Return the records of the runs of a query that meet further conditions, newest start time first.
 
-    The answer is that of the moment of the call.
+    The search takes place during the call, but records are read later, when they are iterated over.
     A run that is deleted before its record is read is excluded.
 
     Args:
         stores: the workspace.
-        query: which runs.
-        tags: a key that runs must have, or pairs that must all be equal; values are compared as text.
-        properties: the same for properties.
+        query: the runs to which the conditions are applied.
+        tags: a key that runs must have, or a dict of tags that must be equal. Values are compared as text.
+        properties: a key or a dict, as for `tags`.
         type: the run's type, or the value of its property `azureml.runsource`.
         status: the status that runs must have.
         include_children: include runs that have a parent.
@@ -70,7 +70,7 @@ def find_runs(
 
 
 def _clauses(entity: Entity, wanted: Wanted) -> list[Comparison]:
-    """Return clauses that every run with these labels meets."""
+    """Return clauses of a query that every run with the wanted tags or properties meets."""
     pairs = {wanted: None} if isinstance(wanted, str) else wanted
     return [
         Comparison(entity, key, "IS NOT NULL") if value is None else Comparison(entity, key, "=", value)
@@ -80,6 +80,9 @@ def _clauses(entity: Entity, wanted: Wanted) -> list[Comparison]:
 
 
 def _newest_first(records: Iterator[RunRecord]) -> Iterator[RunRecord]:
-    """Order runs that started in one millisecond, such as those of `create_children`, by number: the newest first."""
+    """Order runs that started in the same millisecond by their number, newest first.
+
+    `Run.create_children` starts such runs.
+    """
     for _, together in groupby(records, attrgetter("start_time")):
         yield from sorted(together, key=attrgetter("number"), reverse=True)

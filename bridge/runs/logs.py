@@ -1,4 +1,4 @@
-"""The logs of a run: the text files that it, its launcher or the build of its environment wrote."""
+"""The logs of a run: text files that the run, its launcher or the build of its environment has written."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def download_logs(place: RunPlace, destination: LocalPath | None) -> list[str]:
 
 
 def log_paths(place: RunPlace) -> list[str]:
-    """Return the artifact paths of the logs; none where the experiment has an artifact location of its own."""
+    """Return the artifact paths of the logs. If the experiment has its own artifact location, the list is empty."""
     try:
         root = place.root()
     except NotAllowed:
@@ -53,5 +53,5 @@ def log_paths(place: RunPlace) -> list[str]:
 def _content(place: RunPlace, path: str) -> bytes:
     try:
         return b"".join(place.stores.artifacts.get(place.root(), path))
-    except NotFound:  # removed concurrently
+    except NotFound:  # the log was removed concurrently
         return b""

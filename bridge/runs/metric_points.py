@@ -1,4 +1,4 @@
-"""The points that a logged scalar, list, row or table becomes."""
+"""Convert a logged list, row, table or description to points."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from bridge.errors import InvalidValue
 from bridge.records.series import COLUMN, DESCRIPTION, Point, Value, check_key, check_text
 from bridge.store.points import PLAIN, check_value
 
-SEVERAL_RULE = "must be one value: use run.log_list for several, run.log_row or run.log_table for columns"
-LIST_RULE = "must be a list of values, an array of one dimension, or something else that can be iterated over"
-TABLE_RULE = "must be a dict of columns by name, all of them values or all of them lists of one length"
+SEVERAL_RULE = "must be one value: use run.log_list for several values, run.log_row or run.log_table for columns"
+LIST_RULE = "must be a list of values, an array of one dimension, or another iterable"
+TABLE_RULE = "must be a dict from the names of columns to single values, or to lists of equal length"
 
 
 def description_points(key: str, description: str | None, timestamp: int) -> list[Point]:
-    """Return the point that stores a description; none for None and "".
+    """Return a list with the point that stores a description, or an empty list for None and "".
 
     Raises:
         InvalidValue: the description is not text.
@@ -24,7 +24,7 @@ def description_points(key: str, description: str | None, timestamp: int) -> lis
         return []
     if not isinstance(description, str):
         raise InvalidValue("description", description, "must be text")
-    # An explicit step does not change the count of points without a step.
+    # A point without a step would be counted for the default steps of later points. So this point has a step.
     return [Point(key, check_text(description), timestamp, 0, DESCRIPTION)]
 
 
@@ -50,7 +50,7 @@ def list_points(key: object, values: object, timestamp: int) -> list[Point]:
 
 
 def row_points(key: object, row: Mapping[Any, object], timestamp: int) -> list[Point]:
-    """Return the points of one row: a cell for each column.
+    """Return the points of one row, one for each column.
 
     Raises:
         InvalidValue: the key or a column's name is not valid, or a cell is not a single value.
@@ -58,7 +58,7 @@ def row_points(key: object, row: Mapping[Any, object], timestamp: int) -> list[P
     if not all(type(value) is float or type(value) is int for value in row.values()):
         return table_points(key, {column: [value] for column, value in row.items()}, timestamp)
     checked_key = check_key(key)
-    # Most rows contain plain numbers only. The store checks names and ranges, so nothing is checked twice.
+    # Most rows contain only plain numbers. They are not checked here, because the store checks names and ranges.
     return [
         Point(checked_key, value, timestamp, None, COLUMN, column, number > 0)  # type: ignore[arg-type]  # a number
         for number, (column, value) in enumerate(row.items())
@@ -74,7 +74,8 @@ def table_points(key: object, table: object, timestamp: int) -> list[Point]:
         timestamp: the time of all rows, in milliseconds since 1970 UTC.
 
     Raises:
-        InvalidValue: the table is neither, lengths differ, values and lists are mixed, or a cell is not a single value.
+        InvalidValue: the table is neither a mapping nor a data frame, the lengths of the lists differ, values and lists
+            are mixed, or a cell is not a single value.
     """
     checked_key = check_key(key)
     columns = _columns(key, table)
@@ -87,7 +88,7 @@ def table_points(key: object, table: object, timestamp: int) -> list[Point]:
 
 
 def _columns(key: object, table: object) -> dict[str, list[Value]]:
-    """Return the checked columns of a table, all of one length."""
+    """Check the columns of a table, and return them. All have the same length."""
     found: dict[str, list[Value]] = {}
     single = 0
     for column, value in _by_column(key, table).items():
@@ -111,7 +112,7 @@ def _by_column(key: object, table: object) -> Mapping[Any, object]:
     frame: Any = table
     columns = list(frame.columns)
     if len(set(columns)) < len(columns):
-        raise InvalidValue(f"columns of {key!r}", columns, "must have names of their own")
+        raise InvalidValue(f"columns of {key!r}", columns, "must have different names")
     return {column: list(frame[column]) for column in columns}
 
 
@@ -121,18 +122,18 @@ def _is_frame(value: object) -> bool:
 
 
 def _elements(value: object) -> list[Any] | None:
-    """Return the elements of a list, a one-dimensional array and the like; None for anything else."""
+    """Return the elements of a list, a one-dimensional array or another iterable; None for any other value."""
     if isinstance(value, (str, bytes, bytearray, Mapping)) or not isinstance(value, Iterable):
         return None
     if getattr(value, "ndim", 1) != 1 or _is_frame(value):
         return None
-    to_list = getattr(value, "tolist", None)  # numpy, torch and pandas convert all at once, which is much faster
+    to_list = getattr(value, "tolist", None)  # numpy, torch and pandas convert all elements in one call, much faster
     elements = to_list() if callable(to_list) else value
     return elements if isinstance(elements, list) else list(elements)
 
 
 def _checked(elements: list[Any], what: str) -> list[Value]:
-    """Return the elements as plain values; the error names the first one that is not valid, by its index."""
+    """Return the elements as plain values. The error contains the index of the first element that is not valid."""
     checked: list[Value] = []
     for number, element in enumerate(elements):
         if type(element) in PLAIN and type(element) is not int and type(element) is not str:

@@ -1,4 +1,4 @@
-"""The values that are read back from the series of a run."""
+"""Convert the series of a run to the values that `Run.get_metrics` and `Run.get_metric` return."""
 
 from __future__ import annotations
 
@@ -44,8 +44,9 @@ SYSTEM = "system/"
 class MetricTable:
     """The rows of a metric in log order.
 
-    `columns` has a list for each column, in the order first logged, with None where a row does not have the column.
-    So the memory of a table grows with its rows times its columns, even if few cells were logged.
+    `columns` contains a list for each column, in the order in which the columns were first logged. A list has an entry
+    for each row, which is None if the row does not have the column.
+    So the size of a table is proportional to its rows times its columns, even if few cells were logged.
     `steps` and `timestamps` (milliseconds since 1970 UTC) have an entry for each row.
     """
 
@@ -61,7 +62,7 @@ class LoggedFile:
     """A file that was logged under a metric's name.
 
     `kind` is "image", "confusion_matrix", "accuracy_table", "residuals" or "predictions".
-    `path` is its artifact path, `timestamp` in milliseconds since 1970 UTC.
+    `path` is the artifact path of the file. `timestamp` is in milliseconds since 1970 UTC.
     """
 
     __module__ = "bridge"
@@ -74,10 +75,11 @@ class LoggedFile:
 
 @dataclass(frozen=True, eq=False)
 class LoggedMetric:
-    """Everything that was logged under one name, as it was logged.
+    """Everything that was logged under one name, in log order.
 
-    `kinds` lists the kinds in the order first logged: "scalar" (lists too), "table" (rows too), or the kind of a file.
-    `points` contains the scalars, `table` the rows (None without rows), `files` the files, each in log order.
+    `kinds` lists the kinds in the order in which they were first logged: "scalar" (values and lists), "table" (rows and
+    tables), or a kind of `LoggedFile`.
+    `points` contains the scalars, `table` the rows (None without rows), and `files` the images and charts.
     `description` is the last description, or None.
     """
 
@@ -95,7 +97,7 @@ class LoggedMetric:
 class MetricFile:
     """The content of an image or chart, as `get_metrics(populate=True)` returns it.
 
-    `path` is the artifact path, `data` the bytes.
+    `path` is the artifact path of the file. `data` is its content.
     """
 
     __module__ = "bridge"
@@ -126,11 +128,11 @@ def logged_metric(name: str, records: Sequence[SeriesRecord]) -> LoggedMetric:
     """Return everything that the series of one key contain.
 
     Raises:
-        NotFound: they contain nothing.
+        NotFound: the series contain no scalar, row, image or chart.
     """
     kinds = _by_first(records)
     if not kinds:
-        raise NotFound("metric", name, "it was not logged")
+        raise NotFound("metric", name, "nothing was logged under this name")
     descriptions = in_log_order([record for record in records if record.kind == DESCRIPTION])[1].values
     rows = [record for record in records if record.kind == COLUMN]
     return LoggedMetric(
@@ -153,9 +155,10 @@ def metrics_by_name(
 
     Args:
         run_id: the run's id.
-        records: its series.
-        named: the caller named a metric, so metrics that the launcher measured are included.
-        load: reads a file, for populated values; without it the value of a file is its address.
+        records: the series of the run.
+        named: whether the caller named a metric. If not, the metrics that the launcher measures are excluded.
+        load: a function that returns the content of an artifact. With it, the value of an image or chart is its
+            content, otherwise its address.
     """
     by_key: dict[str, list[SeriesRecord]] = {}
     for record in records:
@@ -181,7 +184,10 @@ def _bare(values: list[Any]) -> Any:
 
 
 def _by_first(records: Sequence[SeriesRecord]) -> list[int]:
-    """Return the kinds of the series of one key, in the order first logged; a description is not a kind."""
+    """Return the kinds of the series of one key, in the order in which they were first logged.
+
+    Descriptions are not included.
+    """
     first: dict[int, int] = {}
     for record in records:
         if record.kind in KIND_NAMES and len(record.positions):
@@ -191,9 +197,9 @@ def _by_first(records: Sequence[SeriesRecord]) -> list[int]:
 
 
 def _table(records: Sequence[SeriesRecord]) -> MetricTable:
-    """Return the rows of column series; scalars of the key are a column with the key's name.
+    """Return the rows of the series of one key. Scalars become a column that has the key as its name.
 
-    The cells of a row have one position, so the distinct positions of all columns are the rows.
+    All cells of a row have the same position, so there is one row for each distinct position.
     """
     import numpy
 

@@ -21,13 +21,13 @@ from bridge.store.run_place import RunPlace
 logger = logging.getLogger("bridge")
 
 Described = dict[str, str | None]
-"""The descriptions that one handle has logged, by metric; each is logged once."""
+"""The last description that one handle has logged for each metric. It is not logged again while it is unchanged."""
 
 
 def log_points(
     place: RunPlace, described: Described, name: str, points: Sequence[Point], description: str | None
 ) -> None:
-    """Log points of one metric, after its description if that is new.
+    """Log points of one metric. If the description is new, it is logged before the points.
 
     Raises:
         InvalidValue: the name, a value, the description or a step is not valid; nothing is logged.
@@ -75,7 +75,7 @@ def log_image(
     """Store an image and log its artifact path.
 
     Raises:
-        InvalidValue: not exactly one of `path` and `plot` is given, or it is not an image.
+        InvalidValue: not exactly one of `path` and `plot` is given, or the value is not an image.
         NotFound: the file or the run does not exist.
         InvalidState: the run is deleted.
     """
@@ -97,7 +97,7 @@ def log_chart(
     """Store a chart of a kind in `bridge.runs.charts.CHARTS` as JSON and log its artifact path.
 
     Raises:
-        InvalidValue: the value is not such a chart.
+        InvalidValue: the value is not a chart of this kind.
         NotFound, InvalidState: the run was deleted.
     """
     from bridge.runs.charts import chart_bytes
@@ -135,7 +135,7 @@ def get_metrics(
     run_type: str | None = None,
     populate: bool = False,
 ) -> dict[str, Any]:
-    """Return the metrics of a run, or with `recursive` of the run and all its descendants by run id.
+    """Return the metrics of a run. With `recursive`, return those of the run and of all its descendants, by run id.
 
     Raises:
         NotFound: the run was deleted permanently.
@@ -152,7 +152,7 @@ def get_metrics(
 
 
 def _with_descendants(place: RunPlace, run_type: str | None) -> dict[str, RunPlace]:
-    """Return the places of a run and of all its descendants, by run id."""
+    """Return a `RunPlace` for a run and for each of its descendants, by run id."""
     query = RunQuery(experiment_ids=(), below=place.run_id, recursive=True)
     records = [place.record(), *place.stores.tracking.search_runs(query).items]
     return {
@@ -185,5 +185,5 @@ def get_series(place: RunPlace, key: str) -> Series:
         record for record in one_run.get_series(place.stores.tracking, place.run_id, [key]) if record.kind == SCALAR
     ]
     if not found:
-        raise NotFound("series", key, f"run {place.run_id} has not logged it")
+        raise NotFound("series", key, f"run {place.run_id} has logged no scalar under this key")
     return native_series(found)

@@ -1,4 +1,4 @@
-"""Images that are logged: the bytes and the type of a file, figure, PIL image or array."""
+"""Convert a file, figure, PIL image or array that a script logs to an image file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy
 
 HEAD_BYTES = 4096
-"""The number of first bytes that show the type of a file."""
+"""The number of bytes at the beginning of a file that are read to find the type of the image."""
 
 KNOWN = "png, jpg, gif, bmp, tiff, webp or svg"
 SOURCES = "must be the path of an image file, its bytes, a figure, a PIL image or an array of pixels"
@@ -38,17 +38,17 @@ PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
 
 
 class Picture(NamedTuple):
-    """An image as it is stored: a file or bytes, and the ending of its name."""
+    """An image that can be stored: a file or bytes, and the ending of the file name."""
 
     source: Path | bytes
     ending: str
 
 
 def picture_of(path: object, plot: object) -> Picture:
-    """Return the image that `run.log_image` was given, as `path` or as `plot`.
+    """Return the image that a caller of `Run.log_image` passed as `path` or as `plot`.
 
     Raises:
-        InvalidValue: both or neither are given, or the value is not an image.
+        InvalidValue: both or neither of the arguments are given, or the value is not an image.
         NotFound: the file does not exist.
     """
     if (path is None) == (plot is None):
@@ -75,7 +75,7 @@ def _picture(what: str, value: Any) -> Picture:
     if _is_of("PIL.Image", "Image", value):
         return Picture(_png(value), "png")
     if not callable(getattr(value, "savefig", None)) and callable(getattr(value, "get_figure", None)):
-        value = value.get_figure()  # of axes
+        value = value.get_figure()  # the value is an `Axes` of matplotlib
     if callable(getattr(value, "savefig", None)):
         return Picture(_of_figure(value), "png")
     array = _array(value)
@@ -98,10 +98,10 @@ def _of_file(what: str, file: Path) -> Picture:
 
 
 def _ending(what: str, head: bytes, shown: str) -> str:
-    """Return the ending for an image with these first bytes.
+    """Return the file name ending for an image whose first bytes are `head`.
 
     Raises:
-        InvalidValue: it is not an image.
+        InvalidValue: these bytes do not belong to an image.
     """
     for signature, ending in SIGNATURES:
         if head.startswith(signature):
@@ -153,7 +153,7 @@ def _of_array(what: str, array: numpy.ndarray[Any, Any]) -> bytes:
     if array.ndim not in (2, 3) or not array.size or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
         raise InvalidValue(f"shape of {what}", array.shape, SHAPES)
     if array.dtype.kind == "f":
-        if not ((array >= 0) & (array <= 1)).all():  # NaN fails both
+        if not ((array >= 0) & (array <= 1)).all():  # NaN fails both comparisons
             raise InvalidValue(f"pixels of {what}", (float(array.min()), float(array.max())), PIXELS)
         array = numpy.rint(array.astype(numpy.float64) * 255)
     elif array.dtype == bool:
@@ -163,7 +163,7 @@ def _of_array(what: str, array: numpy.ndarray[Any, Any]) -> bytes:
     try:
         from PIL import Image
     except ImportError as error:
-        raise InvalidValue(what, "an array", "needs Pillow to become an image: pip install pillow") from error
+        raise InvalidValue(what, "an array", "is stored as an image only with Pillow: pip install pillow") from error
     pixels = numpy.ascontiguousarray(array, dtype=numpy.uint8)
     return _png(Image.fromarray(pixels[:, :, 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels))
 

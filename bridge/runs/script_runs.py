@@ -19,7 +19,7 @@ from bridge.store.run_place import RunPlace
 logger = logging.getLogger("bridge")
 
 CANCEL_SECONDS = 15.0
-"""The time that a launcher has to cancel its run; its script has a third of that."""
+"""The time within which a launcher must cancel its run. Its script has a third of this time to stop."""
 POLL_SECONDS = 0.05
 NOT_STOPPED = "No launcher answered within {seconds:g} s when the run was canceled: its script may still be running."
 
@@ -33,11 +33,11 @@ def cancel_script(place: RunPlace) -> None:
 
 
 def _is_canceled_before_its_launcher(place: RunPlace) -> bool:
-    """Cancel the run if no launcher has claimed it; return whether that was possible."""
+    """Cancel the run if no launcher has claimed it. Return whether this call has canceled the run."""
     try:
         place.update(RunChanges(status="Canceled", expected=CLAIMABLE_STATUSES, end_time=now_ms()))
     except InvalidState as error:
-        logger.debug("The run is canceled by its launcher: %s", error)
+        logger.debug("The launcher of the run must cancel it: %s", error)
         return False
     return True
 
@@ -57,11 +57,11 @@ def remove_working_folder(place: RunPlace) -> None:
     """Remove the folder that the script worked in; see `ScriptRun.clean`."""
     record = place.record()
     if record.status not in TERMINAL_STATUSES:
-        raise InvalidState("run", place.run_id, record.status, "ended: its script works in the folder")
+        raise InvalidState("run", place.run_id, record.status, "ended, because its script still uses the folder")
     folder = ScriptDefinition.from_text(record.definition).working_directory
     if folder:
-        # Everybody who can write to the workspace could have stored another folder here.
+        # The folder is read from the workspace, where every user with write access can store another path.
         if Path(folder).parts[-2:] != working_folder(place.run_id).parts[-2:]:
-            raise NotAllowed("remove", folder, "it is no working folder of this user's runs")
+            raise NotAllowed("remove", folder, "it is not the working folder of the run")
         with suppress(FileNotFoundError):
             shutil.rmtree(folder)

@@ -1,4 +1,4 @@
-"""Secrets of a script, which are environment variables here."""
+"""The secrets of a script. With Runbridge, they are environment variables."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from bridge.records.labels import check_keys
 
 
 def get_secret(name: str) -> str:
-    """Return the value of the variable of a name, or of its spelling in capitals with underscores.
+    """Return the value of the environment variable `name`, or of the variable with this name in shell spelling.
 
-    A vault's names have dashes, which a shell's variables cannot have: "db-password" is `DB_PASSWORD` too.
+    The shell spelling has capitals, and underscores instead of dashes: `DB_PASSWORD` for "db-password". Names of
+    secrets in Azure contain dashes, but names of variables in a shell cannot.
 
     Raises:
         InvalidValue: the name is not text.
@@ -27,10 +28,10 @@ def get_secret(name: str) -> str:
 
 
 def find_secrets(names: str | Iterable[str]) -> dict[str, str | None]:
-    """Return secrets by name, as `get_secret` does; None for a secret that is not set.
+    """Return the values of secrets by name, as `get_secret` does. The value is None if the secret is not set.
 
     Args:
-        names: several names, or one.
+        names: one name or several.
 
     Raises:
         InvalidValue: a name is not text.

@@ -16,7 +16,8 @@ from bridge.store.run_place import RunPlace
 def snapshot_run(place: RunPlace, file_or_folder_path: str | os.PathLike[str]) -> str:
     """Store the source of a run and return the snapshot's id; see `Run.take_snapshot`."""
     if existing := place.record().properties.get(SNAPSHOT_PROPERTY):
-        raise InvalidState("run", place.run_id, f"the owner of snapshot {existing}", "without a snapshot: take it once")
+        rule = "without a snapshot: a run has only one"
+        raise InvalidState("run", place.run_id, f"already stored with snapshot {existing}", rule)
     source = check_local_path("file_or_folder_path", file_or_folder_path)
     snapshot = take_snapshot(place.stores.artifacts, source, workspace_folder=place.stores.address)
     if snapshot.id is None:
@@ -33,7 +34,7 @@ def snapshot_id(place: RunPlace) -> str:
     """
     found = place.record().properties.get(SNAPSHOT_PROPERTY)
     if found is None:
-        raise NotFound("snapshot", place.run_id, "the run has none; take one with run.take_snapshot")
+        raise NotFound("snapshot", place.run_id, "the run has no snapshot; take one with run.take_snapshot")
     return found
 
 

@@ -47,7 +47,7 @@ def start_run(
     )
     properties, warnings = _keep_source(stores, record, snapshot_directory)
     if outputs is not False:
-        import bridge.capture.capture  # noqa: F401  # now, so that an import error comes before the run exists
+        import bridge.capture.capture  # noqa: F401  # if this import fails, no run is created
     stores.tracking.begin_runs([replace(record, properties=properties)])
     session = RunSession(RunPlace(stores, experiment_id, record.id))
     session.own()
@@ -62,7 +62,7 @@ def start_run(
 def _keep_source(
     stores: WorkspaceStores, run: RunRecord, folder: str | os.PathLike[str] | None
 ) -> tuple[Mapping[str, str], tuple[str, ...]]:
-    """Store the source of a run before it starts; return its properties and warnings."""
+    """Store the source of a run before the run starts. Return properties and warnings for the run."""
     if folder is None:
         return {}, ()
     from bridge.source.empty import EMPTY, SNAPSHOT_PROPERTY, is_bare

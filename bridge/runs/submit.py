@@ -33,18 +33,18 @@ def submit_script(
     parent_id: str | None = None,
     params: Mapping[str, str] | None = None,
 ) -> RunPlace:
-    """Start a run of a script; see `Experiment.submit`. Its params are stored before the script starts."""
+    """Start a run of a script; see `Experiment.submit`. The params of the run are stored before the script starts."""
     if not isinstance(config, ScriptRunConfig):
         raise InvalidValue("config", config, "must be a ScriptRunConfig")
     experiment = stores.tracking.get_experiment(experiment_id)
     if experiment.artifact_location is not None:
-        reason = f"it keeps files at {experiment.artifact_location}, which only MLflow's clients reach"
+        reason = f"only MLflow's clients can reach {experiment.artifact_location}, where its files are stored"
         raise NotAllowed("submit a script to experiment", experiment.name, reason)
     run_id = free_run_id(stores, run_id)
     definition, warnings = substitute(script_definition(config))
     warnings += job_warnings(config.distributed_job_config)
     definition = replace(definition, working_directory=str(working_folder(run_id)))
-    run_tag_values(tags or {})  # bad tags are refused before the source is stored
+    run_tag_values(tags or {})  # refuse invalid tags before the source is stored
     root = RunRecord(run_id, experiment_id).artifact_root
     source = keep_source(stores.artifacts, root, definition.source_directory, workspace_folder=stores.address)
     if source.snapshot_id is None:
@@ -66,27 +66,33 @@ def submit_script(
 
 
 def _launch(place: RunPlace, record: RunRecord, warnings: tuple[str, ...]) -> None:
-    """Store the run and start the launcher; the run becomes Failed if the launcher cannot be started."""
+    """Store the run and start its launcher. If the launcher cannot be started, the run becomes Failed."""
     tracking, run_id, is_stored = place.stores.tracking, place.run_id, False
     try:
-        tracking.begin_runs([record])  # this process holds the lease until the launcher does, or the run has ended
+        tracking.begin_runs([record])  # this process holds the lease until the launcher holds it or the run has ended
         is_stored = True
         if warnings:
             place.update(RunChanges(warnings=warnings))
         start_launcher(place.stores.address, run_id, lambda: tracking.release_lease(run_id))
     except SubmitFailed as error:
-        _give_up(place, "Failed", str(error), CLAIMABLE_STATUSES)  # another launcher may have it, or it is canceled
-    except BaseException as error:  # such as Ctrl-C: the caller gets no run, so a running launcher must end it
+        # The run is not ended if it was canceled, or if another launcher has claimed it.
+        _give_up(place, "Failed", str(error), CLAIMABLE_STATUSES)
+    except BaseException as error:  # for example a KeyboardInterrupt
+        # The caller gets no handle of the run, so the run is ended even if its launcher has started.
         status: Status = "Failed" if isinstance(error, Exception) else "Canceled"
-        if is_stored or not isinstance(error, BridgeError):  # an exception of a signal handler comes at any time
-            _give_up(place, status, f"The submission was ended: {error!r}", OPEN_STATUSES)
+        # A signal handler may raise after the run was stored, but before `is_stored` was set.
+        if is_stored or not isinstance(error, BridgeError):
+            _give_up(place, status, f"The submission was interrupted by {error!r}", OPEN_STATUSES)
         raise
 
 
 def _give_up(place: RunPlace, status: Status, reason: str, expected: tuple[Status, ...]) -> None:
-    """End a run that was not launched. If the store cannot be written, the lease is kept and ends with this process."""
+    """End a run whose submission failed.
+
+    If the store cannot be written, this process keeps the lease. The next reader after its exit then ends the run.
+    """
     error = json.dumps({"code": "LauncherFailed", "message": reason}) if status == "Failed" else None
     try:
         place.update(RunChanges(status=status, expected=expected, end_time=now_ms(), error=error))
-    except (InvalidState, NotFound):  # ended or deleted concurrently
+    except (InvalidState, NotFound):  # the run was ended or deleted concurrently
         place.stores.tracking.release_lease(place.run_id)

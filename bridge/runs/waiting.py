@@ -16,7 +16,7 @@ from bridge.store.run_place import RunPlace
 
 POLL_SECONDS = 0.1
 FOLLOWED = ("azureml-logs/20_image_build_log.txt", "user_logs/std_log.txt", "logs/user_log.txt")
-"""The logs that are printed during a wait: of building an environment, of a script, and of an interactive run."""
+"""The logs that are printed during a wait: those of an environment's build, a script and an interactive run."""
 
 
 def wait_for_end(place: RunPlace, view: str, show_output: bool, raise_on_error: bool) -> dict[str, Any]:
@@ -24,15 +24,15 @@ def wait_for_end(place: RunPlace, view: str, show_output: bool, raise_on_error: 
 
     Args:
         place: the run.
-        view: the text that is printed as its "Web View": how a person opens it in a browser.
-        show_output: print the logs while they grow, and a summary.
+        view: the text that is printed as "Web View": the command that opens the run in a browser.
+        show_output: print the logs while they grow, and then a summary.
         raise_on_error: raise SubmitFailed if the run failed.
     """
     if show_output:
         try:
             _show(place, view)
         except KeyboardInterrupt:
-            reason = "Ctrl-C was pressed; the run goes on, and run.cancel() stops it"
+            reason = "Ctrl-C was pressed; the run continues, and run.cancel() stops it"
             raise SubmitFailed(f"Waiting for run {place.run_id}", None, reason) from None
     else:
         while not _has_ended(place):
@@ -40,8 +40,8 @@ def wait_for_end(place: RunPlace, view: str, show_output: bool, raise_on_error: 
     details = run_details(place)
     if details["status"] == "Failed" and raise_on_error:
         error = details.get("error", {}).get("error", {})
-        # People copy the last line of a traceback, so the sentence ends in the reason.
-        reason = str(error.get("message") or error.get("code") or "it did not say why")
+        # The reason is at the end of the message, because people copy the last line of a traceback.
+        reason = str(error.get("message") or error.get("code") or "the run stored no reason")
         raise SubmitFailed(f"Run {place.run_id}", error.get("exitCode"), " ".join(reason.split()).rstrip("."))
     return details
 
@@ -56,7 +56,7 @@ def _show(place: RunPlace, view: str) -> None:
     logs = [_FollowedLog(place, path) for path in FOLLOWED]
     ended = False
     while not ended:
-        ended = _has_ended(place)  # before the logs are read, so that their last lines are printed too
+        ended = _has_ended(place)  # read before the logs, so that the last lines of an ended run are printed too
         for log in logs:
             for text in log.new_texts():
                 _print(text, end="")
@@ -79,7 +79,10 @@ def _print(text: str, end: str = "\n") -> None:
 
 
 class _FollowedLog:
-    """A growing log that is read as text from the end of the last read; a title precedes its first text."""
+    """A log that is read as text while it grows. Each read continues where the last one ended.
+
+    A title precedes the first text.
+    """
 
     def __init__(self, place: RunPlace, path: str) -> None:
         self._place, self._path = place, path
@@ -88,7 +91,7 @@ class _FollowedLog:
         self._last = "\n"
 
     def new_texts(self) -> Iterator[str]:
-        """Yield what was added since the last call."""
+        """Yield the text that was added since the last call."""
         if self._size_bytes() <= self._read_bytes:
             return
         if not self._read_bytes:
@@ -99,7 +102,10 @@ class _FollowedLog:
             yield self._seen(self._decoder.decode(piece))
 
     def end(self) -> str:
-        """Return the replacement of an incomplete last character, and a line end if the last line has none."""
+        """Return the text that completes the output.
+
+        It contains the replacement of an incomplete last character, and a line end if the last line has none.
+        """
         rest = self._seen(self._decoder.decode(b"", final=True))
         return rest + ("" if self._last == "\n" else "\n")
 
@@ -110,6 +116,6 @@ class _FollowedLog:
     def _size_bytes(self) -> int:
         try:
             record = self._place.stores.artifacts.stat(self._place.root(), self._path)
-        except NotAllowed:  # the experiment has an artifact location of its own
+        except NotAllowed:  # the experiment has its own artifact location
             return 0
         return 0 if record is None else record.size_bytes or 0

@@ -119,8 +119,8 @@ class Model(metaclass=ModelNames):
         opened, root = run.experiment.workspace.stores, RunRecord(run.id, run.experiment.id).artifact_root
         place = f"{root}/{path}" if opened.artifacts.stat(root, path) is not None else _place_of_logged(run, path)
         if place is None:
-            there = ", ".join(run.get_file_names()[:20]) or "none"
-            raise NotFound("file", path, f"the files of run {run.id} are {there}")
+            there = ", ".join(run.get_file_names()[:20])
+            raise NotFound("file", path, f"run {run.id} has {f'the files {there}' if there else 'no files'}")
         stored.others["experiment_name"] = run.experiment.name
         return cls._add(run.experiment.workspace, name, place, run.id, stored)
 

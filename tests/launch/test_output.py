@@ -260,7 +260,7 @@ except SubmitFailed as error:
             pass
         process.send_signal(signal.SIGINT)
         rest = process.stdout.read()
-    assert "the run goes on" in rest
+    assert "the run continues" in rest
     assert run.status == "Running"
 
 

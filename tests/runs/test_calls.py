@@ -94,7 +94,7 @@ def test_a_table_can_be_a_data_frame(run: Run) -> None:
     run.log_table("t", pandas.DataFrame({"x": [1, 2], "y": [0.5, 1.5], "z": ["a", None]}, dtype=object))
     assert spelled(run.get_metrics()["t"]) == spelled({"x": [1, 2], "y": [0.5, 1.5], "z": ["a", None]})
     double = pandas.DataFrame([[1, 2]], columns=["x", "x"])
-    with pytest.raises(InvalidValue, match="names of their own"):
+    with pytest.raises(InvalidValue, match="must have different names"):
         run.log_table("t", double)
 
 
@@ -161,9 +161,9 @@ def test_an_element_that_cannot_be_logged_is_named(run: Run) -> None:
     [
         ({"x": [1, 2], "y": [1], "z": [1, 2]}, r"\{'x': 2, 'y': 1, 'z': 2\}: must be equal"),
         ({"x": [1, 2], "y": []}, r"\{'x': 2, 'y': 0\}: must be equal"),
-        ({"x": [1], "y": 1}, "all of them values or all of them lists"),
-        ([1, 2], "must be a dict of columns"),
-        ("text", "must be a dict of columns"),
+        ({"x": [1], "y": 1}, "single values, or to lists of equal length"),
+        ([1, 2], "must be a dict from the names of columns"),
+        ("text", "must be a dict from the names of columns"),
         ({1: [1]}, "column of 'm' 1: must be text"),
         ({"": [1]}, "column of 'm' '': must be text"),
     ],

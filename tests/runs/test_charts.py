@@ -100,7 +100,7 @@ def test_another_kind_of_chart_is_refused(run: Run, kind: str) -> None:
 
 @pytest.mark.parametrize("value", ["{", "", b"\xff", "[1, 2]", "null", 3, [1]])
 def test_a_value_that_is_neither_json_nor_a_dict_is_refused(run: Run, value: Any) -> None:
-    said = "must be a dict, or JSON text of one" if value in ("[1, 2]", "null", 3, [1]) else "Invalid JSON provided"
+    said = "must be a dict, or the JSON text of" if value in ("[1, 2]", "null", 3, [1]) else "Invalid JSON provided"
     with pytest.raises(InvalidValue, match=said):
         log(run, "residuals", value)
 
@@ -141,10 +141,10 @@ def test_nan_and_infinities_become_null_with_a_warning(run: Run, caplog: pytest.
     ("kind", "key", "value", "said"),
     [
         ("residuals", "bin_edges", [0, 1, 2], "bin_edges should have one entry more than bin_counts"),
-        ("predictions", "bin_errors", [1], "bin_errors should have as many entries as bin_counts, and has 1 to 2"),
+        ("predictions", "bin_errors", [1], "bin_errors should have as many entries as bin_counts, but the lengths"),
         ("confusion_matrix", "class_labels", ["cat"], "matrix should have as many entries as class_labels"),
         ("confusion_matrix", "matrix", [[1, 2], [3]], "matrix is not square"),
-        ("accuracy_table", "probability_thresholds", [0.5], "one row for each of probability_thresholds"),
+        ("accuracy_table", "probability_thresholds", [0.5], "one row for each threshold of probability_thresholds"),
         ("accuracy_table", "class_labels", ["a"], "probability_tables should have as many entries as class_labels"),
     ],
 )

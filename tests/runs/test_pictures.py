@@ -212,5 +212,5 @@ def test_logging_loads_neither_numpy_nor_pillow_nor_matplotlib(tmp_path: Path) -
 
 def test_an_array_without_pillow_is_refused_in_one_sentence(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "PIL", None)
-    with pytest.raises(InvalidValue, match="needs Pillow to become an image: pip install pillow"):
+    with pytest.raises(InvalidValue, match="is stored as an image only with Pillow: pip install pillow"):
         run.log_image("m", numpy.zeros((2, 2), numpy.uint8))

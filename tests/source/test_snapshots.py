@@ -407,7 +407,7 @@ def test_a_limit_that_is_not_a_number_is_refused(
 
 
 def test_a_run_has_one_snapshot(run: Run, tmp_path: Path) -> None:
-    with pytest.raises(NotFound, match="the run has none"):
+    with pytest.raises(NotFound, match="the run has no snapshot"):
         run.get_snapshot_id()
     (tmp_path / "train.py").write_text("x", encoding="utf-8")
     snapshot_id = run.take_snapshot(tmp_path)
