@@ -148,7 +148,7 @@ def test_an_invalid_experiment_name_is_refused(workspace, name):
 
 
 def test_an_experiment_refuses_a_name_as_its_workspace():
-    with pytest.raises(InvalidValue, match=r"workspace 'work': must be a Workspace, as Workspace\.get"):
+    with pytest.raises(InvalidValue, match=r"workspace 'work': must be a Workspace; use Workspace\.get"):
         Experiment("work", "digits")  # type: ignore[arg-type]
 
 

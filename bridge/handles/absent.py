@@ -11,9 +11,9 @@ PAGE = "docs/azureml.md#not-available"
 """The page that lists the absent names, with a substitute for each."""
 
 NO_DATASETS = f"Runbridge has no datasets: read data by its path, and log its use with mlflow.log_input ({PAGE})"
-NO_DATASTORES = f"Runbridge has no datastores: read data by its path, and keep files with run.upload_file ({PAGE})"
+NO_DATASTORES = f"Runbridge has no datastores: read data by its path, and store files with run.upload_file ({PAGE})"
 NO_WEBSERVICES = f"Runbridge deploys no models: serve one with mlflow models serve ({PAGE})"
-SWEEP = "there are no sweeps: submit a script for each point with run.submit_child, and compare run.get_children()"
+SWEEP = "there are no sweeps: submit a script for each case with run.submit_child, and compare run.get_children()"
 STEPS = "there are no pipelines: submit a script for each step, and pass files with run.upload_file"
 SERVE = "Runbridge deploys no models: serve one with mlflow models serve"
 THIS_COMPUTER = "scripts run on this computer"
@@ -86,14 +86,14 @@ class AbsentAttribute:
 
 
 def with_absent_attributes(kind: type[Handle]) -> type[Handle]:
-    """Decorate a class: add its attributes of `ATTRIBUTES`."""
+    """Decorate a class: add an `AbsentAttribute` for each name that `ATTRIBUTES` lists for the class."""
     for name in ATTRIBUTES[kind.__name__]:
         setattr(kind, name, AbsentAttribute(kind.__name__, name))
     return kind
 
 
 def without_absent_attributes(kind: str, names: Iterable[str]) -> list[str]:
-    """Return the names without those of absent attributes, for `dir`."""
+    """Return the names without the names of absent attributes. `dir` must not show these."""
     return [name for name in names if name not in ATTRIBUTES[kind]]
 
 

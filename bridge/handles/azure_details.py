@@ -1,4 +1,4 @@
-"""The facts of a workspace, as the Azure ML SDK v1 names them."""
+"""The details of a workspace, under the names of the Azure ML SDK v1."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def stored_values(call: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises:
         InvalidValue: JSON cannot store an argument, or the tags are not a dict.
-        TypeError: an argument is unknown to the SDK too.
+        TypeError: the SDK does not have an argument of this name.
     """
     for name in given:
         if name not in STORED and name not in IGNORED:
@@ -47,4 +47,4 @@ def _check_storable(name: str, value: Any) -> None:
     try:
         json.dumps(value)
     except (TypeError, ValueError) as error:
-        raise InvalidValue(name, value, f"must be something that JSON can store ({error})") from error
+        raise InvalidValue(name, value, f"must be a value that JSON can store ({error})") from error

@@ -10,9 +10,7 @@ def check_workspace(key: str, workspace: object) -> None:
     from bridge.handles.workspace import Workspace
 
     if not isinstance(workspace, Workspace):
-        raise InvalidValue(
-            key, workspace, "must be a Workspace, as Workspace.get(name) and Workspace.open(folder) give"
-        )
+        raise InvalidValue(key, workspace, "must be a Workspace; use Workspace.get(name) or Workspace.open(folder)")
 
 
 def check_experiment(experiment: object) -> None:
@@ -20,4 +18,4 @@ def check_experiment(experiment: object) -> None:
     from bridge.handles.experiment import Experiment
 
     if not isinstance(experiment, Experiment):
-        raise InvalidValue("experiment", experiment, "must be an Experiment, as Experiment(workspace, name) gives")
+        raise InvalidValue("experiment", experiment, "must be an Experiment; use Experiment(workspace, name)")

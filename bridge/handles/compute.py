@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 
 class ComputeTarget:
-    """This computer, under the name that a script gives to it.
+    """This computer, under the name of a compute target that a script uses.
 
-    All clusters and machines of Azure ML are of this class, so that type checks of scripts succeed.
+    Objects of this class stand for all clusters and machines of Azure ML, so that type checks of scripts succeed.
 
     Args:
         workspace: the workspace.
-        name: "local", or the name of a cluster. The first name of a cluster is reported in the log.
+        name: "local", or the name of a cluster. When a process first uses the name of a cluster, a warning is logged.
 
     Attributes:
         type: "local" if the name is "local", else "AmlCompute".
@@ -54,7 +54,7 @@ class ComputeTarget:
 
     @staticmethod
     def list(workspace: Workspace) -> builtins.list[ComputeTarget]:
-        """Return this computer, in a list."""
+        """Return a list that contains only this computer."""
         return [ComputeTarget(workspace, LOCAL)]
 
     @staticmethod
@@ -79,7 +79,7 @@ class ComputeTarget:
         return self
 
     def wait_for_completion(self, show_output: bool = False, **kwargs: object) -> None:
-        """Return immediately. With `show_output`, print which computer it is."""
+        """Return immediately. With `show_output`, print that the target is this computer."""
         if show_output:
             print(f"Compute target {self.name}: this computer")
 
@@ -97,7 +97,7 @@ class ComputeTarget:
         return {"name": self.name, "type": self.type, "provisioningState": self.provisioning_state}
 
     def delete(self) -> None:
-        """Do nothing: this computer stays."""
+        """Do nothing: this computer cannot be removed."""
 
     detach = delete
 

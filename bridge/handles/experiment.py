@@ -52,7 +52,7 @@ STAGES: Mapping[str, View] = {
     ViewType.ActiveOnly: "active",
     ViewType.ArchivedOnly: "deleted",
 }
-"""The lifecycle stages of each view: MLflow calls an archived experiment deleted."""
+"""The lifecycle stages of each view. An archived experiment has the stage `deleted`."""
 
 
 class Experiment:
@@ -64,7 +64,8 @@ class Experiment:
             letter or digit. An experiment that MLflow created can have any name.
 
     Raises:
-        InvalidValue: no experiment has the name, and the name is not valid for a new one; or the workspace is invalid.
+        InvalidValue: no experiment has the name, and the name is not valid for a new experiment; or `workspace` is not
+            a workspace.
         InvalidState: the experiment is archived. MLflow calls an archived experiment deleted.
     """
 
@@ -78,7 +79,7 @@ class Experiment:
             check_native_experiment_name(name)
             try:
                 record = tracking.create_experiment(name, now_ms())
-            except AlreadyExists:  # created concurrently
+            except AlreadyExists:  # another process has created it concurrently
                 record = tracking.find_experiment(name)
         assert record is not None
         if record.lifecycle_stage == "deleted":
@@ -109,7 +110,7 @@ class Experiment:
 
         Args:
             workspace: the workspace.
-            experiment_name: only the experiment with this name.
+            experiment_name: return only the experiment with this name.
             view_type: a value of `ViewType`.
             tags: a key that experiments must have, or a dict of tags that must be equal. Values are compared as text.
 
@@ -203,18 +204,19 @@ class Experiment:
         """Start an interactive run. It is Running until `complete`, `fail` or `cancel` is called.
 
         If the run is still open when the process ends, it becomes Completed, or Failed after an uncaught exception.
-        Files in `./logs` are stored while they grow, and outputs before the run ends.
-        A file that cannot be stored becomes a warning of the run.
+        Files in `./logs` are stored while they grow. Files in `outputs` are stored before the run ends.
+        If a file cannot be stored, the run gets a warning.
 
         Args:
             name: the same as `display_name`.
             run_id: an id of your own, of letters, digits, underscores and dashes; 32 hex digits by default.
             outputs: a folder, created if absent, whose files are stored under `outputs/`. None and True are
                 `./outputs`; with False neither outputs nor logs are stored.
-            snapshot_directory: the source, stored as a snapshot; None is none.
-            display_name: the name that is shown; None makes one up.
+            snapshot_directory: the folder of the source, which is stored as a snapshot. With None, no snapshot is
+                stored.
+            display_name: the name that is shown; a random name by default.
             description: free text.
-            tags: labels that can be changed: values by key, or one key; values become text.
+            tags: a dict of values, which become text, or the key of one tag without a value.
 
         Raises:
             AlreadyExists: another run has the id.
@@ -241,14 +243,14 @@ class Experiment:
 
         Args:
             config: the script, its folder, arguments and environment.
-            tags: labels that can be changed: values by key, or one key; values become text.
+            tags: a dict of values, which become text, or the key of one tag without a value.
             show_output: print the output of the script, and return when the run has ended.
             run_id: an id of your own; 32 hex digits by default.
             _parent_run_id: the id of the parent run.
             credential_passthrough: accepted for compatibility and ignored.
 
         Raises:
-            InvalidValue: the configuration is not valid; every mistake is named. No run is started.
+            InvalidValue: the configuration is not valid. The error names every mistake. No run is started.
             NotFound: the source folder or the script does not exist. No run is started.
             SubmitFailed: the source has too many files, or the run failed and `show_output` is set.
 
@@ -275,7 +277,7 @@ class Experiment:
         Args:
             type: the run's type, or the value of its property `azureml.runsource`.
             tags: a key that runs must have, or a dict of tags that must be equal. Values are compared as text.
-            properties: the same for properties.
+            properties: a key or a dict, as for `tags`.
             include_children: include runs that have a parent.
 
         Raises:
@@ -287,23 +289,23 @@ class Experiment:
 
     @property
     def tags(self) -> dict[str, str | None]:
-        """The experiment's tags, without MLflow's own (`mlflow.…`)."""
+        """The experiment's tags, without MLflow's own tags (`mlflow.…`)."""
         record = self.workspace.stores.tracking.get_experiment(self.id)
         return native_tags(record.tags)
 
     def tag(self, key: str, value: object = None) -> None:
-        """Set a tag; the value becomes text, and None is a tag without a value."""
+        """Set a tag. The value becomes text. If it is None, the tag has no value."""
         self.set_tags({check_key(key, "tag key"): value})
 
     def set_tags(self, tags: str | Mapping[str, object]) -> None:
-        """Set tags: values by key, or one key for a tag without a value. Other tags stay."""
+        """Set tags: a dict of values, or the key of one tag without a value. Other tags are not changed."""
         self.workspace.stores.tracking.set_experiment_tags(self.id, tag_values(tags))
 
     def remove_tags(self, keys: str | builtins.list[str]) -> None:
         """Remove one tag or several.
 
         Raises:
-            NotFound: the experiment does not have one of the tags; none is removed.
+            NotFound: the experiment does not have one of the tags. No tag is removed.
         """
         removed = check_keys("tag key", keys)
         self.workspace.stores.tracking.set_experiment_tags(self.id, {}, removed=removed)
@@ -322,7 +324,7 @@ class Experiment:
 
 
 def listed_experiments(workspace: Workspace, view: View) -> builtins.list[ExperimentRecord]:
-    """Return the experiments that are listed natively: all except MLflow's own if it has no runs."""
+    """Return the experiments that the native API lists: all except MLflow's "Default" if that has no runs."""
     from bridge.records.search import ExperimentQuery, RunQuery
 
     tracking = workspace.stores.tracking

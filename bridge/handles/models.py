@@ -1,4 +1,4 @@
-"""Registered models: `bridge` has none, and a plugin provides their class."""
+"""Find the class of registered models. The package `bridge` does not contain it; a plugin provides it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Offline runs: the run of a process that belongs to no submitted script."""
+"""Offline runs. An offline run is the run of a process that belongs to no other run."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ VARIABLE = "_BRIDGE_OFFLINE_RUN"
 
 
 class OfflineRun(Run):
-    """The run of a process that belongs to no submitted script; Azure ML calls it `_OfflineRun`."""
+    """The run of a process that belongs to no other run. Azure ML calls this class `_OfflineRun`."""
 
     __module__ = "bridge"
 
@@ -48,7 +48,7 @@ def offline_run() -> OfflineRun:
         with suppress(NotFound):
             return _as_offline(Run.get(Workspace.open(address), run_id))
     started: list[OfflineRun] = []
-    # Exit handlers run in reverse order. This one is registered before the one that ends the run, so it runs after it.
+    # `_report` must run after the handler that ends the run. Exit handlers run in reverse order, so it is added first.
     atexit.register(_report, started, os.getpid())
     started.append(run := _start())
     os.environ[VARIABLE] = f"{run.id}@{run.experiment.workspace.path}"
@@ -93,12 +93,12 @@ def _report(started: list[OfflineRun], process: int) -> None:
 def _is_worker() -> bool:
     """Return whether another process has started this one through `multiprocessing`."""
     multiprocessing = sys.modules.get("multiprocessing.process")
-    # While a spawned process imports the script, its parent is not known yet, but its name is.
+    # While a spawned process imports the script, multiprocessing does not know its parent yet, but knows its name.
     return multiprocessing is not None and multiprocessing.current_process().name != "MainProcess"
 
 
 def script_name() -> str:
-    """Return the name of the running script, in characters of an experiment's name, or "interactive"."""
+    """Return the name of the running script as a valid name of an experiment; "interactive" without a script."""
     stem = Path(sys.argv[0]).stem if sys.argv and sys.argv[0] not in ("", "-c") else ""
     name = "".join(character if character.isalnum() or character in "_-" else "-" for character in stem)
     return name.encode("ascii", "ignore").decode().lstrip("_-")[:255] or "interactive"

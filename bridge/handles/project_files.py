@@ -27,7 +27,10 @@ FORMS = (
 
 
 class Config(NamedTuple):
-    """The content of a file: an address, or the name of a workspace in `$BRIDGE_HOME`. An address comes first."""
+    """The content of a configuration file: an address, or the name of a workspace in `$BRIDGE_HOME`, or both.
+
+    If the file has both, the address is used.
+    """
 
     address: str | None
     name: str | None
@@ -37,8 +40,9 @@ class Config(NamedTuple):
 def find_config(path: str | os.PathLike[str] | None, file_name: str | None = None) -> Path:
     """Return the configuration file of a folder, or `path` itself if it is a file.
 
-    These paths are tried in order, each in the folder and then in the folders above it: `.bridge/config.json`, then the
-    SDK's `.azureml`, `aml_config` and the folder itself, with `config.json` before `project.json`.
+    The file is `config.json` or `project.json`, in the subfolder `.bridge`, in the SDK's subfolders `.azureml` or
+    `aml_config`, or in the folder itself. These paths are tried in this order, and `config.json` before `project.json`.
+    Each path is tried in the folder and then in all folders above it.
 
     Source: Azure ML SDK v1, `Workspace.from_config`.
 
@@ -60,7 +64,7 @@ def find_project_config() -> Path | None:
     """Return the configuration file of the working folder, as `find_config` does.
 
     Returns:
-        None if no file exists, or if it is a `config.json` of another program.
+        None if no file exists, or if the file belongs to another program.
     """
     try:
         file = find_config(None)
@@ -84,13 +88,13 @@ def _places(begin: Path, names: tuple[str, ...]) -> Iterator[Path]:
 
 
 def read_config(file: Path) -> Config:
-    """Return the content of a file. A relative address starts at the project folder.
+    """Return the content of a configuration file. A relative address in it is relative to the project folder.
 
     Raises:
-        InvalidValue: the file has none of the three forms.
+        InvalidValue: the file has none of the three forms in `FORMS`.
     """
     try:
-        said = json.loads(file.read_text(encoding="utf-8-sig"))
+        content = json.loads(file.read_text(encoding="utf-8-sig"))
     except (ValueError, RecursionError, OSError) as error:
         if is_of_handler(error):
             raise
@@ -98,26 +102,26 @@ def read_config(file: Path) -> Config:
         if isinstance(error, OSError):
             reason = f"it cannot be read: {(error.strerror or str(error)).lower()}"
         raise InvalidValue(f"configuration {file}", None, f"{FORMS}; {reason}") from error
-    if not isinstance(said, dict):
-        raise InvalidValue(f"configuration {file}", said, FORMS)
-    address = said.get("address")
-    subscription, group, name = _scope_of(said, file)
+    if not isinstance(content, dict):
+        raise InvalidValue(f"configuration {file}", content, FORMS)
+    address = content.get("address")
+    subscription, group, name = _scope_of(content, file)
     if not (isinstance(address, str) and address) and name is None:
-        raise InvalidValue(f"configuration {file}", said, FORMS)
+        raise InvalidValue(f"configuration {file}", content, FORMS)
     values = {"subscription_id": subscription, "resource_group": group}
     return Config(_from_project(address, file), name, {key: value for key, value in values.items() if value})
 
 
-def _scope_of(said: dict[str, Any], file: Path) -> tuple[str | None, str | None, str | None]:
-    scope = said.get("Scope")
+def _scope_of(content: dict[str, Any], file: Path) -> tuple[str | None, str | None, str | None]:
+    scope = content.get("Scope")
     if isinstance(scope, str):
         found = SCOPE.fullmatch(scope.rstrip("/"))
         if found is None:
             wanted = "/subscriptions/…/resourceGroups/…/providers/Microsoft.MachineLearningServices/workspaces/…"
             raise InvalidValue("Scope", scope, f"must have the form {wanted} (in {file})")
         return found[1], found[2], found[3]
-    if all(isinstance(said.get(key), str) for key in PORTAL_KEYS):
-        return said["subscription_id"], said["resource_group"], said["workspace_name"]
+    if all(isinstance(content.get(key), str) for key in PORTAL_KEYS):
+        return content["subscription_id"], content["resource_group"], content["workspace_name"]
     return None, None, None
 
 

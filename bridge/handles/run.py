@@ -56,7 +56,7 @@ class Run:
         experiment: the experiment of the run.
         id: the run's id.
         place: the run in its stores, for functions of `bridge.runs` and for plugins.
-        session: what this process captures for the run.
+        session: the `RunSession` that captures files and output of this process for the run.
 
     Args:
         experiment: the experiment of the run.
@@ -82,7 +82,7 @@ class Run:
         if record.experiment_id != experiment.id:
             raise NotFound("run", run_id, f"experiment {experiment.name!r} does not have it")
         if record.type == SCRIPT_RUN and self.__class__ is Run:
-            self.__class__ = _class_of(SCRIPT_RUN)  # as `Run.get` returns it
+            self.__class__ = _class_of(SCRIPT_RUN)  # the class of the object that `Run.get` returns
         self._set(experiment, run_id, None)
         if outputs:
             self.session.capture_folders(outputs)
@@ -107,7 +107,7 @@ class Run:
             experiment: the experiment of the run.
             run_id: the run's id.
             type: the run's type, which decides the class of the handle.
-            session: the session that started the run; None makes one that has captured nothing.
+            session: the session that started the run; None creates a new session.
         """
         kind: Any = _class_of(type) if cls is Run else cls
         run: Self = kind.__new__(kind)
@@ -116,7 +116,7 @@ class Run:
 
     @staticmethod
     def get(workspace: Workspace, run_id: str) -> Run:
-        """Return the run with an id, whichever experiment it belongs to.
+        """Return the run with an id, from any experiment of the workspace.
 
         Raises:
             NotFound: the workspace has no run with this id.
@@ -137,7 +137,10 @@ class Run:
         include_children: bool = False,
         **ignored: object,
     ) -> Iterator[Run]:
-        """Return the active runs of an experiment, newest start time first: `Experiment.get_runs` with a status."""
+        """Return the active runs of an experiment, newest start time first.
+
+        The arguments are those of `Experiment.get_runs`, and a status that the runs must have.
+        """
         from bridge.handles.run_list import runs_of_experiment
 
         check_experiment(experiment)
@@ -145,18 +148,18 @@ class Run:
 
     @staticmethod
     def get_context(allow_offline: bool = True, **ignored: object) -> Run:
-        """Return the run that this process belongs to; every call returns the same object.
+        """Return the run that this process belongs to. Every call returns the same object.
 
-        `BRIDGE_WORKSPACE` and `BRIDGE_RUN_ID` name the run.
-        Without them Azure ML's variables do: the workspace is then `$BRIDGE_HOME/<AZUREML_ARM_WORKSPACE_NAME>`, and it
-        and the run are created if absent.
-        Without either, the run is a new offline run, in an experiment that has the name of the script, and it ends with
-        the process. Its workspace is the one that the project's configuration file names, or `$BRIDGE_HOME/offline`.
-        In a submitted script `complete`, `fail` and `cancel` flush, upload and store the error; the launcher sets the
-        status.
+        The environment variables `BRIDGE_WORKSPACE` and `BRIDGE_RUN_ID` name the run.
+        If they are not set, Azure ML's variables name it. The workspace is then
+        `$BRIDGE_HOME/<AZUREML_ARM_WORKSPACE_NAME>`. The workspace and the run are created if absent.
+        If no variable names a run, an offline run is started, which ends with the process. Its experiment has the name
+        of the script. Its workspace is that of the project's configuration file, or `$BRIDGE_HOME/offline`.
+        In a submitted script, `complete`, `fail` and `cancel` flush points, upload files and store the error, but only
+        the launcher sets the status.
 
         Args:
-            allow_offline: allow a new run if no variable names one.
+            allow_offline: allow an offline run if no variable names a run.
             ignored: accepted for compatibility and ignored.
 
         Raises:
@@ -195,7 +198,7 @@ class Run:
         return self.place.record().status
 
     def get_detailed_status(self) -> dict[str, str | None]:
-        """Return the `status`, and `details` None: no queue has more to report."""
+        """Return a dict with `status`, and with `details`, which is None because there is no queue."""
         return {"status": self.status, "details": None}
 
     @property
@@ -214,7 +217,7 @@ class Run:
         return f"{self.__class__.__name__}#{self.id}"
 
     def start(self) -> None:
-        """Set the status of a run that was created before to Running; a Running run stays as it is.
+        """Set the status of the run to Running. A run that is already Running is not changed.
 
         Raises:
             InvalidState: the run has ended.
@@ -267,7 +270,7 @@ class Run:
 
     @property
     def tags(self) -> dict[str, str | None]:
-        """Labels that can be changed, without MLflow's own (`mlflow.…`)."""
+        """The tags: labels that can be changed. MLflow's own tags (`mlflow.…`) are not included."""
         return native_tags(self.place.record().tags)
 
     def get_tags(self) -> dict[str, str | None]:
@@ -275,17 +278,17 @@ class Run:
         return self.tags
 
     def tag(self, key: str, value: object = None) -> None:
-        """Set a tag; the value becomes text, and None is a tag without a value."""
+        """Set a tag. The value becomes text. If it is None, the tag has no value."""
         self.set_tags({check_key(key, "tag key"): value})
 
     def set_tags(self, tags: str | Mapping[str, object]) -> None:
-        """Set tags; other tags stay.
+        """Set tags. Other tags are not changed.
 
         Args:
-            tags: values by key, or one key for a tag without a value.
+            tags: a dict of values, or the key of one tag without a value.
 
         Raises:
-            InvalidValue: a key is not valid; no tag is set.
+            InvalidValue: a key is not valid. No tag is set.
         """
         self.place.update(RunChanges(tags=run_tag_values(tags)))
 
@@ -293,13 +296,13 @@ class Run:
         """Remove one tag or several.
 
         Raises:
-            NotFound: the run does not have one of the tags; none is removed.
+            NotFound: the run does not have one of the tags. No tag is removed.
         """
         self.place.update(RunChanges(removed_tags=check_keys("tag key", keys)))
 
     @property
     def properties(self) -> dict[str, str]:
-        """Labels that are set once."""
+        """The properties: labels that can be set only once."""
         return dict(self.place.record().properties)
 
     def get_properties(self) -> dict[str, str]:
@@ -310,25 +313,26 @@ class Run:
         """Set properties; values become text.
 
         Raises:
-            InvalidState: a property already has another value; none is set.
-            InvalidValue: a key is not valid; none is set.
+            InvalidState: a property already has another value. No property is set.
+            InvalidValue: a key is not valid. No property is set.
         """
-        values = {key: str(value) for key, value in label_values(properties, "property").items()}  # None too
+        # A value None becomes the text "None".
+        values = {key: str(value) for key, value in label_values(properties, "property").items()}
         if values:
             self.place.update(RunChanges(properties=values))
 
     # Logging
 
     def log(self, name: str, value: Value, description: str | None = "", step: int | None = None) -> None:
-        """Append a point to the series `name`. Once the call has returned, the point survives the process.
+        """Append a point to the series `name`. After the call has returned, the point is not lost if the process dies.
 
         Args:
             name: 1 to 255 characters without control characters.
             value: a number (NaN and ±inf included), text, a bool or None; scalars of numpy and torch are numbers.
-                An int beyond ±2**53 is stored as the nearest float64, with a warning of the run.
-            description: describes the metric, and is stored once. Every `log_…` method takes it.
-            step: a signed 64-bit integer. If omitted: the number of points already logged to this series without a
-                step.
+                An int beyond ±2**53 is stored as the nearest float64, and the run gets a warning.
+            description: a text that describes the metric. The same text is stored only once.
+            step: a signed 64-bit integer. If it is omitted, the step is the number of points already logged to this
+                series without a step.
 
         Raises:
             InvalidValue: the name, value, description or step is not valid.
@@ -339,7 +343,7 @@ class Run:
                 from bridge.runs.metrics import log_scalar
 
                 log_scalar(self.place, self._described, name, value, description, step)
-            else:  # without another function call: this path is measured in microseconds
+            else:  # a call of the store without further function calls takes only microseconds
                 self._log(self.id, name, value, time.time_ns() // 1_000_000, step)
         except InvalidValue as error:
             from bridge.runs.metric_points import refused_scalar
@@ -355,8 +359,8 @@ class Run:
 
         Args:
             name: as for `log`.
-            value: a list, one-dimensional array, range, generator or the like. An empty one logs nothing, with a
-                warning in the log.
+            value: a list, one-dimensional array, range, generator or another iterable. If it is empty, no point
+                is logged, and a warning is written to the log.
             description: as for `log`.
 
         Raises:
@@ -391,8 +395,9 @@ class Run:
 
         Args:
             name: as for `log`.
-            value: a list for each column, all of one length; or a value for each column, which is one row; or a data
-                frame. An empty one logs nothing, with a warning in the log.
+            value: a dict with a list for each column, all of the same length; a dict with a value for each column,
+                which is one row; or a data frame. If it is empty, no row is logged, and a warning is written to the
+                log.
             description: as for `log`.
 
         Raises:
@@ -418,7 +423,7 @@ class Run:
             description, step: as for `log`.
 
         Raises:
-            InvalidValue: not exactly one of `path` and `plot` is given, or it is not an image.
+            InvalidValue: not exactly one of `path` and `plot` is given, or the value is not an image.
             NotFound: the file or the run does not exist.
             InvalidState: the run is deleted.
         """
@@ -435,8 +440,8 @@ class Run:
 
         Args:
             name: as for `log`.
-            value: a dict, or JSON text of one, with `schema_type` "confusion_matrix", any `schema_version`, and
-                `data` that has `class_labels` and `matrix` (a row for each true class).
+            value: a dict, or the JSON text of a dict, with `schema_type` "confusion_matrix", any `schema_version`, and
+                `data`. `data` is a dict with `class_labels` and `matrix`, which has a row for each true class.
             description, step: as for `log`.
 
         Raises:
@@ -450,8 +455,9 @@ class Run:
     ) -> None:
         """Store an accuracy table, as `log_confusion_matrix` stores its matrix.
 
-        `data` has `probability_tables`, `percentile_tables` (true and false positives, true and false negatives at each
-        threshold, for each class), `probability_thresholds`, `percentile_thresholds` and `class_labels`.
+        `data` has `probability_tables`, `percentile_tables`, `probability_thresholds`, `percentile_thresholds` and
+        `class_labels`. The tables contain true and false positives, and true and false negatives, at each threshold for
+        each class.
         """
         self._log_chart(name, ACCURACY_TABLE, value, description, step)
 
@@ -479,10 +485,10 @@ class Run:
         log_chart(self.place, self._described, name, kind, value, description, step)
 
     def flush(self, timeout_seconds: float = 300) -> None:
-        """Return when a reader sees everything that was logged.
+        """Write all points that are still in memory, so that every reader sees what was logged before.
 
         Args:
-            timeout_seconds: accepted for compatibility and ignored: in a folder there is nothing to wait for.
+            timeout_seconds: accepted for compatibility and ignored.
 
         Raises:
             StoreUnavailable: points are unwritten or were dropped.
@@ -500,17 +506,18 @@ class Run:
     ) -> dict[str, Any]:
         """Return the logged metrics by name, as plain Python values.
 
-        A metric with one point is a bare value, else a list in log order.
+        The value of a metric with one point is a single value. With several points it is a list in log order.
         The numbers of a series are ints if all of them were logged as ints, else floats.
-        Rows and tables are a dict of columns. A column is a bare value if there is one row, else a list, with None
-        where a row does not have the column. Scalars of the same name are a column of that name.
-        An image or chart is the address of the first one that was logged.
+        The value of rows and tables is a dict of columns. A column is a single value if there is one row, else a list.
+        The list contains None for each row that does not have the column. If scalars were logged under the same name,
+        they are in a further column, which has this name.
+        The value of images or charts is the address of the first one that was logged.
         `get_metric` returns everything as it was logged, without these rules.
 
         Args:
-            name: only this metric; if it was not logged, the answer is empty.
+            name: return only this metric. If it was not logged, the result is empty.
                 Without a name, the metrics that the launcher measures (`system/…`) are excluded.
-            recursive: return the metrics of this run and all its descendants, by run id; runs without metrics are
+            recursive: return the metrics of this run and all its descendants, by run id. Runs without metrics are
                 excluded.
             run_type: with `recursive`, only runs of this type.
             populate: return the content of images and charts, as `MetricFile`.
@@ -535,11 +542,11 @@ class Run:
         return get_metric(self.place, name)
 
     def get_series(self, key: str) -> Series:
-        """Return all scalars logged under a key, in log order, as three numpy arrays of one length.
+        """Return all scalars logged under a key, in log order, as three numpy arrays of the same length.
 
         `steps` and `timestamps` (milliseconds since 1970 UTC) are int64.
-        `values` is int64 if all values were ints (object if one is beyond int64), float64 if all are numbers,
-        else object (text, bool, None, or mixed).
+        `values` is int64 if all values were logged as ints, and float64 if all values are numbers. It is object if a
+        value is text, a bool or None, or if an int is beyond int64.
 
         Raises:
             NotFound: no scalar was logged under the key.
@@ -551,7 +558,7 @@ class Run:
     # Files. All methods raise NotAllowed if the experiment was created with an artifact location of its own.
 
     def upload_file(self, name: str, path_or_stream: LocalPath | BinaryIO, datastore_name: None = None) -> None:
-        """Store a file with the run; a file of that name is replaced.
+        """Store a file with the run. An existing file of the same name is replaced.
 
         Args:
             name: the artifact path, relative and `/`-separated.
@@ -576,7 +583,7 @@ class Run:
         timeout_seconds: float | None = None,
         datastore_name: None = None,
     ) -> dict[str, ArtifactRecord] | None:
-        """Store files with the run; files of the same names are replaced.
+        """Store files with the run. Existing files of the same names are replaced.
 
         Args:
             names: the artifact paths.
@@ -587,7 +594,7 @@ class Run:
 
         Raises:
             InvalidValue: the numbers of names and paths differ, a name is not valid, or a datastore is named.
-            NotFound: a file does not exist; none is uploaded.
+            NotFound: a file does not exist. No file is uploaded.
             InvalidState: the run is deleted.
         """
         from bridge.runs.files import upload_files
@@ -596,11 +603,11 @@ class Run:
         return {record.path: record for record in records} if return_artifacts else None
 
     def upload_folder(self, name: str, path: LocalPath, datastore_name: None = None) -> None:
-        """Store every file below a folder as `name/<its path below the folder>`; links are followed.
+        """Store every file below a folder as `name/<path below the folder>`. Links are followed.
 
         Raises:
             InvalidValue: the path is not a folder, a name is not valid, or a datastore is named.
-            NotFound: a link is broken; the files before it are stored.
+            NotFound: a link is broken. The files before it are stored.
             InvalidState: the run is deleted.
         """
         from bridge.runs.files import upload_folder
@@ -638,14 +645,15 @@ class Run:
         append_prefix: bool = True,
         timeout_seconds: float | None = None,
     ) -> None:
-        """Write all files of the run, or those of a folder, to local paths; existing files are replaced.
+        """Write all files of the run, or those of an artifact folder, to local paths. Existing files are replaced.
 
         Args:
             prefix: an artifact folder, matched exactly ("out" is not "outputs"); None selects all files.
-            output_directory: the folder for the files, at their artifact paths; None is the working folder.
+            output_directory: the folder in which the files are written at their artifact paths; None is the working
+                folder.
             output_paths: one target for each file, in the order of the artifact paths, relative to the output
-                directory if there is one. If their number differs from that of the files, they are ignored with a
-                warning in the log.
+                directory if one is given. If the number of targets differs from the number of files, they are ignored,
+                and a warning is written to the log.
             append_prefix: if False, files are written to the output directory at their paths below the prefix.
             batch_size, timeout_seconds: accepted for compatibility and ignored.
 
@@ -664,12 +672,12 @@ class Run:
         run_id: str | None = None,
         outputs: bool | str | os.PathLike[str] | None = None,
     ) -> Run:
-        """Start a run inside this one, as `Experiment.start_logging` does.
+        """Start a child run of this run, as `Experiment.start_logging` starts a run.
 
         Args:
-            name: the display name; None makes one up.
+            name: the display name; a random name by default.
             run_id: an id of your own; 32 hex digits by default.
-            outputs: a folder whose files are stored, as for `start_logging`; None is none.
+            outputs: a folder whose files are stored, as for `start_logging`. With None, no files are stored.
 
         Raises:
             AlreadyExists: another run has the id.
@@ -687,15 +695,15 @@ class Run:
     def create_children(
         self, count: int | None = None, tag_key: str | None = None, tag_values: Sequence[object] | None = None
     ) -> builtins.list[Run]:
-        """Start many runs inside this one, in one transaction.
+        """Start several child runs of this run in one transaction.
 
         Args:
-            count: the number of runs; the tag `azureml.batch_child_number` numbers them from 0.
-            tag_key: instead of a count, the tag in which the children differ.
-            tag_values: the tag's value for each child; values become text.
+            count: the number of child runs. Their tag `azureml.batch_child_number` contains their numbers, from 0.
+            tag_key: instead of a count, the key of a tag that has a different value in each child run.
+            tag_values: the value of this tag for each child run. Values become text.
 
         Raises:
-            InvalidValue: neither a count nor a tag with values is given, or both are.
+            InvalidValue: neither a count nor a tag with values is given, or both are given.
         """
         from bridge.runs.children import start_children
 
@@ -705,7 +713,7 @@ class Run:
     def submit_child(
         self, config: ScriptRunConfig, tags: str | Mapping[str, object] | None = None, **kwargs: Any
     ) -> ScriptRun:
-        """Submit a script as a run inside this one; see `Experiment.submit`."""
+        """Submit a script as a child run of this run; see `Experiment.submit`."""
         return self.experiment.submit(config, tags=tags, _parent_run_id=self.id, **kwargs)
 
     def get_children(
@@ -717,12 +725,12 @@ class Run:
         status: str | None = None,
         **ignored: object,
     ) -> Iterator[Run]:
-        """Return the active runs inside this one, newest start time first, of any experiment.
+        """Return the active child runs of this run from all experiments, newest start time first.
 
         Args:
             recursive: return all descendants.
             tags: a key that runs must have, or a dict of tags that must be equal. Values are compared as text.
-            properties: the same for properties.
+            properties: a key or a dict, as for `tags`.
             type: the run's type, or the value of its property `azureml.runsource`.
             status: the status that runs must have.
             ignored: accepted for compatibility and ignored.
@@ -767,10 +775,10 @@ class Run:
         return EmptyNames("dataset", NO_DATASETS)
 
     def get_environment(self) -> Environment:
-        """Return the environment that the run's script runs with.
+        """Return the environment in which the submitted script of the run runs.
 
         Raises:
-            NotFound: the run has no submitted script.
+            NotFound: the run is not a submitted run.
         """
         from bridge.environments.environment import environment_of
         from bridge.runs.details import run_environment
@@ -778,9 +786,9 @@ class Run:
         return environment_of(run_environment(self.place))
 
     def get_secret(self, name: str) -> str:
-        """Return a secret: the environment variable of that name, or of its form in capitals.
+        """Return the value of a secret, which is in an environment variable.
 
-        For `db-password` these are the variables `db-password` and `DB_PASSWORD`.
+        The secret `db-password` is the value of the variable `db-password`, or else of `DB_PASSWORD`.
 
         Raises:
             NotFound: neither variable is set.
@@ -790,17 +798,17 @@ class Run:
         return get_secret(name)
 
     def get_secrets(self, secrets: Iterable[str]) -> dict[str, str | None]:
-        """Return secrets by name, as `get_secret` does; None for a secret that is not set."""
+        """Return the values of secrets by name, as `get_secret` does. The value is None if a secret is not set."""
         from bridge.runs.secrets import find_secrets
 
         return find_secrets(secrets)
 
     def get_details(self) -> dict[str, Any]:
-        """Return the facts of the run as a dict.
+        """Return the details of the run as a dict.
 
-        `runId`, `target`, `status`, `startTimeUtc`, `endTimeUtc` (once the run has ended), `properties`,
-        `inputDatasets`, `outputDatasets`, `runDefinition` (what was submitted), `logFiles` (URLs by name) and
-        `submittedBy`; `error` and `warnings` if there are any.
+        The keys are `runId`, `target`, `status`, `startTimeUtc`, `endTimeUtc` (if the run has ended), `properties`,
+        `inputDatasets`, `outputDatasets`, `runDefinition` (of a submitted run), `logFiles` (URLs by artifact path),
+        `submittedBy`, `error` (if the run has failed) and `warnings` (if the run has any).
 
         Source: Azure ML SDK v1, `Run.get_details`.
         """
@@ -809,7 +817,10 @@ class Run:
         return run_details(self.place)
 
     def get_details_with_logs(self) -> dict[str, Any]:
-        """Return `get_details` with the text of each log in `logFiles`; bytes that are not UTF-8 are replaced."""
+        """Return the details of the run, with the text of each log in `logFiles`.
+
+        Bytes that are not UTF-8 are replaced.
+        """
         from bridge.runs.details import run_details_with_logs
 
         return run_details_with_logs(self.place)
@@ -830,13 +841,13 @@ class Run:
         """Wait until the run has ended and return its details.
 
         Args:
-            show_output: print the log while it grows, and a summary.
+            show_output: print the logs while they grow, and then a summary.
             wait_post_processing: accepted for compatibility and ignored: a run ends after its files are stored.
             raise_on_error: raise if the run failed.
 
         Raises:
-            SubmitFailed: the run failed, and the sentence ends in its error's message; or, with `show_output`, Ctrl-C
-                was pressed. The run continues after Ctrl-C.
+            SubmitFailed: the run failed, or Ctrl-C was pressed and `show_output` is set. The error of a failed run ends
+                with the message of the run's error. After Ctrl-C, the run continues.
 
         Source: Azure ML SDK v1, `Run.wait_for_completion`.
         """
@@ -847,14 +858,15 @@ class Run:
     # Source and models
 
     def take_snapshot(self, file_or_folder_path: str | os.PathLike[str]) -> str:
-        """Store the source of the run, once, and return the snapshot's id, which is a hash of the content.
+        """Store the source of the run as a snapshot. Return the snapshot's id, which is a hash of the content.
 
-        `docs/source.md` lists the files that are excluded. Files that are too large are named in a warning of the run.
+        A run can have only one snapshot.
+        `docs/source.md` lists the files that are excluded. A warning of the run names the files that are too large.
 
         Raises:
             NotFound: the file or folder does not exist.
             InvalidState: the run already has a snapshot, or is deleted.
-            InvalidValue: the folder is too large; nothing is stored.
+            InvalidValue: the folder is too large. Nothing is stored.
         """
         from bridge.runs.snapshots import snapshot_run
 
@@ -871,10 +883,10 @@ class Run:
         return snapshot_id(self.place)
 
     def restore_snapshot(self, snapshot_id: str | None = None, path: str | os.PathLike[str] | None = None) -> str:
-        """Write the source as `<id>.zip` and return its absolute path.
+        """Write a snapshot as the file `<id>.zip`, and return the absolute path of the file.
 
         Args:
-            snapshot_id: a snapshot of the workspace; the run's own by default.
+            snapshot_id: the id of a snapshot in the workspace; by default that of the run's snapshot.
             path: the folder, created if absent; the system's temporary folder by default.
 
         Raises:
@@ -900,8 +912,8 @@ class Run:
 
         Args:
             model_name: letters, digits, dashes, underscores and dots, at most 255.
-            model_path: the artifact path of a file or folder, or the name of a model that MLflow has logged for the
-                run; the model's name by default.
+            model_path: the artifact path of a file or folder, or the name of a model that was logged for the run with
+                MLflow; `model_name` by default.
             tags: labels of the version.
             properties: labels of the version that are set once.
             model_framework: the name of the framework, such as "ScikitLearn".
@@ -911,7 +923,7 @@ class Run:
 
         Raises:
             InvalidValue: the name is not valid.
-            NotFound: the run has no such file; or MLflow, whose registry stores models, is not installed.
+            NotFound: the run has no such file or model, or MLflow, whose registry stores models, is not installed.
         """
         from bridge.handles.models import model_class
 
@@ -929,16 +941,16 @@ class Run:
     # Ending
 
     def complete(self) -> None:
-        """End the run as Completed. Calling it again only moves the end time.
+        """End the run as Completed. A further call only sets the end time again.
 
         Raises:
-            StoreUnavailable: logged points are unwritten or were dropped; the status stays.
+            StoreUnavailable: logged points are unwritten or were dropped. The status is not changed.
             InvalidState: the run is Failed or Canceled.
         """
         self.session.end("Completed")
 
     def fail(self, error_details: str | BaseException | None = None, error_code: str | None = None) -> None:
-        """End the run as Failed, also after a logger has completed it before its owner did.
+        """End the run as Failed. The owner of the run can do this even if a logger has already completed the run.
 
         Args:
             error_details: a sentence or the exception.
@@ -978,7 +990,7 @@ class Run:
         return reopen_run, (type(self), self.experiment, self.id)
 
     _of = wrap
-    """The former name of `wrap`, which pickles of version 0.1 name."""
+    """The former name of `wrap`. Pickles of version 0.1 contain this name."""
 
     def __repr__(self) -> str:
         return f"Run(Experiment: {self.experiment.name},\nId: {self.id},\nType: {self.type},\nStatus: {self.status})"

@@ -41,7 +41,7 @@ def runs_below(
 
 
 def parent_of(run: Run) -> Run | None:
-    """Return the parent of a run, which may belong to another experiment; None if it does not exist."""
+    """Return the parent of a run; None if it does not exist. The parent may belong to another experiment."""
     record = find_parent(run.place)
     return None if record is None else next(_handles(run.experiment, [record]))
 

@@ -1,4 +1,4 @@
-"""The run that this process belongs to, as environment variables name it."""
+"""Find the run to which this process belongs. Environment variables name the run."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def _find_offline() -> Run:
 def _start_context(experiment: Experiment, run_id: str) -> Run:
     try:
         run = experiment.start_logging(run_id=run_id, outputs=False, snapshot_directory=None)
-    except AlreadyExists:  # started by another process of the same job
+    except AlreadyExists:  # another process of the same job has started the run
         return Run(experiment, run_id)
     run.session.own(quietly=True)
     return run

@@ -16,7 +16,7 @@ class ScriptRun(Run):
     RUN_TYPE = SCRIPT_RUN
 
     def cancel(self) -> None:
-        """Stop the script, end the run as Canceled, and return after that.
+        """Stop the script, and wait until the run is Canceled.
 
         The script and all processes that it started get SIGTERM, and SIGKILL five seconds later.
         A run that no launcher has claimed is Canceled immediately. A launcher that starts later skips it.
@@ -30,10 +30,10 @@ class ScriptRun(Run):
             cancel_script(self.place)
 
     def clean(self) -> None:
-        """Remove the folder that the script worked in; the stored files of the run stay.
+        """Remove the folder in which the script ran. The files that are stored with the run are not removed.
 
         Raises:
             InvalidState: the run has not ended.
-            NotAllowed: the run names a folder that is not one of this user's.
+            NotAllowed: the record of the run names a folder that is not the working folder of the run.
         """
         remove_working_folder(self.place)

@@ -1,4 +1,4 @@
-"""A workspace: a separate home of experiments."""
+"""A workspace: a folder with experiments and their runs."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 @absent.with_absent_attributes
 class Workspace:
-    """A separate home of experiments, in a folder.
+    """A folder that contains experiments, runs and their files.
 
-    `Workspace.create`, `Workspace.open` and `Workspace.from_config` return one.
-    The constructor is that of the Azure ML SDK v1, and opens `$BRIDGE_HOME/<workspace_name>`, which must exist.
-    A workspace and its experiments and runs can be pickled: another process then opens them itself.
+    `Workspace.create`, `Workspace.open` and `Workspace.from_config` return a workspace.
+    The constructor has the arguments of the Azure ML SDK v1. It opens the workspace `$BRIDGE_HOME/<workspace_name>`.
+    Workspaces, experiments and runs can be pickled. A process that unpickles them opens them again.
 
     Attributes:
         stores: the stores of the workspace, for functions of `bridge.runs` and for plugins.
 
     Args:
-        subscription_id: stored with this handle and not used; `resource_group` and further arguments likewise.
+        subscription_id: only stored with this handle, like `resource_group` and further arguments.
         workspace_name: the name of the workspace.
 
     Example:
@@ -74,7 +74,7 @@ class Workspace:
 
         Args:
             stores: the stores.
-            durability: the durability that was asked for; a pickle keeps it.
+            durability: the durability that the caller has requested. It is pickled with the handle.
             azure_values: values of Azure ML arguments that this handle shows instead of the stored ones.
         """
         workspace: Self = cls.__new__(cls)
@@ -100,16 +100,16 @@ class Workspace:
         Args:
             name: letters, digits, underscores and dashes, starting with a letter or digit; at most 255 bytes.
             path: its folder, created if absent; None is `$BRIDGE_HOME/<name>`, by default below `~/.bridge`.
-            exist_ok: open the workspace if it already exists; its own name stays.
+            exist_ok: open the workspace if it already exists. Its name is not changed.
             shared: give the folder's group write access to the files, as `git init --shared` does.
-            durability: the event that a point survives once its log call has returned: "process" (the default) is the
-                death of the process, "power" that of the machine. None is `BRIDGE_DURABILITY` if that is set.
+            durability: the failure that a point survives after its log call has returned: "process" (the default) is a
+                killed process, "power" a power failure. If None, the variable `BRIDGE_DURABILITY` is used if it is set.
             azure: other arguments of the Azure ML SDK v1. `subscription_id`, `resource_group`, `location`, `sku`,
                 `tags`, `friendly_name` and `description` are stored, the others are ignored.
 
         Raises:
             InvalidValue: the name or the path is not valid.
-            TypeError: an argument is unknown to the SDK too.
+            TypeError: the SDK does not have an argument of this name.
             AlreadyExists: the workspace exists, and `exist_ok` is False.
             NotAllowed: the folder is not writable.
         """
@@ -128,7 +128,7 @@ class Workspace:
 
         Args:
             address: its folder, or its `bridge:///…` URI.
-            durability: as for `create`; None is `BRIDGE_DURABILITY`, or the workspace's own.
+            durability: as for `create`. If None, `BRIDGE_DURABILITY` is used, or the durability of the workspace.
 
         Raises:
             NotFound: the workspace does not exist.
@@ -162,9 +162,9 @@ class Workspace:
     def list(
         subscription_id: str | None = None, auth: object = None, resource_group: str | None = None
     ) -> dict[str, builtins.list[Workspace]]:
-        """Return the workspaces in `$BRIDGE_HOME` by name, without changing them; the arguments are ignored.
+        """Return the workspaces in `$BRIDGE_HOME` by name. The arguments are ignored, and no workspace is changed.
 
-        A name has several workspaces if folders were renamed. An unreadable workspace is skipped with a warning.
+        Several workspaces may have the same name. An unreadable workspace is skipped with a warning in the log.
         """
         from bridge.handles.workspace_list import workspaces_at_home
 
@@ -177,13 +177,13 @@ class Workspace:
         _logger: object = None,
         _file_name: str | None = None,
     ) -> Workspace:
-        """Open the workspace that a configuration file in a folder, or above it, names.
+        """Open the workspace that the configuration file of a folder, or of a folder above it, names.
 
         The nearest `.bridge/config.json` is used, or else the SDK's `.azureml/config.json` or `config.json`.
         A file without an `address`, such as Azure ML's, names a workspace in `$BRIDGE_HOME`, created if absent.
 
         Args:
-            path: the folder to start at (by default the working folder), or the file itself.
+            path: the folder at which the search starts (by default the working folder), or the file itself.
             auth: accepted for compatibility and ignored.
 
         Raises:
@@ -195,9 +195,9 @@ class Workspace:
         return workspace_of_project(path, _file_name)
 
     def write_config(self, path: str | os.PathLike[str] | None = None, file_name: str | None = None) -> None:
-        """Write a configuration file with the address and the SDK's `Scope`; `Workspace.from_config` finds it.
+        """Write a configuration file that `from_config` finds. It contains the address and the `Scope` of the SDK.
 
-        It is `<path>/.azureml/config.json`, or an existing `.bridge/config.json`, `project.json` or `aml_config`.
+        The file is `<path>/.azureml/config.json`, unless `.bridge/config.json`, `aml_config` or `project.json` exists.
         """
         from bridge.handles.azure_details import scope_of
         from bridge.handles.project_files import write_config
@@ -205,12 +205,12 @@ class Workspace:
         write_config(path, file_name, {"Id": None, "Scope": scope_of(self), "address": self.stores.address})
 
     def close(self) -> None:
-        """Close the files, connections and the journal that this process has open; the next use opens them again.
+        """Close the files, connections and the journal that this process has open. The next use opens them again.
 
-        A run that this process owns stays active. A `with` block closes at its end.
+        A run that this process owns does not end. A `with` block calls `close` at its end.
 
         Raises:
-            StoreUnavailable: logged points are unwritten or were dropped; everything is closed nevertheless.
+            StoreUnavailable: logged points are unwritten or were dropped. Everything is closed nevertheless.
         """
         self.stores.close()
 
@@ -240,27 +240,27 @@ class Workspace:
 
     @property
     def subscription_id(self) -> str:
-        """The value in the configuration or given when the workspace was created, or "local"."""
+        """The value in the configuration file or the argument of `create`; "local" if neither exists."""
         return str(self._azure_value("subscription_id") or "local")
 
     @property
     def resource_group(self) -> str:
-        """The value in the configuration or given when the workspace was created, or "local"."""
+        """The value in the configuration file or the argument of `create`; "local" if neither exists."""
         return str(self._azure_value("resource_group") or "local")
 
     @property
     def location(self) -> str:
-        """The value given when the workspace was created, or "local"."""
+        """The argument of `create`, or "local"."""
         return str(self._azure_value("location") or "local")
 
     @property
     def sku(self) -> str:
-        """The value given when the workspace was created, or "basic"."""
+        """The argument of `create`, or "basic"."""
         return str(self._azure_value("sku") or "basic")
 
     @property
     def tags(self) -> dict[str, str | None]:
-        """The value given when the workspace was created, or no tags."""
+        """The argument of `create`, or an empty dict."""
         return dict(self._azure_value("tags") or {})
 
     @property
@@ -269,31 +269,31 @@ class Workspace:
         return self.get_mlflow_tracking_uri()
 
     def get_details(self) -> dict[str, Any]:
-        """Return the facts of the workspace, under the names of the Azure ML SDK v1."""
+        """Return a dict of details of the workspace, under the names of the Azure ML SDK v1."""
         from bridge.handles.azure_details import workspace_details
 
         return workspace_details(self, self._azure_value)
 
     def deliver(self, target: Workspace, run_ids: str | Sequence[str] | None = None) -> builtins.list[str]:
-        """Copy runs, such as those of the offline workspace, to another workspace. It can be repeated.
+        """Copy runs, such as those of the offline workspace, to another workspace. The call can be repeated.
 
-        Experiments are matched by name and created if absent. Run ids stay; the target assigns the numbers.
+        Experiments are matched by name and created if absent. Run ids are kept, but run numbers are assigned again.
         Metrics and files that the target already has are skipped, and name, description and tags are replaced.
-        If the target has another value of a param or property, that value stays, with a warning of the run.
-        The status of a run that has ended in the target stays too. The snapshots of the runs are copied.
-        MLflow's logged models and traces are not copied, and neither are child runs that are not named.
+        If the target has another value of a param or property, its value is not changed, and the run gets a warning.
+        The status of a run that has ended in the target is not changed either. The snapshots of the runs are copied.
+        MLflow's logged models and traces are not copied. A child run is copied only if `run_ids` contains its id.
 
         Args:
             target: the other workspace.
-            run_ids: the runs, or one run; None is all active runs.
+            run_ids: the ids of the runs, or one id; None is all active runs.
 
         Returns:
             the ids of the delivered runs. The log names the `run_ids` that were skipped because they are deleted.
 
         Raises:
-            NotFound: a run does not exist; nothing is delivered.
+            NotFound: a run does not exist. Nothing is delivered.
             InvalidValue: the target is this workspace, or not a workspace.
-            InvalidState: an experiment or a run is deleted in the target; the runs before it are delivered.
+            InvalidState: an experiment or a run is deleted in the target. The runs before it are delivered.
         """
         from bridge.runs.deliver import deliver_runs
 
@@ -302,7 +302,7 @@ class Workspace:
 
     @property
     def models(self) -> dict[str, Any]:
-        """The newest version of each registered model, a `Model` by name; NotFound if MLflow is not installed."""
+        """The newest version of each registered model, by name. NotFound is raised if MLflow is not installed."""
         return dict(model_class().newest(self))
 
     @property
@@ -314,7 +314,7 @@ class Workspace:
 
     @property
     def compute_targets(self) -> ComputeTargets:
-        """The compute targets by name: "local" is listed, and each other name means this computer too."""
+        """The compute targets by name. Only "local" is listed, but every other name means this computer too."""
         from bridge.handles.compute import ComputeTargets
 
         return ComputeTargets(self)
@@ -336,16 +336,16 @@ class Workspace:
 
     def get_default_datastore(self) -> NoReturn:
         """Raise NotAllowed: a workspace has no datastores."""
-        reason = "it has none: read data by its path, and keep files with run.upload_file or run.upload_folder"
+        reason = "it has none: read data by its path, and store files with run.upload_file or run.upload_folder"
         raise NotAllowed("open a datastore of workspace", self.name, reason)
 
     def set_default_datastore(self, name: str) -> NoReturn:
-        """Raise NotAllowed: there are no datastores."""
+        """Raise NotAllowed: a workspace has no datastores."""
         raise NotAllowed("set the default datastore of workspace", self.name, absent.NO_DATASTORES)
 
     def update(self, **azure: Any) -> NoReturn:
-        """Raise NotAllowed: the details of a workspace are set once."""
-        raise NotAllowed("update workspace", self.name, "its details are those that Workspace.create was given")
+        """Raise NotAllowed: only `Workspace.create` can set the details of a workspace."""
+        raise NotAllowed("update workspace", self.name, "its details can be set only when Workspace.create creates it")
 
     def delete(self, delete_dependent_resources: bool = False, no_wait: bool = False) -> NoReturn:
         """Raise NotAllowed. A script cannot delete a workspace, but a user can remove its folder."""
@@ -364,7 +364,7 @@ class Workspace:
 
     def get_default_keyvault(self) -> NoReturn:
         """Raise NotAllowed: a workspace has no key vault."""
-        reason = "it has none: give secrets to a script by environment variables"
+        reason = "it has none: pass secrets to a script in environment variables"
         raise NotAllowed("open a key vault of workspace", self.name, reason)
 
     @property
@@ -382,7 +382,7 @@ class Workspace:
 
     @property
     def unfolded_bytes(self) -> int:
-        """The size of the points that the last read did not see, because this user may not write; otherwise 0."""
+        """The size of the points that the last read ignored, because this user cannot fold them; otherwise 0."""
         return self.stores.tracking.unfolded_bytes
 
     def get_mlflow_tracking_uri(self, _with_auth: bool = False) -> str:

@@ -183,7 +183,7 @@ def test_methods_that_a_folder_cannot_support_are_refused(tmp_path: Path) -> Non
     ws = Workspace.create("absent", path=tmp_path / "ws")
     for refused, sentence in (
         (lambda: ws.set_default_datastore("blobs"), "Runbridge has no datastores"),
-        (lambda: ws.update(friendly_name="x"), "its details are those that Workspace.create was given"),
+        (lambda: ws.update(friendly_name="x"), "its details can be set only when Workspace.create creates it"),
         (ws.delete, "remove its folder"),
     ):
         with pytest.raises(NotAllowed, match=sentence):
