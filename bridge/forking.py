@@ -20,8 +20,8 @@ The module passes its step, which is one row of this table:
 
 After the fork, the steps run from the top of the table to its bottom, in the parent and in the child. The lowest layers
 come first, so each layer can use the layers that it depends on.
-Before the fork, the steps run from the bottom to the top. So the longest wait comes first, and other threads cannot use
-the databases for as short a time as possible.
+Before the fork, the steps run from the bottom to the top. So the longest wait comes first, and the databases are closed
+to other threads only for a short time.
 The order does not depend on the order of imports: PLUGINS runs before OUTPUT even if a plugin is imported last.
 No other module registers hooks for forks.
 """

@@ -39,7 +39,7 @@ class ArtifactStore(ABC):
                 under the same path, one of them succeeds.
 
         Raises:
-            InvalidValue: the path is not valid, runs through a file, or names a folder.
+            InvalidValue: the path is not valid, is below a file, or is the path of a folder.
             NotFound: the source file does not exist.
             AlreadyExists: a file exists under the path, and `replace` is False.
         """

@@ -98,8 +98,8 @@ class Folding:
             wait: whether to wait if another thread or process folds. If False, the call then returns without a fold.
 
         Raises:
-            StoreUnavailable: the backend cannot be written at the moment; another process or thread has been folding
-                for longer than the time limit; or a signal handler has interrupted a fold of this thread.
+            StoreUnavailable: the backend cannot be written at the moment. Or another process or thread folds for longer
+                than the time limit. Or the caller is a signal handler that has interrupted a fold of this thread.
         """
         until = read_boot_time()
         with self._border():
@@ -224,7 +224,7 @@ class Folding:
             self._keep_damaged()
             try:
                 self._inner.append(slices)
-            except InvalidState as error:  # another process has stored some of these points: cut again
+            except InvalidState as error:  # another process has stored some of these points, so cut new slices
                 mismatch = error
                 continue
             size_bytes = sum(piece.end - piece.start for piece in slices)

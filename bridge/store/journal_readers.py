@@ -1,4 +1,4 @@
-"""The readers of the journals in a folder, kept from one fold to the next."""
+"""The readers of the journals in a folder. Later folds use the same readers again."""
 
 from __future__ import annotations
 

@@ -167,7 +167,7 @@ class JournaledStore(WrappedBackend):
         self._workspace_id = moved.workspace_id
         if self._made_folding is not None:
             self._made_folding.follow(moved.workspace_id)
-        self._place.settle()  # last: until then, the next call repeats all these steps
+        self._place.settle()  # the last step: if an exception comes before, the next call repeats all steps
 
     # Leases
 
@@ -263,8 +263,8 @@ class JournaledStore(WrappedBackend):
         for run_id in self._owned:
             self._owned.drop(run_id)
         self._writer.close()
-        # A signal handler may interrupt this method. So the background tends the store until its journal is closed, and
-        # again after the next call that opens a journal.
+        # A signal handler may interrupt this method. So the background thread serves the store until the journal is
+        # closed. The next call that opens a journal registers the store again.
         self.is_tended = False
         background.remove(self)
         self.let_go()

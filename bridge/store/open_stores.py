@@ -188,7 +188,7 @@ def stat_database(path: Path) -> os.stat_result:
         if isinstance(error, PermissionError):
             raise NotAllowed("read", str(path), error.strerror or "permission denied") from error
         raise StoreUnavailable(str(path), (error.strerror or str(error)).lower()) from error
-    except UnicodeEncodeError as error:  # no file has such a name
+    except UnicodeEncodeError as error:  # the path cannot be encoded, so no file has it
         raise NotFound("workspace", str(path), "there is no such folder") from error
 
 

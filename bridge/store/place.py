@@ -161,7 +161,7 @@ def without_series(points: Joined, lost: Sequence[bool]) -> tuple[Joined, int]:
 
     Args:
         points: the points.
-        lost: for each series, whether it is lost.
+        lost: for each series, whether its run does not exist, so that its points are dropped.
     """
     import numpy
 
@@ -244,7 +244,8 @@ def _places(
     groups = metrics[order]
     begins = numpy.searchsorted(groups, groups)  # for each point, where its group begins
     stepless = (~has_step)[order].astype(numpy.int64)
-    stepless_until = numpy.cumsum(stepless) - stepless  # how many points of all groups before this one have no step
+    # `stepless_until` has, for each point, the number of points before it without a step, in all groups.
+    stepless_until = numpy.cumsum(stepless) - stepless
     # The position is the old counter plus the index in the group. `order` assigns it to the point in log order.
     positions = numpy.empty(len(order), dtype=numpy.int64)
     positions[order] = points_before[groups] + numpy.arange(len(order)) - begins

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class WrappedBackend(Backend):
-    """A backend that passes every call to an inner one; a subclass overrides the calls that it changes.
+    """A backend that passes every call to an inner backend. A subclass overrides some of the methods.
 
     Args:
         inner: the inner backend.

@@ -245,4 +245,4 @@ def test_commands_read_a_read_only_workspace_and_report_it_if_they_must_write(
     assert os.listdir(tmp_path / "person" / "got") == ["asked.json"]
     for said in written:
         assert said.exit_code in (1, 2) and "\n" not in said.complaint, said
-        assert re.search(r"(is read-only|can only be read here|permission denied)\.$", said.complaint), said
+        assert re.search(r"(is read-only|has no write access to it|permission denied)\.$", said.complaint), said

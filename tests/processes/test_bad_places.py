@@ -347,7 +347,10 @@ def test_a_reader_that_cannot_lock_reports_a_concurrent_write(fork, open_folder)
     workspace.stores.tracking.close()  # this writes the -wal file into the database
     os.write(written[1], b"x")
     file = workspace.path / "workspace.db"
-    assert child.rest() == [f"{file} is not available: another process wrote to it during the read: read again.", "1"]
+    assert child.rest() == [
+        f"{file} is not available: another process wrote to it during the read: try the call again.",
+        "1",
+    ]
     for end in (*begun, *written):
         os.close(end)
 

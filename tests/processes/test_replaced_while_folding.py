@@ -70,7 +70,7 @@ def test_a_fold_does_not_remove_the_journals_of_a_workspace_that_is_moved_away(f
         return append(self, slices)
 
     monkeypatch.setattr(SqlBackend, "append", move_before_the_second)
-    with pytest.raises(StoreUnavailable, match="was replaced by another one"):
+    with pytest.raises(StoreUnavailable, match="was replaced by another workspace"):
         store.get_series_of([run_id])
 
     monkeypatch.setattr(SqlBackend, "append", append)

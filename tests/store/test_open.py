@@ -276,7 +276,7 @@ def test_create_reports_that_sqlite_cannot_work_where_files_cannot_be_locked(
 ) -> None:
     for name in ("flock", "lockf"):  # a C function that fails with EINVAL for a descriptor and an operation
         monkeypatch.setattr(fcntl, name, os.getpriority)
-    with pytest.raises(StoreUnavailable, match="SQLite cannot work there because the file system has no file locks"):
+    with pytest.raises(StoreUnavailable, match="the file system does not support file locks, which SQLite needs"):
         Workspace.create("work", path=tmp_path / "work")
     assert list((tmp_path / "work").glob("*work*")) == []
 

@@ -35,7 +35,7 @@ import sys
 from pathlib import Path
 from bridge.store.sql import purge
 from bridge.store.sql.sqlite import open_sqlite
-purge.SLICE_POINTS, purge.PAUSE_SECONDS = 1, 0.05
+purge.POINTS_AT_ONCE, purge.PAUSE_SECONDS = 1, 0.05
 open_sqlite(Path(sys.argv[1])).purge_runs(["gone"])
 """
 
@@ -89,7 +89,7 @@ def test_no_row_of_an_experiment_is_left(store: SqlBackend, path: Path) -> None:
 
 
 def test_others_can_write_between_the_slices(store: SqlBackend, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(purge, "SLICE_POINTS", 1)
+    monkeypatch.setattr(purge, "POINTS_AT_ONCE", 1)
     fill(store, "gone")
     log_in_blocks(store, "gone")
     create_run(store, RunRecord("other", "0"))
@@ -136,7 +136,7 @@ def test_a_purge_is_linear_in_the_runs_and_keys_that_it_removes(store: SqlBacken
 def test_one_transaction_of_a_purge_removes_few_runs_rows_and_blocks(
     store: SqlBackend, path: Path, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
-    monkeypatch.setattr(purge, "SLICE_ROWS", 100)
+    monkeypatch.setattr(purge, "ROWS_AT_ONCE", 100)
     experiment = store.create_experiment("a", 1).id
     run_ids = [f"r{number}" for number in range(2 * AT_ONCE)]
     store.create_runs([RunRecord(run_id, experiment, tags={"a": "1"}) for run_id in run_ids])
@@ -257,5 +257,5 @@ def test_a_process_that_keeps_logging_gets_an_error_within_seconds_and_its_point
     out, err = logging.communicate("go on\n", timeout=60)
     tracking.search_runs(RunQuery(("0",)))
     assert out == "NotFound\n"
-    assert "points were dropped because their runs do not exist in this workspace (any more)" in err + caplog.text
+    assert "points were dropped: their runs do not exist in this workspace or were purged" in err + caplog.text
     assert count_of(tmp_path / "work" / "workspace.db", "receipt") >= 1

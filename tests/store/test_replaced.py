@@ -74,8 +74,8 @@ def test_an_open_process_writes_to_the_workspace_that_is_now_at_the_path(
     assert (rows(gone, "SELECT count(*) FROM run"), rows(gone, "SELECT count(*) FROM tag")) == before
     said = [record.getMessage() for record in caplog.records if "was replaced" in record.getMessage()]
     assert said == [
-        f"The workspace at {workspace.path} was replaced by another workspace, which is used now. "
-        "Runs that only the former workspace had are not found any more."
+        f"The workspace at {workspace.path} was replaced by another workspace, which this process uses now. "
+        "It does not find runs that only the former workspace contained."
     ]
     assert (workspace.name, workspace.id != old_id) == ("other", True)
     assert workspace.id == Workspace.open(workspace.path).id

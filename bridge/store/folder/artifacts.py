@@ -1,4 +1,4 @@
-"""Artifacts in a workspace's folder: files, and their index in a database."""
+"""An artifact store in the folder of a workspace, with an index in a database."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ PIECE_BYTES = 1 << 20
 
 
 class FolderArtifacts(ArtifactStore):
-    """Artifacts as files of a folder. The index decides which files exist.
+    """A store that contains artifacts as files of a folder. Only files in the index are listed and read.
 
-    A file in the folder that is not in the index is neither listed nor read.
-    A process that is killed within `put` may leave such a file, or a new file with the size and hash of the one it
-    replaces, until the next `put`. A process that is killed within `delete` may leave files that are not listed.
-    A process that is killed within `append` may leave bytes beyond the recorded size. They are never read, and the next
-    append overwrites them.
+    A process that is killed during `put` may leave a file that is not in the index. Or it may leave a new file while
+    the index has the size and hash of the old file, until the next `put`.
+    A process that is killed during `delete` may leave files that are not in the index.
+    A process that is killed during `append` may leave bytes after the size in the index. These bytes are never read,
+    and the next append overwrites them.
 
     Args:
-        index: which files exist.
-        folder: the folder of all roots, `<workspace>/artifacts`; the first `put` creates it.
-        shared: files and folders may be changed by the folder's group.
+        index: the artifact index.
+        folder: the folder that contains all artifact roots, `<workspace>/artifacts`. The first `put` creates it.
+        shared: members of the folder's group may change files and folders.
     """
 
     def __init__(self, index: ArtifactIndex, folder: Path, shared: bool = False) -> None:
@@ -64,13 +64,14 @@ class FolderArtifacts(ArtifactStore):
                 self._check_place(root, path)
                 return self._begin(root, path, data)
             if listed.sha256 is not None:
-                # First: readers read a file without a hash only up to the size in the index.
+                # The hash is removed before bytes are appended: readers read a file without a hash only up to the size
+                # in the index.
                 self._index.set_artifacts(root, (replace(listed, sha256=None),))
             with self._files.appended(place, data, listed.size_bytes or 0) as size_bytes:
                 return self._note(root, path, size_bytes)
 
     def _begin(self, root: str, path: str, data: bytes) -> ArtifactRecord:
-        """Create a growing file; the caller holds the lock."""
+        """Create a growing file. The caller holds the lock of changes."""
         place = f"{root}/{path}"
         with self._files.part(place) as part:
             part.write(data)
@@ -94,7 +95,7 @@ class FolderArtifacts(ArtifactStore):
         if file is None:
             raise NotFound("artifact", path, "its file was removed from the workspace's folder")
         pieces = _pieces_of(file, start, record.size_bytes if record.sha256 is None else None)
-        next(pieces)  # so that the file is closed when the pieces are dropped, even if none is taken
+        next(pieces)  # starts the generator, so that the file is closed even if the caller takes no piece
         return pieces
 
     def list(self, root: str, folder: str = "", recursive: bool = False) -> list[ArtifactRecord]:
@@ -114,9 +115,10 @@ class FolderArtifacts(ArtifactStore):
         if not self._records(root, path) and not self._files.exists(place):
             return
         with self._files.changing("delete", place):
-            self._files.exists(place)  # if the path leads through a link, this raises before the index changes
+            self._files.exists(place)  # if the path leads through a link, this raises an error before any change
             records = self._records(root, path)
-            # The index first, so that every listed file can be read at any moment. A repeat removes what is left.
+            # The index changes first, so that every listed file can be read at any time. If the process is killed in
+            # between, a repeated call removes the files.
             self._index.delete_artifacts(root, path)
             try:
                 self._files.remove(place)
@@ -126,21 +128,21 @@ class FolderArtifacts(ArtifactStore):
         self._files.sweep()
 
     def _records(self, root: str, path: str) -> Sequence[ArtifactRecord]:
-        """Return the record of the file at a path, or of the files below it."""
+        """Return the record of the file at a path, or the records of all files below the path."""
         file = self._index.find_artifact(root, path) if path else None
         return [file] if file else self._index.list_artifacts(root, path, recursive=True)
 
     def _check_place(self, root: str, path: str) -> None:
         for folder in folders_above(path):
             if self._index.find_artifact(root, folder):
-                raise InvalidValue("artifact path", path, f"must not run through {folder!r}, which is a file")
+                raise InvalidValue("artifact path", path, f"must not be below {folder!r}, which is a file")
         if self._index.list_artifacts(root, path):
-            raise InvalidValue("artifact path", path, "must not name a folder")
+            raise InvalidValue("artifact path", path, "must not be the path of a folder")
 
 
 def _write(part: Part, source: Path | bytes | BinaryIO) -> tuple[int, str]:
-    """Write all bytes of a source; return their number and their SHA-256."""
-    import hashlib  # loads OpenSSL, which takes 10 ms, and which a reader does not need
+    """Write all bytes of a source. Return the number of bytes and their SHA-256."""
+    import hashlib  # not at the top: it loads OpenSSL, which takes 10 ms and is not needed for reads
 
     if isinstance(source, (bytes, bytearray, memoryview)):
         content = bytes(source)
@@ -167,7 +169,7 @@ def _pieces_from(source: Path | BinaryIO) -> Iterator[bytes]:
 def _open_source(source: Path) -> BinaryIO:
     try:
         return source.open("rb")
-    except UnicodeEncodeError as error:  # no file has such a name
+    except UnicodeEncodeError as error:  # the path cannot be encoded, so no file has it
         raise NotFound("file", str(source)) from error
     except OSError as error:
         if is_of_handler(error):
@@ -175,7 +177,7 @@ def _open_source(source: Path) -> BinaryIO:
         if isinstance(error, FileNotFoundError):
             raise NotFound("file", str(source)) from error
         if isinstance(error, IsADirectoryError):
-            raise InvalidValue("source", str(source), "must be a file, and this is a folder") from error
+            raise InvalidValue("source", str(source), "must be a file, but is a folder") from error
         if isinstance(error, PermissionError):
             raise NotAllowed("read", str(source), "permission denied") from error
         reason = (error.strerror or str(error)).lower()
@@ -188,14 +190,16 @@ def _read(stream: BinaryIO) -> Iterator[bytes]:
     while True:
         piece = stream.read(PIECE_BYTES)
         if not isinstance(piece, (bytes, bytearray)):
-            raise InvalidValue("source", type(piece).__name__, "must be read as bytes, so open it in binary mode")
+            raise InvalidValue(
+                "source", type(piece).__name__, "must be a stream of bytes: open the file in binary mode"
+            )
         if not piece:
             return
         yield piece
 
 
 def _pieces_of(file: BinaryIO, start: int, end: int | None) -> Iterator[bytes]:
-    """Yield an empty piece, then the bytes from an offset up to another, or up to the end of the file."""
+    """Yield an empty piece, then the bytes from offset `start` to offset `end`, or to the end of the file."""
     with file:
         yield b""
         file.seek(start)

@@ -1,4 +1,4 @@
-"""Files below one folder, written whole or not at all, and never through a symbolic link."""
+"""Files below one folder. They are written completely or not at all, and never through a symbolic link."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from bridge.journal.system import Ignoring, is_of_handler, was_raised_deeper
 from bridge.records.text import RULE
 
 PENDING = ".pending"
-"""The subfolder for files that are being written or removed. Artifact roots never begin with a dot."""
+"""The subfolder for files that are being written or removed. No artifact root has this name, because of the dot."""
 
 LOCK, REPLACED = "lock", "replaced"
-"""Names in this subfolder: the lock of changes, and the file that the current change replaces."""
+"""Names in this subfolder: of the lock file, and of the second name of a file that is being replaced."""
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 NOT_ALLOWED = frozenset((errno.EACCES, errno.EPERM, errno.EROFS))
 
 
 class Part:
-    """A file that is being written, in the pending folder; it is locked as long as its writer lives."""
+    """A file in the subfolder `PENDING` that is being written. It is locked until its writer ends."""
 
     def __init__(self, files: Files, path: str, name: str, fd: int) -> None:
         self._files, self._path = files, path
@@ -38,7 +38,7 @@ class Part:
             _write_all(self.fd, memoryview(piece))
 
     def check(self) -> None:
-        """Raise the errors that a network file system or a quota reports only when a file is closed."""
+        """Raise the errors that a network file system, or a quota, reports only when a file is closed."""
         with self._files.border("write", self._path):
             os.close(os.dup(self.fd))
 
@@ -46,27 +46,27 @@ class Part:
 class Files:
     """The files below one folder. Threads and processes may use them at the same time.
 
-    Each folder of a path is opened relative to the folder above and must not be a link. So another user with write
-    access cannot lead a reader or a writer out of the folder.
-    Names change under one lock, `changing`. Bytes are written before, without the lock.
+    Each folder of a path is opened relative to its parent folder, and must not be a link. So another user with write
+    access cannot redirect a reader or a writer to a file outside the folder.
+    A caller holds the lock `changing` while it changes names. It writes new files before that, without the lock.
     Each method raises `NotAllowed` if the file system denies access, `InvalidValue` for a path through a link, and
     `StoreUnavailable` for a full disk and all other errors of the file system.
 
     Args:
-        folder: the first write creates it, in a folder that must exist; it may itself be a link.
-        shared: the folder's group may change the files.
+        folder: the folder. The first write creates it, but not its parent folder. It may itself be a link.
+        shared: members of the folder's group may change the files.
     """
 
     def __init__(self, folder: Path, shared: bool = False) -> None:
         self.folder, self.shared = folder, shared
 
     def find(self, path: str) -> BinaryIO | None:
-        """Return a file that is open for reading, or None."""
+        """Open a file for reading. Return None if it does not exist, or is not a regular file."""
         names = path.split("/")
         with self.border("read", path):
             try:
                 with self._below(names[:-1]) as folder:
-                    # Not blocking, because the path may be a pipe, at which a reader would wait.
+                    # The path may be a pipe. Without O_NONBLOCK, `open` would wait for a writer of the pipe.
                     fd = os.open(names[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
             except (FileNotFoundError, NotADirectoryError) as error:
                 if is_of_handler(error):
@@ -78,7 +78,7 @@ class Files:
             return None
 
     def exists(self, path: str) -> bool:
-        """Return whether anything exists at a path."""
+        """Return whether a file, a folder or anything else exists at a path."""
         names = path.split("/")
         with self.border("read", path):
             try:
@@ -91,7 +91,7 @@ class Files:
 
     @contextmanager
     def part(self, path: str) -> Iterator[Part]:
-        """Yield a new file, which the block writes and places at a path. If it was not placed, the file is removed."""
+        """Yield a new file. The block writes it and calls `placed` to give it the path. Otherwise it is removed."""
         with self.border("write", path):
             pending = self._open_pending()
         try:
@@ -108,7 +108,7 @@ class Files:
 
     @contextmanager
     def changing(self, action: str, path: str) -> Iterator[None]:
-        """Keep all others from changing names during the block, if the file system has locks."""
+        """Hold the lock of changes during the block, if the file system supports locks."""
         with self.border(action, path):
             pending = self._open_pending()
         try:
@@ -119,7 +119,7 @@ class Files:
 
     @contextmanager
     def placed(self, part: Part, path: str) -> Iterator[None]:
-        """Place a file at its path for the block; if the block raises, restore what was there before."""
+        """Give a file its path before the block. If the block raises, restore the file that had the path before."""
         *above, name = path.split("/")
         try:
             with self.border("write", path), self._pending() as pending, self._below(above, make=True) as folder:
@@ -141,25 +141,26 @@ class Files:
 
     @contextmanager
     def appended(self, path: str, data: bytes, size_bytes: int) -> Iterator[int]:
-        """Write data after the first bytes of a file; if the block raises, cut the file to these bytes again.
+        """Write data after the first `size_bytes` bytes of a file. If the block raises, remove the data again.
 
         Args:
             path: the path of a file that exists.
             data: the bytes to write.
-            size_bytes: how many bytes stay; a shorter file is continued at its end.
+            size_bytes: the offset of the data. All later bytes are removed. If the file is shorter, the data is written
+                at its end.
 
         Yields:
-            The size of the file.
+            The new size of the file.
         """
         *above, name = path.split("/")
         with self.border("write", path), self._below(above) as folder:
-            # Not blocking, because the path may be a pipe, at which a writer would wait.
+            # The path may be a pipe. Without O_NONBLOCK, `open` would wait for a reader of the pipe.
             fd = os.open(name, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
         try:
             end = min(size_bytes, os.fstat(fd).st_size)
             try:
                 with self.border("write", path):
-                    os.ftruncate(fd, end)  # a process that wrote the rest was killed before it changed the index
+                    os.ftruncate(fd, end)  # bytes of a process that was killed before it changed the index
                     _write_at(fd, data, end)
                     os.close(os.dup(fd))
                 yield end + len(data)
@@ -171,7 +172,7 @@ class Files:
             os.close(fd)
 
     def remove(self, path: str) -> None:
-        """Remove a file or a folder in one step, and the folders above it that are then empty."""
+        """Remove a file or a folder in one step. Then remove the folders above it that are empty."""
         *above, name = path.split("/")
         with self.border("delete", path), self._pending() as pending:
             with Ignoring(FileNotFoundError, NotADirectoryError), self._below(above) as folder:
@@ -179,9 +180,9 @@ class Files:
         self._prune(above)
 
     def sweep(self) -> None:
-        """Delete removed files, and the files that killed writers left.
+        """Delete the files in the subfolder `PENDING`: removed files, and files of writers that were killed.
 
-        Files that this process may not delete are left to another one.
+        Files that this process may not delete are left to another process.
         """
         with Ignoring(OSError), self._pending() as pending:
             _clear_all(pending)
@@ -191,16 +192,16 @@ class Files:
         """Convert errors of the file system to errors of Runbridge."""
         try:
             yield
-        except UnicodeEncodeError as error:  # no file has such a name
+        except UnicodeEncodeError as error:
             raise InvalidValue("artifact path", path, RULE) from error
         except OSError as error:
             if is_of_handler(error):
                 raise
             reason = (error.strerror or str(error)).lower()
             if error.errno in (errno.ENOTDIR, errno.ELOOP):
-                raise InvalidValue("artifact path", path, "must not run through a file or a symbolic link") from error
+                raise InvalidValue("artifact path", path, "must not be below a file or a symbolic link") from error
             if error.errno in (errno.EISDIR, errno.ENOTEMPTY):
-                raise InvalidValue("artifact path", path, "must not name a folder") from error
+                raise InvalidValue("artifact path", path, "must not be the path of a folder") from error
             if error.errno in NOT_ALLOWED:
                 raise NotAllowed(action, f"artifact {path!r} in {self.folder}", reason) from error
             raise StoreUnavailable(str(self.folder), reason) from error
@@ -220,7 +221,7 @@ class Files:
         return self._descend((PENDING,), make=True)
 
     def _descend(self, names: Sequence[str], make: bool) -> int:
-        """Return a file descriptor of a folder below; `make` creates missing folders."""
+        """Return a file descriptor of the folder with these names. If `make` is True, missing folders are created."""
         fd = self._open_top(make)
         for name in names:
             try:
@@ -269,22 +270,22 @@ class Files:
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
-                if was_raised_deeper(error):  # of a signal handler
+                if was_raised_deeper(error):  # a signal handler has raised the error
                     os.close(fd)
                     raise
-                swept = isinstance(error, BlockingIOError)  # `sweep` of another process has it
+                swept = isinstance(error, BlockingIOError)  # `sweep` in another process has locked the file
             self._share(fd)
             if not swept and os.fstat(fd).st_nlink:
                 return Part(self, path, name, fd)
-            os.close(fd)  # deleted by `sweep` before it was locked
+            os.close(fd)  # `sweep` deletes the file, so create another one
 
     def _share(self, fd: int) -> None:
         if self.shared:
-            with Ignoring(PermissionError):  # it belongs to another member of the group
+            with Ignoring(PermissionError):  # the file belongs to another member of the group
                 os.fchmod(fd, stat.S_IMODE(os.fstat(fd).st_mode) | 0o660)
 
     def _prune(self, names: Sequence[str]) -> None:
-        """Remove a folder, and those above it, while they are empty."""
+        """Remove the folder with these names if it is empty, then the folders above it that are empty."""
         for depth in range(len(names) - 1, -1, -1):
             try:
                 with self._below(names[:depth]) as folder:
@@ -297,7 +298,7 @@ class Files:
 
 
 class _ChangeLock(FileLock):
-    """The lock that a change of names takes, in the folder of pending files."""
+    """The lock of changes: a file in the subfolder `PENDING`, which is locked while names change."""
 
     def __init__(self, files: Files, action: str, path: str, pending: int) -> None:
         place = str(files.folder / PENDING / LOCK)
@@ -331,8 +332,8 @@ def _exists(folder: int, name: str) -> bool:
 
 
 def _keep(folder: int, name: str, pending: int) -> bool:
-    """Give a file that is about to be replaced a second name, if it exists and the file system has hard links."""
-    with Ignoring(FileNotFoundError):  # a writer that was killed may have left it
+    """Give a file the second name `REPLACED`. Return False if it does not exist, or hard links are not supported."""
+    with Ignoring(FileNotFoundError):  # a writer that was killed may have left this name
         os.unlink(REPLACED, dir_fd=pending)
     try:
         os.link(name, REPLACED, src_dir_fd=folder, dst_dir_fd=pending, follow_symlinks=False)
@@ -344,7 +345,7 @@ def _keep(folder: int, name: str, pending: int) -> bool:
 
 
 def _share_folder(fd: int, group: int) -> None:
-    with Ignoring(PermissionError):  # not a member of it
+    with Ignoring(PermissionError):  # the user is not a member of the group
         os.fchown(fd, -1, group)
     with Ignoring(PermissionError):  # another member of the group has just created it
         os.fchmod(fd, stat.S_IMODE(os.fstat(fd).st_mode) | stat.S_ISGID | 0o770)
@@ -363,7 +364,10 @@ def _clear_all(pending: int) -> None:
 
 
 def _clear(pending: int, name: str) -> list[str]:
-    """Delete a file without a writer, or a folder; return the new names of the folders in it, which are moved up."""
+    """Delete a file that no writer has locked, or a folder.
+
+    The subfolders of the folder are moved to the pending folder first. Their new names are returned.
+    """
     mode = os.stat(name, dir_fd=pending, follow_symlinks=False).st_mode
     if stat.S_ISDIR(mode):
         return _clear_folder(pending, name)

@@ -1,4 +1,4 @@
-"""The index of artifacts: the files below each root, in the table `artifact`."""
+"""The artifact index in SQL: the table `artifact` lists the files of each artifact root."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from bridge.errors import InvalidState
 from bridge.records.artifact import ArtifactRecord, folders_above
 
 AFTER_SLASH = "0"
-"""The character that follows "/": `model/` ≤ path < `model0` is everything below the folder `model`."""
+"""The character after "/" in Unicode. A path is below the folder `model` if `model/` ≤ path < `model0`."""
 
 AFTER_ALL = "\U0010ffff" * 64
-"""A text that is greater than every path. A name has at most 255 bytes, so it cannot begin with 64 such characters."""
+"""A text that is greater than every path. These 64 characters have 256 bytes, and a name has at most 255 bytes."""
 
 FIRST_CHARACTER = "\0"
 """The least character. No path has it, so a path is greater than another one if it is at least that path and this."""
@@ -27,7 +27,7 @@ def set_artifacts(connection: sqlite3.Connection, root: str, records: Sequence[A
     """Store the records of files below a root. If this raises, the caller must roll back the transaction.
 
     Raises:
-        InvalidState: a path is below another file, or is a folder of other files.
+        InvalidState: a path is below another file, or is a folder that contains files.
     """
     for record in records:
         for folder in folders_above(record.path):
@@ -42,7 +42,7 @@ def set_artifacts(connection: sqlite3.Connection, root: str, records: Sequence[A
 
 
 def find_artifact(connection: sqlite3.Connection, root: str, path: str) -> ArtifactRecord | None:
-    """Return the file at a path, or None."""
+    """Return the record of the file at a path, or None."""
     row = connection.execute(f"SELECT {COLUMNS} FROM artifact WHERE root = ? AND path = ?", (root, path)).fetchone()
     return None if row is None else ArtifactRecord(*row)
 
@@ -50,7 +50,7 @@ def find_artifact(connection: sqlite3.Connection, root: str, path: str) -> Artif
 def list_artifacts(
     connection: sqlite3.Connection, root: str, folder: str = "", recursive: bool = False
 ) -> list[ArtifactRecord]:
-    """Return the files and folders directly in a folder, by path; with `recursive` all files below it."""
+    """Return the files and folders directly in a folder, sorted by path; with `recursive`, all files below it."""
     start, end = _bounds(folder)
     records: Iterable[ArtifactRecord]
     if not root:
@@ -63,7 +63,7 @@ def list_artifacts(
 
 
 def delete_artifacts(connection: sqlite3.Connection, root: str, path: str = "") -> list[str]:
-    """Remove the records of a file or of all files below a folder; return their paths, sorted."""
+    """Remove the record of a file, or of all files below a folder. Return the removed paths, sorted."""
     start, end = _bounds(path)
     where = "root = ? AND (path = ? OR (path >= ? AND path < ?))"
     values = (root, path, start, end)
@@ -73,7 +73,7 @@ def delete_artifacts(connection: sqlite3.Connection, root: str, path: str = "") 
 
 
 def _bounds(folder: str) -> tuple[str, str]:
-    """Return two texts, `start` and `end`: a path is below the folder if `start` ≤ path < `end`."""
+    """Return two texts, `start` and `end`. A path is below the folder if `start` ≤ path < `end`."""
     return (folder + "/", folder + AFTER_SLASH) if folder else ("", AFTER_ALL)
 
 

@@ -13,6 +13,7 @@ from bridge.store.backend import Backend
 from bridge.store.points import check_points
 from bridge.store.sql import experiments, runs
 from bridge.store.sql.database import Database
+from bridge.store.sql.database_file import NO_ACCESS
 from bridge.store.sql.statements import in_chunks, insert, state_of
 
 if TYPE_CHECKING:
@@ -26,11 +27,11 @@ if TYPE_CHECKING:
 
 
 TRIES = 3
-"""How often an append prepares its rows without the lock for writing. After that it prepares them with the lock."""
+"""How often `append` prepares its rows before it takes the lock for writing. Afterwards it prepares them under it."""
 
 
 class SqlBackend(Backend):
-    """The four interfaces of a backend, over one SQL database."""
+    """A backend that stores everything in one SQL database."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -111,7 +112,7 @@ class SqlBackend(Backend):
 
     def check_writable(self, run_id: str) -> None:
         if self.database.read_only:
-            raise NotAllowed("write to", str(self.database.path), "it can only be read here")
+            raise NotAllowed("write to", str(self.database.path), NO_ACCESS)
         with self.database.read() as c:
             runs.active_key(c, run_id)
 
@@ -221,7 +222,7 @@ class SqlBackend(Backend):
 
         journal_ids = list(dict.fromkeys(piece.journal_id for piece in slices))
         for _ in range(TRIES):
-            # The slow steps are done before the lock for writing is taken.
+            # `join` and `prepare` are slow, so they are called before the lock for writing is taken.
             with self.database.read() as c:
                 before = _receipts(c, journal_ids)
             fresh, ends = fresh_slices(slices, before)
@@ -238,7 +239,8 @@ class SqlBackend(Backend):
                     series.write(c, rows)
                     _finish_append(c, fresh, ends)
                     return ends
-        with self.database.write() as c:  # another process wrote to the same series each time
+        # Another process has changed the same series in each of these tries.
+        with self.database.write() as c:
             _check_workspace(c, slices)
             fresh, ends = fresh_slices(slices, _receipts(c, journal_ids))
             if fresh:
@@ -289,7 +291,7 @@ class SqlBackend(Backend):
 
 
 def _check_workspace(c: sqlite3.Connection, slices: Sequence[Slice]) -> None:
-    """Raise if slices come from journals of another workspace, because the database may have been replaced."""
+    """Raise an error if slices belong to another workspace than the database, which may have been replaced."""
     from bridge.errors import StoreUnavailable
     from bridge.journal.format import same_id
 
@@ -299,7 +301,7 @@ def _check_workspace(c: sqlite3.Connection, slices: Sequence[Slice]) -> None:
     row = c.execute("SELECT value FROM workspace WHERE name = 'id'").fetchone()
     for piece in named:
         if row is not None and not same_id(piece.workspace_id, row[0]):
-            raise StoreUnavailable(piece.journal_id, "the workspace of this journal was replaced by another one")
+            raise StoreUnavailable(f"journal {piece.journal_id}", "its workspace was replaced by another workspace")
 
 
 def _receipts(c: sqlite3.Connection, journal_ids: Sequence[str]) -> dict[str, int]:

@@ -15,7 +15,7 @@ from pathlib import Path
 import bridge.journal.locks as locks
 from bridge.errors import NotAllowed, SchemaMismatch, StoreUnavailable
 from bridge.journal.block import block
-from bridge.store.sql.database_file import NOT_OURS, Identity, border, has_wal, identity_of, stamp_of, uri_of
+from bridge.store.sql.database_file import NO_ACCESS, NOT_OURS, Identity, border, has_wal, identity_of, stamp_of, uri_of
 from bridge.store.sql.gate import close_left_at_once, databases, gate, leave, open_gate
 from bridge.store.sql.migrate import SCHEMA, WIDENED_FROM, migrate, read_schema, widen
 from bridge.store.sql.turns import Queue, Turn
@@ -23,14 +23,14 @@ from bridge.store.sql.turns import Queue, Turn
 logger = logging.getLogger("bridge")
 
 BUSY_SECONDS = 10.0
-"""How long SQLite itself waits for a lock. Writers queue on a file before, so SQLite rarely has to wait."""
+"""How long SQLite waits for a lock. It rarely has to wait, because writers first wait for a turn (see `turns`)."""
 
 TRIES = 3
-"""How often a transaction is tried while another file replaces the database."""
+"""How often a transaction is tried. A try fails if another file replaces the database during the try."""
 
 
 class _Local(threading.local):
-    """The state of one thread. Its attributes are read without a call, so no signal handler runs in between."""
+    """The state of one thread. A signal handler cannot run while an attribute is read."""
 
     connection: sqlite3.Connection | None = None
     identity: Identity | None = None
@@ -39,21 +39,21 @@ class _Local(threading.local):
 
 
 class Database:
-    """One SQLite file, in WAL mode.
+    """One SQLite file in WAL mode (write-ahead log).
 
-    Each thread has a connection of its own. `read` and `write` return it in a transaction.
-    Each transaction compares the file at the path with the file that its connection has open. If they differ, because
-    the folder was replaced or restored from a backup, the transaction uses the file at the path, and logs that once.
-    After a fork the child must call `forget`.
+    Each thread has its own connection. `read` and `write` return this connection in a transaction.
+    Each transaction compares the file at the path with the file that its connection has open. They differ if the folder
+    was replaced or restored from a backup. In this case the transaction uses the file at the path, and logs a warning.
+    After a fork, the child must call `forget`.
 
     Args:
         path: the file, which must exist.
-        read_only: open the file only for reading.
-        fsync: each write waits until it is on disk (`synchronous=FULL`). None: only if the workspace was created
-            with the durability "power".
+        read_only: whether to open the file only for reading.
+        fsync: whether each write waits until it is on the disk (`synchronous=FULL`). None means that writes wait if the
+            workspace was created with the durability "power".
 
     Attributes:
-        generation: how often another database has replaced the file at the path.
+        generation: the number of times that another database has replaced the file at the path.
     """
 
     def __init__(self, path: Path, read_only: bool = False, fsync: bool | None = False) -> None:
@@ -64,8 +64,8 @@ class Database:
         self._identity: Identity | None = None
         self._mode = 0o644
         self._opened: dict[sqlite3.Connection, int] = {}
-        # Python warns if the garbage collector finalizes an open connection. The collector calls `leave` before it
-        # finalizes any object of a cycle.
+        # Python warns if the garbage collector finalizes an open connection. If it collects this object, it calls
+        # `leave` first, which closes the connections.
         weakref.finalize(self, leave, self._opened).atexit = False
         self._begin()
         databases.add(self)
@@ -79,18 +79,18 @@ class Database:
 
     @block
     def read(self) -> Generator[sqlite3.Connection, None, None]:
-        """Return a context manager that gives a connection, which sees one state of the database.
+        """Return a context manager that gives a connection for reading. All reads see the same state of the database.
 
         A read within another transaction of the same thread, for example in a signal handler, sees the state of that
         transaction.
 
         Raises:
-            StoreUnavailable: the file is gone, or cannot be read at the moment.
+            StoreUnavailable: the file does not exist any more, or cannot be read at the moment.
             SchemaMismatch: the file at the path was written by a newer version of Runbridge.
         """
         with border(self._file), gate.inside():
             own = self._local.connection
-            if self.read_only:  # with `immutable=1`, SQLite does not notice changes of the file
+            if self.read_only:  # a new connection for each read: with `immutable=1`, SQLite does not notice changes
                 yield from self._read_newly_opened()
             elif own is not None and own.in_transaction:
                 yield own
@@ -99,20 +99,20 @@ class Database:
 
     @block
     def write(self) -> Generator[sqlite3.Connection, None, None]:
-        """Return a context manager that gives a connection. Its changes are stored together at the end, or not at all.
+        """Return a context manager that gives a connection. All changes are stored at the end of the block, or none.
 
         Raises:
-            NotAllowed: the database can only be read.
+            NotAllowed: this process has no write access to the database.
             SchemaMismatch: a newer version of Runbridge has migrated the database.
-            StoreUnavailable: another process has kept the turn to write for longer than the limit, which the error
-                names; or the disk is full; or the file is gone or was replaced within the block; or a signal handler
-                has interrupted a transaction of this thread.
+            StoreUnavailable: another process writes for longer than the time limit, and the error names this process.
+                Or the disk is full. Or the file does not exist any more, or was replaced during the block. Or the
+                caller is a signal handler that has interrupted a transaction of this thread.
         """
         if self.read_only:
-            raise NotAllowed("write to", self._file, "it can only be read here")
+            raise NotAllowed("write to", self._file, NO_ACCESS)
         own = self._local.connection
         if own is not None and own.in_transaction:
-            reason = "a signal handler cannot write within a transaction it has interrupted: let the handler set a flag"
+            reason = "a signal handler that interrupts a transaction cannot write: let the handler set a flag"
             raise StoreUnavailable(self._file, reason)
         start = time.monotonic()
         with border(self._file), self._turn, self._queue(start), gate.inside():
@@ -120,7 +120,7 @@ class Database:
 
     @block
     def peek(self) -> Generator[sqlite3.Connection, None, None]:
-        """Return a context manager that gives a connection for one read. If possible, SQLite creates no file for it."""
+        """Return a context manager that gives a connection for one read. SQLite avoids creating files, if possible."""
         with border(self._file), gate.inside():
             connection = self._open(
                 uri_of(self._file) + ("?mode=ro" if has_wal(self._file) else "?mode=ro&immutable=1")
@@ -131,13 +131,13 @@ class Database:
                 self._close(connection)
 
     def _transaction(self, begin: str) -> Generator[sqlite3.Connection, None, None]:
-        """Yield this thread's connection in a transaction on the file at the path. A read is rolled back."""
+        """Yield this thread's connection in a transaction on the file at the path. `begin` is the SQL statement."""
         for _ in range(TRIES):
             connection = self._connection()
-            # The `with` rolls back after an exception. The `__exit__` of a connection is written in C, so no signal
-            # handler can interrupt it.
+            # The `with` statement rolls back after an exception. The `__exit__` method of a connection is written in C,
+            # so no signal handler can interrupt it.
             with connection:
-                local = self._local  # kept, because `close` in another thread may replace `self._local`
+                local = self._local  # a local variable, because `close` in another thread may replace `self._local`
                 if self._has_begun(connection, begin):
                     if begin != "BEGIN":
                         self._check_schema(connection)
@@ -149,10 +149,10 @@ class Database:
                     return
                 connection.rollback()
             self._drop()
-        raise StoreUnavailable(self._file, "another file replaces it again and again")
+        raise StoreUnavailable(self._file, f"another file has replaced it {TRIES} times during this call")
 
     def _has_begun(self, connection: sqlite3.Connection, begin: str) -> bool:
-        """Start a transaction. Return False if a close dropped the connection, or its file is no longer at the path."""
+        """Start a transaction. Return False if the connection was closed, or its file is no longer at the path."""
         try:
             connection.execute(begin)
         except sqlite3.Error:
@@ -168,16 +168,16 @@ class Database:
 
     def _check_place(self, identity: Identity | None) -> None:
         if identity_of(self._file) != identity:
-            reason = "another workspace replaced it during this change, and the new one does not contain the change"
+            reason = "another workspace replaced it during this change, so the change is lost"
             raise StoreUnavailable(self._file, reason)
 
     def _queue(self, start: float) -> Queue:
-        """Return the turn among processes. The wait for it is limited by the rest of the time since `start`."""
+        """Return the lock that gives this process its turn. `start` is the time at which the wait for it began."""
         left = locks.WAIT_SECONDS - (time.monotonic() - start)
         return Queue(self._queue_path, self._mode, self._file, seconds=max(left, locks.WAIT_SECONDS / 10))
 
     def close(self) -> None:
-        """Close every connection; a later call opens new ones."""
+        """Close every connection. A later call opens new connections."""
         try:
             alone = gate.shut()
             self._set_connections_aside()
@@ -189,7 +189,8 @@ class Database:
     def close_for_fork(self) -> None:
         """Close every connection that is in no transaction, while no other thread is inside SQLite."""
         own = self._local.connection
-        if own is not None and own.in_transaction:  # a signal handler forks within a transaction: SQLite forbids that
+        if own is not None and own.in_transaction:
+            # A signal handler forks within a transaction. SQLite does not support this, so nothing is closed.
             return
         self._set_connections_aside()
         self._close_set_aside()
@@ -197,7 +198,8 @@ class Database:
     def close_ended(self) -> None:
         """Close the connections of threads that have ended."""
         close_left_at_once()
-        main = threading.main_thread()  # while the process ends, `is_alive` is False, and the thread still folds
+        # `is_alive` of the main thread is False while the process ends, but the thread still folds then.
+        main = threading.main_thread()
         for thread in [one for one in list(self._connections) if one is not main and not one.is_alive()]:
             ended = self._connections.pop(thread, None)
             if ended is not None:
@@ -207,7 +209,7 @@ class Database:
     def forget(self) -> None:
         """Forget the parent's connections in a child after a fork.
 
-        They stay open, because closing one would release the parent's locks.
+        The connections stay open, because closing a connection would release the locks of the parent.
         """
         self._begin()
 
@@ -248,7 +250,7 @@ class Database:
             self._close(connection)
 
     def _note(self, identity: Identity, connection: sqlite3.Connection) -> None:
-        """Remember which file is open. If it is another file than before, count and log the replacement."""
+        """Remember which file is open. If it is not the file that was open before, count and log the replacement."""
         if identity == self._identity:
             return
         with self._noting:
@@ -261,14 +263,14 @@ class Database:
                 self._identity = identity
                 self.generation += 1
                 logger.warning(
-                    "The workspace at %s was replaced by another workspace, which is used now. "
-                    "Runs that only the former workspace had are not found any more.",
+                    "The workspace at %s was replaced by another workspace, which this process uses now. "
+                    "It does not find runs that only the former workspace contained.",
                     self.path.parent,
                 )
             self._mode = os.stat(self._file).st_mode & 0o666
 
     def _check(self, connection: sqlite3.Connection) -> None:
-        """Raise unless a replacing file is the database of a workspace. Migrate a database of an older schema."""
+        """Raise an error if a new file is not the database of a workspace. Migrate a database of an older schema."""
         found = read_schema(connection)
         if found > SCHEMA:
             raise SchemaMismatch(self._file, found, SCHEMA)
@@ -291,7 +293,7 @@ class Database:
             connection.execute("SELECT 1 FROM workspace LIMIT 1").fetchone()
             return connection
         except sqlite3.OperationalError:
-            # Without a -wal file no process has the database open, so SQLite can read it as an immutable file.
+            # If there is no -wal file, no process has the database open, so SQLite can read it as an immutable file.
             if has_wal(self._file):
                 raise
             self._local.unlocked = True
@@ -313,14 +315,14 @@ class Database:
                 yield connection
         finally:
             self._close(connection)
-        if self._local.unlocked and stamp_of(self._file) != stamp:  # the file was read without a lock
-            raise StoreUnavailable(self._file, "another process wrote to it during the read: read again")
+        if self._local.unlocked and stamp_of(self._file) != stamp:  # an immutable file is read without a lock
+            raise StoreUnavailable(self._file, "another process wrote to it during the read: try the call again")
 
     def _read_copy(self, old: sqlite3.Connection, identity: Identity) -> Generator[sqlite3.Connection, None, None]:
-        """Read from a copy in a private temporary file. The copy is made again when the database has changed."""
+        """Yield a connection to a migrated copy in a temporary file. After a change of the database, copy it again."""
         stamp = identity, *(stamp_of(self._file + end) for end in ("", "-wal"))
         known = self._local.copy
-        if known is not None and known[1].in_transaction:  # a read within a read
+        if known is not None and known[1].in_transaction:  # this read is within another read of the same thread
             yield known[1]
             return
         if known is None or known[0] != stamp:
@@ -343,7 +345,7 @@ class Database:
             known[1].rollback()
 
     def _open(self, uri: str) -> sqlite3.Connection:
-        # `check_same_thread` is off, because a close may run in another thread than the open.
+        # `check_same_thread` is False, because another thread may close the connection.
         connection = sqlite3.connect(
             uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
         )
@@ -354,6 +356,6 @@ class Database:
 def _wants_fsync(connection: sqlite3.Connection) -> bool:
     """Return whether the workspace of a database was created with the durability "power"."""
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'workspace'").fetchone():
-        return False  # not the database of a workspace; `open_sqlite` reports that
+        return False  # the file is not the database of a workspace; `open_sqlite` raises the error
     row = connection.execute("SELECT value FROM workspace WHERE name = 'durability'").fetchone()
     return row is not None and row[0] == "power"

@@ -14,17 +14,20 @@ from bridge.records.text import RULE
 Identity = tuple[int, int]
 """The device and the inode of a file."""
 
-NOT_OURS = "it is not the database of a workspace: put a copy of the workspace's file there"
-"""The reason of the error for an SQLite database that is not of a workspace."""
+NOT_OURS = "it is not the database of a workspace: replace it by a backup of this file"
+"""The reason in the error for a file that is not the database of a workspace."""
+
+NO_ACCESS = "this process has no write access to it"
+"""The reason in the error for a write to a database that can only be read."""
 
 
 def identity_of(file: str) -> Identity:
     """Return the device and the inode of a database.
 
-    The file is not opened, because closing it would drop SQLite's locks.
+    The file is not opened, because closing it would release the locks of SQLite.
 
     Raises:
-        StoreUnavailable: the file is gone or cannot be reached.
+        StoreUnavailable: the file does not exist any more, or cannot be reached.
     """
     try:
         state = os.stat(file)
@@ -32,13 +35,13 @@ def identity_of(file: str) -> Identity:
         if was_raised_deeper(error):  # a signal handler raised it
             raise
         if isinstance(error, (FileNotFoundError, NotADirectoryError)):
-            raise StoreUnavailable(file, "the file is gone: its folder was removed or moved") from error
+            raise StoreUnavailable(file, "the file does not exist: its folder was removed or moved") from error
         raise StoreUnavailable(file, error.strerror or str(error)) from error
     return state.st_dev, state.st_ino
 
 
 def stamp_of(path: str) -> tuple[int, int] | None:
-    """Return the time and the size of a file, which change when it is written, or None if it does not exist."""
+    """Return the modification time and the size of a file, or None if the file does not exist."""
     try:
         state = os.stat(path)
     except FileNotFoundError as error:
@@ -49,25 +52,25 @@ def stamp_of(path: str) -> tuple[int, int] | None:
 
 
 def uri_of(file: str) -> str:
-    """Return the URI of a database as SQLite reads it."""
+    """Return the URI with which SQLite opens a database."""
     path = os.fsencode(file)
     return "file:" + "".join(chr(b) if b < 128 and b not in b"%?#" else f"%{b:02x}" for b in path)
 
 
 def has_wal(file: str) -> bool:
-    """Return whether SQLite's log of changes (`-wal`) exists beside a database."""
+    """Return whether the write-ahead log (`-wal`) of a database exists."""
     return os.path.exists(f"{file}-wal")
 
 
 @contextmanager
 def border(file: str) -> Iterator[None]:
-    """Turn the errors of SQLite, and of values that it does not accept, into errors of Runbridge."""
+    """Convert errors of SQLite, also about values that it does not accept, to errors of Runbridge."""
     try:
         yield
     except sqlite3.OperationalError as error:
         text = str(error)
         if "readonly" in text:
-            raise NotAllowed("write to", file, "it can only be read here") from error
+            raise NotAllowed("write to", file, NO_ACCESS) from error
         if "full" in text:
             raise StoreUnavailable(file, "the disk is full") from error
         raise StoreUnavailable(file, text) from error

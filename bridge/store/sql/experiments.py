@@ -21,7 +21,7 @@ def create(
     tags: Mapping[str, str | None],
     experiment_id: int | None = None,
 ) -> int:
-    """Create an experiment and return its id: the given id, or the next free one."""
+    """Create an experiment and return its id: `experiment_id`, or the next free id if it is None."""
     check_experiment_name(name)
     if find_id(c, name) is not None:
         raise AlreadyExists("experiment", name)
@@ -36,7 +36,7 @@ def create(
 
 
 def find_id(c: sqlite3.Connection, name: str) -> int | None:
-    """Return the id of the experiment of a name, or None."""
+    """Return the id of the experiment with a name, or None."""
     row = c.execute("SELECT id FROM experiment WHERE name = ? AND id >= 0", (name,)).fetchone()
     return None if row is None else int(row[0])
 
@@ -50,7 +50,7 @@ def existing_id(c: sqlite3.Connection, experiment_id: str) -> int:
 
 
 def number_of(experiment_id: object) -> int | None:
-    """Return the number of an experiment id. Return None for any other value, such as "01" or "+1"."""
+    """Return an experiment id as a number. Return None if the value is not a valid id, for example "01" or "+1"."""
     if not isinstance(experiment_id, str) or not experiment_id.isascii() or not experiment_id.isdigit():
         return None
     number = int(experiment_id) if len(experiment_id) < 20 else INT64_MAX + 1
@@ -58,7 +58,7 @@ def number_of(experiment_id: object) -> int | None:
 
 
 def active_id(c: sqlite3.Connection, experiment_id: str) -> int:
-    """Return the id as a number; raise an error unless the experiment may be written to."""
+    """Return the id as a number; raise an error if the experiment does not exist or is deleted."""
     number = existing_id(c, experiment_id)
     if stage_of(c, number) != "active":
         raise InvalidState("experiment", experiment_id, "deleted", "active")
@@ -71,7 +71,7 @@ def stage_of(c: sqlite3.Connection, experiment: int) -> str:
 
 
 def read(c: sqlite3.Connection, experiments: Sequence[int]) -> list[ExperimentRecord]:
-    """Return the records of experiments, in the order given. All experiments must exist."""
+    """Return the records of experiments, in the order of `experiments`. All of them must exist."""
     tags: dict[int, dict[str, str | None]] = {experiment: {} for experiment in experiments}
     rows = in_chunks(
         c, "SELECT experiment, key, value FROM experiment_tag WHERE experiment IN ({}) ORDER BY id", experiments
@@ -114,7 +114,7 @@ def set_stage(c: sqlite3.Connection, experiment_id: str, stage: str, time: int) 
     """Move an experiment and all its runs to the other stage."""
     number = existing_id(c, experiment_id)
     if stage_of(c, number) == stage:
-        raise NotFound("experiment", experiment_id, f"it is {stage} already")
+        raise NotFound("experiment", experiment_id, f"it is already {stage}")
     c.execute("UPDATE experiment SET stage = ?, last_update_time = ? WHERE id = ?", (stage, time, number))
     c.execute(
         "UPDATE run SET stage = ?, deletion_time = ? WHERE experiment = ? AND stage != ?",

@@ -1,8 +1,8 @@
-"""The gate of SQLite: it knows which threads are inside SQLite, and lets a fork or a close wait until they have left.
+"""The gate of SQLite: a fork, or a close of a database, waits here until all other threads have left SQLite.
 
-A child of a fork has only the thread that forked, but a copy of all locks.
-If another thread is inside SQLite at the fork, the locks that it holds there stay locked in the child forever.
-A connection must not be closed either while another thread uses it.
+A forked child has only the thread that forked, but copies of all locks.
+If another thread is inside SQLite during the fork, the locks that it holds there stay locked in the child.
+And a connection must not be closed while another thread uses it.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ LEAVE_SECONDS = 5.0
 class Entry(ThreadLock):  # type: ignore[misc]  # typeshed has it as final, and it is not
     """The entry of one thread: a lock that the thread holds while it is inside SQLite.
 
-    A lock for each thread costs less than one counter for all threads, because threads do not wait for each other.
-    `__exit__` is inherited from C, so that no signal handler can interrupt it.
+    Each thread has its own lock, so that threads do not wait for each other.
+    `__exit__` is inherited from a class that is written in C, so no signal handler can interrupt it.
     """
 
     def __new__(cls) -> Entry:
@@ -38,54 +38,54 @@ class Entry(ThreadLock):  # type: ignore[misc]  # typeshed has it as final, and 
 
     def __init__(self) -> None:
         super().__init__("SQLite")
-        self.spare = RLock()  # for a call within a call, because an entry is not taken twice
+        self.spare = RLock()  # the context manager of a nested call, because an entry is not taken twice
 
     def __enter__(self) -> bool:  # type: ignore[override]
         try:
             if self.acquire(timeout=locks.WAIT_SECONDS):
                 return True
         except BaseException:
-            # A signal handler raised here. The lock may have been taken before that, and `__exit__` will not run.
+            # A signal handler has raised. The lock may be taken already, and Python does not call `__exit__`.
             if self.is_mine():
                 self.release()
             raise
-        raise StoreUnavailable("SQLite", "a fork or a close in another thread of this process takes too long")
+        raise StoreUnavailable("SQLite", "another thread of this process forks or closes a database for too long")
 
 
 class Gate:
-    """The entries of all threads. A thread that shuts the gate takes the entries of all others, so no thread enters.
+    """The entries of all threads. A thread shuts the gate by taking the entries of all other threads.
 
-    Threads always take `_first` before entries. So two threads that shut the gate cannot wait for each other forever.
+    Threads take `_first` before entries, so that two threads that shut the gate cannot deadlock.
     """
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
-        """Forget all threads; in a child after a fork, where only this thread exists."""
+        """Forget all threads. A forked child calls this, because only the thread that forked exists there."""
         # Only the thread that holds `_first` may shut the gate. `_first` also guards `_entries`: a thread that uses
-        # SQLite for the first time waits until the gate is open. Otherwise `shut` would miss its entry.
+        # SQLite for the first time waits until the gate is open. Otherwise `shut` would miss the entry of this thread.
         self._first = Entry()
-        self._shutting = 0  # the thread that holds the gate shut, or 0
-        self._entries: weakref.WeakSet[Entry] = weakref.WeakSet()  # weak: an entry disappears with its thread
+        self._shutting = 0  # the id of the thread that holds the gate shut, or 0
+        self._entries: weakref.WeakSet[Entry] = weakref.WeakSet()  # weak, so that an entry is dropped with its thread
         self._local = _OwnEntry()
 
     def inside(self) -> RLock:
-        """Return a context manager within which this thread may use SQLite.
+        """Return a context manager. This thread may use SQLite only in its block.
 
         Raises:
-            StoreUnavailable: another thread has kept the gate shut for longer than the limit of every wait.
+            StoreUnavailable: another thread has kept the gate shut for longer than `locks.WAIT_SECONDS`.
         """
         entry = self._local.entry
         if entry is None:
             with self._first:
                 entry = self._local.entry = Entry()
                 self._entries.add(entry)
-        if entry.is_mine():  # a call within a call, or the thread that has shut the gate
+        if entry.is_mine():  # a nested call
             return entry.spare
         if self._shutting not in (0, get_ident()):
-            # Wait for the thread that shuts the gate. Otherwise a busy thread would take its own entry again before
-            # the waiting thread wakes up.
+            # Wait for the thread that shuts the gate. Otherwise this thread could take its own entry again and again,
+            # before that thread wakes up.
             with self._first:
                 pass
         return entry
@@ -104,27 +104,27 @@ class Gate:
         return entry
 
     def shut(self) -> bool:
-        """Let no thread enter, and wait until the other threads have left. Return False if one is still inside."""
+        """Keep all other threads out of SQLite, after they have left it. Return False if a thread is still inside."""
         end = time.monotonic() + LEAVE_SECONDS
         if not self._first.acquire(timeout=LEAVE_SECONDS):
             return False
         self._shutting = get_ident()
         left = True
         for entry in list(self._entries):
-            # The own entry is skipped, because this thread is inside SQLite if a signal handler forks there.
+            # The entry of this thread is skipped: a signal handler may fork while this thread is inside SQLite.
             if entry is not self._local.entry:
                 left = entry.acquire(timeout=max(0.0, end - time.monotonic())) and left
         return left
 
     def open(self) -> None:
-        """Undo `shut`, even if it took only some entries. This may be called repeatedly, and without `shut`."""
-        if not self._first.is_mine():  # `shut` took nothing
+        """Undo `shut`, even if `shut` took only some entries or was not called. The call may be repeated."""
+        if not self._first.is_mine():  # `shut` has taken no lock
             return
         for entry in list(self._entries):
             while entry is not self._local.entry and entry.is_mine():
                 entry.release()
         self._shutting = 0
-        # `_first` is released last, and as often as it was taken: an interrupted step of a fork takes it again.
+        # `_first` is released last, and as often as it was taken: a fork calls `shut` again after an interruption.
         while self._first.is_mine():
             self._first.release()
 
@@ -144,17 +144,17 @@ gate = Gate()
 databases: weakref.WeakSet[ForkedDatabase] = weakref.WeakSet()
 
 _left: deque[tuple[sqlite3.Connection, int]] = deque()
-"""The connections of databases that were dropped without a close, each with the id of the process that opened it."""
+"""The connections of garbage-collected `Database` objects, each with the id of the process that opened it."""
 
 _of_parents: list[sqlite3.Connection] = []
-"""Connections that this process inherited by a fork. They are never closed here, because the parent has their locks."""
+"""The connections that a fork copied into this process. They are never closed here: their locks are the parent's."""
 
 
 def leave(opened: dict[sqlite3.Connection, int]) -> None:
-    """Close the connections of a database that has no users any more.
+    """Close the connections of a `Database` object that the garbage collector collects.
 
-    The garbage collector calls this function at any time, with any lock held, so it must not wait. While another thread
-    forks or closes, that thread closes the connections at its end.
+    The garbage collector may call this function while this thread holds any lock, so the function must not wait.
+    If another thread has shut the gate, that thread closes the connections when it opens the gate.
     """
     _left.extend(opened.items())
     opened.clear()
@@ -162,7 +162,7 @@ def leave(opened: dict[sqlite3.Connection, int]) -> None:
 
 
 def close_left_at_once() -> None:
-    """Close the connections of dropped databases, unless this thread would have to wait for the gate."""
+    """Close the connections in `_left`, unless this thread would have to wait for the gate."""
     if _left:
         with suppress(LockTaken):
             entry = gate.own_entry()
@@ -171,7 +171,7 @@ def close_left_at_once() -> None:
 
 
 def _close_left() -> None:
-    """Close the connections of dropped databases, inside SQLite."""
+    """Close the connections in `_left`. The caller is inside SQLite."""
     while True:
         try:
             connection, process_id = _left.popleft()
@@ -180,21 +180,21 @@ def _close_left() -> None:
         if process_id == os.getpid():
             connection.close()
         else:
-            _of_parents.append(connection)  # otherwise the garbage collector would close the connection
+            _of_parents.append(connection)  # this reference keeps the garbage collector from closing the connection
 
 
 def open_gate() -> None:
-    """Open the gate, and close the connections that were dropped while it was shut."""
+    """Open the gate, and close the connections that came into `_left` while it was shut."""
     gate.open()
     close_left_at_once()
 
 
 def _before_fork() -> None:
-    """Close all connections, because SQLite keeps in a process's memory which locks the process has on a file.
+    """Close all connections before a fork.
 
-    A child has that memory, but not the locks. SQLite in the child would believe that it holds the locks.
-    Another process that closes the file could then believe that it is the last, and remove the log of changes into
-    which the child writes.
+    SQLite stores in the memory of a process which file locks the process holds. A forked child inherits this memory,
+    but not the locks, so SQLite in the child would use files without locks. Then another process that closes the
+    database could remove the write-ahead log while the child writes to it.
     """
     if gate.shut():
         for database in list(databases):

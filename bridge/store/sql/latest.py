@@ -1,4 +1,4 @@
-"""Latest values in SQL: the latest value of each series is part of the record of its run."""
+"""Latest values in SQL. The record of a run contains the latest value of each of its series."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import NamedTuple
 from bridge.records.series import COLUMN, SCALAR, Latest
 
 BITS = struct.Struct("<q")
-"""The bits of a float as a signed integer, because SQLite stores NaN in a float column as NULL."""
+"""The format of a float's bits as a signed integer. They are stored, because SQLite would store a NaN as NULL."""
 _FLOAT = struct.Struct("<d")
 
 
 class LatestValues(NamedTuple):
-    """The latest point of each number series and number column, and the latest value of each text series."""
+    """The latest values of one run: points of number series and of number columns, and values of text series."""
 
     numbers: dict[str, Latest]
     texts: dict[str, str | bool | None]
@@ -24,7 +24,7 @@ class LatestValues(NamedTuple):
 
 
 def read_latest(c: sqlite3.Connection, runs: Sequence[int]) -> dict[int, LatestValues]:
-    """Return the latest values of runs, by run, in the order in which the series were first logged."""
+    """Return the latest values of runs by the key of the run, in the order in which the series were first logged."""
     found: dict[int, LatestValues] = defaultdict(lambda: LatestValues({}, {}, {}))
     rows = c.execute(
         'SELECT m.run, m.key, s.kind, s."column", s.value_type, s.latest_bits, s.latest_timestamp, s.latest_step,'
@@ -35,7 +35,7 @@ def read_latest(c: sqlite3.Connection, runs: Sequence[int]) -> dict[int, LatestV
     ).fetchall()
     for run, key, kind, column, value_type, bits, timestamp, step, text in rows:
         if value_type == "text":
-            import json  # imported here, because a process that only logs does not need it
+            import json  # not at the top, because a process that only logs does not need it
 
             found[run].texts[key] = json.loads(text)
             continue
@@ -48,5 +48,5 @@ def read_latest(c: sqlite3.Connection, runs: Sequence[int]) -> dict[int, LatestV
 
 
 def latest_of(bits: int, timestamp: int, step: int) -> Latest:
-    """Return a latest point from its columns."""
+    """Return the latest point that three columns of the database contain."""
     return Latest(_FLOAT.unpack(BITS.pack(bits))[0], timestamp, step)

@@ -1,8 +1,9 @@
 """Leases in SQL: functions over a connection within a transaction.
 
-A released lease keeps its row, with an empty journal id. The row has the time of the release, so that an older record
-does not take the lease again. If a run was ended because its owner seemed to have ended, its lease keeps its row too,
-and a later record makes the run Running again.
+The row of a released lease stays in the table, with an empty journal id. It contains the time of the lease, so that an
+older lease record does not take the lease again.
+If a run was ended because its owner seemed to have ended, the row of its lease stays too, and a later lease record
+makes the run Running again.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ REPLACED = "ON CONFLICT (run) DO UPDATE SET journal_id = excluded.journal_id, ti
 def store(c: sqlite3.Connection, slices: Sequence[Slice]) -> None:
     """Store the lease records of slices, except those of runs that have ended or do not exist.
 
-    A run that was ended because its owner seemed to have ended is Running again after a later lease record.
+    If a run was ended because its owner seemed to have ended, a later lease record makes the run Running again.
     """
     arrived = lease_records(slices)
     rows = in_chunks(
@@ -76,7 +77,7 @@ def _store_signs(c: sqlite3.Connection, slices: Sequence[Slice]) -> None:
 
 
 def read(c: sqlite3.Connection) -> list[Lease]:
-    """Return the leases that are held, by run."""
+    """Return the leases that are held, in the order of their runs."""
     rows = c.execute(
         "SELECT r.id, l.journal_id, l.time, coalesce(s.boot_time, 0) FROM lease l JOIN run r ON r.key = l.run"
         " LEFT JOIN sign_of_life s ON s.journal_id = l.journal_id WHERE l.journal_id != '' ORDER BY l.run"
@@ -87,7 +88,7 @@ def read(c: sqlite3.Connection) -> list[Lease]:
 def verdicts(
     c: sqlite3.Connection, gone: Mapping[str, int], silent: Collection[str]
 ) -> list[tuple[str, int, RunChanges]]:
-    """Return the changes of runs whose owner has ended or is silent, as (run id, key, changes)."""
+    """Return the changes to runs whose owner has ended or is silent, as tuples (run id, key, changes)."""
     rows = c.execute(
         "SELECT r.id, r.key, r.status, r.start_time, l.journal_id, l.time FROM lease l JOIN run r ON r.key = l.run"
         " WHERE l.journal_id != '' ORDER BY l.run"
@@ -101,10 +102,7 @@ def verdicts(
 
 
 def end(c: sqlite3.Connection, gone: Mapping[str, int], silent: Collection[str]) -> list[str]:
-    """End runs whose owner has ended, and mark runs whose owner is silent. Return the ids of both.
-
-    An owner is silent if it has written no lease record for a while.
-    """
+    """End runs whose owner is in `gone`, and mark runs whose owner is in `silent`. Return the ids of these runs."""
     found = verdicts(c, gone, silent)
     for _, key, changes in found:
         c.execute(
@@ -128,25 +126,25 @@ UNCLAIMED = (
 
 
 def claim(c: sqlite3.Connection, run_id: str, lease: Lease) -> None:
-    """Give a run that waits for a launcher to the owner of a lease."""
+    """Set a run that waits for a launcher to Preparing, and store the lease of its new owner."""
     key = active_key(c, run_id)
     type, status, end_time = c.execute("SELECT type, status, end_time FROM run WHERE key = ?", (key,)).fetchone()
     check_claimable(run_id, type, status, end_time)
     c.execute("UPDATE run SET status = 'Preparing' WHERE key = ?", (key,))
     row = c.execute("SELECT time FROM lease WHERE run = ?", (key,)).fetchone()
-    time = lease.time if row is None else max(lease.time, row[0] + 1)  # later than all stored lease records
+    time = lease.time if row is None else max(lease.time, row[0] + 1)  # later than every earlier lease of the run
     insert(c, "lease", ("run", "journal_id", "time"), [(key, lease.journal_id, time)], REPLACED)
     if lease.boot_time:
         store_signs_of_life(c, {lease.journal_id: lease.boot_time})
 
 
 def unclaimed(c: sqlite3.Connection, now: int) -> list[tuple[str, int]]:
-    """Return the ids and keys of runs that waited for a launcher for too long while their lease was not held."""
+    """Return the ids and keys of runs without an owner that have waited for a launcher for too long."""
     return [(run_id, key) for run_id, key in c.execute(UNCLAIMED, (unclaimed_since(now),)).fetchall()]
 
 
 def end_unclaimed(c: sqlite3.Connection, now: int) -> list[str]:
-    """End the runs that waited too long for a launcher; return their ids."""
+    """End the runs that `unclaimed` finds. Return their ids."""
     found, changes = unclaimed(c, now), never_started(now)
     for _, key in found:
         c.execute(

@@ -1,4 +1,4 @@
-"""The schema of a database, and the numbered migrations that lead to it."""
+"""The schema of a database: its version number, and the migrations from one version to the next."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from pathlib import Path
 
 FOLDER = Path(__file__).with_name("migrations")
 SCHEMA = 4
-"""The newest schema of this version of Runbridge; `migrations/<number>.sql` leads to each schema."""
+"""The newest schema that this version can read. The file `migrations/<n>.sql` changes schema n - 1 into schema n."""
 
 WIDENED_FROM = 3
-"""Later schemas only add tables and indexes, so that `widen` can make a database of this schema readable."""
+"""The oldest schema that `widen` accepts. All later schemas only add tables and indexes."""
 
 NEW_TABLE = re.compile(r"^CREATE TABLE (\w+)", re.MULTILINE)
 FILLED_TABLE = re.compile(r"^INSERT INTO (\w+)", re.MULTILINE)
 
 
 def read_schema(connection: sqlite3.Connection) -> int:
-    """Return the schema of a database; 0 if it has none."""
+    """Return the number of a database's schema; 0 for an empty database."""
     row = connection.execute("PRAGMA user_version").fetchone()
     return int(row[0])
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Migrate a database to the newest schema, each step in one transaction.
+    """Migrate a database to the newest schema. Each migration is one transaction.
 
-    Several processes may migrate a database at the same time.
+    Several processes may call this for one database at the same time.
     """
     number = 0
     while number < SCHEMA:
@@ -45,7 +45,9 @@ def migrate(connection: sqlite3.Connection) -> None:
 
 
 def widen(connection: sqlite3.Connection) -> None:
-    """Create the tables that an older schema lacks as temporary tables, because a reader may have no write access.
+    """Create the tables that an older schema lacks as temporary tables of the connection.
+
+    This makes the database readable for a process without write access.
 
     Args:
         connection: a connection to a database with schema `WIDENED_FROM` or a later one.
@@ -65,7 +67,7 @@ def widen(connection: sqlite3.Connection) -> None:
 
 
 def _statements(script: str) -> Iterator[str]:
-    """Yield the statements of a script one by one, because `executescript` would commit the transaction first."""
+    """Yield the statements of a script. `executescript` is not used, because it would commit the open transaction."""
     statement = ""
     for line in script.splitlines(keepends=True):
         statement += line

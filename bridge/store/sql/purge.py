@@ -1,6 +1,6 @@
-"""Permanent deletion in SQL: runs are hidden, and their rows are removed in bounded slices.
+"""Permanent deletion in SQL. Runs are first hidden. Then their rows are removed in several short transactions.
 
-A hidden run belongs to the experiment `BIN` and has a random id, which is not valid for a run.
+A hidden run belongs to the experiment `BIN`. Its id is replaced by a random text that is not a valid run id.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from bridge.store.sql.runs import keys_of
 from bridge.store.sql.statements import AT_ONCE, chunks, in_chunks, marks_for
 
 BIN = -1
-"""The key of the experiment of hidden runs. The migration `0003.sql` creates it."""
+"""The key of the experiment that contains the hidden runs. The migration `0003.sql` creates this experiment."""
 
-SLICE_POINTS = 250_000
-"""About how many points one transaction removes. They take a few megabytes of memory, and other writers wait 10 ms."""
+POINTS_AT_ONCE = 250_000
+"""About how many points one transaction removes. This takes a few megabytes of memory and about 10 ms."""
 
-SLICE_ROWS = 5_000
-"""About how many rows one transaction removes. Other writers wait about 10 ms."""
+ROWS_AT_ONCE = 5_000
+"""About how many rows one transaction removes. This takes about 10 ms."""
 
 PAUSE_SECONDS = 0.001
-"""The pause between two slices. Without the pause, this process would always take the next turn to write."""
+"""The pause between two transactions. Without the pause, this process would always get the next turn to write."""
 
 DETAILS = ("param", "tag", "property", "warning", "dataset_input", "model_input", "model_output", "lease")
 KEEP_USES = (
@@ -38,16 +38,19 @@ HIDE = "UPDATE run SET id = ?, experiment = ?, parent_id = NULL WHERE key = ?"
 
 
 def hide_runs(database: Database, run_ids: Sequence[str]) -> None:
-    """Hide runs from every reader and remove their small rows, in several transactions; `finish` removes the rest."""
+    """Hide runs from every reader, and remove everything except their points, in several transactions.
+
+    `finish` removes the points.
+    """
     for some in chunks(run_ids):
         with database.write() as c:
-            # Look the keys up in this transaction: the key of a purged run may be given to a new run.
+            # The keys are looked up in this transaction, because a new run may get the key of a purged run later.
             _hide_some(c, list(keys_of(c, some).values()))
         time.sleep(PAUSE_SECONDS)
 
 
 def remove_experiment(database: Database, experiment_id: str) -> None:
-    """Hide the runs of a deleted experiment in several transactions. The last one removes the experiment."""
+    """Hide the runs of a deleted experiment in several transactions. The last transaction removes the experiment."""
     runs: list[int] | None = None
     while runs is None or runs:
         with database.write() as c:
@@ -85,7 +88,7 @@ def finish(database: Database) -> None:
     """Remove all rows of hidden runs, in several transactions. Other processes may write between them."""
     while _is_anything_hidden(database):
         with database.write() as c:
-            _remove_slice(c)
+            _remove_rows(c)
         time.sleep(PAUSE_SECONDS)
 
 
@@ -94,11 +97,11 @@ def _is_anything_hidden(database: Database) -> bool:
         return c.execute("SELECT 1 FROM run WHERE experiment = ? LIMIT 1", (BIN,)).fetchone() is not None
 
 
-def _remove_slice(c: sqlite3.Connection) -> None:
-    """Remove about `SLICE_POINTS` points or `SLICE_ROWS` rows of hidden runs."""
+def _remove_rows(c: sqlite3.Connection) -> None:
+    """Remove about `ROWS_AT_ONCE` rows of hidden runs, or fewer if they contain `POINTS_AT_ONCE` points."""
     points = rows = 0
-    while points < SLICE_POINTS and rows < SLICE_ROWS:
-        removed, of_points = _remove_some(c, SLICE_POINTS - points, SLICE_ROWS - rows)
+    while points < POINTS_AT_ONCE and rows < ROWS_AT_ONCE:
+        removed, of_points = _remove_some(c, POINTS_AT_ONCE - points, ROWS_AT_ONCE - rows)
         if not removed:
             return
         points += of_points
@@ -106,13 +109,14 @@ def _remove_slice(c: sqlite3.Connection) -> None:
 
 
 def _remove_some(c: sqlite3.Connection, most_points: int, most_blocks: int) -> tuple[int, int]:
-    """Remove blocks of hidden runs; if there are none, their series; then their metrics; then the runs.
+    """Remove rows of hidden runs from one table: from the lowest table that still has such rows.
 
-    Each query looks below a few rows of the table above. A query over all rows would read again and again those that
-    have nothing left below them.
+    A block of points refers to a series, a series to a metric, and a metric to a run. So the order is: blocks, series,
+    metrics, runs. Each query starts from a few rows of the table above. A query that starts from all rows would read
+    many rows again and again for which nothing is left to remove.
 
     Returns:
-        the number of removed rows, and the number of points in them.
+        The number of removed rows, and the number of points in them.
     """
     runs = _ids(c, "SELECT key FROM run WHERE experiment = ? LIMIT ?", (BIN, AT_ONCE))
     metrics = _below(c, "SELECT id FROM metric WHERE run IN ({}) LIMIT ?", runs)
@@ -139,7 +143,7 @@ def _below(c: sqlite3.Connection, sql: str, above: Sequence[int]) -> list[int]:
 
 
 def _blocks(c: sqlite3.Connection, series: Sequence[int], most_points: int, most_blocks: int) -> tuple[list[int], int]:
-    """Return blocks of series, up to about the given limits, and the number of their points."""
+    """Return the ids of blocks of series, up to about the given limits, and the number of points in these blocks."""
     blocks, points = [], 0
     for block, count in in_chunks(c, "SELECT id, points FROM point_block WHERE series IN ({})", series):
         blocks.append(block)

@@ -39,7 +39,7 @@ CONTEXT_TAG = "mlflow.data.context"
 
 
 def create(c: sqlite3.Connection, records: Sequence[RunRecord], leases: Sequence[Lease] = ()) -> list[int]:
-    """Create runs and return their keys. If the run of a record already exists, its key is returned."""
+    """Create runs and return their keys. If the run of a record already exists, the key of this run is returned."""
     active: dict[str, int] = {}
     for record in records:
         check_run_id(record.id)
@@ -99,7 +99,7 @@ def _insert_runs(c: sqlite3.Connection, runs: Sequence[tuple[int, RunRecord]]) -
 
 
 def _insert_labels_and_inputs(c: sqlite3.Connection, runs: Sequence[tuple[int, RunRecord]]) -> None:
-    """Store the labels and inputs of new runs, which cannot clash with stored ones."""
+    """Store the labels and inputs of new runs. Nothing is compared, because a new run has no stored values."""
     for table, of in (("param", "params"), ("tag", "tags"), ("property", "properties")):
         rows = [(key, *item) for key, record in runs for item in getattr(record, of).items()]
         insert(c, table, ("run", "key", "value"), rows)
@@ -110,19 +110,19 @@ def _insert_labels_and_inputs(c: sqlite3.Connection, runs: Sequence[tuple[int, R
 
 
 def keys_of(c: sqlite3.Connection, run_ids: Sequence[str]) -> dict[str, int]:
-    """Return the integer keys of the runs that exist, in the order given."""
+    """Return the integer keys of the runs that exist, by run id, in the order of `run_ids`."""
     found = dict(in_chunks(c, "SELECT id, key FROM run WHERE id IN ({})", run_ids))
     return {run_id: found[run_id] for run_id in run_ids if run_id in found}
 
 
 def active_ids(c: sqlite3.Connection, run_ids: Sequence[str]) -> set[str]:
-    """Return the ids of the runs that may be written to."""
+    """Return the ids of the runs that exist and are active."""
     rows = in_chunks(c, "SELECT id FROM run WHERE stage = 'active' AND id IN ({})", run_ids)
     return {row[0] for row in rows}
 
 
 def active_key(c: sqlite3.Connection, run_id: str) -> int:
-    """Return the integer key of a run that may be written to."""
+    """Return the integer key of a run; raise an error if the run does not exist or is deleted."""
     row = c.execute("SELECT key, stage FROM run WHERE id = ?", (run_id,)).fetchone()
     if row is None:
         raise NotFound("run", run_id)
@@ -227,7 +227,7 @@ def _add_dataset(c: sqlite3.Connection, key: int, experiment: int, dataset_input
 
 
 def add_warnings(c: sqlite3.Connection, key: int, sentences: Iterable[str]) -> None:
-    """Store warnings of a run, each once."""
+    """Store warnings of a run. A warning that is already stored is not stored again."""
     c.executemany(
         "INSERT INTO warning (run, sentence) VALUES (?, ?) ON CONFLICT DO NOTHING",
         [(key, sentence) for sentence in sentences],
@@ -235,7 +235,7 @@ def add_warnings(c: sqlite3.Connection, key: int, sentences: Iterable[str]) -> N
 
 
 def set_stage(c: sqlite3.Connection, run_ids: Sequence[str], stage: str, time: int | None) -> None:
-    """Move runs to a stage; runs that are already there are unchanged."""
+    """Move runs to a lifecycle stage. Runs that already have this stage are unchanged."""
     keys = keys_of(c, run_ids)
     missing = [run_id for run_id in run_ids if run_id not in keys]
     if missing:
@@ -302,16 +302,16 @@ def _read_some(c: sqlite3.Connection, keys: Sequence[int], with_latest: bool) ->
 
 
 def _dataset_input(row: Sequence[Any]) -> DatasetInput:
-    import json  # imported here, because a process that only logs does not need it
+    import json  # not at the top, because a process that only logs does not need it
 
     *dataset, tags = row
     return DatasetInput(Dataset(*dataset), json.loads(tags))
 
 
 def search_datasets(c: sqlite3.Connection, experiment_ids: Sequence[str]) -> list[tuple[str, str, str, str | None]]:
-    """Return the distinct data sets that runs of experiments used, with the context of the use."""
+    """Return the distinct data sets that runs of experiments used, with the contexts in which they were used."""
     known = {number for number in map(experiments.number_of, experiment_ids) if number is not None}
-    # The numbers are part of the text, because a statement has a limited number of question marks.
+    # The ids are written into the statement, because SQLite limits the number of question marks.
     rows = c.execute(
         "SELECT DISTINCT d.experiment, d.name, d.digest, u.context FROM dataset d JOIN"
         " (SELECT dataset, context FROM dataset_input UNION ALL SELECT dataset, context FROM past_use) u"

@@ -1,4 +1,4 @@
-"""Searches. Each is compiled to one SQL statement, which returns keys or ids and reads no points."""
+"""Searches in SQL. A query is compiled to one SQL statement, which returns keys or ids and reads no points."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ EXPERIMENT_TAG = "FROM experiment_tag t WHERE t.experiment = e.id AND t.key = ?"
 DATASET = "FROM dataset_input i JOIN dataset d ON d.id = i.dataset WHERE i.run = r.key"
 
 CHILDREN = "SELECT child.id FROM run child WHERE child.parent_id = ?"
-BELOW = (  # UNION, not UNION ALL, because runs may be each other's parents: it follows each run only once
+BELOW = (  # UNION visits each run only once, even if runs are each other's parents; UNION ALL would not end
     f"WITH RECURSIVE below (id) AS ({CHILDREN}"
     " UNION SELECT child.id FROM below JOIN run child ON child.parent_id = below.id) SELECT id FROM below"
 )
@@ -151,7 +151,7 @@ def _joined(separator: str, parts: Sequence[Sql]) -> Sql:
 
 
 def _in_experiments(ids: Sequence[str]) -> Sql:
-    # The numbers are part of the text, because a statement has a limited number of question marks.
+    # The ids are written into the statement, because SQLite limits the number of question marks.
     known = sorted({number for number in map(number_of, ids) if number is not None})
     return _among("r.experiment", known)
 
@@ -196,9 +196,14 @@ def _column_clause(column: str, clause: Comparison) -> Sql:
 
 
 def _labelled(clause: Comparison, value: Sql, places: Sequence[str]) -> Sql:
-    """Compile a condition on a tag, property or logged text, which may be in several tables (`places`).
+    """Compile a condition on a label: a tag, property, param or logged text.
 
-    For IS NULL and IS NOT NULL, a row whose value is NULL counts as present.
+    For IS NULL and IS NOT NULL, a label exists if a row exists, even if the value in the row is NULL.
+
+    Args:
+        clause: the condition.
+        value: the SQL of the label's value.
+        places: the SQL of each table that may contain the label, beginning with FROM.
     """
     if clause.operand is not None:
         return _compared(value, clause)
@@ -208,9 +213,10 @@ def _labelled(clause: Comparison, value: Sql, places: Sequence[str]) -> Sql:
 
 
 def _metric(key: str) -> Sql:
-    """Return SQL that selects the latest value of a metric as `s.latest_value`. A run without the metric has no row.
+    """Return SQL that selects the latest value of a metric as `s.latest_value`; no row if a run lacks the metric.
 
-    `<key>.<column>` names a column of a table. If several metrics have the name, the greatest value is selected.
+    `key` may also have the form `<key>.<column>`, which names a column of a table. If this name fits several series of
+    a run, the series with the greatest latest point is selected.
     """
     parts = key.split(".")
     keys = [key, *filter(None, (".".join(parts[:count]) for count in range(1, len(parts))))]
@@ -225,7 +231,7 @@ def _metric_clause(clause: Comparison) -> Sql:
         negated = "NOT " if clause.comparator == "IS NULL" else ""
         return Sql(f"{negated}EXISTS (SELECT 1 {metric.text})", metric.values)
     met = _compared(Sql("s.latest_value"), clause)
-    if clause.comparator == "!=":  # NaN, which is NULL here, is unequal to everything
+    if clause.comparator == "!=":  # NaN is unequal to every number; the database contains NULL for NaN
         met = Sql(f"(s.latest_value IS NULL OR {met.text})", met.values)
     return Sql(f"EXISTS (SELECT 1 {metric.text} AND {met.text})", (*metric.values, *met.values))
 
@@ -248,13 +254,13 @@ def _compared(value: Sql, clause: Comparison) -> Sql:
         return Sql(f"{value.text} {clause.comparator} ({marks})", (*value.values, *operand))
     if isinstance(operand, str):
         return _compared_text(value, clause.comparator, operand)
-    if operand is None or operand != operand:  # NaN, which SQLite would store as NULL
+    if operand is None or operand != operand:  # the operand is NaN, which SQLite would treat as NULL
         return NEVER if clause.comparator != "!=" else Sql(f"({value.text}) IS NOT NULL", value.values)
     return Sql(f"{value.text} {clause.comparator} ?", (*value.values, _within_int64(operand)))
 
 
 def _compared_text(value: Sql, comparator: str, operand: str) -> Sql:
-    # GLOB, because SQLite's LIKE ignores the case of letters.
+    # LIKE of a query distinguishes upper and lower case. LIKE of SQLite does not, so GLOB is used.
     if comparator == "LIKE":
         return Sql(f"{value.text} GLOB ?", (*value.values, operand.translate(GLOB)))
     if comparator == "ILIKE":
@@ -263,7 +269,7 @@ def _compared_text(value: Sql, comparator: str, operand: str) -> Sql:
 
 
 def _within_int64(number: float | int) -> float | int:
-    """Return a number that SQLite accepts: an integer beyond 64 bits is compared as infinity."""
+    """Return a number that SQLite accepts: infinity for an integer of more than 64 bits."""
     if isinstance(number, int) and not INT64_MIN <= number <= INT64_MAX:
         return math.inf if number > 0 else -math.inf
     return number
@@ -289,7 +295,7 @@ def _run_order(ordering: Ordering) -> list[Sql]:
     if ordering.entity == "tag":
         return [Sql(f"{SHOWN_TAG} {direction}", key * 4)]
     metric = _metric(ordering.key)
-    return [  # NaN, which is NULL here, comes before runs without the metric
+    return [  # runs whose value is NaN come before runs without the metric; the database contains NULL for NaN
         Sql(f"CASE WHEN EXISTS (SELECT 1 {metric.text}) THEN 0 ELSE 1 END", metric.values),
         Sql(f"(SELECT s.latest_value {metric.text}) {direction}", metric.values),
     ]

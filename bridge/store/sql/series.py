@@ -1,8 +1,8 @@
 """Series and points in SQL: functions over a connection within a transaction.
 
-Points are stored in three steps, so that the lock for writing is not held while points are placed and encoded:
-`look_up` reads the stored rows of their series, `prepare` makes the new rows, and `write` stores them.
-A caller may `write` only if the stored rows of the series are still those that `look_up` read.
+Points are stored in three steps. `look_up` reads the stored rows of their series, `prepare` creates the new rows, and
+`write` stores the new rows. Only `write` needs the lock for writing, so a slow `prepare` does not delay other writers.
+A caller may call `write` only if the rows that `look_up` has read have not changed since.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ NAME = ("metric", "kind", '"column"', "value_type")
 STATE = ("all_ints", "latest_step", "latest_timestamp", "latest_bits", "latest_value", "latest_text")
 BLOCK = ("series", "points", "positions", "steps", "timestamps", '"values"', "doors")
 
-LOOK_UP = (  # SQLite keeps the order of left joins, so each wanted series is found by an index
+LOOK_UP = (  # SQLite does not reorder left joins, so it finds each wanted series with an index
     "WITH wanted (number, run_id, key, kind, col, value_type) AS (VALUES {})"
     f" SELECT w.number, r.key, m.id, m.points, m.stepless, s.id, {', '.join(f's.{column}' for column in STATE)}"
     " FROM wanted w LEFT JOIN run r ON r.id = w.run_id LEFT JOIN metric m ON m.run = r.key AND m.key = w.key"
@@ -53,11 +53,11 @@ READ_BLOCKS = (
 
 Row: TypeAlias = "tuple[Any, ...]"
 Warnings: TypeAlias = "Sequence[tuple[str, str]]"
-"""Pairs of a run id and a warning."""
+"""Pairs (run id, sentence)."""
 
 
 class State(NamedTuple):
-    """The state of a series without its points: the columns of `STATE`."""
+    """The columns of a series that change when points are stored, listed in `STATE`."""
 
     all_ints: int
     latest_step: int
@@ -73,7 +73,10 @@ class State(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """The stored rows of one series; a missing row is None. `run` is the key of the run."""
+    """Values of the stored rows of one series: the ids of its run, metric and series, and its counters and state.
+
+    The values of a row that does not exist are None.
+    """
 
     run: int | None
     metric: int | None
@@ -86,7 +89,7 @@ class Stored(NamedTuple):
 class Known(NamedTuple):
     """The stored rows of several series, and the greatest ids of metrics and series. New rows get the next ids.
 
-    `warned` has the keys of the runs that get warnings, by run id, without runs that do not exist.
+    `warned` has the keys of the runs that get warnings, by run id. Runs that do not exist are absent.
     """
 
     stored: list[Stored]
@@ -96,7 +99,7 @@ class Known(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """The rows that store points, and the number of points that are dropped because their run does not exist."""
+    """The rows to store, and the number of points that are dropped because their run does not exist."""
 
     metrics: list[Row]
     series: list[Row]
@@ -111,12 +114,12 @@ def store(c: sqlite3.Connection, points: Joined, warnings: Warnings) -> None:
 
 
 def warnings_of(slices: Iterable[Slice]) -> list[tuple[str, str]]:
-    """Return the warnings that came with slices."""
+    """Return the warnings of all slices."""
     return [warning for piece in slices for warning in piece.warnings]
 
 
 def look_up(c: sqlite3.Connection, points: Joined, warnings: Warnings) -> Known:
-    """Read the stored rows of the series of points, with one statement for every `AT_ONCE` series."""
+    """Read the stored rows of the series of points. One statement reads up to `AT_ONCE` series."""
     found: dict[int, Stored] = {}
     for some in chunks(list(enumerate(points.definitions))):
         values = [value for number, d in some for value in (number, d.run_id, d.key, d.kind, d.column, d.value_type)]
@@ -129,7 +132,7 @@ def look_up(c: sqlite3.Connection, points: Joined, warnings: Warnings) -> Known:
 
 
 def prepare(points: Joined, warnings: Warnings, known: Known) -> Rows:
-    """Return the rows that store points, given the stored rows of their series. This does not use the database."""
+    """Return the rows to store for points, given the stored rows of their series. The database is not used."""
     from bridge.store.place import Counters, place, without_series
 
     warned = [(known.warned[run_id], sentence) for run_id, sentence in warnings if run_id in known.warned]
@@ -150,7 +153,7 @@ def prepare(points: Joined, warnings: Warnings, known: Known) -> Rows:
 def _series_rows(
     points: Joined, placed: Placed, metrics: Sequence[int], there: Sequence[Stored], last_series: int
 ) -> tuple[list[Row], list[Row]]:
-    """Return the rows of new and changed series, and the blocks of the new points."""
+    """Return the rows of new and changed series, and the rows that contain the new points."""
     number = itertools.count(last_series + 1)
     ids = [next(number) if stored.series is None else stored.series for stored in there]
     series = []
@@ -163,10 +166,10 @@ def _series_rows(
 
 
 def write(c: sqlite3.Connection, rows: Rows) -> None:
-    """Store rows. The stored rows of their series must be as they were when the rows were prepared."""
+    """Store rows. The rows that `look_up` has read must not have changed since."""
     if rows.dropped:
         logger.warning(
-            "%d points were dropped because their runs do not exist in this workspace (any more).", rows.dropped
+            "%d points were dropped: their runs do not exist in this workspace or were purged.", rows.dropped
         )
     insert(c, "metric", METRIC, rows.metrics, _replacing(METRIC[3:]))
     insert(c, "series", ("id", *NAME, *STATE), rows.series, _replacing(STATE))
@@ -207,7 +210,7 @@ def _states_after(points: Joined, placed: Placed, there: Sequence[Stored]) -> It
 
 
 def _blocks(points: Joined, placed: Placed) -> Iterator[Row]:
-    """Yield the new points of each series as one row of `point_block`, without the id of the series."""
+    """Yield one row of the table `point_block` for each series, with its new points and without its id."""
     columns = (placed.positions, placed.steps, placed.timestamps, placed.values)
     positions, steps, timestamps, values = (
         column.astype(f"<{column.dtype.kind}8", copy=False).tobytes() for column in columns
@@ -224,7 +227,7 @@ def _blocks(points: Joined, placed: Placed) -> Iterator[Row]:
 
 
 def read(c: sqlite3.Connection, runs: Sequence[int], keys: Sequence[str] | None) -> dict[int, list[SeriesRecord]]:
-    """Return the series of runs, or those under some keys, in the order in which they were first logged."""
+    """Return the series of runs, or only those with one of `keys`, in the order in which they were first logged."""
     found: dict[int, list[SeriesRecord]] = {run: [] for run in runs}
     for some in chunks(runs):
         series: list[Row] = []
@@ -235,14 +238,17 @@ def read(c: sqlite3.Connection, runs: Sequence[int], keys: Sequence[str] | None)
             series += c.execute(READ_SERIES.format(where), values).fetchall()
             blocks += c.execute(READ_BLOCKS.format(where), values).fetchall()
         series.sort(key=itemgetter(0))
-        blocks.sort(key=itemgetter(0, 1))  # not in SQL, because SQLite would copy the points while it sorts
+        blocks.sort(key=itemgetter(0, 1))  # sorted here, because SQLite would copy the points while it sorts
         for run, record in _records(series, blocks):
             found[run].append(record)
     return found
 
 
 def _records(series: Sequence[Row], blocks: Sequence[Row]) -> Iterator[tuple[int, SeriesRecord]]:
-    """Yield series with their points. All series share one array for each column, because runs may have many series."""
+    """Yield series with their points.
+
+    The arrays of a series are parts of one array for all series, because a run may have very many short series.
+    """
     import numpy
 
     is_text = {id: value_type == "text" for id, _, _, _, _, value_type, _ in series}

@@ -1,4 +1,4 @@
-"""A backend in one SQLite file."""
+"""Creates and opens the SQLite file of a workspace."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ from bridge.store.sql.migrate import SCHEMA, migrate, read_schema
 logger = logging.getLogger("bridge")
 
 WITHOUT_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK})
-"""The errors by which a file system reports that it has no hard links."""
+"""The numbers of the errors with which a file system reports that it does not support hard links."""
 
 
 def open_sqlite(path: Path, fsync: bool | None = False, read_only: bool = False) -> SqlBackend:
-    """Return the store in a file. The file is created if it does not exist, unless `read_only` is set.
+    """Return the backend of a file. If the file does not exist and `read_only` is False, create it.
 
     Args:
         path: the file.
-        fsync: each write waits until it is on disk. None: only if the workspace was created with the durability
-            "power".
-        read_only: open the file only for reading; a write raises NotAllowed.
+        fsync: whether each write waits until it is on the disk. None means that writes wait if the workspace was
+            created with the durability "power".
+        read_only: open the file only for reading. A write then raises NotAllowed.
 
     Raises:
-        NotFound: the file does not exist, and `read_only` is set.
-        SchemaMismatch: a newer version of Runbridge wrote the file.
-        StoreUnavailable: the file is no database of a workspace.
+        NotFound: the file does not exist, and `read_only` is True.
+        SchemaMismatch: a newer version of Runbridge has written the file.
+        StoreUnavailable: the file is not the database of a workspace.
     """
     if not path.exists():
         if read_only:
@@ -62,9 +62,11 @@ def open_sqlite(path: Path, fsync: bool | None = False, read_only: bool = False)
 
 
 def make_default_experiment(store: SqlBackend) -> None:
-    """Create experiment 0, "Default", if it does not exist, its name is free, and this process may write.
+    """Create experiment 0, "Default", if it does not exist.
 
-    Source: MLflow 3.17.2, `SqlAlchemyStore._initialize_store_state`, when a store opens.
+    Nothing is created if another experiment has this name, or if the database can only be read.
+
+    Source: MLflow 3.17.2, `SqlAlchemyStore._initialize_store_state`, which runs when a store is opened.
     """
     if store.database.read_only:
         return
@@ -75,7 +77,7 @@ def make_default_experiment(store: SqlBackend) -> None:
         try:
             _create_default(connection)
         except AlreadyExists as error:
-            logger.debug("Experiment 0 is not created again: %s", error)
+            logger.debug("Experiment 0 is not created: %s", error)
 
 
 def _create_default(connection: sqlite3.Connection) -> None:
@@ -86,7 +88,7 @@ def _create_default(connection: sqlite3.Connection) -> None:
 def create_sqlite(path: Path, facts: dict[str, str], mode: int = 0o644) -> None:
     """Create a database with the newest schema, the experiment "Default" and the properties of its workspace.
 
-    Other processes see no file until the database is complete. A file that already exists stays.
+    Other processes see no file until the database is complete. A file that already exists is not changed.
 
     Raises:
         StoreUnavailable: SQLite cannot use files in this folder.
@@ -96,7 +98,7 @@ def create_sqlite(path: Path, facts: dict[str, str], mode: int = 0o644) -> None:
         with written_whole(path, place, companions=("-wal", "-shm")) as part:
             part.touch()
             if not has_file_locks(part):
-                reason = "SQLite cannot work there because the file system has no file locks: choose another folder"
+                reason = "the file system does not support file locks, which SQLite needs: choose another folder"
                 raise StoreUnavailable(str(path), reason)
             _fill(part, facts)
             with part.open("rb") as file:
@@ -109,8 +111,8 @@ def create_sqlite(path: Path, facts: dict[str, str], mode: int = 0o644) -> None:
 def _fill(part: Path, facts: dict[str, str]) -> None:
     connection = sqlite3.connect(part, isolation_level=None)
     try:
-        # Only this process uses the file, and an incomplete file is removed. So one wait for the disk at the end is
-        # enough, and transactions do not wait for it.
+        # Only this process uses the file, and an incomplete file is removed. So transactions do not wait for the disk.
+        # The caller waits for the disk once, at the end.
         connection.execute("PRAGMA synchronous=OFF")
         connection.execute("PRAGMA journal_mode=MEMORY")
         migrate(connection)
@@ -124,7 +126,7 @@ def _fill(part: Path, facts: dict[str, str]) -> None:
 
 
 def _place(part: Path, path: Path, *, mode: int) -> None:
-    """Give a complete database its path, unless another database exists there."""
+    """Give a complete database its final path, unless another database already has this path."""
     try:
         os.link(part, path)
     except FileExistsError as error:
@@ -134,25 +136,25 @@ def _place(part: Path, path: Path, *, mode: int) -> None:
     except OSError as error:
         if error.errno not in WITHOUT_LINKS:
             raise
-        # A rename would replace a database that another process has just created. So processes take turns, by a lock
-        # that the kernel releases if its process is killed.
+        # Unlike a hard link, a rename would replace a database that another process has just created. So a lock is
+        # needed. The kernel releases this lock if its process is killed.
         with FileLock(path.with_suffix(".lock"), mode):
             if not path.exists():
                 part.rename(path)
 
 
 def read_facts(database: Database) -> dict[str, str]:
-    """Return the properties of a workspace from its database: id, name, durability."""
+    """Return the properties of a workspace from its database: id, name, durability and others."""
     with database.read() as connection:
         return dict(connection.execute("SELECT name, value FROM workspace").fetchall())
 
 
 def peek_facts(path: Path) -> dict[str, str]:
-    """Return the properties of a workspace without changing its folder, as far as SQLite allows that.
+    """Return the properties of a workspace. Nothing in its folder changes, if SQLite can avoid that.
 
     Raises:
-        SchemaMismatch: a newer version of Runbridge wrote the file.
-        StoreUnavailable: the file cannot be read, or is no database of Runbridge.
+        SchemaMismatch: a newer version of Runbridge has written the file.
+        StoreUnavailable: the file cannot be read, or is not a database of Runbridge.
     """
     database = Database(path, read_only=True)
     with database.peek() as connection:

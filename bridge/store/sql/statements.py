@@ -1,9 +1,9 @@
-"""Statements about many rows: one statement reads or writes up to `AT_ONCE` rows.
+"""Functions for statements about many rows: one statement reads or writes up to `AT_ONCE` rows.
 
-Each query in this package ends with `fetchone` or `fetchall`, so that no variable refers to a cursor. SQLite keeps the
-state that a query sees as long as its cursor exists with unread rows. A variable would keep the cursor as long as a
-traceback refers to its frame, for example after Ctrl-C in a notebook. Until then, later reads of the thread would see
-the old state, and its writes would be refused.
+Each query in this package ends with `fetchone` or `fetchall`, so that no variable refers to a cursor.
+A cursor with unread rows keeps its read transaction open: later reads of the thread see the old state of the database,
+and its writes fail. A cursor in a variable would exist as long as a traceback refers to the function call, for example
+after Ctrl-C in a notebook.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import Any, TypeVar
 Value = TypeVar("Value")
 
 AT_ONCE = 500
-"""The greatest number of runs or rows of one statement. SQLite accepts 32,766 values in a statement."""
+"""The greatest number of runs or rows in one statement. SQLite accepts at most 32,766 values in a statement."""
 
 
 def in_chunks(c: sqlite3.Connection, sql: str, values: Sequence[Any]) -> Iterator[Any]:
-    """Yield the rows of a query about many values, with few statements. `{}` in the SQL means the question marks."""
+    """Yield the rows of a query about many values, with few statements. `{}` in `sql` is replaced by question marks."""
     for some in chunks(values):
         yield from c.execute(sql.format(marks_for(some)), some).fetchall()
 
@@ -30,19 +30,19 @@ def chunks(values: Sequence[Value]) -> list[Sequence[Value]]:
 
 
 def marks_for(values: Sequence[Any]) -> str:
-    """Return a question mark for each value."""
+    """Return the question marks of a statement, one for each value."""
     return ",".join("?" * len(values))
 
 
 def marks_for_rows(columns: int, rows: int) -> str:
-    """Return a bracket of question marks for each row of a `VALUES`."""
+    """Return the question marks of a `VALUES` clause, in one pair of parentheses for each row."""
     return ", ".join([f"({', '.join('?' * columns)})"] * rows)
 
 
 def insert(
     c: sqlite3.Connection, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]], otherwise: str = ""
 ) -> None:
-    """Insert many rows with few statements. `otherwise` is an `ON CONFLICT` clause for rows that exist."""
+    """Insert many rows with few statements. `otherwise` is an `ON CONFLICT` clause for rows that already exist."""
     for some in chunks(rows):
         values = marks_for_rows(len(columns), len(some))
         sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES {values} {otherwise}"
@@ -50,7 +50,7 @@ def insert(
 
 
 def state_of(c: sqlite3.Connection) -> tuple[sqlite3.Connection, int, int]:
-    """Return a value that is equal to an earlier one only if the database has not changed since."""
-    # `data_version` changes with each commit of another connection. Its values can be compared only within one
-    # connection.
+    """Return a value that identifies the state of the database. It is different after each change of the database."""
+    # `data_version` changes with each commit of another connection, and `total_changes` with each change of this
+    # connection. Values of different connections cannot be compared.
     return c, c.execute("PRAGMA data_version").fetchone()[0], c.total_changes

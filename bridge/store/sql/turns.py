@@ -1,4 +1,4 @@
-"""The turn to write to a database, among threads and among processes."""
+"""The turn to write to a database: a lock between processes, and a lock between the threads of a process."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from bridge.store.sql.database_file import identity_of
 
 
 class Queue(FileLock):
-    """The turn to write, among processes. SQLite itself waits by sleeping, so that some writers would starve."""
+    """The lock of the process that may write. With SQLite's own lock alone, some writers would wait indefinitely."""
 
     def __init__(self, path: str, mode: int, database: str, seconds: float) -> None:
         super().__init__(path, mode, place=database, seconds=seconds)
         self._database = database
 
     def _make(self) -> None:
-        identity_of(self._database)  # raises if the workspace was removed: then no file may be created there
+        identity_of(self._database)  # raises if the workspace was removed, in which no lock file may be created
         super()._make()
 
     def _open(self) -> None:
@@ -36,7 +36,7 @@ class Queue(FileLock):
 
 
 class Turn(ThreadLock):  # type: ignore[misc]  # typeshed has it as final, and it is not
-    """The turn to write, among threads. Its error names the process that the holding thread waits for."""
+    """The lock of the thread that may write. The error of a wait that is too long also names the writing process."""
 
     def __new__(cls, place: str, queue_path: str) -> Turn:
         return cast(Turn, super().__new__(cls, place))

@@ -1,5 +1,5 @@
--- Everything a workspace knows, but for the bytes of artifacts.
--- Times are milliseconds since 1970 UTC; `key` of run is the small integer by which other tables name it.
+-- The first schema: everything in a workspace, except the bytes of artifacts.
+-- Times are milliseconds since 1970 UTC. Other tables refer to a run by its `key`, a small integer.
 
 CREATE TABLE workspace (
     name TEXT PRIMARY KEY,
@@ -13,11 +13,11 @@ CREATE TABLE experiment (
     creation_time BIGINT NOT NULL,
     last_update_time BIGINT NOT NULL,
     artifact_location TEXT,
-    runs BIGINT NOT NULL DEFAULT 0            -- the number of the newest run
+    runs BIGINT NOT NULL DEFAULT 0            -- the greatest run number
 );
 
 CREATE TABLE experiment_tag (
-    id INTEGER PRIMARY KEY,                   -- the order in which keys were first set, here and below
+    id INTEGER PRIMARY KEY,                   -- the order in which keys were first set, also in the tables below
     experiment INTEGER NOT NULL REFERENCES experiment (id),
     key TEXT NOT NULL,
     value TEXT,
@@ -91,7 +91,7 @@ CREATE TABLE dataset_input (
     run INTEGER NOT NULL REFERENCES run (key),
     dataset INTEGER NOT NULL REFERENCES dataset (id),
     tags TEXT NOT NULL,                       -- a JSON object of texts
-    context TEXT,                             -- its tag mlflow.data.context, for search
+    context TEXT,                             -- the value of the tag mlflow.data.context, for searches
     UNIQUE (run, dataset)
 );
 
@@ -109,13 +109,13 @@ CREATE TABLE model_output (
     step BIGINT NOT NULL
 );
 
--- Everything logged under one key of one run: how many points there are, over all kinds.
+-- The keys of runs. The counters of a key are for its series of all kinds together.
 CREATE TABLE metric (
     id INTEGER PRIMARY KEY,
     run INTEGER NOT NULL REFERENCES run (key),
     key TEXT NOT NULL,
     points BIGINT NOT NULL DEFAULT 0,         -- the next position
-    stepless BIGINT NOT NULL DEFAULT 0,       -- the step of the next point without one
+    stepless BIGINT NOT NULL DEFAULT 0,       -- the step of the next point that is logged without a step
     UNIQUE (run, key)
 );
 
@@ -123,19 +123,19 @@ CREATE TABLE series (
     id INTEGER PRIMARY KEY,
     metric INTEGER NOT NULL REFERENCES metric (id),
     kind INTEGER NOT NULL,                    -- bridge.records.series: SCALAR, COLUMN, …
-    "column" TEXT NOT NULL,                   -- empty but for a table's columns
+    "column" TEXT NOT NULL,                   -- empty, except for the columns of tables
     value_type TEXT NOT NULL,                 -- number, text
     all_ints INTEGER NOT NULL DEFAULT 1,
     latest_step BIGINT,
     latest_timestamp BIGINT,
     latest_bits BIGINT,                       -- the float64's 64 bits, as a signed integer
-    latest_value DOUBLE PRECISION,            -- as search compares it: NaN is NULL, infinity is ±1.797e308
+    latest_value DOUBLE PRECISION,            -- the value that searches compare: NULL for NaN, ±1.797e308 for ±inf
     latest_text TEXT,                         -- JSON: a text, true, false or null
     UNIQUE (metric, kind, "column", value_type)
 );
 
--- The points of one series that came in one fold, as columns of little-endian 64-bit values
--- (doors: bytes; text values: a JSON list).
+-- The points of one series that one fold stored. Each column is an array of little-endian 64-bit values, except that
+-- `doors` has one byte for each point (the API: native or MLflow), and that text values are a JSON list.
 CREATE TABLE point_block (
     id INTEGER PRIMARY KEY,
     series INTEGER NOT NULL REFERENCES series (id),
@@ -148,7 +148,7 @@ CREATE TABLE point_block (
 );
 CREATE INDEX point_block_by_series ON point_block (series);
 
--- How far each journal is stored, in bytes.
+-- The receipts: the byte offset up to which each journal is stored.
 CREATE TABLE receipt (
     journal_id TEXT PRIMARY KEY,
     stored BIGINT NOT NULL

@@ -1,12 +1,12 @@
--- Runs that a launcher owns, and who speaks for a run that is under way.
+-- Submitted runs, and the leases that name the owners of runs.
 
 ALTER TABLE run ADD COLUMN type TEXT;
-ALTER TABLE run ADD COLUMN definition TEXT;   -- the JSON of what a launcher runs
+ALTER TABLE run ADD COLUMN definition TEXT;   -- the script that the launcher runs, as JSON
 
--- The owner of a run that is under way, and when it last spoke.
+-- The leases of runs that have not ended. `time` is the time of the newest lease record.
 CREATE TABLE lease (
     run INTEGER PRIMARY KEY REFERENCES run (key),
-    journal_id TEXT NOT NULL,                 -- the owner's journal: when that has ended, so has the owner
+    journal_id TEXT NOT NULL,                 -- the journal of the owner
     time BIGINT NOT NULL
 );
 CREATE INDEX lease_by_journal ON lease (journal_id);

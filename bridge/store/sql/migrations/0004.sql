@@ -1,12 +1,12 @@
--- What came with the second format of journals.
--- New tables alone: a reader that may not write makes what an older database lacks as temporary tables.
+-- Data of the second format of journals.
+-- This migration only adds tables and indexes: a process without write access creates missing tables as temporary ones.
 
--- When the owner of runs last wrote to its journal, in nanoseconds by its boot clock.
+-- When the owner of runs last wrote to its journal, in nanoseconds of its boot-time clock.
 CREATE TABLE sign_of_life (
     journal_id TEXT PRIMARY KEY,
     boot_time BIGINT NOT NULL
 ) WITHOUT ROWID;
 
--- So that runs that wait for a launcher are found among all runs.
+-- An index with which runs that wait for a launcher are found.
 CREATE INDEX run_by_waiting ON run (status)
     WHERE type = 'azureml.scriptrun' AND status IN ('NotStarted', 'Queued', 'Provisioning', 'Starting');
