@@ -1,7 +1,8 @@
 """The conformance suites of the interfaces. Subclass a suite, override its fixture for the store, and run pytest.
 
-`BackendTests` is the suite of a backend. `ArtifactStoreTests` is the suite of a store of files.
-`oracle` has the simple reference implementation; `strategies` draws values for Hypothesis.
+`BackendTests` is the suite of a backend. `ArtifactStoreTests` is the suite of an artifact store.
+The package `oracle` contains a simple reference implementation of a backend.
+The module `strategies` contains Hypothesis strategies for points.
 """
 
 import pytest

@@ -18,12 +18,12 @@ def file_record(path: str, size_bytes: int = 1) -> ArtifactRecord:
 
 
 def listed(store: Backend, folder: str = "", recursive: bool = False, root: str = ROOT) -> list[str]:
-    """Return the paths in a folder."""
+    """Return the paths that the index lists in a folder."""
     return [record.path for record in store.list_artifacts(root, folder, recursive)]
 
 
 class ArtifactIndexTests(BackendFixtures):
-    """Tests of one promise each."""
+    """The tests of an artifact index. Each test checks one promise of the interface."""
 
     def test_the_record_of_a_file_is_found_as_it_was_stored(self, store: Backend, other: Backend) -> None:
         store.set_artifacts(

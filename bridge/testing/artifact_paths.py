@@ -31,7 +31,7 @@ ODD_PATHS = (
     "x" * 255,
     "ö" * 127,
 )
-"""Unusual paths, which must work exactly as they are."""
+"""Unusual but valid paths. A store must not change them."""
 
 BAD_PATHS = (
     "..",

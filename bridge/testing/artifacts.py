@@ -320,7 +320,7 @@ class ArtifactStoreTests:
         for refused in _calls(artifacts, root, "x"):
             with pytest.raises(InvalidValue, match="artifact root"):
                 refused()
-        if root:  # the empty root lists the folders of all roots
+        if root:  # `list` accepts the empty root, and lists the folders that contain roots
             with pytest.raises(InvalidValue, match="artifact root"):
                 artifacts.list(root)
 
@@ -348,7 +348,7 @@ class ArtifactStoreTests:
 
 
 class _Failing:
-    """A stream that gives some bytes and then raises."""
+    """A stream whose first three reads return bytes. The next read raises an error."""
 
     def __init__(self) -> None:
         self._reads = 0

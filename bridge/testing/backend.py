@@ -9,7 +9,7 @@ from bridge.testing.tracking import TrackingStoreTests
 
 
 class BackendTests(TrackingStoreTests, LeaseStoreTests, FoldStoreTests, ArtifactIndexTests):
-    """Tests of one promise each. The test file of a backend has a subclass that overrides the fixture `store`.
+    """The tests of a backend. The test file of a backend has a subclass that overrides the fixture `store`.
 
     Example:
         class TestMyBackend(BackendTests):

@@ -1,4 +1,4 @@
-"""The conformance suite of claims: one launcher claims a waiting run, or the run fails after a while."""
+"""The conformance suite of claims: one launcher claims a waiting run. If no launcher claims the run, it fails."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ LONG = LEASE_SECONDS * 1000 + 1
 
 
 def wait(store: Backend, run_id: str = "r1", status: Status = "Queued", time: int = 1_000) -> RunRecord:
-    """Create a run of a script that waits for a launcher. Its lease is not held."""
+    """Create a submitted run that waits for a launcher. No process owns the run."""
     return create_run(store, RunRecord(run_id, "0", status=status, start_time=time, type=SCRIPT_RUN))
 
 
 class ClaimPromises:
-    """Tests of one promise each. `LeaseStoreTests` has all of them."""
+    """The tests of claims, which `LeaseStoreTests` inherits. Each test checks one promise of the interface."""
 
     @pytest.mark.parametrize("status", CLAIMABLE_STATUSES)
     def test_a_run_that_waits_is_claimed_with_its_lease(self, store: Backend, status: Status) -> None:
@@ -91,7 +91,7 @@ class ClaimPromises:
     def test_a_claim_takes_the_lease_from_the_process_that_created_the_run(self, store: Backend) -> None:
         record = RunRecord("r1", "0", status="Starting", start_time=1_000, type=SCRIPT_RUN)
         store.create_runs([record], [Lease("r1", "j1", 5_000)])
-        store.claim_run("r1", Lease("r1", "j2", 2_000))  # the clock of the claiming process may be behind
+        store.claim_run("r1", Lease("r1", "j2", 2_000))  # this process may have a slower clock than the first one
         (lease,) = store.get_leases()
         assert lease.journal_id == "j2" and lease.time > 5_000
         # The lease records that the first process wrote before the claim arrive later.

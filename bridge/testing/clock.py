@@ -1,10 +1,10 @@
-"""A clock that tests move."""
+"""A clock whose time tests can set."""
 
 from __future__ import annotations
 
 
 class FakeClock:
-    """Milliseconds since 1970 UTC, as a callable.
+    """A clock for tests. A call returns its time, in milliseconds since 1970 UTC.
 
     Example:
         clock = FakeClock(1_000)
@@ -19,6 +19,6 @@ class FakeClock:
         return self.now
 
     def tick(self, milliseconds: int = 1) -> int:
-        """Move the clock, and return the new time."""
+        """Move the clock forward, and return the new time."""
         self.now += milliseconds
         return self.now

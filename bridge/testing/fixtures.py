@@ -11,16 +11,16 @@ from bridge.testing.clock import FakeClock
 
 
 class BackendFixtures:
-    """The fixtures of tests of a backend. A subclass overrides `store`."""
+    """The fixtures for the tests of a backend. A subclass overrides `store`."""
 
     @pytest.fixture
     def store(self) -> Backend:
         """A new store."""
-        raise NotImplementedError("a subclass overrides the fixture `store`")
+        raise NotImplementedError("a subclass must override the fixture `store`")
 
     @pytest.fixture
     def other(self, store: Backend) -> Backend:
-        """Another object over the same data, as in another process. The same object if data is not shared."""
+        """Another store object with the same data, or the same object if a backend does not share data."""
         return store
 
     @pytest.fixture
@@ -30,5 +30,5 @@ class BackendFixtures:
 
     @pytest.fixture
     def clock(self) -> FakeClock:
-        """A clock that moves only by `tick`."""
+        """A clock whose time changes only with `tick`."""
         return FakeClock()

@@ -1,4 +1,4 @@
-"""The conformance suite of a fold: slices of journals are stored, once each and in order."""
+"""The conformance suite of a store into which journals are folded: each slice is stored once, and in order."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bridge.testing.tracking_points import native, numbers_of, only
 
 
 class FoldStoreTests(BackendFixtures):
-    """Tests of one promise each."""
+    """The tests of a store into which journals are folded. Each test checks one promise of the interface."""
 
     def test_an_appended_slice_is_read_and_its_end_is_the_receipt(
         self, store: Backend, other: Backend, run: str

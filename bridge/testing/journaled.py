@@ -12,9 +12,9 @@ from bridge.testing.claims import wait
 
 
 class JournaledStoreTests(BackendTests):
-    """The tests of a backend, and of a process that owns runs.
+    """The tests of a backend, and tests in which this process owns runs.
 
-    A subclass overrides the fixture `store`, and the fixture `other` with the same backend and folder of journals.
+    A subclass overrides two fixtures: `store`, and `other` with the same inner backend and folder of journals.
     """
 
     def test_started_runs_are_owned_until_they_are_released_or_end(self, store: JournaledStore) -> None:

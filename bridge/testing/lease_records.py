@@ -1,4 +1,4 @@
-"""The conformance suite of leases: which journal owns a run, and how a run ends whose owner has ended."""
+"""The conformance suite of leases: which journal owns a run, and what happens to a run after its owner has ended."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def store_leases(store: Backend, journal_id: str, *records: LeaseRecord) -> None
 
 
 def start(store: Backend, run_id: str = "r1", journal_id: str = "j1", time: int = 1_000) -> RunRecord:
-    """Create a Running run whose lease a journal holds."""
+    """Create a Running run with a lease that names a journal."""
     record = RunRecord(run_id, "0", status="Running", start_time=time)
     return store.create_runs([record], [Lease(run_id, journal_id, time)])[0]
 
 
 class LeasePromises:
-    """Tests of one promise each. `LeaseStoreTests` has all of them."""
+    """The tests of leases, which `LeaseStoreTests` inherits. Each test checks one promise of the interface."""
 
     def test_a_run_is_created_with_its_lease(self, store: Backend) -> None:
         start(store)

@@ -29,7 +29,7 @@ from bridge.testing.naive import (
 from bridge.testing.strategies import TAG_VALUES, apis, flat, kept_files, tied_keys, tied_points, tied_rows
 
 StoreFactory = Callable[[], AbstractContextManager[TrackingStore]]
-"""A function that returns a context manager. It gives a new store, and closes the store at its end."""
+"""A function that returns a context manager. The context manager opens a new store, and closes it at the end."""
 
 names = st.sampled_from(("Default", "vision", "audio"))
 # Unknown ids are rare, so that most calls succeed.
@@ -44,7 +44,10 @@ small_tags = st.dictionaries(st.sampled_from("ab"), st.sampled_from(TAG_VALUES),
 
 
 class TrackingMachine(RuleBasedStateMachine):
-    """A state machine that calls every writing method on a store and on dicts, in any order. Every read must agree."""
+    """A state machine that makes the same changes to a store and to plain dicts, in any order.
+
+    After each change, reads of the store must agree with the dicts.
+    """
 
     factory: StoreFactory
 
@@ -338,7 +341,7 @@ class TrackingMachine(RuleBasedStateMachine):
         return self.clock
 
     def agreed(self, error: type[Exception] | tuple[type[Exception], ...] | None, call: Callable[[], object]) -> bool:
-        """Call a function; return True if it was expected to work. If an error was expected, the call must raise it."""
+        """Call a function, which must raise `error` unless `error` is None. Return whether `error` is None."""
         if not error:
             call()
             return True
@@ -348,7 +351,7 @@ class TrackingMachine(RuleBasedStateMachine):
 
 
 def check_store(factory: StoreFactory, examples: int = 60, steps: int = 40) -> None:
-    """Run the state machine on new stores. A failure shows the shortest sequence of calls that leads to it.
+    """Run the state machine on new stores. If it fails, Hypothesis prints a short sequence of calls that fails.
 
     Example:
         def test_any_order_of_calls_agrees_with_plain_dicts():

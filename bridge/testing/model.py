@@ -1,4 +1,4 @@
-"""The model of the state machine: plain dicts, and the functions that compare records of a store with them."""
+"""The expected data of the state machine, and functions that compare records of a store with this data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The rules of positions, steps, series and latest values, one point at a time: the oracle of the vectorised code."""
+"""The rules of positions, steps, series and latest values, applied to one point at a time.
+
+Tests compare the vectorised code of the stores with these simple functions.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,10 @@ from bridge.testing.strategies import bits_of
 
 
 class LoggedPoint(NamedTuple):
-    """A point of one key as it was logged. `step` is the given step, or the one that a store assigns."""
+    """A logged point of one key.
+
+    `step` is the step that the caller passed. If `stepless` is true, the caller passed none, and the store assigns it.
+    """
 
     value: Value
     timestamp: int
@@ -24,7 +30,7 @@ class LoggedPoint(NamedTuple):
 
 
 def log_naively(points: dict[str, list[LoggedPoint]], logged: Iterable[Point], api: int) -> None:
-    """Add logged points to the earlier points of a run, by key."""
+    """Add logged points to `points`, which has the earlier points of a run by key."""
     for key, value, timestamp, given, kind, column, joined in logged:
         own = points.setdefault(key, [])
         if joined:
@@ -36,12 +42,12 @@ def log_naively(points: dict[str, list[LoggedPoint]], logged: Iterable[Point], a
 
 
 def scalars(points: Iterable[LoggedPoint]) -> list[LoggedPoint]:
-    """Return the points that belong to no row and name no file."""
+    """Return the scalar points: those that are not cells of a row, descriptions, or names of files."""
     return [point for point in points if point.kind == SCALAR]
 
 
 def by_column(points: Iterable[LoggedPoint]) -> dict[str, list[LoggedPoint]]:
-    """Return the cells of rows by column."""
+    """Return the cells of all rows, by column."""
     found: dict[str, list[LoggedPoint]] = {}
     for point in points:
         if point.kind == COLUMN:
@@ -52,7 +58,7 @@ def by_column(points: Iterable[LoggedPoint]) -> dict[str, list[LoggedPoint]]:
 def check_series(records: Sequence[SeriesRecord], points: Sequence[LoggedPoint]) -> None:
     """Assert that the series of one key have the points that were logged under it.
 
-    Series are in the order in which each was first logged.
+    The series must be in the order in which they were first logged.
     """
     expected: dict[tuple[int, str, str], list[LoggedPoint]] = {}
     for point in points:
@@ -79,7 +85,7 @@ def is_number(value: Value) -> bool:
 
 
 def shown(value: float) -> float:
-    """Return a number as MLflow shows it: infinities are finite, -0.0 is 0.0, and NaN stays."""
+    """Return a number as MLflow returns it: ±1.797e308 for ±inf, 0.0 for -0.0, and NaN for NaN."""
     number = float(value)
     if math.isnan(number):
         return math.nan
@@ -104,7 +110,7 @@ def native_of(points: Sequence[LoggedPoint]) -> list[LoggedPoint]:
 
 
 def history_of(points: Sequence[LoggedPoint]) -> list[tuple[int, int, float]]:
-    """Return the numbers of one key as MLflow lists them: (timestamp, step, value)."""
+    """Return the numbers of one key as MLflow lists them, as tuples (timestamp, step, value)."""
     rows = {}
     for point in points:
         if is_number(point.value):
@@ -129,7 +135,7 @@ def latest_of(points: Sequence[LoggedPoint]) -> Latest | None:
 
 
 def latest_text_of(points: Sequence[LoggedPoint]) -> tuple[Value] | None:
-    """Return the latest text of one key in a tuple, or None."""
+    """Return a tuple of the latest text of one key, or None. A text value may itself be None."""
     best: LoggedPoint | None = None
     for point in points:
         if not is_number(point.value) and (
@@ -140,7 +146,7 @@ def latest_text_of(points: Sequence[LoggedPoint]) -> tuple[Value] | None:
 
 
 def same_bits(found: Sequence[Value], expected: Sequence[Value]) -> bool:
-    """Return whether values are equal and of equal type. Floats are compared bit by bit."""
+    """Return whether two lists have equal values of equal types. Floats are compared bit by bit."""
     return [_spelled(value) for value in found] == [_spelled(value) for value in expected]
 
 

@@ -1,4 +1,4 @@
-"""Slices of journals, made for tests without a journal."""
+"""Slices for tests, which are created without a journal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bridge.store.slices import Slice
 
 
 class Entry(NamedTuple):
-    """A point as a journal holds it. `time` orders points of several journals, in nanoseconds."""
+    """A point of a journal. `time` is its record time in nanoseconds, which orders the points of several journals."""
 
     run_id: str
     key: str

@@ -1,4 +1,4 @@
-"""Strategies from which property tests draw points. The pools are small so that ties and repeats are common."""
+"""Hypothesis strategies for points. They draw from few values, so that equal values are common."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from bridge.records.series import BIG, COLUMN, DESCRIPTION, IMAGE, MLFLOW, NATIV
 
 
 def float_of(bits: int) -> float:
-    """Return the float64 that has these 64 bits."""
+    """Return the float64 whose 64 bits are `bits`."""
     return float(struct.unpack("<d", struct.pack("<Q", bits))[0])
 
 
 def bits_of(value: float) -> int:
-    """Return the 64 bits of a float64."""
+    """Return the 64 bits of a float64 as an unsigned integer."""
     return int(struct.unpack("<Q", struct.pack("<d", value))[0])
 
 
@@ -48,17 +48,17 @@ values: st.SearchStrategy[Value] = st.one_of(floats, ints, texts)
 
 
 def points(of: st.SearchStrategy[Value] = values) -> st.SearchStrategy[Point]:
-    """Return a strategy of points outside of rows, with values of a strategy."""
+    """Return a strategy for scalar points. `of` draws their values."""
     return st.builds(scalar, keys, of, timestamps, steps)
 
 
 def scalar(key: str, value: Value, timestamp: int, step: int | None) -> Point:
-    """Return a point that belongs to no row."""
+    """Return a scalar point, which does not belong to a row."""
     return Point(key, value, timestamp, step)
 
 
 def row(key: str, cells: Mapping[str, Value], timestamp: int, step: int | None = None) -> list[Point]:
-    """Return the points of a row, given its values by column."""
+    """Return the points of one row. `cells` has the values by column."""
     return [
         Point(key, value, timestamp, step, COLUMN, column, joined=at > 0)
         for at, (column, value) in enumerate(cells.items())
@@ -66,13 +66,13 @@ def row(key: str, cells: Mapping[str, Value], timestamp: int, step: int | None =
 
 
 def rows(of: st.SearchStrategy[Value] = values) -> st.SearchStrategy[list[Point]]:
-    """Return a strategy of rows of one to three cells, with values of a strategy."""
+    """Return a strategy for rows of one to three cells. `of` draws the values of the cells."""
     cells = st.dictionaries(st.sampled_from(COLUMNS), of, min_size=1)
     return st.builds(row, keys, cells, timestamps, steps)
 
 
 def kept_files(of: st.SearchStrategy[str] = keys) -> st.SearchStrategy[Point]:
-    """Return a strategy of points that name an artifact, and of descriptions. `of` draws the keys."""
+    """Return a strategy for points that name an artifact, and for descriptions. `of` draws their keys."""
     paths, kinds = st.sampled_from(("a.png", "b.png")), st.integers(IMAGE, PREDICTIONS)
     none, no_row = st.just(""), st.just(False)
     return st.one_of(
@@ -82,7 +82,7 @@ def kept_files(of: st.SearchStrategy[str] = keys) -> st.SearchStrategy[Point]:
 
 
 def flat(parts: list[list[Point] | Point]) -> list[Point]:
-    """Return points and rows as the points of one call."""
+    """Return a list of all points, in which the points of each row follow each other."""
     return [point for part in parts for point in (part if isinstance(part, list) else [part])]
 
 
@@ -95,7 +95,7 @@ tied_keys, tied_timestamps, tied_steps = (
     st.sampled_from((None, 0, 1)),
 )
 tied_points = st.builds(scalar, tied_keys, tied_values, tied_timestamps, tied_steps)
-"""Points of few values, so that most of them have the same key, step, timestamp or value as another."""
+"""Scalar points with very few values: most points have the same key, step, timestamp or value as another point."""
 
 tied_rows = st.builds(
     row,
@@ -104,4 +104,4 @@ tied_rows = st.builds(
     tied_timestamps,
     tied_steps,
 )
-"""Rows of few values, under the keys of `tied_points`."""
+"""Rows with very few values. They have the same keys as `tied_points`."""

@@ -12,7 +12,7 @@ from bridge.testing.clock import FakeClock
 
 
 class ExperimentPromises:
-    """Tests of one promise each. `TrackingStoreTests` has all of them."""
+    """The tests of experiments, which `TrackingStoreTests` inherits. Each test checks one promise of the interface."""
 
     def test_a_new_store_has_the_experiment_default(self, store: TrackingStore) -> None:
         record = store.get_experiment("0")

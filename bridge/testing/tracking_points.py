@@ -17,7 +17,7 @@ from bridge.testing.strategies import FLOATS, INTS, NAN_WITH_PAYLOAD, QUIET_NAN,
 
 
 def only(store: TrackingStore, key: str, value_type: str = "number", run_id: str = "r1") -> SeriesRecord:
-    """Return the one series of a key and type."""
+    """Return the only series with a key and a value type."""
     (record,) = [one for one in get_series(store, run_id, [key]) if one.value_type == value_type]
     return record
 
@@ -40,11 +40,11 @@ BAD_POINTS: tuple[tuple[Any, ...], ...] = (
     ("k", 1.0, float("nan")), ("k", 1.0, float("inf")), ("k", 1.0, 1, float("nan")),
     ("k", 1.0, 1, 1.5), ("k", 1.0, 1, "1"), ("k", 1.0, 1, 2**63), ("k", 1.0, 1, True),
 )  # fmt: skip
-"""The fields of points that a store must refuse."""
+"""The fields of points with a mistake, which a store must refuse."""
 
 
 class PointPromises:
-    """Tests of one promise each. `TrackingStoreTests` has all of them."""
+    """The tests of points, which `TrackingStoreTests` inherits. Each test checks one promise of the interface."""
 
     def test_a_run_without_points_has_no_series(self, store: TrackingStore, run: str) -> None:
         assert get_series(store, run) == []
@@ -180,7 +180,7 @@ class PointPromises:
                 store.log_points(run, [Point("good", 1.0, 1), point, Point("good", 2.0, 1)])
             with pytest.raises(InvalidValue):
                 store.log(run, point.key, point.value, point.timestamp, point.step)
-            store.log(run, "k", 1.0, 1)  # now the store knows the key, and must still check the point
+            store.log(run, "k", 1.0, 1)  # now the store knows the key, but must check the point of the next round too
         assert [record.key for record in get_series(store, run)] == ["k"]
 
     def test_every_mistake_of_a_batch_is_named(self, store: TrackingStore, run: str) -> None:

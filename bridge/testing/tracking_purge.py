@@ -20,12 +20,12 @@ FILE = ArtifactRecord("a.txt", 1, "0" * 64, 5)
 
 
 def used(context: str | None, name: str = "points") -> DatasetInput:
-    """Return a use of a data set in a context."""
+    """Return an input of a run: a data set that is used in a context."""
     return DatasetInput(Dataset(name, "d", "local", "here"), {"mlflow.data.context": context} if context else {})
 
 
 def fill(store: Backend, run_id: str, experiment_id: str = "0", context: str | None = "train") -> None:
-    """Create a run that has at least one of everything that a store keeps of a run."""
+    """Create a run with at least one of each thing that a run can have: a param, a tag, a point, a file and so on."""
     store.create_runs(
         [RunRecord(run_id, experiment_id, params={"p": "1"}, tags={"t": "1"}, properties={"q": "1"})],
         [Lease(run_id, "j", 5)],
@@ -43,12 +43,12 @@ def fill(store: Backend, run_id: str, experiment_id: str = "0", context: str | N
 
 
 def found(store: Backend, *experiment_ids: str) -> list[str]:
-    """Return the ids of the runs of experiments."""
+    """Return the ids of all runs of experiments, active and deleted."""
     return [run.id for run in store.search_runs(RunQuery(experiment_ids or ("0",), view="all")).items]
 
 
 class PurgePromises:
-    """Tests of one promise each. `TrackingStoreTests` has all of them."""
+    """The tests of purges, which `TrackingStoreTests` inherits. Each test checks one promise of the interface."""
 
     def test_a_purge_removes_everything_of_a_run(self, store: Backend, other: Backend) -> None:
         for run_id in ("gone", "kept"):

@@ -59,11 +59,11 @@ BAD_CELLS: tuple[tuple[Any, ...], ...] = (
     (Point("t", 1.0, 1), Point("t", 2.0, 1, None, COLUMN, "y", True)),
     (Point("t", 1.0, 1, None, COLUMN, "x"), Point("t", [], 1, None, COLUMN, "y", True)),  # type: ignore[arg-type]
 )
-"""The points of calls that a store must refuse. Each has a wrong kind, a wrong column or a wrong row."""
+"""The points of calls that a store must refuse. Each call has a mistake in a kind, a column or a row."""
 
 
 def table(store: Backend, key: str = "t") -> dict[str, list[tuple[int, Value]]]:
-    """Return the (position, value) of the cells of a table, by column. Numbers are as stored."""
+    """Return the cells of a table as tuples (position, value), by column. All numbers are floats."""
     found: dict[str, list[tuple[int, Value]]] = {}
     for record in get_series(store, "r1", [key]):
         if record.kind == COLUMN:
@@ -77,7 +77,7 @@ def columns_of(records: list[SeriesRecord]) -> list[tuple[str, int, str]]:
 
 
 class RowPromises:
-    """Tests of one promise each. `TrackingStoreTests` has all of them."""
+    """The tests of rows, images and descriptions, which `TrackingStoreTests` inherits. Each checks one promise."""
 
     def test_the_cells_of_a_row_share_its_position_and_step(self, store: Backend, run: str) -> None:
         store.log_points(run, [*row("t", {"x": 1, "y": 0.5}, 7), *row("t", {"x": 2, "y": 0.25}, 8)])

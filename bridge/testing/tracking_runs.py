@@ -17,18 +17,18 @@ from bridge.store.tracking import TrackingStore
 
 DIGITS = Dataset("digits", "abc", "local", "{}", schema="{}", profile=None)
 HALF = "x\udcff"
-"""Text that UTF-8 cannot encode: half of a character, as Python reads a byte that is not UTF-8."""
+"""A text that UTF-8 cannot encode. It contains a surrogate, to which `surrogateescape` decodes the byte 0xFF."""
 TEXTS = ("", "a", "Größe 🎈", "a\nb", "'; --", "x" * 5_000)
 
 
 def facts_of(changes: RunChanges) -> dict[str, Any]:
-    """Return changes of one value each."""
+    """Return the simple fields of `changes` that are set, by name."""
     names = ("status", "start_time", "end_time", "display_name", "description", "parent_id", "error")
     return {name: value for name in names if (value := getattr(changes, name)) is not None}
 
 
 class RunPromises:
-    """Tests of one promise each. `TrackingStoreTests` has all of them."""
+    """The tests of runs, which `TrackingStoreTests` inherits. Each test checks one promise of the interface."""
 
     def test_a_created_run_is_returned_as_it_is_read(self, store: TrackingStore) -> None:
         record = RunRecord(
@@ -221,7 +221,7 @@ class RunPromises:
             create_run(store, RunRecord(run_id, "0"))
             for key in ("loss", "accuracy", "text")[:number]:
                 store.log(run_id, key, f"{number}" if key == "text" else number + 0.5, 1)
-                get_series(store, run_id)  # so that a series is stored in several blocks
+                get_series(store, run_id)  # a read may fold, so that the series is stored in several blocks
                 store.log(run_id, key, f"{number}!" if key == "text" else number, 2)
         found = store.get_series_of(["d", "a", "no", "c"])
         assert list(found) == ["d", "a", "c"]

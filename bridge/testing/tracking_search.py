@@ -1,4 +1,4 @@
-"""The conformance suite of searches. `bridge.testing.oracle.search` has the rule of every clause."""
+"""The conformance suite of searches. `bridge.testing.oracle.search` implements the rules of all conditions."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from bridge.store.tracking import TrackingStore
 
 
 def run_ids(store: TrackingStore, *clauses: Comparison, order: tuple[Ordering, ...] = ()) -> list[str]:
-    """Return the runs of experiment 0 that clauses find."""
+    """Return the ids of the runs of experiment 0 that meet all conditions."""
     return [record.id for record in store.search_runs(RunQuery(("0",), clauses, order)).items]
 
 
 class SearchPromises:
-    """Tests of one promise each. `TrackingStoreTests` has all of them."""
+    """The tests of searches, which `TrackingStoreTests` inherits. Each test checks one promise of the interface."""
 
     def test_runs_are_found_whole(self, store: TrackingStore) -> None:
         create_run(store, RunRecord("r1", "0", params={"a": "1"}, tags={"b": None}, properties={"c": "2"}))

@@ -1,4 +1,4 @@
-"""The conformance suite of changes, deletion and restoration of runs."""
+"""The conformance suite of runs that are changed, deleted and restored."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from bridge.store.tracking import TrackingStore
 
 DIGITS = Dataset("digits", "abc", "local", "{}", schema="{}", profile=None)
 HALF = "x\udcff"
-"""Text that UTF-8 cannot encode: half of a character, as Python reads a byte that is not UTF-8."""
+"""A text that UTF-8 cannot encode. It contains a surrogate, to which `surrogateescape` decodes the byte 0xFF."""
 TEXTS = ("", "a", "Größe 🎈", "a\nb", "'; --", "x" * 5_000)
 
 
 def facts_of(changes: RunChanges) -> dict[str, Any]:
-    """Return changes of one value each."""
+    """Return the simple fields of `changes` that are set, by name."""
     names = ("status", "start_time", "end_time", "display_name", "description", "parent_id", "error")
     return {name: value for name in names if (value := getattr(changes, name)) is not None}
 
 
 class UpdatePromises:
-    """Tests of one promise each. `TrackingStoreTests` has all of them."""
+    """The tests of changed runs, which `TrackingStoreTests` inherits. Each test checks one promise of the interface."""
 
     @pytest.mark.parametrize(
         "change",

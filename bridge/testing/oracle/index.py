@@ -1,4 +1,4 @@
-"""The index of artifacts of a memory store."""
+"""The artifact index of a memory store."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from bridge.store.artifact_index import ArtifactIndex
 
 
 class MemoryIndex(ArtifactIndex):
-    """The records of files in dicts.
+    """An artifact index that keeps the records of files in dicts.
 
     Args:
-        lock: the lock of the store, which also guards this index.
+        lock: the lock of the memory store. The index uses it too.
     """
 
     def __init__(self, lock: threading.RLock) -> None:
@@ -22,7 +22,7 @@ class MemoryIndex(ArtifactIndex):
         self._artifacts: dict[str, dict[str, ArtifactRecord]] = {}
 
     def drop_below(self, above: str) -> None:
-        """Remove the records of all roots that begin with a text."""
+        """Remove the records of all artifact roots that begin with the text `above`."""
         self._artifacts = {root: of for root, of in self._artifacts.items() if not root.startswith(above)}
 
     def set_artifacts(self, root: str, records: Sequence[ArtifactRecord]) -> None:

@@ -12,9 +12,9 @@ from bridge.testing.oracle.runs import MemoryRun
 
 
 class MemoryLeases:
-    """The lease of each run, and the time when each owning process last wrote to its journal.
+    """The leases of runs, and the times at which processes that own runs last wrote to their journals.
 
-    Callers hold the lock of the store.
+    Callers hold the lock of the memory store.
     """
 
     def __init__(self) -> None:
@@ -33,13 +33,13 @@ class MemoryLeases:
             self._sign(lease.journal_id, lease.boot_time)
 
     def take(self, lease: Lease) -> None:
-        """Replace the lease of a run by a later one."""
+        """Replace the lease of a run by another lease, whose time is set later than that of the old lease."""
         before = self._leases.get(lease.run_id)
         time = lease.time if before is None else max(lease.time, before.time + 1)
         self.store(lease._replace(time=time))
 
     def release(self, run_id: str) -> None:
-        """Release a lease. Its time stays, so that an older record does not take the lease again."""
+        """Release the lease of a run. Its time stays, so that an older lease record does not take the lease again."""
         self._leases[run_id] = self._leases[run_id]._replace(journal_id="")
 
     def remove(self, run_id: str) -> None:
@@ -52,7 +52,7 @@ class MemoryLeases:
             self._signs_of_life.pop(journal_id, None)
 
     def is_unclaimed(self, record: RunRecord, now: int) -> bool:
-        """Return whether a run has waited for a launcher for too long, without a lease."""
+        """Return whether a run without an owner has waited for a launcher for too long."""
         lease = self._leases.get(record.id)
         if (record.type, record.lifecycle_stage, record.end_time) != (SCRIPT_RUN, "active", None):
             return False
@@ -61,7 +61,7 @@ class MemoryLeases:
         return max(record.start_time, lease.time if lease else 0) < unclaimed_since(now)
 
     def fold(self, slices: Sequence[Slice], runs: Mapping[str, MemoryRun]) -> None:
-        """Store the leases of slices."""
+        """Apply the lease records of slices to leases and runs."""
         for run_id, found in lease_records(slices).items():
             run, before = runs.get(run_id), self._leases.get(run_id)
             after = lease_after(before, found)

@@ -1,4 +1,4 @@
-"""A backend in the memory of one process: a simple reference implementation that other backends are tested against."""
+"""A backend in the memory of one process. Tests compare other backends with this simple reference implementation."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ class MemoryStore(Backend):
                 same = record.experiment_id, record.start_time
                 if starts.setdefault(record.id, same) != same:
                     raise AlreadyExists("run", record.id)
-            # Nothing below this line raises, so a call changes all runs or none.
+            # From here the method cannot raise an error, so it changes all runs or none.
             for lease in leases:
                 if lease.run_id not in self._runs:
                     self._leases.store(lease)
@@ -194,7 +194,7 @@ class MemoryStore(Backend):
         params = with_params(old, changes.params)
         properties = with_properties(old, changes.properties)
         tags = with_tags(old.tags, changes.tags, changes.removed_tags, f"run {run_id}")
-        # Nothing below this line raises.
+        # From here the method cannot raise an error, so it changes everything or nothing.
         run.record = replace(
             old,
             **facts,
@@ -329,7 +329,7 @@ class MemoryStore(Backend):
             self._leases.fold(fresh, self._runs)
             self._receipts.update(ends)
         if lost:
-            logger.warning("%d points were dropped because their runs do not exist in this workspace (any more).", lost)
+            logger.warning("%d points were dropped: their runs do not exist in this workspace or were purged.", lost)
         return ends
 
     def get_receipts(self, journal_ids: Sequence[str]) -> dict[str, int]:
@@ -350,7 +350,7 @@ class MemoryStore(Backend):
     def delete_artifacts(self, root: str, path: str = "") -> list[str]:
         return self._index.delete_artifacts(root, path)
 
-    # Callers of the methods below hold the lock.
+    # Helper methods, whose callers hold the lock
 
     def _add_experiment(self, record: ExperimentRecord) -> MemoryExperiment:
         self._experiments[record.id] = experiment = MemoryExperiment(record)
@@ -371,7 +371,7 @@ class MemoryStore(Backend):
         with self._lock:
             experiment = self._experiment(experiment_id)
             if experiment.record.lifecycle_stage == stage:
-                raise NotFound("experiment", experiment_id, f"it is {stage} already")
+                raise NotFound("experiment", experiment_id, f"it is already {stage}")
             experiment.record = replace(experiment.record, lifecycle_stage=stage, last_update_time=time)
             for run in self._runs.values():
                 if run.record.experiment_id == experiment_id:

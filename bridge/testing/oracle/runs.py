@@ -24,7 +24,7 @@ class MemoryExperiment:
 
 @dataclass(slots=True)
 class MemoryRun:
-    """A run: its record without latest values, and its points."""
+    """The record of a run without its latest values, and the points of the run."""
 
     record: RunRecord
     metrics: dict[str, MemoryMetric] = field(default_factory=dict)
@@ -32,7 +32,7 @@ class MemoryRun:
 
 
 def new_run(record: RunRecord, experiment: MemoryExperiment) -> MemoryRun:
-    """Return a new run of an experiment, with the next number."""
+    """Return a new run of an experiment, with the next run number."""
     experiment.runs += 1
     return MemoryRun(
         replace(
@@ -62,7 +62,7 @@ def add_point(run: MemoryRun, definition: Definition, point: MemoryPoint) -> Non
 
 
 def warn(run: MemoryRun, sentence: str) -> None:
-    """Add a warning to a run, once."""
+    """Add a warning to a run, unless the run already has it."""
     run.record = replace(run.record, warnings=tuple(dict.fromkeys((*run.record.warnings, sentence))))
 
 
@@ -75,7 +75,7 @@ def move_run(run: MemoryRun, stage: LifecycleStage, deletion_time: int | None) -
 def with_tags(
     old: Mapping[str, str | None], new: Mapping[str, str | None], removed: Iterable[str], owner: str
 ) -> dict[str, str | None]:
-    """Return tags after `new` was set and `removed` was removed."""
+    """Return the tags after those in `removed` were removed and those in `new` were set."""
     tags = dict(old)
     for key in removed:
         if key not in tags:
@@ -85,7 +85,7 @@ def with_tags(
 
 
 def with_params(record: RunRecord, new: Mapping[str, str]) -> dict[str, str]:
-    """Return the params of a run after `new` was added."""
+    """Return the params of a run together with those in `new`."""
     old = record.params
     changed = tuple((key, old[key], value) for key, value in new.items() if old.get(key, value) != value)
     if changed:
@@ -94,7 +94,7 @@ def with_params(record: RunRecord, new: Mapping[str, str]) -> dict[str, str]:
 
 
 def with_properties(record: RunRecord, new: Mapping[str, str]) -> dict[str, str]:
-    """Return the properties of a run after `new` was added."""
+    """Return the properties of a run together with those in `new`."""
     old = record.properties
     for key, value in new.items():
         if old.get(key, value) != value:
@@ -105,7 +105,10 @@ def with_properties(record: RunRecord, new: Mapping[str, str]) -> dict[str, str]
 def with_inputs(
     old: Sequence[DatasetInput], new: Iterable[DatasetInput], experiment: MemoryExperiment
 ) -> tuple[DatasetInput, ...]:
-    """Return the inputs of a run after `new` was added. A data set stays as it was first logged in the experiment."""
+    """Return the inputs of a run together with those in `new`.
+
+    If a data set was logged in the experiment before, the first logged data is used.
+    """
     inputs = {(used.dataset.name, used.dataset.digest): used for used in old}
     for used in new:
         name = used.dataset.name, used.dataset.digest
@@ -115,17 +118,17 @@ def with_inputs(
 
 
 def uses_of(record: RunRecord) -> set[tuple[str, str, str | None]]:
-    """Return the (name, digest, context) of the data sets that a run used."""
+    """Return the data sets that a run used, as tuples (name, digest, context)."""
     return {(used.dataset.name, used.dataset.digest, used.tags.get(CONTEXT_TAG)) for used in record.dataset_inputs}
 
 
 def copy_of_experiment(record: ExperimentRecord) -> ExperimentRecord:
-    """Return a copy of a record, which shares no mapping with it."""
+    """Return a copy of a record. The copy shares no mapping with the record."""
     return replace(record, tags=dict(record.tags))
 
 
 def copy_of_run(run: MemoryRun) -> RunRecord:
-    """Return a copy of the record of a run, with latest values. It shares no mapping with the stored record."""
+    """Return a copy of the record of a run, with latest values. The copy shares no mapping with the stored record."""
     record = run.record
     scalars = [(of, series) for of, series in run.series.items() if of.kind == SCALAR]
     columns = [(of, series) for of, series in run.series.items() if of.kind == COLUMN]

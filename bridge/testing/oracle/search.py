@@ -1,4 +1,4 @@
-"""Searches in records: a simple reference implementation that the searches of backends are tested against."""
+"""Searches in records: a simple reference implementation. Tests compare the searches of backends with it."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from bridge.records.search import Comparison, ExperimentQuery, Ordering, RunQuer
 from bridge.records.series import BIG
 
 DATASET_CONTEXT = "mlflow.data.context"
-"""The tag of a run's input that holds the context of a data set."""
+"""The tag of a run's input whose value is the context of the data set."""
 
 Record = TypeVar("Record")
 Values = Callable[[Record, str, str], Sequence[Any]]
-"""A function from (record, entity, key) to the values of the record: none, one, or several for data sets."""
+"""A function that returns the values of a record, given (record, entity, key). Only data sets have several values."""
 
 
 def select_runs(query: RunQuery, records: Iterable[RunRecord]) -> Page[RunRecord]:
-    """Return the page of runs that a query asks for.
+    """Return one page of the runs that match a query.
 
     Raises:
         InvalidValue: the page token is not valid.
@@ -49,7 +49,7 @@ def select_runs(query: RunQuery, records: Iterable[RunRecord]) -> Page[RunRecord
 
 
 def select_experiments(query: ExperimentQuery, records: Iterable[ExperimentRecord]) -> Page[ExperimentRecord]:
-    """Return the page of experiments that a query asks for.
+    """Return one page of the experiments that match a query.
 
     Raises:
         InvalidValue: the page token is not valid.
@@ -77,7 +77,7 @@ def _below(run_id: str, recursive: bool, records: Sequence[RunRecord]) -> set[st
 
 
 def tag_text(value: str | bool | None) -> str:
-    """Return a logged text value as a tag shows it: True, False and None as these words."""
+    """Return a logged text value as the text of a tag: "True", "False" and "None" for bools and None."""
     return str(value)
 
 
@@ -139,13 +139,14 @@ def _meets(values: Sequence[Any], clause: Comparison) -> bool:
 
 
 def _sort(records: list[Record], order: Sequence[Ordering], values: Values[Record]) -> None:
-    # A stable sort by each key, the last key first. `reverse=True` keeps the order of equal records too.
+    # Sorting is stable, also with `reverse=True`. So the records are sorted by the last key first, and by the first key
+    # last.
     for ordering in reversed(order):
         records.sort(key=lambda record: _rank(record, ordering, values), reverse=not ordering.ascending)
 
 
 def _rank(record: Record, ordering: Ordering, values: Values[Record]) -> tuple[int, Any]:
-    """Return the rank of a record for one key: values come first, then NaN, then records without a value."""
+    """Return the sort key of a record: records with a value come first, then those with NaN, then those without."""
     value = next(iter(values(record, ordering.entity, ordering.key)), None)
     if ordering.ranks:
         value = next((rank for rank, texts in enumerate(ordering.ranks) if value in texts), None)

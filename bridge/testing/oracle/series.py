@@ -1,4 +1,4 @@
-"""The points of a memory store: one Python object each, placed and compared one by one."""
+"""The points of a memory store. Each point is a Python object, and points are processed one by one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bridge.store.slices import Slice
 
 
 class MemoryPoint(NamedTuple):
-    """A point as a caller logs it. If `step` is None, the point gets a step together with its position."""
+    """A point as a caller logs it. If `step` is None, `MemoryMetric.place` assigns a step."""
 
     value: float | str | bool | None
     timestamp: int
@@ -24,7 +24,7 @@ class MemoryPoint(NamedTuple):
 
 
 class PlacedPoint(NamedTuple):
-    """A point with its position in the log order of its key, and its step."""
+    """A point with its position and its step."""
 
     position: int
     step: int
@@ -33,9 +33,9 @@ class PlacedPoint(NamedTuple):
 
 @dataclass(slots=True)
 class MemoryMetric:
-    """The counters that the series of one key share: all points, and the points that were logged without a step.
+    """The counters of one key: its number of points, and its number of points that were logged without a step.
 
-    A row counts as one point.
+    All series of the key share them. A row counts as one point.
     """
 
     points: int = 0
@@ -43,7 +43,7 @@ class MemoryMetric:
     last: PlacedPoint | None = None
 
     def place(self, point: MemoryPoint) -> PlacedPoint:
-        """Give a point the next position, and a step if it has none. All cells of a row have the same ones."""
+        """Give a point the next position, and a step if it has none. All cells of a row get the same two values."""
         if point.joined and self.last is not None:
             return PlacedPoint(self.last.position, self.last.step, point)
         step = self.stepless if point.step is None else point.step
@@ -64,7 +64,10 @@ class MemorySeries:
         self.points.append(placed)
 
     def latest(self) -> Latest:
-        """Return the greatest point by (step, timestamp, value), as MLflow compares. Of equal points, the first."""
+        """Return the greatest point by (step, timestamp, value), with the values that MLflow compares.
+
+        If several points are the greatest, return the first of them.
+        """
         best = self.points[0]
         for placed in self.points[1:]:
             if _rank(placed) > _rank(best):
@@ -72,12 +75,15 @@ class MemorySeries:
         return Latest(cast(float, best.point.value), best.point.timestamp, best.step)
 
     def latest_text(self) -> str | bool | None:
-        """Return the value of the greatest point by (step, timestamp). Of equal points, the last."""
+        """Return the value of the greatest point by (step, timestamp).
+
+        If several points are the greatest, return the value of the last of them.
+        """
         best = max(self.points, key=lambda placed: (placed.step, placed.point.timestamp, placed.position))
         return cast("str | bool | None", best.point.value)
 
     def record(self, definition: Definition) -> SeriesRecord:
-        """Return the series as a reader gets it."""
+        """Return the record of the series, which a reader gets."""
         import numpy
 
         is_text = definition.value_type == "text"
@@ -98,7 +104,7 @@ class MemorySeries:
 
 
 def fresh_slices(slices: Sequence[Slice], receipts: Mapping[str, int]) -> tuple[list[Slice], dict[str, int]]:
-    """Return the slices that are not stored yet, and the receipts of the journals after them."""
+    """Return the slices that are not stored yet, and the receipts that the journals have after these slices."""
     ends = dict(receipts)
     fresh = []
     for piece in slices:
@@ -113,7 +119,7 @@ def fresh_slices(slices: Sequence[Slice], receipts: Mapping[str, int]) -> tuple[
 
 
 def in_log_order(slices: Sequence[Slice]) -> Iterator[tuple[Definition, MemoryPoint]]:
-    """Return the points of all slices by time. Points of one slice keep their order even if the clock went back."""
+    """Return the points of all slices by time. The points of a slice stay in order, even if the clock went back."""
     points = []
     for piece in slices:
         latest = INT64_MIN
@@ -135,7 +141,7 @@ def in_log_order(slices: Sequence[Slice]) -> Iterator[tuple[Definition, MemoryPo
 
 
 def stored_point(point: Point, api: int) -> MemoryPoint:
-    """Return a checked point of a caller as it is stored."""
+    """Convert a checked point of a caller to the form in which it is stored."""
     value = point.value
     if isinstance(value, int) and not isinstance(value, bool):
         return MemoryPoint(float(value), point.timestamp, point.step, True, api, point.joined)
