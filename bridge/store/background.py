@@ -90,7 +90,7 @@ class Background:
         while self._is_needed():
             time.sleep(FOLD_SECONDS)
             if not is_loaded:
-                self._loading.acquire()  # not by `with`, which has a time limit
+                self._loading.acquire()  # a `with` statement would have a time limit
                 try:
                     _load_fold_modules()
                 finally:

@@ -25,7 +25,7 @@ class TrackingStore(ABC):
     A returned record does not change later. If a caller changes its mappings, nothing changes in the store.
     Times are milliseconds since 1970 UTC. The caller passes the current time.
     If an experiment or run does not exist, a method raises `NotFound`.
-    A deleted experiment or run can be read. A method that would change it raises `InvalidState`. Only points from a
+    A deleted experiment or run can be read. A method that would change it raises `InvalidState`. However, points from a
     journal are still stored in a deleted run.
     Text that UTF-8 cannot encode raises `InvalidValue`.
     """

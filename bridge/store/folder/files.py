@@ -91,7 +91,7 @@ class Files:
 
     @contextmanager
     def part(self, path: str) -> Iterator[Part]:
-        """Yield a new file. The block writes it and calls `placed` to give it the path. Otherwise it is removed."""
+        """Yield a new file. The block writes it, and calls `placed` to give it the path; else the file is removed."""
         with self.border("write", path):
             pending = self._open_pending()
         try:

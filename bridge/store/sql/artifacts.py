@@ -15,10 +15,13 @@ AFTER_ALL = "\U0010ffff" * 64
 """A text that is greater than every path. These 64 characters have 256 bytes, and a name has at most 255 bytes."""
 
 FIRST_CHARACTER = "\0"
-"""The least character. No path has it, so a path is greater than another one if it is at least that path and this."""
+"""The smallest character. No path contains it, so `path + FIRST_CHARACTER` comes directly after `path`."""
 
 FEWEST_ROWS, MOST_ROWS = 4, 4096
-"""The number of rows that a statement of a listing reads: few at first, because the rest of a subfolder is skipped."""
+"""The least and the greatest number of rows that one statement of a listing reads.
+
+A listing begins with few rows, because it skips all further rows of a subfolder. For files it reads more and more rows.
+"""
 
 COLUMNS = "path, size_bytes, sha256, time"
 
@@ -106,7 +109,7 @@ def _folders_of_roots(connection: sqlite3.Connection, start: str, end: str) -> I
 
 
 def _files(connection: sqlite3.Connection, root: str, start: str, end: str, at_most: int = -1) -> list[ArtifactRecord]:
-    """Return the first files whose path is at least `start` and less than `end`. -1 means all of them."""
+    """Return the first `at_most` files whose path is at least `start` and less than `end`; -1 means all files."""
     rows = connection.execute(
         f"SELECT {COLUMNS} FROM artifact WHERE root = ? AND path >= ? AND path < ? ORDER BY path LIMIT ?",
         (root, start, end, at_most),
