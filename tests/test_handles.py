@@ -210,7 +210,7 @@ def test_runs_are_listed_newest_first_and_by_their_labels(workspace):
     assert ids(properties={"author": "eve"}) == []
     assert ids(tags={"number": 1}) == [1]  # the number becomes text, as in the tag
     for wanted in ({"tags": 5}, {"properties": ["author"]}):
-        with pytest.raises(InvalidValue, match="must be given as a dict"):
+        with pytest.raises(InvalidValue, match="must be a dict of keys and values"):
             ids(**wanted)
     assert [run.number for run in experiment.get_runs()] == [3, 2, 1]
 
@@ -411,11 +411,11 @@ def test_tags_and_properties(run):
         run.remove_tags(["Competition Rank", "team"])
     with pytest.raises(InvalidValue, match="tag key"):
         run.set_tags({"good": 1, "": 2})
-    with pytest.raises(InvalidValue, match="must be given as a dict"):
+    with pytest.raises(InvalidValue, match="must be a dict of keys and values"):
         run.set_tags(["a"])
     assert run.tags == {"My Favorite Run": None, "Competition Rank": "1"}
 
-    with pytest.raises(InvalidValue, match="must be given as a dict"):
+    with pytest.raises(InvalidValue, match="must be a dict of keys and values"):
         run.add_properties("author")
     run.add_properties({"author": "ada", "year": 2026})
     run.add_properties({"author": "ada"})

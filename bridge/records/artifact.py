@@ -1,4 +1,4 @@
-"""Artifacts: their records, and the rules of their paths."""
+"""The record of an artifact, and the rules for the paths of artifacts."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from bridge.errors import InvalidValue
 from bridge.records.text import RULE, is_encodable
 
 PATH_LENGTH = 5_000
-"""The length of the longest path, in characters."""
+"""The greatest length of a path, in characters."""
 
 NAME_BYTES = 255
-"""The length of the longest name in a path, in bytes of UTF-8: file systems allow no more."""
+"""The greatest length of one name in a path, in bytes of UTF-8. Most file systems have this limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class ArtifactRecord:
     """A file or a folder below an artifact root.
 
-    `path` is relative to the root and separated by `/`.
-    `time` is milliseconds since 1970 UTC.
-    For a folder `size_bytes`, `time` and `sha256` are None.
+    `path` is relative to the artifact root, with `/` between its parts.
+    `time` is in milliseconds since 1970 UTC.
+    For a folder, `size_bytes`, `time` and `sha256` are None.
     """
 
     path: str
@@ -31,25 +31,26 @@ class ArtifactRecord:
 
     @property
     def is_folder(self) -> bool:
-        """Whether it is a folder."""
+        """Whether the record is that of a folder."""
         return self.size_bytes is None
 
 
 def check_artifact_path(path: object) -> str:
-    """Return the path of an artifact in its normal form, `a/b/c`: a leading `./` is dropped.
+    """Check the path of an artifact, and return it in its normal form `a/b/c`, without a leading `./`.
 
     Raises:
-        InvalidValue: the path is empty or absolute, has `..` or another segment that a file system would resolve, has
-            control characters, a name of more than 255 bytes or more than 5,000 characters.
+        InvalidValue: the path is not text, is empty or absolute, contains `//`, `/./`, `..` or control characters, has
+            more than 5,000 characters, has a name of more than 255 bytes, or UTF-8 cannot encode it.
     """
     return _checked("artifact path", path)
 
 
 def check_artifact_root(root: object) -> str:
-    """Return an artifact root, `<experiment id>/…`, in its normal form; it is relative to the artifacts folder.
+    """Check an artifact root, such as `<experiment id>/<run id>/artifacts`, and return it in its normal form.
 
     Raises:
-        InvalidValue: the root breaks a rule of `check_artifact_path`, or begins with a dot. The store uses such names.
+        InvalidValue: the root breaks a rule of `check_artifact_path`, or begins with a dot. Only the store itself uses
+            names that begin with a dot.
     """
     checked = _checked("artifact root", root)
     if checked.startswith("."):
@@ -58,7 +59,7 @@ def check_artifact_root(root: object) -> str:
 
 
 def folders_above(path: str) -> Iterator[str]:
-    """Yield the folders above a path, the outermost first: `a` and `a/b` for `a/b/c`."""
+    """Yield the folders above a path, from the outermost one: `a` and `a/b` for `a/b/c`."""
     end = path.find("/")
     while end >= 0:
         yield path[:end]
@@ -87,11 +88,11 @@ def _broken_rule(path: str) -> str:
     if path.startswith("/"):
         return "must be relative, so it must not begin with /"
     if any(segment in ("", ".", "..") for segment in segments):
-        return "must stay below its root, so it may not have empty segments, '.' or '..'"
+        return "must have only names between its slashes, and none of them may be empty, '.' or '..'"
     if any(ord(character) < 32 or ord(character) == 127 for character in path):
         return "must not contain control characters"
     if not is_encodable(path):
         return RULE
     if any(len(segment.encode()) > NAME_BYTES for segment in segments):
-        return f"must have names of at most {NAME_BYTES} bytes"
+        return f"must have at most {NAME_BYTES} bytes in each name between its slashes"
     return ""

@@ -1,4 +1,4 @@
-"""Experiments: their records, and the rules of their names."""
+"""The record of an experiment, and the rules for the names of experiments."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ class ExperimentRecord:
     """A named set of runs.
 
     `id` is a small decimal integer as text, which the store assigns; "0" is the experiment "Default".
-    Times are milliseconds since 1970 UTC.
-    `artifact_location` is the URI that the experiment was created with, or None: then its files are in the workspace.
+    Times are in milliseconds since 1970 UTC.
+    `artifact_location` is the URI of the artifacts, if the experiment was created with one. If it is None, the
+    artifacts are in the workspace.
     """
 
     id: str
@@ -34,10 +35,10 @@ class ExperimentRecord:
 
 
 def check_experiment_name(name: object) -> str:
-    """Return the name of an experiment.
+    """Check the name of an experiment by MLflow's rule, and return the name.
 
     Raises:
-        InvalidValue: it is not a text of 1 to 500 characters (MLflow's rule), or UTF-8 cannot encode it.
+        InvalidValue: the name is not a text of 1 to 500 characters, or UTF-8 cannot encode it.
     """
     if not isinstance(name, str) or not name or len(name) > EXPERIMENT_NAME_LENGTH:
         raise InvalidValue("experiment name", name, f"must be text of 1 to {EXPERIMENT_NAME_LENGTH} characters")
@@ -45,12 +46,12 @@ def check_experiment_name(name: object) -> str:
 
 
 def check_native_experiment_name(name: object) -> str:
-    """Return the name of an experiment that the native API creates.
+    """Check the name of an experiment that the native API creates, and return the name.
 
     Source: Azure ML SDK v1, `Experiment`.
 
     Raises:
-        InvalidValue: it does not follow the rule of the Azure ML SDK v1.
+        InvalidValue: the name does not follow the rule of the Azure ML SDK v1.
     """
     if not isinstance(name, str) or not NATIVE_NAME.fullmatch(name):
         rule = "must begin with a letter or digit and have at most 255 letters, digits, underscores and dashes"

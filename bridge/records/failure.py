@@ -33,12 +33,12 @@ def _of_exception(error: BaseException) -> dict[str, str]:
     import traceback
 
     lines = traceback.format_exception(type(error), error, error.__traceback__)
-    # Not `str(error)`: it runs the user's code, which may raise.
+    # `str(error)` would call a method of the user's class, which may raise. `TracebackException` catches this.
     text = traceback.TracebackException(type(error), error, None)
     message = f"User program failed with {type(error).__name__}: {text}"
     return {"message": message, "debug_stack_trace": "".join(lines)}
 
 
 def is_success(error: BaseException) -> bool:
-    """Return whether an exception ends a process as a success: `sys.exit()` and `sys.exit(0)` do."""
+    """Return whether an exception ends a process successfully, as those of `sys.exit()` and `sys.exit(0)` do."""
     return isinstance(error, SystemExit) and error.code in (0, None)

@@ -1,31 +1,31 @@
-"""Limits that hold in all parts of Runbridge; lengths are in characters."""
+"""Limits that apply in all parts of Runbridge. Lengths are in characters."""
 
 KEY_LENGTH = 255
-"""The length of the longest metric, param, tag or property key in the native API; MLflow allows 250."""
+"""The greatest length of the key of a metric, param, tag or property in the native API. MLflow allows 250."""
 
 TEXT_VALUE_LENGTH = 65_535
-"""The length of the longest text value that can be logged."""
+"""The greatest length of a text value that can be logged."""
 
 ROW_COLUMNS = 65_535
 """The greatest number of cells in one row of a table."""
 
 ROW_TEXT_BYTES = 8 * 1024 * 1024
-"""The greatest size of all texts of one row together, in UTF-8."""
+"""The greatest size of all texts of one row of a table together, in UTF-8."""
 
 EXPERIMENT_NAME_LENGTH = 500
-"""The length of the longest name of an experiment.
+"""The greatest length of the name of an experiment.
 
 Source: MLflow 3.17.2, `mlflow/utils/validation.py`; Azure ML allows 255.
 """
 
 RUN_ID_LENGTH = 256
-"""The length of the longest run id.
+"""The greatest length of a run id.
 
 Source: MLflow 3.17.2, `^[a-zA-Z0-9][\\w\\-]{0,255}$`.
 """
 
 EXACT_INTEGER = 2**53
-"""Integers up to this absolute value are stored exactly; larger ones are stored as the nearest float64."""
+"""Integers up to this absolute value are stored exactly. Larger integers are stored as the nearest float64."""
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 """The range of a step and of a timestamp in milliseconds."""
@@ -37,19 +37,26 @@ RENEW_SECONDS = 30.0
 """How often a process renews its leases in its journal."""
 
 ABSENT_SECONDS = 7 * 24 * 3600
-"""How long an owner of unknown state may write nothing before its runs become Failed."""
+"""How long an owner may write nothing before its runs become Failed, if readers cannot find out whether it runs.
+
+Readers cannot find this out if, for example, the owner runs on another host.
+"""
 
 UNWRITTEN_BYTES = 64 * 1024 * 1024
-"""The size of the points that wait in memory while no journal can be written; more are dropped and counted."""
+"""The greatest size of the points that wait in memory while no journal can be written.
+
+Further points are dropped, and their number is counted.
+"""
 
 SNAPSHOT_BYTES, SNAPSHOT_FILES = 300_000_000, 2_000
-"""The greatest size and number of files of one snapshot; beyond, the largest files are left out, with a warning.
+"""The greatest size of a snapshot, and the greatest number of its files.
 
-`BRIDGE_SNAPSHOT_BYTES` and `BRIDGE_SNAPSHOT_FILES` set other limits.
+If a source folder has more, the largest files are excluded, with a warning. `BRIDGE_SNAPSHOT_BYTES` and
+`BRIDGE_SNAPSHOT_FILES` set other limits.
 """
 
 SNAPSHOT_ENTRIES = 10_000
-"""The greatest number of files and folders, ignored ones included, in a folder of which a snapshot is made."""
+"""The greatest number of files and folders in a source folder. Excluded files count too."""
 
 SERVICE_LIMITS = {
     "workspace name": 32,
@@ -85,9 +92,9 @@ SERVICE_LIMITS = {
     "snapshot bytes": 300_000_000,
     "snapshot files": 2_000,
 }
-"""The limits of Azure ML's service: numbers are per run, lengths are in characters.
+"""The limits of the Azure ML service. Numbers are per run, and lengths are in characters.
 
-None of them is enforced here. The limits above are; those of a snapshot lead to a warning.
+Runbridge does not enforce these limits, but its own limits above.
 
 Source: Azure ML, "Manage resources and quotas" (February 2025). The number of params is from its errors in 2022.
 """

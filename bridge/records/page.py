@@ -1,4 +1,4 @@
-"""A page of results, and the opaque token of the next page."""
+"""Pages of the results of a search, and the tokens with which a caller requests the next page."""
 
 from __future__ import annotations
 
@@ -15,22 +15,25 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Results in order; `next_token` asks for the next page, and is None on the last one."""
+    """A page of results in order. `next_token` is the token of the next page, or None on the last page."""
 
     items: tuple[T, ...]
     next_token: str | None = None
 
 
 def encode_token(offset: int) -> str:
-    """Return the token of the page that begins after the first `offset` results."""
+    """Return the token of the page that starts after the first `offset` results."""
     return base64.urlsafe_b64encode(json.dumps({"offset": offset}).encode()).decode()
 
 
 def decode_token(token: str | None) -> int:
-    """Return the offset of a token; None and the empty text are the first page.
+    """Return the offset of a token.
+
+    Args:
+        token: the token; None or "" means the first page.
 
     Raises:
-        InvalidValue: the token was not made by `encode_token`.
+        InvalidValue: `encode_token` did not create the token.
     """
     if not token:
         return 0

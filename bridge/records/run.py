@@ -1,4 +1,4 @@
-"""Runs: their records, changes and leases, and the rules of their ids and times."""
+"""The record of a run, changes and leases of runs, and the rules for their ids and times."""
 
 from __future__ import annotations
 
@@ -44,14 +44,18 @@ SCRIPT_RUN = "azureml.scriptrun"
 Source: Azure ML SDK v1, `azureml.core.ScriptRun.RUN_TYPE`.
 """
 SOURCE_PROPERTY = "azureml.runsource"
-"""A property that names the type of a run, as its `type` does."""
+"""The key of a property that contains the type of a run, like the field `type` of its record."""
 
 RUN_ID = re.compile(r"[a-zA-Z0-9][\w\-]{0,255}")
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A data set that runs of one experiment use; (name, digest) identifies it there, and the first one stays."""
+    """A data set that runs of an experiment use.
+
+    In an experiment, the name and the digest identify a data set. If a run logs a data set with the same name and
+    digest as an earlier one, the other fields of the earlier one are kept.
+    """
 
     name: str
     digest: str
@@ -63,7 +67,7 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True)
 class DatasetInput:
-    """A data set that a run used, with the tags of that use."""
+    """A data set that a run used. The tags describe this use of the data set."""
 
     dataset: Dataset
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -71,7 +75,7 @@ class DatasetInput:
 
 @dataclass(frozen=True, slots=True)
 class ModelOutput:
-    """A link from a run to a model that it produced, with the step at which it did."""
+    """A link from a run to a model that the run produced, and the step at which it produced the model."""
 
     model_id: str
     step: int = 0
@@ -79,17 +83,18 @@ class ModelOutput:
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """One run: everything that is stored about it, except the points of its series.
+    """Everything that is stored about a run, except the points of its series.
 
-    `number` counts the runs of one experiment from 1; it is 0 in a record that is to be created.
-    Times are milliseconds since 1970 UTC.
-    `params`, `tags` and `properties` are in the order in which keys were first set.
-    `latest` has the latest point of each number series.
-    `latest_texts` has the latest value of each text series: the one with the greatest (step, timestamp), and of equals
-    the last logged. Both are in the order in which keys were first logged.
-    `latest_columns` has the latest point of each number column of a table, by (key, column).
-    `type` is `SCRIPT_RUN` for a run that a launcher owns, and None for one that its own process or a logger owns.
-    `definition` is the JSON of the script that a launcher runs.
+    `number` is the run number, counted from 1 in each experiment. It is 0 in the record of a run before it is stored.
+    Times are in milliseconds since 1970 UTC.
+    `params`, `tags` and `properties` are in the order in which their keys were first set.
+    `latest` contains the latest point of each key with a number series.
+    `latest_texts` contains the latest text of each key with a text series. It belongs to the point with the greatest
+    (step, timestamp), or to the last logged of several such points.
+    `latest` and `latest_texts` are in the order in which their keys were first logged.
+    `latest_columns` contains the latest point of each number column of a table, by (key, column).
+    `type` is `SCRIPT_RUN` if a launcher owns the run, and None for all other runs.
+    `definition` is the JSON of a `ScriptDefinition`, if the run is that of a script.
     `deletion_time` is None while the run is active.
     """
 
@@ -121,9 +126,10 @@ class RunRecord:
 
     @property
     def latest_metrics(self) -> Mapping[str, Latest]:
-        """The latest point of each metric by its name in MLflow's API: a key, or `<key>.<column>` of a table.
+        """The latest point of each metric, by the name that the metric has in MLflow's API.
 
-        Of several points with one name it is the greatest, and of equals that of the key.
+        The name is the key, or `<key>.<column>` for a column of a table. If a key and a column have the same name, the
+        greater of their points is used. If the points are equal, the point of the key is used.
         """
         found = dict(self.latest)
         for (key, column), latest in self.latest_columns.items():
@@ -140,13 +146,14 @@ class RunRecord:
 
 @dataclass(frozen=True, slots=True)
 class RunChanges:
-    """The changes of a run in one transaction; a field that is None or empty changes nothing.
+    """Changes of a run that are stored in one transaction. A field that is None or empty changes nothing.
 
-    But an empty text as description or parent removes the one that the run has.
-    A param or property that is already set may only be set again to the same value.
-    `removed_tags` must exist.
-    `dataset_inputs`, `model_inputs` and `model_outputs` are added; those that already exist are unchanged.
-    With `expected` the run must have one of these statuses; otherwise nothing changes (`InvalidState`).
+    There is one exception: an empty text in `description` or `parent_id` removes the description or the parent.
+    A param or property that is already set can be set again only to the same value.
+    The tags in `removed_tags` must exist.
+    `dataset_inputs`, `model_inputs` and `model_outputs` are added to those of the run. Existing ones are unchanged.
+    If `expected` is not empty, the run must have one of these statuses. If it has another status, nothing is changed,
+    and the store raises `InvalidState`.
     """
 
     status: Status | None = None
@@ -170,9 +177,10 @@ class RunChanges:
 class Lease(NamedTuple):
     """A lease of a run that has not ended: the process that writes the journal owns the run.
 
-    `time` orders the leases of a run, in milliseconds since 1970 UTC; it is never compared with a clock.
-    `boot_time` is when the process last wrote to its journal, in nanoseconds by the boot clock that the journal's
-    header names; 0 if that is unknown.
+    `time` determines which of several leases of a run is the newest. It is in milliseconds since 1970 UTC, and is never
+    compared with a clock.
+    `boot_time` is the time at which the process last wrote to its journal, in nanoseconds of the boot-time clock that
+    the header of the journal names; 0 if this time is unknown.
     """
 
     run_id: str
@@ -195,19 +203,19 @@ NOUNS = (
 
 
 def new_display_name() -> str:
-    """Return a random display name, `<adjective>-<noun>-<number>`, for a run that was given none."""
+    """Return a random display name, `<adjective>-<noun>-<number>`, for a run without one."""
     first, second, *rest = os.urandom(4)
     adjective, noun = ADJECTIVES[first % len(ADJECTIVES)], NOUNS[second % len(NOUNS)]
     return f"{adjective}-{noun}-{int.from_bytes(bytes(rest), 'little') % 1000}"
 
 
 def check_run_id(run_id: object) -> str:
-    """Return a run id.
+    """Check a run id by MLflow's rule, and return it.
 
     Source: MLflow 3.17.2, `_RUN_ID_REGEX`.
 
     Raises:
-        InvalidValue: it does not follow MLflow's rule.
+        InvalidValue: the run id does not follow MLflow's rule.
     """
     if not isinstance(run_id, str) or not RUN_ID.fullmatch(run_id):
         rule = "must begin with a letter or digit and have at most 256 letters, digits, underscores and dashes"
@@ -216,12 +224,12 @@ def check_run_id(run_id: object) -> str:
 
 
 def check_run_time(what: str, value: Any) -> int:
-    """Return the start or end time of a run, in whole milliseconds since 1970 UTC.
+    """Return the start time or end time of a run as an integer, in milliseconds since 1970 UTC.
 
-    Any number is accepted, also of NumPy, and its fraction is cut off. So is the text of a whole number.
+    The value may be a number of Python or NumPy, whose fraction is cut off, or the text of an integer.
 
     Raises:
-        InvalidValue: the value is anything else, NaN, infinite, or beyond 64 bits.
+        InvalidValue: the value is anything else, NaN or infinite, or does not fit into 64 bits.
     """
     from numbers import Number
 
@@ -236,21 +244,21 @@ def check_run_time(what: str, value: Any) -> int:
 
 
 def check_claimable(run_id: str, type: str | None, status: Status, end_time: int | None) -> None:
-    """Check that a run may be given to a launcher.
+    """Check that a launcher may become the owner of a run.
 
-    A run that has ended is never given to another launcher, even if a logger has changed its status since.
+    A run that has an end time cannot be claimed, even if an MLflow client has changed its status since its end.
 
     Raises:
         InvalidState: the run is not the run of a script, already has a launcher, or has ended.
     """
     if type != SCRIPT_RUN:
-        raise InvalidState("run", run_id, "no run of a script", "one")
+        raise InvalidState("run", run_id, "not the run of a script", "the run of a script")
     if status not in CLAIMABLE_STATUSES or end_time is not None:
         raise InvalidState("run", run_id, status, f"{' or '.join(CLAIMABLE_STATUSES)}, and not ended")
 
 
 def changed_facts(changes: RunChanges) -> dict[str, str | int | None]:
-    """Return the fields of a run, other than collections, that are changed, with their new values."""
+    """Return the new values of the changed fields of a run, except those that are collections."""
     names = ("status", "start_time", "end_time", "display_name", "description", "parent_id", "error")
     facts = {name: value for name in names if (value := getattr(changes, name)) is not None}
     return {
@@ -259,10 +267,10 @@ def changed_facts(changes: RunChanges) -> dict[str, str | int | None]:
 
 
 def check_expected(run_id: str, status: Status, changes: RunChanges) -> None:
-    """Check that a run has a status that the changes expect.
+    """Check that a run has one of the statuses that the changes expect.
 
     Raises:
-        InvalidState: it has another one.
+        InvalidState: the run has another status.
     """
     if changes.expected and status not in changes.expected:
         raise InvalidState("run", run_id, status, " or ".join(changes.expected))

@@ -1,8 +1,8 @@
-"""The definition of a submitted script: the records that a run stores as JSON, and a launcher reads.
+"""The definition of a submitted script, as records. It is stored with the run as JSON, and its launcher reads it.
 
-Each record becomes a JSON object whose keys are its field names in camel case.
-A newer version may add keys: keys that a record does not know are kept, and written again.
-An older version may not have written a key: its field then has its default.
+Each record is stored as a JSON object. The keys of the object are the field names of the record in camel case.
+A newer version may have added keys. A record keeps keys that it does not know, and writes them again.
+An older version may have written fewer keys. The fields of absent keys have their defaults.
 """
 
 from __future__ import annotations
@@ -22,15 +22,16 @@ class Definition:
     """A record that is stored as a JSON object.
 
     Attributes:
-        others: what the JSON has under keys that are no fields.
-        absent: fields that the JSON does not have; `to_json` leaves them out as long as they have their defaults.
+        others: the keys of the JSON object that are not fields of the record, with their values.
+        absent: the names of fields that the JSON object does not contain. `to_json` does not write such a field as long
+            as it has its default.
     """
 
     others: Mapping[str, Any] = field(default_factory=dict)
     absent: frozenset[str] = field(default=frozenset(), compare=False)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the record as `json.dumps` takes it."""
+        """Return the record as a dict for `json.dumps`."""
         values = {each: getattr(self, each.name) for each in _fields(type(self))}
         written = {
             _key(each): _plain(value)
@@ -41,10 +42,13 @@ class Definition:
 
     @classmethod
     def from_json(cls: type[AnyDefinition], content: object) -> AnyDefinition:
-        """Return the record of a JSON object; null instead of an object, a list or a field is its default.
+        """Return the record of a JSON object.
+
+        If the object contains null for a field that is an object or a list, the field has its default.
 
         Raises:
-            InvalidValue: the JSON is no object, or has another type where a field is an object or a list.
+            InvalidValue: `content` is not a JSON object, or a value is not a JSON object or list although its field is
+                one.
         """
         if not isinstance(content, Mapping):
             raise InvalidValue(cls.__name__.removesuffix("Definition").lower(), content, "must be a JSON object")
@@ -62,9 +66,10 @@ class PythonDefinition(Definition):
     """The interpreter that runs a script.
 
     Attributes:
-        user_managed_dependencies: the interpreter is used as it is; else a virtual environment is built.
-        interpreter_path: the interpreter; "python" or nothing is the one that submits.
-        conda_dependencies: the content of a conda `environment.yml`, of which the virtual environment is built.
+        user_managed_dependencies: whether the interpreter `interpreter_path` is used. If False, a virtual environment
+            with the packages of `conda_dependencies` is built.
+        interpreter_path: the path of an interpreter; "python" or None is the interpreter that submits the script.
+        conda_dependencies: the packages: the content of a conda `environment.yml`.
     """
 
     user_managed_dependencies: bool = False
@@ -73,7 +78,7 @@ class PythonDefinition(Definition):
 
     @property
     def builds_packages(self) -> bool:
-        """Whether a virtual environment is built for the script; not if nothing is asked of Python."""
+        """Whether a virtual environment is built for the script. None is built if the record has only defaults."""
         asks = self.interpreter_path is not None or self.conda_dependencies is not None
         return asks and not self.user_managed_dependencies
 
@@ -99,10 +104,14 @@ class ImageDefinition(Definition):
 
 @dataclass(frozen=True, kw_only=True)
 class EnvironmentDefinition(Definition):
-    """The Python, packages, variables and image that a script runs with.
+    """The Python version, packages, environment variables and container image that a script runs with.
 
     Attributes:
-        version: None if the environment is not registered.
+        name: the name of the environment.
+        version: the version; None if the environment is not registered.
+        python: the interpreter and the packages.
+        environment_variables: the environment variables that are set for the script.
+        docker: the container image.
     """
 
     name: str = ""
@@ -114,12 +123,12 @@ class EnvironmentDefinition(Definition):
 
 @dataclass(frozen=True, kw_only=True)
 class HistoryDefinition(Definition):
-    """The files that are stored with a run, besides those that it logs.
+    """Settings that determine which files are stored with a run automatically.
 
     Attributes:
-        output_collection: files in `./outputs` are stored when the script ends.
-        snapshot_project: the source is stored.
-        directories_to_watch: folders whose files are stored while they grow.
+        output_collection: whether the files in `./outputs` are stored when the script ends.
+        snapshot_project: whether the source is stored.
+        directories_to_watch: the folders whose files are stored while they grow.
     """
 
     output_collection: bool = True
@@ -129,10 +138,10 @@ class HistoryDefinition(Definition):
 
 @dataclass(frozen=True, kw_only=True)
 class DockerDefinition(Definition):
-    """Whether a script runs in a container, and with which arguments; its image is part of the environment.
+    """Settings that determine whether a script runs in a container. The image is part of the environment.
 
     Attributes:
-        use_docker: the script runs in a container.
+        use_docker: whether the script runs in a container.
         shared_volumes: accepted for compatibility and ignored.
         arguments: more arguments of `docker run`.
         shm_size: the size of the container's shared memory, such as "2g".
@@ -146,15 +155,15 @@ class DockerDefinition(Definition):
 
 @dataclass(frozen=True, kw_only=True)
 class ScriptDefinition(Definition):
-    """All that a launcher needs to run a script.
+    """Everything that a launcher needs to run a script.
 
     Attributes:
         script: the script, relative to the source folder; None if there is a command.
-        command: a line for the shell; empty if there is a script.
-        source_directory: the absolute path of the folder that was submitted.
-        max_run_duration_seconds: None for no limit.
-        environment_variables: set for the script, after those of the environment.
-        working_directory: the absolute path of the folder that the script works in.
+        command: a shell command; empty if there is a script.
+        source_directory: the absolute path of the source folder.
+        max_run_duration_seconds: the time limit of the script; None for no limit.
+        environment_variables: environment variables of the script. They override those of `environment`.
+        working_directory: the absolute path of the working folder of the script.
     """
 
     script: str | None = None
@@ -174,10 +183,13 @@ class ScriptDefinition(Definition):
 
     @classmethod
     def from_text(cls, text: str | None) -> ScriptDefinition:
-        """Return the definition that a run stores; all defaults if it stores none.
+        """Return the definition that is stored with a run.
+
+        Args:
+            text: the JSON; None gives a definition with only defaults.
 
         Raises:
-            InvalidValue: the text is no JSON of a definition.
+            InvalidValue: the text is not the JSON of a definition.
         """
         try:
             content = json.loads(text or "{}")
@@ -208,7 +220,7 @@ def _plain(value: Any) -> Any:
 
 
 def _read(each: Field[Any], value: Any) -> Any:
-    """Return a field's value from what JSON has there."""
+    """Return the value of a field, given its value in a JSON object."""
     default = _default(each)
     if isinstance(default, Definition):
         return type(default).from_json({} if value is None else value)

@@ -1,6 +1,6 @@
 """Queries for runs and experiments.
 
-`bridge.records.search_grammar` parses queries from text in MLflow's grammar, and a backend compiles them to SQL.
+`bridge.records.search_grammar` parses texts in MLflow's grammar into queries. A store translates queries into SQL.
 """
 
 from __future__ import annotations
@@ -32,25 +32,29 @@ LIST_COMPARATORS = ("IN", "NOT IN")
 NULL_COMPARATORS = ("IS NULL", "IS NOT NULL")
 
 PATTERN_LENGTH = 12_000
-"""The length of the longest LIKE or ILIKE pattern, in characters: SQLite refuses patterns of more than 50,000 bytes."""
+"""The greatest length of a LIKE or ILIKE pattern, in characters. SQLite refuses patterns of more than 50,000 bytes."""
 
 CLAUSES, LISTED = 500, 10_000
-"""The greatest number of clauses in a filter, and of texts in all its lists: SQLite has limits of 1,000 and 32,766."""
+"""The greatest number of clauses in a filter, and the greatest number of texts in all its lists together.
+
+SQLite allows expressions of a depth of 1,000, and 32,766 parameters.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One clause: `operand` is text, a number, a tuple of texts (IN, NOT IN) or None (IS NULL, IS NOT NULL).
+    """One clause of a filter. It compares a value of a run or experiment with `operand`.
 
-    A clause on a metric, param, tag or attribute that a run does not have matches only if it is IS NULL; `!=` does not.
-    `property` means the run's properties.
-    `tag` means the run's tags. If the run has no such tag, it means the run's properties. If the run has no such
-    property, it means the latest value of the text series with this key (True, False and None are compared as these
-    words).
-    LIKE matches the whole value and is case-sensitive. `%` and `_` also match newlines, and cannot be escaped. ILIKE
+    `operand` is text, a number, a tuple of texts (for IN and NOT IN) or None (for IS NULL and IS NOT NULL).
+    If a run does not have the metric, param, tag or attribute, only IS NULL matches; `!=` does not.
+    The entity `property` compares a property of the run.
+    The entity `tag` compares a tag of the run. If the run has no tag with this key, a property is compared. If the run
+    has no such property either, the latest text that was logged under this key is compared. If that is True, False or
+    None, it is compared as the text "True", "False" or "None".
+    LIKE compares the whole value and is case-sensitive. `%` and `_` also match newlines, and cannot be escaped. ILIKE
     ignores the case of ASCII letters only.
-    NaN matches only `!=`, and ±inf compares as ±1.797e308. The operand of a metric becomes a float64.
-    A clause on a data set, also one with `!=`, matches if at least one data set of the run meets it.
+    A metric that is NaN matches only `!=`. ±inf is compared as ±1.797e308. The operand of a metric becomes a float64.
+    A clause on a data set matches if at least one data set of the run meets the condition, also with `!=`.
 
     Source: MLflow 3.17.2, `SqlAlchemyStore._search_runs`.
 
@@ -68,21 +72,22 @@ class Comparison:
         operand = self.operand
         if self.entity not in get_args(Entity) or (self.entity == "dataset" and self.key not in DATASET_ATTRIBUTES):
             rule = (
-                f"must be about one of {', '.join(get_args(Entity))}; a clause on a dataset must use"
+                f"the entity must be one of {', '.join(get_args(Entity))}; the key of a dataset must be"
                 f" {', '.join(DATASET_ATTRIBUTES[:-1])} or {DATASET_ATTRIBUTES[-1]}"
             )
         elif self.comparator in NULL_COMPARATORS:
-            rule = "" if operand is None else f"{self.comparator} takes no value"
+            rule = "" if operand is None else f"must have None as operand of {self.comparator}"
         elif numeric:
             number = isinstance(operand, (int, float)) and not isinstance(operand, bool)
-            rule = "" if number and self.comparator in NUMBER_COMPARATORS else "must compare a number with a number"
+            valid = number and self.comparator in NUMBER_COMPARATORS
+            rule = "" if valid else f"must compare with a number, by one of {', '.join(NUMBER_COMPARATORS)}"
         elif self.comparator in LIST_COMPARATORS:
             listed = isinstance(operand, tuple) and all(isinstance(text, str) for text in operand)
-            rule = "" if listed else f"{self.comparator} takes a tuple of texts"
+            rule = "" if listed else f"must have a tuple of texts as operand of {self.comparator}"
         elif not isinstance(operand, str) or self.comparator not in TEXT_COMPARATORS:
-            rule = f"must compare a text with a text, by one of {', '.join(TEXT_COMPARATORS + LIST_COMPARATORS)}"
+            rule = f"must compare with a text, by one of {', '.join(TEXT_COMPARATORS + LIST_COMPARATORS)}"
         elif self.comparator in ("LIKE", "ILIKE") and len(operand) > PATTERN_LENGTH:
-            rule = f"a pattern must have at most {PATTERN_LENGTH} characters"
+            rule = f"must have a pattern of at most {PATTERN_LENGTH} characters"
         else:
             rule = ""
         texts = operand if isinstance(operand, tuple) else (operand,) if isinstance(operand, str) else ()
@@ -96,10 +101,10 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Ordering:
-    """One key of an order; `tag` has the same meaning as in a `Comparison`, and texts are ordered by code point.
+    """One key of an order. The entity `tag` has the same meaning as in a `Comparison`. Texts are ordered by code point.
 
-    `ranks` is a list of groups of values of a text attribute. A value is ordered by the position of the first group
-    that contains it. Values of one group are equal, and a value that is in no group counts as missing.
+    `ranks` replaces the order by code point for a text attribute, for example for the status. It contains groups of
+    values: values of an earlier group come first, values of one group are equal, and all other values count as missing.
     """
 
     entity: Entity
@@ -112,25 +117,27 @@ class Ordering:
             raise InvalidValue(
                 "order",
                 (self.entity, self.key),
-                f"must be about one of {', '.join(get_args(Entity))}, with a key that UTF-8 can encode",
+                f"the entity must be one of {', '.join(get_args(Entity))}, and UTF-8 must be able to encode the key",
             )
         if self.ranks and (self.entity != "attribute" or self.key in TIMES):
-            raise InvalidValue("order", (self.entity, self.key), "only text attributes have ranks")
+            raise InvalidValue("order", (self.entity, self.key), "must be a text attribute if ranks are given")
 
 
 @dataclass(frozen=True, slots=True)
 class RunQuery:
-    """A query for runs, with their order.
+    """A query for runs, and the order of the results.
 
-    Runs are ordered by the given keys, then by start time descending unless it was given, then by run id ascending.
-    Metrics are ordered as values, NaN, missing, in both directions. All other keys have missing values last.
-    `max_results` None means all.
-    With `below`, only the children of that run match; with `recursive`, all its descendants. The run itself never
-    matches. Without `experiment_ids` they may be in any experiment. Children of a deleted run match too.
+    Runs are ordered by the keys in `order`, then by start time, newest first, and then by run id. Runs without a value
+    come last, whether the order is ascending or descending. A run whose metric is NaN comes before the runs without a
+    value, but after all others.
+    If `max_results` is None, all runs are returned.
+    If `below` is a run id, only the children of this run match, or with `recursive` all its descendants. The run itself
+    never matches. The children of a deleted run match too. If `experiment_ids` is empty, the children in all
+    experiments match.
     `of_type` selects the runs whose type, or whose property `azureml.runsource`, is this text.
 
     Raises:
-        InvalidValue: a clause or key is not about runs, or `max_results` is not positive.
+        InvalidValue: a clause or a key does not exist for runs, or `max_results` is not positive.
     """
 
     experiment_ids: tuple[str, ...]
@@ -154,13 +161,13 @@ class RunQuery:
 
 @dataclass(frozen=True, slots=True)
 class ExperimentQuery:
-    """A query for experiments, with their order.
+    """A query for experiments, and the order of the results.
 
-    Experiments are ordered by the given keys, then by id descending. Without keys they are ordered by creation time
-    descending, then by id ascending.
+    Experiments are ordered by the keys in `order`, and then by descending id. If `order` is empty, they are ordered by
+    creation time, newest first, and then by ascending id.
 
     Raises:
-        InvalidValue: a clause or key is not about experiments, or `max_results` is not positive.
+        InvalidValue: a clause or a key does not exist for experiments, or `max_results` is not positive.
     """
 
     filter: tuple[Comparison, ...] = ()
@@ -173,12 +180,15 @@ class ExperimentQuery:
         _check_attributes((*self.filter, *self.order), EXPERIMENT_ATTRIBUTES)
         for clause in self.filter:
             if clause.entity not in ("attribute", "tag"):
-                raise InvalidValue("clause", clause.entity, "experiments have attributes and tags")
+                rule = "must be attribute or tag, because experiments have no other data"
+                raise InvalidValue("clause", clause.entity, rule)
             if clause.key == "experiment_id" and clause.entity == "attribute" and "LIKE" in clause.comparator:
-                raise InvalidValue("clause", clause.comparator, "experiment ids are compared by =, !=, IN and NOT IN")
+                rule = "must be =, !=, IN or NOT IN, because experiment_id is compared"
+                raise InvalidValue("clause", clause.comparator, rule)
         for ordering in self.order:
             if ordering.entity != "attribute":
-                raise InvalidValue("order", ordering.entity, "experiments are ordered by attributes")
+                rule = "must be attribute, because experiments can only be ordered by attributes"
+                raise InvalidValue("order", ordering.entity, rule)
         _check_size(self)
 
 
@@ -192,7 +202,8 @@ def _check_size(query: RunQuery | ExperimentQuery) -> None:
     if query.max_results is not None and query.max_results < 1:
         raise InvalidValue("max_results", query.max_results, "must be positive")
     if len(query.filter) > CLAUSES or len(query.order) > CLAUSES:
-        raise InvalidValue("filter", len(query.filter), f"a filter or an order can have at most {CLAUSES} clauses")
+        rule = f"the filter and the order must have at most {CLAUSES} clauses each"
+        raise InvalidValue("filter", len(query.filter), rule)
     listed = sum(len(clause.operand) for clause in query.filter if isinstance(clause.operand, tuple))
     if listed > LISTED:
         raise InvalidValue("filter", listed, f"must have at most {LISTED} values in its lists")

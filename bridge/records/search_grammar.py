@@ -1,9 +1,8 @@
-"""MLflow's grammar of filters and orders, parsed into the clauses of a query.
+"""Parses filters and orders in MLflow's search grammar into the clauses of a query.
 
-A text that MLflow refuses is refused with MLflow's sentence as the `rule` of an `InvalidValue`.
-MLflow accepts some faulty texts and gives them a meaning that no author intends. Three examples: a list compared by
-`=`, an operator inside a key, and a missing AND between a value and a clause with IS NULL. Such a text is refused here
-too.
+If MLflow refuses a text, it is refused here too, with MLflow's error message as the `rule` of an `InvalidValue`.
+A few texts are refused here although MLflow accepts them, because MLflow gives them a meaning that no author intends.
+Examples are a list compared by `=`, an operator inside a key, and a missing AND before a clause with IS NULL.
 
 Source: MLflow 3.17.2, `mlflow/utils/search_utils.py` and `SqlAlchemyStore`.
 """
@@ -37,11 +36,14 @@ from bridge.records.search_keys import (
 from bridge.records.search_tokens import OPERANDS, ORDER, Token, tokens_of
 from bridge.records.search_values import experiment_ids, experiment_value, run_value
 
-ARTIFACT_URI = "artifact_uri cannot be searched by: a run's artifacts are found from its id, wherever the workspace is"
+ARTIFACT_URI = (
+    "artifact_uri cannot be used in a filter or order, because Runbridge does not store it:"
+    " it is computed from the folder of the workspace and the id of the run"
+)
 
 
 class _Clause(NamedTuple):
-    """A clause of a filter: `value` is None after IS NULL and IS NOT NULL."""
+    """A clause of a filter. `value` is None if the comparator is IS NULL or IS NOT NULL."""
 
     name: Token
     comparator: str
@@ -51,20 +53,22 @@ class _Clause(NamedTuple):
 def parse_run_filter(text: str | None) -> tuple[Comparison, ...]:
     """Return the clauses of a filter of runs, such as `metrics.loss < 0.3 and tags.team LIKE 'vis%'`.
 
-    None and "" have no clauses. MLflow's `run_name` is our `display_name`, its `user_id` our `user`.
+    The filters None and "" have no clauses. MLflow's keys `run_name` and `user_id` become `display_name` and `user`.
     Values of `status` are not translated. A caller that accepts MLflow's statuses must translate them.
 
     Raises:
-        InvalidValue: the filter is not accepted.
+        InvalidValue: the filter is not valid.
     """
     return _parse_filter(text, _run_clause, "'{}'")
 
 
 def parse_experiment_filter(text: str | None) -> tuple[Comparison, ...]:
-    """Return the clauses of a filter of experiments, where LIKE and IN are upper case and ids are quoted.
+    """Return the clauses of a filter of experiments, such as `name LIKE 'vis%'`.
+
+    Comparators such as LIKE must be in upper case, which is not necessary in a filter of runs. Ids must be quoted.
 
     Raises:
-        InvalidValue: the filter is not accepted.
+        InvalidValue: the filter is not valid.
     """
     return _parse_filter(text, _experiment_clause, "{}")
 
@@ -73,7 +77,7 @@ def parse_run_order(clauses: Sequence[str]) -> tuple[Ordering, ...]:
     """Return an order of runs, given clauses such as `metrics.loss DESC`.
 
     Raises:
-        InvalidValue: a clause is not accepted, or two have the same key.
+        InvalidValue: a clause is not valid, or two clauses have the same key.
     """
     order = tuple(_parse_order(clause, run_order_key) for clause in clauses)
     if len({(ordering.entity, ordering.key) for ordering in order}) < len(order):
@@ -85,7 +89,7 @@ def parse_experiment_order(clauses: Sequence[str]) -> tuple[Ordering, ...]:
     """Return an order of experiments, given clauses such as `last_update_time DESC`.
 
     Raises:
-        InvalidValue: a clause is not accepted.
+        InvalidValue: a clause is not valid.
     """
     return tuple(_parse_order(clause, experiment_order_key) for clause in clauses)
 
@@ -108,7 +112,7 @@ def _parse_filter(text: str | None, read: Callable[[_Clause], Comparison], liste
 
 
 def _clauses(tokens: Sequence[Token], listed: str) -> list[_Clause]:
-    """Return the clauses that the tokens form; AND between them may be missing or doubled."""
+    """Return the clauses that the tokens form. As in MLflow, AND may be missing or repeated between two clauses."""
     clauses: list[_Clause] = []
     refused: list[str] = []
     position, joined = 0, True
@@ -118,8 +122,8 @@ def _clauses(tokens: Sequence[Token], listed: str) -> list[_Clause]:
             clauses.append(clause)
         elif not tokens[position].is_keyword("AND"):
             refused.append(listed.format(tokens[position].text))
-        # MLflow's parser reads a name directly after a value as an alias (as in SQL). So before a clause with IN or IS,
-        # AND may be missing only after IS NULL or IS NOT NULL, which have no value.
+        # If a name follows a value without AND, MLflow's parser reads the name as an alias of the value, as in SQL. So
+        # before a clause with IN or IS, AND may be missing only if the previous clause has no value (IS NULL).
         joined = clause is None or clause.value is None
         position += length
     if refused:
@@ -128,7 +132,7 @@ def _clauses(tokens: Sequence[Token], listed: str) -> list[_Clause]:
 
 
 def _clause_at(tokens: Sequence[Token], position: int, joined: bool) -> tuple[_Clause | None, int]:
-    """Return the clause that begins at a position, or None, and how many tokens it has."""
+    """Return the clause that starts at a position, or None if no clause does, and the number of its tokens."""
     first, *rest = tokens[position : position + 4]
     if len(rest) > 1 and rest[0].kind == "comparator" and first.kind in OPERANDS:
         if rest[1].kind in OPERANDS or rest[1].is_keyword("NULL"):
@@ -166,8 +170,8 @@ def _run_clause(clause: _Clause) -> Comparison:
 def _check_run_comparator(key: SearchKey, comparator: str) -> None:
     texts = TEXT_COMPARATORS + (NULL_COMPARATORS if key.entity in ("param", "tag") else LIST_COMPARATORS)
     if comparator not in (NUMBER_COMPARATORS if key.is_number else texts):
-        # Two quirks of MLflow's message are copied. For numeric attributes it lists the comparators of text. Only for
-        # params and text attributes does the list end with a quote character.
+        # This message copies two errors of MLflow's message: it lists the comparators of text for a numeric attribute,
+        # and its list ends with a quote character only for params and text attributes.
         named = NUMBER_COMPARATORS if key.entity == "metric" else texts
         if key.entity == "attribute" and key.is_number:
             named = TEXT_COMPARATORS + LIST_COMPARATORS
@@ -233,7 +237,7 @@ def _parse_order(clause: str, read: Callable[[str], SearchKey]) -> Ordering:
 
 
 def _order_parts(clause: str) -> tuple[str, bool]:
-    """Return the identifier of an order clause, and whether it ascends."""
+    """Return the identifier of an order clause, and whether the order is ascending."""
     unparsed = f"Invalid order_by clause '{clause}'. Could not be parsed."
     if not ORDER.fullmatch(clause):
         raise Refused(unparsed)

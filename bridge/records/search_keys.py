@@ -1,4 +1,4 @@
-"""Identifiers of MLflow's search grammar: which entity and key a name such as `metrics.loss` stands for."""
+"""Translates the identifiers of MLflow's search grammar, such as `metrics.loss`, into entities and keys."""
 
 from __future__ import annotations
 
@@ -26,16 +26,22 @@ EXPERIMENT_ATTRIBUTES = {key: key for key in ("name", "experiment_id", "creation
 NUMBERS = frozenset({"start_time", "end_time", "creation_time", "last_update_time"})
 
 TYPE_NAMES: dict[Entity, str] = {"param": "parameter"}
-"""MLflow's word for an entity, where it differs from ours."""
+"""MLflow's words for entities, where they differ from ours."""
 
 
 class Refused(Exception):
-    """A part of a filter or order is not accepted; the text is the rule that it breaks."""
+    """A part of a filter or order is not valid. The message is the rule that the part breaks."""
 
 
 @dataclass(frozen=True)
 class SearchKey:
-    """The subject of a clause or an order: `spelled` is MLflow's key, `key` is ours."""
+    """The key that a clause of a filter compares, or by which an order sorts.
+
+    Attributes:
+        entity: the kind of data, for example a metric or a tag.
+        spelled: the key as MLflow spells it.
+        key: our key. It differs from `spelled` for some attributes: MLflow's `run_name` is our `display_name`.
+    """
 
     entity: Entity
     spelled: str
@@ -43,24 +49,24 @@ class SearchKey:
 
     @property
     def is_number(self) -> bool:
-        """Whether its values are numbers."""
+        """Whether the values of the key are numbers."""
         return self.entity == "metric" or (self.entity == "attribute" and self.key in NUMBERS)
 
     @property
     def word(self) -> str:
-        """MLflow's word for its entity."""
+        """MLflow's word for the entity."""
         return TYPE_NAMES.get(self.entity, self.entity)
 
 
 def run_key(name: str, attributes: Mapping[str, str] = RUN_ATTRIBUTES) -> SearchKey:
-    """Return the key that a name in a filter or order of runs stands for.
+    """Return the key for an identifier in a filter or order of runs.
 
     Args:
-        name: the name, such as `metrics.loss` or `start_time`.
-        attributes: our names of the attributes that are accepted, by MLflow's.
+        name: the identifier, such as `metrics.loss` or `start_time`.
+        attributes: the accepted attributes: our name for each of MLflow's names.
 
     Raises:
-        Refused: there is no such key.
+        Refused: the identifier is not valid.
     """
     kind, key = _split(name)
     kind = stripped(kind, "`")
@@ -71,10 +77,10 @@ def run_key(name: str, attributes: Mapping[str, str] = RUN_ATTRIBUTES) -> Search
 
 
 def experiment_key(name: str) -> SearchKey:
-    """Return the key that a name in a filter or order of experiments stands for.
+    """Return the key for an identifier in a filter or order of experiments.
 
     Raises:
-        Refused: there is no such key.
+        Refused: the identifier is not valid.
     """
     kind, key = _split(name)
     if kind not in EXPERIMENT_ENTITIES:
@@ -83,10 +89,10 @@ def experiment_key(name: str) -> SearchKey:
 
 
 def run_order_key(name: str) -> SearchKey:
-    """Return the key that a name in an order of runs stands for.
+    """Return the key for an identifier in an order of runs.
 
     Raises:
-        Refused: there is no such key, or runs cannot be ordered by it.
+        Refused: the identifier is not valid, or runs cannot be ordered by its key.
     """
     key = run_key(name, RUN_ORDER_ATTRIBUTES)
     if key.entity == "dataset":
@@ -95,10 +101,10 @@ def run_order_key(name: str) -> SearchKey:
 
 
 def experiment_order_key(name: str) -> SearchKey:
-    """Return the key that a name in an order of experiments stands for.
+    """Return the key for an identifier in an order of experiments.
 
     Raises:
-        Refused: there is no such key, or experiments cannot be ordered by it.
+        Refused: the identifier is not valid, or experiments cannot be ordered by its key.
     """
     key = experiment_key(name)
     if key.entity == "tag":
@@ -121,11 +127,11 @@ def _known_key(entity: Entity, text: str, attributes: Mapping[str, str]) -> Sear
 
 
 def stripped(text: str, *quotes: str) -> str:
-    """Return a text without the quotes around it, if it is in one of these."""
+    """Return a text without the quotes around it. Other quotes than the given ones are kept."""
     quoted = len(text) > 1 and text[0] == text[-1] and text[0] in quotes
     return text[1:-1] if quoted else text
 
 
 def shown_set(words: Sequence[str] | Mapping[str, str]) -> str:
-    """Return words as MLflow's sentences show a set of them."""
+    """Return words in the format in which MLflow's error messages contain a set of words."""
     return "{" + ", ".join(repr(word) for word in words) + "}"

@@ -1,6 +1,7 @@
-"""Tokens of a filter, as MLflow's SQL tokenizer finds them in the filters that are accepted.
+"""Splits a filter into tokens. For every valid filter, the tokens are those that MLflow's SQL tokenizer finds.
 
-Source: MLflow 3.17.2 with sqlparse 0.6. Its regular expressions are repeated here where they decide what is accepted.
+Source: MLflow 3.17.2 with sqlparse 0.6. The regular expressions that decide whether a filter is valid are copies of
+those in sqlparse.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ QUOTED = r'"(?:""|\\"|[^"])*"'
 BACKTICKED = r"`(?:``|[^`])*`"
 RESERVED = r"(?:CASE|IN|VALUES|USING|FROM|AS)\b"
 LETTER = "[_A-ZÀ-Ü]"
-# A key may begin with one digit, unless that is the start of a number, or with one of these marks and two letters.
+# A key may start with a letter, with one digit that is not the start of a number, or with @, # or ## and two letters.
 KEY_WORD = rf"(?!{RESERVED})(?:[^\W\d]\w*|(?!\dE-?\d|0x[\dA-F])\d(?={LETTER})\w*|(?:@|[#][#]?)[A-ZÀ-Ü]\w+)"
-# A dot may be followed by nothing, so that a key may begin or end with a dot.
+# After a dot there may be nothing, because the key itself may start or end with a dot.
 NAME = rf"(?:{BACKTICKED}|{QUOTED}|\w+)(?:\.(?:{BACKTICKED}|{QUOTED}|{TEXT}|{KEY_WORD}|\*)?)*"
 
 TOKEN = re.compile(
@@ -41,7 +42,7 @@ ORDER = re.compile(rf"(?:{NAME})(?:\s+(?:{NAME}))*", re.IGNORECASE | re.DOTALL)
 
 
 class Token(NamedTuple):
-    """A token of a filter, from the offset `start` to `end`; a list has the tokens in its parentheses as `items`."""
+    """A token of a filter, from the offset `start` to `end`. `items` are the tokens in the parentheses of a list."""
 
     kind: Kind
     text: str
@@ -50,12 +51,19 @@ class Token(NamedTuple):
     items: tuple[Token, ...] = ()
 
     def is_keyword(self, word: str) -> bool:
-        """Return whether the token is this keyword, in any case."""
+        """Return whether the token is a keyword. Upper and lower case are equal.
+
+        Args:
+            word: the keyword in upper case.
+        """
         return self.kind == "keyword" and self.text.upper() == word
 
 
 def tokens_of(text: str) -> list[Token]:
-    """Return the tokens of a filter without blanks; a pair of parentheses is one token, and so is arithmetic."""
+    """Return the tokens of a filter, without white space.
+
+    A pair of parentheses with its content is one token, and an arithmetic expression such as `a - b` is one token.
+    """
     tokens: list[Token] = []
     opened: list[int] = []
     for token in _words(text):
@@ -76,11 +84,14 @@ def _words(text: str) -> Iterator[Token]:
         if kind == "comment":
             yield Token("other", match[0], *match.span())
         elif kind != "space":
-            yield Token(kind, match[0], *match.span())  # type: ignore[arg-type]  # the groups are named by kinds
+            yield Token(kind, match[0], *match.span())  # type: ignore[arg-type]  # the name of a group is a `Kind`
 
 
 def _with_operations(text: str, tokens: list[Token]) -> list[Token]:
-    """Return the tokens with arithmetic such as `a - b` joined, so that an error can name all of `metrics.dash-key`."""
+    """Join the tokens of each arithmetic expression into one token.
+
+    An error message can then name all of `metrics.dash-key`, which consists of a name, a minus and another name.
+    """
     joined: list[Token] = []
     for token in tokens:
         if len(joined) > 1 and token.kind in OPERANDS and joined[-2].kind in OPERANDS and _is_operator(joined[-1]):

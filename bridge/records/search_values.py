@@ -1,4 +1,4 @@
-"""Values of MLflow's search grammar: numbers, texts and lists of texts."""
+"""Reads the values in a filter of MLflow's search grammar: numbers, texts and lists of texts."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ NO_TEXT_IN_LIST = LIST + "string value, punctuation, or whitespace, but got diff
 
 
 def run_value(key: SearchKey, value: Token) -> Operand:
-    """Return the value that a key of a run is compared with.
+    """Return the value with which a clause compares a key of a run.
 
     Raises:
-        Refused: the key cannot be compared with it.
+        Refused: the key cannot be compared with this value.
     """
     if key.is_number:
         return _number(key, value)
@@ -40,10 +40,10 @@ def run_value(key: SearchKey, value: Token) -> Operand:
 
 
 def experiment_value(key: SearchKey, value: Token) -> Operand:
-    """Return the value that a key of an experiment is compared with.
+    """Return the value with which a clause compares a key of an experiment.
 
     Raises:
-        Refused: the key cannot be compared with it.
+        Refused: the key cannot be compared with this value.
     """
     if value.kind == "list" and key.entity == "attribute" and not key.is_number:
         if key.key != "experiment_id":
@@ -53,10 +53,10 @@ def experiment_value(key: SearchKey, value: Token) -> Operand:
 
 
 def experiment_ids(operand: Operand) -> Operand:
-    """Return ids of experiments without leading zeros.
+    """Return one or several experiment ids without leading zeros.
 
     Raises:
-        Refused: one is no number.
+        Refused: an id is not an integer.
     """
     return tuple(_experiment_id(id) for id in operand) if isinstance(operand, tuple) else _experiment_id(operand)
 
@@ -69,7 +69,7 @@ def _experiment_id(operand: Operand) -> str:
 
 
 def _number(key: SearchKey, value: Token) -> float | int:
-    """Return a number: a float64 for a metric; for an attribute, an integer if one is given."""
+    """Return the number of a token. It is an int only if the key is an attribute and the number has no fraction."""
     if value.kind != "number":
         what = "metric" if key.entity == "metric" else f"numeric attribute: {key.spelled}"
         raise Refused(f"Expected numeric value type for {what}. Found {value.text}")
@@ -78,7 +78,7 @@ def _number(key: SearchKey, value: Token) -> float | int:
 
 
 def _unquoted(text: str) -> str:
-    """Return a value without its quotes; nothing inside is an escape."""
+    """Return a value without the quotes around it. A backslash in the value is not an escape character."""
     if stripped(text, "'", '"') == text:
         raise Refused(UNQUOTED.format(text))
     return text[1:-1]
@@ -99,7 +99,8 @@ def _list(value: Token) -> tuple[str, ...]:
 def _list_item(item: Token) -> str:
     """Return one text of a list.
 
-    MLflow reads lists as Python, so a text that Python would read as a different one is refused.
+    MLflow parses a list as Python code. A text is refused if it would have another meaning in Python code, for example
+    because it contains a backslash.
     """
     text = item.text[1:-1]
     if stripped(item.text, "'", '"') == item.text or re.search(r"[\\\r\n]", text) or item.text[0] in text:

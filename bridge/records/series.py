@@ -1,4 +1,4 @@
-"""Points, and the series that they form: everything that a run logs by name."""
+"""Points and series: the values that a run logs under its keys."""
 
 from __future__ import annotations
 
@@ -18,29 +18,31 @@ Value: TypeAlias = "float | int | str | bool | None"
 ValueType = Literal["number", "text"]
 
 SCALAR, COLUMN, IMAGE, CONFUSION_MATRIX, ACCURACY_TABLE, RESIDUALS, PREDICTIONS, DESCRIPTION = range(8)
-"""The kinds of series; the numbers are part of the journal's format and of the database.
+"""The kinds of series. Their numbers are stored in journals and in the database, and must not change.
 
-The values of an image and of the four JSON kinds are artifact paths; a description is text about its key.
+The values of an image or a chart are artifact paths. The four kinds of chart are confusion matrix, accuracy table,
+residuals and predictions. The value of a description is a text that describes its key.
 """
 
 NATIVE, MLFLOW = 0, 1
-"""The APIs that can log a point; the numbers are part of the journal's format and of the database."""
+"""The APIs that can log a point. Their numbers are stored in journals and in the database, and must not change."""
 
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-"""Control characters, and halves of characters, which UTF-8 cannot encode."""
+"""Control characters, and surrogates, which UTF-8 cannot encode."""
 
 BIG = 1.7976931348623157e308
-"""The number that MLflow compares and shows instead of infinity."""
+"""The number that MLflow uses instead of infinity: the greatest float64."""
 
 
 class Point(NamedTuple):
     """A logged value under a key.
 
-    `timestamp` is milliseconds since 1970 UTC.
-    `step` None means that the point gets the number of earlier points of its key that were logged without a step.
-    `column` is the column of a cell, whose kind is `COLUMN`; otherwise it is empty.
-    `joined` is True if a cell belongs to the same row as the point before it. The cells of a row share its position and
-    step, and become durable together.
+    `timestamp` is in milliseconds since 1970 UTC.
+    If `step` is None, the store assigns a step: the number of points that were logged before under the key without a
+    step.
+    `kind` is `COLUMN` and `column` is not empty if the point is a cell of a table.
+    `joined` is True if the point is a cell of the same row as the point before it. The cells of a row have the same
+    position and step. Either all of them are stored or none.
     """
 
     key: str
@@ -53,7 +55,7 @@ class Point(NamedTuple):
 
 
 class Definition(NamedTuple):
-    """The identity of a series; `column` is empty unless the series is a column of a table."""
+    """The identity of a series. `column` is empty unless the series is a column of a table."""
 
     run_id: str
     key: str
@@ -63,15 +65,16 @@ class Definition(NamedTuple):
 
 
 def definition_of(run_id: str, point: Point) -> Definition:
-    """Return the series that a point of a run belongs to; the point was checked."""
+    """Return the series that a point of a run belongs to. The point must be valid."""
     is_number = type(point.value) is float or type(point.value) is int
     return Definition(run_id, point.key, point.column, point.kind, "number" if is_number else "text")
 
 
 class Latest(NamedTuple):
-    """The latest point of a number series: the greatest by (step, timestamp, value) as MLflow compares.
+    """The latest point of a number series: the point with the greatest (step, timestamp, value).
 
-    NaN counts as 0 and ±inf as ±1.797e308. Of equal points the first logged stays.
+    As in MLflow, a value NaN is compared as 0, and ±inf as ±1.797e308. If several points are equal, the first logged
+    one is the latest.
     """
 
     value: float
@@ -80,7 +83,7 @@ class Latest(NamedTuple):
 
 
 def later(new: Latest, old: Latest | None) -> bool:
-    """Return whether a point replaces the latest one: only if it is greater."""
+    """Return whether a new point replaces the latest point. It does only if it is greater."""
     if old is None:
         return True
     return (new.step, new.timestamp, comparable(new.value)) > (old.step, old.timestamp, comparable(old.value))
@@ -90,8 +93,8 @@ class Series(NamedTuple):
     """All points of one key of one run in log order, as numpy arrays of one length.
 
     `steps` and `timestamps` (milliseconds since 1970 UTC) are int64.
-    `values` is int64 if all values were logged as ints (object if one is beyond int64), float64 if all are numbers,
-    else object (text, bool, None, or mixed).
+    `values` is int64 if all values were logged as ints, or object if an int does not fit into int64. It is float64 if
+    all values are numbers and not all are ints. It is object if a value is text, a bool or None.
     """
 
     steps: numpy.ndarray[Any, Any]
@@ -101,16 +104,17 @@ class Series(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SeriesRecord:
-    """One stored series: a key, kind, column and value type of a run, with its points in log order.
+    """One stored series of a run, with its points in log order.
 
     `all_ints` is True if all values were logged as ints.
     `positions`, `steps` and `timestamps` (milliseconds since 1970 UTC) are int64 arrays. `apis` is a uint8 array with
     the API that logged each point (`NATIVE` or `MLFLOW`).
     `numbers` are the float64 values with their exact bits; None for a text series.
     `texts` are the text values; None for a number series.
-    A position is the number of a point in the log order of its key, over all kinds and value types. Positions may have
-    gaps, and say nothing about the order of points of different keys.
-    A point that MLflow's API logged twice is here twice: `bridge.store.points` drops the second on read.
+    A position is the number of a point in the log order of its key, counted over all kinds and value types. Positions
+    may have gaps. Positions of points of different keys cannot be compared.
+    If MLflow's API logged the same point twice, this record contains it twice. `bridge.store.points` removes the second
+    one from the results.
     """
 
     key: str
@@ -127,10 +131,10 @@ class SeriesRecord:
 
 
 def check_key(key: object, what: str = "metric name") -> str:
-    """Return the key of a series, param, tag or property, by the rule of the native API.
+    """Check the key of a series, param, tag or property by the rule of the native API, and return it.
 
     Raises:
-        InvalidValue: it is not a text of 1 to 255 characters, or has control characters.
+        InvalidValue: the key is not a text of 1 to 255 characters, or contains control characters.
     """
     if not isinstance(key, str) or not 0 < len(key) <= KEY_LENGTH or UNPRINTABLE.search(key):
         raise InvalidValue(what, key, f"must be text of 1 to {KEY_LENGTH} characters without control characters")
@@ -138,15 +142,15 @@ def check_key(key: object, what: str = "metric name") -> str:
 
 
 def imprecise_warning(key: str) -> str:
-    """Return the warning of a run that has logged an int beyond ±2**53."""
+    """Return the warning for a run that has logged an int beyond ±2**53."""
     return f"Metric {key!r} has integers beyond ±2**53: they are kept as the nearest float64."
 
 
 def check_text(value: str) -> str:
-    """Return a text that is logged as a value.
+    """Check a text that is logged as a value, and return it.
 
     Raises:
-        InvalidValue: it is too long, or UTF-8 cannot encode it.
+        InvalidValue: the text is too long, or UTF-8 cannot encode it.
     """
     if len(value) > TEXT_VALUE_LENGTH:
         raise InvalidValue("value", value, f"must have at most {TEXT_VALUE_LENGTH} characters; store it as a file")
@@ -154,10 +158,10 @@ def check_text(value: str) -> str:
 
 
 def check_int64(what: str, value: object) -> int:
-    """Return a signed 64-bit integer; an integer of numpy becomes an int.
+    """Return a value as an int, if it is an integer of Python or numpy and fits into 64 bits.
 
     Raises:
-        InvalidValue: the value is no integer, or beyond 64 bits.
+        InvalidValue: the value is not an integer, or does not fit into 64 bits.
     """
     try:
         number = value.__index__()  # type: ignore[attr-defined]
@@ -169,7 +173,7 @@ def check_int64(what: str, value: object) -> int:
 
 
 def comparable(value: float) -> float:
-    """Return the value as MLflow compares it: NaN as 0, ±inf as ±1.797e308.
+    """Return the number that MLflow compares instead of a value: 0 for NaN, and ±1.797e308 for ±inf.
 
     Source: MLflow 3.17.2, `SqlAlchemyStore._log_metrics`.
     """

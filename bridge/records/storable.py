@@ -1,4 +1,4 @@
-"""Checks that a store can hold a run or an experiment: UTF-8 can encode its texts, and its times have 64 bits."""
+"""Checks that a run or an experiment can be stored: UTF-8 can encode its texts, and its times fit into 64 bits."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ DATASET_TEXTS = ("name", "digest", "source_type", "source", "schema", "profile")
 
 
 def check_run(record: RunRecord) -> RunRecord:
-    """Return a record from which a run can be created; integers of numpy become ints.
+    """Check the record of a new run, and return it with numpy integers replaced by ints.
 
     Raises:
-        InvalidValue: UTF-8 cannot encode a text, or a time is no integer of 64 bits; the error names every mistake.
+        InvalidValue: UTF-8 cannot encode a text, or a time or the step of a model is not an integer of 64 bits. The
+            error names all mistakes.
     """
     problems = _problems((*_facts(record, RUN_TEXTS), *_details(record)))
     times = _times(record, ("start_time", "end_time"), problems)
@@ -31,7 +32,9 @@ def check_run(record: RunRecord) -> RunRecord:
 
 
 def check_changes(changes: RunChanges) -> RunChanges:
-    """Return changes that can be stored; integers of numpy become ints, and warnings are escaped.
+    """Check changes of a run, and return them with numpy integers replaced by ints.
+
+    Characters of warnings that UTF-8 cannot encode are replaced by escape sequences.
 
     Raises:
         InvalidValue: as for `check_run`.
@@ -41,7 +44,8 @@ def check_changes(changes: RunChanges) -> RunChanges:
     changed = _times(changes, ("start_time", "end_time"), problems)
     _raise(problems)
     if not is_encodable(*changes.warnings):
-        # A warning is our own sentence and may name a file. A strange file name must not prevent the end of a run.
+        # Runbridge writes the warnings itself, and a warning may contain a file name. A file name that is not UTF-8
+        # must not prevent the end of a run.
         changed["warnings"] = tuple(map(escaped, changes.warnings))
     return replace(changes, **changed) if changed else changes
 
@@ -52,7 +56,11 @@ def check_experiment(
     tags: Mapping[str, str | None] | None = None,
     removed: Sequence[str] = (),
 ) -> None:
-    """Raise InvalidValue if a store cannot hold these fields of an experiment."""
+    """Check fields of an experiment.
+
+    Raises:
+        InvalidValue: UTF-8 cannot encode a text, or the creation time is not an integer of 64 bits.
+    """
     location = ("artifact location", artifact_location)
     problems = _problems((location, *_labels("tag", tags or {}), *((f"tag {key!r}", key) for key in removed)))
     _raise(problems)
@@ -90,7 +98,10 @@ def _problems(texts: Sequence[tuple[str, object]]) -> list[Problem]:
 
 
 def _times(of: RunRecord | RunChanges, names: Sequence[str], problems: list[Problem]) -> dict[str, Any]:
-    """Return the times that must be replaced by plain ints; values that are no integers are added to `problems`."""
+    """Return the ints that must replace numpy integers, by the name of their field.
+
+    A problem is added to `problems` for each time, or step of a model, that is not an integer of 64 bits.
+    """
     changed: dict[str, Any] = {}
     numbers = [(name.replace("_", " "), name, getattr(of, name)) for name in names]
     for what, name, value in numbers:

@@ -1,4 +1,4 @@
-"""Text that can be stored: UTF-8 can encode it."""
+"""Checks that a text can be stored, that is, that UTF-8 can encode it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from typing import TypeGuard
 from bridge.errors import InvalidValue
 
 RULE = "must be text that UTF-8 can encode"
-"""Python reads a file name or variable that is not UTF-8 as text with halves of characters. They cannot be encoded."""
+"""The rule for all stored texts.
+
+If a file name or an environment variable is not UTF-8, Python replaces its bytes by surrogates, which UTF-8 cannot
+encode.
+"""
 
 
 def is_encodable(*texts: str) -> bool:
@@ -22,10 +26,10 @@ def is_encodable(*texts: str) -> bool:
 
 
 def check_encodable(what: str, text: str) -> str:
-    """Return the text, if UTF-8 can encode it.
+    """Check that UTF-8 can encode a text, and return the text.
 
     Raises:
-        InvalidValue: it cannot.
+        InvalidValue: UTF-8 cannot encode the text.
     """
     if not is_encodable(text):
         raise InvalidValue(what, text, RULE)
@@ -36,24 +40,25 @@ def as_text(what: str, value: object) -> str:
     """Return a value as text.
 
     Raises:
-        InvalidValue: it is an integer with too many digits for Python to write it.
+        InvalidValue: the value is an integer with more digits than Python converts to text.
     """
     try:
         return str(value)
     except ValueError as error:
-        raise InvalidValue(what, value, "must be something that Python can write as text") from error
+        rule = "must not be an integer with more digits than Python converts to text"
+        raise InvalidValue(what, value, rule) from error
 
 
 def is_list(values: object) -> TypeGuard[Iterable[object]]:
-    """Return whether a value can be iterated over, and is neither one text nor a mapping."""
+    """Return whether a value can be iterated over and is neither text, bytes nor a mapping."""
     return isinstance(values, Iterable) and not isinstance(values, (str, bytes, Mapping))
 
 
 def as_texts(what: str, values: object) -> tuple[str, ...]:
-    """Return the values of a list as texts; none for None.
+    """Return the values of a list as texts. Return an empty tuple for None.
 
     Raises:
-        InvalidValue: it is not a list, for example one text.
+        InvalidValue: `values` is not a list, but for example a text.
     """
     if values is None:
         return ()
@@ -63,15 +68,15 @@ def as_texts(what: str, values: object) -> tuple[str, ...]:
 
 
 def escaped(text: str) -> str:
-    """Return the text with each half of a character replaced by its number, as in `\\udcff`."""
+    """Return the text with each surrogate replaced by its escape sequence, such as `\\udcff`."""
     return text.encode(errors="backslashreplace").decode()
 
 
 def check_text_or_none(what: str, value: object) -> str | None:
-    """Return the text, or None.
+    """Check that a value is None or a text that can be stored, and return the value.
 
     Raises:
-        InvalidValue: the value is neither, or UTF-8 cannot encode it.
+        InvalidValue: the value is neither text nor None, or UTF-8 cannot encode the text.
     """
     if value is None:
         return None

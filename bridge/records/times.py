@@ -1,4 +1,4 @@
-"""Times in milliseconds since 1970 UTC: now, read from a database, and as text."""
+"""Functions for times in milliseconds since 1970 UTC."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ CYCLE_SECONDS, CYCLE_YEARS = 146_097 * 86_400, 400
 
 
 def now_ms() -> int:
-    """Return the time in milliseconds since 1970 UTC."""
+    """Return the current time in milliseconds since 1970 UTC."""
     return time.time_ns() // 1_000_000
 
 
 def stored_time(value: object) -> int | None:
-    """Return a time that any version of Runbridge has stored; None if the value is no time.
+    """Convert a stored time to milliseconds since 1970 UTC. Return None if the value is not a time.
 
-    Versions before 0.2 stored the values of MLflow's clients unchanged: floats, integers of numpy (as bytes), texts and
-    dates.
+    Versions of Runbridge before 0.2 stored the values that MLflow's clients sent: also floats, numpy integers (as
+    bytes), texts and dates.
     """
     if value is None or type(value) is int:
         return value
@@ -40,13 +40,13 @@ def _number_of(value: object) -> int | None:
     try:
         return int(float(value))
     except ValueError:
-        from datetime import datetime  # a process that only logs does not need it
+        from datetime import datetime  # not imported by a process that only logs
 
         return int(datetime.fromisoformat(value).timestamp() * 1000)
 
 
 def utc(milliseconds: int) -> tuple[str, int]:
-    """Return a time as `YYYY-MM-DDTHH:MM:SS`, and its milliseconds; a year beyond 9999 or below 0 has a sign."""
+    """Return a time as `YYYY-MM-DDTHH:MM:SS`, and its milliseconds. A year above 9999 or below 0 has a sign."""
     from datetime import datetime, timezone
 
     seconds, rest = divmod(milliseconds, 1000)

@@ -1,7 +1,8 @@
-"""Records and errors as JSON, so that the other side of a connection can restore them.
+"""Converts records and errors to JSON and back, so that they can be sent over a connection.
 
 An error is `{"error": {"kind": "NotFound", "sentence": "There is no run 'x'.", "fields": {"kind": "run", …}}}`.
-A record is an object with its fields. A float is written as its 64 bits, a signed integer, because JSON has no NaN.
+A record is a JSON object with its fields. JSON has no NaN, so a float is written as a signed integer with the same 64
+bits.
 """
 
 from __future__ import annotations
@@ -19,13 +20,16 @@ from bridge.records.series import Latest
 
 
 def dump_error(error: BridgeError) -> dict[str, Any]:
-    """Return an error as JSON; a value that JSON cannot represent is replaced by its repr."""
+    """Return an error as JSON. A value that JSON cannot represent is replaced by its `repr`."""
     fields = {name: _plain(value) for name, value in error.fields.items()}
     return {"error": {"kind": type(error).__name__, "sentence": error.sentence, "fields": fields}}
 
 
 def load_error(answer: Mapping[str, Any]) -> BridgeError:
-    """Return a dumped error, with the same sentence; an error class that this version lacks becomes `BridgeError`."""
+    """Return the error that `dump_error` converted, with the same sentence.
+
+    If this version of Runbridge does not have the class of the error, return a `BridgeError`.
+    """
     dumped = answer["error"]
     kind = getattr(errors, dumped["kind"], None)
     if not (isinstance(kind, type) and issubclass(kind, BridgeError)) or kind is BridgeError:
@@ -47,12 +51,12 @@ def dump_record(record: ExperimentRecord | RunRecord) -> dict[str, Any]:
 
 
 def load_experiment(fields: Mapping[str, Any]) -> ExperimentRecord:
-    """Return a dumped experiment; fields that this version does not know are ignored."""
+    """Return the experiment that `dump_record` converted. Fields that this version does not know are ignored."""
     return ExperimentRecord(**_known(ExperimentRecord, fields))
 
 
 def load_run(fields: Mapping[str, Any]) -> RunRecord:
-    """Return a dumped run; fields that this version does not know are ignored."""
+    """Return the run that `dump_record` converted. Fields that this version does not know are ignored."""
     known = _known(RunRecord, fields)
     known["latest"] = {
         k: Latest(_float(bits), timestamp, step) for k, (bits, timestamp, step) in known["latest"].items()

@@ -78,7 +78,7 @@ class ClaimPromises:
 
     def test_only_a_run_of_a_script_is_claimed(self, store: Backend) -> None:
         create_run(store, RunRecord("r1", "0", start_time=1_000))
-        with pytest.raises(InvalidState, match="no run of a script"):
+        with pytest.raises(InvalidState, match="not the run of a script"):
             store.claim_run("r1", Lease("r1", "j1", 2_000))
         with pytest.raises(NotFound):
             store.claim_run("r2", Lease("r2", "j1", 2_000))

@@ -38,7 +38,7 @@ ATTRIBUTES = {
 
 STRICTER = (
     "for a list of values: use IN or NOT IN",  # MLflow's database refuses it
-    "artifact_uri cannot be searched by",
+    "artifact_uri cannot be used in a filter or order",
     "ill-formed list",  # MLflow evaluates lists as Python: 'a' 'b' means 'ab'
 )
 """Filters that we refuse, although MLflow's parser accepts them."""

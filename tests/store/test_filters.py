@@ -106,8 +106,8 @@ REFUSED = {
     "params.a > 'x'": "Invalid comparator '>' not one of '{'=', '!=', 'LIKE', 'ILIKE', 'IS NULL', 'IS NOT NULL'}'",
     "tags.a == 'x'": "Invalid comparator '==' not one of '{'=', '!=', 'LIKE', 'ILIKE', 'IS NULL', 'IS NOT NULL'}",
     "status not like 'x'": "Invalid comparator 'NOT LIKE' not one of '{'=', '!=', 'LIKE', 'ILIKE', 'IN', 'NOT IN'}'",
-    "artifact_uri = 's3://b'": "artifact_uri cannot be searched by: a run's artifacts are found from its id, "
-    "wherever the workspace is",
+    "artifact_uri = 's3://b'": "artifact_uri cannot be used in a filter or order, because Runbridge does not store "
+    "it: it is computed from the folder of the workspace and the id of the run",
 }
 
 EXPERIMENTS_ACCEPTED = {

@@ -216,7 +216,7 @@ PATTERN_SEARCHES: list[Search] = [
 KNOWN_SENTENCES = {
     "for a list of values: use IN or NOT IN": "list compared by =",
     "ill-formed list": "list that Python reads otherwise",
-    "artifact_uri cannot be searched by": "artifact_uri",
+    "artifact_uri cannot be used in a filter or order": "artifact_uri",
     "contains duplicate fields": "field twice in an order",
 }
 """The line of deviations.toml for each of our errors where MLflow's store has no error or another one."""
