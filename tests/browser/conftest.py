@@ -18,7 +18,7 @@ from mlflow.tracking._tracking_service.utils import _use_tracking_uri
 from playwright.sync_api import sync_playwright
 from seeding import fill, fill_the_rest
 from serving import mlflow_server
-from visiting import Site, Visitor, Visitors
+from visiting import PATIENCE, Site, Visitor, Visitors
 
 from bridge import Workspace
 
@@ -90,7 +90,7 @@ def visitors(chromium: str, sites: tuple[Site, Site], shots: Path) -> Iterator[V
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, headless=True, args=list(FLAGS))
         context = browser.new_context(viewport={"width": 1400, "height": 900})
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(PATIENCE * 1000)
         context.add_init_script(f"if (location.protocol === 'http:') {{ {REMEMBERED} }}")
         reached = tuple(site.address for site in sites)
         context.route(lambda url: not url.startswith(reached), lambda route: route.abort())

@@ -1,34 +1,52 @@
-"""Environments with another Python or MLflow, which are installed while earlier tests run."""
+"""Suites with another Python or MLflow, which run while the browser tests mostly wait for their pages."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import subprocess
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 
-import another_mlflow
 import pytest
-from another_python import OTHERS, environment_of, find_python
+from another_mlflow import OLDEST, TOGETHER, environment_with, run_tests
+from another_python import OTHERS, environment_of, fast_suites, find_python
 
-_installed: dict[str, Future[Path]] = {}
+CORE = ("tests/mlflow/test_parity.py", "tests/mlflow/test_registry.py")
+
+_suites: dict[str, Future[subprocess.CompletedProcess[str]]] = {}
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    if any(item.get_closest_marker("pythons") for item in session.items) and not session.config.option.collectonly:
-        _install()
+    """Install the environments of the collected tests and run their suites, two at a time."""
+    wanted = {marker.args[0] for item in session.items for marker in item.iter_markers("pythons")}
+    if wanted and not session.config.option.collectonly:
+        pool = ThreadPoolExecutor(2)
+        for version in OTHERS:  # first, because their suites take longest
+            if version in wanted and (python := find_python(version)):
+                _suites[version] = pool.submit(_run_on_python, version, python)
+        if "mlflow" in wanted:
+            _suites["mlflow"] = pool.submit(_run_on_the_oldest_mlflow)
+        pool.shutdown(wait=False)
 
 
-def _install() -> None:
-    """Start installing all of them, two at a time, because pip uses one core."""
-    pool = ThreadPoolExecutor(2)
-    _installed["mlflow"] = pool.submit(another_mlflow.environment_with, another_mlflow.OLDEST)  # needed first
-    for version in OTHERS:
-        if python := find_python(version):
-            _installed[version] = pool.submit(environment_of, version, python)
-    pool.shutdown(wait=False)
+def _run_on_python(version: str, python: str) -> subprocess.CompletedProcess[str]:
+    return run_tests(environment_of(version, python), *fast_suites(version), in_background=True)
 
 
-@pytest.fixture(scope="session")
-def environments() -> Mapping[str, Future[Path]]:
-    """The Python of each environment: by version for the other installed Pythons, "mlflow" for the oldest MLflow."""
-    return _installed
+def _run_on_the_oldest_mlflow() -> subprocess.CompletedProcess[str]:
+    python = environment_with(OLDEST)
+    found = subprocess.run([python, "-m", "mlflow", "--version"], capture_output=True, text=True, check=True)
+    assert found.stdout.split()[-1].startswith(OLDEST)
+    return run_tests(python, *TOGETHER, *CORE, in_background=True)
+
+
+@pytest.fixture
+def passes() -> Callable[[str], None]:
+    """Return a function that waits until the suite with a Python version or with "mlflow" has passed."""
+
+    def passes(name: str) -> None:
+        if name not in _suites:
+            pytest.skip(f"there is no Python {name} here")
+        done = _suites[name].result()
+        assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+
+    return passes

@@ -15,6 +15,8 @@ OLDEST = next(iter(re.findall(r'"mlflow>=([\d.]+)"', (ROOT / "pyproject.toml").r
 """The oldest supported release, from pyproject.toml."""
 TOGETHER = ("-n", "2", "--dist", "worksteal", "-m", "not (browser or postgres or processes or pythons)")
 ALONE = ("-m", "processes")
+_VARIABLES = {**os.environ}
+"""The environment variables before the tests that run now change them."""
 
 
 def environment_with(release: str) -> Path:
@@ -37,13 +39,15 @@ def environment_with(release: str) -> Path:
     return python
 
 
-def run_tests(python: Path, *arguments: str | Path) -> int:
-    """Run pytest in that environment, and return its exit status."""
-    folders = (python.parent, Path(sys.executable).parent, os.environ["PATH"])  # the commands of this environment too
-    environment = {**os.environ, "PATH": os.pathsep.join(map(str, folders))}
-    environment.pop("PYTEST_XDIST_WORKER", None)
-    command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
-    return subprocess.run(command, cwd=ROOT, env=environment).returncode
+def run_tests(python: Path, *arguments: str | Path, in_background: bool = False) -> subprocess.CompletedProcess[str]:
+    """Run pytest in that environment; in the background, it gives way to other processes and its output is captured."""
+    folders = (python.parent, Path(sys.executable).parent, _VARIABLES["PATH"])  # the commands of this environment too
+    variables = {**_VARIABLES, "PATH": os.pathsep.join(map(str, folders))}
+    variables.pop("PYTEST_XDIST_WORKER", None)
+    command: list[str | Path] = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
+    if in_background:
+        command = ["nice", "-n", "19", *command]
+    return subprocess.run(command, cwd=ROOT, env=variables, capture_output=in_background, text=True)
 
 
 def main(release: str) -> int:
@@ -54,7 +58,7 @@ def main(release: str) -> int:
     python = environment_with(release)
     subprocess.run([python, "-m", "mlflow", "--version"], check=True)
     folders = ("tests/mlflow", "tests/store")
-    return max([run_tests(python, *how, *folders) for how in (TOGETHER, ALONE)])
+    return max([run_tests(python, *how, *folders).returncode for how in (TOGETHER, ALONE)])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Environments with the other supported and installed Pythons, also with an old numpy and MLflow."""
+"""Environments with the other supported and installed Pythons, also with an old numpy and MLflow, and their tests."""
 
 from __future__ import annotations
 
@@ -17,6 +17,16 @@ CHOSEN = {*VERSIONS} if LONG else {OLDEST_PYTHON, NEWEST_PYTHON}
 """The versions that run tests. The oldest runs all. Unless `LONG`, the newest skips those of the MLflow plugin."""
 OTHERS = sorted(CHOSEN - {f"{sys.version_info.major}.{sys.version_info.minor}"})
 """The versions except that of this Python, on which the whole suite runs."""
+# They need torch, or test this environment and not a Python.
+LEFT_OUT = [
+    "tests/architecture",
+    "tests/browser",
+    "tests/mlflow/test_async.py",
+    "tests/mlflow/test_lightning.py",
+    "tests/docs",
+    "tests/test_import.py",
+    "tests/test_wheel.py",
+]
 NEEDED = ["ipython", "matplotlib", "pillow", "pytest-timeout", "pytest-xdist", "tensorboard"]
 
 
@@ -40,3 +50,11 @@ def environment_of(version: str, python: str) -> Path:
         subprocess.run([*install, "--disable-pip-version-check", "--no-compile", "-e", *wanted], check=True)
         ready.write_text(str(wanted), encoding="utf-8")
     return folder / "bin" / "python"
+
+
+def fast_suites(version: str) -> list[str | Path]:
+    """Return the arguments of pytest for the tests that run with that Python."""
+    left_out = LEFT_OUT if LONG or version == OLDEST_PYTHON else [*LEFT_OUT, "tests/mlflow"]
+    chosen = "not (browser or postgres or processes or pythons or slow or torch)"
+    ignored = [f"--ignore={ROOT / path}" for path in left_out]
+    return ["-n", "2", "--dist", "worksteal", "-m", chosen, *ignored, ROOT / "tests"]

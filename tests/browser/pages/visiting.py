@@ -11,7 +11,7 @@ from pathlib import Path
 
 from playwright.sync_api import ConsoleMessage, Page, Request, Response
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 """How long both pages may take until they show the same."""
 QUIET = 0.35
 """How long a page at rest has made no request."""
@@ -24,6 +24,7 @@ MASKS = {
     "<id>": r"(?<![0-9a-z])(?:[a-z]+-)?[0-9a-f]{32}(?![0-9a-f])",
     "<part of an id>": r"(?<![0-9a-z])[0-9a-f]{8}(?![0-9a-z])",
     "<colour>": r"#[0-9a-f]{6}\b",
+    "<moment>": r"(?<![\w.])0(?:\.\d+)?s\b",  # the time that an evaluation took
     "<time>": r"\d+/\d+/20\d\d, [\d:]+ [AP]M|20\d\d-\d\d-\d\d[T ][\d:.]+Z?|\d+ (?:second|minute)s? ago|just now",
 }
 """Texts that are random, or depend on the clock."""
