@@ -2,10 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
-# Tests that must run alone, and tests that start many processes. Of the latter, two files run at a time.
+# Tests that run alone, and all tests that are not fast.
 ALONE := browser or pythons
-PROCESSES := postgres or processes
-LONGER := $(ALONE) or $(PROCESSES) or slow
+LONGER := $(ALONE) or postgres or processes or slow
 QUICK := tests/architecture tests/journal tests/store
 PYTEST := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q
 export MLFLOW_DISABLE_TELEMETRY ?= true
@@ -29,7 +28,7 @@ quick: lint types layers  ## Lint, types, layers, and the tests of stores and jo
 	@$(PYTEST) --numprocesses 3 --dist worksteal -m "not ($(LONGER) or torch)" $(QUICK)
 
 test: .venv/.dev chromium lint types layers  ## Everything that CI runs
-	@$(MAKE) --no-print-directory --keep-going fast slow processes alone
+	@$(MAKE) --no-print-directory --keep-going fast slow alone
 
 test-mlflow: .venv/.dev  ## Run MLflow's tests on another MLflow: VERSION=3.10.1, or VERSION=newest
 	@$(BIN)/python tests/support/another_mlflow.py "$(VERSION)"
@@ -55,10 +54,7 @@ fast: .venv/.dev
 	@$(PYTEST) --numprocesses 3 --dist worksteal -m "not ($(LONGER))"
 
 slow: .venv/.dev
-	@$(PYTEST) --numprocesses 2 --dist worksteal -m "slow and not ($(ALONE) or $(PROCESSES))"
-
-processes: .venv/.dev
-	@$(PYTEST) --numprocesses 2 --dist loadfile -m "($(PROCESSES)) and not ($(ALONE))"
+	@$(PYTEST) --numprocesses 3 --dist worksteal -m "($(LONGER)) and not ($(ALONE))"
 
 alone: .venv/.dev
 	@$(PYTEST) -m "$(ALONE)"
@@ -92,6 +88,6 @@ chromium:
 	@$(PIP) --editable '.[dev]'
 	@touch $@
 
-.PHONY: help demo ui quick check test test-mlflow bench compatibility lint types layers fast slow processes alone chromium
+.PHONY: help demo ui quick check test test-mlflow bench compatibility lint types layers fast slow alone chromium
 # Targets run one after the other, even with `make --jobs`: they share .venv, and tests must not compete for the machine.
 .NOTPARALLEL:
