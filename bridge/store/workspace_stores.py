@@ -38,9 +38,10 @@ class WorkspaceStores:
         """The open stores, which all handles of the workspace share. If they were closed, they are opened again."""
         store = self._store
         if store is None:
-            store = self._store = store_at(Path(self.address), None)
+            store = store_at(Path(self.address), None)
             self._facts, self._generation = store.facts(), store.generation
             store.users.add(self)
+            self._store = store  # last: if a step raises, the next call repeats all steps
         return store
 
     @property

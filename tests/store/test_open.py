@@ -188,6 +188,23 @@ def test_a_workspace_can_be_closed_and_used_again(tmp_path: Path) -> None:
     assert run.get_metrics() == {"loss": [1.5, 2.5]}
 
 
+def test_a_workspace_that_could_not_be_opened_again_at_first_is_not_closed_while_it_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = Workspace.create("work", path=tmp_path / "work")
+    workspace.close()
+
+    def locked(_: object) -> dict[str, str]:
+        raise StoreUnavailable("workspace.db", "database is locked")
+
+    with monkeypatch.context() as patch, pytest.raises(StoreUnavailable):
+        patch.setattr(open_module.OpenStore, "facts", locked)
+        use(workspace)
+    use(workspace)
+    close_idle()
+    assert workspace.stores.tracking in [store.tracking for store in open_module._stores.values()]
+
+
 def snapshot(folder: Path) -> dict[str, tuple[int, bytes]]:
     return {
         str(path.relative_to(folder)): (path.stat().st_mtime_ns, path.read_bytes())
