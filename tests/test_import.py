@@ -127,3 +127,36 @@ def test_storing_a_script_loads_only_needed_modules(empty_folder: Path) -> None:
     loaded = modules_loaded_by(LOG_NUMBERS, empty_folder)
     assert {"bridge.source.snapshot", "hashlib"} <= loaded
     assert not loaded & {"random", "shutil", "socket", "subprocess", "tempfile", "uuid", "zipfile"}
+
+
+FOLD = """
+import sys
+from bridge.records.run import Lease, RunRecord
+from bridge.records.series import COLUMN, Point
+from bridge.store import background
+from bridge.store.create import create_store
+from bridge.store.journaled import JournaledStore
+
+JournaledStore._be_tended = lambda self: None
+tracking = create_store("work", "work").tracking
+tracking.begin_runs([RunRecord("r1", "0", status="Running")])
+tracking.create_runs([RunRecord("lost", "0", status="Running")], [Lease("lost", "a journal that does not exist", 1)])
+for value in (0.5, 2**60, "text"):
+    tracking.log("r1", "mixed", value, 1)
+tracking.log_points("r1", [Point("row", 1.5, 1, 0, COLUMN, "x"), Point("row", "y", 1, 0, COLUMN, "y", True)])
+background._load_fold_modules()
+before = set(sys.modules)
+tracking._folding._sweep_at = 0.0
+tracking.tend()
+loaded = sorted(set(sys.modules) - before)
+runs = tracking.get_runs(["r1", "lost"])
+print([run.status for run in runs.values()], list(runs["r1"].latest), loaded)
+"""
+
+
+def test_the_background_loads_all_modules_of_a_fold_before_the_fold(tmp_path: Path) -> None:
+    """While it loads modules, the process does not fork. Otherwise a child would wait for the lock of a module."""
+    done = subprocess.run(
+        [sys.executable, "-c", FOLD], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout == "['Running', 'Failed'] ['mixed'] []\n"

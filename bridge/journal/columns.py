@@ -108,6 +108,20 @@ def in_order_of_time(rows: Array) -> Array:
     return rows
 
 
+def distinct(numbers: Array) -> list[int]:
+    """Return the different numbers of an array in ascending order.
+
+    `numpy.unique` would import `numpy.ma` for this. The background thread must not import a module during a fold,
+    because the process may fork at the same time.
+    """
+    import numpy
+
+    ordered = numpy.sort(numbers)
+    is_first = numpy.ones(len(ordered), dtype=bool)
+    is_first[1:] = ordered[1:] != ordered[:-1]
+    return list(ordered[is_first].tolist())
+
+
 def offsets(ends: tuple[range, int]) -> Array:
     """Return the byte offset at which each point ends.
 

@@ -6,7 +6,7 @@ from collections.abc import Container
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from bridge.journal.columns import in_order_of_time, offsets, row_type
+from bridge.journal.columns import distinct, in_order_of_time, offsets, row_type
 from bridge.journal.format import TYPE_ROW
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def to_stretch(parsed: Parsed, start: int, end: int, definitions: Container[int]
     rows = in_order_of_time(numpy.frombuffer(b"".join(parsed.pieces), dtype=row_type()))
     ends = numpy.concatenate([numpy.empty(0, numpy.int64), *map(offsets, parsed.ends)])
     joined = (rows["type"] == TYPE_ROW) & (rows["cell"] > 0)
-    unknown = [number for number in numpy.unique(rows["series"]).tolist() if number not in definitions]
+    unknown = [number for number in distinct(rows["series"]) if number not in definitions]
     if unknown:
         known = ~numpy.isin(rows["series"], unknown)
         parsed.damages.append((start, f"{int((~known).sum())} points whose series is not defined"))

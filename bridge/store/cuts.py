@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from bridge.journal.columns import distinct
 from bridge.journal.format import API_SHIFT, HAS_STEP, IMPRECISE, IS_INT, Header
 from bridge.journal.process import boot_id, time_namespace
 from bridge.journal.system import is_of_handler
@@ -194,15 +195,13 @@ class Cutter:
 
     def _slice(self, cut: Cut) -> Slice:
         """Return a stretch as a slice, which is the form that a backend stores."""
-        import numpy
-
         reader, stretch = cut.reader, cut.stretch
         rows, flags = stretch.rows, stretch.rows["flags"]
         return Slice(
             journal_id=reader.path.stem,
             start=cut.start,
             end=stretch.end,
-            definitions={number: reader.definitions[number] for number in numpy.unique(rows["series"]).tolist()},
+            definitions={number: reader.definitions[number] for number in distinct(rows["series"])},
             series=rows["series"],
             times=rows["time"] + cut.clock,
             timestamps=rows["timestamp"],
@@ -230,7 +229,7 @@ class Cutter:
         warnings = [(run_id, sentence) for sentence in damages for run_id in sorted(runs)]
         imprecise = (stretch.rows["flags"] & IMPRECISE) != 0
         if imprecise.any():
-            for number in sorted(set(stretch.rows["series"][imprecise].tolist())):
+            for number in distinct(stretch.rows["series"][imprecise]):
                 definition = reader.definitions[number]
                 warnings.append((definition.run_id, imprecise_warning(definition.key)))
         return warnings
