@@ -259,15 +259,15 @@ class JournaledStore(WrappedBackend):
         return 0 if self._made_folding is None else self._made_folding.unfolded_bytes
 
     def close(self) -> None:
+        # If a signal handler interrupts this method, the next call of `hold_lease` registers the store again.
+        self.is_tended = False
+        background.remove(self)
         self._check_place()
         for run_id in self._owned:
             self._owned.drop(run_id)
         self._writer.close()
-        # A signal handler may interrupt this method. So the background thread serves the store until the journal is
-        # closed. The next call that opens a journal registers the store again.
-        self.is_tended = False
-        background.remove(self)
         self.let_go()
+        background.remove(self)  # another thread may have registered it again
         self._begin()
 
     def close_unless_owner(self) -> None:

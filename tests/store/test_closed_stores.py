@@ -143,26 +143,24 @@ def background(monkeypatch: pytest.MonkeyPatch) -> Background:
     return background
 
 
-def test_a_store_that_is_used_after_an_interrupted_close_is_tended(place: Path, background: Background) -> None:
-    """Otherwise its process would not renew the leases of its runs."""
+def test_a_store_that_owns_a_run_after_an_interrupted_close_is_tended(place: Path, background: Background) -> None:
+    """Otherwise its process would not renew the lease of the run."""
     files = ("/store/journaled.py", "/store/background.py", "/store/owned_runs.py")
     tracking = create_store(place, "work").tracking
     tracking.create_runs([RunRecord("r1", "0")])
 
-    def use() -> None:
-        tracking.log("r1", "loss", 0.5, 1)
+    def own() -> None:
+        tracking.hold_lease("r1")
         assert tracking.is_tended and tracking in background._stores
 
-    use()
-    tracking.hold_lease("r1")
+    own()
     count = places(files, tracking.close)
     assert count > 10
     for at, error in each_place(count, len(EXCEPTIONS)):
-        use()
-        tracking.hold_lease("r1")
+        own()
         with Interrupts(files, at, error), pytest.raises(error):
             tracking.close()
-        use()
+        own()
     tracking.close()
     assert tracking not in background._stores
 
