@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+
+from bridge.environments.build_failure import SEE_LOG
 from bridge.environments.docker import image_of
 from bridge.environments.interpreter import interpreter_for
 from bridge.environments.substitutes import is_docker_off
+from bridge.errors import SubmitFailed
 from bridge.records.script import EnvironmentDefinition
+
+logger = logging.getLogger("bridge")
 
 
 class EnvironmentBuild:
@@ -35,12 +41,21 @@ def build_environment(environment: EnvironmentDefinition) -> EnvironmentBuild:
     With `BRIDGE_DOCKER=0`, scripts run without a container. No image is built then, but a virtual environment.
 
     Raises:
-        SubmitFailed: the build failed, or its interpreter does not exist.
+        SubmitFailed: the build failed, or its interpreter does not exist. The output of the build is logged.
         InvalidValue: pip cannot install the packages.
     """
     printed: list[bytes] = []
-    if environment.docker.enabled and not is_docker_off():
-        image_of(environment, printed.append)
-    else:
-        interpreter_for(environment.python, printed.append)
-    return EnvironmentBuild(b"".join(printed).decode("utf-8", "replace"))
+    try:
+        if environment.docker.enabled and not is_docker_off():
+            image_of(environment, printed.append)
+        else:
+            interpreter_for(environment.python, printed.append)
+    except SubmitFailed as error:
+        if printed:  # no run stores this output
+            logger.error("The environment %r was not built:\n%s", environment.name, _text(printed))
+        raise SubmitFailed(error.command, error.exit_code, error.reason.removesuffix(SEE_LOG)) from None
+    return EnvironmentBuild(_text(printed))
+
+
+def _text(printed: list[bytes]) -> str:
+    return b"".join(printed).decode("utf-8", "replace")

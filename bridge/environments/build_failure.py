@@ -14,6 +14,9 @@ BUILD_LOG = "azureml-logs/20_image_build_log.txt"
 Source: Azure ML, logs of a run.
 """
 
+SEE_LOG = f"; see the log {BUILD_LOG}"
+"""The end of the reason of a failed build."""
+
 COLOURS = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 FAILED = re.compile(r"ERROR: Failed building wheel for (\S+)|ERROR: Failed to build '([^']+)'.*")
 AT = re.compile(r"(?:Collecting|Processing|Obtaining) (\S+)(?: \(from .*)?")

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from bridge.environments.build_failure import BUILD_LOG, LINES_OF_FAILURE, build_cause
+from bridge.environments.build_failure import LINES_OF_FAILURE, SEE_LOG, build_cause
 from bridge.environments.packages import Wanted, wanted_packages
 from bridge.environments.sections import PYTHON, default_image
 from bridge.errors import SubmitFailed
@@ -85,7 +85,7 @@ def image_of(environment: EnvironmentDefinition, write: Write) -> str:
             write(line)
             printed.append(line.decode(errors="replace"))
     if process.returncode:
-        raise SubmitFailed("docker build", process.returncode, f"{build_cause(printed)}; see the log {BUILD_LOG}")
+        raise SubmitFailed("docker build", process.returncode, build_cause(printed) + SEE_LOG)
     return tag
 
 

@@ -184,7 +184,7 @@ class Environment:
             workspace, image_build_compute, azure: accepted for compatibility and ignored.
 
         Raises:
-            SubmitFailed: the build failed.
+            SubmitFailed: the build failed. Its output is logged.
             InvalidValue: pip cannot install the packages.
         """
         from bridge.environments.build import build_environment

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bridge.address import home_folder
-from bridge.environments.build_failure import BUILD_LOG, LINES_OF_FAILURE, build_cause
+from bridge.environments.build_failure import LINES_OF_FAILURE, SEE_LOG, build_cause
 from bridge.environments.packages import OLDEST, Wanted, asked_versions, is_too_old
 from bridge.errors import SubmitFailed
 from bridge.journal.system import is_of_handler
@@ -161,5 +161,5 @@ def _run(command: Sequence[str], write: Write, lock: int) -> None:
             write(line)
             last.append(line.decode(errors="replace"))
     if process.returncode:
-        reason = f"{build_cause(last)}; see the log {BUILD_LOG}"
+        reason = build_cause(last) + SEE_LOG
         raise SubmitFailed("Building the environment", process.returncode, reason)

@@ -142,6 +142,22 @@ def test_an_environment_is_built_without_docker_if_that_is_switched_off(
     assert environment.build(ws).status == "Succeeded"
 
 
+def test_the_output_of_a_build_that_fails_is_logged(
+    ws: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    docker = tmp_path / "docker"
+    docker.write_text(
+        "#!/bin/sh\n[ $1 = version ] && exit\nwhile read line; do :; done\necho step 1\necho error: full\nexit 1\n"
+    )
+    docker.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("BRIDGE_DOCKER", raising=False)
+    environment = Environment.from_dockerfile("mine", "FROM x")
+    with pytest.raises(SubmitFailed, match=r"docker build failed with exit code 1: error: full\.$"):
+        environment.build(ws)
+    assert "The environment 'mine' was not built:\nstep 1\nerror: full\n" in caplog.text
+
+
 @pytest.mark.slow
 def test_an_environment_is_built_before_a_run_needs_it(
     ws: Workspace, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
