@@ -101,7 +101,7 @@ def test_a_run_has_the_environment_that_its_script_ran_with(ws: Workspace, sourc
     found = run.get_environment()
     assert (found.name, found.environment_variables) == ("mine", {"SIZE": "3"})
     with Experiment(ws, "interactive").start_logging(snapshot_directory=None, outputs=False) as interactive:
-        with pytest.raises(NotFound, match="not of a submitted script"):
+        with pytest.raises(NotFound, match="only the run of a submitted script"):
             interactive.get_environment()
 
 
