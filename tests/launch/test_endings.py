@@ -173,7 +173,7 @@ def test_clean_removes_no_other_folder_whatever_path_the_run_has(
     definition = json.loads(record.definition or "")
     forged = replace(record, id="forged", definition=json.dumps({**definition, "workingDirectory": str(precious)}))
     create_run(workspace.stores.tracking, forged)
-    with pytest.raises(NotAllowed, match="no working folder"):
+    with pytest.raises(NotAllowed, match="not the working folder"):
         workspace.get_run("forged").clean()  # type: ignore[attr-defined]
     assert precious.is_dir()
     run.clean()

@@ -220,7 +220,7 @@ def test_a_project_that_needs_a_container_or_declares_no_environment_is_refused(
         mlflow.projects.run(str(docker), backend="bridge", env_manager="local")
     plain = write(tmp_path / "plain", {"a.py": ""})
     for given in ({"env_manager": "virtualenv"}, {"backend_config": {"USE_CONDA": 1}}):
-        with pytest.raises(ExecutionException, match="the project declares neither conda_env nor python_env"):
+        with pytest.raises(ExecutionException, match="the project declares no environment to build"):
             mlflow.projects.run(str(plain), "a.py", backend="bridge", **given)
 
 
