@@ -380,8 +380,9 @@ def _names(workspace: Workspace) -> str:
 
 
 def _fits(labels: Mapping[str, str], wanted: Any) -> bool:
-    """Return whether labels have all wanted keys, or [key, value] pairs."""
-    for one in [wanted] if isinstance(wanted, str) else wanted or ():
+    """Return whether labels have all wanted keys, [key, value] pairs, or items of a dict."""
+    pairs = wanted.items() if isinstance(wanted, Mapping) else wanted or ()
+    for one in [pairs] if isinstance(pairs, str) else pairs:
         key, *value = [one] if isinstance(one, str) else one
         if key not in labels or (value and labels[key] != str(value[0])):
             return False

@@ -96,6 +96,8 @@ def test_versions_count_up_and_a_name_means_the_newest(run: Run) -> None:
     assert Model(ws, id="m:1").tags == {"number": "0"}
     assert [model.id for model in Model.list(ws, "m")] == ["m:3", "m:2", "m:1"]
     assert [model.id for model in Model.list(ws, tags=[["number", "1"]])] == ["m:2"]
+    assert [model.id for model in Model.list(ws, tags={"number": "1"})] == ["m:2"]
+    assert [model.id for model in Model.list(ws, tags="number")] == ["m:3", "m:2", "m:1"]
     assert {model.id for model in Model.list(ws, latest=True)} == {"m:3", "other:1"}
     Model(ws, "m").delete()
     assert Model(ws, "m").version == 2
