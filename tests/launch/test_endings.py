@@ -459,12 +459,15 @@ time.sleep(float(sys.argv[3]))
 
 
 def test_a_run_continues_when_its_caller_has_ended(workspace: Workspace, source: Path, temporary: Path) -> None:
-    (source / "train.py").write_text("import time; time.sleep(0.5); print('done')")
+    file = str(temporary / "caller-has-ended")
+    wait = f"for _ in range(3000):\n    if os.path.exists({file!r}):\n        break\n    time.sleep(0.01)"
+    (source / "train.py").write_text(f"import os, time\n{wait}\nprint('done')")
     command = [sys.executable, "-W", "error", "-c", CALLER, str(workspace.path), str(source), "0"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
     run = Run.get(workspace, done.stdout.split()[1])
     assert isinstance(run, ScriptRun) and run.status not in TERMINAL_STATUSES
+    Path(file).touch()
     assert run.wait_for_completion()["status"] == "Completed"
     assert log_of(run) == "done\n"
 
