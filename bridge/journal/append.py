@@ -23,12 +23,12 @@ logger = logging.getLogger("bridge")
 
 
 class Appender:
-    """Appends points and leases to the current journal of a writer; the caller has the writer's lock.
+    """Appends points and leases to the current journal of a writer. The caller must hold the lock of the writer.
 
     `call` is the call in progress, or a call that was interrupted by an exception; otherwise None.
-    `reason` is why the most recent failed write failed; empty if no write has failed.
-    `unsynced` has each journal whose last bytes may not be on the disk, with the offset up to which its points must be
-    stored in the database before all of them are safe.
+    `reason` is the reason of the most recent failed write; empty if no write has failed.
+    `unsynced` maps the ids of journals whose last bytes may not be on the disk to an offset. If the database contains
+    all points before this offset, no point can be lost any more.
     """
 
     def __init__(self, files: JournalFiles, leases: Leases, unwritten: Unwritten) -> None:
@@ -44,11 +44,11 @@ class Appender:
         self.call = Call()
 
     def append_points(self, items: Sequence[Item]) -> int:
-        """Append points with one write; start a journal if none is open.
+        """Append points with one write. Start a journal if none is open.
 
         Returns:
-            How many items are written. If some are not, no journal is open afterwards. The items that are written stay,
-            because a reader may have stored them already.
+            The number of items that were written. If it is not the number of all items, no journal is open afterwards.
+            The items that were written remain in the journal, because a reader may have stored them already.
         """
         call = self.call = Call()
         files = self.files
@@ -66,14 +66,14 @@ class Appender:
     def append_leases(self, run_ids: list[str], held: bool) -> bool:
         """Append a lease record for each run to the open journal.
 
-        If that fails, return False, and no journal is open.
+        If this fails, close the journal and return False.
         """
         call = self.call = Call()
         call.add_leases(self.leases.encode(self.files.current.seed, run_ids, held))
         return bool(self._append(call))
 
     def _append(self, call: Call) -> int:
-        """Append the records of a call; return how many of its items are written."""
+        """Append the records of a call, and return the number of its items that were written."""
         try:
             written = self.files.current.append(b"".join(call.pieces))
         except CallFailed as failed:
@@ -91,8 +91,8 @@ class Appender:
     def sync(self) -> None:
         """Wait until the points are on the disk.
 
-        If this fails, the points are not written again, because a reader may have stored them already. The journal is
-        in `unsynced` until a store has its points on the disk.
+        If this fails, the points are not written again, because a reader may have stored them already. The journal
+        remains in `unsynced` until a store has written its points to the disk.
         """
         file = self.files.current
         try:
@@ -110,10 +110,10 @@ class Appender:
             self.files.leave(self.leases)
 
     def mark_synced(self, stored: dict[str, int]) -> None:
-        """Remove the journals from `unsynced` whose points a store has on the disk.
+        """Remove the journals from `unsynced` whose points a store has written to the disk.
 
         Args:
-            stored: the offset up to which the store has each journal, by journal id.
+            stored: for each journal id: the offset up to which the store has written the points.
         """
         for journal_id, size in list(self.unsynced.items()):
             if stored.get(journal_id, 0) >= size:
@@ -124,8 +124,8 @@ class Appender:
 
         Args:
             failed: the error.
-            written: how many bytes were written. Complete items stay, and an incomplete one is cut off.
-            call: the call that has written.
+            written: the number of bytes that were written. Complete items remain, and an incomplete item is cut off.
+            call: the call that failed.
         """
         self.reason = failed.reason
         file = self.files.current
@@ -133,7 +133,7 @@ class Appender:
         size = call.ends[whole - 1] if whole else 0
         if written > size:
             file.shorten(file.size + size)
-        if whole:  # before `intact` becomes False: while it is True, the next call repeats this step if interrupted
+        if whole:  # `intact` is still True here, so that the next call repeats this step if it is interrupted
             self._unwritten.waiting.remove(call.items[:whole])
         file.intact = False
         self.files.leave(self.leases)
@@ -170,7 +170,10 @@ class Appender:
                 self.fail(disk_full(), grown, call)
 
     def _settle(self, call: Call) -> None:
-        """Update the file object after a call is written. This may be repeated until its last line has run."""
+        """Update the file object after the records of a call were written.
+
+        If this method is interrupted, the next call repeats it. Only the last line must not be repeated.
+        """
         file = self.files.current
         file.numbers.update(call.numbers)
         file.fast.update(call.fast)

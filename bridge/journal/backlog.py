@@ -14,7 +14,7 @@ from bridge.records.series import Point
 
 
 class Item(NamedTuple):
-    """A point, or the cells of a row, which are written together or not at all.
+    """A point, or the cells of a table row. The cells are written together or not at all.
 
     `api` is the API through which the item was logged: `NATIVE` or `MLFLOW`.
     """
@@ -32,9 +32,9 @@ class Item(NamedTuple):
 
 
 class Backlog:
-    """Items in log order, up to a limit in bytes.
+    """A queue of items in log order, with a limit in bytes.
 
-    Items beyond the limit are dropped, and `dropped` counts their points.
+    An item that would exceed the limit is dropped. `dropped` is the number of points in dropped items.
     """
 
     def __init__(self, dropped: int = 0) -> None:
@@ -51,7 +51,7 @@ class Backlog:
         return sum(len(item.points) for item in self._items)
 
     def add(self, item: Item) -> bool:
-        """Add an item at the end; return False if it had to be dropped."""
+        """Add an item at the end. Return False if the item was dropped because of the limit."""
         size_bytes = item.size_bytes
         if self._size_bytes + size_bytes > UNWRITTEN_BYTES:
             self.dropped += len(item.points)
@@ -115,11 +115,11 @@ class Unwritten:
         self.homeless, self.waiting = homeless, waiting
 
     def describe(self, run_id: str | None, reason: str) -> list[str]:
-        """Return sentences about the points of a run, or of all runs, that are not written; empty if none is missing.
+        """Return sentences about points that are not written; an empty list if all points are written.
 
         Args:
-            run_id: the run; None is all. All items of `waiting` are counted for every run, because the points of a run
-                are written only after the older items of other runs.
+            run_id: the run whose points are meant; None means all runs. The items of other runs in `waiting` are also
+                counted, because the points of the run are written only after them.
             reason: why the most recent failed write failed; empty if no write has failed.
         """
         sentences, backlogs = [], [self.waiting]
@@ -131,6 +131,6 @@ class Unwritten:
             )
         waiting, dropped = sum(one.points for one in backlogs), sum(one.dropped for one in backlogs)
         if waiting or dropped:
-            reason = reason or "the workspace of these runs is gone"
+            reason = reason or "the workspace of these runs was removed"
             sentences.append(f"{reason}; {waiting} points are not written and {dropped} were dropped")
         return sentences

@@ -1,4 +1,4 @@
-"""The records that one call is about to append."""
+"""The records that one call of the journal writer appends."""
 
 from __future__ import annotations
 
@@ -119,5 +119,8 @@ class Call:
 
 
 NUMBER_CALL = Call()
-"""The call that writes one number point of a known series; it has no facts for the file."""
+"""The call that writes one number point of a series that the journal already defines.
+
+After this call, nothing in the `JournalFile` object changes except `seed`.
+"""
 NUMBER_CALL.ends.append(NUMBER_SIZE)

@@ -1,4 +1,4 @@
-"""Points of a journal as numpy columns."""
+"""Converts the points of a journal to numpy arrays."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 @cache
 def row_type() -> numpy.dtype[Any]:
-    """Return the layout of a number point's record, as numpy reads it.
+    """Return the numpy type for points. Its layout is that of the record of a number point.
 
     Text points and cells of rows are converted to this layout. The `value` of a text is an index into a list of texts.
-    The `cell` of a cell is its index in the row. The `flags` of a cell are the flags of the row and of the cell.
+    For a cell of a row, `cell` is the index in the row, and `flags` are those of the row and of the cell together.
     """
     import numpy
 
@@ -29,12 +29,12 @@ def row_type() -> numpy.dtype[Any]:
 
 @lru_cache(maxsize=64)
 def table_row_type(size: int, cells: int, rest_at: int) -> numpy.dtype[Any]:
-    """Return the layout of a row's record without its texts.
+    """Return the numpy type for the record of a row, without its texts.
 
     Args:
         size: the size of the record in bytes.
-        cells: the number of its cells.
-        rest_at: where its head ends; see `Layout`.
+        cells: the number of cells in the row.
+        rest_at: the offset at which the head of the record ends, as in `Layout`.
     """
     import numpy
 
@@ -59,11 +59,11 @@ def cells_as_points(rows: Array, records: memoryview, first_text: int, texts: li
         rows: rows of one size and one number of cells.
         records: the bytes of their records.
         first_text: the offset in each record where its texts begin.
-        texts: the texts of the cells are added to it.
+        texts: a list, to which the texts of the cells are added.
     """
     import numpy
 
-    entries = rows["entries"]  # one line for each row, one column for each cell
+    entries = rows["entries"]  # a two-dimensional array: rows of the table, and their cells
     points = numpy.zeros(entries.shape, dtype=row_type())
     points["type"] = TYPE_ROW
     points["flags"] = rows["flags"][:, None] | (entries["flags"] & (IS_INT | IMPRECISE))
@@ -93,10 +93,11 @@ def _add_texts(
 
 
 def in_order_of_time(rows: Array) -> Array:
-    """Return points whose record times never decrease: each gets the greatest time of all points up to it.
+    """Return the points with record times that never decrease.
 
-    So the points of a journal stay in the order of the calls, even if the clock was set back. A reader that leaves
-    points after a given time to the next read needs this, because otherwise it might make no progress.
+    If a point has an earlier time than a point before it, the time of that other point replaces its time. So the points
+    of a journal stay in the order of the calls, even if the clock was set back. A fold that leaves later points to the
+    next fold (`Stretch.cut`) also needs this order, because it might make no progress without it.
     """
     import numpy
 

@@ -38,7 +38,9 @@ class JournalFile:
     `intact` is False if the end of the file is uncertain. Afterwards nothing is appended, not even a closing record.
     `is_published` is True if the file was renamed to its final name. Readers ignore the file before that.
     `leased_to` is the offset at which the last record of a lease ends.
-    `numbers` maps each series to its number. `fast` maps scalars, and `columns` maps table columns, by shorter keys.
+    `numbers` maps each series to its series number. Two other dicts contain some of these numbers for a fast lookup:
+    `fast` those of scalars, by (run id, key), and `columns` those of table columns, by (run id, key) and then by
+    (column, whether the series is a number series).
     """
 
     __slots__ = (
@@ -97,7 +99,7 @@ class JournalFile:
         return os.fstat(self.fd).st_size - self.size
 
     def append(self, data: bytes) -> int:
-        """Append bytes with one write; return how many were written.
+        """Append bytes with one write, and return the number of bytes that were written.
 
         Raises:
             CallFailed: the write failed.
@@ -114,11 +116,11 @@ class JournalFile:
         system(os.fsync, self.fd)
 
     def shorten(self, size: int) -> None:
-        """Cut off a torn record at the end; `size` is the new size."""
+        """Cut off an incomplete record at the end of the file. `size` is the new size of the file."""
         try:
             system(os.ftruncate, self.fd, size)
         except CallFailed as failed:
-            logger.debug("A torn record stays at the end of journal %s: %s", self.id, failed)
+            logger.debug("The incomplete record at the end of journal %s was not removed: %s", self.id, failed)
 
     def publish(self, fsync: bool) -> None:
         """Lock the file until it is closed, and rename it to its final name.
@@ -135,7 +137,7 @@ class JournalFile:
         except CallFailed as failed:
             if failed.errno == errno.EWOULDBLOCK:  # a reader is about to remove the file as a leftover
                 raise
-            logger.info("The file system of journal %s has no file locks.", self.id)
+            logger.info("Journal %s is not locked, because its file system has no file locks.", self.id)
         if fsync:
             self.sync()
         folder = self.folder.fd
@@ -155,7 +157,7 @@ class JournalFile:
         try:
             system(os.unlink, self._part, dir_fd=self.folder.fd)
         except CallFailed as failed:
-            logger.debug("%s stays: %s", self._part, failed)
+            logger.debug("The file %s was not removed: %s", self._part, failed)
         self.close()
 
     def finish(self, fsync: bool) -> None:

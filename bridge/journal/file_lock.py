@@ -1,6 +1,6 @@
-"""A lock between processes, on a file; no caller waits for it without a limit.
+"""A lock between processes, for which a caller waits only up to a time limit. The lock is a lock on a file.
 
-As with a thread lock, the lock is released if an exception leaves the `with` block, wherever it was raised.
+If an exception leaves the `with` block, the lock is released, wherever the exception was raised.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ HOLDER_BYTES = 160
 """The size of the text that names the holder of a lock, at the beginning of the lock's file."""
 
 OPENINGS = 100
-"""How often a lock's file is opened again after another process has removed or replaced it."""
+"""How often `FileLock` tries to open its file, if other processes remove or replace the file again and again."""
 
 NOT_SUPPORTED = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL})
 """The errors by which a file system reports that it does not support a kind of lock."""
@@ -46,21 +46,23 @@ _WHOLE_FILE = struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
 class FileLock(OwnFile):
     """An exclusive lock between processes, on a file that is opened for it.
 
-    Each `with` opens the file, takes the lock and closes the file, which releases the lock. One object serves one
-    `with`. The file is made if absent, and names the process that holds the lock.
-    On a file system without `flock`, record locks are used. Where those do not exist either, there is no lock, and a
-    warning is logged once.
+    A `with` statement opens the file, takes the lock, and at its end closes the file, which releases the lock. An
+    object can be used for only one `with` statement. The file is created if it does not exist. It contains the id of
+    the process that holds the lock.
+    On a file system without `flock`, record locks are used. On a file system without record locks, nothing is locked,
+    and a warning is logged once.
 
     Args:
         path: the file; relative to `dir_fd` if that is given.
-        mode: the permissions of the file, whatever the umask is.
-        dir_fd: an open folder.
-        wait: wait up to the limit. If False and another process has the lock, the `with` gives False without waiting.
-        place: the file, as an error names it; None is the path.
-        seconds: the limit; None is `locks.WAIT_SECONDS`.
+        mode: the permissions of the file. The umask is ignored.
+        dir_fd: the file descriptor of an open folder.
+        wait: if True, wait for the lock up to the time limit. If False, do not wait: the `with` statement then yields
+            False if another process holds the lock.
+        place: the name of the file for errors; None is the path.
+        seconds: the time limit; None is `locks.WAIT_SECONDS`.
 
     Raises:
-        StoreUnavailable: another process had the lock for the whole time; the error names that process.
+        StoreUnavailable: another process held the lock until the time limit. The error names that process.
         OSError: the file cannot be opened.
 
     Example:
@@ -124,7 +126,7 @@ class FileLock(OwnFile):
                 system(os.fchmod, self.fileno(), self._permissions)
 
     def _make(self) -> None:
-        """Make the file, unless another process has just made it."""
+        """Create the file, unless another process has just created it."""
         with io.FileIO(self._path, "a", opener=self._opener):
             pass
 
@@ -144,7 +146,7 @@ class FileLock(OwnFile):
             return None
 
     def _refuse_link(self, found: os.stat_result | None) -> None:
-        """Raise if the path is a link: another user may have chosen the file to which it leads."""
+        """Raise OSError if the path is a link, because another user may have chosen the target of the link."""
         if found is not None and not stat.S_ISREG(found.st_mode):
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), self._path)
 
@@ -171,7 +173,7 @@ class FileLock(OwnFile):
             raise
 
     def describe_holder(self) -> str:
-        """Return a text for errors, which names the process that holds the lock and says what to do."""
+        """Return a text for errors, which names the process that holds the lock and states what to do."""
         text = os.pread(self.fileno(), HOLDER_BYTES, 0).decode("utf-8", "replace").split()
         if len(text) == 3:
             pid, host, since = text
@@ -252,7 +254,7 @@ on_fork(Step.FILES, in_child=_left.clear)  # their threads do not exist in a chi
 
 
 def _find_waiter(key: tuple[int, int]) -> _Waiter | None:
-    """Take over a waiter for the lock of a file; return None if there is none."""
+    """Take over a waiter for the lock of a file. Return None if no such waiter exists."""
     for waiter in list(_left):
         if waiter.key == key and waiter.running:
             with suppress(ValueError):  # the waiter has just ended, or another caller has it

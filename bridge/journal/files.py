@@ -16,7 +16,7 @@ logger = logging.getLogger("bridge")
 
 
 class JournalFiles:
-    """The journal files of one writer; the caller has the writer's lock.
+    """The journal files of one writer. The caller must hold the lock of the writer.
 
     A signal handler may raise at any moment of a method. So a file is added to its new list before it is removed from
     its old list, and every method may be called again.
@@ -27,10 +27,10 @@ class JournalFiles:
     `lost` are journals of a workspace that is not at the path any more.
 
     Args:
-        folder: where journals are stored; it is made if absent.
+        folder: the folder of the journals. It is created if it does not exist.
         fsync: wait for the disk before a call returns.
-        shared: the journals may be read and removed by the folder's group.
-        workspace_id: which workspace may fold new journals; empty if any.
+        shared: the group of the folder may read and remove the journals.
+        workspace_id: the only workspace that may fold new journals; empty if any workspace may.
     """
 
     def __init__(self, folder: Path, fsync: bool, shared: bool, workspace_id: str) -> None:
@@ -50,7 +50,7 @@ class JournalFiles:
             CallFailed: the journal cannot be written.
         """
         file = create(self._hold_folder(), self.workspace_id, self._mode)
-        self.current = file  # before it is published: readers must not find a journal that this process does not know
+        self.current = file  # set before `publish`, so that readers find no journal that this process does not know
         try:
             records = leases.encode(file.seed, leases.run_ids(), held=True)
             if records:
@@ -80,7 +80,7 @@ class JournalFiles:
             del self.earlier[0]
 
     def close_all(self) -> None:
-        """Close all journals, each with a closing record; the next one is started in the folder that is at the path."""
+        """Close all journals, each with a closing record. The next journal may start in another folder at the path."""
         if self.current is not NO_FILE:
             self.earlier.append(self.current)
             self.current = NO_FILE
@@ -151,7 +151,10 @@ class JournalFiles:
         return any(other is not file and other.id == file.id and other.is_in_place for other in self.earlier)
 
     def _put_back(self, file: JournalFile, held: HeldFolder, replaced: list[JournalFile]) -> JournalFile:
-        """Return the journal in a folder: the file itself, or a copy; then the file is added to `replaced`."""
+        """Return the file if it is in the folder `held`. Otherwise copy it to this folder, and return the copy.
+
+        A file that was copied is added to `replaced`.
+        """
         if not file.is_published or (file.folder is held and file.is_in_place):
             return file
         copy = file.copy_to(held, self._mode, self.fsync)
@@ -164,7 +167,7 @@ class JournalFiles:
         return 0o664 if self.shared else 0o644
 
     def _hold_folder(self) -> HeldFolder:
-        """Return the folder, held open.
+        """Return the folder of the journals. It stays open until `close_folders`.
 
         Raises:
             CallFailed: the folder cannot be opened, or it is not the folder in which the first journal was started.

@@ -32,10 +32,10 @@ READING = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 """The flags for opening files of the folder. Links are not followed, and opening a pipe does not wait."""
 
 _JOURNAL_NAME = re.compile("[0-9a-z]{1,64}" + re.escape(SUFFIX))
-"""The names of journals; other files of the folder are ignored."""
+"""Matches the names of journals. Other files of the folder are ignored."""
 
 PART_SECONDS = 60.0
-"""The age at which a file that was never published is removed."""
+"""The age at which an unfinished file is removed. A process did not rename it to its final name."""
 
 
 class HeldFolder:
@@ -62,7 +62,7 @@ class HeldFolder:
             return False
 
     def inode(self, name: str) -> int:
-        """Return the inode of a file in the folder; 0 if there is no file of that name."""
+        """Return the inode of a file in the folder; 0 if the file does not exist."""
         try:
             return system(os.stat, name, dir_fd=self.fd).st_ino
         except CallFailed:
@@ -115,7 +115,7 @@ class JournalFolder:
         self._previous: HeldFolder | None = None
 
     def look(self) -> bool:
-        """Open the folder that is at the path now; return whether it differs from the folder so far.
+        """Open the folder that is at the path now, and return whether it is another folder than before.
 
         Raises:
             OSError: the folder cannot be opened.
@@ -140,7 +140,7 @@ class JournalFolder:
         return True
 
     def close(self) -> None:
-        """Close the folder; the next call opens it again."""
+        """Close the folder. The next call opens it again."""
         both = self._held, self._previous
         self._held = self._previous = None
         for held in both:
@@ -149,7 +149,7 @@ class JournalFolder:
 
     @property
     def _fd(self) -> int:
-        """The descriptor of the folder, which is opened if necessary."""
+        """The file descriptor of the folder. The folder is opened if necessary."""
         held = self._held
         if held is None or held.fd < 0:  # another thread has closed it since the last look
             self.look()
@@ -299,7 +299,7 @@ class JournalFolder:
                 raise
 
     def remove_leftovers(self) -> None:
-        """Remove files that were never published, because their process was killed or interrupted."""
+        """Remove unfinished files, whose process was killed or interrupted before it gave them their final names."""
         names = [name for name in os.listdir(self._fd) if name.startswith(".") and name.endswith(PART)]
         if not names:
             return
@@ -308,10 +308,10 @@ class JournalFolder:
             try:
                 self._remove_leftover(name, now)
             except CallFailed as failed:
-                logger.debug("%s stays: %s", self.path / name, failed)
+                logger.debug("The file %s was not removed: %s", self.path / name, failed)
 
     def _remove_leftover(self, name: str, now: int) -> None:
-        """Remove a file that is not published, unless it is new or a process has it locked.
+        """Remove an unfinished file, unless it is new or a process has locked it.
 
         Raises:
             CallFailed: another process has removed the file, or the file belongs to another user.
@@ -320,7 +320,7 @@ class JournalFolder:
         try:
             if now - os.fstat(fd).st_mtime_ns > PART_SECONDS * 1e9 and _try_lock(fd) != "held":
                 system(os.unlink, name, dir_fd=self._fd)
-                logger.debug("%s was removed: no process uses it.", self.path / name)
+                logger.debug("The file %s was removed, because no process uses it.", self.path / name)
         finally:
             try:
                 _unlock(fd)
@@ -328,7 +328,7 @@ class JournalFolder:
                 os.close(fd)
 
     def link_damaged(self, journal_id: str) -> None:
-        """Give a damaged journal a second name, which stays if the journal is removed. A process may still write to it.
+        """Give a damaged journal a second name. It is not renamed, because a process may still write to it.
 
         Raises:
             CallFailed: the file system has no hard links.

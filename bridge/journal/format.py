@@ -46,8 +46,8 @@ A row has record time, timestamp and step (8 each), 16 bytes for each cell, and 
 A lease has a time (8, in milliseconds since 1970 UTC), the boot-time clock (8, in nanoseconds) and a run id in UTF-8.
 Its flags say whether the journal's process owns the run (1) or has released it (0).
 
-A type with the bit `MAY_SKIP` may be skipped by a reader that does not know it.
-At a record of any other unknown type the reader stops, and the journal is not removed.
+If a reader does not know the type of a record, it skips the record if the type has the bit `MAY_SKIP`.
+If the type does not have this bit, the reader stops, and the journal is not removed.
 
 Format 1 has the first 72 bytes of the header once.
 Its records have zeros for the mark, no checksum of their head, and CRCs that start from zero.
@@ -80,7 +80,7 @@ FIRST_HEADER_SIZE = HEADER.size + 4
 HEADER_REST = struct.Struct("<16s16sQQQI")
 HEADER_SIZE = FIRST_HEADER_SIZE + HEADER_REST.size + 4
 RECORDS_AT = 2 * HEADER_SIZE
-"""Where the records of format 2 begin. The header is written twice, because no record can be read without the salt."""
+"""The offset of the first record of format 2. The header is written twice, because the records need its salt."""
 
 MARK_BYTES = b"\xff\xfe"
 MARK = int.from_bytes(MARK_BYTES, "little")
@@ -114,17 +114,18 @@ END = struct.Struct("<16sq")
 
 TYPE_NUMBER, TYPE_TEXT, TYPE_DEFINITION, TYPE_END, TYPE_ROW, TYPE_LEASE = 1, 2, 3, 4, 5, 6
 MAY_SKIP = 0x80
-"""A bit of a type: a reader that does not know the type may skip the record."""
+"""A bit of the type of a record. A reader that does not know the type may skip the record if this bit is set."""
 
 HAS_STEP, IS_INT, IMPRECISE, IS_TEXT = 1, 2, 4, 8
-"""Flags: the step was given by the caller; the value was an int; no float64 equals this int; the cell has text.
+"""Bits of the flags. `HAS_STEP`: the caller passed a step. `IS_INT`: the value was an int. `IMPRECISE`: the int cannot
+be stored exactly. `IS_TEXT`: the value of the cell is a text.
 
-The head of a row has `HAS_STEP` and the API; a cell has the other flags.
+In a row, `HAS_STEP` and the bits of the API are in the head. The other bits are in the cells.
 """
 API_SHIFT = 3
-"""The lower of the two bits of the flags that name the API through which the point was logged (`NATIVE`, `MLFLOW`)."""
+"""The position of the two bits of the flags that name the API through which the point was logged."""
 TEXT_SHIFT = 5
-"""The lowest of the bits of the flags that name the kind of a text: one of the next four constants."""
+"""The position of the bits of the flags that name the kind of a text: one of the next four constants."""
 TEXT_STRING, TEXT_FALSE, TEXT_TRUE, TEXT_NONE = range(4)
 
 CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -292,7 +293,7 @@ def int_flags(value: int) -> int:
 def encode_row(
     seed: int, flags: int, time_ns: int, timestamp: int, step: int, cells: Iterable[tuple[int, Value]]
 ) -> bytes:
-    """Return the record of a row; `cells` are the series number and value of each."""
+    """Return the record of a row. `cells` contains the series number and the value of each cell."""
     entries: list[bytes] = []
     texts: list[bytes] = []
     at = 0
@@ -302,7 +303,7 @@ def encode_row(
         elif type(value) is int:
             entries.append(CELL.pack(series, int_flags(value), value))
         else:
-            kind, text = _text_parts(value)  # type: ignore[arg-type]  # it is no number
+            kind, text = _text_parts(value)  # type: ignore[arg-type]  # the value is not a number
             entries.append(TEXT_CELL.pack(series, IS_TEXT | kind << TEXT_SHIFT, at, len(text)))
             texts.append(text)
             at += len(text)
@@ -319,14 +320,14 @@ def decode_text(flags: int, text: bytes) -> str | bool | None:
 
 
 def encode_definition(seed: int, series: int, definition: Definition) -> bytes:
-    """Return the record that defines the series of a number."""
+    """Return the record that gives a series its series number."""
     texts = [definition.run_id.encode(), definition.key.encode(), definition.column.encode()]
     rest = DEFINITION.pack(definition.kind, definition.value_type == "text", *map(len, texts)) + b"".join(texts)
     return _record(seed, TYPE_DEFINITION, 0, series, rest)
 
 
 def decode_definition(rest: bytes) -> Definition:
-    """Return the definition in the bytes after the head of its record."""
+    """Return the series that a definition describes, given the bytes after the head of the record."""
     kind, is_text, *lengths = DEFINITION.unpack_from(rest)
     at, texts = DEFINITION.size, []
     for length in lengths:
@@ -345,5 +346,5 @@ END_SIZE = REST_AT + END.size
 
 
 def encode_lease(seed: int, run_id: str, time: int, boot_time: int, held: bool) -> bytes:
-    """Return the record of a lease; `held` is False if the journal's process has released the run."""
+    """Return the record of a lease. `held` is False if the process of the journal has released the run."""
     return _record(seed, TYPE_LEASE, held, 0, LEASE.pack(time, boot_time) + run_id.encode())

@@ -15,13 +15,13 @@ logger = logging.getLogger("bridge")
 
 
 class LeaseWriter:
-    """Writes to a journal the runs that this process owns.
+    """Writes a lease to the journal for each run that this process owns.
 
     A journal is locked as long as its process runs, and a lease names a journal. So a reader that finds the journal
     of a lease unlocked knows that the owner of the run has ended.
 
-    If a journal is full or a write failed, its lock is kept until the store has the leases of the next journal.
-    Otherwise a reader would conclude that the owner has ended.
+    If a journal is full or a write failed, the journal stays locked until the store has the leases of the next journal.
+    Without this lock, a reader would conclude that the owner has ended.
 
     Thread-safe.
 
@@ -37,9 +37,9 @@ class LeaseWriter:
         self._files, self._leases = appender.files, appender.leases
 
     def reserve(self) -> Reservation:
-        """Keep the open journal open (start one if none is open), and return a reservation.
+        """Return a reservation of the open journal. Start a journal if none is open.
 
-        As long as the reservation exists, the journal is not closed, because the store will name it in leases.
+        As long as the reservation exists, the journal is not closed, because leases in the store will name it.
         """
         if self._lock.is_mine():
             return self._inner().reserve()
@@ -66,7 +66,7 @@ class LeaseWriter:
         self._write([run_id], held=True)
 
     def release(self, run_id: str) -> None:
-        """Record that this process no longer owns a run; do nothing if it did not own the run."""
+        """Record that this process no longer owns a run. Do nothing if it did not own the run."""
         if run_id in self._leases:
             self._leases.discard(run_id)
             self._write([run_id], held=False)
@@ -76,7 +76,11 @@ class LeaseWriter:
         self._write(None, held=True)
 
     def advance_time(self, time: int) -> None:
-        """Give later leases a time after this one, in milliseconds since 1970 UTC, because clocks may differ."""
+        """Give all later leases a later time than `time`, because the clocks of two owners may differ.
+
+        Args:
+            time: the time, in milliseconds since 1970 UTC.
+        """
         if self._lock.is_mine():
             self._inner().advance_time(time)
             return
@@ -85,10 +89,10 @@ class LeaseWriter:
 
     @property
     def pending(self) -> bool:
-        """Whether the leases must still be stored from a new journal.
+        """Whether the store may lack leases of the newest journal.
 
-        Either no new journal could be started yet, or an earlier journal must stay locked, because the store may still
-        lack leases of the new one.
+        Either no new journal could be started yet, or an earlier journal must stay locked until the store has the
+        leases of the newest one.
         """
         return bool(self._files.earlier) or (bool(self._leases) and self._files.current is NO_FILE)
 

@@ -10,10 +10,10 @@ from bridge.journal.format import encode_lease, read_boot_time
 
 
 class Reservation:
-    """A journal that stays open as long as this object exists, because the store will name it in leases.
+    """An object that keeps a journal open as long as it exists, because leases in the store will name this journal.
 
-    `journal_id` is empty if no journal could be started.
-    `time` is the time of these leases.
+    `journal_id` is the id of the journal; empty if no journal could be started.
+    `time` is the time of these leases, in milliseconds since 1970 UTC.
     """
 
     __slots__ = ("__weakref__", "journal_id", "time")
@@ -59,7 +59,7 @@ class Leases:
         Args:
             seed: the journal's salt plus the offset of the first record.
             run_ids: the runs.
-            held: whether this process owns them; False if it has released them.
+            held: True if this process owns the runs, False if it has released them.
         """
         now, boot_time = self.next_time(), read_boot_time()
         records = b""

@@ -16,10 +16,10 @@ WAIT_SECONDS = 10.0
 """How long a caller waits for a lock between threads or between processes. Afterwards the caller gets an error."""
 
 
-class OwnedLock(RLock):  # type: ignore[misc]  # typeshed has it as final, and it is not
-    """A lock that a thread may take several times, and that tells whether the thread holds it.
+class OwnedLock(RLock):  # type: ignore[misc]  # `RLock` is final in typeshed, but not in Python
+    """A lock that a thread may take several times. The thread can ask whether it holds the lock.
 
-    A `with` statement waits without a time limit, and calls only functions written in C.
+    A `with` statement waits for the lock without a time limit, and calls only functions written in C.
     """
 
     __slots__ = ()
@@ -60,7 +60,7 @@ class ThreadLock(OwnedLock):  # type: ignore[misc]  # as above
 
     def __enter__(self) -> bool:  # type: ignore[override]
         if self.is_mine():
-            reason = "a signal handler or a finalizer cannot use it while the call that it interrupted does"
+            reason = "a signal handler or finalizer needs it, but has interrupted a call that is using it"
             raise StoreUnavailable(self.place, reason)
         try:
             if not self.acquire(timeout=WAIT_SECONDS):
@@ -77,7 +77,7 @@ class ThreadLock(OwnedLock):  # type: ignore[misc]  # as above
         return _AtOnce(self)
 
     def describe_holder(self) -> str:
-        """Return a text for errors, which names the thread that has the lock, and for how long."""
+        """Return a text for errors, which names the thread that holds the lock and how long it has held it."""
         import threading
 
         thread, since = self.holder

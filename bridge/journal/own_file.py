@@ -1,4 +1,4 @@
-"""Open files that belong to this process and not to its forked children."""
+"""Open files that a forked child of this process closes."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from bridge.forking import Step, on_fork
 class OwnFile(io.FileIO):
     """A file that a forked child closes, because a lock on it would stay taken as long as the child lives.
 
-    The object is created before the file is opened. So the object is known at every moment at which a fork may find the
-    file open.
+    The object is created before the file is opened. A fork at any moment therefore finds the object of every open file.
     """
 
     def __init__(self) -> None:

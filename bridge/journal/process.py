@@ -68,7 +68,8 @@ def start_time(pid: int | None = None) -> int:
     The unit is the system's: clock ticks of the boot clock (Linux), or microseconds since 1970 (macOS).
     A process keeps its start time when it executes another program. No two processes have the same process id and start
     time.
-    Linux shifts the boot clock for a process in a time namespace, so only compare times that were read in the same one.
+    In a time namespace, Linux shifts the boot clock. Two start times can be compared only if they were read in the same
+    time namespace.
     """
     return _own_start() if pid is None else _start(pid) or 0
 
@@ -80,15 +81,15 @@ def _own_start() -> int:
 
 
 def is_running(pid: int, namespace: int, started: int, clock: int) -> bool | None:
-    """Return whether a process of this boot runs; None if the process is not visible from here.
+    """Return whether a process that was started since the last boot still runs; None if it is not visible from here.
 
-    A process that has ended and was not waited for does not run.
+    A process that has ended does not run, even if its parent has not waited for it yet.
 
     Args:
-        pid: its process id, greater than 0.
-        namespace: its `pid_namespace()`; 0 if it is unknown.
-        started: its `start_time()`; 0 if it is unknown.
-        clock: its `time_namespace()`; 0 if it is unknown.
+        pid: the process id, greater than 0.
+        namespace: the `pid_namespace()` of the process; 0 if it is unknown.
+        started: the `start_time()` of the process; 0 if it is unknown.
+        clock: the `time_namespace()` of the process; 0 if it is unknown.
     """
     if pid <= 0 or not namespace or namespace != pid_namespace():
         return None
@@ -97,7 +98,7 @@ def is_running(pid: int, namespace: int, started: int, clock: int) -> bool | Non
     except ProcessLookupError:
         return False
     except PermissionError:
-        pass  # it runs as another user
+        pass  # the process id belongs to a process of another user
     if not started or not clock or clock != time_namespace() or not _sees_own_namespace():
         return None
     found = _start(pid)
@@ -146,7 +147,7 @@ def _read_text(path: str) -> str:
     """Return the text of a small file; empty if it cannot be read.
 
     Raises:
-        CallFailed: it cannot be read at the moment. Callers must not cache that.
+        CallFailed: the file cannot be read at the moment. Callers must not cache this result.
     """
     try:
         with system(FileIO, path) as file:
@@ -165,7 +166,7 @@ def _hex_digits(text: str) -> str:
     return digits
 
 
-# macOS has no `/proc`. Only there `ctypes` is loaded.
+# macOS has no `/proc`, so these functions use `ctypes`. It is not loaded on other systems.
 
 
 def _sysctl_text(name: str) -> str:
@@ -190,9 +191,9 @@ def _macos_machine() -> str:
 
 
 def _start_on_macos(pid: int) -> int | None:
-    """Return when a process started, in microseconds since 1970; 0 if it has ended, None if it cannot be seen.
+    """Return when a process started, in microseconds since 1970; 0 if it has ended, None if it is not visible.
 
-    Source: sys/proc_info.h of macOS: kind 3 is PROC_PIDTBSDINFO, which has 136 bytes; the last 16 are the start time.
+    Source: sys/proc_info.h of macOS. Kind 3 is PROC_PIDTBSDINFO. It has 136 bytes, and the last 16 are the start time.
     """
     import ctypes
     import struct

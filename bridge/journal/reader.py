@@ -1,4 +1,4 @@
-"""The journal reader, which returns the points of a journal as columns, and describes damage."""
+"""The journal reader, which returns the points of a journal as numpy arrays, and describes damage."""
 
 from __future__ import annotations
 
@@ -58,10 +58,10 @@ SEALED_NUMBER = struct.Struct(f"<I{NUMBER.size}s")
 
 
 class JournalReader:
-    """A reader of one journal, which can begin at any offset at which a record begins.
+    """A reader of one journal. It can start at any offset at which a record begins.
 
-    The reader checks the checksum of each record. After damage it continues at the next intact record. A record that
-    is incomplete because the bytes that were read end is not damage.
+    The reader checks the checksum of each record. After damage it continues at the next intact record. An incomplete
+    record at the end of the journal is not damage.
 
     `definitions` maps each series number seen so far to its series.
     `closed_at` is the offset of the closing record; None if the reader has not found it yet.
@@ -110,8 +110,8 @@ class JournalReader:
     def point_bytes(self, start: int, limit: int) -> int:
         """Return how many bytes between two offsets belong to records of points.
 
-        Bytes whose records are unknown are counted too: all bytes after a record of a newer version, and all bytes
-        after the first `COUNTED_BYTES`. Unlike `read`, this method does not need numpy.
+        Two groups of bytes are counted without parsing them: all bytes after a record that this version does not know,
+        and all bytes after the first `COUNTED_BYTES`. Unlike `read`, this method does not need numpy.
         """
         start = max(start, self.records_at)
         data = self._read_bytes(start, min(limit - start, COUNTED_BYTES))
@@ -120,7 +120,8 @@ class JournalReader:
         while at < len(data):
             size, kind, intact, reaches = self._scanner.record(view, at, start)
             if reaches:
-                return count + (len(data) - at + beyond if beyond else 0)  # a record beyond the limit is torn
+                # A record that ends after `limit` is incomplete. Its bytes do not count.
+                return count + (len(data) - at + beyond if beyond else 0)
             if intact:
                 if kind == TYPE_END and self._scanner.is_end(view[at : at + size], start + at):
                     return count
@@ -141,7 +142,7 @@ class JournalReader:
         """Return bytes of the journal.
 
         Raises:
-            FileNotFoundError: it does not exist any more, or another file has its name.
+            FileNotFoundError: the journal does not exist any more, or another file has its name.
         """
         return self._folder.read(self.id, self._identity, start, max(0, size))
 
@@ -162,13 +163,13 @@ class JournalReader:
             is_all = len(data) < size or start + size >= limit
             if taken or is_all or not parsed.short:
                 break
-            size = min(limit - start, 4 * size)  # a larger record, or damage
+            size = min(limit - start, 4 * size)  # read more, because of a large record or damage
         end = start + taken
         self._defined_to = max(self._defined_to, end)
         return to_stretch(parsed, start, end, self.definitions, torn=parsed.short and is_all)
 
     def _parse(self, data: bytes, base: int, parsed: Parsed) -> int:
-        """Parse the records of `data`, which begins at the offset `base`; return how many bytes were parsed."""
+        """Parse the records of `data`, which begins at the offset `base`. Return the number of parsed bytes."""
         view, at = memoryview(data), 0
         while at < len(data):
             at += self._take_numbers(view, at, base, parsed)
@@ -194,7 +195,7 @@ class JournalReader:
         return at + found.size if found.size else self._scanner.next_record(view, at + 1, base)
 
     def _take_numbers(self, view: memoryview, at: int, base: int, parsed: Parsed) -> int:
-        """Parse consecutive intact number points, which begin at an offset; return their size in bytes."""
+        """Parse the consecutive intact number points that begin at an offset. Return their size in bytes."""
         count = _count_numbers(view, at)
         if count == 0:
             return 0
@@ -216,7 +217,11 @@ class JournalReader:
         return count * NUMBER_SIZE
 
     def _take(self, view: memoryview, at: int, base: int, found: Found, parsed: Parsed) -> int:
-        """Parse an intact record, and similar rows after it; return how many bytes were parsed. 0 ends the journal."""
+        """Parse an intact record. If it is a row, also parse the similar rows after it.
+
+        Returns:
+            The number of parsed bytes; 0 if the reader must stop here.
+        """
         size, kind = found.size, found.kind
         if kind == TYPE_END:
             parsed.closed = self._scanner.is_end(view[at : at + size], base + at)
@@ -233,7 +238,7 @@ class JournalReader:
         return size
 
     def _take_one(self, record: memoryview, end: int, parsed: Parsed) -> None:
-        """Parse a text, a definition or a lease, which ends at the offset `end` of the journal."""
+        """Parse the record of a text, a definition or a lease. It ends at the offset `end` of the journal."""
         size, kind, flags, _, series = HEAD.unpack_from(record, 4)
         rest = bytes(record[self._rest_at :])
         if kind == TYPE_TEXT:
@@ -275,7 +280,7 @@ class JournalReader:
 
 
 def _count_numbers(view: memoryview, at: int) -> int:
-    """Return the number of consecutive records, from an offset on, that have the head of a number point."""
+    """Return the number of consecutive records from an offset that have the head of a number point."""
     import numpy
 
     most = (len(view) - at) // NUMBER_SIZE

@@ -40,12 +40,15 @@ FIRST_RECORD_LIMIT = 1 << 24
 FIRST_TEXT_LIMIT = HEAD_SIZE + POINT.size + 4 * TEXT_VALUE_LENGTH
 
 FIRST_HEAD = re.compile(rb"(?=[\x00\x01][\x01-\x06].\x00\x00)", re.DOTALL)
-"""The highest byte of the size, the type, the flags and two zeros: the bytes that all heads of format 1 share."""
+"""Matches a part of a head of format 1: the highest byte of the size, the type, the flags, and two zeros.
+
+The size is at most 2**24, so its highest byte is 0 or 1.
+"""
 FIRST_HEAD_AT = 7
 
 
 class Layout(NamedTuple):
-    """The layout of a format's records.
+    """The layout of the records of a format.
 
     `records_at` is the offset of the first record. `rest_at` is the offset at which the head of a record ends, except
     that of a number point.
@@ -58,7 +61,7 @@ class Layout(NamedTuple):
 
     @property
     def least(self) -> dict[int, int]:
-        """The least size of records, by type."""
+        """For each type: the least size of a record."""
         lease, end = (FIRST_LEASE.size, 0) if self.salt is None else (LEASE.size, END.size)
         return {
             TYPE_NUMBER: NUMBER_SIZE,
@@ -79,8 +82,8 @@ class Found(NamedTuple):
     """The size and type of a record, or of bytes that look like a record. The size is 0 if there is no record.
 
     `intact` is True if the checksum is right and the content is possible.
-    `reaches` is True if the record ends after the bytes that were read. In format 2 the head is certainly one, because
-    it has its own checksum. In format 1 the bytes only look like a head.
+    `reaches` is True if the record ends after the bytes that were read. In format 2 it certainly is a record if `size`
+    is not 0 and it is not a number point, because its head has a checksum. In format 1 it only looks like a record.
     """
 
     size: int
@@ -151,11 +154,11 @@ class Scanner:
         return None
 
     def is_end(self, record: memoryview, offset: int) -> bool:
-        """Return whether a whole closing record is that of this journal, written at this offset.
+        """Return whether a closing record was written for this journal and for this offset.
 
         Args:
-            record: its bytes.
-            offset: where it is in the journal.
+            record: the bytes of the whole record.
+            offset: the offset of the record in the journal.
         """
         if self.layout.salt is None:
             return len(record) == HEAD_SIZE

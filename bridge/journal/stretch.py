@@ -79,10 +79,9 @@ class Stretch:
 class Parsed:
     """The contents of journal records, collected record by record.
 
-    `pieces` are packed points. Text points are packed like numbers, with the index of their text as the value.
+    `pieces` are the bytes of points in the layout of `row_type`. The value of a text point is the index of its text.
     `ends` are pairs: the end offsets of a group of records, and the number of points in each of these records.
-    `short` is True if more bytes must be read: a record continues after the bytes that were read, or they end in
-    damage.
+    `short` is True if the bytes that were read end in an incomplete or damaged record, so that more must be read.
     The other fields have the same meaning as in `Stretch`.
     """
 
@@ -97,7 +96,7 @@ class Parsed:
 
 
 def to_stretch(parsed: Parsed, start: int, end: int, definitions: Container[int], torn: bool) -> Stretch:
-    """Return the stretch of records that were parsed.
+    """Return a stretch with the contents of parsed records.
 
     Args:
         parsed: the records.

@@ -21,9 +21,9 @@ class CallFailed(Exception):
 
 
 OURS = frozenset({"bridge", "bridge_azureml", "bridge_mlflow", "numpy"})
-"""Packages whose functions may be in the traceback of a system error.
+"""Packages whose functions may be in the traceback of an error of a system call.
 
-Importing NumPy raises one if no file can open.
+NumPy is one of them, because importing it raises such an error if the process cannot open any more files.
 """
 
 
@@ -79,5 +79,5 @@ def system(call: Callable[..., Answer], *arguments: object, **options: object) -
 
 
 def disk_full() -> CallFailed:
-    """Return the error to raise after a short write."""
+    """Return the error to raise after a system call has written only a part of the data."""
     return CallFailed(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))

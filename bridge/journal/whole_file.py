@@ -31,7 +31,7 @@ def written_whole(
         >>> with written_whole(path) as part:
         ...     part.write_text("all or nothing")
     """
-    part = target.with_name(f".{os.urandom(8).hex()}.part")  # short, because `target` may have the longest name
+    part = target.with_name(f".{os.urandom(8).hex()}.part")  # the name of `target` may be too long for an addition
     names = [f"{part}{ending}" for ending in ("", *companions)]
     try:
         yield part
@@ -49,7 +49,7 @@ def written_whole(
 
 
 def rename_unless_made(part: Path, target: Path) -> None:
-    """Rename a new folder to `target`, unless another process has created that folder; for `written_whole`."""
+    """Rename a new folder to `target`, unless another process has created `target`. An argument for `written_whole`."""
     try:
         part.rename(target)
     except OSError as error:

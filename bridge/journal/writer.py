@@ -47,10 +47,10 @@ class JournalWriter:
     `leases` writes which runs this process owns.
 
     Args:
-        folder: where journals are stored; it is created if it does not exist.
+        folder: the folder of the journals. It is created if it does not exist.
         fsync: wait for the disk before a call returns.
-        shared: the journal may be read and removed by the folder's group.
-        workspace_id: which workspace may fold the journal; empty if any.
+        shared: the group of the folder may read and remove the journal.
+        workspace_id: the only workspace that may fold the journal; empty if any workspace may.
     """
 
     def __init__(self, folder: Path, fsync: bool = False, shared: bool = False, workspace_id: str = "") -> None:
@@ -73,15 +73,18 @@ class JournalWriter:
 
     @property
     def folder(self) -> Path:
-        """Where journals are stored."""
+        """The folder of the journals."""
         return self._files.folder
 
     # Points
 
     def log_number(self, run_id: str, key: str, value: float, flags: int, timestamp: int, step: int) -> bool:
-        """Append a number point of a series that the journal defines; return False if it is new or the write fails.
+        """Append a number point of a series that the journal already defines.
 
-        Nearly all points take this path. So it contains the code of `Appender` for this one case.
+        Nearly all points are written by this method. So it repeats the code of `Appender` for this one case.
+
+        Returns:
+            False if the point was not written: the series is new, or the write failed. The caller must then call `log`.
         """
         with self._lock:
             appender = self._appender
@@ -98,7 +101,7 @@ class JournalWriter:
                 body = NUMBER.pack(
                     NUMBER_SIZE, TYPE_NUMBER, flags, MARK, number, _boot_time(CLOCK), timestamp, step, value
                 )
-            except (TypeError, struct.error) as error:  # an impossible key or timestamp; the caller raises the error
+            except (TypeError, struct.error) as error:  # an argument is not valid; `log` raises the error
                 if was_raised_deeper(error):
                     raise
                 appender.call = None
@@ -162,12 +165,12 @@ class JournalWriter:
         """Write the buffered points.
 
         Args:
-            run_id: the run that the error concerns; None is all runs. Points of runs that do not exist in the workspace
-                at the path cause no error for its other runs.
+            run_id: the run whose missing points are an error; None means all runs. If the workspace at the path does
+                not contain a run, the points of this run are not an error for the other runs.
 
         Raises:
-            StoreUnavailable: points are unwritten, may not be on the disk, were dropped, or are in a file that was
-                deleted.
+            StoreUnavailable: points could not be written, may not be on the disk, were dropped, or are in a file that
+                was deleted.
         """
         if self._inner.made is not None:
             self._inner.made.flush(run_id)
@@ -205,14 +208,17 @@ class JournalWriter:
 
     @property
     def unsynced(self) -> dict[str, int]:
-        """The journals whose end may not be on the disk, by id, with the offset up to which a store must have each."""
+        """The ids of journals whose last bytes may not be on the disk, each with an offset.
+
+        A journal is safe as soon as a store has written its points before this offset to the disk.
+        """
         return dict(self._appender.unsynced)
 
     def mark_synced(self, stored: dict[str, int]) -> None:
-        """Remove the journals from `unsynced` whose points a store has on the disk.
+        """Remove the journals from `unsynced` whose points a store has written to the disk.
 
         Args:
-            stored: the offset up to which the store has each journal, by journal id.
+            stored: for each journal id: the offset up to which the store has written the points.
         """
         self._appender.mark_synced(stored)
 
@@ -237,7 +243,7 @@ class JournalWriter:
             if problems:
                 logger.error("%s: %s.", self.folder, "; ".join(problems))
             self._files.close_all()
-            self._unwritten.orphans = set()  # for a later point the store is asked again
+            self._unwritten.orphans = set()  # the store is asked again whether it has these runs
             self._files.close_folders()
             self._appender.call = None
 
@@ -327,14 +333,14 @@ class JournalWriter:
         self._retry_at = 0.0
 
     def _problems(self, run_id: str | None = None) -> list[str]:
-        """Return a text about problems with the points of a run or of all runs; empty if all points are written."""
+        """Return sentences about problems with the points of a run or of all runs. None means all runs."""
         reason = self._appender.reason
         problems = self._unwritten.describe(run_id, reason)
         if self._appender.unsynced:
             problems.append(f"{reason}; the disk may not have the last points")
         lost = self._files.lost if run_id is None or run_id in self._unwritten.orphans else []
         if lost or not self.is_in_place():
-            problems.append("the last points are in a file that was removed; create the folder again")
+            problems.append(f"the last points are in a journal that was removed: create the folder {self.folder} again")
         return problems
 
 
@@ -344,9 +350,9 @@ def _forget_run(fast: dict[tuple[str, str], int], run_id: str) -> None:
 
 
 class _Inner:
-    """Creates a writer when a signal handler or finalizer first logs within a call of its own thread.
+    """Creates the inner writer, when a signal handler or finalizer first logs within a call of its own thread.
 
-    This object does not refer to the outer writer, which is closed as soon as nothing refers to it.
+    This object must not refer to the outer writer, because the outer writer is closed as soon as nothing refers to it.
     """
 
     def __init__(self, outer: JournalFiles) -> None:
