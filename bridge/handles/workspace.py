@@ -277,11 +277,11 @@ class Workspace:
     def deliver(self, target: Workspace, run_ids: str | Sequence[str] | None = None) -> builtins.list[str]:
         """Copy runs, such as those of the offline workspace, to another workspace. The call can be repeated.
 
-        Experiments are matched by name and created if absent. Run ids are kept, but run numbers are assigned again.
+        Experiments are matched by name and created if absent. Run ids are kept, but the target assigns new run numbers.
         Metrics and files that the target already has are skipped, and name, description and tags are replaced.
         If the target has another value of a param or property, its value is not changed, and the run gets a warning.
         The status of a run that has ended in the target is not changed either. The snapshots of the runs are copied.
-        MLflow's logged models and traces are not copied. A child run is copied only if `run_ids` contains its id.
+        MLflow's logged models and traces are not copied. With `run_ids`, a child run is copied only if it is named.
 
         Args:
             target: the other workspace.

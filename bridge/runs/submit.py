@@ -77,8 +77,9 @@ def _launch(place: RunPlace, record: RunRecord, warnings: tuple[str, ...]) -> No
     except SubmitFailed as error:
         # The run is not ended if it was canceled, or if another launcher has claimed it.
         _give_up(place, "Failed", str(error), CLAIMABLE_STATUSES)
-    except BaseException as error:  # for example a KeyboardInterrupt
-        # The caller gets no handle of the run, so the run is ended even if its launcher has started.
+    except BaseException as error:
+        # For example a KeyboardInterrupt. The caller gets no handle of the run, so the run is ended, even if its
+        # launcher has started.
         status: Status = "Failed" if isinstance(error, Exception) else "Canceled"
         # A signal handler may raise after the run was stored, but before `is_stored` was set.
         if is_stored or not isinstance(error, BridgeError):

@@ -140,7 +140,7 @@ class Tensorboard:
         return url
 
     def stop(self) -> None:
-        """Stop TensorBoard; calling this again changes nothing."""
+        """Stop TensorBoard. Further calls change nothing."""
         if self._process is None:
             return
         self._stopping.set()
@@ -157,7 +157,7 @@ class Tensorboard:
         return f"http://localhost:{self._port}/"
 
     def _check_port(self) -> None:
-        """Check that no other program answers at the port, because its answers would be taken for TensorBoard's."""
+        """Raise an error if another program answers at the port. `start` could mistake that program for TensorBoard."""
         try:
             socket.create_connection(("localhost", self._port), 1).close()
         except (OSError, OverflowError) as error:
@@ -192,7 +192,7 @@ class Tensorboard:
             except (BridgeError, OSError) as error:
                 if trouble != str(error):
                     trouble = str(error)
-                    own_logger.warning("TensorBoard shows new files later: %s", trouble)
+                    own_logger.warning("TensorBoard does not show new files at the moment: %s", trouble)
 
     def _mirror(self) -> None:
         for run in self._runs:
@@ -205,7 +205,7 @@ class Tensorboard:
 
 
 def _folder_name(display_name: str) -> str:
-    """Return a name that does not lead out of the folder in which it is used."""
+    """Convert a display name to a relative path that does not lead out of its folder."""
     parts = [part for part in display_name.split("/") if part not in ("", ".", "..")]
     return "/".join(parts) or "unnamed"
 

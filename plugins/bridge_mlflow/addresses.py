@@ -27,7 +27,7 @@ def split_artifact_uri(uri: str) -> tuple[str, str]:
     """Split an artifact URI into the folder of a workspace and the path below the artifacts folder of that workspace.
 
     If the URI passes through the artifacts folders of several workspaces, the outermost workspace is returned. The
-    others may be files that a user has uploaded.
+    other workspaces may consist of files that a user has uploaded.
     The URI may omit the artifacts folder, because MLflow's server joins artifact paths to the URI of the workspace.
     In that case the innermost workspace is returned, because a workspace may be in the folder of another one.
 

@@ -81,7 +81,7 @@ class BridgeArtifactRepository(ArtifactRepository):
         if not dst_path:
             self._check_exists(artifact_path)
         elif not os.path.isdir(dst_path):
-            return str(by_mlflow(artifact_path, dst_path))  # MLflow's method raises the error for this folder
+            return str(by_mlflow(artifact_path, dst_path))  # MLflow's method raises the error for a missing folder
         folder = os.path.abspath(dst_path or create_tmp_dir())
         if self._copy_below(folder, artifact_path or ""):
             return os.path.join(folder, os.path.normpath(artifact_path)) if artifact_path else folder

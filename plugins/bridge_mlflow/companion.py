@@ -194,7 +194,7 @@ class Companion:
         self._temporary: MlflowDatabase | None = None
         self._copy: MlflowDatabase | None = None
 
-    # The choice of the database
+    # Choosing the database
 
     def _database(self, writes: bool) -> MlflowDatabase:
         with self._lock:
@@ -281,7 +281,7 @@ class Companion:
         """Delete MLflow's rows of a permanently deleted experiment and of everything that belongs to it."""
         try:
             there = self._stores.tracking.get_experiment(str(experiment_id))
-            if there.creation_time <= creation_time:  # it exists: it was created after the caller had read the records
+            if there.creation_time <= creation_time:  # the experiment was created after the caller had read the records
                 return
         except NotFound:
             pass

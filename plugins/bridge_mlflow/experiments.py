@@ -46,7 +46,7 @@ def create_experiment(
         mlflow_private.check_experiment_tag(tag.key, tag.value)
     values = {tag.key: tag.value for tag in tags or ()}
     if len(values) < len(tags or ()):
-        raise invalid(f"The tags of experiment {name!r} have a key twice; give each key once.")
+        raise invalid(f"Several tags of experiment {name!r} have the same key; give each key once.")
     # The experiment is not written to MLflow's own tables here. The companion writes it before the next call that uses
     # these tables. A process that only logs runs makes no such call, and does not load SQLAlchemy.
     return workspace.tracking.create_experiment(name, workspace.now(), artifact_location or None, values).id

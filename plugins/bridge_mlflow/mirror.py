@@ -42,7 +42,7 @@ DELETE_TRACES = "DELETE FROM trace_info WHERE experiment_id = :id"
 CHANGING = "changing"
 """The mark of a row in MLflow's table of runs. It is in the column `source_name`.
 
-The row is marked before the run is changed in the workspace, until the row is updated.
+The mark is set before the run is changed in the workspace, and removed when the row is updated.
 """
 MARK_RUN = "UPDATE runs SET source_name = :mark WHERE run_uuid = :id"
 TABLES_OF_RUNS = ("latest_metrics", "metrics", "params", "tags", "runs")

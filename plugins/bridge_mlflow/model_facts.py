@@ -1,4 +1,4 @@
-"""The facts of a version of a model that scripts give: labels, a description and the framework."""
+"""The tags, properties, description and framework that a script passes for a new version of a model."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FACTS_TAG = "runbridge.model"
 
 
 class ModelFacts(NamedTuple):
-    """The facts of a new version. MLflow stores the tags and the description, and `FACTS_TAG` the others."""
+    """The arguments of a new version, as they are stored. `others` are the values that the tag `FACTS_TAG` contains."""
 
     tags: dict[str, str]
     description: str | None
@@ -27,10 +27,10 @@ def model_facts(
     model_framework: object = None,
     model_framework_version: object = None,
 ) -> ModelFacts:
-    """Return the facts of a new version as they are stored; see `bridge.Run.register_model`.
+    """Check the arguments of a new version, and return them as they are stored. See `Run.register_model`.
 
     Raises:
-        InvalidValue: a fact cannot be stored.
+        InvalidValue: an argument cannot be stored.
     """
     framework = {"model_framework": model_framework, "model_framework_version": model_framework_version}
     texts = {

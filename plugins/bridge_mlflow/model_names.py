@@ -21,7 +21,7 @@ class Framework:
 
 
 class ModelNames(type):
-    """The metaclass of `Model`. For a function of the SDK that we do not have, it raises an error with advice."""
+    """The metaclass of `Model`. For a function of the SDK that we do not have, it raises an error with a substitute."""
 
     if not TYPE_CHECKING:  # because of `__getattr__`, a type checker would accept every attribute
 

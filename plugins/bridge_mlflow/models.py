@@ -110,7 +110,7 @@ class Model(metaclass=ModelNames):
         """Register files of a run, or a model that was logged for the run with MLflow. See `Run.register_model`.
 
         Raises:
-            InvalidValue: the name or one of the facts is not valid.
+            InvalidValue: the name, a tag, a property or a text is not valid.
             NotFound: the run has no such file, folder or model.
         """
         _check_name(name)
@@ -311,7 +311,7 @@ class Model(metaclass=ModelNames):
         self.update(tags)
 
     def delete(self) -> None:
-        """Remove this version from the registry; the run keeps its files."""
+        """Remove this version from the registry. Its files are not deleted."""
         _client(self.workspace).delete_model_version(self.name, str(self.version))
 
     def __repr__(self) -> str:

@@ -36,8 +36,8 @@ def environment_manager(project: Project, given: str | None, uses_conda: bool | 
         uses_conda: the value of the option USE_CONDA.
 
     Raises:
-        InvalidValue: the two values contradict each other, an environment is requested but the project declares none,
-            or the project requests a container.
+        InvalidValue: `given` and `uses_conda` contradict each other, the project requests a container, or an
+            environment is requested but the project declares none.
     """
     if project.docker_env:
         rule = "this backend runs no containers; use Experiment.submit with Environment.from_docker_image"
@@ -83,7 +83,7 @@ def _of_python_env(file: Path) -> Environment:
 
 
 def _pip_lines(dependencies: Iterable[object], folder: Path) -> Iterator[str]:
-    """Yield the packages and options of a project, with those of the requirements files that it names."""
+    """Yield the packages and pip options that a project and its requirements files list."""
     for line in map(str, dependencies):
         option, _, named = line.strip().partition(" ")
         if option in ("-r", "--requirement"):

@@ -42,7 +42,9 @@ class TrackedWorkspace:
         return artifacts_uri(self.stores.address)
 
     def plain_run(self, run_id: str) -> RunRecord:
-        """Return the record of a run without the latest values of its metrics, for which the journals must be folded.
+        """Return the record of a run without the latest values of its metrics.
+
+        These values could be read only after a fold of the journals.
 
         Raises:
             NotFound: the run does not exist.

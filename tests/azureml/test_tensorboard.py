@@ -209,7 +209,7 @@ def test_files_are_mirrored_again_after_an_error(
         pages.callback(board.stop)
         with monkeypatch.context() as patch:
             patch.setattr(FolderArtifacts, "list", refuse)
-            wait_until(lambda: "TensorBoard shows new files later: the workspace is not available" in caplog.text)
+            wait_until(lambda: "TensorBoard does not show new files at the moment: the workspace" in caplog.text)
         run.upload_file("logs/event", io.BytesIO(b"e"))
         wait_until((tmp_path / "root" / run.id / "event").exists)
     assert len(caplog.records) == 1
