@@ -29,7 +29,10 @@ from bridge import (
     errors,
 )
 from bridge.capture.session import RunSession
+from bridge.environments.conda import CondaDependencies
+from bridge.environments.environment import Environment
 from bridge.journal import system
+from bridge.launch.runconfig import RunConfiguration
 from bridge.store.one_run import get_run
 
 
@@ -524,6 +527,31 @@ def test_a_download_below_a_file_is_refused(run, tmp_path):
     (tmp_path / "file").write_text("text")
     with pytest.raises(InvalidValue, match="must not be below a file"):
         run.download_file("a.txt", tmp_path / "file" / "a.txt")
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda run, path: run.get_all_logs(path),
+        lambda run, path: run.restore_snapshot(path=path),
+        lambda run, path: run.experiment.workspace.write_config(path),
+        lambda run, path: Environment("e").save_to_directory(path),
+        lambda run, path: CondaDependencies().save(path / "env.yml"),
+        lambda run, path: RunConfiguration().save(path),
+    ],
+    ids=["logs", "snapshot", "config", "environment", "conda", "runconfig"],
+)
+def test_a_write_below_a_file_is_refused(run, tmp_path, write):
+    (tmp_path / "file").write_text("text")
+    run.take_snapshot(tmp_path / "file")
+    with pytest.raises(InvalidValue, match="output path .*: must not be below a file"):
+        write(run, tmp_path / "file" / "folder")
+
+
+def test_a_folder_at_the_path_of_a_written_file_is_named(workspace, tmp_path):
+    (tmp_path / ".azureml" / "config.json").mkdir(parents=True)
+    with pytest.raises(InvalidValue, match="config.json': must be the path of a file, but is a folder"):
+        workspace.write_config(tmp_path)
 
 
 def test_a_download_into_a_pipe_or_a_device_does_not_replace_it(run, tmp_path):

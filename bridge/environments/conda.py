@@ -9,6 +9,7 @@ from typing import Any
 
 from bridge.address import check_local_path
 from bridge.errors import InvalidValue, NotFound
+from bridge.store.local_file import Writing
 from bridge.store.packages import check_package
 
 INDEX_OPTION = "--index-url"
@@ -168,8 +169,10 @@ class CondaDependencies:
         place = check_local_path("path", path if path is not None else ".")
         if place.is_dir():
             place /= "conda_dependencies.yml"
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(self.serialize_to_string(), encoding="utf-8")
+        text = self.serialize_to_string()
+        with Writing(place):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(text, encoding="utf-8")
         return place
 
     def save_to_file(self, base_directory: str | os.PathLike[str], conda_file_path: str | None = None) -> str:

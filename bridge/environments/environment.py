@@ -18,6 +18,7 @@ from bridge.environments.variables import checked_variables
 from bridge.errors import AlreadyExists, InvalidState, InvalidValue, NotFound
 from bridge.records.script import EnvironmentDefinition, ImageDefinition, PythonDefinition
 from bridge.records.text import as_text, as_texts
+from bridge.store.local_file import Writing
 
 if TYPE_CHECKING:
     from bridge.environments.build import EnvironmentBuild
@@ -289,10 +290,10 @@ class Environment:
         folder = check_local_path("path", path)
         if folder.exists() and not overwrite:
             raise InvalidValue("path", str(folder), "must not exist yet: pass overwrite=True to write to this folder")
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / DEFINITION_FILE).write_text(
-            json.dumps(definition_of(self).to_json(), indent=1) + "\n", encoding="utf-8"
-        )
+        file, text = folder / DEFINITION_FILE, json.dumps(definition_of(self).to_json(), indent=1)
+        with Writing(file):
+            folder.mkdir(parents=True, exist_ok=True)
+            file.write_text(text + "\n", encoding="utf-8")
 
     @staticmethod
     def load_from_directory(path: str | os.PathLike[str]) -> Environment:

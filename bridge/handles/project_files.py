@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from bridge.address import check_local_path, check_path_form, is_workspace_uri
 from bridge.errors import InvalidValue
 from bridge.journal.system import is_of_handler
+from bridge.store.local_file import Writing
 
 FOLDERS = (".bridge", ".azureml", "aml_config", "")
 NAMES = ("config.json", "project.json")
@@ -145,9 +146,10 @@ def write_config(path: str | os.PathLike[str] | None, file_name: str | None, con
     if folder.name not in FOLDERS[:3]:
         there = [above for above in (".bridge", "aml_config") if (folder / above / name).exists()]
         folder = folder / (there[0] if there else "aml_config" if (folder / "aml_config").is_dir() else ".azureml")
-    folder.mkdir(parents=True, exist_ok=True)
     if not file_name and (folder / NAMES[1]).exists():
         name = NAMES[1]
     file = folder / name
-    file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    with Writing(file):
+        folder.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     return file

@@ -14,6 +14,7 @@ from bridge.environments.conda import load_yaml_package
 from bridge.environments.substitutes import LOCAL
 from bridge.errors import InvalidValue, NotFound
 from bridge.records.text import as_texts
+from bridge.store.local_file import Writing
 
 if TYPE_CHECKING:
     from bridge.environments.environment import Environment
@@ -242,8 +243,10 @@ def _write(config: RunConfiguration, place: Path) -> Path:
     content["docker"] = _as_dict(config.docker, DOCKER)
     environment = config.environment_definition()
     content["environment"] = None if environment is None else environment.to_json()
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+    with Writing(place):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text, encoding="utf-8")
     return place
 
 

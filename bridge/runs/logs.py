@@ -8,6 +8,7 @@ from bridge.address import check_local_path
 from bridge.errors import InvalidValue, NotAllowed, NotFound
 from bridge.runs.files import LocalPath
 from bridge.store.layout import ARTIFACTS
+from bridge.store.local_file import Writing
 from bridge.store.run_place import RunPlace
 
 LOG_FOLDERS = ("user_logs", "system_logs", "logs", "azureml-logs")
@@ -33,7 +34,8 @@ def download_logs(place: RunPlace, destination: LocalPath | None) -> list[str]:
     folder = check_local_path("destination", default if destination is None else destination)
     if folder.exists() and not folder.is_dir():
         raise InvalidValue("destination", str(folder), "must be a folder")
-    folder.mkdir(parents=True, exist_ok=True)
+    with Writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     targets = {path: folder / path for path in log_paths(place)}
     for path, target in targets.items():
         place.stores.artifacts.download(place.root(), path, target)

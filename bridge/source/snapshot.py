@@ -21,6 +21,7 @@ from bridge.source.empty import EMPTY
 from bridge.source.known_tree import KnownTree, read_known, write_known
 from bridge.source.tree import Found, Tree, TreeScan, folders_of, leads_out, single_file
 from bridge.store.artifacts import ArtifactStore, stream_of
+from bridge.store.local_file import Writing
 from bridge.store.walk import TooManyEntries
 
 if TYPE_CHECKING:
@@ -180,16 +181,17 @@ def write_snapshot_zip(artifacts: ArtifactStore, snapshot_id: str, folder: str |
 
     kept_files = _read_manifest(artifacts, snapshot_id)
     target = Path(os.path.abspath(folder)) / f"{snapshot_id}.zip"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with written_whole(target) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
-        for kept in kept_files:
-            # The date of an entry is always 1980 (the default), so that a snapshot always gives the same zip file.
-            info = zipfile.ZipInfo(kept.path)
-            info.compress_type = zipfile.ZIP_DEFLATED
-            info.external_attr = MODES[kept.kind] << 16
-            with archive.open(info, "w", force_zip64=True) as file:
-                for piece in _content(artifacts, snapshot_id, kept):
-                    file.write(piece)
+    with Writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with written_whole(target) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+            for kept in kept_files:
+                # The date of an entry is always 1980 (the default), so that a snapshot always gives the same zip file.
+                info = zipfile.ZipInfo(kept.path)
+                info.compress_type = zipfile.ZIP_DEFLATED
+                info.external_attr = MODES[kept.kind] << 16
+                with archive.open(info, "w", force_zip64=True) as file:
+                    for piece in _content(artifacts, snapshot_id, kept):
+                        file.write(piece)
     return target
 
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import errno
 import stat
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from bridge.errors import BridgeError, InvalidValue, NotAllowed, StoreUnavailable
-from bridge.journal.system import is_of_handler
 from bridge.journal.whole_file import written_whole
 from bridge.records.artifact import ArtifactRecord
-from bridge.records.text import RULE
+from bridge.store.local_file import Writing
 
 
 class ArtifactStore(ABC):
@@ -102,28 +99,8 @@ class ArtifactStore(ABC):
             StoreUnavailable: the target cannot be written for another reason, for example a full disk.
         """
         pieces = self.get(root, path)
-        try:
+        with Writing(target):
             _write(pieces, target)
-        except UnicodeEncodeError as error:
-            raise InvalidValue("output path", str(target), RULE) from error
-        except OSError as error:
-            if is_of_handler(error):
-                raise
-            raise _cannot_write(target, error) from error
-
-
-def _cannot_write(target: Path, error: OSError) -> BridgeError:
-    """Convert an error of the file system, raised while a download was written, to an error of Runbridge."""
-    if isinstance(error, (FileExistsError, NotADirectoryError)):
-        return InvalidValue("output path", str(target), "must not be below a file")
-    if isinstance(error, IsADirectoryError):
-        return InvalidValue("output path", str(target), "must be the path of a file, but is a folder")
-    reason = (error.strerror or str(error)).lower()
-    if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
-        return InvalidValue("output path", str(target), f"cannot be written: {reason}")
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return NotAllowed("write", str(target.absolute()), reason)
-    return StoreUnavailable(str(target.absolute()), reason)
 
 
 def stream_of(pieces: Iterator[bytes]) -> BinaryIO:
