@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 FOLDER = Path(__file__).with_name("migrations")
@@ -35,7 +35,7 @@ def migrate(connection: sqlite3.Connection) -> None:
         try:
             number = read_schema(connection) + 1
             if number <= SCHEMA:
-                for statement in _statements((FOLDER / f"{number:04}.sql").read_text(encoding="utf-8")):
+                for statement in _statements(number):
                     connection.execute(statement)
                 connection.execute(f"PRAGMA user_version={number}")
             connection.execute("COMMIT")
@@ -55,7 +55,7 @@ def widen(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA temp_store=MEMORY")
     made = set()
     for number in range(read_schema(connection) + 1, SCHEMA + 1):
-        for statement in _statements((FOLDER / f"{number:04}.sql").read_text(encoding="utf-8")):
+        for statement in _statements(number):
             table = NEW_TABLE.search(statement)
             if table:
                 made.add(table[1])
@@ -66,11 +66,14 @@ def widen(connection: sqlite3.Connection) -> None:
                 connection.execute(statement)
 
 
-def _statements(script: str) -> Iterator[str]:
-    """Yield the statements of a script. `executescript` is not used, because it would commit the open transaction."""
+@cache
+def _statements(number: int) -> tuple[str, ...]:
+    """Return the statements of a migration. `executescript` is not used: it would commit the open transaction."""
+    statements = []
     statement = ""
-    for line in script.splitlines(keepends=True):
+    for line in (FOLDER / f"{number:04}.sql").read_text(encoding="utf-8").splitlines(keepends=True):
         statement += line
         if sqlite3.complete_statement(statement):
-            yield statement
+            statements.append(statement)
             statement = ""
+    return tuple(statements)
