@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import mlflow
 import numpy
 import pandas
 import pytest
+from forked import Fork, Say
 from mlflow.exceptions import MlflowException
 
 from bridge import Workspace
@@ -121,9 +120,15 @@ def test_inputs_and_asynchronous_logging(fluent: str, ws: Workspace) -> None:
     assert (used.dataset.name, used.tags[0].value) == ("points", "training")
 
 
-def test_environment_variables_point_mlflow_at_a_workspace(uri: str, ws: Workspace) -> None:
-    code = "import mlflow\nwith mlflow.start_run() as run: mlflow.log_metric('m', 1)\nprint(run.info.run_id)"
-    environment = os.environ | {"MLFLOW_TRACKING_URI": uri, "MLFLOW_EXPERIMENT_NAME": "by environment"}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
-    run = ws.get_run(done.stdout.strip())
-    assert (run.experiment.name, run.get_metrics()) == ("by environment", {"m": 1.0}), done.stderr
+def test_environment_variables_point_mlflow_at_a_workspace(uri: str, ws: Workspace, fork: Fork) -> None:
+    def script(say: Say) -> None:
+        mlflow.set_tracking_uri(None)  # type: ignore[arg-type]  # as in a new process
+        os.environ |= {"MLFLOW_TRACKING_URI": uri, "MLFLOW_EXPERIMENT_NAME": "by environment"}
+        with mlflow.start_run() as run:
+            mlflow.log_metric("m", 1)
+        say(run.info.run_id)
+
+    child = fork(script)
+    run = ws.get_run(child.line())
+    assert child.wait() == 0
+    assert (run.experiment.name, run.get_metrics()) == ("by environment", {"m": 1.0})
