@@ -1,6 +1,6 @@
-"""The launcher under its former name, for processes and schedulers that were set up before an upgrade.
+"""The former name of `bridge.launch.launcher`, for processes and schedulers that an earlier version has set up.
 
-This name is removed in the next release; use `bridge.launch.launcher`.
+The next release removes this module. Use `python -m bridge.launch.launcher` instead.
 """
 
 from __future__ import annotations
