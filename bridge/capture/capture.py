@@ -97,7 +97,7 @@ class Capture:
 
         If this method is called again, it stores the files that have changed since the previous call.
         """
-        if self._process != os.getpid():  # in a forked child, the thread does not exist and may have held the lock
+        if self._process != os.getpid():  # in a forked child, the threads that may hold the lock do not exist
             self._begin()
         self._stop.set()
         if self._thread is not None:

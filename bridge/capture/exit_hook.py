@@ -48,7 +48,7 @@ def exit_error() -> SystemExit | None:
 def _remember_and_exit(status: Any = None, /) -> NoReturn:
     global _last
     if threading.current_thread() is threading.main_thread():  # in any other thread, `sys.exit` ends only the thread
-        _last = status, _outermost(sys._getframe(1)), _last_printed()  # `_getframe` is documented, despite its name
+        _last = status, _outermost(sys._getframe(1)), _last_printed()  # `_getframe` is a documented function
     raise _system_exit(status)
 
 

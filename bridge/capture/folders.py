@@ -19,9 +19,9 @@ NOT_OUTPUT = "azureml.log"
 """Files whose names end with this are not stored as outputs: they are debug logs of the Azure ML SDK."""
 PIECE_BYTES = 1 << 20
 TAIL_BYTES = 64
-"""The number of bytes before the end of the stored part that are compared with the file.
+"""The number of bytes at the end of the stored part that are compared with the same bytes of the file.
 
-If these bytes are the same, the file has grown; otherwise it was replaced.
+If they are equal, the file has grown. If they differ, the file was replaced.
 """
 
 

@@ -41,7 +41,8 @@ def build_environment(environment: EnvironmentDefinition) -> EnvironmentBuild:
     With `BRIDGE_DOCKER=0`, scripts run without a container. No image is built then, but a virtual environment.
 
     Raises:
-        SubmitFailed: the build failed, or its interpreter does not exist. The output of the build is logged.
+        SubmitFailed: the build failed, or the interpreter of the environment does not exist. The output of the build is
+            logged.
         InvalidValue: pip cannot install the packages.
     """
     printed: list[bytes] = []
@@ -51,7 +52,7 @@ def build_environment(environment: EnvironmentDefinition) -> EnvironmentBuild:
         else:
             interpreter_for(environment.python, printed.append)
     except SubmitFailed as error:
-        if printed:  # no run stores this output
+        if printed:  # the output is logged here, because no run stores it
             logger.error("The environment %r was not built:\n%s", environment.name, _text(printed))
         raise SubmitFailed(error.command, error.exit_code, error.reason.removesuffix(SEE_LOG)) from None
     return EnvironmentBuild(_text(printed))

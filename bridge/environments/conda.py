@@ -245,7 +245,10 @@ def load_yaml_package() -> Any:
 
 
 def _texts_of(content: Mapping[str, Any], key: str) -> list[str]:
-    """Return a list of texts in the content of a YAML; an empty one if it is absent or null."""
+    """Return the list of texts that the content of an `environment.yml` has under a key.
+
+    The list is empty if the key is absent or its value is null.
+    """
     texts = content.get(key) or ()
     if not isinstance(texts, (list, tuple)) or not all(isinstance(text, str) for text in texts):
         raise InvalidValue(key, texts, "must be a list of texts")

@@ -23,7 +23,8 @@ ANSWER_SECONDS = 20.0
 PASSED_ON = ("BRIDGE_", "AZUREML_", "MLFLOW_", "PYTHON")
 """A variable whose name begins with one of these prefixes is passed to the container.
 
-A variable that this process does not have with the same value is passed too. All others describe only this computer.
+A variable that this process does not have with the same value is passed too, because it was set for the script. All
+others describe only this computer.
 """
 
 NOT_PASSED_ON = frozenset(("PYTHONHOME", "BRIDGE_HOME"))

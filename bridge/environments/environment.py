@@ -258,9 +258,9 @@ class Environment:
     def list(workspace: Workspace) -> dict[str, Environment]:
         """Return the last version of each registered environment, by name.
 
-        An environment whose file is damaged is skipped, and a warning is logged. A name that is not in the dict is
-        looked up as by `get`: an environment of Azure (`AzureML-…`) means the interpreter that submits, and each other
-        name raises NotFound.
+        An environment whose file is damaged is skipped, and a warning is logged.
+        The dict looks up any other name with `get`. It therefore also finds the curated environments of Azure ML. An
+        unknown name raises NotFound.
         """
         folders = workspace.stores.artifacts.list(ROOT)
         found = {folder.path: Environment._find(workspace, folder.path) for folder in folders if folder.is_folder}
@@ -319,7 +319,7 @@ class Environment:
 
 
 class RegisteredEnvironments(dict[str, Environment]):
-    """The environments of a workspace by name; a name that is not listed is looked up by `Environment.get`."""
+    """The environments of a workspace by name. A name that is not in the dict is looked up with `Environment.get`."""
 
     def __init__(self, workspace: Workspace, listed: dict[str, Environment]) -> None:
         super().__init__(listed)

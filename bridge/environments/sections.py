@@ -56,5 +56,5 @@ def default_image() -> str:
 
 
 def shm_size_text(size: object) -> str | None:
-    """Return the size of a container's shared memory as text; a number is a number of bytes."""
+    """Return the size of a container's shared memory as text, such as "2g". A number without a unit means bytes."""
     return None if size is None else as_text("shm_size", size)

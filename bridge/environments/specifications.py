@@ -1,4 +1,4 @@
-"""Reads from what an environment is created: a Dockerfile, a requirements file, or the name of a conda environment."""
+"""Reads a Dockerfile, a requirements file, or the name of a conda environment, to create an environment from it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ def dockerfile_text(dockerfile: str | os.PathLike[str] | None) -> str | None:
 
 
 def requirement_lines(file: Path) -> list[str]:
-    """Return the lines of a requirements file without comments. Lines that end with a backslash are joined.
+    """Return the lines of a requirements file without comments.
+
+    A line that ends with a backslash is joined with the next line.
 
     Raises:
         NotFound: the file does not exist.

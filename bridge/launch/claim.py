@@ -67,7 +67,7 @@ def claim(opened: WorkspaceStores, run_id: str) -> RunRecord | None:
 def _claim(opened: WorkspaceStores, run_id: str) -> RunRecord | None:
     record = get_run(opened.tracking, run_id, latest=False)
     try:
-        check_claimable(run_id, record.type, record.status, record.end_time)  # raises before anything is written
+        check_claimable(run_id, record.type, record.status, record.end_time)  # if it raises, nothing was written
         opened.tracking.claim_run(run_id)
     except InvalidState:
         record = get_run(opened.tracking, run_id, latest=False)

@@ -87,7 +87,7 @@ def _problems_of(config: ScriptRunConfig) -> Iterable[Problem]:
     if settings.communicator not in ("None", None):
         yield Problem("communicator", settings.communicator, "must be 'None': start mpirun with command=")
     if settings.node_count != 1:
-        yield Problem("node_count", settings.node_count, "must be 1: scripts run on this computer")
+        yield Problem("node_count", settings.node_count, "must be 1, because scripts run only on this computer")
     docker: object = settings.docker
     if not isinstance(docker, DockerConfiguration):
         yield Problem("docker_runtime_config", docker, "must be a DockerConfiguration")

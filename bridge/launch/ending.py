@@ -1,4 +1,4 @@
-"""The end of the run of a script: status and error."""
+"""Describes how the run of a script ends: its last status and its error."""
 
 from __future__ import annotations
 

@@ -345,8 +345,8 @@ def main(address: str, run_id: str, caller: int | None = None) -> int:
     adopt_orphans()
     status = Launcher(opened, record, signals).run()
     signals.ignore()
-    # The store stays open, because closing it would release the lease of a run whose end could not be stored. Without
-    # this, the next reader ends such a run, as it does if the launcher was killed.
+    # The store is not closed, because that would release the lease of a run whose end could not be stored. If the lease
+    # is not released, the next reader ends such a run, as it does if the launcher was killed.
     return EXIT_CODES.get(status, EXIT_CODES["Failed"])
 
 

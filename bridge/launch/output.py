@@ -23,7 +23,10 @@ logger = logging.getLogger("bridge")
 PIPE_BYTES = 1 << 20
 PIECE_BYTES = 1 << 18
 PAUSE_SECONDS = 0.1
-"""The least time between two writes of little output, so that a script that prints often causes few writes."""
+"""The least time between two writes to the log, so that a script that prints often causes few writes.
+
+There is no pause if much output waits.
+"""
 RETRY_SECONDS = 1.0
 WAIT_SECONDS = 0.1
 """How soon the end of the script is noticed while the pipe stays open."""
@@ -110,7 +113,7 @@ class Output:
 
         Args:
             timeout_seconds: how long to wait without progress.
-            last_words: text that ends the log.
+            last_words: a text that is appended to the log after all output.
         """
         self.drain()
         self.leave()

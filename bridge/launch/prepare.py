@@ -1,4 +1,4 @@
-"""The preparation of a script: its working folder, its interpreter and its environment variables."""
+"""Prepares the run of a script: its working folder, its interpreter and its environment variables."""
 
 from __future__ import annotations
 
@@ -56,12 +56,12 @@ class Prepared:
     Attributes:
         name: the script's name in messages.
         command: the program and its arguments.
-        shell: a shell runs the command.
+        shell: whether a shell runs the command.
         folder: the working folder.
         variables: all environment variables.
         most_seconds: the time limit; None for no limit.
-        collects_outputs: files in `./outputs` are stored.
-        watches_logs: files in `./logs` are stored while they grow.
+        collects_outputs: whether the files in `./outputs` are stored.
+        watches_logs: whether the files in `./logs` are stored while they grow.
         kill_command: a command that ends what `command` started outside its own processes, such as a container.
     """
 

@@ -100,9 +100,9 @@ class ScriptProcess:
 
 
 def _collect_ended(group: int) -> None:
-    """Collect the exit codes of processes that the script left.
+    """Collect the exit codes of ended processes that the script left behind.
 
-    They are children of this process if `adopt_orphans` was called.
+    These processes are children of this process if `adopt_orphans` was called.
 
     Raises:
         ChildProcessError: no process of the group is a child of this process.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class ScriptRunConfig:
     """A script with its folder, arguments, environment and limits; `Experiment.submit` runs it.
 
-    The script works in a copy of the folder, which is made when the script is submitted.
+    The script works in a copy of the folder. The copy is made when the script is submitted.
 
     Args:
         source_directory: the folder that contains the script and its other files; None is the working folder.

@@ -25,7 +25,7 @@ CODE = (
     "sys.exit(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))"
 )
 START_SECONDS = 60.0
-"""How long the submitting process waits until the launcher owns the run. Afterwards it goes on without an error."""
+"""How long the submitting process waits until the launcher owns the run. Then it continues without an error."""
 STDERR_BYTES = 1 << 12
 NO_MESSAGE = "the launcher ended without a message"
 

@@ -1,4 +1,4 @@
-"""The processor time, memory and GPUs that a script and its processes use."""
+"""Measures the processor time, the memory and the GPUs that a script and its processes use."""
 
 from __future__ import annotations
 

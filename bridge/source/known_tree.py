@@ -19,7 +19,7 @@ MOST_FOLDERS = 64
 """The greatest number of folders that are remembered. The file of one folder has at most about 2 MB."""
 
 SETTLED_NS = 2_000_000_000
-"""The time after which the stamp of a file is reliable.
+"""The time after which the stamp of a file is reliable, in nanoseconds.
 
 Some file systems have time stamps with a resolution of 2 s. A file that changed shortly before a snapshot may change
 again and keep its time stamp, so the next snapshot reads this file again.

@@ -81,7 +81,7 @@ def take_snapshot(
     A file is not read if its size, inode and times are the same as in the last snapshot of this folder.
     A file is excluded if `.amlignore` excludes it; if there is no `.amlignore`, then `.gitignore` is used. Names that
     are usually not source (`bridge.source.ignore`) are excluded too, unless the ignore file re-includes them by name.
-    If the files have more than 300 MB or are more than 2,000, the largest files are excluded, with a warning.
+    If the folder has more than 2,000 files, or more than 300 MB, the largest files are excluded, with a warning.
     If the folder contains more than 10,000 files and folders, nothing is stored. A warning then states what to do.
 
     Args:
@@ -219,7 +219,7 @@ def _setting(name: str, default: int) -> int:
 
 
 def _exclude_largest(tree: Tree, most_bytes: int, most_files: int) -> str:
-    """Remove the largest files until the rest is within the limits. Return a text that names them, empty for none."""
+    """Remove the largest files until the rest is within the limits. Return a text about them; "" if none is removed."""
     total, count = sum(found.size_bytes for found in tree.files), len(tree.files)
     excluded: list[Found] = []
     for found in sorted(tree.files, key=lambda found: found.size_bytes, reverse=True):
@@ -290,7 +290,7 @@ def _store(artifacts: ArtifactStore, file: Path, sha256: str, stored: set[str]) 
 
 
 def _sha256(content: bytes = b"") -> hashlib._Hash:
-    import hashlib  # loads OpenSSL, which takes 10 ms: an unchanged folder needs no hashes
+    import hashlib  # loading OpenSSL takes 10 ms, and an unchanged folder needs no hashes
 
     return hashlib.sha256(content)
 

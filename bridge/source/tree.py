@@ -1,4 +1,4 @@
-"""Finds the files of a folder that belong to a snapshot. It reads names, sizes and times, but no contents."""
+"""Finds the files of a folder that belong to a snapshot, by their names, sizes and times. No file is read."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ class TreeScan:
         return False
 
     def _miss_folder(self, path: str, error: OSError) -> None:
-        if not isinstance(error, NotADirectoryError):  # this error means that a file has just replaced the folder
+        if not isinstance(error, NotADirectoryError):  # it is one if a file has just replaced the folder
             self._warn(path, (error.strerror or str(error)).lower())
 
     def _take_file(self, entry: Entry, path: str) -> None:
@@ -145,7 +145,7 @@ class TreeScan:
         except OSError as error:
             if is_of_handler(error):
                 raise
-            if not isinstance(error, FileNotFoundError):  # this error means that the file has just been removed
+            if not isinstance(error, FileNotFoundError):  # it is one if the file was just removed
                 self._warn(path, (error.strerror or str(error)).lower())
             return
         if found is None:
