@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from bridge.errors import InvalidState, InvalidValue
 from bridge.records.experiment import LifecycleStage
-from bridge.records.limits import INT64_MAX, INT64_MIN
+from bridge.records.limits import INT64_MAX, INT64_MIN, RUN_ID_LENGTH
 from bridge.records.series import Latest, later
 
 Status = Literal[
@@ -46,7 +46,7 @@ Source: Azure ML SDK v1, `azureml.core.ScriptRun.RUN_TYPE`.
 SOURCE_PROPERTY = "azureml.runsource"
 """The key of a property that contains the type of a run, like the field `type` of its record."""
 
-RUN_ID = re.compile(r"[a-zA-Z0-9][\w\-]{0,255}")
+RUN_ID = re.compile(rf"[a-zA-Z0-9][\w\-]{{0,{RUN_ID_LENGTH - 1}}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +218,8 @@ def check_run_id(run_id: object) -> str:
         InvalidValue: the run id does not follow MLflow's rule.
     """
     if not isinstance(run_id, str) or not RUN_ID.fullmatch(run_id):
-        rule = "must begin with a letter or digit and have at most 256 letters, digits, underscores and dashes"
+        allowed = f"at most {RUN_ID_LENGTH} letters, digits, underscores and dashes"
+        rule = f"must begin with a letter or digit and have {allowed}"
         raise InvalidValue("run id", run_id, rule)
     return run_id
 
