@@ -177,7 +177,7 @@ class JournalFile:
     def close(self) -> None:
         """Close the file; idempotent."""
         stream, self._stream = self._stream, None
-        self.fd = -1  # before closing, because the system may give the number to another file immediately afterwards
+        self.fd = -1  # set before closing, because the system may then give the descriptor to another file
         if stream is not None:
             stream.close()
 

@@ -123,7 +123,7 @@ class JournalFolder:
         before = self._held
         try:
             found = hold(self.path, before)
-            if self._held is not before:  # another thread has opened it
+            if self._held is not before:  # another thread has opened the folder
                 if found is not before:
                     found.close()
                 return True
@@ -151,7 +151,7 @@ class JournalFolder:
     def _fd(self) -> int:
         """The file descriptor of the folder. The folder is opened if necessary."""
         held = self._held
-        if held is None or held.fd < 0:  # another thread has closed it since the last look
+        if held is None or held.fd < 0:  # another thread has closed the folder
             self.look()
             held = self._held
         if held is None:
@@ -172,7 +172,7 @@ class JournalFolder:
         except OSError as error:
             if error.errno != errno.EBADF or is_of_handler(error):
                 raise
-            fd = os.open(".", flags, dir_fd=self._fd)  # another thread has just closed it
+            fd = os.open(".", flags, dir_fd=self._fd)  # another thread has just closed the folder
         try:
             with os.scandir(fd) as entries:
                 return dict(_sizes_of(entries))
@@ -187,7 +187,7 @@ class JournalFolder:
         """Open a journal to be read.
 
         Raises:
-            FileNotFoundError: it does not exist.
+            FileNotFoundError: the journal does not exist.
         """
         return os.open(journal_id + SUFFIX, READING, dir_fd=self._fd)
 
@@ -195,7 +195,7 @@ class JournalFolder:
         """Return the device and inode of a journal.
 
         Raises:
-            FileNotFoundError: it does not exist.
+            FileNotFoundError: the journal does not exist.
         """
         return _identity(os.stat(journal_id + SUFFIX, dir_fd=self._fd))
 
@@ -243,7 +243,7 @@ class JournalFolder:
         """Return when a journal was last written to, by the file system's clock, in nanoseconds since 1970 UTC.
 
         Raises:
-            FileNotFoundError: it does not exist.
+            FileNotFoundError: the journal does not exist.
         """
         return os.stat(journal_id + SUFFIX, dir_fd=self._fd).st_mtime_ns
 
@@ -286,7 +286,7 @@ class JournalFolder:
         """Return the size in bytes of a journal.
 
         Raises:
-            FileNotFoundError: it does not exist.
+            FileNotFoundError: the journal does not exist.
         """
         return os.stat(journal_id + SUFFIX, dir_fd=self._fd).st_size
 

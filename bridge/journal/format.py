@@ -133,10 +133,10 @@ CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class Header(NamedTuple):
-    """The header of a journal: the process that writes it, and the two clocks when it was started.
+    """The header of a journal. It describes the process that writes the journal, and the time when it was started.
 
     Ids are hex digits, empty if unknown; numbers are 0 if unknown.
-    Times are nanoseconds: `boot_time` by the boot-time clock, `wall_time` since 1970 UTC.
+    `boot_time` is the time by the boot-time clock, and `wall_time` the time since 1970 UTC, both in nanoseconds.
     Format 1 has no field after `pid`.
     """
 
@@ -241,10 +241,10 @@ def _record(seed: int, kind: int, flags: int, series: int, rest: bytes) -> bytes
 
     Args:
         seed: the journal's salt plus the record's offset.
-        kind: its type.
-        flags: its flags.
-        series: its series number.
-        rest: what follows the head.
+        kind: the type of the record.
+        flags: the flags of the record.
+        series: the series number.
+        rest: the bytes after the head.
     """
     head = HEAD.pack(REST_AT + len(rest), kind, flags, MARK, series)
     check = crc32(head, seed & 0xFFFFFFFF)
@@ -257,11 +257,11 @@ def encode_number(seed: int, series: int, flags: int, time_ns: int, timestamp: i
 
     Args:
         seed: the journal's salt plus the record's offset, as in the functions below.
-        series: its series number.
+        series: the series number.
         flags: `HAS_STEP`, `IS_INT`, `IMPRECISE` and the API.
         time_ns: the record time.
-        timestamp: milliseconds since 1970 UTC.
-        step: the step, 0 if none was given.
+        timestamp: the timestamp, in milliseconds since 1970 UTC.
+        step: the step; 0 if the caller passed none.
         value: the value.
     """
     body = NUMBER.pack(NUMBER_SIZE, TYPE_NUMBER, flags, MARK, series, time_ns, timestamp, step, value)

@@ -73,7 +73,7 @@ class Leases:
         return self._time
 
     def advance_time(self, time: int) -> None:
-        """Give later records a time after this one, in milliseconds since 1970 UTC."""
+        """Give all later records a later time than `time`, which is in milliseconds since 1970 UTC."""
         self._time = max(self._time, time)
 
     def reserve(self) -> Reservation:

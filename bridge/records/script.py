@@ -47,8 +47,8 @@ class Definition:
         If the object contains null for a field that is an object or a list, the field has its default.
 
         Raises:
-            InvalidValue: `content` is not a JSON object, or a value is not a JSON object or list although its field is
-                one.
+            InvalidValue: `content` is not a JSON object, or contains another type for a field that is an object or a
+                list.
         """
         if not isinstance(content, Mapping):
             raise InvalidValue(cls.__name__.removesuffix("Definition").lower(), content, "must be a JSON object")

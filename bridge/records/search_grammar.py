@@ -65,7 +65,8 @@ def parse_run_filter(text: str | None) -> tuple[Comparison, ...]:
 def parse_experiment_filter(text: str | None) -> tuple[Comparison, ...]:
     """Return the clauses of a filter of experiments, such as `name LIKE 'vis%'`.
 
-    Comparators such as LIKE must be in upper case, which is not necessary in a filter of runs. Ids must be quoted.
+    Comparators such as LIKE must be in upper case, which is not necessary in a filter of runs.
+    Experiment ids must be quoted.
 
     Raises:
         InvalidValue: the filter is not valid.

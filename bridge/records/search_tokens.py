@@ -51,7 +51,7 @@ class Token(NamedTuple):
     items: tuple[Token, ...] = ()
 
     def is_keyword(self, word: str) -> bool:
-        """Return whether the token is a keyword. Upper and lower case are equal.
+        """Return whether the token is a keyword, in upper or lower case.
 
         Args:
             word: the keyword in upper case.
