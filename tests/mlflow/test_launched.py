@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 import mlflow
 import pytest
+from interpreter import Interpreter
 from mlflow import MlflowClient
 from mlflow.entities import RunStatus
 
@@ -16,6 +16,8 @@ from bridge import Experiment, Run, Workspace
 from bridge.records.run import SCRIPT_RUN, RunChanges, RunRecord
 from bridge.store.one_run import create_run
 from bridge_mlflow.tracking_store import BridgeTrackingStore
+
+Script: TypeAlias = Callable[[str], list[str]]
 
 
 @pytest.fixture
@@ -32,23 +34,31 @@ def launched(ws: Workspace) -> Run:
     return Run.get(ws, record.id)
 
 
-def script(ws: Workspace, run: Run, code: str) -> list[str]:
-    """Run code as a launcher does, and return the words that it prints."""
-    environment = os.environ | {
+@pytest.fixture(scope="module")
+def interpreter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Interpreter]:
+    interpreter = Interpreter(tmp_path_factory.mktemp("interpreter"))
+    yield interpreter
+    interpreter.close()
+
+
+@pytest.fixture
+def script(interpreter: Interpreter, ws: Workspace, launched: Run) -> Script:
+    """Return a function that runs code as the launcher does, and returns the words that it prints."""
+    variables = {
         "BRIDGE_WORKSPACE": str(ws.path),
-        "BRIDGE_RUN_ID": run.id,
+        "BRIDGE_RUN_ID": launched.id,
         "MLFLOW_TRACKING_URI": ws.get_mlflow_tracking_uri(),
-        "MLFLOW_RUN_ID": run.id,
-        "MLFLOW_EXPERIMENT_ID": run.experiment.id,
-        "MLFLOW_EXPERIMENT_NAME": run.experiment.name,
+        "MLFLOW_RUN_ID": launched.id,
+        "MLFLOW_EXPERIMENT_ID": launched.experiment.id,
+        "MLFLOW_EXPERIMENT_NAME": launched.experiment.name,
     }
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=120)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.split()
+    return lambda code: interpreter.run(code, variables).split()
 
 
 @pytest.mark.slow  # a process of its own
-def test_the_first_start_uses_the_run_and_the_second_creates_a_child(ws: Workspace, launched: Run) -> None:
+def test_the_first_start_uses_the_run_and_the_second_creates_a_child(
+    ws: Workspace, launched: Run, script: Script
+) -> None:
     code = (
         "import mlflow\n"
         "mlflow.autolog(disable=True)\n"
@@ -59,7 +69,7 @@ def test_the_first_start_uses_the_run_and_the_second_creates_a_child(ws: Workspa
         "    with mlflow.start_run(nested=True) as third: pass\n"
         "print(first.info.run_id, second.info.run_id, third.info.run_id)\n"
     )
-    first, second, third = script(ws, launched, code)
+    first, second, third = script(code)
     assert first == launched.id
     assert launched.status == "Running"
     assert [run.id for run in launched.get_children()] == [second]
@@ -71,8 +81,8 @@ def test_the_first_start_uses_the_run_and_the_second_creates_a_child(ws: Workspa
 
 
 @pytest.mark.slow  # a process of its own
-def test_metrics_logged_without_a_start_are_stored_in_the_run(ws: Workspace, launched: Run) -> None:
-    script(ws, launched, "import mlflow\nmlflow.log_metric('loss', 0.5)\nmlflow.log_param('lr', 0.1)\n")
+def test_metrics_logged_without_a_start_are_stored_in_the_run(launched: Run, script: Script) -> None:
+    script("import mlflow\nmlflow.log_metric('loss', 0.5)\nmlflow.log_param('lr', 0.1)\n")
     assert (launched.get_metrics(), launched.params, launched.status) == ({"loss": 0.5}, {"lr": "0.1"}, "Running")
     assert list(launched.get_children()) == []
 
@@ -88,21 +98,21 @@ def test_metrics_logged_without_a_start_are_stored_in_the_run(ws: Workspace, lau
         "mlflow.MlflowClient().update_run(run.info.run_id, status='FINISHED')",
     ],
 )
-def test_no_end_within_the_script_ends_the_run(ws: Workspace, launched: Run, end: str) -> None:
-    script(ws, launched, f"import mlflow\nrun = mlflow.start_run()\n{end}\n")
+def test_no_end_within_the_script_ends_the_run(launched: Run, end: str, script: Script) -> None:
+    script(f"import mlflow\nrun = mlflow.start_run()\n{end}\n")
     record = launched.place.record()
     assert (record.status, record.end_time) == ("Running", None)
 
 
 @pytest.mark.slow  # a process of its own
-def test_an_exception_within_a_with_block_does_not_end_the_run(ws: Workspace, launched: Run) -> None:
+def test_an_exception_within_a_with_block_does_not_end_the_run(launched: Run, script: Script) -> None:
     code = "import mlflow\ntry:\n    with mlflow.start_run(): 1 / 0\nexcept ZeroDivisionError: pass\n"
-    script(ws, launched, code)
+    script(code)
     assert launched.status == "Running"
 
 
 @pytest.mark.slow  # a process of its own
-def test_a_run_that_a_logger_creates_within_a_script_is_a_child(ws: Workspace, launched: Run) -> None:
+def test_a_run_that_a_logger_creates_within_a_script_is_a_child(launched: Run, script: Script) -> None:
     """Lightning's logger without a run creates one with the client, with the tags of the run context."""
     code = (
         "from mlflow import MlflowClient\n"
@@ -110,7 +120,7 @@ def test_a_run_that_a_logger_creates_within_a_script_is_a_child(ws: Workspace, l
         f"run = MlflowClient().create_run({launched.experiment.id!r}, tags=resolve_tags({{}}))\n"
         "print(run.info.run_id)\n"
     )
-    (made,) = script(ws, launched, code)
+    (made,) = script(code)
     assert [run.id for run in launched.get_children()] == [made]
 
 
