@@ -31,7 +31,7 @@ def written_whole(
         >>> with written_whole(path) as part:
         ...     part.write_text("all or nothing")
     """
-    part = target.with_name(f".{os.urandom(8).hex()}.part")  # short: a longer name than that of `target` may not be allowed
+    part = target.with_name(f".{os.urandom(8).hex()}.part")  # `target.name` may be too long to extend
     names = [f"{part}{ending}" for ending in ("", *companions)]
     try:
         yield part
