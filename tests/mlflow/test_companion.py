@@ -8,11 +8,14 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import mlflow
 import pytest
+from forked import Fork, Say
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModel
 from mlflow.exceptions import MlflowException
@@ -22,6 +25,7 @@ from namespaces import obey_file_modes
 from sqlalchemy import text
 
 from bridge.store.create import create_store
+from bridge.store.open import open_store
 from bridge.store.workspace_stores import WorkspaceStores
 from bridge_mlflow.companion import Companion
 from bridge_mlflow.database import copy_database
@@ -119,45 +123,37 @@ def test_workspaces_with_uri_characters_in_their_names_have_files_of_their_own(
     assert os.listdir() == [], "nothing is made in the working folder"
 
 
-WRITER = """
-import sys
-from bridge.store.open import open_store
-from bridge_mlflow.companion import Companion
-companion = Companion.of(open_store(sys.argv[1]))
-companion.call("search_traces", ["0"])
-print("ready", flush=True)
-sys.stdin.readline()
-companion.call("create_logged_model", experiment_id="0", name=sys.argv[2])
-"""
+def write(opened: WorkspaceStores, name: str, say: Say, go: Connection) -> None:
+    """Create a model in a forked process, as soon as this process sends something."""
+    companion = Companion.of(open_store(opened.address))
+    companion.call("search_traces", ["0"])
+    say("ready")
+    go.recv_bytes()
+    companion.call("create_logged_model", experiment_id="0", name=name)
 
 
-def start_writer(
-    opened: WorkspaceStores, name: str, environment: Mapping[str, str] | None = None
-) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", WRITER, opened.address, name]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
-
-
-def test_processes_that_create_the_file_at_once_lose_nothing(opened: WorkspaceStores, companion: Companion) -> None:
-    writers = [start_writer(opened, f"m{index}") for index in range(3)]
-    for writer in writers:
-        assert writer.stdout and writer.stdout.readline() == "ready\n"
-    for writer in writers:
-        assert writer.stdin
-        writer.stdin.write("go\n")
-        writer.stdin.flush()
-    for writer in writers:
-        with writer:
-            assert writer.wait(60) == 0
+def test_processes_that_create_the_file_at_once_lose_nothing(
+    opened: WorkspaceStores, companion: Companion, fork: Fork
+) -> None:
+    waiting, go = zip(*[Pipe(duplex=False) for _ in range(3)], strict=True)
+    writers = [fork(lambda say, index=index: write(opened, f"m{index}", say, waiting[index])) for index in range(3)]
+    assert [writer.line() for writer in writers] == ["ready"] * 3
+    for one in go:
+        one.send_bytes(b"go")
+    assert [writer.wait() for writer in writers] == [0] * 3
     assert models(companion) == ["m0", "m1", "m2"]
     assert files(opened) == {"mlflow.db"}
 
 
-def test_a_killed_creation_leaves_no_file_and_is_repeated(opened: WorkspaceStores, companion: Companion) -> None:
+def test_a_killed_creation_leaves_no_file_and_is_repeated(
+    opened: WorkspaceStores, companion: Companion, fork: Fork
+) -> None:
     folder = Path(opened.address)
-    with start_writer(opened, "killed") as writer:
-        assert writer.stdout and writer.stdout.readline() == "ready\n"
-        writer.send_signal(signal.SIGKILL)
+    waiting, _ = Pipe(duplex=False)
+    writer = fork(lambda say: write(opened, "killed", say, waiting))
+    assert writer.line() == "ready"
+    writer.kill()
+    assert writer.wait() == -signal.SIGKILL
     # The file of a process that died in the middle of the copy.
     (folder / ".mlflow.db.part").write_bytes(b"SQLite format 3\x00")
     (folder / ".mlflow.db.lock").touch()
@@ -406,31 +402,42 @@ def test_a_read_only_folder_is_read(read_only: Path) -> None:
     assert lines[4] == f"Cannot write to {read_only}: the folder, or the file mlflow.db in it, is read-only."
 
 
-def test_temporary_files_are_removed_with_the_process(opened: WorkspaceStores, tmp_path: Path) -> None:
-    temporary = tmp_path / "temporary"
-    temporary.mkdir()
-    command = [sys.executable, "-c", WRITER, opened.address, "m"]
-    environment = {**os.environ, "TMPDIR": str(temporary)}
-    subprocess.run(
-        command, env=environment, input="go\n", text=True, check=True, timeout=120, stdout=subprocess.DEVNULL
-    )
-    assert list(temporary.iterdir()) == []
+WRITER = """
+import sys
+from bridge.store.open import open_store
+from bridge_mlflow.companion import Companion
+companion = Companion.of(open_store(sys.argv[1]))
+companion.call("search_traces", ["0"])
+print("ready", flush=True)
+sys.stdin.readline()
+companion.call("create_logged_model", experiment_id="0", name="m")
+"""
 
 
-def test_temporary_files_of_a_killed_process_are_removed_by_the_next(opened: WorkspaceStores, tmp_path: Path) -> None:
+def test_temporary_files_are_removed_with_their_process_or_after_a_kill_by_the_next(
+    opened: WorkspaceStores, tmp_path: Path, fork: Fork, monkeypatch: pytest.MonkeyPatch
+) -> None:
     temporary = tmp_path / "temporary"
     temporary.mkdir()
-    environment = {**os.environ, "TMPDIR": str(temporary)}
-    with start_writer(opened, "killed", environment) as killed:
-        assert killed.stdout and killed.stdout.readline() == "ready\n"
-        (left,) = temporary.iterdir()
-        with start_writer(opened, "next", environment) as following:
-            assert following.stdout and following.stdout.readline() == "ready\n"
-            assert left in temporary.iterdir()
-            killed.kill()
-            killed.wait()
-            following.communicate("go\n", timeout=60)
-    with start_writer(create_store(tmp_path / "another", "demo"), "last", environment) as last:
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+
+    def start(workspace: WorkspaceStores) -> subprocess.Popen[str]:
+        command, pipe = [sys.executable, "-c", WRITER, workspace.address], subprocess.PIPE
+        variables = {**os.environ, "TMPDIR": str(temporary)}
+        return subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=variables)
+
+    waiting, _ = Pipe(duplex=False)
+    killed = fork(lambda say: write(opened, "killed", say, waiting))
+    assert killed.line() == "ready"
+    (left,) = temporary.iterdir()
+    with start(opened) as following:
+        assert following.stdout and following.stdout.readline() == "ready\n"
+        assert left in temporary.iterdir()
+        killed.kill()
+        killed.wait()
+        following.communicate("go\n", timeout=60)
+    assert list(temporary.iterdir()) == [left]
+    with start(create_store(tmp_path / "another", "demo")) as last:
         last.communicate("go\n", timeout=60)
     assert list(temporary.iterdir()) == []
 
