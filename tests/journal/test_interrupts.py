@@ -12,10 +12,11 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 
 import pytest
-from interrupting import EXCEPTIONS, Interrupts, each_place, places
+from interrupting import EXCEPTIONS, Interrupts, each_place, ends_of_places
 from longer import LONG
 from raw_journals import RUN, Written, as_written, journals, points_of, reader_of
 
@@ -232,12 +233,14 @@ def test_an_interrupt_anywhere_loses_no_point_and_stores_none_twice(tmp_path, sc
 
     for name in ("first", "counted"):  # the first call fills caches
         counted = case_in(name)
-        count = places(FILES, partial(call, counted))
+        ends = ends_of_places(FILES, partial(call, counted))
         counted.writer.close()
+    count = ends[-1] + 1
     assert count > 3
     raised = 0
-    # Every exception at every place, or one of them.
-    for at, error in each_place(count, 1 if LONG else len(EXCEPTIONS)):
+    # Every exception at every place, or one of them at the first and the last place of each instruction.
+    chosen = list(each_place(count)) if LONG else list(zip(ends, cycle(EXCEPTIONS)))
+    for at, error in chosen:
         case = case_in(f"{at}-{error.__name__}")
         returned = False
         with Interrupts(FILES, at, error) as interrupts:
@@ -249,4 +252,4 @@ def test_an_interrupt_anywhere_loses_no_point_and_stores_none_twice(tmp_path, sc
         assert not returned or not interrupts.where, f"swallowed at {interrupts.where}"
         check(case, scene, f"{error.__name__} at {interrupts.where}", returned)
         shutil.rmtree(tmp_path / f"{at}-{error.__name__}")
-    assert raised == count * (len(EXCEPTIONS) if LONG else 1)
+    assert raised == len(chosen)

@@ -97,6 +97,8 @@ class Interrupts:
         self.files, self.at, self.error = files, at, error
         self.count = 0
         self.where = ""
+        self.instructions: list[tuple[CodeType, int]] = []
+        """The instruction at each place, if it only counts."""
         self._collects = True
         self._last: dict[int, Instruction] = {}
         self._watch: _Tracing | _Monitoring = _Monitoring(self) if MONITORED else _Tracing(self)
@@ -134,6 +136,8 @@ class Interrupts:
 
     def _place(self, frame: FrameType) -> None:
         self.count += 1
+        if self.at is None:
+            self.instructions.append((frame.f_code, frame.f_lasti))
         if self.count - 1 == self.at:
             self.where = f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno} in {frame.f_code.co_name}"
             self._watch.end()
@@ -226,6 +230,15 @@ def places(files: tuple[str, ...], call: Callable[[], object]) -> int:
     with Interrupts(files, None) as interrupts:
         call()
     return interrupts.count
+
+
+def ends_of_places(files: tuple[str, ...], call: Callable[[], object]) -> list[int]:
+    """Return the numbers of the places of a call, without those between the first and the last of an instruction."""
+    with Interrupts(files, None) as interrupts:
+        call()
+    last = {instruction: number for number, instruction in enumerate(interrupts.instructions)}
+    first = {instruction: number for number, instruction in reversed(list(enumerate(interrupts.instructions)))}
+    return sorted({*first.values(), *last.values()})
 
 
 def each_place(count: int, step: int = 1) -> Iterator[tuple[int, type[BaseException]]]:
