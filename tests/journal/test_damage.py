@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import struct
+from copy import copy
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from zlib import crc32
 
 import pytest
@@ -31,6 +33,8 @@ from bridge.store.create import create_store
 from bridge.store.one_run import create_run, get_series
 from bridge.store.open import open_store
 from bridge.testing.strategies import row
+
+SomeWritten = TypeVar("SomeWritten", bound="Written")
 
 KEYS = ("loss", "accuracy")
 POINTS = 100
@@ -74,6 +78,14 @@ class Written:
             for key in KEYS:
                 run.log(key, number)
         run.log("note", "the end")
+
+    def copied(self: SomeWritten, folder: Path) -> SomeWritten:
+        """Return a copy of the workspace in another folder."""
+        copied = copy(self)
+        copied.workspace = Workspace.open(shutil.copytree(self.workspace.path, folder))
+        copied.workspace.close()
+        copied.path = folder / "journal" / self.path.name
+        return copied
 
     def damage(self, data: bytes) -> None:
         self.path.write_bytes(data)
@@ -161,10 +173,11 @@ def rows_but(*lost: int) -> dict[str, list[Any]]:
 
 
 def test_a_flipped_byte_of_a_row_loses_the_whole_row_and_no_other(tmp_path, caplog):
-    for byte in range(0, ROW_SIZE + 4 * CELL_SIZE + len("word 50"), 7):
-        written = WrittenRows(tmp_path / str(byte))
-        offset, size = written.row_offset(50)
-        assert size == ROW_SIZE + 4 * CELL_SIZE + len("word 50")
+    first = WrittenRows(tmp_path / "first")
+    offset, size = first.row_offset(50)
+    assert size == ROW_SIZE + 4 * CELL_SIZE + len("word 50")
+    for byte in range(0, size, 7):
+        written = first.copied(tmp_path / str(byte))
         written.flip(offset + byte)
         caplog.clear()
 
@@ -223,9 +236,10 @@ def test_a_lost_definition_of_a_column_loses_only_that_column(tmp_path, caplog):
 
 def test_a_flipped_byte_of_a_point_loses_only_that_point(tmp_path, caplog):
     """Whichever byte of a record is wrong, all other points are read, and the record's offset is reported."""
+    first = Written(tmp_path / "first")
+    offset = first.point_offset("loss", 50)
     for byte in range(0, NUMBER_SIZE, 5):
-        written = Written(tmp_path / str(byte))
-        offset = written.point_offset("loss", 50)
+        written = first.copied(tmp_path / str(byte))
         written.flip(offset + byte)
         caplog.clear()
 
