@@ -154,12 +154,13 @@ def test_a_handler_that_writes_while_its_own_thread_waits_for_the_lock_is_refuse
     try:
         with FileLock(database.path.with_suffix(".lock")) as mine:
             assert mine
-            signal.setitimer(signal.ITIMER_REAL, 0.1)
+            signal.setitimer(signal.ITIMER_REAL, 0.1, 0.1)  # again, because the first may come before the wait
             with pytest.raises(StoreUnavailable, match=f"process {os.getpid()} on host"), database.write():
                 pass
     finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous)
-    assert "a signal handler or a finalizer cannot use it" in str(refused[0])
+    assert any("a signal handler or finalizer needs it" in str(error) for error in refused)
     with database.write():
         pass
 
