@@ -12,6 +12,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from longer import LONG
 from mlflow.entities import (
     Dataset,
     DatasetInput,
@@ -478,16 +479,23 @@ class Histories(RuleBasedStateMachine):
 
     @invariant()
     def all_that_is_kept_is_the_same(self) -> None:
+        """Compare the changed run; after every third call, or with RUNBRIDGE_LONG after each, compare everything."""
         self.pair.steps += 1
+        if LONG or self.pair.steps % 3 == 0:
+            self.compare_everything()
+        if not self.has_only_read:
+            self.compare_the_last()
+        self.has_only_read = False
+
+    def compare_everything(self) -> None:
         prefix = f"name LIKE '{self.prefix} %'"
         self.both("experiments", lambda at: at.store.search_experiments(3, 1000, prefix, ["experiment_id"]))
         self.both("runs", lambda at: at.store.search_runs(self.experiments, "", 3, 1000))
-        if self.has_only_read:
-            self.has_only_read = False
-            return
         self.both("data sets", lambda at: sorted(map(str, map(vars, at.store._search_datasets(self.experiments)))))
         for key in METRIC_KEYS:
             self.both(f"history of {key}", lambda at, key=key: at.store.get_metric_history_bulk(self.runs, key, 25_000))
+
+    def compare_the_last(self) -> None:
         turn = self.pair.steps // 2
         if self.pair.steps % 2:
             key, most, part = "a", 1 + turn % 7, ((None, None), (0, 1), (-1, 2), (1, 2**63 - 1))[turn % 4]
