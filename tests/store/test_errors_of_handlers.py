@@ -6,11 +6,13 @@ import errno
 import sys
 from collections.abc import Callable
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 from types import CodeType, FrameType
 
 import pytest
-from interrupting import Interrupts, places
+from interrupting import Interrupts, ends_of_places
+from longer import LONG
 
 from bridge.journal.folder import JournalFolder
 from bridge.records.run import RunRecord
@@ -78,6 +80,15 @@ def what_is_wrong(interrupts: Interrupts, call: Callable[[], object], number: in
     return [f"nothing instead of {name} at {interrupts.where}"] if interrupts.where else []
 
 
+def chosen_places(files: tuple[str, ...], call: Callable[[], object]) -> list[tuple[int, int]]:
+    """Return places of a call, and an error's number for each: the first and the last place of each instruction.
+
+    With RUNBRIDGE_LONG, these are all places.
+    """
+    ends = ends_of_places(files, call)
+    return list(zip(range(ends[-1] + 1) if LONG else ends, cycle(NUMBERS)))
+
+
 ERRORS = [TimeoutError("time is up"), *(OSError(number, "of a handler") for number in NUMBERS)]
 
 
@@ -92,14 +103,13 @@ def test_an_error_of_a_handler_leaves_a_fold_at_any_place(opened: WorkspaceStore
         opened.tracking.log("r", "loss", values[-1], len(values), len(values))
 
     next_point()
-    count = places(files, partial(logged, opened))
-    assert count > 100
+    chosen = chosen_places(files, partial(logged, opened))
+    assert len(chosen) > 100
     wrong = []
-    for at in range(count):
-        number = NUMBERS[at % len(NUMBERS)]
+    for turn, (at, number) in enumerate(chosen):
         next_point()
         wrong += what_is_wrong(Interrupts(files, at, partial(OSError, number)), lambda: logged(opened), number)
-        if at % 20 == 0:
+        if turn % 20 == 0:
             assert logged(opened) == values
     assert not wrong, "\n".join(wrong)
     assert logged(opened) == values
@@ -138,10 +148,6 @@ def test_an_error_of_a_handler_leaves_a_call_for_files_at_any_place(opened: Work
     wrong = []
     for call in calls:
         call()
-        at, interrupts = 0, Interrupts(files, None)
-        while at == 0 or interrupts.where:
-            number = NUMBERS[at % len(NUMBERS)]
-            interrupts = Interrupts(files, at, partial(OSError, number))
-            wrong += what_is_wrong(interrupts, call, number)
-            at += 1
+        for at, number in chosen_places(files, call):
+            wrong += what_is_wrong(Interrupts(files, at, partial(OSError, number)), call, number)
     assert not wrong, "\n".join(wrong)
