@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -243,9 +244,9 @@ def test_points_of_a_run_that_is_purged_concurrently_are_dropped_and_counted(
 # The bounds of one append
 
 
-def log_many_keys(writers: Sequence[JournaledStore]) -> None:
+def log_many_keys(writers: Sequence[JournaledStore], keys: Sequence[str] = MANY_KEYS) -> None:
     """Log each key twice, the second time from another process."""
-    for number, key in enumerate([*MANY_KEYS, *MANY_KEYS]):
+    for number, key in enumerate([*keys, *keys]):
         writers[number % 3].log("r1", key, float(number), 1)
 
 
@@ -293,15 +294,20 @@ def test_a_fold_stores_few_series_at_once(
     ]
 
 
-@pytest.mark.parametrize("log", [log_many_keys, log_wide_rows])
+@pytest.mark.parametrize(
+    ("log", "fold_bytes"),
+    [(partial(log_many_keys, keys=MANY_KEYS[::4]), 1 << 14), (log_wide_rows, 1 << 16)],
+    ids=["many keys", "wide rows"],
+)
 def test_a_fold_reads_each_byte_once(
     tmp_path: Path,
     three: list[JournaledStore],
     monkeypatch: pytest.MonkeyPatch,
     log: Callable[[Sequence[JournaledStore]], None],
+    fold_bytes: int,
 ) -> None:
-    monkeypatch.setattr(cuts, "LEAST_BYTES", 1 << 16)
-    monkeypatch.setattr(cuts, "FOLD_BYTES", 1 << 16)
+    monkeypatch.setattr(cuts, "LEAST_BYTES", fold_bytes)
+    monkeypatch.setattr(cuts, "FOLD_BYTES", fold_bytes)
     log(three)
     parts: dict[str, list[tuple[int, int]]] = {}
     sizes = {journal.stem: journal.stat().st_size for journal in (tmp_path / "journal").glob("*.log")}
