@@ -60,6 +60,7 @@ def test_points_of_another_boot_clock_are_visible_at_once(tmp_path: Path, monkey
     run.complete()
 
 
+@pytest.mark.usefixtures("untended")  # a fold between two writes would store the first
 def test_processes_without_a_common_clock_are_ordered_by_the_wall_clock_which_is_reported_once(tmp_path, caplog):
     workspace = Workspace.create("work", path=tmp_path / "work")
     run = Experiment(workspace, "clocks").start_logging(outputs=False, snapshot_directory=None)
