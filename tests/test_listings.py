@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from longer import LONG
 
 from bridge import Experiment, Run, Workspace
 from bridge.records.run import SCRIPT_RUN, SOURCE_PROPERTY, RunRecord, new_run_id
@@ -110,7 +111,9 @@ def test_the_filter_of_the_store_agrees_with_the_reference_rule(labelled: Experi
     tracking = labelled.workspace.stores.tracking
     records = list(list_runs(tracking, RunQuery((labelled.id,)), latest=False))
     types = (None, SCRIPT_RUN, "other", "none")
-    for tags, properties, type, status, children in product(LABELS, LABELS, types, (None, "Failed"), (True, False)):
+    queries = product(LABELS, LABELS, types, (None, "Failed"), (True, False))
+    # A third of the queries has every combination of three of the values.
+    for tags, properties, type, status, children in islice(queries, 0, None, 1 if LONG else 3):
         found = Run.list(labelled, type, tags, properties, status, children)
         assert [run.id for run in found] == [
             record.id
