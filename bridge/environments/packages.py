@@ -209,7 +209,8 @@ def _requirement(package: str) -> str | None:
         if version.startswith(SIGNS):
             return on_pypi + ",".join(str(pep_440(clause)) for clause in _clauses(version))
         number, _, build = version.lstrip("= ").partition("=")
-        # In conda, `=1.26` means 1.26.*, but ` 1.26` and `=1.26=py311_0` mean exactly 1.26.
+        # In conda, `numpy=1.26` means 1.26.*, but `numpy 1.26` (with a space) and `numpy=1.26=py311_0` (with a build)
+        # mean exactly 1.26.
         is_prefix = number.endswith("*") or (version.startswith("=") and not build)
         return f"{on_pypi}{pep_440(number) if is_prefix else Specifier('==' + number)}"
     except InvalidSpecifier:

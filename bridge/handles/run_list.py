@@ -21,7 +21,7 @@ def runs_of_experiment(
     status: str | None = None,
     include_children: bool = False,
 ) -> Iterator[Run]:
-    """Return the active runs of an experiment, newest first; see `Run.list`."""
+    """Return the runs of an experiment that are not deleted, newest first; see `Run.list`."""
     query = RunQuery((experiment.id,))
     records = find_runs(experiment.workspace.stores, query, tags, properties, type, status, include_children)
     return _handles(experiment, records)
@@ -35,7 +35,7 @@ def runs_below(
     type: str | None = None,
     status: str | None = None,
 ) -> Iterator[Run]:
-    """Return the active runs below a run, newest first; see `Run.get_children`."""
+    """Return the runs below a run that are not deleted, newest first; see `Run.get_children`."""
     query = RunQuery((), below=run.id, recursive=recursive)
     return _handles(run.experiment, find_runs(run.place.stores, query, tags, properties, type, status))
 
@@ -47,7 +47,10 @@ def parent_of(run: Run) -> Run | None:
 
 
 def _handles(home: Experiment, records: Iterable[RunRecord]) -> Iterator[Run]:
-    """Yield the handles of runs. Each experiment except `home` is read once."""
+    """Yield the handles of runs.
+
+    `home` is an experiment that is already open. Every other experiment is read from the store once.
+    """
     workspace = home.workspace
     experiments = {home.id: home}
     for record in records:

@@ -29,18 +29,20 @@ COPY_BYTES = 1 << 20
 
 
 class JournalFile:
-    """A journal file that this process appends to, and the numbers of the series in it.
+    """A journal file that this process appends to, and the series numbers that stand for the series in its records.
 
     `seed` is the start value for the checksum of the next record: the salt (a number in the header) plus the current
     size of the file.
     `full_at` is the value of `seed` at which the journal is full.
     `ending` is True if the closing record may have been written. Afterwards a reader may remove the file.
-    `intact` is False if the end of the file is uncertain. Afterwards nothing is appended, not even a closing record.
+    `intact` is False after a failed write or `fsync`, or after another process has changed the file. Afterwards nothing
+    is appended, not even a closing record.
     `is_published` is True if the file was renamed to its final name. Readers ignore the file before that.
-    `leased_to` is the offset at which the last record of a lease ends.
-    `numbers` maps each series to its series number. Two other dicts contain some of these numbers for a fast lookup:
-    `fast` those of scalars, by (run id, key), and `columns` those of table columns, by (run id, key) and then by
-    (column, whether the series is a number series).
+    `leased_to` is the offset at which the last lease record ends. A lease states that this process owns a run.
+    `numbers` maps each series to its series number. For a faster lookup, two other dicts contain some of these numbers.
+    `fast` contains the numbers of scalars, by run id and key.
+    `columns` contains the numbers of table columns. Its keys are pairs (run id, key). Each value is a dict whose keys
+    are pairs: the name of a column, and True for the series of its numbers or False for the series of its texts.
     """
 
     __slots__ = (
@@ -89,7 +91,10 @@ class JournalFile:
 
     @property
     def is_in_place(self) -> bool:
-        """Whether the file with this name in the folder is still this file; True if this file was closed."""
+        """Whether the open file is still in the folder under its name, and was not removed or replaced.
+
+        If the file is not open, the name is not checked, and the value is True.
+        """
         if self.fd < 0 or self.folder is None:
             return True
         return self.folder.inode(self.name) == os.fstat(self.fd).st_ino
@@ -161,7 +166,7 @@ class JournalFile:
         self.close()
 
     def finish(self, fsync: bool) -> None:
-        """Append a closing record, unless the end of the file is uncertain, and close the file; idempotent."""
+        """Append a closing record if the file is published and intact, and close the file; idempotent."""
         if self.fd < 0:
             return
         try:
@@ -182,7 +187,10 @@ class JournalFile:
             stream.close()
 
     def copy_to(self, folder: HeldFolder, mode: int, fsync: bool) -> JournalFile:
-        """Return a copy of the journal in another folder, with the same bytes and id, so that receipts stay valid.
+        """Return a copy of the journal in another folder.
+
+        The copy has the same bytes and id. So the journal's receipt, which is the byte offset up to which its points
+        are in the database, also applies to the copy.
 
         Raises:
             CallFailed: the copy cannot be written there.

@@ -35,7 +35,7 @@ _JOURNAL_NAME = re.compile("[0-9a-z]{1,64}" + re.escape(SUFFIX))
 """Matches the names of journals. Other files of the folder are ignored."""
 
 PART_SECONDS = 60.0
-"""The age at which an unfinished file is removed. A process did not rename it to its final name."""
+"""The age at which a file is removed if its process has not renamed it to its final name."""
 
 
 class HeldFolder:
@@ -49,7 +49,7 @@ class HeldFolder:
         self.identity = _identity(system(os.fstat, self.fd))
 
     def close(self) -> None:
-        """Close the folder; idempotent. No finalizer calls this, because Python ignores exceptions there."""
+        """Close the folder; idempotent. The class has no `__del__`: Python ignores errors of signal handlers there."""
         fd, self.fd = self.fd, -1
         if fd >= 0:
             os.close(fd)
@@ -248,7 +248,7 @@ class JournalFolder:
         return os.stat(journal_id + SUFFIX, dir_fd=self._fd).st_mtime_ns
 
     def now(self) -> int:
-        """Return the time by the clock of `written_at`; 0 if it is unknown.
+        """Return the current time of the file system's clock, in nanoseconds since 1970 UTC; 0 if it is unknown.
 
         This clock may be that of another machine. The time is read from the timestamp of a new file.
         """
@@ -351,7 +351,7 @@ class JournalFolder:
             self.remove(journal_id)
 
     def folding(self, wait: bool) -> FileLock:
-        """Return the lock that lets only one process fold at a time.
+        """Return the lock that lets only one process fold (copy points from journals into the database) at a time.
 
         A `with` statement on the lock gives False if another process folds and `wait` is False.
 

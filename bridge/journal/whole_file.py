@@ -22,7 +22,8 @@ def written_whole(
     Args:
         target: the path of a file or a folder. The folder that contains it must exist.
         place: renames the new file or folder to `target`. It may leave an existing `target` unchanged.
-        companions: endings of the names of other files that are removed too, such as SQLite's `-wal`.
+        companions: the endings of additional files that the block may create, such as SQLite's `-wal`. The name of such
+            a file is the new path followed by the ending. These files are removed after the block.
 
     Raises:
         OSError: the new file or folder cannot be renamed.
@@ -49,7 +50,10 @@ def written_whole(
 
 
 def rename_unless_made(part: Path, target: Path) -> None:
-    """Rename a new folder to `target`, unless another process has created `target`. An argument for `written_whole`."""
+    """Rename a new folder to `target`, unless another process has created `target`.
+
+    Callers of `written_whole` pass this function as the argument `place`.
+    """
     try:
         part.rename(target)
     except OSError as error:

@@ -78,7 +78,7 @@ class PythonDefinition(Definition):
 
     @property
     def builds_packages(self) -> bool:
-        """Whether a virtual environment is built for the script. None is built if the record has only defaults."""
+        """Whether a virtual environment is built for the script. The value is False if the record has only defaults."""
         asks = self.interpreter_path is not None or self.conda_dependencies is not None
         return asks and not self.user_managed_dependencies
 

@@ -1,4 +1,8 @@
-"""Translates the identifiers of MLflow's search grammar, such as `metrics.loss`, into entities and keys."""
+"""Translates the identifiers of MLflow's search grammar into entities and keys.
+
+An entity is a kind of data, for example "metric". `metrics.loss` is translated into the entity "metric" and the key
+"loss".
+"""
 
 from __future__ import annotations
 

@@ -22,8 +22,8 @@ def check_run(record: RunRecord) -> RunRecord:
     """Check the record of a new run, and return it with numpy integers replaced by ints.
 
     Raises:
-        InvalidValue: UTF-8 cannot encode a text, or a time or the step of a model is not an integer of 64 bits. The
-            error names all mistakes.
+        InvalidValue: UTF-8 cannot encode a text, or a number is not an integer of 64 bits. These numbers are times, and
+            the steps at which the run produced models. The error names all mistakes.
     """
     problems = _problems((*_facts(record, RUN_TEXTS), *_details(record)))
     times = _times(record, ("start_time", "end_time"), problems)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bridge.store.workspace_stores import WorkspaceStores
 
 Wanted = str | Mapping[str, str | None]
-"""The key of a tag or property that a run must have, or values by key that must all be equal."""
+"""A condition for tags or properties: one key that a run must have, or a dict of all keys and values it must have."""
 
 
 def find_runs(
@@ -39,7 +39,8 @@ def find_runs(
     Args:
         stores: the workspace.
         query: the runs to which the conditions are applied.
-        tags: a key that runs must have, or a dict of tags that must be equal. Values are compared as text.
+        tags: a key that runs must have, or a dict of keys and values that runs must all have. Values are compared as
+            text.
         properties: a key or a dict, as for `tags`.
         type: the run's type, or the value of its property `azureml.runsource`.
         status: the status that runs must have.

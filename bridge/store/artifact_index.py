@@ -1,4 +1,8 @@
-"""The interface of the artifact index, which lists the files of artifact roots without a look at the disk."""
+"""The interface of the artifact index.
+
+An artifact root is the folder that contains the artifacts of one run, model or trace.
+The index lists the files below an artifact root without reading the folder.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,8 @@ if TYPE_CHECKING:
 class ArtifactIndex(ABC):
     """An index that contains the path, size, hash and time of every artifact, by artifact root.
 
-    `root` is a path below the folder of artifacts. The root of a run is `<experiment id>/<run id>/artifacts`.
+    `root` is an artifact root, as a path relative to the folder `artifacts` of the workspace. The root of a run is
+    `<experiment id>/<run id>/artifacts`.
     An `ArtifactStore` changes the index together with the files.
     As in a `TrackingStore`, every method may be called from any thread, and a method that raises has changed nothing.
     """
@@ -31,8 +36,8 @@ class ArtifactIndex(ABC):
         """Return the files and folders directly in a folder, sorted by path; with `recursive`, all files below it.
 
         The list is empty if the folder does not exist, or is a file.
-        With the root `""`, the method lists the folders that contain artifact roots with files. `folder` is then a path
-        below the folder of artifacts, and `recursive` is not supported.
+        With the root `""`, the method lists the artifact roots that contain files, and the folders above them, one
+        level at a time. `folder` is then relative to the folder `artifacts`. `recursive` is not supported in this case.
         """
 
     @abstractmethod

@@ -16,7 +16,9 @@ from bridge.store.local_file import Writing
 class ArtifactStore(ABC):
     """A store of files below artifact roots.
 
-    `root` is a path below the folder of artifacts. The root of a run is `<experiment id>/<run id>/artifacts`.
+    An artifact root is the folder that contains the artifacts of one run, model or trace.
+    `root` is an artifact root, as a path relative to the folder `artifacts` of the workspace. The root of a run is
+    `<experiment id>/<run id>/artifacts`.
     `path` is relative to the root, with `/` between its parts. Every method checks `path` with
     `bridge.records.artifact.check_artifact_path`, which raises `InvalidValue`.
     A reader sees a complete file or no file: the file is written under another name, then renamed, then indexed.
@@ -72,8 +74,8 @@ class ArtifactStore(ABC):
         """Return the files and folders directly in a folder, sorted by path; with `recursive`, all files below it.
 
         The list is empty if the folder does not exist, or is a file.
-        With the root `""`, the method lists the folders that contain artifact roots with files. `folder` is then a path
-        below the folder of artifacts, and `recursive` is not supported.
+        With the root `""`, the method lists the artifact roots that contain files, and the folders above them, one
+        level at a time. `folder` is then relative to the folder `artifacts`. `recursive` is not supported in this case.
         """
 
     @abstractmethod

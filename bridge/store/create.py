@@ -69,7 +69,8 @@ def ensure_store(folder: str | Path) -> WorkspaceStores:
             not opened a workspace in it before: a workspace that a user removed must stay removed.
 
     Raises:
-        NotFound: the folder exists but contains no workspace, or it may not be created.
+        NotFound: the folder exists but contains no workspace, or it does not exist and one of the two conditions for
+            creating it is not met.
         NotAllowed: this process may not write to the parent folder.
     """
     path = _folder_of(folder)

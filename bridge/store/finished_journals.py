@@ -1,4 +1,9 @@
-"""Removes finished journals: those whose points are all stored and whose writers have ended."""
+"""Removes finished journals: those whose points are all stored and whose writers have ended.
+
+A fold copies new points from the journals into the database. At its end, it removes the finished journals.
+A lease states which process owns a run, and names the journal of this process. If the process has ended without ending
+its runs, the fold ends its leases: the runs become Failed, and their leases are released.
+"""
 
 from __future__ import annotations
 
@@ -21,11 +26,12 @@ logger = logging.getLogger("bridge")
 
 @dataclass
 class _Ending:
-    """The leases and owners at the end of a fold, which are read once for all journals when they are first needed.
+    """The state of the leases, and of the processes that own runs, at the end of a fold.
 
-    `ended` are the journals whose leases this fold has ended.
-    A process may take a lease after the leases were read. If its journal is removed nevertheless, the next reader ends
-    the lease.
+    The leases are read when they are first needed, and only once for all journals.
+    `ended` has the ids of journals of ended processes. This fold has already ended the leases of these processes.
+    A process may take a lease after the leases were read, and then end. Its journal is removed in this case,
+    although its lease was not ended. A later fold finds the lease without a journal, and ends it.
     """
 
     inner: Backend
@@ -38,12 +44,12 @@ class _Ending:
 
     @cached_property
     def owners(self) -> Owners:
-        """The processes that write journals."""
+        """The processes that write the journals; used to find out whether a process has ended."""
         return owners_of(self.folder, self._leases)
 
     @cached_property
     def owning(self) -> set[str]:
-        """The journals whose processes own runs."""
+        """The ids of the journals whose processes own runs."""
         return {lease.journal_id for lease in self._leases}.difference(self.ended)
 
 
@@ -54,7 +60,8 @@ class FinishedJournals:
         inner: the backend into which the journals are folded.
         folder: the folder of journals.
         readers: the readers of the journals.
-        cutter: the cutter of the fold, which has the size up to which each journal is stored.
+        cutter: the object with which the fold divides journals into parts for its transactions. Its attribute `seen`
+            has, for each journal, the size up to which all points are stored.
     """
 
     def __init__(self, inner: Backend, folder: JournalFolder, readers: JournalReaders, cutter: Cutter) -> None:
@@ -69,8 +76,9 @@ class FinishedJournals:
             owned_until = self._finish(journal_id, ending)
             if owned_until is not None:
                 gone[journal_id] = owned_until
-        # If a journal was created after the fold began, it may have taken over the leases of an older journal. So they
-        # are left to the next fold.
+        # This fold has not read journals that were created after it began. Such a journal may contain newer leases of
+        # runs whose stored leases name an older journal. If there is one, this fold ends no lease, and the next fold
+        # checks the leases again.
         if not gone or self._folder.sizes().keys() - progress.listed:
             return
         self._inner.end_leases(gone)
@@ -104,8 +112,9 @@ class FinishedJournals:
                 owner = "gone" if closed else ending.owners.look(journal_id, header, lock)
                 if journal_id in ending.owning:
                     return self._folder.written_at(journal_id) // 1_000_000 if owner == "gone" else None
-                # A process that is alive without its lock has executed another program, which does not write to the
-                # journal. Its journal is needed only while it owns runs, because the journal identifies the process.
+                # A process that is alive but does not hold the lock of its journal has replaced itself by another
+                # program (`exec`), which does not write to the journal. The journal is needed only while the process
+                # owns runs, because the journal identifies the process.
                 if owner != "gone" and (owner != "alive" or lock != "free"):
                     return None
                 self._remove_or_rename(journal_id, size, stored, closed)

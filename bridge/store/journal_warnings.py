@@ -13,7 +13,10 @@ logger = logging.getLogger("bridge")
 
 
 def store_warnings(store: TrackingStore, writer: JournalWriter) -> None:
-    """Store the warnings of a writer with their runs. Warnings that cannot be stored now stay with the writer."""
+    """Store the warnings of a writer with their runs.
+
+    If the store is not available, the writer keeps the remaining warnings, and a later call stores them.
+    """
     for run_id, sentence in list(writer.warnings.items()):
         try:
             store.update_runs((run_id,), RunChanges(warnings=(sentence,)))

@@ -1,4 +1,8 @@
-"""Counts the bytes of unfolded points, which a reader without write access does not see."""
+"""Counts the bytes of unfolded points.
+
+Unfolded points are in a journal, but not in the database yet. A reader without write access cannot copy them into the
+database, and does not see them.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +27,8 @@ class UnfoldedBytes:
 
     def __init__(self, folder: JournalFolder, readers: JournalReaders) -> None:
         self._folder, self._readers = folder, readers
-        self._counted: dict[str, tuple[int, int, int]] = {}  # size, receipt and unfolded bytes, by journal id
+        # By journal id: the size, the receipt (the offset up to which the points are stored) and the unfolded bytes.
+        self._counted: dict[str, tuple[int, int, int]] = {}
         self._warned = False
         self.total = 0
 
@@ -43,8 +48,8 @@ class UnfoldedBytes:
         if self.total and not self._warned:
             self._warned = True
             logger.warning(
-                "%d bytes of points in the journals of %s are not folded yet, and this process has no write access. "
-                "These points are not visible until a process with write access reads the workspace.",
+                "%d bytes of points in the journals of %s are not in the database yet, and this process has no write "
+                "access. These points are not visible until a process with write access reads the workspace.",
                 self.total,
                 self._folder.path,
             )
@@ -61,7 +66,8 @@ class UnfoldedBytes:
             except OSError as error:
                 if is_of_handler(error):
                     raise
-                if isinstance(error, FileNotFoundError):  # the writer may have put it back as a new file
+                if isinstance(error, FileNotFoundError):
+                    # The journal was removed. Its writer may have written it again as a new file: read that file.
                     self._readers.forget(journal_id)
                     continue
                 logger.debug("Journal %s cannot be read: %s", self._folder.path_of(journal_id), error)

@@ -20,7 +20,10 @@ class BackendFixtures:
 
     @pytest.fixture
     def other(self, store: Backend) -> Backend:
-        """Another store object with the same data, or the same object if a backend does not share data."""
+        """A second store object for the same data.
+
+        If two objects of a backend cannot have the same data, this is the object `store`.
+        """
         return store
 
     @pytest.fixture

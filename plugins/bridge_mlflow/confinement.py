@@ -111,8 +111,8 @@ def check_root(workspace: str, root: str) -> None:
     """Refuse, in a process of MLflow's server, an artifact root that leads out of its workspace.
 
     The artifacts folder of a workspace may contain another workspace, or links to other folders.
-    Only the root and the folders above it are checked. Files that a user uploads are below a root, so they cannot make
-    a checked folder look like a workspace.
+    Only the root and the folders above it are checked. A checked folder that contains a file `workspace.db` counts as a
+    workspace. A user can upload such a file only below a root. If it is directly in the root, the root is refused.
 
     Raises:
         MlflowException: INVALID_PARAMETER_VALUE.

@@ -47,8 +47,9 @@ def create_experiment(
     values = {tag.key: tag.value for tag in tags or ()}
     if len(values) < len(tags or ()):
         raise invalid(f"Several tags of experiment {name!r} have the same key; give each key once.")
-    # The experiment is not written to MLflow's own tables here. The companion writes it before the next call that uses
-    # these tables. A process that only logs runs makes no such call, and does not load SQLAlchemy.
+    # The experiment is not written to MLflow's own tables here. The companion, the part of this plugin that calls
+    # MLflow's own stores, writes it before the next call that uses these tables. A process that only logs runs makes no
+    # such call, and does not load SQLAlchemy.
     return workspace.tracking.create_experiment(name, workspace.now(), artifact_location or None, values).id
 
 

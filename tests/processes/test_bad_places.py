@@ -135,7 +135,7 @@ def test_another_user_reads_while_a_process_logs_and_gets_the_number_of_unfolded
 
     warning, metrics, unfolded = as_nobody(fork, read)
     assert metrics == repr({"loss": 0.5})
-    assert "48 bytes of points" in warning and "not folded" in warning
+    assert "48 bytes of points" in warning and "not in the database yet" in warning
     assert unfolded == "48"
     run.complete()
 

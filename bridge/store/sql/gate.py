@@ -38,7 +38,8 @@ class Entry(ThreadLock):  # type: ignore[misc]  # typeshed has it as final, and 
 
     def __init__(self) -> None:
         super().__init__("SQLite")
-        self.spare = RLock()  # the context manager of a nested call, because an entry is not taken twice
+        # A thread that is already inside SQLite enters this lock instead, because it cannot take its entry twice.
+        self.spare = RLock()
 
     def __enter__(self) -> bool:  # type: ignore[override]
         try:
@@ -55,7 +56,8 @@ class Entry(ThreadLock):  # type: ignore[misc]  # typeshed has it as final, and 
 class Gate:
     """The entries of all threads. A thread shuts the gate by taking the entries of all other threads.
 
-    Threads take `_first` before entries, so that two threads that shut the gate cannot deadlock.
+    A thread that shuts the gate first takes the lock `_first`, and then the entries. Otherwise two threads that
+    shut the gate could each wait for an entry that the other thread has taken.
     """
 
     def __init__(self) -> None:
@@ -192,9 +194,9 @@ def open_gate() -> None:
 def _before_fork() -> None:
     """Close all connections before a fork.
 
-    SQLite stores in the memory of a process which file locks the process holds. A forked child inherits this memory,
-    but not the locks, so SQLite in the child would use files without locks. Then another process that closes the
-    database could remove the write-ahead log while the child writes to it.
+    SQLite keeps a list of the file locks that the process holds. The list is in the memory of the process. A forked
+    child inherits this memory, but not the locks, so SQLite in the child would use files without locks. Then another
+    process that closes the database could remove the write-ahead log while the child writes to it.
     """
     if gate.shut():
         for database in list(databases):

@@ -1,4 +1,8 @@
-"""The leases of a memory store."""
+"""The leases of the store in memory. Tests compare the other stores with this store.
+
+A lease states which process owns a run. A fold (a copy of new points from journals into the store) also stores the
+lease records of the journals.
+"""
 
 from __future__ import annotations
 
@@ -33,13 +37,19 @@ class MemoryLeases:
             self._sign(lease.journal_id, lease.boot_time)
 
     def take(self, lease: Lease) -> None:
-        """Replace the lease of a run by another lease, whose time is set later than that of the old lease."""
+        """Replace the lease of a run.
+
+        If the time of the new lease is not later than that of the old lease, it is increased.
+        """
         before = self._leases.get(lease.run_id)
         time = lease.time if before is None else max(lease.time, before.time + 1)
         self.store(lease._replace(time=time))
 
     def release(self, run_id: str) -> None:
-        """Release the lease of a run. Its time stays, so that an older lease record does not take the lease again."""
+        """Release the lease of a run.
+
+        The time of the lease is kept. A lease record with an earlier time may be folded later. It is then ignored.
+        """
         self._leases[run_id] = self._leases[run_id]._replace(journal_id="")
 
     def remove(self, run_id: str) -> None:
@@ -61,7 +71,7 @@ class MemoryLeases:
         return max(record.start_time, lease.time if lease else 0) < unclaimed_since(now)
 
     def fold(self, slices: Sequence[Slice], runs: Mapping[str, MemoryRun]) -> None:
-        """Apply the lease records of slices to leases and runs."""
+        """Apply the lease records of slices (the parts of journals that a fold stores) to the leases and runs."""
         for run_id, found in lease_records(slices).items():
             run, before = runs.get(run_id), self._leases.get(run_id)
             after = lease_after(before, found)

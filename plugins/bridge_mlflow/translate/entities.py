@@ -38,9 +38,10 @@ ATTRIBUTE_OF_TAG = {RUN_NAME: "display_name", NOTE: "description", PARENT_RUN_ID
 IN_DEFAULT_WORKSPACE: Mapping[str, Any] = (
     {"workspace": "default"} if "workspace" in inspect.signature(Experiment).parameters else {}
 )
-"""The argument for the name of an experiment's workspace, in MLflow's sense of the word.
+"""The argument `workspace` of MLflow's class `Experiment`, if the installed MLflow has it.
 
-Without it, MLflow would take the name from the environment variable MLFLOW_WORKSPACE.
+MLflow's workspaces are not those of Runbridge. Without this argument, MLflow would take the name of its workspace
+from the environment variable MLFLOW_WORKSPACE.
 """
 
 
@@ -106,7 +107,8 @@ def shown(value: float) -> float:
 def shown_tags(record: RunRecord) -> dict[str, str | None]:
     """Return the tags of a run as MLflow shows them: its tags, attributes, properties and latest logged texts.
 
-    If several of these have the same key, only one is shown: the attribute, else the tag, else the property.
+    If several of these have the same key, only one is shown: the attribute, else the tag, else the property, else the
+    text.
     """
     tags = dict(record.tags)
     for key, value in attribute_tags(record).items():
