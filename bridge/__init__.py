@@ -75,7 +75,7 @@ _LATER = {
     "reopen_run": "bridge.handles.pickles",
     "reopen_workspace": "bridge.handles.pickles",
 }
-"""The modules of the names that are loaded at their first use, because logging does not need them."""
+"""The names that a log call does not need, with their modules. Each name is imported when it is first used."""
 
 _register_former_names()
 

@@ -1,4 +1,4 @@
-"""Addresses of workspaces, and local paths, as callers give them."""
+"""Checks and converts the addresses of workspaces and the local paths that callers pass."""
 
 from __future__ import annotations
 
@@ -19,19 +19,21 @@ OTHER_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://")
 
 
 def check_local_path(what: str, path: object) -> Path:
-    """Return the value as a path, if its form is valid and it can be resolved.
+    """Check a value that must be a local path, and return it as a `Path`.
 
     Neither existence nor permissions are checked.
 
     Raises:
-        InvalidValue: as for `check_path_form`, or the path is relative and the working folder was removed.
+        InvalidValue: the value has one of the mistakes that `check_path_form` lists.
+            A relative path is also a mistake if the working folder was removed.
     """
     checked = check_path_form(what, path)
     if not checked.is_absolute():
         try:
             os.getcwd()
         except OSError as error:
-            if error.__traceback__ and error.__traceback__.tb_next:  # a signal handler has raised it
+            # `os.getcwd` adds no frame to the traceback. A second frame is that of a signal handler.
+            if error.__traceback__ and error.__traceback__.tb_next:
                 raise
             raise InvalidValue(what, str(checked), "must be absolute: the working folder does not exist") from None
     return checked
@@ -66,12 +68,10 @@ def check_path_form(what: str, path: object) -> Path:
 
 
 def check_folder(what: str, folder: object) -> None:
-    """Check an argument that is a folder, a bool or None.
-
-    A bool or None is always valid, because it does not name a folder.
+    """Check the path of a folder. True, False and None are always valid, because they are no paths.
 
     Raises:
-        InvalidValue: as for `check_path_form`.
+        InvalidValue: the path has one of the mistakes that `check_path_form` lists.
     """
     if folder is not None and not isinstance(folder, bool):
         check_path_form(what, folder)
@@ -105,7 +105,7 @@ def is_workspace_uri(address: object) -> bool:
 def folder_of_uri(uri: str) -> str:
     """Return the folder that a `bridge:///abs/path` URI names, as an absolute, normalised path.
 
-    `bridge:/abs/path` names the same folder: MLflow drops the empty host when it joins paths to a URI.
+    `bridge:/abs/path` names the same folder. MLflow writes this form when it joins a path to a URI.
     A segment `..` removes the segment before it, even if that is a symbolic link.
     Bytes that are not UTF-8 are decoded with `surrogateescape`, as in all paths of Python.
 

@@ -1,4 +1,4 @@
-"""Captures folders of a process for a run: the files in `logs` while they grow, and those in `outputs` at the end."""
+"""Stores the files of two folders with a run: files in `logs` while they grow, and files in `outputs` at the end."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Capture:
     If a file cannot be stored, the run gets a warning. No error is raised, so that a full disk does not fail a run.
 
     Args:
-        place: the run.
+        place: the reference to the run in its stores.
         outputs: a folder whose files `finish` stores under `outputs/`; None for no folder.
         logs: a folder whose files are stored under `logs/` while they grow; None for no folder.
     """
@@ -73,14 +73,16 @@ class Capture:
             )
             try:
                 thread.start()
-            except RuntimeError as error:  # the system has no more threads
+            except RuntimeError as error:  # the system cannot start another thread
                 if is_of_handler(error):
                     raise
                 self._thread = None
                 self.warn(f"The folder {self._logs} is captured only when the run ends: {error}.")
 
     def append(self, path: str, data: bytes) -> None:
-        """Append bytes to a log of the run. Afterwards a captured file with the same artifact path is not stored.
+        """Append bytes to a log of the run.
+
+        A captured file with the artifact path of this log is no longer stored, because it would replace the log.
 
         Args:
             path: the artifact path of the log.
@@ -93,11 +95,12 @@ class Capture:
         self._place.stores.artifacts.append(self.root, path, data)
 
     def finish(self) -> tuple[str, ...]:
-        """Stop watching, store the changed files of all folders, and return the warnings since the last call.
+        """Stop the thread that stores the logs, store the changed files of all folders, and return warnings.
 
-        If this method is called again, it stores the files that have changed since the previous call.
+        A later call stores only files that have changed since the previous call, and returns only newer warnings.
         """
-        if self._process != os.getpid():  # in a forked child, the threads that may hold the lock do not exist
+        # A forked child does not have the threads of its parent. If one of them holds the lock, it is never released.
+        if self._process != os.getpid():
             self._begin()
         self._stop.set()
         if self._thread is not None:
@@ -132,7 +135,7 @@ class Capture:
     def warn(self, *sentences: str) -> None:
         """Add warnings about files that could not be stored."""
         for sentence in sentences:
-            # A file name in a sentence may contain bytes that are not UTF-8.
+            # A warning is stored as UTF-8, but a file name in it can contain other bytes.
             sentence = sentence.encode("utf-8", "backslashreplace").decode()
             logger.debug("Run %s: %s", self._place.run_id, sentence)
             if self._said < NAMED:
@@ -152,7 +155,8 @@ class Capture:
             if prefix not in self._folders:
                 if not _has_entries(path):
                     return
-                from bridge.capture.folders import LogFolder, OutputFolder  # not needed by most short runs
+                # This import is here because most short runs store no files.
+                from bridge.capture.folders import LogFolder, OutputFolder
 
                 self._folders[prefix] = (
                     LogFolder(self, prefix, path, self._skipped) if prefix == LOGS else OutputFolder(self, prefix, path)
@@ -169,4 +173,5 @@ def _has_entries(folder: Path) -> bool:
     except OSError as error:
         if is_of_handler(error):
             raise
-        return not isinstance(error, (FileNotFoundError, NotADirectoryError))  # `Folder.sweep` reports other errors
+        # For any other error, the caller calls `Folder.sweep`, which adds a warning about the error.
+        return not isinstance(error, (FileNotFoundError, NotADirectoryError))

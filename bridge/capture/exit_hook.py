@@ -11,7 +11,8 @@ _exit = sys.exit
 _last: tuple[object, FrameType, object] | None = None
 """Facts about the last call of `sys.exit` in the main thread.
 
-They are the exit status, the outermost frame of the thread, and the exception that Python had printed last before.
+They are the exit status, the outermost frame of the thread, and the value of `sys.last_value` at the call.
+`sys.last_value` is the uncaught exception that Python has printed last.
 """
 
 
@@ -22,7 +23,7 @@ def watch_exit() -> None:
 
 
 def unwatch_exit() -> None:
-    """Restore `sys.exit`, unless other code has replaced it too."""
+    """Restore `sys.exit`. Do nothing if other code has replaced `sys.exit` since `watch_exit`."""
     global _last
     _last = None
     if sys.exit is _remember_and_exit:
@@ -32,9 +33,10 @@ def unwatch_exit() -> None:
 def exit_error() -> SystemExit | None:
     """Return the SystemExit that ended the main program; None if the program ended in another way.
 
-    Only an exit handler may call this. A program may catch the SystemExit of `sys.exit` and continue. If it then ends
-    normally, the last instruction of its outermost frame is a return. If another exception ends the program, Python
-    has printed this exception.
+    Only an exit handler may call this.
+    A program can catch the SystemExit of `sys.exit` and continue. This function then returns None. It recognises such
+    a program in two cases. If the program has ended normally, the last instruction of its outermost frame is a return.
+    If another exception has ended the program, `sys.last_value` has changed since the call of `sys.exit`.
     """
     if _last is None or _last_printed() is not _last[2]:
         return None
@@ -48,7 +50,7 @@ def exit_error() -> SystemExit | None:
 def _remember_and_exit(status: Any = None, /) -> NoReturn:
     global _last
     if threading.current_thread() is threading.main_thread():  # in any other thread, `sys.exit` ends only the thread
-        _last = status, _outermost(sys._getframe(1)), _last_printed()  # `_getframe` is a documented function
+        _last = status, _outermost(sys._getframe(1)), _last_printed()
     raise _system_exit(status)
 
 

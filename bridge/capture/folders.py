@@ -16,12 +16,13 @@ from bridge.store.artifacts import ArtifactStore
 from bridge.store.walk import Entry, walk
 
 NOT_OUTPUT = "azureml.log"
-"""Files whose names end with this are not stored as outputs: they are debug logs of the Azure ML SDK."""
+"""Files whose names have this ending are not stored as outputs. They are debug logs of the Azure ML SDK."""
 PIECE_BYTES = 1 << 20
 TAIL_BYTES = 64
-"""The number of bytes at the end of the stored part that are compared with the same bytes of the file.
+"""The number of bytes that show whether a log file has grown or was replaced.
 
-If they are equal, the file has grown. If they differ, the file was replaced.
+The last bytes of the stored part are compared with the bytes at the same offset in the file. If these bytes are equal,
+the file has grown. If they differ, the file was replaced.
 """
 
 
@@ -30,7 +31,8 @@ class Destination(Protocol):
 
     Attributes:
         artifacts: the artifact store.
-        root: the artifact root of the run. It raises NotAllowed if the artifacts of the run are not in the workspace.
+        root: the artifact root of the run. Reading this attribute raises NotAllowed if the artifacts of the run are
+            stored outside of the workspace.
         address: the workspace's folder, which is not captured.
         warn: is called with a sentence about each file that could not be stored.
     """
@@ -60,7 +62,7 @@ class Folder(ABC):
 
     @abstractmethod
     def _files(self) -> Iterator[Path]:
-        """Return the files that may have to be stored."""
+        """Return the files that `_take` must check for changes."""
 
     @abstractmethod
     def _take(self, file: Path, path: str) -> bool:
@@ -162,7 +164,7 @@ class LogFolder(Folder):
             return False
         try:
             facts = _check_regular(file)
-        except FileNotFoundError as error:  # the file was moved, as rotated logs are
+        except FileNotFoundError as error:  # the program has renamed the file, for example to start a new log
             if is_of_handler(error):
                 raise
             return False
@@ -230,7 +232,7 @@ def _until(stream: BinaryIO, size_bytes: int) -> BinaryIO:
 
 
 def _pieces(stream: BinaryIO, size_bytes: int) -> Iterator[bytes]:
-    """Yield the next bytes of a stream, up to a number of bytes or its end."""
+    """Yield the next `size_bytes` bytes of a stream in pieces. Yield fewer bytes if the stream ends before."""
     while piece := stream.read(min(PIECE_BYTES, size_bytes)):
         size_bytes -= len(piece)
         yield piece

@@ -76,7 +76,7 @@ class LogQueue:
 
 
 def _is_of_handler(error: Exception) -> bool:
-    """Return whether a signal handler has raised an error. Signal handlers run only in the main thread."""
+    """Return whether this error was raised by a signal handler. Signal handlers run only in the main thread."""
     if isinstance(error, BridgeError) or threading.current_thread() is not threading.main_thread():
         return False
     return is_of_handler(error)

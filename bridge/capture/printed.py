@@ -15,7 +15,7 @@ from bridge.forking import Step, on_fork
 from bridge.journal.system import is_of_handler
 
 WRITE_SECONDS = 0.25
-"""The time between two writes to the log, so that a program that prints often causes few writes."""
+"""The time between two writes to the log. A program that prints more often causes only one write in this time."""
 STREAMS = ("stdout", "stderr")
 NO_PROCESS = 0
 FULL = "memory and disk were full"
@@ -25,8 +25,8 @@ class Printed:
     """A copy of the output that Python code of this process prints between `begin` and `end`.
 
     The output of threads and forked children is included. The output of native libraries and other programs is not.
-    Printing never fails because of the log. Output that cannot be appended waits, and `end` returns a warning about
-    output that was dropped.
+    Printing never fails because of the log. Output that cannot be appended to the log waits for the next attempt.
+    `end` makes the last attempt. If output is dropped, `end` returns a warning.
 
     Args:
         append: appends bytes to the log.
@@ -40,7 +40,9 @@ class Printed:
         self._reset()
 
     def _reset(self) -> None:
-        self._writing = threading.RLock()  # a signal handler can print or end the run while this thread writes
+        # The lock is reentrant: a signal handler can interrupt the thread that holds the lock, and print or call
+        # `run.complete()`. Both can need the lock.
+        self._writing = threading.RLock()
         self._queue = LogQueue(self._append)
 
     def begin(self) -> None:
@@ -49,7 +51,7 @@ class Printed:
         self._thread = threading.Thread(target=self._write_until_stopped, name="bridge-printed", daemon=True)
         try:
             self._thread.start()
-        except RuntimeError as error:  # the system has no more threads
+        except RuntimeError as error:  # the system cannot start another thread
             if is_of_handler(error):
                 raise
             self._process = NO_PROCESS
@@ -61,7 +63,10 @@ class Printed:
                 setattr(sys, name, self._streams[name])
 
     def end(self) -> tuple[str, ...]:
-        """Restore the streams, unless other code has replaced them too. Return warnings as `flush` does."""
+        """Restore the streams, append the waiting output, and return a warning if output was dropped.
+
+        A stream is not restored if other code has replaced it since `begin`.
+        """
         for name, stream in self._streams.items():
             stream.sink = None
             if getattr(sys, name) is stream:
@@ -87,7 +92,8 @@ class Printed:
         """Add printed bytes. This method takes no lock, because signal handlers print too."""
         self._pieces.append(piece)
         if self._process != os.getpid():
-            self._write()  # this process has no thread that writes: it is a forked child, or could start no thread
+            # No thread of this process writes the output. The process is a forked child, or starting a thread failed.
+            self._write()
 
     def forget(self) -> None:
         """Drop the waiting output. A forked child calls this, because its parent also has this output and writes it."""
@@ -135,7 +141,11 @@ class _Stream:
         return _Bytes(self.original.buffer, self)
 
     def uncovered(self) -> Any:
-        """Return the original stream. Skip streams of this class whose block has already ended."""
+        """Return the original stream.
+
+        The original stream can be a stream of this class, which belongs to another block `with run:`. If that block
+        has ended, the original of that stream is returned instead.
+        """
         original = self.original
         while isinstance(original, _Stream) and original.sink is None:
             original = original.original

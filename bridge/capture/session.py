@@ -31,7 +31,7 @@ class RunSession:
     """The part of a `Run` object that captures output of this process and ends the run.
 
     Args:
-        place: the run.
+        place: the reference to the run in its stores.
     """
 
     __slots__ = ("__weakref__", "_capture", "_entered_by", "_owner", "_printed", "_quietly", "place")
@@ -61,8 +61,8 @@ class RunSession:
     def end(self, status: Status, error: str | None = None, warnings: tuple[str, ...] = ()) -> None:
         """Make all points of the run readable, store its captured files, and end the run.
 
-        In the script of a submitted run, only the error and the warnings are stored: the launcher sets the status when
-        the script has ended.
+        If this process is the script of a submitted run, the status is not set, and only the error and the warnings
+        are stored. The launcher (the process that started the script) sets the status when the script has ended.
 
         Args:
             status: Completed, Failed or Canceled.
@@ -85,7 +85,8 @@ class RunSession:
             place.update(RunChanges(error=error, warnings=warnings))
             return
         end_time = max(now_ms(), record.end_time or 0)
-        # `expected` prevents overwriting the end of the run by its launcher, another thread or another process.
+        # The launcher, another thread or another process can have ended the run since `record` was read. `update`
+        # raises an error if the present status is not in `expected`, so that it does not replace that end.
         launched = record.type == SCRIPT_RUN and record.status not in TERMINAL_STATUSES
         expected = OPEN_STATUSES if launched else self._ends_from(status)
         place.update(RunChanges(status=status, expected=expected, error=error, end_time=end_time, warnings=warnings))
@@ -98,14 +99,14 @@ class RunSession:
         return record.type == SCRIPT_RUN and is_run_of_process(record.id)
 
     def _may_end(self, now: Status, status: Status) -> bool:
-        """Return whether a run with the status `now` may end with the status `status`."""
+        """Return whether a run whose status is `now` can still get the final status `status`."""
         return now in self._ends_from(status)
 
     def _ends_from(self, status: Status) -> tuple[Status, ...]:
-        """Return the statuses in which the run may be before it ends with `status`.
+        """Return the statuses that can change to the final status `status`.
 
-        If this process owns the run, Completed is one of them: the logger of a training library may have completed the
-        run before the program failed.
+        They include Completed if this process owns the run (is responsible for ending it). The reason is that the
+        logger of a training library can complete the run before the program fails.
         """
         by_logger: tuple[Status, ...] = ("Completed",) if self.place.run_id in _open else ()
         return (*OPEN_STATUSES, status, *by_logger)
@@ -133,7 +134,8 @@ class RunSession:
         """Capture folders of this process until the run ends. Relative paths start at the current working folder.
 
         Args:
-            outputs: a folder, which is created if it does not exist; True means `./outputs`, False and None no folder.
+            outputs: a folder, which is created if it does not exist. True means `./outputs`. With False or None, no
+                outputs are captured.
             logs: also capture the folder `./logs`. Its files are stored while they grow.
         """
         from bridge.capture.capture import LOGS, OUTPUTS, Capture
@@ -149,7 +151,10 @@ class RunSession:
         self._capture.watch()
 
     def _finish_captures(self) -> tuple[str, ...]:
-        """Store the captured files of this session and of the session that started the run. Return warnings."""
+        """Store the captured files of this session. Return warnings.
+
+        If this process started the run with another session, store the captured files of that session first.
+        """
         warnings: tuple[str, ...] = ()
         for session in dict.fromkeys((_open.get(self.place.run_id, self), self)):
             warnings += session.finish_capture()
@@ -197,8 +202,8 @@ class RunSession:
         printed = self._printed.pop()
         if printed is not None and self._capture is not None:
             self._capture.warn(*printed.end())
-        if self._entered_by.pop() != os.getpid():  # a forked child: the block continues in its parent
-            return
+        if self._entered_by.pop() != os.getpid():
+            return  # this process was forked inside the block, which continues in the parent
         record = self.place.record()
         failed = error is not None and not is_success(error)
         if failed and (self._may_end(record.status, "Failed") or self._is_submitted(record)):
@@ -229,7 +234,7 @@ def _register_exit() -> None:
 
 
 def _end_open_runs() -> None:
-    # After an error, the stack continues with the other runs. It raises the error when it has ended all of them.
+    # If ending one run raises an error, `ExitStack` still ends the other runs, and raises the error afterwards.
     with ExitStack() as stack:
         for session in reversed(list(_open.values())):
             stack.callback(_end_open_run, session)

@@ -1,4 +1,4 @@
-"""A queue of bytes. Up to a limit the bytes are in memory, and all others in temporary files."""
+"""A queue of bytes. The queue is in memory up to a limit. Further bytes are in temporary files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bridge.journal.system import is_of_handler
 MEMORY_BYTES = 64 << 20
 """The greatest number of bytes in memory. Further bytes wait in files."""
 MEMORY_PART_BYTES, FILE_PART_BYTES = 8 << 20, 64 << 20
-"""The queue consists of parts. This is the greatest size of a part in memory, and of a part in a file.
+"""The queue consists of parts. The two values are the greatest size of a part in memory and of a part in a file.
 
 The memory or disk space of a part is freed when all its bytes have been taken.
 """
@@ -133,7 +133,9 @@ class _FilePart:
             return False
         try:
             _write_at(self._file.fileno(), self.size_bytes, data)
-        except OSError as error:  # the bytes that were written are not counted, so a later call overwrites them
+        except OSError as error:
+            # The first bytes of `data` can be in the file. `size_bytes` does not include them, so the next call
+            # overwrites them.
             if is_of_handler(error):
                 raise
             return False

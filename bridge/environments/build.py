@@ -38,7 +38,7 @@ class EnvironmentBuild:
 def build_environment(environment: EnvironmentDefinition) -> EnvironmentBuild:
     """Build an environment. Do nothing if it was built before.
 
-    With `BRIDGE_DOCKER=0`, scripts run without a container. No image is built then, but a virtual environment.
+    With `BRIDGE_DOCKER=0`, scripts run without a container. A virtual environment is then built instead of an image.
 
     Raises:
         SubmitFailed: the build failed, or the interpreter of the environment does not exist. The output of the build is
