@@ -17,7 +17,7 @@ class BridgeDefaultExperiment:
     """
 
     def in_context(self) -> bool:
-        """Return whether this process belongs to a native run, and MLflow writes to the workspace of that run."""
+        """Return True if this process belongs to a native run and MLflow writes to the workspace of that run."""
         return BridgeRunContext().in_context()
 
     def get_experiment_id(self) -> str:

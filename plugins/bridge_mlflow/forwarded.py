@@ -1,7 +1,8 @@
-"""The methods of MLflow's stores that are forwarded to MLflow's own tables, divided into reads and writes.
+"""The names of the methods that our stores forward to MLflow's own stores, divided into reads and writes.
 
-Source: MLflow 3.17.2, `mlflow.store.tracking.abstract_store` with its two mixins,
-`mlflow.store.model_registry.abstract_store`, and further methods that MLflow's commands and server call on a store.
+Source: MLflow 3.17.2, `mlflow.store.tracking.abstract_store` with its two mixins, and
+`mlflow.store.model_registry.abstract_store`. The other methods are included because MLflow's commands and server call
+them.
 """
 
 from __future__ import annotations
@@ -99,5 +100,6 @@ REGISTRY_WRITES = frozenset(
 )
 """Methods of a model registry that write.
 
-`test_webhook` does not write. It is listed here because it is useful only after a webhook was stored.
+A write creates MLflow's tables if they do not exist. `test_webhook` only reads, but it is listed here: the tables
+already exist, because the webhook was stored in them.
 """

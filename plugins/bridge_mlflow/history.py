@@ -46,7 +46,7 @@ def bulk(tracking: TrackingStore, run_ids: Iterable[str], key: str, max_results:
 def read(tracking: TrackingStore, run_id: str | None, key: str | None) -> Series:
     """Return the points of a metric, ordered by timestamp, step and value.
 
-    The result is empty if the run or the metric does not exist, or is None.
+    The result is empty if the run or the metric does not exist, if `run_id` is None, or if `key` is not text.
 
     Source: MLflow 3.17.2, `SqlAlchemyStore.get_metric_history`.
     """
@@ -81,7 +81,8 @@ def sampled(points: Series, most: int) -> Series:
     """Return at most `most` points.
 
     The points are split into `most` groups of consecutive points. Of `n` points, the first `n mod most` groups contain
-    one point more than the others. The first point of each group is returned, but the last point of the last group.
+    one point more than the others. The result contains the first point of each group except the last group. Of the last
+    group, it contains the last point.
     Source: MLflow 3.17.2, `SqlAlchemyStore._sample_rows_with_window_functions` (`NTILE`).
     """
     count = len(points.steps)
@@ -89,7 +90,8 @@ def sampled(points: Series, most: int) -> Series:
         return points
     size, larger = divmod(count, most)
     group = numpy.arange(most)
-    index = group * size + numpy.minimum(group, larger)  # each larger group shifts the start of later groups by one
+    # The first `larger` groups have one point more than `size`. Each of them moves the later groups by one point.
+    index = group * size + numpy.minimum(group, larger)
     index[-1] = count - 1
     return take(points, index)
 

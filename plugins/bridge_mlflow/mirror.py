@@ -1,4 +1,7 @@
-"""Write rows of our experiments, and of some runs, to MLflow's own tables, because foreign keys there refer to them."""
+"""Write rows for our experiments, and for some runs, to MLflow's own tables.
+
+Foreign keys in MLflow's tables refer to these rows.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,7 @@ UPSERT_RUN = """
 """
 DELETE_TRACES = "DELETE FROM trace_info WHERE experiment_id = :id"
 CHANGING = "changing"
-"""The mark of a row in MLflow's table of runs. It is in the column `source_name`.
+"""The mark of a run that a process is changing. The mark is in the column `source_name` of MLflow's table of runs.
 
 The mark is set before the run is changed in the workspace, and removed when the row is updated.
 """
@@ -52,7 +55,10 @@ ARTIFACT_PLACES = (
     ("model_versions", "storage_location", "1 = 1"),
     ("model_versions", "source", "1 = 1"),
 )
-"""The columns that contain artifact locations below that of an experiment: table, column, condition for the rows."""
+"""The columns that contain artifact locations below the location of an experiment.
+
+Each item names a table, a column of the table, and a condition that selects rows of the table.
+"""
 
 
 class _Row(NamedTuple):
@@ -105,7 +111,10 @@ def earlier_experiments(session: Session, records: Iterable[ExperimentRecord]) -
 
 
 def mark_deleted(session: Session, experiment_id: int, creation_time: int) -> bool:
-    """Mark MLflow's row of an experiment as deleted if it has this creation time. Return whether a row was marked."""
+    """Mark MLflow's row of an experiment as deleted if the row has the given creation time.
+
+    Return whether a row was marked.
+    """
     return bool(_execute(session, MARK_DELETED, id=experiment_id, created=creation_time).rowcount)
 
 
@@ -151,7 +160,10 @@ def mark_run(session: Session, run_id: str) -> bool:
 
 
 def marked_runs(session: Session) -> list[str]:
-    """Return the ids of the marked runs. A process is changing each of them, or was killed while it changed the run."""
+    """Return the ids of the marked runs.
+
+    If a run is marked, a process is changing the run, or was killed while it changed the run.
+    """
     return [row[0] for row in _execute(session, "SELECT run_uuid FROM runs WHERE source_name = :mark", mark=CHANGING)]
 
 
@@ -168,7 +180,7 @@ def _rows(session: Session) -> list[_Row]:
 
 
 def _is_older(row: _Row, there: _Row | None) -> bool:
-    """Return whether `row` is older than `there`, MLflow's row of the same experiment.
+    """Return whether `row`, made from our record, is older than `there`, MLflow's row of the same experiment.
 
     The result is always False for experiment 0, because MLflow itself may have created the row, at a later time.
     """
@@ -176,7 +188,7 @@ def _is_older(row: _Row, there: _Row | None) -> bool:
 
 
 def _move(session: Session, old: str, new: str) -> None:
-    """Replace the old location of an experiment by the new one in all locations that MLflow has stored below it.
+    """Replace an experiment's location `old` by `new` in all locations below `old` that MLflow has stored.
 
     MLflow drops the empty host when it joins a path to a `bridge:` URI. So a location that begins with `bridge:/` is
     replaced as well as one that begins with `bridge:///`.

@@ -40,12 +40,12 @@ def hard_delete_experiment(store: SqlAlchemyStore, experiment_id: str) -> None:
 
 
 def is_directory(repository: ArtifactRepository, path: str) -> bool:
-    """Return whether a path of a repository is a folder."""
+    """Return whether a path in an artifact repository is a folder."""
     return bool(cast("Any", repository)._is_directory(path))
 
 
 def files_below(repository: ArtifactRepository, path: str) -> Iterator[FileInfo]:
-    """Yield the files below a folder of a repository."""
+    """Yield the files below a folder of an artifact repository."""
     return (one for one in cast("Any", repository)._iter_artifacts_recursive(path) if not one.is_dir)
 
 

@@ -21,9 +21,12 @@ class Framework:
 
 
 class ModelNames(type):
-    """The metaclass of `Model`. For a function of the SDK that we do not have, it raises an error with a substitute."""
+    """The metaclass of `Model`.
 
-    if not TYPE_CHECKING:  # because of `__getattr__`, a type checker would accept every attribute
+    If a script uses a function of the SDK that we do not have, the error names a substitute.
+    """
+
+    if not TYPE_CHECKING:  # a type checker that sees `__getattr__` accepts every attribute
 
         def __getattr__(cls, name: str) -> NoReturn:
             raise absent_attribute("Model", name)

@@ -1,4 +1,4 @@
-"""Find the files of a model for a script that knows only its name.
+"""Find the files of a registered model by the name of the model.
 
 The environment variable `AZUREML_MODEL_DIR` names the folder `azureml-models/<name>/<version>`, or `azureml-models` if
 there are several models.

@@ -258,7 +258,7 @@ class Model(metaclass=ModelNames):
             place = version_folder(folder, model.name, model.version)
             if place.exists():
                 return model.download(place, exist_ok=True)
-            with written_whole(place, rename_unless_made) as part:  # later calls find all files or none
+            with written_whole(place, rename_unless_made) as part:  # a failed download leaves no files
                 name = os.path.basename(model.download(part))
             return str(place / name)
 
@@ -380,7 +380,7 @@ def _names(workspace: Workspace) -> str:
 
 
 def _fits(labels: Mapping[str, str], wanted: Any) -> bool:
-    """Return whether labels have all wanted keys, [key, value] pairs, or items of a dict."""
+    """Return whether labels contain everything in `wanted`: keys, [key, value] pairs, or a dict of keys and values."""
     pairs = wanted.items() if isinstance(wanted, Mapping) else wanted or ()
     for one in [pairs] if isinstance(pairs, str) else pairs:
         key, *value = [one] if isinstance(one, str) else one

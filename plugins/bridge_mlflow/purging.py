@@ -10,7 +10,7 @@ from bridge_mlflow.translate.statuses import experiment_id_or_default
 
 
 def get_deleted_runs(workspace: TrackedWorkspace, older_than: int = 0) -> list[str]:
-    workspace.tracking.resume_purge()  # complete purges of processes that were killed
+    workspace.tracking.resume_purge()  # finish the purges that killed processes have started
     experiments = workspace.tracking.search_experiments(ExperimentQuery(view="all")).items
     old = Comparison("attribute", "deletion_time", "<=", workspace.now() - int(older_than))
     query = RunQuery(tuple(one.id for one in experiments), (old,), (Ordering("attribute", "start_time"),), "deleted")
@@ -35,7 +35,8 @@ def hard_delete_experiment(workspace: TrackedWorkspace, experiment_id: str) -> N
 
 
 def get_deleted_logged_models(workspace: TrackedWorkspace, older_than: int = 0) -> list[str]:
-    if not workspace.companion.exists:  # there are no models; creating MLflow's own store would take seconds
+    # Without MLflow's tables, there are no models. Creating the tables would take seconds.
+    if not workspace.companion.exists:
         return []
     found: list[str] = workspace.companion.call("_get_deleted_logged_models", older_than=older_than)
     return found

@@ -120,7 +120,7 @@ def _parsed(ours: Callable[[Any], Any], given: Any, theirs: Callable[[Any], Any]
         return ours(given)
     except InvalidValue as error:
         refused, rule = error.value, error.rule
-    except TypeError:  # not text
+    except TypeError:  # `given` is not text
         refused, rule = given, "must be text"
     with suppress(ValueError):
         theirs(refused)
@@ -153,7 +153,7 @@ def _check_max_results(max_results: int | None) -> None:
 def _token_text(page_token: str | bytes | None) -> str | None:
     """Return a page token that our stores accept.
 
-    MLflow accepts more tokens than our stores. Such a token is replaced by a token of ours with the same offset.
+    MLflow accepts some tokens that our stores refuse. A refused token is replaced by one of ours with the same offset.
     """
     if not page_token:
         return None

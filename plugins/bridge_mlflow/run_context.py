@@ -19,8 +19,8 @@ class BridgeRunContext:
     """
 
     def in_context(self) -> bool:
-        """Return whether this process belongs to a native run, and MLflow writes to the workspace of that run."""
-        # The variable MLFLOW_RUN_ID is ignored here. If MLflow resumes the run that it names, MLflow asks for no tags.
+        """Return True if this process belongs to a native run and MLflow writes to the workspace of that run."""
+        # The variable MLFLOW_RUN_ID is ignored here. If MLflow resumes the run with this id, MLflow asks for no tags.
         # If a logger starts another run instead, that run is a child run.
         return bool(os.environ.get("BRIDGE_RUN_ID")) and _writes_to_our_workspace()
 

@@ -142,7 +142,8 @@ def log_param(workspace: TrackedWorkspace, run_id: str, param: Param) -> None:
 def set_tag(workspace: TrackedWorkspace, run_id: str, tag: RunTag) -> None:
     try:
         tag = mlflow_private.checked_tag(tag.key, tag.value)
-    except TypeError as error:  # the key or the value is not text; MLflow's `log_batch` raises the TypeError itself
+    except TypeError as error:
+        # The key or the value is not text. MLflow's `set_tag` raises an MlflowException, its `log_batch` the TypeError.
         raise MlflowException(str(error), INTERNAL_ERROR) from error
     workspace.tracking.update_runs((run_id,), tag_changes([tag], workspace.plain_run(run_id)))
 

@@ -1,4 +1,7 @@
-"""A workspace as MLflow's tracking store sees it: its stores, its companion, and its records as MLflow's entities."""
+"""A workspace as MLflow's tracking store sees it: its stores, its companion, and its records as MLflow's entities.
+
+The companion reads and writes MLflow's own tables, which contain all objects except experiments and runs.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,7 @@ class TrackedWorkspace:
     def plain_run(self, run_id: str) -> RunRecord:
         """Return the record of a run without the latest values of its metrics.
 
-        These values could be read only after a fold of the journals.
+        These values can be read only after a fold, which copies new points from the journals into the database.
 
         Raises:
             NotFound: the run does not exist.

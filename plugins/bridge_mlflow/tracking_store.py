@@ -49,8 +49,8 @@ def _answered_by(function: Callable[..., Any]) -> Callable[..., Any]:
     signature = inspect.signature(function)
     first, *others = signature.parameters.values()
     method.__signature__ = signature.replace(parameters=[first.replace(name="self"), *others])  # type: ignore[attr-defined]
-    # `translated` reads this signature. The first parameter is renamed in it, so that a keyword argument `workspace` is
-    # treated as an argument of a later MLflow.
+    # `translated` reads this signature, and treats unknown keyword arguments as arguments of a later MLflow. The
+    # signature contains `self` instead of `workspace`, so a keyword argument `workspace` is unknown, too.
     return translated(method)
 
 
@@ -122,8 +122,8 @@ class BridgeTrackingStore(AbstractStore):
     _get_deleted_logged_models = _answered_by(purging.get_deleted_logged_models)
 
     def log_metric(self, run_id: str, metric: Metric, **later: Any) -> None:
-        # Nearly every call has a key that was checked before, plain numbers and no model. Such a call takes a short
-        # path of a few microseconds.
+        # In nearly every call, the key was checked before, the numbers are a float and ints, and there is no model.
+        # Such a call takes a short path of a few microseconds.
         key, value, timestamp, step = metric.key, metric.value, metric.timestamp, metric.step
         if (
             type(value) is float
@@ -147,7 +147,7 @@ class BridgeTrackingStore(AbstractStore):
     def log_batch_async(
         self, run_id: str, metrics: Sequence[Metric], params: Sequence[Param], tags: Sequence[RunTag], **later: Any
     ) -> RunOperations:
-        """Log immediately, so that nothing is lost if the process dies.
+        """Log synchronously, so that nothing is lost if the process dies after this call.
 
         If logging fails, the method `wait` of the result raises the error.
         """
@@ -156,7 +156,7 @@ class BridgeTrackingStore(AbstractStore):
             self.log_batch(run_id, metrics, params, tags, **later)
             done.set_result(None)
         except (MlflowException, TypeError, ValueError, OverflowError) as error:
-            logger.error("Cannot log to run %s: %s", run_id, error)  # for callers that never wait for the result
+            logger.error("Cannot log to run %s: %s", run_id, error)  # some callers never call `wait`
             done.set_exception(error)
         return RunOperations([done])
 

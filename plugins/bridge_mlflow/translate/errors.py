@@ -101,7 +101,10 @@ def name_taken_error(name: str) -> MlflowException:
 
 
 def missing_tag_error(key: str, of: str) -> MlflowException:
-    """Return MLflow's error for deleting a tag that does not exist; `of` is `run` or `experiment` with its id."""
+    """Return MLflow's error for deleting a tag that does not exist.
+
+    `of` is the object of the tag, for example `run with id 5f0c`.
+    """
     return MlflowException(f"No tag with name: {key} in {of}", RESOURCE_DOES_NOT_EXIST)
 
 

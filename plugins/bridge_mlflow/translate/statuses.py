@@ -62,7 +62,7 @@ def experiment_id_or_default(given: str | int | None) -> str:
 def native_status(number: int, now: Status) -> Status | None:
     """Return our status for a status number of MLflow.
 
-    The result is None if MLflow already shows the run's present status `now` under that number.
+    The result is None if MLflow already shows the run's present status `now` as the status with this number.
     """
     status = NATIVE_STATUS.get(number)
     if status is None:
