@@ -1,4 +1,4 @@
-"""Finding workspaces: all in `$BRIDGE_HOME`, and the one that a project folder names."""
+"""Finds all workspaces in `$BRIDGE_HOME`, or the workspace of a project folder."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ logger = logging.getLogger("bridge")
 
 
 def workspaces_at_home() -> dict[str, list[Workspace]]:
-    """Return the workspaces in `$BRIDGE_HOME` by name; see `Workspace.list`."""
+    """Return, for each name, the workspaces in `$BRIDGE_HOME` with this name; see `Workspace.list`."""
     found: dict[str, list[Workspace]] = {}
     for database in sorted(home_folder().glob(f"*/{DATABASE}")):
         try:
@@ -29,7 +29,7 @@ def workspaces_at_home() -> dict[str, list[Workspace]]:
 
 
 def workspace_of_project(path: str | os.PathLike[str] | None, file_name: str | None) -> Workspace:
-    """Open the workspace that the configuration file of a project folder names; see `Workspace.from_config`."""
+    """Open the workspace that is set in the configuration file of a project; see `Workspace.from_config`."""
     config = read_config(find_config(path, file_name))
     if config.address is not None:
         opened = Workspace.open(config.address)

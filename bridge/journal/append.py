@@ -23,12 +23,14 @@ logger = logging.getLogger("bridge")
 
 
 class Appender:
-    """Appends points and leases to the current journal of a writer. The caller must hold the lock of the writer.
+    """Appends points and leases to the current journal of a writer.
+
+    A lease is a record that this process owns a run. The caller must hold the lock of the writer.
 
     `call` is the call in progress, or a call that was interrupted by an exception; otherwise None.
     `reason` is the reason of the most recent failed write; empty if no write has failed.
-    `unsynced` maps the ids of journals whose last bytes may not be on the disk to an offset. If the database contains
-    all points before this offset, no point can be lost any more.
+    `unsynced` contains the ids of journals whose last bytes may not be on the disk, each with an offset. If the
+    database contains all points before this offset, no point can be lost any more.
     """
 
     def __init__(self, files: JournalFiles, leases: Leases, unwritten: Unwritten) -> None:
@@ -47,8 +49,8 @@ class Appender:
         """Append points with one write. Start a journal if none is open.
 
         Returns:
-            The number of items that were written. If it is not the number of all items, no journal is open afterwards.
-            The items that were written remain in the journal, because a reader may have stored them already.
+            The number of items that were written. If some items could not be written, no journal is open afterwards.
+            The written items are not cut off from the journal, because a reader may have stored them already.
         """
         call = self.call = Call()
         files = self.files
@@ -133,7 +135,8 @@ class Appender:
         size = call.ends[whole - 1] if whole else 0
         if written > size:
             file.shorten(file.size + size)
-        if whole:  # `intact` is still True here, so that the next call repeats this step if it is interrupted
+        if whole:
+            # If this line is interrupted, `intact` is still True, and so the next call repeats the removal.
             self._unwritten.waiting.remove(call.items[:whole])
         file.intact = False
         self.files.leave(self.leases)
@@ -141,7 +144,8 @@ class Appender:
     def check_unchanged(self) -> None:
         """Stop using the current journal if another process has cut it or appended to it.
 
-        The checksum of each record depends on its offset, so no reader could read records that are appended later.
+        The checksum of each record depends on the record's offset. In a file of another size, this process would
+        compute the checksums of later records from wrong offsets, and no reader could read these records.
         """
         file = self.files.current
         if file is not NO_FILE and file.grown() != 0:
@@ -172,7 +176,8 @@ class Appender:
     def _settle(self, call: Call) -> None:
         """Update the file object after the records of a call were written.
 
-        If this method is interrupted, the next call repeats it. Only the last line must not be repeated.
+        If this method is interrupted before its last line, the next call repeats it. After the last line, the file has
+        the expected size, so the next call does not add to `seed` twice.
         """
         file = self.files.current
         file.numbers.update(call.numbers)

@@ -73,7 +73,8 @@ class Backlog:
         while self._items and id(self._items[0]) in known:
             self._size_bytes -= self._items.popleft().size_bytes
         if not self._items:
-            # A signal handler may have raised after an item was removed and before its size was subtracted.
+            # The size is too large if a signal handler raised after an item was removed and before its size was
+            # subtracted.
             self._size_bytes = 0
 
 
@@ -105,7 +106,7 @@ class Unwritten:
             self.warnings.setdefault(run_id, sentence)
 
     def sort(self, orphans: set[str]) -> None:
-        """Divide all items between the two backlogs again: the items of `orphans` become homeless, all others wait."""
+        """Set the orphans. Move the items of these runs to `homeless`, and all other items to `waiting`."""
         self.orphans = orphans
         homeless, waiting = Backlog(self.homeless.dropped), Backlog(self.waiting.dropped)
         for backlog in (self.waiting, self.homeless):

@@ -16,22 +16,23 @@ class Block(Generic[Given]):
     `contextlib.contextmanager` resumes the generator from `__enter__` and `__exit__` methods in Python.
     Python may run a signal handler when such a method starts. If the handler raises, `__exit__` ends before it has done
     anything, and a lock stays taken.
-    A `Block` resumes the generator from C. An exception of a signal handler is then raised in one of three places: in
-    the generator, where `with` and `finally` release locks and files; in the block; or after the end of both.
+    A `Block` resumes the generator from C. An exception of a signal handler is then raised in the generator, in the
+    block, or after both have ended. In the generator, `with` and `finally` release locks and files.
 
     An exception of the block is raised at the `yield`, and always leaves the `with` statement. The generator may
     replace this exception by another one.
     """
 
-    # `with` looks up `__enter__` and `__exit__` in the class. The slots there return the values of this object.
+    # `with` looks up `__enter__` and `__exit__` in the class, not in the object. With `__slots__`, the class has two
+    # attributes of these names. They return the values that `__init__` stores in the object.
     __slots__ = ("__enter__", "__exit__")
 
     def __init__(self, steps: Generator[Given, None, None]) -> None:
         turns = _take(steps)
         self.__enter__: Callable[[], Given] = turns.__next__
-        # `with` calls `__exit__(kind, error, trace)`. `min` is written in C and calls its key with each of its
-        # arguments, so this sends None, kind, error and trace to `_take`. All keys are 0, so `min` returns its first
-        # argument, None: an exception of the block is not swallowed.
+        # `with` calls `__exit__(kind, error, trace)`, and this calls `min(None, kind, error, trace, key=turns.send)`.
+        # `min` is written in C. It calls `turns.send` with each of these four values, and so sends them to `_take`.
+        # All keys are 0, so `min` returns its first argument, None: an exception of the block is not swallowed.
         self.__exit__: Callable[..., None] = partial(min, None, key=turns.send)
 
 

@@ -28,8 +28,9 @@ class Call:
     `pieces` are the records.
     `ends` are the offsets at which the items end, counted from the end of the file before the write. So the last end is
     the size of all items.
-    `numbers`, `fast` and `columns` are added to the attributes of the same names of the file.
-    `leases` is True if the records are leases.
+    `numbers`, `fast` and `columns` contain series numbers. After the write, they are added to the attributes of the
+    `JournalFile` that have the same names.
+    `leases` is True if the records are leases, which record that this process owns runs.
     """
 
     __slots__ = ("columns", "ends", "fast", "items", "leases", "numbers", "pieces")
@@ -49,7 +50,7 @@ class Call:
         return self.ends[-1] if self.ends else 0
 
     def add_points(self, items: Sequence[Item], file: JournalFile) -> None:
-        """Add the records of points, and the definitions of their series that the file does not have yet."""
+        """Add the records of points, and the definitions of series that are not defined in the file yet."""
         self.items = items
         at = file.seed
         for item in items:
@@ -63,7 +64,10 @@ class Call:
         self.ends.append(len(records))
 
     def _add(self, record: bytes, at: int) -> int:
-        """Add a record whose seed is `at`; return the seed of the next record."""
+        """Add a record; return the seed of the next record.
+
+        `at` is the seed of this record: the value from which its checksum starts.
+        """
         self.pieces.append(record)
         return at + len(record)
 

@@ -40,7 +40,7 @@ def table_row_type(size: int, cells: int, rest_at: int) -> numpy.dtype[Any]:
 
     cell = numpy.dtype(
         {
-            "names": ["series", "flags", "value", "at", "length"],  # a text's offset and length overlap the value
+            "names": ["series", "flags", "value", "at", "length"],  # a text has `at` and `length` instead of `value`
             "formats": ["<u4", "u1", "<f8", "<u4", "<u4"],
             "offsets": [0, 4, 8, 8, 12],
             "itemsize": CELL_SIZE,
@@ -93,11 +93,12 @@ def _add_texts(
 
 
 def in_order_of_time(rows: Array) -> Array:
-    """Return the points with record times that never decrease.
+    """Return the points, with record times changed so that they never decrease.
 
     If a point has an earlier time than a point before it, the time of that other point replaces its time. So the points
-    of a journal stay in the order of the calls, even if the clock was set back. A fold that leaves later points to the
-    next fold (`Stretch.cut`) also needs this order, because it might make no progress without it.
+    of a journal stay in the order of the calls, even if the clock was set back.
+    A fold (copying points to the database) may leave later points to the next fold; see `Stretch.cut`. If times
+    decreased, such a fold might make no progress.
     """
     import numpy
 
@@ -112,8 +113,8 @@ def in_order_of_time(rows: Array) -> Array:
 def distinct(numbers: Array) -> list[int]:
     """Return the different numbers of an array in ascending order.
 
-    `numpy.unique` would import `numpy.ma` for this. The background thread must not import a module during a fold,
-    because the process may fork at the same time.
+    `numpy.unique` would import `numpy.ma` for this. The background thread that folds must not import a module, because
+    another thread may fork the process at the same time.
     """
     import numpy
 

@@ -153,8 +153,8 @@ class FileLock(OwnFile):
     def _wait_for_turn(self) -> None:
         """Wait for the lock with a limit.
 
-        The kernel's queue is fair, but a wait in the queue has no time limit and cannot be ended. So a separate thread
-        waits in the queue, and the caller waits for that thread.
+        The kernel's queue is fair, but a wait in the queue has no time limit and cannot be ended. So a separate thread,
+        the waiter, waits in the queue, and the caller waits for that thread.
         """
         waiter = _find_waiter(self._key) or _Waiter(self._path, self._opener, self._key)
         try:
@@ -241,7 +241,7 @@ class _Waiter:
 
     def _close_if_left(self) -> None:
         try:
-            _left.remove(self)  # of several threads that try, only one succeeds
+            _left.remove(self)  # only one thread can remove this waiter, and only this thread closes the file
         except ValueError:
             return
         self.file.close()

@@ -22,15 +22,17 @@ class JournalFiles:
     its old list, and every method may be called again.
 
     `current` is the journal that is appended to, or `NO_FILE`.
-    `earlier` are journals to which nothing is appended any more. They stay locked until the store has the leases of the
-    current journal. A reader that found them unlocked earlier would end the runs of this process.
+    `earlier` are journals to which nothing is appended any more. They stay locked until the store has the leases (which
+    process owns which run) of the current journal. If they were unlocked before that, a reader would conclude that this
+    process has ended, and would end its runs.
     `lost` are journals of a workspace that is not at the path any more.
 
     Args:
         folder: the folder of the journals. It is created if it does not exist.
         fsync: wait for the disk before a call returns.
         shared: the group of the folder may read and remove the journals.
-        workspace_id: the only workspace that may fold new journals; empty if any workspace may.
+        workspace_id: the only workspace whose processes may fold new journals, which means to copy their points into
+            its database; empty if any workspace may.
     """
 
     def __init__(self, folder: Path, fsync: bool, shared: bool, workspace_id: str) -> None:
@@ -80,7 +82,10 @@ class JournalFiles:
             del self.earlier[0]
 
     def close_all(self) -> None:
-        """Close all journals, each with a closing record. The next journal may start in another folder at the path."""
+        """Close all journals, each with a closing record.
+
+        If the folder at the path is then replaced by another one, the next journal starts in the new folder.
+        """
         if self.current is not NO_FILE:
             self.earlier.append(self.current)
             self.current = NO_FILE
@@ -103,7 +108,7 @@ class JournalFiles:
 
     @property
     def is_in_place(self) -> bool:
-        """Whether the open journals are still in the folder at its path; True if none is open."""
+        """Whether `folder` still contains the open journals, and was not replaced; True if no journal is open."""
         in_place = self._held is None or self._held.is_at(self.folder)
         for file in (self.current, *self.earlier):
             in_place = in_place and (not file.is_published or file.ending or file.is_in_place)
@@ -112,8 +117,8 @@ class JournalFiles:
     def put_back(self, workspace_id: str) -> None:
         """Put the journals of a workspace into the folder that is now at the path. All other journals become lost.
 
-        A journal that was removed is written again with all its bytes and its id, so that receipts stay valid and no
-        point is stored twice.
+        A journal that was removed is written again with all its bytes and its id. The receipts (up to which byte the
+        points of a journal are in the database) then stay valid, and no point is stored twice.
 
         Raises:
             CallFailed: a journal cannot be written there. Journals that were already put back stay there.

@@ -20,11 +20,11 @@ A journal of format 2, which this version writes, begins with its header twice, 
 | 4 | CRC-32 of the bytes before |
 
 Every record begins with 16 bytes: a checksum (4), the size of the record (4), type (1), flags (1), the mark `FF FE` (2)
-and a series number (4).
+and a series number (4). These bytes are the head of the record.
 The checksum of a number point is the CRC-32 of the 44 bytes after it.
-Every other record has a checksum of its head next (4): the CRC-32 of the 12 bytes before.
-The checksum at its start continues that CRC over the rest of the record.
-Each CRC starts from the journal's salt plus the record's offset.
+The head of every other record has 4 more bytes: a second checksum, the CRC-32 of the 12 bytes before it.
+The first checksum of such a record is the CRC-32 of the same 12 bytes and of all bytes after the head.
+Each CRC starts from the journal's salt (a random number in the header) plus the record's offset.
 So text that a caller logs is never read as a record, because the caller knows neither the salt nor the offset.
 The mark never occurs in UTF-8. After damage, a reader searches for the mark to find the next record.
 
@@ -43,6 +43,7 @@ A row has record time, timestamp and step (8 each), 16 bytes for each cell, and 
 | 3 | reserved, zero |
 | 8 | the value; for a text, the offset of its bytes in the texts of the row (4) and their number (4) |
 
+A lease records whether the process that writes the journal owns a run.
 A lease has a time (8, in milliseconds since 1970 UTC), the boot-time clock (8, in nanoseconds) and a run id in UTF-8.
 Its flags say whether the journal's process owns the run (1) or has released it (0).
 
@@ -120,7 +121,7 @@ HAS_STEP, IS_INT, IMPRECISE, IS_TEXT = 1, 2, 4, 8
 """Bits of the flags. `HAS_STEP`: the caller passed a step. `IS_INT`: the value was an int. `IMPRECISE`: the int cannot
 be stored exactly. `IS_TEXT`: the value of the cell is a text.
 
-In a row, `HAS_STEP` and the bits of the API are in the head. The other bits are in the cells.
+In a row, `HAS_STEP` and the bits that name the API (see `API_SHIFT`) are in the head. The other bits are in the cells.
 """
 API_SHIFT = 3
 """The position of the two bits of the flags that name the API through which the point was logged."""
@@ -199,8 +200,8 @@ def encode_header(header: Header) -> bytes:
 def decode_header(data: bytes) -> tuple[int, Header] | None:
     """Return the version of the format and the header; None if the bytes are not a header.
 
-    The header of every version begins with the fields of format 1. Of a version that is newer than this code, only
-    these fields are read.
+    The header of every version begins with the fields of format 1. If the version is newer than this code, only these
+    fields are read.
     """
     if len(data) < FIRST_HEADER_SIZE or data[:8] != MAGIC or not _ends_with_crc(data[:FIRST_HEADER_SIZE]):
         return None
@@ -232,7 +233,7 @@ def _id_text(data: bytes) -> str:
 
 
 def same_id(first: str, second: str) -> bool:
-    """Return whether two ids are equal in a header, which has only 16 bytes for each."""
+    """Return whether two ids have the same 16 bytes in a header. Longer ids are cut there."""
     return _id_bytes(first) == _id_bytes(second)
 
 
@@ -248,7 +249,7 @@ def _record(seed: int, kind: int, flags: int, series: int, rest: bytes) -> bytes
     """
     head = HEAD.pack(REST_AT + len(rest), kind, flags, MARK, series)
     check = crc32(head, seed & 0xFFFFFFFF)
-    # The second checksum excludes the checksum of the head, because a CRC over bytes and their own CRC is constant.
+    # The first checksum excludes the second one, because a CRC over some bytes and their own CRC is always the same.
     return b"".join((crc32(rest, check).to_bytes(4, "little"), head, check.to_bytes(4, "little"), rest))
 
 

@@ -1,4 +1,4 @@
-"""Writes leases to the journal of a writer."""
+"""Writes leases, which record that this process owns runs, to the journal of a writer."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ class LeaseWriter:
         self._files, self._leases = appender.files, appender.leases
 
     def reserve(self) -> Reservation:
-        """Return a reservation of the open journal. Start a journal if none is open.
+        """Return an object that keeps the open journal open. Start a journal if none is open.
 
-        As long as the reservation exists, the journal is not closed, because leases in the store will name it.
+        As long as this reservation exists, the journal is not closed, because leases in the store will name it.
         """
         if self._lock.is_mine():
             return self._inner().reserve()
@@ -76,7 +76,9 @@ class LeaseWriter:
         self._write(None, held=True)
 
     def advance_time(self, time: int) -> None:
-        """Give all later leases a later time than `time`, because the clocks of two owners may differ.
+        """Give all later leases a later time than `time`.
+
+        The lease with the latest time determines the owner of a run. The clock of an earlier owner may be ahead.
 
         Args:
             time: the time, in milliseconds since 1970 UTC.
@@ -130,7 +132,7 @@ class LeaseWriter:
                     logger.debug("Leases are not written to %s: %s", self._files.folder, self._appender.reason)
             elif held:
                 try:
-                    self._files.start(self._leases)  # writes the leases of all runs
+                    self._files.start(self._leases)  # the new journal begins with the leases of all runs
                 except CallFailed as failed:
                     logger.debug("Leases are not written to %s: %s", self._files.folder, failed)
             self._appender.call = None

@@ -57,7 +57,7 @@ class Leases:
         """Return the lease records of runs, all with the current time.
 
         Args:
-            seed: the journal's salt plus the offset of the first record.
+            seed: the journal's salt (a random number in its header) plus the offset of the first record.
             run_ids: the runs.
             held: True if this process owns the runs, False if it has released them.
         """
@@ -77,7 +77,7 @@ class Leases:
         self._time = max(self._time, time)
 
     def reserve(self) -> Reservation:
-        """Return a reservation, which has no journal yet."""
+        """Return a new `Reservation`. The caller must set its `journal_id`."""
         reservation = Reservation("", self.next_time())
         self._reservations.add(reservation)
         return reservation
@@ -89,8 +89,8 @@ class Leases:
 
     @property
     def need_journal(self) -> bool:
-        """Whether journals of this process must stay locked.
+        """Whether the journals that leases of this process name must stay locked.
 
-        Readers end the runs whose leases name an unlocked journal.
+        If a lease names an unlocked journal, a reader ends the run.
         """
         return bool(self._run_ids or self._reservations)

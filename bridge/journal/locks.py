@@ -32,10 +32,10 @@ class OwnedLock(RLock):  # type: ignore[misc]  # `RLock` is final in typeshed, b
 class ThreadLock(OwnedLock):  # type: ignore[misc]  # as above
     """A lock that a thread may not take twice, and that a caller waits for with a time limit.
 
-    A signal handler, a finalizer or a logging handler that interrupts a call of its own thread, and needs the same
-    lock, gets an error instead of waiting for itself.
+    A signal handler, a finalizer or a logging handler can interrupt a call that holds the lock. If it needs the same
+    lock, it gets an error, because it would otherwise wait for its own thread.
 
-    `holder` is the thread that took the lock last, and the time, in seconds since 1970 UTC.
+    `holder` is the thread that took the lock last, and the time when it took the lock, in seconds since 1970 UTC.
 
     Args:
         place: the name of the data that the lock protects, for errors.

@@ -1,6 +1,6 @@
 """Identifies this process by its machine, boot, namespaces and start time, and finds out whether another process runs.
 
-Each value is read once in a process, which takes microseconds, and again in a child after a fork.
+Each value is read once in a process, and again in a child after a fork. Reading a value takes microseconds.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ def machine_id() -> str:
 def pid_namespace() -> int:
     """Return the number of the namespace in which this process has its id; 0 if it is unknown.
 
-    Two numbers may only be compared within one boot, because the first namespace has the same number on every machine.
+    Compare two numbers only if they were read on one machine since its last boot. On another machine, another namespace
+    can have the same number: the first namespace has the same number everywhere.
     """
     return _namespace("pid")
 
@@ -147,7 +148,7 @@ def _read_text(path: str) -> str:
     """Return the text of a small file; empty if it cannot be read.
 
     Raises:
-        CallFailed: the file cannot be read at the moment. Callers must not cache this result.
+        CallFailed: the file cannot be read at the moment. Callers must not cache a result after this error.
     """
     try:
         with system(FileIO, path) as file:
@@ -193,7 +194,8 @@ def _macos_machine() -> str:
 def _start_on_macos(pid: int) -> int | None:
     """Return when a process started, in microseconds since 1970; 0 if it has ended, None if it is not visible.
 
-    Source: sys/proc_info.h of macOS. Kind 3 is PROC_PIDTBSDINFO. It has 136 bytes, and the last 16 are the start time.
+    Source: sys/proc_info.h of macOS. The argument 3 of the call is PROC_PIDTBSDINFO. The answer has 136 bytes, and the
+    last 16 are the start time.
     """
     import ctypes
     import struct

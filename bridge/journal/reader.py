@@ -99,7 +99,7 @@ class JournalReader:
         """Return the points between two byte offsets.
 
         Args:
-            start: a byte offset at which an earlier stretch ended, or 0.
+            start: a byte offset at which the result of an earlier call ended, or 0.
             limit: the byte offset beyond which nothing is read.
             wanted: about how many bytes to read. A larger record is read as a whole. None reads all bytes.
         """
@@ -199,8 +199,9 @@ class JournalReader:
         count = _count_numbers(view, at)
         if count == 0:
             return 0
-        # Iterate over a copy. Up to Python 3.12 the garbage collector crashes on a `memoryview` with an iterator, and
-        # the exception of a signal handler may keep both alive.
+        # Iterate over a copy, not over `view`. If a signal handler raises an exception here, its traceback may keep the
+        # iterator and the object that it iterates over alive. If this object is a `memoryview`, the garbage collector
+        # crashes up to Python 3.12.
         records = SEALED_NUMBER.iter_unpack(bytes(view[at : at + count * NUMBER_SIZE]))
         if self._is_first:
             intact = [crc32(body) == checksum for checksum, body in records]
@@ -217,7 +218,7 @@ class JournalReader:
         return count * NUMBER_SIZE
 
     def _take(self, view: memoryview, at: int, base: int, found: Found, parsed: Parsed) -> int:
-        """Parse an intact record. If it is a row, also parse the similar rows after it.
+        """Parse an intact record. If it is a row, also parse the rows after it that have the same layout.
 
         Returns:
             The number of parsed bytes; 0 if the reader must stop here.
@@ -238,7 +239,10 @@ class JournalReader:
         return size
 
     def _take_one(self, record: memoryview, end: int, parsed: Parsed) -> None:
-        """Parse the record of a text, a definition or a lease. It ends at the offset `end` of the journal."""
+        """Parse the record of a text, a definition or a lease (that the process owns a run).
+
+        The record ends at the offset `end` of the journal.
+        """
         size, kind, flags, _, series = HEAD.unpack_from(record, 4)
         rest = bytes(record[self._rest_at :])
         if kind == TYPE_TEXT:

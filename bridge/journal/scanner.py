@@ -40,7 +40,9 @@ FIRST_RECORD_LIMIT = 1 << 24
 FIRST_TEXT_LIMIT = HEAD_SIZE + POINT.size + 4 * TEXT_VALUE_LENGTH
 
 FIRST_HEAD = re.compile(rb"(?=[\x00\x01][\x01-\x06].\x00\x00)", re.DOTALL)
-"""Matches a part of a head of format 1: the highest byte of the size, the type, the flags, and two zeros.
+"""Matches a part of the head (the first 16 bytes) of a record of format 1.
+
+This part contains the highest byte of the size, the type, the flags, and two zeros.
 
 The size is at most 2**24, so its highest byte is 0 or 1.
 """
@@ -81,9 +83,10 @@ def layout_of(is_first: bool, salt: int) -> Layout:
 class Found(NamedTuple):
     """The size and type of a record, or of bytes that look like a record. The size is 0 if there is no record.
 
-    `intact` is True if the checksum is right and the content is possible.
-    `reaches` is True if the record ends after the bytes that were read. In format 2 it certainly is a record if `size`
-    is not 0 and it is not a number point, because its head has a checksum. In format 1 it only looks like a record.
+    `intact` is True if the checksum is right, and a record of this type can have this size.
+    `reaches` is True if the record ends after the bytes that were read. In format 2, every record except a number point
+    has a checksum of its head. If `size` is not 0, this checksum was right, and so the bytes are certainly a record.
+    All other bytes may only look like the beginning of a record.
     """
 
     size: int
@@ -154,7 +157,9 @@ class Scanner:
         return None
 
     def is_end(self, record: memoryview, offset: int) -> bool:
-        """Return whether a closing record was written for this journal and for this offset.
+        """Return whether a closing record contains the id of this journal and its own offset.
+
+        A closing record that was written for another journal or at another offset does not count.
 
         Args:
             record: the bytes of the whole record.
@@ -174,7 +179,8 @@ class Scanner:
         if kind not in KNOWN or mark or size > limit or not self._is_possible(kind, size, cells):
             return NOTHING
         if at + size > len(view):
-            # A text that continues after `view` may contain bytes that look like records. Other records cannot.
+            # A text or a row that continues after `view` may contain a text with bytes that look like records. So the
+            # bytes in it must not be searched for records. Records of other types contain no such bytes.
             return Found(size, kind, False, True) if kind in (TYPE_TEXT, TYPE_ROW) else NOTHING
         intact = crc32(view[at + 4 : at + size]) == int.from_bytes(view[at : at + 4], "little")
         return Found(size, kind, True, False) if intact else NOTHING

@@ -1,4 +1,4 @@
-"""The contents of a journal between two byte offsets: points, leases and damages."""
+"""The contents of a journal between two byte offsets: points, leases (who owns which run) and damages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Makes system calls, and tells their failures from exceptions of signal handlers."""
+"""Makes system calls, and distinguishes their errors from exceptions that signal handlers raise."""
 
 from __future__ import annotations
 

@@ -37,20 +37,22 @@ _boot_time = time.clock_gettime_ns
 class JournalWriter:
     """The writer of this process's journal. The journal is started when the first point is written.
 
-    The writer combines the open files, the calls that append to them, the buffered points and the leases, under one
-    lock. Callers must check points before they log them. Thread-safe. A forked child must call `after_fork`.
+    The writer combines the open files, the calls that append to them, the buffered points and the leases (which runs
+    this process owns), under one lock.
+    Callers must check points before they log them. Thread-safe. A forked child must call `after_fork`.
 
     If a signal handler or finalizer interrupts a call and logs a point, an inner writer writes this point to a separate
     journal. If such a handler raises, its exception leaves the interrupted call. The point of that call is then written
     once or not at all.
 
-    `leases` writes which runs this process owns.
+    `leases` is the object that writes the leases.
 
     Args:
         folder: the folder of the journals. It is created if it does not exist.
         fsync: wait for the disk before a call returns.
         shared: the group of the folder may read and remove the journal.
-        workspace_id: the only workspace that may fold the journal; empty if any workspace may.
+        workspace_id: the only workspace that may fold the journal (copy its points into its database); empty if any
+            workspace may.
     """
 
     def __init__(self, folder: Path, fsync: bool = False, shared: bool = False, workspace_id: str = "") -> None:
@@ -81,7 +83,8 @@ class JournalWriter:
     def log_number(self, run_id: str, key: str, value: float, flags: int, timestamp: int, step: int) -> bool:
         """Append a number point of a series that the journal already defines.
 
-        Nearly all points are written by this method. So it repeats the code of `Appender` for this one case.
+        Nearly all points are written by this method, so it must be fast. It therefore repeats the code of `Appender`
+        for this one case instead of calling it.
 
         Returns:
             False if the point was not written: the series is new, or the write failed. The caller must then call `log`.
@@ -165,8 +168,8 @@ class JournalWriter:
         """Write the buffered points.
 
         Args:
-            run_id: the run whose missing points are an error; None means all runs. If the workspace at the path does
-                not contain a run, the points of this run are not an error for the other runs.
+            run_id: the run whose unwritten points are an error; None means all runs. If another run does not exist in
+                the workspace at the path, its points are not an error.
 
         Raises:
             StoreUnavailable: points could not be written, may not be on the disk, were dropped, or are in a file that
@@ -243,7 +246,7 @@ class JournalWriter:
             if problems:
                 logger.error("%s: %s.", self.folder, "; ".join(problems))
             self._files.close_all()
-            self._unwritten.orphans = set()  # the store is asked again whether it has these runs
+            self._unwritten.orphans = set()  # callers ask the store again whether it has these runs
             self._files.close_folders()
             self._appender.call = None
 
@@ -258,7 +261,7 @@ class JournalWriter:
     # The workspace at the path was removed or replaced
 
     def is_in_place(self) -> bool:
-        """Return whether the open journals are still in the folder at its path; True if none is open.
+        """Return whether the folder still contains the open journals, and was not replaced; True if none is open.
 
         After `follow_workspace` has failed or was interrupted, this is False until a call of it succeeds.
         """
@@ -274,8 +277,9 @@ class JournalWriter:
         return self._inner.made is not None and self._inner.made.waits_for_workspace
 
     def follow_workspace(self, workspace_id: str, orphans: set[str]) -> bool:
-        """Follow the workspace at the path, which was removed or replaced; return whether this succeeded.
+        """Continue in the workspace that is now at the path, after the earlier one was removed or replaced.
 
+        Return whether this succeeded.
         Journals of this workspace are put back with all their records. They keep their ids, so points that are already
         stored are not stored again. Journals of another workspace stay open until that workspace is at the path again.
 
@@ -299,7 +303,8 @@ class JournalWriter:
                 self._leases.discard(run_id)
             self._unwritten.sort(orphans)
             for run_id in orphans:
-                self.recheck_run(run_id)  # its points are buffered in memory, even if its journal was put back
+                # New points of an orphan must be buffered in memory, even if the journal was put back.
+                self.recheck_run(run_id)
             self._is_following = False
             self._appender.call = None
         return self._inner.made is None or self._inner.made.follow_workspace(workspace_id, orphans)

@@ -1,4 +1,4 @@
-"""How a launcher becomes the owner of a run."""
+"""Makes a launcher, which is the process that runs a submitted script, the owner of the run."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def claim(opened: WorkspaceStores, run_id: str) -> RunRecord | None:
 def _claim(opened: WorkspaceStores, run_id: str) -> RunRecord | None:
     record = get_run(opened.tracking, run_id, latest=False)
     try:
-        check_claimable(run_id, record.type, record.status, record.end_time)  # if it raises, nothing was written
+        check_claimable(run_id, record.type, record.status, record.end_time)  # this check writes nothing
         opened.tracking.claim_run(run_id)
     except InvalidState:
         record = get_run(opened.tracking, run_id, latest=False)

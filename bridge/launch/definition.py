@@ -27,7 +27,7 @@ from bridge.records.text import as_texts, is_list
 
 
 def script_definition(config: ScriptRunConfig) -> ScriptDefinition:
-    """Return everything that a launcher needs to run a script, except the working folder of the script.
+    """Return everything that a launcher (the process that runs a script) needs, except the script's working folder.
 
     Raises:
         InvalidValue: the configuration has mistakes; the error names all of them.
@@ -165,8 +165,8 @@ def _line(command: str | Iterable[object] | None) -> str:
 def _environment(settings: RunConfiguration) -> EnvironmentDefinition:
     asked = settings.environment_definition()
     if asked is None:
-        # Earlier versions did not write these fields for the current interpreter. `absent` excludes them, so that the
-        # same configuration is still stored as the same JSON.
+        # Without an environment, the script runs with the current interpreter. Earlier versions did not store the
+        # fields in `absent` in this case. They are still not stored, so that the JSON of the configuration is the same.
         python = PythonDefinition(
             user_managed_dependencies=True,
             interpreter_path=sys.executable,

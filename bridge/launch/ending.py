@@ -20,7 +20,7 @@ class Ending:
         message: the failure as a sentence.
         exit_code: the exit code of the script, negative for a signal.
         signal: the name of the signal that ended the script.
-        trace: the traceback, if the launcher itself failed.
+        trace: the traceback, if the launcher (the process that runs the script) failed itself.
     """
 
     status: Status | None

@@ -41,7 +41,8 @@ POLL_SECONDS = 0.25
 OUTPUT_SECONDS = 30.0
 """How long the launcher tries to store a new status of a run that has not ended.
 
-At the end, the launcher gives up writing the output if it could write nothing for this long.
+After the script has ended, the launcher stores the rest of the output. It gives up after it could store nothing for
+this long.
 """
 END_SECONDS = 600.0
 """How long the launcher tries to store how the run ended."""
@@ -94,7 +95,7 @@ class Launcher:
             ending = Ending("Failed", "LauncherFailed", message, trace=traceback.format_exc())
         try:
             return self._end(ending)
-        except Exception as error:  # a bug, or not enough memory: call `_end` again, because its steps may be repeated
+        except Exception as error:  # a bug, or not enough memory: `_end` can be called again
             logger.error("Storing the end of the run failed; trying again.", exc_info=error)
             return self._end(ending)
 
@@ -104,7 +105,7 @@ class Launcher:
         if ending is not None or prepared is None:
             return ending or Ending("Failed", "LauncherFailed", "The preparation ended without a result")
         self._change(RunChanges(status="Running", start_time=now_ms()))
-        self._output.touch()  # the log exists, even if the script prints nothing
+        self._output.touch()  # create the log, even if the script prints nothing
         capture = prepared.capture(self._opened, self._record)
         capture.watch()
         ending = self._execute(prepared)
@@ -166,7 +167,8 @@ class Launcher:
     def _ending_of(self, prepared: Prepared, exit_code: int) -> Ending:
         if exit_code == 0:
             return Ending("Completed")
-        words = self._output.last_line(exception=exit_code == 1)  # Python exits with 1 after an exception
+        # Python exits with 1 after an exception. In this case the output probably contains a traceback.
+        words = self._output.last_line(exception=exit_code == 1)
         said, name = describe_end(exit_code, words, prepared.shell)
         return Ending("Failed", "UserError", f"{prepared.name} {said}", exit_code, name)
 

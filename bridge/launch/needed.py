@@ -1,4 +1,4 @@
-"""Imports all modules that a launcher may need after it has claimed its run.
+"""Imports all modules that the launcher, which runs a submitted script, may need after it has become the run's owner.
 
 An upgrade may replace the files of Runbridge while the script runs. A later import would then load another version.
 Other code imports these modules when it first needs them, because most processes never need them.
@@ -18,6 +18,6 @@ import bridge.store.sql.leases
 import bridge.store.sql.purge
 import bridge.store.sql.series
 
-with suppress(ImportError, MemoryError):  # without NumPy, other processes fold the points of this process
+with suppress(ImportError, MemoryError):  # without NumPy, other processes copy the points to the database
     import numpy
     import numpy.ma  # `numpy.unique` loads this module at its first call

@@ -41,7 +41,7 @@ class Output:
 
     One thread reads from the pipe and another thread writes to the log, so that a slow disk never stops a script.
     Bytes that cannot be written yet are buffered in memory, and in a file if they are more than 64 MB.
-    If a signal handler raises an exception during a method, the method may be called again.
+    If a signal handler raises an exception during a method, the caller can call the method again.
 
     Args:
         append: appends bytes to the log.
@@ -176,7 +176,8 @@ class Output:
     def _write(self) -> None:
         made = False
         while True:
-            closed = self._closed  # read before the queue, because the queue gets no more bytes after `_closed` is set
+            # The order matters: if `_closed` is set before the queue is examined, an empty queue stays empty.
+            closed = self._closed
             if self._queue.append_next():
                 made = True
                 if not self._closed and self._queue.size_bytes < PIECE_BYTES:

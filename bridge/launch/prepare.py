@@ -76,7 +76,7 @@ class Prepared:
     kill_command: Sequence[str] | None = None
 
     def capture(self, opened: WorkspaceStores, record: RunRecord) -> Capture:
-        """Return the capture that stores the files of the script."""
+        """Return an object that stores the files that the script writes."""
         return Capture(
             RunPlace(opened, record.experiment_id, record.id),
             outputs=self.folder / OUTPUTS if self.collects_outputs else None,
@@ -305,9 +305,9 @@ def _make_outputs(folder: Path) -> None:
 
 
 def _import_names() -> list[str]:
-    """Return the folder of the plugin `bridge_azureml` that contains `azureml.core`. Do not import the plugin.
+    """Return a list with the folder of the plugin `bridge_azureml` that contains `azureml.core`.
 
-    The list is empty if the plugin is not installed.
+    The list is empty if the plugin is not installed. The plugin is not imported.
     """
     found = find_spec("bridge_azureml")
     folders = [] if found is None else list(found.submodule_search_locations or ())

@@ -70,7 +70,7 @@ class ScriptProcess:
         """Send SIGTERM to the whole process group, and SIGKILL five seconds later."""
         descendants = _descendants(self._run_id)
         self._end_group(GRACE_SECONDS, wait)
-        for pid in descendants:  # some processes may have left the group
+        for pid in descendants:  # a process that has left the group did not get the signals
             _kill(os.kill, pid, signal.SIGKILL)
         self._process.wait()
 
@@ -85,7 +85,7 @@ class ScriptProcess:
     def _end_group(self, grace_seconds: float, wait: Callable[[float], object]) -> None:
         end = time.monotonic() + grace_seconds
         if _kill(os.killpg, self.pid, signal.SIGTERM):
-            # A stopped process gets the signal when it continues.
+            # A stopped process gets SIGTERM only when it continues.
             _kill(os.killpg, self.pid, signal.SIGCONT)
         while self._group_exists() and time.monotonic() < end:
             wait(0.02)

@@ -282,7 +282,7 @@ def _as_dict(config: object, names: dict[str, str]) -> dict[str, Any]:
 def _fill(
     config: RunConfiguration | History | DockerConfiguration, names: dict[str, str], content: Any, place: Path
 ) -> None:
-    """Set the settings that the content of a file contains. Remove these settings from the content."""
+    """Set the settings that the content of a file contains. Remove them from `content`, so that unknown ones remain."""
     if not isinstance(content, dict):
         raise InvalidValue("run configuration", str(place), f"must have a mapping of settings instead of {content!r}")
     for key, name in names.items():

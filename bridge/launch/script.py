@@ -88,7 +88,7 @@ class ScriptRunConfig:
         self.run_config = run_config
         self.script = script if script is not None else run_config.script
         self.arguments = arguments if arguments is not None else run_config.arguments
-        if isinstance(self.arguments, Iterator):  # the arguments are read several times
+        if isinstance(self.arguments, Iterator):  # an iterator can be read once, but arguments are read several times
             self.arguments = list(self.arguments)
         self.command = command if command is not None else (None if script is not None else run_config.command)
         if command is not None and script is None:

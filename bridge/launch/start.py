@@ -1,4 +1,7 @@
-"""Starts the launcher of a run. The launcher outlives the submitting process and its terminal."""
+"""Starts the launcher of a run: the process that runs the submitted script and records its result.
+
+The launcher outlives the submitting process and its terminal.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,8 @@ def start_launcher(address: str, run_id: str, hand_over: Callable[[], object]) -
     Args:
         address: the workspace's folder.
         run_id: the run.
-        hand_over: releases the lease of the run. It is called when the launcher has started and waits for the run.
+        hand_over: releases the lease of the run, so that this process does not own the run any more. It is called
+            when the launcher has started and waits for the run.
 
     Raises:
         SubmitFailed: the launcher could not be started, or ended before it owned the run. The error contains the

@@ -17,7 +17,7 @@ NAME_BYTES = 255
 
 @dataclass(frozen=True, slots=True)
 class ArtifactRecord:
-    """A file or a folder below an artifact root.
+    """A file or a folder below an artifact root, which is the folder of the artifacts of one run, model or trace.
 
     `path` is relative to the artifact root, with `/` between its parts.
     `time` is in milliseconds since 1970 UTC.

@@ -31,10 +31,10 @@ INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 """The range of a step and of a timestamp in milliseconds."""
 
 LEASE_SECONDS = 300
-"""How long the owner of a run may write nothing before the run is shown as NotResponding."""
+"""A run is shown as NotResponding if its owner (the process that must end it) has written nothing for this long."""
 
 RENEW_SECONDS = 30.0
-"""How often a process renews its leases in its journal."""
+"""How often a process renews its leases in its journal. A lease records that the process owns a run."""
 
 ABSENT_SECONDS = 7 * 24 * 3600
 """How long an owner may write nothing before its runs become Failed, if readers cannot find out whether it runs.

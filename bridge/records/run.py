@@ -1,4 +1,4 @@
-"""The record of a run, changes and leases of runs, and the rules for their ids and times."""
+"""The record of a run, its changes, its leases (which process owns the run), and the rules for run ids and times."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ TERMINAL_STATUSES: frozenset[str] = frozenset({"Completed", "Failed", "Canceled"
 OPEN_STATUSES: tuple[Status, ...] = tuple(status for status in get_args(Status) if status not in TERMINAL_STATUSES)
 
 CLAIMABLE_STATUSES: tuple[Status, ...] = ("NotStarted", "Queued", "Provisioning", "Starting")
-"""The statuses of a run that waits for the launcher that will execute it."""
+"""The statuses of a run that waits for its launcher, the process that runs a submitted script."""
 
 SCRIPT_RUN = "azureml.scriptrun"
 """The type of a run that a launcher owns. Only the launcher, or a user outside the script, ends such a run.
@@ -44,7 +44,7 @@ SCRIPT_RUN = "azureml.scriptrun"
 Source: Azure ML SDK v1, `azureml.core.ScriptRun.RUN_TYPE`.
 """
 SOURCE_PROPERTY = "azureml.runsource"
-"""The key of a property that contains the type of a run, like the field `type` of its record."""
+"""The key of a property. It can contain the type of a run, which is normally in the field `type` of the record."""
 
 RUN_ID = re.compile(rf"[a-zA-Z0-9][\w\-]{{0,{RUN_ID_LENGTH - 1}}}")
 
@@ -129,7 +129,7 @@ class RunRecord:
         """The latest point of each metric, by the name that the metric has in MLflow's API.
 
         The name is the key, or `<key>.<column>` for a column of a table. If a key and a column have the same name, the
-        greater of their points is used. If the points are equal, the point of the key is used.
+        point with the greater (step, timestamp, value) is used. If these are equal, the point of the key is used.
         """
         found = dict(self.latest)
         for (key, column), latest in self.latest_columns.items():
@@ -175,12 +175,12 @@ class RunChanges:
 
 
 class Lease(NamedTuple):
-    """A lease of a run that has not ended: the process that writes the journal owns the run.
+    """A lease of a run that has not ended. The process that writes the journal `journal_id` owns the run.
 
     `time` determines which of several leases of a run is the newest. It is in milliseconds since 1970 UTC, and is never
     compared with a clock.
-    `boot_time` is the time at which the process last wrote to its journal, in nanoseconds of the boot-time clock that
-    the header of the journal names; 0 if this time is unknown.
+    `boot_time` is the time at which the process last wrote to its journal, in nanoseconds; 0 if it is unknown. The
+    header of the journal identifies the boot-time clock with which this time was measured.
     """
 
     run_id: str

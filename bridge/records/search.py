@@ -47,14 +47,15 @@ class Comparison:
 
     `operand` is text, a number, a tuple of texts (for IN and NOT IN) or None (for IS NULL and IS NOT NULL).
     If a run does not have the metric, param, tag or attribute, only IS NULL matches; `!=` does not.
-    The entity `property` compares a property of the run.
-    The entity `tag` compares a tag of the run. If the run has no tag with this key, a property is compared. If the run
+    `entity` names the kind of the compared value. `property` means a property of the run.
+    `tag` means a tag of the run. If the run has no tag with this key, a property is compared. If the run
     has no such property either, the latest text that was logged under this key is compared. If that is True, False or
     None, it is compared as the text "True", "False" or "None".
     LIKE compares the whole value and is case-sensitive. `%` and `_` also match newlines, and cannot be escaped. ILIKE
     ignores the case of ASCII letters only.
     A metric that is NaN matches only `!=`. ±inf is compared as ±1.797e308. The operand of a metric becomes a float64.
-    A clause on a data set matches if at least one data set of the run meets the condition, also with `!=`.
+    A clause on a data set matches if at least one data set of the run meets the condition. For `!=`, one data set with
+    another value is enough.
 
     Source: MLflow 3.17.2, `SqlAlchemyStore._search_runs`.
 
@@ -104,7 +105,8 @@ class Ordering:
     """One key of an order. The entity `tag` has the same meaning as in a `Comparison`. Texts are ordered by code point.
 
     `ranks` replaces the order by code point for a text attribute, for example for the status. It contains groups of
-    values: values of an earlier group come first, values of one group are equal, and all other values count as missing.
+    values. The values of an earlier group come first, and the order within a group is that of the next key. A value in
+    no group counts as missing.
     """
 
     entity: Entity

@@ -171,8 +171,8 @@ def _run_clause(clause: _Clause) -> Comparison:
 def _check_run_comparator(key: SearchKey, comparator: str) -> None:
     texts = TEXT_COMPARATORS + (NULL_COMPARATORS if key.entity in ("param", "tag") else LIST_COMPARATORS)
     if comparator not in (NUMBER_COMPARATORS if key.is_number else texts):
-        # This message copies two errors of MLflow's message: it lists the comparators of text for a numeric attribute,
-        # and its list ends with a quote character only for params and text attributes.
+        # MLflow's message has two errors, and this message has the same ones. For a numeric attribute, it lists the
+        # comparators of text. The quote character after the list is missing except for params and text attributes.
         named = NUMBER_COMPARATORS if key.entity == "metric" else texts
         if key.entity == "attribute" and key.is_number:
             named = TEXT_COMPARATORS + LIST_COMPARATORS
