@@ -19,7 +19,8 @@ def list_runs(store: TrackingStore, query: RunQuery, latest: bool = True) -> Ite
 
     The ids are read immediately. The records are read later, in portions.
     So a run that starts after the call is not listed, and no run is listed twice.
-    A run is excluded if it is purged, or moved to a lifecycle stage outside the query, before its record is read.
+    A run can change between the two reads. It is excluded if it was purged, or if its new lifecycle stage does not
+    match the query.
 
     Args:
         store: the store that contains the runs.

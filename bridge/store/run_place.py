@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RunPlace:
-    """A reference to a run in the stores of its workspace, with which functions read or change the run."""
+    """A reference to a run: its ids and the stores of its workspace. Its methods read and change the stored run."""
 
     stores: WorkspaceStores
     experiment_id: str
@@ -41,7 +41,8 @@ class RunPlace:
         """Return the artifact root of the run.
 
         Raises:
-            NotAllowed: the experiment has an artifact location outside the workspace. Only MLflow's clients can use it.
+            NotAllowed: the experiment stores its artifacts outside the workspace. Only MLflow's clients can read and
+                write artifacts there.
         """
         location = self.stores.tracking.get_experiment(self.experiment_id).artifact_location
         if location is not None:
@@ -56,7 +57,7 @@ class RunPlace:
 
         Raises:
             InvalidState: the run is deleted.
-            NotAllowed: as for `root`.
+            NotAllowed: the experiment stores its artifacts outside the workspace.
         """
         self.stores.tracking.check_writable(self.run_id)
         return self.root()
@@ -81,8 +82,8 @@ def new_run(
     Args:
         run_id: a valid id. If it is None, an id is generated.
         display_name: the name. If it is None or "", a name is generated.
-        tags: values by key, or a single key. Values are converted to text. The tag `mlflow.user` is added, because
-            MLflow's searches by user look for this tag.
+        tags: a dict of keys and values, or the key of one tag without a value. Values are converted to text. The tag
+            `mlflow.user` is added, because MLflow's searches by user look for this tag.
 
     Raises:
         InvalidValue: a tag's key or value is not valid.
@@ -108,7 +109,8 @@ def new_run(
 def free_run_id(stores: WorkspaceStores, run_id: str | None) -> str:
     """Return an id for a new run: `run_id` if no run has this id, or a generated id if `run_id` is None.
 
-    A caller that stores files under the id calls this first. Otherwise its files could replace those of another run.
+    A caller calls this function before it stores files under the id. Otherwise these files could replace the files of
+    another run.
 
     Raises:
         InvalidValue: the id is not valid.

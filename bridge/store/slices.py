@@ -1,4 +1,8 @@
-"""Slices: parts of journals, in the form in which they are passed to a backend."""
+"""Slices: the parts of journals that a fold passes to a backend, which stores their points in its database.
+
+A fold copies new points from the journals into the database. A slice also contains lease records, which state which
+process owns which run.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +23,8 @@ class Slice:
     `start` and `end` are the byte offsets.
     All arrays have one entry for each point.
     `series` (uint32) has the number of the point's series, a key of `definitions`.
-    `times` (int64) are nanoseconds. They can be compared between the slices of one `append`, and define the log order.
+    `times` (int64) are nanoseconds, and points are ordered by them. The times of all slices in one call of the
+    backend's method `append` can be compared.
     `has_step` (bool) is true if the point was logged with a step. `steps` (int64) is that step, or 0.
     `values` (float64) is the value, or for a text series the index of the value in `texts`.
     `ints` (bool) is true if the value was logged as an int.
@@ -27,10 +32,10 @@ class Slice:
     `joined` (bool) is true if the point is a cell of the same row as the point before it. The cells of a row have the
     same key, time, timestamp and step, and are all in one slice.
     `warnings` are pairs (run id, sentence), for example about damage. The sentences are stored with the runs.
-    `leases` are the lease records of this part.
+    `leases` are the lease records in this part of the journal.
     `workspace_id` is the workspace that the journal belongs to. If it is empty, every backend accepts the slice.
-    `boot_time` is the time of the last write in this part, in nanoseconds of the process's boot-time clock; 0 if
-    unknown.
+    `boot_time` is the time at which the process last wrote to this part of the journal. It is measured in nanoseconds,
+    with the boot-time clock of the process's host; 0 if unknown.
     """
 
     journal_id: str
@@ -57,8 +62,8 @@ class LeaseRecord(NamedTuple):
     """A journal record about the lease of a run. `held` states whether the process of the journal owns the run now.
 
     `time` is in milliseconds since 1970 UTC.
-    A later "held" record moves the lease to the journal of the record. A "released" record counts only if it comes from
-    the journal that holds the lease.
+    If `held` is True, the process gets the lease, unless the stored lease has the same or a later time. If `held` is
+    False, the record releases the lease, but only if the process has the lease.
     """
 
     run_id: str

@@ -1,4 +1,7 @@
-"""The interface of a tracking store, which contains experiments, runs and series."""
+"""The interface of a tracking store, which contains experiments, runs and series.
+
+The process that owns a run has a lease for it. A fold copies new points from journals into the store.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ class TrackingStore(ABC):
     Every method may be called from any thread.
     After a method has returned, every later read sees its effect, also in other processes that share the store.
     A method that raises has changed nothing.
-    A returned record does not change later. If a caller changes its mappings, nothing changes in the store.
+    A returned record does not change later. If a caller changes a mapping in it, nothing changes in the store.
     Times are milliseconds since 1970 UTC. The caller passes the current time.
     If an experiment or run does not exist, a method raises `NotFound`.
     A deleted experiment or run can be read. A method that would change it raises `InvalidState`. However, points from a
@@ -97,9 +100,10 @@ class TrackingStore(ABC):
     def purge_experiment(self, experiment_id: str) -> None:
         """Remove a deleted experiment and its runs permanently.
 
-        The runs are removed first, in several transactions, as `purge_runs` describes. If a call is interrupted, the
-        next call continues.
-        Afterwards another experiment may have the name. If the id was the greatest, the next experiment gets it.
+        The runs are removed first, in several transactions, as `purge_runs` describes. If a call is interrupted,
+        some runs and the experiment can remain. A repeated call removes them.
+        Afterwards another experiment can have the name. If no experiment has a greater id, the next new experiment gets
+        the id of the removed one.
 
         Raises:
             NotFound: the experiment is active.

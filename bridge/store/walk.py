@@ -34,8 +34,8 @@ def walk(
         top: the folder.
         unreadable: called with the path of a folder that cannot be listed, and the error. Not called for a folder that
             was removed.
-        follows_links: whether to enter the folders that links lead to, except a link to a folder above the link. If
-            False, a link to a folder is yielded like a file.
+        follows_links: whether to enter the folders that links lead to. If True, a link to a folder that contains the
+            link is skipped. If False, a link to a folder is yielded like a file.
         enters: called with the path of a subfolder and its entry; returns whether to enter the subfolder.
         chosen: called with the path of a folder and its entries; returns the entries to yield or enter.
         most_entries: the greatest number of entries that the walk may list; None means no limit.

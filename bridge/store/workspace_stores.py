@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 
 class WorkspaceStores:
-    """A workspace: its properties, its tracking store and its artifact store. Handles use them.
+    """A workspace: its properties, its tracking store and its artifact store.
+
+    The handles (the objects of the public API, such as `Run`) read and write through these stores.
 
     Args:
         address: the absolute path of the workspace's folder.
@@ -41,7 +43,8 @@ class WorkspaceStores:
             store = store_at(Path(self.address), None)
             self._facts, self._generation = store.facts(), store.generation
             store.users.add(self)
-            self._store = store  # last: if a step raises, the next call repeats all steps
+            # This is the last step, so that the next call repeats all steps if one of them raises an error.
+            self._store = store
         return store
 
     @property
@@ -93,7 +96,8 @@ class WorkspaceStores:
     @property
     def artifacts(self) -> ArtifactStore:
         """The store of artifacts. Its module is loaded when it is first needed, because logging does not need it."""
-        # This is no `cached_property`: before Python 3.12 it has a lock, which a forked child may inherit locked.
+        # This is no `cached_property`. Before Python 3.12, a `cached_property` has a lock. If a process forks while
+        # another thread holds this lock, it stays locked in the child.
         if self._artifacts is None:
             from bridge.store.folder.artifacts import FolderArtifacts
 
@@ -103,7 +107,8 @@ class WorkspaceStores:
     def close(self) -> None:
         """Close all stores of the workspace in this process. A later call of a handle opens them again.
 
-        If this process owns a run, the journal stays open, because a closed journal means that the owner has ended.
+        If this process owns a run, its journal stays open. A closed journal would mean that the process has ended, and
+        other processes would end the run.
 
         Raises:
             StoreUnavailable: points cannot be written or were dropped. The stores are closed nevertheless.
@@ -121,4 +126,4 @@ class WorkspaceStores:
     def forget(self) -> None:
         """Forget the closed stores. The next call opens new stores."""
         self._store = None
-        self._artifacts = None  # it uses the closed store
+        self._artifacts = None  # the artifact store uses the closed tracking store

@@ -1,4 +1,4 @@
-"""The former name of `bridge.launch.launcher`, for processes and schedulers that an earlier version has set up.
+"""The former name of `bridge.launch.launcher`. Commands that an earlier version has created still use this name.
 
 The next release removes this module. Use `python -m bridge.launch.launcher` instead.
 """

@@ -91,7 +91,8 @@ class ClaimPromises:
     def test_a_claim_takes_the_lease_from_the_process_that_created_the_run(self, store: Backend) -> None:
         record = RunRecord("r1", "0", status="Starting", start_time=1_000, type=SCRIPT_RUN)
         store.create_runs([record], [Lease("r1", "j1", 5_000)])
-        store.claim_run("r1", Lease("r1", "j2", 2_000))  # this process may have a slower clock than the first one
+        # The claiming process has a slower clock than the process that created the run.
+        store.claim_run("r1", Lease("r1", "j2", 2_000))
         (lease,) = store.get_leases()
         assert lease.journal_id == "j2" and lease.time > 5_000
         # The lease records that the first process wrote before the claim arrive later.

@@ -1,4 +1,8 @@
-"""The conformance suite of a store into which journals are folded: each slice is stored once, and in order."""
+"""The conformance suite of a store into which journals are folded.
+
+A fold copies new points from journals into the store. It passes them as slices, and each slice (a part of a journal) is
+stored once, and in order.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The conformance suite of a store that writes points to a journal and folds them into a backend."""
+"""The conformance suite of a store that writes points to a journal, and copies them from there into a backend."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from bridge.testing.claims import wait
 class JournaledStoreTests(BackendTests):
     """The tests of a backend, and tests in which this process owns runs.
 
-    A subclass overrides two fixtures: `store`, and `other` with the same inner backend and folder of journals.
+    A subclass overrides two fixtures, `store` and `other`. Both are stores over the same inner backend and the same
+    folder of journals.
     """
 
     def test_started_runs_are_owned_until_they_are_released_or_end(self, store: JournaledStore) -> None:
@@ -45,5 +46,5 @@ class JournaledStoreTests(BackendTests):
 
 
 def held_in(store: JournaledStore) -> list[str]:
-    """Return the runs whose leases are held."""
+    """Return the ids of the runs that a process owns, that is, whose leases are held."""
     return [lease.run_id for lease in store.get_leases()]

@@ -1,4 +1,7 @@
-"""The conformance suite of leases: which journal owns a run, and what happens to a run after its owner has ended."""
+"""The conformance suite of leases: which process owns a run, and what happens to a run after its owner has ended.
+
+A lease names the journal of the owner.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from bridge.testing.slices import make_slice
 
 
 def store_leases(store: Backend, journal_id: str, *records: LeaseRecord) -> None:
-    """Store lease records as the next slice of a journal."""
+    """Store lease records. They are passed to the store as the next slice (part) of a journal."""
     start = store.get_receipts([journal_id]).get(journal_id, 0)
     store.append([replace(make_slice(journal_id, start, start + 1, []), leases=records)])
 

@@ -16,7 +16,8 @@ from bridge.testing.strategies import bits_of
 class LoggedPoint(NamedTuple):
     """A logged point of one key.
 
-    `step` is the step that the caller passed. If `stepless` is true, the caller passed none, and the store assigns it.
+    `step` is the step that the caller passed. If `stepless` is true, the caller passed no step, and the store
+    assigns one.
     """
 
     value: Value
@@ -42,7 +43,7 @@ def log_naively(points: dict[str, list[LoggedPoint]], logged: Iterable[Point], a
 
 
 def scalars(points: Iterable[LoggedPoint]) -> list[LoggedPoint]:
-    """Return the scalar points: those that are not cells of a row, descriptions, or names of files."""
+    """Return the scalar points. Cells of a row, descriptions and names of files are not scalar points."""
     return [point for point in points if point.kind == SCALAR]
 
 

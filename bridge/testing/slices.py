@@ -1,4 +1,4 @@
-"""Slices for tests, which are created without a journal."""
+"""Slices for tests. A slice is a part of a journal that a fold passes to a store. These slices have no journal."""
 
 from __future__ import annotations
 

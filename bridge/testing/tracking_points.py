@@ -40,7 +40,7 @@ BAD_POINTS: tuple[tuple[Any, ...], ...] = (
     ("k", 1.0, float("nan")), ("k", 1.0, float("inf")), ("k", 1.0, 1, float("nan")),
     ("k", 1.0, 1, 1.5), ("k", 1.0, 1, "1"), ("k", 1.0, 1, 2**63), ("k", 1.0, 1, True),
 )  # fmt: skip
-"""The fields of points with a mistake, which a store must refuse."""
+"""Fields of points. Each point has a mistake, so a store must refuse it."""
 
 
 class PointPromises:
@@ -180,7 +180,8 @@ class PointPromises:
                 store.log_points(run, [Point("good", 1.0, 1), point, Point("good", 2.0, 1)])
             with pytest.raises(InvalidValue):
                 store.log(run, point.key, point.value, point.timestamp, point.step)
-            store.log(run, "k", 1.0, 1)  # now the store knows the key, but must check the point of the next round too
+            # The second round checks that the store also refuses the point after it has stored the key "k".
+            store.log(run, "k", 1.0, 1)
         assert [record.key for record in get_series(store, run)] == ["k"]
 
     def test_every_mistake_of_a_batch_is_named(self, store: TrackingStore, run: str) -> None:

@@ -17,12 +17,12 @@ from bridge.store.tracking import TrackingStore
 
 DIGITS = Dataset("digits", "abc", "local", "{}", schema="{}", profile=None)
 HALF = "x\udcff"
-"""A text that UTF-8 cannot encode. It contains a surrogate, to which `surrogateescape` decodes the byte 0xFF."""
+"""A text that UTF-8 cannot encode. The second character is a surrogate, as in file names that are not valid UTF-8."""
 TEXTS = ("", "a", "Größe 🎈", "a\nb", "'; --", "x" * 5_000)
 
 
 def facts_of(changes: RunChanges) -> dict[str, Any]:
-    """Return the simple fields of `changes` that are set, by name."""
+    """Return the fields of `changes` that are set, by name, except labels and inputs."""
     names = ("status", "start_time", "end_time", "display_name", "description", "parent_id", "error")
     return {name: value for name in names if (value := getattr(changes, name)) is not None}
 
@@ -221,7 +221,8 @@ class RunPromises:
             create_run(store, RunRecord(run_id, "0"))
             for key in ("loss", "accuracy", "text")[:number]:
                 store.log(run_id, key, f"{number}" if key == "text" else number + 0.5, 1)
-                get_series(store, run_id)  # a read may fold, so that the series is stored in several blocks
+                # This read can store the point, so that the next point of the series is stored in a separate block.
+                get_series(store, run_id)
                 store.log(run_id, key, f"{number}!" if key == "text" else number, 2)
         found = store.get_series_of(["d", "a", "no", "c"])
         assert list(found) == ["d", "a", "c"]

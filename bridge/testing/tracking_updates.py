@@ -16,12 +16,12 @@ from bridge.store.tracking import TrackingStore
 
 DIGITS = Dataset("digits", "abc", "local", "{}", schema="{}", profile=None)
 HALF = "x\udcff"
-"""A text that UTF-8 cannot encode. It contains a surrogate, to which `surrogateescape` decodes the byte 0xFF."""
+"""A text that UTF-8 cannot encode. The second character is a surrogate, as in file names that are not valid UTF-8."""
 TEXTS = ("", "a", "Größe 🎈", "a\nb", "'; --", "x" * 5_000)
 
 
 def facts_of(changes: RunChanges) -> dict[str, Any]:
-    """Return the simple fields of `changes` that are set, by name."""
+    """Return the fields of `changes` that are set, by name, except labels and inputs."""
     names = ("status", "start_time", "end_time", "display_name", "description", "parent_id", "error")
     return {name: value for name in names if (value := getattr(changes, name)) is not None}
 

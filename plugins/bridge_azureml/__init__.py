@@ -50,7 +50,8 @@ def install(replace: bool = False) -> None:
 
 def _put_on_path(folder: str) -> None:
     if folder not in sys.path:
-        sys.path.insert(min(1, len(sys.path)), folder)  # the folder of the script must stay first
+        # The first entry of `sys.path` is the folder of the script, which must stay first.
+        sys.path.insert(min(1, len(sys.path)), folder)
     inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     if folder not in inherited:
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (folder, *inherited)))

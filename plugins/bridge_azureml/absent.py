@@ -70,9 +70,9 @@ def sentence_of(name: str) -> str:
 def attribute_finder(module: str) -> Callable[[str], Any]:
     """Return a `__getattr__` for a module. It raises AttributeError, with a substitute for the absent name.
 
-    `from module import name` would replace the message of this error by a message of Python. So the module is also made
-    a package without a folder. Python then looks for a submodule, and `AbsentFinder` raises an error whose message is
-    not replaced.
+    `from module import name` would replace the message of this error by a message of Python. So this function also
+    makes the module a package, with an empty `__path__`. Python then looks for a submodule, and `AbsentFinder` raises
+    an error whose message is not replaced.
     """
     sys.modules[module].__dict__.setdefault("__path__", [])
 

@@ -98,7 +98,7 @@ def _last(values: list[Any]) -> str:
 
 
 def _file_name(value: Any) -> Any:
-    """Return the artifact path of a file if the value of a metric is the file's address, else the unchanged value."""
+    """Return the value of a metric. If the value is the address of a file, return its artifact path instead."""
     address = FILE_ADDRESS.fullmatch(value) if isinstance(value, str) else None
     return address[1] if address else value
 
@@ -168,7 +168,8 @@ def _log(details: dict[str, Any]) -> str:
 
 
 def _time(text: str | None) -> datetime | None:
-    if not text or len(text) > len("YYYY-MM-DDThh:mm:ss.ffffffZ"):  # a longer text has a year that `datetime` lacks
+    # A longer text has a year of five or more digits. The greatest year of `datetime` is 9999.
+    if not text or len(text) > len("YYYY-MM-DDThh:mm:ss.ffffffZ"):
         return None
     # Python 3.10 does not accept more than six digits after the decimal point of the seconds.
     return datetime.fromisoformat(f"{text[:26].rstrip('Z')}+00:00")

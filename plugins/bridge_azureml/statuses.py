@@ -29,7 +29,7 @@ class RunStatus:
 
     @classmethod
     def get_running_statuses(cls) -> list[Status]:
-        """Return the statuses of a run that has not ended, and whose script may still run."""
+        """Return the statuses of a run that has not ended, except those of `get_post_processing_statuses`."""
         return [status for status in OPEN_STATUSES if status not in cls.get_post_processing_statuses()]
 
     @classmethod

@@ -1,4 +1,7 @@
-"""Show runs in TensorBoard: their metrics, as event files, and the event files that they stored below `logs/`."""
+"""Show runs in TensorBoard.
+
+Metrics of runs are exported as event files. Event files that runs have stored below `logs/` are copied.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,7 @@ def export_to_tensorboard(
     logger: logging.Logger | None = None,
     recursive: bool = True,
 ) -> None:
-    """Write the numbers that runs have logged as TensorBoard's event files. The runs may still be open.
+    """Write the numbers that runs have logged as TensorBoard's event files. The runs need not have ended.
 
     The folder of a run has the run's id as its name. A number of a row or table has the tag `<metric>/<column>`.
     Text is not exported. If a run is exported again, its files are replaced.

@@ -26,8 +26,8 @@ def is_workspace(folder: str) -> bool:
 def split_artifact_uri(uri: str) -> tuple[str, str]:
     """Split an artifact URI into the folder of a workspace and the path below the artifacts folder of that workspace.
 
-    If the URI passes through the artifacts folders of several workspaces, the outermost workspace is returned. The
-    other workspaces may consist of files that a user has uploaded.
+    If the URI passes through the artifacts folders of several workspaces, the outermost workspace is returned,
+    because the other workspaces can be artifacts: folders of workspaces that a user has uploaded.
     The URI may omit the artifacts folder, because MLflow's server joins artifact paths to the URI of the workspace.
     In that case the innermost workspace is returned, because a workspace may be in the folder of another one.
 

@@ -66,11 +66,11 @@ class BridgeArtifactRepository(ArtifactRepository):
         ]
 
     def get_local_path(self, artifact_path: str) -> str | None:
-        """Return None for a file, and the workspace's folder for a folder.
+        """Return None if the path is a file. If the path is a folder, return the folder of the workspace.
 
         The path of a file is not returned, because MLflow could then change the stored file.
-        MLflow's server calls this method before it sends an artifact. It refuses the artifact if the returned path is a
-        folder.
+        MLflow's server calls this method before it sends an artifact. The server does not send the artifact if
+        the returned path is a folder.
         """
         self._check_exists(artifact_path)
         return self._address if self._is_folder(artifact_path) else None
@@ -133,7 +133,7 @@ class BridgeArtifactRepository(ArtifactRepository):
         self._artifacts.put(*self._locate_in_root(path), source)
 
     def _locate_in_root(self, path: str) -> tuple[str, str]:
-        """Return the same as `_locate`, but refuse a path that is not in an artifact root."""
+        """Return the artifact root of a path, and the path below the root; refuse a path without an artifact root."""
         root, below = self._locate(path)
         if not root:
             rule = "must be in an artifact root, for example below <experiment>/<run>/artifacts"

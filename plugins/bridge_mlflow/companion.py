@@ -48,9 +48,10 @@ logger = logging.getLogger(__name__)
 PART, LOCK = ".mlflow.db.part", ".mlflow.db.lock"
 ARTIFACT_LOCATION_TAG = "mlflow.artifactLocation"
 FULL_COMPARISON_SECONDS = 5.0
-"""The time after which MLflow's rows of experiments are compared with all experiments of the workspace.
+"""The time after which all experiments of the workspace are compared with MLflow's rows of experiments.
 
-Within this time only the newest experiments are compared. A change by a host whose clock is behind is then missed.
+Within this time only the newest experiments are compared. A host whose clock is behind stores earlier times. So a
+change by this host can be missed until all experiments are compared.
 """
 
 
@@ -142,7 +143,7 @@ class Companion:
 
     @_closing_idle_when_interrupted
     def log_model_metrics(self, run: RunRecord, metrics: Sequence[Metric]) -> None:
-        """Store metrics of a run with the logged models that they name. Metrics that name no model are ignored."""
+        """Store metrics that name a logged model as metrics of this model. Metrics that name no model are ignored."""
         metrics = [metric for metric in metrics if metric.model_id is not None]
         if not metrics:
             return
@@ -165,7 +166,7 @@ class Companion:
 
     @block
     def changing_run(self, run_id: str) -> Generator[None, None, None]:
-        """Run a block that deletes, restores or purges a run, and then update MLflow's row of the run if it exists.
+        """Run a block that deletes, restores or purges a run. Then update MLflow's row of the run, if this row exists.
 
         The row is marked before the block. If this process is killed during the block, the next process that compares
         MLflow's rows with the workspace finds the mark and updates the row.
@@ -292,15 +293,16 @@ class Companion:
         try:
             mlflow_private.hard_delete_experiment(database.tracking, str(experiment_id))
         except MlflowException as error:
-            if error.error_code != "RESOURCE_DOES_NOT_EXIST":  # this code means that another process has deleted it
+            # This code means that another process has already deleted the rows of the experiment.
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
 
     @_closing_idle_when_interrupted
     def _follow_run(self, database: MlflowDatabase, run_id: str) -> None:
         """Update MLflow's row of a run, if there is one; delete the row if the run was permanently deleted."""
         with database.session() as session:
-            # Marking the row takes the write lock. It comes first, so that no other process can write a newer state to
-            # the row between the read and the write below.
+            # The row is marked before the run is read, because marking takes the write lock. So no other process can
+            # write a newer state to the row between this read and the write below.
             if not mirror.mark_run(session, run_id):
                 return
             record = self._stores.tracking.get_runs((run_id,), latest=False).get(run_id)
@@ -349,7 +351,7 @@ class Companion:
         return answer
 
     def _client_uri(self, place: str) -> str:
-        """Return the URI under which clients of this process find a stored location."""
+        """Return the URI of an artifact folder for clients, given the URI that is stored in MLflow's tables."""
         for root in (self._real_artifacts, self._real_artifacts.replace(":///", ":/", 1), PROXY_ROOT.rstrip("/")):
             if place.startswith(f"{root}/") and not place.startswith(f"{root}//"):
                 return artifacts_uri(self._stores.address) + place[len(root) :]
@@ -357,7 +359,7 @@ class Companion:
 
 
 def forwarding(name: str) -> Callable[..., Any]:
-    """Return a method that calls MLflow's own tracking store. Its class needs an attribute `companion`."""
+    """Return a method that calls MLflow's own tracking store. The method's class needs an attribute `companion`."""
 
     @translated
     def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
@@ -368,7 +370,7 @@ def forwarding(name: str) -> Callable[..., Any]:
 
 
 def sql_part(name: str) -> property:
-    """Return a property that reads MLflow's own tracking store. Its class needs an attribute `companion`."""
+    """Return a property that reads MLflow's own tracking store. The property's class needs an attribute `companion`."""
     return property(lambda self: self.companion.sql_part(name))
 
 

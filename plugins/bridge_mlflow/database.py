@@ -45,7 +45,9 @@ Source: MLflow 3.17.2, `mlflow.store.db.utils`.
 LOCK_SECONDS = 60.0
 """How long a process waits while another one creates MLflow's tables, which takes about five seconds."""
 UPGRADED = "<database_uri>"
-"""The placeholder for the database in MLflow's advice to upgrade the tables.
+"""The placeholder for the URI of the database in the text of MLflow's error about tables of an older version.
+
+The text advises the user to upgrade the database.
 
 Source: MLflow 3.17.2, `mlflow.store.db.utils._verify_schema`.
 """
@@ -58,9 +60,9 @@ class MlflowDatabase:
     experiment is first created in `workspace`, the tracking store of the workspace.
 
     Attributes:
-        head: the state of the newest experiments when the companion last compared all experiments with this file; None
-            before the first comparison.
-        compared: the time of this comparison, in seconds, from `time.monotonic`.
+        head: the state of the newest experiments at the last comparison of all experiments of the workspace with this
+            file; None before the first comparison. The class `Companion` compares them.
+        compared: the time of the last comparison, in seconds, from `time.monotonic`.
     """
 
     def __init__(self, file: Path, artifacts: str, workspace: TrackingStore) -> None:

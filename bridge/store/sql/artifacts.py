@@ -12,7 +12,10 @@ AFTER_SLASH = "0"
 """The character after "/" in Unicode. A path is below the folder `model` if `model/` ≤ path < `model0`."""
 
 AFTER_ALL = "\U0010ffff" * 64
-"""A text that is greater than every path. These 64 characters have 256 bytes, and a name has at most 255 bytes."""
+"""A text that is greater than every path: 64 times the greatest character of Unicode.
+
+No path begins with this text, because it has 256 bytes, and a name in a path has at most 255 bytes.
+"""
 
 FIRST_CHARACTER = "\0"
 """The smallest character. No path contains it, so `path + FIRST_CHARACTER` comes directly after `path`."""
@@ -20,7 +23,8 @@ FIRST_CHARACTER = "\0"
 FEWEST_ROWS, MOST_ROWS = 4, 4096
 """The least and the greatest number of rows that one statement of a listing reads.
 
-A listing begins with few rows, because it skips all further rows of a subfolder. For files it reads more and more rows.
+The first statement reads few rows. If all these rows are files of the listed folder, the next statement reads twice as
+many. If a row is in a subfolder, the listing skips all other rows of this subfolder, and reads few rows again.
 """
 
 COLUMNS = "path, size_bytes, sha256, time"

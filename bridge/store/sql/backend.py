@@ -1,4 +1,8 @@
-"""A backend on a SQL database: each method is a transaction that calls functions over a connection."""
+"""A backend on a SQL database. Each method opens a transaction and calls functions that run SQL in this transaction.
+
+A backend stores experiments, runs, points, leases (which process owns which run), receipts (up to which byte the points
+of a journal are in the database) and the index of artifacts.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +31,11 @@ if TYPE_CHECKING:
 
 
 TRIES = 3
-"""How often `append` prepares its rows before it takes the lock for writing. Afterwards it prepares them under it."""
+"""The number of times that `append` prepares its rows without the lock for writing.
+
+A try fails if another process changes the same series or receipts during the try. If all tries fail, `append` takes the
+lock and then prepares the rows.
+"""
 
 
 class SqlBackend(Backend):
@@ -239,7 +247,7 @@ class SqlBackend(Backend):
                     series.write(c, rows)
                     _finish_append(c, fresh, ends)
                     return ends
-        # Another process has changed the same series in each of these tries.
+        # Every try has failed, because other processes changed the same rows. So the rows are prepared under the lock.
         with self.database.write() as c:
             _check_workspace(c, slices)
             fresh, ends = fresh_slices(slices, _receipts(c, journal_ids))
@@ -291,7 +299,7 @@ class SqlBackend(Backend):
 
 
 def _check_workspace(c: sqlite3.Connection, slices: Sequence[Slice]) -> None:
-    """Raise an error if slices belong to another workspace than the database, which may have been replaced."""
+    """Raise an error if slices belong to another workspace than the database. The database could have been replaced."""
     from bridge.errors import StoreUnavailable
     from bridge.journal.format import same_id
 
@@ -309,7 +317,7 @@ def _receipts(c: sqlite3.Connection, journal_ids: Sequence[str]) -> dict[str, in
 
 
 def _finish_append(c: sqlite3.Connection, fresh: Sequence[Slice], ends: Mapping[str, int]) -> None:
-    """Store the lease records of slices, and the receipts of their journals."""
+    """Store the lease records of slices, and the new receipts of the journals of these slices."""
     from bridge.store.sql import leases
 
     leases.store(c, fresh)

@@ -23,14 +23,22 @@ from bridge.store.sql.turns import Queue, Turn
 logger = logging.getLogger("bridge")
 
 BUSY_SECONDS = 10.0
-"""How long SQLite waits for a lock. It rarely has to wait, because writers first wait for a turn (see `turns`)."""
+"""How long SQLite waits for a lock.
+
+SQLite rarely has to wait, because a writer first waits for its turn: the locks in the module `turns`, which only one
+thread of one process holds at a time.
+"""
 
 TRIES = 3
 """How often a transaction is tried. A try fails if another file replaces the database during the try."""
 
 
 class _Local(threading.local):
-    """The state of one thread. A signal handler cannot run while an attribute is read."""
+    """The state of one thread.
+
+    The attributes have defaults in the class, because an `__init__` would run at the first read in each thread. A
+    signal handler could interrupt this `__init__`.
+    """
 
     connection: sqlite3.Connection | None = None
     identity: Identity | None = None
@@ -64,8 +72,8 @@ class Database:
         self._identity: Identity | None = None
         self._mode = 0o644
         self._opened: dict[sqlite3.Connection, int] = {}
-        # Python warns if the garbage collector finalizes an open connection. If it collects this object, it calls
-        # `leave` first, which closes the connections.
+        # Python warns if the garbage collector finalizes an open connection. So when this object is collected, `leave`
+        # closes its connections first.
         weakref.finalize(self, leave, self._opened).atexit = False
         self._begin()
         databases.add(self)
@@ -90,7 +98,8 @@ class Database:
         """
         with border(self._file), gate.inside():
             own = self._local.connection
-            if self.read_only:  # a new connection for each read: with `immutable=1`, SQLite does not notice changes
+            if self.read_only:
+                # Each read opens a new connection, because SQLite does not notice changes with `immutable=1`.
                 yield from self._read_newly_opened()
             elif own is not None and own.in_transaction:
                 yield own
@@ -104,9 +113,10 @@ class Database:
         Raises:
             NotAllowed: this process has no write access to the database.
             SchemaMismatch: a newer version of Runbridge has migrated the database.
-            StoreUnavailable: another process writes for longer than the time limit, and the error names this process.
-                Or the disk is full. Or the file does not exist any more, or was replaced during the block. Or the
-                caller is a signal handler that has interrupted a transaction of this thread.
+            StoreUnavailable: another process or thread writes for longer than the time limit. The error names the
+                writer. This error is also raised if the disk is full, if the file does not exist any more, if the file
+                was replaced during the block, or if the caller is a signal handler that has interrupted a transaction
+                of this thread.
         """
         if self.read_only:
             raise NotAllowed("write to", self._file, NO_ACCESS)
@@ -172,7 +182,7 @@ class Database:
             raise StoreUnavailable(self._file, reason)
 
     def _queue(self, start: float) -> Queue:
-        """Return the lock that gives this process its turn. `start` is the time at which the wait for it began."""
+        """Return the lock that gives this process its turn. `start` is the time at which the caller began to wait."""
         left = locks.WAIT_SECONDS - (time.monotonic() - start)
         return Queue(self._queue_path, self._mode, self._file, seconds=max(left, locks.WAIT_SECONDS / 10))
 
@@ -187,10 +197,14 @@ class Database:
             open_gate()
 
     def close_for_fork(self) -> None:
-        """Close every connection that is in no transaction, while no other thread is inside SQLite."""
+        """Close every connection, unless this thread is in a transaction.
+
+        The caller must ensure that no other thread is inside SQLite.
+        """
         own = self._local.connection
         if own is not None and own.in_transaction:
-            # A signal handler forks within a transaction. SQLite does not support this, so nothing is closed.
+            # This fork was called by a signal handler that has interrupted a transaction. SQLite does not support such
+            # a fork, so nothing is closed.
             return
         self._set_connections_aside()
         self._close_set_aside()
@@ -198,7 +212,8 @@ class Database:
     def close_ended(self) -> None:
         """Close the connections of threads that have ended."""
         close_left_at_once()
-        # `is_alive` of the main thread is False while the process ends, but the thread still folds then.
+        # The main thread is never treated as ended. At the end of a process, its `is_alive` is False, but it still
+        # copies points from the journal into the database.
         main = threading.main_thread()
         for thread in [one for one in list(self._connections) if one is not main and not one.is_alive()]:
             ended = self._connections.pop(thread, None)

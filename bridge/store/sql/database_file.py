@@ -24,7 +24,8 @@ NO_ACCESS = "this process has no write access to it"
 def identity_of(file: str) -> Identity:
     """Return the device and the inode of a database.
 
-    The file is not opened, because closing it would release the locks of SQLite.
+    This function does not open the file. If a process closes a file, the system releases all locks that the process has
+    on this file, also those of SQLite.
 
     Raises:
         StoreUnavailable: the file does not exist any more, or cannot be reached.
@@ -32,7 +33,7 @@ def identity_of(file: str) -> Identity:
     try:
         state = os.stat(file)
     except OSError as error:
-        if was_raised_deeper(error):  # a signal handler raised it
+        if was_raised_deeper(error):  # a signal handler raised the error
             raise
         if isinstance(error, (FileNotFoundError, NotADirectoryError)):
             raise StoreUnavailable(file, "the file does not exist: its folder was removed or moved") from error
@@ -45,7 +46,7 @@ def stamp_of(path: str) -> tuple[int, int] | None:
     try:
         state = os.stat(path)
     except FileNotFoundError as error:
-        if was_raised_deeper(error):  # a signal handler raised it
+        if was_raised_deeper(error):  # a signal handler raised the error
             raise
         return None
     return state.st_mtime_ns, state.st_size
@@ -64,7 +65,7 @@ def has_wal(file: str) -> bool:
 
 @contextmanager
 def border(file: str) -> Iterator[None]:
-    """Convert errors of SQLite, also about values that it does not accept, to errors of Runbridge."""
+    """Convert errors of SQLite to errors of Runbridge, including those about values that SQLite does not accept."""
     try:
         yield
     except sqlite3.OperationalError as error:

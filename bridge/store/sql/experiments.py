@@ -1,4 +1,4 @@
-"""Experiments in SQL: functions over a connection within a transaction."""
+"""Experiments in SQL. Each function uses a connection of its caller, within a transaction of the caller."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def find_id(c: sqlite3.Connection, name: str) -> int | None:
 
 
 def existing_id(c: sqlite3.Connection, experiment_id: str) -> int:
-    """Return the id as a number; raise NotFound if the experiment does not exist."""
+    """Return the id of an experiment as a number; raise NotFound if the experiment does not exist."""
     number = number_of(experiment_id)
     if number is None or c.execute("SELECT 1 FROM experiment WHERE id = ?", (number,)).fetchone() is None:
         raise NotFound("experiment", experiment_id)
@@ -58,7 +58,7 @@ def number_of(experiment_id: object) -> int | None:
 
 
 def active_id(c: sqlite3.Connection, experiment_id: str) -> int:
-    """Return the id as a number; raise an error if the experiment does not exist or is deleted."""
+    """Return the id of an experiment as a number; raise an error if the experiment does not exist or is deleted."""
     number = existing_id(c, experiment_id)
     if stage_of(c, number) != "active":
         raise InvalidState("experiment", experiment_id, "deleted", "active")
@@ -111,7 +111,10 @@ def remove_tags(c: sqlite3.Connection, experiment: int, keys: Iterable[str]) -> 
 
 
 def set_stage(c: sqlite3.Connection, experiment_id: str, stage: str, time: int) -> None:
-    """Move an experiment and all its runs to the other stage."""
+    """Move an experiment and all its runs to a lifecycle stage.
+
+    Raise NotFound if the experiment does not exist or already has this stage.
+    """
     number = existing_id(c, experiment_id)
     if stage_of(c, number) == stage:
         raise NotFound("experiment", experiment_id, f"it is already {stage}")

@@ -11,7 +11,10 @@ from typing import NamedTuple
 from bridge.records.series import COLUMN, SCALAR, Latest
 
 BITS = struct.Struct("<q")
-"""The format of a float's bits as a signed integer. They are stored, because SQLite would store a NaN as NULL."""
+"""The format of a float's bits as a signed integer.
+
+The database contains this integer instead of the float, because SQLite would store a NaN as NULL.
+"""
 _FLOAT = struct.Struct("<d")
 
 
@@ -24,7 +27,10 @@ class LatestValues(NamedTuple):
 
 
 def read_latest(c: sqlite3.Connection, runs: Sequence[int]) -> dict[int, LatestValues]:
-    """Return the latest values of runs by the key of the run, in the order in which the series were first logged."""
+    """Return the latest values of runs, by the integer keys of the runs in the database.
+
+    The values of a run are in the order in which its series were first logged.
+    """
     found: dict[int, LatestValues] = defaultdict(lambda: LatestValues({}, {}, {}))
     rows = c.execute(
         'SELECT m.run, m.key, s.kind, s."column", s.value_type, s.latest_bits, s.latest_timestamp, s.latest_step,'
@@ -35,7 +41,7 @@ def read_latest(c: sqlite3.Connection, runs: Sequence[int]) -> dict[int, LatestV
     ).fetchall()
     for run, key, kind, column, value_type, bits, timestamp, step, text in rows:
         if value_type == "text":
-            import json  # not at the top, because a process that only logs does not need it
+            import json  # imported here, because a process that only logs does not need this module
 
             found[run].texts[key] = json.loads(text)
             continue

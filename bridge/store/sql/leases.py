@@ -1,9 +1,11 @@
-"""Leases in SQL: functions over a connection within a transaction.
+"""Leases in SQL. Each function uses a connection of its caller, within a transaction of the caller.
 
-The row of a released lease stays in the table, with an empty journal id. It contains the time of the lease, so that an
-older lease record does not take the lease again.
-If a run was ended because its owner seemed to have ended, the row of its lease stays too, and a later lease record
-makes the run Running again.
+A lease states which process owns a run, that is, which process must end the run. The owner writes lease records to its
+journal. The table of leases contains the id of this journal.
+A released lease is not removed from the table. Its row has an empty journal id, and the time of the lease. This time
+shows that lease records with earlier times are out of date.
+A run is also ended by another process if its owner seems to have ended. Its lease is then released in the same way. If
+a later lease record shows that the owner has not ended, the run is Running again.
 """
 
 from __future__ import annotations
@@ -67,7 +69,7 @@ def store(c: sqlite3.Connection, slices: Sequence[Slice]) -> None:
 
 
 def _store_signs(c: sqlite3.Connection, slices: Sequence[Slice]) -> None:
-    """Store the times at which processes that own runs last wrote to their journals."""
+    """Store when each process that owns runs last wrote to its journal."""
     leased, others = signs_of_life(slices)
     store_signs_of_life(c, leased)
     c.executemany(
@@ -88,7 +90,11 @@ def read(c: sqlite3.Connection) -> list[Lease]:
 def verdicts(
     c: sqlite3.Connection, gone: Mapping[str, int], silent: Collection[str]
 ) -> list[tuple[str, int, RunChanges]]:
-    """Return the changes to runs whose owner has ended or is silent, as tuples (run id, key, changes)."""
+    """Return the changes to runs whose owner has ended or has not written for a long time.
+
+    `gone` and `silent` are the journals of these owners. The changes are tuples (run id, integer key of the run,
+    changes).
+    """
     rows = c.execute(
         "SELECT r.id, r.key, r.status, r.start_time, l.journal_id, l.time FROM lease l JOIN run r ON r.key = l.run"
         " WHERE l.journal_id != '' ORDER BY l.run"
@@ -102,7 +108,10 @@ def verdicts(
 
 
 def end(c: sqlite3.Connection, gone: Mapping[str, int], silent: Collection[str]) -> list[str]:
-    """End runs whose owner is in `gone`, and mark runs whose owner is in `silent`. Return the ids of these runs."""
+    """End runs whose owner has ended, and set runs to NotResponding if their owner has not written for a long time.
+
+    `gone` and `silent` are the journals of these owners. Return the ids of the changed runs.
+    """
     found = verdicts(c, gone, silent)
     for _, key, changes in found:
         c.execute(
@@ -132,14 +141,15 @@ def claim(c: sqlite3.Connection, run_id: str, lease: Lease) -> None:
     check_claimable(run_id, type, status, end_time)
     c.execute("UPDATE run SET status = 'Preparing' WHERE key = ?", (key,))
     row = c.execute("SELECT time FROM lease WHERE run = ?", (key,)).fetchone()
-    time = lease.time if row is None else max(lease.time, row[0] + 1)  # later than every earlier lease of the run
+    # The new lease must have a later time than the former one, even if the clock of this process is behind.
+    time = lease.time if row is None else max(lease.time, row[0] + 1)
     insert(c, "lease", ("run", "journal_id", "time"), [(key, lease.journal_id, time)], REPLACED)
     if lease.boot_time:
         store_signs_of_life(c, {lease.journal_id: lease.boot_time})
 
 
 def unclaimed(c: sqlite3.Connection, now: int) -> list[tuple[str, int]]:
-    """Return the ids and keys of runs without an owner that have waited for a launcher for too long."""
+    """Return the runs that have no owner and have waited for a launcher for too long, as tuples (id, integer key)."""
     return [(run_id, key) for run_id, key in c.execute(UNCLAIMED, (unclaimed_since(now),)).fetchall()]
 
 

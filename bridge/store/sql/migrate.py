@@ -27,7 +27,7 @@ def read_schema(connection: sqlite3.Connection) -> int:
 def migrate(connection: sqlite3.Connection) -> None:
     """Migrate a database to the newest schema. Each migration is one transaction.
 
-    Several processes may call this for one database at the same time.
+    Several processes can call this function for one database at the same time.
     """
     number = 0
     while number < SCHEMA:
@@ -45,9 +45,9 @@ def migrate(connection: sqlite3.Connection) -> None:
 
 
 def widen(connection: sqlite3.Connection) -> None:
-    """Create the tables that an older schema lacks as temporary tables of the connection.
+    """Create temporary tables in place of the tables that an older schema lacks.
 
-    This makes the database readable for a process without write access.
+    Only this connection sees the temporary tables. So a process without write access can read the database.
 
     Args:
         connection: a connection to a database with schema `WIDENED_FROM` or a later one.

@@ -109,11 +109,13 @@ def _remove_rows(c: sqlite3.Connection) -> None:
 
 
 def _remove_some(c: sqlite3.Connection, most_points: int, most_blocks: int) -> tuple[int, int]:
-    """Remove rows of hidden runs from one table: from the lowest table that still has such rows.
+    """Remove some rows of hidden runs from one table.
 
-    A block of points refers to a series, a series to a metric, and a metric to a run. So the order is: blocks, series,
-    metrics, runs. Each query starts from a few rows of the table above. A query that starts from all rows would read
-    many rows again and again for which nothing is left to remove.
+    It is the first table that has such rows. The order of the tables is: blocks of points, series, metrics, runs.
+    A row is removed after all rows that refer to it: a block of points refers to a series, a series to a metric, and a
+    metric to a run. So a query for metrics starts from a few runs, a query for series from a few metrics, and a query
+    for blocks from a few series. A query that starts from all runs would take longer: each call would read all runs
+    again, even those whose other rows are already removed.
 
     Returns:
         The number of removed rows, and the number of points in them.
@@ -143,7 +145,10 @@ def _below(c: sqlite3.Connection, sql: str, above: Sequence[int]) -> list[int]:
 
 
 def _blocks(c: sqlite3.Connection, series: Sequence[int], most_points: int, most_blocks: int) -> tuple[list[int], int]:
-    """Return the ids of blocks of series, up to about the given limits, and the number of points in these blocks."""
+    """Return the ids of blocks of points, and the number of points in these blocks.
+
+    The search ends when it has found `most_blocks` blocks or at least `most_points` points.
+    """
     blocks, points = [], 0
     for block, count in in_chunks(c, "SELECT id, points FROM point_block WHERE series IN ({})", series):
         blocks.append(block)

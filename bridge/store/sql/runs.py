@@ -1,4 +1,7 @@
-"""Runs in SQL: functions over a connection within a transaction."""
+"""Runs in SQL. Each function uses a connection of its caller, within a transaction of the caller.
+
+The key of a run is its integer primary key in the database.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,7 @@ CONTEXT_TAG = "mlflow.data.context"
 
 
 def create(c: sqlite3.Connection, records: Sequence[RunRecord], leases: Sequence[Lease] = ()) -> list[int]:
-    """Create runs and return their keys. If the run of a record already exists, the key of this run is returned."""
+    """Create runs and return their keys. If the run of a record already exists, return the key of the existing run."""
     active: dict[str, int] = {}
     for record in records:
         check_run_id(record.id)
@@ -64,7 +67,10 @@ def create(c: sqlite3.Connection, records: Sequence[RunRecord], leases: Sequence
 
 
 def store_signs_of_life(c: sqlite3.Connection, boot_times: Mapping[str, int]) -> None:
-    """Store the times at which processes that own runs last wrote to their journals, by journal id."""
+    """Store when the process of each journal last wrote to it.
+
+    Only the times of processes that own runs are stored. `boot_times` has these times by journal id.
+    """
     later = (
         "ON CONFLICT (journal_id) DO UPDATE SET boot_time = excluded.boot_time"
         " WHERE excluded.boot_time > sign_of_life.boot_time"
@@ -73,7 +79,7 @@ def store_signs_of_life(c: sqlite3.Connection, boot_times: Mapping[str, int]) ->
 
 
 def _starts(c: sqlite3.Connection, run_ids: Sequence[str]) -> dict[str, tuple[int, int | None]]:
-    """Return the experiment and the start time of each of these runs that exists."""
+    """Return the experiment and the start time of each run that exists, by run id."""
     rows = in_chunks(c, "SELECT id, experiment, start_time FROM run WHERE id IN ({})", run_ids)
     return {run_id: (experiment, start_time) for run_id, experiment, start_time in rows}
 
@@ -99,7 +105,7 @@ def _insert_runs(c: sqlite3.Connection, runs: Sequence[tuple[int, RunRecord]]) -
 
 
 def _insert_labels_and_inputs(c: sqlite3.Connection, runs: Sequence[tuple[int, RunRecord]]) -> None:
-    """Store the labels and inputs of new runs. Nothing is compared, because a new run has no stored values."""
+    """Store the labels and inputs of new runs. A new run has no stored labels, so none can conflict."""
     for table, of in (("param", "params"), ("tag", "tags"), ("property", "properties")):
         rows = [(key, *item) for key, record in runs for item in getattr(record, of).items()]
         insert(c, table, ("run", "key", "value"), rows)
@@ -302,7 +308,7 @@ def _read_some(c: sqlite3.Connection, keys: Sequence[int], with_latest: bool) ->
 
 
 def _dataset_input(row: Sequence[Any]) -> DatasetInput:
-    import json  # not at the top, because a process that only logs does not need it
+    import json  # imported here, because a process that only logs does not need this module
 
     *dataset, tags = row
     return DatasetInput(Dataset(*dataset), json.loads(tags))

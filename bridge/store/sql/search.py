@@ -1,4 +1,7 @@
-"""Searches in SQL. A query is compiled to one SQL statement, which returns keys or ids and reads no points."""
+"""Searches in SQL. A query is compiled to one SQL statement.
+
+The statement returns the ids of runs or experiments, or the integer keys of runs in the database. It reads no points.
+"""
 
 from __future__ import annotations
 
@@ -198,7 +201,7 @@ def _column_clause(column: str, clause: Comparison) -> Sql:
 def _labelled(clause: Comparison, value: Sql, places: Sequence[str]) -> Sql:
     """Compile a condition on a label: a tag, property, param or logged text.
 
-    For IS NULL and IS NOT NULL, a label exists if a row exists, even if the value in the row is NULL.
+    The conditions IS NULL and IS NOT NULL ask whether the label exists. A label without a value also exists.
 
     Args:
         clause: the condition.
@@ -215,8 +218,8 @@ def _labelled(clause: Comparison, value: Sql, places: Sequence[str]) -> Sql:
 def _metric(key: str) -> Sql:
     """Return SQL that selects the latest value of a metric as `s.latest_value`; no row if a run lacks the metric.
 
-    `key` may also have the form `<key>.<column>`, which names a column of a table. If this name fits several series of
-    a run, the series with the greatest latest point is selected.
+    `key` can also have the form `<key>.<column>`, which names a column of a table. If several series of a run have this
+    name, their latest points are compared, and the greatest one is selected.
     """
     parts = key.split(".")
     keys = [key, *filter(None, (".".join(parts[:count]) for count in range(1, len(parts))))]

@@ -1,4 +1,4 @@
-"""Series and points in SQL: functions over a connection within a transaction.
+"""Series and points in SQL. Each function uses a connection of its caller, within a transaction of the caller.
 
 Points are stored in three steps. `look_up` reads the stored rows of their series, `prepare` creates the new rows, and
 `write` stores the new rows. Only `write` needs the lock for writing, so a slow `prepare` does not delay other writers.
@@ -53,11 +53,11 @@ READ_BLOCKS = (
 
 Row: TypeAlias = "tuple[Any, ...]"
 Warnings: TypeAlias = "Sequence[tuple[str, str]]"
-"""Pairs (run id, sentence)."""
+"""Warnings of runs, as pairs (run id, sentence)."""
 
 
 class State(NamedTuple):
-    """The columns of a series that change when points are stored, listed in `STATE`."""
+    """The fields of a series that change when points are stored. They are the database columns in `STATE`."""
 
     all_ints: int
     latest_step: int
@@ -73,9 +73,10 @@ class State(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """Values of the stored rows of one series: the ids of its run, metric and series, and its counters and state.
+    """Stored values of one series, and of the run and the metric to which it belongs.
 
-    The values of a row that does not exist are None.
+    `run`, `metric` and `series` are ids. `points` and `stepless` are the counters of the metric.
+    If one of the three rows does not exist, its values are None.
     """
 
     run: int | None
@@ -119,7 +120,7 @@ def warnings_of(slices: Iterable[Slice]) -> list[tuple[str, str]]:
 
 
 def look_up(c: sqlite3.Connection, points: Joined, warnings: Warnings) -> Known:
-    """Read the stored rows of the series of points. One statement reads up to `AT_ONCE` series."""
+    """Read the stored rows of all series to which points belong. One statement reads up to `AT_ONCE` series."""
     found: dict[int, Stored] = {}
     for some in chunks(list(enumerate(points.definitions))):
         values = [value for number, d in some for value in (number, d.run_id, d.key, d.kind, d.column, d.value_type)]
@@ -210,7 +211,10 @@ def _states_after(points: Joined, placed: Placed, there: Sequence[Stored]) -> It
 
 
 def _blocks(points: Joined, placed: Placed) -> Iterator[Row]:
-    """Yield one row of the table `point_block` for each series, with its new points and without its id."""
+    """Yield one row of the table `point_block` for each series. The row contains the new points of the series.
+
+    The row lacks the id of the series, which the caller adds.
+    """
     columns = (placed.positions, placed.steps, placed.timestamps, placed.values)
     positions, steps, timestamps, values = (
         column.astype(f"<{column.dtype.kind}8", copy=False).tobytes() for column in columns

@@ -27,7 +27,9 @@ WITHOUT_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.E
 
 
 def open_sqlite(path: Path, fsync: bool | None = False, read_only: bool = False) -> SqlBackend:
-    """Return the backend of a file. If the file does not exist and `read_only` is False, create it.
+    """Return a backend: a store of experiments, runs and points, here in one SQLite file.
+
+    If the file does not exist and `read_only` is False, the file is created.
 
     Args:
         path: the file.
@@ -136,8 +138,8 @@ def _place(part: Path, path: Path, *, mode: int) -> None:
     except OSError as error:
         if error.errno not in WITHOUT_LINKS:
             raise
-        # Unlike a hard link, a rename would replace a database that another process has just created. So a lock is
-        # needed. The kernel releases this lock if its process is killed.
+        # The file system has no hard links, so the file is renamed. A rename would replace a database that another
+        # process has just created. So the rename needs a lock. The kernel releases this lock if its process is killed.
         with FileLock(path.with_suffix(".lock"), mode):
             if not path.exists():
                 part.rename(path)

@@ -20,7 +20,8 @@ class Queue(FileLock):
         self._database = database
 
     def _make(self) -> None:
-        identity_of(self._database)  # raises if the workspace was removed, in which no lock file may be created
+        # Raise an error if the workspace was removed. A lock file must not be created in its place.
+        identity_of(self._database)
         super()._make()
 
     def _open(self) -> None:
@@ -36,7 +37,7 @@ class Queue(FileLock):
 
 
 class Turn(ThreadLock):  # type: ignore[misc]  # typeshed has it as final, and it is not
-    """The lock of the thread that may write. The error of a wait that is too long also names the writing process."""
+    """The lock of the thread that may write. If a wait takes too long, the error also names the writing process."""
 
     def __new__(cls, place: str, queue_path: str) -> Turn:
         return cast(Turn, super().__new__(cls, place))

@@ -14,7 +14,7 @@ class MemoryIndex(ArtifactIndex):
     """An artifact index that keeps the records of files in dicts.
 
     Args:
-        lock: the lock of the memory store. The index uses it too.
+        lock: the lock of the memory store, which the index shares.
     """
 
     def __init__(self, lock: threading.RLock) -> None:

@@ -75,7 +75,7 @@ def move_run(run: MemoryRun, stage: LifecycleStage, deletion_time: int | None) -
 def with_tags(
     old: Mapping[str, str | None], new: Mapping[str, str | None], removed: Iterable[str], owner: str
 ) -> dict[str, str | None]:
-    """Return the tags after those in `removed` were removed and those in `new` were set."""
+    """Return the tags of a run or experiment without those in `removed`, and with those in `new`."""
     tags = dict(old)
     for key in removed:
         if key not in tags:
@@ -107,7 +107,8 @@ def with_inputs(
 ) -> tuple[DatasetInput, ...]:
     """Return the inputs of a run together with those in `new`.
 
-    If a data set was logged in the experiment before, the first logged data is used.
+    If a run of the experiment has already used a data set with the same name and digest, the new input refers to that
+    data set, and the other fields of the new one are ignored.
     """
     inputs = {(used.dataset.name, used.dataset.digest): used for used in old}
     for used in new:

@@ -19,7 +19,11 @@ DATASET_CONTEXT = "mlflow.data.context"
 
 Record = TypeVar("Record")
 Values = Callable[[Record, str, str], Sequence[Any]]
-"""A function that returns the values of a record, given (record, entity, key). Only data sets have several values."""
+"""A function that returns the values that a condition or an order compares.
+
+Its arguments are a record, the entity of the condition, such as "tag" or "dataset", and its key. The list has one value
+or none, except for the entity "dataset": a run can have used several data sets.
+"""
 
 
 def select_runs(query: RunQuery, records: Iterable[RunRecord]) -> Page[RunRecord]:

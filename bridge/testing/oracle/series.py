@@ -64,7 +64,7 @@ class MemorySeries:
         self.points.append(placed)
 
     def latest(self) -> Latest:
-        """Return the greatest point by (step, timestamp, value), with the values that MLflow compares.
+        """Return the greatest point by (step, timestamp, value). Values are compared as in MLflow.
 
         If several points are the greatest, return the first of them.
         """
@@ -83,7 +83,7 @@ class MemorySeries:
         return cast("str | bool | None", best.point.value)
 
     def record(self, definition: Definition) -> SeriesRecord:
-        """Return the record of the series, which a reader gets."""
+        """Return the points as a record, the form in which a store returns a series."""
         import numpy
 
         is_text = definition.value_type == "text"
@@ -104,7 +104,10 @@ class MemorySeries:
 
 
 def fresh_slices(slices: Sequence[Slice], receipts: Mapping[str, int]) -> tuple[list[Slice], dict[str, int]]:
-    """Return the slices that are not stored yet, and the receipts that the journals have after these slices."""
+    """Return the slices (parts of journals) that are not stored yet, and the new receipts.
+
+    A receipt is the byte offset up to which a journal is stored. The receipts are returned by journal id.
+    """
     ends = dict(receipts)
     fresh = []
     for piece in slices:

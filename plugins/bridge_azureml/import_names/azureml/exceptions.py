@@ -1,7 +1,8 @@
 """`azureml.exceptions` on Runbridge: other names of our errors.
 
-Each name is the error that Runbridge raises where the Azure ML SDK v1 raised this one, or the common base of several
-such errors. So the `except` clauses of existing scripts catch our errors.
+Each name refers to the error that Runbridge raises in place of the SDK's error of this name. If Runbridge raises
+several errors in its place, the name refers to their common base. So the `except` clauses of existing scripts catch our
+errors.
 """
 
 from bridge.errors import BridgeError, InvalidState, InvalidValue, NotAuthenticated, NotFound, SubmitFailed
@@ -20,7 +21,8 @@ ModelNotFoundException = NotFound
 ModelPathNotFoundException = NotFound
 AuthenticationException = NotAuthenticated
 
-# Several of our errors correspond to each of these names. For example, a workspace does not exist, or already exists.
+# Runbridge raises several errors in place of each of these. For example, NotFound and AlreadyExists replace
+# WorkspaceException.
 ExperimentExecutionException = BridgeError
 ProjectSystemException = BridgeError
 RunEnvironmentException = BridgeError
