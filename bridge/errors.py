@@ -49,7 +49,7 @@ def _rebuild(kind: type[BridgeError], fields: dict[str, Any], sentence: str | No
     if kind is BridgeError:
         return BridgeError(sentence or "", **fields)
     error = kind(**fields)
-    if sentence is not None:  # pickles of version 0.1 have none
+    if sentence is not None:  # pickles of version 0.1 contain no sentence
         error.sentence = sentence
     return error
 

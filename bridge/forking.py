@@ -20,8 +20,8 @@ The module passes its step, which is one row of this table:
 
 After the fork, the steps run from the top of the table to its bottom, in the parent and in the child. The lowest layers
 come first, so each layer can use the layers that it depends on.
-Before the fork, the steps run from the bottom to the top. So the longest wait comes first, and the databases are closed
-to other threads only for a short time.
+Before the fork, the steps run from the bottom to the top. BACKGROUND can wait for a long time, and runs before
+DATABASES. So the databases are closed to other threads only for a short time.
 The order does not depend on the order of imports: PLUGINS runs before OUTPUT even if a plugin is imported last.
 No other module registers hooks for forks.
 """
@@ -59,8 +59,8 @@ class Step(IntEnum):
     CONTEXT = auto()
 
 
-# All keys exist from the start: while `_call_all` iterates over a dict, another thread may register a function, and
-# the dict must not grow then.
+# All keys exist from the start, because a dict must not grow while `_call_all` iterates over it. Another thread can
+# register a function during the iteration.
 _before: dict[Step, list[Function]] = {step: [] for step in reversed(Step)}
 _in_parent: dict[Step, list[Function]] = {step: [] for step in Step}
 _in_child: dict[Step, list[Function]] = {step: [] for step in Step}
@@ -75,9 +75,9 @@ def on_fork(
 ) -> None:
     """Register functions that are called before and after each later fork of this process.
 
-    A signal handler may raise while a function runs, and Python forks nevertheless. Therefore a function that raised
-    is called again, and must be idempotent. A function that still raises after `TRIES` calls is skipped. Python reports
-    the last error through `sys.unraisablehook`.
+    A signal handler can raise an error while a function runs. Python forks in spite of this error. Therefore a function
+    that raised is called again, and must be idempotent. A function that still raises after `TRIES` calls is skipped.
+    Python reports the last error through `sys.unraisablehook`.
 
     Args:
         step: the position of the functions in the order of calls. Functions of the same step are called in the order of
@@ -112,12 +112,13 @@ def _call_all(functions: dict[Step, list[Function]]) -> None:
 def _call_in_turn(left: deque[Function]) -> None:
     """Call each function and remove it.
 
-    A signal handler can raise at the end of a loop. If the loop were directly in the `try` block of `_call_all`, Python
-    3.13 would not catch that exception.
+    A signal handler can raise at the end of a loop. This loop has a function of its own because of Python 3.13: it does
+    not catch such an exception if the loop is directly in a `try` block, here that of `_call_all`.
     """
     while left:
         left[0]()
-        left.popleft()  # if a signal handler raises before this call, the function is called again
+        # A signal handler can raise here. The function is then called again, although its first call succeeded.
+        left.popleft()
 
 
 # `partial` is written in C, so no signal handler runs between the fork and `_call_all`. See "Signal handlers" in

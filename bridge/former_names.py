@@ -36,7 +36,7 @@ MOVED = {
         "ScriptRunConfig": "bridge.launch.script:ScriptRunConfig",
     },
 }
-"""The present `module:name` of each class and function that moved, by former module and then by former name."""
+"""For each former module: the former names of its classes and functions, with the present `module:name` of each."""
 
 
 class _FormerModule(ModuleType):

@@ -23,7 +23,7 @@ def watch_exit() -> None:
 
 
 def unwatch_exit() -> None:
-    """Restore `sys.exit`. Do nothing if other code has replaced `sys.exit` since `watch_exit`."""
+    """Restore `sys.exit`, unless other code has replaced `sys.exit` since the call of `watch_exit`."""
     global _last
     _last = None
     if sys.exit is _remember_and_exit:

@@ -12,7 +12,7 @@ from bridge.environments.conda import package_name
 AZUREML = re.compile(r"azureml[-_.].*|azureml", re.IGNORECASE)
 """Matches the names of the packages of the SDK. These packages are never installed.
 
-Runbridge provides the same import names, and the SDK works only with the Azure ML service.
+The SDK works only with the Azure ML service. Scripts import Runbridge's own modules under the same names instead.
 """
 
 BASICS = ("numpy", "pandas", "pyarrow")

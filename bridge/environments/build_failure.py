@@ -15,7 +15,7 @@ Source: Azure ML, logs of a run.
 """
 
 SEE_LOG = f"; see the log {BUILD_LOG}"
-"""The end of the message about a failed build, if the output of the build is in the log of a run."""
+"""The message about a failed build ends with these words, if the log of a run contains the output of the build."""
 
 COLOURS = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 FAILED = re.compile(r"ERROR: Failed building wheel for (\S+)|ERROR: Failed to build '([^']+)'.*")

@@ -19,7 +19,7 @@ class CondaDependencies:
     """The content of a conda `environment.yml`: conda packages, pip packages and a Python version.
 
     Args:
-        conda_dependencies_file_path: the path of an `environment.yml`; None starts without packages.
+        conda_dependencies_file_path: the path of an `environment.yml`; None for no packages.
         _underlying_structure: the content of an `environment.yml`, as `as_dict` returns it.
 
     Raises:
@@ -98,7 +98,7 @@ class CondaDependencies:
         asked = next((package for package in self._conda if package_name(package) == "python"), "")
         version = asked.strip().rpartition("::")[2][len("python") :].lstrip("= ")
         if version[:1].isdigit():
-            version = version.partition("=")[0]  # `3.11=h955ad1f_0` also names a build of conda
+            version = version.partition("=")[0]  # in `3.11=h955ad1f_0`, the second part is a build
         return version.strip() or None
 
     def get_python_version(self) -> str | None:
@@ -164,7 +164,8 @@ class CondaDependencies:
         """Write an `environment.yml`, and return its path.
 
         Args:
-            path: the path of the file, or an existing folder for `conda_dependencies.yml`; None is the working folder.
+            path: the path of the file. If it is the path of a folder, the file is `conda_dependencies.yml` in this
+                folder. None means the working folder.
         """
         place = check_local_path("path", path if path is not None else ".")
         if place.is_dir():

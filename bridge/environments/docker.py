@@ -23,8 +23,8 @@ ANSWER_SECONDS = 20.0
 PASSED_ON = ("BRIDGE_", "AZUREML_", "MLFLOW_", "PYTHON")
 """A variable whose name begins with one of these prefixes is passed to the container.
 
-A variable that this process does not have with the same value is passed too, because it was set for the script. All
-others describe only this computer.
+A variable is also passed if this process does not have it, or has another value of it. Such a variable was set for the
+script. Other variables are not passed, because they describe only this computer.
 """
 
 NOT_PASSED_ON = frozenset(("PYTHONHOME", "BRIDGE_HOME"))
@@ -93,7 +93,7 @@ def image_of(environment: EnvironmentDefinition, write: Write) -> str:
 def container_interpreter(python: PythonDefinition) -> str:
     """Return the interpreter in the container: the one that the user has set, or "python".
 
-    The interpreter of this process is replaced by "python", because the container has other files.
+    If the user has set the interpreter of this process, return "python", because the container does not have that file.
     """
     path = python.interpreter_path
     return path if python.user_managed_dependencies and path and path != sys.executable else PYTHON
@@ -103,12 +103,12 @@ def dockerfile_of(image: str | None, dockerfile: str | None, wanted: Wanted | No
     """Return the text of the Dockerfile that adds the wanted packages to an image.
 
     Args:
-        image: the image, if there is no Dockerfile.
+        image: the image to which the packages are added. It is not used if `dockerfile` is given.
         dockerfile: the text of a Dockerfile, to which the packages are added.
-        wanted: the packages; None for none.
+        wanted: the packages to install. None means that no packages are installed.
 
     Returns:
-        None if there is neither a Dockerfile nor a package, so that nothing must be built.
+        None if no image needs to be built, because there is neither a Dockerfile nor a package.
     """
     lines = [] if wanted is None else list(wanted.lines)
     if dockerfile is None and not lines:
@@ -134,8 +134,9 @@ def container_command(
     arguments: Sequence[str] = (),
     shm_size: str | None = None,
 ) -> list[str]:
-    """Return the `docker run` command that runs a script in a container. The command of the script must be added to it.
+    """Return the `docker run` command that runs a script in a container.
 
+    The caller appends the command of the script to the returned command.
     The container runs as the user of this process. Each folder has the same path inside the container. The container
     is removed when the script ends.
 
@@ -156,7 +157,8 @@ def container_command(
     for key in sorted(variables):
         is_own = variables[key] != os.environ.get(key)
         if (is_own or key.startswith(PASSED_ON)) and key not in NOT_PASSED_ON:
-            words += ["--env", key]  # without the value, because every user of this computer can see the command
+            # The command contains no values of variables, because every user of this computer can see the command.
+            words += ["--env", key]
     words += ["--env", f"HOME={HOME}"]
     if shm_size:
         words += ["--shm-size", shm_size]

@@ -93,7 +93,7 @@ class Environment:
         Args:
             name: the name of the environment.
             file_path: the requirements file. It must name only packages, and no other files.
-            pip_version: the version of pip that installs the packages; None is the version that is part of Python.
+            pip_version: the version of pip that installs the packages; None is the version that Python contains.
 
         Raises:
             NotFound: the file does not exist.
@@ -101,7 +101,8 @@ class Environment:
         """
         environment = Environment(name)
         conda = [] if pip_version is None else [f"pip={pip_version}"]
-        # Repeated names must be kept, because a file may name a package once for each platform, and several indexes.
+        # No line is dropped as a repetition. A file can name a package several times, once for each platform. It can
+        # also name several package indexes.
         lines = requirement_lines(check_local_path("file_path", file_path))
         content = {"dependencies": [*conda, {"pip": lines}]}
         environment.python.conda_dependencies = CondaDependencies(_underlying_structure=content)
@@ -251,7 +252,7 @@ class Environment:
         content = b"".join(workspace.stores.artifacts.get(ROOT, f"{name}/{wanted}.json"))
         try:
             return environment_of(EnvironmentDefinition.from_json(json.loads(content)))
-        except ValueError as error:  # invalid JSON or an invalid value; a power cut may leave an empty file
+        except ValueError as error:  # the file is damaged, for example empty after a power failure
             raise InvalidState("environment", f"{name}:{wanted}", "damaged", "valid: register it again") from error
 
     @staticmethod
@@ -259,8 +260,8 @@ class Environment:
         """Return the last version of each registered environment, by name.
 
         An environment whose file is damaged is skipped, and a warning is logged.
-        The dict looks up any other name with `get`. It therefore also finds the curated environments of Azure ML. An
-        unknown name raises NotFound.
+        The dict can also be asked for a name that it does not list. It then returns the result of `Environment.get`,
+        which has the curated environments of Azure ML, and raises NotFound for an unknown name.
         """
         folders = workspace.stores.artifacts.list(ROOT)
         found = {folder.path: Environment._find(workspace, folder.path) for folder in folders if folder.is_folder}
@@ -282,7 +283,7 @@ class Environment:
 
         Args:
             path: the path of the folder.
-            overwrite: whether the folder may exist. Its other files are kept.
+            overwrite: accept a folder that already exists. Its other files are kept.
 
         Raises:
             InvalidValue: the folder exists, and `overwrite` is False.
@@ -381,7 +382,7 @@ def environment_of(definition: EnvironmentDefinition) -> Environment:
 
 
 def _curated(name: str) -> Environment:
-    """Return an environment with the name of a curated one, which uses the interpreter that submits the script."""
+    """Return an environment that uses the interpreter that submits the script. Give it the name of a curated one."""
     environment = Environment(name)
     environment.python.user_managed_dependencies = True
     return environment

@@ -1,4 +1,4 @@
-"""Creates a folder for `PYTHONPATH`, from which an interpreter that has no Runbridge can import Runbridge."""
+"""Makes Runbridge importable for an interpreter that does not have it, with a folder for its `PYTHONPATH`."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def import_paths(interpreter: str) -> list[str]:
 def import_folder() -> Path:
     """Return the folder `$BRIDGE_HOME/imports/<version>-<hash>`. Create the folder if it does not exist.
 
-    The folder contains links to the packages of this process: `bridge`, its plugins, and the metadata by which MLflow
-    finds the plugins. Several processes may create the folder at the same time.
+    The folder contains links to `bridge`, to its plugins, and to the metadata by which MLflow finds the plugins. All
+    links lead to the files that this process uses. It is safe if several processes create the folder at the same time.
     """
     import hashlib
 
@@ -74,7 +74,7 @@ def _places() -> Iterator[Path]:
 
 
 def _metadata() -> tuple[str, Path | None]:
-    """Return the version of Runbridge and the folder of its metadata. If Runbridge is not installed: "0" and None."""
+    """Return the version of Runbridge and the folder of its metadata; "0" and None if Runbridge is not installed."""
     from importlib.metadata import PackageNotFoundError, distribution
 
     try:

@@ -8,7 +8,7 @@ from bridge.environments.conda import CondaDependencies
 from bridge.records.text import as_text
 
 PYTHON = "python"
-"""As the path of an interpreter, this means the interpreter that submits the script."""
+"""A value of `interpreter_path`. It stands for the interpreter that submits the script."""
 
 
 class PythonSection:
@@ -51,7 +51,7 @@ class DockerSection:
 
 
 def default_image() -> str:
-    """Return the default image: the official image of Python, in the version of the interpreter that submits."""
+    """Return the official image of the Python version with which this process runs. It is the default image."""
     return f"docker.io/library/python:{sys.version_info[0]}.{sys.version_info[1]}-slim"
 
 

@@ -34,7 +34,9 @@ def is_docker_off() -> bool:
 
 
 def accept_target(name: object) -> str:
-    """Check the name of a compute target, and return it. For the first name except "local", log a warning.
+    """Check the name of a compute target, and return it.
+
+    Log a warning when this process first uses another name than "local".
 
     Raises:
         InvalidValue: the name is not text, or is empty.

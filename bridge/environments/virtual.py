@@ -123,7 +123,8 @@ def _build(folder: Path, python: str, wanted: Wanted, write: Write, lock: int) -
         _run([python, "-m", "venv", str(folder)], write, lock)
         if wanted.lines:
             requirements = folder / "requirements.txt"
-            requirements.touch(mode=0o600)  # the address of a package index may contain a password
+            # Other users must not read the file, because the address of a package index can contain a password.
+            requirements.touch(mode=0o600)
             requirements.write_text("\n".join(wanted.lines) + "\n", encoding="utf-8")
             _run([str(folder / "bin" / "python"), *PIP, "-r", str(requirements)], write, lock)
         (folder / COMPLETE).touch()
@@ -133,7 +134,10 @@ def _build(folder: Path, python: str, wanted: Wanted, write: Write, lock: int) -
 
 
 def _run(command: Sequence[str], write: Write, lock: int) -> None:
-    """Run a command of a build. The command also holds the lock, because it may run longer than this process.
+    """Run a command of a build.
+
+    The command inherits the lock of the environment. If this process is killed, the command can continue, and the lock
+    still prevents other processes from building the environment.
 
     Raises:
         SubmitFailed: the command failed.
