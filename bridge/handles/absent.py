@@ -57,7 +57,7 @@ class EmptyNames(dict[str, Any]):
 
     Args:
         kind: the kind of the absent values, such as "dataset".
-        instead: the substitute, as the end of the error.
+        instead: a clause that names the substitute. The message of the error ends with it.
     """
 
     def __init__(self, kind: str, instead: str) -> None:
@@ -68,7 +68,10 @@ class EmptyNames(dict[str, Any]):
         raise NotFound(self.kind, name, self.instead)
 
     def get(self, name: str, default: Any = _GIVEN_NOTHING) -> Any:
-        """Return the default. Without a default, raise NotFound, because None would fail later without a reason."""
+        """Return the default. Raise NotFound if no default is given.
+
+        `dict.get` would return None, and the script would fail later with an error that does not name the substitute.
+        """
         return self[name] if default is _GIVEN_NOTHING else default
 
 
@@ -93,7 +96,7 @@ def with_absent_attributes(kind: type[Handle]) -> type[Handle]:
 
 
 def without_absent_attributes(kind: str, names: Iterable[str]) -> list[str]:
-    """Return the names without the names of absent attributes. `dir` must not show these."""
+    """Return all names except those of absent attributes, which `dir` must not show."""
     return [name for name in names if name not in ATTRIBUTES[kind]]
 
 

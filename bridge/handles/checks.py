@@ -6,7 +6,7 @@ from bridge.errors import InvalidValue
 
 
 def check_workspace(key: str, workspace: object) -> None:
-    """Raise InvalidValue if the value is not a workspace but, for example, a name."""
+    """Raise InvalidValue if the value is not a `Workspace` object."""
     from bridge.handles.workspace import Workspace
 
     if not isinstance(workspace, Workspace):
@@ -14,7 +14,7 @@ def check_workspace(key: str, workspace: object) -> None:
 
 
 def check_experiment(experiment: object) -> None:
-    """Raise InvalidValue if the value is not an experiment but, for example, a name."""
+    """Raise InvalidValue if the value is not an `Experiment` object."""
     from bridge.handles.experiment import Experiment
 
     if not isinstance(experiment, Experiment):

@@ -44,12 +44,12 @@ class ComputeTarget:
 
     @classmethod
     def create(cls, workspace: Workspace, name: str, provisioning_configuration: object = None) -> ComputeTarget:
-        """Return this computer under a name. Nothing is created."""
+        """Return an object with this name, which stands for this computer. Nothing is created."""
         return cls(workspace, name)
 
     @classmethod
     def attach(cls, workspace: Workspace, name: str, attach_configuration: object = None) -> ComputeTarget:
-        """Return this computer under a name. Nothing is attached."""
+        """Return an object with this name, which stands for this computer. Nothing is attached."""
         return cls(workspace, name)
 
     @staticmethod
@@ -59,7 +59,7 @@ class ComputeTarget:
 
     @staticmethod
     def provisioning_configuration(**kwargs: object) -> dict[str, object]:
-        """Return the arguments as a dict, which `create` ignores."""
+        """Return the arguments as a dict. `create` and `attach` ignore this dict."""
         return kwargs
 
     attach_configuration = provisioning_configuration
@@ -71,11 +71,11 @@ class ComputeTarget:
 
     @property
     def status(self) -> ComputeTarget:
-        """The target itself, which has the attributes of a status."""
+        """This object itself. It has the attributes that a status has in the Azure ML SDK."""
         return self
 
     def get_status(self) -> ComputeTarget:
-        """Return the target itself, which has the attributes of a status."""
+        """Return this object itself. It has the attributes that a status has in the Azure ML SDK."""
         return self
 
     def wait_for_completion(self, show_output: bool = False, **kwargs: object) -> None:
@@ -125,7 +125,7 @@ class ComputeTargets(Mapping[str, ComputeTarget]):
         return name == LOCAL or (isinstance(name, str) and name != "" and not is_strict())
 
     def get(self, name: str, default: Any = None) -> Any:
-        """Return a target, or the default."""
+        """Return the target with a name. Return the default if `BRIDGE_STRICT=1` excludes this name."""
         return self[name] if name in self else default
 
     def __iter__(self) -> Iterator[str]:

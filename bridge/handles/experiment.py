@@ -21,7 +21,7 @@ from bridge.runs.web_view import web_view
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from typing_extensions import Self  # in typing since 3.11
+    from typing_extensions import Self  # part of `typing` only since Python 3.11
 
     from bridge.handles.run import Run
     from bridge.handles.script_run import ScriptRun
@@ -64,8 +64,8 @@ class Experiment:
             letter or digit. An experiment that MLflow created can have any name.
 
     Raises:
-        InvalidValue: no experiment has the name, and the name is not valid for a new experiment; or `workspace` is not
-            a workspace.
+        InvalidValue: the experiment does not exist, and cannot be created because its name is not valid. This error is
+            also raised if `workspace` is not a `Workspace` object.
         InvalidState: the experiment is archived. MLflow calls an archived experiment deleted.
     """
 
@@ -94,7 +94,7 @@ class Experiment:
 
     @classmethod
     def wrap(cls, workspace: Workspace, record: ExperimentRecord) -> Self:
-        """Return the handle of an experiment that exists, active or archived, without reading it."""
+        """Return the handle of an experiment, active or archived, from a record that was read before."""
         experiment: Self = cls.__new__(cls)
         experiment._set(workspace, record)
         return experiment
@@ -106,13 +106,16 @@ class Experiment:
         view_type: str = ViewType.ActiveOnly,
         tags: str | Mapping[str, object] | None = None,
     ) -> builtins.list[Experiment]:
-        """Return the experiments of a workspace, oldest first. MLflow's "Default" is included once it has runs.
+        """Return the experiments of a workspace, oldest first.
+
+        MLflow's experiment "Default" is included only if it has runs.
 
         Args:
             workspace: the workspace.
             experiment_name: return only the experiment with this name.
             view_type: a value of `ViewType`.
-            tags: a key that experiments must have, or a dict of tags that must be equal. Values are compared as text.
+            tags: a key that experiments must have, or a dict of tags and values they must have. Values are compared
+                as text.
 
         Raises:
             InvalidValue: the view does not exist, or `tags` is neither a key nor a dict.
@@ -165,7 +168,7 @@ class Experiment:
         self.workspace.stores.tracking.restore_experiment(self.id, now_ms())
 
     def refresh(self) -> None:
-        """Read the name of the experiment again; another process may have changed it."""
+        """Set `name` to the name in the database, because another process can have renamed the experiment."""
         self._set(self.workspace, self.workspace.stores.tracking.get_experiment(self.id))
 
     @property
@@ -210,8 +213,8 @@ class Experiment:
         Args:
             name: the same as `display_name`.
             run_id: an id of your own, of letters, digits, underscores and dashes; 32 hex digits by default.
-            outputs: a folder, created if absent, whose files are stored under `outputs/`. None and True are
-                `./outputs`; with False neither outputs nor logs are stored.
+            outputs: a folder, created if absent, whose files are stored under `outputs/`. None and True mean
+                `./outputs`. False means that no outputs and no logs are stored.
             snapshot_directory: the folder of the source, which is stored as a snapshot. With None, no snapshot is
                 stored.
             display_name: the name that is shown; a random name by default.
@@ -239,7 +242,9 @@ class Experiment:
         _parent_run_id: str | None = None,
         credential_passthrough: bool | None = None,
     ) -> ScriptRun:
-        """Start a script in a process that outlives this process. Return once the launcher of the run owns the run.
+        """Start a launcher: a process that runs the script and records its result.
+
+        The launcher can outlive this process. `submit` returns when the launcher has become responsible for the run.
 
         Args:
             config: the script, its folder, arguments and environment.
@@ -276,7 +281,7 @@ class Experiment:
 
         Args:
             type: the run's type, or the value of its property `azureml.runsource`.
-            tags: a key that runs must have, or a dict of tags that must be equal. Values are compared as text.
+            tags: a key that runs must have, or a dict of tags and values they must have. Values are compared as text.
             properties: a key or a dict, as for `tags`.
             include_children: include runs that have a parent.
 
@@ -305,7 +310,7 @@ class Experiment:
         """Remove one tag or several.
 
         Raises:
-            NotFound: the experiment does not have one of the tags. No tag is removed.
+            NotFound: at least one of the tags does not exist. In this case, no tag is removed.
         """
         removed = check_keys("tag key", keys)
         self.workspace.stores.tracking.set_experiment_tags(self.id, {}, removed=removed)
@@ -324,7 +329,7 @@ class Experiment:
 
 
 def listed_experiments(workspace: Workspace, view: View) -> builtins.list[ExperimentRecord]:
-    """Return the experiments that the native API lists: all except MLflow's "Default" if that has no runs."""
+    """Return the experiments that the native API lists. If MLflow's experiment "Default" has no runs, exclude it."""
     from bridge.records.search import ExperimentQuery, RunQuery
 
     tracking = workspace.stores.tracking

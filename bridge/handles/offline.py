@@ -21,7 +21,7 @@ from bridge.runs.web_view import web_view
 logger = logging.getLogger("bridge")
 
 PREFIX = "OfflineRun_"
-"""The prefix of the id of every offline run. Scripts test for it.
+"""The prefix of the id of every offline run. Scripts search for this prefix to recognise an offline run.
 
 Source: Azure ML SDK v1, `azureml.core.run._OfflineRun`.
 """
@@ -48,7 +48,8 @@ def offline_run() -> OfflineRun:
         with suppress(NotFound):
             return _as_offline(Run.get(Workspace.open(address), run_id))
     started: list[OfflineRun] = []
-    # `_report` must run after the handler that ends the run. Exit handlers run in reverse order, so it is added first.
+    # `_report` must run after the handler that ends the run. Python calls exit handlers in the reverse order of their
+    # registration. So `_report` is registered before the run starts, because the start registers the other handler.
     atexit.register(_report, started, os.getpid())
     started.append(run := _start())
     os.environ[VARIABLE] = f"{run.id}@{run.experiment.workspace.path}"
@@ -93,7 +94,8 @@ def _report(started: list[OfflineRun], process: int) -> None:
 def _is_worker() -> bool:
     """Return whether another process has started this one through `multiprocessing`."""
     multiprocessing = sys.modules.get("multiprocessing.process")
-    # While a spawned process imports the script, multiprocessing does not know its parent yet, but knows its name.
+    # A spawned process imports the script. During this import, `multiprocessing.parent_process()` still returns None,
+    # but the name of the process is already set.
     return multiprocessing is not None and multiprocessing.current_process().name != "MainProcess"
 
 

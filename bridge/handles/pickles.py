@@ -1,4 +1,4 @@
-"""Functions that open pickled handles. Pickles name them as functions of `bridge`, so that this module can move."""
+"""Functions that open pickled handles. A pickle names them `bridge.<function>`, and not by the name of this module."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def reopen_experiment(workspace: Workspace, experiment_id: str) -> Experiment:
 
 
 def reopen_run(kind: type[Run], experiment: Experiment, run_id: str) -> Run:
-    """Return the run with an id, as a handle of its class."""
+    """Return a handle of the run with an id. The class of the handle is `kind`."""
     return kind.wrap(experiment, run_id)
 
 

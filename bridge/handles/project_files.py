@@ -42,8 +42,9 @@ def find_config(path: str | os.PathLike[str] | None, file_name: str | None = Non
     """Return the configuration file of a folder, or `path` itself if it is a file.
 
     The file is `config.json` or `project.json`, in the subfolder `.bridge`, in the SDK's subfolders `.azureml` or
-    `aml_config`, or in the folder itself. These paths are tried in this order, and `config.json` before `project.json`.
-    Each path is tried in the folder and then in all folders above it.
+    `aml_config`, or in the folder itself. The subfolders are tried in this order.
+    In each subfolder, `config.json` is tried before `project.json`.
+    Each path is tried in the folder and in all folders above it before the next path is tried.
 
     Source: Azure ML SDK v1, `Workspace.from_config`.
 

@@ -36,7 +36,7 @@ from bridge.store.one_run import get_run
 from bridge.store.run_place import RunPlace
 
 if TYPE_CHECKING:
-    from typing_extensions import Self  # in typing since 3.11
+    from typing_extensions import Self  # part of `typing` only since Python 3.11
 
     from bridge.environments.environment import Environment
     from bridge.handles.script_run import ScriptRun
@@ -55,7 +55,7 @@ class Run:
     Attributes:
         experiment: the experiment of the run.
         id: the run's id.
-        place: the run in its stores, for functions of `bridge.runs` and for plugins.
+        place: the reference to the run in its stores. Functions of `bridge.runs` and plugins use it.
         session: the `RunSession` that captures files and output of this process for the run.
 
     Args:
@@ -82,7 +82,8 @@ class Run:
         if record.experiment_id != experiment.id:
             raise NotFound("run", run_id, f"experiment {experiment.name!r} does not have it")
         if record.type == SCRIPT_RUN and self.__class__ is Run:
-            self.__class__ = _class_of(SCRIPT_RUN)  # the class of the object that `Run.get` returns
+            # For a submitted script, `Run.get` returns an object of this class.
+            self.__class__ = _class_of(SCRIPT_RUN)
         self._set(experiment, run_id, None)
         if outputs:
             self.session.capture_folders(outputs)
@@ -101,7 +102,7 @@ class Run:
     def wrap(
         cls, experiment: Experiment, run_id: str, type: str | None = None, session: RunSession | None = None
     ) -> Self:
-        """Return the handle of a run that exists, without reading it.
+        """Return the handle of a run without a check in the database. The run must exist.
 
         Args:
             experiment: the experiment of the run.
@@ -139,7 +140,7 @@ class Run:
     ) -> Iterator[Run]:
         """Return the active runs of an experiment, newest start time first.
 
-        The arguments are those of `Experiment.get_runs`, and a status that the runs must have.
+        The arguments are those of `Experiment.get_runs`, and `status`. Only runs with this status are returned.
         """
         from bridge.handles.run_list import runs_of_experiment
 
@@ -155,8 +156,8 @@ class Run:
         `$BRIDGE_HOME/<AZUREML_ARM_WORKSPACE_NAME>`. The workspace and the run are created if absent.
         If no variable names a run, an offline run is started, which ends with the process. Its experiment has the name
         of the script. Its workspace is that of the project's configuration file, or `$BRIDGE_HOME/offline`.
-        In a submitted script, `complete`, `fail` and `cancel` flush points, upload files and store the error, but only
-        the launcher sets the status.
+        In a submitted script, `complete`, `fail` and `cancel` do not set the status. They only flush points, upload
+        files and store the error. The launcher (the process that runs the script) sets the status at the end.
 
         Args:
             allow_offline: allow an offline run if no variable names a run.
@@ -173,7 +174,11 @@ class Run:
 
     @staticmethod
     def get_submitted_run(**ignored: object) -> Run:
-        """Return `Run.get_context(allow_offline=False)`, which raises outside of a submitted script."""
+        """Return the run that this process belongs to, as `Run.get_context` does, but start no offline run.
+
+        Raises:
+            NotAllowed: no environment variable names a run.
+        """
         return Run.get_context(allow_offline=False)
 
     # Attributes
@@ -258,7 +263,7 @@ class Run:
         import json
 
         record = self.place.record()
-        # MLflow's clients can give a failed run another status.
+        # A client of MLflow can change the status of a failed run. The record then still contains the error.
         return dict(json.loads(record.error)) if record.error and record.status == "Failed" else None
 
     # Labels
@@ -296,7 +301,7 @@ class Run:
         """Remove one tag or several.
 
         Raises:
-            NotFound: the run does not have one of the tags. No tag is removed.
+            NotFound: at least one of the tags does not exist. In this case, no tag is removed.
         """
         self.place.update(RunChanges(removed_tags=check_keys("tag key", keys)))
 
@@ -336,14 +341,16 @@ class Run:
 
         Raises:
             InvalidValue: the name, value, description or step is not valid.
-            NotFound, InvalidState: the run was deleted.
+            NotFound: the run was deleted permanently.
+            InvalidState: the run is deleted.
         """
         try:
             if description:
                 from bridge.runs.metrics import log_scalar
 
                 log_scalar(self.place, self._described, name, value, description, step)
-            else:  # a call of the store without further function calls takes only microseconds
+            else:
+                # This calls the store directly, because each further function call would make logging slower.
                 self._log(self.id, name, value, time.time_ns() // 1_000_000, step)
         except InvalidValue as error:
             from bridge.runs.metric_points import refused_scalar
@@ -365,7 +372,8 @@ class Run:
 
         Raises:
             InvalidValue: the name, an element or the description is not valid.
-            NotFound, InvalidState: the run was deleted.
+            NotFound: the run was deleted permanently.
+            InvalidState: the run is deleted.
         """
         from bridge.runs.metrics import log_list
 
@@ -381,7 +389,8 @@ class Run:
 
         Raises:
             InvalidValue: the name, a value or the description is not valid.
-            NotFound, InvalidState: the run was deleted.
+            NotFound: the run was deleted permanently.
+            InvalidState: the run is deleted.
 
         Example:
             >>> run.log_row("cosine", angle=0.5, cos=0.8776)
@@ -395,15 +404,17 @@ class Run:
 
         Args:
             name: as for `log`.
-            value: a dict with a list for each column, all of the same length; a dict with a value for each column,
-                which is one row; or a data frame. If it is empty, no row is logged, and a warning is written to the
+            value: the rows in one of three forms. The first form is a dict with a list for each column. All lists must
+                have the same length. The second form is a dict with a single value for each column, which is one row.
+                The third form is a data frame. If `value` is empty, no row is logged, and a warning is written to the
                 log.
             description: as for `log`.
 
         Raises:
             InvalidValue: the name, a cell or the description is not valid, lengths differ, or lists and single values
                 are mixed.
-            NotFound, InvalidState: the run was deleted.
+            NotFound: the run was deleted permanently.
+            InvalidState: the run is deleted.
         """
         from bridge.runs.metrics import log_table
 
@@ -418,8 +429,9 @@ class Run:
             name: as for `log`.
             path: the path of an image file (png, jpg, gif, bmp, tiff, webp, svg), its bytes, a binary stream, or
                 anything that `plot` accepts.
-            plot: a matplotlib figure or pyplot (stored as png, and left open), a PIL image, or an array or tensor of
-                pixels: (height, width) or (height, width, 1, 3 or 4), uint8, bool or floats within 0 and 1.
+            plot: a matplotlib figure, the module pyplot, a PIL image, or an array or tensor of pixels. A figure is
+                stored as png, and is not closed. The shape of pixels is (height, width) or (height, width, 1, 3 or 4).
+                Pixels are uint8, bool or floats within 0 and 1.
             description, step: as for `log`.
 
         Raises:
@@ -446,7 +458,8 @@ class Run:
 
         Raises:
             InvalidValue: the value does not have this form.
-            NotFound, InvalidState: the run was deleted.
+            NotFound: the run was deleted permanently.
+            InvalidState: the run is deleted.
         """
         self._log_chart(name, CONFUSION_MATRIX, value, description, step)
 
@@ -491,7 +504,7 @@ class Run:
             timeout_seconds: accepted for compatibility and ignored.
 
         Raises:
-            StoreUnavailable: points are unwritten or were dropped.
+            StoreUnavailable: logged points could not be written yet, or were dropped.
         """
         self.place.stores.tracking.flush(self.id)
 
@@ -509,8 +522,8 @@ class Run:
         The value of a metric with one point is a single value. With several points it is a list in log order.
         The numbers of a series are ints if all of them were logged as ints, else floats.
         The value of rows and tables is a dict of columns. A column is a single value if there is one row, else a list.
-        The list contains None for each row that does not have the column. If scalars were logged under the same name,
-        they are in a further column, which has this name.
+        The list contains None for each row that does not have the column. Scalars can be
+        logged under the name of a table. They form one more column of the table, and this column has the same name.
         The value of images or charts is the address of the first one that was logged.
         `get_metric` returns everything as it was logged, without these rules.
 
@@ -607,7 +620,7 @@ class Run:
 
         Raises:
             InvalidValue: the path is not a folder, a name is not valid, or a datastore is named.
-            NotFound: a link is broken. The files before it are stored.
+            NotFound: a link is broken. Files that were stored before this error stay in the run.
             InvalidState: the run is deleted.
         """
         from bridge.runs.files import upload_folder
@@ -658,13 +671,13 @@ class Run:
             batch_size, timeout_seconds: accepted for compatibility and ignored.
 
         Raises:
-            InvalidValue: the prefix is not valid, or a target is below a file.
+            InvalidValue: the prefix is not valid, or the path of a target leads through an existing file.
         """
         from bridge.runs.files import download_files
 
         download_files(self.place, prefix, output_directory, output_paths, append_prefix)
 
-    # Children. The status of a run and those of its children are independent.
+    # Children. A child run keeps its status when its parent ends, and the parent keeps its status when a child ends.
 
     def child_run(
         self,
@@ -729,7 +742,7 @@ class Run:
 
         Args:
             recursive: return all descendants.
-            tags: a key that runs must have, or a dict of tags that must be equal. Values are compared as text.
+            tags: a key that runs must have, or a dict of tags and values they must have. Values are compared as text.
             properties: a key or a dict, as for `tags`.
             type: the run's type, or the value of its property `azureml.runsource`.
             status: the status that runs must have.
@@ -744,9 +757,9 @@ class Run:
 
     @property
     def parent(self) -> Run | None:
-        """The run inside which this run was started; None if no such run exists, or no longer exists.
+        """The run inside which this run was started. None if this run has no parent, or its parent no longer exists.
 
-        The parent is read once per handle.
+        The first access reads the parent from the database. Later accesses return the same object.
         """
         from bridge.handles.run_list import parent_of
 
@@ -846,8 +859,8 @@ class Run:
             raise_on_error: raise if the run failed.
 
         Raises:
-            SubmitFailed: the run failed, or Ctrl-C was pressed and `show_output` is set. The error of a failed run ends
-                with the message of the run's error. After Ctrl-C, the run continues.
+            SubmitFailed: the run failed. The text of the exception then ends with the message in `Run.error`. With
+                `show_output`, Ctrl-C also raises this exception. The run continues in this case.
 
         Source: Azure ML SDK v1, `Run.wait_for_completion`.
         """
@@ -923,7 +936,8 @@ class Run:
 
         Raises:
             InvalidValue: the name is not valid.
-            NotFound: the run has no such file or model, or MLflow, whose registry stores models, is not installed.
+            NotFound: the run has no such file or model, or MLflow is not installed. Models are stored in MLflow's
+                model registry.
         """
         from bridge.handles.models import model_class
 
@@ -941,16 +955,19 @@ class Run:
     # Ending
 
     def complete(self) -> None:
-        """End the run as Completed. A further call only sets the end time again.
+        """End the run as Completed. If the run is already Completed, set only its end time to the present time.
 
         Raises:
-            StoreUnavailable: logged points are unwritten or were dropped. The status is not changed.
+            StoreUnavailable: logged points could not be written yet, or were dropped. The status is not changed.
             InvalidState: the run is Failed or Canceled.
         """
         self.session.end("Completed")
 
     def fail(self, error_details: str | BaseException | None = None, error_code: str | None = None) -> None:
-        """End the run as Failed. The owner of the run can do this even if a logger has already completed the run.
+        """End the run as Failed.
+
+        The owner of the run (the process that is responsible for ending it) can also change Completed to Failed. The
+        reason is that the logger of a training library can complete the run before the program fails.
 
         Args:
             error_details: a sentence or the exception.

@@ -19,7 +19,8 @@ class ScriptRun(Run):
         """Stop the script, and wait until the run is Canceled.
 
         The script and all processes that it started get SIGTERM, and SIGKILL five seconds later.
-        A run that no launcher has claimed is Canceled immediately. A launcher that starts later skips it.
+        If no launcher has taken over the run yet, the run becomes Canceled immediately. A launcher that starts later
+        does not run the script.
 
         Raises:
             InvalidState: the run is Completed or Failed.

@@ -19,7 +19,7 @@ from bridge.handles.models import model_class
 if TYPE_CHECKING:
     from types import SimpleNamespace
 
-    from typing_extensions import Self  # in typing since 3.11
+    from typing_extensions import Self  # part of `typing` only since Python 3.11
 
     from bridge.environments.environment import Environment
     from bridge.handles.compute import ComputeTargets
@@ -37,13 +37,13 @@ class Workspace:
 
     `Workspace.create`, `Workspace.open` and `Workspace.from_config` return a workspace.
     The constructor has the arguments of the Azure ML SDK v1. It opens the workspace `$BRIDGE_HOME/<workspace_name>`.
-    Workspaces, experiments and runs can be pickled. A process that unpickles them opens them again.
+    Workspaces, experiments and runs can be pickled. A process that unpickles such an object opens the workspace.
 
     Attributes:
         stores: the stores of the workspace, for functions of `bridge.runs` and for plugins.
 
     Args:
-        subscription_id: only stored with this handle, like `resource_group` and further arguments.
+        subscription_id, resource_group, azure: shown by this object, but not stored in the workspace.
         workspace_name: the name of the workspace.
 
     Example:
@@ -70,7 +70,7 @@ class Workspace:
     def wrap(
         cls, stores: WorkspaceStores, durability: Durability | None = None, azure_values: Mapping[str, Any] = NOTHING
     ) -> Self:
-        """Return the handle of open stores.
+        """Return a `Workspace` object for a workspace whose stores are open.
 
         Args:
             stores: the stores.
@@ -102,8 +102,8 @@ class Workspace:
             path: its folder, created if absent; None is `$BRIDGE_HOME/<name>`, by default below `~/.bridge`.
             exist_ok: open the workspace if it already exists. Its name is not changed.
             shared: give the folder's group write access to the files, as `git init --shared` does.
-            durability: the failure that a point survives after its log call has returned: "process" (the default) is a
-                killed process, "power" a power failure. If None, the variable `BRIDGE_DURABILITY` is used if it is set.
+            durability: with "process", points survive `kill -9`. With "power", they also survive a power failure.
+                None means the value of the environment variable `BRIDGE_DURABILITY`; "process" if it is not set.
             azure: other arguments of the Azure ML SDK v1. `subscription_id`, `resource_group`, `location`, `sku`,
                 `tags`, `friendly_name` and `description` are stored, the others are ignored.
 
@@ -128,7 +128,7 @@ class Workspace:
 
         Args:
             address: its folder, or its `bridge:///…` URI.
-            durability: as for `create`. If None, `BRIDGE_DURABILITY` is used, or the durability of the workspace.
+            durability: as for `create`. If neither it nor `BRIDGE_DURABILITY` is set, that of the workspace is used.
 
         Raises:
             NotFound: the workspace does not exist.
@@ -177,7 +177,7 @@ class Workspace:
         _logger: object = None,
         _file_name: str | None = None,
     ) -> Workspace:
-        """Open the workspace that the configuration file of a folder, or of a folder above it, names.
+        """Open the workspace that a configuration file names. Search the file in a folder and in all folders above it.
 
         The nearest `.bridge/config.json` is used, or else the SDK's `.azureml/config.json` or `config.json`.
         A file without an `address`, such as Azure ML's, names a workspace in `$BRIDGE_HOME`, created if absent.
@@ -210,7 +210,7 @@ class Workspace:
         A run that this process owns does not end. A `with` block calls `close` at its end.
 
         Raises:
-            StoreUnavailable: logged points are unwritten or were dropped. Everything is closed nevertheless.
+            StoreUnavailable: logged points could not be written. The error is raised after everything is closed.
         """
         self.stores.close()
 
@@ -240,12 +240,12 @@ class Workspace:
 
     @property
     def subscription_id(self) -> str:
-        """The value in the configuration file or the argument of `create`; "local" if neither exists."""
+        """The Azure subscription in the configuration file or in the arguments of `create`; "local" by default."""
         return str(self._azure_value("subscription_id") or "local")
 
     @property
     def resource_group(self) -> str:
-        """The value in the configuration file or the argument of `create`; "local" if neither exists."""
+        """The Azure resource group in the configuration file or in the arguments of `create`; "local" by default."""
         return str(self._azure_value("resource_group") or "local")
 
     @property
@@ -293,7 +293,7 @@ class Workspace:
         Raises:
             NotFound: a run does not exist. Nothing is delivered.
             InvalidValue: the target is this workspace, or not a workspace.
-            InvalidState: an experiment or a run is deleted in the target. The runs before it are delivered.
+            InvalidState: an experiment or a run is deleted in the target. Runs copied before this error stay copied.
         """
         from bridge.runs.deliver import deliver_runs
 
@@ -382,7 +382,7 @@ class Workspace:
 
     @property
     def unfolded_bytes(self) -> int:
-        """The size of the points that the last read ignored, because this user cannot fold them; otherwise 0."""
+        """The size of the points that the last read skipped. This user cannot fold (copy) them into the database."""
         return self.stores.tracking.unfolded_bytes
 
     def get_mlflow_tracking_uri(self, _with_auth: bool = False) -> str:
