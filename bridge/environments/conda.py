@@ -164,8 +164,8 @@ class CondaDependencies:
         """Write an `environment.yml`, and return its path.
 
         Args:
-            path: the path of the file. If it is the path of a folder, the file is `conda_dependencies.yml` in this
-                folder. None means the working folder.
+            path: the path of the file, or an existing folder. In a folder, the name of the file is
+                `conda_dependencies.yml`. None means the working folder.
         """
         place = check_local_path("path", path if path is not None else ".")
         if place.is_dir():

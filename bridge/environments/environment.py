@@ -93,7 +93,7 @@ class Environment:
         Args:
             name: the name of the environment.
             file_path: the requirements file. It must name only packages, and no other files.
-            pip_version: the version of pip that installs the packages; None is the version that Python contains.
+            pip_version: the version of pip that installs the packages; None means the version that comes with Python.
 
         Raises:
             NotFound: the file does not exist.
