@@ -18,9 +18,10 @@ QUOTED = r'"(?:""|\\"|[^"])*"'
 BACKTICKED = r"`(?:``|[^`])*`"
 RESERVED = r"(?:CASE|IN|VALUES|USING|FROM|AS)\b"
 LETTER = "[_A-ZÀ-Ü]"
-# A key may start with a letter, with one digit that is not the start of a number, or with @, # or ## and two letters.
+# A key may start with a letter. It may start with a digit and a letter, if they do not start a number such as 1e5.
+# It may also start with @, # or ##, if a letter and another word character follow.
 KEY_WORD = rf"(?!{RESERVED})(?:[^\W\d]\w*|(?!\dE-?\d|0x[\dA-F])\d(?={LETTER})\w*|(?:@|[#][#]?)[A-ZÀ-Ü]\w+)"
-# After a dot there may be nothing, because the key itself may start or end with a dot.
+# A key may itself start or end with a dot, as in `metrics..loss`. So the text after a dot may be empty.
 NAME = rf"(?:{BACKTICKED}|{QUOTED}|\w+)(?:\.(?:{BACKTICKED}|{QUOTED}|{TEXT}|{KEY_WORD}|\*)?)*"
 
 TOKEN = re.compile(

@@ -28,7 +28,7 @@ NATIVE, MLFLOW = 0, 1
 """The APIs that can log a point. Their numbers are stored in journals and in the database, and must not change."""
 
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-"""Control characters, and surrogates, which UTF-8 cannot encode."""
+"""A pattern of the characters that a key must not contain: control characters, and surrogates (not UTF-8)."""
 
 BIG = 1.7976931348623157e308
 """The number that MLflow uses instead of infinity: the greatest float64."""
@@ -38,8 +38,8 @@ class Point(NamedTuple):
     """A logged value under a key.
 
     `timestamp` is in milliseconds since 1970 UTC.
-    If `step` is None, the store assigns a step: the number of points that were logged before under the key without a
-    step.
+    If `step` is None, the store assigns a step. It is the number of earlier points of the key that were logged without
+    a step.
     `kind` is `COLUMN` and `column` is not empty if the point is a cell of a table.
     `joined` is True if the point is a cell of the same row as the point before it. The cells of a row have the same
     position and step. Either all of them are stored or none.
@@ -73,8 +73,8 @@ def definition_of(run_id: str, point: Point) -> Definition:
 class Latest(NamedTuple):
     """The latest point of a number series: the point with the greatest (step, timestamp, value).
 
-    As in MLflow, a value NaN is compared as 0, and ±inf as ±1.797e308. If several points are equal, the first logged
-    one is the latest.
+    As in MLflow, a value NaN is compared as 0, and ±inf as ±1.797e308. If several points have the same
+    step, timestamp and compared value, the first logged one is the latest.
     """
 
     value: float
@@ -83,7 +83,7 @@ class Latest(NamedTuple):
 
 
 def later(new: Latest, old: Latest | None) -> bool:
-    """Return whether a new point replaces the latest point. It does only if it is greater."""
+    """Return whether a new point is greater than the latest point, and so replaces it."""
     if old is None:
         return True
     return (new.step, new.timestamp, comparable(new.value)) > (old.step, old.timestamp, comparable(old.value))

@@ -7,7 +7,7 @@ import time
 from bridge.records.limits import INT64_MAX, INT64_MIN
 
 CYCLE_SECONDS, CYCLE_YEARS = 146_097 * 86_400, 400
-"""The period of the Gregorian calendar: after it, dates and days of the week repeat."""
+"""The cycle of the Gregorian calendar, in seconds and in years. After a cycle, dates and days of the week repeat."""
 
 
 def now_ms() -> int:
@@ -40,13 +40,13 @@ def _number_of(value: object) -> int | None:
     try:
         return int(float(value))
     except ValueError:
-        from datetime import datetime  # not imported by a process that only logs
+        from datetime import datetime  # a process that only logs does not need this import
 
         return int(datetime.fromisoformat(value).timestamp() * 1000)
 
 
 def utc(milliseconds: int) -> tuple[str, int]:
-    """Return a time as `YYYY-MM-DDTHH:MM:SS`, and its milliseconds. A year above 9999 or below 0 has a sign."""
+    """Return a time as `YYYY-MM-DDTHH:MM:SS`, and the rest in milliseconds. A year above 9999 or below 0 has a sign."""
     from datetime import datetime, timezone
 
     seconds, rest = divmod(milliseconds, 1000)

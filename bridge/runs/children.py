@@ -66,7 +66,7 @@ def _start(place: RunPlace, records: list[RunRecord]) -> list[RunSession]:
 
 
 def find_parent(place: RunPlace) -> RunRecord | None:
-    """Return the record of a run's parent; None if it has none or the parent does not exist."""
+    """Return the record of a run's parent. Return None if the run has no parent, or the parent does not exist."""
     parent_id = place.record().parent_id
     try:
         return get_run(place.stores.tracking, parent_id, latest=False) if parent_id else None

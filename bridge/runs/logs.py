@@ -43,7 +43,11 @@ def download_logs(place: RunPlace, destination: LocalPath | None) -> list[str]:
 
 
 def log_paths(place: RunPlace) -> list[str]:
-    """Return the artifact paths of the logs. If the experiment has its own artifact location, the list is empty."""
+    """Return the artifact paths of the logs.
+
+    If the experiment has an artifact location outside the workspace, only MLflow's clients can read its files. The list
+    is then empty.
+    """
     try:
         root = place.root()
     except NotAllowed:

@@ -24,12 +24,16 @@ def description_points(key: str, description: str | None, timestamp: int) -> lis
         return []
     if not isinstance(description, str):
         raise InvalidValue("description", description, "must be text")
-    # A point without a step would be counted for the default steps of later points. So this point has a step.
+    # The default step of a point is the number of earlier points without a step. A description must not change it, so
+    # this point has a step.
     return [Point(key, check_text(description), timestamp, 0, DESCRIPTION)]
 
 
 def refused_scalar(value: object, error: InvalidValue) -> InvalidValue:
-    """Return the error of `run.log`. If the value has several elements, the error names the method for them."""
+    """Return the error that `run.log` raises for a refused value.
+
+    If the value has several elements, the error names the methods that log several elements.
+    """
     several = callable(value) or (isinstance(value, Iterable) and not isinstance(value, (str, bytes)))
     if several and len(error.problems) == 1 and error.value is value:
         return InvalidValue(error.key, value, SEVERAL_RULE)

@@ -79,7 +79,8 @@ class LoggedMetric:
 
     `kinds` lists the kinds in the order in which they were first logged: "scalar" (values and lists), "table" (rows and
     tables), or a kind of `LoggedFile`.
-    `points` contains the scalars, `table` the rows (None without rows), and `files` the images and charts.
+    `points` contains the scalars. `table` contains the rows; it is None without rows. `files` contains the images and
+    charts.
     `description` is the last description, or None.
     """
 
@@ -108,7 +109,7 @@ class MetricFile:
 
     @property
     def filename(self) -> str:
-        """The last part of the path."""
+        """The name of the file: the last part of its path."""
         return self.path.rpartition("/")[2]
 
     def convert_to_object(self) -> dict[str, Any]:
@@ -157,8 +158,8 @@ def metrics_by_name(
         run_id: the run's id.
         records: the series of the run.
         named: whether the caller named a metric. If not, the metrics that the launcher measures are excluded.
-        load: a function that returns the content of an artifact. With it, the value of an image or chart is its
-            content, otherwise its address.
+        load: a function that returns the content of an artifact. If it is given, the value of an image or
+            chart is a `MetricFile` with this content. Otherwise the value is the address of the file.
     """
     by_key: dict[str, list[SeriesRecord]] = {}
     for record in records:

@@ -152,7 +152,7 @@ def get_metrics(
 
 
 def _with_descendants(place: RunPlace, run_type: str | None) -> dict[str, RunPlace]:
-    """Return a `RunPlace` for a run and for each of its descendants, by run id."""
+    """Return a reference to a run and to each of its descendants, by run id."""
     query = RunQuery(experiment_ids=(), below=place.run_id, recursive=True)
     records = [place.record(), *place.stores.tracking.search_runs(query).items]
     return {

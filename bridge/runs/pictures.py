@@ -136,7 +136,7 @@ def _array(value: Any) -> numpy.ndarray[Any, Any] | None:
     """Return the pixels of an array or a tensor; None if the value is neither."""
     if callable(getattr(value, "detach", None)):
         value = value.detach().cpu()
-        if "bfloat16" in str(getattr(value, "dtype", "")):  # numpy has no such type
+        if "bfloat16" in str(getattr(value, "dtype", "")):  # numpy has no type bfloat16
             value = value.float()
     if callable(getattr(value, "numpy", None)):
         value = value.numpy()
@@ -153,7 +153,7 @@ def _of_array(what: str, array: numpy.ndarray[Any, Any]) -> bytes:
     if array.ndim not in (2, 3) or not array.size or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
         raise InvalidValue(f"shape of {what}", array.shape, SHAPES)
     if array.dtype.kind == "f":
-        if not ((array >= 0) & (array <= 1)).all():  # NaN fails both comparisons
+        if not ((array >= 0) & (array <= 1)).all():  # NaN is refused too, because it fails both comparisons
             raise InvalidValue(f"pixels of {what}", (float(array.min()), float(array.max())), PIXELS)
         array = numpy.rint(array.astype(numpy.float64) * 255)
     elif array.dtype == bool:

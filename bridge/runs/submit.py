@@ -69,7 +69,7 @@ def _launch(place: RunPlace, record: RunRecord, warnings: tuple[str, ...]) -> No
     """Store the run and start its launcher. If the launcher cannot be started, the run becomes Failed."""
     tracking, run_id, is_stored = place.stores.tracking, place.run_id, False
     try:
-        tracking.begin_runs([record])  # this process holds the lease until the launcher holds it or the run has ended
+        tracking.begin_runs([record])  # this process owns the run until the launcher owns it or the run has ended
         is_stored = True
         if warnings:
             place.update(RunChanges(warnings=warnings))
@@ -78,10 +78,11 @@ def _launch(place: RunPlace, record: RunRecord, warnings: tuple[str, ...]) -> No
         # The run is not ended if it was canceled, or if another launcher has claimed it.
         _give_up(place, "Failed", str(error), CLAIMABLE_STATUSES)
     except BaseException as error:
-        # For example a KeyboardInterrupt. The caller gets no handle of the run, so the run is ended, even if its
+        # An example is a KeyboardInterrupt. The caller gets no handle of the run, so the run is ended, even if its
         # launcher has started.
         status: Status = "Failed" if isinstance(error, Exception) else "Canceled"
-        # A signal handler may raise after the run was stored, but before `is_stored` was set.
+        # A signal handler may raise after the run was stored, but before `is_stored` was set. So if it is False,
+        # only a `BridgeError` means that the run was not stored.
         if is_stored or not isinstance(error, BridgeError):
             _give_up(place, status, f"The submission was interrupted by {error!r}", OPEN_STATUSES)
         raise
@@ -90,7 +91,8 @@ def _launch(place: RunPlace, record: RunRecord, warnings: tuple[str, ...]) -> No
 def _give_up(place: RunPlace, status: Status, reason: str, expected: tuple[Status, ...]) -> None:
     """End a run whose submission failed.
 
-    If the store cannot be written, this process keeps the lease. The next reader after its exit then ends the run.
+    If the store cannot be written, this process continues to own the run. After this process has ended, the next reader
+    of the run ends the run.
     """
     error = json.dumps({"code": "LauncherFailed", "message": reason}) if status == "Failed" else None
     try:

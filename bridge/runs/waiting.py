@@ -24,7 +24,7 @@ def wait_for_end(place: RunPlace, view: str, show_output: bool, raise_on_error: 
 
     Args:
         place: the run.
-        view: the text that is printed as "Web View": the command that opens the run in a browser.
+        view: the command that opens the run in a browser. It is printed as "Web View".
         show_output: print the logs while they grow, and then a summary.
         raise_on_error: raise SubmitFailed if the run failed.
     """
@@ -102,7 +102,7 @@ class _FollowedLog:
             yield self._seen(self._decoder.decode(piece))
 
     def end(self) -> str:
-        """Return the text that completes the output.
+        """Return the text that is printed after the run has ended.
 
         It contains the replacement of an incomplete last character, and a line end if the last line has none.
         """
@@ -116,6 +116,6 @@ class _FollowedLog:
     def _size_bytes(self) -> int:
         try:
             record = self._place.stores.artifacts.stat(self._place.root(), self._path)
-        except NotAllowed:  # the experiment has its own artifact location
+        except NotAllowed:  # only MLflow's clients can read the files of this experiment
             return 0
         return 0 if record is None else record.size_bytes or 0

@@ -124,7 +124,8 @@ def _read(top: Path) -> tuple[dict[str, str], bytes]:
         return facts | {"commit": commit} | ({"branch": branch} if branch != "HEAD" else {}), b""
     heads = dict(entry[2:].partition(" ")[::2] for entry in entries if entry.startswith("# "))
     for fact, head in (("commit", "branch.oid"), ("branch", "branch.head")):
-        if not heads.get(head, "(").startswith("("):  # git writes "(initial)" or "(detached)" if there is no such fact
+        # Git writes "(initial)" if no commit exists, and "(detached)" if no branch is checked out.
+        if not heads.get(head, "(").startswith("("):
             facts[fact] = heads[head]
     changed = any(entry[:2] in ("1 ", "2 ", "u ") for entry in entries)
     untracked = list(_untracked(top, entries))
@@ -201,7 +202,7 @@ def _git(folder: Path, *words: str, most_bytes: int = MOST_OUTPUT_BYTES) -> byte
 
 
 def _end(session: int) -> None:
-    """Kill git and its child processes. The children also have the pipe open, which would otherwise not end."""
+    """Kill git and its child processes. As long as a child has the pipe open, a read of the pipe does not end."""
     import signal
 
     with suppress(ProcessLookupError):

@@ -136,7 +136,8 @@ def _parsed(line: str) -> Iterable[object]:
     try:
         return GitIgnoreSpec.from_lines([line]).patterns
     except (ValueError, re.error) as error:
-        if type(error) is ValueError:  # a signal handler has raised it: `pathspec` raises only subclasses
+        # `pathspec` raises only subclasses of ValueError. So a signal handler has raised a plain ValueError.
+        if type(error) is ValueError:
             raise
         return ()
 

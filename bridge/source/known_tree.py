@@ -16,7 +16,7 @@ logger = logging.getLogger("bridge")
 
 FORMAT = 1
 MOST_FOLDERS = 64
-"""The greatest number of folders that are remembered. The file of one folder has at most about 2 MB."""
+"""The greatest number of folders that are remembered. Each folder needs a file of at most about 2 MB."""
 
 SETTLED_NS = 2_000_000_000
 """The time after which the stamp of a file is reliable, in nanoseconds.
@@ -32,7 +32,7 @@ class KnownTree:
     Args:
         snapshot_id: the id of the snapshot.
         files: for each path: the stamp of the file, and the hash of its content or the target of the link.
-        decided: the decisions of the ignore file, by path.
+        decided: for each path, whether the ignore rules excluded it.
         decided_with: the stamp of the ignore file.
     """
 
@@ -57,7 +57,7 @@ class KnownTree:
 
 
 def read_known(folder: Path) -> KnownTree:
-    """Return the last snapshot of a folder. If it is not remembered or its file is damaged, return an empty one."""
+    """Return the last snapshot of a folder. If no file describes it or the file is damaged, return an empty one."""
     try:
         content = json.loads(_place(folder).read_bytes())
         if content["format"] != FORMAT or content["folder"] != str(folder):

@@ -71,8 +71,9 @@ class TreeScan:
         """Return the files of the folder.
 
         Args:
-            decided: earlier decisions of the ignore file, by path.
-            decided_with: the stamp that the ignore file had then. If its stamp has changed, `decided` is not used.
+            decided: for each path, whether an earlier scan excluded it.
+            decided_with: the stamp of the ignore file at the earlier scan. If its stamp has changed, `decided` is not
+                used.
 
         Raises:
             TooManyEntries: the folder contains more than `most_entries` files and folders.
@@ -136,7 +137,8 @@ class TreeScan:
         return False
 
     def _miss_folder(self, path: str, error: OSError) -> None:
-        if not isinstance(error, NotADirectoryError):  # it is one if a file has just replaced the folder
+        # A NotADirectoryError means that a file has just replaced the folder. This needs no warning.
+        if not isinstance(error, NotADirectoryError):
             self._warn(path, (error.strerror or str(error)).lower())
 
     def _take_file(self, entry: Entry, path: str) -> None:
@@ -145,7 +147,8 @@ class TreeScan:
         except OSError as error:
             if is_of_handler(error):
                 raise
-            if not isinstance(error, FileNotFoundError):  # it is one if the file was just removed
+            # A FileNotFoundError means that the file was just removed. This needs no warning.
+            if not isinstance(error, FileNotFoundError):
                 self._warn(path, (error.strerror or str(error)).lower())
             return
         if found is None:
@@ -168,7 +171,7 @@ class TreeScan:
                     raise
                 return None
         target = os.readlink(entry.path)
-        if os.path.isabs(target) or leads_out(path, target):  # use an equivalent relative path instead
+        if os.path.isabs(target) or leads_out(path, target):  # replace it by a relative path inside the root folder
             target = os.path.relpath(real, os.path.dirname(os.path.join(self._real_root, path)))
         state = entry.stat(follow_symlinks=False)
         return Found(path, "link", 0, stamp_of(state), _changed(state), target)
@@ -196,7 +199,7 @@ def stamp_of(state: os.stat_result) -> str:
 
 
 def leads_out(path: str, target: str) -> bool:
-    """Return whether a link leads out of the root folder. Only the texts of the paths are used, not the files.
+    """Return whether a link leads out of the root folder. Only the paths are compared, and no file is read.
 
     Args:
         path: the path of the link, relative to the root folder.

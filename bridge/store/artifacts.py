@@ -34,8 +34,8 @@ class ArtifactStore(ABC):
             root: the artifact root.
             path: the artifact path.
             source: the path of a file, the bytes, or the stream.
-            replace: whether to replace a file that exists under the path. If False, and several callers store a file
-                under the same path, one of them succeeds.
+            replace: whether to replace a file that exists under the path. If False, only one of several callers that
+                store a file under the same path succeeds.
 
         Raises:
             InvalidValue: the path is not valid, is below a file, or is the path of a folder.
@@ -96,7 +96,7 @@ class ArtifactStore(ABC):
 
         Raises:
             NotFound: the artifact does not exist.
-            InvalidValue: the target is a folder or below a file, or no file can have its path.
+            InvalidValue: the target is a folder or below a file, or its path is not valid, for example too long.
             NotAllowed: this process may not write the target.
             StoreUnavailable: the target cannot be written for another reason, for example a full disk.
         """
@@ -106,7 +106,7 @@ class ArtifactStore(ABC):
 
 
 def stream_of(pieces: Iterator[bytes]) -> BinaryIO:
-    """Return the pieces of `get` as a stream for `put`."""
+    """Return a stream that `put` can read, from the pieces that `get` returned."""
     return cast(BinaryIO, _Stream(pieces))
 
 

@@ -1,4 +1,7 @@
-"""The background thread of this process, which folds and renews leases about once a second."""
+"""The background thread of this process, which works about once a second.
+
+It folds (copies points from journals into the database), and renews leases (which process owns which run).
+"""
 
 from __future__ import annotations
 
@@ -47,7 +50,7 @@ class Background:
 
     def after_fork(self) -> None:
         """Let the thread load modules again. The parent calls this after a fork."""
-        # If a signal handler interrupted `before_fork`, it may have taken the lock twice or not at all.
+        # If a signal handler interrupted `before_fork`, this thread may have the lock twice or not at all.
         while self._loading.is_mine():
             self._loading.release()
 
@@ -63,8 +66,8 @@ class Background:
                     logger.debug("The background thread does not start, so it folds no journals: %s", error)
                     return
                 except KeyError as error:
-                    # If a signal handler raises during `Thread.start`, Python raises KeyError instead, and the
-                    # exception of the handler is its context.
+                    # If a signal handler raises during `Thread.start`, Python raises a KeyError. The exception of the
+                    # handler is the context of the KeyError.
                     raise error.__context__ or error from None
                 # `_thread` is set after the start, because an interrupted start may leave a thread that never runs.
                 self._thread = thread
@@ -90,7 +93,8 @@ class Background:
         while self._is_needed():
             time.sleep(FOLD_SECONDS)
             if not is_loaded:
-                self._loading.acquire()  # a `with` statement would have a time limit
+                # Wait without a time limit. A `with` statement of this lock would raise an error after some seconds.
+                self._loading.acquire()
                 try:
                     _load_fold_modules()
                 finally:
@@ -107,7 +111,7 @@ class Background:
     def _tend_all(self) -> None:
         for store in list(self._stores):
             try:
-                if store in self._stores:  # another thread may have closed it
+                if store in self._stores:  # another thread may have closed the store
                     store.tend()
                     # If another thread closed the store during `tend`, close the files that `tend` has opened again.
                     if store not in self._stores:
@@ -123,7 +127,7 @@ class Background:
 
 
 def _load_fold_modules() -> None:
-    """Load all modules of a fold, so that the thread loads none later, when the process may fork."""
+    """Load all modules of a fold. The thread imports nothing later, so that no fork happens during an import."""
     try:
         import numpy  # noqa: F401
 

@@ -1,4 +1,8 @@
-"""Limits how many points one fold transaction writes to the database, so that other writers wait for a limited time."""
+"""Limits how many points one fold transaction writes to the database, so that other writers wait for a limited time.
+
+A fold copies points from journals into the database. The record time of a point is the time at which the point was
+written to its journal.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +37,7 @@ def last_moment(
     # If the clock went back within a journal, a point gets the time of the point before it, because the order of the
     # log calls decides.
     ordered = [numpy.maximum.accumulate(own) if len(own) else own for own in times]
-    # The time of the first point of each series. From this time on, the series counts towards the limit.
+    # `firsts` has the time of the first point of each series. At this time, the series begins to count for the limit.
     firsts = [own[numpy.unique(numbers, return_index=True)[1]] for own, numbers in zip(ordered, series, strict=True)]
     too_many = []
     for moments, most in ((ordered, most_points), (firsts, most_series)):

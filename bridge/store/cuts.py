@@ -1,4 +1,8 @@
-"""Cuts journals into slices, which one transaction stores."""
+"""Cuts journals into slices, the parts of journals that a fold stores in one transaction.
+
+A fold copies points from journals into the database. A receipt is the byte offset up to which a journal is stored.
+A stretch is the records of a journal between two byte offsets, as a reader returns them.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +29,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("bridge")
 
 FOLD_BYTES, LEAST_BYTES = 8 << 20, 1 << 20
-"""About how many bytes one transaction stores of all journals together, and how many at least of each journal."""
+"""About how many bytes of all journals one transaction stores, and the least number of bytes of each journal."""
 
 
 @dataclass
@@ -54,7 +58,7 @@ class Cut(NamedTuple):
     """The next stretch of a journal.
 
     The stretch begins at the byte offset `start`, the receipt of the journal.
-    The record times of several journals can be compared after `clock` is added to each.
+    If `clock` is added to the record times of the journal, they can be compared with those of other journals.
     """
 
     reader: JournalReader
@@ -84,16 +88,16 @@ class Cutter:
         self._warned_of_clocks = False
 
     def cut(self, progress: FoldProgress, receipts: Mapping[str, int]) -> list[Slice]:
-        """Return the next slice of each journal, and remove journals that are stored from `progress.left`.
+        """Return the next slice of each journal. Remove journals from `progress.left` if this fold has stored them.
 
         All slices end at the same record time, so that no later transaction stores a point that was logged earlier.
         """
         self.damages = {}
         size_of = dict(progress.left)
         cuts, horizon = self._next_cuts(progress, receipts)
-        # A stretch without points, for example with the definitions of a wide row, has no record time, and the next
-        # point of its journal may be older than the points of other journals. So stretches without points are stored
-        # first.
+        # A stretch without points has no record time. For example, it contains only the definitions of a wide row. The
+        # next point of its journal may be older than the points of other journals. So stretches without points are
+        # stored first.
         unknown = [cut for cut in cuts if cut.stretch.end < size_of[cut.reader.id] and not len(cut.stretch.rows)]
         if unknown:
             stored = {cut.reader.id for cut in unknown}
@@ -125,13 +129,14 @@ class Cutter:
             start = receipts.get(journal_id, 0)
             cut = self._cut(progress, journal_id, start, share)
             if cut is None or cut.stretch.end <= start:
-                # Either all points of the journal are stored, or the others were logged after this fold began.
+                # This fold has stored the journal. If points are left, they were logged after the fold began.
                 if cut is None:
                     self.seen[journal_id] = size
                 del left[journal_id]
                 continue
             cuts.append(cut)
-            if cut.stretch.end < size and len(cut.stretch.rows):  # the points after this stretch are not older
+            # The later points of the journal are not older than the last point of the stretch.
+            if cut.stretch.end < size and len(cut.stretch.rows):
                 last = int(cut.stretch.rows["time"][-1]) + cut.clock
                 horizon = last if horizon is None else min(horizon, last)
         return cuts, horizon
@@ -185,8 +190,8 @@ class Cutter:
     def _clock_of(self, header: Header) -> int:
         """Return the difference between the wall clock and the boot-time clock of a journal, in nanoseconds.
 
-        Record times of several journals can be compared after it is added. All journals of one boot-time clock get the
-        same difference, because the wall clock may have been set in between.
+        Record times of several journals can be compared after it is added. The wall clock may have been set between the
+        starts of two journals. So all journals with the same boot-time clock get the difference of the first one.
         """
         distance = header.wall_time - header.boot_time
         if not header.boot_id:

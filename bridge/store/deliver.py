@@ -68,8 +68,9 @@ def deliver(source: WorkspaceStores, target: WorkspaceStores, runs: Sequence[Run
     """Copy runs, with everything they logged and all of their files, to another workspace.
 
     Experiments are matched by name, and created if they do not exist. Runs keep their ids and get new numbers.
-    A repeated delivery copies only new points and files. If the run has ended in the target, its status stays.
-    If the target has a param or property with another value, the target's value stays, and its run gets a warning.
+    A repeated delivery copies only new points and files. If the run has ended in the target, its status is kept.
+    If the target has a param or property with another value, this value is kept. The run in the target then gets a
+    warning.
     The children of a run, snapshots, and MLflow's own data (logged models, traces) are not copied.
 
     Args:
@@ -81,7 +82,7 @@ def deliver(source: WorkspaceStores, target: WorkspaceStores, runs: Sequence[Run
         The ids of the runs, grouped by experiment.
 
     Raises:
-        InvalidState: an experiment or a run is deleted in the target. The runs before it have been delivered.
+        InvalidState: an experiment or a run is deleted in the target. The earlier runs have been delivered.
         NotFound: an experiment was purged in the source.
     """
     delivered = []
@@ -150,7 +151,10 @@ def _clashes(run: RunRecord, there: RunRecord) -> Iterator[str]:
 
 
 def _deliver_end(target: TrackingStore, run: RunRecord, there: RunRecord) -> None:
-    """Set the status and the end of the run. This is the last step, so that a reader sees an ended run complete."""
+    """Set the status and the end of the run.
+
+    This is the last step. When a reader sees that the run has ended, the target has all data of the run.
+    """
     if there.status not in TERMINAL_STATUSES and run.status != get_run(target, run.id, latest=False).status:
         target.update_runs((run.id,), RunChanges(status=run.status, end_time=run.end_time, error=run.error))
 
@@ -158,7 +162,8 @@ def _deliver_end(target: TrackingStore, run: RunRecord, there: RunRecord) -> Non
 def _deliver_points(target: FoldStore, run_id: str, series: Sequence[SeriesRecord]) -> None:
     """Append the points that the target does not have.
 
-    For this purpose each key is treated as a journal, and its receipt is the number of points in the target.
+    For this purpose each key is treated as a journal. The receipt of a journal states how much of it is stored. Here it
+    is the number of points in the target.
     """
     by_key: dict[str, list[SeriesRecord]] = {}
     for record in series:
@@ -188,9 +193,10 @@ def _journal_id(run_id: str, key: str) -> str:
 
 
 def _slice_of(journal_id: str, start: int, number: int, run_id: str, records: Sequence[SeriesRecord]) -> Slice:
-    """Return the points of one key as a slice in log order, without the first `start` points.
+    """Return the points of one key in log order, without the first `start` points.
 
-    `number` is the index of the key in the run. It is the record time of the points, so that keys stay in order.
+    A slice is the form in which a store receives points. `number` is the index of the key in the run. All points of the
+    slice get it as their record time, so that the target stores the keys in this order.
     """
     import numpy
 

@@ -1,4 +1,8 @@
-"""Folds: stores the points of all journals of a folder in a backend."""
+"""Folds: stores the points of all journals of a folder in a backend.
+
+A turn is the right to fold, which one thread of one process has at a time. A slice is the part of a journal that one
+transaction stores. The owner of a run is the process that is responsible for ending it.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +32,7 @@ SWEEP_SECONDS = 5.0
 """The time between two checks of all journals. Between them, only journals that have grown are read."""
 
 LOOK_SECONDS = 1.0
-"""The shortest time between two checks whether the owners of runs are alive. Reads of statuses make these checks."""
+"""The shortest time between two checks whether the owners of runs are alive. A read of a status makes this check."""
 
 TURN_SECONDS = 0.5
 """About how long one turn of a fold lasts. Between two turns, other threads and processes may fold."""
@@ -78,7 +82,7 @@ class Folding:
 
     def follow(self, workspace_id: str) -> None:
         """Fold the journals of another workspace in later calls, because it has replaced the former workspace."""
-        with self._lock:  # another thread may be folding
+        with self._lock:  # waits for another thread that is folding
             self._begin(workspace_id)
             self._folder.close()
 
@@ -122,7 +126,7 @@ class Folding:
         self._fold_all(FoldProgress(left, frozenset(sizes), until), wait, sweeps)
 
     def _fold_all(self, progress: FoldProgress, wait: bool, sweeps: bool) -> None:
-        """Take turns until all points are folded.
+        """Store all points, in one turn or in several turns.
 
         If `wait` is False, take at most one turn, and no turn if another thread or process folds.
         """

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 class FoldStore(ABC):
     """A store into which the points of journals are copied, each point once.
 
-    A receipt is the byte offset up to which a journal is stored.
+    A slice is a part of a journal. A receipt is the byte offset up to which a journal is stored. A lease record states
+    that a process owns a run, or has stopped owning it.
     As in a `TrackingStore`, both methods may be called from any thread, and a method that raises has changed nothing.
     """
 
@@ -25,9 +26,9 @@ class FoldStore(ABC):
         This method assigns positions, the steps of points without a step, and latest values.
         Points are ordered as logged within a slice, and by record time across slices.
         Points of an unknown run are dropped, and a warning with their number is logged.
-        Lease records of runs that do not exist or have ended are skipped, with one exception: `LeaseStore.end_leases`
-        ended the run, and the record is newer than every stored lease of the run. Then the run becomes Running again,
-        and its end time and error are removed.
+        Lease records of runs that do not exist or have ended are skipped. The exception is a run that
+        `LeaseStore.end_leases` ended. If a record is newer than every stored lease of this run, the run becomes Running
+        again, and its end time and error are removed.
 
         Raises:
             InvalidState: a slice does not start at the receipt of its journal. Nothing is stored. The caller must

@@ -1,4 +1,7 @@
-"""The readers of the journals in a folder. Later folds use the same readers again."""
+"""The readers of the journals in a folder.
+
+A fold copies points from the journals into the database. The readers are kept for later folds.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,7 @@ class JournalReaders:
     def get(self, journal_id: str) -> JournalReader | None:
         """Return the reader of a journal, or None for a journal that this process skips.
 
-        Journals of another workspace or of a newer format are skipped. A warning is logged when this is first found.
+        Journals of another workspace or of a newer format are skipped. A warning is logged the first time.
 
         Raises:
             FileNotFoundError: the journal does not exist any more.
@@ -73,7 +76,7 @@ class JournalReaders:
         return None if reader is None or reader.header_damaged else reader.header
 
     def is_skipped(self, journal_id: str) -> bool:
-        """Return whether `get` has found that a journal is skipped. The journal is not read."""
+        """Return whether an earlier call of `get` skipped a journal. The journal is not read."""
         return journal_id in self._skipped
 
     def forget(self, journal_id: str) -> None:
@@ -85,7 +88,7 @@ class JournalReaders:
         self._readers = {}
 
     def _is_ours(self, belongs_to: str) -> bool:
-        """Return whether `belongs_to` is the id of the workspace that is at the path now."""
+        """Return whether a workspace id of a journal is the id of the workspace that is at the path now."""
         if not self.workspace_id or not belongs_to or same_id(belongs_to, self.workspace_id):
             return True
         found = self._inner.find_workspace_id()

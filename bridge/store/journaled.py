@@ -37,7 +37,9 @@ logger = logging.getLogger("bridge")
 
 
 class JournaledStore(WrappedBackend):
-    """A backend that logs points to a journal, and folds all journals into an inner backend before it reads.
+    """A backend that logs points to a journal. Before a read it folds: it copies points from journals to `inner`.
+
+    It also renews leases, the records that name the process that owns a run.
 
     Args:
         inner: the backend that stores everything.
@@ -72,7 +74,7 @@ class JournaledStore(WrappedBackend):
         self._owned = OwnedRuns(self._writer)
         self._orphans: set[str] = set()
         self._place.reset()
-        self.is_tended = False  # `background` changes it
+        self.is_tended = False  # True while the background thread works for this store
 
     @property
     def _folding(self) -> Folding:
@@ -85,8 +87,6 @@ class JournaledStore(WrappedBackend):
                     self.inner, self._folder, self._shared, self._read_only, self._workspace_id
                 )
         return self._made_folding
-
-    # Points
 
     def log(
         self,
@@ -163,7 +163,7 @@ class JournaledStore(WrappedBackend):
             return
         self._orphans = moved.orphans
         self._owned.forget(moved.orphans)
-        self._writer.leases.renew()  # a reader that found no journal may have ended the runs of this process
+        self._writer.leases.renew()  # restores runs that a reader ended because it found no journal
         self._workspace_id = moved.workspace_id
         if self._made_folding is not None:
             self._made_folding.follow(moved.workspace_id)
@@ -174,8 +174,8 @@ class JournaledStore(WrappedBackend):
     def begin_runs(self, records: Sequence[RunRecord]) -> list[RunRecord]:
         """Create runs whose owner is this process; see `create_runs` and `hold_lease`."""
         # One transaction stores run and lease: otherwise a process killed in between would leave a run without owner.
-        with self._start_lock:  # a close in another thread comes before, or sees the reservation and ends no journal
-            reservation = self._writer.leases.reserve()  # lasts until this variable is dropped at the end of the call
+        with self._start_lock:  # `close_unless_owner` comes before this, or sees that runs are being started
+            reservation = self._writer.leases.reserve()  # the reservation ends when this method returns
         journal_id, time = reservation.journal_id, reservation.time
         now = read_boot_time()
         leases = [Lease(record.id, journal_id, time, now) for record in records] if journal_id else []
@@ -186,18 +186,18 @@ class JournaledStore(WrappedBackend):
         return made
 
     def claim_run(self, run_id: str, lease: Lease | None = None) -> None:
-        """Claim a run as `LeaseStore.claim_run` does. If `lease` is None, this process becomes the owner of the run."""
+        """Claim a run for the owner in `lease`, else for this process; see `LeaseStore.claim_run`."""
         if lease is not None:
             self.inner.claim_run(run_id, lease)
             return
         with self._start_lock:
-            reservation = self._writer.leases.reserve()  # as in `begin_runs`
+            reservation = self._writer.leases.reserve()  # the reservation ends when this method returns
         if not reservation.journal_id and not self._read_only:
             raise StoreUnavailable(
                 str(self._folder), "no journal can be created in it, so this process cannot own a run"
             )
         try:
-            self._folding.fold()  # stores the lease records of an earlier owner, so that the claim can be made later
+            self._folding.fold()  # stores the leases of an earlier owner, so that the new lease gets a later time
         except BridgeError as error:
             logger.debug("The journals cannot be folded before run %s is claimed: %s", run_id, error)
         self.inner.claim_run(run_id, Lease(run_id, reservation.journal_id, reservation.time, read_boot_time()))
@@ -255,7 +255,7 @@ class JournaledStore(WrappedBackend):
 
     @property
     def unfolded_bytes(self) -> int:
-        """The number of bytes of points that reads do not see, without write access or without numpy."""
+        """The number of bytes of points that reads do not see, because write access or numpy is missing."""
         return 0 if self._made_folding is None else self._made_folding.unfolded_bytes
 
     def close(self) -> None:
@@ -267,7 +267,7 @@ class JournaledStore(WrappedBackend):
             self._owned.drop(run_id)
         self._writer.close()
         self.let_go()
-        background.remove(self)  # another thread may have registered it again
+        background.remove(self)  # another thread may have registered the store again
         self._begin()
 
     def close_unless_owner(self) -> None:
@@ -312,7 +312,7 @@ class JournaledStore(WrappedBackend):
             self._deactivate(run_id)
 
     def purge_experiment(self, experiment_id: str) -> None:
-        self._folding.fold()  # otherwise unfolded points would be stored in a later run with the same id
+        self._folding.fold()  # without a fold, a later run with the same id would get these points
         self.inner.purge_experiment(experiment_id)
         self._forget_purged()
 
@@ -335,7 +335,7 @@ class JournaledStore(WrappedBackend):
         return found
 
     def _claim_back(self, records: Iterable[RunRecord]) -> bool:
-        """Own the runs again that were ended because this process was silent. Return whether such runs exist."""
+        """Own runs again if they were ended because this process was silent. Return whether such runs exist."""
         failed = [record for record in records if record.status == "Failed" and record.id in self._owned]
         if not failed:
             return False
@@ -343,7 +343,7 @@ class JournaledStore(WrappedBackend):
 
         if not any(is_owner_gone(record.error) for record in failed):
             return False
-        self._check_place()  # puts the journal back, which was removed when the runs were ended
+        self._check_place()  # the journal was removed when the runs were ended; this puts it back
         self._writer.leases.renew()
         self._folding.fold()
         return True
@@ -361,7 +361,7 @@ class JournaledStore(WrappedBackend):
             self._deactivate(run_id)
 
     def purge_runs(self, run_ids: Sequence[str]) -> None:
-        self._folding.fold()  # as in `purge_experiment`
+        self._folding.fold()  # without a fold, a later run with the same id would get these points
         self.inner.purge_runs(run_ids)
         self._forget_purged()
 

@@ -21,8 +21,9 @@ class LeaseStore(ABC):
 
     @abstractmethod
     def claim_run(self, run_id: str, lease: Lease) -> None:
-        """Claim a submitted run that waits for a launcher: set it to Preparing and store its lease, in one transaction.
+        """Claim a submitted run that waits for a launcher, the process that runs its script.
 
+        The run becomes Preparing and its lease is stored, in one transaction.
         If several processes claim a run, one of them succeeds.
 
         Raises:

@@ -1,4 +1,7 @@
-"""Watches leases: finds runs whose owner has ended, and runs whose owner is silent."""
+"""Watches leases: finds runs whose owner has ended, and runs whose owner is silent.
+
+A lease names the process that owns a run. The owner renews the lease regularly.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from bridge.store.owners import owners_of
 
 
 def seems_over(folder: JournalFolder, readers: JournalReaders, leases: Sequence[Lease]) -> bool:
-    """Return whether an owner that one of the leases names seems to have ended, or is silent."""
+    """Return whether one of the leases names an owner that seems to have ended or is silent."""
     folder.look()
     listed = folder.sizes()
     owners = owners_of(folder, leases)

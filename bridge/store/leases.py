@@ -1,4 +1,7 @@
-"""The rules of leases: how lease records change the lease of a run, and when a run without an owner is ended."""
+"""The rules of leases: how lease records change the lease of a run, and when a run without an owner is ended.
+
+A lease names the process that owns a run. A slice is a part of a journal, and may contain lease records.
+"""
 
 from __future__ import annotations
 
@@ -82,7 +85,7 @@ def verdict(
 
 
 def status_after(before: Lease | None, after: Lease, status: Status, error: str | None) -> Status | None:
-    """Return the status of a run after its lease has changed, or None if the run has ended and the change is ignored.
+    """Return the status of a run after its lease has changed. Return None if the run stays ended.
 
     If a run was ended because its owner seemed to have ended, a newer lease makes the run Running again.
     """
@@ -98,7 +101,7 @@ def is_owner_gone(error: str | None) -> bool:
 
     try:
         found = json.loads(error or "")
-    except (ValueError, RecursionError):  # a store accepts any text as the error, even one that is nested too deeply
+    except (ValueError, RecursionError):  # the error may be any text, even JSON with too many levels
         return False
     return isinstance(found, dict) and found.get("code") == OWNER_GONE
 
@@ -120,7 +123,7 @@ def _owner_gone(end_time: int) -> str:
 
 
 def unclaimed_since(now: int) -> int:
-    """Return a time in milliseconds since 1970 UTC. A run that waits for a launcher since an earlier time is ended."""
+    """Return a time in milliseconds since 1970 UTC. If a run began to wait for a launcher earlier, it is ended."""
     return now - int(LEASE_SECONDS * 1000)
 
 

@@ -1,4 +1,4 @@
-"""Writing files of this computer for a caller, with errors of Runbridge instead of those of the system."""
+"""Writing local files for a caller. Errors of the system become errors of Runbridge."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Writing:
         target: the file or folder.
 
     Raises:
-        InvalidValue: the target is a folder or below a file, or no file can have its path.
+        InvalidValue: the target is a folder or below a file, or its path is not valid, for example too long.
         NotAllowed: this process may not write the target.
         StoreUnavailable: the target cannot be written for another reason, for example a full disk.
     """

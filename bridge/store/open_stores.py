@@ -67,7 +67,7 @@ class OpenStore:
 
 
 Key = tuple[str, "Durability | None", int]
-"""The folder, the requested durability, and the user id of the process. Permissions depend on the user."""
+"""A key of `_stores`: folder, requested durability, and user id of the process. Permissions depend on the user."""
 
 _stores: dict[Key, OpenStore] = {}
 _seen: set[str] = set()
@@ -125,7 +125,7 @@ def find_open(path: Path) -> OpenStore | None:
 
 
 def _shared_with_others(key: Key, opened: OpenStore) -> OpenStore:
-    """Return the stores that another key already has open with the same durability, else the newly opened stores."""
+    """Return the stores that are already open under another key with the same durability, else the new stores."""
     path, _, user = key
     for (other_path, _, other_user), other in list(_stores.items()):
         same = (other_path, other_user, other.identity) == (path, user, opened.identity)
@@ -200,8 +200,8 @@ def was_open(folder: str | Path) -> bool:
 def close_idle(most: int = 0) -> None:
     """Close unused stores.
 
-    A store that has had no handle for `IDLE_SECONDS` is closed. Of the other unused stores, the `most` that were used
-    last stay open.
+    A store that has had no handle for `IDLE_SECONDS` is closed. At most `most` other unused stores stay open:
+    those that were used last.
     """
     now = time.monotonic()
     idle = _without_users(now)
@@ -209,7 +209,7 @@ def close_idle(most: int = 0) -> None:
     for store in idle:
         if store not in keep and not len(store.users):
             try:
-                store.tracking.flush()  # raises if points cannot be written yet: then the store stays open
+                store.tracking.flush()  # if points cannot be written yet, this raises, and the store stays open
                 store.close()
             except BridgeError as error:
                 logger.debug("An unused workspace cannot be closed and stays open: %s", error)

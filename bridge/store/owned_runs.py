@@ -1,4 +1,4 @@
-"""The runs that this process owns."""
+"""The runs that this process owns, because it holds their leases."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class OwnedRuns:
         return iter(list(self._counts))
 
     def hold(self, run_id: str) -> None:
-        """Hold the lease of a run. The lease is released after as many `release` calls."""
+        """Hold the lease of a run. Each call needs its own call of `release` before the lease is released."""
         self._counts[run_id] = self._counts.get(run_id, 0) + 1
         if self._counts[run_id] == 1:
             self._writer.leases.hold(run_id)
@@ -56,12 +56,12 @@ class OwnedRuns:
             self._writer.leases.release(run_id)
 
     def forget(self, run_ids: Iterable[str]) -> None:
-        """Forget leases without a journal record, because the workspace of these runs does not exist any more."""
+        """Forget leases, because the workspace of these runs does not exist any more. No journal record is written."""
         for run_id in run_ids:
             self._counts.pop(run_id, None)
 
     def renew(self) -> None:
-        """Renew all leases if the last renewal is older than `RENEW_SECONDS`, or a new journal must record them."""
+        """Renew all leases if `RENEW_SECONDS` have passed, or if the store may lack the leases of a new journal."""
         now = read_boot_time()
         if self._counts and (now - self._renewed > RENEW_SECONDS * 1e9 or self._writer.leases.pending):
             self._renewed = now

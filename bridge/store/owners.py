@@ -18,7 +18,7 @@ Owner = Literal["alive", "gone", "unknown"]
 
 
 class Place(NamedTuple):
-    """The machine and the boot that a process runs on. Unknown values are empty or 0."""
+    """The machine on which a process runs, and the id of the boot of this machine. Unknown values are empty or 0."""
 
     boot_id: str
     machine_id: str
@@ -55,8 +55,8 @@ class Owners:
     def is_silent(self, journal_id: str, header: Header | None, lock: Lock) -> bool:
         """Return whether a process that has not ended has written nothing for longer than `LEASE_SECONDS`.
 
-        A running process without its lock has executed another program, which does not write to the journal. Such a
-        process is not silent.
+        If a process runs but its journal is not locked, it has executed another program. That program does not write
+        to the journal. Such a process is not silent.
 
         Raises:
             FileNotFoundError: the journal does not exist.
@@ -71,7 +71,7 @@ class Owners:
 
 
 def owners_of(folder: JournalFolder, leases: Sequence[Lease]) -> Owners:
-    """Return the processes that hold leases, in their present state."""
+    """Return the processes that the leases name as owners of runs, in their present state."""
     return Owners(folder, {lease.journal_id: lease.boot_time for lease in leases})
 
 
@@ -94,14 +94,14 @@ def owner_of(
     """
     if lock == "held" or running:
         return "alive"
-    if header is None:  # the journal also has a second name, so its removal loses nothing
+    if header is None:  # a damaged journal also has a second name, so its removal loses nothing
         return "gone" if lock == "free" else "unknown"
     if is_of_boot(header, here):
         if lock == "free" or running is False:
             return "gone"
     elif _boot_of(header) and here.boot_id and header.machine_id and header.machine_id == here.machine_id:
-        # Either this machine was rebooted, or the process runs on a clone of this machine. In the second case the
-        # process would renew its leases.
+        # Either this machine was rebooted, or the process runs on a clone of this machine. A process on a clone would
+        # renew its leases. So if it is silent, this machine was rebooted.
         if silent_seconds() > 2 * RENEW_SECONDS:
             return "gone"
     return "gone" if silent_seconds() > ABSENT_SECONDS else "unknown"

@@ -1,4 +1,7 @@
-"""Gives points their positions and steps, and finds the latest points, when a backend appends points."""
+"""Gives points their positions and steps, and finds the latest points, when a backend appends points.
+
+A slice is a part of a journal. A receipt is the byte offset up to which a journal is stored.
+"""
 
 from __future__ import annotations
 
@@ -126,7 +129,7 @@ def _columns_of(piece: Slice, numbers: dict[Definition, int], earlier_texts: int
 
     Args:
         piece: the slice.
-        numbers: the number of each series of earlier slices. New series of this slice are added to this dict.
+        numbers: the index of each series of earlier slices. New series of this slice are added to this dict.
         earlier_texts: the number of texts in the earlier slices.
     """
     import numpy
@@ -139,8 +142,8 @@ def _columns_of(piece: Slice, numbers: dict[Definition, int], earlier_texts: int
     if piece.texts and earlier_texts:
         is_text = numpy.array([definition.value_type == "text" for definition in definitions], dtype=bool)
         values = values.copy()
-        # Add the number of earlier texts to the text indices. The values of numbers are excluded, because even adding 0
-        # would change -0.0 and the payload of NaN.
+        # Add the number of earlier texts to the text indices. The values of number series are excluded, because even
+        # adding 0 would change -0.0 and the payload of NaN.
         values[is_text[at]] += earlier_texts
     return {
         "series": numpy.array(own_numbers, dtype=numpy.int64)[at],
@@ -161,7 +164,7 @@ def without_series(points: Joined, lost: Sequence[bool]) -> tuple[Joined, int]:
 
     Args:
         points: the points.
-        lost: for each series, whether its run does not exist, so that its points are dropped.
+        lost: for each series, True if its run does not exist. The points of such a series are dropped.
     """
     import numpy
 
@@ -244,9 +247,9 @@ def _places(
     groups = metrics[order]
     begins = numpy.searchsorted(groups, groups)  # for each point, where its group begins
     stepless = (~has_step)[order].astype(numpy.int64)
-    # `stepless_until` has, for each point, the number of points before it without a step, in all groups.
+    # `stepless_until` has, for each point, how many of the points before it have no step. It counts across all groups.
     stepless_until = numpy.cumsum(stepless) - stepless
-    # The position is the old counter plus the index in the group. `order` assigns it to the point in log order.
+    # The position is the old counter plus the index in the group. `order` has the index of each point in log order.
     positions = numpy.empty(len(order), dtype=numpy.int64)
     positions[order] = points_before[groups] + numpy.arange(len(order)) - begins
     # A point that was logged without a step gets the number of earlier points of its key without a step.
@@ -262,7 +265,7 @@ def _places(
 def _greatest(begins: Array, series: Array, steps: Array, timestamps: Array, compared: Array) -> Array:
     """Return the index of the greatest point of each series, by (step, timestamp, compared value).
 
-    If several points are equal, the first of them is returned.
+    If several points have the same step, timestamp and compared value, the index of the first one is returned.
     """
     import numpy
 

@@ -15,7 +15,7 @@ logger = logging.getLogger("bridge")
 
 
 class Moved(NamedTuple):
-    """The workspace that is at the path now. `orphans` are the runs of this process that it does not contain."""
+    """The workspace that is at the path now. `orphans` are the runs of this process that are not in this workspace."""
 
     workspace_id: str
     orphans: set[str]
@@ -24,8 +24,8 @@ class Moved(NamedTuple):
 class PlaceWatch:
     """Keeps the journals of this process in the folder of their workspace.
 
-    Points are never written to another workspace. If their workspace is not at the path, they wait in memory or in a
-    removed file until it is at the path again.
+    Points are never written to another workspace. If their workspace is not at the path, the points wait in memory or
+    in a removed file until the workspace is at the path again.
 
     Args:
         inner: the backend of the workspace.
@@ -42,8 +42,9 @@ class PlaceWatch:
         self._is_lost, self._is_settled = False, True
 
     def check(self, run_ids: Collection[str]) -> Moved | None:
-        """Put the journals back if the folder was removed or replaced. Return the workspace, or None without a change.
+        """Put the journals back if the folder was removed or replaced.
 
+        Return the workspace that is at the path now. Return None if nothing has changed, or if this fails.
         Each call returns the workspace again until the caller has called `settle`, because a signal handler may
         interrupt the caller.
 

@@ -46,7 +46,7 @@ def check_points(points: Iterable[Point]) -> list[Point]:
     """
     checked: list[Point] = []
     problems: list[Problem] = []
-    row: RowPlace | None = None  # the row of the point before; a joined point must belong to it
+    row: RowPlace | None = None  # the row of the point before; if `joined` is True, the point must belong to it
     columns: set[str] = set()  # the columns that this row has so far
     large = False  # whether a row contains texts, which may make it too large
     for point in points:
@@ -327,7 +327,10 @@ def _mlflow_columns(records: Sequence[SeriesRecord]) -> tuple[Array, Array, Arra
 
 
 def _repeated(records: Sequence[SeriesRecord]) -> Array:
-    """Return which points of number series were logged through MLflow's API and equal an earlier point."""
+    """Return which points of number series were logged through MLflow's API and repeat an earlier point.
+
+    A point repeats another point if MLflow stores the same step, timestamp and value for both.
+    """
     import numpy
 
     apis = numpy.concatenate([numpy.empty(0, numpy.uint8), *(record.apis for record in records)])
@@ -345,7 +348,7 @@ def _repeated(records: Sequence[SeriesRecord]) -> Array:
 
 
 def _like_previous(columns: Sequence[Array], order: Array) -> Array:
-    """Return which points have the same values in all columns as the point before them in an order."""
+    """Return which points have the same values in all columns as the point that precedes them in `order`."""
     import numpy
 
     same = numpy.zeros(len(order), dtype=bool)

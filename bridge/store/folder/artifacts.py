@@ -22,8 +22,8 @@ PIECE_BYTES = 1 << 20
 class FolderArtifacts(ArtifactStore):
     """A store that contains artifacts as files of a folder. Only files in the index are listed and read.
 
-    A process that is killed during `put` may leave a file that is not in the index. Or it may leave a new file while
-    the index has the size and hash of the old file, until the next `put`.
+    A process that is killed during `put` may leave a file that is not in the index. If the file existed before,
+    the index may contain the size and hash of the old file until the next `put`.
     A process that is killed during `delete` may leave files that are not in the index.
     A process that is killed during `append` may leave bytes after the size in the index. These bytes are never read,
     and the next append overwrites them.
@@ -71,7 +71,7 @@ class FolderArtifacts(ArtifactStore):
                 return self._note(root, path, size_bytes)
 
     def _begin(self, root: str, path: str, data: bytes) -> ArtifactRecord:
-        """Create a growing file. The caller holds the lock of changes."""
+        """Create a growing file. The caller must call this method inside `Files.changing`."""
         place = f"{root}/{path}"
         with self._files.part(place) as part:
             part.write(data)
@@ -95,7 +95,7 @@ class FolderArtifacts(ArtifactStore):
         if file is None:
             raise NotFound("artifact", path, "its file was removed from the workspace's folder")
         pieces = _pieces_of(file, start, record.size_bytes if record.sha256 is None else None)
-        next(pieces)  # starts the generator, so that the file is closed even if the caller takes no piece
+        next(pieces)  # this starts the generator, so that the file is closed even if the caller takes no piece
         return pieces
 
     def list(self, root: str, folder: str = "", recursive: bool = False) -> list[ArtifactRecord]:
@@ -115,7 +115,7 @@ class FolderArtifacts(ArtifactStore):
         if not self._records(root, path) and not self._files.exists(place):
             return
         with self._files.changing("delete", place):
-            self._files.exists(place)  # if the path leads through a link, this raises an error before any change
+            self._files.exists(place)  # raises an error before any change, if the path leads through a link
             records = self._records(root, path)
             # The index changes first, so that every listed file can be read at any time. If the process is killed in
             # between, a repeated call removes the files.

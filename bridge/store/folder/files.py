@@ -20,7 +20,7 @@ PENDING = ".pending"
 """The subfolder for files that are being written or removed. No artifact root has this name, because of the dot."""
 
 LOCK, REPLACED = "lock", "replaced"
-"""Names in this subfolder: of the lock file, and of the second name of a file that is being replaced."""
+"""In this subfolder: the name of the lock file, and the second name of a file that is being replaced."""
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 NOT_ALLOWED = frozenset((errno.EACCES, errno.EPERM, errno.EROFS))
@@ -48,7 +48,7 @@ class Files:
 
     Each folder of a path is opened relative to its parent folder, and must not be a link. So another user with write
     access cannot redirect a reader or a writer to a file outside the folder.
-    A caller holds the lock `changing` while it changes names. It writes new files before that, without the lock.
+    A caller writes new files without the lock `changing`. Then it holds this lock while it changes names.
     Each method raises `NotAllowed` if the file system denies access, `InvalidValue` for a path through a link, and
     `StoreUnavailable` for a full disk and all other errors of the file system.
 
@@ -91,7 +91,7 @@ class Files:
 
     @contextmanager
     def part(self, path: str) -> Iterator[Part]:
-        """Yield a new file. The block writes it, and calls `placed` to give it the path; else the file is removed."""
+        """Yield a new file, which the `with` block writes. The file is removed unless the block calls `placed`."""
         with self.border("write", path):
             pending = self._open_pending()
         try:
@@ -119,7 +119,7 @@ class Files:
 
     @contextmanager
     def placed(self, part: Part, path: str) -> Iterator[None]:
-        """Give a file its path before the block. If the block raises, restore the file that had the path before."""
+        """Give a file its path, then run the `with` block. If the block raises, restore the earlier file."""
         *above, name = path.split("/")
         try:
             with self.border("write", path), self._pending() as pending, self._below(above, make=True) as folder:
@@ -160,7 +160,7 @@ class Files:
             end = min(size_bytes, os.fstat(fd).st_size)
             try:
                 with self.border("write", path):
-                    os.ftruncate(fd, end)  # bytes of a process that was killed before it changed the index
+                    os.ftruncate(fd, end)  # removes bytes of a process that was killed before it changed the index
                     _write_at(fd, data, end)
                     os.close(os.dup(fd))
                 yield end + len(data)
@@ -221,7 +221,7 @@ class Files:
         return self._descend((PENDING,), make=True)
 
     def _descend(self, names: Sequence[str], make: bool) -> int:
-        """Return a file descriptor of the folder with these names. If `make` is True, missing folders are created."""
+        """Return a file descriptor of the folder at the path `names`. If `make` is True, create missing folders."""
         fd = self._open_top(make)
         for name in names:
             try:
@@ -270,7 +270,7 @@ class Files:
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
-                if was_raised_deeper(error):  # a signal handler has raised the error
+                if was_raised_deeper(error):  # the error is that of a signal handler, not of `flock`
                     os.close(fd)
                     raise
                 swept = isinstance(error, BlockingIOError)  # `sweep` in another process has locked the file
@@ -285,7 +285,7 @@ class Files:
                 os.fchmod(fd, stat.S_IMODE(os.fstat(fd).st_mode) | 0o660)
 
     def _prune(self, names: Sequence[str]) -> None:
-        """Remove the folder with these names if it is empty, then the folders above it that are empty."""
+        """Remove the folder at the path `names` if it is empty, then the folders above it that are empty."""
         for depth in range(len(names) - 1, -1, -1):
             try:
                 with self._below(names[:depth]) as folder:
