@@ -1,4 +1,4 @@
-"""The runs that this process owns, because it holds their leases."""
+"""The runs that this process owns. A lease is the record that names the process that owns a run."""
 
 from __future__ import annotations
 
