@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -111,13 +111,14 @@ def check_root(workspace: str, root: str) -> None:
     """Refuse, in a process of MLflow's server, an artifact root that leads out of its workspace.
 
     The artifacts folder of a workspace may contain another workspace, or links to other folders.
-    Only the root and the folders above it are checked. A checked folder that contains a file `workspace.db` counts as a
-    workspace. A user can upload such a file only below a root. If it is directly in the root, the root is refused.
+    A folder that contains a file `workspace.db` counts as a workspace. Only the folders above the root are checked for
+    this file, because a user may upload a file of any name into the root.
 
     Raises:
         MlflowException: INVALID_PARAMETER_VALUE.
     """
-    if is_server() and _leads_into_another(workspace, root):
+    above = list(folders_above(root))
+    if is_server() and (_has_link(workspace, [*above, root]) or _has_workspace(workspace, above)):
         raise invalid(f"Invalid path: '{root}' is in another workspace than the one that this server serves")
 
 
@@ -126,16 +127,21 @@ def _is_served(uri: str) -> bool:
         workspace, path = split_artifact_uri(uri)
     except (InvalidValue, NotFound):
         return False
-    if _leads_into_another(workspace, split_root(path)[0] or path):
+    path = split_root(path)[0] or path
+    folders = [*folders_above(path), path] if path else []
+    if _has_link(workspace, folders) or _has_workspace(workspace, folders):
         return False
     return any(_is_same(workspace, served) for served in _served())
 
 
-def _leads_into_another(workspace: str, path: str) -> bool:
-    """Return whether a path below the artifacts folder passes through another workspace or a link."""
-    folders = [*folders_above(path), path] if path else []
-    places = [os.path.join(workspace, FOLDER_OF_ARTIFACTS, folder) for folder in folders]
-    return any(os.path.islink(place) or is_workspace(place) for place in places)
+def _has_link(workspace: str, folders: Iterable[str]) -> bool:
+    """Return whether one of the paths below the artifacts folder is a link."""
+    return any(os.path.islink(os.path.join(workspace, FOLDER_OF_ARTIFACTS, folder)) for folder in folders)
+
+
+def _has_workspace(workspace: str, folders: Iterable[str]) -> bool:
+    """Return whether one of the folders below the artifacts folder is a workspace."""
+    return any(is_workspace(os.path.join(workspace, FOLDER_OF_ARTIFACTS, folder)) for folder in folders)
 
 
 def _served() -> Iterator[str]:

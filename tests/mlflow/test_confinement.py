@@ -255,6 +255,16 @@ def test_a_workspace_among_the_artifacts_of_the_served_one_is_not_accessible(hos
     run.complete()
 
 
+def test_a_run_may_have_a_file_with_the_name_of_a_database(host: Host, client: Client) -> None:
+    with Experiment(host.served, "databases").start_logging(outputs=False, snapshot_directory=None) as run:
+        place = f"api/2.0/mlflow-artifacts/artifacts/{run.experiment.id}/{run.id}/artifacts"
+    for name in ("workspace.db", "other.txt"):
+        assert client.ask("PUT", f"{place}/{name}", {"content of": name}).status_code == 200
+    for name in ("workspace.db", "other.txt"):
+        answer = client.ask("GET", f"{place}/{name}")
+        assert (answer.status_code, answer.json()) == (200, {"content of": name})
+
+
 def test_only_a_process_of_a_server_is_confined(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     place = host.place("three slashes")
     assert not is_server()
