@@ -12,7 +12,7 @@ import parity_search  # noqa: F401
 import pytest
 from answers import check_same
 from mlflow.store.tracking.abstract_store import AbstractStore
-from pair import without_waiting_for_the_disk
+from pair import without_the_locale, without_waiting_for_the_disk
 from parity import SCENARIOS, Trial
 
 
@@ -23,7 +23,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory, make_workspace) -> Iterator
     from bridge_mlflow.tracking_store import BridgeTrackingStore
 
     folder = tmp_path_factory.mktemp("parity")
-    with without_waiting_for_the_disk():
+    with without_the_locale(), without_waiting_for_the_disk():
         theirs = SqlAlchemyStore(f"sqlite:///{folder}/mlflow.db", f"{folder}/artifacts")
         yield theirs, BridgeTrackingStore(make_workspace(folder / "workspace"))
 

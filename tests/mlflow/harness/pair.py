@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import locale
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -100,6 +101,22 @@ class Pair:
 
     def _name(self) -> str:
         return f"some-name-{self.calls}"
+
+
+@contextmanager
+def without_the_locale() -> Iterator[None]:
+    """Let C functions ignore the locale of the user while the block runs.
+
+    In the Turkish locale Python's `sqlite3` does not recognise `INSERT`, because it compares without regard to case and
+    "I" is not the capital of "i" there. MLflow's own SQLite store then begins no transaction, and a refused call leaves
+    rows. Ours begins its transactions itself.
+    """
+    before = locale.setlocale(locale.LC_CTYPE)
+    locale.setlocale(locale.LC_CTYPE, "C")
+    try:
+        yield
+    finally:
+        locale.setlocale(locale.LC_CTYPE, before)
 
 
 @contextmanager
