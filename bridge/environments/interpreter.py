@@ -45,9 +45,9 @@ def user_interpreter(path: str) -> str:
     place = os.path.expanduser(path)
     found = shutil.which(place) if os.sep not in place else place
     if found is None:
-        raise SubmitFailed("The environment", None, f"its interpreter {path!r} is not on the PATH")
+        raise SubmitFailed("The environment", None, f"the Python interpreter {path!r} is not on the PATH")
     if not os.path.exists(found):
-        raise SubmitFailed("The environment", None, f"its interpreter {path!r} does not exist")
+        raise SubmitFailed("The environment", None, f"the Python interpreter {path!r} does not exist")
     if Path(found).is_dir() or not os.access(found, os.X_OK):
-        raise SubmitFailed("The environment", None, f"its interpreter {path!r} cannot be run")
+        raise SubmitFailed("The environment", None, f"the Python interpreter {path!r} cannot be run")
     return os.path.abspath(found)

@@ -75,7 +75,8 @@ def check_job(job: object) -> DistributedJob | None:
     """
     if job is None or (isinstance(job, DistributedJob) and not (is_strict() and job.process_count > 1)):
         return job
-    rule = "is not supported, because scripts run on this computer: start torchrun or mpirun with command= instead"
+    reason = "Runbridge starts one process for each script"
+    rule = f"is not supported, because {reason}: start torchrun or mpirun with command= instead"
     raise InvalidValue("distributed_job_config", job, rule)
 
 

@@ -98,7 +98,7 @@ class ScriptRunConfig:
 def _refuse(**given: tuple[object, str]) -> None:
     for name, (value, instead) in given.items():
         if value is not None:
-            raise InvalidValue(name, value, f"is not supported, because scripts run on this computer: {instead}")
+            raise InvalidValue(name, value, f"is not supported: {instead}")
 
 
 def _warn_of_unused(**given: bool) -> None:

@@ -177,7 +177,7 @@ def test_a_thread_waits_with_a_limit_for_a_thread_that_holds_the_lock(database: 
     thread = threading.Thread(target=shutter)
     thread.start()
     assert shut.wait(20)
-    with pytest.raises(StoreUnavailable, match="another thread of this process forks or closes"), database.read():
+    with pytest.raises(StoreUnavailable, match="another thread of this process has taken too long"), database.read():
         pass
     done.set()
     thread.join(20)

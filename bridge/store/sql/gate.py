@@ -50,7 +50,9 @@ class Entry(ThreadLock):  # type: ignore[misc]  # typeshed has it as final, and 
             if self.is_mine():
                 self.release()
             raise
-        raise StoreUnavailable("SQLite", "another thread of this process forks or closes a database for too long")
+        raise StoreUnavailable(
+            "SQLite", "another thread of this process has taken too long to fork or to close a database"
+        )
 
 
 class Gate:

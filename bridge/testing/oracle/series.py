@@ -115,7 +115,9 @@ def fresh_slices(slices: Sequence[Slice], receipts: Mapping[str, int]) -> tuple[
         if piece.end <= end:
             continue
         if piece.start != end:
-            raise InvalidState("journal", piece.journal_id, f"stored up to {end}", f"stored up to {piece.start}")
+            raise InvalidState(
+                "journal", piece.journal_id, f"stored up to byte {end}", f"stored up to byte {piece.start}"
+            )
         fresh.append(piece)
         ends[piece.journal_id] = piece.end
     return fresh, ends
