@@ -239,11 +239,8 @@ def test_conda_names_of_packages_are_translated(conda: str, pip: str) -> None:
 def test_the_documented_names_are_those_of_the_code() -> None:
     text = (Path(__file__).parents[2] / "docs" / "environments.md").read_text(encoding="utf-8")
     rows = [re.findall(r"`([^`]+)`", row) for row in re.findall(r"^\| (.*) \|$", text, re.MULTILINE)]
-    several = next(names for names in rows if "dask-core" in names)
-    others = [names for names in rows if names is not several and names[1:] and names[-1] in ON_PYPI.values()]
-    half = len(several) // 2
-    documented = {conda: names[-1] for names in others for conda in names[:-1]}
-    assert documented | dict(zip(several[:half], several[half:], strict=True)) == ON_PYPI
+    translated = [names for names in rows if names[1:] and names[-1] in ON_PYPI.values()]
+    assert {conda: names[-1] for names in translated for conda in names[:-1]} == ON_PYPI
     refused = next(names for names in rows if "cudatoolkit" in names)
     assert set(refused) - {"r-…"} <= NOT_ON_PYPI
 
