@@ -37,7 +37,7 @@ class Capture:
     If a file cannot be stored, the run gets a warning. No error is raised, so that a full disk does not fail a run.
 
     Args:
-        place: the reference to the run in its stores.
+        place: the ids of the run and the stores of its workspace.
         outputs: a folder whose files `finish` stores under `outputs/`; None for no folder.
         logs: a folder whose files are stored under `logs/` while they grow; None for no folder.
     """
@@ -82,7 +82,8 @@ class Capture:
     def append(self, path: str, data: bytes) -> None:
         """Append bytes to a log of the run.
 
-        A captured file with the artifact path of this log is no longer stored, because it would replace the log.
+        Afterwards, a file in the captured folder `logs` with the same artifact path is not stored, because it would
+        replace the log.
 
         Args:
             path: the artifact path of the log.
@@ -173,5 +174,6 @@ def _has_entries(folder: Path) -> bool:
     except OSError as error:
         if is_of_handler(error):
             raise
-        # For any other error, the caller calls `Folder.sweep`, which adds a warning about the error.
+        # A folder that does not exist has no entries. If the folder cannot be listed for another reason, it may have
+        # entries. So True is returned, and `Folder.sweep` lists the folder again and adds a warning about the error.
         return not isinstance(error, (FileNotFoundError, NotADirectoryError))

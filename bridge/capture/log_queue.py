@@ -17,11 +17,12 @@ logger = logging.getLogger("bridge")
 class LogQueue:
     """A queue of bytes that are appended to a log in order. Bytes that cannot be appended yet stay in the queue.
 
-    Only one thread at a time may append. If memory and disk are full, new bytes are dropped and counted.
+    The queue is in memory up to a limit. Further bytes are in temporary files. If memory and disk are full, new bytes
+    are dropped and counted. Only one thread at a time may append.
 
     Args:
         append: appends bytes to the log.
-        folder: the folder for the files of the queue; None is the system's folder for temporary files.
+        folder: the folder for the temporary files; None is the system's folder for temporary files.
 
     Attributes:
         dropped_bytes: the number of bytes that were dropped.
@@ -56,14 +57,14 @@ class LogQueue:
         return False
 
     def append(self, data: bytes) -> bool:
-        """Append bytes to the log directly, before the bytes of the queue. Return whether this succeeded."""
+        """Append bytes to the log without the queue. Return whether the append succeeded."""
         try:
             self._append(data)
         except Exception as error:
             if _is_of_handler(error):
                 raise
             if self.trouble is None:
-                logger.debug("Output is written to its log later: %s", error)
+                logger.debug("The output of a run cannot be appended to its log at the moment: %s", error)
             self.trouble = error
             return False
         self.trouble = None

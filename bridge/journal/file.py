@@ -41,8 +41,8 @@ class JournalFile:
     `leased_to` is the offset at which the last lease record ends. A lease states that this process owns a run.
     `numbers` maps each series to its series number. For a faster lookup, two other dicts contain some of these numbers.
     `fast` contains the numbers of scalars, by run id and key.
-    `columns` contains the numbers of table columns. Its keys are pairs (run id, key). Each value is a dict whose keys
-    are pairs: the name of a column, and True for the series of its numbers or False for the series of its texts.
+    `columns` contains the numbers of table columns: `columns[run_id, key][column, is_number]`. A column can have two
+    series. `is_number` is True for the series of its numbers, and False for the series of its texts.
     """
 
     __slots__ = (
@@ -100,7 +100,7 @@ class JournalFile:
         return self.folder.inode(self.name) == os.fstat(self.fd).st_ino
 
     def grown(self) -> int:
-        """Return the number of bytes in the file after its known records."""
+        """Return how many bytes the file has after the last record that this process has appended."""
         return os.fstat(self.fd).st_size - self.size
 
     def append(self, data: bytes) -> int:
@@ -140,7 +140,8 @@ class JournalFile:
         try:
             system(fcntl.flock, self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except CallFailed as failed:
-            if failed.errno == errno.EWOULDBLOCK:  # a reader is about to remove the file as a leftover
+            if failed.errno == errno.EWOULDBLOCK:
+                # Readers lock and remove old unfinished files. A reader has locked this file, and will remove it.
                 raise
             logger.info("Journal %s is not locked, because its file system has no file locks.", self.id)
         if fsync:
@@ -182,7 +183,8 @@ class JournalFile:
     def close(self) -> None:
         """Close the file; idempotent."""
         stream, self._stream = self._stream, None
-        self.fd = -1  # set before closing, because the system may then give the descriptor to another file
+        # `fd` is reset before the file is closed. After the file is closed, another file may get the same descriptor.
+        self.fd = -1
         if stream is not None:
             stream.close()
 

@@ -1,8 +1,9 @@
 """Locks between the threads of a process.
 
-The locks are used in `with` statements, and their `__exit__` is written in C. Python may run a signal handler when an
-`__exit__` in Python starts. If the handler raised, that `__exit__` would not release the lock.
-So if an exception leaves the `with` statement, the lock is released, wherever the exception was raised.
+The locks are used in `with` statements. If an exception leaves the `with` statement, the lock is always released,
+because `__exit__` of the locks is written in C, and no signal handler can interrupt it.
+An `__exit__` in Python can be interrupted by a signal handler before it releases the lock. If the handler raised an
+exception, the lock would stay locked.
 """
 
 from __future__ import annotations

@@ -48,10 +48,16 @@ COUNTED_BYTES = 1 << 20
 """The number of bytes of a journal that are parsed if its points are only counted."""
 
 FIRST_WINDOW = 64
-"""The number of number points that numpy examines first. It is small, because records of other types may follow."""
+"""The number of records that numpy examines first to find number points, which are points whose value is a number.
+
+It is small, because records of other types may follow soon.
+"""
 
 ROWS_AT_ONCE = 4096
-"""The number of rows of one size that numpy examines at a time, because records of other types may follow."""
+"""The greatest number of table rows of the same size that numpy examines at a time.
+
+It is limited, because records of other types may follow.
+"""
 
 SEALED_NUMBER = struct.Struct(f"<I{NUMBER.size}s")
 """A number point: its checksum, and the bytes that the checksum covers."""
@@ -239,7 +245,7 @@ class JournalReader:
         return size
 
     def _take_one(self, record: memoryview, end: int, parsed: Parsed) -> None:
-        """Parse the record of a text, a definition or a lease (that the process owns a run).
+        """Parse a text record, a definition or a lease record. A lease record states that the process owns a run.
 
         The record ends at the offset `end` of the journal.
         """
@@ -284,7 +290,7 @@ class JournalReader:
 
 
 def _count_numbers(view: memoryview, at: int) -> int:
-    """Return the number of consecutive records from an offset that have the head of a number point."""
+    """Return how many consecutive records, starting at an offset, have the type and size of a number point."""
     import numpy
 
     most = (len(view) - at) // NUMBER_SIZE

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 class Stretch:
     """The contents of a journal between the byte offsets `start` and `end`.
 
-    `rows` is a structured array with one element for each point, in log order, with the fields of `row_type`. For a
-    text point, `value` is the index of its text in `texts`.
+    `rows` is a structured array with one element for each point, in log order. A table row has one point for each cell.
+    The fields of the array are those of `bridge.journal.columns.row_type`. For a text point, the field `value` is the
+    index of its text in `texts`.
     `joined` (bool) is True for a point that is in the same table row as the previous point.
     `row_ends` (int64) has the byte offset at which each point ends. All cells of a table row have the same end.
     `leases` are tuples: end offset of the record, run id, wall-clock time, boot-time clock (0 if unknown), and whether
@@ -80,8 +81,9 @@ class Parsed:
     """The contents of journal records, collected record by record.
 
     `pieces` are the bytes of points in the layout of `row_type`. The value of a text point is the index of its text.
-    `ends` are pairs: the end offsets of a group of records, and the number of points in each of these records.
-    `short` is True if the bytes that were read end in an incomplete or damaged record, so that more must be read.
+    `ends` has one pair for each group of consecutive records of the same size. The first value is a range with the
+    offset at which each of the records ends. The second value is the number of points in each record.
+    `short` is True if the last record is incomplete or damaged, so that more bytes must be read.
     The other fields have the same meaning as in `Stretch`.
     """
 

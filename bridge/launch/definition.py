@@ -165,8 +165,9 @@ def _line(command: str | Iterable[object] | None) -> str:
 def _environment(settings: RunConfiguration) -> EnvironmentDefinition:
     asked = settings.environment_definition()
     if asked is None:
-        # Without an environment, the script runs with the current interpreter. Earlier versions did not store the
-        # fields in `absent` in this case. They are still not stored, so that the JSON of the configuration is the same.
+        # Without an environment, the script runs with the current interpreter. `absent` lists fields that are not
+        # in the JSON of the configuration. Earlier versions did not store these fields either, and the JSON must not
+        # change.
         python = PythonDefinition(
             user_managed_dependencies=True,
             interpreter_path=sys.executable,

@@ -92,9 +92,14 @@ SERVICE_LIMITS = {
     "snapshot bytes": 300_000_000,
     "snapshot files": 2_000,
 }
-"""The limits of the Azure ML service. Numbers are per run, and lengths are in characters.
+"""The limits of the Azure ML service. Lengths are in characters.
+
+The number of runs is for one workspace, and the number of experiment tags is for one experiment. The number of metric
+rows is for one metric, and the number of metric columns is for one row. Unless the name of a limit states otherwise,
+all other numbers are for one run.
 
 Runbridge does not enforce these limits, but its own limits above.
 
-Source: Azure ML, "Manage resources and quotas" (February 2025). The number of params is from its errors in 2022.
+Source: Azure ML, "Manage resources and quotas" (February 2025). The number of params is from error messages of the
+service in 2022.
 """

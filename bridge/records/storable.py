@@ -22,8 +22,8 @@ def check_run(record: RunRecord) -> RunRecord:
     """Check the record of a new run, and return it with numpy integers replaced by ints.
 
     Raises:
-        InvalidValue: UTF-8 cannot encode a text, or a number is not an integer of 64 bits. These numbers are times, and
-            the steps at which the run produced models. The error names all mistakes.
+        InvalidValue: UTF-8 cannot encode a text, or a number is not an integer of 64 bits. The start and end times are
+            checked, and the step in each link from the run to a model. The error names all mistakes.
     """
     problems = _problems((*_facts(record, RUN_TEXTS), *_details(record)))
     times = _times(record, ("start_time", "end_time"), problems)
@@ -100,7 +100,8 @@ def _problems(texts: Sequence[tuple[str, object]]) -> list[Problem]:
 def _times(of: RunRecord | RunChanges, names: Sequence[str], problems: list[Problem]) -> dict[str, Any]:
     """Return the ints that must replace numpy integers, by the name of their field.
 
-    A problem is added to `problems` for each time, or step of a model, that is not an integer of 64 bits.
+    If a time is not an integer of 64 bits, a problem is added to `problems`. The same applies to the step in each link
+    to a model.
     """
     changed: dict[str, Any] = {}
     numbers = [(name.replace("_", " "), name, getattr(of, name)) for name in names]

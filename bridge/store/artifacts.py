@@ -23,12 +23,12 @@ class ArtifactStore(ABC):
     `bridge.records.artifact.check_artifact_path`, which raises `InvalidValue`.
     A reader sees a complete file or no file: the file is written under another name, then renamed, then indexed.
     `put` may be repeated, because it replaces an existing file.
-    Only `append` changes an existing file. A reader sees each appended piece completely or not at all.
+    Only `append` changes a file without replacing it. A reader sees each appended piece completely or not at all.
     """
 
     @abstractmethod
     def put(self, root: str, path: str, source: Path | bytes | BinaryIO, replace: bool = True) -> ArtifactRecord:
-        """Store a file, a value or a binary stream under a path.
+        """Store a file, bytes or a binary stream under a path.
 
         Args:
             root: the artifact root.
@@ -62,7 +62,7 @@ class ArtifactStore(ABC):
         """Return the bytes of a file in pieces, from the offset `start` to the end of the file.
 
         If the file is shorter than `start`, no pieces are returned.
-        If the file grows during the iteration, the pieces end at the size that the index had at the call.
+        If the file grows after the call, its new bytes are not returned.
 
         Raises:
             NotFound: the file does not exist.
@@ -74,8 +74,9 @@ class ArtifactStore(ABC):
         """Return the files and folders directly in a folder, sorted by path; with `recursive`, all files below it.
 
         The list is empty if the folder does not exist, or is a file.
-        With the root `""`, the method lists the artifact roots that contain files, and the folders above them, one
-        level at a time. `folder` is then relative to the folder `artifacts`. `recursive` is not supported in this case.
+        With the root `""`, `folder` is relative to the folder `artifacts`. The method then lists the folders directly
+        in `folder`: artifact roots that contain files, and folders above such roots. `recursive` is not supported in
+        this case.
         """
 
     @abstractmethod

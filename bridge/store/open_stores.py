@@ -37,8 +37,9 @@ IDLE_STORES = 4
 
 @dataclass(eq=False)
 class OpenStore:
-    """The open stores of a workspace, and their users. Stores without users are closed after `IDLE_SECONDS`.
+    """The open stores of a workspace, and the objects that use them. Unused stores are closed after `IDLE_SECONDS`.
 
+    `users` contains the `WorkspaceStores` objects of the handles that use the stores.
     `identity` is the device and the inode of the database file when it was opened. If another workspace replaces this
     one at the path, old handles keep these stores, because the journal may contain points of the former workspace.
     New handles get new stores.
@@ -58,7 +59,7 @@ class OpenStore:
         return self.backend.database.generation
 
     def facts(self) -> dict[str, str]:
-        """Read the properties of the workspace from the database."""
+        """Read the facts about the workspace from the database: its id, name, durability and others."""
         return read_facts(self.backend.database)
 
     def close(self) -> None:
@@ -125,7 +126,10 @@ def find_open(path: Path) -> OpenStore | None:
 
 
 def _shared_with_others(key: Key, opened: OpenStore) -> OpenStore:
-    """Return the stores that are already open under another key with the same durability, else the new stores."""
+    """Return stores that are already open under another key, if they have the same durability, else the new stores.
+
+    The keys differ if one caller has named the durability, and another caller uses the default.
+    """
     path, _, user = key
     for (other_path, _, other_user), other in list(_stores.items()):
         same = (other_path, other_user, other.identity) == (path, user, opened.identity)
@@ -158,10 +162,10 @@ def _open_folder(path: Path, durability: Durability | None, state: os.stat_resul
 
 
 def checked_facts(path: Path, facts: Mapping[str, str]) -> Mapping[str, str]:
-    """Return the properties of a workspace, after a check that they come from the database of a workspace.
+    """Return the facts about a workspace, after a check that they come from the database of a workspace.
 
     Raises:
-        StoreUnavailable: the properties contain no workspace id.
+        StoreUnavailable: the facts contain no workspace id.
     """
     if "id" not in facts:
         raise StoreUnavailable(str(path / DATABASE), NOT_OURS)

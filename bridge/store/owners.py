@@ -31,7 +31,9 @@ def this_place() -> Place:
 
 
 class Owners:
-    """The processes that write journals. The file system's clock is read once for all of them.
+    """The processes that write journals.
+
+    The file system's clock is the clock that sets the modification times of files. It is read once for all processes.
 
     Args:
         folder: the folder of journals.
@@ -55,8 +57,8 @@ class Owners:
     def is_silent(self, journal_id: str, header: Header | None, lock: Lock) -> bool:
         """Return whether a process that has not ended has written nothing for longer than `LEASE_SECONDS`.
 
-        If a process runs but its journal is not locked, it has executed another program. That program does not write
-        to the journal. Such a process is not silent.
+        If a process runs but its journal is not locked, another program has replaced its program (`os.exec…`). The new
+        program does not write to the journal. Such a process is not silent.
 
         Raises:
             FileNotFoundError: the journal does not exist.
@@ -71,7 +73,7 @@ class Owners:
 
 
 def owners_of(folder: JournalFolder, leases: Sequence[Lease]) -> Owners:
-    """Return the processes that the leases name as owners of runs, in their present state."""
+    """Return an `Owners` object for the processes that own runs. Each lease names the journal of the owner of a run."""
     return Owners(folder, {lease.journal_id: lease.boot_time for lease in leases})
 
 
@@ -81,8 +83,9 @@ def owner_of(
     """Return whether the process that writes a journal without a closing record is alive.
 
     A held lock proves that a process has the journal open, on this or on another machine.
-    A free lock proves that the process has ended only if it was started on this boot of this machine, because a file
-    system may not share locks between machines.
+    If the process was started on this boot of this machine, a free lock proves that the process has ended. Otherwise
+    the process may run on another machine. A free lock then proves nothing, because not every file system shares locks
+    between machines.
     Host names are not compared: a container has its own name, and several machines may have the same name.
 
     Args:
@@ -94,7 +97,8 @@ def owner_of(
     """
     if lock == "held" or running:
         return "alive"
-    if header is None:  # a damaged journal also has a second name, so its removal loses nothing
+    if header is None:
+        # If "gone" is wrong here, no bytes are lost: a damaged journal is not removed but renamed.
         return "gone" if lock == "free" else "unknown"
     if is_of_boot(header, here):
         if lock == "free" or running is False:
@@ -120,9 +124,10 @@ def is_writer_running(header: Header | None, here: Place) -> bool | None:
 
 
 def silence(header: Header | None, here: Place, spoke: int, written: int, file_clock: Callable[[], int]) -> float:
-    """Return how many seconds ago a process last wrote to its journal, measured with a clock that both processes share.
+    """Return how many seconds ago a process last wrote to its journal.
 
-    This clock is the boot-time clock if both processes have the same one, and otherwise the file system's clock.
+    The time is measured with the boot-time clock if this process has the same one, and otherwise with the file system's
+    clock.
     The wall clock is not used, because it may be set at any time.
 
     Args:

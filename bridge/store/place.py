@@ -91,7 +91,9 @@ def fresh_slices(slices: Iterable[Slice], stored: Mapping[str, int]) -> tuple[li
         if piece.end <= end:
             continue
         if piece.start != end:
-            raise InvalidState("journal", piece.journal_id, f"stored up to {end}", f"stored up to {piece.start}")
+            raise InvalidState(
+                "journal", piece.journal_id, f"stored up to byte {end}", f"stored up to byte {piece.start}"
+            )
         fresh.append(piece)
         ends[piece.journal_id] = piece.end
     return fresh, ends
@@ -160,7 +162,7 @@ def _columns_of(piece: Slice, numbers: dict[Definition, int], earlier_texts: int
 
 
 def without_series(points: Joined, lost: Sequence[bool]) -> tuple[Joined, int]:
-    """Return the points without those of lost series, and the number of lost points.
+    """Drop the points whose run does not exist. Return the other points, and the number of dropped points.
 
     Args:
         points: the points.
@@ -233,8 +235,8 @@ def _places(
     of_series = [numbers.setdefault((d.run_id, d.key), len(numbers)) for d in definitions]
     old = [before.get(name, Counters(0, 0)) for name in numbers]
     points_before, stepless_before = numpy.array(old, dtype=numpy.int64).reshape(-1, 2).T
-    # All cells of a row have the same position. So only the first cell of each row is counted, and `row_of` has the
-    # index of the counted cell for each point.
+    # All cells of a row have the same position. So only the first cell of each row is counted. A point without a row
+    # counts as a row with one cell. `row_of` has, for each point, the index of its row.
     first: Any = slice(None)
     row_of: Any = slice(None)
     if columns["joined"].any():
@@ -249,10 +251,11 @@ def _places(
     stepless = (~has_step)[order].astype(numpy.int64)
     # `stepless_until` has, for each point, how many of the points before it have no step. It counts across all groups.
     stepless_until = numpy.cumsum(stepless) - stepless
-    # The position is the old counter plus the index in the group. `order` has the index of each point in log order.
+    # The position is the old counter plus the index in the group. The arrays on the right are in the order of the
+    # groups. Assigning them to `positions[order]` puts the elements back into log order.
     positions = numpy.empty(len(order), dtype=numpy.int64)
     positions[order] = points_before[groups] + numpy.arange(len(order)) - begins
-    # A point that was logged without a step gets the number of earlier points of its key without a step.
+    # A point that was logged without a step gets this step: the number of earlier points of its key without a step.
     rank = numpy.empty(len(order), dtype=numpy.int64)
     rank[order] = stepless_before[groups] + stepless_until - stepless_until[begins]
     counted = points_before + numpy.bincount(metrics, minlength=len(numbers))

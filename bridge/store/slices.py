@@ -23,8 +23,8 @@ class Slice:
     `start` and `end` are the byte offsets.
     All arrays have one entry for each point.
     `series` (uint32) has the number of the point's series, a key of `definitions`.
-    `times` (int64) are nanoseconds, and points are ordered by them. The times of all slices in one call of the
-    backend's method `append` can be compared.
+    `times` (int64) are in nanoseconds. They determine the order of the points of several slices. So all slices in one
+    call of the backend's method `append` must use the same clock.
     `has_step` (bool) is true if the point was logged with a step. `steps` (int64) is that step, or 0.
     `values` (float64) is the value, or for a text series the index of the value in `texts`.
     `ints` (bool) is true if the value was logged as an int.

@@ -57,7 +57,8 @@ class UnfoldedBytes:
     def _point_bytes(self, journal_id: str, size: int, stored: int) -> int:
         """Return the number of bytes of a journal that belong to points that are not stored.
 
-        If the journal cannot be read, return its size.
+        If the journal cannot be read, return the size of its part after the offset `stored`. If the journal was
+        removed, return 0.
         """
         for _ in range(2):
             try:

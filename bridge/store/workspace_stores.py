@@ -64,7 +64,7 @@ class WorkspaceStores:
 
     @property
     def facts(self) -> Mapping[str, str]:
-        """The properties of the workspace. They are read again if another workspace has replaced this one."""
+        """The facts about the workspace. They are read again if another workspace has replaced this one."""
         store = self._store
         if store is not None and store.generation != self._generation:
             generation = store.generation

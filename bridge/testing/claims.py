@@ -1,4 +1,7 @@
-"""The conformance suite of claims: one launcher claims a waiting run. If no launcher claims the run, it fails."""
+"""The conformance suite for claiming a run that waits for a launcher: only one launcher may become its owner.
+
+If no launcher claims the run, the run fails.
+"""
 
 from __future__ import annotations
 
@@ -95,7 +98,7 @@ class ClaimPromises:
         store.claim_run("r1", Lease("r1", "j2", 2_000))
         (lease,) = store.get_leases()
         assert lease.journal_id == "j2" and lease.time > 5_000
-        # The lease records that the first process wrote before the claim arrive later.
+        # The first process wrote lease records before the claim. These records are stored after the claim.
         store_leases(store, "j1", LeaseRecord("r1", 5_001, True), LeaseRecord("r1", 5_001, False))
         assert store.get_leases() == [lease]
         assert store.end_leases({"j1": 6_000}) == []

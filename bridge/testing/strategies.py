@@ -48,7 +48,7 @@ values: st.SearchStrategy[Value] = st.one_of(floats, ints, texts)
 
 
 def points(of: st.SearchStrategy[Value] = values) -> st.SearchStrategy[Point]:
-    """Return a strategy for scalar points. `of` draws their values."""
+    """Return a strategy for scalar points. `of` is the strategy for their values."""
     return st.builds(scalar, keys, of, timestamps, steps)
 
 
@@ -66,13 +66,13 @@ def row(key: str, cells: Mapping[str, Value], timestamp: int, step: int | None =
 
 
 def rows(of: st.SearchStrategy[Value] = values) -> st.SearchStrategy[list[Point]]:
-    """Return a strategy for rows of one to three cells. `of` draws the values of the cells."""
+    """Return a strategy for rows of one to three cells. `of` is the strategy for the values of the cells."""
     cells = st.dictionaries(st.sampled_from(COLUMNS), of, min_size=1)
     return st.builds(row, keys, cells, timestamps, steps)
 
 
 def kept_files(of: st.SearchStrategy[str] = keys) -> st.SearchStrategy[Point]:
-    """Return a strategy for points that name an artifact, and for descriptions. `of` draws their keys."""
+    """Return a strategy for points that name an artifact, and for descriptions. `of` is the strategy for their keys."""
     paths, kinds = st.sampled_from(("a.png", "b.png")), st.integers(IMAGE, PREDICTIONS)
     none, no_row = st.just(""), st.just(False)
     return st.one_of(

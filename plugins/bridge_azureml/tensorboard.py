@@ -38,7 +38,7 @@ def export_to_tensorboard(
     logger: logging.Logger | None = None,
     recursive: bool = True,
 ) -> None:
-    """Write the numbers that runs have logged as TensorBoard's event files. The runs need not have ended.
+    """Write event files of TensorBoard with the numbers that runs have logged. The runs need not have ended.
 
     The folder of a run has the run's id as its name. A number of a row or table has the tag `<metric>/<column>`.
     Text is not exported. If a run is exported again, its files are replaced.

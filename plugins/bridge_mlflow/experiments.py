@@ -64,7 +64,9 @@ def get_experiment_by_name(workspace: TrackedWorkspace, experiment_name: str) ->
 
 def delete_experiment(workspace: TrackedWorkspace, experiment_id: str) -> None:
     if not experiment_id and get_experiment(workspace, experiment_id).lifecycle_stage != "active":
-        raise NotFound("experiment", "0")  # MLflow looks up experiment 0 before it refuses an empty id
+        # As in MLflow: if the id is empty and experiment 0 is deleted, the error states that experiment 0 does not
+        # exist. If experiment 0 is not deleted, the empty id is refused as not valid.
+        raise NotFound("experiment", "0")
     workspace.tracking.delete_experiment(experiment_id_of(experiment_id), workspace.now())
     workspace.companion.experiment_changed(experiment_id_of(experiment_id))
 

@@ -2,8 +2,8 @@
 
 A lease states which process owns a run, that is, which process must end the run. The owner writes lease records to its
 journal. The table of leases contains the id of this journal.
-A released lease is not removed from the table. Its row has an empty journal id, and the time of the lease. This time
-shows that lease records with earlier times are out of date.
+A released lease is not removed from the table. Its row has an empty journal id, and the time at which the lease was
+last taken or renewed. Lease records with earlier times are out of date.
 A run is also ended by another process if its owner seems to have ended. Its lease is then released in the same way. If
 a later lease record shows that the owner has not ended, the run is Running again.
 """
@@ -39,9 +39,10 @@ REPLACED = "ON CONFLICT (run) DO UPDATE SET journal_id = excluded.journal_id, ti
 
 
 def store(c: sqlite3.Connection, slices: Sequence[Slice]) -> None:
-    """Store the lease records of slices, except those of runs that have ended or do not exist.
+    """Store the lease records of slices. Ignore those of runs that do not exist or have ended, with one exception.
 
-    If a run was ended because its owner seemed to have ended, a later lease record makes the run Running again.
+    Exception: if another process ended the run because the owner seemed to have ended, a later lease record is stored,
+    and the run is Running again.
     """
     arrived = lease_records(slices)
     rows = in_chunks(
@@ -135,7 +136,7 @@ UNCLAIMED = (
 
 
 def claim(c: sqlite3.Connection, run_id: str, lease: Lease) -> None:
-    """Set a run that waits for a launcher to Preparing, and store the lease of its new owner."""
+    """Set the status of a run to Preparing, and store the lease of its launcher. The run must wait for a launcher."""
     key = active_key(c, run_id)
     type, status, end_time = c.execute("SELECT type, status, end_time FROM run WHERE key = ?", (key,)).fetchone()
     check_claimable(run_id, type, status, end_time)

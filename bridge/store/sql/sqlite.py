@@ -88,7 +88,7 @@ def _create_default(connection: sqlite3.Connection) -> None:
 
 
 def create_sqlite(path: Path, facts: dict[str, str], mode: int = 0o644) -> None:
-    """Create a database with the newest schema, the experiment "Default" and the properties of its workspace.
+    """Create a database with the newest schema, the experiment "Default" and the facts about its workspace.
 
     Other processes see no file until the database is complete. A file that already exists is not changed.
 
@@ -146,13 +146,13 @@ def _place(part: Path, path: Path, *, mode: int) -> None:
 
 
 def read_facts(database: Database) -> dict[str, str]:
-    """Return the properties of a workspace from its database: id, name, durability and others."""
+    """Return the facts about a workspace from its database: id, name, durability and others."""
     with database.read() as connection:
         return dict(connection.execute("SELECT name, value FROM workspace").fetchall())
 
 
 def peek_facts(path: Path) -> dict[str, str]:
-    """Return the properties of a workspace. Nothing in its folder changes, if SQLite can avoid that.
+    """Return the facts about a workspace. Nothing in its folder changes, if SQLite can avoid that.
 
     Raises:
         SchemaMismatch: a newer version of Runbridge has written the file.
