@@ -63,7 +63,8 @@ def find_runs(
     return (
         record
         for record in _newest_first(found)
-        # A clause on a tag also matches properties and logged texts, and a status may have changed since the search.
+        # Each record is checked again: a clause on a tag also finds runs with this key as a property or a logged text,
+        # a query has at most `CLAUSES` clauses, and a status may have changed since the search.
         if status in (None, record.status)
         and has_labels(record.tags, with_tags)
         and has_labels(record.properties, with_properties)

@@ -31,7 +31,8 @@ def log_points(
 
     Raises:
         InvalidValue: the name, a value, the description or a step is not valid; nothing is logged.
-        NotFound, InvalidState: the run was deleted.
+        NotFound: the run was deleted permanently.
+        InvalidState: the run is deleted, but can be restored.
     """
     check_key(name)
     if not points:
@@ -98,7 +99,8 @@ def log_chart(
 
     Raises:
         InvalidValue: the value is not a chart of this kind.
-        NotFound, InvalidState: the run was deleted.
+        NotFound: the run was deleted permanently.
+        InvalidState: the run is deleted, but can be restored.
     """
     from bridge.runs.charts import chart_bytes
 

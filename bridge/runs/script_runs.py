@@ -60,7 +60,7 @@ def remove_working_folder(place: RunPlace) -> None:
         raise InvalidState("run", place.run_id, record.status, "ended, because its script still uses the folder")
     folder = ScriptDefinition.from_text(record.definition).working_directory
     if folder:
-        # The folder is read from the workspace, where every user with write access can store another path.
+        # The path comes from the workspace, where every user with write access can store another path.
         if Path(folder).parts[-2:] != working_folder(place.run_id).parts[-2:]:
             raise NotAllowed("remove", folder, "it is not the working folder of the run")
         with suppress(FileNotFoundError):

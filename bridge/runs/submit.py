@@ -78,8 +78,8 @@ def _launch(place: RunPlace, record: RunRecord, warnings: tuple[str, ...]) -> No
         # The run is not ended if it was canceled, or if another launcher has claimed it.
         _give_up(place, "Failed", str(error), CLAIMABLE_STATUSES)
     except BaseException as error:
-        # An example is a KeyboardInterrupt. The caller gets no handle of the run, so the run is ended, even if its
-        # launcher has started.
+        # The submission was interrupted, for example by a KeyboardInterrupt. The caller gets no handle of the run, so
+        # the run is ended, even if its launcher has started.
         status: Status = "Failed" if isinstance(error, Exception) else "Canceled"
         # A signal handler may raise after the run was stored, but before `is_stored` was set. So if it is False,
         # only a `BridgeError` means that the run was not stored.

@@ -56,7 +56,8 @@ def _show(place: RunPlace, view: str) -> None:
     logs = [_FollowedLog(place, path) for path in FOLLOWED]
     ended = False
     while not ended:
-        ended = _has_ended(place)  # read before the logs, so that the last lines of an ended run are printed too
+        # The status is read before the logs, so that the last lines of an ended run are printed too.
+        ended = _has_ended(place)
         for log in logs:
             for text in log.new_texts():
                 _print(text, end="")

@@ -19,7 +19,7 @@ MOST_FOLDERS = 64
 """The greatest number of folders that are remembered. Each folder needs a file of at most about 2 MB."""
 
 SETTLED_NS = 2_000_000_000
-"""The time after which the stamp of a file is reliable, in nanoseconds.
+"""The time after which the stamp of a file (its size, inode number and time stamps) is reliable, in nanoseconds.
 
 Some file systems have time stamps with a resolution of 2 s. A file that changed shortly before a snapshot may change
 again and keep its time stamp, so the next snapshot reads this file again.
@@ -74,17 +74,17 @@ def read_known(folder: Path) -> KnownTree:
 
 
 def write_known(folder: Path, snapshot_id: str, tree: Tree, contents: dict[str, str], begun_ns: int) -> None:
-    """Store the facts about a snapshot in the home folder.
+    """Store the facts about a snapshot in the folder `$BRIDGE_HOME`, which is `~/.bridge` by default.
 
-    If this fails, nothing is raised: the next snapshot then reads all files again. It fails if the home folder cannot
-    be written, or if the folder or its ignore file was removed.
+    If this fails, nothing is raised: the next snapshot then reads all files again. It fails if `$BRIDGE_HOME` cannot
+    be written, or if the source folder or its ignore file was removed.
 
     Args:
-        folder: the folder.
+        folder: the source folder.
         snapshot_id: the id of the snapshot.
         tree: the files that were found.
         contents: the hash of each file that was stored, or the target of a link, by path.
-        begun_ns: the time before the walk over the folder, in nanoseconds since 1970 UTC.
+        begun_ns: the time at which the search for the files began, in nanoseconds since 1970 UTC.
     """
     settled = begun_ns - SETTLED_NS
     files = [

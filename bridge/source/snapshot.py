@@ -43,7 +43,7 @@ MODES = {"file": 0o100644, "executable": 0o100755, "link": 0o120777}
 """The kinds of files, with their modes in a zip."""
 
 NOT_SOURCE_AT_HOME = ("environments", "imports", "snapshots")
-"""Folders in `$BRIDGE_HOME` that are excluded, even from a snapshot of `$BRIDGE_HOME` itself."""
+"""Folders in `$BRIDGE_HOME` (by default `~/.bridge`) that are excluded, even from a snapshot of this folder itself."""
 
 PIECE_BYTES = 1 << 20
 IN_MEMORY_BYTES = 16 << 20

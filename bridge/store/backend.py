@@ -1,4 +1,4 @@
-"""The interface of a backend, which combines four interfaces of stores."""
+"""The interface of a backend: a tracking store, lease store, fold store and artifact index in one object."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bridge.store.tracking import TrackingStore
 
 
 class Backend(TrackingStore, LeaseStore, FoldStore, ArtifactIndex):
-    """An object that implements four interfaces over the same data, for example over one database."""
+    """An object that implements these four interfaces with the same data, for example with one database."""
 
     def find_workspace_id(self) -> str:
         """Return the id of the workspace that is at the backend's address now, or `""` if it has no id.

@@ -113,11 +113,12 @@ class Background:
             try:
                 if store in self._stores:  # another thread may have closed the store
                     store.tend()
-                    # If another thread closed the store during `tend`, close the files that `tend` has opened again.
+                    # If another thread closed the store during `tend`, `tend` may have opened files after that.
+                    # Close these files.
                     if store not in self._stores:
                         store.let_go()
             except (BridgeError, OSError, ImportError, MemoryError) as error:
-                # The import of numpy may raise an OSError, ImportError or MemoryError.
+                # A fold imports numpy, which may raise an OSError, ImportError or MemoryError.
                 logger.debug("The fold failed. The next read, or this thread in a second, tries again: %s", error)
         for tidy in each_second:
             try:

@@ -135,7 +135,8 @@ class Cutter:
                 del left[journal_id]
                 continue
             cuts.append(cut)
-            # The later points of the journal are not older than the last point of the stretch.
+            # Later points of this journal are not older than the last point of the stretch. But they may be older than
+            # points of other journals that were logged after this last point, so no slice goes beyond its time.
             if cut.stretch.end < size and len(cut.stretch.rows):
                 last = int(cut.stretch.rows["time"][-1]) + cut.clock
                 horizon = last if horizon is None else min(horizon, last)

@@ -31,7 +31,8 @@ TRIES = 5
 def runs_to_deliver(source: TrackingStore, run_ids: Sequence[str] | None = None) -> list[RunRecord]:
     """Return the runs that can be delivered, sorted by start time.
 
-    A run of `run_ids` is excluded if it is deleted or its experiment is archived, and a warning with its id is logged.
+    A run of `run_ids` is excluded if it is deleted, or its experiment is archived (its lifecycle stage is `deleted`).
+    A warning with its id is then logged.
 
     Args:
         source: the tracking store that contains the runs.
@@ -82,7 +83,7 @@ def deliver(source: WorkspaceStores, target: WorkspaceStores, runs: Sequence[Run
         The ids of the runs, grouped by experiment.
 
     Raises:
-        InvalidState: an experiment or a run is deleted in the target. The earlier runs have been delivered.
+        InvalidState: an experiment or a run is deleted in the target. Runs that come before it were delivered.
         NotFound: an experiment was purged in the source.
     """
     delivered = []

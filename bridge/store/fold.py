@@ -166,7 +166,8 @@ class Folding:
                     return False
             self._sweep_at = 0.0
             self.fold()
-        except (BridgeError, ImportError, MemoryError) as error:  # importing numpy may raise the last two
+        except (BridgeError, ImportError, MemoryError) as error:
+            # A fold imports numpy, which may raise an ImportError or MemoryError.
             logger.debug("Cannot check now whether the owners of runs are alive: %s", error)
             return False
         return True

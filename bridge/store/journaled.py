@@ -175,7 +175,7 @@ class JournaledStore(WrappedBackend):
         """Create runs whose owner is this process; see `create_runs` and `hold_lease`."""
         # One transaction stores run and lease: otherwise a process killed in between would leave a run without owner.
         with self._start_lock:  # `close_unless_owner` comes before this, or sees that runs are being started
-            reservation = self._writer.leases.reserve()  # the reservation ends when this method returns
+            reservation = self._writer.leases.reserve()  # keeps the journal open until this method returns
         journal_id, time = reservation.journal_id, reservation.time
         now = read_boot_time()
         leases = [Lease(record.id, journal_id, time, now) for record in records] if journal_id else []
@@ -191,7 +191,7 @@ class JournaledStore(WrappedBackend):
             self.inner.claim_run(run_id, lease)
             return
         with self._start_lock:
-            reservation = self._writer.leases.reserve()  # the reservation ends when this method returns
+            reservation = self._writer.leases.reserve()  # keeps the journal open until this method returns
         if not reservation.journal_id and not self._read_only:
             raise StoreUnavailable(
                 str(self._folder), "no journal can be created in it, so this process cannot own a run"
@@ -247,7 +247,7 @@ class JournaledStore(WrappedBackend):
     def flush(self, run_id: str | None = None) -> None:
         """Wait until every reader sees all points of a run, or of all runs. `StoreUnavailable` if points are lost."""
         self._check_place()
-        if self._writer.unsynced:  # the database writes these points to the disk when they are folded
+        if self._writer.unsynced:  # the disk may lack journal records; a fold writes their points to the disk
             self._folding.fold()
             self._writer.mark_synced(self.inner.get_receipts(list(self._writer.unsynced)))
         self._writer.flush(run_id)  # every reader folds the points that it finds in the journals
@@ -259,7 +259,7 @@ class JournaledStore(WrappedBackend):
         return 0 if self._made_folding is None else self._made_folding.unfolded_bytes
 
     def close(self) -> None:
-        # If a signal handler interrupts this method, the next call of `hold_lease` registers the store again.
+        # False, so that `hold_lease` calls `background.add` again if a signal handler interrupts this method.
         self.is_tended = False
         background.remove(self)
         self._check_place()
@@ -267,7 +267,7 @@ class JournaledStore(WrappedBackend):
             self._owned.drop(run_id)
         self._writer.close()
         self.let_go()
-        background.remove(self)  # another thread may have registered the store again
+        background.remove(self)  # another thread may have called `background.add` again
         self._begin()
 
     def close_unless_owner(self) -> None:
@@ -312,7 +312,7 @@ class JournaledStore(WrappedBackend):
             self._deactivate(run_id)
 
     def purge_experiment(self, experiment_id: str) -> None:
-        self._folding.fold()  # without a fold, a later run with the same id would get these points
+        self._folding.fold()  # without a fold, a later run with the same id would get the points in journals
         self.inner.purge_experiment(experiment_id)
         self._forget_purged()
 
@@ -361,7 +361,7 @@ class JournaledStore(WrappedBackend):
             self._deactivate(run_id)
 
     def purge_runs(self, run_ids: Sequence[str]) -> None:
-        self._folding.fold()  # without a fold, a later run with the same id would get these points
+        self._folding.fold()  # without a fold, a later run with the same id would get the points in journals
         self.inner.purge_runs(run_ids)
         self._forget_purged()
 

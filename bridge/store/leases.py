@@ -35,7 +35,8 @@ def lease_records(slices: Iterable[Slice]) -> dict[str, list[tuple[str, LeaseRec
 def signs_of_life(slices: Iterable[Slice]) -> tuple[dict[str, int], dict[str, int]]:
     """Return when each process last wrote, by journal id, in nanoseconds of the process's boot-time clock.
 
-    The first dict contains the times of slices with lease records, and the second the times of all other slices.
+    The first dict contains the times of slices with lease records: a backend stores all of them. The second contains
+    the times of all other slices: a backend uses them only for journals that it already has a time of.
     """
     leased: dict[str, int] = {}
     others: dict[str, int] = {}

@@ -47,5 +47,8 @@ def peek_store(address: str | Path) -> WorkspaceStores:
 
 
 def restore_default_experiment(stores: WorkspaceStores) -> None:
-    """Create experiment 0 again if it was purged. Each process calls this when it opens the workspace."""
+    """Create experiment 0, which MLflow uses by default, again if it was purged.
+
+    Each process calls this when it opens the workspace.
+    """
     make_default_experiment(stores.open_store.backend)

@@ -61,7 +61,11 @@ class OwnedRuns:
             self._counts.pop(run_id, None)
 
     def renew(self) -> None:
-        """Renew all leases if `RENEW_SECONDS` have passed, or if the store may lack the leases of a new journal."""
+        """Renew all leases if `RENEW_SECONDS` have passed since the last renewal.
+
+        Also renew them if this process has begun, or must begin, a new journal: until the store has the renewed leases,
+        its leases may name the earlier journal.
+        """
         now = read_boot_time()
         if self._counts and (now - self._renewed > RENEW_SECONDS * 1e9 or self._writer.leases.pending):
             self._renewed = now

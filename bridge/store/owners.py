@@ -82,6 +82,7 @@ def owner_of(
 ) -> Owner:
     """Return whether the process that writes a journal without a closing record is alive.
 
+    The result is "alive", "gone" if the process has ended, or "unknown".
     A held lock proves that a process has the journal open, on this or on another machine.
     If the process was started on this boot of this machine, a free lock proves that the process has ended. Otherwise
     the process may run on another machine. A free lock then proves nothing, because not every file system shares locks

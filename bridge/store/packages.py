@@ -1,4 +1,4 @@
-"""Packages that readers need, but that the interpreter of a submitted script may not have."""
+"""Packages that some operations need, for example numpy, but that the interpreter of a script may not have."""
 
 from __future__ import annotations
 

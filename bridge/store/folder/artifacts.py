@@ -71,7 +71,7 @@ class FolderArtifacts(ArtifactStore):
                 return self._note(root, path, size_bytes)
 
     def _begin(self, root: str, path: str, data: bytes) -> ArtifactRecord:
-        """Create a growing file. The caller must call this method inside `Files.changing`."""
+        """Create a growing file. The caller must hold the lock of changes; see `Files.changing`."""
         place = f"{root}/{path}"
         with self._files.part(place) as part:
             part.write(data)

@@ -230,7 +230,7 @@ class SqlBackend(Backend):
 
         journal_ids = list(dict.fromkeys(piece.journal_id for piece in slices))
         for _ in range(TRIES):
-            # `join` and `prepare` are slow, so they are called before the lock for writing is taken.
+            # Preparing the rows (`join`, `prepare`) is slow, so it is done before the lock for writing is taken.
             with self.database.read() as c:
                 before = _receipts(c, journal_ids)
             fresh, ends = fresh_slices(slices, before)

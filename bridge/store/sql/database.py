@@ -99,7 +99,8 @@ class Database:
         with border(self._file), gate.inside():
             own = self._local.connection
             if self.read_only:
-                # Each read opens a new connection, because SQLite does not notice changes with `immutable=1`.
+                # The connection may have the option `immutable=1`. SQLite then does not notice changes of the file, so
+                # each read opens a new connection.
                 yield from self._read_newly_opened()
             elif own is not None and own.in_transaction:
                 yield own
