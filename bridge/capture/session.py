@@ -86,7 +86,7 @@ class RunSession:
             return
         end_time = max(now_ms(), record.end_time or 0)
         # The launcher, another thread or another process can have ended the run since `record` was read. `update`
-        # raises an error if the present status is not in `expected`, so that it does not replace that end.
+        # raises an error if the present status is not in `expected`. So this call does not overwrite a final status.
         launched = record.type == SCRIPT_RUN and record.status not in TERMINAL_STATUSES
         expected = OPEN_STATUSES if launched else self._ends_from(status)
         place.update(RunChanges(status=status, expected=expected, error=error, end_time=end_time, warnings=warnings))
@@ -105,8 +105,8 @@ class RunSession:
     def _ends_from(self, status: Status) -> tuple[Status, ...]:
         """Return the statuses that can change to the final status `status`.
 
-        They include Completed if this process owns the run (is responsible for ending it). The reason is that the
-        logger of a training library can complete the run before the program fails.
+        If this process owns the run (is responsible for ending it), Completed is one of them. The logger of a training
+        library can complete the run before the program fails, and the run must then still become Failed.
         """
         by_logger: tuple[Status, ...] = ("Completed",) if self.place.run_id in _open else ()
         return (*OPEN_STATUSES, status, *by_logger)
@@ -153,7 +153,8 @@ class RunSession:
     def _finish_captures(self) -> tuple[str, ...]:
         """Store the captured files of this session. Return warnings.
 
-        If this process started the run with another session, store the captured files of that session first.
+        Each `Run` object has its own session. If this process started the run with another `Run` object of the same
+        run, store the files that the session of that object has captured first.
         """
         warnings: tuple[str, ...] = ()
         for session in dict.fromkeys((_open.get(self.place.run_id, self), self)):

@@ -11,7 +11,7 @@ from bridge.environments.conda import package_name
 BUILD_LOG = "azureml-logs/20_image_build_log.txt"
 """The artifact path of the log of a build.
 
-Source: Azure ML, logs of a run.
+Source: Azure ML SDK v1. It has the log of an image build at this path among the logs of a run.
 """
 
 SEE_LOG = f"; see the log {BUILD_LOG}"

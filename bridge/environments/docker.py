@@ -23,8 +23,8 @@ ANSWER_SECONDS = 20.0
 PASSED_ON = ("BRIDGE_", "AZUREML_", "MLFLOW_", "PYTHON")
 """A variable whose name begins with one of these prefixes is passed to the container.
 
-A variable is also passed if this process does not have it, or has another value of it. Such a variable was set for the
-script. Other variables are not passed, because they describe only this computer.
+Variables that were set for the script are also passed. This process does not have these variables, or has other values
+of them. All other variables are not passed, because they describe only this computer.
 """
 
 NOT_PASSED_ON = frozenset(("PYTHONHOME", "BRIDGE_HOME"))
@@ -93,7 +93,7 @@ def image_of(environment: EnvironmentDefinition, write: Write) -> str:
 def container_interpreter(python: PythonDefinition) -> str:
     """Return the interpreter in the container: the one that the user has set, or "python".
 
-    If the user has set the interpreter of this process, return "python", because the container does not have that file.
+    If the user has set `sys.executable`, return "python", because the container does not have that file.
     """
     path = python.interpreter_path
     return path if python.user_managed_dependencies and path and path != sys.executable else PYTHON

@@ -40,7 +40,7 @@ class OfflineRun(Run):
 def offline_run() -> OfflineRun:
     """Return the offline run of this process. A worker process shares the offline run of the process that started it.
 
-    The run starts in the workspace that a configuration file of the project names, or in `$BRIDGE_HOME/offline`.
+    The run starts in the workspace that is specified in the project's configuration file, or in `$BRIDGE_HOME/offline`.
     When the process ends, one line on stderr names its workspace and a command that opens it.
     """
     run_id, _, address = os.environ.get(VARIABLE, "").partition("@")

@@ -45,7 +45,7 @@ def run_of_process(allow_offline: bool = True) -> Run:
 
 
 def workspace_of_process() -> Workspace | None:
-    """Return the workspace of the submitted run, or the workspace that the project's configuration file names."""
+    """Return the workspace of the submitted run, or the one that is specified in the project's configuration file."""
     if address := os.environ.get("BRIDGE_WORKSPACE"):
         return Workspace.open(address)
     file = find_project_config()

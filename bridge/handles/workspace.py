@@ -177,7 +177,7 @@ class Workspace:
         _logger: object = None,
         _file_name: str | None = None,
     ) -> Workspace:
-        """Open the workspace that a configuration file names. Search the file in a folder and in all folders above it.
+        """Open the workspace that is specified in a configuration file, in a folder or in one of the folders above it.
 
         The nearest `.bridge/config.json` is used, or else the SDK's `.azureml/config.json` or `config.json`.
         A file without an `address`, such as Azure ML's, names a workspace in `$BRIDGE_HOME`, created if absent.

@@ -29,8 +29,9 @@ class Appender:
 
     `call` is the call in progress, or a call that was interrupted by an exception; otherwise None.
     `reason` is the reason of the most recent failed write; empty if no write has failed.
-    `unsynced` contains the ids of journals whose last bytes may not be on the disk, each with an offset. If the
-    database contains all points before this offset, no point can be lost any more.
+    `unsynced` has an entry for each journal whose last bytes were possibly not written to the disk. The key is the id
+    of the journal, and the value is its size in bytes. If the database contains all points of these bytes, no point
+    can be lost any more.
     """
 
     def __init__(self, files: JournalFiles, leases: Leases, unwritten: Unwritten) -> None:
@@ -49,8 +50,9 @@ class Appender:
         """Append points with one write. Start a journal if none is open.
 
         Returns:
-            The number of items that were written. If some items could not be written, no journal is open afterwards.
-            The written items are not cut off from the journal, because a reader may have stored them already.
+            How many of `items` were written, counted from the first. If some items could not be written, no journal is
+            open afterwards. The written items are not cut off from the journal, because a reader may have stored them
+            already.
         """
         call = self.call = Call()
         files = self.files
@@ -136,7 +138,8 @@ class Appender:
         if written > size:
             file.shorten(file.size + size)
         if whole:
-            # If this line is interrupted, `intact` is still True, and so the next call repeats the removal.
+            # The written items no longer wait. If an exception interrupts their removal, the next call repeats it,
+            # because `intact` is still True.
             self._unwritten.waiting.remove(call.items[:whole])
         file.intact = False
         self.files.leave(self.leases)
@@ -176,8 +179,11 @@ class Appender:
     def _settle(self, call: Call) -> None:
         """Update the file object after the records of a call were written.
 
-        If this method is interrupted before its last line, the next call repeats it. After the last line, the file has
-        the expected size, so the next call does not add to `seed` twice.
+        The last line adds the size of the records to `file.seed`, the start value for the checksum of the next record.
+        This also increases `file.size`, which is computed from `file.seed`.
+        If an exception interrupts this method before the last line, the file on the disk is longer than `file.size`.
+        The next call then runs this method again. After the last line, the two sizes are equal, and the next call does
+        not run it again. So the size of the records is added only once.
         """
         file = self.files.current
         file.numbers.update(call.numbers)

@@ -18,7 +18,8 @@ def row_type() -> numpy.dtype[Any]:
     """Return the numpy type for points. Its layout is that of the record of a number point.
 
     Text points and cells of rows are converted to this layout. The `value` of a text is an index into a list of texts.
-    For a cell of a row, `cell` is the index in the row, and `flags` are those of the row and of the cell together.
+    For a cell of a row, `cell` is the index in the row. `flags` then contains the flags of the row, and also the flags
+    `IS_INT` and `IMPRECISE` of the cell.
     """
     import numpy
 
@@ -34,7 +35,7 @@ def table_row_type(size: int, cells: int, rest_at: int) -> numpy.dtype[Any]:
     Args:
         size: the size of the record in bytes.
         cells: the number of cells in the row.
-        rest_at: the offset at which the head of the record ends, as in `Layout`.
+        rest_at: the offset of the record time in the record. The record time follows the head (the first fields).
     """
     import numpy
 
@@ -56,7 +57,7 @@ def cells_as_points(rows: Array, records: memoryview, first_text: int, texts: li
     """Return the cells of rows, in the layout of number points.
 
     Args:
-        rows: rows of one size and one number of cells.
+        rows: rows whose records have the same size and the same number of cells.
         records: the bytes of their records.
         first_text: the offset in each record where its texts begin.
         texts: a list, to which the texts of the cells are added.
@@ -96,9 +97,10 @@ def in_order_of_time(rows: Array) -> Array:
     """Return the points, with record times changed so that they never decrease.
 
     If a point has an earlier time than a point before it, the time of that other point replaces its time. So the points
-    of a journal stay in the order of the calls, even if the clock was set back.
-    A fold (copying points to the database) may leave later points to the next fold; see `Stretch.cut`. If times
-    decreased, such a fold might make no progress.
+    of a journal always stay in the order of the log calls.
+    A fold (copying points to the database) stores points in portions, and each portion ends at a record time; see
+    `Stretch.cut`. This time can be that of the last point that was read. If that point had an earlier time than the
+    first point, the portion would be empty, and the fold would make no progress.
     """
     import numpy
 

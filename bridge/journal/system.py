@@ -21,9 +21,9 @@ class CallFailed(Exception):
 
 
 OURS = frozenset({"bridge", "bridge_azureml", "bridge_mlflow", "numpy"})
-"""Packages whose functions may be in the traceback of an error of a system call.
+"""If a system call fails, the traceback of the error has only functions of these packages and of the standard library.
 
-NumPy is one of them, because importing it raises such an error if the process cannot open any more files.
+NumPy is one of the packages, because importing it raises such an error if the process cannot open any more files.
 """
 
 

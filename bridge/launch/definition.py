@@ -166,8 +166,7 @@ def _environment(settings: RunConfiguration) -> EnvironmentDefinition:
     asked = settings.environment_definition()
     if asked is None:
         # Without an environment, the script runs with the current interpreter. `absent` lists fields that are not
-        # in the JSON of the configuration. Earlier versions did not store these fields either, and the JSON must not
-        # change.
+        # in the JSON of the configuration. So the JSON has the same fields as in earlier versions.
         python = PythonDefinition(
             user_managed_dependencies=True,
             interpreter_path=sys.executable,

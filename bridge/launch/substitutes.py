@@ -1,4 +1,7 @@
-"""Replaces compute targets and environments that exist only in Azure ML with this computer and its interpreter."""
+"""Replaces what exists only in Azure ML when a script is submitted.
+
+A compute target is replaced with this computer, and a curated environment with the interpreter that submits the script.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from bridge.records.script import EnvironmentDefinition, PythonDefinition, Scrip
 
 
 def substitute(definition: ScriptDefinition) -> tuple[ScriptDefinition, tuple[str, ...]]:
-    """Replace everything in a definition that exists only in Azure ML.
+    """Replace the compute target and the environment of a script if they exist only in Azure ML.
 
     Docker is switched off if `BRIDGE_DOCKER` is 0.
 

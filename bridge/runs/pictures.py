@@ -1,4 +1,4 @@
-"""Convert a file, figure, PIL image or array that a script logs to an image file."""
+"""Create the image file for an image that a script logs: a file, a figure, a PIL image or an array."""
 
 from __future__ import annotations
 

@@ -136,7 +136,10 @@ def latest_of(points: Sequence[LoggedPoint]) -> Latest | None:
 
 
 def latest_text_of(points: Sequence[LoggedPoint]) -> tuple[Value] | None:
-    """Return a tuple of the latest text of one key, or None. A text value may itself be None."""
+    """Return the latest text of one key, or None if the key has no text.
+
+    The text is returned as a tuple of one item, because the value of a text point can itself be None.
+    """
     best: LoggedPoint | None = None
     for point in points:
         if not is_number(point.value) and (

@@ -168,7 +168,7 @@ def _log(details: dict[str, Any]) -> str:
 
 
 def _time(text: str | None) -> datetime | None:
-    # A longer text has a year of five or more digits. The greatest year of `datetime` is 9999.
+    # If a text is longer than this format, its year has five or more digits. The greatest year of `datetime` is 9999.
     if not text or len(text) > len("YYYY-MM-DDThh:mm:ss.ffffffZ"):
         return None
     # Python 3.10 does not accept more than six digits after the decimal point of the seconds.

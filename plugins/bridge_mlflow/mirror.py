@@ -182,7 +182,8 @@ def _rows(session: Session) -> list[_Row]:
 def _is_older(row: _Row, there: _Row | None) -> bool:
     """Return whether `row`, made from our record, is older than `there`, MLflow's row of the same experiment.
 
-    The result is always False for experiment 0, because MLflow itself may have created the row, at a later time.
+    The result is always False for experiment 0, so its row is updated even if the time of the row is later. MLflow can
+    create this row itself, after our record was changed. A later time therefore does not mean that the row is newer.
     """
     return there is not None and row.updated < there.updated and row.id != 0
 

@@ -233,7 +233,7 @@ class Model(metaclass=ModelNames):
         """Return the path of a model's file or folder on this computer.
 
         Models of the workspace are written to `./azureml-models/<name>/<version>`.
-        The workspace is that of the submitted run, or the one that the project's configuration file names.
+        The workspace is that of the submitted run, or the one that is specified in the project's configuration file.
 
         Args:
             model_name: the name of the model.

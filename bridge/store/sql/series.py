@@ -75,7 +75,8 @@ class State(NamedTuple):
 class Stored(NamedTuple):
     """Stored values of one series, and of the run and the metric to which it belongs.
 
-    `run`, `metric` and `series` are ids. `points` and `stepless` are the counters of the metric.
+    `run`, `metric` and `series` are ids. `points` is the number of points of the metric, and `stepless` is the number
+    of its points without a step.
     If one of the three rows does not exist, its values are None.
     """
 
@@ -90,7 +91,7 @@ class Stored(NamedTuple):
 class Known(NamedTuple):
     """The stored rows of several series, and the greatest ids of metrics and series. New rows get the next ids.
 
-    `warned` has the keys of the runs that get warnings, by run id. Runs that do not exist are absent.
+    `warned` maps the id of each run that gets a warning to the key of its row. Runs that do not exist are absent.
     """
 
     stored: list[Stored]

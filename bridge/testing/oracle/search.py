@@ -15,11 +15,11 @@ from bridge.records.search import Comparison, ExperimentQuery, Ordering, RunQuer
 from bridge.records.series import BIG
 
 DATASET_CONTEXT = "mlflow.data.context"
-"""The tag of a run's input whose value is the context of the data set."""
+"""The key of a tag of a data set that a run has used. The value states the purpose of the use, such as "training"."""
 
 Record = TypeVar("Record")
 Values = Callable[[Record, str, str], Sequence[Any]]
-"""A function that returns the values that a condition or an order compares.
+"""A function that returns the values of a record that are compared in a condition or for the order of the results.
 
 Its arguments are a record, the entity of the condition, such as "tag" or "dataset", and its key. The list has one value
 or none, except for the entity "dataset": a run can have used several data sets.
