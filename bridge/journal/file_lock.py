@@ -241,7 +241,7 @@ class _Waiter:
 
     def _close_if_left(self) -> None:
         try:
-            _left.remove(self)  # only one thread can remove this waiter, and only this thread closes the file
+            _left.remove(self)  # fails if another thread has removed this waiter: that thread uses or closes the file
         except ValueError:
             return
         self.file.close()

@@ -52,7 +52,9 @@ class JournalFiles:
             CallFailed: the journal cannot be written.
         """
         file = create(self._hold_folder(), self.workspace_id, self._mode)
-        self.current = file  # set before `publish`, so that readers find no journal that this process does not know
+        # `publish` gives the file the name that readers look for. If a signal handler raises during `publish`, this
+        # process must still know the file.
+        self.current = file
         try:
             records = leases.encode(file.seed, leases.run_ids(), held=True)
             if records:
@@ -158,7 +160,7 @@ class JournalFiles:
     def _put_back(self, file: JournalFile, held: HeldFolder, replaced: list[JournalFile]) -> JournalFile:
         """Return the file if it is in the folder `held`. Otherwise copy it to this folder, and return the copy.
 
-        A file that was copied is added to `replaced`.
+        A file that was copied is added to `replaced`, the list of the files that the caller must close.
         """
         if not file.is_published or (file.folder is held and file.is_in_place):
             return file

@@ -136,7 +136,7 @@ class JournalFolder:
             return False
         if self._previous is not None:
             self._previous.close()
-        self._previous = before  # stays open until the next change: another thread may be about to use it
+        self._previous = before  # another thread may still use it, so it is closed only at the next change
         return True
 
     def close(self) -> None:
@@ -328,7 +328,7 @@ class JournalFolder:
                 os.close(fd)
 
     def link_damaged(self, journal_id: str) -> None:
-        """Give a damaged journal a second name. It is not renamed, because a process may still write to it.
+        """Give a damaged journal, which may still be in use, a second name, so that its file stays if it is removed.
 
         Raises:
             CallFailed: the file system has no hard links.

@@ -81,7 +81,10 @@ FIRST_HEADER_SIZE = HEADER.size + 4
 HEADER_REST = struct.Struct("<16s16sQQQI")
 HEADER_SIZE = FIRST_HEADER_SIZE + HEADER_REST.size + 4
 RECORDS_AT = 2 * HEADER_SIZE
-"""The offset of the first record of format 2. The header is written twice, because the records need its salt."""
+"""The offset of the first record of format 2.
+
+The header is written twice, because no record can be checked without its salt, and one copy may be damaged.
+"""
 
 MARK_BYTES = b"\xff\xfe"
 MARK = int.from_bytes(MARK_BYTES, "little")
@@ -233,7 +236,7 @@ def _id_text(data: bytes) -> str:
 
 
 def same_id(first: str, second: str) -> bool:
-    """Return whether two ids have the same 16 bytes in a header. Longer ids are cut there."""
+    """Return whether a header stores two ids as the same bytes. It stores only the first 16 bytes of a longer id."""
     return _id_bytes(first) == _id_bytes(second)
 
 
@@ -249,7 +252,8 @@ def _record(seed: int, kind: int, flags: int, series: int, rest: bytes) -> bytes
     """
     head = HEAD.pack(REST_AT + len(rest), kind, flags, MARK, series)
     check = crc32(head, seed & 0xFFFFFFFF)
-    # The first checksum excludes the second one, because a CRC over some bytes and their own CRC is always the same.
+    # The first checksum excludes the second one. The CRC of any bytes followed by their own CRC is the same number, so
+    # the first checksum would not depend on the bytes of `head`.
     return b"".join((crc32(rest, check).to_bytes(4, "little"), head, check.to_bytes(4, "little"), rest))
 
 

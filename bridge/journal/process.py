@@ -59,18 +59,18 @@ def pid_namespace() -> int:
 
 @cache
 def time_namespace() -> int:
-    """Return the number of the namespace that gives this process its boot clock; 0 if it is unknown."""
+    """Return the number of the namespace that gives this process its boot-time clock; 0 if it is unknown."""
     return _namespace("time")
 
 
 def start_time(pid: int | None = None) -> int:
     """Return when a process (by default this one) started; 0 if the process has ended or is not visible from here.
 
-    The unit is the system's: clock ticks of the boot clock (Linux), or microseconds since 1970 (macOS).
+    The unit is the system's: clock ticks of the boot-time clock (Linux), or microseconds since 1970 (macOS).
     A process keeps its start time when it executes another program. No two processes have the same process id and start
     time.
-    In a time namespace, Linux shifts the boot clock. Two start times can be compared only if they were read in the same
-    time namespace.
+    In a time namespace, Linux shifts the boot-time clock. Two start times can be compared only if they were read in the
+    same time namespace.
     """
     return _own_start() if pid is None else _start(pid) or 0
 
@@ -99,7 +99,7 @@ def is_running(pid: int, namespace: int, started: int, clock: int) -> bool | Non
     except ProcessLookupError:
         return False
     except PermissionError:
-        pass  # the process id belongs to a process of another user
+        pass  # a process with this id exists, but it belongs to another user
     if not started or not clock or clock != time_namespace() or not _sees_own_namespace():
         return None
     found = _start(pid)

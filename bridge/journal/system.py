@@ -30,8 +30,8 @@ NumPy is one of the packages, because importing it raises such an error if the p
 def is_of_handler(error: BaseException) -> bool:
     """Return whether a caught exception comes from a signal handler of the user.
 
-    If so, its traceback has a function that belongs neither to Runbridge nor to the standard library. The type and the
-    error number of the exception prove nothing, because a signal handler may raise any exception.
+    If so, its traceback has a function that belongs neither to a package in `OURS` nor to the standard library. The
+    type and the error number of the exception prove nothing, because a signal handler may raise any exception.
     """
     trace = error.__traceback__
     while trace is not None:

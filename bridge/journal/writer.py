@@ -168,8 +168,8 @@ class JournalWriter:
         """Write the buffered points.
 
         Args:
-            run_id: the run whose unwritten points are an error; None means all runs. If another run does not exist in
-                the workspace at the path, its points are not an error.
+            run_id: the run whose points must be written; None means all runs. The points of other runs must be
+                written too, except those of runs that do not exist in the workspace at the path.
 
         Raises:
             StoreUnavailable: points could not be written, may not be on the disk, were dropped, or are in a file that
@@ -246,7 +246,8 @@ class JournalWriter:
             if problems:
                 logger.error("%s: %s.", self.folder, "; ".join(problems))
             self._files.close_all()
-            self._unwritten.orphans = set()  # callers ask the store again whether it has these runs
+            # Before a caller logs to one of these runs again, it asks the store whether the run exists.
+            self._unwritten.orphans = set()
             self._files.close_folders()
             self._appender.call = None
 
@@ -365,12 +366,12 @@ class _Inner:
         self.made: JournalWriter | None = None
 
     def writer(self) -> JournalWriter:
-        """Return the writer; create it at the first call."""
+        """Return the inner writer; create it at the first call."""
         if self.made is None:
             outer = self._outer
             self.made = JournalWriter(outer.folder, outer.fsync, outer.shared, outer.workspace_id)
         return self.made
 
     def leases(self) -> LeaseWriter:
-        """Return the lease writer of this writer."""
+        """Return the lease writer of the inner writer."""
         return self.writer().leases

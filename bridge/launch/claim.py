@@ -67,7 +67,8 @@ def claim(opened: WorkspaceStores, run_id: str) -> RunRecord | None:
 def _claim(opened: WorkspaceStores, run_id: str) -> RunRecord | None:
     record = get_run(opened.tracking, run_id, latest=False)
     try:
-        check_claimable(run_id, record.type, record.status, record.end_time)  # this check writes nothing
+        # `claim_run` makes the same check, but only after it has started a journal.
+        check_claimable(run_id, record.type, record.status, record.end_time)
         opened.tracking.claim_run(run_id)
     except InvalidState:
         record = get_run(opened.tracking, run_id, latest=False)

@@ -165,8 +165,9 @@ def _line(command: str | Iterable[object] | None) -> str:
 def _environment(settings: RunConfiguration) -> EnvironmentDefinition:
     asked = settings.environment_definition()
     if asked is None:
-        # Without an environment, the script runs with the current interpreter. `absent` lists fields that are not
-        # in the JSON of the configuration. So the JSON has the same fields as in earlier versions.
+        # Without an environment, the script runs with the current interpreter. `absent` lists fields that are left out
+        # of the JSON that is stored with the run. The JSON is then the same as that of version 0.1.0, which did not
+        # have these fields.
         python = PythonDefinition(
             user_managed_dependencies=True,
             interpreter_path=sys.executable,

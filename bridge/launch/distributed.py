@@ -71,7 +71,8 @@ def check_job(job: object) -> DistributedJob | None:
     """Check a distributed job, and return it.
 
     Raises:
-        InvalidValue: the value is not a job, or the job asks for several processes and `BRIDGE_STRICT` is 1.
+        InvalidValue: the value is not a job, or the job asks for several processes and the environment variable
+            `BRIDGE_STRICT` is 1.
     """
     if job is None or (isinstance(job, DistributedJob) and not (is_strict() and job.process_count > 1)):
         return job

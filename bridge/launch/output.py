@@ -151,7 +151,8 @@ class Output:
         while self._ended_at is None:
             if poll.poll(WAIT_SECONDS * 1000) and not self._take():
                 return
-        # All output of the script is in the pipe now. Later output comes from processes that the script left behind.
+        # The script has ended, so all of its output that is not read yet is in the pipe now. Later output comes from
+        # processes that the script left behind.
         left = _bytes_in(self._reading.fileno())
         end = self._ended_at + LAST_SECONDS
         while left > 0 or time.monotonic() < end:

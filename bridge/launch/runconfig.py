@@ -159,7 +159,7 @@ class RunConfiguration:
         self._environment, self._is_given = environment, environment is not None
 
     def environment_definition(self) -> EnvironmentDefinition | None:
-        """Return the record of the environment that is stored with a run; None if no environment was set or read."""
+        """Return the environment that is stored with a run; None if `environment` was never set and never read."""
         from bridge.environments.environment import definition_of
 
         if self._environment is None:

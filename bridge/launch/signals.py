@@ -32,7 +32,9 @@ class Signals:
 
         for number in CANCEL_SIGNALS:
             signal.signal(number, cancel)
-        signal.signal(signal.SIGCHLD, lambda number, frame: None)  # with a handler, `wait` returns if the script ends
+        # The handler does nothing. But only a signal that has a handler makes `wait` return, and SIGCHLD arrives when
+        # the script ends.
+        signal.signal(signal.SIGCHLD, lambda number, frame: None)
         signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
 
     def ignore(self) -> None:
@@ -51,7 +53,7 @@ class Signals:
             os.read(self._waking, 4096)
 
     def close(self) -> None:
-        """Close the pipe of `wait`. A signal that arrives later still sets `canceled`."""
+        """Close the pipe through which signals and `notify` wake `wait`. A later signal still sets `canceled`."""
         waking, wake, self._waking, self._wake = self._waking, self._wake, -1, -1
         for fd in (waking, wake):
             if fd >= 0:

@@ -17,9 +17,10 @@ from typing import BinaryIO
 from bridge.errors import SubmitFailed
 from bridge.journal.system import Ignoring, is_of_handler
 
-# The code of the launcher process. The process forks and its parent exits, so that the submitting process has no child
-# to wait for. The code then removes the working folder from `sys.path`, so that files in this folder are not imported
-# instead of packages. The fourth argument is the folder in which the submitting process found `bridge`.
+# The code of the launcher process. The process that runs it first forks and exits; its child is the launcher. So the
+# launcher is not a child of the submitting process, which need not wait for it. The child removes the working folder
+# from `sys.path`, so that files in this folder are not imported instead of packages. The fourth argument is the folder
+# in which the submitting process found `bridge`.
 CODE = (
     "import os, sys\n"
     "os.fork() and os._exit(0)\n"

@@ -44,7 +44,10 @@ SCRIPT_RUN = "azureml.scriptrun"
 Source: Azure ML SDK v1, `azureml.core.ScriptRun.RUN_TYPE`.
 """
 SOURCE_PROPERTY = "azureml.runsource"
-"""The key of a property. It can contain the type of a run, which is normally in the field `type` of the record."""
+"""The key of a property that a user may set to a type.
+
+A search for runs of a type finds a run if this property or the field `type` of its record is the type.
+"""
 
 RUN_ID = re.compile(rf"[a-zA-Z0-9][\w\-]{{0,{RUN_ID_LENGTH - 1}}}")
 

@@ -67,7 +67,8 @@ class PythonDefinition(Definition):
 
     Attributes:
         user_managed_dependencies: whether the interpreter `interpreter_path` is used. If False, a virtual environment
-            with the packages of `conda_dependencies` is built.
+            with the packages of `conda_dependencies` is built, unless `interpreter_path` and `conda_dependencies` are
+            both None.
         interpreter_path: the path of an interpreter; "python" or None is the interpreter that submits the script.
         conda_dependencies: the packages: the content of a conda `environment.yml`.
     """

@@ -113,7 +113,11 @@ def _parse_filter(text: str | None, read: Callable[[_Clause], Comparison], liste
 
 
 def _clauses(tokens: Sequence[Token], listed: str) -> list[_Clause]:
-    """Return the clauses that the tokens form. As in MLflow, AND may be missing or repeated between two clauses."""
+    """Return the clauses that the tokens form.
+
+    As in MLflow, AND may be missing or repeated between two clauses. But before a clause with IN or IS, it may
+    be missing only if the previous clause has no value (IS NULL).
+    """
     clauses: list[_Clause] = []
     refused: list[str] = []
     position, joined = 0, True
@@ -123,8 +127,8 @@ def _clauses(tokens: Sequence[Token], listed: str) -> list[_Clause]:
             clauses.append(clause)
         elif not tokens[position].is_keyword("AND"):
             refused.append(listed.format(tokens[position].text))
-        # If a name follows a value without AND, MLflow's parser reads the name as an alias of the value, as in SQL. So
-        # before a clause with IN or IS, AND may be missing only if the previous clause has no value (IS NULL).
+        # If AND is missing between a value and such a clause, MLflow's parser reads the name in the clause as an alias
+        # of the value, as in SQL.
         joined = clause is None or clause.value is None
         position += length
     if refused:

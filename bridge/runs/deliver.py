@@ -1,4 +1,4 @@
-"""Delivering runs with their sources to another workspace."""
+"""Delivers runs, with the snapshots of their source folders, to another workspace."""
 
 from __future__ import annotations
 
