@@ -68,7 +68,8 @@ class UnfoldedBytes:
                 if is_of_handler(error):
                     raise
                 if isinstance(error, FileNotFoundError):
-                    # The journal was removed. Its writer may have written it again as a new file: read that file.
+                    # The journal was removed. If its writer still runs, it may have put the journal back as a new file
+                    # with the same name: read that file.
                     self._readers.forget(journal_id)
                     continue
                 logger.debug("Journal %s cannot be read: %s", self._folder.path_of(journal_id), error)

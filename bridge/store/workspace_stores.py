@@ -16,13 +16,14 @@ if TYPE_CHECKING:
 
 
 class WorkspaceStores:
-    """A workspace: its properties, its tracking store and its artifact store.
+    """A workspace: the facts about it, its tracking store and its artifact store.
 
     The handles (the objects of the public API, such as `Run`) read and write through these stores.
 
     Args:
         address: the absolute path of the workspace's folder.
-        facts: the properties in the database: id, name, durability, creation time and values of Azure ML arguments.
+        facts: what the database states about the workspace: id, name, durability, creation time and values of Azure ML
+            arguments.
         store: the open stores. If it is None, the stores are opened when they are first needed.
     """
 

@@ -95,7 +95,7 @@ class ArtifactStoreTests:
         assert artifacts.list(ROOT, recursive=True) == []
         assert _content(artifacts, "x", OTHER_ROOT) == b"22"
 
-    # Growing
+    # Appending
 
     def test_appended_bytes_can_be_read_immediately(self, artifacts: ArtifactStore) -> None:
         first = artifacts.append(ROOT, "logs/x.txt", b"one\n")
@@ -239,7 +239,7 @@ class ArtifactStoreTests:
         assert artifacts.stat(ROOT, "a/b") is None
         assert artifacts.list(ROOT) == []
 
-    # Files against folders
+    # A path cannot be both a file and a folder
 
     def test_a_file_is_not_a_folder(self, artifacts: ArtifactStore) -> None:
         artifacts.put(ROOT, "a/b", b"1")

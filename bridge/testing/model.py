@@ -1,4 +1,7 @@
-"""The expected data of the state machine, and functions that compare records of a store with this data."""
+"""The expected data of a store, and functions that compare the store's records with this data.
+
+The state machine in `bridge.testing.machine` makes the same changes to the store and to this data.
+"""
 
 from __future__ import annotations
 

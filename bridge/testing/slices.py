@@ -1,4 +1,7 @@
-"""Slices for tests. A slice is a part of a journal that a fold passes to a store. These slices have no journal."""
+"""Slices for tests. A slice is a part of a journal that a fold passes to a store.
+
+Tests make these slices from points, without a journal.
+"""
 
 from __future__ import annotations
 

@@ -221,7 +221,8 @@ class RunPromises:
             create_run(store, RunRecord(run_id, "0"))
             for key in ("loss", "accuracy", "text")[:number]:
                 store.log(run_id, key, f"{number}" if key == "text" else number + 0.5, 1)
-                # This read can store the point, so that the next point of the series is stored in a separate block.
+                # If the store has a journal, this read folds the point into the database. The next point of the series
+                # is then in another row of the table `point_block`.
                 get_series(store, run_id)
                 store.log(run_id, key, f"{number}!" if key == "text" else number, 2)
         found = store.get_series_of(["d", "a", "no", "c"])

@@ -40,8 +40,8 @@ def export_to_tensorboard(
 ) -> None:
     """Write event files of TensorBoard with the numbers that runs have logged. The runs need not have ended.
 
-    The folder of a run has the run's id as its name. A number of a row or table has the tag `<metric>/<column>`.
-    Text is not exported. If a run is exported again, its files are replaced.
+    The folder of a run has the run's id as its name. TensorBoard shows each metric under its key, and each column of a
+    table as `<metric>/<column>`. Text is not exported. If a run is exported again, its files are replaced.
 
     Args:
         run_data: a run, a list of runs, or an experiment. All runs of an experiment are exported.
@@ -73,7 +73,7 @@ def _all_of(run_data: Run | Experiment | Iterable[Run], recursive: bool) -> Iter
 
 
 def _points_of(run: Run) -> Iterator[tuple[str, float, int, float]]:
-    """Yield (tag, value, step, seconds since 1970) of every number."""
+    """Yield (tag, value, step, seconds since 1970) of every number. The tag is the name that TensorBoard shows."""
     for record in get_series(run.place.stores.tracking, run.id):
         if record.kind not in (SCALAR, COLUMN) or record.numbers is None:
             continue

@@ -50,8 +50,8 @@ ARTIFACT_LOCATION_TAG = "mlflow.artifactLocation"
 FULL_COMPARISON_SECONDS = 5.0
 """The time after which all experiments of the workspace are compared with MLflow's rows of experiments.
 
-Within this time only the newest experiments are compared. A host whose clock is behind stores earlier times. So a
-change by this host can be missed until all experiments are compared.
+Within this time, they are compared only if the last updated or the last created experiment differs from before. If the
+clock was set back, a change may have an earlier time than the last update. It is found only after this time.
 """
 
 
@@ -328,7 +328,7 @@ class Companion:
             mirror.mirror_run(session, run, self._real_artifacts)
 
     def _mirror_linked_run(self, database: MlflowDatabase, run_id: str) -> None:
-        """Create MLflow's row of a run to which an issue refers.
+        """Create MLflow's row of the run that a new issue (one of MLflow's own objects) names as its source.
 
         If the run does not exist, no row is created, and MLflow raises its own error.
         """

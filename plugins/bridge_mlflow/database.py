@@ -38,7 +38,7 @@ logger = logging.getLogger(__name__)
 
 TEMPORARY = "runbridge-mlflow-"
 BUSY_SECONDS = 20.0
-"""The time for which a copy of a file waits while another process writes to the file. It is MLflow's busy timeout.
+"""How long the copying of a SQLite file waits for a lock of another process. MLflow waits for the same time.
 
 Source: MLflow 3.17.2, `mlflow.store.db.utils`.
 """

@@ -1,8 +1,8 @@
 """The names of the methods that our stores forward to MLflow's own stores, divided into reads and writes.
 
 Source: MLflow 3.17.2, `mlflow.store.tracking.abstract_store` with its two mixins, and
-`mlflow.store.model_registry.abstract_store`. The other methods are included because MLflow's commands and server call
-them.
+`mlflow.store.model_registry.abstract_store`. The lists also contain methods that these classes lack, because MLflow's
+commands and server call them.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ FORWARDED_READS = frozenset(
 FORWARDED_DEFAULTS = frozenset({"get_or_create_user_queue", "list_label_schemas"})
 """Methods of a tracking store that create a missing object and return it.
 
-They write, but MLflow's pages call them even for a workspace that is read-only.
+They write, but MLflow's pages call them even for a workspace that is read-only. They then write
+to a temporary file.
 """
 
 FORWARDED_WRITES = frozenset(
@@ -100,6 +101,6 @@ REGISTRY_WRITES = frozenset(
 )
 """Methods of a model registry that write.
 
-A write creates MLflow's tables if they do not exist. `test_webhook` only reads, but it is listed here: the tables
-already exist, because the webhook was stored in them.
+A write creates MLflow's tables if they do not exist, and is refused if the workspace is read-only. `test_webhook`
+changes no table, but is treated as a write.
 """

@@ -233,7 +233,7 @@ class Model(metaclass=ModelNames):
         """Return the path of a model's file or folder on this computer.
 
         Models of the workspace are written to `./azureml-models/<name>/<version>`.
-        The workspace is that of the submitted run, or the one that is specified in the project's configuration file.
+        In a submitted script, the workspace is that of the run, otherwise the one that `Workspace.from_config` finds.
 
         Args:
             model_name: the name of the model.

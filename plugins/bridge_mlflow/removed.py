@@ -16,7 +16,7 @@ INSTEAD = "serve a model with mlflow models serve; see docs/azureml.md#not-avail
 
 
 class RemovedModule(Loader):
-    """A loader of a module without functions. Reading a name of the module raises an error about the removal."""
+    """A loader of a module without functions. `module.name` raises an error, which states that MLflow 2 removed it."""
 
     def create_module(self, spec: ModuleSpec) -> None:
         """Let Python create the module."""

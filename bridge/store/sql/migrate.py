@@ -9,7 +9,10 @@ from pathlib import Path
 
 FOLDER = Path(__file__).with_name("migrations")
 SCHEMA = 4
-"""The newest schema that this version can read. The file `migrations/<n>.sql` changes schema n - 1 into schema n."""
+"""The newest schema that this version of Runbridge can read.
+
+The file `migrations/<n>.sql` changes schema n - 1 into schema n.
+"""
 
 WIDENED_FROM = 3
 """The oldest schema that `widen` accepts. All later schemas only add tables and indexes."""

@@ -27,7 +27,11 @@ ROWS_AT_ONCE = 5_000
 """About how many rows one transaction removes. This takes about 10 ms."""
 
 PAUSE_SECONDS = 0.001
-"""The pause between two transactions. Without the pause, this process would always get the next turn to write."""
+"""The pause between two transactions.
+
+In the pause, a process that waits for the lock for writing wakes up and takes the lock. Without the pause, this process
+would often take the lock again before the other process has woken up.
+"""
 
 DETAILS = ("param", "tag", "property", "warning", "dataset_input", "model_input", "model_output", "lease")
 KEEP_USES = (
@@ -44,7 +48,8 @@ def hide_runs(database: Database, run_ids: Sequence[str]) -> None:
     """
     for some in chunks(run_ids):
         with database.write() as c:
-            # The keys are looked up in this transaction, because a new run may get the key of a purged run later.
+            # Look up the integer keys of the runs in the transaction that uses them. After a purge by another process,
+            # the database may give the key of a purged run to a new run.
             _hide_some(c, list(keys_of(c, some).values()))
         time.sleep(PAUSE_SECONDS)
 

@@ -75,8 +75,8 @@ class State(NamedTuple):
 class Stored(NamedTuple):
     """Stored values of one series, and of the run and the metric to which it belongs.
 
-    `run`, `metric` and `series` are ids. `points` is the number of points of the metric, and `stepless` is the number
-    of its points without a step.
+    `run`, `metric` and `series` are ids. `points` is the number of points of the metric, and `stepless` is the
+    number of its points that were logged without a step.
     If one of the three rows does not exist, its values are None.
     """
 

@@ -152,7 +152,7 @@ def read_facts(database: Database) -> dict[str, str]:
 
 
 def peek_facts(path: Path) -> dict[str, str]:
-    """Return the facts about a workspace. Nothing in its folder changes, if SQLite can avoid that.
+    """Return the facts about a workspace. If possible, SQLite creates no files in the folder of the workspace.
 
     Raises:
         SchemaMismatch: a newer version of Runbridge has written the file.

@@ -37,7 +37,11 @@ class Queue(FileLock):
 
 
 class Turn(ThreadLock):  # type: ignore[misc]  # typeshed has it as final, and it is not
-    """The lock of the thread that may write. If a wait takes too long, the error also names the writing process."""
+    """The lock of the thread that may write.
+
+    If a wait takes too long, the error names the thread that holds this lock. That thread may itself wait for `Queue`,
+    the lock between processes. So the error also names the process that holds `Queue`.
+    """
 
     def __new__(cls, place: str, queue_path: str) -> Turn:
         return cast(Turn, super().__new__(cls, place))

@@ -21,8 +21,8 @@ Record = TypeVar("Record")
 Values = Callable[[Record, str, str], Sequence[Any]]
 """A function that returns the values of a record that are compared in a condition or for the order of the results.
 
-Its arguments are a record, the entity of the condition, such as "tag" or "dataset", and its key. The list has one value
-or none, except for the entity "dataset": a run can have used several data sets.
+Its arguments are a record, the entity of the condition or order, such as "tag" or "dataset", and the key. It returns
+one value or none. Only for the entity "dataset" it may return several values: a run can have used several data sets.
 """
 
 
@@ -69,7 +69,10 @@ def select_experiments(query: ExperimentQuery, records: Iterable[ExperimentRecor
 
 
 def _below(run_id: str, recursive: bool, records: Sequence[RunRecord]) -> set[str]:
-    """Return the ids of a run's children, or of all its descendants. Runs may be each other's parents."""
+    """Return the ids of a run's children, or of all its descendants.
+
+    If runs are each other's parents, each of them is visited once. `run_id` itself is never returned.
+    """
     found: set[str] = set()
     above = {run_id}
     while above:

@@ -64,8 +64,9 @@ class MemorySeries:
         self.points.append(placed)
 
     def latest(self) -> Latest:
-        """Return the greatest point by (step, timestamp, value). Values are compared as in MLflow.
+        """Return the greatest point by (step, timestamp, value).
 
+        As in MLflow, NaN is compared as 0, and ±inf as ±1.797e308.
         If several points are the greatest, return the first of them.
         """
         best = self.points[0]

@@ -52,7 +52,7 @@ def experiment_entity(record: ExperimentRecord, artifacts: str) -> Experiment:
         name=record.name,
         artifact_location=experiment_location(record, artifacts),
         lifecycle_stage=record.lifecycle_stage,
-        # MLflow's own store also stores and returns None, although the annotation says text.
+        # The value of a tag can be None, as in MLflow's own store, although `ExperimentTag` declares text.
         tags=[ExperimentTag(key, cast(str, value)) for key, value in record.tags.items()],
         creation_time=record.creation_time,
         last_update_time=record.last_update_time,
