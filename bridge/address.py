@@ -32,7 +32,8 @@ def check_local_path(what: str, path: object) -> Path:
         try:
             os.getcwd()
         except OSError as error:
-            # `os.getcwd` adds no frame to the traceback. A second frame is that of a signal handler.
+            # If `os.getcwd` failed, the traceback contains only the frame of this function. If a signal handler raised
+            # the error during the call, the traceback also contains the frame of the handler.
             if error.__traceback__ and error.__traceback__.tb_next:
                 raise
             raise InvalidValue(what, str(checked), "must be absolute: the working folder does not exist") from None
@@ -68,7 +69,7 @@ def check_path_form(what: str, path: object) -> Path:
 
 
 def check_folder(what: str, folder: object) -> None:
-    """Check the path of a folder. True, False and None are always valid, because they are no paths.
+    """Check the path of a folder. True, False and None are valid too: they select a default folder or no folder.
 
     Raises:
         InvalidValue: the path has one of the mistakes that `check_path_form` lists.

@@ -49,7 +49,7 @@ def _rebuild(kind: type[BridgeError], fields: dict[str, Any], sentence: str | No
     if kind is BridgeError:
         return BridgeError(sentence or "", **fields)
     error = kind(**fields)
-    if sentence is not None:  # pickles of version 0.1 contain no sentence
+    if sentence is not None:  # a pickle of version 0.1 has no sentence, and `kind` has made one
         error.sentence = sentence
     return error
 
@@ -78,7 +78,7 @@ class InvalidValue(BridgeError, ValueError):
 
 
 class NotAuthenticated(BridgeError):
-    """A server requires authentication."""
+    """A server requires authentication. Runbridge has no server yet, and does not raise this error."""
 
     status = 401
 

@@ -100,7 +100,8 @@ class Capture:
 
         A later call stores only files that have changed since the previous call, and returns only newer warnings.
         """
-        # A forked child does not have the threads of its parent. If one of them holds the lock, it is never released.
+        # A forked child does not have the threads of its parent. If one of them held the lock during the fork, the lock
+        # is never released in the child. So a child creates a new lock.
         if self._process != os.getpid():
             self._begin()
         self._stop.set()

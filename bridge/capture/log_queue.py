@@ -77,7 +77,7 @@ class LogQueue:
 
 
 def _is_of_handler(error: Exception) -> bool:
-    """Return whether this error was raised by a signal handler. Signal handlers run only in the main thread."""
+    """Return whether an error was raised by a signal handler, which runs only in the main thread."""
     if isinstance(error, BridgeError) or threading.current_thread() is not threading.main_thread():
         return False
     return is_of_handler(error)

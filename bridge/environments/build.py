@@ -43,7 +43,7 @@ def build_environment(environment: EnvironmentDefinition) -> EnvironmentBuild:
     Raises:
         SubmitFailed: the build failed, or the interpreter of the environment does not exist. The output of the build is
             logged.
-        InvalidValue: pip cannot install the packages.
+        InvalidValue: a conda package is not a Python package, or its version cannot be translated for pip.
     """
     printed: list[bytes] = []
     try:

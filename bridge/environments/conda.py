@@ -58,7 +58,8 @@ class CondaDependencies:
             pip_indexurl: the address of the package index that pip uses instead of PyPI.
             pip_packages: requirements as in a requirements file, such as "numpy>=1.26".
             conda_packages: packages as in an `environment.yml`, such as "numpy=1.26".
-            python_version: for example "3.11"; None means the version of the interpreter that submits the script.
+            python_version: for example "3.11". None means any version: if possible, the script then runs with the
+                version of the interpreter that submits it.
             pin_sdk_version: accepted for compatibility and ignored.
         """
         made = CondaDependencies()

@@ -62,7 +62,7 @@ def image_of(environment: EnvironmentDefinition, write: Write) -> str:
 
     Raises:
         SubmitFailed: no engine answers, or the build failed.
-        InvalidValue: pip cannot install the packages.
+        InvalidValue: a conda package is not a Python package, or its version cannot be translated for pip.
     """
     check_engine()
     docker, python = environment.docker, environment.python

@@ -187,7 +187,7 @@ class Environment:
 
         Raises:
             SubmitFailed: the build failed. Its output is logged.
-            InvalidValue: pip cannot install the packages.
+            InvalidValue: a conda package is not a Python package, or its version cannot be translated for pip.
         """
         from bridge.environments.build import build_environment
 
@@ -260,8 +260,8 @@ class Environment:
         """Return the last version of each registered environment, by name.
 
         An environment whose file is damaged is skipped, and a warning is logged.
-        The dict can also be asked for a name that it does not list. It then returns the result of `Environment.get`,
-        which has the curated environments of Azure ML, and raises NotFound for an unknown name.
+        A look-up of a name that the dict does not list calls `Environment.get`. It returns an environment for the name
+        of a curated environment of Azure ML, and raises NotFound for any other name.
         """
         folders = workspace.stores.artifacts.list(ROOT)
         found = {folder.path: Environment._find(workspace, folder.path) for folder in folders if folder.is_folder}
@@ -382,7 +382,7 @@ def environment_of(definition: EnvironmentDefinition) -> Environment:
 
 
 def _curated(name: str) -> Environment:
-    """Return an environment that uses the interpreter that submits the script. Give it the name of a curated one."""
+    """Return an environment with this name that uses the interpreter that submits the script."""
     environment = Environment(name)
     environment.python.user_managed_dependencies = True
     return environment

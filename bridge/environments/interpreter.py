@@ -24,7 +24,7 @@ def interpreter_for(python: PythonDefinition, write: Callable[[bytes], object]) 
 
     Raises:
         SubmitFailed: the interpreter does not exist, or the build failed.
-        InvalidValue: pip cannot install the packages.
+        InvalidValue: a conda package is not a Python package, or its version cannot be translated for pip.
     """
     if not python.builds_packages:
         return user_interpreter(python.interpreter_path or PYTHON)

@@ -81,7 +81,8 @@ def wanted_packages(conda_dependencies: Mapping[str, Any] | None) -> Wanted:
         conda_dependencies: the content of a conda `environment.yml`; None for no packages.
 
     Raises:
-        InvalidValue: pip cannot install some of the packages. The error names all of these packages.
+        InvalidValue: a conda package is not a Python package, or its version cannot be translated for pip. The error
+            names all such packages.
     """
     packages = CondaDependencies(_underlying_structure=conda_dependencies)
     lines, refused, skipped = [], [], []
@@ -187,7 +188,7 @@ def is_too_old(asked: str) -> bool:
 
 
 def asked_versions(asked: str) -> Iterable[tuple[int, int]]:
-    """Return the versions of Python that fit: first the version of this interpreter, then the others, newest first."""
+    """Return the versions of Python that `asked` allows: first that of this process, then the others, newest first."""
     own = sys.version_info[:2]
     candidates = [own, *((3, minor) for minor in range(own[1] + 5, 5, -1) if (3, minor) != own)]
     return [version for version in candidates if python_fits(asked, version)]

@@ -123,7 +123,7 @@ def _build(folder: Path, python: str, wanted: Wanted, write: Write, lock: int) -
         _run([python, "-m", "venv", str(folder)], write, lock)
         if wanted.lines:
             requirements = folder / "requirements.txt"
-            # Other users must not read the file, because the address of a package index can contain a password.
+            # Other users must not read this file, because the address of a package index can contain a password.
             requirements.touch(mode=0o600)
             requirements.write_text("\n".join(wanted.lines) + "\n", encoding="utf-8")
             _run([str(folder / "bin" / "python"), *PIP, "-r", str(requirements)], write, lock)

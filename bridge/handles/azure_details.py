@@ -23,7 +23,7 @@ def workspace_details(workspace: Workspace, azure_value: Callable[[str], Any]) -
 
     Args:
         workspace: the workspace.
-        azure_value: a function that returns the value of an Azure ML argument, or None.
+        azure_value: a function that returns the value of the argument of `Workspace.create` with a name, or None.
     """
     created = datetime.fromtimestamp(workspace.stores.creation_time / 1000, timezone.utc)
     return {

@@ -40,7 +40,8 @@ class OfflineRun(Run):
 def offline_run() -> OfflineRun:
     """Return the offline run of this process. A worker process shares the offline run of the process that started it.
 
-    The run starts in the workspace that is specified in the project's configuration file, or in `$BRIDGE_HOME/offline`.
+    The run starts in the workspace that is specified in a configuration file; see `Workspace.from_config`. Without
+    such a file, the run starts in the offline workspace, `$BRIDGE_HOME/offline`.
     When the process ends, one line on stderr names its workspace and a command that opens it.
     """
     run_id, _, address = os.environ.get(VARIABLE, "").partition("@")
@@ -57,7 +58,7 @@ def offline_run() -> OfflineRun:
 
 
 def _start() -> OfflineRun:
-    """Start a run in the workspace of the project, or in the offline workspace if the former cannot be used."""
+    """Start a run in the workspace of the configuration file, or else in the offline workspace."""
     file = find_project_config()
     if file is not None:
         try:

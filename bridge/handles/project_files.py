@@ -90,10 +90,13 @@ def _places(begin: Path, names: tuple[str, ...]) -> Iterator[Path]:
 
 
 def read_config(file: Path) -> Config:
-    """Return the content of a configuration file. A relative address in it is relative to the project folder.
+    """Return the content of a configuration file.
+
+    A relative address in it is relative to the project folder. The project folder is the folder of the file, or the
+    folder above it if the file is in `.bridge`, `.azureml` or `aml_config`.
 
     Raises:
-        InvalidValue: the file has none of the three forms in `FORMS`.
+        InvalidValue: the file cannot be read, or has none of the three forms in `FORMS`.
     """
     try:
         content = json.loads(file.read_text(encoding="utf-8-sig"))

@@ -82,7 +82,7 @@ class Run:
         if record.experiment_id != experiment.id:
             raise NotFound("run", run_id, f"experiment {experiment.name!r} does not have it")
         if record.type == SCRIPT_RUN and self.__class__ is Run:
-            # For a submitted script, `Run.get` returns an object of this class.
+            # The handle of a submitted run is a `ScriptRun`, as `Run.get` returns it.
             self.__class__ = _class_of(SCRIPT_RUN)
         self._set(experiment, run_id, None)
         if outputs:
@@ -155,7 +155,7 @@ class Run:
         If they are not set, Azure ML's variables name it. The workspace is then
         `$BRIDGE_HOME/<AZUREML_ARM_WORKSPACE_NAME>`. The workspace and the run are created if absent.
         If no variable names a run, an offline run is started, which ends with the process. Its experiment has the name
-        of the script. Its workspace is that of the project's configuration file, or `$BRIDGE_HOME/offline`.
+        of the script. Its workspace is the one that `Workspace.from_config` finds, or `$BRIDGE_HOME/offline`.
         In a submitted script, `complete`, `fail` and `cancel` do not set the status. They only flush points, upload
         files and store the error. The launcher (the process that runs the script) sets the status at the end.
 
@@ -218,7 +218,7 @@ class Run:
 
     @property
     def identity(self) -> str:
-        """The name of the class, `#` and the id."""
+        """The name of the class of this object, `#` and the id, for example `Run#…`."""
         return f"{self.__class__.__name__}#{self.id}"
 
     def start(self) -> None:
@@ -955,7 +955,7 @@ class Run:
     # Ending
 
     def complete(self) -> None:
-        """End the run as Completed. If the run is already Completed, set only its end time to the present time.
+        """End the run as Completed. If the run is already Completed, set its end time to the present time.
 
         Raises:
             StoreUnavailable: logged points could not be written yet, or were dropped. The status is not changed.
@@ -975,15 +975,17 @@ class Run:
 
         Raises:
             InvalidValue: the details are neither text nor an exception, or the code is not text.
-            StoreUnavailable, InvalidState: as for `complete`.
+            StoreUnavailable: as for `complete`.
+            InvalidState: the run is Canceled, or it is Completed and this process does not own it.
         """
         self.session.end("Failed", failure_json(error_details, error_code))
 
     def cancel(self) -> None:
-        """End the run as Canceled.
+        """End the run as Canceled. The owner of the run can also change Completed to Canceled.
 
         Raises:
-            StoreUnavailable, InvalidState: as for `complete`.
+            StoreUnavailable: as for `complete`.
+            InvalidState: the run is Failed, or it is Completed and this process does not own it.
         """
         self.session.end("Canceled")
 

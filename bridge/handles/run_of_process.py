@@ -45,7 +45,7 @@ def run_of_process(allow_offline: bool = True) -> Run:
 
 
 def workspace_of_process() -> Workspace | None:
-    """Return the workspace of the submitted run, or the one that is specified in the project's configuration file."""
+    """Return the workspace of the submitted run, or else that of a configuration file; None if there is neither."""
     if address := os.environ.get("BRIDGE_WORKSPACE"):
         return Workspace.open(address)
     file = find_project_config()
@@ -99,7 +99,7 @@ def _find_offline() -> Run:
 def _start_context(experiment: Experiment, run_id: str) -> Run:
     try:
         run = experiment.start_logging(run_id=run_id, outputs=False, snapshot_directory=None)
-    except AlreadyExists:  # another process of the same job has started the run
+    except AlreadyExists:  # another process with the same variables has started the run
         return Run(experiment, run_id)
     run.session.own(quietly=True)
     return run

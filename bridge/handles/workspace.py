@@ -197,7 +197,8 @@ class Workspace:
     def write_config(self, path: str | os.PathLike[str] | None = None, file_name: str | None = None) -> None:
         """Write a configuration file that `from_config` finds. It contains the address and the `Scope` of the SDK.
 
-        The file is `<path>/.azureml/config.json`, unless `.bridge/config.json`, `aml_config` or `project.json` exists.
+        The file is `<path>/.azureml/config.json`. If `.bridge/config.json` exists, it is replaced instead. Or else, if
+        `aml_config` exists, it is used instead of `.azureml`. If the folder has a `project.json`, that is replaced.
         """
         from bridge.handles.azure_details import scope_of
         from bridge.handles.project_files import write_config
@@ -382,7 +383,7 @@ class Workspace:
 
     @property
     def unfolded_bytes(self) -> int:
-        """The size of the points that the last read skipped. This user cannot fold (copy) them into the database."""
+        """The size in bytes of the points that the last read did not return, for lack of write access or numpy."""
         return self.stores.tracking.unfolded_bytes
 
     def get_mlflow_tracking_uri(self, _with_auth: bool = False) -> str:

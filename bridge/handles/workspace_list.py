@@ -1,4 +1,4 @@
-"""Finds all workspaces in `$BRIDGE_HOME`, or the workspace of a project folder."""
+"""Finds all workspaces in `$BRIDGE_HOME`, or the workspace that is specified in a configuration file."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def workspaces_at_home() -> dict[str, list[Workspace]]:
 
 
 def workspace_of_project(path: str | os.PathLike[str] | None, file_name: str | None) -> Workspace:
-    """Open the workspace that is set in the configuration file of a project; see `Workspace.from_config`."""
+    """Open the workspace that is specified in a configuration file; see `Workspace.from_config`."""
     config = read_config(find_config(path, file_name))
     if config.address is not None:
         opened = Workspace.open(config.address)

@@ -25,7 +25,9 @@ logger = logging.getLogger("bridge")
 class Appender:
     """Appends points and leases to the current journal of a writer.
 
-    A lease is a record that this process owns a run. The caller must hold the lock of the writer.
+    A lease is a record that this process owns a run, or has released it.
+    An item is a point, or the cells of one table row. The lease records of one call count as one item.
+    The caller must hold the lock of the writer.
 
     `call` is the call in progress, or a call that was interrupted by an exception; otherwise None.
     `reason` is the reason of the most recent failed write; empty if no write has failed.
@@ -71,6 +73,10 @@ class Appender:
         """Append a lease record for each run to the open journal.
 
         If this fails, close the journal and return False.
+
+        Args:
+            run_ids: the runs.
+            held: True if this process owns the runs, False if it has released them.
         """
         call = self.call = Call()
         call.add_leases(self.leases.encode(self.files.current.seed, run_ids, held))

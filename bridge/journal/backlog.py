@@ -79,7 +79,7 @@ class Backlog:
 
 
 class Unwritten:
-    """The points that a writer could not write yet, because the folder is not writable or their workspace is gone.
+    """The points that a writer could not write yet, because the journal folder is not writable or the run is gone.
 
     `waiting` are items that are written as soon as the folder is writable.
     `orphans` are the ids of runs that do not exist in the workspace that is now at the path, for example because the

@@ -24,13 +24,13 @@ class Call:
 
     If an exception is raised after the write, the next call makes these changes.
 
-    `items` are the points that are written.
+    `items` are the points and table rows that are written. A call that writes leases has none.
     `pieces` are the records.
     `ends` are the offsets at which the items end, counted from the end of the file before the write. So the last end is
     the size of all items.
     `numbers`, `fast` and `columns` contain series numbers. After the write, they are added to the attributes of the
     `JournalFile` that have the same names.
-    `leases` is True if the records are leases, which record that this process owns runs.
+    `leases` is True if the records are leases, which record that this process owns runs or has released them.
     """
 
     __slots__ = ("columns", "ends", "fast", "items", "leases", "numbers", "pieces")

@@ -37,7 +37,7 @@ class JournalFile:
     `ending` is True if the closing record may have been written. Afterwards a reader may remove the file.
     `intact` is False after a failed write or `fsync`, or after another process has changed the file. Afterwards nothing
     is appended, not even a closing record.
-    `is_published` is True if the file was renamed to its final name. Readers ignore the file before that.
+    `is_published` is True if the file was renamed to its final name. Before that, no reader reads it.
     `leased_to` is the offset at which the last lease record ends. A lease states that this process owns a run.
     `numbers` maps each series to its series number. For a faster lookup, two other dicts contain some of these numbers.
     `fast` contains the numbers of scalars, by run id and key.
@@ -141,7 +141,8 @@ class JournalFile:
             system(fcntl.flock, self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except CallFailed as failed:
             if failed.errno == errno.EWOULDBLOCK:
-                # Readers lock and remove old unfinished files. A reader has locked this file, and will remove it.
+                # If a file stays unpublished for long, its writer was probably killed, and another process locks and
+                # removes the file. Another process has locked this file, and will remove it.
                 raise
             logger.info("Journal %s is not locked, because its file system has no file locks.", self.id)
         if fsync:
