@@ -43,8 +43,8 @@ ERROR_CODES: Mapping[type[errors.BridgeError], int] = {
 def translated(method: Callable[P, R]) -> Callable[P, R]:
     """Wrap a function: raise our errors as MLflow's, and accept the arguments of a later MLflow if they are empty.
 
-    A keyword argument that the function does not have belongs to a later MLflow. It is dropped if it is None, False or
-    empty. Otherwise it is refused, because a result that ignores it would be wrong.
+    A keyword argument that the function does not have is treated as one that a later MLflow has added. It is dropped if
+    it is None, False or empty. Otherwise it is refused, because a result that ignores it would be wrong.
     """
     parameters = inspect.signature(method).parameters.values()
     known = None if any(one.kind == one.VAR_KEYWORD for one in parameters) else {one.name for one in parameters}

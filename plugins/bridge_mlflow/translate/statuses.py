@@ -1,4 +1,7 @@
-"""Statuses, views and experiment ids in MLflow's spelling and in ours."""
+"""Converts statuses, experiment ids and views between MLflow and Runbridge.
+
+A view selects the active, the deleted, or all experiments and runs.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,7 @@ VIEWS: Mapping[int, View] = {ViewType.ACTIVE_ONLY: "active", ViewType.DELETED_ON
 
 
 def experiment_id_of(given: str | int | None) -> str:
-    """Return an experiment id in our spelling.
+    """Return the experiment id that a caller gave, as decimal digits without leading zeros.
 
     Source: MLflow 3.17.2, `mlflow.utils.validation._parse_experiment_id`.
 
@@ -52,7 +55,7 @@ def experiment_id_of(given: str | int | None) -> str:
 
 
 def experiment_id_or_default(given: str | int | None) -> str:
-    """Return an experiment id in our spelling; None and "" mean 0.
+    """Return the experiment id that a caller gave, as `experiment_id_of` does. None and "" mean experiment 0.
 
     Source: MLflow 3.17.2, `SqlAlchemyStore._get_experiment`.
     """
@@ -62,7 +65,8 @@ def experiment_id_or_default(given: str | int | None) -> str:
 def native_status(number: int, now: Status) -> Status | None:
     """Return our status for a status number of MLflow.
 
-    The result is None if MLflow already shows the run's present status `now` as the status with this number.
+    Several of our statuses have the same number in MLflow. The result is None if the present status `now` of the run
+    has this number, because the status then does not need to change.
     """
     status = NATIVE_STATUS.get(number)
     if status is None:
