@@ -35,8 +35,9 @@ def exit_error() -> SystemExit | None:
 
     Only an exit handler may call this.
     A program can catch the SystemExit of `sys.exit` and continue. This function then returns None. It recognises such
-    a program in two cases. If the program has ended normally, the last instruction of its outermost frame is a return.
-    If another exception has ended the program, `sys.last_value` has changed since the call of `sys.exit`.
+    a program in two cases. First, the program has ended normally: the last instruction of its outermost frame is a
+    return, and not the call that raised the SystemExit. Second, another exception has ended the program:
+    `sys.last_value` has changed since the call of `sys.exit`.
     """
     if _last is None or _last_printed() is not _last[2]:
         return None

@@ -77,7 +77,10 @@ class LogQueue:
 
 
 def _is_of_handler(error: Exception) -> bool:
-    """Return whether an error was raised by a signal handler, which runs only in the main thread."""
+    """Return whether a signal handler raised an error.
+
+    Python runs signal handlers only in the main thread, so in any other thread this function returns False.
+    """
     if isinstance(error, BridgeError) or threading.current_thread() is not threading.main_thread():
         return False
     return is_of_handler(error)

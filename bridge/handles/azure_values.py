@@ -17,9 +17,9 @@ IGNORED = frozenset(
     _cloud _disable_service_check _location _workspace_id
     """.split()
 )
-"""Arguments of the Azure ML SDK v1 that only concern the service. They are accepted and ignored.
+"""Arguments of the Azure ML SDK v1 that only matter to Azure's cloud service. They are accepted and ignored.
 
-Source: `azureml.core.Workspace`, `create`, `get` and the constructor.
+Source: the signatures of the constructor, of `create` and of `get` of `azureml.core.Workspace`.
 """
 
 

@@ -1,6 +1,7 @@
 """A lock between processes, for which a caller waits only up to a time limit. The lock is a lock on a file.
 
-If an exception leaves the `with` block, the lock is released, wherever the exception was raised.
+If an exception leaves the `with` statement, the lock is released. This is also true if a signal handler raises the
+exception while the lock is being taken.
 """
 
 from __future__ import annotations
@@ -196,8 +197,8 @@ class _Waiter:
     A caller that gives up leaves its waiter in `_left`. The next caller uses this waiter, and so does not wait at the
     end of the queue. A waiter that no caller uses releases the file lock as soon as it has taken it.
 
-    `turn` is a thread lock that is released once, when the wait is over. Afterwards `done` is True, and `error` is None
-    if the waiter has taken the file lock.
+    A caller waits by acquiring the thread lock `turn`. The waiter releases `turn` once, when its own wait for the file
+    lock is over. Afterwards `done` is True, and `error` is None if the waiter has taken the file lock.
     """
 
     def __init__(self, path: str, opener: Any, key: tuple[int, int]) -> None:
@@ -241,8 +242,8 @@ class _Waiter:
 
     def _close_if_left(self) -> None:
         try:
-            _left.remove(self)  # fails if another thread has removed this waiter: that thread uses or closes the file
-        except ValueError:
+            _left.remove(self)
+        except ValueError:  # a caller uses this waiter, or another thread closes the file
             return
         self.file.close()
 

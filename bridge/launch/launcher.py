@@ -50,6 +50,7 @@ RETRY_SECONDS = 1.0
 KILL_SECONDS = 30.0
 NAMED = 5
 """The greatest number of process ids that a warning lists."""
+# `who` is the beginning of the sentence, for example "Process 12, which the script left behind, has".
 LEFT_OPEN = (
     "{who} the script's output open. Later output is not stored, and a process that prints there"
     " is ended by the signal SIGPIPE unless it ignores this signal."
@@ -95,7 +96,8 @@ class Launcher:
             ending = Ending("Failed", "LauncherFailed", message, trace=traceback.format_exc())
         try:
             return self._end(ending)
-        except Exception as error:  # a bug, or not enough memory: `_end` can be called again
+        except Exception as error:
+            # The cause is a bug or a lack of memory. A second call of `_end` can still succeed.
             logger.error("Storing the end of the run failed; trying again.", exc_info=error)
             return self._end(ending)
 
@@ -347,8 +349,8 @@ def main(address: str, run_id: str, caller: int | None = None) -> int:
     adopt_orphans()
     status = Launcher(opened, record, signals).run()
     signals.ignore()
-    # The store is not closed, because that would release the lease of a run whose end could not be stored. If the lease
-    # is not released, the next reader ends such a run, as it does if the launcher was killed.
+    # The store is not closed, because that would release the lease of a run whose end could not be stored. The next
+    # reader finds this lease and ends the run, because the owner of the lease (this process) has ended by then.
     return EXIT_CODES.get(status, EXIT_CODES["Failed"])
 
 

@@ -39,7 +39,10 @@ def seems_over(folder: JournalFolder, readers: JournalReaders, leases: Sequence[
 
 
 def end_lost_leases(inner: Backend, folder: JournalFolder, readers: JournalReaders) -> None:
-    """End runs that no launcher has claimed, and runs whose owner's journal was removed. Mark runs of silent owners."""
+    """End runs that no launcher has claimed, and runs whose owner's journal was removed.
+
+    If the owner of a Running run is silent, the run becomes NotResponding.
+    """
     inner.end_unclaimed(time.time_ns() // 1_000_000)
     leases = inner.get_leases()
     if not leases:

@@ -28,8 +28,8 @@ class TrackingStore(ABC):
     A returned record does not change later. If a caller changes a mapping in it, nothing changes in the store.
     Times are milliseconds since 1970 UTC. The caller passes the current time.
     If an experiment or run does not exist, a method raises `NotFound`.
-    A deleted experiment or run can be read. A method that would change it raises `InvalidState`. However, points from a
-    journal are still stored in a deleted run.
+    A deleted experiment or run can be read. A method that would change it raises `InvalidState`, unless the method
+    documents another error. However, points from a journal are still stored in a deleted run.
     Text that UTF-8 cannot encode raises `InvalidValue`.
     """
 
@@ -85,7 +85,7 @@ class TrackingStore(ABC):
         """Mark an active experiment and all its runs as deleted.
 
         Raises:
-            NotFound: the experiment is already deleted.
+            NotFound: the experiment is already deleted. The method does not raise `InvalidState` for this.
         """
 
     @abstractmethod
@@ -195,7 +195,7 @@ class TrackingStore(ABC):
         so that other processes can write in between.
         If a call is interrupted, `resume_purge` or the next purge completes it.
         If a later fold finds points of the runs in a journal, it drops them and logs a warning with their number.
-        `search_datasets` still returns the contexts in which the runs used data sets.
+        `search_datasets` still returns the data sets that the runs used.
         """
 
     @abstractmethod
@@ -236,7 +236,7 @@ class TrackingStore(ABC):
         """Append points to an active run, in the order given. After the call, the points survive a kill of the process.
 
         Values are floats, ints, text, bools and None. Floats are stored with all their bits, also NaN, ±inf and -0.0.
-        An int beyond ±2**53 is stored as the nearest float64, and the run gets one warning for each such key.
+        An int beyond ±2**53 is rounded to the nearest float64. The run gets one warning for each key with such ints.
         The cells of a row get the same position and step. Either all cells of a row are stored or none.
         A repeated call stores the points again.
 

@@ -1,4 +1,7 @@
-"""MLflow's default experiment in a process that belongs to a native run."""
+"""MLflow's default experiment in a process that belongs to a native run.
+
+A native run is a run of the native API. The environment variable `BRIDGE_RUN_ID` names it.
+"""
 
 from __future__ import annotations
 

@@ -36,8 +36,8 @@ TRIES = 3
 class _Local(threading.local):
     """The state of one thread.
 
-    The attributes have defaults in the class, because an `__init__` would run at the first read in each thread. A
-    signal handler could interrupt this `__init__`.
+    The attributes have defaults in the class. Python would call an `__init__` in each thread when the thread first uses
+    this object. A signal handler could interrupt this call.
     """
 
     connection: sqlite3.Connection | None = None
@@ -286,7 +286,10 @@ class Database:
             self._mode = os.stat(self._file).st_mode & 0o666
 
     def _check(self, connection: sqlite3.Connection) -> None:
-        """Raise an error if a new file is not the database of a workspace. Migrate a database of an older schema."""
+        """Raise an error if the file that has replaced the database is not the database of a workspace.
+
+        Migrate the new database if its schema is older.
+        """
         found = read_schema(connection)
         if found > SCHEMA:
             raise SchemaMismatch(self._file, found, SCHEMA)

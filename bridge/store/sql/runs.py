@@ -67,7 +67,7 @@ def create(c: sqlite3.Connection, records: Sequence[RunRecord], leases: Sequence
 
 
 def store_signs_of_life(c: sqlite3.Connection, boot_times: Mapping[str, int]) -> None:
-    """Store when the process of each journal last wrote to it.
+    """Store the time at which the process of each journal last wrote to it.
 
     Only the times of processes that own runs are stored. `boot_times` has these times by journal id.
     """

@@ -68,7 +68,7 @@ def make_default_experiment(store: SqlBackend) -> None:
 
     Nothing is created if another experiment has this name, or if the database can only be read.
 
-    Source: MLflow 3.17.2, `SqlAlchemyStore._initialize_store_state`, which runs when a store is opened.
+    Source: MLflow 3.17.2, `SqlAlchemyStore._initialize_store_state`. MLflow calls this method when it opens a store.
     """
     if store.database.read_only:
         return

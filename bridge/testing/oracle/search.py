@@ -19,7 +19,7 @@ DATASET_CONTEXT = "mlflow.data.context"
 
 Record = TypeVar("Record")
 Values = Callable[[Record, str, str], Sequence[Any]]
-"""A function that returns the values of a record that are compared in a condition or for the order of the results.
+"""A function that returns values of a record. A condition compares these values, or the results are sorted by them.
 
 Its arguments are a record, the entity of the condition or order, such as "tag" or "dataset", and the key. It returns
 one value or none. Only for the entity "dataset" it may return several values: a run can have used several data sets.
@@ -84,7 +84,10 @@ def _below(run_id: str, recursive: bool, records: Sequence[RunRecord]) -> set[st
 
 
 def tag_text(value: str | bool | None) -> str:
-    """Return a logged text value as the text of a tag: "True", "False" and "None" for bools and None."""
+    """Return a value of a text series as the text of a tag.
+
+    A text series can also contain bools and None. Their texts are "True", "False" and "None".
+    """
     return str(value)
 
 
