@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
-from phrases import ROOT, Phrase, files, phrases, problems
+from phrases import ROOT, Phrase, files, phrases
 from sentences import draw, sentences_of, split
 
 DOCUMENT = """# Whoever reads this
@@ -74,11 +75,13 @@ def test_docstrings_comments_and_messages_of_python_are_checked_and_code_is_not(
     ]
 
 
-def test_the_documents_are_checked_and_have_no_listed_phrase() -> None:
+def test_make_lint_checks_the_documents_and_the_code() -> None:
+    """`make check` and `make test` begin with `make lint`, so no test reads all sentences again."""
     checked = files()
-    assert ROOT / "README.md" in checked
-    assert ROOT / "docs" / "how_it_works.md" in checked
-    assert [problem for file in checked for problem in problems(file, phrases())] == []
+    for path in ("README.md", "docs/how_it_works.md", "bridge/handles/run.py", "plugins/bridge_mlflow/runs.py"):
+        assert ROOT / path in checked
+    steps = subprocess.run(["make", "--dry-run", "lint"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert "tests/docs/phrases.py" in steps
 
 
 def test_sentences_end_before_a_capital_and_not_after_an_abbreviation() -> None:

@@ -130,6 +130,13 @@ def test_the_id_depends_only_on_the_content(artifacts: ArtifactStore, tmp_path: 
     assert len(seen) == 5
 
 
+@pytest.fixture
+def settled_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a file count as unchanged a moment after it was written; the tests wait a tenth of a second."""
+    monkeypatch.setattr(known_tree, "SETTLED_NS", 0)
+
+
+@pytest.mark.usefixtures("settled_soon")
 def test_an_unchanged_folder_is_not_read_and_nothing_is_written(
     workspace: Workspace, artifacts: ArtifactStore, home: Path, tmp_path: Path
 ) -> None:
@@ -181,6 +188,7 @@ def test_a_file_that_could_change_within_its_time_stamp_is_read_again(artifacts:
     assert bytes_read() - begun < 200_000
 
 
+@pytest.mark.usefixtures("settled_soon")
 def test_a_change_with_a_restored_time_stamp_is_noticed(artifacts: ArtifactStore, tmp_path: Path) -> None:
     file = tmp_path / "src" / "train.py"
     file.parent.mkdir()
@@ -204,6 +212,7 @@ def test_a_change_of_the_ignore_file_takes_effect_at_once(artifacts: ArtifactSto
         assert there == {"", ".txt", ".bin", ".py", ".sh"} - {rule[1:]}
 
 
+@pytest.mark.usefixtures("settled_soon")
 def test_a_snapshot_that_another_workspace_has_is_stored_in_this_one_too(
     artifacts: ArtifactStore, home: Path, tmp_path: Path
 ) -> None:
@@ -440,6 +449,7 @@ def test_an_empty_folder_stores_nothing(workspace: Workspace, run: Run, home: Pa
     assert list((tmp_path / "back").iterdir()) == []
 
 
+@pytest.mark.usefixtures("settled_soon")
 @pytest.mark.parametrize("files", [0, 3], ids=["empty", "unchanged"])
 def test_an_unchanged_folder_loads_neither_hashes_nor_rules(workspace: Workspace, tmp_path: Path, files: int) -> None:
     for number in range(files):
