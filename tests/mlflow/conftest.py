@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from deviations import RULES, is_older_than
 from forked import Fork
 
+from bridge.journal.file_lock import FileLock
 from bridge.store.create import create_store
 from bridge.store.workspace_stores import WorkspaceStores
 
@@ -66,22 +68,61 @@ def uri(opened: WorkspaceStores) -> str:
 
 
 @pytest.fixture
-def pair(tmp_path: Path, make_workspace: Callable[[Path], str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Pair]:
+def pair(
+    tmp_path: Path,
+    make_mlflow_database: Callable[[Path], str],
+    make_workspace: Callable[[Path], str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Pair]:
     """MLflow's own store and ours, both empty."""
     from pair import Pair, without_waiting_for_the_disk
 
     monkeypatch.chdir(tmp_path)  # relative artifact locations start there
     with without_waiting_for_the_disk():
-        yield Pair(tmp_path, make_workspace(tmp_path / "workspace"))
+        yield Pair(make_mlflow_database(tmp_path / "mlflow.db"), make_workspace(tmp_path / "workspace"))
 
 
 @pytest.fixture(scope="session")
-def both(tmp_path_factory: pytest.TempPathFactory, make_workspace: Callable[[Path], str]) -> Both:
+def both(
+    tmp_path_factory: pytest.TempPathFactory,
+    make_mlflow_database: Callable[[Path], str],
+    make_workspace: Callable[[Path], str],
+) -> Both:
     """MLflow's own store and ours for journeys with models; both have MLflow's own tables."""
     from model_journeys import Both
 
     folder = tmp_path_factory.mktemp("models")
-    return Both(folder, make_workspace(folder / "workspace"))
+    return Both(folder, make_mlflow_database(folder / "mlflow.db"), make_workspace(folder / "workspace"))
+
+
+@pytest.fixture(scope="session")
+def make_mlflow_database(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], str]:
+    """Return a function that creates a database with MLflow's own tables at a path, and returns its URI.
+
+    MLflow needs a second for that. So one test process creates a database, and all of them copy it.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    tables = shared / "mlflow_tables.db"
+
+    def make(path: Path) -> str:
+        with FileLock(shared / "mlflow_tables.lock"):
+            if not tables.exists():
+                _create_tables(shared / "mlflow_tables.part")
+                (shared / "mlflow_tables.part").rename(tables)
+        shutil.copyfile(tables, path)
+        return f"sqlite:///{path}"
+
+    return make
+
+
+def _create_tables(path: Path) -> None:
+    import sqlalchemy
+    from mlflow.store.db.utils import _initialize_tables
+
+    engine = sqlalchemy.create_engine(f"sqlite:///{path}")
+    _initialize_tables(engine)
+    engine.dispose()
 
 
 @pytest.fixture

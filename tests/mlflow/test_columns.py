@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -47,13 +48,13 @@ LOGGED = st.lists(
 
 @pytest.fixture(scope="module")
 def stores(
-    tmp_path_factory: pytest.TempPathFactory,
+    tmp_path_factory: pytest.TempPathFactory, make_mlflow_database: Callable[[Path], str]
 ) -> Iterator[tuple[AbstractStore, BridgeTrackingStore, TrackingStore]]:
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     folder = tmp_path_factory.mktemp("columns")
     with without_waiting_for_the_disk():
-        theirs = SqlAlchemyStore(f"sqlite:///{folder}/mlflow.db", f"{folder}/artifacts")
+        theirs = SqlAlchemyStore(make_mlflow_database(folder / "mlflow.db"), f"{folder}/artifacts")
         opened = create_store(folder / "workspace", "tests")
         yield theirs, BridgeTrackingStore(f"bridge://{opened.address}"), opened.tracking
 

@@ -25,7 +25,9 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def clients(
-    tmp_path_factory: pytest.TempPathFactory, make_workspace: Callable[[Path], str]
+    tmp_path_factory: pytest.TempPathFactory,
+    make_mlflow_database: Callable[[Path], str],
+    make_workspace: Callable[[Path], str],
 ) -> Iterator[tuple[MlflowClient, MlflowClient]]:
     folder = tmp_path_factory.mktemp("forwarding")
     before = mlflow.get_tracking_uri()
@@ -35,7 +37,7 @@ def clients(
         patched.setenv("MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS", "true")
         patched.setenv("MLFLOW_EXPERIMENT_ID", "")  # restore the state that set_experiment changes
         try:
-            uris = (f"sqlite:///{folder}/mlflow.db", make_workspace(folder / "workspace"))
+            uris = (make_mlflow_database(folder / "mlflow.db"), make_workspace(folder / "workspace"))
             yield MlflowClient(uris[0]), MlflowClient(uris[1])
         finally:
             mlflow.set_tracking_uri(before)

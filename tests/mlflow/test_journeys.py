@@ -27,12 +27,12 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def uris(tmp_path_factory: pytest.TempPathFactory, make_workspace) -> tuple[str, str]:
+def uris(tmp_path_factory: pytest.TempPathFactory, make_mlflow_database, make_workspace) -> tuple[str, str]:
     """MLflow's own store and ours."""
     folder = tmp_path_factory.mktemp("journeys")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)  # relative artifact locations start there
-        theirs = f"sqlite:///{folder}/mlflow.db"
+        theirs = make_mlflow_database(folder / "mlflow.db")
         MlflowClient(theirs)
     return theirs, make_workspace(folder / "workspace")
 

@@ -24,13 +24,15 @@ BATCHES = st.lists(st.lists(POINTS, min_size=1, max_size=12), min_size=1, max_si
 
 @pytest.fixture(scope="module")
 def stores(
-    tmp_path_factory: pytest.TempPathFactory, make_workspace: Callable[[Path], str]
+    tmp_path_factory: pytest.TempPathFactory,
+    make_mlflow_database: Callable[[Path], str],
+    make_workspace: Callable[[Path], str],
 ) -> Iterator[tuple[AbstractStore, AbstractStore]]:
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     folder = tmp_path_factory.mktemp("points")
     with without_waiting_for_the_disk():
-        theirs = SqlAlchemyStore(f"sqlite:///{folder}/mlflow.db", f"{folder}/artifacts")
+        theirs = SqlAlchemyStore(make_mlflow_database(folder / "mlflow.db"), f"{folder}/artifacts")
         yield theirs, BridgeTrackingStore(make_workspace(folder / "workspace"))
 
 

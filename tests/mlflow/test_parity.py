@@ -17,14 +17,16 @@ from parity import SCENARIOS, Trial
 
 
 @pytest.fixture(scope="module")
-def stores(tmp_path_factory: pytest.TempPathFactory, make_workspace) -> Iterator[tuple[AbstractStore, AbstractStore]]:
+def stores(
+    tmp_path_factory: pytest.TempPathFactory, make_mlflow_database, make_workspace
+) -> Iterator[tuple[AbstractStore, AbstractStore]]:
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     from bridge_mlflow.tracking_store import BridgeTrackingStore
 
     folder = tmp_path_factory.mktemp("parity")
     with without_the_locale(), without_waiting_for_the_disk():
-        theirs = SqlAlchemyStore(f"sqlite:///{folder}/mlflow.db", f"{folder}/artifacts")
+        theirs = SqlAlchemyStore(make_mlflow_database(folder / "mlflow.db"), f"{folder}/artifacts")
         yield theirs, BridgeTrackingStore(make_workspace(folder / "workspace"))
 
 

@@ -135,11 +135,11 @@ class _Unnumbered(dict[str, str]):
 class Both:
     """MLflow's own store and a workspace, for journeys."""
 
-    def __init__(self, folder: Path, ours: str) -> None:
+    def __init__(self, folder: Path, theirs: str, ours: str) -> None:
         importlib.import_module("mlflow.pyfunc.model")  # an older MLflow logs a message when it is first loaded
 
         self.folder = folder
-        self.uris = (f"sqlite:///{folder}/mlflow.db", ours)
+        self.uris = (theirs, ours)
         MlflowClient(self.uris[0]).get_experiment("0")  # now, because artifacts go below the working folder
 
     def answer_the_same(self, script: Callable[[ModelJourney], None]) -> None:

@@ -7,7 +7,6 @@ import locale
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
@@ -44,10 +43,10 @@ class Side(Answers):
 class Pair:
     """Both stores; every call is made on both, and must return the same."""
 
-    def __init__(self, folder: Path, uri: str) -> None:
+    def __init__(self, theirs: str, ours: str) -> None:
         self.steps = self.calls = self.drawn = 0
-        self.theirs = Side(MlflowClient(f"sqlite:///{folder}/mlflow.db"))
-        self.ours = Side(MlflowClient(uri))
+        self.theirs = Side(MlflowClient(theirs))
+        self.ours = Side(MlflowClient(ours))
         self.deviations: set[str] = set()
         """The accepted differences that were seen."""
 
