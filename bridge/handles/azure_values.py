@@ -43,7 +43,7 @@ def _check_storable(name: str, value: Any) -> None:
     import json
 
     if name == "tags" and not isinstance(value, Mapping):
-        raise InvalidValue(name, value, "must be given as a dict of values by key")
+        raise InvalidValue(name, value, "must be a dict of keys and values")
     try:
         json.dumps(value)
     except (TypeError, ValueError) as error:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from interrupting import Interrupts
+from interrupting import each_interrupt
 
 from bridge import Experiment
 from bridge.address import check_local_path
@@ -25,22 +25,9 @@ def swallowed(
     files: tuple[str, ...], call: Callable[[], object], step: int = 1, kind: type[Exception] = TimeoutError
 ) -> list[str]:
     """Interrupt a call at each place of some files, and return the places whose error did not leave the call."""
-    found: list[str] = []
-    at, interrupts = 0, Interrupts(files, 0, kind)
-    while at == 0 or interrupts.where:  # until a call comes to its end
-        interrupts = Interrupts(files, at, kind)
-        try:
-            with interrupts:
-                call()
-        except kind:
-            pass
-        except Exception as error:
-            found.append(f"{error!r} at {interrupts.where}")
-        else:
-            found.append(interrupts.where)
-        at += step
-    assert at > 3 * step
-    return found[:-1]
+    places = list(each_interrupt(files, call, kind, step))
+    assert len(places) > 2
+    return [f"{where}: {left!r}" for where, left in places if type(left) is not kind]
 
 
 def test_it_leaves_the_start_of_a_run_that_stores_its_source(experiment: Experiment, working_folder: Path) -> None:

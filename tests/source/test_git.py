@@ -6,12 +6,11 @@ import os
 import subprocess
 import threading
 import time
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 import pytest
-from interrupting import Interrupts, Own
+from interrupting import each_interrupt
 
 from bridge import AlreadyExists, Experiment, ScriptRunConfig, Workspace
 from bridge.source import git as module
@@ -189,15 +188,12 @@ def test_a_git_that_hangs_is_not_waited_for(repository: Path, tmp_path: Path, mo
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # the program that was started is not waited for
 def test_an_exception_of_a_signal_handler_leaves_no_timer_that_would_kill_another_process(repository: Path) -> None:
-    at, interrupts, call = 0, Interrupts((), None), partial(module._git, repository, "status")
-    while at == 0 or interrupts.where:  # until a call comes to its end
-        interrupts = Interrupts(("/source/git.py",), at)
-        with suppress(Own), interrupts:
-            call()
+    places = 0
+    for where, _ in each_interrupt(("/source/git.py",), partial(module._git, repository, "status")):
         timers = [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
-        assert all(timer.finished.is_set() for timer in timers), interrupts.where
-        at += 1
-    assert at > 5
+        assert all(timer.finished.is_set() for timer in timers), where
+        places += 1
+    assert places > 4
 
 
 def test_a_hook_of_another_repository_does_not_change_the_facts(

@@ -8,6 +8,7 @@ import gc
 import sys
 from collections.abc import Callable, Iterator
 from functools import cache
+from itertools import count
 from pathlib import Path
 from threading import get_ident
 from types import CodeType, FrameType
@@ -246,3 +247,25 @@ def each_place(count: int, step: int = 1) -> Iterator[tuple[int, type[BaseExcept
     for error_number, error in enumerate(EXCEPTIONS):
         for at in range(error_number % step, count, step):
             yield at, error
+
+
+def each_interrupt(
+    files: tuple[str, ...], call: Callable[[], object], error: type[Exception] = Own, step: int = 1
+) -> Iterator[tuple[str, Exception | None]]:
+    """Interrupt a call at each place of some files in turn, until a call comes to its end.
+
+    Yield each place, and the exception that left the call, which is None if the call swallowed it.
+    """
+    for at in count(0, step):
+        left = None
+        interrupts = Interrupts(files, at, error)
+        try:
+            with interrupts:
+                call()
+        except Exception as raised:
+            if not interrupts.where:
+                raise
+            left = raised
+        if not interrupts.where:
+            return
+        yield interrupts.where, left
