@@ -113,8 +113,8 @@ class SeriesRecord:
     `texts` are the text values; None for a number series.
     A position is the number of a point in the log order of its key, counted over all kinds and value types. Positions
     may have gaps. Positions of points of different keys cannot be compared.
-    If MLflow's API logged the same point twice, this record contains it twice. `bridge.store.points` removes the second
-    one from the results.
+    If MLflow's API logged the same point twice, this record contains it twice. `bridge.store.history` removes the
+    second one from the results.
     """
 
     key: str

@@ -20,7 +20,7 @@ from bridge.records.series import (
     SeriesRecord,
     Value,
 )
-from bridge.store.points import in_log_order
+from bridge.store.history import in_log_order
 
 if TYPE_CHECKING:
     import numpy

@@ -15,7 +15,8 @@ from bridge.records.times import now_ms
 from bridge.runs.metric_points import description_points, list_points, row_points, table_points
 from bridge.runs.metric_values import LoggedMetric, logged_metric, metrics_by_name
 from bridge.store import one_run
-from bridge.store.points import check_points, native_series
+from bridge.store.history import native_series
+from bridge.store.points import check_points
 from bridge.store.run_place import RunPlace
 
 logger = logging.getLogger("bridge")

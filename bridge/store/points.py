@@ -1,32 +1,23 @@
-"""Checks the points of callers, and arranges points for native readers and for MLflow."""
+"""Checks the points of callers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TypeAlias
 
 from bridge.errors import InvalidValue, Problem
 from bridge.records.limits import EXACT_INTEGER, ROW_COLUMNS, ROW_TEXT_BYTES
 from bridge.records.series import (
-    BIG,
     COLUMN,
     DESCRIPTION,
-    MLFLOW,
     SCALAR,
     Point,
-    Series,
-    SeriesRecord,
     Value,
     check_int64,
     check_key,
     check_text,
 )
-
-if TYPE_CHECKING:
-    import numpy
-
-    Array = numpy.ndarray[Any, Any]
 
 RowPlace: TypeAlias = "tuple[str, int, int | None, int]"
 """The values that all cells of a row share: key, timestamp, step and kind."""
@@ -104,57 +95,6 @@ def check_value(value: object) -> Value:
 def imprecise(value: Value) -> bool:
     """Return whether a value is an int that a float64 may not represent exactly."""
     return type(value) is int and not -EXACT_INTEGER <= value <= EXACT_INTEGER
-
-
-def native_series(records: Sequence[SeriesRecord]) -> Series:
-    """Return the scalar points of one key for a native reader: numbers and texts, in log order.
-
-    A point that was logged through MLflow's API is excluded if an earlier point has the same step, timestamp and value.
-    The values that MLflow stores are compared: ±inf as ±1.797e308, and -0.0 as 0.0. NaN equals only NaN.
-    The returned values have the bits that were logged. See `Series` for their type.
-    """
-    return in_log_order([record for record in records if record.kind == SCALAR])[1]
-
-
-def in_log_order(records: Sequence[SeriesRecord]) -> tuple[Array, Series]:
-    """Return the positions and the points of several series of one key, merged into one series.
-
-    Repeated points of MLflow's API are excluded, as `native_series` describes.
-    """
-    import numpy
-
-    values = _native_values(records)
-    if len(records) == 1:  # one series is already in log order; this path is fast for runs with very many keys
-        columns = (records[0].positions.copy(), records[0].steps.copy(), records[0].timestamps.copy(), values)
-        if records[0].numbers is not None and (repeated := _repeated(records)).any():
-            columns = (columns[0][~repeated], columns[1][~repeated], columns[2][~repeated], values[~repeated])
-        return columns[0], Series(*columns[1:])
-    positions, steps, timestamps = (
-        numpy.concatenate([numpy.empty(0, numpy.int64), *(getattr(record, name) for record in records)])
-        for name in ("positions", "steps", "timestamps")
-    )
-    kept = numpy.concatenate([numpy.empty(0, bool), *(_is_text(record) for record in records)])
-    kept[~kept] = ~_repeated([record for record in records if record.numbers is not None])
-    order = numpy.argsort(positions, kind="stable")
-    order = order[kept[order]]
-    return positions[order], Series(steps[order], timestamps[order], values[order])
-
-
-def mlflow_history(records: Sequence[SeriesRecord]) -> Series:
-    """Return the history of one metric for an MLflow reader: all points of its number series, without duplicates.
-
-    The points are sorted by timestamp, step and value. In this order, NaN comes directly after 0.
-    `values` is float64. ±inf is returned as ±1.797e308, -0.0 as 0.0, and NaN with any payload as `numpy.nan`.
-
-    Source: MLflow 3.17.2, `SqlAlchemyStore.get_metric_history`.
-    """
-    import numpy
-
-    columns = _mlflow_columns([record for record in records if record.numbers is not None])
-    steps, timestamps, values, nan = columns
-    order = numpy.lexsort((nan, values, steps, timestamps))
-    order = order[~_like_previous(columns, order)]
-    return Series(steps[order], timestamps[order], numpy.where(nan[order], numpy.nan, values[order]))
 
 
 def _check_point(point: Point, problems: list[Problem]) -> Point:
@@ -264,95 +204,3 @@ def _plain(value: object) -> object:
         raise InvalidValue("value", value, RANGE_RULE) from error
     except (TypeError, ValueError) as error:
         raise InvalidValue("value", value, VALUE_RULE) from error
-
-
-def _is_text(record: SeriesRecord) -> Array:
-    import numpy
-
-    return numpy.full(len(record.positions), record.numbers is None)
-
-
-def _native_values(records: Sequence[SeriesRecord]) -> Array:
-    """Return the concatenated values of series, in an array of a type that can contain all of them."""
-    import numpy
-
-    if all(record.numbers is not None for record in records):
-        numbers = numpy.concatenate([numpy.empty(0), *_numbers(records)])
-        return _as_ints(numbers) if records and all(record.all_ints for record in records) else numbers
-    ints = all(record.all_ints for record in records if record.numbers is not None)
-    values = numpy.empty(sum(len(record.positions) for record in records), dtype=object)
-    at = 0
-    for record in records:
-        if record.numbers is None:
-            assert record.texts is not None
-            own = record.texts
-        else:
-            own = (_as_ints(record.numbers) if ints else record.numbers).tolist()
-        values[at : at + len(own)] = own
-        at += len(own)
-    return values
-
-
-def _as_ints(numbers: Array) -> Array:
-    """Convert floats that were logged as ints to int64, or to Python's ints if one of them does not fit into int64."""
-    import numpy
-
-    if ((numbers >= -(2.0**63)) & (numbers < 2.0**63)).all():
-        return numbers.astype(numpy.int64)
-    values = numpy.empty(len(numbers), dtype=object)
-    values[:] = [int(number) for number in numbers.tolist()]
-    return values
-
-
-def _numbers(records: Sequence[SeriesRecord]) -> list[Array]:
-    return [record.numbers for record in records if record.numbers is not None]
-
-
-def _mlflow_columns(records: Sequence[SeriesRecord]) -> tuple[Array, Array, Array, Array]:
-    """Return the columns of number series in the form that MLflow stores: steps, timestamps, values, and `is_nan`.
-
-    The value of NaN is 0, and `is_nan` is true for it.
-    """
-    import numpy
-
-    numbers = numpy.concatenate([numpy.empty(0), *_numbers(records)])
-    nan = numpy.isnan(numbers)
-    # Adding 0.0 turns -0.0 into 0.0.
-    values = numpy.where(nan, 0.0, numpy.clip(numbers, -BIG, BIG)) + 0.0
-    steps, timestamps = (
-        numpy.concatenate([numpy.empty(0, numpy.int64), *(getattr(record, name) for record in records)])
-        for name in ("steps", "timestamps")
-    )
-    return steps, timestamps, values, nan
-
-
-def _repeated(records: Sequence[SeriesRecord]) -> Array:
-    """Return which points of number series were logged through MLflow's API and repeat an earlier point.
-
-    A point repeats another point if MLflow stores the same step, timestamp and value for both.
-    """
-    import numpy
-
-    apis = numpy.concatenate([numpy.empty(0, numpy.uint8), *(record.apis for record in records)])
-    repeated: Array = apis == MLFLOW
-    if not repeated.any():
-        return repeated
-    columns = _mlflow_columns(records)
-    steps, timestamps, values, nan = columns
-    positions = numpy.concatenate([record.positions for record in records])
-    # After the sort, equal points are neighbours, and the first logged of them comes first. That point is not repeated,
-    # even if it was logged through MLflow's API.
-    order = numpy.lexsort((positions, nan, values, steps, timestamps))
-    repeated[order] &= _like_previous(columns, order)
-    return repeated
-
-
-def _like_previous(columns: Sequence[Array], order: Array) -> Array:
-    """Return which points have the same values in all columns as the point that precedes them in `order`."""
-    import numpy
-
-    same = numpy.zeros(len(order), dtype=bool)
-    if len(order) > 1:
-        sorted_columns = [column[order] for column in columns]
-        same[1:] = numpy.logical_and.reduce([column[1:] == column[:-1] for column in sorted_columns])
-    return same

@@ -13,8 +13,8 @@ import pytest
 from bridge.errors import InvalidState
 from bridge.records.series import COLUMN, IMAGE, MLFLOW, Latest
 from bridge.store.backend import Backend
+from bridge.store.history import native_series
 from bridge.store.one_run import get_run, get_series
-from bridge.store.points import native_series
 from bridge.testing.fixtures import BackendFixtures
 from bridge.testing.slices import Entry, make_slice
 from bridge.testing.tracking_points import native, numbers_of, only

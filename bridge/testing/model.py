@@ -11,7 +11,7 @@ from typing import Any
 
 from bridge.records.run import RunRecord
 from bridge.records.series import SCALAR, Latest, SeriesRecord, Value
-from bridge.store.points import mlflow_history, native_series
+from bridge.store.history import mlflow_history, native_series
 from bridge.testing.naive import (
     LoggedPoint,
     by_column,

@@ -10,8 +10,8 @@ import pytest
 from bridge.errors import InvalidValue, shortened
 from bridge.records.run import RunRecord
 from bridge.records.series import BIG, MLFLOW, NATIVE, SCALAR, Latest, Point, SeriesRecord, Value, imprecise_warning
+from bridge.store.history import mlflow_history, native_series
 from bridge.store.one_run import create_run, get_run, get_series
-from bridge.store.points import mlflow_history, native_series
 from bridge.store.tracking import TrackingStore
 from bridge.testing.strategies import FLOATS, INTS, NAN_WITH_PAYLOAD, QUIET_NAN, TEXTS, bits_of
 

@@ -27,8 +27,8 @@ from bridge.records.series import (
     imprecise_warning,
 )
 from bridge.store.backend import Backend
+from bridge.store.history import mlflow_history
 from bridge.store.one_run import create_run, get_run, get_series
-from bridge.store.points import mlflow_history
 from bridge.testing.naive import LoggedPoint, check_series, log_naively
 from bridge.testing.slices import Entry, make_slice
 from bridge.testing.strategies import FLOATS, INTS, QUIET_NAN, TEXTS, bits_of, row

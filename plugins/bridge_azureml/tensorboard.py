@@ -21,8 +21,8 @@ from pathlib import Path
 from bridge import BridgeError, Experiment, InvalidState, NotFound, Run, StoreUnavailable
 from bridge.journal.system import is_of_handler
 from bridge.records.series import COLUMN, SCALAR
+from bridge.store.history import in_log_order
 from bridge.store.one_run import get_series
-from bridge.store.points import in_log_order
 from bridge_azureml.events import EventWriter
 
 own_logger = logging.getLogger("bridge.azureml")

@@ -13,8 +13,8 @@ from mlflow.utils.search_utils import SearchUtils
 
 from bridge.errors import NotFound
 from bridge.records.series import COLUMN, SCALAR, Series, SeriesRecord
+from bridge.store.history import mlflow_history
 from bridge.store.one_run import get_series
-from bridge.store.points import mlflow_history
 from bridge.store.tracking import TrackingStore
 from bridge_mlflow.queries import start_of
 

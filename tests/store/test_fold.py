@@ -20,9 +20,9 @@ from bridge.journal.stretch import Stretch
 from bridge.records.run import RunChanges, RunRecord
 from bridge.records.series import COLUMN, Point
 from bridge.store import bounds, cuts, place
+from bridge.store.history import native_series
 from bridge.store.journaled import JournaledStore
 from bridge.store.one_run import create_run, get_run, get_series
-from bridge.store.points import native_series
 from bridge.store.slices import Slice
 from bridge.store.sql import backend, series
 from bridge.store.sql.backend import SqlBackend

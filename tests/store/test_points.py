@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from bridge.errors import InvalidValue
 from bridge.records.run import RunRecord
 from bridge.records.series import COLUMN, MLFLOW, NATIVE, SCALAR, Point, SeriesRecord, Value
+from bridge.store.history import mlflow_history, native_series
 from bridge.store.one_run import create_run, get_series
-from bridge.store.points import check_points, check_value, imprecise, mlflow_history, native_series
+from bridge.store.points import check_points, check_value, imprecise
 from bridge.testing.naive import LoggedPoint, history_of, native_of, same_bits
 from bridge.testing.oracle.memory import MemoryStore
 from bridge.testing.slices import Entry, make_slice

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from bridge.errors import InvalidValue
 from bridge.records.run import RunRecord
 from bridge.records.series import MLFLOW, NATIVE, SCALAR, Point, SeriesRecord, Value, imprecise_warning
+from bridge.store.history import mlflow_history, native_series
 from bridge.store.journaled import JournaledStore
 from bridge.store.one_run import create_run, get_run, get_series
-from bridge.store.points import mlflow_history, native_series
 from bridge.store.sql.sqlite import open_sqlite
 from bridge.store.tracking import TrackingStore
 from bridge.testing.naive import (
