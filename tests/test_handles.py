@@ -23,6 +23,7 @@ from bridge import (
     InvalidValue,
     NotAllowed,
     NotFound,
+    ParamChanged,
     Run,
     SubmitFailed,
     Workspace,
@@ -426,6 +427,23 @@ def test_tags_and_properties(run):
     with pytest.raises(InvalidState, match="'author'"):
         run.add_properties({"new": 1, "author": "bob"})
     assert run.get_properties() == run.properties == {"author": "ada", "year": "2026"}
+
+
+def test_params_are_texts_that_are_set_once(workspace, run):
+    run.log_param("lr", 0.1)
+    run.log_params({"layers": [64, 32], "warm up": None, "empty": "", "long": 10_000 * "x"})
+    run.log_params({"lr": "0.1", "layers": "[64, 32]"})
+    run.log_params({})
+    with pytest.raises(ParamChanged, match="lr is .*layers is") as caught:
+        run.log_params({"new": 1, "lr": 0.2, "layers": 3})
+    assert caught.value.changes == (("lr", "0.1", "0.2"), ("layers", "[64, 32]", "3"))
+    expected = {"lr": "0.1", "layers": "[64, 32]", "warm up": "None", "empty": "", "long": 10_000 * "x"}
+    assert run.params == Run.get(workspace, run.id).params == expected
+    with pytest.raises(InvalidValue, match="must be a dict of keys and values"):
+        run.log_params("lr")
+    with pytest.raises(InvalidValue, match="param key"):
+        run.log_params({"good": 1, "": 2})
+    assert "good" not in run.params
 
 
 @pytest.mark.parametrize("key", ["mlflow.runName", "mlflow.note.content", "mlflow.parentRunId"])

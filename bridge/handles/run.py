@@ -18,7 +18,7 @@ from bridge.handles.experiment import Experiment
 from bridge.handles.html import html_table
 from bridge.handles.workspace import Workspace
 from bridge.records.failure import failure_json
-from bridge.records.labels import Labels, check_keys, label_values, native_tags, run_tag_values
+from bridge.records.labels import Labels, check_keys, label_values, native_tags, param_values, run_tag_values
 from bridge.records.run import OPEN_STATUSES, SCRIPT_RUN, RunChanges, Status
 from bridge.records.series import (
     ACCURACY_TABLE,
@@ -270,8 +270,27 @@ class Run:
 
     @property
     def params(self) -> dict[str, str]:
-        """Params, as MLflow's clients log them: text that is set once."""
+        """The params: text that is set only once."""
         return dict(self.place.record().params)
+
+    def log_param(self, key: str, value: object) -> None:
+        """Set a param; see `log_params`."""
+        self.log_params({check_key(key, "param key"): value})
+
+    def log_params(self, params: Mapping[str, object]) -> None:
+        """Set params, in one transaction. A param that already has the same value is unchanged.
+
+        Args:
+            params: a dict of values. Values become text: `str(value)`, of any length.
+
+        Raises:
+            ParamChanged: a param already has another value. No param is set.
+            InvalidValue: a key is not valid. No param is set.
+            NotFound: the run was deleted permanently.
+            InvalidState: the run is deleted.
+        """
+        if values := param_values(params):
+            self.place.update(RunChanges(params=values))
 
     @property
     def tags(self) -> dict[str, str | None]:

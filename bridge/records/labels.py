@@ -60,6 +60,15 @@ def run_tag_values(tags: str | Mapping[str, object]) -> dict[str, str | None]:
     return values
 
 
+def param_values(params: Mapping[str, object]) -> dict[str, str]:
+    """Return params as they are stored. All values become text, and None becomes "None", as in MLflow.
+
+    Raises:
+        InvalidValue: as for `label_values`.
+    """
+    return {key: str(value) for key, value in label_values(params, "param").items()}
+
+
 def native_tags(tags: Mapping[str, str | None]) -> dict[str, str | None]:
     """Return tags without those of MLflow, whose keys begin with `mlflow.`."""
     return {key: value for key, value in tags.items() if not key.startswith("mlflow.")}
