@@ -57,11 +57,19 @@ def mlflow_history(records: Sequence[SeriesRecord]) -> Series:
     """
     import numpy
 
-    columns = _mlflow_columns([record for record in records if record.numbers is not None])
-    steps, timestamps, values, nan = columns
-    order = numpy.lexsort((nan, values, steps, timestamps))
-    order = order[~_like_previous(columns, order)]
-    return Series(steps[order], timestamps[order], numpy.where(nan[order], numpy.nan, values[order]))
+    steps, timestamps, numbers = _joined([record for record in records if record.numbers is not None])
+    unsorted = _disordered(timestamps, steps)
+    if not len(unsorted):
+        return Series(steps, timestamps, _mlflow_values(numbers))
+    columns = steps, timestamps, numbers = steps.copy(), timestamps.copy(), numbers.copy()
+    compared = _mlflow_columns(steps[unsorted], timestamps[unsorted], numbers[unsorted])
+    order = numpy.lexsort((compared[3], compared[2], compared[0], compared[1]))
+    for column in columns:
+        column[unsorted] = column[unsorted[order]]
+    repeated = unsorted[_like_previous(compared, order)]
+    if len(repeated):
+        steps, timestamps, numbers = (numpy.delete(column, repeated) for column in columns)
+    return Series(steps, timestamps, _mlflow_values(numbers))
 
 
 def _is_text(record: SeriesRecord) -> Array:
@@ -106,22 +114,63 @@ def _numbers(records: Sequence[SeriesRecord]) -> list[Array]:
     return [record.numbers for record in records if record.numbers is not None]
 
 
-def _mlflow_columns(records: Sequence[SeriesRecord]) -> tuple[Array, Array, Array, Array]:
-    """Return the columns of number series in the form that MLflow stores: steps, timestamps, values, and `is_nan`.
+def _joined(records: Sequence[SeriesRecord]) -> tuple[Array, Array, Array]:
+    """Return the steps, timestamps and values of number series, one series after the other."""
+    import numpy
+
+    if len(records) == 1 and records[0].numbers is not None:
+        return records[0].steps, records[0].timestamps, records[0].numbers
+    empty = numpy.empty(0, numpy.int64)
+    steps, timestamps = (
+        numpy.concatenate([empty, *(getattr(record, name) for record in records)]) for name in ("steps", "timestamps")
+    )
+    return steps, timestamps, numpy.concatenate([numpy.empty(0), *_numbers(records)])
+
+
+def _mlflow_values(numbers: Array) -> Array:
+    """Return the values that MLflow's clients get: ±1.797e308 for ±inf, 0.0 for -0.0, and `numpy.nan` for NaN."""
+    import numpy
+
+    if not numpy.isfinite(numbers).all():
+        numbers = numpy.where(numpy.isnan(numbers), numpy.nan, numpy.clip(numbers, -BIG, BIG))
+    values: Array = numbers + 0.0  # turns -0.0 into 0.0
+    return values
+
+
+def _mlflow_columns(steps: Array, timestamps: Array, numbers: Array) -> tuple[Array, Array, Array, Array]:
+    """Return the columns of points in the form that MLflow stores: steps, timestamps, values, and `is_nan`.
 
     The value of NaN is 0, and `is_nan` is true for it.
     """
     import numpy
 
-    numbers = numpy.concatenate([numpy.empty(0), *_numbers(records)])
     nan = numpy.isnan(numbers)
     # Adding 0.0 turns -0.0 into 0.0.
-    values = numpy.where(nan, 0.0, numpy.clip(numbers, -BIG, BIG)) + 0.0
-    steps, timestamps = (
-        numpy.concatenate([numpy.empty(0, numpy.int64), *(getattr(record, name) for record in records)])
-        for name in ("steps", "timestamps")
-    )
-    return steps, timestamps, values, nan
+    return steps, timestamps, numpy.where(nan, 0.0, numpy.clip(numbers, -BIG, BIG)) + 0.0, nan
+
+
+def _disordered(timestamps: Array, steps: Array) -> Array:
+    """Return the indexes of the points that a sort by (timestamp, step) may move, or that may have an equal point.
+
+    The result is empty if the points increase strictly by (timestamp, step). Then no two points are equal, and the
+    points have MLflow's order. Most series are so, and two comparisons are far cheaper than a sort.
+    Otherwise the points are split into groups: all timestamps of a group are less than those of later groups. So a sort
+    moves each point only within its group. The result consists of the groups that do not increase strictly.
+    """
+    import numpy
+
+    rises = timestamps[1:] > timestamps[:-1]
+    if not rises.all():
+        rises |= (timestamps[1:] == timestamps[:-1]) & (steps[1:] > steps[:-1])
+    if rises.all():
+        return numpy.empty(0, dtype=numpy.int64)
+    # A group begins where every earlier timestamp is less than every later one.
+    begins = numpy.maximum.accumulate(timestamps)[:-1] < numpy.minimum.accumulate(timestamps[::-1])[::-1][1:]
+    group = numpy.zeros(len(timestamps), dtype=numpy.int64)
+    numpy.cumsum(begins, out=group[1:])
+    is_disordered = numpy.zeros(int(group[-1]) + 1, dtype=bool)
+    is_disordered[group[1:][~rises]] = True  # both points of a pair that does not rise are in the same group
+    return numpy.flatnonzero(is_disordered[group])
 
 
 def _repeated(records: Sequence[SeriesRecord]) -> Array:
@@ -135,14 +184,18 @@ def _repeated(records: Sequence[SeriesRecord]) -> Array:
     repeated: Array = apis == MLFLOW
     if not repeated.any():
         return repeated
-    columns = _mlflow_columns(records)
-    steps, timestamps, values, nan = columns
-    positions = numpy.concatenate([record.positions for record in records])
+    steps, timestamps, numbers = _joined(records)
+    at = _disordered(timestamps, steps)
+    if not len(at):
+        return numpy.zeros(len(apis), dtype=bool)
+    columns = steps, timestamps, values, nan = _mlflow_columns(steps[at], timestamps[at], numbers[at])
+    positions = numpy.concatenate([record.positions for record in records])[at]
     # After the sort, equal points are neighbours, and the first logged of them comes first. That point is not repeated,
     # even if it was logged through MLflow's API.
     order = numpy.lexsort((positions, nan, values, steps, timestamps))
-    repeated[order] &= _like_previous(columns, order)
-    return repeated
+    equal = numpy.zeros(len(apis), dtype=bool)
+    equal[at[order]] = _like_previous(columns, order)
+    return repeated & equal
 
 
 def _like_previous(columns: Sequence[Array], order: Array) -> Array:
