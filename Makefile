@@ -33,8 +33,8 @@ test: .venv/.dev chromium lint types layers  ## Everything that CI runs
 test-mlflow: .venv/.dev  ## Run MLflow's tests on another MLflow: VERSION=3.10.1, or VERSION=newest
 	@$(BIN)/python tests/support/another_mlflow.py "$(VERSION)"
 
-bench: .venv/.dev  ## Run every benchmark, each with a reference measurement
-	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit 1; done
+bench: .venv/.dev  ## Run every benchmark, and print one table with their yardsticks: some minutes, more with LONG=1
+	@$(BIN)/python benchmarks/harness/all.py $(if $(LONG),--long)
 
 compatibility: .venv/.dev  ## Write docs/mlflow_compatibility.md from its tables in tests/mlflow
 	@$(BIN)/python tests/mlflow/harness/compatibility.py

@@ -1,67 +1,48 @@
-"""Measure a native listing that matches few runs of many, and compare it with reading the records of all runs.
-
-The results are medians of several alternating repeats, in milliseconds.
-"""
+"""Measure a native listing that matches few runs of many, and compare it with reading the records of all runs."""
 
 from __future__ import annotations
 
-import argparse
-import os
-import platform
-import statistics
-import sys
-import tempfile
-import time
 from collections.abc import Callable, Iterator
-from datetime import date
 
-from bridge import Experiment, Workspace
+from benchmarks.harness.command import Options, main
+from benchmarks.harness.measure import Case, measure
+from benchmarks.harness.places import new_workspace, tracking_of
+from benchmarks.harness.rows import Row, at_most
+from bridge import Experiment
 from bridge.records.run import RunRecord, new_run_id
 
 
-def measure(listing: Callable[[], Iterator[object]]) -> tuple[float, int]:
-    """Return the milliseconds of a listing and the number of runs in it."""
-    begun = time.perf_counter()
-    count = sum(1 for _ in listing())
-    return (time.perf_counter() - begun) * 1e3, count
+def counted(listing: Callable[[], Iterator[object]], expected: int) -> Callable[[object], None]:
+    """Return a function that reads a listing to its end."""
+
+    def read(_: object) -> None:
+        found = sum(1 for _ in listing())
+        if found != expected:
+            raise RuntimeError(f"{found} runs were listed, not {expected}")
+
+    return read
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=5_000)
-    parser.add_argument("--repeats", type=int, default=9)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        experiment = Experiment(Workspace.create("listing", path=folder), "many")
-        experiment.workspace.stores.tracking.create_runs(
-            [
-                RunRecord(new_run_id(), experiment.id, start_time=number, tags={"split": str(number % 100)})
-                for number in range(options.runs)
-            ]
-        )
-        listings = {
-            "all runs": lambda: experiment.get_runs(),
-            "one of a hundred": lambda: experiment.get_runs(tags={"split": "7"}),
-        }
-        times: dict[str, list[float]] = {name: [] for name in listings}
-        for _ in range(options.repeats):
-            for name, listing in listings.items():
-                milliseconds, count = measure(listing)
-                times[name].append(milliseconds)
-                assert count == (options.runs if name == "all runs" else options.runs // 100)
-    everything, matching = (statistics.median(values) for values in times.values())
-    holds = matching <= everything / 3
-    print(
-        f"{date.today()}, {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; "
-        f"{options.runs} runs, medians of {options.repeats} alternating repeats"
+def rows(options: Options) -> Iterator[Row]:
+    count = options.pick(200, 5000, 50_000)
+    experiment = Experiment(new_workspace(options), "many")
+    records = [
+        RunRecord(new_run_id(), experiment.id, start_time=number, tags={"split": str(number % 100)})
+        for number in range(count)
+    ]
+    for at in range(0, count, 500):
+        tracking_of(experiment.workspace).create_runs(records[at : at + 500])
+    times = measure(
+        {
+            "all": Case(counted(lambda: experiment.get_runs(), count)),
+            "few": Case(counted(lambda: experiment.get_runs(tags={"split": "7"}), count // 100)),
+        },
+        options.repeats(9),
     )
-    print(f"  list all runs                     {everything:>8.1f} ms")
-    print(
-        f"  list one of a hundred by its tag  {matching:>8.1f} ms, {everything / matching:.1f} × faster"
-        f"   at least 3: {'holds' if holds else 'MISSED'}"
-    )
-    return 0 if holds else 1
+    few, everything = times["few"].wall * 1e3, times["all"].wall * 1e3
+    yield Row("list", f"list one of a hundred of {count:,} runs by its tag", few, "ms", "list all runs", everything,
+              bar=at_most(1 / 3))  # fmt: skip
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main(__doc__, rows)

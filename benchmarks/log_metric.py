@@ -1,124 +1,108 @@
-"""Measure the time for logging one number with both APIs, and compare it with a plain write and MLflow's SQLite store.
+"""Measure one `run.log`, and compare it with a plain write of as many bytes.
 
-All cases are measured in turn, several times. The results are medians in microseconds for each call.
-Both journals have the durability "process": a point survives the death of the process once the call has returned.
-MLflow's SQLite store waits for the disk, but nearly all of its time is spent in Python.
+A point survives the death of the process once the call has returned. With the durability "power", it is also on the
+disk. TensorBoard's `add_scalar` promises neither: it puts the value into a queue.
+The background thread folds during all measurements, as it does in a training.
 """
 
 from __future__ import annotations
 
-import argparse
-import logging
 import os
-import platform
 import statistics
-import sys
-import tempfile
 import time
-import warnings
-from collections.abc import Callable
-from datetime import date
-from importlib.metadata import version
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from itertools import count
 
-REFERENCE = b"x" * 40
-
-
-def measure(call: Callable[[int], object], calls: int) -> float:
-    """Return the microseconds for each call."""
-    begun = time.perf_counter()
-    for number in range(calls):
-        call(number)
-    return (time.perf_counter() - begun) / calls * 1e6
+from benchmarks.harness.command import Options, main
+from benchmarks.harness.measure import Case, measure, quantile, seconds_of_each
+from benchmarks.harness.places import bare_file, journal_bytes, new_mlflow_uri, new_workspace, start_run
+from benchmarks.harness.rows import Row, at_most
+from bridge import Run
 
 
-def nothing_store(uri: str) -> Callable[[int], object]:
-    """Return a call of `MlflowClient.log_metric` with a store whose `log_metric` does nothing."""
+def size_of_a_point(run: Run) -> int:
+    """Return the bytes that one more point adds to the journal."""
+    workspace = run.experiment.workspace
+    run.log("loss", 0.5, step=1)
+    before = journal_bytes(workspace)
+    for number in range(10):
+        run.log("loss", 0.5, step=number)
+    return (journal_bytes(workspace) - before) // 10
+
+
+def log(run: Run) -> Callable[[int], object]:
+    return lambda number: run.log("loss", 0.5, step=number)
+
+
+def write(descriptor: int, size: int) -> Callable[[int], object]:
+    data = b"x" * size
+    return lambda number: os.write(descriptor, data)
+
+
+def write_and_fsync(descriptor: int, size: int) -> Callable[[int], object]:
+    data = b"x" * size
+
+    def call(number: int) -> None:
+        os.write(descriptor, data)
+        os.fsync(descriptor)
+
+    return call
+
+
+def mlflow_log(options: Options) -> Callable[[int], object]:
     from mlflow import MlflowClient
-    from mlflow.store.tracking.abstract_store import AbstractStore
-    from mlflow.tracking._tracking_service import utils
 
-    class Nothing(AbstractStore):
-        def log_metric(self, run_id: str, metric: object) -> None:
-            return None
-
-    utils._tracking_store_registry.register("nothing", lambda store_uri, artifact_uri=None: Nothing())
-    client = MlflowClient("nothing:///")
-    return lambda number: client.log_metric("0" * 32, "loss", 0.5, timestamp=1, step=number)
+    client = MlflowClient(new_mlflow_uri(options))
+    run_id = client.create_run("0").info.run_id
+    return lambda number: client.log_metric(run_id, "loss", 0.5, timestamp=1, step=number)
 
 
-def mlflow_call(uri: str) -> Callable[[int], object]:
-    from mlflow import MlflowClient
+def add_scalar(options: Options) -> Callable[[int], object]:
+    from torch.utils.tensorboard import SummaryWriter
 
-    client = MlflowClient(uri)
-    run = client.create_run("0")
-    return lambda number: client.log_metric(run.info.run_id, "loss", 0.5, timestamp=1, step=number)
+    writer = SummaryWriter(str(options.new_folder("tensorboard")))
+    return lambda number: writer.add_scalar("loss", 0.5, number)
 
 
-def native_call(folder: Path) -> Callable[[int], object]:
-    from bridge import Experiment, Workspace
+def tail(call: Callable[[int], object], seconds: float) -> list[float]:
+    """Return the microseconds of each call. Within these seconds, the background thread folds several times."""
+    found: list[float] = []
+    end, numbers = time.monotonic() + seconds, count()
+    while time.monotonic() < end:
+        found += seconds_of_each(lambda _: call(next(numbers)), 1000)
+    return [each * 1e6 for each in found]
 
-    run = Experiment(Workspace.create("bench", path=folder), "bench").start_logging(
-        outputs=False, snapshot_directory=None
+
+def rows(options: Options) -> Iterator[Row]:
+    run = start_run(options, new_workspace(options))
+    flushed = start_run(options, new_workspace(options, "power"))
+    size = size_of_a_point(run)
+    calls = options.pick(100, 1000, 2000)
+    times = measure(
+        {
+            "write": Case(write(bare_file(options), size), calls),
+            "log": Case(log(run), calls),
+            "scalar": Case(add_scalar(options), calls // 10),
+            "mlflow": Case(mlflow_log(options), calls // 100),
+            "fsync": Case(write_and_fsync(bare_file(options), size_of_a_point(flushed)), calls // 20),
+            "flushed": Case(log(flushed), calls // 20),
+        },
+        options.repeats(41),
     )
-    run.complete()  # logging still works, and no open run is left when the folder is deleted
-    return lambda number: run.log("loss", 0.5)
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=15)
-    parser.add_argument("--calls", type=int, default=5000)
-    parser.add_argument("--folder", help="where to write; a temporary folder by default")
-    options = parser.parse_args()
-    warnings.simplefilter("ignore")
-    logging.disable(logging.INFO)
-    with tempfile.TemporaryDirectory(dir=options.folder) as name:
-        folder = Path(name)
-        descriptor = os.open(folder / "reference", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        native = native_call(folder / "native")
-        (folder / "plugin").mkdir()
-        from bridge import Workspace
-
-        plugin = mlflow_call(Workspace.create("plugin", path=folder / "plugin").get_mlflow_tracking_uri())
-        rows: dict[str, tuple[Callable[[int], object], int]] = {
-            "os.write of 40 bytes": (lambda number: os.write(descriptor, REFERENCE), options.calls),
-            "run.log": (native, options.calls),
-            "MlflowClient on nothing": (nothing_store("nothing:///"), options.calls),
-            "MlflowClient on bridge": (plugin, options.calls),
-            "MlflowClient on SQLite": (mlflow_call(f"sqlite:///{folder / 'mlflow.db'}"), max(1, options.calls // 200)),
-        }
-        times: dict[str, list[float]] = {row: [] for row in rows}
-        for call, _ in rows.values():
-            measure(call, 10)
-        for _ in range(options.repeats):
-            for row, (call, calls) in rows.items():
-                times[row].append(measure(call, calls))
-    medians = {row: statistics.median(values) for row, values in times.items()}
-    return report(medians, options.repeats)
-
-
-def report(medians: dict[str, float], repeats: int) -> int:
-    print(
-        f"{date.today()}, {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
-        f"MLflow {version('mlflow')}; medians of {repeats} alternating repeats; durability: process"
+    of = {name: found.wall * 1e6 for name, found in times.items()}
+    yield Row("1", "run.log", of["log"], "µs", f"os.write of {size} bytes", of["write"], of["mlflow"], at_most(2.5))
+    yield Row("1", "run.log", of["log"], "µs", "TensorBoard's add_scalar, not durable", of["scalar"], bar=at_most(0.2))
+    seconds = options.pick(0.1, 5.0, 20.0)
+    bare, ours = tail(write(bare_file(options), size), seconds), tail(log(run), seconds)
+    yield Row(
+        "1", f"run.log, p99.9 of {len(ours):,} calls", quantile(ours, 0.999), "µs", "os.write, p99.9",
+        quantile(bare, 0.999), note=f"p50 {statistics.median(ours):.2f} µs, longest {max(ours) / 1e3:.1f} ms "
+        f"(os.write: {max(bare) / 1e3:.1f} ms); the background fold runs",
+    )  # fmt: skip
+    yield Row(
+        "1b", "run.log", of["flushed"], "µs", "os.write and fsync", of["fsync"], bar=at_most(1.5), durability="power"
     )
-    for row, value in medians.items():
-        print(f"  {row:<26}{value:>12.2f} µs per call")
-    write, native, nothing, plugin, sqlite = medians.values()
-    promises = [
-        ("run.log / os.write", native / write, "at most", 3.0),
-        ("MlflowClient on bridge / on nothing", plugin / nothing, "at most", 1.7),
-        ("MlflowClient on SQLite / run.log", sqlite / native, "at least", 100.0),
-        ("MlflowClient on SQLite / on bridge", sqlite / plugin, "at least", 100.0),
-    ]
-    held = True
-    for what, ratio, bound, limit in promises:
-        holds = ratio <= limit if bound == "at most" else ratio >= limit
-        held = held and holds
-        print(f"  {what:<38}{ratio:>8.2f}   {bound} {limit:g}: {'holds' if holds else 'MISSED'}")
-    return 0 if held else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main(__doc__, rows)

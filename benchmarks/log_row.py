@@ -1,155 +1,101 @@
-"""Measure the time for logging one row of a table, and for logging and reading a table of 3,000 rows and 15 columns.
+"""Measure one row of a table, and a whole table that is logged, folded and read.
 
-The call for one row is compared with a plain write of the same bytes. The results are medians in microseconds.
-The table is logged, folded and read in one process. MLflow's SQLite store gets the same 45,000 values in batches of
-1,000, and returns the history of each of the 15 metrics. Each is done once; the results are seconds.
-The journal has the durability "process": a row survives the death of the process once the call has returned.
+One row is compared with a plain write of as many bytes, and the table with the same values in MLflow's SQLite store:
+in batches of 1,000, and read as the history of each metric.
 """
 
 from __future__ import annotations
 
-import argparse
-import logging
 import os
-import platform
-import statistics
-import sys
-import tempfile
-import time
-import warnings
-from collections.abc import Callable
-from datetime import date
-from importlib.metadata import version
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from bridge import Experiment, Run, Workspace
-from bridge.journal.format import CELL_SIZE, POINT, REST_AT
-from bridge.records.run import RunRecord
-from bridge.store.create import create_store
-from bridge.store.one_run import create_run, get_series
-from bridge.store.open import open_store
+from benchmarks.harness.command import Options, main
+from benchmarks.harness.measure import Case, measure
+from benchmarks.harness.places import bare_file, journal_bytes, new_mlflow_uri, new_workspace, start_run, tracking_of
+from benchmarks.harness.rows import Row, value_at_most
+from bridge import Run
 from bridge.testing.strategies import row
 
-COLUMNS = [f"column {number}" for number in range(15)]
-ROW_BYTES = REST_AT + POINT.size + CELL_SIZE * len(COLUMNS)
+COLUMNS = [f"column_{number}" for number in range(15)]
 
 
-def cells(number: int) -> dict[str, float]:
+def cells(number: int) -> dict[str, Any]:
     return {column: number + at / 100 for at, column in enumerate(COLUMNS)}
 
 
-def measure(call: Callable[[int], object], calls: int) -> float:
-    """Return the microseconds for each call."""
-    begun = time.perf_counter()
-    for number in range(calls):
-        call(number)
-    return (time.perf_counter() - begun) / calls * 1e6
-
-
-def bare_write(path: Path) -> Callable[[int], object]:
-    descriptor, data = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), b"x" * ROW_BYTES
-    return lambda number: os.write(descriptor, data)
-
-
-def store_call(folder: Path) -> Callable[[int], object]:
-    """Return a call of `log_points` with a row that already exists."""
-    tracking = create_store(folder, "store").tracking
-    create_run(tracking, RunRecord("r1", "0"))
-    points = row("table", cells(1), 1)  # type: ignore[arg-type]  # floats are values
-    return lambda number: tracking.log_points("r1", points)
-
-
-def native_call(folder: Path) -> Callable[[int], object]:
+def log_row(run: Run) -> Callable[[int], object]:
     """Return a call of `run.log_row`, which creates the points of the row first."""
-    workspace = Workspace.create("bench", path=folder)
-    run_id = Experiment(workspace, "bench").start_logging(outputs=False, snapshot_directory=None).id
-    run = Run.get(workspace, run_id)
-    run.complete()
-    values: dict[str, Any] = {f"column_{number}": float(number) for number in range(len(COLUMNS))}
-    return lambda number: run.log_row("table", **values)
+    return lambda number: run.log_row("table", **cells(number))
 
 
-def our_table(folder: Path, rows: int) -> float:
-    """Log a table and read it, and return the seconds that this takes."""
-    tracking = create_store(folder, "table").tracking
-    create_run(tracking, RunRecord("r1", "0"))
-    begun = time.perf_counter()
-    for number in range(rows):
-        tracking.log_points("r1", row("table", cells(number), 1))  # type: ignore[arg-type]  # floats are values
-    series = get_series(open_store(folder).tracking, "r1")
-    taken = time.perf_counter() - begun
-    if [len(record.positions) for record in series] != [rows] * len(COLUMNS):
-        raise RuntimeError("the table is not whole")
-    return taken
+def log_points(run: Run) -> Callable[[int], object]:
+    """Return a call of `log_points` with a row whose points already exist."""
+    tracking, points = tracking_of(run.experiment.workspace), row("table", cells(1), 1)
+    return lambda number: tracking.log_points(run.id, points)
 
 
-def their_table(folder: Path, rows: int) -> float:
-    """Log the same values to MLflow's own store and read them, and return the seconds that this takes."""
+def size_of_a_row(run: Run) -> int:
+    """Return the bytes that one more row adds to the journal."""
+    run.log_row("table", **cells(0))
+    before = journal_bytes(run.experiment.workspace)
+    run.log_row("table", **cells(1))
+    return journal_bytes(run.experiment.workspace) - before
+
+
+def our_table(options: Options, count: int) -> Callable[[object], None]:
+    def log_and_read(_: object) -> None:
+        run = start_run(options, new_workspace(options))
+        for number in range(count):
+            run.log_row("table", **cells(number))
+        table = run.get_metric("table").table
+        if table is None or [len(values) for values in table.columns.values()] != [count] * len(COLUMNS):
+            raise RuntimeError("the table is not complete")
+
+    return log_and_read
+
+
+def their_table(options: Options, count: int) -> Callable[[object], None]:
+    from mlflow import MlflowClient
     from mlflow.entities import Metric
-    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-    store = SqlAlchemyStore(f"sqlite:///{folder / 'mlflow.db'}", str(folder / "artifacts"))
-    run_id = store.create_run("0", "bench", 1, [], None).info.run_id
-    begun = time.perf_counter()
-    metrics = [
-        Metric(f"table.{column}", value, 1, number) for number in range(rows) for column, value in cells(number).items()
-    ]
-    for at in range(0, len(metrics), 1000):
-        store.log_batch(run_id, metrics[at : at + 1000], [], [])
-    found = [len(store.get_metric_history(run_id, f"table.{column}")) for column in COLUMNS]
-    taken = time.perf_counter() - begun
-    if found != [rows] * len(COLUMNS):
-        raise RuntimeError("MLflow's table is not whole")
-    return taken
+    def log_and_read(_: object) -> None:
+        client = MlflowClient(new_mlflow_uri(options))
+        run_id = client.create_run("0").info.run_id
+        metrics = [
+            Metric(f"table.{key}", value, 1, number) for number in range(count) for key, value in cells(number).items()
+        ]
+        for at in range(0, len(metrics), 1000):
+            client.log_batch(run_id, metrics[at : at + 1000])
+        if [len(client.get_metric_history(run_id, f"table.{key}")) for key in COLUMNS] != [count] * len(COLUMNS):
+            raise RuntimeError("the table of MLflow is not complete")
+
+    return log_and_read
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=15)
-    parser.add_argument("--calls", type=int, default=1000)
-    parser.add_argument("--rows", type=int, default=3000)
-    parser.add_argument("--folder", help="where to write; a temporary folder by default")
-    options = parser.parse_args()
-    warnings.simplefilter("ignore")
-    logging.disable(logging.INFO)
-    with tempfile.TemporaryDirectory(dir=options.folder) as name:
-        folder = Path(name)
-        calls = {
-            f"os.write of {ROW_BYTES} bytes": bare_write(folder / "yardstick"),
-            "log_points of a row": store_call(folder / "store"),
-            "run.log_row": native_call(folder / "native"),
-        }
-        times: dict[str, list[float]] = {what: [] for what in calls}
-        for call in calls.values():
-            measure(call, 10)
-        for _ in range(options.repeats):
-            for what, call in calls.items():
-                times[what].append(measure(call, options.calls))
-        ours, theirs = our_table(folder / "table", options.rows), their_table(folder, options.rows)
-    return report({what: statistics.median(values) for what, values in times.items()}, ours, theirs, options)
-
-
-def report(medians: dict[str, float], ours: float, theirs: float, options: argparse.Namespace) -> int:
-    print(
-        f"{date.today()}, {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
-        f"MLflow {version('mlflow')}; medians of {options.repeats} alternating repeats; durability: process"
+def rows(options: Options) -> Iterator[Row]:
+    run = start_run(options, new_workspace(options))
+    size, descriptor = size_of_a_row(run), bare_file(options)
+    calls = options.pick(20, 300, 1000)
+    data = b"x" * size
+    times = measure(
+        {
+            "write": Case(lambda number: os.write(descriptor, data), calls),
+            "points": Case(log_points(run), calls),
+            "row": Case(log_row(run), calls),
+        },
+        options.repeats(21),
     )
-    for what, value in medians.items():
-        print(f"  {what:<34}{value:>10.2f} µs per call")
-    print(f"  {options.rows} rows of {len(COLUMNS)} columns, logged, folded, read{ours:>12.3f} s")
-    print(f"  the same in MLflow's SQLite store{theirs:>26.3f} s")
-    _, stored, native = medians.values()
-    promises = [
-        ("log_points of a row, µs", stored, 40.0, stored <= 40),
-        ("run.log_row, µs", native, 40.0, native <= 40),
-        ("the table, s", ours, 1.0, ours <= 1),
-    ]
-    for what, value, limit, holds in promises:
-        print(f"  {what:<34}{value:>10.2f}   at most {limit:g}: {'holds' if holds else 'MISSED'}")
-    print(f"  MLflow's time for the table is {theirs / ours:.0f} times ours")
-    return 0 if all(holds for *_, holds in promises) else 1
+    of = {name: found.wall * 1e6 for name, found in times.items()}
+    bare = f"os.write of {size} bytes"
+    yield Row("row", "log_points of a row of 15 columns", of["points"], "µs", bare, of["write"], bar=value_at_most(40))
+    yield Row("row", "run.log_row of 15 columns", of["row"], "µs", bare, of["write"], bar=value_at_most(40))
+    count = options.pick(20, 3000, 30_000)
+    table = measure({"ours": Case(our_table(options, count))}, options.repeats(3), warm_up=0)
+    theirs = measure({"mlflow": Case(their_table(options, count))}, 1, warm_up=0)
+    name = f"log, fold and read a table of {count:,} rows and 15 columns"
+    yield Row("row", name, table["ours"].wall, "s", mlflow=theirs["mlflow"].wall, bar=value_at_most(count / 3000))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main(__doc__, rows)

@@ -1,59 +1,53 @@
-"""Measure the time from `submit` to Completed for a script of one second, and compare it with running it directly.
-
-All cases are measured in turn, several times. The results are medians in seconds.
-"""
+"""Measure the time from `submit` to Completed for a script of one second, and compare it with running it directly."""
 
 from __future__ import annotations
 
-import argparse
-import os
-import platform
-import statistics
 import subprocess
 import sys
-import tempfile
-import time
-from datetime import date
-from pathlib import Path
+from collections.abc import Iterator
 
-from bridge import Experiment, ScriptRunConfig, Workspace
+from benchmarks.harness.command import Options, main
+from benchmarks.harness.measure import Case, measure
+from benchmarks.harness.places import new_workspace
+from benchmarks.harness.rows import Row, value_at_most
+from bridge import Experiment, ScriptRunConfig
+from bridge.handles.script_run import ScriptRun
 
-SCRIPT = "import time; time.sleep(1); print('done')\n"
-LIMIT_SECONDS = 3.0
 
+def rows(options: Options) -> Iterator[Row]:
+    sleeps = options.pick(0.1, 1, 1)
+    folder = options.new_folder("source")
+    (folder / "train.py").write_text(f"import time; time.sleep({sleeps}); print('done')\n")
+    experiment = Experiment(new_workspace(options), "submit")
+    submitted: list[ScriptRun] = []
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=7)
-    options = parser.parse_args()
-    bare, returned, completed = [], [], []
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "source").mkdir()
-        script = folder / "source" / "train.py"
-        script.write_text(SCRIPT)
-        experiment = Experiment(Workspace.create("submit", path=folder / "workspace"), "submit")
-        for _ in range(options.repeats):
-            begun = time.perf_counter()
-            subprocess.run([sys.executable, str(script)], check=True, stdout=subprocess.DEVNULL)
-            bare.append(time.perf_counter() - begun)
-            begun = time.perf_counter()
-            run = experiment.submit(ScriptRunConfig(folder / "source", script="train.py"))
-            returned.append(time.perf_counter() - begun)
+    def submit() -> None:
+        submitted.append(experiment.submit(ScriptRunConfig(folder, script="train.py")))
+
+    def clean(_: object) -> None:
+        for run in submitted:
             run.wait_for_completion()
-            completed.append(time.perf_counter() - begun)
             run.clean()
-    print(
-        f"{date.today()}, {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; "
-        f"medians of {options.repeats} alternating repeats"
+        submitted.clear()
+
+    def complete(_: object) -> None:
+        submit()
+        submitted[-1].wait_for_completion()
+
+    times = measure(
+        {
+            "direct": Case(lambda _: subprocess.run([sys.executable, folder / "train.py"], check=True, stdout=-3)),
+            "submit": Case(lambda _: submit(), prepare=lambda: clean(None)),
+            "completed": Case(complete, prepare=lambda: clean(None)),
+        },
+        options.repeats(5),
     )
-    whole = statistics.median(completed)
-    print(f"  python train.py, which sleeps 1 s{statistics.median(bare):>8.2f} s")
-    print(f"  submit returns after{statistics.median(returned):>21.2f} s")
-    holds = whole < LIMIT_SECONDS
-    print(f"  submit to Completed{whole:>22.2f} s   under {LIMIT_SECONDS:g}: {'holds' if holds else 'MISSED'}")
-    return 0 if holds else 1
+    clean(None)
+    direct = f"python train.py, which sleeps {sleeps} s"
+    yield Row("submit", "submit to Completed", times["completed"].wall, "s", direct, times["direct"].wall,
+              bar=value_at_most(3.0))  # fmt: skip
+    yield Row("submit", "submit returns", times["submit"].wall, "s", direct, times["direct"].wall)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main(__doc__, rows)
