@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import zlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bridge.errors import SchemaMismatch, StoreUnavailable
@@ -115,20 +116,10 @@ def encode(columns: Columns) -> Chunk:
 
 def decode(chunk: Chunk, is_text: bool) -> Columns:
     """Decompress all points of a chunk."""
-    import numpy
-
-    positions, steps, timestamps = (numpy.empty(chunk.facts.points, dtype=numpy.int64) for _ in range(3))
-    values: Array | list[str | bool | None]
-    if is_text:
-        values = decode_texts(chunk)
-    else:
-        values = numpy.empty(chunk.facts.points)
-        decode_numbers(chunk, values)
-    apis = numpy.empty(chunk.facts.points, dtype=numpy.uint8)
-    decode_positions(chunk, positions)
-    decode_steps(chunk, steps)
-    decode_timestamps(chunk, timestamps)
-    decode_apis(chunk, apis)
+    values = decode_texts(chunk) if is_text else decode_column(chunk, "values")
+    positions, steps, timestamps, apis = (
+        decode_column(chunk, name) for name in ("positions", "steps", "timestamps", "apis")
+    )
     return Columns(positions, steps, timestamps, values, apis)
 
 
@@ -165,6 +156,26 @@ def decode_apis(chunk: Chunk, out: Array) -> None:
 
     _check_codec(chunk)
     out[:] = chunk.facts.api if chunk.apis is None else numpy.frombuffer(zlib.decompress(chunk.apis), dtype="u1")
+
+
+def decode_column(chunk: Chunk, name: str) -> Array:
+    """Return one column of a chunk of numbers. `name` is a field of `Columns`."""
+    import numpy
+
+    type, decode = DECODERS[name]
+    column = numpy.empty(chunk.facts.points, dtype=type)
+    decode(chunk, column)
+    return column
+
+
+DECODERS: dict[str, tuple[str, Callable[[Chunk, Array], None]]] = {
+    "positions": ("<i8", decode_positions),
+    "steps": ("<i8", decode_steps),
+    "timestamps": ("<i8", decode_timestamps),
+    "values": ("<f8", decode_numbers),
+    "apis": ("u1", decode_apis),
+}
+"""The numpy type of each column of a chunk of numbers, and the function that decompresses it."""
 
 
 def facts_of(columns: Columns) -> ChunkFacts:

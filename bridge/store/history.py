@@ -72,6 +72,27 @@ def mlflow_history(records: Sequence[SeriesRecord]) -> Series:
     return Series(steps, timestamps, _mlflow_values(numbers))
 
 
+def find_repeated(positions: Array, steps: Array, timestamps: Array, numbers: Array, apis: Array) -> Array:
+    """Return which points of a key were logged through MLflow's API and repeat an earlier point.
+
+    A point repeats another point if MLflow stores the same step, timestamp and value for both.
+    """
+    import numpy
+
+    repeated: Array = apis == MLFLOW
+    at = _disordered(timestamps, steps) if repeated.any() else repeated[:0]
+    if not len(at):
+        return numpy.zeros(len(apis), dtype=bool)
+    columns = _mlflow_columns(steps[at], timestamps[at], numbers[at])
+    own_steps, own_timestamps, values, nan = columns
+    # After the sort, equal points are neighbours, and the first logged of them comes first. That point is not repeated,
+    # even if it was logged through MLflow's API.
+    order = numpy.lexsort((positions[at], nan, values, own_steps, own_timestamps))
+    equal = numpy.zeros(len(apis), dtype=bool)
+    equal[at[order]] = _like_previous(columns, order)
+    return repeated & equal
+
+
 def _is_text(record: SeriesRecord) -> Array:
     import numpy
 
@@ -174,28 +195,12 @@ def _disordered(timestamps: Array, steps: Array) -> Array:
 
 
 def _repeated(records: Sequence[SeriesRecord]) -> Array:
-    """Return which points of number series were logged through MLflow's API and repeat an earlier point.
-
-    A point repeats another point if MLflow stores the same step, timestamp and value for both.
-    """
+    """Return which points of number series repeat an earlier point; see `find_repeated`."""
     import numpy
 
+    positions = numpy.concatenate([numpy.empty(0, numpy.int64), *(record.positions for record in records)])
     apis = numpy.concatenate([numpy.empty(0, numpy.uint8), *(record.apis for record in records)])
-    repeated: Array = apis == MLFLOW
-    if not repeated.any():
-        return repeated
-    steps, timestamps, numbers = _joined(records)
-    at = _disordered(timestamps, steps)
-    if not len(at):
-        return numpy.zeros(len(apis), dtype=bool)
-    columns = steps, timestamps, values, nan = _mlflow_columns(steps[at], timestamps[at], numbers[at])
-    positions = numpy.concatenate([record.positions for record in records])[at]
-    # After the sort, equal points are neighbours, and the first logged of them comes first. That point is not repeated,
-    # even if it was logged through MLflow's API.
-    order = numpy.lexsort((positions, nan, values, steps, timestamps))
-    equal = numpy.zeros(len(apis), dtype=bool)
-    equal[at[order]] = _like_previous(columns, order)
-    return repeated & equal
+    return find_repeated(positions, *_joined(records), apis)
 
 
 def _like_previous(columns: Sequence[Array], order: Array) -> Array:
