@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from bridge.store.artifact_index import ArtifactIndex
 from bridge.store.fold_store import FoldStore
 from bridge.store.lease_store import LeaseStore
 from bridge.store.tracking import TrackingStore
+
+if TYPE_CHECKING:
+    from bridge.store.views import RunViews
 
 
 class Backend(TrackingStore, LeaseStore, FoldStore, ArtifactIndex):
@@ -18,3 +23,10 @@ class Backend(TrackingStore, LeaseStore, FoldStore, ArtifactIndex):
             StoreUnavailable: no workspace exists at the address any more.
         """
         return ""
+
+    @property
+    def views(self) -> RunViews:
+        """Reads for tables and charts of the same data. The object may be used as long as the backend."""
+        from bridge.store.record_views.views import RecordViews
+
+        return RecordViews(self)

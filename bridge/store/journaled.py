@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from bridge.records.series import SeriesRecord, Value
     from bridge.store.backend import Backend
     from bridge.store.fold import Folding
+    from bridge.store.views import RunViews
 
 logger = logging.getLogger("bridge")
 
@@ -89,13 +90,7 @@ class JournaledStore(WrappedBackend):
         return self._made_folding
 
     def log(
-        self,
-        run_id: str,
-        key: str,
-        value: Value,
-        timestamp: int,
-        step: int | None = None,
-        api: int = NATIVE,
+        self, run_id: str, key: str, value: Value, timestamp: int, step: int | None = None, api: int = NATIVE
     ) -> None:
         kind = type(value)
         if kind is float:
@@ -193,9 +188,8 @@ class JournaledStore(WrappedBackend):
         with self._start_lock:
             reservation = self._writer.leases.reserve()  # keeps the journal open until this method returns
         if not reservation.journal_id and not self._read_only:
-            raise StoreUnavailable(
-                str(self._folder), "no journal can be created in it, so this process cannot own a run"
-            )
+            reason = "no journal can be created in it, so this process cannot own a run"
+            raise StoreUnavailable(str(self._folder), reason)
         try:
             self._folding.fold()  # stores the leases of an earlier owner, so that the new lease gets a later time
         except BridgeError as error:
@@ -381,6 +375,12 @@ class JournaledStore(WrappedBackend):
     def search_run_ids(self, query: RunQuery) -> Page[str]:
         self._folding.fold()
         return self.inner.search_run_ids(query)
+
+    @property
+    def views(self) -> RunViews:
+        from bridge.store.folded_views import FoldedViews
+
+        return FoldedViews(self.inner.views, lambda: self._folding.fold())
 
 
 _stores: weakref.WeakSet[JournaledStore] = weakref.WeakSet()

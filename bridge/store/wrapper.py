@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bridge.records.search import ExperimentQuery, RunQuery
     from bridge.records.series import SeriesRecord
     from bridge.store.slices import Slice
+    from bridge.store.views import RunViews
 
 
 class WrappedBackend(Backend):
@@ -144,6 +145,10 @@ class WrappedBackend(Backend):
 
     def delete_artifacts(self, root: str, path: str = "") -> list[str]:
         return self.inner.delete_artifacts(root, path)
+
+    @property
+    def views(self) -> RunViews:
+        return self.inner.views
 
     # Closing and forking
 

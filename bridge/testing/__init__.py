@@ -26,4 +26,8 @@ pytest.register_assert_rewrite(
     "bridge.testing.tracking_runs",
     "bridge.testing.tracking_search",
     "bridge.testing.tracking_updates",
+    "bridge.testing.views_changes",
+    "bridge.testing.views_columns",
+    "bridge.testing.views_keys",
+    "bridge.testing.views_series",
 )
