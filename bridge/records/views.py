@@ -216,9 +216,9 @@ class Buckets:
     """The points of a series in equal ranges of x, as arrays with one value for each bucket.
 
     `count` is int64, the number of points, also of those that are NaN. The other arrays are float64, and NaN where a
-    bucket has no number.
-    `minimum`, `maximum` and `last` skip NaN, but not ±inf. `last` has the greatest x.
-    `mean` is the mean of the finite values.
+    bucket has no such value.
+    `minimum` and `maximum` skip NaN, but not ±inf. `mean` is the mean of the finite values. `last` is the value of the
+    last point.
     In a group of runs, these are statistics over the means of the runs in a bucket: `count` is the number of runs that
     have a mean, `deviation` is their sample standard deviation, and `last` is None. Otherwise `deviation` is None.
     """
@@ -235,8 +235,8 @@ class SeriesFacts(NamedTuple):
     """Exact facts about the points of a series in a range of x.
 
     `points` is the number of points, `nans` of those that are NaN, and `infinities` of those that are ±inf.
-    `first` and `last` are the values with the least and the greatest x. `minimum` and `maximum` are the least and the
-    greatest value. All four skip NaN, but not ±inf, and are NaN if all values are NaN.
+    `first` and `last` are the values of the first and the last point. `minimum` and `maximum` are the least and the
+    greatest value. They skip NaN, but not ±inf, and are NaN if all values are NaN.
     In a group of runs, `first` and `last` are NaN.
     """
 
@@ -258,8 +258,10 @@ class SampledSeries:
     several runs can be compared. A bucket contains the points from its lower bound up to, but without, its upper bound.
     The last bucket also contains the points at its upper bound.
     If the run has at most as many points as buckets, `x` and `values` contain all points as float64 arrays, and
-    `buckets` is None. Otherwise `x` and `values` are None. Points are ordered by x, and those with the same x are in
-    log order.
+    `buckets` is None. Otherwise `x` and `values` are None.
+    Points are ordered by (step, timestamp, position). If x is a time, they are ordered by (timestamp, step, position),
+    and if x is another metric, by x first. As for native readers, a point that MLflow's API logged is excluded if an
+    earlier point has the same step, timestamp and value.
     """
 
     name: str

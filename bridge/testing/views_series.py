@@ -45,7 +45,7 @@ class SeriesPromises:
         assert found.facts == SeriesFacts(3, 0, 1, -1.0, 0.5, -1.0, math.inf)
 
     def test_a_long_series_has_the_exact_extremes_of_each_bucket(self, store: Backend, run: str) -> None:
-        log_steps(store, run, {0: 1.0, 1: 5.0, 2: math.nan, 3: -2.0, 8: math.inf, 9: 2.0, 10: 4.0, 11: math.nan})
+        log_steps(store, run, {0: 1.0, 1: 5.0, 2: math.nan, 3: -2.0, 8: math.inf, 9: 2.0, 10: math.nan, 11: 4.0})
         (found,) = store.views.sample_series([run], ["loss"], 2)
         assert found.edges.tolist() == [0.0, 5.5, 11.0]
         buckets = buckets_of(found)
@@ -74,13 +74,29 @@ class SeriesPromises:
         (found,) = store.views.sample_series([run], ["loss"], 2)
         assert buckets_of(found).count.tolist() == [1, 2]
 
-    def test_points_with_the_same_x_are_in_log_order(self, store: Backend, run: str) -> None:
-        store.log_points(run, [Point("loss", value, 10 - value, 5) for value in (3, 1, 2)])
-        (found,) = store.views.sample_series([run], ["loss"], 3)
-        assert points_of(found) == [(5.0, 3.0), (5.0, 1.0), (5.0, 2.0)]
+    def test_the_first_and_the_last_value_may_be_nan(self, store: Backend, run: str) -> None:
+        log_steps(store, run, {0: math.nan, 1: 1.0, 2: 2.0, 3: math.nan})
         (found,) = store.views.sample_series([run], ["loss"], 2)
-        assert buckets_of(found).count.tolist() == [0, 3]
-        assert (found.facts.first, found.facts.last) == (3.0, 2.0)
+        last = buckets_of(found).last
+        assert last is not None and last.tolist()[0] == 1.0 and math.isnan(last.tolist()[1])
+        assert math.isnan(found.facts.first) and math.isnan(found.facts.last)
+
+    def test_points_with_the_same_x_have_an_order(self, store: Backend, run: str) -> None:
+        store.log_points(run, [Point("loss", value, 9 - value // 2, 5) for value in (2, 1, 3, 4)])
+        (found,) = store.views.sample_series([run], ["loss"], 4)
+        assert points_of(found) == [(5.0, 4.0), (5.0, 2.0), (5.0, 3.0), (5.0, 1.0)]
+        (found,) = store.views.sample_series([run], ["loss"], 2)
+        assert buckets_of(found).count.tolist() == [0, 4]
+        assert (found.facts.first, found.facts.last) == (4.0, 1.0)
+
+    def test_a_point_that_mlflow_logged_again_counts_once(self, store: Backend, run: str) -> None:
+        for value, step in ((1.0, 0), (math.nan, 1), (2.0, 2), (2.0, 2), (1.0, 0), (math.nan, 1), (3.0, 2)):
+            store.log(run, "loss", value, 1, step, MLFLOW)
+        store.log(run, "loss", 3.0, 1, 2)
+        (found,) = store.views.sample_series([run], ["loss"], 9)
+        assert [value for _, value in points_of(found)] == [1.0, pytest.approx(math.nan, nan_ok=True), 2.0, 3.0, 3.0]
+        (found,) = store.views.sample_series([run], ["loss"], 2)
+        assert (buckets_of(found).count.tolist(), found.facts.points) == ([1, 4], 5)
 
     def test_series_of_one_key_share_their_edges(self, store: Backend) -> None:
         for run_id, first in (("a", 0), ("b", 5), ("c", 0)):

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from bridge.records.series import SeriesRecord
+from bridge.records.series import MLFLOW, Latest, SeriesRecord, comparable
 from bridge.records.views import METRIC_AXIS, Buckets, SampledSeries, SeriesFacts
 from bridge.store.record_views.columns import spread_of
 from bridge.store.record_views.series import find_series, points_of
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 class _Point(NamedTuple):
+    """A point of a chart. `rank` orders the points with the same x."""
+
     x: float
+    rank: tuple[int, int]
     value: float
 
 
@@ -36,7 +39,7 @@ def sample(
     for record, series in runs:
         points = [point for point in _points(record, series, key, x) if _is_within(point.x, low, high)]
         if points and (groups is None or record.id in groups):
-            found[record.id] = sorted(points, key=lambda point: point.x)
+            found[record.id] = sorted(points, key=lambda point: point[:2])
     if not found:
         return []
     ends = [points[end].x for points in found.values() for end in (0, -1)]
@@ -57,18 +60,34 @@ def _points(record: RunRecord, series: Sequence[SeriesRecord], key: str, x: str)
     found = find_series(series, key)
     if found is None:
         return []
-    points = list(points_of(found))
+    points = _without_repeated(found)
     if x == "step":
-        return [_Point(float(point.step), point.value) for point in points]
+        return [_Point(float(point.step), (point.timestamp, 0), point.value) for point in points]
     if x in ("time", "relative"):
         start = record.start_time
         if start is None:
             start = min(point.timestamp for point in points)
         zero = start if x == "relative" else 0
-        return [_Point(float(point.timestamp - zero), point.value) for point in points]
+        return [_Point(float(point.timestamp - zero), (point.step, 0), point.value) for point in points]
     axis = find_series(series, x.removeprefix(METRIC_AXIS))
     places = {} if axis is None else {point.step: point.value for point in points_of(axis)}
-    return [_Point(places[point.step], point.value) for point in points if point.step in places]
+    return [
+        _Point(places[point.step], (point.step, point.timestamp), point.value)
+        for point in points
+        if point.step in places
+    ]
+
+
+def _without_repeated(record: SeriesRecord) -> list[Latest]:
+    """Return the points of a series in log order, without those that MLflow's API logged again."""
+    seen: set[tuple[int, int, float | None]] = set()
+    kept = []
+    for point, api in zip(points_of(record), record.apis.tolist(), strict=True):
+        same = point.step, point.timestamp, None if math.isnan(point.value) else comparable(point.value)
+        if api != MLFLOW or same not in seen:
+            kept.append(point)
+        seen.add(same)
+    return kept
 
 
 def _sampled(name: str, key: str, points: Sequence[_Point], edges: Sequence[float]) -> SampledSeries:
@@ -76,7 +95,7 @@ def _sampled(name: str, key: str, points: Sequence[_Point], edges: Sequence[floa
 
     facts, bounds = _facts([points]), numpy.array(edges)
     if len(points) < len(edges):
-        x, values = (numpy.array(column, dtype=numpy.float64) for column in zip(*points, strict=True))
+        x, values = (numpy.array([point[at] for point in points], dtype=numpy.float64) for at in (0, 2))
         return SampledSeries(name, key, bounds, facts, None, x, values)
     parts = _parts(points, edges)
     numbers = [[value for value in part if not math.isnan(value)] for part in parts]
@@ -85,7 +104,7 @@ def _sampled(name: str, key: str, points: Sequence[_Point], edges: Sequence[floa
         numpy.array([min(part, default=math.nan) for part in numbers]),
         numpy.array([max(part, default=math.nan) for part in numbers]),
         numpy.array([_mean(part) for part in parts]),
-        numpy.array([part[-1] if part else math.nan for part in numbers]),
+        numpy.array([part[-1] if part else math.nan for part in parts]),
     )
     return SampledSeries(name, key, bounds, facts, buckets)
 
@@ -109,7 +128,7 @@ def _merged(name: str, key: str, runs: Sequence[Sequence[_Point]], edges: Sequen
 def _parts(points: Sequence[_Point], edges: Sequence[float]) -> list[list[float]]:
     """Return the values in each bucket. The points must be ordered by x."""
     parts: list[list[float]] = [[] for _ in edges[1:]]
-    for x, value in points:
+    for x, _, value in points:
         # If several buckets begin at the same bound, the last of them has the points.
         parts[max(at for at in range(len(parts)) if edges[at] <= x)].append(value)
     return parts
@@ -127,8 +146,8 @@ def _facts(runs: Sequence[Sequence[_Point]]) -> SeriesFacts:
         len(values),
         len(values) - len(numbers),
         sum(math.isinf(value) for value in numbers),
-        numbers[0] if numbers else math.nan,
-        numbers[-1] if numbers else math.nan,
+        values[0],
+        values[-1],
         min(numbers, default=math.nan),
         max(numbers, default=math.nan),
     )
