@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from typing import Any
 
@@ -78,22 +79,27 @@ def at_steps(points: Series, steps: Iterable[int]) -> Series:
 
 
 def sampled(points: Series, most: int) -> Series:
-    """Return at most `most` points.
+    """Return at most `most` points, with the extremes of the series. All of them were logged.
 
-    The points are split into `most` groups of consecutive points. Of `n` points, the first `n mod most` groups contain
-    one point more than the others. The result contains the first point of each group except the last group. Of the last
-    group, it contains the last point.
-    Source: MLflow 3.17.2, `SqlAlchemyStore._sample_rows_with_window_functions` (`NTILE`).
+    The result contains the first and the last point. The points between them are split into `most // 2 - 1` groups of
+    consecutive points, and the result contains the least and the greatest point of each group. NaN is skipped, unless a
+    group consists of NaN. If `most` is 1, the result is the last point.
+    MLflow's own store returns the first point of each group, so that its charts lack extremes.
     """
     count = len(points.steps)
     if count <= most:
         return points
-    size, larger = divmod(count, most)
-    group = numpy.arange(most)
-    # The first `larger` groups have one point more than `size`. Each of them moves the later groups by one point.
-    index = group * size + numpy.minimum(group, larger)
-    index[-1] = count - 1
-    return take(points, index)
+    if most == 1:
+        return take(points, slice(count - 1, count))
+    borders = numpy.linspace(1, count - 1, most // 2, dtype=numpy.int64)  # of the groups
+    least = _first_of_groups(numpy.where(numpy.isnan(points.values), numpy.inf, points.values), borders)
+    greatest = _first_of_groups(numpy.where(numpy.isnan(points.values), numpy.inf, -points.values), borders)
+    return take(points, numpy.unique([0, *least, *greatest, count - 1]))
+
+
+def _first_of_groups(values: numpy.ndarray[Any, Any], borders: numpy.ndarray[Any, Any]) -> list[int]:
+    """Return, for each group of values, the index of its least value, or of the first of several."""
+    return [begin + int(values[begin:end].argmin()) for begin, end in itertools.pairwise(borders.tolist())]
 
 
 def take(points: Series, which: numpy.ndarray[Any, Any] | slice) -> Series:

@@ -36,8 +36,11 @@ indexes = st.integers(0, MOST_RUNS - 1)
 METRIC_KEYS = ("a", "b", "a b/c")
 MANY = "many"
 """A metric with more steps than a sample has."""
+SAMPLES = (1, 2, 25_000)
+"""The sizes of samples that are equal in both stores: one or two points, or all of them."""
 keys = pick(("a", "a", "a", *METRIC_KEYS, MANY))
 odd_keys = pick(("", ".", "/a", "a//b", "a@b", "ü", "k" * 250, "k" * 251, None))
+sample_sizes = pick(SAMPLES)
 tag_keys = pick(("a", "b", "mlflow.runName", "mlflow.note.content", "mlflow.parentRunId", "mlflow.user"))
 values = pick((0.0, -0.0, 1.0, -1.0, math.nan, math.inf, -math.inf, BIG, 5e-324, 2))
 odd_values = pick((True, "1", "x", None))
@@ -433,10 +436,13 @@ class Histories(RuleBasedStateMachine):
         indexes=st.lists(mostly(indexes, st.just(-1)), min_size=1, max_size=4),
         key=mostly(keys, odd_keys),
         size=pick((1, 2, 3, 4, 5, 7)),
+        most=sample_sizes,
         bounds=mostly(pick(((None, None), (0, 1), (0, 1), (-1, 2))), pick(((1, 0), (0, None), (-(2**63), 2**63 - 1)))),
         listed=st.lists(steps, max_size=3),
     )
-    def read_many(self, indexes: list[int], key: Any, size: int, bounds: tuple[Any, Any], listed: list[int]) -> None:
+    def read_many(
+        self, indexes: list[int], key: Any, size: int, most: int, bounds: tuple[Any, Any], listed: list[int]
+    ) -> None:
         self.has_only_read = True
         runs = [UNKNOWN_RUN if index < 0 else self.run_id(index) for index in indexes]
         self.both(
@@ -444,8 +450,8 @@ class Histories(RuleBasedStateMachine):
             lambda at: at.store.get_metric_history_bulk(runs, key, size),
         )
         self.both(
-            f"get_metric_history_bulk_interval {runs} {key!r} {size} {bounds}",
-            lambda at: at.store.get_metric_history_bulk_interval(runs, key, size, *bounds),
+            f"get_metric_history_bulk_interval {runs} {key!r} {most} {bounds}",
+            lambda at: at.store.get_metric_history_bulk_interval(runs, key, most, *bounds),
         )
         for run in runs[:1]:
             self.both(
@@ -498,9 +504,9 @@ class Histories(RuleBasedStateMachine):
     def compare_the_last(self) -> None:
         turn = self.pair.steps // 2
         if self.pair.steps % 2:
-            key, most, part = "a", 1 + turn % 7, ((None, None), (0, 1), (-1, 2), (1, 2**63 - 1))[turn % 4]
+            key, most, part = "a", SAMPLES[turn % 3], ((None, None), (0, 1), (-1, 2), (1, 2**63 - 1))[turn % 4]
         else:
-            key, most, part = MANY, 1 + turn % 11, ((None, None), (1, 9), (3, 2**63 - 1))[turn % 3]
+            key, most, part = MANY, SAMPLES[turn % 3], ((None, None), (1, 9), (3, 2**63 - 1))[turn % 3]
         self.both(
             f"at most {most} of {key} in {part}",
             lambda at: at.store.get_metric_history_bulk_interval(self.runs, key, most, *part),
