@@ -22,12 +22,12 @@ import numpy  # noqa: F401  # its import does not belong to the fold
 
 from benchmarks.harness.command import Options, main
 from benchmarks.harness.measure import Case, measure
-from benchmarks.harness.places import new_mlflow_uri, new_workspace, tracking_of
+from benchmarks.harness.places import fold, new_mlflow_uri, new_workspace, tracking_of
 from benchmarks.harness.rows import Row, at_most, value_at_most
 from bridge import Workspace
 from bridge.records.run import RunChanges, RunRecord
 from bridge.store import background, bounds
-from bridge.store.one_run import create_run, get_run
+from bridge.store.one_run import create_run
 from bridge.store.sql.sqlite import create_sqlite
 from bridge.store.tracking import TrackingStore
 
@@ -80,25 +80,19 @@ def log_points(tracking: TrackingStore, count: int) -> None:
         tracking.log("r0", "key of r0", number * 0.1, number, number)
 
 
-def fold(tracking: TrackingStore) -> None:
-    """Fold all journals: a read of latest values does this. The run has none, so the read itself costs little."""
-    get_run(tracking, "empty")
-
-
 def cost(options: Options, log: Callable[[TrackingStore, int], None], count: int) -> Cost:
     workspace = new_workspace(options)
     tracking = tracking_of(workspace)
     before = counts(workspace)
-    create_run(tracking, RunRecord("empty", "0"))
     log(tracking, count)
     begun = time.process_time()
-    fold(tracking)
+    fold(workspace)
     spent = time.process_time() - begun
     again = []
     for _ in range(AGAIN):
         tracking.log("r0", "key of r0", 1.0, 1)
         begun = time.perf_counter()
-        fold(tracking)
+        fold(workspace)
         again.append(time.perf_counter() - begun)
     bare = bare_seconds(options, workspace, before)
     workspace.close()
@@ -186,17 +180,16 @@ def known_series(options: Options) -> Iterator[Row]:
     keys = options.pick(50, 1000, 1000)
     indexed, bare = new_workspace(options), new_workspace(options)
     for workspace in (indexed, bare):
-        create_run(tracking_of(workspace), RunRecord("empty", "0"))
         log_keys(tracking_of(workspace), keys)
-        fold(tracking_of(workspace))
+        fold(workspace)
     dropped = drop_search_indexes(bare)
 
-    def prepared(workspace: Workspace) -> Callable[[], TrackingStore]:
-        def log() -> TrackingStore:
+    def prepared(workspace: Workspace) -> Callable[[], Workspace]:
+        def log() -> Workspace:
             tracking, now = tracking_of(workspace), time.time_ns()
             for number in range(keys):
                 tracking.log("r0", f"key of r{number}", now % 1000 * 0.1, 1, now)
-            return tracking
+            return workspace
 
         return log
 

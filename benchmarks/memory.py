@@ -13,11 +13,9 @@ import sysconfig
 from collections.abc import Iterator
 
 from benchmarks.harness.command import Options, main
-from benchmarks.harness.places import new_workspace, peak_of_command, peaks_of_work, tracking_of
+from benchmarks.harness.places import new_run, new_workspace, peak_of_command, peaks_of_work, tracking_of
 from benchmarks.harness.rows import Row, value_at_most
 from bridge import Workspace
-from bridge.records.run import RunRecord, new_run_id
-from bridge.store.one_run import create_run
 
 LIMIT_MB = 300
 GC_LIMIT_MB = 50
@@ -95,7 +93,7 @@ def gc_peak(workspace: Workspace) -> float:
 def run_with_points(options: Options, points: int) -> tuple[Workspace, str]:
     """Return a workspace and the id of its run. The points are left in a journal."""
     workspace = new_workspace(options)
-    run_id = create_run(tracking_of(workspace), RunRecord(new_run_id(), "0")).id
+    run_id = new_run(workspace)
     if points:
         log(workspace, run_id, points)
     return workspace, run_id

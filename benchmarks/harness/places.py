@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.harness.command import Options
 from bridge import Experiment, Run, Workspace
+from bridge.records.run import RunRecord, new_run_id
 from bridge.store.durability import Durability
+from bridge.store.one_run import create_run
 from bridge.store.tracking import TrackingStore
 
 if TYPE_CHECKING:
@@ -40,6 +44,11 @@ def new_workspace(options: Options, durability: Durability | None = None) -> Wor
     workspace = Workspace.create("bench", path=options.new_folder("workspace"), durability=durability)
     options.ending.callback(workspace.close)
     return workspace
+
+
+def new_run(workspace: Workspace) -> str:
+    """Create a run without a process that owns it, and return its id."""
+    return create_run(tracking_of(workspace), RunRecord(new_run_id(), "0")).id
 
 
 def start_run(options: Options, workspace: Workspace) -> Run:
@@ -140,14 +149,16 @@ def _from_a_small_process(command: Sequence[str], environment: Mapping[str, str]
     return subprocess.run(done, stdout=subprocess.PIPE, text=True, check=True, env=environment).stdout
 
 
-def database_bytes(workspace: Workspace) -> int:
-    """Return the size of the used pages of the database."""
-    import sqlite3
-    from contextlib import closing
+def fold(workspace: Workspace) -> None:
+    """Fold all journals: a read of latest values does this, even if the run does not exist."""
+    tracking_of(workspace).get_runs(["none"])
 
-    with closing(sqlite3.connect(workspace.path / "workspace.db")) as connection:
+
+def used_bytes(database: Path) -> int:
+    """Return the size of the used pages of a SQLite database."""
+    with closing(sqlite3.connect(database)) as c:
         pages, free, size = (
-            connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
+            c.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
         )
     return int((pages - free) * size)
 

@@ -1,0 +1,120 @@
+"""Measure reading one series of a million points: as NumPy arrays, as an envelope, and in pages with MLflow's client.
+
+The yardstick is `numpy.load` of the three columns (steps, timestamps, values). The series is logged with `run.log`, and
+another one with `MlflowClient.log_batch`. The rows in MLflow's database are inserted without MLflow, because logging
+them would take minutes.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy
+
+from benchmarks.harness.command import Options, main
+from benchmarks.harness.measure import Case, measure
+from benchmarks.harness.places import fold, new_mlflow_uri, new_workspace, start_run
+from benchmarks.harness.rows import Row, at_most, better_than_mlflow
+from bridge import Run, Workspace
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+START = 1_700_000_000_000
+BATCH = 1000
+
+
+def log_natively(options: Options, workspace: Workspace, values: list[float]) -> Run:
+    run = start_run(options, workspace)
+    for step, value in enumerate(values):
+        run.log("loss", value, step=step)
+    return run
+
+
+def log_with_mlflow(client: MlflowClient, values: list[float]) -> str:
+    from mlflow.entities import Metric
+
+    run_id: str = client.create_run("0").info.run_id
+    for at in range(0, len(values), BATCH):
+        some = enumerate(values[at : at + BATCH], at)
+        client.log_batch(run_id, [Metric("loss", value, START + step, step) for step, value in some])
+    return run_id
+
+
+def insert_into_mlflow(uri: str, run_id: str, values: list[float]) -> None:
+    with closing(sqlite3.connect(uri.removeprefix("sqlite:///"))) as c:
+        c.executemany(
+            "INSERT INTO metrics (key, value, timestamp, run_uuid, step, is_nan) VALUES ('loss', ?, ?, ?, ?, 0)",
+            [(value, START + step, run_id, step) for step, value in enumerate(values)],
+        )
+        c.commit()
+
+
+def load_columns(folder: Path) -> None:
+    for column in range(3):
+        numpy.load(folder / f"{column}.npy")
+
+
+def check_length(count: int, expected: int) -> None:
+    if count != expected:
+        raise RuntimeError(f"{count} points were read, not {expected}")
+
+
+def arrays(options: Options, runs: dict[str, Run], count: int, folder: Path) -> Iterator[Row]:
+    cases = {
+        how: Case(lambda _, run=run: check_length(len(run.get_metric("loss").points.steps), count))  # type: ignore[misc]
+        for how, run in runs.items()
+    }
+    times = measure({"load": Case(lambda _: load_columns(folder)), **cases}, options.repeats(9))
+    for how in runs:
+        yield Row("5", f"{count:,} points logged {how}, as NumPy arrays", times[how].wall * 1e3, "ms",
+                  "numpy.load of the three columns", times["load"].wall * 1e3, bar=at_most(4),
+                  note="no chunks yet: hot blocks")  # fmt: skip
+    yield Row("5", f"{count:,} points, an envelope of 1,000 buckets", None, "ms", bar=at_most(3))
+
+
+def history(options: Options, values: list[float]) -> Iterator[Row]:
+    from mlflow import MlflowClient
+
+    uris = {"ours": new_workspace(options).get_mlflow_tracking_uri(), "mlflow": new_mlflow_uri(options)}
+    clients = {name: MlflowClient(uri) for name, uri in uris.items()}
+    run_ids = {"ours": log_with_mlflow(clients["ours"], values)}
+    run_ids["mlflow"] = clients["mlflow"].create_run("0").info.run_id
+    insert_into_mlflow(uris["mlflow"], run_ids["mlflow"], values)
+    cases = {
+        name: Case(
+            lambda _, client=client, run_id=run_ids[name]: check_length(  # type: ignore[misc]  # one for each client
+                len(client.get_metric_history(run_id, "loss")), len(values)
+            )
+        )
+        for name, client in clients.items()
+    }
+    times = measure(cases, options.repeats(3))
+    yield Row("5", f"MlflowClient.get_metric_history of {len(values):,} points", times["ours"].wall, "s",
+              mlflow=times["mlflow"].wall, bar=better_than_mlflow(6))  # fmt: skip
+
+
+def rows(options: Options) -> Iterator[Row]:
+    from mlflow import MlflowClient
+
+    count = options.pick(2000, 1_000_000, 1_000_000)
+    values = numpy.random.default_rng(4).normal(size=count).tolist()
+    workspace = new_workspace(options)
+    runs = {"natively": log_natively(options, workspace, values)}
+    run_id = log_with_mlflow(MlflowClient(workspace.get_mlflow_tracking_uri()), values)
+    runs["with MLflow"] = workspace.get_run(run_id)
+    fold(workspace)
+    folder = options.new_folder("columns")
+    series = runs["natively"].get_metric("loss").points
+    for column, array in enumerate((series.steps, series.timestamps, series.values)):
+        numpy.save(folder / f"{column}.npy", array)
+    yield from arrays(options, runs, count, folder)
+    yield from history(options, values[: options.pick(2000, 200_000, 1_000_000)])
+
+
+if __name__ == "__main__":
+    main(__doc__, rows)
