@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from importlib.resources import files
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +13,7 @@ from longer import SCALE
 from bridge.errors import InvalidState
 from bridge.records.artifact import ArtifactRecord, folders_above
 from bridge.store.sql.artifacts import delete_artifacts, find_artifact, list_artifacts, set_artifacts
+from bridge.store.sql.migrate import migrate
 
 ROOT = "0/run/artifacts"
 NAMES = ("a", "b", "a.b", "a!", "a0", "ab", "ä", "\U0010ffff", "\U0010ffff" * 63)
@@ -22,7 +22,7 @@ NAMES = ("a", "b", "a.b", "a!", "a0", "ab", "ä", "\U0010ffff", "\U0010ffff" * 6
 @pytest.fixture
 def index() -> Iterator[sqlite3.Connection]:
     connection = sqlite3.connect(":memory:", isolation_level=None)
-    connection.executescript(files("bridge.store.sql.migrations").joinpath("0001.sql").read_text(encoding="utf-8"))
+    migrate(connection)
     yield connection
     connection.close()
 

@@ -43,9 +43,9 @@ def run(tmp_path: Path) -> Run:
 
 
 def store_times(run: Run, value: Any) -> None:
+    run.tag("seen", "1")
     with sqlite3.connect(run.experiment.workspace.path / "workspace.db", isolation_level=None) as connection:
         connection.execute("UPDATE run SET start_time = ?, end_time = ? WHERE id = ?", (value, value, run.id))
-        connection.execute("INSERT INTO tag (run, key, value) SELECT key, 'seen', '1' FROM run WHERE id = ?", (run.id,))
     connection.close()
 
 

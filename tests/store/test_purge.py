@@ -69,23 +69,28 @@ def test_no_row_of_a_run_is_left(store: SqlBackend, path: Path) -> None:
     before = {table: count_of(path, table) for table in tables}
     fill(store, "gone")
     grown = {table for table in tables if count_of(path, table) > before[table]}
-    assert grown >= {"run", "lease", "metric", "series", "point_block", "artifact", *purge.DETAILS}
+    assert grown >= {"run", "lease", "counter", "series", "point_block", "artifact", *purge.DETAILS}
     store.purge_runs(["gone"])
     left = {table for table in tables if count_of(path, table) > before[table]}
-    assert left == {"dataset", "past_use"}
+    assert left == {"dataset", "past_use", "name", "removal"}
 
 
 def test_no_row_of_an_experiment_is_left(store: SqlBackend, path: Path) -> None:
-    with closing(sqlite3.connect(path)) as raw:
-        before = list(raw.iterdump())
+    before = dumped(path)
     experiment = store.create_experiment("a", 1, tags={"t": "1"}).id
     fill(store, "r1", experiment)
     fill(store, "r2", experiment)
     store.purge_runs(["r1"])
     store.delete_experiment(experiment, 2)
     store.purge_experiment(experiment)
+    assert dumped(path) == before
+
+
+def dumped(path: Path) -> list[str]:
+    """Return the content of a database, except names, which are never removed, and the list of what was removed."""
     with closing(sqlite3.connect(path)) as raw:
-        assert list(raw.iterdump()) == before
+        kept = tuple(f'INSERT INTO "{table}"' for table in ("name", "removal", "change"))
+        return [line for line in raw.iterdump() if not line.startswith(kept)]
 
 
 def test_others_can_write_between_the_slices(store: SqlBackend, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,7 +133,7 @@ def test_a_purge_is_linear_in_the_runs_and_keys_that_it_removes(store: SqlBacken
             "experiment": lambda experiment=experiment: store.purge_experiment(experiment),  # type: ignore[misc]
         }
         costs.append(steps_of(store, purges[what]))
-        assert [count_of(path, table) for table in ("run", "metric", "series", "point_block")] == [0, 0, 0, 0]
+        assert [count_of(path, table) for table in ("run", "counter", "series", "point_block")] == [0, 0, 0, 0]
     assert costs[1] < 10 * costs[0]
 
 
@@ -156,7 +161,7 @@ def test_one_transaction_of_a_purge_removes_few_runs_rows_and_blocks(
     monkeypatch.setattr(store.database, "write", counted_write)
     store.purge_runs(run_ids) if what == "runs" else store.purge_experiment(experiment)
     assert count_of(path, "run") == 0
-    assert max(changes) <= 2 * AT_ONCE and len(changes) >= 2 + 3
+    assert max(changes) <= 3 * AT_ONCE + 10 and len(changes) >= 2 + 3
 
 
 def test_a_killed_purge_leaves_nothing_visible_and_the_next_purge_completes_it(store: SqlBackend, path: Path) -> None:
@@ -181,7 +186,7 @@ def test_a_killed_purge_leaves_nothing_visible_and_the_next_purge_completes_it(s
     store.restore_experiment("0", 2)
     assert create_run(store, RunRecord("gone", "0")).number == 2
     store.resume_purge()
-    assert (count_of(path, "point_block"), count_of(path, "series"), count_of(path, "metric")) == (0, 0, 0)
+    assert (count_of(path, "point_block"), count_of(path, "series"), count_of(path, "counter")) == (0, 0, 0)
     assert get_run(store, "gone").number == 2
     assert count_of(path, "run") == 1
 

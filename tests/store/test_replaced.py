@@ -61,7 +61,7 @@ def test_an_open_process_writes_to_the_workspace_that_is_now_at_the_path(
     old = start(workspace)
     old_id = workspace.id
     gone = replace_by_another(workspace)
-    before = rows(gone, "SELECT count(*) FROM run"), rows(gone, "SELECT count(*) FROM tag")
+    before = rows(gone, "SELECT count(*) FROM run"), rows(gone, "SELECT count(*) FROM label")
     with caplog.at_level(logging.WARNING, "bridge"):
         with pytest.raises(NotFound, match=old.id):
             old.tag("a", "b")
@@ -71,7 +71,7 @@ def test_an_open_process_writes_to_the_workspace_that_is_now_at_the_path(
         new.tag("a", "b")
     assert Run.get(Workspace.open(workspace.path), new.id).tags == {"a": "b"}
     assert rows(workspace.path, "SELECT id FROM run") == [(new.id,)]
-    assert (rows(gone, "SELECT count(*) FROM run"), rows(gone, "SELECT count(*) FROM tag")) == before
+    assert (rows(gone, "SELECT count(*) FROM run"), rows(gone, "SELECT count(*) FROM label")) == before
     said = [record.getMessage() for record in caplog.records if "was replaced" in record.getMessage()]
     assert said == [
         f"The workspace at {workspace.path} was replaced by another workspace, which this process uses now. "
@@ -90,7 +90,8 @@ def test_a_workspace_restored_from_a_backup_gets_the_changes(workspace: Workspac
     shutil.copytree(tmp_path / "backup", workspace.path, copy_function=shutil.copy2)
     run.tag("a", "b")
     assert dict(run.tags) == {"a": "b"}
-    assert rows(workspace.path, "SELECT key FROM tag WHERE key IN ('a', 'after')") == [("a",)]
+    statement = "SELECT n.key FROM label l JOIN name n ON n.id = l.name WHERE n.key IN ('a', 'after')"
+    assert rows(workspace.path, statement) == [("a",)]
     assert workspace.stores.tracking.inner.database.generation == 1  # type: ignore[attr-defined]
 
 

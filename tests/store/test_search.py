@@ -27,6 +27,9 @@ from bridge.records.search_grammar import (
     parse_run_order,
 )
 from bridge.records.series import BIG, Latest
+from bridge.store.sql.connection import Name
+from bridge.store.sql.latest import bits_of
+from bridge.store.sql.names import PARAM, PROPERTY, SERIES, TAG, label_name
 from bridge.store.sql.search import search_experiment_ids, search_run_keys
 from bridge.testing.oracle.search import DATASET_CONTEXT, select_experiments, select_runs
 
@@ -218,13 +221,15 @@ def insert_run(connection: sqlite3.Connection, record: RunRecord) -> int:
         end_time=record.end_time, deletion_time=record.deletion_time, description=record.description, user=record.user,
         parent_id=record.parent_id, type=record.type,
     )  # fmt: skip
-    for table, labels in ("param", record.params), ("tag", record.tags), ("property", record.properties):
+    experiment = int(record.experiment_id)
+    for entity, labels in (PARAM, record.params), (TAG, record.tags), (PROPERTY, record.properties):
         for key, value in labels.items():
-            insert(connection, table, run=run, key=key, value=value)
-    keys = set(record.latest) | set(record.latest_texts) | {key for key, _ in record.latest_columns}
-    metrics = {key: insert_metric(connection, run, key, record) for key in sorted(keys)}
+            name = name_id(connection, label_name(experiment, entity, key))
+            insert(connection, "label", run=run, name=name, value=value)
+    for key in sorted(set(record.latest) | set(record.latest_texts) | {key for key, _ in record.latest_columns}):
+        insert_metric(connection, run, key, record)
     for (key, column), latest in record.latest_columns.items():
-        insert_number(connection, latest, metric=metrics[key], kind=1, column=column)
+        insert_number(connection, latest, run, (experiment, SERIES, key, 1, column, "number"))
     for used in record.dataset_inputs:
         found = connection.execute(
             "SELECT id FROM dataset WHERE experiment = ? AND name = ? AND digest = ?",
@@ -239,25 +244,40 @@ def insert_run(connection: sqlite3.Connection, record: RunRecord) -> int:
     return run
 
 
-def insert_metric(connection: sqlite3.Connection, run: int, key: str, record: RunRecord) -> int:
-    metric = insert(connection, "metric", run=run, key=key)
+def name_id(connection: sqlite3.Connection, name: Name) -> int:
+    where = 'experiment = ? AND entity = ? AND key = ? AND kind = ? AND "column" = ? AND value_type = ?'
+    found = connection.execute(f"SELECT id FROM name WHERE {where}", name).fetchone()
+    if found is not None:
+        return int(found[0])
+    columns = ("experiment", "entity", "key", "kind", "column", "value_type")
+    return insert(connection, "name", **dict(zip(columns, name, strict=True)))
+
+
+def insert_metric(connection: sqlite3.Connection, run: int, key: str, record: RunRecord) -> None:
+    experiment = int(record.experiment_id)
     # A column's name differs from its key. Columns of texts, images and descriptions are not metrics.
-    insert_number(connection, Latest(1.0, 9, 9), metric=metric, kind=1, column="other")
+    insert_number(connection, Latest(1.0, 9, 9), run, (experiment, SERIES, key, 1, "other", "number"))
     for kind, column in ((1, "b"), (2, ""), (7, "")):
-        insert(connection, "series", metric=metric, kind=kind, column=column, value_type="text", latest_text='"5"')
+        insert_text(connection, '"5"', run, (experiment, SERIES, key, kind, column, "text"))
     if key in record.latest:
-        insert_number(connection, record.latest[key], metric=metric, kind=0, column="")
+        insert_number(connection, record.latest[key], run, (experiment, SERIES, key, 0, "", "number"))
     if key in record.latest_texts:
         text = json.dumps(record.latest_texts[key])
-        insert(connection, "series", metric=metric, kind=0, column="", value_type="text", latest_text=text)
-    return metric
+        insert_text(connection, text, run, (experiment, SERIES, key, 0, "", "text"))
 
 
-def insert_number(connection: sqlite3.Connection, latest: Latest, **name: object) -> None:
-    bits = struct.unpack("<q", struct.pack("<d", latest.value))[0]
-    plain = None if math.isnan(latest.value) else max(-BIG, min(BIG, latest.value))
+def insert_text(connection: sqlite3.Connection, text: str, run: int, name: Name) -> None:
     insert(
-        connection, "series", **name, value_type="number", latest_bits=bits, latest_value=plain,
+        connection, "series", run=run, name=name_id(connection, name), all_ints=0, latest_text=text, latest_timestamp=0,
+        latest_step=0,
+    )  # fmt: skip
+
+
+def insert_number(connection: sqlite3.Connection, latest: Latest, run: int, name: Name) -> None:
+    (bits,) = struct.unpack("<q", struct.pack("<d", latest.value))
+    value, bits = bits_of(latest.value, bits)
+    insert(
+        connection, "series", run=run, name=name_id(connection, name), all_ints=0, latest_bits=bits, latest_value=value,
         latest_timestamp=latest.timestamp, latest_step=latest.step,
     )  # fmt: skip
 

@@ -17,6 +17,7 @@ from bridge.records.run import RunRecord
 from bridge.store.backend import Backend
 from bridge.store.one_run import create_run, get_run
 from bridge.store.sql.database import Database
+from bridge.store.sql.latest import latest_of
 from bridge.store.sql.sqlite import open_sqlite
 from bridge.testing.backend import BackendTests
 from bridge.testing.machine import check_store
@@ -45,15 +46,16 @@ def test_a_point_is_stored_as_its_64_bits(tmp_path: Path) -> None:
     store.close()
     raw = sqlite3.connect(tmp_path / "workspace.db")
     blocks = raw.execute('SELECT steps, timestamps, "values" FROM point_block ORDER BY id').fetchall()
-    latest = raw.execute("SELECT latest_step, latest_bits FROM series").fetchone()
+    latest = raw.execute("SELECT latest_value, latest_bits, latest_timestamp, latest_step FROM series").fetchone()
     raw.close()
     steps, timestamps, values = (b"".join(column) for column in zip(*blocks, strict=True))
     count = len(FLOATS)
     assert values == struct.pack(f"<{count}d", *FLOATS)
     assert steps == struct.pack(f"<{count}q", *range(count))
     assert timestamps == struct.pack(f"<{count}q", *range(10, 10 + count))
-    assert latest[0] == count - 1
-    assert struct.pack("<q", latest[1]) == struct.pack("<d", FLOATS[-1])
+    value, timestamp, step = latest_of(*latest)
+    assert (timestamp, step) == (9 + count, count - 1)
+    assert struct.pack("<d", value) == struct.pack("<d", FLOATS[-1])
 
 
 def test_a_reopened_file_has_everything_that_was_written(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sqlite3
 import struct
 import subprocess
@@ -23,7 +22,7 @@ from bridge.records.search import RunQuery
 from bridge.records.series import Latest
 from bridge.store.one_run import get_run, get_series
 from bridge.store.sql.backend import SqlBackend
-from bridge.store.sql.migrate import FOLDER, SCHEMA, WIDENED_FROM, _statements, read_schema
+from bridge.store.sql.migrate import FOLDER, SCHEMA, read_schema
 from bridge.store.sql.sqlite import open_sqlite
 
 VALUES = (0.5, float("inf"), -0.0)
@@ -158,19 +157,6 @@ def test_a_read_of_an_older_schema_within_another_read_works(first: Path) -> Non
         assert get_run(tracking, "r1").status == "Completed"
         assert outer.in_transaction
     tracking.close()
-
-
-def test_migrations_that_readers_emulate_add_only_tables_and_indexes() -> None:
-    for number in range(WIDENED_FROM + 1, SCHEMA + 1):
-        made = set()
-        for statement in _statements(number):
-            text = re.sub(r"--.*", "", statement)
-            table = re.match(r"\s*CREATE TABLE (\w+)", text)
-            if table:
-                made.add(table[1])
-                continue
-            filled = re.match(r"\s*INSERT INTO (\w+)", text)
-            assert re.match(r"\s*CREATE (UNIQUE )?INDEX ", text) or (filled and filled[1] in made), statement
 
 
 def test_processes_can_open_a_database_of_the_first_schema_at_once(first: Path) -> None:

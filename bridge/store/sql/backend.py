@@ -16,6 +16,7 @@ from bridge.records.storable import check_changes, check_experiment, check_run
 from bridge.store.backend import Backend
 from bridge.store.points import check_points
 from bridge.store.sql import experiments, runs
+from bridge.store.sql.changes import note_experiment, note_runs
 from bridge.store.sql.database import Database
 from bridge.store.sql.database_file import NO_ACCESS
 from bridge.store.sql.statements import in_chunks, insert, state_of
@@ -87,6 +88,7 @@ class SqlBackend(Backend):
             number = experiments.active_id(c, experiment_id)
             experiments.remove_tags(c, number, removed)
             experiments.set_tags(c, number, tags)
+            note_experiment(c, number)
 
     def delete_experiment(self, experiment_id: str, time: int) -> None:
         with self.database.write() as c:
@@ -127,8 +129,7 @@ class SqlBackend(Backend):
     def update_runs(self, run_ids: Sequence[str], changes: RunChanges) -> None:
         changes = check_changes(changes)
         with self.database.write() as c:
-            for run_id in dict.fromkeys(run_ids):
-                runs.update(c, run_id, changes)
+            note_runs(c, [runs.update(c, run_id, changes) for run_id in dict.fromkeys(run_ids)])
 
     def delete_runs(self, run_ids: Sequence[str], time: int) -> None:
         with self.database.write() as c:

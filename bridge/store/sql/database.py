@@ -15,9 +15,10 @@ from pathlib import Path
 import bridge.journal.locks as locks
 from bridge.errors import NotAllowed, SchemaMismatch, StoreUnavailable
 from bridge.journal.block import block
+from bridge.store.sql.connection import Connection
 from bridge.store.sql.database_file import NO_ACCESS, NOT_OURS, Identity, border, has_wal, identity_of, stamp_of, uri_of
 from bridge.store.sql.gate import close_left_at_once, databases, gate, leave, open_gate
-from bridge.store.sql.migrate import SCHEMA, WIDENED_FROM, migrate, read_schema, widen
+from bridge.store.sql.migrate import SCHEMA, migrate, read_schema
 from bridge.store.sql.turns import Queue, Turn
 
 logger = logging.getLogger("bridge")
@@ -40,9 +41,9 @@ class _Local(threading.local):
     this object. A signal handler could interrupt this call.
     """
 
-    connection: sqlite3.Connection | None = None
+    connection: Connection | None = None
     identity: Identity | None = None
-    copy: tuple[object, sqlite3.Connection] | None = None
+    copy: tuple[object, Connection] | None = None
     unlocked: bool = False
 
 
@@ -80,13 +81,13 @@ class Database:
 
     def _begin(self) -> None:
         self._local = _Local()
-        self._connections: dict[threading.Thread, sqlite3.Connection] = {}
-        self._set_aside: list[sqlite3.Connection] = []
+        self._connections: dict[threading.Thread, Connection] = {}
+        self._set_aside: list[Connection] = []
         self._turn = Turn(self._file, self._queue_path)
         self._noting = RLock()
 
     @block
-    def read(self) -> Generator[sqlite3.Connection, None, None]:
+    def read(self) -> Generator[Connection, None, None]:
         """Return a context manager that gives a connection for reading. All reads see the same state of the database.
 
         A read within another transaction of the same thread, for example in a signal handler, sees the state of that
@@ -108,7 +109,7 @@ class Database:
                 yield from self._transaction("BEGIN")
 
     @block
-    def write(self) -> Generator[sqlite3.Connection, None, None]:
+    def write(self) -> Generator[Connection, None, None]:
         """Return a context manager that gives a connection. All changes are stored at the end of the block, or none.
 
         Raises:
@@ -130,7 +131,7 @@ class Database:
             yield from self._transaction("BEGIN IMMEDIATE")
 
     @block
-    def peek(self) -> Generator[sqlite3.Connection, None, None]:
+    def peek(self) -> Generator[Connection, None, None]:
         """Return a context manager that gives a connection for one read. SQLite avoids creating files, if possible."""
         with border(self._file), gate.inside():
             connection = self._open(
@@ -141,7 +142,7 @@ class Database:
             finally:
                 self._close(connection)
 
-    def _transaction(self, begin: str) -> Generator[sqlite3.Connection, None, None]:
+    def _transaction(self, begin: str) -> Generator[Connection, None, None]:
         """Yield this thread's connection in a transaction on the file at the path. `begin` is the SQL statement."""
         for _ in range(TRIES):
             connection = self._connection()
@@ -152,17 +153,23 @@ class Database:
                 if self._has_begun(connection, begin):
                     if begin != "BEGIN":
                         self._check_schema(connection)
-                    yield connection
+                        connection.begin_names()
+                    try:
+                        yield connection
+                    except sqlite3.OperationalError:
+                        self._check_schema(connection)  # a newer version may have removed a table during this read
+                        raise
                     if begin != "BEGIN":
                         self._check_place(local.identity)
                         connection.commit()
+                        connection.keep_names()
                     connection.rollback()
                     return
                 connection.rollback()
             self._drop()
         raise StoreUnavailable(self._file, f"another file has replaced it {TRIES} times during this call")
 
-    def _has_begun(self, connection: sqlite3.Connection, begin: str) -> bool:
+    def _has_begun(self, connection: Connection, begin: str) -> bool:
         """Start a transaction. Return False if the connection was closed, or its file is no longer at the path."""
         try:
             connection.execute(begin)
@@ -172,7 +179,7 @@ class Database:
             return False
         return self._local.connection is connection and identity_of(self._file) == self._local.identity
 
-    def _check_schema(self, connection: sqlite3.Connection) -> None:
+    def _check_schema(self, connection: Connection) -> None:
         found = read_schema(connection)
         if found != SCHEMA:
             raise SchemaMismatch(self._file, found, SCHEMA)
@@ -239,11 +246,11 @@ class Database:
             self._close(self._set_aside[-1])
             self._set_aside.pop()
 
-    def _close(self, connection: sqlite3.Connection) -> None:
+    def _close(self, connection: Connection) -> None:
         connection.close()
         self._opened.pop(connection, None)
 
-    def _connection(self) -> sqlite3.Connection:
+    def _connection(self) -> Connection:
         connection = self._local.connection
         if connection is None:
             self.close_ended()
@@ -265,7 +272,7 @@ class Database:
             self._connections.pop(threading.current_thread(), None)
             self._close(connection)
 
-    def _note(self, identity: Identity, connection: sqlite3.Connection) -> None:
+    def _note(self, identity: Identity, connection: Connection) -> None:
         """Remember which file is open. If it is not the file that was open before, count and log the replacement."""
         if identity == self._identity:
             return
@@ -285,7 +292,7 @@ class Database:
                 )
             self._mode = os.stat(self._file).st_mode & 0o666
 
-    def _check(self, connection: sqlite3.Connection) -> None:
+    def _check(self, connection: Connection) -> None:
         """Raise an error if the file that has replaced the database is not the database of a workspace.
 
         Migrate the new database if its schema is older.
@@ -296,9 +303,9 @@ class Database:
         if not found or connection.execute("SELECT 1 FROM workspace WHERE name = 'id'").fetchone() is None:
             raise StoreUnavailable(self._file, NOT_OURS)
         if found < SCHEMA and not self.read_only:
-            migrate(connection)
+            migrate(connection, self._file)
 
-    def _connect(self) -> sqlite3.Connection:
+    def _connect(self) -> Connection:
         uri = uri_of(self._file)
         if not self.read_only:
             connection = self._open(uri + "?mode=rw")
@@ -318,18 +325,16 @@ class Database:
             self._local.unlocked = True
             return self._open(uri + "?mode=ro&immutable=1")
 
-    def _read_newly_opened(self) -> Generator[sqlite3.Connection, None, None]:
+    def _read_newly_opened(self) -> Generator[Connection, None, None]:
         identity, stamp = identity_of(self._file), stamp_of(self._file)
         self._local.unlocked = False
         connection = self._connect()
         try:
             self._note(identity, connection)
             found = read_schema(connection)
-            if 0 < found < WIDENED_FROM:
+            if 0 < found < SCHEMA:
                 yield from self._read_copy(connection, identity)
             else:
-                if found < SCHEMA:
-                    widen(connection)
                 connection.execute("BEGIN")
                 yield connection
         finally:
@@ -337,7 +342,7 @@ class Database:
         if self._local.unlocked and stamp_of(self._file) != stamp:  # an immutable file is read without a lock
             raise StoreUnavailable(self._file, "another process wrote to it during the read: try the call again")
 
-    def _read_copy(self, old: sqlite3.Connection, identity: Identity) -> Generator[sqlite3.Connection, None, None]:
+    def _read_copy(self, old: Connection, identity: Identity) -> Generator[Connection, None, None]:
         """Yield a connection to a migrated copy in a temporary file. After a change of the database, copy it again."""
         stamp = identity, *(stamp_of(self._file + end) for end in ("", "-wal"))
         known = self._local.copy
@@ -345,7 +350,7 @@ class Database:
             yield known[1]
             return
         if known is None or known[0] != stamp:
-            copy = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+            copy = sqlite3.connect("", factory=Connection, isolation_level=None, check_same_thread=False)
             self._opened[copy] = os.getpid()
             try:
                 old.backup(copy)
@@ -363,16 +368,22 @@ class Database:
         finally:
             known[1].rollback()
 
-    def _open(self, uri: str) -> sqlite3.Connection:
+    def _open(self, uri: str) -> Connection:
         # `check_same_thread` is False, because another thread may close the connection.
         connection = sqlite3.connect(
-            uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
+            uri,
+            uri=True,
+            timeout=BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=256,
+            factory=Connection,
         )
         self._opened[connection] = os.getpid()
         return connection
 
 
-def _wants_fsync(connection: sqlite3.Connection) -> bool:
+def _wants_fsync(connection: Connection) -> bool:
     """Return whether the workspace of a database was created with the durability "power"."""
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'workspace'").fetchone():
         return False  # the file is not the database of a workspace; `open_sqlite` raises the error

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from bridge.errors import AlreadyExists, InvalidState, NotFound
 from bridge.records.experiment import ExperimentRecord, check_experiment_name
 from bridge.records.limits import INT64_MAX
+from bridge.store.sql.changes import note_experiment
 from bridge.store.sql.statements import in_chunks
 
 COLUMNS = "id, name, stage, creation_time, last_update_time, artifact_location"
@@ -32,6 +33,7 @@ def create(
         (experiment_id, name, creation_time, creation_time, artifact_location),
     )
     set_tags(c, experiment_id, tags)
+    note_experiment(c, experiment_id)
     return int(experiment_id)
 
 
@@ -92,6 +94,7 @@ def rename(c: sqlite3.Connection, experiment_id: str, name: str, time: int) -> N
     if find_id(c, name) not in (None, number):
         raise AlreadyExists("experiment", name)
     c.execute("UPDATE experiment SET name = ?, last_update_time = ? WHERE id = ?", (name, time, number))
+    note_experiment(c, number)
 
 
 def set_tags(c: sqlite3.Connection, experiment: int, tags: Mapping[str, str | None]) -> None:
@@ -118,8 +121,9 @@ def set_stage(c: sqlite3.Connection, experiment_id: str, stage: str, time: int) 
     number = existing_id(c, experiment_id)
     if stage_of(c, number) == stage:
         raise NotFound("experiment", experiment_id, f"it is already {stage}")
+    change = note_experiment(c, number)
     c.execute("UPDATE experiment SET stage = ?, last_update_time = ? WHERE id = ?", (stage, time, number))
     c.execute(
-        "UPDATE run SET stage = ?, deletion_time = ? WHERE experiment = ? AND stage != ?",
-        (stage, time if stage == "deleted" else None, number, stage),
+        "UPDATE run SET stage = ?, deletion_time = ?, changed = ? WHERE experiment = ? AND stage != ?",
+        (stage, time if stage == "deleted" else None, change, number, stage),
     )

@@ -32,6 +32,7 @@ from bridge.store.leases import (
     verdict,
 )
 from bridge.store.slices import Slice
+from bridge.store.sql.changes import note_runs
 from bridge.store.sql.runs import active_key, store_signs_of_life
 from bridge.store.sql.statements import in_chunks, insert
 
@@ -51,7 +52,7 @@ def store(c: sqlite3.Connection, slices: Sequence[Slice]) -> None:
         " WHERE r.id IN ({})",
         list(arrived),
     )
-    changed = []
+    changed, with_other_status = [], []
     for run_id, key, status, error, journal_id, time in list(rows):
         before = None if time is None else Lease(run_id, journal_id, time)
         after = lease_after(before, arrived[run_id])
@@ -64,8 +65,10 @@ def store(c: sqlite3.Connection, slices: Sequence[Slice]) -> None:
         if status in TERMINAL_STATUSES:
             c.execute("UPDATE run SET end_time = NULL, error = NULL WHERE key = ?", (key,))
         if status_then != status:
+            with_other_status.append(key)
             c.execute("UPDATE run SET status = ? WHERE key = ?", (status_then, key))
     insert(c, "lease", ("run", "journal_id", "time"), changed, REPLACED)
+    note_runs(c, with_other_status)
     _store_signs(c, slices)
 
 
@@ -121,6 +124,7 @@ def end(c: sqlite3.Connection, gone: Mapping[str, int], silent: Collection[str])
         )
         if changes.status in TERMINAL_STATUSES:
             c.execute("UPDATE lease SET journal_id = '' WHERE run = ?", (key,))
+    note_runs(c, [key for _, key, _ in found])
     c.executemany("DELETE FROM sign_of_life WHERE journal_id = ?", [(journal_id,) for journal_id in gone])
     return [run_id for run_id, _, _ in found]
 
@@ -141,6 +145,7 @@ def claim(c: sqlite3.Connection, run_id: str, lease: Lease) -> None:
     type, status, end_time = c.execute("SELECT type, status, end_time FROM run WHERE key = ?", (key,)).fetchone()
     check_claimable(run_id, type, status, end_time)
     c.execute("UPDATE run SET status = 'Preparing' WHERE key = ?", (key,))
+    note_runs(c, [key])
     row = c.execute("SELECT time FROM lease WHERE run = ?", (key,)).fetchone()
     # The new lease must have a later time than the former one, even if the clock of this process is behind.
     time = lease.time if row is None else max(lease.time, row[0] + 1)
@@ -162,4 +167,5 @@ def end_unclaimed(c: sqlite3.Connection, now: int) -> list[str]:
             "UPDATE run SET status = ?, end_time = ?, error = ? WHERE key = ?",
             (changes.status, changes.end_time, changes.error, key),
         )
+    note_runs(c, [key for _, key in found])
     return [run_id for run_id, _ in found]

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-import re
+import logging
 import sqlite3
+import time
 from functools import cache
 from pathlib import Path
 
+logger = logging.getLogger("bridge")
+
 FOLDER = Path(__file__).with_name("migrations")
-SCHEMA = 4
+SCHEMA = 5
 """The newest schema that this version of Runbridge can read.
 
 The file `migrations/<n>.sql` changes schema n - 1 into schema n.
 """
 
-WIDENED_FROM = 3
-"""The oldest schema that `widen` accepts. All later schemas only add tables and indexes."""
+MANY_RUNS = 10_000
+"""The number of runs from which a migration is logged, because it takes some seconds."""
 
-NEW_TABLE = re.compile(r"^CREATE TABLE (\w+)", re.MULTILINE)
-FILLED_TABLE = re.compile(r"^INSERT INTO (\w+)", re.MULTILINE)
+WAIT_SECONDS = 600.0
+"""How long a process waits for another process that migrates the database."""
+
+TRY_SECONDS = 1.0
+"""How long one try lasts. Between two tries, Python runs signal handlers."""
 
 
 def read_schema(connection: sqlite3.Connection) -> int:
@@ -27,46 +33,71 @@ def read_schema(connection: sqlite3.Connection) -> int:
     return int(row[0])
 
 
-def migrate(connection: sqlite3.Connection) -> None:
+def migrate(connection: sqlite3.Connection, name: str = "the database") -> None:
     """Migrate a database to the newest schema. Each migration is one transaction.
 
-    Several processes can call this function for one database at the same time.
-    """
-    number = 0
-    while number < SCHEMA:
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            number = read_schema(connection) + 1
-            if number <= SCHEMA:
-                for statement in _statements(number):
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA user_version={number}")
-            connection.execute("COMMIT")
-        except BaseException:
-            connection.rollback()
-            raise
-
-
-def widen(connection: sqlite3.Connection) -> None:
-    """Create temporary tables in place of the tables that an older schema lacks.
-
-    Only this connection sees the temporary tables. So a process without write access can read the database.
+    Several processes can call this function for one database at the same time. One of them migrates the database, and
+    the others wait.
 
     Args:
-        connection: a connection to a database with schema `WIDENED_FROM` or a later one.
+        connection: a connection without an open transaction.
+        name: the name of the database in log messages.
+
+    Raises:
+        sqlite3.OperationalError: another process has kept the database locked for `WAIT_SECONDS`.
     """
-    connection.execute("PRAGMA temp_store=MEMORY")
-    made = set()
-    for number in range(read_schema(connection) + 1, SCHEMA + 1):
-        for statement in _statements(number):
-            table = NEW_TABLE.search(statement)
-            if table:
-                made.add(table[1])
-                connection.execute(NEW_TABLE.sub(r"CREATE TEMP TABLE \1", statement, count=1))
-                continue
-            filled = FILLED_TABLE.search(statement)
-            if filled and filled[1] in made:
-                connection.execute(statement)
+    if read_schema(connection) >= SCHEMA:
+        return
+    # A migration may create a table anew, so that for some time rows refer to a table that does not exist.
+    # SQLite ignores this pragma within a transaction.
+    (checked,) = connection.execute("PRAGMA foreign_keys").fetchone()
+    connection.execute("PRAGMA foreign_keys=OFF")
+    try:
+        while read_schema(connection) < SCHEMA:
+            _begin(connection, name)
+            try:
+                _migrate_once(connection, name)
+                connection.execute("COMMIT")
+            except BaseException:
+                connection.rollback()
+                raise
+    finally:
+        connection.execute(f"PRAGMA foreign_keys={checked}")
+
+
+def _migrate_once(connection: sqlite3.Connection, name: str) -> None:
+    """Migrate a database to the next schema, unless another process has migrated it."""
+    number = read_schema(connection) + 1
+    if number > SCHEMA:
+        return
+    if number > 1:
+        (runs,) = connection.execute("SELECT count(*) FROM run").fetchone()
+        if runs >= MANY_RUNS:
+            logger.warning("Upgrading %s with %d runs to format %d. This takes some seconds, once.", name, runs, number)
+    for statement in _statements(number):
+        connection.execute(statement)
+    connection.execute(f"PRAGMA user_version={number}")
+
+
+def _begin(connection: sqlite3.Connection, name: str) -> None:
+    """Start a transaction for writing. Wait if another process migrates the database."""
+    (busy,) = connection.execute("PRAGMA busy_timeout").fetchone()
+    connection.execute(f"PRAGMA busy_timeout={int(TRY_SECONDS * 1000)}")
+    end = time.monotonic() + WAIT_SECONDS
+    reported = False
+    try:
+        while True:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > end:
+                    raise
+            if not reported:
+                logger.warning("Waiting for another process that upgrades or writes to %s.", name)
+                reported = True
+    finally:
+        connection.execute(f"PRAGMA busy_timeout={busy}")
 
 
 @cache

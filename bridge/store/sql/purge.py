@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from bridge.errors import NotFound
 from bridge.store.sql import experiments
 from bridge.store.sql.artifacts import AFTER_SLASH
+from bridge.store.sql.changes import note_removals
 from bridge.store.sql.database import Database
 from bridge.store.sql.runs import keys_of
 from bridge.store.sql.statements import AT_ONCE, chunks, in_chunks, marks_for
@@ -33,11 +34,12 @@ In the pause, a process that waits for the lock for writing wakes up and takes t
 would often take the lock again before the other process has woken up.
 """
 
-DETAILS = ("param", "tag", "property", "warning", "dataset_input", "model_input", "model_output", "lease")
+DETAILS = ("label", "warning", "dataset_input", "model_input", "model_output", "lease", "waiting")
 KEEP_USES = (
     "INSERT INTO past_use (dataset, context) SELECT dataset, context FROM dataset_input WHERE run IN ({})"
     " EXCEPT SELECT dataset, context FROM past_use"
 )
+COUNTED = "SELECT run, name FROM counter WHERE run IN ({}) LIMIT ?"
 HIDE = "UPDATE run SET id = ?, experiment = ?, parent_id = NULL WHERE key = ?"
 
 
@@ -75,13 +77,19 @@ def _remove_empty(c: sqlite3.Connection, experiment: int) -> None:
     for table in ("dataset", "experiment_tag"):
         c.execute(f"DELETE FROM {table} WHERE experiment = ?", (experiment,))
     c.execute("DELETE FROM experiment WHERE id = ?", (experiment,))
+    note_removals(c, [(experiment, "")])
 
 
 def _hide_some(c: sqlite3.Connection, keys: Sequence[int]) -> None:
+    if not keys:
+        return
     marks = marks_for(keys)
-    roots = c.execute(f"SELECT experiment || '/' || id FROM run WHERE key IN ({marks})", keys).fetchall()
-    for (root,) in roots:
-        c.execute("DELETE FROM artifact WHERE root >= ? AND root < ?", (root + "/", root + AFTER_SLASH))
+    runs = c.execute(f"SELECT experiment, id FROM run WHERE key IN ({marks})", keys).fetchall()
+    for experiment, id in runs:
+        root = f"{experiment}/{id}"
+        for table in ("artifact", "artifact_change"):
+            c.execute(f"DELETE FROM {table} WHERE root >= ? AND root < ?", (root + "/", root + AFTER_SLASH))
+    note_removals(c, runs)
     c.execute(KEEP_USES.format(marks), keys)
     for table in DETAILS:
         c.execute(f"DELETE FROM {table} WHERE run IN ({marks})", keys)
@@ -116,29 +124,31 @@ def _remove_rows(c: sqlite3.Connection) -> None:
 def _remove_some(c: sqlite3.Connection, most_points: int, most_blocks: int) -> tuple[int, int]:
     """Remove some rows of hidden runs from one table.
 
-    It is the first table that has such rows. The order of the tables is: blocks of points, series, metrics, runs.
-    A row is removed after all rows that refer to it: a block of points refers to a series, a series to a metric, and a
-    metric to a run. So a query for metrics starts from a few runs, a query for series from a few metrics, and a query
-    for blocks from a few series. A query that starts from all runs would take longer: each call would read all runs
-    again, even those whose other rows are already removed.
+    It is the first table that has such rows. The order of the tables is: blocks of points, chunks of points, series,
+    counters, runs. A row is removed after all rows that refer to it: a block or chunk refers to a series, and a series
+    or counter to a run. So a query for series starts from a few runs, and a query for blocks from a few series. A query
+    that starts from all runs would take longer: each call would read all runs again, even those whose other rows are
+    already removed.
 
     Returns:
         The number of removed rows, and the number of points in them.
     """
     runs = _ids(c, "SELECT key FROM run WHERE experiment = ? LIMIT ?", (BIN, AT_ONCE))
-    metrics = _below(c, "SELECT id FROM metric WHERE run IN ({}) LIMIT ?", runs)
-    series = _below(c, "SELECT id FROM series WHERE metric IN ({}) LIMIT ?", metrics)
-    blocks, points = _blocks(c, series, most_points, most_blocks)
-    for table, column, found in (
-        ("point_block", "id", blocks),
-        ("series", "id", series),
-        ("metric", "id", metrics),
-        ("run", "key", runs),
-    ):
+    series = _below(c, "SELECT id FROM series WHERE run IN ({}) LIMIT ?", runs)
+    for table in ("point_block", "chunk"):
+        found, points = _with_points(c, table, series, most_points, most_blocks)
         if found:
-            _delete(c, table, column, found)
+            _delete(c, table, "id", found)
             return len(found), points
-    return 0, 0
+    if series:
+        _delete(c, "series", "id", series)
+        return len(series), 0
+    counted = c.execute(COUNTED.format(marks_for(runs)), (*runs, AT_ONCE)).fetchall()
+    if counted:
+        c.executemany("DELETE FROM counter WHERE run = ? AND name = ?", counted)
+        return len(counted), 0
+    _delete(c, "run", "key", runs)
+    return len(runs), 0
 
 
 def _ids(c: sqlite3.Connection, sql: str, values: Sequence[int]) -> list[int]:
@@ -149,13 +159,15 @@ def _below(c: sqlite3.Connection, sql: str, above: Sequence[int]) -> list[int]:
     return _ids(c, sql.format(marks_for(above)), (*above, AT_ONCE)) if above else []
 
 
-def _blocks(c: sqlite3.Connection, series: Sequence[int], most_points: int, most_blocks: int) -> tuple[list[int], int]:
-    """Return the ids of blocks of points, and the number of points in these blocks.
+def _with_points(
+    c: sqlite3.Connection, table: str, series: Sequence[int], most_points: int, most_blocks: int
+) -> tuple[list[int], int]:
+    """Return the ids of blocks or chunks of points, and the number of points in them.
 
-    The search ends when it has found `most_blocks` blocks or at least `most_points` points.
+    The search ends when it has found `most_blocks` rows or at least `most_points` points.
     """
     blocks, points = [], 0
-    for block, count in in_chunks(c, "SELECT id, points FROM point_block WHERE series IN ({})", series):
+    for block, count in in_chunks(c, f"SELECT id, points FROM {table} WHERE series IN ({{}})", series):
         blocks.append(block)
         points += count
         if points >= most_points or len(blocks) >= most_blocks:

@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from bridge.errors import AlreadyExists, InvalidState, NotFound, ParamChanged
+from bridge.errors import AlreadyExists, InvalidState, NotFound
 from bridge.records.run import (
     TERMINAL_STATUSES,
     Dataset,
@@ -26,7 +26,11 @@ from bridge.records.run import (
 )
 from bridge.records.times import stored_time
 from bridge.store.sql import experiments
+from bridge.store.sql.changes import next_change, note_runs
+from bridge.store.sql.connection import Connection
+from bridge.store.sql.labels import Labelled, change_labels, insert_labels, read_labels
 from bridge.store.sql.latest import read_latest
+from bridge.store.sql.names import PARAM, PROPERTY, TAG
 from bridge.store.sql.statements import AT_ONCE, chunks, in_chunks, insert, marks_for
 
 COLUMNS = (
@@ -41,7 +45,7 @@ TIMES = ("start_time", "end_time", "deletion_time")
 CONTEXT_TAG = "mlflow.data.context"
 
 
-def create(c: sqlite3.Connection, records: Sequence[RunRecord], leases: Sequence[Lease] = ()) -> list[int]:
+def create(c: Connection, records: Sequence[RunRecord], leases: Sequence[Lease] = ()) -> list[int]:
     """Create runs and return their keys. If the run of a record already exists, return the key of the existing run."""
     active: dict[str, int] = {}
     for record in records:
@@ -57,9 +61,12 @@ def create(c: sqlite3.Connection, records: Sequence[RunRecord], leases: Sequence
             new[record.id] = record
         elif there[record.id] != start:
             raise AlreadyExists("run", record.id)
-    _insert_runs(c, [(active[record.experiment_id], record) for record in new.values()])
+    if new:
+        _insert_runs(c, [(active[record.experiment_id], record) for record in new.values()])
     keys = keys_of(c, [record.id for record in records])
-    _insert_labels_and_inputs(c, [(keys[record.id], record) for record in new.values()])
+    insert_labels(c, [(keys[record.id], active[record.experiment_id], record) for record in new.values()])
+    for record in new.values():
+        _add_inputs(c, keys[record.id], active[record.experiment_id], record)
     held = [(keys[lease.run_id], lease.journal_id, lease.time) for lease in leases if lease.run_id in new]
     insert(c, "lease", ("run", "journal_id", "time"), held)
     store_signs_of_life(c, {one.journal_id: one.boot_time for one in leases if one.run_id in new and one.boot_time})
@@ -91,34 +98,30 @@ def _insert_runs(c: sqlite3.Connection, runs: Sequence[tuple[int, RunRecord]]) -
         c.execute("UPDATE experiment SET runs = runs + ? WHERE id = ?", (count, experiment))
         row = c.execute("SELECT runs FROM experiment WHERE id = ?", (experiment,)).fetchone()
         numbers[experiment] = itertools.count(row[0] - count + 1)
+    change = next_change(c)
     insert(
-        c, "run", COLUMNS,
+        c, "run", (*COLUMNS, "changed", "created"),
         [
             (
                 record.id, experiment, record.display_name, next(numbers[experiment]), record.status, "active",
                 record.start_time, record.end_time, None, record.description, record.user, record.parent_id,
-                record.error, record.type, record.definition,
+                record.error, record.type, record.definition, change, change,
             )
             for experiment, record in runs
         ],
     )  # fmt: skip
 
 
-def _insert_labels_and_inputs(c: sqlite3.Connection, runs: Sequence[tuple[int, RunRecord]]) -> None:
-    """Store the labels and inputs of new runs. A new run has no stored labels, so none can conflict."""
-    for table, of in (("param", "params"), ("tag", "tags"), ("property", "properties")):
-        rows = [(key, *item) for key, record in runs for item in getattr(record, of).items()]
-        insert(c, table, ("run", "key", "value"), rows)
-    for key, record in runs:
-        if record.dataset_inputs or record.model_inputs or record.model_outputs:
-            experiment = int(record.experiment_id)
-            _add_inputs(c, key, experiment, record)
-
-
 def keys_of(c: sqlite3.Connection, run_ids: Sequence[str]) -> dict[str, int]:
     """Return the integer keys of the runs that exist, by run id, in the order of `run_ids`."""
     found = dict(in_chunks(c, "SELECT id, key FROM run WHERE id IN ({})", run_ids))
     return {run_id: found[run_id] for run_id in run_ids if run_id in found}
+
+
+def places_of(c: sqlite3.Connection, run_ids: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """Return the integer key and the experiment of each run that exists, by run id."""
+    rows = in_chunks(c, "SELECT id, key, experiment FROM run WHERE id IN ({})", run_ids)
+    return {run_id: (key, experiment) for run_id, key, experiment in rows}
 
 
 def active_ids(c: sqlite3.Connection, run_ids: Sequence[str]) -> set[str]:
@@ -137,11 +140,11 @@ def active_key(c: sqlite3.Connection, run_id: str) -> int:
     return int(row[0])
 
 
-def update(c: sqlite3.Connection, run_id: str, changes: RunChanges) -> None:
-    """Change an active run. If this raises, the caller must roll back the transaction."""
+def update(c: Connection, run_id: str, changes: RunChanges) -> int:
+    """Change an active run, and return its key. If this raises, the caller must roll back the transaction."""
     key = active_key(c, run_id)
+    status, experiment = c.execute("SELECT status, experiment FROM run WHERE key = ?", (key,)).fetchone()
     if changes.expected:
-        status = c.execute("SELECT status FROM run WHERE key = ?", (key,)).fetchone()[0]
         check_expected(run_id, status, changes)
     columns = changed_facts(changes)
     if changes.status in TERMINAL_STATUSES:
@@ -149,28 +152,10 @@ def update(c: sqlite3.Connection, run_id: str, changes: RunChanges) -> None:
     if columns:
         settings = ", ".join(f"{name} = ?" for name in columns)
         c.execute(f"UPDATE run SET {settings} WHERE key = ?", (*columns.values(), key))
-    experiment = c.execute("SELECT experiment FROM run WHERE key = ?", (key,)).fetchone()[0]
-    _change_labels_and_inputs(c, key, run_id, experiment, changes)
-    add_warnings(c, key, changes.warnings)
-
-
-def _change_labels_and_inputs(
-    c: sqlite3.Connection, key: int, run_id: str, experiment: int, changes: RunChanges
-) -> None:
-    if changes.params:
-        _set_params(c, key, run_id, changes.params)
-    if changes.properties:
-        _add_properties(c, key, run_id, changes.properties)
-    for tag in changes.removed_tags:
-        if not c.execute("DELETE FROM tag WHERE run = ? AND key = ?", (key, tag)).rowcount:
-            raise NotFound("tag", tag, f"run {run_id} does not have it")
-    if changes.tags:
-        c.executemany(
-            "INSERT INTO tag (run, key, value) VALUES (?, ?, ?)"
-            " ON CONFLICT (run, key) DO UPDATE SET value = excluded.value",
-            [(key, *item) for item in changes.tags.items()],
-        )
+    change_labels(c, Labelled(key, experiment, run_id), changes)
     _add_inputs(c, key, experiment, changes)
+    add_warnings(c, key, changes.warnings)
+    return key
 
 
 def _add_inputs(c: sqlite3.Connection, key: int, experiment: int, changes: RunChanges | RunRecord) -> None:
@@ -185,33 +170,6 @@ def _add_inputs(c: sqlite3.Connection, key: int, experiment: int, changes: RunCh
         " (SELECT 1 FROM model_output WHERE run = ? AND model_id = ? AND step = ?)",
         [(key, output.model_id, output.step) * 2 for output in changes.model_outputs],
     )
-
-
-def _set_params(c: sqlite3.Connection, key: int, run_id: str, params: Mapping[str, str]) -> None:
-    there = _values(c, "param", key, params)
-    changed = tuple((k, there[k], v) for k, v in params.items() if there.get(k, v) != v)
-    if changed:
-        raise ParamChanged(run_id, changed)
-    new = [(key, k, v) for k, v in params.items() if k not in there]
-    c.executemany("INSERT INTO param (run, key, value) VALUES (?, ?, ?)", new)
-
-
-def _add_properties(c: sqlite3.Connection, key: int, run_id: str, properties: Mapping[str, str]) -> None:
-    there = _values(c, "property", key, properties)
-    for name, value in properties.items():
-        if there.get(name, value) != value:
-            raise InvalidState("property", name, f"{there[name]!r} for run {run_id}", f"{value!r} or not set")
-    new = [(key, k, v) for k, v in properties.items() if k not in there]
-    c.executemany("INSERT INTO property (run, key, value) VALUES (?, ?, ?)", new)
-
-
-def _values(c: sqlite3.Connection, table: str, run: int, keys: Iterable[str]) -> dict[str, str]:
-    values = {}
-    for key in keys:
-        row = c.execute(f"SELECT value FROM {table} WHERE run = ? AND key = ?", (run, key)).fetchone()
-        if row is not None:
-            values[key] = row[0]
-    return values
 
 
 def _add_dataset(c: sqlite3.Connection, key: int, experiment: int, dataset_input: DatasetInput) -> None:
@@ -251,9 +209,10 @@ def set_stage(c: sqlite3.Connection, run_ids: Sequence[str], stage: str, time: i
             f"UPDATE run SET stage = ?, deletion_time = ? WHERE stage != ? AND key IN ({marks_for(some)})",
             (stage, time, stage, *some),
         )
+    note_runs(c, list(keys.values()))
 
 
-def read(c: sqlite3.Connection, keys: Sequence[int], with_latest: bool = True) -> list[RunRecord]:
+def read(c: Connection, keys: Sequence[int], with_latest: bool = True) -> list[RunRecord]:
     """Return the records of runs, in the order of `keys`. All runs must exist."""
     records: list[RunRecord] = []
     for start in range(0, len(keys), AT_ONCE):
@@ -261,7 +220,7 @@ def read(c: sqlite3.Connection, keys: Sequence[int], with_latest: bool = True) -
     return records
 
 
-def _read_some(c: sqlite3.Connection, keys: Sequence[int], with_latest: bool) -> list[RunRecord]:
+def _read_some(c: Connection, keys: Sequence[int], with_latest: bool) -> list[RunRecord]:
     marks = ",".join("?" * len(keys))
 
     def grouped(sql: str) -> dict[int, list[Any]]:
@@ -270,9 +229,7 @@ def _read_some(c: sqlite3.Connection, keys: Sequence[int], with_latest: bool) ->
             rows[run].append(rest)
         return rows
 
-    params = grouped("SELECT run, key, value FROM param WHERE run IN ({}) ORDER BY id")
-    tags = grouped("SELECT run, key, value FROM tag WHERE run IN ({}) ORDER BY id")
-    properties = grouped("SELECT run, key, value FROM property WHERE run IN ({}) ORDER BY id")
+    labels = read_labels(c, keys)
     warnings = grouped("SELECT run, sentence FROM warning WHERE run IN ({}) ORDER BY id")
     model_inputs = grouped("SELECT run, model_id FROM model_input WHERE run IN ({}) ORDER BY id")
     model_outputs = grouped("SELECT run, model_id, step FROM model_output WHERE run IN ({}) ORDER BY id")
@@ -292,9 +249,9 @@ def _read_some(c: sqlite3.Connection, keys: Sequence[int], with_latest: bool) ->
     return [
         RunRecord(
             **rows[key],
-            params=dict(params[key]),
-            tags=dict(tags[key]),
-            properties=dict(properties[key]),
+            params=labels[PARAM][key],
+            tags=labels[TAG][key],
+            properties=labels[PROPERTY][key],
             latest=latest[key].numbers,
             latest_texts=latest[key].texts,
             latest_columns=latest[key].columns,

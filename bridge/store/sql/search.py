@@ -16,7 +16,9 @@ from bridge.records.page import decode_token, encode_token
 from bridge.records.run import SOURCE_PROPERTY
 from bridge.records.search import Comparison, ExperimentQuery, Ordering, RunQuery
 from bridge.records.series import COLUMN, SCALAR
+from bridge.store.sql import names
 from bridge.store.sql.experiments import number_of
+from bridge.store.sql.names import SERIES
 
 RUN_COLUMNS = {
     "run_id": "r.id",
@@ -38,27 +40,20 @@ EXPERIMENT_COLUMNS = {
 }
 DATASET_COLUMNS = {"name": "d.name", "digest": "d.digest", "context": "i.context"}
 
-METRIC = (
-    "FROM metric m JOIN series s ON s.metric = m.id"
-    f""" AND s.kind = {SCALAR} AND s."column" = '' AND s.value_type = 'number' AND s.latest_bits IS NOT NULL"""
-    " WHERE m.run = r.key AND m.key = ?"
-)
+NAME = "FROM name n CROSS JOIN {} ON {} WHERE n.experiment = r.experiment AND n.entity = {} AND "
+OF_SERIES = NAME.format("series s", "s.run = r.key AND s.name = n.id", SERIES)
+METRIC = OF_SERIES + f"""n.key = ? AND n.kind = {SCALAR} AND n."column" = '' AND n.value_type = 'number'"""
 NAMED_METRIC = (
-    "FROM (SELECT s.latest_value FROM metric m JOIN series s ON s.metric = m.id"
-    f" AND s.kind IN ({SCALAR}, {COLUMN}) AND s.value_type = 'number' AND s.latest_bits IS NOT NULL"
-    " WHERE m.run = r.key AND m.key IN ({})"
-    f""" AND CASE s.kind WHEN {COLUMN} THEN m.key || '.' || s."column" ELSE m.key END = ?"""
-    " ORDER BY s.latest_step DESC, s.latest_timestamp DESC, COALESCE(s.latest_value, 0) DESC, s.kind, s.id LIMIT 1) s"
+    f"FROM (SELECT s.latest_value {OF_SERIES} n.key IN ({{}})"
+    f" AND n.kind IN ({SCALAR}, {COLUMN}) AND n.value_type = 'number'"
+    f""" AND CASE n.kind WHEN {COLUMN} THEN n.key || '.' || n."column" ELSE n.key END = ?"""
+    " ORDER BY s.latest_step DESC, s.latest_timestamp DESC, COALESCE(s.latest_value, 0) DESC, n.kind, s.id LIMIT 1) s"
     " WHERE 1 = 1"
 )
-LOGGED_TEXT = (
-    f"""FROM metric m JOIN series s ON s.metric = m.id AND s.kind = {SCALAR} AND s."column" = ''"""
-    " AND s.value_type = 'text' AND s.latest_text IS NOT NULL WHERE m.run = r.key AND m.key = ?"
-)
-TAG = "FROM tag t WHERE t.run = r.key AND t.key = ?"
-PROPERTY = "FROM property p WHERE p.run = r.key AND p.key = ?"
-OF_TYPE = f"(r.type = ? OR EXISTS (SELECT 1 {PROPERTY} AND p.value = ?))"
-PARAM = "FROM param p WHERE p.run = r.key AND p.key = ?"
+LOGGED_TEXT = OF_SERIES + f"""n.key = ? AND n.kind = {SCALAR} AND n."column" = '' AND n.value_type = 'text'"""
+LABEL = NAME.format("label l", "l.run = r.key AND l.name = n.id", "{}") + "n.key = ?"
+TAG, PROPERTY, PARAM = (LABEL.format(entity) for entity in (names.TAG, names.PROPERTY, names.PARAM))
+OF_TYPE = f"(r.type = ? OR EXISTS (SELECT 1 {PROPERTY} AND l.value = ?))"
 EXPERIMENT_TAG = "FROM experiment_tag t WHERE t.experiment = e.id AND t.key = ?"
 DATASET = "FROM dataset_input i JOIN dataset d ON d.id = i.dataset WHERE i.run = r.key"
 
@@ -73,8 +68,8 @@ SHOWN_TEXT = (
     " ELSE json_extract(s.latest_text, '$') END"
 )
 SHOWN_TAG = (
-    f"CASE WHEN EXISTS (SELECT 1 {TAG}) THEN (SELECT t.value {TAG})"
-    f" ELSE COALESCE((SELECT p.value {PROPERTY}), (SELECT {SHOWN_TEXT} {LOGGED_TEXT})) END"
+    f"CASE WHEN EXISTS (SELECT 1 {TAG}) THEN (SELECT l.value {TAG})"
+    f" ELSE COALESCE((SELECT l.value {PROPERTY}), (SELECT {SHOWN_TEXT} {LOGGED_TEXT})) END"
 )
 FOLDED = str.maketrans(ascii_uppercase, ascii_lowercase)
 GLOB = str.maketrans({"%": "*", "_": "?", "*": "[*]", "?": "[?]", "[": "[[]"})
@@ -176,9 +171,9 @@ def _run_clause(clause: Comparison) -> Sql:
     if clause.entity == "dataset":
         return _dataset_clause(clause)
     if clause.entity == "property":
-        return _labelled(clause, Sql(f"(SELECT p.value {PROPERTY})", (clause.key,)), (PROPERTY,))
+        return _labelled(clause, Sql(f"(SELECT l.value {PROPERTY})", (clause.key,)), (PROPERTY,))
     if clause.entity == "param":
-        return _labelled(clause, Sql(f"(SELECT p.value {PARAM})", (clause.key,)), (PARAM,))
+        return _labelled(clause, Sql(f"(SELECT l.value {PARAM})", (clause.key,)), (PARAM,))
     return _labelled(clause, Sql(SHOWN_TAG, (clause.key,) * 4), (TAG, PROPERTY, LOGGED_TEXT))
 
 
@@ -292,9 +287,9 @@ def _run_order(ordering: Ordering) -> list[Sql]:
         cases = " ".join(f"WHEN ? THEN {rank}" for _, rank in ranks)
         return [Sql(f"CASE {column} {cases} END {direction}", tuple(text for text, _ in ranks))]
     if ordering.entity == "property":
-        return [Sql(f"(SELECT p.value {PROPERTY}) {direction}", key)]
+        return [Sql(f"(SELECT l.value {PROPERTY}) {direction}", key)]
     if ordering.entity == "param":
-        return [Sql(f"(SELECT p.value {PARAM}) {direction}", key)]
+        return [Sql(f"(SELECT l.value {PARAM}) {direction}", key)]
     if ordering.entity == "tag":
         return [Sql(f"{SHOWN_TAG} {direction}", key * 4)]
     metric = _metric(ordering.key)

@@ -10,45 +10,54 @@ from __future__ import annotations
 import itertools
 import json
 import logging
-import math
-import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from bridge.records.series import Latest, SeriesRecord, comparable, later
-from bridge.store.sql.latest import latest_of
-from bridge.store.sql.runs import keys_of
+from bridge.records.series import SCALAR, Definition, SeriesRecord
+from bridge.store.sql import names
+from bridge.store.sql.changes import note_runs
+from bridge.store.sql.connection import Connection, Name
+from bridge.store.sql.names import KEY, SERIES
+from bridge.store.sql.runs import keys_of, places_of
 from bridge.store.sql.statements import chunks, insert, marks_for, marks_for_rows
+from bridge.store.sql.states import STATE, State, states_after
 
 if TYPE_CHECKING:
     from bridge.store.place import Joined, Placed
     from bridge.store.slices import Slice
 
 logger = logging.getLogger("bridge")
-RUNS_AT_ONCE = 500
 
-METRIC = ("id", "run", "key", "points", "stepless")
-NAME = ("metric", "kind", '"column"', "value_type")
-STATE = ("all_ints", "latest_step", "latest_timestamp", "latest_bits", "latest_value", "latest_text")
+COUNTER = ("run", "name", "points", "stepless")
 BLOCK = ("series", "points", "positions", "steps", "timestamps", '"values"', "doors")
+COUNTED = "ON CONFLICT (run, name) DO UPDATE SET points = excluded.points, stepless = excluded.stepless"
+CHANGED = (
+    f"ON CONFLICT (id) DO UPDATE SET {', '.join(f'{column} = excluded.{column}' for column in STATE)},"
+    " hot = series.hot + 1"
+)
 
 LOOK_UP = (  # SQLite does not reorder left joins, so it finds each wanted series with an index
-    "WITH wanted (number, run_id, key, kind, col, value_type) AS (VALUES {})"
-    f" SELECT w.number, r.key, m.id, m.points, m.stepless, s.id, {', '.join(f's.{column}' for column in STATE)}"
-    " FROM wanted w LEFT JOIN run r ON r.id = w.run_id LEFT JOIN metric m ON m.run = r.key AND m.key = w.key"
-    ' LEFT JOIN series s ON s.metric = m.id AND s.kind = w.kind AND s."column" = w.col'
-    " AND s.value_type = w.value_type"
+    "WITH wanted (number, run, key, name) AS (VALUES {})"
+    f" SELECT w.number, k.points, k.stepless, s.id, {', '.join(f's.{column}' for column in STATE)}"
+    " FROM wanted w LEFT JOIN counter k ON k.run = w.run AND k.name = w.key"
+    " LEFT JOIN series s ON s.run = w.run AND s.name = w.name"
 )
+VALUE = slice(3, 5)
+"""The columns of `STATE` that contain the latest value of a number series."""
 
-LAST_IDS = "SELECT coalesce((SELECT max(id) FROM metric), 0), coalesce((SELECT max(id) FROM series), 0)"
-READ_SERIES = (
-    'SELECT s.id, m.run, m.key, s."column", s.kind, s.value_type, s.all_ints'
-    " FROM metric m JOIN series s ON s.metric = m.id WHERE {}"
+LAST_IDS = "SELECT coalesce((SELECT max(id) FROM name), 0), coalesce((SELECT max(id) FROM series), 0)"
+
+OF_RUNS = "series s CROSS JOIN name n ON n.id = s.name WHERE s.run IN ({runs})"
+OF_KEYS = (  # SQLite does not reorder cross joins, so it finds the names of the keys first
+    f"run r CROSS JOIN name n ON n.experiment = r.experiment AND n.entity = {SERIES} AND n.key IN ({{keys}})"
+    " CROSS JOIN series s ON s.run = r.key AND s.name = n.id WHERE r.key IN ({runs})"
 )
+READ_SERIES = 'SELECT s.id, s.run, n.key, n."column", n.kind, n.value_type, s.all_ints FROM '
 READ_BLOCKS = (
     'SELECT b.series, b.id, b.points, b.positions, b.steps, b.timestamps, b.doors, b."values"'
-    " FROM metric m JOIN series s ON s.metric = m.id JOIN point_block b ON b.series = s.id WHERE {}"
+    " FROM (SELECT s.id FROM {}) s CROSS JOIN point_block b ON b.series = s.id"
 )
 
 Row: TypeAlias = "tuple[Any, ...]"
@@ -56,61 +65,54 @@ Warnings: TypeAlias = "Sequence[tuple[str, str]]"
 """Warnings of runs, as pairs (run id, sentence)."""
 
 
-class State(NamedTuple):
-    """The fields of a series that change when points are stored. They are the database columns in `STATE`."""
-
-    all_ints: int
-    latest_step: int
-    latest_timestamp: int
-    latest_bits: int | None
-    latest_value: float | None
-    latest_text: str | None
-
-    @property
-    def latest(self) -> Latest:
-        assert self.latest_bits is not None
-        return latest_of(self.latest_bits, self.latest_timestamp, self.latest_step)
-
-
 class Stored(NamedTuple):
-    """Stored values of one series, and of the run and the metric to which it belongs.
+    """Stored values of one series, of its key, and of the run to which it belongs.
 
-    `run`, `metric` and `series` are ids. `points` is the number of points of the metric, and `stepless` is the
-    number of its points that were logged without a step.
-    If one of the three rows does not exist, its values are None.
+    `run`, `experiment` and `series` are ids. `key` and `name` are the ids of two names: the key, and the series.
+    `points` is the number of points of the key, and `stepless` is the number of its points that were logged without a
+    step. Values of rows that do not exist are None.
     """
 
-    run: int | None
-    metric: int | None
-    points: int | None
-    stepless: int | None
-    series: int | None
-    state: State | None
+    run: int | None = None
+    experiment: int | None = None
+    key: int | None = None
+    name: int | None = None
+    points: int | None = None
+    stepless: int | None = None
+    series: int | None = None
+    state: State | None = None
 
 
 class Known(NamedTuple):
-    """The stored rows of several series, and the greatest ids of metrics and series. New rows get the next ids.
+    """The stored rows of several series, and the greatest ids of names and series. New rows get the next ids.
 
     `warned` maps the id of each run that gets a warning to the key of its row. Runs that do not exist are absent.
     """
 
     stored: list[Stored]
-    last_metric: int
+    last_name: int
     last_series: int
     warned: dict[str, int]
 
 
 class Rows(NamedTuple):
-    """The rows to store, and the number of points that are dropped because their run does not exist."""
+    """The rows to store, and the number of points that are dropped because their run does not exist.
 
-    metrics: list[Row]
+    `runs` are the keys of the runs that change. `waiting` are the keys of runs
+    whose latest values are not in the index of searches yet.
+    """
+
+    names: dict[Name, int]
+    counters: list[Row]
     series: list[Row]
     blocks: list[Row]
     warnings: list[Row]
+    runs: list[int]
+    waiting: list[int]
     dropped: int
 
 
-def store(c: sqlite3.Connection, points: Joined, warnings: Warnings) -> None:
+def store(c: Connection, points: Joined, warnings: Warnings) -> None:
     """Store points and warnings of runs, within the transaction of the caller."""
     write(c, prepare(points, warnings, look_up(c, points, warnings)))
 
@@ -120,17 +122,36 @@ def warnings_of(slices: Iterable[Slice]) -> list[tuple[str, str]]:
     return [warning for piece in slices for warning in piece.warnings]
 
 
-def look_up(c: sqlite3.Connection, points: Joined, warnings: Warnings) -> Known:
+def look_up(c: Connection, points: Joined, warnings: Warnings) -> Known:
     """Read the stored rows of all series to which points belong. One statement reads up to `AT_ONCE` series."""
-    found: dict[int, Stored] = {}
-    for some in chunks(list(enumerate(points.definitions))):
-        values = [value for number, d in some for value in (number, d.run_id, d.key, d.kind, d.column, d.value_type)]
-        rows = c.execute(LOOK_UP.format(marks_for_rows(6, len(some))), values).fetchall()
-        for number, run, metric, count, stepless, series, *state in rows:
-            found[number] = Stored(run, metric, count, stepless, series, None if series is None else State(*state))
-    last_metric, last_series = c.execute(LAST_IDS).fetchone()
+    stored = _look_up_names(c, points.definitions)
+    there = [(number, one) for number, one in enumerate(stored) if one.run is not None and one.key is not None]
+    for some in chunks(there):
+        values = [value for number, one in some for value in (number, one.run, one.key, one.name)]
+        for number, count, stepless, series, *columns in c.execute(
+            LOOK_UP.format(marks_for_rows(4, len(some))), values
+        ).fetchall():
+            state = None if series is None else State(*columns)
+            stored[number] = stored[number]._replace(points=count, stepless=stepless, series=series, state=state)
+    last_name, last_series = c.execute(LAST_IDS).fetchone()
     warned = keys_of(c, list(dict.fromkeys(run_id for run_id, _ in warnings)))
-    return Known([found[number] for number in range(len(found))], last_metric, last_series, warned)
+    return Known(stored, last_name, last_series, warned)
+
+
+def _look_up_names(c: Connection, definitions: Sequence[Definition]) -> list[Stored]:
+    """Return the runs and the names of series; the other values are None."""
+    places = places_of(c, list(dict.fromkeys(definition.run_id for definition in definitions)))
+    wanted = [_names_of(places[d.run_id][1], d) if d.run_id in places else None for d in definitions]
+    ids = names.find(c, [name for both in wanted if both is not None for name in both])
+    return [
+        Stored() if both is None else Stored(*places[d.run_id], ids.get(both[0]), ids.get(both[1]))
+        for d, both in zip(definitions, wanted, strict=True)
+    ]
+
+
+def _names_of(experiment: int, definition: Definition) -> tuple[Name, Name]:
+    """Return the name of the key of a series, and the name of the series."""
+    return names.label_name(experiment, KEY, definition.key), names.series_name(experiment, definition)
 
 
 def prepare(points: Joined, warnings: Warnings, known: Known) -> Rows:
@@ -141,74 +162,78 @@ def prepare(points: Joined, warnings: Warnings, known: Known) -> Rows:
     points, dropped = without_series(points, [stored.run is None for stored in known.stored])
     there = [stored for stored in known.stored if stored.run is not None]
     if not there:
-        return Rows([], [], [], warned, dropped)
-    names = [(definition.run_id, definition.key) for definition in points.definitions]
-    keys = dict(zip(names, there, strict=True))
+        return Rows({}, [], [], [], warned, [run for run, _ in warned], [], dropped)
+    keys = {(d.run_id, d.key): stored for d, stored in zip(points.definitions, there, strict=True)}
     placed = place(points, {name: Counters(stored.points or 0, stored.stepless or 0) for name, stored in keys.items()})
-    number = itertools.count(known.last_metric + 1)
-    ids = {name: next(number) if stored.metric is None else stored.metric for name, stored in keys.items()}
-    metrics = [(ids[name], keys[name].run, name[1], *after) for name, after in placed.counters.items()]
-    series, blocks = _series_rows(points, placed, [ids[name] for name in names], there, known.last_series)
-    return Rows(metrics, series, blocks, warned, dropped)
+    new_names, of_keys, of_series = _name_ids(points.definitions, there, known.last_name)
+    key_ids = dict(zip(((d.run_id, d.key) for d in points.definitions), of_keys, strict=True))
+    counters = [(keys[name].run, key_ids[name], *after) for name, after in placed.counters.items()]
+    states = list(states_after(points, placed, [stored.state for stored in there]))
+    ids = _series_ids(there, known.last_series)
+    return Rows(
+        names=new_names,
+        counters=counters,
+        series=[
+            (id, stored.run, name, *state, 1)
+            for id, stored, name, state in zip(ids, there, of_series, states, strict=True)
+        ],
+        blocks=[(id, *block) for id, block in zip(ids, _blocks(points, placed), strict=True)],
+        warnings=warned,
+        runs=list(dict.fromkeys([*(stored.run for stored in there if stored.run), *(run for run, _ in warned)])),
+        waiting=_waiting(points.definitions, there, states),
+        dropped=dropped,
+    )
 
 
-def _series_rows(
-    points: Joined, placed: Placed, metrics: Sequence[int], there: Sequence[Stored], last_series: int
-) -> tuple[list[Row], list[Row]]:
-    """Return the rows of new and changed series, and the rows that contain the new points."""
-    number = itertools.count(last_series + 1)
-    ids = [next(number) if stored.series is None else stored.series for stored in there]
-    series = []
-    for id, metric, definition, stored, after in zip(
-        ids, metrics, points.definitions, there, _states_after(points, placed, there), strict=True
-    ):
-        if after != stored.state:
-            series.append((id, metric, definition.kind, definition.column, definition.value_type, *after))
-    return series, [(id, *block) for id, block in zip(ids, _blocks(points, placed), strict=True)]
+def _name_ids(
+    definitions: Sequence[Definition], there: Sequence[Stored], last: int
+) -> tuple[dict[Name, int], list[int], list[int]]:
+    """Return the new names, and the ids of the names of the keys and of the series. `last` is the last used id."""
+    new: dict[Name, int] = {}
+
+    def id_of(name: Name) -> int:
+        return new.setdefault(name, last + 1 + len(new))
+
+    keys, series = [], []
+    for definition, stored in zip(definitions, there, strict=True):
+        assert stored.experiment is not None
+        key, name = _names_of(stored.experiment, definition)
+        keys.append(stored.key or id_of(key))
+        series.append(stored.name or id_of(name))
+    return new, keys, series
 
 
-def write(c: sqlite3.Connection, rows: Rows) -> None:
+def _series_ids(there: Sequence[Stored], last: int) -> list[int]:
+    """Return the ids of series. New series get the ids after `last`."""
+    number = itertools.count(last + 1)
+    return [stored.series or next(number) for stored in there]
+
+
+def _waiting(definitions: Sequence[Definition], there: Sequence[Stored], states: Sequence[State]) -> list[int]:
+    """Return the keys of the runs that have another latest value of a metric than before."""
+    changed = {
+        stored.run: None
+        for definition, stored, state in zip(definitions, there, states, strict=True)
+        if definition.kind == SCALAR and definition.value_type == "number"
+        if stored.state is None or stored.state[VALUE] != state[VALUE]
+    }
+    return [run for run in changed if run is not None]
+
+
+def write(c: Connection, rows: Rows) -> None:
     """Store rows. The rows that `look_up` has read must not have changed since."""
     if rows.dropped:
         logger.warning(
             "%d points were dropped: their runs do not exist in this workspace or were purged.", rows.dropped
         )
-    insert(c, "metric", METRIC, rows.metrics, _replacing(METRIC[3:]))
-    insert(c, "series", ("id", *NAME, *STATE), rows.series, _replacing(STATE))
+    names.add(c, rows.names)
+    insert(c, "counter", COUNTER, rows.counters, COUNTED)
+    insert(c, "series", ("id", "run", "name", *STATE, "hot"), rows.series, CHANGED)
     insert(c, "point_block", BLOCK, rows.blocks)
     insert(c, "warning", ("run", "sentence"), rows.warnings, "ON CONFLICT DO NOTHING")
-
-
-def _replacing(columns: Sequence[str]) -> str:
-    return f"ON CONFLICT (id) DO UPDATE SET {', '.join(f'{column} = excluded.{column}' for column in columns)}"
-
-
-def _states_after(points: Joined, placed: Placed, there: Sequence[Stored]) -> Iterator[State]:
-    """Yield the state of each series after the new points."""
-    latest = placed.latest
-    values = placed.values[latest]
-    columns = zip(
-        placed.steps[latest].tolist(),
-        placed.timestamps[latest].tolist(),
-        values.tolist(),
-        values.astype("<f8").view("<i8").tolist(),
-        placed.all_ints,
-        strict=True,
-    )
-    for definition, stored, (step, timestamp, value, bits, ints) in zip(
-        points.definitions, there, columns, strict=True
-    ):
-        old = stored.state
-        if definition.value_type == "text":
-            if old is None or (step, timestamp) >= (old.latest_step, old.latest_timestamp):
-                old = State(0, step, timestamp, None, None, json.dumps(points.texts[int(value)]))
-            yield old
-            continue
-        all_ints = int(ints and (old is None or old.all_ints != 0))
-        if old is not None and not later(Latest(value, timestamp, step), old.latest):
-            yield old._replace(all_ints=all_ints)
-            continue
-        yield State(all_ints, step, timestamp, bits, None if math.isnan(value) else comparable(value), None)
+    now = time.time_ns() // 1_000_000
+    insert(c, "waiting", ("run", "since"), [(run, now) for run in rows.waiting], "ON CONFLICT DO NOTHING")
+    note_runs(c, rows.runs)
 
 
 def _blocks(points: Joined, placed: Placed) -> Iterator[Row]:
@@ -231,17 +256,17 @@ def _blocks(points: Joined, placed: Placed) -> Iterator[Row]:
         begin = end
 
 
-def read(c: sqlite3.Connection, runs: Sequence[int], keys: Sequence[str] | None) -> dict[int, list[SeriesRecord]]:
+def read(c: Connection, runs: Sequence[int], keys: Sequence[str] | None) -> dict[int, list[SeriesRecord]]:
     """Return the series of runs, or only those with one of `keys`, in the order in which they were first logged."""
     found: dict[int, list[SeriesRecord]] = {run: [] for run in runs}
     for some in chunks(runs):
         series: list[Row] = []
         blocks: list[Row] = []
         for few in [None] if keys is None else chunks(keys):
-            where = f"m.run IN ({marks_for(some)})" + ("" if few is None else f" AND m.key IN ({marks_for(few)})")
-            values = (*some, *(few or ()))
-            series += c.execute(READ_SERIES.format(where), values).fetchall()
-            blocks += c.execute(READ_BLOCKS.format(where), values).fetchall()
+            source = (OF_RUNS if few is None else OF_KEYS).format(runs=marks_for(some), keys=marks_for(few or ()))
+            values = (*(few or ()), *some)
+            series += c.execute(READ_SERIES + source, values).fetchall()
+            blocks += c.execute(READ_BLOCKS.format(source), values).fetchall()
         series.sort(key=itemgetter(0))
         blocks.sort(key=itemgetter(0, 1))  # sorted here, because SQLite would copy the points while it sorts
         for run, record in _records(series, blocks):

@@ -57,7 +57,7 @@ def open_sqlite(path: Path, fsync: bool | None = False, read_only: bool = False)
     if found < SCHEMA and not read_only:
         with database.read() as connection:
             connection.rollback()
-            migrate(connection)
+            migrate(connection, str(path))
     store = SqlBackend(database)
     make_default_experiment(store)
     return store

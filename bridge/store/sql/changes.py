@@ -1,0 +1,63 @@
+"""The counter of changes in SQL. A reader asks what has changed since a value of this counter.
+
+A write transaction raises the counter and stores the new value with the rows that it changes. Transactions that write
+follow each other, so a reader that knows a value has seen all changes up to this value.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Iterable, Sequence
+
+from bridge.store.sql.statements import chunks, insert, marks_for
+
+MOST_REMOVALS = 10_000
+"""The number of removed runs and experiments that stay listed."""
+
+
+def read(c: sqlite3.Connection) -> int:
+    """Return the value of the counter."""
+    return int(c.execute("SELECT value FROM change").fetchone()[0])
+
+
+def next_change(c: sqlite3.Connection) -> int:
+    """Raise the counter, and return its new value."""
+    c.execute("UPDATE change SET value = value + 1")
+    return read(c)
+
+
+def note_runs(c: sqlite3.Connection, runs: Collection[int]) -> None:
+    """Record that runs have changed. `runs` are the integer keys of the runs."""
+    if runs:
+        change = next_change(c)
+        for some in chunks(list(runs)):
+            c.execute(f"UPDATE run SET changed = ? WHERE key IN ({marks_for(some)})", (change, *some))
+
+
+def note_experiment(c: sqlite3.Connection, experiment: int) -> int:
+    """Record that an experiment has changed. Return the value of the counter."""
+    change = next_change(c)
+    c.execute("UPDATE experiment SET changed = ? WHERE id = ?", (change, experiment))
+    return change
+
+
+def note_artifacts(c: sqlite3.Connection, root: str) -> None:
+    """Record that files of an artifact root were changed or removed."""
+    c.execute(
+        "INSERT INTO artifact_change (root, changed) VALUES (?, ?)"
+        " ON CONFLICT (root) DO UPDATE SET changed = excluded.changed",
+        (root, next_change(c)),
+    )
+
+
+def note_removals(c: sqlite3.Connection, removed: Iterable[tuple[int, str]]) -> None:
+    """Record that runs were purged, or experiments.
+
+    Args:
+        c: the connection.
+        removed: pairs of an experiment and a run id. For a removed experiment, the run id is empty.
+    """
+    change = next_change(c)
+    rows: Sequence[tuple[int, int, str]] = [(change, *one) for one in removed]
+    insert(c, "removal", ("changed", "experiment", "run_id"), rows)
+    c.execute("DELETE FROM removal WHERE id <= (SELECT max(id) FROM removal) - ?", (MOST_REMOVALS,))

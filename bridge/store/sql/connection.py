@@ -1,0 +1,52 @@
+"""Connections to a database, which remember the ids of names."""
+
+from __future__ import annotations
+
+import sqlite3
+from operator import itemgetter
+from typing import TypeAlias
+
+Name: TypeAlias = "tuple[int, int, str, int, str, str]"
+"""A name: experiment, entity, key, kind, column and value type. `bridge.store.sql.names` describes the fields."""
+
+MOST_NAMES = 20_000
+"""The number of names that a connection remembers, about 5 MB. If it learns more names, it forgets the earlier ones."""
+
+
+class Connection(sqlite3.Connection):
+    """A connection of one thread.
+
+    The remembered names are attributes of the connection, so they end with it: after a fork, and if another file has
+    replaced the database.
+
+    Attributes:
+        names: the ids of committed names.
+        newest: the remembered name with the greatest id.
+        new_names: the ids of the names that the open transaction has inserted.
+    """
+
+    # The attributes have defaults in the class, because a signal handler could interrupt an `__init__`.
+    names: dict[Name, int] | None = None
+    newest: tuple[Name, int] | None = None
+    new_names: dict[Name, int] | None = None
+
+    def remember(self, names: dict[Name, int]) -> None:
+        """Remember the ids of committed names."""
+        known = self.names
+        if known is None or len(known) + len(names) > MOST_NAMES:
+            known, self.newest = {}, None
+        if 0 < len(names) <= MOST_NAMES:
+            known.update(names)
+            newest = max(names.items(), key=itemgetter(1))
+            self.newest = newest if self.newest is None else max(self.newest, newest, key=itemgetter(1))
+        self.names = known
+
+    def begin_names(self) -> None:
+        """Forget the names of an earlier transaction that was not committed."""
+        self.new_names = None
+
+    def keep_names(self) -> None:
+        """Remember the names that the committed transaction has inserted."""
+        new, self.new_names = self.new_names, None
+        if new:
+            self.remember(new)

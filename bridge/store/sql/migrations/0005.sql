@@ -1,0 +1,163 @@
+-- Interned names, one row for each label, facts about each series, the index of searches, and the counter of changes.
+-- This migration rewrites the rows of labels, keys and series. It reads no points.
+
+-- The names of labels and series. A row is never changed or deleted, so processes may remember the ids.
+CREATE TABLE name (
+    id INTEGER PRIMARY KEY,
+    experiment INTEGER NOT NULL,              -- the experiment of the runs that use the name
+    entity INTEGER NOT NULL,                  -- bridge/store/sql/names.py: PARAM, TAG, PROPERTY, SERIES, KEY
+    key TEXT NOT NULL,
+    kind INTEGER NOT NULL DEFAULT 0,          -- of a series: bridge.records.series: SCALAR, COLUMN, …
+    "column" TEXT NOT NULL DEFAULT '',        -- of a series: empty, except for the columns of tables
+    value_type TEXT NOT NULL DEFAULT '',      -- of a series: number, text
+    UNIQUE (experiment, entity, key, kind, "column", value_type)
+);
+
+INSERT INTO name (experiment, entity, key)
+    SELECT r.experiment, 0, p.key FROM param p JOIN run r ON r.key = p.run GROUP BY r.experiment, p.key;
+INSERT INTO name (experiment, entity, key)
+    SELECT r.experiment, 1, t.key FROM tag t JOIN run r ON r.key = t.run GROUP BY r.experiment, t.key;
+INSERT INTO name (experiment, entity, key)
+    SELECT r.experiment, 2, p.key FROM property p JOIN run r ON r.key = p.run GROUP BY r.experiment, p.key;
+INSERT INTO name (experiment, entity, key, kind, "column", value_type)
+    SELECT r.experiment, 3, m.key, s.kind, s."column", s.value_type
+    FROM series s JOIN metric m ON m.id = s.metric JOIN run r ON r.key = m.run
+    GROUP BY r.experiment, m.key, s.kind, s."column", s.value_type;
+INSERT INTO name (experiment, entity, key)
+    SELECT r.experiment, 4, m.key FROM metric m JOIN run r ON r.key = m.run GROUP BY r.experiment, m.key;
+
+-- The params, tags and properties of runs.
+CREATE TABLE label (
+    id INTEGER PRIMARY KEY,                   -- the order in which the labels of a run were first set
+    run INTEGER NOT NULL REFERENCES run (key),
+    name INTEGER NOT NULL,                    -- of the entity PARAM, TAG or PROPERTY
+    value TEXT,
+    UNIQUE (run, name)
+);
+
+INSERT INTO label (run, name, value)
+    SELECT l.run, n.id, l.value
+    FROM (
+        SELECT 0 AS entity, id, run, key, value FROM param
+        UNION ALL SELECT 1, id, run, key, value FROM tag
+        UNION ALL SELECT 2, id, run, key, value FROM property
+    ) l
+    CROSS JOIN run r ON r.key = l.run
+    CROSS JOIN name n ON n.experiment = r.experiment AND n.entity = l.entity AND n.key = l.key
+        AND n.kind = 0 AND n."column" = '' AND n.value_type = ''
+    ORDER BY l.run, l.entity, l.id;
+CREATE INDEX label_by_value ON label (name, substr(value, 1, 64), run);
+DROP TABLE param;
+DROP TABLE tag;
+DROP TABLE property;
+
+-- The counters of a key of a run, for its series of all kinds together.
+CREATE TABLE counter (
+    run INTEGER NOT NULL REFERENCES run (key),
+    name INTEGER NOT NULL,                    -- of the entity KEY
+    points BIGINT NOT NULL,                   -- the next position
+    stepless BIGINT NOT NULL,                 -- the step of the next point that is logged without a step
+    PRIMARY KEY (run, name)
+) WITHOUT ROWID;
+
+INSERT INTO counter (run, name, points, stepless)
+    SELECT m.run, n.id, m.points, m.stepless
+    FROM metric m CROSS JOIN run r ON r.key = m.run
+    CROSS JOIN name n ON n.experiment = r.experiment AND n.entity = 4 AND n.key = m.key
+        AND n.kind = 0 AND n."column" = '' AND n.value_type = ''
+    ORDER BY m.run, n.id;
+
+-- A series keeps its id, because blocks of points refer to it.
+CREATE TABLE new_series (
+    id INTEGER PRIMARY KEY,
+    run INTEGER NOT NULL REFERENCES run (key),
+    name INTEGER NOT NULL,                    -- of the entity SERIES
+    all_ints INTEGER NOT NULL,
+    latest_step BIGINT NOT NULL,
+    latest_timestamp BIGINT NOT NULL,
+    latest_value DOUBLE PRECISION,            -- the value that searches compare: NULL for NaN, ±1.797e308 for ±inf
+    latest_bits BIGINT,                       -- the 64 bits, where `latest_value` differs: NaN, ±inf and -0.0
+    latest_text TEXT,                         -- JSON of the latest value of a text series; else NULL
+    points BIGINT,                            -- the number of stored points; NULL: not counted yet (from schema 4)
+    -- The facts of a number series. NaN is skipped, ±inf is kept, and -0.0 is stored as 0.0.
+    -- All are NULL if `points` is 1, because they then equal the latest point, if `points` is NULL, or if all values
+    -- are NaN. The first point has the least (step, timestamp). Of equal points, the first logged one is meant.
+    first_step BIGINT,
+    first_timestamp BIGINT,
+    first_value DOUBLE PRECISION,
+    minimum_step BIGINT,
+    minimum_value DOUBLE PRECISION,
+    maximum_step BIGINT,
+    maximum_value DOUBLE PRECISION,
+    indexed DOUBLE PRECISION,                 -- the value in `series_by_value`: NULL if none, +inf for NaN
+    hot INTEGER NOT NULL DEFAULT 0,           -- the number of rows in `point_block`; 0 if `points` is NULL
+    UNIQUE (run, name)
+);
+
+INSERT INTO new_series (
+    id, run, name, all_ints, latest_step, latest_timestamp, latest_value, latest_bits, latest_text, indexed
+)
+    SELECT s.id, m.run, n.id, s.all_ints, coalesce(s.latest_step, 0), coalesce(s.latest_timestamp, 0),
+        s.latest_value,
+        CASE WHEN s.latest_value IS NULL OR abs(s.latest_value) > 1.79e308 THEN s.latest_bits
+            WHEN s.latest_value = 0 THEN nullif(s.latest_bits, 0) END,
+        s.latest_text,
+        CASE WHEN s.kind = 0 AND s.value_type = 'number' THEN coalesce(s.latest_value, 9e999) END
+    FROM series s CROSS JOIN metric m ON m.id = s.metric CROSS JOIN run r ON r.key = m.run
+    CROSS JOIN name n ON n.experiment = r.experiment AND n.entity = 3 AND n.key = m.key
+        AND n.kind = s.kind AND n."column" = s."column" AND n.value_type = s.value_type
+    ORDER BY s.id;
+DROP TABLE series;
+DROP TABLE metric;
+ALTER TABLE new_series RENAME TO series;
+CREATE INDEX series_by_value ON series (name, indexed, run) WHERE indexed IS NOT NULL;
+CREATE INDEX series_by_text ON series (name, substr(latest_text, 1, 64), run) WHERE latest_text IS NOT NULL;
+CREATE INDEX series_uncounted ON series (run) WHERE points IS NULL;
+
+-- The runs that have series whose latest value is not in `series_by_value` yet. A search compares these runs itself.
+CREATE TABLE waiting (
+    run INTEGER PRIMARY KEY REFERENCES run (key),
+    since BIGINT NOT NULL                     -- milliseconds since 1970 UTC
+);
+CREATE INDEX waiting_by_time ON waiting (since);
+
+-- The sealed points of series.
+CREATE TABLE chunk (
+    id INTEGER PRIMARY KEY,
+    series INTEGER NOT NULL REFERENCES series (id),
+    points BIGINT NOT NULL,
+    codec INTEGER NOT NULL,
+    positions BLOB,
+    steps BLOB,
+    timestamps BLOB,
+    "values" BLOB,
+    apis BLOB
+);
+CREATE INDEX chunk_by_series ON chunk (series);
+
+-- The counter of changes. Each write transaction that changes experiments, runs or artifacts raises it, and stores its
+-- new value with the rows that it changed.
+CREATE TABLE change (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    value BIGINT NOT NULL
+);
+INSERT INTO change (id, value) VALUES (1, 0);
+ALTER TABLE experiment ADD COLUMN changed BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE run ADD COLUMN changed BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE run ADD COLUMN created BIGINT NOT NULL DEFAULT 0;
+CREATE INDEX run_by_change ON run (experiment, changed);
+
+-- The artifact roots whose files were changed or removed.
+CREATE TABLE artifact_change (
+    root TEXT PRIMARY KEY,
+    changed BIGINT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX artifact_change_by_change ON artifact_change (changed);
+
+-- The newest purged runs and experiments. The row of an experiment has an empty run id.
+CREATE TABLE removal (
+    id INTEGER PRIMARY KEY,
+    changed BIGINT NOT NULL,
+    experiment INTEGER NOT NULL,
+    run_id TEXT NOT NULL
+);
