@@ -9,17 +9,33 @@ This works even if no `except` or `finally` block of the interrupted call has ru
 from __future__ import annotations
 
 import logging
+import os
+import time
 from bisect import bisect_right
 from collections.abc import Sequence
 
 from bridge.journal.backlog import Item, Unwritten
 from bridge.journal.call import NUMBER_CALL, Call
+from bridge.journal.column_record import encode_columns
 from bridge.journal.file import NO_FILE
 from bridge.journal.files import JournalFiles
+from bridge.journal.format import API_SHIFT, CLOCK
 from bridge.journal.leases import Leases
-from bridge.journal.system import CallFailed, disk_full
+from bridge.journal.system import CallFailed, disk_full, was_raised_deeper
+from bridge.records.point_columns import PointColumns
 
 logger = logging.getLogger("bridge")
+
+MOST_BATCHES = 100
+"""The number of groups of keys whose series numbers are remembered, so that they are not looked up one by one."""
+
+MOST_SERIES_BYTES = 1 << 16
+"""The greatest size of the column of series numbers that `append_columns` writes.
+
+`append_points` divides larger columns into several records.
+"""
+
+_boot_time = time.clock_gettime_ns
 
 
 class Appender:
@@ -39,6 +55,7 @@ class Appender:
     def __init__(self, files: JournalFiles, leases: Leases, unwritten: Unwritten) -> None:
         self.files, self.leases, self._unwritten = files, leases, unwritten
         self.call: Call | None = None
+        self._columns_call = Call()
         self.reason = ""
         self.unsynced: dict[str, int] = {}
 
@@ -81,6 +98,35 @@ class Appender:
         call = self.call = Call()
         call.add_leases(self.leases.encode(self.files.current.seed, run_ids, held))
         return bool(self._append(call))
+
+    def append_columns(self, run_id: str, points: PointColumns, api: int) -> bool:
+        """Append points whose keys were logged together before in this journal. Return whether they were written.
+
+        This method is called often with about a hundred points, so it must be fast.
+        """
+        file = self.files.current
+        series = file.batches.get((run_id, points.keys))
+        if series is None or file.seed > file.full_at or len(series) > MOST_SERIES_BYTES:
+            return False
+        record = encode_columns(file.seed, series, api << API_SHIFT, _boot_time(CLOCK), points)
+        # The object is used again for each call. `ends` is set first, because an interrupted call is completed with it.
+        call, size = self._columns_call, len(record)
+        call.ends = [size]
+        self.call = call
+        try:
+            written = os.write(file.fd, record)
+        except OSError as error:
+            if was_raised_deeper(error):
+                raise
+            self.fail(CallFailed(error), 0, call)
+            return False
+        if written != size:
+            self.fail(disk_full(), written, call)
+            return False
+        file.seed += size
+        if self.files.fsync:
+            self.sync()
+        return True
 
     def _append(self, call: Call) -> int:
         """Append the records of a call, and return the number of its items that were written."""
@@ -194,6 +240,10 @@ class Appender:
         file = self.files.current
         file.numbers.update(call.numbers)
         file.fast.update(call.fast)
+        if call.batches:
+            if len(file.batches) > MOST_BATCHES:
+                file.batches.clear()
+            file.batches.update(call.batches)
         for name, columns in call.columns.items():
             file.columns.setdefault(name, {}).update(columns)
         self._unwritten.waiting.remove(call.items)

@@ -2,33 +2,70 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from bridge.journal.format import NUMBER_SIZE
+from bridge.journal.column_record import RECORD_BYTES
+from bridge.journal.format import CLOCK, NUMBER_SIZE
 from bridge.records.limits import UNWRITTEN_BYTES
+from bridge.records.point_columns import PointColumns
 from bridge.records.series import Point
+
+RECORDS_AT_ONCE = 4
+"""The number of records of columns that are written with one write. The other threads cannot log at the same time."""
+
+_boot_time = time.clock_gettime_ns
 
 
 class Item(NamedTuple):
-    """A point, or the cells of a table row. The cells are written together or not at all.
+    """A point, or the cells of a table row, or columns of points. An item is written as a whole or not at all.
 
     `api` is the API through which the item was logged: `NATIVE` or `MLFLOW`.
     """
 
     run_id: str
     time_ns: int
-    points: list[Point]
+    points: Sequence[Point]
     api: int
 
     @property
     def size_bytes(self) -> int:
         """The memory that the item needs, approximately."""
+        if isinstance(self.points, PointColumns):
+            return NUMBER_SIZE + len(self.points) * self.points.point_bytes
         texts = (point.value.encode() for point in self.points if isinstance(point.value, str))
         return NUMBER_SIZE * len(self.points) + sum(map(len, texts))
+
+
+def portions_of(points: Sequence[Point]) -> Iterable[Sequence[Point]]:
+    """Return the points in portions, each of which is appended with one write. Only large columns are divided."""
+    if not isinstance(points, PointColumns):
+        return (points,)
+    return points.parts(RECORDS_AT_ONCE * _points_at_once(points))
+
+
+def items_of(run_id: str, points: Sequence[Point], api: int) -> list[Item]:
+    """Return the points as items. Their record time is now."""
+    if isinstance(points, PointColumns):
+        return [Item(run_id, _boot_time(CLOCK), part, api) for part in points.parts(_points_at_once(points))]
+    items: list[Item] = []
+    cells: list[Point] = []  # the points of the last item
+    for point in points:
+        if point.joined:
+            cells.append(point)
+        else:
+            cells = [point]
+            items.append(Item(run_id, _boot_time(CLOCK), cells, api))
+    return items
+
+
+def _points_at_once(points: PointColumns) -> int:
+    """Return the greatest number of points in one record."""
+    return max(1, RECORD_BYTES // points.point_bytes)
 
 
 class Backlog:

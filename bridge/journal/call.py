@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 
 from bridge.journal.backlog import Item
+from bridge.journal.column_record import encode_columns
 from bridge.journal.file import JournalFile
 from bridge.journal.format import (
     API_SHIFT,
@@ -14,8 +16,8 @@ from bridge.journal.format import (
     encode_number,
     encode_row,
     encode_text,
-    int_flags,
 )
+from bridge.records.point_columns import PointColumns, int_flags
 from bridge.records.series import COLUMN, SCALAR, Definition, Point, Value, definition_of
 
 
@@ -24,16 +26,16 @@ class Call:
 
     If an exception is raised after the write, the next call makes these changes.
 
-    `items` are the points and table rows that are written. A call that writes leases has none.
+    `items` are the points, table rows and columns that are written. A call that writes leases has none.
     `pieces` are the records.
     `ends` are the offsets at which the items end, counted from the end of the file before the write. So the last end is
     the size of all items.
-    `numbers`, `fast` and `columns` contain series numbers. After the write, they are added to the attributes of the
-    `JournalFile` that have the same names.
+    `numbers`, `fast`, `columns` and `batches` contain series numbers. After the write, they are added to the attributes
+    of the `JournalFile` that have the same names.
     `leases` is True if the records are leases, which record that this process owns runs or has released them.
     """
 
-    __slots__ = ("columns", "ends", "fast", "items", "leases", "numbers", "pieces")
+    __slots__ = ("batches", "columns", "ends", "fast", "items", "leases", "numbers", "pieces")
 
     def __init__(self) -> None:
         self.items: Sequence[Item] = ()
@@ -42,6 +44,7 @@ class Call:
         self.numbers: dict[Definition, int] = {}
         self.fast: dict[tuple[str, str], int] = {}
         self.columns: dict[tuple[str, str], dict[tuple[str, bool], int]] = {}
+        self.batches: dict[tuple[str, tuple[str, ...]], bytes] = {}
         self.leases = False
 
     @property
@@ -73,6 +76,9 @@ class Call:
 
     def _add_item(self, item: Item, file: JournalFile, at: int) -> int:
         run_id, time_ns, points, api = item
+        if isinstance(points, PointColumns):
+            series, at = self._series(run_id, points.keys, file, at)
+            return self._add(encode_columns(at, series, api << API_SHIFT, time_ns, points), at)
         key, value, timestamp, step, kind, *_ = points[0]
         flags = api << API_SHIFT | (HAS_STEP if step is not None else 0)
         if kind == COLUMN:
@@ -106,6 +112,20 @@ class Call:
                 fresh[column] = number
             cells.append((number, value))
         return cells, at
+
+    def _series(self, run_id: str, keys: tuple[str, ...], file: JournalFile, at: int) -> tuple[int | bytes, int]:
+        """Return the number of the series of a key, or a column with the numbers of several keys, and the next seed."""
+        known = file.batches.get((run_id, keys)) if len(keys) > 1 else file.fast.get((run_id, keys[0]))
+        if known is not None:
+            return known, at
+        numbers: dict[str, int] = {}
+        for key in dict.fromkeys(keys):
+            numbers[key], at = self._number(Definition(run_id, key, "", SCALAR, "number"), file, at)
+            self.fast[run_id, key] = numbers[key]
+        if len(keys) == 1:
+            return numbers[keys[0]], at
+        column = self.batches[run_id, keys] = struct.pack(f"<{len(keys)}I", *map(numbers.__getitem__, keys))
+        return column, at
 
     def _number(self, definition: Definition, file: JournalFile, at: int) -> tuple[int, int]:
         """Return the number of a series in the journal, and the seed of the next record.

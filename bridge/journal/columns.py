@@ -5,7 +5,18 @@ from __future__ import annotations
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
-from bridge.journal.format import CELL_SIZE, IMPRECISE, IS_INT, IS_TEXT, POINT, TYPE_ROW, decode_text
+from bridge.journal.column_record import BYTES_OF, OF_FLAGS, OF_SERIES, OF_STEPS, OF_TIMESTAMPS, SHARED, VALUES_AT
+from bridge.journal.format import (
+    CELL_SIZE,
+    HEAD,
+    IS_TEXT,
+    POINT,
+    REST_AT,
+    TYPE_NUMBER,
+    TYPE_ROW,
+    decode_text,
+)
+from bridge.records.point_columns import IMPRECISE, IS_INT
 
 if TYPE_CHECKING:
     import numpy
@@ -91,6 +102,36 @@ def _add_texts(
     columns = (entries["flags"][is_text], begins, begins + entries["length"][is_text])
     for flags, begin, end in zip(*(column.tolist() for column in columns), strict=True):
         texts.append(decode_text(flags, bytes(records[begin:end])))
+
+
+def columns_as_points(record: memoryview) -> Array:
+    """Return the points of a record of columns, in the layout of number points. `record` has all its bytes."""
+    import numpy
+
+    _, _, flags, _, count = HEAD.unpack_from(record, 4)
+    time, timestamp, step, series, held = SHARED.unpack_from(record, REST_AT)
+    points = numpy.zeros(count, dtype=row_type())
+    fields = {"type": TYPE_NUMBER, "flags": flags, "time": time, "timestamp": timestamp, "step": step, "series": series}
+    for name, value in fields.items():
+        points[name] = value
+    points["value"] = numpy.frombuffer(record, "<f8", count, VALUES_AT)
+    at = VALUES_AT + 8 * count
+    for column, size in BYTES_OF:
+        if held & column:
+            name, kind = COLUMNS[column]
+            own = numpy.frombuffer(record, kind, count, at)
+            points[name] = own | flags if column == OF_FLAGS else own
+            at += size * count
+    return points
+
+
+COLUMNS = {
+    OF_TIMESTAMPS: ("timestamp", "<i8"),
+    OF_STEPS: ("step", "<i8"),
+    OF_SERIES: ("series", "<u4"),
+    OF_FLAGS: ("flags", "u1"),
+}
+"""For each column of a record of columns after the values: its field in `row_type`, and its type."""
 
 
 def in_order_of_time(rows: Array) -> Array:

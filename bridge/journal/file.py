@@ -43,10 +43,12 @@ class JournalFile:
     `fast` contains the numbers of scalars, by run id and key.
     `columns` contains the numbers of table columns: `columns[run_id, key][column, is_number]`. A column can have two
     series. `is_number` is True for the series of its numbers, and False for the series of its texts.
+    `batches` contains the numbers of the series that were logged together in columns, by run id and keys.
     """
 
     __slots__ = (
         "_stream",
+        "batches",
         "columns",
         "ending",
         "fast",
@@ -73,6 +75,7 @@ class JournalFile:
         self.numbers: dict[Definition, int] = {}
         self.fast: dict[tuple[str, str], int] = {}
         self.columns: dict[tuple[str, str], dict[tuple[str, bool], int]] = {}
+        self.batches: dict[tuple[str, tuple[str, ...]], bytes] = {}
 
     @property
     def id(self) -> str:
@@ -208,7 +211,7 @@ class JournalFile:
             other.discard()
             raise
         other.seed, other.intact, other.leased_to = self.seed, self.intact, self.leased_to
-        other.numbers, other.fast, other.columns = self.numbers, self.fast, self.columns
+        other.numbers, other.fast, other.columns, other.batches = self.numbers, self.fast, self.columns, self.batches
         return other
 
     def _copy_bytes(self, other: JournalFile) -> None:

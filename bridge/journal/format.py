@@ -47,6 +47,8 @@ A lease records whether the process that writes the journal owns a run.
 A lease has a time (8, in milliseconds since 1970 UTC), the boot-time clock (8, in nanoseconds) and a run id in UTF-8.
 Its flags say whether the journal's process owns the run (1) or has released it (0).
 
+A record of columns contains many number points; see `bridge.journal.column_record`.
+
 If a reader does not know the type of a record, it skips the record if the type has the bit `MAY_SKIP`.
 If the type does not have this bit, the reader stops, and the journal is not removed.
 
@@ -67,7 +69,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 from bridge.journal.process import boot_id, machine_id, pid_namespace, start_time, time_namespace
-from bridge.records.limits import EXACT_INTEGER
+from bridge.records.point_columns import int_flags
 from bridge.records.series import Definition, Value
 
 VERSION = 2
@@ -116,13 +118,14 @@ FIRST_LEASE = struct.Struct("<q")
 
 END = struct.Struct("<16sq")
 
-TYPE_NUMBER, TYPE_TEXT, TYPE_DEFINITION, TYPE_END, TYPE_ROW, TYPE_LEASE = 1, 2, 3, 4, 5, 6
+TYPE_NUMBER, TYPE_TEXT, TYPE_DEFINITION, TYPE_END, TYPE_ROW, TYPE_LEASE, TYPE_COLUMNS = 1, 2, 3, 4, 5, 6, 7
 MAY_SKIP = 0x80
 """A bit of the type of a record. A reader that does not know the type may skip the record if this bit is set."""
 
-HAS_STEP, IS_INT, IMPRECISE, IS_TEXT = 1, 2, 4, 8
-"""Bits of the flags. `HAS_STEP`: the caller passed a step. `IS_INT`: the value was an int. `IMPRECISE`: the int cannot
-be stored exactly. `IS_TEXT`: the value of the cell is a text.
+HAS_STEP, IS_TEXT = 1, 8
+"""Bits of the flags. `HAS_STEP`: the caller passed a step. `IS_TEXT`: the value of the cell is a text.
+
+Two more bits are `IS_INT` and `IMPRECISE` of `bridge.records.point_columns`.
 
 In a row, `HAS_STEP` and the bits that name the API (see `API_SHIFT`) are in the head. The other bits are in the cells.
 """
@@ -288,11 +291,6 @@ def _text_parts(value: str | bool | None) -> tuple[int, bytes]:
     if value is None:
         return TEXT_NONE, b""
     return TEXT_TRUE if value else TEXT_FALSE, b""
-
-
-def int_flags(value: int) -> int:
-    """Return the flags of a number that was an int."""
-    return IS_INT if -EXACT_INTEGER <= value <= EXACT_INTEGER else IS_INT | IMPRECISE
 
 
 def encode_row(

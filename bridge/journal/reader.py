@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from bridge.errors import SchemaMismatch
-from bridge.journal.columns import cells_as_points, row_type, table_row_type
+from bridge.journal.columns import cells_as_points, columns_as_points, row_type, table_row_type
 from bridge.journal.folder import JournalFolder
 from bridge.journal.format import (
     CELL_SIZE,
@@ -21,6 +21,7 @@ from bridge.journal.format import (
     NUMBER_SIZE,
     POINT,
     RECORDS_AT,
+    TYPE_COLUMNS,
     TYPE_DEFINITION,
     TYPE_END,
     TYPE_LEASE,
@@ -107,7 +108,8 @@ class JournalReader:
         Args:
             start: a byte offset at which the result of an earlier call ended, or 0.
             limit: the byte offset beyond which nothing is read.
-            wanted: about how many bytes to read. A larger record is read as a whole. None reads all bytes.
+            wanted: about how many bytes to read, and about how many bytes the points of records of columns may need in
+                memory. A larger record is read as a whole. None reads all bytes.
         """
         if start > self._defined_to:
             self._read_definitions(start)
@@ -165,7 +167,7 @@ class JournalReader:
         while True:
             data = self._read_bytes(start, size)
             parsed = Parsed()
-            taken = self._parse(data, start, parsed)
+            taken = self._parse(data, start, parsed, wanted)
             is_all = len(data) < size or start + size >= limit
             if taken or is_all or not parsed.short:
                 break
@@ -174,10 +176,13 @@ class JournalReader:
         self._defined_to = max(self._defined_to, end)
         return to_stretch(parsed, start, end, self.definitions, torn=parsed.short and is_all)
 
-    def _parse(self, data: bytes, base: int, parsed: Parsed) -> int:
-        """Parse the records of `data`, which begins at the offset `base`. Return the number of parsed bytes."""
+    def _parse(self, data: bytes, base: int, parsed: Parsed, most: int | None) -> int:
+        """Parse the records of `data`, which begins at the offset `base`. Return the number of parsed bytes.
+
+        Stop as soon as the points of records of columns need `most` bytes in memory.
+        """
         view, at = memoryview(data), 0
-        while at < len(data):
+        while at < len(data) and (most is None or parsed.column_bytes < most):
             at += self._take_numbers(view, at, base, parsed)
             if at >= len(data):
                 break
@@ -237,6 +242,11 @@ class JournalReader:
                 return 0
         elif kind == TYPE_ROW:
             return self._take_rows(view, at, size, base, parsed)
+        elif kind == TYPE_COLUMNS:
+            points = columns_as_points(view[at : at + size])
+            parsed.pieces.append(points.view("u1").data)
+            parsed.column_bytes += points.nbytes
+            parsed.ends.append((range(base + at + size, base + at + size + 1), len(points)))
         elif kind in KNOWN:
             self._take_one(view[at : at + size], base + at + size, parsed)
         elif not kind & MAY_SKIP:

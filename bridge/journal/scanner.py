@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 from zlib import crc32
 
+from bridge.journal.column_record import VALUES_AT, is_whole
 from bridge.journal.format import (
     CELL_SIZE,
     DEFINITION,
@@ -23,6 +24,7 @@ from bridge.journal.format import (
     POINT,
     RECORDS_AT,
     REST_AT,
+    TYPE_COLUMNS,
     TYPE_DEFINITION,
     TYPE_END,
     TYPE_LEASE,
@@ -32,7 +34,7 @@ from bridge.journal.format import (
 )
 from bridge.records.limits import TEXT_VALUE_LENGTH
 
-POINTS = frozenset((TYPE_NUMBER, TYPE_TEXT, TYPE_ROW))
+POINTS = frozenset((TYPE_NUMBER, TYPE_TEXT, TYPE_ROW, TYPE_COLUMNS))
 KNOWN = POINTS | {TYPE_DEFINITION, TYPE_END, TYPE_LEASE}
 
 FIRST_RECORD_LIMIT = 1 << 24
@@ -72,6 +74,7 @@ class Layout(NamedTuple):
             TYPE_ROW: self.rest_at + POINT.size + CELL_SIZE,
             TYPE_LEASE: self.rest_at + lease,
             TYPE_END: self.rest_at + end,
+            **({} if self.salt is None else {TYPE_COLUMNS: VALUES_AT}),
         }
 
 
@@ -140,6 +143,8 @@ class Scanner:
         if at + size > len(view):
             return Found(size, kind, False, True)
         intact = crc32(view[at + REST_AT : at + size], check) == checksum and self._is_possible(kind, size, cells)
+        if intact and kind == TYPE_COLUMNS:
+            intact = is_whole(view[at : at + size])
         return Found(size, kind, intact, False)
 
     def next_record(self, view: memoryview, at: int, base: int) -> int | None:
@@ -176,7 +181,7 @@ class Scanner:
             return NOTHING._replace(reaches=True)
         size, kind, _, mark, cells = HEAD.unpack_from(view, at + 4)
         limit = FIRST_TEXT_LIMIT if kind == TYPE_TEXT else FIRST_RECORD_LIMIT
-        if kind not in KNOWN or mark or size > limit or not self._is_possible(kind, size, cells):
+        if kind not in self._least or mark or size > limit or not self._is_possible(kind, size, cells):
             return NOTHING
         if at + size > len(view):
             # A text or a row that continues after `view` may contain a text with bytes that look like records. So the

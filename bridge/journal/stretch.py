@@ -83,6 +83,7 @@ class Parsed:
     `pieces` are the bytes of points in the layout of `row_type`. The value of a text point is the index of its text.
     `ends` has one pair for each group of consecutive records of the same size. The first value is a range with the
     offset at which each of the records ends. The second value is the number of points in each record.
+    `column_bytes` is the size of the points of records of columns in `pieces`.
     `short` is True if the last record is incomplete or damaged, so that more bytes must be read.
     The other fields have the same meaning as in `Stretch`.
     """
@@ -92,6 +93,7 @@ class Parsed:
     texts: list[str | bool | None] = field(default_factory=list)
     leases: list[tuple[int, str, int, int, bool]] = field(default_factory=list)
     damages: list[tuple[int, str]] = field(default_factory=list)
+    column_bytes: int = 0
     short: bool = False
     closed: bool = False
     unknown: int = 0

@@ -7,13 +7,14 @@ import os
 import struct
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 from zlib import crc32
 
 from bridge.errors import StoreUnavailable
 from bridge.journal.append import Appender
-from bridge.journal.backlog import Item, Unwritten
+from bridge.journal.backlog import Item, Unwritten, items_of, portions_of
 from bridge.journal.call import NUMBER_CALL
 from bridge.journal.files import JournalFiles
 from bridge.journal.format import CLOCK, MARK, NUMBER, NUMBER_SIZE, TYPE_NUMBER
@@ -21,6 +22,7 @@ from bridge.journal.lease_writer import LeaseWriter
 from bridge.journal.leases import Leases
 from bridge.journal.locks import OwnedLock
 from bridge.journal.system import CallFailed, disk_full, was_raised_deeper
+from bridge.records.point_columns import PointColumns
 from bridge.records.series import Point
 
 logger = logging.getLogger("bridge")
@@ -127,24 +129,34 @@ class JournalWriter:
             appender.call = None
             return True
 
-    def log(self, run_id: str, points: list[Point], api: int) -> None:
+    def log_columns(self, run_id: str, points: PointColumns, api: int) -> bool:
+        """Append points of keys that were logged together before, as `log_number` appends one point.
+
+        Returns:
+            False if the points were not written. The caller must then call `log`.
+        """
+        with self._lock:
+            appender = self._appender
+            if appender.call is not None:
+                return False
+            is_written = appender.append_columns(run_id, points, api)
+            appender.call = None
+            return is_written
+
+    def log(self, run_id: str, points: Sequence[Point], api: int) -> None:
         """Append points in the given order with one write. The cells of a row are written together or not at all.
 
         Points that cannot be written are buffered in memory, and are written first when writing works again.
+        Large columns are appended with several writes. Other threads can log between these writes.
         """
         if self._is_within():
             self._inner.writer().log(run_id, points, api)
             return
-        with self._lock:
-            self._appender.start_call()
-            items: list[Item] = []
-            for point in points:
-                if point.joined:
-                    items[-1].points.append(point)
-                else:
-                    items.append(Item(run_id, _boot_time(CLOCK), [point], api))
-            self._append_or_wait(run_id, items)
-            self._appender.call = None
+        for portion in portions_of(points):
+            with self._lock:
+                self._appender.start_call()
+                self._append_or_wait(run_id, items_of(run_id, portion, api))
+                self._appender.call = None
 
     def _append_or_wait(self, run_id: str, items: list[Item]) -> None:
         unwritten = self._unwritten
@@ -160,9 +172,10 @@ class JournalWriter:
                 self._write_waiting(force=True)
 
     def recheck_run(self, run_id: str) -> None:
-        """Make `log_number` return False for a run until `log` has checked and written a point of the run."""
+        """Make `log_number` and `log_columns` return False for a run until `log` has written a point of the run."""
         with self._lock:
             _forget_run(self._files.current.fast, run_id)
+            _forget_run(self._files.current.batches, run_id)
 
     def flush(self, run_id: str | None = None) -> None:
         """Write the buffered points.
@@ -350,9 +363,10 @@ class JournalWriter:
         return problems
 
 
-def _forget_run(fast: dict[tuple[str, str], int], run_id: str) -> None:
-    for pair in [pair for pair in fast if pair[0] == run_id]:
-        del fast[pair]
+def _forget_run(numbers: dict[tuple[str, Any], Any], run_id: str) -> None:
+    """Remove the entries of a run from a dict whose keys begin with a run id."""
+    for name in [name for name in numbers if name[0] == run_id]:
+        del numbers[name]
 
 
 class _Inner:

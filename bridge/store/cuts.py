@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from bridge.journal.columns import distinct
-from bridge.journal.format import API_SHIFT, HAS_STEP, IMPRECISE, IS_INT, Header
+from bridge.journal.format import API_SHIFT, HAS_STEP, Header
 from bridge.journal.process import boot_id, time_namespace
 from bridge.journal.system import is_of_handler
+from bridge.records.point_columns import IMPRECISE, IS_INT
 from bridge.records.series import imprecise_warning
 from bridge.store.bounds import last_moment
 from bridge.store.journal_readers import JournalReaders

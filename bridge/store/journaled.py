@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING
 
 from bridge.errors import BridgeError, NotAllowed, StoreUnavailable
 from bridge.forking import Step, on_fork
-from bridge.journal.format import API_SHIFT, HAS_STEP, IS_INT, read_boot_time
+from bridge.journal.format import API_SHIFT, HAS_STEP, read_boot_time
 from bridge.journal.writer import JournalWriter
 from bridge.records.limits import EXACT_INTEGER, INT64_MAX, INT64_MIN
+from bridge.records.point_columns import IS_INT, PointColumns
 from bridge.records.run import TERMINAL_STATUSES, Lease, RunChanges
 from bridge.records.series import NATIVE, Point
 from bridge.store.background import background
 from bridge.store.journal_warnings import store_warnings
 from bridge.store.owned_runs import OwnedRuns
 from bridge.store.place_watch import PlaceWatch
-from bridge.store.points import check_points
+from bridge.store.points import check_columns, check_points, has_valid_times
 from bridge.store.wrapper import WrappedBackend
 
 if TYPE_CHECKING:
@@ -113,7 +114,13 @@ class JournaledStore(WrappedBackend):
         self.log_points(run_id, (Point(key, value, timestamp, step),), api)
 
     def log_points(self, run_id: str, points: Sequence[Point], api: int = NATIVE) -> None:
-        checked = check_points(points)
+        checked: Sequence[Point]
+        if type(points) is PointColumns:
+            if has_valid_times(points) and self._writer.log_columns(run_id, points, api):
+                return
+            checked = check_columns(points)
+        else:
+            checked = check_points(points)
         self.check_writable(run_id)
         if checked:
             self._writer.log(run_id, checked, api)

@@ -1,13 +1,15 @@
-"""Checks the points of callers."""
+"""Checks the points of callers, and converts numbers that are logged together to columns."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import struct
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import TypeAlias
 
 from bridge.errors import InvalidValue, Problem
 from bridge.records.limits import EXACT_INTEGER, ROW_COLUMNS, ROW_TEXT_BYTES
+from bridge.records.point_columns import IS_INT, Column, PointColumns
 from bridge.records.series import (
     COLUMN,
     DESCRIPTION,
@@ -23,6 +25,10 @@ RowPlace: TypeAlias = "tuple[str, int, int | None, int]"
 """The values that all cells of a row share: key, timestamp, step and kind."""
 
 PLAIN = frozenset((float, int, str, bool, type(None)))
+FLAGS: dict[type, int] = {float: 0, int: IS_INT}
+NUMBERS = frozenset(FLAGS)
+FLOATS = frozenset((float,))
+COLUMN_TYPES = frozenset((int, bytes, memoryview))
 VALUE_RULE = "must be a number, text, a bool or None"
 RANGE_RULE = "must be between -1.797e308 and 1.797e308, because numbers are stored as float64"
 
@@ -50,7 +56,7 @@ def check_points(points: Iterable[Point]) -> list[Point]:
             and (key, timestamp, step, kind) == row
             and type(column) is str
             and column not in columns
-            and _is_column(column)
+            and _is_key(column)
         ):
             checked.append(point)
             columns.add(column)
@@ -75,6 +81,64 @@ def check_points(points: Iterable[Point]) -> list[Point]:
     return checked
 
 
+def check_columns(points: PointColumns) -> PointColumns:
+    """Return columns of points, if their keys, and the timestamp and step of all points, are valid.
+
+    Raises:
+        InvalidValue: a key, the timestamp or the step is not valid. The error names every mistake.
+    """
+    if not (all(map(_is_key, points.keys)) and has_valid_times(points)):
+        check_points(points)
+    return points
+
+
+def has_valid_times(points: PointColumns) -> bool:
+    """Return whether the timestamps and steps of columns are certainly valid."""
+    timestamps, steps = points.timestamps, points.steps
+    if type(timestamps) is int and not 0 <= timestamps < 1 << 62:
+        return False
+    if type(steps) is int and not -(1 << 62) < steps < 1 << 62:
+        return False
+    return type(timestamps) in COLUMN_TYPES and (steps is None or type(steps) in COLUMN_TYPES)
+
+
+def metric_points(metrics: Mapping[str, Value], timestamp: int, step: int | None) -> Sequence[Point]:
+    """Return the points of several metrics with the same timestamp and step, as columns if all values are numbers.
+
+    The points are not checked, except that numbers of other libraries become numbers of Python.
+
+    Raises:
+        InvalidValue: `metrics` is not a mapping, or the step is not an integer.
+    """
+    if type(metrics) is not dict and not isinstance(metrics, Mapping):
+        raise InvalidValue("metrics", metrics, "must be a dict of names and values")
+    if step is not None and type(step) is not int:
+        step = check_int64("step", step)
+    keys, values = tuple(metrics), tuple(metrics.values())
+    if list(map(type, values)).count(float) == len(keys):
+        return PointColumns(keys, struct.pack(f"<{len(keys)}d", *values), timestamp, step)
+    columns = number_columns(keys, values, timestamp, step)
+    return columns or [Point(key, value, timestamp, step) for key, value in metrics.items()]
+
+
+def number_columns(
+    keys: tuple[str, ...], values: Iterable[object], timestamps: int | Column, steps: int | Column | None = None
+) -> PointColumns | None:
+    """Return points as columns; None if a value is not a number, or an int beyond ±2**53, or if there is no value.
+
+    See `PointColumns` for the arguments. Numbers of numpy, torch and similar libraries become numbers of Python.
+    """
+    numbers = list(values)
+    flags: int | bytes = 0
+    if not FLOATS.issuperset(map(type, numbers)):
+        plain = _plain_numbers(numbers)
+        if plain is None:
+            return None
+        numbers, flags = plain, bytes(map(FLAGS.__getitem__, map(type, plain)))
+        flags = flags if len(set(flags)) > 1 else flags[0]
+    return PointColumns(keys, struct.pack(f"<{len(numbers)}d", *numbers), timestamps, steps, flags) if numbers else None
+
+
 def check_value(value: object) -> Value:
     """Return a value as a float, int, text, bool or None of Python, if it can be logged.
 
@@ -82,6 +146,8 @@ def check_value(value: object) -> Value:
         InvalidValue: the value cannot be logged.
     """
     plain = value if type(value) in PLAIN else _plain(value)
+    if type(plain) is float:
+        return plain
     if isinstance(plain, str):
         return check_text(plain)
     if isinstance(plain, int):
@@ -95,6 +161,18 @@ def check_value(value: object) -> Value:
 def imprecise(value: Value) -> bool:
     """Return whether a value is an int that a float64 may not represent exactly."""
     return type(value) is int and not -EXACT_INTEGER <= value <= EXACT_INTEGER
+
+
+def _plain_numbers(values: Iterable[object]) -> list[object] | None:
+    """Return values as numbers of Python; None if one of them is not a number, or an int beyond ±2**53."""
+    try:
+        plain = [value if type(value) in PLAIN else _plain(value) for value in values]
+    except InvalidValue:  # the caller checks the points again, and the error then names all mistakes
+        return None
+    if not NUMBERS.issuperset(map(type, plain)):
+        return None
+    ints = [value for value in plain if type(value) is int]
+    return plain if not ints or -EXACT_INTEGER <= min(ints) and max(ints) <= EXACT_INTEGER else None
 
 
 def _check_point(point: Point, problems: list[Problem]) -> Point:
@@ -173,17 +251,21 @@ def _check_rows(points: Sequence[Point], problems: list[Problem]) -> None:
 
 
 @lru_cache(maxsize=4096)
-def _is_column(column: str) -> bool:
-    """Return whether a text is a valid name of a column."""
+def _is_key(key: str) -> bool:
+    """Return whether a text is a valid key, or a valid name of a column."""
     try:
-        check_key(column)
+        check_key(key)
     except InvalidValue:
         return False
     return True
 
 
 def _plain(value: object) -> object:
-    """Convert a number of a library, an array of one element, or a subclass of a Python type to Python's own type."""
+    """Convert a number of a library, an array of one element, or a subclass of a Python type to Python's own type.
+
+    Raises:
+        InvalidValue: the value has no such type.
+    """
     item = getattr(value, "item", None)
     if callable(item):
         try:

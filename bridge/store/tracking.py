@@ -242,7 +242,7 @@ class TrackingStore(ABC):
 
         Args:
             run_id: the id of the run.
-            points: the points.
+            points: the points. `PointColumns` are faster than a list, if they are many numbers.
             api: the API through which the points were logged: `NATIVE` or `MLFLOW` of `bridge.records.series`.
 
         Raises:

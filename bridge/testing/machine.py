@@ -22,6 +22,7 @@ from bridge.records.search import RunQuery
 from bridge.records.series import MLFLOW, NATIVE, SCALAR, Point
 from bridge.store.one_run import create_run, get_run, get_series
 from bridge.store.tracking import TrackingStore
+from bridge.testing.columns import column_points, tied_columns
 from bridge.testing.model import ModelExperiment, ModelRun, compare_latest, compare_series
 from bridge.testing.naive import (
     log_naively,
@@ -242,15 +243,21 @@ class TrackingMachine(RuleBasedStateMachine):
     def log_through_mlflow(self, run_id: str, logged: list[Point], then_read: bool) -> None:
         self.log(run_id, logged, MLFLOW, then_read)
 
+    @rule(run_id=run_ids, logged=tied_columns, api=apis, then_read=st.booleans())
+    def log_columns(self, run_id: str, logged: list[Point], api: int, then_read: bool) -> None:
+        self.log(run_id, logged, api, then_read, as_columns=True)
+
     @rule(run_id=run_ids, point=tied_points, api=apis, then_read=st.booleans())
     def log_one(self, run_id: str, point: Point, api: int, then_read: bool) -> None:
         self.log(run_id, [point], api, then_read)
 
-    def log(self, run_id: str, logged: list[Point], api: int, then_read: bool) -> None:
+    def log(self, run_id: str, logged: list[Point], api: int, then_read: bool, as_columns: bool = False) -> None:
         run = self.runs.get(run_id)
 
         def call() -> None:
-            if len(logged) == 1 and logged[0].kind == SCALAR:
+            if as_columns:
+                self.store.log_points(run_id, column_points(logged), api)
+            elif len(logged) == 1 and logged[0].kind == SCALAR:
                 key, value, timestamp, step, *_ = logged[0]
                 self.store.log(run_id, key, value, timestamp, step, api)
             else:

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from bridge.errors import InvalidValue, shortened
+from bridge.records.point_columns import PointColumns
 from bridge.records.run import RunRecord
 from bridge.records.series import BIG, MLFLOW, NATIVE, SCALAR, Latest, Point, SeriesRecord, Value, imprecise_warning
 from bridge.store.history import mlflow_history, native_series
 from bridge.store.one_run import create_run, get_run, get_series
 from bridge.store.tracking import TrackingStore
+from bridge.testing.columns import column_points
 from bridge.testing.strategies import FLOATS, INTS, NAN_WITH_PAYLOAD, QUIET_NAN, TEXTS, bits_of
 
 
@@ -30,6 +32,13 @@ def numbers_of(record: SeriesRecord) -> list[float]:
 def native(store: TrackingStore, key: str, run_id: str = "r1") -> list[Any]:
     """Return the values of a key as the native API returns them."""
     return list(native_series(get_series(store, run_id, [key])).values.tolist())
+
+
+def spelled_record(record: SeriesRecord) -> tuple[Any, ...]:
+    """Return a series in a form that can be compared with `==`, with the bits of its numbers."""
+    numbers = None if record.numbers is None else record.numbers.tobytes()
+    arrays = (record.positions, record.steps, record.timestamps, record.apis)
+    return record.key, record.kind, record.all_ints, numbers, record.texts, *(array.tolist() for array in arrays)
 
 
 BAD_POINTS: tuple[tuple[Any, ...], ...] = (
@@ -97,6 +106,44 @@ class PointPromises:
         assert numbers_of(only(store, "one")) == [float(value)]
         (got,) = native(store, "one")
         assert (type(got), got) == (int, int(float(value)))
+
+    def test_columns_of_points_are_stored_as_single_points_are(
+        self, store: TrackingStore, run: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """The steps, timestamps and values have every form that a column can have."""
+        batches = [
+            [Point("a", value, 5, None) for value in (*FLOATS, *INTS)],
+            [Point(key, 1, time, step) for time, step in ((1, -(2**63)), (2**63 - 1, 2)) for key in "ab"],
+            [Point(key, 0.5, 7, 3) for key in "abc"],
+            [Point("b", 2**53 + 1, 1, None)],
+        ]
+        create_run(store, RunRecord("singly", "0"))
+        for points in batches:
+            store.log_points(run, column_points(points), MLFLOW)
+            for point in points:
+                store.log("singly", *point[:4], MLFLOW)
+        found, expected = (get_series(store, run_id) for run_id in (run, "singly"))
+        assert [spelled_record(record) for record in found] == [spelled_record(record) for record in expected]
+        assert get_run(store, run).warnings == get_run(store, "singly").warnings
+        assert len(get_run(store, run).warnings) == 2
+
+    @pytest.mark.parametrize(
+        "columns",
+        [
+            PointColumns(("good", ""), bytes(16), 1),
+            PointColumns(("good", 7), bytes(16), 1),  # type: ignore[arg-type]  # a wrong type
+            PointColumns(("good",), bytes(16), 2**63),
+            PointColumns(("good",), bytes(16), True),
+            PointColumns(("good", "too"), bytes(16), 1, 1.5),  # type: ignore[arg-type]  # a wrong type
+            PointColumns(("good", "too"), bytes(16), 1, 2**63),
+        ],
+    )
+    def test_columns_with_a_mistake_store_nothing(self, store: TrackingStore, run: str, columns: PointColumns) -> None:
+        store.log_points(run, PointColumns(columns.keys[:1], bytes(16), 1))
+        for _ in range(2):
+            with pytest.raises(InvalidValue):
+                store.log_points(run, columns)
+        assert [len(record.positions) for record in get_series(store, run)] == [2]
 
     @pytest.mark.parametrize("value", TEXTS)
     def test_texts_bools_and_none_come_back_equal_and_of_equal_type(

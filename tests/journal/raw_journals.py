@@ -72,7 +72,7 @@ def write(folder: Path, calls: Sequence[Sequence[Point]], close: bool = True) ->
     folder.mkdir(exist_ok=True)
     writer = JournalWriter(folder)
     for points in calls:
-        writer.log(RUN, list(points), 0)
+        writer.log(RUN, points, 0)
     journal_id = writer.journal_id
     if close:
         writer.close()

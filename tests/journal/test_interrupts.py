@@ -9,7 +9,7 @@ import os
 import resource
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import cycle
@@ -22,7 +22,9 @@ from raw_journals import RUN, Written, as_written, journals, points_of, reader_o
 
 from bridge.errors import StoreUnavailable
 from bridge.journal.writer import JournalWriter
+from bridge.records.point_columns import PointColumns
 from bridge.records.series import COLUMN, Point
+from bridge.testing.columns import column_points
 
 FILES = ("/journal/",)
 
@@ -41,15 +43,19 @@ class Case:
         self.attempted: list[Written] = []
         self.held: dict[str, bool] = {}
 
-    def log(self, points: list[Point]) -> None:
+    def log(self, points: Sequence[Point]) -> None:
         """Log a point, and record that the call returned."""
         self.writer.log(RUN, points, 0)
         self.acknowledged += as_written(RUN, points)
 
-    def attempt(self, points: list[Point]) -> None:
+    def attempt(self, points: Sequence[Point]) -> None:
         """Log a point in the call that may be interrupted."""
         self.attempted = as_written(RUN, points)
         self.writer.log(RUN, points, 0)
+
+    def log_columns(self, points: PointColumns) -> None:
+        self.attempted = as_written(RUN, points)
+        assert self.writer.log_columns(RUN, points, 0)
 
     def log_number(self, number: int) -> None:
         self.attempted = as_written(RUN, [point(number)])
@@ -103,6 +109,14 @@ def on_full_disk(case: Case, room: int, call: Callable[[], object]) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
 
 
+def in_records_of(size: int, call: Callable[[], object]) -> None:
+    """Make a call while no record may have more than `size` bytes of columns, and no write more than two records."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bridge.journal.backlog.RECORD_BYTES", size)
+        patch.setattr("bridge.journal.backlog.RECORDS_AT_ONCE", 2)
+        call()
+
+
 def many_waiting(case: Case) -> None:
     """Make more points wait than a journal on the full disk has room for; a journal is open again."""
     waiting(case)
@@ -119,6 +133,15 @@ def many_waiting(case: Case) -> None:
 
 ROW = [Point("row", value, 5, 5, COLUMN, f"c{at}", at > 0) for at, value in enumerate((1, 2.5, "text", None))]
 
+
+def columns(number: int, keys: str = "de") -> PointColumns:
+    return column_points([Point(key, number + at + 0.5, number, number) for at, key in enumerate(keys)])
+
+
+def columns_logged(case: Case) -> None:
+    case.log(columns(0))
+
+
 SCENES: dict[str, tuple[Callable[[Case], None], Callable[[Case], object]]] = {
     "the first point": (fresh, lambda case: case.attempt([point(5)])),
     "a number of a known series": (one_logged, lambda case: case.log_number(5)),
@@ -126,6 +149,14 @@ SCENES: dict[str, tuple[Callable[[Case], None], Callable[[Case], object]]] = {
     "a text": (one_logged, lambda case: case.attempt([point(5, "t", "text")])),
     "a row": (one_logged, lambda case: case.attempt(ROW)),
     "a batch": (one_logged, lambda case: case.attempt([point(5), point(6, "b"), *ROW, point(7, "t", "x")])),
+    "columns of new series": (one_logged, lambda case: case.attempt(columns(5))),
+    "columns of known series": (columns_logged, lambda case: case.log_columns(columns(5))),
+    "columns of one series": (columns_logged, lambda case: case.attempt(columns(5, "ddd"))),
+    "columns in several records": (
+        columns_logged,
+        lambda case: in_records_of(20, lambda: case.attempt(columns(5, 9 * "d"))),
+    ),
+    "columns that wait": (waiting, lambda case: case.attempt(columns(5))),
     "a full journal": (full, lambda case: case.attempt([point(5)])),
     "points that wait": (waiting, lambda case: case.attempt([point(5)])),
     "flush": (waiting, lambda case: case.writer.flush()),
@@ -133,6 +164,14 @@ SCENES: dict[str, tuple[Callable[[Case], None], Callable[[Case], object]]] = {
     "a number on a full disk": (
         one_logged,
         lambda case: on_full_disk(case, 20, lambda: case.writer.log_number(RUN, "a", 5.0, 3, 5, 5)),
+    ),
+    "columns on a full disk": (
+        columns_logged,
+        lambda case: on_full_disk(case, 60, lambda: case.writer.log_columns(RUN, columns(5), 0)),
+    ),
+    "columns that a full disk cuts": (
+        columns_logged,
+        lambda case: on_full_disk(case, 150, lambda: in_records_of(20, lambda: case.attempt(columns(5, 9 * "d")))),
     ),
     "a batch that a full disk cuts": (
         one_logged,
@@ -151,6 +190,10 @@ SCENES: dict[str, tuple[Callable[[Case], None], Callable[[Case], object]]] = {
     "a run that stops": (owner, lambda case: case.writer.recheck_run(RUN)),
     "close": (owner, lambda case: case.writer.close()),
 }
+
+
+WHOLE = ("a row", "columns of new series", "columns of known series", "columns of one series")
+"""The scenes whose call writes one record: all its points are stored or none."""
 
 
 def is_locked(path: Path) -> bool:
@@ -192,6 +235,8 @@ def check(case: Case, scene: str, where: str, returned: bool) -> None:
         assert values.count(written) == 1, f"{where}: {written} is there {values.count(written)} times"
     for written in case.attempted:
         assert values.count(written) in ((1,) if returned else (0, 1)), where
+    if scene in WHOLE:
+        assert len({values.count(written) for written in case.attempted}) == 1, where
     assert len(values) == len(case.acknowledged) + sum(values.count(written) for written in case.attempted), where
     order = [value for value in values if value in case.acknowledged]
     assert order == case.acknowledged, where

@@ -28,6 +28,7 @@ from bridge.journal.format import (
     encode_text,
 )
 from bridge.records.series import COLUMN, SCALAR, Definition, Point
+from bridge.testing.columns import column_points
 
 FIRST_END = bytes.fromhex("692587f3100000000400000000000000")
 """The closing record of format 1. It has no salt, so a number can have the same bytes."""
@@ -76,8 +77,19 @@ ROWS = st.builds(
     ),
     PIECES,
 )
+COLUMNS = st.builds(
+    lambda piece, keys, step: column_points(
+        [
+            Point(keys[at % len(keys)], point.value, point.timestamp, point.step if step == "own" else step)
+            for at, point in enumerate(spelled(2 * piece))
+        ]
+    ),
+    PIECES,
+    st.sampled_from(("a", "b", "ab")),
+    st.sampled_from(("own", None, 5)),
+)
 PLAIN = st.builds(lambda key, value: [Point(key, value, 1, value)], st.sampled_from(("a", "b")), st.integers(0, 9))
-CALLS = st.lists(st.one_of(NUMBERS, TEXTS, ROWS, PLAIN), min_size=1, max_size=12)
+CALLS = st.lists(st.one_of(NUMBERS, TEXTS, ROWS, COLUMNS, PLAIN), min_size=1, max_size=12)
 
 
 def is_part_of(found: list, logged: list) -> bool:
