@@ -89,12 +89,15 @@ class Run:
             self.session.capture_folders(outputs)
 
     def _set(self, experiment: Experiment, run_id: str, session: RunSession | None) -> None:
-        stores = experiment.workspace.stores
+        stores = experiment.workspace.stores  # opens the workspace, and thereby imports the next module
+        from bridge.store.points import metric_points
+
         self.experiment = experiment
         self.id = run_id
         self.session = session or RunSession(RunPlace(stores, experiment.id, run_id))
         self.place = self.session.place
-        self._log = stores.tracking.log
+        self._log, self._log_points = stores.tracking.log, stores.tracking.log_points
+        self._metric_points = metric_points
         self._described: dict[str, str | None] = {}
         self._parent: Run | None = None
 
@@ -379,6 +382,33 @@ class Run:
     def log_metric(self, name: str, value: Value, description: str | None = "", step: int | None = None) -> None:
         """The same as `log`, under its name in MLflow."""
         self.log(name, value, description, step)
+
+    def log_metrics(self, metrics: Mapping[str, Value], step: int | None = None) -> None:
+        """Append a point to the series of each metric, all with the same timestamp and step.
+
+        The numbers are written together: after a crash, either all of them are stored or none.
+
+        Args:
+            metrics: a dict from names to values, as for `log`. If it is empty, nothing is logged.
+            step: as for `log`.
+
+        Raises:
+            InvalidValue: a name, a value or the step is not valid. In this case, nothing is logged.
+            NotFound: the run was deleted permanently.
+            InvalidState: the run is deleted.
+
+        Example:
+            >>> run.log_metrics({"loss": 0.3, "accuracy": 0.9}, step=7)
+        """
+        # As in `log`, further function calls would make logging slower.
+        timestamp = time.time_ns() // 1_000_000
+        if type(metrics) is dict and len(metrics) == 1:
+            for name, value in metrics.items():
+                self._log(self.id, name, value, timestamp, step)
+        else:
+            points = self._metric_points(metrics, timestamp, step)
+            if points:
+                self._log_points(self.id, points)
 
     def log_list(self, name: str, value: Iterable[Value], description: str | None = "") -> None:
         """Append a point for each element. If one of them is not valid, none is logged.

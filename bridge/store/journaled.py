@@ -15,7 +15,7 @@ from bridge.errors import BridgeError, NotAllowed, StoreUnavailable
 from bridge.forking import Step, on_fork
 from bridge.journal.format import API_SHIFT, HAS_STEP, read_boot_time
 from bridge.journal.writer import JournalWriter
-from bridge.records.limits import EXACT_INTEGER, INT64_MAX, INT64_MIN
+from bridge.records.limits import EXACT_INTEGER
 from bridge.records.point_columns import IS_INT, PointColumns
 from bridge.records.run import TERMINAL_STATUSES, Lease, RunChanges
 from bridge.records.series import NATIVE, Point
@@ -23,7 +23,7 @@ from bridge.store.background import background
 from bridge.store.journal_warnings import store_warnings
 from bridge.store.owned_runs import OwnedRuns
 from bridge.store.place_watch import PlaceWatch
-from bridge.store.points import check_columns, check_points, has_valid_times
+from bridge.store.points import check_points, has_valid_times
 from bridge.store.wrapper import WrappedBackend
 
 if TYPE_CHECKING:
@@ -94,33 +94,22 @@ class JournaledStore(WrappedBackend):
         self, run_id: str, key: str, value: Value, timestamp: int, step: int | None = None, api: int = NATIVE
     ) -> None:
         kind = type(value)
-        if kind is float:
-            flags = api << API_SHIFT
-        elif kind is int and -EXACT_INTEGER <= value <= EXACT_INTEGER:  # type: ignore[operator]
-            flags = api << API_SHIFT | IS_INT
-        else:
-            self.log_points(run_id, (Point(key, value, timestamp, step),), api)
-            return
-        if step is None:
-            given = 0
-        elif type(step) is int and INT64_MIN <= step <= INT64_MAX:
-            given = step
-            flags |= HAS_STEP
-        else:
-            self.log_points(run_id, (Point(key, value, timestamp, step),), api)
-            return
-        if type(timestamp) is int and self._writer.log_number(run_id, key, value, flags, timestamp, given):  # type: ignore[arg-type]
-            return
+        if (
+            (kind is float or (kind is int and -EXACT_INTEGER <= value <= EXACT_INTEGER))  # type: ignore[operator]
+            and type(timestamp) is int
+            and (step is None or type(step) is int)
+        ):
+            flags, given = (api << API_SHIFT, 0) if step is None else (api << API_SHIFT | HAS_STEP, step)
+            if kind is int:
+                flags |= IS_INT
+            if self._writer.log_number(run_id, key, value, flags, timestamp, given):  # type: ignore[arg-type]
+                return
         self.log_points(run_id, (Point(key, value, timestamp, step),), api)
 
     def log_points(self, run_id: str, points: Sequence[Point], api: int = NATIVE) -> None:
-        checked: Sequence[Point]
-        if type(points) is PointColumns:
-            if has_valid_times(points) and self._writer.log_columns(run_id, points, api):
-                return
-            checked = check_columns(points)
-        else:
-            checked = check_points(points)
+        if type(points) is PointColumns and has_valid_times(points) and self._writer.log_columns(run_id, points, api):
+            return
+        checked = check_points(points)
         self.check_writable(run_id)
         if checked:
             self._writer.log(run_id, checked, api)

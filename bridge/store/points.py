@@ -33,14 +33,18 @@ VALUE_RULE = "must be a number, text, a bool or None"
 RANGE_RULE = "must be between -1.797e308 and 1.797e308, because numbers are stored as float64"
 
 
-def check_points(points: Iterable[Point]) -> list[Point]:
-    """Return the points with values of Python's own types, if all points are valid.
+def check_points(points: Iterable[Point]) -> Sequence[Point]:
+    """Return the points with values of Python's own types, if all points are valid. Columns are returned as columns.
 
     Numbers of numpy, torch and similar libraries, and arrays of one element, are converted to Python's numbers.
 
     Raises:
         InvalidValue: a point is not valid. The error names every mistake in all points.
     """
+    if type(points) is PointColumns:
+        if not (has_valid_times(points) and all(map(_is_key, points.keys))):
+            check_points(list(points))
+        return points
     checked: list[Point] = []
     problems: list[Problem] = []
     row: RowPlace | None = None  # the row of the point before; if `joined` is True, the point must belong to it
@@ -79,17 +83,6 @@ def check_points(points: Iterable[Point]) -> list[Point]:
     if problems:
         raise InvalidValue(*problems[0], others=tuple(problems[1:]))
     return checked
-
-
-def check_columns(points: PointColumns) -> PointColumns:
-    """Return columns of points, if their keys, and the timestamp and step of all points, are valid.
-
-    Raises:
-        InvalidValue: a key, the timestamp or the step is not valid. The error names every mistake.
-    """
-    if not (all(map(_is_key, points.keys)) and has_valid_times(points)):
-        check_points(points)
-    return points
 
 
 def has_valid_times(points: PointColumns) -> bool:
