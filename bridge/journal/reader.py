@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import struct
 import time
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from bridge.errors import SchemaMismatch
+from bridge.journal.checksums import are_intact
 from bridge.journal.columns import cells_as_points, columns_as_points, row_type, table_row_type
 from bridge.journal.folder import JournalFolder
 from bridge.journal.format import (
@@ -47,6 +49,9 @@ READ_BYTES = 8 << 20
 
 COUNTED_BYTES = 1 << 20
 """The number of bytes of a journal that are parsed if its points are only counted."""
+
+MANY = 400
+"""The least number of number points whose checksums are verified together. For fewer, one after the other is faster."""
 
 FIRST_WINDOW = 64
 """The number of records that numpy examines first to find number points, which are points whose value is a number.
@@ -210,23 +215,28 @@ class JournalReader:
         count = _count_numbers(view, at)
         if count == 0:
             return 0
-        # Iterate over a copy, not over `view`. If a signal handler raises an exception here, its traceback may keep the
-        # iterator and the object that it iterates over alive. If this object is a `memoryview`, the garbage collector
-        # crashes up to Python 3.12.
-        records = SEALED_NUMBER.iter_unpack(bytes(view[at : at + count * NUMBER_SIZE]))
-        if self._is_first:
-            intact = [crc32(body) == checksum for checksum, body in records]
-        else:
-            first = self._scanner.seed(base + at)
-            seeds = range(first, first + count * NUMBER_SIZE, NUMBER_SIZE)
-            intact = [crc32(body, seed) == checksum for (checksum, body), seed in zip(records, seeds, strict=True)]
-        if not all(intact):
-            count = intact.index(False)
+        count = self._count_intact(bytes(view[at : at + count * NUMBER_SIZE]), base + at)
         if count:
             end = at + count * NUMBER_SIZE
             parsed.pieces.append(view[at:end])
             parsed.ends.append((range(base + at + NUMBER_SIZE, base + end + 1, NUMBER_SIZE), 1))
         return count * NUMBER_SIZE
+
+    def _count_intact(self, records: bytes, offset: int) -> int:
+        """Return how many number points, which begin at an offset of the journal, come before the first damaged one.
+
+        The points are a copy, not a part of a `memoryview`. If a signal handler raises an exception here, its traceback
+        may keep the iterator and the object that it iterates over alive. If this object is a `memoryview`, the garbage
+        collector crashes up to Python 3.12.
+        """
+        count = len(records) // NUMBER_SIZE
+        first, step = self._scanner.seed(offset), 0 if self._is_first else NUMBER_SIZE
+        if count >= MANY and are_intact(records, NUMBER_SIZE, first, step):
+            return count
+        seeds = range(first, first + count * step, step) if step else repeat(first, count)
+        pairs = zip(SEALED_NUMBER.iter_unpack(records), seeds, strict=True)
+        intact = [crc32(body, seed) == checksum for (checksum, body), seed in pairs]
+        return count if all(intact) else intact.index(False)
 
     def _take(self, view: memoryview, at: int, base: int, found: Found, parsed: Parsed) -> int:
         """Parse an intact record. If it is a row, also parse the rows after it that have the same layout.

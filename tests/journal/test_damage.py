@@ -45,6 +45,12 @@ ROW_SIZE = REST_AT + POINT.size
 pytestmark = pytest.mark.usefixtures("untended")  # else the background may fold what is to be damaged first
 
 
+@pytest.fixture(autouse=True)
+def checked_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Verify the checksums of few records together too, as those of many."""
+    monkeypatch.setattr("bridge.journal.reader.MANY", 2)
+
+
 def reader_of(path: Path) -> JournalReader:
     folder = JournalFolder(path.parent)
     folder.look()
