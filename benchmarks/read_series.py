@@ -64,17 +64,32 @@ def check_length(count: int, expected: int) -> None:
         raise RuntimeError(f"{count} points were read, not {expected}")
 
 
-def arrays(options: Options, runs: dict[str, Run], count: int, folder: Path) -> Iterator[Row]:
+def arrays(options: Options, runs: dict[str, Run], folder: Path, count: int) -> Iterator[Row]:
+    """Yield the rows on reads of NumPy arrays and of envelopes."""
+    views = runs["natively"].experiment.workspace.stores.tracking.views
+    run_id = runs["natively"].id
     cases = {
         how: Case(lambda _, run=run: check_length(len(run.get_metric("loss").points.steps), count))  # type: ignore[misc]
         for how, run in runs.items()
     }
-    times = measure({"load": Case(lambda _: load_columns(folder)), **cases}, options.repeats(9))
-    for how in runs:
-        yield Row("5", f"{count:,} points logged {how}, as NumPy arrays", times[how].wall * 1e3, "ms",
-                  "numpy.load of the three columns", times["load"].wall * 1e3, bar=at_most(4),
-                  note="no chunks yet: hot blocks")  # fmt: skip
-    yield Row("5", f"{count:,} points, an envelope of 1,000 buckets", None, "ms", bar=at_most(3))
+    times = measure(
+        {
+            "load": Case(lambda _: load_columns(folder)),
+            **cases,
+            "envelope": Case(lambda _: views.sample_series([run_id], ["loss"], 1000)),
+            "extremes": Case(lambda _: views.sample_series([run_id], ["loss"], 1)),
+        },
+        options.repeats(9),
+    )
+    of = {name: found.wall * 1e3 for name, found in times.items()}
+    for how, name, limit in (
+        ("natively", "logged with run.log, as NumPy arrays", 4),
+        ("with MLflow", "logged with MlflowClient, as NumPy arrays", 4),
+        ("envelope", "as an envelope of 1,000 buckets", 3),
+        ("extremes", "as an envelope of one bucket, for which no chunk must be decompressed", 0.2),
+    ):
+        yield Row("5", f"{count:,} points {name}", of[how], "ms", "numpy.load of the three columns", of["load"],
+                  bar=at_most(limit))  # fmt: skip
 
 
 def history(options: Options, values: list[float]) -> Iterator[Row]:
@@ -112,7 +127,7 @@ def rows(options: Options) -> Iterator[Row]:
     series = runs["natively"].get_metric("loss").points
     for column, array in enumerate((series.steps, series.timestamps, series.values)):
         numpy.save(folder / f"{column}.npy", array)
-    yield from arrays(options, runs, count, folder)
+    yield from arrays(options, runs, folder, count)
     yield from history(options, values[: options.pick(2000, 200_000, 1_000_000)])
 
 
