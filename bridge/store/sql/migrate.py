@@ -48,7 +48,7 @@ def migrate(connection: sqlite3.Connection, name: str = "the database") -> None:
     """
     if read_schema(connection) >= SCHEMA:
         return
-    # A migration may create a table anew, so that for some time rows refer to a table that does not exist.
+    # A migration may recreate a table, so that for some time rows refer to a table that does not exist.
     # SQLite ignores this pragma within a transaction.
     (checked,) = connection.execute("PRAGMA foreign_keys").fetchone()
     connection.execute("PRAGMA foreign_keys=OFF")
