@@ -36,19 +36,20 @@ def find_extremes(begins: Array, series: Array, steps: Array, timestamps: Array,
     """
     import numpy
 
-    is_number = ~numpy.isnan(values)
+    is_number = values == values
     if len(begins) == len(values):  # each series has one point
         own = numpy.where(is_number, begins, -1)
         return Extremes(own, own, own)
-    first = is_number
+    all_numbers = bool(is_number.all())
+    first: Array | None = None if all_numbers else is_number
     for column in (steps, timestamps):
-        among = numpy.where(first, column, INT64_MAX)
-        first = first & (among == numpy.minimum.reduceat(among, begins)[series])
-    low = numpy.where(is_number, values, numpy.inf)
-    high = numpy.where(is_number, values, -numpy.inf)
-    least = is_number & (low == numpy.minimum.reduceat(low, begins)[series])
-    greatest = is_number & (high == numpy.maximum.reduceat(high, begins)[series])
-    return Extremes(*(_first_true(mask, begins) for mask in (first, least, greatest)))
+        among = column if first is None else numpy.where(first, column, INT64_MAX)
+        least = among == numpy.minimum.reduceat(among, begins)[series]
+        first = least if first is None else first & least
+    assert first is not None
+    # `fmin` and `fmax` skip NaN. NaN is unequal to every number.
+    minimum, maximum = (values == extreme.reduceat(values, begins)[series] for extreme in (numpy.fmin, numpy.fmax))
+    return Extremes(*(_first_true(mask, begins) for mask in (first, minimum, maximum)))
 
 
 def _first_true(mask: Array, begins: Array) -> Array:

@@ -15,6 +15,9 @@ MOST_REMOVALS = 10_000
 """The number of removed runs and experiments that stay listed."""
 
 
+RAISE = "UPDATE change SET value = value + 1"
+
+
 def read(c: sqlite3.Connection) -> int:
     """Return the value of the counter."""
     return int(c.execute("SELECT value FROM change").fetchone()[0])
@@ -22,16 +25,16 @@ def read(c: sqlite3.Connection) -> int:
 
 def next_change(c: sqlite3.Connection) -> int:
     """Raise the counter, and return its new value."""
-    c.execute("UPDATE change SET value = value + 1")
+    c.execute(RAISE)
     return read(c)
 
 
 def note_runs(c: sqlite3.Connection, runs: Collection[int]) -> None:
     """Record that runs have changed. `runs` are the integer keys of the runs."""
     if runs:
-        change = next_change(c)
+        c.execute(RAISE)
         for some in chunks(list(runs)):
-            c.execute(f"UPDATE run SET changed = ? WHERE key IN ({marks_for(some)})", (change, *some))
+            c.execute(f"UPDATE run SET changed = (SELECT value FROM change) WHERE key IN ({marks_for(some)})", some)
 
 
 def note_experiment(c: sqlite3.Connection, experiment: int) -> int:

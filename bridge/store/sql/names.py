@@ -9,15 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from bridge.records.series import Definition
+from bridge.records.series import SCALAR, Definition
 from bridge.store.sql.connection import Connection, Name
 from bridge.store.sql.statements import chunks, insert, marks_for_rows
 
-PARAM, TAG, PROPERTY, SERIES, KEY = range(5)
-"""The entities. Their numbers are stored in the database, and must not change.
-
-A name of the entity `KEY` is the key of metrics of all kinds. The counters of a run refer to it.
-"""
+PARAM, TAG, PROPERTY, SERIES = range(4)
+"""The entities. Their numbers are stored in the database, and must not change."""
 
 COLUMNS = ("experiment", "entity", "key", "kind", '"column"', "value_type")
 
@@ -29,8 +26,16 @@ FIND = (  # SQLite does not reorder cross joins, so it finds each name with the 
 
 
 def label_name(experiment: int, entity: int, key: str) -> Name:
-    """Return the name of a param, tag or property, or of a key."""
+    """Return the name of a param, tag or property."""
     return experiment, entity, key, 0, "", ""
+
+
+def key_name(experiment: int, key: str) -> Name:
+    """Return the name to which the counters of a key refer: the name of the key's series of scalar numbers.
+
+    This name is also inserted if a run has only other series of the key, for example texts.
+    """
+    return experiment, SERIES, key, SCALAR, "", "number"
 
 
 def series_name(experiment: int, definition: Definition) -> Name:

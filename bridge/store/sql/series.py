@@ -19,10 +19,10 @@ from bridge.records.series import SCALAR, Definition, SeriesRecord
 from bridge.store.sql import names
 from bridge.store.sql.changes import note_runs
 from bridge.store.sql.connection import Connection, Name
-from bridge.store.sql.names import KEY, SERIES
+from bridge.store.sql.names import SERIES
 from bridge.store.sql.runs import keys_of, places_of
-from bridge.store.sql.statements import chunks, insert, marks_for, marks_for_rows
-from bridge.store.sql.states import STATE, State, states_after
+from bridge.store.sql.statements import by_columns, chunks, insert, marks_for, marks_for_rows
+from bridge.store.sql.states import STATE, VALUE, State, states_after
 
 if TYPE_CHECKING:
     from bridge.store.place import Joined, Placed
@@ -32,6 +32,7 @@ logger = logging.getLogger("bridge")
 
 COUNTER = ("run", "name", "points", "stepless")
 BLOCK = ("series", "points", "positions", "steps", "timestamps", '"values"', "doors")
+SERIES_COLUMNS = ("id", "run", "name", *STATE, "hot")
 COUNTED = "ON CONFLICT (run, name) DO UPDATE SET points = excluded.points, stepless = excluded.stepless"
 CHANGED = (
     f"ON CONFLICT (id) DO UPDATE SET {', '.join(f'{column} = excluded.{column}' for column in STATE)},"
@@ -44,9 +45,6 @@ LOOK_UP = (  # SQLite does not reorder left joins, so it finds each wanted serie
     " FROM wanted w LEFT JOIN counter k ON k.run = w.run AND k.name = w.key"
     " LEFT JOIN series s ON s.run = w.run AND s.name = w.name"
 )
-VALUE = slice(3, 5)
-"""The columns of `STATE` that contain the latest value of a number series."""
-
 LAST_IDS = "SELECT coalesce((SELECT max(id) FROM name), 0), coalesce((SELECT max(id) FROM series), 0)"
 
 OF_RUNS = "series s CROSS JOIN name n ON n.id = s.name WHERE s.run IN ({runs})"
@@ -68,7 +66,8 @@ Warnings: TypeAlias = "Sequence[tuple[str, str]]"
 class Stored(NamedTuple):
     """Stored values of one series, of its key, and of the run to which it belongs.
 
-    `run`, `experiment` and `series` are ids. `key` and `name` are the ids of two names: the key, and the series.
+    `run`, `experiment` and `series` are ids. `key` is the id of the name to which the counters of the key refer, and
+    `name` is the id of the name of the series. Often they are the same.
     `points` is the number of points of the key, and `stepless` is the number of its points that were logged without a
     step. Values of rows that do not exist are None.
     """
@@ -104,7 +103,7 @@ class Rows(NamedTuple):
 
     names: dict[Name, int]
     counters: list[Row]
-    series: list[Row]
+    series: dict[tuple[str, ...], list[Row]]
     blocks: list[Row]
     warnings: list[Row]
     runs: list[int]
@@ -124,34 +123,41 @@ def warnings_of(slices: Iterable[Slice]) -> list[tuple[str, str]]:
 
 def look_up(c: Connection, points: Joined, warnings: Warnings) -> Known:
     """Read the stored rows of all series to which points belong. One statement reads up to `AT_ONCE` series."""
-    stored = _look_up_names(c, points.definitions)
-    there = [(number, one) for number, one in enumerate(stored) if one.run is not None and one.key is not None]
+    places = places_of(c, list(dict.fromkeys(definition.run_id for definition in points.definitions)))
+    wanted = [
+        (*places[d.run_id], *_names_of(places[d.run_id][1], d)) if d.run_id in places else None
+        for d in points.definitions
+    ]
+    ids = names.find(c, [name for one in wanted if one is not None for name in one[2:]])
+    there = [
+        (number, one[0], ids[one[2]], ids.get(one[3], 0))
+        for number, one in enumerate(wanted)
+        if one is not None and one[2] in ids
+    ]
+    found: dict[int, Row] = {}
     for some in chunks(there):
-        values = [value for number, one in some for value in (number, one.run, one.key, one.name)]
-        for number, count, stepless, series, *columns in c.execute(
-            LOOK_UP.format(marks_for_rows(4, len(some))), values
-        ).fetchall():
-            state = None if series is None else State(*columns)
-            stored[number] = stored[number]._replace(points=count, stepless=stepless, series=series, state=state)
+        rows = c.execute(LOOK_UP.format(marks_for_rows(4, len(some))), [value for row in some for value in row])
+        found.update((row[0], row) for row in rows.fetchall())
+    stored = [Stored() if one is None else _stored(one, ids, found.get(number)) for number, one in enumerate(wanted)]
     last_name, last_series = c.execute(LAST_IDS).fetchone()
     warned = keys_of(c, list(dict.fromkeys(run_id for run_id, _ in warnings)))
     return Known(stored, last_name, last_series, warned)
 
 
-def _look_up_names(c: Connection, definitions: Sequence[Definition]) -> list[Stored]:
-    """Return the runs and the names of series; the other values are None."""
-    places = places_of(c, list(dict.fromkeys(definition.run_id for definition in definitions)))
-    wanted = [_names_of(places[d.run_id][1], d) if d.run_id in places else None for d in definitions]
-    ids = names.find(c, [name for both in wanted if both is not None for name in both])
-    return [
-        Stored() if both is None else Stored(*places[d.run_id], ids.get(both[0]), ids.get(both[1]))
-        for d, both in zip(definitions, wanted, strict=True)
-    ]
+def _stored(wanted: tuple[int, int, Name, Name], ids: dict[Name, int], row: Row | None) -> Stored:
+    run, experiment, key, name = wanted
+    if row is None:
+        return Stored(run, experiment, ids.get(key), ids.get(name))
+    state = None if row[3] is None else row[4:]
+    return Stored(run, experiment, ids[key], ids.get(name), row[1], row[2], row[3], state)
 
 
 def _names_of(experiment: int, definition: Definition) -> tuple[Name, Name]:
-    """Return the name of the key of a series, and the name of the series."""
-    return names.label_name(experiment, KEY, definition.key), names.series_name(experiment, definition)
+    """Return the name to which the counters of the key refer, and the name of the series."""
+    name = names.series_name(experiment, definition)
+    if definition.kind == SCALAR and definition.value_type == "number":
+        return name, name
+    return names.key_name(experiment, definition.key), name
 
 
 def prepare(points: Joined, warnings: Warnings, known: Known) -> Rows:
@@ -162,21 +168,24 @@ def prepare(points: Joined, warnings: Warnings, known: Known) -> Rows:
     points, dropped = without_series(points, [stored.run is None for stored in known.stored])
     there = [stored for stored in known.stored if stored.run is not None]
     if not there:
-        return Rows({}, [], [], [], warned, [run for run, _ in warned], [], dropped)
+        return Rows({}, [], {}, [], warned, [run for run, _ in warned], [], dropped)
     keys = {(d.run_id, d.key): stored for d, stored in zip(points.definitions, there, strict=True)}
     placed = place(points, {name: Counters(stored.points or 0, stored.stepless or 0) for name, stored in keys.items()})
     new_names, of_keys, of_series = _name_ids(points.definitions, there, known.last_name)
     key_ids = dict(zip(((d.run_id, d.key) for d in points.definitions), of_keys, strict=True))
     counters = [(keys[name].run, key_ids[name], *after) for name, after in placed.counters.items()]
-    states = list(states_after(points, placed, [stored.state for stored in there]))
+    states = states_after(points, placed, [stored.state for stored in there])
     ids = _series_ids(there, known.last_series)
     return Rows(
         names=new_names,
         counters=counters,
-        series=[
-            (id, stored.run, name, *state, 1)
-            for id, stored, name, state in zip(ids, there, of_series, states, strict=True)
-        ],
+        series=by_columns(
+            SERIES_COLUMNS,
+            [
+                (id, stored.run, name, *state, 1)
+                for id, stored, name, state in zip(ids, there, of_series, states, strict=True)
+            ],
+        ),
         blocks=[(id, *block) for id, block in zip(ids, _blocks(points, placed), strict=True)],
         warnings=warned,
         runs=list(dict.fromkeys([*(stored.run for stored in there if stored.run), *(run for run, _ in warned)])),
@@ -228,7 +237,8 @@ def write(c: Connection, rows: Rows) -> None:
         )
     names.add(c, rows.names)
     insert(c, "counter", COUNTER, rows.counters, COUNTED)
-    insert(c, "series", ("id", "run", "name", *STATE, "hot"), rows.series, CHANGED)
+    for columns, some in rows.series.items():
+        insert(c, "series", columns, some, CHANGED)
     insert(c, "point_block", BLOCK, rows.blocks)
     insert(c, "warning", ("run", "sentence"), rows.warnings, "ON CONFLICT DO NOTHING")
     now = time.time_ns() // 1_000_000
@@ -242,14 +252,15 @@ def _blocks(points: Joined, placed: Placed) -> Iterator[Row]:
     The row lacks the id of the series, which the caller adds.
     """
     columns = (placed.positions, placed.steps, placed.timestamps, placed.values)
+    # Parts of a bytearray, because Python's sqlite3 searches an adapter for each value of the type bytes.
     positions, steps, timestamps, values = (
-        column.astype(f"<{column.dtype.kind}8", copy=False).tobytes() for column in columns
+        bytearray(column.astype(f"<{column.dtype.kind}8", copy=False).data) for column in columns
     )
-    apis = placed.apis.astype("u1", copy=False).tobytes()
+    apis = bytearray(placed.apis.astype("u1", copy=False).data)
     begin = 0
     for definition, end in zip(points.definitions, placed.ends, strict=True):
         at = slice(8 * begin, 8 * end)
-        own = values[at]
+        own: bytes | bytearray = values[at]
         if definition.value_type == "text":
             own = json.dumps([points.texts[int(index)] for index in placed.values[begin:end].tolist()]).encode()
         yield end - begin, positions[at], steps[at], timestamps[at], own, apis[begin:end]

@@ -1,20 +1,24 @@
 """The stored state of a series: its latest point, and facts about all of its points.
 
-A row of the table `series` contains this state. It changes with each fold that stores points of the series.
+A state is the part of a row of the table `series` that changes with each fold that stores points of the series.
+The migration `0005.sql` describes its columns.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from bridge.records.series import Latest, later
 from bridge.store.extremes import find_extremes
-from bridge.store.sql.latest import bits_of, latest_of
+from bridge.store.sql.latest import MINUS_ZERO, latest_of
 
 if TYPE_CHECKING:
+    import numpy
+
     from bridge.store.place import Joined, Placed
+
+    Array = numpy.ndarray[Any, Any]
 
 STATE = (
     "all_ints", "latest_step", "latest_timestamp", "latest_value", "latest_bits", "latest_text",
@@ -22,154 +26,153 @@ STATE = (
     "minimum_step", "minimum_value", "maximum_step", "maximum_value",
 )  # fmt: skip
 
+State: TypeAlias = "tuple[Any, ...]"
+"""The values of the columns `STATE`. A plain tuple, because a fold creates one for each of very many series."""
 
-class Facts(NamedTuple):
-    """Facts about points of a number series. NaN is skipped. `first` is None if all values are NaN.
+VALUE = slice(3, 5)
+"""The part of a state that contains the latest value of a number series."""
 
-    `first` is (step, timestamp, value) of the first point. `minimum` and `maximum` are (step, value).
-    """
+POINTS = 6
+"""The place of the number of points in a state. The facts follow it: first, minimum and maximum."""
 
-    points: int
-    first: tuple[int, int, float] | None
-    minimum: tuple[int, float]
-    maximum: tuple[int, float]
-
-    def joined(self, new: Facts) -> Facts:
-        """Return the facts about these points together with points that were logged later."""
-        points = self.points + new.points
-        if self.first is None or new.first is None:
-            return (self if new.first is None else new)._replace(points=points)
-        return Facts(
-            points,
-            new.first if new.first[:2] < self.first[:2] else self.first,
-            new.minimum if new.minimum[1] < self.minimum[1] else self.minimum,
-            new.maximum if new.maximum[1] > self.maximum[1] else self.maximum,
-        )
+NO_FACTS = (None,) * 7
+"""The facts about points whose values are all NaN."""
 
 
-class State(NamedTuple):
-    """The columns `STATE` of the table `series`. The migration `0005.sql` describes them."""
-
-    all_ints: int
-    latest_step: int
-    latest_timestamp: int
-    latest_value: float | None
-    latest_bits: int | None
-    latest_text: str | None
-    points: int | None = None
-    first_step: int | None = None
-    first_timestamp: int | None = None
-    first_value: float | None = None
-    minimum_step: int | None = None
-    minimum_value: float | None = None
-    maximum_step: int | None = None
-    maximum_value: float | None = None
-
-    @property
-    def latest(self) -> Latest:
-        """The latest point of a number series."""
-        return latest_of(self.latest_value, self.latest_bits, self.latest_timestamp, self.latest_step)
-
-    @property
-    def facts(self) -> Facts | None:
-        """The facts about a number series, or None if they are not computed yet."""
-        if self.points is None:
-            return None
-        if self.points == 1:
-            return facts_of_one(self.latest)
-        return facts_of_row(self[6:])
-
-    def with_facts(self, facts: Facts) -> State:
-        """Return this state of a number series with other facts."""
-        return State(*self[:6], *row_of_facts(facts))
-
-
-NONE = (0, 0.0)
-
-
-def facts_of_one(point: Latest) -> Facts:
-    """Return the facts about a single point."""
-    value, timestamp, step = point
-    if value != value:
-        return Facts(1, None, NONE, NONE)
-    return Facts(1, (step, timestamp, value), (step, value), (step, value))
-
-
-def facts_of_row(row: Sequence[Any]) -> Facts:
-    """Return the facts that the columns of a series with several points contain."""
-    points, step, timestamp, value, *rest = row
-    if step is None:
-        return Facts(points, None, NONE, NONE)
-    return Facts(points, (step, timestamp, value), (rest[0], rest[1]), (rest[2], rest[3]))
-
-
-def row_of_facts(facts: Facts) -> tuple[Any, ...]:
-    """Return the columns that contain facts."""
-    if facts.points == 1 or facts.first is None:
-        return (facts.points, *(None,) * 7)
-    return (facts.points, *facts.first, *facts.minimum, *facts.maximum)
-
-
-def states_after(points: Joined, placed: Placed, before: Sequence[State | None]) -> Iterator[State]:
-    """Yield the state of each series after the new points."""
-    latest = placed.latest
-    values = placed.values[latest]
-    columns = zip(
-        points.definitions,
-        before,
-        placed.steps[latest].tolist(),
-        placed.timestamps[latest].tolist(),
-        values.tolist(),
-        values.astype("<f8").view("<i8").tolist(),
-        placed.all_ints,
-        new_facts(placed),
-        strict=True,
-    )
-    for definition, old, step, timestamp, value, bits, ints, facts in columns:
+def states_after(points: Joined, placed: Placed, before: Sequence[State | None]) -> list[State]:
+    """Return the state of each series after the new points. A state is None if the series does not exist yet."""
+    states = []
+    for definition, old, index, new in zip(points.definitions, before, placed.latest, _new_points(placed), strict=True):
         if definition.value_type == "text":
-            yield _text_after(old, step, timestamp, points.texts[int(value)], facts.points)
-            continue
-        if old is None:
-            yield State(int(ints), step, timestamp, *bits_of(value, bits), None, *row_of_facts(facts))
-            continue
-        known = old.facts
-        row = old[6:] if known is None else row_of_facts(known.joined(facts))
-        all_ints = int(ints and old.all_ints != 0)
-        if later(Latest(value, timestamp, step), old.latest):
-            yield State(all_ints, step, timestamp, *bits_of(value, bits), None, *row)
+            states.append(_text_after(old, new, json.dumps(points.texts[int(placed.values[index])])))
+        elif old is None:
+            states.append(_first_state(*new))
         else:
-            yield State(all_ints, *old[1:6], *row)
+            states.append(_number_after(old, *new))
+    return states
 
 
-def _text_after(old: State | None, step: int, timestamp: int, text: str | bool | None, points: int) -> State:
-    counted = None if old is not None and old.points is None else points + (0 if old is None else old.points or 0)
-    if old is None or (step, timestamp) >= (old.latest_step, old.latest_timestamp):
-        return State(0, step, timestamp, None, None, json.dumps(text), counted)
-    return old._replace(points=counted)
-
-
-def new_facts(placed: Placed) -> Iterator[Facts]:
-    """Yield the facts about the new points of each series. For a text series, only `points` has a meaning."""
+def _new_points(placed: Placed) -> Iterator[tuple[Any, ...]]:
+    """Yield, for each series, the arguments of `_first_state` that describe the new points."""
     import numpy
 
+    from bridge.store.place import comparable_values
+
+    latest = numpy.array(placed.latest, dtype=numpy.int64)
+    values = placed.values[latest]
+    bits = values.astype("<f8").view("<i8")
+    compared = comparable_values(values)
+    columns: list[float | None] = compared.tolist()
+    stored_bits: list[int | None] = [None] * len(latest)
+    for index in numpy.flatnonzero((compared != values) | (bits == MINUS_ZERO)).tolist():
+        stored_bits[index] = int(bits[index])
+        if values[index] != values[index]:
+            columns[index] = None
     ends = numpy.array(placed.ends, dtype=numpy.int64)
-    begins = numpy.append(0, ends)[: len(ends)]
-    counts = ends - begins
-    series = numpy.repeat(numpy.arange(len(ends)), counts)
-    found = find_extremes(begins, series, placed.steps, placed.timestamps, placed.values)
-    steps, timestamps, values = placed.steps, placed.timestamps, placed.values
-    first, minimum, maximum = found
-    yield from map(
-        _facts,
+    counts = ends.copy()
+    counts[1:] -= ends[:-1]
+    return zip(
+        placed.all_ints,
+        placed.steps[latest].tolist(),
+        placed.timestamps[latest].tolist(),
+        compared.tolist(),
+        columns,
+        stored_bits,
         counts.tolist(),
-        first.tolist(),
-        zip(steps[first].tolist(), timestamps[first].tolist(), values[first].tolist(), strict=True),
-        zip(steps[minimum].tolist(), values[minimum].tolist(), strict=True),
-        zip(steps[maximum].tolist(), values[maximum].tolist(), strict=True),
+        _new_facts(placed, ends - counts, counts),
+        strict=True,
     )
 
 
-def _facts(
-    points: int, index: int, first: tuple[int, int, float], minimum: tuple[int, float], maximum: tuple[int, float]
-) -> Facts:
-    return Facts(points, None if index < 0 else first, minimum, maximum)
+def _new_facts(placed: Placed, begins: Array, counts: Array) -> list[tuple[Any, ...]]:
+    """Return the facts about the new points of each series."""
+    import numpy
+
+    series = numpy.arange(len(begins)).repeat(counts)
+    steps, timestamps, values = placed.steps, placed.timestamps, placed.values
+    first, minimum, maximum = find_extremes(begins, series, steps, timestamps, values)
+    columns = [steps[first], timestamps[first], values[first]]
+    columns += [steps[minimum], values[minimum], steps[maximum], values[maximum]]
+    facts = list(zip(*(column.tolist() for column in columns), strict=True))
+    for index in numpy.flatnonzero(first < 0).tolist():
+        facts[index] = NO_FACTS
+    return facts
+
+
+def _text_after(old: State | None, new: tuple[Any, ...], text: str) -> State:
+    _, step, timestamp, _, _, _, points, _ = new
+    if old is None:
+        return (0, step, timestamp, None, None, text, points, *NO_FACTS)
+    counted = None if old[POINTS] is None else old[POINTS] + points
+    if (step, timestamp) >= old[1:3]:
+        return (0, step, timestamp, None, None, text, counted, *NO_FACTS)
+    return (*old[:POINTS], counted, *NO_FACTS)
+
+
+def _first_state(
+    all_ints: bool,
+    step: int,
+    timestamp: int,
+    compared: float,
+    value: float | None,
+    bits: int | None,
+    points: int,
+    facts: tuple[Any, ...],
+) -> State:
+    """Return the state of a new series.
+
+    Args:
+        all_ints: whether all values were logged as ints.
+        step: the step of the latest point.
+        timestamp: the timestamp of the latest point.
+        compared: the value of the latest point as MLflow compares it.
+        value: the column `latest_value`.
+        bits: the column `latest_bits`.
+        points: the number of points.
+        facts: the facts about the points.
+    """
+    return (int(all_ints), step, timestamp, value, bits, None, points, *(NO_FACTS if points == 1 else facts))
+
+
+def _number_after(
+    old: State,
+    all_ints: bool,
+    step: int,
+    timestamp: int,
+    compared: float,
+    value: float | None,
+    bits: int | None,
+    points: int,
+    facts: tuple[Any, ...],
+) -> State:
+    """Return the state of a number series after new points. `_first_state` describes the arguments."""
+    latest = old[1:POINTS]
+    if (step, timestamp, compared) > (old[1], old[2], old[3] or 0.0):  # the column is NULL for NaN, which counts as 0
+        latest = (step, timestamp, value, bits, None)
+    counted = old[POINTS]
+    if counted is None:
+        return (int(all_ints and old[0]), *latest, *old[POINTS:])
+    return (int(all_ints and old[0]), *latest, counted + points, *_joined(facts_of(old), facts))
+
+
+def facts_of(state: State) -> tuple[Any, ...]:
+    """Return the facts of a counted number series, also if it has only one point."""
+    if state[POINTS] != 1:
+        return state[POINTS + 1 :]
+    if state[3] is None:
+        return NO_FACTS
+    value, timestamp, step = latest_of(state[3], state[4], state[2], state[1])
+    return (step, timestamp, value, step, value, step, value)
+
+
+def _joined(old: tuple[Any, ...], new: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the facts about old points and new points together."""
+    if new[0] is None:
+        return old
+    if old[0] is None:
+        return new
+    return (
+        *(new[:3] if new[:2] < old[:2] else old[:3]),
+        *(new[3:5] if new[4] < old[4] else old[3:5]),
+        *(new[5:] if new[6] > old[6] else old[5:]),
+    )

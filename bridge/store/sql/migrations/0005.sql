@@ -5,7 +5,7 @@
 CREATE TABLE name (
     id INTEGER PRIMARY KEY,
     experiment INTEGER NOT NULL,              -- the experiment of the runs that use the name
-    entity INTEGER NOT NULL,                  -- bridge/store/sql/names.py: PARAM, TAG, PROPERTY, SERIES, KEY
+    entity INTEGER NOT NULL,                  -- bridge/store/sql/names.py: PARAM, TAG, PROPERTY, SERIES
     key TEXT NOT NULL,
     kind INTEGER NOT NULL DEFAULT 0,          -- of a series: bridge.records.series: SCALAR, COLUMN, …
     "column" TEXT NOT NULL DEFAULT '',        -- of a series: empty, except for the columns of tables
@@ -23,8 +23,9 @@ INSERT INTO name (experiment, entity, key, kind, "column", value_type)
     SELECT r.experiment, 3, m.key, s.kind, s."column", s.value_type
     FROM series s JOIN metric m ON m.id = s.metric JOIN run r ON r.key = m.run
     GROUP BY r.experiment, m.key, s.kind, s."column", s.value_type;
-INSERT INTO name (experiment, entity, key)
-    SELECT r.experiment, 4, m.key FROM metric m JOIN run r ON r.key = m.run GROUP BY r.experiment, m.key;
+INSERT INTO name (experiment, entity, key, value_type)
+    SELECT r.experiment, 3, m.key, 'number' FROM metric m JOIN run r ON r.key = m.run
+    WHERE true GROUP BY r.experiment, m.key ON CONFLICT DO NOTHING;
 
 -- The params, tags and properties of runs.
 CREATE TABLE label (
@@ -54,7 +55,7 @@ DROP TABLE property;
 -- The counters of a key of a run, for its series of all kinds together.
 CREATE TABLE counter (
     run INTEGER NOT NULL REFERENCES run (key),
-    name INTEGER NOT NULL,                    -- of the entity KEY
+    name INTEGER NOT NULL,                    -- the name of the key's series of scalar numbers
     points BIGINT NOT NULL,                   -- the next position
     stepless BIGINT NOT NULL,                 -- the step of the next point that is logged without a step
     PRIMARY KEY (run, name)
@@ -63,8 +64,8 @@ CREATE TABLE counter (
 INSERT INTO counter (run, name, points, stepless)
     SELECT m.run, n.id, m.points, m.stepless
     FROM metric m CROSS JOIN run r ON r.key = m.run
-    CROSS JOIN name n ON n.experiment = r.experiment AND n.entity = 4 AND n.key = m.key
-        AND n.kind = 0 AND n."column" = '' AND n.value_type = ''
+    CROSS JOIN name n ON n.experiment = r.experiment AND n.entity = 3 AND n.key = m.key
+        AND n.kind = 0 AND n."column" = '' AND n.value_type = 'number'
     ORDER BY m.run, n.id;
 
 -- A series keeps its id, because blocks of points refer to it.
