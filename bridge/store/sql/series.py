@@ -136,8 +136,9 @@ def look_up(c: Connection, points: Joined, warnings: Warnings) -> Known:
     ]
     found: dict[int, Row] = {}
     for some in chunks(there):
-        rows = c.execute(LOOK_UP.format(marks_for_rows(4, len(some))), [value for row in some for value in row])
-        found.update((row[0], row) for row in rows.fetchall())
+        values = [value for row in some for value in row]
+        rows = c.execute(LOOK_UP.format(marks_for_rows(4, len(some))), values).fetchall()
+        found.update((row[0], row) for row in rows)
     stored = [Stored() if one is None else _stored(one, ids, found.get(number)) for number, one in enumerate(wanted)]
     last_name, last_series = c.execute(LAST_IDS).fetchone()
     warned = keys_of(c, list(dict.fromkeys(run_id for run_id, _ in warnings)))
