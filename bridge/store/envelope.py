@@ -6,6 +6,7 @@ its facts, so that it need not be decompressed.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
@@ -66,7 +67,10 @@ def edges_of(low: float, high: float, buckets: int) -> Array:
     """Return the edges of buckets of equal width between `low` and `high`."""
     import numpy
 
-    return numpy.linspace(low, high, buckets + 1)
+    if math.isfinite(high - low):
+        return numpy.linspace(low, high, buckets + 1)
+    edges: Array = numpy.linspace(low / 2, high / 2, buckets + 1) * 2
+    return edges
 
 
 def envelope(pieces: Sequence[Piece], edges: Array, x: X = "step") -> Envelope:
@@ -88,6 +92,13 @@ def envelope(pieces: Sequence[Piece], edges: Array, x: X = "step") -> Envelope:
             sums.add_facts(bucket, group[0].facts)
         elif not sums.is_outside(_range_of_group(group, x)):
             sums.add_points(*_points(group, x))
+    return sums.envelope()
+
+
+def envelope_of_points(x: Array, values: Array, edges: Array) -> Envelope:
+    """Return the envelope of points between the first and the last edge. The points must be in the order of x."""
+    sums = _Sums(edges)
+    sums.add_points(x, values)
     return sums.envelope()
 
 

@@ -132,6 +132,14 @@ class ColumnPromises:
         assert values(store, Column("metric", "loss.x", "min")) == [0.5, 0.25, 0.25]
         assert values(store, Column("metric", "loss", "count", "x")) == [1.0, 1.0, 1.0]
 
+    def test_of_equal_latest_points_that_of_the_series_that_was_logged_first_counts(self, store: Backend) -> None:
+        both = ("a", "b.c"), ("a.b", "c")
+        for run_id, tables in (("r1", both), ("r2", both[::-1])):
+            create_run(store, RunRecord(run_id, "0"))
+            for first, (key, column) in enumerate(tables):
+                store.log_points(run_id, [*row(key, {column: first}, 1, 0), *row(key, {column: 5.0}, 1, 1)])
+        assert values(store, Column("metric", "a.b.c", "min")) == [0.0, 0.0]
+
     def test_a_text_metric_is_no_number(self, store: Backend, run: str) -> None:
         store.log(run, "loss", "high", 1, 0)
         assert values(store, LOSS) == [...]

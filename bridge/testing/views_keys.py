@@ -76,6 +76,12 @@ class KeyPromises:
         (key,) = store.views.list_keys(("0",)).items
         assert (key.runs, key.words) == (len(texts), tuple((text, 1) for text in texts[:WORDS]))
 
+    def test_long_values_do_not_displace_words(self, store: Backend) -> None:
+        texts = [*(f"{number:0>{WORD_LENGTH + 1}}" for number in range(WORDS + 2)), "z"]
+        store.create_runs([RunRecord(f"r{at}", "0", tags={"t": text}) for at, text in enumerate(texts)])
+        (key,) = store.views.list_keys(("0",)).items
+        assert (key.runs, key.words) == (len(texts), (("z", 1),))
+
     def test_keys_of_several_experiments_are_merged(self, store: Backend) -> None:
         second = store.create_experiment("second", 1).id
         for run_id, experiment_id, value in (("a", "0", 1.0), ("b", second, 2.0)):

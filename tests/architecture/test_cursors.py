@@ -13,7 +13,7 @@ READERS = {"fetchone", "fetchall", "rowcount", "lastrowid"}
 def test_no_statement_keeps_a_cursor() -> None:
     """Each query reads its rows in the expression that starts it."""
     kept = []
-    for path in sorted((Path(bridge.__file__).parent / "store" / "sql").glob("*.py")):
+    for path in sorted((Path(bridge.__file__).parent / "store" / "sql").rglob("*.py")):
         tree = ast.parse(path.read_text())
         above = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
         for node in ast.walk(tree):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bridge.records.series import MLFLOW, Latest, SeriesRecord, comparable
 from bridge.records.views import METRIC_AXIS, Buckets, SampledSeries, SeriesFacts
+from bridge.store.envelope import edges_of
 from bridge.store.record_views.columns import spread_of
 from bridge.store.record_views.series import find_series, points_of
 
@@ -33,8 +34,6 @@ def sample(
     groups: Mapping[str, str] | None,
 ) -> list[SampledSeries]:
     """Return the series of one key. Each run is given with all its series. See `RunViews.sample_series`."""
-    import numpy
-
     found: dict[str, list[_Point]] = {}
     for record, series in runs:
         points = [point for point in _points(record, series, key, x) if _is_within(point.x, low, high)]
@@ -43,7 +42,7 @@ def sample(
     if not found:
         return []
     ends = [points[end].x for points in found.values() for end in (0, -1)]
-    edges = numpy.linspace(min(ends) if low is None else low, max(ends) if high is None else high, buckets + 1)
+    edges = edges_of(min(ends) if low is None else low, max(ends) if high is None else high, buckets)
     if groups is None:
         return [_sampled(run_id, key, points, edges.tolist()) for run_id, points in found.items()]
     members: dict[str, list[list[_Point]]] = {}

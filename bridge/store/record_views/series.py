@@ -25,6 +25,12 @@ def find_series(records: Sequence[SeriesRecord], key: str, column: str = "") -> 
     return best
 
 
+def keys_of_name(name: str) -> list[str]:
+    """Return the keys that series with a name can have: `a.b.c` may be a key, or a column of the table `a` or `a.b`."""
+    parts = name.split(".")
+    return [".".join(parts[:count]) for count in range(1, len(parts) + 1)]
+
+
 def _has_name(record: SeriesRecord, key: str, column: str) -> bool:
     if record.numbers is None:
         return False

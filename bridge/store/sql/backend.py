@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from bridge.records.search import ExperimentQuery, RunQuery
     from bridge.records.series import Point, SeriesRecord
     from bridge.store.slices import Slice
+    from bridge.store.views import RunViews
 
 
 TRIES = 3
@@ -291,6 +292,12 @@ class SqlBackend(Backend):
         with self.database.read() as c:
             row = c.execute("SELECT value FROM workspace WHERE name = 'id'").fetchone()
             return "" if row is None else str(row[0])
+
+    @property
+    def views(self) -> RunViews:
+        from bridge.store.sql.views.views import SqlViews
+
+        return SqlViews(self.database)
 
     def close(self) -> None:
         self.database.close()

@@ -23,10 +23,13 @@ AT_ONCE = 500
 """The greatest number of runs or rows in one statement. SQLite accepts at most 32,766 values in a statement."""
 
 
-def in_chunks(c: sqlite3.Connection, sql: str, values: Sequence[Any]) -> Iterator[Any]:
-    """Yield the rows of a query about many values, with few statements. `{}` in `sql` is replaced by question marks."""
+def in_chunks(c: sqlite3.Connection, sql: str, values: Sequence[Any], before: Sequence[Any] = ()) -> Iterator[Any]:
+    """Yield the rows of a query about many values, with few statements. `{}` in `sql` is replaced by question marks.
+
+    `before` are the values of the question marks that come before `{}`.
+    """
     for some in chunks(values):
-        yield from c.execute(sql.format(marks_for(some)), some).fetchall()
+        yield from c.execute(sql.format(marks_for(some)), (*before, *some)).fetchall()
 
 
 def chunks(values: Sequence[Value]) -> list[Sequence[Value]]:

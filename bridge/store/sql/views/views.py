@@ -1,0 +1,116 @@
+"""Views in SQL. Each method opens a transaction and calls functions that run SQL in this transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy
+
+from bridge.records.views import (
+    Changes,
+    Column,
+    KeyEntity,
+    KeyRecord,
+    RunColumns,
+    RunGroup,
+    RunMatches,
+    SampledSeries,
+)
+from bridge.store.sql.views.changes import changes_since
+from bridge.store.sql.views.chosen import Chosen, matching_keys
+from bridge.store.sql.views.columns import facts_for, read_columns
+from bridge.store.sql.views.groups import count_values, group
+from bridge.store.sql.views.keys import list_keys
+from bridge.store.sql.views.samples import sample
+from bridge.store.sql.views.tails import read_tails
+from bridge.store.view_arguments import check_buckets, check_groups, check_limits, end_of
+from bridge.store.views import RunViews
+
+if TYPE_CHECKING:
+    from bridge.records.page import Page
+    from bridge.records.search import RunQuery
+    from bridge.records.series import SeriesRecord
+    from bridge.store.sql.connection import Connection
+    from bridge.store.sql.database import Database
+
+
+class SqlViews(RunViews):
+    """Views of the runs in a SQL database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get_columns(
+        self, query: RunQuery, columns: Sequence[Column], offset: int = 0, limit: int | None = None
+    ) -> RunColumns:
+        check_limits(offset, limit)
+        with self._database.read() as c:
+            return _columns(c, query, columns, offset, limit)
+
+    def match(self, query: RunQuery) -> RunMatches:
+        with self._database.read() as c:
+            found = _columns(c, query, ())
+            return RunMatches(found.ids, found.numbers)
+
+    def list_keys(
+        self,
+        experiment_ids: Sequence[str],
+        entity: KeyEntity | None = None,
+        prefix: str = "",
+        limit: int = 500,
+        page_token: str | None = None,
+    ) -> Page[KeyRecord]:
+        check_limits(0, limit, least=1)
+        with self._database.read() as c:
+            return list_keys(c, experiment_ids, entity, prefix, limit, page_token)
+
+    def count_runs(self, query: RunQuery, by: Column | None = None) -> list[tuple[str | float | None, int]]:
+        with self._database.read() as c:
+            if by is None:
+                return [(None, len(matching_keys(c, query)))]
+            return count_values(_columns(c, query, [by]).columns[0])
+
+    def group_runs(
+        self, query: RunQuery, by: Sequence[Column], of: Sequence[Column], limit: int = 1000
+    ) -> list[RunGroup]:
+        check_groups(by, of, limit)
+        with self._database.read() as c:
+            return group(_columns(c, query, [*by, *of]), len(by), limit)
+
+    def sample_series(
+        self,
+        run_ids: Sequence[str],
+        keys: Sequence[str],
+        buckets: int,
+        x: str = "step",
+        low: float | None = None,
+        high: float | None = None,
+        groups: Mapping[str, str] | None = None,
+    ) -> list[SampledSeries]:
+        check_buckets(buckets, x, low, high)
+        with self._database.read() as c:
+            return sample(c, run_ids, keys, buckets, x, low, high, groups)
+
+    def get_tail(self, series: Mapping[tuple[str, str], int]) -> dict[tuple[str, str], list[SeriesRecord]]:
+        with self._database.read() as c:
+            return read_tails(c, series)
+
+    def get_changes(
+        self, cursor: str | None = None, experiment_ids: Sequence[str] = (), run_ids: Sequence[str] = ()
+    ) -> Changes:
+        with self._database.read() as c:
+            return changes_since(c, cursor, experiment_ids, run_ids)
+
+
+def _columns(
+    c: Connection, query: RunQuery, columns: Sequence[Column], offset: int = 0, limit: int | None = None
+) -> RunColumns:
+    keys = matching_keys(c, query)
+    runs = Chosen(c, keys[offset : end_of(offset, limit)], facts_for(columns))
+    return RunColumns(
+        tuple(runs.facts["id"]),
+        numpy.array(runs.facts["number"], dtype=numpy.int64),
+        len(keys),
+        read_columns(c, runs, columns),
+    )
