@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from bridge.records.series import SCALAR
 from bridge.store.record_views.series import after
 from bridge.store.sql import series
-from bridge.store.sql.names import KEY
+from bridge.store.sql.names import SERIES
 from bridge.store.sql.statements import chunks, marks_for_rows
 
 if TYPE_CHECKING:
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 GROWN = (  # SQLite does not reorder cross joins, so it finds each counter with indexes
     "WITH wanted (number, run_id, key, position) AS (VALUES {})"
     " SELECT w.number, r.key FROM wanted w CROSS JOIN run r ON r.id = w.run_id"
-    f" CROSS JOIN name n ON n.experiment = r.experiment AND n.entity = {KEY} AND n.key = w.key"
+    f" CROSS JOIN name n ON n.experiment = r.experiment AND n.entity = {SERIES} AND n.key = w.key AND n.kind = {SCALAR}"
+    """ AND n."column" = '' AND n.value_type = 'number'"""
     " CROSS JOIN counter k ON k.run = r.key AND k.name = n.id WHERE k.points > w.position + 1"
 )
 
