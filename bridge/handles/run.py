@@ -428,6 +428,37 @@ class Run:
 
         log_list(self.place, self._described, name, value, description)
 
+    def log_series(
+        self,
+        key: str,
+        values: Iterable[Value],
+        steps: Iterable[int] | None = None,
+        timestamps: Iterable[int] | None = None,
+    ) -> None:
+        """Append a point for each value, with its own step and timestamp. This is fast for arrays of numpy.
+
+        If one of the elements is not valid, no point is logged. If the process dies during the call, the first points
+        may be stored without the others.
+
+        Args:
+            key: as for `log`.
+            values: a list, one-dimensional array or tensor, or another iterable, as for `log_list`.
+            steps: a signed 64-bit integer for each value. If it is omitted, steps are counted as for `log`.
+            timestamps: a time for each value, in milliseconds since 1970 UTC. If it is omitted, all points have the
+                time of the call.
+
+        Raises:
+            InvalidValue: the key or an element is not valid, or the numbers of elements differ.
+            NotFound: the run was deleted permanently.
+            InvalidState: the run is deleted.
+
+        Example:
+            >>> run.log_series("loss", numpy.array([0.5, 0.25]), steps=[10, 20])
+        """
+        from bridge.runs.metrics import log_series
+
+        log_series(self.place, key, values, steps, timestamps)
+
     def log_row(self, /, name: str, description: str | None = None, **kwargs: Value) -> None:
         """Append a row to the table `name`.
 

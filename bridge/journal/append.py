@@ -131,7 +131,7 @@ class Appender:
     def _append(self, call: Call) -> int:
         """Append the records of a call, and return the number of its items that were written."""
         try:
-            written = self.files.current.append(b"".join(call.pieces))
+            written = self.files.current.append(call.data)
         except CallFailed as failed:
             self.fail(failed, 0, call)
             return 0

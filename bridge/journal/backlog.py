@@ -15,9 +15,6 @@ from bridge.records.limits import UNWRITTEN_BYTES
 from bridge.records.point_columns import PointColumns
 from bridge.records.series import Point
 
-RECORDS_AT_ONCE = 4
-"""The number of records of columns that are written with one write. The other threads cannot log at the same time."""
-
 _boot_time = time.clock_gettime_ns
 
 
@@ -42,16 +39,17 @@ class Item(NamedTuple):
 
 
 def portions_of(points: Sequence[Point]) -> Iterable[Sequence[Point]]:
-    """Return the points in portions, each of which is appended with one write. Only large columns are divided."""
-    if not isinstance(points, PointColumns):
-        return (points,)
-    return points.parts(RECORDS_AT_ONCE * _points_at_once(points))
+    """Return the points in portions, each of which is appended with one write.
+
+    Columns are divided so that each portion is one record. Other points are one portion.
+    """
+    return points.parts(max(1, RECORD_BYTES // points.point_bytes)) if isinstance(points, PointColumns) else (points,)
 
 
 def items_of(run_id: str, points: Sequence[Point], api: int) -> list[Item]:
-    """Return the points as items. Their record time is now."""
+    """Return a portion of points as items. Their record time is now."""
     if isinstance(points, PointColumns):
-        return [Item(run_id, _boot_time(CLOCK), part, api) for part in points.parts(_points_at_once(points))]
+        return [Item(run_id, _boot_time(CLOCK), points, api)]
     items: list[Item] = []
     cells: list[Point] = []  # the points of the last item
     for point in points:
@@ -61,11 +59,6 @@ def items_of(run_id: str, points: Sequence[Point], api: int) -> list[Item]:
             cells = [point]
             items.append(Item(run_id, _boot_time(CLOCK), cells, api))
     return items
-
-
-def _points_at_once(points: PointColumns) -> int:
-    """Return the greatest number of points in one record."""
-    return max(1, RECORD_BYTES // points.point_bytes)
 
 
 class Backlog:
@@ -88,7 +81,12 @@ class Backlog:
         return sum(len(item.points) for item in self._items)
 
     def add(self, item: Item) -> bool:
-        """Add an item at the end. Return False if the item was dropped because of the limit."""
+        """Add an item at the end. Return False if the item was dropped because of the limit.
+
+        Columns are copied, because the caller of the log call may later change the arrays that they share memory with.
+        """
+        if isinstance(item.points, PointColumns):
+            item = item._replace(points=item.points.copy())
         size_bytes = item.size_bytes
         if self._size_bytes + size_bytes > UNWRITTEN_BYTES:
             self.dropped += len(item.points)

@@ -39,7 +39,7 @@ class Call:
 
     def __init__(self) -> None:
         self.items: Sequence[Item] = ()
-        self.pieces: list[bytes] = []
+        self.pieces: list[bytes | bytearray] = []
         self.ends: list[int] = []
         self.numbers: dict[Definition, int] = {}
         self.fast: dict[tuple[str, str], int] = {}
@@ -51,6 +51,11 @@ class Call:
     def size(self) -> int:
         """The size of all records in bytes."""
         return self.ends[-1] if self.ends else 0
+
+    @property
+    def data(self) -> bytes | bytearray:
+        """The bytes of all records."""
+        return self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces)
 
     def add_points(self, items: Sequence[Item], file: JournalFile) -> None:
         """Add the records of points, and the definitions of series that are not defined in the file yet."""
@@ -66,7 +71,7 @@ class Call:
         self.pieces.append(records)
         self.ends.append(len(records))
 
-    def _add(self, record: bytes, at: int) -> int:
+    def _add(self, record: bytes | bytearray, at: int) -> int:
         """Add a record; return the seed of the next record.
 
         `at` is the seed of this record: the value from which its checksum starts.

@@ -35,11 +35,13 @@ VALUES_AT = REST_AT + SHARED.size
 OF_TIMESTAMPS, OF_STEPS, OF_SERIES, OF_FLAGS = 1, 2, 4, 8
 BYTES_OF = ((OF_TIMESTAMPS, 8), (OF_STEPS, 8), (OF_SERIES, 4), (OF_FLAGS, 1))
 
+NO_CHECKSUM = bytes(4)
+
 RECORD_BYTES = 1 << 20
 """The greatest size of the columns of one record."""
 
 
-def encode_columns(seed: int, series: int | bytes, flags: int, time_ns: int, points: PointColumns) -> bytes:
+def encode_columns(seed: int, series: int | bytes, flags: int, time_ns: int, points: PointColumns) -> bytearray:
     """Return the record of points.
 
     Args:
@@ -76,10 +78,10 @@ def encode_columns(seed: int, series: int | bytes, flags: int, time_ns: int, poi
     head = HEAD.pack(size, TYPE_COLUMNS, flags | kinds, MARK, len(values) >> 3)
     shared = SHARED.pack(time_ns, timestamp, step, series, held)
     check = crc32(head, seed & 0xFFFFFFFF)
-    whole = crc32(shared, check)
-    for column in columns:
-        whole = crc32(column, whole)
-    return b"".join((whole.to_bytes(4, "little"), head, check.to_bytes(4, "little"), shared, *columns))
+    record = bytearray().join((NO_CHECKSUM, head, check.to_bytes(4, "little"), shared, *columns))
+    # Another thread may change an array whose memory is a column. So the checksum is computed from the copy.
+    record[:4] = crc32(memoryview(record)[REST_AT:], check).to_bytes(4, "little")
+    return record
 
 
 def is_whole(record: memoryview) -> bool:

@@ -106,7 +106,7 @@ class JournalFile:
         """Return how many bytes the file has after the last record that this process has appended."""
         return os.fstat(self.fd).st_size - self.size
 
-    def append(self, data: bytes) -> int:
+    def append(self, data: bytes | bytearray) -> int:
         """Append bytes with one write, and return the number of bytes that were written.
 
         Raises:

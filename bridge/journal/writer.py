@@ -147,7 +147,7 @@ class JournalWriter:
         """Append points in the given order with one write. The cells of a row are written together or not at all.
 
         Points that cannot be written are buffered in memory, and are written first when writing works again.
-        Large columns are appended with several writes. Other threads can log between these writes.
+        Columns are appended with one write for each record. Other threads can log between these writes.
         """
         if self._is_within():
             self._inner.writer().log(run_id, points, api)

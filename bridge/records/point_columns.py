@@ -27,7 +27,8 @@ def int_flags(value: int) -> int:
 class PointColumns(Sequence[Point]):
     """Scalar numbers of one run, as columns. As a sequence, it has a `Point` for each number.
 
-    All columns are little-endian. The caller must not change them later.
+    All columns are little-endian. They may share memory with arrays, which the caller must not change until they
+    are written.
 
     Args:
         keys: the key of each point, or only one key if it is the key of all points.
@@ -60,7 +61,11 @@ class PointColumns(Sequence[Point]):
     def __getitem__(self, index: slice) -> list[Point]: ...
 
     def __getitem__(self, index: int | slice) -> Point | list[Point]:
-        return list(self)[index]
+        if isinstance(index, slice):
+            return list(self)[index]
+        at = range(len(self))[index]
+        (point,) = self._between(at, at + 1)
+        return point
 
     def __iter__(self) -> Iterator[Point]:
         count = len(self)
@@ -85,17 +90,27 @@ class PointColumns(Sequence[Point]):
             yield self
             return
         for start in range(0, count, most):
-            yield PointColumns(
-                self.keys[start : start + most] if len(self.keys) > 1 else self.keys,
-                memoryview(self.values)[8 * start : 8 * (start + most)],
-                _part(self.timestamps, start, most),
-                None if self.steps is None else _part(self.steps, start, most),
-                self.flags if isinstance(self.flags, int) else memoryview(self.flags)[start : start + most],
-            )
+            yield self._between(start, start + most)
+
+    def copy(self) -> PointColumns:
+        """Return a copy that shares no memory with arrays."""
+        columns = map(_copy, (self.values, self.timestamps, self.steps, self.flags))
+        return PointColumns(self.keys, *columns)
+
+    def _between(self, start: int, end: int) -> PointColumns:
+        keys = self.keys[start:end] if len(self.keys) > 1 else self.keys
+        values = memoryview(self.values)[8 * start : 8 * end]
+        timestamps, steps = (_part(column, 8 * start, 8 * end) for column in (self.timestamps, self.steps))
+        return PointColumns(keys, values, timestamps, steps, _part(self.flags, start, end))
 
 
-def _part(column: int | Column, start: int, most: int) -> int | Column:
-    return column if isinstance(column, int) else memoryview(column)[8 * start : 8 * (start + most)]
+def _part(column: Any, start: int, end: int) -> Any:
+    """Return some bytes of a column, or the value that all points share."""
+    return memoryview(column)[start:end] if isinstance(column, (bytes, memoryview)) else column
+
+
+def _copy(column: Any) -> Any:
+    return bytes(column) if isinstance(column, memoryview) else column
 
 
 def _each(column: Any, count: int) -> Iterable[Any]:

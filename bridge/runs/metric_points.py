@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from bridge.errors import InvalidValue
+from bridge.records.point_columns import Column, PointColumns
 from bridge.records.series import COLUMN, DESCRIPTION, Point, Value, check_key, check_text
+from bridge.runs.number_arrays import INTEGER_RULE, columns_of, integer_column, is_array, is_number_array
 from bridge.store.points import PLAIN, check_value
+
+if TYPE_CHECKING:
+    from bridge.runs.number_arrays import Array
 
 SEVERAL_RULE = "must be one value: use run.log_list for several values, run.log_row or run.log_table for columns"
 LIST_RULE = "must be a list of values, an array of one dimension, or another iterable"
@@ -40,17 +45,66 @@ def refused_scalar(value: object, error: InvalidValue) -> InvalidValue:
     return error
 
 
-def list_points(key: object, values: object, timestamp: int) -> list[Point]:
-    """Return the points of a list: one for each element, in order.
+def list_points(key: object, values: object, timestamp: int) -> Sequence[Point]:
+    """Return the points of a list: one for each element, in order. They are columns if all elements are numbers.
 
     Raises:
         InvalidValue: the key is not valid, the value cannot be iterated over, or an element is not a single value.
     """
     checked_key = check_key(key)
+    numbers = _numbers(f"value of {key!r}", values)
+    return columns_of(checked_key, numbers, timestamp) or [
+        Point(checked_key, value, timestamp) for value in _checked(list(numbers), f"value of {key!r}")
+    ]
+
+
+def series_points(key: object, values: object, steps: object, timestamps: object, now: int) -> Sequence[Point]:
+    """Return the points of a series: one for each value, in order. They are columns if all values are numbers.
+
+    Args:
+        key: the metric's name.
+        values: the values.
+        steps: the step of each point, or None.
+        timestamps: the timestamp of each point, or None if all have the timestamp `now`.
+        now: the time now, in milliseconds since 1970 UTC.
+
+    Raises:
+        InvalidValue: the key is not valid, an argument cannot be iterated over, the numbers of elements differ, a value
+            is not a single value, or a step or timestamp is not an integer of 64 bits.
+    """
+    checked_key = check_key(key)
+    numbers = _numbers(f"value of {key!r}", values)
+    step_column = None if steps is None else _column(f"steps of {key!r}", steps, len(numbers))
+    time_column = None if timestamps is None else _column(f"timestamps of {key!r}", timestamps, len(numbers))
+    columns = columns_of(checked_key, numbers, now if time_column is None else time_column, step_column)
+    if columns is not None:
+        return columns
+    checked = _checked(list(numbers), f"value of {key!r}")
+    # The columns of steps and timestamps are read through columns of points, whose values are all 0.
+    frame = PointColumns(
+        (checked_key,), bytes(8 * len(checked)), now if time_column is None else time_column, step_column
+    )
+    return [point._replace(value=value) for point, value in zip(frame, checked, strict=True)]
+
+
+def _numbers(what: str, values: object) -> Array | list[Any]:
+    """Return an array of numbers unchanged, and the elements of all other lists, arrays and iterables as a list."""
+    if is_number_array(values):
+        return values
     elements = _elements(values)
     if elements is None:
-        raise InvalidValue(f"value of {key!r}", values, LIST_RULE)
-    return [Point(checked_key, value, timestamp) for value in _checked(elements, f"value of {key!r}")]
+        raise InvalidValue(what, values, LIST_RULE)
+    return elements
+
+
+def _column(what: str, values: object, count: int) -> Column:
+    """Return integers as a column of `count` elements."""
+    elements = values if is_array(values) else _elements(values)
+    if elements is None:
+        raise InvalidValue(what, values, INTEGER_RULE)
+    if len(elements) != count:
+        raise InvalidValue(what, values, f"must have one element for each of the {count} values, not {len(elements)}")
+    return integer_column(what, elements)
 
 
 def row_points(key: object, row: Mapping[Any, object], timestamp: int) -> list[Point]:

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from bridge.errors import NotFound
+from bridge.records.point_columns import PointColumns
 from bridge.records.search import RunQuery
 from bridge.records.series import IMAGE, SCALAR, Point, Series, check_key
 from bridge.records.times import now_ms
-from bridge.runs.metric_points import description_points, list_points, row_points, table_points
+from bridge.runs.metric_points import description_points, list_points, row_points, series_points, table_points
 from bridge.runs.metric_values import LoggedMetric, logged_metric, metrics_by_name
 from bridge.store import one_run
 from bridge.store.history import native_series
@@ -42,7 +43,11 @@ def log_points(
     new: list[Point] = []
     if described.get(name) != description:
         new = description_points(name, description, points[0].timestamp)
-    place.stores.tracking.log_points(place.run_id, [*new, *points])
+    if new and isinstance(points, PointColumns):
+        place.stores.tracking.log_points(place.run_id, new)
+        place.stores.tracking.log_points(place.run_id, points)
+    else:
+        place.stores.tracking.log_points(place.run_id, [*new, *points] if new else points)
     if new:
         described[name] = description
 
@@ -57,6 +62,11 @@ def log_scalar(
 def log_list(place: RunPlace, described: Described, name: str, values: Iterable[Any], description: str | None) -> None:
     """Log a point for each element; see `log_points`."""
     log_points(place, described, name, list_points(name, values, now_ms()), description)
+
+
+def log_series(place: RunPlace, key: str, values: Any, steps: Any, timestamps: Any) -> None:
+    """Log a point for each value, with its step and timestamp; see `log_points`."""
+    log_points(place, {}, key, series_points(key, values, steps, timestamps, now_ms()), None)
 
 
 def log_row(place: RunPlace, described: Described, name: str, row: Mapping[str, Any], description: str | None) -> None:

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from raw_journals import RUN, as_written, journals, points_of, read_in_parts, reader_of, write
 
-from bridge.journal.backlog import RECORDS_AT_ONCE
 from bridge.journal.column_record import RECORD_BYTES, VALUES_AT
 from bridge.journal.format import HEAD, NUMBER_SIZE, TYPE_COLUMNS
 from bridge.journal.writer import JournalWriter
@@ -49,7 +48,7 @@ def test_columns_are_the_sequence_of_their_points(points: list[Point]) -> None:
 
 def test_large_columns_are_divided_into_records_and_writes(tmp_path: Path) -> None:
     points = many()
-    assert len(points) * points.point_bytes > RECORDS_AT_ONCE * RECORD_BYTES
+    assert len(points) * points.point_bytes > RECORD_BYTES
     journal_id = write(tmp_path, [points], close=False)
     sizes = [size for kind, size in records_of(tmp_path, journal_id) if kind == TYPE_COLUMNS]
     assert sum(sizes) == len(sizes) * VALUES_AT + MANY * points.point_bytes

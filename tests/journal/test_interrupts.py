@@ -110,10 +110,9 @@ def on_full_disk(case: Case, room: int, call: Callable[[], object]) -> None:
 
 
 def in_records_of(size: int, call: Callable[[], object]) -> None:
-    """Make a call while no record may have more than `size` bytes of columns, and no write more than two records."""
+    """Make a call while no record may have more than `size` bytes of columns,"""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("bridge.journal.backlog.RECORD_BYTES", size)
-        patch.setattr("bridge.journal.backlog.RECORDS_AT_ONCE", 2)
         call()
 
 
