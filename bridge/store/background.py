@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from bridge.errors import BridgeError
 from bridge.forking import Step, on_fork
 from bridge.journal.locks import ThreadLock
+from bridge.store.packages import has_package
 
 if TYPE_CHECKING:
     from bridge.store.journaled import JournaledStore
@@ -134,11 +135,16 @@ def _load_fold_modules() -> None:
 
         import bridge.journal.reader
         import bridge.store.bounds
+        import bridge.store.chunks
         import bridge.store.fold
         import bridge.store.leases
         import bridge.store.place
         import bridge.store.sql.leases
-        import bridge.store.sql.series  # noqa: F401
+        import bridge.store.sql.seal
+        import bridge.store.sql.series
+
+        if has_package("pcodec"):
+            bridge.store.chunks.load()
     except (ImportError, MemoryError) as error:
         logger.debug("The background thread cannot load a module, so it folds no journals: %s", error)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bridge.errors import SchemaMismatch, StoreUnavailable
@@ -44,6 +44,13 @@ class Columns(NamedTuple):
     timestamps: Array
     values: Array | list[str | bool | None]
     apis: Array
+
+    def cut(self, begin: int, end: int) -> Columns:
+        """Return the points from `begin` to before `end`."""
+        part = slice(begin, end)
+        return Columns(
+            self.positions[part], self.steps[part], self.timestamps[part], self.values[part], self.apis[part]
+        )
 
 
 class ChunkFacts(NamedTuple):
@@ -96,6 +103,13 @@ class Chunk(NamedTuple):
     timestamps: bytes | None
     values: bytes
     apis: bytes | None
+
+
+def load() -> None:
+    """Load the library that compresses numbers."""
+    import numpy
+
+    _compressed(numpy.zeros(1), "<f8")
 
 
 def encode(columns: Columns) -> Chunk:
@@ -158,6 +172,20 @@ def decode_apis(chunk: Chunk, out: Array) -> None:
     out[:] = chunk.facts.api if chunk.apis is None else numpy.frombuffer(zlib.decompress(chunk.apis), dtype="u1")
 
 
+def joined(parts: Sequence[Columns]) -> Columns:
+    """Return the points of several columns of the same value type, one part after the other."""
+    import numpy
+
+    values: list[Any] = [part.values for part in parts]
+    return Columns(
+        numpy.concatenate([part.positions for part in parts]),
+        numpy.concatenate([part.steps for part in parts]),
+        numpy.concatenate([part.timestamps for part in parts]),
+        [text for texts in values for text in texts] if isinstance(values[0], list) else numpy.concatenate(values),
+        numpy.concatenate([part.apis for part in parts]),
+    )
+
+
 def decode_column(chunk: Chunk, name: str) -> Array:
     """Return one column of a chunk of numbers. `name` is a field of `Columns`."""
     import numpy
@@ -165,6 +193,20 @@ def decode_column(chunk: Chunk, name: str) -> Array:
     type, decode = DECODERS[name]
     column = numpy.empty(chunk.facts.points, dtype=type)
     decode(chunk, column)
+    return column
+
+
+def decode_columns(sealed: Sequence[Chunk], name: str, others: Array) -> Array:
+    """Return one column of several chunks of a series, with more points of the series after it."""
+    import numpy
+
+    type, decode = DECODERS[name]
+    column = numpy.empty(sum(chunk.facts.points for chunk in sealed) + len(others), dtype=type)
+    at = 0
+    for chunk in sealed:
+        decode(chunk, column[at : at + chunk.facts.points])
+        at += chunk.facts.points
+    column[at:] = others
     return column
 
 

@@ -37,6 +37,9 @@ LOOK_SECONDS = 1.0
 TURN_SECONDS = 0.5
 """About how long one turn of a fold lasts. Between two turns, other threads and processes may fold."""
 
+TIDY_SECONDS = 0.1
+"""About how long the background thread does work that may wait, for example compressing points, in each second."""
+
 GIVE_WAY_SECONDS = 0.001
 """How long a fold pauses after a turn. Without a pause, the same thread would often get the locks again."""
 
@@ -147,6 +150,17 @@ class Folding:
         with self._border():
             end_lost_leases(self._inner, self._folder, self._readers)
             self._folder.remove_leftovers()
+        self._inner.tidy()
+
+    def tend(self) -> None:
+        """Fold, and let the backend work for up to `TIDY_SECONDS`. Do nothing if another thread or process folds."""
+        self.fold(wait=False)
+        if self._read_only or not has_package("numpy"):
+            return
+        end = time.monotonic() + TIDY_SECONDS
+        with suppress(LockTaken), self._lock.at_once(), self._border(), self._folder.folding(wait=False) as mine:
+            while mine and self._inner.tidy() and time.monotonic() < end:
+                time.sleep(GIVE_WAY_SECONDS)
 
     def look_after_leases(self) -> bool:
         """Fold if the owner of a run seems to have ended or is silent. Return whether statuses may have changed.

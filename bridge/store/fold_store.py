@@ -15,7 +15,7 @@ class FoldStore(ABC):
 
     A slice is a part of a journal. A receipt is the byte offset up to which a journal is stored. A lease record states
     that a process owns a run, or has stopped owning it.
-    As in a `TrackingStore`, both methods may be called from any thread, and a method that raises has changed nothing.
+    As in a `TrackingStore`, the methods may be called from any thread, and a method that raises has changed nothing.
     """
 
     @abstractmethod
@@ -33,6 +33,13 @@ class FoldStore(ABC):
         Raises:
             InvalidState: a slice does not start at the receipt of its journal. Nothing is stored. The caller must
                 create slices that start at the current receipts.
+        """
+
+    @abstractmethod
+    def tidy(self) -> bool:
+        """Do a small part of the work that may wait, for example compress points. Return whether more work remains.
+
+        Nothing changes for readers.
         """
 
     @abstractmethod

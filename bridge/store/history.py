@@ -32,7 +32,7 @@ def in_log_order(records: Sequence[SeriesRecord]) -> tuple[Array, Series]:
 
     values = _native_values(records)
     if len(records) == 1:  # one series is already in log order; this path is fast for runs with very many keys
-        columns = (records[0].positions.copy(), records[0].steps.copy(), records[0].timestamps.copy(), values)
+        columns = (*map(_writable, (records[0].positions, records[0].steps, records[0].timestamps)), values)
         if records[0].numbers is not None and (repeated := _repeated(records)).any():
             columns = (columns[0][~repeated], columns[1][~repeated], columns[2][~repeated], values[~repeated])
         return columns[0], Series(*columns[1:])
@@ -99,12 +99,18 @@ def _is_text(record: SeriesRecord) -> Array:
     return numpy.full(len(record.positions), record.numbers is None)
 
 
+def _writable(column: Array) -> Array:
+    """Return a column that its reader may change: the column itself, or a copy if it is a part of other data."""
+    return column if column.flags.owndata and column.flags.writeable else column.copy()
+
+
 def _native_values(records: Sequence[SeriesRecord]) -> Array:
     """Return the concatenated values of series, in an array of a type that can contain all of them."""
     import numpy
 
     if all(record.numbers is not None for record in records):
-        numbers = numpy.concatenate([numpy.empty(0), *_numbers(records)])
+        several = len(records) != 1
+        numbers = numpy.concatenate([numpy.empty(0), *_numbers(records)]) if several else _writable(*_numbers(records))
         return _as_ints(numbers) if records and all(record.all_ints for record in records) else numbers
     ints = all(record.all_ints for record in records if record.numbers is not None)
     values = numpy.empty(sum(len(record.positions) for record in records), dtype=object)
@@ -198,6 +204,8 @@ def _repeated(records: Sequence[SeriesRecord]) -> Array:
     """Return which points of number series repeat an earlier point; see `find_repeated`."""
     import numpy
 
+    if len(records) == 1:
+        return find_repeated(records[0].positions, *_joined(records), records[0].apis)
     positions = numpy.concatenate([numpy.empty(0, numpy.int64), *(record.positions for record in records)])
     apis = numpy.concatenate([numpy.empty(0, numpy.uint8), *(record.apis for record in records)])
     return find_repeated(positions, *_joined(records), apis)

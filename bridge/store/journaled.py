@@ -140,7 +140,7 @@ class JournaledStore(WrappedBackend):
             self._deactivate(run_id)
         self._writer.retry()
         store_warnings(self.inner, self._writer)
-        self._folding.fold(wait=False)
+        self._folding.tend()
         if self._writer.leases.pending:
             journal_id = self._writer.journal_id
             self._writer.leases.confirm(self.inner.get_receipts([journal_id]).get(journal_id, 0))

@@ -129,6 +129,9 @@ class WrappedBackend(Backend):
     def append(self, slices: Sequence[Slice]) -> dict[str, int]:
         return self.inner.append(slices)
 
+    def tidy(self) -> bool:
+        return self.inner.tidy()
+
     def get_receipts(self, journal_ids: Sequence[str]) -> dict[str, int]:
         return self.inner.get_receipts(journal_ids)
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from bridge.records.search import ExperimentQuery, RunQuery
     from bridge.records.series import Point, SeriesRecord
     from bridge.store.slices import Slice
+    from bridge.store.sql.seal import Sealer
     from bridge.store.views import RunViews
 
 
@@ -45,6 +46,7 @@ class SqlBackend(Backend):
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self._made_sealer: Sealer | None = None
 
     # Experiments
 
@@ -248,6 +250,7 @@ class SqlBackend(Backend):
                 if unchanged and _receipts(c, journal_ids) == before:
                     series.write(c, rows)
                     _finish_append(c, fresh, ends)
+                    self._sealer.add(c, [block[:2] for block in rows.blocks])
                     return ends
         # Every try has failed, because other processes changed the same rows. So the rows are prepared under the lock.
         with self.database.write() as c:
@@ -257,6 +260,20 @@ class SqlBackend(Backend):
                 series.store(c, join(fresh), series.warnings_of(fresh))
                 _finish_append(c, fresh, ends)
             return ends
+
+    def tidy(self) -> bool:
+        from bridge.store.packages import has_package
+
+        return not self.database.read_only and has_package("pcodec") and self._sealer.step()
+
+    @property
+    def _sealer(self) -> Sealer:
+        """The object that compresses points. It is created when first needed: most processes need none."""
+        if self._made_sealer is None:
+            from bridge.store.sql.seal import Sealer
+
+            self._made_sealer = Sealer(self.database)
+        return self._made_sealer
 
     def get_receipts(self, journal_ids: Sequence[str]) -> dict[str, int]:
         with self.database.read() as c:

@@ -34,7 +34,7 @@ In the pause, a process that waits for the lock for writing wakes up and takes t
 would often take the lock again before the other process has woken up.
 """
 
-DETAILS = ("label", "warning", "dataset_input", "model_input", "model_output", "lease", "waiting")
+DETAILS = ("label", "warning", "dataset_input", "model_input", "model_output", "lease", "waiting", "unsealed")
 KEEP_USES = (
     "INSERT INTO past_use (dataset, context) SELECT dataset, context FROM dataset_input WHERE run IN ({})"
     " EXCEPT SELECT dataset, context FROM past_use"

@@ -12,12 +12,16 @@ import json
 import logging
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from bridge.records.series import SCALAR, Definition, SeriesRecord
+from bridge.store.chunks import Chunk, decode_columns, decode_texts
+from bridge.store.packages import check_package
 from bridge.store.sql import names
 from bridge.store.sql.changes import note_runs
+from bridge.store.sql.chunks import CHUNK, chunk_of, note_ended
 from bridge.store.sql.connection import Connection, Name
 from bridge.store.sql.names import SERIES
 from bridge.store.sql.runs import keys_of, places_of
@@ -56,6 +60,10 @@ READ_SERIES = 'SELECT s.id, s.run, n.key, n."column", n.kind, n.value_type, s.al
 READ_BLOCKS = (
     'SELECT b.series, b.id, b.points, b.positions, b.steps, b.timestamps, b.doors, b."values"'
     " FROM (SELECT s.id FROM {}) s CROSS JOIN point_block b ON b.series = s.id"
+)
+READ_CHUNKS = (
+    f"SELECT k.series, {', '.join(f'k.{column}' for column in CHUNK)}"
+    " FROM (SELECT s.id FROM {}) s CROSS JOIN chunk k ON k.series = s.id"
 )
 
 Row: TypeAlias = "tuple[Any, ...]"
@@ -245,6 +253,7 @@ def write(c: Connection, rows: Rows) -> None:
     now = time.time_ns() // 1_000_000
     insert(c, "waiting", ("run", "since"), [(run, now) for run in rows.waiting], "ON CONFLICT DO NOTHING")
     note_runs(c, rows.runs)
+    note_ended(c, rows.runs)
 
 
 def _blocks(points: Joined, placed: Placed) -> Iterator[Row]:
@@ -274,20 +283,51 @@ def read(c: Connection, runs: Sequence[int], keys: Sequence[str] | None) -> dict
     for some in chunks(runs):
         series: list[Row] = []
         blocks: list[Row] = []
+        sealed: list[Row] = []
         for few in [None] if keys is None else chunks(keys):
             source = (OF_RUNS if few is None else OF_KEYS).format(runs=marks_for(some), keys=marks_for(few or ()))
             values = (*(few or ()), *some)
             series += c.execute(READ_SERIES + source, values).fetchall()
             blocks += c.execute(READ_BLOCKS.format(source), values).fetchall()
+            sealed += c.execute(READ_CHUNKS.format(source), values).fetchall()
         series.sort(key=itemgetter(0))
         blocks.sort(key=itemgetter(0, 1))  # sorted here, because SQLite would copy the points while it sorts
-        for run, record in _records(series, blocks):
-            found[run].append(record)
+        chunks_of = _chunks_by_series(sealed)
+        for id, run, record in _records(series, blocks):
+            found[run].append(_with_chunks(record, chunks_of[id]) if id in chunks_of else record)
     return found
 
 
-def _records(series: Sequence[Row], blocks: Sequence[Row]) -> Iterator[tuple[int, SeriesRecord]]:
-    """Yield series with their points.
+def _chunks_by_series(rows: Sequence[Row]) -> dict[int, list[Chunk]]:
+    """Return the chunks of each series in log order."""
+    if rows:
+        check_package("pcodec", "reading compressed metrics")
+    found: dict[int, list[Chunk]] = {}
+    for series, *row in rows:
+        found.setdefault(series, []).append(chunk_of(row))
+    for own in found.values():
+        own.sort(key=lambda chunk: chunk.facts.first_position)
+    return found
+
+
+def _with_chunks(record: SeriesRecord, sealed: Sequence[Chunk]) -> SeriesRecord:
+    """Return a series with the points of chunks before its other points."""
+    texts = None
+    if record.texts is not None:
+        texts = [text for chunk in sealed for text in decode_texts(chunk)] + record.texts
+    return replace(
+        record,
+        positions=decode_columns(sealed, "positions", record.positions),
+        steps=decode_columns(sealed, "steps", record.steps),
+        timestamps=decode_columns(sealed, "timestamps", record.timestamps),
+        apis=decode_columns(sealed, "apis", record.apis),
+        numbers=None if record.numbers is None else decode_columns(sealed, "values", record.numbers),
+        texts=texts,
+    )
+
+
+def _records(series: Sequence[Row], blocks: Sequence[Row]) -> Iterator[tuple[int, int, SeriesRecord]]:
+    """Yield series with the points of their blocks, as tuples (series, run, record).
 
     The arrays of a series are parts of one array for all series, because a run may have very many short series.
     """
@@ -310,6 +350,7 @@ def _records(series: Sequence[Row], blocks: Sequence[Row]) -> Iterator[tuple[int
         own, text = slice(at, at + points[id]), is_text[id]
         at = own.stop
         yield (
+            id,
             run,
             SeriesRecord(
                 key=key,

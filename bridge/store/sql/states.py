@@ -33,7 +33,7 @@ VALUE = slice(3, 5)
 """The part of a state that contains the latest value of a number series."""
 
 POINTS = 6
-"""The place of the number of points in a state. The facts follow it: first, minimum and maximum."""
+"""The index of the number of points in a state. The facts follow it: first, minimum and maximum."""
 
 NO_FACTS = (None,) * 7
 """The facts about points whose values are all NaN."""

@@ -332,6 +332,9 @@ class MemoryStore(Backend):
             logger.warning("%d points were dropped: their runs do not exist in this workspace or were purged.", lost)
         return ends
 
+    def tidy(self) -> bool:
+        return False
+
     def get_receipts(self, journal_ids: Sequence[str]) -> dict[str, int]:
         with self._lock:
             return {name: self._receipts[name] for name in journal_ids if name in self._receipts}

@@ -122,19 +122,53 @@ CREATE TABLE waiting (
 );
 CREATE INDEX waiting_by_time ON waiting (since);
 
--- The sealed points of series.
+-- The sealed points of series: compressed chunks (bridge/store/chunks.py), with facts about their points.
+-- All positions of a chunk are less than those of later chunks, and than those of the series' rows in point_block.
 CREATE TABLE chunk (
     id INTEGER PRIMARY KEY,
     series INTEGER NOT NULL REFERENCES series (id),
-    points BIGINT NOT NULL,
     codec INTEGER NOT NULL,
-    positions BLOB,
+    library TEXT NOT NULL,
+    points BIGINT NOT NULL,
+    first_position BIGINT NOT NULL,
+    last_position BIGINT NOT NULL,
+    first_step BIGINT NOT NULL,
+    last_step BIGINT NOT NULL,
+    least_step BIGINT NOT NULL,
+    greatest_step BIGINT NOT NULL,
+    first_timestamp BIGINT NOT NULL,
+    last_timestamp BIGINT NOT NULL,
+    least_timestamp BIGINT NOT NULL,
+    greatest_timestamp BIGINT NOT NULL,
+    first_value DOUBLE PRECISION,             -- NULL for NaN and for texts, like the next four columns
+    last_value DOUBLE PRECISION,
+    minimum DOUBLE PRECISION,
+    maximum DOUBLE PRECISION,
+    total DOUBLE PRECISION,                   -- the sum of the finite values
+    nans BIGINT NOT NULL,
+    infinities BIGINT NOT NULL,
+    api INTEGER,                              -- NULL if both APIs logged points of the chunk
+    is_increasing INTEGER NOT NULL,
+    is_by_step INTEGER NOT NULL,
+    positions BLOB,                           -- NULL if the facts contain the column
     steps BLOB,
     timestamps BLOB,
-    "values" BLOB,
+    "values" BLOB NOT NULL,
     apis BLOB
 );
-CREATE INDEX chunk_by_series ON chunk (series);
+CREATE INDEX chunk_by_series ON chunk (series, first_position);
+
+-- The runs that have ended and whose points are not sealed yet.
+CREATE TABLE unsealed (
+    run INTEGER PRIMARY KEY REFERENCES run (key),
+    version BIGINT NOT NULL DEFAULT 0         -- raised when points are stored or the run ends again
+);
+INSERT INTO unsealed (run) SELECT key FROM run;
+CREATE TRIGGER run_has_ended AFTER UPDATE OF status ON run
+WHEN NEW.status IN ('Completed', 'Failed', 'Canceled') AND NEW.status IS NOT OLD.status
+BEGIN
+    INSERT INTO unsealed (run) VALUES (NEW.key) ON CONFLICT (run) DO UPDATE SET version = version + 1;
+END;
 
 -- The counter of changes. Each write transaction that changes experiments, runs or artifacts raises it, and stores its
 -- new value with the rows that it changed.
