@@ -34,7 +34,7 @@ test-mlflow: .venv/.dev  ## Run MLflow's tests on another MLflow: VERSION=3.10.1
 	@$(BIN)/python tests/support/another_mlflow.py "$(VERSION)"
 
 bench: .venv/.dev  ## Run every benchmark, and print one table with their yardsticks: some minutes, more with LONG=1
-	@$(BIN)/python benchmarks/harness/all.py $(if $(LONG),--long)
+	@$(BIN)/python benchmarks/harness/all.py $(if $(LONG),--long) $(if $(CLOCK),--clock $(CLOCK))
 
 compatibility: .venv/.dev  ## Write docs/mlflow_compatibility.md from its tables in tests/mlflow
 	@$(BIN)/python tests/mlflow/harness/compatibility.py

@@ -11,8 +11,9 @@ from typing import Any
 
 from benchmarks.harness.command import Options, main
 from benchmarks.harness.measure import Case, measure
-from benchmarks.harness.places import bare_file, has, journal_bytes, new_mlflow_uri, new_workspace, start_run
+from benchmarks.harness.places import bare_file, journal_bytes, new_mlflow_uri, new_workspace, start_run
 from benchmarks.harness.rows import Row, at_most
+from bridge import Run
 
 NAMES = [f"metric_{number}" for number in range(100)]
 LIMITS = {"floats": 6, "NumPy scalars": 35, "torch scalars": 35}
@@ -40,24 +41,20 @@ def mlflow_log(options: Options, values: dict[str, float]) -> Callable[[int], ob
     return lambda step: client.log_batch(run_id, [Metric(name, value, 1, step) for name, value in values.items()])
 
 
+def log(run: Run, values: dict[str, Any]) -> Callable[[int], object]:
+    return lambda step: run.log_metrics(values, step=step)
+
+
 def rows(options: Options) -> Iterator[Row]:
     workspace = new_workspace(options)
     run = start_run(options, workspace)
-    if not has(run, "log_metrics"):
-        for kind, limit in LIMITS.items():
-            yield Row("13", f"run.log_metrics of 100 {kind}", None, "µs", bar=at_most(limit))
-        return
-    log: Callable[..., None] = run.log_metrics  # type: ignore[attr-defined]  # it is planned
     given = metrics()
-    log(given["floats"], step=0)
+    run.log_metrics(given["floats"], step=0)
     before = journal_bytes(workspace)
-    log(given["floats"], step=1)
+    run.log_metrics(given["floats"], step=1)
     data, descriptor = b"x" * (journal_bytes(workspace) - before), bare_file(options)
     calls = options.pick(20, 200, 500)
-    cases = {
-        kind: Case(lambda step, values=values: log(values, step=step), calls)  # type: ignore[misc]  # one for each kind
-        for kind, values in given.items()
-    }
+    cases = {kind: Case(log(run, values), calls) for kind, values in given.items()}
     times = measure(
         {
             "write": Case(lambda _: os.write(descriptor, data), calls),
@@ -66,7 +63,7 @@ def rows(options: Options) -> Iterator[Row]:
         },
         options.repeats(21),
     )
-    of = {name: found.wall * 1e6 for name, found in times.items()}
+    of = {name: options.seconds(found) * 1e6 for name, found in times.items()}
     for kind, limit in LIMITS.items():
         yield Row("13", f"run.log_metrics of 100 {kind}", of[kind], "µs", f"os.write of {len(data):,} bytes",
                   of["write"], of["mlflow"], at_most(limit), note="MLflow: log_batch of floats")  # fmt: skip

@@ -86,15 +86,22 @@ def rows(options: Options) -> Iterator[Row]:
         },
         options.repeats(21),
     )
-    of = {name: found.wall * 1e6 for name, found in times.items()}
+    of = {name: options.seconds(found) * 1e6 for name, found in times.items()}
     bare = f"os.write of {size} bytes"
     yield Row("row", "log_points of a row of 15 columns", of["points"], "µs", bare, of["write"], bar=value_at_most(40))
     yield Row("row", "run.log_row of 15 columns", of["row"], "µs", bare, of["write"], bar=value_at_most(40))
     count = options.pick(20, 3000, 30_000)
-    table = measure({"ours": Case(our_table(options, count))}, options.repeats(3), warm_up=0)
-    theirs = measure({"mlflow": Case(their_table(options, count))}, 1, warm_up=0)
+    table = measure({"ours": Case(our_table(options, count))}, options.repeats(3), warm_up=0)["ours"]
+    theirs = measure({"mlflow": Case(their_table(options, count))}, 1, warm_up=0)["mlflow"]
     name = f"log, fold and read a table of {count:,} rows and 15 columns"
-    yield Row("row", name, table["ours"].wall, "s", mlflow=theirs["mlflow"].wall, bar=value_at_most(count / 3000))
+    yield Row(
+        "row",
+        name,
+        options.seconds(table),
+        "s",
+        mlflow=options.seconds(theirs),
+        bar=value_at_most(count / 3000),
+    )
 
 
 if __name__ == "__main__":

@@ -60,14 +60,14 @@ def rows(options: Options) -> Iterator[Row]:
         },
         options.repeats(25),
     )  # fmt: skip
-    of = {name: found.wall * 1e6 for name, found in times.items()}
+    of = {name: options.seconds(found) * 1e6 for name, found in times.items()}
     nothing = "a store that does nothing"
     yield Row("2", "MlflowClient.log_metric", of["ours"], "µs", nothing, of["nothing"], of["mlflow"], at_most(1.4))
     for keys, limit in ((1, 1.7), (100, 1.7), (1000, 1.7), (None, 3.5)):
         times = measure(
             {name: Case(log_batch(*pair), 1, new_batches(keys)) for name, pair in stores.items()}, options.repeats(15)
         )
-        of = {name: found.wall * 1e3 for name, found in times.items()}
+        of = {name: options.seconds(found) * 1e3 for name, found in times.items()}
         where = "1,000 new keys" if keys is None else f"{keys:,} known key{'s' if keys > 1 else ''}"
         name = f"MlflowClient.log_batch of 1,000 points in {where}"
         yield Row("2", name, of["ours"], "ms", nothing, of["nothing"], of["mlflow"], at_most(limit))

@@ -81,7 +81,7 @@ def arrays(options: Options, runs: dict[str, Run], folder: Path, count: int) -> 
         },
         options.repeats(9),
     )
-    of = {name: found.wall * 1e3 for name, found in times.items()}
+    of = {name: options.seconds(found) * 1e3 for name, found in times.items()}
     for how, name, limit in (
         ("natively", "logged with run.log, as NumPy arrays", 4),
         ("with MLflow", "logged with MlflowClient, as NumPy arrays", 4),
@@ -109,8 +109,8 @@ def history(options: Options, values: list[float]) -> Iterator[Row]:
         for name, client in clients.items()
     }
     times = measure(cases, options.repeats(3))
-    yield Row("5", f"MlflowClient.get_metric_history of {len(values):,} points", times["ours"].wall, "s",
-              mlflow=times["mlflow"].wall, bar=better_than_mlflow(6))  # fmt: skip
+    yield Row("5", f"MlflowClient.get_metric_history of {len(values):,} points", options.seconds(times["ours"]), "s",
+              mlflow=options.seconds(times["mlflow"]), bar=better_than_mlflow(6))  # fmt: skip
 
 
 def rows(options: Options) -> Iterator[Row]:

@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.harness.command import SIZES, read_rows
+from benchmarks.harness.command import CLOCKS, SIZES, read_rows
 from benchmarks.harness.rows import Row, aligned, conditions, in_order, markdown
 
 FOLDER = Path(__file__).resolve().parents[1]
@@ -24,13 +24,13 @@ def names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.py") if not path.stem.startswith("_"))
 
 
-def run(name: str, size: str) -> list[Row] | None:
+def run(name: str, size: str, clock: str) -> list[Row] | None:
     """Run one benchmark, and return its rows; None if it failed."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.json"
         begun = time.monotonic()
         print(f"== {name}", flush=True)
-        command = [sys.executable, str(FOLDER / f"{name}.py"), "--size", size, "--json", str(path)]
+        command = [sys.executable, str(FOLDER / f"{name}.py"), "--size", size, "--clock", clock, "--json", str(path)]
         code = subprocess.run(command, check=False).returncode
         print(f"   {time.monotonic() - begun:.0f} s", flush=True)
         if not path.exists():
@@ -54,10 +54,11 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help="the benchmarks to run; all by default")
     parser.add_argument("--size", choices=SIZES, default="short")
     parser.add_argument("--long", dest="size", action="store_const", const="long", help="the same as --size long")
+    parser.add_argument("--clock", choices=CLOCKS, default="wall", help="cpu helps on a busy machine")
     parser.add_argument("--results", type=Path, default=RESULTS, help="the file to write")
     given = parser.parse_args()
-    line = conditions(given.size)
-    found = {name: run(name, given.size) for name in given.names or names()}
+    line = conditions(given.size, given.clock)
+    found = {name: run(name, given.size, given.clock) for name in given.names or names()}
     rows = in_order(row for own in found.values() for row in own or ())
     failed = [name for name, own in found.items() if own is None]
     print(f"\n{line}\n{aligned(rows)}")

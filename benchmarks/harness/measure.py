@@ -21,10 +21,15 @@ class Case(NamedTuple):
 
 
 class Times(NamedTuple):
-    """The seconds for one call in each repeat: by the clock, and of the CPU in all threads of this process."""
+    """The seconds for one call in each repeat.
+
+    `walls` are measured by the clock, `cpus` are CPU times of all threads of this process, and `threads` are CPU times
+    of the thread that calls.
+    """
 
     walls: list[float]
     cpus: list[float]
+    threads: list[float]
 
     @property
     def wall(self) -> float:
@@ -33,8 +38,13 @@ class Times(NamedTuple):
 
     @property
     def cpu(self) -> float:
-        """The median of the CPU times."""
+        """The median of the CPU times of all threads."""
         return statistics.median(self.cpus)
+
+    @property
+    def thread(self) -> float:
+        """The median of the CPU times of the calling thread."""
+        return statistics.median(self.threads)
 
 
 def measure(cases: Mapping[str, Case], repeats: int, warm_up: int = 1) -> dict[str, Times]:
@@ -45,25 +55,26 @@ def measure(cases: Mapping[str, Case], repeats: int, warm_up: int = 1) -> dict[s
         repeats: how often each case is measured.
         warm_up: how often each case runs before. These times are dropped.
     """
-    times = {name: Times([], []) for name in cases}
+    times = {name: Times([], [], []) for name in cases}
     done = dict.fromkeys(cases, 0)
     for repeat in range(-warm_up, repeats):
         for name, case in list(cases.items())[:: -1 if repeat % 2 else 1]:
-            wall, cpu = _once(case, done[name])
+            seconds = _once(case, done[name])
             done[name] += case.calls
             if repeat >= 0:
-                times[name].walls.append(wall)
-                times[name].cpus.append(cpu)
+                for found, one in zip(times[name], seconds, strict=True):
+                    found.append(one)
     return times
 
 
-def _once(case: Case, first: int) -> tuple[float, float]:
+def _once(case: Case, first: int) -> tuple[float, ...]:
     call = case.call
     arguments = range(first, first + case.calls) if case.prepare is None else [case.prepare()] * case.calls
-    cpu, wall = time.process_time(), time.perf_counter()
+    before = time.perf_counter(), time.process_time(), time.thread_time()
     for argument in arguments:
         call(argument)
-    return (time.perf_counter() - wall) / case.calls, (time.process_time() - cpu) / case.calls
+    after = time.perf_counter(), time.process_time(), time.thread_time()
+    return tuple((end - begin) / case.calls for begin, end in zip(before, after, strict=True))
 
 
 def seconds_of_each(call: Callable[[int], object], calls: int) -> list[float]:

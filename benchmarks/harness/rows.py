@@ -168,15 +168,15 @@ def markdown(rows: Sequence[Row]) -> str:
     return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in table)
 
 
-def conditions(size: str) -> str:
-    """Return one line on the date, the machine and the versions, and the size of the benchmarks."""
+def conditions(size: str, clock: str) -> str:
+    """Return one line on the date, the machine and the versions, the size of the benchmarks and the clock."""
     found = [f"{name} {installed}" for name in PACKAGES if (installed := _version(name))]
     now = datetime.now(timezone.utc)
     load = os.getloadavg()[0]
     return (
         f"{now:%Y-%m-%d %H:%M} UTC, {platform.system()} {platform.machine()}, {os.cpu_count()} cores "
         f"(load {load:.1f}), Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {', '.join(found)}; "
-        f"size: {size}; medians of alternating repeats"
+        f"size: {size}; medians of alternating repeats; clock: {clock}"
     )
 
 
