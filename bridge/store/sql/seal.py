@@ -32,7 +32,9 @@ SERIES_AT_ONCE, POINTS_AT_ONCE, BLOCKS_AT_ONCE = 200, 4 * MOST_POINTS, 5_000
 The transaction that replaces the blocks then takes about 10 ms.
 """
 
-VALUE_TYPE = "SELECT n.value_type FROM series s CROSS JOIN name n ON n.id = s.name WHERE s.id = ?"
+VALUE_TYPE = (  # a series whose points are not counted yet is left as it is
+    "SELECT n.value_type FROM series s CROSS JOIN name n ON n.id = s.name WHERE s.id = ? AND s.points IS NOT NULL"
+)
 BLOCKS_OF = "SELECT id, points FROM point_block WHERE series = ? ORDER BY id LIMIT ?"
 LAST_CHUNKS = "SELECT id, points, codec FROM chunk WHERE series = ? ORDER BY first_position DESC LIMIT 20"
 
@@ -86,7 +88,7 @@ class Sealer:
             blocks: pairs of a series and the number of points in its newest block.
         """
         self._due.update((series, None) for series, points in blocks if points >= HOT_POINTS)
-        sql = f"SELECT id FROM series WHERE hot >= {HOT_BLOCKS} AND points IS NOT NULL AND id IN ({{}})"
+        sql = f"SELECT id FROM series WHERE hot >= {HOT_BLOCKS} AND id IN ({{}})"
         self._due.update((id, None) for (id,) in in_chunks(c, sql, [series for series, _ in blocks]))
 
     def step(self) -> bool:
