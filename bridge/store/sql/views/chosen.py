@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy
 
+from bridge.store.sql.experiments import number_of
 from bridge.store.sql.search import search_run_keys
 from bridge.store.sql.statements import chunks, marks_for
 
@@ -24,54 +26,53 @@ SCAN_SHARE = 4
 DENSE = 16
 """The greatest number of entries for each shown run in a table that contains the index of each run."""
 
-FACTS = ("id", "number", "experiment")
-
 
 class Chosen:
     """Runs in the order of a view.
 
     Args:
         c: the connection.
+        query: the query that the runs match.
         keys: the integer keys of the runs, in order.
-        columns: further columns of the table `run` to read.
 
     Attributes:
-        keys: the same keys, as an int64 array.
-        listed: the same keys, as a JSON list for SQL.
-        facts: the values of each column, in the order of the runs. The columns are `FACTS` and those in `columns`.
-        experiments: the ids of the experiments of the runs.
+        listed: the keys, as a JSON list for SQL.
+        experiments: the ids of experiments that contain all these runs.
         is_scanned: whether values are best found by reading all values of a name.
+        are_waiting: whether the index of values lacks the latest values of many runs, which wait for it.
     """
 
-    def __init__(self, c: Connection, keys: Sequence[int], columns: Sequence[str] = ()) -> None:
-        self.keys: Array = numpy.array(keys, dtype=numpy.int64)
-        self.listed = json.dumps(list(keys))
-        self.facts = _facts(c, self.listed, (*FACTS, *columns))
-        self.experiments: list[int] = sorted(set(self.facts["experiment"]))
+    def __init__(self, c: Connection, query: RunQuery, keys: Sequence[int]) -> None:
+        self._keys: Array = numpy.array(keys, dtype=numpy.int64)
+        self.listed = json.dumps(keys)
+        self.experiments = _experiments(c, query, self.listed) if keys else []
         self.is_scanned = len(keys) * SCAN_SHARE >= _runs_of(c, self.experiments)
-        self._make_table()
-
-    def _make_table(self) -> None:
-        count = len(self.keys)
-        self._least = int(self.keys.min()) if count else 0
-        span = int(self.keys.max()) - self._least + 1 if count else 0
-        self._table: Array | None = None
-        if span <= DENSE * count:
-            self._table = numpy.full(span, -1, dtype=numpy.int64)
-            self._table[self.keys - self._least] = numpy.arange(count)
-        else:
-            self._order = numpy.argsort(self.keys)
-            self._sorted = self.keys[self._order]
+        self.are_waiting = _is_large(c, len(keys) // SCAN_SHARE)
 
     def __len__(self) -> int:
-        return len(self.keys)
+        return len(self._keys)
+
+    @cached_property
+    def _least(self) -> int:
+        return int(self._keys.min()) if len(self) else 0
+
+    @cached_property
+    def _table(self) -> Array | None:
+        """The index of each run, for keys from the least one; None if this table would be large."""
+        span = int(self._keys.max()) - self._least + 1 if len(self) else 0
+        if span > DENSE * len(self):
+            return None
+        table = numpy.full(span, -1, dtype=numpy.int64)
+        table[self._keys - self._least] = numpy.arange(len(self))
+        return table
 
     def find(self, runs: Array) -> tuple[Array, Array]:
         """Return which of these runs are shown, as a bool array, and the indexes of the shown ones."""
         if self._table is None:
-            at = numpy.minimum(numpy.searchsorted(self._sorted, runs), len(self._sorted) - 1)
-            shown = self._sorted[at] == runs
-            return shown, self._order[at[shown]]
+            order = numpy.argsort(self._keys)
+            at = numpy.minimum(numpy.searchsorted(self._keys, runs, sorter=order), len(order) - 1)
+            shown = self._keys[order[at]] == runs
+            return shown, order[at[shown]]
         at = runs - self._least
         shown = (at >= 0) & (at < len(self._table))
         found = self._table[at[shown]]
@@ -79,22 +80,41 @@ class Chosen:
         return shown, found[found >= 0]
 
 
-def _facts(c: Connection, listed: str, columns: Sequence[str]) -> dict[str, Sequence[Any]]:
-    # In a cross join, SQLite reads the runs in the order of the list.
-    source = "json_each(?) j CROSS JOIN run r ON r.key = j.value"
-    rows = c.execute(f"SELECT {', '.join(f'r.{name}' for name in columns)} FROM {source}", (listed,)).fetchall()
-    values = zip(*rows, strict=True) if rows else [()] * len(columns)
-    return dict(zip(columns, values, strict=True))
-
-
 def matching_keys(c: Connection, query: RunQuery) -> list[int]:
     """Return the keys of all runs that match a query, in the query's order."""
     return search_run_keys(c, replace(query, max_results=None, page_token=None))[0]
 
 
+def read_facts(c: Connection, runs: Chosen, columns: Sequence[str]) -> dict[str, Sequence[Any]]:
+    """Return the values of columns of the table `run`, in the order of the runs."""
+    # In a cross join, SQLite reads the runs in the order of the list.
+    source = "json_each(?) j CROSS JOIN run r ON r.key = j.value"
+    selected = ", ".join(f"r.{name}" for name in columns)
+    rows = c.execute(f"SELECT {selected} FROM {source}", (runs.listed,)).fetchall() if columns else []
+    values = zip(*rows, strict=True) if rows else [()] * len(columns)
+    return dict(zip(columns, values, strict=True))
+
+
+def experiments_of(query: RunQuery) -> list[int]:
+    """Return the ids of the experiments that a query names."""
+    return sorted({number for number in map(number_of, query.experiment_ids) if number is not None})
+
+
+def _experiments(c: Connection, query: RunQuery, listed: str) -> list[int]:
+    if query.experiment_ids:
+        return experiments_of(query)
+    sql = "SELECT DISTINCT r.experiment FROM json_each(?) j CROSS JOIN run r ON r.key = j.value"
+    return [row[0] for row in c.execute(sql, (listed,)).fetchall()]
+
+
+def _is_large(c: Connection, most: int) -> bool:
+    """Return whether more than `most` runs are in the table `waiting`."""
+    return c.execute("SELECT 1 FROM waiting LIMIT 1 OFFSET ?", (most,)).fetchone() is not None
+
+
 def _runs_of(c: Connection, experiments: Sequence[int]) -> int:
     """Return the number of runs that were created in experiments. Purged runs count too."""
     return sum(
-        c.execute(f"SELECT sum(runs) FROM experiment WHERE id IN ({marks_for(some)})", some).fetchone()[0]
+        c.execute(f"SELECT coalesce(sum(runs), 0) FROM experiment WHERE id IN ({marks_for(some)})", some).fetchone()[0]
         for some in chunks(experiments)
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy
@@ -20,10 +20,13 @@ if TYPE_CHECKING:
 
     Array = numpy.ndarray[Any, Any]
 
+Facts = Mapping[str, Sequence[Any]]
+"""Values of columns of the table `run`, in the order of the runs."""
+
 ATTRIBUTES: dict[str, tuple[str, ...]] = {
-    "run_id": (),
-    "number": (),
-    "experiment_id": (),
+    "run_id": ("id",),
+    "number": ("number",),
+    "experiment_id": ("experiment",),
     "display_name": ("display_name",),
     "status": ("status",),
     "lifecycle_stage": ("stage",),
@@ -36,7 +39,7 @@ ATTRIBUTES: dict[str, tuple[str, ...]] = {
     "deletion_time": ("deletion_time",),
     "duration": ("start_time", "end_time"),
 }
-"""The columns of the table `run` that each attribute needs, in addition to those that are always read."""
+"""The columns of the table `run` that each attribute needs."""
 
 
 def facts_for(columns: Iterable[Column]) -> list[str]:
@@ -45,21 +48,27 @@ def facts_for(columns: Iterable[Column]) -> list[str]:
     return list(dict.fromkeys(needed))
 
 
-def read_columns(c: Connection, runs: Chosen, columns: Sequence[Column]) -> tuple[Numbers | Texts, ...]:
-    """Return the values of columns for each run. A column that is requested twice is read once."""
+def read_columns(c: Connection, runs: Chosen, columns: Sequence[Column], facts: Facts) -> tuple[Numbers | Texts, ...]:
+    """Return the values of columns for each run. A column that is requested twice is read once.
+
+    Args:
+        c: the connection.
+        runs: the runs.
+        columns: the columns.
+        facts: the values of the columns that `facts_for` has returned.
+    """
     found: dict[Column, Numbers | Texts] = {}
     for column in columns:
         if column not in found:
-            found[column] = _read(c, runs, column)
+            is_fact = column.entity == "attribute"
+            found[column] = _attribute(facts, column.key) if is_fact else _read(c, runs, column)
     return tuple(found[column] for column in columns)
 
 
 def _read(c: Connection, runs: Chosen, column: Column) -> Numbers | Texts:
     if column.entity == "metric":
         return read_metric(c, runs, column)
-    if column.entity == "attribute":
-        return _attribute(runs, column.key)
-    words = LabelColumn(len(runs))
+    words = LabelColumn(runs)
     if column.entity == "param":
         read_labels(c, runs, words, PARAM, column.key)
     else:
@@ -71,31 +80,27 @@ def _read(c: Connection, runs: Chosen, column: Column) -> Numbers | Texts:
     return words.texts()
 
 
-def _attribute(runs: Chosen, key: str) -> Numbers | Texts:
+def _attribute(facts: Facts, key: str) -> Numbers | Texts:
     if key == "number":
-        return Numbers(_floats(runs.facts["number"]), numpy.ones(len(runs), dtype=bool))
+        return _numbers(facts["number"])
     if key == "duration":
-        start, end = (_times(runs.facts[name]) for name in ("start_time", "end_time"))
+        start, end = (_times(facts[name]) for name in ("start_time", "end_time"))
         values = [None if a is None or b is None else b - a for a, b in zip(start, end, strict=True)]
         return _numbers(values)
     if key in TIMES:
-        return _numbers(_times(runs.facts[key]))
+        return _numbers(_times(facts[key]))
     if key == "experiment_id":
-        return _texts([str(experiment) for experiment in runs.facts["experiment"]])
-    (name,) = ATTRIBUTES[key] or ("id",)
-    return _texts(runs.facts[name])
+        return _texts([str(experiment) for experiment in facts["experiment"]])
+    (name,) = ATTRIBUTES[key]
+    return _texts(facts[name])
 
 
 def _times(stored: Sequence[Any]) -> list[int | None]:
     return [time if type(time) is int else stored_time(time) for time in stored]
 
 
-def _floats(values: Sequence[float | None]) -> Array:
-    return numpy.array(values, dtype=numpy.float64)  # None becomes NaN
-
-
 def _numbers(values: Sequence[float | None]) -> Numbers:
-    numbers = _floats(values)
+    numbers = numpy.array(values, dtype=numpy.float64)  # None becomes NaN
     return Numbers(numbers, ~numpy.isnan(numbers))
 
 

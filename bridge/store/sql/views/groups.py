@@ -3,17 +3,43 @@
 from __future__ import annotations
 
 import math
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy
 
-from bridge.records.views import FIRST_IDS, Numbers, RunColumns, RunGroup, Spread, Texts
+from bridge.records.views import FIRST_IDS, Column, Numbers, RunColumns, RunGroup, Spread, Texts
+from bridge.store.sql.views.chosen import experiments_of
 from bridge.store.view_arguments import by_frequency
 
 if TYPE_CHECKING:
+    from bridge.records.search import RunQuery
+    from bridge.store.sql.connection import Connection
+
     Array = numpy.ndarray[Any, Any]
 
+COUNTS = "SELECT {value}, count(*) FROM run r WHERE r.experiment = ? AND r.stage = ? GROUP BY 1"
 Values = list["str | float | None"]
+
+
+ATTRIBUTES = {"status": "r.status", "lifecycle_stage": "r.stage", "user": 'r."user"', "type": "r.type"}
+"""The attributes by which SQL counts the runs of whole experiments."""
+
+
+def count_in_sql(c: Connection, query: RunQuery, by: Column | None) -> list[tuple[str | float | None, int]] | None:
+    """Return the number of runs for each value of an attribute, or None if SQL cannot count them without a search."""
+    if query.filter or query.below is not None or query.of_type is not None:
+        return None
+    if by is not None and (by.entity != "attribute" or by.key not in ATTRIBUTES):
+        return None
+    value = "NULL" if by is None else ATTRIBUTES[by.key]
+    stages = ("active", "deleted") if query.view == "all" else (query.view,)
+    counts: dict[str | float | None, int] = {}
+    for experiment, stage in product(experiments_of(query), stages):
+        rows = c.execute(COUNTS.format(value=value), (experiment, stage)).fetchall()
+        for found, count in rows:
+            counts[found] = counts.get(found, 0) + count
+    return by_frequency(counts) if by is not None else [(None, sum(counts.values()))]
 
 
 def count_values(column: Numbers | Texts) -> list[tuple[str | float | None, int]]:

@@ -23,18 +23,35 @@ NAMES = (
     " FROM json_each(?) j CROSS JOIN name n ON n.experiment = j.value AND n.entity = ? AND n.key >= ?"
     " WHERE substr(n.key, 1, ?) = ?"
 )
-# An index contains the first characters of the values of each name in order, so these statements need not sort.
-WORD = "substr({column}, 1, {cut})"
-ALL_WORDS = f"SELECT {WORD}, count(*) FROM {{table}} WHERE {{known}} GROUP BY 1 ORDER BY 1 LIMIT ?"
-SHORT_WORDS = (
-    f"SELECT {WORD}, count(*) FROM {{table}} WHERE {{known}} GROUP BY 1 HAVING length({WORD}) <= ? ORDER BY 1 LIMIT ?"
-)
-COUNT = "SELECT count(*) FROM {table} WHERE {known}"
 
-VALUES = {
-    "label": {"table": "label", "column": "value", "known": "name = ?", "cut": CUT},
-    "text": {"table": "series", "column": "latest_text", "known": "name = ? AND latest_text IS NOT NULL", "cut": CUT},
-}
+
+class _Statements(NamedTuple):
+    """Statements about the words of a name. The index of values has them in order, so no statement sorts."""
+
+    first_words: str
+    short_words: str
+    runs: str
+    nulls: str
+
+
+def _statements(table: str, column: str, known: str) -> _Statements:
+    word, rows = f"substr({column}, 1, {CUT})", f"FROM {table} WHERE {known}"
+    first, later = (
+        f"SELECT {word} {rows} AND {word} {after} ORDER BY {word} LIMIT 1" for after in (">= ''", "> w.word")
+    )
+    return _Statements(
+        # This jumps from word to word. Counting the rows of a word is faster than reading them.
+        f"WITH RECURSIVE w (word) AS (SELECT ({first})"
+        f" UNION ALL SELECT ({later}) FROM w WHERE w.word IS NOT NULL LIMIT :most)"
+        f" SELECT word, (SELECT count(*) {rows} AND {word} = w.word) FROM w WHERE word IS NOT NULL",
+        f"SELECT {word}, count(*) {rows} GROUP BY 1 HAVING length({word}) <= {WORD_LENGTH} ORDER BY 1 LIMIT :most",
+        f"SELECT count(*) {rows}",
+        f"SELECT count(*) {rows} AND {word} IS NULL",
+    )
+
+
+OF_LABELS = _statements("label", "value", "name = :name")
+OF_TEXTS = _statements("series", "latest_text", "name = :name AND latest_text IS NOT NULL")
 # The index may have old values of the runs in the table `waiting`. The values of these runs are read from their rows.
 NUMBERS = (
     "SELECT (SELECT count(*) FROM series WHERE name = :name AND indexed IS NOT NULL),"
@@ -129,29 +146,25 @@ def _joined(uses: Sequence[_Use]) -> _Use:
 def _use(c: Connection, name: KeyName, id: int, cells: Mapping[int, _Use]) -> _Use:
     entity, _, kind, _, value_type = name
     if entity != "metric":
-        return _words(c, VALUES["label"], id)
+        return _words(c, OF_LABELS, id)
     if value_type == "text":
-        return _words(c, VALUES["text"], id) if kind == SCALAR else _Use(_count(c, VALUES["text"], id))
+        return _words(c, OF_TEXTS, id) if kind == SCALAR else _Use(_count(c, OF_TEXTS.runs, id))
     return _numbers(c, id) if kind == SCALAR else cells.get(id, _Use(0))
 
 
-def _words(c: Connection, of: Mapping[str, Any], name: int) -> _Use:
-    most = WORDS + 2
-    rows = c.execute(ALL_WORDS.format(**of), (name, most)).fetchall()
+def _words(c: Connection, of: _Statements, name: int) -> _Use:
+    most = WORDS + 1
+    rows = c.execute(of.first_words, {"name": name, "most": most}).fetchall()
+    short = [row for row in rows if len(row[0]) <= WORD_LENGTH]
     if len(rows) < most:
-        return _Use(sum(count for _, count in rows), words=_short(rows))
-    runs = _count(c, of, name)
-    if len(_short(rows)) < WORDS:
-        rows = c.execute(SHORT_WORDS.format(**of), (name, WORD_LENGTH, WORDS)).fetchall()
-    return _Use(runs, words=_short(rows)[:WORDS])
+        return _Use(sum(count for _, count in rows) + _count(c, of.nulls, name), words=short)
+    if len(short) < WORDS:
+        short = c.execute(of.short_words, {"name": name, "most": WORDS}).fetchall()
+    return _Use(_count(c, of.runs, name), words=short[:WORDS])
 
 
-def _short(rows: Sequence[tuple[str | None, int]]) -> list[tuple[str, int]]:
-    return [(word, count) for word, count in rows if word is not None and len(word) <= WORD_LENGTH]
-
-
-def _count(c: Connection, of: Mapping[str, Any], name: int) -> int:
-    return int(c.execute(COUNT.format(**of), (name,)).fetchone()[0])
+def _count(c: Connection, sql: str, name: int) -> int:
+    return int(c.execute(sql, {"name": name}).fetchone()[0])
 
 
 def _numbers(c: Connection, name: int) -> _Use:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy
@@ -22,6 +22,17 @@ if TYPE_CHECKING:
 CUT = 64
 """The number of characters of a value that the index of values contains."""
 
+LABELS = "SELECT id FROM name WHERE entity = ? AND key = ? AND experiment IN ({})"
+LOGGED_TEXTS = (
+    f"SELECT id FROM name WHERE entity = {SERIES} AND kind = {SCALAR} AND value_type = 'text' AND key = ?"
+    " AND experiment IN ({})"
+)
+KNOWN = {"label": "name = ?", "series": "name = ? AND latest_text IS NOT NULL"}
+# The index contains the first characters of the values in order, so these statements neither sort nor read rows.
+GROUPS = "SELECT substr({column}, 1, {cut}), group_concat(run), count(*) FROM {table} WHERE {known} GROUP BY 1"
+LONG = "SELECT {column}, run FROM {table} WHERE {known} AND length(substr({column}, 1, {cut})) = {cut}"
+LOOK_UP = "SELECT t.{column}, t.run FROM json_each(?) j CROSS JOIN {table} t ON t.run = j.value AND t.name = ?"
+
 Word = Callable[[Any], "str | None"]
 """A function that converts a stored value to a word."""
 
@@ -30,54 +41,40 @@ class LabelColumn:
     """The words of runs, which may come from several names. A later name replaces the words of an earlier one.
 
     Args:
-        count: the number of runs.
+        runs: the runs.
     """
 
-    def __init__(self, count: int) -> None:
-        self._codes: Array = numpy.full(count, -1, dtype=numpy.int64)
+    def __init__(self, runs: Chosen) -> None:
+        self._runs = runs
+        self._codes: Array = numpy.full(len(runs), -1, dtype=numpy.int64)
         self._words: dict[str | None, int] = {}
 
-    def put(self, runs: Chosen, found: Sequence[tuple[int, Any]], word: Word) -> None:
-        """Store the values of runs, given as pairs of the key of a run and a stored value."""
-        if not found:
-            return
-        keys, values = zip(*found, strict=True)
-        codes = {value: self._words.setdefault(word(value), len(self._words)) for value in dict.fromkeys(values)}
-        shown, at = runs.find(numpy.array(keys, dtype=numpy.int64))
-        self._codes[at] = numpy.array([codes[value] for value in values], dtype=numpy.int64)[shown]
+    def put(self, values: Iterable[Any], runs: Array, counts: Sequence[int], word: Word) -> None:
+        """Store values. `runs` are the keys of the runs: for each value, as many as `counts` contains."""
+        codes = [self._words.setdefault(word(value), len(self._words)) for value in values]
+        shown, at = self._runs.find(runs)
+        self._codes[at] = numpy.repeat(numpy.array(codes, dtype=numpy.int64), counts)[shown]
 
     def texts(self) -> Texts:
         """Return the words of all runs. Words that no run has are left out."""
         present = self._codes >= 0
-        used = numpy.unique(self._codes[present])
-        words = list(self._words)
-        codes = numpy.searchsorted(used, self._codes)
-        return Texts(
-            numpy.where(present, codes, 0).astype(numpy.uint32),
-            tuple(words[code] for code in used.tolist()),
-            present,
-        )
+        is_used = numpy.zeros(len(self._words), dtype=bool)
+        is_used[self._codes[present]] = True
+        codes = (numpy.cumsum(is_used) - 1)[self._codes] if len(is_used) else self._codes
+        words = [word for word, used in zip(self._words, is_used.tolist(), strict=True) if used]
+        return Texts(numpy.where(present, codes, 0).astype(numpy.uint32), tuple(words), present)
 
 
 def read_labels(c: Connection, runs: Chosen, column: LabelColumn, entity: int, key: str) -> None:
-    """Store the values of a label in `column`. `entity` is the number of params, tags or properties."""
-    names = "SELECT id FROM name WHERE entity = ? AND key = ? AND experiment IN ({})"
-    for (name,) in _names(c, runs, names, (entity, key)):
-        column.put(runs, _values(c, runs, name, "label", "value"), _same)
+    """Add the values of a label to `column`. `entity` is the number of params, tags or properties."""
+    for (name,) in in_chunks(c, LABELS, runs.experiments, (entity, key)):
+        _read(c, runs, column, name, "label", "value", _same)
 
 
 def read_logged_texts(c: Connection, runs: Chosen, column: LabelColumn, key: str) -> None:
-    """Store the latest logged texts of a key in `column`, as the words that tags have."""
-    names = (
-        f"SELECT id FROM name WHERE entity = {SERIES} AND key = ? AND kind = {SCALAR} AND value_type = 'text'"
-        " AND experiment IN ({})"
-    )
-    for (name,) in _names(c, runs, names, (key,)):
-        column.put(runs, _values(c, runs, name, "series", "latest_text"), _logged)
-
-
-def _names(c: Connection, runs: Chosen, sql: str, values: tuple[Any, ...]) -> list[tuple[int]]:
-    return list(in_chunks(c, sql, runs.experiments, values))
+    """Add the latest logged texts of a key to `column`, as the words that tags have."""
+    for (name,) in in_chunks(c, LOGGED_TEXTS, runs.experiments, (key,)):
+        _read(c, runs, column, name, "series", "latest_text", _logged)
 
 
 def _same(value: str | None) -> str | None:
@@ -88,18 +85,23 @@ def _logged(value: str) -> str:
     return str(json.loads(value))
 
 
-def _values(c: Connection, runs: Chosen, name: int, table: str, column: str) -> list[tuple[int, Any]]:
-    """Return the key of each run with its value. Runs that are not shown may be included."""
+def _read(c: Connection, runs: Chosen, column: LabelColumn, name: int, table: str, of: str, word: Word) -> None:
+    """Add the values of a name to a column. `of` is the column of `table` that contains them."""
+    parts = {"table": table, "column": of, "known": KNOWN[table], "cut": CUT}
     if not runs.is_scanned:
-        sql = f"SELECT t.run, t.{column} FROM json_each(?) j CROSS JOIN {table} t ON t.run = j.value AND t.name = ?"
-        return c.execute(sql, (runs.listed, name)).fetchall()
-    # The index contains the first characters of each value. Only longer values are read from the table.
-    cut = f"substr({column}, 1, {CUT})"
-    is_there = f"name = ?{' AND latest_text IS NOT NULL' if table == 'series' else ''}"
-    found = c.execute(f"SELECT run, {cut} FROM {table} WHERE {is_there}", (name,)).fetchall()
-    if any(value is not None and len(value) >= CUT for _, value in found):
-        found = [row for row in found if row[1] is None or len(row[1]) < CUT]
-        found += c.execute(
-            f"SELECT run, {column} FROM {table} WHERE {is_there} AND length({cut}) >= {CUT}", (name,)
-        ).fetchall()
-    return found
+        _put(column, c.execute(LOOK_UP.format(**parts), (runs.listed, name)).fetchall(), word)
+        return
+    groups = c.execute(GROUPS.format(**parts), (name,)).fetchall()
+    short = [group for group in groups if group[0] is None or len(group[0]) < CUT]
+    if short:
+        values, keys, counts = zip(*short, strict=True)
+        column.put(values, numpy.fromstring(",".join(keys), dtype=numpy.int64, sep=","), counts, word)
+    if len(short) < len(groups):
+        _put(column, c.execute(LONG.format(**parts), (name,)).fetchall(), word)
+
+
+def _put(column: LabelColumn, rows: Sequence[tuple[Any, int]], word: Word) -> None:
+    """Add values to a column, given as pairs of a value and the key of a run."""
+    if rows:
+        values, keys = zip(*rows, strict=True)
+        column.put(values, numpy.array(keys, dtype=numpy.int64), [1] * len(rows), word)

@@ -39,6 +39,7 @@ NAMES = (
     "SELECT id, experiment, kind, key, \"column\" FROM name WHERE entity = {entity} AND value_type = 'number'"
     " AND kind IN ({kinds}) AND key IN ({keys}) AND experiment IN ({{}})"
 )
+ROW = numpy.dtype([("run", "i8"), ("value", "f8")])
 RANK = "latest_step, latest_timestamp, coalesce(latest_value, 0)"
 
 
@@ -58,7 +59,7 @@ def read_metric(c: Connection, runs: Chosen, column: Column) -> Numbers:
     if shared:
         _put(runs, found, _rows_of_shared(c, runs, names, column.statistic))
     for name in () if shared else names:
-        if name.kind == SCALAR and column.statistic == "last" and runs.is_scanned:
+        if name.kind == SCALAR and column.statistic == "last" and runs.is_scanned and not runs.are_waiting:
             _put_indexed(c, runs, found, name.id)
         else:
             _put(runs, found, _rows(c, runs, name.id, STATISTICS[column.statistic]))
@@ -94,7 +95,7 @@ def _put(runs: Chosen, found: Numbers, rows: Sequence[tuple[Any, ...]]) -> None:
 
 def _put_arrays(runs: Chosen, found: Numbers, keys: Array, values: Array) -> None:
     shown, at = runs.find(keys)
-    found.values[at] = values[shown]
+    found.values[at] = values if len(at) == len(values) else values[shown]
     found.present[at] = True
 
 
@@ -113,11 +114,11 @@ def _put_indexed(c: Connection, runs: Chosen, found: Numbers, name: int) -> None
     """
     rows = c.execute("SELECT run, indexed FROM series WHERE name = ? AND indexed IS NOT NULL", (name,)).fetchall()
     if rows:
-        keys, indexed = zip(*rows, strict=True)
-        values = numpy.array(indexed, dtype=numpy.float64)
+        table = numpy.fromiter(rows, ROW, len(rows))
+        values = table["value"]
         is_big = numpy.abs(values) >= BIG  # an infinity, the number that stands for it, or NaN, which is stored as +inf
         values[numpy.isinf(values)] = numpy.nan
-        _put_arrays(runs, found, numpy.array(keys, dtype=numpy.int64), values)
+        _put_arrays(runs, found, table["run"], values)
         if is_big.any():
             big = f"SELECT run, {LATEST} FROM series WHERE name = ? AND (indexed <= ? OR indexed BETWEEN ? AND ?)"
             _put(runs, found, c.execute(big, (name, -BIG, BIG, BIG)).fetchall())

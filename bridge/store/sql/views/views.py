@@ -18,9 +18,9 @@ from bridge.records.views import (
     SampledSeries,
 )
 from bridge.store.sql.views.changes import changes_since
-from bridge.store.sql.views.chosen import Chosen, matching_keys
+from bridge.store.sql.views.chosen import Chosen, matching_keys, read_facts
 from bridge.store.sql.views.columns import facts_for, read_columns
-from bridge.store.sql.views.groups import count_values, group
+from bridge.store.sql.views.groups import count_in_sql, count_values, group
 from bridge.store.sql.views.keys import list_keys
 from bridge.store.sql.views.samples import sample
 from bridge.store.sql.views.tails import read_tails
@@ -67,9 +67,15 @@ class SqlViews(RunViews):
 
     def count_runs(self, query: RunQuery, by: Column | None = None) -> list[tuple[str | float | None, int]]:
         with self._database.read() as c:
+            counts = count_in_sql(c, query, by)
+            if counts is not None:
+                return counts
+            keys = matching_keys(c, query)
             if by is None:
-                return [(None, len(matching_keys(c, query)))]
-            return count_values(_columns(c, query, [by]).columns[0])
+                return [(None, len(keys))]
+            runs = Chosen(c, query, keys)
+            (column,) = read_columns(c, runs, [by], read_facts(c, runs, facts_for([by])))
+            return count_values(column)
 
     def group_runs(
         self, query: RunQuery, by: Sequence[Column], of: Sequence[Column], limit: int = 1000
@@ -107,10 +113,11 @@ def _columns(
     c: Connection, query: RunQuery, columns: Sequence[Column], offset: int = 0, limit: int | None = None
 ) -> RunColumns:
     keys = matching_keys(c, query)
-    runs = Chosen(c, keys[offset : end_of(offset, limit)], facts_for(columns))
+    runs = Chosen(c, query, keys[offset : end_of(offset, limit)])
+    facts = read_facts(c, runs, list(dict.fromkeys(["id", "number", *facts_for(columns)])))
     return RunColumns(
-        tuple(runs.facts["id"]),
-        numpy.array(runs.facts["number"], dtype=numpy.int64),
+        tuple(facts["id"]),
+        numpy.array(facts["number"], dtype=numpy.int64),
         len(keys),
-        read_columns(c, runs, columns),
+        read_columns(c, runs, columns, facts),
     )
