@@ -67,6 +67,18 @@ def work():
     assert points == int(sys.argv[3]) // 5
 """
 
+SEALS = (
+    OPENS
+    + """
+from bridge.records.run import RunChanges
+
+def work():
+    tracking.update_runs([sys.argv[2]], RunChanges(status="Completed"))
+    while tracking.tidy():
+        pass
+"""
+)
+
 PURGES = (
     OPENS
     + """
@@ -108,6 +120,7 @@ def rows(options: Options) -> Iterator[Row]:
     workspace, run_id = run_with_points(options, points)
     uri = workspace.get_mlflow_tracking_uri()
     peaks = {"fold": fold(workspace, run_id)}
+    peaks["sealing"] = peaks_of_work(SEALS, workspace.path, run_id)
     peaks["reading a history in pages, with MLflow"] = peaks_of_work(READS_PAGES, uri, run_id, points)
     peaks["purge"] = peaks_of_work(PURGES, workspace.path, run_id)
     for work, (peak, before) in peaks.items():

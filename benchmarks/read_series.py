@@ -1,4 +1,4 @@
-"""Measure reading one series of a million points: as NumPy arrays, as an envelope, and in pages with MLflow's client.
+"""Measure reading one sealed series of a million points: as NumPy arrays, as envelopes, and with MLflow's client.
 
 The yardstick is `numpy.load` of the three columns (steps, timestamps, values). The series is logged with `run.log`, and
 another one with `MlflowClient.log_batch`. The rows in MLflow's database are inserted without MLflow, because logging
@@ -17,7 +17,7 @@ import numpy
 
 from benchmarks.harness.command import Options, main
 from benchmarks.harness.measure import Case, measure
-from benchmarks.harness.places import fold, new_mlflow_uri, new_workspace, start_run
+from benchmarks.harness.places import new_mlflow_uri, new_workspace, seal, start_run
 from benchmarks.harness.rows import Row, at_most, better_than_mlflow
 from bridge import Run, Workspace
 
@@ -95,9 +95,11 @@ def arrays(options: Options, runs: dict[str, Run], folder: Path, count: int) -> 
 def history(options: Options, values: list[float]) -> Iterator[Row]:
     from mlflow import MlflowClient
 
-    uris = {"ours": new_workspace(options).get_mlflow_tracking_uri(), "mlflow": new_mlflow_uri(options)}
+    workspace = new_workspace(options)
+    uris = {"ours": workspace.get_mlflow_tracking_uri(), "mlflow": new_mlflow_uri(options)}
     clients = {name: MlflowClient(uri) for name, uri in uris.items()}
     run_ids = {"ours": log_with_mlflow(clients["ours"], values)}
+    seal(workspace, [run_ids["ours"]])
     run_ids["mlflow"] = clients["mlflow"].create_run("0").info.run_id
     insert_into_mlflow(uris["mlflow"], run_ids["mlflow"], values)
     cases = {
@@ -122,7 +124,7 @@ def rows(options: Options) -> Iterator[Row]:
     runs = {"natively": log_natively(options, workspace, values)}
     run_id = log_with_mlflow(MlflowClient(workspace.get_mlflow_tracking_uri()), values)
     runs["with MLflow"] = workspace.get_run(run_id)
-    fold(workspace)
+    seal(workspace, [run.id for run in runs.values()])
     folder = options.new_folder("columns")
     series = runs["natively"].get_metric("loss").points
     for column, array in enumerate((series.steps, series.timestamps, series.values)):

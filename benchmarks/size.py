@@ -1,4 +1,4 @@
-"""Measure the bytes of database that a point takes, with all indexes, after everything is folded.
+"""Measure the bytes of database that a point takes, with all indexes, after all points are folded and sealed.
 
 The bytes are the pages of the database that are in use. The yardstick is the three columns as 64-bit numbers.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy
 
 from benchmarks.harness.command import Options, main
-from benchmarks.harness.places import fold, new_mlflow_uri, new_run, new_workspace, tracking_of, used_bytes
+from benchmarks.harness.places import fold, new_mlflow_uri, new_run, new_workspace, seal, tracking_of, used_bytes
 from benchmarks.harness.rows import Row, value_at_most
 from bridge import Workspace
 
@@ -37,6 +37,7 @@ def log_one_key(workspace: Workspace, values: list[float]) -> int:
         tracking.log(run_id, "loss", value, time, step)
         if step % 20_000 == 0:
             fold(workspace)
+    seal(workspace, [run_id])
     return len(values)
 
 
@@ -48,6 +49,7 @@ def log_an_hour(workspace: Workspace, seconds: int) -> int:
         for key, values in columns.items():
             tracking.log(run_id, key, values[second], START + second * 1000, second)
         fold(workspace)
+    seal(workspace, [run_id])
     return seconds * 100
 
 
@@ -71,7 +73,6 @@ def bytes_of_a_point(options: Options, log: Callable[[Workspace], int]) -> float
     database = workspace.path / "workspace.db"
     before = used_bytes(database)
     count = log(workspace)
-    fold(workspace)
     workspace.close()
     return (used_bytes(database) - before) / count
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.harness.command import Options
 from bridge import Experiment, Run, Workspace
-from bridge.records.run import RunRecord, new_run_id
+from bridge.records.run import RunChanges, RunRecord, new_run_id
 from bridge.store.durability import Durability
 from bridge.store.one_run import create_run
 from bridge.store.tracking import TrackingStore
@@ -152,6 +152,15 @@ def _from_a_small_process(command: Sequence[str], environment: Mapping[str, str]
 def fold(workspace: Workspace) -> None:
     """Fold all journals: a read of latest values does this, even if the run does not exist."""
     tracking_of(workspace).get_runs(["none"])
+
+
+def seal(workspace: Workspace, run_ids: Sequence[str]) -> None:
+    """End runs, and compress all their points, as the background thread does in short steps after the end of a run."""
+    tracking = workspace.stores.tracking
+    tracking.update_runs(run_ids, RunChanges(status="Completed"))
+    fold(workspace)
+    while tracking.tidy():
+        pass
 
 
 def used_bytes(database: Path) -> int:
