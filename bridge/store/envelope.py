@@ -7,11 +7,12 @@ its facts, so that it need not be decompressed.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from bridge.store.history import find_repeated
+from bridge.store.pieces import Piece, X, groups, is_ordered, range_of
 
 if TYPE_CHECKING:
     import numpy
@@ -19,19 +20,6 @@ if TYPE_CHECKING:
     from bridge.store.chunks import ChunkFacts
 
     Array = numpy.ndarray[Any, Any]
-
-X: TypeAlias = Literal["step", "time"]
-"""The axis of a chart: steps, or timestamps in milliseconds since 1970 UTC."""
-
-
-class Piece(NamedTuple):
-    """A part of a number series: the facts about its points, and a function that returns a column of its points.
-
-    The columns are in log order. Their names are the fields of `bridge.store.chunks.Columns`.
-    """
-
-    facts: ChunkFacts
-    column: Callable[[str], Array]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +45,6 @@ class Envelope:
     first: float
 
 
-def range_of(pieces: Sequence[Piece], x: X) -> tuple[int, int] | None:
-    """Return the least and the greatest x of a series, or None if it has no points."""
-    ends = [(low, high) for low, high in (_range(piece.facts, x) for piece in pieces)]
-    return (min(low for low, _ in ends), max(high for _, high in ends)) if ends else None
-
-
 def edges_of(low: float, high: float, buckets: int) -> Array:
     """Return the edges of buckets of equal width between `low` and `high`."""
     import numpy
@@ -85,12 +67,12 @@ def envelope(pieces: Sequence[Piece], edges: Array, x: X = "step") -> Envelope:
         x: the axis.
     """
     sums = _Sums(edges)
-    for group in _groups(pieces, x):
-        own = _range(group[0].facts, x)
-        bucket = sums.bucket_of(*own) if len(group) == 1 and _is_ordered(group[0].facts, x) else None
+    for group in groups(pieces, x):
+        own = range_of(group, x)
+        bucket = sums.bucket_of(*own) if is_ordered(group, x) else None
         if bucket is not None:
             sums.add_facts(bucket, group[0].facts)
-        elif not sums.is_outside(_range_of_group(group, x)):
+        elif not sums.is_outside(own):
             sums.add_points(*_points(group, x))
     return sums.envelope()
 
@@ -194,58 +176,13 @@ def _number(value: float | None) -> float:
     return float("nan") if value is None else value
 
 
-def _is_ordered(facts: ChunkFacts, x: X) -> bool:
-    return bool(facts.is_by_step if x == "step" else facts.is_increasing)
-
-
-def _range(facts: ChunkFacts, x: X) -> tuple[int, int]:
-    if x == "step":
-        return facts.least_step, facts.greatest_step
-    return facts.least_timestamp, facts.greatest_timestamp
-
-
-def _range_of_group(group: Sequence[Piece], x: X) -> tuple[int, int]:
-    ranges = [_range(piece.facts, x) for piece in group]
-    return min(low for low, _ in ranges), max(high for _, high in ranges)
-
-
-def _groups(pieces: Sequence[Piece], x: X) -> Iterator[list[Piece]]:
-    """Yield the pieces in the order of x, in groups: all points of a group come before those of the next group."""
-    group: list[Piece] = []
-    end: tuple[int, int] | None = None
-    for piece in sorted(pieces, key=lambda piece: _least(piece.facts, x)):
-        if end is not None and _least(piece.facts, x) > end:
-            yield group
-            group = []
-        group.append(piece)
-        greatest = _greatest(piece.facts, x)
-        end = greatest if end is None else max(end, greatest)
-    if group:
-        yield group
-
-
-def _least(facts: ChunkFacts, x: X) -> tuple[int, int]:
-    """Return a (step, timestamp), or a (timestamp, step), that is at most that of each point."""
-    if x == "step":
-        return facts.least_step, facts.first_timestamp if facts.is_by_step else facts.least_timestamp
-    return facts.least_timestamp, facts.first_step if facts.is_increasing else facts.least_step
-
-
-def _greatest(facts: ChunkFacts, x: X) -> tuple[int, int]:
-    """Return a (step, timestamp), or a (timestamp, step), that is at least that of each point."""
-    if x == "step":
-        return facts.greatest_step, facts.last_timestamp if facts.is_by_step else facts.greatest_timestamp
-    return facts.greatest_timestamp, facts.last_step if facts.is_increasing else facts.greatest_step
-
-
 def _points(group: Sequence[Piece], x: X) -> tuple[Array, Array]:
     """Return the x and the values of the points of a group, in the order of x."""
     import numpy
 
     major, minor = ("steps", "timestamps") if x == "step" else ("timestamps", "steps")
-    if len(group) == 1 and _is_ordered(group[0].facts, x):
+    if is_ordered(group, x):
         return group[0].column(major), group[0].column("values")
-    group = sorted(group, key=lambda piece: piece.facts.first_position)
     columns = {
         name: numpy.concatenate([piece.column(name) for piece in group])
         for name in ("positions", "steps", "timestamps", "values", "apis")

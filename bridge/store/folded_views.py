@@ -11,7 +11,7 @@ from bridge.store.views import RunViews
 if TYPE_CHECKING:
     from bridge.records.page import Page
     from bridge.records.search import RunQuery
-    from bridge.records.series import SeriesRecord
+    from bridge.records.series import Series, SeriesRecord
     from bridge.records.views import (
         Changes,
         Column,
@@ -80,6 +80,9 @@ class FoldedViews(RunViews):
 
     def get_tail(self, series: Mapping[tuple[str, str], int]) -> dict[tuple[str, str], list[SeriesRecord]]:
         return self._folded().get_tail(series)
+
+    def get_history(self, run_id: str, key: str, offset: int = 0, limit: int | None = None) -> Series:
+        return self._folded().get_history(run_id, key, offset, limit)
 
     def get_changes(
         self, cursor: str | None = None, experiment_ids: Sequence[str] = (), run_ids: Sequence[str] = ()

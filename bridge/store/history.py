@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from bridge.records.series import BIG, MLFLOW, SCALAR, Series, SeriesRecord
+from bridge.store.pieces import groups, is_ordered
 
 if TYPE_CHECKING:
     import numpy
+
+    from bridge.store.pieces import Piece
 
     Array = numpy.ndarray[Any, Any]
 
@@ -55,9 +58,49 @@ def mlflow_history(records: Sequence[SeriesRecord]) -> Series:
 
     Source: MLflow 3.17.2, `SqlAlchemyStore.get_metric_history`.
     """
+    return _history(*_joined([record for record in records if record.numbers is not None]))
+
+
+def history_part(pieces: Sequence[Piece], begin: int, end: int | None) -> Series:
+    """Return the points `begin` to before `end` of the history that `mlflow_history` returns.
+
+    Only the pieces that contain these points are decompressed, and pieces that overlap others.
+
+    Args:
+        pieces: all points of number series.
+        begin: the index of the first point, at least 0.
+        end: the index after the last point; None means all following points.
+    """
     import numpy
 
-    steps, timestamps, numbers = _joined([record for record in records if record.numbers is not None])
+    found: list[Series] = []
+    at = 0
+    for group in groups(pieces, "time"):
+        if end is not None and at >= end:
+            break
+        part = slice(max(begin - at, 0), None if end is None else end - at)
+        if is_ordered(group, "time"):
+            count = group[0].facts.points
+            if at + count > begin:
+                steps, timestamps, numbers = (group[0].column(name)[part] for name in ("steps", "timestamps", "values"))
+                found.append(Series(steps, timestamps, _mlflow_values(numbers)))
+        else:
+            columns = (
+                numpy.concatenate([piece.column(name) for piece in group]) for name in ("steps", "timestamps", "values")
+            )
+            whole = _history(*columns)
+            count = len(whole.steps)
+            found.append(Series(*(column[part] for column in whole)))
+        at += count
+    if not found:
+        found.append(mlflow_history([]))
+    return Series(*(numpy.concatenate(columns) for columns in zip(*found, strict=True)))
+
+
+def _history(steps: Array, timestamps: Array, numbers: Array) -> Series:
+    """Return points without duplicates, sorted by timestamp, step and value."""
+    import numpy
+
     unsorted = _disordered(timestamps, steps)
     if not len(unsorted):
         return Series(steps, timestamps, _mlflow_values(numbers))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bridge.records.page import Page
     from bridge.records.search import RunQuery
-    from bridge.records.series import SeriesRecord
+    from bridge.records.series import Series, SeriesRecord
     from bridge.records.views import (
         Changes,
         Column,
@@ -146,6 +146,24 @@ class RunViews(ABC):
 
         Args:
             series: the last known position for each pair of a run id and a key. With -1, all points are returned.
+        """
+
+    @abstractmethod
+    def get_history(self, run_id: str, key: str, offset: int = 0, limit: int | None = None) -> Series:
+        """Return a part of the history of a metric: its numbers without duplicates, by (timestamp, step, value).
+
+        A point is a duplicate if another point has the same step, timestamp and value. For the order and the values,
+        see `bridge.store.history.mlflow_history`. Scalars and columns of tables are returned together if both have the
+        name `key`. The result is empty if the run or the metric does not exist.
+
+        Args:
+            run_id: the id of the run.
+            key: the name of the metric, like the key of a `Column` with the entity `metric`.
+            offset: the number of points to skip at the start.
+            limit: the greatest number of points to return; None means all points.
+
+        Raises:
+            InvalidValue: `offset` or `limit` is negative.
         """
 
     @abstractmethod

@@ -9,10 +9,11 @@ import pytest
 
 from bridge.errors import InvalidValue
 from bridge.records.run import RunRecord
-from bridge.records.series import MLFLOW, SCALAR, Point
+from bridge.records.series import BIG, MLFLOW, SCALAR, Point
 from bridge.records.views import Buckets, SampledSeries, SeriesFacts
 from bridge.store.backend import Backend
 from bridge.store.one_run import create_run
+from bridge.testing.naive import same_bits
 from bridge.testing.strategies import row
 
 
@@ -176,6 +177,35 @@ class SeriesPromises:
     def test_a_sample_that_cannot_be_taken_is_refused(self, store: Backend, run: str, arguments: Any) -> None:
         with pytest.raises(InvalidValue):
             store.views.sample_series([run], ["loss"], **{"buckets": 2, **arguments})
+
+    @pytest.mark.parametrize(("offset", "limit"), ((0, None), (0, 2), (2, 3), (4, 9), (9, 1), (1, 0)))
+    def test_a_part_of_a_history_has_the_points_by_time_without_duplicates(
+        self, store: Backend, run: str, offset: int, limit: int | None
+    ) -> None:
+        rows = [(7, 0, 1.0), (5, 9, 2.0), (5, 8, math.inf), (5, 9, -0.0), (5, 9, 2.0), (6, 1, math.nan)]
+        for timestamp, step, value in rows:
+            store.log(run, "a.b", value, timestamp, step)
+        store.log_points(run, row("a", {"b": 3.0, "c": 4.0}, 6))
+        store.log(run, "a.b", "text", 8)
+        found = store.views.get_history(run, "a.b", offset, limit)
+        expected = [(5, 8, BIG), (5, 9, 0.0), (5, 9, 2.0), (6, 0, 3.0), (6, 1, math.nan), (7, 0, 1.0)]
+        part = slice(offset, None if limit is None else offset + limit)
+        assert list(zip(found.timestamps.tolist(), found.steps.tolist(), strict=True)) == [
+            one[:2] for one in expected[part]
+        ]
+        assert same_bits(found.values.tolist(), [value for *_, value in expected[part]])
+
+    def test_the_history_of_an_absent_metric_is_empty(self, store: Backend, run: str) -> None:
+        store.log(run, "loss", "text", 1)
+        for run_id, key in ((run, "loss"), (run, "none"), ("none", "loss")):
+            assert store.views.get_history(run_id, key).values.tolist() == []
+
+    @pytest.mark.parametrize("part", ((-1, None), (0, -1)))
+    def test_a_part_of_a_history_with_a_negative_bound_is_refused(
+        self, store: Backend, run: str, part: tuple[int, int | None]
+    ) -> None:
+        with pytest.raises(InvalidValue):
+            store.views.get_history(run, "loss", *part)
 
     def test_a_tail_has_the_points_after_a_position(self, store: Backend, run: str) -> None:
         log_steps(store, run, {0: 1.0, 1: 2.0})

@@ -17,22 +17,26 @@ from bridge.records.series import COLUMN, SCALAR, Series, SeriesRecord
 from bridge.store.history import mlflow_history
 from bridge.store.one_run import get_series
 from bridge.store.tracking import TrackingStore
+from bridge.store.views import RunViews
 from bridge_mlflow.queries import start_of
 
 
 def page(
-    tracking: TrackingStore, run_id: str, key: str, max_results: int | None, page_token: str | bytes | None
+    views: RunViews, run_id: str | None, key: str | None, max_results: int | None, page_token: str | bytes | None
 ) -> PagedList[Metric]:
     """Return a page of a metric's points, ordered by timestamp, step and value.
 
     The page starts at the offset that `page_token` contains. Without `max_results` it contains all remaining points.
     """
     start = start_of(page_token)
-    found = read(tracking, run_id, key)
-    stop = None if max_results is None else start + max_results
-    more = stop is not None and stop < len(found.steps)
-    token = SearchUtils.create_page_token(stop) if more else None
-    return PagedList(_metrics(key, take(found, slice(start, stop))), token)
+    if run_id is None or not isinstance(key, str):
+        return PagedList([], None)
+    if max_results is None or max_results < 0:
+        return PagedList(_metrics(key, views.get_history(run_id, key, start)), None)
+    found = views.get_history(run_id, key, start, max_results + 1)  # one more, which shows that a next page exists
+    has_more = len(found.steps) > max_results
+    token = SearchUtils.create_page_token(start + max_results) if has_more else None
+    return PagedList(_metrics(key, take(found, slice(max_results))), token)
 
 
 def bulk(tracking: TrackingStore, run_ids: Iterable[str], key: str, max_results: int) -> list[MetricWithRunId]:

@@ -61,7 +61,7 @@ def get_metric_history(
     max_results: int | None = None,
     page_token: str | bytes | None = None,
 ) -> PagedList[Metric]:
-    return history.page(workspace.tracking, run_id, metric_key, max_results, page_token)
+    return history.page(workspace.tracking.views, run_id, metric_key, max_results, page_token)
 
 
 def get_metric_history_bulk(

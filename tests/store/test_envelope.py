@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from bridge.records.series import MLFLOW, NATIVE
 from bridge.store.chunks import Columns, decode_column, encode
-from bridge.store.envelope import Piece, X, edges_of, envelope, range_of
+from bridge.store.envelope import edges_of, envelope
+from bridge.store.pieces import Piece, X, range_of
 from bridge.testing.naive import LoggedPoint, native_of
 
 VALUES = (0.0, -0.0, 1.0, -1.0, 0.1, math.inf, -math.inf, math.nan)
@@ -122,4 +123,3 @@ def test_an_empty_series_has_empty_buckets() -> None:
     found = envelope([], edges_of(0, 1, 2))
     assert found.count.tolist() == [0, 0]
     assert numpy.isnan([*found.minimum, *found.mean, *found.last, found.first]).all()
-    assert range_of([], "step") is None

@@ -16,7 +16,7 @@ def find_series(records: Sequence[SeriesRecord], key: str, column: str = "") -> 
     If several series have this name, return the one with the greatest latest point. If these are equal, a scalar series
     comes before columns, and the series that was logged first comes first.
     """
-    named = [record for record in records if _has_name(record, key, column)]
+    named = [record for record in records if has_name(record, key, column)]
     named.sort(key=lambda record: record.kind)
     best: SeriesRecord | None = None
     for record in named:
@@ -31,7 +31,8 @@ def keys_of_name(name: str) -> list[str]:
     return [".".join(parts[:count]) for count in range(1, len(parts) + 1)]
 
 
-def _has_name(record: SeriesRecord, key: str, column: str) -> bool:
+def has_name(record: SeriesRecord, key: str, column: str = "") -> bool:
+    """Return whether a number series has the name that a `Column` of the entity `metric` has."""
     if record.numbers is None:
         return False
     if record.kind == COLUMN:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bridge.records.page import Page
 from bridge.records.search import RunQuery
+from bridge.records.series import Series
 from bridge.records.views import (
     FIRST_IDS,
     Changes,
@@ -20,11 +21,12 @@ from bridge.records.views import (
     RunMatches,
     SampledSeries,
 )
+from bridge.store.history import mlflow_history
 from bridge.store.record_views.changes import changes_between
 from bridge.store.record_views.columns import as_array, plain_value, spread_of, value_of
 from bridge.store.record_views.keys import keys_of
 from bridge.store.record_views.samples import sample
-from bridge.store.record_views.series import after
+from bridge.store.record_views.series import after, has_name
 from bridge.store.view_arguments import (
     by_frequency,
     check_buckets,
@@ -137,6 +139,12 @@ class RecordViews(RunViews):
             for (run_id, key), position in series.items()
         }
         return {name: records for name, records in tails.items() if records}
+
+    def get_history(self, run_id: str, key: str, offset: int = 0, limit: int | None = None) -> Series:
+        check_limits(offset, limit)
+        records = self._store.get_series_of([run_id]).get(run_id, [])
+        history = mlflow_history([record for record in records if has_name(record, key)])
+        return Series(*(column[offset : end_of(offset, limit)] for column in history))
 
     def get_changes(
         self, cursor: str | None = None, experiment_ids: Sequence[str] = (), run_ids: Sequence[str] = ()

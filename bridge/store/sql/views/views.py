@@ -21,6 +21,7 @@ from bridge.store.sql.views.changes import changes_since
 from bridge.store.sql.views.chosen import Chosen, matching_keys, read_facts
 from bridge.store.sql.views.columns import facts_for, read_columns
 from bridge.store.sql.views.groups import count_in_sql, count_values, group
+from bridge.store.sql.views.histories import read_history
 from bridge.store.sql.views.keys import list_keys
 from bridge.store.sql.views.samples import sample
 from bridge.store.sql.views.tails import read_tails
@@ -30,7 +31,7 @@ from bridge.store.views import RunViews
 if TYPE_CHECKING:
     from bridge.records.page import Page
     from bridge.records.search import RunQuery
-    from bridge.records.series import SeriesRecord
+    from bridge.records.series import Series, SeriesRecord
     from bridge.store.sql.connection import Connection
     from bridge.store.sql.database import Database
 
@@ -101,6 +102,11 @@ class SqlViews(RunViews):
     def get_tail(self, series: Mapping[tuple[str, str], int]) -> dict[tuple[str, str], list[SeriesRecord]]:
         with self._database.read() as c:
             return read_tails(c, series)
+
+    def get_history(self, run_id: str, key: str, offset: int = 0, limit: int | None = None) -> Series:
+        check_limits(offset, limit)
+        with self._database.read() as c:
+            return read_history(c, run_id, key, offset, end_of(offset, limit))
 
     def get_changes(
         self, cursor: str | None = None, experiment_ids: Sequence[str] = (), run_ids: Sequence[str] = ()
