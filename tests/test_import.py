@@ -140,6 +140,10 @@ from bridge.store.journaled import JournaledStore
 JournaledStore._be_tended = lambda self: None
 tracking = create_store("work", "work").tracking
 tracking.begin_runs([RunRecord("r1", "0", status="Running")])
+tracking.create_runs([RunRecord("done", "0", status="Completed")])
+for step in range(9):
+    tracking.log("done", "loss", 1 / (1 + step), 1, step * step)
+    tracking.log("done", "note", "text", 1)
 tracking.create_runs([RunRecord("lost", "0", status="Running")], [Lease("lost", "a journal that does not exist", 1)])
 for value in (0.5, 2**60, "text"):
     tracking.log("r1", "mixed", value, 1)
@@ -150,7 +154,9 @@ tracking._folding._sweep_at = 0.0
 tracking.tend()
 loaded = sorted(set(sys.modules) - before)
 runs = tracking.get_runs(["r1", "lost"])
-print([run.status for run in runs.values()], list(runs["r1"].latest), loaded)
+with tracking.inner.database.read() as c:
+    chunks = c.execute("SELECT count(*) FROM chunk").fetchone()[0]
+print([run.status for run in runs.values()], list(runs["r1"].latest), chunks, loaded)
 """
 
 
@@ -159,4 +165,4 @@ def test_the_background_loads_all_modules_of_a_fold_before_the_fold(tmp_path: Pa
     done = subprocess.run(
         [sys.executable, "-c", FOLD], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60
     )
-    assert done.stdout == "['Running', 'Failed'] ['mixed'] []\n"
+    assert done.stdout == "['Running', 'Failed'] ['mixed'] 2 []\n"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 import sys
+import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy
 import pytest
@@ -32,6 +34,8 @@ from bridge.testing.backend import BackendTests
 from bridge.testing.machine import check_store
 from bridge.testing.strategies import FLOATS, row
 
+Array = numpy.ndarray[Any, Any]
+
 
 def seal_all(store: SqlBackend) -> None:
     """Seal all points, and let them all be merged."""
@@ -42,15 +46,26 @@ def seal_all(store: SqlBackend) -> None:
 
 
 class Sealing(SqlBackend):
-    """A database in which points are sealed as soon as they are stored."""
+    """A database in which some points are sealed after each call that stores points: none, a few or all of them."""
+
+    calls = 0
+
+    def seal_some(self) -> None:
+        self.calls += 1
+        if self.calls % 4 == 0:
+            seal_all(self)
+        elif self.calls % 4 > 1:
+            with self.database.read() as c:
+                series = [id for (id,) in c.execute("SELECT id FROM series ORDER BY id DESC").fetchall()]
+            seal.seal(self.database, series)
 
     def log_points(self, run_id: str, points: Sequence[Point], api: int = NATIVE) -> None:
         super().log_points(run_id, points, api)
-        seal_all(self)
+        self.seal_some()
 
     def append(self, slices: Sequence[Slice]) -> dict[str, int]:
         ends = super().append(slices)
-        seal_all(self)
+        self.seal_some()
         return ends
 
 
@@ -379,26 +394,66 @@ def bytes_of(store: SqlBackend) -> int:
     return (count - free) * size
 
 
+def append_numbers(store: SqlBackend, values: Array, first: int) -> None:
+    """Append numbers in one block. `first` is the step of the first number."""
+    count = len(values)
+    steps = numpy.arange(first, first + count)
+    store.append(
+        [
+            Slice(
+                journal_id="j",
+                start=first,
+                end=first + count,
+                definitions={0: Definition("r", "loss", "", SCALAR, "number")},
+                series=numpy.zeros(count, dtype=numpy.uint32),
+                times=numpy.zeros(count, dtype=numpy.int64),
+                timestamps=10**12 + 1000 * steps,
+                steps=steps,
+                has_step=numpy.ones(count, dtype=bool),
+                values=values,
+                ints=numpy.zeros(count, dtype=bool),
+                apis=numpy.full(count, NATIVE, dtype=numpy.uint8),
+                joined=numpy.zeros(count, dtype=bool),
+            )
+        ]
+    )
+
+
+def peak_of(call: Callable[[], object]) -> int:
+    """Return the greatest size of the memory, in bytes, that a call allocates."""
+    tracemalloc.start()
+    try:
+        call()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.slow
+def test_sealing_and_pages_need_little_memory(store: SqlBackend) -> None:
+    """A million points are 33 MB, and a chunk is 2 MB."""
+    values = numpy.random.default_rng(0).normal(size=100_000)
+    for part in range(10):
+        append_numbers(store, values, 100_000 * part)
+
+    def seal_everything() -> None:
+        while store.tidy():
+            pass
+
+    assert peak_of(seal_everything) < 30_000_000
+    assert rows(store, "point_block") == []
+    assert peak_of(lambda: store.views.get_history("r", "loss", 500_000, 25_000)) < 8_000_000
+    found = store.views.get_history("r", "loss", 500_000, 25_000)
+    assert found.steps.tolist() == list(range(500_000, 525_000))
+    store.purge_runs(["r"])
+    assert rows(store, "chunk") == []
+
+
 @pytest.mark.parametrize(("type", "most"), (("float64", 8), ("float32", 4)))
 def test_sealed_noise_needs_few_bytes_a_point(store: SqlBackend, type: str, most: int) -> None:
     before, count = bytes_of(store), 100_000
     noise = numpy.random.default_rng(0).normal(0.3, 0.05, count).astype(type).astype("float64")
-    part = Slice(
-        journal_id="j",
-        start=0,
-        end=1,
-        definitions={0: Definition("r", "loss", "", SCALAR, "number")},
-        series=numpy.zeros(count, dtype=numpy.uint32),
-        times=numpy.zeros(count, dtype=numpy.int64),
-        timestamps=10**12 + 1000 * numpy.arange(count),
-        steps=numpy.arange(count),
-        has_step=numpy.ones(count, dtype=bool),
-        values=noise,
-        ints=numpy.zeros(count, dtype=bool),
-        apis=numpy.full(count, NATIVE, dtype=numpy.uint8),
-        joined=numpy.zeros(count, dtype=bool),
-    )
-    store.append([part])
+    append_numbers(store, noise, 0)
     while store.tidy():
         pass
     assert rows(store, "point_block") == []

@@ -26,7 +26,7 @@ logger = logging.getLogger("bridge")
 HOT_BLOCKS, HOT_POINTS = 64, 16_384
 """A series of an active run is sealed when it has `HOT_BLOCKS` blocks, or gets a block with `HOT_POINTS` points."""
 
-SERIES_AT_ONCE, POINTS_AT_ONCE, BLOCKS_AT_ONCE = 200, 4 * MOST_POINTS, 5_000
+SERIES_AT_ONCE, POINTS_AT_ONCE, BLOCKS_AT_ONCE = 100, 2 * MOST_POINTS, 5_000
 """About how many series, points, and blocks of one series a step seals.
 
 The transaction that replaces the blocks then takes about 10 ms.
