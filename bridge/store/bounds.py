@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     Array = numpy.ndarray[Any, Any]
 
-MOST_POINTS, MOST_SERIES = 170_000, 5_000
+MOST_POINTS, MOST_SERIES = 170_000, 3_500
 """The greatest number of points, and of series, in one fold transaction. SQLite writes either number in about 30 ms."""
 
 

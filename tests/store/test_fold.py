@@ -296,7 +296,7 @@ def test_a_fold_stores_few_series_at_once(
 
 @pytest.mark.parametrize(
     ("log", "fold_bytes"),
-    [(partial(log_many_keys, keys=MANY_KEYS[::4]), 1 << 14), (log_wide_rows, 1 << 16)],
+    [(partial(log_many_keys, keys=MANY_KEYS[::4]), 1 << 13), (log_wide_rows, 1 << 16)],
     ids=["many keys", "wide rows"],
 )
 def test_a_fold_reads_each_byte_once(
