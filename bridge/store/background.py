@@ -139,6 +139,7 @@ def _load_fold_modules() -> None:
         import bridge.store.fold
         import bridge.store.leases
         import bridge.store.place
+        import bridge.store.sql.facts
         import bridge.store.sql.leases
         import bridge.store.sql.seal
         import bridge.store.sql.series

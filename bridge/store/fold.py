@@ -153,14 +153,22 @@ class Folding:
         self._inner.tidy()
 
     def tend(self) -> None:
-        """Fold, and let the backend work for up to `TIDY_SECONDS`. Do nothing if another thread or process folds."""
+        """Fold, and let the backend work for up to `TIDY_SECONDS`. Do nothing if another thread or process folds.
+
+        Between two short steps of this work, other threads and processes may fold.
+        """
         self.fold(wait=False)
         if self._read_only or not has_package("numpy"):
             return
         end = time.monotonic() + TIDY_SECONDS
+        while self._tidy_once() and time.monotonic() < end:
+            time.sleep(GIVE_WAY_SECONDS)
+
+    def _tidy_once(self) -> bool:
+        """Do a short step of the work. Return whether more may be left, and this thread had the turn."""
         with suppress(LockTaken), self._lock.at_once(), self._border(), self._folder.folding(wait=False) as mine:
-            while mine and self._inner.tidy() and time.monotonic() < end:
-                time.sleep(GIVE_WAY_SECONDS)
+            return mine and self._inner.tidy()
+        return False
 
     def look_after_leases(self) -> bool:
         """Fold if the owner of a run seems to have ended or is silent. Return whether statuses may have changed.

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from bridge.errors import InvalidState
 from bridge.records.artifact import ArtifactRecord, folders_above
-from bridge.store.sql.changes import note_artifacts
+from bridge.store.sql.changes import note_files
 
 AFTER_SLASH = "0"
 """The character after "/" in Unicode. A path is below the folder `model` if `model/` ≤ path < `model0`."""
@@ -48,7 +48,7 @@ def set_artifacts(connection: sqlite3.Connection, root: str, records: Sequence[A
             (root, record.path, record.size_bytes, record.sha256, record.time),
         )
     if records:
-        note_artifacts(connection, root)
+        note_files(connection, root)
 
 
 def find_artifact(connection: sqlite3.Connection, root: str, path: str) -> ArtifactRecord | None:
@@ -80,7 +80,7 @@ def delete_artifacts(connection: sqlite3.Connection, root: str, path: str = "") 
     removed = [row[0] for row in connection.execute(f"SELECT path FROM artifact WHERE {where}", values).fetchall()]
     connection.execute(f"DELETE FROM artifact WHERE {where}", values)
     if removed:
-        note_artifacts(connection, root)
+        note_files(connection, root)
     return sorted(removed)
 
 

@@ -7,10 +7,12 @@ of a journal are in the database) and the index of artifacts.
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from bridge.errors import NotAllowed
+from bridge.records.run import TERMINAL_STATUSES
 from bridge.records.series import NATIVE
 from bridge.records.storable import check_changes, check_experiment, check_run
 from bridge.store.backend import Backend
@@ -20,6 +22,7 @@ from bridge.store.sql.changes import note_experiment, note_runs
 from bridge.store.sql.database import Database
 from bridge.store.sql.database_file import NO_ACCESS
 from bridge.store.sql.statements import in_chunks, insert, state_of
+from bridge.store.sql.waiting import index_ended
 
 if TYPE_CHECKING:
     from bridge.records.artifact import ArtifactRecord
@@ -132,7 +135,10 @@ class SqlBackend(Backend):
     def update_runs(self, run_ids: Sequence[str], changes: RunChanges) -> None:
         changes = check_changes(changes)
         with self.database.write() as c:
-            note_runs(c, [runs.update(c, run_id, changes) for run_id in dict.fromkeys(run_ids)])
+            changed = [runs.update(c, run_id, changes) for run_id in dict.fromkeys(run_ids)]
+            note_runs(c, changed)
+            if changes.status in TERMINAL_STATUSES:
+                index_ended(c, changed)
 
     def delete_runs(self, run_ids: Sequence[str], time: int) -> None:
         with self.database.write() as c:
@@ -263,8 +269,14 @@ class SqlBackend(Backend):
 
     def tidy(self) -> bool:
         from bridge.store.packages import has_package
+        from bridge.store.sql.facts import fill_some
+        from bridge.store.sql.waiting import index_some
 
-        return not self.database.read_only and has_package("pcodec") and self._sealer.step()
+        if self.database.read_only:
+            return False
+        if index_some(self.database, time.time_ns() // 1_000_000) or fill_some(self.database):
+            return True
+        return has_package("pcodec") and self._sealer.step()
 
     @property
     def _sealer(self) -> Sealer:

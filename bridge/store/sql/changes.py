@@ -44,12 +44,14 @@ def note_experiment(c: sqlite3.Connection, experiment: int) -> int:
     return change
 
 
-def note_artifacts(c: sqlite3.Connection, root: str) -> None:
-    """Record that files of an artifact root were changed or removed."""
+def note_files(c: sqlite3.Connection, root: str) -> None:
+    """Record that files of an artifact root were changed or removed. Only the roots of runs are recorded."""
+    experiment, _, rest = root.partition("/")
+    c.execute(RAISE)
     c.execute(
-        "INSERT INTO artifact_change (root, changed) VALUES (?, ?)"
-        " ON CONFLICT (root) DO UPDATE SET changed = excluded.changed",
-        (root, next_change(c)),
+        "UPDATE run SET (changed, files) = (SELECT value, value FROM change)"
+        " WHERE id = ? AND CAST(experiment AS TEXT) = ?",
+        (rest.partition("/")[0], experiment),
     )
 
 

@@ -62,10 +62,11 @@ def store(c: sqlite3.Connection, slices: Sequence[Slice]) -> None:
         if status_then is None:
             continue
         changed.append((key, after.journal_id, after.time))
+        if status in TERMINAL_STATUSES or status_then != status:
+            with_other_status.append(key)
         if status in TERMINAL_STATUSES:
             c.execute("UPDATE run SET end_time = NULL, error = NULL WHERE key = ?", (key,))
         if status_then != status:
-            with_other_status.append(key)
             c.execute("UPDATE run SET status = ? WHERE key = ?", (status_then, key))
     insert(c, "lease", ("run", "journal_id", "time"), changed, REPLACED)
     note_runs(c, with_other_status)

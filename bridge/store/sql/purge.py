@@ -87,8 +87,7 @@ def _hide_some(c: sqlite3.Connection, keys: Sequence[int]) -> None:
     runs = c.execute(f"SELECT experiment, id FROM run WHERE key IN ({marks})", keys).fetchall()
     for experiment, id in runs:
         root = f"{experiment}/{id}"
-        for table in ("artifact", "artifact_change"):
-            c.execute(f"DELETE FROM {table} WHERE root >= ? AND root < ?", (root + "/", root + AFTER_SLASH))
+        c.execute("DELETE FROM artifact WHERE root >= ? AND root < ?", (root + "/", root + AFTER_SLASH))
     note_removals(c, runs)
     c.execute(KEEP_USES.format(marks), keys)
     for table in DETAILS:

@@ -27,6 +27,7 @@ from bridge.store.sql.names import SERIES
 from bridge.store.sql.runs import keys_of, places_of
 from bridge.store.sql.statements import by_columns, chunks, insert, marks_for, marks_for_rows
 from bridge.store.sql.states import STATE, VALUE, State, states_after
+from bridge.store.sql.waiting import add_waiting, index_ended
 
 if TYPE_CHECKING:
     from bridge.store.place import Joined, Placed
@@ -250,8 +251,8 @@ def write(c: Connection, rows: Rows) -> None:
         insert(c, "series", columns, some, CHANGED)
     insert(c, "point_block", BLOCK, rows.blocks)
     insert(c, "warning", ("run", "sentence"), rows.warnings, "ON CONFLICT DO NOTHING")
-    now = time.time_ns() // 1_000_000
-    insert(c, "waiting", ("run", "since"), [(run, now) for run in rows.waiting], "ON CONFLICT DO NOTHING")
+    add_waiting(c, rows.waiting, time.time_ns() // 1_000_000)
+    index_ended(c, rows.waiting)
     note_runs(c, rows.runs)
     note_ended(c, rows.runs)
 

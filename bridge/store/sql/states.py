@@ -79,17 +79,26 @@ def _new_points(placed: Placed) -> Iterator[tuple[Any, ...]]:
         columns,
         stored_bits,
         counts.tolist(),
-        _new_facts(placed, ends - counts, counts),
+        facts_of_points(ends - counts, counts, placed.steps, placed.timestamps, placed.values),
         strict=True,
     )
 
 
-def _new_facts(placed: Placed, begins: Array, counts: Array) -> list[tuple[Any, ...]]:
-    """Return the facts about the new points of each series."""
+def facts_of_points(
+    begins: Array, counts: Array, steps: Array, timestamps: Array, values: Array
+) -> list[tuple[Any, ...]]:
+    """Return the facts about the points of each series. The points are sorted by series, and then in log order.
+
+    Args:
+        begins: for each series, the index of its first point.
+        counts: for each series, the number of its points, at least 1.
+        steps: for each point, its step.
+        timestamps: for each point, its timestamp.
+        values: for each point, its value as a float64.
+    """
     import numpy
 
     series = numpy.arange(len(begins)).repeat(counts)
-    steps, timestamps, values = placed.steps, placed.timestamps, placed.values
     first, minimum, maximum = find_extremes(begins, series, steps, timestamps, values)
     columns = [steps[first], timestamps[first], values[first]]
     columns += [steps[minimum], values[minimum], steps[maximum], values[maximum]]
@@ -152,7 +161,7 @@ def _number_after(
     counted = old[POINTS]
     if counted is None:
         return (int(all_ints and old[0]), *latest, *old[POINTS:])
-    return (int(all_ints and old[0]), *latest, counted + points, *_joined(facts_of(old), facts))
+    return (int(all_ints and old[0]), *latest, counted + points, *join_facts(facts_of(old), facts))
 
 
 def facts_of(state: State) -> tuple[Any, ...]:
@@ -165,7 +174,7 @@ def facts_of(state: State) -> tuple[Any, ...]:
     return (step, timestamp, value, step, value, step, value)
 
 
-def _joined(old: tuple[Any, ...], new: tuple[Any, ...]) -> tuple[Any, ...]:
+def join_facts(old: tuple[Any, ...], new: tuple[Any, ...]) -> tuple[Any, ...]:
     """Return the facts about old points and new points together."""
     if new[0] is None:
         return old

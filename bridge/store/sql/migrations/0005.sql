@@ -180,14 +180,8 @@ INSERT INTO change (id, value) VALUES (1, 0);
 ALTER TABLE experiment ADD COLUMN changed BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE run ADD COLUMN changed BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE run ADD COLUMN created BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE run ADD COLUMN files BIGINT NOT NULL DEFAULT 0;    -- the last change of its files
 CREATE INDEX run_by_change ON run (experiment, changed);
-
--- The artifact roots whose files were changed or removed.
-CREATE TABLE artifact_change (
-    root TEXT PRIMARY KEY,
-    changed BIGINT NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX artifact_change_by_change ON artifact_change (changed);
 
 -- The newest purged runs and experiments. The row of an experiment has an empty run id.
 CREATE TABLE removal (

@@ -16,9 +16,8 @@ NOW = "SELECT value, coalesce((SELECT value FROM workspace WHERE name = 'id'), '
 CURSOR = re.compile(r"([0-9]{1,18})@(.*)", re.ASCII)
 REMOVALS = "SELECT changed, experiment, run_id FROM removal WHERE changed > ?"
 OLDEST_REMOVAL = "SELECT id, changed FROM removal ORDER BY id LIMIT 1"
-RUNS = "SELECT id, experiment, created FROM run WHERE changed > ? AND experiment IN ({})"
-ONE_RUN = "SELECT id, experiment, created FROM run WHERE changed > ? AND experiment >= 0 AND id IN ({})"
-ROOTS = "SELECT root FROM artifact_change WHERE changed > ?"
+RUNS = "SELECT id, created, files FROM run WHERE changed > ? AND experiment IN ({})"
+ONE_RUN = "SELECT id, created, files FROM run WHERE changed > ? AND experiment >= 0 AND id IN ({})"
 ALL_EXPERIMENTS = "SELECT id FROM experiment WHERE id >= 0"
 EXPERIMENTS = "SELECT id FROM experiment WHERE changed > ? AND id >= 0"
 
@@ -55,15 +54,15 @@ def changes_since(c: Connection, cursor: str | None, experiment_ids: Sequence[st
 
 def _read(c: Connection, now: str, since: int, scope: _Scope, removals: Sequence[tuple[Any, ...]]) -> Changes:
     runs = _changed_runs(c, since, scope)
-    new = {run_id for run_id, (_, created) in runs.items() if created > since}
+    new = {run_id for run_id, (created, _) in runs.items() if created > since}
     removed = {run_id for _, experiment, run_id in removals if run_id and scope.has(experiment, run_id)}
-    files = _runs_with_changed_files(c, since, scope)
+    files = {run_id for run_id, (_, changed) in runs.items() if changed > since}
     experiments = [row[0] for row in c.execute(EXPERIMENTS, (since,)).fetchall()]
     experiments += [experiment for _, experiment, run_id in removals if not run_id]
     return Changes(
         now,
         True,
-        _sorted((runs.keys() | files) - new),
+        _sorted(runs.keys() - new),
         _sorted(new),
         _sorted(removed),
         _sorted(files),
@@ -72,22 +71,12 @@ def _read(c: Connection, now: str, since: int, scope: _Scope, removals: Sequence
 
 
 def _changed_runs(c: Connection, since: int, scope: _Scope) -> dict[str, tuple[int, int]]:
-    """Return experiment and creation of the runs that have changed, by run id."""
+    """Return the creation and the last change of files of the runs that have changed, by run id."""
     experiments: Sequence[int] = list(scope.experiments)
     if scope.everything:
         experiments = [row[0] for row in c.execute(ALL_EXPERIMENTS).fetchall()]
     rows = [*in_chunks(c, RUNS, experiments, (since,)), *in_chunks(c, ONE_RUN, list(scope.runs), (since,))]
-    return {run_id: (experiment, created) for run_id, experiment, created in rows}
-
-
-def _runs_with_changed_files(c: Connection, since: int, scope: _Scope) -> set[str]:
-    """Return the ids of existing runs whose files were changed or removed."""
-    roots = [row[0].split("/") for row in c.execute(ROOTS, (since,)).fetchall()]
-    named = {parts[1]: parts[0] for parts in roots if len(parts) == 3 and parts[2] == "artifacts"}
-    existing = in_chunks(c, "SELECT id, experiment FROM run WHERE experiment >= 0 AND id IN ({})", list(named))
-    return {
-        run_id for run_id, experiment in existing if str(experiment) == named[run_id] and scope.has(experiment, run_id)
-    }
+    return {run_id: (created, files) for run_id, created, files in rows}
 
 
 def _has_forgotten(c: Connection, since: int) -> bool:
