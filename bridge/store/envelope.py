@@ -119,7 +119,8 @@ class _Sums:
         self.minimum[bucket] = numpy.fmin(self.minimum[bucket], _number(facts.minimum))
         self.maximum[bucket] = numpy.fmax(self.maximum[bucket], _number(facts.maximum))
         self.last[bucket] = _number(facts.last_value)
-        self.total[bucket] += facts.total or 0.0
+        with numpy.errstate(over="ignore"):
+            self.total[bucket] += facts.total or 0.0
         self.count[bucket] += facts.points
         self.nans[bucket] += facts.nans
         self.infinities[bucket] += facts.infinities

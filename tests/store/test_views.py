@@ -19,6 +19,7 @@ from bridge.records.views import Column, Numbers, Texts
 from bridge.store.backend import Backend
 from bridge.store.journaled import JournaledStore
 from bridge.store.record_views.views import RecordViews
+from bridge.store.sql import seal
 from bridge.store.sql.backend import SqlBackend
 from bridge.store.sql.sqlite import open_sqlite
 from bridge.testing.oracle.memory import MemoryStore
@@ -60,11 +61,26 @@ def forget_facts(backend: SqlBackend) -> None:
         )
 
 
+def seal_some(backend: SqlBackend, random: Random) -> None:
+    """Compress the points of about half of the series."""
+    with backend.database.read() as c:
+        series = [id for (id,) in c.execute("SELECT id FROM series ORDER BY id").fetchall()]
+    series = [id for id in series if random.random() < 0.5]
+    while series:
+        series = seal.seal(backend.database, series)
+
+
 def numbers(backend: Backend, statistic: str) -> list[float]:
     column = backend.views.get_columns(ALL, [Column("metric", "loss", statistic)]).columns[0]  # type: ignore[arg-type]
     assert isinstance(column, Numbers)
     values: list[float] = column.values.tolist()
     return values
+
+
+@pytest.fixture
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let few points fill a chunk."""
+    monkeypatch.setattr(seal, "MOST_POINTS", 4)
 
 
 def check(store: Backend, backend: SqlBackend, seed: int, parts: int = 4) -> None:
@@ -74,7 +90,9 @@ def check(store: Backend, backend: SqlBackend, seed: int, parts: int = 4) -> Non
         history.play(12)
         history.compare()
         enter_index(backend, random.randint(0, 1))
-        if random.random() < 0.2:
+        if seed % 4:
+            seal_some(backend, random)
+        elif random.random() < 0.5:
             forget_facts(backend)
         history.compare()
 
@@ -88,12 +106,14 @@ def test_the_views_of_a_store_in_memory_stay_as_they_are() -> None:
     check_views(new_memory, range(1))
 
 
+@pytest.mark.usefixtures("small_chunks")
 @pytest.mark.parametrize("seed", range(2))
 def test_any_history_gives_the_same_views(backend: SqlBackend, seed: int) -> None:
     check(backend, backend, seed, parts=2)
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("small_chunks")
 def test_many_histories_give_the_same_views() -> None:
     for seed in range(40 * SCALE):
         with TemporaryDirectory() as folder:

@@ -282,21 +282,36 @@ def read(c: Connection, runs: Sequence[int], keys: Sequence[str] | None) -> dict
     """Return the series of runs, or only those with one of `keys`, in the order in which they were first logged."""
     found: dict[int, list[SeriesRecord]] = {run: [] for run in runs}
     for some in chunks(runs):
-        series: list[Row] = []
-        blocks: list[Row] = []
-        sealed: list[Row] = []
-        for few in [None] if keys is None else chunks(keys):
-            source = (OF_RUNS if few is None else OF_KEYS).format(runs=marks_for(some), keys=marks_for(few or ()))
-            values = (*(few or ()), *some)
-            series += c.execute(READ_SERIES + source, values).fetchall()
-            blocks += c.execute(READ_BLOCKS.format(source), values).fetchall()
-            sealed += c.execute(READ_CHUNKS.format(source), values).fetchall()
-        series.sort(key=itemgetter(0))
-        blocks.sort(key=itemgetter(0, 1))  # sorted here, because SQLite would copy the points while it sorts
+        sealed = [
+            row
+            for source, values in _sources(some, keys)
+            for row in c.execute(READ_CHUNKS.format(source), values).fetchall()
+        ]
         chunks_of = _chunks_by_series(sealed)
-        for id, run, record in _records(series, blocks):
+        for id, run, record in read_blocks(c, some, keys):
             found[run].append(_with_chunks(record, chunks_of[id]) if id in chunks_of else record)
     return found
+
+
+def read_blocks(
+    c: Connection, runs: Sequence[int], keys: Sequence[str] | None
+) -> Iterator[tuple[int, int, SeriesRecord]]:
+    """Return the series of at most `AT_ONCE` runs as tuples (series, run, record), without the points in chunks."""
+    series: list[Row] = []
+    blocks: list[Row] = []
+    for source, values in _sources(runs, keys):
+        series += c.execute(READ_SERIES + source, values).fetchall()
+        blocks += c.execute(READ_BLOCKS.format(source), values).fetchall()
+    series.sort(key=itemgetter(0))
+    blocks.sort(key=itemgetter(0, 1))  # sorted here, because SQLite would copy the points while it sorts
+    return _records(series, blocks)
+
+
+def _sources(runs: Sequence[int], keys: Sequence[str] | None) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """Yield the rows of the series of runs, as the end of a statement and its values."""
+    for few in [None] if keys is None else chunks(keys):
+        source = (OF_RUNS if few is None else OF_KEYS).format(runs=marks_for(runs), keys=marks_for(few or ()))
+        yield source, (*(few or ()), *runs)
 
 
 def _chunks_by_series(rows: Sequence[Row]) -> dict[int, list[Chunk]]:
