@@ -239,7 +239,7 @@ class Appender:
         """
         file = self.files.current
         file.numbers.update(call.numbers)
-        file.fast.update(call.fast)
+        file.heads.update(call.heads)
         if call.batches:
             if len(file.batches) > MOST_BATCHES:
                 file.batches.clear()

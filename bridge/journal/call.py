@@ -7,17 +7,21 @@ from collections.abc import Sequence
 
 from bridge.journal.backlog import Item
 from bridge.journal.column_record import encode_columns
-from bridge.journal.file import JournalFile
+from bridge.journal.file import HeadName, JournalFile
 from bridge.journal.format import (
     API_SHIFT,
     HAS_STEP,
+    HEAD,
+    MARK,
     NUMBER_SIZE,
+    TYPE_NUMBER,
     encode_definition,
+    encode_keys,
     encode_number,
     encode_row,
     encode_text,
 )
-from bridge.records.point_columns import PointColumns, int_flags
+from bridge.records.point_columns import IMPRECISE, PointColumns, int_flags
 from bridge.records.series import COLUMN, SCALAR, Definition, Point, Value, definition_of
 
 
@@ -30,19 +34,19 @@ class Call:
     `pieces` are the records.
     `ends` are the offsets at which the items end, counted from the end of the file before the write. So the last end is
     the size of all items.
-    `numbers`, `fast`, `columns` and `batches` contain series numbers. After the write, they are added to the attributes
-    of the `JournalFile` that have the same names.
+    `numbers`, `heads`, `columns` and `batches` contain series numbers. After the write, they are added to the
+    attributes of the `JournalFile` that have the same names.
     `leases` is True if the records are leases, which record that this process owns runs or has released them.
     """
 
-    __slots__ = ("batches", "columns", "ends", "fast", "items", "leases", "numbers", "pieces")
+    __slots__ = ("batches", "columns", "ends", "heads", "items", "leases", "numbers", "pieces")
 
     def __init__(self) -> None:
         self.items: Sequence[Item] = ()
         self.pieces: list[bytes | bytearray] = []
         self.ends: list[int] = []
         self.numbers: dict[Definition, int] = {}
-        self.fast: dict[tuple[str, str], int] = {}
+        self.heads: dict[HeadName, bytes] = {}
         self.columns: dict[tuple[str, str], dict[tuple[str, bool], int]] = {}
         self.batches: dict[tuple[str, tuple[str, ...]], bytes] = {}
         self.leases = False
@@ -94,8 +98,9 @@ class Call:
             return self._add(encode_text(at, number, flags, time_ns, timestamp, step or 0, value), at)
         if isinstance(value, int):
             flags |= int_flags(value)
-        if kind == SCALAR:
-            self.fast[run_id, key] = number
+        if kind == SCALAR and not flags & IMPRECISE:
+            head = HEAD.pack(NUMBER_SIZE, TYPE_NUMBER, flags, MARK, number)
+            self.heads[run_id, key, type(value), type(step), api] = head
         return self._add(encode_number(at, number, flags, time_ns, timestamp, step or 0, value), at)
 
     def _cells(
@@ -120,17 +125,31 @@ class Call:
 
     def _series(self, run_id: str, keys: tuple[str, ...], file: JournalFile, at: int) -> tuple[int | bytes, int]:
         """Return the number of the series of a key, or a column with the numbers of several keys, and the next seed."""
-        known = file.batches.get((run_id, keys)) if len(keys) > 1 else file.fast.get((run_id, keys[0]))
+        known = file.batches.get((run_id, keys))
         if known is not None:
             return known, at
-        numbers: dict[str, int] = {}
-        for key in dict.fromkeys(keys):
-            numbers[key], at = self._number(Definition(run_id, key, "", SCALAR, "number"), file, at)
-            self.fast[run_id, key] = numbers[key]
+        numbers, at = self._numbers_of(run_id, keys, file, at)
         if len(keys) == 1:
             return numbers[keys[0]], at
         column = self.batches[run_id, keys] = struct.pack(f"<{len(keys)}I", *map(numbers.__getitem__, keys))
         return column, at
+
+    def _numbers_of(self, run_id: str, keys: tuple[str, ...], file: JournalFile, at: int) -> tuple[dict[str, int], int]:
+        """Return the series number of each key, and the next seed. All new series are defined together, twice."""
+        found: dict[str, int] = {}
+        fresh: list[str] = []
+        for key in dict.fromkeys(keys):
+            definition = Definition(run_id, key, "", SCALAR, "number")
+            number = file.numbers.get(definition)
+            if number is None:
+                number = self.numbers.get(definition)
+            if number is None:
+                number = self.numbers[definition] = len(file.numbers) + len(self.numbers)
+                fresh.append(key)
+            found[key] = number
+        for _ in range(2 if fresh else 0):
+            at = self._add(encode_keys(at, found[fresh[0]], run_id, fresh), at)
+        return found, at
 
     def _number(self, definition: Definition, file: JournalFile, at: int) -> tuple[int, int]:
         """Return the number of a series in the journal, and the seed of the next record.

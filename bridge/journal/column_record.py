@@ -35,6 +35,9 @@ VALUES_AT = REST_AT + SHARED.size
 OF_TIMESTAMPS, OF_STEPS, OF_SERIES, OF_FLAGS = 1, 2, 4, 8
 BYTES_OF = ((OF_TIMESTAMPS, 8), (OF_STEPS, 8), (OF_SERIES, 4), (OF_FLAGS, 1))
 
+PIECE, MOST_PIECED = 4096, 1 << 17
+"""The sizes of the pieces whose checksum is computed at a time, and of the largest data that is divided into pieces."""
+
 NO_CHECKSUM = bytes(4)
 
 RECORD_BYTES = 1 << 20
@@ -80,8 +83,22 @@ def encode_columns(seed: int, series: int | bytes, flags: int, time_ns: int, poi
     check = crc32(head, seed & 0xFFFFFFFF)
     record = bytearray().join((NO_CHECKSUM, head, check.to_bytes(4, "little"), shared, *columns))
     # Another thread may change an array whose memory is a column. So the checksum is computed from the copy.
-    record[:4] = crc32(memoryview(record)[REST_AT:], check).to_bytes(4, "little")
+    rest = memoryview(record)[REST_AT:]
+    whole = crc32(rest, check) if size <= PIECE else _checksum(rest, check)
+    record[:4] = whole.to_bytes(4, "little")
     return record
+
+
+def _checksum(data: memoryview, start: int) -> int:
+    """Return the CRC-32 of bytes, without letting other threads run if there are not many bytes.
+
+    `zlib` releases the GIL for more than 5 KiB. A thread that folds then keeps the GIL for up to 5 ms.
+    """
+    if len(data) > MOST_PIECED:
+        return crc32(data, start)
+    for at in range(0, len(data), PIECE):
+        start = crc32(data[at : at + PIECE], start)
+    return start
 
 
 def is_whole(record: memoryview) -> bool:

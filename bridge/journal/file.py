@@ -9,6 +9,7 @@ import os
 from contextlib import suppress
 from functools import partial
 from io import FileIO
+from typing import TypeAlias
 
 from bridge.journal.folder import PART, HeldFolder
 from bridge.journal.format import RECORDS_AT, SUFFIX, Header, encode_end, encode_header, new_header, new_journal_id
@@ -28,6 +29,9 @@ COPY_BYTES = 1 << 20
 """How many bytes of a journal are copied at a time."""
 
 
+HeadName: TypeAlias = "tuple[str, str, type, type, int]"
+
+
 class JournalFile:
     """A journal file that this process appends to, and the series numbers that stand for the series in its records.
 
@@ -39,8 +43,9 @@ class JournalFile:
     is appended, not even a closing record.
     `is_published` is True if the file was renamed to its final name. Before that, no reader reads it.
     `leased_to` is the offset at which the last lease record ends. A lease states that this process owns a run.
-    `numbers` maps each series to its series number. For a faster lookup, two other dicts contain some of these numbers.
-    `fast` contains the numbers of scalars, by run id and key.
+    `numbers` maps each series to its series number. For a faster lookup, three other dicts contain these numbers too.
+    `heads` contains the packed heads of the number points of scalars, without their checksums. Their names are the run
+    id, the key, the types of value and step, and the API. Only the types float, int and None occur.
     `columns` contains the numbers of table columns: `columns[run_id, key][column, is_number]`. A column can have two
     series. `is_number` is True for the series of its numbers, and False for the series of its texts.
     `batches` contains the numbers of the series that were logged together in columns, by run id and keys.
@@ -51,11 +56,11 @@ class JournalFile:
         "batches",
         "columns",
         "ending",
-        "fast",
         "fd",
         "folder",
         "full_at",
         "header",
+        "heads",
         "intact",
         "leased_to",
         "numbers",
@@ -73,7 +78,7 @@ class JournalFile:
         self.is_published = False
         self.ending = False
         self.numbers: dict[Definition, int] = {}
-        self.fast: dict[tuple[str, str], int] = {}
+        self.heads: dict[HeadName, bytes] = {}
         self.columns: dict[tuple[str, str], dict[tuple[str, bool], int]] = {}
         self.batches: dict[tuple[str, tuple[str, ...]], bytes] = {}
 
@@ -211,7 +216,7 @@ class JournalFile:
             other.discard()
             raise
         other.seed, other.intact, other.leased_to = self.seed, self.intact, self.leased_to
-        other.numbers, other.fast, other.columns, other.batches = self.numbers, self.fast, self.columns, self.batches
+        other.numbers, other.heads, other.columns, other.batches = self.numbers, self.heads, self.columns, self.batches
         return other
 
     def _copy_bytes(self, other: JournalFile) -> None:

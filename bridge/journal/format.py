@@ -47,6 +47,9 @@ A lease records whether the process that writes the journal owns a run.
 A lease has a time (8, in milliseconds since 1970 UTC), the boot-time clock (8, in nanoseconds) and a run id in UTF-8.
 Its flags say whether the journal's process owns the run (1) or has released it (0).
 
+A record of keys defines the number series of several scalars of one run. Their series numbers follow each other, and
+the first one is in the head. It has the number of keys (4), the length of the run id (2), the length of each key (2
+each), and then the run id and the keys in UTF-8.
 A record of columns contains many number points; see `bridge.journal.column_record`.
 
 If a reader does not know the type of a record, it skips the record if the type has the bit `MAY_SKIP`.
@@ -66,11 +69,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 from bridge.journal.process import boot_id, machine_id, pid_namespace, start_time, time_namespace
 from bridge.records.point_columns import int_flags
-from bridge.records.series import Definition, Value
+from bridge.records.series import SCALAR, Definition, Value
 
 VERSION = 2
 MAGIC = b"runbrdg\n"
@@ -103,6 +106,12 @@ NUMBER = struct.Struct("<IBBHIqqqd")
 """A number point without its checksum: the head, record time, timestamp, step, value."""
 NUMBER_SIZE = 4 + NUMBER.size
 
+NUMBER_BODY = struct.Struct("<12sqqqd")
+"""The same fields, with the packed head of the record."""
+
+SEALED_NUMBER = struct.Struct(f"<I{NUMBER.size}s")
+"""A number point: its checksum, and the bytes that the checksum covers."""
+
 POINT = struct.Struct("<qqq")
 """Record time, timestamp, step: the first fields after the head of a text point and of a row."""
 
@@ -112,13 +121,17 @@ CELL_SIZE = CELL.size
 
 DEFINITION = struct.Struct("<BBHHH")
 
+KEYS = struct.Struct("<IH")
+"""The number of keys and the length of the run id: the first fields after the head of a record of keys."""
+
 LEASE = struct.Struct("<qq")
 FIRST_LEASE = struct.Struct("<q")
 """A lease of format 1."""
 
 END = struct.Struct("<16sq")
 
-TYPE_NUMBER, TYPE_TEXT, TYPE_DEFINITION, TYPE_END, TYPE_ROW, TYPE_LEASE, TYPE_COLUMNS = 1, 2, 3, 4, 5, 6, 7
+TYPE_NUMBER, TYPE_TEXT, TYPE_DEFINITION, TYPE_END, TYPE_ROW, TYPE_LEASE = 1, 2, 3, 4, 5, 6
+TYPE_COLUMNS, TYPE_KEYS = 7, 8
 MAY_SKIP = 0x80
 """A bit of the type of a record. A reader that does not know the type may skip the record if this bit is set."""
 
@@ -338,6 +351,25 @@ def decode_definition(rest: bytes) -> Definition:
         at += length
     run_id, key, column = texts
     return Definition(run_id, key, column, kind, "text" if is_text else "number")
+
+
+def encode_keys(seed: int, first: int, run_id: str, keys: Sequence[str]) -> bytes:
+    """Return the record that gives scalars of a run the series numbers `first`, `first + 1` and so on."""
+    run, texts = run_id.encode(), [key.encode() for key in keys]
+    lengths = struct.pack(f"<IH{len(texts)}H", len(texts), len(run), *map(len, texts))
+    return _record(seed, TYPE_KEYS, 0, first, b"".join((lengths, run, *texts)))
+
+
+def decode_keys(rest: bytes) -> list[Definition]:
+    """Return the series that a record of keys defines, given the bytes after the head of the record."""
+    count, run_length = KEYS.unpack_from(rest)
+    at = KEYS.size + 2 * count
+    run_id, at = rest[at : at + run_length].decode(), at + run_length
+    found = []
+    for length in struct.unpack_from(f"<{count}H", rest, KEYS.size):
+        found.append(Definition(run_id, rest[at : at + length].decode(), "", SCALAR, "number"))
+        at += length
+    return found
 
 
 def encode_end(seed: int, journal_id: str, offset: int) -> bytes:

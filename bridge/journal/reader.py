@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 import time
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
@@ -23,9 +22,11 @@ from bridge.journal.format import (
     NUMBER_SIZE,
     POINT,
     RECORDS_AT,
+    SEALED_NUMBER,
     TYPE_COLUMNS,
     TYPE_DEFINITION,
     TYPE_END,
+    TYPE_KEYS,
     TYPE_LEASE,
     TYPE_NUMBER,
     TYPE_ROW,
@@ -34,6 +35,7 @@ from bridge.journal.format import (
     Header,
     decode_definition,
     decode_header,
+    decode_keys,
     decode_text,
     read_boot_time,
 )
@@ -64,9 +66,6 @@ ROWS_AT_ONCE = 4096
 
 It is limited, because records of other types may follow.
 """
-
-SEALED_NUMBER = struct.Struct(f"<I{NUMBER.size}s")
-"""A number point: its checksum, and the bytes that the checksum covers."""
 
 
 class JournalReader:
@@ -265,7 +264,7 @@ class JournalReader:
         return size
 
     def _take_one(self, record: memoryview, end: int, parsed: Parsed) -> None:
-        """Parse a text record, a definition or a lease record. A lease record states that the process owns a run.
+        """Parse a text record, definitions or a lease record. A lease record states that the process owns a run.
 
         The record ends at the offset `end` of the journal.
         """
@@ -278,6 +277,8 @@ class JournalReader:
             parsed.texts.append(decode_text(flags, rest[POINT.size :]))
         elif kind == TYPE_DEFINITION:
             self.definitions[series] = decode_definition(rest)
+        elif kind == TYPE_KEYS:
+            self.definitions.update(enumerate(decode_keys(rest), series))
         elif kind == TYPE_LEASE:
             time, boot_time = (*FIRST_LEASE.unpack_from(rest), 0) if self._is_first else LEASE.unpack_from(rest)
             run_id = rest[FIRST_LEASE.size if self._is_first else LEASE.size :].decode()

@@ -16,6 +16,7 @@ from bridge.journal.format import (
     FIRST_LEASE,
     HEAD,
     HEAD_SIZE,
+    KEYS,
     LEASE,
     MARK,
     MARK_AT,
@@ -27,6 +28,7 @@ from bridge.journal.format import (
     TYPE_COLUMNS,
     TYPE_DEFINITION,
     TYPE_END,
+    TYPE_KEYS,
     TYPE_LEASE,
     TYPE_NUMBER,
     TYPE_ROW,
@@ -35,7 +37,7 @@ from bridge.journal.format import (
 from bridge.records.limits import TEXT_VALUE_LENGTH
 
 POINTS = frozenset((TYPE_NUMBER, TYPE_TEXT, TYPE_ROW, TYPE_COLUMNS))
-KNOWN = POINTS | {TYPE_DEFINITION, TYPE_END, TYPE_LEASE}
+KNOWN = POINTS | {TYPE_DEFINITION, TYPE_KEYS, TYPE_END, TYPE_LEASE}
 
 FIRST_RECORD_LIMIT = 1 << 24
 """The size of the largest record of format 1, in bytes."""
@@ -74,7 +76,7 @@ class Layout(NamedTuple):
             TYPE_ROW: self.rest_at + POINT.size + CELL_SIZE,
             TYPE_LEASE: self.rest_at + lease,
             TYPE_END: self.rest_at + end,
-            **({} if self.salt is None else {TYPE_COLUMNS: VALUES_AT}),
+            **({} if self.salt is None else {TYPE_COLUMNS: VALUES_AT, TYPE_KEYS: self.rest_at + KEYS.size}),
         }
 
 

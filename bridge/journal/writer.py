@@ -17,13 +17,13 @@ from bridge.journal.append import Appender
 from bridge.journal.backlog import Item, Unwritten, items_of, portions_of
 from bridge.journal.call import NUMBER_CALL
 from bridge.journal.files import JournalFiles
-from bridge.journal.format import CLOCK, MARK, NUMBER, NUMBER_SIZE, TYPE_NUMBER
+from bridge.journal.format import CLOCK, NUMBER_BODY, NUMBER_SIZE, SEALED_NUMBER
 from bridge.journal.lease_writer import LeaseWriter
 from bridge.journal.leases import Leases
 from bridge.journal.locks import OwnedLock
 from bridge.journal.system import CallFailed, disk_full, was_raised_deeper
 from bridge.records.point_columns import PointColumns
-from bridge.records.series import Point
+from bridge.records.series import Point, Value
 
 logger = logging.getLogger("bridge")
 
@@ -33,7 +33,9 @@ RETRY_SECONDS = 1.0
 ITEMS_AT_ONCE = 10_000
 """The number of buffered items that are written with one write."""
 
-_boot_time = time.clock_gettime_ns
+# Names of the module are found faster than attributes.
+_boot_time, _write = time.clock_gettime_ns, os.write
+_pack_body, _seal = NUMBER_BODY.pack, SEALED_NUMBER.pack
 
 
 class JournalWriter:
@@ -82,11 +84,11 @@ class JournalWriter:
 
     # Points
 
-    def log_number(self, run_id: str, key: str, value: float, flags: int, timestamp: int, step: int) -> bool:
-        """Append a number point of a series that the journal already defines.
+    def log_number(self, run_id: str, key: str, value: Value, timestamp: int, step: int | None, api: int) -> bool:
+        """Append a number point like an earlier one: of the same series, API and types of value and step.
 
         Nearly all points are written by this method, so it must be fast. It therefore repeats the code of `Appender`
-        for this one case instead of calling it.
+        for this one case instead of calling it. An int must not be beyond ±2**53.
 
         Returns:
             False if the point was not written: the series is new, or the write failed. The caller must then call `log`.
@@ -98,21 +100,21 @@ class JournalWriter:
             appender.call = NUMBER_CALL
             files = self._files
             file = files.current
+            seed = file.seed
             try:
-                number = file.fast.get((run_id, key))
-                if number is None or file.seed > file.full_at:
+                # Only floats, ints and None have an entry. So the types need no other check.
+                head = file.heads.get((run_id, key, type(value), type(step), api))
+                if head is None or seed > file.full_at:
                     appender.call = None
                     return False
-                body = NUMBER.pack(
-                    NUMBER_SIZE, TYPE_NUMBER, flags, MARK, number, _boot_time(CLOCK), timestamp, step, value
-                )
+                body = _pack_body(head, _boot_time(CLOCK), timestamp, step or 0, value)
             except (TypeError, struct.error) as error:  # an argument is not valid; `log` raises the error
                 if was_raised_deeper(error):
                     raise
                 appender.call = None
                 return False
             try:
-                written = os.write(file.fd, crc32(body, file.seed).to_bytes(4, "little") + body)
+                written = _write(file.fd, _seal(crc32(body, seed), body))
             except OSError as error:
                 if was_raised_deeper(error):
                     raise
@@ -123,7 +125,7 @@ class JournalWriter:
                 appender.fail(disk_full(), written)
                 appender.call = None
                 return False
-            file.seed += NUMBER_SIZE
+            file.seed = seed + NUMBER_SIZE
             if files.fsync:
                 appender.sync()
             appender.call = None
@@ -174,8 +176,8 @@ class JournalWriter:
     def recheck_run(self, run_id: str) -> None:
         """Make `log_number` and `log_columns` return False for a run until `log` has written a point of the run."""
         with self._lock:
-            _forget_run(self._files.current.fast, run_id)
-            _forget_run(self._files.current.batches, run_id)
+            for known in (self._files.current.heads, self._files.current.batches):
+                _forget_run(known, run_id)
 
     def flush(self, run_id: str | None = None) -> None:
         """Write the buffered points.
@@ -363,10 +365,10 @@ class JournalWriter:
         return problems
 
 
-def _forget_run(numbers: dict[tuple[str, Any], Any], run_id: str) -> None:
+def _forget_run(known: dict[Any, bytes], run_id: str) -> None:
     """Remove the entries of a run from a dict whose keys begin with a run id."""
-    for name in [name for name in numbers if name[0] == run_id]:
-        del numbers[name]
+    for name in [name for name in known if name[0] == run_id]:
+        del known[name]
 
 
 class _Inner:

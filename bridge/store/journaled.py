@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from bridge.errors import BridgeError, NotAllowed, StoreUnavailable
 from bridge.forking import Step, on_fork
-from bridge.journal.format import API_SHIFT, HAS_STEP, read_boot_time
+from bridge.journal.format import read_boot_time
 from bridge.journal.writer import JournalWriter
 from bridge.records.limits import EXACT_INTEGER
-from bridge.records.point_columns import IS_INT, PointColumns
+from bridge.records.point_columns import PointColumns
 from bridge.records.run import TERMINAL_STATUSES, Lease, RunChanges
 from bridge.records.series import NATIVE, Point
 from bridge.store.background import background
@@ -93,17 +93,12 @@ class JournaledStore(WrappedBackend):
     def log(
         self, run_id: str, key: str, value: Value, timestamp: int, step: int | None = None, api: int = NATIVE
     ) -> None:
-        kind = type(value)
         if (
-            (kind is float or (kind is int and -EXACT_INTEGER <= value <= EXACT_INTEGER))  # type: ignore[operator]
-            and type(timestamp) is int
-            and (step is None or type(step) is int)
+            type(timestamp) is int
+            and (type(value) is not int or -EXACT_INTEGER <= value <= EXACT_INTEGER)
+            and self._writer.log_number(run_id, key, value, timestamp, step, api)
         ):
-            flags, given = (api << API_SHIFT, 0) if step is None else (api << API_SHIFT | HAS_STEP, step)
-            if kind is int:
-                flags |= IS_INT
-            if self._writer.log_number(run_id, key, value, flags, timestamp, given):  # type: ignore[arg-type]
-                return
+            return
         self.log_points(run_id, (Point(key, value, timestamp, step),), api)
 
     def log_points(self, run_id: str, points: Sequence[Point], api: int = NATIVE) -> None:

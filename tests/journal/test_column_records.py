@@ -10,7 +10,7 @@ from hypothesis import given
 from raw_journals import RUN, as_written, journals, points_of, read_in_parts, reader_of, write
 
 from bridge.journal.column_record import RECORD_BYTES, VALUES_AT
-from bridge.journal.format import HEAD, NUMBER_SIZE, TYPE_COLUMNS
+from bridge.journal.format import HEAD, NUMBER_SIZE, RECORDS_AT, TYPE_COLUMNS, TYPE_KEYS
 from bridge.journal.writer import JournalWriter
 from bridge.records.point_columns import PointColumns
 from bridge.records.series import Point
@@ -91,6 +91,21 @@ def test_columns_of_known_keys_are_one_record(tmp_path: Path) -> None:
     writer.close()
     (journal_id,) = journals(tmp_path)
     assert read_in_parts(tmp_path, journal_id, 1)[0] == as_written(RUN, [*first, *second])
+
+
+def test_one_damaged_byte_of_the_keys_costs_no_point(tmp_path: Path) -> None:
+    points = column_points([Point(key, at, at, None) for at, key in enumerate(("a", "Größe 🎈", "k" * 255))])
+    journal_id = write(tmp_path, [points])
+    path = tmp_path / f"{journal_id}.log"
+    data = path.read_bytes()
+    (first, size), (second, again), *_ = records_of(tmp_path, journal_id)
+    assert (first, second, size) == (TYPE_KEYS, TYPE_KEYS, again)
+    for at in range(RECORDS_AT, RECORDS_AT + 2 * size, 7):
+        path.write_bytes(data[:at] + bytes((data[at] ^ 0x41,)) + data[at + 1 :])
+        reader = reader_of(tmp_path, journal_id)
+        stretch = reader.read(0, 1 << 30)
+        assert points_of(stretch, reader.definitions) == as_written(RUN, points), at
+        assert len(stretch.damages) == 1
 
 
 @pytest.mark.parametrize("bit", [2, 4, 8, 17])

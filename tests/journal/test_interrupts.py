@@ -59,7 +59,7 @@ class Case:
 
     def log_number(self, number: int) -> None:
         self.attempted = as_written(RUN, [point(number)])
-        assert self.writer.log_number(RUN, "a", float(number), 3, number, number)
+        assert self.writer.log_number(RUN, "a", number, number, number, 0)
 
 
 def fresh(case: Case) -> None:
@@ -162,7 +162,7 @@ SCENES: dict[str, tuple[Callable[[Case], None], Callable[[Case], object]]] = {
     "retry": (waiting, lambda case: case.writer.retry()),
     "a number on a full disk": (
         one_logged,
-        lambda case: on_full_disk(case, 20, lambda: case.writer.log_number(RUN, "a", 5.0, 3, 5, 5)),
+        lambda case: on_full_disk(case, 20, lambda: case.writer.log_number(RUN, "a", 5, 5, 5, 0)),
     ),
     "columns on a full disk": (
         columns_logged,
