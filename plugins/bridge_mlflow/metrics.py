@@ -59,7 +59,10 @@ def log_batch(
     if of_models:
         # The metrics of models are stored before the points: if a model does not exist, no point is stored.
         workspace.companion.log_model_metrics(workspace.active_run(run_id), of_models)
-    if points:
+    if len(points) == 1:
+        key, value, timestamp, step, *_ = points[0]
+        workspace.tracking.log(run_id, key, value, timestamp, step, MLFLOW)
+    elif points:
         workspace.tracking.log_points(run_id, points, MLFLOW)
 
 
@@ -110,27 +113,27 @@ def _columns(metrics: Sequence[Metric]) -> PointColumns | None:
 
     The metrics are checked together, which is much faster than MLflow's own checks.
     """
-    if len(metrics) < 2 or any([metric.model_id is not None for metric in metrics]):
+    count = len(metrics)
+    if count < 2 or list(map(type, metrics)).count(Metric) != count:
         return None
-    keys, values = [metric.key for metric in metrics], [metric.value for metric in metrics]
-    timestamps, steps = [metric.timestamp for metric in metrics], [metric.step for metric in metrics]
+    keys, values, timestamps, steps, models = zip(*map(mlflow_private.metric_fields, metrics), strict=True)
+    if models.count(None) != count:
+        return None
     for column, kind in ((keys, str), (values, float), (timestamps, int), (steps, int)):
-        if list(map(type, column)).count(kind) != len(metrics):
+        if list(map(type, column)).count(kind) != count:
             return None
     if min(timestamps) < 0 or not all(map(_is_valid_key, keys)):
         return None
     try:
-        packed = struct.pack(f"<{len(values)}d", *values)
-        return PointColumns(_shortened(keys), packed, _packed(timestamps), _packed(steps))
+        packed = struct.pack(f"<{count}d", *values)
+        return PointColumns(
+            keys[:1] if keys.count(keys[0]) == count else keys, packed, _packed(timestamps), _packed(steps)
+        )
     except struct.error:  # a timestamp or step does not fit into 64 bits
         return None
 
 
-def _shortened(keys: list[str]) -> tuple[str, ...]:
-    return (keys[0],) if keys.count(keys[0]) == len(keys) else tuple(keys)
-
-
-def _packed(numbers: list[int]) -> int | bytes:
+def _packed(numbers: tuple[int, ...]) -> int | bytes:
     """Return integers as a column, or the integer that all points share."""
     return numbers[0] if numbers.count(numbers[0]) == len(numbers) else struct.pack(f"<{len(numbers)}q", *numbers)
 

@@ -6,6 +6,7 @@ MLflow's own store checks its arguments with most of these functions. Clients re
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, cast
 
 from mlflow.utils import validation
@@ -26,6 +27,9 @@ check_dataset_inputs: Callable[..., None] = validation._validate_dataset_inputs
 checked_param: Callable[..., Any] = validation._validate_param
 checked_tag: Callable[..., Any] = validation._validate_tag
 checked_batch: Callable[..., Any] = validation._validate_batch_log_data
+
+metric_fields: Callable[[Metric], tuple[Any, ...]] = attrgetter("_key", "_value", "_timestamp", "_step", "_model_id")
+"""Returns the fields of a metric. This is faster than MLflow's properties, because it calls no function of Python."""
 
 
 def log_model_metrics(store: SqlAlchemyStore, run_id: str, metrics: list[Metric], experiment_id: int) -> None:

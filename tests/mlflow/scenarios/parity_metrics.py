@@ -25,6 +25,20 @@ def metrics(t: Trial) -> None:
     for step in ("1", None, 2**63, -(2**63), 2**63 - 1):
         t.see(f"step {step}", lambda at=step: store.log_metric(run, metric("step", 1.0, START, at)))
     t.see("all", lambda: store.get_run(run).data.metrics)
+    several = t.run()
+    good = [metric("a", 1.0, START, 5), metric("b", NAN, START + 1, -5)]
+    t.see("good batches", lambda: [store.log_batch(several, good, [], []) for _ in range(2)])
+    bad = {
+        **{f"value {value!r:.9}": metric("c", value) for value in (1, True, "1", None, [1.0])},
+        **{f"time {time}": metric("c", 1.0, time) for time in (-1, "1", None, True)},
+        **{f"step {step}": metric("c", 1.0, START, step) for step in ("1", None, 1.0, True, 2**63 - 1)},
+        **{f"key {key!r:.9}": metric(key, 1.0) for key in ("", "a@", None, "../c", "k" * 251, "k" * 250)},
+    }  # fmt: skip
+    for what, one in bad.items():
+        t.see(f"{what} after good metrics", lambda last=one: store.log_batch(several, [*good, last], [], []))
+    t.see("several", lambda: store.get_run(several).data.metrics)
+    for key in ("a", "b", "c"):
+        t.see(f"history of {key}", lambda k=key: store.get_metric_history(several, k))
     broken = t.run()
     large = [metric("large", 2**53 + 1)]
     t.see("int beyond 2**53 twice", lambda: [store.log_batch(broken, large, [], []) for _ in range(2)])
