@@ -12,7 +12,7 @@ from mlflow.utils.search_utils import SearchExperimentsUtils, SearchUtils
 
 from bridge.errors import InvalidValue, shortened
 from bridge.records.comparators import COMPARE
-from bridge.records.page import decode_token, encode_token
+from bridge.records.page import AFTER, decode_token, encode_token, token_content
 from bridge.records.search import Comparison, ExperimentQuery, Ordering, RunQuery, View
 from bridge.records.search_grammar import (
     parse_experiment_filter,
@@ -159,7 +159,8 @@ def _token_text(page_token: str | bytes | None) -> str | None:
         return None
     text = page_token.decode("latin-1") if isinstance(page_token, bytes) else page_token
     try:
-        decode_token(text)
+        if AFTER not in token_content(text):
+            decode_token(text)
     except InvalidValue:
         return encode_token(start_of(page_token))
     return text

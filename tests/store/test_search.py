@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sqlite3
-import struct
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from functools import cache
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from longer import SCALE
+from search_database import assert_pages, database, filled, insert, make_wait
 
-import bridge.store.sql
 from bridge.records.experiment import ExperimentRecord
 from bridge.records.run import Dataset, DatasetInput, RunRecord
 from bridge.records.search import NUMBER_COMPARATORS, RUN_ATTRIBUTES, Comparison, ExperimentQuery, Ordering, RunQuery
@@ -27,19 +22,32 @@ from bridge.records.search_grammar import (
     parse_run_order,
 )
 from bridge.records.series import BIG, Latest
-from bridge.store.sql.connection import Name
-from bridge.store.sql.latest import bits_of
-from bridge.store.sql.names import PARAM, PROPERTY, SERIES, TAG, label_name
 from bridge.store.sql.search import search_experiment_ids, search_run_keys
+from bridge.store.sql.search.limits import Limits
 from bridge.testing.oracle.search import DATASET_CONTEXT, select_experiments, select_runs
-
-MIGRATIONS = sorted((Path(bridge.store.sql.__file__).parent / "migrations").glob("*.sql"))
 
 KEYS = ("a", "b")
 METRICS = ("a", "b", "a.b", "a.b.c")
 COLUMNS = (("a", "b"), ("a", "b.c"), ("a.b", "c"), ("b", "a"))
-TEXTS = ("", "a", "A", "ab", "a\nb", "É", "é", "%", "*", "[a]", "a?b", "True", "None", "5")
-PATTERNS = ("", "a", "a%", "%", "_", "%b", "a_b", "É", "*", "[a]", "?", "%\n%", "\\%")
+TEXTS = (
+    "",
+    "a",
+    "A",
+    "ab",
+    "a\nb",
+    "É",
+    "é",
+    "%",
+    "*",
+    "[a]",
+    "a?b",
+    "True",
+    "None",
+    "5",
+    "é" * 64,
+    "é" * 64 + "b",
+)
+PATTERNS = ("", "é" * 64 + "_", "a", "a%", "%", "_", "%b", "a_b", "É", "*", "[a]", "?", "%\n%", "\\%")
 TIMES = (None, -1, 0, 1, 2)
 NUMBERS = (0.0, -0.0, 1.0, -1.0, 5e-324, math.nan, math.inf, -math.inf, BIG, -BIG)
 OPERANDS = (0.0, 0, 1, -1.0, 5e-324, math.inf, -math.inf, BIG, 1e308, math.nan, 2**63, -(2**63) - 1, 10**400)
@@ -206,116 +214,32 @@ experiment_queries = st.builds(
 )
 
 
-def insert(connection: sqlite3.Connection, table: str, **columns: object) -> int:
-    names = ", ".join(f'"{name}"' for name in columns)
-    marks = ", ".join("?" * len(columns))
-    row = connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", tuple(columns.values()))
-    assert row.lastrowid is not None
-    return row.lastrowid
+limits = st.builds(
+    Limits,
+    narrow=st.sampled_from((0, 1, 2, 2000)),
+    budget=st.sampled_from((1, 2, 4, 8000)),
+    lookup=st.sampled_from((0, 12, 1000)),
+    worth=st.sampled_from((0, 1, 10)),
+    first=st.sampled_from((1, 2, 3, 250)),
+    longest=st.sampled_from((1, 2, 4, 1000)),
+    most=st.sampled_from((1, 2, 4, 4000)),
+    ties=st.sampled_from((1, 2, 4000)),
+    parts=st.sampled_from((1, 2, 4, 50)),
+)
+indexed_values = st.dictionaries(
+    st.sampled_from([f"{i:032x}" for i in range(20)]), st.sampled_from((None, -BIG, 0.0, 1.0, math.inf)), max_size=3
+)
+"""Values in the index of metrics that differ from the latest values of a run, by the run's id."""
 
 
-def insert_run(connection: sqlite3.Connection, record: RunRecord) -> int:
-    run = insert(
-        connection, "run", id=record.id, experiment=int(record.experiment_id), number=1, status=record.status,
-        display_name=record.display_name, stage=record.lifecycle_stage, start_time=record.start_time,
-        end_time=record.end_time, deletion_time=record.deletion_time, description=record.description, user=record.user,
-        parent_id=record.parent_id, type=record.type,
-    )  # fmt: skip
-    experiment = int(record.experiment_id)
-    for entity, labels in (PARAM, record.params), (TAG, record.tags), (PROPERTY, record.properties):
-        for key, value in labels.items():
-            name = name_id(connection, label_name(experiment, entity, key))
-            insert(connection, "label", run=run, name=name, value=value)
-    for key in sorted(set(record.latest) | set(record.latest_texts) | {key for key, _ in record.latest_columns}):
-        insert_metric(connection, run, key, record)
-    for (key, column), latest in record.latest_columns.items():
-        insert_number(connection, latest, run, (experiment, SERIES, key, 1, column, "number"))
-    for used in record.dataset_inputs:
-        found = connection.execute(
-            "SELECT id FROM dataset WHERE experiment = ? AND name = ? AND digest = ?",
-            (record.experiment_id, used.dataset.name, used.dataset.digest),
-        ).fetchone()
-        dataset = found[0] if found else insert(
-            connection, "dataset", experiment=int(record.experiment_id), name=used.dataset.name,
-            digest=used.dataset.digest, source_type="local", source="x",
-        )  # fmt: skip
-        context = used.tags.get(DATASET_CONTEXT)
-        insert(connection, "dataset_input", run=run, dataset=dataset, tags=json.dumps(used.tags), context=context)
-    return run
-
-
-def name_id(connection: sqlite3.Connection, name: Name) -> int:
-    where = 'experiment = ? AND entity = ? AND key = ? AND kind = ? AND "column" = ? AND value_type = ?'
-    found = connection.execute(f"SELECT id FROM name WHERE {where}", name).fetchone()
-    if found is not None:
-        return int(found[0])
-    columns = ("experiment", "entity", "key", "kind", "column", "value_type")
-    return insert(connection, "name", **dict(zip(columns, name, strict=True)))
-
-
-def insert_metric(connection: sqlite3.Connection, run: int, key: str, record: RunRecord) -> None:
-    experiment = int(record.experiment_id)
-    # A column's name differs from its key. Columns of texts, images and descriptions are not metrics.
-    insert_number(connection, Latest(1.0, 9, 9), run, (experiment, SERIES, key, 1, "other", "number"))
-    for kind, column in ((1, "b"), (2, ""), (7, "")):
-        insert_text(connection, '"5"', run, (experiment, SERIES, key, kind, column, "text"))
-    if key in record.latest:
-        insert_number(connection, record.latest[key], run, (experiment, SERIES, key, 0, "", "number"))
-    if key in record.latest_texts:
-        text = json.dumps(record.latest_texts[key])
-        insert_text(connection, text, run, (experiment, SERIES, key, 0, "", "text"))
-
-
-def insert_text(connection: sqlite3.Connection, text: str, run: int, name: Name) -> None:
-    insert(
-        connection, "series", run=run, name=name_id(connection, name), all_ints=0, latest_text=text, latest_timestamp=0,
-        latest_step=0,
-    )  # fmt: skip
-
-
-def insert_number(connection: sqlite3.Connection, latest: Latest, run: int, name: Name) -> None:
-    (bits,) = struct.unpack("<q", struct.pack("<d", latest.value))
-    value, bits = bits_of(latest.value, bits)
-    insert(
-        connection, "series", run=run, name=name_id(connection, name), all_ints=0, latest_bits=bits, latest_value=value,
-        latest_timestamp=latest.timestamp, latest_step=latest.step,
-    )  # fmt: skip
-
-
-@cache
-def empty_database() -> sqlite3.Connection:
-    connection = sqlite3.connect(":memory:")
-    for migration in MIGRATIONS:
-        connection.executescript(migration.read_text())
-    return connection
-
-
-def database() -> sqlite3.Connection:
-    connection = sqlite3.connect(":memory:")
-    empty_database().backup(connection)
-    return connection
-
-
-def filled(records: Sequence[RunRecord]) -> tuple[sqlite3.Connection, dict[int, str]]:
-    """Return a database with experiments 1 and 2 and these runs, and the id of each run by its key."""
-    connection = database()
-    for id in (1, 2):
-        insert(connection, "experiment", id=id, name=str(id), stage="active", creation_time=0, last_update_time=0)
-    return connection, {insert_run(connection, record): record.id for record in records}
-
-
-@settings(max_examples=80 * SCALE)
-@given(run_lists, run_queries)
-def test_sql_finds_the_same_runs_as_the_evaluation_of_records(records: list[RunRecord], query: RunQuery) -> None:
+@settings(max_examples=100 * SCALE)
+@given(run_lists, run_queries, limits, indexed_values)
+def test_sql_finds_the_same_runs_as_the_evaluation_of_records(
+    records: list[RunRecord], query: RunQuery, limits: Limits, indexed: dict[str, float | None]
+) -> None:
     connection, ids = filled(records)
-    while True:
-        page = select_runs(query, records)
-        keys, token = search_run_keys(connection, query)
-        assert [ids[key] for key in keys] == [record.id for record in page.items]
-        assert token == page.next_token
-        if token is None:
-            break
-        query = replace(query, page_token=token)
+    make_wait(connection, indexed)
+    assert_pages(connection, query, records, limits)
     connection.close()
 
 
@@ -524,7 +448,7 @@ def test_a_filter_may_have_hundreds_of_conditions() -> None:
 
 
 def test_no_search_reads_points() -> None:
-    connection = database()
+    connection, _ = filled(RUNS)
     clauses = parse_run_filter("metrics.m > 1 and tags.t = 'a' and params.p = 'x' and dataset.name = 'd'")
     read: list[str | None] = []
 

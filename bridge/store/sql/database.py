@@ -30,6 +30,13 @@ SQLite rarely has to wait, because a writer first waits for its turn: the locks 
 thread of one process holds at a time.
 """
 
+CACHE_KIB = 65_536
+"""The greatest size of a connection's page cache. A search of a million runs reads pages from many parts of the file.
+
+The file is not mapped into memory (`mmap_size`): if another process shortened the file, a read would end this process
+with SIGBUS.
+"""
+
 TRIES = 3
 """How often a transaction is tried. A try fails if another file replaces the database during the try."""
 
@@ -313,10 +320,12 @@ class Database:
                 self.fsync = _wants_fsync(connection)
             connection.execute(f"PRAGMA synchronous={'FULL' if self.fsync else 'NORMAL'}")
             connection.execute("PRAGMA foreign_keys=ON")
+            connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
             return connection
         try:
             connection = self._open(uri + "?mode=ro")
             connection.execute("SELECT 1 FROM workspace LIMIT 1").fetchone()
+            connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
             return connection
         except sqlite3.OperationalError:
             # If there is no -wal file, no process has the database open, so SQLite can read it as an immutable file.
