@@ -10,6 +10,7 @@ import json
 import math
 import zlib
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bridge.errors import SchemaMismatch, StoreUnavailable
@@ -300,8 +301,20 @@ def _decompress_integers(chunk: Chunk, column: bytes | None, first: int, last: i
         return
     _check_codec(chunk)
     points = chunk.facts.points
-    numpy.multiply(numpy.arange(points), (last - first) // max(points - 1, 1), out=out)
-    out += first
+    difference = (last - first) // max(points - 1, 1)
+    if difference == 1:  # the usual case
+        numpy.add(_ramp(points), first, out=out)
+    else:
+        numpy.multiply(_ramp(points), difference, out=out)
+        out += first
+
+
+@lru_cache(maxsize=1)
+def _ramp(points: int) -> Array:
+    """Return the numbers from 0 to before `points`. They are cached, because most chunks are full."""
+    import numpy
+
+    return numpy.arange(points)
 
 
 def _decompress(chunk: Chunk, column: bytes, out: Array) -> None:
