@@ -89,6 +89,17 @@ def test_a_database_of_the_first_schema_reads_the_same(first: Path) -> None:
     tracking.close()
 
 
+def test_a_database_of_the_first_schema_reads_the_same_after_its_points_are_sealed(first: Path) -> None:
+    tracking = open_sqlite(first / "workspace.db")
+    while tracking.tidy():
+        pass
+    with tracking.database.read() as c:
+        counts = [c.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("point_block", "chunk")]
+    assert counts == [0, 2]
+    check_what_is_read(tracking)
+    tracking.close()
+
+
 def check_what_is_read(tracking: SqlBackend) -> None:
     assert get_run(tracking, "r1") == RunRecord(
         "r1", "1", "bold-ferry-1", 1, "Completed", "active", 10, 20, None, "about", "ann",

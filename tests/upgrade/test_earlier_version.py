@@ -24,6 +24,7 @@ from reading import become_nobody, read_everything
 
 from bridge import Experiment, Run, Workspace
 from bridge.records.run import TERMINAL_STATUSES
+from bridge.store.sql.sqlite import open_sqlite
 
 pytestmark = pytest.mark.processes
 
@@ -122,6 +123,18 @@ def test_everything_reads_the_same(copy: Path, expected: dict[str, Any]) -> None
         assert len(found.warnings) == len(expected["folded"]["runs"][run_id]["warnings"])
     Workspace.open(copy).close()
     assert len(journals(copy)) <= 1  # the journal of the process that was killed with its runs
+
+
+def test_everything_reads_the_same_after_the_points_are_sealed(copy: Path, expected: dict[str, Any]) -> None:
+    read_everything(copy)  # folds the journals
+    tracking = Workspace.open(copy).stores.tracking
+    while tracking.tidy():
+        pass
+    with open_sqlite(copy / "workspace.db").database.read() as c:
+        assert c.execute("SELECT count(*) FROM point_block").fetchone()[0] == 0
+        assert c.execute("SELECT count(*) FROM chunk").fetchone()[0] > 20
+    assert_the_same(read_everything(copy), expected["folded"], killed_in(expected), copy)
+    Workspace.open(copy).close()
 
 
 def test_a_workspace_of_the_earlier_version_can_be_written(copy: Path) -> None:
