@@ -30,7 +30,7 @@ FILL = (  # unless a fold has stored more points since the facts were computed
 
 
 class Computed(NamedTuple):
-    """What was computed from the blocks of a series: their number, the number of points, and the facts."""
+    """The values that were computed from the blocks of a series: number of blocks, number of points, and facts."""
 
     blocks: int
     points: int
