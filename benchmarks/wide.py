@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from benchmarks.harness.command import Options, main
-from benchmarks.harness.places import fold, new_mlflow_uri, new_workspace, start_run, tracking_of
+from benchmarks.harness.places import fold, new_mlflow_uri, new_workspace, seal, start_run, tracking_of
 from benchmarks.harness.rows import Row, at_most
 from bridge import Experiment
 from bridge.records.run import RunRecord, new_run_id
+from bridge.records.search import RunQuery
+from bridge.records.views import Column
 from bridge.store import background
 
 GROWTH_LIMIT = 2.0
@@ -59,6 +61,8 @@ def keys_of_one_run(options: Options, count: int) -> Costs:
     steps.take("MlflowClient.get_run", lambda: client.get_run(run.id), count)
     steps.take("read the run by a filter on one key", lambda: filtered(client, keys[0]), count)
     steps.take("run.get_metric of one key (the call)", lambda: run.get_metric(keys[0]))
+    steps.take("seal", lambda: seal(workspace, [run.id]), count)
+    steps.take("run.get_metrics, sealed", run.get_metrics, count)
     workspace.close()
     return steps.costs
 
@@ -96,6 +100,11 @@ def keys_of_an_experiment(options: Options, count: int) -> Costs:
     some = min(len(run_ids), 1000)
     steps.take("read complete runs", lambda: client.search_runs([experiment.id], max_results=some), some * 10)
     steps.take("search for one key (the call)", search)
+    views, query = workspace.stores.tracking.views, RunQuery((experiment.id,))
+    columns = [Column("metric", f"key_{number * count // 9}") for number in range(9)]
+    steps.take("a table of nine of the keys, of all runs", lambda: views.get_columns(query, columns), count)
+    steps.take("list 500 keys (the call)", lambda: views.list_keys([experiment.id]))
+    steps.take("seal", lambda: seal(workspace, run_ids), count)
     workspace.close()
     return steps.costs
 
@@ -114,6 +123,8 @@ def wide_rows(options: Options, columns: int) -> Costs:
     steps.take("log", log, count * columns)
     steps.take("fold", lambda: fold(workspace), count * columns)
     steps.take("read", lambda: run.get_metric("table"), count * columns)
+    steps.take("seal", lambda: seal(workspace, [run.id]), count * columns)
+    steps.take("read, sealed", lambda: run.get_metric("table"), count * columns)
     workspace.close()
     return steps.costs
 
