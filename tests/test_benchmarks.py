@@ -76,6 +76,11 @@ def test_cases_are_measured_in_turn():
     assert [len(times[name].walls) for name in "ab"] == [2, 2]
 
 
+def test_a_slow_case_is_measured_less_often():
+    times = measure({"a": Case(str), "slow": Case(str, most=2)}, repeats=5)
+    assert [len(times[name].walls) for name in ("a", "slow")] == [5, 2]
+
+
 def test_the_time_of_a_preparation_does_not_count():
     made: list[str] = []
     measure({"a": Case(made.append, prepare=lambda: "prepared")}, repeats=1, warm_up=0)

@@ -13,11 +13,13 @@ class Case(NamedTuple):
 
     `call` is called `calls` times in each repeat. Its argument is the number of the call, which grows over all repeats.
     If `prepare` is given, it is called before each repeat, and `call` gets its result instead. Its time does not count.
+    A slow case is measured in at most `most` repeats.
     """
 
     call: Callable[[Any], object]
     calls: int = 1
     prepare: Callable[[], Any] | None = None
+    most: int | None = None
 
 
 class Times(NamedTuple):
@@ -59,6 +61,8 @@ def measure(cases: Mapping[str, Case], repeats: int, warm_up: int = 1) -> dict[s
     done = dict.fromkeys(cases, 0)
     for repeat in range(-warm_up, repeats):
         for name, case in list(cases.items())[:: -1 if repeat % 2 else 1]:
+            if case.most is not None and repeat >= case.most:
+                continue
             seconds = _once(case, done[name])
             done[name] += case.calls
             if repeat >= 0:
