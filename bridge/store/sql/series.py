@@ -289,7 +289,7 @@ def read(c: Connection, runs: Sequence[int], keys: Sequence[str] | None) -> dict
         ]
         chunks_of = _chunks_by_series(sealed)
         for id, run, record in read_blocks(c, some, keys):
-            found[run].append(_with_chunks(record, chunks_of[id]) if id in chunks_of else record)
+            found[run].append(with_chunks(record, chunks_of[id]) if id in chunks_of else record)
     return found
 
 
@@ -326,7 +326,7 @@ def _chunks_by_series(rows: Sequence[Row]) -> dict[int, list[Chunk]]:
     return found
 
 
-def _with_chunks(record: SeriesRecord, sealed: Sequence[Chunk]) -> SeriesRecord:
+def with_chunks(record: SeriesRecord, sealed: Sequence[Chunk]) -> SeriesRecord:
     """Return a series with the points of chunks before its other points."""
     texts = None
     if record.texts is not None:

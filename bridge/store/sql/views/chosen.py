@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy
@@ -33,7 +33,7 @@ class Chosen:
     Args:
         c: the connection.
         query: the query that the runs match.
-        keys: the integer keys of the runs, in order.
+        keys: the integer keys of the runs, in order, as an int64 array.
 
     Attributes:
         listed: the keys, as a JSON list for SQL.
@@ -42,10 +42,10 @@ class Chosen:
         are_waiting: whether the index of values lacks the latest values of many runs, which wait for it.
     """
 
-    def __init__(self, c: Connection, query: RunQuery, keys: Sequence[int]) -> None:
-        self._keys: Array = numpy.array(keys, dtype=numpy.int64)
-        self.listed = json.dumps(keys)
-        self.experiments = _experiments(c, query, self.listed) if keys else []
+    def __init__(self, c: Connection, query: RunQuery, keys: Array) -> None:
+        self._keys = keys
+        self.listed = f"[{','.join(map(str, keys.tolist()))}]"
+        self.experiments = _experiments(c, query, self.listed) if len(keys) else []
         self.is_scanned = len(keys) * SCAN_SHARE >= _runs_of(c, self.experiments)
         self.are_waiting = _is_large(c, len(keys) // SCAN_SHARE)
 
@@ -80,9 +80,26 @@ class Chosen:
         return shown, found[found >= 0]
 
 
-def matching_keys(c: Connection, query: RunQuery) -> list[int]:
+def matching_keys(c: Connection, query: RunQuery) -> Array:
     """Return the keys of all runs that match a query, in the query's order."""
-    return search_run_keys(c, replace(query, max_results=None, page_token=None))[0]
+    keys, _ = search_run_keys(c, replace(query, max_results=None, page_token=None))
+    return numpy.array(keys, dtype=numpy.int64)
+
+
+def is_whole(query: RunQuery) -> bool:
+    """Return whether a query matches all runs of its experiments that have the right lifecycle stage."""
+    return not query.filter and query.below is None and query.of_type is None
+
+
+def unordered_keys(c: Connection, query: RunQuery) -> Array:
+    """Return the keys of all runs that match a query, in any order."""
+    if not is_whole(query):
+        return matching_keys(c, query)
+    stages = ("active", "deleted") if query.view == "all" else (query.view,)
+    # One text with all keys is read about five times as fast as one row for each key.
+    sql = "SELECT group_concat(key) FROM run WHERE experiment = ? AND stage = ?"
+    texts = [c.execute(sql, place).fetchone()[0] for place in product(experiments_of(query), stages)]
+    return numpy.fromstring(",".join(filter(None, texts)), dtype=numpy.int64, sep=",")
 
 
 def read_facts(c: Connection, runs: Chosen, columns: Sequence[str]) -> dict[str, Sequence[Any]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy
 
 from bridge.records.views import FIRST_IDS, Column, Numbers, RunColumns, RunGroup, Spread, Texts
-from bridge.store.sql.views.chosen import experiments_of
+from bridge.store.sql.views.chosen import experiments_of, is_whole
 from bridge.store.view_arguments import by_frequency
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ ATTRIBUTES = {"status": "r.status", "lifecycle_stage": "r.stage", "user": 'r."us
 
 def count_in_sql(c: Connection, query: RunQuery, by: Column | None) -> list[tuple[str | float | None, int]] | None:
     """Return the number of runs for each value of an attribute, or None if SQL cannot count them without a search."""
-    if query.filter or query.below is not None or query.of_type is not None:
+    if not is_whole(query):
         return None
     if by is not None and (by.entity != "attribute" or by.key not in ATTRIBUTES):
         return None

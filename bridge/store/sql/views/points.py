@@ -38,6 +38,11 @@ class Points(NamedTuple):
         """The least and the greatest x."""
         return (float(self.x[0]), float(self.x[-1])) if len(self.x) else None
 
+    @property
+    def most(self) -> int:
+        """The number of points."""
+        return len(self.x)
+
     def envelope(self, edges: Array) -> Envelope:
         """Return the envelope of the points."""
         return envelope_of_points(self.x, self.values, edges)
@@ -61,6 +66,11 @@ class Pieces(NamedTuple):
     def range(self) -> tuple[float, float] | None:
         """The least and the greatest x."""
         return range_of(self.pieces, self.axis)
+
+    @property
+    def most(self) -> int:
+        """The greatest possible number of points. Points that MLflow's API logged again are counted too."""
+        return sum(piece.facts.points for piece in self.pieces)
 
     def envelope(self, edges: Array) -> Envelope:
         """Return the envelope of the points."""

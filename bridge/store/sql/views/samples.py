@@ -121,6 +121,8 @@ def _bounds(parts: Mapping[str, Part], low: float | None, high: float | None) ->
 def _sampled(key: str, parts: Mapping[str, Part], edges: Array) -> list[SampledSeries]:
     found = []
     for run_id, part in parts.items():
+        if part.most < len(edges):
+            part = part.within(float(edges[0]), float(edges[-1]))
         envelope = part.envelope(edges)
         count = int(envelope.count.sum())
         if 0 < count < len(edges):

@@ -18,7 +18,7 @@ from bridge.records.views import (
     SampledSeries,
 )
 from bridge.store.sql.views.changes import changes_since
-from bridge.store.sql.views.chosen import Chosen, matching_keys, read_facts
+from bridge.store.sql.views.chosen import Chosen, matching_keys, read_facts, unordered_keys
 from bridge.store.sql.views.columns import facts_for, read_columns
 from bridge.store.sql.views.groups import count_in_sql, count_values, group
 from bridge.store.sql.views.histories import read_history
@@ -71,7 +71,7 @@ class SqlViews(RunViews):
             counts = count_in_sql(c, query, by)
             if counts is not None:
                 return counts
-            keys = matching_keys(c, query)
+            keys = unordered_keys(c, query)
             if by is None:
                 return [(None, len(keys))]
             runs = Chosen(c, query, keys)
