@@ -131,6 +131,7 @@ def test_storing_a_script_loads_only_needed_modules(empty_folder: Path) -> None:
 
 FOLD = """
 import sys
+from bridge.records.point_columns import PointColumns
 from bridge.records.run import Lease, RunRecord
 from bridge.records.series import COLUMN, Point
 from bridge.store import background
@@ -148,6 +149,7 @@ tracking.create_runs([RunRecord("lost", "0", status="Running")], [Lease("lost", 
 for value in (0.5, 2**60, "text"):
     tracking.log("r1", "mixed", value, 1)
 tracking.log_points("r1", [Point("row", 1.5, 1, 0, COLUMN, "x"), Point("row", "y", 1, 0, COLUMN, "y", True)])
+tracking.log_points("r1", PointColumns(("a", "b"), bytes(16), 1))
 background._load_fold_modules()
 before = set(sys.modules)
 tracking._folding._sweep_at = 0.0
@@ -165,4 +167,4 @@ def test_the_background_loads_all_modules_of_a_fold_before_the_fold(tmp_path: Pa
     done = subprocess.run(
         [sys.executable, "-c", FOLD], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60
     )
-    assert done.stdout == "['Running', 'Failed'] ['mixed'] 2 []\n"
+    assert done.stdout == "['Running', 'Failed'] ['mixed', 'a', 'b'] 2 []\n"

@@ -16,10 +16,14 @@ ws = Workspace.create("examples", exist_ok=True)
 experiment = Experiment(ws, "logging-api")
 
 with experiment.start_logging(display_name="every way of logging") as run:
+    run.log_params({"optimizer": "adam", "learning rate": 0.1})
     run.log("category", "red")
     run.log("magic number", 42)
     for x in range(-10, 10):
         run.log("sigmoid", 1 / (1 + np.exp(-x)), description="one number after another")
+    for epoch in range(3):
+        run.log_metrics({"loss": 1 / (epoch + 1), "accuracy": 1 - 0.5**epoch}, step=epoch)
+    run.log_series("gradient norm", np.geomspace(10, 0.1, 1000), steps=np.arange(0, 10_000, 10))
     run.log_list("fibonacci", [0, 1, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89])
     for angle in np.linspace(-math.pi, math.pi, 20):
         run.log_row("cosine", angle=angle, cos=np.cos(angle))
@@ -36,6 +40,9 @@ with experiment.start_logging(display_name="every way of logging") as run:
 again = Run(experiment, run.id)
 metrics = again.get_metrics()
 print(again.get_status(), metrics["category"], metrics["magic number"], metrics["fibonacci"][-1])
+print("params:", again.params)
+print("loss:", metrics["loss"])
+print("gradient norm: last step", again.get_series("gradient norm").steps[-1])
 print("sigmoid:", len(metrics["sigmoid"]), "points")
 print("cosine:", {column: len(values) for column, values in metrics["cosine"].items()})
 print("sine:", {column: len(values) for column, values in metrics["sine"].items()})

@@ -91,6 +91,32 @@ def test_a_killed_writer_leaves_only_complete_rows(fork, tmp_path, scale):
         assert acknowledged <= len(logged) <= acknowledged + 1
 
 
+def test_a_killed_writer_leaves_only_complete_metrics_of_a_step(fork, tmp_path, scale):
+    """Arrays of the same length are logged in between, so that their records are cut by the kill too."""
+    chance = random.Random(7)
+    keys = [f"metric {number}" for number in range(50)]
+    workspace = Workspace.create("work", path=tmp_path / "work")
+    for _ in range(20 * scale):
+        run_id = _new_run(workspace.path)
+
+        def write(say, run_id=run_id):
+            own = Run.get(Workspace.open(workspace.path), run_id)
+            for number in range(LOGGED_AT_MOST):
+                own.log_metrics(dict.fromkeys(keys, float(number)), step=number)
+                own.log_list("list", [float(number)] * len(keys))
+                say(str(number))
+
+        acknowledged = acknowledged_until_killed(fork(write), chance)
+        read = {record.key: record.numbers.tolist() for record in get_series(workspace.stores.tracking, run_id)}
+        elements = read.pop("list")
+        (logged,) = {tuple(values) for values in read.values()}
+
+        assert list(read) == keys
+        assert list(logged) == list(range(len(logged)))
+        assert elements == [number for number in range(len(elements) // len(keys)) for _ in keys]
+        assert acknowledged <= len(elements) // len(keys) <= len(logged) <= acknowledged + 1
+
+
 def test_a_killed_fold_stores_each_point_exactly_once(fork, tmp_path, scale):
     """A folding process is killed repeatedly at random moments, and no point is missing or stored twice."""
     chance = random.Random(5)
