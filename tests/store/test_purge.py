@@ -70,7 +70,9 @@ def test_no_row_of_a_run_is_left(store: SqlBackend, path: Path) -> None:
     fill(store, "gone")
     grown = {table for table in tables if count_of(path, table) > before[table]}
     store.update_runs(["gone"], RunChanges(status="Completed"))
-    store.tidy()
+    grown |= {table for table in tables if count_of(path, table) > before[table]}
+    while store.tidy():
+        pass
     grown |= {table for table in tables if count_of(path, table) > before[table]}
     assert grown >= {"run", "lease", "counter", "series", "point_block", "chunk", "artifact", *purge.DETAILS}
     store.log("gone", "loss", 1.0, 5)

@@ -72,7 +72,8 @@ class Sealing(SqlBackend):
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let chunks and steps be small, so that few points need several of them."""
-    for name, value in {"MOST_POINTS": 4, "POINTS_AT_ONCE": 5, "SERIES_AT_ONCE": 2, "BLOCKS_AT_ONCE": 3}.items():
+    sizes = {"MOST_POINTS": 4, "POINTS_AT_ONCE": 5, "SERIES_AT_ONCE": 2, "BLOCKS_AT_ONCE": 3, "SERIES_LISTED": 3}
+    for name, value in sizes.items():
         monkeypatch.setattr(seal, name, value)
 
 
@@ -229,6 +230,20 @@ def test_the_points_of_a_run_that_has_ended_are_sealed(store: SqlBackend, status
     assert rows(store, "point_block") == []
     with store.database.read() as c:
         assert c.execute("SELECT * FROM unsealed").fetchall() == []
+
+
+def test_ended_runs_are_sealed_in_few_steps(store: SqlBackend) -> None:
+    runs = [f"run{number}" for number in range(50)]
+    for run_id in runs:
+        create_run(store, RunRecord(run_id, "0"))
+        store.log_points(run_id, points_of(2))
+    store.update_runs(runs, RunChanges(status="Completed"))
+    steps = 0
+    while store.tidy():
+        steps += 1
+    assert rows(store, "point_block") == []
+    assert len(rows(store, "chunk")) == 50
+    assert steps <= 5
 
 
 def test_points_that_come_after_the_end_of_a_run_are_sealed(store: SqlBackend) -> None:

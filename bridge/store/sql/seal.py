@@ -32,6 +32,9 @@ SERIES_AT_ONCE, POINTS_AT_ONCE, BLOCKS_AT_ONCE = 100, 2 * MOST_POINTS, 5_000
 The transaction that replaces the blocks then takes about 10 ms.
 """
 
+SERIES_LISTED = 1_000
+"""The number of series of ended runs that are listed at a time."""
+
 VALUE_TYPE = (  # a series whose points are not counted yet is left as it is
     "SELECT n.value_type FROM series s CROSS JOIN name n ON n.id = s.name WHERE s.id = ? AND s.points IS NOT NULL"
 )
@@ -40,8 +43,9 @@ LAST_CHUNKS = "SELECT id, points, codec FROM chunk WHERE series = ? ORDER BY fir
 
 ENDED = (
     "SELECT u.run, u.version FROM unsealed u CROSS JOIN run r ON r.key = u.run"
-    f" WHERE r.experiment != {BIN} AND NOT EXISTS (SELECT 1 FROM series WHERE run = u.run AND points IS NULL) LIMIT 1"
+    f" WHERE r.experiment != {BIN} AND NOT EXISTS (SELECT 1 FROM series WHERE run = u.run AND points IS NULL) LIMIT 100"
 )
+SEALED = "DELETE FROM unsealed WHERE run = ? AND version = ?"
 SERIES_OF = (
     "SELECT s.id, s.name FROM series s WHERE s.run = ? AND s.name > ?"
     " AND EXISTS (SELECT 1 FROM point_block WHERE series = s.id) ORDER BY s.name LIMIT ?"
@@ -61,8 +65,11 @@ class Part(NamedTuple):
     has_more: bool
 
 
-class Pass(NamedTuple):
-    """The progress in sealing a run that has ended. The series with names up to `after` are sealed."""
+class Ended(NamedTuple):
+    """A run that has ended. Its series whose names have ids up to `after` are sealed.
+
+    `version` is the version of its row in the table `unsealed`. It differs if points were stored since.
+    """
 
     run: int
     version: int
@@ -78,7 +85,8 @@ class Sealer:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._due: dict[int, None] = {}
-        self._pass: Pass | None = None
+        self._next: Ended | None = None
+        self._finished: list[Ended] = []
 
     def add(self, c: sqlite3.Connection, blocks: Sequence[tuple[int, int]]) -> None:
         """Seal series later if they have many points without compression.
@@ -92,32 +100,36 @@ class Sealer:
         self._due.update((id, None) for (id,) in in_chunks(c, sql, [series for series, _ in blocks]))
 
     def step(self) -> bool:
-        """Seal some points. Return whether more points wait."""
-        due, self._due = list(self._due), {}
+        """Seal some points. Return whether more points may wait."""
+        due, finished = list(self._due), self._finished
+        self._due, self._finished = {}, []  # if the step fails, the rows of `unsealed` stay
         if due:
             self._due.update(dict.fromkeys(seal(self._database, due)))
-            return True
-        return self._seal_ended()
-
-    def _seal_ended(self) -> bool:
-        """Seal some points of a run that has ended. Return whether such runs may remain."""
-        if self._pass is None:
-            with self._database.read() as c:
-                found = c.execute(ENDED).fetchone()
-            if found is None:
-                return False
-            self._pass = Pass(found[0], found[1], 0)
-        run, version, after = self._pass
-        with self._database.read() as c:
-            rows = c.execute(SERIES_OF, (run, after, SERIES_AT_ONCE)).fetchall()
-        if rows:
-            self._due.update(dict.fromkeys(seal(self._database, [series for series, _ in rows])))
-            self._pass = Pass(run, version, rows[-1][1])
-            return True
-        with self._database.write() as c:  # the version differs if points were stored since the pass began
-            c.execute("DELETE FROM unsealed WHERE run = ? AND version = ?", (run, version))
-        self._pass = None
+            self._finished = finished
+        elif finished:
+            with self._database.write() as c:
+                c.executemany(SEALED, [(one.run, one.version) for one in finished])
+        else:
+            return self._list_ended()
         return True
+
+    def _list_ended(self) -> bool:
+        """List some series of runs that have ended. Return whether such runs exist."""
+        room = SERIES_LISTED
+        with self._database.read() as c:
+            runs = (
+                [self._next] if self._next else [Ended(run, version, 0) for run, version in c.execute(ENDED).fetchall()]
+            )
+            self._next = None
+            for one in runs:
+                rows = c.execute(SERIES_OF, (one.run, one.after, room)).fetchall()
+                self._due.update((series, None) for series, _ in rows)
+                room -= len(rows)
+                if not room:
+                    self._next = one._replace(after=rows[-1][1])
+                    break
+                self._finished.append(one)
+        return bool(runs)
 
 
 def seal(database: Database, series: Sequence[int]) -> list[int]:
