@@ -26,16 +26,16 @@ PEAK_UNIT = 1024 if sys.platform == "linux" else 1 << 20
 """The units of `ru_maxrss` in a MB."""
 
 READER = """
-import sys
+import sys, time
 from mlflow import MlflowClient
 
 client = MlflowClient(sys.argv[1])
 for line in sys.stdin:
     run_id, key, value = line.split()
-    tries = 1
+    begun = time.process_time()
     while client.get_run(run_id).data.metrics.get(key) != float(value):
-        tries += 1
-    print(tries, flush=True)
+        pass
+    print(time.process_time() - begun, flush=True)
 """
 
 
@@ -98,12 +98,12 @@ class Reader:
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
 
-    def wait_for(self, run_id: str, key: str, value: float) -> int:
-        """Wait until the process reads this latest value of a metric. Return the number of its `get_run` calls."""
+    def wait_for(self, run_id: str, key: str, value: float) -> float:
+        """Wait until the process reads this latest value of a metric. Return the seconds of CPU that it needed."""
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.write(f"{run_id} {key} {value!r}\n")
         self._process.stdin.flush()
-        return int(self._process.stdout.readline())
+        return float(self._process.stdout.readline())
 
 
 @contextmanager
