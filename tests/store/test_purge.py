@@ -22,7 +22,7 @@ from bridge.records.search import ExperimentQuery, RunQuery
 from bridge.store.create import create_store
 from bridge.store.one_run import create_run, get_run, get_series
 from bridge.store.open import open_store, restore_default_experiment
-from bridge.store.sql import purge
+from bridge.store.sql import purge, seal
 from bridge.store.sql.backend import SqlBackend
 from bridge.store.sql.sqlite import open_sqlite
 from bridge.store.sql.statements import AT_ONCE
@@ -33,7 +33,7 @@ BLOCKS = 60
 SLOW_PURGE = """
 import sys
 from pathlib import Path
-from bridge.store.sql import purge
+from bridge.store.sql import purge, seal
 from bridge.store.sql.sqlite import open_sqlite
 purge.POINTS_AT_ONCE, purge.PAUSE_SECONDS = 1, 0.05
 open_sqlite(Path(sys.argv[1])).purge_runs(["gone"])
@@ -63,7 +63,8 @@ def count_of(path: Path, table: str, where: str = "1 = 1") -> int:
         return int(raw.execute(f"SELECT count(*) FROM {table} WHERE {where}").fetchone()[0])
 
 
-def test_no_row_of_a_run_is_left(store: SqlBackend, path: Path) -> None:
+def test_no_row_of_a_run_is_left(store: SqlBackend, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seal, "FEW_BLOCKS", 0)  # also seal series with few points
     with closing(sqlite3.connect(path)) as raw:
         tables = [row[0] for row in raw.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
     before = {table: count_of(path, table) for table in tables}

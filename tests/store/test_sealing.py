@@ -69,6 +69,14 @@ class Sealing(SqlBackend):
         return ends
 
 
+@pytest.fixture(scope="module", autouse=True)
+def few_points_too() -> Iterator[None]:
+    """Let series with few points be sealed too, because most tests seal few points."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(seal, "FEW_BLOCKS", 0)
+        yield
+
+
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let chunks and steps be small, so that few points need several of them."""
@@ -244,6 +252,22 @@ def test_ended_runs_are_sealed_in_few_steps(store: SqlBackend) -> None:
     assert rows(store, "point_block") == []
     assert len(rows(store, "chunk")) == 50
     assert steps <= 5
+
+
+@pytest.mark.parametrize("folds, points, is_sealed", [(1, 5, False), (1, 6, True), (2, 2, False), (3, 1, True)])
+def test_a_series_with_few_points_is_not_sealed(
+    store: SqlBackend, monkeypatch: pytest.MonkeyPatch, folds: int, points: int, is_sealed: bool
+) -> None:
+    """Its chunk would take more bytes than its blocks."""
+    monkeypatch.setattr(seal, "FEW_BLOCKS", 2)
+    for _ in range(folds):
+        store.log_points("r", points_of(points))
+    store.update_runs(["r"], RunChanges(status="Completed"))
+    while store.tidy():
+        pass
+    assert (len(rows(store, "chunk")), len(rows(store, "point_block"))) == ((1, 0) if is_sealed else (0, folds))
+    with store.database.read() as c:
+        assert c.execute("SELECT * FROM unsealed").fetchall() == []
 
 
 def test_points_that_come_after_the_end_of_a_run_are_sealed(store: SqlBackend) -> None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import signal
 import sqlite3
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -16,7 +20,7 @@ import pytest
 
 import bridge.store.sql.migrate
 from bridge import Experiment, Run, Workspace
-from bridge.errors import NotAllowed
+from bridge.errors import NotAllowed, StoreUnavailable
 from bridge.records.run import Dataset, DatasetInput, ModelOutput, RunRecord
 from bridge.records.search import RunQuery
 from bridge.records.series import Latest
@@ -24,6 +28,7 @@ from bridge.store.one_run import get_run, get_series
 from bridge.store.sql.backend import SqlBackend
 from bridge.store.sql.migrate import FOLDER, SCHEMA, read_schema
 from bridge.store.sql.sqlite import open_sqlite
+from bridge.testing.slices import Entry, make_slice
 
 VALUES = (0.5, float("inf"), -0.0)
 
@@ -38,6 +43,7 @@ def first(tmp_path: Path) -> Path:
     folder = tmp_path / "first"
     (folder / "journal").mkdir(parents=True)
     with closing(sqlite3.connect(folder / "workspace.db", isolation_level=None)) as database:
+        database.execute("PRAGMA synchronous=OFF")
         database.execute("PRAGMA journal_mode=WAL")
         database.executescript((FOLDER / "0001.sql").read_text())
         database.execute("PRAGMA user_version=1")
@@ -157,6 +163,7 @@ def test_a_read_only_reader_reads_an_older_schema_and_does_not_change_it(first: 
 
 def replay(path: Path, begin: int, end: int) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute("PRAGMA synchronous=OFF")
         for number in range(begin, end + 1):
             database.executescript((FOLDER / f"{number:04}.sql").read_text())
             database.execute(f"PRAGMA user_version={number}")
@@ -168,6 +175,163 @@ def test_a_read_of_an_older_schema_within_another_read_works(first: Path) -> Non
         assert get_run(tracking, "r1").status == "Completed"
         assert outer.in_transaction
     tracking.close()
+
+
+@pytest.fixture
+def fourth(first: Path) -> Path:
+    """Upgrade the folder to schema 4, and add odd values, several experiments, and a hidden run that is purged."""
+    replay(first / "workspace.db", 2, 4)
+    with closing(sqlite3.connect(first / "workspace.db", isolation_level=None)) as database:
+        database.execute("PRAGMA synchronous=OFF")
+        insert_run = "INSERT INTO run (key, id, experiment, number, display_name, status, stage, user) VALUES "
+        database.execute(insert_run + "(3, 'odd', 0, 1, 'odd', 'Running', 'active', 'ann')")
+        database.execute(insert_run + "(4, ' hidden', -1, 3, 'gone', 'Completed', 'active', 'ann')")
+        database.execute("INSERT INTO param (run, key, value) VALUES (3, 'b', '1'), (3, 'a', '3')")
+        database.execute("INSERT INTO tag (run, key, value) VALUES (3, 'key', 'tag'), (3, 'b', NULL)")
+        database.execute("INSERT INTO property (run, key, value) VALUES (3, 'key', 'property')")
+        database.execute("INSERT INTO metric VALUES (3, 3, 'key', 9, 4), (4, 4, 'loss', 1, 0)")
+        for id, value in ODD.items():
+            insert_odd(database, id, 3, ("key", 1, f"column {id}", "number"), value)
+        insert_odd(database, 20, 3, ("key", 0, "", "number"), 0.25)
+        database.execute("INSERT INTO series VALUES (21, 3, 0, '', 'text', 0, 1, 2, NULL, NULL, 'true')")
+        insert_odd(database, 22, 4, ("loss", 0, "", "number"), 1.0)
+    return first
+
+
+ODD = dict(enumerate((float("nan"), float("inf"), float("-inf"), -0.0, 0.0, 5e-324, 1.7976931348623157e308), 10))
+"""Latest values of series, by the ids of the series."""
+
+
+def insert_odd(
+    database: sqlite3.Connection, id: int, metric: int, name: tuple[str, int, str, str], value: float
+) -> None:
+    """Store a series with one point as version 4 does."""
+    (bits,) = struct.unpack("<q", struct.pack("<d", value))
+    _, kind, column, value_type = name
+    compared = None if value != value else max(-1.7976931348623157e308, min(1.7976931348623157e308, value))
+    row = (id, metric, kind, column, value_type, 0, 1, 2, bits, compared, None)
+    database.execute(f"INSERT INTO series VALUES ({', '.join('?' * len(row))})", row)
+    block = (id, 1, packed("q", 0), packed("q", 1), packed("q", 2), packed("d", value), b"\0")
+    database.execute(f"INSERT INTO point_block VALUES (NULL, {', '.join('?' * len(block))})", block)
+
+
+def test_odd_values_and_orders_of_schema_4_are_kept(fourth: Path) -> None:
+    tracking = open_sqlite(fourth / "workspace.db")
+    check_what_is_read(tracking)
+    odd = get_run(tracking, "odd")
+    assert list(odd.params.items()) == [("b", "1"), ("a", "3")]
+    assert list(odd.tags.items()) == [("key", "tag"), ("b", None)]
+    assert dict(odd.properties) == {"key": "property"}
+    assert (odd.latest, odd.latest_texts) == ({"key": Latest(0.25, 2, 1)}, {"key": True})
+    found = [struct.pack("<d", latest.value) for latest in odd.latest_columns.values()]
+    assert found == [struct.pack("<d", value) for value in ODD.values()]
+    tracking.append([make_slice("new", 0, 1, [Entry("odd", "key", 0.5), Entry("odd", "key", 0.75)])])
+    (numbers,) = [one for one in get_series(tracking, "odd", ["key"]) if one.kind == 0 and one.numbers is not None]
+    assert (numbers.steps.tolist(), numbers.positions.tolist()) == ([1, 4, 5], [0, 9, 10])
+    tracking.resume_purge()
+    with tracking.database.read() as c:
+        assert c.execute("SELECT count(*) FROM series WHERE id = 22").fetchone() == (0,)
+    tracking.close()
+
+
+def test_an_upgraded_database_is_consistent(fourth: Path) -> None:
+    open_sqlite(fourth / "workspace.db").close()
+    with closing(sqlite3.connect(fourth / "workspace.db")) as database:
+        assert database.execute("PRAGMA foreign_key_check").fetchall() == []
+        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        dangling = "SELECT count(*) FROM {} WHERE name NOT IN (SELECT id FROM name)"
+        for table in ("label", "series", "counter"):
+            assert database.execute(dangling.format(table)).fetchone() == (0,)
+        stale = "SELECT count(*) FROM series WHERE indexed IS NOT coalesce(latest_value, 9e999) AND name IN ({})"
+        scalar = "SELECT id FROM name WHERE entity = 3 AND kind = 0 AND value_type = 'number'"
+        assert database.execute(stale.format(scalar)).fetchone() == (0,)
+
+
+def test_points_of_schema_4_are_counted_and_sealed_later(fourth: Path) -> None:
+    tracking = open_sqlite(fourth / "workspace.db")
+    with tracking.database.read() as c:
+        assert c.execute("SELECT count(points), count(*) > 5 FROM series").fetchone() == (0, 1)
+    while tracking.tidy():
+        pass
+    check_what_is_read(tracking)
+    with tracking.database.read() as c:
+        facts = "SELECT points, hot, first_value, minimum_value, maximum_step FROM series WHERE id = 1"
+        assert c.execute(facts).fetchone() == (3, 2, 0.5, 0.0, 5)
+    tracking.close()
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("steps", [100, 350, 700])
+def test_a_killed_upgrade_changes_nothing(fourth: Path, steps: int) -> None:
+    path = fourth / "workspace.db"
+    before = content_of(path)
+    killed = subprocess.run([sys.executable, "-c", KILLED_UPGRADE, str(path), str(steps)])
+    assert killed.returncode == -signal.SIGKILL
+    assert (schema_of(path), content_of(path)) == (4, before)
+    tracking = open_sqlite(path)
+    check_what_is_read(tracking)
+    tracking.close()
+
+
+KILLED_UPGRADE = """
+import os, signal, sqlite3, sys
+from bridge.store.sql.migrate import migrate
+database = sqlite3.connect(sys.argv[1], isolation_level=None)
+left = [int(sys.argv[2])]
+def count():
+    left[0] -= 1
+    if not left[0]:
+        os.kill(os.getpid(), signal.SIGKILL)
+database.set_progress_handler(count, 10)
+migrate(database)
+"""
+
+
+def content_of(path: Path) -> list[str]:
+    with closing(sqlite3.connect(path)) as database:
+        return list(database.iterdump())
+
+
+def test_a_process_waits_while_another_one_upgrades(
+    fourth: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(bridge.store.sql.migrate, "TRY_SECONDS", 0.01)
+    path = fourth / "workspace.db"
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    opening = threading.Thread(target=lambda: open_sqlite(path).close())
+    opening.start()
+    until(lambda: "Waiting for another process that upgrades" in caplog.text)
+    other.rollback()
+    other.close()
+    opening.join()
+    assert schema_of(path) == SCHEMA
+
+
+def until(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_process_does_not_wait_indefinitely_for_an_upgrade(fourth: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bridge.store.sql.migrate, "TRY_SECONDS", 0.01)
+    monkeypatch.setattr(bridge.store.sql.migrate, "WAIT_SECONDS", 0.0)
+    path = fourth / "workspace.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreUnavailable, match="locked"):
+            open_sqlite(path)
+
+
+def test_an_upgrade_of_many_runs_is_logged(
+    fourth: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(bridge.store.sql.migrate, "MANY_RUNS", 4)
+    open_sqlite(fourth / "workspace.db").close()
+    (record,) = caplog.records
+    assert re.search("Upgrading .*workspace.db with 4 runs", record.getMessage())
 
 
 def test_processes_can_open_a_database_of_the_first_schema_at_once(first: Path) -> None:

@@ -163,8 +163,10 @@ class Database:
                         connection.begin_names()
                     try:
                         yield connection
-                    except sqlite3.OperationalError:
-                        self._check_schema(connection)  # a newer version may have removed a table during this read
+                    except sqlite3.OperationalError as error:
+                        found = read_schema(connection)
+                        if found > SCHEMA:  # a newer version has removed a table or a column
+                            raise SchemaMismatch(self._file, found, SCHEMA) from error
                         raise
                     if begin != "BEGIN":
                         self._check_place(local.identity)

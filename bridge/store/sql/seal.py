@@ -26,6 +26,9 @@ logger = logging.getLogger("bridge")
 HOT_BLOCKS, HOT_POINTS = 64, 16_384
 """A series of an active run is sealed when it has `HOT_BLOCKS` blocks, or gets a block with `HOT_POINTS` points."""
 
+FEW_BLOCKS, FEW_POINTS = 2, 6
+"""A series with at most so many blocks and fewer points stays as it is: a chunk takes about 150 bytes for its facts."""
+
 SERIES_AT_ONCE, POINTS_AT_ONCE, BLOCKS_AT_ONCE = 100, 2 * MOST_POINTS, 5_000
 """About how many series, points, and blocks of one series a step seals.
 
@@ -165,6 +168,8 @@ def _part(c: sqlite3.Connection, series: int, most_points: int) -> Part | None:
     row = c.execute(VALUE_TYPE, (series,)).fetchone()
     blocks = c.execute(BLOCKS_OF, (series, BLOCKS_AT_ONCE + 1)).fetchall()
     if row is None or not blocks:
+        return None
+    if len(blocks) <= FEW_BLOCKS and sum(points for _, points in blocks) < FEW_POINTS:
         return None
     points = taken = 0
     while taken < min(len(blocks), BLOCKS_AT_ONCE) and points < most_points:

@@ -120,7 +120,6 @@ CREATE TABLE waiting (
     run INTEGER PRIMARY KEY REFERENCES run (key),
     since BIGINT NOT NULL                     -- milliseconds since 1970 UTC
 );
-CREATE INDEX waiting_by_time ON waiting (since);
 
 -- The sealed points of series: compressed chunks (bridge/store/chunks.py), with facts about their points.
 -- All positions of a chunk are less than those of later chunks, and than those of the series' rows in point_block.
@@ -163,7 +162,7 @@ CREATE TABLE unsealed (
     run INTEGER PRIMARY KEY REFERENCES run (key),
     version BIGINT NOT NULL DEFAULT 0         -- raised when points are stored or the run ends again
 );
-INSERT INTO unsealed (run) SELECT key FROM run;
+INSERT INTO unsealed (run) SELECT key FROM run WHERE experiment >= 0;  -- not the hidden runs, which are being purged
 CREATE TRIGGER run_has_ended AFTER UPDATE OF status ON run
 WHEN NEW.status IN ('Completed', 'Failed', 'Canceled') AND NEW.status IS NOT OLD.status
 BEGIN
