@@ -25,6 +25,7 @@ from bridge.records.run import Dataset, DatasetInput, ModelOutput, RunRecord
 from bridge.records.search import RunQuery
 from bridge.records.series import Latest
 from bridge.store.one_run import get_run, get_series
+from bridge.store.sql import seal
 from bridge.store.sql.backend import SqlBackend
 from bridge.store.sql.migrate import FOLDER, SCHEMA, read_schema
 from bridge.store.sql.sqlite import open_sqlite
@@ -95,7 +96,10 @@ def test_a_database_of_the_first_schema_reads_the_same(first: Path) -> None:
     tracking.close()
 
 
-def test_a_database_of_the_first_schema_reads_the_same_after_its_points_are_sealed(first: Path) -> None:
+def test_a_database_of_the_first_schema_reads_the_same_after_its_points_are_sealed(
+    first: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seal, "FEW_BLOCKS", 0)  # also seal series with few points
     tracking = open_sqlite(first / "workspace.db")
     while tracking.tidy():
         pass

@@ -24,6 +24,7 @@ from reading import become_nobody, read_everything
 
 from bridge import Experiment, Run, Workspace
 from bridge.records.run import TERMINAL_STATUSES
+from bridge.store.sql import seal
 from bridge.store.sql.sqlite import open_sqlite
 
 pytestmark = pytest.mark.processes
@@ -125,7 +126,10 @@ def test_everything_reads_the_same(copy: Path, expected: dict[str, Any]) -> None
     assert len(journals(copy)) <= 1  # the journal of the process that was killed with its runs
 
 
-def test_everything_reads_the_same_after_the_points_are_sealed(copy: Path, expected: dict[str, Any]) -> None:
+def test_everything_reads_the_same_after_the_points_are_sealed(
+    copy: Path, expected: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seal, "FEW_BLOCKS", 0)  # also seal series with few points
     read_everything(copy)  # folds the journals
     tracking = Workspace.open(copy).stores.tracking
     while tracking.tidy():

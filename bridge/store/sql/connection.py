@@ -50,3 +50,16 @@ class Connection(sqlite3.Connection):
         new, self.new_names = self.new_names, None
         if new:
             self.remember(new)
+
+
+def connect(database: str, uri: bool = False, timeout: float = 5.0) -> Connection:
+    """Open a connection. It is closed by another thread than its own if that thread has ended, and at a fork."""
+    return sqlite3.connect(
+        database,
+        timeout,
+        isolation_level=None,
+        check_same_thread=False,
+        factory=Connection,
+        cached_statements=256,
+        uri=uri,
+    )

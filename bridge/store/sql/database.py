@@ -15,7 +15,7 @@ from pathlib import Path
 import bridge.journal.locks as locks
 from bridge.errors import NotAllowed, SchemaMismatch, StoreUnavailable
 from bridge.journal.block import block
-from bridge.store.sql.connection import Connection
+from bridge.store.sql.connection import Connection, connect
 from bridge.store.sql.database_file import NO_ACCESS, NOT_OURS, Identity, border, has_wal, identity_of, stamp_of, uri_of
 from bridge.store.sql.gate import close_left_at_once, databases, gate, leave, open_gate
 from bridge.store.sql.migrate import SCHEMA, migrate, read_schema
@@ -361,7 +361,7 @@ class Database:
             yield known[1]
             return
         if known is None or known[0] != stamp:
-            copy = sqlite3.connect("", factory=Connection, isolation_level=None, check_same_thread=False)
+            copy = connect("")
             self._opened[copy] = os.getpid()
             try:
                 old.backup(copy)
@@ -380,16 +380,7 @@ class Database:
             known[1].rollback()
 
     def _open(self, uri: str) -> Connection:
-        # `check_same_thread` is False, because another thread may close the connection.
-        connection = sqlite3.connect(
-            uri,
-            uri=True,
-            timeout=BUSY_SECONDS,
-            isolation_level=None,
-            check_same_thread=False,
-            cached_statements=256,
-            factory=Connection,
-        )
+        connection = connect(uri, uri=True, timeout=BUSY_SECONDS)
         self._opened[connection] = os.getpid()
         return connection
 
