@@ -27,7 +27,10 @@ HOT_BLOCKS, HOT_POINTS = 64, 16_384
 """A series of an active run is sealed when it has `HOT_BLOCKS` blocks, or gets a block with `HOT_POINTS` points."""
 
 FEW_BLOCKS, FEW_POINTS = 2, 6
-"""A series with at most so many blocks and fewer points stays as it is: a chunk takes about 150 bytes for its facts."""
+"""A series with at most `FEW_BLOCKS` blocks and fewer than `FEW_POINTS` points is not sealed.
+
+The facts of a chunk take about 150 bytes.
+"""
 
 SERIES_AT_ONCE, POINTS_AT_ONCE, BLOCKS_AT_ONCE = 100, 2 * MOST_POINTS, 5_000
 """About how many series, points, and blocks of one series a step seals.
