@@ -23,6 +23,7 @@ from bridge.records.series import MLFLOW
 from bridge_mlflow import experiments, metrics, purging, runs
 from bridge_mlflow.companion import forwarding, sql_part
 from bridge_mlflow.forwarded import FORWARDED_DEFAULTS, FORWARDED_READS, FORWARDED_WRITES, SQL_PARTS
+from bridge_mlflow.mlflow_private import metric_fields
 from bridge_mlflow.tracked_workspace import TrackedWorkspace
 from bridge_mlflow.translate.errors import mlflow_error, translated
 
@@ -124,13 +125,16 @@ class BridgeTrackingStore(AbstractStore):
     def log_metric(self, run_id: str, metric: Metric, **later: Any) -> None:
         # In nearly every call, the key was checked before, the numbers are a float and ints, and there is no model.
         # Such a call takes a short path of a few microseconds.
-        key, value, timestamp, step = metric.key, metric.value, metric.timestamp, metric.step
+        if type(metric) is not Metric:
+            self._log_checked(run_id, metric, **later)
+            return
+        key, value, timestamp, step, model_id = metric_fields(metric)
         if (
             type(value) is float
             and type(step) is int
             and type(timestamp) is int
             and timestamp >= 0
-            and metric.model_id is None
+            and model_id is None
             and key in self._checked_keys
             and not later
         ):
@@ -142,7 +146,7 @@ class BridgeTrackingStore(AbstractStore):
             self._log_checked(run_id, metric, **later)
             if len(self._checked_keys) >= MOST_CHECKED_KEYS:
                 self._checked_keys.clear()
-            self._checked_keys.add(metric.key)
+            self._checked_keys.add(key)
 
     def log_batch_async(
         self, run_id: str, metrics: Sequence[Metric], params: Sequence[Param], tags: Sequence[RunTag], **later: Any
