@@ -56,6 +56,8 @@ def test_large_columns_are_divided_into_records_and_writes(tmp_path: Path) -> No
     assert len(sizes) <= 1 + MANY * points.point_bytes // RECORD_BYTES
 
     reader = reader_of(tmp_path, journal_id)
+    before_last = (tmp_path / f"{journal_id}.log").stat().st_size - 1
+    assert reader.point_bytes(0, before_last) == sum(sizes[:-1]) + sizes[-1] - 1
     stretch = reader.read(0, 1 << 30)
     assert points_of(stretch, reader.definitions) == as_written(RUN, points)
     ends = stretch.row_ends.tolist()

@@ -225,7 +225,7 @@ def check(case: Case, scene: str, where: str, returned: bool) -> None:
         assert not is_locked(case.folder / f"{journal_id}.log"), where
         reader = reader_of(case.folder, journal_id)
         stretch = reader.read(0, 1 << 30)
-        assert not stretch.damages, f"{where}: {stretch.damages}"
+        assert not stretch.damages and not stretch.torn, f"{where}: {stretch.damages}"
         found += zip(stretch.rows["time"].tolist(), points_of(stretch, reader.definitions), strict=True)
         leases += [(when, run_id, held) for _, run_id, when, _, held in stretch.leases]
     found.sort(key=lambda one: one[0])

@@ -107,7 +107,7 @@ def call_of(name: str, number: int, run_id: str, lightning: bool) -> Call:
     """Return the call of a victim with this number. Values grow with the number, and all are different."""
     chance = random.Random(f"{name} {number}")
     way = chance.choice([way for way in WAYS if lightning or way != "lightning"])
-    count = chance.choice((1, 2, 5, 50)) if way in ("list", "table", "batch", "waited_for") else 1
+    count = chance.choice((1, 2, 5, 50)) if way in ("list", "series", "table", "batch", "waited_for") else 1
     values = [number * MOST_POINTS + i for i in range(count)]
     key = f"{name}.{way}.{number}" if way == "forked" else f"{name}.{way}"  # points of forked children may be late
     return Call(number, way, f"{name}-child-{number}" if way == "child" else run_id, key, values)
@@ -205,6 +205,7 @@ WAYS: dict[str, Callable[[Logger, Call], Any]] = {
     "described": lambda logger, call: logger.run.log(call.key, call.values[0], description=f"call {call.number}"),
     "text": lambda logger, call: logger.run.log(call.key, text_of(call.values[0])),
     "list": lambda logger, call: logger.run.log_list(call.key, call.values),
+    "series": lambda logger, call: logger.run.log_series(call.key, call.values, steps=range(len(call.values))),
     "row": lambda logger, call: logger.run.log_row(call.key, number=call.values[0], text=text_of(call.values[0])),
     "table": log_table,
     "metric": log_metric,
