@@ -100,6 +100,7 @@ def finish(database: Database) -> None:
     """Remove all rows of hidden runs, in several transactions. Other processes may write between them."""
     while _is_anything_hidden(database):
         with database.write() as c:
+            c.execute("PRAGMA shrink_memory").fetchall()  # forget the pages of removed rows, which are not read again
             _remove_rows(c)
         time.sleep(PAUSE_SECONDS)
 
