@@ -18,7 +18,7 @@ import pytest
 from interrupting import Interrupts, each_place, places
 from longer import LONG, SCALE
 
-from bridge.errors import NotFound, SchemaMismatch
+from bridge.errors import NotFound, SchemaMismatch, StoreUnavailable
 from bridge.records.run import RunChanges, RunRecord, Status
 from bridge.records.series import MLFLOW, NATIVE, SCALAR, Definition, Point
 from bridge.store.backend import Backend
@@ -344,6 +344,26 @@ def test_points_that_are_purged_during_a_step_do_not_come_back(
     log_everything(store)
     seal_while(store, monkeypatch, partial(other.purge_runs, ["r"]))
     assert rows(store, "chunk") == rows(store, "point_block") == []
+
+
+def test_the_series_of_a_step_that_has_failed_are_sealed_later(
+    store: SqlBackend, small: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key in "abcdef":
+        store.log_points("r", [Point(key, number, number) for number in range(3)])
+    store.update_runs(["r"], RunChanges(status="Completed"))
+
+    def fail(*_: object) -> list[int]:
+        raise StoreUnavailable("the database", "it is locked")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(seal, "seal", fail)
+        assert store.tidy()
+        with pytest.raises(StoreUnavailable):
+            store.tidy()
+    while store.tidy():
+        pass
+    assert rows(store, "point_block") == []
 
 
 def test_sealed_points_are_purged(store: SqlBackend, small: None) -> None:

@@ -107,26 +107,25 @@ class Sealer:
 
     def step(self) -> bool:
         """Seal some points. Return whether more points may wait."""
-        due, finished = list(self._due), self._finished
-        self._due, self._finished = {}, []  # if the step fails, the rows of `unsealed` stay
+        due, finished, following = list(self._due), self._finished, self._next
+        self._due, self._finished, self._next = {}, [], None  # if the step fails, the runs are listed again
         if due:
             self._due.update(dict.fromkeys(seal(self._database, due)))
-            self._finished = finished
+            self._finished, self._next = finished, following
         elif finished:
             with self._database.write() as c:
                 c.executemany(SEALED, [(one.run, one.version) for one in finished])
+            self._next = following
         else:
-            return self._list_ended()
+            return self._list_ended(following)
         return True
 
-    def _list_ended(self) -> bool:
-        """List some series of runs that have ended. Return whether such runs exist."""
+    def _list_ended(self, following: Ended | None) -> bool:
+        """List some series of runs that have ended, first of the run `following`. Return whether such runs exist."""
         room = SERIES_LISTED
         with self._database.read() as c:
-            runs = (
-                [self._next] if self._next else [Ended(run, version, 0) for run, version in c.execute(ENDED).fetchall()]
-            )
-            self._next = None
+            ended = [Ended(run, version, 0) for run, version in c.execute(ENDED).fetchall()]
+            runs = ended if following is None else [following]
             for one in runs:
                 rows = c.execute(SERIES_OF, (one.run, one.after, room)).fetchall()
                 self._due.update((series, None) for series, _ in rows)
