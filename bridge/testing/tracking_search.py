@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +20,16 @@ from bridge.store.tracking import TrackingStore
 def run_ids(store: TrackingStore, *clauses: Comparison, order: tuple[Ordering, ...] = ()) -> list[str]:
     """Return the ids of the runs of experiment 0 that meet all conditions."""
     return [record.id for record in store.search_runs(RunQuery(("0",), clauses, order)).items]
+
+
+def ids_of_pages(store: TrackingStore, query: RunQuery) -> Iterator[str]:
+    """Yield the ids of the runs of a page and of all pages after it."""
+    while True:
+        page = store.search_run_ids(query)
+        yield from page.items
+        if page.next_token is None:
+            return
+        query = replace(query, page_token=page.next_token)
 
 
 class SearchPromises:
@@ -70,6 +81,29 @@ class SearchPromises:
                     break
                 token = page.next_token
             assert pages == whole
+
+    @pytest.mark.parametrize("ascending", [True, False])
+    def test_pages_follow_the_order_of_a_metric(self, store: TrackingStore, ascending: bool) -> None:
+        values = (0.5, 0.1, float("nan"), 0.5, float("inf"), None, 0.1, float("nan"), 0.5, None, -0.0, 0.0)
+        for number, value in enumerate(values):
+            create_run(store, RunRecord(f"r{number:02}", "0", start_time=number // 2))
+            if value is not None:
+                store.log(f"r{number:02}", "loss", value, 1)
+        query = RunQuery(("0",), order=(Ordering("metric", "loss", ascending),))
+        whole = store.search_run_ids(query).items
+        assert len(whole) == len(values) and set(whole[-2:]) == {"r05", "r09"} and set(whole[-4:-2]) == {"r02", "r07"}
+        for size in (1, 2, 5, 12):
+            assert tuple(ids_of_pages(store, replace(query, max_results=size))) == whole
+
+    def test_a_token_stays_valid_if_runs_change(self, store: TrackingStore) -> None:
+        for number in range(6):
+            create_run(store, RunRecord(f"r{number}", "0", tags={"a": str(number)}))
+        query = RunQuery(("0",), order=(Ordering("tag", "a"),), max_results=2)
+        first = store.search_runs(query)
+        store.purge_runs(["r1"])
+        store.update_runs(("r3",), RunChanges(tags={"a": "9"}))
+        rest = list(ids_of_pages(store, replace(query, page_token=first.next_token)))
+        assert len(rest) == len({*rest}) and {*rest} <= {"r2", "r3", "r4", "r5"} and rest[-1] == "r3"
 
     def test_ids_are_those_of_the_runs_that_a_search_finds(self, store: TrackingStore) -> None:
         for number in range(7):

@@ -60,6 +60,7 @@ def query(text: str, *order: str, size: int | None = 3) -> RunQuery:
 FILTERS = (
     "", "params.rare = 'r3'", "params.model = 'no'", "params.kind = 'a' and metrics.loss < 0.5", "metrics.loss != 0.1",
     "tags.team = 'p'", "tags.team IS NULL", "tags.long LIKE 'xx%'",
+    "start_time >= 5 and start_time < 20",
 )  # fmt: skip
 ORDERS = (
     "metrics.loss", "metrics.tied", "metrics.few", "metrics.no", "params.kind", "tags.team", "tags.long", "start_time",
@@ -85,6 +86,7 @@ def test_every_plan_finds_the_same_runs_in_each_way(connection: sqlite3.Connecti
 
 @pytest.mark.parametrize(("text", "order", "limits", "plan"), [
     ("params.rare = 'r3'", "metrics.loss", LIMITS, "ranges"),
+    ("start_time > 25", "metrics.loss", LIMITS, "ranges"),
     ("params.kind = 'a'", "metrics.loss", LIMITS._replace(narrow=0), "order"),
     ("", "metrics.loss", LIMITS, "order"),
     ("", "status", LIMITS, "all runs"),

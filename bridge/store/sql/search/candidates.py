@@ -81,11 +81,16 @@ def in_order(limits: Limits, keys: Collection[int], ascending: bool, last: Any, 
 
 def _sorted(pairs: list[Pair], ascending: bool, last: Any) -> list[Pair]:
     """Return the pairs in order, without those that come before the values `last`."""
-    ranked = [(rank(value, ascending), run) for value, run in pairs]
     if last is not None:
         start = rank(last[0], ascending)
-        ranked = [one for one in ranked if (one[0] >= start if ascending else one[0] <= start)]
-    return sorted(ranked, key=itemgetter(0), reverse=not ascending)
+        pairs = [one for one in pairs if (rank(one[0], ascending) >= start) is ascending or one[0] == last[0]]
+    present = [pair for pair in pairs if pair[0] is not None]
+    missing = [pair for pair in pairs if pair[0] is None]
+    try:
+        present.sort(key=itemgetter(0), reverse=not ascending)
+    except TypeError:  # times that an older version of Runbridge stored can be of different types
+        present.sort(key=lambda pair: rank(pair[0], ascending), reverse=not ascending)
+    return present + missing
 
 
 def metric_values(c: sqlite3.Connection, named: Named, nan: str, keys: list[int]) -> list[Pair]:

@@ -21,8 +21,8 @@ from bridge.store.sql.search.conditions import condition, nan_rank, order_keys, 
 from bridge.store.sql.search.limits import Limits
 from bridge.store.sql.search.names import Named, Names
 from bridge.store.sql.search.pieces import among
-from bridge.store.sql.search.ranges import LABELS, NUMBERS, Index, Ranges, all_ranges, count
-from bridge.store.sql.search.walks import After, Part, Step, ValueWalk, by_start
+from bridge.store.sql.search.ranges import LABELS, NUMBERS, Index, Part, Ranges, all_ranges, count
+from bridge.store.sql.search.walks import After, Step, ValueWalk, by_start
 
 NEWEST_FIRST = Ordering("attribute", "start_time", ascending=False)
 
@@ -66,7 +66,8 @@ class Search:
         return found
 
     def _collected(self, collector: Collector, wanted: int | None, last: Sequence[Any] | None) -> list[Row]:
-        ranges, steps = all_ranges(self._query, self._names), self._walk(last, self._limits)
+        parts = self._parts() if len(self._parts()) <= self._limits.parts else []
+        ranges, steps = all_ranges(self._query, self._names, parts), self._walk(last, self._limits)
         if not ranges:
             self.plan = "all runs" if steps is None else "order"
             return collector.collect(self._all() if steps is None else steps) or []

@@ -15,7 +15,7 @@ from bridge.records.search import Comparison, RunQuery
 from bridge.store.sql.names import PARAM, PROPERTY, TAG
 from bridge.store.sql.search.conditions import BELOW, CHILDREN
 from bridge.store.sql.search.names import Names
-from bridge.store.sql.search.pieces import Sql
+from bridge.store.sql.search.pieces import Sql, column_clause
 
 INDEXED = 64
 """The number of characters of a text that the indexes of texts contain."""
@@ -50,6 +50,13 @@ class Index(NamedTuple):
         return f"SELECT {what} FROM {self.table} INDEXED BY {self.name} WHERE {where} AND {self.has_value}"
 
 
+class Part(NamedTuple):
+    """The runs of an experiment in one lifecycle stage."""
+
+    experiment: int
+    stage: str
+
+
 NUMBERS = Index("series", "series_by_value", "indexed", "indexed IS NOT NULL")
 LABELS = Index("label", "label_by_value", f"substr(value, 1, {INDEXED})", f"substr(value, 1, {INDEXED}) IS NOT NULL")
 TEXTS = Index("series", "series_by_text", f"substr(latest_text, 1, {INDEXED})", "latest_text IS NOT NULL")
@@ -58,9 +65,16 @@ Ranges = list[Sql]
 """Queries that each return the keys of runs in the column `run`. Together they find all runs that meet a clause."""
 
 
-def all_ranges(query: RunQuery, names: Names) -> list[Ranges]:
-    """Return the ranges of each part of a query that can be read from an index."""
+def all_ranges(query: RunQuery, names: Names, parts: Sequence[Part]) -> list[Ranges]:
+    """Return the ranges of each clause of a query that can be read from an index.
+
+    Args:
+        query: the query.
+        names: the names in the experiments of the query.
+        parts: the parts of the experiments, if the index by start time is to be read.
+    """
     found = [ranges_of(clause, names) for clause in query.filter]
+    found += [_start_times(clause, parts) for clause in query.filter if parts and _has_start_times(clause)]
     if query.below is not None:
         ids = BELOW if query.recursive else CHILDREN
         found.append([Sql(f"SELECT key AS run FROM run WHERE id IN ({ids})", (query.below,))])
@@ -123,6 +137,17 @@ def _run_ids(clause: Comparison) -> Ranges | None:
         return None
     ids = _operands(clause)
     return [Sql(f"SELECT key AS run FROM run WHERE id IN ({', '.join('?' * len(ids))})", ids)]
+
+
+def _has_start_times(clause: Comparison) -> bool:
+    is_start = clause.entity == "attribute" and clause.key == "start_time"
+    return is_start and clause.comparator in ("=", "<", "<=", ">", ">=")
+
+
+def _start_times(clause: Comparison, parts: Sequence[Part]) -> Ranges:
+    met = column_clause("start_time", clause)
+    by_start = "SELECT key AS run FROM run INDEXED BY run_by_start WHERE experiment = ? AND stage = ?"
+    return [Sql(f"{by_start} AND {met.text}", (*part, *met.values)) for part in parts]
 
 
 def _operands(clause: Comparison) -> tuple[str, ...]:

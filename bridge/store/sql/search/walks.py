@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from bridge.store.sql.search.limits import Limits
 from bridge.store.sql.search.pieces import Sql, joined
-from bridge.store.sql.search.ranges import INDEXED, LABELS, NAN, NUMBERS, Index, cut
+from bridge.store.sql.search.ranges import INDEXED, LABELS, NAN, NUMBERS, Index, Part, cut
 
 Row = tuple[Any, ...]
 
@@ -29,13 +29,6 @@ class Step(NamedTuple):
     keys: Sequence[int]
     only: Sql | None = None
     is_last: bool = True
-
-
-class Part(NamedTuple):
-    """The runs of an experiment in one lifecycle stage."""
-
-    experiment: int
-    stage: str
 
 
 class After(NamedTuple):
