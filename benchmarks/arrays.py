@@ -15,7 +15,7 @@ import numpy
 
 from benchmarks.harness.command import Options, main
 from benchmarks.harness.measure import Case, measure
-from benchmarks.harness.places import bare_file, has, journal_bytes, new_mlflow_uri, new_workspace, start_run
+from benchmarks.harness.places import bare_file, journal_bytes, new_mlflow_uri, new_workspace, start_run
 from benchmarks.harness.rows import Row, at_most, value_at_least
 from bridge import Run
 
@@ -57,10 +57,6 @@ def lists(options: Options, run: Run) -> Iterator[Row]:
 def series(options: Options, run: Run) -> Iterator[Row]:
     points = options.pick(2000, 1_000_000, 1_000_000)
     name = f"log_series of {points:,} points, in the call"
-    if not has(run, "log_series"):
-        yield Row("3", name, None, "ms", bar=at_most(4))
-        return
-    log_series: Callable[..., None] = run.log_series  # type: ignore[attr-defined]  # it is planned
     draw, folder, files = numpy.random.default_rng(4), options.new_folder("columns"), count()
     values = draw.normal(size=points)
     steps, timestamps = numpy.arange(points), 1_700_000_000_000 + numpy.arange(points) * 100
@@ -74,7 +70,7 @@ def series(options: Options, run: Run) -> Iterator[Row]:
     times = measure(
         {
             "save": Case(save),
-            "series": Case(lambda _: log_series("series", values, steps=steps, timestamps=timestamps)),
+            "series": Case(lambda _: run.log_series("series", values, steps=steps, timestamps=timestamps)),
             "mlflow": Case(lambda _: theirs(values[:1000]), 2),
         },
         options.repeats(7),

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from benchmarks.harness.command import Options
 from bridge import Experiment, Run, Workspace
@@ -180,8 +180,3 @@ def bare_file(options: Options) -> int:
 def journal_bytes(workspace: Workspace) -> int:
     """Return the size of all journals of the workspace."""
     return sum(path.stat().st_size for path in (workspace.path / "journal").glob("*.log"))
-
-
-def has(owner: Any, *names: str) -> bool:
-    """Return whether an object has methods that are planned, so that a benchmark can report that they are missing."""
-    return all(hasattr(owner, name) for name in names)
