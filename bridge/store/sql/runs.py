@@ -118,10 +118,10 @@ def keys_of(c: sqlite3.Connection, run_ids: Sequence[str]) -> dict[str, int]:
     return {run_id: found[run_id] for run_id in run_ids if run_id in found}
 
 
-def places_of(c: sqlite3.Connection, run_ids: Sequence[str]) -> dict[str, tuple[int, int]]:
-    """Return the integer key and the experiment of each run that exists, by run id."""
-    rows = in_chunks(c, "SELECT id, key, experiment FROM run WHERE id IN ({})", run_ids)
-    return {run_id: (key, experiment) for run_id, key, experiment in rows}
+def places_of(c: sqlite3.Connection, run_ids: Sequence[str]) -> dict[str, tuple[int, int, bool]]:
+    """Return the integer key, the experiment, and whether it has ended, of each run that exists, by run id."""
+    rows = in_chunks(c, "SELECT id, key, experiment, status FROM run WHERE id IN ({})", run_ids)
+    return {run_id: (key, experiment, status in TERMINAL_STATUSES) for run_id, key, experiment, status in rows}
 
 
 def active_ids(c: sqlite3.Connection, run_ids: Sequence[str]) -> set[str]:

@@ -94,10 +94,12 @@ class Stored(NamedTuple):
 class Known(NamedTuple):
     """The stored rows of several series, and the greatest ids of names and series. New rows get the next ids.
 
+    `ended` are the keys of those runs that have ended.
     `warned` maps the id of each run that gets a warning to the key of its row. Runs that do not exist are absent.
     """
 
     stored: list[Stored]
+    ended: list[int]
     last_name: int
     last_series: int
     warned: dict[str, int]
@@ -106,8 +108,8 @@ class Known(NamedTuple):
 class Rows(NamedTuple):
     """The rows to store, and the number of points that are dropped because their run does not exist.
 
-    `runs` are the keys of the runs that change. `waiting` are the keys of runs
-    whose latest values are not in the index of searches yet.
+    `runs` are the keys of the runs that change, and `ended` of those that have ended and get points. `waiting` are the
+    keys of the runs whose latest values are not in the index of searches yet.
     """
 
     names: dict[Name, int]
@@ -116,6 +118,7 @@ class Rows(NamedTuple):
     blocks: list[Row]
     warnings: list[Row]
     runs: list[int]
+    ended: list[int]
     waiting: list[int]
     dropped: int
 
@@ -134,7 +137,7 @@ def look_up(c: Connection, points: Joined, warnings: Warnings) -> Known:
     """Read the stored rows of all series to which points belong. One statement reads up to `AT_ONCE` series."""
     places = places_of(c, list(dict.fromkeys(definition.run_id for definition in points.definitions)))
     wanted = [
-        (*places[d.run_id], *_names_of(places[d.run_id][1], d)) if d.run_id in places else None
+        (*places[d.run_id][:2], *_names_of(places[d.run_id][1], d)) if d.run_id in places else None
         for d in points.definitions
     ]
     ids = names.find(c, [name for one in wanted if one is not None for name in one[2:]])
@@ -151,7 +154,8 @@ def look_up(c: Connection, points: Joined, warnings: Warnings) -> Known:
     stored = [Stored() if one is None else _stored(one, ids, found.get(number)) for number, one in enumerate(wanted)]
     last_name, last_series = c.execute(LAST_IDS).fetchone()
     warned = keys_of(c, list(dict.fromkeys(run_id for run_id, _ in warnings)))
-    return Known(stored, last_name, last_series, warned)
+    ended = [key for key, _, has_ended in places.values() if has_ended]
+    return Known(stored, ended, last_name, last_series, warned)
 
 
 def _stored(wanted: tuple[int, int, Name, Name], ids: dict[Name, int], row: Row | None) -> Stored:
@@ -178,7 +182,7 @@ def prepare(points: Joined, warnings: Warnings, known: Known) -> Rows:
     points, dropped = without_series(points, [stored.run is None for stored in known.stored])
     there = [stored for stored in known.stored if stored.run is not None]
     if not there:
-        return Rows({}, [], {}, [], warned, [run for run, _ in warned], [], dropped)
+        return Rows({}, [], {}, [], warned, [run for run, _ in warned], [], [], dropped)
     keys = {(d.run_id, d.key): stored for d, stored in zip(points.definitions, there, strict=True)}
     placed = place(points, {name: Counters(stored.points or 0, stored.stepless or 0) for name, stored in keys.items()})
     new_names, of_keys, of_series = _name_ids(points.definitions, there, known.last_name)
@@ -199,6 +203,7 @@ def prepare(points: Joined, warnings: Warnings, known: Known) -> Rows:
         blocks=[(id, *block) for id, block in zip(ids, _blocks(points, placed), strict=True)],
         warnings=warned,
         runs=list(dict.fromkeys([*(stored.run for stored in there if stored.run), *(run for run, _ in warned)])),
+        ended=known.ended,
         waiting=_waiting(points.definitions, there, states),
         dropped=dropped,
     )
@@ -252,9 +257,9 @@ def write(c: Connection, rows: Rows) -> None:
     insert(c, "point_block", BLOCK, rows.blocks)
     insert(c, "warning", ("run", "sentence"), rows.warnings, "ON CONFLICT DO NOTHING")
     add_waiting(c, rows.waiting, time.time_ns() // 1_000_000)
-    index_ended(c, rows.waiting)
     note_runs(c, rows.runs)
-    note_ended(c, rows.runs)
+    index_ended(c, rows.ended)
+    note_ended(c, rows.ended)
 
 
 def _blocks(points: Joined, placed: Placed) -> Iterator[Row]:
