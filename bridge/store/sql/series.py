@@ -195,10 +195,10 @@ def prepare(points: Joined, warnings: Warnings, known: Known) -> Rows:
         counters=counters,
         series=by_columns(
             SERIES_COLUMNS,
-            [
+            (
                 (id, stored.run, name, *state, 1)
                 for id, stored, name, state in zip(ids, there, of_series, states, strict=True)
-            ],
+            ),
         ),
         blocks=[(id, *block) for id, block in zip(ids, _blocks(points, placed), strict=True)],
         warnings=warned,
@@ -215,15 +215,16 @@ def _name_ids(
     """Return the new names, and the ids of the names of the keys and of the series. `last` is the last used id."""
     new: dict[Name, int] = {}
 
-    def id_of(name: Name) -> int:
-        return new.setdefault(name, last + 1 + len(new))
-
     keys, series = [], []
     for definition, stored in zip(definitions, there, strict=True):
-        assert stored.experiment is not None
-        key, name = _names_of(stored.experiment, definition)
-        keys.append(stored.key or id_of(key))
-        series.append(stored.name or id_of(name))
+        key, name = stored.key, stored.name
+        if key is None or name is None:
+            assert stored.experiment is not None
+            new_key, new_name = _names_of(stored.experiment, definition)
+            key = key or new.setdefault(new_key, last + 1 + len(new))
+            name = name or new.setdefault(new_name, last + 1 + len(new))
+        keys.append(key)
+        series.append(name)
     return new, keys, series
 
 

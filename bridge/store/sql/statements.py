@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import compress
 from typing import Any, TypeAlias, TypeVar
 
@@ -57,7 +57,7 @@ def insert(
         c.execute(sql, [value for row in some for value in row])
 
 
-def by_columns(columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> Rows:
+def by_columns(columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> Rows:
     """Return rows without the values None, by the columns of the other values.
 
     `insert` can store these rows if NULL is the default of the columns. This is faster, because Python's sqlite3
@@ -65,11 +65,9 @@ def by_columns(columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> Rows:
     """
     found: dict[tuple[bool, ...], list[tuple[Any, ...]]] = defaultdict(list)
     for row in rows:
-        found[tuple([value is not None for value in row])].append(row)
-    return {
-        tuple(compress(columns, present)): some if all(present) else [tuple(compress(row, present)) for row in some]
-        for present, some in found.items()
-    }
+        present = tuple([value is not None for value in row])
+        found[present].append(tuple(compress(row, present)))
+    return {tuple(compress(columns, present)): some for present, some in found.items()}
 
 
 def state_of(c: sqlite3.Connection) -> tuple[sqlite3.Connection, int, int]:
