@@ -11,7 +11,7 @@ from typing import Any
 from bridge.errors import BridgeError
 from bridge.records.artifact import ArtifactRecord
 from bridge.records.run import RunChanges, RunRecord
-from bridge.records.search import Comparison, ExperimentQuery, Ordering, RunQuery
+from bridge.records.search import Comparison, Entity, ExperimentQuery, Ordering, RunQuery
 from bridge.records.series import BIG, IMAGE, MLFLOW, NATIVE, Point
 from bridge.records.views import Buckets, Column, Numbers, RunColumns, RunGroup, SampledSeries, SeriesFacts
 from bridge.store.backend import Backend
@@ -27,6 +27,7 @@ RUNS = ("r1", "r2", "r3", "r4")
 EXPERIMENTS = ("0", "1")
 KEYS = ("loss", "t.x", "t", "a.b.c")
 COLUMNS = ("x", "y", "b.c")
+ENTITIES: tuple[Entity, ...] = ("metric", "param", "tag", "property")
 NUMBERS = (0.0, -0.0, 1.0, -1.0, 0.1, 5, math.nan, math.inf, -math.inf, BIG, -BIG, 1e300)
 TEXTS = ("", "a", "é" * 63, "b" * 64, "c" * 65, "1.0")
 STEPS = (None, 0, 1, 2, 7, -(2**63), 2**63 - 1)
@@ -172,19 +173,40 @@ class History:
 
     def _queries(self) -> list[RunQuery]:
         random = self._random
-        clause = random.choice(
-            (
-                Comparison("metric", random.choice(KEYS), random.choice(("<", ">=", "!=")), random.choice((0.0, 1.0))),
-                Comparison("tag", "t", "!=", "a"),
-                Comparison("param", "p", "IS NOT NULL"),
-            )
+        clauses = tuple(self._clause() for _ in range(random.choice((1, 1, 2))))
+        orders = tuple(
+            Ordering(random.choice(ENTITIES), random.choice((*KEYS, "p")), random.random() < 0.5)
+            for _ in range(random.choice((1, 1, 2)))
         )
-        order = Ordering(random.choice(("metric", "tag", "param")), random.choice(KEYS), random.random() < 0.5)
+        by_time = Ordering("attribute", "start_time")
         return [
             RunQuery(EXPERIMENTS, view="all"),
-            RunQuery((random.choice(EXPERIMENTS),), (clause,), (order,)),
-            RunQuery(EXPERIMENTS, order=(order,), view=random.choice(("active", "deleted"))),
+            RunQuery((random.choice(EXPERIMENTS),), clauses, orders),
+            RunQuery(EXPERIMENTS, clauses[:1], view="all"),
+            RunQuery(EXPERIMENTS, order=orders, view=random.choice(("active", "deleted"))),
+            RunQuery(EXPERIMENTS, (Comparison("attribute", "start_time", ">", 0),), (by_time,)),
         ]
+
+    def _clause(self) -> Comparison:
+        random = self._random
+        entity: Any = random.choice(("metric", *ENTITIES))
+        comparator: Any = random.choice(("IS NULL", "IS NOT NULL"))
+        if random.random() < 0.2:
+            return Comparison(entity, random.choice((*KEYS, "p")), comparator)
+        if entity == "metric":
+            comparator = random.choice(("<", "<=", ">", ">=", "=", "!="))
+            return Comparison(entity, random.choice(KEYS), comparator, random.choice(NUMBERS))
+        comparator, operand = random.choice(
+            (
+                ("=", random.choice(TEXTS)),
+                ("!=", random.choice(TEXTS)),
+                ("LIKE", "%b%"),
+                ("ILIKE", "A"),
+                ("IN", TEXTS[:3]),
+                ("NOT IN", TEXTS[2:]),
+            )
+        )
+        return Comparison(entity, random.choice(("loss", "t", "p")), comparator, operand)
 
     def _compare_series(self, fast: RunViews, slow: RunViews) -> None:
         random = self._random

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 from functools import cached_property
-from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy
 
 from bridge.store.sql.experiments import number_of
-from bridge.store.sql.search import search_run_keys
 from bridge.store.sql.statements import chunks, marks_for
 
 if TYPE_CHECKING:
@@ -36,7 +33,6 @@ class Chosen:
         keys: the integer keys of the runs, in order, as an int64 array.
 
     Attributes:
-        listed: the keys, as a JSON list for SQL.
         experiments: the ids of experiments that contain all these runs.
         is_scanned: whether values are best found by reading all values of a name.
         are_waiting: whether the index of values lacks the latest values of many runs, which wait for it.
@@ -44,13 +40,17 @@ class Chosen:
 
     def __init__(self, c: Connection, query: RunQuery, keys: Array) -> None:
         self._keys = keys
-        self.listed = f"[{','.join(map(str, keys.tolist()))}]"
-        self.experiments = _experiments(c, query, self.listed) if len(keys) else []
-        self.is_scanned = len(keys) * SCAN_SHARE >= _runs_of(c, self.experiments)
+        self.experiments = _experiments(c, query, self) if len(keys) else []
+        self.is_scanned = len(keys) * SCAN_SHARE >= runs_of(c, self.experiments)
         self.are_waiting = _is_large(c, len(keys) // SCAN_SHARE)
 
     def __len__(self) -> int:
         return len(self._keys)
+
+    @cached_property
+    def listed(self) -> str:
+        """The keys, as a JSON list for SQL."""
+        return f"[{','.join(map(str, self._keys.tolist()))}]"
 
     @cached_property
     def _least(self) -> int:
@@ -80,26 +80,17 @@ class Chosen:
         return shown, found[found >= 0]
 
 
-def matching_keys(c: Connection, query: RunQuery) -> Array:
-    """Return the keys of all runs that match a query, in the query's order."""
-    keys, _ = search_run_keys(c, replace(query, max_results=None, page_token=None))
-    return numpy.array(keys, dtype=numpy.int64)
-
-
 def is_whole(query: RunQuery) -> bool:
     """Return whether a query matches all runs of its experiments that have the right lifecycle stage."""
     return not query.filter and query.below is None and query.of_type is None
 
 
-def unordered_keys(c: Connection, query: RunQuery) -> Array:
-    """Return the keys of all runs that match a query, in any order."""
-    if not is_whole(query):
-        return matching_keys(c, query)
-    stages = ("active", "deleted") if query.view == "all" else (query.view,)
-    # One text with all keys is read about five times as fast as one row for each key.
-    sql = "SELECT group_concat(key) FROM run WHERE experiment = ? AND stage = ?"
-    texts = [c.execute(sql, place).fetchone()[0] for place in product(experiments_of(query), stages)]
-    return numpy.fromstring(",".join(filter(None, texts)), dtype=numpy.int64, sep=",")
+def keys_of_texts(texts: Iterable[str | None]) -> Array:
+    """Return the keys of runs in texts that `group_concat` has made.
+
+    SQLite returns one text with all keys about five times as fast as one row for each key.
+    """
+    return numpy.fromstring(",".join(text for text in texts if text), dtype=numpy.int64, sep=",")
 
 
 def read_facts(c: Connection, runs: Chosen, columns: Sequence[str]) -> dict[str, Sequence[Any]]:
@@ -117,11 +108,11 @@ def experiments_of(query: RunQuery) -> list[int]:
     return sorted({number for number in map(number_of, query.experiment_ids) if number is not None})
 
 
-def _experiments(c: Connection, query: RunQuery, listed: str) -> list[int]:
+def _experiments(c: Connection, query: RunQuery, runs: Chosen) -> list[int]:
     if query.experiment_ids:
         return experiments_of(query)
     sql = "SELECT DISTINCT r.experiment FROM json_each(?) j CROSS JOIN run r ON r.key = j.value"
-    return [row[0] for row in c.execute(sql, (listed,)).fetchall()]
+    return [row[0] for row in c.execute(sql, (runs.listed,)).fetchall()]
 
 
 def _is_large(c: Connection, most: int) -> bool:
@@ -129,7 +120,7 @@ def _is_large(c: Connection, most: int) -> bool:
     return c.execute("SELECT 1 FROM waiting LIMIT 1 OFFSET ?", (most,)).fetchone() is not None
 
 
-def _runs_of(c: Connection, experiments: Sequence[int]) -> int:
+def runs_of(c: Connection, experiments: Sequence[int]) -> int:
     """Return the number of runs that were created in experiments. Purged runs count too."""
     return sum(
         c.execute(f"SELECT coalesce(sum(runs), 0) FROM experiment WHERE id IN ({marks_for(some)})", some).fetchone()[0]

@@ -12,7 +12,7 @@ from bridge.records.series import SCALAR
 from bridge.records.views import Texts
 from bridge.store.sql.names import SERIES
 from bridge.store.sql.statements import in_chunks
-from bridge.store.sql.views.chosen import Chosen
+from bridge.store.sql.views.chosen import Chosen, keys_of_texts
 
 if TYPE_CHECKING:
     from bridge.store.sql.connection import Connection
@@ -95,7 +95,7 @@ def _read(c: Connection, runs: Chosen, column: LabelColumn, name: int, table: st
     short = [group for group in groups if group[0] is None or len(group[0]) < CUT]
     if short:
         values, keys, counts = zip(*short, strict=True)
-        column.put(values, numpy.fromstring(",".join(keys), dtype=numpy.int64, sep=","), counts, word)
+        column.put(values, keys_of_texts(keys), counts, word)
     if len(short) < len(groups):
         _put(column, c.execute(LONG.format(**parts), (name,)).fetchall(), word)
 

@@ -43,7 +43,9 @@ ROW = numpy.dtype([("run", "i8"), ("value", "f8")])
 RANK = "latest_step, latest_timestamp, coalesce(latest_value, 0)"
 
 
-class _Name(NamedTuple):
+class Name(NamedTuple):
+    """The name of number series of an experiment. The fields are columns of the table `name`."""
+
     id: int
     experiment: int
     kind: int
@@ -54,7 +56,7 @@ class _Name(NamedTuple):
 def read_metric(c: Connection, runs: Chosen, column: Column) -> Numbers:
     """Return a statistic of a metric for each run."""
     found = Numbers(numpy.full(len(runs), numpy.nan), numpy.zeros(len(runs), dtype=bool))
-    names = _names(c, runs, column)
+    names = names_of(c, runs, column)
     shared = len(names) > len({name.experiment for name in names})
     if shared:
         _put(runs, found, _rows_of_shared(c, runs, names, column.statistic))
@@ -68,7 +70,7 @@ def read_metric(c: Connection, runs: Chosen, column: Column) -> Numbers:
     return found
 
 
-def _names(c: Connection, runs: Chosen, column: Column) -> list[_Name]:
+def names_of(c: Connection, runs: Chosen, column: Column) -> list[Name]:
     """Return the names of the series that a column means."""
     if column.column:
         keys, kinds = [column.key], str(COLUMN)
@@ -76,11 +78,11 @@ def _names(c: Connection, runs: Chosen, column: Column) -> list[_Name]:
         keys = keys_of_name(column.key)
         kinds = f"{SCALAR}, {COLUMN}"
     sql = NAMES.format(entity=SERIES, kinds=kinds, keys=marks_for(keys))
-    names = [_Name(*row) for row in in_chunks(c, sql, runs.experiments, keys)]
+    names = [Name(*row) for row in in_chunks(c, sql, runs.experiments, keys)]
     return [name for name in names if _is_meant(name, column)]
 
 
-def _is_meant(name: _Name, column: Column) -> bool:
+def _is_meant(name: Name, column: Column) -> bool:
     if column.column:
         return name.column == column.column
     return (f"{name.key}.{name.column}" if name.kind == COLUMN else name.key) == column.key
@@ -127,7 +129,7 @@ def _put_indexed(c: Connection, runs: Chosen, found: Numbers, name: int) -> None
 
 
 def _rows_of_shared(
-    c: Connection, runs: Chosen, names: Sequence[_Name], statistic: Statistic
+    c: Connection, runs: Chosen, names: Sequence[Name], statistic: Statistic
 ) -> list[tuple[int, float | None]]:
     """Return a value of each run that has series of these names. The series with the greatest latest point counts."""
     best: dict[int, tuple[tuple[Any, ...], float | None]] = {}

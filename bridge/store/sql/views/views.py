@@ -18,11 +18,12 @@ from bridge.records.views import (
     SampledSeries,
 )
 from bridge.store.sql.views.changes import changes_since
-from bridge.store.sql.views.chosen import Chosen, matching_keys, read_facts, unordered_keys
+from bridge.store.sql.views.chosen import Chosen, read_facts
 from bridge.store.sql.views.columns import facts_for, read_columns
 from bridge.store.sql.views.groups import count_in_sql, count_values, group
 from bridge.store.sql.views.histories import read_history
 from bridge.store.sql.views.keys import list_keys
+from bridge.store.sql.views.matches import matching_keys, unordered_keys
 from bridge.store.sql.views.samples import sample
 from bridge.store.sql.views.tails import read_tails
 from bridge.store.view_arguments import check_buckets, check_groups, check_limits, end_of
