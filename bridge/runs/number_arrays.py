@@ -22,8 +22,8 @@ INTEGER_RULE = "must be a list or a one-dimensional array of integers"
 
 def is_array(value: Any) -> TypeGuard[Array]:
     """Return whether a value is a one-dimensional array of numpy. Subclasses, such as masked arrays, do not count."""
-    numpy = sys.modules.get("numpy")
-    return numpy is not None and type(value) is numpy.ndarray and value.ndim == 1
+    # Another thread may be importing numpy at this moment. Then the module does not have `ndarray` yet.
+    return type(value) is getattr(sys.modules.get("numpy"), "ndarray", None) and value.ndim == 1
 
 
 def is_number_array(value: Any) -> TypeGuard[Array]:

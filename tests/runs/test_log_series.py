@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import resource
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy
@@ -16,6 +18,7 @@ from spelling import spelled
 
 from bridge import Experiment, InvalidState, InvalidValue, Run, Workspace
 from bridge.records.series import MLFLOW
+from bridge.runs.number_arrays import is_number_array
 from bridge.store.one_run import get_series
 from bridge.testing.columns import tied_numbers
 from bridge.testing.strategies import FLOATS, INTS, TEXTS
@@ -221,3 +224,9 @@ def test_a_million_points_are_stored_in_several_transactions_in_order(run: Run, 
     series = run.get_series("long")
     assert (series.values[:-1] == numbers / 3).all()
     assert (series.steps[:-1] == numbers).all() and (series.timestamps[:-1] == numbers[::-1]).all()
+
+
+def test_a_list_is_logged_while_another_thread_imports_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "numpy", ModuleType("numpy"))  # as it is at the start of its import
+
+    assert not is_number_array([1.0])

@@ -56,7 +56,7 @@ def connect(database: str, uri: bool = False, timeout: float = 5.0) -> Connectio
     """Open a connection. It is closed by another thread than its own if that thread has ended, and at a fork."""
     return sqlite3.connect(
         database,
-        timeout,
+        timeout=timeout,
         isolation_level=None,
         check_same_thread=False,
         factory=Connection,
