@@ -1,4 +1,4 @@
-"""The conditions of a search for runs, and the keys of its order, as SQL about one run `r`.
+"""The conditions of a search for runs, and the keys of its order, as SQL about one run `r` with the key `j.value`.
 
 They decide exactly whether a run matches, and where it belongs. Everything else in this package only chooses the runs
 for which they are evaluated.
@@ -28,7 +28,7 @@ COLUMNS = {
     "type": "r.type",
 }
 DATASET_COLUMNS = {"name": "d.name", "digest": "d.digest", "context": "i.context"}
-DATASET = Sql("FROM dataset_input i JOIN dataset d ON d.id = i.dataset WHERE i.run = r.key")
+DATASET = Sql("FROM dataset_input i JOIN dataset d ON d.id = i.dataset WHERE i.run = j.value")
 
 CHILDREN = "SELECT child.id FROM run child WHERE child.parent_id = ?"
 BELOW = (  # UNION visits each run only once, even if runs are each other's parents; UNION ALL would not end
@@ -102,10 +102,10 @@ def _metric(named: Named) -> Sql:
     If several series of a run have this name, their latest points are compared, and the greatest one is selected.
     """
     if named.is_one:
-        return Sql(f"FROM series s WHERE s.run = r.key AND s.name IN {named.sql.text}", named.sql.values)
+        return Sql(f"FROM series s WHERE s.run = j.value AND s.name IN {named.sql.text}", named.sql.values)
     return Sql(
         "FROM (SELECT s.latest_value FROM series s JOIN name m ON m.id = s.name"
-        f" WHERE s.run = r.key AND s.name IN {named.sql.text}"
+        f" WHERE s.run = j.value AND s.name IN {named.sql.text}"
         " ORDER BY s.latest_step DESC, s.latest_timestamp DESC, COALESCE(s.latest_value, 0) DESC, m.kind, s.id"
         " LIMIT 1) s WHERE 1 = 1",
         named.sql.values,
@@ -123,12 +123,12 @@ def label_places(entity: str, key: str, names: Names) -> list[Sql]:
     tags, properties, texts = names.labels(TAG, key), names.labels(PROPERTY, key), names.texts(key)
     places = [_label(named) for named in (tags, properties) if named.ids]
     if texts.ids:
-        places.append(Sql(f"FROM series s WHERE s.run = r.key AND s.name IN {texts.sql.text}", texts.sql.values))
+        places.append(Sql(f"FROM series s WHERE s.run = j.value AND s.name IN {texts.sql.text}", texts.sql.values))
     return places or [_label(tags)]
 
 
 def _label(named: Named) -> Sql:
-    return Sql(f"FROM label l WHERE l.run = r.key AND l.name IN {named.sql.text}", named.sql.values)
+    return Sql(f"FROM label l WHERE l.run = j.value AND l.name IN {named.sql.text}", named.sql.values)
 
 
 def _shown(entity: str, places: Sequence[Sql]) -> Sql:

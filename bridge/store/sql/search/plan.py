@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from bridge.records.search import Ordering, RunQuery
+from bridge.records.search import Comparison, Ordering, RunQuery
 from bridge.store.sql.experiments import number_of
 from bridge.store.sql.names import PARAM, PROPERTY, TAG
 from bridge.store.sql.search import candidates
@@ -59,7 +59,7 @@ class Search:
         if not self._experiments:
             return []
         where = scope_conditions(self._query, self._experiments, self._names)
-        where += [condition(clause, self._names) for clause in self._query.filter]
+        where += [condition(clause, self._names) for clause in sorted(self._query.filter, key=_keeps_many)]
         collector = Collector(Check(self._c, where, self.order, last), self._waiting(), wanted)
         found = self._collected(collector, wanted, last)
         self.looked_at = collector.looked_at
@@ -82,8 +82,11 @@ class Search:
         """Return whether a walk along the order would look at more runs than the narrowest range has, or its budget."""
         if wanted is None:
             return True
-        most = max(self._limits.narrow, self._runs() * wanted // self._limits.budget)
-        return any(count(self._c, one, most + 1) <= most for one in ranges)
+        narrow = self._limits.narrow
+        if any(count(self._c, one, narrow + 1) <= narrow for one in ranges):
+            return True
+        most = self._runs() * wanted // self._limits.budget
+        return most > narrow and any(count(self._c, one, most + 1) <= most for one in ranges)
 
     def _within(self, ranges: Sequence[Ranges], wanted: int | None, last: Sequence[Any] | None) -> Iterator[Step]:
         """Return steps with the runs in all ranges."""
@@ -158,6 +161,11 @@ class Search:
         if self._first.entity == "metric" or any(clause.entity == "metric" for clause in self._query.filter):
             return {row[0] for row in self._c.execute("SELECT run FROM waiting").fetchall()}
         return set()
+
+
+def _keeps_many(clause: Comparison) -> bool:
+    """Return whether a clause usually keeps more runs than one that asks for a text."""
+    return clause.comparator != "=" or clause.entity not in ("param", "tag", "property")
 
 
 def _experiments(c: sqlite3.Connection, query: RunQuery) -> list[int]:
