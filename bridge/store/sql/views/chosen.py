@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy
@@ -40,6 +39,9 @@ class Chosen:
 
     def __init__(self, c: Connection, query: RunQuery, keys: Array) -> None:
         self._keys = keys
+        self._listed: str | None = None
+        self._least = int(keys.min()) if len(keys) else 0
+        self._table = self._make_table()
         self.experiments = _experiments(c, query, self) if len(keys) else []
         self.is_scanned = len(keys) * SCAN_SHARE >= runs_of(c, self.experiments)
         self.are_waiting = _is_large(c, len(keys) // SCAN_SHARE)
@@ -47,18 +49,16 @@ class Chosen:
     def __len__(self) -> int:
         return len(self._keys)
 
-    @cached_property
+    @property
     def listed(self) -> str:
         """The keys, as a JSON list for SQL."""
-        return f"[{','.join(map(str, self._keys.tolist()))}]"
+        # This is no `cached_property`, because of its lock: see `bridge.store.workspace_stores`.
+        if self._listed is None:
+            self._listed = f"[{','.join(map(str, self._keys.tolist()))}]"
+        return self._listed
 
-    @cached_property
-    def _least(self) -> int:
-        return int(self._keys.min()) if len(self) else 0
-
-    @cached_property
-    def _table(self) -> Array | None:
-        """The index of each run, for keys from the least one; None if this table would be large."""
+    def _make_table(self) -> Array | None:
+        """Return the index of each run, for keys from the least one; None if this table would be large."""
         span = int(self._keys.max()) - self._least + 1 if len(self) else 0
         if span > DENSE * len(self):
             return None

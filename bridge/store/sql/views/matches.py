@@ -107,8 +107,9 @@ def _meets(c: Connection, runs: Chosen, clause: Comparison) -> Array:
         return column.present
     if isinstance(column, Numbers):
         return column.present & _compared(numpy.clip(column.values, -BIG, BIG), clause)
-    compare = COMPARE[clause.comparator]
-    met = [word is not None and bool(compare(word, clause.operand)) for word in column.words]
+    compare: Any = COMPARE[clause.comparator]
+    operand = frozenset(clause.operand) if isinstance(clause.operand, tuple) else clause.operand
+    met = [word is not None and bool(compare(word, operand)) for word in column.words]
     found: Array = column.present & numpy.array(met or [False], dtype=bool)[column.codes]
     return found
 
