@@ -16,8 +16,8 @@ from bridge.store.sql.states import NO_FACTS, POINTS, STATE, facts_of_points, jo
 POINTS_AT_ONCE = 250_000
 """About how many points `fill_some` reads in one call."""
 
-BLOCKS_AT_ONCE = 100
-"""The number of blocks in memory while the facts of a series are computed."""
+BLOCKS_AT_ONCE = 16
+"""The number of blocks in memory while the facts of a series are computed. A block has up to 4 MB."""
 
 READ_BLOCKS = (
     'SELECT id, points, steps, timestamps, "values" FROM point_block WHERE series = ? AND id > ? ORDER BY id LIMIT ?'
