@@ -31,7 +31,13 @@ from bridge.journal.format import HEADER_SIZE  # noqa: E402
 from bridge.store import journaled  # noqa: E402
 from bridge.testing.strategies import FLOATS, INTS, TEXTS, float_of  # noqa: E402
 
-journaled.FOLD_SECONDS = 3600.0  # nothing else is folded
+# Nothing else is folded. Version 0.1.0 has this setting in `journaled`, and later versions have it in `background`.
+try:
+    from bridge.store import background
+except ImportError:
+    journaled.FOLD_SECONDS = 3600.0  # type: ignore[attr-defined]
+else:
+    background.FOLD_SECONDS = 3600.0
 
 
 def make(folder: Path) -> None:
