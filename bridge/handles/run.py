@@ -437,8 +437,8 @@ class Run:
     ) -> None:
         """Append a point for each value, with its own step and timestamp. This is fast for arrays of numpy.
 
-        If one of the elements is not valid, no point is logged. If the process dies during the call, the first points
-        may be stored without the others.
+        If one of the elements is not valid, no point is logged. If the process dies during the call, or a signal
+        handler raises an exception, the first points may be stored without the others.
 
         Args:
             key: as for `log`.

@@ -104,15 +104,16 @@ class Appender:
 
         This method is called often with about a hundred points, so it must be fast.
         """
+        call = self._columns_call  # an object that is used again for each call
+        call.ends = []
+        self.call = call  # from here on, a signal handler cannot append to this journal
         file = self.files.current
         series = file.batches.get((run_id, points.keys))
         if series is None or file.seed > file.full_at or len(series) > MOST_SERIES_BYTES:
             return False
         record = encode_columns(file.seed, series, api << API_SHIFT, _boot_time(CLOCK), points)
-        # The object is used again for each call. `ends` is set first, because an interrupted call is completed with it.
-        call, size = self._columns_call, len(record)
+        size = len(record)
         call.ends = [size]
-        self.call = call
         try:
             written = os.write(file.fd, record)
         except OSError as error:

@@ -27,8 +27,6 @@ RowPlace: TypeAlias = "tuple[str, int, int | None, int]"
 
 PLAIN = frozenset((float, int, str, bool, type(None)))
 FLAGS: dict[type, int] = {float: 0, int: IS_INT}
-NUMBERS = frozenset(FLAGS)
-FLOATS = frozenset((float,))
 COLUMN_TYPES = frozenset((int, bytes, memoryview))
 VALUE_RULE = "must be a number, text, a bool or None"
 RANGE_RULE = "must be between -1.797e308 and 1.797e308, because numbers are stored as float64"
@@ -124,12 +122,16 @@ def number_columns(
     """
     numbers = list(values)
     flags: int | bytes = 0
-    if not FLOATS.issuperset(map(type, numbers)):
-        plain = _plain_numbers(numbers)
-        if plain is None:
+    if not _are_floats(numbers):
+        try:
+            numbers = [value if type(value) in PLAIN else _plain(value) for value in numbers]
+        except InvalidValue:  # the caller checks the points again, and the error then names all mistakes
             return None
-        numbers, flags = plain, bytes(map(FLAGS.__getitem__, map(type, plain)))
-        flags = flags if len(set(flags)) > 1 else flags[0]
+        if not _are_floats(numbers):
+            if not _are_numbers(numbers):
+                return None
+            flags = bytes(map(FLAGS.__getitem__, map(type, numbers)))
+            flags = flags if len(set(flags)) > 1 else flags[0]
     return PointColumns(keys, struct.pack(f"<{len(numbers)}d", *numbers), timestamps, steps, flags) if numbers else None
 
 
@@ -157,16 +159,16 @@ def imprecise(value: Value) -> bool:
     return type(value) is int and not -EXACT_INTEGER <= value <= EXACT_INTEGER
 
 
-def _plain_numbers(values: Iterable[object]) -> list[object] | None:
-    """Return values as numbers of Python; None if one of them is not a number, or an int beyond ±2**53."""
-    try:
-        plain = [value if type(value) in PLAIN else _plain(value) for value in values]
-    except InvalidValue:  # the caller checks the points again, and the error then names all mistakes
-        return None
-    if not NUMBERS.issuperset(map(type, plain)):
-        return None
-    ints = [value for value in plain if type(value) is int]
-    return plain if not ints or -EXACT_INTEGER <= min(ints) and max(ints) <= EXACT_INTEGER else None
+def _are_floats(values: Sequence[object]) -> bool:
+    return list(map(type, values)).count(float) == len(values)
+
+
+def _are_numbers(values: Sequence[Any]) -> bool:
+    """Return whether all values are floats or ints, and no int is beyond ±2**53."""
+    if not FLAGS.keys() >= set(map(type, values)):
+        return False
+    ints = [value for value in values if type(value) is int]
+    return -EXACT_INTEGER <= min(ints, default=0) and max(ints, default=0) <= EXACT_INTEGER
 
 
 def _check_point(point: Point, problems: list[Problem]) -> Point:
