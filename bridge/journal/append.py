@@ -106,7 +106,7 @@ class Appender:
         """
         call = self._columns_call  # an object that is used again for each call
         call.ends = []
-        self.call = call  # from here on, a signal handler cannot append to this journal
+        self.call = call  # afterwards, a signal handler cannot append to this journal
         file = self.files.current
         series = file.batches.get((run_id, points.keys))
         if series is None or file.seed > file.full_at or len(series) > MOST_SERIES_BYTES:
