@@ -6,6 +6,7 @@ import base64
 import json
 import logging
 import math
+import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -109,6 +110,16 @@ def test_a_search_looks_at_few_runs_however_many_there_are(text: str, order: str
         connection, _ = filled(records(count))
         assert answer_of(connection, query(text, order), TINY._replace(budget=40)).looked_at <= 40
         connection.close()
+
+
+def test_each_statement_checks_few_runs_so_that_ctrl_c_ends_a_search_soon(connection: sqlite3.Connection) -> None:
+    statements: list[str] = []
+    connection.set_trace_callback(statements.append)
+    for text, order in product(FILTERS[3:6], ORDERS[:5]):
+        answer_of(connection, query(text, order, size=7), TINY)
+    listed = [json.loads(found) for one in statements for found in re.findall(r"json_each\('(.*?)'\)", one)]
+    assert len(listed) > 100
+    assert max(map(len, listed)) == TINY.most
 
 
 def test_waiting_runs_are_found_by_their_latest_values(connection: sqlite3.Connection) -> None:
