@@ -158,6 +158,18 @@ class ColumnPromises:
         assert values(store, tag) == ["x", "y", None, "True", ...]
         assert values(store, Column("property", "team")) == ["y", "y", ..., ..., ...]
 
+    def test_texts_may_contain_a_nul(self, store: Backend) -> None:
+        texts = ("a", "a\0b", "a\0c", "a", "\0" * 64 + "b")
+        for number, text in enumerate(texts):
+            create_run(store, RunRecord(f"r{number}", "0", params={"model": text}, tags={"t": text}))
+        assert values(store, MODEL) == list(texts)
+        assert values(store, Column("tag", "t")) == list(texts)
+        assert dict(store.views.count_runs(ALL, MODEL))["a"] == 2
+        for text, expected in (("a", ("r0", "r3")), ("a\0b", ("r1",)), ("", ())):
+            assert store.views.match(RunQuery(("0",), (Comparison("param", "model", "=", text),))).ids == expected
+        keys = store.views.list_keys(("0",)).items
+        assert [(key.runs, key.words) for key in keys] == [(5, (("a", 2), ("a\0b", 1), ("a\0c", 1)))] * 2
+
     def test_attributes_are_columns(self, store: Backend) -> None:
         create_run(
             store,

@@ -48,6 +48,8 @@ INSERT INTO label (run, name, value)
         AND n.kind = 0 AND n."column" = '' AND n.value_type = ''
     ORDER BY l.run, l.entity, l.id;
 CREATE INDEX label_by_value ON label (name, substr(value, 1, 64), run);
+-- The labels whose values are cut by `substr`, which ends at a NUL character. There are usually none.
+CREATE INDEX label_with_nul ON label (name) WHERE instr(value, char(0)) > 0;
 DROP TABLE param;
 DROP TABLE tag;
 DROP TABLE property;

@@ -13,7 +13,7 @@ from bridge.records.views import WORD_LENGTH, WORDS, KeyEntity, KeyRecord
 from bridge.store.sql.connection import Connection
 from bridge.store.sql.experiments import number_of
 from bridge.store.sql.names import PARAM, PROPERTY, SERIES, TAG
-from bridge.store.sql.views.labels import CUT
+from bridge.store.sql.views.labels import CUT, WITH_NUL
 from bridge.store.view_arguments import KeyName, decode_name, encode_name, name_of
 
 ENTITIES: dict[KeyEntity, int] = {"metric": SERIES, "param": PARAM, "property": PROPERTY, "tag": TAG}
@@ -21,7 +21,6 @@ ENTITIES: dict[KeyEntity, int] = {"metric": SERIES, "param": PARAM, "property": 
 NAMES = (
     'SELECT n.entity, n.key, n.kind, n."column", n.value_type, n.id'
     " FROM json_each(?) j CROSS JOIN name n ON n.experiment = j.value AND n.entity = ? AND n.key >= ?"
-    " WHERE substr(n.key, 1, ?) = ?"
 )
 
 
@@ -50,6 +49,7 @@ def _statements(table: str, column: str, known: str) -> _Statements:
     )
 
 
+WHOLE_WORDS = "SELECT value, count(*) FROM label WHERE name = ? GROUP BY value ORDER BY value"
 OF_LABELS = _statements("label", "value", "name = :name")
 OF_TEXTS = _statements("series", "latest_text", "name = :name AND latest_text IS NOT NULL")
 # The index may have old values of the runs in the table `waiting`. The values of these runs are read from their rows.
@@ -105,8 +105,9 @@ def _names(c: Connection, experiments: str, entity: KeyEntity | None, prefix: st
         ((words[number], key, kind, column, value_type or "text"), id)
         for one in (ENTITIES if entity is None else [entity])
         for number, key, kind, column, value_type, id in c.execute(
-            NAMES, (experiments, ENTITIES[one], prefix, len(prefix), prefix)
+            NAMES, (experiments, ENTITIES[one], prefix)
         ).fetchall()
+        if key.startswith(prefix)
     ]
     return [(name, [id for _, id in own]) for name, own in groupby(sorted(rows), key=lambda row: row[0])]
 
@@ -146,7 +147,7 @@ def _joined(uses: Sequence[_Use]) -> _Use:
 def _use(c: Connection, name: KeyName, id: int, cells: Mapping[int, _Use]) -> _Use:
     entity, _, kind, _, value_type = name
     if entity != "metric":
-        return _words(c, OF_LABELS, id)
+        return _words_with_nul(c, id) or _words(c, OF_LABELS, id)
     if value_type == "text":
         return _words(c, OF_TEXTS, id) if kind == SCALAR else _Use(_count(c, OF_TEXTS.runs, id))
     return _numbers(c, id) if kind == SCALAR else cells.get(id, _Use(0))
@@ -161,6 +162,17 @@ def _words(c: Connection, of: _Statements, name: int) -> _Use:
     if len(short) < WORDS:
         short = c.execute(of.short_words, {"name": name, "most": WORDS}).fetchall()
     return _Use(_count(c, of.runs, name), words=short[:WORDS])
+
+
+def _words_with_nul(c: Connection, name: int) -> _Use | None:
+    """Return the use of a label if some of its values have NUL characters, at which the index cuts them, else None."""
+    if c.execute(WITH_NUL, (name,)).fetchone() is None:
+        return None
+    rows = c.execute(
+        "SELECT value, count(*) FROM label WHERE name = ? GROUP BY value ORDER BY value", (name,)
+    ).fetchall()
+    short = [row for row in rows if row[0] is not None and len(row[0]) <= WORD_LENGTH]
+    return _Use(sum(count for _, count in rows), words=short[:WORDS])
 
 
 def _count(c: Connection, sql: str, name: int) -> int:

@@ -30,6 +30,8 @@ LOGGED_TEXTS = (
 KNOWN = {"label": "name = ?", "series": "name = ? AND latest_text IS NOT NULL"}
 # The index contains the first characters of the values in order, so these statements neither sort nor read rows.
 GROUPS = "SELECT substr({column}, 1, {cut}), group_concat(run), count(*) FROM {table} WHERE {known} GROUP BY 1"
+WITH_NUL = "SELECT value, run FROM label WHERE name = ? AND instr(value, char(0)) > 0"
+"""`substr` ends at a NUL character, so the values with such characters are read from their rows."""
 LONG = "SELECT {column}, run FROM {table} WHERE {known} AND length(substr({column}, 1, {cut})) = {cut}"
 LOOK_UP = "SELECT t.{column}, t.run FROM json_each(?) j CROSS JOIN {table} t ON t.run = j.value AND t.name = ?"
 
@@ -98,6 +100,8 @@ def _read(c: Connection, runs: Chosen, column: LabelColumn, name: int, table: st
         column.put(values, keys_of_texts(keys), counts, word)
     if len(short) < len(groups):
         _put(column, c.execute(LONG.format(**parts), (name,)).fetchall(), word)
+    if table == "label":  # logged texts are stored as JSON, which has no NUL
+        _put(column, c.execute(WITH_NUL, (name,)).fetchall(), word)
 
 
 def _put(column: LabelColumn, rows: Sequence[tuple[Any, int]], word: Word) -> None:

@@ -21,7 +21,7 @@ from bridge.store.sql.search import search_run_keys
 from bridge.store.sql.statements import in_chunks
 from bridge.store.sql.views.chosen import Chosen, experiments_of, is_whole, keys_of_texts, read_facts, runs_of
 from bridge.store.sql.views.columns import facts_for, read_columns
-from bridge.store.sql.views.labels import CUT, LABELS
+from bridge.store.sql.views.labels import CUT, LABELS, WITH_NUL
 from bridge.store.sql.views.metrics import names_of
 
 if TYPE_CHECKING:
@@ -140,6 +140,8 @@ def _with_param(c: Connection, runs: Chosen, clause: Comparison) -> Array:
     for (name,) in in_chunks(c, LABELS, runs.experiments, (PARAM, clause.key)):
         text = c.execute(EQUAL, (name, clause.operand)).fetchone()[0]
         found[runs.find(keys_of_texts([text]))[1]] = True
+        for value, run in c.execute(WITH_NUL, (name,)).fetchall():
+            found[runs.find(numpy.array([run]))[1]] = value == clause.operand
     return found
 
 
