@@ -93,7 +93,7 @@ CREATE TABLE new_series (
     maximum_step BIGINT,
     maximum_value DOUBLE PRECISION,
     indexed DOUBLE PRECISION,                 -- the value in `series_by_value`: NULL if none, +inf for NaN
-    hot INTEGER NOT NULL DEFAULT 0,           -- the number of rows in `point_block`; 0 if `points` is NULL
+    hot INTEGER NOT NULL DEFAULT 0,           -- the number of rows in `point_block`; only valid if `points` is not NULL
     UNIQUE (run, name)
 );
 
