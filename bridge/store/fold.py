@@ -150,7 +150,10 @@ class Folding:
         with self._border():
             end_lost_leases(self._inner, self._folder, self._readers)
             self._folder.remove_leftovers()
-        self._inner.tidy()
+        try:
+            self._inner.tidy()
+        except StoreUnavailable as error:  # this work can be done later, and the read must not fail
+            logger.debug("The work after a fold is left to a later fold: %s", error)
 
     def tend(self) -> None:
         """Fold, and let the backend work for up to `TIDY_SECONDS`. Do nothing if another thread or process folds.

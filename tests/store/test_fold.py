@@ -13,13 +13,13 @@ from array_steps import Steps
 from array_steps import steps_of as array_steps_of
 from sqlite_steps import steps_of
 
-from bridge.errors import InvalidState
+from bridge.errors import InvalidState, StoreUnavailable
 from bridge.journal.format import RECORDS_AT
 from bridge.journal.reader import JournalReader
 from bridge.journal.stretch import Stretch
 from bridge.records.run import RunChanges, RunRecord
 from bridge.records.series import COLUMN, Point
-from bridge.store import bounds, cuts, place
+from bridge.store import bounds, cuts, fold, place
 from bridge.store.history import native_series
 from bridge.store.journaled import JournaledStore
 from bridge.store.one_run import create_run, get_run, get_series
@@ -325,3 +325,23 @@ def test_a_fold_reads_each_byte_once(
     for journal_id, size in sizes.items():
         begins, ends = zip(*parts[journal_id], strict=True)
         assert begins == (RECORDS_AT, *ends[:-1]) and ends[-1] == size
+
+
+def test_a_read_does_not_fail_if_the_work_after_its_fold_cannot_be_done(
+    three: list[JournaledStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For example, another process may write for a long time. A later fold does the work."""
+    tried = []
+
+    def busy(self: SqlBackend) -> bool:
+        tried.append(self)
+        raise StoreUnavailable("workspace.db", "database is locked")
+
+    monkeypatch.setattr(fold, "SWEEP_SECONDS", 0.0)
+    three[0].log("r1", "loss", 0.5, 0)
+    get_series(three[0], "r1")
+    monkeypatch.setattr(SqlBackend, "tidy", busy)
+    three[0].log("r1", "loss", 0.25, 1)
+
+    assert len(get_series(three[0], "r1")[0].steps) == 2
+    assert tried
