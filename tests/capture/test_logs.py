@@ -59,6 +59,7 @@ def swept(experiment, logs, monkeypatch):
     return run
 
 
+@pytest.mark.slow
 def test_a_log_is_visible_while_the_run_continues(run, logs):
     with (logs / "train.txt").open("w") as file:
         for line in range(3):

@@ -46,6 +46,7 @@ def test_columns_are_the_sequence_of_their_points(points: list[Point]) -> None:
     assert as_written(RUN, [point for part in parts for point in part]) == as_written(RUN, 2 * points)
 
 
+@pytest.mark.slow
 def test_large_columns_are_divided_into_records_and_writes(tmp_path: Path) -> None:
     points = many()
     assert len(points) * points.point_bytes > RECORD_BYTES

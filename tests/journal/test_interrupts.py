@@ -191,6 +191,15 @@ SCENES: dict[str, tuple[Callable[[Case], None], Callable[[Case], object]]] = {
 }
 
 
+SLOW = {scene for scene in SCENES if "full disk" in scene} | {
+    "a full journal",
+    "columns in several records",
+    "columns of new series",
+    "earlier journals",
+    "flush",
+}
+"""The scenes with calls of many instructions, or with several calls."""
+
 WHOLE = ("a row", "columns of new series", "columns of known series", "columns of one series")
 """The scenes whose call writes one record: all its points are stored or none."""
 
@@ -262,7 +271,7 @@ def taken_elsewhere(writer: JournalWriter) -> bool:
 
 
 @pytest.mark.parametrize(
-    "scene", [pytest.param(scene, marks=pytest.mark.slow) if "full disk" in scene else scene for scene in SCENES]
+    "scene", [pytest.param(scene, marks=pytest.mark.slow) if scene in SLOW else scene for scene in SCENES]
 )
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # a file whose opening was interrupted is closed by its object
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

@@ -40,11 +40,13 @@ def uris(tmp_path_factory: pytest.TempPathFactory, make_mlflow_database, make_wo
 LONG = (
     "client_limits",
     "fluent_asynchronous",
+    "fluent_ends",
     "fluent_fetching",
     "fluent_files",
     "fluent_pictures",
     "fluent_search",
     "fluent_tables",
+    "fluent_tensors",
     "fluent_threads",
 )
 """Journeys that take more than a second."""

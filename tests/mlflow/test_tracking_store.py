@@ -181,6 +181,7 @@ def test_a_run_that_failed_and_was_then_finished_through_mlflow_has_no_error(tmp
     assert (run.status, run.error) == ("Completed", None)
 
 
+@pytest.mark.slow
 def test_a_run_that_a_logger_completed_can_still_fail_until_its_owner_ends_it(tmp_path: Path) -> None:
     """A script continues after `Trainer.fit` has finished the run, and may fail afterwards."""
     ws = Workspace.create("demo", path=tmp_path / "ws")

@@ -171,6 +171,7 @@ def test_a_repository_of_another_user_gives_no_properties(repository: Path) -> N
     assert git_facts(repository) == ({}, b"")
 
 
+@pytest.mark.slow
 def test_a_git_that_hangs_is_not_waited_for(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = subprocess.run(["which", "git"], capture_output=True, text=True, check=True).stdout.strip()
     program = tmp_path / "bin" / "git"

@@ -175,6 +175,7 @@ def test_changes_in_quick_succession_are_noticed(artifacts: ArtifactStore, tmp_p
             assert (tmp_path / "back" / "train.py").read_bytes() == b"%03d" % number
 
 
+@pytest.mark.slow
 def test_a_file_that_could_change_within_its_time_stamp_is_read_again(artifacts: ArtifactStore, tmp_path: Path) -> None:
     folder = fill(tmp_path / "src")
     first = taken(artifacts, folder)
