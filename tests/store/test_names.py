@@ -6,12 +6,13 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bridge.records.run import RunChanges, RunRecord
 from bridge.store.one_run import get_run
-from bridge.store.sql import connection, names
+from bridge.store.sql import connection, names, statements
 from bridge.store.sql.backend import SqlBackend
 from bridge.store.sql.names import PARAM, TAG, label_name
 from bridge.store.sql.sqlite import open_sqlite
@@ -52,6 +53,8 @@ def test_a_name_of_a_transaction_that_was_rolled_back_is_not_remembered(store: S
     with pytest.raises(ZeroDivisionError), store.database.write() as c:
         assert names.find_or_insert(c, [label_name(0, TAG, "lost")])
         1 / 0  # noqa: B018
+    with store.database.read() as c:
+        assert names.find(c, [label_name(0, TAG, "lost")]) == {}
     with store.database.write() as c:
         assert names.find(c, [label_name(0, TAG, "lost")]) == {}
         kept = names.find_or_insert(c, [label_name(0, PARAM, "kept")])
@@ -93,3 +96,22 @@ def test_runs_of_one_experiment_share_their_names(store: SqlBackend, path: Path)
     assert found == [
         (0, 0, "a", ""), (0, 1, "a", ""), (0, 3, "a", "number"), (0, 3, "a", "text"), (int(experiment), 0, "a", ""),
     ]  # fmt: skip
+
+
+def test_a_read_within_an_interrupted_transaction_remembers_no_new_name(
+    store: SqlBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A signal handler that reads, and then raises, comes between the insert of a name and the next line."""
+    insert = statements.insert
+
+    def interrupted(*arguments: Any) -> None:
+        insert(*arguments)
+        with store.database.read() as c:
+            assert names.find(c, [label_name(0, TAG, "lost")])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(names, "insert", interrupted)
+    with pytest.raises(KeyboardInterrupt), store.database.write() as c:
+        names.find_or_insert(c, [label_name(0, TAG, "lost")])
+    with store.database.read() as c:
+        assert names.find(c, [label_name(0, TAG, "lost")]) == {}

@@ -41,7 +41,7 @@ class Connection(sqlite3.Connection):
             self.newest = newest if self.newest is None else max(self.newest, newest, key=itemgetter(1))
         self.names = known
 
-    def begin_names(self) -> None:
+    def forget_new_names(self) -> None:
         """Forget the names of an earlier transaction that was not committed."""
         self.new_names = None
 

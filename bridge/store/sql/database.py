@@ -157,10 +157,10 @@ class Database:
             # so no signal handler can interrupt it.
             with connection:
                 local = self._local  # a local variable, because `close` in another thread may replace `self._local`
+                connection.forget_new_names()  # of an earlier transaction that was rolled back
                 if self._has_begun(connection, begin):
                     if begin != "BEGIN":
                         self._check_schema(connection)
-                        connection.begin_names()
                     try:
                         yield connection
                     except sqlite3.OperationalError as error:

@@ -76,10 +76,9 @@ def find_or_insert(c: Connection, names: Iterable[Name]) -> dict[Name, int]:
 def add(c: Connection, new: dict[Name, int]) -> None:
     """Insert names with these ids."""
     if new:
+        # They are noted first: a signal handler that reads between these lines must not remember them as committed.
+        c.new_names = {**(c.new_names or {}), **new}
         insert(c, "name", ("id", *COLUMNS), [(id, *name) for name, id in new.items()])
-        if c.new_names is None:
-            c.new_names = {}
-        c.new_names.update(new)
 
 
 def _read(c: Connection, names: Sequence[Name]) -> dict[Name, int]:
