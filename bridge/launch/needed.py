@@ -10,14 +10,21 @@ from contextlib import suppress
 import bridge.capture.folders
 import bridge.journal.reader
 import bridge.store.bounds
+import bridge.store.chunks
 import bridge.store.fold
 import bridge.store.folder.artifacts
 import bridge.store.place
 import bridge.store.sql.artifacts
+import bridge.store.sql.facts
 import bridge.store.sql.leases
 import bridge.store.sql.purge
+import bridge.store.sql.seal
 import bridge.store.sql.series
+from bridge.store.packages import has_package
 
 with suppress(ImportError, MemoryError):  # without NumPy, other processes copy the points to the database
     import numpy
     import numpy.ma  # `numpy.unique` loads this module at its first call
+
+    if has_package("pcodec"):  # without it, other processes compress the points
+        bridge.store.chunks.load()
