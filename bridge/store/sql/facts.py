@@ -62,15 +62,26 @@ def _facts_of_blocks(rows: Sequence[Any], count: int) -> tuple[Any, ...]:
 
 def fill_some(database: Database) -> bool:
     """Compute and store the facts of some series of schema 4. Return whether such series exist."""
-    computed: list[tuple[int, Computed]] = []
     with database.read() as c:
-        for id, is_number in c.execute(UNCOUNTED).fetchall():
-            computed.append((id, _compute(c, id, bool(is_number))))
-            if sum(one.points for _, one in computed) >= POINTS_AT_ONCE:
-                break
+        computed = _compute_some(c)
     if not computed:
         return False
     with database.write() as c:
-        for id, (blocks, points, facts) in computed:
-            c.execute(FILL, (points, *(NO_FACTS if points == 1 else facts), blocks, id, id, blocks))
+        c.executemany(
+            FILL,
+            [
+                (points, *(NO_FACTS if points == 1 else facts), blocks, id, id, blocks)
+                for id, (blocks, points, facts) in computed
+            ],
+        )
     return True
+
+
+def _compute_some(c: Connection) -> list[tuple[int, Computed]]:
+    """Return the ids of some series of schema 4, with their facts."""
+    computed: list[tuple[int, Computed]] = []
+    for id, is_number in c.execute(UNCOUNTED).fetchall():
+        computed.append((id, _compute(c, id, bool(is_number))))
+        if sum(one.points for _, one in computed) >= POINTS_AT_ONCE:
+            break
+    return computed

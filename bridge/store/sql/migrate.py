@@ -53,16 +53,21 @@ def migrate(connection: sqlite3.Connection, name: str = "the database") -> None:
     (checked,) = connection.execute("PRAGMA foreign_keys").fetchone()
     connection.execute("PRAGMA foreign_keys=OFF")
     try:
-        while read_schema(connection) < SCHEMA:
-            _begin(connection, name)
-            try:
-                _migrate_once(connection, name)
-                connection.execute("COMMIT")
-            except BaseException:
-                connection.rollback()
-                raise
+        _migrate_all(connection, name)
     finally:
         connection.execute(f"PRAGMA foreign_keys={checked}")
+
+
+def _migrate_all(connection: sqlite3.Connection, name: str) -> None:
+    """Migrate a database to the newest schema. Each migration is one transaction."""
+    while read_schema(connection) < SCHEMA:
+        _begin(connection, name)
+        try:
+            _migrate_once(connection, name)
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.rollback()
+            raise
 
 
 def _migrate_once(connection: sqlite3.Connection, name: str) -> None:

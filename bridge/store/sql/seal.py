@@ -145,11 +145,20 @@ def seal(database: Database, series: Sequence[int]) -> list[int]:
     made = [_merged(part) for part in parts]
     if parts:
         with database.write() as c:
-            is_same = state_of(c) == state
-            for part, new in zip(parts, made, strict=True):
-                if new and (is_same or _is_unchanged(c, part)):
-                    _replace(c, part, new)
+            _replace_unchanged(c, parts, made, state_of(c) == state)
     return rest
+
+
+def _replace_unchanged(
+    c: sqlite3.Connection, parts: Sequence[Part], made: Sequence[Sequence[Chunk]], is_same: bool
+) -> None:
+    """Replace the parts that have not changed by their new chunks. `is_same` states that the database has not changed.
+
+    A part without new chunks stays as it is.
+    """
+    for part, new in zip(parts, made, strict=True):
+        if new and (is_same or _is_unchanged(c, part)):
+            _replace(c, part, new)
 
 
 def _plan(c: sqlite3.Connection, series: Sequence[int]) -> tuple[list[Part], list[int]]:
