@@ -48,6 +48,7 @@ class Pair:
         self.theirs = Side(MlflowClient(theirs))
         self.ours = Side(MlflowClient(ours))
         self.deviations: set[str] = set()
+        self.given: tuple[Any, ...] = (None, None)
         """The accepted differences that were seen."""
 
     def same_chance(self) -> ExitStack:
@@ -92,7 +93,13 @@ class Pair:
             scenario, step = line.split("/")
             assert step in DEVIATIONS[scenario], f"{line} is missing in deviations.toml"
             self.deviations.add(line)
+        self.given = tuple(given)
         return given[0]
+
+    def token_for(self, at: Any) -> Any:
+        """Return the token of the last page of a side; None if the call failed, or if there is no next page."""
+        page = self.given[at is self.ours]
+        return page.token if page else None
 
     def _draw(self) -> uuid.UUID:
         self.drawn += 1

@@ -471,14 +471,16 @@ class Histories(RuleBasedStateMachine):
         self, filter_string: Any, order: list[str], view: int, size: Any, indexes: list[int], api: str
     ) -> None:
         self.has_only_read = True
-        within, token = [self.experiment(index) for index in indexes], None
+        within = [self.experiment(index) for index in indexes]
         for page in range(3):
-            found = self.both(
-                f"search_runs {within} {filter_string!r} {order} view {view} size {size} page {page}",
-                lambda at, token=token: getattr(at, api).search_runs(within, filter_string, view, size, order, token),
-            )
-            token = found.token if found else None
-            if token is None:
+
+            def call(at: Any, page: int = page) -> Any:
+                token = self.pair.token_for(at) if page else None
+                return getattr(at, api).search_runs(within, filter_string, view, size, order, token)
+
+            name = f"search_runs {within} {filter_string!r} {order} view {view} size {size} page {page}"
+            found = self.both(name, call)
+            if not found or found.token is None:
                 break
 
     # Everything that is stored

@@ -26,8 +26,9 @@ def metrics(t: Trial) -> None:
         t.see(f"step {step}", lambda at=step: store.log_metric(run, metric("step", 1.0, START, at)))
     t.see("all", lambda: store.get_run(run).data.metrics)
     several = t.run()
-    good = [metric("a", 1.0, START, 5), metric("b", NAN, START + 1, -5)]
+    good = [metric("a", 1.0, START, 5), metric("b", -0.0, START + 1, -5)]
     t.see("good batches", lambda: [store.log_batch(several, good, [], []) for _ in range(2)])
+    t.see("a batch with NaN", lambda: store.log_batch(several, [metric("d", 1.0), metric("d", NAN)], [], []))
     bad = {
         **{f"value {value!r:.9}": metric("c", value) for value in (1, True, "1", None, [1.0])},
         **{f"time {time}": metric("c", 1.0, time) for time in (-1, "1", None, True)},
@@ -37,7 +38,7 @@ def metrics(t: Trial) -> None:
     for what, one in bad.items():
         t.see(f"{what} after good metrics", lambda last=one: store.log_batch(several, [*good, last], [], []))
     t.see("several", lambda: store.get_run(several).data.metrics)
-    for key in ("a", "b", "c"):
+    for key in ("a", "b", "c", "d"):
         t.see(f"history of {key}", lambda k=key: store.get_metric_history(several, k))
     broken = t.run()
     large = [metric("large", 2**53 + 1)]

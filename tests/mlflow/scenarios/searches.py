@@ -189,19 +189,19 @@ def search(pair: Pair, runs: list[str], experiments: list[str], drawn: Search) -
     verb, text, order, view, size, places = drawn
     within = [experiments[place] if place < len(experiments) else "99999" for place in places]
     text = re.sub(r"RUN(\d)", lambda found: runs[int(found[1])], text or "") or text
-    token: Any = None
-    count = 0
+    count = page = 0
     while True:
 
-        def call(at: Any, token: Any = token) -> Any:
+        def call(at: Any, page: int = page) -> Any:
+            token = pair.token_for(at) if page else None
             if verb == "search_runs":
                 return at.store.search_runs(within, text, view, size, order, token)
             return at.store.search_experiments(view, size, text, order, token)
 
         found = pair.both(f"{drawn}", call, lambda theirs, ours: known(drawn, theirs, ours))
         count += len(found or ())
-        token = found.token if found else None
-        if token is None:
+        page += 1
+        if not found or found.token is None:
             return count
 
 
