@@ -18,6 +18,7 @@ import pytest
 from forked import Fork
 
 from bridge.store.sql import gate as gate_module
+from bridge.store.sql.connection import Connection
 from bridge.store.sql.database import Database
 from bridge.store.sql.sqlite import create_sqlite
 
@@ -61,7 +62,7 @@ def in_cycle(database: Database) -> None:
     database.cycle = [database]  # type: ignore[attr-defined]
 
 
-class Watched(sqlite3.Connection):
+class Watched(Connection):
     """A connection that records whether it is open when it is collected. Python 3.13 warns if it is."""
 
     left_open: list[sqlite3.Connection]
