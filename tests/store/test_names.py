@@ -99,19 +99,26 @@ def test_runs_of_one_experiment_share_their_names(store: SqlBackend, path: Path)
 
 
 def test_a_read_within_an_interrupted_transaction_remembers_no_new_name(
-    store: SqlBackend, monkeypatch: pytest.MonkeyPatch
+    store: SqlBackend, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A signal handler that reads, and then raises, comes between the insert of a name and the next line."""
+    """A signal handler reads directly after the insert of names, and then raises.
+
+    Another process gives the id of the first name to another name, and the id of the second name to the same name.
+    """
+    first, second, other = (label_name(0, TAG, key) for key in ("first", "second", "other"))
     insert = statements.insert
 
     def interrupted(*arguments: Any) -> None:
         insert(*arguments)
         with store.database.read() as c:
-            assert names.find(c, [label_name(0, TAG, "lost")])
+            assert len(names.find(c, [first, second])) == 2
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(names, "insert", interrupted)
-    with pytest.raises(KeyboardInterrupt), store.database.write() as c:
-        names.find_or_insert(c, [label_name(0, TAG, "lost")])
+    with monkeypatch.context() as patch:
+        patch.setattr(names, "insert", interrupted)
+        with pytest.raises(KeyboardInterrupt), store.database.write() as c:
+            names.find_or_insert(c, [first, second])
+    with closing(open_sqlite(path)) as process, process.database.write() as c:
+        names.find_or_insert(c, [other, second])
     with store.database.read() as c:
-        assert names.find(c, [label_name(0, TAG, "lost")]) == {}
+        assert names.find(c, [first]) == {}
