@@ -19,7 +19,6 @@ if TYPE_CHECKING:
         KeyRecord,
         RunColumns,
         RunGroup,
-        RunMatches,
         SampledSeries,
     )
 
@@ -44,9 +43,6 @@ class FoldedViews(RunViews):
         self, query: RunQuery, columns: Sequence[Column], offset: int = 0, limit: int | None = None
     ) -> RunColumns:
         return self._folded().get_columns(query, columns, offset, limit)
-
-    def match(self, query: RunQuery) -> RunMatches:
-        return self._folded().match(query)
 
     def list_keys(
         self,

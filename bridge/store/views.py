@@ -48,9 +48,12 @@ class RunViews(ABC):
             InvalidValue: `offset` or `limit` is negative.
         """
 
-    @abstractmethod
     def match(self, query: RunQuery) -> RunMatches:
         """Return the ids and the run numbers of the runs that match a query, in the query's order."""
+        from bridge.records.views import RunMatches
+
+        found = self.get_columns(query, ())
+        return RunMatches(found.ids, found.numbers)
 
     @abstractmethod
     def list_keys(

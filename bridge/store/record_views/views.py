@@ -18,7 +18,6 @@ from bridge.records.views import (
     KeyRecord,
     RunColumns,
     RunGroup,
-    RunMatches,
     SampledSeries,
 )
 from bridge.store.history import mlflow_history
@@ -72,10 +71,6 @@ class RecordViews(RunViews):
             len(found),
             tuple(as_array(column, [row[at] for row in table]) for at, column in enumerate(columns)),
         )
-
-    def match(self, query: RunQuery) -> RunMatches:
-        found = self.get_columns(query, ())
-        return RunMatches(found.ids, found.numbers)
 
     def list_keys(
         self,

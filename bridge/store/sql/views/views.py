@@ -14,7 +14,6 @@ from bridge.records.views import (
     KeyRecord,
     RunColumns,
     RunGroup,
-    RunMatches,
     SampledSeries,
 )
 from bridge.store.sql.views.changes import changes_since
@@ -49,11 +48,6 @@ class SqlViews(RunViews):
         check_limits(offset, limit)
         with self._database.read() as c:
             return _columns(c, query, columns, offset, limit)
-
-    def match(self, query: RunQuery) -> RunMatches:
-        with self._database.read() as c:
-            found = _columns(c, query, ())
-            return RunMatches(found.ids, found.numbers)
 
     def list_keys(
         self,
