@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -221,7 +222,8 @@ def draw_the_same(visitors: Visitors, expected: Callable[[Charts], bool]) -> Cha
     """Wait until both show the expected charts with the same curves."""
     end = time.monotonic() + PATIENCE
     while True:
-        theirs, ours = (visitor.page.evaluate(CURVES) for visitor in visitors)
+        # The labels of bars are run ids, which `plain` replaces.
+        theirs, ours = (json.loads(visitor.plain(json.dumps(visitor.page.evaluate(CURVES)))) for visitor in visitors)
         same = are_alike(theirs, ours)
         if same and expected(ours):
             return list(ours)
