@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy
 import pytest
 from mlflow import MlflowClient
 from playwright.sync_api import Page, expect
-from visiting import PATIENCE, Visitors
+from visiting import PATIENCE, Visitor, Visitors
 
 pytestmark = pytest.mark.browser
 
@@ -222,13 +221,21 @@ def draw_the_same(visitors: Visitors, expected: Callable[[Charts], bool]) -> Cha
     """Wait until both show the expected charts with the same curves."""
     end = time.monotonic() + PATIENCE
     while True:
-        # The labels of bars are run ids, which `plain` replaces.
-        theirs, ours = (json.loads(visitor.plain(json.dumps(visitor.page.evaluate(CURVES)))) for visitor in visitors)
+        theirs, ours = map(charts_of, visitors)
         same = are_alike(theirs, ours)
         if same and expected(ours):
             return list(ours)
         assert time.monotonic() < end, f"{ours} instead of {theirs}" if not same else f"not as expected: {ours}"
         visitors.ours.page.wait_for_timeout(300)
+
+
+def charts_of(visitor: Visitor) -> Charts:
+    """Return the charts of a page. The bars of a chart are labelled with run ids, which are replaced."""
+
+    def plain(axis: list[Any]) -> list[Any]:
+        return [visitor.plain(value) if isinstance(value, str) else value for value in axis]
+
+    return [[[plain(axis) for axis in curve] for curve in chart] for chart in visitor.page.evaluate(CURVES)]
 
 
 def are_alike(theirs: Charts, ours: Charts) -> bool:
