@@ -146,7 +146,8 @@ class _Sums:
                 least, greatest = numpy.minimum.reduceat(values, begins), numpy.maximum.reduceat(values, begins)
                 self.total[filled] += numpy.add.reduceat(values, begins)
             else:
-                least, greatest = numpy.fmin.reduceat(values, begins), numpy.fmax.reduceat(values, begins)
+                quiet = numpy.where(numpy.isnan(values), numpy.nan, values)  # a signalling NaN is not skipped
+                least, greatest = numpy.fmin.reduceat(quiet, begins), numpy.fmax.reduceat(quiet, begins)
                 self.total[filled] += numpy.add.reduceat(numpy.where(is_finite, values, 0.0), begins)
                 self.nans[filled] += numpy.add.reduceat(numpy.isnan(values), begins, dtype=numpy.int64)
                 self.infinities[filled] += numpy.add.reduceat(numpy.isinf(values), begins, dtype=numpy.int64)

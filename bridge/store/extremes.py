@@ -47,8 +47,9 @@ def find_extremes(begins: Array, series: Array, steps: Array, timestamps: Array,
         least = among == numpy.minimum.reduceat(among, begins)[series]
         first = least if first is None else first & least
     assert first is not None
-    # `fmin` and `fmax` skip NaN. NaN is unequal to every number.
-    minimum, maximum = (values == extreme.reduceat(values, begins)[series] for extreme in (numpy.fmin, numpy.fmax))
+    compared = values if all_numbers else numpy.where(is_number, values, numpy.nan)
+    # `fmin` and `fmax` skip a quiet NaN. NaN is unequal to every number.
+    minimum, maximum = (values == extreme.reduceat(compared, begins)[series] for extreme in (numpy.fmin, numpy.fmax))
     return Extremes(*(_first_true(mask, begins) for mask in (first, minimum, maximum)))
 
 

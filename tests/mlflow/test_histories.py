@@ -31,4 +31,4 @@ def test_both_stores_answer_every_history_of_calls_equally(pair: Pair) -> None:
             suppress_health_check=list(HealthCheck),
         ),
     )
-    assert pair.steps >= 1_400 * SCALE
+    assert pair.steps >= 1_200 * SCALE  # a history ends early if no rule applies

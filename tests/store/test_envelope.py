@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,7 +18,10 @@ from bridge.store.envelope import edges_of, envelope
 from bridge.store.pieces import Piece, X, range_of
 from bridge.testing.naive import LoggedPoint, native_of
 
-VALUES = (0.0, -0.0, 1.0, -1.0, 0.1, math.inf, -math.inf, math.nan)
+SIGNALLING = struct.unpack("<d", struct.pack("<Q", 0x7FF0000000000001))[0]
+"""A NaN that `numpy.fmin` does not skip."""
+
+VALUES = (0.0, -0.0, 1.0, -1.0, 0.1, math.inf, -math.inf, math.nan, SIGNALLING)
 
 logged_points = st.builds(
     LoggedPoint,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -22,7 +23,13 @@ from bridge.store.sql.sqlite import open_sqlite
 from bridge.store.sql.states import POINTS, STATE
 from bridge.testing.slices import Entry, make_slice
 
-POINTS_OF_POOL = [(value, *at) for value in (-1.0, math.inf, math.nan) for at in ((INT64_MIN, 0), (5, 0), (5, 1))]
+SIGNALLING = struct.unpack("<d", struct.pack("<Q", 0x7FF0000000000001))[0]
+"""A NaN that `numpy.fmin` does not skip."""
+
+POINTS_OF_POOL = [
+    *((value, *at) for value in (-1.0, math.inf, math.nan) for at in ((INT64_MIN, 0), (5, 0), (5, 1))),
+    (SIGNALLING, 5, 0),
+]
 """Values, steps and timestamps."""
 
 SEQUENCES = tuple(product(POINTS_OF_POOL, repeat=3))
