@@ -6,10 +6,12 @@ import os
 import platform
 import re
 import sqlite3
+import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import NamedTuple
 
 PACKAGES = ("runbridge", "mlflow", "numpy", "pcodec", "torch", "tensorboard")
@@ -169,15 +171,24 @@ def markdown(rows: Sequence[Row]) -> str:
 
 
 def conditions(size: str, clock: str) -> str:
-    """Return one line on the date, the machine and the versions, the size of the benchmarks and the clock."""
+    """Return one line on the date, the commit, the machine, the versions, the size of the benchmarks and the clock."""
     found = [f"{name} {installed}" for name in PACKAGES if (installed := _version(name))]
     now = datetime.now(timezone.utc)
-    load = os.getloadavg()[0]
+    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores (load {os.getloadavg()[0]:.1f})"
     return (
-        f"{now:%Y-%m-%d %H:%M} UTC, {platform.system()} {platform.machine()}, {os.cpu_count()} cores "
-        f"(load {load:.1f}), Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {', '.join(found)}; "
+        f"{now:%Y-%m-%d %H:%M} UTC, commit {_commit()}, {machine}, "
+        f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {', '.join(found)}; "
         f"size: {size}; medians of alternating repeats; clock: {clock}"
     )
+
+
+def _commit() -> str:
+    """Return the short id of the commit that is measured, or "unknown" outside of a git repository."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--exclude=*"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
 
 
 def _version(package: str) -> str:
