@@ -115,8 +115,10 @@ def _fill_labels(c: sqlite3.Connection, experiment: int, runs: int, source: str)
     (text,) = _names(c, experiment, SERIES, TAGS[:1], "text")
     (key,) = _names(c, experiment, SERIES, TAGS[:1], "number")  # the counters of a key refer to this name
     name = f"CASE WHEN number = 20 AND n % 10 = 3 THEN {a_property} ELSE name END"
-    cells = _cells(f"run, {name}, value", source, names, label_values(runs), "y.column1 != 20 OR x.n % 100 != 7")
-    c.execute(f"INSERT INTO label (run, name, value) {cells}")
+    where = "y.column1 != 20 OR x.n % 100 != 7"
+    cells = _cells(f"run, {name}, number, value", source, names, label_values(runs), where)
+    c.execute(f"INSERT INTO label (run, name, number, value) {cells}")
+    c.execute(f"UPDATE run SET labels = {len(names)} WHERE experiment = {experiment}")
     c.execute(
         "INSERT INTO series (run, name, all_ints, latest_step, latest_timestamp, latest_text, points)"
         f" SELECT run, {text}, 0, 0, {START}, '\"' || {label_values(runs)[20]} || '\"', 1 FROM {source}"

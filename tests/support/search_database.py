@@ -42,9 +42,9 @@ def insert_run(connection: sqlite3.Connection, record: RunRecord) -> int:
     )  # fmt: skip
     experiment = int(record.experiment_id)
     for entity, labels in (PARAM, record.params), (TAG, record.tags), (PROPERTY, record.properties):
-        for key, value in labels.items():
+        for number, (key, value) in enumerate(labels.items()):
             name = name_id(connection, label_name(experiment, entity, key))
-            insert(connection, "label", run=run, name=name, value=value)
+            insert(connection, "label", run=run, name=name, number=number, value=value)
     for key in sorted(set(record.latest) | set(record.latest_texts) | {key for key, _ in record.latest_columns}):
         insert_metric(connection, run, key, record)
     for (key, column), latest in record.latest_columns.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from bridge.errors import InvalidState, NotFound, ParamChanged
@@ -31,12 +31,22 @@ class Labelled(NamedTuple):
 def insert_labels(c: Connection, new: Sequence[tuple[int, int, RunRecord]]) -> None:
     """Store the labels of new runs, which have no labels yet. `new` are tuples (key of the run, experiment, record)."""
     labels = [
-        (run, label_name(experiment, entity, key), value)
+        (run, label_name(experiment, entity, key), number, value)
         for run, experiment, record in new
-        for entity, field in FIELDS.items()
-        for key, value in getattr(record, field).items()
+        for number, (entity, key, value) in enumerate(_labels_of(record))
     ]
-    _insert(c, labels, "")
+    _insert(c, labels)
+
+
+def _labels_of(record: RunRecord) -> Iterator[tuple[int, str, Any]]:
+    for entity, field in FIELDS.items():
+        for key, value in getattr(record, field).items():
+            yield entity, key, value
+
+
+def count_labels(record: RunRecord) -> int:
+    """Return the number of labels of a new run."""
+    return sum(len(getattr(record, field)) for field in FIELDS.values())
 
 
 def change_labels(c: Connection, run: Labelled, changes: RunChanges) -> None:
@@ -61,7 +71,7 @@ def read_labels(c: Connection, runs: Sequence[int]) -> dict[int, dict[int, Value
     for some in chunks(runs):
         rows = c.execute(
             "SELECT l.run, n.entity, n.key, l.value FROM label l CROSS JOIN name n ON n.id = l.name"
-            f" WHERE l.run IN ({marks_for(some)}) ORDER BY l.id",
+            f" WHERE l.run IN ({marks_for(some)}) ORDER BY l.number",
             some,
         ).fetchall()
         for run, entity, key, value in rows:
@@ -104,9 +114,18 @@ def _values(c: Connection, run: Labelled, entity: int, keys: Iterable[str]) -> d
 
 
 def _put(c: Connection, run: Labelled, entity: int, values: Mapping[str, str | None], otherwise: str = "") -> None:
-    _insert(c, [(run.key, label_name(run.experiment, entity, key), value) for key, value in values.items()], otherwise)
+    if not values:
+        return
+    (first,) = c.execute("SELECT labels FROM run WHERE key = ?", (run.key,)).fetchone()
+    c.execute("UPDATE run SET labels = ? WHERE key = ?", (first + len(values), run.key))
+    labels = [
+        (run.key, label_name(run.experiment, entity, key), number, value)
+        for number, (key, value) in enumerate(values.items(), first)
+    ]
+    _insert(c, labels, otherwise)
 
 
-def _insert(c: Connection, labels: Sequence[tuple[int, Name, str | None]], otherwise: str) -> None:
-    ids = names.find_or_insert(c, [name for _, name, _ in labels])
-    insert(c, "label", ("run", "name", "value"), [(run, ids[name], value) for run, name, value in labels], otherwise)
+def _insert(c: Connection, labels: Sequence[tuple[int, Name, int, str | None]], otherwise: str = "") -> None:
+    ids = names.find_or_insert(c, [label[1] for label in labels])
+    rows = [(run, ids[name], number, value) for run, name, number, value in labels]
+    insert(c, "label", ("run", "name", "number", "value"), rows, otherwise)

@@ -28,7 +28,7 @@ from bridge.records.times import stored_time
 from bridge.store.sql import experiments
 from bridge.store.sql.changes import next_change, note_runs
 from bridge.store.sql.connection import Connection
-from bridge.store.sql.labels import Labelled, change_labels, insert_labels, read_labels
+from bridge.store.sql.labels import Labelled, change_labels, count_labels, insert_labels, read_labels
 from bridge.store.sql.latest import read_latest
 from bridge.store.sql.names import PARAM, PROPERTY, TAG
 from bridge.store.sql.statements import AT_ONCE, chunks, in_chunks, insert, marks_for
@@ -100,12 +100,13 @@ def _insert_runs(c: sqlite3.Connection, runs: Sequence[tuple[int, RunRecord]]) -
         numbers[experiment] = itertools.count(row[0] - count + 1)
     change = next_change(c)
     insert(
-        c, "run", (*COLUMNS, "changed", "created"),
+        c, "run", (*COLUMNS, "changed", "created", "labels"),
         [
             (
                 record.id, experiment, record.display_name, next(numbers[experiment]), record.status, "active",
                 record.start_time, record.end_time, None, record.description, record.user, record.parent_id,
                 record.error, record.type, record.definition, change, change,
+                count_labels(record),
             )
             for experiment, record in runs
         ],

@@ -29,15 +29,16 @@ INSERT INTO name (experiment, entity, key, value_type)
 
 -- The params, tags and properties of runs.
 CREATE TABLE label (
-    id INTEGER PRIMARY KEY,                   -- the order in which the labels of a run were first set
     run INTEGER NOT NULL REFERENCES run (key),
     name INTEGER NOT NULL,                    -- of the entity PARAM, TAG or PROPERTY
+    number INTEGER NOT NULL,                  -- the order in which the labels of a run were first set
     value TEXT,
-    UNIQUE (run, name)
-);
+    PRIMARY KEY (run, name)
+) WITHOUT ROWID;
+ALTER TABLE run ADD COLUMN labels BIGINT NOT NULL DEFAULT 0;  -- the next number of a label
 
-INSERT INTO label (run, name, value)
-    SELECT l.run, n.id, l.value
+INSERT INTO label (run, name, number, value)
+    SELECT l.run, n.id, row_number() OVER (PARTITION BY l.run ORDER BY l.entity, l.id) - 1, l.value
     FROM (
         SELECT 0 AS entity, id, run, key, value FROM param
         UNION ALL SELECT 1, id, run, key, value FROM tag
@@ -46,7 +47,8 @@ INSERT INTO label (run, name, value)
     CROSS JOIN run r ON r.key = l.run
     CROSS JOIN name n ON n.experiment = r.experiment AND n.entity = l.entity AND n.key = l.key
         AND n.kind = 0 AND n."column" = '' AND n.value_type = ''
-    ORDER BY l.run, l.entity, l.id;
+    ORDER BY l.run, n.id;
+UPDATE run SET labels = (SELECT count(*) FROM label l WHERE l.run = run.key);
 CREATE INDEX label_by_value ON label (name, substr(value, 1, 64), run);
 -- The labels whose values are cut by `substr`, which ends at a NUL character. There are usually none.
 CREATE INDEX label_with_nul ON label (name) WHERE instr(value, char(0)) > 0;
