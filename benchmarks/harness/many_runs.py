@@ -19,6 +19,8 @@ PARAMS = tuple(f"p{number:02}" for number in range(20))
 TAGS = tuple(f"t{number:02}" for number in range(10))
 START = 1_700_000_000_000
 PRIME = 2**31 - 1
+SERIES_ID = "run * 21 + {}"
+"""The SQL of the id of a series. A run has at most 21 series."""
 
 
 def uniform(seed: int) -> str:
@@ -120,9 +122,9 @@ def _fill_labels(c: sqlite3.Connection, experiment: int, runs: int, source: str)
     c.execute(f"INSERT INTO label (run, name, number, value) {cells}")
     c.execute(f"UPDATE run SET labels = {len(names)} WHERE experiment = {experiment}")
     c.execute(
-        "INSERT INTO series (run, name, all_ints, latest_step, latest_timestamp, latest_text, points)"
-        f" SELECT run, {text}, 0, 0, {START}, '\"' || {label_values(runs)[20]} || '\"', 1 FROM {source}"
-        " WHERE x.n % 100 = 7"
+        "INSERT INTO series (id, run, name, all_ints, latest_step, latest_timestamp, latest_text, points)"
+        f" SELECT {SERIES_ID.format(20)}, run, {text}, 0, 0, {START}, '\"' || {label_values(runs)[20]} || '\"', 1"
+        f" FROM {source} WHERE x.n % 100 = 7"
     )
     c.execute(f"INSERT INTO counter SELECT run, {key}, 1, 1 FROM {source} WHERE x.n % 100 = 7")
 
@@ -132,8 +134,9 @@ def _fill_metrics(c: sqlite3.Connection, experiment: int, runs: int, source: str
     where, values = "y.column1 != 9 OR x.n % 100 = 5", metric_values(runs)
     names = _names(c, experiment, SERIES, METRICS, "number")
     nan = "CASE WHEN value IS NULL THEN 9221120237041090560 END"  # the 64 bits of NaN
-    cells = _cells(f"run, name, 0, 0, {START}, value, {nan}, coalesce(value, 9e999), 1", source, names, values, where)
-    columns = "run, name, all_ints, latest_step, latest_timestamp, latest_value, latest_bits, indexed, points"
+    selected = f"{SERIES_ID.format('number')}, run, name, 0, 0, {START}, value, {nan}, coalesce(value, 9e999), 1"
+    cells = _cells(selected, source, names, values, where)
+    columns = "id, run, name, all_ints, latest_step, latest_timestamp, latest_value, latest_bits, indexed, points"
     c.execute(f"INSERT INTO series ({columns}) {cells}")
     counters = _cells("run, name, 1, 1", source, names, ["1"], where)
     c.execute(f"INSERT INTO counter (run, name, points, stepless) {counters}")

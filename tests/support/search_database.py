@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import sqlite3
@@ -22,6 +23,7 @@ from bridge.store.sql.search.limits import LIMITS, Limits
 from bridge.store.sql.search.runs import answer_of
 from bridge.testing.oracle.search import DATASET_CONTEXT, select_runs
 
+SERIES_IDS = itertools.count(1)
 MIGRATIONS = sorted((Path(bridge.store.sql.__file__).parent / "migrations").glob("*.sql"))
 
 
@@ -87,8 +89,8 @@ def insert_metric(connection: sqlite3.Connection, run: int, key: str, record: Ru
 
 def insert_text(connection: sqlite3.Connection, text: str, run: int, name: Name) -> None:
     insert(
-        connection, "series", run=run, name=name_id(connection, name), all_ints=0, latest_text=text, latest_timestamp=0,
-        latest_step=0,
+        connection, "series", id=next(SERIES_IDS), run=run, name=name_id(connection, name), all_ints=0,
+        latest_text=text, latest_timestamp=0, latest_step=0,
     )  # fmt: skip
 
 
@@ -97,8 +99,9 @@ def insert_number(connection: sqlite3.Connection, latest: Latest, run: int, name
     value, bits = bits_of(latest.value, bits)
     indexed = None if name[3] else math.inf if value is None else value  # the index has no columns of tables
     insert(
-        connection, "series", run=run, name=name_id(connection, name), all_ints=0, latest_bits=bits, latest_value=value,
-        indexed=indexed, latest_timestamp=latest.timestamp, latest_step=latest.step,
+        connection, "series", id=next(SERIES_IDS), run=run, name=name_id(connection, name), all_ints=0,
+        latest_bits=bits, latest_value=value, indexed=indexed, latest_timestamp=latest.timestamp,
+        latest_step=latest.step,
     )  # fmt: skip
 
 

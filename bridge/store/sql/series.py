@@ -40,7 +40,7 @@ BLOCK = ("series", "points", "positions", "steps", "timestamps", '"values"', "do
 SERIES_COLUMNS = ("id", "run", "name", *STATE, "hot")
 COUNTED = "ON CONFLICT (run, name) DO UPDATE SET points = excluded.points, stepless = excluded.stepless"
 CHANGED = (
-    f"ON CONFLICT (id) DO UPDATE SET {', '.join(f'{column} = excluded.{column}' for column in STATE)},"
+    f"ON CONFLICT (run, name) DO UPDATE SET {', '.join(f'{column} = excluded.{column}' for column in STATE)},"
     " hot = series.hot + 1"
 )
 

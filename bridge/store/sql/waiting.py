@@ -29,7 +29,7 @@ VALUE = "coalesce({}latest_value, 9e999)"
 """The value of `indexed`. NaN is +inf there; ±inf is ±1.797e308."""
 
 STALE = (
-    "SELECT s.id FROM series s CROSS JOIN name n ON n.id = s.name"
+    "SELECT s.name FROM series s CROSS JOIN name n ON n.id = s.name"
     f" WHERE s.run = ? AND n.kind = {SCALAR} AND n.value_type = 'number'"
     f" AND s.indexed IS NOT {VALUE.format('s.')} LIMIT ?"
 )
@@ -74,7 +74,10 @@ def _index(c: Connection, run: int, most: int) -> int:
     """Bring at most this number of series of a run into the index. Return their number, or 1 if it is 0."""
     stale = [row[0] for row in c.execute(STALE, (run, most)).fetchall()]
     for some in chunks(stale):
-        c.execute(f"UPDATE series SET indexed = {VALUE.format('')} WHERE id IN ({marks_for(some)})", some)
+        c.execute(
+            f"UPDATE series SET indexed = {VALUE.format('')} WHERE run = ? AND name IN ({marks_for(some)})",
+            (run, *some),
+        )
     if len(stale) < most:
         c.execute("DELETE FROM waiting WHERE run = ?", (run,))
     return max(len(stale), 1)

@@ -74,7 +74,7 @@ INSERT INTO counter (run, name, points, stepless)
 
 -- A series keeps its id, because blocks of points refer to it.
 CREATE TABLE new_series (
-    id INTEGER PRIMARY KEY,
+    id INTEGER NOT NULL UNIQUE,
     run INTEGER NOT NULL REFERENCES run (key),
     name INTEGER NOT NULL,                    -- of the entity SERIES
     all_ints INTEGER NOT NULL,
@@ -96,8 +96,8 @@ CREATE TABLE new_series (
     maximum_value DOUBLE PRECISION,
     indexed DOUBLE PRECISION,                 -- the value in `series_by_value`: NULL if none, +inf for NaN
     hot INTEGER NOT NULL DEFAULT 0,           -- the number of rows in `point_block`; only valid if `points` is not NULL
-    UNIQUE (run, name)
-);
+    PRIMARY KEY (run, name)
+) WITHOUT ROWID;
 
 INSERT INTO new_series (
     id, run, name, all_ints, latest_step, latest_timestamp, latest_value, latest_bits, latest_text, indexed
@@ -111,7 +111,7 @@ INSERT INTO new_series (
     FROM series s CROSS JOIN metric m ON m.id = s.metric CROSS JOIN run r ON r.key = m.run
     CROSS JOIN name n ON n.experiment = r.experiment AND n.entity = 3 AND n.key = m.key
         AND n.kind = s.kind AND n."column" = s."column" AND n.value_type = s.value_type
-    ORDER BY s.id;
+    ORDER BY m.run, n.id;
 DROP TABLE series;
 DROP TABLE metric;
 ALTER TABLE new_series RENAME TO series;
