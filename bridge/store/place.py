@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bridge.errors import InvalidState
 from bridge.records.limits import EXACT_INTEGER, INT64_MIN
@@ -30,18 +30,14 @@ if TYPE_CHECKING:
 COLUMNS = ("series", "times", "timestamps", "steps", "has_step", "values", "ints", "apis", "joined")
 
 
-Name: TypeAlias = "tuple[str, str]"
-"""A run id and a key."""
-
-
 class Counters(NamedTuple):
-    """The number of points of a key, and the number of its points without a step.
+    """For each series, the number of points of its key, and the number of these points without a step.
 
-    Points of all kinds are counted. A row counts as one point.
+    Points of all kinds are counted. A row counts as one point. Series with the same key have the same counters.
     """
 
-    points: int
-    stepless: int
+    points: Array
+    stepless: Array
 
 
 class Joined(NamedTuple):
@@ -62,21 +58,23 @@ class Joined(NamedTuple):
 class Placed:
     """Points with their positions and steps. They are sorted by series, and within a series in log order.
 
-    `ends` has, for each series, the index after its last point.
+    `begins` has, for each series, the index of its first point.
     `latest` has, for each series, the index of its latest point; see `bridge.records.series.Latest`.
     `all_ints` has, for each series, whether all of these points were logged as ints.
-    `counters` has the counters of every key after these points.
+    `keys` has, for each series, the index of the first series with the same key.
+    `counters` are the counters after these points.
     """
 
-    ends: list[int]
-    latest: list[int]
-    all_ints: list[bool]
+    begins: Array
+    latest: Array
+    all_ints: Array
+    keys: Array
     positions: Array
     steps: Array
     timestamps: Array
     values: Array
     apis: Array
-    counters: dict[Name, Counters]
+    counters: Counters
 
 
 def fresh_slices(slices: Iterable[Slice], stored: Mapping[str, int]) -> tuple[list[Slice], dict[str, int]]:
@@ -161,7 +159,7 @@ def _columns_of(piece: Slice, numbers: dict[Definition, int], earlier_texts: int
     }
 
 
-def without_series(points: Joined, lost: Sequence[bool]) -> tuple[Joined, int]:
+def without_series(points: Joined, lost: Array) -> tuple[Joined, int]:
     """Drop the points whose run does not exist. Return the other points, and the number of dropped points.
 
     Args:
@@ -170,27 +168,26 @@ def without_series(points: Joined, lost: Sequence[bool]) -> tuple[Joined, int]:
     """
     import numpy
 
-    if not any(lost):
-        return points, 0
-    kept = ~numpy.array(lost, dtype=bool)
+    kept = ~lost
     stay = kept[points.columns["series"]]
     columns = {name: column[stay] for name, column in points.columns.items()}
     columns["series"] = (numpy.cumsum(kept) - 1)[columns["series"]]  # the index of each series among the kept ones
-    definitions = [definition for definition, gone in zip(points.definitions, lost, strict=True) if not gone]
+    definitions = [definition for definition, gone in zip(points.definitions, lost.tolist(), strict=True) if not gone]
     return points._replace(definitions=definitions, columns=columns), int((~stay).sum())
 
 
-def place(points: Joined, before: Mapping[Name, Counters]) -> Placed:
+def place(points: Joined, before: Counters) -> Placed:
     """Give points their positions and steps, and find the latest point of each series.
 
     Args:
         points: the new points in log order.
-        before: the counters of the keys that already have points.
+        before: the stored counters; 0 for a key without points.
     """
     import numpy
 
     definitions, columns = points.definitions, points.columns
-    positions, steps, counters = _places(definitions, columns, before)
+    keys = _keys(definitions)
+    positions, steps, counters = _places(keys, columns, before)
     # Group the points by series. The sort is stable, so each group stays in log order.
     order = numpy.argsort(columns["series"], kind="stable")
     series = columns["series"][order]
@@ -201,18 +198,32 @@ def place(points: Joined, before: Mapping[Name, Counters]) -> Placed:
         **{name: columns[name][order] for name in ("timestamps", "values", "apis")},
     }
     compared = comparable_values(placed["values"])
-    is_text = numpy.array([definition.value_type == "text" for definition in definitions], dtype=bool)[series]
-    # If several texts have the greatest step and timestamp, the last logged text is the latest. So the positions of
-    # texts are compared.
-    compared[is_text] = placed["positions"][is_text]
+    if len(points.texts):
+        is_text = numpy.array([definition.value_type == "text" for definition in definitions], dtype=bool)[series]
+        # If several texts have the greatest step and timestamp, the last logged text is the latest. So the positions of
+        # texts are compared.
+        compared[is_text] = placed["positions"][is_text]
     ints = columns["ints"][order]
     return Placed(
-        ends=[*begins[1:].tolist(), len(order)] if definitions else [],
-        latest=_greatest(begins, series, placed["steps"], placed["timestamps"], compared).tolist(),
-        all_ints=numpy.logical_and.reduceat(ints, begins).tolist() if definitions else [],
+        begins=begins,
+        latest=_greatest(begins, series, placed["steps"], placed["timestamps"], compared),
+        all_ints=numpy.logical_and.reduceat(ints, begins) if definitions else ints,
+        keys=keys,
         counters=counters,
         **placed,
     )
+
+
+def _keys(definitions: Sequence[Definition]) -> Array:
+    """Return, for each series, the index of the first series with the same key.
+
+    Several series may have the same key, for example numbers and texts. They share its counters.
+    """
+    import numpy
+
+    firsts: dict[tuple[str, str], int] = {}
+    own = [firsts.setdefault((d.run_id, d.key), number) for number, d in enumerate(definitions)]
+    return numpy.array(own, dtype=numpy.int64)
 
 
 def _ranks(order: Array) -> Array:
@@ -224,17 +235,13 @@ def _ranks(order: Array) -> Array:
     return ranks
 
 
-def _places(
-    definitions: Sequence[Definition], columns: Mapping[str, Array], before: Mapping[Name, Counters]
-) -> tuple[Array, Array, dict[Name, Counters]]:
-    """Return the position and the step of each point, and the counters of the keys after these points."""
+def _places(keys: Array, columns: Mapping[str, Array], before: Counters) -> tuple[Array, Array, Counters]:
+    """Return the position and the step of each point, and the counters after these points.
+
+    `keys` has, for each series, the index of the first series with the same key.
+    """
     import numpy
 
-    # Number the keys. Several series may have the same key, for example numbers and texts. They share its counters.
-    numbers: dict[Name, int] = {}
-    of_series = [numbers.setdefault((d.run_id, d.key), len(numbers)) for d in definitions]
-    old = [before.get(name, Counters(0, 0)) for name in numbers]
-    points_before, stepless_before = numpy.array(old, dtype=numpy.int64).reshape(-1, 2).T
     # All cells of a row have the same position. So only the first cell of each row is counted. A point without a row
     # counts as a row with one cell. `row_of` has, for each point, the index of its row.
     first: Any = slice(None)
@@ -243,7 +250,7 @@ def _places(
         first = ~columns["joined"]
         row_of = numpy.cumsum(first) - 1
     has_step = columns["has_step"][first]
-    metrics = numpy.array(of_series, dtype=numpy.int64)[columns["series"][first]]
+    metrics = keys[columns["series"][first]]
     # Group the points by key. Each group stays in log order.
     order = numpy.argsort(metrics, kind="stable")
     groups = metrics[order]
@@ -254,15 +261,14 @@ def _places(
     # The position is the old counter plus the index in the group. The arrays on the right are in the order of the
     # groups. Assigning them to `positions[order]` puts the elements back into log order.
     positions = numpy.empty(len(order), dtype=numpy.int64)
-    positions[order] = points_before[groups] + numpy.arange(len(order)) - begins
+    positions[order] = before.points[groups] + numpy.arange(len(order)) - begins
     # A point that was logged without a step gets this step: the number of earlier points of its key without a step.
     rank = numpy.empty(len(order), dtype=numpy.int64)
-    rank[order] = stepless_before[groups] + stepless_until - stepless_until[begins]
-    counted = points_before + numpy.bincount(metrics, minlength=len(numbers))
-    counted_stepless = stepless_before + numpy.bincount(metrics[~has_step], minlength=len(numbers))
-    after = map(Counters, counted.tolist(), counted_stepless.tolist())
+    rank[order] = before.stepless[groups] + stepless_until - stepless_until[begins]
+    counted = before.points + numpy.bincount(metrics, minlength=len(keys))[keys]
+    counted_stepless = before.stepless + numpy.bincount(metrics[~has_step], minlength=len(keys))[keys]
     steps = numpy.where(columns["has_step"], columns["steps"], rank[row_of])
-    return positions[row_of], steps, dict(zip(numbers, after, strict=True))
+    return positions[row_of], steps, Counters(counted, counted_stepless)
 
 
 def _greatest(begins: Array, series: Array, steps: Array, timestamps: Array, compared: Array) -> Array:

@@ -17,8 +17,9 @@ from bridge.records.limits import INT64_MIN
 from bridge.records.run import RunRecord
 from bridge.records.series import COLUMN
 from bridge.store.one_run import create_run, get_run
-from bridge.store.sql import facts, states
+from bridge.store.sql import facts
 from bridge.store.sql.backend import SqlBackend
+from bridge.store.sql.latest import latest_of
 from bridge.store.sql.sqlite import open_sqlite
 from bridge.store.sql.states import POINTS, STATE
 from bridge.testing.slices import Entry, make_slice
@@ -62,7 +63,18 @@ def facts_of(store: SqlBackend) -> dict[str, Any]:
             f"SELECT n.key, {', '.join(STATE)} FROM series s JOIN name n ON n.id = s.name WHERE n.value_type = 'number'"
             " ORDER BY s.id"
         ).fetchall()
-    return {key: (state[POINTS], *states.facts_of(state)) for key, *state in rows}
+    return {key: (state[POINTS], *stored_facts(state)) for key, *state in rows}
+
+
+def stored_facts(state: Sequence[Any]) -> tuple[Any, ...]:
+    """Return the facts of a series. If it has one point, they are those of its latest point."""
+    if state[POINTS] != 1:
+        return tuple(state[POINTS + 1 :])
+    assert state[POINTS + 1 :] == [None] * 7
+    if state[3] is None:
+        return (None,) * 7
+    value, timestamp, step = latest_of(state[3], state[4], state[2], state[1])
+    return (step, timestamp, value, step, value, step, value)
 
 
 def as_of_schema_4(store: SqlBackend) -> None:

@@ -237,6 +237,7 @@ class SqlBackend(Backend):
     def append(self, slices: Sequence[Slice]) -> dict[str, int]:
         from bridge.store.place import fresh_slices, join
         from bridge.store.sql import series
+        from bridge.store.sql.known import keep, look_up
 
         journal_ids = list(dict.fromkeys(piece.journal_id for piece in slices))
         for _ in range(TRIES):
@@ -248,16 +249,22 @@ class SqlBackend(Backend):
                 return ends
             points, warnings = join(fresh), series.warnings_of(fresh)
             with self.database.read() as c:
-                state, known = state_of(c), series.look_up(c, points, warnings)
+                state, known = state_of(c), look_up(c, points.definitions, warnings)
             rows = series.prepare(points, warnings, known)
             with self.database.write() as c:
                 _check_workspace(c, fresh)
-                unchanged = state_of(c) == state or series.look_up(c, points, warnings) == known
-                if unchanged and _receipts(c, journal_ids) == before:
+                unchanged = (
+                    state_of(c) == state or look_up(c, points.definitions, warnings).content() == known.content()
+                )
+                unchanged = unchanged and _receipts(c, journal_ids) == before
+                if unchanged:
                     series.write(c, rows)
                     _finish_append(c, fresh, ends)
                     self._sealer.add(c, [block[:2] for block in rows.blocks])
-                    return ends
+                    remember = keep(c, rows.definitions, rows.known)
+            if unchanged:
+                remember()
+                return ends
         # Every try has failed, because other processes changed the same rows. So the rows are prepared under the lock.
         with self.database.write() as c:
             _check_workspace(c, slices)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from operator import itemgetter
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from bridge.records.series import Definition
 
 Name: TypeAlias = "tuple[int, int, str, int, str, str]"
 """A name: experiment, entity, key, kind, column and value type. `bridge.store.sql.names` describes the fields."""
@@ -23,12 +27,15 @@ class Connection(sqlite3.Connection):
         names: the ids of committed names.
         newest: the remembered name with the greatest id.
         new_names: the ids of the names that the open transaction has inserted.
+        kept: the rows of the last fold: the state of the database, the series, and the rows. See
+            `bridge.store.sql.known`.
     """
 
     # The attributes have defaults in the class, because a signal handler could interrupt an `__init__`.
     names: dict[Name, int] | None = None
     newest: tuple[Name, int] | None = None
     new_names: dict[Name, int] | None = None
+    kept: tuple[object, Sequence[Definition], Any] | None = None
 
     def remember(self, names: dict[Name, int]) -> None:
         """Remember the ids of committed names."""

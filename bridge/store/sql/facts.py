@@ -6,12 +6,13 @@ from the points and stores them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from bridge.store.sql.connection import Connection
 from bridge.store.sql.database import Database
-from bridge.store.sql.states import NO_FACTS, POINTS, STATE, facts_of_points, join_facts
+from bridge.store.sql.states import POINTS, STATE, Facts, facts_of_points, join_facts
 
 POINTS_AT_ONCE = 250_000
 """About how many points `fill_some` reads in one call."""
@@ -29,6 +30,10 @@ FILL = (  # unless a fold has stored more points since the facts were computed
 )
 
 
+NO_FACTS = (None,) * len(Facts._fields)
+"""The columns of a series without facts."""
+
+
 class Computed(NamedTuple):
     """The values that were computed from the blocks of a series: number of blocks, number of points, and facts."""
 
@@ -39,25 +44,33 @@ class Computed(NamedTuple):
 
 def _compute(c: Connection, id: int, is_number: bool) -> Computed:
     """Compute the facts of a series from its blocks."""
-    blocks, points, facts, last = 0, 0, NO_FACTS, 0
+    blocks, points, last = 0, 0, 0
+    facts: Facts | None = None
     while rows := c.execute(READ_BLOCKS, (id, last, BLOCKS_AT_ONCE)).fetchall():
         last = rows[-1][0]
         blocks += len(rows)
         count = sum(row[1] for row in rows)
         points += count
         if is_number:
-            facts = join_facts(facts, _facts_of_blocks(rows, count))
-    return Computed(blocks, points, facts)
+            new = _facts_of_blocks(rows, count)
+            facts = new if facts is None else join_facts(facts, new)
+    return Computed(blocks, points, NO_FACTS if facts is None else _row_of(facts))
 
 
-def _facts_of_blocks(rows: Sequence[Any], count: int) -> tuple[Any, ...]:
+def _row_of(facts: Facts) -> tuple[Any, ...]:
+    """Return the facts of one series as columns of the database."""
+    row = tuple(column.item() for column in facts)
+    return NO_FACTS if math.isnan(facts.first_value[0]) else row
+
+
+def _facts_of_blocks(rows: Sequence[Any], count: int) -> Facts:
     import numpy
 
     steps, timestamps, values = (
         numpy.frombuffer(b"".join([row[column] for row in rows]), dtype=dtype)
         for column, dtype in ((2, "<i8"), (3, "<i8"), (4, "<f8"))
     )
-    return facts_of_points(numpy.array([0]), numpy.array([count]), steps, timestamps, values)[0]
+    return facts_of_points(numpy.array([0]), numpy.array([count]), steps, timestamps, values)
 
 
 def fill_some(database: Database) -> bool:

@@ -23,34 +23,28 @@ from bridge.store.sql import names
 from bridge.store.sql.changes import note_runs
 from bridge.store.sql.chunks import CHUNK, chunk_of, note_ended
 from bridge.store.sql.connection import Connection, Name
+from bridge.store.sql.known import Known, Warnings, look_up, names_of
 from bridge.store.sql.names import SERIES
-from bridge.store.sql.runs import keys_of, places_of
-from bridge.store.sql.statements import by_columns, chunks, insert, marks_for, marks_for_rows
-from bridge.store.sql.states import STATE, VALUE, State, states_after
+from bridge.store.sql.statements import chunks, insert, marks_for
+from bridge.store.sql.states import STATE, groups_of, joined_states, states_of_points
 from bridge.store.sql.waiting import add_waiting, index_ended
 
 if TYPE_CHECKING:
+    import numpy
+
     from bridge.store.place import Joined, Placed
     from bridge.store.slices import Slice
+
+    Array = numpy.ndarray[Any, Any]
 
 logger = logging.getLogger("bridge")
 
 COUNTER = ("run", "name", "points", "stepless")
 BLOCK = ("series", "points", "positions", "steps", "timestamps", '"values"', "doors")
-SERIES_COLUMNS = ("id", "run", "name", *STATE, "hot")
 COUNTED = "ON CONFLICT (run, name) DO UPDATE SET points = excluded.points, stepless = excluded.stepless"
-CHANGED = (
-    f"ON CONFLICT (run, name) DO UPDATE SET {', '.join(f'{column} = excluded.{column}' for column in STATE)},"
-    " hot = series.hot + 1"
-)
-
-LOOK_UP = (  # SQLite does not reorder left joins, so it finds each wanted series with an index
-    "WITH wanted (number, run, key, name) AS (VALUES {})"
-    f" SELECT w.number, k.points, k.stepless, s.id, {', '.join(f's.{column}' for column in STATE)}"
-    " FROM wanted w LEFT JOIN counter k ON k.run = w.run AND k.name = w.key"
-    " LEFT JOIN series s ON s.run = w.run AND s.name = w.name"
-)
-LAST_IDS = "SELECT coalesce((SELECT max(id) FROM name), 0), coalesce((SELECT max(id) FROM series), 0)"
+CHANGING = frozenset(STATE)
+MAY_BECOME_NULL = ("latest_value", "latest_bits")
+"""The columns of a series that may become NULL. The other columns stay NULL if a row has no value for them."""
 
 OF_RUNS = "series s CROSS JOIN name n ON n.id = s.name WHERE s.run IN ({runs})"
 OF_KEYS = (  # SQLite does not reorder cross joins, so it finds the names of the keys first
@@ -68,64 +62,33 @@ READ_CHUNKS = (
 )
 
 Row: TypeAlias = "tuple[Any, ...]"
-Warnings: TypeAlias = "Sequence[tuple[str, str]]"
-"""Warnings of runs, as pairs (run id, sentence)."""
-
-
-class Stored(NamedTuple):
-    """Stored values of one series, of its key, and of the run to which it belongs.
-
-    `run`, `experiment` and `series` are ids. `key` is the id of the name to which the counters of the key refer, and
-    `name` is the id of the name of the series. Often they are the same.
-    `points` is the number of points of the key, and `stepless` is the number of its points that were logged without a
-    step. Values of rows that do not exist are None.
-    """
-
-    run: int | None = None
-    experiment: int | None = None
-    key: int | None = None
-    name: int | None = None
-    points: int | None = None
-    stepless: int | None = None
-    series: int | None = None
-    state: State | None = None
-
-
-class Known(NamedTuple):
-    """The stored rows of several series, and the greatest ids of names and series. New rows get the next ids.
-
-    `ended` are the keys of those runs that have ended.
-    `warned` maps the id of each run that gets a warning to the key of its row. Runs that do not exist are absent.
-    """
-
-    stored: list[Stored]
-    ended: list[int]
-    last_name: int
-    last_series: int
-    warned: dict[str, int]
 
 
 class Rows(NamedTuple):
     """The rows to store, and the number of points that are dropped because their run does not exist.
 
+    `series` has rows of this table, by the columns whose values they have. The other columns of a state are NULL.
     `runs` are the keys of the runs that change, and `ended` of those that have ended and get points. `waiting` are the
     keys of the runs whose latest values are not in the index of searches yet.
+    `known` are the rows of `definitions` after the change.
     """
 
     names: dict[Name, int]
     counters: list[Row]
-    series: dict[tuple[str, ...], list[Row]]
+    series: list[tuple[tuple[str, ...], list[Row]]]
     blocks: list[Row]
     warnings: list[Row]
     runs: list[int]
     ended: list[int]
     waiting: list[int]
     dropped: int
+    definitions: Sequence[Definition]
+    known: Known
 
 
 def store(c: Connection, points: Joined, warnings: Warnings) -> None:
     """Store points and warnings of runs, within the transaction of the caller."""
-    write(c, prepare(points, warnings, look_up(c, points, warnings)))
+    write(c, prepare(points, warnings, look_up(c, points.definitions, warnings)))
 
 
 def warnings_of(slices: Iterable[Slice]) -> list[tuple[str, str]]:
@@ -133,116 +96,93 @@ def warnings_of(slices: Iterable[Slice]) -> list[tuple[str, str]]:
     return [warning for piece in slices for warning in piece.warnings]
 
 
-def look_up(c: Connection, points: Joined, warnings: Warnings) -> Known:
-    """Read the stored rows of all series to which points belong. One statement reads up to `AT_ONCE` series."""
-    places = places_of(c, list(dict.fromkeys(definition.run_id for definition in points.definitions)))
-    wanted = [
-        (*places[d.run_id][:2], *_names_of(places[d.run_id][1], d)) if d.run_id in places else None
-        for d in points.definitions
-    ]
-    ids = names.find(c, [name for one in wanted if one is not None for name in one[2:]])
-    there = [
-        (number, one[0], ids[one[2]], ids.get(one[3], 0))
-        for number, one in enumerate(wanted)
-        if one is not None and one[2] in ids
-    ]
-    found: dict[int, Row] = {}
-    for some in chunks(there):
-        values = [value for row in some for value in row]
-        rows = c.execute(LOOK_UP.format(marks_for_rows(4, len(some))), values).fetchall()
-        found.update((row[0], row) for row in rows)
-    stored = [Stored() if one is None else _stored(one, ids, found.get(number)) for number, one in enumerate(wanted)]
-    last_name, last_series = c.execute(LAST_IDS).fetchone()
-    warned = keys_of(c, list(dict.fromkeys(run_id for run_id, _ in warnings)))
-    ended = [key for key, _, has_ended in places.values() if has_ended]
-    return Known(stored, ended, last_name, last_series, warned)
-
-
-def _stored(wanted: tuple[int, int, Name, Name], ids: dict[Name, int], row: Row | None) -> Stored:
-    run, experiment, key, name = wanted
-    if row is None:
-        return Stored(run, experiment, ids.get(key), ids.get(name))
-    state = None if row[3] is None else row[4:]
-    return Stored(run, experiment, ids[key], ids.get(name), row[1], row[2], row[3], state)
-
-
-def _names_of(experiment: int, definition: Definition) -> tuple[Name, Name]:
-    """Return the name to which the counters of the key refer, and the name of the series."""
-    name = names.series_name(experiment, definition)
-    if definition.kind == SCALAR and definition.value_type == "number":
-        return name, name
-    return names.key_name(experiment, definition.key), name
-
-
 def prepare(points: Joined, warnings: Warnings, known: Known) -> Rows:
     """Return the rows to store for points, given the stored rows of their series. The database is not used."""
     from bridge.store.place import Counters, place, without_series
 
     warned = [(known.warned[run_id], sentence) for run_id, sentence in warnings if run_id in known.warned]
-    points, dropped = without_series(points, [stored.run is None for stored in known.stored])
-    there = [stored for stored in known.stored if stored.run is not None]
-    if not there:
-        return Rows({}, [], {}, [], warned, [run for run, _ in warned], [], [], dropped)
-    keys = {(d.run_id, d.key): stored for d, stored in zip(points.definitions, there, strict=True)}
-    placed = place(points, {name: Counters(stored.points or 0, stored.stepless or 0) for name, stored in keys.items()})
-    new_names, of_keys, of_series = _name_ids(points.definitions, there, known.last_name)
-    key_ids = dict(zip(((d.run_id, d.key) for d in points.definitions), of_keys, strict=True))
-    counters = [(keys[name].run, key_ids[name], *after) for name, after in placed.counters.items()]
-    states = states_after(points, placed, [stored.state for stored in there])
-    ids = _series_ids(there, known.last_series)
+    lost, dropped = known.runs == 0, 0
+    if lost.any():
+        points, dropped = without_series(points, lost)
+        known = known.without(lost)
+    placed = place(points, Counters(known.points, known.stepless))
+    states = joined_states(known.states, states_of_points(points, placed))
+    new_names, keys, own_names = _name_ids(points.definitions, known)
+    ids = _series_ids(known)
+    after = known._replace(
+        keys=keys, names=own_names, points=placed.counters.points, stepless=placed.counters.stepless, ids=ids,
+        states=states, last_name=known.last_name + len(new_names),
+        last_series=known.last_series + int((known.ids == 0).sum()),
+    )  # fmt: skip
     return Rows(
         names=new_names,
-        counters=counters,
-        series=by_columns(
-            SERIES_COLUMNS,
-            (
-                (id, stored.run, name, *state, 1)
-                for id, stored, name, state in zip(ids, there, of_series, states, strict=True)
-            ),
-        ),
-        blocks=[(id, *block) for id, block in zip(ids, _blocks(points, placed), strict=True)],
+        counters=_counters(after, placed.keys),
+        series=list(_series(after)),
+        blocks=_blocks(points, placed, ids.tolist()),
         warnings=warned,
-        runs=list(dict.fromkeys([*(stored.run for stored in there if stored.run), *(run for run, _ in warned)])),
+        runs=list(dict.fromkeys([*known.runs.tolist(), *(run for run, _ in warned)])),
         ended=known.ended,
-        waiting=_waiting(points.definitions, there, states),
+        waiting=_waiting(points.definitions, known, after),
         dropped=dropped,
+        definitions=points.definitions,
+        known=after,
     )
 
 
-def _name_ids(
-    definitions: Sequence[Definition], there: Sequence[Stored], last: int
-) -> tuple[dict[Name, int], list[int], list[int]]:
-    """Return the new names, and the ids of the names of the keys and of the series. `last` is the last used id."""
+def _name_ids(definitions: Sequence[Definition], known: Known) -> tuple[dict[Name, int], Array, Array]:
+    """Return the new names, and the ids of the names of the keys and of the series."""
+    import numpy
+
     new: dict[Name, int] = {}
-
-    keys, series = [], []
-    for definition, stored in zip(definitions, there, strict=True):
-        key, name = stored.key, stored.name
-        if key is None or name is None:
-            assert stored.experiment is not None
-            new_key, new_name = _names_of(stored.experiment, definition)
-            key = key or new.setdefault(new_key, last + 1 + len(new))
-            name = name or new.setdefault(new_name, last + 1 + len(new))
-        keys.append(key)
-        series.append(name)
-    return new, keys, series
+    keys, of_series = known.keys.copy(), known.names.copy()
+    for number in numpy.flatnonzero((keys == 0) | (of_series == 0)).tolist():
+        for ids, name in zip(
+            (keys, of_series), names_of(int(known.experiments[number]), definitions[number]), strict=True
+        ):
+            if ids[number] == 0:
+                ids[number] = new.setdefault(name, known.last_name + 1 + len(new))
+    return new, keys, of_series
 
 
-def _series_ids(there: Sequence[Stored], last: int) -> list[int]:
-    """Return the ids of series. New series get the ids after `last`."""
-    number = itertools.count(last + 1)
-    return [stored.series or next(number) for stored in there]
+def _series_ids(known: Known) -> Array:
+    """Return the ids of series. New series get the next ids."""
+    import numpy
+
+    is_new = known.ids == 0
+    return numpy.where(is_new, known.last_series + numpy.cumsum(is_new), known.ids)
 
 
-def _waiting(definitions: Sequence[Definition], there: Sequence[Stored], states: Sequence[State]) -> list[int]:
+def _counters(known: Known, keys: Array) -> list[Row]:
+    """Return the rows of counters. `keys` has, for each series, the index of the first series with the same key."""
+    import numpy
+
+    firsts = numpy.flatnonzero(keys == numpy.arange(len(keys)))
+    columns = (known.runs, known.keys, known.points, known.stepless)
+    return list(zip(*(column[firsts].tolist() for column in columns), strict=True))
+
+
+def _series(known: Known) -> Iterator[tuple[tuple[str, ...], list[Row]]]:
+    """Yield the rows of series, by the columns whose values they have."""
+    for group in groups_of(known.states):
+        ids = [column[group.series].tolist() for column in (known.ids, known.runs, known.names)]
+        rows = list(zip(*ids, *group.values, itertools.repeat(1, len(group.series)), strict=True))
+        yield ("id", "run", "name", *group.columns, "hot"), rows
+
+
+def _waiting(definitions: Sequence[Definition], before: Known, after: Known) -> list[int]:
     """Return the keys of the runs that have another latest value of a metric than before."""
-    changed = {
-        stored.run: None
-        for definition, stored, state in zip(definitions, there, states, strict=True)
-        if definition.kind == SCALAR and definition.value_type == "number"
-        if stored.state is None or stored.state[VALUE] != state[VALUE]
-    }
-    return [run for run in changed if run is not None]
+    import numpy
+
+    differs = before.states.values.view("<i8") != after.states.values.view("<i8")
+    changed = numpy.flatnonzero(differs | (before.ids == 0)).tolist()
+    runs = before.runs.tolist()
+    return list(
+        dict.fromkeys(
+            runs[number]
+            for number in changed
+            if definitions[number].kind == SCALAR and definitions[number].value_type == "number"
+        )
+    )
 
 
 def write(c: Connection, rows: Rows) -> None:
@@ -253,8 +193,8 @@ def write(c: Connection, rows: Rows) -> None:
         )
     names.add(c, rows.names)
     insert(c, "counter", COUNTER, rows.counters, COUNTED)
-    for columns, some in rows.series.items():
-        insert(c, "series", columns, some, CHANGED)
+    for columns, some in rows.series:
+        insert(c, "series", columns, some, _changed(columns))
     insert(c, "point_block", BLOCK, rows.blocks)
     insert(c, "warning", ("run", "sentence"), rows.warnings, "ON CONFLICT DO NOTHING")
     add_waiting(c, rows.waiting, time.time_ns() // 1_000_000)
@@ -263,25 +203,29 @@ def write(c: Connection, rows: Rows) -> None:
     note_ended(c, rows.ended)
 
 
-def _blocks(points: Joined, placed: Placed) -> Iterator[Row]:
-    """Yield one row of the table `point_block` for each series. The row contains the new points of the series.
+def _changed(columns: Sequence[str]) -> str:
+    """Return the change of series that already exist, for rows with values in these columns."""
+    settings = [f"{column} = excluded.{column}" for column in (*MAY_BECOME_NULL, *columns) if column in CHANGING]
+    return f"ON CONFLICT (run, name) DO UPDATE SET {', '.join(dict.fromkeys(settings))}, hot = series.hot + 1"
 
-    The row lacks the id of the series, which the caller adds.
-    """
+
+def _blocks(points: Joined, placed: Placed, ids: Sequence[int]) -> list[Row]:
+    """Return one row of the table `point_block` for each series. The row contains the new points of the series."""
     columns = (placed.positions, placed.steps, placed.timestamps, placed.values)
     # Parts of a bytearray, because Python's sqlite3 searches an adapter for each value of the type bytes.
     positions, steps, timestamps, values = (
         bytearray(column.astype(f"<{column.dtype.kind}8", copy=False).data) for column in columns
     )
     apis = bytearray(placed.apis.astype("u1", copy=False).data)
-    begin = 0
-    for definition, end in zip(points.definitions, placed.ends, strict=True):
+    begins = [*placed.begins.tolist(), len(apis)]
+    rows: list[Row] = []
+    for id, definition, begin, end in zip(ids, points.definitions, begins, begins[1:], strict=False):
         at = slice(8 * begin, 8 * end)
         own: bytes | bytearray = values[at]
         if definition.value_type == "text":
             own = json.dumps([points.texts[int(index)] for index in placed.values[begin:end].tolist()]).encode()
-        yield end - begin, positions[at], steps[at], timestamps[at], own, apis[begin:end]
-        begin = end
+        rows.append((id, end - begin, positions[at], steps[at], timestamps[at], own, apis[begin:end]))
+    return rows
 
 
 def read(c: Connection, runs: Sequence[int], keys: Sequence[str] | None) -> dict[int, list[SeriesRecord]]:

@@ -9,15 +9,10 @@ after Ctrl-C in a notebook.
 from __future__ import annotations
 
 import sqlite3
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import compress
-from typing import Any, TypeAlias, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
 
 Value = TypeVar("Value")
-
-Rows: TypeAlias = "dict[tuple[str, ...], list[tuple[Any, ...]]]"
-"""Rows of one table, by the columns whose values they have."""
 
 AT_ONCE = 500
 """The greatest number of runs or rows in one statement. SQLite accepts at most 32,766 values in a statement."""
@@ -55,19 +50,6 @@ def insert(
         values = marks_for_rows(len(columns), len(some))
         sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES {values} {otherwise}"
         c.execute(sql, [value for row in some for value in row])
-
-
-def by_columns(columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> Rows:
-    """Return rows without the values None, by the columns of the other values.
-
-    `insert` can store these rows if NULL is the default of the columns. This is faster, because Python's sqlite3
-    searches an adapter for each None, which takes several times as long as a number.
-    """
-    found: dict[tuple[bool, ...], list[tuple[Any, ...]]] = defaultdict(list)
-    for row in rows:
-        present = tuple([value is not None for value in row])
-        found[present].append(tuple(compress(row, present)))
-    return {tuple(compress(columns, present)): some for present, some in found.items()}
 
 
 def state_of(c: sqlite3.Connection) -> tuple[sqlite3.Connection, int, int]:

@@ -1,17 +1,17 @@
-"""The stored state of a series: its latest point, and facts about all of its points.
+"""The stored states of series: their latest points, and facts about all of their points.
 
 A state is the part of a row of the table `series` that changes with each fold that stores points of the series.
-The migration `0005.sql` describes its columns.
+The migration `0005.sql` describes its columns. A fold changes the states of many series, so they are arrays here.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bridge.store.extremes import find_extremes
-from bridge.store.sql.latest import MINUS_ZERO, latest_of
+from bridge.store.sql.latest import MINUS_ZERO
 
 if TYPE_CHECKING:
     import numpy
@@ -25,68 +25,104 @@ STATE = (
     "points", "first_step", "first_timestamp", "first_value",
     "minimum_step", "minimum_value", "maximum_step", "maximum_value",
 )  # fmt: skip
-
-State: TypeAlias = "tuple[Any, ...]"
-"""The values of the columns `STATE`. A plain tuple, because a fold creates one for each of very many series."""
-
-VALUE = slice(3, 5)
-"""The part of a state that contains the latest value of a number series."""
-
 POINTS = 6
 """The index of the number of points in a state. The facts follow it: first, minimum and maximum."""
 
-NO_FACTS = (None,) * 7
-"""The facts about points whose values are all NaN."""
+UNCOUNTED = -1
+"""The number of points of a series whose points are not counted yet."""
 
 
-def states_after(points: Joined, placed: Placed, before: Sequence[State | None]) -> list[State]:
-    """Return the state of each series after the new points. A state is None if the series does not exist yet."""
-    states = []
-    for definition, old, index, new in zip(points.definitions, before, placed.latest, _new_points(placed), strict=True):
-        if definition.value_type == "text":
-            states.append(_text_after(old, new, json.dumps(points.texts[int(placed.values[index])])))
-        elif old is None:
-            states.append(_first_state(*new))
-        else:
-            states.append(_number_after(old, *new))
-    return states
+class Facts(NamedTuple):
+    """The facts about the points of series, as arrays with one element for each series.
+
+    A series of texts, or a series whose values are all NaN, has no facts. Its `first_value` is NaN.
+    """
+
+    first_step: Array
+    first_timestamp: Array
+    first_value: Array
+    minimum_step: Array
+    minimum_value: Array
+    maximum_step: Array
+    maximum_value: Array
 
 
-def _new_points(placed: Placed) -> Iterator[tuple[Any, ...]]:
-    """Yield, for each series, the arguments of `_first_state` that describe the new points."""
+class States(NamedTuple):
+    """The states of series, as columns with one element for each series.
+
+    `values` has all 64 bits of the latest value of a number series, and 0 for a text series.
+    `texts` has the JSON of the latest text of a text series, and None for a number series.
+    `points` is 0 if the series does not exist yet.
+    `facts` are present also if the series has one point, unlike in the database.
+    """
+
+    all_ints: Array
+    steps: Array
+    timestamps: Array
+    values: Array
+    texts: list[str | None]
+    points: Array
+    facts: Facts
+
+    def chosen(self, at: Array) -> States:
+        """Return the states of some series. `at` is True for them."""
+        texts = [text for text, is_chosen in zip(self.texts, at.tolist(), strict=True) if is_chosen]
+        columns = (column[at] for column in self[:4])
+        return States._make([*columns, texts, self.points[at], Facts(*(column[at] for column in self.facts))])
+
+
+class Group(NamedTuple):
+    """Rows with values in the same columns. The other columns of `STATE` are NULL in these rows.
+
+    `series` has the indices of the series to which the rows belong.
+    """
+
+    series: Array
+    columns: tuple[str, ...]
+    values: list[list[Any]]
+
+
+def states_of_rows(rows: Sequence[Sequence[Any]]) -> States:
+    """Return stored states. All columns are None for a series that does not exist."""
     import numpy
 
-    from bridge.store.place import comparable_values
-
-    latest = numpy.array(placed.latest, dtype=numpy.int64)
-    values = placed.values[latest]
-    bits = values.astype("<f8").view("<i8")
-    compared = comparable_values(values)
-    columns: list[float | None] = compared.tolist()
-    stored_bits: list[int | None] = [None] * len(latest)
-    for index in numpy.flatnonzero((compared != values) | (bits == MINUS_ZERO)).tolist():
-        stored_bits[index] = int(bits[index])
-        if values[index] != values[index]:
-            columns[index] = None
-    ends = numpy.array(placed.ends, dtype=numpy.int64)
-    counts = ends.copy()
-    counts[1:] -= ends[:-1]
-    return zip(
-        placed.all_ints,
-        placed.steps[latest].tolist(),
-        placed.timestamps[latest].tolist(),
-        compared.tolist(),
-        columns,
-        stored_bits,
-        counts.tolist(),
-        facts_of_points(ends - counts, counts, placed.steps, placed.timestamps, placed.values),
-        strict=True,
+    columns = zip(*rows, strict=True) if rows else ((),) * len(STATE)
+    all_ints, steps, timestamps, values, bits, texts, points, *facts = columns
+    latest = (_integers(steps), _integers(timestamps), _floats(values))
+    for index, own in enumerate(bits):
+        if own is not None:
+            latest[2].view("<i8")[index] = own
+    exists = numpy.array([own is not None for own in all_ints], dtype=bool)
+    counts = numpy.where(exists, _integers(points, UNCOUNTED), 0)
+    # The facts of a series with one point are NULL in the database, because they equal its latest point.
+    of_one = (*latest, latest[0], latest[2], latest[0], latest[2])
+    stored = (
+        (_floats if own.dtype.kind == "f" else _integers)(column) for own, column in zip(of_one, facts, strict=True)
     )
+    known = Facts(*(numpy.where(counts == 1, own, column) for own, column in zip(of_one, stored, strict=True)))
+    known.first_value[_are_texts(texts)] = numpy.nan
+    return States(_integers(all_ints) != 0, *latest, list(texts), counts, known)
 
 
-def facts_of_points(
-    begins: Array, counts: Array, steps: Array, timestamps: Array, values: Array
-) -> list[tuple[Any, ...]]:
+def states_of_points(points: Joined, placed: Placed) -> States:
+    """Return the states that series would have if they had only these points."""
+    import numpy
+
+    values = placed.values[placed.latest]
+    texts: list[str | None] = [None] * len(values)
+    for number, (definition, index) in enumerate(zip(points.definitions, values.tolist(), strict=True)):
+        if definition.value_type == "text":
+            texts[number] = json.dumps(points.texts[int(index)])
+    is_text = _are_texts(texts)
+    values[is_text] = 0
+    counts = numpy.append(placed.begins[1:], len(placed.steps)) - placed.begins
+    facts = facts_of_points(placed.begins, counts, placed.steps, placed.timestamps, placed.values)
+    facts.first_value[is_text] = numpy.nan
+    steps, timestamps = placed.steps[placed.latest], placed.timestamps[placed.latest]
+    return States(placed.all_ints & ~is_text, steps, timestamps, values, texts, counts, facts)
+
+
+def facts_of_points(begins: Array, counts: Array, steps: Array, timestamps: Array, values: Array) -> Facts:
     """Return the facts about the points of each series. The points are sorted by series, and then in log order.
 
     Args:
@@ -100,88 +136,102 @@ def facts_of_points(
 
     series = numpy.arange(len(begins)).repeat(counts)
     first, minimum, maximum = find_extremes(begins, series, steps, timestamps, values)
-    columns = [steps[first], timestamps[first], values[first]]
-    columns += [steps[minimum], values[minimum], steps[maximum], values[maximum]]
-    facts = list(zip(*(column.tolist() for column in columns), strict=True))
-    for index in numpy.flatnonzero(first < 0).tolist():
-        facts[index] = NO_FACTS
-    return facts
-
-
-def _text_after(old: State | None, new: tuple[Any, ...], text: str) -> State:
-    _, step, timestamp, _, _, _, points, _ = new
-    if old is None:
-        return (0, step, timestamp, None, None, text, points, *NO_FACTS)
-    counted = None if old[POINTS] is None else old[POINTS] + points
-    if (step, timestamp) >= old[1:3]:
-        return (0, step, timestamp, None, None, text, counted, *NO_FACTS)
-    return (*old[:POINTS], counted, *NO_FACTS)
-
-
-def _first_state(
-    all_ints: bool,
-    step: int,
-    timestamp: int,
-    compared: float,
-    value: float | None,
-    bits: int | None,
-    points: int,
-    facts: tuple[Any, ...],
-) -> State:
-    """Return the state of a new series.
-
-    Args:
-        all_ints: whether all values were logged as ints.
-        step: the step of the latest point.
-        timestamp: the timestamp of the latest point.
-        compared: the value of the latest point as MLflow compares it.
-        value: the column `latest_value`.
-        bits: the column `latest_bits`.
-        points: the number of points.
-        facts: the facts about the points.
-    """
-    return (int(all_ints), step, timestamp, value, bits, None, points, *(NO_FACTS if points == 1 else facts))
-
-
-def _number_after(
-    old: State,
-    all_ints: bool,
-    step: int,
-    timestamp: int,
-    compared: float,
-    value: float | None,
-    bits: int | None,
-    points: int,
-    facts: tuple[Any, ...],
-) -> State:
-    """Return the state of a number series after new points. `_first_state` describes the arguments."""
-    latest = old[1:POINTS]
-    if (step, timestamp, compared) > (old[1], old[2], old[3] or 0.0):  # the column is NULL for NaN, which counts as 0
-        latest = (step, timestamp, value, bits, None)
-    counted = old[POINTS]
-    if counted is None:
-        return (int(all_ints and old[0]), *latest, *old[POINTS:])
-    return (int(all_ints and old[0]), *latest, counted + points, *join_facts(facts_of(old), facts))
-
-
-def facts_of(state: State) -> tuple[Any, ...]:
-    """Return the facts of a counted number series, also if it has only one point."""
-    if state[POINTS] != 1:
-        return state[POINTS + 1 :]
-    if state[3] is None:
-        return NO_FACTS
-    value, timestamp, step = latest_of(state[3], state[4], state[2], state[1])
-    return (step, timestamp, value, step, value, step, value)
-
-
-def join_facts(old: tuple[Any, ...], new: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return the facts about old points and new points together."""
-    if new[0] is None:
-        return old
-    if old[0] is None:
-        return new
-    return (
-        *(new[:3] if new[:2] < old[:2] else old[:3]),
-        *(new[3:5] if new[4] < old[4] else old[3:5]),
-        *(new[5:] if new[6] > old[6] else old[5:]),
+    first_value = numpy.where(first < 0, numpy.nan, values[first])
+    return Facts(
+        steps[first], timestamps[first], first_value, steps[minimum], values[minimum], steps[maximum], values[maximum]
     )
+
+
+def joined_states(old: States, new: States) -> States:
+    """Return the states after new points. Some of the series may not exist yet."""
+    import numpy
+
+    from bridge.store.place import comparable_values
+
+    is_new, is_text = old.points == 0, _are_texts(new.texts)
+    before, after = comparable_values(old.values), comparable_values(new.values)
+    # If texts have the same step and timestamp, the last logged text is the latest.
+    is_greater = (after > before) | is_text
+    is_later = is_new | _is_less(old.steps, new.steps, _is_less(old.timestamps, new.timestamps, is_greater))
+    texts = zip(new.texts, old.texts, is_later.tolist(), strict=True)
+    return States(
+        all_ints=new.all_ints & (old.all_ints | is_new),
+        steps=numpy.where(is_later, new.steps, old.steps),
+        timestamps=numpy.where(is_later, new.timestamps, old.timestamps),
+        values=numpy.where(is_later, new.values, old.values),
+        texts=[then if later else now for then, now, later in texts],
+        points=numpy.where(old.points == UNCOUNTED, UNCOUNTED, old.points + new.points),
+        facts=join_facts(old.facts, new.facts),
+    )
+
+
+def join_facts(old: Facts, new: Facts) -> Facts:
+    """Return the facts about old points and new points together."""
+    import numpy
+
+    lacks, has = numpy.isnan(old.first_value), ~numpy.isnan(new.first_value)
+    starts = _is_less(new.first_step, old.first_step, new.first_timestamp < old.first_timestamp)
+    takes = [has & (lacks | starts)] * 3
+    takes += [has & (lacks | (new.minimum_value < old.minimum_value))] * 2
+    takes += [has & (lacks | (new.maximum_value > old.maximum_value))] * 2
+    return Facts(*map(numpy.where, takes, new, old))
+
+
+def _is_less(one: Array, other: Array, otherwise: Array) -> Array:
+    """Return where a number is less than another one. `otherwise` is the answer for equal numbers."""
+    less: Array = (one < other) | (one == other) & otherwise
+    return less
+
+
+def groups_of(states: States) -> Iterator[Group]:
+    """Yield states as rows.
+
+    The rows do not contain None, because Python's sqlite3 searches an adapter for each None, which takes several times
+    as long as a number.
+    """
+    import numpy
+
+    from bridge.store.place import comparable_values
+
+    compared = comparable_values(states.values)
+    bits = states.values.view("<i8")
+    is_text, is_nan = _are_texts(states.texts), numpy.isnan(states.values)
+    is_odd = is_nan | (compared != states.values) | (bits == MINUS_ZERO)
+    has_facts = (states.points > 1) & ~numpy.isnan(states.facts.first_value)
+    columns: list[tuple[tuple[str, ...], tuple[Any, ...], Array]] = [
+        (STATE[:3], (states.all_ints.astype(int), states.steps, states.timestamps), numpy.ones(len(bits), dtype=bool)),
+        (("latest_value",), (compared,), ~is_nan & ~is_text),
+        (("latest_bits",), (bits,), is_odd & ~is_text),
+        (("latest_text",), (numpy.array(states.texts, dtype=object),), is_text),
+        (("points",), (states.points,), states.points != UNCOUNTED),
+        (Facts._fields, states.facts, has_facts),
+    ]
+    codes = numpy.zeros(len(bits), dtype=int)
+    for number, (_, _, is_present) in enumerate(columns):
+        codes |= is_present.astype(int) << number
+    for code in set(codes.tolist()):
+        series = numpy.flatnonzero(codes == code)
+        present = [(names, own) for number, (names, own, _) in enumerate(columns) if code >> number & 1]
+        yield Group(
+            series,
+            tuple(name for names, _ in present for name in names),
+            [column[series].tolist() for _, own in present for column in own],
+        )
+
+
+def _are_texts(texts: Sequence[str | None]) -> Array:
+    import numpy
+
+    return numpy.array([text is not None for text in texts], dtype=bool)
+
+
+def _integers(column: Sequence[int | None], default: int = 0) -> Array:
+    import numpy
+
+    return numpy.array([default if value is None else value for value in column], dtype=numpy.int64)
+
+
+def _floats(column: Sequence[float | None]) -> Array:
+    import numpy
+
+    return numpy.array(column, dtype=numpy.float64)  # None becomes NaN
