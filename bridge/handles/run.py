@@ -23,6 +23,7 @@ from bridge.records.run import OPEN_STATUSES, SCRIPT_RUN, RunChanges, Status
 from bridge.records.series import (
     ACCURACY_TABLE,
     CONFUSION_MATRIX,
+    NATIVE,
     PREDICTIONS,
     RESIDUALS,
     Series,
@@ -96,7 +97,8 @@ class Run:
         self.id = run_id
         self.session = session or RunSession(RunPlace(stores, experiment.id, run_id))
         self.place = self.session.place
-        self._log, self._log_points = stores.tracking.log, stores.tracking.log_points
+        tracking = stores.tracking
+        self._quick_log, self._log, self._log_points = tracking.quick_log, tracking.log, tracking.log_points
         self._metric_points = metric_points
         self._described: dict[str, str | None] = {}
         self._parent: Run | None = None
@@ -372,8 +374,11 @@ class Run:
 
                 log_scalar(self.place, self._described, name, value, description, step)
             else:
-                # This calls the store directly, because each further function call would make logging slower.
-                self._log(self.id, name, value, time.time_ns() // 1_000_000, step)
+                # The next lines must be fast, so they call no further function of this package. Python calls a function
+                # in a local variable faster than one in an attribute.
+                timestamp, quick_log = time.time_ns() // 1_000_000, self._quick_log
+                if not quick_log(self.id, name, value, timestamp, step, NATIVE):
+                    self._log(self.id, name, value, timestamp, step)
         except InvalidValue as error:
             from bridge.runs.metric_points import refused_scalar
 
@@ -404,7 +409,8 @@ class Run:
         timestamp = time.time_ns() // 1_000_000
         if type(metrics) is dict and len(metrics) == 1:
             for name, value in metrics.items():
-                self._log(self.id, name, value, timestamp, step)
+                if not self._quick_log(self.id, name, value, timestamp, step, NATIVE):
+                    self._log(self.id, name, value, timestamp, step)
         else:
             points = self._metric_points(metrics, timestamp, step)
             if points:

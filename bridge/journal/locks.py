@@ -10,8 +10,12 @@ from __future__ import annotations
 
 import time
 from _thread import RLock, get_ident
+from typing import TYPE_CHECKING
 
 from bridge.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
 
 WAIT_SECONDS = 10.0
 """How long a caller waits for a lock between threads or between processes. Afterwards the caller gets an error."""
@@ -28,6 +32,17 @@ class OwnedLock(RLock):  # type: ignore[misc]  # `RLock` is final in typeshed, b
     def is_mine(self) -> bool:
         """Return whether this thread has the lock."""
         return bool(self._is_owned())  # type: ignore[attr-defined]
+
+
+def quick_block(lock: OwnedLock) -> AbstractContextManager[bool]:
+    """Return a context manager that takes and releases a lock, and needs less time than the lock itself.
+
+    `with` looks up `__enter__` and `__exit__` in the class, and usually binds both to the object at each use. Here,
+    they are already bound to the lock. So the context manager of each lock has a class of its own.
+    """
+    bound = {"__slots__": (), "__enter__": lock.__enter__, "__exit__": lock.__exit__}
+    block: AbstractContextManager[bool] = type("QuickBlock", (), bound)()
+    return block
 
 
 class ThreadLock(OwnedLock):  # type: ignore[misc]  # as above

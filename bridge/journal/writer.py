@@ -20,8 +20,9 @@ from bridge.journal.files import JournalFiles
 from bridge.journal.format import CLOCK, NUMBER_BODY, NUMBER_SIZE, SEALED_NUMBER
 from bridge.journal.lease_writer import LeaseWriter
 from bridge.journal.leases import Leases
-from bridge.journal.locks import OwnedLock
+from bridge.journal.locks import OwnedLock, quick_block
 from bridge.journal.system import CallFailed, disk_full, was_raised_deeper
+from bridge.records.limits import EXACT_INTEGER
 from bridge.records.point_columns import PointColumns
 from bridge.records.series import Point, Value
 
@@ -36,6 +37,7 @@ ITEMS_AT_ONCE = 10_000
 # Names of the module are found faster than attributes.
 _boot_time, _write = time.clock_gettime_ns, os.write
 _pack_body, _seal = NUMBER_BODY.pack, SEALED_NUMBER.pack
+_LEAST, _MOST = -EXACT_INTEGER, EXACT_INTEGER
 
 
 class JournalWriter:
@@ -68,7 +70,8 @@ class JournalWriter:
             self.close()
 
     def _reset(self, files: JournalFiles) -> None:
-        self._lock = OwnedLock()
+        lock = OwnedLock()
+        self._lock, self._quick_block = lock, quick_block(lock)
         self._files, self._inner = files, _Inner(files)
         self._leases = Leases()
         self._unwritten = Unwritten(files.folder)
@@ -88,12 +91,13 @@ class JournalWriter:
         """Append a number point like an earlier one: of the same series, API and types of value and step.
 
         Nearly all points are written by this method, so it must be fast. It therefore repeats the code of `Appender`
-        for this one case instead of calling it. An int must not be beyond ±2**53.
+        for this one case instead of calling it. The timestamp must be an int.
 
         Returns:
-            False if the point was not written: the series is new, or the write failed. The caller must then call `log`.
+            False if the point was not written: the series is new, the value is an int beyond ±2**53, or the write
+            failed. The caller must then call `log`.
         """
-        with self._lock:
+        with self._quick_block:
             appender = self._appender
             if appender.call is not None:  # an exception has interrupted a call, or a signal handler logs within a call
                 return False
@@ -103,8 +107,10 @@ class JournalWriter:
             seed = file.seed
             try:
                 # Only floats, ints and None have an entry. So the types need no other check.
-                head = file.heads.get((run_id, key, type(value), type(step), api))
-                if head is None or seed > file.full_at:
+                kind = type(value)
+                head = file.heads.get((run_id, key, kind, type(step), api))
+                is_large = kind is int and not _LEAST <= value <= _MOST  # type: ignore[operator]  # it is an int
+                if head is None or seed > file.full_at or is_large:
                     appender.call = None
                     return False
                 body = _pack_body(head, _boot_time(CLOCK), timestamp, step or 0, value)

@@ -7,7 +7,7 @@ import logging
 import sys
 import threading
 import weakref
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,6 @@ from bridge.errors import BridgeError, NotAllowed, StoreUnavailable
 from bridge.forking import Step, on_fork
 from bridge.journal.format import read_boot_time
 from bridge.journal.writer import JournalWriter
-from bridge.records.limits import EXACT_INTEGER
 from bridge.records.point_columns import PointColumns
 from bridge.records.run import TERMINAL_STATUSES, Lease, RunChanges
 from bridge.records.series import NATIVE, Point
@@ -93,13 +92,17 @@ class JournaledStore(WrappedBackend):
     def log(
         self, run_id: str, key: str, value: Value, timestamp: int, step: int | None = None, api: int = NATIVE
     ) -> None:
-        if (
-            type(timestamp) is int
-            and (type(value) is not int or -EXACT_INTEGER <= value <= EXACT_INTEGER)
-            and self._writer.log_number(run_id, key, value, timestamp, step, api)
-        ):
-            return
-        self.log_points(run_id, (Point(key, value, timestamp, step),), api)
+        if type(timestamp) is not int or not self._writer.log_number(run_id, key, value, timestamp, step, api):
+            self.log_points(run_id, (Point(key, value, timestamp, step),), api)
+
+    @property
+    def quick_log(self) -> Callable[[str, str, Value, int, int | None, int], bool]:
+        """A function with the arguments of `log`, which appends a number to a series that the journal already defines.
+
+        If it returns False, it has not appended the point, and the caller must call `log`. The timestamp must be an
+        int. This saves the function call of `log`. A caller may store the function as long as it stores this store.
+        """
+        return self._writer.log_number
 
     def log_points(self, run_id: str, points: Sequence[Point], api: int = NATIVE) -> None:
         if type(points) is PointColumns and has_valid_times(points) and self._writer.log_columns(run_id, points, api):

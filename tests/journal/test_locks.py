@@ -21,7 +21,7 @@ import bridge.journal.locks as locks
 import bridge.journal.own_file as own_file
 from bridge.errors import StoreUnavailable
 from bridge.journal.file_lock import FileLock
-from bridge.journal.locks import LockTaken, ThreadLock
+from bridge.journal.locks import LockTaken, OwnedLock, ThreadLock, quick_block
 
 
 @pytest.fixture
@@ -229,6 +229,19 @@ def test_a_thread_that_takes_its_own_lock_again_is_refused_at_once() -> None:
     with lock.at_once():
         assert lock.is_mine()
     assert not lock.is_mine()
+
+
+def test_a_quick_block_takes_and_releases_its_own_lock() -> None:
+    lock, other = OwnedLock(), OwnedLock()
+    first, second = quick_block(lock), quick_block(other)
+    with first, lock, suppress(KeyError):
+        with first:
+            assert (lock.is_mine(), other.is_mine()) == (True, False)
+            raise KeyError
+    assert not lock.is_mine()
+    with second:
+        assert (lock.is_mine(), other.is_mine()) == (False, True)
+    assert not other.is_mine()
 
 
 def test_a_thread_that_holds_a_lock_is_named_when_the_time_limit_is_over(soon: None) -> None:

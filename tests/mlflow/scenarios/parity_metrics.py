@@ -40,6 +40,10 @@ def metrics(t: Trial) -> None:
     t.see("several", lambda: store.get_run(several).data.metrics)
     for key in ("a", "b", "c", "d"):
         t.see(f"history of {key}", lambda k=key: store.get_metric_history(several, k))
+    known = t.run()
+    for what, one in {"a good metric": metric("c", 1.0), **bad}.items():
+        t.see(f"{what} for a key that was logged before", lambda each=one: store.log_metric(known, each))
+    t.see("history of a key with odd metrics", lambda: store.get_metric_history(known, "c"))
     broken = t.run()
     large = [metric("large", 2**53 + 1)]
     t.see("int beyond 2**53 twice", lambda: [store.log_batch(broken, large, [], []) for _ in range(2)])
