@@ -6,13 +6,17 @@ MLflow's own store checks its arguments with most of these functions. Clients re
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import wraps
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, cast
 
+from mlflow.entities import Metric
 from mlflow.utils import validation
 
+from bridge.records.series import MLFLOW
+
 if TYPE_CHECKING:
-    from mlflow.entities import FileInfo, Metric
+    from mlflow.entities import FileInfo
     from mlflow.store.artifact.artifact_repo import ArtifactRepository
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
@@ -30,6 +34,28 @@ checked_batch: Callable[..., Any] = validation._validate_batch_log_data
 
 metric_fields: Callable[[Metric], tuple[Any, ...]] = attrgetter("_key", "_value", "_timestamp", "_step", "_model_id")
 """Returns the fields of a metric. This is faster than MLflow's properties, because it calls no function of Python."""
+
+
+def known_first(log_metric: Callable[..., None]) -> Callable[..., None]:
+    """Return a method of a tracking store that logs a metric like an earlier one in a few microseconds.
+
+    The method passes the metric to `quick_log` of the store, a function like `JournaledStore.quick_log`. This function
+    appends only to a series to which `log_metric` has logged the same types of value and step. So MLflow has already
+    accepted the key and the types. The method `log_metric` checks and logs every other metric.
+    """
+
+    @wraps(log_metric)
+    def method(self: Any, run_id: str, metric: Metric, **later: Any) -> None:
+        # MLflow's properties, and a function that returns the fields, would make this path a tenth slower.
+        if type(metric) is Metric and not later:
+            timestamp = metric._timestamp
+            if metric._model_id is None and type(timestamp) is int and timestamp >= 0:
+                quick_log = self.quick_log  # Python calls a function in a local variable faster
+                if quick_log(run_id, metric._key, metric._value, timestamp, metric._step, MLFLOW):
+                    return
+        log_metric(self, run_id, metric, **later)
+
+    return method
 
 
 def log_model_metrics(store: SqlAlchemyStore, run_id: str, metrics: list[Metric], experiment_id: int) -> None:

@@ -18,11 +18,10 @@ from mlflow.store.entities.paged_list import PagedList
 from mlflow.store.tracking.abstract_store import AbstractStore
 from mlflow.utils.async_logging.run_operations import RunOperations
 
-from bridge.records.series import MLFLOW
 from bridge_mlflow import experiments, metrics, purging, runs
 from bridge_mlflow.companion import forwarding, sql_part
 from bridge_mlflow.forwarded import FORWARDED_DEFAULTS, FORWARDED_READS, FORWARDED_WRITES, SQL_PARTS
-from bridge_mlflow.mlflow_private import metric_fields
+from bridge_mlflow.mlflow_private import known_first
 from bridge_mlflow.tracked_workspace import TrackedWorkspace
 from bridge_mlflow.translate.errors import translated
 
@@ -65,7 +64,7 @@ class BridgeTrackingStore(AbstractStore):
         AbstractStore.__init__(self)
         self.workspace = translated(TrackedWorkspace)(store_uri)
         self.companion = self.workspace.companion
-        self._quick_log = self.workspace.tracking.quick_log
+        self.quick_log = self.workspace.tracking.quick_log
 
     @property  # type: ignore[misc]  # it is read-only
     def __class__(self) -> type:
@@ -112,24 +111,12 @@ class BridgeTrackingStore(AbstractStore):
     get_metric_history_bulk = _answered_by(metrics.get_metric_history_bulk)
     get_metric_history_bulk_interval = _answered_by(metrics.get_metric_history_bulk_interval)
     get_metric_history_bulk_interval_from_steps = _answered_by(metrics.get_metric_history_bulk_interval_from_steps)
-    _log_checked = _answered_by(metrics.log_metric)
+    log_metric = known_first(_answered_by(metrics.log_metric))
 
     _get_deleted_runs = _answered_by(purging.get_deleted_runs)
     _hard_delete_run = _answered_by(purging.hard_delete_run)
     _hard_delete_experiment = _answered_by(purging.hard_delete_experiment)
     _get_deleted_logged_models = _answered_by(purging.get_deleted_logged_models)
-
-    def log_metric(self, run_id: str, metric: Metric, **later: Any) -> None:
-        # Nearly every call logs a metric like an earlier one. `quick_log` appends only to a series to which the last
-        # line has already logged, so MLflow accepts the key, and the types of value and step are as `_log_checked` has
-        # passed them. Such a call takes a few microseconds.
-        if type(metric) is Metric and not later:
-            key, value, timestamp, step, model_id = metric_fields(metric)
-            if model_id is None and type(timestamp) is int and timestamp >= 0:
-                quick_log = self._quick_log  # Python calls a function in a local variable faster
-                if quick_log(run_id, key, value, timestamp, step, MLFLOW):
-                    return
-        self._log_checked(run_id, metric, **later)
 
     def log_batch_async(
         self, run_id: str, metrics: Sequence[Metric], params: Sequence[Param], tags: Sequence[RunTag], **later: Any
