@@ -135,7 +135,7 @@ def test_waiting_runs_are_found_by_their_latest_values(connection: sqlite3.Conne
 def test_texts_that_begin_alike_are_ordered_by_their_whole_values(limits: Limits) -> None:
     texts = ["", "a", "a\0", "a\0b", "a\1", "x" * 64, "x" * 64 + "b", "x" * 64 + "a", "\U0010ffff", "\ud7ff", "\ue000"]
     made = [
-        RunRecord(f"{number:032x}", "1", params={"p": text}, start_time=number % 3)
+        RunRecord(f"{number:032x}", "1", params={"p": text}, latest_texts={"t": text}, start_time=number % 3)
         for number, text in enumerate(texts * 5)
     ]
     connection, _ = filled(made)
@@ -143,6 +143,7 @@ def test_texts_that_begin_alike_are_ordered_by_their_whole_values(limits: Limits
         assert_pages(connection, query("", order), made, limits)
         for text in texts:
             assert_pages(connection, query(f"params.p = '{text}'", order), made, limits)
+            assert_pages(connection, query(f"tags.t = '{text}'", order), made, limits)
         for prefix in "", "x" * 65, "\ud7ff", "\U0010ffff":
             assert_pages(connection, query(f"params.p LIKE '{prefix}%'", order), made, limits)
     connection.close()

@@ -36,10 +36,15 @@ BELOW = (  # UNION visits each run only once, even if runs are each other's pare
     " UNION SELECT child.id FROM below JOIN run child ON child.parent_id = below.id) SELECT id FROM below"
 )
 
+_MARKED = r"replace(replace(replace(s.latest_text, '\\', 'é'), '\u0000', '\ud800'), 'é', '\\')"
+"""SQL of the JSON of a logged text with a surrogate for each NUL. The JSON is ASCII, and no text has surrogates."""
+
 SHOWN_TEXT = (
     "CASE s.latest_text WHEN 'true' THEN 'True' WHEN 'false' THEN 'False' WHEN 'null' THEN 'None'"
-    " ELSE json_extract(s.latest_text, '$') END"
+    r" ELSE CASE instr(s.latest_text, '\u0000') WHEN 0 THEN json_extract(s.latest_text, '$')"
+    f" ELSE replace(json_extract({_MARKED}, '$'), CAST(x'EDA080' AS TEXT), char(0)) END END"
 )
+"""SQL of a logged text. SQLite's `json_extract` ends at a NUL, so the text is extracted with surrogates."""
 
 
 class OrderKey(NamedTuple):
