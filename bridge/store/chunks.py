@@ -258,7 +258,7 @@ def _facts_of_values(values: Array | list[str | bool | None]) -> tuple[Any, ...]
         return None, None, None, None, None, 0, 0
     numbers = values[~numpy.isnan(values)]
     finite = numbers[numpy.isfinite(numbers)]
-    with numpy.errstate(over="ignore"):
+    with numpy.errstate(all="ignore"):
         total = float(finite.sum()) if len(finite) else None
     least, greatest = (float(numbers.min()), float(numbers.max())) if len(numbers) else (None, None)
     first, last = (None if math.isnan(value) else value for value in (float(values[0]), float(values[-1])))

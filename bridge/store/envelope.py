@@ -49,10 +49,11 @@ def edges_of(low: float, high: float, buckets: int) -> Array:
     """Return the edges of buckets of equal width between `low` and `high`."""
     import numpy
 
-    if math.isfinite(high - low):
-        return numpy.linspace(low, high, buckets + 1)
-    edges: Array = numpy.linspace(low / 2, high / 2, buckets + 1) * 2
-    return edges
+    with numpy.errstate(all="ignore"):
+        if math.isfinite(high - low):
+            return numpy.linspace(low, high, buckets + 1)
+        edges: Array = numpy.linspace(low / 2, high / 2, buckets + 1) * 2
+        return edges
 
 
 def envelope(pieces: Sequence[Piece], edges: Array, x: X = "step") -> Envelope:
@@ -119,7 +120,7 @@ class _Sums:
         self.minimum[bucket] = numpy.fmin(self.minimum[bucket], _number(facts.minimum))
         self.maximum[bucket] = numpy.fmax(self.maximum[bucket], _number(facts.maximum))
         self.last[bucket] = _number(facts.last_value)
-        with numpy.errstate(over="ignore"):
+        with numpy.errstate(all="ignore"):
             self.total[bucket] += facts.total or 0.0
         self.count[bucket] += facts.points
         self.nans[bucket] += facts.nans
@@ -141,7 +142,7 @@ class _Sums:
         is_finite = numpy.isfinite(values)
         self.count[filled] += ends - begins
         self.last[filled] = values[ends - 1]
-        with numpy.errstate(over="ignore", invalid="ignore"):
+        with numpy.errstate(all="ignore"):
             if is_finite.all():
                 least, greatest = numpy.minimum.reduceat(values, begins), numpy.maximum.reduceat(values, begins)
                 self.total[filled] += numpy.add.reduceat(values, begins)
@@ -160,7 +161,8 @@ class _Sums:
 
         finite = self.count - self.nans - self.infinities
         mean = numpy.full(len(finite), numpy.nan)
-        numpy.divide(self.total, finite, out=mean, where=finite > 0)
+        with numpy.errstate(all="ignore"):
+            numpy.divide(self.total, finite, out=mean, where=finite > 0)
         return Envelope(
             self.edges,
             self.minimum,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bridge.errors import SchemaMismatch, StoreUnavailable
 from bridge.records.limits import INT64_MAX, INT64_MIN
-from bridge.records.series import MLFLOW, NATIVE
+from bridge.records.series import BIG, MLFLOW, NATIVE
 from bridge.store.chunks import CODEC, MOST_POINTS, Columns, decode, encode
 from bridge.testing.strategies import FLOATS, TEXTS, bits_of
 
@@ -59,6 +59,13 @@ def test_a_chunk_of_any_points_keeps_every_bit(points: list[tuple[int, int, int,
     check_equal(decode(encode(numbers), is_text=False), numbers)
     of_texts = numbers._replace(values=list(logged_texts))
     check_equal(decode(encode(of_texts), is_text=True), of_texts)
+
+
+@pytest.mark.parametrize("values", ([-BIG] * 200 + [BIG] * 200, [BIG, -BIG] * 200, [5e-324, -5e-324, math.inf]))
+def test_a_sum_that_is_too_large_or_too_small_raises_nothing(values: list[float]) -> None:
+    columns = columns_of(range(len(values)), range(len(values)), values)
+    with numpy.errstate(all="raise"):  # as a script may have set it
+        check_equal(decode(encode(columns), is_text=False), columns)
 
 
 def test_a_full_chunk_keeps_every_bit_and_needs_less_than_eight_bytes_a_point() -> None:

@@ -21,7 +21,7 @@ from bridge.testing.naive import LoggedPoint, native_of
 SIGNALLING = struct.unpack("<d", struct.pack("<Q", 0x7FF0000000000001))[0]
 """A NaN that `numpy.fmin` does not skip."""
 
-VALUES = (0.0, -0.0, 1.0, -1.0, 0.1, math.inf, -math.inf, math.nan, SIGNALLING)
+VALUES = (0.0, -0.0, 1.0, -1.0, 0.1, 5e-324, math.inf, -math.inf, math.nan, SIGNALLING)
 
 logged_points = st.builds(
     LoggedPoint,
@@ -93,7 +93,8 @@ def test_an_envelope_in_pieces_is_that_of_the_points(
         points.sort(key=lambda point: (point.step, point.timestamp))
     low, high = data.draw(st.sampled_from(((0, 9), (2, 7), (4, 4), (-5, 1))))
     edges = edges_of(low, high, buckets)
-    found = envelope(Pieces(points, size).pieces, edges, x)
+    with numpy.errstate(all="raise"):  # as a script may have set it
+        found = envelope(Pieces(points, size).pieces, edges, x)
     expected = numpy.array(naive(points, edges.tolist(), x))
     for at, name in enumerate(("minimum", "maximum", "mean", "last", "count", "nans", "infinities")):
         numpy.testing.assert_allclose(getattr(found, name), expected[:, at], rtol=1e-12, err_msg=name)

@@ -86,7 +86,7 @@ def _spread(values: Array) -> Spread:
     numbers = numpy.sort(values[~numpy.isnan(values)])
     if not len(numbers):
         return Spread(0, math.nan, math.nan, math.nan, math.nan, math.nan)
-    with numpy.errstate(over="ignore", invalid="ignore"):
+    with numpy.errstate(all="ignore"):
         mean = numbers.sum() / len(numbers)
         squares = (numbers - mean) ** 2
         deviation = math.sqrt(squares.sum() / (len(numbers) - 1)) if len(numbers) > 1 else math.nan

@@ -173,7 +173,7 @@ def _spread(means: Array) -> Buckets:
     """Return the spread of the means of runs. `means` has one row for each run, and one column for each bucket."""
     is_known = ~numpy.isnan(means)
     count = is_known.sum(axis=0)
-    with numpy.errstate(over="ignore", invalid="ignore", divide="ignore"):
+    with numpy.errstate(all="ignore"):
         mean = numpy.where(is_known, means, 0.0).sum(axis=0) / count
         squares = numpy.where(is_known, (means - mean) ** 2, 0.0).sum(axis=0)
         deviation = numpy.sqrt(squares / (count - 1))
