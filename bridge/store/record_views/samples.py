@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class _Point(NamedTuple):
-    """A point of a chart. `rank` orders the points with the same x."""
+    """A point of a chart. `rank` orders the points whose x are rounded to the same number."""
 
     x: float
     rank: tuple[int, int]
@@ -61,13 +61,13 @@ def _points(record: RunRecord, series: Sequence[SeriesRecord], key: str, x: str)
         return []
     points = _without_repeated(found)
     if x == "step":
-        return [_Point(float(point.step), (point.timestamp, 0), point.value) for point in points]
+        return [_Point(float(point.step), (point.step, point.timestamp), point.value) for point in points]
     if x in ("time", "relative"):
         start = record.start_time
         if start is None:
             start = min(point.timestamp for point in points)
         zero = start if x == "relative" else 0
-        return [_Point(float(point.timestamp - zero), (point.step, 0), point.value) for point in points]
+        return [_Point(float(point.timestamp - zero), (point.timestamp, point.step), point.value) for point in points]
     axis = find_series(series, x.removeprefix(METRIC_AXIS))
     places = {} if axis is None else {point.step: point.value for point in points_of(axis)}
     return [
