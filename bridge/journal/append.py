@@ -66,7 +66,7 @@ class Appender:
         self.call = Call()
 
     def append_points(self, items: Sequence[Item]) -> int:
-        """Append points with one write. Start a journal if none is open.
+        """Append points with one write. Start a journal if none is open. Later, `finish_sync` must be called.
 
         Returns:
             How many of `items` were written, counted from the first. If some items could not be written, no journal is
@@ -77,7 +77,7 @@ class Appender:
         files = self.files
         try:
             if files.current.seed > files.current.full_at:
-                files.leave(self.leases)
+                self._leave()
             if files.current is NO_FILE:
                 files.start(self.leases)
         except CallFailed as failed:
@@ -97,7 +97,9 @@ class Appender:
         """
         call = self.call = Call()
         call.add_leases(self.leases.encode(self.files.current.seed, run_ids, held))
-        return bool(self._append(call))
+        written = self._append(call)
+        self.finish_sync()
+        return bool(written)
 
     def append_columns(self, run_id: str, points: PointColumns, api: int) -> bool:
         """Append points whose keys were logged together before in this journal. Return whether they were written.
@@ -139,11 +141,16 @@ class Appender:
         if written != call.size:
             self.fail(disk_full(), written, call)
             return bisect_right(call.ends, written)
+        if self.files.fsync:
+            self.files.current.is_synced = False
         self._settle(call)
         self.call = Call()
-        if self.files.fsync:
-            self.sync()
         return len(call.ends)
+
+    def finish_sync(self) -> None:
+        """Wait until all appended points are on the disk, if this is required. See `sync`."""
+        if not self.files.current.is_synced:
+            self.sync()
 
     def sync(self) -> None:
         """Wait until the points are on the disk.
@@ -154,7 +161,9 @@ class Appender:
         file = self.files.current
         try:
             file.sync()
+            file.is_synced = True
         except CallFailed as failed:
+            file.is_synced = True  # a second `fsync` may report success although the data was lost
             self.reason = failed.reason
             self.unsynced[file.id] = file.size
             file.intact = False
@@ -191,11 +200,12 @@ class Appender:
         if written > size:
             file.shorten(file.size + size)
         if whole:
+            file.is_synced = not self.files.fsync
             # The written items no longer wait. If an exception interrupts their removal, the next call repeats it,
             # because `intact` is still True.
             self._unwritten.waiting.remove(call.items[:whole])
         file.intact = False
-        self.files.leave(self.leases)
+        self._leave()
 
     def check_unchanged(self) -> None:
         """Stop using the current journal if another process has cut it or appended to it.
@@ -207,6 +217,12 @@ class Appender:
         if file is not NO_FILE and file.grown() != 0:
             logger.error("%s: another process has changed journal %s.", self.files.folder, file.id)
             file.intact = False
+            self._leave()
+
+    def _leave(self) -> None:
+        """Stop using the current journal. It may contain points of a call that has not returned yet."""
+        self.finish_sync()
+        if self.files.current is not NO_FILE:
             self.files.leave(self.leases)
 
     def _recover(self, call: Call) -> None:
@@ -218,7 +234,7 @@ class Appender:
         if file in files.earlier or file in files.lost:
             files.current = NO_FILE
         elif not file.intact:
-            files.leave(self.leases)
+            self._leave()
         elif not file.is_published and not file.check_published():
             files.current = NO_FILE
             file.discard()

@@ -42,6 +42,7 @@ class JournalFile:
     `intact` is False after a failed write or `fsync`, or after another process has changed the file. Afterwards nothing
     is appended, not even a closing record.
     `is_published` is True if the file was renamed to its final name. Before that, no reader reads it.
+    `is_synced` is False while the file may have points that must be written to the disk before a log call returns.
     `leased_to` is the offset at which the last lease record ends. A lease states that this process owns a run.
     `numbers` maps each series to its series number. For a faster lookup, three other dicts contain these numbers too.
     `heads` contains the packed heads of the number points of scalars, without their checksums. Their names are the run
@@ -65,6 +66,7 @@ class JournalFile:
         "leased_to",
         "numbers",
         "is_published",
+        "is_synced",
         "seed",
     )
 
@@ -76,6 +78,7 @@ class JournalFile:
         self.leased_to = 0
         self.intact = True
         self.is_published = False
+        self.is_synced = True
         self.ending = False
         self.numbers: dict[Definition, int] = {}
         self.heads: dict[HeadName, bytes] = {}

@@ -156,6 +156,7 @@ class JournalWriter:
 
         Points that cannot be written are buffered in memory, and are written first when writing works again.
         Columns are appended with one write for each record. Other threads can log between these writes.
+        If the call must wait for the disk, it waits once, after the last write.
         """
         if self._is_within():
             self._inner.writer().log(run_id, points, api)
@@ -165,6 +166,9 @@ class JournalWriter:
                 self._appender.start_call()
                 self._append_or_wait(run_id, items_of(run_id, portion, api))
                 self._appender.call = None
+        if self._files.fsync:
+            with self._lock:
+                self._appender.finish_sync()
 
     def _append_or_wait(self, run_id: str, items: list[Item]) -> None:
         unwritten = self._unwritten
@@ -204,6 +208,7 @@ class JournalWriter:
             self._appender.start_call()
             if self._unwritten.waiting:
                 self._write_waiting(force=True)
+            self._appender.finish_sync()
             self._appender.call = None
             problems = self._problems(run_id)
             if problems:
@@ -218,6 +223,7 @@ class JournalWriter:
             self._appender.check_unchanged()
             if self._unwritten.waiting:
                 self._write_waiting(force=False)
+            self._appender.finish_sync()
             self._appender.call = None
         if self._inner.made is not None:
             self._inner.made.retry()
@@ -313,6 +319,7 @@ class JournalWriter:
             return False
         with self._lock:
             self._appender.start_call()
+            self._appender.finish_sync()
             self._is_following = True
             try:
                 self._files.put_back(workspace_id)
@@ -339,7 +346,7 @@ class JournalWriter:
         return self._lock.is_mine()  # ask the lock, because an exception could leave a flag set
 
     def _write_waiting(self, force: bool) -> None:
-        """Write the buffered points, at most once in `RETRY_SECONDS` unless forced."""
+        """Write the buffered points, at most once in `RETRY_SECONDS` unless forced. See `Appender.append_points`."""
         now = time.monotonic()
         if not force and now < self._retry_at:
             return
