@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
 from bridge.errors import InvalidState, NotFound, ParamChanged
@@ -18,6 +20,14 @@ FIELDS = {PARAM: "params", TAG: "tags", PROPERTY: "properties"}
 
 Values: TypeAlias = "dict[str, Any]"
 """Values by key. Only a tag may have the value None."""
+
+
+class Labels(NamedTuple):
+    """The labels of one run. The numbers of the entities are the indexes of the fields."""
+
+    params: Values
+    tags: Values
+    properties: Values
 
 
 class Labelled(NamedTuple):
@@ -65,17 +75,18 @@ def change_labels(c: Connection, run: Labelled, changes: RunChanges) -> None:
     _put(c, run, TAG, changes.tags, "ON CONFLICT (run, name) DO UPDATE SET value = excluded.value")
 
 
-def read_labels(c: Connection, runs: Sequence[int]) -> dict[int, dict[int, Values]]:
-    """Return the labels of runs, by entity and by key of the run, in the order in which they were first set."""
-    found: dict[int, dict[int, Values]] = {entity: defaultdict(dict) for entity in FIELDS}
-    for some in chunks(runs):
-        rows = c.execute(
-            "SELECT l.run, n.entity, n.key, l.value FROM label l CROSS JOIN name n ON n.id = l.name"
-            f" WHERE l.run IN ({marks_for(some)}) ORDER BY l.number",
-            some,
-        ).fetchall()
-        for run, entity, key, value in rows:
-            found[entity][run][key] = value
+def read_labels(c: Connection, runs: Sequence[int]) -> dict[int, Labels]:
+    """Return the labels of at most `AT_ONCE` runs, by key of the run, in the order in which they were first set."""
+    sql = f"SELECT run, name, number, value FROM label WHERE run IN ({marks_for(runs)}) ORDER BY run, name"
+    rows = c.execute(sql, runs).fetchall()
+    # Names are not joined to each row, and rows are sorted in Python, because they are usually in order already.
+    places = names.read(c, "entity, key", {row[1] for row in rows})
+    found: dict[int, Labels] = defaultdict(lambda: Labels({}, {}, {}))
+    for run, own in groupby(rows, itemgetter(0)):
+        labels = found[run]
+        for _, name, _, value in sorted(own, key=itemgetter(2)):
+            _, entity, key = places[name]
+            labels[entity][key] = value
     return found
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import sqlite3
 import struct
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import NamedTuple
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from bridge.records.series import COLUMN, SCALAR, Latest, comparable
+from bridge.store.sql import names
+from bridge.store.sql.connection import Connection
+from bridge.store.sql.statements import marks_for
 
 BITS = struct.Struct("<q")
 """The format of a float's bits as a signed integer.
@@ -28,31 +32,45 @@ class LatestValues(NamedTuple):
     columns: dict[tuple[str, str], Latest]
 
 
-def read_latest(c: sqlite3.Connection, runs: Sequence[int]) -> dict[int, LatestValues]:
-    """Return the latest values of runs, by the integer keys of the runs in the database.
+def read_latest(c: Connection, runs: Sequence[int]) -> dict[int, LatestValues]:
+    """Return the latest values of at most `AT_ONCE` runs, by the integer keys of the runs in the database.
 
     The values of a run are in the order in which its series were first logged.
     """
-    found: dict[int, LatestValues] = defaultdict(lambda: LatestValues({}, {}, {}))
     rows = c.execute(
-        'SELECT s.run, n.key, n.kind, n."column", n.value_type, s.latest_value, s.latest_bits, s.latest_timestamp,'
-        " s.latest_step, s.latest_text FROM series s CROSS JOIN name n ON n.id = s.name"
-        f" WHERE s.run IN ({','.join('?' * len(runs))}) AND (n.kind = {SCALAR}"
-        f" OR n.kind = {COLUMN} AND n.value_type = 'number') ORDER BY s.id",
+        "SELECT run, name, id, latest_value, latest_timestamp, latest_step, coalesce(latest_text, latest_bits)"
+        f" FROM series WHERE run IN ({marks_for(runs)}) ORDER BY run, name",
         runs,
     ).fetchall()
-    for run, key, kind, column, value_type, value, bits, timestamp, step, text in rows:
-        if value_type == "text":
-            import json  # imported here, because a process that only logs does not need this module
-
-            found[run].texts[key] = json.loads(text)
-            continue
-        latest = latest_of(value, bits, timestamp, step)
-        if kind == COLUMN:
-            found[run].columns[key, column] = latest
-        else:
-            found[run].numbers[key] = latest
+    # Names are not joined to each row, and rows are sorted in Python, because they are usually in order already.
+    known = names.read(c, 'key, kind, "column", value_type', {row[1] for row in rows})
+    places = {id: place for id, name in known.items() if (place := _place(*name[1:]))}
+    found: dict[int, LatestValues] = defaultdict(lambda: LatestValues({}, {}, {}))
+    for run, own in groupby(rows, itemgetter(0)):
+        values: tuple[dict[Any, Any], ...] = found[run]
+        for _, name, _, value, timestamp, step, odd in sorted(own, key=itemgetter(2)):
+            if name in places:
+                field, key = places[name]
+                # `tuple.__new__` takes half as long as `Latest(…)`.
+                point = tuple.__new__(Latest, (value, timestamp, step))
+                values[field][key] = point if odd is None else _odd_value(point, odd)
     return found
+
+
+def _place(key: str, kind: int, column: str, value_type: str) -> tuple[int, str | tuple[str, str]] | None:
+    """Return the field of `LatestValues` to which the values of a name belong, and their key."""
+    if kind == SCALAR:
+        return (1 if value_type == "text" else 0), key
+    return (2, (key, column)) if kind == COLUMN and value_type == "number" else None
+
+
+def _odd_value(point: Latest, odd: int | str) -> Latest | Any:
+    """Return a latest value that is not only in the columns of its point: a text as JSON, or the bits of a number."""
+    if isinstance(odd, str):
+        import json  # imported here, because a process that only logs does not need this module
+
+        return json.loads(odd)
+    return latest_of(point.value, odd, point.timestamp, point.step)
 
 
 def bits_of(value: float, bits: int) -> tuple[float | None, int | None]:

@@ -8,10 +8,11 @@ name of a series.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from bridge.records.series import SCALAR, Definition
 from bridge.store.sql.connection import Connection, Name
-from bridge.store.sql.statements import chunks, insert, marks_for_rows
+from bridge.store.sql.statements import chunks, insert, marks_for, marks_for_rows
 
 PARAM, TAG, PROPERTY, SERIES = range(4)
 """The entities. Their numbers are stored in the database, and must not change."""
@@ -79,6 +80,16 @@ def add(c: Connection, new: dict[Name, int]) -> None:
         # They are noted first: a signal handler that reads between these lines must not remember them as committed.
         c.new_names = {**(c.new_names or {}), **new}
         insert(c, "name", ("id", *COLUMNS), [(id, *name) for name, id in new.items()])
+
+
+def read(c: Connection, columns: str, ids: Iterable[int]) -> dict[int, tuple[Any, ...]]:
+    """Return the ids and other columns of the names with these ids, by id.
+
+    The remembered names are not used: a reader must not show a wrong name if the content of the database was replaced.
+    """
+    sql = f"SELECT id, {columns} FROM name WHERE id IN ({{}})"
+    found = [c.execute(sql.format(marks_for(some)), some).fetchall() for some in chunks(list(ids))]
+    return {row[0]: row for rows in found for row in rows}
 
 
 def _read(c: Connection, names: Sequence[Name]) -> dict[Name, int]:

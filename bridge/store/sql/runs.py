@@ -30,7 +30,6 @@ from bridge.store.sql.changes import next_change, note_runs
 from bridge.store.sql.connection import Connection
 from bridge.store.sql.labels import Labelled, change_labels, count_labels, insert_labels, read_labels
 from bridge.store.sql.latest import read_latest
-from bridge.store.sql.names import PARAM, PROPERTY, TAG
 from bridge.store.sql.statements import AT_ONCE, chunks, in_chunks, insert, marks_for
 
 COLUMNS = (
@@ -222,7 +221,7 @@ def read(c: Connection, keys: Sequence[int], with_latest: bool = True) -> list[R
 
 
 def _read_some(c: Connection, keys: Sequence[int], with_latest: bool) -> list[RunRecord]:
-    marks = ",".join("?" * len(keys))
+    marks = marks_for(keys)
 
     def grouped(sql: str) -> dict[int, list[Any]]:
         rows: dict[int, list[Any]] = defaultdict(list)
@@ -239,30 +238,35 @@ def _read_some(c: Connection, keys: Sequence[int], with_latest: bool) -> list[Ru
         " FROM dataset_input i JOIN dataset d ON d.id = i.dataset WHERE i.run IN ({}) ORDER BY i.id"
     )
     latest = read_latest(c, keys if with_latest else [])
-    rows: dict[int, dict[str, Any]] = {
-        row[0]: dict(zip(FIELDS, (row[1], str(row[2]), *row[3:]), strict=True))
+    rows = {
+        row[0]: _fields(row[1:])
         for row in c.execute(f"SELECT key, {', '.join(COLUMNS)} FROM run WHERE key IN ({marks})", keys).fetchall()
     }
-    for row in rows.values():
-        for name in TIMES:
-            if type(row[name]) is not int:
-                row[name] = stored_time(row[name])
     return [
         RunRecord(
             **rows[key],
-            params=labels[PARAM][key],
-            tags=labels[TAG][key],
-            properties=labels[PROPERTY][key],
+            params=labels[key].params,
+            tags=labels[key].tags,
+            properties=labels[key].properties,
             latest=latest[key].numbers,
             latest_texts=latest[key].texts,
             latest_columns=latest[key].columns,
-            dataset_inputs=tuple(_dataset_input(row) for row in datasets[key]),
-            model_inputs=tuple(row[0] for row in model_inputs[key]),
-            model_outputs=tuple(ModelOutput(*row) for row in model_outputs[key]),
-            warnings=tuple(row[0] for row in warnings[key]),
+            dataset_inputs=tuple([_dataset_input(row) for row in datasets.get(key, ())]),
+            model_inputs=tuple([row[0] for row in model_inputs.get(key, ())]),
+            model_outputs=tuple([ModelOutput(*row) for row in model_outputs.get(key, ())]),
+            warnings=tuple([row[0] for row in warnings.get(key, ())]),
         )
         for key in keys
     ]
+
+
+def _fields(row: Sequence[Any]) -> dict[str, Any]:
+    """Return the fields of a `RunRecord` that the columns of a run contain."""
+    fields = dict(zip(FIELDS, row, strict=True))
+    fields["experiment_id"] = str(fields["experiment_id"])
+    for name in TIMES:
+        fields[name] = stored_time(fields[name])
+    return fields
 
 
 def _dataset_input(row: Sequence[Any]) -> DatasetInput:
