@@ -15,13 +15,11 @@ from mlflow.entities import (
     LoggedModelInput,
     LoggedModelOutput,
     Metric,
-    Param,
     Run,
     RunData,
     RunInfo,
     RunInputs,
     RunOutputs,
-    RunTag,
 )
 
 from bridge.records import run as runs
@@ -92,16 +90,19 @@ def run_info(record: RunRecord, artifact_uri: str) -> RunInfo:
 
 def run_data(record: RunRecord) -> RunData:
     """Return the latest points of all metrics, the params and the tags of a run."""
-    return RunData(
-        [Metric(key, shown(point.value), point.timestamp, point.step) for key, point in record.latest_metrics.items()],
-        [Param(key, value) for key, value in record.params.items()],
-        [RunTag(key, cast(str, value)) for key, value in shown_tags(record).items()],  # a value may be None
-    )
+    latest = record.latest_metrics.items()
+    data = RunData([Metric(key, shown(value), timestamp, step) for key, (value, timestamp, step) in latest])
+    # `RunData` only copies params and tags from entities to dicts. The entities would take half of the time.
+    data.params.update(record.params)
+    data.tags.update(cast("dict[str, str]", shown_tags(record)))  # a value may be None
+    return data
 
 
 def shown(value: float) -> float:
     """Return the value of a metric as MLflow shows it: ±inf as ±1.797e308, -0.0 as 0.0, NaN unchanged."""
-    return value if value != value else max(-BIG, min(BIG, value)) + 0.0
+    if -BIG <= value <= BIG:
+        return value + 0.0
+    return value if value != value else max(-BIG, min(BIG, value))
 
 
 def shown_tags(record: RunRecord) -> dict[str, str | None]:
