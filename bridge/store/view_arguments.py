@@ -11,7 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from bridge.errors import InvalidValue
+from bridge.records.limits import INT64_MAX, INT64_MIN
 from bridge.records.page import Page
+from bridge.records.text import is_encodable
 from bridge.records.views import AXES, METRIC_AXIS, Column, KeyRecord
 
 KeyName: TypeAlias = "tuple[str, str, int, str, str]"
@@ -92,6 +94,10 @@ def decode_name(token: str | None) -> KeyName | None:
         entity, key, kind, column, value_type = json.loads(base64.urlsafe_b64decode(token))
     except (binascii.Error, ValueError, TypeError, RecursionError) as error:
         raise InvalidValue("page_token", token, "must be the `next_token` of a page") from error
-    if [type(part) for part in (entity, key, kind, column, value_type)] != [str, str, int, str, str]:
+    if (
+        [type(part) for part in (entity, key, kind, column, value_type)] != [str, str, int, str, str]
+        or not is_encodable(entity, key, column, value_type)
+        or not INT64_MIN <= kind <= INT64_MAX
+    ):
         raise InvalidValue("page_token", token, "must be the `next_token` of a page")
     return entity, key, kind, column, value_type

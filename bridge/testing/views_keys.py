@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import math
+from typing import Any
 
 import pytest
 
@@ -19,6 +22,11 @@ def names(store: Backend, *experiment_ids: str, prefix: str = "") -> list[tuple[
     """Return entity, key and number of runs of all keys of experiments."""
     found = store.views.list_keys(experiment_ids or ("0",), prefix=prefix).items
     return [(key.entity, key.key, key.runs) for key in found]
+
+
+def token_of(*name: Any) -> str:
+    """Return a token in the form of the token of a page."""
+    return base64.urlsafe_b64encode(json.dumps(name).encode()).decode()
 
 
 class KeyPromises:
@@ -53,10 +61,12 @@ class KeyPromises:
     def test_each_series_of_a_key_is_listed(self, store: Backend, run: str) -> None:
         store.log_points(run, [*row("k", {"x": 1.0, "y": "a"}, 1), Point("k", "a.png", 1, kind=IMAGE)])
         store.log(run, "k", "red", 1)
+        store.log_points(run, row("k", {"z": 2.0}, 2))
         assert store.views.list_keys(("0",)).items == (
             KeyRecord("metric", "k", "", SCALAR, "text", 1, words=(('"red"', 1),)),
             KeyRecord("metric", "k", "x", COLUMN, "number", 1, 1.0, 1.0),
             KeyRecord("metric", "k", "y", COLUMN, "text", 1),
+            KeyRecord("metric", "k", "z", COLUMN, "number", 1, 2.0, 2.0),
             KeyRecord("metric", "k", "", IMAGE, "text", 1),
         )
 
@@ -118,7 +128,7 @@ class KeyPromises:
         store.log(run, "val/loss", 1.0, 1)
         assert names(store, prefix="val") == [("metric", "val/loss", 1), ("param", "val/loss", 1)]
         assert [key for _, key, _ in names(store, prefix="é%")] == ["é%"]
-        assert names(store, prefix="%") == []
+        assert names(store, prefix="%") == names(store, prefix="\udcff") == []
         assert [key.key for key in store.views.list_keys(("0",), "param", "v").items] == ["va", "val/loss", "vb"]
         assert store.views.list_keys(("0",), "tag").items == ()
 
@@ -139,7 +149,31 @@ class KeyPromises:
                     break
             assert tuple(pages) == everything.items
 
-    @pytest.mark.parametrize("token", ["x", "bnVsbA==", "W10=", "WzEsMiwzLDQsNV0=", "\udcff"])
+    def test_pages_of_keys_of_several_experiments_follow_each_other(self, store: Backend) -> None:
+        second = store.create_experiment("second", 1).id
+        for experiment_id, keys in (("0", "bdef"), (second, "aceg")):
+            params = {key: experiment_id for key in keys}
+            create_run(store, RunRecord(f"r{experiment_id}", experiment_id, params=params, tags=params))
+        create_run(store, RunRecord("purged", second, params={"a0": "1", "c0": "1", "h": "1"}))
+        store.purge_runs(("purged",))
+        first = store.views.list_keys(("0", second), limit=3)
+        assert [key.key for key in first.items] == ["a", "b", "c"]
+        rest = store.views.list_keys(("0", second), limit=9, page_token=first.next_token)
+        assert [key.key for key in rest.items] == ["d", "e", "f", "g", "a", "b", "c", "d", "e"]
+        assert rest.items[1].words == (("0", 1), (second, 1))
+
+    @pytest.mark.parametrize(
+        "token",
+        [
+            "x",
+            "bnVsbA==",
+            "W10=",
+            "WzEsMiwzLDQsNV0=",
+            "\udcff",
+            token_of("metric", "k", 2**63, "", "text"),
+            token_of("metric", "\udcff", 0, "", "text"),
+        ],
+    )
     def test_a_token_that_no_page_of_keys_gave_is_refused(self, store: Backend, token: str) -> None:
         with pytest.raises(InvalidValue):
             store.views.list_keys(("0",), page_token=token)

@@ -30,8 +30,9 @@ LOGGED_TEXTS = (
 KNOWN = {"label": "name = ?", "series": "name = ? AND latest_text IS NOT NULL"}
 # The index contains the first characters of the values in order, so these statements neither sort nor read rows.
 GROUPS = "SELECT substr({column}, 1, {cut}), group_concat(run), count(*) FROM {table} WHERE {known} GROUP BY 1"
-WITH_NUL = "SELECT value, run FROM label WHERE name = ? AND instr(value, char(0)) > 0"
+HAS_NUL = "instr(value, char(0)) > 0"
 """`substr` ends at a NUL character, so the values with such characters are read from their rows."""
+WITH_NUL = f"SELECT value, run FROM label WHERE name = ? AND {HAS_NUL}"
 LONG = "SELECT {column}, run FROM {table} WHERE {known} AND length(substr({column}, 1, {cut})) = {cut}"
 LOOK_UP = "SELECT t.{column}, t.run FROM json_each(?) j CROSS JOIN {table} t ON t.run = j.value AND t.name = ?"
 

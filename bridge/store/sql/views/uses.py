@@ -1,0 +1,174 @@
+"""The uses of names by runs: numbers of runs, ranges of latest values, and words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from bridge.records.views import WORD_LENGTH, WORDS
+from bridge.store.sql.connection import Connection
+from bridge.store.sql.views.labels import CUT, HAS_NUL
+
+
+class Use(NamedTuple):
+    """The use of a name: the number of runs, the range of their latest numbers, and words with numbers of runs."""
+
+    runs: int
+    minimum: float | None = None
+    maximum: float | None = None
+    words: Sequence[tuple[str, int]] = ()
+
+
+Uses = dict[int, Use]
+"""Uses by the id of the name. A name that no run uses may be absent."""
+
+
+def joined(uses: Sequence[Use]) -> Use:
+    """Return several uses together."""
+    if len(uses) == 1:
+        return uses[0]
+    words: dict[str, int] = {}
+    for word, runs in (pair for use in uses for pair in use.words):
+        words[word] = words.get(word, 0) + runs
+    return Use(
+        sum(use.runs for use in uses),
+        min((use.minimum for use in uses if use.minimum is not None), default=None),
+        max((use.maximum for use in uses if use.maximum is not None), default=None),
+        sorted(words.items())[:WORDS],
+    )
+
+
+# Words
+
+
+class _Statements(NamedTuple):
+    """Statements about the words of names. Indexes have the words in order, so no statement sorts.
+
+    Attributes:
+        first: returns the first words of each name in a JSON list, with their numbers of runs. NULL is the first word
+            of each name, also if no run has it.
+        short: returns the first words of a name that are not too long.
+        runs: returns the number of runs of each name in a JSON list.
+    """
+
+    first: str
+    short: str
+    runs: str
+
+
+def _statements(table: str, column: str, known: str) -> _Statements:
+    """Return statements about a column of a table. `known` is the condition of the index of its words."""
+    word = f"substr({column}, 1, {CUT})"
+    rows = f"FROM {table} WHERE {known} AND name ="
+    return _Statements(
+        # This jumps from word to word. Counting the rows of a word is faster than reading them. 0 is before all texts.
+        "WITH RECURSIVE w (name, word, number) AS (SELECT value, NULL, 0 FROM json_each(?) UNION ALL SELECT name,"
+        f" (SELECT {word} {rows} w.name AND {word} > coalesce(w.word, 0) ORDER BY {word} LIMIT 1), number + 1"
+        f" FROM w WHERE (word IS NOT NULL OR number = 0) AND number <= {WORDS})"
+        f" SELECT name, word, (SELECT count(*) {rows} w.name AND {word} IS w.word)"
+        " FROM w WHERE word IS NOT NULL OR number = 0",
+        f"SELECT {word}, count(*) {rows} ? GROUP BY 1 HAVING length({word}) <= {WORD_LENGTH} ORDER BY 1 LIMIT {WORDS}",
+        f"SELECT value, (SELECT count(*) {rows} j.value) FROM json_each(?) j",
+    )
+
+
+LABELS = _statements("label", "value", "true")
+TEXTS = _statements("series", "latest_text", "latest_text IS NOT NULL")
+# The index cuts a value at a NUL character. The values of such a name are read from their rows.
+WITH_NUL = f"SELECT j.value FROM json_each(?) j WHERE EXISTS (SELECT 1 FROM label WHERE name = j.value AND {HAS_NUL})"
+WHOLE_VALUES = "SELECT value, count(*) FROM label WHERE name = ? GROUP BY value ORDER BY value"
+
+
+def uses_of_labels(c: Connection, names: Sequence[int]) -> Uses:
+    """Return the uses of params, tags and properties."""
+    whole = {name: _whole_values(c, name) for (name,) in c.execute(WITH_NUL, (json.dumps(names),)).fetchall()}
+    return whole | _uses_with_words(c, LABELS, [name for name in names if name not in whole])
+
+
+def uses_of_texts(c: Connection, names: Sequence[int]) -> Uses:
+    """Return the uses of texts that were logged as such."""
+    return _uses_with_words(c, TEXTS, names)
+
+
+def uses_of_other_texts(c: Connection, names: Sequence[int]) -> Uses:
+    """Return the uses of other series of texts, for example of images. They have no words."""
+    return {name: Use(runs) for name, runs in _runs(c, TEXTS, names).items()}
+
+
+def _uses_with_words(c: Connection, of: _Statements, names: Sequence[int]) -> Uses:
+    words: dict[int, list[tuple[str | None, int]]] = {name: [] for name in names}
+    for name, word, count in c.execute(of.first, (json.dumps(names),)).fetchall():
+        words[name].append((word, count))
+    runs = {name: sum(count for _, count in found) for name, found in words.items()}
+    with_more = [name for name, found in words.items() if len(found) > 1 + WORDS]
+    runs.update(_runs(c, of, with_more))
+    short = {name: _not_long(found) for name, found in words.items()}
+    for name in with_more:
+        if len(short[name]) < WORDS:
+            short[name] = c.execute(of.short, (name,)).fetchall()
+    return {name: Use(count, words=short[name][:WORDS]) for name, count in runs.items()}
+
+
+def _runs(c: Connection, of: _Statements, names: Sequence[int]) -> dict[int, int]:
+    return dict(c.execute(of.runs, (json.dumps(names),)).fetchall())
+
+
+def _whole_values(c: Connection, name: int) -> Use:
+    rows = c.execute(WHOLE_VALUES, (name,)).fetchall()
+    return Use(sum(count for _, count in rows), words=_not_long(rows)[:WORDS])
+
+
+def _not_long(rows: Iterable[tuple[str | None, int]]) -> list[tuple[str, int]]:
+    return [(word, count) for word, count in rows if word is not None and len(word) <= WORD_LENGTH]
+
+
+# Numbers
+
+# The index may have old values of the runs in the table `waiting`. The values of these runs are read from their rows.
+NUMBERS = (
+    "SELECT value, (SELECT count(*) FROM series WHERE name = j.value AND indexed IS NOT NULL),"
+    " (SELECT indexed FROM series WHERE {known} ORDER BY indexed LIMIT 1),"
+    " (SELECT indexed FROM series WHERE {known} ORDER BY indexed DESC LIMIT 1) FROM json_each(?) j"
+).format(known="name = j.value AND indexed < 9e999 AND run NOT IN (SELECT run FROM waiting)")
+RANGES = "SELECT s.name, {runs}, min(s.latest_value), max(s.latest_value) FROM {rows} GROUP BY s.name"
+NOT_INDEXED = "count(*) - count(s.indexed)"
+# The plus sign keeps SQLite from looking up each of the names in each of the runs.
+OF_EACH_SERIES = RANGES.format(
+    runs=NOT_INDEXED,
+    rows="waiting w CROSS JOIN series s ON s.run = w.run AND +s.name IN (SELECT value FROM json_each(?))",
+)
+OF_EACH_NAME = RANGES.format(
+    runs=NOT_INDEXED,
+    rows="waiting w CROSS JOIN json_each(?) j CROSS JOIN series s ON s.run = w.run AND s.name = j.value",
+)
+WAITING_RUNS = "SELECT count(*) FROM waiting"
+WAITING_SERIES = "SELECT count(*) FROM (SELECT 1 FROM waiting w CROSS JOIN series s ON s.run = w.run LIMIT ?)"
+# The index of values has no columns of tables, so this statement reads all series of these names.
+CELLS = RANGES.format(
+    runs="count(*)",
+    rows="(SELECT DISTINCT experiment FROM name WHERE id IN (SELECT value FROM json_each(:names))) e"
+    " CROSS JOIN run r ON r.experiment = e.experiment"
+    " CROSS JOIN series s ON s.run = r.key AND s.name BETWEEN :least AND :greatest"
+    " AND +s.name IN (SELECT value FROM json_each(:names))",
+)
+
+
+def uses_of_numbers(c: Connection, names: Sequence[int]) -> Uses:
+    """Return the uses of series of scalar numbers."""
+    listed = json.dumps(names)
+    found = _uses(c.execute(NUMBERS, (listed,)).fetchall())
+    most = c.execute(WAITING_RUNS).fetchone()[0] * len(names)
+    is_less = c.execute(WAITING_SERIES, (most,)).fetchone()[0] < most
+    waiting = _uses(c.execute(OF_EACH_SERIES if is_less else OF_EACH_NAME, (listed,)).fetchall())
+    return found | {name: joined([found[name], use]) for name, use in waiting.items()}
+
+
+def uses_of_cells(c: Connection, names: Sequence[int]) -> Uses:
+    """Return the uses of columns of tables with numbers."""
+    listed = {"names": json.dumps(names), "least": min(names), "greatest": max(names)}
+    return _uses(c.execute(CELLS, listed).fetchall())
+
+
+def _uses(rows: Iterable[tuple[int, int, float | None, float | None]]) -> Uses:
+    return {name: Use(runs, least, greatest) for name, runs, least, greatest in rows}
