@@ -44,7 +44,7 @@ class Chosen:
         self._table = self._make_table()
         self.experiments = _experiments(c, query, self) if len(keys) else []
         self.is_scanned = len(keys) * SCAN_SHARE >= runs_of(c, self.experiments)
-        self.are_waiting = _is_large(c, len(keys) // SCAN_SHARE)
+        self.are_waiting = are_waiting(c, len(keys) // SCAN_SHARE)
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -54,7 +54,7 @@ class Chosen:
         """The keys, as a JSON list for SQL."""
         # This is no `cached_property`, because of its lock: see `bridge.store.workspace_stores`.
         if self._listed is None:
-            self._listed = f"[{','.join(map(str, self._keys.tolist()))}]"
+            self._listed = listed(self._keys)
         return self._listed
 
     def _make_table(self) -> Array | None:
@@ -78,6 +78,11 @@ class Chosen:
         found = self._table[at[shown]]
         shown[shown] = found >= 0
         return shown, found[found >= 0]
+
+
+def listed(keys: Array) -> str:
+    """Return keys as a JSON list for SQL."""
+    return f"[{','.join(map(str, keys.tolist()))}]"
 
 
 def is_whole(query: RunQuery) -> bool:
@@ -115,7 +120,7 @@ def _experiments(c: Connection, query: RunQuery, runs: Chosen) -> list[int]:
     return [row[0] for row in c.execute(sql, (runs.listed,)).fetchall()]
 
 
-def _is_large(c: Connection, most: int) -> bool:
+def are_waiting(c: Connection, most: int) -> bool:
     """Return whether more than `most` runs are in the table `waiting`."""
     return c.execute("SELECT 1 FROM waiting LIMIT 1 OFFSET ?", (most,)).fetchone() is not None
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from itertools import product
+from collections.abc import Sequence
+from itertools import islice, product
 from typing import TYPE_CHECKING, Any
 
 import numpy
 
-from bridge.records.views import FIRST_IDS, Column, Numbers, RunColumns, RunGroup, Spread, Texts
-from bridge.store.sql.views.chosen import experiments_of, is_whole
+from bridge.records.views import FIRST_IDS, Column, Numbers, RunGroup, Spread, Texts
+from bridge.store.sql.views.chosen import Chosen, experiments_of, is_whole, read_facts
+from bridge.store.sql.views.columns import facts_for, read_columns
+from bridge.store.sql.views.matches import matching_keys
 from bridge.store.view_arguments import by_frequency
 
 if TYPE_CHECKING:
@@ -49,26 +52,42 @@ def count_values(column: Numbers | Texts) -> list[tuple[str | float | None, int]
     return by_frequency({value: count for value, count in zip(values, counts, strict=True) if count})
 
 
-def group(found: RunColumns, by: int, limit: int) -> list[RunGroup]:
-    """Return groups of runs. The first `by` columns distinguish the groups, and the others are summarised."""
-    codes = numpy.zeros(len(found.ids), dtype=numpy.int64)
-    coded = [_coded(column) for column in found.columns[:by]]
+def group(c: Connection, query: RunQuery, by: Sequence[Column], of: Sequence[Column], limit: int) -> list[RunGroup]:
+    """Return groups of the runs that match a query. See `RunViews.group_runs`."""
+    keys = matching_keys(c, query)
+    runs = Chosen(c, query, keys)
+    columns = read_columns(c, runs, [*by, *of], read_facts(c, runs, facts_for([*by, *of])))
+    coded = [_coded(column) for column in columns[: len(by)]]
+    groups = _divided(coded, len(keys))[:limit]
+    ids = _ids(c, query, [keys[own[:FIRST_IDS]] for own in groups])
+    return [
+        RunGroup(
+            tuple(values[codes[own[0]]] for codes, values in coded),
+            len(own),
+            first_ids,
+            tuple(_spread(column[0][own]) for column in columns[len(by) :]),
+        )
+        for own, first_ids in zip(groups, ids, strict=True)
+    ]
+
+
+def _divided(coded: Sequence[tuple[Array, Values]], count: int) -> list[Array]:
+    """Return the indexes of the runs of each group. Groups are in the order of their first runs."""
+    codes = numpy.zeros(count, dtype=numpy.int64)
     for own, values in coded:
         _, codes = numpy.unique(codes * len(values) + own, return_inverse=True)
     _, firsts, codes = numpy.unique(codes, return_index=True, return_inverse=True)
-    order = numpy.argsort(codes, kind="stable")
     ends = numpy.cumsum(numpy.bincount(codes, minlength=len(firsts)))
-    parts = numpy.split(order, ends[:-1])
-    chosen = numpy.argsort(firsts)[:limit].tolist()
-    return [
-        RunGroup(
-            tuple(values[own[firsts[at]]] for own, values in coded),
-            len(parts[at]),
-            tuple(found.ids[run] for run in parts[at][:FIRST_IDS].tolist()),
-            tuple(_spread(column[0][parts[at]]) for column in found.columns[by:]),
-        )
-        for at in chosen
-    ]
+    parts = numpy.split(numpy.argsort(codes, kind="stable"), ends[:-1])
+    return [parts[at] for at in numpy.argsort(firsts).tolist()]
+
+
+def _ids(c: Connection, query: RunQuery, parts: Sequence[Array]) -> list[tuple[str, ...]]:
+    """Return the ids of the runs with these keys, in the same parts."""
+    if not parts:
+        return []
+    ids = iter(read_facts(c, Chosen(c, query, numpy.concatenate(parts)), ["id"])["id"])
+    return [tuple(islice(ids, len(part))) for part in parts]
 
 
 def _coded(column: Numbers | Texts) -> tuple[Array, Values]:

@@ -6,8 +6,9 @@ all runs of the experiments together, with columns and with ranges of indexes. T
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import reduce
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,17 @@ from bridge.records.views import Column, Numbers, Texts
 from bridge.store.sql.names import PARAM
 from bridge.store.sql.search import search_run_keys
 from bridge.store.sql.statements import in_chunks
-from bridge.store.sql.views.chosen import Chosen, experiments_of, is_whole, keys_of_texts, read_facts, runs_of
+from bridge.store.sql.views.chosen import (
+    SCAN_SHARE,
+    Chosen,
+    are_waiting,
+    experiments_of,
+    is_whole,
+    keys_of_texts,
+    listed,
+    read_facts,
+    runs_of,
+)
 from bridge.store.sql.views.columns import facts_for, read_columns
 from bridge.store.sql.views.labels import CUT, LABELS, WITH_NUL
 from bridge.store.sql.views.metrics import names_of
@@ -33,10 +44,10 @@ if TYPE_CHECKING:
 MOST_RUNS = 50_000
 """If the experiments have more runs, a search finds the matching ones, because few of them usually match."""
 
-ORDERED = (
-    "SELECT key FROM run WHERE experiment IN ({experiments}) AND stage IN ({stages})"
-    " ORDER BY start_time DESC NULLS LAST, id"
-)
+DEFAULT_ORDER = "ORDER BY r.start_time DESC NULLS LAST, r.id"
+ORDERED = f"SELECT r.key FROM run r WHERE {{shown}} {DEFAULT_ORDER}"
+# In a cross join, SQLite looks up each run of the list.
+LOOK_UP = f"SELECT r.key FROM json_each(?) j CROSS JOIN run r ON r.key = j.value WHERE {{shown}} {DEFAULT_ORDER}"
 KEY = numpy.dtype([("key", "i8")])
 RANGES = ("<", "<=", ">", ">=", "=")
 INDEXED = "SELECT group_concat(run) FROM series WHERE name = ? AND indexed {} ? AND indexed < 9e999"
@@ -46,25 +57,19 @@ EQUAL = f"SELECT group_concat(run) FROM label WHERE name = ? AND substr(value, 1
 
 def matching_keys(c: Connection, query: RunQuery) -> Array:
     """Return the keys of all runs that match a query, in the query's order."""
-    if not _is_supported(query) or runs_of(c, experiments_of(query)) > MOST_RUNS:
-        keys, _ = search_run_keys(c, replace(query, max_results=None, page_token=None))
-        return numpy.array(keys, dtype=numpy.int64)
-    whole = _ordered_keys(c, query)
-    if not query.filter and not query.order:
-        return whole
-    runs = Chosen(c, query, whole)
-    found = numpy.ones(len(runs), dtype=bool)
-    for clause in query.filter:
-        found &= _meets(c, runs, clause)
-    return _sorted(c, query, whole[found])
+    count = runs_of(c, experiments_of(query))
+    if not _is_supported(query) or count > MOST_RUNS:
+        found, _ = search_run_keys(c, replace(query, max_results=None, page_token=None))
+        return numpy.array(found, dtype=numpy.int64)
+    if not query.filter:
+        return _sorted(c, query, _all_in_order(c, query))
+    # The order of the start times comes after the filter, because few runs may match.
+    return _sorted(c, query, _in_order(c, query, _filtered(c, query, count), count))
 
 
 def unordered_keys(c: Connection, query: RunQuery) -> Array:
     """Return the keys of all runs that match a query, in any order."""
-    if not is_whole(query):
-        return matching_keys(c, query)
-    sql = "SELECT group_concat(key) FROM run WHERE experiment = ? AND stage = ?"
-    return keys_of_texts(c.execute(sql, one).fetchone()[0] for one in product(experiments_of(query), _stages(query)))
+    return _all_keys(c, query) if is_whole(query) else matching_keys(c, query)
 
 
 def _is_supported(query: RunQuery) -> bool:
@@ -81,25 +86,94 @@ def _stages(query: RunQuery) -> Sequence[str]:
     return ("active", "deleted") if query.view == "all" else (query.view,)
 
 
-def _ordered_keys(c: Connection, query: RunQuery) -> Array:
+def _all_keys(c: Connection, query: RunQuery) -> Array:
+    """Return the keys of all runs of the experiments, in any order."""
+    sql = "SELECT group_concat(key) FROM run WHERE experiment = ? AND stage = ?"
+    return keys_of_texts(c.execute(sql, one).fetchone()[0] for one in product(experiments_of(query), _stages(query)))
+
+
+def _all_in_order(c: Connection, query: RunQuery) -> Array:
     """Return the keys of all runs of the experiments, in the default order."""
-    experiments, stages = ", ".join(map(str, experiments_of(query))), ", ".join(map(repr, _stages(query)))
-    rows = c.execute(ORDERED.format(experiments=experiments, stages=stages)).fetchall()
+    rows = c.execute(ORDERED.format(shown=_is_shown(query))).fetchall()
     return numpy.fromiter(rows, KEY, len(rows))["key"]
+
+
+def _in_order(c: Connection, query: RunQuery, keys: Array, count: int) -> Array:
+    """Return those of the runs that the experiments show, in the default order. The experiments have `count` runs."""
+    if len(keys) * SCAN_SHARE < count:
+        rows = c.execute(LOOK_UP.format(shown=_is_shown(query)), (listed(keys),)).fetchall()
+        return numpy.fromiter(rows, KEY, len(rows))["key"]
+    whole = _all_in_order(c, query)
+    return whole[numpy.isin(whole, keys)]
+
+
+def _is_shown(query: RunQuery) -> str:
+    """Return the condition that a run is in an experiment and a lifecycle stage of a query."""
+    experiments, stages = ", ".join(map(str, experiments_of(query))), ", ".join(map(repr, _stages(query)))
+    return f"r.experiment IN ({experiments}) AND r.stage IN ({stages})"
 
 
 # Conditions
 
 
+def _filtered(c: Connection, query: RunQuery, count: int) -> Array:
+    """Return the keys of the runs that meet all conditions. They include runs that the query does not show.
+
+    `count` is the number of runs of the experiments.
+    """
+    found = [_from_index(c, query, count, clause) for clause in query.filter]
+    indexed = [keys for keys in found if keys is not None]
+    keys = reduce(numpy.intersect1d, indexed) if indexed else _all_keys(c, query)
+    runs = Chosen(c, query, keys)
+    met = numpy.ones(len(runs), dtype=bool)
+    for clause, own in zip(query.filter, found, strict=True):
+        if own is None:
+            met &= _meets(c, runs, clause)
+    return keys[met]
+
+
+def _from_index(c: Connection, query: RunQuery, count: int, clause: Comparison) -> Array | None:
+    """Return the sorted keys of the runs that meet a condition, or None if no index has them."""
+    experiments = experiments_of(query)
+    if clause.comparator in RANGES and clause.entity == "metric":
+        names = names_of(c, experiments, Column("metric", clause.key))
+        is_plain = len(names) == len({name.experiment for name in names})
+        if is_plain and all(name.kind == SCALAR for name in names) and not are_waiting(c, count // SCAN_SHARE):
+            return _union(_in_range(c, name.id, clause) for name in names)
+    if clause.comparator == "=" and clause.entity == "param" and len(str(clause.operand)) < CUT:
+        params = in_chunks(c, LABELS, experiments, (PARAM, clause.key))
+        return _union(_with_param(c, name, clause) for (name,) in params)
+    return None
+
+
+def _union(parts: Iterable[Array]) -> Array:
+    return numpy.unique(numpy.concatenate([numpy.empty(0, dtype=numpy.int64), *parts]))
+
+
+def _in_range(c: Connection, name: int, clause: Comparison) -> Array:
+    """Return the runs that have a metric in a range. The index may have old values of runs in the table `waiting`."""
+    # SQLite stores an operand NaN as NULL, which compares with nothing.
+    text = c.execute(INDEXED.format(clause.comparator), (name, clause.operand)).fetchone()[0]
+    waiting = c.execute(WAITING.format(clause.comparator), (clause.operand, name)).fetchall()
+    return _corrected(keys_of_texts([text]), waiting)
+
+
+def _with_param(c: Connection, name: int, clause: Comparison) -> Array:
+    text = c.execute(EQUAL, (name, clause.operand)).fetchone()[0]
+    with_nul = c.execute(WITH_NUL, (name,)).fetchall()
+    return _corrected(keys_of_texts([text]), [(run, value == clause.operand) for value, run in with_nul])
+
+
+def _corrected(keys: Array, rows: Sequence[tuple[int, Any]]) -> Array:
+    """Return keys of runs, corrected by pairs of the key of a run and whether the run meets the condition."""
+    if not rows:
+        return keys
+    meeting = numpy.array([run for run, meets in rows if meets], dtype=numpy.int64)
+    return numpy.concatenate([keys[~numpy.isin(keys, [run for run, _ in rows])], meeting])
+
+
 def _meets(c: Connection, runs: Chosen, clause: Comparison) -> Array:
     """Return which runs meet a condition."""
-    if clause.comparator in RANGES and clause.entity == "metric":
-        names = names_of(c, runs, Column("metric", clause.key))
-        is_plain = len(names) == len({name.experiment for name in names})
-        if is_plain and all(name.kind == SCALAR for name in names) and not runs.are_waiting:
-            return _in_range(c, runs, [name.id for name in names], clause)
-    if clause.comparator == "=" and clause.entity == "param" and len(str(clause.operand)) < CUT:
-        return _with_param(c, runs, clause)
     (column,) = _columns(c, runs, clause)
     if clause.comparator == "IS NULL":
         return ~column.present
@@ -117,31 +191,6 @@ def _meets(c: Connection, runs: Chosen, clause: Comparison) -> Array:
 def _compared(values: Array, clause: Comparison) -> Array:
     compare: Any = COMPARE[clause.comparator]
     found: Array = compare(values, clause.operand)
-    return found
-
-
-def _in_range(c: Connection, runs: Chosen, names: Sequence[int], clause: Comparison) -> Array:
-    """Return which runs have a metric in a range. The index may have old values of runs in the table `waiting`."""
-    # SQLite stores an operand NaN as NULL, which compares with nothing.
-    found = numpy.zeros(len(runs), dtype=bool)
-    for name in names:
-        text = c.execute(INDEXED.format(clause.comparator), (name, clause.operand)).fetchone()[0]
-        found[runs.find(keys_of_texts([text]))[1]] = True
-        waiting = c.execute(WAITING.format(clause.comparator), (clause.operand, name)).fetchall()
-        if waiting:
-            keys, met = zip(*waiting, strict=True)
-            shown, at = runs.find(numpy.array(keys, dtype=numpy.int64))
-            found[at] = numpy.array([one == 1 for one in met], dtype=bool)[shown]
-    return found
-
-
-def _with_param(c: Connection, runs: Chosen, clause: Comparison) -> Array:
-    found = numpy.zeros(len(runs), dtype=bool)
-    for (name,) in in_chunks(c, LABELS, runs.experiments, (PARAM, clause.key)):
-        text = c.execute(EQUAL, (name, clause.operand)).fetchone()[0]
-        found[runs.find(keys_of_texts([text]))[1]] = True
-        for value, run in c.execute(WITH_NUL, (name,)).fetchall():
-            found[runs.find(numpy.array([run]))[1]] = value == clause.operand
     return found
 
 

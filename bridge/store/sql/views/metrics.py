@@ -56,7 +56,7 @@ class Name(NamedTuple):
 def read_metric(c: Connection, runs: Chosen, column: Column) -> Numbers:
     """Return a statistic of a metric for each run."""
     found = Numbers(numpy.full(len(runs), numpy.nan), numpy.zeros(len(runs), dtype=bool))
-    names = names_of(c, runs, column)
+    names = names_of(c, runs.experiments, column)
     shared = len(names) > len({name.experiment for name in names})
     if shared:
         _put(runs, found, _rows_of_shared(c, runs, names, column.statistic))
@@ -70,15 +70,15 @@ def read_metric(c: Connection, runs: Chosen, column: Column) -> Numbers:
     return found
 
 
-def names_of(c: Connection, runs: Chosen, column: Column) -> list[Name]:
-    """Return the names of the series that a column means."""
+def names_of(c: Connection, experiments: Sequence[int], column: Column) -> list[Name]:
+    """Return the names of the series that a column means, in experiments."""
     if column.column:
         keys, kinds = [column.key], str(COLUMN)
     else:
         keys = keys_of_name(column.key)
         kinds = f"{SCALAR}, {COLUMN}"
     sql = NAMES.format(entity=SERIES, kinds=kinds, keys=marks_for(keys))
-    names = [Name(*row) for row in in_chunks(c, sql, runs.experiments, keys)]
+    names = [Name(*row) for row in in_chunks(c, sql, experiments, keys)]
     return [name for name in names if _is_meant(name, column)]
 
 

@@ -78,7 +78,7 @@ class SqlViews(RunViews):
     ) -> list[RunGroup]:
         check_groups(by, of, limit)
         with self._database.read() as c:
-            return group(_columns(c, query, [*by, *of]), len(by), limit)
+            return group(c, query, by, of, limit)
 
     def sample_series(
         self,
