@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlite_steps import steps_of
 
 from bridge.records.run import Lease, RunChanges, RunRecord
 from bridge.records.series import COLUMN
@@ -45,6 +46,11 @@ def indexed(store: SqlBackend) -> dict[tuple[str, str], float]:
 def waits(store: SqlBackend) -> list[str]:
     with store.database.read() as c:
         return [row[0] for row in c.execute("SELECT r.id FROM waiting w JOIN run r ON r.key = w.run").fetchall()]
+
+
+def index_all(store: SqlBackend) -> None:
+    while index_some(store.database, NOW + WAIT_MILLISECONDS):
+        continue
 
 
 def test_a_run_that_logs_is_indexed_after_a_while(store: SqlBackend) -> None:
@@ -110,3 +116,23 @@ def test_one_transaction_indexes_few_series(store: SqlBackend, monkeypatch: pyte
     append(store, *(Entry("r1", f"k{number}", 2.0, 1) for number in range(25)))
     store.update_runs(("r1",), RunChanges(status="Completed"))
     assert (sum(value == 2.0 for value in indexed(store).values()), waits(store)) == (11, ["r1"])
+
+
+def test_a_value_that_changes_between_two_steps_is_indexed(store: SqlBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "ROWS_AT_ONCE", 2)
+    append(store, *(Entry("r1", f"k{number}", 1.0) for number in range(5)))
+    assert index_some(store.database, NOW + WAIT_MILLISECONDS)
+    append(store, Entry("r1", "k0", 2.0, 1))
+    while index_some(store.database, NOW + WAIT_MILLISECONDS):
+        assert waits(store) == ["r1"]
+    assert (indexed(store)["r1", "k0"], waits(store)) == (2.0, [])
+
+
+def test_the_steps_of_a_wide_run_do_not_read_all_its_series(store: SqlBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "ROWS_AT_ONCE", 10)
+    steps = []
+    for run_id, count in (("r1", 100), ("r2", 800)):
+        append(store, *(Entry(run_id, f"k{number}", 1.0) for number in range(count)))
+        steps.append(steps_of(store, lambda: index_all(store)))
+        assert waits(store) == []
+    assert steps[1] < 12 * steps[0]

@@ -31,7 +31,7 @@ VALUE = "coalesce({}latest_value, 9e999)"
 STALE = (
     "SELECT s.name FROM series s CROSS JOIN name n ON n.id = s.name"
     f" WHERE s.run = ? AND n.kind = {SCALAR} AND n.value_type = 'number'"
-    f" AND s.indexed IS NOT {VALUE.format('s.')} LIMIT ?"
+    f" AND s.indexed IS NOT {VALUE.format('s.')} AND s.name > ? ORDER BY s.name LIMIT ?"
 )
 
 
@@ -71,13 +71,23 @@ def _index_all(c: Connection, runs: Sequence[int]) -> bool:
 
 
 def _index(c: Connection, run: int, most: int) -> int:
-    """Bring at most this number of series of a run into the index. Return their number, or 1 if it is 0."""
-    stale = [row[0] for row in c.execute(STALE, (run, most)).fetchall()]
+    """Bring at most this number of series of a run into the index. Return their number, or 1 if it is 0.
+
+    Each step goes on where the step before has ended, so that the steps together do not read the series many times.
+    A run leaves the table `waiting` when a step from the first series to the last one was possible at once.
+    """
+    (after,) = c.execute("SELECT after FROM waiting WHERE run = ?", (run,)).fetchone()
+    stale = [row[0] for row in c.execute(STALE, (run, after, most)).fetchall()]
     for some in chunks(stale):
         c.execute(
             f"UPDATE series SET indexed = {VALUE.format('')} WHERE run = ? AND name IN ({marks_for(some)})",
             (run, *some),
         )
-    if len(stale) < most:
+    if len(stale) == most:
+        c.execute("UPDATE waiting SET after = ? WHERE run = ?", (stale[-1], run))
+    elif after:
+        c.execute("UPDATE waiting SET after = 0 WHERE run = ?", (run,))
+        return len(stale) + _index(c, run, most - len(stale))
+    else:
         c.execute("DELETE FROM waiting WHERE run = ?", (run,))
     return max(len(stale), 1)

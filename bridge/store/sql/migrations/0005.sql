@@ -122,7 +122,8 @@ CREATE INDEX series_uncounted ON series (run) WHERE points IS NULL;
 -- The runs that have series whose latest value is not in `series_by_value` yet. A search compares these runs itself.
 CREATE TABLE waiting (
     run INTEGER PRIMARY KEY REFERENCES run (key),
-    since BIGINT NOT NULL                     -- milliseconds since 1970 UTC
+    since BIGINT NOT NULL,                    -- milliseconds since 1970 UTC
+    after INTEGER NOT NULL DEFAULT 0          -- the last name whose series was indexed; the next step goes on after it
 );
 
 -- The sealed points of series: compressed chunks (bridge/store/chunks.py), with facts about their points.
