@@ -17,6 +17,7 @@ import numpy
 import pytest
 from interrupting import Interrupts, each_place, places
 from longer import LONG, SCALE
+from sqlite_steps import steps_of
 
 from bridge.errors import NotFound, SchemaMismatch, StoreUnavailable
 from bridge.records.run import RunChanges, RunRecord, Status
@@ -43,6 +44,11 @@ def seal_all(store: SqlBackend) -> None:
         series = [id for (id,) in c.execute("SELECT id FROM series").fetchall()]
     while series:
         series = seal.seal(store.database, series)
+
+
+def tidy_all(store: SqlBackend) -> None:
+    while store.tidy():
+        continue
 
 
 class Sealing(SqlBackend):
@@ -252,6 +258,20 @@ def test_ended_runs_are_sealed_in_few_steps(store: SqlBackend) -> None:
     assert rows(store, "point_block") == []
     assert len(rows(store, "chunk")) == 50
     assert steps <= 5
+
+
+def test_the_cost_of_sealing_a_run_with_many_series_is_linear(
+    store: SqlBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("SERIES_LISTED", 20), ("SERIES_AT_ONCE", 10), ("FEW_BLOCKS", 2), ("FEW_POINTS", 6)):
+        monkeypatch.setattr(seal, name, value)
+    costs = []
+    for run_id, count in (("narrow", 50), ("wide", 400)):
+        create_run(store, RunRecord(run_id, "0"))
+        store.log_points(run_id, [Point(f"k{number}", 0.5, 1) for number in range(count)])
+        store.update_runs([run_id], RunChanges(status="Completed"))
+        costs.append(steps_of(store, partial(tidy_all, store)))
+    assert costs[1] < 12 * costs[0]
 
 
 @pytest.mark.parametrize("folds, points, is_sealed", [(1, 5, False), (1, 6, True), (2, 2, False), (3, 1, True)])

@@ -47,9 +47,11 @@ VALUE_TYPE = (  # a series whose points are not counted yet is left as it is
 BLOCKS_OF = "SELECT id, points FROM point_block WHERE series = ? ORDER BY id LIMIT ?"
 LAST_CHUNKS = "SELECT id, points, codec FROM chunk WHERE series = ? ORDER BY first_position DESC LIMIT 20"
 
+# SQLite would choose the primary key, and read all series of the run.
+UNCOUNTED = "SELECT 1 FROM series INDEXED BY series_uncounted WHERE run = u.run AND points IS NULL"
 ENDED = (
     "SELECT u.run, u.version FROM unsealed u CROSS JOIN run r ON r.key = u.run"
-    f" WHERE r.experiment != {BIN} AND NOT EXISTS (SELECT 1 FROM series WHERE run = u.run AND points IS NULL) LIMIT 100"
+    f" WHERE r.experiment != {BIN} AND NOT EXISTS ({UNCOUNTED}) LIMIT 100"
 )
 SEALED = "DELETE FROM unsealed WHERE run = ? AND version = ?"
 SERIES_OF = (

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     Array = numpy.ndarray[Any, Any]
 
 ANY = "SELECT 1 FROM series WHERE points IS NULL LIMIT 1"
-RUNS = "SELECT DISTINCT s.run FROM json_each(?) j CROSS JOIN series s ON s.run = j.value WHERE s.points IS NULL"
+RUNS = (
+    "SELECT DISTINCT s.run FROM json_each(?) j CROSS JOIN series s INDEXED BY series_uncounted ON s.run = j.value"
+    " WHERE s.points IS NULL"
+)
 
 
 def statistics_of_uncounted(c: Connection, runs: Chosen, column: Column) -> list[tuple[int, float]]:
