@@ -74,7 +74,7 @@ def _index(c: Connection, run: int, most: int) -> int:
     """Bring at most this number of series of a run into the index. Return their number, or 1 if it is 0.
 
     Each step goes on where the step before has ended, so that the steps together do not read the series many times.
-    A run leaves the table `waiting` after a step that has read all its series, because a fold may have changed some of them.
+    A run leaves the table `waiting` after a step that has read all its series, because a fold may have changed some.
     """
     (after,) = c.execute("SELECT after FROM waiting WHERE run = ?", (run,)).fetchone()
     stale = [row[0] for row in c.execute(STALE, (run, after, most)).fetchall()]
