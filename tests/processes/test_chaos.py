@@ -24,26 +24,28 @@ PIECES = [(1, 100, 3)] if SCALE == 1 else [(1000 + number, 1000, 30) for number 
 
 
 @pytest.mark.timeout(3600)
+@pytest.mark.parametrize("sealing", ((), ("--sealing",)), ids=("usual", "sealing"))
 @pytest.mark.parametrize(("seed", "kills", "launchers"), PIECES)
 def test_chaos_loses_duplicates_and_reorders_no_acknowledged_point(
-    tmp_path: Path, seed: int, kills: int, launchers: int
+    tmp_path: Path, seed: int, kills: int, launchers: int, sealing: tuple[str, ...]
 ) -> None:
     """Writers, readers, folds, launchers and `mlflow gc` are killed, stopped, and interrupted at random."""
     words = ["--seed", seed, "--kills", kills, "--launchers", launchers, "--keep", tmp_path]
     words += ["--no-lightning", "--short-stops"] if SCALE == 1 else []
     chaos = Path(__file__).parent / "chaos" / "chaos.py"
-    ended = subprocess.run([sys.executable, str(chaos), *map(str, words)], stdout=subprocess.PIPE, text=True)
+    ended = subprocess.run([sys.executable, str(chaos), *map(str, words), *sealing], stdout=subprocess.PIPE, text=True)
     figures = json.loads(ended.stdout)
     found = figures.pop("found")
     print(figures)
     assert found == {}
     assert ended.returncode == 0
     assert sum(figures["kills"].values()) >= kills
+    assert not sealing or figures["sealed"] > figures["points"] / 10
     assert figures["acknowledged"] > 5 * kills and figures["interrupted"] > kills / 4
 
 
 @pytest.mark.parametrize("plant", PLANTS)
 def test_a_planted_fault_is_found(tmp_path: Path, plant: str) -> None:
     preload()
-    found = run_piece(tmp_path, seed=1, kills=20, launchers=0, plant=plant)["found"]
+    found = run_piece(tmp_path, seed=1, kills=20, launchers=0, plant=plant, sealing=plant == "resealed")["found"]
     assert found.get(PLANTS[plant][1])

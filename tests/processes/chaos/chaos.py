@@ -375,9 +375,11 @@ def run_piece(
     lightning: bool = False,
     long_stops: bool = False,
     plant: str = "",
+    sealing: bool = False,
 ) -> dict[str, Any]:
     """Run a piece in an empty folder, and return its figures."""
-    return Piece(Place(folder, lightning=lightning, plant=plant), seed, kills, launchers, long_stops).run()
+    place = Place(folder, lightning=lightning, plant=plant, sealing=sealing)
+    return Piece(place, seed, kills, launchers, long_stops).run()
 
 
 def main() -> int:
@@ -388,6 +390,7 @@ def main() -> int:
     parser.add_argument("--launchers", type=int, default=30, help="how many of them hit launchers and their scripts")
     parser.add_argument("--no-lightning", action="store_true")
     parser.add_argument("--short-stops", action="store_true")
+    parser.add_argument("--sealing", action="store_true", help="compress points often, and in small steps")
     parser.add_argument("--plant", choices=PLANTS, default="", help="a fault that has to be found")
     parser.add_argument("--results", type=Path, help="a file that gets a line for each piece")
     parser.add_argument("--keep", type=Path, help="a folder in which the places of pieces with faults are kept")
@@ -402,8 +405,9 @@ def main() -> int:
         if seed in known:
             continue
         folder = Path(tempfile.mkdtemp(prefix=f"chaos-{seed}-", dir="/tmp"))
+        stops, plant = not options.short_stops, options.plant
         figures = run_piece(
-            folder, seed, options.kills, options.launchers, lightning, not options.short_stops, options.plant
+            folder, seed, options.kills, options.launchers, lightning, stops, plant, sealing=options.sealing
         )
         print(json.dumps(figures), flush=True)
         failed |= bool(figures["faults"])

@@ -94,7 +94,7 @@ class Oracle:
 
     def check(self) -> None:
         workspace = Workspace.open(self.place.workspace)
-        tracking = workspace.stores.tracking
+        tracking: Any = workspace.stores.tracking
         self._check_statuses(tracking)
         runs = defaultdict(list)
         for name, call, done in self.told.calls:
@@ -107,6 +107,8 @@ class Oracle:
             for run_id in ids[first : first + 200]:
                 self._check_run(run_id, runs[run_id], found.get(run_id, []))
         self._check_leftovers(workspace)
+        with tracking.inner.database.read() as c:
+            self.counts["sealed"] = c.execute("SELECT coalesce(sum(points), 0) FROM chunk").fetchone()[0]
         for one in self.told.faults:
             kind = one.split(": ")[1].split(" ")[0]
             self.faults[kind if kind in ("swallowed", "turned", "unseen", "unraisable") else "raised"].append(one)

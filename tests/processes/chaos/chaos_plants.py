@@ -13,7 +13,7 @@ from typing import Any
 from bridge.journal.writer import JournalWriter
 from bridge.store.cuts import Cutter
 from bridge.store.slices import Slice
-from bridge.store.sql import backend
+from bridge.store.sql import backend, seal
 from bridge.store.sql.backend import SqlBackend
 
 COLUMNS = ("series", "times", "timestamps", "steps", "has_step", "values", "ints", "apis", "joined")
@@ -63,6 +63,16 @@ def undeleted() -> None:
     SqlBackend.purge_runs = lambda self, run_ids: None  # type: ignore[method-assign, assignment]
 
 
+def resealed() -> None:
+    """Sealing leaves the blocks that it has compressed."""
+    replace_blocks = seal._replace
+
+    def leave(c: Any, part: seal.Part, new: Any) -> None:
+        replace_blocks(c, part._replace(blocks=[]) if random.random() < SHARE else part, new)
+
+    seal._replace = leave
+
+
 def _change_slices(change: Callable[[Slice], Slice], alike: bool = False) -> None:
     """Apply a change to a share of the slices with more than one point; with `alike`, to all with number points of one
     series."""
@@ -86,5 +96,6 @@ PLANTS: dict[str, tuple[Callable[[], None], str]] = {
     "doubled": (doubled, "doubled"),
     "unended": (unended, "running"),
     "undeleted": (undeleted, "deleted"),
+    "resealed": (resealed, "doubled"),
 }
 """For each fault, the function that plants it, and the kind of fault that the oracle must find."""

@@ -44,7 +44,9 @@ import bridge
 import bridge_mlflow
 from bridge import Experiment, NotFound, Run, StoreUnavailable, Workspace
 from bridge.records.run import TERMINAL_STATUSES
+from bridge.store import background
 from bridge.store.one_run import get_series
+from bridge.store.sql import seal
 
 SHARED = "shared"
 """A Completed run that every writer may log to."""
@@ -72,12 +74,14 @@ class Place:
     `alarms` is the share of calls that have an alarm.
     With `lightning`, victims also log with PyTorch Lightning's logger.
     `plant` is the name of a fault in `chaos_plants` that is planted in every process.
+    With `sealing`, few points are compressed already, and often, so that many kills happen while this is done.
     """
 
     folder: Path
     alarms: float = 0.3
     lightning: bool = False
     plant: str = ""
+    sealing: bool = False
 
     @property
     def workspace(self) -> Path:
@@ -569,8 +573,17 @@ def enter(place: Place) -> None:
     os.environ.update(BRIDGE_HOME=str(place.folder / "home"), TMPDIR=str(place.folder))
     tempfile.tempdir = None
     warnings.simplefilter("ignore")
+    if place.sealing:
+        seal_often()
     if place.plant:
         PLANTS[place.plant][0]()
+
+
+def seal_often() -> None:
+    """Let this process fold 50 times a second, and compress each series that has two blocks, in small steps."""
+    background.FOLD_SECONDS = 0.02
+    for name, value in {"HOT_BLOCKS": 2, "FEW_BLOCKS": 0, "MOST_POINTS": 50, "POINTS_AT_ONCE": 100}.items():
+        setattr(seal, name, value)
 
 
 def live(place: Place, name: str) -> None:
