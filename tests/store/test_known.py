@@ -20,7 +20,8 @@ from bridge.store.sql.backend import SqlBackend
 from bridge.store.sql.sqlite import create_sqlite, open_sqlite
 from bridge.testing.slices import Entry, make_slice
 
-TABLES = ("name", "counter", "series", "point_block", "chunk", "waiting", "unsealed", "receipt", "change")
+NAMES = """SELECT id, experiment, entity, key, kind, "column", value_type FROM name"""  # without the random stamp
+TABLES = ("counter", "series", "point_block", "chunk", "waiting", "unsealed", "receipt", "change")
 
 KEYS = ("a", "b", "c")
 VALUES = (0.5, 1, -0.0, float("nan"), float("inf"), "text")
@@ -59,7 +60,8 @@ class Twin:
     def tables(self) -> dict[str, list[Any]]:
         with self.store.database.read() as c:
             found = {table: c.execute(f'SELECT * FROM "{table}"').fetchall() for table in TABLES}
-        found["waiting"] = [run for run, _ in found["waiting"]]
+            found["name"] = c.execute(NAMES).fetchall()
+        found["waiting"] = [row[0] for row in found["waiting"]]
         return found
 
     def close(self) -> None:

@@ -74,6 +74,18 @@ def test_names_are_forgotten_if_the_content_of_the_database_was_replaced(store: 
     assert dict(get_run(store, "r1").tags) == {"b": "3", "c": "4", "a": "5"}
 
 
+def test_names_are_forgotten_if_another_process_stored_the_newest_one_again(store: SqlBackend, path: Path) -> None:
+    """After a `.restore`, the newest name can have the same id again, while an earlier id belongs to another name."""
+    with closing(sqlite3.connect(":memory:")) as backup, closing(sqlite3.connect(path)) as raw:
+        raw.backup(backup)
+        store.update_runs(("r1",), RunChanges(tags={"a": "1", "b": "2"}))
+        backup.backup(raw)
+    with closing(open_sqlite(path)) as other:
+        other.update_runs(("r1",), RunChanges(tags={"c": "3", "b": "4"}))
+    store.update_runs(("r1",), RunChanges(tags={"a": "5"}))
+    assert dict(get_run(store, "r1").tags) == {"c": "3", "b": "4", "a": "5"}
+
+
 def test_few_names_are_remembered(store: SqlBackend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "MOST_NAMES", 10)
     for number in range(30):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Sequence
 from operator import itemgetter
@@ -25,7 +26,8 @@ class Connection(sqlite3.Connection):
 
     Attributes:
         names: the ids of committed names.
-        newest: the remembered name with the greatest id.
+        newest: the remembered name with the greatest id, its id, and the stamp of its row.
+        stamp: the stamp of the rows of names that this connection inserts.
         new_names: the ids of the names that the open transaction has inserted.
         kept: the rows of the last fold: the state of the database, the series, and the rows. See
             `bridge.store.sql.known`.
@@ -33,18 +35,19 @@ class Connection(sqlite3.Connection):
 
     # The attributes have defaults in the class, because a signal handler could interrupt an `__init__`.
     names: dict[Name, int] | None = None
-    newest: tuple[Name, int] | None = None
+    newest: tuple[Name, int, int] | None = None
+    stamp: int = 0
     new_names: dict[Name, int] | None = None
     kept: tuple[object, Sequence[Definition], Any] | None = None
 
-    def remember(self, names: dict[Name, int]) -> None:
-        """Remember the ids of committed names."""
+    def remember(self, names: dict[Name, int], stamp: int) -> None:
+        """Remember the ids of committed names. `stamp` is the stamp of the name with the greatest id."""
         known = self.names
         if known is None or len(known) + len(names) > MOST_NAMES:
             known, self.newest = {}, None
         if 0 < len(names) <= MOST_NAMES:
             known.update(names)
-            newest = max(names.items(), key=itemgetter(1))
+            newest = (*max(names.items(), key=itemgetter(1)), stamp)
             self.newest = newest if self.newest is None else max(self.newest, newest, key=itemgetter(1))
         self.names = known
 
@@ -56,12 +59,12 @@ class Connection(sqlite3.Connection):
         """Remember the names that the committed transaction has inserted."""
         new, self.new_names = self.new_names, None
         if new:
-            self.remember(new)
+            self.remember(new, self.stamp)
 
 
 def connect(database: str, uri: bool = False, timeout: float = 5.0) -> Connection:
     """Open a connection. It is closed by another thread than its own if that thread has ended, and at a fork."""
-    return sqlite3.connect(
+    connection = sqlite3.connect(
         database,
         timeout=timeout,
         isolation_level=None,
@@ -70,3 +73,5 @@ def connect(database: str, uri: bool = False, timeout: float = 5.0) -> Connectio
         cached_statements=256,
         uri=uri,
     )
+    connection.stamp = int.from_bytes(os.urandom(8), "little", signed=True)
+    return connection

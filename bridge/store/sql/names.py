@@ -21,8 +21,9 @@ COLUMNS = ("experiment", "entity", "key", "kind", '"column"', "value_type")
 
 FIND = (  # SQLite does not reorder cross joins, so it finds each name with the unique index
     "WITH wanted (number, experiment, entity, key, kind, col, value_type) AS (VALUES {})"
-    " SELECT w.number, n.id FROM wanted w CROSS JOIN name n ON n.experiment = w.experiment AND n.entity = w.entity"
-    ' AND n.key = w.key AND n.kind = w.kind AND n."column" = w.col AND n.value_type = w.value_type'
+    " SELECT w.number, n.id, n.stamp FROM wanted w CROSS JOIN name n ON n.experiment = w.experiment"
+    ' AND n.entity = w.entity AND n.key = w.key AND n.kind = w.kind AND n."column" = w.col'
+    " AND n.value_type = w.value_type"
 )
 
 
@@ -55,8 +56,10 @@ def find(c: Connection, names: Iterable[Name]) -> dict[Name, int]:
         else:
             found[name] = id
     if missing:
-        read = _read(c, missing)
-        c.remember(read)  # they are committed, because `new_names` has all names that this transaction has inserted
+        read, stamp = _read(c, missing)
+        c.remember(
+            read, stamp
+        )  # they are committed, because `new_names` has all names that this transaction has inserted
         found.update(read)
     return found
 
@@ -79,7 +82,7 @@ def add(c: Connection, new: dict[Name, int]) -> None:
     if new:
         # They are noted first: a signal handler that reads between these lines must not remember them as committed.
         c.new_names = {**(c.new_names or {}), **new}
-        insert(c, "name", ("id", *COLUMNS), [(id, *name) for name, id in new.items()])
+        insert(c, "name", ("id", "stamp", *COLUMNS), [(id, c.stamp, *name) for name, id in new.items()])
 
 
 def read(c: Connection, columns: str, ids: Iterable[int]) -> dict[int, tuple[Any, ...]]:
@@ -92,23 +95,26 @@ def read(c: Connection, columns: str, ids: Iterable[int]) -> dict[int, tuple[Any
     return {row[0]: row for rows in found for row in rows}
 
 
-def _read(c: Connection, names: Sequence[Name]) -> dict[Name, int]:
-    found = {}
+def _read(c: Connection, names: Sequence[Name]) -> tuple[dict[Name, int], int]:
+    """Return the ids of names, and the stamp of the row with the greatest id, or 0 if no name exists."""
+    found: dict[Name, int] = {}
+    newest = 0, 0
     for some in chunks(names):
         values = [value for number, name in enumerate(some) for value in (number, *name)]
-        for number, id in c.execute(FIND.format(marks_for_rows(7, len(some))), values).fetchall():
+        for number, id, stamp in c.execute(FIND.format(marks_for_rows(7, len(some))), values).fetchall():
             found[some[number]] = id
-    return found
+            newest = max(newest, (id, stamp))
+    return found, newest[1]
 
 
 def _remembered(c: Connection) -> dict[Name, int]:
     """Return the remembered names.
 
-    All of them are forgotten if the newest of them does not have its id any more. The content of the database was then
-    replaced by an older state, for example with the command `.restore` of SQLite's shell.
+    All of them are forgotten if the row of the newest of them is not the same any more. The content of the database was
+    then replaced by an older state, for example with the command `.restore` of SQLite's shell.
     """
     if c.newest is not None:
-        name, id = c.newest
-        if c.execute(f"SELECT {', '.join(COLUMNS)} FROM name WHERE id = ?", (id,)).fetchone() != name:
+        name, id, stamp = c.newest
+        if c.execute(f"SELECT {', '.join(COLUMNS)}, stamp FROM name WHERE id = ?", (id,)).fetchone() != (*name, stamp):
             c.names = c.newest = None
     return c.names or {}

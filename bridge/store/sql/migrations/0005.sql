@@ -10,6 +10,7 @@ CREATE TABLE name (
     kind INTEGER NOT NULL DEFAULT 0,          -- of a series: bridge.records.series: SCALAR, COLUMN, …
     "column" TEXT NOT NULL DEFAULT '',        -- of a series: empty, except for the columns of tables
     value_type TEXT NOT NULL DEFAULT '',      -- of a series: number, text
+    stamp BIGINT NOT NULL DEFAULT (random()), -- another one if an older state was restored, and the row was stored again
     UNIQUE (experiment, entity, key, kind, "column", value_type)
 );
 
