@@ -17,16 +17,16 @@ from bridge.errors import (
 )
 from bridge.former_names import register_former_names as _register_former_names
 from bridge.handles.experiment import Experiment, ViewType
-from bridge.handles.run import Run
 from bridge.handles.workspace import Workspace
-from bridge.records.series import Series
 
 if TYPE_CHECKING:
     from bridge.environments.conda import CondaDependencies
     from bridge.environments.environment import Environment
+    from bridge.handles.run import Run
     from bridge.handles.script_run import ScriptRun
     from bridge.launch.runconfig import DockerConfiguration, RunConfiguration
     from bridge.launch.script import ScriptRunConfig
+    from bridge.records.series import Series
     from bridge.runs.metric_values import LoggedFile, LoggedMetric, MetricFile, MetricTable
 
 __all__ = [
@@ -66,16 +66,18 @@ _LATER = {
     "LoggedMetric": "bridge.runs.metric_values",
     "MetricFile": "bridge.runs.metric_values",
     "MetricTable": "bridge.runs.metric_values",
+    "Run": "bridge.handles.run",
     "RunConfiguration": "bridge.launch.runconfig",
     "ScriptRun": "bridge.handles.script_run",
     "ScriptRunConfig": "bridge.launch.script",
+    "Series": "bridge.records.series",
     # Pickled handles refer to the following names.
     "OfflineRun": "bridge.handles.offline",
     "reopen_experiment": "bridge.handles.pickles",
     "reopen_run": "bridge.handles.pickles",
     "reopen_workspace": "bridge.handles.pickles",
 }
-"""The names that a log call does not need, with their modules. Each name is imported when it is first used."""
+"""The names that `import bridge` does not load, with their modules. Each name is imported when it is first used."""
 
 _register_former_names()
 
