@@ -9,7 +9,7 @@ import os
 from contextlib import suppress
 from functools import partial
 from io import FileIO
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from bridge.journal.folder import PART, HeldFolder
 from bridge.journal.format import RECORDS_AT, SUFFIX, Header, encode_end, encode_header, new_header, new_journal_id
@@ -109,6 +109,13 @@ class JournalFile:
         if self.fd < 0 or self.folder is None:
             return True
         return self.folder.inode(self.name) == os.fstat(self.fd).st_ino
+
+    def forget_run(self, run_id: str) -> None:
+        """Remove a run from `heads` and `batches`."""
+        known: dict[Any, bytes]
+        for known in (self.heads, self.batches):
+            for name in [name for name in known if name[0] == run_id]:
+                del known[name]
 
     def grown(self) -> int:
         """Return how many bytes the file has after the last record that this process has appended."""

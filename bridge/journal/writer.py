@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 from zlib import crc32
 
 from bridge.errors import StoreUnavailable
@@ -186,8 +185,7 @@ class JournalWriter:
     def recheck_run(self, run_id: str) -> None:
         """Make `log_number` and `log_columns` return False for a run until `log` has written a point of the run."""
         with self._lock:
-            for known in (self._files.current.heads, self._files.current.batches):
-                _forget_run(known, run_id)
+            self._files.current.forget_run(run_id)
 
     def flush(self, run_id: str | None = None) -> None:
         """Write the buffered points.
@@ -376,12 +374,6 @@ class JournalWriter:
         if lost or not self.is_in_place():
             problems.append(f"the last points are in a journal that was removed: create the folder {self.folder} again")
         return problems
-
-
-def _forget_run(known: dict[Any, bytes], run_id: str) -> None:
-    """Remove the entries of a run from a dict whose keys begin with a run id."""
-    for name in [name for name in known if name[0] == run_id]:
-        del known[name]
 
 
 class _Inner:
