@@ -112,8 +112,8 @@ class JournalFile:
 
     def forget_run(self, run_id: str) -> None:
         """Remove a run from `heads` and `batches`."""
-        known: dict[Any, bytes]
-        for known in (self.heads, self.batches):
+        tables: tuple[dict[Any, bytes], ...] = (self.heads, self.batches)
+        for known in tables:
             for name in [name for name in known if name[0] == run_id]:
                 del known[name]
 
