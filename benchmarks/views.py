@@ -39,8 +39,7 @@ BARE_METRIC = (
     " (SELECT id FROM name WHERE entity = 3 AND experiment = 0 AND key = ?)"
 )
 BARE_PARAM = (
-    "SELECT run, substr(value, 1, 64) FROM label WHERE name ="
-    " (SELECT id FROM name WHERE entity = 0 AND experiment = 0 AND key = ?)"
+    "SELECT run, prefix FROM label WHERE name = (SELECT id FROM name WHERE entity = 0 AND experiment = 0 AND key = ?)"
 )
 CHARTED_RUNS, CHARTED_KEYS = 50, 8
 """The runs and keys whose tails are read."""

@@ -118,8 +118,8 @@ def _fill_labels(c: sqlite3.Connection, experiment: int, runs: int, source: str)
     (key,) = _names(c, experiment, SERIES, TAGS[:1], "number")  # the counters of a key refer to this name
     name = f"CASE WHEN number = 20 AND n % 10 = 3 THEN {a_property} ELSE name END"
     where = "y.column1 != 20 OR x.n % 100 != 7"
-    cells = _cells(f"run, {name}, number, value", source, names, label_values(runs), where)
-    c.execute(f"INSERT INTO label (run, name, number, value) {cells}")
+    cells = _cells(f"run, {name}, number, value, value", source, names, label_values(runs), where)
+    c.execute(f"INSERT INTO label (run, name, number, value, prefix) {cells}")
     c.execute(f"UPDATE run SET labels = {len(names)} WHERE experiment = {experiment}")
     c.execute(
         "INSERT INTO series (id, run, name, all_ints, latest_step, latest_timestamp, latest_text, points)"

@@ -17,6 +17,7 @@ from bridge.records.run import RunRecord
 from bridge.records.search import RunQuery
 from bridge.records.series import Latest
 from bridge.store.sql.connection import Name
+from bridge.store.sql.labels import prefix_of
 from bridge.store.sql.latest import bits_of
 from bridge.store.sql.names import PARAM, PROPERTY, SERIES, TAG, label_name
 from bridge.store.sql.search.limits import LIMITS, Limits
@@ -46,7 +47,8 @@ def insert_run(connection: sqlite3.Connection, record: RunRecord) -> int:
     for entity, labels in (PARAM, record.params), (TAG, record.tags), (PROPERTY, record.properties):
         for number, (key, value) in enumerate(labels.items()):
             name = name_id(connection, label_name(experiment, entity, key))
-            insert(connection, "label", run=run, name=name, number=number, value=value)
+            prefix = None if value is None else prefix_of(value)
+            insert(connection, "label", run=run, name=name, number=number, value=value, prefix=prefix)
     for key in sorted(set(record.latest) | set(record.latest_texts) | {key for key, _ in record.latest_columns}):
         insert_metric(connection, run, key, record)
     for (key, column), latest in record.latest_columns.items():

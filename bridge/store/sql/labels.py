@@ -18,6 +18,11 @@ from bridge.store.sql.statements import chunks, insert, marks_for
 FIELDS = {PARAM: "params", TAG: "tags", PROPERTY: "properties"}
 """The fields of a `RunRecord` that contain its labels, by entity."""
 
+INDEXED = 64
+"""The number of characters of a text that the indexes of texts contain."""
+
+OTHERWISE_SET = "ON CONFLICT (run, name) DO UPDATE SET value = excluded.value, prefix = excluded.prefix"
+
 Values: TypeAlias = "dict[str, Any]"
 """Values by key. Only a tag may have the value None."""
 
@@ -36,6 +41,11 @@ class Labelled(NamedTuple):
     key: int
     experiment: int
     id: str
+
+
+def prefix_of(text: str) -> str:
+    """Return the part of a text that an index contains. Like SQLite's `substr`, it also ends before a NUL character."""
+    return text[:INDEXED].partition("\0")[0]
 
 
 def insert_labels(c: Connection, new: Sequence[tuple[int, int, RunRecord]]) -> None:
@@ -72,7 +82,7 @@ def change_labels(c: Connection, run: Labelled, changes: RunChanges) -> None:
     if changes.properties:
         _add_properties(c, run, changes.properties)
     _remove_tags(c, run, changes.removed_tags)
-    _put(c, run, TAG, changes.tags, "ON CONFLICT (run, name) DO UPDATE SET value = excluded.value")
+    _put(c, run, TAG, changes.tags, OTHERWISE_SET)
 
 
 def read_labels(c: Connection, runs: Sequence[int]) -> dict[int, Labels]:
@@ -138,5 +148,8 @@ def _put(c: Connection, run: Labelled, entity: int, values: Mapping[str, str | N
 
 def _insert(c: Connection, labels: Sequence[tuple[int, Name, int, str | None]], otherwise: str = "") -> None:
     ids = names.find_or_insert(c, [label[1] for label in labels])
-    rows = [(run, ids[name], number, value) for run, name, number, value in labels]
-    insert(c, "label", ("run", "name", "number", "value"), rows, otherwise)
+    rows = [
+        (run, ids[name], number, value, None if value is None else prefix_of(value))
+        for run, name, number, value in labels
+    ]
+    insert(c, "label", ("run", "name", "number", "value", "prefix"), rows, otherwise)

@@ -34,12 +34,14 @@ CREATE TABLE label (
     name INTEGER NOT NULL,                    -- of the entity PARAM, TAG or PROPERTY
     number INTEGER NOT NULL,                  -- the order in which the labels of a run were first set
     value TEXT,
+    prefix TEXT,                              -- the first 64 characters of the value, or those before a NUL character
     PRIMARY KEY (run, name)
 ) WITHOUT ROWID;
 ALTER TABLE run ADD COLUMN labels BIGINT NOT NULL DEFAULT 0;  -- the next number of a label
 
-INSERT INTO label (run, name, number, value)
-    SELECT l.run, n.id, row_number() OVER (PARTITION BY l.run ORDER BY l.entity, l.id) - 1, l.value
+INSERT INTO label (run, name, number, value, prefix)
+    SELECT l.run, n.id, row_number() OVER (PARTITION BY l.run ORDER BY l.entity, l.id) - 1, l.value,
+        substr(l.value, 1, 64)
     FROM (
         SELECT 0 AS entity, id, run, key, value FROM param
         UNION ALL SELECT 1, id, run, key, value FROM tag
@@ -50,8 +52,9 @@ INSERT INTO label (run, name, number, value)
         AND n.kind = 0 AND n."column" = '' AND n.value_type = ''
     ORDER BY l.run, n.id;
 UPDATE run SET labels = (SELECT count(*) FROM label l WHERE l.run = run.key);
-CREATE INDEX label_by_value ON label (name, substr(value, 1, 64), run);
--- The labels whose values are cut by `substr`, which ends at a NUL character. There are usually none.
+-- An index of the expression `substr(value, 1, 64)` would not do: SQLite reads the rows of such an index, too.
+CREATE INDEX label_by_value ON label (name, prefix, run);
+-- The labels whose prefixes end at a NUL character. There are usually none.
 CREATE INDEX label_with_nul ON label (name) WHERE instr(value, char(0)) > 0;
 DROP TABLE param;
 DROP TABLE tag;

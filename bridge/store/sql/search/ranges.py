@@ -12,13 +12,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from bridge.records.search import Comparison, RunQuery
+from bridge.store.sql.labels import INDEXED, prefix_of
 from bridge.store.sql.names import PARAM, PROPERTY, TAG
 from bridge.store.sql.search.conditions import BELOW, CHILDREN
 from bridge.store.sql.search.names import Names
 from bridge.store.sql.search.pieces import Sql, column_clause
-
-INDEXED = 64
-"""The number of characters of a text that the indexes of texts contain."""
 
 LISTED = 100
 """The greatest number of texts for each of which IN reads a range. For more texts, one range of the name is read."""
@@ -58,7 +56,7 @@ class Part(NamedTuple):
 
 
 NUMBERS = Index("series", "series_by_value", "indexed", "indexed IS NOT NULL")
-LABELS = Index("label", "label_by_value", f"substr(value, 1, {INDEXED})", f"substr(value, 1, {INDEXED}) IS NOT NULL")
+LABELS = Index("label", "label_by_value", "prefix", "prefix IS NOT NULL")
 TEXTS = Index("series", "series_by_text", f"substr(latest_text, 1, {INDEXED})", "latest_text IS NOT NULL")
 
 Ranges = list[Sql]
@@ -169,7 +167,7 @@ def _number_range(clause: Comparison) -> Sql | None:
 def _text_ranges(index: Index, clause: Comparison) -> list[Sql]:
     """Return conditions on the indexed value of a text. Together they are met by all texts that meet a clause."""
     if clause.comparator in ("=", "IN") and len(_operands(clause)) <= LISTED:
-        return [Sql(f"{index.value} = ?", (cut(text),)) for text in sorted({*_operands(clause)})]
+        return [Sql(f"{index.value} = ?", (prefix_of(text),)) for text in sorted({*_operands(clause)})]
     if clause.comparator == "LIKE":
         return [_prefix_range(index, _prefix(clause))]
     return [Sql("1 = 1")]
@@ -180,7 +178,7 @@ def _logged_text_ranges(clause: Comparison) -> list[Sql]:
     words = {"True": "true", "False": "false", "None": "null"}
     if clause.comparator in ("=", "IN") and len(_operands(clause)) <= LISTED:
         texts = sorted({*_operands(clause)})
-        stored = [cut(json.dumps(text)) for text in texts] + [words[text] for text in texts if text in words]
+        stored = [prefix_of(json.dumps(text)) for text in texts] + [words[text] for text in texts if text in words]
         return [Sql(f"{TEXTS.value} = ?", (text,)) for text in stored]
     if clause.comparator == "LIKE":
         prefix = _prefix(clause)
@@ -188,11 +186,6 @@ def _logged_text_ranges(clause: Comparison) -> list[Sql]:
         equal = [Sql(f"{TEXTS.value} = ?", (word,)) for word in stored]
         return [_prefix_range(TEXTS, json.dumps(prefix)[:-1]), *equal]
     return [Sql("1 = 1")]
-
-
-def cut(text: str) -> str:
-    """Return the part of a text that an index contains. SQLite's `substr` also ends before a NUL character."""
-    return text[:INDEXED].partition("\0")[0]
 
 
 def _prefix(clause: Comparison) -> str:
@@ -203,7 +196,7 @@ def _prefix(clause: Comparison) -> str:
 
 
 def _prefix_range(index: Index, prefix: str) -> Sql:
-    low = cut(prefix)
+    low = prefix_of(prefix)
     while low and low[-1] >= LAST:
         low = low[:-1]
     if not low:

@@ -10,9 +10,10 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from bridge.store.sql.labels import INDEXED, prefix_of
 from bridge.store.sql.search.limits import Limits
 from bridge.store.sql.search.pieces import Sql, joined
-from bridge.store.sql.search.ranges import INDEXED, LABELS, NAN, NUMBERS, Index, Part, cut
+from bridge.store.sql.search.ranges import LABELS, NAN, NUMBERS, Index, Part
 
 Row = tuple[Any, ...]
 
@@ -131,7 +132,7 @@ class ValueWalk:
 
     def _indexed(self, value: Any) -> Any:
         if self._index is LABELS:
-            return cut(str(value))
+            return prefix_of(str(value))
         return NAN if math.isinf(value) else value
 
     def _values(self, value: Any) -> Iterator[Step]:

@@ -52,7 +52,7 @@ KEY = numpy.dtype([("key", "i8")])
 RANGES = ("<", "<=", ">", ">=", "=")
 INDEXED = "SELECT group_concat(run) FROM series WHERE name = ? AND indexed {} ? AND indexed < 9e999"
 WAITING = "SELECT s.run, s.latest_value {} ? FROM waiting w CROSS JOIN series s ON s.run = w.run AND s.name = ?"
-EQUAL = f"SELECT group_concat(run) FROM label WHERE name = ? AND substr(value, 1, {CUT}) = ?"
+EQUAL = "SELECT group_concat(run) FROM label WHERE name = ? AND prefix = ?"
 
 
 def matching_keys(c: Connection, query: RunQuery) -> Array:

@@ -57,9 +57,8 @@ class _Statements(NamedTuple):
     runs: str
 
 
-def _statements(table: str, column: str, known: str) -> _Statements:
-    """Return statements about a column of a table. `known` is the condition of the index of its words."""
-    word = f"substr({column}, 1, {CUT})"
+def _statements(table: str, word: str, known: str) -> _Statements:
+    """Return statements about the words of a table. `known` is the condition of their index."""
     rows = f"FROM {table} WHERE {known} AND name ="
     return _Statements(
         # This jumps from word to word. Counting the rows of a word is faster than reading them. 0 is before all texts.
@@ -73,8 +72,8 @@ def _statements(table: str, column: str, known: str) -> _Statements:
     )
 
 
-LABELS = _statements("label", "value", "true")
-TEXTS = _statements("series", "latest_text", "latest_text IS NOT NULL")
+LABELS = _statements("label", "prefix", "true")
+TEXTS = _statements("series", f"substr(latest_text, 1, {CUT})", "latest_text IS NOT NULL")
 # The index cuts a value at a NUL character. The values of such a name are read from their rows.
 WITH_NUL = f"SELECT j.value FROM json_each(?) j WHERE EXISTS (SELECT 1 FROM label WHERE name = j.value AND {HAS_NUL})"
 WHOLE_VALUES = "SELECT value, count(*) FROM label WHERE name = ? GROUP BY value ORDER BY value"
