@@ -88,6 +88,7 @@ def reading(workspace: Workspace, query: RunQuery) -> Callable[[Any], object]:
 def plan_of(workspace: Workspace, query: RunQuery) -> str:
     database = Database(workspace.path / "workspace.db")
     with database.read() as connection:
+        connection.prepare_for_searches()
         answer = answer_of(connection, query)
     database.close()
     return f"plan: {answer.plan}; {answer.looked_at:,} runs checked, {len(answer.ids)} found"

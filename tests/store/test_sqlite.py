@@ -14,9 +14,11 @@ from longer import SCALE
 
 from bridge.errors import StoreUnavailable
 from bridge.records.run import RunRecord
+from bridge.records.search import RunQuery
 from bridge.store.backend import Backend
 from bridge.store.one_run import create_run, get_run
-from bridge.store.sql.database import Database
+from bridge.store.sql.connection import SEARCH_CACHE_KIB
+from bridge.store.sql.database import CACHE_KIB, Database
 from bridge.store.sql.latest import latest_of
 from bridge.store.sql.sqlite import open_sqlite
 from bridge.testing.backend import BackendTests
@@ -69,6 +71,25 @@ def test_a_reopened_file_has_everything_that_was_written(tmp_path: Path) -> None
     again = open_sqlite(path)
     assert (again.get_experiment(experiment_id), get_run(again, "r1")) == (experiment, run)
     again.close()
+
+
+@pytest.mark.parametrize("search", ["search_runs", "search_run_ids", "list_keys"])
+def test_only_a_connection_that_searches_has_a_large_page_cache(tmp_path: Path, search: str) -> None:
+    def cache() -> int:
+        with store.database.read() as connection:
+            return -int(connection.execute("PRAGMA cache_size").fetchone()[0])
+
+    store = open_sqlite(tmp_path / "workspace.db")
+    create_run(store, RunRecord("r1", "0"))
+    store.log("r1", "loss", 0.5, 1)
+    get_run(store, "r1")
+    assert cache() == CACHE_KIB
+    if search == "list_keys":
+        store.views.list_keys(("0",))
+    else:
+        getattr(store, search)(RunQuery(("0",)))
+    assert cache() == SEARCH_CACHE_KIB
+    store.close()
 
 
 @contextmanager

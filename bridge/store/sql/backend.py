@@ -164,6 +164,7 @@ class SqlBackend(Backend):
         from bridge.store.sql import search
 
         with self.database.read() as c:
+            c.prepare_for_searches()
             keys, token = search.search_run_keys(c, query)
             return Page(tuple(runs.read(c, keys)), token)
 
@@ -172,6 +173,7 @@ class SqlBackend(Backend):
         from bridge.store.sql import search
 
         with self.database.read() as c:
+            c.prepare_for_searches()
             ids, token = search.search_run_ids(c, query)
             return Page(tuple(ids), token)
 

@@ -17,6 +17,13 @@ Name: TypeAlias = "tuple[int, int, str, int, str, str]"
 MOST_NAMES = 20_000
 """The number of names that a connection remembers, about 5 MB. If it learns more names, it forgets the earlier ones."""
 
+SEARCH_CACHE_KIB = 65_536
+"""The greatest size of the page cache of a connection that searches.
+
+A search of a million runs reads pages from many parts of the file. A process that only logs does not need so much: a
+larger cache does not make its folds faster, but the cache grows with each page that a fold writes.
+"""
+
 
 class Connection(sqlite3.Connection):
     """A connection of one thread.
@@ -31,6 +38,7 @@ class Connection(sqlite3.Connection):
         new_names: the ids of the names that the open transaction has inserted.
         kept: the rows of the last fold: the state of the database, the series, and the rows. See
             `bridge.store.sql.known`.
+        is_for_searches: whether the page cache has the size for searches.
     """
 
     # The attributes have defaults in the class, because a signal handler could interrupt an `__init__`.
@@ -39,6 +47,13 @@ class Connection(sqlite3.Connection):
     stamp: int = 0
     new_names: dict[Name, int] | None = None
     kept: tuple[object, Sequence[Definition], Any] | None = None
+    is_for_searches = False
+
+    def prepare_for_searches(self) -> None:
+        """Let the page cache grow to the size for searches."""
+        if not self.is_for_searches:
+            self.execute(f"PRAGMA cache_size=-{SEARCH_CACHE_KIB}").fetchall()
+            self.is_for_searches = True
 
     def remember(self, names: dict[Name, int], stamp: int) -> None:
         """Remember the ids of committed names. `stamp` is the stamp of the name with the greatest id."""

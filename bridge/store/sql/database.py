@@ -30,8 +30,8 @@ SQLite rarely has to wait, because a writer first waits for its turn: the locks 
 thread of one process holds at a time.
 """
 
-CACHE_KIB = 65_536
-"""The greatest size of a connection's page cache. A search of a million runs reads pages from many parts of the file.
+CACHE_KIB = 8_192
+"""The greatest size of the page cache of a connection that does not search.
 
 The file is not mapped into memory (`mmap_size`): if another process shortened the file, a read would end this process
 with SIGBUS.

@@ -47,6 +47,7 @@ class SqlViews(RunViews):
     ) -> RunColumns:
         check_limits(offset, limit)
         with self._database.read() as c:
+            c.prepare_for_searches()
             return _columns(c, query, columns, offset, limit)
 
     def list_keys(
@@ -59,10 +60,12 @@ class SqlViews(RunViews):
     ) -> Page[KeyRecord]:
         check_limits(0, limit, least=1)
         with self._database.read() as c:
+            c.prepare_for_searches()
             return list_keys(c, experiment_ids, entity, prefix, limit, page_token)
 
     def count_runs(self, query: RunQuery, by: Column | None = None) -> list[tuple[str | float | None, int]]:
         with self._database.read() as c:
+            c.prepare_for_searches()
             counts = count_in_sql(c, query, by)
             if counts is not None:
                 return counts
@@ -78,6 +81,7 @@ class SqlViews(RunViews):
     ) -> list[RunGroup]:
         check_groups(by, of, limit)
         with self._database.read() as c:
+            c.prepare_for_searches()
             return group(c, query, by, of, limit)
 
     def sample_series(
