@@ -121,10 +121,11 @@ def _fill_labels(c: sqlite3.Connection, experiment: int, runs: int, source: str)
     cells = _cells(f"run, {name}, number, value, value", source, names, label_values(runs), where)
     c.execute(f"INSERT INTO label (run, name, number, value, prefix) {cells}")
     c.execute(f"UPDATE run SET labels = {len(names)} WHERE experiment = {experiment}")
+    word = f"'\"' || {label_values(runs)[20]} || '\"'"
     c.execute(
-        "INSERT INTO series (id, run, name, all_ints, latest_step, latest_timestamp, latest_text, points)"
-        f" SELECT {SERIES_ID.format(20)}, run, {text}, 0, 0, {START}, '\"' || {label_values(runs)[20]} || '\"', 1"
-        f" FROM {source} WHERE x.n % 100 = 7"
+        "INSERT INTO series (id, run, name, all_ints, latest_step, latest_timestamp, latest_text, prefix, points)"
+        f" SELECT {SERIES_ID.format(20)}, run, {text}, 0, 0, {START}, x.word, x.word, 1"
+        f" FROM (SELECT x.*, {word} AS word FROM {source}) x WHERE x.n % 100 = 7"
     )
     c.execute(f"INSERT INTO counter SELECT run, {key}, 1, 1 FROM {source} WHERE x.n % 100 = 7")
 

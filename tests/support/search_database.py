@@ -92,7 +92,7 @@ def insert_metric(connection: sqlite3.Connection, run: int, key: str, record: Ru
 def insert_text(connection: sqlite3.Connection, text: str, run: int, name: Name) -> None:
     insert(
         connection, "series", id=next(SERIES_IDS), run=run, name=name_id(connection, name), all_ints=0,
-        latest_text=text, latest_timestamp=0, latest_step=0,
+        latest_text=text, prefix=prefix_of(text), latest_timestamp=0, latest_step=0,
     )  # fmt: skip
 
 

@@ -42,7 +42,7 @@ logger = logging.getLogger("bridge")
 COUNTER = ("run", "name", "points", "stepless")
 BLOCK = ("series", "points", "positions", "steps", "timestamps", '"values"', "doors")
 COUNTED = "ON CONFLICT (run, name) DO UPDATE SET points = excluded.points, stepless = excluded.stepless"
-CHANGING = frozenset(STATE)
+CHANGING = frozenset((*STATE, "prefix"))
 MAY_BECOME_NULL = ("latest_value", "latest_bits")
 """The columns of a series that may become NULL. The other columns stay NULL if a row has no value for them."""
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bridge.store.extremes import find_extremes
+from bridge.store.sql.labels import prefix_of
 from bridge.store.sql.latest import MINUS_ZERO
 
 if TYPE_CHECKING:
@@ -196,13 +197,14 @@ def groups_of(states: States) -> Iterator[Group]:
     compared = comparable_values(states.values)
     bits = states.values.view("<i8")
     is_text, is_nan = _are_texts(states.texts), numpy.isnan(states.values)
+    prefixes = numpy.array([None if text is None else prefix_of(text) for text in states.texts], dtype=object)
     is_odd = is_nan | (compared != states.values) | (bits == MINUS_ZERO)
     has_facts = (states.points > 1) & ~numpy.isnan(states.facts.first_value)
     columns: list[tuple[tuple[str, ...], tuple[Any, ...], Array]] = [
         (STATE[:3], (states.all_ints.astype(int), states.steps, states.timestamps), numpy.ones(len(bits), dtype=bool)),
         (("latest_value",), (compared,), ~is_nan & ~is_text),
         (("latest_bits",), (bits,), is_odd & ~is_text),
-        (("latest_text",), (numpy.array(states.texts, dtype=object),), is_text),
+        (("latest_text", "prefix"), (numpy.array(states.texts, dtype=object), prefixes), is_text),
         (("points",), (states.points,), states.points != UNCOUNTED),
         (Facts._fields, states.facts, has_facts),
     ]

@@ -87,6 +87,7 @@ CREATE TABLE new_series (
     latest_value DOUBLE PRECISION,            -- the value that searches compare: NULL for NaN, ±1.797e308 for ±inf
     latest_bits BIGINT,                       -- the 64 bits, where `latest_value` differs: NaN, ±inf and -0.0
     latest_text TEXT,                         -- JSON of the latest value of a text series; else NULL
+    prefix TEXT,                              -- the first 64 characters of `latest_text`
     points BIGINT,                            -- the number of stored points; NULL: not counted yet (from schema 4)
     -- The facts of a number series. NaN is skipped, ±inf is kept, and -0.0 is stored as 0.0.
     -- All are NULL if `points` is 1, because they then equal the latest point, if `points` is NULL, or if all values
@@ -104,13 +105,14 @@ CREATE TABLE new_series (
 ) WITHOUT ROWID;
 
 INSERT INTO new_series (
-    id, run, name, all_ints, latest_step, latest_timestamp, latest_value, latest_bits, latest_text, indexed
+    id, run, name, all_ints, latest_step, latest_timestamp, latest_value, latest_bits, latest_text, prefix,
+    indexed
 )
     SELECT s.id, m.run, n.id, s.all_ints, coalesce(s.latest_step, 0), coalesce(s.latest_timestamp, 0),
         s.latest_value,
         CASE WHEN s.latest_value IS NULL OR abs(s.latest_value) > 1.79e308 THEN s.latest_bits
             WHEN s.latest_value = 0 THEN nullif(s.latest_bits, 0) END,
-        s.latest_text,
+        s.latest_text, substr(s.latest_text, 1, 64),
         CASE WHEN s.kind = 0 AND s.value_type = 'number' THEN coalesce(s.latest_value, 9e999) END
     FROM series s CROSS JOIN metric m ON m.id = s.metric CROSS JOIN run r ON r.key = m.run
     CROSS JOIN name n ON n.experiment = r.experiment AND n.entity = 3 AND n.key = m.key
@@ -120,7 +122,7 @@ DROP TABLE series;
 DROP TABLE metric;
 ALTER TABLE new_series RENAME TO series;
 CREATE INDEX series_by_value ON series (name, indexed, run) WHERE indexed IS NOT NULL;
-CREATE INDEX series_by_text ON series (name, substr(latest_text, 1, 64), run) WHERE latest_text IS NOT NULL;
+CREATE INDEX series_by_text ON series (name, prefix, run) WHERE prefix IS NOT NULL;
 CREATE INDEX series_uncounted ON series (run) WHERE points IS NULL;
 
 -- The runs that have series whose latest value is not in `series_by_value` yet. A search compares these runs itself.

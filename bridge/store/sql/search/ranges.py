@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from bridge.records.search import Comparison, RunQuery
-from bridge.store.sql.labels import INDEXED, prefix_of
+from bridge.store.sql.labels import prefix_of
 from bridge.store.sql.names import PARAM, PROPERTY, TAG
 from bridge.store.sql.search.conditions import BELOW, CHILDREN
 from bridge.store.sql.search.names import Names
@@ -57,7 +57,7 @@ class Part(NamedTuple):
 
 NUMBERS = Index("series", "series_by_value", "indexed", "indexed IS NOT NULL")
 LABELS = Index("label", "label_by_value", "prefix", "prefix IS NOT NULL")
-TEXTS = Index("series", "series_by_text", f"substr(latest_text, 1, {INDEXED})", "latest_text IS NOT NULL")
+TEXTS = Index("series", "series_by_text", "prefix", "prefix IS NOT NULL")
 
 Ranges = list[Sql]
 """Queries that each return the keys of runs in the column `run`. Together they find all runs that meet a clause."""

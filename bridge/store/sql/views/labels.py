@@ -27,14 +27,13 @@ LOGGED_TEXTS = (
     f"SELECT id FROM name WHERE entity = {SERIES} AND kind = {SCALAR} AND value_type = 'text' AND key = ?"
     " AND experiment IN ({})"
 )
-INDEXED = {"label": "prefix", "series": f"substr(latest_text, 1, {CUT})"}
-KNOWN = {"label": "name = ?", "series": "name = ? AND latest_text IS NOT NULL"}
+KNOWN = {"label": "name = ?", "series": "name = ? AND prefix IS NOT NULL"}
 # The index contains the first characters of the values in order, so these statements neither sort nor read rows.
-GROUPS = "SELECT {indexed}, group_concat(run), count(*) FROM {table} WHERE {known} GROUP BY 1"
+GROUPS = "SELECT prefix, group_concat(run), count(*) FROM {table} WHERE {known} GROUP BY 1"
 HAS_NUL = "instr(value, char(0)) > 0"
 """`substr` ends at a NUL character, so the values with such characters are read from their rows."""
 WITH_NUL = f"SELECT value, run FROM label WHERE name = ? AND {HAS_NUL}"
-LONG = "SELECT {column}, run FROM {table} WHERE {known} AND length({indexed}) = {cut}"
+LONG = "SELECT {column}, run FROM {table} WHERE {known} AND length(prefix) = {cut}"
 LOOK_UP = "SELECT t.{column}, t.run FROM json_each(?) j CROSS JOIN {table} t ON t.run = j.value AND t.name = ?"
 
 Word = Callable[[Any], "str | None"]
@@ -91,7 +90,7 @@ def _logged(value: str) -> str:
 
 def _read(c: Connection, runs: Chosen, column: LabelColumn, name: int, table: str, of: str, word: Word) -> None:
     """Add the values of a name to a column. `of` is the column of `table` that contains them."""
-    parts = {"table": table, "column": of, "known": KNOWN[table], "indexed": INDEXED[table], "cut": CUT}
+    parts = {"table": table, "column": of, "known": KNOWN[table], "cut": CUT}
     if not runs.is_scanned:
         _put(column, c.execute(LOOK_UP.format(**parts), (runs.listed, name)).fetchall(), word)
         return

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from bridge.records.views import WORD_LENGTH, WORDS
 from bridge.store.sql.connection import Connection
-from bridge.store.sql.views.labels import CUT, HAS_NUL
+from bridge.store.sql.views.labels import HAS_NUL
 
 
 class Use(NamedTuple):
@@ -57,23 +57,24 @@ class _Statements(NamedTuple):
     runs: str
 
 
-def _statements(table: str, word: str, known: str) -> _Statements:
+def _statements(table: str, known: str) -> _Statements:
     """Return statements about the words of a table. `known` is the condition of their index."""
     rows = f"FROM {table} WHERE {known} AND name ="
     return _Statements(
-        # This jumps from word to word. Counting the rows of a word is faster than reading them. 0 is before all texts.
+        # This jumps from word to word. Counting the rows of a word is faster than reading them. No prefix has a NUL, so
+        # the prefixes after a word are not less than the word with a NUL.
         "WITH RECURSIVE w (name, word, number) AS (SELECT value, NULL, 0 FROM json_each(?) UNION ALL SELECT name,"
-        f" (SELECT {word} {rows} w.name AND {word} > coalesce(w.word, 0) ORDER BY {word} LIMIT 1), number + 1"
-        f" FROM w WHERE (word IS NOT NULL OR number = 0) AND number <= {WORDS})"
-        f" SELECT name, word, (SELECT count(*) {rows} w.name AND {word} IS w.word)"
+        f" (SELECT prefix {rows} w.name AND prefix >= coalesce(w.word || char(0), '') ORDER BY prefix LIMIT 1),"
+        f" number + 1 FROM w WHERE (word IS NOT NULL OR number = 0) AND number <= {WORDS})"
+        f" SELECT name, word, (SELECT count(*) {rows} w.name AND prefix IS w.word)"
         " FROM w WHERE word IS NOT NULL OR number = 0",
-        f"SELECT {word}, count(*) {rows} ? GROUP BY 1 HAVING length({word}) <= {WORD_LENGTH} ORDER BY 1 LIMIT {WORDS}",
+        f"SELECT prefix, count(*) {rows} ? GROUP BY 1 HAVING length(prefix) <= {WORD_LENGTH} ORDER BY 1 LIMIT {WORDS}",
         f"SELECT value, (SELECT count(*) {rows} j.value) FROM json_each(?) j",
     )
 
 
-LABELS = _statements("label", "prefix", "true")
-TEXTS = _statements("series", f"substr(latest_text, 1, {CUT})", "latest_text IS NOT NULL")
+LABELS = _statements("label", "true")
+TEXTS = _statements("series", "prefix IS NOT NULL")
 # The index cuts a value at a NUL character. The values of such a name are read from their rows.
 WITH_NUL = f"SELECT j.value FROM json_each(?) j WHERE EXISTS (SELECT 1 FROM label WHERE name = j.value AND {HAS_NUL})"
 WHOLE_VALUES = "SELECT value, count(*) FROM label WHERE name = ? GROUP BY value ORDER BY value"
