@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from typing import Any
 
 from mlflow.entities import Metric, Param, RunTag
@@ -23,8 +23,13 @@ from bridge_mlflow.tracked_workspace import TrackedWorkspace
 from bridge_mlflow.translate.changes import check_new_params, tag_changes
 from bridge_mlflow.translate.errors import invalid
 
-MOST_CHECKED_KEYS = 10_000
-"""The number of keys of metrics whose validity is remembered."""
+PLAIN_KEY = re.compile(r"[a-zA-Z0-9_][\w.\- ]*(?:/[a-zA-Z0-9_][\w.\- ]*)*", re.ASCII)
+"""Keys of metrics that MLflow accepts, if they are not too long. It also accepts others, for example with a colon."""
+
+MOST_VALID_KEYS = 10_000
+"""The number of keys that are remembered because MLflow accepts them."""
+
+_valid_keys: set[str] = set()
 
 
 def log_metric(workspace: TrackedWorkspace, run_id: str, metric: Metric) -> None:
@@ -122,7 +127,7 @@ def _columns(metrics: Sequence[Metric]) -> PointColumns | None:
     for column, kind in ((keys, str), (values, float), (timestamps, int), (steps, int)):
         if list(map(type, column)).count(kind) != count:
             return None
-    if min(timestamps) < 0 or not all(map(_is_valid_key, keys)):
+    if min(timestamps) < 0 or not _are_valid_keys(keys):
         return None
     try:
         packed = struct.pack(f"<{count}d", *values)
@@ -138,9 +143,21 @@ def _packed(numbers: tuple[int, ...]) -> int | bytes:
     return numbers[0] if numbers.count(numbers[0]) == len(numbers) else struct.pack(f"<{len(numbers)}q", *numbers)
 
 
-@lru_cache(maxsize=MOST_CHECKED_KEYS)
+def _are_valid_keys(keys: Sequence[str]) -> bool:
+    """Return whether MLflow accepts the keys of metrics. MLflow's check takes longer than logging the metrics."""
+    if _valid_keys.issuperset(keys):
+        return True
+    new = set(keys) - _valid_keys
+    if None in map(PLAIN_KEY.fullmatch, new) or max(map(len, new)) > validation.MAX_ENTITY_KEY_LENGTH:
+        if not all(map(_is_valid_key, new)):
+            return False
+    if len(_valid_keys) + len(new) > MOST_VALID_KEYS:
+        _valid_keys.clear()
+    _valid_keys.update(new)
+    return True
+
+
 def _is_valid_key(key: str) -> bool:
-    """Return whether MLflow accepts the key of a metric. MLflow's check takes longer than logging the metric."""
     try:
         mlflow_private.check_metric(key, 0.0, 0, 0)
     except MlflowException:

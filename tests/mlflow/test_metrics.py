@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, product
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from mlflow.entities import Metric
 from mlflow.store.tracking.abstract_store import AbstractStore
 from pair import without_waiting_for_the_disk
 
+from bridge_mlflow import metrics, mlflow_private
 from bridge_mlflow.tracking_store import BridgeTrackingStore
 
 BIG = 1.7976931348623157e308
@@ -45,6 +47,14 @@ def test_both_stores_return_the_same_points(
 ) -> None:
     theirs, ours = (_shown(store, batches, singly, most) for store in stores)
     assert ours == theirs  # samples of a longer history differ; see test_samples.py
+
+
+def test_mlflow_accepts_every_key_that_is_not_checked_by_mlflow() -> None:
+    keys = [*map("".join, chain.from_iterable(product("aZé_1.-/: \n", repeat=length) for length in range(5)))]
+    plain = [key for key in keys if metrics.PLAIN_KEY.fullmatch(key)]
+    for key in plain:
+        mlflow_private.check_metric(key, 0.0, 0, 0)
+    assert {"a", "Z.1", "a/_-"} <= set(plain) and len(plain) < len(keys) / 2
 
 
 def _shown(store: AbstractStore, batches: list[list[Metric]], singly: bool, most: int) -> dict[str, list[str]]:
