@@ -394,7 +394,8 @@ class Run:
         The numbers are written together: after a crash, either all of them are stored or none.
 
         Args:
-            metrics: a dict from names to values, as for `log`. If it is empty, nothing is logged.
+            metrics: a dict from names to values, as for `log`. If it is empty, nothing is logged, and no warning is
+                written. `mlflow.log_metrics` does the same.
             step: as for `log`.
 
         Raises:

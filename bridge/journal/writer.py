@@ -142,7 +142,7 @@ class JournalWriter:
         Returns:
             False if the points were not written. The caller must then call `log`.
         """
-        with self._lock:
+        with self._quick_block:
             appender = self._appender
             if appender.call is not None:
                 return False

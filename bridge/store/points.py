@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, TypeAlias
 
@@ -108,7 +108,7 @@ def metric_points(metrics: Mapping[str, Value], timestamp: int, step: int | None
         step = check_int64("step", step)
     keys, values = tuple(metrics), tuple(metrics.values())
     if list(map(type, values)).count(float) == len(keys):
-        return PointColumns(keys, struct.pack(f"<{len(keys)}d", *values), timestamp, step)
+        return PointColumns(keys, _packer(len(keys))(*values), timestamp, step)
     columns = number_columns(keys, values, timestamp, step)
     return columns or [Point(key, value, timestamp, step) for key, value in metrics.items()]
 
@@ -124,7 +124,7 @@ def number_columns(
     flags: int | bytes = 0
     if not _are_floats(numbers):
         try:
-            numbers = [value if type(value) in PLAIN else _plain(value) for value in numbers]
+            numbers = _items(numbers) or [value if type(value) in PLAIN else _plain(value) for value in numbers]
         except InvalidValue:  # the caller checks the points again, and the error then names all mistakes
             return None
         if not _are_floats(numbers):
@@ -132,7 +132,7 @@ def number_columns(
                 return None
             flags = bytes(map(FLAGS.__getitem__, map(type, numbers)))
             flags = flags if len(set(flags)) > 1 else flags[0]
-    return PointColumns(keys, struct.pack(f"<{len(numbers)}d", *numbers), timestamps, steps, flags) if numbers else None
+    return PointColumns(keys, _packer(len(numbers))(*numbers), timestamps, steps, flags) if numbers else None
 
 
 def check_value(value: object) -> Value:
@@ -157,6 +157,24 @@ def check_value(value: object) -> Value:
 def imprecise(value: Value) -> bool:
     """Return whether a value is an int that a float64 may not represent exactly."""
     return type(value) is int and not -EXACT_INTEGER <= value <= EXACT_INTEGER
+
+
+@lru_cache(maxsize=100)
+def _packer(count: int) -> Callable[..., bytes]:
+    """Return a function that packs numbers as float64. Using it again takes half the time of `struct.pack`."""
+    return struct.Struct(f"<{count}d").pack
+
+
+def _items(values: Sequence[Any]) -> list[Any] | None:
+    """Convert scalars of numpy, torch and similar libraries together; None if this is not possible for all of them.
+
+    This takes half the time of `_plain`, which must then convert each value.
+    """
+    try:
+        items = [value.item() for value in values]
+    except (AttributeError, TypeError, ValueError, RuntimeError):
+        return None
+    return items if PLAIN.issuperset(map(type, items)) else None
 
 
 def _are_floats(values: Sequence[object]) -> bool:

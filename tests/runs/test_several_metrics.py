@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -19,7 +20,6 @@ def test_several_metrics_have_one_step_and_one_time(workspace: Workspace, run: R
         run.log_metrics({"loss": 0.5 / step, "accuracy": 0.9, "epoch": step}, step=step)
     run.log_metrics({"loss": 3.0, "accuracy": 4.0})
     run.log_metrics({"loss": 5.0})
-    run.log_metrics({})
     other = Run.get(workspace, run.id)
     assert spelled(other.get_metrics()) == spelled(
         {"loss": [0.5 / 7, 0.5 / 9, 3.0, 5.0], "accuracy": [0.9, 0.9, 4.0], "epoch": [7, 9]}
@@ -28,6 +28,16 @@ def test_several_metrics_have_one_step_and_one_time(workspace: Workspace, run: R
     assert (loss.steps.tolist(), accuracy.steps.tolist()) == ([7, 9, 0, 1], [7, 9, 0])
     assert loss.timestamps.tolist()[:3] == accuracy.timestamps.tolist()
     assert (loss.timestamps > 1_600_000_000_000).all()
+
+
+def test_an_empty_dict_logs_nothing_and_writes_no_warning(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    several: tuple[Mapping[str, float], ...] = ({}, MappingProxyType({}), OrderedDict())
+    for metrics in several:
+        run.log_metrics(metrics)
+        run.log_metrics(metrics, step=3)
+    assert (run.get_metrics(), run.warnings, caplog.records) == ({}, (), [])
+    run.log_metrics({"loss": 0.5})
+    assert run.get_series("loss").steps.tolist() == [0]  # the empty calls have not counted as steps
 
 
 @pytest.mark.parametrize("step", [None, 3])
