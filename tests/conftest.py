@@ -7,8 +7,10 @@ from __future__ import annotations
 import gc
 import re
 import signal
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import count
 from pathlib import Path
 
@@ -18,6 +20,8 @@ from hypothesis import HealthCheck, settings
 
 from bridge.store import journaled
 from bridge.store.background import background
+from bridge.store.sql import sqlite
+from bridge.store.sql.migrate import migrate, read_schema
 
 # Examples may take as long as they need, because the machine may be busy. They may share what a fixture made.
 settings.register_profile(
@@ -75,6 +79,30 @@ def working_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest
     monkeypatch.chdir(folder)
     monkeypatch.setenv("BRIDGE_HOME", str(tmp_path_factory.getbasetemp() / "home"))
     return folder
+
+
+@cache
+def _empty_database() -> sqlite3.Connection:
+    """Return a database in memory with the newest schema."""
+    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    migrate(connection)
+    return connection
+
+
+def _copy_or_migrate(to: sqlite3.Connection, name: str = "") -> None:
+    if read_schema(to):
+        migrate(to, name)
+    else:
+        _empty_database().backup(to)
+
+
+@pytest.fixture(autouse=True)
+def copied_databases(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Create databases in this process as copies of an empty one, which takes a fifth of the time of the migrations.
+
+    Tests with the marker `migrations`, and other processes, create them as usual."""
+    if "migrations" not in request.keywords:
+        monkeypatch.setattr(sqlite, "migrate", _copy_or_migrate)
 
 
 @pytest.fixture(autouse=True)

@@ -31,6 +31,8 @@ from bridge.store.sql.migrate import FOLDER, SCHEMA, read_schema
 from bridge.store.sql.sqlite import open_sqlite
 from bridge.testing.slices import Entry, make_slice
 
+pytestmark = pytest.mark.migrations
+
 VALUES = (0.5, float("inf"), -0.0)
 
 
