@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from forked import Child, Fork, Say
 from hypothesis import HealthCheck, settings
+from longer import SCALE
 
 from bridge.store import journaled
 from bridge.store.background import background
@@ -25,7 +26,10 @@ from bridge.store.sql.migrate import migrate, read_schema
 
 # Examples may take as long as they need, because the machine may be busy. They may share what a fixture made.
 settings.register_profile(
-    "tests", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    "tests",
+    max_examples=40 * SCALE,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 settings.load_profile("tests")
 

@@ -37,7 +37,7 @@ def test_objects_of_an_interrupted_read_can_be_collected(tmp_path: Path, fork: F
     def interrupt_and_collect(say: Callable[[str], None]) -> None:
         gc.freeze()  # older objects are not collected each time
         count = places(FILES, read)
-        for at, error in each_place(count, step=len(EXCEPTIONS) * (1 if LONG else 2)):
+        for at, error in each_place(count, step=len(EXCEPTIONS) * (1 if LONG else 4)):
             try:
                 with Interrupts(FILES, at, error):
                     read()

@@ -192,6 +192,7 @@ SCENES: dict[str, tuple[Callable[[Case], None], Callable[[Case], object]]] = {
 
 
 SLOW = {scene for scene in SCENES if "full disk" in scene} | {
+    "a batch",
     "a full journal",
     "columns in several records",
     "columns of new series",

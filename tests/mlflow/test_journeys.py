@@ -40,16 +40,22 @@ def uris(tmp_path_factory: pytest.TempPathFactory, make_mlflow_database, make_wo
 LONG = (
     "client_limits",
     "fluent_asynchronous",
+    "fluent_deletions",
     "fluent_ends",
+    "fluent_environment",
     "fluent_fetching",
     "fluent_files",
+    "fluent_inputs",
+    "fluent_metrics",
+    "fluent_odd_steps",
     "fluent_pictures",
     "fluent_search",
+    "fluent_starts",
     "fluent_tables",
     "fluent_tensors",
     "fluent_threads",
 )
-"""Journeys that take more than a second."""
+"""Journeys that take more than half a second."""
 
 
 def marks_of(name: str) -> tuple[pytest.MarkDecorator, ...]:

@@ -114,7 +114,7 @@ def our_experiment_filter(text: str) -> tuple[Comparison, ...] | InvalidValue:
         return error
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(likely_filters | any_filters | soup)
 @example("parameters.a = 'x'AND params.b='y'")
 @example("metric.@ab > 1 and tags.##abc = 'x' and params.@a = 'x'")
@@ -123,7 +123,7 @@ def test_filters_of_runs_agree(text: str) -> None:
     assert_agrees(text, mlflow_run_filter(text), our_run_filter(text))
 
 
-@settings(max_examples=250)
+@settings(max_examples=120)
 @given(likely_filters | any_filters | soup)
 def test_filters_of_experiments_agree(text: str) -> None:
     assert_agrees(text, mlflow_experiment_filter(text), our_experiment_filter(text))
@@ -211,13 +211,13 @@ def assert_orders_agree(clause: str, theirs: Ordering | str, ours: Ordering | st
 @example("metrics.##ab")
 @example("params.#a1 ASC")
 @example("metrics.@a DESC")
-@settings(max_examples=250)
+@settings(max_examples=120)
 @given(orders)
 def test_orders_of_runs_agree(clause: str) -> None:
     assert_orders_agree(clause, mlflow_order(clause), our_order(clause, parse_run_order))
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(orders)
 def test_orders_of_experiments_agree(clause: str) -> None:
     assert_orders_agree(clause, mlflow_experiment_order(clause), our_order(clause, parse_experiment_order))

@@ -22,7 +22,8 @@ def test_both_apis_open_the_workspace_that_a_uri_names(tmp_path: Path, uri: str)
     client = MlflowClient(given, given)
     run_id = client.create_run("0").info.run_id
     client.log_text(run_id, "text", "note.txt")
-    client.create_registered_model("model")
+    if uri == "bridge://{}":
+        client.create_registered_model("model")  # it creates MLflow's own tables, which takes long
     assert Run.get(workspace, run_id).get_file_names() == ["note.txt"]
     assert mlflow.artifacts.list_artifacts(run_id=run_id, tracking_uri=given)[0].path == "note.txt"
 

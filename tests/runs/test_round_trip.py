@@ -21,7 +21,7 @@ from bridge.records.series import NATIVE
 from bridge.testing.naive import LoggedPoint, history_of, is_number
 from bridge.testing.strategies import FLOATS, INTS, STEPS, TEXTS
 
-EXAMPLES = 40 * SCALE
+EXAMPLES = 20 * SCALE
 
 NAMES = ("loss", "loss.x", "Größe 🎈")
 # A column may have the name of a metric ("loss"), and a metric the name that MLflow gives to a column ("loss.x").

@@ -232,7 +232,7 @@ indexed_values = st.dictionaries(
 """Values in the index of metrics that differ from the latest values of a run, by the run's id."""
 
 
-@settings(max_examples=100 * SCALE)
+@settings(max_examples=50 * SCALE)
 @given(run_lists, run_queries, limits, indexed_values)
 def test_sql_finds_the_same_runs_as_the_evaluation_of_records(
     records: list[RunRecord], query: RunQuery, limits: Limits, indexed: dict[str, float | None]
@@ -243,7 +243,7 @@ def test_sql_finds_the_same_runs_as_the_evaluation_of_records(
     connection.close()
 
 
-@settings(max_examples=60 * SCALE)
+@settings(max_examples=30 * SCALE)
 @given(experiment_lists, experiment_queries)
 def test_sql_finds_the_same_experiments_as_the_evaluation_of_records(
     records: list[ExperimentRecord], query: ExperimentQuery

@@ -55,7 +55,7 @@ from bridge.testing.strategies import (
     tied_rows,
 )
 
-EXAMPLES = 40
+EXAMPLES = 20
 KEYS = ("loss", "val/acc", "Größe 🎈")
 
 
