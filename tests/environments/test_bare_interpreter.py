@@ -95,7 +95,11 @@ def other_pythons() -> list[str]:
     return [str(path) for path in found if not path.parents[1].name.startswith(own)]
 
 
-@pytest.mark.parametrize("python", [sys.executable, *other_pythons()], ids=lambda path: Path(path).parents[1].name)
+@pytest.mark.parametrize(
+    "python",
+    [sys.executable, *(pytest.param(path, marks=pytest.mark.slow) for path in other_pythons())],
+    ids=lambda path: Path(path).parents[1].name,
+)
 def test_a_script_logs_without_a_single_package(
     workspace: Workspace, tmp_path: Path, working_folder: Path, python: str
 ) -> None:

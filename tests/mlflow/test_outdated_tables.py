@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -16,10 +17,10 @@ from bridge_mlflow.tracking_store import BridgeTrackingStore
 
 
 def test_the_advice_to_upgrade_names_the_file(
-    opened: WorkspaceStores, uri: str, monkeypatch: pytest.MonkeyPatch
+    opened: WorkspaceStores, uri: str, make_mlflow_database: Callable[[Path], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = Path(opened.address) / "mlflow.db"
-    BridgeTrackingStore(uri).create_dataset("evaluated", experiment_ids=["0"])
+    make_mlflow_database(file)
     with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = 'earlier'")
     monkeypatch.setattr(companion, "_shared", {})
