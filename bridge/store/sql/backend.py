@@ -262,7 +262,7 @@ class SqlBackend(Backend):
                 if unchanged:
                     series.write(c, rows)
                     _finish_append(c, fresh, ends)
-                    self._sealer.add(c, [block[:2] for block in rows.blocks])
+                    self._sealer.add(rows.known.ids, rows.known.hot, [block[1] for block in rows.blocks])
                     remember = keep(c, rows.definitions, rows.known)
             if unchanged:
                 remember()

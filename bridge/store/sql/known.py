@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 LOOK_UP = (  # SQLite does not reorder left joins, so it finds each wanted series with an index
     "WITH wanted (number, run, key, name) AS (VALUES {})"
-    " SELECT w.number, coalesce(k.points, 0), coalesce(k.stepless, 0), coalesce(s.id, 0),"
+    " SELECT w.number, coalesce(k.points, 0), coalesce(k.stepless, 0), coalesce(s.id, 0), coalesce(s.hot, 0),"
     f" {', '.join(f's.{column}' for column in STATE)}"
     " FROM wanted w LEFT JOIN counter k ON k.run = w.run AND k.name = w.key"
     " LEFT JOIN series s ON s.run = w.run AND s.name = w.name"
 )
 LAST_IDS = "SELECT coalesce((SELECT max(id) FROM name), 0), coalesce((SELECT max(id) FROM series), 0)"
 
-NO_ROW = (0, 0, 0, *[None] * len(STATE))
-"""The counters, the id and the state of a series that does not exist."""
+NO_ROW = (0, 0, 0, 0, *[None] * len(STATE))
+"""The counters, the id, the number of blocks and the state of a series that does not exist."""
 
 Warnings: TypeAlias = "Sequence[tuple[str, str]]"
 """Warnings of runs, as pairs (run id, sentence)."""
@@ -45,7 +45,7 @@ class Known(NamedTuple):
     series. Often they are the same.
     `points` is the number of points of the key, and `stepless` is the number of its points that were logged without a
     step.
-    `ids` are the ids of the series.
+    `ids` are the ids of the series, and `hot` is the number of their rows in the table `point_block`.
     `last_name` and `last_series` are the greatest ids of all names and series. New rows get the next ids.
     `ended` are the keys of those runs that have ended.
     `warned` maps the id of each run that gets a warning to the key of its row. Runs that do not exist are absent.
@@ -58,6 +58,7 @@ class Known(NamedTuple):
     points: Array
     stepless: Array
     ids: Array
+    hot: Array
     states: States
     last_name: int
     last_series: int
@@ -66,14 +67,14 @@ class Known(NamedTuple):
 
     def content(self) -> list[Any]:
         """Return the content as values that can be compared."""
-        columns = (*self[:7], *self.states[:4], self.states.points, *self.states.facts)
-        return [*(column.tobytes() for column in columns), self.states.texts, *self[8:]]
+        columns = (*self[:8], *self.states[:4], self.states.points, *self.states.facts)
+        return [*(column.tobytes() for column in columns), self.states.texts, *self[9:]]
 
     def without(self, lost: Array) -> Known:
         """Drop some of the series. `lost` is True for them."""
         kept = ~lost
         states = self.states.chosen(kept)
-        return Known._make([*(column[kept] for column in self[:7]), states, *self[8:]])
+        return Known._make([*(column[kept] for column in self[:8]), states, *self[9:]])
 
 
 def look_up(c: Connection, definitions: Sequence[Definition], warnings: Warnings) -> Known:
@@ -103,7 +104,7 @@ def _read(c: Connection, definitions: Sequence[Definition], warnings: Warnings) 
         values = [value for row in some for value in row]
         for number, *row in c.execute(LOOK_UP.format(marks_for_rows(4, len(some))), values).fetchall():
             rows[number] = row
-    points, stepless, series = (_integers([row[at] for row in rows]) for at in range(3))
+    points, stepless, series, hot = (_integers([row[at] for row in rows]) for at in range(4))
     last_name, last_series = c.execute(LAST_IDS).fetchone()
     return Known(
         _integers(runs),
@@ -113,7 +114,8 @@ def _read(c: Connection, definitions: Sequence[Definition], warnings: Warnings) 
         points,
         stepless,
         series,
-        states_of_rows([row[3:] for row in rows]),
+        hot,
+        states_of_rows([row[4:] for row in rows]),
         last_name,
         last_series,
         ended=[key for key, _, has_ended in places.values() if has_ended],

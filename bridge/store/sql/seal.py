@@ -12,14 +12,19 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bridge.errors import StoreUnavailable
 from bridge.store.chunks import CODEC, MOST_POINTS, Chunk, Columns, decode, encode, joined
 from bridge.store.sql.chunks import Block, columns_of, insert_chunks, read_blocks, read_chunks
 from bridge.store.sql.database import Database
 from bridge.store.sql.purge import BIN
-from bridge.store.sql.statements import chunks, in_chunks, marks_for, state_of
+from bridge.store.sql.statements import chunks, marks_for, state_of
+
+if TYPE_CHECKING:
+    import numpy
+
+    Array = numpy.ndarray[Any, Any]
 
 logger = logging.getLogger("bridge")
 
@@ -96,16 +101,18 @@ class Sealer:
         self._next: Ended | None = None
         self._finished: list[Ended] = []
 
-    def add(self, c: sqlite3.Connection, blocks: Sequence[tuple[int, int]]) -> None:
+    def add(self, series: Array, blocks: Array, points: Sequence[int]) -> None:
         """Seal series later if they have many points without compression.
 
         Args:
-            c: a connection in a transaction.
-            blocks: pairs of a series and the number of points in its newest block.
+            series: the series that have new points.
+            blocks: the number of blocks of each series.
+            points: the number of points in the newest block of each series.
         """
-        self._due.update((series, None) for series, points in blocks if points >= HOT_POINTS)
-        sql = f"SELECT id FROM series WHERE hot >= {HOT_BLOCKS} AND id IN ({{}})"
-        self._due.update((id, None) for (id,) in in_chunks(c, sql, [series for series, _ in blocks]))
+        import numpy
+
+        is_due = (blocks >= HOT_BLOCKS) | (numpy.array(points) >= HOT_POINTS)
+        self._due.update(dict.fromkeys(series[is_due].tolist()))
 
     def step(self) -> bool:
         """Seal some points. Return whether more points may wait."""

@@ -110,10 +110,16 @@ def prepare(points: Joined, warnings: Warnings, known: Known) -> Rows:
     new_names, keys, own_names = _name_ids(points.definitions, known)
     ids = _series_ids(known)
     after = known._replace(
-        keys=keys, names=own_names, points=placed.counters.points, stepless=placed.counters.stepless, ids=ids,
-        states=states, last_name=known.last_name + len(new_names),
+        keys=keys,
+        names=own_names,
+        points=placed.counters.points,
+        stepless=placed.counters.stepless,
+        ids=ids,
+        hot=known.hot + 1,
+        states=states,
+        last_name=known.last_name + len(new_names),
         last_series=known.last_series + int((known.ids == 0).sum()),
-    )  # fmt: skip
+    )
     return Rows(
         names=new_names,
         counters=_counters(after, placed.keys),
