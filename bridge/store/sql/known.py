@@ -13,7 +13,7 @@ from bridge.records.series import SCALAR, Definition
 from bridge.store.sql import names
 from bridge.store.sql.connection import Connection, Name
 from bridge.store.sql.runs import keys_of, places_of
-from bridge.store.sql.statements import chunks, marks_for_rows, state_of
+from bridge.store.sql.statements import chunks, in_chunks, marks_for_rows, state_of
 from bridge.store.sql.states import STATE, States, states_of_rows
 
 if TYPE_CHECKING:
@@ -30,8 +30,7 @@ LOOK_UP = (  # SQLite does not reorder left joins, so it finds each wanted serie
 )
 LAST_IDS = "SELECT coalesce((SELECT max(id) FROM name), 0), coalesce((SELECT max(id) FROM series), 0)"
 
-NO_ROW = (0, 0, 0, 0, *[None] * len(STATE))
-"""The counters, the id, the number of blocks and the state of a series that does not exist."""
+LOGGED = "SELECT key FROM run WHERE key IN ({}) AND EXISTS (SELECT 1 FROM counter WHERE counter.run = run.key)"
 
 Warnings: TypeAlias = "Sequence[tuple[str, str]]"
 """Warnings of runs, as pairs (run id, sentence)."""
@@ -98,13 +97,14 @@ def _read(c: Connection, definitions: Sequence[Definition], warnings: Warnings) 
     ids = names.find(c, [name for pair in wanted if pair is not None for name in pair])
     keys, of_series = ([0 if pair is None else ids.get(pair[at], 0) for pair in wanted] for at in (0, 1))
     runs = [0 if place is None else place[0] for place in own]
-    there = [row for row in zip(range(len(runs)), runs, keys, of_series, strict=True) if row[2]]
-    rows: list[Sequence[Any]] = [NO_ROW] * len(runs)
+    logged = {key for (key,) in in_chunks(c, LOGGED, list(dict.fromkeys(runs)))}
+    there = [row for row in zip(range(len(runs)), runs, keys, of_series, strict=True) if row[2] and row[1] in logged]
+    rows: list[Sequence[Any]] = []
     for some in chunks(there):
         values = [value for row in some for value in row]
-        for number, *row in c.execute(LOOK_UP.format(marks_for_rows(4, len(some))), values).fetchall():
-            rows[number] = row
-    points, stepless, series, hot = (_integers([row[at] for row in rows]) for at in range(4))
+        rows += c.execute(LOOK_UP.format(marks_for_rows(4, len(some))), values).fetchall()
+    at = _integers([row[0] for row in rows])
+    points, stepless, series, hot = (_spread([row[column] for row in rows], at, len(runs)) for column in range(1, 5))
     last_name, last_series = c.execute(LAST_IDS).fetchone()
     return Known(
         _integers(runs),
@@ -115,7 +115,7 @@ def _read(c: Connection, definitions: Sequence[Definition], warnings: Warnings) 
         stepless,
         series,
         hot,
-        states_of_rows([row[4:] for row in rows]),
+        states_of_rows([row[5:] for row in rows]).spread(at, len(runs)),
         last_name,
         last_series,
         ended=[key for key, _, has_ended in places.values() if has_ended],
@@ -145,3 +145,12 @@ def _integers(column: Sequence[int]) -> Array:
     import numpy
 
     return numpy.array(column, dtype=numpy.int64)
+
+
+def _spread(column: Sequence[int], at: Array, count: int) -> Array:
+    """Return `count` numbers: those of a column at the indices `at`, and 0 elsewhere."""
+    import numpy
+
+    numbers = numpy.zeros(count, dtype=numpy.int64)
+    numbers[at] = column
+    return numbers

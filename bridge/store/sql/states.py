@@ -71,6 +71,23 @@ class States(NamedTuple):
         columns = (column[at] for column in self[:4])
         return States._make([*columns, texts, self.points[at], Facts(*(column[at] for column in self.facts))])
 
+    def spread(self, at: Array, count: int) -> States:
+        """Return the states of `count` series: these ones at the indices `at`, and elsewhere series without points."""
+        import numpy
+
+        def wider(column: Array) -> Array:
+            found = numpy.zeros(count, dtype=column.dtype)
+            found[at] = column
+            return found
+
+        texts: list[str | None] = [None] * count
+        for index, text in zip(at.tolist(), self.texts, strict=True):
+            texts[index] = text
+        facts = Facts(*map(wider, self.facts))
+        points = wider(self.points)
+        facts.first_value[points == 0] = numpy.nan
+        return States._make([*map(wider, self[:4]), texts, points, facts])
+
 
 class Group(NamedTuple):
     """Rows with values in the same columns. The other columns of `STATE` are NULL in these rows.
