@@ -3,8 +3,6 @@
 The yardstick is 16 processes that only write as many bytes, each to a file of its own.
 All processes open their store first, and start at the same moment. The rate is that of all points, until the last
 process has returned from its last call. The background threads of all processes fold during the measurement.
-With `--clock cpu`, the rate is that of points for each second of CPU time of all processes and their threads, after
-they have started.
 """
 
 from __future__ import annotations
@@ -22,16 +20,15 @@ from benchmarks.harness.rows import Row, at_least
 WAITS = """
 print("ready", flush=True)
 sys.stdin.readline()
-begun = time.process_time()
 for step in range(int(sys.argv[2])):
     call(step)
-print(time.process_time() - begun, flush=True)
+print("done", flush=True)
 sys.stdin.readline()
 """
 
 WRITES = (
     """
-import os, sys, time
+import os, sys
 descriptor = os.open(sys.argv[1] + f"/{os.getpid()}", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 data = b"x" * int(sys.argv[3])
 def call(step): os.write(descriptor, data)
@@ -41,7 +38,7 @@ def call(step): os.write(descriptor, data)
 
 LOGS = (
     """
-import sys, time
+import sys
 from bridge import Experiment, Workspace
 run = Experiment(Workspace.open(sys.argv[1]), "writers").start_logging(outputs=False, snapshot_directory=None)
 run.log("loss", 0.5, step=0)
@@ -52,7 +49,7 @@ def call(step): run.log("loss", 0.5, step=step)
 
 LOGS_TO_MLFLOW = (
     """
-import sys, time
+import sys
 from mlflow import MlflowClient
 client = MlflowClient(sys.argv[1])
 run_id = client.create_run("0").info.run_id
@@ -62,17 +59,17 @@ def call(step): client.log_metric(run_id, "loss", 0.5, timestamp=1, step=step)
 )
 
 
-def rate(clock: str, code: str, writers: int, place: str, points: int, *more: object) -> float:
-    """Start processes, and return how many calls all of them together made in a second of the clock."""
+def rate(code: str, writers: int, place: str, points: int, *more: object) -> float:
+    """Start processes, and return how many calls a second all of them together made."""
     command = [sys.executable, "-W", "ignore", "-c", code, place, str(points), *map(str, more)]
     processes = [
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(writers)
     ]
-    lines(processes)
+    expect(processes, "ready")
     begun = time.perf_counter()
     let_go(processes)
-    cpu = sum(map(float, lines(processes)))
-    seconds = cpu if clock == "cpu" else time.perf_counter() - begun
+    expect(processes, "done")
+    seconds = time.perf_counter() - begun
     let_go(processes)
     for process in processes:
         if process.wait() != 0:
@@ -83,15 +80,12 @@ def rate(clock: str, code: str, writers: int, place: str, points: int, *more: ob
     return writers * points / seconds
 
 
-def lines(processes: Sequence[subprocess.Popen[str]]) -> list[str]:
-    """Return the next line that each process prints."""
-    found = []
+def expect(processes: Sequence[subprocess.Popen[str]], line: str) -> None:
     for process in processes:
         assert process.stdout is not None
-        found.append(process.stdout.readline().strip())
-    if "" in found:
-        raise RuntimeError("a writer ended too early")
-    return found
+        found = process.stdout.readline().strip()
+        if found != line:
+            raise RuntimeError(f"a writer printed {found!r}, not {line!r}")
 
 
 def let_go(processes: Sequence[subprocess.Popen[str]]) -> None:
@@ -115,12 +109,12 @@ def rows(options: Options) -> Iterator[Row]:
     size = size_of_a_point(options)
     bare, ours = [], []
     for _ in range(options.repeats(3)):
-        bare.append(rate(options.clock, WRITES, writers, str(options.new_folder("bare")), points, size))
-        ours.append(rate(options.clock, LOGS, writers, str(new_workspace(options).path), points))
-    mlflow = rate("wall", LOGS_TO_MLFLOW, writers, new_mlflow_uri(options), theirs)
+        bare.append(rate(WRITES, writers, str(options.new_folder("bare")), points, size))
+        ours.append(rate(LOGS, writers, str(new_workspace(options).path), points))
+    mlflow = rate(LOGS_TO_MLFLOW, writers, new_mlflow_uri(options), theirs)
     yield Row("4", f"{writers} processes, each with {points:,} calls of run.log", statistics.median(ours), "points/s",
               f"os.write of {size} bytes", statistics.median(bare), mlflow, at_least(0.35),
-              note=f"MLflow: log_metric, {theirs} for each process; always by the clock")  # fmt: skip
+              note=f"MLflow: log_metric, {theirs} for each process")  # fmt: skip
 
 
 if __name__ == "__main__":
