@@ -29,7 +29,7 @@ from bridge.testing.views_histories import History, check_views
 ALL = RunQuery(("0",))
 ENTER = (
     "UPDATE series SET indexed = coalesce(latest_value, 9e999) WHERE run IN (SELECT run FROM waiting WHERE run % 2 = ?)"
-    " AND name IN (SELECT id FROM name WHERE kind = 0 AND value_type = 'number')"
+    " AND name IN (SELECT id FROM name WHERE value_type = 'number')"
 )
 
 

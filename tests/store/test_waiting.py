@@ -59,7 +59,7 @@ def test_a_run_that_logs_is_indexed_after_a_while(store: SqlBackend) -> None:
     assert not index_some(store.database, NOW + WAIT_MILLISECONDS - 1)
     assert (indexed(store), waits(store)) == ({}, ["r1"])
     assert not index_some(store.database, NOW + WAIT_MILLISECONDS)
-    assert (indexed(store), waits(store)) == ({("r1", "loss"): 0.5}, [])
+    assert (indexed(store), waits(store)) == ({("r1", "loss"): 0.5, ("r1", "t"): 1.0}, [])
 
 
 def test_a_run_that_has_ended_is_indexed_at_once(store: SqlBackend) -> None:

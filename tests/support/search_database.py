@@ -99,7 +99,7 @@ def insert_text(connection: sqlite3.Connection, text: str, run: int, name: Name)
 def insert_number(connection: sqlite3.Connection, latest: Latest, run: int, name: Name) -> None:
     (bits,) = struct.unpack("<q", struct.pack("<d", latest.value))
     value, bits = bits_of(latest.value, bits)
-    indexed = None if name[3] else math.inf if value is None else value  # the index has no columns of tables
+    indexed = math.inf if value is None else value
     insert(
         connection, "series", id=next(SERIES_IDS), run=run, name=name_id(connection, name), all_ints=0,
         latest_bits=bits, latest_value=value, indexed=indexed, latest_timestamp=latest.timestamp,
@@ -139,8 +139,8 @@ def make_wait(connection: sqlite3.Connection, indexed: Mapping[str, float | None
     for run_id, value in indexed.items():
         row = connection.execute("SELECT key FROM run WHERE id = ?", (run_id,)).fetchone()
         if row is not None:
-            scalars = "SELECT id FROM name WHERE kind = 0 AND value_type = 'number'"
-            connection.execute(f"UPDATE series SET indexed = ? WHERE run = ? AND name IN ({scalars})", (value, row[0]))
+            numbers = "SELECT id FROM name WHERE value_type = 'number'"
+            connection.execute(f"UPDATE series SET indexed = ? WHERE run = ? AND name IN ({numbers})", (value, row[0]))
             insert(connection, "waiting", run=row[0], since=0)
 
 

@@ -16,7 +16,7 @@ from dataclasses import replace
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from bridge.records.series import SCALAR, Definition, SeriesRecord
+from bridge.records.series import Definition, SeriesRecord
 from bridge.store.chunks import Chunk, decode_columns, decode_texts
 from bridge.store.packages import check_package
 from bridge.store.sql import names
@@ -182,13 +182,7 @@ def _waiting(definitions: Sequence[Definition], before: Known, after: Known) -> 
     differs = before.states.values.view("<i8") != after.states.values.view("<i8")
     changed = numpy.flatnonzero(differs | (before.ids == 0)).tolist()
     runs = before.runs.tolist()
-    return list(
-        dict.fromkeys(
-            runs[number]
-            for number in changed
-            if definitions[number].kind == SCALAR and definitions[number].value_type == "number"
-        )
-    )
+    return list(dict.fromkeys(runs[number] for number in changed if definitions[number].value_type == "number"))
 
 
 def write(c: Connection, rows: Rows) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bridge.records.run import TERMINAL_STATUSES
-from bridge.records.series import SCALAR
 from bridge.store.sql.connection import Connection
 from bridge.store.sql.database import Database
 from bridge.store.sql.statements import chunks, in_chunks, insert, marks_for
@@ -30,7 +29,7 @@ VALUE = "coalesce({}latest_value, 9e999)"
 
 STALE = (
     "SELECT s.name FROM series s CROSS JOIN name n ON n.id = s.name"
-    f" WHERE s.run = ? AND n.kind = {SCALAR} AND n.value_type = 'number'"
+    " WHERE s.run = ? AND n.value_type = 'number'"
     f" AND s.indexed IS NOT {VALUE.format('s.')} AND s.name > ? ORDER BY s.name LIMIT ?"
 )
 

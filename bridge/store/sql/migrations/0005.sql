@@ -113,7 +113,7 @@ INSERT INTO new_series (
         CASE WHEN s.latest_value IS NULL OR abs(s.latest_value) > 1.79e308 THEN s.latest_bits
             WHEN s.latest_value = 0 THEN nullif(s.latest_bits, 0) END,
         s.latest_text, substr(s.latest_text, 1, 64),
-        CASE WHEN s.kind = 0 AND s.value_type = 'number' THEN coalesce(s.latest_value, 9e999) END
+        CASE WHEN s.value_type = 'number' THEN coalesce(s.latest_value, 9e999) END
     FROM series s CROSS JOIN metric m ON m.id = s.metric CROSS JOIN run r ON r.key = m.run
     CROSS JOIN name n ON n.experiment = r.experiment AND n.entity = 3 AND n.key = m.key
         AND n.kind = s.kind AND n."column" = s."column" AND n.value_type = s.value_type

@@ -20,13 +20,11 @@ class Named(NamedTuple):
     Attributes:
         ids: the names.
         is_one: whether each experiment has at most one of them. A run then has at most one value.
-        is_indexed: whether an index has the values of all of them. No index has the values of columns of tables.
         sql: the SQL of a list with the names of a run `r`, for the operator IN.
     """
 
     ids: tuple[int, ...]
     is_one: bool
-    is_indexed: bool
     sql: Sql
 
 
@@ -70,7 +68,7 @@ class Names:
 
     def _looked_up(self, where: Sql) -> Named:
         rows = self._c.execute(
-            f"SELECT n.id, n.experiment, n.kind FROM name n WHERE {self._within} AND {where.text}", where.values
+            f"SELECT n.id, n.experiment FROM name n WHERE {self._within} AND {where.text}", where.values
         ).fetchall()
         ids = tuple(row[0] for row in rows)
         if len(ids) <= LISTED:
@@ -78,4 +76,4 @@ class Names:
         else:
             sql = Sql(f"(SELECT n.id FROM name n WHERE n.experiment = r.experiment AND {where.text})", where.values)
         is_one = len({row[1] for row in rows}) == len(rows)
-        return Named(ids, is_one, all(row[2] == SCALAR for row in rows), sql)
+        return Named(ids, is_one, sql)

@@ -120,7 +120,7 @@ class Search:
             after = None if last is None else After(*last)
             return map(Step, by_start(self._c, limits, parts, first.ascending, after))
         index, named = self._index(first)
-        if named is None or not named.is_one or not named.is_indexed or len(named.ids) > limits.parts:
+        if named is None or not named.is_one or len(named.ids) > limits.parts:
             return None
         is_simple = self._query.order[1:] in ((), (NEWEST_FIRST,))
         return ValueWalk(self._c, limits, index, named.ids, parts, first.ascending, is_simple).steps(last)

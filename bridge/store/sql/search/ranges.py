@@ -85,8 +85,6 @@ def ranges_of(clause: Comparison, names: Names) -> Ranges | None:
         return None
     if clause.entity == "metric":
         named, where = names.numbers(clause.key), _number_range(clause)
-        if not named.is_indexed:
-            return None
         return [] if where is None else _ranges(NUMBERS, named.ids, [where])
     if clause.entity == "attribute" and clause.key == "run_id":
         return _run_ids(clause)

@@ -19,7 +19,6 @@ from bridge.store.sql.names import PARAM, PROPERTY, SERIES, TAG
 from bridge.store.sql.views.uses import (
     Uses,
     joined,
-    uses_of_cells,
     uses_of_labels,
     uses_of_numbers,
     uses_of_other_texts,
@@ -125,4 +124,4 @@ def _reader(name: KeyName) -> Callable[[Connection, Sequence[int]], Uses]:
         return uses_of_labels
     if value_type == "text":
         return uses_of_texts if kind == SCALAR else uses_of_other_texts
-    return uses_of_numbers if kind == SCALAR else uses_of_cells
+    return uses_of_numbers

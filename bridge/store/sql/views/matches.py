@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy
 
 from bridge.records.comparators import COMPARE
-from bridge.records.series import BIG, SCALAR
+from bridge.records.series import BIG
 from bridge.records.views import Column, Numbers, Texts
 from bridge.store.sql.names import PARAM
 from bridge.store.sql.search import search_run_keys
@@ -138,7 +138,7 @@ def _from_index(c: Connection, query: RunQuery, count: int, clause: Comparison) 
     if clause.comparator in RANGES and clause.entity == "metric":
         names = names_of(c, experiments, Column("metric", clause.key))
         is_plain = len(names) == len({name.experiment for name in names})
-        if is_plain and all(name.kind == SCALAR for name in names) and not are_waiting(c, count // SCAN_SHARE):
+        if is_plain and not are_waiting(c, count // SCAN_SHARE):
             return _union(_in_range(c, name.id, clause) for name in names)
     if clause.comparator == "=" and clause.entity == "param" and len(str(clause.operand)) < CUT:
         params = in_chunks(c, LABELS, experiments, (PARAM, clause.key))

@@ -61,7 +61,7 @@ def read_metric(c: Connection, runs: Chosen, column: Column) -> Numbers:
     if shared:
         _put(runs, found, _rows_of_shared(c, runs, names, column.statistic))
     for name in () if shared else names:
-        if name.kind == SCALAR and column.statistic == "last" and runs.is_scanned and not runs.are_waiting:
+        if column.statistic == "last" and runs.is_scanned and not runs.are_waiting:
             _put_indexed(c, runs, found, name.id)
         else:
             _put(runs, found, _rows(c, runs, name.id, STATISTICS[column.statistic]))

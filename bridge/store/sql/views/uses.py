@@ -144,30 +144,16 @@ OF_EACH_NAME = RANGES.format(
 )
 WAITING_RUNS = "SELECT count(*) FROM waiting"
 WAITING_SERIES = "SELECT count(*) FROM (SELECT 1 FROM waiting w CROSS JOIN series s ON s.run = w.run LIMIT ?)"
-# The index of values has no columns of tables, so this statement reads all series of these names.
-CELLS = RANGES.format(
-    runs="count(*)",
-    rows="(SELECT DISTINCT experiment FROM name WHERE id IN (SELECT value FROM json_each(:names))) e"
-    " CROSS JOIN run r ON r.experiment = e.experiment"
-    " CROSS JOIN series s ON s.run = r.key AND s.name BETWEEN :least AND :greatest"
-    " AND +s.name IN (SELECT value FROM json_each(:names))",
-)
 
 
 def uses_of_numbers(c: Connection, names: Sequence[int]) -> Uses:
-    """Return the uses of series of scalar numbers."""
+    """Return the uses of series of numbers."""
     listed = json.dumps(names)
     found = _uses(c.execute(NUMBERS, (listed,)).fetchall())
     most = c.execute(WAITING_RUNS).fetchone()[0] * len(names)
     is_less = c.execute(WAITING_SERIES, (most,)).fetchone()[0] < most
     waiting = _uses(c.execute(OF_EACH_SERIES if is_less else OF_EACH_NAME, (listed,)).fetchall())
     return found | {name: joined([found[name], use]) for name, use in waiting.items()}
-
-
-def uses_of_cells(c: Connection, names: Sequence[int]) -> Uses:
-    """Return the uses of columns of tables with numbers."""
-    listed = {"names": json.dumps(names), "least": min(names), "greatest": max(names)}
-    return _uses(c.execute(CELLS, listed).fetchall())
 
 
 def _uses(rows: Iterable[tuple[int, int, float | None, float | None]]) -> Uses:
