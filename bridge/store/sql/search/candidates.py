@@ -40,11 +40,10 @@ def within(c: sqlite3.Connection, limits: Limits, ranges: Sequence[Ranges]) -> s
         most *= GROWTH
         sizes = [count(c, one, most + 1) for one in ranges]
     narrowest = sizes.index(min(sizes))
-    found = read(c, ranges[narrowest])
+    found = read(c, ranges[narrowest]) or set()
     for at, one in enumerate(ranges):
-        most = limits.worth * len(found)
-        also = read(c, one, most + 1) if at != narrowest else found
-        if len(also) <= most:
+        also = read(c, one, limits.worth * len(found)) if at != narrowest else None
+        if also is not None:
             found &= also
     return found
 
