@@ -91,7 +91,8 @@ class Search:
     def _within(self, ranges: Sequence[Ranges], wanted: int | None, last: Sequence[Any] | None) -> Iterator[Step]:
         """Return steps with the runs in all ranges."""
         found = candidates.within(self._c, self._limits, ranges)
-        if wanted is None or len(found) <= self._limits.narrow:
+        # Looking up the first values of all runs is worth it only if it saves the checks of most of them.
+        if wanted is None or len(found) <= 2 * max(wanted, self._limits.first):
             self.plan = "ranges"
             return candidates.as_one_group(self._limits, found)
         steps = self._walk(last, self._limits._replace(longest=self._limits.most))
