@@ -74,7 +74,7 @@ def test_a_point_that_was_folded_before_its_sync_failed_is_stored_once(tmp_path:
 
 
 def many_points() -> PointColumns:
-    """Return so many points that they need three records."""
+    """Return points that need three records."""
     values = bytes(8 * (2 * RECORD_BYTES // 8 + 1))
     return PointColumns(("a",), values, 0, 0)
 
