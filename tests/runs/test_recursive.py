@@ -76,7 +76,7 @@ def test_a_hundred_runs_take_as_many_statements_as_one(tmp_path: Path) -> None:
                 record = RunRecord(run_id, root.experiment.id, parent_id=root.id)
                 create_run(workspace.stores.tracking, record)
                 Run.get(workspace, run_id).log_row("m", x=number, y="a")
-            root.get_metrics()  # this call folds
+            root.get_metrics(recursive=True)  # this call folds, and the first search gives the connection a large cache
             said: list[str] = []
             inner: Any = workspace.stores.tracking.inner
             connection = inner.database._connection()  # only statements of this thread
