@@ -154,13 +154,17 @@ class KeyPromises:
         for experiment_id, keys in (("0", "bdef"), (second, "aceg")):
             params = {key: experiment_id for key in keys}
             create_run(store, RunRecord(f"r{experiment_id}", experiment_id, params=params, tags=params))
-        create_run(store, RunRecord("purged", second, params={"a0": "1", "c0": "1", "h": "1"}))
+        create_run(store, RunRecord("purged", second, params=dict.fromkeys(("a0", "f0", "f1", "f2", "h"), "1")))
         store.purge_runs(("purged",))
         first = store.views.list_keys(("0", second), limit=3)
         assert [key.key for key in first.items] == ["a", "b", "c"]
-        rest = store.views.list_keys(("0", second), limit=9, page_token=first.next_token)
-        assert [key.key for key in rest.items] == ["d", "e", "f", "g", "a", "b", "c", "d", "e"]
+        rest = store.views.list_keys(("0", second), page_token=first.next_token)
+        assert [key.key for key in rest.items] == [*"defg", *"abcdefg"]
         assert rest.items[1].words == (("0", 1), (second, 1))
+        pages = [store.views.list_keys(("0", second), limit=1)]
+        while pages[-1].next_token is not None:
+            pages.append(store.views.list_keys(("0", second), limit=1, page_token=pages[-1].next_token))
+        assert [page.items for page in pages] == [(key,) for key in first.items + rest.items]
 
     @pytest.mark.parametrize(
         "token",
