@@ -131,17 +131,13 @@ NUMBERS = (
     " (SELECT indexed FROM series WHERE {known} ORDER BY indexed LIMIT 1),"
     " (SELECT indexed FROM series WHERE {known} ORDER BY indexed DESC LIMIT 1) FROM json_each(?) j"
 ).format(known="name = j.value AND indexed < 9e999 AND run NOT IN (SELECT run FROM waiting)")
-RANGES = "SELECT s.name, {runs}, min(s.latest_value), max(s.latest_value) FROM {rows} GROUP BY s.name"
-NOT_INDEXED = "count(*) - count(s.indexed)"
+WAITING = (
+    "SELECT s.name, count(*) - count(s.indexed), min(s.latest_value), max(s.latest_value)"
+    " FROM waiting w CROSS JOIN {rows} GROUP BY s.name"
+)
 # The plus sign keeps SQLite from looking up each of the names in each of the runs.
-OF_EACH_SERIES = RANGES.format(
-    runs=NOT_INDEXED,
-    rows="waiting w CROSS JOIN series s ON s.run = w.run AND +s.name IN (SELECT value FROM json_each(?))",
-)
-OF_EACH_NAME = RANGES.format(
-    runs=NOT_INDEXED,
-    rows="waiting w CROSS JOIN json_each(?) j CROSS JOIN series s ON s.run = w.run AND s.name = j.value",
-)
+OF_EACH_SERIES = WAITING.format(rows="series s ON s.run = w.run AND +s.name IN (SELECT value FROM json_each(?))")
+OF_EACH_NAME = WAITING.format(rows="json_each(?) j CROSS JOIN series s ON s.run = w.run AND s.name = j.value")
 WAITING_RUNS = "SELECT count(*) FROM waiting"
 WAITING_SERIES = "SELECT count(*) FROM (SELECT 1 FROM waiting w CROSS JOIN series s ON s.run = w.run LIMIT ?)"
 
