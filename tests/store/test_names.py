@@ -96,6 +96,14 @@ def test_few_names_are_remembered(store: SqlBackend, monkeypatch: pytest.MonkeyP
     assert dict(get_run(store, "r1").tags) == {f"t{number}": "b" for number in range(30)}
 
 
+def test_labels_are_in_the_order_in_which_a_run_set_them_and_not_in_that_of_their_names(store: SqlBackend) -> None:
+    store.create_runs([RunRecord("r2", "0", tags={"c": "1"})])
+    for run_id, keys in (("r1", "ab"), ("r2", "ba")):
+        for key in keys:
+            store.update_runs((run_id,), RunChanges(tags={key: "1"}))
+    assert list(get_run(store, "r2").tags) == ["c", "b", "a"]
+
+
 def test_runs_of_one_experiment_share_their_names(store: SqlBackend, path: Path) -> None:
     experiment = store.create_experiment("other", 1).id
     store.create_runs([RunRecord(f"n{number}", "0", params={"a": "1"}, tags={"a": "1"}) for number in range(20)])
