@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from bridge.errors import InvalidValue
@@ -113,6 +113,7 @@ class SeriesRecord:
     `texts` are the text values; None for a number series.
     A position is the number of a point in the log order of its key, counted over all kinds and value types. Positions
     may have gaps. Positions of points of different keys cannot be compared.
+    `is_increasing` is True if each point is known to have a greater (timestamp, step) than the point before it.
     If MLflow's API logged the same point twice, this record contains it twice. `bridge.store.history` removes the
     second one from the results.
     """
@@ -128,6 +129,7 @@ class SeriesRecord:
     apis: numpy.ndarray[Any, Any]
     numbers: numpy.ndarray[Any, Any] | None
     texts: list[str | bool | None] | None
+    is_increasing: bool = field(default=False, compare=False)
 
 
 def check_key(key: object, what: str = "metric name") -> str:

@@ -10,7 +10,6 @@ import json
 import math
 import zlib
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bridge.errors import SchemaMismatch, StoreUnavailable
@@ -32,6 +31,11 @@ whose numbers rise in equal steps is not stored, because the facts contain its f
 
 LEVEL = 8
 """The level of compression: with a greater level, pcodec takes three times as long, and saves less than 1 %."""
+
+MOST_KEPT = 1 << 20
+"""The greatest number of positions that are kept for the next series. They take 8 MB."""
+
+_kept_ramp: Array | None = None
 
 
 class Columns(NamedTuple):
@@ -198,17 +202,48 @@ def decode_column(chunk: Chunk, name: str) -> Array:
 
 
 def decode_columns(sealed: Sequence[Chunk], name: str, others: Array) -> Array:
-    """Return one column of several chunks of a series, with more points of the series after it."""
+    """Return one column of several chunks of a series, with more points of the series after it.
+
+    Do not change the positions and the APIs: many series may share their memory.
+    """
     import numpy
 
     type, decode = DECODERS[name]
-    column = numpy.empty(sum(chunk.facts.points for chunk in sealed) + len(others), dtype=type)
+    points = sum(chunk.facts.points for chunk in sealed) + len(others)
+    if name == "apis" and (api := _only_api(sealed, others)) is not None:
+        return numpy.broadcast_to(numpy.uint8(api), points)
+    if name == "positions" and _are_all_positions(sealed, others):
+        return _ramp(points)
+    column = numpy.empty(points, dtype=type)
     at = 0
     for chunk in sealed:
         decode(chunk, column[at : at + chunk.facts.points])
         at += chunk.facts.points
     column[at:] = others
     return column
+
+
+def _only_api(sealed: Sequence[Chunk], others: Array) -> int | None:
+    """Return the API that logged all points, or None if it is not known to be only one."""
+    api = sealed[0].facts.api
+    is_only = all(chunk.facts.api == api for chunk in sealed) and bool((others == api).all())
+    return api if is_only else None
+
+
+def _are_all_positions(sealed: Sequence[Chunk], others: Array) -> bool:
+    """Return whether the points have the positions from 0 on, without a gap."""
+    last, points = sealed[-1].facts.last_position, sum(chunk.facts.points for chunk in sealed)
+    # Positions increase, so there is no gap if there are as many points as positions.
+    return last + 1 == points and (not len(others) or int(others[-1]) + 1 == points + len(others))
+
+
+def are_increasing(sealed: Sequence[Chunk]) -> bool:
+    """Return whether each point of chunks has a greater (timestamp, step) than the point before it."""
+    facts = [chunk.facts for chunk in sealed]
+    return all(one.is_increasing for one in facts) and all(
+        (before.last_timestamp, before.last_step) < (after.first_timestamp, after.first_step)
+        for before, after in zip(facts, facts[1:], strict=False)
+    )
 
 
 DECODERS: dict[str, tuple[str, Callable[[Chunk, Array], None]]] = {
@@ -309,12 +344,18 @@ def _decompress_integers(chunk: Chunk, column: bytes | None, first: int, last: i
         out += first
 
 
-@lru_cache(maxsize=1)
 def _ramp(points: int) -> Array:
-    """Return the numbers from 0 to before `points`. They are cached, because most chunks are full."""
+    """Return the numbers from 0 to before `points`. They may not be changed, because the largest array is kept."""
     import numpy
 
-    return numpy.arange(points)
+    global _kept_ramp
+    kept = _kept_ramp
+    if kept is None or len(kept) < points:
+        kept = numpy.arange(max(points, MOST_POINTS))
+        kept.setflags(write=False)
+        if points <= MOST_KEPT:
+            _kept_ramp = kept
+    return kept[:points]
 
 
 def _decompress(chunk: Chunk, column: bytes, out: Array) -> None:

@@ -29,14 +29,16 @@ def native_series(records: Sequence[SeriesRecord]) -> Series:
 def in_log_order(records: Sequence[SeriesRecord]) -> tuple[Array, Series]:
     """Return the positions and the points of several series of one key, merged into one series.
 
-    Repeated points of MLflow's API are excluded, as `native_series` describes.
+    Repeated points of MLflow's API are excluded, as `native_series` describes. Do not change the positions.
     """
     import numpy
 
     values = _native_values(records)
     if len(records) == 1:  # one series is already in log order; this path is fast for runs with very many keys
-        columns = (*map(_writable, (records[0].positions, records[0].steps, records[0].timestamps)), values)
-        if records[0].numbers is not None and (repeated := _repeated(records)).any():
+        record = records[0]
+        columns = (record.positions, _writable(record.steps), _writable(record.timestamps), values)
+        may_repeat = record.numbers is not None and not record.is_increasing
+        if may_repeat and (repeated := _repeated(records)).any():
             columns = (columns[0][~repeated], columns[1][~repeated], columns[2][~repeated], values[~repeated])
         return columns[0], Series(*columns[1:])
     positions, steps, timestamps = (

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from bridge.errors import SchemaMismatch, StoreUnavailable
 from bridge.records.limits import INT64_MAX, INT64_MIN
 from bridge.records.series import BIG, MLFLOW, NATIVE
-from bridge.store.chunks import CODEC, MOST_POINTS, Columns, decode, encode
+from bridge.store.chunks import CODEC, MOST_POINTS, Columns, are_increasing, decode, decode_columns, encode
 from bridge.testing.strategies import FLOATS, TEXTS, bits_of
 
 Array = numpy.ndarray[Any, Any]
@@ -127,3 +127,26 @@ def test_a_chunk_of_a_newer_version_is_refused_with_a_sentence() -> None:
     newer = chunk._replace(library="pcodec 9.0", values=chunk.values[:4] + b"\xff" + chunk.values[5:])
     with pytest.raises(StoreUnavailable, match="pcodec 9.0 has compressed them, and this interpreter has pcodec"):
         decode(newer, is_text=False)
+
+
+@pytest.mark.parametrize(("step", "timestamp", "increases"), [(2, 1, True), (0, 2, True), (1, 1, False), (9, 0, False)])
+def test_chunks_increase_only_if_each_begins_after_the_end_of_the_one_before(
+    step: int, timestamp: int, increases: bool
+) -> None:
+    first = encode(columns_of([0, 1], [0, 1], [0.5, 0.5]))
+    second = encode(columns_of([step, step + 1], [timestamp, timestamp + 1], [0.5, 0.5]))
+    assert are_increasing([first, second]) is increases
+    assert not are_increasing([first, encode(columns_of([5, 5], [5, 5], [0.5, 0.5]))])
+
+
+def test_positions_with_a_gap_are_read_with_the_gap() -> None:
+    columns = columns_of([0, 1, 2], [0, 1, 2], [0.5, 0.5, 0.5])
+    for before, after in (([0, 1, 2], [3]), ([0, 1, 2], [4]), ([1, 2, 3], [4]), ([0, 1, 3], [4])):
+        found = decode_columns([encode(columns._replace(positions=whole(before)))], "positions", whole(after))
+        assert found.tolist() == before + after
+
+
+def test_the_apis_of_points_are_read_from_chunks_and_from_other_points() -> None:
+    chunk = encode(columns_of([0], [0], [0.5]))
+    for others in ([], [NATIVE], [NATIVE, MLFLOW]):
+        assert decode_columns([chunk], "apis", numpy.array(others, dtype=numpy.uint8)).tolist() == [NATIVE, *others]

@@ -207,3 +207,9 @@ def test_the_plan_is_logged(connection: sqlite3.Connection, caplog: pytest.LogCa
     with caplog.at_level(logging.DEBUG, "bridge"):
         answer_of(connection, query("params.rare = 'r3'"))
     assert "A search by the plan 'ranges' looked at 5 runs to find 3." in caplog.messages
+
+
+def test_if_all_runs_in_the_ranges_match_only_the_wanted_ones_are_checked(connection: sqlite3.Connection) -> None:
+    limits = LIMITS._replace(narrow=0, budget=1, first=10, lookup=1, worth=0)
+    found = answer_of(connection, query("metrics.loss >= 0 and params.kind = 'a'", "metrics.loss", size=4), limits)
+    assert (found.plan, len(found.ids), found.looked_at) == ("sorted ranges", 4, 5)

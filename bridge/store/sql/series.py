@@ -17,7 +17,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from bridge.records.series import Definition, SeriesRecord
-from bridge.store.chunks import Chunk, decode_columns, decode_texts
+from bridge.store.chunks import Chunk, are_increasing, decode_columns, decode_texts
 from bridge.store.packages import check_package
 from bridge.store.sql import names
 from bridge.store.sql.changes import note_runs
@@ -289,6 +289,7 @@ def with_chunks(record: SeriesRecord, sealed: Sequence[Chunk]) -> SeriesRecord:
         apis=decode_columns(sealed, "apis", record.apis),
         numbers=None if record.numbers is None else decode_columns(sealed, "values", record.numbers),
         texts=texts,
+        is_increasing=not len(record.positions) and are_increasing(sealed),
     )
 
 

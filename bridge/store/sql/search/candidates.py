@@ -55,12 +55,15 @@ def as_one_group(limits: Limits, keys: Collection[int]) -> Iterator[Step]:
         yield Step(listed[start : start + limits.most], is_last=start + limits.most >= len(listed))
 
 
-def in_order(limits: Limits, keys: Collection[int], ascending: bool, last: Any, values: Values) -> Iterator[Step]:
+def in_order(
+    limits: Limits, keys: Collection[int], wanted: int, ascending: bool, last: Any, values: Values
+) -> Iterator[Step]:
     """Yield steps with runs in the order of their first values.
 
     Args:
         limits: how many runs a step has.
         keys: the runs.
+        wanted: the number of runs in the first step. Often all runs that are in all ranges match.
         ascending: the direction of the order.
         last: None, or a sequence that starts with the first value of a run. Runs that come before it are left out.
         values: a function that returns the first values of runs.
@@ -69,7 +72,7 @@ def in_order(limits: Limits, keys: Collection[int], ascending: bool, last: Any, 
     pairs = [pair for at in range(0, len(listed), limits.most) for pair in values(listed[at : at + limits.most])]
     pairs = _sorted(pairs, ascending, last)
     group: list[int] = []
-    size = limits.first
+    size = min(wanted, limits.first)
     for _, equal in groupby(pairs, key=itemgetter(0)):
         group += [run for _, run in equal]
         if len(group) >= size:

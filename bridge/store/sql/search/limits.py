@@ -13,7 +13,8 @@ class Limits(NamedTuple):
         budget: a walk along the order looks at this number of runs, before the ranges of the filter are read instead.
             It ends earlier if the runs that it has found show that the number does not suffice.
         lookup: the number of runs of an index that are read in the time in which one value of a run is looked up.
-        worth: the number of runs of an index that are read in the time in which one run is checked.
+        worth: how many times as many runs as the narrowest range a range may have, so that it is read. Reading it costs
+            less than looking up and checking the runs that are not in it.
         first: the number of runs in the first step of a walk. Each step has twice as many as the one before.
         longest: the greatest number of runs in a step of a walk whose runs are checked.
         most: the greatest number of runs that one statement reads or checks, so that Ctrl-C ends a search soon.
@@ -24,7 +25,7 @@ class Limits(NamedTuple):
     narrow: int = 2_000
     budget: int = 8_000
     lookup: int = 12
-    worth: int = 30
+    worth: int = 12
     first: int = 250
     longest: int = 1_000
     most: int = 4_000

@@ -100,7 +100,7 @@ class Search:
             self.plan = "order within ranges"
             return (step._replace(keys=[key for key in step.keys if key in found]) for step in steps)
         self.plan = "sorted ranges"
-        return candidates.in_order(self._limits, found, self.order[0].ascending, last, self._first_values())
+        return candidates.in_order(self._limits, found, wanted, self.order[0].ascending, last, self._first_values())
 
     def _first_values(self) -> candidates.Values:
         first = self._first
