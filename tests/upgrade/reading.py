@@ -80,7 +80,7 @@ def bits(value: float) -> str:
 def plain(value: Any) -> Any:
     """Return a record as JSON: floats as their bits, mappings in their order as pairs."""
     if dataclasses.is_dataclass(value):
-        names = [field.name for field in dataclasses.fields(value)]
+        names = [field.name for field in dataclasses.fields(value) if field.compare]
         return {NAMES_BEFORE.get(name, name): plain(getattr(value, name)) for name in names}
     if hasattr(value, "dtype"):
         return [plain(item) for item in value.tolist()]

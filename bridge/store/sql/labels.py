@@ -148,8 +148,17 @@ def _put(c: Connection, run: Labelled, entity: int, values: Mapping[str, str | N
 
 def _insert(c: Connection, labels: Sequence[tuple[int, Name, int, str | None]], otherwise: str = "") -> None:
     ids = names.find_or_insert(c, [label[1] for label in labels])
+    texts = [_text_of(c, value) for *_, value in labels]
     rows = [
-        (run, ids[name], number, value, None if value is None else prefix_of(value))
-        for run, name, number, value in labels
+        (run, ids[name], number, text, None if text is None else prefix_of(text))
+        for (run, name, number, _), text in zip(labels, texts, strict=True)
     ]
     insert(c, "label", ("run", "name", "number", "value", "prefix"), rows, otherwise)
+
+
+def _text_of(c: Connection, value: Any) -> str | None:
+    """Return a value of a label as text. MLflow's client also passes numbers, which SQLite converts to texts."""
+    if value is None or isinstance(value, str):
+        return value
+    text: str = c.execute("SELECT CAST(? AS TEXT)", (value,)).fetchone()[0]
+    return text

@@ -111,6 +111,12 @@ def runs(t: Trial) -> None:
     t.see("get", lambda: store.get_run(run))
     t.see("get unknown", lambda: store.get_run("nothing"))
     t.see("names differ", lambda: t.run(run_name="a", tags=[RunTag("mlflow.runName", "b")]))
+    numbers = [RunTag(f"{at}", value) for at, value in enumerate((1, 1.5, 1e20, True, 2**40))]  # type: ignore[arg-type]
+    tagged = t.run(tags=numbers)
+    t.see("tags of numbers", lambda: store.get_run(tagged).data.tags)
+    t.see("set tags of numbers", lambda: store.log_batch(tagged, [], [], [*numbers[1:], RunTag("0", 7)]))  # type: ignore[arg-type]
+    t.see("tags of numbers set", lambda: store.get_run(tagged).data.tags)
+    t.see("find tags of numbers", lambda: len(store.search_runs([t.experiment], "tags.`0` = '7'", 1)))
     named = t.run(run_name=None, tags=[RunTag("mlflow.runName", "tagged")])
     t.see("name from tag", lambda: store.get_run(named).info.run_name)
     t.see("no start time", lambda: t.run(start_time=None))
