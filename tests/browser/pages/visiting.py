@@ -15,6 +15,7 @@ PATIENCE = 60.0
 """How long both pages may take until they show the same."""
 QUIET = 0.35
 """How long a page at rest has made no request."""
+OPEN = "hash => { if (location.hash === hash) location.reload(); else location.hash = hash }"
 SHOWN = """() => {
     const ruler = document.getElementById('recharts_measurement_span');
     if (ruler) ruler.textContent = '';  // where a chart has measured its last label
@@ -62,10 +63,10 @@ class Visitor:
         self.page.on("pageerror", lambda error: self._complained(str(error)))
 
     def open(self, route: str) -> None:
-        """Open a page of MLflow's UI as a click on a link does, with an empty cache."""
+        """Open a page of MLflow's UI as a click on a link does, with an empty cache. Load it again if it is shown."""
         self.answers.clear()
         self.complaints.clear()
-        self.page.evaluate("route => { location.hash = route }", f"/{route.format(**self.site.ids)}")
+        self.page.evaluate(OPEN, f"#/{route.format(**self.site.ids)}")
         self.last = time.monotonic()
 
     def sees(self, *texts: str) -> None:
