@@ -265,7 +265,8 @@ def each_interrupt(
         except Exception as raised:
             if not interrupts.where:
                 raise
-            left = raised
+            # Its traceback would keep objects, for example open files, until the garbage collector finds them.
+            left = raised.with_traceback(None)
         if not interrupts.where:
             return
         yield interrupts.where, left
