@@ -62,28 +62,23 @@ def test_a_name_of_a_transaction_that_was_rolled_back_is_not_remembered(store: S
         assert names.find(c, [label_name(0, PARAM, "kept")]) == kept
 
 
-def test_names_are_forgotten_if_the_content_of_the_database_was_replaced(store: SqlBackend, path: Path) -> None:
-    """The command `.restore` of SQLite's shell copies another database into the file that this process has open."""
+@pytest.mark.parametrize("tags", [{"b": "3", "c": "4"}, {"c": "3", "b": "4"}], ids=["another newest name", "the same"])
+def test_names_are_forgotten_if_the_content_of_the_database_was_replaced(
+    store: SqlBackend, path: Path, tags: dict[str, str]
+) -> None:
+    """The command `.restore` of SQLite's shell copies another database into the file that this process has open.
+
+    If another process then stores the newest name again, it can have the same id, while an earlier id belongs to
+    another name.
+    """
     with closing(sqlite3.connect(":memory:")) as backup, closing(sqlite3.connect(path)) as raw:
         raw.backup(backup)
         store.update_runs(("r1",), RunChanges(tags={"a": "1", "b": "2"}))
         backup.backup(raw)
     with closing(open_sqlite(path)) as other:
-        other.update_runs(("r1",), RunChanges(tags={"b": "3", "c": "4"}))
+        other.update_runs(("r1",), RunChanges(tags=tags))
     store.update_runs(("r1",), RunChanges(tags={"a": "5"}))
-    assert dict(get_run(store, "r1").tags) == {"b": "3", "c": "4", "a": "5"}
-
-
-def test_names_are_forgotten_if_another_process_stored_the_newest_one_again(store: SqlBackend, path: Path) -> None:
-    """After a `.restore`, the newest name can have the same id again, while an earlier id belongs to another name."""
-    with closing(sqlite3.connect(":memory:")) as backup, closing(sqlite3.connect(path)) as raw:
-        raw.backup(backup)
-        store.update_runs(("r1",), RunChanges(tags={"a": "1", "b": "2"}))
-        backup.backup(raw)
-    with closing(open_sqlite(path)) as other:
-        other.update_runs(("r1",), RunChanges(tags={"c": "3", "b": "4"}))
-    store.update_runs(("r1",), RunChanges(tags={"a": "5"}))
-    assert dict(get_run(store, "r1").tags) == {"c": "3", "b": "4", "a": "5"}
+    assert dict(get_run(store, "r1").tags) == {**tags, "a": "5"}
 
 
 def test_few_names_are_remembered(store: SqlBackend, monkeypatch: pytest.MonkeyPatch) -> None:
