@@ -112,7 +112,7 @@ def rows(options: Options) -> Iterator[Row]:
     points, theirs = options.pick(100, 50_000, 200_000), options.pick(2, 20, 100)
     size = size_of_a_point(options)
     bare, ours = [], []
-    for _ in range(options.repeats(3)):
+    for _ in range(options.repeats(7)):
         bare.append(rate(WRITES, writers, str(options.new_folder("bare")), points, size))
         ours.append(rate(LOGS, writers, str(new_workspace(options).path), points))
     mlflow = rate(LOGS_TO_MLFLOW, writers, new_mlflow_uri(options), theirs)
