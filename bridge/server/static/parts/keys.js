@@ -1,0 +1,141 @@
+/** The keyboard: pages register keys with a label, and the sheet behind `?` lists them. */
+
+import { html } from "htm/preact";
+import { useEffect, useRef } from "preact/hooks";
+import { Dialog } from "./dialog.js";
+
+/**
+ * A function that a key calls. If it returns false, the key counts as not handled.
+ *
+ * @typedef {(event: KeyboardEvent, key: string) => unknown} KeyHandler
+ */
+
+/** @typedef {Record<string, KeyHandler | [label: string, handler: KeyHandler]>} Keys */
+/** @typedef {{ keys: Keys, section: string, modal: boolean }} Registered */
+
+/** @type {Registered[]} The last registered keys come first. */
+const registered = [];
+const SEQUENCE_MS = 1500;
+let [prefix, prefixUntil] = ["", 0];
+
+const TYPING = "input:not([type=checkbox],[type=radio],[type=range],[type=button]), textarea, select, [contenteditable]";
+const PRESSED = "button, a[href], summary, [role=menuitem], [role=option], [role=tab]";
+
+/** Return the name of the pressed key: `x`, `?`, `Shift+ArrowDown`, `Ctrl+k`. @param {KeyboardEvent} event */
+export function keyName(event) {
+  const printable = event.key.length === 1;
+  const control = event.ctrlKey || event.metaKey ? "Ctrl+" : "";
+  const shift = event.shiftKey && !printable ? "Shift+" : "";
+  return control + (event.altKey ? "Alt+" : "") + shift + (printable && control ? event.key.toLowerCase() : event.key);
+}
+
+/** @param {string} name @param {KeyboardEvent} event */
+function call(name, event, modal = false) {
+  for (const { keys, modal: isModal } of registered) {
+    if (modal && !isModal) continue;
+    const entry = Object.hasOwn(keys, name) ? keys[name] : undefined;
+    if (entry && (Array.isArray(entry) ? entry[1] : entry)(event, event.key) !== false) return true;
+  }
+  return false;
+}
+
+/** @param {string} start */
+const startsSequence = (start) =>
+  registered.some(({ keys }) => Object.keys(keys).some((name) => name.startsWith(`${start} `)));
+
+/** @param {KeyboardEvent} event */
+function onKeyDown(event) {
+  if (event.defaultPrevented || event.isComposing || ["Shift", "Control", "Alt", "Meta"].includes(event.key)) return;
+  const name = keyName(event);
+  const target = event.target instanceof Element ? event.target : document.body;
+  const typing = target.matches(TYPING);
+  if (typing && name !== "Escape" && !name.startsWith("Ctrl+")) return;
+  if ((name === "Enter" || name === " ") && target.matches(PRESSED)) return;
+  const modal = document.querySelector("dialog:modal") !== null;
+  const sequence = prefix && performance.now() < prefixUntil ? `${prefix} ${name}` : "";
+  prefix = "";
+  if ((sequence && call(sequence, event, modal)) || call(name, event, modal)) event.preventDefault();
+  else if (!modal && !typing && startsSequence(name)) {
+    [prefix, prefixUntil] = [name, performance.now() + SEQUENCE_MS];
+    event.preventDefault();
+  } else if (typing && name === "Escape" && !modal) /** @type {HTMLElement} */ (target).blur();
+}
+
+/**
+ * Register keys while a component is shown. The keys of the component that was shown last come first.
+ *
+ * A name is a key as the browser names it, with `Ctrl+`, `Alt+` and, for keys without a character, `Shift+`. `g e` is a
+ * sequence of two keys. While the user types in a field, only `Escape` and keys with `Ctrl+` are called.
+ *
+ * @param {Keys} keys
+ * @param {string} section The heading in the list of keys.
+ * @param {{ modal?: boolean }} options `modal`: the keys are called while a modal dialog is open.
+ */
+export function useKeys(keys, section = "Page", { modal = false } = {}) {
+  const entry = useRef(/** @type {Registered} */ ({ keys, section, modal }));
+  entry.current.keys = keys;
+  useEffect(() => {
+    const own = entry.current;
+    if (!registered.length) document.addEventListener("keydown", onKeyDown);
+    registered.unshift(own);
+    return () => {
+      registered.splice(registered.indexOf(own), 1);
+      if (!registered.length) document.removeEventListener("keydown", onKeyDown);
+    };
+  }, []);
+}
+
+/** Return the registered keys that have a label, by section. */
+export function listKeys() {
+  /** @type {Map<string, { name: string, label: string, run: KeyHandler }[]>} */
+  const sections = new Map();
+  for (const { keys, section } of [...registered].reverse())
+    for (const [name, entry] of Object.entries(keys)) {
+      if (!Array.isArray(entry) || !entry[0]) continue;
+      const rows = sections.get(section) ?? [];
+      const known = rows.find((row) => row.label === entry[0]);
+      if (known) known.name += ` / ${name}`;
+      else rows.push({ name, label: entry[0], run: entry[1] });
+      sections.set(section, rows);
+    }
+  return sections;
+}
+
+/** @type {Record<string, string>} */
+const SIGNS = { ArrowDown: "↓", ArrowUp: "↑", ArrowLeft: "←", ArrowRight: "→", Escape: "Esc", " ": "Space" };
+
+/**
+ * The caps of a key: `Ctrl` `K`, or `g` `e`; alternatives are separated by ` / `.
+ *
+ * @param {{ name: string }} props
+ */
+export function Caps({ name }) {
+  const ways = name.split(" / ").map((way) => (way === " " ? [way] : way.split(/(?<=.)[+ ](?=.)/)));
+  return ways.map(
+    (caps, at) =>
+      html`${at ? html`<span class="soft"> or </span>` : null}${caps.map(
+        (cap) => html`<kbd>${SIGNS[cap] ?? (caps[0] === "Ctrl" && cap.length === 1 ? cap.toUpperCase() : cap)}</kbd>`,
+      )}`,
+  );
+}
+
+/** The list of all keys. @param {{ onClose: () => void }} props */
+export function KeySheet({ onClose }) {
+  return html`<${Dialog} label="Keys" onClose=${onClose} class="key-sheet">
+    ${[...listKeys()].map(
+      ([section, rows]) =>
+        html`<section>
+          <h3>${section}</h3>
+          <dl>
+            ${rows.map(
+              (row) =>
+                html`<div>
+                  <dt><${Caps} name=${row.name} /></dt>
+                  <dd>${row.label}</dd>
+                </div>`,
+            )}
+          </dl>
+        </section>`,
+    )}
+  <//>`;
+}
