@@ -1,0 +1,109 @@
+"""The page's own files and those of other projects, in memory, each compressed once."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import posixpath
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from bridge.server import vendor
+
+TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain; charset=utf-8",
+}
+"""The types of files that are served. Others, such as the template of the page, are not."""
+
+# `import … from "name"`, `export … from "name"` or `import "name"` where a statement begins, so not in a comment.
+_IMPORT = re.compile(r"""(?:^|(?<=[;}\n]))\s*(?:import|export)\b(?:[\w$*{},\s]*\bfrom\b)?\s*["']([^"'\n]+)["']""")
+
+
+class StaticFile(NamedTuple):
+    """One file: its type, its bytes, and its bytes compressed with gzip."""
+
+    media_type: str
+    content: bytes
+    compressed: bytes
+
+
+class StaticFiles:
+    """All files of the page, as they were when they were read.
+
+    Attributes:
+        version: a checksum of all files. It is part of their addresses, so that a browser can keep them forever.
+        files: the files by their paths below the folder.
+    """
+
+    def __init__(self, folder: Path = vendor.STATIC) -> None:
+        self._folder = folder
+        self._seen = _state(folder)
+        self.files = {path: _read(folder / path) for path in sorted(self._seen)}
+        self.imports = {name: f"vendor/{file}" for name, file in vendor.imports(folder).items()}
+        checksum = hashlib.sha256()
+        for path, file in self.files.items():
+            checksum.update(f"{path}\0{len(file.content)}\0".encode() + file.content)
+        self.version = checksum.hexdigest()[:16]
+        self._modules: dict[str, tuple[str, ...]] = {}
+
+    @property
+    def changed(self) -> bool:
+        """Whether a file was changed, added or removed since all were read."""
+        return _state(self._folder) != self._seen
+
+    @property
+    def styles(self) -> list[str]:
+        """The style sheets, in the order in which the page needs them."""
+        own = [path for path in self.files if path.endswith(".css")]
+        first = ["vendor/uPlot.min.css", "tokens.css", "portal.css"]
+        return [*(path for path in first if path in own), *(path for path in own if path not in first)]
+
+    def modules(self, *entries: str) -> list[str]:
+        """Return the paths of modules and of all modules that they import, each once, an importer before its imports.
+
+        Imports that a module makes later, with `import()`, are not followed. Files that do not exist are left out.
+        """
+        found: dict[str, None] = {}
+        todo = [entry for entry in reversed(entries) if entry in self.files]
+        while todo:
+            path = todo.pop()
+            if path in found:
+                continue
+            found[path] = None
+            todo += [name for name in reversed(self._imported(path)) if name in self.files]
+        return list(found)
+
+    def _imported(self, path: str) -> tuple[str, ...]:
+        if path not in self._modules:
+            names = imported_names(self.files[path].content.decode())
+            self._modules[path] = tuple(
+                posixpath.normpath(posixpath.join(posixpath.dirname(path), name))
+                if name.startswith(".")
+                else self.imports.get(name, name)
+                for name in names
+            )
+        return self._modules[path]
+
+
+def imported_names(source: str) -> list[str]:
+    """Return the names that a module imports, in order."""
+    return _IMPORT.findall(source)
+
+
+def _state(folder: Path) -> dict[str, tuple[int, int]]:
+    found = {}
+    for file in folder.rglob("*"):
+        if file.suffix in TYPES and file.is_file() and ".vendor-" not in str(file):
+            status = file.stat()
+            found[file.relative_to(folder).as_posix()] = (status.st_mtime_ns, status.st_size)
+    return found
+
+
+def _read(file: Path) -> StaticFile:
+    content = file.read_bytes()
+    return StaticFile(TYPES[file.suffix], content, gzip.compress(content, mtime=0))
