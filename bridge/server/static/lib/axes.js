@@ -1,0 +1,166 @@
+/**
+ * The axes of parallel coordinates and of the scatter chart: where a value lies on an axis, and its ticks.
+ *
+ * @typedef {object} Axis
+ * @property {string} key the column, for example `params.lr` or `metrics.val/loss`
+ * @property {string} label the text above the axis
+ * @property {"number" | "word"} kind
+ * @property {boolean} log whether the axis is logarithmic
+ * @property {boolean} positive whether all values are greater than 0, so that the axis can be logarithmic
+ * @property {Float64Array} values a number for each run: the value, or the place of its word; NaN if it has none
+ * @property {string[]} words the words of a word axis, sorted; otherwise the distinct texts of the values
+ * @property {Float32Array} positions 0 at the lower end and 1 at the upper end, NaN for a run without a value
+ * @property {number} low the value at the lower end
+ * @property {number} high the value at the upper end
+ * @property {number} missing the number of runs without a value
+ * @property {{at: number, text: string}[]} ticks
+ */
+
+import { tickText } from "./ticks.js";
+
+const LOG_RATIO = 100; // an axis is logarithmic by itself if its values span this ratio, and
+const LOG_MEDIAN = 0.15; // half of them lie in this share at its lower end
+
+/**
+ * Return the axis of numbers.
+ * @param {string} key
+ * @param {string} label
+ * @param {Float64Array} values
+ * @param {{log?: boolean, words?: string[]}} [options] without `log`, the values decide
+ * @returns {Axis}
+ */
+export function numberAxis(key, label, values, options = {}) {
+  let low = Infinity, high = -Infinity, missing = 0;
+  for (const value of values) {
+    if (!Number.isFinite(value)) { missing++; continue; }
+    if (value < low) low = value;
+    if (value > high) high = value;
+  }
+  if (low > high) { low = 0; high = 1; }
+  const positive = low > 0;
+  const log = positive && (options.log ?? spansPowers(values, low, high));
+  if (low === high) { const room = Math.abs(low) / 2 || 0.5; low -= room; high += room; }
+  const place = placer(low, high, log);
+  const positions = Float32Array.from(values, (value) => (Number.isFinite(value) ? place(value) : NaN));
+  const ticks = (log ? logTicks(low, high) : linearTicks(low, high)).map((at) => ({ at: place(at), text: tickText(at) }));
+  return { key, label, kind: "number", log, positive, values, words: options.words ?? [], positions, low, high, missing,
+    ticks };
+}
+
+/**
+ * @param {Float64Array} values
+ * @param {number} low
+ * @param {number} high
+ */
+function spansPowers(values, low, high) {
+  if (high / low < LOG_RATIO) return false;
+  const sorted = values.filter(Number.isFinite).sort();
+  return sorted[sorted.length >> 1] - low < LOG_MEDIAN * (high - low);
+}
+
+/**
+ * Return the axis of a column of words. Words that are all numbers give an axis of numbers.
+ * @param {string} key
+ * @param {string} label
+ * @param {Uint32Array} codes the index in `words` for each run
+ * @param {(string | null)[]} words
+ * @param {Uint8Array | null} present 0 for a run without a value
+ * @param {{log?: boolean}} [options]
+ * @returns {Axis}
+ */
+export function wordAxis(key, label, codes, words, present, options = {}) {
+  const has = (/** @type {number} */ i) => (!present || present[i] === 1) && words[codes[i]] !== null;
+  const numbers = words.map((word) => (word === null || word.trim() === "" ? NaN : Number(word)));
+  const used = new Set();
+  for (let i = 0; i < codes.length; i++) if (has(i)) used.add(codes[i]);
+  const texts = /** @type {string[]} */ ([...used].map((code) => words[code]));
+  if (used.size > 0 && [...used].every((code) => Number.isFinite(numbers[code]))) {
+    const values = Float64Array.from(codes, (code, i) => (has(i) ? numbers[code] : NaN));
+    return numberAxis(key, label, values, { ...options, words: texts });
+  }
+  const sorted = texts.sort((a, b) => (a < b ? -1 : 1));
+  const rank = new Map(sorted.map((word, i) => [word, i]));
+  const last = Math.max(1, sorted.length - 1);
+  const place = (/** @type {number} */ i) => (sorted.length === 1 ? 0.5 : i / last);
+  const values = Float64Array.from(codes, (code, i) => (has(i) ? Number(rank.get(String(words[code]))) : NaN));
+  const positions = Float32Array.from(values, (value) => (Number.isNaN(value) ? NaN : place(value)));
+  const every = Math.ceil(sorted.length / 14);
+  const ticks = sorted.map((text, i) => ({ at: place(i), text })).filter((_, i) => i % every === 0);
+  const missing = values.reduce((count, value) => count + Number(Number.isNaN(value)), 0);
+  return { key, label, kind: "word", log: false, positive: false, values, words: sorted, positions, low: 0,
+    high: sorted.length - 1, missing, ticks };
+}
+
+/**
+ * Return the value at a place of an axis.
+ * @param {Axis} axis
+ * @param {number} position
+ */
+export function valueAt(axis, position) {
+  if (axis.kind === "word") return position * Math.max(1, axis.words.length - 1);
+  if (!axis.log) return 2 * (axis.low / 2 + position * (axis.high / 2 - axis.low / 2));
+  return axis.low * (axis.high / axis.low) ** position;
+}
+
+/**
+ * Return the place of a value on an axis, beyond 0 to 1 for values beyond its ends.
+ * @param {Axis} axis
+ * @param {number} value
+ */
+export function placeOf(axis, value) {
+  if (axis.kind === "word") return axis.words.length === 1 ? 0.5 : value / (axis.words.length - 1);
+  return placer(axis.low, axis.high, axis.log)(value);
+}
+
+/**
+ * @param {number} low
+ * @param {number} high
+ * @param {boolean} log
+ * @returns {(value: number) => number}
+ */
+function placer(low, high, log) {
+  if (log) {
+    const from = Math.log(low), width = Math.log(high) - from;
+    return (value) => (Math.log(value) - from) / width;
+  }
+  // Halves, so that the width of the greatest numbers is finite.
+  const from = low / 2, width = high / 2 - from;
+  return (value) => (value / 2 - from) / width;
+}
+
+/**
+ * Return about six round numbers between two numbers.
+ * @param {number} low
+ * @param {number} high
+ * @param {number} [wanted]
+ */
+export function linearTicks(low, high, wanted = 6) {
+  const rough = high / wanted - low / wanted;
+  if (!(rough > 0) || !Number.isFinite(rough)) return [low, high];
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * (rough / power > 5 ? 10 : rough / power > 2 ? 5 : rough / power > 1 ? 2 : 1);
+  const ticks = [];
+  for (let i = Math.ceil(low / step); i <= Math.floor(high / step) && ticks.length < 20; i++) {
+    ticks.push(Number((i * step).toPrecision(12)));
+  }
+  return ticks.length > 0 ? ticks : [low, high];
+}
+
+/**
+ * Return the powers of ten between two positive numbers, with 2 and 5 where few powers fit.
+ * @param {number} low
+ * @param {number} high
+ */
+export function logTicks(low, high) {
+  const from = Math.floor(Math.log10(low)), to = Math.ceil(Math.log10(high));
+  const every = Math.max(1, Math.ceil((to - from) / 8));
+  const factors = to - from <= 2 ? [1, 2, 5] : [1];
+  const ticks = [];
+  for (let power = from; power <= to; power += every) {
+    for (const factor of factors) {
+      const tick = Number((factor * 10 ** power).toPrecision(6));
+      if (tick >= low * (1 - 1e-9) && tick <= high * (1 + 1e-9)) ticks.push(tick);
+    }
+  }
+  return ticks.length > 1 ? ticks : [low, high];
+}
