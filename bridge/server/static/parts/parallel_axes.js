@@ -76,10 +76,10 @@ function AxisForm({ axis, range, x, width, onRange, onLog, onLeft, onRight, onCl
       aria-label=${`Range of ${axis.label}`} onSubmit=${onSubmit} onKeyDown=${onKey} onPointerDown=${stop}>
       ${axis.kind === "word" ? wordFields(axis, low, high) : numberFields(axis, low, high)}
       <span class="parallel-buttons">
-        <button type="submit" class="primary">Apply</button>
-        <button type="button" disabled=${!range} onClick=${() => { onRange(axis.key, null); onClose(); }}>Clear</button>
-        <button type="button" disabled=${!onLeft} aria-label="Move left" onClick=${onLeft}>←</button>
-        <button type="button" disabled=${!onRight} aria-label="Move right" onClick=${onRight}>→</button>
+        <button type="submit" class="button small primary">Apply</button>
+        <button type="button" class="button small" disabled=${!range} onClick=${() => { onRange(axis.key, null); onClose(); }}>Clear</button>
+        <button type="button" class="button small icon" disabled=${!onLeft} aria-label="Move left" onClick=${onLeft}>←</button>
+        <button type="button" class="button small icon" disabled=${!onRight} aria-label="Move right" onClick=${onRight}>→</button>
       </span>
       ${axis.positive && html`<label class="check"><input type="checkbox" checked=${axis.log} onChange=${onLog} />
         Logarithmic</label>`}
@@ -93,8 +93,8 @@ function AxisForm({ axis, range, x, width, onRange, onLog, onLeft, onRight, onCl
  */
 function numberFields(axis, low, high) {
   return html`
-    <label>From <input name="from" type="number" step="any" value=${Number(low.toPrecision(6))} autofocus /></label>
-    <label>To <input name="to" type="number" step="any" value=${Number(high.toPrecision(6))} /></label>`;
+    <label>From <input class="field" name="from" type="number" step="any" value=${Number(low.toPrecision(6))} autofocus /></label>
+    <label>To <input class="field" name="to" type="number" step="any" value=${Number(high.toPrecision(6))} /></label>`;
 }
 
 /**
@@ -107,8 +107,8 @@ function wordFields(axis, low, high) {
   /** @param {number} chosen */
   const options = (chosen) => axis.words.map((word, i) => html`<option value=${i} selected=${i === chosen}>${word}</option>`);
   return html`
-    <label>From <select name="from" autofocus>${options(first)}</select></label>
-    <label>To <select name="to">${options(Math.max(first, last))}</select></label>`;
+    <label>From <select class="select" name="from" autofocus>${options(first)}</select></label>
+    <label>To <select class="select" name="to">${options(Math.max(first, last))}</select></label>`;
 }
 
 /**
