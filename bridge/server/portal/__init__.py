@@ -1,19 +1,21 @@
-"""The page's data: an application of its own, below `/portal/api`."""
+"""The API of the portal, the pages that show runs in a browser."""
 
 from __future__ import annotations
 
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse
-from starlette.routing import Route
+from typing import TYPE_CHECKING
 
-from bridge.store.workspace_stores import WorkspaceStores
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+    from bridge.store.workspace_stores import WorkspaceStores
 
 
 def portal(stores: WorkspaceStores) -> Starlette:
-    """Return the application of one workspace."""
+    """Return an application that answers the requests of the portal's pages. It is mounted at `/portal/api`.
 
-    def home(request: Request) -> JSONResponse:
-        return JSONResponse({"role": request.state.role, "workspace": stores.name})
+    The caller must check the session, the host and the origin of each request, and set `request.state.role` to
+    "reader", "writer" or "admin". A request without a role is refused.
+    """
+    from bridge.server.portal.application import application
 
-    return Starlette(routes=[Route("/home", home)])
+    return application(stores)

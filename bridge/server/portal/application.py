@@ -1,0 +1,30 @@
+"""The application that answers the requests of the portal's pages."""
+
+from __future__ import annotations
+
+import anyio
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from bridge.errors import NotFound
+from bridge.server.portal.answers import error_answer
+from bridge.server.portal.routes import TABLE
+from bridge.server.portal.serve import THREADS, endpoint
+from bridge.server.portal.served import Served
+from bridge.store.workspace_stores import WorkspaceStores
+
+
+def application(stores: WorkspaceStores) -> Starlette:
+    """Return the application; see `bridge.server.portal.portal`."""
+    served, limiter = Served(stores), anyio.CapacityLimiter(THREADS)
+    routes = [
+        Route(entry.path, endpoint(entry, served, limiter), methods=[entry.method], name=entry.handler.__name__)
+        for entry in TABLE
+    ]
+    return Starlette(routes=routes, exception_handlers={404: _not_found, 405: _not_found})
+
+
+async def _not_found(request: Request, error: Exception) -> Response:
+    return error_answer(NotFound("address", request.url.path))

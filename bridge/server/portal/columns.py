@@ -1,0 +1,89 @@
+"""The names of columns in addresses, such as `name`, `metrics.val/loss:min` or `params.lr`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple, cast, get_args
+
+from bridge.errors import InvalidValue
+from bridge.records.search import RUN_ATTRIBUTES, Entity, Ordering
+from bridge.records.views import NUMBER_ATTRIBUTES, TEXT_ATTRIBUTES, Column, ColumnEntity, Statistic
+
+ENTITIES: dict[str, ColumnEntity] = {
+    "metrics": "metric", "metric": "metric", "params": "param", "param": "param", "tags": "tag", "tag": "tag",
+    "properties": "property", "property": "property", "attributes": "attribute", "attribute": "attribute",
+}  # fmt: skip
+ALIASES = {"name": "display_name", "run_name": "display_name", "id": "run_id", "created": "start_time"}
+ATTRIBUTES = frozenset((*TEXT_ATTRIBUTES, *NUMBER_ATTRIBUTES))
+
+PART = re.compile(r"(?:[^\\,]|\\.)+", re.DOTALL)
+ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+
+MOST_COLUMNS, MOST_ORDERS = 200, 8
+
+
+class Sort(NamedTuple):
+    """One key of an order of the table: a column, and whether it ascends."""
+
+    column: Column
+    ascending: bool
+
+    @property
+    def ordering(self) -> Ordering | None:
+        """The key as a store understands it; None if a store cannot order by this column."""
+        column = self.column
+        if column.statistic != "last" or (column.entity == "attribute" and column.key not in RUN_ATTRIBUTES):
+            return None
+        return Ordering(cast(Entity, column.entity), column.key, self.ascending)
+
+
+def parts_of(text: str) -> list[str]:
+    r"""Split a list at its commas. `\,` is a comma in a name, and `\\` is a backslash."""
+    return [ESCAPED.sub(r"\1", part) for part in PART.findall(text)]
+
+
+def column_of(name: str) -> Column:
+    """Return the column with a name.
+
+    Raises:
+        InvalidValue: no column has the name.
+    """
+    attribute = ALIASES.get(name, name)
+    if attribute in ATTRIBUTES:
+        return Column("attribute", attribute)
+    kind, _, key = name.partition(".")
+    entity = ENTITIES.get(kind)
+    if entity is None or not key:
+        rule = "must be an attribute of runs, or begin with metrics., params., tags. or properties."
+        raise InvalidValue("column", name, rule)
+    if entity == "attribute":
+        return Column(entity, ALIASES.get(key, key))
+    stem, colon, statistic = key.rpartition(":")
+    if entity == "metric" and colon and stem and statistic in get_args(Statistic):
+        return Column(entity, stem, cast(Statistic, statistic))
+    return Column(entity, key)
+
+
+def columns_of(text: str) -> dict[str, Column]:
+    """Return the columns of a list of names, by name.
+
+    Raises:
+        InvalidValue: a name is not valid, or the list is too long.
+    """
+    names = parts_of(text)
+    if len(names) > MOST_COLUMNS:
+        raise InvalidValue("cols", len(names), f"must have at most {MOST_COLUMNS} columns")
+    return {name: column_of(name) for name in names}
+
+
+def sorts_of(text: str) -> Sequence[Sort]:
+    """Return an order, such as `-metrics.val/loss,params.lr`; `-` means descending.
+
+    Raises:
+        InvalidValue: a name is not valid, or the order has too many keys.
+    """
+    names = parts_of(text)
+    if len(names) > MOST_ORDERS:
+        raise InvalidValue("sort", len(names), f"must have at most {MOST_ORDERS} keys")
+    return [Sort(column_of(name.removeprefix("-")), not name.startswith("-")) for name in names]

@@ -1,0 +1,109 @@
+"""Frames: typed columns of numbers and texts in one message, which a browser reads without parsing.
+
+A frame begins with the length of its head in bytes, as a little-endian uint32. The head is JSON in UTF-8:
+`{"columns": [{"name", "at", "n", "t", "words"?}, …], …}`. Zero bytes fill it up to a multiple of 8.
+Then come the columns. `at` is the offset of a column from the start of the frame, a multiple of 8, and `n` is the
+number of its values. `t` is `f8` (float64), `i4` (int32), `u4` (uint32) or `u1` (uint8), all little-endian.
+A column of texts is a `u4` column of indexes in `words`. A word is a text, or null for no value.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy
+
+if TYPE_CHECKING:
+    from bridge.records.views import Array
+
+MEDIA_TYPE = "application/vnd.runbridge.frame"
+
+TYPES = {"f8": "<f8", "i4": "<i4", "u4": "<u4", "u1": "|u1"}
+"""The types of columns, with their names in numpy."""
+
+LENGTH_BYTES, ALIGNMENT = 4, 8
+
+
+class Frame:
+    """A frame that is filled with columns and then written.
+
+    Args:
+        facts: other entries of the head. JSON must be able to represent them.
+    """
+
+    def __init__(self, **facts: Any) -> None:
+        self.facts = facts
+        self._columns: list[tuple[dict[str, Any], Array]] = []
+
+    def add(self, name: str, type: str, values: Array | Sequence[float]) -> None:
+        """Append a column of numbers.
+
+        Args:
+            name: the name of the column.
+            type: a key of `TYPES`. The values are converted to it.
+            values: the values, in one dimension.
+        """
+        array = numpy.ascontiguousarray(values, dtype=TYPES[type])
+        self._columns.append(({"name": name, "n": len(array), "t": type}, array))
+
+    def add_texts(self, name: str, codes: Array | Sequence[int], words: Iterable[str | None]) -> None:
+        """Append a column of texts: the index of each text in `words`."""
+        self.add(name, "u4", codes)
+        self._columns[-1][0]["words"] = list(words)
+
+    def pieces(self) -> list[bytes]:
+        """Return the bytes of the frame, in several pieces."""
+        head = self._head()
+        pieces = [len(head).to_bytes(LENGTH_BYTES, "little"), head, _zeros(LENGTH_BYTES + len(head))]
+        for _, array in self._columns:
+            pieces += [array.tobytes(), _zeros(array.nbytes)]
+        return pieces
+
+    def to_bytes(self) -> bytes:
+        """Return the bytes of the frame."""
+        return b"".join(self.pieces())
+
+    def _head(self) -> bytes:
+        """Return the head. It contains the offsets of the columns, which depend on its own length."""
+        start = 0
+        while True:
+            at = start
+            for about, array in self._columns:
+                about["at"] = at
+                at += _padded(array.nbytes)
+            head = _json({"columns": [about for about, _ in self._columns], **self.facts})
+            needed = _padded(LENGTH_BYTES + len(head))
+            if needed == start:
+                return head
+            # The offsets may have more digits now. A start that is larger than needed cannot occur, because a longer
+            # start never makes the head shorter.
+            start = needed
+
+
+def read_frame(frame: bytes) -> tuple[dict[str, Any], Mapping[str, Array]]:
+    """Return the head of a frame, and its columns by name. The columns share the memory of the frame."""
+    length = int.from_bytes(frame[:LENGTH_BYTES], "little")
+    head = json.loads(frame[LENGTH_BYTES : LENGTH_BYTES + length])
+    return head, {
+        about["name"]: numpy.frombuffer(frame, TYPES[about["t"]], about["n"], about["at"]) for about in head["columns"]
+    }
+
+
+def texts_of(head: Mapping[str, Any], columns: Mapping[str, Array], name: str) -> list[str | None]:
+    """Return the texts of a column of a frame that was read."""
+    words = next(about["words"] for about in head["columns"] if about["name"] == name)
+    return [words[code] for code in columns[name].tolist()]
+
+
+def _padded(size: int) -> int:
+    return -(-size // ALIGNMENT) * ALIGNMENT
+
+
+def _zeros(size: int) -> bytes:
+    return bytes(_padded(size) - size)
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()

@@ -1,0 +1,205 @@
+"""One run: everything about it, its metrics, and the values of one metric."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from starlette.responses import Response
+
+from bridge.errors import NotFound
+from bridge.records.run import RunRecord
+from bridge.records.search import RunQuery
+from bridge.records.series import SCALAR
+from bridge.runs.metric_values import KIND_NAMES, logged_metric
+from bridge.server.portal.answers import json_answer
+from bridge.server.portal.ask import Ask
+from bridge.source.empty import SNAPSHOT_PROPERTY
+
+if TYPE_CHECKING:
+    from bridge.records.series import Latest, SeriesRecord
+
+MOST_PARENTS = 100
+MOST_ROWS = 100_000
+
+
+def get_run(ask: Ask) -> Response:
+    """Answer with everything that is stored about a run, except the points of its series."""
+    record = ask.run(latest=True)
+    experiment = ask.tracking.get_experiment(record.experiment_id)
+    children = ask.views.count_runs(RunQuery((), below=record.id))[0][1]
+    return json_answer(
+        ask,
+        {
+            **run_json(record),
+            "experiment": {"id": experiment.id, "name": experiment.name, "stage": experiment.lifecycle_stage},
+            "parents": [{"id": parent.id, "name": parent.display_name} for parent in _parents(ask, record)],
+            "children": children,
+            "snapshot": record.properties.get(SNAPSHOT_PROPERTY),
+            "owner": _owner(ask, record),
+            "local_files": experiment.artifact_location is None,
+        },
+    )
+
+
+def run_json(record: RunRecord) -> dict[str, Any]:
+    """Return a run as JSON.
+
+    Params, tags and properties are lists of pairs in the order in which they were first set.
+    """
+    return {
+        "id": record.id,
+        "experiment_id": record.experiment_id,
+        "name": record.display_name,
+        "number": record.number,
+        "status": record.status,
+        "stage": record.lifecycle_stage,
+        "start_time": record.start_time,
+        "end_time": record.end_time,
+        "deletion_time": record.deletion_time,
+        "description": record.description,
+        "user": record.user,
+        "parent_id": record.parent_id,
+        "type": record.type,
+        "error": _parsed(record.error),
+        "definition": _parsed(record.definition),
+        "params": list(record.params.items()),
+        "tags": list(record.tags.items()),
+        "properties": list(record.properties.items()),
+        "latest": [{"key": key, "column": "", **_point(at)} for key, at in record.latest.items()]
+        + [{"key": key, "column": column, **_point(at)} for (key, column), at in record.latest_columns.items()],
+        "latest_texts": list(record.latest_texts.items()),
+        "inputs": [
+            {
+                "name": used.dataset.name,
+                "digest": used.dataset.digest,
+                "source_type": used.dataset.source_type,
+                "source": used.dataset.source,
+                "tags": used.tags,
+            }
+            for used in record.dataset_inputs
+        ],
+        "model_inputs": record.model_inputs,
+        "model_outputs": [{"id": output.model_id, "step": output.step} for output in record.model_outputs],
+        "warnings": record.warnings,
+    }
+
+
+def get_metrics(ask: Ask) -> Response:
+    """Answer with the keys of a run's series, in the order in which they were first logged.
+
+    Each has its kinds, its columns and its description. Each number series has its latest, least and greatest value.
+    """
+    record = ask.run()
+    series = ask.tracking.get_series_of([record.id])[record.id]
+    by_key: dict[str, list[SeriesRecord]] = {}
+    for one in series:
+        by_key.setdefault(one.key, []).append(one)
+    return json_answer(ask, {"metrics": [_metric(key, own) for key, own in by_key.items()]})
+
+
+def get_values(ask: Ask) -> Response:
+    """Answer with everything that was logged under one key: points, rows of a table, and paths of images and charts.
+
+    Only the last rows are returned if there are very many; `first` is the number of those before.
+    """
+    record = ask.run()
+    key = ask.path["key"]
+    found = logged_metric(key, ask.tracking.get_series_of([record.id], [key])[record.id])
+    limit = ask.number("limit", 10_000, 1, MOST_ROWS)
+    points, table = found.points, found.table
+    return json_answer(
+        ask,
+        {
+            "key": key,
+            "kinds": found.kinds,
+            "description": found.description,
+            "points": {
+                "first": max(0, len(points.steps) - limit),
+                "steps": points.steps[-limit:].tolist(),
+                "timestamps": points.timestamps[-limit:].tolist(),
+                "values": points.values[-limit:].tolist(),
+            },
+            "table": table
+            and {
+                "first": max(0, len(table.steps) - limit),
+                "columns": {name: cells[-limit:] for name, cells in table.columns.items()},
+                "steps": table.steps[-limit:],
+                "timestamps": table.timestamps[-limit:],
+            },
+            "files": [
+                {"kind": file.kind, "path": file.path, "step": file.step, "timestamp": file.timestamp}
+                for file in found.files[-limit:]
+            ],
+        },
+    )
+
+
+def _metric(key: str, series: Sequence[SeriesRecord]) -> dict[str, Any]:
+    kinds = list(dict.fromkeys(KIND_NAMES[one.kind] for one in series if one.kind in KIND_NAMES))
+    texts = [one.texts[-1] for one in series if one.kind not in KIND_NAMES and one.texts]
+    return {
+        "key": key,
+        "kinds": kinds,
+        "description": texts[-1] if texts else None,
+        "series": [_series(one) for one in series if one.kind in KIND_NAMES],
+    }
+
+
+def _series(one: SeriesRecord) -> dict[str, Any]:
+    about = {
+        "kind": KIND_NAMES[one.kind],
+        "column": one.column,
+        "type": one.value_type,
+        "points": len(one.positions),
+        "position": int(one.positions[-1]) if len(one.positions) else -1,
+    }
+    if one.numbers is None or not len(one.positions):
+        return {**about, "last": one.texts[-1] if one.texts and one.kind == SCALAR else None}
+    import numpy
+
+    last = int(numpy.lexsort((one.timestamps, one.steps))[-1])
+    with numpy.errstate(all="ignore"):
+        least, greatest = numpy.fmin.reduce(one.numbers), numpy.fmax.reduce(one.numbers)
+    return {
+        **about,
+        "last": float(one.numbers[last]),
+        "step": int(one.steps[last]),
+        "timestamp": int(one.timestamps[last]),
+        "minimum": float(least),
+        "maximum": float(greatest),
+    }
+
+
+def _point(latest: Latest) -> dict[str, Any]:
+    return {"value": latest.value, "timestamp": latest.timestamp, "step": latest.step}
+
+
+def _parents(ask: Ask, record: RunRecord) -> list[RunRecord]:
+    """Return the runs above a run, from the outermost one."""
+    found: dict[str, RunRecord] = {}
+    above = record.parent_id
+    while above and above not in found and above != record.id and len(found) < MOST_PARENTS:
+        try:
+            found[above] = ask.run_of(above)
+        except NotFound:
+            break
+        above = found[above].parent_id
+    return list(found.values())[::-1]
+
+
+def _owner(ask: Ask, record: RunRecord) -> dict[str, Any] | None:
+    """Return who owns the lease of a run, and since when; None if no process does."""
+    lease = next((lease for lease in ask.served.stores.tracking.get_leases() if lease.run_id == record.id), None)
+    return lease and {"journal": lease.journal_id, "since": lease.time}
+
+
+def _parsed(text: str | None) -> Any:
+    """Return the content of JSON text, or the text itself if it is not JSON."""
+    if text is None:
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text

@@ -1,0 +1,109 @@
+"""Calls the handlers of the portal: permissions, limits, threads, ETags and errors."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Awaitable, Callable
+from functools import cache, partial
+from importlib.metadata import PackageNotFoundError, version
+
+import anyio
+import anyio.to_thread
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from bridge.errors import BridgeError, InvalidValue, NotAllowed, NotAuthenticated
+from bridge.server.portal.answers import PRIVATE, error_answer
+from bridge.server.portal.ask import Ask, Role
+from bridge.server.portal.routes import Entry
+from bridge.server.portal.served import Served
+
+logger = logging.getLogger("bridge")
+
+RANKS: dict[Role, int] = {"reader": 0, "writer": 1, "admin": 2}
+THREADS = 3
+"""The greatest number of handlers that run at the same time."""
+
+BODY_BYTES = 16 << 20
+
+
+def endpoint(entry: Entry, served: Served, limiter: anyio.CapacityLimiter) -> Callable[[Request], Awaitable[Response]]:
+    """Return the function that answers requests to a route."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            role = _allowed(entry, request)
+            ask = Ask(served, role, request.path_params, request.query_params, request.headers, await _body(request))
+            return await anyio.to_thread.run_sync(partial(_answer, entry, ask), limiter=limiter)
+        except BridgeError as error:
+            return error_answer(error)
+        except ClientDisconnect:
+            return Response(status_code=400)
+
+    return answer
+
+
+def _answer(entry: Entry, ask: Ask) -> Response:
+    """Answer a request in a thread. Every failure becomes an answer with one sentence."""
+    try:
+        if not entry.is_tagged:
+            return entry.handler(ask)
+        etag = _etag(ask)
+        if etag in ask.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers={**PRIVATE, "ETag": etag})
+        response = entry.handler(ask)
+        response.headers["ETag"] = etag
+        return response
+    except BridgeError as error:
+        return error_answer(error)
+    except Exception:
+        logger.exception("The request to %s failed", entry.path)
+        sentence = "The server could not answer this request because of a mistake in it. Its log has the details."
+        return error_answer(BridgeError(sentence))
+
+
+@cache
+def _version() -> str:
+    try:
+        return version("runbridge")
+    except PackageNotFoundError:
+        return ""
+
+
+def _etag(ask: Ask) -> str:
+    """Return the ETag of a read. It changes with the version, the workspace, the role and each change of the store."""
+    known = (_version(), ask.served.stores.id, ask.role, ask.served.cursor())
+    return f'"{hashlib.blake2b(repr(known).encode(), digest_size=12).hexdigest()}"'
+
+
+def _allowed(entry: Entry, request: Request) -> Role:
+    """Return the role of a request.
+
+    Raises:
+        NotAuthenticated: the request has no role.
+        NotAllowed: its role is too low for the route.
+    """
+    role: Role | None = getattr(request.state, "role", None)
+    if role not in RANKS:
+        raise NotAuthenticated(request.url.path)
+    if RANKS[role] < RANKS[entry.needs]:
+        raise NotAllowed("change", "this workspace", f"it needs the role {entry.needs}, but you are a {role}")
+    return role
+
+
+async def _body(request: Request) -> bytes:
+    """Return the body of a request.
+
+    Raises:
+        InvalidValue: the body is too long.
+    """
+    if request.method in ("GET", "HEAD"):
+        return b""
+    pieces, size = [], 0
+    async for piece in request.stream():
+        size += len(piece)
+        if size > BODY_BYTES:
+            raise InvalidValue("body", "the request", f"must have at most {BODY_BYTES} bytes")
+        pieces.append(piece)
+    return b"".join(pieces)

@@ -1,0 +1,97 @@
+"""Calls of the portal's API in this process, without a socket."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote, urlencode
+
+from bridge.server.portal import portal
+from bridge.server.portal.frames import read_frame
+from bridge.store.workspace_stores import WorkspaceStores
+
+
+@dataclass
+class Answer:
+    """An answer: its status, its headers with names in lower case, and its body."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The content as JSON."""
+        return json.loads(self.body)
+
+    @property
+    def frame(self) -> tuple[dict[str, Any], Mapping[str, Any]]:
+        """The head and the columns of a frame."""
+        return read_frame(self.body)
+
+    @property
+    def sentence(self) -> str:
+        """The sentence of an error."""
+        return str(self.json["error"]["sentence"])
+
+
+class Api:
+    """The portal's API for one role."""
+
+    def __init__(self, stores: WorkspaceStores, role: str | None = "reader") -> None:
+        self.app, self.role = portal(stores), role
+
+    def get(self, path: str, **parameters: object) -> Answer:
+        """Send a GET request with parameters. The path must be encoded."""
+        return self.send("GET", path, parameters=parameters)
+
+    def post(self, path: str, value: object) -> Answer:
+        """Send a POST request with JSON."""
+        return self.send("POST", path, json.dumps(value).encode())
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        parameters: Mapping[str, object] | None = None,
+    ) -> Answer:
+        """Send a request with the header that requests with a change need."""
+        return asyncio.run(self._call(method, path, body, headers or {}, parameters or {}))
+
+    async def _call(
+        self, method: str, path: str, body: bytes, headers: Mapping[str, str], parameters: Mapping[str, object]
+    ) -> Answer:
+        sent = {"host": "127.0.0.1", "x-runbridge": "1"} | dict(headers)
+        scope = {
+            "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http",
+            "path": unquote(path), "raw_path": path.encode(), "root_path": "",
+            "query_string": urlencode(parameters, doseq=True).encode(),
+            "headers": [(name.encode(), value.encode()) for name, value in sent.items()],
+            "server": ("127.0.0.1", 80), "client": ("127.0.0.1", 1),
+            "state": {} if self.role is None else {"role": self.role},
+        }  # fmt: skip
+        answer = Answer(0, {}, b"")
+        asked = iter([{"type": "http.request", "body": body, "more_body": False}])
+        over = asyncio.Event()
+
+        async def receive() -> Any:
+            for message in asked:
+                return message
+            await over.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                answer.status = message["status"]
+                answer.headers = {name.decode(): value.decode("latin-1") for name, value in message["headers"]}
+            else:
+                answer.body += message.get("body", b"")
+
+        await self.app(scope, receive, send)
+        over.set()
+        return answer
