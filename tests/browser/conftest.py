@@ -11,13 +11,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from unittest import mock
 
-import mlflow
 import pytest
-from mlflow import MlflowClient
-from mlflow.tracking._tracking_service.utils import _use_tracking_uri
-from playwright.sync_api import sync_playwright
-from seeding import fill, fill_the_rest
-from serving import mlflow_server
+from playwright.sync_api import Browser, sync_playwright
 from visiting import PATIENCE, Site, Visitor, Visitors
 
 from bridge import Workspace
@@ -65,6 +60,10 @@ def shots() -> Path:
 @pytest.fixture(scope="package")
 def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, Site]]:
     """MLflow's own store and a workspace with only the same runs, each with an `mlflow server`."""
+    from mlflow import MlflowClient  # not at the top, because the tests of our own page need no MLflow
+    from seeding import fill
+    from serving import mlflow_server
+
     folder = tmp_path_factory.mktemp("browser")
     workspace = Workspace.create("demo", path=folder / "demo")
     sites = []
@@ -84,28 +83,37 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, Site
         yield sites[0][0], sites[1][0]
 
 
-@pytest.fixture(scope="package")
-def visitors(chromium: str, sites: tuple[Site, Site], shots: Path) -> Iterator[Visitors]:
-    """A browser with a page for each server, without access to other hosts."""
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator[Browser]:
+    """One browser for all tests."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, headless=True, args=list(FLAGS))
-        context = browser.new_context(viewport={"width": 1400, "height": 900})
-        context.set_default_timeout(PATIENCE * 1000)
-        context.add_init_script(f"if (location.protocol === 'http:') {{ {REMEMBERED} }}")
-        reached = tuple(site.address for site in sites)
-        context.route(lambda url: not url.startswith(reached), lambda route: route.abort())
-        theirs, ours = (Visitor(context.new_page(), site) for site in sites)
-        for visitor in (theirs, ours):
-            visitor.page.goto(visitor.site.address)
-        visitors = Visitors(theirs, ours, shots)
-        visitors.settle()
-        yield visitors
+        yield browser
         browser.close()
+
+
+@pytest.fixture(scope="package")
+def visitors(browser: Browser, sites: tuple[Site, Site], shots: Path) -> Iterator[Visitors]:
+    """A browser's page for each server, without access to other hosts."""
+    context = browser.new_context(viewport={"width": 1400, "height": 900})
+    context.set_default_timeout(PATIENCE * 1000)
+    context.add_init_script(f"if (location.protocol === 'http:') {{ {REMEMBERED} }}")
+    reached = tuple(site.address for site in sites)
+    context.route(lambda url: not url.startswith(reached), lambda route: route.abort())
+    theirs, ours = (Visitor(context.new_page(), site) for site in sites)
+    for visitor in (theirs, ours):
+        visitor.page.goto(visitor.site.address)
+    visitors = Visitors(theirs, ours, shots)
+    visitors.settle()
+    yield visitors
+    context.close()
 
 
 @pytest.fixture(scope="package")
 def visitors_of_all(visitors: Visitors) -> Visitors:
     """The same, after another process has written everything that is not a run."""
+    from seeding import fill_the_rest
+
     for visitor in visitors:
         with _as_in_another_process(visitor.site.uri):
             visitor.site.ids.update(fill_the_rest(visitor.site.uri, visitor.site.ids, visitor.site.folder))
@@ -117,6 +125,9 @@ def visitors_of_all(visitors: Visitors) -> Visitors:
 @contextmanager
 def _as_in_another_process(uri: str) -> Iterator[None]:
     """Reset the state of MLflow's fluent calls, and ignore its warnings about newer libraries."""
+    import mlflow
+    from mlflow.tracking._tracking_service.utils import _use_tracking_uri
+
     with warnings.catch_warnings(), mock.patch.dict(os.environ), _use_tracking_uri(uri):
         warnings.simplefilter("ignore")
         yield
