@@ -3,7 +3,6 @@
 import { printAddress, wellFormed } from "./text.js";
 
 /** @typedef {{ column: string, descending: boolean }} Sort */
-/** @typedef {{ column: string, statistic: "" | "min" | "max" | "first" | "last" | "count" | "step" }} ShownColumn */
 /** @typedef {{ kind: "top", count: number } | { kind: "ids", ids: string[] } | { kind: "all" }} Shown */
 
 /**
@@ -15,7 +14,7 @@ import { printAddress, wellFormed } from "./text.js";
  * @typedef {object} State
  * @property {string} q The filter, in the store's grammar.
  * @property {Sort[]} sort The order of the runs.
- * @property {ShownColumn[] | null} cols The columns of the table.
+ * @property {string[] | null} cols The names of the table's columns, for example `metrics.val/loss:min`.
  * @property {number} pin How many columns stay at the left.
  * @property {string[]} group The columns by which runs are grouped.
  * @property {"mean" | "median" | "min" | "max" | "best"} agg The line of a group.
@@ -41,21 +40,22 @@ import { printAddress, wellFormed } from "./text.js";
  * @typedef {{ parse: (text: string) => T | undefined, print: (value: T) => string }} Form
  */
 
-const STATISTICS = ["min", "max", "first", "last", "count", "step"];
+/** Join names by commas: `\,` is a comma in a name, and `\\` a backslash. @param {readonly string[]} names */
+export const printList = (names) =>
+  names
+    .filter(Boolean)
+    .map((name) => name.replace(/[\\,]/g, "\\$&"))
+    .join(",");
 
-/** Escape a separator within an item of a list. @param {string} item */
-const escapeItem = (item) => item.replace(/[%,]/g, (mark) => (mark === "%" ? "%25" : "%2C"));
-/** @param {string} item */
-const unescapeItem = (item) => item.replace(/%(25|2C|3A|2D)/gi, (_, code) => String.fromCharCode(parseInt(code, 16)));
+/** Return the names that `printList` joined. @param {string} text */
+export const parseList = (text) =>
+  (text.match(/(?:[^\\,]|\\[^])+/g) ?? []).map((part) => part.replace(/\\([^])/g, "$1"));
 
 /** @type {Form<string>} */
 const words = { parse: (text) => text, print: (value) => value };
 
 /** @type {Form<string[]>} */
-const list = {
-  parse: (text) => (text ? text.split(",").map(unescapeItem).filter(Boolean) : []),
-  print: (items) => items.filter(Boolean).map(escapeItem).join(","),
-};
+const list = { parse: parseList, print: printList };
 
 /**
  * @template {string} T
@@ -83,49 +83,28 @@ const between = (low, high) => ({
 /** @type {Form<Sort[]>} */
 const sorts = {
   parse: (text) =>
-    (text ? text.split(",") : [])
-      .map((item) => ({ column: unescapeItem(item.replace(/^-/, "")), descending: item.startsWith("-") }))
-      .filter((sort) => sort.column),
-  print: (items) =>
-    items
-      .filter((sort) => sort.column)
-      .map((sort) => (sort.descending ? "-" : "") + escapeItem(sort.column).replace(/^-/, "%2D"))
-      .join(","),
+    parseList(text)
+      .map((item) => ({ column: item.replace(/^-/, ""), descending: item.startsWith("-") }))
+      .filter((sort) => sort.column && !sort.column.startsWith("-")),
+  print: (items) => printList(items.map((sort) => (sort.descending ? "-" : "") + sort.column)),
 };
 
-/** @param {string} item @returns {ShownColumn} */
-function parseColumn(item) {
-  const at = item.lastIndexOf(":");
-  const statistic = item.slice(at + 1);
-  if (at < 1 || !STATISTICS.includes(statistic)) return { column: unescapeItem(item), statistic: "" };
-  return { column: unescapeItem(item.slice(0, at)), statistic: /** @type {ShownColumn["statistic"]} */ (statistic) };
-}
-
-/** @param {ShownColumn} shown */
-export function printColumn({ column, statistic }) {
-  const text = escapeItem(column);
-  if (statistic) return `${text}:${statistic}`;
-  const at = text.lastIndexOf(":");
-  // The end of a name may look like a statistic, so its colon is escaped.
-  return at > 0 && STATISTICS.includes(text.slice(at + 1)) ? `${text.slice(0, at)}%3A${text.slice(at + 1)}` : text;
-}
-
-/** @type {Form<ShownColumn[] | null>} */
+/** @type {Form<string[] | null>} */
 const columns = {
-  parse: (text) => (text ? text.split(",").map(parseColumn).filter((shown) => shown.column) : null),
-  print: (items) => (items ? items.filter((shown) => shown.column).map(printColumn).join(",") : ""),
+  parse: (text) => (text ? parseList(text) : null),
+  print: (names) => (names ? printList(names) : ""),
 };
 
 /** @type {Form<Shown>} */
 const shown = {
   parse: (text) => {
     if (text === "all") return { kind: "all" };
-    if (text.startsWith("ids:")) return { kind: "ids", ids: list.parse(text.slice(4)) ?? [] };
-    const top = /^top:(\d{1,6})$/.exec(text);
+    if (text.startsWith("ids:")) return { kind: "ids", ids: parseList(text.slice(4)) };
+    const top = /^top:0*(\d{1,6})$/.exec(text);
     return top ? { kind: "top", count: Number(top[1]) } : undefined;
   },
   print: (value) =>
-    value.kind === "all" ? "all" : value.kind === "top" ? `top:${value.count}` : `ids:${list.print(value.ids)}`,
+    value.kind === "all" ? "all" : value.kind === "top" ? `top:${value.count}` : `ids:${printList(value.ids)}`,
 };
 
 /** @type {Form<[number, number] | null>} */
