@@ -60,7 +60,7 @@ class StaticFiles:
     def styles(self) -> list[str]:
         """The style sheets, in the order in which the page needs them."""
         own = [path for path in self.files if path.endswith(".css")]
-        first = ["vendor/uPlot.min.css", "tokens.css", "portal.css"]
+        first = ["vendor/uPlot.min.css", "tokens.css", "portal.css", "frame.css", "floating.css"]
         return [*(path for path in first if path in own), *(path for path in own if path not in first)]
 
     def modules(self, *entries: str) -> list[str]:
