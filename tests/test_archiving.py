@@ -79,9 +79,9 @@ def test_a_handle_gets_a_new_name(ws: Workspace) -> None:
 
 def test_an_experiment_shows_how_to_view_it(ws: Workspace) -> None:
     experiment = Experiment(ws, "shown")
-    assert experiment.get_portal_url() == f"{ws.get_mlflow_tracking_uri()}#/experiments/{experiment.id}"
+    command = f"runbridge ui {ws.path} --page experiments/{experiment.id}"
+    assert experiment.get_portal_url() == command
     shown = experiment._repr_html_()
-    command = f"mlflow ui --backend-store-uri {ws.get_mlflow_tracking_uri()}"
     for text in ("Report Page", command, "Docs Page", experiment.get_docs_url()):
         assert text in shown
     assert experiment.workspace_object is ws

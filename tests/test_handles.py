@@ -258,7 +258,7 @@ def test_html_is_escaped(workspace):
     run = Experiment(workspace, "digits").start_logging(display_name="<script>alert(1)</script>")
     assert "<script>" not in run._repr_html_()
     assert "&lt;script&gt;" in run._repr_html_()
-    assert f">mlflow ui --backend-store-uri {workspace.get_mlflow_tracking_uri()}<" in run._repr_html_()
+    assert f">runbridge ui &#x27;{workspace.path}&#x27; --page runs/{run.id}<" in run._repr_html_()
     assert run.id in run._repr_html_() and "digits" in run.experiment._repr_html_()
     assert "work" in workspace._repr_html_()
 

@@ -16,7 +16,7 @@ from bridge.records.experiment import ExperimentRecord, check_native_experiment_
 from bridge.records.labels import check_keys, has_labels, native_tags, tag_values, wanted_labels
 from bridge.records.series import check_key
 from bridge.records.times import now_ms
-from bridge.runs.web_view import web_view
+from bridge.runs.open_page import portal_url
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -187,8 +187,11 @@ class Experiment:
         return self.workspace
 
     def get_portal_url(self) -> str:
-        """Return the address of the experiment: `<workspace URI>#/experiments/<id>`."""
-        return f"{self.workspace.get_mlflow_tracking_uri()}#/experiments/{self.id}"
+        """Return the address of the experiment's page if `runbridge ui` shows the workspace now.
+
+        Otherwise return the terminal command that opens the page.
+        """
+        return portal_url(self.workspace.stores, f"experiments/{self.id}")
 
     def get_docs_url(self) -> str:
         """Return the address of the documentation of experiments."""
@@ -324,7 +327,7 @@ class Experiment:
         return f"Experiment(Name: {self.name},\nWorkspace: {self.workspace.name})"
 
     def _repr_html_(self) -> str:
-        links = {"Report Page": web_view(self.get_portal_url()), "Docs Page": self.get_docs_url()}
+        links = {"Report Page": self.get_portal_url(), "Docs Page": self.get_docs_url()}
         return html_table({"Name": self.name, "Workspace": self.workspace.name, **links})
 
 

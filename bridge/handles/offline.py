@@ -16,7 +16,6 @@ from bridge.handles.project_files import find_project_config
 from bridge.handles.run import Run
 from bridge.handles.workspace import Workspace
 from bridge.records.run import new_run_id
-from bridge.runs.web_view import web_view
 
 logger = logging.getLogger("bridge")
 
@@ -87,7 +86,7 @@ def _report(started: list[OfflineRun], process: int) -> None:
     if process != os.getpid():
         return
     for run in started:
-        place, command = run.experiment.workspace.path, web_view(run.get_portal_url())
+        place, command = run.experiment.workspace.path, run.get_portal_url()
         with suppress(AttributeError, OSError, ValueError):  # stderr may be None, broken or closed
             print(f"Run {run.id} of experiment {run.experiment.name} is in {place}: {command}", file=sys.stderr)
 

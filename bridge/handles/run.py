@@ -32,7 +32,7 @@ from bridge.records.series import (
 )
 from bridge.records.text import check_text_or_none
 from bridge.records.times import now_ms
-from bridge.runs.web_view import web_view
+from bridge.runs.open_page import portal_url
 from bridge.store.one_run import get_run
 from bridge.store.run_place import RunPlace
 
@@ -857,8 +857,11 @@ class Run:
     # Details and logs
 
     def get_portal_url(self) -> str:
-        """Return the address of the run: `<workspace URI>#/runs/<id>`."""
-        return f"{self.experiment.workspace.get_mlflow_tracking_uri()}#/runs/{self.id}"
+        """Return the address of the run's page if `runbridge ui` shows the workspace now.
+
+        Otherwise return the terminal command that opens the page.
+        """
+        return portal_url(self.experiment.workspace.stores, f"runs/{self.id}")
 
     @property
     def input_datasets(self) -> dict[str, Any]:
@@ -953,7 +956,7 @@ class Run:
         """
         from bridge.runs.waiting import wait_for_end
 
-        return wait_for_end(self.place, web_view(self.get_portal_url()), show_output, raise_on_error)
+        return wait_for_end(self.place, self.get_portal_url(), show_output, raise_on_error)
 
     # Source and models
 
@@ -1111,7 +1114,7 @@ class Run:
                 "Number": str(record.number),
                 "Type": record.type or "",
                 "Status": record.status,
-                "Details Page": web_view(self.get_portal_url()),
+                "Details Page": self.get_portal_url(),
             }
         )
 

@@ -24,7 +24,7 @@ def wait_for_end(place: RunPlace, view: str, show_output: bool, raise_on_error: 
 
     Args:
         place: the run.
-        view: the command that opens the run in a browser. It is printed as "Web View".
+        view: the address of the run's page, or the command that opens it. It is printed as "Web View".
         show_output: print the logs while they grow, and then a summary.
         raise_on_error: raise SubmitFailed if the run failed.
     """

@@ -26,7 +26,7 @@ FOREVER = "private, max-age=31536000, immutable"
 PAGES = {"": "home", "experiments": "experiment", "runs": "run", "compare": "compare", "notes": "notes"}
 """The first or last part of a page's address, and the module that shows it."""
 
-_PLACE = re.compile(r"[A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)*|")
+PLACE = re.compile(r"[A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)*|")
 
 
 def application(stores: WorkspaceStores, session: Session, port: int, role: Role, command: str) -> Guard:
@@ -51,7 +51,7 @@ def application(stores: WorkspaceStores, session: Session, port: int, role: Role
         place = form.get("place", [""])[-1]
         if not session.redeem(form.get("code", [""])[-1]):
             return signed_out("The code was used already, or is older than five minutes.")
-        return guard.signed_in(f"{BASE}/{place}" if _PLACE.fullmatch(place) else f"{BASE}/")
+        return guard.signed_in(f"{BASE}/{place}" if PLACE.fullmatch(place) else f"{BASE}/")
 
     def new_code(request: Request) -> Response:
         return JSONResponse({"code": session.new_code()})

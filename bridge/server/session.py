@@ -18,6 +18,7 @@ class Session:
 
     Attributes:
         token: the token for programs, in the header `Authorization: Bearer`.
+        on_redeemed: called when a code is used.
         cookie_name: the name of the cookie. It contains the port, because cookies do not depend on the port.
 
     Args:
@@ -31,6 +32,7 @@ class Session:
         self._cookie = secrets.token_urlsafe(32)
         self._codes: dict[str, float] = {}
         self._clock = clock
+        self.on_redeemed: Callable[[], object] = lambda: None
 
     def new_code(self) -> str:
         """Return a code that a browser can exchange for the cookie once, within five minutes."""
@@ -44,7 +46,10 @@ class Session:
         """Return whether a code is valid, and make it invalid."""
         # All codes are compared in constant time, so that an answer's time tells nothing about them.
         found = [known for known in self._codes if hmac.compare_digest(known.encode(), code.encode())]
-        return any(self._codes.pop(known) > self._clock() for known in found)
+        redeemed = any(self._codes.pop(known) > self._clock() for known in found)
+        if redeemed:
+            self.on_redeemed()
+        return redeemed
 
     def set_cookie(self, path: str) -> str:
         """Return the header `Set-Cookie`. The cookie ends with the browser, or with the server.

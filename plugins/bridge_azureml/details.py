@@ -10,7 +10,6 @@ from typing import Any
 
 from bridge import Run
 from bridge.records.run import TERMINAL_STATUSES
-from bridge.runs.web_view import web_view
 
 FILE_ADDRESS = re.compile(r"aml://artifactId/ExperimentRun/dcid\.[^/]+/(.+)")
 """The address that `get_metrics` returns for an image or a chart.
@@ -85,7 +84,7 @@ def _lines(data: dict[str, Any]) -> list[tuple[str, str]]:
     lines += [(f"Child {child['run_number']}", f"{child['run_id']} {child['status']}") for child in data["child_runs"]]
     if data["loading"]:
         lines.append(("Note", "the run has not ended: call show() again to see its next state"))
-    return [*lines, ("Web View", web_view(data["workbench_run_details_uri"]))]
+    return [*lines, ("Web View", data["workbench_run_details_uri"])]
 
 
 def _short(series: list[dict[str, Any]]) -> str:

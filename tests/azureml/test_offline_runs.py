@@ -34,7 +34,7 @@ def started(project: Project, script: str = SCRIPT, **variables: str) -> tuple[s
 
 
 def line_of(run_id: str, folder: Path) -> str:
-    look = f"mlflow ui --backend-store-uri bridge://{folder}"
+    look = f"runbridge ui {folder} --page runs/{run_id}"
     return f"Run {run_id} of experiment train is in {folder}: {look}\n"
 
 

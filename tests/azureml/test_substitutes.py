@@ -186,7 +186,7 @@ def test_details_are_shown_as_text_and_show_returns(run: Run, capsys: pytest.Cap
     (picture,) = run.get_file_names()
     assert f"Metric picture: {picture}" in lines
     assert "Note: the run has not ended: call show() again to see its next state" in lines
-    assert f"Web View: mlflow ui --backend-store-uri {run.experiment.workspace.get_mlflow_tracking_uri()}" in lines
+    assert f"Web View: runbridge ui {run.experiment.workspace.path} --page runs/{run.id}" in lines
 
 
 def test_widget_data_has_the_old_names(run: Run) -> None:

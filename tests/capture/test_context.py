@@ -162,7 +162,7 @@ def test_an_offline_run_can_do_what_every_run_can(tmp_path, working_folder):
     run_id = ended.stdout.strip()
     assert len(run_id) == 32 and run_id.startswith("OfflineRun_")
     folder = tmp_path / "home" / "offline"
-    look = f"mlflow ui --backend-store-uri bridge://{folder}"
+    look = f"runbridge ui {folder} --page runs/{run_id}"
     assert ended.stderr == f"Run {run_id} of experiment interactive is in {folder}: {look}\n"
     run = Run.get(Workspace.open(tmp_path / "home" / "offline"), run_id)
     assert (run.status, run.warnings, run.get_tags()) == ("Completed", (), {"team": "vision"})

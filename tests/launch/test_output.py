@@ -56,9 +56,8 @@ def test_output_is_shown_within_a_second(submit: Submit, monkeypatch: pytest.Mon
 
 def test_the_shown_output_has_the_layout_of_azure(submit: Submit, capsys: pytest.CaptureFixture[str]) -> None:
     run = submit("print('hello', flush=True); import bridge; bridge.Run.get_context().log('loss', 1)", show_output=True)
-    url = f"{run.experiment.workspace.get_mlflow_tracking_uri()}#/runs/{run.id}"
-    assert run.get_portal_url() == url
-    view = f"mlflow ui --backend-store-uri {run.experiment.workspace.get_mlflow_tracking_uri()}"
+    view = f"runbridge ui {run.experiment.workspace.path} --page runs/{run.id}"
+    assert run.get_portal_url() == view
     assert (
         capsys.readouterr().out
         == f"""RunId: {run.id}

@@ -1,0 +1,49 @@
+"""Finds the workspace that a command means."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from bridge.address import WORKSPACE_NAME, folder_of_address, home_folder
+from bridge.errors import NotFound
+from bridge.handles.project_files import find_project_config, read_config
+from bridge.store.layout import DATABASE
+from bridge.store.open import open_store
+from bridge.store.workspace_stores import WorkspaceStores
+
+
+def find_workspace(given: str | None) -> WorkspaceStores:
+    """Open the workspace that a command means.
+
+    Args:
+        given: the folder, the URI, or the name in `$BRIDGE_HOME`. None means the workspace that `BRIDGE_WORKSPACE`
+            names, else that of the project's configuration file, else the working folder.
+
+    Raises:
+        NotFound: no workspace exists there.
+        InvalidValue: the address or the configuration file is not valid.
+    """
+    address = given or os.environ.get("BRIDGE_WORKSPACE") or None
+    if address is not None:
+        return open_store(_folder_of(address))
+    config = find_project_config()
+    if config is not None:
+        content = read_config(config)
+        return open_store(_folder_of(content.address) if content.address else home_folder() / str(content.name))
+    if Path(DATABASE).is_file():
+        return open_store(Path.cwd())
+    raise NotFound(
+        "workspace", os.getcwd(), "name its folder, as in `runbridge ui ./demo`, or run the command in its project"
+    )
+
+
+def _folder_of(address: str) -> Path:
+    """Return the folder of an address. A name that is no folder here is that of a workspace in `$BRIDGE_HOME`."""
+    folder = folder_of_address(address)
+    named = home_folder() / address
+    if not folder.exists() and WORKSPACE_NAME.fullmatch(address) and (named / DATABASE).is_file():
+        return named
+    if not (folder / DATABASE).is_file():
+        raise NotFound("workspace", str(folder.absolute()), "give the folder that Workspace.create made")
+    return folder

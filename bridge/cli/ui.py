@@ -1,0 +1,75 @@
+"""The subcommand `runbridge ui`: serves the page of a workspace, and opens it in a browser."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import sys
+from contextlib import suppress
+from urllib.parse import urlsplit
+
+from bridge.cli.browser import open_browser, opener
+from bridge.cli.find_workspace import find_workspace
+from bridge.errors import InvalidValue, StoreUnavailable
+from bridge.runs.open_page import OpenPage, PageRecord, find_open_page, records_folder, ui_command
+from bridge.server import vendor
+from bridge.server.app import PLACE
+from bridge.server.start import PortalServer
+from bridge.store.workspace_stores import WorkspaceStores
+
+
+def show(workspace: str | None, port: int | None, browser: bool, read_only: bool, place: str) -> None:
+    """Show the page of a workspace until Ctrl-C; see `bridge.cli.command.ui`.
+
+    If another process of this user shows the same workspace and no port is given, print a new address of that one.
+    """
+    if not PLACE.fullmatch(place):
+        raise InvalidValue("page", place, "must be a part of a page's address, such as runs/RUN_ID")
+    stores = find_workspace(workspace)
+    running = find_open_page(stores, read_only) if port is None else None
+    code = _code_of(running) if running else None
+    if running and code:
+        _announce(stores, f"{running.address}{place}?code={code}", f"in process {running.process_id}")
+        if browser:
+            open_browser(running.address, code, place, wait=True)
+        return
+    server = PortalServer(stores, port, "reader" if read_only else "admin", ui_command(stores))
+    server.session.on_redeemed = lambda: opener(server.address).unlink(missing_ok=True)
+    page = OpenPage(server.address, server.session.token, os.getpid(), read_only)
+    record = PageRecord(stores, page)
+    try:
+        record.__enter__()
+    except OSError as error:
+        server.close()
+        reason = f"{(error.strerror or str(error)).lower()}; set BRIDGE_HOME to a folder that you may write"
+        raise StoreUnavailable(str(records_folder()), reason) from error
+    try:
+        if not vendor.is_fetched():
+            print(f"The page needs JavaScript packages that are missing: run {vendor.COMMAND}", file=sys.stderr)
+        _announce(stores, server.address_with_code(place), "until Ctrl-C")
+        if browser:
+            open_browser(server.address, server.session.new_code(), place)  # it waits until the server answers
+        server.run()
+    finally:
+        opener(server.address).unlink(missing_ok=True)
+        record.__exit__()
+        stores.close()
+
+
+def _announce(stores: WorkspaceStores, address: str, when: str) -> None:
+    print(f"Runbridge shows the workspace {stores.name} {when}: {address}", flush=True)
+
+
+def _code_of(page: OpenPage) -> str | None:
+    """Return a new code of a server that runs in another process; None if it does not answer."""
+    parts = urlsplit(page.address)
+    connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=5)
+    with suppress(OSError, ValueError, KeyError, http.client.HTTPException):
+        try:
+            headers = {"Authorization": f"Bearer {page.token}"}
+            connection.request("POST", "/portal/api/session/code", headers=headers)
+            return str(json.loads(connection.getresponse().read())["code"])
+        finally:
+            connection.close()
+    return None
