@@ -4,7 +4,7 @@ import { computed, effect, signal } from "@preact/signals";
 import { render } from "preact";
 import { html } from "htm/preact";
 import { useEffect } from "preact/hooks";
-import { parseRoute, printRoute } from "./lib/route.js";
+import { parseRoute, printRoute, RUN_TABS } from "./lib/route.js";
 import { DEFAULT, parse, print } from "./lib/state.js";
 import { Header } from "./parts/header.js";
 import { KeySheet, useKeys } from "./parts/keys.js";
@@ -140,10 +140,22 @@ function App() {
     </main>
     <${Toasts} />
     ${sheet.value === "keys" ? html`<${KeySheet} onClose=${close} />` : null}
-    ${sheet.value === "palette" ? html`<${Palette} shell=${shell} experiment=${experiment()} onClose=${close} />` : null}`;
+    ${sheet.value === "palette" ? html`<${Palette} search=${findPlaces} pages=${pagesNear()} onClose=${close} />` : null}`;
 }
 
-const experiment = () => (["experiment", "compare", "notes"].includes(route.value.page) ? route.value.id : "");
+/** @param {string} text @param {AbortSignal} signal */
+const findPlaces = async (text, signal) => (await import("./pages/places.js")).findPlaces(shell, text, signal);
+
+/** Return the pages that belong to the shown one. @returns {import("./parts/palette.js").Place[]} */
+function pagesNear() {
+  const { page: name, id } = route.value;
+  /** @param {string} text @param {Partial<PageProps["route"]> & { page: import("./lib/route.js").PageName }} to */
+  const place = (text, to) => ({ text, icon: "file", go: () => shell.go(shell.href(to)) });
+  const home = place("All experiments", { page: "home" });
+  if (name === "run") return [...RUN_TABS.map((tab) => place(`Run: ${tab || "overview"}`, { page: "run", id, tab })), home];
+  if (!id || name === "view") return [home];
+  return [place("Runs", { page: "experiment", id }), place("Notes", { page: "notes", id }), home];
+}
 
 /** @param {Event} event */
 function skip(event) {

@@ -17,7 +17,7 @@ function LiveDot({ shell }) {
   const live = shell.live.value;
   return live
     ? html`<span class=${`live live-${live}`} role="status" aria-label="Live updates" data-live=${live}>
-        <span class="live-dot" aria-hidden="true"></span>${LIVE[live]}
+        <span class="live-dot" aria-hidden="true"></span><span class="live-text">${LIVE[live]}</span>
       </span>`
     : null;
 }
