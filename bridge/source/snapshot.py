@@ -5,42 +5,40 @@ from __future__ import annotations
 import json
 import logging
 import os
-import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
 from bridge.address import home_folder
-from bridge.errors import InvalidState, InvalidValue, NotFound, SchemaMismatch
+from bridge.errors import InvalidState, InvalidValue, NotFound
 from bridge.journal.system import is_of_handler
 from bridge.journal.whole_file import written_whole
 from bridge.records.limits import SNAPSHOT_BYTES, SNAPSHOT_ENTRIES, SNAPSHOT_FILES
 from bridge.source.empty import EMPTY
 from bridge.source.known_tree import KnownTree, read_known, write_known
-from bridge.source.tree import Found, Tree, TreeScan, folders_of, leads_out, single_file
+from bridge.source.manifest import (
+    FORMAT,
+    ID,
+    MODES,
+    ROOT,
+    Kept,
+    content_of,
+    content_path,
+    manifest_path,
+    read_manifest,
+    sha256_of,
+)
+from bridge.source.tree import Found, Tree, TreeScan, folders_of, single_file
 from bridge.store.artifacts import ArtifactStore, stream_of
 from bridge.store.local_file import Writing
 from bridge.store.walk import TooManyEntries
 
 if TYPE_CHECKING:
-    import hashlib
+    pass
 
 logger = logging.getLogger("bridge")
-
-ROOT = "snapshots"
-"""The artifact root of all snapshots.
-
-`files/<two digits>/<SHA-256>` is the content of a file. `trees/<id>.json` is the manifest of a snapshot: a list of the
-paths of its files and the hashes of their contents.
-"""
-
-FORMAT = 1
-ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-SHA256 = re.compile(r"[0-9a-f]{64}")
-MODES = {"file": 0o100644, "executable": 0o100755, "link": 0o120777}
-"""The kinds of files, with their modes in a zip."""
 
 NOT_SOURCE_AT_HOME = ("environments", "imports", "snapshots")
 """Folders in `$BRIDGE_HOME` (by default `~/.bridge`) that are excluded, even from a snapshot of this folder itself."""
@@ -61,15 +59,6 @@ class Snapshot(NamedTuple):
 
     id: str | None
     warnings: tuple[str, ...] = ()
-
-
-class Kept(NamedTuple):
-    """A file of a snapshot, as its manifest lists it. `content` is the SHA-256 of a file, or the target of a link."""
-
-    path: str
-    kind: str
-    content: str
-    size_bytes: int
 
 
 def take_snapshot(
@@ -130,14 +119,14 @@ def restore_snapshot(artifacts: ArtifactStore, snapshot_id: str, target: str | o
     top = Path(target)
     top.mkdir(parents=True, exist_ok=True)
     links = []
-    for kept in _read_manifest(artifacts, snapshot_id):
+    for kept in read_manifest(artifacts, snapshot_id):
         place = top / kept.path
         place.parent.mkdir(parents=True, exist_ok=True)
         if kept.kind == "link":
             links.append(kept)
             continue
         with written_whole(place) as part, part.open("wb") as file:
-            for piece in _content(artifacts, snapshot_id, kept):
+            for piece in content_of(artifacts, snapshot_id, kept):
                 file.write(piece)
             if kept.kind == "executable":
                 mode = os.fstat(file.fileno()).st_mode & 0o777
@@ -161,12 +150,12 @@ def copy_snapshot(source: ArtifactStore, target: ArtifactStore, snapshot_id: str
     """
     if _is_there(target, snapshot_id):
         return
-    for kept in _read_manifest(source, snapshot_id):
-        if kept.kind != "link" and target.stat(ROOT, _content_path(kept.content)) is None:
-            target.put(ROOT, _content_path(kept.content), stream_of(_content(source, snapshot_id, kept)))
-    manifest = stream_of(source.get(ROOT, _manifest_path(snapshot_id)))
+    for kept in read_manifest(source, snapshot_id):
+        if kept.kind != "link" and target.stat(ROOT, content_path(kept.content)) is None:
+            target.put(ROOT, content_path(kept.content), stream_of(content_of(source, snapshot_id, kept)))
+    manifest = stream_of(source.get(ROOT, manifest_path(snapshot_id)))
     # The manifest is stored last: if it exists, the contents of all its files exist.
-    target.put(ROOT, _manifest_path(snapshot_id), manifest)
+    target.put(ROOT, manifest_path(snapshot_id), manifest)
 
 
 def write_snapshot_zip(artifacts: ArtifactStore, snapshot_id: str, folder: str | os.PathLike[str]) -> Path:
@@ -179,7 +168,7 @@ def write_snapshot_zip(artifacts: ArtifactStore, snapshot_id: str, folder: str |
     """
     import zipfile
 
-    kept_files = _read_manifest(artifacts, snapshot_id)
+    kept_files = read_manifest(artifacts, snapshot_id)
     target = Path(os.path.abspath(folder)) / f"{snapshot_id}.zip"
     with Writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -190,7 +179,7 @@ def write_snapshot_zip(artifacts: ArtifactStore, snapshot_id: str, folder: str |
                 info.compress_type = zipfile.ZIP_DEFLATED
                 info.external_attr = MODES[kept.kind] << 16
                 with archive.open(info, "w", force_zip64=True) as file:
-                    for piece in _content(artifacts, snapshot_id, kept):
+                    for piece in content_of(artifacts, snapshot_id, kept):
                         file.write(piece)
     return target
 
@@ -276,37 +265,31 @@ def _store(artifacts: ArtifactStore, file: Path, sha256: str, stored: set[str]) 
         sha256: the hash of the content; "" if it is not known.
         stored: the hashes of contents that are known to be stored.
     """
-    if sha256 and (sha256 in stored or artifacts.stat(ROOT, _content_path(sha256))):
+    if sha256 and (sha256 in stored or artifacts.stat(ROOT, content_path(sha256))):
         return sha256
     # The file is read only once, and the hash is that of the bytes that are stored. Between two reads it could change.
     with file.open("rb") as source:
         begin = source.read(PIECE_BYTES)
         if len(begin) < PIECE_BYTES:
-            sha256 = _sha256(begin).hexdigest()
-            if sha256 not in stored and not artifacts.stat(ROOT, _content_path(sha256)):
-                artifacts.put(ROOT, _content_path(sha256), begin)
+            sha256 = sha256_of(begin).hexdigest()
+            if sha256 not in stored and not artifacts.stat(ROOT, content_path(sha256)):
+                artifacts.put(ROOT, content_path(sha256), begin)
             return sha256
         return _store_large(artifacts, begin, source, stored)
-
-
-def _sha256(content: bytes = b"") -> hashlib._Hash:
-    import hashlib  # loading OpenSSL takes 10 ms, and an unchanged folder needs no hashes
-
-    return hashlib.sha256(content)
 
 
 def _store_large(artifacts: ArtifactStore, begin: bytes, rest: BinaryIO, stored: set[str]) -> str:
     import tempfile
 
     with tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES) as copy:
-        digest = _sha256()
+        digest = sha256_of()
         for piece in chain([begin], iter(lambda: rest.read(PIECE_BYTES), b"")):
             digest.update(piece)
             copy.write(piece)
         sha256 = digest.hexdigest()
-        if sha256 not in stored and not artifacts.stat(ROOT, _content_path(sha256)):
+        if sha256 not in stored and not artifacts.stat(ROOT, content_path(sha256)):
             copy.seek(0)
-            artifacts.put(ROOT, _content_path(sha256), cast("BinaryIO", copy))
+            artifacts.put(ROOT, content_path(sha256), cast("BinaryIO", copy))
     return sha256
 
 
@@ -315,80 +298,22 @@ def _write_manifest(artifacts: ArtifactStore, kept: Sequence[Kept]) -> str:
     if not kept:
         return EMPTY
     manifest = json.dumps({"format": FORMAT, "files": kept}, separators=(",", ":")).encode()
-    snapshot_id = _id_of(_sha256(manifest).hexdigest())
+    snapshot_id = _id_of(sha256_of(manifest).hexdigest())
     if not _is_there(artifacts, snapshot_id):
-        artifacts.put(ROOT, _manifest_path(snapshot_id), manifest)
+        artifacts.put(ROOT, manifest_path(snapshot_id), manifest)
     return snapshot_id
-
-
-def _read_manifest(artifacts: ArtifactStore, snapshot_id: str) -> list[Kept]:
-    if snapshot_id == EMPTY:
-        return []
-    if not isinstance(snapshot_id, str) or not ID.fullmatch(snapshot_id):
-        raise NotFound("snapshot", snapshot_id, "the id must be a UUID, as run.get_snapshot_id() returns it")
-    try:
-        content = b"".join(artifacts.get(ROOT, _manifest_path(snapshot_id)))
-    except NotFound:
-        raise NotFound("snapshot", snapshot_id, "the workspace does not have it") from None
-    try:
-        manifest = json.loads(content)
-        if manifest["format"] > FORMAT:
-            raise SchemaMismatch(f"Snapshot {snapshot_id}", manifest["format"], FORMAT)
-        kept = [Kept(*entry) for entry in manifest["files"]]
-        if all(_may_be_written(each) for each in kept):
-            return kept
-    except (ValueError, KeyError, TypeError, AttributeError):
-        pass
-    raise InvalidState("snapshot", snapshot_id, "damaged (its list of files is not valid)", "intact")
-
-
-def _may_be_written(kept: Kept) -> bool:
-    """Return whether an entry of a manifest is valid and is not restored outside of the target folder."""
-    if kept.kind not in MODES or any(part in ("", ".", "..") for part in kept.path.split("/")):
-        return False
-    if "\0" in kept.path + kept.content:
-        return False
-    return not leads_out(kept.path, kept.content) if kept.kind == "link" else bool(SHA256.fullmatch(kept.content))
-
-
-def _content(artifacts: ArtifactStore, snapshot_id: str, kept: Kept) -> Iterator[bytes]:
-    """Yield the content of a file of a snapshot in pieces, or the target of a link.
-
-    Raises:
-        InvalidState: the content is missing, or does not have the hash that the manifest lists.
-    """
-    if kept.kind == "link":
-        yield kept.content.encode()
-        return
-    digest = _sha256()
-    try:
-        for piece in artifacts.get(ROOT, _content_path(kept.content)):
-            digest.update(piece)
-            yield piece
-    except NotFound:
-        raise InvalidState("snapshot", snapshot_id, f"damaged (the file {kept.path!r} is missing)", "intact") from None
-    if digest.hexdigest() != kept.content:
-        raise InvalidState("snapshot", snapshot_id, f"damaged (the file {kept.path!r} was changed)", "intact")
 
 
 def _is_there(artifacts: ArtifactStore, snapshot_id: str) -> bool:
     if snapshot_id == EMPTY:
         return True
-    return bool(ID.fullmatch(snapshot_id)) and artifacts.stat(ROOT, _manifest_path(snapshot_id)) is not None
+    return bool(ID.fullmatch(snapshot_id)) and artifacts.stat(ROOT, manifest_path(snapshot_id)) is not None
 
 
 def _id_of(sha256: str) -> str:
     """Return a hash as a UUID of version 8, which RFC 9562 reserves for such ids."""
     variant = "89ab"[int(sha256[16], 16) & 3]
     return f"{sha256[:8]}-{sha256[8:12]}-8{sha256[13:16]}-{variant}{sha256[17:20]}-{sha256[20:32]}"
-
-
-def _manifest_path(snapshot_id: str) -> str:
-    return f"trees/{snapshot_id}.json"
-
-
-def _content_path(sha256: str) -> str:
-    return f"files/{sha256[:2]}/{sha256}"
 
 
 def _sentences(top: Path, tree: Tree) -> tuple[str, ...]:

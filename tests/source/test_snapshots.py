@@ -19,7 +19,8 @@ import pytest
 from bridge import Experiment, InvalidState, InvalidValue, NotFound, Run, Workspace
 from bridge.source import known_tree
 from bridge.source.empty import EMPTY
-from bridge.source.snapshot import ROOT, restore_snapshot, take_snapshot, write_snapshot_zip
+from bridge.source.manifest import ROOT
+from bridge.source.snapshot import restore_snapshot, take_snapshot, write_snapshot_zip
 from bridge.source.tree import TreeScan
 from bridge.store.artifacts import ArtifactStore
 
