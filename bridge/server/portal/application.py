@@ -19,10 +19,9 @@ from bridge.store.workspace_stores import WorkspaceStores
 def application(stores: WorkspaceStores) -> Starlette:
     """Return the application; see `bridge.server.portal.portal`."""
     served, limiter = Served(stores), anyio.CapacityLimiter(THREADS)
-    routes = [
-        Route(entry.path, endpoint(entry, served, limiter), methods=[entry.method], name=entry.handler.__name__)
-        for entry in TABLE
-    ]
+    routes = [Route(entry.path, endpoint(entry, served, limiter), methods=[entry.method]) for entry in TABLE]
+    for route in routes:
+        (route.methods or set()).discard("HEAD")  # Starlette would make the whole answer and drop it
     return Starlette(routes=routes, exception_handlers={404: _not_found, 405: _not_found})
 
 

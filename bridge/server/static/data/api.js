@@ -5,6 +5,8 @@ import { encoded, getFrame, getJson, numberOf, sendJson } from "./http.js";
 import { seriesOf, tailsOf } from "./series.js";
 import { groupsOf, listed, tableOf } from "./table.js";
 
+export * from "./edits.js";
+export * from "./files.js";
 export { ApiError, base } from "./http.js";
 
 /** @typedef {{signal?: AbortSignal}} Options */
@@ -166,3 +168,26 @@ export async function getRunMetrics(id, { signal } = {}) {
  */
 export const getValues = (id, key, { limit, signal } = {}) =>
   getJson(`${runPath(id)}/values/${encoded(key)}`, { limit }, signal);
+
+/**
+ * Return everything about several runs, as `getRun` does. `source` is a list of [path, hash] of the source files, or null.
+ * @param {string[]} runs
+ * @param {Options} [options]
+ * @returns {Promise<any[]>}
+ */
+export async function getCompare(runs, { signal } = {}) {
+  const found = await getJson("/compare", { runs: runs.join(",") }, signal);
+  for (const run of found.runs) {
+    for (const point of run.latest) point.value = numberOf(point.value);
+  }
+  return found.runs;
+}
+
+/**
+ * Return what contains a text: at most 20 `runs`, `experiments`, `keys` and `files` each. A run has `id, name, number,
+ * status, start_time, experiment_id, experiment`; a key has `entity, key, column, runs, experiment_id, experiment`.
+ * @param {string} text
+ * @param {Options} [options]
+ * @returns {Promise<{runs: any[], experiments: {id: string, name: string}[], keys: any[], files: any[]}>}
+ */
+export const search = (text, { signal } = {}) => getJson("/search", { text }, signal);
