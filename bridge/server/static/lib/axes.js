@@ -16,6 +16,7 @@
  * @property {{at: number, text: string}[]} ticks
  */
 
+import { number } from "./format.js";
 import { tickText } from "./ticks.js";
 
 const LOG_RATIO = 100; // an axis is logarithmic by itself if its values span this ratio, and
@@ -110,6 +111,17 @@ export function valueAt(axis, position) {
 export function placeOf(axis, value) {
   if (axis.kind === "word") return axis.words.length === 1 ? 0.5 : value / (axis.words.length - 1);
   return placer(axis.low, axis.high, axis.log)(value);
+}
+
+/**
+ * Return the text of a run's value.
+ * @param {Axis} axis
+ * @param {number} row
+ */
+export function textOf(axis, row) {
+  const value = axis.values[row];
+  if (Number.isNaN(value)) return "–";
+  return axis.kind === "word" ? axis.words[value] : number(value);
 }
 
 /**

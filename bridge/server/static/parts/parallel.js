@@ -2,9 +2,8 @@
 
 import { html } from "htm/preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import { valueAt } from "../lib/axes.js";
+import { textOf, valueAt } from "../lib/axes.js";
 import { rowsInRanges } from "../lib/brush.js";
-import { number } from "../lib/format.js";
 import { AxisMarks } from "./parallel_axes.js";
 import { LinesPicture } from "./parallel_lines.js";
 
@@ -133,15 +132,4 @@ export function Parallel(props) {
       <p class="parallel-count" role="status">${kept === rows ? `${rows.toLocaleString("en")} runs` :
         `${kept.toLocaleString("en")} of ${rows.toLocaleString("en")} runs in the ranges`}</p>
     </div>`;
-}
-
-/**
- * Return the text of a run's value.
- * @param {Axis} axis
- * @param {number} row
- */
-export function textOf(axis, row) {
-  const value = axis.values[row];
-  if (Number.isNaN(value)) return "–";
-  return axis.kind === "word" ? axis.words[value] : number(value);
 }

@@ -1,0 +1,39 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { bestOf, equalCounts, isLowerBetter, rowsOf, sweepColumns } from "../../../bridge/server/static/lib/compare.js";
+
+/** @param {object} changes */
+const run = (changes) => ({
+  id: "a", name: "a", number: 1, status: "Completed", start_time: 1, end_time: 3, user: null, params: [], tags: [], latest: [], ...changes,
+});
+
+test("a param that one run lacks differs, and equal ones are counted", () => {
+  const rows = rowsOf([
+    run({ params: [["lr", "0.1"], ["seed", "1"]], latest: [{ key: "loss", column: "", value: NaN }] }),
+    run({ params: [["seed", "1"]], latest: [{ key: "loss", column: "", value: NaN }] }),
+  ]);
+  const found = Object.fromEntries(rows.map((row) => [`${row.kind} ${row.key}`, row]));
+  assert.deepEqual(found["param lr"].values, ["0.1", null]);
+  assert.ok(found["param lr"].isDifferent && !found["param seed"].isDifferent && !found["metric loss"].isDifferent);
+  assert.deepEqual(equalCounts(rows), { run: 4, param: 1, metric: 1, tag: 0 });
+});
+
+test("columns of tables have the name that filters use, and private tags are left out", () => {
+  const rows = rowsOf([run({ latest: [{ key: "t", column: "x", value: 2 }], tags: [["mlflow.user", "a"], ["team", "b"]] })]);
+  assert.deepEqual(rows.filter((row) => row.kind !== "run").map((row) => row.key), ["t.x", "team"]);
+});
+
+test("the best value depends on the metric, and NaN is never the best", () => {
+  assert.ok(isLowerBetter("val/loss") && isLowerBetter("RMSE") && !isLowerBetter("accuracy"));
+  assert.deepEqual([...bestOf([NaN, 0.2, 0.1, null, 0.1], true)], [2, 4]);
+  assert.deepEqual([...bestOf([1, 2], false)], [1]);
+  assert.deepEqual([...bestOf([1, 1], false)], []);
+  assert.deepEqual([...bestOf([1, null], false)], []);
+});
+
+test("a sweep shows the params that differ and the metrics of the validation", () => {
+  const key = (/** @type {object} */ changes) => ({ entity: "param", key: "", column: "", kind: "", type: "text", runs: 9, minimum: null, maximum: null, words: [["a", 1], ["b", 2]], ...changes });
+  const metric = (/** @type {string} */ name, low = 0, high = 1) => key({ entity: "metric", key: name, kind: "scalar", type: "number", minimum: low, maximum: high, words: [] });
+  const keys = [key({ key: "lr" }), key({ key: "seed", words: [["1", 9]] }), key({ key: "depth", runs: 3 }), metric("train/loss"), metric("val/loss"), metric("val/same", 1, 1), metric("system/cpu")];
+  assert.deepEqual(sweepColumns(keys), ["params.lr", "params.depth", "metrics.train/loss", "metrics.val/loss"]);
+});
