@@ -21,6 +21,7 @@ import { tickText } from "./ticks.js";
 
 const LOG_RATIO = 100; // an axis is logarithmic by itself if its values span this ratio, and
 const LOG_MEDIAN = 0.15; // half of them lie in this share at its lower end
+const FEW = 12; // an axis with so few different values has a tick at each
 
 /**
  * Return the axis of numbers.
@@ -38,12 +39,14 @@ export function numberAxis(key, label, values, options = {}) {
     if (value > high) high = value;
   }
   if (low > high) { low = 0; high = 1; }
+  const distinct = fewValues(values);
   const positive = low > 0;
-  const log = positive && (options.log ?? spansPowers(values, low, high));
+  const log = positive && (options.log ?? (spansPowers(values, low, high) || isGeometric(distinct)));
   if (low === high) { const room = Math.abs(low) / 2 || 0.5; low -= room; high += room; }
   const place = placer(low, high, log);
   const positions = Float32Array.from(values, (value) => (Number.isFinite(value) ? place(value) : NaN));
-  const ticks = (log ? logTicks(low, high) : linearTicks(low, high)).map((at) => ({ at: place(at), text: tickText(at) }));
+  const round = distinct && isSpread(distinct, place) ? distinct : log ? logTicks(low, high) : linearTicks(low, high);
+  const ticks = round.map((at) => ({ at: place(at), text: tickText(at) }));
   return { key, label, kind: "number", log, positive, values, words: options.words ?? [], positions, low, high, missing,
     ticks };
 }
@@ -58,6 +61,36 @@ function spansPowers(values, low, high) {
   const sorted = values.filter(Number.isFinite).sort();
   return sorted[sorted.length >> 1] - low < LOG_MEDIAN * (high - low);
 }
+
+/**
+ * Return the different values in ascending order, or null if there are many.
+ * @param {Float64Array} values
+ */
+function fewValues(values) {
+  const found = new Set();
+  for (const value of values) {
+    if (Number.isFinite(value)) found.add(value);
+    if (found.size > FEW) return null;
+  }
+  return found.size > 1 ? [...found].sort((one, two) => one - two) : null;
+}
+
+/**
+ * Whether each value is the same multiple of the one before: 16, 32, 64, 128.
+ * @param {number[] | null} values
+ */
+function isGeometric(values) {
+  if (!values || values.length < 4 || !(values[0] > 0)) return false;
+  const ratio = values[1] / values[0];
+  return values.every((value, i) => i === 0 || Math.abs(value / values[i - 1] / ratio - 1) < 0.01);
+}
+
+/**
+ * Whether there is room for a tick at each value.
+ * @param {number[]} values
+ * @param {(value: number) => number} place
+ */
+const isSpread = (values, place) => values.every((value, i) => i === 0 || place(value) - place(values[i - 1]) > 0.045);
 
 /**
  * Return the axis of a column of words. Words that are all numbers give an axis of numbers.

@@ -3,7 +3,8 @@
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect } from "preact/hooks";
-import { getTable, search } from "../data/api.js";
+import * as api from "../data/api.js";
+const { getTable } = api, search = /** @type {any} */ (api).search;
 import { runColour } from "../lib/colour.js";
 import { Dialog } from "../parts/dialog.js";
 import { Icon } from "../parts/icon.js";

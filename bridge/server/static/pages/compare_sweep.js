@@ -6,7 +6,7 @@ import { useCallback, useMemo } from "preact/hooks";
 import { rowsInRanges } from "../lib/brush.js";
 import { runColour } from "../lib/colour.js";
 import { plural } from "../lib/format.js";
-import { Cloud } from "../parts/cloud.js";
+import { Cloud, tint as tintOf } from "../parts/cloud.js";
 import { Icon } from "../parts/icon.js";
 import { Parallel } from "../parts/parallel.js";
 import { AxesDialog } from "./compare_axes.js";
@@ -16,6 +16,7 @@ import { AxesDialog } from "./compare_axes.js";
 /** @typedef {{ ids: string[], names: string[], numbers: ArrayLike<number>, axes: Axis[] }} Sweep */
 
 const MOST_COMPARED = 100;
+const MOST_HUES = 60; // runs; more are coloured by a value
 
 /**
  * @param {object} props
@@ -35,7 +36,6 @@ export function Sweep({ sweep, ranges, onRange, unwritten, logs, keys, experimen
   const isChoosing = useSignal(false);
   const moving = useSignal(/** @type {Uint8Array | null} */ (null));
   const other = useComputed(() => state.value.other).value;
-  const colourOf = useCallback((/** @type {number} */ row) => runColour(numbers[row], dark).colour, [numbers, dark]);
   const still = useMemo(() => rowsInRanges(axes, ranges, ids.length), [axes, ranges, ids]);
   const inside = moving.value ?? still;
   const hasRanges = Object.keys(ranges).length > 0;
@@ -47,7 +47,12 @@ export function Sweep({ sweep, ranges, onRange, unwritten, logs, keys, experimen
   const byKey = (key) => axes.find((axis) => axis.key === key) ?? null;
   const metrics = axes.filter((axis) => axis.key.startsWith("metrics."));
   const tint = byKey(other.colour ?? "") ?? metrics[metrics.length - 1] ?? axes[axes.length - 1] ?? null;
-  const x = byKey(other.across ?? "") ?? axes.find((axis) => axis !== tint) ?? axes[0];
+  const isByRun = ids.length <= MOST_HUES && !other.colour;
+  const colourOf = useCallback(
+    (/** @type {number} */ row) => (isByRun || !tint ? runColour(numbers[row], dark).colour : tintOf(tint.positions[row], dark)),
+    [numbers, dark, isByRun, tint],
+  );
+  const x = byKey(other.across ?? "") ?? mostSpread(axes.filter((axis) => axis !== tint)) ?? axes[0];
   const y = byKey(other.up ?? "") ?? tint ?? axes[0];
   const size = byKey(other.size ?? "");
 
@@ -73,7 +78,7 @@ export function Sweep({ sweep, ranges, onRange, unwritten, logs, keys, experimen
               ${kept > 0 && kept <= MOST_COMPARED && kept < ids.length ? html`<button class="button small" onClick=${() => shell.change({ runs: chosen() })}>Compare ${plural(kept, "run")}</button>` : null}
               ${experiment ? html`<a class="button small" href=${shell.href({ page: "experiment", id: experiment }, { q: state.value.q })}>Open in the table</a>` : null}`
           : null}
-        <${Choice} label="Colour" value=${other.colour ?? ""} none=${tint ? `by ${tint.label}` : "none"} axes=${axes} onChange=${(/** @type {string} */ key) => set({ colour: key })} />
+        <${Choice} label="Colour" value=${other.colour ?? ""} none=${ids.length <= MOST_HUES ? "by run" : tint ? `by ${tint.label}` : "none"} axes=${axes} onChange=${(/** @type {string} */ key) => set({ colour: key })} />
         <button class="button small" onClick=${() => (isChoosing.value = true)}><${Icon} name="columns" />Axes</button>
       </header>
       ${unwritten.length ? html`<p class="soft part-note">A filter cannot express the range of ${unwritten.join(", ")}: it has too many values. It applies to this page only.</p>` : null}
@@ -89,13 +94,19 @@ export function Sweep({ sweep, ranges, onRange, unwritten, logs, keys, experimen
             <span class="grow"></span>
             <${Choice} label="Up" value=${y.key} axes=${axes} onChange=${(/** @type {string} */ key) => set({ up: key })} />
             <${Choice} label="Across" value=${x.key} axes=${axes} onChange=${(/** @type {string} */ key) => set({ across: key })} />
-            <${Choice} label="Colour" value=${other.colour ?? ""} none=${tint && ids.length > 60 ? `by ${tint.label}` : "by run"} axes=${axes} onChange=${(/** @type {string} */ key) => set({ colour: key })} />
+            <${Choice} label="Colour" value=${other.colour ?? ""} none=${tint && ids.length > MOST_HUES ? `by ${tint.label}` : "by run"} axes=${axes} onChange=${(/** @type {string} */ key) => set({ colour: key })} />
             <${Choice} label="Size" value=${size?.key ?? ""} none="equal" axes=${axes} onChange=${(/** @type {string} */ key) => set({ size: key })} />
           </header>
-          <${Cloud} ...${{ x, y, size, names, colourOf, dark }} colour=${ids.length > 60 || other.colour ? tint : null} inside=${hasRanges || moving.value ? inside : null} onOpen=${open} />
+          <${Cloud} ...${{ x, y, size, names, colourOf, dark }} colour=${isByRun ? null : tint} inside=${hasRanges || moving.value ? inside : null} onOpen=${open} />
         </section>`
       : null}
     ${isChoosing.value ? html`<${AxesDialog} keys=${keys} chosen=${axes.map((axis) => axis.key)} onChange=${(/** @type {string[]} */ order) => set({ axes: listOf(order) })} onClose=${() => (isChoosing.value = false)} />` : null}`;
+}
+
+/** Return the param with the most different values. @param {Axis[]} axes */
+function mostSpread(axes) {
+  const different = (/** @type {Axis} */ axis) => (axis.key.startsWith("params.") ? new Set(axis.values).size : 0);
+  return axes.reduce((best, axis) => (best && different(best) >= different(axis) ? best : axis), axes[0]);
 }
 
 /** @param {{ label: string, value: string, none?: string, axes: Axis[], onChange: (key: string) => void }} props */

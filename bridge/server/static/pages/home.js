@@ -40,7 +40,7 @@ export default function Home({ shell, state }) {
   };
 
   useEffect(() => {
-    shell.header.value = { title: "Experiments" };
+    shell.header.value = { title: "Experiments", field: "" }; // the page has a search field of its own
     load();
     const stream = openStream({ onChange: load, onState: (live) => (shell.live.value = live) });
     return () => stream.close();
@@ -55,7 +55,7 @@ export default function Home({ shell, state }) {
     <label class="home-find">
       <${Icon} name="search" />
       <span class="visually-hidden">Find runs, experiments, metrics</span>
-      <input ref=${field} type="search" value=${text} placeholder="Find runs, experiments, metrics" autocomplete="off" spellcheck=${false}
+      <input ref=${field} type="search" value=${text} placeholder="Find runs, experiments, metrics" autocomplete="off" spellcheck=${false} aria-keyshortcuts="/"
         onInput=${(/** @type {any} */ event) => shell.change({ q: event.currentTarget.value }, "replace")} />
       <kbd aria-hidden="true">/</kbd>
     </label>

@@ -67,6 +67,14 @@ function Row({ one, now, shell }) {
     })}
     <td class="home-ago" title=${at ? timeText(at, { seconds: true }) : ""}>${at ? ago(at, now) : "no runs"}</td>
     <td class="home-days"><${Bars} counts=${one.days} label=${`${plural(month, "run")} in ${one.days.length} days, ${today} today`} /></td>
-    <td class="home-note" title=${one.first_line}><bdi>${one.first_line}</bdi></td>
+    <td class="home-note" title=${plainLine(one.first_line)}><bdi>${plainLine(one.first_line)}</bdi></td>
   </tr>`;
 }
+
+/** Return a line of Markdown without its marks. @param {string} line */
+export const plainLine = (line) =>
+  line
+    .replace(/^\s*(#+|>|[-*+])\s+/, "")
+    .replace(/\[\[([^\]]+)\]\]/g, "$1")
+    .replace(/!?\[([^\]]*)\]\([^)]*\)/g, "$1")
+    .replace(/(\*\*|__|[*`])(?=\S)(.*?\S)\1/g, "$2");

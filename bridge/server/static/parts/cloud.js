@@ -7,7 +7,7 @@ import { textOf } from "../lib/axes.js";
 
 /** @typedef {import("../lib/axes.js").Axis} Axis */
 
-const LEFT = 64, RIGHT = 16, TOP = 12, BOTTOM = 40; // pixels around the points
+const LEFT = 64, RIGHT = 16, TOP = 12, BOTTOM = 40, PAD = 10; // pixels around the points
 const HEIGHT = 360;
 const NEAR = 14; // pixels from the pointer to a point that it finds
 
@@ -37,8 +37,8 @@ export function Cloud({ x, y, colour, size, names, colourOf, inside, onOpen, dar
     return () => watch.disconnect();
   }, []);
 
-  const px = (/** @type {number} */ t) => LEFT + t * (width - LEFT - RIGHT);
-  const py = (/** @type {number} */ t) => TOP + (1 - t) * (HEIGHT - TOP - BOTTOM);
+  const px = (/** @type {number} */ t) => LEFT + PAD + t * (width - LEFT - RIGHT - 2 * PAD);
+  const py = (/** @type {number} */ t) => TOP + PAD + (1 - t) * (HEIGHT - TOP - BOTTOM - 2 * PAD);
 
   useLayoutEffect(() => {
     const context = canvas.current?.getContext("2d");

@@ -61,7 +61,7 @@ export function Parallel(props) {
     picture.current = new LinesPicture(canvas.current, { width, height: HEIGHT, xs, scale, axes, rows,
       tint: props.tint, colourOf: props.colourOf, dark });
     picture.current.draw(inside);
-  }, [axes, width, rows, dark, props.tint]);
+  }, [axes, width, rows, dark, props.tint, props.colourOf]);
   useLayoutEffect(() => { picture.current?.draw(inside, hover); }, [inside, hover]);
   useEffect(() => { props.onRows?.(inside, drag === null); }, [inside, drag === null]);
 
