@@ -147,12 +147,15 @@ const FORMS = {
   theme: oneOf("", "light", "dark"),
 };
 
-/** @type {Readonly<State>} */
-export const DEFAULT = Object.freeze({
+/** @type {State} */
+const NOTHING_CHOSEN = {
   q: "", sort: [], cols: null, pin: 1, group: [], agg: "mean", band: "std", show: { kind: "top", count: 50 },
   hide: [], pinned: [], base: "", runs: [], x: "step", smooth: 0, kind: "ema", y: "linear", range: null, charts: "",
   view: "", theme: "", other: {},
-}); // prettier-ignore
+}; // prettier-ignore
+
+/** @type {Readonly<State>} */
+export const DEFAULT = Object.freeze(NOTHING_CHOSEN);
 
 /**
  * Return the state that an address describes. Values that are not valid are ignored.

@@ -64,6 +64,6 @@ const Group = ({ title, items, children }) =>
 function keyState({ entity, key }) {
   const column = `${entity === "property" ? "properties" : `${entity}s`}.${key}`;
   if (entity === "metric") return { sort: [{ column, descending: false }] };
-  return { cols: ["name", "status", "start_time", "duration", column].map((name) => ({ column: name, statistic: /** @type {const} */ ("") })) };
+  return { cols: ["name", "status", "start_time", "duration", column] };
 }
 
