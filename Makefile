@@ -15,19 +15,18 @@ unexport PYTHONDONTWRITEBYTECODE
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "make %-13s %s\n", $$1, $$2 }'
 
-demo: .venv/.demo  ## Train a small network with PyTorch Lightning, log to a native run, and print how to view it
+demo: .venv/.demo packages  ## Train a small network with PyTorch Lightning, log to a native run, and print how to view it
 	@$(BIN)/python examples/01_lightning_into_an_existing_run.py --path demo
 
-ui: .venv/.demo  ## Open MLflow's UI with the workspace that `make demo` created
-	@PATH="$(CURDIR)/$(BIN):$$PATH" mlflow ui --backend-store-uri \
-		"$$($(BIN)/python -c 'import bridge; print(bridge.Workspace.open("demo").get_mlflow_tracking_uri())')"
+ui: .venv/.demo packages  ## Open the page with the workspace that `make demo` created
+	@$(BIN)/python -m bridge ui demo
 
 check: lint types layers fast  ## Lint, types, layers, fast tests and docs: about a minute
 
 quick: lint types layers  ## Lint, types, layers, and the tests of stores and journals: needs no MLflow
 	@$(PYTEST) --numprocesses 3 --dist worksteal -m "not ($(LONGER) or torch)" $(QUICK)
 
-test: .venv/.dev chromium lint types layers  ## Everything that CI runs
+test: .venv/.dev packages chromium lint types layers  ## Everything that CI runs
 	@$(MAKE) --no-print-directory --keep-going fast slow alone
 
 test-mlflow: .venv/.dev  ## Run MLflow's tests on another MLflow: VERSION=3.10.1, or VERSION=newest
@@ -59,6 +58,10 @@ slow: .venv/.dev
 alone: .venv/.dev
 	@$(PYTEST) -m "$(ALONE)"
 
+# The page's JavaScript packages of other projects, fetched once with npm. Without npm, all but the page works.
+packages: .venv/.demo
+	@$(BIN)/python bridge/server/vendor.py || echo "Without them, all but the page and its tests works."
+
 # The browser tests use Debian's Chromium, because Playwright would download another one.
 chromium:
 	@command -v chromium > /dev/null || command -v chromium-browser > /dev/null || \
@@ -88,6 +91,6 @@ chromium:
 	@$(PIP) --editable '.[dev]'
 	@touch $@
 
-.PHONY: help demo ui quick check test test-mlflow bench compatibility lint types layers fast slow alone chromium
+.PHONY: help demo ui quick check test test-mlflow bench compatibility lint types layers fast slow alone packages chromium
 # Targets run one after the other, even with `make --jobs`: they share .venv, and tests must not compete for the machine.
 .NOTPARALLEL:

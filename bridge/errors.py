@@ -78,12 +78,12 @@ class InvalidValue(BridgeError, ValueError):
 
 
 class NotAuthenticated(BridgeError):
-    """A server requires authentication. Runbridge has no server yet, and does not raise this error."""
+    """A server requires authentication."""
 
     status = 401
 
     def __init__(self, address: str) -> None:
-        super().__init__(f"{address} requires a token: set BRIDGE_TOKEN to a valid token.", address=address)
+        super().__init__(f"{address} requires a session: run `runbridge ui` to open a page of it.", address=address)
 
 
 class NotAllowed(BridgeError):

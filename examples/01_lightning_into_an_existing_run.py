@@ -113,9 +113,9 @@ def show(run: Run) -> None:
         print(f"  artifact {name}")
 
 
-def mlflow_command() -> str:
-    """Return the command for MLflow: its name, or its path if the environment is not active."""
-    return "mlflow" if shutil.which("mlflow") else os.path.relpath(Path(sys.executable).with_name("mlflow"))
+def command(name: str) -> str:
+    """Return a command of this environment: its name, or its path if the environment is not active."""
+    return name if shutil.which(name) else os.path.relpath(Path(sys.executable).with_name(name))
 
 
 def main() -> None:
@@ -144,8 +144,9 @@ def main() -> None:
     run.complete()
     show(run)
     print(f"\nTrained in {time.monotonic() - began:.0f} s; everything is in {Path(arguments.path).resolve()}.")
-    print("Look at it in MLflow's UI, at http://127.0.0.1:5000:\n")
-    print(f"  {mlflow_command()} ui --backend-store-uri {ws.get_mlflow_tracking_uri()}\n")
+    print("Look at it in a browser, or with MLflow's UI:\n")
+    print(f"  {command('mlflow')} ui --backend-store-uri {ws.get_mlflow_tracking_uri()}")
+    print(f"  {command('runbridge')} ui {arguments.path} --page runs/{run.id}\n")
 
 
 if __name__ == "__main__":

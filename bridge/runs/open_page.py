@@ -74,7 +74,7 @@ def records_folder() -> Path:
 
 
 def make_records_folder() -> Path:
-    """Create the folder of this user's records, which nobody else can read, and return it.
+    """Create the folder of this user's records, which other users cannot read, and return it.
 
     Raises:
         OSError: the folder cannot be created, or belongs to another user.

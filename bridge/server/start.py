@@ -18,7 +18,7 @@ from bridge.server.session import Session
 from bridge.store.workspace_stores import WorkspaceStores
 
 HOST, FIRST_PORT, PORTS = "127.0.0.1", 5000, 100
-"""Without a port, the first free one of so many is used."""
+"""Without a given port, the server uses the first free one of the 100 ports from 5000."""
 
 
 class PortalServer:

@@ -56,8 +56,16 @@ def fetch(static: Path = STATIC) -> None:
     """Fetch all packages, check their checksums, and replace the folder `vendor`.
 
     Raises:
-        CannotFetch: npm is missing or fails, or a package is not the listed one. The folder `vendor` stays as it was.
+        CannotFetch: npm is missing or fails, a package is not the listed one, or the folder cannot be written. The
+            folder `vendor` stays as it was.
     """
+    try:
+        _fetch_into(static)
+    except OSError as error:
+        raise CannotFetch(f"{error.filename or static} cannot be written: {error.strerror or error}.") from error
+
+
+def _fetch_into(static: Path) -> None:
     listed = packages(static)
     with tempfile.TemporaryDirectory(prefix=".vendor-", dir=static) as folder:
         archives = _archives([f"{package['name']}@{package['version']}" for package in listed], Path(folder))

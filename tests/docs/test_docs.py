@@ -18,10 +18,12 @@ from typing import Any, NamedTuple
 
 import click
 import pytest
+import typer
 from forked import Fork, Say
 
 import bridge
 from bridge import errors
+from bridge.cli.command import app
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -131,6 +133,8 @@ def test_every_command_exists(words: list[str]) -> None:
         assert all(option in shown.stdout for option in arguments if option.startswith("--"))
     elif program == "mlflow":
         assert_mlflow_takes(arguments)
+    elif program == "runbridge":
+        assert_runbridge_takes(arguments)
     else:
         assert program in {"git", "cd", "sudo", "strace"}, f"this test cannot check whether {program} exists"
 
@@ -149,6 +153,25 @@ def assert_mlflow_takes(arguments: list[str]) -> None:
     assert command is not None
     known = {option for parameter in command.params for option in parameter.opts}
     assert {word for word in arguments if word.startswith("--")} <= known
+
+
+def assert_runbridge_takes(arguments: list[str]) -> None:
+    """Check that the command has the subcommand and the options."""
+    subcommand = runbridge_subcommands()[arguments[0]]
+    known = {option for parameter in subcommand.params for option in parameter.opts}
+    assert {word for word in arguments if word.startswith("--")} <= known
+
+
+def runbridge_subcommands() -> dict[str, Any]:
+    whole: Any = typer.main.get_command(app)
+    return dict(whole.commands)
+
+
+def test_every_subcommand_and_option_is_documented() -> None:
+    for name, subcommand in runbridge_subcommands().items():
+        assert f"`runbridge {name}" in REFERENCE
+        for parameter in subcommand.params:
+            assert [option for option in parameter.opts if option.startswith("--") and option not in REFERENCE] == []
 
 
 def project() -> dict[str, Any]:

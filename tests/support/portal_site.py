@@ -32,10 +32,10 @@ class PortalSite:
     """A running server of a workspace's page.
 
     Attributes:
-        workspace: the workspace, for a test that logs to it.
+        workspace: the workspace. A test can log to it.
         address: the address of the home page, such as `http://127.0.0.1:4711/portal/`.
         cookie: the name and the value of the cookie that a signed-in browser sends.
-        token: the token, for a test that asks the API itself.
+        token: the token with which a test reads the API.
         process_id: the process of the server; that of the tests if it runs in a thread.
     """
 
@@ -80,7 +80,7 @@ class PortalSite:
 
 @dataclass
 class Problems:
-    """What went wrong in a page: errors in its console, and requests to other hosts.
+    """The problems of a page: errors in its console, and requests to other hosts.
 
     Attributes:
         found: the problems, as sentences.

@@ -37,7 +37,7 @@ def site(filled: tuple[Workspace, dict[str, str]]) -> Iterator[PortalSite]:
 
 @pytest.fixture
 def problems(site: PortalSite) -> Iterator[Problems]:
-    """What went wrong in the pages of the test. The test fails if it does not accept it."""
+    """The problems of the test's pages. The test fails if it does not accept them."""
     problems = Problems(site.address)
     yield problems
     assert problems.unexpected() == []
