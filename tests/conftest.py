@@ -24,10 +24,12 @@ from bridge.store.background import background
 from bridge.store.sql import sqlite
 from bridge.store.sql.migrate import migrate, read_schema
 
-# Examples may take as long as they need, because the machine may be busy. They may share what a fixture made.
+# Examples may take as long as they need, because the machine may be busy. They may share what a fixture made. They are
+# the same in each run, so that a change of the code is the only reason for another result; longer runs draw others.
 settings.register_profile(
     "tests",
     max_examples=40 * SCALE,
+    derandomize=SCALE == 1,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )

@@ -164,7 +164,10 @@ def test_a_project_without_a_wait_runs_until_it_is_canceled(ws: Workspace, proje
 @pytest.mark.parametrize("streams", [True, False])
 def test_ctrl_c_during_the_wait_cancels_the_run(ws: Workspace, project: Path, streams: bool) -> None:
     code = (
-        "import signal, mlflow\n"
+        "import signal, sys, mlflow\n"
+        "from bridge_mlflow.project_backend import BridgeSubmittedRun\n"
+        "wait = BridgeSubmittedRun.wait\n"
+        "BridgeSubmittedRun.wait = lambda self: (print('waits', file=sys.stderr, flush=True), wait(self))[1]\n"
         "mlflow.MlflowClient().search_experiments()\n"  # so that nothing is imported when the signal arrives
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background job ignores it
         f"mlflow.projects.run({str(project)!r}, 'endless', backend='bridge', env_manager='local',"
@@ -178,9 +181,8 @@ def test_ctrl_c_during_the_wait_cancels_the_run(ws: Workspace, project: Path, st
     )
     assert waiting.stderr is not None
     try:
-        while "is submitted to experiment" not in waiting.stderr.readline():
+        while waiting.stderr.readline() != "waits\n":
             assert waiting.poll() is None
-        # MLflow waits for the run soon after that line, and long before the launcher has started the script.
         while [run.info.status for run in MlflowClient().search_runs(["0"])] != ["RUNNING"]:
             time.sleep(0.05)
         waiting.send_signal(signal.SIGINT)

@@ -182,9 +182,15 @@ def collect(uri: str, *options: str) -> list[str]:
 
 @contextmanager
 def _listening(said: list[str]) -> Iterator[None]:
-    """Record MLflow's messages to its user."""
+    """Record MLflow's messages to its user, except that a version's number was taken by another thread."""
+
+    def record_message(record: logging.LogRecord) -> None:
+        message = record.getMessage()
+        if not message.startswith("Model Version creation error"):
+            said.append(f"{record.levelname}: {message}")
+
     handler = logging.Handler()
-    handler.emit = lambda record: said.append(f"{record.levelname}: {record.getMessage()}")  # type: ignore[method-assign]
+    handler.emit = record_message  # type: ignore[method-assign]
     logging.getLogger("mlflow").addHandler(handler)
     try:
         yield
