@@ -1,78 +1,19 @@
-/** The frame of all pages: addresses, state, theme, keys, and the page modules, which are loaded when needed. */
+/** The frame of all pages: header, keys, palette, and the page modules, which are loaded when needed. */
 
-import { computed, effect, signal } from "@preact/signals";
+import { effect, signal } from "@preact/signals";
 import { render } from "preact";
 import { html } from "htm/preact";
 import { useEffect } from "preact/hooks";
-import { parseRoute, printRoute, RUN_TABS } from "./lib/route.js";
-import { DEFAULT, parse, print } from "./lib/state.js";
+import { RUN_TABS } from "./lib/route.js";
+import { changeTheme, openShort, route, shell, state, theme } from "./navigation.js";
 import { Header } from "./parts/header.js";
 import { KeySheet, useKeys } from "./parts/keys.js";
 import { Palette } from "./parts/palette.js";
 import { Boundary, Empty, Problem } from "./parts/problem.js";
 import { Toasts } from "./parts/toast.js";
 
-/** @typedef {import("./shell.js").Shell} Shell */
 /** @typedef {import("./shell.js").PageProps} PageProps */
-
-const LONGEST_SEARCH = 2000;
-const DARK_SYSTEM = matchMedia("(prefers-color-scheme: dark)");
-
-const page = document.documentElement;
-const base = page.dataset.base ?? "/portal";
-
-/** Return the text of the state in the address: behind `?`, or behind `#?` if it is long. */
-const addressSearch = () => (location.hash.startsWith("#?") ? location.hash.slice(2) : location.search.slice(1));
-
-const route = signal(parseRoute(location.pathname, base));
-/** @type {import("./shell.js").Shell["saved"]} */
-const saved = signal(DEFAULT);
-const state = signal(parse(addressSearch()));
-const systemDark = signal(DARK_SYSTEM.matches);
-const theme = signal(state.value.theme || localStorage.getItem("runbridge.theme") || "");
-const dark = computed(() => (theme.value ? theme.value === "dark" : systemDark.value));
-const sheet = signal(/** @type {"" | "keys" | "palette"} */ (""));
-
-/** @param {string} path @param {string} search */
-const addressOf = (path, search) => path + (search.length > LONGEST_SEARCH ? `#?${search}` : search ? `?${search}` : "");
-
-/** @type {Shell} */
-const shell = {
-  base,
-  role: /** @type {import("./shell.js").Role} */ (page.dataset.role ?? "reader"),
-  workspace: page.dataset.workspace ?? "",
-  header: signal({ title: "" }),
-  live: signal(/** @type {import("./shell.js").Live} */ ("")),
-  dark,
-  saved,
-  change(patch, how = "push") {
-    const next = { ...state.peek(), ...patch };
-    const address = addressOf(location.pathname, print(next, { ...saved.peek(), view: "" }));
-    const now = location.pathname + location.search + (location.hash.startsWith("#?") ? location.hash : "");
-    if (address !== now) history[how === "push" ? "pushState" : "replaceState"](null, "", address);
-    state.value = next;
-  },
-  href: (to, changes = {}) => addressOf(printRoute(base, to), print({ ...DEFAULT, theme: state.value.theme, ...changes })),
-  go(address, how = "push") {
-    const before = route.peek();
-    history[how === "push" ? "pushState" : "replaceState"](null, "", address);
-    readAddress();
-    if (before.page !== route.peek().page || before.id !== route.peek().id) scrollTo(0, 0);
-  },
-};
-
-/** Take page and state from the address. */
-function readAddress() {
-  const next = parseRoute(location.pathname, base);
-  const { page: name, id, tab } = route.peek();
-  if (next.page !== name || next.id !== id) {
-    saved.value = DEFAULT;
-    shell.live.value = "";
-  }
-  const search = addressSearch();
-  state.value = parse(search, { ...saved.peek(), view: "" });
-  if (next.page !== name || next.id !== id || next.tab !== tab) route.value = next;
-}
+/** @typedef {import("./lib/route.js").PageName} PageName */
 
 const MODULES = /** @type {Record<string, () => Promise<{ default: (props: PageProps) => any }>>} */ ({
   home: () => import("./pages/home.js"),
@@ -80,25 +21,25 @@ const MODULES = /** @type {Record<string, () => Promise<{ default: (props: PageP
   run: () => import("./pages/run.js"),
   compare: () => import("./pages/compare.js"),
   notes: () => import("./pages/notes.js"),
-  view: () => import("./pages/view.js"),
 });
 
-/** @typedef {{ key: string, content: any }} Loaded */
-const loaded = signal(/** @type {Loaded | null} */ (null));
+const sheet = signal(/** @type {"" | "keys" | "palette"} */ (""));
+const loaded = signal(/** @type {{ key: string, content: any } | null} */ (null));
 
-/** @param {PageProps["route"]} to */
+/** Load the module of a page, and show the page. @param {PageProps["route"]} to */
 async function load(to) {
   const key = `${to.page}/${to.id}`;
-  const find = MODULES[to.page];
-  if (!find) {
-    shell.header.value = { title: "Page not found" };
-    const content = html`<${Empty} title="Page not found">No page has this address: ${location.pathname}<//>`;
-    loaded.value = { key, content };
-    return;
-  }
   try {
-    const { default: Page } = await find();
+    if (to.page === "view") return await openShort(to.id);
+    if (to.page === "unknown") {
+      shell.header.value = { title: "Page not found" };
+      const content = html`<${Empty} title="Page not found">No page has this address: ${location.pathname}<//>`;
+      loaded.value = { key, content };
+      return;
+    }
+    const { default: Page } = await MODULES[to.page]();
     if (route.peek() !== to) return;
+    if (loaded.peek()?.key !== key) shell.header.value = { title: "" };
     loaded.value = { key, content: html`<${Page} key=${key} route=${to} state=${state} shell=${shell} />` };
   } catch (error) {
     if (route.peek() !== to) return;
@@ -107,40 +48,19 @@ async function load(to) {
   }
 }
 
+let lastKey = "";
+
+/** Move the focus to a page that is shown after another one. The first page gets none, as after any load of a page. */
 function useFocusOnPage() {
-  const key = loaded.value?.key;
+  const key = loaded.value?.key ?? "";
   useEffect(() => {
-    // The first page takes no focus, as after any load of a page.
-    if (key && useFocusOnPage.last && useFocusOnPage.last !== key) document.getElementById("page")?.focus();
-    if (key) useFocusOnPage.last = key;
+    if (key && lastKey && lastKey !== key) {
+      const box = document.getElementById("page");
+      box?.focus();
+      box?.scrollTo(0, 0);
+    }
+    if (key) lastKey = key;
   }, [key]);
-}
-useFocusOnPage.last = "";
-
-const close = () => (sheet.value = "");
-
-function App() {
-  useFocusOnPage();
-  const go = (/** @type {string} */ name) => () => shell.go(shell.href({ page: /** @type {any} */ (name) }));
-  useKeys(
-    {
-      "Ctrl+k": ["Go anywhere, do anything", () => (sheet.value = "palette")],
-      "?": ["All keys", () => (sheet.value = "keys")],
-      d: ["Theme: light, dark, the system's", changeTheme],
-      "g h": ["Go to the experiments", go("home")],
-      "g e": ["Go to an experiment", () => (sheet.value = "palette")],
-      "g r": ["Go to a run", () => (sheet.value = "palette")],
-    },
-    "Everywhere",
-  );
-  return html`<a class="skip" href="#page" onClick=${skip}>Skip to the page</a>
-    <${Header} shell=${shell} theme=${theme.value} onTheme=${changeTheme} onSheet=${(/** @type {any} */ to) => (sheet.value = to)} />
-    <main id="page" tabindex="-1">
-      <${Boundary} key=${loaded.value?.key}>${loaded.value?.content}<//>
-    </main>
-    <${Toasts} />
-    ${sheet.value === "keys" ? html`<${KeySheet} onClose=${close} />` : null}
-    ${sheet.value === "palette" ? html`<${Palette} search=${findPlaces} pages=${pagesNear()} onClose=${close} />` : null}`;
 }
 
 /** @param {string} text @param {AbortSignal} signal */
@@ -149,13 +69,16 @@ const findPlaces = async (text, signal) => (await import("./pages/places.js")).f
 /** Return the pages that belong to the shown one. @returns {import("./parts/palette.js").Place[]} */
 function pagesNear() {
   const { page: name, id } = route.value;
-  /** @param {string} text @param {Partial<PageProps["route"]> & { page: import("./lib/route.js").PageName }} to */
+  /** @param {string} text @param {Partial<PageProps["route"]> & { page: PageName }} to */
   const place = (text, to) => ({ text, icon: "file", go: () => shell.go(shell.href(to)) });
   const home = place("All experiments", { page: "home" });
   if (name === "run") return [...RUN_TABS.map((tab) => place(`Run: ${tab || "overview"}`, { page: "run", id, tab })), home];
-  if (!id || name === "view") return [home];
-  return [place("Runs", { page: "experiment", id }), place("Notes", { page: "notes", id }), home];
+  if (!id) return [home];
+  return [place("Runs of this experiment", { page: "experiment", id }), place("Notes", { page: "notes", id }), home];
 }
+
+const close = () => (sheet.value = "");
+const openPalette = () => (sheet.value = "palette");
 
 /** @param {Event} event */
 function skip(event) {
@@ -163,43 +86,29 @@ function skip(event) {
   document.getElementById("page")?.focus();
 }
 
-function changeTheme() {
-  const next = theme.peek() === "light" ? "dark" : theme.peek() === "dark" ? "" : "light";
-  theme.value = next;
-  localStorage.setItem("runbridge.theme", next);
-  if (state.peek().theme) shell.change({ theme: /** @type {"" | "light" | "dark"} */ (next) }, "replace");
+function App() {
+  useFocusOnPage();
+  useKeys(
+    {
+      "Ctrl+k": ["Go anywhere, do anything", openPalette],
+      "?": ["All keys", () => (sheet.value = "keys")],
+      d: ["Theme: light, dark, the system's", changeTheme],
+      "g h": ["Go to the experiments", () => shell.go(shell.href({ page: "home" }))],
+      "g e": ["Go to an experiment", openPalette],
+      "g r": ["Go to a run", openPalette],
+    },
+    "Everywhere",
+  );
+  const onSheet = (/** @type {"keys" | "palette"} */ name) => (sheet.value = name);
+  return html`<a class="skip" href="#page" onClick=${skip}>Skip to the page</a>
+    <${Header} shell=${shell} theme=${theme.value} onTheme=${changeTheme} onSheet=${onSheet} />
+    <main id="page" tabindex="-1"><${Boundary} key=${loaded.value?.key}>${loaded.value?.content}<//></main>
+    <${Toasts} />
+    ${sheet.value === "keys" ? html`<${KeySheet} onClose=${close} />` : null}
+    ${sheet.value === "palette" ? html`<${Palette} search=${findPlaces} pages=${pagesNear()} onClose=${close} />` : null}`;
 }
 
-/** Follow links between pages without loading the site again. @param {MouseEvent} event */
-function onClick(event) {
-  if (event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
-  const link = event.target instanceof Element ? event.target.closest("a[href]") : null;
-  if (!(link instanceof HTMLAnchorElement) || link.target || link.hasAttribute("download")) return;
-  if (link.origin !== location.origin || parseRoute(link.pathname, base).page === "unknown") return;
-  if (link.pathname === location.pathname && link.search === location.search && link.hash) return;
-  event.preventDefault();
-  shell.go(link.href);
-}
-
-effect(() => {
-  if (theme.value) page.dataset.theme = theme.value;
-  else delete page.dataset.theme;
-});
-effect(() => {
-  if (state.value.theme) theme.value = state.value.theme;
-});
-effect(() => {
-  const { title } = shell.header.value;
-  document.title = [title, shell.workspace, "Runbridge"].filter(Boolean).join(" · ");
-});
-effect(() => {
-  // The saved view arrived: what the address contains are changes over it.
-  if (saved.value !== DEFAULT) state.value = parse(addressSearch(), { ...saved.value, view: "" });
-});
 effect(() => {
   load(route.value);
 });
-DARK_SYSTEM.addEventListener("change", (event) => (systemDark.value = event.matches));
-addEventListener("popstate", readAddress);
-document.addEventListener("click", onClick);
 render(html`<${App} />`, document.getElementById("app") ?? document.body);
