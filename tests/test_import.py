@@ -20,7 +20,9 @@ atexit.register(lambda: print(*sorted(set(sys.modules) - before)))
 LATER = {"bridge.capture.session", "bridge.handles.run", "bridge.records.run", "bridge.store.run_place"}
 """Modules that `import bridge` does not load. They are loaded when a run is first used."""
 
-HEAVY = {"numpy", "requests", "psycopg", "obstore", "typer", "rich", "mlflow", "torch", "starlette"}
+HEAVY = {
+    "IPython", "anywidget", "mlflow", "numpy", "obstore", "psycopg", "requests", "rich", "starlette", "torch", "typer",
+}  # fmt: skip
 
 SPARED = {
     "bridge.store.fold",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bridge.errors import AlreadyExists, InvalidState, InvalidValue
 from bridge.handles.checks import check_workspace
 from bridge.handles.html import html_table
+from bridge.handles.notebook import LiveInNotebooks, hint, show_lists
 from bridge.handles.workspace import Workspace
 from bridge.records.experiment import ExperimentRecord, check_native_experiment_name
 from bridge.records.labels import check_keys, has_labels, native_tags, tag_values, wanted_labels
@@ -55,7 +56,7 @@ STAGES: Mapping[str, View] = {
 """The lifecycle stages of each view. An archived experiment has the stage `deleted`."""
 
 
-class Experiment:
+class Experiment(LiveInNotebooks):
     """A named set of runs. The constructor opens the experiment with a name, and creates it if absent.
 
     Args:
@@ -91,6 +92,7 @@ class Experiment:
         self.workspace = workspace
         self.name = record.name
         self.id = record.id
+        show_lists()
 
     @classmethod
     def wrap(cls, workspace: Workspace, record: ExperimentRecord) -> Self:
@@ -328,7 +330,7 @@ class Experiment:
 
     def _repr_html_(self) -> str:
         links = {"Report Page": self.get_portal_url(), "Docs Page": self.get_docs_url()}
-        return html_table({"Name": self.name, "Workspace": self.workspace.name, **links})
+        return html_table({"Name": self.name, "Workspace": self.workspace.name, **links}) + hint()
 
 
 def listed_experiments(workspace: Workspace, view: View) -> builtins.list[ExperimentRecord]:

@@ -16,6 +16,7 @@ from bridge.handles.absent import with_absent_attributes, without_absent_attribu
 from bridge.handles.checks import check_experiment, check_workspace
 from bridge.handles.experiment import Experiment
 from bridge.handles.html import html_table
+from bridge.handles.notebook import LiveInNotebooks, hint
 from bridge.handles.workspace import Workspace
 from bridge.records.failure import failure_json
 from bridge.records.labels import Labels, check_keys, label_values, native_tags, param_values, run_tag_values
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
 
 
 @with_absent_attributes
-class Run:
+class Run(LiveInNotebooks):
     """One execution, and everything it logs. The constructor opens a run that exists.
 
     `Experiment.start_logging` starts a run, and `Run.get_context` returns the run that this process belongs to.
@@ -1106,7 +1107,7 @@ class Run:
 
     def _repr_html_(self) -> str:
         record = self.place.record()
-        return html_table(
+        table = html_table(
             {
                 "Experiment": self.experiment.name,
                 "Id": self.id,
@@ -1117,6 +1118,7 @@ class Run:
                 "Details Page": self.get_portal_url(),
             }
         )
+        return table + hint()
 
 
 def _class_of(type: str | None) -> builtins.type[Run]:

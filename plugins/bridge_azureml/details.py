@@ -1,4 +1,4 @@
-"""The state of a run, as a table in a notebook and as text elsewhere."""
+"""The state of a run: a live view or a table in a notebook, and text elsewhere."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from bridge import Run
+from bridge.handles.notebook import LiveInNotebooks, hint
 from bridge.records.run import TERMINAL_STATUSES
 
 FILE_ADDRESS = re.compile(r"aml://artifactId/ExperimentRun/dcid\.[^/]+/(.+)")
@@ -20,8 +21,11 @@ NO_LOG = "Log is empty or no log files found."
 PREFERRED_LOG = "user_logs/std_log.txt"
 
 
-class RunDetails:
-    """A view of a run and its children. It shows their state at the time of the call of `show`.
+class RunDetails(LiveInNotebooks):
+    """A view of a run and its children.
+
+    In a Jupyter notebook with anywidget, the view is live until the run ends. Otherwise it shows the state at the time
+    of the call of `show`.
 
     Args:
         run_instance: the run.
@@ -33,11 +37,17 @@ class RunDetails:
         self.run = run_instance
 
     def show(self, render_lib: object = None, widget_settings: object = None) -> None:
-        """Show the view once and return. In a notebook it is a table, elsewhere it is text."""
+        """Show the view and return. In a notebook it is a live view or a table, elsewhere it is text."""
         if (ipython := sys.modules.get("IPython")) and ipython.get_ipython():
             ipython.display.display(self)
+        elif (marimo := sys.modules.get("marimo")) and marimo.running_in_notebook():
+            marimo.output.append(self)
         else:
             print(self)
+
+    @property
+    def _shown(self) -> Run:
+        return self.run
 
     def get_widget_data(self, widget_settings: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the data of the view, under the names of the Azure ML SDK's widget."""
@@ -66,7 +76,7 @@ class RunDetails:
             for name, value in _lines(data)
         )
         log = html.escape(data["run_logs"])
-        return f"<table><tbody>{rows}</tbody></table><details><summary>Log</summary><pre>{log}</pre></details>"
+        return f"<table><tbody>{rows}</tbody></table><details><summary>Log</summary><pre>{log}</pre></details>" + hint()
 
     def __repr__(self) -> str:
         data = self.get_widget_data()

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import grimp
 
-PACKAGES = ("bridge", "bridge_azureml", "bridge_mlflow")
+PACKAGES = ("bridge", "bridge_azureml", "bridge_jupyter", "bridge_mlflow")
 HANDLES = "bridge.handles."
 """`Workspace`, `Experiment` and `Run` return each other, so their modules may import each other."""
 

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import bridge
 import bridge_azureml
+import bridge_jupyter
 import bridge_mlflow
 from bridge.store.tracking import TrackingStore
 
 BRIDGE = Path(bridge.__file__).parent
-PLUGINS = [Path(str(plugin.__file__)).parent for plugin in (bridge_azureml, bridge_mlflow)]
+PLUGINS = [Path(str(plugin.__file__)).parent for plugin in (bridge_azureml, bridge_jupyter, bridge_mlflow)]
 
 MOST_LINES = 400
 RUN = "bridge/handles/run.py"

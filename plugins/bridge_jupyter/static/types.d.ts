@@ -1,0 +1,38 @@
+/** What the kernel sends. */
+
+export interface Row {
+  id: string;
+  number: number;
+  name: string;
+  status: string;
+  ended: boolean;
+  start: number | null;
+  end: number | null;
+}
+
+export interface RunFacts extends Row {
+  error: string;
+  note: string;
+  params: [string, string][];
+  values: [string, number | string][];
+  warnings: string[];
+}
+
+export interface ListedRow extends Row {
+  values: (number | string | null)[];
+}
+
+export interface Contents {
+  subject: "run" | "experiment" | "runs";
+  experiment: string;
+  /** The time of the kernel's clock in milliseconds since 1970 UTC. */
+  now: number;
+  open: boolean;
+  link: string;
+  run: RunFacts | null;
+  keys: string[];
+  charted: { id: string; number: number; name: string }[];
+  total: number;
+  columns: string[];
+  rows: ListedRow[];
+}
