@@ -47,7 +47,7 @@ def number_text(value: float) -> float | str:
 
 
 def portal_link(subject: Subject) -> str:
-    """Return the address of the page of the subject; empty for a list of runs, or if it cannot be determined."""
+    """Return the address of the page of the subject, or the command that opens it; empty for a list of runs."""
     get_portal_url = getattr(subject.target, "get_portal_url", None)
     return str(get_portal_url()) if get_portal_url is not None else ""
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from bridge.records.run import TERMINAL_STATUSES
 from bridge.records.times import now_ms, utc
-from bridge.runs.web_view import web_view
 from bridge_jupyter.contents import contents_of
 from bridge_jupyter.lines import HEIGHT, WIDTH, Line, chart_svg, line_of, number_label
 from bridge_jupyter.lines import STYLE as LINE_STYLE
@@ -86,7 +85,7 @@ def _title(subject: Subject, contents: dict[str, Any]) -> str:
         f"{SIGNS.get(run['status'], '◌')} {run['status']}",
         duration_text(run["start"], run["end"] if run["status"] in TERMINAL_STATUSES else None, now),
         *([] if run["status"] in TERMINAL_STATUSES else [saved]),
-        f"<code>{html.escape(web_view(contents['link']))}</code>",
+        f"<code>{html.escape(contents['link'])}</code>",
     ]
     error = f"<p>{html.escape(run['error'])}</p>" if run["error"] else ""
     return f"<p>{' · '.join(part for part in parts if part)}</p>{error}"
