@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { environmentOf, environmentRows, packagesOf } from "../../../bridge/server/static/lib/environment.js";
 import { bestOf, equalCounts, isLowerBetter, rowsOf, sweepColumns } from "../../../bridge/server/static/lib/compare.js";
 
 /** @param {object} changes */
@@ -15,7 +16,7 @@ test("a param that one run lacks differs, and equal ones are counted", () => {
   const found = Object.fromEntries(rows.map((row) => [`${row.kind} ${row.key}`, row]));
   assert.deepEqual(found["param lr"].values, ["0.1", null]);
   assert.ok(found["param lr"].isDifferent && !found["param seed"].isDifferent && !found["metric loss"].isDifferent);
-  assert.deepEqual(equalCounts(rows), { run: 4, param: 1, metric: 1, tag: 0 });
+  assert.deepEqual(equalCounts(rows), { run: 4, param: 1, metric: 1 });
 });
 
 test("columns of tables have the name that filters use, and private tags are left out", () => {
@@ -36,4 +37,13 @@ test("a sweep shows the params that differ and the metrics of the validation", (
   const metric = (/** @type {string} */ name, low = 0, high = 1) => key({ entity: "metric", key: name, kind: "scalar", type: "number", minimum: low, maximum: high, words: [] });
   const keys = [key({ key: "lr" }), key({ key: "seed", words: [["1", 9]] }), key({ key: "depth", runs: 3 }), metric("train/loss"), metric("val/loss"), metric("val/same", 1, 1), metric("system/cpu")];
   assert.deepEqual(sweepColumns(keys), ["params.lr", "params.depth", "metrics.train/loss", "metrics.val/loss"]);
+});
+
+test("packages of conda and pip are compared by name", () => {
+  const conda = (/** @type {string[]} */ ...pip) => ({ dependencies: ["python=3.11", { pip }] });
+  assert.deepEqual([...packagesOf(conda("Torch==2.1", "numpy>=1.26", "rich"))], [["python", "3.11"], ["torch", "2.1"], ["numpy", ">=1.26"], ["rich", "any"]]);
+  assert.deepEqual([...packagesOf(null)], []);
+  const run = (/** @type {any} */ dependencies) => environmentOf({ definition: { environment: { python: { condaDependencies: dependencies } } }, properties: [["azureml.git.commit", "abc"]], tags: [] });
+  const rows = environmentRows([run(conda("torch==2.1")), run(conda("torch==2.2", "rich"))]).filter((row) => row.isDifferent);
+  assert.deepEqual(rows.map(({ kind, key, values }) => [kind, key, ...values]), [["package", "rich", null, "any"], ["package", "torch", "2.1", "2.2"]]);
 });

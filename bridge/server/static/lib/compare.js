@@ -16,7 +16,7 @@
  * @property {{ key: string, column: string, value: number | null }[]} latest
  */
 
-/** @typedef {"run" | "param" | "metric" | "tag"} RowKind */
+/** @typedef {"run" | "param" | "metric" | "tag" | "fact" | "package" | "variable"} RowKind */
 
 /**
  * A row of the comparison: one value for each run, and null for a run without a value.
@@ -89,11 +89,12 @@ export function bestOf(values, isLow) {
  * Return how many rows of each kind are the same in all runs.
  *
  * @param {ComparedRow[]} rows
- * @returns {Record<RowKind, number>}
+ * @returns {Record<string, number>}
  */
 export function equalCounts(rows) {
-  const counts = { run: 0, param: 0, metric: 0, tag: 0 };
-  for (const { kind, isDifferent } of rows) if (!isDifferent) counts[kind] += 1;
+  /** @type {Record<string, number>} */
+  const counts = {};
+  for (const { kind, isDifferent } of rows) if (!isDifferent) counts[kind] = (counts[kind] ?? 0) + 1;
   return counts;
 }
 

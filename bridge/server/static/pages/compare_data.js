@@ -1,10 +1,10 @@
 /** The runs of a comparison. */
 
-import { getRun } from "../data/api.js";
+import { getCompare } from "../data/api.js";
 
-/** @typedef {Awaited<ReturnType<typeof getRun>>} Run */
+/** @typedef {Awaited<ReturnType<typeof getCompare>>[number]} Run */
 
-const AT_ONCE = 6;
+const AT_ONCE = 50; // runs in one request, whose address must not be too long
 
 /**
  * Return runs in the order of their ids. Runs that are known already are not read again, and runs that do not exist are
@@ -16,16 +16,10 @@ const AT_ONCE = 6;
  */
 export async function getRuns(ids, known = []) {
   const byId = new Map(known.map((run) => [run.id, run]));
-  const missing = [...new Set(ids)].filter((id) => !byId.has(id));
-  const read = async () => {
-    for (let id = missing.pop(); id !== undefined; id = missing.pop()) {
-      try {
-        byId.set(id, await getRun(id));
-      } catch (error) {
-        if (/** @type {any} */ (error).status !== 404) throw error;
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, read));
-  return [...new Set(ids)].flatMap((id) => byId.get(id) ?? []);
+  const wanted = [...new Set(ids)];
+  const missing = wanted.filter((id) => !byId.has(id));
+  for (let at = 0; at < missing.length; at += AT_ONCE) {
+    for (const run of await getCompare(missing.slice(at, at + AT_ONCE))) byId.set(run.id, run);
+  }
+  return wanted.flatMap((id) => byId.get(id) ?? []);
 }

@@ -3,8 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect } from "preact/hooks";
-import * as api from "../data/api.js";
-const { getTable } = api, search = /** @type {any} */ (api).search;
+import { getTable, search } from "../data/api.js";
 import { runColour } from "../lib/colour.js";
 import { Dialog } from "../parts/dialog.js";
 import { Icon } from "../parts/icon.js";

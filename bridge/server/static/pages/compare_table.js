@@ -12,7 +12,7 @@ import { RunLink } from "./compare_runs.js";
 /** @typedef {import("../lib/compare.js").ComparedRow} ComparedRow */
 
 /** @type {Record<string, string>} */
-const TITLES = { run: "Run", param: "Params", metric: "Latest metrics", tag: "Tags" };
+const TITLES = { run: "Run", param: "Params", metric: "Latest metrics", tag: "Tags", fact: "Where it ran", package: "Packages", variable: "Environment variables" };
 const MOST_CELLS = 6000;
 
 /**
@@ -23,8 +23,9 @@ const MOST_CELLS = 6000;
  * @param {boolean} props.onlyDiffering
  * @param {boolean} props.isTurned whether each run is a row
  * @param {import("../shell.js").Shell} props.shell
+ * @param {string} [props.label]
  */
-export function CompareTable({ runs, rows, base, onlyDiffering, isTurned, shell }) {
+export function CompareTable({ runs, rows, base, onlyDiffering, isTurned, shell, label = "Table of params and metrics" }) {
   const text = useSignal("");
   const flipped = useSignal(/** @type {ReadonlySet<string>} */ (new Set()));
   const limit = useSignal(0);
@@ -43,10 +44,10 @@ export function CompareTable({ runs, rows, base, onlyDiffering, isTurned, shell 
   const table = { runs, rows: shown, base: at, isLow, flip, shell };
   return html`
     ${rows.length > 40
-      ? html`<input class="field compare-find" type="search" aria-label="Find a param or metric" placeholder="Find a param or metric" value=${text.value}
+      ? html`<input class="field compare-find" type="search" aria-label="Find a row" placeholder="Find a row" value=${text.value}
           onInput=${(/** @type {any} */ event) => (text.value = event.currentTarget.value)} />`
       : null}
-    <div class="compare-scroll" tabindex="0" role="group" aria-label="Table of params and metrics">
+    <div class="compare-scroll" tabindex="0" role="group" aria-label=${label}>
       ${isTurned ? html`<${Turned} ...${table} />` : html`<${Upright} ...${table} />`}
     </div>
     <p class="compare-foot soft">
@@ -56,8 +57,8 @@ export function CompareTable({ runs, rows, base, onlyDiffering, isTurned, shell 
 }
 
 /** @param {Record<string, number>} counts */
-function equalText({ param, metric, tag }) {
-  const parts = [param ? plural(param, "param") : "", metric ? plural(metric, "metric") : "", tag ? plural(tag, "tag") : ""].filter(Boolean);
+function equalText(counts) {
+  const parts = ["param", "metric", "tag", "fact", "package", "variable"].flatMap((kind) => (counts[kind] ? plural(counts[kind], kind) : []));
   return parts.length ? `Equal in all runs: ${parts.join(", ")}.` : "";
 }
 
@@ -140,7 +141,7 @@ function Cell({ row, at, base, best, isLow }) {
   if (row.kind === "run") return html`<td>${factOf(row.key, value)}</td>`;
   const standard = base >= 0 && base !== at ? row.values[base] : null;
   if (typeof value !== "number") {
-    const differs = standard !== null && !Object.is(standard, value);
+    const differs = base >= 0 && base !== at && !Object.is(standard, value);
     return html`<td class=${differs ? "differs" : ""} title=${value}><bdi class="compare-text">${value}</bdi></td>`;
   }
   const isBest = best?.has(at) ?? false;

@@ -3,8 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect } from "preact/hooks";
-import * as api from "../data/api.js";
-const search = /** @type {any} */ (api).search ?? (async () => ({ runs: [], keys: [], files: [] }));
+import { search } from "../data/api.js";
 import { plural } from "../lib/format.js";
 import { Problem } from "../parts/problem.js";
 import { Status } from "../parts/status.js";
