@@ -39,7 +39,7 @@ const HIDDEN_TAGS = /^(mlflow\.|runbridge\.)/;
  * @returns {ComparedRow[]}
  */
 export function rowsOf(runs) {
-  const duration = ({ start_time: start, end_time: end }) => (start !== null && end !== null ? end - start : null);
+  const duration = (/** @type {ComparedRun} */ { start_time: start, end_time: end }) => (start !== null && end !== null ? end - start : null);
   return [
     row("run", "status", runs.map((run) => run.status)),
     row("run", "started", runs.map((run) => run.start_time)),

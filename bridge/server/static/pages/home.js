@@ -50,7 +50,7 @@ export default function Home({ shell, state }) {
 
   if (error.value && !home.value) return html`<${Problem} error=${error.value} retry=${load} />`;
   const { experiments = [], running = [], time = 0 } = home.value ?? {};
-  const shown = text.trim() ? experiments.filter((one) => contains(one, text)) : experiments;
+  const shown = text.trim() ? experiments.filter((/** @type {import("./home_experiments.js").Experiment} */ one) => contains(one, text)) : experiments;
   return html`<div class="home">
     <label class="home-find">
       <${Icon} name="search" />

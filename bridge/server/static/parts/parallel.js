@@ -30,8 +30,8 @@ const HEIGHT = 380;
 export function Parallel(props) {
   const { axes, names, ranges, dark } = props;
   const rows = names.length;
-  const box = /** @type {import("preact").RefObject<HTMLDivElement>} */ (useRef(null));
-  const canvas = /** @type {import("preact").RefObject<HTMLCanvasElement>} */ (useRef(null));
+  const box = useRef(/** @type {HTMLDivElement | null} */ (null));
+  const canvas = useRef(/** @type {HTMLCanvasElement | null} */ (null));
   const picture = useRef(/** @type {LinesPicture | null} */ (null));
   const [width, setWidth] = useState(0);
   const [hover, setHover] = useState(-1);

@@ -48,8 +48,8 @@ export class LinesPicture {
       const colour = viridis(dark ? 0.25 + (0.75 * i) / 255 : (0.9 * i) / 255);
       for (let part = 0; part < 3; part++) this.palette[3 * i + part] = parseInt(colour.slice(1 + 2 * part, 3 + 2 * part), 16);
     }
-    this.tints = new Uint8Array(rows).fill(90);
-    tint?.positions.forEach((t, row) => { this.tints[row] = Number.isNaN(t) ? 90 : 255 * t; });
+    const tints = (this.tints = new Uint8Array(rows).fill(90));
+    tint?.positions.forEach((t, row) => { tints[row] = Number.isNaN(t) ? 90 : 255 * t; });
     this.density = new Density(width, height);
     this.pixels = this.context.createImageData(width, height);
     // The runs outside of the ranges: the shape of all runs, in grey.
