@@ -3,7 +3,7 @@
 import { html } from "htm/preact";
 
 /** @type {Record<string, { sign: string, kind: string }>} */
-const SIGNS = {
+export const SIGNS = {
   Running: { sign: "●", kind: "running" },
   Completed: { sign: "✓", kind: "good" },
   Failed: { sign: "✕", kind: "bad" },
@@ -13,6 +13,9 @@ const SIGNS = {
   CancelRequested: { sign: "⊘", kind: "soft" },
 };
 const QUEUED = { sign: "◌", kind: "soft" };
+
+/** Return the sign of a status and its kind, which has a colour. @param {string} status */
+export const statusSign = (status) => SIGNS[status] ?? QUEUED;
 
 /**
  * The sign of a status, with a text beside it. Screen readers read the status before the text.

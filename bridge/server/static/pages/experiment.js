@@ -1,0 +1,134 @@
+/** The experiment page: the table of runs at the left, the charts of the shown runs at the right. */
+
+import { signal, useComputed, useSignalEffect } from "@preact/signals";
+import { html } from "htm/preact";
+import { useEffect, useMemo, useRef } from "preact/hooks";
+import { check } from "../data/api.js";
+import { ColumnPicker } from "../parts/columns.js";
+import { ExportMenu } from "../parts/export.js";
+import { FilterBox } from "../parts/filter_box.js";
+import { useKeys } from "../parts/keys.js";
+import { Empty, Problem } from "../parts/problem.js";
+import { follow } from "../parts/table_drag.js";
+import { makeActions } from "./experiment_actions.js";
+import { ChartBar, ExperimentBar, KeyHints } from "./experiment_bar.js";
+import { Charts, LargeChart } from "./experiment_charts.js";
+import { columnId } from "./experiment_cells.js";
+import { completions, findColumns } from "./experiment_columns.js";
+import { experimentKeys } from "./experiment_keys.js";
+import { parseLayout } from "./experiment_layout.js";
+import { ExperimentLive } from "./experiment_live.js";
+import { ExperimentModel } from "./experiment_model.js";
+import { ChartSeries } from "./experiment_series.js";
+import { RunsTable, exportedTable } from "./experiment_table.js";
+import { SavedViews } from "./saved_views.js";
+import { SelectionBar } from "./selection.js";
+
+const FIRST_RUN = `run = experiment.start_logging()
+run.log("loss", 0.25)`;
+const LEFT = 42;
+const ALL_KEYS = 2000;
+const NARROW = matchMedia("(max-width: 760px)");
+const narrow = signal(NARROW.matches);
+NARROW.addEventListener("change", (event) => (narrow.value = event.matches));
+
+/** Active and archived runs are two pages to the model. @param {import("../shell.js").PageProps} props */
+export default function ExperimentPage(props) {
+  return html`<${Experiment} key=${props.state.value.other.stage || ""} ...${props} />`;
+}
+
+/** @param {import("../shell.js").PageProps} props */
+function Experiment({ route, state, shell }) {
+  const model = useMemo(() => new ExperimentModel(route.id, state, shell.dark), []);
+  const series = useMemo(() => new ChartSeries(), []);
+  const actions = useMemo(() => makeActions(model, shell), []);
+  const live = useMemo(() => new ExperimentLive(model, series, (now) => (shell.live.value = now)), []);
+  const title = useComputed(() => model.experiment.value?.name || "");
+
+  useEffect(() => {
+    let open = true;
+    model.load().then(() => open && model.cursor && live.open());
+    return () => {
+      open = false;
+      live.close();
+      series.close();
+    };
+  }, []);
+  useSignalEffect(() => {
+    shell.header.value = { title: title.value, field: html`<${Filter} model=${model} shell=${shell} />` };
+  });
+  useSignalEffect(() => {
+    if (model.wanted.value.length && model.cursor) model.loadColumns();
+  });
+  const filter = useComputed(() => state.value.q.trim());
+  useSignalEffect(() => {
+    if (filter.value || model.matched.peek()) model.match();
+  });
+  useKeys(experimentKeys(actions, model, shell, { live: () => live.toggle() }), "Experiment");
+
+  if (model.error.value && !model.cursor) return html`<${Problem} error=${model.error.value} retry=${() => model.load()} />`;
+  const { other, charts } = state.value;
+  const layout = parseLayout(charts);
+  const fill = other.fill || "";
+  const left = Math.min(85, Math.max(15, Number(other.split) || LEFT));
+  const none = model.version.value > 0 && !model.runs.count;
+  if (none) return html`<${Empty} title="No runs yet" code=${FIRST_RUN}>The first run of this experiment appears here as soon as it logs.<//>`;
+  return html`<div class="experiment">
+    <${ExperimentBar} model=${model} shell=${shell} actions=${actions} extra=${html`
+      <${SavedViews} experiment=${model.id} state=${state} shell=${shell} class="button quiet small" />
+      <${ExportMenu} class="button quiet small" name=${title.value || "runs"} table=${() => exportedTable(model, actions)} />`} />
+    <div class="experiment-body">
+      ${fill === "charts" ? null : html`<div class="experiment-table" style=${{ width: fill === "table" ? "100%" : `${left}%` }}>
+        <${RunsTable} model=${model} shell=${shell} actions=${actions} live=${live} cards=${narrow.value} />
+      </div>`}
+      ${fill ? null : html`<${Divider} left=${left} onMove=${(/** @type {number} */ to) => shell.change({ other: { ...state.peek().other, split: String(to) } }, "replace")} />`}
+      ${fill === "table" ? null : html`<div class="experiment-charts">
+        <${ChartBar} model=${model} shell=${shell} actions=${actions} layout=${layout} />
+        <${Charts} model=${model} series=${series} shell=${shell} actions=${actions} layout=${layout} narrow=${narrow.value} />
+      </div>`}
+    </div>
+    <${SelectionBar} ids=${[...model.selected.value]} cursor=${model.runsAt(model.activePlace)[0] || ""} experiment=${model.id} state=${state} shell=${shell}
+      nameOf=${(/** @type {string} */ id) => model.look(id).name} isArchived=${other.stage === "archived"} onClear=${actions.clear}
+      onChanged=${() => live.apply(new Set(), new Set(model.changed()), new Set())} more=${actions.moreOfSelection()} />
+    ${model.selected.value.size ? null : html`<${KeyHints} />`}
+    ${actions.picker.value ? html`<${Columns} model=${model} actions=${actions} />` : null}
+    ${other.chart ? html`<${LargeChart} model=${model} series=${series} shell=${shell} actions=${actions} name=${other.chart} />` : null}
+  </div>`;
+}
+
+/** @param {{ model: ExperimentModel, shell: import("../shell.js").Shell }} props */
+function Filter({ model, shell }) {
+  const keys = () => model.keys.peek() || [];
+  return html`<${FilterBox} value=${model.state.value.q}
+    complete=${(/** @type {any} */ wanted) => completions(model.id, keys(), keys().length < ALL_KEYS, wanted)}
+    check=${async (/** @type {string} */ text) => (await check(text)).error}
+    onFilter=${(/** @type {string} */ text, /** @type {boolean} */ done) => shell.change({ q: text.trim() }, done ? "push" : "replace")} />`;
+}
+
+/** @param {{ model: ExperimentModel, actions: any }} props */
+function Columns({ model, actions }) {
+  const keys = model.keys.value || [];
+  return html`<${ColumnPicker} chosen=${model.columns.value.map(columnId)} onChange=${actions.setColumn} onReset=${actions.resetColumns}
+    find=${(/** @type {string} */ text) => findColumns(model.id, keys, keys.length < ALL_KEYS, text)}
+    onClose=${() => (actions.picker.value = false)} />`;
+}
+
+/** @param {{ left: number, onMove: (to: number) => void }} props */
+function Divider({ left, onMove }) {
+  const node = useRef(/** @type {HTMLElement | null} */ (null));
+  const start = (/** @type {PointerEvent} */ event) => {
+    const box = node.current?.parentElement?.getBoundingClientRect();
+    if (!box) return;
+    event.preventDefault();
+    const move = (/** @type {PointerEvent} */ moved) => onMove(Math.round(((moved.clientX - box.left) / box.width) * 1000) / 10);
+    follow(event, move, move);
+  };
+  const keyed = (/** @type {KeyboardEvent} */ event) => {
+    const step = event.key === "ArrowLeft" ? -2 : event.key === "ArrowRight" ? 2 : 0;
+    if (!step) return;
+    event.preventDefault();
+    onMove(left + step);
+  };
+  return html`<div class="experiment-divider" ref=${node} role="separator" tabindex="0" aria-orientation="vertical" aria-label="Width of the table"
+    aria-valuenow=${Math.round(left)} aria-valuemin="15" aria-valuemax="85" onPointerDown=${start} onKeyDown=${keyed}></div>`;
+}

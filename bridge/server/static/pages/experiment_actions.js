@@ -1,0 +1,247 @@
+/** What a person does on the experiment page: each action changes the state of the address, or asks the server. */
+
+import { signal } from "@preact/signals";
+import { updateRuns } from "../data/edits.js";
+import { addClause, clauseText } from "../lib/filter.js";
+import { toast } from "../parts/toast.js";
+import { columnId } from "./experiment_cells.js";
+import { parseLayout, printLayout, toggleSection } from "./experiment_layout.js";
+
+/** @typedef {import("./experiment_model.js").ExperimentModel} ExperimentModel */
+/** @typedef {import("../shell.js").Shell} Shell */
+/** @typedef {import("./experiment_layout.js").Layout} Layout */
+
+/**
+ * @param {ExperimentModel} model
+ * @param {Shell} shell
+ */
+export function makeActions(model, shell) {
+  const { state } = model;
+  let anchor = "";
+  const picker = signal(false);
+  const editing = signal(-1);
+  const groupOpener = { current: /** @type {(() => void) | null} */ (null) };
+  /** Milliseconds before the charts ask for another range: while one drags, they wait. */
+  const pace = { delay: 0 };
+  const other = (/** @type {Record<string, string>} */ changes, how = /** @type {"push" | "replace"} */ ("push")) =>
+    shell.change({ other: { ...state.peek().other, ...changes } }, how);
+  const columns = () => model.columns.peek();
+  const parts = (/** @type {string} */ id) => columns().find((shown) => columnId(shown) === id);
+
+  const self = {
+    picker, editing, groupOpener, pace,
+
+    /** Sort by a column: ascending, then descending, then not. */
+    sort(/** @type {string} */ id, /** @type {boolean} */ add) {
+      const before = state.peek().sort;
+      const now = before.find((item) => item.column === id);
+      const rest = add ? before.filter((item) => item.column !== id) : [];
+      const next = !now ? [...rest, { column: id, descending: false }] : now.descending ? rest : [...rest, { column: id, descending: true }];
+      shell.change({ sort: next });
+    },
+
+    /** @returns {import("../parts/menu.js").MenuEntry[]} */
+    moreOfSelection: () => [
+      { label: "Only these in the charts", icon: "chart", run: () => self.only([...model.selected.peek()]) },
+      { label: "Keep at the top", icon: "pin", run: () => shell.change({ pinned: [...new Set([...state.peek().pinned, ...model.selected.peek()])] }) },
+      { label: "Select the others", run: self.invert },
+    ],
+
+    activate(/** @type {number} */ place) {
+      const { at } = model.places.peek();
+      if (at.length) model.active.value = model.idAt(Math.max(0, Math.min(at.length - 1, place)));
+    },
+
+    move(/** @type {number} */ step, select = false) {
+      const place = Math.max(0, Math.min(model.places.peek().at.length - 1, model.activePlace + step));
+      if (select) self.select(place, true);
+      self.activate(place);
+    },
+
+    /** Select or deselect a row; with `range` all rows from the last one. */
+    select(/** @type {number} */ place, /** @type {boolean} */ range) {
+      if (place < 0) return;
+      const next = new Set(model.selected.peek());
+      const ids = model.runsAt(place);
+      const { at } = model.places.peek();
+      let from = place;
+      if (range) {
+        const row = model.runs.rowById.get(anchor || model.active.peek());
+        from = row === undefined ? place : Math.max(0, at.indexOf(row));
+      }
+      if (range) {
+        for (let i = Math.min(from, place); i <= Math.max(from, place); i++) for (const id of model.runsAt(i)) next.add(id);
+      } else {
+        const on = !ids.every((id) => next.has(id));
+        for (const id of ids) if (on) next.add(id);
+        else next.delete(id);
+        anchor = ids[0] || "";
+      }
+      model.selected.value = next;
+    },
+
+    selectAll() {
+      const ids = [...model.rows.peek()].map((row) => model.runs.ids[row]);
+      model.selected.value = new Set(ids.every((id) => model.selected.peek().has(id)) ? [] : ids);
+    },
+
+    invert() {
+      const before = model.selected.peek();
+      model.selected.value = new Set([...model.rows.peek()].map((row) => model.runs.ids[row]).filter((id) => !before.has(id)));
+    },
+
+    clear() {
+      if (!model.selected.peek().size) return false;
+      model.selected.value = new Set();
+      anchor = "";
+      return true;
+    },
+
+    /** Show or hide the runs at a place in the charts. */
+    eye(/** @type {number} */ place) {
+      if (place < 0) return;
+      const ids = model.runsAt(place);
+      const { show, hide } = state.peek();
+      const shown = model.shownSet.peek();
+      if (ids.some((id) => shown.has(id))) {
+        if (show.kind === "ids") shell.change({ show: { kind: "ids", ids: show.ids.filter((id) => !ids.includes(id)) } });
+        else shell.change({ hide: [...hide, ...ids.filter((id) => shown.has(id))] });
+      } else if (ids.every((id) => hide.includes(id))) shell.change({ hide: hide.filter((id) => !ids.includes(id)) });
+      else shell.change({ show: { kind: "ids", ids: [...new Set([...model.shown.peek(), ...ids])] }, hide: [] });
+    },
+
+    /** Show only these runs in the charts, or what was shown by default again. */
+    only(/** @type {string[]} */ ids) {
+      const { show } = state.peek();
+      const same = show.kind === "ids" && show.ids.length === ids.length && ids.every((id) => show.ids.includes(id));
+      shell.change({ show: same ? { kind: "top", count: 50 } : { kind: "ids", ids }, hide: [] });
+    },
+
+    fold(/** @type {number} */ place) {
+      const id = model.idAt(place);
+      const next = new Set(model.open.peek());
+      if (!next.delete(id)) next.add(id);
+      model.open.value = next;
+    },
+
+    openPlace(/** @type {number} */ place) {
+      if (place < 0) return false;
+      if (model.places.peek().at[place] < 0) self.fold(place);
+      else shell.go(self.href(model.idAt(place)));
+      return true;
+    },
+
+    href: (/** @type {string} */ run) => shell.href({ page: "run", id: run }),
+
+    compareHref() {
+      const { selected, shown } = model;
+      const runs = selected.value.size ? [...selected.value] : shown.value.slice(0, 8);
+      return shell.href({ page: "compare", id: model.id }, { runs: runs.slice(0, 100) });
+    },
+
+    resize(/** @type {string} */ id, /** @type {number} */ width, /** @type {boolean} */ done) {
+      const widths = new Map(self.widths());
+      widths.set(id, width);
+      other({ w: [...widths].map(([name, size]) => `${encodeURIComponent(name)}:${size}`).join(",") }, done ? "replace" : "replace");
+    },
+
+    /** @returns {Map<string, number>} */
+    widths() {
+      const pairs = (state.peek().other.w || "").split(",").map((part) => /^(.+):(\d+)$/.exec(part));
+      return new Map(pairs.flatMap((pair) => (pair ? [[decodeURIComponent(pair[1]), Number(pair[2])]] : [])));
+    },
+
+    moveColumn(/** @type {string} */ id, /** @type {string | null} */ before) {
+      const moved = parts(id);
+      if (!moved) return;
+      const rest = columns().filter((shown) => shown !== moved);
+      const at = before === null ? rest.length : rest.findIndex((shown) => columnId(shown) === before);
+      shell.change({ cols: [...rest.slice(0, at), moved, ...rest.slice(at)] });
+    },
+
+    setColumn(/** @type {string} */ id, /** @type {boolean} */ on) {
+      const colon = /^(metrics\..+):(min|max|first|last|count|step)$/.exec(id);
+      const shown = /** @type {any} */ (colon ? { column: colon[1], statistic: colon[2] } : { column: id, statistic: "" });
+      const rest = columns().filter((column) => columnId(column) !== id);
+      shell.change({ cols: on ? [...rest, shown] : rest.length ? rest : [{ column: "name", statistic: "" }] });
+    },
+
+    /** Turn a choice on or off that only this page knows. */
+    other: (/** @type {string} */ name, /** @type {string} */ on) => other({ [name]: state.peek().other[name] === on ? "" : on }),
+
+    openColumns: () => (picker.value = true),
+    resetColumns: () => shell.change({ cols: null }),
+    toggleOnly: () => other({ only: state.peek().other.only === "1" ? "" : "1" }),
+    toggleLog: () => shell.change({ y: state.peek().y === "log" ? "linear" : "log" }),
+    toggleOutliers: () => other({ outliers: state.peek().other.outliers === "hide" ? "" : "hide" }),
+    fill: (/** @type {"table" | "charts"} */ side) => other({ fill: state.peek().other.fill === side ? "" : side }),
+
+    group(/** @type {string} */ id, /** @type {boolean} */ on) {
+      const rest = state.peek().group.filter((name) => name !== id);
+      shell.change({ group: on ? [...rest, id] : rest });
+    },
+
+    zoom(/** @type {number} */ low, /** @type {number} */ high) {
+      if (!(high > low)) return;
+      pace.delay = 120;
+      const digits = Math.max(0, Math.min(12, 3 - Math.floor(Math.log10(high - low))));
+      const round = (/** @type {number} */ value) => Number(value.toFixed(digits));
+      shell.change({ range: [round(low), round(high)] }, "push");
+    },
+
+    resetZoom() {
+      pace.delay = 0;
+      if (state.peek().range) shell.change({ range: null });
+    },
+
+    layout: (/** @type {Layout} */ layout, how = /** @type {"push" | "replace"} */ ("push")) => shell.change({ charts: printLayout(layout) }, how),
+    toggleSection: (/** @type {import("./experiment_layout.js").Section} */ section) =>
+      self.layout(toggleSection(parseLayout(state.peek().charts), section)),
+
+    changeChart(/** @type {string} */ key, /** @type {"pin" | "big" | "log"} */ how) {
+      if (how === "log") return self.toggleLog();
+      const layout = parseLayout(state.peek().charts);
+      const list = layout[how];
+      self.layout({ ...layout, [how]: list.includes(key) ? list.filter((name) => name !== key) : [...list, key] });
+    },
+
+    large: (/** @type {string} */ key) => other({ chart: key }),
+
+    baseline() {
+      const [row] = model.runsAt(model.activePlace);
+      if (row) shell.change({ base: state.peek().base === row ? "" : row });
+    },
+
+    /** Filter by the value of a cell. */
+    filterBy(/** @type {number} */ place, /** @type {string} */ column) {
+      const shown = columns()[Number(column)];
+      const row = model.places.peek().at[place];
+      if (!shown || row < 0) return;
+      const found = model.runs.columns.get(columnId(shown));
+      const value = found && (found.kind === "text" ? found.words[found.codes[row]] : found.values[row]);
+      if (value === null || value === undefined || Number.isNaN(value)) return;
+      shell.change({ q: addClause(state.peek().q, clauseText(shown.column, "=", value)) });
+    },
+
+    startRename() {
+      if (shell.role === "reader" || model.places.peek().at[model.activePlace] === undefined) return;
+      if (model.places.peek().at[model.activePlace] >= 0) editing.value = model.activePlace;
+    },
+
+    async rename(/** @type {number} */ place, /** @type {string | null} */ name) {
+      editing.value = -1;
+      if (name === null) return;
+      const id = model.idAt(place);
+      try {
+        await updateRuns([id], { name });
+        const row = /** @type {number} */ (model.runs.rowById.get(id));
+        const column = model.runs.columns.get("name");
+        if (column?.kind === "text") column.codes[row] = column.words.push(name) - 1;
+        model.version.value++;
+      } catch (error) {
+        toast(/** @type {Error} */ (error).message, { kind: "problem" });
+      }
+    },
+  };
+  return self;
+}

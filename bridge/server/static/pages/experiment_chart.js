@@ -1,0 +1,132 @@
+/** One chart of the experiment page: lines, or bars where each run has one value, in its frame. */
+
+import { html } from "htm/preact";
+import { useState } from "preact/hooks";
+import { address, encoded } from "../data/http.js";
+import { count } from "../lib/format.js";
+import { Bars } from "../parts/bars.js";
+import { Chart } from "../parts/chart.js";
+import { csvOf, save, savePng, summaryOf, svgOf } from "../parts/chart_export.js";
+import { rangeOf } from "../parts/lines_extent.js";
+import { Lines } from "../parts/lines.js";
+import { toast } from "../parts/toast.js";
+import { OtherKind } from "./experiment_kinds.js";
+
+/** @typedef {import("./experiment_layout.js").ChartSpec} ChartSpec */
+/** @typedef {import("../parts/lines_data.js").Line} Line */
+/** @typedef {import("../parts/lines_extent.js").Extent} Extent */
+
+/**
+ * What all charts share.
+ * @typedef {object} ChartContext
+ * @property {import("./experiment_series.js").ChartSeries} series
+ * @property {import("./experiment_model.js").ExperimentModel} model
+ * @property {import("../lib/state.js").State} state
+ * @property {string} theme
+ * @property {(low: number, high: number) => void} onZoom
+ * @property {() => void} onReset
+ * @property {(run: string) => void} onPick
+ * @property {() => void} onShowAll show outliers
+ * @property {(key: string) => void} onLarge
+ * @property {(key: string, how: "pin" | "big" | "log") => void} onChange
+ * @property {(key: string) => string} link the address of the page with this chart alone
+ * @property {(key: string) => boolean} isBig
+ * @property {(key: string) => boolean} isPinned
+ * @property {(run: string) => string} href
+ */
+
+/** @param {{ spec: ChartSpec, context: ChartContext, height: number, large?: boolean }} props */
+export function ExperimentChart({ spec, context, height, large }) {
+  const [extent, setExtent] = useState(/** @type {Extent | null} */ (null));
+  if (spec.type === "text" || !["scalar", "table"].includes(spec.kind)) return OtherKind({ spec, context, height });
+  const { state, series, model } = context;
+  const shown = series.of(spec.key).value;
+  const { lines } = shown;
+  const bars = lines.length > 0 && !state.range && !state.group.length && lines.every((line) => line.points <= 1);
+  const axis = state.x.replace(/^metric:/, "");
+  const node = () => /** @type {any} */ (document.querySelector(`${large ? ".chart-large " : ""}[data-chart="${CSS.escape(spec.key)}"] .lines-plot`))?.plot;
+  const body = bars
+    ? html`<${Bars} name=${spec.key} height=${height} hover=${model.hover} onPick=${context.onPick}
+        bars=${lines.map((line) => ({ id: line.id, name: line.name, colour: line.colour, value: line.latest }))} />`
+    : html`<${Lines} name=${spec.key} lines=${lines} version=${shown.version} x=${state.x} log=${state.y === "log"} logX=${state.other.logx === "1"}
+        clip=${state.other.outliers === "hide"} range=${state.range} smoothing=${state.smooth} smoothKind=${state.kind} theme=${context.theme}
+        height=${height} hover=${model.hover} onZoom=${context.onZoom} onReset=${context.onReset} onPick=${context.onPick}
+        onExtent=${(/** @type {Extent} */ next) => setExtent((before) => (before && same(before, next) ? before : next))} />`;
+  return html`<${Chart} name=${spec.key} title=${titleOf(spec.key)} about=${spec.about} big=${false} height=${height} stale=${shown.stale}
+    summary=${summaryOf(spec.key, lines, axis)} notes=${notesOf(lines, bars ? null : extent, context, shown)}
+    onLarge=${large ? undefined : () => context.onLarge(spec.key)} menu=${() => menuOf(spec, context, node, lines, bars)}>
+    ${shown.error ? html`<p class="chart-empty">${String(/** @type {Error} */ (shown.error).message)}</p>`
+      : !lines.length ? html`<p class="chart-empty">${shown.loaded ? emptyText(state) : ""}</p>` : body}
+  <//>`;
+}
+
+/** @param {import("../lib/state.js").State} state */
+const emptyText = (state) => (state.range ? "No points in this range" : "None of the shown runs has points");
+
+/** The section names the prefix already. @param {string} key */
+const titleOf = (key) => key;
+
+/** @param {Extent} one @param {Extent} other */
+const same = (one, other) =>
+  one.above === other.above && one.below === other.below && one.lost === other.lost && one.atLeast === other.atLeast;
+
+/**
+ * @param {Line[]} lines
+ * @param {Extent | null} extent
+ * @param {ChartContext} context
+ * @param {import("./experiment_series.js").ChartLines} shown
+ */
+function notesOf(lines, extent, context, shown) {
+  /** @type {import("../parts/chart.js").Note[]} */
+  const notes = [];
+  if (extent && lines.length) {
+    const about = extent.atLeast ? "at least " : "";
+    const points = (/** @type {number} */ number) => `${about}${count(number)} ${number === 1 ? "point" : "points"}`;
+    if (extent.above) notes.push({ text: `${points(extent.above)} outside ↑`, onPress: context.onShowAll });
+    if (extent.below) notes.push({ text: `${points(extent.below)} outside ↓`, onPress: context.onShowAll });
+    if (extent.lost) notes.push({ text: `${points(extent.lost)} ≤ 0 not shown`, onPress: () => context.onChange("", "log") });
+  }
+  const nans = lines.reduce((sum, line) => sum + line.nans, 0);
+  const infinities = lines.reduce((sum, line) => sum + line.infinities, 0);
+  if (nans) notes.push({ text: `× ${count(nans)} NaN` });
+  if (infinities) notes.push({ text: `▲▼ ${count(infinities)} infinite` });
+  const runs = context.model.shown.value.length;
+  const missing = runs - lines.length;
+  if (!context.state.group.length && lines.length && missing > 0 && shown.loaded && !shown.stale) {
+    notes.push({ text: `${count(missing)} of ${count(runs)} runs without points${context.state.range ? " here" : ""}` });
+  }
+  return notes;
+}
+
+/**
+ * @param {ChartSpec} spec
+ * @param {ChartContext} context
+ * @param {() => import("../parts/lines_plot.js").LinePlot} plot
+ * @param {Line[]} lines
+ * @param {boolean} bars
+ */
+function menuOf(spec, context, plot, lines, bars) {
+  const { key } = spec;
+  const { state } = context;
+  const range = () => state.range || rangeOf(lines);
+  const exact = lines.length === 1 && !state.group.length;
+  const csv = () => save(`${key}.csv`, new Blob([csvOf(lines, range(), state.x)], { type: "text/csv" }));
+  const copy = async () => {
+    await navigator.clipboard.writeText(new URL(context.link(key), location.href).href);
+    toast("Link copied");
+  };
+  return [
+    { label: "Large view", hint: "Enter", run: () => context.onLarge(key) },
+    { label: "Double width", checked: context.isBig(key), run: () => context.onChange(key, "big") },
+    { label: "Keep at the top", checked: context.isPinned(key), run: () => context.onChange(key, "pin") },
+    "line",
+    ...(bars ? [] : [
+      { label: "Download PNG", run: () => savePng(key, plot()) },
+      { label: "Download SVG", run: () => save(`${key}.svg`, new Blob([svgOf(key, plot())], { type: "image/svg+xml" })) },
+    ]),
+    { label: "Download CSV of what is seen", run: csv },
+    ...(exact ? [{ label: "Download all points as CSV", href: address(`/points/${encodeURIComponent(lines[0].id)}/${encoded(key)}`, { format: "csv" }) }] : []),
+    "line",
+    { label: "Copy link", run: copy },
+  ];
+}

@@ -1,0 +1,137 @@
+/** The charts of the experiment page: which lines they show, and the large view of one. */
+
+import { useSignalEffect } from "@preact/signals";
+import { html } from "htm/preact";
+import { useEffect, useMemo, useState } from "preact/hooks";
+import { count, exact, number } from "../lib/format.js";
+import { Dialog } from "../parts/dialog.js";
+import { GridOfCharts } from "../parts/grid_of_charts.js";
+import { Empty } from "../parts/problem.js";
+import { ExperimentChart } from "./experiment_chart.js";
+import { parseLayout, sectionsOf } from "./experiment_layout.js";
+
+/** @typedef {import("./experiment_model.js").ExperimentModel} ExperimentModel */
+/** @typedef {import("./experiment_series.js").ChartSeries} ChartSeries */
+/** @typedef {import("../shell.js").Shell} Shell */
+/** @typedef {{ model: ExperimentModel, series: ChartSeries, shell: Shell, actions: any }} Parts */
+
+const BODY = 208;
+const FRAME = 44;
+const BUCKETS = 500;
+const LARGE_BUCKETS = 1200;
+const FIRST_METRIC = `run.log("loss", 0.25)`;
+
+/** @param {Parts & { layout: import("./experiment_layout.js").Layout, narrow: boolean }} props */
+export function Charts({ model, series, shell, actions, layout, narrow }) {
+  const [width, setWidth] = useState(0);
+  useView(model, series, actions);
+  useEffect(() => {
+    const node = document.querySelector(".chart-scroll");
+    if (!node) return;
+    const observer = new ResizeObserver(() => setWidth(node.clientWidth));
+    observer.observe(node);
+    return () => observer.disconnect();
+  }, []);
+  const keys = model.keys.value;
+  const sections = useMemo(() => (keys ? sectionsOf(keys, layout) : []), [keys, model.state.value.charts]);
+  const context = useContext({ model, series, shell, actions });
+  const perRow = narrow ? 1 : layout.per || Math.max(1, Math.min(4, Math.floor((width - 12) / 340)));
+  const onUp = (/** @type {string} */ name) => {
+    const names = sections.map((section) => section.name);
+    const at = names.indexOf(name);
+    names.splice(at - 1, 2, names[at], names[at - 1]);
+    actions.layout({ ...layout, order: names });
+  };
+  return html`<${GridOfCharts} sections=${sections} perRow=${perRow} height=${BODY + FRAME}
+    isBig=${(/** @type {any} */ spec) => layout.big.includes(spec.key)}
+    chart=${(/** @type {any} */ spec) => html`<${ExperimentChart} spec=${spec} context=${context} height=${BODY} />`}
+    onVisible=${(/** @type {string} */ key, /** @type {boolean} */ visible) => series.setVisible(key, visible)}
+    onToggle=${(/** @type {string} */ name) => actions.toggleSection(sections.find((section) => section.name === name))} onUp=${onUp}
+    empty=${keys && !sections.length ? layout.find
+      ? html`<${Empty} title=${`No chart has “${layout.find}” in its name`} />`
+      : html`<${Empty} title="No metrics yet" code=${FIRST_METRIC} />` : null} />`;
+}
+
+/**
+ * Tell the series which lines the charts show.
+ * @param {ExperimentModel} model
+ * @param {ChartSeries} series
+ * @param {any} actions
+ */
+function useView(model, series, actions) {
+  useSignalEffect(() => {
+    const { x, range, group, band, other } = model.state.value;
+    const groups = model.groups.value;
+    const dark = model.dark.value;
+    if (model.version.value < 1 || !model.cursor) return;
+    const grouped = group.length > 0 && groups && other.traces !== "1";
+    /** @type {Record<string, string> | null} */
+    let of = null;
+    let lines = model.shown.value;
+    if (groups && grouped) {
+      of = {};
+      lines = groups.slice(0, 50).map((one) => one.key);
+      for (const one of groups.slice(0, 50)) for (const row of one.rows) of[model.runs.ids[row]] = one.key;
+    }
+    const groupOf = groups && !grouped ? new Map(groups.flatMap((one) => one.rows.map((row) => /** @type {[string, string]} */ ([model.runs.ids[row], one.key])))) : null;
+    const look = (/** @type {string} */ id) => {
+      if (of) return model.groupLook(id);
+      const group = groupOf?.get(id);
+      return group === undefined ? model.look(id) : { ...model.groupLook(group), name: model.look(id).name };
+    };
+    series.setView(
+      { lines, look, x, range, buckets: other.chart ? LARGE_BUCKETS : BUCKETS, groups: of, band, start: (id) => model.runs.number("start_time", model.runs.rowById.get(id) ?? -1) },
+      actions.pace.delay,
+    );
+    void dark;
+  });
+}
+
+/**
+ * @param {Parts} parts
+ * @returns {import("./experiment_chart.js").ChartContext}
+ */
+function useContext({ model, series, shell, actions }) {
+  const state = model.state.value;
+  const layout = parseLayout(state.charts);
+  return {
+    series, model, state, theme: String(shell.dark.value), onZoom: actions.zoom, onReset: actions.resetZoom,
+    onPick(run) {
+      const row = model.runs.rowById.get(run);
+      if (row !== undefined) model.active.value = run;
+    },
+    onShowAll: actions.toggleOutliers, onLarge: actions.large, onChange: actions.changeChart,
+    link: (key) => shell.href({ page: "experiment", id: model.id }, { ...state, other: { ...state.other, chart: key } }),
+    isBig: (key) => layout.big.includes(key), isPinned: (key) => layout.pin.includes(key), href: actions.href,
+  };
+}
+
+/** @param {Parts & { name: string }} props */
+export function LargeChart({ model, series, shell, actions, name }) {
+  const context = useContext({ model, series, shell, actions });
+  const sections = sectionsOf(model.keys.value || [], parseLayout(""));
+  const spec = sections.flatMap((section) => section.charts).find((chart) => chart.key === name);
+  useEffect(() => {
+    series.setVisible(name, true);
+  }, [name]);
+  if (!spec) return null;
+  const { lines } = series.of(name).value;
+  const height = Math.max(240, Math.round(innerHeight * 0.52));
+  return html`<${Dialog} label=${name} class="chart-large" onClose=${() => actions.large("")}>
+    <${ExperimentChart} spec=${spec} context=${context} height=${height} large=${true} />
+    <div class="chart-table" tabindex="0" role="region" aria-label=${`Values of ${name}`}>
+      <table class="table">
+        <thead><tr><th scope="col">Run</th>${["last", "least", "greatest", "points"].map((title) => html`<th scope="col" class="number">${title}</th>`)}</tr></thead>
+        <tbody>
+          ${[...lines].sort((one, other) => one.latest - other.latest).slice(0, 200).map(
+            (line) => html`<tr key=${line.id} onMouseEnter=${() => (model.hover.value = { chart: "", run: line.id, x: null })}>
+              <th scope="row"><span class="row"><span class="tip-dot" style=${{ background: line.colour }}></span>${line.name}</span></th>
+              ${[line.latest, line.min, line.max].map((value) => html`<td class="number" title=${exact(value)}>${number(value, 6)}</td>`)}
+              <td class="number">${count(line.points)}</td>
+            </tr>`,
+          )}
+        </tbody>
+      </table>
+    </div>
+  <//>`;
+}

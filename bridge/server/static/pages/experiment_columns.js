@@ -1,0 +1,99 @@
+/** Which columns the table can show: what it shows by itself, what the picker finds, what the filter completes. */
+
+import { getKeys } from "../data/api.js";
+import { comparators, keyText } from "../lib/filter.js";
+import { plural } from "../lib/format.js";
+import { TITLES } from "./experiment_cells.js";
+
+/** @typedef {import("../lib/state.js").ShownColumn} ShownColumn */
+/** @typedef {import("../data/api.js").Key} Key */
+
+const FEW = 4;
+const PREFIXES = { metric: "metrics", param: "params", property: "properties", tag: "tags" };
+const ATTRIBUTES = ["name", "status", "start_time", "duration", "end_time", "user", "number", "run_id", "type", "description", "parent_id"];
+const OPERATORS = ["=", "!=", "LIKE", "ILIKE"];
+
+/**
+ * Return the name of the column of a key.
+ * @param {Key} key
+ */
+export const columnOfKey = (key) => `${PREFIXES[key.entity]}.${key.column ? `${key.key}.${key.column}` : key.key}`;
+
+/**
+ * Return the columns that a person most likely wants: a few metrics and the params that differ.
+ * @param {Key[] | null} keys
+ * @param {any} experiment
+ * @returns {ShownColumn[]}
+ */
+export function chooseColumns(keys, experiment) {
+  const plain = (/** @type {string} */ column) => /** @type {ShownColumn} */ ({ column, statistic: "" });
+  const first = ["name", "status", "start_time"].map(plain);
+  if (!keys) return first;
+  const runs = Math.max(1, experiment?.runs || 1, ...keys.map((key) => key.runs));
+  const metrics = keys.filter((key) => key.entity === "metric" && key.kind === "scalar" && key.type === "number" && !key.key.startsWith("system/"));
+  const weight = (/** @type {Key} */ key) => (/(^|\/)(val|valid|validation|eval|test)([_/]|$)/.test(key.key) ? 2 : 0) + (/loss|acc|f1|auc|score|error|reward/.test(key.key) ? 1 : 0);
+  metrics.sort((one, other) => other.runs - one.runs || weight(other) - weight(one));
+  const params = keys.filter((key) => key.entity === "param" && (key.words.length !== 1 || key.runs < runs));
+  params.sort((one, other) => other.runs - one.runs);
+  return [...first, ...metrics.slice(0, FEW).map(columnOfKey).map(plain), ...params.slice(0, FEW).map(columnOfKey).map(plain)];
+}
+
+/** @param {Key} key */
+const isColumn = (key) => key.entity !== "metric" || (key.type === "number" && key.kind !== "description") || key.kind === "scalar";
+
+/**
+ * Return the columns whose name contains a text. The server is asked for keys that begin with it if there are more
+ * than the page has read.
+ * @param {string} experiment
+ * @param {Key[]} known
+ * @param {boolean} all whether `known` are all keys
+ * @param {string} text
+ */
+export async function findColumns(experiment, known, all, text) {
+  let keys = known;
+  const plain = text.trim().replace(/^(metrics|params|tags|properties)\./, "");
+  if (!all && plain) {
+    const { keys: more } = await getKeys(experiment, { prefix: plain, limit: 500 });
+    keys = [...known, ...more];
+  }
+  const wanted = text.trim().toLowerCase();
+  /** @type {import("../parts/columns.js").Choice[]} */
+  const found = ATTRIBUTES.map((id) => ({ id, title: TITLES[id] || id, about: "run", statistics: false }));
+  const seen = new Set(ATTRIBUTES);
+  for (const key of keys) {
+    const id = key.entity === "metric" && key.type === "text" ? `tags.${key.key}` : columnOfKey(key);
+    if (seen.has(id) || !isColumn(key)) continue;
+    seen.add(id);
+    const title = id.slice(id.indexOf(".") + 1);
+    found.push({ id, title, about: `${key.entity}, ${plural(key.runs, "run")}`, statistics: key.entity === "metric" && key.type === "number" });
+  }
+  return found.filter((choice) => !wanted || choice.id.toLowerCase().includes(wanted) || choice.title.toLowerCase().includes(wanted));
+}
+
+/**
+ * Return what can be written at a place of the filter.
+ * @param {string} experiment
+ * @param {Key[]} known
+ * @param {boolean} all
+ * @param {import("../lib/filter.js").Completion} wanted
+ * @returns {Promise<import("../parts/filter_box.js").Option[]>}
+ */
+export async function completions(experiment, known, all, wanted) {
+  const typed = wanted.typed.toLowerCase();
+  const key = known.find((candidate) => columnOfKey(candidate) === wanted.key);
+  if (wanted.want === "join") return [{ text: "and" }].filter((option) => option.text.startsWith(typed));
+  if (wanted.want === "comparator") {
+    const isNumber = key ? key.entity === "metric" && key.type === "number" : /time|duration|number|created/.test(wanted.key);
+    const fit = key || !wanted.key.includes(".") ? comparators(wanted.key, isNumber) : OPERATORS;
+    return fit.filter((text) => text.toLowerCase().startsWith(typed)).map((text) => ({ text }));
+  }
+  if (wanted.want === "value") {
+    if (wanted.key === "status") return ["Running", "Completed", "Failed", "Canceled", "NotStarted", "Queued"].filter((text) => text.toLowerCase().startsWith(typed)).map((text) => ({ text }));
+    const words = key ? key.words : [];
+    const hint = key && key.entity === "metric" && key.minimum !== null ? [{ text: String(key.minimum), hint: "least" }, { text: String(key.maximum), hint: "greatest" }] : [];
+    return [...words.map(([text, count]) => ({ text, hint: plural(count, "run") })), ...hint].filter((option) => option.text.toLowerCase().includes(typed));
+  }
+  const found = await findColumns(experiment, known, all, wanted.typed);
+  const starts = (/** @type {{ id: string }} */ choice) => Number(!choice.id.toLowerCase().startsWith(typed));
+  return found.sort((one, other) => starts(one) - starts(other)).map((choice) => ({ text: choice.id, hint: choice.about, key: keyText(choice.id) }));
+}

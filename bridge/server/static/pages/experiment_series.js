@@ -1,0 +1,260 @@
+/** The lines of the charts on the screen: asked for together, kept while the view stays, and extended while runs log. */
+
+import { signal } from "@preact/signals";
+import { getSeries, getTail } from "../data/api.js";
+import { addPoints, toLine } from "../parts/lines_data.js";
+
+/** @typedef {import("../parts/lines_data.js").Line} Line */
+/** @typedef {import("../parts/lines_data.js").Sampled} Sampled */
+/** @typedef {{ name: string, colour: string, dash: number[] }} Look */
+
+/**
+ * What the charts show. `lines` are the ids of runs or, with `groups`, the names of groups, in order.
+ * @typedef {object} View
+ * @property {string[]} lines
+ * @property {(id: string) => Look} look
+ * @property {string} x
+ * @property {[number, number] | null} range
+ * @property {number} buckets
+ * @property {Record<string, string> | null} groups the group of each run; null shows runs
+ * @property {"std" | "minmax" | "none" | "quartiles"} band
+ * @property {(id: string) => number} start the start time of a run
+ */
+
+/**
+ * The lines of one chart. `stale` lines belong to the view before this one.
+ * @typedef {{ lines: Line[], version: number, stale: boolean, loaded: boolean, error: unknown }} ChartLines
+ */
+
+/** @typedef {{ view: string, have: Map<string, Line | null>, old: Set<string>, shown: import("@preact/signals").Signal<ChartLines> }} Store */
+
+const KEYS_AT_ONCE = 8;
+const REQUESTS_AT_ONCE = 2;
+const MOST_KEPT = 400;
+const GROUPED_RUNS = 1000;
+
+export class ChartSeries {
+  constructor() {
+    /** @type {Map<string, Store>} */
+    this.charts = new Map();
+    /** @type {Set<string>} the charts on the screen */
+    this.visible = new Set();
+    /** @type {View | null} */
+    this.view = null;
+    this.viewId = "";
+    this.running = 0;
+    this.planned = 0;
+    this.version = 0;
+    this.closed = false;
+  }
+
+  /**
+   * Return the lines of a chart, as a signal.
+   * @param {string} key
+   */
+  of(key) {
+    return this.store(key).shown;
+  }
+
+  /** @param {string} key */
+  store(key) {
+    let store = this.charts.get(key);
+    if (!store) {
+      /** @type {ChartLines} */
+      const empty = { lines: [], version: 0, stale: false, loaded: false, error: null };
+      store = { view: "", have: new Map(), old: new Set(), shown: signal(empty) };
+      this.charts.set(key, store);
+    }
+    return store;
+  }
+
+  /**
+   * Show other lines, or the same in another range.
+   * @param {View} view
+   * @param {number} delay milliseconds before the server is asked
+   */
+  setView(view, delay = 0) {
+    const { x, range, buckets, groups, band } = view;
+    const grouped = groups ? `${view.lines.join("\n")}|${Object.keys(groups).length}|${band}` : "";
+    this.viewId = [x, range ? range.join("..") : "", buckets, grouped].join("|");
+    this.view = view;
+    for (const key of this.charts.keys()) this.publish(key);
+    this.plan(delay);
+  }
+
+  /**
+   * @param {string} key
+   * @param {boolean} visible
+   */
+  setVisible(key, visible) {
+    if (visible) this.visible.add(key);
+    else this.visible.delete(key);
+    if (visible) this.plan(0);
+  }
+
+  /** @param {number} delay */
+  plan(delay) {
+    clearTimeout(this.planned);
+    this.planned = setTimeout(() => this.ask(), delay);
+  }
+
+  /** Ask for what the visible charts lack. */
+  ask() {
+    const { view } = this;
+    if (!view || this.closed) return;
+    /** @type {Map<string, string[]>} the charts that lack the same lines */
+    const wanted = new Map();
+    for (const key of this.visible) {
+      const store = this.store(key);
+      const fresh = store.view === this.viewId;
+      const lacking = view.lines.filter((id) => !fresh || !store.have.has(id) || store.old.has(id));
+      if (!lacking.length) continue;
+      const name = JSON.stringify(lacking);
+      wanted.set(name, [...(wanted.get(name) || []), key]);
+    }
+    for (const [lines, keys] of wanted) {
+      if (this.running >= REQUESTS_AT_ONCE) return;
+      this.load(JSON.parse(lines), keys.slice(0, KEYS_AT_ONCE));
+    }
+  }
+
+  /**
+   * @param {string[]} lines
+   * @param {string[]} keys
+   */
+  async load(lines, keys) {
+    const view = /** @type {View} */ (this.view);
+    const id = this.viewId;
+    const { groups, x, range, buckets, band } = view;
+    this.running++;
+    // What is under way counts as there, so that it is not asked for twice.
+    for (const key of keys) {
+      const store = this.store(key);
+      if (store.view !== id) {
+        store.view = id;
+        store.have = new Map();
+      }
+      for (const line of lines) {
+        store.have.set(line, store.have.get(line) || null);
+        store.old.delete(line);
+      }
+    }
+    const runs = groups ? Object.keys(groups).slice(0, GROUPED_RUNS) : lines;
+    try {
+      const answer = await getSeries({
+        runs, keys, buckets, x, ...(range ? { low: range[0], high: range[1] } : {}), ...(groups ? { groups } : {}),
+      });
+      for (const sampled of /** @type {Sampled[]} */ (answer.series)) {
+        const store = this.store(sampled.key);
+        if (store.view !== id) continue;
+        const look = { ...view.look(sampled.run), band: groups ? band : /** @type {const} */ ("minmax") };
+        store.have.set(sampled.run, toLine(sampled, look));
+      }
+      for (const key of keys) if (this.store(key).view === id) this.publish(key, true);
+    } catch (error) {
+      for (const key of keys) this.store(key).shown.value = { ...this.store(key).shown.peek(), error, loaded: true };
+    }
+    this.running--;
+    this.ask();
+  }
+
+  /**
+   * Give a chart the lines that are there.
+   * @param {string} key
+   * @param {boolean} [arrived]
+   */
+  publish(key, arrived = false) {
+    const { view } = this;
+    const store = this.store(key);
+    if (!view) return;
+    const before = store.shown.peek();
+    if (store.view !== this.viewId || (!arrived && !before.loaded)) {
+      if (before.loaded && !before.stale) store.shown.value = { ...before, stale: true };
+      return;
+    }
+    /** @type {Line[]} */
+    const lines = [];
+    for (const id of view.lines) {
+      const line = store.have.get(id);
+      if (!line) continue;
+      Object.assign(line, view.look(id));
+      lines.push(line);
+    }
+    if (store.have.size > MOST_KEPT) {
+      const shown = new Set(view.lines);
+      for (const id of store.have.keys()) if (!shown.has(id)) store.have.delete(id);
+    }
+    store.shown.value = { lines, version: ++this.version, stale: false, loaded: true, error: null };
+  }
+
+  /**
+   * Add what runs have logged to the visible charts.
+   * @param {Set<string>} runs
+   */
+  async extend(runs) {
+    const { view } = this;
+    if (!view) return;
+    const id = this.viewId;
+    if (view.groups || view.x.startsWith("metric:")) {
+      this.refresh(view.groups ? view.lines : [...runs]);
+      return;
+    }
+    /** @type {[string, string, number][]} */
+    const asked = [];
+    for (const [key, store] of this.charts) {
+      for (const [line, found] of store.have) {
+        if (!runs.has(line)) continue;
+        if (store.view === id && this.visible.has(key)) asked.push([line, key, found ? found.position : -1]);
+        else store.old.add(line);
+      }
+    }
+    if (!asked.length) return;
+    const { series } = await getTail(asked);
+    if (id !== this.viewId) return this.refresh([...runs]);
+    const changed = new Set();
+    let lacking = false;
+    for (const tail of series) {
+      const key = tail.column && !tail.key.endsWith(`.${tail.column}`) ? `${tail.key}.${tail.column}` : tail.key;
+      const store = this.charts.get(key) || this.charts.get(tail.key);
+      if (!store) continue;
+      const line = store.have.get(tail.run);
+      const start = view.start(tail.run);
+      const xs = view.x === "step" ? tail.steps : view.x === "time" ? tail.timestamps : tail.timestamps.map((at) => at - start);
+      if (line && line.position >= tail.position) continue;
+      if (line && line.position >= 0 && append(line, xs, tail.values, view.range)) line.position = tail.position;
+      else {
+        store.old.add(tail.run);
+        lacking = true;
+      }
+      changed.add(store === this.charts.get(key) ? key : tail.key);
+    }
+    for (const key of changed) this.publish(key, true);
+    if (lacking) this.plan(200);
+  }
+
+  /**
+   * Ask for lines again.
+   * @param {string[]} lines
+   */
+  refresh(lines) {
+    for (const store of this.charts.values()) for (const line of lines) if (store.have.has(line)) store.old.add(line);
+    this.plan(700);
+  }
+
+  close() {
+    this.closed = true;
+    clearTimeout(this.planned);
+  }
+}
+
+/**
+ * @param {Line} line
+ * @param {Float64Array} xs
+ * @param {Float64Array} ys
+ * @param {[number, number] | null} range
+ */
+function append(line, xs, ys, range) {
+  if (!range) return addPoints(line, xs, ys);
+  const inside = xs.map((_, at) => at).filter((at) => xs[at] >= range[0] && xs[at] <= range[1]);
+  return addPoints(line, [...inside].map((at) => xs[at]), [...inside].map((at) => ys[at]));
+}

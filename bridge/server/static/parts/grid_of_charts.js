@@ -1,0 +1,121 @@
+/** Sections of charts. A closed section holds nothing, and a chart is drawn when it comes near the screen. */
+
+import { html } from "htm/preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { Icon } from "./icon.js";
+
+/** @typedef {{ key: string }} AnyChart */
+
+const NEAR = "400px";
+const AT_ONCE = 60;
+
+/**
+ * @param {object} props
+ * @param {{ name: string, open: boolean, charts: any[] }[]} props.sections
+ * @param {number} props.perRow
+ * @param {number} props.height the height of a chart with its frame, in pixels
+ * @param {(chart: any) => boolean} props.isBig
+ * @param {(chart: any) => any} props.chart the content of a chart
+ * @param {(key: string, visible: boolean) => void} props.onVisible
+ * @param {(name: string) => void} props.onToggle
+ * @param {(name: string) => void} [props.onUp] a section moves up
+ * @param {any} [props.empty]
+ */
+export function GridOfCharts({ sections, perRow, height, isBig, chart, onVisible, onToggle, onUp, empty }) {
+  const scroller = useRef(/** @type {HTMLElement | null} */ (null));
+  const watch = useRef(/** @type {Watch | null} */ (null));
+  const [ready, setReady] = useState(false);
+  useEffect(() => {
+    watch.current = new Watch(/** @type {HTMLElement} */ (scroller.current));
+    setReady(true);
+    return () => watch.current?.close();
+  }, []);
+  return html`<div class="chart-scroll" ref=${scroller} role="region" aria-label="Charts" tabindex="-1">
+    ${sections.length ? null : empty}
+    ${ready && sections.map(
+      (section, at) => html`<${Section} key=${section.name} section=${section} perRow=${perRow} height=${height} isBig=${isBig}
+        chart=${chart} watch=${watch.current} onVisible=${onVisible} onToggle=${onToggle} onUp=${at > 0 ? onUp : undefined} />`,
+    )}
+  </div>`;
+}
+
+/** @param {any} props */
+function Section({ section, perRow, height, isBig, chart, watch, onVisible, onToggle, onUp }) {
+  const [most, setMost] = useState(AT_ONCE);
+  const { name, open, charts } = section;
+  return html`<section class="chart-section" data-section=${name}>
+    <div class="chart-section-head">
+      <h2><button type="button" class="toggle" aria-expanded=${open} onClick=${() => onToggle(name)}>
+        <span class="sign" aria-hidden="true">${open ? "▾" : "▸"}</span>${name}<span class="count">${charts.length}</span>
+      </button></h2>
+      ${onUp ? html`<button type="button" class="button quiet small icon section-up" aria-label=${`Move ${name} up`} title="Move up"
+        onClick=${() => onUp(name)}><${Icon} name="up" /></button>` : null}
+    </div>
+    ${open
+      ? html`<div class="chart-grid" style=${{ "--per-row": perRow }}>
+          ${charts.slice(0, most).map(
+            (/** @type {AnyChart} */ item) => html`<${Lazy} key=${item.key} id=${item.key} big=${isBig(item) && perRow > 1} height=${height}
+              watch=${watch} onVisible=${onVisible} content=${() => chart(item)} />`,
+          )}
+        </div>
+        ${charts.length > most
+          ? html`<button type="button" class="button" onClick=${() => setMost(most + AT_ONCE)}>Show ${Math.min(AT_ONCE, charts.length - most)} more of ${charts.length}</button>`
+          : null}`
+      : null}
+  </section>`;
+}
+
+/** @param {any} props */
+function Lazy({ id, big, height, watch, onVisible, content }) {
+  const node = useRef(/** @type {HTMLElement | null} */ (null));
+  const [near, setNear] = useState(false);
+  useEffect(() => {
+    const { current } = node;
+    if (!current) return;
+    watch.add(current, (/** @type {boolean} */ is) => {
+      setNear(is);
+      onVisible(id, is);
+    });
+    return () => {
+      watch.remove(current);
+      onVisible(id, false);
+    };
+  }, [watch]);
+  return html`<div class=${`chart-slot${big ? " big" : ""}`} ref=${node} style=${{ minHeight: `${height}px` }}>${near ? content() : null}</div>`;
+}
+
+/** Tells charts when they come near the part of a scroller that is on the screen. */
+class Watch {
+  /** @param {HTMLElement} scroller */
+  constructor(scroller) {
+    /** @type {Map<Element, (near: boolean) => void>} */
+    this.calls = new Map();
+    // On a narrow screen an outer element scrolls, so the window is the root.
+    const root = getComputedStyle(scroller).overflowY === "visible" ? null : scroller;
+    this.observer = new IntersectionObserver(
+      (entries) => {
+        for (const entry of entries) this.calls.get(entry.target)?.(entry.isIntersecting);
+      },
+      { root, rootMargin: `${NEAR} 0px` },
+    );
+  }
+
+  /**
+   * @param {Element} node
+   * @param {(near: boolean) => void} call
+   */
+  add(node, call) {
+    this.calls.set(node, call);
+    this.observer.observe(node);
+  }
+
+  /** @param {Element} node */
+  remove(node) {
+    this.calls.delete(node);
+    this.observer.unobserve(node);
+  }
+
+  close() {
+    this.observer.disconnect();
+  }
+}

@@ -1,0 +1,127 @@
+/** The range of y of a chart, and how many points it does not show. */
+
+/** @typedef {import("./lines_data.js").Line} Line */
+
+/**
+ * @typedef {object} Extent
+ * @property {number} low
+ * @property {number} high
+ * @property {number} above points above the range; of buckets, at least one point each
+ * @property {number} below
+ * @property {number} lost points that a logarithmic axis cannot show
+ * @property {boolean} atLeast the numbers count buckets, so that there may be more points
+ */
+
+/**
+ * Return the range of y that shows all values of x from `low` to `high`.
+ *
+ * With `clip` it goes from the 1st to the 99th percentile of what is shown, but at least to each line's median, so that
+ * no line is outside. With `log` only values above 0 count.
+ * @param {Line[]} lines
+ * @param {number} low
+ * @param {number} high
+ * @param {{ log: boolean, clip: boolean }} options
+ * @returns {Extent}
+ */
+export function extentOf(lines, low, high, { log, clip }) {
+  let least = Infinity;
+  let greatest = -Infinity;
+  let lost = 0;
+  let atLeast = false;
+  for (const line of lines) {
+    if (!line.exact) atLeast = true;
+    for (let at = 0; at < line.n; at++) {
+      if (line.x[at] < low || line.x[at] > high) continue;
+      const bottom = line.low ? line.low[at] : line.y[at];
+      const top = line.high ? line.high[at] : line.y[at];
+      if (log && bottom <= 0) lost++;
+      for (const value of [bottom, top, line.y[at]]) {
+        if (!Number.isFinite(value) || (log && value <= 0)) continue;
+        if (value < least) least = value;
+        if (value > greatest) greatest = value;
+      }
+    }
+  }
+  /** @type {Extent} */
+  const extent = { low: least, high: greatest, above: 0, below: 0, lost, atLeast };
+  if (least > greatest) return { ...extent, low: log ? 0.1 : 0, high: 1 };
+  if (clip) clipTo(extent, lines, low, high, log);
+  return padded(extent, log);
+}
+
+/**
+ * @param {Extent} extent
+ * @param {Line[]} lines
+ * @param {number} low
+ * @param {number} high
+ * @param {boolean} log
+ */
+function clipTo(extent, lines, low, high, log) {
+  /** @type {number[]} */
+  const all = [];
+  let least = Infinity;
+  let greatest = -Infinity;
+  for (const line of lines) {
+    const own = [];
+    for (let at = 0; at < line.n; at++) {
+      const value = line.y[at];
+      if (line.x[at] >= low && line.x[at] <= high && Number.isFinite(value) && !(log && value <= 0)) own.push(value);
+    }
+    if (!own.length) continue;
+    for (const value of own) all.push(value);
+    const middle = Float64Array.from(own).sort()[own.length >> 1];
+    least = Math.min(least, middle);
+    greatest = Math.max(greatest, middle);
+  }
+  if (all.length < 10) return;
+  const sorted = Float64Array.from(all).sort();
+  extent.low = Math.min(least, sorted[Math.floor(sorted.length * 0.01)]);
+  extent.high = Math.max(greatest, sorted[Math.ceil(sorted.length * 0.99) - 1]);
+  const { low: bottom, high: top } = padded(extent, log);
+  for (const line of lines) {
+    for (let at = 0; at < line.n; at++) {
+      if (line.x[at] < low || line.x[at] > high) continue;
+      if ((line.high ? line.high[at] : line.y[at]) > top) extent.above++;
+      const under = line.low ? line.low[at] : line.y[at];
+      if (under < bottom && !(log && under <= 0)) extent.below++;
+    }
+  }
+}
+
+/**
+ * @param {Extent} extent
+ * @param {boolean} log
+ * @returns {Extent}
+ */
+function padded(extent, log) {
+  const { low, high } = extent;
+  if (log) {
+    const room = low === high ? 1.5 : (high / low) ** 0.05;
+    return { ...extent, low: low / room, high: high * room };
+  }
+  const room = low === high ? Math.abs(low) * 0.1 || 1 : (high - low) * 0.05;
+  return { ...extent, low: low - room, high: high + room };
+}
+
+/**
+ * Return the range of x of all lines.
+ * @param {Line[]} lines
+ * @param {boolean} log
+ * @returns {[number, number]}
+ */
+export function rangeOf(lines, log = false) {
+  let low = Infinity;
+  let high = -Infinity;
+  for (const line of lines) {
+    const half = line.width / 2;
+    for (let at = 0; at < line.n; at++) {
+      if (line.count && !line.count[at]) continue;
+      const x = line.x[at];
+      if (log && x <= 0) continue;
+      if (x - half < low) low = log ? Math.max(x - half, x / 2) : x - half;
+      if (x + half > high) high = x + half;
+    }
+  }
+  if (low > high) return log ? [1, 10] : [0, 1];
+  return low === high ? [low - (log ? low / 2 : 0.5), high + 0.5] : [low, high];
+}
