@@ -13,7 +13,6 @@ import { follow } from "../parts/table_drag.js";
 import { makeActions } from "./experiment_actions.js";
 import { ChartBar, ExperimentBar, KeyHints } from "./experiment_bar.js";
 import { Charts, LargeChart } from "./experiment_charts.js";
-import { columnId } from "./experiment_cells.js";
 import { completions, findColumns } from "./experiment_columns.js";
 import { experimentKeys } from "./experiment_keys.js";
 import { parseLayout } from "./experiment_layout.js";
@@ -108,7 +107,7 @@ function Filter({ model, shell }) {
 /** @param {{ model: ExperimentModel, actions: any }} props */
 function Columns({ model, actions }) {
   const keys = model.keys.value || [];
-  return html`<${ColumnPicker} chosen=${model.columns.value.map(columnId)} onChange=${actions.setColumn} onReset=${actions.resetColumns}
+  return html`<${ColumnPicker} chosen=${model.columns.value} onChange=${actions.setColumn} onReset=${actions.resetColumns}
     find=${(/** @type {string} */ text) => findColumns(model.id, keys, keys.length < ALL_KEYS, text)}
     onClose=${() => (actions.picker.value = false)} />`;
 }

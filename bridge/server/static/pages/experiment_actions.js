@@ -4,7 +4,6 @@ import { signal } from "@preact/signals";
 import { updateRuns } from "../data/edits.js";
 import { addClause, clauseText } from "../lib/filter.js";
 import { toast } from "../parts/toast.js";
-import { columnId } from "./experiment_cells.js";
 import { parseLayout, printLayout, toggleSection } from "./experiment_layout.js";
 
 /** @typedef {import("./experiment_model.js").ExperimentModel} ExperimentModel */
@@ -26,7 +25,6 @@ export function makeActions(model, shell) {
   const other = (/** @type {Record<string, string>} */ changes, how = /** @type {"push" | "replace"} */ ("push")) =>
     shell.change({ other: { ...state.peek().other, ...changes } }, how);
   const columns = () => model.columns.peek();
-  const parts = (/** @type {string} */ id) => columns().find((shown) => columnId(shown) === id);
 
   const self = {
     picker, editing, groupOpener, pace,
@@ -152,18 +150,14 @@ export function makeActions(model, shell) {
     },
 
     moveColumn(/** @type {string} */ id, /** @type {string | null} */ before) {
-      const moved = parts(id);
-      if (!moved) return;
-      const rest = columns().filter((shown) => shown !== moved);
-      const at = before === null ? rest.length : rest.findIndex((shown) => columnId(shown) === before);
-      shell.change({ cols: [...rest.slice(0, at), moved, ...rest.slice(at)] });
+      const rest = columns().filter((name) => name !== id);
+      const at = before === null ? rest.length : rest.indexOf(before);
+      shell.change({ cols: [...rest.slice(0, at), id, ...rest.slice(at)] });
     },
 
     setColumn(/** @type {string} */ id, /** @type {boolean} */ on) {
-      const colon = /^(metrics\..+):(min|max|first|last|count|step)$/.exec(id);
-      const shown = /** @type {any} */ (colon ? { column: colon[1], statistic: colon[2] } : { column: id, statistic: "" });
-      const rest = columns().filter((column) => columnId(column) !== id);
-      shell.change({ cols: on ? [...rest, shown] : rest.length ? rest : [{ column: "name", statistic: "" }] });
+      const rest = columns().filter((name) => name !== id);
+      shell.change({ cols: on ? [...rest, id] : rest.length ? rest : ["name"] });
     },
 
     /** Turn a choice on or off that only this page knows. */
@@ -214,13 +208,12 @@ export function makeActions(model, shell) {
 
     /** Filter by the value of a cell. */
     filterBy(/** @type {number} */ place, /** @type {string} */ column) {
-      const shown = columns()[Number(column)];
       const row = model.places.peek().at[place];
-      if (!shown || row < 0) return;
-      const found = model.runs.columns.get(columnId(shown));
+      if (row < 0) return;
+      const found = model.runs.columns.get(column);
       const value = found && (found.kind === "text" ? found.words[found.codes[row]] : found.values[row]);
       if (value === null || value === undefined || Number.isNaN(value)) return;
-      shell.change({ q: addClause(state.peek().q, clauseText(shown.column, "=", value)) });
+      shell.change({ q: addClause(state.peek().q, clauseText(column, "=", value)) });
     },
 
     startRename() {

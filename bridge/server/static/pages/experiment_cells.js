@@ -1,5 +1,6 @@
 /** The cells of the table of runs: how a value of a column reads. */
 
+import { columnParts } from "../lib/column.js";
 import { ago, duration, exact, number, time } from "../lib/format.js";
 import { SIGNS, statusSign } from "../parts/status.js";
 import { bestBelow, groupName, spreadOf } from "./experiment_entries.js";
@@ -8,7 +9,6 @@ import { bestBelow, groupName, spreadOf } from "./experiment_entries.js";
 /** @typedef {import("../parts/table_rows.js").Cell} Cell */
 /** @typedef {import("./experiment_runs.js").Runs} Runs */
 /** @typedef {import("./experiment_entries.js").Places} Places */
-/** @typedef {import("../lib/state.js").ShownColumn} ShownColumn */
 
 export const TITLES = /** @type {Record<string, string>} */ ({
   name: "Name", status: "Status", start_time: "Created", end_time: "Ended", duration: "Duration", user: "User",
@@ -18,33 +18,24 @@ export const WIDTHS = /** @type {Record<string, number>} */ ({ name: 196, status
 const TIMES = new Set(["start_time", "end_time", "deletion_time"]);
 
 /**
- * Return the name of a column in requests to the server.
- * @param {ShownColumn} shown
- */
-export const columnId = ({ column, statistic }) => (statistic && statistic !== "last" ? `${column}:${statistic}` : column);
-
-/**
  * Return a column of the table.
- * @param {ShownColumn} shown
+ * @param {string} id its name, such as `metrics.val/loss:min`
  * @param {Runs} runs
  * @param {Map<string, number>} widths
  * @returns {TableColumn}
  */
-export function tableColumn(shown, runs, widths) {
-  const id = columnId(shown);
-  const { column } = shown;
-  const title = TITLES[column] || column.replace(/^(metrics|params|tags|properties)\./, "");
+export function tableColumn(id, runs, widths) {
+  const { entity, key, statistic: chosen } = columnParts(id);
+  const statistic = chosen === "last" ? "" : chosen;
+  const title = TITLES[id] || key;
   const found = runs.columns.get(id);
   /** @type {TableColumn["kind"]} */
   let kind = "text";
-  if (column === "name" || column === "status") kind = column;
-  else if (TIMES.has(column)) kind = "time";
-  else if (found ? found.kind === "number" || allNumbers(found.words) : column.startsWith("metrics.")) kind = "number";
-  const guess = WIDTHS[column] || Math.min(176, Math.max(80, 28 + 7 * title.length + (shown.statistic ? 28 : 0)));
-  return {
-    id, title, kind, width: widths.get(id) || guess,
-    statistic: shown.statistic && shown.statistic !== "last" ? shown.statistic : "", hint: id,
-  };
+  if (id === "name" || id === "status") kind = id;
+  else if (TIMES.has(id)) kind = "time";
+  else if (found ? found.kind === "number" || allNumbers(found.words) : entity === "metric") kind = "number";
+  const guess = WIDTHS[id] || Math.min(176, Math.max(80, 28 + 7 * title.length + (statistic ? 28 : 0)));
+  return { id, title, kind, width: widths.get(id) || guess, statistic, hint: id };
 }
 
 /** @param {(string | null)[]} words */

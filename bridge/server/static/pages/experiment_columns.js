@@ -1,15 +1,14 @@
 /** Which columns the table can show: what it shows by itself, what the picker finds, what the filter completes. */
 
 import { getKeys } from "../data/api.js";
+import { columnName } from "../lib/column.js";
 import { comparators, keyText } from "../lib/filter.js";
 import { plural } from "../lib/format.js";
 import { TITLES } from "./experiment_cells.js";
 
-/** @typedef {import("../lib/state.js").ShownColumn} ShownColumn */
 /** @typedef {import("../data/api.js").Key} Key */
 
 const FEW = 4;
-const PREFIXES = { metric: "metrics", param: "params", property: "properties", tag: "tags" };
 const ATTRIBUTES = ["name", "status", "start_time", "duration", "end_time", "user", "number", "run_id", "type", "description", "parent_id"];
 const OPERATORS = ["=", "!=", "LIKE", "ILIKE"];
 
@@ -17,17 +16,16 @@ const OPERATORS = ["=", "!=", "LIKE", "ILIKE"];
  * Return the name of the column of a key.
  * @param {Key} key
  */
-export const columnOfKey = (key) => `${PREFIXES[key.entity]}.${key.column ? `${key.key}.${key.column}` : key.key}`;
+export const columnOfKey = ({ entity, key, column }) => columnName({ entity, key: column ? `${key}.${column}` : key });
 
 /**
  * Return the columns that a person most likely wants: a few metrics and the params that differ.
  * @param {Key[] | null} keys
  * @param {any} experiment
- * @returns {ShownColumn[]}
+ * @returns {string[]}
  */
 export function chooseColumns(keys, experiment) {
-  const plain = (/** @type {string} */ column) => /** @type {ShownColumn} */ ({ column, statistic: "" });
-  const first = ["name", "status", "start_time"].map(plain);
+  const first = ["name", "status", "start_time"];
   if (!keys) return first;
   const runs = Math.max(1, experiment?.runs || 1, ...keys.map((key) => key.runs));
   const metrics = keys.filter((key) => key.entity === "metric" && key.kind === "scalar" && key.type === "number" && !key.key.startsWith("system/"));
@@ -35,7 +33,7 @@ export function chooseColumns(keys, experiment) {
   metrics.sort((one, other) => other.runs - one.runs || weight(other) - weight(one));
   const params = keys.filter((key) => key.entity === "param" && (key.words.length !== 1 || key.runs < runs));
   params.sort((one, other) => other.runs - one.runs);
-  return [...first, ...metrics.slice(0, FEW).map(columnOfKey).map(plain), ...params.slice(0, FEW).map(columnOfKey).map(plain)];
+  return [...first, ...metrics.slice(0, FEW).map(columnOfKey), ...params.slice(0, FEW).map(columnOfKey)];
 }
 
 /** @param {Key} key */

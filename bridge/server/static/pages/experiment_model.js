@@ -4,13 +4,11 @@ import { batch, computed, signal } from "@preact/signals";
 import { getExperiment, getKeys, getMatch, getTable } from "../data/api.js";
 import { runColour, viridis } from "../lib/colour.js";
 import { order } from "../lib/order.js";
-import { columnId } from "./experiment_cells.js";
 import { chooseColumns } from "./experiment_columns.js";
 import { groupName, groupsOf, placesOf } from "./experiment_entries.js";
 import { Runs } from "./experiment_runs.js";
 
 /** @typedef {import("../lib/state.js").State} State */
-/** @typedef {import("../lib/state.js").ShownColumn} ShownColumn */
 /** @typedef {import("../data/api.js").Key} Key */
 
 /** Columns that the page needs whatever is shown. */
@@ -43,11 +41,18 @@ export class ExperimentModel {
     this.view = /** @type {"active" | "deleted"} */ (state.peek().other.stage === "archived" ? "deleted" : "active");
     this.loading = new Set();
 
-    this.columns = computed(() => state.value.cols || chooseColumns(this.keys.value, this.experiment.value));
+    this.columns = computed(() => {
+      const { cols, sort, group } = state.value;
+      if (cols) return cols;
+      // What the runs are ordered or grouped by is shown, too.
+      const chosen = chooseColumns(this.keys.value, this.experiment.value);
+      const more = [...group, ...sort.map((item) => item.column)].filter((name) => !chosen.includes(name));
+      return [...chosen.slice(0, 3), ...new Set(more), ...chosen.slice(3)];
+    });
     this.sort = computed(() => state.value.sort);
     /** The columns that the table, the order or the groups need. */
     this.wanted = computed(() => [
-      ...new Set([...this.columns.value.map(columnId), ...state.value.sort.map((item) => item.column), ...state.value.group]),
+      ...new Set([...this.columns.value, ...state.value.sort.map((item) => item.column), ...state.value.group]),
     ]);
     this.rows = computed(() => this.sortRows());
     this.groups = computed(() =>

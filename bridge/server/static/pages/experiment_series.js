@@ -2,7 +2,7 @@
 
 import { signal } from "@preact/signals";
 import { getSeries, getTail } from "../data/api.js";
-import { addPoints, toLine } from "../parts/lines_data.js";
+import { addInRange, toLine } from "../parts/lines_data.js";
 
 /** @typedef {import("../parts/lines_data.js").Line} Line */
 /** @typedef {import("../parts/lines_data.js").Sampled} Sampled */
@@ -221,7 +221,7 @@ export class ChartSeries {
       const start = view.start(tail.run);
       const xs = view.x === "step" ? tail.steps : view.x === "time" ? tail.timestamps : tail.timestamps.map((at) => at - start);
       if (line && line.position >= tail.position) continue;
-      if (line && line.position >= 0 && append(line, xs, tail.values, view.range)) line.position = tail.position;
+      if (line && line.position >= 0 && addInRange(line, xs, tail.values, view.range)) line.position = tail.position;
       else {
         store.old.add(tail.run);
         lacking = true;
@@ -245,16 +245,4 @@ export class ChartSeries {
     this.closed = true;
     clearTimeout(this.planned);
   }
-}
-
-/**
- * @param {Line} line
- * @param {Float64Array} xs
- * @param {Float64Array} ys
- * @param {[number, number] | null} range
- */
-function append(line, xs, ys, range) {
-  if (!range) return addPoints(line, xs, ys);
-  const inside = xs.map((_, at) => at).filter((at) => xs[at] >= range[0] && xs[at] <= range[1]);
-  return addPoints(line, [...inside].map((at) => xs[at]), [...inside].map((at) => ys[at]));
 }

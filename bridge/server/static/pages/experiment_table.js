@@ -5,7 +5,7 @@ import { html } from "htm/preact";
 import { useEffect, useMemo } from "preact/hooks";
 import { plural } from "../lib/format.js";
 import { Table } from "../parts/table.js";
-import { cellOf, columnId, tableColumn } from "./experiment_cells.js";
+import { cellOf, tableColumn } from "./experiment_cells.js";
 import { groupName } from "./experiment_entries.js";
 
 /** @typedef {import("./experiment_model.js").ExperimentModel} ExperimentModel */
@@ -29,10 +29,10 @@ export function RunsTable({ model, shell, actions, live, cards }) {
   const widths = actions.widths();
   const listed = model.columns.value;
   const columns = useMemo(() => {
-    const differing = only ? new Set(runs.differing(model.rows.value, listed.map(columnId))) : null;
+    const differing = only ? new Set(runs.differing(model.rows.value, listed)) : null;
     return listed
-      .filter((column) => !differing || column.column === "name" || differing.has(columnId(column)))
-      .map((column) => tableColumn(column, runs, widths));
+      .filter((id) => !differing || id === "name" || differing.has(id))
+      .map((id) => tableColumn(id, runs, widths));
   }, [listed, version, only, state.other.w, only && model.rows.value]);
   const context = {
     runs, places, now: now.value, href: actions.href,
@@ -141,7 +141,7 @@ export function exportedTable(model, actions) {
   const { runs } = model;
   const rows = [...model.places.peek().at].filter((row) => row >= 0);
   const listed = rows.length ? rows : [...model.rows.peek()];
-  const columns = model.columns.peek().map((shown) => tableColumn(shown, runs, actions.widths()));
+  const columns = model.columns.peek().map((id) => tableColumn(id, runs, actions.widths()));
   return {
     rows: listed.length,
     columns: [

@@ -11,7 +11,7 @@ import { exact, number } from "../lib/format.js";
  *   hover: import("./lines.js").LinesProps["hover"], onPick?: (run: string) => void }} props
  */
 export function Bars({ name, bars, height, hover, onPick }) {
-  const list = /** @type {{ current: HTMLElement }} */ (useRef(null));
+  const list = useRef(/** @type {HTMLElement} */ (/** @type {unknown} */ (null)));
   useEffect(
     () =>
       hover.subscribe((now) => {

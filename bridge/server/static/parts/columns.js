@@ -23,7 +23,7 @@ export function ColumnPicker({ chosen, find, onChange, onReset, onClose }) {
   const [choices, setChoices] = useState(/** @type {Choice[]} */ ([]));
   const [at, setAt] = useState(0);
   const [top, setTop] = useState(0);
-  const list = /** @type {{ current: HTMLElement }} */ (useRef(null));
+  const list = useRef(/** @type {HTMLElement} */ (/** @type {unknown} */ (null)));
 
   useEffect(() => {
     let current = true;

@@ -19,7 +19,7 @@ const PAUSE = 180;
  * @param {string} [props.placeholder]
  */
 export function FilterBox({ value, complete, check, onFilter, placeholder }) {
-  const field = /** @type {{ current: HTMLInputElement }} */ (useRef(null));
+  const field = useRef(/** @type {HTMLInputElement} */ (/** @type {unknown} */ (null)));
   const [text, setText] = useState(value);
   const [options, setOptions] = useState(/** @type {Option[]} */ ([]));
   const [wanted, setWanted] = useState(/** @type {Completion | null} */ (null));

@@ -54,8 +54,8 @@ export function smoothedOf(line, amount, kind) {
 
 /** @param {LinesProps} props */
 export function Lines(props) {
-  const holder = /** @type {{ current: HTMLElement }} */ (useRef(null));
-  const tip = /** @type {{ current: HTMLElement }} */ (useRef(null));
+  const holder = useRef(/** @type {HTMLElement} */ (/** @type {unknown} */ (null)));
+  const tip = useRef(/** @type {HTMLElement} */ (/** @type {unknown} */ (null)));
   const plot = /** @type {{ current: LinePlot | null }} */ (useRef(null));
   const current = useRef(props);
   current.current = props;

@@ -138,6 +138,19 @@ export function addPoints(line, xs, ys) {
 }
 
 /**
+ * Add those points to a line that are in the range of a zoom.
+ * @param {Line} line
+ * @param {Float64Array} xs
+ * @param {Float64Array} ys
+ * @param {[number, number] | null} range
+ */
+export function addInRange(line, xs, ys, range) {
+  if (!range) return addPoints(line, xs, ys);
+  const inside = [...xs.keys()].filter((at) => xs[at] >= range[0] && xs[at] <= range[1]);
+  return addPoints(line, inside.map((at) => xs[at]), inside.map((at) => ys[at]));
+}
+
+/**
  * @param {Line} line
  * @param {number} at
  * @param {number} y

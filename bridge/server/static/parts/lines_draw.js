@@ -23,7 +23,8 @@ export function drawLines(context, lines, plane, smoothed) {
   const { box, ratio } = plane;
   context.save();
   context.beginPath();
-  context.rect(box.left, box.top, box.width, box.height);
+  // Points and marks at the edges are whole.
+  context.rect(box.left - 4 * ratio, box.top - 4 * ratio, box.width + 8 * ratio, box.height + 8 * ratio);
   context.clip();
   context.lineJoin = "round";
   const strength = lines.length <= 3 ? 0.22 : lines.length <= 12 ? 0.14 : 0.08;

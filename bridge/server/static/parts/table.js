@@ -33,8 +33,8 @@ import { moveColumns, resizeColumn } from "./table_drag.js";
 export function Table(props) {
   const { entries, columns, pin, active, sort, cards } = props;
   const height = cards ? 68 : props.density || 28;
-  const scroller = /** @type {{ current: HTMLElement }} */ (useRef(null));
-  const body = /** @type {{ current: HTMLElement }} */ (useRef(null));
+  const scroller = useRef(/** @type {HTMLElement} */ (/** @type {unknown} */ (null)));
+  const body = useRef(/** @type {HTMLElement} */ (/** @type {unknown} */ (null)));
   const rows = /** @type {{ current: TableRows | null }} */ (useRef(null));
   const before = useRef({ active: -1, arrangement: /** @type {string | null} */ (null) });
 
@@ -137,7 +137,7 @@ function actOf(event) {
 
 /**
  * @param {MouseEvent} event
- * @param {TableEvents & { entries: Entries }} props
+ * @param {TableEvents & { entries: Entries, columns: TableColumn[] }} props
  */
 function pressed(event, props) {
   const place = placeOf(event);
@@ -153,8 +153,8 @@ function pressed(event, props) {
   else if (event.shiftKey) props.onSelect(place, true);
   else if (event.altKey && props.onCell) {
     const cell = /** @type {HTMLElement | null} */ (/** @type {Element} */ (event.target).closest(".cell"));
-    const column = Number(cell?.dataset.column ?? -1);
-    props.onCell(place, column < 0 ? "" : String(column));
+    const column = props.columns[Number(cell?.dataset.column ?? -1)];
+    if (column) props.onCell(place, column.id);
   }
   props.onActive(place);
 }
