@@ -139,7 +139,7 @@ function statusCounts(runs, rows) {
     const status = runs.text("status", row) || "";
     counts.set(status, (counts.get(status) || 0) + 1);
   }
-  return [...counts].map(([status, count]) => `${statusSign(status).sign} ${count}`).join("  ");
+  return [...counts].map(([status, count]) => `${statusSign(status).sign} ${count}`).join("\u2003");
 }
 
 /**

@@ -42,12 +42,13 @@ export function ExperimentChart({ spec, context, height, large }) {
   const { state, series, model } = context;
   const shown = series.of(spec.key).value;
   const { lines } = shown;
-  const bars = lines.length > 0 && !state.range && !state.group.length && lines.every((line) => line.points <= 1);
+  const values = lines.length > 0 && !state.range ? lines.map(valueOf) : [];
+  const bars = values.length > 0 && values.every((value) => value !== null);
   const axis = state.x.replace(/^metric:/, "");
   const node = () => /** @type {any} */ (document.querySelector(`${large ? ".chart-large " : ""}[data-chart="${CSS.escape(spec.key)}"] .lines-plot`))?.plot;
   const body = bars
     ? html`<${Bars} name=${spec.key} height=${height} hover=${model.hover} onPick=${context.onPick}
-        bars=${lines.map((line) => ({ id: line.id, name: line.name, colour: line.colour, value: line.latest }))} />`
+        bars=${lines.map((line, at) => ({ id: line.id, name: line.name, colour: line.colour, value: values[at] }))} />`
     : html`<${Lines} name=${spec.key} lines=${lines} version=${shown.version} x=${state.x} log=${state.y === "log"} logX=${state.other.logx === "1"}
         clip=${state.other.outliers === "hide"} range=${state.range} smoothing=${state.smooth} smoothKind=${state.kind} theme=${context.theme}
         height=${height} hover=${model.hover} onZoom=${context.onZoom} onReset=${context.onReset} onPick=${context.onPick}
@@ -58,6 +59,19 @@ export function ExperimentChart({ spec, context, height, large }) {
     ${shown.error ? html`<p class="chart-empty">${String(/** @type {Error} */ (shown.error).message)}</p>`
       : !lines.length ? html`<p class="chart-empty">${shown.loaded ? emptyText(state) : ""}</p>` : body}
   <//>`;
+}
+
+/** Return the value of a line that has only one; null otherwise. @param {Line} line */
+function valueOf(line) {
+  if (!line.group) return line.points <= 1 ? line.latest : null;
+  const { count: runs, n, y } = line;
+  let only = -1;
+  for (let at = 0; at < n; at++) {
+    if (!runs || !runs[at]) continue;
+    if (only >= 0) return null;
+    only = at;
+  }
+  return only < 0 ? null : y[only];
 }
 
 /** @param {import("../lib/state.js").State} state */

@@ -13,6 +13,7 @@
  * @property {string} colour
  * @property {number[]} dash
  * @property {boolean} exact
+ * @property {boolean} group whether it is the mean of runs, so that `low` and `high` are no points
  * @property {number} n
  * @property {Float64Array} x
  * @property {Float64Array} y
@@ -71,7 +72,7 @@ export function toLine(sampled, look) {
   };
   /** @type {Line} */
   const line = {
-    id: sampled.run, name: look.name, colour: look.colour, dash: look.dash, exact, n, x: filled(sampled.x || []),
+    id: sampled.run, name: look.name, colour: look.colour, dash: look.dash, exact, group: Boolean(sampled.deviation), n, x: filled(sampled.x || []),
     y: filled(values), low: null, high: null, count: null, width: 0, points: sampled.points, latest: sampled.latest,
     min: sampled.min, max: sampled.max, nans: sampled.nans, infinities: sampled.infinities,
     position: sampled.position ?? -1,

@@ -34,7 +34,7 @@ export function extentOf(lines, low, high, { log, clip }) {
       if (line.x[at] < low || line.x[at] > high) continue;
       const bottom = line.low ? line.low[at] : line.y[at];
       const top = line.high ? line.high[at] : line.y[at];
-      if (log && bottom <= 0) lost++;
+      if (log && (line.group ? line.y[at] : bottom) <= 0) lost++;
       for (const value of [bottom, top, line.y[at]]) {
         if (!Number.isFinite(value) || (log && value <= 0)) continue;
         if (value < least) least = value;

@@ -1,6 +1,7 @@
 /** One plot of lines: uPlot draws the axes and finds what one drags over, lines_draw.js draws the lines. */
 
 import { duration, number } from "../lib/format.js";
+import { logTicks } from "../lib/scale.js";
 import { drawLines, drawThick } from "./lines_draw.js";
 import { extentOf, rangeOf } from "./lines_extent.js";
 
@@ -37,6 +38,9 @@ export function short(value) {
   }
   return number(value, 6);
 }
+
+/** All ticks of a logarithmic axis have a label. @param {any} _ @param {number[]} splits */
+const all = (_, splits) => splits;
 
 /** A plot below `parent`. It keeps its axes and canvases while the lines change. */
 export class LinePlot {
@@ -78,11 +82,11 @@ export class LinePlot {
       ticks.map((tick) => (tick === null ? "" : x === "relative" ? duration(tick) : short(tick)));
     const labels = (/** @type {any} */ _, /** @type {(number | null)[]} */ ticks) =>
       ticks.map((tick) => (tick === null ? "" : short(Number(tick.toPrecision(12)))));
-    const shown = this.shape;
-    this.built = shown;
+    const splits = (/** @type {any} */ _, /** @type {number} */ __, /** @type {number} */ low, /** @type {number} */ high) => logTicks(low, high);
+    this.built = this.shape;
+    this.plot?.destroy();
     /** @type {any} */
     const UPlot = /** @type {any} */ (globalThis).uPlot;
-    this.plot?.destroy();
     this.plot = new UPlot(
       {
         width, height, ms: 1, legend: { show: false }, padding: [8, 10, 0, 0],
@@ -95,8 +99,8 @@ export class LinePlot {
           y: { distr: log ? 3 : 1, range: () => [this.extent.low, this.extent.high] },
         },
         axes: [
-          { ...axis, size: 24, space: 60, ...(x === "time" ? {} : { values }), ...(x === "relative" ? { incrs: DURATIONS } : {}) },
-          { ...axis, size: (/** @type {any} */ plot, /** @type {string[]} */ ticks) => axisWidth(plot, ticks), space: 28, values: labels },
+          { ...axis, size: 24, space: 60, ...(x === "time" ? {} : { values }), ...(x === "relative" ? { incrs: DURATIONS } : {}), ...(logX ? { splits, filter: all } : {}) },
+          { ...axis, size: (/** @type {any} */ plot, /** @type {string[]} */ ticks) => axisWidth(plot, ticks), space: 28, values: labels, ...(log ? { splits, filter: all } : {}) },
         ],
         series: [{}, { show: true, paths: () => null, points: { show: false } }],
         hooks: {
