@@ -59,8 +59,8 @@ export function duration(ms) {
   if (ms < 9_950) return `${number(Math.round(ms / 100) / 10)} s`;
   const seconds = Math.round(ms / SECOND) * SECOND;
   if (seconds < MINUTE) return `${seconds / SECOND} s`;
-  if (ms < HOUR) return two(ms, MINUTE, SECOND, "min", "s");
-  return ms < DAY ? two(ms, HOUR, MINUTE, "h", "min") : two(ms, DAY, HOUR, "d", "h");
+  if (seconds < HOUR) return two(seconds, MINUTE, SECOND, "min", "s");
+  return seconds < DAY ? two(seconds, HOUR, MINUTE, "h", "min") : two(seconds, DAY, HOUR, "d", "h");
 }
 
 /**

@@ -15,7 +15,7 @@ export function ticks(low, high, count = 5) {
   const rough = (high - low) / Math.max(1, count);
   const power = 10 ** Math.floor(Math.log10(rough));
   if (!(power > 0)) return [low, high];
-  const step = power * (/** @type {number} */ ([1, 2, 5, 10].find((size) => size * power >= rough * 0.9)) || 10);
+  const step = power * (/** @type {number} */ ([1, 2, 5, 10].find((size) => size * power >= rough * 0.7)) || 10);
   const digits = Math.max(0, Math.ceil(-Math.log10(step) + 1e-9) + 1);
   const found = [];
   for (let at = Math.ceil(low / step - 1e-9); at * step <= high + step * 1e-9 && found.length < 1000; at += 1)
