@@ -56,6 +56,18 @@ export function diverging(t, dark) {
   return hex((t < 0 ? BLUE : ORANGE).map((part) => middle + (part - middle) * share));
 }
 
+/**
+ * The colours of `tokens.css` that canvases need, and two for data: `faint` for lines that are not chosen, and `missing`
+ * for a point without a value.
+ */
+const NEUTRAL = {
+  light: { ground: "#fbfbfc", panel: "#ffffff", ink: "#1b1f24", soft: "#5b6570", line: "#e3e6ea", faint: "#d5dae0", missing: "#7f8790" },
+  dark: { ground: "#0f1317", panel: "#161b21", ink: "#e6eaee", soft: "#9aa5b1", line: "#2a313a", faint: "#3a434d", missing: "#8b949e" },
+};
+
+/** Return the colours that stand for nothing. @param {boolean} dark Whether the ground is dark. */
+export const neutral = (dark) => NEUTRAL[dark ? "dark" : "light"];
+
 /** @param {string} colour A colour like `#0072b2`. */
 function luminance(colour) {
   const parts = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16) / 255);

@@ -2,7 +2,7 @@
 
 import { batch, computed, signal } from "@preact/signals";
 import { getExperiment, getKeys, getMatch, getTable } from "../data/api.js";
-import { runColour, viridis } from "../lib/colour.js";
+import { neutral, runColour, viridis } from "../lib/colour.js";
 import { order } from "../lib/order.js";
 import { chooseColumns } from "./experiment_columns.js";
 import { groupName, groupsOf, placesOf } from "./experiment_entries.js";
@@ -175,7 +175,7 @@ export class ExperimentModel {
    */
   look(id) {
     const row = this.runs.rowById.get(id);
-    if (row === undefined) return { name: id, colour: "#7f7f7f", dash: [] };
+    if (row === undefined) return { name: id, colour: neutral(this.dark.value).missing, dash: [] };
     const name = this.runs.text("name", row) || id;
     const rank = this.ranks.value?.get(id);
     if (rank !== undefined) return { name, colour: viridis(rank), dash: [] };

@@ -2,7 +2,7 @@
 
 import { html } from "htm/preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
-import { viridis } from "../lib/colour.js";
+import { neutral, viridis } from "../lib/colour.js";
 import { textOf } from "../lib/axes.js";
 
 /** @typedef {import("../lib/axes.js").Axis} Axis */
@@ -57,7 +57,7 @@ export function Cloud({ x, y, colour, size, names, colourOf, inside, onOpen, dar
         if ((inside ? inside[row] === 1 : true) !== isInside) continue;
         const [at, level] = [x.positions[row], y.positions[row]];
         if (Number.isNaN(at) || Number.isNaN(level)) continue;
-        context.fillStyle = !isInside ? (dark ? "#3a434d" : "#d5dae0") : colour ? tint(colour.positions[row], dark) : colourOf(row);
+        context.fillStyle = !isInside ? neutral(dark).faint : colour ? tint(colour.positions[row], dark) : colourOf(row);
         context.beginPath();
         context.arc(px(at), py(level), radius(row), 0, 7);
         context.fill();
@@ -68,7 +68,7 @@ export function Cloud({ x, y, colour, size, names, colourOf, inside, onOpen, dar
     if (hover >= 0) {
       context.globalAlpha = 1;
       context.lineWidth = 2;
-      context.strokeStyle = dark ? "#e6eaee" : "#1b1f24";
+      context.strokeStyle = neutral(dark).ink;
       context.beginPath();
       context.arc(px(x.positions[hover]), py(y.positions[hover]), radius(hover) + 2, 0, 7);
       context.stroke();
@@ -113,7 +113,7 @@ export function Cloud({ x, y, colour, size, names, colourOf, inside, onOpen, dar
 }
 
 /** @param {number} t @param {boolean} dark */
-export const tint = (t, dark) => (Number.isNaN(t) ? "#8b949e" : viridis(dark ? 0.25 + 0.75 * t : 0.9 * t));
+export const tint = (t, dark) => (Number.isNaN(t) ? neutral(dark).missing : viridis(dark ? 0.25 + 0.75 * t : 0.9 * t));
 
 /** @param {Axis} axis @param {boolean} dark */
 function legend(axis, dark) {

@@ -1,6 +1,6 @@
 /** The picture of the lines of parallel coordinates: strokes for few runs, a density for many. */
 
-import { viridis } from "../lib/colour.js";
+import { neutral, viridis } from "../lib/colour.js";
 import { Density } from "../lib/density.js";
 
 /** @typedef {import("../lib/axes.js").Axis} Axis */
@@ -80,8 +80,8 @@ export class LinesPicture {
     else this.#drawFew(inside);
     if (hover >= 0 && hover < layout.rows) {
       context.setTransform(sharp, 0, 0, sharp, 0, 0);
-      this.#stroke(hover, layout.dark ? "#0f1317" : "#ffffff", 6, 0.9);
-      this.#stroke(hover, this.density ? (layout.dark ? "#ffffff" : "#1b1f24") : layout.colourOf(hover), 2.5, 1);
+      this.#stroke(hover, neutral(layout.dark).panel, 6, 0.9);
+      this.#stroke(hover, this.density ? neutral(layout.dark).ink : layout.colourOf(hover), 2.5, 1);
     }
   }
 
@@ -122,7 +122,7 @@ export class LinesPicture {
   #drawFew(inside) {
     const { context, layout, sharp } = this;
     context.setTransform(sharp, 0, 0, sharp, 0, 0);
-    const grey = layout.dark ? "#3a434d" : "#d5dae0";
+    const grey = neutral(layout.dark).faint;
     for (let row = 0; row < layout.rows; row++) if (!inside[row]) this.#stroke(row, grey, 1, 0.8);
     const width = layout.rows > 100 ? 1 : 1.5;
     for (let row = 0; row < layout.rows; row++) if (inside[row]) this.#stroke(row, layout.colourOf(row), width, 0.85);
