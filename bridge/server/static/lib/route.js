@@ -5,7 +5,7 @@ import { printPath } from "./text.js";
 /** @typedef {"home" | "experiment" | "run" | "compare" | "notes" | "view" | "unknown"} PageName */
 /** @typedef {{ page: PageName, id: string, tab: string }} Route */
 
-export const RUN_TABS = ["", "metrics", "images", "logs", "files", "source", "children", "details"];
+export const RUN_TABS = ["", "metrics", "images", "logs", "files", "source", "children", "details", "system"];
 
 /**
  * Return the page that a path addresses. The id is empty for pages without one.

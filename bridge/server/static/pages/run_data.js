@@ -1,0 +1,142 @@
+/** The data of the run page: the run, its metrics, and what changes while the page is open. */
+
+import { batch, signal } from "@preact/signals";
+import { useEffect, useMemo } from "preact/hooks";
+import * as api from "../data/api.js";
+import { openStream } from "../data/live.js";
+
+/** @typedef {import("../lib/kinds.js").Metric} Metric */
+/** @typedef {import("@preact/signals").Signal<any>} AnySignal */
+
+const TERMINAL = ["Completed", "Failed", "Canceled"];
+
+/** The time after a change until the page asks again: changes in between are taken together. */
+const PAUSE_MS = 150;
+
+/** Whether a run can still change by itself. @param {{ status: string } | null} run */
+export const isOpen = (run) => run !== null && !TERMINAL.includes(run.status);
+
+/**
+ * The signals of a run. `series` and `files` are other numbers after each change of points and of files.
+ * @param {string} id
+ * @param {import("../shell.js").Shell} shell
+ */
+export function useRun(id, shell) {
+  const data = useMemo(() => new RunData(id), [id]);
+  useEffect(() => {
+    data.open(shell);
+    return () => data.close();
+  }, [data]);
+  return data;
+}
+
+export class RunData {
+  /** @param {string} id */
+  constructor(id) {
+    this.id = id;
+    this.run = signal(/** @type {any} */ (null));
+    this.metrics = signal(/** @type {Metric[] | null} */ (null));
+    this.error = signal(/** @type {unknown} */ (null));
+    this.series = signal(0);
+    this.files = signal(0);
+    this.closed = false;
+    this.wanted = false;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.timer = undefined;
+    /** @type {{ close: () => void } | null} */
+    this.stream = null;
+  }
+
+  /** @param {import("../shell.js").Shell} shell */
+  open(shell) {
+    this.closed = false;
+    // The stream is opened first, so that nothing is missed that changes while the page reads.
+    this.stream = openStream({
+      run: this.id,
+      onChange: (changes) => this.#changed(changes),
+      onState: (state) => (shell.live.value = state),
+    });
+    return this.load();
+  }
+
+  close() {
+    this.closed = true;
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    this.stream?.close();
+    this.stream = null;
+  }
+
+  /** Read the run and its metrics. */
+  async load() {
+    try {
+      const [run, metrics] = await Promise.all([api.getRun(this.id), api.getRunMetrics(this.id)]);
+      if (this.closed) return;
+      batch(() => {
+        this.run.value = run;
+        this.metrics.value = metrics;
+        this.error.value = null;
+      });
+    } catch (error) {
+      // What is shown stays if the server does not answer for a while.
+      if (!this.closed && !this.run.value) this.error.value = error;
+    }
+  }
+
+  /** @param {import("../data/live.js").Changes} changes */
+  #changed(changes) {
+    if (changes.files.includes(this.id) || !changes.complete) this.files.value++;
+    const own =
+      !changes.complete || [changes.runs, changes.created, changes.removed].some((ids) => ids.includes(this.id));
+    if (!own) return;
+    this.wanted = true;
+    if (this.timer === undefined) this.timer = setTimeout(() => this.#refresh(), PAUSE_MS);
+  }
+
+  async #refresh() {
+    this.wanted = false;
+    const begin = performance.now();
+    await this.load();
+    if (this.closed) return;
+    this.series.value++;
+    // A run with very many points takes the server a while: it is asked less often.
+    const pause = Math.max(PAUSE_MS, 2 * (performance.now() - begin));
+    this.timer = setTimeout(() => {
+      this.timer = undefined;
+      if (this.wanted) this.#refresh();
+    }, pause);
+  }
+}
+
+/** The time between the first request of a series and the one that asks for all of them. */
+const TOGETHER_MS = 15;
+
+/**
+ * A function that reads series of one run. Calls at about the same time become one request.
+ * @param {string} run
+ * @param {number} buckets
+ * @param {string} x
+ * @param {number} [low]
+ * @param {number} [high]
+ * @returns {(key: string) => Promise<any>} null if the series has no points
+ */
+export function seriesReader(run, buckets, x = "step", low, high) {
+  /** @type {Map<string, Promise<any>>} */
+  let waiting = new Map();
+  /** @type {Promise<Map<string, any>> | null} */
+  let answer = null;
+  return (key) => {
+    const known = waiting.get(key);
+    if (known) return known;
+    answer ??= new Promise((resolve) => setTimeout(resolve, TOGETHER_MS)).then(async () => {
+      const keys = [...waiting.keys()];
+      waiting = new Map();
+      answer = null;
+      const { series } = await api.getSeries({ runs: [run], keys, buckets, x, low, high });
+      return new Map(series.map((one) => [one.key, one]));
+    });
+    const own = answer.then((found) => found.get(key) ?? null);
+    waiting.set(key, own);
+    return own;
+  };
+}

@@ -1,0 +1,217 @@
+/** The cards of one key: each has the chart of one kind of metric. */
+
+import { html } from "htm/preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import * as api from "../data/api.js";
+import { exact, number, plural } from "../lib/format.js";
+import { chartKinds, decoded } from "../lib/kinds.js";
+import { Bands, shownWord } from "../parts/bands.js";
+import { AccuracyCurves, Predictions, Residuals } from "../parts/curves.js";
+import { Gallery } from "../parts/gallery.js";
+import { Heat } from "../parts/heat.js";
+import { Icon } from "../parts/icon.js";
+import { sentence } from "../parts/problem.js";
+import { ValueTable } from "../parts/value_tables.js";
+import { albumOf } from "./run_images.js";
+import { MetricLine } from "./run_line.js";
+
+/** @typedef {import("../lib/kinds.js").Metric} Metric */
+/** @typedef {import("../lib/kinds.js").ChartKind} ChartKind */
+
+/** The kinds whose charts need more room. */
+const WIDE = ["confusion_matrix", "accuracy_table"];
+
+/** @param {any} props `metric`, and what all charts of the page share */
+export function MetricCards({ metric, ...rest }) {
+  return chartKinds(metric).map((kind) => html`<${MetricCard} key=${kind} metric=${metric} kind=${kind} ...${rest} />`);
+}
+
+/** @param {{ metric: Metric, kind: ChartKind, large: string, onLarge: (name: string) => void } & Record<string, any>} props */
+function MetricCard({ metric, kind, large, onLarge, ...rest }) {
+  const card = useRef(/** @type {HTMLElement | null} */ (null));
+  const near = useNear(card);
+  const name = `${metric.key} ${kind}`;
+  const isLarge = large === name;
+  const single = kind === "value" || kind === "word";
+  return html`<figure
+    ref=${card}
+    class=${`card metric ${kind}${isLarge ? " large" : ""}${WIDE.includes(kind) ? " wide" : ""}`}
+    aria-label=${metric.key}
+    data-kind=${kind}
+    tabindex="0"
+    onKeyDown=${(/** @type {KeyboardEvent} */ event) => {
+      if (event.target !== event.currentTarget || single) return;
+      if (event.key === "Enter" || (event.key === "Escape" && isLarge))
+        (event.preventDefault(), onLarge(isLarge ? "" : name));
+    }}
+  >
+    <figcaption class="metric-head">
+      <h3 title=${metric.key}>${metric.key}</h3>
+      <span class="metric-last">${lastOf(metric, kind)}</span>
+      ${!single && html`<button class="button quiet small icon" aria-label=${`${isLarge ? "Small" : "Large"} view of ${metric.key}`} title="Large view (Enter)" onClick=${() => onLarge(isLarge ? "" : name)}><${Icon} name=${isLarge ? "close" : "grow"} /></button>`}
+    </figcaption>
+    ${metric.description && html`<p class="metric-about">${metric.description}</p>`}
+    <div class="metric-body">
+      ${near && html`<${Body} metric=${metric} kind=${kind} large=${isLarge} ...${rest} />`}
+    </div>
+  </figure>`;
+}
+
+/** Whether an element is on the screen or near it; it stays true. @param {{ current: HTMLElement | null }} element */
+function useNear(element) {
+  const [near, setNear] = useState(false);
+  useEffect(() => {
+    if (!element.current || near) return undefined;
+    const watcher = new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && setNear(true), {
+      rootMargin: "300px",
+    });
+    watcher.observe(element.current);
+    return () => watcher.disconnect();
+  }, [near]);
+  return near;
+}
+
+/** What stands beside the title. @param {Metric} metric @param {ChartKind} kind */
+function lastOf(metric, kind) {
+  const facts = metric.series.find(
+    (one) => one.kind === "scalar" && one.type === (kind === "bands" ? "text" : "number"),
+  );
+  if (kind === "line" && facts)
+    return html`<b title=${exact(facts.last)}>${number(facts.last)}</b>
+      <span class="soft">${plural(facts.points, "point")}</span>`;
+  if (kind === "bands" && facts)
+    return html`<b>${shownWord(facts.last)}</b> <span class="soft">${plural(facts.points, "value")}</span>`;
+  if (kind === "table")
+    return html`<span class="soft">${plural(Math.max(...metric.series.map((one) => one.points)), "row")}</span>`;
+  return "";
+}
+
+/** @param {{ metric: Metric, kind: ChartKind } & Record<string, any>} props */
+function Body({ metric, kind, ...rest }) {
+  if (kind === "line") return html`<${MetricLine} metric=${metric} ...${rest} />`;
+  if (kind === "value" || kind === "word") return html`<${One} metric=${metric} kind=${kind} />`;
+  return html`<${Logged} metric=${metric} kind=${kind} ...${rest} />`;
+}
+
+/** A metric that has one value. @param {{ metric: Metric, kind: ChartKind }} props */
+function One({ metric, kind }) {
+  const facts = metric.series.find(
+    (one) => one.kind === "scalar" && one.type === (kind === "word" ? "text" : "number"),
+  );
+  if (!facts) return null;
+  if (kind === "word") return html`<p class="metric-one">${shownWord(facts.last)}</p>`;
+  return html`<p class="metric-one" title=${exact(facts.last)}>${number(facts.last, 6)}</p>`;
+}
+
+/** The kinds whose values come with one request for the key. @param {{ metric: Metric, kind: ChartKind } & Record<string, any>} props */
+function Logged({ metric, kind, run, data, large }) {
+  const [values, setValues] = useState(/** @type {any} */ (null));
+  const [problem, setProblem] = useState("");
+  const last = metric.series.map((one) => one.position).join();
+  useEffect(() => {
+    let current = true;
+    api.getValues(run.id, metric.key).then(
+      (found) => current && (setValues(found), setProblem("")),
+      (error) => current && setProblem(sentence(error)),
+    );
+    return () => {
+      current = false;
+    };
+  }, [run.id, metric.key, last]);
+  if (problem) return html`<p class="metric-problem" role="alert">${problem}</p>`;
+  if (!values) return null;
+  if (kind === "bands") return html`<${Words} metric=${metric} points=${values.points} />`;
+  if (kind === "table") return html`<${Table} metric=${metric} table=${values.table} large=${large} />`;
+  if (kind === "images") return html`<${Shots} album=${albumOf(run.id, values)} />`;
+  return html`<${FileChart}
+    metric=${metric}
+    kind=${kind}
+    run=${run}
+    data=${data}
+    files=${values.files.filter((/** @type {any} */ file) => file.kind === kind)}
+  />`;
+}
+
+/** @param {{ metric: Metric, points: any }} props */
+function Words({ metric, points }) {
+  const order = points.steps
+    .map((/** @type {number} */ _, /** @type {number} */ at) => at)
+    .sort((/** @type {number} */ a, /** @type {number} */ b) => points.steps[a] - points.steps[b] || a - b);
+  const x = order.map((/** @type {number} */ at) => points.steps[at]);
+  return html`<${Bands}
+    label=${metric.key}
+    x=${x}
+    words=${order.map((/** @type {number} */ at) => points.values[at])}
+  />`;
+}
+
+/** @param {{ metric: Metric, table: any, large: boolean }} props */
+function Table({ metric, table, large }) {
+  const columns = Object.fromEntries(
+    Object.entries(table.columns).map(([name, values]) => [name, decoded(/** @type {any[]} */ (values))]),
+  );
+  const rows = Object.values(columns)[0]?.length ?? 0;
+  return html`<${ValueTable}
+    label=${metric.key}
+    columns=${columns}
+    steps=${table.steps}
+    total=${table.first + rows}
+    height=${large ? 520 : 220}
+  />`;
+}
+
+/** @param {{ album: import("../parts/gallery.js").Album }} props */
+function Shots({ album }) {
+  const [step, setStep] = useState(/** @type {number | null} */ (null));
+  return html`<${Gallery} albums=${[album]} step=${step} onStep=${setStep} bare=${true} />`;
+}
+
+/** A chart that is logged as a file: the last one, or an earlier one of the slider. @param {any} props */
+function FileChart({ metric, kind, run, files }) {
+  const [at, setAt] = useState(/** @type {number | null} */ (null));
+  const [chart, setChart] = useState(/** @type {any} */ (null));
+  const [problem, setProblem] = useState("");
+  const [form, setForm] = useState(kind === "confusion_matrix" ? "counts" : "roc");
+  const place = at === null ? files.length - 1 : Math.min(at, files.length - 1);
+  const file = files[place];
+  useEffect(() => {
+    let current = true;
+    if (!file) return undefined;
+    readChart(run.id, file.path).then(
+      (found) => current && (setChart(found), setProblem("")),
+      (error) => current && setProblem(sentence(error)),
+    );
+    return () => {
+      current = false;
+    };
+  }, [file?.path]);
+  if (problem) return html`<p class="metric-problem" role="alert">${problem}</p>`;
+  const label = metric.key;
+  return html`<div>
+    ${
+      files.length > 1 &&
+      html`<div class="file-steps">
+        <input
+          type="range"
+          class="slider"
+          aria-label=${`Step of ${label}`}
+          min="0"
+          max=${files.length - 1}
+          value=${place}
+          onInput=${(/** @type {Event} */ event) => setAt(Number(/** @type {HTMLInputElement} */ (event.target).value))}
+        />
+        <span>step <b>${number(file.step)}</b> <span class="soft">${place + 1} of ${files.length}</span></span>
+      </div>`
+    }
+    ${chart && kind === "confusion_matrix" && html`<${Heat} label=${label} classes=${chart.class_labels} matrix=${chart.matrix} mode=${form} onMode=${setForm} />`}
+    ${chart && kind === "accuracy_table" && html`<${AccuracyCurves} label=${label} data=${chart} kind=${form} onKind=${setForm} />`}
+    ${chart && kind === "residuals" && html`<${Residuals} label=${label} data=${chart} />`}
+    ${chart && kind === "predictions" && html`<${Predictions} label=${label} data=${chart} />`}
+  </div>`;
+}
+
+/** @param {string} run @param {string} path */
+async function readChart(run, path) {
+  const bytes = await api.getFile(run, path);
+  return JSON.parse(new TextDecoder().decode(bytes)).data;
+}
