@@ -129,7 +129,7 @@ class LiveView:
             case "choose":
                 self.subject.choose(_texts(message.get("runs")))
                 self._sent.clear()
-            case "keys":
+            case "keys" if isinstance(message.get("keys"), list):
                 self._keys = _texts(message.get("keys"))
             case "log" if self._log is not None:
                 self._log.is_open = bool(message.get("open"))

@@ -38,7 +38,7 @@ def widget_module(own: Path = OWN, page: Path = vendor.STATIC) -> str:
     modules: dict[str, str] = {}
     _add("own/view.js", own, page, modules)
     styles = [shadow_style((page / name).read_text(encoding="utf-8")) for name in STYLES]
-    styles.append((own / "view.css").read_text(encoding="utf-8"))
+    styles += [path.read_text(encoding="utf-8") for path in sorted(own.glob("*.css"))]
     loader = (own / "widget.js").read_text(encoding="utf-8")
     # JSON is valid JavaScript.
     return loader.replace("[/* modules */]", json.dumps(list(modules.items()))).replace(

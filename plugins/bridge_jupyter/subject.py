@@ -110,14 +110,17 @@ class Subject:
         Raises:
             NotFound: the run or the experiment does not exist any more.
         """
+        cursor, self._cursor = self._cursor, None  # if this call raises, the next one reads everything
         # The cursor is read before the records, so that a change in between is reported by the next call.
-        changes = self.views.get_changes(self._cursor, *self._watched()) if self._cursor else None
+        changes = self.views.get_changes(cursor, *self._watched()) if cursor else None
         if changes is None or not changes.is_complete:
-            self._cursor = self.views.get_changes().cursor
+            cursor = self.views.get_changes().cursor
             self._read_all()
+            self._cursor = cursor
             return True
+        is_new = self._read_changed(changes)
         self._cursor = changes.cursor
-        return self._read_changed(changes)
+        return is_new
 
     def sample(
         self, keys: Sequence[str], buckets: int, x: str, low: float | None, high: float | None
@@ -144,8 +147,8 @@ class Subject:
             ids: tuple[str, ...] = found.ids
             self.total = found.total
         else:
-            ids = tuple(run.id for run in self.target[:LISTED_RUNS])
-            self.total = len(self.target)
+            all_ids = tuple(dict.fromkeys(run.id for run in self.target))
+            ids, self.total = all_ids[:LISTED_RUNS], len(all_ids)
         records = self._records(ids)
         self.listed = tuple(records[run_id] for run_id in ids if run_id in records)
         if isinstance(self.target, Run):

@@ -33,7 +33,7 @@ export function Plot({ label, series, about, x, range, dark, group, onZoom, onHo
 
   useEffect(() => {
     const element = /** @type {HTMLDivElement} */ (place.current);
-    const options = optionsOf(element, { x, dark, group, band, latest });
+    const options = /** @type {any} */ (optionsOf(element, { x, dark, group, band, latest }));
     plot.current = new uPlot(options, columnsOf(series, band), element);
     const observer = new ResizeObserver(() => {
       if (element.clientWidth > 0) plot.current?.setSize({ width: element.clientWidth, height: HEIGHT });

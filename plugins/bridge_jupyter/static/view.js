@@ -98,6 +98,8 @@ function View({ connection, dark, group }) {
 /** @param {{ connection: Connection, contents: Contents, now: number, hasCharts: boolean }} props */
 function Head({ connection, contents, now, hasCharts }) {
   const { run, experiment, total, link, open } = contents;
+  const [told, tell] = useState(false);
+  const isAddress = /^https?:/.test(link);
   return html`<header class="head">
     ${run
       ? html`<${Status} status=${run.status} text="" />
@@ -118,8 +120,11 @@ function Head({ connection, contents, now, hasCharts }) {
           )}
         </div>`
       : null}
-    ${/^https?:/.test(link) ? html`<a href=${link} target="_blank" rel="noreferrer">Open page</a>` : null}
-  </header>`;
+    ${isAddress
+      ? html`<a class="button small" href=${link} target="_blank" rel="noreferrer">Open page</a>`
+      : link && html`<button class="button small" aria-expanded=${told} onClick=${() => tell(!told)}>Open page</button>`}
+  </header>
+  ${told && !isAddress ? html`<p class="command">In a terminal: <code>${link}</code></p>` : null}`;
 }
 
 /** Return the time of the kernel's clock, each second while a run is open. @param {Contents | null} contents */
