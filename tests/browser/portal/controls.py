@@ -6,9 +6,21 @@ Each constant is a pair of a role and a name. A name that ends with "…" is the
 
 from __future__ import annotations
 
-from typing import Final
+import re
+from typing import Any, Final
+
+from playwright.sync_api import Locator, Page
 
 Control = tuple[str, str]
+
+
+def find(place: Page | Locator, control: Control) -> Locator:
+    """Return a control by its role and name."""
+    role: Any = control[0]
+    name = control[1]
+    wanted = re.compile("^" + re.escape(name.removesuffix("…"))) if name.endswith("…") else name
+    return place.get_by_role(role, name=wanted, exact=True)
+
 
 # Everywhere.
 PALETTE: Final[Control] = ("dialog", "Go to")

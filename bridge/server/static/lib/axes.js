@@ -72,7 +72,7 @@ function fewValues(values) {
     if (Number.isFinite(value)) found.add(value);
     if (found.size > FEW) return null;
   }
-  return found.size > 1 ? [...found].sort((one, two) => one - two) : null;
+  return found.size > 0 ? [...found].sort((one, two) => one - two) : null;
 }
 
 /**

@@ -10,9 +10,12 @@ import { Problem } from "../parts/problem.js";
 import { RunLink } from "./compare_runs.js";
 
 /** @typedef {import("./compare_data.js").Run} Run */
-/** @typedef {{ image: string[], confusion_matrix: string[] }} Keys */
+/** The ids of the runs that have a key, by key. @typedef {Map<string, string[]>} Owners */
+/** @typedef {{ image: Owners, confusion_matrix: Owners }} Keys */
 
 const MOST_RUNS = 12; // whose pictures are shown
+/** @type {Owners} */
+const NONE = new Map();
 
 /** @param {{ runs: Run[], shell: import("../shell.js").Shell }} props */
 export function Pictures({ runs, shell }) {
@@ -32,23 +35,30 @@ export function Pictures({ runs, shell }) {
       isOld = true;
     };
   }, [ids]);
-  const { image = [], confusion_matrix: matrices = [] } = keys.value ?? {};
-  const isEmpty = keys.value !== null && !image.length && !matrices.length;
+  const { image, confusion_matrix: matrices } = keys.value ?? { image: NONE, confusion_matrix: NONE };
+  const isEmpty = keys.value !== null && !image.size && !matrices.size;
   return html`<section class="compare-part" id="pictures" aria-label="Images and matrices" aria-busy=${keys.value === null}>
     <header class="part-head"><h2>Images and matrices</h2>
       ${runs.length > MOST_RUNS ? html`<span class="soft part-hint">of the first ${MOST_RUNS} runs</span>` : null}</header>
     ${error.value ? html`<${Problem} error=${error.value} />` : null}
     ${isEmpty ? html`<p class="soft">These runs logged no images and no confusion matrices.</p>` : null}
-    ${image.length ? html`<${Images} key=${ids} runs=${shown} keys=${image} shell=${shell} />` : null}
-    ${matrices.length ? html`<${Matrices} key=${ids} runs=${shown} keys=${matrices} shell=${shell} />` : null}
+    ${image.size ? html`<${Images} key=${ids} runs=${shown} keys=${image} shell=${shell} />` : null}
+    ${matrices.size ? html`<${Matrices} key=${ids} runs=${shown} keys=${matrices} shell=${shell} />` : null}
   </section>`;
 }
 
 /** @param {Run[]} runs @returns {Promise<Keys>} */
 async function keysOf(runs) {
-  const metrics = (await Promise.all(runs.map((run) => getRunMetrics(run.id)))).flat();
+  const metrics = await Promise.all(runs.map((run) => getRunMetrics(run.id)));
   /** @param {string} kind */
-  const of = (kind) => [...new Set(metrics.filter((one) => one.kinds.includes(kind)).map((one) => String(one.key)))].sort();
+  const of = (kind) => {
+    /** @type {Owners} */
+    const owners = new Map();
+    metrics.forEach((own, at) => {
+      for (const { key, kinds } of own) if (kinds.includes(kind)) owners.set(key, [...(owners.get(key) ?? []), runs[at].id]);
+    });
+    return new Map([...owners].sort(([one], [two]) => (one < two ? -1 : 1)));
+  };
   return { image: of("image"), confusion_matrix: of("confusion_matrix") };
 }
 
@@ -59,21 +69,21 @@ const KeyChoice = ({ keys, value, onChange }) =>
         ${keys.map((key) => html`<option key=${key} value=${key} selected=${key === value}>${key}</option>`)}</select></label>`
     : html`<h3 class="cut">${value}</h3>`;
 
-/** @param {{ runs: Run[], keys: string[], shell: import("../shell.js").Shell }} props */
+/** @param {{ runs: Run[], keys: Owners, shell: import("../shell.js").Shell }} props */
 function Images({ runs, keys }) {
-  const key = useSignal(keys[0]);
+  const key = useSignal([...keys.keys()][0]);
   const step = useSignal(/** @type {number | null} */ (null));
   const albums = useSignal(/** @type {import("../parts/gallery.js").Album[]} */ ([]));
   useEffect(() => {
     const wanted = key.value;
     const load = async () => {
-      const found = await Promise.all(runs.map((run) => getValues(run.id, wanted)));
-      if (key.peek() !== wanted) return;
-      albums.value = found.map((values, at) => albumOf(runs[at], values)).filter((album) => album.shots.length);
+      const owners = runs.filter((run) => keys.get(wanted)?.includes(run.id));
+      const found = await Promise.all(owners.map((run) => getValues(run.id, wanted)));
+      if (key.peek() === wanted) albums.value = found.map((values, at) => albumOf(owners[at], values));
     };
     load().catch(() => (albums.value = []));
   }, [key.value]);
-  return html`<div class="compare-images"><${KeyChoice} keys=${keys} value=${key.value} onChange=${(/** @type {string} */ chosen) => (key.value = chosen)} />
+  return html`<div class="compare-images"><${KeyChoice} keys=${[...keys.keys()]} value=${key.value} onChange=${(/** @type {string} */ chosen) => (key.value = chosen)} />
     <${Gallery} albums=${albums.value} step=${step.value} onStep=${(/** @type {number | null} */ to) => (step.value = to)} /></div>`;
 }
 
@@ -88,21 +98,21 @@ function albumOf(run, values) {
 
 /** @typedef {{ run: Run, classes: unknown[], matrix: (number | null)[][] }} Matrix */
 
-/** @param {{ runs: Run[], keys: string[], shell: import("../shell.js").Shell }} props */
+/** @param {{ runs: Run[], keys: Owners, shell: import("../shell.js").Shell }} props */
 function Matrices({ runs, keys, shell }) {
-  const key = useSignal(keys[0]);
+  const key = useSignal([...keys.keys()][0]);
   const mode = useSignal(/** @type {import("../parts/heat.js").HeatMode} */ ("counts"));
   const found = useSignal(/** @type {Matrix[]} */ ([]));
   useEffect(() => {
     const wanted = key.value;
-    Promise.all(runs.map((run) => matrixOf(run, wanted))).then(
+    Promise.all(runs.filter((run) => keys.get(wanted)?.includes(run.id)).map((run) => matrixOf(run, wanted))).then(
       (matrices) => {
         if (key.peek() === wanted) found.value = matrices.flatMap((matrix) => matrix ?? []);
       },
       () => (found.value = []),
     );
   }, [key.value]);
-  return html`<div class="compare-matrices"><${KeyChoice} keys=${keys} value=${key.value} onChange=${(/** @type {string} */ chosen) => (key.value = chosen)} />
+  return html`<div class="compare-matrices"><${KeyChoice} keys=${[...keys.keys()]} value=${key.value} onChange=${(/** @type {string} */ chosen) => (key.value = chosen)} />
     <div class="compare-heats">
       ${found.value.map(({ run, classes, matrix }) => html`<figure key=${run.id} aria-label=${`${key.value} of ${run.name}`}>
         <figcaption><${RunLink} run=${run} shell=${shell} /></figcaption>

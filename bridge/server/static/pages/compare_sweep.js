@@ -103,9 +103,9 @@ export function Sweep({ sweep, ranges, onRange, unwritten, logs, keys, experimen
     ${isChoosing.value ? html`<${AxesDialog} keys=${keys} chosen=${axes.map((axis) => axis.key)} onChange=${(/** @type {string[]} */ order) => set({ axes: listOf(order) })} onClose=${() => (isChoosing.value = false)} />` : null}`;
 }
 
-/** Return the param with the most different values. @param {Axis[]} axes */
+/** Return the axis with the most different values, a param if possible. @param {Axis[]} axes */
 function mostSpread(axes) {
-  const different = (/** @type {Axis} */ axis) => (axis.key.startsWith("params.") ? new Set(axis.values).size : 0);
+  const different = (/** @type {Axis} */ axis) => new Set(axis.values).size * (axis.key.startsWith("params.") ? 1 : 0.4) - axis.missing;
   return axes.reduce((best, axis) => (best && different(best) >= different(axis) ? best : axis), axes[0]);
 }
 

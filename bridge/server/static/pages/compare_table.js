@@ -51,7 +51,7 @@ export function CompareTable({ runs, rows, base, onlyDiffering, isTurned, shell,
       ${isTurned ? html`<${Turned} ...${table} />` : html`<${Upright} ...${table} />`}
     </div>
     <p class="compare-foot soft">
-      ${onlyDiffering ? equalText(equalCounts(rows)) : ""}
+      ${onlyDiffering && runs.length > 1 ? equalText(equalCounts(rows)) : ""}
       ${all.length > most ? html`<button class="button small" onClick=${() => (limit.value += 500)}>Show ${plural(Math.min(500, all.length - most), "more row")} of ${all.length}</button>` : null}
     </p>`;
 }

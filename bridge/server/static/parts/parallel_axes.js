@@ -1,7 +1,7 @@
 /** The axes of parallel coordinates: names, ticks, ranges, and a form for people who do not drag. */
 
 import { html } from "htm/preact";
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { placeOf } from "../lib/axes.js";
 import { number } from "../lib/format.js";
 
@@ -24,6 +24,11 @@ export function AxisMarks({ axes, xs, scale, ranges, width, height, onRange, onM
   /** @param {number} t */
   const y = (t) => scale.top + (1 - t) * scale.height;
   const at = axes.findIndex((axis) => axis.key === open);
+  const button = useRef(/** @type {HTMLButtonElement | null} */ (null));
+  const close = () => {
+    setOpen("");
+    button.current?.focus();
+  };
   return html`
     <svg class="parallel-axes" width=${width} height=${height} aria-hidden="true">
       ${axes.map((axis, i) => html`<g key=${axis.key} transform="translate(${xs[i]}, 0)">
@@ -37,9 +42,9 @@ export function AxisMarks({ axes, xs, scale, ranges, width, height, onRange, onM
     ${axes.map((axis, i) => html`
       <button key=${axis.key} type="button" class="parallel-name" style=${{ left: `${xs[i]}px` }} title=${axis.label}
         aria-expanded=${open === axis.key} onPointerDown=${stop}
-        onClick=${() => setOpen(open === axis.key ? "" : axis.key)}><bdi>${axis.label}</bdi></button>`)}
+        onClick=${(/** @type {any} */ event) => { button.current = event.currentTarget; setOpen(open === axis.key ? "" : axis.key); }}><bdi>${axis.label}</bdi></button>`)}
     ${at >= 0 && html`<${AxisForm} key=${open} axis=${axes[at]} range=${ranges[open]} x=${xs[at]} width=${width}
-      onRange=${onRange} onLog=${() => onLog(open)} onClose=${() => setOpen("")}
+      onRange=${onRange} onLog=${() => onLog(open)} onClose=${() => close()}
       onLeft=${at > 0 ? () => onMove(at, at - 1) : null}
       onRight=${at < axes.length - 1 ? () => onMove(at, at + 1) : null} />`}`;
 }
@@ -58,12 +63,14 @@ export function AxisMarks({ axes, xs, scale, ranges, width, height, onRange, onM
  */
 function AxisForm({ axis, range, x, width, onRange, onLog, onLeft, onRight, onClose }) {
   const [low, high] = range ?? [axis.low, axis.high];
+  const form = useRef(/** @type {HTMLFormElement | null} */ (null));
+  useEffect(() => /** @type {HTMLElement | null | undefined} */ (form.current?.querySelector("input, select"))?.focus(), []);
   /** @param {SubmitEvent} event */
   const onSubmit = (event) => {
     event.preventDefault();
-    const form = /** @type {HTMLFormElement} */ (event.currentTarget);
+    const fields = /** @type {HTMLFormElement} */ (event.currentTarget).elements;
     const [from, to] = ["from", "to"].map((name) =>
-      Number(/** @type {HTMLInputElement} */ (form.elements.namedItem(name)).value));
+      Number(/** @type {HTMLInputElement} */ (fields.namedItem(name)).value));
     onRange(axis.key, from <= to ? [from, to] : [to, from]);
     onClose();
   };
@@ -72,7 +79,7 @@ function AxisForm({ axis, range, x, width, onRange, onLog, onLeft, onRight, onCl
     if (event.key === "Escape") { event.stopPropagation(); onClose(); }
   };
   return html`
-    <form class="parallel-form" style=${{ left: `${Math.max(0, Math.min(x - 90, width - 190))}px` }}
+    <form ref=${form} class="parallel-form" style=${{ left: `${Math.max(0, Math.min(x - 90, width - 190))}px` }}
       aria-label=${`Range of ${axis.label}`} onSubmit=${onSubmit} onKeyDown=${onKey} onPointerDown=${stop}>
       ${axis.kind === "word" ? wordFields(axis, low, high) : numberFields(axis, low, high)}
       <span class="parallel-buttons">
@@ -93,7 +100,7 @@ function AxisForm({ axis, range, x, width, onRange, onLog, onLeft, onRight, onCl
  */
 function numberFields(axis, low, high) {
   return html`
-    <label>From <input class="field" name="from" type="number" step="any" value=${Number(low.toPrecision(6))} autofocus /></label>
+    <label>From <input class="field" name="from" type="number" step="any" value=${Number(low.toPrecision(6))} /></label>
     <label>To <input class="field" name="to" type="number" step="any" value=${Number(high.toPrecision(6))} /></label>`;
 }
 
@@ -107,7 +114,7 @@ function wordFields(axis, low, high) {
   /** @param {number} chosen */
   const options = (chosen) => axis.words.map((word, i) => html`<option value=${i} selected=${i === chosen}>${word}</option>`);
   return html`
-    <label>From <select class="select" name="from" autofocus>${options(first)}</select></label>
+    <label>From <select class="select" name="from">${options(first)}</select></label>
     <label>To <select class="select" name="to">${options(Math.max(first, last))}</select></label>`;
 }
 
