@@ -259,6 +259,7 @@ class SampledSeries:
     The last bucket also contains the points at its upper bound.
     If the run has at most as many points as buckets, `x` and `values` contain all points as float64 arrays, and
     `buckets` is None. Otherwise `x` and `values` are None.
+    `position` is the position of the last stored point of the series, for `RunViews.get_tail`. It is -1 for a group.
     Points are ordered by (step, timestamp, position). If x is a time, they are ordered by (timestamp, step, position),
     and if x is another metric, by x first. As for native readers, a point that MLflow's API logged is excluded if an
     earlier point has the same step, timestamp and value.
@@ -271,3 +272,4 @@ class SampledSeries:
     buckets: Buckets | None = None
     x: Array | None = None
     values: Array | None = None
+    position: int = -1

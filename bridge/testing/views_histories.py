@@ -299,7 +299,9 @@ def _plain_series(found: SampledSeries) -> list[Any]:
     facts: SeriesFacts = found.facts
     points = None if found.x is None or found.values is None else [found.x.tolist(), found.values.tolist()]
     buckets = None if found.buckets is None else _plain_buckets(found.buckets, facts)
-    plain: list[Any] = _plain([found.name, found.key, found.edges.tolist(), tuple(facts), points, buckets])
+    plain: list[Any] = _plain(
+        [found.name, found.key, found.edges.tolist(), tuple(facts), points, buckets, found.position]
+    )
     return plain
 
 

@@ -222,6 +222,18 @@ class SeriesPromises:
         assert (number.steps.tolist(), number.timestamps.tolist(), number.apis.tolist()) == ([2], [30], [MLFLOW])
         assert text.texts == ["text"] and text.positions > number.positions
 
+    def test_a_sampled_series_has_the_position_after_which_its_tail_begins(self, store: Backend, run: str) -> None:
+        log_steps(store, run, {0: 1.0, 1: 2.0, 2: 3.0})
+        store.log(run, "loss", "text", 1)
+        store.log_points(run, row("table", {"loss": 1.0, "acc": 2.0}, 1))
+        for buckets in (2, 9):
+            loss, column = store.views.sample_series([run], ["loss", "table.acc"], buckets, high=1)
+            assert (loss.position, column.position) == (2, 0)
+        assert {one.position for one in store.views.sample_series([run], ["loss"], 9, groups={run: "all"})} == {-1}
+        store.log(run, "loss", 4.0, 1)
+        (tail,) = [one for one in store.views.get_tail({(run, "loss"): 2})[run, "loss"] if one.numbers is not None]
+        assert (tail.positions.tolist(), store.views.sample_series([run], ["loss"], 9)[0].position) == ([4], 4)
+
     def test_the_tails_of_several_keys_are_in_the_requested_order(self, store: Backend) -> None:
         for run_id in "ab":
             create_run(store, RunRecord(run_id, "0"))

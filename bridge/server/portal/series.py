@@ -10,10 +10,10 @@ import numpy
 from starlette.responses import Response
 
 from bridge.errors import InvalidValue
-from bridge.records.series import COLUMN, SCALAR
 from bridge.server.portal.answers import frame_answer
 from bridge.server.portal.ask import Ask
 from bridge.server.portal.frames import Frame
+from bridge.store.record_views.series import after, has_name, keys_of_name
 
 if TYPE_CHECKING:
     from bridge.records.series import SeriesRecord
@@ -29,6 +29,7 @@ def post_series(ask: Ask) -> Response:
 
     `runs` (or `groups`) and `keys` are lists in the head. The columns `run` and `key` have an index in them for each
     series, and `#points`, `#nans`, `#infinities`, `#first`, `#last`, `#minimum` and `#maximum` its exact facts.
+    `#position` is that of its last stored point, for `/tail`, and -1 for a group.
     `at` and `n` are the place of its values: with `exact` 1, in the columns `x` and `values`, otherwise in `count`,
     `minimum`, `maximum`, `mean` and `last` (in groups `deviation`). `edges` has the bounds of the buckets of all keys;
     `edges` in the head is a pair (at, n) for each key, or null for a key without points.
@@ -64,6 +65,7 @@ def series_frame(found: Sequence[SampledSeries], keys: Sequence[str], cursor: st
     exact = numpy.array([one.buckets is None for one in found], bool)
     frame.add("at", "u4", _starts(sizes, exact))
     frame.add("n", "u4", sizes)
+    frame.add("#position", "f8", [one.position for one in found])
     for fact in FACTS:
         frame.add(f"#{fact}", "f8", [getattr(one.facts, fact) for one in found])
     _add_points(frame, found)
@@ -73,9 +75,9 @@ def series_frame(found: Sequence[SampledSeries], keys: Sequence[str], cursor: st
 def post_tail(ask: Ask) -> Response:
     """Answer with the numbers that were logged after a position, as a frame.
 
-    `series` of the body is a list of [run id, key, position]. `series` in the head has an entry (run id, key, column,
-    position) for each series with new numbers; its position is that of its last point. The columns `at` and `n` are the
-    place of its points in the columns `position`, `step`, `timestamp` and `values`.
+    `series` of the body is a list of [run id, key, position], with a key as in `/series`. `series` in the head has an
+    entry [run id, key, position] for each series with new numbers; its position is that of its last point. The columns
+    `at` and `n` are the place of its points in the columns `position`, `step`, `timestamp` and `values`.
     """
     asked = ask.json().get("series")
     if not isinstance(asked, list) or len(asked) > MOST_SERIES:
@@ -85,20 +87,32 @@ def post_tail(ask: Ask) -> Response:
         if not (isinstance(one, list) and [type(part) for part in one] == [str, str, int] and abs(one[2]) < 2**53):
             raise InvalidValue("series", one, "must be a list of a run id, a key and a position")
         wanted[one[0], one[1]] = one[2]
-    found = [
-        (run, key, record)
-        for (run, key), records in ask.views.get_tail(wanted).items()
-        for record in records
-        if record.numbers is not None and record.kind in (SCALAR, COLUMN) and len(record.positions)
-    ]
+    found = _tails(ask, wanted)
     return frame_answer(_tail_frame(found, ask.served.cursor()))
+
+
+def _tails(ask: Ask, wanted: Mapping[tuple[str, str], int]) -> list[tuple[str, str, SeriesRecord]]:
+    """Return the new points of series by the names that metrics have: `a.b` is a key, or the column `b` of a table."""
+    asked: dict[tuple[str, str], int] = {}
+    for (run, name), position in wanted.items():
+        for key in keys_of_name(name):
+            asked[run, key] = min(position, asked.get((run, key), position))
+    tails = ask.views.get_tail(asked)
+    found = []
+    for (run, name), position in wanted.items():
+        for key in keys_of_name(name):
+            for record in tails.get((run, key), ()):
+                own = after(record, position) if has_name(record, name) else None
+                if own is not None:
+                    found.append((run, name, own))
+    return found
 
 
 def _tail_frame(found: Sequence[tuple[str, str, SeriesRecord]], cursor: str) -> Frame:
     records = [record for _, _, record in found]
     sizes = numpy.array([len(record.positions) for record in records], numpy.int64)
     frame = Frame(
-        series=[[run, key, one.column, int(one.positions[-1])] for run, key, one in found],
+        series=[[run, key, int(one.positions[-1])] for run, key, one in found],
         cursor=cursor,
     )
     frame.add("at", "u4", numpy.cumsum(sizes) - sizes)

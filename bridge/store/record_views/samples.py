@@ -44,11 +44,19 @@ def sample(
     ends = [points[end].x for points in found.values() for end in (0, -1)]
     edges = edges_of(min(ends) if low is None else low, max(ends) if high is None else high, buckets)
     if groups is None:
-        return [_sampled(run_id, key, points, edges.tolist()) for run_id, points in found.items()]
+        return [
+            _sampled(run_id, key, points, edges.tolist(), _last_position(runs, run_id, key))
+            for run_id, points in found.items()
+        ]
     members: dict[str, list[list[_Point]]] = {}
     for run_id, points in found.items():
         members.setdefault(groups[run_id], []).append(points)
     return [_merged(name, key, own, edges.tolist()) for name, own in members.items()]
+
+
+def _last_position(runs: Sequence[tuple[RunRecord, Sequence[SeriesRecord]]], run_id: str, key: str) -> int:
+    series = find_series(next(series for record, series in runs if record.id == run_id), key)
+    return -1 if series is None else int(series.positions[-1])
 
 
 def _is_within(x: float, low: float | None, high: float | None) -> bool:
@@ -89,13 +97,13 @@ def _without_repeated(record: SeriesRecord) -> list[Latest]:
     return kept
 
 
-def _sampled(name: str, key: str, points: Sequence[_Point], edges: Sequence[float]) -> SampledSeries:
+def _sampled(name: str, key: str, points: Sequence[_Point], edges: Sequence[float], position: int) -> SampledSeries:
     import numpy
 
     facts, bounds = _facts([points]), numpy.array(edges)
     if len(points) < len(edges):
         x, values = (numpy.array([point[at] for point in points], dtype=numpy.float64) for at in (0, 2))
-        return SampledSeries(name, key, bounds, facts, None, x, values)
+        return SampledSeries(name, key, bounds, facts, None, x, values, position)
     parts = _parts(points, edges)
     numbers = [[value for value in part if not math.isnan(value)] for part in parts]
     buckets = Buckets(
@@ -105,7 +113,7 @@ def _sampled(name: str, key: str, points: Sequence[_Point], edges: Sequence[floa
         numpy.array([_mean(part) for part in parts]),
         numpy.array([part[-1] if part else math.nan for part in parts]),
     )
-    return SampledSeries(name, key, bounds, facts, buckets)
+    return SampledSeries(name, key, bounds, facts, buckets, position=position)
 
 
 def _merged(name: str, key: str, runs: Sequence[Sequence[_Point]], edges: Sequence[float]) -> SampledSeries:

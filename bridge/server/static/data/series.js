@@ -24,7 +24,7 @@
  * @property {number} max
  * @property {number} nans
  * @property {number} infinities
- * @property {number} position the position of the last point that the store has, for `getTail`; -1 if unknown
+ * @property {number} position the position of the last point that the store has, for `getTail`; -1 for a group
  */
 
 /**
@@ -65,7 +65,7 @@ export function seriesOf({ head, columns }) {
       max: of["#maximum"][i],
       nans: of["#nans"][i],
       infinities: of["#infinities"][i],
-      position: of["#position"] ? of["#position"][i] : -1,
+      position: of["#position"][i],
     });
   }
   const keys = head.keys.map((/** @type {string} */ key, /** @type {number} */ i) => ({ key, edges: edges[i] }));
@@ -77,7 +77,6 @@ export function seriesOf({ head, columns }) {
  * @typedef {object} Tail
  * @property {string} run
  * @property {string} key
- * @property {string} column the column of a table, or empty
  * @property {number} position the position of the last of these points
  * @property {Float64Array} steps
  * @property {Float64Array} timestamps
@@ -92,13 +91,12 @@ export function seriesOf({ head, columns }) {
 export function tailsOf({ head, columns }) {
   /** @type {Record<string, any>} */
   const of = columns;
-  const series = head.series.map((/** @type {[string, string, string, number]} */ one, /** @type {number} */ i) => {
+  const series = head.series.map((/** @type {[string, string, number]} */ one, /** @type {number} */ i) => {
     const [at, end] = [of.at[i], of.at[i] + of.n[i]];
     return {
       run: one[0],
       key: one[1],
-      column: one[2],
-      position: one[3],
+      position: one[2],
       steps: of.step.subarray(at, end),
       timestamps: of.timestamp.subarray(at, end),
       values: of.values.subarray(at, end),

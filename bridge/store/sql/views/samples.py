@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Array = numpy.ndarray[Any, Any]
 
-SEALED = "SELECT DISTINCT series FROM chunk WHERE series IN ({})"
+SEALED = "SELECT series, max(last_position) FROM chunk WHERE series IN ({}) GROUP BY series"
 
 Part: TypeAlias = "Points | Pieces"
 """The points of one run."""
@@ -44,11 +44,11 @@ def sample(
     runs = [run for run in _runs(c, run_ids) if groups is None or run.id in groups]
     found: list[SampledSeries] = []
     for key in keys:
-        parts = _read(c, runs, key, x, low, high)
+        parts, positions = _read(c, runs, key, x, low, high)
         bounds = _bounds(parts, low, high)
         if bounds is not None:
             edges = edges_of(*bounds, buckets)
-            found += _sampled(key, parts, edges) if groups is None else _merged(key, parts, edges, groups)
+            found += _sampled(key, parts, edges, positions) if groups is None else _merged(key, parts, edges, groups)
     return found
 
 
@@ -62,9 +62,10 @@ def _runs(c: Connection, run_ids: Sequence[str]) -> list[Run]:
 
 def _read(
     c: Connection, runs: Sequence[Run], key: str, x: str, low: float | None, high: float | None
-) -> dict[str, Part]:
-    """Return the points of a metric by run id. A run without the metric is absent."""
+) -> tuple[dict[str, Part], dict[str, int]]:
+    """Return the points of a metric and its last position, by run id. A run without the metric is absent."""
     found: dict[str, Part] = {}
+    positions: dict[str, int] = {}
     if x.startswith(METRIC_AXIS):
         axis = x.removeprefix(METRIC_AXIS)
         for some in chunks(runs):
@@ -74,35 +75,39 @@ def _read(
                 if own is not None:
                     over = find_series(records[run.key], axis)
                     found[run.id] = points_of(own, run, x, over).within(low, high)
-        return found
+                    positions[run.id] = int(own.positions[-1])
+        return found, positions
     for some in chunks(runs):
-        for run, part in _parts(c, some, key, x):
+        for run, part, position in _parts(c, some, key, x):
             found[run.id] = part.within(low, high) if isinstance(part, Points) else part
-    return found
+            positions[run.id] = position
+    return found, positions
 
 
-def _parts(c: Connection, runs: Sequence[Run], key: str, x: str) -> Iterator[tuple[Run, Part]]:
-    """Yield the points of a metric of at most `AT_ONCE` runs."""
+def _parts(c: Connection, runs: Sequence[Run], key: str, x: str) -> Iterator[tuple[Run, Part, int]]:
+    """Yield the points of a metric of at most `AT_ONCE` runs, and their last positions."""
     own: dict[int, list[tuple[int, SeriesRecord]]] = {run.key: [] for run in runs}
     for id, run_key, record in series.read_blocks(c, [run.key for run in runs], keys_of_name(key)):
         if has_name(record, key):
             own[run_key].append((id, record))
     ids = [found[0][0] for found in own.values() if len(found) == 1]
-    sealed = read_pieces(c, [id for (id,) in in_chunks(c, SEALED, ids)])
+    ends = dict(in_chunks(c, SEALED, ids))
+    sealed = read_pieces(c, list(ends))
     for run in runs:
         pieces: list[Piece] | None = None
         if len(own[run.key]) == 1:
             ((id, record),) = own[run.key]
             if id not in sealed:
-                yield run, points_of(record, run, x, None)
+                yield run, points_of(record, run, x, None), int(record.positions[-1])
                 continue
             pieces = since(sealed[id], run.start) if x == "relative" else sealed[id]
         if pieces is not None:
-            yield run, Pieces(pieces, "step" if x == "step" else "time")
+            last = int(record.positions[-1]) if len(record.positions) else ends[id]
+            yield run, Pieces(pieces, "step" if x == "step" else "time"), last
         elif own[run.key]:
             whole = find_series(series.read(c, [run.key], keys_of_name(key))[run.key], key)
             if whole is not None:
-                yield run, points_of(whole, run, x, None)
+                yield run, points_of(whole, run, x, None), int(whole.positions[-1])
 
 
 def _bounds(parts: Mapping[str, Part], low: float | None, high: float | None) -> tuple[float, float] | None:
@@ -118,18 +123,20 @@ def _bounds(parts: Mapping[str, Part], low: float | None, high: float | None) ->
     return (float(least), float(greatest)) if least <= greatest else None
 
 
-def _sampled(key: str, parts: Mapping[str, Part], edges: Array) -> list[SampledSeries]:
+def _sampled(key: str, parts: Mapping[str, Part], edges: Array, positions: Mapping[str, int]) -> list[SampledSeries]:
     found = []
     for run_id, part in parts.items():
+        last = positions[run_id]
         if part.most < len(edges):
             part = part.within(float(edges[0]), float(edges[-1]))
         envelope = part.envelope(edges)
         count = int(envelope.count.sum())
         if 0 < count < len(edges):
             x, values = part.within(float(edges[0]), float(edges[-1]))
-            found.append(SampledSeries(run_id, key, edges, _facts([envelope]), None, x, values))
+            found.append(SampledSeries(run_id, key, edges, _facts([envelope]), None, x, values, last))
         elif count:
-            found.append(SampledSeries(run_id, key, edges, _facts([envelope]), _buckets(envelope)))
+            facts, own = _facts([envelope]), _buckets(envelope)
+            found.append(SampledSeries(run_id, key, edges, facts, own, position=last))
     return found
 
 
