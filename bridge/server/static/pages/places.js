@@ -33,9 +33,20 @@ export async function findPlaces(shell, text, signal) {
   return [
     { title: "Experiments", places: (found.experiments ?? []).slice(0, EACH).map((/** @type {any} */ one) => experimentPlace(shell, one)) },
     { title: "Runs", places: (found.runs ?? []).slice(0, EACH).map((/** @type {any} */ run) => runPlace(shell, run)) },
-    { title: "Metrics, params and tags", places: (found.keys ?? []).slice(0, EACH).map((/** @type {any} */ key) => keyPlace(shell, key)) },
+    { title: "Metrics, params and tags", places: distinct(found.keys ?? []).slice(0, EACH).map((/** @type {any} */ key) => keyPlace(shell, key)) },
     { title: "Files", places: (found.files ?? []).slice(0, EACH).map((/** @type {any} */ file) => filePlace(shell, file)) },
   ];
+}
+
+/** Return keys once, although a key of several kinds is listed once for each kind. @param {any[]} keys */
+function distinct(keys) {
+  /** @type {Map<string, any>} */
+  const known = new Map();
+  for (const key of keys) {
+    const name = JSON.stringify([key.experiment_id, key.entity, key.key]);
+    known.set(name, { ...key, runs: Math.max(key.runs, known.get(name)?.runs ?? 0) });
+  }
+  return [...known.values()];
 }
 
 /** @param {Shell} shell @param {{ id: string, name: string, runs?: number }} experiment @returns {Place} */

@@ -43,13 +43,19 @@ export function Header({ shell, theme, onTheme, onSheet }) {
     </nav>
     ${beside ? html`<div class="header-beside">${beside}</div>` : null}
     <div class="header-field">
-      ${field ??
-      html`<button class="find-button" onClick=${() => onSheet("palette")} aria-keyshortcuts="Control+K">
+      ${field !== undefined
+        ? field
+        : html`<button class="find-button" onClick=${() => onSheet("palette")} aria-keyshortcuts="Control+K">
         <${Icon} name="search" /><span>Find runs, experiments, metrics</span><span class="find-keys"><kbd>Ctrl</kbd><kbd>K</kbd></span>
       </button>`}
     </div>
     <div class="header-end">
       ${actions}<${LiveDot} shell=${shell} />
+      ${field === undefined
+        ? null
+        : html`<button class="button quiet icon" onClick=${() => onSheet("palette")} aria-label="Go to" title="Go anywhere, do anything (Ctrl K)" aria-keyshortcuts="Control+K">
+            <${Icon} name="search" />
+          </button>`}
       <button class="button quiet icon" onClick=${onTheme} aria-label=${`Theme: ${name}`} title=${`Theme: ${name} (d)`}>
         <${Icon} name=${name} />
       </button>
