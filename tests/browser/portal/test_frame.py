@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from controls import KEYS_SHEET, PALETTE, PALETTE_FIELD
+from controls import KEYS_SHEET, PALETTE, PALETTE_FIELD, find
 from playwright.sync_api import Page, expect
 from portal_site import PortalSite, Problems
 
@@ -106,7 +106,7 @@ def test_the_sheet_lists_the_keys_of_the_page(page: Page, site: PortalSite, ids:
     open_page(page, site, f"experiments/{ids['experiment']}", "digits")
     button = page.get_by_role("button", name="Keys", exact=True)
     button.click()
-    sheet = page.get_by_role(KEYS_SHEET[0], name=KEYS_SHEET[1])  # type: ignore[arg-type]
+    sheet = find(page, KEYS_SHEET)
     for label in ("All keys", "Filter", "Group by", "Compare the selected runs"):
         expect(sheet.get_by_text(label, exact=True)).to_be_visible()
     page.keyboard.press("l")
@@ -123,8 +123,8 @@ def test_the_palette_finds_a_run_and_a_command(
 ) -> None:
     problems.accept("pages/run.js")  # until the module exists
     open_page(page, site, f"experiments/{ids['experiment']}", "digits")
-    palette = page.get_by_role(PALETTE[0], name=PALETTE[1])  # type: ignore[arg-type]
-    field = palette.get_by_role(PALETTE_FIELD[0], name=PALETTE_FIELD[1])  # type: ignore[arg-type]
+    palette = find(page, PALETTE)
+    field = find(palette, PALETTE_FIELD)
     page.keyboard.press("Control+k")
     field.fill("logarithmic y")
     expect(palette.get_by_role("option")).to_have_count(1)
