@@ -44,7 +44,7 @@ class Api:
     def __init__(self, stores: WorkspaceStores, role: str | None = "reader") -> None:
         self.app, self.role = portal(stores), role
 
-    def get(self, path: str, **parameters: object) -> Answer:
+    def get(self, path: str, /, **parameters: object) -> Answer:
         """Send a GET request with parameters. The path must be encoded."""
         return self.send("GET", path, parameters=parameters)
 

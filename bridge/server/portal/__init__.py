@@ -16,6 +16,6 @@ def portal(stores: WorkspaceStores) -> Starlette:
     The caller must check the session, the host and the origin of each request, and set `request.state.role` to
     "reader", "writer" or "admin". A request without a role is refused.
     """
-    from bridge.server.portal.application import application
+    from bridge.server.portal.application import application_of
 
-    return application(stores)
+    return application_of(stores)

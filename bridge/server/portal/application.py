@@ -16,13 +16,15 @@ from bridge.server.portal.served import Served
 from bridge.store.workspace_stores import WorkspaceStores
 
 
-def application(stores: WorkspaceStores) -> Starlette:
+def application_of(stores: WorkspaceStores) -> Starlette:
     """Return the application; see `bridge.server.portal.portal`."""
     served, limiter = Served(stores), anyio.CapacityLimiter(THREADS)
     routes = [Route(entry.path, endpoint(entry, served, limiter), methods=[entry.method]) for entry in TABLE]
     for route in routes:
         (route.methods or set()).discard("HEAD")  # Starlette would make the whole answer and drop it
-    return Starlette(routes=routes, exception_handlers={404: _not_found, 405: _not_found})
+    application = Starlette(routes=routes, exception_handlers={404: _not_found, 405: _not_found})
+    application.router.redirect_slashes = False
+    return application
 
 
 async def _not_found(request: Request, error: Exception) -> Response:
