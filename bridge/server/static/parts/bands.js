@@ -1,7 +1,7 @@
 /** Texts, truth values and None over x: coloured bands, a legend, and a table of the changes. */
 
 import { html } from "htm/preact";
-import { runColour } from "../lib/colour.js";
+import { neutral, runColour } from "../lib/colour.js";
 import { number } from "../lib/format.js";
 import { isDark } from "./theme.js";
 
@@ -52,11 +52,7 @@ export function Bands({ label, x, words, xName = "step" }) {
   const colour = (/** @type {Word} */ word) => {
     const at = kinds.indexOf(word);
     if (word === true) return runColour(2, dark).colour;
-    return word === null || word === false || at >= COLOURS
-      ? dark
-        ? "#4a545f"
-        : "#c3cad2"
-      : runColour(at + 1, dark).colour;
+    return word === null || word === false || at >= COLOURS ? neutral(dark).faint : runColour(at + 1, dark).colour;
   };
   const drawn = bands.length > MOST ? thinned(bands, low, width) : bands;
   return html`<figure class="bands" role="figure" aria-label=${label}>

@@ -49,8 +49,9 @@ export function Header({ shell, theme, onTheme, onSheet }) {
         <${Icon} name="search" /><span>Find runs, experiments, metrics</span><span class="find-keys"><kbd>Ctrl</kbd><kbd>K</kbd></span>
       </button>`}
     </div>
+    ${actions ? html`<div class="header-actions">${actions}</div>` : null}
     <div class="header-end">
-      ${actions}<${LiveDot} shell=${shell} />
+      <${LiveDot} shell=${shell} />
       ${field === undefined
         ? null
         : html`<button class="button quiet icon" onClick=${() => onSheet("palette")} aria-label="Go to" title="Go anywhere, do anything (Ctrl K)" aria-keyshortcuts="Control+K">

@@ -1,7 +1,7 @@
 /** A confusion matrix as a table with coloured cells, which prints its numbers. */
 
 import { html } from "htm/preact";
-import { viridis } from "../lib/colour.js";
+import { inkOn, viridis } from "../lib/colour.js";
 import { number } from "../lib/format.js";
 
 /** @typedef {"counts" | "rows" | "columns"} HeatMode */
@@ -82,7 +82,8 @@ function shareOf(cell, mode, across, down, rows) {
 
 /** @param {number} cell @param {number} share @param {HeatMode} mode @param {string} title */
 function cellOf(cell, share, mode, title) {
-  const style = { background: viridis(share), color: share > 0.62 ? "#111418" : "#ffffff" };
+  const background = viridis(share);
+  const style = { background, color: inkOn(background) };
   return html`<td title=${title} style=${style}>${mode === "counts" ? number(cell) : percent(share)}</td>`;
 }
 
