@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from bridge.cli.browser import open_browser, opener
 from bridge.cli.find_workspace import find_workspace
 from bridge.errors import InvalidValue, StoreUnavailable
-from bridge.runs.open_page import OpenPage, PageRecord, find_open_page, records_folder, ui_command
+from bridge.runs.open_page import OpenPage, PageRecord, find_open_page, records_folder
 from bridge.server import vendor
 from bridge.server.app import PLACE
 from bridge.server.start import PortalServer
@@ -34,7 +34,7 @@ def show(workspace: str | None, port: int | None, browser: bool, read_only: bool
         if browser:
             open_browser(running.address, code, place, wait=True)
         return
-    server = PortalServer(stores, port, "reader" if read_only else "admin", ui_command(stores))
+    server = PortalServer(stores, port, "reader" if read_only else "admin")
     server.session.on_redeemed = lambda: opener(server.address).unlink(missing_ok=True)
     page = OpenPage(server.address, server.session.token, os.getpid(), read_only)
     record = PageRecord(stores, page)

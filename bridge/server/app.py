@@ -29,7 +29,7 @@ PAGES = {"": "home", "experiments": "experiment", "runs": "run", "compare": "com
 PLACE = re.compile(r"[A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)*|")
 
 
-def application(stores: WorkspaceStores, session: Session, port: int, role: Role, command: str) -> Guard:
+def application(stores: WorkspaceStores, session: Session, port: int, role: Role) -> Guard:
     """Return the application.
 
     Args:
@@ -37,12 +37,13 @@ def application(stores: WorkspaceStores, session: Session, port: int, role: Role
         session: the secrets of this start.
         port: the port, which the requests must name.
         role: "reader" for a page that cannot change anything, else "admin".
-        command: the command that a person runs to open the page again.
     """
     page = Page(stores, role)
 
     def signed_out(sentence: str) -> Response:
-        return notice("Not signed in", f"{sentence} Open the page with this command:", command, 401)
+        # It does not name the workspace: every user of this computer can read this page.
+        sentence += " Run this command again with the same workspace, and open the address that it prints:"
+        return notice("Not signed in", sentence, "runbridge ui", 401)
 
     async def sign_in(request: Request) -> Response:
         if request.method != "POST":

@@ -82,7 +82,8 @@ class Guard:
                 return _error(NotAllowed("send", scope["method"], "a page of another server sends it"))
             return None
         is_page = not (path.startswith((f"{API}/", f"{BASE}/static/")) or path == API)
-        if is_page and scope["method"] == "GET" and b"code=" in scope["query_string"]:
+        has_code = b"code=" in scope["query_string"] and path.startswith(f"{BASE}/")
+        if is_page and has_code and scope["method"] == "GET":
             return self._sign_in(scope)
         if not self._session.has_cookie(headers):
             if is_page:

@@ -33,22 +33,19 @@ class PortalServer:
         stores: the workspace.
         port: the port; 0 is any free one, None the first free one from 5000.
         role: "reader" for a page that cannot change anything.
-        command: the command that a person runs to open the page again.
 
     Raises:
         InvalidValue: the port is in use, or this process may not listen on it.
         StoreUnavailable: no port is free.
     """
 
-    def __init__(
-        self, stores: WorkspaceStores, port: int | None = None, role: Role = "admin", command: str = "runbridge ui"
-    ) -> None:
+    def __init__(self, stores: WorkspaceStores, port: int | None = None, role: Role = "admin") -> None:
         self._socket = _listen(port)
         self.port: int = self._socket.getsockname()[1]
         self.address = f"http://{HOST}:{self.port}{BASE}/"
         self.session = Session(self.port)
         config = uvicorn.Config(
-            application(stores, self.session, self.port, role, command),
+            application(stores, self.session, self.port, role),
             http="httptools",
             loop="uvloop",
             ws="none",

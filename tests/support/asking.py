@@ -1,0 +1,72 @@
+"""Requests to a server of the page, with exactly the headers that a test gives."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from typing import Any, NamedTuple
+
+from bridge.server.start import HOST, PortalServer
+
+Header = tuple[str, str]
+FROM_PAGE: tuple[Header, ...] = (("Sec-Fetch-Site", "same-origin"), ("Sec-Fetch-Mode", "cors"))
+"""What a browser sends with a read of a page's script."""
+NAVIGATION: tuple[Header, ...] = (("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "document"))
+
+
+class Answer(NamedTuple):
+    """An answer of the server."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def kind(self) -> str:
+        """The kind of the error in the body."""
+        return str(json.loads(self.body)["error"]["kind"])
+
+
+class Asking:
+    """A client of one server.
+
+    Args:
+        server: the server.
+    """
+
+    def __init__(self, server: PortalServer) -> None:
+        self.server = server
+        self.host = f"{HOST}:{server.port}"
+        self.origin = f"http://{self.host}"
+        self.cookie: Header = ("Cookie", server.session.set_cookie("/portal").partition(";")[0])
+        self.bearer: Header = ("Authorization", f"Bearer {server.session.token}")
+
+    def ask(self, method: str, path: str, *headers: Header, host: Any = "", body: bytes | None = None) -> Answer:
+        """Send a request and return the answer.
+
+        Args:
+            method: the method.
+            path: the path and the query, sent as they are.
+            headers: all headers but `Host` and `Content-Length`.
+            host: the values of `Host`; "" is the right one.
+            body: the body.
+        """
+        connection = http.client.HTTPConnection(HOST, self.server.port, timeout=20)
+        try:
+            connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+            for value in [self.host] if host == "" else host:
+                connection.putheader("Host", value)
+            for name, value in headers:
+                connection.putheader(name, value)
+            if body is not None or method not in ("GET", "HEAD"):
+                connection.putheader("Content-Length", str(len(body or b"")))
+            connection.endheaders(body)
+            answer = connection.getresponse()
+            return Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
+        finally:
+            connection.close()
+
+    def change(self, method: str, path: str, *headers: Header, body: object = None) -> Answer:
+        """Send a change as a script of the page does, with more headers."""
+        own = (self.cookie, ("Origin", self.origin), *FROM_PAGE, ("X-Runbridge", "1"))
+        return self.ask(method, path, *own, *headers, body=json.dumps(body).encode())
