@@ -18,7 +18,6 @@ from bridge.server.session import Session
 BODY_BYTES = 16 * 1024 * 1024
 """The greatest size of a request's body."""
 
-EVENTS = b"text/event-stream; charset=utf-8"
 BASE, API, SIGN_IN = "/portal", "/portal/api", "/portal/session"
 Role = Literal["reader", "writer", "admin"]
 
@@ -57,7 +56,8 @@ class Guard:
         async def send_secured(message: Message) -> None:
             if message["type"] == "http.response.start":
                 secure(message)
-                scope["state"]["is_stream"] = (b"content-type", EVENTS) in message["headers"]
+                types = values_of(message["headers"], b"content-type")
+                scope["state"]["is_stream"] = any(kind.startswith(b"text/event-stream") for kind in types)
             await send(message)
 
         scope.setdefault("state", {})["role"] = self._role

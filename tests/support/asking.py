@@ -62,7 +62,10 @@ class Asking:
                 connection.putheader("Content-Length", str(len(body or b"")))
             connection.endheaders(body)
             answer = connection.getresponse()
-            return Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
+            given = {name.lower(): value for name, value in answer.getheaders()}
+            # The stream of changes does not end.
+            content = b"" if given.get("content-type", "").startswith("text/event-stream") else answer.read()
+            return Answer(answer.status, given, content)
         finally:
             connection.close()
 
