@@ -1,4 +1,4 @@
-"""Changes of runs and experiments: names, notes, tags, the archive, and what is removed for good."""
+"""Changes of runs and experiments: names, notes, tags, the archive, and permanent removal."""
 
 from __future__ import annotations
 

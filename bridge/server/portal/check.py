@@ -14,9 +14,9 @@ from bridge.server.portal.ask import FILTER_BYTES, Ask, filter_of
 
 
 def get_check(ask: Ask) -> Response:
-    """Answer with the clauses of a filter, or with the first mistake and its place.
+    """Answer with the clauses of a filter, or with the first mistake and its position.
 
-    A place is a pair of offsets in the filter, in characters, from the start of the faulty part to its end.
+    A position is a pair of offsets in the filter, in characters, from the start of the faulty part to its end.
     """
     text = ask.query.get("q", "")
     try:
@@ -37,7 +37,7 @@ def get_check(ask: Ask) -> Response:
 
 
 def _mistake(text: str, rule: str) -> tuple[int, int, str]:
-    """Return the place of the first part of a filter that is not valid alone, and the rule that it breaks."""
+    """Return the position of the first part of a filter that is not valid alone, and the rule that it breaks."""
     if len(text.encode(errors="replace")) <= FILTER_BYTES:
         for part in _parts(tokens_of(text)):
             start, end = part[0].start, part[-1].end

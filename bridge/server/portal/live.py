@@ -28,11 +28,11 @@ MOST_LISTENERS = 100
 EVENTS = "text/event-stream"
 
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-"""`X-Accel-Buffering` tells nginx to pass events on at once."""
+"""`X-Accel-Buffering` tells nginx to pass events on immediately."""
 
 
 class Scope(NamedTuple):
-    """What a listener wants to know about. If both are empty, it is everything."""
+    """The subject of a listener. If both are empty, it is everything."""
 
     experiments: tuple[str, ...] = ()
     runs: tuple[str, ...] = ()
@@ -102,7 +102,7 @@ class Listener:
 
 
 class Watcher:
-    """Looks for changes of a workspace while somebody listens. All listeners share it.
+    """Looks for changes of a workspace while a listener exists. All listeners share it.
 
     Its methods may be called only in the event loop.
 
@@ -176,8 +176,8 @@ class Watcher:
 def get_changes(ask: Ask) -> Response:
     """Answer with the changes since a cursor: as a stream of events, or once as JSON if the request accepts only that.
 
-    `since` is the cursor; without it, only later changes are told. The header `Last-Event-ID` goes before it.
-    `experiment` and `run` are lists of ids: only their changes are told, and those of the runs of the experiments.
+    `since` is the cursor; without it, only later changes are sent. The header `Last-Event-ID` goes before it.
+    `experiment` and `run` are lists of ids: only their changes are sent, and those of the runs of the experiments.
     An event is a JSON object with `cursor`, `complete`, `created`, `runs`, `removed`, `files` and `experiments`, as in
     `Changes`. If `complete` is false, everything must be read again.
     """
@@ -194,7 +194,7 @@ def get_changes(ask: Ask) -> Response:
 
 
 async def _events(watcher: Watcher, listener: Listener) -> AsyncIterator[str]:
-    """Yield events. The first one comes at once; it has the cursor from which on the others follow."""
+    """Yield events. The first one comes immediately. It has the cursor after which the others follow."""
     try:
         watcher.add(listener)
     except StoreUnavailable:

@@ -48,7 +48,7 @@ def get_log(ask: Ask) -> Response:
 def get_log_search(ask: Ask) -> Response:
     """Answer with the number of places of a text in a log, and the places around the offset `from`.
 
-    If the log is so large that it could not be searched at once, `complete` is false, and the same request goes on.
+    If the log is so large that it could not be searched in one step, `complete` is false, and the same request goes on.
     Without a text, the answer has the number of lines.
     """
     text, around = ask.query.get("text", ""), ask.number("from", 0)

@@ -30,8 +30,8 @@ Handler = Callable[[Ask], Response]
 class Entry(NamedTuple):
     """One route: its method, its path below `/portal/api`, its handler, and the role that it needs.
 
-    `is_tagged` is True if the answer depends on nothing but the request and the state of the workspace, so that a
-    browser can keep it until something changes.
+    `is_tagged` is True if the answer depends only on the request and the state of the workspace. A browser can keep
+    such an answer until something changes.
     """
 
     method: str

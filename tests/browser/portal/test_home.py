@@ -30,7 +30,7 @@ def test_an_experiment_shows_its_runs_by_status_and_the_first_line_of_its_note(p
         run.complete() if number else run.fail("too high")
     page.goto(site.address)
     cells = row_of(page, "counted").get_by_role("cell")
-    expect(cells).to_have_text(["4", "–", "3", "1", "–", re.compile("now|s|min"), "", "What changed since curves-1"])
+    expect(cells).to_have_text(["4", "–", "3", "1", "–", re.compile("now|s|min"), "", "Changes since curves-1"])
     expect(row_of(page, "counted").get_by_role("img")).to_have_attribute("aria-label", "4 runs in 30 days, 4 today")
 
 
