@@ -21,7 +21,7 @@ NAMES = {
     "{run}": "r",
     "{key:path}": "loss",
     "{path:path}": "x.txt",
-    "{name}": "view",
+    "{name:path}": "view",
     "{id}": "none",
 }
 
