@@ -251,7 +251,9 @@ def test_images_and_confusion_matrices_are_side_by_side(page: Page, site: Portal
     compare(page, site, ids, "run0", "kinds")
     pictures = page.get_by_role("region", name="Images and matrices")
     expect(pictures.get_by_role("figure", name="confusion of gentle-crane").get_by_role("table")).to_be_visible()
-    expect(pictures.get_by_role("img").first).to_be_visible()
+    shot = pictures.get_by_role("figure", name="gentle-crane", exact=True)
+    shot.scroll_into_view_if_needed()  # only then is the image loaded
+    expect(shot.get_by_role("img")).to_be_visible()
 
 
 def browser_seconds() -> float:

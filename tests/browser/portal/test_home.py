@@ -23,7 +23,7 @@ def row_of(page: Page, name: str) -> Locator:
 
 def test_an_experiment_shows_its_runs_by_status_and_the_first_line_of_its_note(page: Page, site: PortalSite) -> None:
     counted = Experiment(site.workspace, "counted")
-    counted.tag("mlflow.note.content", "\n# What **changed** since [[curves-1]]\n\nMore.")
+    counted.tag("mlflow.note.content", "\n# **Changes** since [[curves-1]]\n\nMore.")
     for number in range(4):
         run = start(counted, f"counted-{number}")
         run.log("loss", number)

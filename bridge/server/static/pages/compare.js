@@ -4,6 +4,7 @@ import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect } from "preact/hooks";
 import { getExperiment } from "../data/api.js";
+import { openStream } from "../data/live.js";
 import { plural } from "../lib/format.js";
 import { rowsOf } from "../lib/compare.js";
 import { Icon } from "../parts/icon.js";
@@ -17,6 +18,7 @@ import { Charts } from "./compare_charts.js";
 import { Environments } from "./compare_environment.js";
 import { Pictures } from "./compare_pictures.js";
 import { SourceDifference } from "./compare_source.js";
+import { ExperimentTabs } from "./experiment_tabs.js";
 
 const PARTS = [
   ["params", "Params and metrics"],
@@ -32,8 +34,9 @@ const OF_RUNS = new Set(["params", "charts", "pictures", "source", "environment"
 /** @param {import("../shell.js").PageProps} props */
 export default function Compare({ route, state, shell }) {
   const runs = useSignal(/** @type {Awaited<ReturnType<typeof getRuns>> | null} */ (null));
-  const experiment = useSignal(/** @type {{ id: string, name: string } | null} */ (null));
+  const experiment = useSignal(/** @type {{ id: string, name: string, runs: number } | null} */ (null));
   const error = useSignal(/** @type {unknown} */ (null));
+  const moved = useSignal({ runs: /** @type {Set<string>} */ (new Set()) });
   const { runs: ids, base, other } = state.value;
 
   useEffect(() => {
@@ -54,8 +57,21 @@ export default function Compare({ route, state, shell }) {
 
   useEffect(() => {
     const crumbs = experiment.value ? [{ text: experiment.value.name, href: shell.href({ page: "experiment", id: route.id }) }] : [];
-    shell.header.value = { title: ids.length ? `Compare ${plural(ids.length, "run")}` : "Compare", crumbs };
+    shell.header.value = { title: ids.length ? `Compare ${plural(ids.length, "run")}` : "Compare all runs", crumbs };
   }, [experiment.value, ids.length]);
+
+  useEffect(() => {
+    if (!ids.length) return undefined;
+    const onChange = async (/** @type {import("../data/live.js").Changes} */ changes) => {
+      const changed = ids.filter((id) => !changes.complete || changes.runs.includes(id));
+      if (!changed.length) return;
+      const known = (runs.peek() ?? []).filter((run) => !changed.includes(run.id));
+      const found = await getRuns(ids, known).catch(() => null);
+      if (found) [runs.value, moved.value] = [found, { runs: new Set(changed) }];
+    };
+    const stream = openStream({ run: ids, onChange, onState: (now) => (shell.live.value = now) });
+    return () => stream.close();
+  }, [ids.join()]);
 
   const onlyDiffering = other.differ !== "0";
   const isTurned = other.turn === "1";
@@ -75,7 +91,7 @@ export default function Compare({ route, state, shell }) {
   if (error.value && !runs.value) return html`<${Problem} error=${error.value} />`;
   if (!route.id && !ids.length) return html`<${Empty} title="No runs to compare">Select runs in an experiment, then press c.<//>`;
   const found = runs.value;
-  return html`<div class="compare">
+  return html`${route.id ? html`<${ExperimentTabs} id=${route.id} runs=${experiment.value?.runs ?? null} current="compare" shell=${shell} />` : null}<div class="compare">
     ${ids.length && found ? html`<${RunBar} runs=${found} base=${base} experiment=${route.id} shell=${shell} />` : null}
     <nav class="compare-nav" aria-label="Parts of the comparison">
       ${shownParts.map(([id, label]) => html`<a href=${`#${id}`} onClick=${(/** @type {Event} */ event) => (event.preventDefault(), show(id))}>${label}</a>`)}
@@ -90,7 +106,7 @@ export default function Compare({ route, state, shell }) {
           </header>
           <${CompareTable} runs=${found} rows=${rowsOf(found)} ...${{ base, onlyDiffering, isTurned, shell }} />
         </section>
-        <${Charts} runs=${found} state=${state} shell=${shell} />`
+        <${Charts} runs=${found} moved=${moved.value} state=${state} shell=${shell} />`
       : null}
     ${ids.length ? found && html`<${RunsSweep} runs=${found} state=${state} shell=${shell} />` : html`<${EverySweep} experiment=${route.id} state=${state} shell=${shell} />`}
     ${ids.length && found?.length

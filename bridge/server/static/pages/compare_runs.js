@@ -46,6 +46,7 @@ export function RunBar({ runs, base, experiment, shell }) {
       )}
     </ul>
     <button class="button small" onClick=${() => (isAdding.value = true)}><${Icon} name="plus" />Add runs</button>
+    ${experiment ? html`<a class="button quiet small" href=${shell.href({ page: "compare", id: experiment })}>All runs</a>` : null}
     ${isAdding.value ? html`<${AddRuns} experiment=${experiment} ids=${ids} onAdd=${(/** @type {string} */ id) => shell.change({ runs: [...ids, id] })} onClose=${() => (isAdding.value = false)} />` : null}
   </div>`;
 }

@@ -132,9 +132,8 @@ export function makeActions(model, shell) {
     href: (/** @type {string} */ run) => shell.href({ page: "run", id: run }),
 
     compareHref() {
-      const { selected, shown } = model;
-      const runs = selected.value.size ? [...selected.value] : shown.value.slice(0, 8);
-      return shell.href({ page: "compare", id: model.id }, { runs: runs.slice(0, 100) });
+      const runs = [...model.selected.value].slice(0, 100);
+      return shell.href({ page: "compare", id: model.id }, runs.length ? { runs } : { q: state.value.q });
     },
 
     resize(/** @type {string} */ id, /** @type {number} */ width, /** @type {boolean} */ done) {

@@ -10,6 +10,7 @@ import { useKeys } from "../parts/keys.js";
 import { Markdown } from "../parts/markdown.js";
 import { Empty, Problem, sentence } from "../parts/problem.js";
 import { toast } from "../parts/toast.js";
+import { ExperimentTabs } from "./experiment_tabs.js";
 
 const { getExperiment, getTable } = api;
 const WAIT_MS = 200; // after the last key, before the preview follows
@@ -31,8 +32,7 @@ export default function Notes({ route, shell }) {
   }, [route.id]);
   useEffect(() => {
     if (!experiment.value) return;
-    const crumbs = [{ text: experiment.value.name, href: shell.href({ page: "experiment", id: route.id }) }];
-    shell.header.value = { title: "Notes", crumbs };
+    shell.header.value = { title: experiment.value.name };
   }, [experiment.value]);
 
   const text = draft.value ?? experiment.value?.note ?? "";
@@ -73,15 +73,16 @@ export default function Notes({ route, shell }) {
     return id ? shell.href({ page: "run", id }) : null;
   };
   const preview = html`<${Markdown} key=${[...links.value].join()} text=${text} linkOf=${linkOf} />`;
+  const tabs = html`<${ExperimentTabs} id=${route.id} runs=${experiment.value.runs} current="notes" shell=${shell} />`;
   if (draft.value === null) {
-    return html`<div class="notes">
+    return html`${tabs}<div class="notes">
       <article class="notes-page" aria-label="Note of the experiment">
         ${isWriter ? html`<button class="button notes-edit" onClick=${edit} title="Edit note (e)"><${Icon} name="edit" />Edit note</button>` : null}
         ${text.trim() ? preview : html`<${Empty} title="No note yet">${isWriter ? "Write what this experiment is about: press e. [[name]] becomes a link to the run with this name." : "Nobody has written what this experiment is about."}<//>`}
       </article>
     </div>`;
   }
-  return html`<form class="notes notes-editor" onSubmit=${(/** @type {Event} */ event) => (event.preventDefault(), save())}>
+  return html`${tabs}<form class="notes notes-editor" onSubmit=${(/** @type {Event} */ event) => (event.preventDefault(), save())}>
     <div class="notes-bar">
       <span class="soft">Markdown. <code>[[name]]</code> is a link to a run.</span>
       <span class="grow"></span>
