@@ -79,7 +79,7 @@ export default function Page({ route, state, shell }) {
             aria-current=${name === tab ? "page" : undefined}
           >
             ${text}${counts[name] ? html`<span class="count">${count(counts[name])}</span>` : ""}
-            ${name === "logs" && isOpen(run) ? html`<i class="run-dot" aria-hidden="true"></i>` : ""}
+            ${name === "logs" && isOpen(run) ? html`<i class="run-live" aria-hidden="true"></i>` : ""}
           </a>`,
       )}
     </nav>

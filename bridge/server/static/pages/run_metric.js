@@ -19,7 +19,7 @@ import { MetricLine } from "./run_line.js";
 /** @typedef {import("../lib/kinds.js").ChartKind} ChartKind */
 
 /** The kinds whose charts need more room. */
-const WIDE = ["confusion_matrix", "accuracy_table"];
+const WIDE = ["accuracy_table"];
 
 /** @param {any} props `metric`, and what all charts of the page share */
 export function MetricCards({ metric, ...rest }) {

@@ -46,19 +46,22 @@ export function bandsOf(x, words) {
 export function Bands({ label, x, words, xName = "step" }) {
   const bands = bandsOf(x, words);
   const [low, high] = [x[0], x[x.length - 1]];
-  const width = high - low || 1;
+  // The last value goes on for as long as the others on average, so that its band can be seen.
+  const end = x.length > 1 ? high + (high - low) / (x.length - 1) : low + 1;
+  const width = end - low || 1;
   const kinds = [...new Set(bands.map((band) => band.word))];
   const dark = isDark();
   const colour = (/** @type {Word} */ word) => {
     const at = kinds.indexOf(word);
     if (word === true) return runColour(2, dark).colour;
-    return word === null || word === false || at >= COLOURS ? neutral(dark).faint : runColour(at + 1, dark).colour;
+    if (word === null) return "var(--line)";
+    return word === false || at >= COLOURS ? neutral(dark).faint : runColour(at + 1, dark).colour;
   };
   const drawn = bands.length > MOST ? thinned(bands, low, width) : bands;
   return html`<figure class="bands" role="figure" aria-label=${label}>
     <div class="bands-strip" aria-hidden="true">
       ${drawn.map((band, at) => {
-        const share = (Math.max(band.to - band.from, 0) / width) * 100;
+        const share = (((at === drawn.length - 1 ? end : band.to) - band.from) / width) * 100;
         const wide = bands.length < 24 && share > 8;
         return html`<i
           key=${at}

@@ -97,6 +97,7 @@ function CurvePlot({ label, curves, xName, yName, guess, unit }) {
   const lines = curves.map((curve, at) => ({
     name: curve.area === undefined ? curve.name : `${curve.name}  ${number(curve.area)}`,
     values: spread(curve, x),
+    bare: true,
     colour: curve.name === MICRO || curve.name === MACRO ? "--ink" : runColour(at + 1, dark).colour,
     dash: curve.name === MACRO ? [6, 3] : undefined,
     width: curve.name === MICRO || curve.name === MACRO ? 2 : 1.5,
@@ -104,6 +105,7 @@ function CurvePlot({ label, curves, xName, yName, guess, unit }) {
   if (guess)
     lines.push({
       name: "guessing",
+      bare: true,
       values: spread({ name: "", x: [...guess[0]], y: [...guess[1]] }, x),
       colour: "--soft",
       dash: [2, 3],
@@ -173,7 +175,7 @@ export function Predictions({ label, data }) {
   const lines = [
     { name: "low", values: edge(-1), as: /** @type {const} */ ("hidden") },
     { name: "high", values: edge(1), as: /** @type {const} */ ("hidden") },
-    { name: "ideal", values: centres, colour: "--soft", dash: [4, 4], width: 1 },
+    { name: "ideal", bare: true, values: centres, colour: "--soft", dash: [4, 4], width: 1 },
     { name: "mean prediction ± error", values: averages, colour: "--accent", width: 2 },
   ];
   return html`<div class="curves">

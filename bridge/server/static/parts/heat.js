@@ -39,7 +39,7 @@ export function Heat({ label, classes, matrix, mode, onMode }) {
       <span class="heat-sum">${all ? `${percent(right / all)} right of ${number(all)}` : ""}</span>
     </div>
     <div class="heat-ground" tabindex="0" role="region" aria-label=${`${label}: table`}>
-      <table class=${size > 16 ? "heat-table small" : "heat-table"} aria-label=${label}>
+      <table class=${size > 16 ? "heat-table small" : size > 6 ? "heat-table many" : "heat-table"} aria-label=${label}>
         <thead>
           <tr>
             <td></td>

@@ -8,13 +8,17 @@ import { inkOf, onTheme } from "./theme.js";
 /**
  * @typedef {{
  *   name: string, values: ArrayLike<number | null>, colour?: string, dash?: number[], width?: number,
- *   as?: "line" | "points" | "bars" | "hidden",
+ *   as?: "line" | "points" | "bars" | "hidden", spans?: boolean, bare?: boolean,
  * }} PlotLine A colour that begins with `--` is the name of a colour of the theme.
+ *   `spans`: the line goes on over missing values. `bare`: its points are not marked, even if they are few.
  * @typedef {{
  *   x: ArrayLike<number>, lines: PlotLine[], label: string, height?: number, xName?: string, yName?: string,
  *   band?: [number, number], xRange?: [number, number], yRange?: [number, number], legend?: boolean, time?: boolean,
  * }} PlotProps `band` are the numbers of two lines; the ground between them is filled. `label` describes the chart.
  */
+
+/** The greatest number of points that are marked on their line. */
+const FEW = 40;
 
 /** @param {PlotProps} props */
 export function Plot(props) {
@@ -28,6 +32,8 @@ export function Plot(props) {
     if (!element || typeof uPlot === "undefined") return undefined;
     const chart = new uPlot(options(props, element, setAt), dataOf(props), element);
     plot.current = chart;
+    // What is drawn can be read back, by tests and in the console.
+    Object.assign(element, { plot: chart });
     const watcher = new ResizeObserver(() => {
       if (element.clientWidth) chart.setSize({ width: element.clientWidth, height: props.height ?? 220 });
     });
@@ -102,7 +108,7 @@ function options(props, element, onHover) {
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
     scales: {
       x: { time: false, ...(props.xRange && { range: props.xRange }) },
-      y: { ...(props.yRange && { range: props.yRange }) },
+      y: rangeOf(props),
     },
     axes: [axis, { ...axis, size: 52 }],
     bands: props.band && [{ series: [props.band[1] + 1, props.band[0] + 1], fill: tint(inkOf("--accent")) }],
@@ -113,10 +119,22 @@ function options(props, element, onHover) {
   };
 }
 
+/** The range of y: bars begin at 0. @param {PlotProps} props @returns {any} */
+function rangeOf({ yRange, lines }) {
+  if (yRange) return { range: yRange };
+  if (!lines.some((line) => line.as === "bars")) return {};
+  return {
+    range: (/** @type {unknown} */ _, /** @type {number} */ low, /** @type {number} */ high) => [
+      Math.min(0, low),
+      Math.max(high * 1.05, 1),
+    ],
+  };
+}
+
 /** @param {PlotLine} line @param {number} points */
 function seriesOf(line, points) {
   const colour = inkOf(line.colour ?? "--accent");
-  const lone = points < 2;
+  const few = points <= FEW && !line.bare;
   if (line.as === "bars") {
     return {
       stroke: colour,
@@ -138,8 +156,8 @@ function seriesOf(line, points) {
     stroke: colour,
     width: line.width ?? 1.5,
     dash: line.dash,
-    spanGaps: false,
-    points: { show: lone, size: 6, fill: colour },
+    spanGaps: line.spans ?? false,
+    points: { show: few, size: 5, width: 0, fill: colour },
   };
 }
 

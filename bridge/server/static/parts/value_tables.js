@@ -83,10 +83,11 @@ function ChosenChart({ label, columns, first, choices, height }) {
     /** @type {string[]} */ options,
     /** @type {string} */ none,
   ) =>
-    html`<label class="choice"
+    html`<label class="table-choice"
       >${name}
       <select
         class="select small"
+        aria-label=${name}
         value=${value}
         onChange=${(/** @type {Event} */ event) => choose({ [name]: /** @type {HTMLSelectElement} */ (event.target).value })}
       >
@@ -115,6 +116,7 @@ function TwoColumns({ label, columns, x, y, colour, as, height }) {
     name: word.name,
     colour: word.colour,
     as,
+    spans: colour !== "",
     values: kept.map((row) => (word.has(row.word) ? row.y : null)),
   }));
   const sentence = `${label}: ${y} over ${x || "row"}, ${kept.length} rows`;
@@ -137,13 +139,11 @@ function TwoColumns({ label, columns, x, y, colour, as, height }) {
 function bins(words) {
   const kinds = [...new Set(words)];
   if (kinds.length <= 8 || !isNumeric(words)) {
-    const named = kinds
-      .slice(0, 8)
-      .map((kind, at) => ({
-        name: shownWord(kind),
-        has: (/** @type {Word} */ word) => word === kind,
-        colour: viridis((at + 0.5) / Math.min(kinds.length, 8)),
-      }));
+    const named = kinds.slice(0, 8).map((kind, at) => ({
+      name: shownWord(kind),
+      has: (/** @type {Word} */ word) => word === kind,
+      colour: viridis((at + 0.5) / Math.min(kinds.length, 8)),
+    }));
     return kinds.length > 8
       ? [...named, { name: "others", has: (word) => !kinds.slice(0, 8).includes(word), colour: "--soft" }]
       : named;
