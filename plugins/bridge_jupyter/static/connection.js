@@ -1,6 +1,6 @@
 /** The messages between a view in the browser and the kernel. */
 
-import { signal } from "@preact/signals";
+import { batch, signal } from "@preact/signals";
 import { seriesOf } from "runbridge/data/series.js";
 import { readFrame } from "runbridge/lib/frame.js";
 
@@ -11,9 +11,12 @@ import { readFrame } from "runbridge/lib/frame.js";
  * @typedef {object} Connection
  * @property {import("@preact/signals").Signal<Contents | null>} contents
  * @property {import("@preact/signals").Signal<ReadonlyMap<string, Sampled[]>>} series The series of all runs by key.
+ * @property {Set<string>} lines The keys that have had several points in a run. They keep their charts at each zoom.
  * @property {import("@preact/signals").Signal<{ path: string, text: string, size: number } | null>} log
  * @property {import("@preact/signals").Signal<string>} problem
- * @property {import("@preact/signals").Signal<string>} x The axis of the series.
+ * @property {import("@preact/signals").Signal<string>} x The chosen axis.
+ * @property {import("@preact/signals").Signal<string>} seriesX The axis of the series: until those of a newly chosen
+ *   axis have come, the old ones are shown.
  * @property {import("@preact/signals").Signal<[number, number] | null>} range The chosen range of x; null is all.
  * @property {(message: object) => void} send
  */
@@ -34,9 +37,11 @@ export function connect(model) {
   const connection = {
     contents: signal(null),
     series: signal(new Map()),
+    lines: new Set(),
     log: signal(null),
     problem: signal(""),
     x: signal("step"),
+    seriesX: signal("step"),
     range: signal(null),
     send: (message) => model.send(message),
   };
@@ -56,10 +61,16 @@ function receive(connection, message, buffers) {
     const { buffer, byteOffset, byteLength } = buffers[0];
     // A copy, because the columns of a frame must begin at multiples of 8 bytes.
     const bytes = /** @type {ArrayBuffer} */ (buffer.slice(byteOffset, byteOffset + byteLength));
-    const series = new Map(message.x === connection.x.value ? connection.series.value : []);
+    const series = new Map(message.x === connection.seriesX.value ? connection.series.value : []);
     for (const key of message.keys) series.set(key, []);
-    for (const one of seriesOf(readFrame(bytes)).series) series.get(one.key)?.push(one);
-    connection.series.value = series;
+    for (const one of seriesOf(readFrame(bytes)).series) {
+      series.get(one.key)?.push(one);
+      if (one.points > 1) connection.lines.add(one.key);
+    }
+    batch(() => {
+      connection.seriesX.value = message.x;
+      connection.series.value = series;
+    });
   }
 }
 
@@ -73,6 +84,5 @@ export function zoom(connection, range) {
 export function setAxis(connection, x) {
   connection.x.value = x;
   connection.range.value = null;
-  connection.series.value = new Map();
   connection.send({ kind: "axis", x });
 }

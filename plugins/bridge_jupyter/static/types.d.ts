@@ -36,3 +36,11 @@ export interface Contents {
   columns: string[];
   rows: ListedRow[];
 }
+
+/** How all charts of a view look. */
+export interface Look {
+  dark: boolean;
+  log: boolean;
+  /** From 0 to 0.99. */
+  smoothing: number;
+}

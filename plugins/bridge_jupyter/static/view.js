@@ -4,22 +4,15 @@ import { signal } from "@preact/signals";
 import { html } from "htm/preact";
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { plural } from "runbridge/lib/format.js";
-import { Status } from "runbridge/parts/status.js";
-import { Charts } from "./charts.js";
-import { connect, setAxis, zoom } from "./connection.js";
+import { Charts, isChart } from "./charts.js";
+import { connect } from "./connection.js";
+import { Head } from "./head.js";
 import { Log, Problems, Values } from "./facts.js";
-import { elapsed, Rows } from "./rows.js";
+import { Rows } from "./rows.js";
 import { watchTheme } from "./theme.js";
 
 /** @typedef {import("./connection.js").Connection} Connection */
 /** @typedef {import("./types").Contents} Contents */
-
-const AXES = [
-  ["step", "Step"],
-  ["time", "Time"],
-  ["relative", "Duration"],
-];
 
 /**
  * Show a view in an element of the notebook. Return a function that removes it.
@@ -44,7 +37,7 @@ export function mount({ model, el, style }) {
     host.dataset.theme = isDark ? "dark" : "light";
     dark.value = isDark;
   });
-  render(html`<${View} ...${{ connection, dark, group: view }} />`, root);
+  render(html`<${View} ...${{ connection, dark }} />`, root);
   const picture = hidePicture(model.get("view_id"), connection);
   connection.send({ kind: "ready", view });
   return () => {
@@ -72,59 +65,31 @@ function hidePicture(id, connection) {
   return () => (end(), sheet.remove());
 }
 
-/** @param {{ connection: Connection, dark: import("@preact/signals").Signal<boolean>, group: string }} props */
-function View({ connection, dark, group }) {
+/** @param {{ connection: Connection, dark: import("@preact/signals").Signal<boolean> }} props */
+function View({ connection, dark }) {
   const contents = connection.contents.value;
   const problem = connection.problem.value;
   const now = useClock(contents);
+  const [hover] = useState(() => signal({ chart: "", run: /** @type {string | null} */ (null), x: /** @type {number | null} */ (null) }));
+  const [log, setLog] = useState(false);
+  const [smoothing, setSmoothing] = useState(0);
   if (!contents) return html`<div class="view waiting soft">${problem || "Waiting for the kernel …"}</div>`;
-  const charted = new Set(contents.keys.filter((key) => connection.series.value.get(key)?.some((one) => one.points > 1)));
+  const charted = new Set(contents.keys.filter((key) => isChart(connection, key)));
+  const look = { dark: dark.value, log, smoothing };
   const runs = contents.subject !== "run" && contents.rows.length > 0;
   const table = html`<${Rows} connection=${connection} dark=${dark.value} now=${now} />`;
   return html`<div class="view" data-subject=${contents.subject}>
-    <${Head} ...${{ connection, contents, now, hasCharts: charted.size > 0 }} />
+    <${Head} ...${{ connection, contents, now, look, setLog, setSmoothing, hasCharts: charted.size > 0 }} />
     <div class="body" tabindex="-1">
       <${Problems} run=${contents.run} problem=${problem} />
       ${runs ? table : null}
-      <${Charts} connection=${connection} dark=${dark.value} group=${group} />
+      <${Charts} connection=${connection} look=${look} hover=${hover} />
       ${contents.run ? html`<${Values} run=${contents.run} charted=${charted} />` : null}
       ${runs ? null : table}
       <${Log} connection=${connection} />
       ${isEmpty(contents) ? html`<p class="soft">Nothing is logged yet: <code>run.log("loss", 0.3)</code></p>` : null}
     </div>
   </div>`;
-}
-
-/** @param {{ connection: Connection, contents: Contents, now: number, hasCharts: boolean }} props */
-function Head({ connection, contents, now, hasCharts }) {
-  const { run, experiment, total, link, open } = contents;
-  const [told, tell] = useState(false);
-  const isAddress = /^https?:/.test(link);
-  return html`<header class="head">
-    ${run
-      ? html`<${Status} status=${run.status} text="" />
-          <strong class="cut" title=${run.name}>${run.name}</strong>
-          <span class="soft cut">${experiment}</span>
-          <span class="soft nowrap">${run.status}, ${elapsed(run, now)}</span>`
-      : html`<strong class="cut">${experiment || "Runs"}</strong>
-          <span class="soft nowrap">${plural(total, "run")}${open ? ", running" : ""}</span>`}
-    <span class="grow"></span>
-    ${connection.range.value
-      ? html`<button class="button small" onClick=${() => zoom(connection, null)}>Reset zoom</button>`
-      : null}
-    ${hasCharts
-      ? html`<div class="choices" role="group" aria-label="Axis">
-          ${AXES.map(
-            ([x, name]) =>
-              html`<button aria-pressed=${connection.x.value === x} onClick=${() => setAxis(connection, x)}>${name}</button>`,
-          )}
-        </div>`
-      : null}
-    ${isAddress
-      ? html`<a class="button small" href=${link} target="_blank" rel="noreferrer">Open page</a>`
-      : link && html`<button class="button small" aria-expanded=${told} onClick=${() => tell(!told)}>Open page</button>`}
-  </header>
-  ${told && !isAddress ? html`<p class="command">In a terminal: <code>${link}</code></p>` : null}`;
 }
 
 /** Return the time of the kernel's clock, each second while a run is open. @param {Contents | null} contents */

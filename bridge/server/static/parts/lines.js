@@ -121,7 +121,7 @@ export function Lines(props) {
     placeTip(tip.current, holder.current, event);
   };
   const leave = () => {
-    tip.current.hidden = true;
+    if (tip.current) tip.current.hidden = true; // the chart may have been removed from under the pointer
     if (hover.peek().chart === props.name) hover.value = { chart: "", run: null, x: null };
   };
   const press = (/** @type {PointerEvent} */ event) => {
