@@ -214,8 +214,7 @@ export class ChartSeries {
     const changed = new Set();
     let lacking = false;
     for (const tail of series) {
-      const key = tail.column && !tail.key.endsWith(`.${tail.column}`) ? `${tail.key}.${tail.column}` : tail.key;
-      const store = this.charts.get(key) || this.charts.get(tail.key);
+      const store = this.charts.get(tail.key);
       if (!store) continue;
       const line = store.have.get(tail.run);
       const start = view.start(tail.run);
@@ -226,7 +225,7 @@ export class ChartSeries {
         store.old.add(tail.run);
         lacking = true;
       }
-      changed.add(store === this.charts.get(key) ? key : tail.key);
+      changed.add(tail.key);
     }
     for (const key of changed) this.publish(key, true);
     if (lacking) this.plan(200);
