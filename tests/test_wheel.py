@@ -35,6 +35,8 @@ ENTRY_POINTS = {
     ("mlflow.project_backend", "bridge", "bridge_mlflow:bridge_backend"),
     ("mlflow.project_backend", "azureml", "bridge_mlflow:azureml_backend"),
     ("runbridge.models", "mlflow", "bridge_mlflow.models:Model"),
+    ("runbridge.notebook", "jupyter", "bridge_jupyter.show"),
+    ("console_scripts", "runbridge", "bridge.cli.command:main"),
 }
 
 
@@ -95,12 +97,13 @@ def test_the_wheel_has_only_the_packages_and_their_data(wheel: Path) -> None:
     assert {name.partition("/")[0] for name in names} == {
         "bridge",
         "bridge_azureml",
+        "bridge_jupyter",
         "bridge_mlflow",
         "runbridge-0.1.0.dist-info",
     }
     wanted = {"bridge/py.typed", "bridge_mlflow/py.typed", "runbridge-0.1.0.dist-info/licenses/LICENSE"}
     wanted |= {f"bridge/store/sql/migrations/{file.name}" for file in ROOT.glob("bridge/store/sql/migrations/*.sql")}
-    for package in ("bridge", "plugins/bridge_azureml", "plugins/bridge_mlflow"):
+    for package in ("bridge", "plugins/bridge_azureml", "plugins/bridge_jupyter", "plugins/bridge_mlflow"):
         base = (ROOT / package).parent
         wanted |= {file.relative_to(base).as_posix() for file in (ROOT / package).rglob("*.py")}
     assert wanted <= set(names)
