@@ -40,7 +40,7 @@ QUERIES["/runs/{run}/source/difference"] = {"to": "r"}
 
 @pytest.fixture(autouse=True)
 def run(stores: WorkspaceStores) -> None:
-    """What all routes need: a run with points, a file and a source, and an experiment with views."""
+    """A run with points, a file and a source, and an experiment with views: all routes need some of it."""
     stores.tracking.create_runs([RunRecord("r", "0", properties={SNAPSHOT_PROPERTY: EMPTY})])
     stores.tracking.set_experiment_tags("0", {"runbridge.view.view": "q=x", "runbridge.short.none": "q=y"})
     stores.tracking.log("r", "loss", 1.0, 1)

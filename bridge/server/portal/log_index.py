@@ -15,7 +15,7 @@ MOST_LOGS, MOST_SEARCHES = 32, 8
 MOST_PLACES = 500_000
 """The greatest number of places that are kept for one searched text."""
 
-SECONDS = 3.0
+SECONDS = 1.0
 """The time that one request may spend reading a log. The next request goes on where it ended."""
 
 BEGIN_BYTES = 4096
