@@ -173,8 +173,8 @@ export class TableRows {
     fold.hidden = open === null;
     fold.textContent = open ? "▾" : "▸";
     fold.setAttribute("aria-label", open ? "Close" : "Open");
-    if (open === null) node.removeAttribute("aria-expanded");
-    else node.setAttribute("aria-expanded", String(open));
+    // A row of a grid has no state of its own for this, so the button has it.
+    fold.setAttribute("aria-expanded", String(open === true));
     for (let index = 0; index < slot.cells.length; index++) {
       const column = this.columns[index];
       const cell = entries.cell(place, column);
