@@ -44,6 +44,7 @@ lint: .venv/.dev
 
 types: .venv/.dev
 	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/python tests/portal/check_types.py
 
 layers: .venv/.dev
 	@$(BIN)/lint-imports --no-logo > .venv/layers.log 2>&1 || { cat .venv/layers.log; exit 1; }

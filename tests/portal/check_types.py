@@ -1,7 +1,7 @@
 """Checks the types of the page's JavaScript with TypeScript, where npm exists.
 
-Run it as `python tests/portal/check_types.py`. It installs TypeScript and the packages whose types the page needs into
-`node_modules/`, which git ignores. Editors find them there too.
+`make types` runs it. It installs TypeScript and the packages whose types the page needs into `node_modules/`, which git
+ignores. Editors find them there too.
 """
 
 from __future__ import annotations
