@@ -78,15 +78,18 @@ export class ExperimentModel {
   async load() {
     const wanted = [...new Set([...BASE_COLUMNS, ...this.wanted.peek()])];
     try {
-      const [table, { keys }, experiment] = await Promise.all([
+      const { q } = this.state.peek();
+      const [table, { keys }, experiment, left] = await Promise.all([
         getTable(this.id, { cols: wanted, limit: MOST_ROWS, view: this.view }),
         getKeys(this.id, { limit: 2000 }),
         getExperiment(this.id),
+        q.trim() ? getMatch(this.id, { q, view: this.view }) : null,
       ]);
       batch(() => {
         this.cursor = table.cursor;
         this.total.value = table.total;
         this.runs.take(table);
+        this.matched.value = left && this.rowsOf(left.numbers);
         this.keys.value = keys;
         this.experiment.value = experiment;
         this.version.value++;
@@ -114,22 +117,22 @@ export class ExperimentModel {
   /** Ask which runs the filter leaves. Runs that came in meanwhile are read. */
   async match() {
     const { q } = this.state.peek();
+    if (!this.cursor) return;
     if (!q.trim()) {
       this.matched.value = null;
       return;
     }
     try {
       const { numbers } = await getMatch(this.id, { q, view: this.view });
-      if (this.state.peek().q !== q) return;
-      const rows = new Set();
-      for (const number of numbers) {
-        const row = this.runs.rowByNumber.get(number);
-        if (row !== undefined) rows.add(row);
-      }
-      this.matched.value = rows;
+      if (this.state.peek().q === q) this.matched.value = this.rowsOf(numbers);
     } catch (error) {
       this.error.value = error;
     }
+  }
+
+  /** @param {ArrayLike<number>} numbers run numbers */
+  rowsOf(numbers) {
+    return new Set(Array.from(numbers, (number) => this.runs.rowByNumber.get(number) ?? -1));
   }
 
   sortRows() {

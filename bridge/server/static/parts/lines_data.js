@@ -81,6 +81,8 @@ export function toLine(sampled, look) {
   line.width = n ? (edges[n] - edges[0]) / n : 0;
   for (let at = 0; at < n; at++) line.x[at] = (edges[at] + edges[at + 1]) / 2;
   line.count = filled(sampled.count || []);
+  // A group has no last point, but its mean has a last value.
+  for (let at = n - 1; at >= 0 && line.group && Number.isNaN(line.latest); at--) line.latest = line.y[at];
   if (look.band === "none") return line;
   line.low = filled(sampled.minimum || []);
   line.high = filled(sampled.maximum || []);

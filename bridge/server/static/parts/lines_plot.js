@@ -28,6 +28,9 @@ const DURATIONS = [
   108e5, 216e5, 432e5, 864e5, 1728e5, 6048e5, 26784e5, 315576e5,
 ];
 
+/** Steps are whole numbers. */
+const STEPS = Array.from({ length: 48 }, (_, at) => [1, 2, 5][at % 3] * 10 ** Math.floor(at / 3));
+
 /** @param {number} value */
 export function short(value) {
   const size = Math.abs(value);
@@ -99,7 +102,7 @@ export class LinePlot {
           y: { distr: log ? 3 : 1, range: () => [this.extent.low, this.extent.high] },
         },
         axes: [
-          { ...axis, size: 24, space: 60, ...(x === "time" ? {} : { values }), ...(x === "relative" ? { incrs: DURATIONS } : {}), ...(logX ? { splits, filter: all } : {}) },
+          { ...axis, size: 24, space: 60, ...(x === "time" ? {} : { values }), ...(x === "relative" ? { incrs: DURATIONS } : x === "step" ? { incrs: STEPS } : {}), ...(logX ? { splits, filter: all } : {}) },
           { ...axis, size: (/** @type {any} */ plot, /** @type {string[]} */ ticks) => axisWidth(plot, ticks), space: 28, values: labels, ...(log ? { splits, filter: all } : {}) },
         ],
         series: [{}, { show: true, paths: () => null, points: { show: false } }],
