@@ -216,6 +216,7 @@ def test_a_negative_duration_is_a_question_mark_with_both_times(page: Page, site
 def test_a_narrow_screen_shows_runs_as_cards(page: Page, site: PortalSite, ids: dict[str, str]) -> None:
     page.set_viewport_size({"width": 360, "height": 740})
     grid = opened(page, site, ids["experiment"])
-    row = grid.locator(".table-row").first.bounding_box()
-    assert row is not None and row["width"] <= 360 and row["height"] > 60
+    expect(grid.locator(".table-row").first).to_have_css("height", "68px")
+    box = grid.locator(".table-row").first.bounding_box()
+    assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= 360
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 360

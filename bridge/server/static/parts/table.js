@@ -36,7 +36,7 @@ export function Table(props) {
   const scroller = useRef(/** @type {HTMLElement} */ (/** @type {unknown} */ (null)));
   const body = useRef(/** @type {HTMLElement} */ (/** @type {unknown} */ (null)));
   const rows = /** @type {{ current: TableRows | null }} */ (useRef(null));
-  const before = useRef({ active: -1, arrangement: /** @type {string | null} */ (null) });
+  const before = useRef({ active: "", arrangement: /** @type {string | null} */ (null) });
 
   const current = useRef(props);
   current.current = props;
@@ -58,8 +58,10 @@ export function Table(props) {
     else if (before.current.arrangement !== null) scroller.current.scrollTop = 0;
     before.current.arrangement = props.arrangement;
     table.set({ entries, columns, pin, active, height, top: cards ? 0 : 32 });
-    if (active !== before.current.active) table.reveal();
-    before.current.active = active;
+    // Rows that come in above the cursor move it to another place, but the user did not.
+    const id = active < 0 ? "" : entries.id(active);
+    if (id !== before.current.active) table.reveal();
+    before.current.active = id;
     if (active >= 0) scroller.current.setAttribute("aria-activedescendant", table.rowId(active));
     else scroller.current.removeAttribute("aria-activedescendant");
   });

@@ -1,0 +1,160 @@
+"""What other processes log appears on the open page, and nothing that the user chose changes."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+from portal_site import PATIENCE_SECONDS, PortalSite, start
+
+from bridge import Experiment, Run
+from bridge.records.times import now_ms
+
+pytestmark = pytest.mark.browser
+
+WRITER = """
+import sys
+from bridge import Workspace
+
+run = Workspace.open(sys.argv[1]).get_run(sys.argv[2])
+for line in sys.stdin:
+    name, value, step = line.split()
+    run.log(name, float(value), step=int(step))
+    print(flush=True)
+"""
+
+SOON_SECONDS = 1.0
+
+
+class Writer:
+    """Another process that logs points to a run when it is told to."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+
+    def log(self, name: str, value: float, step: int) -> float:
+        """Log a point, and return the time after it was logged."""
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.process.stdin.write(f"{name} {value} {step}\n")
+        self.process.stdin.flush()
+        self.process.stdout.readline()
+        return time.monotonic()
+
+
+@contextmanager
+def writer(site: PortalSite, run: Run) -> Iterator[Writer]:
+    command = [sys.executable, "-c", WRITER, str(site.workspace.path), run.id]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield Writer(process)
+        assert process.stdin is not None
+        process.stdin.close()
+        process.wait(PATIENCE_SECONDS)
+
+
+def opened(page: Page, site: PortalSite, experiment: str, state: str = "") -> Locator:
+    """Open an experiment, and wait until the page listens to changes."""
+    page.goto(f"{site.address}experiments/{experiment}?{state}")
+    expect(page.get_by_role("status", name="Live updates")).to_have_text("live")
+    grid = page.get_by_role("grid", name="Runs")
+    expect(grid.locator(".table-row").first).to_be_visible()
+    return grid
+
+
+def last_point(page: Page, chart: str) -> list[float]:
+    """Return the last point that a chart draws."""
+    found: list[float] = page.evaluate(
+        "(name) => { const node = document.querySelector(`[data-chart='${name}'] .lines-plot`);"
+        " const [line] = node.plot.lines; return [line.x[line.n - 1], line.y[line.n - 1], line.n]; }",
+        chart,
+    )
+    return found
+
+
+def test_a_point_of_another_process_is_on_the_page_within_a_second(page: Page, site: PortalSite) -> None:
+    experiment = Experiment(site.workspace, "live")
+    run = start(experiment, "live-run")
+    for step in range(20):
+        run.log("loss", 1 / (1 + step), step=step)
+    grid = opened(page, site, experiment.id, "cols=name,metrics.loss&smooth=0.3")
+    page.wait_for_function("() => document.querySelector('[data-chart=loss] .lines-plot')?.plot?.lines[0]?.n === 20")
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    waits = []
+    with writer(site, run) as other:
+        for step in (20, 21, 22):
+            logged = other.log("loss", step * 10.0, step)
+            page.wait_for_function(
+                "(value) => document.querySelector('.table-row .number').textContent === value", arg=str(step * 10)
+            )
+            page.wait_for_function(
+                "(n) => document.querySelector('[data-chart=loss] .lines-plot').plot.lines[0].n === n", arg=step + 1
+            )
+            waits.append(time.monotonic() - logged)
+    assert min(waits) < SOON_SECONDS, waits  # the shortest wait, because other tests may use the processors
+    assert last_point(page, "loss")[:2] == [22, 220]
+    assert not [url for url in requests if url.endswith("/series")], "only the tail of the series is read"
+    expect(grid.get_by_role("row", name="live-run")).to_contain_text("220")
+    run.complete()
+
+
+def test_new_runs_move_nothing_and_are_announced(page: Page, site: PortalSite) -> None:
+    experiment = Experiment(site.workspace, "arrivals")
+    for number in range(60):
+        start(experiment, f"arrival-{number}").complete()
+    grid = opened(page, site, experiment.id)
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    grid.evaluate("(node) => { node.scrollTop = 560; }")
+    expect(grid.locator("[data-place='20']")).to_be_attached()
+    grid.hover()
+    place = grid.get_by_role("row", name="arrival-37", exact=True)
+    before = place.bounding_box()
+    for number in range(3):
+        run = start(experiment, f"later-{number}")
+        run.log("loss", 1.0)
+        run.complete()
+    button = page.get_by_role("button", name=re.compile("3 new runs"))
+    expect(button).to_be_visible()
+    assert place.bounding_box() == before, "the rows on the screen stay where they are"
+    expect(page.get_by_role("toolbar", name="Selected runs")).to_contain_text("1 run selected")
+    button.click()
+    expect(grid.get_by_role("row", name="later-2")).to_be_visible()
+    expect(button).to_have_count(0)
+    expect(grid.get_by_role("row", name="arrival-59")).to_have_attribute("aria-selected", "true")
+
+
+def test_a_zoom_and_a_filter_stay_while_runs_log(page: Page, site: PortalSite) -> None:
+    experiment = Experiment(site.workspace, "zoomed")
+    run = start(experiment, "zoomed-run")
+    for step in range(50):
+        run.log("loss", float(step), step=step)
+    opened(page, site, experiment.id, "range=10..20&q=metrics.loss > 5&charts=find:loss")
+    page.wait_for_function("() => document.querySelector('[data-chart=loss] .lines-plot')?.plot?.lines[0]?.n === 11")
+    address = page.url
+    run.log("loss", 99.0, step=50)
+    page.get_by_role("grid").get_by_text("99").wait_for()
+    assert page.url == address
+    assert last_point(page, "loss") == [20, 20, 11]
+    run.complete()
+
+
+def test_an_archived_run_leaves_the_page_and_p_pauses(page: Page, site: PortalSite) -> None:
+    experiment = Experiment(site.workspace, "leaving")
+    runs = [start(experiment, f"leaving-{number}") for number in range(3)]
+    for run in runs:
+        run.complete()
+    grid = opened(page, site, experiment.id)
+    site.workspace.stores.tracking.delete_runs([runs[0].id], now_ms())
+    expect(grid.get_by_role("row", name="leaving-0")).to_have_count(0)
+    page.keyboard.press("p")
+    expect(page.get_by_role("status", name="Live updates")).to_have_text("paused")
+    site.workspace.stores.tracking.delete_runs([runs[1].id], now_ms())
+    page.keyboard.press("p")
+    expect(grid.get_by_role("row", name="leaving-1")).to_have_count(0)
+    expect(grid.get_by_role("row", name="leaving-2")).to_have_count(1)
