@@ -21,7 +21,7 @@ demo: .venv/.demo packages  ## Train a small network with PyTorch Lightning, log
 ui: .venv/.demo packages  ## Open the page with the workspace that `make demo` created
 	@$(BIN)/python -m bridge ui demo
 
-check: lint types layers fast  ## Lint, types, layers, fast tests and docs: about a minute
+check: packages lint types layers fast  ## Lint, types, layers, fast tests and docs: about a minute
 
 quick: lint types layers  ## Lint, types, layers, and the tests of stores and journals: needs no MLflow
 	@$(PYTEST) --numprocesses 3 --dist worksteal -m "not ($(LONGER) or torch)" $(QUICK)

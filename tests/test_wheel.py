@@ -19,6 +19,8 @@ from longer import LONG
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from bridge.server import vendor
+
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -106,7 +108,35 @@ def test_the_wheel_has_only_the_packages_and_their_data(wheel: Path) -> None:
     for package in ("bridge", "plugins/bridge_azureml", "plugins/bridge_jupyter", "plugins/bridge_mlflow"):
         base = (ROOT / package).parent
         wanted |= {file.relative_to(base).as_posix() for file in (ROOT / package).rglob("*.py")}
+    wanted |= {f"bridge/server/static/{name}" for name in ("app.js", "index.html", "tokens.css", "vendor.toml")}
+    if vendor.is_fetched():
+        fetched = {f"bridge/server/static/vendor/{file}" for package in vendor.packages() for file in package["files"]}
+        assert {name for name in names if name.startswith("bridge/server/static/vendor/")} >= fetched
+        licenses = [name for name in names if name.endswith(".LICENSE.txt")]
+        assert len(licenses) == len(vendor.packages())
     assert wanted <= set(names)
+
+
+@pytest.mark.skipif(not vendor.is_fetched(), reason="the page's JavaScript packages are missing")
+def test_the_installed_page_needs_no_network_and_no_npm(python: Path, tmp_path: Path) -> None:
+    code = """
+import http.client
+from bridge.server.start import PortalServer
+from bridge.store.create import create_store
+
+server = PortalServer(create_store("./work", "work"), 0)
+thread = server.run_in_thread()
+connection = http.client.HTTPConnection("127.0.0.1", server.port)
+cookie = server.session.set_cookie("/portal").partition(";")[0]
+sent = {"Cookie": cookie, "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+connection.request("GET", "/portal/", headers=sent)
+answer = connection.getresponse()
+print(answer.status, b"modulepreload" in answer.read())
+connection.close()
+server.stop()
+thread.join()
+"""
+    assert run(["env", "PATH=/nowhere", python, "-c", code], tmp_path) == "200 True\n"
 
 
 def test_the_installed_entry_points_load(python: Path, tmp_path: Path) -> None:
@@ -171,6 +201,7 @@ def check_example(python: Path, folder: Path) -> None:
     printed = run([python, EXAMPLE, "--path", "./there", "--epochs", "1"], folder)
     uri = f"bridge://{(folder / 'there').resolve()}"
     assert f"mlflow ui --backend-store-uri {uri}" in printed
+    assert "runbridge ui ./there --page runs/" in printed.splitlines()[-2], "the last line opens the page"
     code = f"""
 from mlflow import MlflowClient
 

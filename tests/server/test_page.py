@@ -15,6 +15,8 @@ from asking import FROM_PAGE, NAVIGATION, Answer, Asking
 from bridge.server import vendor
 from bridge.server.static_files import StaticFiles, imported_names
 
+pytestmark = pytest.mark.skipif(not vendor.is_fetched(), reason=f"packages are missing: run `{vendor.COMMAND}`")
+
 
 def opened(asking: Asking, path: str = "/portal/") -> Answer:
     return asking.ask("GET", path, asking.cookie, *NAVIGATION)

@@ -9,11 +9,14 @@ from playwright.sync_api import Browser, BrowserContext, Page
 from portal_site import PATIENCE_SECONDS, PortalSite, Problems, fill, portal_site
 
 from bridge import Workspace
+from bridge.server import vendor
 
 
 @pytest.fixture(scope="session")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Workspace, dict[str, str]]]:
     """A workspace with runs of every kind, and their ids by name; see `portal_site.fill`. Do not change its runs."""
+    if not vendor.is_fetched():
+        pytest.skip(f"The page's JavaScript packages are missing: run `{vendor.COMMAND}`.")
     folder = tmp_path_factory.mktemp("portal")
     workspace = Workspace.create("demo", path=folder / "demo")
     ids = fill(workspace, folder)
