@@ -34,7 +34,7 @@ export function ExperimentBar({ model, shell, actions, extra }) {
     <button type="button" class="button quiet small" title="Columns (.)" onClick=${actions.openColumns}><${Icon} name="columns" />Columns</button>
     <button type="button" class="button quiet small" aria-pressed=${only} title="Only columns whose values differ (D)"
       onClick=${actions.toggleOnly}>Only differing</button>
-    <${Picker} label="Group" text=${groupText(state.group)} icon="group" class="button quiet small" items=${items} end=${true}
+    <${Picker} label=${groupText(state.group)} text=${groupText(state.group)} icon="group" class="button quiet small" items=${items} end=${true}
       chosen=${new Set(state.group)} opener=${actions.groupOpener} find="Group by" none="No param or tag has this in its name."
       onPick=${(/** @type {string} */ id, /** @type {boolean} */ on) => actions.group(id, on)} />
     ${extra}

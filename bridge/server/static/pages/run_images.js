@@ -43,7 +43,7 @@ export function Images({ run, data, metrics, state, shell }) {
       >Logged images are shown here, over their steps.<//
     >`;
   const asked = state.value.other.step;
-  return html`<${Gallery}
+  return html`<h2 class="visually-hidden">Images</h2><${Gallery}
     albums=${albums}
     step=${asked === undefined || asked === "" ? null : Number(asked)}
     onStep=${(/** @type {number | null} */ step) => {
