@@ -30,9 +30,9 @@ def post_series(ask: Ask) -> Response:
     `runs` (or `groups`) and `keys` are lists in the head. The columns `run` and `key` have an index in them for each
     series, and `#points`, `#nans`, `#infinities`, `#first`, `#last`, `#minimum` and `#maximum` its exact facts.
     `#position` is that of its last stored point, for `/tail`, and -1 for a group.
-    `at` and `n` are the position and the number of its values: with `exact` 1, in the columns `x` and `values`, otherwise in `count`,
-    `minimum`, `maximum`, `mean` and `last` (in groups `deviation`). `edges` has the bounds of the buckets of all keys;
-    `edges` in the head is a pair (at, n) for each key, or null for a key without points.
+    `at` and `n` are the offset and the number of its values. If `exact` is 1, they are in the columns `x` and `values`,
+    otherwise in `count`, `minimum`, `maximum`, `mean` and `last` (in groups `deviation`). `edges` has the bounds of the
+    buckets of all keys; `edges` in the head is a pair (at, n) for each key, or null for a key without points.
     """
     asked = ask.json()
     runs, keys = texts(asked, "runs", MOST_RUNS), texts(asked, "keys", MOST_KEYS)
@@ -77,7 +77,7 @@ def post_tail(ask: Ask) -> Response:
 
     `series` of the body is a list of [run id, key, position], with a key as in `/series`. `series` in the head has an
     entry [run id, key, position] for each series with new numbers; its position is that of its last point. The columns
-    `at` and `n` are the position and the number of its points in the columns `position`, `step`, `timestamp` and `values`.
+    `at` and `n` are the place of its points in the columns `position`, `step`, `timestamp` and `values`.
     """
     asked = ask.json().get("series")
     if not isinstance(asked, list) or len(asked) > MOST_SERIES:
