@@ -45,8 +45,8 @@ export function Header({ shell, theme, onTheme, onSheet }) {
     <div class="header-field">
       ${field !== undefined
         ? field
-        : html`<button class="find-button" aria-label="Find runs, experiments, metrics" onClick=${() => onSheet("palette")} aria-keyshortcuts="Control+K">
-        <${Icon} name="search" /><span>Find runs, experiments, metrics</span><span class="find-keys" aria-hidden="true"><kbd>Ctrl</kbd><kbd>K</kbd></span>
+        : html`<button class="find-button" onClick=${() => onSheet("palette")} aria-keyshortcuts="Control+K">
+        <${Icon} name="search" /><span>Find runs, experiments, metrics</span><span class="find-keys"><kbd>Ctrl</kbd><kbd>K</kbd></span>
       </button>`}
     </div>
     ${actions ? html`<div class="header-actions">${actions}</div>` : null}

@@ -23,7 +23,7 @@ import { Icon } from "./icon.js";
 export function ViewsMenu({ views, current, isChanged, canShare, onSave, onDelete, onCopy, class: button = "button" }) {
   const [isNaming, setIsNaming] = useState(false);
   const shown = views.find((view) => view.name === current);
-  return html`<${Popover} label=${current ? `Views: ${current}` : "Views"} text=${html`<span class="cut views-name">${current || "Views"}</span>${current && isChanged ? html`<span aria-hidden="true">*</span>` : null}`} icon="view" class=${button} boxClass="views-menu">
+  return html`<${Popover} label=${current ? `Views: ${current}${isChanged ? " *" : ""}` : "Views"} text=${html`<span class="cut views-name">${current || "Views"}</span>${current && isChanged ? " *" : null}`} icon="view" class=${button} boxClass="views-menu">
       ${(/** @type {() => void} */ close) => html`
         ${[false, true].map((isShared) => html`<${Group} key=${isShared} ...${{ isShared, views, current, canShare, onDelete, close }} />`)}
         ${views.length ? null : html`<p class="menu-title">No saved views yet. A view is what you see: filter, order, columns, charts.</p>`}
