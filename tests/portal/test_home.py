@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -47,7 +47,7 @@ def do(store: Backend, action: str, run: str, time: int | None, experiment: str)
     if action == "create" and not exists and active:
         store.create_runs([RunRecord(run, experiment, status="Running", start_time=time)])
     elif action == "end" and store.get_active_runs([run]):
-        status = cast(Status, "Failed" if time is None else "Completed")
+        status: Status = "Failed" if time is None else "Completed"
         store.update_runs([run], RunChanges(status=status, end_time=time))
     elif action in ("delete", "restore", "purge") and exists:
         store.delete_runs([run], 1) if action == "delete" else getattr(store, f"{action}_runs")([run])

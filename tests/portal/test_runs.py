@@ -136,6 +136,10 @@ def test_the_search_finds_runs_experiments_and_keys(stores: WorkspaceStores, api
     assert ("metric", "loss") in [(one["entity"], one["key"]) for one in found["keys"]]
     assert [one["id"] for one in api.get("/search", text="onerror").json["runs"]] == ["r"]
     assert [one["id"] for one in api.get("/search", text="top").json["runs"]] == ["top"]
+    stores.artifacts.put("0/r/artifacts", "outputs/Model.bin", b"1")
+    assert api.get("/search", text="model").json["files"] == [
+        {"path": "outputs/Model.bin", "size": 1, "run_id": "r", "run": run.display_name}
+    ]
     assert api.get("/search", text="").json["runs"] == []
     assert api.get("/search", text="%' OR 1=1 --").json["runs"] == []
 
