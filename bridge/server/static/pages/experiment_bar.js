@@ -41,6 +41,12 @@ export function ExperimentBar({ model, shell, actions, extra }) {
     <${Menu} label="More of the table" icon="more" class="button quiet small icon" end=${true} items=${() => [
       { label: "Child runs below their parents", checked: state.other.tree !== "flat", run: () => actions.other("tree", "flat") },
       { label: "Archived runs", checked: state.other.stage === "archived", run: () => actions.other("stage", "archived") },
+      { title: "Columns that stay at the left" },
+      ...[0, 1, 2, 3].map((pin) => ({ label: pin ? String(pin) : "None", checked: state.pin === pin, run: () => shell.change({ pin }) })),
+      { title: "Colour by" },
+      ...["", ...model.columns.value.filter((name) => name !== "name")].slice(0, 12).map((name) => ({
+        label: name || "run", checked: (state.other.colour || "") === name, run: () => shell.change({ other: { ...state.other, colour: name } }),
+      })),
       { title: "Runs in the charts" },
       ...[10, 50, 200].map((most) => ({ label: `The first ${most}`, checked: state.show.kind === "top" && state.show.count === most, run: () => shell.change({ show: { kind: "top", count: most }, hide: [] }) })),
       { label: "All, at most 1,000", checked: state.show.kind === "all", run: () => shell.change({ show: { kind: "all" }, hide: [] }) },

@@ -53,7 +53,7 @@ export function ExperimentChart({ spec, context, height, large }) {
         clip=${state.other.outliers === "hide"} range=${state.range} smoothing=${state.smooth} smoothKind=${state.kind} theme=${context.theme}
         height=${height} hover=${model.hover} onZoom=${context.onZoom} onReset=${context.onReset} onPick=${context.onPick}
         onExtent=${(/** @type {Extent} */ next) => setExtent((before) => (before && same(before, next) ? before : next))} />`;
-  return html`<${Chart} name=${spec.key} title=${titleOf(spec.key)} about=${spec.about} big=${false} height=${height} stale=${shown.stale}
+  return html`<${Chart} name=${spec.key} title=${large ? `over ${axis}` : spec.key} about=${spec.about} big=${false} height=${height} stale=${shown.stale}
     summary=${summaryOf(spec.key, lines, axis)} notes=${notesOf(lines, bars ? null : extent, context, shown)}
     onLarge=${large ? undefined : () => context.onLarge(spec.key)} menu=${() => menuOf(spec, context, node, lines, bars)}>
     ${shown.error ? html`<p class="chart-empty">${String(/** @type {Error} */ (shown.error).message)}</p>`
@@ -76,9 +76,6 @@ function valueOf(line) {
 
 /** @param {import("../lib/state.js").State} state */
 const emptyText = (state) => (state.range ? "No points in this range" : "None of the shown runs has points");
-
-/** The section names the prefix already. @param {string} key */
-const titleOf = (key) => key;
 
 /** @param {Extent} one @param {Extent} other */
 const same = (one, other) =>

@@ -4,6 +4,7 @@ import { batch, computed, signal } from "@preact/signals";
 import { getExperiment, getKeys, getMatch, getTable } from "../data/api.js";
 import { neutral, runColour, viridis } from "../lib/colour.js";
 import { order } from "../lib/order.js";
+import { colourBy } from "./experiment_colours.js";
 import { chooseColumns } from "./experiment_columns.js";
 import { groupName, groupsOf, placesOf } from "./experiment_entries.js";
 import { Runs } from "./experiment_runs.js";
@@ -52,7 +53,7 @@ export class ExperimentModel {
     this.sort = computed(() => state.value.sort);
     /** The columns that the table, the order or the groups need. */
     this.wanted = computed(() => [
-      ...new Set([...this.columns.value, ...state.value.sort.map((item) => item.column), ...state.value.group]),
+      ...new Set([...this.columns.value, ...state.value.sort.map((item) => item.column), ...state.value.group, ...(state.value.other.colour ? [state.value.other.colour] : [])]),
     ]);
     this.rows = computed(() => this.sortRows());
     this.groups = computed(() =>
@@ -68,6 +69,7 @@ export class ExperimentModel {
       const ids = this.shown.value;
       return ids.length > MANY_LINES ? new Map(ids.map((run, at) => [run, at / (ids.length - 1)])) : null;
     });
+    this.colourBy = computed(() => (this.version.value < 0 ? null : colourBy(this.runs, this.rows.value, state.value.other.colour || "")));
     this.groupColours = computed(() => {
       const names = (this.groups.value || []).map((group) => group.key).sort();
       return new Map(names.map((name, number) => [name, number + 1]));
@@ -180,6 +182,8 @@ export class ExperimentModel {
     const row = this.runs.rowById.get(id);
     if (row === undefined) return { name: id, colour: neutral(this.dark.value).missing, dash: [] };
     const name = this.runs.text("name", row) || id;
+    const chosen = this.colourBy.value?.(row, this.dark.value);
+    if (chosen) return { name, ...chosen };
     const rank = this.ranks.value?.get(id);
     if (rank !== undefined) return { name, colour: viridis(rank), dash: [] };
     return { name, ...runColour(this.runs.numbers[row], this.dark.value) };

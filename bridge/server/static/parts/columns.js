@@ -85,7 +85,7 @@ export function ColumnPicker({ chosen, find, onChange, onReset, onClose }) {
       </div>
       <div class="search-foot">
         <span>${chosen.length} shown</span><span>↑ ↓ move</span><span>Enter shows or hides</span>
-        <button type="button" class="button small quiet" onClick=${onReset}>Choose for me</button>
+        <button type="button" class="button small column-reset" onClick=${onReset}>Choose for me</button>
       </div>
     </div>
   <//>`;

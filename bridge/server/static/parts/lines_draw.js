@@ -23,8 +23,8 @@ export function drawLines(context, lines, plane, smoothed) {
   const { box, ratio } = plane;
   context.save();
   context.beginPath();
-  // Points and marks at the edges are whole.
-  context.rect(box.left - 4 * ratio, box.top - 4 * ratio, box.width + 8 * ratio, box.height + 8 * ratio);
+  // The first and the last point are whole.
+  context.rect(box.left - 4 * ratio, box.top, box.width + 8 * ratio, box.height);
   context.clip();
   context.lineJoin = "round";
   const strength = lines.length <= 3 ? 0.22 : lines.length <= 12 ? 0.14 : 0.08;

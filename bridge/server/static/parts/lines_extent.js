@@ -2,6 +2,9 @@
 
 /** @typedef {import("./lines_data.js").Line} Line */
 
+/** How many times larger the range with outliers must be, so that they are left out. */
+const WORTH = 1.5;
+
 /**
  * @typedef {object} Extent
  * @property {number} low
@@ -75,8 +78,11 @@ function clipTo(extent, lines, low, high, log) {
   }
   if (all.length < 10) return;
   const sorted = Float64Array.from(all).sort();
-  extent.low = Math.min(least, sorted[Math.floor(sorted.length * 0.01)]);
-  extent.high = Math.max(greatest, sorted[Math.ceil(sorted.length * 0.99) - 1]);
+  const inner = { low: Math.min(least, sorted[Math.floor(sorted.length * 0.01)]), high: Math.max(greatest, sorted[Math.ceil(sorted.length * 0.99) - 1]) };
+  // The start of a curve is no outlier: without a much smaller range, nothing is left out.
+  const size = (/** @type {{ low: number, high: number }} */ part) => (log ? Math.log(part.high / part.low) : part.high - part.low);
+  if (size(extent) <= WORTH * size(inner)) return;
+  Object.assign(extent, inner);
   const { low: bottom, high: top } = padded(extent, log);
   for (const line of lines) {
     for (let at = 0; at < line.n; at++) {
