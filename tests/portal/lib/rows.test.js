@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { groupRows, spread } from "../../../bridge/server/static/lib/group.js";
+import { fairShare, groupRows, spread } from "../../../bridge/server/static/lib/group.js";
 import { order } from "../../../bridge/server/static/lib/order.js";
 import { logTicks, percentileRange, ticks, unitScale } from "../../../bridge/server/static/lib/scale.js";
 import { pathTree, runTree } from "../../../bridge/server/static/lib/tree.js";
@@ -80,4 +80,13 @@ test("children follow their parent if it is open, at any depth and in any circle
   const chain = Array.from({ length: 20_000 }, (_, at) => String(at));
   const all = runTree(chain, chain.map((_, at) => (at ? String(at - 1) : null)), () => true);
   assert.equal(all.at(-1)?.depth, 19_999);
+});
+
+test("each group has a share of the runs that are shown", () => {
+  const groups = Object.fromEntries(Array.from({ length: 100 }, (_, at) => [`r${at}`, at < 90 ? "many" : at < 97 ? "some" : "few"]));
+  const chosen = fairShare(groups, 20);
+  const of = (name) => chosen.filter((id) => groups[id] === name).length;
+  assert.deepEqual([chosen.length, of("many"), of("some"), of("few")], [20, 10, 7, 3]);
+  assert.deepEqual(chosen.slice(0, 2), ["r0", "r1"]);
+  assert.equal(fairShare(groups, 100).length, 100);
 });

@@ -40,6 +40,29 @@ export function groupRows(rows, columns) {
 }
 
 /**
+ * Return at most `most` ids, of each group the first ones and about the same number, or all.
+ *
+ * @param {Readonly<Record<string, string>>} groups The name of a group for each id, in the order of the ids.
+ * @param {number} most
+ * @returns {string[]} The ids in their order.
+ */
+export function fairShare(groups, most) {
+  const ids = Object.keys(groups);
+  if (ids.length <= most) return ids;
+  /** @type {Map<string, string[]>} */
+  const members = new Map();
+  for (const id of ids) {
+    const list = members.get(groups[id]);
+    if (list) list.push(id);
+    else members.set(groups[id], [id]);
+  }
+  const chosen = new Set();
+  for (let turn = 0; chosen.size < most; turn += 1)
+    for (const list of members.values()) if (turn < list.length && chosen.size < most) chosen.add(list[turn]);
+  return ids.filter((id) => chosen.has(id));
+}
+
+/**
  * The distribution of numbers. NaN is skipped.
  *
  * @typedef {object} Spread

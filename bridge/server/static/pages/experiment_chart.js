@@ -11,6 +11,7 @@ import { rangeOf } from "../parts/lines_extent.js";
 import { Lines } from "../parts/lines.js";
 import { toast } from "../parts/toast.js";
 import { OtherKind } from "./experiment_kinds.js";
+import { GROUPED_RUNS } from "./experiment_series.js";
 
 /** @typedef {import("./experiment_layout.js").ChartSpec} ChartSpec */
 /** @typedef {import("../parts/lines_data.js").Line} Line */
@@ -106,6 +107,8 @@ function notesOf(lines, extent, context, shown) {
   if (!context.state.group.length && lines.length && missing > 0 && shown.loaded && !shown.stale) {
     notes.push({ text: `${count(missing)} of ${count(runs)} runs without points${context.state.range ? " here" : ""}` });
   }
+  const grouped = context.state.other.traces === "1" ? 0 : (context.model.groups.value ?? []).reduce((sum, group) => sum + group.rows.length, 0);
+  if (lines.length && grouped > GROUPED_RUNS) notes.push({ text: `from ${count(GROUPED_RUNS)} of ${count(grouped)} runs` });
   return notes;
 }
 

@@ -2,6 +2,7 @@
 
 import { signal } from "@preact/signals";
 import { getSeries, getTail } from "../data/api.js";
+import { fairShare } from "../lib/group.js";
 import { addInRange, toLine } from "../parts/lines_data.js";
 
 /** @typedef {import("../parts/lines_data.js").Line} Line */
@@ -31,7 +32,8 @@ import { addInRange, toLine } from "../parts/lines_data.js";
 const KEYS_AT_ONCE = 8;
 const REQUESTS_AT_ONCE = 2;
 const MOST_KEPT = 400;
-const GROUPED_RUNS = 1000;
+/** The greatest number of runs in the lines of groups, of each group about the same number. */
+export const GROUPED_RUNS = 1000;
 
 export class ChartSeries {
   constructor() {
@@ -139,7 +141,7 @@ export class ChartSeries {
         store.old.delete(line);
       }
     }
-    const runs = groups ? Object.keys(groups).slice(0, GROUPED_RUNS) : lines;
+    const runs = groups ? fairShare(groups, GROUPED_RUNS) : lines;
     try {
       const answer = await getSeries({
         runs, keys, buckets, x, ...(range ? { low: range[0], high: range[1] } : {}), ...(groups ? { groups } : {}),
