@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import re
+from pathlib import Path
 
 import pytest
 from portal_calls import Api
@@ -130,3 +132,9 @@ def test_long_json_is_compressed(stores: WorkspaceStores, api: Api) -> None:
     assert json.loads(gzip.decompress(answer.body))["id"] == "long"
     assert "Accept-Encoding" in answer.headers["vary"]
     assert "content-encoding" not in api.get("/runs/long").headers
+
+
+def test_every_route_is_documented() -> None:
+    text = (Path(__file__).parents[2] / "docs/portal_api.md").read_text(encoding="utf-8")
+    documented = re.findall(r"^\| `([A-Z]+ /[^`]*)` \|", text, re.MULTILINE)
+    assert sorted(documented) == sorted(f"{one.method} {one.path}".replace(":path}", "}") for one in TABLE)

@@ -65,7 +65,7 @@ class HomeRows:
         self._columns = self._coded(found)
 
     def _take(self, ids: Sequence[str], found: RunColumns) -> None:
-        """Replace the rows of some runs. Those that were not found are not active any more."""
+        """Replace the rows of some runs. Runs that were not found are not active any more."""
         new = [id for id in found.ids if id not in self._rows]
         self._rows.update({id: len(self._rows) + number for number, id in enumerate(new)})
         gone = [self._rows[id] for id in ids if id in self._rows]

@@ -20,7 +20,7 @@ from bridge.store.views import RunViews
 MOST_FOUND, MOST_KEYS, MOST_TEXT = 20, 5_000, 200
 
 SEARCHED_RUNS = 100
-"""Files are searched in so many of the newest runs."""
+"""The number of newest runs whose files are searched."""
 
 KEYS_SECONDS, SEARCH_SECONDS = 30.0, 0.3
 """How long the keys of an experiment are kept, and how long one request may search keys, and files."""

@@ -77,7 +77,7 @@ def post_tail(ask: Ask) -> Response:
 
     `series` of the body is a list of [run id, key, position], with a key as in `/series`. `series` in the head has an
     entry [run id, key, position] for each series with new numbers; its position is that of its last point. The columns
-    `at` and `n` are the place of its points in the columns `position`, `step`, `timestamp` and `values`.
+    `at` and `n` are the offset and number of its points in `position`, `step`, `timestamp` and `values`.
     """
     asked = ask.json().get("series")
     if not isinstance(asked, list) or len(asked) > MOST_SERIES:
